@@ -1,0 +1,72 @@
+/**
+ * Facts: what can have happened to one socket, with what each means. Past tense, no payload.
+ *
+ * A fact never carries bytes, codes or errors from the wire. The port keeps the evidence; the chart only
+ * needs to know that something happened (an event object built from foreign data could stop the actor).
+ */
+export const connectionFacts = {
+  'admission.granted': 'Limits and `authenticate` said yes.',
+  'admission.refused': 'Something said no; the port knows the HTTP answer.',
+  'peer.abandoned': 'The client ended its side, or was gone, before the connection opened.',
+  'socket.opened': '101 is written and the WebSocket stands.',
+  'socket.errored': 'The raw socket reported an error.',
+  'socket.ended': 'The peer ended its side of the TCP connection.',
+  'socket.closed': 'The raw socket is gone.',
+  'websocket.closed': 'ws reported the end of the WebSocket.',
+  'peer.closing': 'A close frame of the peer arrived.',
+  'protocol.violated': 'ws found bytes that break the protocol; it has sent its close frame.',
+  'send.errored': 'A write failed.',
+  'ping.flooded': 'The peer sent more pings than can be answered.',
+  'handler.errored': 'A handler of the application threw or rejected.',
+  'heartbeat.missed': 'Half of the grace has passed since a ping and nothing was heard.',
+  'heartbeat.answered': 'Something was heard from a suspect peer.',
+  'heartbeat.lost': 'The whole grace has passed and nothing was heard.',
+  'outbox.filled': 'The outbox is above its high mark.',
+  'outbox.drained': 'The outbox is back below its low mark.',
+  'outbox.stalled': 'A congested peer took not one byte for `stalledMs`.',
+  'welcome.settled': '`onOpen` has settled.',
+  'welcome.expired': '`onOpen` did not settle within `welcomeMs`.',
+  'deadline.passed': 'The time of the current state is up.',
+  'close.requested': 'This side wants a closing handshake.',
+  'fail.requested': 'This side ends the connection because of an error.',
+  'terminate.requested': 'This side wants the socket destroyed now.',
+} as const;
+
+/** A fact about one socket. */
+export type ConnectionFact = { readonly type: keyof typeof connectionFacts };
+
+/** The deadlines a port keeps for its chart, each an option of the supervisor in milliseconds. */
+export type DeadlineName = 'handshake' | 'errored' | 'close' | 'forced';
+
+/**
+ * Orders: what the chart tells the port to do. Imperative, synchronous, and never user code.
+ */
+export interface ConnectionOrders {
+  /** Answers the upgrade request with 101 and binds the WebSocket. */
+  upgrade(): void;
+  /** Answers the upgrade request with the refusal that was decided on. */
+  refuseUpgrade(): void;
+  /** Reports `opened`, enters the registry and begins the welcome. */
+  announceOpen(): void;
+  /** Starts delivering inbound messages. */
+  admitMessages(): void;
+  /** Reports that something went wrong; the gate is shut already. */
+  announceError(): void;
+  /** Reports that the connection is closing; the gate is shut already. */
+  announceClosing(): void;
+  /** Sends the close frame this side decided on. */
+  sendClose(): void;
+  /** Destroys the socket now. */
+  destroy(): void;
+  /** Starts the deadline of the state being entered; it replaces the one before. */
+  startDeadline(params: { name: DeadlineName }): void;
+  /** Reports that liveness or flow changed. */
+  announceChange(params: { to: ConnectionCondition }): void;
+  /** Releases everything and reports the one terminal outcome. */
+  finish(): void;
+  /** The verdict or the failure, once finished. */
+  outcome(): unknown;
+}
+
+/** What an open connection's parallel regions can say of it. */
+export type ConnectionCondition = 'healthy' | 'suspect' | 'flowing' | 'congested';

@@ -1,0 +1,217 @@
+import { setup } from 'xstate';
+import type {
+  ConnectionCondition,
+  ConnectionFact,
+  ConnectionOrders,
+  DeadlineName,
+} from './connection-contract.ts';
+
+/**
+ * The life of one socket, from the upgrade request to its one terminal report.
+ *
+ * `closed` can be reached only through `open`, `failed` only from `handshaking`; no state waits for ever.
+ * The chart is pure: it owns no socket and no clock. It receives {@link ConnectionFact}s and gives
+ * {@link ConnectionOrders} to the port in its context.
+ */
+export const connectionMachine = setup({
+  types: {} as {
+    context: { port: ConnectionOrders };
+    input: { port: ConnectionOrders };
+    events: ConnectionFact;
+    output: unknown;
+    meta: { deadline?: string };
+  },
+  actions: {
+    upgrade: ({ context }) => context.port.upgrade(),
+    refuseUpgrade: ({ context }) => context.port.refuseUpgrade(),
+    announceOpen: ({ context }) => context.port.announceOpen(),
+    admitMessages: ({ context }) => context.port.admitMessages(),
+    announceError: ({ context }) => context.port.announceError(),
+    announceClosing: ({ context }) => context.port.announceClosing(),
+    sendClose: ({ context }) => context.port.sendClose(),
+    destroy: ({ context }) => context.port.destroy(),
+    startDeadline: ({ context }, params: { name: DeadlineName }) =>
+      context.port.startDeadline(params),
+    announceChange: ({ context }, params: { to: ConnectionCondition }) =>
+      context.port.announceChange(params),
+    finish: ({ context }) => context.port.finish(),
+  },
+}).createMachine({
+  id: 'connection',
+  context: ({ input }) => ({ port: input.port }),
+  initial: 'handshaking',
+  output: ({ context }: { context: { port: ConnectionOrders } }) => context.port.outcome(),
+  states: {
+    handshaking: {
+      description: 'An upgrade request has arrived; nothing is promised to anyone yet.',
+      meta: { deadline: 'handshakeMs' },
+      entry: { type: 'startDeadline', params: { name: 'handshake' } },
+      initial: 'admitting',
+      states: {
+        admitting: {
+          description: 'Limits, path, Host, Origin and `authenticate` decide whether it may open.',
+          on: { 'admission.granted': 'upgrading' },
+        },
+        upgrading: {
+          description: 'Admitted: 101 is being written and the WebSocket bound to the socket.',
+          entry: 'upgrade',
+          on: { 'socket.opened': '#connection.open' },
+        },
+      },
+      on: {
+        'admission.refused': { target: 'failed', actions: 'refuseUpgrade' },
+        'deadline.passed': { target: 'failed', actions: 'refuseUpgrade' },
+        'peer.abandoned': 'failed',
+        'socket.errored': 'failed',
+        'socket.closed': 'failed',
+        'terminate.requested': 'failed',
+      },
+    },
+    open: {
+      description: 'Established. In the registry, member of its topics, reachable by broadcasts.',
+      meta: { deadline: 'heartbeat' },
+      type: 'parallel',
+      entry: 'announceOpen',
+      states: {
+        intake: {
+          description: 'Whether messages of the peer reach the application.',
+          initial: 'welcoming',
+          states: {
+            welcoming: {
+              description: '`onOpen` has not settled yet; reading is paused, nothing is lost.',
+              meta: { deadline: 'welcomeMs' },
+              on: { 'welcome.settled': 'receiving' },
+            },
+            receiving: {
+              description: 'Messages are delivered in order.',
+              entry: 'admitMessages',
+            },
+          },
+        },
+        liveness: {
+          description: 'Whether the peer has proved that it is there.',
+          initial: 'healthy',
+          states: {
+            healthy: {
+              description: 'Something was heard from the peer recently, or its answer is awaited.',
+              on: {
+                'heartbeat.missed': {
+                  target: 'suspect',
+                  actions: { type: 'announceChange', params: { to: 'suspect' } },
+                },
+              },
+            },
+            suspect: {
+              description: 'Pinged, and no proof of life during the first half of the grace.',
+              on: {
+                'heartbeat.answered': {
+                  target: 'healthy',
+                  actions: { type: 'announceChange', params: { to: 'healthy' } },
+                },
+              },
+            },
+          },
+        },
+        flow: {
+          description: 'Whether the peer takes what it is sent.',
+          initial: 'flowing',
+          states: {
+            flowing: {
+              description: 'The outbox is below its high mark.',
+              on: {
+                'outbox.filled': {
+                  target: 'congested',
+                  actions: { type: 'announceChange', params: { to: 'congested' } },
+                },
+              },
+            },
+            congested: {
+              description: 'The outbox passed its high mark; publications skip this member.',
+              meta: { deadline: 'stalledMs' },
+              on: {
+                'outbox.drained': {
+                  target: 'flowing',
+                  actions: { type: 'announceChange', params: { to: 'flowing' } },
+                },
+              },
+            },
+          },
+        },
+      },
+      on: {
+        'socket.errored': 'errored',
+        'protocol.violated': 'errored',
+        'send.errored': { target: 'errored', actions: 'destroy' },
+        'ping.flooded': { target: 'errored', actions: 'destroy' },
+        'heartbeat.lost': { target: 'errored', actions: 'destroy' },
+        'handler.errored': { target: 'errored', actions: 'sendClose' },
+        'fail.requested': { target: 'errored', actions: 'sendClose' },
+        'close.requested': 'closing.local',
+        'welcome.expired': 'closing.local',
+        'outbox.stalled': 'closing.local',
+        'peer.closing': 'closing.peer',
+        'socket.ended': 'closing.peer',
+        'terminate.requested': 'closing.forced',
+        'socket.closed': 'closing.reaping',
+        'websocket.closed': 'closed',
+      },
+    },
+    errored: {
+      description: 'Quarantined. A last close frame may still leave; nothing is heard or sent.',
+      meta: { deadline: 'erroredMs' },
+      entry: ['announceError', { type: 'startDeadline', params: { name: 'errored' } }],
+      on: {
+        'deadline.passed': 'closing.forced',
+        'terminate.requested': 'closing.forced',
+        'socket.closed': 'closing.reaping',
+        'websocket.closed': 'closed',
+      },
+    },
+    closing: {
+      description: 'Quarantined and on its way out.',
+      entry: 'announceClosing',
+      initial: 'local',
+      states: {
+        local: {
+          description: 'Our close frame is out; the echo is awaited.',
+          meta: { deadline: 'closeMs' },
+          entry: ['sendClose', { type: 'startDeadline', params: { name: 'close' } }],
+          on: { 'deadline.passed': 'forced' },
+        },
+        peer: {
+          description: 'The peer closes or has ended its side; the answer is on its way.',
+          meta: { deadline: 'closeMs' },
+          entry: { type: 'startDeadline', params: { name: 'close' } },
+          on: { 'deadline.passed': 'forced' },
+        },
+        forced: {
+          description: 'The socket is being destroyed.',
+          meta: { deadline: 'forcedMs' },
+          entry: ['destroy', { type: 'startDeadline', params: { name: 'forced' } }],
+          on: { 'deadline.passed': '#connection.closed', 'terminate.requested': undefined },
+        },
+        reaping: {
+          description: 'The socket is gone; the WebSocket above it has not said so yet.',
+          meta: { deadline: 'forcedMs' },
+          entry: { type: 'startDeadline', params: { name: 'forced' } },
+          on: { 'deadline.passed': '#connection.closed', 'terminate.requested': undefined },
+        },
+      },
+      on: {
+        'socket.closed': '.reaping',
+        'websocket.closed': 'closed',
+        'terminate.requested': '.forced',
+      },
+    },
+    closed: {
+      description: 'It was open and is over. The output is the verdict.',
+      type: 'final',
+      entry: 'finish',
+    },
+    failed: {
+      description: 'It never opened. The output is the failure.',
+      type: 'final',
+      entry: 'finish',
+    },
+  },
+});

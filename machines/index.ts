@@ -1,0 +1,3 @@
+export * from './connection.ts';
+export * from './connection-contract.ts';
+export * from './supervisor.ts';

@@ -1,0 +1,117 @@
+import { setup } from 'xstate';
+
+/** Facts about a supervisor, with what each means. Past tense, no payload. */
+export const supervisorFacts = {
+  'suspend.requested': 'New connections are to be refused for a while.',
+  'admit.requested': 'New connections are welcome again.',
+  'drain.requested': 'The supervisor is to close every connection and stop.',
+  'fleet.emptied': 'No connection is left and every close handler has settled.',
+  'deadline.passed': 'The time of the current state is up.',
+} as const;
+
+/** What an actor of one connection tells its supervisor when it ends: the exit signals of OTP. */
+export const exitSignals = {
+  'xstate.done.actor.*': 'A connection has come to its end.',
+  'xstate.error.actor.*': 'The chart of a connection threw; its port gives the last word.',
+} as const;
+
+/** A fact about a supervisor. */
+export type SupervisorFact = { readonly type: keyof typeof supervisorFacts };
+
+/** Orders: what the chart tells its supervisor to do. */
+export interface SupervisorOrders {
+  /** Reports that new connections are refused. */
+  announceSuspended(): void;
+  /** Reports that new connections are welcome. */
+  announceAdmitting(): void;
+  /** Refuses what is being admitted and spreads the closing of all others over the time given. */
+  beginDrain(): void;
+  /** Destroys what has not closed by itself. */
+  expireAll(): void;
+  /** Reports that a connection's chart threw. */
+  recordCrash(params: { error: unknown }): void;
+  /** Reports the end and what it took. */
+  finish(): void;
+}
+
+type ErrorSignal = { readonly type: `xstate.error.actor.${string}`; readonly error: unknown };
+type DoneSignal = { readonly type: `xstate.done.actor.${string}` };
+
+/**
+ * The life of a supervisor: who is let in, and how it ends.
+ *
+ * One connection that crashes is one event here, never the end of its siblings: XState stops a parent that
+ * does not handle `xstate.error.actor.*`, and with it everything below.
+ */
+export const supervisorMachine = setup({
+  types: {} as {
+    context: { supervisor: SupervisorOrders };
+    input: { supervisor: SupervisorOrders };
+    events: SupervisorFact | ErrorSignal | DoneSignal;
+    meta: { deadline?: string };
+  },
+  actions: {
+    announceSuspended: ({ context }) => context.supervisor.announceSuspended(),
+    announceAdmitting: ({ context }) => context.supervisor.announceAdmitting(),
+    beginDrain: ({ context }) => context.supervisor.beginDrain(),
+    expireAll: ({ context }) => context.supervisor.expireAll(),
+    recordCrash: ({ context }, params: { error: unknown }) => context.supervisor.recordCrash(params),
+    finish: ({ context }) => context.supervisor.finish(),
+  },
+}).createMachine({
+  id: 'supervisor',
+  context: ({ input }) => ({ supervisor: input.supervisor }),
+  initial: 'admitting',
+  on: {
+    'xstate.done.actor.*': {
+      description: 'The registry has forgotten the connection already; nothing is left to do.',
+    },
+    'xstate.error.actor.*': {
+      description: 'Handled, so that this supervisor and all siblings live on.',
+      actions: {
+        type: 'recordCrash',
+        params: ({ event }) => ({ error: 'error' in event ? event.error : undefined }),
+      },
+    },
+  },
+  states: {
+    admitting: {
+      description: 'Upgrade requests are admitted as far as the limits allow.',
+      on: {
+        'suspend.requested': { target: 'suspended', actions: 'announceSuspended' },
+        'drain.requested': 'draining',
+      },
+    },
+    suspended: {
+      description: 'Upgrade requests get 503; open connections live on.',
+      on: {
+        'admit.requested': { target: 'admitting', actions: 'announceAdmitting' },
+        'drain.requested': 'draining',
+      },
+    },
+    draining: {
+      description: 'Upgrade requests get 503; every connection is being closed.',
+      meta: { deadline: 'withinMs' },
+      entry: 'beginDrain',
+      initial: 'closing',
+      states: {
+        closing: {
+          description: 'Closing handshakes, spread over time.',
+          on: { 'deadline.passed': 'expiring' },
+        },
+        expiring: {
+          description: 'The time is up: what is left is being destroyed.',
+          meta: { deadline: 'forcedMs' },
+          entry: 'expireAll',
+          on: { 'deadline.passed': '#supervisor.stopped' },
+        },
+      },
+      on: { 'fleet.emptied': 'stopped' },
+    },
+    stopped: {
+      description: 'Nothing is open and nothing will be.',
+      type: 'final',
+      entry: 'finish',
+    },
+  },
+});

@@ -1,0 +1,73 @@
+import { type ActorRefFrom, type AnyActorRef, createActor } from 'xstate';
+import { connectionMachine } from '../../machines/connection.ts';
+import type { ConnectionFact, ConnectionOrders } from '../../machines/connection-contract.ts';
+import { toError } from '../core/errors.ts';
+import type { PortReport } from './port-host.ts';
+
+/** What a conductor hands to the port it works for. */
+export interface ConductorObserver extends ConnectionOrders {
+  /** A report is due; the chart has settled. */
+  deliver(report: PortReport): void;
+  /** The chart itself threw and can decide nothing any more. */
+  crashed(error: Error): void;
+}
+
+/**
+ * Runs the chart of one connection: facts go in, and what it ordered to report comes out after it settled.
+ *
+ * User code is reached only from here, never from inside a transition; whatever it does to the connection
+ * is a new fact, and its reports queue up behind those that are being delivered.
+ */
+export class Conductor {
+  readonly #observer: ConductorObserver;
+  readonly #actor: ActorRefFrom<typeof connectionMachine>;
+  readonly #reports: PortReport[] = [];
+  #telling = false;
+  #delivering = false;
+
+  constructor(observer: ConductorObserver, parent: AnyActorRef) {
+    this.#observer = observer;
+    // One constant id for all: the parent chart caches what it looked up for every event type it has seen,
+    // so an id of its own would leave some 300 bytes behind for each connection (measured).
+    const id = 'connection';
+    this.#actor = createActor(connectionMachine, { parent, id, input: { port: observer } });
+  }
+
+  start(): void {
+    this.#actor.start();
+  }
+
+  /** The active states, nested as the chart nests them. */
+  get value() {
+    return this.#actor.getSnapshot().value;
+  }
+
+  /** Gives the chart a fact, then delivers what it ordered to report. */
+  tell(type: ConnectionFact['type']): void {
+    if (this.#telling) {
+      // From inside an order: XState takes it up when the transition is done, and so do the reports.
+      this.#actor.send({ type });
+      return;
+    }
+    this.#telling = true;
+    this.#actor.send({ type });
+    this.#telling = false;
+    const snapshot = this.#actor.getSnapshot();
+    if (snapshot.status === 'error') this.#observer.crashed(toError(snapshot.error));
+    this.#deliver();
+  }
+
+  /** Queues a report. */
+  report(report: PortReport): void {
+    this.#reports.push(report);
+  }
+
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    for (let report = this.#reports.shift(); report !== undefined; report = this.#reports.shift()) {
+      this.#observer.deliver(report);
+    }
+    this.#delivering = false;
+  }
+}

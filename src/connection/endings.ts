@@ -1,0 +1,23 @@
+import type { ConnectionFact } from '../../machines/connection-contract.ts';
+import type { CloseFrame } from '../core/close-code.ts';
+import type { LocalCause } from '../core/verdict.ts';
+
+/** How this side ends a connection: which fact says so, and the last word the peer gets. */
+export interface Ending {
+  readonly fact: ConnectionFact['type'];
+  readonly frame?: CloseFrame;
+}
+
+/** Every ending that is not a plain `close` or `terminate`, by its cause. */
+export const endings = {
+  fail: { fact: 'fail.requested', frame: { code: 1011, reason: '' } },
+  'handler-error': { fact: 'handler.errored', frame: { code: 1011, reason: '' } },
+  'welcome-timeout': { fact: 'welcome.expired', frame: { code: 1011, reason: '' } },
+  'message-rate': { fact: 'close.requested', frame: { code: 1008, reason: 'too many messages' } },
+  'slow-consumer': { fact: 'outbox.stalled', frame: { code: 1013, reason: 'too slow' } },
+  'heartbeat-timeout': { fact: 'heartbeat.lost' },
+  'ping-flood': { fact: 'ping.flooded' },
+} as const satisfies Partial<Record<LocalCause, Ending>>;
+
+/** The causes that {@link endings} knows. */
+export type EndingCause = keyof typeof endings;

@@ -1,0 +1,51 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { RefusalAnswer } from '../core/failure.ts';
+import type { DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
+
+/** How long a refused client may take to read its answer and leave, in milliseconds. */
+const LINGER_MS = 1_000;
+
+/** What a client hears whose admission took too long. */
+export const handshakeTimeoutAnswer: RefusalAnswer = {
+  cause: 'handshake-timeout',
+  status: 503,
+  body: 'handshake timed out',
+  headers: { 'Retry-After': '1' },
+};
+
+/**
+ * Refuses an upgrade request with a complete HTTP/1.1 answer and lets the socket go.
+ *
+ * The socket is destroyed when the client has ended its side, at the latest after a second. Destroying it
+ * at once would answer with a reset when the client had already sent something, and a reset takes the
+ * answer away from a client that has not read it yet.
+ */
+export function answerAndLetGo(socket: Socket, answer: RefusalAnswer, wheel: TimerWheel): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const lingering: DeadlineOwner = { deadlinePassed: () => socket.destroy() };
+  const deadline = wheel.schedule(LINGER_MS, lingering, 'linger');
+  socket.once('end', () => socket.destroy());
+  socket.once('close', () => wheel.cancel(deadline));
+  socket.end(httpAnswer(answer));
+  socket.resume();
+}
+
+function httpAnswer({ status, body, headers }: RefusalAnswer): string {
+  const lines = {
+    Connection: 'close',
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...headers,
+  };
+  const head = Object.entries(lines).map(([name, value]) => `${name}: ${oneLine(value)}`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** A header value must not begin another header (RFC 9110 §5.5). */
+function oneLine(value: string): string {
+  return value.replaceAll(/[\r\n\0]+/g, ' ');
+}

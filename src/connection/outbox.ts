@@ -1,0 +1,73 @@
+import type { Socket } from 'node:net';
+import type { SendResult } from '../core/connection.ts';
+import type { Frame } from '../core/frame.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { Port } from './port.ts';
+import type { PortContext } from './port-host.ts';
+
+/**
+ * The one place that writes messages to a socket.
+ *
+ * Frames go straight to the raw socket; ws writes only control frames, each whole and at once, so the two
+ * never interleave within a frame. Above the high mark nothing more is accepted until the socket has
+ * drained.
+ */
+export class Outbox implements DeadlineOwner {
+  readonly #socket: Socket;
+  readonly #port: Port;
+  readonly #context: PortContext;
+  readonly #written: (error?: Error | null) => void;
+  #congested = false;
+  #stall: Deadline | null = null;
+  #flushedAtLook = 0;
+
+  constructor(socket: Socket, port: Port, context: PortContext) {
+    this.#socket = socket;
+    this.#port = port;
+    this.#context = context;
+    this.#written = (error) => {
+      if (error) port.witness.sendErrored(error);
+    };
+  }
+
+  /** Writes a frame, or refuses it whole. */
+  write(frame: Frame): SendResult {
+    const socket = this.#socket;
+    if (this.#congested || !socket.writable) return 'refused';
+    socket.write(frame, this.#written);
+    const bufferedBytes = socket.writableLength;
+    if (bufferedBytes > this.#context.limits.outboxHighBytes) this.#fill();
+    return bufferedBytes === 0 ? 'sent' : 'queued';
+  }
+
+  /** The socket has emptied its buffer. */
+  drained(): void {
+    if (!this.#congested || this.#socket.writableLength > this.#context.limits.outboxLowBytes) return;
+    this.#congested = false;
+    this.stop();
+    this.#port.tell('outbox.drained');
+  }
+
+  stop(): void {
+    this.#context.wheel.cancel(this.#stall);
+    this.#stall = null;
+  }
+
+  /** Stalled means that not one byte left during the whole time, not that the backlog is long. */
+  deadlinePassed(): void {
+    this.#stall = null;
+    if (this.#port.wire.bytesFlushed === this.#flushedAtLook) this.#port.end('slow-consumer');
+    else this.#watch();
+  }
+
+  #fill(): void {
+    this.#congested = true;
+    this.#watch();
+    this.#port.tell('outbox.filled');
+  }
+
+  #watch(): void {
+    this.#flushedAtLook = this.#port.wire.bytesFlushed;
+    this.#stall = this.#context.wheel.schedule(this.#context.timeouts.stalledMs, this, 'stalled');
+  }
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { AnyActorRef } from 'xstate';
+import type { ConnectionCondition } from '../../machines/connection-contract.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ConnectionState } from '../core/connection.ts';
+import type { RefusalAnswer } from '../core/failure.ts';
+import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
+import type { TimerWheel } from '../core/timer-wheel.ts';
+import type { Rate } from '../core/token-bucket.ts';
+import type { Port } from './port.ts';
+import type { SupervisedSocket } from './socket.ts';
+
+/** An upgrade request with the socket it came on. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  /** Bytes that arrived behind the request. */
+  readonly head: Buffer;
+  readonly address: string;
+  readonly path: string;
+}
+
+/** What a port has to tell, once its chart has settled. */
+export type PortReport = 'opened' | 'errored' | 'closing' | 'closed' | 'failed' | ConnectionCondition;
+
+/** Everything that the ports of one supervisor share. */
+export interface PortContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly wheel: TimerWheel;
+  readonly timeouts: Readonly<Timeouts>;
+  readonly heartbeat: Readonly<HeartbeatOptions>;
+  readonly limits: Readonly<Limits>;
+  readonly messageRate: Rate;
+}
+
+/** What a port needs of the supervisor it belongs to. */
+export interface PortHost {
+  readonly context: PortContext;
+  /** The parent of every connection's actor. */
+  readonly actor: AnyActorRef;
+  /** Writes 101 and binds a WebSocket; `null` when the socket had died, a refusal when ws found a fault. */
+  completeUpgrade(upgrade: UpgradeRequest): SupervisedSocket | RefusalAnswer | null;
+  /** The port has another state; `from` is `null` for a new one. */
+  portMoved(from: ConnectionState | null, to: ConnectionState): void;
+  /** The port has opened: it may enter the registry. */
+  portOpened(port: Port): void;
+  /** The port must be forgotten everywhere, before any other code runs. */
+  portQuarantined(port: Port): void;
+  /** Something is to be told to the outside; the port's chart has settled. */
+  portReported(port: Port, report: PortReport): void;
+  /** A message arrived and may be delivered. */
+  messageArrived(port: Port, payload: Buffer, isBinary: boolean): void;
+}

@@ -1,0 +1,328 @@
+import type {
+  ConnectionCondition,
+  ConnectionFact,
+  DeadlineName,
+} from '../../machines/connection-contract.ts';
+import type { CloseFrame } from '../core/close-code.ts';
+import type { ConnectionState, SendResult } from '../core/connection.ts';
+import { describeFailure, type Failure, type RefusalAnswer } from '../core/failure.ts';
+import type { Frame } from '../core/frame.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import { TokenBucket } from '../core/token-bucket.ts';
+import { type CloseVerdict, classifyClose, type LocalCause } from '../core/verdict.ts';
+import { Conductor, type ConductorObserver } from './conductor.ts';
+import { type Ending, type EndingCause, endings } from './endings.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { handshakeTimeoutAnswer } from './http-answer.ts';
+import { Outbox } from './outbox.ts';
+import type { PortHost, PortReport, UpgradeRequest } from './port-host.ts';
+import { snapshotPaths } from './snapshot-paths.ts';
+import type { SupervisedSocket } from './socket.ts';
+import { Wire } from './wire.ts';
+import { Witness } from './witness.ts';
+
+/**
+ * The one object that owns one socket.
+ *
+ * It gives its chart the facts and carries out the chart's orders. The gate is here, not in the chart,
+ * because it must shut before anything else runs: *quarantine first, then tell*.
+ *
+ * ```
+ * socket event ─▶ evidence ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
+ * ```
+ */
+export class Port implements ConductorObserver, DeadlineOwner {
+  readonly id: string;
+  readonly address: string;
+  readonly path: string;
+  readonly wire: Wire;
+  readonly witness: Witness;
+  /** What `authenticate` returned. */
+  peer: unknown;
+  key: string | undefined;
+  /** The topics it is a member of; kept by the topics themselves. */
+  topics: Set<string> | null = null;
+  /** The supervisor's public handle for this port. */
+  handle: object | null = null;
+  outbox: Outbox | null = null;
+  /** Publications that it did not get because its outbox was full. */
+  dropped = 0;
+  /** Wall time, in milliseconds since 1970; 0 before it opened. */
+  openedAt = 0;
+  /** The close frame that began the closing: the peer's, or the one this side means to send. */
+  closeFrame: CloseFrame | undefined;
+  /** How it ended, once it has: a verdict if it ever opened, a failure if not. */
+  verdict: CloseVerdict | undefined;
+  failure: Failure | undefined;
+
+  readonly #host: PortHost;
+  readonly #conductor: Conductor;
+  #upgrade: UpgradeRequest | null;
+  #state: ConnectionState = 'handshaking';
+  #gateOpen = false;
+  #refusal: RefusalAnswer | undefined;
+  #deadline: Deadline | null = null;
+  #welcome: Deadline | null = null;
+  #heartbeat: Heartbeat | null = null;
+  #intake: TokenBucket | null = null;
+  #openedAtMs = 0;
+
+  constructor(host: PortHost, id: string, upgrade: UpgradeRequest) {
+    this.#host = host;
+    this.id = id;
+    this.address = upgrade.address;
+    this.path = upgrade.path;
+    this.#upgrade = upgrade;
+    this.witness = new Witness(this);
+    this.wire = new Wire(upgrade.socket, this.witness);
+    this.#conductor = new Conductor(this, host.actor);
+    host.portMoved(null, 'handshaking');
+    this.#conductor.start();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Every active state of the chart. */
+  get states(): readonly string[] {
+    return this.#isOver ? [this.#state] : snapshotPaths(this.#conductor.value);
+  }
+
+  /** Whether it may be written to and heard right now. */
+  get isOpen(): boolean {
+    return this.#gateOpen;
+  }
+
+  get #isOver(): boolean {
+    return this.verdict !== undefined || this.failure !== undefined;
+  }
+
+  grant(peer: unknown): void {
+    this.peer = peer;
+    this.tell('admission.granted');
+  }
+
+  refuse(answer: RefusalAnswer): void {
+    this.#refusal ??= answer;
+    this.tell('admission.refused');
+  }
+
+  write(frame: Frame): SendResult {
+    if (!this.#gateOpen || this.outbox === null || !this.wire.isWritable) return 'refused';
+    return this.outbox.write(frame);
+  }
+
+  /** Starts the closing handshake. Returns whether this call did. */
+  close(intent: LocalCause, frame: CloseFrame): boolean {
+    return this.#endAs(intent, { fact: 'close.requested', frame });
+  }
+
+  /** Ends it for a cause of our own. Returns whether this call did. */
+  end(cause: EndingCause, error?: Error): boolean {
+    if (this.#gateOpen && error !== undefined) this.witness.evidence.handlerError = error;
+    return this.#endAs(cause, endings[cause]);
+  }
+
+  #endAs(intent: LocalCause, ending: Ending): boolean {
+    if (!this.quarantine()) return false;
+    this.witness.evidence.intent = intent;
+    this.closeFrame = ending.frame;
+    this.tell(ending.fact);
+    return true;
+  }
+
+  /** Destroys the socket. Returns whether there was anything left to destroy. */
+  terminate(): boolean {
+    if (this.#isOver) return false;
+    const { evidence } = this.witness;
+    if (this.quarantine() || evidence.intent === 'close') evidence.intent = 'terminate';
+    this.tell('terminate.requested');
+    return true;
+  }
+
+  /** Destroys the socket because the time for closing it nicely is up. */
+  expire(): void {
+    const { evidence } = this.witness;
+    evidence.forced = true;
+    if (this.quarantine()) evidence.intent = 'drain';
+    this.tell('terminate.requested');
+  }
+
+  /** Holds messages back until `welcome.settled`, for `welcomeMs` at most. */
+  awaitWelcome(): void {
+    if (!this.#gateOpen) return;
+    this.wire.pause();
+    const { wheel, timeouts } = this.#host.context;
+    this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
+  }
+
+  /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
+  quarantine(): boolean {
+    if (!this.#gateOpen) return false;
+    this.#gateOpen = false;
+    this.#host.portQuarantined(this);
+    this.#heartbeat?.stop();
+    this.outbox?.stop();
+    this.#host.context.wheel.cancel(this.#welcome);
+    this.wire.resume();
+    this.wire.watchClose((clean) => this.witness.websocketClosed(clean));
+    return true;
+  }
+
+  receive(payload: Buffer, isBinary: boolean): void {
+    if (!this.#gateOpen) return;
+    this.heard();
+    if (this.#intake?.take(this.#host.context.wheel.nowMs)) {
+      this.#host.messageArrived(this, payload, isBinary);
+    } else {
+      this.end('message-rate');
+    }
+  }
+
+  heard(): void {
+    if (this.#gateOpen) this.#heartbeat?.heard();
+  }
+
+  deadlinePassed(name: string): void {
+    if (name === 'welcome') {
+      this.end('welcome-timeout');
+      return;
+    }
+    this.#deadline = null;
+    if (this.#state === 'handshaking') this.#refusal ??= handshakeTimeoutAnswer;
+    else this.witness.evidence.forced = true;
+    this.tell('deadline.passed');
+  }
+
+  tell(fact: ConnectionFact['type']): void {
+    if (!this.#isOver) this.#conductor.tell(fact);
+  }
+
+  deliver(report: PortReport): void {
+    this.#host.portReported(this, report);
+  }
+
+  /** The last word of a connection whose chart is gone. */
+  crashed(error: Error): void {
+    this.quarantine();
+    this.witness.evidence.intent = 'crash';
+    this.witness.evidence.handlerError = error;
+    this.closeFrame = { code: 1011, reason: '' };
+    this.sendClose();
+    this.destroy();
+    this.finish();
+  }
+
+  // The chart's orders.
+
+  upgrade(): void {
+    const upgrade = this.#upgrade;
+    if (upgrade === null) return;
+    const result = this.#host.completeUpgrade(upgrade);
+    if (result === null) this.tell('peer.abandoned');
+    else if ('cause' in result) this.refuse(result);
+    else this.#bind(result, upgrade);
+  }
+
+  #bind(socket: SupervisedSocket, { socket: raw }: UpgradeRequest): void {
+    this.wire.bind(socket, this.witness);
+    this.outbox = new Outbox(raw, this, this.#host.context);
+    this.tell('socket.opened');
+  }
+
+  refuseUpgrade(): void {
+    if (this.#refusal !== undefined) this.wire.refuse(this.#refusal, this.#host.context.wheel);
+  }
+
+  announceOpen(): void {
+    const { context } = this.#host;
+    context.wheel.cancel(this.#deadline);
+    this.#upgrade = null;
+    this.openedAt = context.clock.wallNow();
+    this.#openedAtMs = context.clock.now();
+    this.#gateOpen = true;
+    this.#heartbeat = new Heartbeat(this, context);
+    this.#intake = new TokenBucket(context.messageRate, context.wheel.nowMs);
+    this.#move('open');
+    this.#host.portOpened(this);
+    this.#conductor.report('opened');
+  }
+
+  admitMessages(): void {
+    this.#host.context.wheel.cancel(this.#welcome);
+    this.wire.resume();
+  }
+
+  announceChange({ to }: { to: ConnectionCondition }): void {
+    this.#conductor.report(to);
+  }
+
+  announceError(): void {
+    this.#move('errored');
+    this.#conductor.report('errored');
+  }
+
+  announceClosing(): void {
+    this.#move('closing');
+    this.#conductor.report('closing');
+  }
+
+  sendClose(): void {
+    const frame = this.closeFrame;
+    if (frame !== undefined && this.wire.sendClose(frame)) this.witness.evidence.sent = frame;
+  }
+
+  /** A close frame that still waits behind a backlog has not been sent, and dies with it. */
+  destroy(): void {
+    const { evidence } = this.witness;
+    if (this.wire.bufferedBytes > 0) evidence.sent = undefined;
+    this.wire.destroy();
+  }
+
+  startDeadline({ name }: { name: DeadlineName }): void {
+    const { wheel, timeouts } = this.#host.context;
+    wheel.cancel(this.#deadline);
+    this.#deadline = wheel.schedule(timeouts[`${name}Ms`], this, name);
+  }
+
+  finish(): void {
+    this.quarantine();
+    this.#host.context.wheel.cancel(this.#deadline);
+    if (this.openedAt === 0) this.#fail();
+    else this.#conclude();
+    this.#upgrade = null;
+    this.outbox = null;
+    this.#heartbeat = null;
+    this.wire.release();
+  }
+
+  outcome(): CloseVerdict | Failure | undefined {
+    return this.verdict ?? this.failure;
+  }
+
+  #conclude(): void {
+    this.verdict = {
+      ...classifyClose(this.witness.evidence),
+      openMs: Math.round(this.#host.context.clock.now() - this.#openedAtMs),
+      bytesIn: this.wire.bytesIn,
+      bytesOut: this.wire.bytesOut,
+    };
+    this.#move('closed');
+    this.#conductor.report('closed');
+  }
+
+  #fail(): void {
+    const { socketError, handlerError: crash } = this.witness.evidence;
+    const { address, path } = this;
+    this.failure = describeFailure({ refusal: this.#refusal, socketError, crash, address, path });
+    this.wire.destroy();
+    this.#move('failed');
+    this.#conductor.report('failed');
+  }
+
+  #move(to: ConnectionState): void {
+    this.#host.portMoved(this.#state, to);
+    this.#state = to;
+  }
+}

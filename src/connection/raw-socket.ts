@@ -1,0 +1,52 @@
+import type { Socket } from 'node:net';
+
+/** What a raw socket tells the port that owns it. */
+export interface RawSocketObserver {
+  socketErrored(error: Error): void;
+  socketEnded(): void;
+  socketClosed(): void;
+  socketDrained(): void;
+}
+
+const kObserver = Symbol('mooring.observer');
+
+type ObservedSocket = Socket & { [kObserver]?: RawSocketObserver | undefined };
+
+/**
+ * Watches a raw socket from the first moment it is ours.
+ *
+ * ws has no event for a network failure after open, and before open an error without a listener ends the
+ * process: the raw socket is the only witness. The listeners are shared functions and find their observer
+ * through the socket, so an idle connection pays for no closures.
+ */
+export function observeSocket(socket: Socket, observer: RawSocketObserver): void {
+  (socket as ObservedSocket)[kObserver] = observer;
+  socket.on('error', socketOnError);
+  socket.on('end', socketOnEnd);
+  socket.on('close', socketOnClose);
+  socket.on('drain', socketOnDrain);
+}
+
+/** Lets go of a socket. One listener stays behind: a late error must still not end the process. */
+export function releaseSocket(socket: Socket): void {
+  (socket as ObservedSocket)[kObserver] = undefined;
+  socket.off('end', socketOnEnd);
+  socket.off('close', socketOnClose);
+  socket.off('drain', socketOnDrain);
+}
+
+function socketOnError(this: ObservedSocket, error: Error): void {
+  this[kObserver]?.socketErrored(error);
+}
+
+function socketOnEnd(this: ObservedSocket): void {
+  this[kObserver]?.socketEnded();
+}
+
+function socketOnClose(this: ObservedSocket): void {
+  this[kObserver]?.socketClosed();
+}
+
+function socketOnDrain(this: ObservedSocket): void {
+  this[kObserver]?.socketDrained();
+}

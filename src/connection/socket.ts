@@ -1,0 +1,70 @@
+import { WebSocket } from 'ws';
+
+/** What a supervised WebSocket tells the port that owns it. Every call comes from inside ws. */
+export interface SocketObserver {
+  messageReceived(payload: Buffer, isBinary: boolean): void;
+  /** A ping or a pong arrived. */
+  controlReceived(): void;
+  /** The peer's close frame arrived; ws waits for `answerClose`. */
+  closeReceived(code: number, reason: Buffer | undefined): void;
+  /** The peer broke the protocol; ws waits for `answerClose` and reports the error next. */
+  violationFound(code: number): void;
+  protocolErrored(error: Error): void;
+  /** ws gave the socket up because of too many pings. */
+  pingFlooded(): void;
+}
+
+const NO_STATUS = 1005;
+
+/**
+ * The ws WebSocket of one port, without a listener of its own.
+ *
+ * ws has no event for "the peer has started to close": it flips its state and answers by calling `close()`
+ * on itself, and it calls `close(status)` when the peer broke the protocol and `terminate()` when it
+ * flooded us with pings. These calls are the only synchronous sign of each, so they are caught here, before
+ * anything else can run. The port closes through {@link answerClose} and never through `close()`.
+ *
+ * Events are caught in `emit` because five listeners for each idle socket cost memory and add nothing.
+ */
+export class SupervisedSocket extends WebSocket {
+  /** Who is told; nobody before the port has taken over and after it has let go. */
+  observer: SocketObserver | null = null;
+
+  /** Called by ws when a close frame arrived, or with a bare status when it found a protocol error. */
+  override close(code?: number, reason?: string | Buffer): void {
+    const { observer } = this;
+    if (observer === null) super.close(code, reason);
+    else if (code !== undefined && reason === undefined) observer.violationFound(code);
+    else observer.closeReceived(code ?? NO_STATUS, reason as Buffer | undefined);
+  }
+
+  /** Sends a close frame, or completes the handshake when the peer has sent its own already. */
+  answerClose(code?: number, reason?: string | Buffer): void {
+    super.close(code === NO_STATUS ? undefined : code, reason);
+  }
+
+  /** Called by ws when more pings arrive than it can answer. */
+  override terminate(): void {
+    this.observer?.pingFlooded();
+    super.terminate();
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const { observer } = this;
+    switch (event) {
+      case 'message':
+        observer?.messageReceived(args[0] as Buffer, args[1] as boolean);
+        return true;
+      case 'ping':
+      case 'pong':
+        observer?.controlReceived();
+        return true;
+      case 'error':
+        // Without a listener Node.js would throw; a late error has nobody left to tell.
+        observer?.protocolErrored(args[0] as Error);
+        return true;
+      default:
+        return super.emit(event, ...args);
+    }
+  }
+}

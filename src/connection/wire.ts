@@ -1,0 +1,124 @@
+import type { Socket } from 'node:net';
+import type { CloseFrame } from '../core/close-code.ts';
+import type { RefusalAnswer } from '../core/failure.ts';
+import type { TimerWheel } from '../core/timer-wheel.ts';
+import { answerAndLetGo } from './http-answer.ts';
+import { observeSocket, type RawSocketObserver, releaseSocket } from './raw-socket.ts';
+import type { SocketObserver, SupervisedSocket } from './socket.ts';
+
+/**
+ * The raw socket of a connection and, once upgraded, the WebSocket above it.
+ *
+ * Both are let go of together; after {@link release} every question has an answer and nothing is held.
+ */
+export class Wire {
+  #raw: Socket | null;
+  #socket: SupervisedSocket | null = null;
+  #readBeforeOpen = 0;
+  #writtenBeforeOpen = 0;
+
+  constructor(raw: Socket, observer: RawSocketObserver) {
+    this.#raw = raw;
+    observeSocket(raw, observer);
+  }
+
+  /** Takes over the WebSocket that ws made of the raw socket. */
+  bind(socket: SupervisedSocket, observer: SocketObserver): void {
+    this.#socket = socket;
+    socket.observer = observer;
+    this.#readBeforeOpen = this.#raw?.bytesRead ?? 0;
+    this.#writtenBeforeOpen = this.#raw?.bytesWritten ?? 0;
+  }
+
+  get isBound(): boolean {
+    return this.#socket !== null;
+  }
+
+  get raw(): Socket | null {
+    return this.#raw;
+  }
+
+  /** The subprotocol agreed on, or an empty string. */
+  get subprotocol(): string {
+    return this.#socket?.protocol ?? '';
+  }
+
+  /** Whether ws would still send; it flips this silently when the peer begins to close. */
+  get isWritable(): boolean {
+    const socket = this.#socket;
+    return socket !== null && socket.readyState === socket.OPEN;
+  }
+
+  /** Bytes received since it was bound. */
+  get bytesIn(): number {
+    return (this.#raw?.bytesRead ?? 0) - this.#readBeforeOpen;
+  }
+
+  /** Bytes given to the socket since it was bound. */
+  get bytesOut(): number {
+    return (this.#raw?.bytesWritten ?? 0) - this.#writtenBeforeOpen;
+  }
+
+  /** Bytes that wait in this process. */
+  get bufferedBytes(): number {
+    return this.#raw?.writableLength ?? 0;
+  }
+
+  /** Bytes that the operating system has taken. */
+  get bytesFlushed(): number {
+    return this.bytesOut - this.bufferedBytes;
+  }
+
+  get isPaused(): boolean {
+    return this.#socket?.isPaused === true;
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    if (this.isPaused) this.#socket?.resume();
+  }
+
+  ping(written: (error?: Error) => void): void {
+    this.#socket?.ping(undefined, undefined, written);
+  }
+
+  /** Sends our close frame; `false` when it is too late for one. */
+  sendClose({ code, reason }: CloseFrame): boolean {
+    if (!this.isWritable) return false;
+    this.#socket?.answerClose(code, reason);
+    return true;
+  }
+
+  /** Lets ws send, or complete, the close frame that it asked for. */
+  answerClose(code: number, reason?: Buffer): void {
+    this.#socket?.answerClose(code, reason);
+  }
+
+  /** Calls `closed` when ws reports the end, with whether both close frames were exchanged. */
+  watchClose(closed: (clean: boolean) => void): void {
+    this.#socket?.addEventListener('close', (event) => closed(event.wasClean));
+  }
+
+  destroy(): void {
+    this.#raw?.destroy();
+  }
+
+  /** Refuses the upgrade request and lets the socket go. */
+  refuse(answer: RefusalAnswer, wheel: TimerWheel): void {
+    const raw = this.#raw;
+    if (raw === null) return;
+    this.release();
+    answerAndLetGo(raw, answer, wheel);
+  }
+
+  /** Lets go of a socket that somebody else has taken over, or that is gone. */
+  release(): void {
+    if (this.#raw !== null) releaseSocket(this.#raw);
+    if (this.#socket !== null) this.#socket.observer = null;
+    this.#raw = null;
+    this.#socket = null;
+  }
+}

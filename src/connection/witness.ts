@@ -1,0 +1,86 @@
+import type { Evidence } from '../core/verdict.ts';
+import type { Port } from './port.ts';
+import type { RawSocketObserver } from './raw-socket.ts';
+import type { SocketObserver } from './socket.ts';
+
+/**
+ * Sees everything that the two sockets of a connection do, keeps the evidence, and tells the port.
+ *
+ * Each method follows the same order: note what happened, shut the gate, then give the chart its fact.
+ */
+export class Witness implements RawSocketObserver, SocketObserver {
+  readonly evidence: Evidence = {};
+  readonly #port: Port;
+
+  constructor(port: Port) {
+    this.#port = port;
+  }
+
+  socketErrored(error: Error): void {
+    this.evidence.socketError ??= error;
+    this.#port.quarantine();
+    this.#port.tell('socket.errored');
+  }
+
+  socketEnded(): void {
+    this.evidence.ended = true;
+    this.#port.quarantine();
+    this.#port.tell(this.#port.wire.isBound ? 'socket.ended' : 'peer.abandoned');
+  }
+
+  socketClosed(): void {
+    this.#port.quarantine();
+    this.#port.tell('socket.closed');
+  }
+
+  socketDrained(): void {
+    this.#port.outbox?.drained();
+  }
+
+  messageReceived(payload: Buffer, isBinary: boolean): void {
+    this.#port.receive(payload, isBinary);
+  }
+
+  controlReceived(): void {
+    this.#port.heard();
+  }
+
+  closeReceived(code: number, reason: Buffer | undefined): void {
+    const { evidence } = this;
+    const received = { code, reason: reason?.toString('utf8') ?? '' };
+    evidence.received ??= received;
+    if (evidence.sent !== undefined && evidence.sent.code !== code) evidence.simultaneous = true;
+    if (this.#port.quarantine()) this.#port.closeFrame = received;
+    this.#port.wire.answerClose(code, reason);
+    this.#port.tell('peer.closing');
+  }
+
+  violationFound(code: number): void {
+    this.#port.quarantine();
+    if (this.#port.wire.isWritable) this.evidence.sent = { code, reason: '' };
+    this.#port.wire.answerClose(code);
+  }
+
+  protocolErrored(error: Error): void {
+    this.evidence.protocolError ??= error;
+    this.#port.quarantine();
+    this.#port.tell('protocol.violated');
+  }
+
+  pingFlooded(): void {
+    this.#port.end('ping-flood');
+  }
+
+  /** ws reports the end; `clean` when both close frames were exchanged (RFC 6455 §7.1.4). */
+  websocketClosed(clean: boolean): void {
+    this.evidence.clean = clean;
+    this.#port.tell('websocket.closed');
+  }
+
+  /** A write failed: often the first sign of death, before the socket itself reports an error. */
+  sendErrored(error: Error): void {
+    if (!this.#port.quarantine()) return;
+    this.evidence.sendError = error;
+    this.#port.tell('send.errored');
+  }
+}

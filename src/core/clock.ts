@@ -1,0 +1,30 @@
+/** A pending timer of a {@link Clock}. Opaque; pass it to `clearTimer`. */
+export type TimerHandle = object;
+
+/**
+ * Time as a parameter.
+ *
+ * Everything in Mooring that waits or stamps asks its clock, so a virtual clock can run a whole fleet
+ * without waiting. Timers of a clock never keep the process alive.
+ */
+export interface Clock {
+  /** Monotonic time in milliseconds; only differences mean anything. */
+  now(): number;
+  /** Wall time in milliseconds since 1970, for stamps that people read. */
+  wallNow(): number;
+  /** Calls `callback` once, at least `delayMs` from now. */
+  setTimer(delayMs: number, callback: () => void): TimerHandle;
+  /** Cancels a timer; a timer that has fired is left alone. */
+  clearTimer(handle: TimerHandle): void;
+  /** Calls `callback` after the event loop has looked at all waiting input once. */
+  afterPoll(callback: () => void): void;
+}
+
+/** The clock of the running process. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  setTimer: (delayMs, callback) => setTimeout(callback, delayMs).unref(),
+  clearTimer: (handle) => clearTimeout(handle as NodeJS.Timeout),
+  afterPoll: (callback) => void setImmediate(callback).unref(),
+};

@@ -1,0 +1,131 @@
+import { SupervisorError } from './errors.ts';
+
+/** What a client that dialed should do after an ending: come back at once, after a backoff, or not at all. */
+export type Retry = 'now' | 'backoff' | 'never';
+
+/** How loudly an ending is logged. */
+export type Level = 'info' | 'warn' | 'error';
+
+/** What a close code says about who is at fault. */
+export type CloseClass =
+  | 'normal'
+  | 'fault'
+  | 'policy'
+  | 'server-fault'
+  | 'transient'
+  | 'overload'
+  | 'auth'
+  | 'network'
+  | 'tls'
+  | 'application'
+  | 'invalid';
+
+/** One row of the close-code table. */
+export interface CloseCodeInfo {
+  readonly name: string;
+  readonly class: CloseClass;
+  /** Whether an application may send it (RFC 6455 §7.4). */
+  readonly sendable: boolean;
+  /** What a dialing client does by default after receiving it. */
+  readonly retry: Retry;
+  /** How loudly receiving it is logged. */
+  readonly level: Level;
+}
+
+function row(name: string, about: Omit<CloseCodeInfo, 'name'>): CloseCodeInfo {
+  return Object.freeze({ name, ...about });
+}
+
+const sendable = true;
+const unsendable = false;
+
+/**
+ * The IANA WebSocket close code registry with what each code means to a supervisor.
+ *
+ * Ranges that IANA leaves to libraries (3000–3999) and to applications (4000–4999) are answered by
+ * {@link closeCodeInfo}.
+ */
+export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = new Map([
+  [1000, row('normal', { class: 'normal', sendable, retry: 'never', level: 'info' })],
+  [1001, row('going away', { class: 'normal', sendable, retry: 'backoff', level: 'info' })],
+  [1002, row('protocol error', { class: 'fault', sendable, retry: 'never', level: 'error' })],
+  [1003, row('unsupported data', { class: 'fault', sendable, retry: 'never', level: 'error' })],
+  [1005, row('no status', { class: 'normal', sendable: unsendable, retry: 'backoff', level: 'info' })],
+  [1006, row('abnormal', { class: 'network', sendable: unsendable, retry: 'backoff', level: 'warn' })],
+  [1007, row('invalid payload', { class: 'fault', sendable, retry: 'never', level: 'error' })],
+  [1008, row('policy violation', { class: 'policy', sendable, retry: 'never', level: 'warn' })],
+  [1009, row('too big', { class: 'fault', sendable, retry: 'never', level: 'error' })],
+  [1010, row('mandatory extension', { class: 'fault', sendable, retry: 'never', level: 'error' })],
+  [1011, row('internal error', { class: 'server-fault', sendable, retry: 'backoff', level: 'error' })],
+  [1012, row('service restart', { class: 'transient', sendable, retry: 'backoff', level: 'info' })],
+  [1013, row('try again later', { class: 'overload', sendable, retry: 'backoff', level: 'warn' })],
+  [1014, row('bad gateway', { class: 'transient', sendable, retry: 'backoff', level: 'warn' })],
+  [1015, row('TLS failure', { class: 'tls', sendable: unsendable, retry: 'never', level: 'error' })],
+  [3000, row('unauthorized', { class: 'auth', sendable, retry: 'never', level: 'warn' })],
+  [3003, row('forbidden', { class: 'auth', sendable, retry: 'never', level: 'warn' })],
+  [3008, row('timeout', { class: 'transient', sendable, retry: 'backoff', level: 'warn' })],
+]);
+
+const registered = row('registered', {
+  class: 'application',
+  sendable,
+  retry: 'backoff',
+  level: 'info',
+});
+const application = row('application', {
+  class: 'application',
+  sendable,
+  retry: 'backoff',
+  level: 'info',
+});
+const invalid = row('invalid', {
+  class: 'invalid',
+  sendable: unsendable,
+  retry: 'never',
+  level: 'error',
+});
+
+/** What a close code means. A code that must not appear on the wire is `invalid` (RFC 6455 §7.4.2). */
+export function closeCodeInfo(code: number): CloseCodeInfo {
+  const known = closeCodes.get(code);
+  if (known !== undefined) return known;
+  if (code >= 3000 && code <= 3999) return registered;
+  if (code >= 4000 && code <= 4999) return application;
+  return invalid;
+}
+
+/** A close code with its reason. */
+export interface CloseFrame {
+  /** RFC 6455 §7.4. */
+  readonly code: number;
+  /** At most 123 bytes of UTF-8 (RFC 6455 §5.5). */
+  readonly reason: string;
+}
+
+const REASON_BYTES_MAX = 123;
+
+/**
+ * Checks what an application wants to close with.
+ *
+ * A reason that is too long is cut to 123 bytes on a code-point boundary: an ending must not be lost over
+ * its text. Lone surrogates become U+FFFD.
+ *
+ * @throws SupervisorError `invalid-close` for a code that may not be sent or a reason that is no string.
+ */
+export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
+  if (typeof code !== 'number' || !Number.isInteger(code) || !closeCodeInfo(code).sendable) {
+    throw new SupervisorError(
+      'invalid-close',
+      `close code ${String(code)} may not be sent: use 1000-1003, 1007-1014 or 3000-4999`,
+    );
+  }
+  if (typeof reason !== 'string') {
+    throw new SupervisorError('invalid-close', `close reason must be a string, not ${typeof reason}`);
+  }
+  return { code, reason: cutToBytes(reason, REASON_BYTES_MAX) };
+}
+
+function cutToBytes(text: string, bytesMax: number): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytesMax));
+  return text.slice(0, read).toWellFormed();
+}

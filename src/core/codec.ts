@@ -1,0 +1,84 @@
+import { depthExceeds } from './json-depth.ts';
+
+/** Turns messages into payloads and back. `decode` throws for what it cannot read. */
+export interface Codec {
+  /** Shown in events. */
+  readonly name: string;
+  /** A string leaves as a text frame, bytes as a binary frame. */
+  encode(message: unknown): string | Uint8Array;
+  /**
+   * Reads one payload.
+   *
+   * @throws UndecodableError to choose the close code that fits; any other error counts as 1007.
+   */
+  decode(payload: Buffer, isBinary: boolean): unknown;
+}
+
+/** Why a payload could not be read, with the close code that says so. */
+export class UndecodableError extends Error {
+  override readonly name = 'UndecodableError';
+  /** 1003 for a kind of payload that is not accepted, 1007 for one that is malformed (RFC 6455 §7.4.1). */
+  readonly closeCode: 1003 | 1007;
+
+  constructor(closeCode: 1003 | 1007, message: string) {
+    super(message);
+    this.closeCode = closeCode;
+  }
+}
+
+/**
+ * JSON in text frames.
+ *
+ * @param depthMax - how deep arrays and objects may nest; checked before parsing. @default 64
+ */
+export function jsonCodec(depthMax = 64): Codec {
+  return {
+    name: 'json',
+    encode(message) {
+      const text: string | undefined = JSON.stringify(message);
+      if (text === undefined) throw new TypeError(`${typeof message} has no JSON form`);
+      return text;
+    },
+    decode(payload, isBinary) {
+      if (isBinary) throw new UndecodableError(1003, 'expected a text frame with JSON');
+      if (depthExceeds(payload, depthMax)) {
+        throw new UndecodableError(1007, `JSON nested deeper than ${depthMax}`);
+      }
+      try {
+        return JSON.parse(payload.toString('utf8'));
+      } catch {
+        throw new UndecodableError(1007, 'malformed JSON');
+      }
+    },
+  };
+}
+
+/** Raw bytes in binary frames; a message is a `Uint8Array` (a `Buffer` inbound). */
+export function binaryCodec(): Codec {
+  return {
+    name: 'binary',
+    encode(message) {
+      if (!(message instanceof Uint8Array)) throw new TypeError('expected a Uint8Array');
+      return message;
+    },
+    decode(payload, isBinary) {
+      if (!isBinary) throw new UndecodableError(1003, 'expected a binary frame');
+      return payload;
+    },
+  };
+}
+
+/** Plain strings in text frames. */
+export function textCodec(): Codec {
+  return {
+    name: 'text',
+    encode(message) {
+      if (typeof message !== 'string') throw new TypeError('expected a string');
+      return message;
+    },
+    decode(payload, isBinary) {
+      if (isBinary) throw new UndecodableError(1003, 'expected a text frame');
+      return payload.toString('utf8');
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import type { Observable } from 'rxjs';
+import type { CloseVerdict } from './verdict.ts';
+
+/** The top-level state of a connection's chart. */
+export type ConnectionState = 'handshaking' | 'open' | 'errored' | 'closing' | 'closed' | 'failed';
+
+/**
+ * What became of one outbound message.
+ *
+ * - `sent`: the operating system has taken it. It is not proof that the peer got it.
+ * - `queued`: it waits in this process, behind what the peer has not taken yet.
+ * - `refused`: it was not accepted: the connection is not open, or its outbox is above the high mark.
+ */
+export type SendResult = 'sent' | 'queued' | 'refused';
+
+/** Who a connection is; enough for a log line. */
+export interface ConnectionIdentity {
+  /** Unique within the supervisor. */
+  readonly id: string;
+  /** What the `key` option made of it. */
+  readonly key: string | undefined;
+  /** The peer's address, as `admission.addressOf` tells it. */
+  readonly address: string;
+  /** The path of the upgrade request, without its query. Foreign text: escape it before showing it. */
+  readonly path: string;
+}
+
+/**
+ * One supervised socket, from `onOpen` to its verdict.
+ *
+ * The handle stays safe for ever: after the end every operation answers `false` or `'refused'`.
+ *
+ * @typeParam Peer - what `authenticate` returned.
+ * @typeParam In - a message of the inbound contract.
+ * @typeParam Out - a message of the outbound contract.
+ */
+export interface Connection<Peer = unknown, In = unknown, Out = unknown>
+  extends ConnectionIdentity {
+  /** What `authenticate` returned. */
+  readonly peer: Peer;
+  /** The subprotocol agreed on (RFC 6455 §1.9), or an empty string. */
+  readonly subprotocol: string;
+  /** The chart's top-level state, at this moment. */
+  readonly state: ConnectionState;
+  /** Every active state of the chart as a path, for example `open.flow.congested`. */
+  readonly states: readonly string[];
+  /** Wall time at which it opened, in milliseconds since 1970. */
+  readonly openedAt: number;
+  /** Bytes that wait in this process for the peer to take them. */
+  readonly bufferedBytes: number;
+  /** Publications that were not delivered because the outbox was above its high mark. */
+  readonly droppedMessages: number;
+  /** The verdict, once closed. */
+  readonly verdict: CloseVerdict | undefined;
+  /** Messages that fulfil the inbound contract. Completes when the connection ends; never errors. */
+  readonly messages$: Observable<In>;
+  /** The topics it is a member of. */
+  readonly topics: readonly string[];
+
+  /**
+   * Sends one message. Never throws for the state of the connection.
+   *
+   * @throws SupervisorError `invalid-message` or `unencodable-message` when the message itself is wrong.
+   */
+  send(message: Out): SendResult;
+  /** Joins a topic; `false` when not open or already in `limits.topicsMax` topics. */
+  join(topic: string): boolean;
+  /** Leaves a topic; `false` when it was no member. */
+  leave(topic: string): boolean;
+  /**
+   * Starts the closing handshake (RFC 6455 §7.1.2) and destroys the socket after `timeouts.closeMs`.
+   *
+   * Returns whether this call started it. A reason longer than 123 bytes of UTF-8 is cut.
+   *
+   * @throws SupervisorError `invalid-close`, in every state, for a code that may not be sent.
+   * @defaultValue code 1000, no reason
+   */
+  close(code?: number, reason?: string): boolean;
+  /**
+   * Ends the connection because of an error: it is recorded, 1011 is sent as a last word, and the socket is
+   * destroyed after `timeouts.erroredMs` at the latest. Returns whether this call ended it.
+   */
+  fail(error: unknown): boolean;
+  /** Destroys the socket now. Returns whether there was anything left to destroy. */
+  terminate(): boolean;
+}

@@ -1,0 +1,38 @@
+/** Every way to misuse Mooring, as a stable code. The docs page `docs/reference/errors.md` explains each. */
+export const errorCodes = {
+  'invalid-options': 'An option is missing, of the wrong type or out of its range.',
+  'invalid-close': 'A close code may not be sent by an application, or a close reason is not a string.',
+  'invalid-message': 'An outbound message does not fulfil the contract given as `sends`.',
+  'invalid-topic': 'A topic name is not a non-empty string.',
+  'unencodable-message': 'The codec could not encode an outbound message.',
+  'handler-timeout': '`onOpen` did not settle within `timeouts.welcomeMs`.',
+  'stream-errored': 'An Observable that fed a topic ended with an error.',
+} as const;
+
+/** The stable code of a {@link SupervisorError}. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** A misuse of Mooring. What happens to sockets is never thrown; it is reported as an event or a value. */
+export class SupervisorError extends Error {
+  override readonly name = 'SupervisorError';
+  /** Stable; see {@link errorCodes}. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Makes an Error of anything that was thrown or rejected. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(describe(thrown));
+}
+
+function describe(thrown: unknown): string {
+  try {
+    return `non-error thrown: ${String(thrown)}`;
+  } catch {
+    return 'non-error thrown';
+  }
+}

@@ -1,0 +1,69 @@
+import type { Connection, ConnectionIdentity } from './connection.ts';
+import type { Failure } from './failure.ts';
+import type { HandlerName } from './guard.ts';
+import type { CloseCause, CloseVerdict } from './verdict.ts';
+
+/** What a drain did. */
+export interface DrainReport {
+  /** Connections that ended by a closing handshake, or were gone by themselves. */
+  readonly closed: number;
+  /** Connections that had to be destroyed at the deadline. */
+  readonly forced: number;
+  /** Close handlers and disposers of the user that had not settled at the deadline. */
+  readonly unsettled: number;
+  /** How long it took, in milliseconds. */
+  readonly tookMs: number;
+}
+
+/** Where in a message the inbound contract was broken. */
+export interface InvalidMessage {
+  /** The path of the fault, for example `items[2].price`; empty for the message as a whole. */
+  readonly path: string;
+  /** What is wrong there, in one sentence. */
+  readonly problem: string;
+  /** 1003, 1007 or 1008: the close code that fits (RFC 6455 §7.4.1). */
+  readonly closeCode: 1003 | 1007 | 1008;
+}
+
+interface OfConnection<C> {
+  readonly connection: C;
+}
+
+/**
+ * Everything a supervisor tells, as one closed union. `at` is wall time in milliseconds since 1970.
+ *
+ * @typeParam C - the type of the connections told about.
+ */
+export type SupervisorEvent<C extends ConnectionIdentity = Connection> = { readonly at: number } & (
+  | ({ readonly type: 'connection.opened' } & OfConnection<C>)
+  | ({ readonly type: 'connection.suspect' } & OfConnection<C>)
+  | ({ readonly type: 'connection.healthy' } & OfConnection<C>)
+  | ({ readonly type: 'connection.congested' } & OfConnection<C>)
+  | ({ readonly type: 'connection.flowing' } & OfConnection<C>)
+  | ({
+      readonly type: 'connection.errored';
+      readonly cause: CloseCause;
+      readonly error?: Error;
+    } & OfConnection<C>)
+  | ({
+      readonly type: 'connection.closing';
+      readonly origin: 'local' | 'peer';
+      /** The code of the close frame that started it; 1006 when none did. */
+      readonly code: number;
+      readonly reason: string;
+    } & OfConnection<C>)
+  | ({ readonly type: 'connection.closed'; readonly verdict: CloseVerdict } & OfConnection<C>)
+  | { readonly type: 'connection.failed'; readonly id: string; readonly failure: Failure }
+  | { readonly type: 'connection.crashed'; readonly error: Error }
+  | ({ readonly type: 'message.invalid'; readonly fault: InvalidMessage } & OfConnection<C>)
+  | {
+      readonly type: 'handler.errored';
+      readonly handler: HandlerName;
+      readonly error: Error;
+      readonly connection?: C;
+    }
+  | { readonly type: 'supervisor.suspended' }
+  | { readonly type: 'supervisor.admitting' }
+  | { readonly type: 'supervisor.draining'; readonly connections: number; readonly withinMs: number }
+  | { readonly type: 'supervisor.stopped'; readonly report: DrainReport }
+);

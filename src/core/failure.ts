@@ -1,0 +1,172 @@
+import type { Level, Retry } from './close-code.ts';
+import { tcpCause } from './verdict.ts';
+
+/** How far a connection had come when it failed. */
+export type FailurePhase = 'dns' | 'tcp' | 'tls' | 'http' | 'admission' | 'config';
+
+/** Why a connection never opened. */
+export type FailureCause =
+  | 'bad-request'
+  | 'wrong-method'
+  | 'wrong-version'
+  | 'wrong-path'
+  | 'wrong-host'
+  | 'wrong-origin'
+  | 'unauthorized'
+  | 'refused'
+  | 'authenticate-error'
+  | 'connections-max'
+  | 'address-max'
+  | 'accept-rate'
+  | 'suspended'
+  | 'draining'
+  | 'handshake-timeout'
+  | 'abandoned'
+  | 'tcp-reset'
+  | 'tcp-timeout'
+  | 'tcp-error'
+  | 'already-upgraded'
+  | 'aborted'
+  | 'crash';
+
+/** Why a connection never opened. Reported exactly once, as `connection.failed`. */
+export interface Failure {
+  readonly phase: FailurePhase;
+  readonly cause: FailureCause;
+  /** The status of the HTTP answer, when one was given. */
+  readonly httpStatus?: number;
+  /** What a client that was refused like this should do. */
+  readonly retry: Retry;
+  readonly level: Level;
+  readonly error?: Error;
+  /** The peer's address, or an empty string when the socket no longer knew it. */
+  readonly address: string;
+  /** The path asked for, without its query. Foreign text: escape it before showing it. */
+  readonly path: string;
+}
+
+/** A decision not to open, and the HTTP answer that says so. */
+export interface RefusalAnswer {
+  readonly cause: FailureCause;
+  readonly status: number;
+  /** Plain text for the body of the answer. */
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly error?: Error;
+}
+
+/**
+ * Thrown by `authenticate` to refuse a connection with an HTTP answer of its own choice.
+ *
+ * @example
+ * ```ts
+ * authenticate: async (request) => {
+ *   const user = await sessions.find(request.headers.cookie);
+ *   if (user === undefined) throw new Refusal(401, 'sign in first');
+ *   return user;
+ * }
+ * ```
+ */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  /** The HTTP status to answer with, 400–599. @default 401 */
+  readonly status: number;
+  /** Further headers of the answer, for example `Retry-After`. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status = 401, message = '', headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = Number.isInteger(status) && status >= 400 && status <= 599 ? status : 500;
+    this.headers = headers;
+  }
+}
+
+/** Statuses after which the same request may succeed later. */
+const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** What a client does by default after an HTTP answer. */
+export function retryAfterStatus(status: number): Retry {
+  return RETRYABLE_STATUSES.has(status) ? 'backoff' : 'never';
+}
+
+/** How loudly a failure is logged: what the peer gave up is its own business, our faults are not. */
+export function failureLevel(cause: FailureCause): Level {
+  switch (cause) {
+    case 'abandoned':
+    case 'tcp-reset':
+    case 'tcp-timeout':
+    case 'tcp-error':
+    case 'aborted':
+    case 'wrong-path':
+    case 'unauthorized':
+    case 'refused':
+    case 'suspended':
+    case 'draining':
+      return 'info';
+    case 'bad-request':
+    case 'wrong-method':
+    case 'wrong-version':
+    case 'wrong-host':
+    case 'wrong-origin':
+    case 'connections-max':
+    case 'address-max':
+    case 'accept-rate':
+    case 'handshake-timeout':
+      return 'warn';
+    case 'authenticate-error':
+    case 'already-upgraded':
+    case 'crash':
+      return 'error';
+  }
+}
+
+/** The phase a server-side cause belongs to. */
+export function failurePhase(cause: FailureCause): FailurePhase {
+  switch (cause) {
+    case 'bad-request':
+    case 'wrong-method':
+    case 'wrong-version':
+      return 'http';
+    case 'abandoned':
+    case 'tcp-reset':
+    case 'tcp-timeout':
+    case 'tcp-error':
+      return 'tcp';
+    case 'already-upgraded':
+      return 'config';
+    default:
+      return 'admission';
+  }
+}
+
+/** What is known when a connection fails. */
+export interface FailureEvidence {
+  readonly refusal?: RefusalAnswer | undefined;
+  readonly socketError?: Error | undefined;
+  readonly crash?: Error | undefined;
+  readonly address: string;
+  readonly path: string;
+}
+
+/** Says why a connection never opened. Pure. */
+export function describeFailure(evidence: FailureEvidence): Failure {
+  const { refusal, socketError, address, path } = evidence;
+  const cause = failureCause(evidence);
+  const error = evidence.crash ?? refusal?.error ?? socketError;
+  return {
+    phase: failurePhase(cause),
+    cause,
+    ...(refusal && { httpStatus: refusal.status }),
+    retry: refusal === undefined ? 'backoff' : retryAfterStatus(refusal.status),
+    level: failureLevel(cause),
+    ...(error && { error }),
+    address,
+    path,
+  };
+}
+
+function failureCause({ crash, refusal, socketError }: FailureEvidence): FailureCause {
+  if (crash !== undefined) return 'crash';
+  if (refusal !== undefined) return refusal.cause;
+  return socketError === undefined ? 'abandoned' : tcpCause(socketError);
+}

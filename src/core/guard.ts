@@ -1,0 +1,47 @@
+import { toError } from './errors.ts';
+
+/** Which piece of user code threw. */
+export type HandlerName =
+  | 'authenticate'
+  | 'key'
+  | 'onOpen'
+  | 'onMessage'
+  | 'onClosing'
+  | 'onClose'
+  | 'onFailed'
+  | 'onHandlerError'
+  | 'dispose'
+  | 'where'
+  | 'addressOf'
+  | 'codec'
+  | 'messages$'
+  | 'events$'
+  | 'topic';
+
+/** Receives what a guarded piece of user code threw or rejected with. */
+export type ReportThrown = (error: Error) => void;
+
+/**
+ * Runs user code so that nothing it throws, now or later, can reach a socket, a chart or the process.
+ *
+ * Returns what it returned, or `undefined` when it threw. A promise among the results is watched.
+ */
+export function guarded<Result>(run: () => Result, report: ReportThrown): Result | undefined {
+  try {
+    const result = run();
+    if (isThenable(result)) result.then(undefined, (thrown: unknown) => report(toError(thrown)));
+    return result;
+  } catch (thrown) {
+    report(toError(thrown));
+    return undefined;
+  }
+}
+
+/** Whether a value can be awaited. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
+}

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { SupervisorError } from './errors.ts';
+
+/** How long each state may last, in milliseconds. */
+export interface Timeouts {
+  /** From the upgrade request to open, everything included, absolute. @default 10_000 */
+  handshakeMs: number;
+  /** How long an async `onOpen` may take before the connection is closed with 1011. @default 10_000 */
+  welcomeMs: number;
+  /** How long a closing handshake may take before the socket is destroyed. @default 5_000 */
+  closeMs: number;
+  /** How long a last close frame may take to leave after an error. @default 2_000 */
+  erroredMs: number;
+  /** How long a destroyed socket may take to say so. @default 2_000 */
+  forcedMs: number;
+  /** How long a congested peer may take nothing at all before 1013. @default 15_000 */
+  stalledMs: number;
+}
+
+/** Proof of life. A dead peer is found within `intervalMs + graceMs` of its last byte. */
+export interface HeartbeatOptions {
+  /** After how much silence a peer is pinged, in milliseconds. @default 25_000 */
+  intervalMs: number;
+  /** How long it may take to answer, in milliseconds. @default 10_000 */
+  graceMs: number;
+}
+
+/** What one connection may use. Passing a limit has a named consequence; none is silent. */
+export interface Limits {
+  /** Longest message, in bytes; beyond it the peer gets 1009. @default 1_048_576 */
+  payloadBytesMax: number;
+  /** Fragments of one message; beyond it the peer gets 1008. @default 64 */
+  fragmentsMax: number;
+  /** Chunks of a frame held while it is incomplete; beyond it the peer gets 1008. @default 256 */
+  bufferedChunksMax: number;
+  /** How deep JSON may nest; deeper is an invalid message. @default 64 */
+  depthMax: number;
+  /** Messages per second a peer may keep up; beyond it the peer gets 1008. @default 1_000 */
+  messagesPerSecondMax: number;
+  /** Messages a peer may send at once after a pause. @default 2_000 */
+  messageBurstMax: number;
+  /** Outbox size above which sends are refused and publications dropped, in bytes. @default 1_048_576 */
+  outboxHighBytes: number;
+  /** Outbox size at which a congested connection flows again, in bytes. @default 262_144 */
+  outboxLowBytes: number;
+  /** Topics one connection may be a member of. @default 10_000 */
+  topicsMax: number;
+}
+
+export const timeoutDefaults: Readonly<Timeouts> = Object.freeze({
+  handshakeMs: 10_000,
+  welcomeMs: 10_000,
+  closeMs: 5_000,
+  erroredMs: 2_000,
+  forcedMs: 2_000,
+  stalledMs: 15_000,
+});
+
+export const heartbeatDefaults: Readonly<HeartbeatOptions> = Object.freeze({
+  intervalMs: 25_000,
+  graceMs: 10_000,
+});
+
+export const limitDefaults: Readonly<Limits> = Object.freeze({
+  payloadBytesMax: 1_048_576,
+  fragmentsMax: 64,
+  bufferedChunksMax: 256,
+  depthMax: 64,
+  messagesPerSecondMax: 1_000,
+  messageBurstMax: 2_000,
+  outboxHighBytes: 1_048_576,
+  outboxLowBytes: 262_144,
+  topicsMax: 10_000,
+});
+
+/**
+ * A whole number from 1 to 2³¹−1: ws coerces its limits with `| 0`, where a larger number would mean "none",
+ * and a native timer that is longer fires at once.
+ */
+export const positiveInteger = z.int32().min(1);
+
+export const timeoutsSchema = z.strictObject({
+  handshakeMs: positiveInteger.default(timeoutDefaults.handshakeMs),
+  welcomeMs: positiveInteger.default(timeoutDefaults.welcomeMs),
+  closeMs: positiveInteger.default(timeoutDefaults.closeMs),
+  erroredMs: positiveInteger.default(timeoutDefaults.erroredMs),
+  forcedMs: positiveInteger.default(timeoutDefaults.forcedMs),
+  stalledMs: positiveInteger.default(timeoutDefaults.stalledMs),
+}) satisfies z.ZodType<Timeouts>;
+
+export const heartbeatSchema = z.strictObject({
+  intervalMs: positiveInteger.default(heartbeatDefaults.intervalMs),
+  graceMs: positiveInteger.default(heartbeatDefaults.graceMs),
+}) satisfies z.ZodType<HeartbeatOptions>;
+
+export const limitsSchema = z
+  .strictObject({
+    payloadBytesMax: positiveInteger.default(limitDefaults.payloadBytesMax),
+    fragmentsMax: positiveInteger.default(limitDefaults.fragmentsMax),
+    bufferedChunksMax: positiveInteger.default(limitDefaults.bufferedChunksMax),
+    depthMax: positiveInteger.default(limitDefaults.depthMax),
+    messagesPerSecondMax: positiveInteger.default(limitDefaults.messagesPerSecondMax),
+    messageBurstMax: positiveInteger.default(limitDefaults.messageBurstMax),
+    outboxHighBytes: positiveInteger.default(limitDefaults.outboxHighBytes),
+    outboxLowBytes: positiveInteger.default(limitDefaults.outboxLowBytes),
+    topicsMax: positiveInteger.default(limitDefaults.topicsMax),
+  })
+  .refine((limits) => limits.outboxLowBytes <= limits.outboxHighBytes, {
+    path: ['outboxLowBytes'],
+    message: 'must not be above outboxHighBytes',
+  }) satisfies z.ZodType<Limits>;
+
+/**
+ * Checks options against their schema.
+ *
+ * @throws SupervisorError `invalid-options`, naming the path of every option that is wrong.
+ */
+export function checkedOptions<Schema extends z.ZodType>(
+  schema: Schema,
+  options: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    (issue) => `${['options', ...issue.path.map(String)].join('.')}: ${issue.message}`,
+  );
+  throw new SupervisorError('invalid-options', problems.join('; '), { cause: parsed.error });
+}

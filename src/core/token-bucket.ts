@@ -1,0 +1,31 @@
+/** How fast something may happen: `perSecond` on average, `burst` at once after a pause. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** Counts how often something happens and says when it is too often. */
+export class TokenBucket {
+  readonly #rate: Rate;
+  #tokens: number;
+  #filledAtMs: number;
+
+  constructor(rate: Rate, nowMs: number) {
+    this.#rate = rate;
+    this.#tokens = rate.burst;
+    this.#filledAtMs = nowMs;
+  }
+
+  /** Takes one token; `false` when none is left. */
+  take(nowMs: number): boolean {
+    const { perSecond, burst } = this.#rate;
+    const elapsedMs = nowMs - this.#filledAtMs;
+    if (elapsedMs > 0) {
+      this.#tokens = Math.min(burst, this.#tokens + (elapsedMs * perSecond) / 1_000);
+      this.#filledAtMs = nowMs;
+    }
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,219 @@
+import { type CloseFrame, closeCodeInfo, type Level, type Retry } from './close-code.ts';
+
+/** Who ended the connection. */
+export type Origin = 'local' | 'peer' | 'network';
+
+/** What this side asked for, before the socket ended. The first intent counts. */
+export type LocalCause =
+  | 'close'
+  | 'drain'
+  | 'terminate'
+  | 'fail'
+  | 'handler-error'
+  | 'crash'
+  | 'welcome-timeout'
+  | 'invalid-message'
+  | 'message-rate'
+  | 'slow-consumer'
+  | 'heartbeat-timeout'
+  | 'ping-flood';
+
+/** Why a connection that was open ended. */
+export type CloseCause =
+  | LocalCause
+  | 'peer-close'
+  | 'close-timeout'
+  | 'protocol-error'
+  | 'send-error'
+  | 'tcp-fin'
+  | 'tcp-fin-backlog'
+  | 'tcp-reset'
+  | 'tcp-timeout'
+  | 'tcp-error'
+  | 'unknown';
+
+/** How a connection that was open ended. Reported exactly once, as `connection.closed`. */
+export interface CloseVerdict {
+  /** The code the peer sent; 1005 for an empty close frame, 1006 when none came (RFC 6455 §7.1.5). */
+  readonly code: number;
+  /** The reason the peer sent, or an empty string. Foreign text: escape it before showing it. */
+  readonly reason: string;
+  /** The close frame this side sent, when it sent one. */
+  readonly sent?: CloseFrame;
+  readonly origin: Origin;
+  /** Where it ended: with a closing handshake, or below it. */
+  readonly layer: 'websocket' | 'tcp';
+  /** Whether both close frames were exchanged (RFC 6455 §7.1.4). */
+  readonly clean: boolean;
+  readonly cause: CloseCause;
+  readonly retry: Retry;
+  readonly level: Level;
+  /** Both sides started closing at once; `code` is the peer's, `sent` ours. */
+  readonly simultaneous?: true;
+  /** The closing handshake was done but the peer kept the TCP connection. */
+  readonly lingered?: true;
+  readonly error?: Error;
+  /** How long the connection was open, in milliseconds. */
+  readonly openMs: number;
+  /** Bytes received since it opened, framing included. */
+  readonly bytesIn: number;
+  /** Bytes given to the socket since it opened, framing included. */
+  readonly bytesOut: number;
+}
+
+/** What the port saw of an ending. Each field keeps the first thing that happened. */
+export interface Evidence {
+  /** What this side had asked for. */
+  intent?: LocalCause | undefined;
+  /** The close frame that left this side. */
+  sent?: CloseFrame | undefined;
+  /** The close frame that arrived; 1005 when it was empty. */
+  received?: CloseFrame | undefined;
+  /** Our own close frame had left before the peer's arrived, and the peer's is not its echo. */
+  simultaneous?: boolean;
+  /** ws saw both close frames. */
+  clean?: boolean;
+  /** What ws found wrong in the bytes of the peer. */
+  protocolError?: Error | undefined;
+  /** What the user's code or ours threw. */
+  handlerError?: Error | undefined;
+  socketError?: Error | undefined;
+  sendError?: Error | undefined;
+  /** The peer ended its side of the TCP connection. */
+  ended?: boolean;
+  /** A deadline of closing passed, so the socket was destroyed. */
+  forced?: boolean;
+}
+
+/** The part of a verdict that follows from the evidence alone. */
+export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut'>;
+
+/**
+ * Says from the evidence how a connection ended. Pure.
+ *
+ * Precedence: a violation of the protocol, then a close frame of the peer (it outranks the TCP error that
+ * often follows it), then what this side had asked for, then what the network did.
+ */
+export function classifyClose(evidence: Evidence): Classification {
+  if (evidence.protocolError !== undefined) return protocolError(evidence, evidence.protocolError);
+  if (evidence.received !== undefined) return closeFrame(evidence, evidence.received);
+  if (evidence.intent !== undefined) return localEnding(evidence, evidence.intent);
+  return networkEnding(evidence);
+}
+
+function protocolError(evidence: Evidence, error: Error): Classification {
+  return {
+    ...abnormal(evidence),
+    origin: 'local',
+    layer: 'websocket',
+    cause: 'protocol-error',
+    retry: 'never',
+    level: 'error',
+    error,
+  };
+}
+
+function closeFrame(evidence: Evidence, received: CloseFrame): Classification {
+  const { intent } = evidence;
+  const info = closeCodeInfo(received.code);
+  const error = firstError(evidence);
+  return {
+    code: received.code,
+    reason: received.reason,
+    ...(evidence.sent && { sent: evidence.sent }),
+    origin: intent === undefined ? 'peer' : 'local',
+    layer: 'websocket',
+    clean: evidence.clean === true,
+    cause: intent ?? 'peer-close',
+    retry: info.retry,
+    level: intent === undefined ? info.level : localLevel(intent),
+    ...(evidence.simultaneous && { simultaneous: true }),
+    ...(evidence.forced && evidence.clean && { lingered: true }),
+    ...(error && { error }),
+  };
+}
+
+function localEnding(evidence: Evidence, intent: LocalCause): Classification {
+  const timedOut = (intent === 'close' || intent === 'drain') && evidence.forced === true;
+  const error = firstError(evidence);
+  return {
+    ...abnormal(evidence),
+    origin: intent === 'heartbeat-timeout' ? 'network' : 'local',
+    layer: 'tcp',
+    cause: timedOut ? 'close-timeout' : intent,
+    retry: 'backoff',
+    level: timedOut ? 'warn' : localLevel(intent),
+    ...(error && { error }),
+  };
+}
+
+function networkEnding(evidence: Evidence): Classification {
+  const cause = networkCause(evidence);
+  const error = firstError(evidence);
+  return {
+    ...abnormal(evidence),
+    origin: cause === 'send-error' && evidence.socketError === undefined ? 'local' : 'network',
+    layer: 'tcp',
+    cause,
+    retry: 'backoff',
+    level: cause === 'tcp-fin' ? 'info' : 'warn',
+    ...(error && { error }),
+  };
+}
+
+function abnormal(evidence: Evidence) {
+  return {
+    code: 1006,
+    reason: '',
+    ...(evidence.sent && { sent: evidence.sent }),
+    clean: false,
+  } as const;
+}
+
+/** An end of TCP that was seen first stays the cause: errors after it are its consequences. */
+function networkCause(evidence: Evidence): CloseCause {
+  if (evidence.ended) return evidence.forced ? 'tcp-fin-backlog' : 'tcp-fin';
+  const error = evidence.socketError ?? evidence.sendError;
+  return error === undefined ? 'unknown' : tcpCause(error);
+}
+
+/** Names what a socket error means, by its system code. */
+export function tcpCause(error: Error): 'tcp-reset' | 'tcp-timeout' | 'tcp-error' {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'ECONNABORTED':
+      return 'tcp-reset';
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'tcp-timeout';
+    default:
+      return 'tcp-error';
+  }
+}
+
+function firstError(evidence: Evidence): Error | undefined {
+  return evidence.handlerError ?? evidence.socketError ?? evidence.sendError;
+}
+
+/** What we started ourselves is no error, unless we started it because something was wrong. */
+function localLevel(intent: LocalCause): Level {
+  switch (intent) {
+    case 'close':
+    case 'drain':
+    case 'terminate':
+      return 'info';
+    case 'invalid-message':
+    case 'message-rate':
+    case 'slow-consumer':
+    case 'heartbeat-timeout':
+    case 'ping-flood':
+      return 'warn';
+    case 'fail':
+    case 'handler-error':
+    case 'crash':
+    case 'welcome-timeout':
+      return 'error';
+  }
+}
