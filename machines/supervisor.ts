@@ -55,7 +55,8 @@ export const supervisorMachine = setup({
     announceAdmitting: ({ context }) => context.supervisor.announceAdmitting(),
     beginDrain: ({ context }) => context.supervisor.beginDrain(),
     expireAll: ({ context }) => context.supervisor.expireAll(),
-    recordCrash: ({ context }, params: { error: unknown }) => context.supervisor.recordCrash(params),
+    recordCrash: ({ context }, params: { error: unknown }) =>
+      context.supervisor.recordCrash(params),
     finish: ({ context }) => context.supervisor.finish(),
   },
 }).createMachine({

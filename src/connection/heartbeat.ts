@@ -55,8 +55,10 @@ export class Heartbeat implements DeadlineOwner {
   #lookAtQuiet(): void {
     const { intervalMs, graceMs } = this.#context.heartbeat;
     const silentMs = this.#context.wheel.nowMs - this.heardAtMs;
-    if (this.#port.wire.isPaused) return this.#look(intervalMs);
-    if (silentMs < intervalMs) return this.#look(intervalMs - silentMs);
+    if (this.#port.wire.isPaused || silentMs < intervalMs) {
+      this.#look(silentMs < intervalMs ? intervalMs - silentMs : intervalMs);
+      return;
+    }
     this.#phase = 'pinged';
     this.#pingedAtMs = this.#context.wheel.nowMs;
     const { wire, witness } = this.#port;

@@ -42,7 +42,8 @@ export class Outbox implements DeadlineOwner {
 
   /** The socket has emptied its buffer. */
   drained(): void {
-    if (!this.#congested || this.#socket.writableLength > this.#context.limits.outboxLowBytes) return;
+    if (!this.#congested || this.#socket.writableLength > this.#context.limits.outboxLowBytes)
+      return;
     this.#congested = false;
     this.stop();
     this.#port.tell('outbox.drained');

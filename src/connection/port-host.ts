@@ -11,18 +11,29 @@ import type { Rate } from '../core/token-bucket.ts';
 import type { Port } from './port.ts';
 import type { SupervisedSocket } from './socket.ts';
 
-/** An upgrade request with the socket it came on. */
-export interface UpgradeRequest {
+/** The three arguments of an HTTP server's `upgrade` event. */
+export interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   /** Bytes that arrived behind the request. */
   readonly head: Buffer;
+}
+
+/** An upgrade request and what is known of who made it. */
+export interface UpgradeRequest extends Upgrade {
   readonly address: string;
+  /** The path asked for, without its query. */
   readonly path: string;
 }
 
 /** What a port has to tell, once its chart has settled. */
-export type PortReport = 'opened' | 'errored' | 'closing' | 'closed' | 'failed' | ConnectionCondition;
+export type PortReport =
+  | 'opened'
+  | 'errored'
+  | 'closing'
+  | 'closed'
+  | 'failed'
+  | ConnectionCondition;
 
 /** Everything that the ports of one supervisor share. */
 export interface PortContext {

@@ -5,11 +5,11 @@ import type {
 } from '../../machines/connection-contract.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, SendResult } from '../core/connection.ts';
-import { describeFailure, type Failure, type RefusalAnswer } from '../core/failure.ts';
+import type { Failure, RefusalAnswer } from '../core/failure.ts';
 import type { Frame } from '../core/frame.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
-import { type CloseVerdict, classifyClose, type LocalCause } from '../core/verdict.ts';
+import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
 import { Conductor, type ConductorObserver } from './conductor.ts';
 import { type Ending, type EndingCause, endings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -302,20 +302,14 @@ export class Port implements ConductorObserver, DeadlineOwner {
   }
 
   #conclude(): void {
-    this.verdict = {
-      ...classifyClose(this.witness.evidence),
-      openMs: Math.round(this.#host.context.clock.now() - this.#openedAtMs),
-      bytesIn: this.wire.bytesIn,
-      bytesOut: this.wire.bytesOut,
-    };
+    const openMs = Math.round(this.#host.context.clock.now() - this.#openedAtMs);
+    this.verdict = this.witness.verdict(this.wire, openMs);
     this.#move('closed');
     this.#conductor.report('closed');
   }
 
   #fail(): void {
-    const { socketError, handlerError: crash } = this.witness.evidence;
-    const { address, path } = this;
-    this.failure = describeFailure({ refusal: this.#refusal, socketError, crash, address, path });
+    this.failure = this.witness.failure(this, this.#refusal);
     this.wire.destroy();
     this.#move('failed');
     this.#conductor.report('failed');

@@ -1,7 +1,9 @@
-import type { Evidence } from '../core/verdict.ts';
+import { describeFailure, type Failure, type RefusalAnswer } from '../core/failure.ts';
+import { type CloseVerdict, classifyClose, type Evidence } from '../core/verdict.ts';
 import type { Port } from './port.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
 import type { SocketObserver } from './socket.ts';
+import type { Wire } from './wire.ts';
 
 /**
  * Sees everything that the two sockets of a connection do, keeps the evidence, and tells the port.
@@ -82,5 +84,16 @@ export class Witness implements RawSocketObserver, SocketObserver {
     if (!this.#port.quarantine()) return;
     this.evidence.sendError = error;
     this.#port.tell('send.errored');
+  }
+
+  /** How a connection that was open ended. */
+  verdict({ bytesIn, bytesOut }: Wire, openMs: number): CloseVerdict {
+    return { ...classifyClose(this.evidence), openMs, bytesIn, bytesOut };
+  }
+
+  /** Why a connection never opened. */
+  failure({ address, path }: Port, refusal: RefusalAnswer | undefined): Failure {
+    const { socketError, handlerError: crash } = this.evidence;
+    return describeFailure({ refusal, socketError, crash, address, path });
   }
 }

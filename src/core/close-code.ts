@@ -50,17 +50,29 @@ export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = new Map([
   [1001, row('going away', { class: 'normal', sendable, retry: 'backoff', level: 'info' })],
   [1002, row('protocol error', { class: 'fault', sendable, retry: 'never', level: 'error' })],
   [1003, row('unsupported data', { class: 'fault', sendable, retry: 'never', level: 'error' })],
-  [1005, row('no status', { class: 'normal', sendable: unsendable, retry: 'backoff', level: 'info' })],
-  [1006, row('abnormal', { class: 'network', sendable: unsendable, retry: 'backoff', level: 'warn' })],
+  [
+    1005,
+    row('no status', { class: 'normal', sendable: unsendable, retry: 'backoff', level: 'info' }),
+  ],
+  [
+    1006,
+    row('abnormal', { class: 'network', sendable: unsendable, retry: 'backoff', level: 'warn' }),
+  ],
   [1007, row('invalid payload', { class: 'fault', sendable, retry: 'never', level: 'error' })],
   [1008, row('policy violation', { class: 'policy', sendable, retry: 'never', level: 'warn' })],
   [1009, row('too big', { class: 'fault', sendable, retry: 'never', level: 'error' })],
   [1010, row('mandatory extension', { class: 'fault', sendable, retry: 'never', level: 'error' })],
-  [1011, row('internal error', { class: 'server-fault', sendable, retry: 'backoff', level: 'error' })],
+  [
+    1011,
+    row('internal error', { class: 'server-fault', sendable, retry: 'backoff', level: 'error' }),
+  ],
   [1012, row('service restart', { class: 'transient', sendable, retry: 'backoff', level: 'info' })],
   [1013, row('try again later', { class: 'overload', sendable, retry: 'backoff', level: 'warn' })],
   [1014, row('bad gateway', { class: 'transient', sendable, retry: 'backoff', level: 'warn' })],
-  [1015, row('TLS failure', { class: 'tls', sendable: unsendable, retry: 'never', level: 'error' })],
+  [
+    1015,
+    row('TLS failure', { class: 'tls', sendable: unsendable, retry: 'never', level: 'error' }),
+  ],
   [3000, row('unauthorized', { class: 'auth', sendable, retry: 'never', level: 'warn' })],
   [3003, row('forbidden', { class: 'auth', sendable, retry: 'never', level: 'warn' })],
   [3008, row('timeout', { class: 'transient', sendable, retry: 'backoff', level: 'warn' })],
@@ -120,7 +132,10 @@ export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
     );
   }
   if (typeof reason !== 'string') {
-    throw new SupervisorError('invalid-close', `close reason must be a string, not ${typeof reason}`);
+    throw new SupervisorError(
+      'invalid-close',
+      `close reason must be a string, not ${typeof reason}`,
+    );
   }
   return { code, reason: cutToBytes(reason, REASON_BYTES_MAX) };
 }

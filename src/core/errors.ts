@@ -1,7 +1,8 @@
 /** Every way to misuse Mooring, as a stable code. The docs page `docs/reference/errors.md` explains each. */
 export const errorCodes = {
   'invalid-options': 'An option is missing, of the wrong type or out of its range.',
-  'invalid-close': 'A close code may not be sent by an application, or a close reason is not a string.',
+  'invalid-close':
+    'A close code may not be sent by an application, or a close reason is not a string.',
   'invalid-message': 'An outbound message does not fulfil the contract given as `sends`.',
   'invalid-topic': 'A topic name is not a non-empty string.',
   'unencodable-message': 'The codec could not encode an outbound message.',

@@ -1,7 +1,7 @@
 import type { Connection, ConnectionIdentity } from './connection.ts';
 import type { Failure } from './failure.ts';
 import type { HandlerName } from './guard.ts';
-import type { CloseCause, CloseVerdict } from './verdict.ts';
+import type { CloseCause, CloseVerdict, Origin } from './verdict.ts';
 
 /** What a drain did. */
 export interface DrainReport {
@@ -30,11 +30,11 @@ interface OfConnection<C> {
 }
 
 /**
- * Everything a supervisor tells, as one closed union. `at` is wall time in milliseconds since 1970.
+ * Everything a supervisor tells, as one closed union.
  *
  * @typeParam C - the type of the connections told about.
  */
-export type SupervisorEvent<C extends ConnectionIdentity = Connection> = { readonly at: number } & (
+export type SupervisorNews<C extends ConnectionIdentity = Connection> =
   | ({ readonly type: 'connection.opened' } & OfConnection<C>)
   | ({ readonly type: 'connection.suspect' } & OfConnection<C>)
   | ({ readonly type: 'connection.healthy' } & OfConnection<C>)
@@ -47,7 +47,7 @@ export type SupervisorEvent<C extends ConnectionIdentity = Connection> = { reado
     } & OfConnection<C>)
   | ({
       readonly type: 'connection.closing';
-      readonly origin: 'local' | 'peer';
+      readonly origin: Origin;
       /** The code of the close frame that started it; 1006 when none did. */
       readonly code: number;
       readonly reason: string;
@@ -64,6 +64,14 @@ export type SupervisorEvent<C extends ConnectionIdentity = Connection> = { reado
     }
   | { readonly type: 'supervisor.suspended' }
   | { readonly type: 'supervisor.admitting' }
-  | { readonly type: 'supervisor.draining'; readonly connections: number; readonly withinMs: number }
-  | { readonly type: 'supervisor.stopped'; readonly report: DrainReport }
-);
+  | {
+      readonly type: 'supervisor.draining';
+      readonly connections: number;
+      readonly withinMs: number;
+    }
+  | { readonly type: 'supervisor.stopped'; readonly report: DrainReport };
+
+/** News with the wall time at which it was told, in milliseconds since 1970. */
+export type SupervisorEvent<C extends ConnectionIdentity = Connection> = SupervisorNews<C> & {
+  readonly at: number;
+};

@@ -30,13 +30,15 @@ class GuardedObservable<Value> extends Observable<Value> {
     error?: ((error: unknown) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    if (isSubscriber(observerOrNext)) return super.subscribe(observerOrNext as Partial<Observer<Value>>);
+    if (isSubscriber(observerOrNext))
+      return super.subscribe(observerOrNext as Partial<Observer<Value>>);
     const observer = toObserver(observerOrNext, error, complete);
     const report = this.#report;
     return super.subscribe({
       next: (value) => void guarded(() => observer.next?.(value), report),
       error: (cause: unknown) => {
-        if (observer.error === undefined) report(cause instanceof Error ? cause : new Error(String(cause)));
+        if (observer.error === undefined)
+          report(cause instanceof Error ? cause : new Error(String(cause)));
         else guarded(() => observer.error?.(cause), report);
       },
       complete: () => void guarded(() => observer.complete?.(), report),

@@ -1,0 +1,48 @@
+export type { Clock, TimerHandle } from './core/clock.ts';
+export { systemClock } from './core/clock.ts';
+export type {
+  CloseClass,
+  CloseCodeInfo,
+  CloseFrame,
+  Level,
+  Retry,
+} from './core/close-code.ts';
+export { closeCodeInfo, closeCodes } from './core/close-code.ts';
+export type { Codec } from './core/codec.ts';
+export { binaryCodec, jsonCodec, textCodec, UndecodableError } from './core/codec.ts';
+export type {
+  Connection,
+  ConnectionIdentity,
+  ConnectionState,
+  SendResult,
+} from './core/connection.ts';
+export type { ErrorCode } from './core/errors.ts';
+export { errorCodes, SupervisorError } from './core/errors.ts';
+export type {
+  DrainReport,
+  InvalidMessage,
+  SupervisorEvent,
+  SupervisorNews,
+} from './core/events.ts';
+export type { Failure, FailureCause, FailurePhase } from './core/failure.ts';
+export { Refusal } from './core/failure.ts';
+export type { HandlerName } from './core/guard.ts';
+export type { HeartbeatOptions, Limits, Timeouts } from './core/limits.ts';
+export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
+export type { Logger, LogLine } from './observe/logger.ts';
+export { escaped, logEvents, logLine } from './observe/logger.ts';
+export type { AttachOptions } from './server/attach.ts';
+export { attach } from './server/attach.ts';
+export type { DrainOptions } from './server/fleet-drain.ts';
+export type { Listener, ListenOptions } from './server/listen.ts';
+export { listen } from './server/listen.ts';
+export type {
+  AdmissionOptions,
+  Disposer,
+  InvalidMessagePolicy,
+  SupervisorOptions,
+} from './server/options.ts';
+export type { Counts } from './server/registry.ts';
+export { createSupervisor } from './server/supervisor.ts';
+export type { AudienceOptions, Supervisor, SupervisorState } from './server/supervisor-types.ts';
+export type { Delivery, Topic } from './server/topic.ts';

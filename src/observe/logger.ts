@@ -1,0 +1,165 @@
+import type { Observable, Subscription } from 'rxjs';
+import type { Level } from '../core/close-code.ts';
+import type { ConnectionIdentity } from '../core/connection.ts';
+import type { SupervisorEvent } from '../core/events.ts';
+import type { CloseVerdict } from '../core/verdict.ts';
+
+type LogMethod = (fields: object, message: string) => void;
+
+/** The part of pino that is used; pino itself, and any logger with its call shape, fits. */
+export type Logger = Record<Level, LogMethod>;
+
+/** One line of a log. */
+export interface LogLine {
+  readonly level: Level;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+/**
+ * Logs what happens, one line per event, at the level that its verdict deserves.
+ *
+ * Text that a peer supplied is escaped in message and fields, so it can neither begin a line of its own nor
+ * steer a terminal.
+ *
+ * @returns the subscription; unsubscribe to stop logging.
+ *
+ * @example
+ * ```ts
+ * logEvents(supervisor.events$, pino());
+ * ```
+ */
+export function logEvents<C extends ConnectionIdentity>(
+  events$: Observable<SupervisorEvent<C>>,
+  logger: Logger,
+): Subscription {
+  return events$.subscribe((event) => {
+    const { level, fields, message } = logLine(event);
+    logger[level](fields, message);
+  });
+}
+
+/** Makes the log line of an event. Pure. */
+export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>): LogLine {
+  switch (event.type) {
+    case 'connection.closed':
+      return closedLine(event.connection, event.verdict);
+    case 'connection.failed': {
+      const { level, error, path, address, ...failure } = event.failure;
+      const told = { id: event.id, address: escaped(address), path: escaped(path) };
+      const fields = { event: event.type, ...told, ...failure, ...errorField(error) };
+      return { level, fields, message: `${event.id} never opened: ${failure.cause}` };
+    }
+    case 'connection.errored':
+      return line(['warn', event], { cause: event.cause, ...errorField(event.error) }, event.cause);
+    case 'connection.closing': {
+      const reason = escaped(event.reason);
+      return line(
+        ['info', event],
+        { origin: event.origin, code: event.code, reason },
+        event.origin,
+      );
+    }
+    case 'message.invalid': {
+      const { path, problem, closeCode } = event.fault;
+      const fault = { path: escaped(path), problem: escaped(problem), closeCode };
+      return line(['warn', event], { fault }, `${path || 'message'}: ${problem}`);
+    }
+    case 'handler.errored':
+      return line(
+        'error',
+        event,
+        { handler: event.handler, ...errorField(event.error) },
+        event.handler,
+      );
+    case 'connection.crashed':
+      return line(['error', event], errorField(event.error), event.error.message);
+    case 'connection.suspect':
+    case 'connection.congested':
+      return line(['warn', event], {}, '');
+    case 'connection.opened':
+    case 'connection.healthy':
+    case 'connection.flowing':
+    case 'supervisor.suspended':
+    case 'supervisor.admitting':
+      return line(['info', event], {}, '');
+    case 'supervisor.draining': {
+      const { connections, withinMs } = event;
+      return line(['info', event], { connections, withinMs }, `${connections} connections`);
+    }
+    case 'supervisor.stopped': {
+      const { closed, forced } = event.report;
+      return line(['info', event], event.report, `${closed} closed, ${forced} forced`);
+    }
+  }
+}
+
+function closedLine(connection: ConnectionIdentity, verdict: CloseVerdict): LogLine {
+  const { level, error, reason, sent, ...rest } = verdict;
+  const frames = {
+    reason: escaped(reason),
+    ...(sent && { sent: { ...sent, reason: escaped(sent.reason) } }),
+  };
+  const fields = {
+    event: 'connection.closed',
+    ...identity(connection),
+    ...rest,
+    ...frames,
+    ...errorField(error),
+  };
+  const message = `${connection.id} closed ${verdict.code} by ${verdict.origin}: ${verdict.cause}`;
+  return { level, fields, message };
+}
+
+function line<C extends ConnectionIdentity>(
+  [level, event]: readonly [Level, SupervisorEvent<C>],
+  about: object,
+  remark: string,
+): LogLine {
+  const connection = 'connection' in event ? event.connection : undefined;
+  const subject = connection === undefined ? '' : `${connection.id} `;
+  return {
+    level,
+    fields: { event: event.type, ...(connection && identity(connection)), ...about },
+    message: `${subject}${event.type}${remark && `: ${escaped(remark)}`}`,
+  };
+}
+
+function identity({ id, key, address, path }: ConnectionIdentity) {
+  return {
+    id,
+    ...(key !== undefined && { key: escaped(key) }),
+    address: escaped(address),
+    path: escaped(path),
+  };
+}
+
+/** pino serialises an Error under `err`; its message may quote a peer. */
+function errorField(error: Error | undefined): object {
+  if (error === undefined) return {};
+  const { name, stack } = error;
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return {
+    err: {
+      type: name,
+      message: escaped(error.message),
+      ...(code !== undefined && { code }),
+      ...(stack !== undefined && { stack: escaped(stack) }),
+    },
+  };
+}
+
+/**
+ * Control characters, line separators and the marks that reorder text, which would let foreign text pretend
+ * to be something else in a log or a terminal.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Makes foreign text safe to print on one line, by writing its unsafe characters as `\\uXXXX`. */
+export function escaped(text: string): string {
+  return text.replaceAll(UNSAFE, (unsafe) => {
+    const code = unsafe.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${code}`;
+  });
+}

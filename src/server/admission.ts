@@ -1,0 +1,151 @@
+import type { IncomingMessage } from 'node:http';
+import type { RefusalAnswer } from '../core/failure.ts';
+import { Refusal } from '../core/failure.ts';
+import { TokenBucket } from '../core/token-bucket.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { Registry } from './registry.ts';
+
+/** Paths that are served; `undefined` for any. */
+export type Paths = readonly string[] | undefined;
+
+/** What the supervisor's own state says about newcomers. */
+export type Door = 'open' | 'suspended' | 'draining';
+
+const RETRY_SOON = { 'Retry-After': '1' };
+const RETRY_LATER = { 'Retry-After': '5' };
+/** What newcomers hear while the supervisor drains. */
+export const drainingRefusal: RefusalAnswer = {
+  cause: 'draining',
+  status: 503,
+  body: 'shutting down',
+  headers: RETRY_LATER,
+};
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+
+/** Decides, before any user code runs, whether an upgrade request may go on. */
+export class Admission {
+  readonly #options: ResolvedOptions['admission'];
+  readonly #registry: Registry;
+  readonly #accepts: TokenBucket;
+
+  constructor(options: ResolvedOptions['admission'], registry: Registry, nowMs: number) {
+    this.#options = options;
+    this.#registry = registry;
+    const perSecond = options.acceptsPerSecondMax;
+    this.#accepts = new TokenBucket({ perSecond, burst: 2 * perSecond }, nowMs);
+  }
+
+  /** The refusal, or `null`. The request is counted among the connections already. */
+  judge(request: IncomingMessage, paths: Paths, door: Door): RefusalAnswer | null {
+    return (
+      doorRefusal(door) ??
+      requestRefusal(request) ??
+      this.#targetRefusal(request, paths) ??
+      this.#originRefusal(request)
+    );
+  }
+
+  /** The refusal for want of room, or `null`. Judged last: a wrong request uses nobody's share. */
+  judgeLoad(address: string, nowMs: number): RefusalAnswer | null {
+    const { connectionsMax, connectionsPerAddressMax } = this.#options;
+    if (this.#registry.ports.size > connectionsMax) {
+      return refusal('connections-max', [503, 'too many connections'], RETRY_LATER);
+    }
+    if (this.#registry.fromAddress(address) > connectionsPerAddressMax) {
+      return refusal('address-max', [429, 'too many connections from this address'], RETRY_LATER);
+    }
+    if (!this.#accepts.take(nowMs)) {
+      return refusal('accept-rate', [503, 'too many connections at once'], RETRY_SOON);
+    }
+    return null;
+  }
+
+  #targetRefusal(request: IncomingMessage, paths: Paths): RefusalAnswer | null {
+    if (paths !== undefined && !paths.includes(requestPath(request))) {
+      return refusal('wrong-path', [404, 'no WebSocket here']);
+    }
+    const { hosts } = this.#options;
+    if (hosts !== undefined && !isListedHost(hosts, request.headers.host)) {
+      return refusal('wrong-host', [403, 'this host is not served']);
+    }
+    return null;
+  }
+
+  #originRefusal({ headers }: IncomingMessage): RefusalAnswer | null {
+    const { origins } = this.#options;
+    if (headers.origin === undefined || origins === 'any') return null;
+    const allowed =
+      origins === 'same'
+        ? isSameOrigin(headers.origin, headers.host)
+        : origins.includes(headers.origin);
+    return allowed ? null : refusal('wrong-origin', [403, 'this origin may not connect']);
+  }
+}
+
+/** Makes the answer to whatever `authenticate` threw. */
+export function authenticationRefusal(error: Error): RefusalAnswer {
+  if (!(error instanceof Refusal)) {
+    return { ...refusal('authenticate-error', [500, 'internal error']), error };
+  }
+  const { status, message, headers } = error;
+  return refusal(status === 401 ? 'unauthorized' : 'refused', [status, message], headers);
+}
+
+/** The path asked for, without its query. */
+export function requestPath({ url = '/' }: IncomingMessage): string {
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
+}
+
+function doorRefusal(door: Door): RefusalAnswer | null {
+  switch (door) {
+    case 'open':
+      return null;
+    case 'suspended':
+      return refusal('suspended', [503, 'not accepting connections right now'], RETRY_LATER);
+    case 'draining':
+      return drainingRefusal;
+  }
+}
+
+/** Checks the opening handshake (RFC 6455 §4.2.1). */
+function requestRefusal({ method, headers }: IncomingMessage): RefusalAnswer | null {
+  if (method !== 'GET') return refusal('wrong-method', [405, 'use GET'], { Allow: 'GET' });
+  if (headers.upgrade?.toLowerCase() !== 'websocket') {
+    return refusal('bad-request', [426, 'upgrade to websocket'], { Upgrade: 'websocket' });
+  }
+  if (headers['sec-websocket-version'] !== '13') {
+    const version = { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' };
+    return refusal('wrong-version', [426, 'only version 13 of WebSocket is spoken'], version);
+  }
+  const key = headers['sec-websocket-key'];
+  if (key === undefined || !KEY.test(key)) {
+    return refusal('bad-request', [400, 'missing or invalid Sec-WebSocket-Key header']);
+  }
+  return null;
+}
+
+/** Makes a refusal from its status and the text of its body. */
+function refusal(
+  cause: RefusalAnswer['cause'],
+  [status, body]: readonly [number, string],
+  headers: Readonly<Record<string, string>> = {},
+): RefusalAnswer {
+  return { cause, status, body, headers };
+}
+
+/** A listed host without a port stands for all its ports. */
+function isListedHost(hosts: readonly string[], host: string | undefined): boolean {
+  if (host === undefined) return false;
+  const wanted = host.toLowerCase();
+  const name = wanted.replace(/:\d+$/, '');
+  return hosts.some((listed) => [wanted, name].includes(listed.toLowerCase()));
+}
+
+/** An origin is the same when it names the host, and the port, that the request was sent to (RFC 6454 §4). */
+function isSameOrigin(origin: string, host: string | undefined): boolean {
+  if (host === undefined || !URL.canParse(origin)) return false;
+  const { host: originHost, protocol } = new URL(origin);
+  const target = `${protocol}//${host}`;
+  return originHost !== '' && URL.canParse(target) && new URL(target).host === originHost;
+}

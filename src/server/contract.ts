@@ -1,0 +1,94 @@
+import type { z } from 'zod';
+import { type Codec, UndecodableError } from '../core/codec.ts';
+import { SupervisorError } from '../core/errors.ts';
+import type { InvalidMessage } from '../core/events.ts';
+import { type Frame, messageFrame } from '../core/frame.ts';
+
+/** What came of a payload: a message of the contract, or the fault in it. */
+export type Intake<In> = { readonly message: In } | { readonly fault: InvalidMessage };
+
+/** The two contracts of a supervisor and the codec below them. */
+export class Contract<In, Out> {
+  readonly #codec: Codec;
+  readonly #inbound: z.ZodType<In> | undefined;
+  readonly #outbound: z.ZodType<Out> | undefined;
+
+  constructor(codec: Codec, inbound?: z.ZodType<In>, outbound?: z.ZodType<Out>) {
+    this.#codec = codec;
+    this.#inbound = inbound;
+    this.#outbound = outbound;
+  }
+
+  /** Reads a payload. Never throws, whatever is in it. */
+  read(payload: Buffer, isBinary: boolean): Intake<In> {
+    try {
+      const decoded = this.#codec.decode(payload, isBinary);
+      if (this.#inbound === undefined) return { message: decoded as In };
+      const parsed = this.#inbound.safeParse(decoded);
+      return parsed.success ? { message: parsed.data } : { fault: contractFault(parsed.error) };
+    } catch (thrown) {
+      return { fault: decodingFault(thrown) };
+    }
+  }
+
+  /**
+   * Makes the frame of an outbound message.
+   *
+   * @throws SupervisorError `invalid-message` or `unencodable-message`
+   */
+  frame(message: Out): Frame {
+    if (this.#outbound !== undefined) this.#check(this.#outbound, message);
+    return this.encode(message);
+  }
+
+  /** Makes a frame of a message of ours, which is not part of the contract. */
+  encode(message: unknown): Frame {
+    try {
+      return messageFrame(this.#codec.encode(message));
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      throw new SupervisorError(
+        'unencodable-message',
+        `the ${this.#codec.name} codec cannot encode the message: ${problem}`,
+        { cause },
+      );
+    }
+  }
+
+  #check(schema: z.ZodType<Out>, message: Out): void {
+    const parsed = schema.safeParse(message);
+    if (parsed.success) return;
+    const { path, problem } = contractFault(parsed.error);
+    throw new SupervisorError('invalid-message', `message${path && `.${path}`}: ${problem}`, {
+      cause: parsed.error,
+    });
+  }
+}
+
+/** The message that tells a peer what was wrong with its own. */
+export function faultMessage({ path, problem }: InvalidMessage) {
+  return { type: 'error', code: 'invalid-message', path, message: problem } as const;
+}
+
+function contractFault(error: z.ZodError): InvalidMessage {
+  const [issue] = error.issues;
+  return {
+    path: issue === undefined ? '' : issuePath(issue.path),
+    problem: issue?.message ?? 'does not fulfil the contract',
+    closeCode: 1008,
+  };
+}
+
+function decodingFault(thrown: unknown): InvalidMessage {
+  const problem = thrown instanceof Error ? thrown.message : 'undecodable';
+  const closeCode = thrown instanceof UndecodableError ? thrown.closeCode : 1007;
+  return { path: '', problem, closeCode };
+}
+
+/** `['items', 2, 'price']` as `items[2].price`. */
+function issuePath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+}

@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import type { Port } from '../connection/port.ts';
+import type { PortContext } from '../connection/port-host.ts';
+import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
+import type { DrainReport, SupervisorNews } from '../core/events.ts';
+import { checkedOptions, positiveInteger } from '../core/limits.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import { drainingRefusal } from './admission.ts';
+import type { Registry } from './registry.ts';
+
+/** How to drain. */
+export interface DrainOptions {
+  /** Time for everything, in milliseconds. @default 30_000 */
+  withinMs?: number;
+  /** The close code peers get. @default 1012 */
+  code?: number;
+  /** The close reason peers get. @default 'draining' */
+  reason?: string;
+  /**
+   * Connections closed per second. When the time is too short for this pace, closing is spread over four
+   * fifths of it.
+   * @default 500
+   */
+  perSecond?: number;
+}
+
+const drainSchema = z.strictObject({
+  withinMs: positiveInteger.default(30_000),
+  code: z.int().default(1012),
+  reason: z.string().default('draining'),
+  perSecond: positiveInteger.default(500),
+});
+
+/** A drain's options, checked and filled in. */
+export interface DrainPlan {
+  readonly withinMs: number;
+  readonly frame: CloseFrame;
+  readonly perSecond: number;
+}
+
+/** @throws SupervisorError `invalid-options` or `invalid-close` */
+export function drainPlan(options: DrainOptions): DrainPlan {
+  const { withinMs, code, reason, perSecond } = checkedOptions(drainSchema, options);
+  return { withinMs, perSecond, frame: checkedCloseFrame(code, reason) };
+}
+
+/** The part of the time in which closes are spread; the rest is for the handshakes to end. */
+const SPREAD = 0.8;
+
+/** Whom a drain tells. */
+export interface DrainObserver {
+  /** The time is up. */
+  expired(): void;
+  ended(report: DrainReport): void;
+}
+
+/** What a drain needs of the fleet it empties. */
+export interface DrainableFleet {
+  readonly context: PortContext;
+  readonly registry: Registry;
+  readonly handlers: { readonly unsettled: number };
+  readonly events: { complete(): void };
+  tell(news: Extract<SupervisorNews, { type: `supervisor.${string}` }>): void;
+}
+
+/** Closes connections one by one at a steady pace, so that peers do not come back all at once. */
+export class FleetDrain implements DeadlineOwner {
+  readonly #plan: DrainPlan;
+  readonly #fleet: DrainableFleet;
+  readonly #observer: DrainObserver;
+  #waiting: Port[] = [];
+  #begun = 0;
+  #connections = 0;
+  #forced = 0;
+  #isExpired = false;
+  #perMs = 0;
+  #beganAtMs = 0;
+  #pacedFromMs = 0;
+  #deadline: Deadline | null = null;
+  #batch: Deadline | null = null;
+
+  constructor(plan: DrainPlan, fleet: DrainableFleet, observer: DrainObserver) {
+    this.#plan = plan;
+    this.#fleet = fleet;
+    this.#observer = observer;
+  }
+
+  /** Refuses what is still being admitted and starts closing the rest. */
+  begin(): void {
+    const { withinMs, perSecond } = this.#plan;
+    const { context, registry } = this.#fleet;
+    this.#waiting = [...registry.open.values()];
+    this.#connections = registry.ports.size - registry.counts.handshaking;
+    this.#beganAtMs = context.clock.now();
+    this.#pacedFromMs = context.wheel.nowMs;
+    const paceMs = Math.min(SPREAD * withinMs, (1_000 * this.#waiting.length) / perSecond);
+    this.#perMs = this.#waiting.length / Math.max(paceMs, 1);
+    this.#deadline = context.wheel.schedule(withinMs, this, 'expire');
+    this.#fleet.tell({ type: 'supervisor.draining', connections: this.#connections, withinMs });
+    for (const port of [...registry.ports]) {
+      if (port.state === 'handshaking') port.refuse(drainingRefusal);
+    }
+    this.#closeDue();
+  }
+
+  /** Destroys what has not closed by itself. */
+  expire(): void {
+    const { context, registry } = this.#fleet;
+    context.wheel.cancel(this.#batch);
+    this.#deadline = context.wheel.schedule(context.timeouts.forcedMs, this, 'expire');
+    this.#isExpired = true;
+    const left = [...registry.ports];
+    this.#forced = left.length;
+    for (const port of left) port.expire();
+  }
+
+  /** Whether nothing is left to wait for. After the deadline the application's handlers are not waited for. */
+  isOver(state: string): boolean {
+    if (state !== 'draining' || this.#deadline === null || this.#fleet.registry.ports.size > 0)
+      return false;
+    return this.#isExpired || this.#fleet.handlers.unsettled === 0;
+  }
+
+  end(): void {
+    const { context, events, handlers } = this.#fleet;
+    context.wheel.cancel(this.#deadline);
+    context.wheel.cancel(this.#batch);
+    this.#waiting = [];
+    const report: DrainReport = {
+      closed: this.#connections - this.#forced,
+      forced: this.#forced,
+      unsettled: handlers.unsettled,
+      tookMs: Math.round(context.clock.now() - this.#beganAtMs),
+    };
+    this.#fleet.tell({ type: 'supervisor.stopped', report });
+    events.complete();
+    this.#observer.ended(report);
+  }
+
+  deadlinePassed(name: string): void {
+    if (name === 'batch') this.#closeDue();
+    else this.#observer.expired();
+  }
+
+  /** Closes what is due by now and comes back for the rest. */
+  #closeDue(): void {
+    const { wheel } = this.#fleet.context;
+    const elapsedMs = wheel.nowMs - this.#pacedFromMs + wheel.tickMs;
+    const due = Math.min(this.#waiting.length, Math.ceil(elapsedMs * this.#perMs));
+    for (; this.#begun < due; this.#begun += 1) {
+      this.#waiting[this.#begun]?.close('drain', this.#plan.frame);
+    }
+    if (this.#begun < this.#waiting.length)
+      this.#batch = wheel.schedule(wheel.tickMs, this, 'batch');
+  }
+}

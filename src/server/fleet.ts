@@ -1,0 +1,278 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { AnyActorRef } from 'xstate';
+import { ConnectionHandle, type HandleHost } from '../connection/handle.ts';
+import { Port } from '../connection/port.ts';
+import type {
+  PortContext,
+  PortHost,
+  PortReport,
+  Upgrade,
+  UpgradeRequest,
+} from '../connection/port-host.ts';
+import type { SupervisedSocket } from '../connection/socket.ts';
+import type { Connection, ConnectionState } from '../core/connection.ts';
+import { toError } from '../core/errors.ts';
+import type { SupervisorEvent, SupervisorNews } from '../core/events.ts';
+import type { RefusalAnswer } from '../core/failure.ts';
+import type { Frame } from '../core/frame.ts';
+import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
+import { Stream } from '../core/stream.ts';
+import { TimerWheel } from '../core/timer-wheel.ts';
+import {
+  Admission,
+  authenticationRefusal,
+  type Door,
+  type Paths,
+  requestPath,
+} from './admission.ts';
+import { Contract, faultMessage } from './contract.ts';
+import { Handlers, type HandlersObserver } from './handlers.ts';
+import type { ResolvedOptions } from './options.ts';
+import { Registry } from './registry.ts';
+import { describeReport } from './report.ts';
+import type { AudienceOptions } from './supervisor-types.ts';
+import type { Delivery } from './topic.ts';
+import { fanOut, type Publication, publicationOf, Topics } from './topics.ts';
+import { Upgrader } from './upgrader.ts';
+
+/** What a fleet tells its supervisor. */
+export interface FleetObserver {
+  /** A connection or a handler has come to its end; perhaps it was the last one. */
+  fleetShrank(): void;
+}
+
+/** Every connection of one supervisor, with all that they share. */
+export class Fleet<Peer, In, Out>
+  implements PortHost, HandleHost<In, Out>, HandlersObserver<Connection<Peer, In, Out>>
+{
+  readonly context: PortContext;
+  readonly actor: AnyActorRef;
+  readonly registry = new Registry();
+  readonly topics: Topics;
+  readonly contract: Contract<In, Out>;
+  readonly handlers: Handlers<Peer, In, Out>;
+  readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out>>>;
+
+  readonly #options: ResolvedOptions<Peer, In, Out>;
+  readonly #observer: FleetObserver;
+  readonly #admission: Admission;
+  readonly #upgrader: Upgrader;
+  #lastId = 0;
+
+  constructor(
+    options: ResolvedOptions<Peer, In, Out>,
+    actor: AnyActorRef,
+    observer: FleetObserver,
+  ) {
+    this.#options = options;
+    this.#observer = observer;
+    this.actor = actor;
+    this.context = portContext(options);
+    this.topics = new Topics(options.limits.topicsMax);
+    this.contract = new Contract(options.codec, options.messages, options.sends);
+    this.handlers = new Handlers(options, this, this.context.wheel);
+    this.events = new Stream((error) => this.handlers.errored('events$', error, undefined));
+    this.#admission = new Admission(options.admission, this.registry, options.clock.now());
+    this.#upgrader = new Upgrader(options.limits, options.timeouts.closeMs, options.subprotocols);
+  }
+
+  /** Takes over one upgrade request. Whatever happens from here on ends in exactly one report. */
+  accept(upgrade: Upgrade, paths: Paths, door: Door): void {
+    const { request } = upgrade;
+    const address = this.#addressOf(request, upgrade.socket);
+    this.#lastId += 1;
+    const id = `c${this.#lastId.toString(36)}`;
+    const port = new Port(this, id, { ...upgrade, address, path: requestPath(request) });
+    this.registry.add(port);
+    const refusal =
+      this.#admission.judge(request, paths, door) ??
+      this.#admission.judgeLoad(address, this.context.clock.now());
+    if (refusal === null) this.#authenticate(port, request);
+    else port.refuse(refusal);
+  }
+
+  #addressOf(request: IncomingMessage, socket: Socket): string {
+    const { addressOf } = this.#options.admission;
+    const told =
+      addressOf &&
+      guarded(
+        () => addressOf(request),
+        (error) => this.handlers.errored('addressOf', error, undefined),
+      );
+    return typeof told === 'string' ? told : (socket.remoteAddress ?? '');
+  }
+
+  #authenticate(port: Port, request: IncomingMessage): void {
+    const { authenticate } = this.#options;
+    if (authenticate === undefined) {
+      port.grant(undefined);
+      return;
+    }
+    const refuse = (thrown: unknown) => {
+      const refusal = authenticationRefusal(toError(thrown));
+      port.refuse(refusal);
+      if (refusal.error) this.handlers.errored('authenticate', refusal.error, undefined);
+    };
+    try {
+      const peer = authenticate(request);
+      if (isThenable(peer)) peer.then((known) => port.grant(known), refuse);
+      else port.grant(peer);
+    } catch (thrown) {
+      refuse(thrown);
+    }
+  }
+
+  /** Tells news, if anybody listens. */
+  tell(news: SupervisorNews<Connection<Peer, In, Out>> | undefined): void {
+    if (news === undefined || !this.events.observed) return;
+    this.events.next({ ...news, at: this.context.clock.wallNow() });
+  }
+
+  /**
+   * Sends one message to every open connection.
+   *
+   * @throws SupervisorError when the message is wrong.
+   */
+  broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
+    const publication = this.publication(message, audience);
+    fanOut(publication, this.registry.open.values(), (port) => port.isOpen);
+    return publication;
+  }
+
+  /** @throws SupervisorError when the message is wrong. */
+  publication(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Publication {
+    const { where } = audience;
+    const left = exceptions(audience.except);
+    const accepts = (port: Port) => {
+      const connection = this.handlers.handleOf(port);
+      if (left.has(connection)) return false;
+      return where === undefined || this.#satisfies(where, connection);
+    };
+    return publicationOf(this.frame(message), accepts);
+  }
+
+  #satisfies(
+    where: (connection: Connection<Peer, In, Out>) => boolean,
+    connection: Connection<Peer, In, Out>,
+  ): boolean {
+    const report = (error: Error) => this.handlers.errored('where', error, undefined);
+    return guarded(() => where(connection), report) === true;
+  }
+
+  // What a port needs.
+
+  completeUpgrade(upgrade: UpgradeRequest): SupervisedSocket | RefusalAnswer | null {
+    return this.#upgrader.complete(upgrade);
+  }
+
+  portMoved(from: ConnectionState | null, to: ConnectionState): void {
+    this.registry.moved(from, to);
+  }
+
+  portOpened(port: Port): void {
+    port.handle = new ConnectionHandle<Peer, In, Out>(port, this);
+    const { key } = this.#options;
+    if (key !== undefined) port.key = this.handlers.run('key', port, () => key(port.peer as Peer));
+    this.registry.enter(port);
+  }
+
+  portQuarantined(port: Port): void {
+    this.registry.leave(port);
+    this.topics.leaveAll(port);
+  }
+
+  portReported(port: Port, report: PortReport): void {
+    if (port.failure !== undefined || port.verdict !== undefined) this.registry.delete(port);
+    if (this.events.observed) this.tell(describeReport(report, port, this.handlers.handleOf(port)));
+    this.#runHandler(port, report);
+    if (report === 'closed' || report === 'failed') this.#observer.fleetShrank();
+  }
+
+  #runHandler(port: Port, report: PortReport): void {
+    const { verdict, failure, closeFrame } = port;
+    if (report === 'opened') this.handlers.opened(port);
+    else if (report === 'closed' && verdict) this.handlers.closed(port, verdict);
+    else if (report === 'failed' && failure) this.handlers.failed(failure);
+    else if (report === 'closing' && isStartedByPeer(port) && closeFrame) {
+      this.handlers.closing(port, closeFrame.code, closeFrame.reason);
+    }
+  }
+
+  messageArrived(port: Port, payload: Buffer, isBinary: boolean): void {
+    const intake = this.contract.read(payload, isBinary);
+    if ('message' in intake) {
+      this.handlers.message(port, intake.message);
+      return;
+    }
+    const { fault } = intake;
+    this.tell({ type: 'message.invalid', connection: this.handlers.handleOf(port), fault });
+    if (this.#options.invalidMessages === 'ignore') return;
+    if (this.#options.invalidMessages === 'close') {
+      port.close('invalid-message', { code: fault.closeCode, reason: fault.path });
+    } else {
+      this.handlers.run('codec', port, () => port.write(this.contract.encode(faultMessage(fault))));
+    }
+  }
+
+  // What a public handle needs.
+
+  frame(message: Out): Frame {
+    return this.contract.frame(message);
+  }
+
+  join(port: Port, topic: string): boolean {
+    return this.topics.join(port, topic);
+  }
+
+  leave(port: Port, topic: string): boolean {
+    return this.topics.leave(port, topic);
+  }
+
+  messageStream(port: Port): Stream<In> {
+    return new Stream((error) => this.handlers.errored('messages$', error, port));
+  }
+
+  // What the handlers tell.
+
+  handlerErrored(
+    handler: HandlerName,
+    error: Error,
+    connection: Connection<Peer, In, Out> | undefined,
+  ): void {
+    // A listener of the events that throws must not be told of its own error: it would throw again.
+    if (handler === 'events$') return;
+    this.tell({ type: 'handler.errored', handler, error, ...(connection && { connection }) });
+  }
+
+  handlerSettled(): void {
+    this.#observer.fleetShrank();
+  }
+}
+
+function exceptions<C extends object>(except: C | Iterable<C> | undefined): ReadonlySet<C> {
+  if (except === undefined) return new Set();
+  return new Set(Symbol.iterator in except ? except : [except]);
+}
+
+function isStartedByPeer({ witness: { evidence } }: Port): boolean {
+  return evidence.received !== undefined && evidence.intent === undefined;
+}
+
+const TICKS_PER_DEADLINE = 8;
+const TICK_MS_MIN = 5;
+const TICK_MS_MAX = 100;
+
+type ContextOptions = Pick<
+  ResolvedOptions,
+  'clock' | 'random' | 'timeouts' | 'heartbeat' | 'limits'
+>;
+
+function portContext(options: ContextOptions): PortContext {
+  const { clock, random, timeouts, heartbeat, limits } = options;
+  const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
+  const tickMs = Math.ceil(shortestMs / TICKS_PER_DEADLINE);
+  const wheel = new TimerWheel(clock, Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, tickMs)));
+  const messageRate = { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax };
+  return { clock, random, wheel, timeouts, heartbeat, limits, messageRate };
+}

@@ -1,0 +1,110 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
+import { checkedOptions } from '../core/limits.ts';
+import { type AttachOptions, attach } from './attach.ts';
+import type { Supervisor } from './supervisor-types.ts';
+
+/** Where to listen, for a service that has no HTTP server of its own. */
+export interface ListenOptions extends AttachOptions {
+  /** @default any free port */
+  port?: number;
+  /** @default '127.0.0.1' */
+  host?: string;
+  /** Answers plain HTTP requests. @default 426 for every one */
+  onRequest?: RequestListener;
+  /** Key and certificate, as `node:https` takes them. @default plain TCP */
+  tls?: ServerOptions;
+}
+
+/** An HTTP server that was made for one supervisor. */
+export interface Listener extends AsyncDisposable {
+  readonly server: Server;
+  /** Where clients connect, for example `ws://127.0.0.1:8080/ws`. */
+  readonly url: string;
+  readonly port: number;
+  /** Stops listening. Drain the supervisor first: open WebSockets are not touched by this. */
+  close(): Promise<void>;
+}
+
+/** What a client gets for its request line and headers, and for its TLS handshake, in milliseconds. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** How often Node.js looks for requests that are late, in milliseconds; its own default is 30 s. */
+const CHECKING_INTERVAL_MS = 1_000;
+
+const listenSchema = z.strictObject({
+  path: z.unknown().optional(),
+  port: z.int().min(0).max(65_535).default(0),
+  host: z.string().min(1).default('127.0.0.1'),
+  onRequest: z.custom<RequestListener>((value) => typeof value === 'function').optional(),
+  tls: z.custom<ServerOptions>((value) => typeof value === 'object' && value !== null).optional(),
+});
+
+/**
+ * Makes an HTTP server for a supervisor and listens.
+ *
+ * Clients that connect and say nothing, or drip their headers, are cut after ten seconds.
+ *
+ * @returns a promise that rejects with the system's error when the address cannot be had.
+ * @throws SupervisorError `invalid-options`
+ */
+export async function listen(
+  supervisor: Pick<Supervisor<never, never, never>, 'handleUpgrade'>,
+  options: ListenOptions = {},
+): Promise<Listener> {
+  const { path, ...checked } = checkedOptions(listenSchema, options);
+  const server = createHttpServer(checked.onRequest, checked.tls);
+  const detach = attach(server, supervisor, path === undefined ? {} : { path: path as string });
+  await listening(server, checked.port, checked.host);
+  const { port } = server.address() as AddressInfo;
+  const scheme = checked.tls === undefined ? 'ws' : 'wss';
+  const close = async () => {
+    await closed(server);
+    detach();
+  };
+  return {
+    server,
+    port,
+    url: `${scheme}://${urlHost(checked.host)}:${port}${firstPath(options.path)}`,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function createHttpServer(
+  onRequest: RequestListener | undefined,
+  tls: ServerOptions | undefined,
+): Server {
+  const timing = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+  };
+  if (tls === undefined) return createServer(timing, onRequest);
+  return createSecureServer({ handshakeTimeout: HEADERS_TIMEOUT_MS, ...tls, ...timing }, onRequest);
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function firstPath(path: ListenOptions['path']): string {
+  return (typeof path === 'string' ? path : path?.[0]) ?? '/';
+}

@@ -1,0 +1,188 @@
+import type { IncomingMessage } from 'node:http';
+import type { InspectionEvent } from 'xstate';
+import { z } from 'zod';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
+import { type Codec, jsonCodec } from '../core/codec.ts';
+import type { Connection } from '../core/connection.ts';
+import type { Failure } from '../core/failure.ts';
+import type { HandlerName } from '../core/guard.ts';
+import {
+  checkedOptions,
+  type HeartbeatOptions,
+  heartbeatSchema,
+  type Limits,
+  limitsSchema,
+  positiveInteger,
+  type Timeouts,
+  timeoutsSchema,
+} from '../core/limits.ts';
+import type { CloseVerdict } from '../core/verdict.ts';
+
+/** Who may connect, and how many. Whoever may not gets an HTTP answer before any 101. */
+export interface AdmissionOptions {
+  /** Host headers that are served, each as `name` (any port) or `name:port`. @default any */
+  hosts: readonly string[];
+  /**
+   * Origins that may connect: `same` for the origin that the Host header names, `any`, or a list. Clients
+   * that send no Origin, which browsers always do, are not judged by it.
+   * @default 'same'
+   */
+  origins: 'same' | 'any' | readonly string[];
+  /** Connections at once, those being admitted included; beyond it 503. @default 50_000 */
+  connectionsMax: number;
+  /**
+   * Connections of one address; beyond it 429. Behind a proxy that hides addresses, tell them apart with
+   * `addressOf` first.
+   * @default 20_000
+   */
+  connectionsPerAddressMax: number;
+  /** Upgrade requests admitted per second, with bursts of twice as many; beyond it 503. @default 5_000 */
+  acceptsPerSecondMax: number;
+  /** Tells the address of a client. @default the address of the TCP connection */
+  addressOf: (request: IncomingMessage) => string;
+}
+
+/** What to do with a message that breaks the inbound contract; it is never delivered. */
+export type InvalidMessagePolicy = 'reply' | 'ignore' | 'close';
+
+/** What the application promises to release when the connection ends. */
+export type Disposer = () => unknown;
+
+/** Options of {@link createSupervisor}. Every limit is finite by default. */
+export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> {
+  /** The inbound contract; handlers get its output type. Without it every decodable message is delivered. */
+  messages?: z.ZodType<In>;
+  /** The outbound contract; `send` and `publish` throw for a message that breaks it. */
+  sends?: z.ZodType<Out>;
+  /** How messages are written. @default JSON in text frames, at most `limits.depthMax` deep */
+  codec?: Codec;
+  /**
+   * What an invalid message leads to: an error message to the peer that names the path of the fault, nothing,
+   * or the end of the connection (1003, 1007 or 1008). It is an event in each case.
+   * @default 'reply'
+   */
+  invalidMessages?: InvalidMessagePolicy;
+  /** Subprotocols that are spoken, best first (RFC 6455 §1.9). @default none */
+  subprotocols?: readonly string[];
+
+  /**
+   * Decides who it is. What it returns is `connection.peer`; throw a {@link Refusal} to refuse. Anything else
+   * that it throws is answered with 500.
+   */
+  authenticate?(request: IncomingMessage): Peer | Promise<Peer>;
+  /** A name to find the connection by with `byKey`, for example the user's id. */
+  key?(peer: Peer): string | undefined;
+  /**
+   * The connection is open. No message is delivered before it settles, and none is lost. It may return, or
+   * resolve to, a disposer that is called exactly once at the end.
+   */
+  onOpen?(connection: Connection<Peer, In, Out>): unknown;
+  /** A message that fulfils the contract, in the order of arrival. */
+  onMessage?(connection: Connection<Peer, In, Out>, message: In): unknown;
+  /** The peer has started to close; nothing can be sent any more. */
+  onClosing?(connection: Connection<Peer, In, Out>, code: number, reason: string): unknown;
+  /** Called exactly once if and only if `onOpen` was, after it has settled. */
+  onClose?(connection: Connection<Peer, In, Out>, verdict: CloseVerdict): unknown;
+  /** Called exactly once for every connection that never opened. */
+  onFailed?(failure: Failure): unknown;
+  /**
+   * A handler threw or rejected. Return `'keep'` to keep its connection; otherwise it is closed with 1011.
+   */
+  onHandlerError?(
+    error: Error,
+    handler: HandlerName,
+    connection: Connection<Peer, In, Out> | undefined,
+  ): unknown;
+
+  admission?: Partial<AdmissionOptions>;
+  timeouts?: Partial<Timeouts>;
+  heartbeat?: Partial<HeartbeatOptions>;
+  limits?: Partial<Limits>;
+
+  /** Time. @default the clock of the process */
+  clock?: Clock;
+  /** A number from 0 to 1, like `Math.random`. Spreads heartbeats. */
+  random?: () => number;
+  /** Sees every step of every chart, as XState's inspection API tells it. */
+  inspect?: (event: InspectionEvent) => void;
+}
+
+const stringList = z.array(z.string().min(1)).readonly();
+const anyFunction = z.custom<(...args: never[]) => unknown>(
+  (value) => typeof value === 'function',
+  'must be a function',
+);
+const zodSchema = z.custom<z.ZodType>(
+  (value) => value instanceof z.core.$ZodType,
+  'must be a zod schema',
+);
+
+const admissionSchema = z.strictObject({
+  hosts: stringList.optional(),
+  origins: z.union([z.literal('same'), z.literal('any'), stringList]).default('same'),
+  connectionsMax: positiveInteger.default(50_000),
+  connectionsPerAddressMax: positiveInteger.default(20_000),
+  acceptsPerSecondMax: positiveInteger.default(5_000),
+  addressOf: anyFunction.optional(),
+});
+
+const codecSchema = z.custom<Codec>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<Codec>).encode === 'function' &&
+    typeof (value as Partial<Codec>).decode === 'function',
+  'must have encode and decode',
+);
+
+const supervisorSchema = z.strictObject({
+  messages: zodSchema.optional(),
+  sends: zodSchema.optional(),
+  codec: codecSchema.optional(),
+  invalidMessages: z.enum(['reply', 'ignore', 'close']).default('reply'),
+  subprotocols: stringList.default([]),
+  authenticate: anyFunction.optional(),
+  key: anyFunction.optional(),
+  onOpen: anyFunction.optional(),
+  onMessage: anyFunction.optional(),
+  onClosing: anyFunction.optional(),
+  onClose: anyFunction.optional(),
+  onFailed: anyFunction.optional(),
+  onHandlerError: anyFunction.optional(),
+  admission: admissionSchema.prefault({}),
+  timeouts: timeoutsSchema.prefault({}),
+  heartbeat: heartbeatSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  clock: z.custom<Clock>((value) => typeof value === 'object' && value !== null).optional(),
+  random: anyFunction.optional(),
+  inspect: anyFunction.optional(),
+});
+
+/** Options with every default filled in. */
+export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown>
+  extends Omit<SupervisorOptions<Peer, In, Out>, 'admission'> {
+  readonly codec: Codec;
+  readonly invalidMessages: InvalidMessagePolicy;
+  readonly subprotocols: readonly string[];
+  readonly admission: Omit<AdmissionOptions, 'hosts' | 'addressOf'> &
+    Partial<Pick<AdmissionOptions, 'hosts' | 'addressOf'>>;
+  readonly timeouts: Timeouts;
+  readonly heartbeat: HeartbeatOptions;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** @throws SupervisorError `invalid-options`, naming every option that is wrong by its path. */
+export function resolveOptions<Peer, In, Out>(
+  options: SupervisorOptions<Peer, In, Out>,
+): ResolvedOptions<Peer, In, Out> {
+  const checked = checkedOptions(supervisorSchema, options);
+  return Object.freeze({
+    clock: systemClock,
+    random: Math.random,
+    codec: jsonCodec(checked.limits.depthMax),
+    ...checked,
+  }) as unknown as ResolvedOptions<Peer, In, Out>;
+}

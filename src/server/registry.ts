@@ -1,0 +1,78 @@
+import type { Port } from '../connection/port.ts';
+import type { ConnectionState } from '../core/connection.ts';
+
+/** Connections by state, and what has ended so far. */
+export interface Counts {
+  handshaking: number;
+  open: number;
+  errored: number;
+  closing: number;
+  /** Ended after having been open, since the supervisor began. */
+  closed: number;
+  /** Ended without ever having been open, since the supervisor began. */
+  failed: number;
+}
+
+/** Who is there: every port by address and state, the open ones also by id and key. */
+export class Registry {
+  readonly counts: Counts = {
+    handshaking: 0,
+    open: 0,
+    errored: 0,
+    closing: 0,
+    closed: 0,
+    failed: 0,
+  };
+  /** The connections that are open, and no others. */
+  readonly open = new Map<string, Port>();
+
+  readonly #ports = new Set<Port>();
+  readonly #keys = new Map<string, Set<Port>>();
+  readonly #addresses = new Map<string, number>();
+
+  /** Every connection that has not ended, whatever its state. */
+  get ports(): ReadonlySet<Port> {
+    return this.#ports;
+  }
+
+  moved(from: ConnectionState | null, to: ConnectionState): void {
+    if (from !== null) this.counts[from] -= 1;
+    this.counts[to] += 1;
+  }
+
+  add(port: Port): void {
+    this.#ports.add(port);
+    this.#addresses.set(port.address, this.fromAddress(port.address) + 1);
+  }
+
+  delete(port: Port): void {
+    if (!this.#ports.delete(port)) return;
+    const others = this.fromAddress(port.address) - 1;
+    if (others === 0) this.#addresses.delete(port.address);
+    else this.#addresses.set(port.address, others);
+  }
+
+  /** How many connections an address has, those being admitted included. */
+  fromAddress(address: string): number {
+    return this.#addresses.get(address) ?? 0;
+  }
+
+  enter(port: Port): void {
+    this.open.set(port.id, port);
+    if (port.key === undefined) return;
+    const namesakes = this.#keys.get(port.key);
+    if (namesakes === undefined) this.#keys.set(port.key, new Set([port]));
+    else namesakes.add(port);
+  }
+
+  leave(port: Port): void {
+    this.open.delete(port.id);
+    if (port.key === undefined) return;
+    const namesakes = this.#keys.get(port.key);
+    if (namesakes?.delete(port) && namesakes.size === 0) this.#keys.delete(port.key);
+  }
+
+  byKey(key: string): readonly Port[] {
+    return [...(this.#keys.get(key) ?? [])];
+  }
+}

@@ -1,0 +1,69 @@
+import type { Observable } from 'rxjs';
+import type { Upgrade } from '../connection/port-host.ts';
+import type { Connection } from '../core/connection.ts';
+import type { DrainReport, SupervisorEvent } from '../core/events.ts';
+import type { DrainOptions } from './fleet-drain.ts';
+import type { Counts } from './registry.ts';
+import type { Delivery, Topic } from './topic.ts';
+
+/** The state of a supervisor's chart. */
+export type SupervisorState = 'admitting' | 'suspended' | 'draining' | 'stopped';
+
+/** Who gets a publication. */
+export interface AudienceOptions<C> {
+  /** Leaves out one connection, or several. */
+  except?: C | Iterable<C>;
+  /** Only connections for which it returns `true`. When it throws, that is reported and counts as `false`. */
+  where?: (connection: C) => boolean;
+}
+
+/**
+ * Watches over all connections of one service.
+ *
+ * @typeParam Peer - what `authenticate` returns.
+ * @typeParam In - a message of the inbound contract.
+ * @typeParam Out - a message of the outbound contract.
+ */
+export interface Supervisor<Peer = unknown, In = unknown, Out = unknown> extends AsyncDisposable {
+  readonly state: SupervisorState;
+  /** Everything that happens, as one closed union. Completes when the supervisor has stopped. */
+  readonly events$: Observable<SupervisorEvent<Connection<Peer, In, Out>>>;
+  /** Connections by state, and what has ended so far. */
+  readonly counts: Readonly<Counts>;
+  /** The open connections. The iteration survives whatever happens to them meanwhile. */
+  readonly connections: Iterable<Connection<Peer, In, Out>>;
+  /** The open connection with this id. */
+  get(id: string): Connection<Peer, In, Out> | undefined;
+  /** The open connections with this key. */
+  byKey(key: string): readonly Connection<Peer, In, Out>[];
+  /**
+   * A named audience. The same name is the same audience, whichever handle is used.
+   *
+   * @throws SupervisorError `invalid-topic`
+   */
+  topic(name: string): Topic<Out, Connection<Peer, In, Out>>;
+  /**
+   * Sends one message to every open connection.
+   *
+   * @throws SupervisorError `invalid-message` or `unencodable-message`
+   */
+  broadcast(message: Out, options?: AudienceOptions<Connection<Peer, In, Out>>): Delivery;
+  /** Refuses new connections with 503; the open ones live on. */
+  suspend(): void;
+  /** Takes new connections again. */
+  admit(): void;
+  /**
+   * Stops for good: refuses newcomers, closes every connection at a steady pace, destroys what is left at the
+   * deadline, and waits within it for the application's close handlers. Always resolves. A second call gets
+   * the promise of the first.
+   *
+   * @throws SupervisorError `invalid-options` or `invalid-close`
+   */
+  drain(options?: DrainOptions): Promise<DrainReport>;
+  /**
+   * Takes over one upgrade request; for hosts that `attach` does not know.
+   *
+   * @param paths - paths that are served; others get 404. @default any
+   */
+  handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void;
+}

@@ -1,0 +1,198 @@
+import type { Observable } from 'rxjs';
+import { type ActorRefFrom, createActor } from 'xstate';
+import {
+  type SupervisorFact,
+  type SupervisorOrders,
+  supervisorMachine,
+} from '../../machines/supervisor.ts';
+import type { Upgrade } from '../connection/port-host.ts';
+import type { Connection } from '../core/connection.ts';
+import { toError } from '../core/errors.ts';
+import type { DrainReport, SupervisorEvent } from '../core/events.ts';
+import type { Door } from './admission.ts';
+import { Fleet, type FleetObserver } from './fleet.ts';
+import { type DrainOptions, drainPlan, FleetDrain } from './fleet-drain.ts';
+import { resolveOptions, type SupervisorOptions } from './options.ts';
+import type { Counts } from './registry.ts';
+import type { AudienceOptions, Supervisor, SupervisorState } from './supervisor-types.ts';
+import type { Delivery, Topic } from './topic.ts';
+import { TopicHandle } from './topic-handle.ts';
+import { checkTopicName } from './topics.ts';
+
+/**
+ * Creates the supervisor of a service's connections.
+ *
+ * Everything about it is settled here: options are checked at once and never again.
+ *
+ * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path.
+ *
+ * @example
+ * ```ts
+ * const supervisor = createSupervisor({
+ *   messages: z.object({ text: z.string().max(500) }),
+ *   onOpen: (connection) => connection.join('lobby'),
+ *   onMessage: (connection, { text }) => supervisor.topic('lobby').publish({ text }),
+ * });
+ * attach(httpServer, supervisor, { path: '/ws' });
+ * ```
+ */
+export function createSupervisor<Peer = undefined, In = unknown, Out = unknown>(
+  options: SupervisorOptions<Peer, In, Out> = {},
+): Supervisor<Peer, In, Out> {
+  return new FleetSupervisor(options);
+}
+
+class FleetSupervisor<Peer, In, Out>
+  implements Supervisor<Peer, In, Out>, SupervisorOrders, FleetObserver
+{
+  readonly #actor: ActorRefFrom<typeof supervisorMachine>;
+  readonly #fleet: Fleet<Peer, In, Out>;
+  /** What the chart ordered; carried out when it has settled, because it reaches user code. */
+  readonly #effects: (() => void)[] = [];
+  #drain: FleetDrain | null = null;
+  #drained: Promise<DrainReport> | null = null;
+
+  constructor(options: SupervisorOptions<Peer, In, Out>) {
+    const resolved = resolveOptions(options);
+    this.#actor = createActor(supervisorMachine, {
+      id: 'supervisor',
+      input: { supervisor: this },
+      ...(resolved.inspect && { inspect: resolved.inspect }),
+    });
+    this.#fleet = new Fleet(resolved, this.#actor, this);
+    this.#actor.start();
+  }
+
+  get state(): SupervisorState {
+    const { value } = this.#actor.getSnapshot();
+    return typeof value === 'string' ? value : 'draining';
+  }
+
+  get events$(): Observable<SupervisorEvent<Connection<Peer, In, Out>>> {
+    return this.#fleet.events.observable;
+  }
+
+  get counts(): Readonly<Counts> {
+    return { ...this.#fleet.registry.counts };
+  }
+
+  get connections(): Iterable<Connection<Peer, In, Out>> {
+    const { registry, handlers } = this.#fleet;
+    return {
+      *[Symbol.iterator]() {
+        for (const port of registry.open.values()) yield handlers.handleOf(port);
+      },
+    };
+  }
+
+  get(id: string): Connection<Peer, In, Out> | undefined {
+    const port = this.#fleet.registry.open.get(id);
+    return port && this.#fleet.handlers.handleOf(port);
+  }
+
+  byKey(key: string): readonly Connection<Peer, In, Out>[] {
+    const { registry, handlers } = this.#fleet;
+    return registry.byKey(key).map((port) => handlers.handleOf(port));
+  }
+
+  topic(name: string): Topic<Out, Connection<Peer, In, Out>> {
+    checkTopicName(name);
+    return new TopicHandle(name, this.#fleet);
+  }
+
+  broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>> = {}): Delivery {
+    return this.#fleet.broadcast(message, audience);
+  }
+
+  suspend(): void {
+    this.#tell('suspend.requested');
+  }
+
+  admit(): void {
+    this.#tell('admit.requested');
+  }
+
+  drain(options: DrainOptions = {}): Promise<DrainReport> {
+    if (this.#drained !== null) return this.#drained;
+    const plan = drainPlan(options);
+    this.#drained = new Promise((resolve) => {
+      this.#drain = new FleetDrain(plan, this.#fleet, {
+        expired: () => this.#tell('deadline.passed'),
+        ended: resolve,
+      });
+    });
+    this.#tell('drain.requested');
+    return this.#drained;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+
+  handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void {
+    this.#fleet.accept(upgrade, paths, doorOf(this.state));
+  }
+
+  /** Gives the chart a fact, then carries out what it ordered. */
+  #tell(type: SupervisorFact['type']): void {
+    this.#actor.send({ type });
+    this.#settle();
+  }
+
+  #settle(): void {
+    for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) effect();
+  }
+
+  // What the fleet tells.
+
+  fleetShrank(): void {
+    if (this.#drain?.isOver(this.state)) this.#tell('fleet.emptied');
+    this.#settle();
+  }
+
+  // The chart's orders.
+
+  announceSuspended(): void {
+    this.#effects.push(() => this.#fleet.tell({ type: 'supervisor.suspended' }));
+  }
+
+  announceAdmitting(): void {
+    this.#effects.push(() => this.#fleet.tell({ type: 'supervisor.admitting' }));
+  }
+
+  recordCrash({ error }: { error: unknown }): void {
+    this.#effects.push(() =>
+      this.#fleet.tell({ type: 'connection.crashed', error: toError(error) }),
+    );
+  }
+
+  beginDrain(): void {
+    this.#effects.push(() => {
+      this.#drain?.begin();
+      this.fleetShrank();
+    });
+  }
+
+  expireAll(): void {
+    this.#effects.push(() => {
+      this.#drain?.expire();
+      this.fleetShrank();
+    });
+  }
+
+  finish(): void {
+    this.#effects.push(() => this.#drain?.end());
+  }
+}
+
+function doorOf(state: SupervisorState): Door {
+  switch (state) {
+    case 'admitting':
+      return 'open';
+    case 'suspended':
+      return 'suspended';
+    case 'draining':
+    case 'stopped':
+      return 'draining';
+  }
+}

@@ -1,0 +1,71 @@
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import type { UpgradeRequest } from '../connection/port-host.ts';
+import { SupervisedSocket } from '../connection/socket.ts';
+import { toError } from '../core/errors.ts';
+import type { RefusalAnswer } from '../core/failure.ts';
+import type { Limits } from '../core/limits.ts';
+
+/** ws's own close timer is a net below ours: a native timer that we never wait for. */
+const CLOSE_TIMEOUT_FACTOR = 2;
+
+/** Pings answered at once; ws gives up a peer that sends more before the answers have left. */
+const PENDING_PONGS_MAX = 60;
+
+/** Turns admitted upgrade requests into WebSockets, through ws. */
+export class Upgrader {
+  readonly #server: WebSocketServer;
+  #fault: RefusalAnswer | null = null;
+
+  constructor(limits: Readonly<Limits>, closeMs: number, subprotocols: readonly string[]) {
+    const options: UpgraderOptions = {
+      noServer: true,
+      clientTracking: false,
+      WebSocket: SupervisedSocket as typeof WebSocket,
+      // Off, and no option: it costs 255 KiB per connection (measured).
+      perMessageDeflate: false,
+      maxPayload: limits.payloadBytesMax,
+      maxFragments: limits.fragmentsMax,
+      maxBufferedChunks: limits.bufferedChunksMax,
+      maxPendingAutoPongs: PENDING_PONGS_MAX,
+      closeTimeout: closeMs * CLOSE_TIMEOUT_FACTOR,
+      handleProtocols: (offered: Set<string>) =>
+        subprotocols.find((subprotocol) => offered.has(subprotocol)) ?? false,
+    };
+    this.#server = new WebSocketServer(options);
+    this.#server.on('wsClientError', (error) => {
+      this.#fault = { cause: 'bad-request', status: 400, body: error.message };
+    });
+  }
+
+  /**
+   * Writes 101 and binds the WebSocket, all within this call.
+   *
+   * ws stays silent when the socket has died meanwhile: then the answer is `null`.
+   */
+  complete({ request, socket, head }: UpgradeRequest): SupervisedSocket | RefusalAnswer | null {
+    this.#fault = null;
+    let bound: SupervisedSocket | null = null;
+    try {
+      this.#server.handleUpgrade(request, socket, head, (upgraded) => {
+        bound = upgraded as SupervisedSocket;
+      });
+    } catch (thrown) {
+      // Another WebSocket server listens for `upgrade` on the same HTTP server and was first.
+      return {
+        cause: 'already-upgraded',
+        status: 500,
+        body: '',
+        error: toError(thrown),
+      };
+    }
+    return bound ?? this.#fault;
+  }
+}
+
+/** Options that ws has had since 8.19 and 8.23; its published types do not know them all yet. */
+interface UpgraderOptions extends ServerOptions {
+  closeTimeout: number;
+  maxFragments: number;
+  maxBufferedChunks: number;
+  maxPendingAutoPongs: number;
+}
