@@ -67,8 +67,7 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
     }
     case 'handler.errored':
       return line(
-        'error',
-        event,
+        ['error', event],
         { handler: event.handler, ...errorField(event.error) },
         event.handler,
       );
