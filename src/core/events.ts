@@ -25,7 +25,8 @@ export interface InvalidMessage {
   readonly closeCode: 1003 | 1007 | 1008;
 }
 
-interface OfConnection<C> {
+/** News about one connection. */
+export interface OfConnection<C> {
   readonly connection: C;
 }
 
