@@ -54,7 +54,7 @@ export interface PortHost {
   /** Writes 101 and binds a WebSocket; `null` when the socket had died, a refusal when ws found a fault. */
   completeUpgrade(upgrade: UpgradeRequest): SupervisedSocket | RefusalAnswer | null;
   /** The port has another state; `from` is `null` for a new one. */
-  portMoved(from: ConnectionState | null, to: ConnectionState): void;
+  portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void;
   /** The port has opened: it may enter the registry. */
   portOpened(port: Port): void;
   /** The port must be forgotten everywhere, before any other code runs. */

@@ -76,7 +76,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
     this.witness = new Witness(this);
     this.wire = new Wire(upgrade.socket, this.witness);
     this.#conductor = new Conductor(this, host.actor);
-    host.portMoved(null, 'handshaking');
+    host.portMoved(this, null, 'handshaking');
     this.#conductor.start();
   }
 
@@ -98,8 +98,9 @@ export class Port implements ConductorObserver, DeadlineOwner {
     return this.verdict !== undefined || this.failure !== undefined;
   }
 
-  grant(peer: unknown): void {
+  grant(peer: unknown, key: string | undefined): void {
     this.peer = peer;
+    this.key = key;
     this.tell('admission.granted');
   }
 
@@ -263,9 +264,10 @@ export class Port implements ConductorObserver, DeadlineOwner {
     this.#conductor.report('errored');
   }
 
+  /** After an error the closing is no news: `errored` has said it. */
   announceClosing(): void {
+    if (this.#state === 'open') this.#conductor.report('closing');
     this.#move('closing');
-    this.#conductor.report('closing');
   }
 
   sendClose(): void {
@@ -316,7 +318,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
   }
 
   #move(to: ConnectionState): void {
-    this.#host.portMoved(this.#state, to);
+    this.#host.portMoved(this, this.#state, to);
     this.#state = to;
   }
 }

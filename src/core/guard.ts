@@ -14,6 +14,7 @@ export type HandlerName =
   | 'where'
   | 'addressOf'
   | 'codec'
+  | 'messages'
   | 'messages$'
   | 'events$'
   | 'topic';

@@ -4,6 +4,9 @@ import { SupervisorError } from '../core/errors.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 
+/** Longest text about a fault, in characters: it may quote what a peer sent, and goes back to it. */
+const FAULT_TEXT_MAX = 200;
+
 /** What came of a payload: a message of the contract, or the fault in it. */
 export type Intake<In> = { readonly message: In } | { readonly fault: InvalidMessage };
 
@@ -19,16 +22,21 @@ export class Contract<In, Out> {
     this.#outbound = outbound;
   }
 
-  /** Reads a payload. Never throws, whatever is in it. */
+  /**
+   * Reads a payload. Whatever a peer puts into it is a message or a fault.
+   *
+   * @throws what the schema throws when it is itself at fault, for example because a check of it is async.
+   */
   read(payload: Buffer, isBinary: boolean): Intake<In> {
+    let decoded: unknown;
     try {
-      const decoded = this.#codec.decode(payload, isBinary);
-      if (this.#inbound === undefined) return { message: decoded as In };
-      const parsed = this.#inbound.safeParse(decoded);
-      return parsed.success ? { message: parsed.data } : { fault: contractFault(parsed.error) };
+      decoded = this.#codec.decode(payload, isBinary);
     } catch (thrown) {
       return { fault: decodingFault(thrown) };
     }
+    if (this.#inbound === undefined) return { message: decoded as In };
+    const parsed = this.#inbound.safeParse(decoded);
+    return parsed.success ? { message: parsed.data } : { fault: contractFault(parsed.error) };
   }
 
   /**
@@ -73,8 +81,8 @@ export function faultMessage({ path, problem }: InvalidMessage) {
 function contractFault(error: z.ZodError): InvalidMessage {
   const [issue] = error.issues;
   return {
-    path: issue === undefined ? '' : issuePath(issue.path),
-    problem: issue?.message ?? 'does not fulfil the contract',
+    path: issue === undefined ? '' : clipped(issuePath(issue.path)),
+    problem: clipped(issue?.message ?? 'does not fulfil the contract'),
     closeCode: 1008,
   };
 }
@@ -82,7 +90,11 @@ function contractFault(error: z.ZodError): InvalidMessage {
 function decodingFault(thrown: unknown): InvalidMessage {
   const problem = thrown instanceof Error ? thrown.message : 'undecodable';
   const closeCode = thrown instanceof UndecodableError ? thrown.closeCode : 1007;
-  return { path: '', problem, closeCode };
+  return { path: '', problem: clipped(problem), closeCode };
+}
+
+function clipped(text: string): string {
+  return text.length <= FAULT_TEXT_MAX ? text : `${text.slice(0, FAULT_TEXT_MAX).toWellFormed()}…`;
 }
 
 /** `['items', 2, 'price']` as `items[2].price`. */

@@ -11,9 +11,10 @@ import type {
   UpgradeRequest,
 } from '../connection/port-host.ts';
 import type { SupervisedSocket } from '../connection/socket.ts';
+import { checkedCloseFrame } from '../core/close-code.ts';
 import type { Connection, ConnectionState } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
-import type { SupervisorEvent, SupervisorNews } from '../core/events.ts';
+import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import type { Frame } from '../core/frame.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
@@ -84,7 +85,6 @@ export class Fleet<Peer, In, Out>
     this.#lastId += 1;
     const id = `c${this.#lastId.toString(36)}`;
     const port = new Port(this, id, { ...upgrade, address, path: requestPath(request) });
-    this.registry.add(port);
     const refusal =
       this.#admission.judge(request, paths, door) ??
       this.#admission.judgeLoad(address, this.context.clock.now());
@@ -104,20 +104,17 @@ export class Fleet<Peer, In, Out>
   }
 
   #authenticate(port: Port, request: IncomingMessage): void {
-    const { authenticate } = this.#options;
-    if (authenticate === undefined) {
-      port.grant(undefined);
-      return;
-    }
+    const { authenticate, key } = this.#options;
+    const grant = (peer: unknown) => port.grant(peer, key?.(peer as Peer));
     const refuse = (thrown: unknown) => {
       const refusal = authenticationRefusal(toError(thrown));
       port.refuse(refusal);
       if (refusal.error) this.handlers.errored('authenticate', refusal.error, undefined);
     };
     try {
-      const peer = authenticate(request);
-      if (isThenable(peer)) peer.then((known) => port.grant(known), refuse);
-      else port.grant(peer);
+      const peer = authenticate?.(request);
+      if (isThenable(peer)) peer.then(grant).then(undefined, refuse);
+      else grant(peer);
     } catch (thrown) {
       refuse(thrown);
     }
@@ -166,14 +163,12 @@ export class Fleet<Peer, In, Out>
     return this.#upgrader.complete(upgrade);
   }
 
-  portMoved(from: ConnectionState | null, to: ConnectionState): void {
-    this.registry.moved(from, to);
+  portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
+    this.registry.moved(port, from, to);
   }
 
   portOpened(port: Port): void {
     port.handle = new ConnectionHandle<Peer, In, Out>(port, this);
-    const { key } = this.#options;
-    if (key !== undefined) port.key = this.handlers.run('key', port, () => key(port.peer as Peer));
     this.registry.enter(port);
   }
 
@@ -183,7 +178,6 @@ export class Fleet<Peer, In, Out>
   }
 
   portReported(port: Port, report: PortReport): void {
-    if (port.failure !== undefined || port.verdict !== undefined) this.registry.delete(port);
     if (this.events.observed) this.tell(describeReport(report, port, this.handlers.handleOf(port)));
     this.#runHandler(port, report);
     if (report === 'closed' || report === 'failed') this.#observer.fleetShrank();
@@ -200,18 +194,24 @@ export class Fleet<Peer, In, Out>
   }
 
   messageArrived(port: Port, payload: Buffer, isBinary: boolean): void {
-    const intake = this.contract.read(payload, isBinary);
-    if ('message' in intake) {
-      this.handlers.message(port, intake.message);
-      return;
-    }
-    const { fault } = intake;
+    const intake = this.handlers.run('messages', port, () => this.contract.read(payload, isBinary));
+    if (intake === undefined) return;
+    if ('message' in intake) this.handlers.message(port, intake.message);
+    else this.#refuseMessage(port, intake.fault);
+  }
+
+  #refuseMessage(port: Port, fault: InvalidMessage): void {
     this.tell({ type: 'message.invalid', connection: this.handlers.handleOf(port), fault });
-    if (this.#options.invalidMessages === 'ignore') return;
-    if (this.#options.invalidMessages === 'close') {
-      port.close('invalid-message', { code: fault.closeCode, reason: fault.path });
-    } else {
-      this.handlers.run('codec', port, () => port.write(this.contract.encode(faultMessage(fault))));
+    switch (this.#options.invalidMessages) {
+      case 'ignore':
+        return;
+      case 'close':
+        port.close('invalid-message', checkedCloseFrame(fault.closeCode, fault.path));
+        return;
+      case 'reply':
+        this.handlers.run('codec', port, () =>
+          port.write(this.contract.encode(faultMessage(fault))),
+        );
     }
   }
 

@@ -35,18 +35,20 @@ export class Registry {
     return this.#ports;
   }
 
-  moved(from: ConnectionState | null, to: ConnectionState): void {
-    if (from !== null) this.counts[from] -= 1;
+  moved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
+    if (from === null) this.#add(port);
+    else this.counts[from] -= 1;
     this.counts[to] += 1;
+    if (to === 'closed' || to === 'failed') this.#delete(port);
   }
 
-  add(port: Port): void {
+  #add(port: Port): void {
     this.#ports.add(port);
     this.#addresses.set(port.address, this.fromAddress(port.address) + 1);
   }
 
-  delete(port: Port): void {
-    if (!this.#ports.delete(port)) return;
+  #delete(port: Port): void {
+    this.#ports.delete(port);
     const others = this.fromAddress(port.address) - 1;
     if (others === 0) this.#addresses.delete(port.address);
     else this.#addresses.set(port.address, others);
