@@ -64,7 +64,6 @@ export const connectionMachine = setup({
         'peer.abandoned': 'failed',
         'socket.errored': 'failed',
         'socket.closed': 'failed',
-        'terminate.requested': 'failed',
       },
     },
     open: {

@@ -26,7 +26,6 @@ export type FailureCause =
   | 'tcp-timeout'
   | 'tcp-error'
   | 'already-upgraded'
-  | 'aborted'
   | 'crash';
 
 /** Why a connection never opened. Reported exactly once, as `connection.failed`. */
@@ -96,7 +95,6 @@ export function failureLevel(cause: FailureCause): Level {
     case 'tcp-reset':
     case 'tcp-timeout':
     case 'tcp-error':
-    case 'aborted':
     case 'wrong-path':
     case 'unauthorized':
     case 'refused':
