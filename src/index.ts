@@ -33,6 +33,7 @@ export type { Logger, LogLine } from './observe/logger.ts';
 export { escaped, logEvents, logLine } from './observe/logger.ts';
 export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
+export type { FaultMessage } from './server/contract.ts';
 export type { DrainOptions } from './server/fleet-drain.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';

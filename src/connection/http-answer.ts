@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RefusalAnswer } from '../core/failure.ts';
 import type { DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
@@ -34,18 +34,25 @@ export function answerAndLetGo(socket: Socket, answer: RefusalAnswer, wheel: Tim
   socket.resume();
 }
 
-function httpAnswer({ status, body, headers }: RefusalAnswer): string {
-  const lines = {
-    Connection: 'close',
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': String(Buffer.byteLength(body)),
-    ...headers,
-  };
-  const head = Object.entries(lines).map(([name, value]) => `${name}: ${oneLine(value)}`);
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${head.join('\r\n')}\r\n\r\n${body}`;
+function httpAnswer({ status, body, headers = {} }: RefusalAnswer): string {
+  const lines = new Map([['content-type', 'text/plain; charset=utf-8']]);
+  for (const [name, value] of Object.entries(headers)) addHeader(lines, name, value);
+  // What frames the answer is ours alone to say, whatever the application put into its refusal.
+  lines.delete('transfer-encoding');
+  lines.set('connection', status === 426 ? 'close, upgrade' : 'close');
+  lines.set('content-length', String(Buffer.byteLength(body)));
+  const head = [...lines].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${head}\r\n${body}`;
 }
 
-/** A header value must not begin another header (RFC 9110 §5.5). */
-function oneLine(value: string): string {
-  return value.replaceAll(/[\r\n\0]+/g, ' ');
+/** Leaves out what is no header (RFC 9110 §5): it could end the head or begin another header. */
+function addHeader(lines: Map<string, string>, name: string, value: unknown): void {
+  try {
+    const text = String(value);
+    validateHeaderName(name);
+    validateHeaderValue(name, text);
+    if (value !== undefined && value !== null) lines.set(name.toLowerCase(), text);
+  } catch {
+    // A refusal must reach the client even when one of its headers cannot.
+  }
 }

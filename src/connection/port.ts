@@ -40,7 +40,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
   /** What `authenticate` returned. */
   peer: unknown;
   key: string | undefined;
-  /** The topics it is a member of; kept by the topics themselves. */
+  /** The topics it is, or was, a member of; kept by the topics themselves. */
   topics: Set<string> | null = null;
   /** The supervisor's public handle for this port. */
   handle: object | null = null;

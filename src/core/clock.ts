@@ -26,5 +26,6 @@ export const systemClock: Clock = {
   wallNow: () => Date.now(),
   setTimer: (delayMs, callback) => setTimeout(callback, delayMs).unref(),
   clearTimer: (handle) => clearTimeout(handle as NodeJS.Timeout),
-  afterPoll: (callback) => void setImmediate(callback).unref(),
+  // Kept: an immediate without a reference does not wake a loop that sleeps in its poll phase.
+  afterPoll: (callback) => void setImmediate(callback),
 };

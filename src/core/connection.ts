@@ -54,7 +54,7 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   readonly verdict: CloseVerdict | undefined;
   /** Messages that fulfil the inbound contract. Completes when the connection ends; never errors. */
   readonly messages$: Observable<In>;
-  /** The topics it is a member of. */
+  /** The topics it is a member of; after the end, those that it was a member of. */
   readonly topics: readonly string[];
 
   /**

@@ -69,7 +69,7 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
       return line(
         ['error', event],
         { handler: event.handler, ...errorField(event.error) },
-        event.handler,
+        `${event.handler}: ${event.error.message}`,
       );
     case 'connection.crashed':
       return line(['error', event], errorField(event.error), event.error.message);
@@ -84,7 +84,11 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
       return line(['info', event], {}, '');
     case 'supervisor.draining': {
       const { connections, withinMs } = event;
-      return line(['info', event], { connections, withinMs }, `${connections} connections`);
+      return line(
+        ['info', event],
+        { connections, withinMs },
+        `${connections} ${connections === 1 ? 'connection' : 'connections'}`,
+      );
     }
     case 'supervisor.stopped': {
       const { closed, forced } = event.report;

@@ -71,13 +71,11 @@ export class Admission {
     return null;
   }
 
-  #originRefusal({ headers }: IncomingMessage): RefusalAnswer | null {
+  #originRefusal(request: IncomingMessage): RefusalAnswer | null {
     const { origins } = this.#options;
-    if (headers.origin === undefined || origins === 'any') return null;
-    const allowed =
-      origins === 'same'
-        ? isSameOrigin(headers.origin, headers.host)
-        : origins.includes(headers.origin);
+    const { origin } = request.headers;
+    if (origin === undefined || origins === 'any') return null;
+    const allowed = origins === 'same' ? isSameOrigin(origin, request) : origins.includes(origin);
     return allowed ? null : refusal('wrong-origin', [403, 'this origin may not connect']);
   }
 }
@@ -88,13 +86,15 @@ export function authenticationRefusal(error: Error): RefusalAnswer {
     return { ...refusal('authenticate-error', [500, 'internal error']), error };
   }
   const { status, message, headers } = error;
-  return refusal(status === 401 ? 'unauthorized' : 'refused', [status, message], headers);
+  const cause = status === 401 ? 'unauthorized' : 'refused';
+  return { ...refusal(cause, [status, message], headers), error };
 }
 
-/** The path asked for, without its query. */
+/** The path asked for, without its query; of a whole URI too (RFC 9112 §3.2.2). */
 export function requestPath({ url = '/' }: IncomingMessage): string {
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
+  const target = url.startsWith('/') || !URL.canParse(url) ? url : new URL(url).pathname;
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
 }
 
 function doorRefusal(door: Door): RefusalAnswer | null {
@@ -109,7 +109,10 @@ function doorRefusal(door: Door): RefusalAnswer | null {
 }
 
 /** Checks the opening handshake (RFC 6455 §4.2.1). */
-function requestRefusal({ method, headers }: IncomingMessage): RefusalAnswer | null {
+function requestRefusal({ method, headers, httpVersion }: IncomingMessage): RefusalAnswer | null {
+  if (httpVersion === '1.0' || headers.host === undefined) {
+    return refusal('bad-request', [400, 'use HTTP/1.1 and name the host']);
+  }
   if (method !== 'GET') return refusal('wrong-method', [405, 'use GET'], { Allow: 'GET' });
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
     return refusal('bad-request', [426, 'upgrade to websocket'], { Upgrade: 'websocket' });
@@ -142,10 +145,16 @@ function isListedHost(hosts: readonly string[], host: string | undefined): boole
   return hosts.some((listed) => [wanted, name].includes(listed.toLowerCase()));
 }
 
-/** An origin is the same when it names the host, and the port, that the request was sent to (RFC 6454 §4). */
-function isSameOrigin(origin: string, host: string | undefined): boolean {
+/**
+ * An origin is the same when it names the host and the port that the request was sent to (RFC 6454 §4).
+ *
+ * The scheme is judged only where it is known: a server without TLS may stand behind a proxy that has it.
+ */
+function isSameOrigin(origin: string, { headers: { host }, socket }: IncomingMessage): boolean {
   if (host === undefined || !URL.canParse(origin)) return false;
   const { host: originHost, protocol } = new URL(origin);
+  const isSecure = 'encrypted' in socket;
+  if (protocol !== 'https:' && (protocol !== 'http:' || isSecure)) return false;
   const target = `${protocol}//${host}`;
-  return originHost !== '' && URL.canParse(target) && new URL(target).host === originHost;
+  return URL.canParse(target) && new URL(target).host === originHost;
 }

@@ -99,7 +99,11 @@ class UpgradeRouter {
   /** Without any other listener a plain request would hang for ever. */
   readonly #onRequest = (_request: IncomingMessage, response: ServerResponse): void => {
     if (this.#server.listenerCount('request') > 1) return;
-    response.writeHead(426, { 'Content-Type': 'text/plain', Upgrade: 'websocket' });
+    response.writeHead(426, {
+      'Content-Type': 'text/plain',
+      Upgrade: 'websocket',
+      Connection: 'Upgrade',
+    });
     response.end('upgrade to websocket\n');
   };
 }

@@ -73,9 +73,19 @@ export class Contract<In, Out> {
   }
 }
 
-/** The message that tells a peer what was wrong with its own. */
-export function faultMessage({ path, problem }: InvalidMessage) {
-  return { type: 'error', code: 'invalid-message', path, message: problem } as const;
+/** What a peer hears about an invalid message under the policy `reply`. Not part of the `sends` contract. */
+export interface FaultMessage {
+  readonly type: 'error';
+  readonly code: 'invalid-message';
+  /** Where the fault is, for example `items[2].price`. */
+  readonly path: string;
+  /** What is wrong there. */
+  readonly message: string;
+}
+
+/** Tells a peer what was wrong with its message. */
+export function faultMessage({ path, problem }: InvalidMessage): FaultMessage {
+  return { type: 'error', code: 'invalid-message', path, message: problem };
 }
 
 function contractFault(error: z.ZodError): InvalidMessage {

@@ -75,7 +75,7 @@ export class Fleet<Peer, In, Out>
     this.handlers = new Handlers(options, this, this.context.wheel);
     this.events = new Stream((error) => this.handlers.errored('events$', error, undefined));
     this.#admission = new Admission(options.admission, this.registry, options.clock.now());
-    this.#upgrader = new Upgrader(options.limits, options.timeouts.closeMs, options.subprotocols);
+    this.#upgrader = new Upgrader(options.limits, options.subprotocols);
   }
 
   /** Takes over one upgrade request. Whatever happens from here on ends in exactly one report. */
@@ -104,20 +104,31 @@ export class Fleet<Peer, In, Out>
   }
 
   #authenticate(port: Port, request: IncomingMessage): void {
-    const { authenticate, key } = this.#options;
-    const grant = (peer: unknown) => port.grant(peer, key?.(peer as Peer));
-    const refuse = (thrown: unknown) => {
-      const refusal = authenticationRefusal(toError(thrown));
-      port.refuse(refusal);
-      if (refusal.error) this.handlers.errored('authenticate', refusal.error, undefined);
-    };
+    const { authenticate } = this.#options;
+    const refuse = (thrown: unknown) => this.#refuse(port, 'authenticate', toError(thrown));
     try {
       const peer = authenticate?.(request);
-      if (isThenable(peer)) peer.then(grant).then(undefined, refuse);
-      else grant(peer);
+      // A promise of our own settles once and later, whatever the user's thenable does.
+      if (isThenable(peer)) Promise.resolve(peer).then((known) => this.#grant(port, known), refuse);
+      else this.#grant(port, peer);
     } catch (thrown) {
       refuse(thrown);
     }
+  }
+
+  #grant(port: Port, peer: unknown): void {
+    const { key } = this.#options;
+    try {
+      port.grant(peer, checkedKey(key?.(peer as Peer)));
+    } catch (thrown) {
+      this.#refuse(port, 'key', toError(thrown));
+    }
+  }
+
+  #refuse(port: Port, handler: 'authenticate' | 'key', error: Error): void {
+    const refusal = authenticationRefusal(error);
+    port.refuse(refusal);
+    if (refusal.cause === 'authenticate-error') this.handlers.errored(handler, error, undefined);
   }
 
   /** Tells news, if anybody listens. */
@@ -253,6 +264,12 @@ export class Fleet<Peer, In, Out>
 function exceptions<C extends object>(except: C | Iterable<C> | undefined): ReadonlySet<C> {
   if (except === undefined) return new Set();
   return new Set(Symbol.iterator in except ? except : [except]);
+}
+
+function checkedKey(key: unknown): string | undefined {
+  if (key === undefined || typeof key === 'string') return key;
+  if (isThenable(key)) key.then(undefined, () => {});
+  throw new TypeError(`key must return a string or undefined, not ${typeof key}`);
 }
 
 function isStartedByPeer({ witness: { evidence } }: Port): boolean {

@@ -49,16 +49,14 @@ export class Topics {
   }
 
   leave(port: Port, name: string): boolean {
-    if (!port.topics?.delete(name)) return false;
+    if (!port.isOpen || !port.topics?.delete(name)) return false;
     this.#remove(port, name);
     return true;
   }
 
-  /** Takes a port out of all its topics, in time linear in their number. */
+  /** Takes a port out of all its topics, in time linear in their number. It still knows their names. */
   leaveAll(port: Port): void {
-    if (port.topics === null) return;
-    for (const name of port.topics) this.#remove(port, name);
-    port.topics = null;
+    for (const name of port.topics ?? []) this.#remove(port, name);
   }
 
   size(name: string): number {

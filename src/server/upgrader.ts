@@ -5,8 +5,8 @@ import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 
-/** ws's own close timer is a net below ours: a native timer that we never wait for. */
-const CLOSE_TIMEOUT_FACTOR = 2;
+/** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
+const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Pings answered at once; ws gives up a peer that sends more before the answers have left. */
 const PENDING_PONGS_MAX = 60;
@@ -16,7 +16,7 @@ export class Upgrader {
   readonly #server: WebSocketServer;
   #fault: RefusalAnswer | null = null;
 
-  constructor(limits: Readonly<Limits>, closeMs: number, subprotocols: readonly string[]) {
+  constructor(limits: Readonly<Limits>, subprotocols: readonly string[]) {
     const options: UpgraderOptions = {
       noServer: true,
       clientTracking: false,
@@ -27,7 +27,7 @@ export class Upgrader {
       maxFragments: limits.fragmentsMax,
       maxBufferedChunks: limits.bufferedChunksMax,
       maxPendingAutoPongs: PENDING_PONGS_MAX,
-      closeTimeout: closeMs * CLOSE_TIMEOUT_FACTOR,
+      closeTimeout: CLOSE_TIMEOUT_MS,
       handleProtocols: (offered: Set<string>) =>
         subprotocols.find((subprotocol) => offered.has(subprotocol)) ?? false,
     };
