@@ -35,6 +35,8 @@ export class Outbox implements DeadlineOwner {
     const socket = this.#socket;
     if (this.#congested || !socket.writable) return 'refused';
     socket.write(frame, this.#written);
+    // A write that fails at once is known here before the socket, or its callback, reports it.
+    if (socket.errored) return 'refused';
     const bufferedBytes = socket.writableLength;
     if (bufferedBytes > this.#context.limits.outboxHighBytes) this.#fill();
     return bufferedBytes === 0 ? 'sent' : 'queued';

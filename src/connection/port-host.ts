@@ -26,6 +26,12 @@ export interface UpgradeRequest extends Upgrade {
   readonly path: string;
 }
 
+/**
+ * What came of an admitted upgrade request: a WebSocket, a refusal when ws found a fault, an error when
+ * somebody else has upgraded the socket, `null` when the socket has died.
+ */
+export type UpgradeResult = SupervisedSocket | RefusalAnswer | Error | null;
+
 /** What a port has to tell, once its chart has settled. */
 export type PortReport =
   | 'opened'
@@ -51,8 +57,8 @@ export interface PortHost {
   readonly context: PortContext;
   /** The parent of every connection's actor. */
   readonly actor: AnyActorRef;
-  /** Writes 101 and binds a WebSocket; `null` when the socket had died, a refusal when ws found a fault. */
-  completeUpgrade(upgrade: UpgradeRequest): SupervisedSocket | RefusalAnswer | null;
+  /** Writes 101 and binds a WebSocket. */
+  completeUpgrade(upgrade: UpgradeRequest): UpgradeResult;
   /** The port has another state; `from` is `null` for a new one. */
   portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void;
   /** The port has opened: it may enter the registry. */

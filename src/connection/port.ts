@@ -78,6 +78,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
     this.#conductor = new Conductor(this, host.actor);
     host.portMoved(this, null, 'handshaking');
     this.#conductor.start();
+    if (!this.wire.isOurs) this.disown(new Error('the socket is supervised already'));
   }
 
   get state(): ConnectionState {
@@ -86,7 +87,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
 
   /** Every active state of the chart. */
   get states(): readonly string[] {
-    return this.#isOver ? [this.#state] : snapshotPaths(this.#conductor.value);
+    return this.isOver ? [this.#state] : snapshotPaths(this.#conductor.value);
   }
 
   /** Whether it may be written to and heard right now. */
@@ -94,7 +95,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
     return this.#gateOpen;
   }
 
-  get #isOver(): boolean {
+  get isOver(): boolean {
     return this.verdict !== undefined || this.failure !== undefined;
   }
 
@@ -106,6 +107,13 @@ export class Port implements ConductorObserver, DeadlineOwner {
 
   refuse(answer: RefusalAnswer): void {
     this.#refusal ??= answer;
+    this.tell('admission.refused');
+  }
+
+  /** The socket is somebody else's: it is left to them, unanswered and unharmed. */
+  disown(error: Error): void {
+    this.witness.evidence.taken = error;
+    this.wire.release();
     this.tell('admission.refused');
   }
 
@@ -135,7 +143,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
 
   /** Destroys the socket. Returns whether there was anything left to destroy. */
   terminate(): boolean {
-    if (this.#isOver) return false;
+    if (this.isOver) return false;
     const { evidence } = this.witness;
     if (this.quarantine() || evidence.intent === 'close') evidence.intent = 'terminate';
     this.tell('terminate.requested');
@@ -197,7 +205,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
   }
 
   tell(fact: ConnectionFact['type']): void {
-    if (!this.#isOver) this.#conductor.tell(fact);
+    if (!this.isOver) this.#conductor.tell(fact);
   }
 
   deliver(report: PortReport): void {
@@ -222,6 +230,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
     if (upgrade === null) return;
     const result = this.#host.completeUpgrade(upgrade);
     if (result === null) this.tell('peer.abandoned');
+    else if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
     else this.#bind(result, upgrade);
   }
@@ -275,10 +284,8 @@ export class Port implements ConductorObserver, DeadlineOwner {
     if (frame !== undefined && this.wire.sendClose(frame)) this.witness.evidence.sent = frame;
   }
 
-  /** A close frame that still waits behind a backlog has not been sent, and dies with it. */
   destroy(): void {
-    const { evidence } = this.witness;
-    if (this.wire.bufferedBytes > 0) evidence.sent = undefined;
+    this.witness.backlogLost();
     this.wire.destroy();
   }
 

@@ -17,14 +17,17 @@ type ObservedSocket = Socket & { [kObserver]?: RawSocketObserver | undefined };
  *
  * ws has no event for a network failure after open, and before open an error without a listener ends the
  * process: the raw socket is the only witness. The listeners are shared functions and find their observer
- * through the socket, so an idle connection pays for no closures.
+ * through the socket, so an idle connection pays for no closures. Returns `false`, and changes nothing, when
+ * the socket has an observer.
  */
-export function observeSocket(socket: Socket, observer: RawSocketObserver): void {
+export function observeSocket(socket: Socket, observer: RawSocketObserver): boolean {
+  if ((socket as ObservedSocket)[kObserver] !== undefined) return false;
   (socket as ObservedSocket)[kObserver] = observer;
   socket.on('error', socketOnError);
   socket.on('end', socketOnEnd);
   socket.on('close', socketOnClose);
   socket.on('drain', socketOnDrain);
+  return true;
 }
 
 /** Lets go of a socket. One listener stays behind: a late error must still not end the process. */

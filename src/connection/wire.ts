@@ -18,8 +18,12 @@ export class Wire {
   #writtenBeforeOpen = 0;
 
   constructor(raw: Socket, observer: RawSocketObserver) {
-    this.#raw = raw;
-    observeSocket(raw, observer);
+    this.#raw = observeSocket(raw, observer) ? raw : null;
+  }
+
+  /** Whether there is a raw socket to speak of; not when it belongs to another connection. */
+  get isOurs(): boolean {
+    return this.#raw !== null;
   }
 
   /** Takes over the WebSocket that ws made of the raw socket. */
@@ -32,10 +36,6 @@ export class Wire {
 
   get isBound(): boolean {
     return this.#socket !== null;
-  }
-
-  get raw(): Socket | null {
-    return this.#raw;
   }
 
   /** The subprotocol agreed on, or an empty string. */

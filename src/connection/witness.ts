@@ -20,6 +20,7 @@ export class Witness implements RawSocketObserver, SocketObserver {
 
   socketErrored(error: Error): void {
     this.evidence.socketError ??= error;
+    this.backlogLost();
     this.#port.quarantine();
     this.#port.tell('socket.errored');
   }
@@ -86,6 +87,11 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#port.tell('send.errored');
   }
 
+  /** A close frame that still waits behind a backlog has not been sent, and dies with the socket. */
+  backlogLost(): void {
+    if (this.#port.wire.bufferedBytes > 0) this.evidence.sent = undefined;
+  }
+
   /** How a connection that was open ended. */
   verdict({ bytesIn, bytesOut }: Wire, openMs: number): CloseVerdict {
     return { ...classifyClose(this.evidence), openMs, bytesIn, bytesOut };
@@ -93,7 +99,7 @@ export class Witness implements RawSocketObserver, SocketObserver {
 
   /** Why a connection never opened. */
   failure({ address, path }: Port, refusal: RefusalAnswer | undefined): Failure {
-    const { socketError, handlerError: crash } = this.evidence;
-    return describeFailure({ refusal, socketError, crash, address, path });
+    const { socketError, taken, handlerError: crash } = this.evidence;
+    return describeFailure({ refusal, socketError, taken, crash, address, path });
   }
 }

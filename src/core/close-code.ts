@@ -101,9 +101,8 @@ const invalid = row('invalid', {
 export function closeCodeInfo(code: number): CloseCodeInfo {
   const known = closeCodes.get(code);
   if (known !== undefined) return known;
-  if (code >= 3000 && code <= 3999) return registered;
-  if (code >= 4000 && code <= 4999) return application;
-  return invalid;
+  if (!Number.isInteger(code) || code < 3000 || code > 4999) return invalid;
+  return code < 4000 ? registered : application;
 }
 
 /** A close code with its reason. */
@@ -125,10 +124,11 @@ const REASON_BYTES_MAX = 123;
  * @throws SupervisorError `invalid-close` for a code that may not be sent or a reason that is no string.
  */
 export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
-  if (typeof code !== 'number' || !Number.isInteger(code) || !closeCodeInfo(code).sendable) {
+  if (typeof code !== 'number' || !closeCodeInfo(code).sendable) {
+    const told = typeof code === 'number' ? code : `of type ${typeof code}`;
     throw new SupervisorError(
       'invalid-close',
-      `close code ${String(code)} may not be sent: use 1000-1003, 1007-1014 or 3000-4999`,
+      `close code ${told} may not be sent: use 1000-1003, 1007-1014 or 3000-4999`,
     );
   }
   if (typeof reason !== 'string') {

@@ -142,6 +142,8 @@ export interface FailureEvidence {
   readonly refusal?: RefusalAnswer | undefined;
   readonly socketError?: Error | undefined;
   readonly crash?: Error | undefined;
+  /** Somebody else had upgraded the socket. */
+  readonly taken?: Error | undefined;
   readonly address: string;
   readonly path: string;
 }
@@ -150,7 +152,7 @@ export interface FailureEvidence {
 export function describeFailure(evidence: FailureEvidence): Failure {
   const { refusal, socketError, address, path } = evidence;
   const cause = failureCause(evidence);
-  const error = evidence.crash ?? refusal?.error ?? socketError;
+  const error = evidence.crash ?? evidence.taken ?? refusal?.error ?? socketError;
   return {
     phase: failurePhase(cause),
     cause,
@@ -163,8 +165,9 @@ export function describeFailure(evidence: FailureEvidence): Failure {
   };
 }
 
-function failureCause({ crash, refusal, socketError }: FailureEvidence): FailureCause {
+function failureCause({ crash, taken, refusal, socketError }: FailureEvidence): FailureCause {
   if (crash !== undefined) return 'crash';
+  if (taken !== undefined) return 'already-upgraded';
   if (refusal !== undefined) return refusal.cause;
   return socketError === undefined ? 'abandoned' : tcpCause(socketError);
 }

@@ -13,6 +13,7 @@ export type HandlerName =
   | 'dispose'
   | 'where'
   | 'addressOf'
+  | 'inspect'
   | 'codec'
   | 'messages'
   | 'messages$'

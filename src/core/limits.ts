@@ -31,7 +31,11 @@ export interface Limits {
   payloadBytesMax: number;
   /** Fragments of one message; beyond it the peer gets 1008. @default 64 */
   fragmentsMax: number;
-  /** Chunks of a frame held while it is incomplete; beyond it the peer gets 1008. @default 256 */
+  /**
+   * Chunks of a frame held while it is incomplete; beyond it the peer gets 1008. A chunk is what one read of
+   * the socket brought: a slow network may bring a message in pieces of 536 bytes.
+   * @default 2_048
+   */
   bufferedChunksMax: number;
   /** How deep JSON may nest; deeper is an invalid message. @default 64 */
   depthMax: number;
@@ -64,7 +68,7 @@ export const heartbeatDefaults: Readonly<HeartbeatOptions> = Object.freeze({
 export const limitDefaults: Readonly<Limits> = Object.freeze({
   payloadBytesMax: 1_048_576,
   fragmentsMax: 64,
-  bufferedChunksMax: 256,
+  bufferedChunksMax: 2_048,
   depthMax: 64,
   messagesPerSecondMax: 1_000,
   messageBurstMax: 2_000,

@@ -79,6 +79,8 @@ export interface Evidence {
   handlerError?: Error | undefined;
   socketError?: Error | undefined;
   sendError?: Error | undefined;
+  /** Before it opened, somebody else had upgraded the socket. */
+  taken?: Error | undefined;
   /** The peer ended its side of the TCP connection. */
   ended?: boolean;
   /** A deadline of closing passed, so the socket was destroyed. */

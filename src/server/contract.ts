@@ -3,6 +3,7 @@ import { type Codec, UndecodableError } from '../core/codec.ts';
 import { SupervisorError } from '../core/errors.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
+import { isThenable } from '../core/guard.ts';
 
 /** Longest text about a fault, in characters: it may quote what a peer sent, and goes back to it. */
 const FAULT_TEXT_MAX = 200;
@@ -30,7 +31,7 @@ export class Contract<In, Out> {
   read(payload: Buffer, isBinary: boolean): Intake<In> {
     let decoded: unknown;
     try {
-      decoded = this.#codec.decode(payload, isBinary);
+      decoded = settledNow(this.#codec.decode(payload, isBinary));
     } catch (thrown) {
       return { fault: decodingFault(thrown) };
     }
@@ -52,7 +53,7 @@ export class Contract<In, Out> {
   /** Makes a frame of a message of ours, which is not part of the contract. */
   encode(message: unknown): Frame {
     try {
-      return messageFrame(this.#codec.encode(message));
+      return messageFrame(checkedPayload(settledNow(this.#codec.encode(message))));
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
       throw new SupervisorError(
@@ -86,6 +87,18 @@ export interface FaultMessage {
 /** Tells a peer what was wrong with its message. */
 export function faultMessage({ path, problem }: InvalidMessage): FaultMessage {
   return { type: 'error', code: 'invalid-message', path, message: problem };
+}
+
+/** A codec answers at once: order, and the bytes of a broadcast, cannot wait for a promise. */
+function settledNow<Result>(result: Result): Result {
+  if (!isThenable(result)) return result;
+  result.then(undefined, () => {});
+  throw new TypeError('a codec must not be async');
+}
+
+function checkedPayload(payload: unknown): string | Uint8Array {
+  if (typeof payload === 'string' || payload instanceof Uint8Array) return payload;
+  throw new TypeError('encode must return a string or a Uint8Array');
 }
 
 function contractFault(error: z.ZodError): InvalidMessage {

@@ -9,13 +9,12 @@ import type {
   PortReport,
   Upgrade,
   UpgradeRequest,
+  UpgradeResult,
 } from '../connection/port-host.ts';
-import type { SupervisedSocket } from '../connection/socket.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { Connection, ConnectionState } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
-import type { RefusalAnswer } from '../core/failure.ts';
 import type { Frame } from '../core/frame.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
@@ -85,6 +84,7 @@ export class Fleet<Peer, In, Out>
     this.#lastId += 1;
     const id = `c${this.#lastId.toString(36)}`;
     const port = new Port(this, id, { ...upgrade, address, path: requestPath(request) });
+    if (port.isOver) return;
     const refusal =
       this.#admission.judge(request, paths, door) ??
       this.#admission.judgeLoad(address, this.context.clock.now());
@@ -170,7 +170,7 @@ export class Fleet<Peer, In, Out>
 
   // What a port needs.
 
-  completeUpgrade(upgrade: UpgradeRequest): SupervisedSocket | RefusalAnswer | null {
+  completeUpgrade(upgrade: UpgradeRequest): UpgradeResult {
     return this.#upgrader.complete(upgrade);
   }
 

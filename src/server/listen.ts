@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
+import { systemClock } from '../core/clock.ts';
 import { checkedOptions } from '../core/limits.ts';
 import { type AttachOptions, attach } from './attach.ts';
 import type { Supervisor } from './supervisor-types.ts';
@@ -24,7 +25,10 @@ export interface Listener extends AsyncDisposable {
   /** Where clients connect, for example `ws://127.0.0.1:8080/ws`. */
   readonly url: string;
   readonly port: number;
-  /** Stops listening. Drain the supervisor first: open WebSockets are not touched by this. */
+  /**
+   * Stops listening, and cuts plain requests that take longer than two seconds. Drain the supervisor first:
+   * open WebSockets are not touched by this.
+   */
   close(): Promise<void>;
 }
 
@@ -32,6 +36,9 @@ export interface Listener extends AsyncDisposable {
 const HEADERS_TIMEOUT_MS = 10_000;
 /** How often Node.js looks for requests that are late, in milliseconds; its own default is 30 s. */
 const CHECKING_INTERVAL_MS = 1_000;
+
+/** How long requests that are under way have when the server closes, in milliseconds. */
+const CLOSE_GRACE_MS = 2_000;
 
 const listenSchema = z.strictObject({
   path: z.unknown().optional(),
@@ -94,10 +101,14 @@ function listening(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
+/** Node.js stops looking for late requests when it closes, so a client that says nothing would hold it open. */
 function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
+    const timer = systemClock.setTimer(CLOSE_GRACE_MS, () => server.closeAllConnections());
+    server.close(() => {
+      systemClock.clearTimer(timer);
+      resolve();
+    });
   });
 }
 

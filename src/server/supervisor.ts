@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { type ActorRefFrom, createActor } from 'xstate';
+import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
 import {
   type SupervisorFact,
   type SupervisorOrders,
@@ -9,6 +9,7 @@ import type { Upgrade } from '../connection/port-host.ts';
 import type { Connection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
+import { guarded } from '../core/guard.ts';
 import type { Door } from './admission.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
 import { type DrainOptions, drainPlan, FleetDrain } from './fleet-drain.ts';
@@ -57,10 +58,16 @@ class FleetSupervisor<Peer, In, Out>
     this.#actor = createActor(supervisorMachine, {
       id: 'supervisor',
       input: { supervisor: this },
-      ...(resolved.inspect && { inspect: resolved.inspect }),
+      ...(resolved.inspect && { inspect: this.#guardedInspector(resolved.inspect) }),
     });
     this.#fleet = new Fleet(resolved, this.#actor, this);
     this.#actor.start();
+  }
+
+  /** An inspector runs inside the transitions of every chart: what it throws would be their crash. */
+  #guardedInspector(inspect: (event: InspectionEvent) => void) {
+    const report = (error: Error) => this.#fleet.handlers.errored('inspect', error, undefined);
+    return (event: InspectionEvent) => void guarded(() => inspect(event), report);
   }
 
   get state(): SupervisorState {

@@ -1,5 +1,5 @@
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
-import type { UpgradeRequest } from '../connection/port-host.ts';
+import type { UpgradeRequest, UpgradeResult } from '../connection/port-host.ts';
 import { SupervisedSocket } from '../connection/socket.ts';
 import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
@@ -42,7 +42,7 @@ export class Upgrader {
    *
    * ws stays silent when the socket has died meanwhile: then the answer is `null`.
    */
-  complete({ request, socket, head }: UpgradeRequest): SupervisedSocket | RefusalAnswer | null {
+  complete({ request, socket, head }: UpgradeRequest): UpgradeResult {
     this.#fault = null;
     let bound: SupervisedSocket | null = null;
     try {
@@ -51,12 +51,7 @@ export class Upgrader {
       });
     } catch (thrown) {
       // Another WebSocket server listens for `upgrade` on the same HTTP server and was first.
-      return {
-        cause: 'already-upgraded',
-        status: 500,
-        body: '',
-        error: toError(thrown),
-      };
+      return toError(thrown);
     }
     return bound ?? this.#fault;
   }

@@ -71,13 +71,14 @@ export class Service {
         return options.onFailed?.(failure);
       },
       inspect: (event) => {
-        options.inspect?.(event);
+        const returned = options.inspect?.(event);
         if (
           event.type === '@xstate.snapshot' &&
           (event.actorRef as { id?: string }).id === 'connection'
         ) {
           this.#enter((event.snapshot as unknown as { value: StateValue }).value);
         }
+        return returned;
       },
     });
     this.supervisor.events$.subscribe((event) => this.events.push(event));
