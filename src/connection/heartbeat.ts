@@ -37,7 +37,7 @@ export class Heartbeat implements DeadlineOwner {
   /** Notes that something arrived. */
   heard(): void {
     this.heardAtMs = this.#context.wheel.nowMs;
-    if (this.#phase === 'suspect') this.#answered();
+    if (this.#phase !== 'quiet') this.#answered();
   }
 
   stop(): void {

@@ -27,6 +27,7 @@ export class Outbox implements DeadlineOwner {
     this.#context = context;
     this.#written = (error) => {
       if (error) port.witness.sendErrored(error);
+      else if (this.#congested) this.#drain();
     };
   }
 
@@ -40,15 +41,6 @@ export class Outbox implements DeadlineOwner {
     const bufferedBytes = socket.writableLength;
     if (bufferedBytes > this.#context.limits.outboxHighBytes) this.#fill();
     return bufferedBytes === 0 ? 'sent' : 'queued';
-  }
-
-  /** The socket has emptied its buffer. */
-  drained(): void {
-    if (!this.#congested || this.#socket.writableLength > this.#context.limits.outboxLowBytes)
-      return;
-    this.#congested = false;
-    this.stop();
-    this.#port.tell('outbox.drained');
   }
 
   stop(): void {
@@ -67,6 +59,14 @@ export class Outbox implements DeadlineOwner {
     this.#congested = true;
     this.#watch();
     this.#port.tell('outbox.filled');
+  }
+
+  /** The socket's own `drain` comes only when its buffer is empty, and never below its own mark. */
+  #drain(): void {
+    if (this.#socket.writableLength > this.#context.limits.outboxLowBytes) return;
+    this.#congested = false;
+    this.stop();
+    this.#port.tell('outbox.drained');
   }
 
   #watch(): void {

@@ -5,7 +5,6 @@ export interface RawSocketObserver {
   socketErrored(error: Error): void;
   socketEnded(): void;
   socketClosed(): void;
-  socketDrained(): void;
 }
 
 const kObserver = Symbol('mooring.observer');
@@ -26,7 +25,6 @@ export function observeSocket(socket: Socket, observer: RawSocketObserver): bool
   socket.on('error', socketOnError);
   socket.on('end', socketOnEnd);
   socket.on('close', socketOnClose);
-  socket.on('drain', socketOnDrain);
   return true;
 }
 
@@ -35,7 +33,6 @@ export function releaseSocket(socket: Socket): void {
   (socket as ObservedSocket)[kObserver] = undefined;
   socket.off('end', socketOnEnd);
   socket.off('close', socketOnClose);
-  socket.off('drain', socketOnDrain);
 }
 
 function socketOnError(this: ObservedSocket, error: Error): void {
@@ -48,8 +45,4 @@ function socketOnEnd(this: ObservedSocket): void {
 
 function socketOnClose(this: ObservedSocket): void {
   this[kObserver]?.socketClosed();
-}
-
-function socketOnDrain(this: ObservedSocket): void {
-  this[kObserver]?.socketDrained();
 }

@@ -36,10 +36,6 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#port.tell('socket.closed');
   }
 
-  socketDrained(): void {
-    this.#port.outbox?.drained();
-  }
-
   messageReceived(payload: Buffer, isBinary: boolean): void {
     this.#port.receive(payload, isBinary);
   }

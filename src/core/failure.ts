@@ -80,12 +80,12 @@ export class Refusal extends Error {
   }
 }
 
-/** Statuses after which the same request may succeed later. */
-const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Statuses below 500 after which the same request may succeed later. */
+const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /** What a client does by default after an HTTP answer. */
 export function retryAfterStatus(status: number): Retry {
-  return RETRYABLE_STATUSES.has(status) ? 'backoff' : 'never';
+  return status >= 500 || RETRYABLE_STATUSES.has(status) ? 'backoff' : 'never';
 }
 
 /** How loudly a failure is logged: what the peer gave up is its own business, our faults are not. */

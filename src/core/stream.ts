@@ -1,4 +1,5 @@
 import { Observable, type Observer, type Operator, Subject, type Subscription } from 'rxjs';
+import { toError } from './errors.ts';
 import { guarded, type ReportThrown } from './guard.ts';
 
 type ObserverOrNext<Value> = Partial<Observer<Value>> | ((value: Value) => void) | null;
@@ -37,8 +38,7 @@ class GuardedObservable<Value> extends Observable<Value> {
     return super.subscribe({
       next: (value) => void guarded(() => observer.next?.(value), report),
       error: (cause: unknown) => {
-        if (observer.error === undefined)
-          report(cause instanceof Error ? cause : new Error(String(cause)));
+        if (observer.error === undefined) report(toError(cause));
         else guarded(() => observer.error?.(cause), report);
       },
       complete: () => void guarded(() => observer.complete?.(), report),

@@ -175,8 +175,10 @@ function abnormal(evidence: Evidence) {
 /** An end of TCP that was seen first stays the cause: errors after it are its consequences. */
 function networkCause(evidence: Evidence): CloseCause {
   if (evidence.ended) return evidence.forced ? 'tcp-fin-backlog' : 'tcp-fin';
-  const error = evidence.socketError ?? evidence.sendError;
-  return error === undefined ? 'unknown' : tcpCause(error);
+  if (evidence.socketError !== undefined) return tcpCause(evidence.socketError);
+  if (evidence.sendError === undefined) return 'unknown';
+  const cause = tcpCause(evidence.sendError);
+  return cause === 'tcp-error' ? 'send-error' : cause;
 }
 
 /** Names what a socket error means, by its system code. */

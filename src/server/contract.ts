@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type Codec, UndecodableError } from '../core/codec.ts';
-import { SupervisorError } from '../core/errors.ts';
+import { SupervisorError, toError } from '../core/errors.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import { isThenable } from '../core/guard.ts';
@@ -55,7 +55,7 @@ export class Contract<In, Out> {
     try {
       return messageFrame(checkedPayload(settledNow(this.#codec.encode(message))));
     } catch (cause) {
-      const problem = cause instanceof Error ? cause.message : String(cause);
+      const problem = toError(cause).message;
       throw new SupervisorError(
         'unencodable-message',
         `the ${this.#codec.name} codec cannot encode the message: ${problem}`,

@@ -180,9 +180,9 @@ export function resolveOptions<Peer, In, Out>(
 ): ResolvedOptions<Peer, In, Out> {
   const checked = checkedOptions(supervisorSchema, options);
   return Object.freeze({
-    clock: systemClock,
-    random: Math.random,
-    codec: jsonCodec(checked.limits.depthMax),
     ...checked,
+    clock: checked.clock ?? systemClock,
+    random: checked.random ?? Math.random,
+    codec: checked.codec ?? jsonCodec(checked.limits.depthMax),
   }) as unknown as ResolvedOptions<Peer, In, Out>;
 }

@@ -66,7 +66,7 @@ class FleetSupervisor<Peer, In, Out>
 
   /** An inspector runs inside the transitions of every chart: what it throws would be their crash. */
   #guardedInspector(inspect: (event: InspectionEvent) => void) {
-    const report = (error: Error) => this.#fleet.handlers.errored('inspect', error, undefined);
+    const report = (error: Error) => this.#fleet?.handlers.errored('inspect', error, undefined);
     return (event: InspectionEvent) => void guarded(() => inspect(event), report);
   }
 
