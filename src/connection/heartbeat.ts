@@ -23,7 +23,7 @@ export class Heartbeat implements DeadlineOwner {
   #deadline: Deadline | null = null;
   #pingedAtMs = 0;
   #readAtPing = 0;
-  #flushedAtPing = 0;
+  #markAtPing = 0;
   #backlogAtPing = false;
 
   /** Begins with a ping somewhere in the first interval, so that a crowd that came at once spreads out. */
@@ -63,7 +63,7 @@ export class Heartbeat implements DeadlineOwner {
     this.#pingedAtMs = this.#context.wheel.nowMs;
     const { wire, witness } = this.#port;
     this.#readAtPing = wire.bytesIn;
-    this.#flushedAtPing = wire.bytesFlushed;
+    this.#markAtPing = wire.flushMark;
     this.#backlogAtPing = wire.bufferedBytes > 0;
     this.#look(graceMs / 2);
     wire.ping((error) => error && witness.sendErrored(error));
@@ -72,7 +72,7 @@ export class Heartbeat implements DeadlineOwner {
   #alive(): boolean {
     const { wire } = this.#port;
     if (wire.isPaused || wire.bytesIn > this.#readAtPing) return true;
-    return this.#backlogAtPing && wire.bytesFlushed > this.#flushedAtPing;
+    return this.#backlogAtPing && wire.flushMark !== this.#markAtPing;
   }
 
   /** Bytes of an unfinished frame carry no stamp: the ping is the latest moment that is certain. */

@@ -19,7 +19,7 @@ export class Outbox implements DeadlineOwner {
   readonly #written: (error?: Error | null) => void;
   #congested = false;
   #stall: Deadline | null = null;
-  #flushedAtLook = 0;
+  #markAtLook = 0;
 
   constructor(socket: Socket, port: Port, context: PortContext) {
     this.#socket = socket;
@@ -51,7 +51,7 @@ export class Outbox implements DeadlineOwner {
   /** Stalled means that not one byte left during the whole time, not that the backlog is long. */
   deadlinePassed(): void {
     this.#stall = null;
-    if (this.#port.wire.bytesFlushed === this.#flushedAtLook) this.#port.end('slow-consumer');
+    if (this.#port.wire.flushMark === this.#markAtLook) this.#port.end('slow-consumer');
     else this.#watch();
   }
 
@@ -70,7 +70,7 @@ export class Outbox implements DeadlineOwner {
   }
 
   #watch(): void {
-    this.#flushedAtLook = this.#port.wire.bytesFlushed;
+    this.#markAtLook = this.#port.wire.flushMark;
     this.#stall = this.#context.wheel.schedule(this.#context.timeouts.stalledMs, this, 'stalled');
   }
 }

@@ -6,6 +6,8 @@ import { answerAndLetGo } from './http-answer.ts';
 import { observeSocket, type RawSocketObserver, releaseSocket } from './raw-socket.ts';
 import type { SocketObserver, SupervisedSocket } from './socket.ts';
 
+type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
+
 /**
  * The raw socket of a connection and, once upgraded, the WebSocket above it.
  *
@@ -64,9 +66,18 @@ export class Wire {
     return this.#raw?.writableLength ?? 0;
   }
 
-  /** Bytes that the operating system has taken. */
-  get bytesFlushed(): number {
-    return this.bytesOut - this.bufferedBytes;
+  /**
+   * A number that changes whenever the operating system takes bytes of a backlog.
+   *
+   * Node.js hands a whole backlog over in one write and counts it only when it is done. What libuv has
+   * left of it is known to the handle alone; Node.js judges the idle time of its sockets by the same number.
+   */
+  get flushMark(): number {
+    return (
+      this.bytesOut -
+      this.bufferedBytes -
+      ((this.#raw as Libuv | null)?._handle?.writeQueueSize ?? 0)
+    );
   }
 
   get isPaused(): boolean {

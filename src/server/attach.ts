@@ -102,7 +102,7 @@ class UpgradeRouter {
     response.writeHead(426, {
       'Content-Type': 'text/plain',
       Upgrade: 'websocket',
-      Connection: 'Upgrade',
+      Connection: 'keep-alive, upgrade',
     });
     response.end('upgrade to websocket\n');
   };

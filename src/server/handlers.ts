@@ -31,7 +31,7 @@ export class Handlers<Peer, In, Out> {
   readonly #options: ResolvedOptions<Peer, In, Out>;
   readonly #observer: HandlersObserver<Connection<Peer, In, Out>>;
   readonly #wheel: TimerWheel;
-  readonly #welcomes = new Map<Port, Welcome>();
+  readonly #welcomes = new WeakMap<Port, Welcome>();
   #unsettled = 0;
 
   constructor(
@@ -140,7 +140,7 @@ export class Handlers<Peer, In, Out> {
 
   #disposeIfOver(port: Port, welcome: Welcome | undefined): void {
     if (port.verdict === undefined || welcome === undefined || welcome.pending) return;
-    this.#welcomes.delete(port);
+    if (!this.#welcomes.delete(port)) return;
     const { dispose } = welcome;
     if (typeof dispose === 'function') this.#watch('dispose', port, () => dispose());
   }
