@@ -1,3 +1,4 @@
+export type { Upgrade } from './connection/upgrade.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { systemClock } from './core/clock.ts';
 export type {
@@ -34,7 +35,6 @@ export { escaped, logEvents, logLine } from './observe/logger.ts';
 export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
 export type { FaultMessage } from './server/contract.ts';
-export type { DrainOptions } from './server/fleet-drain.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
 export type {
@@ -43,7 +43,12 @@ export type {
   InvalidMessagePolicy,
   SupervisorOptions,
 } from './server/options.ts';
-export type { Counts } from './server/registry.ts';
 export { createSupervisor } from './server/supervisor.ts';
-export type { AudienceOptions, Supervisor, SupervisorState } from './server/supervisor-types.ts';
+export type {
+  AudienceOptions,
+  Counts,
+  DrainOptions,
+  Supervisor,
+  SupervisorState,
+} from './server/supervisor-types.ts';
 export type { Delivery, Topic } from './server/topic.ts';

@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { AnyActorRef } from 'xstate';
 import type { ConnectionCondition } from '../../machines/connection-contract.ts';
 import type { Clock } from '../core/clock.ts';
@@ -10,14 +8,7 @@ import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
 import type { Port } from './port.ts';
 import type { SupervisedSocket } from './socket.ts';
-
-/** The three arguments of an HTTP server's `upgrade` event. */
-export interface Upgrade {
-  readonly request: IncomingMessage;
-  readonly socket: Socket;
-  /** Bytes that arrived behind the request. */
-  readonly head: Buffer;
-}
+import type { Upgrade } from './upgrade.ts';
 
 /** An upgrade request and what is known of who made it. */
 export interface UpgradeRequest extends Upgrade {

@@ -182,7 +182,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
   receive(payload: Buffer, isBinary: boolean): void {
     if (!this.#gateOpen) return;
     this.heard();
-    if (this.#intake?.take(this.#host.context.wheel.nowMs)) {
+    if (this.#intake?.take(this.#host.context.clock.now())) {
       this.#host.messageArrived(this, payload, isBinary);
     } else {
       this.end('message-rate');
@@ -253,7 +253,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
     this.#openedAtMs = context.clock.now();
     this.#gateOpen = true;
     this.#heartbeat = new Heartbeat(this, context);
-    this.#intake = new TokenBucket(context.messageRate, context.wheel.nowMs);
+    this.#intake = new TokenBucket(context.messageRate, this.#openedAtMs);
     this.#move('open');
     this.#host.portOpened(this);
     this.#conductor.report('opened');

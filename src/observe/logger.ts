@@ -157,7 +157,7 @@ function errorField(error: Error | undefined): object {
  * to be something else in a log or a terminal.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Makes foreign text safe to print on one line, by writing its unsafe characters as `\\uXXXX`. */
 export function escaped(text: string): string {

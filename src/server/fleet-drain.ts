@@ -7,22 +7,7 @@ import { checkedOptions, positiveInteger } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { drainingRefusal } from './admission.ts';
 import type { Registry } from './registry.ts';
-
-/** How to drain. */
-export interface DrainOptions {
-  /** Time for everything, in milliseconds. @default 30_000 */
-  withinMs?: number;
-  /** The close code peers get. @default 1012 */
-  code?: number;
-  /** The close reason peers get. @default 'draining' */
-  reason?: string;
-  /**
-   * Connections closed per second. When the time is too short for this pace, closing is spread over four
-   * fifths of it.
-   * @default 500
-   */
-  perSecond?: number;
-}
+import type { DrainOptions } from './supervisor-types.ts';
 
 const drainSchema = z.strictObject({
   withinMs: positiveInteger.default(30_000),

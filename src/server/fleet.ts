@@ -7,10 +7,10 @@ import type {
   PortContext,
   PortHost,
   PortReport,
-  Upgrade,
   UpgradeRequest,
   UpgradeResult,
 } from '../connection/port-host.ts';
+import type { Upgrade } from '../connection/upgrade.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { Connection, ConnectionState } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
@@ -213,16 +213,18 @@ export class Fleet<Peer, In, Out>
 
   #refuseMessage(port: Port, fault: InvalidMessage): void {
     this.tell({ type: 'message.invalid', connection: this.handlers.handleOf(port), fault });
-    switch (this.#options.invalidMessages) {
-      case 'ignore':
-        return;
-      case 'close':
-        port.close('invalid-message', checkedCloseFrame(fault.closeCode, fault.path));
-        return;
-      case 'reply':
-        this.handlers.run('codec', port, () =>
-          port.write(this.contract.encode(faultMessage(fault))),
-        );
+    const policy = this.#options.invalidMessages;
+    if (policy === 'ignore' || (policy === 'reply' && this.#replied(port, fault))) return;
+    port.close('invalid-message', checkedCloseFrame(fault.closeCode, fault.path));
+  }
+
+  /** Tells the peer what was wrong; `false` when the codec has no way to say it. */
+  #replied(port: Port, fault: InvalidMessage): boolean {
+    try {
+      port.write(this.contract.encode(faultMessage(fault)));
+      return true;
+    } catch {
+      return false;
     }
   }
 

@@ -59,7 +59,8 @@ export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> 
   codec?: Codec;
   /**
    * What an invalid message leads to: an error message to the peer that names the path of the fault, nothing,
-   * or the end of the connection (1003, 1007 or 1008). It is an event in each case.
+   * or the end of the connection (1003, 1007 or 1008). It is an event in each case. A codec that cannot write
+   * the error message turns `reply` into `close`.
    * @default 'reply'
    */
   invalidMessages?: InvalidMessagePolicy;

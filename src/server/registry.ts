@@ -1,17 +1,6 @@
 import type { Port } from '../connection/port.ts';
 import type { ConnectionState } from '../core/connection.ts';
-
-/** Connections by state, and what has ended so far. */
-export interface Counts {
-  handshaking: number;
-  open: number;
-  errored: number;
-  closing: number;
-  /** Ended after having been open, since the supervisor began. */
-  closed: number;
-  /** Ended without ever having been open, since the supervisor began. */
-  failed: number;
-}
+import type { Counts } from './supervisor-types.ts';
 
 /** Who is there: every port by address and state, the open ones also by id and key. */
 export class Registry {

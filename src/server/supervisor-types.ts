@@ -1,13 +1,39 @@
 import type { Observable } from 'rxjs';
-import type { Upgrade } from '../connection/port-host.ts';
+import type { Upgrade } from '../connection/upgrade.ts';
 import type { Connection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
-import type { DrainOptions } from './fleet-drain.ts';
-import type { Counts } from './registry.ts';
 import type { Delivery, Topic } from './topic.ts';
 
 /** The state of a supervisor's chart. */
 export type SupervisorState = 'admitting' | 'suspended' | 'draining' | 'stopped';
+
+/** Connections by state, and what has ended so far. */
+export interface Counts {
+  handshaking: number;
+  open: number;
+  errored: number;
+  closing: number;
+  /** Ended after having been open, since the supervisor began. */
+  closed: number;
+  /** Ended without ever having been open, since the supervisor began. */
+  failed: number;
+}
+
+/** How to drain. */
+export interface DrainOptions {
+  /** Time for everything, in milliseconds. @default 30_000 */
+  withinMs?: number;
+  /** The close code peers get. @default 1012 */
+  code?: number;
+  /** The close reason peers get. @default 'draining' */
+  reason?: string;
+  /**
+   * Connections closed per second. When the time is too short for this pace, closing is spread over four
+   * fifths of it.
+   * @default 500
+   */
+  perSecond?: number;
+}
 
 /** Who gets a publication. */
 export interface AudienceOptions<C> {

@@ -5,17 +5,22 @@ import {
   type SupervisorOrders,
   supervisorMachine,
 } from '../../machines/supervisor.ts';
-import type { Upgrade } from '../connection/port-host.ts';
+import type { Upgrade } from '../connection/upgrade.ts';
 import type { Connection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { guarded } from '../core/guard.ts';
 import type { Door } from './admission.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
-import { type DrainOptions, drainPlan, FleetDrain } from './fleet-drain.ts';
+import { drainPlan, FleetDrain } from './fleet-drain.ts';
 import { resolveOptions, type SupervisorOptions } from './options.ts';
-import type { Counts } from './registry.ts';
-import type { AudienceOptions, Supervisor, SupervisorState } from './supervisor-types.ts';
+import type {
+  AudienceOptions,
+  Counts,
+  DrainOptions,
+  Supervisor,
+  SupervisorState,
+} from './supervisor-types.ts';
 import type { Delivery, Topic } from './topic.ts';
 import { TopicHandle } from './topic-handle.ts';
 import { checkTopicName } from './topics.ts';
