@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { type FailureCause, Refusal, type SupervisorOptions } from '../../src/index.ts';
+import { answerOf, type HttpAnswer } from '../support/before-open-answer.ts';
+import { requestBytes } from '../support/before-open-instants.ts';
+import { Premises } from '../support/before-open-premises.ts';
+import type { HandshakeSpec } from '../support/raw-peer.ts';
+import { until } from '../support/until.ts';
+
+let premises: Premises;
+
+afterEach(() => premises.close());
+
+type Options = SupervisorOptions<unknown, unknown, unknown>;
+
+/** Starts a service that refuses everybody like this, and returns what the first client hears. */
+async function refusedWith(thrown: unknown): Promise<HttpAnswer> {
+  premises = await Premises.start({
+    authenticate: () => {
+      throw thrown;
+    },
+  });
+  return premises.refused();
+}
+
+interface Refused {
+  readonly title: string;
+  readonly options?: Options;
+  readonly spec?: HandshakeSpec;
+  readonly status: number;
+  readonly cause: FailureCause;
+  readonly phase: 'admission' | 'http';
+  readonly level: 'info' | 'warn' | 'error';
+  readonly retryAfter?: boolean;
+}
+
+function refuseWith(thrown: unknown): Options {
+  return { authenticate: () => Promise.reject(thrown) };
+}
+
+const admission = 'admission';
+
+/** Every refusal there is, but those for want of room. */
+const refusals: readonly Refused[] = [
+  {
+    title: 'a bad key',
+    spec: { headers: { 'Sec-WebSocket-Key': 'x' } },
+    ...{ status: 400, cause: 'bad-request', phase: 'http', level: 'warn' },
+  },
+  {
+    title: 'no credentials',
+    options: refuseWith(new Refusal()),
+    ...{ status: 401, cause: 'unauthorized', phase: admission, level: 'info' },
+  },
+  {
+    title: 'wrong credentials',
+    options: refuseWith(new Refusal(403, 'go away')),
+    ...{ status: 403, cause: 'refused', phase: admission, level: 'info' },
+  },
+  {
+    title: 'a foreign origin',
+    spec: { headers: { Origin: 'http://evil.example' } },
+    ...{ status: 403, cause: 'wrong-origin', phase: admission, level: 'warn' },
+  },
+  {
+    title: 'a foreign host',
+    options: { admission: { hosts: ['example.com'] } },
+    ...{ status: 403, cause: 'wrong-host', phase: admission, level: 'warn' },
+  },
+  {
+    title: 'another path',
+    spec: { path: '/other' },
+    ...{ status: 404, cause: 'wrong-path', phase: admission, level: 'info' },
+  },
+  {
+    title: 'another method',
+    spec: { method: 'PUT' },
+    ...{ status: 405, cause: 'wrong-method', phase: 'http', level: 'warn' },
+  },
+  {
+    title: 'another upgrade',
+    spec: { headers: { Upgrade: 'h2c' } },
+    ...{ status: 426, cause: 'bad-request', phase: 'http', level: 'warn' },
+  },
+  {
+    title: 'another version',
+    spec: { headers: { 'Sec-WebSocket-Version': '8' } },
+    ...{ status: 426, cause: 'wrong-version', phase: 'http', level: 'warn' },
+  },
+  {
+    title: 'too many requests, as authenticate sees it',
+    options: refuseWith(new Refusal(429, 'slow down', { 'Retry-After': '60' })),
+    ...{ status: 429, cause: 'refused', phase: admission, level: 'info', retryAfter: true },
+  },
+  {
+    title: 'an authenticate that throws',
+    options: refuseWith(new Error('the database is gone')),
+    ...{ status: 500, cause: 'authenticate-error', phase: admission, level: 'error' },
+  },
+  {
+    title: 'an authenticate that takes too long',
+    options: { authenticate: () => new Promise(() => {}), timeouts: { handshakeMs: 100 } },
+    ...{ status: 503, cause: 'handshake-timeout', phase: admission, level: 'warn' },
+    retryAfter: true,
+  },
+];
+
+describe('admission: every refusal is an HTTP answer and one report', { timeout: 60_000 }, () => {
+  for (const { title, options, spec, retryAfter = false, ...refusal } of refusals) {
+    it(`${refusal.status} for ${title}`, async () => {
+      premises = await Premises.start(options);
+      const answer = await premises.refused(spec);
+      assert.equal(answer.status, refusal.status);
+      assert.equal(answer.headers.has('retry-after'), retryAfter);
+      assert.match(answer.headers.get('content-type') ?? '', /^text\/plain; charset=utf-8$/);
+      const { status, ...told } = refusal;
+      const retry = status >= 429 ? 'backoff' : 'never';
+      await premises.service.failedAs({ ...told, httpStatus: status, retry });
+      await premises.vacant();
+    });
+  }
+
+  it('426 names the upgrade, and Connection names Upgrade (RFC 9110 §7.8)', async () => {
+    premises = await Premises.start();
+    const { headers } = await premises.refused({ headers: { Upgrade: 'h2c' } });
+    assert.equal(headers.get('upgrade'), 'websocket');
+    const options = (headers.get('connection') ?? '').toLowerCase().split(/, */);
+    assert.deepEqual(options.sort(), ['close', 'upgrade']);
+  });
+
+  it('a request in HTTP/1.0 is no opening handshake (RFC 6455 §4.2.1)', async () => {
+    premises = await Premises.start();
+    const peer = await premises.connect();
+    const request = requestBytes(premises.service.port).toString().replace('HTTP/1.1', 'HTTP/1.0');
+    peer.socket.write(request);
+    await until(() => premises.service.events.length > 0 || peer.closed, 'it is answered');
+    assert.deepEqual(premises.service.of('connection.opened'), []);
+    assert.ok([400, 426, 505].includes((await answerOf(peer)).status), peer.answer);
+  });
+
+  it('what authenticate threw is told to the application and not to the client', async () => {
+    const { body } = await refusedWith(new Error('secret'));
+    assert.equal(body, 'internal error');
+    const { error } = await premises.service.failedAs({
+      cause: 'authenticate-error',
+      level: 'error',
+    });
+    assert.equal(error?.message, 'secret');
+    const [told] = premises.service.of('handler.errored');
+    assert.equal(told?.handler, 'authenticate');
+    assert.equal(told?.error, error);
+  });
+});
+
+/** What nobody should put into a Refusal, and some will. */
+const hostile: readonly [string, Record<string, unknown>][] = [
+  ['CR LF in a value', { 'X-A': 'b\r\nSet-Cookie: evil=1' }],
+  ['a bare LF in a value', { 'X-A': 'b\nSet-Cookie: evil=1' }],
+  ['a bare CR in a value', { 'X-A': 'b\rSet-Cookie: evil=1' }],
+  ['an end of the head in a value', { 'X-A': 'b\r\n\r\n<script>' }],
+  ['CR LF in a name', { 'X-A: b\r\nSet-Cookie': 'evil=1' }],
+  ['an end of the head in a name', { 'X-A: b\r\n\r\n<script>': 'c' }],
+  ['a colon in a name', { 'X-A: b': 'c' }],
+  ['a space in a name', { 'X A': 'b' }],
+  ['an empty name', { '': 'b' }],
+  ['a name that is not ASCII', { Größe: 'b' }],
+  ['control characters in a value', { 'X-A': 'b\0\x07\x1b[31m\x7f' }],
+  ['a value that is not Latin-1', { 'X-A': 'größe 漢字 😀' }],
+  ['half a surrogate pair in a value', { 'X-A': 'b\ud83d' }],
+  ['another length', { 'Content-Length': '0' }],
+  ['another length in lower case', { 'content-length': '999' }],
+  ['a transfer coding', { 'Transfer-Encoding': 'chunked' }],
+  ['a connection that is kept', { connection: 'keep-alive' }],
+  ['a number as a value', { 'Retry-After': 30 }],
+  ['no value', { 'X-A': undefined, 'X-B': null }],
+  ['a list as a value', { 'X-A': ['1', '2'] }],
+  ['an object as a value', { 'X-A': Object.create(null) }],
+];
+
+describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }, () => {
+  for (const [title, headers] of hostile) {
+    it(`headers: ${title}`, async () => {
+      const answer = await refusedWith(new Refusal(403, 'no', headers as Record<string, string>));
+      assert.equal(answer.status, 403);
+      assert.equal(answer.body, 'no');
+      assert.equal(answer.headers.has('set-cookie'), false);
+      assert.deepEqual(answer.headers.get('connection')?.toLowerCase(), 'close');
+      await premises.service.failedAs({
+        states: ['handshaking.admitting', 'failed'],
+        ...{ cause: 'refused', phase: 'admission', httpStatus: 403, level: 'info' },
+      });
+      await premises.vacant();
+    });
+  }
+
+  it('headers: what is good in them arrives beside what is not', async () => {
+    const headers = { 'X-Good': 'yes', 'X\r\nBad': 'no', 'WWW-Authenticate': 'Basic realm="x"' };
+    const answer = await refusedWith(new Refusal(401, 'no', headers));
+    assert.equal(answer.headers.get('x-good'), 'yes');
+    assert.equal(answer.headers.get('www-authenticate'), 'Basic realm="x"');
+  });
+
+  it('headers: a content type of its own replaces ours', async () => {
+    const json = { 'content-type': 'application/json' };
+    const answer = await refusedWith(new Refusal(403, '{"no":true}', json));
+    assert.equal(answer.headers.get('content-type'), 'application/json');
+    assert.equal(answer.body, '{"no":true}');
+  });
+
+  const bodies: Record<string, string> = {
+    'an answer within it': 'x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+    'control characters': '\0\x07\r\n\x1b[31m',
+    'no ASCII': 'größe 漢字 😀',
+    'half a surrogate pair': 'b\ud83d',
+    nothing: '',
+    'more than a packet': 'x'.repeat(200_000),
+  };
+  for (const [title, body] of Object.entries(bodies)) {
+    it(`body: ${title}`, async () => {
+      const answer = await refusedWith(new Refusal(403, body));
+      assert.equal(answer.status, 403);
+      const text = Buffer.from(answer.body, 'latin1').toString('utf8');
+      assert.equal(text, body.toWellFormed());
+      await premises.service.failedAs({ cause: 'refused', httpStatus: 403, level: 'info' });
+      await premises.vacant();
+    });
+  }
+
+  for (const silly of [0, -1, 100, 101, 200, 204, 302, 399, 600, 1e9, 401.5, NaN, Infinity]) {
+    it(`status: ${silly} becomes 500`, async () => {
+      const answer = await refusedWith(new Refusal(silly));
+      assert.equal(answer.status, 500);
+      await premises.service.failedAs({ cause: 'refused', httpStatus: 500, level: 'info' });
+      await premises.vacant();
+    });
+  }
+
+  for (const odd of [418, 444, 499, 520, 599]) {
+    it(`status: ${odd} is sent as it is`, async () => {
+      const answer = await refusedWith(new Refusal(odd));
+      assert.equal(answer.status, odd);
+      await premises.service.failedAs({ cause: 'refused', httpStatus: odd, level: 'info' });
+    });
+  }
+
+  it('a status that is no number becomes 500', async () => {
+    const answer = await refusedWith(new Refusal('403\r\nX: y' as unknown as number));
+    assert.equal(answer.status, 500);
+    await premises.service.failedAs({ cause: 'refused', httpStatus: 500, level: 'info' });
+  });
+});

@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import { type AdmissionOptions, Refusal } from '../../src/index.ts';
+import { answerOf } from '../support/before-open-answer.ts';
+import { requestBytes, tallied } from '../support/before-open-instants.ts';
+import { type CountingClock, Premises } from '../support/before-open-premises.ts';
+import type { RawPeer } from '../support/raw-peer.ts';
+import { until } from '../support/until.ts';
+
+let premises: Premises;
+
+afterEach(() => premises.close());
+
+function started(admission: Partial<AdmissionOptions>): Promise<Premises> {
+  return Premises.start({ admission });
+}
+
+/** One more client; `open`, or the status, cause and Retry-After of its refusal. */
+async function knock(headers: Record<string, string> = {}): Promise<string> {
+  const before = outcomes().length;
+  const peer = await premises.ask({ headers });
+  await until(() => outcomes().length > before, 'the client has an outcome');
+  const event = outcomes()[before];
+  if (event?.type !== 'connection.failed') return 'open';
+  const answer = await answerOf(peer);
+  assert.equal(answer.status, event.failure.httpStatus);
+  const { cause, phase, level, retry } = event.failure;
+  assert.deepEqual(
+    { phase, level, retry },
+    { phase: 'admission', level: 'warn', retry: 'backoff' },
+  );
+  return `${answer.status} ${cause} ${answer.headers.get('retry-after')}`;
+}
+
+function outcomes() {
+  const types = ['connection.opened', 'connection.failed'];
+  return premises.service.events.filter(({ type }) => types.includes(type));
+}
+
+const full = '503 connections-max 5';
+const fullForAddress = '429 address-max 5';
+const tooFast = '503 accept-rate 1';
+
+async function closed(peer: RawPeer): Promise<void> {
+  const before = premises.service.of('connection.closed').length;
+  peer.reset();
+  await until(() => premises.service.of('connection.closed').length > before, 'it has closed');
+}
+
+describe('admission: connections', { timeout: 60_000 }, () => {
+  it('connectionsMax: one too many gets 503, and the place of one that ends is free', async () => {
+    premises = await started({ connectionsMax: 2 });
+    const peer = await premises.open();
+    assert.equal(await knock(), 'open');
+    assert.equal(await knock(), full);
+    assert.equal(await knock(), full);
+    await closed(peer);
+    assert.equal(await knock(), 'open');
+    assert.equal(await knock(), full);
+    assert.equal(premises.service.supervisor.counts.open, 2);
+  });
+
+  it('connectionsMax: those being admitted count, and so free their place', async () => {
+    premises = await Premises.start({
+      admission: { connectionsMax: 2 },
+      authenticate: () => new Promise(() => {}),
+    });
+    const peers = [await premises.ask(), await premises.ask()];
+    await until(() => premises.service.inFlight === 2, 'two are being admitted');
+    assert.equal(await knock(), full);
+    peers[0]?.reset();
+    await until(() => premises.service.inFlight === 1, 'one has left');
+    await premises.ask();
+    await until(() => premises.service.inFlight === 2, 'another one is being admitted');
+    assert.equal(await knock(), full);
+  });
+
+  it('connectionsMax: refused clients that have not left yet take no place', async () => {
+    premises = await Premises.start({
+      admission: { connectionsMax: 1 },
+      authenticate: ({ headers }) => {
+        if (headers.cookie === undefined) throw new Refusal(401);
+      },
+    });
+    for (let index = 0; index < 5; index += 1) {
+      const peer = await premises.connect({ allowHalfOpen: true });
+      peer.request();
+      await until(() => peer.ended, 'it is refused');
+    }
+    assert.equal(await knock({ Cookie: 'a=b' }), 'open');
+  });
+
+  it('connectionsPerAddressMax: 429 for the one, room for the other', async () => {
+    premises = await started({ connectionsPerAddressMax: 1 });
+    const peer = await premises.open();
+    assert.equal(await knock(), fullForAddress);
+    const other = connect({
+      port: premises.service.port,
+      host: '127.0.0.1',
+      localAddress: '127.0.0.2',
+    });
+    other.on('error', () => {});
+    other.write(requestBytes(premises.service.port));
+    await until(() => premises.service.of('connection.opened').length === 2, 'it is let in');
+    const addresses = [...premises.service.supervisor.connections].map(({ address }) => address);
+    assert.deepEqual(addresses, ['127.0.0.1', '127.0.0.2']);
+    assert.equal(await knock(), fullForAddress);
+    await closed(peer);
+    assert.equal(await knock(), 'open');
+    other.destroy();
+  });
+
+  it('connectionsPerAddressMax: every kind of ending frees the place', async () => {
+    const endings: Record<string, (peer: RawPeer) => void> = {
+      close: (peer) => peer.sendClose(1000),
+      FIN: (peer) => peer.end(),
+      RST: (peer) => peer.reset(),
+      violation: (peer) => void peer.socket.write(Buffer.from([0xff, 0xff])),
+      terminate: () => [...premises.service.supervisor.connections][0]?.terminate(),
+    };
+    premises = await started({ connectionsPerAddressMax: 1 });
+    for (const [kind, end] of Object.entries(endings)) {
+      const peer = await premises.open();
+      assert.equal(await knock(), fullForAddress, kind);
+      end(peer);
+      await until(() => premises.service.inFlight === 0, `${kind} ends it`);
+    }
+    const count = Object.keys(endings).length;
+    assert.deepEqual(tallied(premises.service), { failed: count, opened: count, closed: count });
+  });
+
+  it('connectionsPerAddressMax: refused requests use nobody up', async () => {
+    premises = await Premises.start({
+      admission: { connectionsPerAddressMax: 1 },
+      authenticate: ({ headers }) => {
+        if (headers.cookie === undefined) throw new Refusal(401);
+      },
+    });
+    for (let index = 0; index < 3; index += 1) {
+      assert.equal((await premises.refused()).status, 401);
+      assert.equal((await premises.refused({ path: '/other' })).status, 404);
+    }
+    assert.equal(await knock({ Cookie: 'a=b' }), 'open');
+  });
+});
+
+describe('admission: addressOf', { timeout: 60_000 }, () => {
+  const addressOf: AdmissionOptions['addressOf'] = ({ headers }) =>
+    String(headers['x-forwarded-for']);
+
+  it('tells clients behind a proxy apart', async () => {
+    premises = await started({ connectionsPerAddressMax: 1, addressOf });
+    assert.equal(await knock({ 'X-Forwarded-For': '192.0.2.1' }), 'open');
+    assert.equal(await knock({ 'X-Forwarded-For': '192.0.2.2' }), 'open');
+    assert.equal(await knock({ 'X-Forwarded-For': '192.0.2.1' }), fullForAddress);
+    const addresses = [...premises.service.supervisor.connections].map(({ address }) => address);
+    assert.deepEqual(addresses, ['192.0.2.1', '192.0.2.2']);
+    const [failed] = premises.service.of('connection.failed');
+    assert.equal(failed?.failure.address, '192.0.2.1');
+  });
+
+  const broken: Record<string, () => unknown> = {
+    throws: () => {
+      throw new Error('no header');
+    },
+    rejects: () => Promise.reject(new Error('no header')),
+    'returns nothing': () => undefined,
+    'returns a number': () => 7,
+  };
+  for (const [how, tell] of Object.entries(broken)) {
+    it(`when it ${how}, the address of the TCP connection counts`, async () => {
+      premises = await started({ addressOf: tell as () => string, connectionsPerAddressMax: 1 });
+      const peer = await premises.open();
+      const { address } = await premises.service.opened();
+      assert.equal(address, '127.0.0.1');
+      assert.equal(await knock(), fullForAddress);
+      const errors = premises.service.of('handler.errored').map(({ handler }) => handler);
+      const expected = how === 'throws' || how === 'rejects' ? ['addressOf', 'addressOf'] : [];
+      assert.deepEqual(errors, expected);
+      await closed(peer);
+    });
+  }
+
+  it('may tell what it likes: the log stays on its lines', async () => {
+    const evil = 'a\r\nb\u001b[31m\u2028c';
+    premises = await started({ addressOf: () => evil });
+    assert.equal((await premises.refused({ path: '/other' })).status, 404);
+    const [line] = premises.service.logLines();
+    assert.equal(line?.fields['address'], 'a\\u000d\\u000ab\\u001b[31m\\u2028c');
+    await premises.service.failedAs({ cause: 'wrong-path', level: 'info' });
+  });
+});
+
+describe('admission: accept rate', { timeout: 60_000 }, () => {
+  /** Time stands still unless it is moved; timers fire all the same. */
+  async function frozen(acceptsPerSecondMax: number): Promise<CountingClock> {
+    premises = await Premises.start({ admission: { acceptsPerSecondMax } });
+    premises.clock.stop();
+    return premises.clock;
+  }
+
+  it('a burst of twice the rate, then 503; the bucket refills as time passes', async () => {
+    const clock = await frozen(2);
+    for (let index = 0; index < 4; index += 1) assert.equal(await knock(), 'open');
+    assert.equal(await knock(), tooFast);
+    clock.advance(499);
+    assert.equal(await knock(), tooFast);
+    clock.advance(2);
+    assert.equal(await knock(), 'open');
+    assert.equal(await knock(), tooFast);
+    clock.advance(60_000);
+    for (let index = 0; index < 4; index += 1) assert.equal(await knock(), 'open');
+    assert.equal(await knock(), tooFast);
+  });
+
+  it('requests that are refused for another reason take no share', async () => {
+    await frozen(1);
+    for (let index = 0; index < 5; index += 1) {
+      assert.equal((await premises.refused({ path: '/other' })).status, 404);
+      assert.equal((await premises.refused({ headers: { Origin: 'null' } })).status, 403);
+    }
+    assert.equal(await knock(), 'open');
+    assert.equal(await knock(), 'open');
+    assert.equal(await knock(), tooFast);
+  });
+
+  it('really passes: a client that comes back later is let in', async () => {
+    premises = await started({ acceptsPerSecondMax: 1 });
+    const answers: string[] = [];
+    // Two get in at once; how many of the others do depends on how fast this machine is.
+    while (!answers.includes(tooFast)) answers.push(await knock());
+    assert.deepEqual(answers.slice(0, 2), ['open', 'open']);
+    while (answers.at(-1) !== 'open') answers.push(await knock());
+    assert.ok(answers.length > 3);
+  });
+});
+
+describe('admission: suspend and admit', { timeout: 60_000 }, () => {
+  const suspended = '503 suspended 5';
+
+  /** As {@link knock}, for a refusal that is nobody's fault. */
+  async function knockInfo(): Promise<string> {
+    const answer = await premises.refused();
+    const failure = premises.service.of('connection.failed').at(-1)?.failure;
+    assert.equal(failure?.level, 'info');
+    assert.equal(failure?.retry, 'backoff');
+    return `${answer.status} ${failure?.cause} ${answer.headers.get('retry-after')}`;
+  }
+
+  it('suspend refuses newcomers, keeps those who are in, and admit opens again', async () => {
+    premises = await Premises.start({ onMessage: (connection) => connection.send('echo') });
+    const { supervisor } = premises.service;
+    const peer = await premises.open();
+    supervisor.suspend();
+    assert.equal(supervisor.state, 'suspended');
+    assert.equal(await knockInfo(), suspended);
+    assert.equal(await knockInfo(), suspended);
+    peer.json('still there?');
+    await until(() => peer.texts.length > 0, 'the connection works');
+    supervisor.admit();
+    assert.equal(supervisor.state, 'admitting');
+    await premises.open();
+    const told = premises.service.events.map(({ type }) => type);
+    assert.deepEqual(told, [
+      'connection.opened',
+      'supervisor.suspended',
+      'connection.failed',
+      'connection.failed',
+      'supervisor.admitting',
+      'connection.opened',
+    ]);
+  });
+
+  it('both may be called twice, and admit does not undo a drain', async () => {
+    premises = await Premises.start();
+    const { supervisor } = premises.service;
+    supervisor.suspend();
+    supervisor.suspend();
+    assert.equal(premises.service.of('supervisor.suspended').length, 1);
+    supervisor.admit();
+    supervisor.admit();
+    assert.equal(premises.service.of('supervisor.admitting').length, 1);
+    const peer = await premises.open();
+    const drained = supervisor.drain();
+    supervisor.admit();
+    supervisor.suspend();
+    assert.equal(supervisor.state, 'draining');
+    assert.equal(await knockInfo(), '503 draining 5');
+    peer.destroy();
+    await drained;
+    supervisor.admit();
+    assert.equal(supervisor.state, 'stopped');
+    assert.equal((await premises.refused()).status, 503);
+  });
+});

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { type AdmissionOptions, type Failure, listen } from '../../src/index.ts';
+import { Premises } from '../support/before-open-premises.ts';
+import { statusOverTls, tlsOptions } from '../support/before-open-tls.ts';
+import { until } from '../support/until.ts';
+
+let premises: Premises;
+
+afterEach(() => premises.close());
+
+/** What became of one request: `open`, or the status and the cause of its refusal. */
+async function outcome(headers: Record<string, string | undefined>, path = '/ws'): Promise<string> {
+  const before = premises.service.events.length;
+  const peer = await premises.ask({ path, headers });
+  await until(() => premises.service.events.length > before, 'the request has an outcome');
+  const event = premises.service.events[before];
+  if (event?.type === 'connection.opened') return 'open';
+  assert.equal(event?.type, 'connection.failed');
+  await until(() => peer.ended || peer.closed, 'the request is answered');
+  const { failure } = event as { failure: Failure };
+  assert.equal(peer.status, failure.httpStatus);
+  return `${peer.status} ${failure.cause} ${failure.phase} ${failure.level}`;
+}
+
+const wrongOrigin = '403 wrong-origin admission warn';
+const wrongHost = '403 wrong-host admission warn';
+const wrongPath = '404 wrong-path admission info';
+
+/** Host, Origin and whether they are the same. */
+const origins: readonly [string, string | undefined, string | undefined, boolean][] = [
+  ['the very same', 'example.com', 'http://example.com', true],
+  ['the same with a port', 'example.com:8080', 'http://example.com:8080', true],
+  ['the same behind TLS that ends elsewhere', 'example.com', 'https://example.com', true],
+  ['the default port written in Host', 'example.com:80', 'http://example.com', true],
+  ['the default port written in Origin', 'example.com', 'http://example.com:80', true],
+  ['the default port of https written in Host', 'example.com:443', 'https://example.com', true],
+  ['the default port of the other scheme', 'example.com:443', 'http://example.com', false],
+  ['a host in upper case', 'EXAMPLE.Com', 'http://example.com', true],
+  ['an origin in upper case', 'example.com', 'HTTP://EXAMPLE.COM', true],
+  ['IPv4', '127.0.0.1:80', 'http://127.0.0.1', true],
+  ['IPv6', '[::1]:8080', 'http://[::1]:8080', true],
+  ['IPv6 with the default port', '[::1]', 'http://[::1]:80', true],
+  ['IPv6 written differently', '[0:0:0:0:0:0:0:1]', 'http://[::1]', true],
+  ['another IPv6', '[::2]:8080', 'http://[::1]:8080', false],
+  ['an international name', 'xn--bcher-kva.example', 'http://xn--bcher-kva.example', true],
+  [
+    'an international name that is not in ASCII',
+    'xn--bcher-kva.example',
+    'http://bücher.example',
+    false,
+  ],
+  ['no Origin at all', 'example.com', undefined, true],
+  ['an empty Origin', 'example.com', '', false],
+  ['the origin null', 'example.com', 'null', false],
+  ['garbage', 'example.com', '%%%', false],
+  ['only the host', 'example.com', 'example.com', false],
+  ['no scheme', 'example.com', '//example.com', false],
+  ['an origin without a host', 'example.com', 'file://', false],
+  ['data', 'example.com', 'data:text/html,example.com', false],
+  ['two origins', 'example.com', 'http://example.com, http://evil.example', false],
+  ['two origins with a space', 'example.com', 'http://example.com http://evil.example', false],
+  ['another port', 'example.com', 'http://example.com:8080', false],
+  ['another port of Host', 'example.com:8080', 'http://example.com', false],
+  ['another host', 'example.com', 'http://evil.example', false],
+  ['a subdomain', 'example.com', 'http://www.example.com', false],
+  ['the host as a subdomain', 'example.com', 'http://example.com.evil.example', false],
+  ['the host as a user', 'example.com', 'http://example.com@evil.example', false],
+  ['the host as a path', 'example.com', 'http://evil.example/example.com', false],
+  ['the host as a fragment', 'example.com', 'http://evil.example#example.com', false],
+  ['an origin that is a browser extension', 'example.com', 'chrome-extension://example', false],
+];
+
+describe('admission: Origin', { timeout: 60_000 }, () => {
+  for (const [title, host, origin, same] of origins) {
+    it(`same-origin by default: ${title} is ${same ? 'let in' : 'refused'}`, async () => {
+      premises = await Premises.start();
+      const headers = { Host: host, ...(origin !== undefined && { Origin: origin }) };
+      assert.equal(await outcome(headers), same ? 'open' : wrongOrigin);
+    });
+  }
+
+  it('same-origin by default: a page without TLS is not the same as a server with it', async () => {
+    premises = await Premises.start();
+    const options = { path: '/ws', tls: tlsOptions };
+    await using listener = await listen(premises.service.supervisor, options);
+    const { port } = listener;
+    const [secure, plain] = ['https://example.com', 'http://example.com'];
+    assert.equal(await statusOverTls(port, { Host: 'example.com', Origin: secure }), 101);
+    assert.equal(await statusOverTls(port, { Host: 'example.com', Origin: plain }), 403);
+  });
+
+  it('same-origin by default: a scheme that is not of the web is another origin', async () => {
+    premises = await Premises.start();
+    const headers = { Host: 'localhost', Origin: 'capacitor://localhost' };
+    assert.equal(await outcome(headers), wrongOrigin);
+  });
+
+  it('any: no origin is judged', async () => {
+    premises = await started({ origins: 'any' });
+    for (const Origin of ['null', 'http://evil.example', '%%%', '']) {
+      assert.equal(await outcome({ Origin }), 'open', Origin);
+    }
+  });
+
+  it('a list: only these origins, the own one not included, and clients that send none', async () => {
+    premises = await started({ origins: ['https://app.example', 'capacitor://localhost'] });
+    assert.equal(await outcome({ Origin: 'https://app.example' }), 'open');
+    assert.equal(await outcome({ Origin: 'capacitor://localhost' }), 'open');
+    assert.equal(await outcome({ Origin: undefined }), 'open');
+    for (const Origin of ['https://app.example:8443', 'http://app.example', 'null', '']) {
+      assert.equal(await outcome({ Origin }), wrongOrigin, Origin);
+    }
+    const own = `127.0.0.1:${premises.service.port}`;
+    assert.equal(await outcome({ Host: own, Origin: `http://${own}` }), wrongOrigin);
+  });
+});
+
+describe('admission: Host', { timeout: 60_000 }, () => {
+  it('a listed name stands for all its ports, a listed port for itself', async () => {
+    premises = await started({ hosts: ['example.com', 'API.example.com:8443', '[::1]'] });
+    const served = ['example.com', 'example.com:1', 'EXAMPLE.COM:65535', 'api.example.com:8443'];
+    for (const Host of [...served, '[::1]', '[::1]:8080']) {
+      assert.equal(await outcome({ Host }), 'open', Host);
+    }
+    const other = ['api.example.com', 'api.example.com:8444', 'www.example.com', 'example.com.'];
+    for (const Host of [...other, 'example.com.evil.example', 'evil.example', '[::2]', '::1', '']) {
+      assert.equal(await outcome({ Host }), wrongHost, Host);
+    }
+  });
+
+  it('a name that was rebound to us is refused although its origin is the same', async () => {
+    premises = await started({ hosts: ['127.0.0.1'] });
+    const rebound = { Host: 'evil.example', Origin: 'http://evil.example' };
+    assert.equal(await outcome(rebound), wrongHost);
+  });
+
+  it('without a list any host is served', async () => {
+    premises = await Premises.start();
+    assert.equal(await outcome({ Host: 'whatever.example:99' }), 'open');
+  });
+
+  it('a request without Host is no opening handshake (RFC 6455 §4.2.1)', async () => {
+    premises = await Premises.start();
+    assert.equal(await outcome({ Host: undefined }), '400 bad-request http warn');
+  });
+});
+
+describe('admission: path', { timeout: 60_000 }, () => {
+  const lookalikes = ['/', '/ws/', '/w', '/wss', '/WS', '//ws', '/ws%2f', '/%77s', '/ws#x', '*'];
+
+  it('only the path itself, with or without a query', async () => {
+    premises = await Premises.start();
+    for (const path of ['/ws', '/ws?', '/ws?token=1&path=/other', '/ws?a?b']) {
+      assert.equal(await outcome({}, path), 'open', path);
+    }
+    for (const path of lookalikes) assert.equal(await outcome({}, path), wrongPath, path);
+  });
+
+  it('each path of a list', async () => {
+    premises = await Premises.start({}, { path: ['/a', '/b/c'] });
+    for (const path of ['/a', '/b/c', '/b/c?d']) assert.equal(await outcome({}, path), 'open');
+    for (const path of ['/', '/b', '/c']) assert.equal(await outcome({}, path), wrongPath, path);
+  });
+
+  it('any path when none is named', async () => {
+    premises = await Premises.start({}, {});
+    for (const path of ['/', '/anything?x']) assert.equal(await outcome({}, path), 'open', path);
+    const paths = [...premises.service.supervisor.connections].map(({ path }) => path);
+    assert.deepEqual(paths, ['/', '/anything']);
+  });
+
+  it('an absolute URI names the path too (RFC 6455 §4.2.1, RFC 9112 §3.2.2)', async () => {
+    premises = await Premises.start();
+    assert.equal(await outcome({ Host: 'example.com' }, 'http://example.com/ws?x'), 'open');
+    assert.equal(await outcome({ Host: 'example.com' }, 'http://example.com/other'), wrongPath);
+  });
+});
+
+function started(admission: Partial<AdmissionOptions>): Promise<Premises> {
+  return Premises.start({ admission });
+}
