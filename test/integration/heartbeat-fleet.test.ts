@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { type Clock, systemClock } from '../../src/index.ts';
+import { opcode } from '../support/frames.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const peers: RawPeer[] = [];
+let service: Service;
+
+async function open(count: number): Promise<void> {
+  const opening = Array.from({ length: count }, () => RawPeer.open(service.port));
+  peers.push(...(await Promise.all(opening)));
+}
+
+async function release(): Promise<void> {
+  for (const peer of peers.splice(0)) peer.destroy();
+  await service.stop();
+}
+
+const pingsOf = (peer: RawPeer) => peer.frames.filter((frame) => frame.opcode === opcode.ping);
+
+describe('heartbeat: a crowd that connects at once', () => {
+  afterEach(release);
+
+  it('is not pinged at once: each tenth of an interval takes its share', async () => {
+    const intervalMs = 1_000;
+    service = await Service.start({ heartbeat: { intervalMs, graceMs: 1_000 } });
+    await open(100);
+    const rounds = peers.map(pingTimes);
+    await until(() => rounds.every(({ length }) => length >= 2), 'everybody is pinged twice');
+    for (const round of [0, 1]) {
+      const times = rounds.map((at) => at[round] ?? 0);
+      const tenths = times.map((at) => Math.floor((10 * at) / intervalMs));
+      const most = Math.max(...countsOf(tenths));
+      assert.ok(most <= 50, `${most} of 100 in the same tenth in round ${round}`);
+      assert.ok(new Set(tenths).size >= 5, `${new Set(tenths).size} tenths in round ${round}`);
+    }
+    assert.equal(service.supervisor.counts.open, 100);
+  });
+
+  /** Answers every ping, and notes when it came. */
+  function pingTimes(peer: RawPeer): number[] {
+    const at: number[] = [];
+    const answer = () => {
+      while (at.length < pingsOf(peer).length) {
+        at.push(performance.now());
+        peer.send({ opcode: opcode.pong });
+      }
+    };
+    peer.socket.on('data', answer);
+    answer();
+    return at;
+  }
+});
+
+function countsOf(values: readonly number[]): number[] {
+  return [...new Set(values)].map((value) => values.filter((other) => other === value).length);
+}
+
+/** The system's clock, counting the timers that are pending at once. */
+class CountingClock implements Clock {
+  readonly pending = new Set<object>();
+  pendingMax = 0;
+  now = systemClock.now;
+  wallNow = systemClock.wallNow;
+  afterPoll = systemClock.afterPoll;
+
+  setTimer(delayMs: number, callback: () => void): object {
+    const handle: object = systemClock.setTimer(delayMs, () => {
+      this.pending.delete(handle);
+      callback();
+    });
+    this.pending.add(handle);
+    this.pendingMax = Math.max(this.pendingMax, this.pending.size);
+    return handle;
+  }
+
+  clearTimer(handle: object): void {
+    this.pending.delete(handle);
+    systemClock.clearTimer(handle);
+  }
+}
+
+/** Timers that keep the process alive, whoever made them. */
+const knownTimers = () =>
+  process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
+describe('heartbeat: one timer for all', () => {
+  afterEach(release);
+
+  it('500 connections share one native timer, in every phase of their heartbeat', async () => {
+    const known = knownTimers();
+    const clock = new CountingClock();
+    const heartbeat = { intervalMs: 200, graceMs: 6_000 };
+    service = await Service.start({ clock, heartbeat });
+    assert.equal(clock.pending.size, 0, 'no connection, no timer');
+    await open(500);
+    assert.equal(service.supervisor.counts.open, 500);
+    await until(() => peers.every((peer) => pingsOf(peer).length > 0), 'all are pinged');
+    assert.ok(knownTimers() <= known, `${knownTimers()} timers`);
+    await service.when('connection.suspect');
+    assert.ok(knownTimers() <= known, `${knownTimers()} timers`);
+    assert.equal(service.supervisor.counts.open, 500);
+    assert.equal(clock.pendingMax, 1);
+  });
+
+  it('the timer goes with the last connection', async () => {
+    const clock = new CountingClock();
+    service = await Service.start({ clock });
+    await open(3);
+    await until(() => clock.pending.size === 1, 'there is a timer');
+    for (const connection of service.supervisor.connections) connection.terminate();
+    await until(() => service.inFlight === 0, 'they are gone');
+    assert.equal(clock.pending.size, 0);
+  });
+});

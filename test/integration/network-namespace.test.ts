@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe } from 'node:test';
+import type { Connection, SupervisorOptions } from '../../src/index.ts';
+import { opcode } from '../support/frames.ts';
+import { Cable, itInNamespace, setKernel, setLoopback } from '../support/netns.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const timeouts = { closeMs: 400, erroredMs: 200, forcedMs: 200 };
+const heartbeat = { intervalMs: 500, graceMs: 500 };
+const noHeartbeat = { intervalMs: 600_000, graceMs: 600_000 };
+const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
+const closedByError = [...opening, 'errored', 'closing.reaping', 'closed'];
+
+/** Fields that a verdict has only when there is something to say. */
+const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
+const faultless: object = { ...plain, error: undefined };
+
+const lost = {
+  ...plain,
+  code: 1006,
+  reason: '',
+  origin: 'network',
+  layer: 'tcp',
+  clean: false,
+  retry: 'backoff',
+  level: 'warn',
+} as const;
+
+const silent = { ...lost, ...faultless, cause: 'heartbeat-timeout' } as const;
+
+const inNamespace = (title: string, body: () => Promise<void>) =>
+  itInNamespace(import.meta.url, title, body);
+
+let service: Service;
+let peer: RawPeer;
+let connection: Connection<unknown, unknown, unknown>;
+let cable: Cable;
+
+async function connect(options: SupervisorOptions<unknown, unknown, unknown> = {}): Promise<void> {
+  service = await Service.start({ timeouts, heartbeat, ...options });
+  peer = await RawPeer.open(service.port);
+  cable = new Cable(service.port);
+  answerPings();
+  connection = await service.opened();
+  peer.json('hello');
+  await until(() => service.messages.length === 1, 'the cable works');
+}
+
+/** A polite peer answers every ping that reaches it. */
+function answerPings(): void {
+  let answered = 0;
+  peer.socket.on('data', () => {
+    const pings = peer.frames.filter((frame) => frame.opcode === opcode.ping);
+    for (const { payload } of pings.slice(answered)) peer.send({ opcode: opcode.pong, payload });
+    answered = pings.length;
+  });
+}
+
+const types = () => service.events.map(({ type }) => type.replace('connection.', ''));
+
+describe('a cable that is cut', { concurrency: 3 }, () => {
+  afterEach(async () => {
+    peer?.destroy();
+    await service?.stop();
+  });
+
+  inNamespace('netns-idle: neither side sees anything; the heartbeat does', async () => {
+    await connect();
+    cable.cut();
+    const cutAt = performance.now();
+    await service.closedAs({ states: closedByError, ...silent });
+    const tookMs = performance.now() - cutAt;
+    assert.deepEqual(types(), ['opened', 'suspect', 'errored', 'closed']);
+    assert.deepEqual([peer.ended, peer.closed, peer.error], [false, false, undefined]);
+    assert.ok(tookMs > heartbeat.graceMs / 2, `lost early: ${tookMs} ms`);
+    cable.repair();
+    await until(() => peer.ended || peer.closed, 'the peer learns of it when it is whole again');
+  });
+
+  inNamespace('netns-idle: the same when the device goes down', async () => {
+    await connect();
+    setLoopback('down');
+    await service.closedAs({ states: closedByError, ...silent });
+    assert.deepEqual([peer.ended, peer.closed, peer.error], [false, false, undefined]);
+    setLoopback('up');
+  });
+
+  inNamespace('netns-recover: a cut that ends within the grace costs nothing', async () => {
+    await connect({ heartbeat: { intervalMs: 300, graceMs: 4_000 } });
+    cable.cut();
+    assert.equal(connection.send('into the cut'), 'sent');
+    await service.when('connection.suspect');
+    cable.repair();
+    peer.json('back');
+    await service.when('connection.healthy');
+    await until(() => peer.texts.length === 1, 'what was sent into the cut arrives');
+    await until(() => service.messages.length === 2, 'what the peer said arrives');
+    assert.deepEqual(types(), ['opened', 'suspect', 'healthy']);
+    assert.equal(connection.state, 'open');
+  });
+
+  inNamespace('netns-recover: the kernels repair it without a word of the peer', async () => {
+    await connect({ heartbeat: { intervalMs: 300, graceMs: 4_000 } });
+    cable.cut();
+    const cutAt = performance.now();
+    connection.send('into the cut');
+    await until(() => performance.now() - cutAt > 700, 'a ping is lost in the cut');
+    cable.repair();
+    await until(() => peer.texts.length === 1, 'what was sent into the cut arrives');
+    const pinged = peer.frames.length;
+    await until(() => peer.frames.length >= pinged + 2, 'it is pinged on');
+    assert.deepEqual(types(), ['opened']);
+  });
+
+  inNamespace('netns-write: data that nobody acknowledges is no sign of life', async () => {
+    await connect();
+    cable.cut();
+    assert.equal(connection.send('into the cut'), 'sent');
+    await service.closedAs({ states: closedByError, ...silent });
+    assert.deepEqual(peer.texts, []);
+  });
+
+  inNamespace(
+    'netns-write: a backlog in this process that does not move is none either',
+    async () => {
+      await connect();
+      cable.cut();
+      while (connection.send('x'.repeat(65_536)) === 'sent');
+      assert.ok(connection.bufferedBytes > 0, 'something waits');
+      await service.closedAs({ states: closedByError, ...silent });
+    },
+  );
+
+  inNamespace('netns-write: the kernel gives up first: tcp-timeout', async () => {
+    setKernel('tcp_retries2', '2');
+    await connect({ heartbeat: noHeartbeat });
+    cable.cut();
+    connection.send('into the cut');
+    const verdict = await service.closedAs({
+      states: closedByError,
+      ...lost,
+      cause: 'tcp-timeout',
+    });
+    const code = (verdict.error as NodeJS.ErrnoException).code ?? '';
+    assert.match(code, /^(ETIMEDOUT|EHOSTUNREACH)$/);
+  });
+
+  inNamespace('netns-close: the two ends disagree, and each is right', async () => {
+    await connect({ heartbeat: noHeartbeat });
+    cable.cut();
+    connection.close(1001, 'leaving');
+    await service.closedAs({
+      states: [...opening, 'closing.local', 'closing.forced', 'closing.reaping', 'closed'],
+      ...lost,
+      ...faultless,
+      origin: 'local',
+      cause: 'close-timeout',
+      sent: { code: 1001, reason: 'leaving' },
+    });
+    assert.equal(peer.closeFrame, undefined);
+    cable.repair();
+    await until(() => peer.ended, 'the kernel delivers it after all');
+    assert.deepEqual(peer.closeFrame, { code: 1001, reason: 'leaving' });
+  });
+
+  inNamespace('netns-terminate: done at once here, and unknown to the peer', async () => {
+    await connect({ heartbeat: noHeartbeat });
+    cable.cut();
+    connection.terminate();
+    await service.closedAs({
+      states: [...opening, 'closing.forced', 'closing.reaping', 'closed'],
+      ...lost,
+      ...faultless,
+      origin: 'local',
+      cause: 'terminate',
+      level: 'info',
+    });
+    assert.deepEqual([peer.ended, peer.closed], [false, false]);
+    cable.repair();
+    await until(() => peer.ended || peer.closed, 'the peer learns of it');
+  });
+});
