@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import type { Connection, SupervisorOptions } from '../../src/index.ts';
+import { failures, Stage } from '../support/stage.ts';
+import { turns, until } from '../support/until.ts';
+
+type Options = SupervisorOptions<unknown, unknown, unknown>;
+
+/** A promise that is settled from outside. */
+class Gate<Value> {
+  readonly promise: Promise<Value>;
+  resolve: (value: Value) => void = () => {};
+  reject: (error: Error) => void = () => {};
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+}
+
+/** Notes calls of victims' handlers in order. */
+class Diary {
+  readonly calls: string[] = [];
+  readonly #onOpen: () => unknown;
+
+  constructor(onOpen: () => unknown) {
+    this.#onOpen = onOpen;
+  }
+
+  readonly dispose = () => void this.calls.push('dispose');
+
+  get options(): Options {
+    const note = (call: string) => (connection: Connection<unknown, unknown, unknown>) =>
+      void (connection.peer === 'victim' && this.calls.push(call));
+    return {
+      onOpen: (connection) => {
+        note('onOpen')(connection);
+        return connection.peer === 'victim' ? this.#onOpen() : undefined;
+      },
+      onClose: note('onClose'),
+    };
+  }
+}
+
+describe('onOpen, onClose and the disposer', () => {
+  let stage: Stage;
+  afterEach(() => stage.stop());
+
+  async function assertCalls(diary: Diary, calls: readonly string[]) {
+    await until(() => diary.calls.length >= calls.length, 'all are called');
+    await stage.assertUnharmed();
+    assert.deepEqual(diary.calls, calls);
+  }
+
+  for (const [title, onOpen] of [
+    ['returned at once', (dispose: () => void) => dispose],
+    ['resolved to', async (dispose: () => void) => dispose],
+  ] as const) {
+    it(`R4: a disposer that is ${title} is called once, after onClose`, async () => {
+      const diary: Diary = new Diary(() => onOpen(diary.dispose));
+      stage = await Stage.set(diary.options);
+      const victim = await stage.victim();
+      victim.json('hello');
+      await until(() => stage.service.messages.includes('hello'), 'it is welcome');
+      victim.sendClose(1000);
+      await stage.victimVerdict();
+      await assertCalls(diary, ['onOpen', 'onClose', 'dispose']);
+    });
+  }
+
+  it('R4: a disposer that comes after the end is called once, onClose waits for it', async () => {
+    const gate = new Gate<unknown>();
+    const diary = new Diary(() => gate.promise);
+    stage = await Stage.set(diary.options);
+    const victim = await stage.victim();
+    victim.reset();
+    await stage.victimVerdict();
+    await turns(3);
+    assert.deepEqual(diary.calls, ['onOpen']);
+    gate.resolve(diary.dispose);
+    await assertCalls(diary, ['onOpen', 'onClose', 'dispose']);
+  });
+
+  it('onOpen that rejects after the end: it is told, onClose is called, no disposer', async () => {
+    const gate = new Gate<unknown>();
+    const diary = new Diary(() => gate.promise);
+    stage = await Stage.set(diary.options);
+    const victim = await stage.victim();
+    victim.reset();
+    assert.equal((await stage.victimVerdict()).cause, 'tcp-reset');
+    gate.reject(new Error('late'));
+    await assertCalls(diary, ['onOpen', 'onClose']);
+    assert.deepEqual(stage.errors, [{ handler: 'onOpen', message: 'late' }]);
+  });
+
+  for (const { way, fail } of failures) {
+    it(`R4: the disposer of an onOpen that ${way} does not exist; onClose is called`, async () => {
+      const diary = new Diary(fail);
+      stage = await Stage.set(diary.options);
+      const victim = await stage.victim();
+      await victim.finishPolitely();
+      await stage.victimVerdict();
+      await assertCalls(diary, ['onOpen', 'onClose']);
+    });
+  }
+
+  it('what onOpen returns is called only when it is a function', async () => {
+    for (const value of [null, 0, 'text', {}, [], Symbol('no')]) {
+      const diary = new Diary(() => value);
+      stage = await Stage.set(diary.options);
+      const victim = await stage.victim();
+      victim.sendClose(1000);
+      await stage.victimVerdict();
+      await assertCalls(diary, ['onOpen', 'onClose']);
+      await stage.stop();
+    }
+  });
+
+  it('onOpen that never settles: 1011 welcome-timeout, and onClose is still called', async () => {
+    const diary = new Diary(() => new Promise(() => {}));
+    stage = await Stage.set({ ...diary.options, timeouts: { welcomeMs: 50 } });
+    const victim = await stage.victim();
+    victim.json('never delivered');
+    await victim.finishPolitely();
+    const verdict = await stage.victimVerdict();
+    assert.deepEqual(victim.closeFrame, { code: 1011, reason: '' });
+    assert.equal(verdict.cause, 'welcome-timeout');
+    assert.equal(verdict.level, 'error');
+    await assertCalls(diary, ['onOpen', 'onClose']);
+    assert.ok(!stage.service.messages.includes('never delivered'));
+  });
+
+  it('onOpen that settles after welcome-timeout: its disposer is called once', async () => {
+    const gate = new Gate<unknown>();
+    const diary = new Diary(() => gate.promise);
+    stage = await Stage.set({ ...diary.options, timeouts: { welcomeMs: 50 } });
+    const victim = await stage.victim();
+    await victim.finishPolitely();
+    await stage.victimVerdict();
+    await until(() => diary.calls.includes('onClose'), 'onClose is called');
+    gate.resolve(diary.dispose);
+    await assertCalls(diary, ['onOpen', 'onClose', 'dispose']);
+  });
+
+  it('onOpen that never settles on a connection that the peer ends: onClose comes within welcomeMs', async () => {
+    const gate = new Gate<unknown>();
+    const diary = new Diary(() => gate.promise);
+    stage = await Stage.set({ ...diary.options, timeouts: { welcomeMs: 80 } });
+    const victim = await stage.victim();
+    victim.reset();
+    assert.equal((await stage.victimVerdict()).cause, 'tcp-reset');
+    await until(() => diary.calls.includes('onClose'), 'onClose is called');
+    gate.resolve(diary.dispose);
+    await assertCalls(diary, ['onOpen', 'onClose', 'dispose']);
+  });
+
+  it('onOpen that terminates its own connection: onClose waits until it has settled', async () => {
+    const gate = new Gate<unknown>();
+    const calls: string[] = [];
+    stage = await Stage.set({
+      onOpen: async (connection) => {
+        if (connection.peer !== 'victim') return;
+        connection.terminate();
+        await gate.promise;
+        calls.push('onOpen settles');
+      },
+      onClose: ({ peer }) => void (peer === 'victim' && calls.push('onClose')),
+    });
+    await stage.victim();
+    assert.equal((await stage.victimVerdict()).cause, 'terminate');
+    await turns(3);
+    assert.deepEqual(calls, []);
+    gate.resolve(undefined);
+    await until(() => calls.length === 2, 'both are called');
+    assert.deepEqual(calls, ['onOpen settles', 'onClose']);
+    await stage.assertUnharmed();
+  });
+});

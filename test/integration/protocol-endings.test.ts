@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import { WebSocket } from 'ws';
+import { attach, createSupervisor } from '../../src/index.ts';
+import { fillBacklog } from '../support/backlog.ts';
+import { buildFrame, opcode } from '../support/frames.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const unmasked = buildFrame({ opcode: opcode.text, payload: '"hi"', masked: false });
+const masked = buildFrame({ opcode: opcode.text, payload: '"hi"' });
+
+/** A ws client with the socket below it. */
+async function wsClient(url: string) {
+  const client = new WebSocket(url);
+  const ended: { code: number; clean: boolean }[] = [];
+  const errors: string[] = [];
+  client.addEventListener('close', ({ code, wasClean }) => ended.push({ code, clean: wasClean }));
+  client.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? error.message));
+  const [[response]] = await Promise.all([once(client, 'upgrade'), once(client, 'open')]);
+  return { client, ended, errors, raw: (response as { socket: Socket }).socket };
+}
+
+describe('E: how a violation ends', () => {
+  let service: Service;
+  afterEach(() => service.stop());
+
+  it('E03: a ws client that violates gets our code and ends clean', async () => {
+    service = await Service.start();
+    const { raw, ended, errors } = await wsClient(service.url);
+    raw.write(unmasked);
+    await service.closedAs({
+      code: 1006,
+      sent: { code: 1002, reason: '' },
+      origin: 'local',
+      clean: false,
+      cause: 'protocol-error',
+      level: 'error',
+    });
+    await until(() => ended.length === 1, 'the client has closed');
+    assert.deepEqual(ended, [{ code: 1002, clean: true }]);
+    assert.deepEqual(errors, []);
+  });
+
+  it('E03: a masked frame of ours makes the client close 1002: a clean end, level error', async () => {
+    service = await Service.start();
+    const accepted = once(service.server, 'connection');
+    const { errors, ended } = await wsClient(service.url);
+    const [ours] = (await accepted) as [Socket];
+    ours.write(masked);
+    await service.closedAs({
+      code: 1002,
+      origin: 'peer',
+      layer: 'websocket',
+      clean: true,
+      cause: 'peer-close',
+      retry: 'never',
+      level: 'error',
+    });
+    assert.deepEqual(errors, ['WS_ERR_UNEXPECTED_MASK']);
+    await until(() => ended.length === 1, 'the client has closed');
+    assert.deepEqual(service.of('connection.errored'), []);
+  });
+
+  it('E10: both sides violate at once: both end with 1006', async () => {
+    service = await Service.start();
+    const accepted = once(service.server, 'connection');
+    const { raw, errors, ended } = await wsClient(service.url);
+    const [ours] = (await accepted) as [Socket];
+    raw.write(unmasked);
+    ours.write(masked);
+    await service.closedAs({
+      code: 1006,
+      sent: { code: 1002, reason: '' },
+      origin: 'local',
+      layer: 'websocket',
+      clean: false,
+      cause: 'protocol-error',
+      level: 'error',
+    });
+    await until(() => ended.length === 1, 'the client has closed');
+    assert.deepEqual(ended, [{ code: 1006, clean: false }]);
+    assert.deepEqual(errors, ['WS_ERR_UNEXPECTED_MASK']);
+  });
+
+  it('E07: a listener that throws at the error does not keep the connection from closing', async () => {
+    const watch = new ProcessWatch();
+    service = await Service.start();
+    service.supervisor.events$.subscribe(() => {
+      throw new Error('listener');
+    });
+    const peer = await RawPeer.open(service.port);
+    peer.socket.write(unmasked);
+    await service.closedAs({ cause: 'protocol-error', clean: false, level: 'error' });
+    assert.deepEqual(peer.closeFrame, { code: 1002, reason: '' });
+    await watch.assertQuiet();
+    watch.stop();
+  });
+
+  it('E09: ten violations in one chunk are one error and one close frame', async () => {
+    service = await Service.start();
+    const peer = await RawPeer.open(service.port);
+    peer.socket.write(Buffer.concat(new Array(10).fill(unmasked)));
+    await service.closedAs({
+      sent: { code: 1002, reason: '' },
+      cause: 'protocol-error',
+      level: 'error',
+    });
+    assert.equal(service.of('connection.errored').length, 1);
+    assert.deepEqual(
+      peer.frames.map((frame) => frame.opcode),
+      [opcode.close],
+    );
+  });
+
+  it('E09: messages before a violation are delivered, none after it', async () => {
+    service = await Service.start();
+    const peer = await RawPeer.open(service.port);
+    const text = (payload: string) => buildFrame({ opcode: opcode.text, payload });
+    peer.socket.write(Buffer.concat([text('1'), text('2'), unmasked, text('3')]));
+    await service.closedAs({ cause: 'protocol-error', level: 'error' });
+    assert.deepEqual(service.messages, [1, 2]);
+  });
+
+  it('E09: a close frame before a violation is what counts', async () => {
+    service = await Service.start();
+    const peer = await RawPeer.open(service.port);
+    const close = buildFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]) });
+    peer.socket.write(Buffer.concat([close, unmasked]));
+    await service.closedAs({ code: 1000, cause: 'peer-close', clean: true, level: 'info' });
+    assert.deepEqual(service.of('connection.errored'), []);
+  });
+
+  it('E08b: terminate() while the error is told still lets the close frame leave', async () => {
+    service = await Service.start();
+    service.supervisor.events$.subscribe((event) => {
+      if (event.type === 'connection.errored') event.connection.terminate();
+    });
+    const peer = await RawPeer.open(service.port);
+    peer.socket.write(unmasked);
+    await service.closedAs({
+      code: 1006,
+      sent: { code: 1002, reason: '' },
+      cause: 'protocol-error',
+      clean: false,
+      level: 'error',
+    });
+    await until(() => peer.closed, 'the peer is let go');
+    assert.deepEqual(peer.closeFrame, { code: 1002, reason: '' });
+  });
+
+  it('F11: a peer that violates and stays is destroyed after erroredMs', async () => {
+    service = await Service.start({ timeouts: { erroredMs: 60, closeMs: 60_000 } });
+    const peer = await RawPeer.open(service.port, { allowHalfOpen: true });
+    peer.socket.write(unmasked);
+    await service.when('connection.errored');
+    await until(() => peer.closeFrame !== undefined, 'the peer is told');
+    assert.deepEqual(service.of('connection.closed'), []);
+    assert.equal(service.supervisor.counts.errored, 1);
+    await service.closedAs({
+      sent: { code: 1002, reason: '' },
+      cause: 'protocol-error',
+      clean: false,
+      level: 'error',
+      states: [
+        'handshaking.admitting',
+        'handshaking.upgrading',
+        'open',
+        'errored',
+        'closing.forced',
+        'closing.reaping',
+        'closed',
+      ],
+    });
+    peer.destroy();
+  });
+
+  it('D14b: a peer that violates and streams on is destroyed after erroredMs', async () => {
+    service = await Service.start({ timeouts: { erroredMs: 60 } });
+    const peer = await RawPeer.open(service.port, { allowHalfOpen: true });
+    peer.socket.write(unmasked);
+    await until(() => {
+      peer.json('more');
+      return service.of('connection.closed').length > 0;
+    }, 'it is over');
+    const [closed] = service.of('connection.closed');
+    assert.equal(closed?.verdict.cause, 'protocol-error');
+    assert.deepEqual(service.messages, []);
+    peer.destroy();
+  });
+
+  it('D14c: a violation behind our own backlog: nothing is said to have been sent', async () => {
+    service = await Service.start({ timeouts: { erroredMs: 60 } });
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    peer.pause();
+    await fillBacklog(connection, 200_000);
+    peer.socket.write(unmasked);
+    const verdict = await service.closedAs({
+      code: 1006,
+      cause: 'protocol-error',
+      clean: false,
+      level: 'error',
+    });
+    assert.equal(verdict.sent, undefined);
+    peer.destroy();
+  });
+});
+
+describe('E06: nobody listens', () => {
+  it('E06: a violation without any handler or subscriber does not end the process', async () => {
+    const watch = new ProcessWatch();
+    const supervisor = createSupervisor();
+    const server = createServer();
+    attach(server, supervisor);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const violator = await RawPeer.open(port);
+    const sibling = await RawPeer.open(port);
+    violator.socket.write(unmasked);
+    await until(() => violator.closed, 'the violator is let go');
+    assert.deepEqual(violator.closeFrame, { code: 1002, reason: '' });
+    assert.equal(supervisor.broadcast('hello').delivered, 1);
+    await until(() => sibling.texts.length === 1, 'the sibling lives on');
+    await watch.assertQuiet();
+    watch.stop();
+    sibling.destroy();
+    await supervisor.drain({ withinMs: 1_000 });
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
