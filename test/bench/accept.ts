@@ -58,16 +58,15 @@ export async function benchAccept(rounds: number): Promise<BenchRow[]> {
   const peer = median(peers.map((cost) => cost.few));
   const peerMany = median(peers.map((cost) => cost.many));
   return [
-    row('accept-flat', [many, few], 'mooring at 1,000', 1.1),
-    row('accept', [few, peer], 'ws at 1,000', 1.2),
-    row('accept-15000', [many, peerMany], 'ws at 15,000', 1.2),
+    row(['accept-flat', 'mooring at 1,000'], [many, few], 1.1),
+    row(['accept', 'ws at 1,000'], [few, peer], 1.2),
+    row(['accept-15000', 'ws at 15,000'], [many, peerMany], 1.2),
   ];
 }
 
 function row(
-  name: string,
+  [name, peerName]: [string, string],
   [ours, peer]: [number, number],
-  peerName: string,
   target: number,
 ): BenchRow {
   const ratio = ours / peer;

@@ -1,0 +1,480 @@
+// Goal: what the charts promise is read off the charts themselves. Method: walk the definition and the
+// adjacency map of every state and every fact; each check is also run on a chart that was broken on purpose.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type AnyStateNode,
+  createMachine,
+  type EventObject,
+} from 'xstate';
+import { getAdjacencyMap, getStateNodes } from 'xstate/graph';
+import { connectionMachine } from '../../machines/connection.ts';
+import { type ConnectionOrders, connectionFacts } from '../../machines/connection-contract.ts';
+import {
+  exitSignals,
+  type SupervisorOrders,
+  supervisorFacts,
+  supervisorMachine,
+} from '../../machines/supervisor.ts';
+import { timeoutDefaults } from '../../src/core/limits.ts';
+import { drainPlan } from '../../src/server/fleet-drain.ts';
+
+/** A chart with all that is to be known about it here. */
+interface Chart {
+  readonly machine: AnyStateMachine;
+  readonly facts: Readonly<Record<string, string>>;
+  readonly orders: readonly string[];
+  /** States that may last for ever, because waiting is what they are for. */
+  readonly resting: readonly string[];
+}
+
+const connectionOrders: Record<keyof ConnectionOrders, true> = {
+  upgrade: true,
+  refuseUpgrade: true,
+  announceOpen: true,
+  admitMessages: true,
+  announceError: true,
+  announceClosing: true,
+  sendClose: true,
+  destroy: true,
+  startDeadline: true,
+  announceChange: true,
+  finish: true,
+  outcome: true,
+};
+
+const supervisorOrders: Record<keyof SupervisorOrders, true> = {
+  announceSuspended: true,
+  announceAdmitting: true,
+  beginDrain: true,
+  expireAll: true,
+  recordCrash: true,
+  finish: true,
+};
+
+const connection: Chart = {
+  machine: connectionMachine,
+  facts: connectionFacts,
+  // `outcome` is a question, and the chart's output asks it.
+  orders: Object.keys(connectionOrders).filter((order) => order !== 'outcome'),
+  resting: [],
+};
+
+const supervisor: Chart = {
+  machine: supervisorMachine,
+  facts: { ...supervisorFacts, ...exitSignals },
+  orders: Object.keys(supervisorOrders),
+  resting: ['admitting', 'suspended'],
+};
+
+const charts = Object.entries({ connection, supervisor });
+
+// Reading a definition.
+
+function nodesOf({ machine }: Chart): AnyStateNode[] {
+  return getStateNodes(machine) as AnyStateNode[];
+}
+
+const pathOf = (node: AnyStateNode) => node.path.join('.');
+
+/** A node with all its ancestors, the root included. */
+function lineage(node: AnyStateNode): AnyStateNode[] {
+  return node.parent === undefined ? [node] : [node, ...lineage(node.parent)];
+}
+
+function transitionsOf(node: AnyStateNode) {
+  return [...node.transitions.values()].flat();
+}
+
+function deadlineOf(node: AnyStateNode): string | undefined {
+  return (node.meta as { deadline?: string } | undefined)?.deadline;
+}
+
+const isWithin = (node: AnyStateNode, outer: AnyStateNode) => lineage(node).includes(outer);
+
+// The checks; each answers with what is wrong.
+
+function statesWithoutDescription(chart: Chart): string[] {
+  return nodesOf(chart)
+    .filter((node) => !node.description)
+    .map(pathOf);
+}
+
+function factsOutOfStep(chart: Chart): string[] {
+  const nodes = [chart.machine.root as AnyStateNode, ...nodesOf(chart)];
+  const accepted = new Set(nodes.flatMap((node) => [...node.transitions.keys()]));
+  const described = Object.keys(chart.facts).filter((fact) => chart.facts[fact]);
+  return [...accepted]
+    .filter((fact) => !described.includes(fact))
+    .concat(Object.keys(chart.facts).filter((fact) => !accepted.has(fact)));
+}
+
+const raisedBy: Readonly<Record<string, string>> = {
+  heartbeat: 'heartbeat.lost',
+  welcomeMs: 'welcome.expired',
+  stalledMs: 'outbox.stalled',
+};
+
+const deadlineOptions = [
+  'heartbeat',
+  ...Object.keys(timeoutDefaults),
+  ...Object.keys(drainPlan({})),
+];
+
+/** States at the bottom of the chart that no deadline leads out of. */
+function statesThatWait(chart: Chart): string[] {
+  return nodesOf(chart)
+    .filter((node) => node.type === 'atomic' && !chart.resting.includes(pathOf(node)))
+    .filter((node) => !hasWayOut(node))
+    .map(pathOf);
+}
+
+function hasWayOut(node: AnyStateNode): boolean {
+  const deadline = lineage(node)
+    .map(deadlineOf)
+    .find((name) => name !== undefined);
+  if (deadline === undefined || !deadlineOptions.includes(deadline)) return false;
+  const fact = raisedBy[deadline] ?? 'deadline.passed';
+  const taken = lineage(node).flatMap((owner) => owner.transitions.get(fact) ?? [])[0];
+  return taken?.target?.some((target) => !isWithin(target, node)) ?? false;
+}
+
+/** States whose deadline is raised by `deadline.passed` but is never started on entry. */
+function deadlinesNeverStarted(chart: Chart): string[] {
+  return nodesOf(chart)
+    .filter((node) => Object.keys(timeoutDefaults).includes(deadlineOf(node) ?? ''))
+    .filter((node) => !Object.hasOwn(raisedBy, deadlineOf(node) ?? ''))
+    .filter((node) => !node.entry.some((action) => startedBy(action) === deadlineOf(node)))
+    .map(pathOf);
+}
+
+function startedBy(action: unknown): string | undefined {
+  const { type, params } = action as { type?: string; params?: { name?: string } };
+  return type === 'startDeadline' ? `${params?.name}Ms` : undefined;
+}
+
+function finalStatesThatAccept(chart: Chart): string[] {
+  return nodesOf(chart)
+    .filter((node) => node.type === 'final')
+    .filter((node) => transitionsOf(node).length > 0 || node.states === undefined)
+    .map(pathOf);
+}
+
+function statesWithTimersOrServices(chart: Chart): string[] {
+  return [chart.machine.root, ...nodesOf(chart)]
+    .filter((node) => node.after.length > 0 || node.invoke.length > 0)
+    .map((node) => node.id);
+}
+
+function ordersOutOfStep(chart: Chart): string[] {
+  const actions = [chart.machine.root, ...nodesOf(chart)].flatMap((node) => [
+    ...node.entry,
+    ...node.exit,
+    ...transitionsOf(node).flatMap((transition) => transition.actions),
+  ]);
+  const given = new Set(actions.map(orderOf));
+  return [...given]
+    .filter((order) => !chart.orders.includes(order))
+    .concat(chart.orders.filter((order) => !given.has(order)));
+}
+
+function orderOf(action: unknown): string {
+  return typeof action === 'string' ? action : (action as { type: string }).type;
+}
+
+// Walking the adjacency map.
+
+interface Place {
+  readonly snapshot: AnyMachineSnapshot;
+  /** Where each fact leads. */
+  readonly exits: ReadonlyMap<string, string>;
+}
+
+function keyOf({ value }: AnyMachineSnapshot): string {
+  return JSON.stringify(value);
+}
+
+function topOf({ value }: AnyMachineSnapshot): string {
+  return typeof value === 'string' ? value : (Object.keys(value)[0] ?? '');
+}
+
+/** Facts as events; a wildcard is one actor's signal. */
+function eventsOf(chart: Chart): EventObject[] {
+  return Object.keys(chart.facts).map((fact) => ({ type: fact.replace('*', 'connection') }));
+}
+
+function placesOf(chart: Chart): ReadonlyMap<string, Place> {
+  const map = getAdjacencyMap(chart.machine, {
+    // No order is carried out on this walk; only the output is asked for.
+    input: { port: { outcome: () => undefined }, supervisor: {} },
+    serializeState: keyOf,
+    serializeEvent: ({ type }) => type,
+    events: (snapshot) => (snapshot.status === 'active' ? eventsOf(chart) : []),
+  });
+  const places = Object.entries(map).map(([key, { state, transitions }]): [string, Place] => {
+    const exits = Object.entries(transitions as Record<string, { state: AnyMachineSnapshot }>);
+    const next = exits.map(([fact, exit]): [string, string] => [fact, keyOf(exit.state)]);
+    return [key, { snapshot: state, exits: new Map(next) }];
+  });
+  return new Map(places);
+}
+
+/** Every place that can be reached from those given, over places that may be entered. */
+function reached(
+  places: ReadonlyMap<string, Place>,
+  from: readonly string[],
+  mayEnter: (place: Place) => boolean = () => true,
+): Set<string> {
+  const seen = new Set(from);
+  for (const key of seen) {
+    for (const next of places.get(key)?.exits.values() ?? []) {
+      const place = places.get(next);
+      if (place !== undefined && mayEnter(place)) seen.add(next);
+    }
+  }
+  return seen;
+}
+
+function topsReached(chart: Chart, from: string, avoiding?: string): Set<string> {
+  const places = placesOf(chart);
+  const starts = [...places.keys()].filter((key) => topOfKey(places, key) === from);
+  const seen = reached(places, starts, ({ snapshot }) => topOf(snapshot) !== avoiding);
+  return new Set([...seen].map((key) => topOfKey(places, key)));
+}
+
+function topOfKey(places: ReadonlyMap<string, Place>, key: string): string {
+  const place = places.get(key);
+  return place === undefined ? '' : topOf(place.snapshot);
+}
+
+/** The promise: `closed` if and only if it was open, `failed` if and only if it was not. */
+function brokenPromises(chart: Chart): string[] {
+  const problems: string[] = [];
+  if (topsReached(chart, 'handshaking', 'open').has('closed')) problems.push('closed avoids open');
+  if (topsReached(chart, 'open').has('failed')) problems.push('failed passes open');
+  return problems;
+}
+
+function deadEnds(chart: Chart): string[] {
+  const places = placesOf(chart);
+  return [...places.keys()].filter(
+    (key) => ![...reached(places, [key])].some((end) => isFinal(places, end)),
+  );
+}
+
+function isFinal(places: ReadonlyMap<string, Place>, key: string): boolean {
+  return places.get(key)?.snapshot.status === 'done';
+}
+
+/** Places from which the passing of deadlines alone does not lead to an end. */
+function placesThatOutlast(chart: Chart): string[] {
+  const places = placesOf(chart);
+  const deadlines = new Set([...Object.values(raisedBy), 'deadline.passed']);
+  const byTime = new Map(
+    [...places].map(([key, { snapshot, exits }]): [string, Place] => [
+      key,
+      { snapshot, exits: new Map([...exits].filter(([fact]) => deadlines.has(fact))) },
+    ]),
+  );
+  return [...places.keys()]
+    .filter((key) => !chart.resting.includes(topOfKey(places, key)))
+    .filter((key) => ![...reached(byTime, [key])].some((end) => isFinal(places, end)));
+}
+
+// Breaking a chart on purpose.
+
+type Config = { [key: string]: unknown };
+
+function cloned(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(cloned);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, cloned(inner)]));
+}
+
+/** The object at a path of the config. */
+function at(config: Config, path: string): Config {
+  return path.split(' ').reduce((object, key) => {
+    object[key] ??= {};
+    return object[key] as Config;
+  }, config);
+}
+
+/** The chart with something else at a path of its config; `undefined` takes a member away. */
+function broken(chart: Chart, path: string, changes: Config): Chart {
+  const config = cloned(chart.machine.config) as Config;
+  const place = at(config, path);
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === undefined) delete place[key];
+    else place[key] = value;
+  }
+  const machine = createMachine(config as never, chart.machine.implementations as never);
+  return { ...chart, machine: machine as unknown as AnyStateMachine };
+}
+
+for (const [name, chart] of charts) {
+  describe(`the ${name} chart`, () => {
+    it('describes every state', () => {
+      assert.deepEqual(statesWithoutDescription(chart), []);
+    });
+
+    it('describes every fact that it accepts, and accepts every fact that is described', () => {
+      assert.deepEqual(factsOutOfStep(chart), []);
+    });
+
+    it('has a deadline, named after an option, that leads out of every state that waits', () => {
+      assert.deepEqual(statesThatWait(chart), []);
+    });
+
+    it('comes to an end from everywhere by the passing of deadlines alone', () => {
+      assert.deepEqual(placesThatOutlast(chart), []);
+    });
+
+    it('can come to an end from everywhere', () => {
+      assert.deepEqual(deadEnds(chart), []);
+    });
+
+    it('accepts nothing in a final state', () => {
+      assert.deepEqual(finalStatesThatAccept(chart), []);
+    });
+
+    it('owns no timer and no service', () => {
+      assert.deepEqual(statesWithTimersOrServices(chart), []);
+    });
+
+    it('gives every order, and none that is not in the contract', () => {
+      assert.deepEqual(ordersOutOfStep(chart), []);
+    });
+
+    it('enters every state that it defines', () => {
+      const entered = [...placesOf(chart).values()].flatMap(({ snapshot }) =>
+        nodesOf(chart).filter((node) => snapshot.matches(stateValue(node))),
+      );
+      assert.deepEqual(
+        nodesOf(chart)
+          .filter((node) => !entered.includes(node))
+          .map(pathOf),
+        [],
+      );
+    });
+  });
+}
+
+describe('the connection chart', () => {
+  it('reaches closed only through open, and failed only without it', () => {
+    assert.deepEqual(brokenPromises(connection), []);
+  });
+
+  it('starts the deadline of every state on entry', () => {
+    assert.deepEqual(deadlinesNeverStarted(connection), []);
+  });
+});
+
+const toClosed = '#connection.closed';
+
+type Mutant = [title: string, check: (chart: Chart) => string[], chart: Chart];
+
+/** Each check with charts that it must find fault with. */
+const mutants: readonly Mutant[] = [
+  [
+    'a state without description',
+    statesWithoutDescription,
+    broken(connection, 'states open states flow', { description: undefined }),
+  ],
+  [
+    'a fact that nobody described',
+    factsOutOfStep,
+    broken(connection, 'states open on', { 'peer.vanished': 'errored' }),
+  ],
+  [
+    'a fact that nobody accepts',
+    factsOutOfStep,
+    broken(connection, 'states open on', { 'ping.flooded': undefined }),
+  ],
+  [
+    'an edge from handshaking to closed',
+    brokenPromises,
+    broken(connection, 'states handshaking on', { 'socket.closed': toClosed }),
+  ],
+  [
+    'an edge from closing to failed',
+    brokenPromises,
+    broken(connection, 'states closing states forced on', {
+      'deadline.passed': '#connection.failed',
+    }),
+  ],
+  ...['handshaking', 'errored', 'closing states peer', 'closing states forced'].map(
+    (state): Mutant => [
+      `no way out of ${state} by deadline`,
+      statesThatWait,
+      broken(connection, `states ${state} on`, { 'deadline.passed': undefined }),
+    ],
+  ),
+  [
+    'no way out of open by heartbeat',
+    statesThatWait,
+    broken(connection, 'states open on', { 'heartbeat.lost': undefined }),
+  ],
+  [
+    'a deadline that is no option',
+    statesThatWait,
+    broken(connection, 'states errored meta', { deadline: 'erorredMs' }),
+  ],
+  [
+    'a deadline that leads back into its own state',
+    placesThatOutlast,
+    broken(connection, 'states closing states forced on', { 'deadline.passed': 'forced' }),
+  ],
+  [
+    'a deadline that nobody starts',
+    deadlinesNeverStarted,
+    broken(connection, 'states closing states peer', { entry: [] }),
+  ],
+  [
+    'the deadline of another state',
+    deadlinesNeverStarted,
+    broken(connection, 'states errored', {
+      entry: { type: 'startDeadline', params: { name: 'close' } },
+    }),
+  ],
+  [
+    'a state that nothing leads out of',
+    deadEnds,
+    broken(supervisor, 'states suspended', { on: {} }),
+  ],
+  [
+    'a final state that accepts a fact',
+    finalStatesThatAccept,
+    broken(connection, 'states closed on', { 'deadline.passed': 'failed' }),
+  ],
+  [
+    'a timer of its own',
+    statesWithTimersOrServices,
+    broken(connection, 'states errored after', { 2000: 'closing' }),
+  ],
+  [
+    'an order that is never given',
+    ordersOutOfStep,
+    broken(connection, 'states closing', { entry: undefined }),
+  ],
+  [
+    'an order that is not in the contract',
+    ordersOutOfStep,
+    broken(supervisor, 'states stopped', { exit: 'rejoice' }),
+  ],
+];
+
+describe('the checks of the charts', () => {
+  for (const [title, check, chart] of mutants) {
+    it(`catch ${title}`, () => assert.notDeepEqual(check(chart), []));
+  }
+});
+
+/** `open.flow` as `{ open: 'flow' }`, which is how XState asks whether a state is active. */
+function stateValue(node: AnyStateNode): string | object {
+  return node.path.reduceRight<string | object>(
+    (inner, key) => (inner === '' ? key : { [key]: inner }),
+    '',
+  );
+}

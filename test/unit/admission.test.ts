@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { type FailureCause, Refusal } from '../../src/core/failure.ts';
+import type { AdmissionOptions } from '../../src/index.ts';
+import {
+  Admission,
+  authenticationRefusal,
+  type Door,
+  drainingRefusal,
+  type Paths,
+  requestPath,
+} from '../../src/server/admission.ts';
+import { resolveOptions } from '../../src/server/options.ts';
+import type { Registry } from '../../src/server/registry.ts';
+
+interface Request {
+  method?: string;
+  url?: string;
+  httpVersion?: string;
+  headers?: Record<string, string | undefined>;
+  encrypted?: boolean;
+}
+
+/** A proper upgrade request, but for what is said. */
+function requestOf(about: Request = {}): IncomingMessage {
+  const { method = 'GET', url = '/ws', httpVersion = '1.1', encrypted } = about;
+  const headers = {
+    host: 'chat.example:8080',
+    upgrade: 'websocket',
+    connection: 'Upgrade',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    ...about.headers,
+  };
+  const socket = encrypted ? { encrypted } : {};
+  return { method, url, httpVersion, headers, socket } as unknown as IncomingMessage;
+}
+
+interface Situation extends Request {
+  options?: Partial<AdmissionOptions>;
+  paths?: Paths;
+  door?: Door;
+}
+
+function judge({ options = {}, paths, door = 'open', ...request }: Situation) {
+  const registry = { ports: { size: 1 }, fromAddress: () => 1 } as unknown as Registry;
+  const admission = new Admission(resolveOptions({ admission: options }).admission, registry, 0);
+  return admission.judge(requestOf(request), paths, door);
+}
+
+type Row = [title: string, Situation, refused?: [FailureCause, status: number]];
+
+const header = (name: string, value: string | undefined): Situation => ({
+  headers: { [name]: value },
+});
+const from = (origin: string, more: Situation = {}): Situation => ({
+  ...more,
+  headers: { origin, ...more.headers },
+});
+
+const rows: readonly Row[] = [
+  ['admits a proper request', {}],
+  ['admits it on any path when none is named', { url: '/anything?at=all' }],
+  ['refuses newcomers while suspended', { door: 'suspended' }, ['suspended', 503]],
+  ['refuses newcomers while draining', { door: 'draining' }, ['draining', 503]],
+  ['judges the door before the request', { door: 'draining', method: 'POST' }, ['draining', 503]],
+
+  ['A04: refuses any method but GET', { method: 'POST' }, ['wrong-method', 405]],
+  ['refuses HTTP/1.0', { httpVersion: '1.0' }, ['bad-request', 400]],
+  ['refuses a request that names no host', header('host', undefined), ['bad-request', 400]],
+  ['I02: refuses an upgrade to something else', header('upgrade', 'h2c'), ['bad-request', 426]],
+  ['takes WebSocket in any case', header('upgrade', 'WebSocket')],
+  ['A03: refuses version 7', header('sec-websocket-version', '7'), ['wrong-version', 426]],
+  ['refuses version 8', header('sec-websocket-version', '8'), ['wrong-version', 426]],
+  ['refuses no version', header('sec-websocket-version', undefined), ['wrong-version', 426]],
+  ['A02: refuses no key', header('sec-websocket-key', undefined), ['bad-request', 400]],
+  ...['', 'short==', `${'a'.repeat(24)}`, `${'a'.repeat(21)}é==`, `${'a'.repeat(22)}==x`].map(
+    (key): Row => [
+      `A02: refuses the key "${key}"`,
+      header('sec-websocket-key', key),
+      ['bad-request', 400],
+    ],
+  ),
+
+  ['admits a path that is served', { paths: ['/a', '/ws'], url: '/ws?x=1' }],
+  ['A05: refuses a path that is not', { paths: ['/a'], url: '/ws' }, ['wrong-path', 404]],
+  [
+    'refuses a path that only begins like one',
+    { paths: ['/ws'], url: '/ws/x' },
+    ['wrong-path', 404],
+  ],
+  ['refuses a path in another case', { paths: ['/ws'], url: '/WS' }, ['wrong-path', 404]],
+  ['reads the path of a whole URI', { paths: ['/ws'], url: 'http://chat.example/ws?x' }],
+
+  ['admits a listed host on any port', { options: { hosts: ['chat.example'] } }],
+  ['admits a listed host with its port', { options: { hosts: ['chat.example:8080'] } }],
+  ['reads hosts in any case', { options: { hosts: ['CHAT.example'] } }],
+  ['refuses another port', { options: { hosts: ['chat.example:80'] } }, ['wrong-host', 403]],
+  [
+    'refuses another host',
+    { options: { hosts: ['example', 'x.chat.example'] } },
+    ['wrong-host', 403],
+  ],
+  ['knows IPv6 hosts', { options: { hosts: ['[::1]'] }, ...header('host', '[::1]:8080') }],
+
+  ['admits whoever has no origin', {}],
+  ['admits the same origin', from('http://chat.example:8080')],
+  ['admits the same origin behind TLS that ended before us', from('https://chat.example:8080')],
+  ['admits the same origin in any case', from('HTTP://Chat.Example:8080')],
+  ['refuses another port', from('http://chat.example'), ['wrong-origin', 403]],
+  ['refuses another host', from('http://evil.example:8080'), ['wrong-origin', 403]],
+  [
+    'refuses a host that only ends alike',
+    from('http://evilchat.example:8080'),
+    ['wrong-origin', 403],
+  ],
+  [
+    'refuses a host that only begins alike',
+    from('http://chat.example:8080.evil.example'),
+    ['wrong-origin', 403],
+  ],
+  [
+    'refuses an origin with a user',
+    from('http://chat.example:8080@evil.example'),
+    ['wrong-origin', 403],
+  ],
+  ['refuses the opaque origin', from('null'), ['wrong-origin', 403]],
+  ['refuses what is no origin', from('chat.example:8080'), ['wrong-origin', 403]],
+  ['refuses an empty origin', from(''), ['wrong-origin', 403]],
+  ['refuses other schemes', from('ws://chat.example:8080'), ['wrong-origin', 403]],
+  ['refuses file: and the like', from('file://chat.example:8080'), ['wrong-origin', 403]],
+  [
+    'refuses http where it is known that TLS is on',
+    from('http://chat.example:8080', { encrypted: true }),
+    ['wrong-origin', 403],
+  ],
+  ['admits https there', from('https://chat.example:8080', { encrypted: true })],
+  ['knows default ports', from('http://chat.example', header('host', 'chat.example:80'))],
+  ['knows default ports of TLS', from('https://chat.example', header('host', 'chat.example:443'))],
+  ['admits any origin when told so', from('http://evil.example', { options: { origins: 'any' } })],
+  [
+    'admits listed origins',
+    from('https://app.example', { options: { origins: ['https://app.example'] } }),
+  ],
+  [
+    'refuses others, the same origin too',
+    from('http://chat.example:8080', { options: { origins: ['https://app.example'] } }),
+    ['wrong-origin', 403],
+  ],
+  [
+    'judges the host before the origin',
+    from('null', { options: { hosts: ['x'] } }),
+    ['wrong-host', 403],
+  ],
+];
+
+describe('Admission.judge', () => {
+  for (const [title, situation, refused] of rows) {
+    it(title, () => {
+      const answer = judge(situation);
+      assert.deepEqual(answer && [answer.cause, answer.status], refused ?? null);
+    });
+  }
+
+  it('tells a client what it would have to do instead', () => {
+    assert.deepEqual(judge({ method: 'POST' })?.headers, { Allow: 'GET' });
+    assert.equal(judge(header('upgrade', 'h2c'))?.headers?.['Upgrade'], 'websocket');
+    assert.equal(
+      judge(header('sec-websocket-version', '7'))?.headers?.['Sec-WebSocket-Version'],
+      '13',
+    );
+    for (const door of ['suspended', 'draining'] as const) {
+      assert.equal(judge({ door })?.headers?.['Retry-After'], '5');
+    }
+    assert.equal(judge({ door: 'draining' }), drainingRefusal);
+  });
+
+  it('never quotes the request in an answer', () => {
+    const marked = 'MARK-7f3a';
+    const situations = rows.map(([, situation]) => ({ ...situation, url: `/${marked}` }));
+    for (const situation of situations) {
+      const headers = { origin: `http://${marked}`, host: marked, ...situation.headers };
+      assert.equal(JSON.stringify(judge({ ...situation, headers })).includes(marked), false);
+    }
+  });
+});
+
+/** An admission whose registry has this many connections, the one to be judged included. */
+function loadOf(present: { all: number; ofAddress: number }, options: Partial<AdmissionOptions>) {
+  const registry = { ports: { size: present.all }, fromAddress: () => present.ofAddress };
+  const resolved = resolveOptions({ admission: options }).admission;
+  return new Admission(resolved, registry as unknown as Registry, 0);
+}
+
+describe('Admission.judgeLoad', () => {
+  const limits = { connectionsMax: 10, connectionsPerAddressMax: 5 };
+
+  it('admits up to the limits and refuses beyond them', () => {
+    const cause = (all: number, ofAddress: number) =>
+      loadOf({ all, ofAddress }, limits).judgeLoad('192.0.2.1', 0);
+    assert.equal(cause(10, 5), null);
+    const full = cause(11, 1);
+    assert.deepEqual([full?.cause, full?.status], ['connections-max', 503]);
+    const crowded = cause(6, 6);
+    assert.deepEqual([crowded?.cause, crowded?.status], ['address-max', 429]);
+    for (const answer of [full, crowded]) assert.equal(answer?.headers?.['Retry-After'], '5');
+  });
+
+  it('admits a burst of twice the rate, and the rate after it', () => {
+    const admission = loadOf({ all: 1, ofAddress: 1 }, { acceptsPerSecondMax: 10 });
+    const admitted = (nowMs: number) => {
+      let count = 0;
+      while (admission.judgeLoad('192.0.2.1', nowMs) === null) count += 1;
+      return count;
+    };
+    assert.deepEqual(
+      [admitted(0), admitted(100), admitted(1_100), admitted(60_000)],
+      [20, 1, 10, 20],
+    );
+    const refused = admission.judgeLoad('192.0.2.1', 60_000);
+    assert.deepEqual([refused?.cause, refused?.status], ['accept-rate', 503]);
+    assert.equal(refused?.headers?.['Retry-After'], '1');
+  });
+
+  it('counts nobody against the rate who is refused for want of room', () => {
+    const present = { all: 11, ofAddress: 1 };
+    const admission = loadOf(present, { ...limits, acceptsPerSecondMax: 1 });
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      assert.equal(admission.judgeLoad('192.0.2.1', 0)?.cause, 'connections-max');
+    }
+  });
+});
+
+describe('authenticationRefusal', () => {
+  it('answers with what a Refusal says', () => {
+    const refusal = new Refusal(403, 'not you', { 'X-Why': 'banned' });
+    const { cause, status, body, headers, error } = authenticationRefusal(refusal);
+    assert.deepEqual(
+      [cause, status, body, headers],
+      ['refused', 403, 'not you', { 'X-Why': 'banned' }],
+    );
+    assert.equal(error, refusal);
+    assert.equal(authenticationRefusal(new Refusal()).cause, 'unauthorized');
+  });
+
+  it('answers 500 to anything else, and keeps what was thrown from the client', () => {
+    const thrown = new Error('password of the database');
+    const answer = authenticationRefusal(thrown);
+    assert.deepEqual(
+      [answer.cause, answer.status, answer.body],
+      ['authenticate-error', 500, 'internal error'],
+    );
+    assert.equal(answer.error, thrown);
+  });
+});
+
+describe('requestPath', () => {
+  it('is the path without its query', () => {
+    const paths: Record<string, string> = {
+      '/ws': '/ws',
+      '/ws?a=b': '/ws',
+      '/ws?': '/ws',
+      '/?': '/',
+      '/a?b?c': '/a',
+      '//evil.example/ws': '//evil.example/ws',
+      'http://chat.example/ws?x=1': '/ws',
+      'http://chat.example': '/',
+      '*': '*',
+      '': '',
+    };
+    for (const [url, path] of Object.entries(paths)) {
+      assert.equal(requestPath({ url } as IncomingMessage), path, url);
+    }
+    assert.equal(requestPath({} as IncomingMessage), '/');
+  });
+});

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { type Codec, jsonCodec, textCodec, UndecodableError } from '../../src/core/codec.ts';
+import type { InvalidMessage } from '../../src/core/events.ts';
+import { Contract, faultMessage } from '../../src/server/contract.ts';
+
+const order = z.strictObject({
+  type: z.literal('order'),
+  items: z.array(z.strictObject({ price: z.number(), note: z.string().optional() })),
+});
+type Order = z.infer<typeof order>;
+
+const orders = new Contract<Order, Order>(jsonCodec(), order, order);
+const open = new Contract<unknown, unknown>(jsonCodec());
+
+function faultOf(
+  contract: Contract<unknown, unknown>,
+  text: string,
+  isBinary = false,
+): InvalidMessage {
+  const intake = contract.read(Buffer.from(text), isBinary);
+  assert.ok('fault' in intake, `${text} is a message`);
+  return intake.fault;
+}
+
+describe('Contract.read', () => {
+  it('gives the message that fulfils the contract, as the schema makes it', () => {
+    const trimmed = new Contract(jsonCodec(), z.string().trim().toUpperCase());
+    assert.deepEqual(trimmed.read(Buffer.from('"  hi "'), false), { message: 'HI' });
+    assert.deepEqual(open.read(Buffer.from('[1,null]'), false), { message: [1, null] });
+    assert.deepEqual(open.read(Buffer.from('null'), false), { message: null });
+  });
+
+  it('names the path of the first fault, and 1008', () => {
+    const paths: Record<string, string> = {
+      '{"type":"order","items":[{"price":1},{"price":2},{"price":"3"}]}': 'items[2].price',
+      '{"type":"order","items":[{"price":1,"note":2}]}': 'items[0].note',
+      '{"type":"order","items":7}': 'items',
+      '{"type":"ordr","items":[]}': 'type',
+      '[]': '',
+      null: '',
+      '{"type":"order","items":[],"more":1}': '',
+    };
+    for (const [text, path] of Object.entries(paths)) {
+      const fault = faultOf(orders, text);
+      assert.equal(fault.path, path, text);
+      assert.equal(fault.closeCode, 1008);
+      assert.ok(fault.problem.length > 0);
+    }
+  });
+
+  it('writes paths that begin with an index, and keys that are none', () => {
+    const rows = new Contract(jsonCodec(), z.array(z.record(z.string(), z.number())));
+    assert.equal(faultOf(rows, '[{},{"a b.c":"x"}]').path, '[1].a b.c');
+    assert.equal(faultOf(rows, '[{"":"x"}]').path.startsWith('[0]'), true);
+  });
+
+  it('tells malformed text (1007) from a kind of frame that is not taken (1003)', () => {
+    assert.equal(faultOf(orders, '{').closeCode, 1007);
+    assert.equal(faultOf(orders, '{}', true).closeCode, 1003);
+    assert.equal(faultOf(open, '[['.repeat(100)).closeCode, 1007);
+  });
+
+  it('counts whatever else a codec throws as malformed (1007)', () => {
+    for (const thrown of [new Error('no'), 'no', null, undefined, Object.create(null)]) {
+      const codec: Codec = {
+        name: 'bad',
+        encode: () => '',
+        decode: () => {
+          throw thrown;
+        },
+      };
+      const { closeCode, problem, path } = faultOf(new Contract(codec), 'x');
+      assert.deepEqual([closeCode, path], [1007, '']);
+      assert.equal(problem, thrown instanceof Error ? 'no' : 'undecodable');
+    }
+  });
+
+  it('lets a codec choose the close code', () => {
+    const codec: Codec = {
+      name: 'choosy',
+      encode: () => '',
+      decode: () => {
+        throw new UndecodableError(1003, 'not this');
+      },
+    };
+    const fault = { path: '', problem: 'not this', closeCode: 1003 };
+    assert.deepEqual(faultOf(new Contract(codec), 'x'), fault);
+  });
+
+  it('keeps the words about a fault short, whatever the peer put into it', () => {
+    const records = new Contract(jsonCodec(), z.record(z.string(), z.number()));
+    for (const key of ['k'.repeat(100_000), '😀'.repeat(50_000), '\ud800'.repeat(1_000)]) {
+      const { path } = faultOf(records, JSON.stringify({ [key]: 'x' }));
+      assert.ok(path.length <= 201, `${path.length} characters`);
+      assert.ok(path.length <= key.length);
+    }
+    const strict = faultOf(
+      orders,
+      JSON.stringify({ type: 'order', items: [], ['x'.repeat(5_000)]: 1 }),
+    );
+    assert.ok(strict.problem.length <= 201, `${strict.problem.length} characters`);
+  });
+
+  it('throws for a schema that is itself at fault, so that the peer is not blamed', () => {
+    const later = new Contract(
+      jsonCodec(),
+      z.string().refine(async () => true),
+    );
+    assert.throws(() => later.read(Buffer.from('"text"'), false));
+  });
+
+  it('never throws, whatever a peer sends', () => {
+    const payload = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.json().map((text) => Buffer.from(text)),
+      fc.jsonValue().map((items) => Buffer.from(JSON.stringify({ type: 'order', items }))),
+    );
+    fc.assert(
+      fc.property(payload, fc.boolean(), (bytes, isBinary) => {
+        const intake = orders.read(Buffer.from(bytes), isBinary);
+        if ('message' in intake) assert.deepEqual(order.parse(intake.message), intake.message);
+        else assert.ok([1003, 1007, 1008].includes(intake.fault.closeCode));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('Contract.frame', () => {
+  it('makes the frame of a message that fulfils the contract', () => {
+    const frame = orders.frame({ type: 'order', items: [] });
+    assert.equal(frame.subarray(2).toString(), '{"type":"order","items":[]}');
+  });
+
+  it('names the path of the first fault in what it throws', () => {
+    const wrong = { type: 'order', items: [{ price: 'free' }] } as unknown as Order;
+    assert.throws(() => orders.frame(wrong), {
+      name: 'SupervisorError',
+      code: 'invalid-message',
+      message: /^message\.items\[0\]\.price: /,
+    });
+    assert.throws(() => orders.frame(null as unknown as Order), {
+      code: 'invalid-message',
+      message: /^message: /,
+    });
+  });
+
+  it('says which codec could not write the message', () => {
+    const circular: Record<string, unknown> = {};
+    circular['self'] = circular;
+    for (const message of [undefined, 1n, circular]) {
+      assert.throws(() => open.frame(message), {
+        name: 'SupervisorError',
+        code: 'unencodable-message',
+        message: /^the json codec cannot encode the message: /,
+      });
+    }
+    const text = new Contract<string, unknown>(textCodec());
+    assert.throws(() => text.frame(7), { code: 'unencodable-message', message: /text codec/ });
+  });
+
+  it('throws nothing but a SupervisorError, however odd it is what a codec throws', () => {
+    for (const thrown of [
+      new Error('no'),
+      'no',
+      null,
+      undefined,
+      Symbol('no'),
+      Object.create(null),
+    ]) {
+      const fail = () => {
+        throw thrown;
+      };
+      const contract = new Contract({ name: 'bad', encode: fail, decode: fail });
+      assert.throws(() => contract.frame(1), {
+        name: 'SupervisorError',
+        code: 'unencodable-message',
+        cause: thrown,
+      });
+    }
+  });
+
+  it('sends what the application wrote, not what the schema makes of it', () => {
+    const defaults = z.object({ kind: z.string().default('note') });
+    const contract = new Contract<unknown, unknown>(jsonCodec(), undefined, defaults);
+    assert.equal(contract.frame({}).subarray(2).toString(), '{}');
+  });
+});
+
+describe('faultMessage', () => {
+  it('tells the peer where and what, in a form that is the same for all contracts', () => {
+    const fault = { path: 'items[2].price', problem: 'expected number', closeCode: 1008 } as const;
+    assert.deepEqual(faultMessage(fault), {
+      type: 'error',
+      code: 'invalid-message',
+      path: 'items[2].price',
+      message: 'expected number',
+    });
+  });
+});

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { errorCodes } from '../../src/index.ts';
+import { read, tableRows } from '../package/repository.ts';
+
+describe('docs/reference/errors.md', () => {
+  const rows = tableRows(read('docs/reference/errors.md'));
+
+  it('has one row for every code, in the order of the source, and no others', () => {
+    assert.deepEqual(
+      rows.map(({ Code }) => Code),
+      Object.keys(errorCodes),
+    );
+  });
+
+  it('means what the source means', () => {
+    assert.deepEqual(
+      rows.map(({ Meaning }) => Meaning),
+      Object.values(errorCodes).map((meaning) => meaning.replaceAll('`', '')),
+    );
+  });
+
+  it('says of every code where it appears and what to do', () => {
+    const empty = rows.filter((row) => !row['Where it appears'] || !row['What to do']);
+    assert.deepEqual(empty, []);
+  });
+});

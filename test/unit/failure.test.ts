@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { z } from 'zod';
+import type { Level } from '../../src/core/close-code.ts';
+import {
+  describeFailure,
+  type Failure,
+  type FailureCause,
+  type FailureEvidence,
+  type FailurePhase,
+  failureLevel,
+  failurePhase,
+  Refusal,
+  retryAfterStatus,
+} from '../../src/core/failure.ts';
+
+const table: Record<FailureCause, [FailurePhase, Level]> = {
+  'bad-request': ['http', 'warn'],
+  'wrong-method': ['http', 'warn'],
+  'wrong-version': ['http', 'warn'],
+  'wrong-path': ['admission', 'info'],
+  'wrong-host': ['admission', 'warn'],
+  'wrong-origin': ['admission', 'warn'],
+  unauthorized: ['admission', 'info'],
+  refused: ['admission', 'info'],
+  'authenticate-error': ['admission', 'error'],
+  'connections-max': ['admission', 'warn'],
+  'address-max': ['admission', 'warn'],
+  'accept-rate': ['admission', 'warn'],
+  suspended: ['admission', 'info'],
+  draining: ['admission', 'info'],
+  'handshake-timeout': ['admission', 'warn'],
+  abandoned: ['tcp', 'info'],
+  'tcp-reset': ['tcp', 'info'],
+  'tcp-timeout': ['tcp', 'info'],
+  'tcp-error': ['tcp', 'info'],
+  'already-upgraded': ['config', 'error'],
+  crash: ['admission', 'error'],
+};
+const causes = Object.keys(table) as FailureCause[];
+
+const who = { address: '192.0.2.1', path: '/ws' };
+const boom = new Error('boom');
+const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+const unauthorized = { cause: 'unauthorized', status: 401, body: 'sign in first' } as const;
+
+describe('describeFailure', () => {
+  for (const cause of causes) {
+    it(`${cause}: knows phase and level`, () => {
+      const [phase, level] = table[cause];
+      const failure = describeFailure({ ...who, refusal: { cause, status: 503, body: '' } });
+      assert.deepEqual(failure, { phase, cause, httpStatus: 503, retry: 'backoff', level, ...who });
+      assert.deepEqual([failurePhase(cause), failureLevel(cause)], [phase, level]);
+    });
+  }
+
+  it('A08: calls it abandoned when nothing else is known', () => {
+    const expected = { phase: 'tcp', cause: 'abandoned', retry: 'backoff', level: 'info', ...who };
+    assert.deepEqual(describeFailure(who), expected);
+  });
+
+  it('A08c: names the error of the socket', () => {
+    const failure = describeFailure({ ...who, socketError: reset });
+    assert.equal(failure.cause, 'tcp-reset');
+    assert.equal(failure.error, reset);
+    assert.equal('httpStatus' in failure, false);
+  });
+
+  it('lets a refusal outrank the socket error that follows it', () => {
+    const failure = describeFailure({ ...who, refusal: unauthorized, socketError: reset });
+    assert.deepEqual(
+      [failure.cause, failure.httpStatus, failure.retry],
+      ['unauthorized', 401, 'never'],
+    );
+    assert.equal(failure.error, reset);
+  });
+
+  it('prefers the error that led to the refusal', () => {
+    const refusal = { cause: 'authenticate-error', status: 500, body: '', error: boom } as const;
+    assert.equal(describeFailure({ ...who, refusal, socketError: reset }).error, boom);
+  });
+
+  it('lets a crash outrank everything', () => {
+    const failure = describeFailure({
+      ...who,
+      crash: boom,
+      refusal: unauthorized,
+      socketError: reset,
+    });
+    assert.deepEqual([failure.cause, failure.level, failure.error], ['crash', 'error', boom]);
+  });
+
+  it('A10: lets only a crash outrank that somebody else has taken the socket', () => {
+    const taken = new Error('taken');
+    const failure = describeFailure({ ...who, taken, refusal: unauthorized, socketError: reset });
+    assert.deepEqual(
+      [failure.cause, failure.level, failure.error],
+      ['already-upgraded', 'error', taken],
+    );
+    assert.equal(describeFailure({ ...who, taken, crash: boom }).cause, 'crash');
+  });
+
+  it('makes a valid failure of any evidence', () => {
+    const schema = z.strictObject({
+      phase: z.enum(['dns', 'tcp', 'tls', 'http', 'admission', 'config']),
+      cause: z.enum(causes),
+      httpStatus: z.int().min(400).max(599).exactOptional(),
+      retry: z.enum(['now', 'backoff', 'never']),
+      level: z.enum(['info', 'warn', 'error']),
+      error: z.instanceof(Error).exactOptional(),
+      address: z.string(),
+      path: z.string(),
+    }) satisfies z.ZodType<Failure>;
+    const anyError = fc.constantFrom(boom, reset);
+    const anyRefusal = fc.record({
+      cause: fc.constantFrom(...causes),
+      status: fc.integer({ min: 400, max: 599 }),
+      body: fc.string(),
+    });
+    const anyEvidence: fc.Arbitrary<FailureEvidence> = fc.record(
+      {
+        refusal: anyRefusal,
+        socketError: anyError,
+        crash: anyError,
+        taken: anyError,
+        address: fc.string(),
+        path: fc.string(),
+      },
+      { requiredKeys: ['address', 'path'] },
+    );
+    fc.assert(
+      fc.property(anyEvidence, (evidence) => {
+        const failure = describeFailure(evidence);
+        assert.deepEqual(schema.parse(failure), failure);
+      }),
+    );
+  });
+});
+
+describe('retryAfterStatus', () => {
+  it('lets a client come back after 408, 425, 429 and what the server is at fault for', () => {
+    for (let status = 200; status <= 599; status += 1) {
+      const comeBack = [408, 425, 429].includes(status) || status >= 500;
+      assert.equal(retryAfterStatus(status), comeBack ? 'backoff' : 'never', String(status));
+    }
+  });
+});
+
+describe('Refusal', () => {
+  it('is 401 without words unless told otherwise', () => {
+    const refusal = new Refusal();
+    assert.deepEqual([refusal.status, refusal.message, refusal.headers], [401, '', {}]);
+    assert.equal(refusal.name, 'Refusal');
+    assert.ok(refusal instanceof Error);
+  });
+
+  it('keeps what it is told', () => {
+    const refusal = new Refusal(429, 'slow down', { 'Retry-After': '9' });
+    assert.deepEqual([refusal.status, refusal.message], [429, 'slow down']);
+    assert.deepEqual(refusal.headers, { 'Retry-After': '9' });
+  });
+
+  it('answers 500 for a status that is no refusal', () => {
+    const any = fc.oneof(fc.integer(), fc.double(), fc.integer({ min: 390, max: 610 }));
+    fc.assert(
+      fc.property(any, (status) => {
+        const isRefusal = Number.isInteger(status) && status >= 400 && status <= 599;
+        assert.equal(new Refusal(status).status, isRefusal ? status : 500);
+      }),
+    );
+  });
+});

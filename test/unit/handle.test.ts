@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ConnectionHandle, type HandleHost } from '../../src/connection/handle.ts';
+import type { Port } from '../../src/connection/port.ts';
+import type { ConnectionState } from '../../src/core/connection.ts';
+import { SupervisorError } from '../../src/core/errors.ts';
+import { messageFrame } from '../../src/core/frame.ts';
+import { Stream } from '../../src/core/stream.ts';
+
+const states: readonly ConnectionState[] = ['open', 'errored', 'closing', 'closed'];
+
+/** A handle over a port that notes what it is asked and answers `answer`. */
+function bench(state: ConnectionState = 'open', answer = true) {
+  const asked: unknown[][] = [];
+  const note = (...what: unknown[]) => {
+    asked.push(what);
+    return answer;
+  };
+  const port = {
+    id: 'c1',
+    key: 'ann',
+    address: '192.0.2.1',
+    path: '/ws',
+    peer: { name: 'Ann' },
+    state,
+    states: [state],
+    openedAt: 1_700_000_000_000,
+    dropped: 3,
+    verdict: state === 'closed' ? { code: 1000 } : undefined,
+    topics: new Set(['lobby', 'prices']),
+    wire: { subprotocol: 'chat', bufferedBytes: 12 },
+    close: (...args: unknown[]) => note('close', ...args),
+    end: (...args: unknown[]) => note('end', ...args),
+    terminate: () => note('terminate'),
+    write: (frame: Buffer) => {
+      note('write', frame.subarray(2).toString());
+      return 'sent';
+    },
+  };
+  const host: HandleHost<unknown, string> = {
+    frame: (message) => {
+      if (message === 'wrong') throw new SupervisorError('invalid-message', 'wrong');
+      return messageFrame(message);
+    },
+    join: (_port, topic) => note('join', topic),
+    leave: (_port, topic) => note('leave', topic),
+    messageStream: () => new Stream(() => {}),
+  };
+  const handle = new ConnectionHandle<unknown, unknown, string>(port as unknown as Port, host);
+  return { handle, asked, port };
+}
+
+describe('ConnectionHandle', () => {
+  it('tells what the port knows', () => {
+    const { handle } = bench();
+    const { id, key, address, path, peer, subprotocol, state, topics } = handle;
+    assert.deepEqual([id, key, address, path], ['c1', 'ann', '192.0.2.1', '/ws']);
+    assert.deepEqual([peer, subprotocol, state], [{ name: 'Ann' }, 'chat', 'open']);
+    assert.deepEqual(
+      [handle.states, handle.openedAt, handle.verdict],
+      [['open'], 1_700_000_000_000, undefined],
+    );
+    assert.deepEqual([handle.bufferedBytes, handle.droppedMessages], [12, 3]);
+    assert.deepEqual(topics, ['lobby', 'prices']);
+  });
+
+  it('gives a copy of the topics', () => {
+    const { handle, port } = bench();
+    (handle.topics as string[]).push('more');
+    assert.equal(port.topics.size, 2);
+  });
+
+  for (const state of states) {
+    it(`${state}: closes with 1000 and no reason unless told otherwise`, () => {
+      const { handle, asked } = bench(state);
+      handle.close();
+      handle.close(4001);
+      handle.close(3000, 'bye');
+      assert.deepEqual(asked, [
+        ['close', 'close', { code: 1000, reason: '' }],
+        ['close', 'close', { code: 4001, reason: '' }],
+        ['close', 'close', { code: 3000, reason: 'bye' }],
+      ]);
+    });
+
+    it(`${state}: throws for a close code or a reason that is wrong, and asks nothing of the port`, () => {
+      const { handle, asked } = bench(state);
+      const invalid = { name: 'SupervisorError', code: 'invalid-close' };
+      for (const code of [
+        0,
+        999,
+        1004,
+        1005,
+        1006,
+        1015,
+        2000,
+        5000,
+        1000.5,
+        Number.NaN,
+        '1000',
+        null,
+      ]) {
+        assert.throws(() => handle.close(code as number), invalid, String(code));
+      }
+      for (const reason of [null, 7, {}, Buffer.from('bye')]) {
+        assert.throws(() => handle.close(1000, reason as string), invalid);
+      }
+      assert.deepEqual(asked, []);
+    });
+  }
+
+  it('cuts a reason that is too long', () => {
+    const { handle, asked } = bench();
+    handle.close(1000, '€'.repeat(100));
+    assert.deepEqual(asked, [['close', 'close', { code: 1000, reason: '€'.repeat(41) }]]);
+  });
+
+  it('answers what the port answers', () => {
+    for (const answer of [true, false]) {
+      const { handle } = bench('open', answer);
+      const answers = [
+        handle.close(),
+        handle.fail(1),
+        handle.terminate(),
+        handle.join('a'),
+        handle.leave('a'),
+      ];
+      assert.deepEqual(answers, [answer, answer, answer, answer, answer]);
+    }
+  });
+
+  it('fails with an Error, whatever it is given', () => {
+    const { handle, asked } = bench();
+    const error = new Error('boom');
+    handle.fail(error);
+    handle.fail('text');
+    handle.fail(undefined);
+    assert.equal(asked[0]?.[2], error);
+    assert.deepEqual(
+      asked.map(([what, cause, thrown]) => [what, cause, (thrown as Error).message]),
+      [
+        ['end', 'fail', 'boom'],
+        ['end', 'fail', 'non-error thrown: text'],
+        ['end', 'fail', 'non-error thrown: undefined'],
+      ],
+    );
+  });
+
+  it('sends a message as a frame, and throws for one that is wrong', () => {
+    const { handle, asked } = bench();
+    assert.equal(handle.send('hi'), 'sent');
+    assert.throws(() => handle.send('wrong'), { code: 'invalid-message' });
+    assert.deepEqual(asked, [['write', 'hi']]);
+  });
+});
+
+describe('the messages of a ConnectionHandle', () => {
+  it('reach whoever subscribed before them, and complete', () => {
+    const { handle } = bench();
+    const seen: unknown[] = [];
+    handle.deliver('to nobody');
+    handle.messages$.subscribe({
+      next: (message) => seen.push(message),
+      complete: () => seen.push('end'),
+    });
+    handle.deliver('first');
+    handle.messages$.subscribe((message) => seen.push(message));
+    handle.deliver('second');
+    handle.complete();
+    handle.deliver('late');
+    assert.deepEqual(seen, ['first', 'second', 'second', 'end']);
+  });
+
+  it('are one stream, made when somebody asks for it', () => {
+    const { handle } = bench();
+    assert.equal(handle.messages$, handle.messages$);
+    assert.doesNotThrow(() => bench().handle.complete());
+  });
+
+  it('complete at once when it has closed already', () => {
+    const { handle } = bench('closed');
+    const seen: unknown[] = [];
+    handle.messages$.subscribe({ complete: () => seen.push('end') });
+    assert.deepEqual(seen, ['end']);
+  });
+});

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Port } from '../../src/connection/port.ts';
+import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import type { CloseVerdict } from '../../src/core/verdict.ts';
+import type { SupervisorOptions } from '../../src/index.ts';
+import { Handlers } from '../../src/server/handlers.ts';
+import { resolveOptions } from '../../src/server/options.ts';
+import { turns } from '../support/until.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const verdict = { cause: 'peer-close' } as unknown as CloseVerdict;
+
+/** What a query builder returns: a description of work that is done each time it is awaited. */
+function query(result?: unknown) {
+  const work = { times: 0 };
+  const run = (done: (result: unknown) => void) => {
+    work.times += 1;
+    done(result);
+  };
+  return { work, thenable: Object.fromEntries([['then', run]]) as object };
+}
+
+/** The handlers of a supervisor, with one port to run them for. */
+function bench(options: SupervisorOptions) {
+  const log: string[] = [];
+  const port = {
+    verdict: undefined as CloseVerdict | undefined,
+    handle: { complete: () => {}, deliver: () => {} },
+    tell: (fact: string) => void log.push(fact),
+    end: (cause: string) => void log.push(`end ${cause}`),
+    awaitWelcome: () => void log.push('awaitWelcome'),
+  };
+  const observer = {
+    handlerErrored: (handler: string, error: Error) =>
+      void log.push(`${handler}: ${error.message}`),
+    handlerSettled: () => void log.push('settled'),
+  };
+  const wheel = new TimerWheel(new VirtualClock(), 100);
+  const handlers = new Handlers(resolveOptions(options), observer, wheel);
+  const close = () => {
+    port.verdict = verdict;
+    handlers.closed(port as unknown as Port, verdict);
+  };
+  return { handlers, port: port as unknown as Port, log, close };
+}
+
+describe('Handlers', () => {
+  it('settles the welcome at once when onOpen is sync, and later when it is not', async () => {
+    const sync = bench({ onOpen: () => {} });
+    sync.handlers.opened(sync.port);
+    assert.deepEqual(sync.log, ['welcome.settled']);
+    const async = bench({ onOpen: async () => {} });
+    async.handlers.opened(async.port);
+    assert.deepEqual(async.log, ['awaitWelcome']);
+    await turns();
+    assert.deepEqual(async.log, ['awaitWelcome', 'welcome.settled']);
+  });
+
+  it('settles the welcome when onOpen rejects, and reports it once', async () => {
+    const { handlers, port, log } = bench({
+      onOpen: async () => {
+        throw new Error('boom');
+      },
+    });
+    handlers.opened(port);
+    await turns();
+    assert.deepEqual(log.toSorted(), [
+      'awaitWelcome',
+      'end handler-error',
+      'onOpen: boom',
+      'welcome.settled',
+    ]);
+  });
+
+  it('awaits a thenable of onOpen once, because awaiting some of them does the work again', async () => {
+    const { work, thenable } = query();
+    const { handlers, port } = bench({ onOpen: () => thenable });
+    handlers.opened(port);
+    await turns();
+    assert.equal(work.times, 1);
+  });
+
+  it('awaits a thenable of onClose and of a disposer once', async () => {
+    const closed = query();
+    const disposed = query();
+    const { handlers, port, close } = bench({
+      onOpen: () => () => disposed.thenable,
+      onClose: () => closed.thenable,
+    });
+    handlers.opened(port);
+    close();
+    await turns(2);
+    assert.deepEqual([closed.work.times, disposed.work.times], [1, 1]);
+    assert.equal(handlers.unsettled, 0);
+  });
+
+  it('awaits a thenable of onMessage once', async () => {
+    const { work, thenable } = query();
+    const { handlers, port } = bench({ onMessage: () => thenable });
+    handlers.message(port, {});
+    await turns();
+    assert.equal(work.times, 1);
+  });
+
+  it('disposes exactly once, whichever comes last: onOpen or the end', async () => {
+    let disposed = 0;
+    const dispose = () => {
+      disposed += 1;
+    };
+    for (const onOpen of [() => dispose, async () => dispose]) {
+      disposed = 0;
+      const early = bench({ onOpen });
+      early.handlers.opened(early.port);
+      early.close();
+      await turns(2);
+      assert.equal(disposed, 1);
+      const late = bench({ onOpen });
+      late.handlers.opened(late.port);
+      await turns(2);
+      late.close();
+      await turns(2);
+      assert.equal(disposed, 2);
+    }
+  });
+
+  it('counts close handlers and disposers that are at work, for whoever waits for them', async () => {
+    const { handlers, port, log, close } = bench({
+      onOpen: () => async () => {},
+      onClose: async () => {},
+    });
+    handlers.opened(port);
+    close();
+    assert.equal(handlers.unsettled, 2);
+    await turns(2);
+    assert.equal(handlers.unsettled, 0);
+    assert.equal(log.filter((line) => line === 'settled').length, 2);
+  });
+
+  it('keeps the connection when onHandlerError says so', () => {
+    for (const [choice, expected] of [
+      ['keep', []],
+      [undefined, ['end handler-error']],
+    ] as const) {
+      const { handlers, port, log } = bench({ onHandlerError: () => choice });
+      handlers.errored('onMessage', new Error('boom'), port);
+      assert.deepEqual(log, ['onMessage: boom', ...expected]);
+    }
+  });
+
+  it('survives an onHandlerError that throws', () => {
+    const { handlers, port, log } = bench({
+      onHandlerError: () => {
+        throw new Error('and again');
+      },
+    });
+    handlers.errored('onMessage', new Error('boom'), port);
+    assert.deepEqual(log, ['onMessage: boom', 'onHandlerError: and again', 'end handler-error']);
+  });
+});

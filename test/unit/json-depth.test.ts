@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { depthExceeds } from '../../src/core/json-depth.ts';
+
+/** How deep arrays and objects nest in a value, told the slow way. */
+function depthOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  return 1 + Math.max(0, ...Object.values(value).map(depthOf));
+}
+
+const exceeds = (text: string, depthMax: number) => depthExceeds(Buffer.from(text), depthMax);
+
+/** The least depth that does not exceed. */
+function measured(text: string): number {
+  let depth = 0;
+  while (exceeds(text, depth)) depth += 1;
+  return depth;
+}
+
+describe('depthExceeds', () => {
+  it('counts arrays and objects alike', () => {
+    const depths: Record<string, number> = {
+      '': 0,
+      '1': 0,
+      null: 0,
+      '"text"': 0,
+      '[]': 1,
+      '{}': 1,
+      '[1,2,3]': 1,
+      '[[],[],{}]': 2,
+      '{"a":{"b":{"c":[]}}}': 4,
+      ' \n[ { "a" : [ ] } ]\t': 3,
+    };
+    for (const [text, depth] of Object.entries(depths)) assert.equal(measured(text), depth, text);
+  });
+
+  it('counts how deep it nests, not how much there is', () => {
+    assert.equal(exceeds(`[${'[],'.repeat(10_000)}[]]`, 2), false);
+    assert.equal(exceeds(`[${'[],'.repeat(10_000)}[[]]]`, 2), true);
+  });
+
+  it('never counts what stands in a string', () => {
+    const strings = [
+      '"[[[["',
+      '"{[{["',
+      '"\\"[["',
+      '"\\\\\\"[["',
+      '"]]]]"',
+      '"\\u005b[["',
+      '"é[€[😀["',
+    ];
+    for (const text of strings) {
+      assert.equal(exceeds(text, 0), false, text);
+      assert.equal(exceeds(`{${text}:${text}}`, 1), false, text);
+    }
+  });
+
+  it('counts what stands behind a string, however the string ends', () => {
+    for (const string of ['""', '"a"', '"\\\\"', '"\\\\\\\\"', '"\\""', '"\\\\\\""', '"[\\"["']) {
+      assert.equal(measured(`[${string},[[]]]`), 3, string);
+    }
+  });
+
+  it('takes a bracket that closes too much for what it is: not deep', () => {
+    assert.equal(exceeds(']]]]', 0), false);
+    assert.equal(exceeds('"never ends [[[[', 0), false);
+    assert.equal(exceeds('"never ends \\', 0), false);
+    assert.equal(exceeds('\\"[', 0), false);
+  });
+
+  it('needs no stack for 10,000 levels, nor for a million', () => {
+    for (const levels of [10_000, 1_000_000]) {
+      const text = '['.repeat(levels) + ']'.repeat(levels);
+      assert.equal(exceeds(text, 64), true);
+      assert.equal(exceeds(text, levels - 1), true);
+      assert.equal(exceeds(text, levels), false);
+    }
+  });
+
+  it('looks at each byte of hostile text a few times only', () => {
+    const hostile = [`"${'\\'.repeat(200_000)}`, `"${'\\"'.repeat(100_000)}`, '"'.repeat(200_001)];
+    for (const text of hostile) {
+      const bytes = counted(Buffer.from(text));
+      depthExceeds(bytes.array, 0);
+      assert.ok(bytes.reads() <= 4 * text.length, `${bytes.reads()} reads of ${text.slice(0, 8)}…`);
+    }
+  });
+
+  it('agrees with the parsed value for any JSON', () => {
+    const options = { maxDepth: 12, depthSize: 'small' } as const;
+    const json = fc
+      .jsonValue({ ...options, stringUnit: 'grapheme' })
+      .map((value) => JSON.stringify(value));
+    const spaced = fc.tuple(fc.jsonValue(options), fc.nat(4)).map(([value, indent]) => {
+      return JSON.stringify(value, null, indent);
+    });
+    fc.assert(
+      fc.property(fc.oneof(json, spaced), (text) => {
+        assert.equal(measured(text), depthOf(JSON.parse(text)));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('agrees with the parsed value for JSON that is all quotes, escapes and brackets', () => {
+    const nasty = fc.string({
+      unit: fc.constantFrom('"', '\\', '[', ']', '{', '}', ',', 'é'),
+      maxLength: 12,
+    });
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof({ maxDepth: 9 }, nasty, tie('list'), tie('record')),
+      list: fc.array(tie('value'), { maxLength: 3 }),
+      record: fc.dictionary(nasty, tie('value'), { maxKeys: 3 }),
+    }));
+    fc.assert(
+      fc.property(value, (given) => {
+        assert.equal(measured(JSON.stringify(given)), depthOf(given));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('never throws, whatever the bytes are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(200), (bytes, depthMax) => {
+        assert.equal(typeof depthExceeds(bytes, depthMax), 'boolean');
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+/** Bytes that count how often they are looked at. */
+function counted(bytes: Buffer): { array: Uint8Array; reads: () => number } {
+  let reads = 0;
+  const array = new Proxy(bytes, {
+    get(target, member) {
+      if (member === 'indexOf') {
+        return (byte: number, from: number) => {
+          const found = target.indexOf(byte, from);
+          reads += (found === -1 ? target.length : found) - from + 1;
+          return found;
+        };
+      }
+      if (typeof member === 'string' && /^-?\d+$/.test(member)) reads += 1;
+      return Reflect.get(target, member, target) as unknown;
+    },
+  });
+  return { array, reads: () => reads };
+}

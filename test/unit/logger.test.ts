@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { Subject } from 'rxjs';
+import type { Level } from '../../src/core/close-code.ts';
+import type { ConnectionIdentity } from '../../src/core/connection.ts';
+import type { DrainReport, SupervisorEvent, SupervisorNews } from '../../src/core/events.ts';
+import type { Failure } from '../../src/core/failure.ts';
+import type { CloseVerdict } from '../../src/core/verdict.ts';
+import {
+  escaped,
+  type Logger,
+  type LogLine,
+  logEvents,
+  logLine,
+} from '../../src/observe/logger.ts';
+
+type Event = SupervisorEvent<ConnectionIdentity>;
+type News = SupervisorNews<ConnectionIdentity>;
+
+const connection = { id: 'c1', key: 'ann', address: '192.0.2.1', path: '/ws' };
+const verdict: CloseVerdict = {
+  code: 1000,
+  reason: 'bye',
+  origin: 'peer',
+  layer: 'websocket',
+  clean: true,
+  cause: 'peer-close',
+  retry: 'never',
+  level: 'info',
+  openMs: 12,
+  bytesIn: 3,
+  bytesOut: 4,
+};
+const failure: Failure = {
+  phase: 'admission',
+  cause: 'unauthorized',
+  httpStatus: 401,
+  retry: 'never',
+  level: 'info',
+  address: '192.0.2.1',
+  path: '/ws',
+};
+const report: DrainReport = { closed: 5, forced: 1, unsettled: 0, tookMs: 30 };
+const error = Object.assign(new TypeError('boom'), { code: 'EBOOM' });
+const fault = { path: 'items[0]', problem: 'expected number', closeCode: 1008 } as const;
+
+/** One of each kind of news, the level and the message of its line. */
+const table: { readonly [Type in News['type']]: [Extract<News, { type: Type }>, Level, string] } = {
+  'connection.opened': [{ type: 'connection.opened', connection }, 'info', 'c1 connection.opened'],
+  'connection.suspect': [
+    { type: 'connection.suspect', connection },
+    'warn',
+    'c1 connection.suspect',
+  ],
+  'connection.healthy': [
+    { type: 'connection.healthy', connection },
+    'info',
+    'c1 connection.healthy',
+  ],
+  'connection.congested': [
+    { type: 'connection.congested', connection },
+    'warn',
+    'c1 connection.congested',
+  ],
+  'connection.flowing': [
+    { type: 'connection.flowing', connection },
+    'info',
+    'c1 connection.flowing',
+  ],
+  'connection.errored': [
+    { type: 'connection.errored', connection, cause: 'tcp-reset', error },
+    'warn',
+    'c1 connection.errored: tcp-reset',
+  ],
+  'connection.closing': [
+    { type: 'connection.closing', connection, origin: 'local', code: 1012, reason: 'draining' },
+    'info',
+    'c1 connection.closing: local',
+  ],
+  'connection.closed': [
+    { type: 'connection.closed', connection, verdict },
+    'info',
+    'c1 closed 1000 by peer: peer-close',
+  ],
+  'connection.failed': [
+    { type: 'connection.failed', id: 'c2', failure },
+    'info',
+    'c2 never opened: unauthorized',
+  ],
+  'connection.crashed': [
+    { type: 'connection.crashed', error },
+    'error',
+    'connection.crashed: boom',
+  ],
+  'message.invalid': [
+    { type: 'message.invalid', connection, fault },
+    'warn',
+    'c1 message.invalid: items[0]: expected number',
+  ],
+  'handler.errored': [
+    { type: 'handler.errored', handler: 'onMessage', error, connection },
+    'error',
+    'c1 handler.errored: onMessage: boom',
+  ],
+  'supervisor.suspended': [{ type: 'supervisor.suspended' }, 'info', 'supervisor.suspended'],
+  'supervisor.admitting': [{ type: 'supervisor.admitting' }, 'info', 'supervisor.admitting'],
+  'supervisor.draining': [
+    { type: 'supervisor.draining', connections: 2, withinMs: 30 },
+    'info',
+    'supervisor.draining: 2 connections',
+  ],
+  'supervisor.stopped': [
+    { type: 'supervisor.stopped', report },
+    'info',
+    'supervisor.stopped: 5 closed, 1 forced',
+  ],
+};
+
+const lineOf = (news: News) => logLine({ ...news, at: 1_700_000_000_000 } as Event);
+const allNews = Object.values(table).map(([news]) => news as News);
+
+describe('logLine', () => {
+  for (const [type, [news, level, message]] of Object.entries(table)) {
+    it(`${type}: has its level and says what happened`, () => {
+      const line = lineOf(news);
+      assert.deepEqual([line.level, line.message], [level, message]);
+      assert.equal(line.fields['event'], type);
+      if ('connection' in news) {
+        const { id, key, address, path } = line.fields;
+        assert.deepEqual({ id, key, address, path }, connection);
+      }
+    });
+  }
+
+  it('takes the level of an ending from its verdict or failure', () => {
+    for (const level of ['info', 'warn', 'error'] as const) {
+      const closed = {
+        type: 'connection.closed',
+        connection,
+        verdict: { ...verdict, level },
+      } as const;
+      const failed = {
+        type: 'connection.failed',
+        id: 'c2',
+        failure: { ...failure, level },
+      } as const;
+      assert.deepEqual([lineOf(closed).level, lineOf(failed).level], [level, level]);
+    }
+  });
+
+  it('tells everything of a verdict and of a failure but the level, once', () => {
+    const sent = { code: 1000, reason: '' };
+    const told: CloseVerdict = { ...verdict, sent, lingered: true, simultaneous: true, error };
+    const { fields } = lineOf({ type: 'connection.closed', connection, verdict: told });
+    const { level: _, error: __, ...rest } = told;
+    const { event, err, ...others } = fields;
+    assert.deepEqual(others, { ...connection, ...rest });
+    const failed = lineOf({ type: 'connection.failed', id: 'c2', failure });
+    const { level: ___, ...facts } = failure;
+    assert.deepEqual(failed.fields, { event: 'connection.failed', id: 'c2', ...facts });
+    assert.deepEqual([event, typeof err], ['connection.closed', 'object']);
+  });
+
+  it('tells an error as pino does, with its code', () => {
+    for (const news of allNews.filter((candidate) => 'error' in candidate)) {
+      const { err } = lineOf(news).fields as { err: Record<string, string> };
+      assert.deepEqual([err['type'], err['message'], err['code']], ['TypeError', 'boom', 'EBOOM']);
+      assert.match(err['stack'] ?? '', /logger\.test/);
+    }
+    const { fields } = lineOf({ type: 'connection.errored', connection, cause: 'ping-flood' });
+    assert.equal('err' in fields, false);
+  });
+
+  it('leaves out a key that there is not, and a connection that is not known', () => {
+    const nameless = { ...connection, key: undefined };
+    assert.equal(
+      'key' in lineOf({ type: 'connection.opened', connection: nameless }).fields,
+      false,
+    );
+    const line = lineOf({ type: 'handler.errored', handler: 'authenticate', error });
+    assert.equal(line.message, 'handler.errored: authenticate: boom');
+    assert.equal('id' in line.fields, false);
+  });
+});
+
+/** Characters that begin a line, steer a terminal or reorder text. */
+const unsafe = [
+  ...Array.from({ length: 0x20 }, (_, code) => code),
+  ...Array.from({ length: 0x21 }, (_, index) => 0x7f + index),
+  // The line and paragraph separators, and every character of Unicode with Bidi_Control=yes.
+  ...[0x2028, 0x2029, 0x061c, 0x200e, 0x200f],
+  ...[0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069],
+].map((code) => String.fromCodePoint(code));
+
+const isSafe = (text: string) => !unsafe.some((character) => text.includes(character));
+
+/** Every string in a value, however deep. */
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => [name, ...stringsIn(inner)]);
+}
+
+function assertSafe({ fields, message }: LogLine): void {
+  for (const text of [message, ...stringsIn(fields)]) assert.ok(isSafe(text), JSON.stringify(text));
+}
+
+/** One of each kind of news in which all that a peer can have a hand in is this text. */
+function newsWith(text: string): News[] {
+  const stranger = { id: 'c1', key: text, address: text, path: text };
+  const quoting = Object.assign(new Error(text), { stack: `Error: ${text}\n    at ${text}` });
+  const ending = { ...verdict, reason: text, sent: { code: 4000, reason: text }, error: quoting };
+  return [
+    { type: 'connection.opened', connection: stranger },
+    { type: 'connection.errored', connection: stranger, cause: 'tcp-error', error: quoting },
+    { type: 'connection.closing', connection: stranger, origin: 'peer', code: 1000, reason: text },
+    { type: 'connection.closed', connection: stranger, verdict: ending },
+    {
+      type: 'connection.failed',
+      id: 'c2',
+      failure: { ...failure, address: text, path: text, error: quoting },
+    },
+    { type: 'connection.crashed', error: quoting },
+    {
+      type: 'message.invalid',
+      connection: stranger,
+      fault: { path: text, problem: text, closeCode: 1008 },
+    },
+    { type: 'handler.errored', handler: 'onMessage', error: quoting, connection: stranger },
+  ];
+}
+
+/** Any character; fast-check's own unit for that takes a second to be made. */
+const character = fc.integer({ min: 0, max: 0x10_ffff - 0x800 }).map((index) => {
+  return String.fromCodePoint(index < 0xd800 ? index : index + 0x800);
+});
+
+describe('foreign text in a log line', () => {
+  for (const character of unsafe) {
+    const name = `U+${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    it(`is escaped: ${name}`, () => {
+      for (const news of newsWith(`a${character}b`)) assertSafe(lineOf(news));
+      assert.equal(escaped(character), `\\u${name.slice(2)}`);
+    });
+  }
+
+  it('is escaped whatever it is', () => {
+    const text = fc.array(fc.oneof(fc.constantFrom(...unsafe), fc.string({ unit: character })));
+    fc.assert(
+      fc.property(text, (parts) => {
+        for (const news of newsWith(parts.join(''))) assertSafe(lineOf(news));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('is left alone when it is harmless, in any script', () => {
+    for (const text of [
+      '',
+      'bye',
+      'Grüße',
+      'שלום',
+      'مرحبا',
+      '你好',
+      '👩‍👩‍👧',
+      'a\\u000ab',
+      '"quoted"',
+    ]) {
+      assert.equal(escaped(text), text);
+    }
+  });
+});
+
+describe('logEvents', () => {
+  /** A logger that notes its lines. */
+  function notingLogger() {
+    const lines: [Level, object, string][] = [];
+    const method = (level: Level) => (fields: object, message: string) =>
+      void lines.push([level, fields, message]);
+    const logger: Logger = { info: method('info'), warn: method('warn'), error: method('error') };
+    return { lines, logger };
+  }
+
+  it('writes exactly one line for every event, at its level', () => {
+    const { lines, logger } = notingLogger();
+    const events$ = new Subject<Event>();
+    logEvents(events$, logger);
+    for (const news of allNews) events$.next({ ...news, at: 0 } as Event);
+    const expected = allNews.map((news) => {
+      const { level, fields, message } = lineOf(news);
+      return [level, fields, message];
+    });
+    assert.deepEqual(lines, expected);
+  });
+
+  it('calls the methods of the logger on the logger, as pino needs it', () => {
+    class Counter implements Logger {
+      count = 0;
+      info(): void {
+        this.count += 1;
+      }
+      warn(): void {
+        this.count += 1;
+      }
+      error(): void {
+        this.count += 1;
+      }
+    }
+    const counter = new Counter();
+    const events$ = new Subject<Event>();
+    logEvents(events$, counter);
+    for (const news of allNews) events$.next({ ...news, at: 0 } as Event);
+    assert.equal(counter.count, allNews.length);
+  });
+
+  it('stops when its subscription is ended', () => {
+    const { lines, logger } = notingLogger();
+    const events$ = new Subject<Event>();
+    const subscription = logEvents(events$, logger);
+    subscription.unsubscribe();
+    events$.next({ type: 'supervisor.suspended', at: 0 });
+    assert.deepEqual(lines, []);
+  });
+});

@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { describe, it } from 'node:test';
+import { z } from 'zod';
+import { systemClock } from '../../src/core/clock.ts';
+import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
+import { attach, createSupervisor, type SupervisorOptions } from '../../src/index.ts';
+import { drainPlan } from '../../src/server/fleet-drain.ts';
+import { resolveOptions } from '../../src/server/options.ts';
+
+/** Every limit there is, with its default; `docs` says the same. */
+const numbers = {
+  timeouts: {
+    handshakeMs: 10_000,
+    welcomeMs: 10_000,
+    closeMs: 5_000,
+    erroredMs: 2_000,
+    forcedMs: 2_000,
+    stalledMs: 15_000,
+  },
+  heartbeat: { intervalMs: 25_000, graceMs: 10_000 },
+  limits: {
+    payloadBytesMax: 1_048_576,
+    fragmentsMax: 64,
+    bufferedChunksMax: 2_048,
+    depthMax: 64,
+    messagesPerSecondMax: 1_000,
+    messageBurstMax: 2_000,
+    outboxHighBytes: 1_048_576,
+    outboxLowBytes: 262_144,
+    topicsMax: 10_000,
+  },
+  admission: {
+    connectionsMax: 50_000,
+    connectionsPerAddressMax: 20_000,
+    acceptsPerSecondMax: 5_000,
+  },
+};
+
+const handlers = [
+  'authenticate',
+  'key',
+  'onOpen',
+  'onMessage',
+  'onClosing',
+  'onClose',
+  'onFailed',
+  'onHandlerError',
+  'random',
+  'inspect',
+];
+
+function resolve(options: object) {
+  return resolveOptions(options as SupervisorOptions);
+}
+
+/** Asserts that the options are refused and that the message tells where the fault is. */
+function refuses(options: object, ...mentions: string[]): void {
+  assert.throws(
+    () => createSupervisor(options as SupervisorOptions),
+    (thrown: Error) => {
+      assert.deepEqual(
+        [thrown.name, (thrown as { code?: string }).code],
+        ['SupervisorError', 'invalid-options'],
+      );
+      for (const mention of mentions) {
+        assert.ok(thrown.message.includes(mention), `${thrown.message} names ${mention}`);
+      }
+      return true;
+    },
+  );
+}
+
+describe('the defaults', () => {
+  const resolved = resolve({});
+
+  it('are finite for every limit, and what the documentation says', () => {
+    assert.deepEqual(resolved.timeouts, numbers.timeouts);
+    assert.deepEqual(resolved.heartbeat, numbers.heartbeat);
+    assert.deepEqual(resolved.limits, numbers.limits);
+    assert.deepEqual(resolved.admission, { ...numbers.admission, origins: 'same' });
+    assert.deepEqual(timeoutDefaults, numbers.timeouts);
+    assert.deepEqual(heartbeatDefaults, numbers.heartbeat);
+    assert.deepEqual(limitDefaults, numbers.limits);
+  });
+
+  it('are JSON, a reply to invalid messages, no subprotocol, and the time of the process', () => {
+    assert.equal(resolved.codec.name, 'json');
+    assert.equal(resolved.invalidMessages, 'reply');
+    assert.deepEqual(resolved.subprotocols, []);
+    assert.equal(resolved.clock, systemClock);
+    assert.equal(resolved.random, Math.random);
+  });
+
+  it('bind the depth of JSON to the limit', () => {
+    const { codec } = resolve({ limits: { depthMax: 2 } });
+    assert.doesNotThrow(() => codec.decode(Buffer.from('[[]]'), false));
+    assert.throws(() => codec.decode(Buffer.from('[[[]]]'), false));
+  });
+
+  it('fill in for whatever is left out of a group', () => {
+    const { timeouts, limits } = resolve({ timeouts: { closeMs: 1 }, limits: { topicsMax: 1 } });
+    assert.deepEqual(timeouts, { ...numbers.timeouts, closeMs: 1 });
+    assert.deepEqual(limits, { ...numbers.limits, topicsMax: 1 });
+  });
+
+  it('fill in for whatever is undefined', () => {
+    const names = ['clock', 'random', 'invalidMessages', 'subprotocols', 'limits'] as const;
+    for (const name of names) {
+      assert.deepEqual(resolve({ [name]: undefined })[name], resolved[name], name);
+    }
+    assert.equal(resolve({ codec: undefined }).codec?.name, 'json');
+    assert.deepEqual(resolve({ timeouts: { closeMs: undefined } }).timeouts, numbers.timeouts);
+  });
+
+  it('cannot be changed', () => {
+    for (const frozen of [resolved, timeoutDefaults, heartbeatDefaults, limitDefaults]) {
+      assert.ok(Object.isFrozen(frozen));
+    }
+  });
+});
+
+describe('an option that is wrong', () => {
+  const wrongNumbers = [
+    0,
+    -1,
+    1.5,
+    Number.NaN,
+    Infinity,
+    -Infinity,
+    2 ** 31,
+    '5',
+    null,
+    {},
+    true,
+    1n,
+  ];
+
+  for (const [group, members] of Object.entries(numbers)) {
+    for (const member of Object.keys(members)) {
+      it(`${group}.${member}: is a whole number from 1 to 2³¹−1`, () => {
+        for (const value of wrongNumbers) {
+          refuses({ [group]: { [member]: value } }, `options.${group}.${member}: `);
+        }
+        const lowest = group === 'limits' ? { outboxHighBytes: 1, outboxLowBytes: 1 } : {};
+        assert.doesNotThrow(() => resolve({ [group]: { ...lowest, [member]: 1 } }));
+        const highest = group === 'limits' ? { outboxHighBytes: 2 ** 31 - 1 } : {};
+        assert.doesNotThrow(() => resolve({ [group]: { ...highest, [member]: 2 ** 31 - 1 } }));
+      });
+    }
+
+    it(`${group}: is an object with known members only`, () => {
+      for (const value of [null, 1, 'text', []]) refuses({ [group]: value }, `options.${group}: `);
+      refuses({ [group]: { nonsense: 1 } }, `options.${group}: `, 'nonsense');
+    });
+  }
+
+  for (const name of handlers) {
+    it(`${name}: is a function`, () => {
+      for (const value of [null, 1, 'text', {}, /./])
+        refuses({ [name]: value }, `options.${name}: `);
+      assert.doesNotThrow(() => resolve({ [name]: () => 0 }));
+    });
+  }
+
+  it('addressOf: is a function', () => {
+    refuses({ admission: { addressOf: 'x-forwarded-for' } }, 'options.admission.addressOf: ');
+  });
+
+  it('messages and sends: are zod schemas', () => {
+    for (const name of ['messages', 'sends']) {
+      for (const value of [null, 'text', { parse: () => 1 }, z]) {
+        refuses({ [name]: value }, `options.${name}: `);
+      }
+      assert.doesNotThrow(() => resolve({ [name]: z.string() }));
+    }
+  });
+
+  it('codec: can encode and decode', () => {
+    for (const value of [null, 'json', {}, { encode: () => '' }, { decode: () => '' }]) {
+      refuses({ codec: value }, 'options.codec: ');
+    }
+  });
+
+  it('clock: is an object', () => {
+    for (const value of [null, 1, 'utc']) refuses({ clock: value }, 'options.clock: ');
+  });
+
+  it('invalidMessages: is one of three policies', () => {
+    for (const value of ['drop', '', null, 1]) {
+      refuses({ invalidMessages: value }, 'options.invalidMessages: ');
+    }
+    for (const invalidMessages of ['reply', 'ignore', 'close']) {
+      assert.equal(resolve({ invalidMessages }).invalidMessages, invalidMessages);
+    }
+  });
+
+  it('subprotocols, hosts and origins: are lists of names', () => {
+    for (const value of ['chat', [''], [1], { 0: 'chat' }, null]) {
+      refuses({ subprotocols: value }, 'options.subprotocols');
+      refuses({ admission: { hosts: value } }, 'options.admission.hosts');
+    }
+    for (const value of ['other', [''], [1], null]) {
+      refuses({ admission: { origins: value } }, 'options.admission.origins');
+    }
+    refuses({ subprotocols: ['chat', ''] }, 'options.subprotocols.1: ');
+    for (const origins of ['same', 'any', [], ['https://a.example']]) {
+      assert.deepEqual(resolve({ admission: { origins } }).admission.origins, origins);
+    }
+  });
+
+  it('outboxLowBytes: is not above outboxHighBytes', () => {
+    refuses(
+      { limits: { outboxHighBytes: 1_000, outboxLowBytes: 1_001 } },
+      'options.limits.outboxLowBytes: must not be above outboxHighBytes',
+    );
+    refuses({ limits: { outboxHighBytes: 1_000 } }, 'options.limits.outboxLowBytes: ');
+    assert.doesNotThrow(() => resolve({ limits: { outboxHighBytes: 9, outboxLowBytes: 9 } }));
+  });
+
+  it('is refused when nobody knows it', () => {
+    refuses({ perMessageDeflate: true }, 'perMessageDeflate');
+    refuses({ limts: {} }, 'limts');
+  });
+
+  it('is named along with all others that are wrong', () => {
+    refuses(
+      { timeouts: { closeMs: 0, erroredMs: -1 }, limits: { depthMax: 1.5 }, onOpen: 7 },
+      'options.timeouts.closeMs: ',
+      'options.timeouts.erroredMs: ',
+      'options.limits.depthMax: ',
+      'options.onOpen: ',
+    );
+  });
+
+  it('is refused when it is not even an object', () => {
+    for (const options of [null, 1, 'text', []]) refuses(options as object, 'options: ');
+  });
+});
+
+describe('the options of a drain', () => {
+  it('have defaults', () => {
+    assert.deepEqual(drainPlan({}), {
+      withinMs: 30_000,
+      perSecond: 500,
+      frame: { code: 1012, reason: 'draining' },
+    });
+  });
+
+  it('are named when they are wrong', () => {
+    for (const [name, value] of [
+      ['withinMs', 0],
+      ['perSecond', Infinity],
+      ['code', '1001'],
+      ['reason', 1],
+    ]) {
+      assert.throws(() => drainPlan({ [name as 'code']: value as never }), {
+        code: 'invalid-options',
+        message: new RegExp(`^options\\.${name}: `),
+      });
+    }
+    assert.throws(() => drainPlan({ within: 1 } as never), /within/);
+  });
+
+  it('refuse a code that may not be sent, and cut a reason that is too long', () => {
+    for (const code of [0, 1004, 1005, 1006, 1015, 2999, 5000]) {
+      assert.throws(() => drainPlan({ code }), { code: 'invalid-close' });
+    }
+    assert.equal(drainPlan({ reason: 'é'.repeat(100) }).frame.reason, 'é'.repeat(61));
+  });
+
+  it('are checked by drain before anything happens', () => {
+    const supervisor = createSupervisor();
+    assert.throws(() => supervisor.drain({ withinMs: -1 }), { code: 'invalid-options' });
+    assert.throws(() => supervisor.drain({ code: 1005 }), { code: 'invalid-close' });
+    assert.equal(supervisor.state, 'admitting');
+  });
+});
+
+describe('the options of attach', () => {
+  it('are named when they are wrong, and nothing is attached', () => {
+    const server = createServer();
+    const supervisor = createSupervisor();
+    for (const path of ['ws', '', [], ['/ws', 'ws'], 7, null]) {
+      assert.throws(() => attach(server, supervisor, { path } as never), {
+        code: 'invalid-options',
+        message: /^options\.path/,
+      });
+    }
+    assert.throws(() => attach(server, supervisor, { paths: '/ws' } as never), /paths/);
+    assert.equal(server.listenerCount('upgrade'), 0);
+  });
+});

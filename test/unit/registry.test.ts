@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Port } from '../../src/connection/port.ts';
+import type { ConnectionState } from '../../src/core/connection.ts';
+import { Registry } from '../../src/server/registry.ts';
+import type { Counts } from '../../src/server/supervisor-types.ts';
+
+/** A port as far as the registry knows one, with the life that a real port leads. */
+class FakePort {
+  readonly id: string;
+  readonly key: string | undefined;
+  readonly address: string;
+  state: ConnectionState | null = null;
+  readonly #registry: Registry;
+
+  constructor(registry: Registry, about: { id: string; key?: string; address?: string }) {
+    this.#registry = registry;
+    this.id = about.id;
+    this.key = about.key;
+    this.address = about.address ?? '192.0.2.1';
+    this.move('handshaking');
+  }
+
+  get port(): Port {
+    return this as unknown as Port;
+  }
+
+  move(to: ConnectionState): this {
+    const from = this.state;
+    this.state = to;
+    this.#registry.moved(this.port, from, to);
+    return this;
+  }
+
+  open(): this {
+    this.move('open');
+    this.#registry.enter(this.port);
+    return this;
+  }
+
+  end(): this {
+    this.#registry.leave(this.port);
+    return this.move('closed');
+  }
+}
+
+const nobody: Counts = { handshaking: 0, open: 0, errored: 0, closing: 0, closed: 0, failed: 0 };
+
+describe('Registry', () => {
+  it('is empty to begin with', () => {
+    const registry = new Registry();
+    assert.deepEqual(registry.counts, nobody);
+    assert.deepEqual([registry.ports.size, registry.open.size], [0, 0]);
+    assert.deepEqual([registry.byKey('ann'), registry.fromAddress('192.0.2.1')], [[], 0]);
+  });
+
+  it('counts connections by state, and for ever what has ended', () => {
+    const registry = new Registry();
+    const one = new FakePort(registry, { id: 'c1' });
+    const other = new FakePort(registry, { id: 'c2' });
+    assert.deepEqual(registry.counts, { ...nobody, handshaking: 2 });
+    one.open().move('errored').move('closing');
+    assert.deepEqual(registry.counts, { ...nobody, handshaking: 1, closing: 1 });
+    one.end();
+    other.move('failed');
+    assert.deepEqual(registry.counts, { ...nobody, closed: 1, failed: 1 });
+    assert.equal(registry.ports.size, 0);
+  });
+
+  it('finds the open ones, and no others, by id', () => {
+    const registry = new Registry();
+    const one = new FakePort(registry, { id: 'c1' });
+    assert.equal(registry.open.get('c1'), undefined);
+    one.open();
+    assert.equal(registry.open.get('c1'), one.port);
+    registry.leave(one.port);
+    registry.leave(one.port);
+    assert.equal(registry.open.size, 0);
+  });
+
+  it('finds every open one with a key', () => {
+    const registry = new Registry();
+    const anns = ['c1', 'c2'].map((id) => new FakePort(registry, { id, key: 'ann' }).open());
+    new FakePort(registry, { id: 'c3', key: 'bob' }).open();
+    new FakePort(registry, { id: 'c4', key: '' }).open();
+    new FakePort(registry, { id: 'c5' }).open();
+    assert.deepEqual(registry.byKey('ann'), anns);
+    assert.equal(registry.byKey('').length, 1);
+    anns[0]?.end();
+    assert.deepEqual(registry.byKey('ann'), anns.slice(1));
+    anns[1]?.end();
+    assert.deepEqual(registry.byKey('ann'), []);
+  });
+
+  it('takes keys and addresses that are named like members of objects', () => {
+    const registry = new Registry();
+    for (const name of ['__proto__', 'constructor', 'size']) {
+      assert.deepEqual([registry.byKey(name), registry.fromAddress(name)], [[], 0]);
+      new FakePort(registry, { id: name, key: name, address: name }).open();
+      assert.deepEqual([registry.byKey(name).length, registry.fromAddress(name)], [1, 1]);
+    }
+  });
+
+  it('gives a list that no later change touches', () => {
+    const registry = new Registry();
+    const one = new FakePort(registry, { id: 'c1', key: 'ann' }).open();
+    const found = registry.byKey('ann');
+    one.end();
+    assert.equal(found.length, 1);
+  });
+
+  it('counts the connections of an address, from the handshake to the end', () => {
+    const registry = new Registry();
+    const [one, two] = ['c1', 'c2'].map((id) => new FakePort(registry, { id }));
+    new FakePort(registry, { id: 'c3', address: '192.0.2.2' });
+    assert.equal(registry.fromAddress('192.0.2.1'), 2);
+    one?.open().move('closing');
+    assert.equal(registry.fromAddress('192.0.2.1'), 2);
+    one?.end();
+    two?.move('failed');
+    assert.equal(registry.fromAddress('192.0.2.1'), 0);
+    assert.equal(registry.fromAddress('192.0.2.2'), 1);
+  });
+
+  it('agrees with the list of connections after any lives', () => {
+    const step = fc.record({
+      who: fc.nat(9),
+      what: fc.constantFrom('open', 'errored', 'closing', 'end', 'failed', 'new'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const registry = new Registry();
+        const ports = new Map<number, FakePort>();
+        for (const [index, { who, what }] of steps.entries()) {
+          const port = ports.get(who);
+          if (port === undefined || port.state === 'closed' || port.state === 'failed') {
+            const about = { id: `c${index}`, key: `k${who % 3}`, address: `a${who % 2}` };
+            ports.set(who, new FakePort(registry, about));
+          } else {
+            live(registry, port, what);
+          }
+        }
+        assertAgrees(registry, [...ports.values()]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+/** One step of a life, as far as it is possible in the state that the port is in. */
+function live(registry: Registry, port: FakePort, what: string): void {
+  if (port.state === 'handshaking') {
+    if (what === 'failed') port.move('failed');
+    else if (what === 'open') port.open();
+    return;
+  }
+  registry.leave(port.port);
+  if (what === 'end') port.end();
+  else if (port.state === 'open') port.move(what === 'errored' ? 'errored' : 'closing');
+}
+
+function assertAgrees(registry: Registry, ports: readonly FakePort[]): void {
+  const living = ports.filter(({ state }) => state !== 'closed' && state !== 'failed');
+  const open = living.filter(({ state }) => state === 'open');
+  assert.deepEqual(new Set(registry.ports), new Set(living));
+  assert.deepEqual(new Set(registry.open.values()), new Set(open));
+  for (const state of ['handshaking', 'open', 'errored', 'closing'] as const) {
+    assert.equal(registry.counts[state], living.filter((port) => port.state === state).length);
+  }
+  for (const name of ['0', '1', '2']) {
+    const namesakes = open.filter(({ key }) => key === `k${name}`);
+    assert.deepEqual(new Set(registry.byKey(`k${name}`)), new Set(namesakes));
+    const neighbours = living.filter(({ address }) => address === `a${name}`);
+    assert.equal(registry.fromAddress(`a${name}`), neighbours.length);
+  }
+}

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { filesIn, namesIn, read, root, withoutComments } from '../package/repository.ts';
+
+// Goal: hold what the linter cannot say. Method: read the repository as text; every rule collects its
+// offenders, so that a failure names them all at once.
+
+const sources = filesIn('src', '.ts');
+const charts = filesIn('machines', '.ts');
+const tests = filesIn('test', '.ts');
+const pages = ['README.md', ...filesIn('docs', '.md')];
+
+/** Lines of code that match, as `file:line`. Comments do not count. */
+function linesWith(pattern: RegExp, files: readonly string[]): string[] {
+  return files.flatMap((file) =>
+    withoutComments(codeOf(file))
+      .split('\n')
+      .flatMap((line, index) =>
+        pattern.test(line) ? [`${file}:${index + 1} ${line.trim()}`] : [],
+      ),
+  );
+}
+
+/** The composition root may name the default of an option, and nothing else. */
+function codeOf(file: string): string {
+  const code = read(file);
+  return file === 'src/server/options.ts'
+    ? code.replace('random: checked.random ?? Math.random,', '')
+    : code;
+}
+
+describe('the top level', () => {
+  it('holds these names and no others', () => {
+    const allowed = new Set(
+      'src machines test docs package.json package-lock.json tsconfig.json README.md LICENSE'.split(
+        ' ',
+      ),
+    );
+    const names = namesIn('.').filter((name) => !name.startsWith('.'));
+    assert.deepEqual(names.sort(), [...allowed].sort());
+  });
+});
+
+describe('src/ and machines/', () => {
+  it('ask the clock for time and the options for chance', () => {
+    const globals =
+      /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask)\b|Math\.random|process\.(nextTick|hrtime|uptime)|node:(timers|perf_hooks)/;
+    const files = [...sources, ...charts].filter((file) => file !== 'src/core/clock.ts');
+    assert.deepEqual(linesWith(globals, files), []);
+  });
+
+  it('never print', () => {
+    assert.deepEqual(linesWith(/\bconsole\b|process\.std(out|err)/, [...sources, ...charts]), []);
+  });
+
+  it('keep charts free of timers and invoked actors', () => {
+    assert.deepEqual(linesWith(/\b(after|invoke)\s*:/, charts), []);
+  });
+
+  it('keep files short', () => {
+    const long = [...limited([...sources, ...charts], 300), ...limited(tests, 500)];
+    assert.deepEqual(long, []);
+  });
+});
+
+function limited(files: readonly string[], linesMax: number): string[] {
+  return files.flatMap((file) => {
+    const lines = read(file)
+      .split('\n')
+      .filter((line) => line.trim() !== '').length;
+    return lines > linesMax ? [`${file}: ${lines} of ${linesMax} lines`] : [];
+  });
+}
+
+describe('the entry points', () => {
+  const exported = Object.entries<unknown>(JSON.parse(read('package.json')).exports).filter(
+    ([subpath]) => subpath !== './package.json',
+  );
+
+  it('are named in package.json with the files that the build makes of them', () => {
+    const expected = exported.map(([subpath]) => {
+      const stem = entryOf(subpath)?.replace(/\.ts$/, '');
+      return [subpath, { types: `./dist/${stem}.d.ts`, default: `./dist/${stem}.js` }];
+    });
+    assert.deepEqual(exported, expected);
+  });
+
+  it('leave no index file out', () => {
+    const indexes = [...sources, ...charts].filter((file) => basename(file) === 'index.ts');
+    const entries = new Set(exported.map(([subpath]) => entryOf(subpath)));
+    assert.deepEqual(
+      indexes.filter((file) => !entries.has(file)),
+      [],
+    );
+  });
+
+  it('are re-exports and nothing else', () => {
+    const named = /^export (?:type )?\{[^}]*\} from '\.{1,2}\/[^']+';$/;
+    const offenders = exported.flatMap(([subpath]) => {
+      const file = entryOf(subpath) ?? subpath;
+      return statements(file)
+        .filter((text) => !(named.test(text) || (isChartEntry(file) && isStar(text))))
+        .map((text) => `${file}: ${text}`);
+    });
+    assert.deepEqual(offenders, []);
+  });
+
+  it('export nothing without a TSDoc comment', () => {
+    const undocumented = exported
+      .flatMap(([subpath]) => symbolsOf(entryOf(subpath) ?? subpath))
+      .filter(({ file, name }) => !documented(read(file), name))
+      .map(({ file, name }) => `${file}: ${name}`);
+    assert.deepEqual(undocumented, []);
+  });
+});
+
+/** `./x` is `src/x/index.ts` or `src/x.ts`; the charts and the main entry have places of their own. */
+function entryOf(subpath: string): string | undefined {
+  if (subpath === '.') return 'src/index.ts';
+  const path = subpath.slice(2);
+  return [`${path}/index.ts`, `src/${path}/index.ts`, `src/${path}.ts`].find((file) =>
+    existsSync(join(root, file)),
+  );
+}
+
+const isChartEntry = (file: string) => file === 'machines/index.ts';
+const isStar = (text: string) => /^export \* from '\.\/[^']+';$/.test(text);
+
+function statements(file: string): string[] {
+  return withoutComments(read(file))
+    .split(/(?<=;)/)
+    .map((statement) => statement.trim().replaceAll(/\s+/g, ' '))
+    .filter(Boolean);
+}
+
+/** What an entry file exports, with the file that its text says defines it. */
+function symbolsOf(entry: string): { file: string; name: string }[] {
+  return statements(entry).flatMap((text) => {
+    const [, names, from = ''] = /^export (?:type )?(\*|\{.*\}) from '([^']+)'/.exec(text) ?? [];
+    const file = join(dirname(entry), from);
+    const listed = names === '*' ? definedIn(file) : (names?.match(/\w+/g) ?? []);
+    return listed.map((name) => ({ file, name }));
+  });
+}
+
+const DEFINITION = 'export (?:abstract )?(?:async )?(?:const|function|class|interface|type)';
+
+function definedIn(file: string): string[] {
+  const definitions = withoutComments(read(file)).matchAll(
+    new RegExp(`^${DEFINITION} (\\w+)`, 'gm'),
+  );
+  return [...definitions].map(([, name = '']) => name);
+}
+
+function documented(code: string, name: string): boolean {
+  return new RegExp(`\\*/\\n(?:// biome-ignore[^\\n]*\\n)?${DEFINITION} ${name}\\b`).test(code);
+}
+
+describe('every file', () => {
+  const files = filesIn('.').filter((file) => !/\.(png|svg|ico)$/.test(file));
+
+  it('is silent about the machine it was written on', () => {
+    // Written so that this file does not find itself.
+    const places = /(?<![\w.~-])\/(?:work|root|home|Users)\/|\bnpm[j]s\b|\bdebian[.]org\b/;
+    const offenders = files.filter((file) => places.test(read(file)));
+    assert.deepEqual(offenders, []);
+  });
+});
+
+describe('the pages', () => {
+  it('link to files and headings that exist', () => {
+    const broken = pages.flatMap((page) =>
+      linksOf(page)
+        .filter((target) => !resolves(page, target))
+        .map((target) => `${page}: ${target}`),
+    );
+    assert.deepEqual(broken, []);
+  });
+});
+
+function linksOf(page: string): string[] {
+  const text = read(page).replaceAll(/^```[\s\S]*?^```/gm, '');
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = '']) => target)
+    .filter((target) => !/^[a-z]+:/.test(target));
+}
+
+function resolves(page: string, target: string): boolean {
+  const [path = '', heading] = target.split('#');
+  const file = path === '' ? page : join(dirname(page), path);
+  if (!existsSync(join(root, file))) return false;
+  return heading === undefined || headingsOf(file).includes(heading);
+}
+
+/** The anchors of a page, as code hosts make them of its headings. */
+function headingsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(/\s/g, '-'),
+  );
+}

@@ -1,0 +1,356 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type Deadline, type DeadlineOwner, TimerWheel } from '../../src/core/timer-wheel.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const TICK_MS = 10;
+
+/** A wheel on a virtual clock and the log of what passed on it. */
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly wheel: TimerWheel;
+  /** `name@milliseconds` of every deadline that passed, in order. */
+  readonly passed: string[] = [];
+  /** What an owner does when its deadline passes, by name. */
+  readonly reactions = new Map<string, () => void>();
+  readonly owner: DeadlineOwner = {
+    deadlinePassed: (name) => {
+      this.passed.push(`${name}@${this.clock.now()}`);
+      this.reactions.get(name)?.();
+    },
+  };
+
+  constructor(tickMs = TICK_MS) {
+    this.wheel = new TimerWheel(this.clock, tickMs);
+  }
+
+  schedule(delayMs: number, name: string): Deadline {
+    return this.wheel.schedule(delayMs, this.owner, name);
+  }
+}
+
+describe('TimerWheel', () => {
+  it('fires a deadline on the first tick after it is due', () => {
+    const bench = new Bench();
+    bench.schedule(25, 'a');
+    bench.clock.advance(29);
+    assert.deepEqual(bench.passed, []);
+    bench.clock.advance(1);
+    assert.deepEqual(bench.passed, ['a@30']);
+  });
+
+  it('fires on the tick itself when that is when it is due', () => {
+    const bench = new Bench();
+    bench.schedule(30, 'a');
+    bench.clock.advance(1_000);
+    assert.deepEqual(bench.passed, ['a@30']);
+  });
+
+  it('counts from the moment of scheduling, not from the tick before', () => {
+    const bench = new Bench();
+    bench.schedule(500, 'keeps the wheel awake');
+    bench.clock.advance(7);
+    bench.schedule(25, 'a');
+    bench.clock.advance(100);
+    assert.deepEqual(bench.passed, ['a@40']);
+  });
+
+  it('fires what is due at once, or was due before, on the next tick', () => {
+    const bench = new Bench();
+    bench.schedule(0, 'now');
+    bench.schedule(-50, 'before');
+    assert.deepEqual(bench.passed, []);
+    bench.clock.advance(10);
+    assert.deepEqual(new Set(bench.passed), new Set(['now@10', 'before@10']));
+  });
+
+  it('fires deadlines that share a slot each in its own turn', () => {
+    const bench = new Bench();
+    const turnMs = 512 * TICK_MS;
+    for (const turns of [3, 1, 2, 0]) bench.schedule(turns * turnMs + 20, `turn ${turns}`);
+    bench.clock.advance(4 * turnMs);
+    assert.deepEqual(bench.passed, ['turn 0@20', 'turn 1@5140', 'turn 2@10260', 'turn 3@15380']);
+  });
+
+  it('never fires a cancelled deadline, even when cancelled from another callback', () => {
+    const bench = new Bench();
+    const names = ['a', 'b', 'c'];
+    const deadlines = new Map(names.map((name) => [name, bench.schedule(20, name)]));
+    const cancelOthers = (name: string) => () => {
+      for (const other of names)
+        if (other !== name) bench.wheel.cancel(deadlines.get(other) ?? null);
+    };
+    for (const name of names) bench.reactions.set(name, cancelOthers(name));
+    bench.clock.advance(100);
+    assert.equal(bench.passed.length, 1);
+    assert.equal(bench.wheel.size, 0);
+  });
+
+  it('takes a second cancel, a late cancel and the cancel of nothing', () => {
+    const bench = new Bench();
+    const fired = bench.schedule(10, 'fired');
+    const cancelled = bench.schedule(10, 'cancelled');
+    bench.wheel.cancel(cancelled);
+    bench.wheel.cancel(cancelled);
+    bench.wheel.cancel(null);
+    bench.schedule(500, 'other');
+    bench.clock.advance(50);
+    bench.wheel.cancel(fired);
+    assert.deepEqual(bench.passed, ['fired@10']);
+    assert.equal(bench.wheel.size, 1);
+  });
+
+  it('keeps the neighbours of a cancelled deadline, whichever it was', () => {
+    for (const gone of [0, 1, 2]) {
+      const bench = new Bench();
+      const deadlines = ['a', 'b', 'c'].map((name) => bench.schedule(20, name));
+      bench.wheel.cancel(deadlines[gone] ?? null);
+      bench.clock.advance(20);
+      assert.equal(bench.passed.length, 2, `without number ${gone}`);
+      assert.equal(bench.wheel.size, 0);
+    }
+  });
+
+  it('leaves to a later turn what is scheduled into the slot that is being fired', () => {
+    const bench = new Bench();
+    bench.reactions.set('a', () => bench.schedule(512 * TICK_MS, 'a turn later'));
+    bench.reactions.set('a turn later', () => bench.schedule(0, 'at once'));
+    bench.schedule(10, 'a');
+    bench.clock.advance(6_000);
+    assert.deepEqual(bench.passed, ['a@10', 'a turn later@5130', 'at once@5140']);
+  });
+
+  it('may be refilled by the last deadline, and goes on', () => {
+    const bench = new Bench();
+    let left = 5;
+    bench.reactions.set('again', () => {
+      left -= 1;
+      if (left > 0) bench.schedule(TICK_MS, 'again');
+    });
+    bench.schedule(TICK_MS, 'again');
+    bench.clock.advance(1_000);
+    assert.deepEqual(bench.passed, ['again@10', 'again@20', 'again@30', 'again@40', 'again@50']);
+    assert.equal(bench.clock.timersPending, 0);
+  });
+});
+
+describe('the native timer of a TimerWheel', () => {
+  it('is one for ten thousand deadlines', () => {
+    const bench = new Bench();
+    for (let index = 0; index < 10_000; index += 1) bench.schedule(index % 3_000, `${index}`);
+    assert.equal(bench.wheel.size, 10_000);
+    assert.equal(bench.clock.timersPending, 1);
+    bench.clock.advance(1_500);
+    assert.equal(bench.clock.timersPending, 1);
+    assert.ok(bench.clock.timersSet <= 151, `${bench.clock.timersSet} timers`);
+    bench.clock.advance(1_500);
+    assert.equal(bench.passed.length, 10_000);
+  });
+
+  it('is none when the wheel is empty, new, run down or cancelled', () => {
+    const bench = new Bench();
+    assert.equal(bench.clock.timersPending, 0);
+    bench.schedule(10, 'a');
+    bench.clock.advance(10);
+    assert.equal(bench.clock.timersPending, 0);
+    const deadlines = [bench.schedule(50, 'b'), bench.schedule(60, 'c')];
+    for (const deadline of deadlines) bench.wheel.cancel(deadline);
+    assert.equal(bench.clock.timersPending, 0);
+    assert.equal(bench.wheel.size, 0);
+  });
+
+  it('starts again after a rest, without counting the rest', () => {
+    const bench = new Bench();
+    bench.wheel.cancel(bench.schedule(50, 'gone'));
+    bench.clock.advance(60_000);
+    assert.equal(bench.wheel.nowMs, 0);
+    bench.schedule(20, 'a');
+    bench.clock.advance(100);
+    assert.deepEqual(bench.passed, ['a@60020']);
+  });
+});
+
+describe('a TimerWheel in a stalled event loop', () => {
+  it('advances by two ticks at most, however long the stall was', () => {
+    const bench = new Bench();
+    for (const delayMs of [10, 20, 30, 40, 5_000]) bench.schedule(delayMs, String(delayMs));
+    bench.clock.stall(5_000);
+    assert.equal(bench.wheel.nowMs, 2 * TICK_MS);
+    assert.deepEqual(bench.passed, ['10@5000', '20@5000']);
+    bench.clock.advance(20);
+    assert.deepEqual(bench.passed.slice(2), ['30@5010', '40@5020']);
+  });
+
+  it('does not hold the stall against what is scheduled right after it', () => {
+    const bench = new Bench();
+    bench.schedule(60_000, 'keeps the wheel awake');
+    bench.clock.advance(20);
+    let deadline: Deadline | undefined;
+    bench.clock.setTimer(1, () => {
+      deadline = bench.schedule(100, 'a');
+    });
+    bench.clock.stall(5_000);
+    assert.notEqual(deadline, undefined);
+    bench.clock.advance(99);
+    assert.deepEqual(bench.passed, []);
+    bench.clock.advance(31);
+    assert.equal(bench.passed.length, 1);
+  });
+
+  it('judges a tick only after all waiting input was looked at', () => {
+    const bench = new Bench();
+    const checks: (() => void)[] = [];
+    bench.clock.afterPoll = (callback) => void checks.push(callback);
+    const pong = bench.schedule(10, 'pong is overdue');
+    bench.clock.stall(5_000);
+    assert.deepEqual(bench.passed, [], 'the timer alone decides nothing');
+    bench.wheel.cancel(pong);
+    for (const check of checks) check();
+    assert.deepEqual(bench.passed, []);
+    assert.equal(bench.clock.timersPending, 0);
+  });
+
+  it('survives being emptied and refilled between the timer and the check', () => {
+    const bench = new Bench();
+    const checks: (() => void)[] = [];
+    bench.clock.afterPoll = (callback) => void checks.push(callback);
+    const first = bench.schedule(10, 'first');
+    bench.clock.advance(10);
+    bench.wheel.cancel(first);
+    bench.schedule(20, 'second');
+    assert.equal(bench.clock.timersPending, 0, 'the check will arm it');
+    for (let turn = 0; turn < 4; turn += 1) {
+      for (const check of checks.splice(0)) check();
+      bench.clock.advance(10);
+    }
+    assert.equal(bench.passed.length, 1);
+    assert.equal(bench.clock.timersPending, 0);
+  });
+});
+
+interface Plan {
+  readonly tickMs: number;
+  /** Waits, then schedules; a deadline may be cancelled by one of the steps after it. */
+  readonly steps: readonly { waitMs: number; delayMs: number; cancels: number | undefined }[];
+}
+
+const delayMs = fc.oneof(
+  { weight: 5, arbitrary: fc.integer({ min: 0, max: 300 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 20_000 }) },
+);
+const plans: fc.Arbitrary<Plan> = fc.record({
+  tickMs: fc.integer({ min: 5, max: 100 }),
+  steps: fc.array(
+    fc.record({
+      waitMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 })),
+      delayMs,
+      cancels: fc.option(fc.nat(40), { nil: undefined, freq: 2 }),
+    }),
+    { minLength: 1, maxLength: 40 },
+  ),
+});
+
+interface Entry {
+  readonly dueMs: number;
+  readonly deadline: Deadline;
+  passedAtMs: number[];
+  cancelled: boolean;
+}
+
+/** Carries out a plan and returns what became of every deadline. */
+function carryOut({ tickMs, steps }: Plan, bench: Bench): Entry[] {
+  const entries: Entry[] = [];
+  for (const step of steps) {
+    bench.clock.advance(step.waitMs);
+    const victim = step.cancels === undefined ? undefined : entries[step.cancels];
+    if (victim !== undefined) {
+      victim.cancelled ||= victim.passedAtMs.length === 0;
+      bench.wheel.cancel(victim.deadline);
+    }
+    const passedAtMs: number[] = [];
+    const owner = { deadlinePassed: () => void passedAtMs.push(bench.clock.now()) };
+    const dueMs = bench.clock.now() + step.delayMs;
+    const deadline = bench.wheel.schedule(step.delayMs, owner, 'deadline');
+    entries.push({ dueMs, deadline, passedAtMs, cancelled: false });
+  }
+  while (bench.wheel.size > 0) bench.clock.advance(100 * tickMs);
+  return entries;
+}
+
+describe('a TimerWheel under any plan', () => {
+  it('fires once, never early and at most one tick late', () => {
+    fc.assert(
+      fc.property(plans, (plan) => {
+        for (const entry of carryOut(plan, new Bench(plan.tickMs))) {
+          const { dueMs, passedAtMs, cancelled } = entry;
+          assert.equal(passedAtMs.length, cancelled ? 0 : 1);
+          const [atMs = dueMs] = passedAtMs;
+          assert.ok(atMs >= dueMs, `due ${dueMs}, fired ${atMs}`);
+          assert.ok(atMs - dueMs <= plan.tickMs, `due ${dueMs}, fired ${atMs}`);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('fires once and never early when the event loop is late all the time', () => {
+    fc.assert(
+      fc.property(plans, fc.infiniteStream(fc.nat(60)), (plan, lateness) => {
+        const bench = new Bench(plan.tickMs);
+        bench.clock.latenessMs = () => lateness.next().value;
+        for (const { dueMs, passedAtMs, cancelled } of carryOut(plan, bench)) {
+          assert.equal(passedAtMs.length, cancelled ? 0 : 1);
+          const [atMs = dueMs] = passedAtMs;
+          assert.ok(atMs >= dueMs, `due ${dueMs}, fired ${atMs}`);
+        }
+        assert.equal(bench.clock.timersPending, 0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('the cost of a TimerWheel', () => {
+  const COUNT = 100_000;
+
+  it('stays the same for each of 100,000 deadlines that come and go', () => {
+    const bench = new Bench(100);
+    const spread = Array.from({ length: COUNT }, (_, index) => (index * 7_919) % 35_000);
+    const steps = { taken: 0 };
+    const deadlines = spread.map((delay) => counted(bench.schedule(delay, 'idle'), steps));
+    for (const deadline of deadlines) bench.wheel.cancel(deadline);
+    assert.equal(bench.wheel.size, 0);
+    assert.ok(steps.taken <= 10 * COUNT, `${steps.taken} steps for ${COUNT} deadlines`);
+  });
+
+  it('is a share of the waiting deadlines for each tick, not all of them', () => {
+    const bench = new Bench(100);
+    const steps = { taken: 0 };
+    for (let index = 0; index < COUNT; index += 1) {
+      counted(bench.schedule(60_000 + (index % 512) * 100, 'far'), steps);
+    }
+    steps.taken = 0;
+    bench.clock.advance(100 * 100);
+    const perTick = steps.taken / 100;
+    assert.ok(perTick <= (4 * COUNT) / 512, `${perTick} steps for each tick`);
+  });
+});
+
+/** Makes every step of the wheel over a deadline count. */
+function counted(deadline: Deadline, steps: { taken: number }): Deadline {
+  for (const member of ['next', 'previous'] as const) {
+    let value: unknown = deadline[member];
+    Object.defineProperty(deadline, member, {
+      get: () => {
+        steps.taken += 1;
+        return value;
+      },
+      set: (changed: unknown) => {
+        steps.taken += 1;
+        value = changed;
+      },
+    });
+  }
+  return deadline;
+}
