@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import type { Inbound } from './contract.ts';
+import { CLOSE, clientFrame, closePayload, PING, PONG, TEXT, takeFrame } from './guest-frames.ts';
+
+/** Where a guest calls, and who wants to know what comes of it. */
+export interface GuestCall {
+  readonly port: number;
+  /** Path and query of the upgrade request. */
+  readonly target: string;
+  /** The first message has arrived. */
+  readonly onWelcome: () => void;
+  /** The TCP connection is gone. */
+  readonly onEnd: () => void;
+}
+
+const HEAD_END = '\r\n\r\n';
+const LOOPBACK = '127.0.0.1';
+
+/**
+ * A WebSocket client of bare TCP.
+ *
+ * A browser cannot drop its TCP connection, keep its pongs to itself or break the framing, and neither can
+ * a well-made client; this one does whatever it is told.
+ */
+export class GuestLine {
+  readonly #call: GuestCall;
+  readonly #socket: Socket;
+  #bytes: Buffer = Buffer.alloc(0);
+  #isUpgraded = false;
+  #isWelcome = false;
+  #isMute = false;
+
+  constructor(call: GuestCall) {
+    this.#call = call;
+    this.#socket = connect({ host: LOOPBACK, port: call.port });
+    this.#socket.on('connect', () => this.#socketOnConnect());
+    this.#socket.on('data', (chunk) => this.#socketOnData(chunk));
+    this.#socket.on('error', () => this.#socket.destroy());
+    this.#socket.on('close', () => call.onEnd());
+  }
+
+  send(message: Inbound): void {
+    this.sendBytes(clientFrame(TEXT, Buffer.from(JSON.stringify(message))));
+  }
+
+  sendBytes(bytes: Buffer): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  close(code: number, reason: string): void {
+    this.sendBytes(clientFrame(CLOSE, closePayload(code, reason)));
+  }
+
+  /** Goes without a word: no close frame, and a reset instead of an end. */
+  vanish(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Reads on, but never answers anything again. */
+  freeze(): void {
+    this.#isMute = true;
+  }
+
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #socketOnConnect(): void {
+    const { target, port } = this.#call;
+    const head = [
+      `GET ${target} HTTP/1.1`,
+      `Host: ${LOOPBACK}:${port}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+    ];
+    this.#socket.write(head.join('\r\n') + HEAD_END);
+  }
+
+  #socketOnData(chunk: Buffer): void {
+    this.#bytes = Buffer.concat([this.#bytes, chunk]);
+    if (!this.#isUpgraded) this.#takeHead();
+    if (this.#isUpgraded) this.#takeFrames();
+  }
+
+  #takeHead(): void {
+    const end = this.#bytes.indexOf(HEAD_END);
+    if (end === -1) return;
+    this.#isUpgraded = this.#bytes.toString('latin1', 0, end).startsWith('HTTP/1.1 101');
+    this.#bytes = this.#bytes.subarray(end + HEAD_END.length);
+    if (!this.#isUpgraded) this.#socket.destroy();
+  }
+
+  #takeFrames(): void {
+    for (let frame = takeFrame(this.#bytes); frame !== null; frame = takeFrame(this.#bytes)) {
+      this.#bytes = frame.rest;
+      this.#received(frame.opcode, frame.payload);
+    }
+  }
+
+  #received(opcode: number, payload: Buffer): void {
+    if (opcode === TEXT && !this.#isWelcome) {
+      this.#isWelcome = true;
+      this.#call.onWelcome();
+    }
+    if (this.#isMute) return;
+    if (opcode === PING) this.sendBytes(clientFrame(PONG, payload));
+    if (opcode === CLOSE) this.sendBytes(clientFrame(CLOSE, payload.subarray(0, 2)));
+  }
+}

@@ -1,0 +1,119 @@
+/** What each cause means, as the end of a sentence that begins with a name. */
+const endings = new Map([
+  ['peer-close', 'said goodbye'],
+  ['close', 'was sent off'],
+  ['drain', 'was let go because the lobby closes'],
+  ['terminate', 'was cut off'],
+  ['fail', 'was ended by an error'],
+  ['handler-error', 'made a handler throw'],
+  ['crash', 'ended because its chart crashed'],
+  ['welcome-timeout', 'waited too long for its welcome'],
+  ['invalid-message', 'broke the contract'],
+  ['message-rate', 'sent too much'],
+  ['slow-consumer', 'stopped reading'],
+  ['heartbeat-timeout', 'stopped answering'],
+  ['ping-flood', 'sent too many pings'],
+  ['close-timeout', 'did not finish saying goodbye'],
+  ['protocol-error', 'sent what is not WebSocket'],
+  ['send-error', 'could not be written to'],
+  ['tcp-fin', 'hung up without a goodbye'],
+  ['tcp-fin-backlog', 'hung up with messages still on their way'],
+  ['tcp-reset', 'vanished without a word'],
+  ['tcp-timeout', 'fell silent on the network'],
+  ['tcp-error', 'was lost by the network'],
+  ['unknown', 'is gone, nobody knows why'],
+]);
+
+const failures = new Map([
+  ['bad-request', 'sent a handshake that is none'],
+  ['wrong-method', 'knocked with the wrong method'],
+  ['wrong-version', 'speaks another version'],
+  ['wrong-path', 'knocked at the wrong door'],
+  ['wrong-host', 'asked for another host'],
+  ['wrong-origin', 'came from a foreign page'],
+  ['unauthorized', 'is not known here'],
+  ['refused', 'was turned away'],
+  ['connections-max', 'found no berth free'],
+  ['address-max', 'came once too often from one address'],
+  ['accept-rate', 'came in too great a crowd'],
+  ['draining', 'came while the lobby was closing'],
+  ['handshake-timeout', 'took too long to come aboard'],
+  ['abandoned', 'turned back at the door'],
+]);
+
+/** What a close code means to the tab that got it. */
+const codes = new Map([
+  [1000, 'the server said goodbye'],
+  [1001, 'the server is going away'],
+  [1002, 'the server did not understand the bytes'],
+  [1005, 'the server closed without a code'],
+  [1006, 'the connection was lost'],
+  [1008, 'the server did not like what this tab did'],
+  [1009, 'a message was too big'],
+  [1011, 'a handler of the server threw'],
+  [1012, 'the server restarts'],
+  [1013, 'this tab read too slowly'],
+]);
+
+export function endingWords(cause) {
+  return endings.get(cause) ?? cause;
+}
+
+export function failureWords(cause) {
+  return failures.get(cause) ?? cause;
+}
+
+export function codeWords(code) {
+  return codes.get(code) ?? 'the connection was closed';
+}
+
+/** `850 ms`, `9.4 s`, `2 min 05 s`, `3 h 20 min`. */
+export function duration(ms) {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return longDuration(ms);
+}
+
+/** As {@link duration}, in whole seconds, for a clock that ticks. */
+export function ticking(ms) {
+  return ms < 60_000 ? `${Math.max(0, Math.floor(ms / 1_000))} s` : longDuration(ms);
+}
+
+function longDuration(ms) {
+  const seconds = Math.floor(ms / 1_000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${String(seconds % 60).padStart(2, '0')} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
+
+export function byteCount(bytes) {
+  if (bytes === 0) return '0';
+  if (bytes < 1_000) return `${bytes} B`;
+  return `${(bytes / 1_000).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
+
+export function clockTime(at) {
+  return clock.format(at);
+}
+
+export function plural(count, one, many) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+const adjectives = 'Calm Brisk Salty Sunny Quiet Merry Bold Misty Steady Nimble'.split(' ');
+const seafarers = 'Otter Heron Tern Seal Cormorant Plover Gannet Petrel Osprey Turnstone'.split(
+  ' ',
+);
+
+/** A name for a tab that has none yet. */
+export function inventedName() {
+  const pick = (words) => words[Math.floor(Math.random() * words.length)];
+  return `${pick(adjectives)} ${pick(seafarers)}`;
+}

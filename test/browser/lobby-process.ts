@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+const SERVER = join(import.meta.dirname, '../../docs/examples/lobby/server.js');
+const START_WITHIN_MS = 20_000;
+const STOP_WITHIN_MS = 20_000;
+
+/** How a process ended, and all that it had to say. */
+export interface Outcome {
+  readonly exitCode: number | null;
+  readonly output: string;
+}
+
+/** The lobby as `npm start` runs it: a process of its own, known by what it prints. */
+export class LobbyProcess {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown>;
+  #output = '';
+
+  constructor(...args: string[]) {
+    this.#child = spawn(process.execPath, ['--enable-source-maps', SERVER, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#exited = once(this.#child, 'close');
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (chunk) => {
+        this.#output += chunk;
+      });
+    }
+  }
+
+  /** The address that it prints once it listens. */
+  async url(): Promise<string> {
+    const signal = AbortSignal.timeout(START_WITHIN_MS);
+    for (;;) {
+      const [url] = /http:\S+/.exec(this.#output) ?? [];
+      if (url !== undefined) return url;
+      if (this.#child.exitCode !== null) throw new Error(`the lobby ended: ${this.#output}`);
+      await Promise.race([
+        once(this.#child.stdout ?? this.#child, 'data', { signal }),
+        this.#exited,
+      ]);
+    }
+  }
+
+  /** Sends a signal and waits for the end. */
+  async stop(signal: NodeJS.Signals): Promise<Outcome> {
+    this.#child.kill(signal);
+    return this.outcome();
+  }
+
+  /** Waits for the end; whatever takes too long is killed, and has no exit code. */
+  async outcome(): Promise<Outcome> {
+    const killer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_WITHIN_MS);
+    await this.#exited;
+    clearTimeout(killer);
+    return { exitCode: this.#child.exitCode, output: this.#output };
+  }
+
+  /** Makes sure that nothing is left of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode === null) await this.stop('SIGKILL');
+  }
+}

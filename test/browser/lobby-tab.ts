@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import {
+  type Browser,
+  type BrowserContextOptions,
+  chromium,
+  type Locator,
+  type Page,
+} from 'playwright-core';
+
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+/** Far above what anything here takes: a machine that is busy must not fail a test. */
+const WITHIN_MS = 40_000;
+
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Starts Chromium. @throws Error that says how to install it. */
+export async function launchBrowser(): Promise<Browser> {
+  if (!existsSync(CHROMIUM)) {
+    throw new Error(
+      `Chromium is not at ${CHROMIUM}. Install it (on Debian: apt-get install --no-install-recommends ` +
+        'chromium) or name its path in the environment variable CHROMIUM.',
+    );
+  }
+  return chromium.launch({ executablePath: CHROMIUM, args: flags });
+}
+
+/** One tab of the lobby, as a person sees it. */
+export class LobbyTab {
+  readonly page: Page;
+  /** Errors of scripts, and complaints of the browser about the page. */
+  readonly complaints: string[] = [];
+  /** Dialogs that opened; none ever should. */
+  readonly dialogs: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.setDefaultTimeout(WITHIN_MS);
+    page.on('pageerror', (error) => this.complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(message.text());
+    });
+    page.on('dialog', (dialog) => {
+      this.dialogs.push(dialog.message());
+      void dialog.dismiss();
+    });
+  }
+
+  /** Opens a tab under a name and waits until it is aboard. */
+  static async open(
+    browser: Browser,
+    address: { url: string; name: string },
+    looks: BrowserContextOptions = {},
+  ): Promise<LobbyTab> {
+    const context = await browser.newContext(looks);
+    const tab = new LobbyTab(await context.newPage());
+    await tab.page.goto(`${address.url}?${new URLSearchParams({ name: address.name })}`);
+    await tab.isAboard();
+    return tab;
+  }
+
+  /** Waits until the connection is open and the table shows it. */
+  async isAboard(): Promise<void> {
+    await this.sees(this.page.locator('#own-state[data-state="open"]'));
+    await this.sees(this.page.locator('.vessel[data-own][data-state="open"]'));
+  }
+
+  async sees(wanted: Locator): Promise<void> {
+    await wanted.first().waitFor({ state: 'visible' });
+  }
+
+  /** The id that the server gave to its connection. */
+  async id(): Promise<string> {
+    return (await this.page.locator('#own-id').textContent()) ?? '';
+  }
+
+  async say(text: string): Promise<void> {
+    await this.page.getByLabel('Message').fill(text);
+    await this.page.getByRole('button', { name: 'Send', exact: true }).click();
+  }
+
+  async invite(kind: string): Promise<void> {
+    await this.page.locator(`#guest-mischief [data-kind="${kind}"]`).click();
+  }
+
+  async misbehave(kind: string): Promise<void> {
+    await this.page.locator(`#tab-mischief [data-kind="${kind}"]`).click();
+  }
+
+  line(text: string): Locator {
+    return this.page.locator('.line', { hasText: text });
+  }
+
+  row(name: string): Locator {
+    return this.page.locator('.vessel', { hasText: name });
+  }
+
+  /** An entry in the list of endings: whose it is, and the cause. */
+  ending(who: string, cause: string): Locator {
+    return this.page.locator(`.ending[data-cause="${cause}"]`, { hasText: who });
+  }
+
+  toast(text: string | RegExp): Locator {
+    return this.page.locator('.toast', { hasText: text });
+  }
+
+  banner(text: string | RegExp): Locator {
+    return this.page.locator('#banner', { hasText: text });
+  }
+}

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { LobbyProcess } from './lobby-process.ts';
+import { LobbyTab, launchBrowser } from './lobby-tab.ts';
+
+const SCREENSHOTS = join(import.meta.dirname, '../../screenshots');
+const MARKUP = '<img src=x onerror=alert(1)>';
+const TIMEOUT_MS = 180_000;
+
+/** What each kind of guest leads to, and the facts that its ending must show. */
+const guests = [
+  { kind: 'polite', who: 'Polite Puffin', cause: 'peer-close', facts: ['code 1000', 'bye'] },
+  { kind: 'vanish', who: 'Vanishing Vaquita', cause: 'tcp-reset', facts: ['code 1006'] },
+  { kind: 'flood', who: 'Flooding Flounder', cause: 'message-rate', facts: ['code 1008'] },
+  { kind: 'garbage', who: 'Garbling Gull', cause: 'protocol-error', facts: ['we sent 1002'] },
+  { kind: 'wait', who: 'Waiting Walrus', cause: 'peer-close', facts: ['clean yes'] },
+  { kind: 'refused', who: 'Somebody', cause: 'refused', facts: ['never opened', 'HTTP 400'] },
+  { kind: 'freeze', who: 'Frozen Fulmar', cause: 'heartbeat-timeout', facts: ['origin network'] },
+  { kind: 'stall', who: 'Stalled Sturgeon', cause: 'slow-consumer', facts: ['clean no'] },
+] as const;
+
+/** What a tab does to itself, and what it hears of it. */
+const ownMischief = [
+  { kind: 'flood', cause: 'message-rate', code: 1008 },
+  { kind: 'oversize', cause: 'protocol-error', code: 1009 },
+  { kind: 'trip', cause: 'handler-error', code: 1011 },
+] as const;
+
+describe('lobby', { timeout: TIMEOUT_MS }, () => {
+  let lobby: LobbyProcess;
+  let url: string;
+  let browser: Browser;
+  let ada: LobbyTab;
+  let ben: LobbyTab;
+
+  before(async () => {
+    lobby = new LobbyProcess('--port', '0');
+    url = await lobby.url();
+    browser = await launchBrowser();
+    const viewport = { width: 1280, height: 900 };
+    ada = await LobbyTab.open(browser, { url, name: 'Ada' }, { viewport, colorScheme: 'light' });
+    ben = await LobbyTab.open(browser, { url, name: 'Ben' }, { viewport, colorScheme: 'dark' });
+    await mkdir(SCREENSHOTS, { recursive: true });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await lobby[Symbol.asyncDispose]();
+  });
+
+  it('listens on a free port and prints it', () => {
+    assert.match(url, /^http:\/\/127\.0\.0\.1:[1-9]\d*\/$/);
+  });
+
+  it('shows every connection to every tab', async () => {
+    for (const tab of [ada, ben]) {
+      await tab.sees(tab.row('Ada'));
+      await tab.sees(tab.row('Ben'));
+    }
+  });
+
+  it('carries what one tab says to the other', async () => {
+    await ada.say('Is anybody moored here?');
+    await ben.sees(ben.line('Is anybody moored here?'));
+    await ben.say('Right beside you.');
+    await ada.sees(ada.line('Right beside you.'));
+  });
+
+  it('keeps rooms apart', async () => {
+    await ben.page.getByRole('button', { name: /^galley/ }).click();
+    await ben.page.getByRole('button', { name: 'Join', exact: true }).click();
+    await ben.say('Only the galley hears this.');
+    await ben.sees(ben.line('Only the galley hears this.'));
+    await ben.sees(ben.row('Ben').filter({ hasText: 'galley' }));
+    await ada.say('And this is the harbour.');
+    await ada.sees(ada.line('And this is the harbour.'));
+    assert.equal(await ada.line('Only the galley hears this.').count(), 0);
+    await ben.page.getByRole('button', { name: /^harbour/ }).click();
+    await ben.sees(ben.line('And this is the harbour.'));
+  });
+
+  it('shows markup in a name and in a message as the text that it is', async () => {
+    const eve = await LobbyTab.open(browser, { url, name: MARKUP }, { colorScheme: 'light' });
+    await eve.say('<b onclick="alert(2)">bold</b>');
+    for (const tab of [ada, ben, eve]) {
+      await tab.sees(tab.row(MARKUP));
+      await tab.sees(tab.line('<b onclick="alert(2)">bold</b>'));
+      assert.equal(await tab.page.locator('#vessels img, #said img, #said b').count(), 0);
+      assert.deepEqual(tab.dialogs, []);
+    }
+    await eve.page.context().close();
+    await ada.sees(ada.ending(MARKUP, 'peer-close').filter({ hasText: 'code 1001' }));
+  });
+
+  it('refuses a silly name with a reason that the page can show', async () => {
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(`${url}?name=%3F%3F%3F`);
+    const refusal = page.locator('#banner', { hasText: 'at least one letter or digit' });
+    await refusal.waitFor();
+    await page.getByLabel('This tab is').fill('Cyd');
+    await page.getByRole('button', { name: 'Use this name' }).click();
+    await ada.sees(ada.row('Cyd'));
+    await page.context().close();
+    await ada.sees(ada.ending('Somebody', 'refused'));
+  });
+
+  describe('with guests that misbehave', () => {
+    it('marks who is welcomed, congested or suspect while it lasts', async () => {
+      // None of these lasts long, so everybody who looks is there before the first guest comes.
+      const marks = Promise.all([
+        ben.sees(ben.row('Waiting Walrus').locator('[data-mark="welcoming"]')),
+        ben.sees(ben.row('Frozen Fulmar').locator('[data-mark="suspect"]')),
+        ben.sees(ben.row('Stalled Sturgeon').locator('[data-mark="congested"]')),
+      ]);
+      for (const { kind } of guests) await ada.invite(kind);
+      await ada.say('Busy today.');
+      await ben.say('The gull has a point, though.');
+      await marks;
+      await takePictures(ada, ben);
+      await takeNarrowPicture(browser, url);
+    });
+
+    for (const { kind, who, cause, facts } of guests) {
+      it(`reports ${cause} for the guest “${kind}”`, async () => {
+        for (const tab of [ada, ben]) {
+          const ending = tab.ending(who, cause);
+          await tab.sees(ending);
+          for (const fact of facts) await tab.sees(ending.filter({ hasText: fact }));
+        }
+      });
+    }
+
+    it('lets rows of the past go', async () => {
+      await ada.row('Frozen Fulmar').waitFor({ state: 'detached' });
+      await ada.row('Stalled Sturgeon').waitFor({ state: 'detached' });
+    });
+  });
+
+  describe('with a tab that misbehaves', () => {
+    for (const { kind, cause, code } of ownMischief) {
+      it(`answers “${kind}” with ${code} ${cause}, and takes the tab back`, async () => {
+        const id = await ben.id();
+        await ben.misbehave(kind);
+        await ben.sees(ben.banner(String(code)));
+        await ada.sees(ada.ending(id, cause).filter({ hasText: `we sent ${code}` }));
+        await ben.isAboard();
+        assert.notEqual(await ben.id(), id);
+        await ben.sees(ben.ending(id, cause));
+      });
+    }
+
+    it('tells it where a message is wrong, and keeps it', async () => {
+      const id = await ben.id();
+      await ben.misbehave('json');
+      await ben.sees(ben.toast('malformed JSON'));
+      await ben.misbehave('contract');
+      await ben.sees(ben.toast('room is wrong'));
+      await ada.sees(ada.row('Ben').filter({ hasText: '2 invalid' }));
+      assert.equal(await ben.id(), id);
+    });
+
+    it('lets it leave politely, and come back when it wants to', async () => {
+      const id = await ben.id();
+      await ben.misbehave('leave');
+      await ada.sees(ada.ending(id, 'peer-close').filter({ hasText: 'bye' }));
+      await ben.page.getByRole('button', { name: 'Come back' }).click();
+      await ben.isAboard();
+      await ben.say('I am back.');
+      await ada.sees(ada.line('I am back.'));
+    });
+  });
+
+  it('serves its page and nothing else, under a strict policy', async () => {
+    const page = await fetch(url);
+    assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'self'; /);
+    assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
+    assert.equal((await fetch(`${url}server.ts`)).status, 404);
+    assert.equal((await fetch(`${url}..%2fserver.ts`)).status, 404);
+    assert.equal((await fetch(url, { method: 'POST' })).status, 405);
+    for (const tab of [ada, ben]) assert.deepEqual(tab.complaints, []);
+  });
+
+  it('lets every tab go with 1012 on SIGTERM, and exits with 0', async () => {
+    const stopped = lobby.stop('SIGTERM');
+    await Promise.all([ada.sees(ada.banner('1012')), ben.sees(ben.banner('1012'))]);
+    const { exitCode, output } = await stopped;
+    assert.equal(exitCode, 0, output);
+    assert.match(output, /2 left, 0 cut off/);
+  });
+});
+
+describe('lobby command line', () => {
+  it('refuses a port that is none', async () => {
+    for (const port of ['banana', '65536', '-1', '80.5', '']) {
+      await using lobby = new LobbyProcess(`--port=${port}`);
+      const { exitCode, output } = await lobby.outcome();
+      assert.equal(exitCode, 1);
+      assert.match(output, /^--port must be a whole number from 0 to 65535/);
+      assert.doesNotMatch(output, /at .*\.ts:/);
+    }
+  });
+
+  it('says which port is taken', async () => {
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
+    const address = squatter.address();
+    const port = typeof address === 'object' ? String(address?.port) : '';
+    await using lobby = new LobbyProcess('--port', port);
+    const { exitCode, output } = await lobby.outcome();
+    squatter.close();
+    assert.equal(exitCode, 1);
+    assert.equal(output, `Port ${port} is taken; choose another one with --port N\n`);
+  });
+});
+
+async function takePictures(light: LobbyTab, dark: LobbyTab): Promise<void> {
+  for (const { page } of [light, dark]) await page.evaluate('scrollTo(0, 0)');
+  await Promise.all([
+    light.page.screenshot({ path: join(SCREENSHOTS, 'lobby-light.png') }),
+    dark.page.screenshot({ path: join(SCREENSHOTS, 'lobby-dark.png') }),
+  ]);
+}
+
+async function takeNarrowPicture(browser: Browser, url: string): Promise<void> {
+  const viewport = { width: 420, height: 900 };
+  const cyd = await LobbyTab.open(browser, { url, name: 'Cyd' }, { viewport });
+  const path = join(SCREENSHOTS, 'lobby-narrow.png');
+  await cyd.page.screenshot({ path, fullPage: true });
+  const overflow = await cyd.page.evaluate('document.documentElement.scrollWidth - innerWidth');
+  assert.ok(Number(overflow) <= 0, 'the page is wider than the window');
+  await cyd.page.context().close();
+}
