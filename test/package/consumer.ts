@@ -1,0 +1,121 @@
+/**
+ * What a stranger writes against each entry point: a program that runs it and prints what came of it as
+ * JSON, and what it must print.
+ */
+export const programs: Readonly<Record<string, { code: string; prints: unknown }>> = {
+  '.': {
+    code: `
+import { createSupervisor, listen } from 'mooring';
+import { WebSocket } from 'ws';
+import { z } from 'zod';
+
+let settle;
+const closed = new Promise((resolve) => (settle = resolve));
+
+const supervisor = createSupervisor({
+  messages: z.object({ text: z.string() }),
+  authenticate: () => ({ name: 'ada' }),
+  onMessage: (connection, { text }) => connection.send({ to: connection.peer.name, text }),
+  onClose: (_connection, verdict) => settle(verdict),
+});
+const listener = await listen(supervisor);
+
+let echo;
+const client = new WebSocket(listener.url);
+client.on('open', () => client.send(JSON.stringify({ text: 'hello' })));
+client.on('message', (data) => {
+  echo = JSON.parse(data);
+  client.close(4000, 'enough');
+});
+
+const { cause, origin, code, reason, clean } = await closed;
+const { forced } = await supervisor.drain();
+await listener.close();
+console.log(JSON.stringify({ echo, cause, origin, code, reason, clean, forced }));
+`,
+    prints: {
+      echo: { to: 'ada', text: 'hello' },
+      cause: 'peer-close',
+      origin: 'peer',
+      code: 4000,
+      reason: 'enough',
+      clean: true,
+      forced: 0,
+    },
+  },
+  './machines': {
+    code: `
+import { connectionMachine } from 'mooring/machines';
+import { createActor } from 'xstate';
+
+const orders = [];
+const port = new Proxy({}, { get: (_port, order) => () => void orders.push(order) });
+const actor = createActor(connectionMachine, { input: { port } }).start();
+for (const type of ['admission.granted', 'socket.opened', 'peer.closing', 'websocket.closed']) {
+  actor.send({ type });
+}
+console.log(JSON.stringify({ state: actor.getSnapshot().value, orders }));
+`,
+    prints: {
+      state: 'closed',
+      orders: [
+        'startDeadline',
+        'upgrade',
+        'announceOpen',
+        'announceClosing',
+        'startDeadline',
+        'finish',
+        'outcome',
+      ],
+    },
+  },
+};
+
+/** A module that compiles only if every type is inferred as the documentation promises. */
+export const typedConsumer = `
+import { type CloseVerdict, createSupervisor, type Failure, listen } from 'mooring';
+import { type ConnectionOrders, connectionMachine } from 'mooring/machines';
+import type { Observer } from 'rxjs';
+import { z } from 'zod';
+
+const Say = z.object({ type: z.literal('say'), text: z.string() });
+const Move = z.object({ type: z.literal('move'), x: z.coerce.number() });
+type Exactly<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never;
+
+const supervisor = createSupervisor({
+  messages: z.discriminatedUnion('type', [Say, Move]),
+  sends: z.object({ said: z.string() }),
+  authenticate: async (request) => ({ userId: String(request.headers['x-user']) }),
+  key: (peer) => peer.userId,
+  onOpen(connection) {
+    const exact: Exactly<typeof connection.peer, { userId: string }> = true;
+    return () => exact;
+  },
+  onMessage(connection, message) {
+    const exact: Exactly<typeof message, { type: 'say'; text: string } | { type: 'move'; x: number }> = true;
+    if (message.type === 'say') connection.send({ said: message.text });
+    // @ts-expect-error a message of another contract
+    connection.send({ nope: exact });
+    // @ts-expect-error no such field
+    message.nope;
+    // @ts-expect-error no such field
+    connection.peer.nope;
+  },
+  onClose(_connection, verdict) {
+    const exact: Exactly<typeof verdict, CloseVerdict> = true;
+    return exact;
+  },
+  onFailed(failure) {
+    const exact: Exactly<typeof failure, Failure> = true;
+    return exact;
+  },
+});
+
+export const lobby: Observer<{ said: string }> = supervisor.topic('lobby');
+export const userIds = [...supervisor.connections].map((connection): string => connection.peer.userId);
+export const deliver: keyof ConnectionOrders = 'finish';
+export const states: readonly string[] = Object.keys(connectionMachine.states);
+void listen(supervisor, { port: 0 });
+// @ts-expect-error misspelt
+createSupervisor({ onOpened() {} });
+`;

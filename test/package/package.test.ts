@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { programs, typedConsumer } from './consumer.ts';
+import { filesIn, namesIn, read, root } from './repository.ts';
+import { type Run, run } from './run.ts';
+
+// Goal: what is published works for a stranger. Method: pack a copy of the repository, install the tarball
+// into an empty project, and there run and type-check every entry point. Everything it depends on is pinned
+// to the lockfile, so that a release of somebody else cannot change the outcome.
+
+const PACKED_BYTES_MAX = 200_000;
+
+interface Tarball {
+  readonly filename: string;
+  readonly size: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+interface Locked {
+  readonly version: string;
+  readonly dev?: true;
+  readonly resolved?: string;
+}
+
+const manifest = JSON.parse(read('package.json'));
+const locked = Object.entries<Locked>(JSON.parse(read('package-lock.json')).packages);
+
+const sandbox = mkdtempSync(join(tmpdir(), 'mooring-package-'));
+const stage = join(sandbox, 'stage');
+const consumer = join(sandbox, 'consumer');
+
+after(() => rmSync(sandbox, { recursive: true, force: true }));
+
+describe('the lockfile', () => {
+  it('says what is installed and not where it comes from', () => {
+    const addressed = locked.filter(([, { resolved }]) => resolved !== undefined);
+    assert.deepEqual(addressed, []);
+  });
+
+  it('locks what package.json asks for', () => {
+    const [, locks] = locked.find(([path]) => path === '') ?? [];
+    const { name, version, license, dependencies, devDependencies, engines } = manifest;
+    assert.deepEqual(locks, { name, version, license, dependencies, devDependencies, engines });
+  });
+});
+
+describe('the tarball', () => {
+  let tarball: Tarball;
+  let files: string[];
+
+  before(async () => {
+    tarball = await pack();
+    files = tarball.files.map(({ path }) => path).sort();
+    await install(tarball);
+  });
+
+  it('holds the build, package.json, README and LICENSE, and nothing else', () => {
+    const sources = [...filesIn('src', '.ts'), ...filesIn('machines', '.ts')];
+    const built = sources.flatMap((source) => {
+      const stem = `dist/${source.replace(/\.ts$/, '')}`;
+      return [`${stem}.d.ts`, `${stem}.js`, `${stem}.js.map`];
+    });
+    assert.deepEqual(files, [...built, 'LICENSE', 'README.md', 'package.json'].sort());
+  });
+
+  it('is small', () => {
+    assert.ok(tarball.size < PACKED_BYTES_MAX, `${tarball.size} bytes`);
+  });
+
+  it('keeps what is internal out of its declarations', () => {
+    const leaked = internals().filter(({ path, declaration }) => {
+      const lines = shipped(path).split('\n');
+      return lines.some((line) => line.trim().replace('readonly ', '').startsWith(declaration));
+    });
+    assert.deepEqual(leaked, []);
+  });
+
+  it('infers the types of a stranger, who needs those of Node.js and no others', async () => {
+    write('typed.ts', typedConsumer);
+    assert.deepEqual(await compile('typed', { files: ['typed.ts'] }), { status: 0, output: '' });
+  });
+
+  it('ships declarations that compile, every one', async () => {
+    // Inner declarations mention ws, whose types are a package of their own.
+    installTypes('ws');
+    const declarations = files.filter((path) => path.endsWith('.d.ts'));
+    const paths = declarations.map((path) => `node_modules/${manifest.name}/${path}`);
+    assert.deepEqual(await compile('all', { files: paths }), { status: 0, output: '' });
+  });
+
+  it('has an example here for each entry point', () => {
+    const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
+    assert.deepEqual(Object.keys(programs), entries);
+  });
+
+  for (const [entry, { code, prints }] of Object.entries(programs)) {
+    it(`runs ${entry}`, async () => {
+      write(`${entry.replaceAll(/\W/g, '_')}.mjs`, code);
+      const ran = await run(process.execPath, [`${entry.replaceAll(/\W/g, '_')}.mjs`], consumer);
+      assert.equal(ran.status, 0, ran.output);
+      assert.deepEqual(JSON.parse(ran.output), prints);
+    });
+  }
+});
+
+/** Packs a copy, so that the build of whoever works here is left alone. */
+async function pack(): Promise<Tarball> {
+  for (const name of namesIn('.')) cpSync(join(root, name), join(stage, name), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(stage, 'node_modules'));
+  const packed = await npm(['pack', '--json', '--silent', '--pack-destination', sandbox], stage);
+  return JSON.parse(packed)[0];
+}
+
+async function install({ filename }: Tarball): Promise<void> {
+  const needed = locked.filter(([path, { dev }]) => path !== '' && dev === undefined);
+  const versions = needed.map(([path, { version }]) => [
+    path.replace('node_modules/', ''),
+    version,
+  ]);
+  const dependencies = { ...Object.fromEntries(versions), [manifest.name]: `file:../${filename}` };
+  write('package.json', JSON.stringify({ private: true, type: 'module', dependencies }));
+  await npm(['install', '--prefer-offline', '--no-audit', '--no-fund'], consumer);
+  installTypes('node');
+}
+
+function installTypes(name: string): void {
+  const types = join(consumer, 'node_modules/@types', name);
+  mkdirSync(dirname(types), { recursive: true });
+  symlinkSync(join(root, 'node_modules/@types', name), types);
+}
+
+async function npm(args: readonly string[], cwd: string): Promise<string> {
+  const { status, output } = await run('npm', args, cwd);
+  assert.equal(status, 0, `npm ${args[0]}: ${output}`);
+  return output;
+}
+
+/** Compiles as strictly as it gets without `exactOptionalPropertyTypes`, which types of XState do not pass. */
+function compile(name: string, about: object): Promise<Run> {
+  const compilerOptions = {
+    ...{ module: 'nodenext', target: 'es2023', lib: ['es2023', 'esnext.disposable'] },
+    ...{ types: ['node'], strict: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
+    noEmit: true,
+  };
+  write(`tsconfig.${name}.json`, JSON.stringify({ compilerOptions, ...about }));
+  return run(join(root, 'node_modules/.bin/tsc'), ['-p', `tsconfig.${name}.json`], consumer);
+}
+
+function write(name: string, text: string): void {
+  mkdirSync(consumer, { recursive: true });
+  writeFileSync(join(consumer, name), text);
+}
+
+/** The text of a file of the installed package. */
+function shipped(path: string): string {
+  return readFileSync(join(consumer, 'node_modules', manifest.name, path), 'utf8');
+}
+
+/** How each declaration begins that a comment in the sources marks as internal, and where it must not be. */
+function internals(): { path: string; declaration: string }[] {
+  return [...filesIn('src', '.ts'), ...filesIn('machines', '.ts')].flatMap((source) => {
+    const path = `dist/${source.replace(/\.ts$/, '.d.ts')}`;
+    const marked = /@internal[^/]*\*\/\s*(?:readonly )?([^\n{=;]+)/g;
+    return [...read(source).matchAll(marked)].map(([, declaration = '']) => {
+      return { path, declaration: declaration.trim() };
+    });
+  });
+}

@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { closeCodeInfo, closeCodes } from '../../src/core/close-code.ts';
+import { describeFailure, type FailureCause } from '../../src/core/failure.ts';
+import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
+import { type CloseCause, classifyClose, type Evidence } from '../../src/core/verdict.ts';
+import { drainPlan } from '../../src/server/fleet-drain.ts';
+import { resolveOptions } from '../../src/server/options.ts';
+import {
+  declarationOf,
+  interfaceMembers,
+  type Row,
+  read,
+  tableRows,
+  unionMembers,
+  withoutComments,
+} from './repository.ts';
+
+// Goal: the reference pages cannot drift from the code. Method: names are read from the source text, values
+// are computed by the code itself, and both are compared with the tables of the pages.
+
+const optionsPage = read('docs/reference/options.md');
+const verdictsPage = read('docs/reference/verdicts.md');
+const eventsPage = read('docs/reference/events.md');
+
+const column = (rows: readonly Row[], heading: string) => rows.map((row) => row[heading]);
+
+/** The first column of a section, whatever its heading. */
+const names = (page: string, heading?: string) =>
+  tableRows(page, heading).map((row) => Object.values(row)[0]);
+
+describe('docs/reference/options.md', () => {
+  const declared = [
+    ['createSupervisor', 'SupervisorOptions'],
+    ['admission', 'AdmissionOptions'],
+    ['timeouts', 'Timeouts'],
+    ['heartbeat', 'HeartbeatOptions'],
+    ['limits', 'Limits'],
+    ['attach', 'AttachOptions'],
+    ['listen', 'ListenOptions'],
+    ['drain', 'DrainOptions'],
+  ] as const;
+
+  for (const [heading, name] of declared) {
+    it(`lists every option of ${name} and no others`, () => {
+      assert.deepEqual(names(optionsPage, heading), interfaceMembers(name));
+    });
+  }
+
+  it('gives the defaults of the code', () => {
+    const resolved = resolveOptions({});
+    const { frame, ...plan } = drainPlan({});
+    const actual: Record<string, object> = {
+      createSupervisor: { invalidMessages: resolved.invalidMessages },
+      admission: resolved.admission,
+      timeouts: timeoutDefaults,
+      heartbeat: heartbeatDefaults,
+      limits: limitDefaults,
+      drain: { ...plan, ...frame },
+    };
+    for (const [heading, defaults] of Object.entries(actual)) {
+      const told = tableRows(optionsPage, heading).map(({ Option, Default = '' }) => [
+        Option,
+        plainValue(Default),
+      ]);
+      const wrong = Object.entries(defaults).filter(
+        ([name, value]) =>
+          !told.some(([option, shown]) => option === name && shown === String(value)),
+      );
+      assert.deepEqual(wrong, [], heading);
+    }
+  });
+
+  it('gives the defaults that the doc comments give', () => {
+    for (const [heading, name] of declared) {
+      const documented = documentedDefaults(name);
+      for (const { Option = '', Default } of tableRows(optionsPage, heading)) {
+        const value = documented.get(Option);
+        if (value !== undefined && /^['\d]/.test(value)) assert.equal(Default, value, Option);
+      }
+    }
+  });
+});
+
+/** `50_000` as `50000`, `'same'` as `same`. */
+function plainValue(shown: string): string {
+  return shown.replaceAll(/['_]/g, '');
+}
+
+/** What the `@default` tags of an interface say, by member. */
+function documentedDefaults(name: string): Map<string, string> {
+  const tags = declarationOf(name).matchAll(
+    /@default ([^\n]*?)(?: \*\/|\n[\s*/]*?)\n? *(?:readonly )?(\w+)\??[:(]/g,
+  );
+  return new Map([...tags].map(([, value = '', member = '']) => [member, value.trim()]));
+}
+
+describe('docs/reference/verdicts.md', () => {
+  const closes = tableRows(verdictsPage, 'Why a connection closed');
+  const failures = tableRows(verdictsPage, 'Why a connection never opened');
+
+  it('lists every field of a verdict and of a failure', () => {
+    assert.deepEqual(names(verdictsPage, 'The verdict'), interfaceMembers('CloseVerdict'));
+    const failure = interfaceMembers('Failure');
+    assert.deepEqual(names(verdictsPage, 'The failure'), failure);
+  });
+
+  it('lists every close cause and no others', () => {
+    const causes = [...unionMembers('LocalCause'), ...unionMembers('CloseCause')];
+    assert.deepEqual(column(closes, 'Cause'), causes);
+  });
+
+  it('classifies every close cause as the code does', () => {
+    for (const { Cause = '', ...told } of closes) {
+      const evidence = closeEvidence[Cause as CloseCause];
+      const { cause, origin, layer, level, retry } = classifyClose(evidence);
+      assert.equal(cause, Cause);
+      assert.deepEqual([told['Origin'], told['Layer']], [origin, layer], Cause);
+      assertToldOrByCode(told['Level'], level, Cause);
+      assertToldOrByCode(told['Retry'], retry, Cause);
+    }
+  });
+
+  it('lists every failure cause and no others', () => {
+    const causes = unionMembers('FailureCause');
+    assert.deepEqual(column(failures, 'Cause'), causes);
+  });
+
+  it('classifies every failure cause as the code does', () => {
+    for (const { Cause = '', Answer = '', Phase, Level, Retry } of failures) {
+      const failure = describeFailure(failureEvidence(Cause as FailureCause, Answer));
+      const { phase, level, retry } = failure;
+      assert.deepEqual([Phase, Level], [phase, level], Cause);
+      assertToldOrByCode(Retry, retry, Cause);
+    }
+  });
+
+  it('gives every close code the meaning that the code gives it', () => {
+    const rows = tableRows(verdictsPage, 'Close codes');
+    const expected = [...closeCodes.keys(), 3500, 4500, 2000].map((code) => {
+      const { name, class: group, sendable, level, retry } = closeCodeInfo(code);
+      return [name, group, sendable ? 'yes' : 'no', level, retry];
+    });
+    const told = rows.map((row) => [
+      row['Name'],
+      row['Class'],
+      row['May be sent'],
+      row['Level'],
+      row['Retry'],
+    ]);
+    assert.deepEqual(told, expected);
+    const codes = [...closeCodes.keys()].map(String);
+    assert.deepEqual(column(rows, 'Code'), [...codes, '3000–3999', '4000–4999', 'others']);
+  });
+
+  it('leaves no row without a conclusion', () => {
+    const silent = [...closes, ...failures].filter((row) => !row['What to conclude']);
+    assert.deepEqual(silent, []);
+  });
+});
+
+function assertToldOrByCode(told: string | undefined, actual: string, cause: string): void {
+  if (told !== 'by code' && told !== 'by status') assert.equal(told, actual, cause);
+}
+
+const answered = (intent: Evidence['intent'], code: number): Evidence => {
+  const frame = { code, reason: '' };
+  return { intent, sent: frame, received: frame, clean: true };
+};
+const systemError = (code: string) => Object.assign(new Error(code), { code });
+
+/** An ending of each cause, as the page describes it: the peer answers when it can. */
+const closeEvidence: Record<CloseCause, Evidence> = {
+  close: answered('close', 1000),
+  drain: answered('drain', 1012),
+  terminate: { intent: 'terminate' },
+  fail: answered('fail', 1011),
+  'handler-error': answered('handler-error', 1011),
+  crash: { intent: 'crash', handlerError: new Error('crash') },
+  'welcome-timeout': answered('welcome-timeout', 1011),
+  'invalid-message': answered('invalid-message', 1008),
+  'message-rate': answered('message-rate', 1008),
+  'slow-consumer': answered('slow-consumer', 1013),
+  'heartbeat-timeout': { intent: 'heartbeat-timeout' },
+  'ping-flood': { intent: 'ping-flood' },
+  'peer-close': { received: { code: 1000, reason: '' }, clean: true },
+  'close-timeout': { intent: 'close', forced: true },
+  'protocol-error': { protocolError: new Error('bad frame') },
+  'send-error': { sendError: new Error('write failed') },
+  'tcp-fin': { ended: true },
+  'tcp-fin-backlog': { ended: true, forced: true },
+  'tcp-reset': { socketError: systemError('ECONNRESET') },
+  'tcp-timeout': { socketError: systemError('ETIMEDOUT') },
+  'tcp-error': { socketError: systemError('EBADF') },
+  unknown: {},
+};
+
+/** The page gives the status of the answer, or none: the retry follows from it. */
+function failureEvidence(
+  cause: FailureCause,
+  answer: string,
+): Parameters<typeof describeFailure>[0] {
+  const about = { address: '', path: '/' };
+  const code = { 'tcp-reset': 'ECONNRESET', 'tcp-timeout': 'ETIMEDOUT', 'tcp-error': 'EBADF' };
+  if (cause in code)
+    return { ...about, socketError: systemError(code[cause as keyof typeof code]) };
+  if (cause === 'crash') return { ...about, crash: new Error('crash') };
+  if (cause === 'already-upgraded') return { ...about, taken: new Error('taken') };
+  if (answer === '–' && cause === 'abandoned') return about;
+  const status = Number.parseInt(answer, 10) || 503;
+  return { ...about, refusal: { cause, status, body: '' } };
+}
+
+describe('docs/reference/events.md', () => {
+  const [, news = ''] =
+    /type SupervisorNews([\s\S]*?)export type/.exec(withoutComments(read('src/core/events.ts'))) ??
+    [];
+  const declared = news
+    .split("readonly type: '")
+    .slice(1)
+    .map((member) => {
+      const [type = '', ...rest] = member.split("'");
+      const fields = [...rest.join('').matchAll(/readonly (\w+)/g)].map(([, field = '']) => field);
+      if (member.includes('OfConnection')) fields.push('connection');
+      return { type, fields: fields.sort() };
+    });
+
+  it('lists every event with its fields and no others', () => {
+    const told = tableRows(eventsPage)
+      .filter((row) => row['Event'] !== undefined)
+      .map(({ Event: type, 'Further fields': fields = '' }) => {
+        return { type, fields: fields.match(/\w+/g)?.sort() ?? [] };
+      });
+    assert.deepEqual(told, declared);
+  });
+
+  it('lists every handler and no others', () => {
+    const handlers = unionMembers('HandlerName');
+    assert.deepEqual(names(eventsPage, 'Handlers'), handlers);
+  });
+});

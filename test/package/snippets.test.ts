@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import { filesIn, read, root } from './repository.ts';
+import { type Run, run } from './run.ts';
+
+// Goal: every TypeScript block of the README and of docs/ compiles as it stands. Method: each block becomes
+// a module beside the compiled tests, where its imports resolve as they do in an application, and the
+// compiler looks at all of them at once. What a block takes for granted stands in a comment above it that
+// begins with `given`, and does not show on the page.
+
+const folder = join(root, '.test/snippets');
+const BLOCK = /(?:<!-- given\n(?<given>[\s\S]*?)-->\n\n)?^```ts\n(?<code>[\s\S]*?)^```$/gm;
+
+interface Snippet {
+  readonly name: string;
+  readonly code: string;
+}
+
+function snippetsOf(page: string): Snippet[] {
+  const text = read(page);
+  return [...text.matchAll(BLOCK)].map(({ groups, index }) => {
+    const line = text.slice(0, index).split('\n').length;
+    const name = `${page.replaceAll(/[/.]/g, '-')}-line-${line}.ts`;
+    return { name, code: `${groups?.['given'] ?? ''}${groups?.['code'] ?? ''}\nexport {};\n` };
+  });
+}
+
+const config = {
+  extends: '../../tsconfig.json',
+  compilerOptions: {
+    rootDir: '../..',
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    paths: {
+      mooring: ['../../src/index.ts'],
+      'mooring/*': ['../../*/index.ts', '../../src/*/index.ts'],
+    },
+  },
+  include: ['.'],
+};
+
+/** Optional peers of an application: their types are not installed here. */
+const ambient = `declare module 'pino' {
+  export function pino(): Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
+}\n`;
+
+describe('the TypeScript blocks of the pages', () => {
+  const snippets = ['README.md', ...filesIn('docs', '.md')].flatMap(snippetsOf);
+  let compiled: Run;
+
+  before(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    for (const { name, code } of snippets) writeFileSync(join(folder, name), code);
+    writeFileSync(join(folder, 'ambient.d.ts'), ambient);
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    compiled = await run('node_modules/.bin/tsc', ['-p', '.test/snippets'], root);
+  });
+
+  for (const { name } of snippets) {
+    it(`${name.replace('.ts', '')} compiles`, () => {
+      const errors = compiled.output.split('\n').filter((line) => line.includes(name));
+      assert.deepEqual(errors, []);
+    });
+  }
+
+  it('leave the compiler nothing else to say', () => {
+    assert.deepEqual({ ...compiled }, { status: 0, output: '' });
+  });
+});
