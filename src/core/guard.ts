@@ -14,7 +14,6 @@ export type HandlerName =
   | 'where'
   | 'addressOf'
   | 'inspect'
-  | 'codec'
   | 'messages'
   | 'messages$'
   | 'events$'
