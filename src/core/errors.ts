@@ -6,7 +6,6 @@ export const errorCodes = {
   'invalid-message': 'An outbound message does not fulfil the contract given as `sends`.',
   'invalid-topic': 'A topic name is not a non-empty string.',
   'unencodable-message': 'The codec could not encode an outbound message.',
-  'handler-timeout': '`onOpen` did not settle within `timeouts.welcomeMs`.',
   'stream-errored': 'An Observable that fed a topic ended with an error.',
 } as const;
 

@@ -37,7 +37,9 @@ import { checkTopicName } from './topics.ts';
  * const supervisor = createSupervisor({
  *   messages: z.object({ text: z.string().max(500) }),
  *   onOpen: (connection) => connection.join('lobby'),
- *   onMessage: (connection, { text }) => supervisor.topic('lobby').publish({ text }),
+ *   onMessage(connection, { text }) {
+ *     supervisor.topic('lobby').publish({ text });
+ *   },
  * });
  * attach(httpServer, supervisor, { path: '/ws' });
  * ```
@@ -71,6 +73,7 @@ class FleetSupervisor<Peer, In, Out>
 
   /** An inspector runs inside the transitions of every chart: what it throws would be their crash. */
   #guardedInspector(inspect: (event: InspectionEvent) => void) {
+    // The very first step is that of the supervisor's own chart, before there is a fleet.
     const report = (error: Error) => this.#fleet?.handlers.errored('inspect', error, undefined);
     return (event: InspectionEvent) => void guarded(() => inspect(event), report);
   }

@@ -98,7 +98,7 @@ export function fanOut(
   isMember: (port: Port) => boolean,
 ): void {
   for (const port of [...audience]) {
-    if (!isMember(port) || !publication.accepts(port) || !port.isOpen) continue;
+    if (!isMember(port) || !publication.accepts(port) || !isMember(port)) continue;
     if (port.write(publication.frame) === 'refused') {
       port.dropped += 1;
       publication.dropped += 1;

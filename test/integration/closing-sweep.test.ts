@@ -68,6 +68,7 @@ describe('C01 every close code', () => {
       peer.request({ trailing: buildFrame({ opcode: opcode.close, payload }) });
     }
     await until(() => peers.every((peer) => peer.closed), 'every peer is let go');
+    await until(() => service.inFlight === 0, 'every connection has ended');
     for (const [index, peer] of peers.entries()) {
       const code = codes[index] ?? 0;
       const echo = { code, reason: `code ${code}` };

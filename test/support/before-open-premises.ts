@@ -13,12 +13,12 @@ import { type HandshakeSpec, RawPeer } from './raw-peer.ts';
 import { Service } from './service.ts';
 import { until } from './until.ts';
 
-/** The system's clock with its pending timers counted; its time can be stopped and moved by hand. */
+/** The system's clock with its pending callbacks counted; its time can be stopped and moved by hand. */
 export class CountingClock implements Clock {
   readonly #pending = new Set<TimerHandle>();
   #stoppedAtMs: number | null = null;
 
-  /** Timers that have neither fired nor been cancelled. */
+  /** Callbacks that have neither been made nor cancelled. */
   get pending(): number {
     return this.#pending.size;
   }
@@ -56,7 +56,12 @@ export class CountingClock implements Clock {
   }
 
   afterPoll(callback: () => void): void {
-    systemClock.afterPoll(callback);
+    const turn = {};
+    this.#pending.add(turn);
+    systemClock.afterPoll(() => {
+      this.#pending.delete(turn);
+      callback();
+    });
   }
 }
 

@@ -171,6 +171,22 @@ describe('Heartbeat', () => {
     assert.deepEqual(bench.log, ['ping@25000']);
   });
 
+  it('finds a peer dead within interval and grace of a byte of a frame that was never finished', () => {
+    const bench = new Bench();
+    bench.clock.advance(25_100);
+    bench.bytesIn += 1;
+    bench.clock.advance(INTERVAL_MS + GRACE_MS + 4 * TICK_MS);
+    assert.equal(bench.isLost, true);
+  });
+
+  it('finds a peer dead in time that answered at once, even when the grace is the longer half', () => {
+    const bench = new Bench({ intervalMs: 1_000, graceMs: 20_000 });
+    bench.clock.advance(1_050);
+    bench.hear();
+    bench.clock.advance(21_000 + 4 * TICK_MS);
+    assert.equal(bench.isLost, true);
+  });
+
   it('never counts what came before the ping', () => {
     const bench = new Bench();
     bench.bytesIn = 5_000;
@@ -253,6 +269,16 @@ describe('Heartbeat in a process that stalls', () => {
       }
       assert.equal(bench.isLost, false, `stalls of ${stallMs} ms`);
     }
+  });
+
+  it('F07e: gives a suspect the rest of its grace after the machine slept', () => {
+    const bench = new Bench();
+    bench.clock.advance(31_000);
+    bench.clock.stall(3_600_000);
+    bench.clock.advance(3_500);
+    assert.equal(bench.isLost, false);
+    bench.hear();
+    assert.equal(bench.log.at(-1)?.startsWith('heartbeat.answered'), true);
   });
 
   it('loses a dead peer all the same', () => {

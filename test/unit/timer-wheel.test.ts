@@ -294,6 +294,20 @@ describe('a TimerWheel under any plan', () => {
     );
   });
 
+  it('fires at most one tick late when its timer is on time, and later by as much as that is not', () => {
+    fc.assert(
+      fc.property(plans, fc.integer({ min: 1, max: 4 }), (plan, latenessMs) => {
+        const bench = new Bench(plan.tickMs);
+        bench.clock.latenessMs = () => latenessMs;
+        for (const { dueMs, passedAtMs } of carryOut(plan, bench)) {
+          const [atMs = dueMs] = passedAtMs;
+          assert.ok(atMs - dueMs <= plan.tickMs + latenessMs, `due ${dueMs}, fired ${atMs}`);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('fires once and never early when the event loop is late all the time', () => {
     fc.assert(
       fc.property(plans, fc.infiniteStream(fc.nat(60)), (plan, lateness) => {

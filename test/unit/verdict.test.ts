@@ -340,7 +340,7 @@ const anyError = fc
   .constantFrom('ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOBUFS', undefined)
   .map(errorOf);
 const anyFrame = fc.record({
-  code: fc.oneof(fc.constantFrom(1000, 1001, 1005), fc.integer({ min: 1000, max: 4999 })),
+  code: fc.constantFrom(1000, 1001, 1002, 1005, 1008, 1011, 1012, 1013, 3000, 3999, 4000, 4999),
   reason: fc.string(),
 });
 const anyEvidence: fc.Arbitrary<Evidence> = fc.record(
@@ -401,10 +401,14 @@ describe('a verdict, whatever the evidence', () => {
       assert.equal(verdict.reason, heard?.reason ?? '');
       assert.equal(verdict.clean, heard !== undefined && clean === true);
       assert.deepEqual(verdict.sent, sent);
-      if (heard === undefined) {
-        assert.equal(verdict.simultaneous, undefined);
-        assert.equal(verdict.lingered, undefined);
-      }
+    });
+  });
+
+  it('is simultaneous or lingered only when both close frames were exchanged, or had left', () => {
+    always(({ simultaneous, forced }, verdict) => {
+      const hasFrame = verdict.code !== 1006;
+      assert.equal(verdict.simultaneous, (hasFrame && simultaneous) || undefined);
+      assert.equal(verdict.lingered, (verdict.clean && forced) || undefined);
     });
   });
 

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { createSupervisor, type Listener, listen, type Supervisor } from '../../src/index.ts';
+import { crowd } from '../support/crowd.ts';
+import { heapUsed, untilCollected } from '../support/garbage.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+describe('the memory of topics', () => {
+  let supervisor: Supervisor<unknown, unknown, unknown>;
+  let listener: Listener;
+
+  afterEach(async () => {
+    await supervisor.drain({ withinMs: 1_000 });
+    await listener.close();
+  });
+
+  async function start(): Promise<void> {
+    supervisor = createSupervisor();
+    listener = await listen(supervisor);
+  }
+
+  it('100,000 topics that were joined and left hold nothing', async () => {
+    await start();
+    const peer = await RawPeer.open(listener.port);
+    await until(() => supervisor.counts.open === 1, 'it is open');
+    const [connection] = [...supervisor.connections];
+    assert.ok(connection);
+    const visit = (round: string) => {
+      for (let n = 0; n < 50_000; n += 1) {
+        const name = `topic ${round} ${n}`;
+        assert.ok(connection.join(name));
+        assert.equal(supervisor.topic(name).size, 1);
+        assert.ok(connection.leave(name));
+      }
+    };
+    visit('warm up');
+    const before = await heapUsed();
+    visit('measured');
+    const grown = (await heapUsed()) - before;
+    assert.ok(grown < 2_000_000, `${grown} bytes were kept`);
+    assert.deepEqual(connection.topics, []);
+    peer.destroy();
+    await until(() => supervisor.counts.closed === 1, 'it is gone');
+  });
+
+  /** A connection joins topics, is published to and is lost; only a weak reference stays. */
+  async function visit(n: number): Promise<WeakRef<object>> {
+    const peer = await RawPeer.open(listener.port);
+    await until(() => supervisor.counts.open === 2, 'it is open');
+    for (const connection of supervisor.connections) {
+      connection.join('lasting');
+      connection.join(`its own ${n}`);
+    }
+    supervisor.topic('lasting').publish('hello');
+    const [, visitor] = [...supervisor.connections];
+    assert.ok(visitor);
+    peer.reset();
+    return new WeakRef(visitor);
+  }
+
+  it('a topic keeps no connection that has ended, nor its handle', async () => {
+    await start();
+    const refs: WeakRef<object>[] = [];
+    const lasting = await RawPeer.open(listener.port);
+    for (let n = 0; n < 10; n += 1) {
+      refs.push(await visit(n));
+      await until(() => supervisor.counts.open === 1, 'it is gone');
+    }
+    assert.equal(supervisor.topic('lasting').size, 1);
+    await untilCollected(refs);
+    lasting.destroy();
+    await until(() => supervisor.counts.open === 0, 'the last is gone');
+    assert.equal(supervisor.topic('lasting').size, 0);
+  });
+});
+
+describe('many topics for many members', () => {
+  let service: Service;
+  afterEach(() => service.stop());
+
+  it('100 members of 1,000 topics each leave them in no time', async () => {
+    service = await Service.start();
+    const members = await crowd(service, 100);
+    const names = Array.from({ length: 1_000 }, (_, n) => `topic ${n}`);
+    for (const { connection } of members) for (const name of names) connection.join(name);
+    const { supervisor } = service;
+    assert.equal(supervisor.topic('topic 999').size, 100);
+    assert.equal(supervisor.topic('topic 0').publish('hello').delivered, 100);
+    const began = performance.now();
+    for (const { connection } of members) connection.terminate();
+    const tookMs = performance.now() - began;
+    for (const name of names) assert.equal(supervisor.topic(name).size, 0);
+    assert.ok(tookMs < 2_000, `${tookMs} ms`);
+  });
+});
