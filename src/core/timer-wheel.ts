@@ -90,7 +90,9 @@ export class TimerWheel {
 
   #arm(): void {
     if (this.#timer !== null) return;
-    this.#timer = this.#clock.setTimer(this.tickMs, () => {
+    // To the next border of a tick, not a tick from now: late timers must not add up.
+    const nextTickMs = Math.ceil((this.#tick + 1) * this.tickMs - this.#liveMs);
+    this.#timer = this.#clock.setTimer(nextTickMs, () => {
       this.#timer = null;
       this.#advancing = true;
       this.#clock.afterPoll(() => this.#advance());

@@ -98,7 +98,8 @@ export function fanOut(
   isMember: (port: Port) => boolean,
 ): void {
   for (const port of [...audience]) {
-    if (!isMember(port) || !publication.accepts(port) || !isMember(port)) continue;
+    const isReachable = () => port.isOpen && isMember(port);
+    if (!isReachable() || !publication.accepts(port) || !isReachable()) continue;
     if (port.write(publication.frame) === 'refused') {
       port.dropped += 1;
       publication.dropped += 1;

@@ -10,6 +10,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { type Codec, createSupervisor, type SupervisorEvent } from '../../src/index.ts';
+import { opcode, StrictFrameReader } from '../support/frames.ts';
 import { turns } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -19,7 +20,7 @@ const seed = Number(process.env['MOORING_FUZZ_SEED'] ?? randomInt(2 ** 31));
 /** Small, so that they are reached. */
 const PAYLOAD_MAX = 4_096;
 const FRAGMENTS_MAX = 8;
-const CHUNKS_MAX = 12;
+const CHUNKS_MAX = 4;
 const PONGS_MAX = 60;
 
 /** A socket without a network. What the other side does to it happens at once. */
@@ -89,6 +90,8 @@ interface Outcome {
   readonly clean: boolean;
   /** The code of the protocol error, if there was one. */
   readonly error: string | undefined;
+  /** Whether this side gave up because of too many pings. */
+  readonly isFlooded: boolean;
 }
 
 const request = {
@@ -151,8 +154,14 @@ async function plain(script: Script): Promise<Outcome> {
   let error: string | undefined;
   let end = { code: 0, reason: '', clean: false };
   let side: Side | undefined;
+  let isFlooded = false;
   plainServer.handleUpgrade(request, socket, Buffer.from(script.head), (ws) => {
-    side = ws;
+    side = { close: ws.close.bind(ws), terminate: ws.terminate.bind(ws) };
+    // Whoever else calls it is ws itself, and there is one reason for that.
+    ws.terminate = () => {
+      isFlooded = true;
+      side?.terminate();
+    };
     ws.on('message', (payload, binary) => ws.send(payload, { binary }));
     ws.on('error', (thrown: NodeJS.ErrnoException) => {
       error = thrown.code;
@@ -163,7 +172,8 @@ async function plain(script: Script): Promise<Outcome> {
   });
   assert.ok(side, 'ws upgrades');
   await play(socket, side, script);
-  return { answer: socket.answer.toString('hex'), ...end, error };
+  isFlooded &&= error === undefined;
+  return { answer: socket.answer.toString('hex'), ...end, error, isFlooded };
 }
 
 interface Echo {
@@ -214,11 +224,23 @@ async function supervised(script: Script): Promise<Outcome> {
   assertOneEnding();
   const last = story.at(-1);
   assert.ok(typeof last === 'object' && last.type === 'connection.closed', 'closed is the last');
-  const { code, reason, clean, cause, error } = last.verdict;
+  const { code, reason, clean, cause, error, sent } = last.verdict;
   causesSeen.add(cause);
+  if (cause !== 'peer-close') assert.equal(sent?.code, closeCodeIn(socket.answer), 'sent');
   const protocolError = cause === 'protocol-error' ? (error as NodeJS.ErrnoException) : undefined;
-  const answer = socket.answer.toString('hex');
-  return { answer, code, reason, clean, error: protocolError?.code };
+  return {
+    answer: socket.answer.toString('hex'),
+    ...{ code, reason, clean },
+    error: protocolError?.code,
+    isFlooded: cause === 'ping-flood',
+  };
+}
+
+function closeCodeIn(answer: Buffer): number | undefined {
+  const reader = new StrictFrameReader();
+  reader.push(answer);
+  const last = reader.frames.at(-1);
+  return last?.opcode === opcode.close ? last.payload.readUInt16BE() : undefined;
 }
 
 /** One opening, one ending, nothing heard after the gate shut, and nobody left behind. */

@@ -69,7 +69,7 @@ describe('the tarball', () => {
     const sources = [...filesIn('src', '.ts'), ...filesIn('machines', '.ts')];
     const built = sources.flatMap((source) => {
       const stem = `dist/${source.replace(/\.ts$/, '')}`;
-      return [`${stem}.d.ts`, `${stem}.js`, `${stem}.js.map`];
+      return [`${stem}.d.ts`, `${stem}.js`];
     });
     assert.deepEqual(files, [...built, 'LICENSE', 'README.md', 'package.json'].sort());
   });

@@ -123,6 +123,28 @@ describe('Registry', () => {
     assert.equal(registry.fromAddress('192.0.2.2'), 1);
   });
 
+  it('holds nothing of whom it has forgotten', (t) => {
+    const maps = new Set<Map<unknown, unknown>>();
+    const { set } = Map.prototype;
+    t.mock.method(
+      Map.prototype,
+      'set',
+      function note(this: Map<unknown, unknown>, ...entry: [unknown, unknown]) {
+        maps.add(this);
+        return set.apply(this, entry);
+      },
+    );
+    const registry = new Registry();
+    for (const id of ['c1', 'c2']) new FakePort(registry, { id, key: 'ann' }).open().end();
+    new FakePort(registry, { id: 'c3' }).move('failed');
+    t.mock.restoreAll();
+    assert.ok(maps.size >= 3, `${maps.size} maps`);
+    assert.deepEqual(
+      [...maps].map(({ size }) => size).filter((size) => size > 0),
+      [],
+    );
+  });
+
   it('agrees with the list of connections after any lives', () => {
     const step = fc.record({
       who: fc.nat(9),
