@@ -45,10 +45,11 @@ export class Wire {
     return this.#socket?.protocol ?? '';
   }
 
-  /** Whether ws would still send; it flips this silently when the peer begins to close. */
+  /** Whether what is written now can still leave; ws and the raw socket each may have ended silently. */
   get isWritable(): boolean {
     const socket = this.#socket;
-    return socket !== null && socket.readyState === socket.OPEN;
+    if (socket === null || this.#raw === null) return false;
+    return socket.readyState === socket.OPEN && this.#raw.writable;
   }
 
   /** Bytes received since it was bound. */
