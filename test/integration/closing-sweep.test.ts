@@ -36,7 +36,7 @@ describe('C01 every close code', () => {
     for (let index = 0; index < receivable.length; index += BATCH) {
       await closeWithEach(receivable.slice(index, index + BATCH));
     }
-    const verdicts = closed();
+    const verdicts = await closed();
     assert.deepEqual(verdicts.map(({ code }) => code).sort(ascending), receivable);
     const odd = verdicts.filter(({ code, reason, origin, layer, clean, cause }) => {
       const told = [reason, origin, layer, clean, cause].join(' ');
@@ -50,7 +50,7 @@ describe('C01 every close code', () => {
     for (let index = 0; index < unreceivable.length; index += BATCH) {
       await closeWithEach(unreceivable.slice(index, index + BATCH));
     }
-    const verdicts = closed();
+    const verdicts = await closed();
     assert.equal(verdicts.length, unreceivable.length);
     const odd = verdicts.filter(({ code, sent, origin, clean, cause }) => {
       const told = [code, sent?.code, origin, clean, cause].join(' ');
@@ -77,7 +77,8 @@ describe('C01 every close code', () => {
     }
   }
 
-  function closed(): CloseVerdict[] {
+  async function closed(): Promise<CloseVerdict[]> {
+    await until(() => service.inFlight === 0, 'every connection has ended');
     const { open, closed: count } = service.supervisor.counts;
     const verdicts = service.of('connection.closed').map(({ verdict }) => verdict);
     assert.deepEqual({ open, count }, { open: 0, count: service.of('connection.opened').length });

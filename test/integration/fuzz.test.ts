@@ -15,7 +15,9 @@ import { turns } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const runs = Number(process.env['MOORING_FUZZ_RUNS'] ?? 1_500);
-const seed = Number(process.env['MOORING_FUZZ_SEED'] ?? randomInt(2 ** 31));
+// A push must not fail for what it has not changed: CI looks at the same bytes each time.
+const fresh = process.env['CI'] ? 1 : randomInt(2 ** 31);
+const seed = Number(process.env['MOORING_FUZZ_SEED'] ?? fresh);
 
 /** Small, so that they are reached. */
 const PAYLOAD_MAX = 4_096;

@@ -14,9 +14,9 @@ const verdict = { cause: 'peer-close' } as unknown as CloseVerdict;
 /** What a query builder returns: a description of work that is done each time it is awaited. */
 function query(result?: unknown) {
   const work = { times: 0 };
-  const run = (done: (result: unknown) => void) => {
+  const run = (done?: (result: unknown) => void) => {
     work.times += 1;
-    done(result);
+    done?.(result);
   };
   return { work, thenable: Object.fromEntries([['then', run]]) as object };
 }
@@ -75,16 +75,17 @@ describe('Handlers', () => {
 
   it('awaits a thenable of onOpen once, because awaiting some of them does the work again', async () => {
     const { work, thenable } = query();
-    const { handlers, port } = bench({ onOpen: () => thenable });
+    const { handlers, port, log } = bench({ onOpen: () => thenable });
     handlers.opened(port);
     await turns();
     assert.equal(work.times, 1);
+    assert.deepEqual(log, ['awaitWelcome', 'welcome.settled']);
   });
 
   it('awaits a thenable of onClose and of a disposer once', async () => {
     const closed = query();
     const disposed = query();
-    const { handlers, port, close } = bench({
+    const { handlers, port, log, close } = bench({
       onOpen: () => () => disposed.thenable,
       onClose: () => closed.thenable,
     });
@@ -93,14 +94,16 @@ describe('Handlers', () => {
     await turns(2);
     assert.deepEqual([closed.work.times, disposed.work.times], [1, 1]);
     assert.equal(handlers.unsettled, 0);
+    assert.deepEqual(log, ['welcome.settled', 'settled', 'settled']);
   });
 
   it('awaits a thenable of onMessage once', async () => {
     const { work, thenable } = query();
-    const { handlers, port } = bench({ onMessage: () => thenable });
+    const { handlers, port, log } = bench({ onMessage: () => thenable });
     handlers.message(port, {});
     await turns();
     assert.equal(work.times, 1);
+    assert.deepEqual(log, []);
   });
 
   it('disposes exactly once, whichever comes last: onOpen or the end', async () => {
