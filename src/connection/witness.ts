@@ -48,7 +48,9 @@ export class Witness implements RawSocketObserver, SocketObserver {
     const { evidence } = this;
     const received = { code, reason: reason?.toString('utf8') ?? '' };
     evidence.received ??= received;
-    if (evidence.sent !== undefined && evidence.sent.code !== code) evidence.simultaneous = true;
+    // An empty frame may answer ours as well as its echo does (RFC 6455 §5.5.1).
+    const isAnswer = code === evidence.sent?.code || code === 1005;
+    if (evidence.sent !== undefined && !isAnswer) evidence.simultaneous = true;
     if (this.#port.quarantine()) this.#port.closeFrame = received;
     this.#port.wire.answerClose(code, reason);
     this.#port.tell('peer.closing');

@@ -30,8 +30,11 @@ export type ReportThrown = (error: Error) => void;
 export function guarded<Result>(run: () => Result, report: ReportThrown): Result | undefined {
   try {
     const result = run();
-    if (isThenable(result)) result.then(undefined, (thrown: unknown) => report(toError(thrown)));
-    return result;
+    if (!isThenable(result)) return result;
+    // One promise of our own for all who wait: some thenables do their work anew at each `then`.
+    const promise = Promise.resolve(result);
+    promise.then(undefined, (thrown: unknown) => report(toError(thrown)));
+    return promise as Result;
   } catch (thrown) {
     report(toError(thrown));
     return undefined;

@@ -103,9 +103,13 @@ export class TimerWheel {
     this.#liveMs += this.#aliveSinceAdvanceMs();
     this.#advancedAt = this.#clock.now();
     const target = Math.floor(this.#liveMs / this.tickMs);
-    while (this.#tick < target) this.#expireTick(++this.#tick);
-    this.#advancing = false;
-    if (this.#size > 0) this.#arm();
+    try {
+      while (this.#tick < target) this.#expireTick(++this.#tick);
+    } finally {
+      // Whatever an owner throws must not stop the clock of all others.
+      this.#advancing = false;
+      if (this.#size > 0) this.#arm();
+    }
   }
 
   #aliveSinceAdvanceMs(): number {
