@@ -67,7 +67,11 @@ const moments: readonly [string, string, Buffer][] = [
   ['mid-frame', 'D03b', half(buildFrame({ opcode: opcode.text, payload: '"never whole"' }))],
   ['mid-message', 'D03c', buildFrame({ opcode: opcode.text, payload: '"never', fin: false })],
   ['mid-ping', 'D03', half(buildFrame({ opcode: opcode.ping, payload: 'never whole' }))],
-  ['mid-close', 'D03', half(buildFrame({ opcode: opcode.close, payload: closePayload(1000, 'x') }))],
+  [
+    'mid-close',
+    'D03',
+    half(buildFrame({ opcode: opcode.close, payload: closePayload(1000, 'x') })),
+  ],
 ];
 
 describe('D01, D02 the peer resets', () => {
