@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { Witness } from '../../src/connection/witness.ts';
-import type { Connection } from '../../src/index.ts';
+import type { Connection, Timeouts } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -163,8 +163,10 @@ describe('F04, I14: a receiver that is wedged', () => {
    * Makes ws's receiver hang as a listener that throws does: it waits for ever for the call to come back,
    * and ws never reports the end, not even of a terminated socket.
    */
-  async function wedge() {
-    service = await Service.start({ timeouts: { forcedMs: 60, closeMs: 60, erroredMs: 60 } });
+  async function wedge(timeouts: Partial<Timeouts> = {}) {
+    service = await Service.start({
+      timeouts: { forcedMs: 60, closeMs: 60_000, erroredMs: 60_000, ...timeouts },
+    });
     const { messageReceived } = Witness.prototype;
     Witness.prototype.messageReceived = () => {
       throw new Error('wedged');
@@ -216,7 +218,7 @@ describe('F04, I14: a receiver that is wedged', () => {
   });
 
   it('I14: close() ends it within closeMs and forcedMs', async () => {
-    const { peer, connection } = await wedge();
+    const { peer, connection } = await wedge({ closeMs: 60 });
     connection.close(1001, 'wedged');
     await service.closedAs({ cause: 'close-timeout', clean: false, level: 'warn' });
     assert.deepEqual(peer.closeFrame, { code: 1001, reason: 'wedged' });
