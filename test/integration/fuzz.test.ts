@@ -10,9 +10,9 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { type Codec, createSupervisor, type SupervisorEvent } from '../../src/index.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { opcode, StrictFrameReader } from '../support/frames.ts';
 import { turns } from '../support/until.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
 
 const runs = Number(process.env['MOORING_FUZZ_RUNS'] ?? 1_500);
 // A push must not fail for what it has not changed: CI looks at the same bytes each time.

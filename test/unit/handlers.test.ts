@@ -6,8 +6,8 @@ import type { CloseVerdict } from '../../src/core/verdict.ts';
 import type { SupervisorOptions } from '../../src/index.ts';
 import { Handlers } from '../../src/server/handlers.ts';
 import { resolveOptions } from '../../src/server/options.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { turns } from '../support/until.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
 
 const verdict = { cause: 'peer-close' } as unknown as CloseVerdict;
 

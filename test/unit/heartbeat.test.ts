@@ -5,7 +5,7 @@ import { Heartbeat } from '../../src/connection/heartbeat.ts';
 import type { Port } from '../../src/connection/port.ts';
 import type { PortContext } from '../../src/connection/port-host.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 const TICK_MS = 100;
 const INTERVAL_MS = 25_000;

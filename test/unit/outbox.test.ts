@@ -7,8 +7,8 @@ import { Outbox } from '../../src/connection/outbox.ts';
 import type { Port } from '../../src/connection/port.ts';
 import type { PortContext } from '../../src/connection/port-host.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { turns } from '../support/until.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
 
 const STALLED_MS = 15_000;
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Deadline, type DeadlineOwner, TimerWheel } from '../../src/core/timer-wheel.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 const TICK_MS = 10;
 
