@@ -7,9 +7,8 @@ import {
   type AnyStateMachine,
   type AnyStateNode,
   createMachine,
-  type EventObject,
 } from 'xstate';
-import { getAdjacencyMap, getStateNodes } from 'xstate/graph';
+import { getStateNodes } from 'xstate/graph';
 import { connectionMachine } from '../../machines/connection.ts';
 import { type ConnectionOrders, connectionFacts } from '../../machines/connection-contract.ts';
 import {
@@ -20,6 +19,7 @@ import {
 } from '../../machines/supervisor.ts';
 import { timeoutDefaults } from '../../src/core/limits.ts';
 import { drainPlan } from '../../src/server/fleet-drain.ts';
+import { type Place, placesOf } from '../support/chart-walk.ts';
 
 /** A chart with all that is to be known about it here. */
 interface Chart {
@@ -184,41 +184,14 @@ function orderOf(action: unknown): string {
   return typeof action === 'string' ? action : (action as { type: string }).type;
 }
 
-// Walking the adjacency map.
-
-interface Place {
-  readonly snapshot: AnyMachineSnapshot;
-  /** Where each fact leads. */
-  readonly exits: ReadonlyMap<string, string>;
-}
-
-function keyOf({ value }: AnyMachineSnapshot): string {
-  return JSON.stringify(value);
-}
+// Walking the places.
 
 function topOf({ value }: AnyMachineSnapshot): string {
   return typeof value === 'string' ? value : (Object.keys(value)[0] ?? '');
 }
 
-/** Facts as events; a wildcard is one actor's signal. */
-function eventsOf(chart: Chart): EventObject[] {
-  return Object.keys(chart.facts).map((fact) => ({ type: fact.replace('*', 'connection') }));
-}
-
-function placesOf(chart: Chart): ReadonlyMap<string, Place> {
-  const map = getAdjacencyMap(chart.machine, {
-    // No order is carried out on this walk; only the output is asked for.
-    input: { port: { outcome: () => undefined }, supervisor: {} },
-    serializeState: keyOf,
-    serializeEvent: ({ type }) => type,
-    events: (snapshot) => (snapshot.status === 'active' ? eventsOf(chart) : []),
-  });
-  const places = Object.entries(map).map(([key, { state, transitions }]): [string, Place] => {
-    const exits = Object.entries(transitions as Record<string, { state: AnyMachineSnapshot }>);
-    const next = exits.map(([fact, exit]): [string, string] => [fact, keyOf(exit.state)]);
-    return [key, { snapshot: state, exits: new Map(next) }];
-  });
-  return new Map(places);
+function walk({ machine, facts }: Chart): ReadonlyMap<string, Place> {
+  return placesOf({ machine, facts: Object.keys(facts) });
 }
 
 /** Every place that can be reached from those given, over places that may be entered. */
@@ -229,16 +202,16 @@ function reached(
 ): Set<string> {
   const seen = new Set(from);
   for (const key of seen) {
-    for (const next of places.get(key)?.exits.values() ?? []) {
-      const place = places.get(next);
-      if (place !== undefined && mayEnter(place)) seen.add(next);
+    for (const { to } of places.get(key)?.edges ?? []) {
+      const place = places.get(to);
+      if (place !== undefined && mayEnter(place)) seen.add(to);
     }
   }
   return seen;
 }
 
 function topsReached(chart: Chart, from: string, avoiding?: string): Set<string> {
-  const places = placesOf(chart);
+  const places = walk(chart);
   const starts = [...places.keys()].filter((key) => topOfKey(places, key) === from);
   const seen = reached(places, starts, ({ snapshot }) => topOf(snapshot) !== avoiding);
   return new Set([...seen].map((key) => topOfKey(places, key)));
@@ -258,7 +231,7 @@ function brokenPromises(chart: Chart): string[] {
 }
 
 function deadEnds(chart: Chart): string[] {
-  const places = placesOf(chart);
+  const places = walk(chart);
   return [...places.keys()].filter(
     (key) => ![...reached(places, [key])].some((end) => isFinal(places, end)),
   );
@@ -270,12 +243,12 @@ function isFinal(places: ReadonlyMap<string, Place>, key: string): boolean {
 
 /** Places from which the passing of deadlines alone does not lead to an end. */
 function placesThatOutlast(chart: Chart): string[] {
-  const places = placesOf(chart);
+  const places = walk(chart);
   const deadlines = new Set([...Object.values(raisedBy), 'deadline.passed']);
   const byTime = new Map(
-    [...places].map(([key, { snapshot, exits }]): [string, Place] => [
+    [...places].map(([key, place]): [string, Place] => [
       key,
-      { snapshot, exits: new Map([...exits].filter(([fact]) => deadlines.has(fact))) },
+      { ...place, edges: place.edges.filter(({ fact }) => deadlines.has(fact)) },
     ]),
   );
   return [...places.keys()]
@@ -348,7 +321,7 @@ for (const [name, chart] of charts) {
     });
 
     it('enters every state that it defines', () => {
-      const entered = [...placesOf(chart).values()].flatMap(({ snapshot }) =>
+      const entered = [...walk(chart).values()].flatMap(({ snapshot }) =>
         nodesOf(chart).filter((node) => snapshot.matches(stateValue(node))),
       );
       assert.deepEqual(

@@ -1,0 +1,62 @@
+import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
+import {
+  type SupervisorFact,
+  type SupervisorOrders,
+  supervisorMachine,
+} from '../../machines/supervisor.ts';
+import { keyOf } from './chart-walk.ts';
+
+/** A supervisor without a fleet: it notes every order of its chart. */
+export class RecordingSupervisor implements SupervisorOrders {
+  readonly orders: string[] = [];
+  readonly actor: ActorRefFrom<typeof supervisorMachine>;
+
+  constructor(inspect?: (event: InspectionEvent) => void) {
+    this.actor = createActor(supervisorMachine, {
+      input: { supervisor: this },
+      ...(inspect && { inspect }),
+    }).start();
+  }
+
+  /** The place that the chart is in. */
+  get place(): string {
+    return keyOf(this.actor.getSnapshot());
+  }
+
+  get isDone(): boolean {
+    return this.actor.getSnapshot().status === 'done';
+  }
+
+  /** Tells a fact, or the exit signal of one connection. */
+  make(fact: string): void {
+    if (fact === 'xstate.error.actor.connection') {
+      this.actor.send({ type: fact, error: new Error('crash') });
+    } else {
+      this.actor.send({ type: fact as SupervisorFact['type'] });
+    }
+  }
+
+  announceSuspended(): void {
+    this.orders.push('announceSuspended');
+  }
+
+  announceAdmitting(): void {
+    this.orders.push('announceAdmitting');
+  }
+
+  beginDrain(): void {
+    this.orders.push('beginDrain');
+  }
+
+  expireAll(): void {
+    this.orders.push('expireAll');
+  }
+
+  recordCrash({ error }: { error: unknown }): void {
+    this.orders.push(`recordCrash ${error}`);
+  }
+
+  finish(): void {
+    this.orders.push('finish');
+  }
+}
