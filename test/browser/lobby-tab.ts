@@ -33,6 +33,15 @@ export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: flags });
 }
 
+/** Keeps the outermost state that is lit, now and each time that it is another one. */
+const RECORD = `(() => {
+  const outermost = () => document.querySelector('#chart .is-active')?.id ?? 'none';
+  globalThis.litStates = [outermost()];
+  new MutationObserver(() => {
+    if (outermost() !== globalThis.litStates.at(-1)) globalThis.litStates.push(outermost());
+  }).observe(document.getElementById('chart'), { subtree: true, attributeFilter: ['class'] });
+})()`;
+
 /** One tab of the lobby, as a person sees it. */
 export class LobbyTab {
   readonly page: Page;
@@ -114,5 +123,25 @@ export class LobbyTab {
 
   banner(text: string | RegExp): Locator {
     return this.page.locator('#banner', { hasText: text });
+  }
+
+  /** A state of the chart, lit because this tab is in it. */
+  lit(path: string): Locator {
+    return this.page.locator(`#chart .is-active[id="connection.${path}"]`);
+  }
+
+  /** A state of the chart that somebody is in, or was. */
+  counted(path: string): Locator {
+    return this.page.locator(`#chart [data-count][id="connection.${path}"] .count`);
+  }
+
+  /** Some states are lit for moments only; this remembers them. */
+  async recordLit(): Promise<void> {
+    await this.page.evaluate(RECORD);
+  }
+
+  /** The outermost states that were lit then and since, in their order. */
+  async recordedLit(): Promise<unknown> {
+    return this.page.evaluate('globalThis.litStates');
   }
 }

@@ -23,6 +23,17 @@ const guests = [
   { kind: 'stall', who: 'Stalled Sturgeon', cause: 'slow-consumer', facts: ['clean no'] },
 ] as const;
 
+/** Where a connection is in its chart when all is well. */
+const wellStates = [
+  'open',
+  'open.intake',
+  'open.intake.receiving',
+  'open.liveness',
+  'open.liveness.healthy',
+  'open.flow',
+  'open.flow.flowing',
+];
+
 /** What a tab does to itself, and what it hears of it. */
 const ownMischief = [
   { kind: 'flood', cause: 'message-rate', code: 1008 },
@@ -63,6 +74,20 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     }
   });
 
+  it('lights the states of its own connection on the chart, and no others', async () => {
+    for (const tab of [ada, ben]) {
+      for (const path of wellStates) await tab.sees(tab.lit(path));
+      assert.equal(await tab.page.locator('#chart .is-active').count(), wellStates.length);
+      await tab.sees(tab.page.locator('#own-states', { hasText: 'open.intake.receiving' }));
+    }
+  });
+
+  it('counts the whole fleet on the chart', async () => {
+    await ada.sees(ada.counted('open.intake.receiving').filter({ hasText: /^2$/ }));
+    await ada.sees(ada.counted('open').filter({ hasText: /^2$/ }));
+    assert.equal(await ada.counted('open.liveness.suspect').count(), 0);
+  });
+
   it('carries what one tab says to the other', async () => {
     await ada.say('Is anybody moored here?');
     await ben.sees(ben.line('Is anybody moored here?'));
@@ -99,6 +124,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
   it('refuses a silly name with a reason that the page can show', async () => {
     const page = await (await browser.newContext()).newPage();
     await page.goto(`${url}?name=%3F%3F%3F`);
+    await page.locator('#chart .is-active[id="connection.failed"]').waitFor();
     const refusal = page.locator('#banner', { hasText: 'at least one letter or digit' });
     await refusal.waitFor();
     await page.getByLabel('This tab is').fill('Cyd');
@@ -115,6 +141,10 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
         ben.sees(ben.row('Waiting Walrus').locator('[data-mark="welcoming"]')),
         ben.sees(ben.row('Frozen Fulmar').locator('[data-mark="suspect"]')),
         ben.sees(ben.row('Stalled Sturgeon').locator('[data-mark="congested"]')),
+        ben.sees(ben.counted('open.intake.welcoming')),
+        ben.sees(ben.counted('open.liveness.suspect')),
+        ben.sees(ben.counted('open.flow.congested')),
+        ben.sees(ben.counted('closing.local')),
       ]);
       for (const { kind } of guests) await ada.invite(kind);
       await ada.say('Busy today.');
@@ -134,6 +164,14 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
       });
     }
 
+    it('counts on the chart who is closed or has failed', async () => {
+      for (const state of ['closed', 'failed']) {
+        const told = await ada.page.locator(`#counts [data-state="${state}"] dd`).textContent();
+        assert.ok(Number(told) > 0);
+        await ada.sees(ada.counted(state).filter({ hasText: told ?? '' }));
+      }
+    });
+
     it('lets rows of the past go', async () => {
       await ada.row('Frozen Fulmar').waitFor({ state: 'detached' });
       await ada.row('Stalled Sturgeon').waitFor({ state: 'detached' });
@@ -144,12 +182,16 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     for (const { kind, cause, code } of ownMischief) {
       it(`answers “${kind}” with ${code} ${cause}, and takes the tab back`, async () => {
         const id = await ben.id();
+        await ben.recordLit();
         await ben.misbehave(kind);
         await ben.sees(ben.banner(String(code)));
         await ada.sees(ada.ending(id, cause).filter({ hasText: `we sent ${code}` }));
         await ben.isAboard();
         assert.notEqual(await ben.id(), id);
         await ben.sees(ben.ending(id, cause));
+        for (const path of wellStates) await ben.sees(ben.lit(path));
+        const lit = ['open', 'closed', 'handshaking', 'open'].map((name) => `connection.${name}`);
+        assert.deepEqual(await ben.recordedLit(), lit);
       });
     }
 
@@ -167,6 +209,8 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
       const id = await ben.id();
       await ben.misbehave('leave');
       await ada.sees(ada.ending(id, 'peer-close').filter({ hasText: 'bye' }));
+      await ben.sees(ben.lit('closed'));
+      assert.equal(await ben.page.locator('#chart [data-count]').count(), 0);
       await ben.page.getByRole('button', { name: 'Come back' }).click();
       await ben.isAboard();
       await ben.say('I am back.');
@@ -178,6 +222,9 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     const page = await fetch(url);
     assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'self'; /);
     assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
+    const chart = await fetch(`${url}connection.svg`);
+    assert.equal(chart.headers.get('content-type'), 'image/svg+xml; charset=utf-8');
+    assert.equal((await fetch(`${url}supervisor.svg`)).status, 404);
     assert.equal((await fetch(`${url}server.ts`)).status, 404);
     assert.equal((await fetch(`${url}..%2fserver.ts`)).status, 404);
     assert.equal((await fetch(url, { method: 'POST' })).status, 405);

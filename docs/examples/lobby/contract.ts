@@ -49,8 +49,8 @@ const vessel = z.object({
   guest: guestKind.optional(),
   address: z.string(),
   state: z.enum(['handshaking', 'open', 'errored', 'closing', 'closed', 'failed']),
-  /** The substates worth a second look, for example `suspect`. */
-  marks: z.array(z.string()),
+  /** Every active state of its chart, for example `open.liveness.suspect`. */
+  states: z.array(z.string()),
   topics: z.array(z.string()),
   openedAt: z.number(),
   bufferedBytes: count,

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { dirname, extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { Refusal } from '../../../src/index.ts';
+import { packageRoot } from '../../statecharts/package-root.ts';
 import { signOn } from './sign-on.ts';
 
 const types: Readonly<Record<string, string>> = {
@@ -12,8 +13,8 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml; charset=utf-8',
 };
 
-/** Nothing from elsewhere, nothing inline, and no way to turn text into markup. */
-const CONTENT_SECURITY_POLICY = [
+/** Nothing from elsewhere, nothing inline but what is known by its hash, and no text becomes markup. */
+const policy = [
   "default-src 'self'",
   // Not every browser takes the WebSocket of the same origin for 'self'.
   "connect-src 'self' ws://127.0.0.1:* ws://localhost:*",
@@ -22,10 +23,9 @@ const CONTENT_SECURITY_POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-].join('; ');
+];
 
 const headers = {
-  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -49,27 +49,36 @@ interface Answer extends PageFile {
  * They are read once and found by exact name: no request ever becomes a path of the file system.
  */
 export async function pageRequests(): Promise<RequestListener> {
-  const files = await readPage(join(packageRoot(), 'docs/examples/lobby/page'));
-  return (request, response) => respond(response, request, answerTo(request, files));
+  // The page is not compiled: it is served from the sources, wherever this file itself runs.
+  const page = join(packageRoot(), 'docs/examples/lobby/page');
+  const paths = (await readdir(page)).map((name) => join(page, name));
+  const chart = join(packageRoot(), 'docs/statecharts/connection.svg');
+  const files = await readFiles([...paths, chart]);
+  const styles = [...files.values()].flatMap(styleHashes).join(' ');
+  const security = [...policy, `style-src 'self' ${styles}`].join('; ');
+  return (request, response) => {
+    response.setHeader('Content-Security-Policy', security);
+    respond(response, request, answerTo(request, files));
+  };
 }
 
-async function readPage(folder: string): Promise<ReadonlyMap<string, PageFile>> {
-  const names = (await readdir(folder)).filter((name) => extname(name) in types);
-  const entries = names.map(async (name) => {
-    const file: PageFile = {
-      type: types[extname(name)] ?? '',
-      body: await readFile(join(folder, name)),
-    };
-    return [name === 'index.html' ? '/' : `/${name}`, file] as const;
-  });
+async function readFiles(paths: readonly string[]): Promise<ReadonlyMap<string, PageFile>> {
+  const entries = paths
+    .filter((path) => extname(path) in types)
+    .map(async (path) => {
+      const file = { type: types[extname(path)] ?? '', body: await readFile(path) };
+      return [path.endsWith('index.html') ? '/' : `/${basename(path)}`, file] as const;
+    });
   return new Map(await Promise.all(entries));
 }
 
-/** The page is not compiled: it is served from the sources, wherever this file itself runs. */
-function packageRoot(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
+/** A picture may bring a style of its own; the policy lets it apply by its hash. */
+function styleHashes({ type, body }: PageFile): readonly string[] {
+  if (type !== types['.svg']) return [];
+  const styles = body.toString().matchAll(/<style>([\s\S]*?)<\/style>/g);
+  return Array.from(styles, ([, style = '']) => {
+    return `'sha256-${createHash('sha256').update(style).digest('base64')}'`;
+  });
 }
 
 function answerTo(request: IncomingMessage, files: ReadonlyMap<string, PageFile>): Answer {

@@ -6,9 +6,6 @@ const ENDINGS_KEPT_MAX = 40;
 type Closed = Extract<SupervisorEvent<Member>, { type: 'connection.closed' }>;
 type Failed = Extract<SupervisorEvent<Member>, { type: 'connection.failed' }>;
 
-/** Parts of the chart that a reader of the table should notice. */
-const MARKS = new Set(['welcoming', 'suspect', 'congested', 'local', 'peer', 'forced', 'reaping']);
-
 /** What is known of one connection. */
 interface Entry {
   readonly member: Member;
@@ -86,14 +83,9 @@ function vesselOf(entry: Entry): Vessel {
   if (state === 'open') entry.topics = member.topics;
   return {
     ...{ id, ...peer, address, state, openedAt, bufferedBytes, droppedMessages, invalidMessages },
-    marks: member.states.flatMap(marksOf),
+    states: [...member.states],
     topics: [...entry.topics],
   };
-}
-
-/** `open.liveness.suspect` is marked `suspect`; what is as it should be has no mark. */
-function marksOf(path: string): string[] {
-  return path.split('.').filter((part) => MARKS.has(part));
 }
 
 function closedEnding({ connection, verdict, at }: Closed, number: number): Ending {

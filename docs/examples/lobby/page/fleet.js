@@ -11,8 +11,11 @@ const empty = byId('fleet-empty');
 const hint = byId('fleet-hint');
 const counts = byId('counts');
 
-/** What a mark of the chart is called in a chip. */
+/** Substates that deserve a second look, by what a chip calls them; what is as it should be has none. */
 const markWords = new Map([
+  ['welcoming', 'welcoming'],
+  ['suspect', 'suspect'],
+  ['congested', 'congested'],
   ['local', 'we close'],
   ['peer', 'peer closes'],
   ['forced', 'destroyed'],
@@ -182,8 +185,11 @@ function cell(label, content, className = '') {
   return element('td', { className, dataset: { label } }, content);
 }
 
-function chipsOf({ state, marks, droppedMessages, invalidMessages }) {
-  const chips = marks.map((mark) => ({ mark, text: markWords.get(mark) ?? mark }));
+function chipsOf({ state, states, droppedMessages, invalidMessages }) {
+  const chips = states
+    .map((path) => path.split('.').at(-1))
+    .filter((mark) => markWords.has(mark))
+    .map((mark) => ({ mark, text: markWords.get(mark) }));
   if (state !== 'open') return chips;
   if (droppedMessages > 0) chips.push({ mark: 'dropped', text: `${droppedMessages} dropped` });
   if (invalidMessages > 0) chips.push({ mark: 'invalid', text: `${invalidMessages} invalid` });

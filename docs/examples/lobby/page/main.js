@@ -1,3 +1,4 @@
+import { Chart } from './chart.js';
 import { Endings } from './endings.js';
 import { Fleet } from './fleet.js';
 import { Identity } from './identity.js';
@@ -10,6 +11,7 @@ const wire = new Wire({ changed, received });
 const identity = new Identity(wire);
 const rooms = new Rooms(wire);
 const fleet = new Fleet();
+const chart = new Chart();
 const endings = new Endings();
 const mischief = new Mischief(wire);
 
@@ -24,6 +26,7 @@ function changed(change) {
   identity.show(change);
   rooms.setOpen(isOpen);
   fleet.setLive(isOpen);
+  chart.changed(change);
   mischief.setOpen(isOpen);
 }
 
@@ -68,12 +71,14 @@ function welcomed(message) {
   loss = '';
   identity.welcome(message);
   fleet.welcome(message);
+  chart.welcome(message);
   rooms.welcome(message);
   wire.send({ type: 'watch' });
 }
 
 function pictured(message) {
   fleet.show(message);
+  chart.show(message);
   rooms.setMembers(message.members);
   mischief.showGuests(message.guests);
   // A publication is dropped when this tab is congested; asking again is how it catches up.

@@ -1,0 +1,13 @@
+/** Text as it may stand in markup, between tags or in an attribute. */
+export function escapeText(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
+/** A coordinate to a tenth of a pixel: nobody sees more, and every machine computes the same. */
+export function rounded(value: number): number {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,62 @@
+import type { AnyStateMachine } from 'xstate';
+import {
+  connectionFacts,
+  connectionMachine,
+  exitSignals,
+  supervisorFacts,
+  supervisorMachine,
+} from '../../machines/index.ts';
+
+/** A machine to draw, and where its words are. */
+export interface Subject {
+  readonly machine: AnyStateMachine;
+  readonly title: string;
+  /** The source of the machine; what its doc comment says opens the page. */
+  readonly source: string;
+  /** The interface whose doc comments say what the orders mean, and its source. */
+  readonly orders: { readonly name: string; readonly source: string };
+  readonly facts: Readonly<Record<string, string>>;
+  /** The arrows of a life without incidents. */
+  readonly mainArrows: readonly string[];
+  /** Pairs of states that the picture puts side by side. */
+  readonly besides: readonly (readonly [string, string])[];
+  /** The hue of each outermost state, by the name of a variable in the style of the picture. */
+  readonly tones: Readonly<Record<string, string>>;
+}
+
+/** Every chart that has a page. */
+export const subjects: readonly Subject[] = [
+  {
+    machine: connectionMachine,
+    title: 'The chart of a connection',
+    source: 'machines/connection.ts',
+    orders: { name: 'ConnectionOrders', source: 'machines/connection-contract.ts' },
+    facts: connectionFacts,
+    mainArrows: [
+      'handshaking.admitting>handshaking.upgrading',
+      'handshaking.upgrading>open',
+      'open>closing.local',
+      'open>closing.peer',
+      'closing>closed',
+    ],
+    besides: [['handshaking', 'failed']],
+    tones: {
+      handshaking: 'violet',
+      open: 'green',
+      errored: 'red',
+      closing: 'blue',
+      closed: 'gray',
+      failed: 'pink',
+    },
+  },
+  {
+    machine: supervisorMachine,
+    title: 'The chart of a supervisor',
+    source: 'machines/supervisor.ts',
+    orders: { name: 'SupervisorOrders', source: 'machines/supervisor.ts' },
+    facts: { ...supervisorFacts, ...exitSignals },
+    mainArrows: ['admitting>draining', 'draining>stopped'],
+    besides: [],
+    tones: { admitting: 'green', suspended: 'amber', draining: 'blue', stopped: 'gray' },
+  },
+];

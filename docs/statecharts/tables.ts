@@ -1,0 +1,135 @@
+import {
+  type Chart,
+  type ChartState,
+  type ChartTransition,
+  isWithin,
+  stateAt,
+  statesBelow,
+} from './chart.ts';
+import type { Meanings } from './words.ts';
+
+/** The cells of a row. */
+export type Row = readonly string[];
+
+/** A table, with the headings first. */
+export type Table = readonly Row[];
+
+const NOTHING = '–';
+const BREAK = '<br>';
+const OPTIONS_PAGE = '../reference/options.md';
+
+/** Every state: what it means, what is ordered on entry, what bounds it. */
+export function statesTable(chart: Chart): Table {
+  const rows = statesBelow(chart.root).map(({ path, description, orders, deadline }) => [
+    code(path),
+    description,
+    listOf(orders.map(code)),
+    deadline === undefined ? NOTHING : optionLink(deadline),
+  ]);
+  return [['State', 'Meaning', 'Orders on entry', 'Deadline'], ...rows];
+}
+
+/** Every fact: what it means, and what it does where. @throws Error when a fact has no meaning. */
+export function factsTable(chart: Chart, meanings: Meanings): Table {
+  const known = [...meanings.keys()];
+  const unknown = chart.transitions.filter(({ fact }) => !meanings.has(fact));
+  if (unknown.length > 0) throw new Error(`no meaning for ${unknown.map(({ fact }) => fact)}`);
+  const rows = known.map((fact) => [
+    code(fact),
+    meanings.get(fact) ?? '',
+    chart.transitions
+      .filter((transition) => transition.fact === fact)
+      .map(taken)
+      .join(BREAK),
+  ]);
+  return [['Fact', 'Meaning', 'Taken in'], ...rows];
+}
+
+/** `open` → `errored` / `destroy`. */
+function taken({ from, to, orders, description }: ChartTransition): string {
+  const place = from === '' ? 'every state' : code(from);
+  const way = to === undefined ? `${place}, which stays` : `${place} → ${code(to)}`;
+  const given = orders.map((order) => ` / ${code(order)}`).join('');
+  return `${way}${given}${description === '' ? '' : `: ${description}`}`;
+}
+
+/** Every order: what it means and when it is given. @throws Error when a chart gives an unknown one. */
+export function ordersTable(chart: Chart, meanings: Meanings): Table {
+  const given = [
+    ...statesBelow(chart.root).flatMap(({ orders, path }) =>
+      orders.map((order) => ({ order, when: `on entry to ${code(path)}` })),
+    ),
+    ...chart.transitions.flatMap(({ orders, fact, from }) =>
+      orders.map((order) => ({ order, when: `on ${code(fact)} in ${place(from)}` })),
+    ),
+  ].map(({ order, when }) => ({ name: bare(order), when: withParameters(order, when) }));
+  const unknown = given.filter(({ name }) => !meanings.has(name));
+  if (unknown.length > 0) throw new Error(`no meaning for ${unknown.map(({ name }) => name)}`);
+  const rows = [...meanings].map(([name, meaning]) => {
+    const whens = given.filter((one) => one.name === name).map(({ when }) => when);
+    // What no state and no arrow orders is asked for once, when the chart has come to its end.
+    return [code(name), meaning, whens.join(BREAK) || 'at the end, for the output of the chart'];
+  });
+  return [['Order', 'Meaning', 'Given'], ...rows];
+}
+
+/** Every deadline: which state it bounds, and what comes when it is over. */
+export function deadlinesTable(chart: Chart, meanings: Meanings): Table {
+  const rows = statesBelow(chart.root).flatMap((state) => {
+    const { deadline, path } = state;
+    if (deadline === undefined) return [];
+    const ends = expiries(chart, state, meanings).map(
+      (transition) => `${code(transition.fact)}: ${taken(transition)}`,
+    );
+    return [[optionLink(deadline), code(path), ends.join(BREAK) || NOTHING]];
+  });
+  return [['Option', 'State', 'When it is over'], ...rows];
+}
+
+/**
+ * What the end of a deadline does: it is a fact of its own when the fact's meaning names the option or the fact
+ * bears its name, and else `deadline.passed`.
+ */
+function expiries(chart: Chart, state: ChartState, meanings: Meanings): readonly ChartTransition[] {
+  const own = chart.transitions.filter(
+    ({ from, fact }) =>
+      isWithin(state.path, from) &&
+      (fact.startsWith(`${state.deadline}.`) ||
+        meanings.get(fact)?.includes(code(state.deadline ?? '')) === true),
+  );
+  return own.length > 0
+    ? own
+    : chart.transitions.filter(
+        ({ from, fact }) => fact === 'deadline.passed' && isBoundBy(chart, from, state),
+      );
+}
+
+/** Whether the deadline of a state runs in another state: the same one, or one inside without its own. */
+function isBoundBy(chart: Chart, path: string, state: ChartState): boolean {
+  if (path === state.path) return true;
+  return isWithin(path, state.path) && stateAt(chart, path).deadline === undefined;
+}
+
+function place(path: string): string {
+  return path === '' ? 'every state' : code(path);
+}
+
+function bare(order: string): string {
+  return order.split('(')[0] ?? order;
+}
+
+function withParameters(order: string, when: string): string {
+  return order === bare(order) ? when : `${code(order)} ${when}`;
+}
+
+function optionLink(option: string): string {
+  return `[${code(option)}](${OPTIONS_PAGE})`;
+}
+
+function listOf(items: readonly string[]): string {
+  return items.length === 0 ? NOTHING : items.join(', ');
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
