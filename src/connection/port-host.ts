@@ -7,7 +7,7 @@ import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
 import type { Port } from './port.ts';
-import type { SupervisedSocket } from './socket.ts';
+import type { WireSocket } from './socket.ts';
 import type { Upgrade } from './upgrade.ts';
 
 /** An upgrade request and what is known of who made it. */
@@ -21,7 +21,7 @@ export interface UpgradeRequest extends Upgrade {
  * What came of an admitted upgrade request: a WebSocket, a refusal when ws found a fault, an error when
  * somebody else has upgraded the socket, `null` when the socket has died.
  */
-export type UpgradeResult = SupervisedSocket | RefusalAnswer | Error | null;
+export type UpgradeResult = WireSocket | RefusalAnswer | Error | null;
 
 /** What a port has to tell, once its chart has settled. */
 export type PortReport =

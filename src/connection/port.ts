@@ -17,7 +17,7 @@ import { handshakeTimeoutAnswer } from './http-answer.ts';
 import { Outbox } from './outbox.ts';
 import type { PortHost, PortReport, UpgradeRequest } from './port-host.ts';
 import { snapshotPaths } from './snapshot-paths.ts';
-import type { SupervisedSocket } from './socket.ts';
+import type { WireSocket } from './socket.ts';
 import { Wire } from './wire.ts';
 import { Witness } from './witness.ts';
 
@@ -158,6 +158,12 @@ export class Port implements ConductorObserver, DeadlineOwner {
     this.tell('terminate.requested');
   }
 
+  /** Waits no longer for a destroyed socket to say that it is gone. */
+  abandon(): void {
+    this.#host.context.wheel.cancel(this.#deadline);
+    this.deadlinePassed('forced');
+  }
+
   /** Holds messages back until `welcome.settled`, for `welcomeMs` at most. */
   awaitWelcome(): void {
     if (!this.#gateOpen) return;
@@ -235,7 +241,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
     else this.#bind(result, upgrade);
   }
 
-  #bind(socket: SupervisedSocket, { socket: raw }: UpgradeRequest): void {
+  #bind(socket: WireSocket, { socket: raw }: UpgradeRequest): void {
     this.wire.bind(socket, this.witness);
     this.outbox = new Outbox(raw, this, this.#host.context);
     this.tell('socket.opened');
@@ -249,10 +255,11 @@ export class Port implements ConductorObserver, DeadlineOwner {
     const { context } = this.#host;
     context.wheel.cancel(this.#deadline);
     this.#upgrade = null;
+    // First, because it asks the user's `random`: what crashes before the gate is open has never opened.
+    this.#heartbeat = new Heartbeat(this, context);
     this.openedAt = context.clock.wallNow();
     this.#openedAtMs = context.clock.now();
     this.#gateOpen = true;
-    this.#heartbeat = new Heartbeat(this, context);
     this.#intake = new TokenBucket(context.messageRate, this.#openedAtMs);
     this.#move('open');
     this.#host.portOpened(this);

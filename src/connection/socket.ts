@@ -14,6 +14,26 @@ export interface SocketObserver {
   pingFlooded(): void;
 }
 
+/**
+ * What a wire needs of the WebSocket that it owns.
+ *
+ * The one of ws is {@link SupervisedSocket}; whatever else has this face can be supervised as well.
+ */
+export interface WireSocket {
+  /** Who is told; nobody before the port has taken over and after it has let go. */
+  observer: SocketObserver | null;
+  readonly readyState: number;
+  readonly OPEN: number;
+  readonly protocol: string;
+  readonly isPaused: boolean;
+  pause(): void;
+  resume(): void;
+  ping(data: undefined, mask: undefined, written: (error?: Error) => void): void;
+  /** Sends a close frame, or completes the handshake when the peer has sent its own already. */
+  answerClose(code?: number, reason?: string | Buffer): void;
+  addEventListener(type: 'close', listener: (event: { readonly wasClean: boolean }) => void): void;
+}
+
 const NO_STATUS = 1005;
 
 /**
@@ -26,8 +46,7 @@ const NO_STATUS = 1005;
  *
  * Events are caught in `emit` because five listeners for each idle socket cost memory and add nothing.
  */
-export class SupervisedSocket extends WebSocket {
-  /** Who is told; nobody before the port has taken over and after it has let go. */
+export class SupervisedSocket extends WebSocket implements WireSocket {
   observer: SocketObserver | null = null;
 
   /** Called by ws when a close frame arrived, or with a bare status when it found a protocol error. */
@@ -38,7 +57,6 @@ export class SupervisedSocket extends WebSocket {
     else observer.closeReceived(code ?? NO_STATUS, reason as Buffer | undefined);
   }
 
-  /** Sends a close frame, or completes the handshake when the peer has sent its own already. */
   answerClose(code?: number, reason?: string | Buffer): void {
     super.close(code === NO_STATUS ? undefined : code, reason);
   }

@@ -4,7 +4,7 @@ import type { RefusalAnswer } from '../core/failure.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import { answerAndLetGo } from './http-answer.ts';
 import { observeSocket, type RawSocketObserver, releaseSocket } from './raw-socket.ts';
-import type { SocketObserver, SupervisedSocket } from './socket.ts';
+import type { SocketObserver, WireSocket } from './socket.ts';
 
 type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
 
@@ -15,7 +15,7 @@ type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } 
  */
 export class Wire {
   #raw: Socket | null;
-  #socket: SupervisedSocket | null = null;
+  #socket: WireSocket | null = null;
   #readBeforeOpen = 0;
   #writtenBeforeOpen = 0;
 
@@ -28,8 +28,8 @@ export class Wire {
     return this.#raw !== null;
   }
 
-  /** Takes over the WebSocket that ws made of the raw socket. */
-  bind(socket: SupervisedSocket, observer: SocketObserver): void {
+  /** Takes over the WebSocket that was made of the raw socket. */
+  bind(socket: WireSocket, observer: SocketObserver): void {
     this.#socket = socket;
     socket.observer = observer;
     this.#readBeforeOpen = this.#raw?.bytesRead ?? 0;
@@ -101,7 +101,8 @@ export class Wire {
   sendClose({ code, reason }: CloseFrame): boolean {
     if (!this.isWritable) return false;
     this.#socket?.answerClose(code, reason);
-    return true;
+    // A write that fails at once is known here before the socket, or ws, reports it.
+    return !this.#raw?.errored;
   }
 
   /** Lets ws send, or complete, the close frame that it asked for. */

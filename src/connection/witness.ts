@@ -58,8 +58,9 @@ export class Witness implements RawSocketObserver, SocketObserver {
 
   violationFound(code: number): void {
     this.#port.quarantine();
-    if (this.#port.wire.isWritable) this.evidence.sent = { code, reason: '' };
-    this.#port.wire.answerClose(code);
+    const frame = { code, reason: '' };
+    if (this.#port.wire.sendClose(frame)) this.evidence.sent = frame;
+    else this.#port.wire.answerClose(code);
   }
 
   protocolErrored(error: Error): void {

@@ -107,10 +107,12 @@ export class FleetDrain implements DeadlineOwner {
   }
 
   end(): void {
-    const { context, events, handlers } = this.#fleet;
+    const { context, events, handlers, registry } = this.#fleet;
     context.wheel.cancel(this.#deadline);
     context.wheel.cancel(this.#batch);
     this.#waiting = [];
+    // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
+    for (const port of [...registry.ports]) port.abandon();
     const report: DrainReport = {
       closed: this.#connections - this.#forced,
       forced: this.#forced,

@@ -34,12 +34,21 @@ import { describeReport } from './report.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery } from './topic.ts';
 import { fanOut, type Publication, publicationOf, Topics } from './topics.ts';
-import { Upgrader } from './upgrader.ts';
+import type { Upgrader } from './upgrader.ts';
 
 /** What a fleet tells its supervisor. */
 export interface FleetObserver {
   /** A connection or a handler has come to its end; perhaps it was the last one. */
   fleetShrank(): void;
+}
+
+/** What a fleet is made of. */
+export interface FleetParts<Peer, In, Out> {
+  readonly options: ResolvedOptions<Peer, In, Out>;
+  /** The parent of every connection's actor. */
+  readonly actor: AnyActorRef;
+  readonly upgrader: Upgrader;
+  readonly observer: FleetObserver;
 }
 
 /** Every connection of one supervisor, with all that they share. */
@@ -60,13 +69,10 @@ export class Fleet<Peer, In, Out>
   readonly #upgrader: Upgrader;
   #lastId = 0;
 
-  constructor(
-    options: ResolvedOptions<Peer, In, Out>,
-    actor: AnyActorRef,
-    observer: FleetObserver,
-  ) {
+  constructor({ options, actor, upgrader, observer }: FleetParts<Peer, In, Out>) {
     this.#options = options;
     this.#observer = observer;
+    this.#upgrader = upgrader;
     this.actor = actor;
     this.context = portContext(options);
     this.topics = new Topics(options.limits.topicsMax);
@@ -74,7 +80,6 @@ export class Fleet<Peer, In, Out>
     this.handlers = new Handlers(options, this, this.context.wheel);
     this.events = new Stream((error) => this.handlers.errored('events$', error, undefined));
     this.#admission = new Admission(options.admission, this.registry, options.clock.now());
-    this.#upgrader = new Upgrader(options.limits, options.subprotocols);
   }
 
   /** Takes over one upgrade request. Whatever happens from here on ends in exactly one report. */

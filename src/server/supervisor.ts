@@ -24,6 +24,7 @@ import type {
 import type { Delivery, Topic } from './topic.ts';
 import { TopicHandle } from './topic-handle.ts';
 import { checkTopicName } from './topics.ts';
+import { type Upgrader, WsUpgrader } from './upgrader.ts';
 
 /**
  * Creates the supervisor of a service's connections.
@@ -50,7 +51,12 @@ export function createSupervisor<Peer = undefined, In = unknown, Out = unknown>(
   return new FleetSupervisor(options);
 }
 
-class FleetSupervisor<Peer, In, Out>
+/**
+ * The supervisor that is a fleet and a chart.
+ *
+ * @internal
+ */
+export class FleetSupervisor<Peer, In, Out>
   implements Supervisor<Peer, In, Out>, SupervisorOrders, FleetObserver
 {
   readonly #actor: ActorRefFrom<typeof supervisorMachine>;
@@ -60,14 +66,20 @@ class FleetSupervisor<Peer, In, Out>
   #drain: FleetDrain | null = null;
   #drained: Promise<DrainReport> | null = null;
 
-  constructor(options: SupervisorOptions<Peer, In, Out>) {
+  /** @param upgrader - makes the WebSockets. @default ws does */
+  constructor(options: SupervisorOptions<Peer, In, Out>, upgrader?: Upgrader) {
     const resolved = resolveOptions(options);
     this.#actor = createActor(supervisorMachine, {
       id: 'supervisor',
       input: { supervisor: this },
       ...(resolved.inspect && { inspect: this.#guardedInspector(resolved.inspect) }),
     });
-    this.#fleet = new Fleet(resolved, this.#actor, this);
+    this.#fleet = new Fleet({
+      options: resolved,
+      actor: this.#actor,
+      upgrader: upgrader ?? new WsUpgrader(resolved.limits, resolved.subprotocols),
+      observer: this,
+    });
     this.#actor.start();
   }
 

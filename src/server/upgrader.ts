@@ -11,8 +11,14 @@ const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
 /** Pings answered at once; ws gives up a peer that sends more before the answers have left. */
 const PENDING_PONGS_MAX = 60;
 
-/** Turns admitted upgrade requests into WebSockets, through ws. */
-export class Upgrader {
+/** Turns admitted upgrade requests into WebSockets. */
+export interface Upgrader {
+  /** Writes 101 and binds a WebSocket, all within this call. */
+  complete(upgrade: UpgradeRequest): UpgradeResult;
+}
+
+/** The upgrader that goes through ws. */
+export class WsUpgrader implements Upgrader {
   readonly #server: WebSocketServer;
   #fault: RefusalAnswer | null = null;
 
@@ -37,11 +43,7 @@ export class Upgrader {
     });
   }
 
-  /**
-   * Writes 101 and binds the WebSocket, all within this call.
-   *
-   * ws stays silent when the socket has died meanwhile: then the answer is `null`.
-   */
+  /** ws stays silent when the socket has died meanwhile: then the answer is `null`. */
   complete({ request, socket, head }: UpgradeRequest): UpgradeResult {
     this.#fault = null;
     let bound: SupervisedSocket | null = null;

@@ -1,0 +1,139 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { z } from 'zod';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { checkedOptions } from '../core/limits.ts';
+import { FaultLink } from './fault-link.ts';
+import { type StreamFaults, streamFaultsSchema } from './fault-stream.ts';
+
+/** Where a fault proxy leads to. */
+export interface FaultTarget {
+  port: number;
+  /** @default '127.0.0.1' */
+  host?: string;
+}
+
+/** What happens to a connection that a fault proxy accepts. */
+export interface LinkFaults {
+  /**
+   * `dial` connects it to the target, `reset` resets it at once, `silence` keeps it and never dials.
+   * @default 'dial'
+   */
+  accept?: 'dial' | 'reset' | 'silence';
+  /** From the client to the server. @default undisturbed */
+  up?: StreamFaults;
+  /** From the server to the client. @default undisturbed */
+  down?: StreamFaults;
+}
+
+const linkFaultsSchema = z.strictObject({
+  accept: z.enum(['dial', 'reset', 'silence']).default('dial'),
+  up: streamFaultsSchema.default({}),
+  down: streamFaultsSchema.default({}),
+});
+
+/**
+ * A TCP proxy that does to connections what networks do.
+ *
+ * It listens on a free port of the loopback and leads to one target. Each connection is a link with two
+ * directions; faults can be chosen for links to come, and changed on a live link. A target that cannot be
+ * reached resets the client.
+ *
+ * @example
+ * ```ts
+ * await using proxy = await FaultProxy.start({ port: 8080 });
+ * const client = new WebSocket(`ws://127.0.0.1:${proxy.port}/`);
+ * // Later: the client vanishes without a word, and comes back.
+ * const [link] = proxy.links;
+ * link.up.set({ blackhole: true });
+ * link.up.set({});
+ * ```
+ */
+export class FaultProxy implements AsyncDisposable {
+  readonly #target: FaultTarget;
+  readonly #clock: Clock;
+  readonly #server: Server;
+  readonly #links = new Set<FaultLink>();
+  #coming = checkedOptions(linkFaultsSchema, {});
+  #closed: Promise<void> | null = null;
+
+  private constructor(target: FaultTarget, clock: Clock) {
+    this.#target = target;
+    this.#clock = clock;
+    // An end of one side must not end the other before the link lets it through.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) =>
+      this.#accept(client),
+    );
+  }
+
+  /**
+   * Starts listening.
+   *
+   * @param clock - keeps latency, rate and the turns between chunks
+   * @returns a promise that rejects with the system's error when it cannot listen.
+   */
+  static async start(target: FaultTarget, clock: Clock = systemClock): Promise<FaultProxy> {
+    const proxy = new FaultProxy(target, clock);
+    const server = proxy.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    // One connection that could not be accepted is a fault like any other.
+    server.on('error', () => {});
+    return proxy;
+  }
+
+  /** Where clients connect. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  /** The links whose sockets are not both gone, the oldest first. */
+  get links(): readonly FaultLink[] {
+    return [...this.#links];
+  }
+
+  /**
+   * Chooses what happens to links that are accepted from now on; `set({})` heals.
+   *
+   * @throws SupervisorError `invalid-options`
+   */
+  set(faults: LinkFaults): void {
+    this.#coming = checkedOptions(linkFaultsSchema, faults);
+  }
+
+  /** Stops listening, ends every link, and resolves when nothing of either is left. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const stopped = new Promise((resolve) => this.#server.close(resolve));
+    for (const link of this.#links) link.close();
+    await Promise.all([stopped, ...this.links.map(({ closed }) => closed)]);
+  }
+
+  #accept(client: Socket): void {
+    const { accept, up, down } = this.#coming;
+    const server = accept === 'dial' ? this.#dial() : null;
+    const link = new FaultLink(client, server, this.#clock);
+    this.#links.add(link);
+    void link.closed.then(() => this.#links.delete(link));
+    link.up.set(up as StreamFaults);
+    link.down.set(down as StreamFaults);
+    if (accept === 'reset') link.down.reset();
+  }
+
+  #dial(): Socket {
+    const { port, host = '127.0.0.1' } = this.#target;
+    return connect({ port, host, allowHalfOpen: true, noDelay: true });
+  }
+}

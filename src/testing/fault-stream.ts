@@ -1,0 +1,248 @@
+import type { Socket } from 'node:net';
+import { z } from 'zod';
+import type { Clock, TimerHandle } from '../core/clock.ts';
+import { checkedOptions, positiveInteger } from '../core/limits.ts';
+
+/** What a network does to one direction of a link. What is not named is left undisturbed. */
+export interface StreamFaults {
+  /** Lets nothing through, neither bytes nor FIN nor RST; nothing is lost, all of it waits. @default false */
+  blackhole?: boolean;
+  /** How long everything is on its way, in milliseconds; the order is kept. @default 0 */
+  latencyMs?: number;
+  /** How many bytes get through in a second. @default unlimited */
+  bytesPerSecond?: number;
+  /** Splits into writes of this many bytes, with a turn of the event loop between two. @default unsplit */
+  chunkBytes?: number;
+  /** Inverts the byte at this offset, counted from the first byte of the link. @default none */
+  corruptAt?: number;
+  /** Lets this many bytes through, counted from the first of the link, then ends. @default no end */
+  cutAt?: number;
+  /** How it ends at `cutAt`. @default 'reset' */
+  cutWith?: Ending;
+}
+
+/** How TCP says that nothing more comes: `end` is FIN, `reset` is RST. */
+export type Ending = 'end' | 'reset';
+
+const offset = z.int().min(0);
+
+/** @internal */
+export const streamFaultsSchema = z.strictObject({
+  blackhole: z.boolean().optional(),
+  latencyMs: z.int32().min(0).optional(),
+  bytesPerSecond: positiveInteger.optional(),
+  chunkBytes: positiveInteger.optional(),
+  corruptAt: offset.optional(),
+  cutAt: offset.optional(),
+  cutWith: z.enum(['end', 'reset']).optional(),
+});
+
+/** Bytes that may be on their way, or be held, before the sender is slowed down. */
+const HELD_BYTES_MAX = 65_536;
+
+/** A limited rate is kept in steps of this length, or of one byte. */
+const STEP_MS = 10;
+
+interface Held {
+  readonly bytes: Buffer;
+  readonly dueMs: number;
+}
+
+/**
+ * One direction of a link: from the socket that sends to the socket that is sent to.
+ *
+ * Faults act on the receiving side alone, and can be changed at any time. At most 64 KiB are held; then the
+ * sender is no longer read, and TCP slows it down.
+ */
+export class FaultStream {
+  readonly #source: Socket | null;
+  readonly #destination: Socket | null;
+  readonly #clock: Clock;
+  #faults: StreamFaults = {};
+  readonly #held: Held[] = [];
+  #heldBytes = 0;
+  #ending: Ending | null = null;
+  #endingDueMs = 0;
+  #bytes = 0;
+  #isOver = false;
+  #isWriting = false;
+  #timer: TimerHandle | null = null;
+  /** When the rate allows the next bytes. */
+  #readyMs = 0;
+
+  /** @internal */
+  constructor(source: Socket | null, destination: Socket | null, clock: Clock) {
+    this.#source = source;
+    this.#destination = destination;
+    this.#clock = clock;
+    source?.on('data', (chunk: Buffer) => this.#take(chunk));
+    source?.on('end', () => this.#finish('end'));
+    source?.on('error', () => this.#finish('reset'));
+  }
+
+  /** Bytes that have got through so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Replaces the faults, also for what is held already; `set({})` heals.
+   *
+   * Another latency counts for what arrives from now on.
+   *
+   * @throws SupervisorError `invalid-options`
+   */
+  set(faults: StreamFaults): void {
+    this.#faults = checkedOptions(streamFaultsSchema, faults) as StreamFaults;
+    this.#readyMs = 0;
+    this.#wait(0);
+    this.#pump();
+    this.#regulate();
+  }
+
+  /** Resets the receiving side at once (RST); what is held, and all that still comes, is dropped. */
+  reset(): void {
+    this.#drop();
+    const destination = this.#destination;
+    if (destination !== null && !destination.destroyed) destination.resetAndDestroy();
+  }
+
+  /** Ends the receiving side at once (FIN); what is held, and all that still comes, is dropped. */
+  end(): void {
+    this.#drop();
+    this.#destination?.end();
+  }
+
+  #drop(): void {
+    this.#isOver = true;
+    this.#ending = null;
+    this.#held.length = 0;
+    this.#heldBytes = 0;
+    this.#wait(0);
+    this.#regulate();
+  }
+
+  #take(bytes: Buffer): void {
+    if (this.#isOver) return;
+    this.#held.push({ bytes, dueMs: this.#dueMs() });
+    this.#heldBytes += bytes.length;
+    this.#pump();
+    this.#regulate();
+  }
+
+  /** A reset counts even after an end: a socket can do both. */
+  #finish(ending: Ending): void {
+    if (this.#isOver && ending === 'end') return;
+    this.#ending = ending;
+    this.#endingDueMs = this.#dueMs();
+    this.#pump();
+  }
+
+  #dueMs(): number {
+    return this.#clock.now() + (this.#faults.latencyMs ?? 0);
+  }
+
+  /** Reads on only as long as there is room. */
+  #regulate(): void {
+    const source = this.#source;
+    if (source === null) return;
+    const isFull = this.#faults.blackhole === true || this.#heldBytes >= HELD_BYTES_MAX;
+    if (isFull && !this.#isOver) source.pause();
+    else if (source.isPaused()) source.resume();
+  }
+
+  /** Lets through what may get through now. */
+  #pump(): void {
+    const destination = this.#destination;
+    if (destination === null || this.#isHeldUp) return;
+    const [first] = this.#held;
+    if (this.#isAtCut) this.#carry(this.#faults.cutWith ?? 'reset');
+    else if (first === undefined) this.#pumpEnding();
+    else if (!destination.writable) this.#drop();
+    else if (this.#isDue(Math.max(first.dueMs, this.#readyMs))) this.#write(destination, first);
+  }
+
+  #pumpEnding(): void {
+    if (this.#ending !== null && this.#isDue(this.#endingDueMs)) this.#carry(this.#ending);
+  }
+
+  get #isHeldUp(): boolean {
+    return this.#faults.blackhole === true || this.#isWriting || this.#timer !== null;
+  }
+
+  get #isAtCut(): boolean {
+    return !this.#isOver && this.#bytes >= (this.#faults.cutAt ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether the time has come; looks again when it has not. */
+  #isDue(dueMs: number): boolean {
+    const waitMs = dueMs - this.#clock.now();
+    if (waitMs > 0) this.#wait(waitMs);
+    return waitMs <= 0;
+  }
+
+  #carry(ending: Ending): void {
+    if (ending === 'end') this.end();
+    else this.reset();
+  }
+
+  /** Looks again in a while; `0` takes that back. */
+  #wait(waitMs: number): void {
+    if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
+    this.#timer = null;
+    if (waitMs === 0) return;
+    this.#timer = this.#clock.setTimer(waitMs, () => {
+      this.#timer = null;
+      this.#pump();
+    });
+  }
+
+  #write(destination: Socket, first: Held): void {
+    const length = Math.min(first.bytes.length, this.#lengthMax());
+    const rest = first.bytes.subarray(length);
+    if (rest.length === 0) this.#held.shift();
+    else this.#held[0] = { bytes: rest, dueMs: first.dueMs };
+    const { bytesPerSecond, chunkBytes } = this.#faults;
+    if (bytesPerSecond !== undefined) {
+      const startMs = Math.max(this.#readyMs, this.#clock.now() - STEP_MS);
+      this.#readyMs = startMs + (length * 1_000) / bytesPerSecond;
+    }
+    this.#isWriting = true;
+    const written = () => {
+      this.#isWriting = false;
+      this.#pump();
+      this.#regulate();
+    };
+    // Without the turn in between, the kernel would put what was split together again.
+    const isSplit = chunkBytes !== undefined;
+    destination.write(this.#corrupted(first.bytes.subarray(0, length)), () => {
+      if (isSplit) this.#clock.afterPoll(written);
+      else written();
+    });
+    this.#bytes += length;
+    if (!this.#isOver) this.#heldBytes -= length;
+  }
+
+  #lengthMax(): number {
+    const { chunkBytes, bytesPerSecond, cutAt } = this.#faults;
+    return Math.min(
+      chunkBytes ?? Number.POSITIVE_INFINITY,
+      Math.max(1, Math.floor(((bytesPerSecond ?? Number.POSITIVE_INFINITY) * STEP_MS) / 1_000)),
+      (cutAt ?? Number.POSITIVE_INFINITY) - this.#bytes,
+    );
+  }
+
+  #corrupted(bytes: Buffer): Buffer {
+    const index = (this.#faults.corruptAt ?? -1) - this.#bytes;
+    const byte = bytes[index];
+    if (byte === undefined) return bytes;
+    const copy = Buffer.from(bytes);
+    copy[index] = byte ^ 0xff;
+    return copy;
+  }
+
+  /** @internal Lets go of everything that waits. */
+  release(): void {
+    this.#drop();
+  }
+}

@@ -1,0 +1,175 @@
+import type { SimulatedLife } from './simulation-life.ts';
+import type { SimulationReports } from './simulation-reports.ts';
+import type { SimulationWorld } from './simulation-world.ts';
+
+/** Ticks that a deadline may be late by: one of its own, one to be read, one for what began it. */
+const SLACK_TICKS = 4;
+
+const TOPICS = ['red', 'green', 'blue'];
+
+/** Looks at every connection, and at the supervisor as a whole. */
+export class SimulationScan {
+  readonly #world: SimulationWorld;
+  readonly #reports: SimulationReports;
+  readonly #slackMs: number;
+  drainBeganAtMs = Number.POSITIVE_INFINITY;
+  lostAtDrainMs = 0;
+
+  constructor(world: SimulationWorld, reports: SimulationReports) {
+    this.#world = world;
+    this.#reports = reports;
+    this.#slackMs = SLACK_TICKS * world.plan.tickMs;
+  }
+
+  /** What holds at every moment between two steps. */
+  all(): void {
+    const { supervisor, lives } = this.#world;
+    let listed = 0;
+    for (const connection of supervisor.connections) {
+      listed += 1;
+      const life = lives[connection.peer - 1];
+      if (life === undefined || life.isOver) {
+        this.#world.broken('registry-holds-the-living', connection.id, life);
+      }
+    }
+    if (listed !== supervisor.counts.open) {
+      this.#world.broken('registry-agrees-with-itself', `${listed} listed`);
+    }
+    for (const life of lives) this.#one(life);
+    this.#checkDrain();
+  }
+
+  #one(life: SimulatedLife): void {
+    const world = this.#world;
+    const isRegistered = world.isRegistered(life);
+    const isOpen = life.isOpened && !life.hasLeft;
+    if (isRegistered !== isOpen) {
+      world.broken('registry-holds-the-living', isOpen ? 'lost' : 'kept', life);
+    }
+    if (isRegistered && (life.isDead || life.webSocket?.readyState !== 1)) {
+      world.broken('registry-holds-the-living', 'its socket is dead', life);
+    }
+    if (life.isOver) return;
+    this.#checkAge(life, isOpen);
+    if (isOpen) this.#checkSilence(life);
+    if (isOpen && life.isCongested) this.#checkFlow(life);
+  }
+
+  #checkAge(life: SimulatedLife, isOpen: boolean): void {
+    if (isOpen) return;
+    const { handshakeMs, erroredMs, closeMs, forcedMs } = this.#world.plan.timeouts;
+    const boundMs = life.isOpened
+      ? (life.hasErrored ? erroredMs : closeMs) + 2 * forcedMs + this.#slackMs
+      : handshakeMs;
+    const ageMs = this.#world.stageMs(life);
+    if (ageMs <= boundMs + this.#slackMs) return;
+    this.#world.broken('no-state-outlives-its-deadline', `${ageMs} ms`, life);
+  }
+
+  /** Whoever has taken its backlog is written to again; whoever takes nothing is given up. */
+  #checkFlow(life: SimulatedLife): void {
+    const { clock, plan } = this.#world;
+    const { socket } = life;
+    if (socket.writableLength <= plan.limits.outboxLowBytes) {
+      this.#world.broken('drained-outbox-flows', `${socket.writableLength} bytes wait`, life);
+    }
+    if (life.flushMark !== socket.flushMark) {
+      life.flushMark = socket.flushMark;
+      life.flushedAtMs = clock.now();
+      life.lostAtFlushMs = clock.lostMs;
+    }
+    const stalledMs = clock.now() - life.flushedAtMs - (clock.lostMs - life.lostAtFlushMs);
+    if (stalledMs <= 2 * (plan.timeouts.stalledMs + this.#slackMs)) return;
+    this.#world.broken('stalled-peer-is-found', `nothing left for ${stalledMs} ms`, life);
+  }
+
+  /** A peer that is gone is found within the interval and the grace, in time that the loop was alive. */
+  #checkSilence(life: SimulatedLife): void {
+    const { clock, plan } = this.#world;
+    const { intervalMs, graceMs } = plan.heartbeat;
+    const sinceMs = Math.max(life.silentSinceMs, life.openedAtMs);
+    const lostMs = clock.lostMs - Math.min(life.lostAtSilenceMs, life.lostAtOpenMs);
+    const silentMs = clock.now() - sinceMs - lostMs;
+    // While it was paused for its welcome nothing was held against it, and the interval began anew.
+    const pausedMs = life.deeds.has('welcome hung') ? plan.timeouts.welcomeMs + intervalMs : 0;
+    if (silentMs <= intervalMs + graceMs + pausedMs + this.#slackMs) return;
+    this.#world.broken('frozen-peer-is-found', `silent for ${silentMs} ms`, life);
+  }
+
+  #checkDrain(): void {
+    const { clock, plan } = this.#world;
+    if (this.#reports.stopped !== null) return;
+    const tookMs = clock.now() - this.drainBeganAtMs - (clock.lostMs - this.lostAtDrainMs);
+    if (tookMs <= plan.withinMs + plan.timeouts.forcedMs + this.#slackMs) return;
+    this.#world.broken('drain-ends-in-time', `${tookMs} ms`);
+  }
+
+  /** What holds when all is over. */
+  end(): void {
+    const world = this.#world;
+    const { supervisor, clock, lives } = world;
+    if (supervisor.state !== 'stopped') world.broken('all-comes-to-its-end', supervisor.state);
+    if (clock.timersPending > 0) {
+      world.broken('no-timer-is-left', `${clock.timersPending} timers`);
+    }
+    for (const topic of TOPICS) {
+      if (supervisor.topic(topic).size > 0) world.broken('topics-hold-the-open', topic);
+    }
+    for (const life of lives) this.#endOf(life);
+    this.#checkDrainReport();
+  }
+
+  #endOf(life: SimulatedLife): void {
+    const world = this.#world;
+    const { connection } = life;
+    if (!life.isOver) {
+      world.broken('all-comes-to-its-end', 'still there', life);
+      return;
+    }
+    this.#checkReleased(life);
+    this.#checkHandlers(life);
+    if (connection === null) return;
+    const isInert =
+      connection.send({ n: 0 }) === 'refused' &&
+      !connection.close() &&
+      !connection.terminate() &&
+      !connection.fail('late') &&
+      !connection.join('late');
+    if (!isInert) world.broken('handle-is-inert-after-the-end', '', life);
+  }
+
+  #checkReleased(life: SimulatedLife): void {
+    const { socket, webSocket, isShadow, takenOver } = life;
+    if (isShadow) return;
+    const left = (problem: string) => this.#world.broken('all-is-released', problem, life);
+    if (!socket.destroyed) left('the socket is not destroyed');
+    if (webSocket === null) return;
+    if (webSocket.observer !== null) left('the WebSocket is observed');
+    const { close, end, error } = webSocket.foreignListeners();
+    if (close + end > 0 || error > takenOver) left(`${close}, ${end} and ${error} listeners`);
+  }
+
+  #checkHandlers(life: SimulatedLife): void {
+    const opened = life.isOpened ? 1 : 0;
+    const called = [life.onOpenCalls, life.onCloseCalls, life.onFailedCalls];
+    if (called.join() !== [opened, opened, 1 - opened].join()) {
+      this.#world.broken('handlers-once', `onOpen, onClose, onFailed: ${called.join()}`, life);
+    }
+    if (life.disposersRun !== life.disposersGiven) {
+      this.#world.broken('handlers-once', `${life.disposersRun} disposers ran`, life);
+    }
+  }
+
+  #checkDrainReport(): void {
+    const { drainBegan, stopped } = this.#reports;
+    if (drainBegan === null || stopped === null) {
+      this.#world.broken('all-comes-to-its-end', 'no report of the drain');
+      return;
+    }
+    const { closed, forced, unsettled, tookMs } = stopped.report;
+    const isSound = closed >= 0 && forced >= 0 && unsettled >= 0 && tookMs >= 0;
+    if (closed + forced === drainBegan.connections && isSound) return;
+    const told = `${closed} closed and ${forced} forced of ${drainBegan.connections}`;
+    this.#world.broken('drain-counts-right', told);
+  }
+}

@@ -1,0 +1,64 @@
+import type { Fact } from './real-stage.ts';
+
+/** Facts that no real socket can bring about while certain states are active. */
+export interface Impossibility {
+  /** The states that are active, all of them. */
+  readonly states: readonly string[];
+  readonly facts: readonly Fact[] | 'any';
+  readonly because: string;
+}
+
+/**
+ * What the chart takes although it cannot happen on a real socket.
+ *
+ * The chart keeps these transitions: it decides for itself, and does not rely on the order in which others
+ * tell it things. Here is who does rely on it.
+ */
+export const cannotHappen: readonly Impossibility[] = [
+  {
+    states: ['handshaking.upgrading'],
+    facts: ['deadline.passed', 'socket.errored', 'socket.closed'],
+    because:
+      'Upgrading begins and ends within one call of ws, and the event loop does not turn meanwhile.',
+  },
+  {
+    states: ['open.intake.welcoming', 'open.liveness.healthy'],
+    facts: ['heartbeat.missed'],
+    because: 'While reading is paused nobody is pinged: an answer could not be seen.',
+  },
+  {
+    states: ['open.intake.welcoming', 'open.liveness.suspect'],
+    facts: 'any',
+    because: 'Nobody becomes suspect while reading is paused, and a welcome does not begin again.',
+  },
+  {
+    states: ['open.liveness.healthy'],
+    facts: ['heartbeat.lost'],
+    because: 'The second half of the grace begins when the first was missed, and ends with a sign.',
+  },
+  {
+    states: ['open.intake.receiving'],
+    facts: ['welcome.expired'],
+    because: 'The deadline of the welcome is cancelled when it has settled.',
+  },
+  {
+    states: ['open.flow.flowing'],
+    facts: ['outbox.stalled'],
+    because: 'A backlog is no longer watched when it has drained.',
+  },
+  {
+    states: ['open.flow.congested'],
+    facts: ['socket.closed'],
+    because: 'Its writes end, well or badly, before a socket tells that it has closed.',
+  },
+  {
+    states: ['open'],
+    facts: ['websocket.closed'],
+    because: 'ws is listened to for its end only from the quarantine on, and that ends `open`.',
+  },
+  {
+    states: ['closing.reaping'],
+    facts: ['socket.closed'],
+    because: 'A socket closes once, and that is what began the reaping.',
+  },
+];

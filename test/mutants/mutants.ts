@@ -1,0 +1,237 @@
+/** A known fault, planted by replacing a piece of a source file. */
+export interface Mutant {
+  readonly name: string;
+  /** What is wrong with it, for people. */
+  readonly fault: string;
+  readonly file: string;
+  /** The code that is replaced; it occurs exactly once in the file. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const chart = 'machines/connection.ts';
+const port = 'src/connection/port.ts';
+const witness = 'src/connection/witness.ts';
+const outbox = 'src/connection/outbox.ts';
+const fleet = 'src/server/fleet.ts';
+const handlers = 'src/server/handlers.ts';
+const wheel = 'src/core/timer-wheel.ts';
+
+/** Every fault that the tests are known to find, ordered by what it breaks. */
+export const mutants: readonly Mutant[] = [
+  // What is reported.
+  {
+    name: 'closed before open',
+    fault: 'A client that leaves during the handshake is reported as closed.',
+    file: chart,
+    from: "'peer.abandoned': 'failed',",
+    to: "'peer.abandoned': 'closed',",
+  },
+  {
+    name: 'failed after open',
+    fault: 'An error of an open connection is reported as a failure to open.',
+    file: chart,
+    from: "'socket.errored': 'errored',",
+    to: "'socket.errored': 'failed',",
+  },
+  {
+    name: 'double report',
+    fault: 'The end of a connection is reported twice.',
+    file: port,
+    from: "this.#conductor.report('closed');",
+    to: "this.#conductor.report('closed'); this.#conductor.report('closed');",
+  },
+  {
+    name: 'lost reason',
+    fault: "The reason in the peer's close frame is thrown away.",
+    file: witness,
+    from: "reason: reason?.toString('utf8') ?? ''",
+    to: "reason: ''",
+  },
+  {
+    name: 'disposer twice',
+    fault: 'A disposer may run for the end and again for a late `onOpen`.',
+    file: handlers,
+    from: 'if (!this.#welcomes.delete(port)) return;',
+    to: '',
+  },
+  // Who is reached.
+  {
+    name: 'registry before open',
+    fault: 'A connection is in the registry while it is still being admitted.',
+    file: fleet,
+    from: 'this.registry.moved(port, from, to);',
+    to: 'this.registry.moved(port, from, to); if (from === null) this.registry.enter(port);',
+  },
+  {
+    name: 'quarantine lost',
+    fault: 'A connection that died stays in the registry.',
+    file: fleet,
+    from: 'this.registry.leave(port);',
+    to: '',
+  },
+  {
+    name: 'dead members',
+    fault: 'A connection that died stays a member of its topics.',
+    file: fleet,
+    from: 'this.topics.leaveAll(port);',
+    to: '',
+  },
+  {
+    name: 'told before quarantined',
+    fault: 'User code hears of an error while the dead connection can still be found.',
+    file: witness,
+    from: "this.backlogLost();\n    this.#port.quarantine();\n    this.#port.tell('socket.errored');",
+    to: "this.backlogLost();\n    this.#port.tell('socket.errored');\n    this.#port.quarantine();",
+  },
+  {
+    name: 'stale audience',
+    fault: 'A fan-out writes to members that left or died while it went on.',
+    file: 'src/server/topics.ts',
+    from: '|| !publication.accepts(port) || !isReachable()) continue;',
+    to: '|| !publication.accepts(port)) continue;',
+  },
+  {
+    name: 'gate missing',
+    fault: 'Messages are delivered after the connection was given up.',
+    file: port,
+    from: 'receive(payload: Buffer, isBinary: boolean): void {\n    if (!this.#gateOpen) return;',
+    to: 'receive(payload: Buffer, isBinary: boolean): void {',
+  },
+  {
+    name: 'send after close',
+    fault: 'Messages are written to a connection that was given up.',
+    file: port,
+    from: "if (!this.#gateOpen || this.outbox === null || !this.wire.isWritable) return 'refused';",
+    to: "if (this.outbox === null) return 'refused';",
+  },
+  {
+    name: 'early messages',
+    fault: 'Messages are delivered before `onOpen` has settled.',
+    file: port,
+    from: 'this.wire.pause();',
+    to: '',
+  },
+  // What is noticed.
+  {
+    name: 'half-close ignored',
+    fault: 'A peer that ends its side is taken for one that is silent.',
+    file: witness,
+    from: "this.evidence.ended = true;\n    this.#port.quarantine();\n    this.#port.tell(this.#port.wire.isBound ? 'socket.ended' : 'peer.abandoned');",
+    to: '',
+  },
+  {
+    name: 'write error ignored',
+    fault: 'A write that fails tells nobody.',
+    file: outbox,
+    from: 'if (error) port.witness.sendErrored(error);',
+    to: 'if (error) return;',
+  },
+  {
+    name: 'crash unnoticed',
+    fault: 'A chart that threw leaves its socket behind.',
+    file: 'src/connection/conductor.ts',
+    from: "if (snapshot.status === 'error') this.#observer.crashed(toError(snapshot.error));",
+    to: '',
+  },
+  {
+    name: 'handler throws through',
+    fault: 'What a handler throws reaches the library.',
+    file: 'src/core/guard.ts',
+    from: 'report(toError(thrown));\n    return undefined;',
+    to: 'throw thrown;',
+  },
+  {
+    name: 'deaf heartbeat',
+    fault: 'Pongs do not count as proof of life.',
+    file: witness,
+    from: 'this.#port.heard();',
+    to: '',
+  },
+  {
+    name: 'heartbeat that never judges',
+    fault: 'A peer that is gone without a word stays open for ever.',
+    file: 'src/connection/heartbeat.ts',
+    from: "this.#port.end('heartbeat-timeout');",
+    to: 'this.#look(this.#context.heartbeat.graceMs);',
+  },
+  // What is bounded.
+  {
+    name: 'deadline missing',
+    fault: 'A closing handshake may take for ever.',
+    file: chart,
+    from: "entry: ['sendClose', { type: 'startDeadline', params: { name: 'close' } }],",
+    to: "entry: 'sendClose',",
+  },
+  {
+    name: 'welcome without end',
+    fault: 'An `onOpen` that never settles holds its connection for ever.',
+    file: port,
+    from: "this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');",
+    to: 'void wheel; void timeouts;',
+  },
+  {
+    name: 'heartbeat without lateness',
+    fault: 'Time in which the event loop stood still counts against the peers.',
+    file: wheel,
+    from: 'return Math.min(this.#clock.now() - this.#advancedAt, TICKS_PER_TURN_MAX * this.tickMs);',
+    to: 'return this.#clock.now() - this.#advancedAt;',
+  },
+  {
+    name: 'judged before reading',
+    fault: 'Deadlines are judged before the input that waits has been read.',
+    file: wheel,
+    from: 'this.#clock.afterPoll(() => this.#advance());',
+    to: 'this.#advance();',
+  },
+  {
+    name: 'endless outbox',
+    fault: 'A slow reader is buffered without a limit.',
+    file: outbox,
+    from: 'if (bufferedBytes > this.#context.limits.outboxHighBytes) this.#fill();',
+    to: '',
+  },
+  {
+    name: 'congested for ever',
+    fault: 'A peer that has caught up gets nothing any more.',
+    file: outbox,
+    from: 'else if (this.#congested) this.#drain();',
+    to: '',
+  },
+  {
+    name: 'drain that waits',
+    fault: 'A drain leaves those alone that do not close by themselves.',
+    file: 'src/server/fleet-drain.ts',
+    from: 'for (const port of left) port.expire();',
+    to: '',
+  },
+  // What is released.
+  {
+    name: 'leaked timer',
+    fault: 'The deadline of a state outlives its connection.',
+    file: port,
+    from: 'finish(): void {\n    this.quarantine();\n    this.#host.context.wheel.cancel(this.#deadline);',
+    to: 'finish(): void {\n    this.quarantine();',
+  },
+  {
+    name: 'leaked heartbeat',
+    fault: 'The heartbeat of a connection outlives it.',
+    file: port,
+    from: 'this.#heartbeat?.stop();',
+    to: '',
+  },
+  {
+    name: 'leaked listener',
+    fault: 'A listener stays on a socket that was let go.',
+    file: 'src/connection/raw-socket.ts',
+    from: "socket.off('end', socketOnEnd);",
+    to: '',
+  },
+  {
+    name: 'leaked reference',
+    fault: 'A connection that is over still holds its socket.',
+    file: port,
+    from: 'this.wire.release();\n  }\n\n  outcome()',
+    to: '}\n\n  outcome()',
+  },
+];

@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../package/repository.ts';
+import type { Mutant } from './mutants.ts';
+
+const COPIED = [
+  ...['src', 'machines', 'test', 'docs', 'README.md', 'LICENSE'],
+  ...['package.json', 'package-lock.json', 'tsconfig.json', '.gitignore', '.npmrc', '.biome.json'],
+];
+
+/** A copy of the project in which faults are planted, one at a time. */
+export class Planting {
+  readonly folder: string;
+
+  constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), 'mooring-mutants-'));
+    for (const name of COPIED) {
+      cpSync(join(root, name), join(this.folder, name), { recursive: true });
+    }
+    symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'));
+  }
+
+  /** Compiles the copy as it is. The types need not fit: a fault is a fault, whatever it looks like. */
+  compile(): void {
+    const tsc = join(root, 'node_modules', '.bin', 'tsc');
+    spawnSync(tsc, ['-p', 'test'], { cwd: this.folder });
+  }
+
+  /** Plants one fault and compiles; what it returns takes the fault out again. */
+  plant({ file, from, to }: Mutant): () => void {
+    const path = join(this.folder, file);
+    const healthy = readFileSync(path, 'utf8');
+    writeFileSync(
+      path,
+      healthy.replace(from, () => to),
+    );
+    this.compile();
+    return () => writeFileSync(path, healthy);
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}

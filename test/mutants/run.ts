@@ -1,0 +1,55 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from '../package/repository.ts';
+import { type Mutant, mutants } from './mutants.ts';
+import { type Finding, mutantsPage, PAGE } from './page.ts';
+import { Planting } from './planting.ts';
+import { firstFailure, type Suite, suites } from './suites.ts';
+
+// `npm run mutants`: plants every known fault and asks each suite whether it notices.
+// `-- --only NAME` plants those whose names contain NAME, and leaves the page as it is.
+
+const { only } = parseArgs({ options: { only: { type: 'string' } } }).values;
+const chosen = mutants.filter(({ name }) => name.includes(only ?? ''));
+const planting = new Planting();
+try {
+  await assertHealthy();
+  const findings: Finding[] = [];
+  for (const mutant of chosen) findings.push(await hunt(mutant));
+  if (only === undefined) writeFileSync(join(root, PAGE), mutantsPage(findings));
+  const survivors = findings.filter(({ foundBy }) => foundBy.size === 0);
+  console.log(`\n${chosen.length} faults planted, ${chosen.length - survivors.length} found`);
+  process.exitCode = survivors.length === 0 && chosen.length > 0 ? 0 : 1;
+} finally {
+  planting.remove();
+}
+
+/** Without a fault every suite passes, or what follows would mean nothing. */
+async function assertHealthy(): Promise<void> {
+  planting.compile();
+  for (const suite of suites.filter((each) => !isLastResort(each))) {
+    const failure = await firstFailure(suite, planting.folder);
+    if (failure !== undefined) throw new Error(`${suite.name} fails without a fault: ${failure}`);
+    console.log(`${suite.name}: passes without a fault`);
+  }
+}
+
+async function hunt(mutant: Mutant): Promise<Finding> {
+  const takeOut = planting.plant(mutant);
+  const foundBy = new Map<string, string>();
+  for (const suite of suites) {
+    if (isLastResort(suite) && foundBy.size > 0) continue;
+    const failure = await firstFailure(suite, planting.folder);
+    if (failure !== undefined) foundBy.set(suite.name, failure);
+  }
+  takeOut();
+  console.log(`\n${foundBy.size > 0 ? '●' : '○ NOT FOUND:'} ${mutant.name}`);
+  for (const [suite, test] of foundBy) console.log(`    ${suite}: ${test}`);
+  return { mutant, foundBy };
+}
+
+/** It takes minutes, so it is asked only about what the others let through. */
+function isLastResort({ name }: Suite): boolean {
+  return name === 'integration';
+}

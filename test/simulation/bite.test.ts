@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { simulate } from '../../src/testing/simulation.ts';
+import { plantedFaults } from './planted.ts';
+
+// Goal: the simulation bites. Method: plant a mistake in production code, run seeds until a rule breaks, and
+// ask whether it is the rule that the mistake was to break.
+
+const SEEDS_MAX = 1_500;
+
+describe('the simulation finds out when', () => {
+  for (const { mistake, plant, breaks } of plantedFaults) {
+    it(mistake, async (t) => {
+      const restore = plant();
+      try {
+        const found = await firstViolation();
+        t.diagnostic(`seed ${found?.seed}: ${found?.violation?.problem.split('\n')[0]}`);
+        assert.ok(found?.violation, `nothing found in ${SEEDS_MAX} seeds`);
+        assert.ok(breaks.includes(found.violation.invariant), found.violation.invariant);
+      } finally {
+        restore();
+      }
+    });
+  }
+});
+
+async function firstViolation() {
+  for (let seed = 1; seed <= SEEDS_MAX; seed += 1) {
+    const result = await simulate(seed);
+    if (result.violation !== null) return result;
+  }
+  return undefined;
+}

@@ -1,0 +1,225 @@
+import { Heartbeat } from '../../src/connection/heartbeat.ts';
+import { Outbox } from '../../src/connection/outbox.ts';
+import { Port } from '../../src/connection/port.ts';
+import { Wire } from '../../src/connection/wire.ts';
+import { Witness } from '../../src/connection/witness.ts';
+import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import { Fleet } from '../../src/server/fleet.ts';
+import { FleetDrain } from '../../src/server/fleet-drain.ts';
+import { Handlers } from '../../src/server/handlers.ts';
+import { Registry } from '../../src/server/registry.ts';
+import { Topics } from '../../src/server/topics.ts';
+
+type Method = (...args: never[]) => unknown;
+type Broken = (this: never, original: Method, ...args: never[]) => unknown;
+
+/** A mistake that somebody could make, and the rules that it breaks. */
+export interface PlantedFault {
+  readonly mistake: string;
+  /** Makes the mistake; returns how to undo it. */
+  readonly plant: () => () => void;
+  /** The names of the rules one of which must be found broken. */
+  readonly breaks: readonly string[];
+}
+
+/** Puts another method in the place of one of production. */
+function instead(prototype: object, name: string, broken: Broken): () => () => void {
+  const original = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor;
+  const method = original.value as Method;
+  const value = function (this: never, ...args: never[]): unknown {
+    return broken.call(this, method.bind(this) as Method, ...args);
+  };
+  return () => {
+    Object.defineProperty(prototype, name, { ...original, value });
+    return () => Object.defineProperty(prototype, name, original);
+  };
+}
+
+function insteadOfGetter(prototype: object, name: string, get: () => unknown): () => () => void {
+  const original = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor;
+  return () => {
+    Object.defineProperty(prototype, name, { ...original, get });
+    return () => Object.defineProperty(prototype, name, original);
+  };
+}
+
+function both(one: () => () => void, other: () => () => void): () => () => void {
+  return () => {
+    const restoreOne = one();
+    const restoreOther = other();
+    return () => {
+      restoreOther();
+      restoreOne();
+    };
+  };
+}
+
+const nothing: Broken = () => {};
+
+/** Does it twice. */
+const twice: Broken = (original, ...args) => {
+  original(...args);
+  return original(...args);
+};
+
+const OUT = ['out-of-registry-at-once', 'out-of-registry-before-user-code'];
+
+export const plantedFaults: readonly PlantedFault[] = [
+  {
+    mistake: 'quarantine leaves the connection in the registry',
+    plant: instead(Registry.prototype, 'leave', nothing),
+    breaks: OUT,
+  },
+  {
+    mistake: 'quarantine leaves the connection in its topics',
+    plant: instead(Topics.prototype, 'leaveAll', nothing),
+    breaks: ['topics-hold-the-open'],
+  },
+  {
+    mistake: 'the end of the peer is overlooked',
+    plant: instead(Witness.prototype, 'socketEnded', nothing),
+    breaks: OUT,
+  },
+  {
+    mistake: 'an error of the socket is overlooked',
+    plant: instead(Witness.prototype, 'socketErrored', nothing),
+    breaks: OUT,
+  },
+  {
+    mistake: 'a write that failed is overlooked',
+    plant: instead(Witness.prototype, 'sendErrored', nothing),
+    breaks: OUT,
+  },
+  {
+    mistake: 'the heartbeat never judges',
+    plant: instead(Heartbeat.prototype, 'deadlinePassed', nothing),
+    breaks: ['frozen-peer-is-found'],
+  },
+  {
+    mistake: 'the heartbeat is blind to what arrives',
+    plant: both(
+      instead(Heartbeat.prototype, 'heard', nothing),
+      insteadOfGetter(Wire.prototype, 'bytesIn', () => 0),
+    ),
+    breaks: ['verdict-is-true'],
+  },
+  {
+    mistake: 'a close frame of the peer is overlooked',
+    plant: instead(Witness.prototype, 'closeReceived', nothing),
+    breaks: [...OUT, 'verdict-is-true'],
+  },
+  {
+    mistake: 'a flood of pings is overlooked',
+    plant: instead(Witness.prototype, 'pingFlooded', nothing),
+    breaks: OUT,
+  },
+  {
+    mistake: 'the end of the WebSocket is not waited for',
+    plant: instead(Wire.prototype, 'watchClose', nothing),
+    breaks: ['verdict-is-true'],
+  },
+  {
+    mistake: 'the outbox never tells that it has drained',
+    plant: instead(Port.prototype, 'tell', ((original: Method, fact: never) =>
+      fact === 'outbox.drained' ? undefined : original(fact)) as Broken),
+    breaks: ['drained-outbox-flows'],
+  },
+  {
+    mistake: 'a peer that takes nothing is waited for',
+    plant: instead(Outbox.prototype, 'deadlinePassed', nothing),
+    breaks: ['stalled-peer-is-found'],
+  },
+  {
+    mistake: 'the end is reported twice',
+    plant: instead(Port.prototype, 'deliver', twice),
+    breaks: ['opened-once', 'one-terminal-report', 'reports-in-order', 'nothing-after-the-end'],
+  },
+  {
+    mistake: 'a connection ends without letting its sockets go',
+    plant: instead(Wire.prototype, 'release', nothing),
+    breaks: ['all-is-released'],
+  },
+  {
+    mistake: 'a close frame that failed counts as sent',
+    plant: instead(Wire.prototype, 'sendClose', ((original: Method, frame: never) => {
+      original(frame);
+      return true;
+    }) as Broken),
+    breaks: ['verdict-is-true'],
+  },
+  {
+    mistake: 'cancelled deadlines pass all the same',
+    plant: instead(TimerWheel.prototype, 'cancel', nothing),
+    breaks: ['verdict-is-true', 'no-timer-is-left', 'failure-is-true', 'handlers-in-order'],
+  },
+  {
+    mistake: 'deadlines take twice as long',
+    plant: instead(TimerWheel.prototype, 'schedule', ((original: Method, ...args: never[]) => {
+      const [delayMs = 0, ...rest] = args as unknown as [number, ...never[]];
+      return original((2 * delayMs) as never, ...rest);
+    }) as Broken),
+    breaks: ['no-state-outlives-its-deadline', 'frozen-peer-is-found', 'drain-ends-in-time'],
+  },
+  {
+    mistake: 'deadlines pass too early',
+    plant: instead(TimerWheel.prototype, 'schedule', ((original: Method, ...args: never[]) => {
+      const [delayMs = 0, ...rest] = args as unknown as [number, ...never[]];
+      return original((delayMs / 8) as never, ...rest);
+    }) as Broken),
+    breaks: ['verdict-is-true', 'handlers-in-order'],
+  },
+  {
+    mistake: 'handlers of the end are called twice',
+    plant: instead(Handlers.prototype, 'closed', twice),
+    breaks: ['handlers-once'],
+  },
+  {
+    mistake: 'a message is delivered twice',
+    plant: instead(Handlers.prototype, 'message', twice),
+    breaks: ['messages-in-order', 'every-message-is-delivered'],
+  },
+  {
+    mistake: 'a message is dropped',
+    plant: instead(Fleet.prototype, 'messageArrived', nothing),
+    breaks: ['every-message-is-delivered'],
+  },
+  {
+    mistake: 'a publication is fanned out twice',
+    plant: instead(Topics.prototype, 'publish', twice),
+    breaks: ['publication-reaches-members-once'],
+  },
+  {
+    mistake: 'the gate does not hold back what is written',
+    plant: instead(Port.prototype, 'write', function (this: Port, original: Method, frame: never) {
+      return this.outbox?.write(frame) ?? original(frame);
+    } as Broken),
+    breaks: ['no-write-after-quarantine', 'no-send-after-quarantine'],
+  },
+  {
+    mistake: 'a drain gives nobody up',
+    plant: instead(FleetDrain.prototype, 'expire', nothing),
+    breaks: ['drain-ends-in-time'],
+  },
+  {
+    mistake: 'a drain forgets who has not said that it is gone',
+    plant: instead(Port.prototype, 'abandon', nothing),
+    breaks: ['handlers-in-order', 'counts-follow-reports', 'all-comes-to-its-end'],
+  },
+  {
+    mistake: 'counts forget a state',
+    plant: instead(Registry.prototype, 'moved', ((original: Method, ...args: never[]) =>
+      String(args[2]) === 'closing' ? undefined : original(...args)) as Broken),
+    breaks: ['counts-follow-reports'],
+  },
+  {
+    mistake: 'no state has a deadline',
+    plant: instead(Port.prototype, 'startDeadline', nothing),
+    breaks: ['no-state-outlives-its-deadline', 'all-comes-to-its-end'],
+  },
+  {
+    mistake: 'what a handler throws reaches the socket',
+    plant: instead(Handlers.prototype, 'run', ((...args: never[]) =>
+      (args.at(-1) as unknown as () => unknown)()) as Broken),
+    breaks: ['nothing-reaches-the-emitter', 'nothing-reaches-the-process', 'counts-follow-reports'],
+  },
+];

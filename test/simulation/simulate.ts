@@ -1,0 +1,44 @@
+// Simulates whole services, one seed after the other, and says what was exercised and what was found.
+import { relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from '../package/repository.ts';
+import { type Campaign, campaign, failureText, writeRegression } from './campaign.ts';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    runs: { type: 'string', default: '10000' },
+  },
+});
+const first = Number(values.seed);
+const outcome = await campaign(first, Number(values.runs));
+console.log(summary(outcome));
+if (outcome.failure !== undefined) {
+  console.log(`\n${failureText(outcome.failure)}`);
+  console.log(`kept in ${relative(root, writeRegression(outcome.failure))}`);
+  process.exitCode = 1;
+}
+
+function summary({ runs, connections, events, virtualMs, tally, ...speed }: Campaign): string {
+  const count = (value: number) => value.toLocaleString('en');
+  const hours = count(Math.round(virtualMs / 3_600_000));
+  return [
+    `${count(runs)} services from seed ${first}: ${count(connections)} connections,` +
+      ` ${count(events)} events, ${hours} hours of their time`,
+    `${speed.cpuMs.toFixed(2)} ms of CPU each, ${count(speed.perSecond)} per second on one core`,
+    ...['closed', 'failed'].flatMap((how) => endings(how, tally)),
+  ].join('\n');
+}
+
+/** How often each cause was reported, the commonest first, a few to a line. */
+function endings(how: string, tally: Campaign['tally']): string[] {
+  const told = [...tally]
+    .filter(([what]) => what.startsWith(`${how} `))
+    .sort(([, one], [, other]) => other - one)
+    .map(([what, times]) => `${what.slice(how.length + 1)} ${times}`);
+  const lines: string[] = [];
+  for (let from = 0; from < told.length; from += 6) {
+    lines.push(`${from === 0 ? how : ''}`.padEnd(8) + told.slice(from, from + 6).join(' · '));
+  }
+  return lines;
+}

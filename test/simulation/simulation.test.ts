@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FailureCause } from '../../src/core/failure.ts';
+import type { CloseCause } from '../../src/core/verdict.ts';
+import { simulate } from '../../src/testing/simulation.ts';
+import { type Campaign, campaign, failureText, readRegressions } from './campaign.ts';
+import { TransitionCoverage } from './coverage.ts';
+
+// Goal: no rule of the supervisor breaks, whatever happens in whatever order.
+// Method: production code on virtual time between fake sockets; the rules are looked at after every step.
+// `npm run simulate` does the same for other seeds, and for more of them.
+
+const FIRST_SEED = 1;
+const SEEDS = 3_000;
+const SEEDS_INSPECTED = 1_500;
+
+describe('a simulated service', () => {
+  let outcome: Campaign;
+
+  it(`breaks no rule from seed ${FIRST_SEED} on, ${SEEDS} times`, async (t) => {
+    outcome = await campaign(FIRST_SEED, SEEDS);
+    assert.equal(outcome.failure && failureText(outcome.failure), undefined);
+    t.diagnostic(`${outcome.events} events, ${outcome.cpuMs.toFixed(2)} ms of CPU for each seed`);
+  });
+
+  it('ends in every way that a connection can end', () => {
+    assert.deepEqual(notReported('closed', closeCauses), []);
+    assert.deepEqual(notReported('failed', failureCauses), []);
+    for (const how of ['clean', 'simultaneous', 'lingered']) assert.ok(outcome.tally.has(how), how);
+  });
+
+  function notReported(how: string, causes: Readonly<Record<string, true>>): string[] {
+    return Object.keys(causes).filter((cause) => !outcome.tally.has(`${how} ${cause}`));
+  }
+
+  it('takes every transition of the charts that a socket can lead to', async () => {
+    const coverage = new TransitionCoverage();
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS_INSPECTED; seed += 1) {
+      const { violation } = await simulate(seed, { inspect: coverage.inspect });
+      assert.equal(violation, null);
+    }
+    assert.deepEqual(coverage.missed, Object.keys(neverTaken));
+  });
+
+  for (const { seed, found } of readRegressions()) {
+    it(`breaks no rule for seed ${seed}, which once found ${found}`, async () => {
+      const { violation } = await simulate(seed);
+      assert.equal(violation, null);
+    });
+  }
+});
+
+/** Transitions that no socket leads to, and why the charts have them all the same. */
+const neverTaken: Readonly<Record<string, string>> = {
+  'connection.open --websocket.closed--> connection.closed':
+    'ws is listened to only from the quarantine on, and every quarantine has a fact of its own',
+  'connection.errored --websocket.closed--> connection.closed':
+    'the raw socket closes before the WebSocket above it, which leads to closing.reaping first',
+};
+
+describe('a seed', () => {
+  it('gives the same simulation again, down to every line of its trace', async () => {
+    for (let seed = 100; seed < 140; seed += 1) {
+      const first = await simulate(seed, { trace: true });
+      const second = await simulate(seed, { trace: true });
+      assert.deepEqual(second.trace, first.trace);
+      assert.equal(second.digest, first.digest);
+    }
+  });
+
+  it('gives the same simulation whether or not anybody looks', async () => {
+    for (let seed = 200; seed < 220; seed += 1) {
+      const plain = await simulate(seed);
+      const watched = await simulate(seed, { trace: true, inspect: () => {} });
+      assert.equal(watched.digest, plain.digest);
+      assert.equal(watched.events, watched.trace.length);
+    }
+  });
+
+  it('gives another simulation than every other seed', async () => {
+    const digests = new Set<string>();
+    for (let seed = 0; seed < 300; seed += 1) digests.add((await simulate(seed)).digest);
+    assert.equal(digests.size, 300);
+  });
+
+  it('brings a few connections mostly, and a crowd now and then', async () => {
+    const sizes: number[] = [];
+    for (let seed = 300; seed < 1_300; seed += 1) sizes.push((await simulate(seed)).connections);
+    const few = sizes.filter((size) => size <= 8).length;
+    assert.ok(few > 800, `${few} of 1000 are small`);
+    assert.ok(Math.max(...sizes) >= 100, `the largest has ${Math.max(...sizes)}`);
+  });
+});
+
+const closeCauses: Readonly<Record<CloseCause, true>> = {
+  close: true,
+  drain: true,
+  terminate: true,
+  fail: true,
+  'handler-error': true,
+  crash: true,
+  'welcome-timeout': true,
+  'invalid-message': true,
+  'message-rate': true,
+  'slow-consumer': true,
+  'heartbeat-timeout': true,
+  'ping-flood': true,
+  'peer-close': true,
+  'close-timeout': true,
+  'protocol-error': true,
+  'send-error': true,
+  'tcp-fin': true,
+  'tcp-fin-backlog': true,
+  'tcp-reset': true,
+  'tcp-timeout': true,
+  'tcp-error': true,
+  unknown: true,
+};
+
+const failureCauses: Readonly<Record<FailureCause, true>> = {
+  'bad-request': true,
+  'wrong-method': true,
+  'wrong-version': true,
+  'wrong-path': true,
+  'wrong-host': true,
+  'wrong-origin': true,
+  unauthorized: true,
+  refused: true,
+  'authenticate-error': true,
+  'connections-max': true,
+  'address-max': true,
+  'accept-rate': true,
+  suspended: true,
+  draining: true,
+  'handshake-timeout': true,
+  abandoned: true,
+  'tcp-reset': true,
+  'tcp-timeout': true,
+  'tcp-error': true,
+  'already-upgraded': true,
+  crash: true,
+};
