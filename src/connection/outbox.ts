@@ -27,6 +27,8 @@ export class Outbox implements DeadlineOwner {
     this.#context = context;
     this.#written = (error) => {
       if (error) port.witness.sendErrored(error);
+      // Node.js 20 calls the write that a destroyed socket never finished a success.
+      else if (socket.destroyed) port.witness.sendErrored(new Error('the socket was destroyed'));
       else if (this.#congested) this.#drain();
     };
   }

@@ -35,8 +35,6 @@ export class FakeWebSocket implements WireSocket, FakeReader {
   /** The peer sent more pings than are answered. */
   wasFlooded = false;
   violation: Error | undefined;
-  /** Messages that were handed to the observer. */
-  messages = 0;
   /** How long it takes from `close` of the raw socket to its own, in milliseconds; infinite for never. */
   closesAfterMs = 0;
   /** The next `answerClose` throws: a fault of the WebSocket itself. */
@@ -116,7 +114,6 @@ export class FakeWebSocket implements WireSocket, FakeReader {
 
   readMessage(payload: Buffer, isBinary: boolean): void {
     if (this.#isDeaf()) return;
-    this.messages += 1;
     this.raw.tell('message', () => this.observer?.messageReceived(payload, isBinary));
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { type Connection, jsonCodec, type SupervisorOptions } from '../../src/index.ts';
 import { opcode } from '../support/frames.ts';
@@ -118,6 +119,26 @@ describe('D05 the peer stops reading', () => {
       [closing?.origin, closing?.code, closing?.reason],
       ['local', 1013, 'too slow'],
     );
+  });
+
+  it('D05: a congested socket that the host destroys does not flow again first', async () => {
+    let raw: Socket | undefined;
+    await connect({
+      authenticate: (request) => {
+        raw = request.socket;
+      },
+    });
+    peer.pause();
+    connection.send('x'.repeat(2 ** 24));
+    assert.ok(connection.states.includes('open.flow.congested'));
+    raw?.destroy();
+    await service.closedAs({
+      states: closedByError,
+      ...abnormal,
+      cause: 'send-error',
+      level: 'warn',
+    });
+    assert.deepEqual(service.of('connection.flowing'), []);
   });
 
   it('D05: what is published to a congested member is dropped and counted', async () => {

@@ -216,3 +216,90 @@ describe('a fake socket and the WebSocket above it', () => {
     });
   }
 });
+
+describe('a fake socket', () => {
+  const watch = () => {
+    const clock = new SimulatedClock();
+    const socket = new FakeSocket(clock, { kernelBytes: 100 });
+    const written: string[] = [];
+    const write = (name: string, bytes: number) =>
+      socket.write(Buffer.alloc(bytes), (error) =>
+        written.push(error ? `${name}: ${error.message}` : name),
+      );
+    const marks = () => [socket.writableLength, socket._handle?.writeQueueSize, socket.flushMark];
+    return { clock, socket, write, written, marks };
+  };
+
+  it('keeps a write that finds the kernel full whole, and flushes what is behind it in one', () => {
+    const { clock, socket, write, written, marks } = watch();
+    assert.equal(write('a', 60), true);
+    assert.deepEqual(marks(), [0, 0, 60]);
+    assert.equal(write('b', 60), false);
+    write('c', 30);
+    write('d', 30);
+    assert.deepEqual(marks(), [120, 20, 40]);
+    socket.take(10);
+    assert.deepEqual(marks(), [120, 10, 50]);
+    socket.take(20);
+    assert.deepEqual(marks(), [60, 50, 70]);
+    clock.advance(0);
+    assert.deepEqual(written, ['a', 'b']);
+    socket.take(1_000);
+    clock.advance(0);
+    assert.deepEqual(written, ['a', 'b', 'c', 'd']);
+    assert.deepEqual(marks(), [0, 0, 180]);
+  });
+
+  it('fails what still waits when it is destroyed, and nothing that has left', () => {
+    const { clock, socket, write, written } = watch();
+    write('gone', 100);
+    write('waiting', 10);
+    socket.destroy();
+    clock.advance(0);
+    assert.deepEqual(written, ['gone', 'waiting: ERR_STREAM_DESTROYED']);
+  });
+
+  it('shows the error of a write to a reset connection at once', () => {
+    const { clock, socket, write, written } = watch();
+    socket.on('error', (error: Error) => written.push(`error ${error.message}`));
+    socket.receiveReset(systemError('ECONNRESET'));
+    assert.equal(socket.writable, true);
+    write('late', 1);
+    assert.equal(socket.errored?.message, 'ECONNRESET');
+    assert.equal(socket.writable, false);
+    clock.advance(0);
+    assert.deepEqual(written, ['late: ECONNRESET', 'error ECONNRESET']);
+  });
+
+  it('ends only when everything before it has left', () => {
+    const { clock, socket, write } = watch();
+    const told: string[] = [];
+    socket.otherEnd = {
+      bytesWaiting: () => {},
+      ended: () => told.push('ended'),
+      destroyed: () => told.push('destroyed'),
+    };
+    write('much', 150);
+    socket.end();
+    clock.advance(0);
+    assert.deepEqual(told, []);
+    socket.take(50);
+    assert.deepEqual(told, ['ended']);
+    socket.receiveEnd();
+    assert.deepEqual(told, ['ended', 'destroyed']);
+  });
+
+  it('holds chunks back while it is paused, but not an end with nothing before it', () => {
+    const { socket } = watch();
+    const told: string[] = [];
+    socket.on('end', () => told.push('end'));
+    socket.receiveEnd();
+    assert.deepEqual(told, ['end']);
+    const { socket: other } = watch();
+    other.on('end', () => told.push('never'));
+    other.receive({ bytes: 1, read: () => {} });
+    other.receiveEnd();
+    assert.deepEqual(told, ['end']);
+    assert.equal(other.bytesRead, 1);
+  });
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { SupervisorOptions } from '../../src/index.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+// Goal: what the simulation found is true of real sockets, too. Method: the smallest script of each finding.
+
+describe('a supervisor on real sockets', () => {
+  async function serve(
+    options: SupervisorOptions<unknown, unknown, unknown>,
+    run: (service: Service) => Promise<void>,
+  ): Promise<void> {
+    const service = await Service.start(options);
+    try {
+      await run(service);
+    } finally {
+      await service.supervisor.drain({ withinMs: 100 });
+      service.server.close();
+    }
+  }
+
+  it('does not tell of a close frame whose write failed at once', async () => {
+    await serve({}, async (service) => {
+      const peer = await RawPeer.open(service.port);
+      const connection = await service.opened();
+      // The reset has reached the kernel; nobody here has read it yet.
+      peer.reset();
+      connection.close(4000, 'too late');
+      const { verdict } = await service.when('connection.closed');
+      assert.equal(verdict.cause, 'close');
+      assert.equal(verdict.code, 1006);
+      assert.equal((verdict.error as NodeJS.ErrnoException).code, 'ECONNRESET');
+      assert.equal(verdict.sent, undefined);
+    });
+  });
+
+  it('fails a connection that crashes while it opens, and tells no end of what never began', async () => {
+    const random = () => {
+      throw new Error('no chance');
+    };
+    await serve({ random }, async (service) => {
+      const peer = await RawPeer.open(service.port);
+      const { failure } = await service.when('connection.failed');
+      assert.equal(failure.cause, 'crash');
+      assert.equal(failure.error?.message, 'no chance');
+      await until(() => peer.closed, 'the peer is let go');
+      assert.deepEqual(service.calls, ['onFailed']);
+      assert.equal(service.of('connection.opened').length, 0);
+      assert.equal(service.of('connection.closed').length, 0);
+      assert.equal(service.of('handler.errored').length, 0);
+    });
+  });
+});
