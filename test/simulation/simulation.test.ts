@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { InspectionEvent } from 'xstate';
+import { connectionMachine } from '../../machines/connection.ts';
+import { supervisorMachine } from '../../machines/supervisor.ts';
 import type { FailureCause } from '../../src/core/failure.ts';
 import type { CloseCause } from '../../src/core/verdict.ts';
 import { simulate } from '../../src/testing/simulation.ts';
+import { Coverage } from '../support/chart-walk.ts';
 import { type Campaign, campaign, failureText, readRegressions } from './campaign.ts';
-import { TransitionCoverage } from './coverage.ts';
 
 // Goal: no rule of the supervisor breaks, whatever happens in whatever order.
 // Method: production code on virtual time between fake sockets; the rules are looked at after every step.
@@ -34,12 +37,18 @@ describe('a simulated service', () => {
   }
 
   it('takes every transition of the charts that a socket can lead to', async () => {
-    const coverage = new TransitionCoverage();
+    const charts = [new Coverage(connectionMachine), new Coverage(supervisorMachine)];
+    const inspect = (event: InspectionEvent) => {
+      for (const chart of charts) chart.note(event);
+    };
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS_INSPECTED; seed += 1) {
-      const { violation } = await simulate(seed, { inspect: coverage.inspect });
+      const { violation } = await simulate(seed, { inspect });
       assert.equal(violation, null);
     }
-    assert.deepEqual(coverage.missed, Object.keys(neverTaken));
+    assert.deepEqual(
+      charts.flatMap(({ missing }) => missing),
+      Object.keys(neverTaken),
+    );
   });
 
   for (const { seed, found } of readRegressions()) {
@@ -52,9 +61,9 @@ describe('a simulated service', () => {
 
 /** Transitions that no socket leads to, and why the charts have them all the same. */
 const neverTaken: Readonly<Record<string, string>> = {
-  'connection.open --websocket.closed--> connection.closed':
+  'connection.open ─ websocket.closed → connection.closed':
     'ws is listened to only from the quarantine on, and every quarantine has a fact of its own',
-  'connection.errored --websocket.closed--> connection.closed':
+  'connection.errored ─ websocket.closed → connection.closed':
     'the raw socket closes before the WebSocket above it, which leads to closing.reaping first',
 };
 
