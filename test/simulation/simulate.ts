@@ -10,13 +10,21 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '10000' },
   },
 });
-const first = Number(values.seed);
-const outcome = await campaign(first, Number(values.runs));
+const first = wholeNumber('--seed', values.seed, 0);
+const outcome = await campaign(first, wholeNumber('--runs', values.runs, 1));
 console.log(summary(outcome));
 if (outcome.failure !== undefined) {
   console.log(`\n${failureText(outcome.failure)}`);
   console.log(`kept in ${relative(root, writeRegression(outcome.failure))}`);
   process.exitCode = 1;
+}
+
+/** Seeds are 32 bits wide, and so is what may follow them. */
+function wholeNumber(option: string, text: string, least: number): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= least && number < 2 ** 32) return number;
+  console.error(`${option} must be a whole number from ${least} to ${2 ** 32 - 1}, got '${text}'`);
+  process.exit(2);
 }
 
 function summary({ runs, connections, events, virtualMs, tally, ...speed }: Campaign): string {
