@@ -34,5 +34,5 @@ ${findings.length} faults, ${findings.filter(({ foundBy }) => foundBy.size > 0).
 
 function rowOf({ mutant, foundBy }: Finding, names: readonly string[]): string {
   const marks = names.map((name) => (foundBy.has(name) ? '●' : ''));
-  return `| ${[mutant.name, mutant.fault, ...marks].join(' | ')} |`.replaceAll('|  |', '| |');
+  return `| ${[mutant.name, mutant.fault, ...marks].join(' | ')} |`;
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,7 +18,7 @@ try {
   await assertHealthy();
   const findings: Finding[] = [];
   for (const mutant of chosen) findings.push(await hunt(mutant));
-  if (only === undefined) writeFileSync(join(root, PAGE), mutantsPage(findings));
+  if (only === undefined) writePage(findings);
   const survivors = findings.filter(({ foundBy }) => foundBy.size === 0);
   console.log(`\n${chosen.length} faults planted, ${chosen.length - survivors.length} found`);
   process.exitCode = survivors.length === 0 && chosen.length > 0 ? 0 : 1;
@@ -47,6 +48,11 @@ async function hunt(mutant: Mutant): Promise<Finding> {
   console.log(`\n${foundBy.size > 0 ? '●' : '○ NOT FOUND:'} ${mutant.name}`);
   for (const [suite, test] of foundBy) console.log(`    ${suite}: ${test}`);
   return { mutant, foundBy };
+}
+
+function writePage(findings: readonly Finding[]): void {
+  writeFileSync(join(root, PAGE), mutantsPage(findings));
+  execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', PAGE], { cwd: root });
 }
 
 /** It takes minutes, so it is asked only about what the others let through. */

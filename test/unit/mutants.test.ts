@@ -1,0 +1,60 @@
+// Goal: the planted faults stay plantable, and their page stays that of the list. Method: look each one up in
+// the code it changes and in the table; which suites find it is for `npm run mutants` to say.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mutants } from '../mutants/mutants.ts';
+import { mutantsPage, PAGE } from '../mutants/page.ts';
+import { suites } from '../mutants/suites.ts';
+import { read } from '../package/repository.ts';
+
+/** The cells of each row of the page's table, without its head. */
+function rowsOf(page: string): string[][] {
+  return page
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(2)
+    .map((line) => line.split('|').slice(1, -1))
+    .map((cells) => cells.map((cell) => cell.trim()));
+}
+
+describe('the planted faults', () => {
+  it('each replace one place in the code as it is', () => {
+    const offenders = mutants.filter(({ file, from }) => read(file).split(from).length !== 2);
+    assert.deepEqual(
+      offenders.map(({ name }) => name),
+      [],
+    );
+  });
+
+  it('have names of their own', () => {
+    assert.equal(new Set(mutants.map(({ name }) => name)).size, mutants.length);
+  });
+});
+
+describe('the page of planted faults', () => {
+  const rows = rowsOf(read(PAGE));
+
+  it('lists every fault, and no others', () => {
+    assert.deepEqual(
+      rows.map(([name, fault]) => [name, fault]),
+      mutants.map(({ name, fault }) => [name, fault]),
+    );
+  });
+
+  it('names a suite for each', () => {
+    const unfound = rows.filter(([, , ...marks]) => !marks.includes('●'));
+    assert.deepEqual(
+      unfound.map(([name]) => name),
+      [],
+    );
+  });
+
+  it('marks what was found, where it was found', () => {
+    const [mutant] = mutants;
+    const [first = '', second = ''] = suites.map(({ name }) => name);
+    assert.ok(mutant);
+    const [row] = rowsOf(mutantsPage([{ mutant, foundBy: new Map([[second, 'a test']]) }]));
+    assert.equal(row?.[2], '', first);
+    assert.equal(row?.[3], '●', second);
+  });
+});
