@@ -1,6 +1,89 @@
-import { benchAccept } from './accept.ts';
-import { printRows } from './row.ts';
+// Measures Mooring beside its peers, each figure in the same run as that of the peer.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../package/repository.ts';
+import { killChildren } from './child.ts';
+import { type BenchOptions, parseBenchOptions } from './options.ts';
+import { benchmarksPage, PAGE, PICTURE } from './page.ts';
+import { drawPlots } from './plot.ts';
+import { noResults, type Results, type Selection, select, withOutcome } from './results.ts';
+import { tableText } from './table.ts';
+import { runWorkload } from './workload.ts';
+import { workloads } from './workloads/index.ts';
 
-const ROUNDS = 5;
+const REFUSED = 2;
+const INTERRUPTED = 130;
 
-printRows(await benchAccept(ROUNDS));
+// Whatever ends this process, no child is left behind.
+process.on('exit', killChildren);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => process.exit(INTERRUPTED));
+}
+
+const options = orRefuse(() => parseBenchOptions(process.argv.slice(2)));
+let results = orRefuse(() => before(options));
+for (const selection of orRefuse(() => selected(options))) await measure(selection);
+report();
+
+/** Runs what may fail because it was asked for in the wrong way. */
+function orRefuse<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(REFUSED);
+  }
+}
+
+function before({ from }: BenchOptions): Results {
+  if (from === undefined) return noResults();
+  try {
+    return JSON.parse(readFileSync(from, 'utf8')) as Results;
+  } catch (error) {
+    throw new Error(`--from cannot read '${from}': ${(error as Error).message}`);
+  }
+}
+
+/** What was measured before is measured again only when it is named. */
+function selected({ only, from }: BenchOptions): readonly Selection[] {
+  if (only === undefined && from !== undefined) return [];
+  const selection = select(workloads, only);
+  if (selection.length > 0) return selection;
+  throw new Error(`--only names no row and no workload: '${only}'`);
+}
+
+/** A measurement that fails is said and does not keep the others from being made. */
+async function measure({ workload, rows }: Selection): Promise<void> {
+  const { rounds } = options;
+  try {
+    const outcome = await runWorkload(workload, { rounds, rows, progress: console.log });
+    results = withOutcome(results, outcome);
+  } catch (error) {
+    console.error(`${workload.name} FAILED: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}
+
+function report(): void {
+  console.log(`\n${tableText(results.rows, results.leftOut)}`);
+  if (options.json !== undefined) writeJson(options.json);
+  if (options.write) writePage();
+}
+
+function writeJson(path: string): void {
+  writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+/** A page with rows missing would hide what was not measured. */
+function writePage(): void {
+  const told = new Set([...results.rows, ...results.leftOut].map(({ name }) => name));
+  const names = workloads.flatMap(({ rows }) => rows.map(({ name }) => name));
+  const missing = names.filter((name) => !told.has(name));
+  if (missing.length > 0 || results.curves.length === 0) {
+    console.error(`--write needs everything, and there is no ${[...missing, 'picture'][0]}`);
+    process.exitCode = 1;
+    return;
+  }
+  writeFileSync(join(root, PAGE), benchmarksPage(results, workloads));
+  writeFileSync(join(root, PICTURE), drawPlots(results.curves));
+}

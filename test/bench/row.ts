@@ -6,19 +6,70 @@ export interface BenchRow {
   readonly peer: number;
   readonly peerName: string;
   readonly ratio: number;
+  /** The ratio must not be above it. */
   readonly target: number;
   readonly holds: boolean;
+  /** What each round gave. */
+  readonly rounds: Pairs;
+  /** What else was seen. */
+  readonly note?: string;
 }
 
-/** Prints rows as a table. */
-export function printRows(rows: readonly BenchRow[]): void {
-  console.table(
-    rows.map(({ ours, peer, ratio, ...rest }) => ({
-      ...rest,
-      ours: ours.toFixed(1),
-      peer: peer.toFixed(1),
-      ratio: ratio.toFixed(2),
-    })),
-    ['name', 'unit', 'ours', 'peer', 'peerName', 'ratio', 'target', 'holds'],
-  );
+/** A row that could not be measured here. */
+export interface LeftOut {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** The figures of both, round by round. */
+export interface Pairs {
+  readonly ours: readonly number[];
+  readonly peer: readonly number[];
+}
+
+/** What a row says before anything was measured. */
+export interface RowHead {
+  readonly name: string;
+  readonly unit: string;
+  readonly peerName: string;
+}
+
+/** Cost against the number of connections, for one subject. */
+export interface Curve {
+  readonly plot: string;
+  readonly subject: string;
+  readonly points: readonly (readonly [connections: number, cost: number])[];
+}
+
+/** The middle one; the mean of the two in the middle when there are two. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (lower + upper) / 2;
+}
+
+/** Compares the medians of the rounds. @throws Error when a figure is missing */
+export function compare(head: RowHead, rounds: Pairs, target: number): BenchRow {
+  const ours = median(rounds.ours);
+  const peer = median(rounds.peer);
+  const ratio = ours / peer;
+  if (!Number.isFinite(ratio))
+    throw new Error(`${head.name}: ${ours} cannot be compared to ${peer}`);
+  return { ...head, ours, peer, ratio, target, holds: ratio <= target, rounds };
+}
+
+/** The value that this share of the values does not exceed. */
+export function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
+/** Rows measured before, with those measured now in their places and the new ones behind them. */
+export function merged<T extends { readonly name: string }>(
+  before: readonly T[],
+  now: readonly T[],
+): readonly T[] {
+  const names = new Set(before.map(({ name }) => name));
+  const replaced = before.map((row) => now.find(({ name }) => name === row.name) ?? row);
+  return [...replaced, ...now.filter(({ name }) => !names.has(name))];
 }

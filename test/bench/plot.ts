@@ -1,0 +1,163 @@
+import { escapeText, rounded } from '../../docs/statecharts/markup.ts';
+import { plotStyle } from './plot-style.ts';
+import type { Curve } from './row.ts';
+import { figureText } from './table.ts';
+import { plots } from './workloads/scaling.ts';
+
+const MARGIN = 24;
+const PANEL = { width: 220, height: 190, top: 56, left: 30, right: 116, bottom: 52 } as const;
+const PANEL_WIDTH = PANEL.left + PANEL.width + PANEL.right;
+const LABEL_GAP = 15;
+
+/** What stands above each plot. */
+const titles: readonly (readonly [plot: string, title: string, unit: string])[] = [
+  [plots.burst, '16 messages at once', 'µs of CPU for each delivery'],
+  [plots.single, 'One message', 'µs of CPU for each delivery'],
+  [plots.accept, 'Coming and going', 'µs of CPU for each connection'],
+];
+
+/** How subjects are called and drawn. */
+const looks: Readonly<Record<string, readonly [kind: string, label: string]>> = {
+  mooring: ['mooring', 'Mooring'],
+  ws: ['ws', 'ws'],
+  'bare socket.write': ['bare', 'bare write'],
+};
+
+/** Draws what things cost against the number of connections. */
+export function drawPlots(curves: readonly Curve[]): string {
+  const width = titles.length * PANEL_WIDTH + 2 * MARGIN;
+  const height = PANEL.top + PANEL.height + PANEL.bottom + MARGIN;
+  const panels = titles.map(([plot, title, unit], index) => {
+    const shown = curves.filter((curve) => curve.plot === plot && curve.points.length > 0);
+    const at = `translate(${MARGIN + index * PANEL_WIDTH} ${MARGIN / 2})`;
+    return `<g transform="${at}">${heading(title, unit)}\n${panel(shown)}</g>`;
+  });
+  const attributes = [
+    'xmlns="http://www.w3.org/2000/svg" class="benchmarks" role="img"',
+    'aria-label="Cost against the number of connections"',
+    `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
+  ];
+  return `<svg ${attributes.join(' ')}>
+<style>
+${plotStyle()}
+</style>
+<rect class="ground" x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="16"/>
+${panels.join('\n')}
+</svg>
+`;
+}
+
+function heading(title: string, unit: string): string {
+  return `<text class="title" y="20">${title}</text><text class="unit" y="38">${unit}</text>`;
+}
+
+/** One plot: where its values are. */
+interface Scale {
+  readonly sizes: readonly number[];
+  readonly highest: number;
+  readonly step: number;
+}
+
+function panel(curves: readonly Curve[]): string {
+  if (curves.length === 0)
+    return `<text x="${PANEL.left}" y="${PANEL.top + 20}">not measured</text>`;
+  const scale = scaleOf(curves);
+  return [
+    grid(scale),
+    ...curves.map((curve) => drawCurve(curve, scale)),
+    labels(curves, scale),
+  ].join('\n');
+}
+
+function scaleOf(curves: readonly Curve[]): Scale {
+  const points = curves.flatMap(({ points: own }) => own);
+  const sizes = [...new Set(points.map(([size]) => size))].sort((a, b) => a - b);
+  const step = niceStep(Math.max(...points.map(([, cost]) => cost)));
+  const highest = Math.ceil(Math.max(...points.map(([, cost]) => cost)) / step) * step;
+  return { sizes, highest, step };
+}
+
+const STEPS_MAX = 5;
+
+/** The smallest of 1, 2 and 5 and their tenfolds that divides an axis into a few parts. */
+export function niceStep(highest: number): number {
+  const power = 10 ** Math.floor(Math.log10(highest / STEPS_MAX));
+  return (
+    [1, 2, 5, 10].map((digit) => digit * power).find((step) => highest / step <= STEPS_MAX) ?? 1
+  );
+}
+
+/** Sizes double from one to the next, so they stand at the same distance. */
+function xOf(size: number, { sizes }: Scale): number {
+  const share = sizes.length < 2 ? 0 : sizes.indexOf(size) / (sizes.length - 1);
+  return rounded(PANEL.left + 10 + share * (PANEL.width - 20));
+}
+
+function yOf(cost: number, { highest }: Scale): number {
+  return rounded(PANEL.top + PANEL.height * (1 - cost / highest));
+}
+
+function grid(scale: Scale): string {
+  const { left, width, top, height } = PANEL;
+  const levels: string[] = [];
+  for (let step = 0; step * scale.step <= scale.highest; step += 1) {
+    const cost = step * scale.step;
+    const y = yOf(cost, scale);
+    levels.push(
+      `<path class="grid" d="M${left} ${y}h${width}"/>`,
+      `<text class="level" x="${left - 7}" y="${y + 4}">${Number(cost.toPrecision(3))}</text>`,
+    );
+  }
+  const ticks = scale.sizes.map(
+    (size) =>
+      `<text class="tick" x="${xOf(size, scale)}" y="${top + height + 19}">${sizeText(size)}</text>`,
+  );
+  const under = `<text class="unit tick" x="${left + width / 2}" y="${top + height + 40}">connections</text>`;
+  return [...levels, ...ticks, under].join('');
+}
+
+function sizeText(size: number): string {
+  return size >= 1_000 ? `${size / 1_000}k` : String(size);
+}
+
+function drawCurve({ subject, points }: Curve, scale: Scale): string {
+  const [kind] = looks[subject] ?? ['bare'];
+  const places = points.map(([size, cost]) => [xOf(size, scale), yOf(cost, scale)] as const);
+  const dots = places.map(([x, y]) => `<circle class="dot" cx="${x}" cy="${y}" r="3"/>`);
+  const path = places.map(([x, y]) => `${x} ${y}`).join('L');
+  return `<g class="${kind}"><path class="curve" d="M${path}"/>${dots.join('')}</g>`;
+}
+
+/** The name of each curve beside its end, with the cost there; names that would overlap move apart. */
+function labels(curves: readonly Curve[], scale: Scale): string {
+  const wanted = curves
+    .map((curve) => ({ curve, y: yOf(lastCost(curve), scale) + 4 }))
+    .sort((one, other) => one.y - other.y);
+  const ys = spread(wanted.map(({ y }) => y));
+  return wanted.map(({ curve }, index) => label(curve, ys[index] ?? 0)).join('');
+}
+
+function label(curve: Curve, y: number): string {
+  const [kind, name] = looks[curve.subject] ?? ['bare', curve.subject];
+  const text = `${name} ${figureText(lastCost(curve))}`;
+  const x = PANEL.left + PANEL.width + 2;
+  return `<g class="${kind}"><text class="label" x="${x}" y="${rounded(y)}">${escapeText(text)}</text></g>`;
+}
+
+function lastCost({ points }: Curve): number {
+  return points.at(-1)?.[1] ?? 0;
+}
+
+/** Moves what is too close apart, downwards, and the lot back up when it would leave the plot. */
+function spread(ys: readonly number[]): readonly number[] {
+  const places: number[] = [];
+  for (const y of ys)
+    places.push(Math.max(y, (places.at(-1) ?? Number.NEGATIVE_INFINITY) + LABEL_GAP));
+  const bottom = PANEL.top + PANEL.height + 4;
+  let limit = bottom;
+  for (let index = places.length - 1; index >= 0; index -= 1) {
+    places[index] = Math.min(places[index] ?? 0, limit);
+    limit = (places[index] ?? 0) - LABEL_GAP;
+  }
+  return places;
+}

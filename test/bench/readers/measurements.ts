@@ -1,0 +1,98 @@
+import type { Loop, Percentiles } from '../orders.ts';
+import { percentile } from '../row.ts';
+import { nowMicros, STAMP_DIGITS } from '../subjects/publishing.ts';
+import type { Crowd } from './crowd.ts';
+import type { FrameReader } from './frame-reader.ts';
+import { maskedText, type Reader } from './reader.ts';
+
+/** Runs a closed loop to its end: how long its round trips took. */
+export function runLoop(crowd: Crowd, { clients, trips, payload }: Loop): Promise<Percentiles> {
+  const request = maskedText(payload);
+  const readers = crowd.members.slice(0, clients);
+  const sentAt = new Map<Reader, number>();
+  const micros = new Float64Array(trips);
+  let sent = 0;
+  let answered = 0;
+  const send = (reader: Reader) => {
+    if (sent === trips) return;
+    sent += 1;
+    sentAt.set(reader, nowMicros());
+    reader.send(request);
+  };
+  return new Promise((resolve) => {
+    crowd.listener = (_frame, reader) => {
+      micros[answered] = nowMicros() - (sentAt.get(reader) ?? 0);
+      answered += 1;
+      if (answered < trips) send(reader);
+      else resolve(percentiles(micros));
+    };
+    for (const reader of readers) send(reader);
+  });
+}
+
+const SLOT_MS = 10;
+
+/** Lets each member say something once in a period. */
+export class Chatter {
+  readonly #crowd: Crowd;
+  readonly #said = maskedText('"still here"');
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(crowd: Crowd) {
+    this.#crowd = crowd;
+  }
+
+  /** @param periodMs - 0 for silence. */
+  begin(periodMs: number): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    if (periodMs > 0) this.#speak(periodMs);
+  }
+
+  /** Goes by the time that has passed, so that late timers do not make anybody silent. */
+  #speak(periodMs: number): void {
+    const members = this.#crowd.members;
+    const startedAt = performance.now();
+    let spoken = 0;
+    this.#timer = setInterval(() => {
+      const due = Math.floor(((performance.now() - startedAt) / periodMs) * members.length);
+      for (; spoken < due; spoken += 1) members[spoken % members.length]?.send(this.#said);
+    }, SLOT_MS);
+  }
+}
+
+const SAMPLED_READERS = 20;
+const SAMPLED_EVERY = 7;
+
+/** How old stamped messages are when they arrive at a few of the readers. */
+export class Delays {
+  readonly #sampled: ReadonlySet<Reader>;
+  #micros: number[] = [];
+  #seen = 0;
+
+  constructor(crowd: Crowd) {
+    this.#sampled = new Set(crowd.members.slice(-SAMPLED_READERS));
+    crowd.listener = (frame, reader) => this.#message(frame, reader);
+  }
+
+  /** What was measured since the last time. */
+  take(): Percentiles {
+    const micros = Float64Array.from(this.#micros);
+    this.#micros = [];
+    return percentiles(micros);
+  }
+
+  #message({ bytes, start, end }: FrameReader, reader: Reader): void {
+    if (!this.#sampled.has(reader)) return;
+    this.#seen += 1;
+    // The quotation mark of the text comes first; a message that came in two pieces is not looked at.
+    const stampEnd = start + 1 + STAMP_DIGITS;
+    if (this.#seen % SAMPLED_EVERY !== 0 || stampEnd > end) return;
+    this.#micros.push(nowMicros() - Number(bytes.toString('latin1', start + 1, stampEnd)));
+  }
+}
+
+function percentiles(micros: Float64Array): Percentiles {
+  micros.sort();
+  return { p50: percentile(micros, 0.5), p99: percentile(micros, 0.99) };
+}

@@ -1,0 +1,23 @@
+/** The process of the clients: a crowd of readers that is told what to do by its parent. */
+import { carryOut } from '../lines.ts';
+import type { ReaderOrders } from '../orders.ts';
+import { Crowd } from './crowd.ts';
+import { Chatter, Delays, runLoop } from './measurements.ts';
+
+const crowd = new Crowd();
+const chatter = new Chatter(crowd);
+let delays: Delays | null = null;
+
+carryOut<ReaderOrders>({
+  connect: ({ count, ...target }) => crowd.connect(target, count),
+  untilDelivered: (count) => crowd.untilDelivered(count),
+  delivered: () => crowd.delivered,
+  end: ({ count, style }) => crowd.end(count, style),
+  loop: (plan) => runLoop(crowd, plan),
+  chatter: (periodMs) => chatter.begin(periodMs),
+  stopReading: () => crowd.members[0]?.stopReading(),
+  delays() {
+    delays ??= new Delays(crowd);
+    return delays.take();
+  },
+});

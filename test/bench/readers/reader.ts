@@ -1,0 +1,143 @@
+import { connect, type Socket } from 'node:net';
+import type { EndStyle } from '../orders.ts';
+import { FrameReader } from './frame-reader.ts';
+import type { LocalAddress } from './local-address.ts';
+
+const TEXT = 1;
+const CLOSE = 8;
+const PING = 9;
+const PONG = 10;
+
+/** Longer than anything that Engine.IO says by itself, shorter than any message that is measured. */
+const MESSAGE_BYTES_MIN = 100;
+
+/** All sockets read into one buffer: what is read is looked at before the next read. */
+const shared = Buffer.alloc(65_536);
+
+/** Where a reader connects to. */
+export interface Target {
+  readonly port: number;
+  readonly isEngineIo: boolean;
+  readonly from?: LocalAddress | undefined;
+}
+
+/** What a reader tells. */
+export interface ReaderEvents {
+  opened(reader: Reader): void;
+  /** A frame of a message has begun. */
+  message(frame: FrameReader, reader: Reader): void;
+  ended(reader: Reader, error?: Error): void;
+}
+
+/**
+ * A client that does as little as it can: completes the handshake, counts messages, answers pings.
+ *
+ * Its frames are masked with zeros, which is a mask like any other.
+ */
+export class Reader {
+  readonly #target: Target;
+  readonly #events: ReaderEvents;
+  readonly #socket: Socket;
+  readonly #frames = new FrameReader(() => this.#frameBegan());
+  #isAnswered = false;
+  #isOpen = false;
+
+  constructor(target: Target, events: ReaderEvents) {
+    this.#target = target;
+    this.#events = events;
+    const { port, from } = target;
+    const callback = (length: number) => this.#read(length);
+    const onread = { buffer: shared, callback };
+    this.#socket = connect({ host: '127.0.0.1', port, ...from, onread, noDelay: true }, () =>
+      this.#socket.write(requestTo(target)),
+    );
+    this.#socket.on('error', (error) => events.ended(this, error));
+    this.#socket.on('close', () => events.ended(this));
+  }
+
+  send(frame: Buffer): void {
+    this.#socket.write(frame);
+  }
+
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  end(style: EndStyle): void {
+    if (style === 'reset') this.#socket.resetAndDestroy();
+    else this.#socket.write(goodbye);
+  }
+
+  #read(length: number): boolean {
+    const start = this.#isAnswered ? 0 : this.#afterAnswer(length);
+    if (start <= length) this.#frames.read(shared, start, length);
+    return true;
+  }
+
+  /** Where the answer to the handshake ends. An answer this short comes in one piece. */
+  #afterAnswer(length: number): number {
+    const text = shared.toString('latin1', 0, length);
+    const end = text.indexOf('\r\n\r\n');
+    if (!text.startsWith('HTTP/1.1 101') || end === -1) {
+      this.#socket.destroy(new Error(`the handshake was answered '${text.split('\r\n')[0]}'`));
+      return length + 1;
+    }
+    this.#isAnswered = true;
+    if (!this.#target.isEngineIo) this.#opened();
+    return end + 4;
+  }
+
+  #opened(): void {
+    this.#isOpen = true;
+    this.#events.opened(this);
+  }
+
+  #frameBegan(): void {
+    const frame = this.#frames;
+    if (frame.opcode === PING) this.#socket.write(pongTo(frame));
+    else if (frame.opcode === CLOSE) this.#socket.end();
+    else if (frame.length >= MESSAGE_BYTES_MIN && this.#isOpen) this.#events.message(frame, this);
+    else if (this.#target.isEngineIo) this.#engineIoSaid(frame);
+  }
+
+  /** `0` opens Engine.IO, `40` a namespace of Socket.IO; `2` is a ping, and `3` answers it. */
+  #engineIoSaid({ bytes, start, length }: FrameReader): void {
+    const said = bytes.toString('latin1', start, start + Math.min(2, length));
+    if (said.startsWith('0')) this.#socket.write(maskedText('40'));
+    else if (said === '40') this.#opened();
+    else if (said === '2') this.#socket.write(maskedText('3'));
+  }
+}
+
+function requestTo({ port, isEngineIo }: Target): string {
+  const path = isEngineIo ? '/socket.io/?EIO=4&transport=websocket' : '/ws';
+  return [
+    `GET ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Version: 13',
+    '\r\n',
+  ].join('\r\n');
+}
+
+/** A text message as a client sends it. */
+export function maskedText(text: string): Buffer {
+  return masked(TEXT, Buffer.from(text));
+}
+
+function masked(opcode: number, payload: Buffer): Buffer {
+  const { length } = payload;
+  const size = length < 126 ? [0x80 | length] : [0x80 | 126, length >> 8, length & 255];
+  return Buffer.concat([Buffer.from([0x80 | opcode, ...size, 0, 0, 0, 0]), payload]);
+}
+
+const goodbye = masked(CLOSE, Buffer.from([1_000 >> 8, 1_000 & 255]));
+const emptyPong = masked(PONG, Buffer.alloc(0));
+
+function pongTo({ bytes, start, end, length }: FrameReader): Buffer {
+  if (length === 0) return emptyPong;
+  if (start + length > end) throw new Error('a ping came in two pieces');
+  return masked(PONG, bytes.subarray(start, start + length));
+}

@@ -1,0 +1,59 @@
+import { type Machine, thisMachine } from './machine.ts';
+import { type BenchRow, type Curve, type LeftOut, merged } from './row.ts';
+import type { Outcome, RowPlan, Workload } from './workload.ts';
+
+/** Everything that was measured, as it is written to a file. */
+export interface Results {
+  readonly machine: Machine;
+  readonly rows: readonly BenchRow[];
+  readonly leftOut: readonly LeftOut[];
+  readonly curves: readonly Curve[];
+}
+
+/** Nothing yet. */
+export function noResults(): Results {
+  return { machine: thisMachine(), rows: [], leftOut: [], curves: [] };
+}
+
+/** Adds what a workload gave; it takes the place of what the same rows and curves gave before. */
+export function withOutcome(results: Results, { rows, leftOut, curves }: Outcome): Results {
+  const now = new Set([...rows, ...leftOut].map(({ name }) => name));
+  const stillOut = merged(results.leftOut, leftOut).filter(
+    ({ name }) => !rows.some((row) => row.name === name),
+  );
+  const kept = results.rows.filter(({ name }) => !(now.has(name) && isIn(leftOut, name)));
+  return {
+    machine: thisMachine(),
+    rows: merged(kept, rows),
+    leftOut: stillOut,
+    curves: curves.length > 0 ? curves : results.curves,
+  };
+}
+
+/** What of a workload is to be measured. */
+export interface Selection {
+  readonly workload: Workload;
+  readonly rows: readonly RowPlan[];
+}
+
+/** Whatever begins like this: a workload with all its rows, or single rows. */
+export function select(workloads: readonly Workload[], only = ''): readonly Selection[] {
+  return workloads
+    .map((workload) => ({ workload, rows: rowsOf(workload, only) }))
+    .filter(({ workload, rows }) => rows.length > 0 || isPicture(workload, only));
+}
+
+/** A name that is that of a row in full means this row, even when others begin like it. */
+function rowsOf({ name, rows }: Workload, only: string): readonly RowPlan[] {
+  const exact = rows.filter((row) => row.name === only);
+  if (exact.length > 0 && name !== only) return exact;
+  return name.startsWith(only) ? rows : rows.filter((row) => row.name.startsWith(only));
+}
+
+function isPicture({ name, rows }: Workload, only: string): boolean {
+  return rows.length === 0 && name.startsWith(only);
+}
+
+function isIn(leftOut: readonly LeftOut[], name: string): boolean {
+  return leftOut.some((row) => row.name === name);
+}

@@ -1,0 +1,120 @@
+import { fileURLToPath } from 'node:url';
+import { Child } from './child.ts';
+import type { ReaderOrders, ServerOrders, Setup, Stream } from './orders.ts';
+
+const CONNECT_WITHIN_MS = 120_000;
+
+/** Enough for every function on the way to be compiled. */
+const WARM_UP_DELIVERIES = 250_000;
+const WARM_UP_TICKS_MIN = 2;
+const WARM_UP_TICKS_MAX = 12;
+const TICKS_MIN = 3;
+const TICKS_MAX = 400;
+
+/** Readers get the time that they need, so that nothing piles up. */
+const PAUSE_MS = 20;
+
+/**
+ * One server and its clients, each a fresh process.
+ *
+ * What one subject leaves behind, in its heap or in what was compiled, cannot disturb another.
+ */
+export class Stage {
+  readonly server: Child<ServerOrders>;
+  readonly readers: Child<ReaderOrders>;
+  readonly #isEngineIo: boolean;
+  #port = 0;
+  #connections = 0;
+
+  constructor(name: string, setup: Setup) {
+    this.#isEngineIo = setup.program === 'socket.io';
+    this.server = new Child({ name: `${name} server`, ...serverCommand(setup) });
+    const program = process.execPath;
+    this.readers = new Child({
+      name: `${name} readers`,
+      program,
+      arguments: [fileOf('./readers/program.js')],
+    });
+  }
+
+  /** How many are connected. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Connects more readers and waits until both sides say so. */
+  async connect(count: number): Promise<void> {
+    if (this.#port === 0) this.#port = await this.server.ask('listen');
+    const target = { port: this.#port, count, isEngineIo: this.#isEngineIo };
+    await this.readers.ask('connect', target, CONNECT_WITHIN_MS);
+    this.#connections += count;
+    await this.server.ask('untilOpen', this.#connections);
+  }
+
+  /** Ends the newest connections and waits until nothing is left of them on either side. */
+  async end(count: number, style: 'close' | 'reset'): Promise<void> {
+    this.#connections -= count;
+    await this.readers.ask('end', { count, style });
+    await this.server.ask('untilPresent', this.#connections);
+  }
+
+  /** CPU of the server during some work, in microseconds. */
+  async cpuOf(work: () => Promise<unknown>): Promise<number> {
+    const before = await this.server.ask('cpuMicros');
+    await work();
+    return (await this.server.ask('cpuMicros')) - before;
+  }
+
+  /** Publishes and waits until everybody has everything. */
+  async stream(stream: Stream): Promise<void> {
+    const { perTick, ticks } = stream;
+    const before = await this.readers.ask('delivered');
+    await this.server.ask('publish', stream);
+    await this.readers.ask('untilDelivered', before + perTick * ticks * this.#connections);
+  }
+
+  /**
+   * CPU for each delivered message, in microseconds.
+   *
+   * After a warm-up as many ticks as the time that is wanted allows: a cheap subject is measured as well as a
+   * dear one.
+   */
+  async deliveryMicros(perTick: number, cpuMsWanted: number): Promise<number> {
+    const perTickOfAll = perTick * this.#connections;
+    const warmUp = Math.round(WARM_UP_DELIVERIES / perTickOfAll);
+    const warmUpTicks = within(warmUp, WARM_UP_TICKS_MIN, WARM_UP_TICKS_MAX);
+    const tickMicros = (await this.#ticksMicros(perTick, warmUpTicks)) / warmUpTicks;
+    const ticks = within(Math.round((cpuMsWanted * 1_000) / tickMicros), TICKS_MIN, TICKS_MAX);
+    return (await this.#ticksMicros(perTick, ticks)) / (ticks * perTickOfAll);
+  }
+
+  async #ticksMicros(perTick: number, ticks: number): Promise<number> {
+    await this.server.ask('collect');
+    return this.cpuOf(() => this.stream({ perTick, ticks, pauseMs: PAUSE_MS }));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.server.stop(), this.readers.stop()]);
+  }
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
+}
+
+/** Where the binary of Bun is; empty when there is none. */
+export function bunBinary(): string {
+  return process.env['BENCH_BUN'] ?? '';
+}
+
+function serverCommand(setup: Setup): { program: string; arguments: string[] } {
+  if (setup.program === 'bun') {
+    return { program: bunBinary(), arguments: [fileOf('./subjects/bun.js')] };
+  }
+  const program = fileOf('./subjects/program.js');
+  return { program: process.execPath, arguments: ['--expose-gc', program, JSON.stringify(setup)] };
+}
+
+function fileOf(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url));
+}

@@ -1,0 +1,68 @@
+import { createServer } from 'node:http';
+import { heartbeatDefaults, timeoutDefaults } from '../../../src/core/limits.ts';
+import {
+  attach,
+  type Connection,
+  createSupervisor,
+  type SupervisorOptions,
+} from '../../../src/index.ts';
+import type { Setup } from '../orders.ts';
+import { Echo, type Subject } from './subject.ts';
+import { TEXT } from './text.ts';
+
+/** Loopback is faster than the limits that protect a service; nothing else differs from the defaults. */
+const wide = {
+  admission: { acceptsPerSecondMax: 1_000_000 },
+  limits: { messagesPerSecondMax: 1_000_000, messageBurstMax: 1_000_000 },
+};
+
+/** An interval in which no measurement gets to its end. */
+const NEVER_MS = 100_000_000;
+
+/** A supervisor whose connections are members of one topic. */
+export function mooring(setup: Setup): Subject {
+  const server = createServer();
+  const supervisor = createSupervisor<undefined, unknown, unknown>({
+    ...wide,
+    ...heartbeat(setup.heartbeatMs),
+    ...(setup.isChecked && { messages: Echo }),
+    ...(setup.isMember !== false && { onOpen: (connection) => void connection.join('all') }),
+    onMessage: handler(setup, () => topic.publish(TEXT)),
+  });
+  const topic = supervisor.topic('all');
+  attach(server, supervisor, { path: '/ws' });
+  return {
+    server,
+    open: () => supervisor.counts.open,
+    present() {
+      const { handshaking, open, errored, closing } = supervisor.counts;
+      return handshaking + open + errored + closing;
+    },
+    publish: (text) => void topic.publish(text),
+  };
+}
+
+/** The shortest deadline sets the ticks of the wheel, so it is shortened with the interval. */
+function heartbeat(
+  heartbeatMs: number | undefined,
+): Pick<SupervisorOptions, 'heartbeat' | 'timeouts'> {
+  if (heartbeatMs === undefined) return {};
+  if (heartbeatMs === 0) return { heartbeat: { intervalMs: NEVER_MS } };
+  const shortened = (defaultMs: number) =>
+    Math.round((defaultMs * heartbeatMs) / heartbeatDefaults.intervalMs);
+  return {
+    heartbeat: { intervalMs: heartbeatMs, graceMs: shortened(heartbeatDefaults.graceMs) },
+    timeouts: { forcedMs: shortened(timeoutDefaults.forcedMs) },
+  };
+}
+
+function handler(setup: Setup, answer: () => void) {
+  switch (setup.handler ?? 'ignore') {
+    case 'ignore':
+      return () => {};
+    case 'echo':
+      return (connection: Connection, message: unknown) => void connection.send(message);
+    case 'answer':
+      return answer;
+  }
+}

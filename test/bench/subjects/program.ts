@@ -1,0 +1,62 @@
+/** The process of one subject: a server that is told what to do by its parent. */
+import type { AddressInfo } from 'node:net';
+import { carryOut } from '../lines.ts';
+import type { ServerOrders, Setup } from '../orders.ts';
+import { bare } from './bare.ts';
+import { mooring } from './mooring.ts';
+import { publishing } from './publishing.ts';
+import { socketIo } from './socket-io.ts';
+import type { Subject } from './subject.ts';
+import { TEXT } from './text.ts';
+import { cpuMicros, longestPauseMs, MemoryWatch, untilCount } from './watching.ts';
+import { ws } from './ws.ts';
+
+const subject = subjectOf(JSON.parse(process.argv[2] ?? '{}') as Setup);
+let memory: MemoryWatch | null = null;
+
+carryOut<ServerOrders>({
+  listen,
+  untilOpen: (count) => untilCount(() => subject.open() === count, count, 'open'),
+  untilPresent: (count) => untilCount(() => subject.present() <= count, count, 'left'),
+  cpuMicros,
+  collect,
+  liveBytes() {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external; // which counts the array buffers already
+  },
+  publish: (stream) => publishing(stream, TEXT, subject.publish),
+  longestPauseMs,
+  watchMemory() {
+    memory = new MemoryWatch();
+  },
+  grownBytes: () => memory?.grownBytes() ?? 0,
+});
+
+function subjectOf(setup: Setup): Subject {
+  switch (setup.program) {
+    case 'mooring':
+      return mooring(setup);
+    case 'ws':
+      return ws(setup);
+    case 'bare':
+      return bare();
+    case 'socket.io':
+      return socketIo();
+    case 'bun':
+      throw new Error('Bun has a program of its own');
+  }
+}
+
+async function listen(): Promise<number> {
+  const { server } = subject;
+  const address = { port: 0, host: '127.0.0.1', backlog: 4_096 };
+  await new Promise<void>((resolve) => server.listen(address, resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+/** Twice: what finalizers release is garbage only then. */
+function collect(): void {
+  globalThis.gc?.();
+  globalThis.gc?.();
+}

@@ -1,0 +1,32 @@
+import type { Stream } from '../orders.ts';
+
+/** Digits of a stamp: microseconds of the clock that all processes of a machine share. */
+export const STAMP_DIGITS = 16;
+
+/** Now, in microseconds, the same in every process. */
+export function nowMicros(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000_000 + nanoseconds / 1_000;
+}
+
+/** Publishes message after message, tick after tick. */
+export async function publishing(
+  stream: Stream,
+  text: string,
+  publish: (text: string) => void,
+): Promise<void> {
+  const { perTick, ticks, pauseMs, everyMs = 0, isStamped = false } = stream;
+  const textOf = isStamped ? () => stamped(text) : () => text;
+  let dueAt = performance.now();
+  for (let tick = 0; tick < ticks; tick += 1) {
+    for (let count = 0; count < perTick; count += 1) publish(textOf());
+    dueAt += everyMs;
+    const waitMs = Math.max(pauseMs, dueAt - performance.now());
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+function stamped(text: string): string {
+  const stamp = String(Math.floor(nowMicros())).padStart(STAMP_DIGITS, '0');
+  return stamp + text.slice(STAMP_DIGITS);
+}

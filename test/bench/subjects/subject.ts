@@ -1,0 +1,23 @@
+import type { Server } from 'node:http';
+import { z } from 'zod';
+
+/** A server that is measured. */
+export interface Subject {
+  readonly server: Server;
+  /** Connections that are open. */
+  open(): number;
+  /** Connections that are not wholly gone. */
+  present(): number;
+  /** Sends a message to everybody, the way this subject does it. */
+  publish(text: string): void;
+}
+
+/** The contract of the messages that are sent back, for those who check them. */
+export const Echo = z.object({
+  id: z.number().int(),
+  type: z.literal('edit'),
+  author: z.object({ id: z.string(), name: z.string() }),
+  tags: z.array(z.string()),
+  isDraft: z.boolean(),
+  text: z.string(),
+});

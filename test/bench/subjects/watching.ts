@@ -1,0 +1,56 @@
+import { until } from '../../support/until.ts';
+
+/** How long one condition may take to come true. */
+const WITHIN_MS = 50_000;
+
+/** Waits, within the process that is measured, until there are so many. */
+export async function untilCount(
+  isReached: () => boolean,
+  count: number,
+  what: string,
+): Promise<void> {
+  await until(isReached, `${count} are ${what}`, WITHIN_MS);
+}
+
+/** CPU that this process has used so far. */
+export function cpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/** Turns the event loop without rest and notes the longest turn. */
+export function longestPauseMs(withinMs: number): Promise<number> {
+  return new Promise((resolve) => {
+    const startedAt = performance.now();
+    let turnedAt = startedAt;
+    let longestMs = 0;
+    const turn = () => {
+      const now = performance.now();
+      longestMs = Math.max(longestMs, now - turnedAt);
+      turnedAt = now;
+      if (now - startedAt < withinMs) setImmediate(turn);
+      else resolve(longestMs);
+    };
+    setImmediate(turn);
+  });
+}
+
+const LOOK_MS = 50;
+
+/** Looks at the resident memory again and again. */
+export class MemoryWatch {
+  readonly #atStart = process.memoryUsage.rss();
+  #highest = this.#atStart;
+  readonly #timer = setInterval(() => this.#look(), LOOK_MS);
+
+  /** Ends the watch: by how much memory had grown at most. */
+  grownBytes(): number {
+    clearInterval(this.#timer);
+    this.#look();
+    return this.#highest - this.#atStart;
+  }
+
+  #look(): void {
+    this.#highest = Math.max(this.#highest, process.memoryUsage.rss());
+  }
+}

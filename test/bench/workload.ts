@@ -1,0 +1,145 @@
+import type { Setup } from './orders.ts';
+import { type BenchRow, type Curve, compare, type LeftOut, type Pairs } from './row.ts';
+import { bunBinary, Stage } from './stage.ts';
+
+/** What one round measured of one subject, by the name of the figure. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** What all rounds measured, by subject. */
+export type Taken = ReadonlyMap<string, readonly Figures[]>;
+
+/** How a row comes from what was measured. */
+export interface RowPlan {
+  readonly name: string;
+  readonly unit: string;
+  readonly peerName: string;
+  /** Names of the subjects that it compares. */
+  readonly needs: readonly string[];
+  pairs(taken: Taken): Pairs;
+  /** What the ratio must not be above; a function when that depends on what was measured. */
+  readonly target: number | ((pairs: Pairs) => number);
+  note?(taken: Taken): string;
+}
+
+/** Something that is done to each of some subjects. */
+export interface Workload {
+  readonly name: string;
+  /** What is done, for the page. */
+  readonly about: string;
+  readonly subjects: Readonly<Record<string, Setup>>;
+  readonly rows: readonly RowPlan[];
+  /** A limit on the rounds, for what takes long and is only drawn. */
+  readonly roundsMax?: number;
+  measure(stage: Stage, subject: string): Promise<Figures>;
+  /** What is drawn. */
+  curves?(taken: Taken): readonly Curve[];
+}
+
+/** What a workload gave. */
+export interface Outcome {
+  readonly rows: readonly BenchRow[];
+  readonly leftOut: readonly LeftOut[];
+  readonly curves: readonly Curve[];
+}
+
+/** How a workload is to be run. */
+export interface RunPlan {
+  readonly rounds: number;
+  readonly rows: readonly RowPlan[];
+  /** Told what each round gave. */
+  progress(line: string): void;
+}
+
+/**
+ * Measures all subjects of a workload in turn, round after round.
+ *
+ * Whatever slows the machine down for a while slows all of them; the order rotates, so that nobody is always
+ * the first.
+ */
+export async function runWorkload(workload: Workload, plan: RunPlan): Promise<Outcome> {
+  const { leftOut, rows } = available(workload, plan.rows);
+  const names = subjectsOf(workload, rows);
+  const taken = new Map<string, Figures[]>(names.map((name) => [name, []]));
+  const rounds = Math.min(plan.rounds, workload.roundsMax ?? plan.rounds);
+  for (let round = 0; round < rounds; round += 1) {
+    for (let turn = 0; turn < names.length; turn += 1) {
+      const name = names[(round + turn) % names.length] ?? '';
+      const figures = await measureOnce(workload, name);
+      taken.get(name)?.push(figures);
+      plan.progress(progressLine(workload.name, name, { round, rounds, figures }));
+    }
+  }
+  const isWhole = names.length > 0 && plan.rows.length === workload.rows.length;
+  const curves = isWhole ? (workload.curves?.(taken) ?? []) : [];
+  return { rows: rows.map((row) => rowOf(row, taken)), leftOut, curves };
+}
+
+async function measureOnce(workload: Workload, name: string): Promise<Figures> {
+  const setup = workload.subjects[name];
+  if (setup === undefined) throw new Error(`${workload.name} has no subject ${name}`);
+  const stage = new Stage(`${workload.name}: ${name}`, setup);
+  try {
+    return await workload.measure(stage, name);
+  } finally {
+    await stage.stop();
+  }
+}
+
+/** A workload without rows is there for its curves. */
+function subjectsOf(workload: Workload, rows: readonly RowPlan[]): readonly string[] {
+  if (workload.rows.length === 0) return Object.keys(workload.subjects);
+  return Object.keys(workload.subjects).filter((name) =>
+    rows.some(({ needs }) => needs.includes(name)),
+  );
+}
+
+function available(
+  { subjects }: Workload,
+  rows: readonly RowPlan[],
+): { rows: readonly RowPlan[]; leftOut: readonly LeftOut[] } {
+  const isMissing = ({ needs }: RowPlan) =>
+    bunBinary() === '' && needs.some((name) => subjects[name]?.program === 'bun');
+  const reason = 'BENCH_BUN does not name a Bun binary';
+  return {
+    rows: rows.filter((row) => !isMissing(row)),
+    leftOut: rows.filter(isMissing).map(({ name }) => ({ name, reason })),
+  };
+}
+
+function rowOf(plan: RowPlan, taken: Taken): BenchRow {
+  const { name, unit, peerName } = plan;
+  const pairs = plan.pairs(taken);
+  const target = typeof plan.target === 'number' ? plan.target : plan.target(pairs);
+  const row = compare({ name, unit, peerName }, pairs, target);
+  return plan.note === undefined ? row : { ...row, note: plan.note(taken) };
+}
+
+/** One figure of one subject, round by round. */
+export function figure(taken: Taken, subject: string, name: string): readonly number[] {
+  return (taken.get(subject) ?? []).map((figures) => figures[name] ?? Number.NaN);
+}
+
+function progressLine(
+  workload: string,
+  subject: string,
+  { round, rounds, figures }: { round: number; rounds: number; figures: Figures },
+): string {
+  const shown = Object.entries(figures).map(
+    ([name, value]) => `${name} ${Number(value.toPrecision(4))}`,
+  );
+  return `${workload} ${round + 1}/${rounds}  ${subject}: ${shown.join(', ')}`;
+}
+
+/** A row that compares the same figure of two subjects. */
+export function versus(
+  head: { name: string; unit: string; target: number | ((pairs: Pairs) => number) },
+  name: string,
+  [ours, peer]: readonly [ours: string, peer: string],
+): RowPlan {
+  return {
+    ...head,
+    peerName: peer,
+    needs: [ours, peer],
+    pairs: (taken) => ({ ours: figure(taken, ours, name), peer: figure(taken, peer, name) }),
+  };
+}

@@ -1,0 +1,72 @@
+import { median } from '../row.ts';
+import type { Stage } from '../stage.ts';
+import { figure, type Taken, versus, type Workload } from '../workload.ts';
+
+const WARM_UP = 5_000;
+const MANY = 5_000;
+const BATCH = 1_000;
+const CROWD = 14_000;
+/** A collection of garbage falls into one of them or another. */
+const TIMES = 5;
+
+const unit = 'µs';
+const cost = 'µs a connection';
+const alone = 'with none there';
+const crowded = 'with 14,000 there';
+
+/** What coming and going costs. */
+export const accept: Workload = {
+  name: 'accept',
+  about:
+    '5,000 clients connect and then close, with the closing handshake. Server CPU for each connection from ' +
+    'the TCP handshake until nothing is left of it. `accept-flat` compares 1,000 that come and go while ' +
+    '14,000 others are there with 1,000 that have the server for themselves.',
+  subjects: {
+    mooring: { program: 'mooring' },
+    ws: { program: 'ws' },
+  },
+  rows: [
+    versus({ name: 'accept', unit, target: 1.2 }, cost, ['mooring', 'ws']),
+    {
+      name: 'accept-flat',
+      unit,
+      peerName: 'mooring alone',
+      needs: ['mooring', 'ws'],
+      target: 1.1,
+      pairs: (taken) => ({
+        ours: figure(taken, 'mooring', crowded),
+        peer: figure(taken, 'mooring', alone),
+      }),
+      note: (taken) => `ws: ${growth(taken, 'ws').toFixed(2)}`,
+    },
+  ],
+  async measure(stage) {
+    for (let times = 0; times < 2; times += 1) await comeAndGo(stage, WARM_UP);
+    const figures: Record<string, number> = { [cost]: await comeAndGo(stage, MANY) };
+    figures[alone] = await usualCost(stage, BATCH, TIMES);
+    await stage.connect(CROWD);
+    figures[crowded] = await usualCost(stage, BATCH, TIMES);
+    return figures;
+  },
+};
+
+/** CPU for each of some connections that come and go, in microseconds. */
+export async function comeAndGo(stage: Stage, count: number): Promise<number> {
+  const micros = await stage.cpuOf(async () => {
+    await stage.connect(count);
+    await stage.end(count, 'close');
+  });
+  return micros / count;
+}
+
+/** How much dearer a connection is when many others are there. */
+function growth(taken: Taken, subject: string): number {
+  return median(figure(taken, subject, crowded)) / median(figure(taken, subject, alone));
+}
+
+/** The median of several times. */
+export async function usualCost(stage: Stage, count: number, times: number): Promise<number> {
+  const costs: number[] = [];
+  for (let time = 0; time < times; time += 1) costs.push(await comeAndGo(stage, count));
+  return median(costs);
+}

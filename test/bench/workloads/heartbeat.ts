@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { median } from '../row.ts';
+import type { Stage } from '../stage.ts';
+import { type Figures, figure, type Taken, versus, type Workload } from '../workload.ts';
+
+const CONNECTIONS = 15_000;
+const INTERVAL_MS = 2_000;
+const WINDOW_MS = 2 * INTERVAL_MS;
+const PAUSE_WINDOW_MS = 1.2 * INTERVAL_MS;
+const SETTLE_MS = INTERVAL_MS / 2;
+const CHATTER_MS = INTERVAL_MS / 2;
+const PAUSE_BUDGET_MS = 10;
+
+const idle = 'idle ms/s';
+const pause = 'pause ms';
+const busy = 'busy ms/s';
+
+/** What it costs to know who is still there. */
+export const heartbeat: Workload = {
+  name: 'heartbeat',
+  about:
+    '15,000 connections that answer pings; the interval of 25 s, and with it the ticks of the timer wheel, are ' +
+    'shortened to 2 s and 20 ms. Server CPU per second, ' +
+    'against the heartbeat of the README of ws at the same interval. `heartbeat-pause` is the longest time ' +
+    'for which the event loop did not turn. `heartbeat-traffic` lets every client send a message each ' +
+    'second, so that nobody needs a ping, and takes off what the same traffic costs without a heartbeat.',
+  subjects: {
+    mooring: { program: 'mooring', heartbeatMs: INTERVAL_MS },
+    'mooring without': { program: 'mooring', heartbeatMs: 0 },
+    ws: { program: 'ws', heartbeatMs: INTERVAL_MS },
+    'ws without': { program: 'ws', heartbeatMs: 0 },
+  },
+  rows: [
+    versus({ name: 'heartbeat', unit: 'ms/s', target: 0.8 }, idle, ['mooring', 'ws']),
+    {
+      name: 'heartbeat-pause',
+      unit: 'ms',
+      peerName: 'budget of 10 ms',
+      needs: ['mooring', 'ws'],
+      target: 1,
+      pairs(taken) {
+        const ours = figure(taken, 'mooring', pause);
+        return { ours, peer: ours.map(() => PAUSE_BUDGET_MS) };
+      },
+      note: (taken) => `ws: ${median(figure(taken, 'ws', pause)).toFixed(0)} ms`,
+    },
+    {
+      name: 'heartbeat-traffic',
+      unit: 'ms/s',
+      peerName: 'ws',
+      needs: ['mooring', 'mooring without', 'ws', 'ws without'],
+      target: 0.2,
+      pairs: (taken) => ({ ours: extra(taken, 'mooring'), peer: extra(taken, 'ws') }),
+    },
+  ],
+  async measure(stage, subject) {
+    await stage.connect(CONNECTIONS);
+    const figures = subject.endsWith('without') ? {} : await idleFigures(stage);
+    await stage.readers.ask('chatter', CHATTER_MS);
+    await sleep(SETTLE_MS);
+    return { ...figures, [busy]: await cpuMsPerSecond(stage, WINDOW_MS) };
+  },
+};
+
+async function idleFigures(stage: Stage): Promise<Figures> {
+  await sleep(SETTLE_MS);
+  const cpu = await cpuMsPerSecond(stage, WINDOW_MS);
+  const longestMs = await stage.server.ask('longestPauseMs', PAUSE_WINDOW_MS);
+  return { [idle]: cpu, [pause]: longestMs };
+}
+
+async function cpuMsPerSecond(stage: Stage, windowMs: number): Promise<number> {
+  const micros = await stage.cpuOf(() => sleep(windowMs));
+  return micros / windowMs;
+}
+
+/** What the heartbeat adds to the traffic. Less than nothing is noise. */
+function extra(taken: Taken, subject: string): readonly number[] {
+  const without = figure(taken, `${subject} without`, busy);
+  return figure(taken, subject, busy).map((cost, round) =>
+    Math.max(0, cost - (without[round] ?? Number.NaN)),
+  );
+}

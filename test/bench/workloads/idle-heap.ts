@@ -1,0 +1,40 @@
+import { median } from '../row.ts';
+import { versus, type Workload } from '../workload.ts';
+
+const WARM_UP = 500;
+const CONNECTIONS = 15_000;
+/** What Mooring may need beyond ws for its books: 2.5 KiB. */
+const ALLOWANCE_BYTES = 2_560;
+
+const unit = 'B';
+const cost = 'bytes a connection';
+
+/** What a connection costs that does nothing. */
+export const idleHeap: Workload = {
+  name: 'idle-heap',
+  about:
+    '15,000 open connections that say nothing, each with a message handler and in no topic; being in one takes ' +
+    'some 190 bytes more. Bytes for each that are alive after garbage collection, in the heap and outside of ' +
+    'it. The target allows 2.5 KiB beyond ws.',
+  subjects: {
+    mooring: { program: 'mooring', isMember: false },
+    ws: { program: 'ws' },
+    'Socket.IO': { program: 'socket.io' },
+  },
+  rows: [
+    versus(
+      { name: 'idle-heap', unit, target: ({ peer }) => 1 + ALLOWANCE_BYTES / median(peer) },
+      cost,
+      ['mooring', 'ws'],
+    ),
+    versus({ name: 'idle-heap-socket.io', unit, target: 0.5 }, cost, ['mooring', 'Socket.IO']),
+  ],
+  async measure(stage) {
+    await stage.connect(WARM_UP);
+    await stage.end(WARM_UP, 'close');
+    const before = await stage.server.ask('liveBytes');
+    await stage.connect(CONNECTIONS);
+    const after = await stage.server.ask('liveBytes');
+    return { [cost]: (after - before) / CONNECTIONS };
+  },
+};

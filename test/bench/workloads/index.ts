@@ -1,0 +1,24 @@
+import type { Workload } from '../workload.ts';
+import { accept } from './accept.ts';
+import { echo } from './echo.ts';
+import { burst, single } from './fan-out.ts';
+import { heartbeat } from './heartbeat.ts';
+import { idleHeap } from './idle-heap.ts';
+import { latency } from './latency.ts';
+import { massClose } from './mass-close.ts';
+import { scaling } from './scaling.ts';
+import { slowReader } from './slow-reader.ts';
+
+/** Everything that is measured, in the order of the page. */
+export const workloads: readonly Workload[] = [
+  burst,
+  single,
+  echo,
+  latency,
+  accept,
+  massClose,
+  idleHeap,
+  heartbeat,
+  slowReader,
+  scaling,
+];

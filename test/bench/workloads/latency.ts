@@ -1,0 +1,33 @@
+import type { Setup } from '../orders.ts';
+import { versus, type Workload } from '../workload.ts';
+
+const WARM_UP_TRIPS = 5_000;
+const TRIPS = 20_000;
+
+const payload = JSON.stringify('x'.repeat(126));
+
+const unit = 'µs';
+
+/** A lone message must not wait for company. */
+export const latency: Workload = {
+  name: 'latency',
+  about:
+    'One client asks, and the message handler answers by publishing 128 bytes to a topic that the client is ' +
+    'the only member of. Round trips as the client sees them, 20,000 one after the other.',
+  subjects: {
+    mooring: { program: 'mooring', handler: 'answer' },
+    ws: { program: 'ws', handler: 'answer' } satisfies Setup,
+  },
+  rows: [
+    versus({ name: 'latency-p50', unit, target: 1.1 }, 'p50', ['mooring', 'ws']),
+    versus({ name: 'latency-p99', unit, target: 1.1 }, 'p99', ['mooring', 'ws']),
+  ],
+  async measure(stage) {
+    await stage.connect(1);
+    const run = (trips: number) => stage.readers.ask('loop', { clients: 1, trips, payload });
+    await run(WARM_UP_TRIPS);
+    await stage.server.ask('collect');
+    const { p50, p99 } = await run(TRIPS);
+    return { p50, p99 };
+  },
+};

@@ -1,0 +1,83 @@
+import { median } from '../row.ts';
+import type { Stage } from '../stage.ts';
+import { type Figures, figure, type Workload } from '../workload.ts';
+
+const MEMBERS = 1_000;
+const PER_TICK = 50;
+const EVERY_MS = 20;
+const TICKS = 1_000;
+const WARM_UP_TICKS = 100;
+const WITHIN_MS = 100_000;
+
+/** The default of `outboxHighBytes`, and what the heap may breathe. */
+const BUDGET_BYTES = 1_048_576 + 8 * 1_048_576;
+
+const p99 = 'p99 µs';
+const growth = 'grown MiB';
+const MIB = 1_048_576;
+
+/** One member that does not read must not be felt by the others. */
+export const slowReader: Workload = {
+  name: 'slow-reader',
+  about:
+    '50,000 messages of 128 bytes to 1,000 members, 50 every 20 ms, one of which stops reading; ' +
+    'after 15 s it is closed, as the defaults say. p99 of the ' +
+    'time from publishing to reading, as the others see it, and growth of the resident memory, each against ' +
+    'the same without the slow one. The budget is its outbox, 1 MiB, and 8 MiB.',
+  subjects: {
+    'with a slow reader': { program: 'mooring' },
+    'without a slow reader': { program: 'mooring' },
+  },
+  rows: [
+    {
+      name: 'slow-reader-p99',
+      unit: 'µs',
+      peerName: 'mooring without',
+      needs: ['with a slow reader', 'without a slow reader'],
+      target: 1.2,
+      pairs: (taken) => ({
+        ours: figure(taken, 'with a slow reader', p99),
+        peer: figure(taken, 'without a slow reader', p99),
+      }),
+    },
+    {
+      name: 'slow-reader-rss',
+      unit: 'MiB',
+      peerName: 'budget of 9 MiB',
+      needs: ['with a slow reader', 'without a slow reader'],
+      target: 1,
+      pairs(taken) {
+        const without = median(figure(taken, 'without a slow reader', growth));
+        const ours = figure(taken, 'with a slow reader', growth).map((grown) =>
+          Math.max(0, grown - without),
+        );
+        return { ours, peer: ours.map(() => BUDGET_BYTES / MIB) };
+      },
+    },
+  ],
+  async measure(stage, subject) {
+    await stage.connect(MEMBERS);
+    await publish(stage, WARM_UP_TICKS, MEMBERS);
+    await stage.server.ask('collect');
+    const hasSlow = subject.startsWith('with a');
+    if (hasSlow) await stage.readers.ask('stopReading');
+    return watched(stage, hasSlow ? MEMBERS - 1 : MEMBERS);
+  },
+};
+
+async function watched(stage: Stage, reading: number): Promise<Figures> {
+  await stage.readers.ask('delays');
+  await stage.server.ask('watchMemory');
+  await publish(stage, TICKS, reading);
+  const delays = await stage.readers.ask('delays');
+  const bytes = await stage.server.ask('grownBytes');
+  return { [p99]: delays.p99, [growth]: bytes / MIB };
+}
+
+/** Publishes to all and waits for those who read; the slow one has read some of it at most. */
+async function publish(stage: Stage, ticks: number, reading: number): Promise<void> {
+  const before = await stage.readers.ask('delivered');
+  const stream = { perTick: PER_TICK, ticks, pauseMs: 0, everyMs: EVERY_MS, isStamped: true };
+  await stage.server.ask('publish', stream, WITHIN_MS);
+  await stage.readers.ask('untilDelivered', before + PER_TICK * ticks * reading, WITHIN_MS);
+}

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseBenchOptions } from '../bench/options.ts';
+import { benchmarksPage } from '../bench/page.ts';
+import { drawPlots, niceStep } from '../bench/plot.ts';
+import { FrameReader } from '../bench/readers/frame-reader.ts';
+import { noResults, select, withOutcome } from '../bench/results.ts';
+import { type BenchRow, compare, median, merged, percentile } from '../bench/row.ts';
+import { tableText } from '../bench/table.ts';
+import { versus, type Workload } from '../bench/workload.ts';
+import { workloads } from '../bench/workloads/index.ts';
+import { buildFrame, opcode } from '../support/frames.ts';
+
+// Goal: a wrong figure in the benchmarks is worse than none. Method: everything that is computed from what was
+// measured is checked here, without measuring anything.
+
+const head = { name: 'burst-ws', unit: 'µs', peerName: 'ws' };
+
+function rowOf(ours: readonly number[], peer: readonly number[], target = 1): BenchRow {
+  return compare(head, { ours, peer }, target);
+}
+
+describe('median', () => {
+  it('is the middle one, or the mean of the two in the middle', () => {
+    assert.equal(median([9, 1, 2]), 2);
+    assert.equal(median([4, 1, 2, 100]), 3);
+    assert.equal(median([]), Number.NaN);
+  });
+});
+
+describe('percentile', () => {
+  it('is the smallest value that enough others do not exceed', () => {
+    const sorted = Float64Array.from({ length: 100 }, (_, index) => index + 1);
+    assert.equal(percentile(sorted, 0.99), 99);
+    assert.equal(percentile(sorted, 0.5), 50);
+    assert.equal(percentile(Float64Array.of(7), 0.99), 7);
+  });
+});
+
+describe('a row', () => {
+  it('compares the medians, and holds up to its target', () => {
+    const { ours, peer, ratio, holds } = rowOf([1, 50, 2], [4, 4, 0], 0.5);
+    assert.deepEqual({ ours, peer, ratio, holds }, { ours: 2, peer: 4, ratio: 0.5, holds: true });
+    assert.equal(rowOf([2.1], [4], 0.5).holds, false);
+  });
+
+  it('is refused when a figure is missing', () => {
+    assert.throws(() => rowOf([1], []), /burst-ws/);
+    assert.throws(() => rowOf([1], [0]), /burst-ws/);
+  });
+
+  it('takes its figures from the subjects that it names', () => {
+    const plan = versus({ name: 'r', unit: 'µs', target: 1 }, 'cost', ['mooring', 'ws']);
+    const taken = new Map([
+      ['ws', [{ cost: 3 }, { cost: 4 }]],
+      ['mooring', [{ cost: 1 }, { cost: 2 }]],
+    ]);
+    assert.deepEqual(plan.pairs(taken), { ours: [1, 2], peer: [3, 4] });
+  });
+});
+
+describe('the options', () => {
+  it('have defaults', () => {
+    assert.deepEqual({ ...parseBenchOptions([]) }, { rounds: 5, write: false });
+  });
+
+  it('refuse what they do not understand, by name', () => {
+    assert.throws(() => parseBenchOptions(['--rounds', 'many']), /--rounds .* 'many'/);
+    assert.throws(() => parseBenchOptions(['--rounds', '0']), /--rounds/);
+    assert.throws(() => parseBenchOptions(['--only', '']), /--only/);
+    assert.throws(() => parseBenchOptions(['--json']), /--json/);
+    assert.throws(() => parseBenchOptions(['--fast']), /--fast/);
+  });
+});
+
+describe('what is measured', () => {
+  const namesOf = (only?: string) =>
+    select(workloads, only).flatMap(({ rows }) => rows.map(({ name }) => name));
+
+  it('has rows with names of their own, and each needs subjects that there are', () => {
+    const names = namesOf();
+    assert.equal(new Set(names).size, names.length);
+    for (const { subjects, rows } of workloads) {
+      for (const row of rows)
+        assert.ok(
+          row.needs.every((name) => name in subjects),
+          row.name,
+        );
+    }
+  });
+
+  it('is chosen by how a workload or a row begins', () => {
+    assert.deepEqual(namesOf('echo'), ['echo-ws', 'echo-zod']);
+    assert.deepEqual(namesOf('burst-b'), ['burst-bun']);
+    assert.deepEqual(namesOf('idle-heap-socket.io'), ['idle-heap-socket.io']);
+    assert.deepEqual(
+      select(workloads, 'scal').map(({ workload }) => workload.name),
+      ['scaling'],
+    );
+    assert.deepEqual(select(workloads, 'nothing'), []);
+  });
+});
+
+describe('the results', () => {
+  it('replace a row that is measured again and keep the others in their places', () => {
+    const rows = ['a', 'b'].map((name) => ({ name, value: 1 }));
+    const now = ['c', 'a'].map((name) => ({ name, value: 2 }));
+    assert.deepEqual(merged(rows, now), [
+      { name: 'a', value: 2 },
+      { name: 'b', value: 1 },
+      { name: 'c', value: 2 },
+    ]);
+  });
+
+  it('have a row either measured or left out', () => {
+    const leftOut = [{ name: head.name, reason: 'no peer' }];
+    const measured = { rows: [rowOf([1], [2])], leftOut: [], curves: [] };
+    const without = withOutcome(noResults(), { rows: [], leftOut, curves: [] });
+    const both = withOutcome(without, measured);
+    assert.deepEqual([both.rows.length, both.leftOut.length], [1, 0]);
+    const again = withOutcome(both, { rows: [], leftOut, curves: [] });
+    assert.deepEqual([again.rows.length, again.leftOut.length], [0, 1]);
+  });
+});
+
+describe('the table', () => {
+  it('says what was missed', () => {
+    const text = tableText([rowOf([1], [2]), { ...rowOf([3], [2]), name: 'single-ws' }]);
+    assert.match(text, /✓ {2}burst-ws +1\.00 +2\.00 +µs +ws +0\.50 +≤ 1\.00/);
+    assert.match(text, /✗ {2}single-ws/);
+    assert.match(text, /missed 1 of 2 targets: single-ws/);
+  });
+
+  it('has columns that line up', () => {
+    const rows = [rowOf([1_234], [2]), rowOf([0.01], [2])];
+    const [, first = '', second = ''] = tableText(rows).split('\n');
+    assert.equal(first.indexOf('µs'), second.indexOf('µs'));
+  });
+});
+
+describe('the page', () => {
+  const some: Workload[] = workloads.slice(0, 1);
+
+  it('shows figures, notes and what was left out', () => {
+    const row = { ...rowOf([3], [2]), note: 'ws: 7 ms' };
+    const leftOut = [{ name: 'burst-bun', reason: 'no Bun here' }];
+    const page = benchmarksPage({ ...noResults(), rows: [row], leftOut }, some);
+    assert.match(
+      page,
+      /\| `burst-ws` +\| 3\.00 +\| 2\.00 +\|.*\| 1\.50 +\| ≤ 1\.00 +\| ✗ missed \|/,
+    );
+    assert.match(page, /0 of 1 targets hold/);
+    assert.match(page, /- `burst-ws`: ws: 7 ms/);
+    assert.match(page, /- `burst-bun`: no Bun here/);
+  });
+
+  it('has no long lines outside of its table', () => {
+    const page = benchmarksPage({ ...noResults(), rows: [rowOf([1], [2])] }, workloads);
+    const long = page.split('\n').filter((line) => !line.startsWith('|') && line.length > 110);
+    assert.deepEqual(long, []);
+  });
+});
+
+describe('the picture', () => {
+  it('has axes of few round steps', () => {
+    assert.deepEqual([9.5, 10, 11, 260, 0.7].map(niceStep), [2, 2, 5, 100, 0.2]);
+  });
+
+  it('puts every cost at its height, and says the last one', () => {
+    const points = [[500, 10] as const, [1_000, 5] as const];
+    const svg = drawPlots([{ plot: 'burst', subject: 'mooring', points }]);
+    const heights = [...svg.matchAll(/cy="([\d.]+)"/g)].map(([, y]) => Number(y));
+    assert.deepEqual(heights, [56, 56 + 190 / 2]);
+    assert.match(svg, /Mooring 5\.00/);
+    assert.match(svg, /not measured/);
+  });
+});
+
+describe('FrameReader', () => {
+  const frames = Buffer.concat([
+    buildFrame({ opcode: opcode.text, payload: 'x'.repeat(300), masked: false }),
+    buildFrame({ opcode: opcode.ping, payload: 'hi', masked: false }),
+    buildFrame({ opcode: opcode.text, payload: 'y'.repeat(70_000), masked: false }),
+    buildFrame({ opcode: opcode.text, payload: '', masked: false }),
+  ]);
+
+  for (const size of [1, 2, 7, 4_096, frames.length]) {
+    it(`finds the same frames in pieces of ${size} bytes`, () => {
+      const found: string[] = [];
+      const reader = new FrameReader((frame) => found.push(`${frame.opcode}:${frame.length}`));
+      for (let at = 0; at < frames.length; at += size) {
+        reader.read(frames, at, Math.min(at + size, frames.length));
+      }
+      assert.deepEqual(found, ['1:300', '9:2', '1:70000', '1:0']);
+    });
+  }
+
+  it('says where the payload begins', () => {
+    let said = '';
+    const reader = new FrameReader(({ opcode: kind, bytes, start, length }) => {
+      if (kind === opcode.ping) said = bytes.toString('latin1', start, start + length);
+    });
+    reader.read(frames, 0, frames.length);
+    assert.equal(said, 'hi');
+  });
+});
