@@ -15,6 +15,8 @@ export type {
   Connection,
   ConnectionIdentity,
   ConnectionState,
+  Flow,
+  FlushResult,
   SendResult,
 } from './core/connection.ts';
 export type { ErrorCode } from './core/errors.ts';
@@ -51,4 +53,4 @@ export type {
   Supervisor,
   SupervisorState,
 } from './server/supervisor-types.ts';
-export type { Delivery, Topic } from './server/topic.ts';
+export type { Delivery, Overflow, Topic, TopicOptions } from './server/topic.ts';

@@ -1,8 +1,9 @@
-import { type ActorRefFrom, type AnyActorRef, createActor } from 'xstate';
+import { type ActorRefFrom, createActor } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import type { ConnectionFact, ConnectionOrders } from '../../machines/connection-contract.ts';
 import { toError } from '../core/errors.ts';
-import type { PortReport } from './port-host.ts';
+import { connectionLogic } from './connection-logic.ts';
+import type { PortHost, PortReport } from './port-host.ts';
 
 /** What a conductor hands to the port it works for. */
 export interface ConductorObserver extends ConnectionOrders {
@@ -20,17 +21,21 @@ export interface ConductorObserver extends ConnectionOrders {
  */
 export class Conductor {
   readonly #observer: ConductorObserver;
-  readonly #actor: ActorRefFrom<typeof connectionMachine>;
-  readonly #reports: PortReport[] = [];
+  readonly #actor: ActorRefFrom<typeof connectionMachine> | ActorRefFrom<typeof connectionLogic>;
+  /** Reports that are due; most of the time there are none. */
+  #reports: PortReport[] | null = null;
   #telling = false;
   #delivering = false;
 
-  constructor(observer: ConductorObserver, parent: AnyActorRef) {
+  constructor(observer: ConductorObserver, { actor: parent, context }: PortHost) {
     this.#observer = observer;
     // One constant id for all: the parent chart caches what it looked up for every event type it has seen,
     // so an id of its own would leave some 300 bytes behind for each connection (measured).
     const id = 'connection';
-    this.#actor = createActor(connectionMachine, { parent, id, input: { port: observer } });
+    // Only the machine itself tells an inspector of the transitions that it takes.
+    this.#actor = context.isInspected
+      ? createActor(connectionMachine, { parent, id, input: { port: observer } })
+      : createActor(connectionLogic, { parent, id, input: observer });
   }
 
   start(): void {
@@ -59,15 +64,22 @@ export class Conductor {
 
   /** Queues a report. */
   report(report: PortReport): void {
+    this.#reports ??= [];
     this.#reports.push(report);
   }
 
   #deliver(): void {
     if (this.#delivering) return;
     this.#delivering = true;
-    for (let report = this.#reports.shift(); report !== undefined; report = this.#reports.shift()) {
+    for (let report = this.#next(); report !== undefined; report = this.#next()) {
       this.#observer.deliver(report);
     }
     this.#delivering = false;
+  }
+
+  #next(): PortReport | undefined {
+    const report = this.#reports?.shift();
+    if (report === undefined) this.#reports = null;
+    return report;
   }
 }

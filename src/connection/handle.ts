@@ -1,6 +1,12 @@
 import type { Observable } from 'rxjs';
 import { checkedCloseFrame } from '../core/close-code.ts';
-import type { Connection, ConnectionState, SendResult } from '../core/connection.ts';
+import type {
+  Connection,
+  ConnectionState,
+  Flow,
+  FlushResult,
+  SendResult,
+} from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
 import type { Stream } from '../core/stream.ts';
@@ -64,8 +70,13 @@ export class ConnectionHandle<Peer, In, Out> implements Connection<Peer, In, Out
     return this.#port.openedAt;
   }
 
+  get flow(): Flow {
+    return this.#port.outbox?.isCongested ? 'congested' : 'flowing';
+  }
+
   get bufferedBytes(): number {
-    return this.#port.wire.bufferedBytes;
+    const { wire, outbox } = this.#port;
+    return wire.bufferedBytes + (outbox?.pendingBytes ?? 0);
   }
 
   get droppedMessages(): number {
@@ -90,7 +101,12 @@ export class ConnectionHandle<Peer, In, Out> implements Connection<Peer, In, Out
 
   send(message: Out): SendResult {
     const frame = this.#host.frame(message);
-    return this.#port.write(frame);
+    return this.#port.outbox?.send(frame) ?? 'refused';
+  }
+
+  sendAndFlush(message: Out): Promise<FlushResult> {
+    const frame = this.#host.frame(message);
+    return this.#port.outbox?.sendAndFlush(frame) ?? Promise.resolve('refused');
   }
 
   join(topic: string): boolean {

@@ -2,6 +2,16 @@ import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { Port } from './port.ts';
 import type { PortContext } from './port-host.ts';
 
+/** A ping that was sent, and what was known of the connection at that moment. */
+interface Ping {
+  readonly sentAtMs: number;
+  readonly readBytes: number;
+  readonly flushMark: number;
+  readonly hadBacklog: boolean;
+  /** Half of the grace has passed: the peer is suspect. */
+  isMissed: boolean;
+}
+
 /**
  * Proof of life for one connection.
  *
@@ -19,12 +29,9 @@ export class Heartbeat implements DeadlineOwner {
 
   readonly #port: Port;
   readonly #context: PortContext;
-  #phase: 'quiet' | 'pinged' | 'suspect' = 'quiet';
   #deadline: Deadline | null = null;
-  #pingedAtMs = 0;
-  #readAtPing = 0;
-  #markAtPing = 0;
-  #backlogAtPing = false;
+  /** What is waited for; `null` while it is quiet. */
+  #ping: Ping | null = null;
 
   /** Begins with a ping somewhere in the first interval, so that a crowd that came at once spreads out. */
   constructor(port: Port, context: PortContext) {
@@ -37,19 +44,19 @@ export class Heartbeat implements DeadlineOwner {
   /** Notes that something arrived. */
   heard(): void {
     this.heardAtMs = this.#context.wheel.nowMs;
-    if (this.#phase !== 'quiet') this.#answered();
+    if (this.#ping !== null) this.#answered(this.#ping);
   }
 
   stop(): void {
-    this.#context.wheel.cancel(this.#deadline);
-    this.#deadline = null;
+    this.#deadline = this.#context.wheel.cancel(this.#deadline);
   }
 
   deadlinePassed(): void {
     this.#deadline = null;
-    if (this.#phase === 'quiet') this.#lookAtQuiet();
-    else if (this.#alive()) this.#answered();
-    else this.#missed();
+    const ping = this.#ping;
+    if (ping === null) this.#lookAtQuiet();
+    else if (this.#alive(ping)) this.#answered(ping);
+    else this.#missed(ping);
   }
 
   #lookAtQuiet(): void {
@@ -59,39 +66,40 @@ export class Heartbeat implements DeadlineOwner {
       this.#look(silentMs < intervalMs ? intervalMs - silentMs : intervalMs);
       return;
     }
-    this.#phase = 'pinged';
-    this.#pingedAtMs = this.#context.wheel.nowMs;
     const { wire, witness } = this.#port;
-    this.#readAtPing = wire.bytesIn;
-    this.#markAtPing = wire.flushMark;
-    this.#backlogAtPing = wire.bufferedBytes > 0;
+    this.#ping = {
+      sentAtMs: this.#context.wheel.nowMs,
+      readBytes: wire.bytesIn,
+      flushMark: wire.flushMark,
+      hadBacklog: wire.bufferedBytes > 0,
+      isMissed: false,
+    };
     this.#look(graceMs / 2);
     wire.ping((error) => error && witness.sendErrored(error));
   }
 
-  #alive(): boolean {
+  #alive({ readBytes, hadBacklog, flushMark }: Ping): boolean {
     const { wire } = this.#port;
-    if (wire.isPaused || wire.bytesIn > this.#readAtPing) return true;
-    return this.#backlogAtPing && wire.flushMark !== this.#markAtPing;
+    if (wire.isPaused || wire.bytesIn > readBytes) return true;
+    return hadBacklog && wire.flushMark !== flushMark;
   }
 
   /** Bytes of an unfinished frame carry no stamp: the ping is the latest moment that is certain. */
-  #answered(): void {
-    const wasSuspect = this.#phase === 'suspect';
-    this.#phase = 'quiet';
+  #answered({ isMissed, sentAtMs }: Ping): void {
+    this.#ping = null;
     this.stop();
-    this.heardAtMs = Math.max(this.heardAtMs, this.#pingedAtMs);
+    this.heardAtMs = Math.max(this.heardAtMs, sentAtMs);
     const { nowMs } = this.#context.wheel;
     this.#look(this.#context.heartbeat.intervalMs - (nowMs - this.heardAtMs));
-    if (wasSuspect) this.#port.tell('heartbeat.answered');
+    if (isMissed) this.#port.tell('heartbeat.answered');
   }
 
-  #missed(): void {
-    if (this.#phase === 'suspect') {
+  #missed(ping: Ping): void {
+    if (ping.isMissed) {
       this.#port.end('heartbeat-timeout');
       return;
     }
-    this.#phase = 'suspect';
+    ping.isMissed = true;
     this.#look(this.#context.heartbeat.graceMs / 2);
     this.#port.tell('heartbeat.missed');
   }

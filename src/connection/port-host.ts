@@ -8,6 +8,7 @@ import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
 import type { Port } from './port.ts';
 import type { WireSocket } from './socket.ts';
+import type { Turn } from './turn.ts';
 import type { Upgrade } from './upgrade.ts';
 
 /** An upgrade request and what is known of who made it. */
@@ -37,6 +38,9 @@ export interface PortContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly wheel: TimerWheel;
+  readonly turn: Turn;
+  /** Whether somebody watches every step of every chart. */
+  readonly isInspected: boolean;
   readonly timeouts: Readonly<Timeouts>;
   readonly heartbeat: Readonly<HeartbeatOptions>;
   readonly limits: Readonly<Limits>;

@@ -4,9 +4,8 @@ import type {
   DeadlineName,
 } from '../../machines/connection-contract.ts';
 import type { CloseFrame } from '../core/close-code.ts';
-import type { ConnectionState, SendResult } from '../core/connection.ts';
+import type { ConnectionState } from '../core/connection.ts';
 import type { Failure, RefusalAnswer } from '../core/failure.ts';
-import type { Frame } from '../core/frame.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
@@ -44,7 +43,6 @@ export class Port implements ConductorObserver, DeadlineOwner {
   topics: Set<string> | null = null;
   /** The supervisor's public handle for this port. */
   handle: object | null = null;
-  outbox: Outbox | null = null;
   /** Publications that it did not get because its outbox was full. */
   dropped = 0;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
@@ -64,6 +62,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
   #deadline: Deadline | null = null;
   #welcome: Deadline | null = null;
   #heartbeat: Heartbeat | null = null;
+  #outbox: Outbox | null = null;
   #intake: TokenBucket | null = null;
   #openedAtMs = 0;
 
@@ -75,7 +74,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
     this.#upgrade = upgrade;
     this.witness = new Witness(this);
     this.wire = new Wire(upgrade.socket, this.witness);
-    this.#conductor = new Conductor(this, host.actor);
+    this.#conductor = new Conductor(this, host);
     host.portMoved(this, null, 'handshaking');
     this.#conductor.start();
     if (!this.wire.isOurs) this.disown(new Error('the socket is supervised already'));
@@ -117,9 +116,11 @@ export class Port implements ConductorObserver, DeadlineOwner {
     this.tell('admission.refused');
   }
 
-  write(frame: Frame): SendResult {
-    if (!this.#gateOpen || this.outbox === null || !this.wire.isWritable) return 'refused';
-    return this.outbox.write(frame);
+  /** Where messages for the peer go, while they can still leave; made for the first of them. */
+  get outbox(): Outbox | null {
+    if (!this.#gateOpen || !(this.#outbox?.hasBatch || this.wire.isWritable)) return null;
+    this.#outbox ??= new Outbox(this.wire.socket, this, this.#host.context);
+    return this.#outbox;
   }
 
   /** Starts the closing handshake. Returns whether this call did. */
@@ -175,11 +176,12 @@ export class Port implements ConductorObserver, DeadlineOwner {
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
   quarantine(): boolean {
     if (!this.#gateOpen) return false;
+    // What was accepted while the gate was open leaves while it still is.
+    this.#outbox?.stop();
     this.#gateOpen = false;
     this.#host.portQuarantined(this);
     this.#heartbeat?.stop();
-    this.outbox?.stop();
-    this.#host.context.wheel.cancel(this.#welcome);
+    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     this.wire.resume();
     this.wire.watchClose((clean) => this.witness.websocketClosed(clean));
     return true;
@@ -188,7 +190,10 @@ export class Port implements ConductorObserver, DeadlineOwner {
   receive(payload: Buffer, isBinary: boolean): void {
     if (!this.#gateOpen) return;
     this.heard();
-    if (this.#intake?.take(this.#host.context.clock.now())) {
+    const { clock, messageRate } = this.#host.context;
+    const nowMs = clock.now();
+    this.#intake ??= new TokenBucket(messageRate, nowMs);
+    if (this.#intake.take(nowMs)) {
       this.#host.messageArrived(this, payload, isBinary);
     } else {
       this.end('message-rate');
@@ -238,12 +243,11 @@ export class Port implements ConductorObserver, DeadlineOwner {
     if (result === null) this.tell('peer.abandoned');
     else if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
-    else this.#bind(result, upgrade);
+    else this.#bind(result);
   }
 
-  #bind(socket: WireSocket, { socket: raw }: UpgradeRequest): void {
+  #bind(socket: WireSocket): void {
     this.wire.bind(socket, this.witness);
-    this.outbox = new Outbox(raw, this, this.#host.context);
     this.tell('socket.opened');
   }
 
@@ -253,21 +257,20 @@ export class Port implements ConductorObserver, DeadlineOwner {
 
   announceOpen(): void {
     const { context } = this.#host;
-    context.wheel.cancel(this.#deadline);
+    this.#deadline = context.wheel.cancel(this.#deadline);
     this.#upgrade = null;
     // First, because it asks the user's `random`: what crashes before the gate is open has never opened.
     this.#heartbeat = new Heartbeat(this, context);
     this.openedAt = context.clock.wallNow();
     this.#openedAtMs = context.clock.now();
     this.#gateOpen = true;
-    this.#intake = new TokenBucket(context.messageRate, this.#openedAtMs);
     this.#move('open');
     this.#host.portOpened(this);
     this.#conductor.report('opened');
   }
 
   admitMessages(): void {
-    this.#host.context.wheel.cancel(this.#welcome);
+    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     this.wire.resume();
   }
 
@@ -304,11 +307,11 @@ export class Port implements ConductorObserver, DeadlineOwner {
 
   finish(): void {
     this.quarantine();
-    this.#host.context.wheel.cancel(this.#deadline);
+    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);
     if (this.openedAt === 0) this.#fail();
     else this.#conclude();
     this.#upgrade = null;
-    this.outbox = null;
+    this.#outbox = null;
     this.#heartbeat = null;
     this.wire.release();
   }

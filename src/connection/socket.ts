@@ -5,6 +5,8 @@ export interface SocketObserver {
   messageReceived(payload: Buffer, isBinary: boolean): void;
   /** A ping or a pong arrived. */
   controlReceived(): void;
+  /** ws is about to answer a ping. */
+  pongDue(): void;
   /** The peer's close frame arrived; ws waits for `answerClose`. */
   closeReceived(code: number, reason: Buffer | undefined): void;
   /** The peer broke the protocol; ws waits for `answerClose` and reports the error next. */
@@ -40,8 +42,8 @@ const NO_STATUS = 1005;
  * The ws WebSocket of one port, without a listener of its own.
  *
  * ws has no event for "the peer has started to close": it flips its state and answers by calling `close()`
- * on itself, and it calls `close(status)` when the peer broke the protocol and `terminate()` when it
- * flooded us with pings. These calls are the only synchronous sign of each, so they are caught here, before
+ * on itself, it calls `close(status)` when the peer broke the protocol, `terminate()` when it flooded us with
+ * pings, and `pong()` to answer one. These calls are the only synchronous sign of each, so they are caught here, before
  * anything else can run. The port closes through {@link answerClose} and never through `close()`.
  *
  * Events are caught in `emit` because five listeners for each idle socket cost memory and add nothing.
@@ -59,6 +61,12 @@ export class SupervisedSocket extends WebSocket implements WireSocket {
 
   answerClose(code?: number, reason?: string | Buffer): void {
     super.close(code === NO_STATUS ? undefined : code, reason);
+  }
+
+  /** Called by ws to answer a ping, before it says that there was one. */
+  override pong(...args: Parameters<WebSocket['pong']>): void {
+    this.observer?.pongDue();
+    super.pong(...args);
   }
 
   /** Called by ws when more pings arrive than it can answer. */

@@ -28,6 +28,12 @@ export class Wire {
     return this.#raw !== null;
   }
 
+  /** The raw socket. @throws Error when it has been let go of */
+  get socket(): Socket {
+    if (this.#raw === null) throw new Error('the socket has been let go of');
+    return this.#raw;
+  }
+
   /** Takes over the WebSocket that was made of the raw socket. */
   bind(socket: WireSocket, observer: SocketObserver): void {
     this.#socket = socket;

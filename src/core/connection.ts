@@ -8,10 +8,23 @@ export type ConnectionState = 'handshaking' | 'open' | 'errored' | 'closing' | '
  * What became of one outbound message.
  *
  * - `sent`: the operating system has taken it. It is not proof that the peer got it.
- * - `queued`: it waits in this process, behind what the peer has not taken yet.
+ * - `queued`: it waits in this process: for the end of this turn of the event loop, when it leaves together
+ *   with what else the turn has for this connection, or behind what the peer has not taken yet.
  * - `refused`: it was not accepted: the connection is not open, or its outbox is above the high mark.
  */
 export type SendResult = 'sent' | 'queued' | 'refused';
+
+/**
+ * What became of one outbound message in the end.
+ *
+ * - `sent`: the operating system has taken it. It is not proof that the peer got it.
+ * - `refused`: it was not accepted, as `send` would have said.
+ * - `lost`: it was accepted, and the connection ended before it had left this process.
+ */
+export type FlushResult = 'sent' | 'refused' | 'lost';
+
+/** Whether the peer takes what it is sent: `congested` above the outbox's high mark. */
+export type Flow = 'flowing' | 'congested';
 
 /** Who a connection is; enough for a log line. */
 export interface ConnectionIdentity {
@@ -46,9 +59,11 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   readonly states: readonly string[];
   /** Wall time at which it opened, in milliseconds since 1970. */
   readonly openedAt: number;
+  /** Whether the peer takes what it is sent. */
+  readonly flow: Flow;
   /** Bytes that wait in this process for the peer to take them. */
   readonly bufferedBytes: number;
-  /** Publications that were not delivered because the outbox was above its high mark. */
+  /** Publications that it did not get because its outbox was above the high mark. */
   readonly droppedMessages: number;
   /** The verdict, once closed. */
   readonly verdict: CloseVerdict | undefined;
@@ -63,6 +78,13 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
    * @throws SupervisorError `invalid-message` or `unencodable-message` when the message itself is wrong.
    */
   send(message: Out): SendResult;
+  /**
+   * Sends one message and waits until the operating system has taken it, or never will. Never rejects for the
+   * state of the connection, and settles with its end at the latest.
+   *
+   * @throws SupervisorError `invalid-message` or `unencodable-message`, at once, when the message itself is wrong.
+   */
+  sendAndFlush(message: Out): Promise<FlushResult>;
   /** Joins a topic; `false` when not open or already in `limits.topicsMax` topics. */
   join(topic: string): boolean;
   /** Leaves a topic; `false` when it was no member. */

@@ -45,7 +45,10 @@ export interface Limits {
   messageBurstMax: number;
   /** Outbox size above which sends are refused and publications dropped, in bytes. @default 1_048_576 */
   outboxHighBytes: number;
-  /** Outbox size at which a congested connection flows again, in bytes. @default 262_144 */
+  /**
+   * Outbox size at which a congested connection flows again, in bytes; looked at whenever a write that had to
+   * wait has left. @default 262_144
+   */
   outboxLowBytes: number;
   /** Topics one connection may be a member of. @default 10_000 */
   topicsMax: number;

@@ -10,6 +10,7 @@ import type {
   UpgradeRequest,
   UpgradeResult,
 } from '../connection/port-host.ts';
+import { Turn } from '../connection/turn.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { Connection, ConnectionState } from '../core/connection.ts';
@@ -33,7 +34,7 @@ import { Registry } from './registry.ts';
 import { describeReport } from './report.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery } from './topic.ts';
-import { fanOut, type Publication, publicationOf, Topics } from './topics.ts';
+import { deliveryOf, fanOut, type Publication, Topics } from './topics.ts';
 import type { Upgrader } from './upgrader.ts';
 
 /** What a fleet tells its supervisor. */
@@ -149,20 +150,29 @@ export class Fleet<Peer, In, Out>
    */
   broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.publication(message, audience);
-    fanOut(publication, this.registry.open.values(), (port) => port.isOpen);
-    return publication;
+    fanOut(publication, this.registry);
+    return deliveryOf(publication);
   }
 
   /** @throws SupervisorError when the message is wrong. */
-  publication(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Publication {
-    const { where } = audience;
-    const left = exceptions(audience.except);
-    const accepts = (port: Port) => {
+  publication(
+    message: Out,
+    audience: AudienceOptions<Connection<Peer, In, Out>>,
+    policy: Pick<Publication, 'overflow' | 'key'> = noPolicy,
+  ): Publication {
+    const accepts = this.#filterOf(audience);
+    const frame = this.frame(message);
+    return { frame, accepts, ...policy, delivered: 0, kept: 0, replaced: 0, dropped: 0 };
+  }
+
+  #filterOf({ where, except }: AudienceOptions<Connection<Peer, In, Out>>) {
+    if (where === undefined && except === undefined) return null;
+    const left = exceptions(except);
+    return (port: Port) => {
       const connection = this.handlers.handleOf(port);
       if (left.has(connection)) return false;
       return where === undefined || this.#satisfies(where, connection);
     };
-    return publicationOf(this.frame(message), accepts);
   }
 
   #satisfies(
@@ -226,7 +236,7 @@ export class Fleet<Peer, In, Out>
   /** Tells the peer what was wrong; `false` when the codec has no way to say it. */
   #replied(port: Port, fault: InvalidMessage): boolean {
     try {
-      port.write(this.contract.encode(faultMessage(fault)));
+      port.outbox?.send(this.contract.encode(faultMessage(fault)));
       return true;
     } catch {
       return false;
@@ -283,20 +293,24 @@ function isStartedByPeer({ witness: { evidence } }: Port): boolean {
   return evidence.received !== undefined && evidence.intent === undefined;
 }
 
+const noPolicy = { overflow: 'drop-newest', key: '' } as const;
+
 const TICKS_PER_DEADLINE = 8;
 const TICK_MS_MIN = 5;
 const TICK_MS_MAX = 100;
 
 type ContextOptions = Pick<
   ResolvedOptions,
-  'clock' | 'random' | 'timeouts' | 'heartbeat' | 'limits'
+  'clock' | 'random' | 'timeouts' | 'heartbeat' | 'limits' | 'inspect'
 >;
 
 function portContext(options: ContextOptions): PortContext {
-  const { clock, random, timeouts, heartbeat, limits } = options;
+  const { clock, random, timeouts, heartbeat, limits, inspect } = options;
   const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
   const tickMs = Math.ceil(shortestMs / TICKS_PER_DEADLINE);
   const wheel = new TimerWheel(clock, Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, tickMs)));
   const messageRate = { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax };
-  return { clock, random, wheel, timeouts, heartbeat, limits, messageRate };
+  const turn = new Turn(clock);
+  const isInspected = inspect !== undefined;
+  return { clock, random, turn, wheel, isInspected, timeouts, heartbeat, limits, messageRate };
 }

@@ -12,6 +12,8 @@ export class Registry {
     closed: 0,
     failed: 0,
   };
+  /** How many have left so far. */
+  departures = 0;
   /** The connections that are open, and no others. */
   readonly open = new Map<string, Port>();
 
@@ -58,9 +60,19 @@ export class Registry {
 
   leave(port: Port): void {
     this.open.delete(port.id);
+    this.departures += 1;
     if (port.key === undefined) return;
     const namesakes = this.#keys.get(port.key);
     if (namesakes?.delete(port) && namesakes.size === 0) this.#keys.delete(port.key);
+  }
+
+  /** The open connections; with {@link has} they are an audience. */
+  [Symbol.iterator](): Iterator<Port> {
+    return this.open.values();
+  }
+
+  has(port: Port): boolean {
+    return this.open.has(port.id);
   }
 
   byKey(key: string): readonly Port[] {

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Upgrade } from '../connection/upgrade.ts';
 import type { Connection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
-import type { Delivery, Topic } from './topic.ts';
+import type { Delivery, Topic, TopicOptions } from './topic.ts';
 
 /** The state of a supervisor's chart. */
 export type SupervisorState = 'admitting' | 'suspended' | 'draining' | 'stopped';
@@ -63,11 +63,12 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown> extends
   /** The open connections with this key. */
   byKey(key: string): readonly Connection<Peer, In, Out>[];
   /**
-   * A named audience. The same name is the same audience, whichever handle is used.
+   * A named audience. The same name is the same audience, whichever handle is used; the options are those of
+   * what is published through this handle.
    *
-   * @throws SupervisorError `invalid-topic`
+   * @throws SupervisorError `invalid-topic` or `invalid-options`
    */
-  topic(name: string): Topic<Out, Connection<Peer, In, Out>>;
+  topic(name: string, options?: TopicOptions<Out>): Topic<Out, Connection<Peer, In, Out>>;
   /**
    * Sends one message to every open connection.
    *

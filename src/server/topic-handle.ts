@@ -1,27 +1,58 @@
+import { z } from 'zod';
 import type { Connection } from '../core/connection.ts';
 import { SupervisorError, toError } from '../core/errors.ts';
+import { checkedOptions } from '../core/limits.ts';
 import type { Fleet } from './fleet.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
-import type { Delivery, Topic } from './topic.ts';
+import type { Delivery, Overflow, Topic, TopicOptions } from './topic.ts';
+import { checkTopicName, deliveryOf, type Publication } from './topics.ts';
+
+const topicSchema = z
+  .strictObject({
+    overflow: z.enum(['drop-newest', 'latest', 'close']).default('drop-newest'),
+    keyOf: z.custom<(message: never) => string>((value) => typeof value === 'function').optional(),
+  })
+  .refine(({ overflow, keyOf }) => keyOf === undefined || overflow === 'latest', {
+    path: ['keyOf'],
+    message: "is for overflow 'latest' only",
+  });
 
 /** A name and the fleet it is a name in; membership lives in the fleet, so handles come and go freely. */
 export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, In, Out>> {
   readonly name: string;
   readonly #fleet: Fleet<Peer, In, Out>;
+  readonly #overflow: Overflow;
+  readonly #keyOf: (message: Out) => string;
 
-  constructor(name: string, fleet: Fleet<Peer, In, Out>) {
+  /** @throws SupervisorError `invalid-topic` or `invalid-options` */
+  constructor(name: string, fleet: Fleet<Peer, In, Out>, options: TopicOptions<Out>) {
+    checkTopicName(name);
+    const { overflow, keyOf } = checkedOptions(topicSchema, options);
     this.name = name;
     this.#fleet = fleet;
+    this.#overflow = overflow;
+    this.#keyOf = (keyOf as TopicOptions<Out>['keyOf']) ?? (() => '');
   }
 
   get size(): number {
     return this.#fleet.topics.size(this.name);
   }
 
+  get droppedMessages(): number {
+    return this.#fleet.topics.dropped(this.name);
+  }
+
   publish(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>> = {}): Delivery {
-    const publication = this.#fleet.publication(message, audience);
+    const publication = this.#fleet.publication(message, audience, this.#policyFor(message));
     this.#fleet.topics.publish(this.name, publication);
-    return publication;
+    return deliveryOf(publication);
+  }
+
+  #policyFor(message: Out): Pick<Publication, 'overflow' | 'key'> {
+    const overflow = this.#overflow;
+    // Two topics may use the same key for different things.
+    const key = overflow === 'latest' ? `${this.name}\n${this.#keyOf(message)}` : '';
+    return { overflow, key };
   }
 
   next = (message: Out): void => {

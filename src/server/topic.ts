@@ -1,11 +1,30 @@
 import type { Observer } from 'rxjs';
 import type { AudienceOptions } from './supervisor-types.ts';
 
+/**
+ * What a publication does about a member whose outbox is above its high mark.
+ *
+ * - `drop-newest`: the member misses it.
+ * - `latest`: the member gets it when it has caught up, unless there is a newer one of the same key by then.
+ * - `close`: the member is closed with 1013; it is to come back and start afresh.
+ */
+export type Overflow = 'drop-newest' | 'latest' | 'close';
+
+/** How a topic treats its members. */
+export interface TopicOptions<Out> {
+  /** What happens to a member that is congested. @default 'drop-newest' */
+  overflow?: Overflow;
+  /** For `latest`: what a message is about, for example a symbol. @default all are about the same */
+  keyOf?: (message: Out) => string;
+}
+
 /** What became of one publication. */
 export interface Delivery {
   /** Members that got it, or have it waiting in their outbox. */
   readonly delivered: number;
-  /** Open members that did not get it, because their outbox is above its high mark. */
+  /** Members that get it, or a newer one of its key, when they have caught up. */
+  readonly kept: number;
+  /** Open members that will not get it, because their outbox is above its high mark. */
   readonly dropped: number;
 }
 
@@ -19,6 +38,8 @@ export interface Topic<Out, C> extends Observer<Out> {
   readonly name: string;
   /** How many open connections are members. */
   readonly size: number;
+  /** Publications that members did not get, summed over all members, since it has had any. */
+  readonly droppedMessages: number;
   /**
    * Sends one message to every open member.
    *

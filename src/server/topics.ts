@@ -2,24 +2,44 @@ import { Subject } from 'rxjs';
 import type { Port } from '../connection/port.ts';
 import { SupervisorError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
+import type { Delivery, Overflow } from './topic.ts';
 
-/** One frame for an audience. */
+/** One frame for an audience, and what became of it so far. */
 export interface Publication {
   readonly frame: Frame;
-  /** Whether a member is to get it. */
-  readonly accepts: (port: Port) => boolean;
+  /** Whether a member is to get it; `null` when all are. */
+  readonly accepts: ((port: Port) => boolean) | null;
+  /** What is done about a member that is congested. */
+  readonly overflow: Overflow;
+  /** What it is about, for `latest`. */
+  readonly key: string;
   delivered: number;
+  kept: number;
+  /** Older ones that were waiting and that this one takes the place of. */
+  replaced: number;
   dropped: number;
 }
 
 /** The members of one topic and the pipeline that feeds them. */
-class Audience {
+class Audience implements Reachable {
   readonly members = new Set<Port>();
   readonly publications$ = new Subject<Publication>();
+  departures = 0;
+  dropped = 0;
 
   constructor() {
-    const isMember = (port: Port) => this.members.has(port);
-    this.publications$.subscribe((publication) => fanOut(publication, this.members, isMember));
+    this.publications$.subscribe((publication) => {
+      fanOut(publication, this);
+      this.dropped += publication.dropped + publication.replaced;
+    });
+  }
+
+  [Symbol.iterator](): Iterator<Port> {
+    return this.members.values();
+  }
+
+  has(port: Port): boolean {
+    return this.members.has(port);
   }
 }
 
@@ -63,6 +83,11 @@ export class Topics {
     return this.#audiences.get(name)?.members.size ?? 0;
   }
 
+  /** Publications that members did not get since the topic has had members. */
+  dropped(name: string): number {
+    return this.#audiences.get(name)?.dropped ?? 0;
+  }
+
   publish(name: string, publication: Publication): void {
     this.#audiences.get(name)?.publications$.next(publication);
   }
@@ -79,10 +104,18 @@ export class Topics {
     const audience = this.#audiences.get(name);
     if (audience === undefined) return;
     audience.members.delete(port);
+    audience.departures += 1;
     if (audience.members.size > 0) return;
     audience.publications$.complete();
     this.#audiences.delete(name);
   }
+}
+
+/** Everybody who is reached, and whether somebody still belongs to them. */
+export interface Reachable extends Iterable<Port> {
+  has(port: Port): boolean;
+  /** How many have left so far; as long as it stays the same nobody has to be looked up. */
+  readonly departures: number;
 }
 
 /**
@@ -92,26 +125,41 @@ export class Topics {
  * may join, leave or close anything while this goes on. Whoever joins meanwhile missed it; whoever has left
  * or is no longer open does not get it; nobody gets it twice.
  */
-export function fanOut(
-  publication: Publication,
-  audience: Iterable<Port>,
-  isMember: (port: Port) => boolean,
-): void {
+export function fanOut(publication: Publication, audience: Reachable): void {
+  const { frame, accepts } = publication;
+  const { departures } = audience;
+  const isThere = (port: Port) =>
+    port.isOpen && (audience.departures === departures || audience.has(port));
   for (const port of [...audience]) {
-    const isReachable = () => port.isOpen && isMember(port);
-    if (!isReachable() || !publication.accepts(port) || !isReachable()) continue;
-    if (port.write(publication.frame) === 'refused') {
-      port.dropped += 1;
-      publication.dropped += 1;
-    } else {
-      publication.delivered += 1;
-    }
+    if (!isThere(port) || (accepts !== null && !(accepts(port) && isThere(port)))) continue;
+    const outbox = port.outbox;
+    if (outbox !== null && outbox.publish(frame) !== 'refused') publication.delivered += 1;
+    else overflow(publication, port);
   }
 }
 
-/** A publication that nobody has got yet. */
-export function publicationOf(frame: Frame, accepts: (port: Port) => boolean): Publication {
-  return { frame, accepts, delivered: 0, dropped: 0 };
+/** What its publisher is told. */
+export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery {
+  return { delivered, kept, dropped };
+}
+
+/** Does what the publication's policy says about a member that cannot take it. */
+function overflow(publication: Publication, port: Port): void {
+  if (publication.overflow === 'latest' && isKept(publication, port)) return;
+  publication.dropped += 1;
+  port.dropped += 1;
+  if (publication.overflow === 'close' && port.outbox?.isCongested) port.end('slow-consumer');
+}
+
+function isKept(publication: Publication, port: Port): boolean {
+  const result = port.outbox?.keep(publication.key, publication.frame) ?? 'refused';
+  if (result === 'refused') return false;
+  publication.kept += 1;
+  if (result === 'replaced') {
+    publication.replaced += 1;
+    port.dropped += 1;
+  }
+  return true;
 }
 
 /** @throws SupervisorError `invalid-topic` */

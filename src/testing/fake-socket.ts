@@ -57,7 +57,7 @@ export class FakeSocket extends EventEmitter {
   #finished = false;
   /** Writes that have completed and that the other end has not taken whole. */
   readonly #frames: PendingWrite[] = [];
-  #resetBy: Error | null = null;
+  #resetBy: NodeJS.ErrnoException | null = null;
   #taken = 0;
   #completed = 0;
   /** Where the write under way ends; nothing is under way when it equals `#completed`. */
@@ -168,8 +168,8 @@ export class FakeSocket extends EventEmitter {
     if (this.destroyed) return systemError('ERR_STREAM_DESTROYED');
     if (this.#ending) return systemError('ERR_STREAM_WRITE_AFTER_END');
     if (this.#resetBy === null) return undefined;
-    this.errored ??= this.#resetBy;
-    return this.#resetBy;
+    this.errored ??= systemError(this.#resetBy.code, 'write');
+    return this.errored;
   }
 
   // What the network does.
@@ -190,7 +190,7 @@ export class FakeSocket extends EventEmitter {
   }
 
   /** The connection is gone: writes know it from now on, the reader a little later. */
-  receiveReset(error: Error): void {
+  receiveReset(error: NodeJS.ErrnoException): void {
     if (this.destroyed || this.#resetBy !== null) return;
     this.#resetBy = error;
     this.#clock.arriveAt(this.#clock.now() + (this.#quirks.resetReadMs ?? 0), () => {
@@ -318,7 +318,7 @@ export class FakeSocket extends EventEmitter {
   }
 }
 
-/** An error as Node.js makes it of a system call. */
-export function systemError(code: string): Error {
-  return Object.assign(new Error(code), { code });
+/** An error as Node.js makes it, of a system call if there was one. */
+export function systemError(code = 'ECONNRESET', syscall?: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code, ...(syscall && { syscall }) });
 }

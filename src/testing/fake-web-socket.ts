@@ -151,6 +151,7 @@ export class FakeWebSocket implements WireSocket, FakeReader {
   #answerPing(): void {
     if (this.#pendingPongs < PENDING_PONGS_MAX) {
       this.#pendingPongs += 1;
+      this.observer?.pongDue();
       this.raw.writeFrame('pong', PING_BYTES, () => {
         this.#pendingPongs -= 1;
       });

@@ -1,8 +1,7 @@
+import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { SimulatedConnection, SimulatedLife } from './simulation-life.ts';
-import type { SimulatedPublications } from './simulation-publications.ts';
+import { type SimulatedPublications, TOPICS } from './simulation-publications.ts';
 import type { SimulationWorld } from './simulation-world.ts';
-
-const TOPICS = ['red', 'green', 'blue'] as const;
 
 /** How deep acts may lead to acts. */
 const DEPTH_MAX = 2;
@@ -12,7 +11,6 @@ export class SimulatedActs {
   readonly #world: SimulationWorld;
   readonly #publications: SimulatedPublications;
   #depth = 0;
-  #n = 0;
 
   constructor(world: SimulationWorld, publications: SimulatedPublications) {
     this.#world = world;
@@ -84,13 +82,31 @@ export class SimulatedActs {
   }
 
   send(life: SimulatedLife, connection: SimulatedConnection): void {
-    const world = this.#world;
-    const wasOpen = world.isRegistered(life);
-    this.#n += 1;
-    const size = world.random.chance(0.2) ? world.random.integer(0, 3_000) : 0;
-    const result = connection.send({ n: this.#n, pad: 'x'.repeat(size) });
-    world.note('sends', life.number, result);
-    if (!wasOpen && result !== 'refused') world.broken('no-send-after-quarantine', result, life);
+    const { random } = this.#world;
+    const size = random.chance(0.2) ? random.integer(0, 3_000) : 0;
+    const waits = random.chance(0.2);
+    this.#publications.sendTo(life, (n) => {
+      const message = { n, pad: 'x'.repeat(size) };
+      const isExpected = this.#world.isRegistered(life) && connection.flow === 'flowing';
+      if (waits) this.#awaitFlush(life, connection.sendAndFlush(message), isExpected);
+      else this.#checkSent(life, connection.send(message), isExpected);
+      return isExpected;
+    });
+  }
+
+  #awaitFlush(life: SimulatedLife, flushed: Promise<FlushResult>, isExpected: boolean): void {
+    life.flushesPending += 1;
+    this.#world.hasMicrotasks = true;
+    void flushed.then((result) => {
+      life.flushesPending -= 1;
+      this.#checkSent(life, result, isExpected);
+    });
+  }
+
+  #checkSent(life: SimulatedLife, result: SendResult | FlushResult, isExpected: boolean): void {
+    this.#world.note('sends', life.number, result);
+    if (isExpected || result === 'refused') return;
+    this.#world.broken('no-send-after-quarantine', result, life);
   }
 
   join(life: SimulatedLife, connection: SimulatedConnection): void {

@@ -25,6 +25,7 @@ export type Deed =
   | 'peer sent nonsense'
   | 'peer was silent'
   | 'peer read slowly'
+  | 'sent what must not be missed'
   | 'socket destroyed'
   | 'error came late'
   | 'closed'
@@ -49,6 +50,8 @@ export class SimulatedLife {
   /** The sockets have given a sign of death. */
   isDead = false;
   isCongested = false;
+  /** Messages whose sender waits for what became of them. */
+  flushesPending = 0;
   isSuspect = false;
   hasErrored = false;
   hasClosing = false;

@@ -1,86 +1,160 @@
 import type { AudienceOptions } from '../server/supervisor-types.ts';
-import type { Delivery } from '../server/topic.ts';
+import type { Delivery, TopicOptions } from '../server/topic.ts';
 import type { SimulatedConnection, SimulatedLife, SimulatedMessage } from './simulation-life.ts';
 import type { SimulationWorld } from './simulation-world.ts';
+
+/** The topics of the simulated service, one for each thing that can happen to a slow member. */
+export const TOPICS = ['red', 'green', 'blue'] as const;
+
+type TopicName = (typeof TOPICS)[number];
+
+const INSTANT_MS = 0.001;
+
+const KEYS = 3;
+
+const keyOf = ({ n }: SimulatedMessage) => String(n % KEYS);
+
+const topicOptions: Record<TopicName, TopicOptions<SimulatedMessage>> = {
+  red: {},
+  green: { overflow: 'latest', keyOf },
+  blue: { overflow: 'close' },
+};
 
 /** Longest filling of a published message, in bytes. */
 const PAD_MAX = 3_000;
 
+/** A message that may be written to members, and what is known of it. */
 interface Publication {
   readonly n: number;
   /** `undefined` for a broadcast. */
-  readonly topic: string | undefined;
-  readonly receivers: Set<SimulatedLife>;
-  readonly refusedBy: Set<SimulatedLife>;
+  readonly topic: TopicName | undefined;
+  /** Those who were there when it began; nobody else may get it. */
+  readonly members: ReadonlySet<SimulatedLife>;
   readonly left: ReadonlySet<SimulatedLife>;
-  writes: number;
+  readonly refusedBy: Set<SimulatedLife>;
+  readonly receivers: Set<SimulatedLife>;
+  /** Others were published while it was under way, so that it has no place in one order for all. */
+  isTangled: boolean;
+  /** Its turn of the event loop is over. */
+  isOver: boolean;
 }
 
-/** Watches that each publication reaches every open, uncongested member once, and nobody else. */
+/** Watches that each publication reaches every open, uncongested member once, in order, and nobody else. */
 export class SimulatedPublications {
   readonly #world: SimulationWorld;
   /** Those under way; `where` may publish as well. */
   readonly #underWay: Publication[] = [];
+  readonly #all = new Map<number, Publication>();
+  /** What was last written to a connection, of all and of each key. */
+  readonly #lastWritten = new Map<string, number>();
   #lastN = 1_000_000;
 
   constructor(world: SimulationWorld) {
     this.#world = world;
   }
 
-  /** A data frame was written to a connection. */
-  wrote(life: SimulatedLife, frame: Uint8Array): void {
-    const n = numberIn(frame);
-    const publication = this.#underWay.find((other) => other.n === n);
-    if (publication === undefined) return;
-    const { broken } = { broken: (problem: string) => this.#broken(problem, publication, life) };
-    publication.writes += 1;
+  /** Data frames were written to a connection. */
+  wrote(life: SimulatedLife, chunk: Uint8Array): void {
+    for (const n of numbersIn(chunk)) {
+      const publication = this.#all.get(n);
+      if (publication !== undefined) this.#wroteOne(life, publication);
+    }
+  }
+
+  #wroteOne(life: SimulatedLife, publication: Publication): void {
+    const broken = (problem: string) => this.#broken(problem, publication, life);
     if (publication.receivers.has(life)) broken('written twice');
     publication.receivers.add(life);
+    if (!publication.members.has(life)) broken('written to a stranger');
     if (publication.left.has(life)) broken('written to one that was left out');
     if (publication.refusedBy.has(life)) broken('written to one that `where` refused');
-    if (publication.topic !== undefined && !life.topics.has(publication.topic)) {
-      broken('written to a stranger');
-    }
+    if (publication.isOver && publication.topic !== 'green') broken('written late');
+    if (!publication.isTangled) this.#checkOrder(life, publication);
+  }
+
+  /** What was kept has its place only among those of its key. */
+  #checkOrder(life: SimulatedLife, publication: Publication): void {
+    const { n, isOver } = publication;
+    const line = isOver ? `${life.number} ${keyOf(publication)}` : `${life.number}`;
+    const before = this.#lastWritten.get(line) ?? 0;
+    if (n < before) this.#broken(`written behind ${before}`, publication, life);
+    this.#lastWritten.set(line, n);
+  }
+
+  /** A direct message to one connection; `send` sends it. Says whether it was accepted. */
+  sendTo(life: SimulatedLife, send: (n: number) => boolean): void {
+    const publication = this.#begin(undefined, new Set([life]), new Set());
+    if (!send(publication.n)) publication.refusedBy.add(life);
+    this.#end(publication);
   }
 
   /** Publishes one message to a topic, or to all. */
-  publish(topic: string | undefined, where: ((life: SimulatedLife) => boolean) | undefined): void {
+  publish(
+    topic: TopicName | undefined,
+    where: ((life: SimulatedLife) => boolean) | undefined,
+  ): void {
     const { supervisor, random, plan } = this.#world;
-    const publication = this.#begin(topic);
-    const message: SimulatedMessage = {
-      n: publication.n,
-      pad: 'x'.repeat(
-        random.chance(0.5) ? random.integer(0, plan.limits.outboxHighBytes / 2) % PAD_MAX : 0,
-      ),
-    };
-    const candidates = this.#candidates(publication);
+    const publication = this.#begin(topic, this.#members(topic), this.#leftOut());
+    this.#world.note('publishes', 0, publication.n);
+    const padMax = plan.limits.outboxHighBytes / 2;
+    const pad = 'x'.repeat(random.chance(0.5) ? random.integer(0, padMax) % PAD_MAX : 0);
+    const message: SimulatedMessage = { n: publication.n, pad };
     const options = this.#audience(publication, where);
+    if (topic === 'blue') {
+      for (const { deeds } of publication.members) deeds.add('sent what must not be missed');
+    }
     const delivery =
       topic === undefined
         ? supervisor.broadcast(message, options)
-        : supervisor.topic(topic).publish(message, options);
-    this.#underWay.splice(this.#underWay.indexOf(publication), 1);
-    this.#judge(publication, candidates, delivery);
+        : supervisor.topic(topic, topicOptions[topic]).publish(message, options);
+    const expected = this.#expected(publication);
+    this.#end(publication, () => this.#judge(publication, expected, delivery));
   }
 
-  #begin(topic: string | undefined): Publication {
-    const { lives, random } = this.#world;
-    this.#lastN += 1;
-    const left = new Set<SimulatedLife>();
-    if (random.chance(0.2) && lives.length > 0) {
-      left.add(lives[random.integer(0, lives.length - 1)] as SimulatedLife);
+  #members(topic: TopicName | undefined): Set<SimulatedLife> {
+    const members = new Set<SimulatedLife>();
+    for (const connection of this.#world.supervisor.connections) {
+      const life = this.#world.lives[connection.peer - 1] as SimulatedLife;
+      if (topic === undefined || life.topics.has(topic)) members.add(life);
     }
+    return members;
+  }
+
+  #leftOut(): Set<SimulatedLife> {
+    const { lives, random } = this.#world;
+    if (!random.chance(0.2) || lives.length === 0) return new Set();
+    return new Set([lives[random.integer(0, lives.length - 1)] as SimulatedLife]);
+  }
+
+  #begin(
+    topic: TopicName | undefined,
+    members: ReadonlySet<SimulatedLife>,
+    left: ReadonlySet<SimulatedLife>,
+  ): Publication {
+    this.#lastN += 1;
     const publication: Publication = {
       n: this.#lastN,
       topic,
-      receivers: new Set(),
-      refusedBy: new Set(),
+      members,
       left,
-      writes: 0,
+      refusedBy: new Set(),
+      receivers: new Set(),
+      isTangled: false,
+      isOver: false,
     };
+    this.#all.set(publication.n, publication);
     this.#underWay.push(publication);
-    this.#world.note('publishes', 0, publication.n);
+    if (this.#underWay.length > 1) for (const each of this.#underWay) each.isTangled = true;
     return publication;
+  }
+
+  /** Its turn is over when all that is due at this moment has been done, in whatever order. */
+  #end(publication: Publication, judge: () => void = () => {}): void {
+    this.#underWay.splice(this.#underWay.indexOf(publication), 1);
+    this.#world.in(INSTANT_MS, () => {
+      judge();
+      publication.isOver = true;
+    });
   }
 
   #audience(
@@ -104,27 +178,27 @@ export class SimulatedPublications {
     };
   }
 
-  #candidates({ topic, left }: Publication): SimulatedLife[] {
-    const candidates: SimulatedLife[] = [];
-    for (const connection of this.#world.supervisor.connections) {
-      const life = this.#world.lives[connection.peer - 1] as SimulatedLife;
-      if (life.isCongested || left.has(life)) continue;
-      if (topic === undefined || life.topics.has(topic)) candidates.push(life);
-    }
-    return candidates;
+  /** Those who must get it, if their sockets stay alive for the rest of the turn. */
+  #expected({ members, left, refusedBy, topic }: Publication): SimulatedLife[] {
+    return [...members].filter((life) => {
+      if (left.has(life) || refusedBy.has(life) || !this.#world.isRegistered(life)) return false;
+      return !isCongested(life) && (topic === undefined || life.topics.has(topic));
+    });
   }
 
-  #judge(publication: Publication, candidates: SimulatedLife[], delivery: Delivery): void {
-    const { receivers, refusedBy, topic } = publication;
-    for (const life of candidates) {
-      if (receivers.has(life) || refusedBy.has(life) || !this.#world.isRegistered(life)) continue;
-      if (topic !== undefined && !life.topics.has(topic)) continue;
-      // Whoever congested meanwhile, or found its socket dead at this very write, did not get it.
-      if (isCongested(life) || !life.socket.writable) continue;
+  #judge(publication: Publication, expected: readonly SimulatedLife[], delivery: Delivery): void {
+    const { receivers, members } = publication;
+    for (const life of expected) {
+      if (receivers.has(life) || !life.socket.writable) continue;
       this.#broken('not written to a member', publication, life);
     }
-    if (delivery.delivered !== publication.writes) {
-      this.#broken(`told ${delivery.delivered} of ${publication.writes} writes`, publication);
+    const { delivered, kept, dropped } = delivery;
+    const unwritable = [...members].filter(({ socket }) => !socket.writable).length;
+    if (delivered + kept < receivers.size || delivered > receivers.size + unwritable) {
+      this.#broken(`told ${delivered} of ${receivers.size} writes`, publication);
+    }
+    if (delivered + kept + dropped > members.size) {
+      this.#broken(`told ${JSON.stringify(delivery)} of ${members.size}`, publication);
     }
   }
 
@@ -139,18 +213,30 @@ export class SimulatedPublications {
 
 /** A report waits while another of the same connection is being delivered; its chart knows already. */
 function isCongested({ isCongested: isTold, connection }: SimulatedLife): boolean {
-  return isTold || connection?.states.includes('open.flow.congested') === true;
+  return isTold || connection?.flow === 'congested';
 }
 
 const ZERO = 0x30;
-const SHORT_MAX = 125;
+const LENGTH_16 = 126;
 
-/** The number in `{"n":123…}` behind the header of a frame, which all that are published begin with. */
-function numberIn(frame: Uint8Array): number {
-  const start = (frame[1] as number) <= SHORT_MAX ? 2 : 4;
+/** The number in `{"n":123…}` of each frame, which all messages of the service begin with. */
+function numbersIn(chunk: Uint8Array): number[] {
+  const numbers: number[] = [];
+  for (let start = 0; start < chunk.length; ) {
+    const short = chunk[start + 1] as number;
+    const header = short < LENGTH_16 ? 2 : 4;
+    const length =
+      header === 2 ? short : (chunk[start + 2] as number) * 256 + (chunk[start + 3] as number);
+    numbers.push(numberAt(chunk, start + header + '{"n":'.length));
+    start += header + length;
+  }
+  return numbers;
+}
+
+function numberAt(bytes: Uint8Array, start: number): number {
   let number = 0;
-  for (let index = start + '{"n":'.length; index < frame.length; index += 1) {
-    const digit = (frame[index] as number) - ZERO;
+  for (let index = start; index < bytes.length; index += 1) {
+    const digit = (bytes[index] as number) - ZERO;
     if (digit < 0 || digit > 9) break;
     number = number * 10 + digit;
   }

@@ -1,11 +1,10 @@
 import type { SimulatedLife } from './simulation-life.ts';
+import { TOPICS } from './simulation-publications.ts';
 import type { SimulationReports } from './simulation-reports.ts';
 import type { SimulationWorld } from './simulation-world.ts';
 
 /** Ticks that a deadline may be late by: one of its own, one to be read, one for what began it. */
 const SLACK_TICKS = 4;
-
-const TOPICS = ['red', 'green', 'blue'];
 
 /** Looks at every connection, and at the supervisor as a whole. */
 export class SimulationScan {
@@ -70,8 +69,8 @@ export class SimulationScan {
   #checkFlow(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
     const { socket } = life;
-    if (socket.writableLength <= plan.limits.outboxLowBytes) {
-      this.#world.broken('drained-outbox-flows', `${socket.writableLength} bytes wait`, life);
+    if (socket.writableLength === 0) {
+      this.#world.broken('drained-outbox-flows', 'nothing waits', life);
     }
     if (life.flushMark !== socket.flushMark) {
       life.flushMark = socket.flushMark;
@@ -126,6 +125,7 @@ export class SimulationScan {
       world.broken('all-comes-to-its-end', 'still there', life);
       return;
     }
+    if (life.flushesPending > 0) world.broken('every-flush-settles', 'one does not', life);
     this.#checkReleased(life);
     this.#checkHandlers(life);
     if (connection === null) return;

@@ -15,7 +15,7 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   'invalid-message': ['peer sent nonsense'],
   // What has waited while nobody read comes at once.
   'message-rate': ['peer flooded messages', 'welcome hung', 'loop was stuck'],
-  'slow-consumer': ['peer read slowly'],
+  'slow-consumer': ['peer read slowly', 'sent what must not be missed'],
   'heartbeat-timeout': ['peer was silent'],
   'ping-flood': ['peer flooded pings'],
   'peer-close': ['peer closed'],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { WebSocket } from 'undici';
 import { type Connection, createSupervisor, type SupervisorOptions } from '../../src/index.ts';
+import { fillBacklog } from '../support/backlog.ts';
 import { opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
@@ -57,9 +58,8 @@ async function release(): Promise<void> {
 }
 
 /** Sends until the kernel takes no more; the peer must have stopped reading. */
-function fill(): void {
-  while (connection.send('x'.repeat(65_536)) === 'sent');
-  assert.ok(connection.bufferedBytes > 0, 'something is queued');
+function fill(): Promise<void> {
+  return fillBacklog(connection, 200_000);
 }
 
 describe('close', () => {
@@ -399,7 +399,7 @@ describe('C10, C11 close behind a backlog', () => {
   it('C10: the peer takes nothing: close-timeout, and the frame that never left is not sent', async () => {
     await connect();
     peer.pause();
-    fill();
+    await fill();
     connection.close(1001, 'behind it all');
     await service.closedAs({ states: closedByForce, ...timedOut });
     peer.socket.resume();
@@ -409,7 +409,7 @@ describe('C10, C11 close behind a backlog', () => {
   it('C10: the peer takes it all in time: a clean handshake', async () => {
     await connect({ timeouts: { ...timeouts, closeMs: 10_000 } });
     peer.pause();
-    fill();
+    await fill();
     connection.close(1001, 'behind it all');
     peer.socket.resume();
     await peer.finishPolitely();
@@ -420,7 +420,7 @@ describe('C10, C11 close behind a backlog', () => {
   it('C10: the peer resets: the frame that never left is not sent', async () => {
     await connect();
     peer.pause();
-    fill();
+    await fill();
     connection.close(1001, 'behind it all');
     peer.reset();
     const verdict = await service.closedAs({

@@ -114,7 +114,11 @@ async function play(socket: MemorySocket, side: Side, { steps }: Script): Promis
   for (const step of steps) {
     if (typeof step !== 'string') socket.arrive(step);
     else if (step === 'turn') await turns();
-    else act(socket, side, step);
+    else {
+      // A turn has to be over before its second answer is on its way.
+      if (step === 'reset') await turns(3);
+      act(socket, side, step);
+    }
   }
   await turns();
   socket.fin();
@@ -193,7 +197,14 @@ const echoCodec: Codec = {
   decode: (payload, isBinary) => ({ payload, isBinary }),
 };
 
-const clock = new VirtualClock();
+/** Time stands still, and the event loop turns. */
+class TurningClock extends VirtualClock {
+  override afterPoll(callback: () => void): void {
+    setImmediate(callback);
+  }
+}
+
+const clock = new TurningClock();
 /** What happened in the conversation that is going on: events, and messages between them. */
 let story: ('message' | SupervisorEvent)[] = [];
 const supervisor = createSupervisor<undefined, unknown, unknown>({

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { type Connection, jsonCodec, type SupervisorOptions } from '../../src/index.ts';
+import { fillBacklog } from '../support/backlog.ts';
 import { opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
@@ -40,10 +41,9 @@ async function release(): Promise<void> {
 }
 
 /** Lets the peer stop reading, and sends until something has to wait in this process. */
-function backlog(): void {
+function backlog(): Promise<void> {
   peer.pause();
-  while (connection.send(block) === 'sent');
-  assert.ok(connection.bufferedBytes > 0, 'something waits');
+  return fillBacklog(connection, 100_000);
 }
 
 /** Lets the peer stop reading, and sends until no more is accepted; returns how many were. */
@@ -59,7 +59,7 @@ describe('D04 the peer ends while it leaves our backlog unread', () => {
 
   it('D04: the socket is destroyed when the time for closing is up', async () => {
     await connect({}, true);
-    backlog();
+    await backlog();
     peer.end();
     await until(() => connection.state === 'closing', 'the end is seen');
     assert.deepEqual([connection.close(), connection.send('late')], [false, 'refused']);
@@ -78,7 +78,7 @@ describe('D04 the peer ends while it leaves our backlog unread', () => {
 
   it('D04: a close frame of the peer whose echo cannot leave is no clean close', async () => {
     await connect({}, true);
-    backlog();
+    await backlog();
     peer.sendClose(1000, 'impatient');
     await service.closedAs({
       states: [...opening, 'closing.peer', 'closing.forced', 'closing.reaping', 'closed'],
@@ -267,7 +267,7 @@ describe('D14 the peer breaks the protocol and stays', () => {
 
   it('D14c: it reads nothing, so the close frame never leaves and is not sent', async () => {
     await connect({ timeouts: { ...timeouts, closeMs: 20_000 } });
-    backlog();
+    await backlog();
     await assertExpires({});
   });
 });

@@ -157,7 +157,7 @@ describe('D06 this side sends when the peer is gone', () => {
     const verdict = await service.closedAs({ states: closedByError, ...reset });
     assert.match((verdict.error as NodeJS.ErrnoException).code ?? '', /^(EPIPE|ECONNRESET)$/);
     assert.match(verdict.error?.message ?? '', /^write /);
-    assert.deepEqual(order.slice(0, 3), ['refused', 'connection.errored', 'refused']);
+    assert.deepEqual(order.slice(0, 3), ['connection.errored', 'refused', 'refused']);
   });
 
   it('D06b: what the kernel takes after the FIN of the peer is sent and never read', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { Refusal } from '../../src/index.ts';
+import { Refusal, type SendResult } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
@@ -194,10 +194,29 @@ function wedge(raw: Socket): void {
   });
 }
 
+/** Sends each message in a turn of its own: on virtual time a turn ends only when the clock says so. */
+class TurnByTurn {
+  readonly #stage: RealStage;
+
+  constructor(stage: RealStage) {
+    this.#stage = stage;
+  }
+
+  get bufferedBytes(): number {
+    return this.#stage.connection.bufferedBytes;
+  }
+
+  send(message: unknown): SendResult {
+    const result = this.#stage.connection.send(message);
+    this.#stage.clock.advance(0);
+    return result;
+  }
+}
+
 /** Brings a flood to its brink: one more ping will be too many. */
 async function leavePongsPending(stage: RealStage): Promise<void> {
   stage.link.down.set({ blackhole: true });
-  await fillBacklog(stage.connection, 2 ** 20);
+  await fillBacklog(new TurnByTurn(stage), 2 ** 20);
   const read = stage.raw.bytesRead + PENDING_PONGS_MAX * PING.length;
   pings(stage.peer, PENDING_PONGS_MAX);
   await until(() => stage.raw.bytesRead === read, 'every ping is read');

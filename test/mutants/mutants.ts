@@ -88,8 +88,8 @@ export const mutants: readonly Mutant[] = [
     name: 'stale audience',
     fault: 'A fan-out writes to members that left or died while it went on.',
     file: 'src/server/topics.ts',
-    from: '|| !publication.accepts(port) || !isReachable()) continue;',
-    to: '|| !publication.accepts(port)) continue;',
+    from: '(accepts !== null && !(accepts(port) && isThere(port)))',
+    to: '(accepts !== null && !accepts(port))',
   },
   {
     name: 'gate missing',
@@ -102,8 +102,8 @@ export const mutants: readonly Mutant[] = [
     name: 'send after close',
     fault: 'Messages are written to a connection that was given up.',
     file: port,
-    from: "if (!this.#gateOpen || this.outbox === null || !this.wire.isWritable) return 'refused';",
-    to: "if (this.outbox === null) return 'refused';",
+    from: 'if (!this.#gateOpen || !(this.#outbox?.hasBatch || this.wire.isWritable)) return null;',
+    to: 'if (this.#outbox === null && !this.wire.isWritable) return null;',
   },
   {
     name: 'early messages',
@@ -123,9 +123,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'write error ignored',
     fault: 'A write that fails tells nobody.',
-    file: outbox,
-    from: 'if (error) port.witness.sendErrored(error);',
-    to: 'if (error) return;',
+    file: 'src/connection/witness.ts',
+    from: 'if (!this.#port.quarantine()) return;\n    this.evidence.sendError',
+    to: 'return;\n    this.evidence.sendError',
   },
   {
     name: 'crash unnoticed',
@@ -188,14 +188,14 @@ export const mutants: readonly Mutant[] = [
     name: 'endless outbox',
     fault: 'A slow reader is buffered without a limit.',
     file: outbox,
-    from: 'if (bufferedBytes > this.#context.limits.outboxHighBytes) this.#fill();',
+    from: 'if (bufferedBytes > outboxHighBytes) this.#fill();',
     to: '',
   },
   {
     name: 'congested for ever',
     fault: 'A peer that has caught up gets nothing any more.',
     file: outbox,
-    from: 'else if (this.#congested) this.#drain();',
+    from: '    else this.#drain();\n',
     to: '',
   },
   {
@@ -210,7 +210,7 @@ export const mutants: readonly Mutant[] = [
     name: 'leaked timer',
     fault: 'The deadline of a state outlives its connection.',
     file: port,
-    from: 'finish(): void {\n    this.quarantine();\n    this.#host.context.wheel.cancel(this.#deadline);',
+    from: 'finish(): void {\n    this.quarantine();\n    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);',
     to: 'finish(): void {\n    this.quarantine();',
   },
   {

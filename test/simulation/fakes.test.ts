@@ -56,6 +56,10 @@ class Recorder implements SocketObserver {
     this.#note('control');
   }
 
+  pongDue(): void {
+    this.#note('pong due');
+  }
+
   closeReceived(code: number, reason: Buffer | undefined): void {
     this.#note(`close frame ${code} ${reason ?? ''}`.trim());
     this.socket.answerClose(code, reason);

@@ -1,6 +1,7 @@
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
 import { Outbox } from '../../src/connection/outbox.ts';
 import { Port } from '../../src/connection/port.ts';
+import { Turn } from '../../src/connection/turn.ts';
 import { Wire } from '../../src/connection/wire.ts';
 import { Witness } from '../../src/connection/witness.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
@@ -35,12 +36,26 @@ function instead(prototype: object, name: string, broken: Broken): () => () => v
   };
 }
 
-function insteadOfGetter(prototype: object, name: string, get: () => unknown): () => () => void {
+function insteadOfGetter(
+  prototype: object,
+  name: string,
+  get: (this: never) => unknown,
+): () => () => void {
   const original = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor;
   return () => {
     Object.defineProperty(prototype, name, { ...original, get });
     return () => Object.defineProperty(prototype, name, original);
   };
+}
+
+const outboxes = new WeakMap<Port, Outbox>();
+const outboxNow = Object.getOwnPropertyDescriptor(Port.prototype, 'outbox')?.get;
+
+/** The outbox that a port had while its gate was open. */
+function lastOutbox(this: Port): Outbox | null {
+  const outbox = outboxNow?.call(this) as Outbox | null;
+  if (outbox !== null) outboxes.set(this, outbox);
+  return outboxes.get(this) ?? null;
 }
 
 function both(one: () => () => void, other: () => () => void): () => () => void {
@@ -189,10 +204,18 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['publication-reaches-members-once'],
   },
   {
+    mistake: 'what a turn has collected is forgotten',
+    plant: instead(Outbox.prototype, 'flush', nothing),
+    breaks: ['publication-reaches-members-once'],
+  },
+  {
+    mistake: 'a publication waits for a turn that is not its own',
+    plant: instead(Turn.prototype, 'endLater', nothing),
+    breaks: ['publication-reaches-members-once', 'every-flush-settles'],
+  },
+  {
     mistake: 'the gate does not hold back what is written',
-    plant: instead(Port.prototype, 'write', function (this: Port, original: Method, frame: never) {
-      return this.outbox?.write(frame) ?? original(frame);
-    } as Broken),
+    plant: insteadOfGetter(Port.prototype, 'outbox', lastOutbox),
     breaks: ['no-write-after-quarantine', 'no-send-after-quarantine'],
   },
   {

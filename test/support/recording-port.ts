@@ -11,6 +11,15 @@ import { type Deadline, type DeadlineOwner, TimerWheel } from '../../src/core/ti
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { keyOf } from './chart-walk.ts';
 
+type ChartActor = ActorRefFrom<typeof connectionMachine>;
+
+function createMachineActor(
+  port: ConnectionOrders,
+  inspect?: (event: InspectionEvent) => void,
+): ChartActor {
+  return createActor(connectionMachine, { input: { port }, ...(inspect && { inspect }) });
+}
+
 const TICK_MS = 100;
 
 /**
@@ -22,18 +31,17 @@ export class RecordingPort implements ConnectionOrders, DeadlineOwner {
   /** Every order given so far, with its parameter: `startDeadline close`. */
   readonly orders: string[] = [];
   readonly clock = new VirtualClock();
-  readonly actor: ActorRefFrom<typeof connectionMachine>;
+  readonly actor: ChartActor;
 
   readonly #wheel = new TimerWheel(this.clock, TICK_MS);
   #deadline: Deadline | null = null;
   #deadlineName: DeadlineName | undefined;
   #startedMs = 0;
 
-  constructor(inspect?: (event: InspectionEvent) => void) {
-    this.actor = createActor(connectionMachine, {
-      input: { port: this },
-      ...(inspect && { inspect }),
-    }).start();
+  /** @param create - what runs the chart. @default the machine itself */
+  constructor(inspect?: (event: InspectionEvent) => void, create = createMachineActor) {
+    this.actor = create(this, inspect);
+    this.actor.start();
   }
 
   /** The place that the chart is in. */

@@ -10,11 +10,23 @@ import { Stream } from '../../src/core/stream.ts';
 const states: readonly ConnectionState[] = ['open', 'errored', 'closing', 'closed'];
 
 /** A handle over a port that notes what it is asked and answers `answer`. */
-function bench(state: ConnectionState = 'open', answer = true) {
+function bench(state: ConnectionState = 'open', answer = true, isReachable = true) {
   const asked: unknown[][] = [];
   const note = (...what: unknown[]) => {
     asked.push(what);
     return answer;
+  };
+  const outbox = {
+    isCongested: true,
+    pendingBytes: 5,
+    send: (frame: Buffer) => {
+      note('send', frame.subarray(2).toString());
+      return 'sent';
+    },
+    sendAndFlush: async (frame: Buffer) => {
+      note('sendAndFlush', frame.subarray(2).toString());
+      return 'lost';
+    },
   };
   const port = {
     id: 'c1',
@@ -28,14 +40,11 @@ function bench(state: ConnectionState = 'open', answer = true) {
     dropped: 3,
     verdict: state === 'closed' ? { code: 1000 } : undefined,
     topics: new Set(['lobby', 'prices']),
-    wire: { subprotocol: 'chat', bufferedBytes: 12 },
+    wire: { subprotocol: 'chat', bufferedBytes: 7 },
     close: (...args: unknown[]) => note('close', ...args),
     end: (...args: unknown[]) => note('end', ...args),
     terminate: () => note('terminate'),
-    write: (frame: Buffer) => {
-      note('write', frame.subarray(2).toString());
-      return 'sent';
-    },
+    outbox: isReachable ? outbox : null,
   };
   const host: HandleHost<unknown, string> = {
     frame: (message) => {
@@ -146,11 +155,27 @@ describe('ConnectionHandle', () => {
     );
   });
 
-  it('sends a message as a frame, and throws for one that is wrong', () => {
+  it('sends a message as a frame, and throws for one that is wrong', async () => {
     const { handle, asked } = bench();
     assert.equal(handle.send('hi'), 'sent');
+    assert.equal(await handle.sendAndFlush('ho'), 'lost');
     assert.throws(() => handle.send('wrong'), { code: 'invalid-message' });
-    assert.deepEqual(asked, [['write', 'hi']]);
+    assert.throws(() => handle.sendAndFlush('wrong'), { code: 'invalid-message' });
+    assert.deepEqual(asked, [
+      ['send', 'hi'],
+      ['sendAndFlush', 'ho'],
+    ]);
+  });
+
+  it('says whether the peer takes what it is sent', () => {
+    assert.equal(bench().handle.flow, 'congested');
+    assert.equal(bench('closing', true, false).handle.flow, 'flowing');
+  });
+
+  it('refuses to send what can no longer leave', async () => {
+    const { handle } = bench('closing', true, false);
+    assert.equal(handle.send('hi'), 'refused');
+    assert.equal(await handle.sendAndFlush('hi'), 'refused');
   });
 });
 

@@ -6,6 +6,8 @@ import fc from 'fast-check';
 import { Outbox } from '../../src/connection/outbox.ts';
 import type { Port } from '../../src/connection/port.ts';
 import type { PortContext } from '../../src/connection/port-host.ts';
+import { Turn } from '../../src/connection/turn.ts';
+import { messageFrame } from '../../src/core/frame.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { turns } from '../support/until.ts';
@@ -26,6 +28,12 @@ class FakeSocket extends Writable {
     } else {
       this.#pending.push({ bytes: chunk.length, written });
     }
+  }
+
+  /** As a real socket does, it answers every write when it is gone. */
+  override _destroy(error: Error | null, destroyed: (error: Error | null) => void): void {
+    for (const { written } of this.#pending.splice(0)) written();
+    destroyed(error);
   }
 
   /** Lets the peer take the oldest frame. */
@@ -77,6 +85,7 @@ class Bench {
     };
     const context = {
       wheel,
+      turn: new Turn(this.clock),
       limits: { outboxHighBytes: high, outboxLowBytes: low },
       timeouts: { stalledMs: STALLED_MS },
     };
@@ -88,8 +97,25 @@ class Bench {
     socket.on('error', () => {});
   }
 
+  /** Sends a frame as the only one of its turn. */
   write(bytes: number) {
-    return this.outbox.write(Buffer.alloc(bytes));
+    const result = this.outbox.send(Buffer.alloc(bytes));
+    this.endTurn();
+    return result;
+  }
+
+  endTurn(): void {
+    this.clock.step(0);
+  }
+
+  /** What has reached the socket, as text, a string for each write. */
+  watchWrites(): string[] {
+    const seen: string[] = [];
+    this.socket._write = (chunk: Buffer, _encoding, written) => {
+      seen.push(chunk.toString());
+      written();
+    };
+    return seen;
   }
 
   /** Writes frames of this size until one is refused; returns how many were not. */
@@ -114,20 +140,6 @@ describe('Outbox', () => {
     assert.equal(bench.write(10), 'queued');
     assert.equal(bench.write(10), 'queued');
     assert.equal(bench.socket.writableLength, 20);
-  });
-
-  it('writes the bytes of a frame as they are, in order', async () => {
-    const bench = new Bench();
-    const seen: Buffer[] = [];
-    bench.socket.isFast = true;
-    bench.socket._write = (chunk: Buffer, _encoding, written) => {
-      seen.push(chunk);
-      written();
-    };
-    const frames = ['one', 'two', 'three'].map((text) => Buffer.from(text));
-    for (const frame of frames) bench.outbox.write(frame);
-    await turns();
-    assert.deepEqual(Buffer.concat(seen).toString(), 'onetwothree');
   });
 
   it('accepts the frame that passes the high mark whole, and none after it', () => {
@@ -224,11 +236,11 @@ describe('Outbox', () => {
     assert.equal(bench.wheel.size, 0);
   });
 
-  it('D06: reports a write that failed, and only that', async () => {
+  it('D06: reports that a write failed which had to wait', async () => {
     const bench = new Bench();
     bench.write(10);
-    bench.socket.take();
     bench.write(10);
+    bench.socket.take();
     bench.socket.break(new Error('EPIPE'));
     await turns(2);
     assert.deepEqual(bench.log, ['sendErrored EPIPE']);
@@ -268,10 +280,217 @@ async function assertPromises(
 
 const facts = ['outbox.filled', 'outbox.drained'];
 
-function assertWrite({ outbox, socket }: Bench, bytes: number, { high, low }: Marks): void {
+function assertWrite(bench: Bench, bytes: number, { high, low }: Marks): void {
+  const { socket } = bench;
   const before = socket.writableLength;
-  const result = outbox.write(Buffer.alloc(bytes));
+  const result = bench.write(bytes);
   if (before <= low) assert.equal(result, 'queued', `${before} buffered`);
   if (before > high) assert.equal(result, 'refused', `${before} buffered`);
   assert.equal(socket.writableLength, result === 'refused' ? before : before + bytes);
 }
+
+const frame = (text: string) => Buffer.from(text);
+
+describe('a turn of an outbox', () => {
+  it('writes what is sent first at once, and the rest together at the end', () => {
+    const bench = new Bench();
+    const writes = bench.watchWrites();
+    assert.equal(bench.outbox.send(frame('a')), 'sent');
+    assert.equal(bench.outbox.send(frame('b')), 'queued');
+    assert.equal(bench.outbox.publish(frame('c')), 'queued');
+    assert.equal(bench.outbox.send(frame('d')), 'queued');
+    assert.deepEqual(writes, ['a']);
+    assert.equal(bench.outbox.pendingBytes, 3);
+    bench.endTurn();
+    assert.deepEqual(writes, ['a', 'bcd']);
+    assert.equal(bench.outbox.pendingBytes, 0);
+    assert.equal(bench.outbox.send(frame('e')), 'sent', 'a new turn');
+  });
+
+  it('puts what is sent behind what was published before', () => {
+    const bench = new Bench();
+    const writes = bench.watchWrites();
+    bench.outbox.publish(frame('a'));
+    assert.equal(bench.outbox.send(frame('b')), 'queued');
+    bench.endTurn();
+    assert.deepEqual(writes, ['ab']);
+  });
+
+  it('ends early when it has more than the high mark', () => {
+    const bench = new Bench({ high: 10, low: 5 });
+    bench.outbox.publish(frame('12345'));
+    bench.outbox.publish(frame('67890'));
+    assert.equal(bench.socket.writableLength, 0, 'at the mark is not above it');
+    assert.equal(bench.outbox.publish(frame('x')), 'queued');
+    assert.equal(bench.socket.writableLength, 11);
+    assert.equal(bench.outbox.publish(frame('y')), 'refused');
+    assert.deepEqual(bench.log, ['outbox.filled']);
+  });
+
+  it('lets what was accepted leave when it is stopped', () => {
+    const bench = new Bench();
+    const writes = bench.watchWrites();
+    bench.outbox.publish(frame('last words'));
+    bench.outbox.stop();
+    assert.deepEqual(writes, ['last words']);
+    bench.endTurn();
+    assert.deepEqual(writes, ['last words']);
+  });
+
+  it('keeps the order of all that is given to it, whichever way', () => {
+    const ways = fc.constantFrom('send', 'publish', 'sendAndFlush', 'endTurn');
+    const property = fc.property(fc.array(ways, { maxLength: 40 }), (steps) => {
+      const bench = new Bench();
+      const writes = bench.watchWrites();
+      const given: string[] = [];
+      for (const [index, way] of steps.entries()) {
+        if (way === 'endTurn') {
+          bench.endTurn();
+          continue;
+        }
+        given.push(`${index};`);
+        void bench.outbox[way](frame(`${index};`));
+      }
+      bench.endTurn();
+      assert.equal(writes.join(''), given.join(''));
+    });
+    fc.assert(property, { numRuns: 300 });
+  });
+});
+
+describe('frames that many outboxes get', () => {
+  it('are joined once for all that get the same', () => {
+    const clock = new VirtualClock();
+    const turn = new Turn(clock);
+    const [one, two, three] = [messageFrame('1'), messageFrame('2'), messageFrame('3')];
+    const begin = () => turn.begin({ flush: () => {} }, one);
+    assert.equal(begin(), begin());
+    assert.equal(begin().joined, one, 'a single frame is not copied');
+    const first = begin().with(two);
+    assert.equal(begin().with(two), first);
+    assert.deepEqual(first.joined, Buffer.concat([one, two]));
+    assert.equal(first.joined, first.joined);
+    const other = begin().with(three);
+    assert.deepEqual(other.joined, Buffer.concat([one, three]));
+    assert.deepEqual(first.with(three).joined, Buffer.concat([one, two, three]));
+    assert.equal(first.with(three).bytes, one.length + two.length + three.length);
+  });
+
+  it('are forgotten with their turn', () => {
+    const clock = new VirtualClock();
+    const turn = new Turn(clock);
+    let flushed = 0;
+    const only = messageFrame('1');
+    const batch = turn.begin({ flush: () => (flushed += 1) }, only);
+    assert.equal(turn.number, 0);
+    clock.step(0);
+    clock.step(0);
+    assert.deepEqual([turn.number, flushed], [1, 1]);
+    assert.notEqual(turn.begin({ flush: () => {} }, only), batch);
+  });
+});
+
+describe('a frame whose sender wants to know', () => {
+  it('is sent once the operating system has it', async () => {
+    const bench = new Bench();
+    const result = bench.outbox.sendAndFlush(frame('hi'));
+    bench.endTurn();
+    assert.equal(await Promise.race([result, turns(2)]), undefined, 'the peer has not taken it');
+    bench.socket.take();
+    assert.equal(await result, 'sent');
+  });
+
+  it('is refused while congested', async () => {
+    const bench = new Bench();
+    bench.fill(10_000);
+    assert.equal(await bench.outbox.sendAndFlush(frame('hi')), 'refused');
+  });
+
+  it('is lost when its write fails', async () => {
+    const bench = new Bench();
+    const result = bench.outbox.sendAndFlush(frame('hi'));
+    bench.endTurn();
+    bench.socket.break(new Error('EPIPE'));
+    assert.equal(await result, 'lost');
+  });
+
+  it('is lost when the socket is gone before the turn is over', async () => {
+    const bench = new Bench();
+    const result = bench.outbox.sendAndFlush(frame('hi'));
+    bench.socket.destroy();
+    bench.endTurn();
+    assert.equal(await result, 'lost');
+  });
+
+  it('is lost when the socket is gone first', async () => {
+    const bench = new Bench();
+    const written = bench.outbox.sendAndFlush(frame('hi'));
+    bench.endTurn();
+    const waiting = bench.outbox.sendAndFlush(frame('ho'));
+    bench.socket.destroy();
+    bench.endTurn();
+    assert.deepEqual(await Promise.all([written, waiting]), ['lost', 'lost']);
+  });
+});
+
+describe('frames that are kept until the socket has drained', () => {
+  function congested(marks?: Marks): Bench {
+    const bench = new Bench(marks);
+    bench.fill(10_000);
+    return bench;
+  }
+
+  it('are the newest of each key, in the order of their arrival, before anything else', async () => {
+    const bench = congested();
+    const kept = [
+      bench.outbox.keep('EUR', frame('eur1')),
+      bench.outbox.keep('USD', frame('usd1')),
+      bench.outbox.keep('EUR', frame('eur2')),
+    ];
+    assert.deepEqual(kept, ['kept', 'kept', 'replaced']);
+    assert.equal(bench.outbox.pendingBytes, 8);
+    bench.socket.takeAll();
+    const writes = bench.watchWrites();
+    await turns(2);
+    bench.outbox.send(frame('!'));
+    bench.endTurn();
+    assert.equal(writes.join(''), 'usd1eur2!');
+    assert.equal(bench.outbox.pendingBytes, 0);
+    assert.deepEqual(bench.log, ['outbox.filled', 'outbox.drained']);
+  });
+
+  it('are not taken while there is nothing to wait for', () => {
+    assert.equal(new Bench().outbox.keep('EUR', frame('eur')), 'refused');
+  });
+
+  it('are bounded by the high mark, where a replacement needs only the difference', () => {
+    const bench = congested({ high: 10_000, low: 5_000 });
+    const half = Buffer.alloc(5_000);
+    assert.equal(bench.outbox.keep('a', half), 'kept');
+    assert.equal(bench.outbox.keep('b', half), 'kept');
+    assert.equal(bench.outbox.keep('c', frame('x')), 'refused');
+    assert.equal(bench.outbox.keep('a', half), 'replaced');
+    assert.equal(bench.outbox.keep('b', frame('x')), 'replaced');
+    assert.equal(bench.outbox.keep('c', frame('x')), 'kept');
+  });
+
+  it('leave in portions when there are more than the socket takes', async () => {
+    const bench = congested({ high: 10_000, low: 5_000 });
+    for (const key of ['a', 'b', 'c']) bench.outbox.keep(key, Buffer.alloc(3_300, key));
+    bench.outbox.keep('d', Buffer.alloc(100, 'd'));
+    bench.socket.takeAll();
+    await turns(2);
+    bench.endTurn();
+    assert.deepEqual(bench.log, ['outbox.filled', 'outbox.drained']);
+    bench.socket.takeAll();
+    await turns(2);
+    assert.equal(bench.socket.taken, 20_000 + 10_000);
+  });
+
+  it('are gone when it is stopped', () => {
+    const bench = congested();
+    bench.outbox.keep('EUR', frame('eur'));
+    bench.outbox.stop();
+    assert.equal(bench.outbox.pendingBytes, 0);
+  });
+});

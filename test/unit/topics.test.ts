@@ -1,24 +1,39 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
+import type { KeepResult } from '../../src/connection/outbox.ts';
 import type { Port } from '../../src/connection/port.ts';
 import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
-import { publicationOf, Topics } from '../../src/server/topics.ts';
+import type { Overflow } from '../../src/server/topic.ts';
+import { deliveryOf, type Publication, Topics } from '../../src/server/topics.ts';
 
 /** A port that notes the frames it is given. */
 class FakePort {
   topics: Set<string> | null = null;
   dropped = 0;
   isOpen = true;
+  isCongested = false;
+  endedAs: string | undefined;
   readonly got: string[] = [];
-  /** What writing answers, and what happens meanwhile. */
-  onWrite: () => SendResult = () => 'sent';
+  /** What publishing answers, and what happens meanwhile. */
+  onPublish: () => SendResult = () => (this.isCongested ? 'refused' : 'queued');
+  readonly keep = mock.fn((_key: string, _frame: Buffer): KeepResult => 'kept');
 
-  write(frame: Buffer): SendResult {
-    const result = this.onWrite();
+  /** Its outbox, as far as a fan-out knows it; `null` when the socket can no longer be written to. */
+  get outbox(): FakePort | null {
+    return this;
+  }
+
+  publish(frame: Buffer): SendResult {
+    const result = this.onPublish();
     if (result !== 'refused') this.got.push(frame.subarray(2).toString());
     return result;
+  }
+
+  end(cause: string): void {
+    this.endedAs = cause;
+    this.isOpen = false;
   }
 
   get port(): Port {
@@ -32,9 +47,15 @@ function crowd(count: number, topics: Topics, name = 'lobby'): FakePort[] {
   return ports;
 }
 
-/** Publishes and returns what became of it. */
-function publish(topics: Topics, text: string, accepts: (port: Port) => boolean = () => true) {
-  const publication = publicationOf(messageFrame(text), accepts);
+function publicationOf(text: string, parts: Partial<Publication> = {}): Publication {
+  const counts = { delivered: 0, kept: 0, replaced: 0, dropped: 0 };
+  const frame = messageFrame(text);
+  return { frame, accepts: null, overflow: 'drop-newest', key: '', ...counts, ...parts };
+}
+
+/** Publishes and returns who got it and who missed it. */
+function publish(topics: Topics, text: string, accepts: Publication['accepts'] = null) {
+  const publication = publicationOf(text, { accepts });
   topics.publish('lobby', publication);
   return [publication.delivered, publication.dropped];
 }
@@ -52,8 +73,8 @@ describe('Topics', () => {
   it('counts as dropped who refuses it, and notes it on the port', () => {
     const topics = new Topics(10);
     const [one, two] = crowd(2, topics);
-    if (one) one.onWrite = () => 'refused';
-    if (two) two.onWrite = () => 'queued';
+    if (one) one.onPublish = () => 'refused';
+    if (two) two.onPublish = () => 'queued';
     assert.deepEqual(publish(topics, 'hi'), [1, 1]);
     assert.deepEqual([one?.dropped, two?.dropped], [1, 0]);
   });
@@ -142,12 +163,85 @@ describe('Topics', () => {
   });
 });
 
+describe('a publication to a member that is congested', () => {
+  function publishTo(one: FakePort, overflow: Overflow) {
+    const topics = new Topics(10);
+    topics.join(one.port, 'lobby');
+    const publication = publicationOf('hi', { overflow, key: 'EUR' });
+    topics.publish('lobby', publication);
+    return { ...deliveryOf(publication), inTopic: topics.dropped('lobby'), onPort: one.dropped };
+  }
+
+  function congested(): FakePort {
+    const one = new FakePort();
+    one.isCongested = true;
+    return one;
+  }
+
+  it('is dropped and counted, for the member and for the topic', () => {
+    const one = congested();
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
+    assert.deepEqual(publishTo(one, 'drop-newest'), counts);
+    assert.equal(one.keep.mock.callCount(), 0);
+    assert.equal(one.endedAs, undefined);
+  });
+
+  it('is kept by its key when only the latest matters', () => {
+    const one = congested();
+    const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 0, onPort: 0 };
+    assert.deepEqual(publishTo(one, 'latest'), counts);
+    assert.deepEqual(one.keep.mock.calls[0]?.arguments[0], 'EUR');
+  });
+
+  it('counts what it takes the place of', () => {
+    const one = congested();
+    one.keep.mock.mockImplementation(() => 'replaced');
+    const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 1, onPort: 1 };
+    assert.deepEqual(publishTo(one, 'latest'), counts);
+  });
+
+  it('is dropped when there is no room to keep it', () => {
+    const one = congested();
+    one.keep.mock.mockImplementation(() => 'refused');
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
+    assert.deepEqual(publishTo(one, 'latest'), counts);
+  });
+
+  it('ends the member when it must not be missed', () => {
+    const one = congested();
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
+    assert.deepEqual(publishTo(one, 'close'), counts);
+    assert.equal(one.endedAs, 'slow-consumer');
+  });
+
+  it('does not blame slowness on a member whose socket is gone', () => {
+    const one = congested();
+    Object.defineProperty(one, 'outbox', { value: null });
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
+    for (const overflow of ['latest', 'close'] as const) {
+      one.topics = null;
+      one.dropped = 0;
+      assert.deepEqual(publishTo(one, overflow), counts);
+    }
+    assert.equal(one.endedAs, undefined);
+  });
+
+  it('harms nobody else', () => {
+    const topics = new Topics(10);
+    const [slow, quick] = crowd(2, topics);
+    if (slow) slow.isCongested = true;
+    topics.publish('lobby', publicationOf('hi', { overflow: 'close' }));
+    assert.deepEqual([slow?.got, quick?.got], [[], ['hi']]);
+    assert.equal(quick?.endedAs, undefined);
+  });
+});
+
 describe('a publication during which members come and go', () => {
   it('skips who has left or closed before its turn', () => {
     const topics = new Topics(10);
     const [first, second, third] = crowd(3, topics);
     if (first) {
-      first.onWrite = () => {
+      first.onPublish = () => {
         topics.leave(second?.port as Port, 'lobby');
         if (third) third.isOpen = false;
         return 'sent';
@@ -162,7 +256,7 @@ describe('a publication during which members come and go', () => {
     const [first] = crowd(1, topics);
     const late = new FakePort();
     if (first) {
-      first.onWrite = () => {
+      first.onPublish = () => {
         topics.join(late.port, 'lobby');
         return 'sent';
       };
@@ -176,8 +270,8 @@ describe('a publication during which members come and go', () => {
     const topics = new Topics(10);
     const [only] = crowd(1, topics);
     if (only) {
-      only.onWrite = () => {
-        only.onWrite = () => 'sent';
+      only.onPublish = () => {
+        only.onPublish = () => 'sent';
         topics.leave(only.port, 'lobby');
         assert.deepEqual(publish(topics, 'nobody hears this'), [0, 0]);
         return 'sent';
@@ -199,8 +293,8 @@ describe('a publication during which members come and go', () => {
         const ports = crowd(4, topics).concat(new FakePort(), new FakePort());
         for (const { by, to, what } of deeds) {
           const [actor, target] = [ports[by] as FakePort, ports[to] as FakePort];
-          const before = actor.onWrite;
-          actor.onWrite = () => {
+          const before = actor.onPublish;
+          actor.onPublish = () => {
             doTo(topics, target, what);
             return before();
           };

@@ -1,0 +1,85 @@
+// Goal: the chart run from memory is the chart. Method: drive both over every edge, and over every edge after
+// every other, and compare what they ordered and where they are after each fact.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ActorRefFrom, createActor } from 'xstate';
+import { connectionMachine } from '../../machines/connection.ts';
+import { type ConnectionOrders, connectionFacts } from '../../machines/connection-contract.ts';
+import { connectionLogic } from '../../src/connection/connection-logic.ts';
+import { type Place, placesOf } from '../support/chart-walk.ts';
+import { RecordingPort } from '../support/recording-port.ts';
+
+const facts = Object.keys(connectionFacts);
+const places = placesOf({ machine: connectionMachine, facts });
+const edges = [...places.values()].flatMap((place) => place.edges);
+
+/** The remembered chart has the face of the machine, as far as a recording port uses it. */
+function memory(port: ConnectionOrders): ActorRefFrom<typeof connectionMachine> {
+  return createActor(connectionLogic, { input: port }) as unknown as ActorRefFrom<
+    typeof connectionMachine
+  >;
+}
+
+function assertSame(path: readonly string[]): void {
+  const chart = new RecordingPort();
+  const remembered = new RecordingPort(undefined, memory);
+  for (const fact of path) {
+    chart.make(fact);
+    remembered.make(fact);
+    assert.equal(remembered.place, chart.place, fact);
+    assert.deepEqual(remembered.orders, chart.orders, fact);
+    assert.equal(remembered.deadline, chart.deadline, fact);
+  }
+  const [one, other] = [chart, remembered].map(({ actor }) => actor.getSnapshot());
+  assert.deepEqual([other?.status, other?.output], [one?.status, one?.output]);
+}
+
+function pathTo(key: string): readonly string[] {
+  return (places.get(key) as Place).path;
+}
+
+describe('the connection chart, run from memory', () => {
+  it('begins as the chart does', () => assertSame([]));
+
+  it('takes every edge as the chart does', () => {
+    for (const { from, fact } of edges) assertSame([...pathTo(from), fact]);
+  });
+
+  it('takes every pair of edges as the chart does', () => {
+    let pairs = 0;
+    for (const { from, fact, to } of edges) {
+      for (const next of (places.get(to) as Place).edges) {
+        assertSame([...pathTo(from), fact, next.fact]);
+        pairs += 1;
+      }
+    }
+    assert.equal(pairs, 872);
+  });
+
+  it('ignores in every place what the chart ignores', () => {
+    for (const { key, path, edges: taken } of places.values()) {
+      const ignored = facts.filter((fact) => !taken.some((edge) => edge.fact === fact));
+      for (const fact of ignored) {
+        const port = new RecordingPort(undefined, memory);
+        for (const step of path) port.make(step);
+        const before = port.orders.length;
+        port.tell(fact);
+        assert.deepEqual([port.place, port.orders.length], [key, before], fact);
+      }
+    }
+  });
+
+  it('keeps connections apart: what one has done is ordered of no other', () => {
+    const [one, other] = [
+      new RecordingPort(undefined, memory),
+      new RecordingPort(undefined, memory),
+    ];
+    one.make('admission.granted');
+    assert.deepEqual(other.orders, ['startDeadline handshake']);
+    assert.equal(other.place, pathless());
+  });
+});
+
+function pathless(): string {
+  return [...places.values()].find(({ path }) => path.length === 0)?.key ?? '';
+}
