@@ -199,6 +199,20 @@ export const mutants: readonly Mutant[] = [
     to: '',
   },
   {
+    name: 'forgotten turn',
+    fault: 'What a turn has collected for its members never leaves.',
+    file: 'src/connection/turn.ts',
+    from: 'for (const outbox of waiting) outbox.flush();',
+    to: '',
+  },
+  {
+    name: 'overtaking',
+    fault: 'A direct message leaves before what was published earlier.',
+    file: outbox,
+    from: 'if (this.#batch !== null || this.#turn === turn.number) return this.publish(frame);',
+    to: 'if (this.#turn === turn.number) return this.publish(frame);',
+  },
+  {
     name: 'drain that waits',
     fault: 'A drain leaves those alone that do not close by themselves.',
     file: 'src/server/fleet-drain.ts',

@@ -1,4 +1,4 @@
-import type { Mutant } from './mutants.ts';
+import { type Mutant, mutants } from './mutants.ts';
 import { suites } from './suites.ts';
 
 /** A mutant and the suites that found it, each with the name of its first test that failed. */
@@ -10,13 +10,21 @@ export interface Finding {
 /** Where the page is, from the root. */
 export const PAGE = 'docs/reference/mutants.md';
 
-/** Writes the page that says which suite finds which fault. */
-export function mutantsPage(findings: readonly Finding[]): string {
+/** A row of the page: the name of a fault, what it does, and a mark for each suite that found it. */
+type Row = readonly string[];
+
+/** Writes the page that says which suite finds which fault; what was not run now stays as it was. */
+export function mutantsPage(findings: readonly Finding[], before = ''): string {
   const names = suites.map(({ name }) => name);
+  const rows = new Map(rowsOf(before).map((row) => [row[0], row]));
+  for (const finding of findings) rows.set(finding.mutant.name, rowFor(finding, names));
+  const listed = mutants
+    .flatMap(({ name }) => [rows.get(name) ?? []])
+    .filter(({ length }) => length);
   return `# Planted faults
 
 A test that cannot fail proves nothing. \`npm run mutants\` plants the faults below in a copy of the code, one
-at a time, and runs the suites over it. This page is what its last full run wrote.
+at a time, and runs the suites over it. Each row is what the last run of its fault found.
 
 - **charts**: every edge and every pair of edges of the statecharts, on virtual time
 - **unit**: one class at a time
@@ -26,13 +34,24 @@ at a time, and runs the suites over it. This page is what its last full run wrot
 
 | Fault | What it does | ${names.join(' | ')} |
 | --- | --- | ${names.map(() => ':-:').join(' | ')} |
-${findings.map((finding) => rowOf(finding, names)).join('\n')}
+${listed.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
-${findings.length} faults, ${findings.filter(({ foundBy }) => foundBy.size > 0).length} found.
+${listed.length} faults, ${listed.filter((row) => row.includes(FOUND)).length} found.
 `;
 }
 
-function rowOf({ mutant, foundBy }: Finding, names: readonly string[]): string {
-  const marks = names.map((name) => (foundBy.has(name) ? '●' : ''));
-  return `| ${[mutant.name, mutant.fault, ...marks].join(' | ')} |`;
+const FOUND = '●';
+
+function rowFor({ mutant, foundBy }: Finding, names: readonly string[]): Row {
+  return [mutant.name, mutant.fault, ...names.map((name) => (foundBy.has(name) ? FOUND : ''))];
+}
+
+/** The rows of the table in a page, without its head. */
+export function rowsOf(page: string): Row[] {
+  return page
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(2)
+    .map((line) => line.split('|').slice(1, -1))
+    .map((cells) => cells.map((cell) => cell.trim()));
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../package/repository.ts';
@@ -9,16 +9,19 @@ import { Planting } from './planting.ts';
 import { firstFailure, type Suite, suites } from './suites.ts';
 
 // `npm run mutants`: plants every known fault and asks each suite whether it notices.
-// `-- --only NAME` plants those whose names contain NAME, and leaves the page as it is.
+// `-- --only NAME` plants those whose names contain NAME, and leaves the other rows of the page as they are;
+// it can be given several times.
 
-const { only } = parseArgs({ options: { only: { type: 'string' } } }).values;
-const chosen = mutants.filter(({ name }) => name.includes(only ?? ''));
+const { only } = parseArgs({
+  options: { only: { type: 'string', multiple: true, default: [''] } },
+}).values;
+const chosen = mutants.filter(({ name }) => only.some((part) => name.includes(part)));
 const planting = new Planting();
 try {
   await assertHealthy();
   const findings: Finding[] = [];
   for (const mutant of chosen) findings.push(await hunt(mutant));
-  if (only === undefined) writePage(findings);
+  writePage(findings);
   const survivors = findings.filter(({ foundBy }) => foundBy.size === 0);
   console.log(`\n${chosen.length} faults planted, ${chosen.length - survivors.length} found`);
   process.exitCode = survivors.length === 0 && chosen.length > 0 ? 0 : 1;
@@ -51,7 +54,9 @@ async function hunt(mutant: Mutant): Promise<Finding> {
 }
 
 function writePage(findings: readonly Finding[]): void {
-  writeFileSync(join(root, PAGE), mutantsPage(findings));
+  const page = join(root, PAGE);
+  const before = existsSync(page) ? readFileSync(page, 'utf8') : '';
+  writeFileSync(page, mutantsPage(findings, before));
   execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', PAGE], { cwd: root });
 }
 

@@ -12,7 +12,7 @@ export interface Suite {
 /** In the order in which they are run. */
 export const suites: readonly Suite[] = [
   { name: 'charts', files: /^model\/(?!real)/ },
-  { name: 'unit', files: /^unit\/(?!tidy|catalogue|errors-page)/ },
+  { name: 'unit', files: /^unit\/(?!tidy|catalogue|errors-page|mutants|bench)/ },
   { name: 'simulation', files: /^simulation\/simulation/ },
   { name: 'real sockets', files: /^model\/real/ },
   { name: 'integration', files: /^integration\// },

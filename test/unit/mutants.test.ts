@@ -3,19 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mutants } from '../mutants/mutants.ts';
-import { mutantsPage, PAGE } from '../mutants/page.ts';
+import { mutantsPage, PAGE, rowsOf } from '../mutants/page.ts';
 import { suites } from '../mutants/suites.ts';
 import { read } from '../package/repository.ts';
-
-/** The cells of each row of the page's table, without its head. */
-function rowsOf(page: string): string[][] {
-  return page
-    .split('\n')
-    .filter((line) => line.startsWith('| '))
-    .slice(2)
-    .map((line) => line.split('|').slice(1, -1))
-    .map((cells) => cells.map((cell) => cell.trim()));
-}
 
 describe('the planted faults', () => {
   it('each replace one place in the code as it is', () => {
@@ -56,5 +46,17 @@ describe('the page of planted faults', () => {
     const [row] = rowsOf(mutantsPage([{ mutant, foundBy: new Map([[second, 'a test']]) }]));
     assert.equal(row?.[2], '', first);
     assert.equal(row?.[3], '●', second);
+  });
+
+  it('keeps the rows of what was not run again', () => {
+    const [mutant, other] = mutants;
+    assert.ok(mutant && other);
+    const one = mutantsPage([{ mutant, foundBy: new Map([['unit', 'a test']]) }]);
+    const both = mutantsPage([{ mutant: other, foundBy: new Map() }], one);
+    assert.deepEqual(
+      rowsOf(both).map(([name]) => name),
+      [mutant.name, other.name],
+    );
+    assert.deepEqual(rowsOf(both)[0], rowsOf(one)[0]);
   });
 });
