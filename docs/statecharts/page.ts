@@ -1,6 +1,7 @@
 import { type Chart, statesBelow } from './chart.ts';
+import { markdownTable, wrapped } from './markdown.ts';
 import type { Subject } from './subjects.ts';
-import { deadlinesTable, factsTable, ordersTable, statesTable, type Table } from './tables.ts';
+import { deadlinesTable, factsTable, ordersTable, statesTable } from './tables.ts';
 import { machineStory, orderMeanings } from './words.ts';
 
 /** Writes the page of a chart: the picture, how to use it, and its tables. */
@@ -17,25 +18,25 @@ ${wrapped(first)}
 
 ![Statechart: ${id}](${id}.svg)
 
-${others.map(wrapped).join('\n\n')}
+${others.map((text) => wrapped(text)).join('\n\n')}
 
 ${wrapped(howToUse(chart))}
 
 ## States
 
-${markdown(statesTable(chart))}
+${markdownTable(statesTable(chart))}
 
 ## Facts
 
-${markdown(factsTable(chart, facts))}
+${markdownTable(factsTable(chart, facts))}
 
 ## Orders
 
-${markdown(ordersTable(chart, orders))}
+${markdownTable(ordersTable(chart, orders))}
 
 ## Deadlines
 
-${markdown(deadlinesTable(chart, facts))}
+${markdownTable(deadlinesTable(chart, facts))}
 `;
 }
 
@@ -54,29 +55,4 @@ function idExample({ id, root }: Chart): string {
   const depth = (path: string) => path.split('.').length;
   const paths = statesBelow(root).map(({ path }) => path);
   return `${id}.${paths.reduce((one, other) => (depth(other) >= depth(one) ? other : one), '')}`;
-}
-
-/** A table whose columns line up in the source. */
-function markdown(table: Table): string {
-  const [headings = [], ...rows] = table;
-  const widths = headings.map((_, column) =>
-    Math.max(...table.map((row) => (row[column] ?? '').length)),
-  );
-  const line = (row: readonly string[]) =>
-    `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width)).join(' | ')} |`;
-  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join(
-    '\n',
-  );
-}
-
-const LINE_MAX = 108;
-
-function wrapped(text: string): string {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + word.length >= LINE_MAX) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines.join('\n');
 }

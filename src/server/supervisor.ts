@@ -134,7 +134,7 @@ export class FleetSupervisor<Peer, In, Out>
     return registry.byKey(key).map((port) => handlers.handleOf(port));
   }
 
-  topic(name: string, options: TopicOptions<Out> = {}): Topic<Out, Connection<Peer, In, Out>> {
+  topic(name: string, options?: TopicOptions<Out>): Topic<Out, Connection<Peer, In, Out>> {
     return new TopicHandle(name, this.#fleet, options);
   }
 

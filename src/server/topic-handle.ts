@@ -17,6 +17,9 @@ const topicSchema = z
     message: "is for overflow 'latest' only",
   });
 
+/** Shared by all handles without options of their own: `topic(name).publish()` is called for each message. */
+const defaults = topicSchema.parse({});
+
 /** A name and the fleet it is a name in; membership lives in the fleet, so handles come and go freely. */
 export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, In, Out>> {
   readonly name: string;
@@ -25,9 +28,10 @@ export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, I
   readonly #keyOf: (message: Out) => string;
 
   /** @throws SupervisorError `invalid-topic` or `invalid-options` */
-  constructor(name: string, fleet: Fleet<Peer, In, Out>, options: TopicOptions<Out>) {
+  constructor(name: string, fleet: Fleet<Peer, In, Out>, options?: TopicOptions<Out>) {
     checkTopicName(name);
-    const { overflow, keyOf } = checkedOptions(topicSchema, options);
+    const { overflow, keyOf } =
+      options === undefined ? defaults : checkedOptions(topicSchema, options);
     this.name = name;
     this.#fleet = fleet;
     this.#overflow = overflow;

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber } from '../support/whole-number.ts';
 
 /** What the command line says. */
 export interface BenchOptions {
@@ -31,11 +32,8 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
   for (const name of ['only', 'json', 'from'] as const) {
     if (values[name] === '') throw new Error(`--${name} must not be empty`);
   }
-  return { ...values, rounds: roundsOf(values.rounds) };
-}
-
-function roundsOf(text: string): number {
-  const rounds = Number(text);
-  if (/^\d+$/.test(text) && rounds >= 1 && rounds <= ROUNDS_MAX) return rounds;
-  throw new Error(`--rounds must be a whole number from 1 to ${ROUNDS_MAX}, got '${text}'`);
+  return {
+    ...values,
+    rounds: wholeNumber('--rounds', values.rounds, { least: 1, most: ROUNDS_MAX }),
+  };
 }

@@ -1,9 +1,8 @@
+import { markdownTable, wrapped } from '../../docs/statecharts/markdown.ts';
 import type { Results } from './results.ts';
 import type { BenchRow, LeftOut } from './row.ts';
 import { figureText, ratioText } from './table.ts';
 import type { Workload } from './workload.ts';
-
-const COLUMNS_MAX = 110;
 
 /** Where the page and its picture are, from the root of the sources. */
 export const PAGE = 'docs/benchmarks.md';
@@ -81,14 +80,7 @@ function summary(rows: readonly BenchRow[]): string {
 
 function figuresTable(rows: readonly BenchRow[]): string {
   const head = ['Row', 'Ours', 'Peer', 'Unit', 'Compared to', 'Ratio', 'Target', 'Holds'];
-  const cells = [head, ...rows.map(cellsOf)];
-  const widths = head.map((_, column) =>
-    Math.max(...cells.map((row) => (row[column] ?? '').length)),
-  );
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
-  return [line(head), rule, ...rows.map((row) => line(cellsOf(row)))].join('\n');
+  return markdownTable([head, ...rows.map(cellsOf)]);
 }
 
 function cellsOf({ name, ours, peer, unit, peerName, ...row }: BenchRow): readonly string[] {
@@ -127,34 +119,17 @@ const HELD_BY: Readonly<Record<string, string>> = {
   'slow-reader': 'nothing of ours: the others are written to in the same turn.',
 };
 
-/** Why targets are missed; the longest name that a row begins with explains it. */
+/** Why targets are missed, said once for all rows of a workload. */
 function missedText(rows: readonly BenchRow[]): string {
-  const missed = new Set(rows.filter(({ holds }) => !holds).map(({ name }) => explanationOf(name)));
-  if (missed.size === 0) return '';
-  const lines = [...missed].map((name) => wrapped(`\`${name}\`: ${HELD_BY[name]}`, '- '));
+  const isMissed = (name: string) => rows.some((row) => !row.holds && row.name.startsWith(name));
+  const missed = Object.entries(HELD_BY).filter(([name]) => isMissed(name));
+  if (missed.length === 0) return '';
+  const lines = missed.map(([name, reason]) => wrapped(`\`${name}\`: ${reason}`, '- '));
   return `\n## What holds the missed ones\n\n${lines.join('\n')}\n`;
-}
-
-function explanationOf(row: string): string {
-  const names = Object.keys(HELD_BY).filter((name) => row.startsWith(name));
-  return names.sort((one, other) => other.length - one.length)[0] ?? row;
 }
 
 function leftOutText(leftOut: readonly LeftOut[]): string {
   if (leftOut.length === 0) return '';
   const lines = leftOut.map(({ name, reason }) => wrapped(`\`${name}\`: ${reason}`, '- '));
   return `\nNot measured here:\n\n${lines.join('\n')}\n`;
-}
-
-/** Text in lines of limited length; those after a bullet are indented. */
-function wrapped(text: string, bullet = ''): string {
-  const indent = ' '.repeat(bullet.length);
-  const lines = [bullet];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1) ?? '';
-    const isFresh = line === bullet || line === indent;
-    if (!isFresh && line.length + 1 + word.length > COLUMNS_MAX) lines.push(indent + word);
-    else lines[lines.length - 1] = isFresh ? line + word : `${line} ${word}`;
-  }
-  return lines.join('\n');
 }

@@ -17,11 +17,10 @@ export function noResults(): Results {
 
 /** Adds what a workload gave; it takes the place of what the same rows and curves gave before. */
 export function withOutcome(results: Results, { rows, leftOut, curves }: Outcome): Results {
-  const now = new Set([...rows, ...leftOut].map(({ name }) => name));
   const stillOut = merged(results.leftOut, leftOut).filter(
     ({ name }) => !rows.some((row) => row.name === name),
   );
-  const kept = results.rows.filter(({ name }) => !(now.has(name) && isIn(leftOut, name)));
+  const kept = results.rows.filter(({ name }) => !isIn(leftOut, name));
   return {
     machine: thisMachine(),
     rows: merged(kept, rows),

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.ts';
-import type { ReaderOrders, ServerOrders, Setup, Stream } from './orders.ts';
+import type { EndStyle, ReaderOrders, ServerOrders, Setup, Stream } from './orders.ts';
 
 const CONNECT_WITHIN_MS = 120_000;
 
@@ -13,6 +13,13 @@ const TICKS_MAX = 400;
 
 /** Readers get the time that they need, so that nothing piles up. */
 const PAUSE_MS = 20;
+
+/** For whom is waited, and for how long. */
+interface Patience {
+  /** How many read. @default all */
+  readonly reading?: number;
+  readonly withinMs?: number;
+}
 
 /**
  * One server and its clients, each a fresh process.
@@ -52,7 +59,7 @@ export class Stage {
   }
 
   /** Ends the newest connections and waits until nothing is left of them on either side. */
-  async end(count: number, style: 'close' | 'reset'): Promise<void> {
+  async end(count: number, style: EndStyle): Promise<void> {
     this.#connections -= count;
     await this.readers.ask('end', { count, style });
     await this.server.ask('untilPresent', this.#connections);
@@ -65,12 +72,16 @@ export class Stage {
     return (await this.server.ask('cpuMicros')) - before;
   }
 
-  /** Publishes and waits until everybody has everything. */
-  async stream(stream: Stream): Promise<void> {
+  /** Publishes and waits until everybody who reads has everything; others may have read some of it. */
+  async stream(
+    stream: Stream,
+    { reading = this.#connections, withinMs }: Patience = {},
+  ): Promise<void> {
     const { perTick, ticks } = stream;
     const before = await this.readers.ask('delivered');
-    await this.server.ask('publish', stream);
-    await this.readers.ask('untilDelivered', before + perTick * ticks * this.#connections);
+    await this.server.ask('publish', stream, withinMs);
+    const all = before + perTick * ticks * reading;
+    await this.readers.ask('untilDelivered', all, withinMs);
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Setup } from './orders.ts';
-import { type BenchRow, type Curve, compare, type LeftOut, type Pairs } from './row.ts';
+import { type BenchRow, type Curve, compare, type LeftOut, median, type Pairs } from './row.ts';
 import { bunBinary, Stage } from './stage.ts';
 
 /** What one round measured of one subject, by the name of the figure. */
@@ -128,6 +128,31 @@ function progressLine(
     ([name, value]) => `${name} ${Number(value.toPrecision(4))}`,
   );
   return `${workload} ${round + 1}/${rounds}  ${subject}: ${shown.join(', ')}`;
+}
+
+/** A row that compares two figures of Mooring with each other, beside how ws fares with the same two. */
+export function flat(
+  head: { name: string; unit: string; peerName: string; target: number },
+  many: string,
+  few: string,
+): RowPlan {
+  return {
+    ...head,
+    needs: ['mooring', 'ws'],
+    pairs: (taken) => ({
+      ours: figure(taken, 'mooring', many),
+      peer: figure(taken, 'mooring', few),
+    }),
+    note: (taken) =>
+      `ws: ${(median(figure(taken, 'ws', many)) / median(figure(taken, 'ws', few))).toFixed(2)}`,
+  };
+}
+
+/** The median of a figure that is taken several times; a collection of garbage falls into one of them or another. */
+export async function medianOf(times: number, take: () => Promise<number>): Promise<number> {
+  const values: number[] = [];
+  for (let time = 0; time < times; time += 1) values.push(await take());
+  return median(values);
 }
 
 /** A row that compares the same figure of two subjects. */

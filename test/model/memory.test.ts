@@ -2,9 +2,10 @@
 // every other, and compare what they ordered and where they are after each fact.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ActorRefFrom, createActor } from 'xstate';
+import { type ActorRefFrom, createActor, transition } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import { type ConnectionOrders, connectionFacts } from '../../machines/connection-contract.ts';
+import { supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
 import { connectionLogic } from '../../src/connection/connection-logic.ts';
 import { type Place, placesOf } from '../support/chart-walk.ts';
 import { RecordingPort } from '../support/recording-port.ts';
@@ -83,3 +84,15 @@ describe('the connection chart, run from memory', () => {
 function pathless(): string {
   return [...places.values()].find(({ path }) => path.length === 0)?.key ?? '';
 }
+
+describe('the signal of a connection that has come to its end', () => {
+  it('means nothing to the supervisor chart anywhere, so that a supervisor may skip it', () => {
+    const signal = { type: 'xstate.done.actor.connection' } as const;
+    const all = placesOf({ machine: supervisorMachine, facts: Object.keys(supervisorFacts) });
+    assert.ok(all.size > 1);
+    for (const { key, snapshot } of all.values()) {
+      const [after, orders] = transition(supervisorMachine, snapshot as never, signal);
+      assert.deepEqual([JSON.stringify(after.value), orders], [key, []]);
+    }
+  });
+});

@@ -2,6 +2,7 @@
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../package/repository.ts';
+import { wholeNumber } from '../support/whole-number.ts';
 import { type Campaign, campaign, failureText, writeRegression } from './campaign.ts';
 
 const { values } = parseArgs({
@@ -10,8 +11,8 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '10000' },
   },
 });
-const first = wholeNumber('--seed', values.seed, 0);
-const outcome = await campaign(first, wholeNumber('--runs', values.runs, 1));
+const first = numberOf('seed', 0);
+const outcome = await campaign(first, numberOf('runs', 1));
 console.log(summary(outcome));
 if (outcome.failure !== undefined) {
   console.log(`\n${failureText(outcome.failure)}`);
@@ -20,11 +21,13 @@ if (outcome.failure !== undefined) {
 }
 
 /** Seeds are 32 bits wide, and so is what may follow them. */
-function wholeNumber(option: string, text: string, least: number): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= least && number < 2 ** 32) return number;
-  console.error(`${option} must be a whole number from ${least} to ${2 ** 32 - 1}, got '${text}'`);
-  process.exit(2);
+function numberOf(option: 'seed' | 'runs', least: number): number {
+  try {
+    return wholeNumber(`--${option}`, values[option], { least, most: 2 ** 32 - 1 });
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
 }
 
 function summary({ runs, connections, events, virtualMs, tally, ...speed }: Campaign): string {

@@ -1,12 +1,8 @@
 import { connect, type Socket } from 'node:net';
+import { buildFrame, closePayload, opcode } from '../../support/frames.ts';
 import type { EndStyle } from '../orders.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { LocalAddress } from './local-address.ts';
-
-const TEXT = 1;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
 
 /** Longer than anything that Engine.IO says by itself, shorter than any message that is measured. */
 const MESSAGE_BYTES_MIN = 100;
@@ -31,8 +27,6 @@ export interface ReaderEvents {
 
 /**
  * A client that does as little as it can: completes the handshake, counts messages, answers pings.
- *
- * Its frames are masked with zeros, which is a mask like any other.
  */
 export class Reader {
   readonly #target: Target;
@@ -94,8 +88,8 @@ export class Reader {
 
   #frameBegan(): void {
     const frame = this.#frames;
-    if (frame.opcode === PING) this.#socket.write(pongTo(frame));
-    else if (frame.opcode === CLOSE) this.#socket.end();
+    if (frame.opcode === opcode.ping) this.#socket.write(pongTo(frame));
+    else if (frame.opcode === opcode.close) this.#socket.end();
     else if (frame.length >= MESSAGE_BYTES_MIN && this.#isOpen) this.#events.message(frame, this);
     else if (this.#target.isEngineIo) this.#engineIoSaid(frame);
   }
@@ -103,9 +97,9 @@ export class Reader {
   /** `0` opens Engine.IO, `40` a namespace of Socket.IO; `2` is a ping, and `3` answers it. */
   #engineIoSaid({ bytes, start, length }: FrameReader): void {
     const said = bytes.toString('latin1', start, start + Math.min(2, length));
-    if (said.startsWith('0')) this.#socket.write(maskedText('40'));
+    if (said.startsWith('0')) this.#socket.write(engineIoJoin);
     else if (said === '40') this.#opened();
-    else if (said === '2') this.#socket.write(maskedText('3'));
+    else if (said === '2') this.#socket.write(engineIoPong);
   }
 }
 
@@ -124,20 +118,16 @@ function requestTo({ port, isEngineIo }: Target): string {
 
 /** A text message as a client sends it. */
 export function maskedText(text: string): Buffer {
-  return masked(TEXT, Buffer.from(text));
+  return buildFrame({ opcode: opcode.text, payload: text });
 }
 
-function masked(opcode: number, payload: Buffer): Buffer {
-  const { length } = payload;
-  const size = length < 126 ? [0x80 | length] : [0x80 | 126, length >> 8, length & 255];
-  return Buffer.concat([Buffer.from([0x80 | opcode, ...size, 0, 0, 0, 0]), payload]);
-}
-
-const goodbye = masked(CLOSE, Buffer.from([1_000 >> 8, 1_000 & 255]));
-const emptyPong = masked(PONG, Buffer.alloc(0));
+const goodbye = buildFrame({ opcode: opcode.close, payload: closePayload(1_000) });
+const emptyPong = buildFrame({ opcode: opcode.pong });
+const engineIoJoin = maskedText('40');
+const engineIoPong = maskedText('3');
 
 function pongTo({ bytes, start, end, length }: FrameReader): Buffer {
   if (length === 0) return emptyPong;
   if (start + length > end) throw new Error('a ping came in two pieces');
-  return masked(PONG, bytes.subarray(start, start + length));
+  return buildFrame({ opcode: opcode.pong, payload: bytes.subarray(start, start + length) });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { messageFrame } from '../../../src/core/frame.ts';
 import type { Subject } from './subject.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -37,17 +38,9 @@ export function bare(): Subject {
 
 /** The frame of a message; of the same message, the same frame. */
 function preparing(): (text: string) => Buffer {
-  let prepared = { text: '', frame: frameOf('') };
+  let prepared = { text: '', frame: messageFrame('') };
   return (text) => {
-    if (prepared.text !== text) prepared = { text, frame: frameOf(`"${text}"`) };
+    if (prepared.text !== text) prepared = { text, frame: messageFrame(`"${text}"`) };
     return prepared.frame;
   };
-}
-
-function frameOf(message: string): Buffer {
-  const payload = Buffer.from(message);
-  return Buffer.concat([
-    Buffer.from([0x81, 126, payload.length >> 8, payload.length & 255]),
-    payload,
-  ]);
 }

@@ -1,9 +1,7 @@
 /** The process of the subject Bun: its own server, run by its own binary. */
 import { carryOut } from '../lines.ts';
 import type { ServerOrders } from '../orders.ts';
-import { publishing } from './publishing.ts';
-import { TEXT } from './text.ts';
-import { cpuMicros, longestPauseMs, MemoryWatch, untilCount } from './watching.ts';
+import { serverOrders } from './server-orders.ts';
 
 /** As much of Bun as is used here. */
 interface BunSocket {
@@ -31,23 +29,18 @@ interface BunGlobal {
 const { Bun } = globalThis as unknown as { Bun: BunGlobal };
 let server: BunServer | null = null;
 let open = 0;
-let memory: MemoryWatch | null = null;
 
 carryOut<ServerOrders>({
   listen,
-  untilOpen: (count) => untilCount(() => open === count, count, 'open'),
-  untilPresent: (count) => untilCount(() => open <= count, count, 'left'),
-  cpuMicros,
+  ...serverOrders({
+    open: () => open,
+    present: () => open,
+    publish: (text) => server?.publish('all', `"${text}"`),
+  }),
   collect: () => Bun.gc(true),
   liveBytes() {
     throw new Error('the heap of Bun is not compared');
   },
-  publish: (stream) => publishing(stream, TEXT, (text) => server?.publish('all', `"${text}"`)),
-  longestPauseMs,
-  watchMemory() {
-    memory = new MemoryWatch();
-  },
-  grownBytes: () => memory?.grownBytes() ?? 0,
 });
 
 async function listen(): Promise<number> {

@@ -4,33 +4,22 @@ import { carryOut } from '../lines.ts';
 import type { ServerOrders, Setup } from '../orders.ts';
 import { bare } from './bare.ts';
 import { mooring } from './mooring.ts';
-import { publishing } from './publishing.ts';
+import { serverOrders } from './server-orders.ts';
 import { socketIo } from './socket-io.ts';
 import type { Subject } from './subject.ts';
-import { TEXT } from './text.ts';
-import { cpuMicros, longestPauseMs, MemoryWatch, untilCount } from './watching.ts';
 import { ws } from './ws.ts';
 
 const subject = subjectOf(JSON.parse(process.argv[2] ?? '{}') as Setup);
-let memory: MemoryWatch | null = null;
 
 carryOut<ServerOrders>({
   listen,
-  untilOpen: (count) => untilCount(() => subject.open() === count, count, 'open'),
-  untilPresent: (count) => untilCount(() => subject.present() <= count, count, 'left'),
-  cpuMicros,
+  ...serverOrders(subject),
   collect,
   liveBytes() {
     collect();
     const { heapUsed, external } = process.memoryUsage();
     return heapUsed + external; // which counts the array buffers already
   },
-  publish: (stream) => publishing(stream, TEXT, subject.publish),
-  longestPauseMs,
-  watchMemory() {
-    memory = new MemoryWatch();
-  },
-  grownBytes: () => memory?.grownBytes() ?? 0,
 });
 
 function subjectOf(setup: Setup): Subject {

@@ -1,12 +1,10 @@
-import { median } from '../row.ts';
 import type { Stage } from '../stage.ts';
-import { figure, type Taken, versus, type Workload } from '../workload.ts';
+import { flat, medianOf, versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 5_000;
 const MANY = 5_000;
 const BATCH = 1_000;
 const CROWD = 14_000;
-/** A collection of garbage falls into one of them or another. */
 const TIMES = 5;
 
 const unit = 'µs';
@@ -27,25 +25,14 @@ export const accept: Workload = {
   },
   rows: [
     versus({ name: 'accept', unit, target: 1.2 }, cost, ['mooring', 'ws']),
-    {
-      name: 'accept-flat',
-      unit,
-      peerName: 'mooring alone',
-      needs: ['mooring', 'ws'],
-      target: 1.1,
-      pairs: (taken) => ({
-        ours: figure(taken, 'mooring', crowded),
-        peer: figure(taken, 'mooring', alone),
-      }),
-      note: (taken) => `ws: ${growth(taken, 'ws').toFixed(2)}`,
-    },
+    flat({ name: 'accept-flat', unit, peerName: 'mooring alone', target: 1.1 }, crowded, alone),
   ],
   async measure(stage) {
     for (let times = 0; times < 2; times += 1) await comeAndGo(stage, WARM_UP);
     const figures: Record<string, number> = { [cost]: await comeAndGo(stage, MANY) };
-    figures[alone] = await usualCost(stage, BATCH, TIMES);
+    figures[alone] = await medianOf(TIMES, () => comeAndGo(stage, BATCH));
     await stage.connect(CROWD);
-    figures[crowded] = await usualCost(stage, BATCH, TIMES);
+    figures[crowded] = await medianOf(TIMES, () => comeAndGo(stage, BATCH));
     return figures;
   },
 };
@@ -57,16 +44,4 @@ export async function comeAndGo(stage: Stage, count: number): Promise<number> {
     await stage.end(count, 'close');
   });
   return micros / count;
-}
-
-/** How much dearer a connection is when many others are there. */
-function growth(taken: Taken, subject: string): number {
-  return median(figure(taken, subject, crowded)) / median(figure(taken, subject, alone));
-}
-
-/** The median of several times. */
-export async function usualCost(stage: Stage, count: number, times: number): Promise<number> {
-  const costs: number[] = [];
-  for (let time = 0; time < times; time += 1) costs.push(await comeAndGo(stage, count));
-  return median(costs);
 }

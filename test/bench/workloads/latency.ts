@@ -1,10 +1,10 @@
-import type { Setup } from '../orders.ts';
+import { TEXT } from '../subjects/text.ts';
 import { versus, type Workload } from '../workload.ts';
 
 const WARM_UP_TRIPS = 5_000;
 const TRIPS = 20_000;
 
-const payload = JSON.stringify('x'.repeat(126));
+const payload = JSON.stringify(TEXT);
 
 const unit = 'µs';
 
@@ -16,7 +16,7 @@ export const latency: Workload = {
     'the only member of. Round trips as the client sees them, 20,000 one after the other.',
   subjects: {
     mooring: { program: 'mooring', handler: 'answer' },
-    ws: { program: 'ws', handler: 'answer' } satisfies Setup,
+    ws: { program: 'ws', handler: 'answer' },
   },
   rows: [
     versus({ name: 'latency-p50', unit, target: 1.1 }, 'p50', ['mooring', 'ws']),

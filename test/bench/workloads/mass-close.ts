@@ -1,6 +1,5 @@
-import { median } from '../row.ts';
 import type { Stage } from '../stage.ts';
-import { figure, type Taken, versus, type Workload } from '../workload.ts';
+import { flat, medianOf, versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 5_000;
 const FEW = 1_000;
@@ -23,31 +22,18 @@ export const massClose: Workload = {
   },
   rows: [
     versus({ name: 'mass-close', unit, target: 1.3 }, many, ['mooring', 'ws']),
-    {
-      name: 'mass-close-flat',
-      unit,
-      peerName: 'mooring with 1,000',
-      needs: ['mooring', 'ws'],
-      target: 1.15,
-      pairs: (taken) => ({
-        ours: figure(taken, 'mooring', many),
-        peer: figure(taken, 'mooring', few),
-      }),
-      note: (taken) => `ws: ${growth(taken, 'ws').toFixed(2)}`,
-    },
+    flat(
+      { name: 'mass-close-flat', unit, peerName: 'mooring with 1,000', target: 1.15 },
+      many,
+      few,
+    ),
   ],
   async measure(stage) {
     for (let times = 0; times < 2; times += 1) await lose(stage, WARM_UP);
-    const costs: number[] = [];
-    for (let times = 0; times < TIMES; times += 1) costs.push(await lose(stage, FEW));
-    return { [few]: median(costs), [many]: await lose(stage, MANY) };
+    const usual = await medianOf(TIMES, () => lose(stage, FEW));
+    return { [few]: usual, [many]: await lose(stage, MANY) };
   },
 };
-
-/** How much dearer a loss is when it is one of many. */
-function growth(taken: Taken, subject: string): number {
-  return median(figure(taken, subject, many)) / median(figure(taken, subject, few));
-}
 
 async function lose(stage: Stage, count: number): Promise<number> {
   await stage.connect(count);

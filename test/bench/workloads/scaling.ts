@@ -1,7 +1,7 @@
 import { type Curve, median } from '../row.ts';
 import type { Stage } from '../stage.ts';
-import { type Figures, figure, type Taken, type Workload } from '../workload.ts';
-import { comeAndGo, usualCost } from './accept.ts';
+import { type Figures, figure, medianOf, type Taken, type Workload } from '../workload.ts';
+import { comeAndGo } from './accept.ts';
 
 const SIZES = [500, 1_000, 2_000, 4_000, 8_000];
 const CPU_MS = 500;
@@ -54,7 +54,7 @@ async function acceptFigures(stage: Stage): Promise<Figures> {
   for (let times = 0; times < WARM_UP_TIMES; times += 1) await comeAndGo(stage, NEWCOMERS);
   for (const size of [0, ...SIZES]) {
     await stage.connect(size - stage.connections);
-    figures[nameOf(plots.accept, size)] = await usualCost(stage, NEWCOMERS, TIMES);
+    figures[nameOf(plots.accept, size)] = await medianOf(TIMES, () => comeAndGo(stage, NEWCOMERS));
   }
   return figures;
 }

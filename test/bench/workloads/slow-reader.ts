@@ -1,3 +1,4 @@
+import { limitDefaults } from '../../../src/core/limits.ts';
 import { median } from '../row.ts';
 import type { Stage } from '../stage.ts';
 import { type Figures, figure, type Workload } from '../workload.ts';
@@ -9,12 +10,15 @@ const TICKS = 1_000;
 const WARM_UP_TICKS = 100;
 const WITHIN_MS = 100_000;
 
-/** The default of `outboxHighBytes`, and what the heap may breathe. */
-const BUDGET_BYTES = 1_048_576 + 8 * 1_048_576;
+const MIB = 1_048_576;
+
+/** The outbox of the slow one, and what the heap may breathe. */
+const BUDGET_BYTES = limitDefaults.outboxHighBytes + 8 * MIB;
 
 const p99 = 'p99 µs';
 const growth = 'grown MiB';
-const MIB = 1_048_576;
+
+const paced = { perTick: PER_TICK, pauseMs: 0, everyMs: EVERY_MS, isStamped: true };
 
 /** One member that does not read must not be felt by the others. */
 export const slowReader: Workload = {
@@ -57,7 +61,7 @@ export const slowReader: Workload = {
   ],
   async measure(stage, subject) {
     await stage.connect(MEMBERS);
-    await publish(stage, WARM_UP_TICKS, MEMBERS);
+    await stage.stream({ ...paced, ticks: WARM_UP_TICKS }, { withinMs: WITHIN_MS });
     await stage.server.ask('collect');
     const hasSlow = subject.startsWith('with a');
     if (hasSlow) await stage.readers.ask('stopReading');
@@ -68,16 +72,8 @@ export const slowReader: Workload = {
 async function watched(stage: Stage, reading: number): Promise<Figures> {
   await stage.readers.ask('delays');
   await stage.server.ask('watchMemory');
-  await publish(stage, TICKS, reading);
+  await stage.stream({ ...paced, ticks: TICKS }, { reading, withinMs: WITHIN_MS });
   const delays = await stage.readers.ask('delays');
   const bytes = await stage.server.ask('grownBytes');
   return { [p99]: delays.p99, [growth]: bytes / MIB };
-}
-
-/** Publishes to all and waits for those who read; the slow one has read some of it at most. */
-async function publish(stage: Stage, ticks: number, reading: number): Promise<void> {
-  const before = await stage.readers.ask('delivered');
-  const stream = { perTick: PER_TICK, ticks, pauseMs: 0, everyMs: EVERY_MS, isStamped: true };
-  await stage.server.ask('publish', stream, WITHIN_MS);
-  await stage.readers.ask('untilDelivered', before + PER_TICK * ticks * reading, WITHIN_MS);
 }
