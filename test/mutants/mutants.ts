@@ -213,6 +213,13 @@ export const mutants: readonly Mutant[] = [
     to: 'if (this.#turn === turn.number) return this.publish(frame);',
   },
   {
+    name: 'pong first',
+    fault: 'A pong leaves before the answers to what came ahead of its ping.',
+    file: 'src/connection/witness.ts',
+    from: 'this.#port.outbox?.flush();',
+    to: '',
+  },
+  {
     name: 'drain that waits',
     fault: 'A drain leaves those alone that do not close by themselves.',
     file: 'src/server/fleet-drain.ts',
