@@ -68,6 +68,7 @@ describe('a connection whose chart crashes', () => {
     const newcomer = await RawPeer.open(service.port);
     newcomer.sendClose(1000);
     await until(() => newcomer.closed, 'a newcomer comes and goes');
+    await until(() => service.inFlight === 1, 'and is counted no more');
   }
 
   async function assertFailed(order: Order) {
