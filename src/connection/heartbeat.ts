@@ -6,8 +6,8 @@ import type { PortContext } from './port-host.ts';
 interface Ping {
   readonly sentAtMs: number;
   readonly readBytes: number;
-  readonly flushMark: number;
-  readonly hadBacklog: boolean;
+  /** The wire's flush mark; `null` when it had no backlog. */
+  readonly backlogMark: number | null;
   /** Half of the grace has passed: the peer is suspect. */
   isMissed: boolean;
 }
@@ -29,7 +29,8 @@ export class Heartbeat implements DeadlineOwner {
 
   readonly #port: Port;
   readonly #context: PortContext;
-  #deadline: Deadline | null = null;
+  /** One for its whole life: a new one for each look is garbage that has lived long enough to be dear. */
+  readonly #deadline: Deadline;
   /** What is waited for; `null` while it is quiet. */
   #ping: Ping | null = null;
 
@@ -38,7 +39,8 @@ export class Heartbeat implements DeadlineOwner {
     this.#port = port;
     this.#context = context;
     this.heardAtMs = context.wheel.nowMs - context.heartbeat.intervalMs;
-    this.#look(context.heartbeat.intervalMs * context.random());
+    const firstMs = context.heartbeat.intervalMs * context.phases.next();
+    this.#deadline = context.wheel.schedule(firstMs, this, 'heartbeat');
   }
 
   /** Notes that something arrived. */
@@ -48,11 +50,10 @@ export class Heartbeat implements DeadlineOwner {
   }
 
   stop(): void {
-    this.#deadline = this.#context.wheel.cancel(this.#deadline);
+    this.#context.wheel.cancel(this.#deadline);
   }
 
   deadlinePassed(): void {
-    this.#deadline = null;
     const ping = this.#ping;
     if (ping === null) this.#lookAtQuiet();
     else if (this.#alive(ping)) this.#answered(ping);
@@ -70,24 +71,23 @@ export class Heartbeat implements DeadlineOwner {
     this.#ping = {
       sentAtMs: this.#context.wheel.nowMs,
       readBytes: wire.bytesIn,
-      flushMark: wire.flushMark,
-      hadBacklog: wire.bufferedBytes > 0,
+      backlogMark: wire.bufferedBytes > 0 ? wire.flushMark : null,
       isMissed: false,
     };
     this.#look(graceMs / 2);
-    wire.ping((error) => error && witness.sendErrored(error));
+    const error = wire.ping();
+    if (error !== null) witness.sendErrored(error);
   }
 
-  #alive({ readBytes, hadBacklog, flushMark }: Ping): boolean {
+  #alive({ readBytes, backlogMark }: Ping): boolean {
     const { wire } = this.#port;
     if (wire.isPaused || wire.bytesIn > readBytes) return true;
-    return hadBacklog && wire.flushMark !== flushMark;
+    return backlogMark !== null && wire.flushMark !== backlogMark;
   }
 
   /** Bytes of an unfinished frame carry no stamp: the ping is the latest moment that is certain. */
   #answered({ isMissed, sentAtMs }: Ping): void {
     this.#ping = null;
-    this.stop();
     this.heardAtMs = Math.max(this.heardAtMs, sentAtMs);
     const { nowMs } = this.#context.wheel;
     this.#look(this.#context.heartbeat.intervalMs - (nowMs - this.heardAtMs));
@@ -105,6 +105,6 @@ export class Heartbeat implements DeadlineOwner {
   }
 
   #look(delayMs: number): void {
-    this.#deadline = this.#context.wheel.schedule(delayMs, this, 'heartbeat');
+    this.#context.wheel.postpone(this.#deadline, delayMs);
   }
 }

@@ -6,6 +6,7 @@ import type { RefusalAnswer } from '../core/failure.ts';
 import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
+import type { Phases } from './phases.ts';
 import type { Port } from './port.ts';
 import type { WireSocket } from './socket.ts';
 import type { Turn } from './turn.ts';
@@ -36,7 +37,7 @@ export type PortReport =
 /** Everything that the ports of one supervisor share. */
 export interface PortContext {
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly phases: Phases;
   readonly wheel: TimerWheel;
   readonly turn: Turn;
   /** Whether somebody watches every step of every chart. */

@@ -30,7 +30,6 @@ export interface WireSocket {
   readonly isPaused: boolean;
   pause(): void;
   resume(): void;
-  ping(data: undefined, mask: undefined, written: (error?: Error) => void): void;
   /** Sends a close frame, or completes the handshake when the peer has sent its own already. */
   answerClose(code?: number, reason?: string | Buffer): void;
   addEventListener(type: 'close', listener: (event: { readonly wasClean: boolean }) => void): void;

@@ -1,9 +1,13 @@
 const TEXT = 0x1;
 const BINARY = 0x2;
+const PING = 0x9;
 const FIN = 0x80;
 
 /** A message ready for any number of server-side sockets: one unmasked, unfragmented frame (RFC 6455 §5.2). */
 export type Frame = Buffer;
+
+/** An empty ping of a server (RFC 6455 §5.5.2). */
+export const pingFrame: Frame = Buffer.of(FIN | PING, 0);
 
 /**
  * Builds the frame of one message.

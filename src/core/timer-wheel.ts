@@ -5,19 +5,21 @@ export interface DeadlineOwner {
   deadlinePassed(name: string): void;
 }
 
-/** One scheduled deadline. Opaque; pass it to {@link TimerWheel.cancel}. */
+/** The tick of a deadline that waits for none. */
+const NEVER = -1;
+
+/** One deadline. Opaque; pass it to {@link TimerWheel.cancel} or {@link TimerWheel.postpone}. */
 export class Deadline {
-  /** @internal */ owner: DeadlineOwner | null;
+  /** @internal */ readonly owner: DeadlineOwner;
   /** @internal */ readonly name: string;
-  /** @internal */ readonly dueTick: number;
+  /** @internal */ dueTick = NEVER;
   /** @internal */ previous: Deadline | null = null;
   /** @internal */ next: Deadline | null = null;
 
   /** @internal */
-  constructor(owner: DeadlineOwner | null, name: string, dueTick: number) {
+  constructor(owner: DeadlineOwner, name: string) {
     this.owner = owner;
     this.name = name;
-    this.dueTick = dueTick;
   }
 }
 
@@ -68,12 +70,18 @@ export class TimerWheel {
 
   /** Tells `owner` once, `delayMs` from now, that the deadline `name` has passed. */
   schedule(delayMs: number, owner: DeadlineOwner, name: string): Deadline {
-    if (this.#size === 0) this.#wake();
-    const dueMs = this.#liveMs + this.#aliveSinceAdvanceMs() + delayMs;
-    const dueTick = Math.max(this.#tick + 1, Math.ceil(dueMs / this.tickMs));
-    const deadline = new Deadline(owner, name, dueTick);
-    this.#link(deadline);
+    const deadline = new Deadline(owner, name);
+    this.postpone(deadline, delayMs);
     return deadline;
+  }
+
+  /** Lets a deadline, over or not, pass `delayMs` from now. For whoever needs one again and again. */
+  postpone(deadline: Deadline, delayMs: number): void {
+    if (this.#size === 0) this.#wake();
+    if (deadline.dueTick !== NEVER) this.#unlink(deadline);
+    const dueMs = this.#liveMs + this.#aliveSinceAdvanceMs() + delayMs;
+    deadline.dueTick = Math.max(this.#tick + 1, Math.ceil(dueMs / this.tickMs));
+    this.#link(deadline);
   }
 
   /**
@@ -81,9 +89,9 @@ export class TimerWheel {
    * whoever keeps it: a deadline that is over is 64 bytes that nobody needs.
    */
   cancel(deadline: Deadline | null): null {
-    if (deadline?.owner) {
-      deadline.owner = null;
+    if (deadline !== null && deadline.dueTick !== NEVER) {
       this.#unlink(deadline);
+      if (this.#size === 0) this.#rest();
     }
     return null;
   }
@@ -131,10 +139,10 @@ export class TimerWheel {
       if (entry.dueTick <= tick) due.push(entry);
     }
     for (const entry of due) {
-      const { owner } = entry;
-      if (owner === null) continue;
+      // An owner that came before may have cancelled or postponed it.
+      if (entry.dueTick === NEVER || entry.dueTick > tick) continue;
       this.cancel(entry);
-      owner.deadlinePassed(entry.name);
+      entry.owner.deadlinePassed(entry.name);
     }
   }
 
@@ -154,8 +162,8 @@ export class TimerWheel {
     if (next !== null) next.previous = previous;
     deadline.previous = null;
     deadline.next = null;
+    deadline.dueTick = NEVER;
     this.#size -= 1;
-    if (this.#size === 0) this.#rest();
   }
 
   #rest(): void {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AnyActorRef } from 'xstate';
 import { ConnectionHandle, type HandleHost } from '../connection/handle.ts';
+import { Phases } from '../connection/phases.ts';
 import { Port } from '../connection/port.ts';
 import type {
   PortContext,
@@ -312,5 +313,6 @@ function portContext(options: ContextOptions): PortContext {
   const messageRate = { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax };
   const turn = new Turn(clock);
   const isInspected = inspect !== undefined;
-  return { clock, random, turn, wheel, isInspected, timeouts, heartbeat, limits, messageRate };
+  const phases = new Phases(random);
+  return { clock, phases, turn, wheel, isInspected, timeouts, heartbeat, limits, messageRate };
 }

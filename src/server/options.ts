@@ -103,7 +103,7 @@ export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> 
 
   /** Time. @default the clock of the process */
   clock?: Clock;
-  /** A number from 0 to 1, like `Math.random`. Spreads heartbeats. */
+  /** A number from 0 to 1, like `Math.random`. Where the heartbeats of this server begin in their interval. */
   random?: () => number;
   /** Sees every step of every chart, as XState's inspection API tells it. */
   inspect?: (event: InspectionEvent) => void;

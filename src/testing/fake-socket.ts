@@ -17,6 +17,9 @@ interface PendingWrite {
   readonly written: ((error?: Error | null) => void) | undefined;
 }
 
+/** How the frame of a ping begins. */
+const PING = 0x89;
+
 const END = Symbol('end');
 
 /**
@@ -101,7 +104,7 @@ export class FakeSocket extends EventEmitter {
   // What the code under test calls.
 
   write(chunk: Uint8Array | string, written?: (error?: Error | null) => void): boolean {
-    this.writeFrame('data', chunk, written);
+    this.writeFrame(chunk[0] === PING ? 'ping' : 'data', chunk, written);
     return this.writableLength === 0;
   }
 

@@ -12,7 +12,7 @@ const NO_STATUS = 1005;
 /** Pings answered before the answers have left; one more ends the connection, as ws does. */
 const PENDING_PONGS_MAX = 60;
 
-const PING_BYTES = 2;
+const PONG_BYTES = 2;
 const CLOSE_BYTES = 4;
 
 type CloseListener = (event: { readonly wasClean: boolean }) => void;
@@ -86,14 +86,6 @@ export class FakeWebSocket implements WireSocket, FakeReader {
     this.raw.resume();
   }
 
-  ping(_data: undefined, _mask: undefined, written: (error?: Error) => void): void {
-    if (this.readyState === OPEN) {
-      this.raw.writeFrame('ping', PING_BYTES, (error) => written(error ?? undefined));
-    } else {
-      this.#clock.soon(() => written(new Error('WebSocket is not open')));
-    }
-  }
-
   answerClose(code: number = NO_STATUS, reason: string | Buffer = ''): void {
     if (this.throwsAtClose && !this.#isDeaf()) {
       this.throwsAtClose = false;
@@ -152,7 +144,7 @@ export class FakeWebSocket implements WireSocket, FakeReader {
     if (this.#pendingPongs < PENDING_PONGS_MAX) {
       this.#pendingPongs += 1;
       this.observer?.pongDue();
-      this.raw.writeFrame('pong', PING_BYTES, () => {
+      this.raw.writeFrame('pong', PONG_BYTES, () => {
         this.#pendingPongs -= 1;
       });
       return;

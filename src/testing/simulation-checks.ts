@@ -50,7 +50,7 @@ export class SimulationChecks implements FakeSocketWatcher {
     if (life.socket.writableLength > outboxHighBytes + FRAME_BYTES_MAX) {
       world.broken('outbox-is-bounded', `${life.socket.writableLength} bytes wait`, life);
     }
-    if (typeof bytes !== 'number') this.#publications.wrote(life, bytes);
+    if (kind === 'data' && typeof bytes !== 'number') this.#publications.wrote(life, bytes);
   }
 
   // What a socket tells the code under test.

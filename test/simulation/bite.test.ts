@@ -6,7 +6,7 @@ import { plantedFaults } from './planted.ts';
 // Goal: the simulation bites. Method: plant a mistake in production code, run seeds until a rule breaks, and
 // ask whether it is the rule that the mistake was to break.
 
-const SEEDS_MAX = 1_500;
+const SEEDS_MAX = 12_000;
 
 describe('the simulation finds out when', () => {
   for (const { mistake, plant, breaks } of plantedFaults) {

@@ -29,7 +29,7 @@ class Bench {
   bytesFlushed = 0;
   bufferedBytes = 0;
   isPaused = false;
-  pingError: Error | undefined;
+  pingError: Error | null = null;
   readonly heartbeat: Heartbeat;
   readonly #wheel: TimerWheel;
 
@@ -39,7 +39,7 @@ class Bench {
     const context = {
       wheel: this.#wheel,
       heartbeat: { intervalMs, graceMs },
-      random: () => random,
+      phases: { next: () => random },
     };
     this.heartbeat = new Heartbeat(this.#port(), context as unknown as PortContext);
   }
@@ -60,10 +60,10 @@ class Bench {
         get bufferedBytes() {
           return bench.bufferedBytes;
         },
-        ping: (written: (error?: Error) => void) => {
+        ping: () => {
           bench.#note('ping');
-          written(bench.pingError);
           bench.onPing();
+          return bench.pingError;
         },
       },
       witness: { sendErrored: (error: Error) => bench.#note(`sendErrored ${error.message}`) },

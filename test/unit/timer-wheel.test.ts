@@ -101,6 +101,24 @@ describe('TimerWheel', () => {
     assert.equal(bench.wheel.size, 1);
   });
 
+  it('fires a deadline that was postponed from another callback at its new time alone', () => {
+    const bench = new Bench();
+    const names = ['a', 'b', 'c'];
+    const deadlines = new Map(names.map((name) => [name, bench.schedule(20, name)]));
+    const postponeOthers = (name: string) => () => {
+      for (const [other, deadline] of deadlines) {
+        if (other !== name) bench.wheel.postpone(deadline, 512 * TICK_MS);
+      }
+      deadlines.clear();
+    };
+    for (const name of names) bench.reactions.set(name, postponeOthers(name));
+    bench.clock.advance(20 + 511 * TICK_MS);
+    assert.equal(bench.passed.length, 1);
+    bench.clock.advance(TICK_MS);
+    assert.equal(bench.passed.length, 3);
+    assert.equal(bench.wheel.size, 0);
+  });
+
   it('keeps the neighbours of a cancelled deadline, whichever it was', () => {
     for (const gone of [0, 1, 2]) {
       const bench = new Bench();
@@ -231,8 +249,13 @@ describe('a TimerWheel in a stalled event loop', () => {
 
 interface Plan {
   readonly tickMs: number;
-  /** Waits, then schedules; a deadline may be cancelled by one of the steps after it. */
-  readonly steps: readonly { waitMs: number; delayMs: number; cancels: number | undefined }[];
+  /** Waits, then schedules; a deadline may be cancelled or postponed by one of the steps after it. */
+  readonly steps: readonly {
+    waitMs: number;
+    delayMs: number;
+    cancels: number | undefined;
+    postpones: number | undefined;
+  }[];
 }
 
 const delayMs = fc.oneof(
@@ -246,15 +269,16 @@ const plans: fc.Arbitrary<Plan> = fc.record({
       waitMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 })),
       delayMs,
       cancels: fc.option(fc.nat(40), { nil: undefined, freq: 2 }),
+      postpones: fc.option(fc.nat(40), { nil: undefined, freq: 2 }),
     }),
     { minLength: 1, maxLength: 40 },
   ),
 });
 
 interface Entry {
-  readonly dueMs: number;
+  dueMs: number;
   readonly deadline: Deadline;
-  passedAtMs: number[];
+  readonly passedAtMs: number[];
   cancelled: boolean;
 }
 
@@ -267,6 +291,14 @@ function carryOut({ tickMs, steps }: Plan, bench: Bench): Entry[] {
     if (victim !== undefined) {
       victim.cancelled ||= victim.passedAtMs.length === 0;
       bench.wheel.cancel(victim.deadline);
+    }
+    const late = step.postpones === undefined ? undefined : entries[step.postpones];
+    if (late !== undefined) {
+      assert.ok(late.passedAtMs.length <= 1, 'it passed once before it was postponed');
+      late.passedAtMs.length = 0;
+      late.cancelled = false;
+      late.dueMs = bench.clock.now() + step.delayMs;
+      bench.wheel.postpone(late.deadline, step.delayMs);
     }
     const passedAtMs: number[] = [];
     const owner = { deadlinePassed: () => void passedAtMs.push(bench.clock.now()) };

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { Phases } from '../../src/connection/phases.ts';
+
+const NEIGHBOURS = 16;
+const start = fc.double({ min: 0, max: 1, noNaN: true });
+
+function take(phases: Phases, count: number): number[] {
+  return Array.from({ length: count }, () => phases.next());
+}
+
+describe('Phases', () => {
+  it('begins where it is told, and asks for that when the first one comes', () => {
+    let asked = 0;
+    const phases = new Phases(() => {
+      asked += 1;
+      return 0.25;
+    });
+    assert.equal(asked, 0);
+    assert.equal(phases.next(), 0.25);
+    take(phases, 1_000);
+    assert.equal(asked, 1);
+  });
+
+  it('asks again for a start that could not be told', () => {
+    const answers = [Number.NaN, 0.5];
+    const phases = new Phases(() => {
+      const answer = answers.shift() ?? 1;
+      if (Number.isNaN(answer)) throw new Error('no chance');
+      return answer;
+    });
+    assert.throws(() => phases.next(), /no chance/);
+    assert.equal(phases.next(), 0.5);
+  });
+
+  it('gives neighbours one phase and the next ones another', () => {
+    const phases = take(new Phases(() => 0), 3 * NEIGHBOURS);
+    assert.equal(new Set(phases).size, 3);
+    for (const block of [0, 1, 2]) {
+      const neighbours = phases.slice(block * NEIGHBOURS, (block + 1) * NEIGHBOURS);
+      assert.equal(new Set(neighbours).size, 1);
+    }
+  });
+
+  it('spreads any crowd: no gap between two phases is more than twice the even one', () => {
+    fc.assert(
+      fc.property(start, fc.integer({ min: 1, max: 300 }), (first, blocks) => {
+        const phases = new Set(take(new Phases(() => first), blocks * NEIGHBOURS));
+        const sorted = [...phases].sort((a, b) => a - b);
+        for (const phase of sorted) assert.ok(phase >= 0 && phase < 1, `${phase}`);
+        const last = sorted.at(-1) ?? 0;
+        const gaps = sorted.map((phase, index) => phase - (sorted[index - 1] ?? last - 1));
+        assert.equal(sorted.length, blocks);
+        assert.ok(Math.max(...gaps) <= 2 / blocks, `a gap of ${Math.max(...gaps)} in ${blocks}`);
+      }),
+    );
+  });
+});
