@@ -4,6 +4,7 @@ import type { ConnectionFact, ConnectionOrders } from '../../machines/connection
 import { toError } from '../core/errors.ts';
 import { connectionLogic } from './connection-logic.ts';
 import type { PortHost, PortReport } from './port-host.ts';
+import type { Reporter, ReportGate } from './report-gate.ts';
 
 /** What a conductor hands to the port it works for. */
 export interface ConductorObserver extends ConnectionOrders {
@@ -19,8 +20,9 @@ export interface ConductorObserver extends ConnectionOrders {
  * User code is reached only from here, never from inside a transition; whatever it does to the connection
  * is a new fact, and its reports queue up behind those that are being delivered.
  */
-export class Conductor {
+export class Conductor implements Reporter {
   readonly #observer: ConductorObserver;
+  readonly #gate: ReportGate;
   readonly #actor: ActorRefFrom<typeof connectionMachine> | ActorRefFrom<typeof connectionLogic>;
   /** Reports that are due; most of the time there are none. */
   #reports: PortReport[] | null = null;
@@ -29,6 +31,7 @@ export class Conductor {
 
   constructor(observer: ConductorObserver, { actor: parent, context }: PortHost) {
     this.#observer = observer;
+    this.#gate = context.reports;
     // One constant id for all: the parent chart caches what it looked up for every event type it has seen,
     // so an id of its own would leave some 300 bytes behind for each connection (measured).
     const id = 'connection';
@@ -59,7 +62,9 @@ export class Conductor {
     this.#telling = false;
     const snapshot = this.#actor.getSnapshot();
     if (snapshot.status === 'error') this.#observer.crashed(toError(snapshot.error));
-    this.#deliver();
+    if (this.#reports === null) return;
+    if (this.#gate.isShut) this.#gate.add(this);
+    else this.deliverReports();
   }
 
   /** Queues a report. */
@@ -68,7 +73,7 @@ export class Conductor {
     this.#reports.push(report);
   }
 
-  #deliver(): void {
+  deliverReports(): void {
     if (this.#delivering) return;
     this.#delivering = true;
     for (let report = this.#next(); report !== undefined; report = this.#next()) {

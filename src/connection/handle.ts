@@ -71,7 +71,7 @@ export class ConnectionHandle<Peer, In, Out> implements Connection<Peer, In, Out
   }
 
   get flow(): Flow {
-    return this.#port.outbox?.isCongested ? 'congested' : 'flowing';
+    return this.#port.isCongested ? 'congested' : 'flowing';
   }
 
   get bufferedBytes(): number {

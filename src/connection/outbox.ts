@@ -6,8 +6,23 @@ import type { Port } from './port.ts';
 import type { PortContext } from './port-host.ts';
 import type { Batch, Flushable } from './turn.ts';
 
-/** What became of a frame that was to be kept: it waits, in the place of an older one or not; or there is no room. */
-export type KeepResult = 'kept' | 'replaced' | 'refused';
+/** A frame that may wait for the socket to drain, unless there is a newer one about the same by then. */
+export interface Keepable {
+  readonly frame: Frame;
+  readonly topic: string;
+  readonly key: string;
+}
+
+/** What became of a frame that was to be kept, and whether an older one went for it. */
+export interface KeepResult {
+  readonly isKept: boolean;
+  readonly replaced: boolean;
+}
+
+interface Kept extends Keepable {
+  /** Tells what was kept earlier. */
+  readonly number: number;
+}
 
 /** Somebody who wants to know what became of a frame. */
 type Waiter = (result: FlushResult) => void;
@@ -40,7 +55,9 @@ export class Outbox implements DeadlineOwner, Flushable {
   #isStopped = false;
   #stall: Deadline | null = null;
   #markAtLook = 0;
-  #kept: Map<string, Frame> | null = null;
+  /** By topic and key. */
+  #kept: Map<string, Map<string, Kept>> | null = null;
+  #keptNumber = 0;
   #keptBytes = 0;
   /** Those whose frames are in the batch. */
   #boarding: Waiter[] | null = null;
@@ -74,16 +91,18 @@ export class Outbox implements DeadlineOwner, Flushable {
     if (this.#batch !== null || this.#turn === turn.number) return this.publish(frame);
     this.#turn = turn.number;
     turn.endLater();
-    return this.#write(frame);
+    return this.#write([frame], frame.length);
   }
 
   /** Writes a frame at the end of the turn. */
   publish(frame: Frame): SendResult {
-    if (this.#isCongested) return 'refused';
+    return this.#isCongested ? 'refused' : this.#collect(frame);
+  }
+
+  #collect(frame: Frame): SendResult {
     const batch = this.#batch?.with(frame) ?? this.#begin(frame);
     this.#batch = batch;
-    if (batch.bytes > this.#room) this.flush();
-    return 'queued';
+    return batch.bytes > this.#room ? this.flush() : 'queued';
   }
 
   #begin(frame: Frame): Batch {
@@ -101,41 +120,73 @@ export class Outbox implements DeadlineOwner, Flushable {
     });
   }
 
-  /** Keeps the newest frame of each key until the socket has drained; there is nothing to wait for before. */
-  keep(key: string, frame: Frame): KeepResult {
-    if (!this.#isCongested) return 'refused';
+  /**
+   * Keeps the newest frame of each key until the socket has drained.
+   *
+   * Of what is kept, one frame may be as long as it likes; beyond it there is room up to the high mark. An older one
+   * of the same key goes in any case: nobody wants it any more.
+   */
+  keep({ frame, topic, key }: Keepable): KeepResult {
+    if (!this.#isCongested) return { isKept: false, replaced: false };
+    const replaced = this.#forget(topic, key);
+    const isKept =
+      this.#keptBytes === 0 ||
+      this.#keptBytes + frame.length <= this.#context.limits.outboxHighBytes;
+    if (isKept) this.#remember({ frame, topic, key, number: this.#keptNumber });
+    return { isKept, replaced };
+  }
+
+  /** Gives up what is kept of a topic: a member that has left it is not to hear of it any more. */
+  forget(topic: string): void {
+    for (const { frame } of this.#kept?.get(topic)?.values() ?? []) this.#keptBytes -= frame.length;
+    this.#kept?.delete(topic);
+  }
+
+  #remember(kept: Kept): void {
+    this.#keptNumber += 1;
+    this.#keptBytes += kept.frame.length;
     this.#kept ??= new Map();
-    const replaced = this.#kept.get(key)?.length ?? 0;
-    const keptBytes = this.#keptBytes - replaced + frame.length;
-    if (keptBytes > this.#context.limits.outboxHighBytes) return 'refused';
-    this.#keptBytes = keptBytes;
-    // Behind those that are newer than the one it replaces.
-    const result = this.#kept.delete(key) ? 'replaced' : 'kept';
-    this.#kept.set(key, frame);
-    return result;
+    const ofTopic = this.#kept.get(kept.topic);
+    if (ofTopic === undefined) this.#kept.set(kept.topic, new Map([[kept.key, kept]]));
+    else ofTopic.set(kept.key, kept);
+  }
+
+  /** Returns whether there was one. */
+  #forget(topic: string, key: string): boolean {
+    const ofTopic = this.#kept?.get(topic);
+    const kept = ofTopic?.get(key);
+    if (kept === undefined) return false;
+    this.#keptBytes -= kept.frame.length;
+    ofTopic?.delete(key);
+    return true;
   }
 
   /** Writes what has collected, as long as the socket takes it. */
-  flush(): void {
+  flush(): SendResult {
     const batch = this.#batch;
-    if (batch === null) return;
+    if (batch === null) return 'queued';
     this.#batch = null;
     const boarding = this.#boarding;
-    if (boarding === null) {
-      this.#write(batch.joined);
-      return;
-    }
     this.#boarding = null;
-    const result = this.#write(batch.joined, (error) => {
+    const { chunks, bytes } = batch;
+    return boarding === null ? this.#write(chunks, bytes) : this.#writeFor(boarding, batch);
+  }
+
+  #writeFor(boarding: readonly Waiter[], { chunks, bytes }: Batch): SendResult {
+    const result = this.#write(chunks, bytes, (error) => {
+      // What the operating system took at once is on its way, whatever became of the socket since.
+      if (result === 'sent') return;
       settle(boarding, error || this.#socket.destroyed ? 'lost' : 'sent');
       this.#written(error);
     });
-    if (result === 'refused') settle(boarding, 'lost');
+    if (result !== 'queued') settle(boarding, result === 'sent' ? 'sent' : 'lost');
+    return result;
   }
 
-  /** Lets what was accepted leave, if it still can, and accepts nothing more. */
+  /** Lets what was accepted or kept leave, if it still can, and accepts nothing more. */
   stop(): void {
     this.#isStopped = true;
+    this.#writeKept();
     this.flush();
     this.#stall = this.#context.wheel.cancel(this.#stall);
     this.#kept = null;
@@ -151,11 +202,11 @@ export class Outbox implements DeadlineOwner, Flushable {
     this.#drain();
   }
 
-  #write(bytes: Buffer, written?: Written): SendResult {
+  #write(chunks: readonly Buffer[], bytes: number, written?: Written): SendResult {
     const socket = this.#socket;
     if (!socket.writable) return 'refused';
     const { outboxHighBytes } = this.#context.limits;
-    socket.write(bytes, written ?? this.#callbackFor(bytes.length));
+    writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
     if (socket.errored) {
       // Known here before the socket, or a callback, reports it.
       if (!this.#isStopped) this.#port.witness.sendErrored(socket.errored);
@@ -201,11 +252,11 @@ export class Outbox implements DeadlineOwner, Flushable {
   }
 
   #writeKept(): void {
-    for (const [key, frame] of this.#kept ?? []) {
-      if (this.#isCongested) return;
-      this.#kept?.delete(key);
-      this.#keptBytes -= frame.length;
-      this.publish(frame);
+    const waiting = [...(this.#kept?.values() ?? [])].flatMap((ofTopic) => [...ofTopic.values()]);
+    for (const { frame, topic, key } of waiting.sort((a, b) => a.number - b.number)) {
+      if (this.#isCongested && !this.#isStopped) return;
+      this.#forget(topic, key);
+      this.#collect(frame);
     }
   }
 
@@ -213,6 +264,24 @@ export class Outbox implements DeadlineOwner, Flushable {
     this.#markAtLook = this.#port.wire.flushMark;
     this.#stall = this.#context.wheel.schedule(this.#context.timeouts.stalledMs, this, 'stalled');
   }
+}
+
+/** In one system call, and large frames without a copy. */
+function writeChunks(
+  socket: Socket,
+  chunks: readonly Buffer[],
+  written: Written | undefined,
+): void {
+  const [first, ...others] = chunks;
+  if (others.length === 0 && first !== undefined) {
+    socket.write(first, written);
+    return;
+  }
+  const last = chunks.length - 1;
+  socket.cork();
+  for (const [index, chunk] of chunks.entries())
+    socket.write(chunk, index === last ? written : undefined);
+  socket.uncork();
 }
 
 function settle(waiters: readonly Waiter[], result: FlushResult): void {

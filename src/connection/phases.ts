@@ -32,8 +32,14 @@ export class Phases {
   }
 
   #begin(): void {
-    this.#phase = (this.#hasBegun ? this.#phase + GOLDEN_RATIO : this.#random()) % 1;
+    this.#phase = (this.#hasBegun ? this.#phase + GOLDEN_RATIO : this.#start()) % 1;
     this.#hasBegun = true;
     this.#left = NEIGHBOURS;
+  }
+
+  #start(): number {
+    const start = this.#random();
+    if (start >= 0 && start <= 1) return start;
+    throw new RangeError(`options.random: must return a number from 0 to 1, not ${start}`);
   }
 }

@@ -8,6 +8,7 @@ import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
 import type { Phases } from './phases.ts';
 import type { Port } from './port.ts';
+import type { ReportGate } from './report-gate.ts';
 import type { WireSocket } from './socket.ts';
 import type { Turn } from './turn.ts';
 import type { Upgrade } from './upgrade.ts';
@@ -40,6 +41,7 @@ export interface PortContext {
   readonly phases: Phases;
   readonly wheel: TimerWheel;
   readonly turn: Turn;
+  readonly reports: ReportGate;
   /** Whether somebody watches every step of every chart. */
   readonly isInspected: boolean;
   readonly timeouts: Readonly<Timeouts>;

@@ -16,7 +16,6 @@ import { handshakeTimeoutAnswer } from './http-answer.ts';
 import { Outbox } from './outbox.ts';
 import type { PortHost, PortReport, UpgradeRequest } from './port-host.ts';
 import { snapshotPaths } from './snapshot-paths.ts';
-import type { WireSocket } from './socket.ts';
 import { Wire } from './wire.ts';
 import { Witness } from './witness.ts';
 
@@ -123,6 +122,11 @@ export class Port implements ConductorObserver, DeadlineOwner {
     return this.#outbox;
   }
 
+  /** Whether the peer takes less than it is sent. */
+  get isCongested(): boolean {
+    return this.#outbox?.isCongested === true;
+  }
+
   /** Starts the closing handshake. Returns whether this call did. */
   close(intent: LocalCause, frame: CloseFrame): boolean {
     return this.#endAs(intent, { fact: 'close.requested', frame });
@@ -190,14 +194,13 @@ export class Port implements ConductorObserver, DeadlineOwner {
   receive(payload: Buffer, isBinary: boolean): void {
     if (!this.#gateOpen) return;
     this.heard();
+    // Whoever was told that a suspect is healthy again may have ended it.
+    if (!this.#gateOpen) return;
     const { clock, messageRate } = this.#host.context;
     const nowMs = clock.now();
     this.#intake ??= new TokenBucket(messageRate, nowMs);
-    if (this.#intake.take(nowMs)) {
-      this.#host.messageArrived(this, payload, isBinary);
-    } else {
-      this.end('message-rate');
-    }
+    if (this.#intake.take(nowMs)) this.#host.messageArrived(this, payload, isBinary);
+    else this.end('message-rate');
   }
 
   heard(): void {
@@ -243,12 +246,10 @@ export class Port implements ConductorObserver, DeadlineOwner {
     if (result === null) this.tell('peer.abandoned');
     else if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
-    else this.#bind(result);
-  }
-
-  #bind(socket: WireSocket): void {
-    this.wire.bind(socket, this.witness);
-    this.tell('socket.opened');
+    else {
+      this.wire.bind(result, this.witness);
+      this.tell('socket.opened');
+    }
   }
 
   refuseUpgrade(): void {

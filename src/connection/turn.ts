@@ -1,6 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import type { Frame } from '../core/frame.ts';
 
+/** A frame that is worth more than a copy. */
+const LARGE_BYTES = 16_384;
+
 /**
  * The frames that one turn of the event loop has for a member, in order.
  *
@@ -14,7 +17,7 @@ export class Batch {
   readonly #before: Batch | null;
   readonly #frame: Frame;
   #next: Batch | null = null;
-  #joined: Buffer | null = null;
+  #chunks: readonly Buffer[] | null = null;
 
   constructor(before: Batch | null, frame: Frame) {
     this.#before = before;
@@ -32,26 +35,40 @@ export class Batch {
     return this.#frame === frame;
   }
 
-  /** All frames as one buffer. */
-  get joined(): Buffer {
-    this.#joined ??= this.#before === null ? this.#frame : this.#join();
-    return this.#joined;
+  /** What is to be written: small frames joined, large ones as they are, for all members the same bytes. */
+  get chunks(): readonly Buffer[] {
+    this.#chunks ??= this.#before === null ? [this.#frame] : joined(this.#frames());
+    return this.#chunks;
   }
 
-  #join(): Buffer {
-    const joined = Buffer.allocUnsafe(this.bytes);
-    let end = this.bytes;
+  #frames(): Frame[] {
+    const frames: Frame[] = [];
     for (let batch: Batch | null = this; batch !== null; batch = batch.#before) {
-      end -= batch.#frame.length;
-      joined.set(batch.#frame, end);
+      frames.push(batch.#frame);
     }
-    return joined;
+    return frames.reverse();
   }
+}
+
+/** Joins neighbours that are small: a copy costs less than a chunk of its own. */
+function joined(frames: readonly Frame[]): Buffer[] {
+  const chunks: Buffer[] = [];
+  let small: Frame[] = [];
+  for (const frame of frames) {
+    if (frame.length < LARGE_BYTES) small.push(frame);
+    else {
+      if (small.length > 0) chunks.push(Buffer.concat(small));
+      chunks.push(frame);
+      small = [];
+    }
+  }
+  if (small.length > 0) chunks.push(Buffer.concat(small));
+  return chunks;
 }
 
 /** Something that writes what it has collected when the turn is over. */
 export interface Flushable {
-  flush(): void;
+  flush(): unknown;
 }
 
 /**

@@ -63,7 +63,7 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   readonly flow: Flow;
   /** Bytes that wait in this process for the peer to take them. */
   readonly bufferedBytes: number;
-  /** Publications that it did not get because its outbox was above the high mark. */
+  /** Publications that it did not get: its outbox was above the high mark, or its socket gone already. */
   readonly droppedMessages: number;
   /** The verdict, once closed. */
   readonly verdict: CloseVerdict | undefined;

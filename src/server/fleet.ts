@@ -11,6 +11,7 @@ import type {
   UpgradeRequest,
   UpgradeResult,
 } from '../connection/port-host.ts';
+import { ReportGate } from '../connection/report-gate.ts';
 import { Turn } from '../connection/turn.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
@@ -35,7 +36,7 @@ import { Registry } from './registry.ts';
 import { describeReport } from './report.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery } from './topic.ts';
-import { deliveryOf, fanOut, type Publication, Topics } from './topics.ts';
+import { deliveryOf, fanOut, type Publication, type PublicationPolicy, Topics } from './topics.ts';
 import type { Upgrader } from './upgrader.ts';
 
 /** What a fleet tells its supervisor. */
@@ -77,7 +78,7 @@ export class Fleet<Peer, In, Out>
     this.#upgrader = upgrader;
     this.actor = actor;
     this.context = portContext(options);
-    this.topics = new Topics(options.limits.topicsMax);
+    this.topics = new Topics(options.limits.topicsMax, this.context.reports);
     this.contract = new Contract(options.codec, options.messages, options.sends);
     this.handlers = new Handlers(options, this, this.context.wheel);
     this.events = new Stream((error) => this.handlers.errored('events$', error, undefined));
@@ -151,7 +152,7 @@ export class Fleet<Peer, In, Out>
    */
   broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.publication(message, audience);
-    fanOut(publication, this.registry);
+    fanOut(publication, this.registry, this.context.reports);
     return deliveryOf(publication);
   }
 
@@ -159,11 +160,12 @@ export class Fleet<Peer, In, Out>
   publication(
     message: Out,
     audience: AudienceOptions<Connection<Peer, In, Out>>,
-    policy: Pick<Publication, 'overflow' | 'key'> = noPolicy,
+    policyOf: () => PublicationPolicy = () => noPolicy,
   ): Publication {
     const accepts = this.#filterOf(audience);
     const frame = this.frame(message);
-    return { frame, accepts, ...policy, delivered: 0, kept: 0, replaced: 0, dropped: 0 };
+    // After the frame: what is wrong with a message is said by the contract first.
+    return { frame, accepts, ...policyOf(), delivered: 0, kept: 0, replaced: 0, dropped: 0 };
   }
 
   #filterOf({ where, except }: AudienceOptions<Connection<Peer, In, Out>>) {
@@ -294,7 +296,7 @@ function isStartedByPeer({ witness: { evidence } }: Port): boolean {
   return evidence.received !== undefined && evidence.intent === undefined;
 }
 
-const noPolicy = { overflow: 'drop-newest', key: '' } as const;
+const noPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '', key: '' };
 
 const TICKS_PER_DEADLINE = 8;
 const TICK_MS_MIN = 5;
@@ -314,5 +316,7 @@ function portContext(options: ContextOptions): PortContext {
   const turn = new Turn(clock);
   const isInspected = inspect !== undefined;
   const phases = new Phases(random);
-  return { clock, phases, turn, wheel, isInspected, timeouts, heartbeat, limits, messageRate };
+  const reports = new ReportGate();
+  const shared = { clock, phases, turn, reports, wheel, isInspected };
+  return { ...shared, timeouts, heartbeat, limits, messageRate };
 }

@@ -5,7 +5,7 @@ import { checkedOptions } from '../core/limits.ts';
 import type { Fleet } from './fleet.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery, Overflow, Topic, TopicOptions } from './topic.ts';
-import { checkTopicName, deliveryOf, type Publication } from './topics.ts';
+import { checkTopicName, deliveryOf, type PublicationPolicy } from './topics.ts';
 
 const topicSchema = z
   .strictObject({
@@ -47,16 +47,20 @@ export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, I
   }
 
   publish(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>> = {}): Delivery {
-    const publication = this.#fleet.publication(message, audience, this.#policyFor(message));
+    const policyOf = () => this.#policyFor(message);
+    const publication = this.#fleet.publication(message, audience, policyOf);
     this.#fleet.topics.publish(this.name, publication);
     return deliveryOf(publication);
   }
 
-  #policyFor(message: Out): Pick<Publication, 'overflow' | 'key'> {
+  #policyFor(message: Out): PublicationPolicy {
     const overflow = this.#overflow;
-    // Two topics may use the same key for different things.
-    const key = overflow === 'latest' ? `${this.name}\n${this.#keyOf(message)}` : '';
-    return { overflow, key };
+    const key: unknown = overflow === 'latest' ? this.#keyOf(message) : '';
+    if (typeof key === 'string') return { overflow, topic: this.name, key };
+    throw new SupervisorError(
+      'invalid-message',
+      `keyOf of topic ${this.name} must return a string, not ${typeof key}`,
+    );
   }
 
   next = (message: Out): void => {

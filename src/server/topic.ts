@@ -24,7 +24,7 @@ export interface Delivery {
   readonly delivered: number;
   /** Members that get it, or a newer one of its key, when they have caught up. */
   readonly kept: number;
-  /** Open members that will not get it, because their outbox is above its high mark. */
+  /** Members that will not get it: their outbox is above its high mark, or their socket is gone already. */
   readonly dropped: number;
 }
 

@@ -1,18 +1,24 @@
 import { Subject } from 'rxjs';
 import type { Port } from '../connection/port.ts';
+import type { ReportGate } from '../connection/report-gate.ts';
 import { SupervisorError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
 import type { Delivery, Overflow } from './topic.ts';
 
+/** What is done about members that are congested. */
+export interface PublicationPolicy {
+  readonly overflow: Overflow;
+  /** Where it is published; empty for a broadcast. */
+  readonly topic: string;
+  /** What it is about, for `latest`. */
+  readonly key: string;
+}
+
 /** One frame for an audience, and what became of it so far. */
-export interface Publication {
+export interface Publication extends PublicationPolicy {
   readonly frame: Frame;
   /** Whether a member is to get it; `null` when all are. */
   readonly accepts: ((port: Port) => boolean) | null;
-  /** What is done about a member that is congested. */
-  readonly overflow: Overflow;
-  /** What it is about, for `latest`. */
-  readonly key: string;
   delivered: number;
   kept: number;
   /** Older ones that were waiting and that this one takes the place of. */
@@ -27,9 +33,9 @@ class Audience implements Reachable {
   departures = 0;
   dropped = 0;
 
-  constructor() {
+  constructor(reports: ReportGate) {
     this.publications$.subscribe((publication) => {
-      fanOut(publication, this);
+      fanOut(publication, this, reports);
       this.dropped += publication.dropped + publication.replaced;
     });
   }
@@ -53,9 +59,11 @@ class Audience implements Reachable {
 export class Topics {
   readonly #audiences = new Map<string, Audience>();
   readonly #topicsMax: number;
+  readonly #reports: ReportGate;
 
-  constructor(topicsMax: number) {
+  constructor(topicsMax: number, reports: ReportGate) {
     this.#topicsMax = topicsMax;
+    this.#reports = reports;
   }
 
   join(port: Port, name: string): boolean {
@@ -70,6 +78,7 @@ export class Topics {
 
   leave(port: Port, name: string): boolean {
     if (!port.isOpen || !port.topics?.delete(name)) return false;
+    port.outbox?.forget(name);
     this.#remove(port, name);
     return true;
   }
@@ -95,7 +104,7 @@ export class Topics {
   #audience(name: string): Audience {
     const known = this.#audiences.get(name);
     if (known !== undefined) return known;
-    const audience = new Audience();
+    const audience = new Audience(this.#reports);
     this.#audiences.set(name, audience);
     return audience;
   }
@@ -121,21 +130,35 @@ export interface Reachable extends Iterable<Port> {
 /**
  * Writes one frame to every member that is open at the moment of its turn.
  *
- * Works on a copy of the membership: `accepts` and the listeners of `connection.congested` are user code and
- * may join, leave or close anything while this goes on. Whoever joins meanwhile missed it; whoever has left
- * or is no longer open does not get it; nobody gets it twice.
+ * User code is asked and told before and after, never in between: all members get what it publishes in answer
+ * in the same order. `accepts` may join, leave or close anything; whoever joins meanwhile missed it, whoever
+ * has left or is no longer open does not get it, and nobody gets it twice.
  */
-export function fanOut(publication: Publication, audience: Reachable): void {
-  const { frame, accepts } = publication;
+export function fanOut(publication: Publication, audience: Reachable, reports: ReportGate): void {
   const { departures } = audience;
   const isThere = (port: Port) =>
     port.isOpen && (audience.departures === departures || audience.has(port));
-  for (const port of [...audience]) {
-    if (!isThere(port) || (accepts !== null && !(accepts(port) && isThere(port)))) continue;
-    const outbox = port.outbox;
-    if (outbox !== null && outbox.publish(frame) !== 'refused') publication.delivered += 1;
-    else overflow(publication, port);
-  }
+  const members = accepted(publication, audience, isThere);
+  reports.during(() => {
+    for (const port of members) if (isThere(port)) write(publication, port);
+  });
+}
+
+/** A copy: those who are written to may leave by it. */
+function accepted(
+  { accepts }: Publication,
+  audience: Reachable,
+  isThere: (port: Port) => boolean,
+): Port[] {
+  const members = [...audience];
+  return accepts === null ? members : members.filter((port) => isThere(port) && accepts(port));
+}
+
+function write(publication: Publication, port: Port): void {
+  const outbox = port.outbox;
+  if (outbox !== null && outbox.publish(publication.frame) !== 'refused')
+    publication.delivered += 1;
+  else overflow(publication, port);
 }
 
 /** What its publisher is told. */
@@ -152,14 +175,15 @@ function overflow(publication: Publication, port: Port): void {
 }
 
 function isKept(publication: Publication, port: Port): boolean {
-  const result = port.outbox?.keep(publication.key, publication.frame) ?? 'refused';
-  if (result === 'refused') return false;
-  publication.kept += 1;
-  if (result === 'replaced') {
+  const { outbox } = port;
+  if (outbox === null) return false;
+  const { isKept, replaced } = outbox.keep(publication);
+  if (isKept) publication.kept += 1;
+  if (replaced) {
     publication.replaced += 1;
     port.dropped += 1;
   }
-  return true;
+  return isKept;
 }
 
 /** @throws SupervisorError `invalid-topic` */

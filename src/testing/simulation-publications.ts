@@ -33,7 +33,7 @@ interface Publication {
   readonly left: ReadonlySet<SimulatedLife>;
   readonly refusedBy: Set<SimulatedLife>;
   readonly receivers: Set<SimulatedLife>;
-  /** Others were published while it was under way, so that it has no place in one order for all. */
+  /** Its `where` published others, which went before it. */
   isTangled: boolean;
   /** Its turn of the event loop is over. */
   isOver: boolean;
@@ -42,8 +42,8 @@ interface Publication {
 /** Watches that each publication reaches every open, uncongested member once, in order, and nobody else. */
 export class SimulatedPublications {
   readonly #world: SimulationWorld;
-  /** Those under way; `where` may publish as well. */
-  readonly #underWay: Publication[] = [];
+  /** Those whose `where` is being asked. */
+  readonly #asking: Publication[] = [];
   readonly #all = new Map<number, Publication>();
   /** What was last written to a connection, of all and of each key. */
   readonly #lastWritten = new Map<string, number>();
@@ -143,14 +143,12 @@ export class SimulatedPublications {
       isOver: false,
     };
     this.#all.set(publication.n, publication);
-    this.#underWay.push(publication);
-    if (this.#underWay.length > 1) for (const each of this.#underWay) each.isTangled = true;
+    for (const each of this.#asking) each.isTangled = true;
     return publication;
   }
 
   /** Its turn is over when all that is due at this moment has been done, in whatever order. */
   #end(publication: Publication, judge: () => void = () => {}): void {
-    this.#underWay.splice(this.#underWay.indexOf(publication), 1);
     this.#world.in(INSTANT_MS, () => {
       judge();
       publication.isOver = true;
@@ -158,9 +156,10 @@ export class SimulatedPublications {
   }
 
   #audience(
-    { left, refusedBy }: Publication,
+    publication: Publication,
     where: ((life: SimulatedLife) => boolean) | undefined,
   ): AudienceOptions<SimulatedConnection> {
+    const { left, refusedBy } = publication;
     const { lives } = this.#world;
     const except = [...left].flatMap(({ connection }) => connection ?? []);
     const [first] = except;
@@ -170,7 +169,9 @@ export class SimulatedPublications {
         where: (connection) => {
           const life = lives[connection.peer - 1] as SimulatedLife;
           refusedBy.add(life);
+          this.#asking.push(publication);
           const accepts = where(life);
+          this.#asking.pop();
           if (accepts) refusedBy.delete(life);
           return accepts;
         },

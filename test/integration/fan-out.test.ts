@@ -249,6 +249,15 @@ describe('sendAndFlush', () => {
     });
   }
 
+  it('says sent of what the operating system took before it was terminated', async () => {
+    const flushed = member.connection.sendAndFlush('last word');
+    member.connection.terminate();
+    assert.equal(await flushed, 'sent');
+    await until(() => textsOf(member).includes('last word'), 'it arrives');
+    const { verdict } = await service.when('connection.closed');
+    assert.deepEqual([verdict.cause, verdict.error], ['terminate', undefined]);
+  });
+
   it('says refused when congested, and when closed', async () => {
     const { connection, peer } = member;
     peer.pause();

@@ -186,6 +186,17 @@ describe('heartbeat: a peer that is late', () => {
     assert.deepEqual(types(), ['opened', 'suspect', 'healthy']);
   });
 
+  it('is not heard any more when it is ended as soon as it is healthy again', async () => {
+    await connect({ heartbeat: { intervalMs: 200, graceMs: 1_000 } });
+    await service.when('connection.suspect');
+    service.supervisor.events$.subscribe(({ type }) => {
+      if (type === 'connection.healthy') connection.close(4000);
+    });
+    peer.send({ opcode: opcode.text, payload: '"too late"' });
+    await service.when('connection.closing');
+    assert.deepEqual(service.messages, []);
+  });
+
   it('can be suspect again and again', async () => {
     await connect({ heartbeat: { intervalMs: 100, graceMs: 600 } });
     for (let times = 1; times <= 3; times += 1) {

@@ -112,6 +112,47 @@ describe('a topic with a member that is congested', () => {
     await until(() => quotesOf(slow).length === 2, 'both arrive');
   });
 
+  it('latest: what is kept leaves before our close frame', async () => {
+    await start();
+    topic({ overflow: 'latest', keyOf }).publish({ symbol: 'EUR', price: 1 });
+    slow.connection.close(4000, 'enough');
+    assert.equal(slow.connection.flow, 'congested');
+    slow.peer.socket.resume();
+    await slow.peer.finishPolitely();
+    const { verdict } = await service.when('connection.closed');
+    assert.equal(verdict.clean, true);
+    assert.deepEqual(quotesOf(slow), [{ symbol: 'EUR', price: 1 }]);
+  });
+
+  it('latest: who leaves the topic hears no more of it', async () => {
+    await start();
+    slow.connection.join('rates');
+    topic({ overflow: 'latest', keyOf }).publish({ symbol: 'EUR', price: 1 });
+    const rates = service.supervisor.topic('rates', { overflow: 'latest', keyOf });
+    rates.publish({ symbol: 'EUR', price: 2 });
+    slow.connection.leave('quotes');
+    slow.peer.socket.resume();
+    await until(() => slow.connection.flow === 'flowing', 'it flows again');
+    slow.connection.send({ symbol: 'end', price: 0 });
+    await until(() => quotesOf(slow).at(-1)?.symbol === 'end', 'all has arrived');
+    assert.deepEqual(
+      quotesOf(slow).map(({ price }) => price),
+      [2, 0],
+    );
+  });
+
+  it('latest: a wrong key is told to who publishes, and a wrong message before it', async () => {
+    await start();
+    const asSymbol = topic({ overflow: 'latest', keyOf });
+    const keyless = {
+      code: 'invalid-message',
+      message: /keyOf of topic quotes must return a string/,
+    };
+    assert.throws(() => asSymbol.publish({ price: 1 }), keyless);
+    assert.throws(() => asSymbol.publish(undefined), { code: 'unencodable-message' });
+    assert.equal(slow.connection.droppedMessages, 0);
+  });
+
   it('close: closes the member with 1013, so that it can come back and start afresh', async () => {
     await start();
     const quote = { symbol: 'EUR', price: 1 };
@@ -133,6 +174,36 @@ describe('a topic with a member that is congested', () => {
     const published = topic().publish({ symbol: 'EUR', price: 1 }, { where });
     assert.deepEqual(published, { delivered: 1, kept: 0, dropped: 0 });
     assert.equal(slow.connection.droppedMessages, 0);
+  });
+});
+
+describe('a topic that closes members that are congested', () => {
+  it('tells of one after the other, whatever is published in answer', async () => {
+    const MEMBERS = 300;
+    service = await Service.start({ limits: { ...limits, outboxHighBytes: 20_000 } });
+    const members = await crowd(service, MEMBERS);
+    for (const { connection, peer } of members) {
+      connection.join('quotes');
+      peer.pause();
+      // More than the kernel takes, at once.
+      while (connection.send(FILLER.repeat(20)) !== 'refused');
+    }
+    let depth = 0;
+    let deepest = 0;
+    service.supervisor.events$.subscribe(({ type }) => {
+      if (type !== 'connection.closing') return;
+      depth += 1;
+      deepest = Math.max(deepest, depth);
+      service.supervisor.broadcast('somebody left');
+      depth -= 1;
+    });
+    const { dropped } = topic({ overflow: 'close' }).publish('hi');
+    assert.equal(dropped, MEMBERS);
+    assert.equal(deepest, 1);
+    assert.equal(service.of('connection.closing').length, MEMBERS);
+    for (const { peer } of members) peer.destroy();
+    await until(() => service.of('connection.closed').length === MEMBERS, 'each has its end');
+    await service.stop();
   });
 });
 

@@ -88,8 +88,8 @@ export const mutants: readonly Mutant[] = [
     name: 'stale audience',
     fault: 'A fan-out writes to members that left or died while it went on.',
     file: 'src/server/topics.ts',
-    from: '(accepts !== null && !(accepts(port) && isThere(port)))',
-    to: '(accepts !== null && !accepts(port))',
+    from: 'if (isThere(port)) write(publication, port);',
+    to: 'write(publication, port);',
   },
   {
     name: 'gate missing',

@@ -44,6 +44,7 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
     close: (...args: unknown[]) => note('close', ...args),
     end: (...args: unknown[]) => note('end', ...args),
     terminate: () => note('terminate'),
+    isCongested: isReachable,
     outbox: isReachable ? outbox : null,
   };
   const host: HandleHost<unknown, string> = {

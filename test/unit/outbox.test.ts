@@ -1,134 +1,15 @@
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
-import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Outbox } from '../../src/connection/outbox.ts';
-import type { Port } from '../../src/connection/port.ts';
-import type { PortContext } from '../../src/connection/port-host.ts';
 import { Turn } from '../../src/connection/turn.ts';
 import { messageFrame } from '../../src/core/frame.ts';
-import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { frame, type Marks, OutboxBench, STALLED_MS } from '../support/outbox-bench.ts';
 import { turns } from '../support/until.ts';
-
-const STALLED_MS = 15_000;
-
-/** A socket whose peer takes what the test lets it take, with the buffer and the `drain` of a real one. */
-class FakeSocket extends Writable {
-  /** Whether the operating system takes everything at once. */
-  isFast = false;
-  taken = 0;
-  readonly #pending: { bytes: number; written: (error?: Error) => void }[] = [];
-
-  override _write(chunk: Buffer, _encoding: string, written: (error?: Error) => void): void {
-    if (this.isFast) {
-      this.taken += chunk.length;
-      written();
-    } else {
-      this.#pending.push({ bytes: chunk.length, written });
-    }
-  }
-
-  /** As a real socket does, it answers every write when it is gone. */
-  override _destroy(error: Error | null, destroyed: (error: Error | null) => void): void {
-    for (const { written } of this.#pending.splice(0)) written();
-    destroyed(error);
-  }
-
-  /** Lets the peer take the oldest frame. */
-  take(): void {
-    const oldest = this.#pending.shift();
-    if (oldest === undefined) return;
-    this.taken += oldest.bytes;
-    oldest.written();
-  }
-
-  takeAll(): void {
-    while (this.writableLength > 0) this.take();
-  }
-
-  /** Makes the write in progress fail. */
-  break(error: Error): void {
-    this.#pending.shift()?.written(error);
-  }
-}
-
-interface Marks {
-  high: number;
-  low: number;
-}
-
-/** An outbox over a fake socket, with a port that notes what it is told. */
-class Bench {
-  readonly clock = new VirtualClock();
-  readonly wheel = new TimerWheel(this.clock, 100);
-  readonly log: string[] = [];
-  readonly socket = new FakeSocket();
-  readonly outbox: Outbox;
-
-  constructor(marks: Partial<Marks> = {}) {
-    const { high = 100_000, low = 25_000 } = marks;
-    const { socket, log, wheel } = this;
-    const port = {
-      wire: {
-        get flushMark() {
-          return socket.taken;
-        },
-      },
-      witness: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
-      tell: (fact: string) => log.push(fact),
-      end: (cause: string) => {
-        log.push(`end ${cause}`);
-        this.outbox.stop();
-      },
-    };
-    const context = {
-      wheel,
-      turn: new Turn(this.clock),
-      limits: { outboxHighBytes: high, outboxLowBytes: low },
-      timeouts: { stalledMs: STALLED_MS },
-    };
-    this.outbox = new Outbox(
-      socket as unknown as Socket,
-      port as unknown as Port,
-      context as unknown as PortContext,
-    );
-    socket.on('error', () => {});
-  }
-
-  /** Sends a frame as the only one of its turn. */
-  write(bytes: number) {
-    const result = this.outbox.send(Buffer.alloc(bytes));
-    this.endTurn();
-    return result;
-  }
-
-  endTurn(): void {
-    this.clock.step(0);
-  }
-
-  /** What has reached the socket, as text, a string for each write. */
-  watchWrites(): string[] {
-    const seen: string[] = [];
-    this.socket._write = (chunk: Buffer, _encoding, written) => {
-      seen.push(chunk.toString());
-      written();
-    };
-    return seen;
-  }
-
-  /** Writes frames of this size until one is refused; returns how many were not. */
-  fill(bytes: number): number {
-    let accepted = 0;
-    while (this.write(bytes) !== 'refused') accepted += 1;
-    return accepted;
-  }
-}
 
 describe('Outbox', () => {
   it('says sent when the operating system took the frame at once', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     bench.socket.isFast = true;
     assert.equal(bench.write(10), 'sent');
     assert.equal(bench.write(1_000_000), 'sent');
@@ -136,14 +17,14 @@ describe('Outbox', () => {
   });
 
   it('says queued while something waits in this process', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     assert.equal(bench.write(10), 'queued');
     assert.equal(bench.write(10), 'queued');
     assert.equal(bench.socket.writableLength, 20);
   });
 
   it('accepts the frame that passes the high mark whole, and none after it', () => {
-    const bench = new Bench({ high: 1_000, low: 250 });
+    const bench = new OutboxBench({ high: 1_000, low: 250 });
     assert.equal(bench.write(1_000), 'queued');
     assert.deepEqual(bench.log, [], 'at the mark is not above it');
     assert.equal(bench.write(1), 'queued');
@@ -154,17 +35,17 @@ describe('Outbox', () => {
   });
 
   it('refuses what it is given once the socket is ended or gone', () => {
-    const ended = new Bench();
+    const ended = new OutboxBench();
     ended.socket.end();
     assert.equal(ended.write(1), 'refused');
-    const gone = new Bench();
+    const gone = new OutboxBench();
     gone.socket.destroy();
     assert.equal(gone.write(1), 'refused');
     assert.deepEqual([...ended.log, ...gone.log], []);
   });
 
   it('flows again when the backlog is gone', async () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     bench.fill(10_000);
     bench.socket.takeAll();
     await turns(2);
@@ -175,7 +56,7 @@ describe('Outbox', () => {
   });
 
   it('flows again at the low mark, and not before', async () => {
-    const bench = new Bench({ high: 100_000, low: 25_000 });
+    const bench = new OutboxBench({ high: 100_000, low: 25_000 });
     bench.fill(10_000);
     while (bench.socket.writableLength > 30_000) bench.socket.take();
     await turns(2);
@@ -188,7 +69,7 @@ describe('Outbox', () => {
   });
 
   it('flows again when its marks are below those of the stream, which then never drains', async () => {
-    const bench = new Bench({ high: 1_000, low: 250 });
+    const bench = new OutboxBench({ high: 1_000, low: 250 });
     bench.fill(200);
     assert.equal(bench.socket.writableNeedDrain, false);
     bench.socket.takeAll();
@@ -199,7 +80,7 @@ describe('Outbox', () => {
   });
 
   it('ends a peer that takes not one byte for all of stalledMs', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     bench.fill(10_000);
     bench.clock.advance(STALLED_MS - 1);
     assert.deepEqual(bench.log, ['outbox.filled']);
@@ -208,7 +89,7 @@ describe('Outbox', () => {
   });
 
   it('bears with a peer that takes a little in every stalledMs', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     bench.fill(1_000);
     for (let round = 0; round < 50; round += 1) {
       bench.clock.advance(STALLED_MS - 200);
@@ -220,7 +101,7 @@ describe('Outbox', () => {
   });
 
   it('watches nobody who is not congested', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     bench.write(10);
     assert.equal(bench.wheel.size, 0);
     bench.clock.advance(10 * STALLED_MS);
@@ -228,7 +109,7 @@ describe('Outbox', () => {
   });
 
   it('holds no deadline once stopped', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     bench.fill(10_000);
     assert.equal(bench.wheel.size, 1);
     bench.outbox.stop();
@@ -237,7 +118,7 @@ describe('Outbox', () => {
   });
 
   it('D06: reports that a write failed which had to wait', async () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     bench.write(10);
     bench.write(10);
     bench.socket.take();
@@ -263,7 +144,7 @@ async function assertPromises(
   marks: Marks,
   steps: readonly ({ write: number } | { take: number })[],
 ): Promise<void> {
-  const bench = new Bench(marks);
+  const bench = new OutboxBench(marks);
   for (const step of steps) {
     if ('write' in step) assertWrite(bench, step.write, marks);
     else for (let count = 0; count < step.take; count += 1) bench.socket.take();
@@ -280,7 +161,7 @@ async function assertPromises(
 
 const facts = ['outbox.filled', 'outbox.drained'];
 
-function assertWrite(bench: Bench, bytes: number, { high }: Marks): void {
+function assertWrite(bench: OutboxBench, bytes: number, { high }: Marks): void {
   const { socket } = bench;
   const before = socket.writableLength;
   const result = bench.write(bytes);
@@ -289,11 +170,9 @@ function assertWrite(bench: Bench, bytes: number, { high }: Marks): void {
   assert.equal(socket.writableLength, result === 'refused' ? before : before + bytes);
 }
 
-const frame = (text: string) => Buffer.from(text);
-
 describe('a turn of an outbox', () => {
   it('writes what is sent first at once, and the rest together at the end', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     const writes = bench.watchWrites();
     assert.equal(bench.outbox.send(frame('a')), 'sent');
     assert.equal(bench.outbox.send(frame('b')), 'queued');
@@ -308,7 +187,7 @@ describe('a turn of an outbox', () => {
   });
 
   it('puts what is sent behind what was published before', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     const writes = bench.watchWrites();
     bench.outbox.publish(frame('a'));
     assert.equal(bench.outbox.send(frame('b')), 'queued');
@@ -317,7 +196,7 @@ describe('a turn of an outbox', () => {
   });
 
   it('ends early when it has more than the high mark', () => {
-    const bench = new Bench({ high: 10, low: 5 });
+    const bench = new OutboxBench({ high: 10, low: 5 });
     bench.outbox.publish(frame('12345'));
     bench.outbox.publish(frame('67890'));
     assert.equal(bench.socket.writableLength, 0, 'at the mark is not above it');
@@ -328,7 +207,7 @@ describe('a turn of an outbox', () => {
   });
 
   it('lets what was accepted leave when it is stopped', () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     const writes = bench.watchWrites();
     bench.outbox.publish(frame('last words'));
     bench.outbox.stop();
@@ -340,7 +219,7 @@ describe('a turn of an outbox', () => {
   it('keeps the order of all that is given to it, whichever way', () => {
     const ways = fc.constantFrom('send', 'publish', 'sendAndFlush', 'endTurn');
     const property = fc.property(fc.array(ways, { maxLength: 40 }), (steps) => {
-      const bench = new Bench();
+      const bench = new OutboxBench();
       const writes = bench.watchWrites();
       const given: string[] = [];
       for (const [index, way] of steps.entries()) {
@@ -365,15 +244,29 @@ describe('frames that many outboxes get', () => {
     const [one, two, three] = [messageFrame('1'), messageFrame('2'), messageFrame('3')];
     const begin = () => turn.begin({ flush: () => {} }, one);
     assert.equal(begin(), begin());
-    assert.equal(begin().joined, one, 'a single frame is not copied');
+    assert.equal(begin().chunks[0], one, 'a single frame is not copied');
     const first = begin().with(two);
     assert.equal(begin().with(two), first);
-    assert.deepEqual(first.joined, Buffer.concat([one, two]));
-    assert.equal(first.joined, first.joined);
+    assert.deepEqual(first.chunks, [Buffer.concat([one, two])]);
+    assert.equal(first.chunks, first.chunks);
     const other = begin().with(three);
-    assert.deepEqual(other.joined, Buffer.concat([one, three]));
-    assert.deepEqual(first.with(three).joined, Buffer.concat([one, two, three]));
+    assert.deepEqual(other.chunks, [Buffer.concat([one, three])]);
+    assert.deepEqual(first.with(three).chunks, [Buffer.concat([one, two, three])]);
     assert.equal(first.with(three).bytes, one.length + two.length + three.length);
+  });
+
+  it('are not copied when they are large, whatever each has besides', () => {
+    const turn = new Turn(new VirtualClock());
+    const large = Buffer.alloc(20_000);
+    const [small, mine, yours] = [messageFrame('s'), messageFrame('mine'), messageFrame('yours')];
+    const begin = () => turn.begin({ flush: () => {} }, small).with(large);
+    assert.equal(begin().with(mine).chunks[1], large);
+    assert.equal(begin().with(yours).chunks[1], large);
+    assert.deepEqual(begin().with(mine).with(yours).chunks, [
+      small,
+      large,
+      Buffer.concat([mine, yours]),
+    ]);
   });
 
   it('are forgotten with their turn', () => {
@@ -392,7 +285,7 @@ describe('frames that many outboxes get', () => {
 
 describe('a frame whose sender wants to know', () => {
   it('is sent once the operating system has it', async () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     const result = bench.outbox.sendAndFlush(frame('hi'));
     bench.endTurn();
     assert.equal(await Promise.race([result, turns(2)]), undefined, 'the peer has not taken it');
@@ -401,13 +294,13 @@ describe('a frame whose sender wants to know', () => {
   });
 
   it('is refused while congested', async () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     bench.fill(10_000);
     assert.equal(await bench.outbox.sendAndFlush(frame('hi')), 'refused');
   });
 
   it('is lost when its write fails', async () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     const result = bench.outbox.sendAndFlush(frame('hi'));
     bench.endTurn();
     bench.socket.break(new Error('EPIPE'));
@@ -415,82 +308,31 @@ describe('a frame whose sender wants to know', () => {
   });
 
   it('is lost when the socket is gone before the turn is over', async () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     const result = bench.outbox.sendAndFlush(frame('hi'));
     bench.socket.destroy();
     bench.endTurn();
     assert.equal(await result, 'lost');
   });
 
+  it('is sent when the operating system took it, whatever becomes of the socket next', async () => {
+    const bench = new OutboxBench();
+    bench.socket.isFast = true;
+    const written = bench.outbox.sendAndFlush(frame('hi'));
+    bench.endTurn();
+    bench.socket.destroy();
+    assert.equal(await written, 'sent');
+    await turns(2);
+    assert.deepEqual(bench.log, []);
+  });
+
   it('is lost when the socket is gone first', async () => {
-    const bench = new Bench();
+    const bench = new OutboxBench();
     const written = bench.outbox.sendAndFlush(frame('hi'));
     bench.endTurn();
     const waiting = bench.outbox.sendAndFlush(frame('ho'));
     bench.socket.destroy();
     bench.endTurn();
     assert.deepEqual(await Promise.all([written, waiting]), ['lost', 'lost']);
-  });
-});
-
-describe('frames that are kept until the socket has drained', () => {
-  function congested(marks?: Marks): Bench {
-    const bench = new Bench(marks);
-    bench.fill(10_000);
-    return bench;
-  }
-
-  it('are the newest of each key, in the order of their arrival, before anything else', async () => {
-    const bench = congested();
-    const kept = [
-      bench.outbox.keep('EUR', frame('eur1')),
-      bench.outbox.keep('USD', frame('usd1')),
-      bench.outbox.keep('EUR', frame('eur2')),
-    ];
-    assert.deepEqual(kept, ['kept', 'kept', 'replaced']);
-    assert.equal(bench.outbox.pendingBytes, 8);
-    bench.socket.takeAll();
-    const writes = bench.watchWrites();
-    await turns(2);
-    bench.outbox.send(frame('!'));
-    bench.endTurn();
-    assert.equal(writes.join(''), 'usd1eur2!');
-    assert.equal(bench.outbox.pendingBytes, 0);
-    assert.deepEqual(bench.log, ['outbox.filled', 'outbox.drained']);
-  });
-
-  it('are not taken while there is nothing to wait for', () => {
-    assert.equal(new Bench().outbox.keep('EUR', frame('eur')), 'refused');
-  });
-
-  it('are bounded by the high mark, where a replacement needs only the difference', () => {
-    const bench = congested({ high: 10_000, low: 5_000 });
-    const half = Buffer.alloc(5_000);
-    assert.equal(bench.outbox.keep('a', half), 'kept');
-    assert.equal(bench.outbox.keep('b', half), 'kept');
-    assert.equal(bench.outbox.keep('c', frame('x')), 'refused');
-    assert.equal(bench.outbox.keep('a', half), 'replaced');
-    assert.equal(bench.outbox.keep('b', frame('x')), 'replaced');
-    assert.equal(bench.outbox.keep('c', frame('x')), 'kept');
-  });
-
-  it('leave in portions when there are more than the socket takes', async () => {
-    const bench = congested({ high: 10_000, low: 5_000 });
-    for (const key of ['a', 'b', 'c']) bench.outbox.keep(key, Buffer.alloc(3_300, key));
-    bench.outbox.keep('d', Buffer.alloc(100, 'd'));
-    bench.socket.takeAll();
-    await turns(2);
-    bench.endTurn();
-    assert.deepEqual(bench.log, ['outbox.filled', 'outbox.drained']);
-    bench.socket.takeAll();
-    await turns(2);
-    assert.equal(bench.socket.taken, 20_000 + 10_000);
-  });
-
-  it('are gone when it is stopped', () => {
-    const bench = congested();
-    bench.outbox.keep('EUR', frame('eur'));
-    bench.outbox.stop();
-    assert.equal(bench.outbox.pendingBytes, 0);
   });
 });

@@ -24,13 +24,11 @@ describe('Phases', () => {
   });
 
   it('asks again for a start that could not be told', () => {
-    const answers = [Number.NaN, 0.5];
-    const phases = new Phases(() => {
-      const answer = answers.shift() ?? 1;
-      if (Number.isNaN(answer)) throw new Error('no chance');
-      return answer;
-    });
-    assert.throws(() => phases.next(), /no chance/);
+    const answers = [Number.NaN, undefined as never, 1.1, -0.1, 0.5];
+    const phases = new Phases(() => answers.shift() as number);
+    for (const wrong of ['NaN', 'undefined', '1.1', '-0.1']) {
+      assert.throws(() => phases.next(), new RegExp(`options.random: .*, not ${wrong}$`));
+    }
     assert.equal(phases.next(), 0.5);
   });
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
-import type { KeepResult } from '../../src/connection/outbox.ts';
+import type { Keepable, KeepResult } from '../../src/connection/outbox.ts';
 import type { Port } from '../../src/connection/port.ts';
+import { ReportGate } from '../../src/connection/report-gate.ts';
 import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import type { Overflow } from '../../src/server/topic.ts';
@@ -18,7 +19,8 @@ class FakePort {
   readonly got: string[] = [];
   /** What publishing answers, and what happens meanwhile. */
   onPublish: () => SendResult = () => (this.isCongested ? 'refused' : 'queued');
-  readonly keep = mock.fn((_key: string, _frame: Buffer): KeepResult => 'kept');
+  readonly keep = mock.fn((_: Keepable): KeepResult => ({ isKept: true, replaced: false }));
+  readonly forget = mock.fn((_topic: string) => {});
 
   /** Its outbox, as far as a fan-out knows it; `null` when the socket can no longer be written to. */
   get outbox(): FakePort | null {
@@ -50,7 +52,8 @@ function crowd(count: number, topics: Topics, name = 'lobby'): FakePort[] {
 function publicationOf(text: string, parts: Partial<Publication> = {}): Publication {
   const counts = { delivered: 0, kept: 0, replaced: 0, dropped: 0 };
   const frame = messageFrame(text);
-  return { frame, accepts: null, overflow: 'drop-newest', key: '', ...counts, ...parts };
+  const policy = { overflow: 'drop-newest', topic: 'lobby', key: '' } as const;
+  return { frame, accepts: null, ...policy, ...counts, ...parts };
 }
 
 /** Publishes and returns who got it and who missed it. */
@@ -62,7 +65,7 @@ function publish(topics: Topics, text: string, accepts: Publication['accepts'] =
 
 describe('Topics', () => {
   it('gives a publication to every member, and to no one else', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const members = crowd(3, topics);
     const [stranger] = crowd(1, topics, 'kitchen');
     assert.deepEqual(publish(topics, 'hi'), [3, 0]);
@@ -71,7 +74,7 @@ describe('Topics', () => {
   });
 
   it('counts as dropped who refuses it, and notes it on the port', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const [one, two] = crowd(2, topics);
     if (one) one.onPublish = () => 'refused';
     if (two) two.onPublish = () => 'queued';
@@ -80,7 +83,7 @@ describe('Topics', () => {
   });
 
   it('asks whom it is for, and skips who is not open without counting it', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const [one, two, three] = crowd(3, topics);
     if (two) two.isOpen = false;
     assert.deepEqual(
@@ -91,7 +94,7 @@ describe('Topics', () => {
   });
 
   it('takes nobody who is not open', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const closing = new FakePort();
     closing.isOpen = false;
     assert.equal(topics.join(closing.port, 'lobby'), false);
@@ -99,7 +102,7 @@ describe('Topics', () => {
   });
 
   it('takes a member once, however often it joins', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const one = new FakePort();
     assert.deepEqual(
       [topics.join(one.port, 'lobby'), topics.join(one.port, 'lobby')],
@@ -111,7 +114,7 @@ describe('Topics', () => {
   });
 
   it('lets a member into as many topics as the limit says, and again into those it is in', () => {
-    const topics = new Topics(2);
+    const topics = new Topics(2, new ReportGate());
     const one = new FakePort();
     const joined = ['a', 'b', 'c', 'a'].map((name) => topics.join(one.port, name));
     assert.deepEqual(joined, [true, true, false, true]);
@@ -120,7 +123,7 @@ describe('Topics', () => {
   });
 
   it('forgets who leaves, and says whether it was there', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const [one] = crowd(2, topics);
     assert.equal(topics.leave(one?.port as Port, 'lobby'), true);
     assert.equal(topics.leave(one?.port as Port, 'lobby'), false);
@@ -130,7 +133,7 @@ describe('Topics', () => {
   });
 
   it('forgets who leaves everything', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const one = new FakePort();
     for (const name of ['a', 'b', 'lobby']) topics.join(one.port, name);
     topics.leaveAll(one.port);
@@ -144,7 +147,7 @@ describe('Topics', () => {
   });
 
   it('refuses a name that is no non-empty string', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     for (const name of ['', undefined, null, 7, {}, ['lobby']]) {
       assert.throws(() => topics.join(new FakePort().port, name as string), {
         name: 'SupervisorError',
@@ -154,7 +157,7 @@ describe('Topics', () => {
   });
 
   it('takes names that are named like members of objects', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     for (const name of ['__proto__', 'constructor', 'size']) {
       assert.equal(topics.size(name), 0);
       crowd(1, topics, name);
@@ -165,7 +168,7 @@ describe('Topics', () => {
 
 describe('a publication to a member that is congested', () => {
   function publishTo(one: FakePort, overflow: Overflow) {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     topics.join(one.port, 'lobby');
     const publication = publicationOf('hi', { overflow, key: 'EUR' });
     topics.publish('lobby', publication);
@@ -190,21 +193,38 @@ describe('a publication to a member that is congested', () => {
     const one = congested();
     const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 0, onPort: 0 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
-    assert.deepEqual(one.keep.mock.calls[0]?.arguments[0], 'EUR');
+    assert.equal(one.keep.mock.calls[0]?.arguments[0].key, 'EUR');
   });
 
   it('counts what it takes the place of', () => {
     const one = congested();
-    one.keep.mock.mockImplementation(() => 'replaced');
+    one.keep.mock.mockImplementation(() => ({ isKept: true, replaced: true }));
     const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 1, onPort: 1 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
   });
 
   it('is dropped when there is no room to keep it', () => {
     const one = congested();
-    one.keep.mock.mockImplementation(() => 'refused');
+    one.keep.mock.mockImplementation(() => ({ isKept: false, replaced: false }));
     const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
+  });
+
+  it('counts the older one as well when that goes and the newer finds no room', () => {
+    const one = congested();
+    one.keep.mock.mockImplementation(() => ({ isKept: false, replaced: true }));
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 2, onPort: 2 };
+    assert.deepEqual(publishTo(one, 'latest'), counts);
+  });
+
+  it('is given up by whoever leaves the topic', () => {
+    const topics = new Topics(10, new ReportGate());
+    const [one] = crowd(1, topics);
+    if (one === undefined) throw new Error('nobody there');
+    topics.leave(one.port, 'kitchen');
+    assert.equal(one.forget.mock.callCount(), 0);
+    topics.leave(one.port, 'lobby');
+    assert.deepEqual(one.forget.mock.calls[0]?.arguments, ['lobby']);
   });
 
   it('ends the member when it must not be missed', () => {
@@ -227,7 +247,7 @@ describe('a publication to a member that is congested', () => {
   });
 
   it('harms nobody else', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const [slow, quick] = crowd(2, topics);
     if (slow) slow.isCongested = true;
     topics.publish('lobby', publicationOf('hi', { overflow: 'close' }));
@@ -238,7 +258,7 @@ describe('a publication to a member that is congested', () => {
 
 describe('a publication during which members come and go', () => {
   it('skips who has left or closed before its turn', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const [first, second, third] = crowd(3, topics);
     if (first) {
       first.onPublish = () => {
@@ -252,7 +272,7 @@ describe('a publication during which members come and go', () => {
   });
 
   it('skips who joins meanwhile, and gives it the next one', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const [first] = crowd(1, topics);
     const late = new FakePort();
     if (first) {
@@ -267,7 +287,7 @@ describe('a publication during which members come and go', () => {
   });
 
   it('survives the last member leaving, and another publication in the middle', () => {
-    const topics = new Topics(10);
+    const topics = new Topics(10, new ReportGate());
     const [only] = crowd(1, topics);
     if (only) {
       only.onPublish = () => {
@@ -289,7 +309,7 @@ describe('a publication during which members come and go', () => {
     });
     fc.assert(
       fc.property(fc.array(deed, { maxLength: 12 }), (deeds) => {
-        const topics = new Topics(10);
+        const topics = new Topics(10, new ReportGate());
         const ports = crowd(4, topics).concat(new FakePort(), new FakePort());
         for (const { by, to, what } of deeds) {
           const [actor, target] = [ports[by] as FakePort, ports[to] as FakePort];

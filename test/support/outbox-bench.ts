@@ -1,0 +1,124 @@
+import type { Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import { Outbox } from '../../src/connection/outbox.ts';
+import type { Port } from '../../src/connection/port.ts';
+import type { PortContext } from '../../src/connection/port-host.ts';
+import { Turn } from '../../src/connection/turn.ts';
+import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+
+export const STALLED_MS = 15_000;
+
+/** A socket whose peer takes what the test lets it take, with the buffer and the `drain` of a real one. */
+class FakeSocket extends Writable {
+  /** Whether the operating system takes everything at once. */
+  isFast = false;
+  taken = 0;
+  readonly #pending: { bytes: number; written: (error?: Error) => void }[] = [];
+
+  override _write(chunk: Buffer, _encoding: string, written: (error?: Error) => void): void {
+    if (this.isFast) {
+      this.taken += chunk.length;
+      written();
+    } else {
+      this.#pending.push({ bytes: chunk.length, written });
+    }
+  }
+
+  /** As a real socket does, it answers every write when it is gone. */
+  override _destroy(error: Error | null, destroyed: (error: Error | null) => void): void {
+    for (const { written } of this.#pending.splice(0)) written();
+    destroyed(error);
+  }
+
+  /** Lets the peer take the oldest frame. */
+  take(): void {
+    const oldest = this.#pending.shift();
+    if (oldest === undefined) return;
+    this.taken += oldest.bytes;
+    oldest.written();
+  }
+
+  takeAll(): void {
+    while (this.writableLength > 0) this.take();
+  }
+
+  /** Makes the write in progress fail. */
+  break(error: Error): void {
+    this.#pending.shift()?.written(error);
+  }
+}
+
+export interface Marks {
+  high: number;
+  low: number;
+}
+
+/** An outbox over a fake socket, with a port that notes what it is told. */
+export class OutboxBench {
+  readonly clock = new VirtualClock();
+  readonly wheel = new TimerWheel(this.clock, 100);
+  readonly log: string[] = [];
+  readonly socket = new FakeSocket();
+  readonly outbox: Outbox;
+
+  constructor(marks: Partial<Marks> = {}) {
+    const { high = 100_000, low = 25_000 } = marks;
+    const { socket, log, wheel } = this;
+    const port = {
+      wire: {
+        get flushMark() {
+          return socket.taken;
+        },
+      },
+      witness: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
+      tell: (fact: string) => log.push(fact),
+      end: (cause: string) => {
+        log.push(`end ${cause}`);
+        this.outbox.stop();
+      },
+    };
+    const context = {
+      wheel,
+      turn: new Turn(this.clock),
+      limits: { outboxHighBytes: high, outboxLowBytes: low },
+      timeouts: { stalledMs: STALLED_MS },
+    };
+    this.outbox = new Outbox(
+      socket as unknown as Socket,
+      port as unknown as Port,
+      context as unknown as PortContext,
+    );
+    socket.on('error', () => {});
+  }
+
+  /** Sends a frame as the only one of its turn. */
+  write(bytes: number) {
+    const result = this.outbox.send(Buffer.alloc(bytes));
+    this.endTurn();
+    return result;
+  }
+
+  endTurn(): void {
+    this.clock.step(0);
+  }
+
+  /** What has reached the socket, as text, a string for each write. */
+  watchWrites(): string[] {
+    const seen: string[] = [];
+    this.socket._write = (chunk: Buffer, _encoding, written) => {
+      seen.push(chunk.toString());
+      written();
+    };
+    return seen;
+  }
+
+  /** Writes frames of this size until one is refused; returns how many were not. */
+  fill(bytes: number): number {
+    let accepted = 0;
+    while (this.write(bytes) !== 'refused') accepted += 1;
+    return accepted;
+  }
+}
+
+export const frame = (text: string): Buffer => Buffer.from(text);
