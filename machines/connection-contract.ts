@@ -5,8 +5,9 @@
  * needs to know that something happened (an event object built from foreign data could stop the actor).
  */
 export const connectionFacts = {
+  'dial.requested': 'It is this side that connects.',
   'admission.granted': 'Limits and `authenticate` said yes.',
-  'admission.refused': 'Something said no; the port knows the HTTP answer.',
+  'admission.refused': 'Something said no, here or at the peer; the port knows the HTTP answer.',
   'peer.abandoned': 'The client ended its side, or was gone, before the connection opened.',
   'socket.opened': '101 is written and the WebSocket stands.',
   'socket.errored': 'The raw socket reported an error.',
@@ -42,9 +43,11 @@ export type DeadlineName = 'handshake' | 'errored' | 'close' | 'forced';
  * Orders: what the chart tells the port to do. Imperative, synchronous, and never user code.
  */
 export interface ConnectionOrders {
+  /** Begins to dial: name, TCP, TLS and the upgrade request. */
+  dial(): void;
   /** Answers the upgrade request with 101 and binds the WebSocket. */
   upgrade(): void;
-  /** Answers the upgrade request with the refusal that was decided on. */
+  /** Answers the upgrade request with the refusal that was decided on; there is nobody to answer to when dialing. */
   refuseUpgrade(): void;
   /** Reports `opened`, enters the registry and begins the welcome. */
   announceOpen(): void;

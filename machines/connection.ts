@@ -7,7 +7,7 @@ import type {
 } from './connection-contract.ts';
 
 /**
- * The life of one socket, from the upgrade request to its one terminal report.
+ * The life of one socket, accepted or dialed, from the upgrade request to its one terminal report.
  *
  * `closed` can be reached only through `open`, `failed` only from `handshaking`; no state waits for ever.
  * The chart is pure: it owns no socket and no clock. It receives {@link ConnectionFact}s and gives
@@ -22,6 +22,7 @@ export const connectionMachine = setup({
     meta: { deadline?: string };
   },
   actions: {
+    dial: ({ context }) => context.port.dial(),
     upgrade: ({ context }) => context.port.upgrade(),
     refuseUpgrade: ({ context }) => context.port.refuseUpgrade(),
     announceOpen: ({ context }) => context.port.announceOpen(),
@@ -43,19 +44,28 @@ export const connectionMachine = setup({
   output: ({ context }: { context: { port: ConnectionOrders } }) => context.port.outcome(),
   states: {
     handshaking: {
-      description: 'An upgrade request has arrived; nothing is promised to anyone yet.',
+      description: 'Not open yet; nothing is promised to anyone.',
       meta: { deadline: 'handshakeMs' },
       entry: { type: 'startDeadline', params: { name: 'handshake' } },
       initial: 'admitting',
       states: {
         admitting: {
           description: 'Limits, path, Host, Origin and `authenticate` decide whether it may open.',
-          on: { 'admission.granted': 'upgrading' },
+          on: { 'admission.granted': 'upgrading', 'dial.requested': 'dialing' },
         },
         upgrading: {
           description: 'Admitted: 101 is being written and the WebSocket bound to the socket.',
           entry: 'upgrade',
           on: { 'socket.opened': '#connection.open' },
+        },
+        dialing: {
+          description: 'This side connects: name, TCP, TLS and the upgrade request are under way.',
+          entry: 'dial',
+          on: {
+            'socket.opened': '#connection.open',
+            'close.requested': '#connection.failed',
+            'terminate.requested': '#connection.failed',
+          },
         },
       },
       on: {

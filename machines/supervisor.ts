@@ -1,4 +1,5 @@
 import { setup } from 'xstate';
+import type { ExitSignal } from './exit-signals.ts';
 
 /** Facts about a supervisor, with what each means. Past tense, no payload. */
 export const supervisorFacts = {
@@ -7,12 +8,6 @@ export const supervisorFacts = {
   'drain.requested': 'The supervisor is to close every connection and stop.',
   'fleet.emptied': 'No connection is left and every close handler has settled.',
   'deadline.passed': 'The time of the current state is up.',
-} as const;
-
-/** What an actor of one connection tells its supervisor when it ends: the exit signals of OTP. */
-export const exitSignals = {
-  'xstate.done.actor.*': 'A connection has come to its end.',
-  'xstate.error.actor.*': 'The chart of a connection threw; its port gives the last word.',
 } as const;
 
 /** A fact about a supervisor. */
@@ -34,9 +29,6 @@ export interface SupervisorOrders {
   finish(): void;
 }
 
-type ErrorSignal = { readonly type: `xstate.error.actor.${string}`; readonly error: unknown };
-type DoneSignal = { readonly type: `xstate.done.actor.${string}` };
-
 /**
  * The life of a supervisor: who is let in, and how it ends.
  *
@@ -47,7 +39,7 @@ export const supervisorMachine = setup({
   types: {} as {
     context: { supervisor: SupervisorOrders };
     input: { supervisor: SupervisorOrders };
-    events: SupervisorFact | ErrorSignal | DoneSignal;
+    events: SupervisorFact | ExitSignal;
     meta: { deadline?: string };
   },
   actions: {

@@ -19,6 +19,7 @@ export type {
   FlushResult,
   SendResult,
 } from './core/connection.ts';
+export type { FaultMessage } from './core/contract.ts';
 export type { ErrorCode } from './core/errors.ts';
 export { errorCodes, SupervisorError } from './core/errors.ts';
 export type {
@@ -36,7 +37,6 @@ export type { Logger, LogLine } from './observe/logger.ts';
 export { escaped, logEvents, logLine } from './observe/logger.ts';
 export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
-export type { FaultMessage } from './server/contract.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
 export type {

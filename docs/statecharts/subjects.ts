@@ -1,5 +1,7 @@
 import type { AnyStateMachine } from 'xstate';
 import {
+  clientFacts,
+  clientMachine,
   connectionFacts,
   connectionMachine,
   exitSignals,
@@ -47,6 +49,24 @@ export const subjects: readonly Subject[] = [
       closing: 'blue',
       closed: 'gray',
       failed: 'pink',
+    },
+  },
+  {
+    machine: clientMachine,
+    title: 'The chart of a client',
+    source: 'machines/client.ts',
+    orders: { name: 'ClientOrders', source: 'machines/client-contract.ts' },
+    facts: { ...clientFacts, ...exitSignals },
+    mainArrows: ['idle>dialing', 'dialing>up', 'up>waiting', 'up>stopping', 'stopping>stopped'],
+    besides: [],
+    tones: {
+      idle: 'gray',
+      dialing: 'violet',
+      up: 'green',
+      waiting: 'amber',
+      stopping: 'blue',
+      stopped: 'gray',
+      exhausted: 'red',
     },
   },
   {

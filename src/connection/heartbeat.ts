@@ -49,6 +49,11 @@ export class Heartbeat implements DeadlineOwner {
     if (this.#ping !== null) this.#answered(this.#ping);
   }
 
+  /** Pings now, however long the silence, unless an answer is awaited already. */
+  probe(): void {
+    if (this.#ping === null && !this.#port.wire.isPaused) this.#sendPing();
+  }
+
   stop(): void {
     this.#context.wheel.cancel(this.#deadline);
   }
@@ -61,12 +66,17 @@ export class Heartbeat implements DeadlineOwner {
   }
 
   #lookAtQuiet(): void {
-    const { intervalMs, graceMs } = this.#context.heartbeat;
+    const { intervalMs } = this.#context.heartbeat;
     const silentMs = this.#context.wheel.nowMs - this.heardAtMs;
     if (this.#port.wire.isPaused || silentMs < intervalMs) {
       this.#look(silentMs < intervalMs ? intervalMs - silentMs : intervalMs);
       return;
     }
+    this.#sendPing();
+  }
+
+  #sendPing(): void {
+    const { graceMs } = this.#context.heartbeat;
     const { wire, witness } = this.#port;
     this.#ping = {
       sentAtMs: this.#context.wheel.nowMs,

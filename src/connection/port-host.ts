@@ -2,29 +2,13 @@ import type { AnyActorRef } from 'xstate';
 import type { ConnectionCondition } from '../../machines/connection-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { RefusalAnswer } from '../core/failure.ts';
 import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
 import type { Phases } from './phases.ts';
 import type { Port } from './port.ts';
 import type { ReportGate } from './report-gate.ts';
-import type { WireSocket } from './socket.ts';
 import type { Turn } from './turn.ts';
-import type { Upgrade } from './upgrade.ts';
-
-/** An upgrade request and what is known of who made it. */
-export interface UpgradeRequest extends Upgrade {
-  readonly address: string;
-  /** The path asked for, without its query. */
-  readonly path: string;
-}
-
-/**
- * What came of an admitted upgrade request: a WebSocket, a refusal when ws found a fault, an error when
- * somebody else has upgraded the socket, `null` when the socket has died.
- */
-export type UpgradeResult = WireSocket | RefusalAnswer | Error | null;
 
 /** What a port has to tell, once its chart has settled. */
 export type PortReport =
@@ -55,8 +39,6 @@ export interface PortHost {
   readonly context: PortContext;
   /** The parent of every connection's actor. */
   readonly actor: AnyActorRef;
-  /** Writes 101 and binds a WebSocket. */
-  completeUpgrade(upgrade: UpgradeRequest): UpgradeResult;
   /** The port has another state; `from` is `null` for a new one. */
   portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void;
   /** The port has opened: it may enter the registry. */

@@ -5,45 +5,43 @@ import type {
 } from '../../machines/connection-contract.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { Failure, RefusalAnswer } from '../core/failure.ts';
+import type { Failure } from '../core/failure.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
 import { Conductor, type ConductorObserver } from './conductor.ts';
 import { type Ending, type EndingCause, endings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { handshakeTimeoutAnswer } from './http-answer.ts';
-import { Outbox } from './outbox.ts';
-import type { PortHost, PortReport, UpgradeRequest } from './port-host.ts';
+import type { PortHost, PortReport } from './port-host.ts';
 import { snapshotPaths } from './snapshot-paths.ts';
-import { Wire } from './wire.ts';
+import type { Flushable } from './turn.ts';
+import type { Wire } from './wire.ts';
 import { Witness } from './witness.ts';
+
+/** Who is on the other end, as far as it is known from the start. */
+export interface Target {
+  readonly address: string;
+  /** The path asked for, without its query. */
+  readonly path: string;
+}
 
 /**
  * The one object that owns one socket.
  *
  * It gives its chart the facts and carries out the chart's orders. The gate is here, not in the chart,
- * because it must shut before anything else runs: *quarantine first, then tell*.
+ * because it must shut before anything else runs: *quarantine first, then tell*. How a connection comes to be, and how
+ * messages leave, differs between accepted and dialed ones; all else is the same.
  *
  * ```
  * socket event ─▶ evidence ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
  * ```
  */
-export class Port implements ConductorObserver, DeadlineOwner {
+export abstract class Port implements ConductorObserver, DeadlineOwner {
   readonly id: string;
   readonly address: string;
   readonly path: string;
-  readonly wire: Wire;
+  abstract readonly wire: Wire;
   readonly witness: Witness;
-  /** What `authenticate` returned. */
-  peer: unknown;
-  key: string | undefined;
-  /** The topics it is, or was, a member of; kept by the topics themselves. */
-  topics: Set<string> | null = null;
-  /** The supervisor's public handle for this port. */
-  handle: object | null = null;
-  /** Publications that it did not get because its outbox was full. */
-  dropped = 0;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
   openedAt = 0;
   /** The close frame that began the closing: the peer's, or the one this side means to send. */
@@ -52,31 +50,29 @@ export class Port implements ConductorObserver, DeadlineOwner {
   verdict: CloseVerdict | undefined;
   failure: Failure | undefined;
 
-  readonly #host: PortHost;
+  protected readonly host: PortHost;
   readonly #conductor: Conductor;
-  #upgrade: UpgradeRequest | null;
   #state: ConnectionState = 'handshaking';
   #gateOpen = false;
-  #refusal: RefusalAnswer | undefined;
   #deadline: Deadline | null = null;
   #welcome: Deadline | null = null;
-  #heartbeat: Heartbeat | null = null;
-  #outbox: Outbox | null = null;
+  protected heartbeat: Heartbeat | null = null;
   #intake: TokenBucket | null = null;
   #openedAtMs = 0;
 
-  constructor(host: PortHost, id: string, upgrade: UpgradeRequest) {
-    this.#host = host;
+  constructor(host: PortHost, id: string, { address, path }: Target) {
+    this.host = host;
     this.id = id;
-    this.address = upgrade.address;
-    this.path = upgrade.path;
-    this.#upgrade = upgrade;
+    this.address = address;
+    this.path = path;
     this.witness = new Witness(this);
-    this.wire = new Wire(upgrade.socket, this.witness);
     this.#conductor = new Conductor(this, host);
-    host.portMoved(this, null, 'handshaking');
+  }
+
+  /** Starts the chart, as soon as there is a wire. */
+  protected begin(): void {
+    this.host.portMoved(this, null, 'handshaking');
     this.#conductor.start();
-    if (!this.wire.isOurs) this.disown(new Error('the socket is supervised already'));
   }
 
   get state(): ConnectionState {
@@ -97,34 +93,9 @@ export class Port implements ConductorObserver, DeadlineOwner {
     return this.verdict !== undefined || this.failure !== undefined;
   }
 
-  grant(peer: unknown, key: string | undefined): void {
-    this.peer = peer;
-    this.key = key;
-    this.tell('admission.granted');
-  }
-
-  refuse(answer: RefusalAnswer): void {
-    this.#refusal ??= answer;
-    this.tell('admission.refused');
-  }
-
-  /** The socket is somebody else's: it is left to them, unanswered and unharmed. */
-  disown(error: Error): void {
-    this.witness.evidence.taken = error;
-    this.wire.release();
-    this.tell('admission.refused');
-  }
-
-  /** Where messages for the peer go, while they can still leave; made for the first of them. */
-  get outbox(): Outbox | null {
-    if (!this.#gateOpen || !(this.#outbox?.hasBatch || this.wire.isWritable)) return null;
-    this.#outbox ??= new Outbox(this.wire.socket, this, this.#host.context);
-    return this.#outbox;
-  }
-
-  /** Whether the peer takes less than it is sent. */
-  get isCongested(): boolean {
-    return this.#outbox?.isCongested === true;
+  /** What collects messages for the peer, where something does. */
+  get outbox(): Flushable | null {
+    return null;
   }
 
   /** Starts the closing handshake. Returns whether this call did. */
@@ -165,7 +136,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
 
   /** Waits no longer for a destroyed socket to say that it is gone. */
   abandon(): void {
-    this.#host.context.wheel.cancel(this.#deadline);
+    this.host.context.wheel.cancel(this.#deadline);
     this.deadlinePassed('forced');
   }
 
@@ -173,7 +144,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
   awaitWelcome(): void {
     if (!this.#gateOpen) return;
     this.wire.pause();
-    const { wheel, timeouts } = this.#host.context;
+    const { wheel, timeouts } = this.host.context;
     this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
   }
 
@@ -181,11 +152,11 @@ export class Port implements ConductorObserver, DeadlineOwner {
   quarantine(): boolean {
     if (!this.#gateOpen) return false;
     // What was accepted while the gate was open leaves while it still is.
-    this.#outbox?.stop();
+    this.stopSending();
     this.#gateOpen = false;
-    this.#host.portQuarantined(this);
-    this.#heartbeat?.stop();
-    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
+    this.host.portQuarantined(this);
+    this.heartbeat?.stop();
+    this.#welcome = this.host.context.wheel.cancel(this.#welcome);
     this.wire.resume();
     this.wire.watchClose((clean) => this.witness.websocketClosed(clean));
     return true;
@@ -196,15 +167,15 @@ export class Port implements ConductorObserver, DeadlineOwner {
     this.heard();
     // Whoever was told that a suspect is healthy again may have ended it.
     if (!this.#gateOpen) return;
-    const { clock, messageRate } = this.#host.context;
+    const { clock, messageRate } = this.host.context;
     const nowMs = clock.now();
     this.#intake ??= new TokenBucket(messageRate, nowMs);
-    if (this.#intake.take(nowMs)) this.#host.messageArrived(this, payload, isBinary);
+    if (this.#intake.take(nowMs)) this.host.messageArrived(this, payload, isBinary);
     else this.end('message-rate');
   }
 
   heard(): void {
-    if (this.#gateOpen) this.#heartbeat?.heard();
+    if (this.#gateOpen) this.heartbeat?.heard();
   }
 
   deadlinePassed(name: string): void {
@@ -213,7 +184,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
       return;
     }
     this.#deadline = null;
-    if (this.#state === 'handshaking') this.#refusal ??= handshakeTimeoutAnswer;
+    if (this.#state === 'handshaking') this.handshakeExpired();
     else this.witness.evidence.forced = true;
     this.tell('deadline.passed');
   }
@@ -223,7 +194,7 @@ export class Port implements ConductorObserver, DeadlineOwner {
   }
 
   deliver(report: PortReport): void {
-    this.#host.portReported(this, report);
+    this.host.portReported(this, report);
   }
 
   /** The last word of a connection whose chart is gone. */
@@ -239,39 +210,25 @@ export class Port implements ConductorObserver, DeadlineOwner {
 
   // The chart's orders.
 
-  upgrade(): void {
-    const upgrade = this.#upgrade;
-    if (upgrade === null) return;
-    const result = this.#host.completeUpgrade(upgrade);
-    if (result === null) this.tell('peer.abandoned');
-    else if (result instanceof Error) this.disown(result);
-    else if ('cause' in result) this.refuse(result);
-    else {
-      this.wire.bind(result, this.witness);
-      this.tell('socket.opened');
-    }
-  }
-
-  refuseUpgrade(): void {
-    if (this.#refusal !== undefined) this.wire.refuse(this.#refusal, this.#host.context.wheel);
-  }
+  abstract upgrade(): void;
+  abstract refuseUpgrade(): void;
+  abstract dial(): void;
 
   announceOpen(): void {
-    const { context } = this.#host;
+    const { context } = this.host;
     this.#deadline = context.wheel.cancel(this.#deadline);
-    this.#upgrade = null;
     // First, because it asks the user's `random`: what crashes before the gate is open has never opened.
-    this.#heartbeat = new Heartbeat(this, context);
+    this.heartbeat = new Heartbeat(this, context);
     this.openedAt = context.clock.wallNow();
     this.#openedAtMs = context.clock.now();
     this.#gateOpen = true;
     this.#move('open');
-    this.#host.portOpened(this);
+    this.host.portOpened(this);
     this.#conductor.report('opened');
   }
 
   admitMessages(): void {
-    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
+    this.#welcome = this.host.context.wheel.cancel(this.#welcome);
     this.wire.resume();
   }
 
@@ -301,20 +258,18 @@ export class Port implements ConductorObserver, DeadlineOwner {
   }
 
   startDeadline({ name }: { name: DeadlineName }): void {
-    const { wheel, timeouts } = this.#host.context;
+    const { wheel, timeouts } = this.host.context;
     wheel.cancel(this.#deadline);
     this.#deadline = wheel.schedule(timeouts[`${name}Ms`], this, name);
   }
 
   finish(): void {
     this.quarantine();
-    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);
+    this.#deadline = this.host.context.wheel.cancel(this.#deadline);
     if (this.openedAt === 0) this.#fail();
     else this.#conclude();
-    this.#upgrade = null;
-    this.#outbox = null;
-    this.#heartbeat = null;
-    this.wire.release();
+    this.heartbeat = null;
+    this.letGo();
   }
 
   outcome(): CloseVerdict | Failure | undefined {
@@ -322,21 +277,32 @@ export class Port implements ConductorObserver, DeadlineOwner {
   }
 
   #conclude(): void {
-    const openMs = Math.round(this.#host.context.clock.now() - this.#openedAtMs);
+    const openMs = Math.round(this.host.context.clock.now() - this.#openedAtMs);
     this.verdict = this.witness.verdict(this.wire, openMs);
     this.#move('closed');
     this.#conductor.report('closed');
   }
 
   #fail(): void {
-    this.failure = this.witness.failure(this, this.#refusal);
+    this.failure = this.describeFailure();
     this.wire.destroy();
     this.#move('failed');
     this.#conductor.report('failed');
   }
 
+  // What accepted and dialed ones do each in their own way.
+
+  /** Messages for the peer that were accepted leave, if they still can; no more are accepted. */
+  protected abstract stopSending(): void;
+  /** The time for opening is up. */
+  protected abstract handshakeExpired(): void;
+  /** Why it never opened. */
+  protected abstract describeFailure(): Failure;
+  /** It is over: nothing is held any more. */
+  protected abstract letGo(): void;
+
   #move(to: ConnectionState): void {
-    this.#host.portMoved(this, this.#state, to);
+    this.host.portMoved(this, this.#state, to);
     this.#state = to;
   }
 }

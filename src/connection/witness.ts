@@ -1,4 +1,4 @@
-import { describeFailure, type Failure, type RefusalAnswer } from '../core/failure.ts';
+import type { DialAnswer } from '../core/dial-failure.ts';
 import { type CloseVerdict, classifyClose, type Evidence, type Mutable } from '../core/verdict.ts';
 import type { Port } from './port.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
@@ -43,6 +43,15 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#port.tell('socket.closed');
   }
 
+  opened(): void {
+    this.#port.tell('socket.opened');
+  }
+
+  rejected(answer: DialAnswer): void {
+    this.evidence.answer = answer;
+    this.#port.tell('admission.refused');
+  }
+
   messageReceived(payload: Buffer, isBinary: boolean): void {
     this.#port.receive(payload, isBinary);
   }
@@ -75,7 +84,12 @@ export class Witness implements RawSocketObserver, SocketObserver {
     else this.#port.wire.answerClose(code);
   }
 
+  /** Before it opened, whatever ws reports is an attempt that failed. */
   protocolErrored(error: Error): void {
+    if (!this.#port.wire.isBound) {
+      this.socketErrored(error);
+      return;
+    }
     this.evidence.protocolError ??= error;
     this.#port.quarantine();
     this.#port.tell('protocol.violated');
@@ -110,11 +124,5 @@ export class Witness implements RawSocketObserver, SocketObserver {
     verdict.bytesIn = bytesIn;
     verdict.bytesOut = bytesOut;
     return verdict;
-  }
-
-  /** Why a connection never opened. */
-  failure({ address, path }: Port, refusal: RefusalAnswer | undefined): Failure {
-    const { socketError, taken, handlerError: crash } = this.evidence;
-    return describeFailure({ refusal, socketError, taken, crash, address, path });
   }
 }

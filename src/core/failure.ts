@@ -4,8 +4,8 @@ import { tcpCause } from './verdict.ts';
 /** How far a connection had come when it failed. */
 export type FailurePhase = 'dns' | 'tcp' | 'tls' | 'http' | 'admission' | 'config';
 
-/** Why a connection never opened. */
-export type FailureCause =
+/** Why a connection that came to us never opened. */
+export type AcceptFailureCause =
   | 'bad-request'
   | 'wrong-method'
   | 'wrong-version'
@@ -28,12 +28,33 @@ export type FailureCause =
   | 'already-upgraded'
   | 'crash';
 
+/** Why a connection that this side dialed never opened. */
+export type DialFailureCause =
+  | 'config-error'
+  | 'dns-error'
+  | 'tcp-refused'
+  | 'tcp-reset'
+  | 'tcp-timeout'
+  | 'tcp-error'
+  | 'tls-error'
+  | 'handshake-invalid'
+  | 'handshake-timeout'
+  | 'rejected'
+  | 'abandoned'
+  | 'aborted'
+  | 'crash';
+
+/** Why a connection never opened. */
+export type FailureCause = AcceptFailureCause | DialFailureCause;
+
 /** Why a connection never opened. Reported exactly once, as `connection.failed`. */
 export interface Failure {
   readonly phase: FailurePhase;
   readonly cause: FailureCause;
   /** The status of the HTTP answer, when one was given. */
   readonly httpStatus?: number;
+  /** What `Retry-After` asked for, in milliseconds. Dialed connections only. */
+  readonly retryAfterMs?: number;
   /** What a client that was refused like this should do. */
   readonly retry: Retry;
   readonly level: Level;
@@ -46,7 +67,7 @@ export interface Failure {
 
 /** A decision not to open, and the HTTP answer that says so. */
 export interface RefusalAnswer {
-  readonly cause: FailureCause;
+  readonly cause: AcceptFailureCause;
   readonly status: number;
   /** Plain text for the body of the answer. */
   readonly body: string;
@@ -89,7 +110,7 @@ export function retryAfterStatus(status: number): Retry {
 }
 
 /** How loudly a failure is logged: what the peer gave up is its own business, our faults are not. */
-export function failureLevel(cause: FailureCause): Level {
+export function failureLevel(cause: AcceptFailureCause): Level {
   switch (cause) {
     case 'abandoned':
     case 'tcp-reset':
@@ -119,7 +140,7 @@ export function failureLevel(cause: FailureCause): Level {
 }
 
 /** The phase a server-side cause belongs to. */
-export function failurePhase(cause: FailureCause): FailurePhase {
+export function failurePhase(cause: AcceptFailureCause): FailurePhase {
   switch (cause) {
     case 'bad-request':
     case 'wrong-method':
@@ -165,7 +186,7 @@ export function describeFailure(evidence: FailureEvidence): Failure {
   };
 }
 
-function failureCause({ crash, taken, refusal, socketError }: FailureEvidence): FailureCause {
+function failureCause({ crash, taken, refusal, socketError }: FailureEvidence): AcceptFailureCause {
   if (crash !== undefined) return 'crash';
   if (taken !== undefined) return 'already-upgraded';
   if (refusal !== undefined) return refusal.cause;

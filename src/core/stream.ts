@@ -1,4 +1,11 @@
-import { Observable, type Observer, type Operator, Subject, type Subscription } from 'rxjs';
+import {
+  BehaviorSubject,
+  Observable,
+  type Observer,
+  type Operator,
+  Subject,
+  type Subscription,
+} from 'rxjs';
 import { toError } from './errors.ts';
 import { guarded, type ReportThrown } from './guard.ts';
 
@@ -66,11 +73,13 @@ function toObserver<Value>(
 
 /** A stream of values with a guarded public side. */
 export class Stream<Value> {
-  readonly #subject = new Subject<Value>();
+  readonly #subject: Subject<Value>;
   /** What users subscribe to. */
   readonly observable: Observable<Value>;
 
-  constructor(report: ReportThrown) {
+  /** With a first value, subscribers get the latest at once. */
+  constructor(report: ReportThrown, first?: Value) {
+    this.#subject = first === undefined ? new Subject<Value>() : new BehaviorSubject<Value>(first);
     this.observable = new GuardedObservable<Value>(this.#subject, report);
   }
 

@@ -1,4 +1,5 @@
 import { type CloseFrame, closeCodeInfo, type Level, type Retry } from './close-code.ts';
+import type { DialAnswer } from './dial-failure.ts';
 
 /** Who ended the connection. */
 export type Origin = 'local' | 'peer' | 'network';
@@ -79,6 +80,8 @@ export interface Evidence {
   handlerError?: Error | undefined;
   socketError?: Error | undefined;
   sendError?: Error | undefined;
+  /** Before it opened, an HTTP answer other than 101 came. */
+  answer?: DialAnswer | undefined;
   /** Before it opened, somebody else had upgraded the socket. */
   taken?: Error | undefined;
   /** The peer ended its side of the TCP connection. */

@@ -3,7 +3,7 @@ import type { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
-import { checkedOptions } from '../core/limits.ts';
+import { checkedOptions } from '../core/limits-schema.ts';
 import { requestPath } from './admission.ts';
 import type { Supervisor } from './supervisor-types.ts';
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Port } from '../connection/port.ts';
 import type { PortContext } from '../connection/port-host.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
 import type { DrainReport, SupervisorNews } from '../core/events.ts';
-import { checkedOptions, positiveInteger } from '../core/limits.ts';
+import { checkedOptions, positiveInteger } from '../core/limits-schema.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { AcceptedPort } from './accepted-port.ts';
 import { drainingRefusal } from './admission.ts';
 import type { Registry } from './registry.ts';
 import type { DrainOptions } from './supervisor-types.ts';
@@ -53,7 +53,7 @@ export class FleetDrain implements DeadlineOwner {
   readonly #plan: DrainPlan;
   readonly #fleet: DrainableFleet;
   readonly #observer: DrainObserver;
-  #waiting: Port[] = [];
+  #waiting: AcceptedPort[] = [];
   #begun = 0;
   #connections = 0;
   #forced = 0;

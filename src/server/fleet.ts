@@ -1,27 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AnyActorRef } from 'xstate';
-import { ConnectionHandle, type HandleHost } from '../connection/handle.ts';
-import { Phases } from '../connection/phases.ts';
-import { Port } from '../connection/port.ts';
-import type {
-  PortContext,
-  PortHost,
-  PortReport,
-  UpgradeRequest,
-  UpgradeResult,
-} from '../connection/port-host.ts';
-import { ReportGate } from '../connection/report-gate.ts';
-import { Turn } from '../connection/turn.ts';
+import { portContext } from '../connection/port-context.ts';
+import type { PortContext, PortReport } from '../connection/port-host.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { Connection, ConnectionState } from '../core/connection.ts';
+import { Contract, faultMessage } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
-import type { Frame } from '../core/frame.ts';
+import { type Frame, messageFrame } from '../core/frame.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
-import { TimerWheel } from '../core/timer-wheel.ts';
+import {
+  AcceptedPort,
+  type AcceptedPortHost,
+  type UpgradeRequest,
+  type UpgradeResult,
+} from './accepted-port.ts';
 import {
   Admission,
   authenticationRefusal,
@@ -29,7 +25,7 @@ import {
   type Paths,
   requestPath,
 } from './admission.ts';
-import { Contract, faultMessage } from './contract.ts';
+import { ConnectionHandle, type HandleHost } from './handle.ts';
 import { Handlers, type HandlersObserver } from './handlers.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Registry } from './registry.ts';
@@ -56,7 +52,7 @@ export interface FleetParts<Peer, In, Out> {
 
 /** Every connection of one supervisor, with all that they share. */
 export class Fleet<Peer, In, Out>
-  implements PortHost, HandleHost<In, Out>, HandlersObserver<Connection<Peer, In, Out>>
+  implements AcceptedPortHost, HandleHost<In, Out>, HandlersObserver<Connection<Peer, In, Out>>
 {
   readonly context: PortContext;
   readonly actor: AnyActorRef;
@@ -91,7 +87,7 @@ export class Fleet<Peer, In, Out>
     const address = this.#addressOf(request, upgrade.socket);
     this.#lastId += 1;
     const id = `c${this.#lastId.toString(36)}`;
-    const port = new Port(this, id, { ...upgrade, address, path: requestPath(request) });
+    const port = new AcceptedPort(this, id, { ...upgrade, address, path: requestPath(request) });
     if (port.isOver) return;
     const refusal =
       this.#admission.judge(request, paths, door) ??
@@ -111,7 +107,7 @@ export class Fleet<Peer, In, Out>
     return typeof told === 'string' ? told : (socket.remoteAddress ?? '');
   }
 
-  #authenticate(port: Port, request: IncomingMessage): void {
+  #authenticate(port: AcceptedPort, request: IncomingMessage): void {
     const { authenticate } = this.#options;
     const refuse = (thrown: unknown) => this.#refuse(port, 'authenticate', toError(thrown));
     try {
@@ -124,7 +120,7 @@ export class Fleet<Peer, In, Out>
     }
   }
 
-  #grant(port: Port, peer: unknown): void {
+  #grant(port: AcceptedPort, peer: unknown): void {
     const { key } = this.#options;
     try {
       port.grant(peer, checkedKey(key?.(peer as Peer)));
@@ -133,7 +129,7 @@ export class Fleet<Peer, In, Out>
     }
   }
 
-  #refuse(port: Port, handler: 'authenticate' | 'key', error: Error): void {
+  #refuse(port: AcceptedPort, handler: 'authenticate' | 'key', error: Error): void {
     const refusal = authenticationRefusal(error);
     port.refuse(refusal);
     if (refusal.cause === 'authenticate-error') this.handlers.errored(handler, error, undefined);
@@ -171,7 +167,7 @@ export class Fleet<Peer, In, Out>
   #filterOf({ where, except }: AudienceOptions<Connection<Peer, In, Out>>) {
     if (where === undefined && except === undefined) return null;
     const left = exceptions(except);
-    return (port: Port) => {
+    return (port: AcceptedPort) => {
       const connection = this.handlers.handleOf(port);
       if (left.has(connection)) return false;
       return where === undefined || this.#satisfies(where, connection);
@@ -192,27 +188,27 @@ export class Fleet<Peer, In, Out>
     return this.#upgrader.complete(upgrade);
   }
 
-  portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
+  portMoved(port: AcceptedPort, from: ConnectionState | null, to: ConnectionState): void {
     this.registry.moved(port, from, to);
   }
 
-  portOpened(port: Port): void {
+  portOpened(port: AcceptedPort): void {
     port.handle = new ConnectionHandle<Peer, In, Out>(port, this);
     this.registry.enter(port);
   }
 
-  portQuarantined(port: Port): void {
+  portQuarantined(port: AcceptedPort): void {
     this.registry.leave(port);
     this.topics.leaveAll(port);
   }
 
-  portReported(port: Port, report: PortReport): void {
+  portReported(port: AcceptedPort, report: PortReport): void {
     if (this.events.observed) this.tell(describeReport(report, port, this.handlers.handleOf(port)));
     this.#runHandler(port, report);
     if (report === 'closed' || report === 'failed') this.#observer.fleetShrank();
   }
 
-  #runHandler(port: Port, report: PortReport): void {
+  #runHandler(port: AcceptedPort, report: PortReport): void {
     const { verdict, failure, closeFrame } = port;
     if (report === 'opened') this.handlers.opened(port);
     else if (report === 'closed' && verdict) this.handlers.closed(port, verdict);
@@ -222,14 +218,14 @@ export class Fleet<Peer, In, Out>
     }
   }
 
-  messageArrived(port: Port, payload: Buffer, isBinary: boolean): void {
+  messageArrived(port: AcceptedPort, payload: Buffer, isBinary: boolean): void {
     const intake = this.handlers.run('messages', port, () => this.contract.read(payload, isBinary));
     if (intake === undefined) return;
     if ('message' in intake) this.handlers.message(port, intake.message);
     else this.#refuseMessage(port, intake.fault);
   }
 
-  #refuseMessage(port: Port, fault: InvalidMessage): void {
+  #refuseMessage(port: AcceptedPort, fault: InvalidMessage): void {
     this.tell({ type: 'message.invalid', connection: this.handlers.handleOf(port), fault });
     const policy = this.#options.invalidMessages;
     if (policy === 'ignore' || (policy === 'reply' && this.#replied(port, fault))) return;
@@ -237,9 +233,9 @@ export class Fleet<Peer, In, Out>
   }
 
   /** Tells the peer what was wrong; `false` when the codec has no way to say it. */
-  #replied(port: Port, fault: InvalidMessage): boolean {
+  #replied(port: AcceptedPort, fault: InvalidMessage): boolean {
     try {
-      port.outbox?.send(this.contract.encode(faultMessage(fault)));
+      port.outbox?.send(messageFrame(this.contract.encode(faultMessage(fault))));
       return true;
     } catch {
       return false;
@@ -249,18 +245,18 @@ export class Fleet<Peer, In, Out>
   // What a public handle needs.
 
   frame(message: Out): Frame {
-    return this.contract.frame(message);
+    return messageFrame(this.contract.payload(message));
   }
 
-  join(port: Port, topic: string): boolean {
+  join(port: AcceptedPort, topic: string): boolean {
     return this.topics.join(port, topic);
   }
 
-  leave(port: Port, topic: string): boolean {
+  leave(port: AcceptedPort, topic: string): boolean {
     return this.topics.leave(port, topic);
   }
 
-  messageStream(port: Port): Stream<In> {
+  messageStream(port: AcceptedPort): Stream<In> {
     return new Stream((error) => this.handlers.errored('messages$', error, port));
   }
 
@@ -292,31 +288,8 @@ function checkedKey(key: unknown): string | undefined {
   throw new TypeError(`key must return a string or undefined, not ${typeof key}`);
 }
 
-function isStartedByPeer({ witness: { evidence } }: Port): boolean {
+function isStartedByPeer({ witness: { evidence } }: AcceptedPort): boolean {
   return evidence.received !== undefined && evidence.intent === undefined;
 }
 
 const noPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '', key: '' };
-
-const TICKS_PER_DEADLINE = 8;
-const TICK_MS_MIN = 5;
-const TICK_MS_MAX = 100;
-
-type ContextOptions = Pick<
-  ResolvedOptions,
-  'clock' | 'random' | 'timeouts' | 'heartbeat' | 'limits' | 'inspect'
->;
-
-function portContext(options: ContextOptions): PortContext {
-  const { clock, random, timeouts, heartbeat, limits, inspect } = options;
-  const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
-  const tickMs = Math.ceil(shortestMs / TICKS_PER_DEADLINE);
-  const wheel = new TimerWheel(clock, Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, tickMs)));
-  const messageRate = { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax };
-  const turn = new Turn(clock);
-  const isInspected = inspect !== undefined;
-  const phases = new Phases(random);
-  const reports = new ReportGate();
-  const shared = { clock, phases, turn, reports, wheel, isInspected };
-  return { ...shared, timeouts, heartbeat, limits, messageRate };
-}

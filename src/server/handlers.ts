@@ -1,10 +1,10 @@
-import type { ConnectionHandle } from '../connection/handle.ts';
-import type { Port } from '../connection/port.ts';
 import type { Connection } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
+import type { AcceptedPort } from './accepted-port.ts';
+import type { ConnectionHandle } from './handle.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** What the handlers tell the supervisor they run for. */
@@ -31,7 +31,7 @@ export class Handlers<Peer, In, Out> {
   readonly #options: ResolvedOptions<Peer, In, Out>;
   readonly #observer: HandlersObserver<Connection<Peer, In, Out>>;
   readonly #wheel: TimerWheel;
-  readonly #welcomes = new WeakMap<Port, Welcome>();
+  readonly #welcomes = new WeakMap<AcceptedPort, Welcome>();
   #unsettled = 0;
 
   constructor(
@@ -50,11 +50,11 @@ export class Handlers<Peer, In, Out> {
   }
 
   /** Runs a handler of one connection. What it throws costs that connection, unless the user keeps it. */
-  run<Result>(handler: HandlerName, port: Port, call: () => Result): Result | undefined {
+  run<Result>(handler: HandlerName, port: AcceptedPort, call: () => Result): Result | undefined {
     return guarded(call, (error) => this.errored(handler, error, port));
   }
 
-  errored(handler: HandlerName, error: Error, port: Port | undefined): void {
+  errored(handler: HandlerName, error: Error, port: AcceptedPort | undefined): void {
     const connection = port === undefined ? undefined : this.handleOf(port);
     this.#observer.handlerErrored(handler, error, connection);
     const choice = guarded(
@@ -64,7 +64,7 @@ export class Handlers<Peer, In, Out> {
     if (choice !== 'keep') port?.end('handler-error', error);
   }
 
-  opened(port: Port): void {
+  opened(port: AcceptedPort): void {
     const { onOpen } = this.#options;
     const connection = this.handleOf(port);
     const result = this.run('onOpen', port, () => onOpen?.(connection));
@@ -75,7 +75,7 @@ export class Handlers<Peer, In, Out> {
     }
   }
 
-  #await(port: Port, result: PromiseLike<unknown>): void {
+  #await(port: AcceptedPort, result: PromiseLike<unknown>): void {
     const welcome: Welcome = { pending: true, dispose: undefined, whenSettled: undefined };
     this.#welcomes.set(port, welcome);
     port.awaitWelcome();
@@ -89,19 +89,19 @@ export class Handlers<Peer, In, Out> {
     result.then(settle, () => settle(undefined));
   }
 
-  message(port: Port, message: In): void {
+  message(port: AcceptedPort, message: In): void {
     const { onMessage } = this.#options;
     const handle = this.handleOf(port);
     if (onMessage !== undefined) this.run('onMessage', port, () => onMessage(handle, message));
     handle.deliver(message);
   }
 
-  closing(port: Port, code: number, reason: string): void {
+  closing(port: AcceptedPort, code: number, reason: string): void {
     const { onClosing } = this.#options;
     this.run('onClosing', port, () => onClosing?.(this.handleOf(port), code, reason));
   }
 
-  closed(port: Port, verdict: CloseVerdict): void {
+  closed(port: AcceptedPort, verdict: CloseVerdict): void {
     const handle = this.handleOf(port);
     handle.complete();
     const welcome = this.#welcomes.get(port);
@@ -134,11 +134,11 @@ export class Handlers<Peer, In, Out> {
     );
   }
 
-  handleOf(port: Port): ConnectionHandle<Peer, In, Out> {
+  handleOf(port: AcceptedPort): ConnectionHandle<Peer, In, Out> {
     return port.handle as ConnectionHandle<Peer, In, Out>;
   }
 
-  #disposeIfOver(port: Port, welcome: Welcome | undefined): void {
+  #disposeIfOver(port: AcceptedPort, welcome: Welcome | undefined): void {
     if (port.verdict === undefined || welcome === undefined || welcome.pending) return;
     if (!this.#welcomes.delete(port)) return;
     const { dispose } = welcome;
@@ -146,7 +146,7 @@ export class Handlers<Peer, In, Out> {
   }
 
   /** Runs a handler that a drain waits for. */
-  #watch(handler: HandlerName, port: Port, call: () => unknown): void {
+  #watch(handler: HandlerName, port: AcceptedPort, call: () => unknown): void {
     const result = this.run(handler, port, call);
     if (!isThenable(result)) return;
     this.#unsettled += 1;

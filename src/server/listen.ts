@@ -3,7 +3,7 @@ import { createServer as createSecureServer, type ServerOptions } from 'node:htt
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { systemClock } from '../core/clock.ts';
-import { checkedOptions } from '../core/limits.ts';
+import { checkedOptions } from '../core/limits-schema.ts';
 import { type AttachOptions, attach } from './attach.ts';
 import type { Supervisor } from './supervisor-types.ts';
 

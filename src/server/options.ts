@@ -7,16 +7,14 @@ import { type Codec, jsonCodec } from '../core/codec.ts';
 import type { Connection } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
+import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
 import {
   checkedOptions,
-  type HeartbeatOptions,
   heartbeatSchema,
-  type Limits,
   limitsSchema,
   positiveInteger,
-  type Timeouts,
   timeoutsSchema,
-} from '../core/limits.ts';
+} from '../core/limits-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 
 /** Who may connect, and how many. Whoever may not gets an HTTP answer before any 101. */

@@ -1,5 +1,5 @@
-import type { Port } from '../connection/port.ts';
 import type { ConnectionState } from '../core/connection.ts';
+import type { AcceptedPort } from './accepted-port.ts';
 import type { Counts } from './supervisor-types.ts';
 
 /** Who is there: every port by address and state, the open ones also by id and key. */
@@ -15,30 +15,30 @@ export class Registry {
   /** How many have left so far. */
   departures = 0;
   /** The connections that are open, and no others. */
-  readonly open = new Map<string, Port>();
+  readonly open = new Map<string, AcceptedPort>();
 
-  readonly #ports = new Set<Port>();
-  readonly #keys = new Map<string, Set<Port>>();
+  readonly #ports = new Set<AcceptedPort>();
+  readonly #keys = new Map<string, Set<AcceptedPort>>();
   readonly #addresses = new Map<string, number>();
 
   /** Every connection that has not ended, whatever its state. */
-  get ports(): ReadonlySet<Port> {
+  get ports(): ReadonlySet<AcceptedPort> {
     return this.#ports;
   }
 
-  moved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
+  moved(port: AcceptedPort, from: ConnectionState | null, to: ConnectionState): void {
     if (from === null) this.#add(port);
     else this.counts[from] -= 1;
     this.counts[to] += 1;
     if (to === 'closed' || to === 'failed') this.#delete(port);
   }
 
-  #add(port: Port): void {
+  #add(port: AcceptedPort): void {
     this.#ports.add(port);
     this.#addresses.set(port.address, this.fromAddress(port.address) + 1);
   }
 
-  #delete(port: Port): void {
+  #delete(port: AcceptedPort): void {
     this.#ports.delete(port);
     const others = this.fromAddress(port.address) - 1;
     if (others === 0) this.#addresses.delete(port.address);
@@ -50,7 +50,7 @@ export class Registry {
     return this.#addresses.get(address) ?? 0;
   }
 
-  enter(port: Port): void {
+  enter(port: AcceptedPort): void {
     this.open.set(port.id, port);
     if (port.key === undefined) return;
     const namesakes = this.#keys.get(port.key);
@@ -58,7 +58,7 @@ export class Registry {
     else namesakes.add(port);
   }
 
-  leave(port: Port): void {
+  leave(port: AcceptedPort): void {
     this.open.delete(port.id);
     this.departures += 1;
     if (port.key === undefined) return;
@@ -67,15 +67,15 @@ export class Registry {
   }
 
   /** The open connections; with {@link has} they are an audience. */
-  [Symbol.iterator](): Iterator<Port> {
+  [Symbol.iterator](): Iterator<AcceptedPort> {
     return this.open.values();
   }
 
-  has(port: Port): boolean {
+  has(port: AcceptedPort): boolean {
     return this.open.has(port.id);
   }
 
-  byKey(key: string): readonly Port[] {
+  byKey(key: string): readonly AcceptedPort[] {
     return [...(this.#keys.get(key) ?? [])];
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Connection } from '../core/connection.ts';
 import { SupervisorError, toError } from '../core/errors.ts';
-import { checkedOptions } from '../core/limits.ts';
+import { checkedOptions } from '../core/limits-schema.ts';
 import type { Fleet } from './fleet.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery, Overflow, Topic, TopicOptions } from './topic.ts';

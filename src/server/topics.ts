@@ -1,8 +1,8 @@
 import { Subject } from 'rxjs';
-import type { Port } from '../connection/port.ts';
 import type { ReportGate } from '../connection/report-gate.ts';
 import { SupervisorError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
+import type { AcceptedPort } from './accepted-port.ts';
 import type { Delivery, Overflow } from './topic.ts';
 
 /** What is done about members that are congested. */
@@ -18,7 +18,7 @@ export interface PublicationPolicy {
 export interface Publication extends PublicationPolicy {
   readonly frame: Frame;
   /** Whether a member is to get it; `null` when all are. */
-  readonly accepts: ((port: Port) => boolean) | null;
+  readonly accepts: ((port: AcceptedPort) => boolean) | null;
   delivered: number;
   kept: number;
   /** Older ones that were waiting and that this one takes the place of. */
@@ -28,7 +28,7 @@ export interface Publication extends PublicationPolicy {
 
 /** The members of one topic and the pipeline that feeds them. */
 class Audience implements Reachable {
-  readonly members = new Set<Port>();
+  readonly members = new Set<AcceptedPort>();
   readonly publications$ = new Subject<Publication>();
   departures = 0;
   dropped = 0;
@@ -40,11 +40,11 @@ class Audience implements Reachable {
     });
   }
 
-  [Symbol.iterator](): Iterator<Port> {
+  [Symbol.iterator](): Iterator<AcceptedPort> {
     return this.members.values();
   }
 
-  has(port: Port): boolean {
+  has(port: AcceptedPort): boolean {
     return this.members.has(port);
   }
 }
@@ -66,7 +66,7 @@ export class Topics {
     this.#reports = reports;
   }
 
-  join(port: Port, name: string): boolean {
+  join(port: AcceptedPort, name: string): boolean {
     checkTopicName(name);
     if (!port.isOpen) return false;
     port.topics ??= new Set();
@@ -76,7 +76,7 @@ export class Topics {
     return true;
   }
 
-  leave(port: Port, name: string): boolean {
+  leave(port: AcceptedPort, name: string): boolean {
     if (!port.isOpen || !port.topics?.delete(name)) return false;
     port.outbox?.forget(name);
     this.#remove(port, name);
@@ -84,7 +84,7 @@ export class Topics {
   }
 
   /** Takes a port out of all its topics, in time linear in their number. It still knows their names. */
-  leaveAll(port: Port): void {
+  leaveAll(port: AcceptedPort): void {
     for (const name of port.topics ?? []) this.#remove(port, name);
   }
 
@@ -109,7 +109,7 @@ export class Topics {
     return audience;
   }
 
-  #remove(port: Port, name: string): void {
+  #remove(port: AcceptedPort, name: string): void {
     const audience = this.#audiences.get(name);
     if (audience === undefined) return;
     audience.members.delete(port);
@@ -121,8 +121,8 @@ export class Topics {
 }
 
 /** Everybody who is reached, and whether somebody still belongs to them. */
-export interface Reachable extends Iterable<Port> {
-  has(port: Port): boolean;
+export interface Reachable extends Iterable<AcceptedPort> {
+  has(port: AcceptedPort): boolean;
   /** How many have left so far; as long as it stays the same nobody has to be looked up. */
   readonly departures: number;
 }
@@ -136,7 +136,7 @@ export interface Reachable extends Iterable<Port> {
  */
 export function fanOut(publication: Publication, audience: Reachable, reports: ReportGate): void {
   const { departures } = audience;
-  const isThere = (port: Port) =>
+  const isThere = (port: AcceptedPort) =>
     port.isOpen && (audience.departures === departures || audience.has(port));
   const members = accepted(publication, audience, isThere);
   reports.during(() => {
@@ -148,13 +148,13 @@ export function fanOut(publication: Publication, audience: Reachable, reports: R
 function accepted(
   { accepts }: Publication,
   audience: Reachable,
-  isThere: (port: Port) => boolean,
-): Port[] {
+  isThere: (port: AcceptedPort) => boolean,
+): AcceptedPort[] {
   const members = [...audience];
   return accepts === null ? members : members.filter((port) => isThere(port) && accepts(port));
 }
 
-function write(publication: Publication, port: Port): void {
+function write(publication: Publication, port: AcceptedPort): void {
   const outbox = port.outbox;
   if (outbox !== null && outbox.publish(publication.frame) !== 'refused')
     publication.delivered += 1;
@@ -167,14 +167,14 @@ export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery 
 }
 
 /** Does what the publication's policy says about a member that cannot take it. */
-function overflow(publication: Publication, port: Port): void {
+function overflow(publication: Publication, port: AcceptedPort): void {
   if (publication.overflow === 'latest' && isKept(publication, port)) return;
   publication.dropped += 1;
   port.dropped += 1;
   if (publication.overflow === 'close' && port.outbox?.isCongested) port.end('slow-consumer');
 }
 
-function isKept(publication: Publication, port: Port): boolean {
+function isKept(publication: Publication, port: AcceptedPort): boolean {
   const { outbox } = port;
   if (outbox === null) return false;
   const { isKept, replaced } = outbox.keep(publication);

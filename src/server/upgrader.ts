@@ -1,9 +1,9 @@
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
-import type { UpgradeRequest, UpgradeResult } from '../connection/port-host.ts';
 import { SupervisedSocket } from '../connection/socket.ts';
 import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
+import type { UpgradeRequest, UpgradeResult } from './accepted-port.ts';
 
 /** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
 const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;

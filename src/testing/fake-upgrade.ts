@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { UpgradeRequest, UpgradeResult } from '../connection/port-host.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
+import type { UpgradeRequest, UpgradeResult } from '../server/accepted-port.ts';
 import type { FakeSocket } from './fake-socket.ts';
 import { FakeWebSocket } from './fake-web-socket.ts';
 import type { SimulatedClock } from './simulated-clock.ts';

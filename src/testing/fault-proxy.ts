@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { checkedOptions } from '../core/limits.ts';
+import { checkedOptions } from '../core/limits-schema.ts';
 import { FaultLink } from './fault-link.ts';
 import { type StreamFaults, streamFaultsSchema } from './fault-stream.ts';
 

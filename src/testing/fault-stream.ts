@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { z } from 'zod';
 import type { Clock, TimerHandle } from '../core/clock.ts';
-import { checkedOptions, positiveInteger } from '../core/limits.ts';
+import { checkedOptions, positiveInteger } from '../core/limits-schema.ts';
 
 /** What a network does to one direction of a link. What is not named is left undisturbed. */
 export interface StreamFaults {

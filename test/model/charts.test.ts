@@ -9,10 +9,12 @@ import {
   createMachine,
 } from 'xstate';
 import { getStateNodes } from 'xstate/graph';
+import { clientMachine } from '../../machines/client.ts';
+import { type ClientOrders, clientFacts } from '../../machines/client-contract.ts';
 import { connectionMachine } from '../../machines/connection.ts';
 import { type ConnectionOrders, connectionFacts } from '../../machines/connection-contract.ts';
+import { exitSignals } from '../../machines/exit-signals.ts';
 import {
-  exitSignals,
   type SupervisorOrders,
   supervisorFacts,
   supervisorMachine,
@@ -31,6 +33,7 @@ interface Chart {
 }
 
 const connectionOrders: Record<keyof ConnectionOrders, true> = {
+  dial: true,
   upgrade: true,
   refuseUpgrade: true,
   announceOpen: true,
@@ -54,6 +57,16 @@ const supervisorOrders: Record<keyof SupervisorOrders, true> = {
   finish: true,
 };
 
+const clientOrders: Record<keyof ClientOrders, true> = {
+  dial: true,
+  announceUp: true,
+  resetBackoff: true,
+  startDelay: true,
+  probe: true,
+  endConnection: true,
+  finish: true,
+};
+
 const connection: Chart = {
   machine: connectionMachine,
   facts: connectionFacts,
@@ -69,7 +82,18 @@ const supervisor: Chart = {
   resting: ['admitting', 'suspended'],
 };
 
-const charts = Object.entries({ connection, supervisor });
+/** A client dials for ever, and each of its states lasts as long as its connection or its own delay. */
+const client: Chart = {
+  machine: clientMachine,
+  facts: { ...clientFacts, ...exitSignals },
+  orders: Object.keys(clientOrders),
+  resting: [
+    ...['idle', 'dialing', 'up', 'up.settling', 'up.stable'],
+    ...['waiting', 'waiting.backoff', 'waiting.offline', 'stopping'],
+  ],
+};
+
+const charts = Object.entries({ connection, supervisor, client });
 
 // Reading a definition.
 

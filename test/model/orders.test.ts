@@ -6,7 +6,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { connectionMachine } from '../../machines/connection.ts';
 import { type ConnectionFact, connectionFacts } from '../../machines/connection-contract.ts';
-import { exitSignals, supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
+import { exitSignals } from '../../machines/exit-signals.ts';
+import { supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
 import { placesOf } from '../support/chart-walk.ts';
 import { assertSense, assertSupervisorSense } from '../support/order-sense.ts';
 import { RecordingPort } from '../support/recording-port.ts';
@@ -30,7 +31,7 @@ describe('the connection chart under a recording port', () => {
   const places = placesOf({ machine: connectionMachine, facts });
 
   it('takes every fact in every place without throwing', () => {
-    assert.equal(places.size, 17);
+    assert.equal(places.size, 18);
     for (const { key, path } of places.values()) {
       for (const fact of facts) {
         const { status } = followConnection([...path, fact]).actor.getSnapshot();

@@ -7,7 +7,8 @@ import { describe, it } from 'node:test';
 import type { InspectionEvent } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import { connectionFacts } from '../../machines/connection-contract.ts';
-import { exitSignals, supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
+import { exitSignals } from '../../machines/exit-signals.ts';
+import { supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
 import {
   Coverage,
   type Edge,

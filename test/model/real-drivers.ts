@@ -22,6 +22,7 @@ const follows: Driver = () => {};
 
 /** How each fact comes about. */
 export const drivers: Readonly<Record<Fact, Driver>> = {
+  'dial.requested': follows,
   'admission.granted': ({ plan, raw, admission }) => {
     plan.granted?.(raw);
     admission.open();

@@ -16,6 +16,18 @@ export interface Impossibility {
  */
 export const cannotHappen: readonly Impossibility[] = [
   {
+    states: ['handshaking.admitting'],
+    facts: ['dial.requested'],
+    because:
+      'A socket that was accepted is not dialed. Dialed ones are driven by the tests of the client.',
+  },
+  {
+    states: ['handshaking.dialing'],
+    facts: 'any',
+    because:
+      'A socket that was accepted is not dialed. Dialed ones are driven by the tests of the client.',
+  },
+  {
     states: ['handshaking.upgrading'],
     facts: ['deadline.passed', 'socket.errored', 'socket.closed'],
     because:

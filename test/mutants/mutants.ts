@@ -16,6 +16,7 @@ const outbox = 'src/connection/outbox.ts';
 const fleet = 'src/server/fleet.ts';
 const handlers = 'src/server/handlers.ts';
 const wheel = 'src/core/timer-wheel.ts';
+const acceptedPort = 'src/server/accepted-port.ts';
 
 /** Every fault that the tests are known to find, ordered by what it breaks. */
 export const mutants: readonly Mutant[] = [
@@ -101,8 +102,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'send after close',
     fault: 'Messages are written to a connection that was given up.',
-    file: port,
-    from: 'if (!this.#gateOpen || !(this.#outbox?.hasBatch || this.wire.isWritable)) return null;',
+    file: acceptedPort,
+    from: 'if (!this.isOpen || !(this.#outbox?.hasBatch || this.wire.isWritable)) return null;',
     to: 'if (this.#outbox === null && !this.wire.isWritable) return null;',
   },
   {
@@ -231,14 +232,14 @@ export const mutants: readonly Mutant[] = [
     name: 'leaked timer',
     fault: 'The deadline of a state outlives its connection.',
     file: port,
-    from: 'finish(): void {\n    this.quarantine();\n    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);',
+    from: 'finish(): void {\n    this.quarantine();\n    this.#deadline = this.host.context.wheel.cancel(this.#deadline);',
     to: 'finish(): void {\n    this.quarantine();',
   },
   {
     name: 'leaked heartbeat',
     fault: 'The heartbeat of a connection outlives it.',
     file: port,
-    from: 'this.#heartbeat?.stop();',
+    from: 'this.heartbeat?.stop();',
     to: '',
   },
   {
@@ -251,8 +252,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'leaked reference',
     fault: 'A connection that is over still holds its socket.',
-    file: port,
-    from: 'this.wire.release();\n  }\n\n  outcome()',
-    to: '}\n\n  outcome()',
+    file: acceptedPort,
+    from: 'this.#outbox = null;\n    this.wire.release();',
+    to: 'this.#outbox = null;',
   },
 ];

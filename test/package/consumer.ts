@@ -43,6 +43,34 @@ console.log(JSON.stringify({ echo, cause, origin, code, reason, clean, forced })
       forced: 0,
     },
   },
+  './client': {
+    code: `
+import { createClient } from 'mooring/client';
+import { WebSocketServer } from 'ws';
+
+const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+server.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
+await new Promise((resolve) => server.on('listening', resolve));
+
+const client = createClient(\`ws://127.0.0.1:\${server.address().port}\`);
+const echo = new Promise((resolve) => client.messages$.subscribe(resolve));
+const verdict = new Promise((resolve) => client.verdicts$.subscribe(resolve));
+client.send({ text: 'hello' });
+const text = await echo;
+await client.close(4000, 'enough');
+const { cause, origin, code, clean } = await verdict;
+await new Promise((resolve) => server.close(resolve));
+console.log(JSON.stringify({ text, cause, origin, code, clean, state: client.status.state }));
+`,
+    prints: {
+      text: { text: 'hello' },
+      cause: 'close',
+      origin: 'local',
+      code: 4000,
+      clean: true,
+      state: 'stopped',
+    },
+  },
   './machines': {
     code: `
 import { connectionMachine } from 'mooring/machines';

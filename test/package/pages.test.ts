@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { backoffDefaults, restartDefaults } from '../../src/client/options.ts';
 import { closeCodeInfo, closeCodes } from '../../src/core/close-code.ts';
-import { describeFailure, type FailureCause } from '../../src/core/failure.ts';
+import { type AcceptFailureCause, describeFailure } from '../../src/core/failure.ts';
 import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
 import { type CloseCause, classifyClose, type Evidence } from '../../src/core/verdict.ts';
 import { drainPlan } from '../../src/server/fleet-drain.ts';
@@ -122,13 +123,13 @@ describe('docs/reference/verdicts.md', () => {
   });
 
   it('lists every failure cause and no others', () => {
-    const causes = unionMembers('FailureCause');
+    const causes = unionMembers('AcceptFailureCause');
     assert.deepEqual(column(failures, 'Cause'), causes);
   });
 
   it('classifies every failure cause as the code does', () => {
     for (const { Cause = '', Answer = '', Phase, Level, Retry } of failures) {
-      const failure = describeFailure(failureEvidence(Cause as FailureCause, Answer));
+      const failure = describeFailure(failureEvidence(Cause as AcceptFailureCause, Answer));
       const { phase, level, retry } = failure;
       assert.deepEqual([Phase, Level], [phase, level], Cause);
       assertToldOrByCode(Retry, retry, Cause);
@@ -197,7 +198,7 @@ const closeEvidence: Record<CloseCause, Evidence> = {
 
 /** The page gives the status of the answer, or none: the retry follows from it. */
 function failureEvidence(
-  cause: FailureCause,
+  cause: AcceptFailureCause,
   answer: string,
 ): Parameters<typeof describeFailure>[0] {
   const about = { address: '', path: '/' };
@@ -210,6 +211,37 @@ function failureEvidence(
   const status = Number.parseInt(answer, 10) || 503;
   return { ...about, refusal: { cause, status, body: '' } };
 }
+
+describe('docs/guide/client.md', () => {
+  const page = read('docs/guide/client.md');
+
+  it('lists every option and no others', () => {
+    const members = ['ClientOptions', 'NodeClientOptions'].flatMap(interfaceMembers);
+    assert.deepEqual(names(page, 'Options'), members);
+  });
+
+  it('lists every cause of a failure and no others', () => {
+    assert.deepEqual(
+      names(page, 'Why an attempt failed').toSorted(),
+      unionMembers('DialFailureCause').toSorted(),
+    );
+  });
+
+  it('lists every state that lasts', () => {
+    const states = unionMembers('ClientState').filter((state) => state !== 'idle');
+    assert.deepEqual(names(page, 'One attempt at a time'), states);
+  });
+
+  it('gives the defaults of the code', () => {
+    for (const row of tableRows(page, 'Options')) {
+      const { Option = '', Default = '' } = row;
+      const actual = { backoff: backoffDefaults, restarts: restartDefaults }[Option];
+      if (actual === undefined) continue;
+      const told = Default.replaceAll('_', '').replaceAll(/(\w+):/g, '"$1":');
+      assert.deepEqual(JSON.parse(told), actual, Option);
+    }
+  });
+});
 
 describe('docs/reference/events.md', () => {
   const [, news = ''] =

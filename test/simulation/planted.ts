@@ -1,10 +1,11 @@
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
 import { Outbox } from '../../src/connection/outbox.ts';
 import { Port } from '../../src/connection/port.ts';
+import { RawWire } from '../../src/connection/raw-wire.ts';
 import { Turn } from '../../src/connection/turn.ts';
-import { Wire } from '../../src/connection/wire.ts';
 import { Witness } from '../../src/connection/witness.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import { AcceptedPort } from '../../src/server/accepted-port.ts';
 import { Fleet } from '../../src/server/fleet.ts';
 import { FleetDrain } from '../../src/server/fleet-drain.ts';
 import { Handlers } from '../../src/server/handlers.ts';
@@ -48,11 +49,11 @@ function insteadOfGetter(
   };
 }
 
-const outboxes = new WeakMap<Port, Outbox>();
-const outboxNow = Object.getOwnPropertyDescriptor(Port.prototype, 'outbox')?.get;
+const outboxes = new WeakMap<AcceptedPort, Outbox>();
+const outboxNow = Object.getOwnPropertyDescriptor(AcceptedPort.prototype, 'outbox')?.get;
 
 /** The outbox that a port had while its gate was open. */
-function lastOutbox(this: Port): Outbox | null {
+function lastOutbox(this: AcceptedPort): Outbox | null {
   const outbox = outboxNow?.call(this) as Outbox | null;
   if (outbox !== null) outboxes.set(this, outbox);
   return outboxes.get(this) ?? null;
@@ -114,7 +115,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     mistake: 'the heartbeat is blind to what arrives',
     plant: both(
       instead(Heartbeat.prototype, 'heard', nothing),
-      insteadOfGetter(Wire.prototype, 'bytesIn', () => 0),
+      insteadOfGetter(RawWire.prototype, 'bytesIn', () => 0),
     ),
     breaks: ['verdict-is-true'],
   },
@@ -130,7 +131,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the end of the WebSocket is not waited for',
-    plant: instead(Wire.prototype, 'watchClose', nothing),
+    plant: instead(RawWire.prototype, 'watchClose', nothing),
     breaks: ['verdict-is-true'],
   },
   {
@@ -151,12 +152,12 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'a connection ends without letting its sockets go',
-    plant: instead(Wire.prototype, 'release', nothing),
+    plant: instead(RawWire.prototype, 'release', nothing),
     breaks: ['all-is-released'],
   },
   {
     mistake: 'a close frame that failed counts as sent',
-    plant: instead(Wire.prototype, 'sendClose', ((original: Method, frame: never) => {
+    plant: instead(RawWire.prototype, 'sendClose', ((original: Method, frame: never) => {
       original(frame);
       return true;
     }) as Broken),
@@ -215,7 +216,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the gate does not hold back what is written',
-    plant: insteadOfGetter(Port.prototype, 'outbox', lastOutbox),
+    plant: insteadOfGetter(AcceptedPort.prototype, 'outbox', lastOutbox),
     breaks: ['no-write-after-quarantine', 'no-send-after-quarantine'],
   },
   {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { InspectionEvent } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import { supervisorMachine } from '../../machines/supervisor.ts';
-import type { FailureCause } from '../../src/core/failure.ts';
+import type { AcceptFailureCause } from '../../src/core/failure.ts';
 import type { CloseCause } from '../../src/core/verdict.ts';
 import { simulate } from '../../src/testing/simulation.ts';
 import { Coverage } from '../support/chart-walk.ts';
@@ -59,8 +59,15 @@ describe('a simulated service', () => {
   }
 });
 
-/** Transitions that no socket leads to, and why the charts have them all the same. */
+/**
+ * Transitions that no socket leads to, and why the charts have them all the same. A socket that was accepted is never
+ * dialed.
+ */
 const neverTaken: Readonly<Record<string, string>> = {
+  'connection.handshaking.admitting ─ dial.requested → connection.handshaking.dialing': 'accepted',
+  'connection.handshaking.dialing ─ socket.opened → connection.open': 'accepted',
+  'connection.handshaking.dialing ─ close.requested → connection.failed': 'accepted',
+  'connection.handshaking.dialing ─ terminate.requested → connection.failed': 'accepted',
   'connection.open ─ websocket.closed → connection.closed':
     'ws is listened to only from the quarantine on, and every quarantine has a fact of its own',
   'connection.errored ─ websocket.closed → connection.closed':
@@ -126,7 +133,7 @@ const closeCauses: Readonly<Record<CloseCause, true>> = {
   unknown: true,
 };
 
-const failureCauses: Readonly<Record<FailureCause, true>> = {
+const failureCauses: Readonly<Record<AcceptFailureCause, true>> = {
   'bad-request': true,
   'wrong-method': true,
   'wrong-version': true,

@@ -95,6 +95,10 @@ export class RecordingPort implements ConnectionOrders, DeadlineOwner {
     this.tell('deadline.passed');
   }
 
+  dial(): void {
+    this.orders.push('dial');
+  }
+
   upgrade(): void {
     this.orders.push('upgrade');
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { type FailureCause, Refusal } from '../../src/core/failure.ts';
+import { type AcceptFailureCause, Refusal } from '../../src/core/failure.ts';
 import type { AdmissionOptions } from '../../src/index.ts';
 import {
   Admission,
@@ -49,7 +49,7 @@ function judge({ options = {}, paths, door = 'open', ...request }: Situation) {
   return admission.judge(requestOf(request), paths, door);
 }
 
-type Row = [title: string, Situation, refused?: [FailureCause, status: number]];
+type Row = [title: string, Situation, refused?: [AcceptFailureCause, status: number]];
 
 const header = (name: string, value: string | undefined): Situation => ({
   headers: { [name]: value },

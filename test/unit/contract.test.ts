@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { type Codec, jsonCodec, textCodec, UndecodableError } from '../../src/core/codec.ts';
+import { Contract, faultMessage } from '../../src/core/contract.ts';
 import type { InvalidMessage } from '../../src/core/events.ts';
-import { Contract, faultMessage } from '../../src/server/contract.ts';
 
 const order = z.strictObject({
   type: z.literal('order'),
@@ -129,20 +129,20 @@ describe('Contract.read', () => {
   });
 });
 
-describe('Contract.frame', () => {
-  it('makes the frame of a message that fulfils the contract', () => {
-    const frame = orders.frame({ type: 'order', items: [] });
-    assert.equal(frame.subarray(2).toString(), '{"type":"order","items":[]}');
+describe('Contract.payload', () => {
+  it('makes the payload of a message that fulfils the contract', () => {
+    const payload = orders.payload({ type: 'order', items: [] });
+    assert.equal(payload, '{"type":"order","items":[]}');
   });
 
   it('names the path of the first fault in what it throws', () => {
     const wrong = { type: 'order', items: [{ price: 'free' }] } as unknown as Order;
-    assert.throws(() => orders.frame(wrong), {
+    assert.throws(() => orders.payload(wrong), {
       name: 'SupervisorError',
       code: 'invalid-message',
       message: /^message\.items\[0\]\.price: /,
     });
-    assert.throws(() => orders.frame(null as unknown as Order), {
+    assert.throws(() => orders.payload(null as unknown as Order), {
       code: 'invalid-message',
       message: /^message: /,
     });
@@ -152,14 +152,14 @@ describe('Contract.frame', () => {
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
     for (const message of [undefined, 1n, circular]) {
-      assert.throws(() => open.frame(message), {
+      assert.throws(() => open.payload(message), {
         name: 'SupervisorError',
         code: 'unencodable-message',
         message: /^the json codec cannot encode the message: /,
       });
     }
     const text = new Contract<string, unknown>(textCodec());
-    assert.throws(() => text.frame(7), { code: 'unencodable-message', message: /text codec/ });
+    assert.throws(() => text.payload(7), { code: 'unencodable-message', message: /text codec/ });
   });
 
   it('throws nothing but a SupervisorError, however odd it is what a codec throws', () => {
@@ -175,7 +175,7 @@ describe('Contract.frame', () => {
         throw thrown;
       };
       const contract = new Contract({ name: 'bad', encode: fail, decode: fail });
-      assert.throws(() => contract.frame(1), {
+      assert.throws(() => contract.payload(1), {
         name: 'SupervisorError',
         code: 'unencodable-message',
         cause: thrown,
@@ -186,7 +186,7 @@ describe('Contract.frame', () => {
   it('sends what the application wrote, not what the schema makes of it', () => {
     const defaults = z.object({ kind: z.string().default('note') });
     const contract = new Contract<unknown, unknown>(jsonCodec(), undefined, defaults);
-    assert.equal(contract.frame({}).subarray(2).toString(), '{}');
+    assert.equal(contract.payload({}), '{}');
   });
 });
 

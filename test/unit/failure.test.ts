@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import type { Level } from '../../src/core/close-code.ts';
 import {
+  type AcceptFailureCause,
   describeFailure,
   type Failure,
-  type FailureCause,
   type FailureEvidence,
   type FailurePhase,
   failureLevel,
@@ -15,7 +15,7 @@ import {
   retryAfterStatus,
 } from '../../src/core/failure.ts';
 
-const table: Record<FailureCause, [FailurePhase, Level]> = {
+const table: Record<AcceptFailureCause, [FailurePhase, Level]> = {
   'bad-request': ['http', 'warn'],
   'wrong-method': ['http', 'warn'],
   'wrong-version': ['http', 'warn'],
@@ -38,7 +38,7 @@ const table: Record<FailureCause, [FailurePhase, Level]> = {
   'already-upgraded': ['config', 'error'],
   crash: ['admission', 'error'],
 };
-const causes = Object.keys(table) as FailureCause[];
+const causes = Object.keys(table) as AcceptFailureCause[];
 
 const who = { address: '192.0.2.1', path: '/ws' };
 const boom = new Error('boom');

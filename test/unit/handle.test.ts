@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ConnectionHandle, type HandleHost } from '../../src/connection/handle.ts';
-import type { Port } from '../../src/connection/port.ts';
 import type { ConnectionState } from '../../src/core/connection.ts';
 import { SupervisorError } from '../../src/core/errors.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import { Stream } from '../../src/core/stream.ts';
+import type { AcceptedPort } from '../../src/server/accepted-port.ts';
+import { ConnectionHandle, type HandleHost } from '../../src/server/handle.ts';
 
 const states: readonly ConnectionState[] = ['open', 'errored', 'closing', 'closed'];
 
@@ -56,7 +56,10 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
     leave: (_port, topic) => note('leave', topic),
     messageStream: () => new Stream(() => {}),
   };
-  const handle = new ConnectionHandle<unknown, unknown, string>(port as unknown as Port, host);
+  const handle = new ConnectionHandle<unknown, unknown, string>(
+    port as unknown as AcceptedPort,
+    host,
+  );
   return { handle, asked, port };
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Port } from '../../src/connection/port.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 import type { SupervisorOptions } from '../../src/index.ts';
+import type { AcceptedPort } from '../../src/server/accepted-port.ts';
 import { Handlers } from '../../src/server/handlers.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -40,9 +40,9 @@ function bench(options: SupervisorOptions) {
   const handlers = new Handlers(resolveOptions(options), observer, wheel);
   const close = () => {
     port.verdict = verdict;
-    handlers.closed(port as unknown as Port, verdict);
+    handlers.closed(port as unknown as AcceptedPort, verdict);
   };
-  return { handlers, port: port as unknown as Port, log, close };
+  return { handlers, port: port as unknown as AcceptedPort, log, close };
 }
 
 describe('Handlers', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Port } from '../../src/connection/port.ts';
 import type { ConnectionState } from '../../src/core/connection.ts';
+import type { AcceptedPort } from '../../src/server/accepted-port.ts';
 import { Registry } from '../../src/server/registry.ts';
 import type { Counts } from '../../src/server/supervisor-types.ts';
 
@@ -22,8 +22,8 @@ class FakePort {
     this.move('handshaking');
   }
 
-  get port(): Port {
-    return this as unknown as Port;
+  get port(): AcceptedPort {
+    return this as unknown as AcceptedPort;
   }
 
   move(to: ConnectionState): this {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
 import type { Keepable, KeepResult } from '../../src/connection/outbox.ts';
-import type { Port } from '../../src/connection/port.ts';
 import { ReportGate } from '../../src/connection/report-gate.ts';
 import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
+import type { AcceptedPort } from '../../src/server/accepted-port.ts';
 import type { Overflow } from '../../src/server/topic.ts';
 import { deliveryOf, type Publication, Topics } from '../../src/server/topics.ts';
 
@@ -38,8 +38,8 @@ class FakePort {
     this.isOpen = false;
   }
 
-  get port(): Port {
-    return this as unknown as Port;
+  get port(): AcceptedPort {
+    return this as unknown as AcceptedPort;
   }
 }
 
@@ -125,8 +125,8 @@ describe('Topics', () => {
   it('forgets who leaves, and says whether it was there', () => {
     const topics = new Topics(10, new ReportGate());
     const [one] = crowd(2, topics);
-    assert.equal(topics.leave(one?.port as Port, 'lobby'), true);
-    assert.equal(topics.leave(one?.port as Port, 'lobby'), false);
+    assert.equal(topics.leave(one?.port as AcceptedPort, 'lobby'), true);
+    assert.equal(topics.leave(one?.port as AcceptedPort, 'lobby'), false);
     assert.equal(topics.leave(new FakePort().port, 'lobby'), false);
     assert.equal(topics.size('lobby'), 1);
     assert.deepEqual(publish(topics, 'hi'), [1, 0]);
@@ -262,7 +262,7 @@ describe('a publication during which members come and go', () => {
     const [first, second, third] = crowd(3, topics);
     if (first) {
       first.onPublish = () => {
-        topics.leave(second?.port as Port, 'lobby');
+        topics.leave(second?.port as AcceptedPort, 'lobby');
         if (third) third.isOpen = false;
         return 'sent';
       };

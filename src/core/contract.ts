@@ -1,9 +1,8 @@
 import type { z } from 'zod';
-import { type Codec, UndecodableError } from '../core/codec.ts';
-import { SupervisorError, toError } from '../core/errors.ts';
-import type { InvalidMessage } from '../core/events.ts';
-import { type Frame, messageFrame } from '../core/frame.ts';
-import { isThenable } from '../core/guard.ts';
+import { type Codec, UndecodableError } from './codec.ts';
+import { SupervisorError, toError } from './errors.ts';
+import type { InvalidMessage } from './events.ts';
+import { isThenable } from './guard.ts';
 
 /** Longest text about a fault, in characters: it may quote what a peer sent, and goes back to it. */
 const FAULT_TEXT_MAX = 200;
@@ -41,19 +40,19 @@ export class Contract<In, Out> {
   }
 
   /**
-   * Makes the frame of an outbound message.
+   * Makes the payload of an outbound message.
    *
    * @throws SupervisorError `invalid-message` or `unencodable-message`
    */
-  frame(message: Out): Frame {
+  payload(message: Out): string | Uint8Array {
     if (this.#outbound !== undefined) this.#check(this.#outbound, message);
     return this.encode(message);
   }
 
-  /** Makes a frame of a message of ours, which is not part of the contract. */
-  encode(message: unknown): Frame {
+  /** Makes the payload of a message of ours, which is not part of the contract. */
+  encode(message: unknown): string | Uint8Array {
     try {
-      return messageFrame(checkedPayload(settledNow(this.#codec.encode(message))));
+      return checkedPayload(settledNow(this.#codec.encode(message)));
     } catch (cause) {
       const problem = toError(cause).message;
       throw new SupervisorError(

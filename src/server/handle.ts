@@ -11,25 +11,25 @@ import { toError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
 import type { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
-import type { Port } from './port.ts';
+import type { AcceptedPort } from './accepted-port.ts';
 
 /** What the public handles of a supervisor share. */
 export interface HandleHost<In, Out> {
   /** @throws SupervisorError when the message is wrong. */
   frame(message: Out): Frame;
-  join(port: Port, topic: string): boolean;
-  leave(port: Port, topic: string): boolean;
+  join(port: AcceptedPort, topic: string): boolean;
+  leave(port: AcceptedPort, topic: string): boolean;
   /** A stream whose subscribers, when they throw, are handlers of this connection that threw. */
-  messageStream(port: Port): Stream<In>;
+  messageStream(port: AcceptedPort): Stream<In>;
 }
 
 /** The public face of a port. It stays valid when the port has let go of its socket. */
 export class ConnectionHandle<Peer, In, Out> implements Connection<Peer, In, Out> {
-  readonly #port: Port;
+  readonly #port: AcceptedPort;
   readonly #host: HandleHost<In, Out>;
   #messages: Stream<In> | undefined;
 
-  constructor(port: Port, host: HandleHost<In, Out>) {
+  constructor(port: AcceptedPort, host: HandleHost<In, Out>) {
     this.#port = port;
     this.#host = host;
   }

@@ -1,0 +1,121 @@
+import { setup } from 'xstate';
+import type { ClientFact, ClientOrders, DelayName } from './client-contract.ts';
+import type { ExitSignal } from './exit-signals.ts';
+
+/**
+ * The life of a client: one connection at a time, dialed again and again.
+ *
+ * Each attempt is a connection with a chart of its own; this one knows only whether it opened and how it ended. There is
+ * never a second attempt while one is under way.
+ */
+export const clientMachine = setup({
+  types: {} as {
+    context: { client: ClientOrders };
+    input: { client: ClientOrders };
+    events: ClientFact | ExitSignal;
+    meta: { deadline?: string };
+  },
+  actions: {
+    dial: ({ context }) => context.client.dial(),
+    announceUp: ({ context }) => context.client.announceUp(),
+    resetBackoff: ({ context }) => context.client.resetBackoff(),
+    startDelay: ({ context }, params: { name: DelayName }) => context.client.startDelay(params),
+    probe: ({ context }) => context.client.probe(),
+    endConnection: ({ context }) => context.client.endConnection(),
+    finish: ({ context }) => context.client.finish(),
+  },
+}).createMachine({
+  id: 'client',
+  context: ({ input }) => ({ client: input.client }),
+  initial: 'idle',
+  on: {
+    'xstate.done.actor.*': {
+      description: 'Its connection has ended; the port tells what came of it.',
+    },
+    'xstate.error.actor.*': {
+      description: 'Handled, so that this client lives on: the port gives the last word.',
+    },
+  },
+  states: {
+    idle: {
+      description: 'Nothing has been asked for yet.',
+      on: { 'dial.requested': 'dialing', 'stop.requested': 'stopped' },
+    },
+    dialing: {
+      description: 'One attempt is under way.',
+      entry: 'dial',
+      on: {
+        'connection.opened': 'up',
+        'connection.ended': 'waiting',
+        'connection.refused': 'exhausted',
+        'restarts.exceeded': 'exhausted',
+        'stop.requested': 'stopping',
+      },
+    },
+    up: {
+      description: 'The connection is open.',
+      entry: 'announceUp',
+      initial: 'settling',
+      states: {
+        settling: {
+          description: 'It opened a moment ago; failures so far still count.',
+          meta: { deadline: 'stableMs' },
+          entry: { type: 'startDelay', params: { name: 'stable' } },
+          on: { 'delay.passed': 'stable' },
+        },
+        stable: {
+          description: 'It has stayed open for a while: the next backoff begins anew.',
+          entry: 'resetBackoff',
+        },
+      },
+      on: {
+        'connection.ended': 'waiting',
+        'connection.refused': 'exhausted',
+        'restarts.exceeded': 'exhausted',
+        'wake.noticed': { actions: 'probe' },
+        'network.returned': { actions: 'probe' },
+        'stop.requested': 'stopping',
+      },
+    },
+    waiting: {
+      description: 'Between two attempts.',
+      initial: 'backoff',
+      states: {
+        backoff: {
+          description: 'A random part of a time that doubles with every failure.',
+          meta: { deadline: 'backoff' },
+          entry: { type: 'startDelay', params: { name: 'backoff' } },
+          on: {
+            'delay.passed': '#client.dialing',
+            'wake.noticed': '#client.dialing',
+            'network.lost': 'offline',
+          },
+        },
+        offline: {
+          description: 'There is no network; an attempt would only fail.',
+          on: { 'network.returned': '#client.dialing' },
+        },
+      },
+      on: { 'stop.requested': 'stopped' },
+    },
+    stopping: {
+      description: 'Asked to stop; the connection is on its way out.',
+      entry: 'endConnection',
+      on: {
+        'connection.ended': 'stopped',
+        'connection.refused': 'stopped',
+        'restarts.exceeded': 'stopped',
+      },
+    },
+    stopped: {
+      description: 'Asked to stop, and done. Nothing is left.',
+      type: 'final',
+      entry: 'finish',
+    },
+    exhausted: {
+      description: 'Another attempt would be pointless, or there have been too many.',
+      type: 'final',
+      entry: 'finish',
+    },
+  },
+});

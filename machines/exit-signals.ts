@@ -1,0 +1,10 @@
+/** What an actor of one connection tells its parent when it ends: the exit signals of OTP. */
+export const exitSignals = {
+  'xstate.done.actor.*': 'A connection has come to its end.',
+  'xstate.error.actor.*': 'The chart of a connection threw; its port gives the last word.',
+} as const;
+
+/** The exit signals as XState sends them. */
+export type ExitSignal =
+  | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
+  | { readonly type: `xstate.done.actor.${string}` };

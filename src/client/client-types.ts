@@ -1,0 +1,92 @@
+import type { Observable } from 'rxjs';
+import type { FlushResult, SendResult } from '../core/connection.ts';
+import type { InvalidMessage } from '../core/events.ts';
+import type { Failure } from '../core/failure.ts';
+import type { CloseVerdict } from '../core/verdict.ts';
+
+/** The top-level state of a client's chart. */
+export type ClientState =
+  | 'idle'
+  | 'dialing'
+  | 'up'
+  | 'waiting'
+  | 'stopping'
+  | 'stopped'
+  | 'exhausted';
+
+/** How one attempt came to its end: it never opened, or it did and is closed. */
+export type Ending =
+  | { readonly outcome: 'failed'; readonly failure: Failure }
+  | { readonly outcome: 'closed'; readonly verdict: CloseVerdict };
+
+/** What a client is doing, and why. */
+export interface ClientStatus {
+  readonly state: ClientState;
+  /** Every active state of the chart as a path, for example `up.settling`. */
+  readonly states: readonly string[];
+  /** Attempts so far, the one under way included. */
+  readonly attempts: number;
+  /** How the last attempt came to its end; `undefined` before the first has. */
+  readonly ending: Ending | undefined;
+  /** How long the wait for the next attempt is, in milliseconds; in `waiting` only. */
+  readonly delayMs: number | undefined;
+}
+
+/** Why a message that waited was given up. */
+export type DropReason = 'queue-full' | 'expired' | 'stopped';
+
+/** What a client tells besides its status. */
+export type ClientEvent =
+  | { readonly type: 'message.dropped'; readonly message: unknown; readonly reason: DropReason }
+  | { readonly type: 'message.invalid'; readonly fault: InvalidMessage }
+  | { readonly type: 'subscriber.errored'; readonly stream: string; readonly error: Error };
+
+/** How one message is sent. */
+export interface ClientSendOptions {
+  /** Whether it may wait for the next connection. @default true */
+  readonly queue?: boolean;
+  /** How long it may wait, in milliseconds. @default for ever */
+  readonly ttlMs?: number;
+}
+
+/**
+ * One peer, dialed again and again: at most one connection at a time.
+ *
+ * @typeParam In - a message of the inbound contract.
+ * @typeParam Out - a message of the outbound contract.
+ */
+export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
+  readonly url: string;
+  readonly status: ClientStatus;
+  /** The status, now and at every change. Completes after `stopped` or `exhausted`. */
+  readonly status$: Observable<ClientStatus>;
+  /** Messages that fulfil the inbound contract, of every connection. */
+  readonly messages$: Observable<In>;
+  /** How each attempt came to its end: exactly one for each. */
+  readonly endings$: Observable<Ending>;
+  /** How each connection that was open ended. */
+  readonly verdicts$: Observable<CloseVerdict>;
+  readonly events$: Observable<ClientEvent>;
+  /** Messages that wait for a connection. */
+  readonly queuedMessages: number;
+
+  /**
+   * Sends one message, or keeps it for the next connection. Never throws for the state of the client.
+   *
+   * @throws ClientError `invalid-message` or `unencodable-message` when the message itself is wrong.
+   */
+  send(message: Out, options?: ClientSendOptions): SendResult;
+  /**
+   * Sends one message and waits until it has left this process, or never will.
+   *
+   * @throws ClientError `invalid-message` or `unencodable-message`, at once, when the message itself is wrong.
+   */
+  sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
+  /**
+   * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.
+   *
+   * @throws SupervisorError `invalid-close`, in every state, for a code that may not be sent.
+   * @defaultValue code 1000, no reason
+   */
+  close(code?: number, reason?: string): Promise<void>;
+}

@@ -1,0 +1,52 @@
+import { portContext } from '../connection/port-context.ts';
+import { Contract } from '../core/contract.ts';
+import type { Client } from './client-types.ts';
+import { type ClientOptions, resolveClientOptions } from './options.ts';
+import type { Platform } from './platform.ts';
+import { SupervisedClient } from './supervised-client.ts';
+import { type ConnectOptions, WsWire } from './ws-wire.ts';
+
+/** Options of a client in Node.js. */
+export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
+  /** Headers of the upgrade request, for example `authorization`. @default none */
+  headers?: Readonly<Record<string, string>>;
+  /** How to connect, as `tls.connect` and `net.connect` take it. */
+  connect?: ConnectOptions;
+}
+
+const HOLD_MS = 2 ** 31 - 1;
+
+/**
+ * Dials a peer, and dials again whenever the connection is lost, until it is closed.
+ *
+ * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path. What is wrong with the
+ *   URL is told as a `config-error`.
+ *
+ * @example
+ * ```ts
+ * const client = createClient('wss://example.com/feed', { messages: z.object({ price: z.number() }) });
+ * client.messages$.subscribe(({ price }) => console.log(price));
+ * client.send({ subscribe: 'EUR' });
+ * ```
+ */
+export function createClient<In = unknown, Out = unknown>(
+  url: string | URL,
+  { headers = {}, connect = {}, ...rest }: NodeClientOptions<In, Out> = {},
+): Client<In, Out> {
+  const options = resolveClientOptions(rest);
+  const { codec, messages, sends, subprotocols } = options;
+  const platform: Platform = {
+    makeWire: (observer, { limits, clock }) => new WsWire(observer, { limits, clock, connect }),
+    holdProcess() {
+      const timer = setInterval(() => {}, HOLD_MS);
+      return () => clearInterval(timer);
+    },
+  };
+  return new SupervisedClient<In, Out>({
+    target: { url: String(url), subprotocols, headers },
+    options,
+    context: portContext(options),
+    contract: new Contract(codec, messages, sends),
+    platform,
+  });
+}

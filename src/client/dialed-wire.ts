@@ -1,0 +1,37 @@
+import type { RawSocketObserver } from '../connection/raw-socket.ts';
+import type { SocketObserver } from '../connection/socket.ts';
+import type { Wire } from '../connection/wire.ts';
+import type { DialAnswer } from '../core/dial-failure.ts';
+import type { FailurePhase } from '../core/failure.ts';
+
+/** What a wire that dials tells its port. */
+export interface DialObserver extends RawSocketObserver, SocketObserver {
+  /** The handshake is done. */
+  opened(): void;
+  /** An HTTP answer other than 101 came. */
+  rejected(answer: DialAnswer): void;
+}
+
+/** What to dial. */
+export interface DialTarget {
+  readonly url: string;
+  readonly subprotocols: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A wire that this side dials: ws in Node.js, the native WebSocket in a browser. */
+export interface DialedWire extends Wire {
+  /** How far it has come. */
+  readonly phase: FailurePhase;
+  /**
+   * Begins to dial.
+   *
+   * @throws Error when the target itself is wrong; nothing has been dialed then.
+   */
+  dial(target: DialTarget): void;
+  /** Sends one message; what cannot leave yet waits in this process. */
+  send(payload: string | Uint8Array): void;
+}
+
+/** Makes a wire for one attempt. */
+export type WireMaker = (observer: DialObserver) => DialedWire;

@@ -1,0 +1,195 @@
+import type { InspectionEvent } from 'xstate';
+import type { z } from 'zod';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { type Codec, jsonCodec } from '../core/codec.ts';
+import { SupervisorError } from '../core/errors.ts';
+import {
+  type HeartbeatOptions,
+  heartbeatDefaults,
+  type Limits,
+  limitDefaults,
+  type Timeouts,
+  timeoutDefaults,
+} from '../core/limits.ts';
+import type { BackoffOptions } from './backoff.ts';
+import type { RestartOptions } from './restart-intensity.ts';
+import type { PrivateCodes } from './retry.ts';
+
+/** Options of a client wherever it runs. Every limit is finite by default. */
+export interface ClientOptions<In = unknown, Out = unknown> {
+  /** Subprotocols to offer, in the order of preference (RFC 6455 §1.9). @default none */
+  subprotocols?: readonly string[];
+  /** The inbound contract; `messages$` has its output type. Without it every decodable message is delivered. */
+  messages?: z.ZodType<In>;
+  /** The outbound contract; `send` throws for a message that breaks it. */
+  sends?: z.ZodType<Out>;
+  /** How messages are written. @default JSON in text frames, at most `limits.depthMax` deep */
+  codec?: Codec;
+  /** What private close codes mean. @default `backoff` for all of them */
+  privateCodes?: PrivateCodes;
+  backoff?: Partial<BackoffOptions>;
+  restarts?: Partial<RestartOptions>;
+  /** Messages that may wait while there is no connection; the oldest makes room. @default 256 */
+  queueMax?: number;
+  timeouts?: Partial<Timeouts>;
+  heartbeat?: Partial<HeartbeatOptions>;
+  limits?: Partial<Limits>;
+  /** Closes the client when it aborts. */
+  signal?: AbortSignal;
+  /** Time. @default the clock of the process */
+  clock?: Clock;
+  /** A number from 0 to 1, like `Math.random`. Spreads attempts. */
+  random?: () => number;
+  /** Sees every step of every chart, as XState's inspection API tells it. */
+  inspect?: (event: InspectionEvent) => void;
+}
+
+/** Options with all defaults filled in. */
+export interface ResolvedClientOptions<In = unknown, Out = unknown> {
+  readonly subprotocols: readonly string[];
+  readonly messages: z.ZodType<In> | undefined;
+  readonly sends: z.ZodType<Out> | undefined;
+  readonly codec: Codec;
+  readonly privateCodes: PrivateCodes | undefined;
+  readonly backoff: Readonly<BackoffOptions>;
+  readonly restarts: Readonly<RestartOptions>;
+  readonly queueMax: number;
+  readonly timeouts: Readonly<Timeouts>;
+  readonly heartbeat: Readonly<HeartbeatOptions>;
+  readonly limits: Readonly<Limits>;
+  readonly signal: AbortSignal | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly inspect: ((event: InspectionEvent) => void) | undefined;
+}
+
+export const backoffDefaults: Readonly<BackoffOptions> = Object.freeze({
+  minMs: 500,
+  maxMs: 20_000,
+  stableMs: 5_000,
+});
+
+export const restartDefaults: Readonly<RestartOptions> = Object.freeze({
+  max: 100,
+  withinMs: 600_000,
+});
+
+const QUEUE_MAX = 256;
+const INTEGER_MAX = 2 ** 31 - 1;
+
+const known: ReadonlySet<string> = new Set<keyof ClientOptions>([
+  ...([
+    'subprotocols',
+    'messages',
+    'sends',
+    'codec',
+    'privateCodes',
+    'backoff',
+    'restarts',
+  ] as const),
+  ...([
+    'queueMax',
+    'timeouts',
+    'heartbeat',
+    'limits',
+    'signal',
+    'clock',
+    'random',
+    'inspect',
+  ] as const),
+]);
+
+/**
+ * Checks options and fills in defaults. By hand: a page that uses the client alone must not load a schema library.
+ *
+ * @throws SupervisorError `invalid-options`, naming the path of every option that is wrong.
+ */
+export function resolveClientOptions<In, Out>(
+  options: ClientOptions<In, Out>,
+): ResolvedClientOptions<In, Out> {
+  const check = new Check();
+  check.names('options', Object.keys(options), known);
+  const timeouts = check.section('timeouts', options.timeouts, timeoutDefaults);
+  const heartbeat = check.section('heartbeat', options.heartbeat, heartbeatDefaults);
+  const limits = check.section('limits', options.limits, limitDefaults);
+  const backoff = check.section('backoff', options.backoff, backoffDefaults);
+  const restarts = check.section('restarts', options.restarts, restartDefaults);
+  const { queueMax } = check.section('', { queueMax: options.queueMax }, { queueMax: QUEUE_MAX });
+  check.that(
+    limits.outboxLowBytes <= limits.outboxHighBytes,
+    'limits.outboxLowBytes',
+    'must not be above outboxHighBytes',
+  );
+  check.that(backoff.minMs <= backoff.maxMs, 'backoff.minMs', 'must not be above maxMs');
+  for (const name of ['privateCodes', 'random', 'inspect'] as const) {
+    check.that(isFunctionOrNone(options[name]), name, 'must be a function');
+  }
+  for (const name of ['messages', 'sends'] as const) {
+    check.that(isFunctionOrNone(options[name]?.safeParse), name, 'must be a schema of zod');
+  }
+  check.done();
+  const { messages, sends, privateCodes, signal, inspect } = options;
+  return {
+    ...{ messages, sends, privateCodes, signal, inspect },
+    ...{ timeouts, heartbeat, limits, backoff, restarts, queueMax },
+    subprotocols: options.subprotocols ?? [],
+    codec: options.codec ?? jsonCodec(limits.depthMax),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+}
+
+function isFunctionOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'function';
+}
+
+/** Collects what is wrong, to tell all of it at once. */
+class Check {
+  readonly #problems: string[] = [];
+
+  that(holds: boolean, path: string, problem: string): void {
+    if (!holds) this.#problems.push(`options.${path}: ${problem}`);
+  }
+
+  names(path: string, names: readonly string[], allowed: ReadonlySet<string>): void {
+    for (const name of names) {
+      if (!allowed.has(name)) this.#problems.push(`${path}.${name}: unknown option`);
+    }
+  }
+
+  /** Whole numbers from 1 to 2³¹−1, each with its default. */
+  section<Section extends object>(
+    name: string,
+    given: { readonly [Key in keyof Section]?: Section[Key] | undefined } | undefined,
+    defaults: Readonly<Section>,
+  ): Section {
+    const path = name === '' ? '' : `${name}.`;
+    if (given !== undefined && (typeof given !== 'object' || given === null)) {
+      this.that(false, name, 'must be an object');
+      return { ...defaults };
+    }
+    this.names(`options.${name}`, Object.keys(given ?? {}), new Set(Object.keys(defaults)));
+    const resolved: Section = { ...defaults };
+    for (const key of Object.keys(defaults) as (keyof Section & string)[]) {
+      const value = given?.[key];
+      if (value === undefined) continue;
+      this.that(
+        isPositiveInteger(value),
+        path + key,
+        `must be a whole number from 1 to ${INTEGER_MAX}`,
+      );
+      resolved[key] = value as Section[typeof key];
+    }
+    return resolved;
+  }
+
+  done(): void {
+    if (this.#problems.length > 0) {
+      throw new SupervisorError('invalid-options', this.#problems.join('; '));
+    }
+  }
+}
+
+function isPositiveInteger(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= INTEGER_MAX;
+}

@@ -1,0 +1,352 @@
+import type { Observable } from 'rxjs';
+import { type ActorRefFrom, createActor } from 'xstate';
+import { clientMachine } from '../../machines/client.ts';
+import type { ClientFact, ClientOrders, DelayName } from '../../machines/client-contract.ts';
+import type { Port } from '../connection/port.ts';
+import type { PortContext, PortHost, PortReport } from '../connection/port-host.ts';
+import { snapshotPaths } from '../connection/snapshot-paths.ts';
+import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
+import type { FlushResult, SendResult } from '../core/connection.ts';
+import type { Contract } from '../core/contract.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { CloseVerdict } from '../core/verdict.ts';
+import { Backoff } from './backoff.ts';
+import { ClientStreams } from './client-streams.ts';
+import type {
+  Client,
+  ClientEvent,
+  ClientSendOptions,
+  ClientState,
+  ClientStatus,
+  DropReason,
+  Ending,
+} from './client-types.ts';
+import { DialedPort } from './dialed-port.ts';
+import type { DialTarget } from './dialed-wire.ts';
+import { OfflineQueue, type Waiting } from './offline-queue.ts';
+import type { ResolvedClientOptions } from './options.ts';
+import type { Platform } from './platform.ts';
+import { RestartIntensity } from './restart-intensity.ts';
+import { retryAfter } from './retry.ts';
+
+/** What a client is made of. */
+export interface ClientParts<In, Out> {
+  readonly target: DialTarget;
+  readonly options: ResolvedClientOptions<In, Out>;
+  readonly context: PortContext;
+  readonly contract: Contract<In, Out>;
+  readonly platform: Platform;
+}
+
+/** A client: carries out the orders of its chart and owns the one port that there is. */
+export class SupervisedClient<In, Out>
+  implements Client<In, Out>, ClientOrders, PortHost, DeadlineOwner
+{
+  readonly context: PortContext;
+  readonly actor: ActorRefFrom<typeof clientMachine>;
+
+  readonly #target: DialTarget;
+  readonly #options: ResolvedClientOptions<In, Out>;
+  readonly #contract: Contract<In, Out>;
+  readonly #platform: Platform;
+  readonly #backoff: Backoff;
+  readonly #intensity: RestartIntensity;
+  readonly #queue: OfflineQueue;
+  readonly #streams: ClientStreams<In>;
+  readonly #stopped: Promise<void>;
+  #whenStopped: () => void = () => {};
+  #port: DialedPort | null = null;
+  #status: ClientStatus;
+  #attempts = 0;
+  #ending: Ending | undefined;
+  #delayMs: number | undefined;
+  #delay: Deadline | null = null;
+  #closeFrame: CloseFrame = { code: 1000, reason: '' };
+  #letProcessEnd: (() => void) | null = null;
+  #isTelling = false;
+  /** What user code is still to hear: it never runs inside a transition. */
+  readonly #news: (() => void)[] = [];
+
+  constructor({ target, options, context, contract, platform }: ClientParts<In, Out>) {
+    this.#target = target;
+    this.#options = options;
+    this.#contract = contract;
+    this.#platform = platform;
+    this.context = context;
+    this.#backoff = new Backoff(options.backoff, options.random);
+    this.#intensity = new RestartIntensity(options.restarts);
+    this.#queue = new OfflineQueue(options.queueMax, (waiting, reason) =>
+      this.#dropped(waiting, reason),
+    );
+    this.#stopped = new Promise((resolve) => {
+      this.#whenStopped = resolve;
+    });
+    this.actor = createActor(clientMachine, { input: { client: this } });
+    this.actor.start();
+    this.#status = this.#describe();
+    this.#streams = new ClientStreams(this.#status);
+    options.signal?.addEventListener('abort', this.#abort);
+    if (options.signal?.aborted) this.#tell('stop.requested');
+    // Not at once: whoever made it must be able to listen before the first attempt fails.
+    else context.clock.afterPoll(() => this.#tell('dial.requested'));
+  }
+
+  // What applications see.
+
+  get url(): string {
+    return this.#target.url;
+  }
+
+  get status(): ClientStatus {
+    return this.#status;
+  }
+
+  get status$(): Observable<ClientStatus> {
+    return this.#streams.statuses.observable;
+  }
+
+  get messages$(): Observable<In> {
+    return this.#streams.messages.observable;
+  }
+
+  get endings$(): Observable<Ending> {
+    return this.#streams.endings.observable;
+  }
+
+  get verdicts$(): Observable<CloseVerdict> {
+    return this.#streams.verdicts.observable;
+  }
+
+  get events$(): Observable<ClientEvent> {
+    return this.#streams.events.observable;
+  }
+
+  get queuedMessages(): number {
+    return this.#queue.size;
+  }
+
+  send(message: Out, options: ClientSendOptions = {}): SendResult {
+    const payload = this.#contract.payload(message);
+    const outbox = this.#queue.size === 0 ? this.#port?.messages : null;
+    if (outbox) return outbox.send(payload);
+    return this.#enqueue({ message, payload, options, settle: undefined });
+  }
+
+  sendAndFlush(message: Out, options: ClientSendOptions = {}): Promise<FlushResult> {
+    const payload = this.#contract.payload(message);
+    const outbox = this.#queue.size === 0 ? this.#port?.messages : null;
+    if (outbox) return outbox.sendAndFlush(payload);
+    return new Promise((settle) => {
+      const result = this.#enqueue({ message, payload, options, settle });
+      if (result === 'refused') settle('refused');
+    });
+  }
+
+  async close(code = 1000, reason = ''): Promise<void> {
+    this.#closeFrame = checkedCloseFrame(code, reason);
+    this.#tell('stop.requested');
+    await this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #enqueue({ message, payload, options, settle }: Unsent): SendResult {
+    if (this.#isOver || options.queue === false) return 'refused';
+    const expiresAtMs = this.context.clock.now() + (options.ttlMs ?? Number.POSITIVE_INFINITY);
+    this.#queue.push({ message, payload, expiresAtMs, settle });
+    return 'queued';
+  }
+
+  get #isOver(): boolean {
+    const { state } = this.#status;
+    return state === 'stopping' || state === 'stopped' || state === 'exhausted';
+  }
+
+  readonly #abort = (): void => this.#tell('stop.requested');
+
+  // The chart's orders.
+
+  dial(): void {
+    this.#stopDelay();
+    this.#holdProcess(false);
+    this.#attempts += 1;
+    this.#port = new DialedPort(this, {
+      id: `a${this.#attempts}`,
+      target: this.#target,
+      makeWire: (observer) => this.#platform.makeWire(observer, this.context),
+    });
+  }
+
+  announceUp(): void {
+    this.#sendQueued();
+  }
+
+  resetBackoff(): void {
+    this.#backoff.reset();
+  }
+
+  startDelay({ name }: { name: DelayName }): void {
+    this.#stopDelay();
+    const delayMs = name === 'stable' ? this.#options.backoff.stableMs : this.#nextDelayMs();
+    if (name === 'backoff') {
+      this.#delayMs = delayMs;
+      this.#holdProcess(true);
+    }
+    this.#delay = this.context.wheel.schedule(delayMs, this, name);
+  }
+
+  probe(): void {
+    this.#port?.probe();
+  }
+
+  endConnection(): void {
+    this.#stopDelay();
+    if (this.#port?.abort() || this.#port?.close('close', this.#closeFrame)) return;
+    // It is closing by itself; its end will be told.
+  }
+
+  finish(): void {
+    this.#stopDelay();
+    this.#holdProcess(false);
+    this.#options.signal?.removeEventListener('abort', this.#abort);
+    this.#queue.clear();
+    this.#later(() => {
+      this.#streams.complete();
+      this.#whenStopped();
+    });
+  }
+
+  deadlinePassed(): void {
+    this.#delay = null;
+    this.#tell('delay.passed');
+  }
+
+  // What a port needs.
+
+  portMoved(): void {}
+
+  portOpened(): void {}
+
+  portQuarantined(): void {}
+
+  portReported(port: Port, report: PortReport): void {
+    if (report === 'opened') this.#tell('connection.opened');
+    else if (report === 'flowing') this.#sendQueued();
+    else if (report === 'closed' || report === 'failed') this.#ended(port);
+  }
+
+  messageArrived(_port: Port, payload: Buffer, isBinary: boolean): void {
+    const intake = this.#contract.read(payload, isBinary);
+    if ('message' in intake) this.#streams.messages.next(intake.message);
+    else this.#streams.events.next({ type: 'message.invalid', fault: intake.fault });
+  }
+
+  #ended({ verdict, failure }: Port): void {
+    this.#port = null;
+    this.#stopDelay();
+    const ending: Ending | undefined =
+      (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });
+    if (ending === undefined) return;
+    this.#ending = ending;
+    this.#later(() => this.#streams.ended(ending));
+    this.#tell(this.#consequence(ending));
+  }
+
+  #consequence(ending: Ending): ClientFact['type'] {
+    const retry = retryAfter(ending, this.#options.privateCodes);
+    if (retry === 'never') return 'connection.refused';
+    if (this.#intensity.exceeded(this.context.clock.now())) return 'restarts.exceeded';
+    return 'connection.ended';
+  }
+
+  #nextDelayMs(): number {
+    const ending = this.#ending;
+    if (ending === undefined) return 0;
+    return ending.outcome === 'closed'
+      ? this.#backoff.next({ code: ending.verdict.code })
+      : this.#backoff.next({ retryAfterMs: ending.failure.retryAfterMs });
+  }
+
+  #sendQueued(): void {
+    const outbox = this.#port?.messages;
+    if (!outbox) return;
+    for (;;) {
+      const first = this.#queue.peek(this.context.clock.now());
+      if (first === undefined || outbox.isCongested) return;
+      this.#queue.shift();
+      this.#sendOne(outbox, first);
+    }
+  }
+
+  #sendOne(outbox: NonNullable<DialedPort['messages']>, { payload, settle }: Waiting): void {
+    if (settle === undefined) outbox.send(payload);
+    else outbox.sendAndFlush(payload).then(settle);
+  }
+
+  #dropped({ message }: Waiting, reason: DropReason): void {
+    this.#later(() => this.#streams.events.next({ type: 'message.dropped', message, reason }));
+  }
+
+  #stopDelay(): void {
+    this.#delay = this.context.wheel.cancel(this.#delay);
+    this.#delayMs = undefined;
+  }
+
+  /** Timers do not keep a process alive; somebody who waits for the next attempt wants it to live. */
+  #holdProcess(holds: boolean): void {
+    this.#letProcessEnd?.();
+    this.#letProcessEnd = holds ? this.#platform.holdProcess() : null;
+  }
+
+  // Telling.
+
+  #tell(type: ClientFact['type']): void {
+    if (this.#isTelling) {
+      this.actor.send({ type });
+      return;
+    }
+    this.#isTelling = true;
+    this.actor.send({ type });
+    this.#isTelling = false;
+    this.#settle();
+  }
+
+  #later(news: () => void): void {
+    this.#news.push(news);
+    if (!this.#isTelling) this.#settle();
+  }
+
+  /** Tells user code what has happened, once the chart has settled. */
+  #settle(): void {
+    const status = this.#describe();
+    if (
+      status.states.join() !== this.#status.states.join() ||
+      status.attempts !== this.#status.attempts
+    ) {
+      this.#status = status;
+      this.#news.unshift(() => this.#streams.statuses.next(status));
+    }
+    for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) news();
+  }
+
+  #describe(): ClientStatus {
+    const states = snapshotPaths(this.actor.getSnapshot().value);
+    const state = (states[0] ?? 'idle') as ClientState;
+    return {
+      state,
+      states,
+      attempts: this.#attempts,
+      ending: this.#ending,
+      delayMs: this.#delayMs,
+    };
+  }
+}
+
+interface Unsent {
+  readonly message: unknown;
+  readonly payload: string | Uint8Array;
+  readonly options: ClientSendOptions;
+  readonly settle: ((result: FlushResult) => void) | undefined;
+}

@@ -1,0 +1,138 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { isIP, type TcpSocketConnectOpts } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import type { ClientOptions, WebSocket } from 'ws';
+import { RawWire } from '../connection/raw-wire.ts';
+import { SupervisedSocket } from '../connection/socket.ts';
+import type { Clock } from '../core/clock.ts';
+import type { FailurePhase } from '../core/failure.ts';
+import type { Limits } from '../core/limits.ts';
+import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+/** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
+const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** What all attempts of a client have in common. */
+export interface WsWireSettings {
+  readonly limits: Readonly<Limits>;
+  readonly clock: Clock;
+  readonly connect: ConnectOptions;
+}
+
+/** How Node.js is to connect, as `tls.connect` and `net.connect` take it. */
+export type ConnectOptions = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized' | 'lookup'
+> &
+  Pick<TcpSocketConnectOpts, 'localAddress'>;
+
+/** A connection that ws dials. Redirects are not followed, compression is off. */
+export class WsWire extends RawWire implements DialedWire {
+  phase: FailurePhase = 'config';
+
+  readonly #observer: DialObserver;
+  readonly #settings: WsWireSettings;
+  #dialing: SupervisedSocket | null = null;
+  #open: SupervisedSocket | null = null;
+
+  constructor(observer: DialObserver, settings: WsWireSettings) {
+    super();
+    this.#observer = observer;
+    this.#settings = settings;
+  }
+
+  dial({ url, subprotocols, headers }: DialTarget): void {
+    const { limits, connect } = this.#settings;
+    const options: DialOptions = {
+      ...connect,
+      headers,
+      perMessageDeflate: false,
+      maxPayload: limits.payloadBytesMax,
+      maxFragments: limits.fragmentsMax,
+      maxBufferedChunks: limits.bufferedChunksMax,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      finishRequest: (request) => this.#send(request, new URL(url)),
+    };
+    const socket = new SupervisedSocket(url, [...subprotocols], options);
+    this.#dialing = socket;
+    socket.observer = this.#observer;
+    socket.on(
+      'upgrade',
+      (response: IncomingMessage) => void this.watch(response.socket, this.#observer),
+    );
+    socket.on('unexpected-response', (request, response) => this.#rejected(request, response));
+    socket.on('open', () => this.#opened(socket));
+  }
+
+  /** Notes how far the request gets; ws tells nothing of it. */
+  #send(request: ClientRequest, { protocol, hostname }: URL): void {
+    const isName = protocol !== 'ws+unix:' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
+    this.phase = isName ? 'dns' : 'tcp';
+    request.on('socket', (socket) => {
+      // `lookup` is not told of a name with several addresses.
+      socket.on('connectionAttempt', () => {
+        this.phase = 'tcp';
+      });
+      socket.on('connect', () => {
+        this.phase = protocol === 'wss:' ? 'tls' : 'http';
+      });
+      socket.on('secureConnect', () => {
+        this.phase = 'http';
+      });
+    });
+    request.end();
+  }
+
+  #rejected(request: ClientRequest, { statusCode = 0, headers }: IncomingMessage): void {
+    const waitMs = retryAfterMs(headers['retry-after'], this.#settings.clock.wallNow());
+    // ws leaves the request to whoever listens.
+    request.destroy();
+    this.#observer.rejected({
+      status: statusCode,
+      ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+    });
+  }
+
+  #opened(socket: SupervisedSocket): void {
+    this.#dialing = null;
+    this.#open = socket;
+    this.bind(socket, this.#observer);
+    this.#observer.opened();
+  }
+
+  /** Through ws: a client's frames are masked (RFC 6455 §5.3). */
+  override ping(): Error | null {
+    if (!this.isWritable) return new Error('the socket is not writable any more');
+    this.#open?.ping();
+    return this.raw?.errored ?? null;
+  }
+
+  send(payload: string | Uint8Array): void {
+    this.#open?.send(payload);
+  }
+
+  override destroy(): void {
+    if (this.#dialing === null) {
+      super.destroy();
+      return;
+    }
+    // Whatever ws has to say to that is no news.
+    this.#dialing.observer = null;
+    this.#dialing.terminate();
+  }
+
+  override release(): void {
+    super.release();
+    this.#dialing = null;
+    this.#open = null;
+  }
+}
+
+/** Options that ws has had since 8.19 and 8.23; its published types do not know them all yet. */
+interface DialOptions extends ClientOptions {
+  closeTimeout: number;
+  maxFragments: number;
+  maxBufferedChunks: number;
+  finishRequest: (request: ClientRequest, socket: WebSocket) => void;
+}

@@ -1,0 +1,39 @@
+import type { Clock } from '../core/clock.ts';
+import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
+import { TimerWheel } from '../core/timer-wheel.ts';
+import { Phases } from './phases.ts';
+import type { PortContext } from './port-host.ts';
+import { ReportGate } from './report-gate.ts';
+import { Turn } from './turn.ts';
+
+const TICKS_PER_DEADLINE = 8;
+const TICK_MS_MIN = 5;
+const TICK_MS_MAX = 100;
+
+/** What the shared things of ports are made of. */
+export interface ContextOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly timeouts: Readonly<Timeouts>;
+  readonly heartbeat: Readonly<HeartbeatOptions>;
+  readonly limits: Readonly<Limits>;
+  readonly inspect?: unknown;
+}
+
+/** Makes everything that the ports of one supervisor, or the attempts of one client, share. */
+export function portContext(options: ContextOptions): PortContext {
+  const { clock, random, timeouts, heartbeat, limits, inspect } = options;
+  const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
+  const tickMs = Math.ceil(shortestMs / TICKS_PER_DEADLINE);
+  const wheel = new TimerWheel(clock, Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, tickMs)));
+  const messageRate = { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax };
+  const isInspected = inspect !== undefined;
+  const shared = {
+    clock,
+    wheel,
+    turn: new Turn(clock),
+    phases: new Phases(random),
+    reports: new ReportGate(),
+  };
+  return { ...shared, isInspected, timeouts, heartbeat, limits, messageRate };
+}

@@ -1,0 +1,140 @@
+import type { Socket } from 'node:net';
+import type { CloseFrame } from '../core/close-code.ts';
+import type { RefusalAnswer } from '../core/failure.ts';
+import { pingFrame } from '../core/frame.ts';
+import type { TimerWheel } from '../core/timer-wheel.ts';
+import { answerAndLetGo } from './http-answer.ts';
+import { observeSocket, type RawSocketObserver, releaseSocket } from './raw-socket.ts';
+import type { SocketObserver, WireSocket } from './socket.ts';
+import type { Wire } from './wire.ts';
+
+type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
+
+/**
+ * The raw socket of a connection and, once upgraded, the WebSocket above it.
+ *
+ * Both are let go of together; after {@link release} every question has an answer and nothing is held.
+ */
+export class RawWire implements Wire {
+  protected raw: Socket | null = null;
+  protected bound: WireSocket | null = null;
+  #readBeforeOpen = 0;
+  #writtenBeforeOpen = 0;
+
+  /** Watches the raw socket from now on; `false` when it belongs to another connection. */
+  watch(raw: Socket, observer: RawSocketObserver): boolean {
+    if (!observeSocket(raw, observer)) return false;
+    this.raw = raw;
+    return true;
+  }
+
+  /** The raw socket. @throws Error when it has been let go of */
+  get socket(): Socket {
+    if (this.raw === null) throw new Error('the socket has been let go of');
+    return this.raw;
+  }
+
+  /** Takes over the WebSocket that was made of the raw socket. */
+  bind(socket: WireSocket, observer: SocketObserver): void {
+    this.bound = socket;
+    socket.observer = observer;
+    this.#readBeforeOpen = this.raw?.bytesRead ?? 0;
+    this.#writtenBeforeOpen = this.raw?.bytesWritten ?? 0;
+  }
+
+  get isBound(): boolean {
+    return this.bound !== null;
+  }
+
+  get subprotocol(): string {
+    return this.bound?.protocol ?? '';
+  }
+
+  /** ws and the raw socket each may have ended silently. */
+  get isWritable(): boolean {
+    const socket = this.bound;
+    if (socket === null || this.raw === null) return false;
+    return socket.readyState === socket.OPEN && this.raw.writable;
+  }
+
+  get bytesIn(): number {
+    return (this.raw?.bytesRead ?? 0) - this.#readBeforeOpen;
+  }
+
+  get bytesOut(): number {
+    return (this.raw?.bytesWritten ?? 0) - this.#writtenBeforeOpen;
+  }
+
+  get bufferedBytes(): number {
+    return this.raw?.writableLength ?? 0;
+  }
+
+  /**
+   * Node.js hands a whole backlog over in one write and counts it only when it is done. What libuv has
+   * left of it is known to the handle alone; Node.js judges the idle time of its sockets by the same number.
+   */
+  get flushMark(): number {
+    return (
+      this.bytesOut -
+      this.bufferedBytes -
+      ((this.raw as Libuv | null)?._handle?.writeQueueSize ?? 0)
+    );
+  }
+
+  get isPaused(): boolean {
+    return this.bound?.isPaused === true;
+  }
+
+  pause(): void {
+    this.bound?.pause();
+  }
+
+  resume(): void {
+    if (this.isPaused) this.bound?.resume();
+  }
+
+  /**
+   * Past ws, which would hand over header and payload apart, at twice the cost.
+   */
+  ping(): Error | null {
+    const raw = this.raw;
+    if (raw === null || !this.isWritable) return new Error('the socket is not writable any more');
+    raw.write(pingFrame);
+    return raw.errored;
+  }
+
+  sendClose({ code, reason }: CloseFrame): boolean {
+    if (!this.isWritable) return false;
+    this.bound?.answerClose(code, reason);
+    // A write that fails at once is known here before the socket, or ws, reports it.
+    return !this.raw?.errored;
+  }
+
+  answerClose(code: number, reason?: Buffer): void {
+    this.bound?.answerClose(code, reason);
+  }
+
+  watchClose(closed: (clean: boolean) => void): void {
+    this.bound?.addEventListener('close', (event) => closed(event.wasClean));
+  }
+
+  destroy(): void {
+    this.raw?.destroy();
+  }
+
+  /** Refuses the upgrade request and lets the socket go. */
+  refuse(answer: RefusalAnswer, wheel: TimerWheel): void {
+    const raw = this.raw;
+    if (raw === null) return;
+    this.release();
+    answerAndLetGo(raw, answer, wheel);
+  }
+
+  /** Lets go of a socket that somebody else has taken over, or that is gone. */
+  release(): void {
+    if (this.raw !== null) releaseSocket(this.raw);
+    if (this.bound !== null) this.bound.observer = null;
+    this.raw = null;
+    this.bound = null;
+  }
+}

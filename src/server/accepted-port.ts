@@ -1,0 +1,129 @@
+import { handshakeTimeoutAnswer } from '../connection/http-answer.ts';
+import { Outbox } from '../connection/outbox.ts';
+import { Port } from '../connection/port.ts';
+import type { PortHost } from '../connection/port-host.ts';
+import { RawWire } from '../connection/raw-wire.ts';
+import type { WireSocket } from '../connection/socket.ts';
+import type { Upgrade } from '../connection/upgrade.ts';
+import { describeFailure, type Failure, type RefusalAnswer } from '../core/failure.ts';
+
+/** An upgrade request and what is known of who made it. */
+export interface UpgradeRequest extends Upgrade {
+  readonly address: string;
+  /** The path asked for, without its query. */
+  readonly path: string;
+}
+
+/**
+ * What came of an admitted upgrade request: a WebSocket, a refusal when ws found a fault, an error when
+ * somebody else has upgraded the socket, `null` when the socket has died.
+ */
+export type UpgradeResult = WireSocket | RefusalAnswer | Error | null;
+
+/** What an accepted port needs of the supervisor it belongs to. */
+export interface AcceptedPortHost extends PortHost {
+  /** Writes 101 and binds a WebSocket. */
+  completeUpgrade(upgrade: UpgradeRequest): UpgradeResult;
+}
+
+/** A port whose peer has come to us: admitted or refused, then upgraded. */
+export class AcceptedPort extends Port {
+  readonly wire = new RawWire();
+  /** What `authenticate` returned. */
+  peer: unknown;
+  key: string | undefined;
+  /** The topics it is, or was, a member of; kept by the topics themselves. */
+  topics: Set<string> | null = null;
+  /** The supervisor's public handle for this port. */
+  handle: object | null = null;
+  /** Publications that it did not get because its outbox was full. */
+  dropped = 0;
+
+  declare protected readonly host: AcceptedPortHost;
+  #upgrade: UpgradeRequest | null;
+  #refusal: RefusalAnswer | undefined;
+  #outbox: Outbox | null = null;
+
+  constructor(host: AcceptedPortHost, id: string, upgrade: UpgradeRequest) {
+    super(host, id, upgrade);
+    this.#upgrade = upgrade;
+    const isOurs = this.wire.watch(upgrade.socket, this.witness);
+    this.begin();
+    if (!isOurs) this.disown(new Error('the socket is supervised already'));
+  }
+
+  /** Where messages for the peer go, while they can still leave; made for the first of them. */
+  override get outbox(): Outbox | null {
+    if (!this.isOpen || !(this.#outbox?.hasBatch || this.wire.isWritable)) return null;
+    this.#outbox ??= new Outbox(this.wire.socket, this, this.host.context);
+    return this.#outbox;
+  }
+
+  /** Whether the peer takes less than it is sent. */
+  get isCongested(): boolean {
+    return this.#outbox?.isCongested === true;
+  }
+
+  grant(peer: unknown, key: string | undefined): void {
+    this.peer = peer;
+    this.key = key;
+    this.tell('admission.granted');
+  }
+
+  refuse(answer: RefusalAnswer): void {
+    this.#refusal ??= answer;
+    this.tell('admission.refused');
+  }
+
+  /** The socket is somebody else's: it is left to them, unanswered and unharmed. */
+  disown(error: Error): void {
+    this.witness.evidence.taken = error;
+    this.wire.release();
+    this.tell('admission.refused');
+  }
+
+  upgrade(): void {
+    const upgrade = this.#upgrade;
+    if (upgrade === null) return;
+    const result = this.host.completeUpgrade(upgrade);
+    if (result === null) this.tell('peer.abandoned');
+    else if (result instanceof Error) this.disown(result);
+    else if ('cause' in result) this.refuse(result);
+    else {
+      this.wire.bind(result, this.witness);
+      this.tell('socket.opened');
+    }
+  }
+
+  refuseUpgrade(): void {
+    if (this.#refusal !== undefined) this.wire.refuse(this.#refusal, this.host.context.wheel);
+  }
+
+  /** Nobody tells it to: the peer has dialed. */
+  dial(): void {}
+
+  override announceOpen(): void {
+    this.#upgrade = null;
+    super.announceOpen();
+  }
+
+  protected stopSending(): void {
+    this.#outbox?.stop();
+  }
+
+  protected handshakeExpired(): void {
+    this.#refusal ??= handshakeTimeoutAnswer;
+  }
+
+  protected describeFailure(): Failure {
+    const { socketError, taken, handlerError: crash } = this.witness.evidence;
+    const { address, path } = this;
+    return describeFailure({ refusal: this.#refusal, socketError, taken, crash, address, path });
+  }
+
+  protected letGo(): void {
+    this.#upgrade = null;
+    this.#outbox = null;
+    this.wire.release();
+  }
+}

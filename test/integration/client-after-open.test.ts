@@ -1,0 +1,281 @@
+// Goal: a client tells of each connection once, comes back by itself, and loses no message without saying so.
+// Method: real sockets against our own service, plain ws, and servers that keep to no rule.
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { WebSocketServer } from 'ws';
+import { z } from 'zod';
+import type { NodeClientOptions } from '../../src/client/index.ts';
+import { Dialing } from '../support/dialing.ts';
+import { buildFrame, closePayload, opcode } from '../support/frames.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
+import { RogueServer, type Script } from '../support/rogue-server.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+/** Comes back soon, so that a test need not wait. */
+const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
+
+let watch: ProcessWatch;
+const dialings: Dialing[] = [];
+const stops: (() => Promise<unknown>)[] = [];
+
+beforeEach(() => {
+  watch = new ProcessWatch();
+});
+
+afterEach(async () => {
+  await Promise.all(dialings.splice(0).map(({ client }) => client.close()));
+  await Promise.all(stops.splice(0).map((stop) => stop()));
+  await watch.assertQuiet();
+  watch.stop();
+});
+
+function dial(port: number, options: NodeClientOptions = {}): Dialing {
+  const dialing = new Dialing(`ws://127.0.0.1:${port}/ws`, {
+    backoff,
+    timeouts: { closeMs: 200 },
+    ...options,
+  });
+  dialings.push(dialing);
+  return dialing;
+}
+
+async function rogue(script: Script): Promise<RogueServer> {
+  const server = await RogueServer.start(script);
+  stops.push(() => server.stop());
+  return server;
+}
+
+async function service(...options: Parameters<typeof Service.start>): Promise<Service> {
+  const started = await Service.start(...options);
+  stops.push(() => started.stop());
+  return started;
+}
+
+async function plainServer(): Promise<WebSocketServer> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  stops.push(() => new Promise((resolve) => server.close(resolve)));
+  await new Promise((resolve) => server.on('listening', resolve));
+  return server;
+}
+
+/** Accepts the request and then does what is told, with the socket. */
+const accepting =
+  (then: (visit: Parameters<Script>[0]) => void): Script =>
+  (visit) =>
+    visit.asked((request) => {
+      visit.socket.write(visit.acceptance(request));
+      then(visit);
+    });
+
+const closeFrame = (code: number, reason = '') =>
+  buildFrame({ opcode: opcode.close, payload: closePayload(code, reason), masked: false });
+
+describe('client: an open connection', () => {
+  it('exchanges messages with a Mooring server, and closes cleanly', async () => {
+    const server = await service({
+      onMessage: (connection, message) => void connection.send({ echo: message }),
+    });
+    const dialing = await dial(server.port).up();
+    assert.equal(dialing.client.send({ hello: 'there' }), 'sent');
+    await until(() => dialing.messages.length === 1, 'the echo is back');
+    assert.deepEqual(dialing.messages, [{ echo: { hello: 'there' } }]);
+    await dialing.client.close(4_001, 'enough');
+    assert.deepEqual(
+      [...new Set(dialing.states)],
+      ['idle', 'dialing', 'up', 'stopping', 'stopped'],
+    );
+    assert.equal(dialing.verdicts.length, 1);
+    const [verdict] = dialing.verdicts;
+    assert.deepEqual([verdict?.code, verdict?.origin, verdict?.clean], [4_001, 'local', true]);
+    const { verdict: theirs } = await server.when('connection.closed');
+    assert.deepEqual([theirs.code, theirs.reason, theirs.clean], [4_001, 'enough', true]);
+  });
+
+  it('takes part in a subprotocol, sends headers, and checks both contracts', async () => {
+    const plain = await plainServer();
+    let asked: string | undefined;
+    plain.on('connection', (socket, { headers }) => {
+      asked = headers['x-who'] as string;
+      socket.send('{"price":"high"}');
+      socket.send('{"price":1}');
+    });
+    const { port } = plain.address() as { port: number };
+    const Quote = z.object({ price: z.number() });
+    const dialing = await dial(port, {
+      headers: { 'x-who': 'me' },
+      subprotocols: ['chat'],
+      messages: Quote,
+      sends: Quote,
+    }).up();
+    await until(() => dialing.messages.length === 1, 'the good one is there');
+    assert.deepEqual([asked, dialing.messages], ['me', [{ price: 1 }]]);
+    const [invalid] = dialing.events;
+    assert.equal(invalid?.type === 'message.invalid' && invalid.fault.path, 'price');
+    assert.throws(() => dialing.client.send({ price: 'low' }), { code: 'invalid-message' });
+  });
+
+  it('B16: delivers a message that came in the same packet as the answer', async () => {
+    const server = await rogue((visit) =>
+      visit.asked((request) => {
+        const hello = buildFrame({ opcode: opcode.text, payload: '"hello"', masked: false });
+        visit.socket.write(Buffer.concat([Buffer.from(visit.acceptance(request)), hello]));
+      }),
+    );
+    const dialing = await dial(server.port).up();
+    await until(() => dialing.messages.length === 1, 'it is delivered');
+  });
+
+  it('B14c: a signal that aborts closes it', async () => {
+    const server = await service();
+    const controller = new AbortController();
+    const dialing = await dial(server.port, { signal: controller.signal }).up();
+    controller.abort();
+    await until(() => dialing.client.status.state === 'stopped', 'it stops');
+    assert.equal(dialing.verdicts[0]?.clean, true);
+  });
+
+  it('finds a peer that is silent by the heartbeat', async () => {
+    const server = await rogue(accepting(() => {}));
+    const heartbeat = { intervalMs: 100, graceMs: 100 };
+    const dialing = await dial(server.port, { heartbeat }).up();
+    await until(() => dialing.verdicts.length === 1, 'it is given up');
+    const [verdict] = dialing.verdicts;
+    assert.deepEqual([verdict?.cause, verdict?.origin], ['heartbeat-timeout', 'network']);
+  });
+});
+
+describe('client: an end that it did not ask for', () => {
+  /** What the server does, and what the client is to conclude. */
+  const ends: Record<string, [Parameters<typeof accepting>[0], code: number, cause: string]> = {
+    'B17: a close frame behind the answer': [
+      ({ socket }) => void socket.end(closeFrame(1013)),
+      1013,
+      'peer-close',
+    ],
+    'B18: RST': [({ socket }) => setTimeout(() => socket.resetAndDestroy(), 10), 1006, 'tcp-reset'],
+    'B18b: FIN': [({ socket }) => void socket.end(), 1006, 'tcp-fin'],
+    'E: a masked frame': [
+      ({ socket }) => void socket.write(buildFrame({ opcode: opcode.text, payload: '"x"' })),
+      1006,
+      'protocol-error',
+    ],
+  };
+  for (const [title, [then, code, cause]] of Object.entries(ends)) {
+    it(`${title}: closed once, ${cause}`, async () => {
+      const server = await rogue(accepting(then));
+      const dialing = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
+      const ending = await dialing.firstEnding();
+      assert.ok(ending.outcome === 'closed');
+      assert.deepEqual([ending.verdict.code, ending.verdict.cause], [code, cause]);
+      assert.ok(dialing.states.includes('up'));
+      assert.equal(
+        dialing.client.status.state,
+        cause === 'protocol-error' ? 'exhausted' : 'waiting',
+      );
+      assert.deepEqual([dialing.endings.length, dialing.verdicts.length], [1, 1]);
+    });
+  }
+
+  it('comes back, and each connection is told once', async () => {
+    const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const dialing = dial(server.port);
+    await until(() => dialing.verdicts.length >= 4, 'it has come back three times');
+    const opened = dialing.states.filter(
+      (state, index) => state === 'up' && dialing.states[index - 1] === 'dialing',
+    );
+    assert.ok(Math.abs(opened.length - dialing.verdicts.length) <= 1);
+    assert.equal(dialing.endings.length, dialing.verdicts.length);
+    assert.ok(dialing.verdicts.every(({ code }) => code === 1001));
+  });
+
+  it('backs off further and further while connections do not last', async () => {
+    const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const slow = { minMs: 10, maxMs: 10_000, stableMs: 60_000 };
+    const dialing = dial(server.port, { backoff: slow, random: () => 1 });
+    await until(() => dialing.verdicts.length >= 5, 'it has come back four times');
+    const delays = dialing.statuses.flatMap(({ delayMs }) => delayMs ?? []);
+    assert.deepEqual(delays.slice(0, 4), [10, 20, 40, 80]);
+  });
+
+  it('gives up when the peer says so, or when it happens too often', async () => {
+    const normal = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1000, 'bye'))));
+    const done = dial(normal.port);
+    await until(() => done.client.status.state === 'exhausted', 'it gives up');
+    assert.equal(done.completed.length, 5);
+    const restless = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const tired = dial(restless.port, { restarts: { max: 3, withinMs: 60_000 } });
+    await until(() => tired.client.status.state === 'exhausted', 'it gives up');
+    assert.equal(tired.verdicts.length, 4);
+  });
+});
+
+describe('client: sending while away', () => {
+  it('keeps messages in order until it is up, and then sends them before any newer one', async () => {
+    const server = await service();
+    const dialing = dial(server.port);
+    assert.equal(dialing.client.send(1), 'queued');
+    const flushed = dialing.client.sendAndFlush(2);
+    assert.equal(dialing.client.send(3, { queue: false }), 'refused');
+    assert.equal(dialing.client.queuedMessages, 2);
+    await dialing.up();
+    dialing.client.send(4);
+    assert.equal(await flushed, 'sent');
+    await until(() => server.messages.length === 3, 'all have arrived');
+    assert.deepEqual(server.messages, [1, 2, 4]);
+  });
+
+  it('drops the oldest of too many, and what has expired, and tells each', async () => {
+    const server = await rogue(() => {});
+    const dialing = dial(server.port, { queueMax: 2 });
+    const lost = dialing.client.sendAndFlush('a');
+    for (const message of ['b', 'c']) dialing.client.send(message);
+    assert.equal(await lost, 'lost');
+    assert.deepEqual(dialing.events, [
+      { type: 'message.dropped', message: 'a', reason: 'queue-full' },
+    ]);
+    await dialing.client.close();
+    assert.deepEqual(
+      dialing.events
+        .slice(1)
+        .map((event) => event.type === 'message.dropped' && [event.message, event.reason]),
+      [
+        ['b', 'stopped'],
+        ['c', 'stopped'],
+      ],
+    );
+    assert.equal(dialing.client.send('late'), 'refused');
+    assert.equal(await dialing.client.sendAndFlush('late'), 'refused');
+  });
+
+  it('does not send what has expired meanwhile', async () => {
+    const plain = await plainServer();
+    const got: string[] = [];
+    plain.on('connection', (socket) => socket.on('message', (data) => got.push(String(data))));
+    const { port } = plain.address() as { port: number };
+    const dialing = dial(port);
+    dialing.client.send('stale', { ttlMs: 1 });
+    dialing.client.send('fresh', { ttlMs: 60_000 });
+    await until(() => got.length === 1, 'one has arrived');
+    assert.deepEqual(got, ['"fresh"']);
+    assert.deepEqual(dialing.events, [
+      { type: 'message.dropped', message: 'stale', reason: 'expired' },
+    ]);
+  });
+
+  it('is congested by a peer that does not read, refuses more, and flows again', async () => {
+    let pause = () => {};
+    const server = await rogue(
+      accepting(({ socket }) => {
+        socket.pause();
+        pause = () => void socket.resume();
+      }),
+    );
+    const limits = { outboxHighBytes: 200_000, outboxLowBytes: 50_000 };
+    const dialing = await dial(server.port, { limits }).up();
+    const text = 'x'.repeat(100_000);
+    await until(() => dialing.client.send(text) === 'refused', 'it is congested');
+    pause();
+    await until(() => dialing.client.send('more') !== 'refused', 'it flows again');
+  });
+});

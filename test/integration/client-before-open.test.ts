@@ -1,0 +1,361 @@
+// Goal: an attempt that does not open is told once, as what it was, and leaves nothing behind. Method: every row
+// of section B of the catalogue, on real sockets, against servers that keep to no rule.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
+import type { NodeClientOptions } from '../../src/client/index.ts';
+import type { Failure } from '../../src/core/failure.ts';
+import { selfSigned } from '../support/certificate.ts';
+import { Dialing } from '../support/dialing.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
+import { RogueServer, type Script } from '../support/rogue-server.ts';
+import { until } from '../support/until.ts';
+
+type Expected = Partial<Pick<Failure, 'phase' | 'cause' | 'httpStatus' | 'retryAfterMs' | 'retry'>>;
+
+const timeouts = { handshakeMs: 400 };
+/** No second attempt while a test looks at the first. */
+const backoff = { minMs: 60_000, maxMs: 60_000 };
+
+let watch: ProcessWatch;
+let dialing: Dialing | undefined;
+let server: RogueServer | undefined;
+
+beforeEach(() => {
+  watch = new ProcessWatch();
+});
+
+afterEach(async () => {
+  await dialing?.client.close();
+  await server?.stop();
+  await watch.assertQuiet();
+  watch.stop();
+  dialing = undefined;
+  server = undefined;
+});
+
+function dial(url: string, options: NodeClientOptions = {}): Dialing {
+  dialing = new Dialing(url, { timeouts, backoff, ...options });
+  return dialing;
+}
+
+async function dialRogue(script: Script, options: NodeClientOptions = {}): Promise<Dialing> {
+  server = await RogueServer.start(script);
+  return dial(`ws://127.0.0.1:${server.port}/feed`, options);
+}
+
+/** Asserts that the one attempt failed once, for this reason, and that nothing else was told or left. */
+async function assertFailed(attempt: Dialing, expected: Expected): Promise<Failure> {
+  const ending = await attempt.firstEnding();
+  assert.equal(ending.outcome, 'failed');
+  const { failure } = ending;
+  const { phase, cause, httpStatus, retryAfterMs, retry } = failure;
+  const told = { phase, cause, httpStatus, retryAfterMs, retry };
+  assert.deepEqual(told, { httpStatus: undefined, retryAfterMs: undefined, ...expected });
+  const { state } = attempt.client.status;
+  assert.equal(state, retry === 'never' ? 'exhausted' : 'waiting');
+  assert.deepEqual(attempt.verdicts, []);
+  assert.ok(!attempt.states.includes('up'));
+  await until(() => (server?.open ?? 0) === 0, 'no socket is left');
+  assert.equal(attempt.endings.length, 1);
+  return failure;
+}
+
+/** A port on which nobody listens. */
+async function deadPort(): Promise<number> {
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as { port: number };
+  await new Promise((resolve) => listener.close(resolve));
+  return port;
+}
+
+const answer =
+  (...lines: readonly string[]): Script =>
+  ({ asked, socket }) =>
+    asked(() => void socket.write(`${lines.join('\r\n')}\r\n\r\n`));
+
+describe('client before open: the network', () => {
+  it('B01: refused', async () => {
+    const failure = await assertFailed(dial(`ws://127.0.0.1:${await deadPort()}`), {
+      phase: 'tcp',
+      cause: 'tcp-refused',
+      retry: 'backoff',
+    });
+    assert.equal((failure.error as NodeJS.ErrnoException).code, 'ECONNREFUSED');
+  });
+
+  it('B01: refused at both addresses of a name', async () => {
+    const lookup: NonNullable<NonNullable<NodeClientOptions['connect']>['lookup']> = (
+      _,
+      __,
+      found,
+    ) =>
+      found(null, [
+        { address: '127.0.0.1', family: 4 },
+        { address: '127.0.0.2', family: 4 },
+      ]);
+    const attempt = dial(`ws://both.test:${await deadPort()}`, { connect: { lookup } });
+    await assertFailed(attempt, { phase: 'tcp', cause: 'tcp-refused', retry: 'backoff' });
+  });
+
+  it('B02: no such name', async () => {
+    const attempt = dial('ws://nobody.invalid:80', { timeouts: { handshakeMs: 20_000 } });
+    await assertFailed(attempt, { phase: 'dns', cause: 'dns-error', retry: 'backoff' });
+  });
+
+  it('B02b: a name server that never answers', async () => {
+    const attempt = dial('ws://slow.test:80', { connect: { lookup: () => {} } });
+    await assertFailed(attempt, { phase: 'dns', cause: 'handshake-timeout', retry: 'backoff' });
+  });
+
+  it('B03, B03b: a server that is silent', async () => {
+    const attempt = await dialRogue(() => {});
+    await assertFailed(attempt, { phase: 'http', cause: 'handshake-timeout', retry: 'backoff' });
+  });
+
+  it('B03c: a server that drips', async () => {
+    const attempt = await dialRogue(({ socket }) => {
+      const drip = setInterval(() => socket.write(' '), 20);
+      socket.write('HTTP/1.1 101 Switching');
+      socket.on('close', () => clearInterval(drip));
+    });
+    await assertFailed(attempt, { phase: 'http', cause: 'handshake-timeout', retry: 'backoff' });
+  });
+
+  it('B07: FIN instead of an answer', async () => {
+    const attempt = await dialRogue(({ asked, socket }) => asked(() => void socket.end()));
+    await assertFailed(attempt, { phase: 'http', cause: 'tcp-reset', retry: 'backoff' });
+  });
+
+  it('B07b: RST instead of an answer', async () => {
+    const attempt = await dialRogue(({ asked, socket }) =>
+      asked(() => void socket.resetAndDestroy()),
+    );
+    await assertFailed(attempt, { phase: 'http', cause: 'tcp-reset', retry: 'backoff' });
+  });
+
+  it('B07c: FIN in the middle of the headers', async () => {
+    const attempt = await dialRogue(({ asked, socket }) =>
+      asked(() => void socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgr')),
+    );
+    await assertFailed(attempt, { phase: 'http', cause: 'tcp-reset', retry: 'backoff' });
+  });
+
+  it('B23: a unix socket that is not there', async () => {
+    const attempt = dial('ws+unix:/nowhere/mooring.sock:/feed');
+    await assertFailed(attempt, { phase: 'tcp', cause: 'tcp-error', retry: 'backoff' });
+  });
+});
+
+describe('client before open: the answer', () => {
+  const retries = { 400: 'never', 401: 'never', 403: 'never', 404: 'never', 426: 'never' } as const;
+  const more = {
+    408: 'backoff',
+    425: 'backoff',
+    429: 'backoff',
+    500: 'backoff',
+    503: 'backoff',
+  } as const;
+  for (const [status, retry] of Object.entries({ ...retries, ...more })) {
+    it(`B05: ${status}, retry ${retry}`, async () => {
+      const attempt = await dialRogue(answer(`HTTP/1.1 ${status} No`, 'Content-Length: 0'));
+      const httpStatus = Number(status);
+      await assertFailed(attempt, { phase: 'http', cause: 'rejected', httpStatus, retry });
+    });
+  }
+
+  it('B05w: what Retry-After asks for, in seconds or as a date', async () => {
+    const attempt = await dialRogue(
+      answer('HTTP/1.1 503 Busy', 'Retry-After: 7', 'Content-Length: 0'),
+    );
+    const rejected = {
+      phase: 'http',
+      cause: 'rejected',
+      httpStatus: 503,
+      retry: 'backoff',
+    } as const;
+    await assertFailed(attempt, { ...rejected, retryAfterMs: 7_000 });
+    const { delayMs = 0 } = attempt.client.status;
+    assert.ok(delayMs >= 7_000 && delayMs <= 67_000, `${delayMs}`);
+  });
+
+  it('B05u, B05x: an endless body is not waited for', async () => {
+    const attempt = await dialRogue(({ asked, socket }) =>
+      asked(() => {
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+        const endless = setInterval(() => socket.write('1\r\nx\r\n'), 5);
+        socket.on('close', () => clearInterval(endless));
+      }),
+    );
+    await assertFailed(attempt, {
+      phase: 'http',
+      cause: 'rejected',
+      httpStatus: 200,
+      retry: 'never',
+    });
+  });
+
+  it('B06: a redirect is not followed', async () => {
+    const attempt = await dialRogue(
+      answer('HTTP/1.1 302 Found', 'Location: ws://127.0.0.1:1/', 'Content-Length: 0'),
+    );
+    await assertFailed(attempt, {
+      phase: 'http',
+      cause: 'rejected',
+      httpStatus: 302,
+      retry: 'never',
+    });
+  });
+
+  const invalid = { phase: 'http', cause: 'handshake-invalid', retry: 'never' } as const;
+  const faults: Record<string, { script: Script; options?: NodeClientOptions }> = {
+    'B08: a wrong accept': {
+      script: answer(
+        'HTTP/1.1 101 Switching Protocols',
+        'Upgrade: websocket',
+        'Connection: Upgrade',
+        'Sec-WebSocket-Accept: nonsense',
+      ),
+    },
+    'B08b: another upgrade': {
+      script: answer('HTTP/1.1 101 Switching Protocols', 'Upgrade: h2c', 'Connection: Upgrade'),
+    },
+    'B08c: a subprotocol that was not asked for': {
+      script: accepting('Sec-WebSocket-Protocol: surprise'),
+    },
+    'B08d: none of the subprotocols that were asked for': {
+      script: accepting(),
+      options: { subprotocols: ['chat'] },
+    },
+    'B08e: an extension that was not asked for': {
+      script: accepting('Sec-WebSocket-Extensions: permessage-deflate'),
+    },
+    'B10: no HTTP at all': { script: ({ socket }) => void socket.write('220 smtp.test ESMTP\r\n') },
+  };
+  for (const [title, { script, options }] of Object.entries(faults)) {
+    it(title, async () => void (await assertFailed(await dialRogue(script, options), invalid)));
+  }
+
+  it('B19: 103 before 101 is fine', async () => {
+    const attempt = await dialRogue(({ asked, socket, acceptance }) =>
+      asked((request) => {
+        socket.write('HTTP/1.1 103 Early Hints\r\n\r\n');
+        socket.write(acceptance(request));
+      }),
+    );
+    await attempt.up();
+    assert.deepEqual(attempt.endings, []);
+  });
+
+  function accepting(...headers: readonly string[]): Script {
+    return ({ asked, socket, acceptance }) =>
+      asked((request) => void socket.write(acceptance(request, ...headers)));
+  }
+});
+
+describe('client before open: given up by this side', () => {
+  const aborted = { cause: 'aborted', retry: 'never' } as const;
+
+  it('B09: closed in the same turn', async () => {
+    const attempt = await dialRogue(() => {});
+    await attempt.client.close();
+    assert.equal(attempt.client.status.state, 'stopped');
+    assert.deepEqual([attempt.endings, attempt.completed.length, server?.visits], [[], 5, 0]);
+  });
+
+  it('B09b: closed while the answer is awaited', async () => {
+    const attempt = await dialRogue(() => {});
+    await until(() => server?.visits === 1, 'it is connected');
+    await attempt.client.close();
+    assertAborted(attempt);
+  });
+
+  it('B14: a signal that has aborted before', async () => {
+    const attempt = await dialRogue(() => {}, { signal: AbortSignal.abort() });
+    await until(() => attempt.client.status.state === 'stopped', 'it stops');
+    assert.deepEqual([attempt.endings, server?.visits], [[], 0]);
+  });
+
+  it('B14b: a signal that aborts while it connects', async () => {
+    const controller = new AbortController();
+    const attempt = await dialRogue(() => {}, { signal: controller.signal });
+    await until(() => server?.visits === 1, 'it is connected');
+    controller.abort();
+    await until(() => attempt.client.status.state === 'stopped', 'it stops');
+    assertAborted(attempt);
+  });
+
+  it('B20: a wrong close code is told at once, and changes nothing', async () => {
+    const attempt = await dialRogue(() => {});
+    await until(() => attempt.client.status.state === 'dialing', 'it dials');
+    await assert.rejects(attempt.client.close(9_999), { code: 'invalid-close' });
+    assert.equal(attempt.client.status.state, 'dialing');
+  });
+
+  function assertAborted({ endings, verdicts, completed }: Dialing): void {
+    assert.equal(endings.length, 1);
+    const [ending] = endings;
+    assert.ok(ending?.outcome === 'failed');
+    const { cause, retry } = ending.failure;
+    assert.deepEqual({ cause, retry }, aborted);
+    assert.deepEqual(verdicts, []);
+    assert.equal(completed.length, 5);
+  }
+});
+
+describe('client before open: wrong from the start', () => {
+  const config = { phase: 'config', cause: 'config-error', retry: 'never' } as const;
+  const wrong: Record<string, [url: string, options?: NodeClientOptions]> = {
+    'no URL': ['somewhere'],
+    'a fragment': ['ws://127.0.0.1:1/#top'],
+    'another scheme': ['ftp://127.0.0.1:1/'],
+    'a subprotocol twice': ['ws://127.0.0.1:1/', { subprotocols: ['a', 'a'] }],
+    'a header that cannot be': ['ws://127.0.0.1:1/', { headers: { 'x y': '1' } }],
+  };
+  for (const [title, [url, options]] of Object.entries(wrong)) {
+    it(`B12: ${title}`, async () => void (await assertFailed(dial(url, options), config)));
+  }
+});
+
+describe('client before open: TLS', () => {
+  it('B13: wss to a plain port', async () => {
+    server = await RogueServer.start(({ socket }) => void socket.write('HTTP/1.1 400 No\r\n\r\n'));
+    const attempt = dial(`wss://127.0.0.1:${server.port}`);
+    await assertFailed(attempt, { phase: 'tls', cause: 'tls-error', retry: 'never' });
+  });
+
+  it('B13b: a certificate that signed itself, and one for another name', async () => {
+    const certificate = selfSigned('mooring.test');
+    const tls = createTlsServer(certificate);
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+    tls.on('tlsClientError', () => {});
+    const { port } = tls.address() as { port: number };
+    try {
+      const failure = { phase: 'tls', cause: 'tls-error', retry: 'never' } as const;
+      const strange = dial(`wss://127.0.0.1:${port}`, { connect: { servername: 'mooring.test' } });
+      const { error } = await assertFailed(strange, failure);
+      assert.equal((error as NodeJS.ErrnoException).code, 'DEPTH_ZERO_SELF_SIGNED_CERT');
+      const connect = { ca: certificate.cert, servername: 'other.test' };
+      const other = await assertFailed(dial(`wss://127.0.0.1:${port}`, { connect }), failure);
+      assert.equal((other.error as NodeJS.ErrnoException).code, 'ERR_TLS_CERT_ALTNAME_INVALID');
+    } finally {
+      await new Promise((resolve) => tls.close(resolve));
+    }
+  });
+
+  it('B13c: ws to a TLS port', async () => {
+    const tls = createTlsServer(selfSigned('mooring.test'));
+    tls.on('tlsClientError', () => {});
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+    const { port } = tls.address() as { port: number };
+    try {
+      const ending = await dial(`ws://127.0.0.1:${port}`).firstEnding();
+      assert.ok(ending.outcome === 'failed');
+      assert.equal(ending.failure.phase, 'http');
+    } finally {
+      await new Promise((resolve) => tls.close(resolve));
+    }
+  });
+});

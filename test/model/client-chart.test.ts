@@ -1,0 +1,87 @@
+// Goal: whatever happens, in whatever order, a client has one attempt at a time and finishes once. Method: random
+// walks over the chart with orders that are written down, and what they may look like.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { createActor } from 'xstate';
+import { clientMachine } from '../../machines/client.ts';
+import { type ClientFact, type ClientOrders, clientFacts } from '../../machines/client-contract.ts';
+
+type Fact = ClientFact['type'];
+
+/** Runs facts through the chart; what was ordered after each. */
+function run(facts: readonly Fact[]): { log: string[]; state: string; isDone: boolean } {
+  const log: string[] = [];
+  const note = (order: string) => (params?: { name?: string }) =>
+    void log.push(params?.name === undefined ? order : `${order} ${params.name}`);
+  const client = new Proxy({} as ClientOrders, { get: (_, order) => note(String(order)) });
+  const actor = createActor(clientMachine, { input: { client } }).start();
+  for (const type of facts) {
+    log.push(`(${type})`);
+    actor.send({ type });
+  }
+  const snapshot = actor.getSnapshot();
+  return { log, state: JSON.stringify(snapshot.value), isDone: snapshot.status === 'done' };
+}
+
+const ends: readonly string[] = [
+  '(connection.ended)',
+  '(connection.refused)',
+  '(restarts.exceeded)',
+];
+const facts = fc.array(fc.constantFrom(...(Object.keys(clientFacts) as Fact[])), { maxLength: 40 });
+
+describe('the client chart on any walk', () => {
+  it('begins no attempt before the last one has come to its end', () => {
+    const property = fc.property(facts, (walk) => {
+      const { log } = run(walk);
+      const course = log.filter((entry) => entry === 'dial' || ends.includes(entry));
+      const overlaps = course.filter((entry, at) => entry === 'dial' && course[at - 1] === 'dial');
+      assert.deepEqual(overlaps, []);
+    });
+    fc.assert(property, { numRuns: 2_000 });
+  });
+
+  it('finishes once, and orders nothing after that', () => {
+    const property = fc.property(facts, (walk) => {
+      const { log, isDone } = run(walk);
+      const orders = log.filter((entry) => !entry.startsWith('('));
+      assert.equal(orders.filter((order) => order === 'finish').length, isDone ? 1 : 0);
+      if (isDone) assert.equal(orders.at(-1), 'finish');
+    });
+    fc.assert(property, { numRuns: 2_000 });
+  });
+
+  it('forgets failures only after a connection that proved to be stable', () => {
+    const property = fc.property(facts, (walk) => {
+      const { log } = run(walk);
+      for (const [index, entry] of log.entries()) {
+        if (entry !== 'resetBackoff') continue;
+        const before = log.slice(0, index);
+        assert.equal(before.at(-1), '(delay.passed)');
+        const started = before.findLast((earlier) => earlier.startsWith('startDelay'));
+        assert.equal(started, 'startDelay stable');
+      }
+    });
+    fc.assert(property, { numRuns: 2_000 });
+  });
+
+  it('can always be stopped: with the end of its connection, if there is one', () => {
+    const property = fc.property(facts, (walk) => {
+      const { isDone } = run([...walk, 'stop.requested', 'connection.ended']);
+      assert.equal(isDone, true);
+    });
+    fc.assert(property, { numRuns: 2_000 });
+  });
+
+  it('dials again after a wait, at once when it wakes, and not while there is no network', () => {
+    const lost: Fact[] = ['dial.requested', 'connection.opened', 'connection.ended'];
+    const dials = (more: readonly Fact[]) =>
+      run([...lost, ...more]).log.filter((entry) => entry === 'dial').length;
+    assert.equal(dials([]), 1);
+    assert.equal(dials(['delay.passed']), 2);
+    assert.equal(dials(['wake.noticed']), 2);
+    assert.equal(dials(['network.lost', 'delay.passed', 'wake.noticed']), 1);
+    assert.equal(dials(['network.lost', 'network.returned']), 2);
+  });
+});

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import {
+  type Client,
+  type ClientEvent,
+  type ClientStatus,
+  createClient,
+  type Ending,
+  type NodeClientOptions,
+} from '../../src/client/index.ts';
+import type { CloseVerdict } from '../../src/core/verdict.ts';
+import { until } from './until.ts';
+
+/** A client, and everything it ever said. */
+export class Dialing {
+  readonly client: Client;
+  readonly statuses: ClientStatus[] = [];
+  readonly messages: unknown[] = [];
+  readonly endings: Ending[] = [];
+  readonly verdicts: CloseVerdict[] = [];
+  readonly events: ClientEvent[] = [];
+  /** Which streams have completed. */
+  readonly completed: string[] = [];
+
+  constructor(url: string, options: NodeClientOptions = {}) {
+    this.client = createClient(url, options);
+    const { client } = this;
+    this.#note('status$', client.status$, this.statuses);
+    this.#note('messages$', client.messages$, this.messages);
+    this.#note('endings$', client.endings$, this.endings);
+    this.#note('verdicts$', client.verdicts$, this.verdicts);
+    this.#note('events$', client.events$, this.events);
+  }
+
+  #note<Value>(name: string, stream: Client['messages$'] | object, into: Value[]): void {
+    (stream as Client['messages$']).subscribe({
+      next: (value) => into.push(value as Value),
+      complete: () => this.completed.push(name),
+    });
+  }
+
+  get states(): string[] {
+    return this.statuses.map(({ state }) => state);
+  }
+
+  async up(): Promise<this> {
+    await until(() => this.client.status.state === 'up', 'the client is up');
+    return this;
+  }
+
+  /** The first ending; there must be one, of one attempt. */
+  async firstEnding(): Promise<Ending> {
+    await until(() => this.endings.length > 0, 'the first attempt is over');
+    const [ending] = this.endings;
+    assert.ok(ending);
+    return ending;
+  }
+}

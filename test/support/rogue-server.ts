@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** What a server does with one connection, from the first byte on. */
+export type Script = (visit: Visit) => void;
+
+/** One connection to a rogue server. */
+export interface Visit {
+  readonly socket: Socket;
+  /** Calls back with the headers of the request, once they have come. */
+  asked(answer: (request: string) => void): void;
+  /** The lines of an answer that accepts the request; with further headers. */
+  acceptance(request: string, ...headers: readonly string[]): string;
+}
+
+/** A server that does not keep to any rule but its script. */
+export class RogueServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  visits = 0;
+
+  private constructor(script: Script, server: Server) {
+    this.#server = server;
+    server.on('connection', (socket: Socket) => {
+      this.visits += 1;
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', () => {});
+      // Whoever has gone is gone, also for a script that looks at nothing.
+      socket.on('end', () => socket.destroy());
+      socket.resume();
+      script({ socket, asked: (answer) => whenAsked(socket, answer), acceptance });
+    });
+  }
+
+  static async start(script: Script): Promise<RogueServer> {
+    const server = createServer({ allowHalfOpen: true });
+    const rogue = new RogueServer(script, server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return rogue;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Connections that are still there. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+function whenAsked(socket: Socket, answer: (request: string) => void): void {
+  let request = '';
+  const read = (chunk: Buffer) => {
+    request += chunk.toString('latin1');
+    if (!request.includes('\r\n\r\n')) return;
+    socket.off('data', read);
+    answer(request);
+  };
+  socket.on('data', read);
+}
+
+function acceptance(request: string, ...headers: readonly string[]): string {
+  const [, key = ''] = /sec-websocket-key: (.*)\r\n/i.exec(request) ?? [];
+  const digest = createHash('sha1')
+    .update(key + GUID)
+    .digest('base64');
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${digest}`,
+    ...headers,
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { retryAfterMs } from '../../src/client/retry-after.ts';
+import { type DialEvidence, describeDialFailure } from '../../src/core/dial-failure.ts';
+import type { Failure } from '../../src/core/failure.ts';
+
+const nothing: DialEvidence = {
+  phase: 'http',
+  isAborted: false,
+  isLate: false,
+  address: 'example.test',
+  path: '/feed',
+};
+
+const failed = (code?: string) => Object.assign(new Error('failed'), code && { code });
+
+/** What is known, and the cause, retry and level that follow. */
+const table: Record<string, [Partial<DialEvidence>, string, string, string]> = {
+  'a name that is unknown': [
+    { phase: 'dns', error: failed('ENOTFOUND') },
+    'dns-error',
+    'backoff',
+    'warn',
+  ],
+  refused: [{ phase: 'tcp', error: failed('ECONNREFUSED') }, 'tcp-refused', 'backoff', 'warn'],
+  unreachable: [{ phase: 'tcp', error: failed('EHOSTUNREACH') }, 'tcp-timeout', 'backoff', 'warn'],
+  'without a code': [{ phase: 'tcp', error: failed() }, 'tcp-error', 'backoff', 'warn'],
+  'reset while TLS is negotiated': [
+    { phase: 'tls', error: failed('ECONNRESET') },
+    'tcp-reset',
+    'backoff',
+    'warn',
+  ],
+  'no TLS': [{ phase: 'tls', error: failed('EPROTO') }, 'tls-error', 'never', 'error'],
+  'a wrong certificate': [
+    { phase: 'tls', error: failed('CERT_HAS_EXPIRED') },
+    'tls-error',
+    'never',
+    'error',
+  ],
+  'hung up on': [{ error: failed('ECONNRESET') }, 'tcp-reset', 'backoff', 'warn'],
+  'no HTTP': [{ error: failed('HPE_INVALID_CONSTANT') }, 'handshake-invalid', 'never', 'error'],
+  'a wrong accept': [{ error: failed() }, 'handshake-invalid', 'never', 'error'],
+  'wrong from the start': [{ phase: 'config', error: failed() }, 'config-error', 'never', 'error'],
+  late: [{ isLate: true }, 'handshake-timeout', 'backoff', 'warn'],
+  'gone without a word': [{}, 'abandoned', 'backoff', 'warn'],
+  'asked to stop': [{ isAborted: true, isLate: true, error: failed() }, 'aborted', 'never', 'info'],
+  forbidden: [{ answer: { status: 403 }, error: failed() }, 'rejected', 'never', 'warn'],
+  busy: [{ answer: { status: 503 }, isLate: true }, 'rejected', 'backoff', 'warn'],
+  'a chart that threw': [{ crash: failed(), isAborted: true }, 'crash', 'backoff', 'error'],
+};
+
+describe('describeDialFailure', () => {
+  for (const [title, [evidence, ...expected]] of Object.entries(table)) {
+    it(`${title}: ${expected.join(', ')}`, () => {
+      const { cause, retry, level } = describeDialFailure({ ...nothing, ...evidence });
+      assert.deepEqual([cause, retry, level], expected);
+    });
+  }
+
+  it('keeps what is known, and nothing that is not', () => {
+    const error = failed('EPROTO');
+    const failure = describeDialFailure({ ...nothing, phase: 'tls', error });
+    const about = { phase: 'tls', address: 'example.test', path: '/feed', error } as const;
+    const expected: Failure = { ...about, cause: 'tls-error', retry: 'never', level: 'error' };
+    assert.deepEqual(failure, expected);
+  });
+
+  it('tells the status, and how long to wait when that was said', () => {
+    const told = (answer: DialEvidence['answer']) => describeDialFailure({ ...nothing, answer });
+    assert.deepEqual(Object.keys(told({ status: 503 })).includes('retryAfterMs'), false);
+    const { httpStatus, retryAfterMs } = told({ status: 503, retryAfterMs: 0 });
+    assert.deepEqual([httpStatus, retryAfterMs], [503, 0]);
+  });
+});
+
+describe('Retry-After', () => {
+  const NOW = Date.parse('2026-11-21T12:00:00Z');
+  const rows: [string | undefined, number | undefined][] = [
+    [undefined, undefined],
+    ['120', 120_000],
+    [' 0 ', 0],
+    ['Sat, 21 Nov 2026 12:00:30 GMT', 30_000],
+    ['Sat, 21 Nov 2026 11:00:00 GMT', 0],
+    ['soon', undefined],
+    ['', undefined],
+  ];
+  for (const [header, expected] of rows) {
+    it(`${JSON.stringify(header)} is ${expected}`, () => {
+      assert.equal(retryAfterMs(header, NOW), expected);
+    });
+  }
+});
