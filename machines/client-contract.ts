@@ -6,7 +6,7 @@ export const clientFacts = {
   'connection.refused':
     'The attempt failed, or its connection closed, for a reason that no further one can mend.',
   'restarts.exceeded': 'Connections end faster than the restart intensity allows.',
-  'delay.passed': 'The time of the current state is up.',
+  'deadline.passed': 'The time of the current state is up.',
   'network.lost': 'The host says that there is no network.',
   'network.returned': 'The host says that there is a network again.',
   'wake.noticed': 'The process slept, or the page was hidden, and is back.',

@@ -61,7 +61,7 @@ export const clientMachine = setup({
           description: 'It opened a moment ago; failures so far still count.',
           meta: { deadline: 'stableMs' },
           entry: { type: 'startDelay', params: { name: 'stable' } },
-          on: { 'delay.passed': 'stable' },
+          on: { 'deadline.passed': 'stable' },
         },
         stable: {
           description: 'It has stayed open for a while: the next backoff begins anew.',
@@ -86,7 +86,7 @@ export const clientMachine = setup({
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'backoff' } },
           on: {
-            'delay.passed': '#client.dialing',
+            'deadline.passed': '#client.dialing',
             'wake.noticed': '#client.dialing',
             'network.lost': 'offline',
           },

@@ -52,6 +52,16 @@ export const subjects: readonly Subject[] = [
     },
   },
   {
+    machine: supervisorMachine,
+    title: 'The chart of a supervisor',
+    source: 'machines/supervisor.ts',
+    orders: { name: 'SupervisorOrders', source: 'machines/supervisor.ts' },
+    facts: { ...supervisorFacts, ...exitSignals },
+    mainArrows: ['admitting>draining', 'draining>stopped'],
+    besides: [],
+    tones: { admitting: 'green', suspended: 'amber', draining: 'blue', stopped: 'gray' },
+  },
+  {
     machine: clientMachine,
     title: 'The chart of a client',
     source: 'machines/client.ts',
@@ -68,15 +78,5 @@ export const subjects: readonly Subject[] = [
       stopped: 'gray',
       exhausted: 'red',
     },
-  },
-  {
-    machine: supervisorMachine,
-    title: 'The chart of a supervisor',
-    source: 'machines/supervisor.ts',
-    orders: { name: 'SupervisorOrders', source: 'machines/supervisor.ts' },
-    facts: { ...supervisorFacts, ...exitSignals },
-    mainArrows: ['admitting>draining', 'draining>stopped'],
-    besides: [],
-    tones: { admitting: 'green', suspended: 'amber', draining: 'blue', stopped: 'gray' },
   },
 ];

@@ -1,4 +1,5 @@
 import { portContext } from '../connection/port-context.ts';
+import { holdProcess, systemClock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
 import type { Client } from './client-types.ts';
 import { type ClientOptions, resolveClientOptions } from './options.ts';
@@ -13,8 +14,6 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
   /** How to connect, as `tls.connect` and `net.connect` take it. */
   connect?: ConnectOptions;
 }
-
-const HOLD_MS = 2 ** 31 - 1;
 
 /**
  * Dials a peer, and dials again whenever the connection is lost, until it is closed.
@@ -33,14 +32,13 @@ export function createClient<In = unknown, Out = unknown>(
   url: string | URL,
   { headers = {}, connect = {}, ...rest }: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
-  const options = resolveClientOptions(rest);
+  const options = resolveClientOptions(rest, systemClock);
   const { codec, messages, sends, subprotocols } = options;
   const platform: Platform = {
     makeWire: (observer, { limits, clock }) => new WsWire(observer, { limits, clock, connect }),
-    holdProcess() {
-      const timer = setInterval(() => {}, HOLD_MS);
-      return () => clearInterval(timer);
-    },
+    holdProcess,
+    // Node.js tells nothing of its network, nor that it slept.
+    watchSigns: () => () => {},
   };
   return new SupervisedClient<In, Out>({
     target: { url: String(url), subprotocols, headers },

@@ -1,6 +1,6 @@
 import type { InspectionEvent } from 'xstate';
 import type { z } from 'zod';
-import { type Clock, systemClock } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { type Codec, jsonCodec } from '../core/codec.ts';
 import { SupervisorError } from '../core/errors.ts';
 import {
@@ -106,6 +106,7 @@ const known: ReadonlySet<string> = new Set<keyof ClientOptions>([
  */
 export function resolveClientOptions<In, Out>(
   options: ClientOptions<In, Out>,
+  clock: Clock,
 ): ResolvedClientOptions<In, Out> {
   const check = new Check();
   check.names('options', Object.keys(options), known);
@@ -134,7 +135,7 @@ export function resolveClientOptions<In, Out>(
     ...{ timeouts, heartbeat, limits, backoff, restarts, queueMax },
     subprotocols: options.subprotocols ?? [],
     codec: options.codec ?? jsonCodec(limits.depthMax),
-    clock: options.clock ?? systemClock,
+    clock: options.clock ?? clock,
     random: options.random ?? Math.random,
   };
 }

@@ -18,16 +18,15 @@ import type {
   ClientSendOptions,
   ClientState,
   ClientStatus,
-  DropReason,
   Ending,
 } from './client-types.ts';
 import { DialedPort } from './dialed-port.ts';
 import type { DialTarget } from './dialed-wire.ts';
-import { OfflineQueue, type Waiting } from './offline-queue.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { RestartIntensity } from './restart-intensity.ts';
 import { retryAfter } from './retry.ts';
+import { Sender } from './sender.ts';
 
 /** What a client is made of. */
 export interface ClientParts<In, Out> {
@@ -51,9 +50,10 @@ export class SupervisedClient<In, Out>
   readonly #platform: Platform;
   readonly #backoff: Backoff;
   readonly #intensity: RestartIntensity;
-  readonly #queue: OfflineQueue;
+  readonly #sender: Sender<Out>;
   readonly #streams: ClientStreams<In>;
   readonly #stopped: Promise<void>;
+  readonly #stopWatching: () => void;
   #whenStopped: () => void = () => {};
   #port: DialedPort | null = null;
   #status: ClientStatus;
@@ -64,6 +64,7 @@ export class SupervisedClient<In, Out>
   #closeFrame: CloseFrame = { code: 1000, reason: '' };
   #letProcessEnd: (() => void) | null = null;
   #isTelling = false;
+  #isOffline = false;
   /** What user code is still to hear: it never runs inside a transition. */
   readonly #news: (() => void)[] = [];
 
@@ -74,10 +75,16 @@ export class SupervisedClient<In, Out>
     this.#platform = platform;
     this.context = context;
     this.#backoff = new Backoff(options.backoff, options.random);
+    this.#sender = new Sender<Out>({
+      contract,
+      queueMax: options.queueMax,
+      clock: context.clock,
+      isOver: () => this.#isOver,
+      outbox: () => this.#port?.messages ?? null,
+      dropped: (message, reason) =>
+        this.#later(() => this.#streams.events.next({ type: 'message.dropped', message, reason })),
+    });
     this.#intensity = new RestartIntensity(options.restarts);
-    this.#queue = new OfflineQueue(options.queueMax, (waiting, reason) =>
-      this.#dropped(waiting, reason),
-    );
     this.#stopped = new Promise((resolve) => {
       this.#whenStopped = resolve;
     });
@@ -86,6 +93,11 @@ export class SupervisedClient<In, Out>
     this.#status = this.#describe();
     this.#streams = new ClientStreams(this.#status);
     options.signal?.addEventListener('abort', this.#abort);
+    this.#stopWatching = platform.watchSigns({
+      networkLost: () => this.#network(true),
+      networkReturned: () => this.#network(false),
+      woke: () => this.#tell('wake.noticed'),
+    });
     if (options.signal?.aborted) this.#tell('stop.requested');
     // Not at once: whoever made it must be able to listen before the first attempt fails.
     else context.clock.afterPoll(() => this.#tell('dial.requested'));
@@ -122,24 +134,15 @@ export class SupervisedClient<In, Out>
   }
 
   get queuedMessages(): number {
-    return this.#queue.size;
+    return this.#sender.queued;
   }
 
   send(message: Out, options: ClientSendOptions = {}): SendResult {
-    const payload = this.#contract.payload(message);
-    const outbox = this.#queue.size === 0 ? this.#port?.messages : null;
-    if (outbox) return outbox.send(payload);
-    return this.#enqueue({ message, payload, options, settle: undefined });
+    return this.#sender.send(message, options);
   }
 
   sendAndFlush(message: Out, options: ClientSendOptions = {}): Promise<FlushResult> {
-    const payload = this.#contract.payload(message);
-    const outbox = this.#queue.size === 0 ? this.#port?.messages : null;
-    if (outbox) return outbox.sendAndFlush(payload);
-    return new Promise((settle) => {
-      const result = this.#enqueue({ message, payload, options, settle });
-      if (result === 'refused') settle('refused');
-    });
+    return this.#sender.sendAndFlush(message, options);
   }
 
   async close(code = 1000, reason = ''): Promise<void> {
@@ -150,13 +153,6 @@ export class SupervisedClient<In, Out>
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #enqueue({ message, payload, options, settle }: Unsent): SendResult {
-    if (this.#isOver || options.queue === false) return 'refused';
-    const expiresAtMs = this.context.clock.now() + (options.ttlMs ?? Number.POSITIVE_INFINITY);
-    this.#queue.push({ message, payload, expiresAtMs, settle });
-    return 'queued';
   }
 
   get #isOver(): boolean {
@@ -180,7 +176,7 @@ export class SupervisedClient<In, Out>
   }
 
   announceUp(): void {
-    this.#sendQueued();
+    this.#sender.sendQueued();
   }
 
   resetBackoff(): void {
@@ -193,8 +189,14 @@ export class SupervisedClient<In, Out>
     if (name === 'backoff') {
       this.#delayMs = delayMs;
       this.#holdProcess(true);
+      if (this.#isOffline) this.#tell('network.lost');
     }
     this.#delay = this.context.wheel.schedule(delayMs, this, name);
+  }
+
+  #network(isLost: boolean): void {
+    this.#isOffline = isLost;
+    this.#tell(isLost ? 'network.lost' : 'network.returned');
   }
 
   probe(): void {
@@ -211,7 +213,8 @@ export class SupervisedClient<In, Out>
     this.#stopDelay();
     this.#holdProcess(false);
     this.#options.signal?.removeEventListener('abort', this.#abort);
-    this.#queue.clear();
+    this.#stopWatching();
+    this.#sender.clear();
     this.#later(() => {
       this.#streams.complete();
       this.#whenStopped();
@@ -220,7 +223,7 @@ export class SupervisedClient<In, Out>
 
   deadlinePassed(): void {
     this.#delay = null;
-    this.#tell('delay.passed');
+    this.#tell('deadline.passed');
   }
 
   // What a port needs.
@@ -233,11 +236,11 @@ export class SupervisedClient<In, Out>
 
   portReported(port: Port, report: PortReport): void {
     if (report === 'opened') this.#tell('connection.opened');
-    else if (report === 'flowing') this.#sendQueued();
+    else if (report === 'flowing') this.#sender.sendQueued();
     else if (report === 'closed' || report === 'failed') this.#ended(port);
   }
 
-  messageArrived(_port: Port, payload: Buffer, isBinary: boolean): void {
+  messageArrived(_port: Port, payload: Uint8Array, isBinary: boolean): void {
     const intake = this.#contract.read(payload, isBinary);
     if ('message' in intake) this.#streams.messages.next(intake.message);
     else this.#streams.events.next({ type: 'message.invalid', fault: intake.fault });
@@ -267,26 +270,6 @@ export class SupervisedClient<In, Out>
     return ending.outcome === 'closed'
       ? this.#backoff.next({ code: ending.verdict.code })
       : this.#backoff.next({ retryAfterMs: ending.failure.retryAfterMs });
-  }
-
-  #sendQueued(): void {
-    const outbox = this.#port?.messages;
-    if (!outbox) return;
-    for (;;) {
-      const first = this.#queue.peek(this.context.clock.now());
-      if (first === undefined || outbox.isCongested) return;
-      this.#queue.shift();
-      this.#sendOne(outbox, first);
-    }
-  }
-
-  #sendOne(outbox: NonNullable<DialedPort['messages']>, { payload, settle }: Waiting): void {
-    if (settle === undefined) outbox.send(payload);
-    else outbox.sendAndFlush(payload).then(settle);
-  }
-
-  #dropped({ message }: Waiting, reason: DropReason): void {
-    this.#later(() => this.#streams.events.next({ type: 'message.dropped', message, reason }));
   }
 
   #stopDelay(): void {
@@ -342,11 +325,4 @@ export class SupervisedClient<In, Out>
       delayMs: this.#delayMs,
     };
   }
-}
-
-interface Unsent {
-  readonly message: unknown;
-  readonly payload: string | Uint8Array;
-  readonly options: ClientSendOptions;
-  readonly settle: ((result: FlushResult) => void) | undefined;
 }

@@ -48,5 +48,5 @@ export interface PortHost {
   /** Something is to be told to the outside; the port's chart has settled. */
   portReported(port: Port, report: PortReport): void;
   /** A message arrived and may be delivered. */
-  messageArrived(port: Port, payload: Buffer, isBinary: boolean): void;
+  messageArrived(port: Port, payload: Uint8Array, isBinary: boolean): void;
 }

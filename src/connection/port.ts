@@ -162,10 +162,9 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     return true;
   }
 
-  receive(payload: Buffer, isBinary: boolean): void {
-    if (!this.#gateOpen) return;
+  receive(payload: Uint8Array, isBinary: boolean): void {
     this.heard();
-    // Whoever was told that a suspect is healthy again may have ended it.
+    // Only now: whoever was told that a suspect is healthy again may have ended it.
     if (!this.#gateOpen) return;
     const { clock, messageRate } = this.host.context;
     const nowMs = clock.now();
@@ -218,7 +217,7 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     const { context } = this.host;
     this.#deadline = context.wheel.cancel(this.#deadline);
     // First, because it asks the user's `random`: what crashes before the gate is open has never opened.
-    this.heartbeat = new Heartbeat(this, context);
+    if (this.wire.canPing) this.heartbeat = new Heartbeat(this, context);
     this.openedAt = context.clock.wallNow();
     this.#openedAtMs = context.clock.now();
     this.#gateOpen = true;
@@ -249,7 +248,8 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
 
   sendClose(): void {
     const frame = this.closeFrame;
-    if (frame !== undefined && this.wire.sendClose(frame)) this.witness.evidence.sent = frame;
+    const sent = frame === undefined ? null : this.wire.sendClose(frame);
+    if (sent !== null) this.witness.evidence.sent = sent;
   }
 
   destroy(): void {

@@ -16,6 +16,7 @@ type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } 
  * Both are let go of together; after {@link release} every question has an answer and nothing is held.
  */
 export class RawWire implements Wire {
+  readonly canPing = true;
   protected raw: Socket | null = null;
   protected bound: WireSocket | null = null;
   #readBeforeOpen = 0;
@@ -103,15 +104,15 @@ export class RawWire implements Wire {
     return raw.errored;
   }
 
-  sendClose({ code, reason }: CloseFrame): boolean {
-    if (!this.isWritable) return false;
-    this.bound?.answerClose(code, reason);
+  sendClose(frame: CloseFrame): CloseFrame | null {
+    if (!this.isWritable) return null;
+    this.bound?.answerClose(frame.code, frame.reason);
     // A write that fails at once is known here before the socket, or ws, reports it.
-    return !this.raw?.errored;
+    return this.raw?.errored ? null : frame;
   }
 
-  answerClose(code: number, reason?: Buffer): void {
-    this.bound?.answerClose(code, reason);
+  answerClose(code: number, reason?: Uint8Array): void {
+    this.bound?.answerClose(code, reason as Buffer | undefined);
   }
 
   watchClose(closed: (clean: boolean) => void): void {

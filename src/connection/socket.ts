@@ -2,13 +2,13 @@ import { WebSocket } from 'ws';
 
 /** What a supervised WebSocket tells the port that owns it. Every call comes from inside ws. */
 export interface SocketObserver {
-  messageReceived(payload: Buffer, isBinary: boolean): void;
+  messageReceived(payload: Uint8Array, isBinary: boolean): void;
   /** A ping or a pong arrived. */
   controlReceived(): void;
   /** ws is about to answer a ping. */
   pongDue(): void;
   /** The peer's close frame arrived; ws waits for `answerClose`. */
-  closeReceived(code: number, reason: Buffer | undefined): void;
+  closeReceived(code: number, reason: Uint8Array | undefined): void;
   /** The peer broke the protocol; ws waits for `answerClose` and reports the error next. */
   violationFound(code: number): void;
   protocolErrored(error: Error): void;

@@ -24,12 +24,14 @@ export interface Wire {
 
   pause(): void;
   resume(): void;
+  /** Whether it can ping: a browser lets no page do so. */
+  readonly canPing: boolean;
   /** Sends a ping; returns what kept it from being written at once. */
   ping(): Error | null;
-  /** Sends our close frame; `false` when it is too late for one. */
-  sendClose(frame: CloseFrame): boolean;
+  /** Sends our close frame; returns the one that was sent, `null` when it is too late for one. */
+  sendClose(frame: CloseFrame): CloseFrame | null;
   /** Sends, or completes, the close frame that answers the peer's. */
-  answerClose(code: number, reason?: Buffer): void;
+  answerClose(code: number, reason?: Uint8Array): void;
   /** Calls `closed` when the WebSocket has ended, with whether both close frames were exchanged. */
   watchClose(closed: (clean: boolean) => void): void;
   destroy(): void;

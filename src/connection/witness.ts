@@ -1,4 +1,5 @@
 import type { DialAnswer } from '../core/dial-failure.ts';
+import { textOf } from '../core/text.ts';
 import { type CloseVerdict, classifyClose, type Evidence, type Mutable } from '../core/verdict.ts';
 import type { Port } from './port.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
@@ -52,7 +53,7 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#port.tell('admission.refused');
   }
 
-  messageReceived(payload: Buffer, isBinary: boolean): void {
+  messageReceived(payload: Uint8Array, isBinary: boolean): void {
     this.#port.receive(payload, isBinary);
   }
 
@@ -65,9 +66,9 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#port.outbox?.flush();
   }
 
-  closeReceived(code: number, reason: Buffer | undefined): void {
+  closeReceived(code: number, reason: Uint8Array | undefined): void {
     const { evidence } = this;
-    const received = { code, reason: reason?.toString('utf8') ?? '' };
+    const received = { code, reason: reason === undefined ? '' : textOf(reason) };
     evidence.received ??= received;
     // An empty frame may answer ours as well as its echo does (RFC 6455 §5.5.1).
     const isAnswer = code === evidence.sent?.code || code === 1005;
@@ -80,7 +81,8 @@ export class Witness implements RawSocketObserver, SocketObserver {
   violationFound(code: number): void {
     this.#port.quarantine();
     const frame = { code, reason: '' };
-    if (this.#port.wire.sendClose(frame)) this.evidence.sent = frame;
+    const sent = this.#port.wire.sendClose(frame);
+    if (sent !== null) this.evidence.sent = sent;
     else this.#port.wire.answerClose(code);
   }
 

@@ -29,3 +29,26 @@ export const systemClock: Clock = {
   // Kept: an immediate without a reference does not wake a loop that sleeps in its poll phase.
   afterPoll: (callback) => void setImmediate(callback),
 };
+
+/** The clock of a page, which has neither immediates nor a process to keep alive. */
+export const pageClock: Clock = {
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  setTimer: (delayMs, callback) => ({ id: setTimeout(callback, delayMs) }),
+  clearTimer: (handle) => clearTimeout((handle as { id: NodeJS.Timeout }).id),
+  // A task of its own comes behind whatever the page has received by now.
+  afterPoll: (callback) => void setTimeout(callback, 0),
+};
+
+const HOLD_MS = 2 ** 31 - 1;
+
+/** Keeps the process alive until what it returns is called. */
+export function holdProcess(): () => void {
+  const timer = setInterval(() => {}, HOLD_MS);
+  return () => clearInterval(timer);
+}
+
+/** Reads a date as HTTP writes it, in milliseconds since 1970; `NaN` for what is none. */
+export function wallTimeOf(text: string): number {
+  return Date.parse(text);
+}

@@ -1,4 +1,5 @@
 import { depthExceeds } from './json-depth.ts';
+import { textOf } from './text.ts';
 
 /** Turns messages into payloads and back. `decode` throws for what it cannot read. */
 export interface Codec {
@@ -7,11 +8,11 @@ export interface Codec {
   /** A string leaves as a text frame, bytes as a binary frame. */
   encode(message: unknown): string | Uint8Array;
   /**
-   * Reads one payload.
+   * Reads one payload: a `Buffer` in Node.js, a `Uint8Array` in a browser.
    *
    * @throws UndecodableError to choose the close code that fits; any other error counts as 1007.
    */
-  decode(payload: Buffer, isBinary: boolean): unknown;
+  decode(payload: Uint8Array, isBinary: boolean): unknown;
 }
 
 /** Why a payload could not be read, with the close code that says so. */
@@ -45,7 +46,7 @@ export function jsonCodec(depthMax = 64): Codec {
         throw new UndecodableError(1007, `JSON nested deeper than ${depthMax}`);
       }
       try {
-        return JSON.parse(payload.toString('utf8'));
+        return JSON.parse(textOf(payload));
       } catch {
         throw new UndecodableError(1007, 'malformed JSON');
       }
@@ -78,7 +79,7 @@ export function textCodec(): Codec {
     },
     decode(payload, isBinary) {
       if (isBinary) throw new UndecodableError(1003, 'expected a text frame');
-      return payload.toString('utf8');
+      return textOf(payload);
     },
   };
 }

@@ -27,7 +27,7 @@ export class Contract<In, Out> {
    *
    * @throws what the schema throws when it is itself at fault, for example because a check of it is async.
    */
-  read(payload: Buffer, isBinary: boolean): Intake<In> {
+  read(payload: Uint8Array, isBinary: boolean): Intake<In> {
     let decoded: unknown;
     try {
       decoded = settledNow(this.#codec.decode(payload, isBinary));

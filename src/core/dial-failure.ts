@@ -46,6 +46,7 @@ const DNS: Conclusion = { cause: 'dns-error', retry: 'backoff', level: 'warn' };
 const TLS: Conclusion = { cause: 'tls-error', retry: 'never', level: 'error' };
 const INVALID: Conclusion = { cause: 'handshake-invalid', retry: 'never', level: 'error' };
 const REFUSED: Conclusion = { cause: 'tcp-refused', retry: 'backoff', level: 'warn' };
+const UNDISCLOSED: Conclusion = { cause: 'undisclosed', retry: 'backoff', level: 'warn' };
 const ABANDONED: Conclusion = { cause: 'abandoned', retry: 'backoff', level: 'warn' };
 
 /** Says why a dialed connection never opened. Pure. */
@@ -71,6 +72,7 @@ function conclude({ crash, isAborted, answer, isLate, phase, error }: DialEviden
     return { cause: 'rejected', retry: retryAfterStatus(answer.status), level: 'warn' };
   }
   if (isLate) return LATE;
+  if (phase === 'undisclosed') return UNDISCLOSED;
   return error === undefined ? ABANDONED : errorConclusion(phase, error);
 }
 

@@ -2,7 +2,15 @@ import type { Level, Retry } from './close-code.ts';
 import { tcpCause } from './verdict.ts';
 
 /** How far a connection had come when it failed. */
-export type FailurePhase = 'dns' | 'tcp' | 'tls' | 'http' | 'admission' | 'config';
+export type FailurePhase =
+  | 'config'
+  | 'dns'
+  | 'tcp'
+  | 'tls'
+  | 'http'
+  | 'admission'
+  /** Somewhere on the way to open: a browser does not tell a page where. */
+  | 'undisclosed';
 
 /** Why a connection that came to us never opened. */
 export type AcceptFailureCause =
@@ -41,6 +49,7 @@ export type DialFailureCause =
   | 'handshake-timeout'
   | 'rejected'
   | 'abandoned'
+  | 'undisclosed'
   | 'aborted'
   | 'crash';
 

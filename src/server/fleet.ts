@@ -218,7 +218,7 @@ export class Fleet<Peer, In, Out>
     }
   }
 
-  messageArrived(port: AcceptedPort, payload: Buffer, isBinary: boolean): void {
+  messageArrived(port: AcceptedPort, payload: Uint8Array, isBinary: boolean): void {
     const intake = this.handlers.run('messages', port, () => this.contract.read(payload, isBinary));
     if (intake === undefined) return;
     if ('message' in intake) this.handlers.message(port, intake.message);

@@ -16,7 +16,7 @@ function badCodec(broken: Partial<Codec>): Codec {
     encode: (message) =>
       message === 'poison' && broken.encode ? broken.encode(message) : json.encode(message),
     decode: (payload, isBinary) =>
-      broken.decode && payload.includes('poison')
+      broken.decode && Buffer.from(payload).includes('poison')
         ? broken.decode(payload, isBinary)
         : json.decode(payload, isBinary),
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { Port } from '../../src/connection/port.ts';
 import type { SupervisorOptions } from '../../src/index.ts';
+import { AcceptedPort } from '../../src/server/accepted-port.ts';
 import { fillBacklog } from '../support/backlog.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Stage } from '../support/stage.ts';
@@ -26,17 +26,22 @@ const VICTIMS = '/victim';
 
 /** Makes an order of the chart throw once for a victim, and returns how to make it work again. */
 function sabotage(order: Order): () => void {
-  const original = Port.prototype[order] as (...args: unknown[]) => unknown;
+  const { prototype } = AcceptedPort;
+  const original = prototype[order] as (...args: unknown[]) => unknown;
   let armed = true;
-  const broken = function (this: Port, ...args: unknown[]): unknown {
+  const broken = function (this: AcceptedPort, ...args: unknown[]): unknown {
     if (armed && this.path === VICTIMS) {
       armed = false;
       throw new Error(`${order} crashed`);
     }
     return original.apply(this, args);
   };
-  Object.defineProperty(Port.prototype, order, { value: broken });
-  return () => Object.defineProperty(Port.prototype, order, { value: original });
+  const before = Object.getOwnPropertyDescriptor(prototype, order);
+  Object.defineProperty(prototype, order, { value: broken, configurable: true });
+  return () => {
+    if (before === undefined) Reflect.deleteProperty(prototype, order);
+    else Object.defineProperty(prototype, order, before);
+  };
 }
 
 describe('a connection whose chart crashes', () => {

@@ -176,7 +176,7 @@ function hexCodec(): Codec {
     encode: (message) => Buffer.from(Buffer.from(json.encode(message)).toString('hex')),
     decode(payload, isBinary) {
       if (!isBinary) throw new UndecodableError(1003, 'bytes, please');
-      const hex = payload.toString('latin1');
+      const hex = Buffer.from(payload).toString('latin1');
       if (!/^([0-9a-f]{2})*$/.test(hex)) throw new UndecodableError(1007, 'no hexadecimal digits');
       return json.decode(Buffer.from(hex, 'hex'), false);
     },

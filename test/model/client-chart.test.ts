@@ -58,7 +58,7 @@ describe('the client chart on any walk', () => {
       for (const [index, entry] of log.entries()) {
         if (entry !== 'resetBackoff') continue;
         const before = log.slice(0, index);
-        assert.equal(before.at(-1), '(delay.passed)');
+        assert.equal(before.at(-1), '(deadline.passed)');
         const started = before.findLast((earlier) => earlier.startsWith('startDelay'));
         assert.equal(started, 'startDelay stable');
       }
@@ -79,9 +79,9 @@ describe('the client chart on any walk', () => {
     const dials = (more: readonly Fact[]) =>
       run([...lost, ...more]).log.filter((entry) => entry === 'dial').length;
     assert.equal(dials([]), 1);
-    assert.equal(dials(['delay.passed']), 2);
+    assert.equal(dials(['deadline.passed']), 2);
     assert.equal(dials(['wake.noticed']), 2);
-    assert.equal(dials(['network.lost', 'delay.passed', 'wake.noticed']), 1);
+    assert.equal(dials(['network.lost', 'deadline.passed', 'wake.noticed']), 1);
     assert.equal(dials(['network.lost', 'network.returned']), 2);
   });
 });

@@ -46,7 +46,7 @@ export const mutants: readonly Mutant[] = [
     name: 'lost reason',
     fault: "The reason in the peer's close frame is thrown away.",
     file: witness,
-    from: "reason: reason?.toString('utf8') ?? ''",
+    from: "reason: reason === undefined ? '' : textOf(reason)",
     to: "reason: ''",
   },
   {
@@ -96,8 +96,8 @@ export const mutants: readonly Mutant[] = [
     name: 'gate missing',
     fault: 'Messages are delivered after the connection was given up.',
     file: port,
-    from: 'receive(payload: Buffer, isBinary: boolean): void {\n    if (!this.#gateOpen) return;',
-    to: 'receive(payload: Buffer, isBinary: boolean): void {',
+    from: 'may have ended it.\n    if (!this.#gateOpen) return;',
+    to: 'may have ended it.',
   },
   {
     name: 'send after close',

@@ -49,7 +49,7 @@ import { createClient } from 'mooring/client';
 import { WebSocketServer } from 'ws';
 
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-server.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
+server.on('connection', (socket) => socket.on('message', (data) => socket.send(String(data))));
 await new Promise((resolve) => server.on('listening', resolve));
 
 const client = createClient(\`ws://127.0.0.1:\${server.address().port}\`);

@@ -9,6 +9,7 @@ import {
   restartDefaults,
 } from '../../src/client/options.ts';
 import { privateCodes, retryAfter } from '../../src/client/retry.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
 import type { CloseVerdict, Origin } from '../../src/core/verdict.ts';
 
@@ -97,7 +98,7 @@ describe('OfflineQueue', () => {
 
 describe('the options of a client', () => {
   it('have finite defaults', () => {
-    const resolved = resolveClientOptions({});
+    const resolved = resolveClientOptions({}, systemClock);
     assert.deepEqual(resolved.timeouts, timeoutDefaults);
     assert.deepEqual(resolved.heartbeat, heartbeatDefaults);
     assert.deepEqual(resolved.limits, limitDefaults);
@@ -108,7 +109,7 @@ describe('the options of a client', () => {
   });
 
   it('keep what is given, and fill in the rest', () => {
-    const { backoff } = resolveClientOptions({ backoff: { minMs: 100 } });
+    const { backoff } = resolveClientOptions({ backoff: { minMs: 100 } }, systemClock);
     assert.deepEqual(backoff, { ...backoffDefaults, minMs: 100 });
   });
 
@@ -127,7 +128,7 @@ describe('the options of a client', () => {
   ];
   for (const [options, message] of wrong) {
     it(`name what is wrong: ${JSON.stringify(options)}`, () => {
-      const resolve = () => resolveClientOptions(options as ClientOptions);
+      const resolve = () => resolveClientOptions(options as ClientOptions, systemClock);
       assert.throws(resolve, { code: 'invalid-options', message });
     });
   }
@@ -135,7 +136,7 @@ describe('the options of a client', () => {
   it('name everything that is wrong at once', () => {
     const options = { queueMax: 0, restarts: { max: -1 } };
     assert.throws(
-      () => resolveClientOptions(options),
+      () => resolveClientOptions(options, systemClock),
       /queueMax.*restarts\.max|restarts\.max.*queueMax/,
     );
   });

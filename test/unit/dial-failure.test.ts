@@ -42,6 +42,7 @@ const table: Record<string, [Partial<DialEvidence>, string, string, string]> = {
   'no HTTP': [{ error: failed('HPE_INVALID_CONSTANT') }, 'handshake-invalid', 'never', 'error'],
   'a wrong accept': [{ error: failed() }, 'handshake-invalid', 'never', 'error'],
   'wrong from the start': [{ phase: 'config', error: failed() }, 'config-error', 'never', 'error'],
+  'not told why': [{ phase: 'undisclosed' }, 'undisclosed', 'backoff', 'warn'],
   late: [{ isLate: true }, 'handshake-timeout', 'backoff', 'warn'],
   'gone without a word': [{}, 'abandoned', 'backoff', 'warn'],
   'asked to stop': [{ isAborted: true, isLate: true, error: failed() }, 'aborted', 'never', 'info'],

@@ -1,0 +1,19 @@
+export type { CloseFrame, Retry } from '../core/close-code.ts';
+export type { FlushResult, SendResult } from '../core/connection.ts';
+export type { Failure, FailureCause, FailurePhase } from '../core/failure.ts';
+export type { CloseVerdict } from '../core/verdict.ts';
+export type { BackoffOptions } from './backoff.ts';
+export type {
+  Client,
+  ClientEvent,
+  ClientSendOptions,
+  ClientState,
+  ClientStatus,
+  DropReason,
+  Ending,
+} from './client-types.ts';
+export { createClient } from './create-browser-client.ts';
+export type { ClientOptions } from './options.ts';
+export type { RestartOptions } from './restart-intensity.ts';
+export type { PrivateCodes } from './retry.ts';
+export { privateCodes } from './retry.ts';

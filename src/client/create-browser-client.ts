@@ -1,0 +1,40 @@
+import { portContext } from '../connection/port-context.ts';
+import { pageClock } from '../core/clock.ts';
+import { Contract } from '../core/contract.ts';
+import type { Client } from './client-types.ts';
+import { type NativeWebSocketConstructor, NativeWire } from './native-wire.ts';
+import { type ClientOptions, resolveClientOptions } from './options.ts';
+import { pageSigns } from './page-signs.ts';
+import type { Platform } from './platform.ts';
+import { SupervisedClient } from './supervised-client.ts';
+
+const platform: Platform = {
+  makeWire: (observer) => {
+    const { WebSocket } = globalThis as unknown as { WebSocket: NativeWebSocketConstructor };
+    return new NativeWire(observer, WebSocket);
+  },
+  // A page lives as long as its tab.
+  holdProcess: () => () => {},
+  watchSigns: pageSigns,
+};
+
+/**
+ * Dials a peer from a page, and dials again whenever the connection is lost, until it is closed.
+ *
+ * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path. What is wrong with the
+ *   URL is told as a `config-error`.
+ */
+export function createClient<In = unknown, Out = unknown>(
+  url: string | URL,
+  given: ClientOptions<In, Out> = {},
+): Client<In, Out> {
+  const options = resolveClientOptions(given, pageClock);
+  const { codec, messages, sends, subprotocols } = options;
+  return new SupervisedClient<In, Out>({
+    target: { url: String(url), subprotocols, headers: {} },
+    options,
+    context: portContext(options),
+    contract: new Contract(codec, messages, sends),
+    platform,
+  });
+}

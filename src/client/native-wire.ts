@@ -1,0 +1,151 @@
+import type { CloseFrame } from '../core/close-code.ts';
+import type { FailurePhase } from '../core/failure.ts';
+import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
+
+/** What is used of the WebSocket of a browser (WHATWG WebSockets Standard). */
+export interface NativeWebSocket {
+  readonly readyState: number;
+  readonly protocol: string;
+  readonly bufferedAmount: number;
+  binaryType: string;
+  onopen: (() => void) | null;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onclose: ((event: NativeCloseEvent) => void) | null;
+  send(data: string | Uint8Array): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** How a native WebSocket says that it is over. */
+export interface NativeCloseEvent {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+}
+
+/** Makes a native WebSocket; throws for a URL or a subprotocol that is wrong. */
+export type NativeWebSocketConstructor = new (url: string, protocols: string[]) => NativeWebSocket;
+
+const OPEN = 1;
+const NO_FRAME = 1006;
+
+const encoder = new TextEncoder();
+
+/**
+ * A connection over the WebSocket of a browser.
+ *
+ * A page is told little: not why a connection did not open, not when the other side began to close, and nothing of
+ * pings. What it is told comes out here as the same facts that a raw socket gives.
+ */
+export class NativeWire implements DialedWire {
+  phase: FailurePhase = 'config';
+  readonly canPing = false;
+  readonly isPaused = false;
+  bytesIn = 0;
+  bytesOut = 0;
+
+  readonly #observer: DialObserver;
+  readonly #Native: NativeWebSocketConstructor;
+  #socket: NativeWebSocket | null = null;
+  #isOpen = false;
+  #whenClosed: ((clean: boolean) => void) | null = null;
+
+  constructor(observer: DialObserver, Native: NativeWebSocketConstructor) {
+    this.#observer = observer;
+    this.#Native = Native;
+  }
+
+  dial({ url, subprotocols }: DialTarget): void {
+    const socket = new this.#Native(url, [...subprotocols]);
+    this.phase = 'undisclosed';
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      this.#isOpen = true;
+      this.#observer.opened();
+    };
+    socket.onmessage = ({ data }) => this.#received(data);
+    socket.onclose = (event) => this.#closed(event);
+  }
+
+  #received(data: unknown): void {
+    const bytes =
+      typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
+    this.bytesIn += bytes.length;
+    this.#observer.messageReceived(bytes, typeof data !== 'string');
+  }
+
+  /** One event for everything: a close frame of the peer, an answer to ours, or the network. */
+  #closed({ code, reason, wasClean }: NativeCloseEvent): void {
+    const whenClosed = this.#whenClosed;
+    if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed();
+    else this.#observer.closeReceived(code, encoder.encode(reason));
+    (whenClosed ?? this.#whenClosed)?.(wasClean);
+  }
+
+  get isBound(): boolean {
+    return this.#isOpen;
+  }
+
+  get subprotocol(): string {
+    return this.#socket?.protocol ?? '';
+  }
+
+  get isWritable(): boolean {
+    return this.#socket?.readyState === OPEN;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  get flushMark(): number {
+    return this.bytesOut - this.bufferedBytes;
+  }
+
+  send(payload: string | Uint8Array): void {
+    this.bytesOut += typeof payload === 'string' ? encoder.encode(payload).length : payload.length;
+    this.#socket?.send(payload);
+  }
+
+  /** A page may send 1000 and 3000 to 4999; whatever else there is to say, it says with an empty frame. */
+  sendClose(frame: CloseFrame): CloseFrame | null {
+    if (!this.isWritable) return null;
+    if (frame.code === 1000 || frame.code >= 3000) {
+      this.#socket?.close(frame.code, frame.reason);
+      return frame;
+    }
+    this.#socket?.close();
+    return { code: 1005, reason: '' };
+  }
+
+  watchClose(closed: (clean: boolean) => void): void {
+    this.#whenClosed = closed;
+  }
+
+  /** A page cannot end a connection at once: it lets the browser close it, and listens no more. */
+  destroy(): void {
+    const whenClosed = this.#whenClosed;
+    this.release();
+    whenClosed?.(false);
+  }
+
+  release(): void {
+    const socket = this.#socket;
+    if (socket === null) return;
+    socket.onopen = null;
+    socket.onmessage = null;
+    socket.onclose = null;
+    socket.close();
+    this.#socket = null;
+    this.#whenClosed = null;
+  }
+
+  // What a browser does by itself, or does not offer.
+
+  answerClose(): void {}
+  pause(): void {}
+  resume(): void {}
+  ping(): Error | null {
+    return null;
+  }
+}

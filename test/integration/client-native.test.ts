@@ -1,0 +1,151 @@
+// Goal: over the WebSocket of a browser a client tells the same as over a raw socket, as far as a page can know it.
+// Method: the entry point for browsers with undici's WebSocket, which keeps to the same standard, on real sockets.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { WebSocket as UndiciWebSocket } from 'undici';
+import { type Client, createClient, type Ending } from '../../src/client/browser.ts';
+import { buildFrame, closePayload, opcode } from '../support/frames.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
+import { RogueServer, type Script } from '../support/rogue-server.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
+const timeouts = { handshakeMs: 400, closeMs: 200 };
+
+const stops: (() => Promise<unknown>)[] = [];
+const page = globalThis as { WebSocket?: unknown };
+const native = page.WebSocket;
+let watch: ProcessWatch;
+
+before(() => {
+  page.WebSocket = UndiciWebSocket;
+});
+after(() => {
+  page.WebSocket = native;
+});
+beforeEach(() => {
+  watch = new ProcessWatch();
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  await watch.assertQuiet();
+  watch.stop();
+});
+
+function dial(port: number, options: Parameters<typeof createClient>[1] = {}) {
+  const client = createClient(`ws://127.0.0.1:${port}/ws`, { backoff, timeouts, ...options });
+  stops.push(() => client.close());
+  const endings: Ending[] = [];
+  const messages: unknown[] = [];
+  const states: string[] = [];
+  client.endings$.subscribe((ending) => endings.push(ending));
+  client.messages$.subscribe((message) => messages.push(message));
+  client.status$.subscribe(({ state }) => states.push(state));
+  return { client, endings, messages, states };
+}
+
+const up = (client: Client) => until(() => client.status.state === 'up', 'the client is up');
+
+async function rogue(script: Script): Promise<RogueServer> {
+  const server = await RogueServer.start(script);
+  stops.push(() => server.stop());
+  return server;
+}
+
+const accepting =
+  (then: (visit: Parameters<Script>[0]) => void): Script =>
+  (visit) =>
+    visit.asked((request) => {
+      visit.socket.write(visit.acceptance(request));
+      then(visit);
+    });
+
+describe('client over a native WebSocket', () => {
+  it('exchanges messages with a Mooring server, and closes cleanly', async () => {
+    const server = await Service.start({
+      onMessage: (connection, message) => void connection.send({ echo: message }),
+    });
+    stops.push(() => server.stop());
+    const { client, messages, endings, states } = dial(server.port);
+    await up(client);
+    client.send({ text: 'grüß dich' });
+    await until(() => messages.length === 1, 'the echo is back');
+    assert.deepEqual(messages, [{ echo: { text: 'grüß dich' } }]);
+    await client.close(4_001, 'enough');
+    assert.deepEqual([...new Set(states)], ['idle', 'dialing', 'up', 'stopping', 'stopped']);
+    const [ending] = endings;
+    assert.ok(ending?.outcome === 'closed');
+    const { code, cause, origin, clean, bytesIn, bytesOut } = ending.verdict;
+    assert.deepEqual([code, cause, origin, clean], [4_001, 'close', 'local', true]);
+    assert.ok(bytesIn > 20 && bytesOut > 10);
+    const { verdict } = await server.when('connection.closed');
+    assert.deepEqual([verdict.code, verdict.reason], [4_001, 'enough']);
+  });
+
+  it('is told once, without a reason, of what did not open', async () => {
+    const server = await rogue(({ asked, socket }) =>
+      asked(() => void socket.end('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n')),
+    );
+    const { endings, states } = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
+    await until(() => endings.length > 0, 'the attempt is over');
+    const [ending] = endings;
+    assert.ok(ending?.outcome === 'failed');
+    const { phase, cause, retry } = ending.failure;
+    assert.deepEqual([phase, cause, retry], ['undisclosed', 'undisclosed', 'backoff']);
+    assert.ok(!states.includes('up'));
+  });
+
+  it('gives up an attempt that takes too long', async () => {
+    const server = await rogue(() => {});
+    const { endings } = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
+    await until(() => endings.length > 0, 'the attempt is over');
+    assert.ok(endings[0]?.outcome === 'failed');
+    assert.equal(endings[0].failure.cause, 'handshake-timeout');
+  });
+
+  it('tells a wrong URL as that', async () => {
+    const client = createClient('nowhere');
+    const endings: Ending[] = [];
+    client.endings$.subscribe((ending) => endings.push(ending));
+    await until(() => client.status.state === 'exhausted', 'it gives up');
+    assert.ok(endings[0]?.outcome === 'failed');
+    assert.equal(endings[0].failure.cause, 'config-error');
+  });
+
+  it('knows the close frame of the peer, and comes back', async () => {
+    const frame = buildFrame({
+      opcode: opcode.close,
+      payload: closePayload(1001, 'restart'),
+      masked: false,
+    });
+    const server = await rogue(accepting(({ socket }) => void socket.end(frame)));
+    const { endings } = dial(server.port);
+    await until(() => endings.length >= 2, 'it has come back');
+    for (const ending of endings) {
+      assert.ok(ending.outcome === 'closed');
+      const { code, reason, cause, origin } = ending.verdict;
+      assert.deepEqual([code, reason, cause, origin], [1001, 'restart', 'peer-close', 'peer']);
+    }
+  });
+
+  it('tells a network that fails, once, and comes back', async () => {
+    const server = await rogue(
+      accepting(({ socket }) => setTimeout(() => socket.resetAndDestroy(), 10)),
+    );
+    const { endings } = dial(server.port);
+    await until(() => endings.length >= 2, 'it has come back');
+    assert.ok(endings[0]?.outcome === 'closed');
+    const { code, origin, clean } = endings[0].verdict;
+    assert.deepEqual([code, origin, clean], [1006, 'network', false]);
+  });
+
+  it('does not wait for a peer that never answers its close frame', async () => {
+    const server = await rogue(accepting(() => {}));
+    const { client, endings } = dial(server.port);
+    await up(client);
+    await client.close();
+    assert.ok(endings[0]?.outcome === 'closed');
+    assert.equal(endings[0].verdict.cause, 'close-timeout');
+  });
+});
