@@ -37,7 +37,7 @@ export function createClient<In = unknown, Out = unknown>(
   const platform: Platform = {
     makeWire: (observer, { limits, clock }) => new WsWire(observer, { limits, clock, connect }),
     holdProcess,
-    // Node.js tells nothing of its network, nor that it slept.
+    // Node.js tells nothing of its network; that it slept is seen by the clock.
     watchSigns: () => () => {},
   };
   return new SupervisedClient<In, Out>({

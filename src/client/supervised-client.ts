@@ -93,11 +93,17 @@ export class SupervisedClient<In, Out>
     this.#status = this.#describe();
     this.#streams = new ClientStreams(this.#status);
     options.signal?.addEventListener('abort', this.#abort);
-    this.#stopWatching = platform.watchSigns({
+    const woke = () => this.#tell('wake.noticed');
+    context.wheel.whenWoken.add(woke);
+    const stopSigns = platform.watchSigns({
       networkLost: () => this.#network(true),
       networkReturned: () => this.#network(false),
-      woke: () => this.#tell('wake.noticed'),
+      woke,
     });
+    this.#stopWatching = () => {
+      stopSigns();
+      context.wheel.whenWoken.delete(woke);
+    };
     if (options.signal?.aborted) this.#tell('stop.requested');
     // Not at once: whoever made it must be able to listen before the first attempt fails.
     else context.clock.afterPoll(() => this.#tell('dial.requested'));

@@ -61,7 +61,7 @@ export class WsWire extends RawWire implements DialedWire {
       'upgrade',
       (response: IncomingMessage) => void this.watch(response.socket, this.#observer),
     );
-    socket.on('unexpected-response', (request, response) => this.#rejected(request, response));
+    socket.on('unexpected-response', (_, response) => this.#rejected(response));
     socket.on('open', () => this.#opened(socket));
   }
 
@@ -84,10 +84,9 @@ export class WsWire extends RawWire implements DialedWire {
     request.end();
   }
 
-  #rejected(request: ClientRequest, { statusCode = 0, headers }: IncomingMessage): void {
+  /** ws leaves the request to whoever listens; it ends with the attempt. */
+  #rejected({ statusCode = 0, headers }: IncomingMessage): void {
     const waitMs = retryAfterMs(headers['retry-after'], this.#settings.clock.wallNow());
-    // ws leaves the request to whoever listens.
-    request.destroy();
     this.#observer.rejected({
       status: statusCode,
       ...(waitMs !== undefined && { retryAfterMs: waitMs }),

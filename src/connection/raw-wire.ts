@@ -16,7 +16,6 @@ type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } 
  * Both are let go of together; after {@link release} every question has an answer and nothing is held.
  */
 export class RawWire implements Wire {
-  readonly canPing = true;
   protected raw: Socket | null = null;
   protected bound: WireSocket | null = null;
   #readBeforeOpen = 0;
@@ -80,6 +79,10 @@ export class RawWire implements Wire {
       this.bufferedBytes -
       ((this.raw as Libuv | null)?._handle?.writeQueueSize ?? 0)
     );
+  }
+
+  get canPing(): boolean {
+    return true;
   }
 
   get isPaused(): boolean {

@@ -25,6 +25,9 @@ export class Deadline {
 
 const SLOTS = 512;
 
+/** By how much the wall clock may run ahead of a tick before the machine must have slept, in milliseconds. */
+const SLEEP_MS_MIN = 5_000;
+
 /** Ticks that one turn may count at most; whatever a stall adds beyond them is not held against anybody. */
 const TICKS_PER_TURN_MAX = 2;
 
@@ -43,6 +46,9 @@ const TICKS_PER_TURN_MAX = 2;
 export class TimerWheel {
   /** Tick length in milliseconds. */
   readonly tickMs: number;
+
+  /** Called after the machine, or the process, has slept for a while; deadlines have slept as well. */
+  readonly whenWoken = new Set<() => void>();
 
   readonly #clock: Clock;
   readonly #slots: (Deadline | null)[] = new Array(SLOTS).fill(null);
@@ -105,11 +111,17 @@ export class TimerWheel {
     if (this.#timer !== null) return;
     // To the next border of a tick, not a tick from now: late timers must not add up.
     const nextTickMs = Math.ceil((this.#tick + 1) * this.tickMs - this.#liveMs);
+    const dueAtWallMs = this.#clock.wallNow() + nextTickMs;
     this.#timer = this.#clock.setTimer(nextTickMs, () => {
       this.#timer = null;
       this.#advancing = true;
       this.#clock.afterPoll(() => this.#advance());
+      if (this.#clock.wallNow() - dueAtWallMs >= SLEEP_MS_MIN) this.#wokeUp();
     });
+  }
+
+  #wokeUp(): void {
+    for (const told of this.whenWoken) told();
   }
 
   #advance(): void {

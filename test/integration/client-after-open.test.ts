@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { z } from 'zod';
 import type { NodeClientOptions } from '../../src/client/index.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { Dialing } from '../support/dialing.ts';
 import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
@@ -198,6 +199,17 @@ describe('client: an end that it did not ask for', () => {
     assert.deepEqual(delays.slice(0, 4), [10, 20, 40, 80]);
   });
 
+  it('begins anew after a connection that lasted', async () => {
+    const server = await rogue(
+      accepting(({ socket }) => setTimeout(() => socket.end(closeFrame(1001)), 100)),
+    );
+    const slow = { minMs: 10, maxMs: 10_000, stableMs: 10 };
+    const dialing = dial(server.port, { backoff: slow, random: () => 1 });
+    await until(() => dialing.verdicts.length >= 3, 'it has come back twice');
+    const delays = dialing.statuses.flatMap(({ delayMs }) => delayMs ?? []);
+    assert.deepEqual(delays.slice(0, 2), [10, 10]);
+  });
+
   it('gives up when the peer says so, or when it happens too often', async () => {
     const normal = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1000, 'bye'))));
     const done = dial(normal.port);
@@ -207,6 +219,45 @@ describe('client: an end that it did not ask for', () => {
     const tired = dial(restless.port, { restarts: { max: 3, withinMs: 60_000 } });
     await until(() => tired.client.status.state === 'exhausted', 'it gives up');
     assert.equal(tired.verdicts.length, 4);
+  });
+});
+
+describe('client: waking up', () => {
+  /** A clock whose wall time can jump, as it does when a machine has slept. */
+  function sleepyClock(): { clock: Clock; sleep: () => void } {
+    let sleptMs = 0;
+    const clock = { ...systemClock, wallNow: () => systemClock.wallNow() + sleptMs };
+    return {
+      clock,
+      sleep: () => {
+        sleptMs += 3_600_000;
+      },
+    };
+  }
+
+  it('asks an open connection for a sign of life at once', async () => {
+    const plain = await plainServer();
+    let pings = 0;
+    plain.on('connection', (socket) =>
+      socket.on('ping', () => {
+        pings += 1;
+      }),
+    );
+    const { clock, sleep } = sleepyClock();
+    const { port } = plain.address() as { port: number };
+    // The first ping by itself would come at the end of the interval.
+    await dial(port, { clock, random: () => 0.99 }).up();
+    sleep();
+    await until(() => pings === 1, 'it is pinged, long before the interval is over');
+  });
+
+  it('dials at once when it waits', async () => {
+    const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const { clock, sleep } = sleepyClock();
+    const dialing = dial(server.port, { clock, backoff: { minMs: 60_000, maxMs: 60_000 } });
+    await until(() => dialing.client.status.state === 'waiting', 'it waits');
+    sleep();
+    await until(() => server.visits === 2, 'it has dialed again');
   });
 });
 

@@ -166,6 +166,25 @@ describe('the native timer of a TimerWheel', () => {
     assert.equal(bench.passed.length, 10_000);
   });
 
+  it('tells when the machine has slept, and not when a tick is merely late', () => {
+    const bench = new Bench();
+    let wakes = 0;
+    bench.wheel.whenWoken.add(() => {
+      wakes += 1;
+    });
+    bench.schedule(60_000, 'keeps the wheel awake');
+    bench.clock.latenessMs = () => 4_000;
+    bench.clock.advance(10_000);
+    assert.equal(wakes, 0);
+    bench.clock.latenessMs = () => 0;
+    bench.clock.advance(5_000);
+    bench.clock.setWall(3_600_000);
+    bench.clock.advance(100);
+    assert.equal(wakes, 1);
+    bench.clock.advance(10_000);
+    assert.equal(wakes, 1);
+  });
+
   it('is none when the wheel is empty, new, run down or cancelled', () => {
     const bench = new Bench();
     assert.equal(bench.clock.timersPending, 0);
