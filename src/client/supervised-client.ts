@@ -65,6 +65,8 @@ export class SupervisedClient<In, Out>
   #letProcessEnd: (() => void) | null = null;
   #isTelling = false;
   #isOffline = false;
+  /** The chart has come to its end, and that is still to be told. */
+  #isFinished = false;
   /** What user code is still to hear: it never runs inside a transition. */
   readonly #news: (() => void)[] = [];
 
@@ -221,10 +223,7 @@ export class SupervisedClient<In, Out>
     this.#options.signal?.removeEventListener('abort', this.#abort);
     this.#stopWatching();
     this.#sender.clear();
-    this.#later(() => {
-      this.#streams.complete();
-      this.#whenStopped();
-    });
+    this.#isFinished = true;
   }
 
   deadlinePassed(): void {
@@ -259,7 +258,8 @@ export class SupervisedClient<In, Out>
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });
     if (ending === undefined) return;
     this.#ending = ending;
-    this.#later(() => this.#streams.ended(ending));
+    // Told when the chart knows: whoever hears of it finds the client in the state that follows.
+    this.#news.push(() => this.#streams.ended(ending));
     this.#tell(this.#consequence(ending));
   }
 
@@ -307,17 +307,23 @@ export class SupervisedClient<In, Out>
     if (!this.#isTelling) this.#settle();
   }
 
-  /** Tells user code what has happened, once the chart has settled. */
+  /** Tells user code what has happened, once the chart has settled: what came to an end, then what follows. */
   #settle(): void {
     const status = this.#describe();
-    if (
-      status.states.join() !== this.#status.states.join() ||
-      status.attempts !== this.#status.attempts
-    ) {
+    if (!isSame(status, this.#status)) {
       this.#status = status;
-      this.#news.unshift(() => this.#streams.statuses.next(status));
+      this.#news.push(() => this.#streams.statuses.next(status));
+    }
+    if (this.#isFinished) {
+      this.#isFinished = false;
+      this.#news.push(() => this.#complete());
     }
     for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) news();
+  }
+
+  #complete(): void {
+    this.#streams.complete();
+    this.#whenStopped();
   }
 
   #describe(): ClientStatus {
@@ -331,4 +337,8 @@ export class SupervisedClient<In, Out>
       delayMs: this.#delayMs,
     };
   }
+}
+
+function isSame(one: ClientStatus, other: ClientStatus): boolean {
+  return one.attempts === other.attempts && one.states.join() === other.states.join();
 }

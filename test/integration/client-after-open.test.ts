@@ -165,7 +165,10 @@ describe('client: an end that it did not ask for', () => {
   for (const [title, [then, code, cause]] of Object.entries(ends)) {
     it(`${title}: closed once, ${cause}`, async () => {
       const server = await rogue(accepting(then));
-      const dialing = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
+      const dialing = dial(server.port, {
+        backoff: { minMs: 60_000, maxMs: 60_000 },
+        random: () => 0.99,
+      });
       const ending = await dialing.firstEnding();
       assert.ok(ending.outcome === 'closed');
       assert.deepEqual([ending.verdict.code, ending.verdict.cause], [code, cause]);
@@ -177,6 +180,36 @@ describe('client: an end that it did not ask for', () => {
       assert.deepEqual([dialing.endings.length, dialing.verdicts.length], [1, 1]);
     });
   }
+
+  it('is told in the state that follows, and before that state is', async () => {
+    const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const dialing = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
+    const log: string[] = [];
+    dialing.client.status$.subscribe(({ state }) => log.push(state));
+    dialing.client.endings$.subscribe(() => {
+      const { state, ending } = dialing.client.status;
+      log.push(`ended: ${state} ${ending?.outcome}`);
+    });
+    await until(() => log.includes('waiting'), 'it waits');
+    assert.deepEqual(
+      [...new Set(log)],
+      ['idle', 'dialing', 'up', 'ended: waiting closed', 'waiting'],
+    );
+  });
+
+  it('tells the ending of an attempt that is given up before it completes', async () => {
+    const server = await rogue(() => {});
+    const dialing = dial(server.port);
+    const log: string[] = [];
+    dialing.client.status$.subscribe(({ state }) => log.push(state));
+    dialing.client.endings$.subscribe({
+      next: ({ outcome }) => log.push(outcome),
+      complete: () => log.push('complete'),
+    });
+    await until(() => log.includes('dialing'), 'it dials');
+    await dialing.client.close();
+    assert.deepEqual(log, ['idle', 'dialing', 'failed', 'stopped', 'complete']);
+  });
 
   it('comes back, and each connection is told once', async () => {
     const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
@@ -254,7 +287,11 @@ describe('client: waking up', () => {
   it('dials at once when it waits', async () => {
     const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const { clock, sleep } = sleepyClock();
-    const dialing = dial(server.port, { clock, backoff: { minMs: 60_000, maxMs: 60_000 } });
+    const dialing = dial(server.port, {
+      clock,
+      backoff: { minMs: 60_000, maxMs: 60_000 },
+      random: () => 0.99,
+    });
     await until(() => dialing.client.status.state === 'waiting', 'it waits');
     sleep();
     await until(() => server.visits === 2, 'it has dialed again');

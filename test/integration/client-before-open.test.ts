@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 function dial(url: string, options: NodeClientOptions = {}): Dialing {
-  dialing = new Dialing(url, { timeouts, backoff, ...options });
+  dialing = new Dialing(url, { timeouts, backoff, random: () => 0.99, ...options });
   return dialing;
 }
 

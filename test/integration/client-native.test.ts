@@ -87,7 +87,10 @@ describe('client over a native WebSocket', () => {
     const server = await rogue(({ asked, socket }) =>
       asked(() => void socket.end('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n')),
     );
-    const { endings, states } = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
+    const { endings, states } = dial(server.port, {
+      backoff: { minMs: 60_000, maxMs: 60_000 },
+      random: () => 0.99,
+    });
     await until(() => endings.length > 0, 'the attempt is over');
     const [ending] = endings;
     assert.ok(ending?.outcome === 'failed');
@@ -98,7 +101,10 @@ describe('client over a native WebSocket', () => {
 
   it('gives up an attempt that takes too long', async () => {
     const server = await rogue(() => {});
-    const { endings } = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
+    const { endings } = dial(server.port, {
+      backoff: { minMs: 60_000, maxMs: 60_000 },
+      random: () => 0.99,
+    });
     await until(() => endings.length > 0, 'the attempt is over');
     assert.ok(endings[0]?.outcome === 'failed');
     assert.equal(endings[0].failure.cause, 'handshake-timeout');
