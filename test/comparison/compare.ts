@@ -1,0 +1,32 @@
+// Leads every library into every situation and shows side by side what each tells its user.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from '../package/repository.ts';
+import { type Observation, observe } from './observe.ts';
+import { comparisonPage, PAGE } from './page.ts';
+import { situations } from './situations.ts';
+import { subjects } from './subjects/index.ts';
+import { versionOf } from './versions.ts';
+
+const { write } = parseArgs({ options: { write: { type: 'boolean', default: false } } }).values;
+
+// One after the other: an uncaught exception does not say whose it is.
+const observations: Observation[] = [];
+for (const situation of situations) {
+  console.error(`${situation.name} …`);
+  for (const subject of subjects) observations.push(await observe(subject, situation));
+}
+
+const page = comparisonPage({
+  subjects,
+  situations,
+  observations,
+  versions: Object.fromEntries(subjects.map(({ name }) => [name, versionOf(name)])),
+  node: process.versions.node,
+});
+if (write) writeFileSync(join(root, PAGE), page);
+else console.log(page);
+
+// Libraries that wait for their next attempt would keep the process alive for a minute.
+process.exit();

@@ -1,0 +1,55 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { FaultLink } from '../../src/testing/fault-link.ts';
+import { FaultProxy } from '../../src/testing/fault-proxy.ts';
+import { RogueServer, type Script } from '../support/rogue-server.ts';
+
+/** Where a library is led. */
+export interface Place {
+  readonly port: number;
+  /** Whether somebody has connected, as far as TCP. */
+  isReached(): boolean;
+  /** The network between both, when there is a sound peer behind it. */
+  readonly link?: () => FaultLink;
+  stop(): Promise<void>;
+}
+
+/** A port on which nobody listens. */
+export async function nobody(): Promise<Place> {
+  const { port, stop } = await roguePlace(() => {});
+  await stop();
+  return { port, isReached: () => false, stop: async () => {} };
+}
+
+/** A server that keeps to nothing but its script. */
+export async function roguePlace(script: Script): Promise<Place> {
+  const server = await RogueServer.start(script);
+  const { port } = server;
+  return { port, isReached: () => server.visits > 0, stop: () => server.stop() };
+}
+
+/** The peer that a library is made for, behind a network that can break. */
+export async function soundPeer(attach: (server: Server) => void): Promise<Place> {
+  const server = createServer();
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket));
+  attach(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const proxy = await FaultProxy.start({ port: (server.address() as AddressInfo).port });
+  return {
+    port: proxy.port,
+    isReached: () => proxy.links.length > 0,
+    link: () => onlyOne(proxy.links),
+    async stop() {
+      await proxy.close();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function onlyOne(links: readonly FaultLink[]): FaultLink {
+  const [link, ...others] = links;
+  if (link === undefined || others.length > 0) throw new Error(`${links.length} links, not one`);
+  return link;
+}

@@ -1,0 +1,31 @@
+// Goal: what the comparison shows of Mooring is true, and stays so. Method: Mooring is led into every situation of
+// it, all at once, and must tell exactly one ending, with the cause that the situation has.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { observe } from '../comparison/observe.ts';
+import { situations } from '../comparison/situations.ts';
+import { mooring } from '../comparison/subjects/mooring.ts';
+
+/** What is told of each situation, and what `send` says then. */
+const expected: Readonly<Record<string, readonly [ending: string, sent: string]>> = {
+  Refused: ['failed: tcp-refused', 'queued'],
+  Timeout: ['failed: handshake-timeout', 'queued'],
+  'Answered with 503': ['failed: rejected 503', 'queued'],
+  'Reset after open': ['closed: tcp-reset 1006', 'queued'],
+  'Closed without a frame': ['closed: tcp-fin 1006', 'queued'],
+  'Peer silent': ['closed: heartbeat-timeout 1006', 'queued'],
+  'Close while connecting': ['failed: aborted', 'refused'],
+  'Send after close': ['closed: close 1000', 'refused'],
+};
+
+describe('the comparison, for Mooring', { concurrency: true }, () => {
+  for (const situation of situations) {
+    it(`tells one ending: ${situation.name}`, async () => {
+      const { trace, reports, hasUncaught, sent } = await observe(mooring, situation);
+      const endings = trace.filter((event) => event.startsWith('endings$ '));
+      const [ending, answer] = expected[situation.name] ?? [];
+      assert.deepEqual(endings, [`endings$ ${ending}`]);
+      assert.deepEqual([reports, hasUncaught, sent], [1, false, answer]);
+    });
+  }
+});

@@ -1,0 +1,81 @@
+// Goal: the page of the comparison shows what was observed, whatever libraries write into their errors, and names
+// everybody and everything that was compared. Method: a made-up comparison is rendered; the page is read as text.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Observation } from '../comparison/observe.ts';
+import { codeOf, comparisonPage, PAGE } from '../comparison/page.ts';
+import { situations } from '../comparison/situations.ts';
+import { subjects } from '../comparison/subjects/index.ts';
+import { versionOf } from '../comparison/versions.ts';
+import { read, tableRows } from '../package/repository.ts';
+
+describe('foreign text in a table', () => {
+  it('stays in its cell, in its code and in its line', () => {
+    assert.equal(codeOf('a|b `c`\n  d'), "`a\\|b 'c' d`");
+  });
+
+  it('is cut between words when it is long', () => {
+    const short = 'x'.repeat(64);
+    assert.equal(codeOf(short), `\`${short}\``);
+    assert.equal(codeOf(`${'word '.repeat(20)}`), `\`${'word '.repeat(12)}…\``);
+  });
+});
+
+describe('a rendered comparison', () => {
+  const observed = { subject: 'ws', trace: [], reports: 0, hasUncaught: false, sent: 'no error' };
+  const render = (observations: readonly Observation[]) =>
+    comparisonPage({ subjects, situations, observations, versions: { ws: '1.2.3' }, node: '20' });
+
+  it('shows a trace in order, and that nothing was told', () => {
+    const [first, second] = situations.map(({ name }) => name);
+    assert.ok(first && second);
+    const trace = ['error E', 'close 1006'];
+    const page = render([
+      { ...observed, situation: first, trace, reports: 2 },
+      { ...observed, situation: second },
+    ]);
+    const cells = (situation: string) => tableRows(page, situation).map(Object.values);
+    assert.deepEqual(cells(first), [['ws', 'error E → close 1006', '2', 'no error']]);
+    assert.deepEqual(cells(second), [['ws', 'nothing', '0', 'no error']]);
+    assert.match(page, /^- ws 1\.2\.3: /m);
+  });
+
+  it('counts the situations of each library', () => {
+    const page = render([
+      { ...observed, situation: 'a', reports: 1 },
+      { ...observed, situation: 'b', reports: 2, hasUncaught: true },
+      { ...observed, situation: 'c', reports: 3 },
+      { ...observed, situation: 'd' },
+    ]);
+    const [row = {}] = tableRows(page, 'What to make of it');
+    assert.deepEqual(Object.values(row), ['ws', '1', '2', '1', '1']);
+  });
+});
+
+describe(PAGE, () => {
+  const page = read(PAGE);
+  const names = subjects.map(({ name }) => name);
+
+  for (const { name, about } of situations) {
+    it(`shows every library in: ${name}`, () => {
+      const rows = tableRows(page, name);
+      assert.deepEqual(
+        rows.map((row) => row['Library']),
+        names,
+      );
+      assert.ok(page.replaceAll('\n', ' ').includes(about));
+    });
+  }
+
+  it('names the versions that are installed', () => {
+    const missing = names.filter((name) => !page.includes(`- ${name} ${versionOf(name)}: `));
+    assert.deepEqual(missing, [], 'npm run compare -- --write makes it again');
+  });
+
+  it('shows exactly one report of Mooring in every situation', () => {
+    const reports = situations.map(
+      ({ name }) => tableRows(page, name).find((row) => row['Library'] === 'mooring')?.['Reports'],
+    );
+    assert.deepEqual(new Set(reports), new Set(['1']));
+  });
+});
