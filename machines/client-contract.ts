@@ -17,7 +17,7 @@ export const clientFacts = {
 export type ClientFact = { readonly type: keyof typeof clientFacts };
 
 /** The delays that a client keeps for its chart. */
-export type DelayName = 'stable' | 'backoff';
+export type DelayName = 'stable' | 'backoff' | 'offline';
 
 /** Orders: what the chart tells its client to do. Imperative, synchronous, and never user code. */
 export interface ClientOrders {

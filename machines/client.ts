@@ -87,13 +87,18 @@ export const clientMachine = setup({
           entry: { type: 'startDelay', params: { name: 'backoff' } },
           on: {
             'deadline.passed': '#client.dialing',
-            'wake.noticed': '#client.dialing',
             'network.lost': 'offline',
           },
         },
         offline: {
-          description: 'There is no network; an attempt would only fail.',
-          on: { 'network.returned': '#client.dialing' },
+          description: 'The host says that there is no network; it is dialed only now and then.',
+          meta: { deadline: 'backoff' },
+          entry: { type: 'startDelay', params: { name: 'offline' } },
+          on: {
+            'network.returned': '#client.dialing',
+            'wake.noticed': '#client.dialing',
+            'deadline.passed': '#client.dialing',
+          },
         },
       },
       on: { 'stop.requested': 'stopped' },

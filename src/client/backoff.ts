@@ -16,6 +16,11 @@ export interface ComeBack {
   readonly retryAfterMs?: number | undefined;
 }
 
+/** Whether the peer has said when to come back. */
+export function isSentAway({ code, retryAfterMs }: ComeBack): boolean {
+  return retryAfterMs !== undefined || code === SERVICE_RESTART || code === TRY_AGAIN_LATER;
+}
+
 const SERVICE_RESTART = 1012;
 const TRY_AGAIN_LATER = 1013;
 

@@ -1,5 +1,11 @@
+export type { Clock, TimerHandle } from '../core/clock.ts';
 export type { CloseFrame, Retry } from '../core/close-code.ts';
+export type { Codec } from '../core/codec.ts';
+export { binaryCodec, jsonCodec, textCodec, UndecodableError } from '../core/codec.ts';
 export type { FlushResult, SendResult } from '../core/connection.ts';
+export type { ErrorCode } from '../core/errors.ts';
+export { SupervisorError } from '../core/errors.ts';
+export type { InvalidMessage } from '../core/events.ts';
 export type { Failure, FailureCause, FailurePhase } from '../core/failure.ts';
 export type { CloseVerdict } from '../core/verdict.ts';
 export type { BackoffOptions } from './backoff.ts';

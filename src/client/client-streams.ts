@@ -13,10 +13,10 @@ export class ClientStreams<In> {
   constructor(status: ClientStatus) {
     // Whoever throws when told that somebody threw is not told again.
     this.events = new Stream(() => {});
-    this.statuses = new Stream(this.#report('status$'), status);
-    this.messages = new Stream(this.#report('messages$'));
-    this.endings = new Stream(this.#report('endings$'));
-    this.verdicts = new Stream(this.#report('verdicts$'));
+    this.statuses = new Stream(this.report('status$'), status);
+    this.messages = new Stream(this.report('messages$'));
+    this.endings = new Stream(this.report('endings$'));
+    this.verdicts = new Stream(this.report('verdicts$'));
   }
 
   ended(ending: Ending): void {
@@ -29,7 +29,8 @@ export class ClientStreams<In> {
     for (const stream of [messages, endings, verdicts, statuses, events]) stream.complete();
   }
 
-  #report(stream: string): (error: Error) => void {
-    return (error) => this.events.next({ type: 'subscriber.errored', stream, error });
+  /** Tells what code of the user threw. */
+  report(handler: string): (error: Error) => void {
+    return (error) => this.events.next({ type: 'handler.errored', handler, error });
   }
 }

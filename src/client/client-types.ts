@@ -39,7 +39,12 @@ export type DropReason = 'queue-full' | 'expired' | 'stopped';
 export type ClientEvent =
   | { readonly type: 'message.dropped'; readonly message: unknown; readonly reason: DropReason }
   | { readonly type: 'message.invalid'; readonly fault: InvalidMessage }
-  | { readonly type: 'subscriber.errored'; readonly stream: string; readonly error: Error };
+  | {
+      readonly type: 'handler.errored';
+      /** The option or the stream whose code of yours threw. */
+      readonly handler: string;
+      readonly error: Error;
+    };
 
 /** How one message is sent. */
 export interface ClientSendOptions {
@@ -73,13 +78,13 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   /**
    * Sends one message, or keeps it for the next connection. Never throws for the state of the client.
    *
-   * @throws ClientError `invalid-message` or `unencodable-message` when the message itself is wrong.
+   * @throws SupervisorError `invalid-message` or `unencodable-message` when the message itself is wrong.
    */
   send(message: Out, options?: ClientSendOptions): SendResult;
   /**
    * Sends one message and waits until it has left this process, or never will.
    *
-   * @throws ClientError `invalid-message` or `unencodable-message`, at once, when the message itself is wrong.
+   * @throws SupervisorError `invalid-message` or `unencodable-message`, at once, when the message itself is wrong.
    */
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
   /**

@@ -1,6 +1,7 @@
 import { portContext } from '../connection/port-context.ts';
 import { pageClock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
+import { ClientHandle } from './client-handle.ts';
 import type { Client } from './client-types.ts';
 import { type NativeWebSocketConstructor, NativeWire } from './native-wire.ts';
 import { type ClientOptions, resolveClientOptions } from './options.ts';
@@ -30,11 +31,12 @@ export function createClient<In = unknown, Out = unknown>(
 ): Client<In, Out> {
   const options = resolveClientOptions(given, pageClock);
   const { codec, messages, sends, subprotocols } = options;
-  return new SupervisedClient<In, Out>({
+  const client = new SupervisedClient<In, Out>({
     target: { url: String(url), subprotocols, headers: {} },
     options,
     context: portContext(options),
     contract: new Contract(codec, messages, sends),
     platform,
   });
+  return new ClientHandle(client);
 }

@@ -1,11 +1,17 @@
 import { portContext } from '../connection/port-context.ts';
 import { holdProcess, systemClock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
+import { SupervisorError } from '../core/errors.ts';
+import { ClientHandle } from './client-handle.ts';
 import type { Client } from './client-types.ts';
-import { type ClientOptions, resolveClientOptions } from './options.ts';
+import { type ClientOptions, isPlainObject, resolveClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { SupervisedClient } from './supervised-client.ts';
 import { type ConnectOptions, WsWire } from './ws-wire.ts';
+
+const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
+  ...(['ca', 'cert', 'key', 'servername', 'rejectUnauthorized', 'lookup', 'localAddress'] as const),
+]);
 
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
@@ -30,8 +36,9 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
  */
 export function createClient<In = unknown, Out = unknown>(
   url: string | URL,
-  { headers = {}, connect = {}, ...rest }: NodeClientOptions<In, Out> = {},
+  given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
+  const { headers = {}, connect = {}, ...rest } = checkedNodeOptions(given);
   const options = resolveClientOptions(rest, systemClock);
   const { codec, messages, sends, subprotocols } = options;
   const platform: Platform = {
@@ -40,11 +47,29 @@ export function createClient<In = unknown, Out = unknown>(
     // Node.js tells nothing of its network; that it slept is seen by the clock.
     watchSigns: () => () => {},
   };
-  return new SupervisedClient<In, Out>({
+  const client = new SupervisedClient<In, Out>({
     target: { url: String(url), subprotocols, headers },
     options,
     context: portContext(options),
     contract: new Contract(codec, messages, sends),
     platform,
   });
+  return new ClientHandle(client);
+}
+
+/** Checks what only a client in Node.js has. @throws SupervisorError `invalid-options` */
+function checkedNodeOptions<In, Out>(
+  given: NodeClientOptions<In, Out>,
+): NodeClientOptions<In, Out> {
+  const { headers, connect } = isPlainObject(given) ? given : {};
+  const isText = (value: unknown) => typeof value === 'string';
+  if (headers !== undefined && !(isPlainObject(headers) && Object.values(headers).every(isText))) {
+    throw new SupervisorError('invalid-options', 'options.headers: must be an object of strings');
+  }
+  if (connect !== undefined && !isPlainObject(connect)) {
+    throw new SupervisorError('invalid-options', 'options.connect: must be an object');
+  }
+  const unknown = Object.keys(connect ?? {}).find((name) => !connectOptions.has(name));
+  if (unknown === undefined) return given ?? {};
+  throw new SupervisorError('invalid-options', `options.connect.${unknown}: unknown option`);
 }

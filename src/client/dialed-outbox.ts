@@ -43,28 +43,30 @@ export class DialedOutbox implements DeadlineOwner {
 
   send(payload: string | Uint8Array): SendResult {
     if (this.#isStopped || this.#isCongested || !this.#wire.isWritable) return 'refused';
-    this.#wire.send(payload);
+    if (this.#wire.send(payload) !== null) return 'refused';
     const { bufferedBytes } = this.#wire;
     if (bufferedBytes === 0) return 'sent';
     if (bufferedBytes > this.#context.limits.outboxHighBytes) this.#fill();
     return 'queued';
   }
 
-  /** Sends and says what became of the message. */
-  sendAndFlush(payload: string | Uint8Array): Promise<FlushResult> {
+  /** Sends, and tells `settle` in the end what became of the message, unless it is refused. */
+  sendFor(payload: string | Uint8Array, settle: (result: FlushResult) => void): SendResult {
     const result = this.send(payload);
-    if (result !== 'queued') return Promise.resolve(result);
-    return new Promise((settle) => {
+    if (result === 'sent') settle('sent');
+    if (result === 'queued') {
       this.#waiters.push({ mark: this.#wire.bytesOut, settle });
       this.#watch();
-    });
+    }
+    return result;
   }
 
   /** Accepts nothing more; what still waits is lost unless it has left by now. */
   stop(): void {
     this.#isStopped = true;
     this.#look = this.#context.wheel.cancel(this.#look);
-    this.#settleFlushed();
+    // A write that failed is counted as done by Node.js.
+    if (this.#wire.isWritable) this.#settleFlushed();
     const lost = this.#waiters;
     this.#waiters = [];
     for (const { settle } of lost) settle('lost');

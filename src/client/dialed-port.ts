@@ -45,7 +45,7 @@ export class DialedPort extends Port {
 
   /** Asks for a sign of life at once. */
   probe(): void {
-    this.heartbeat?.probe();
+    if (this.isOpen) this.heartbeat?.probe();
   }
 
   dial(): void {

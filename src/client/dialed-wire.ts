@@ -29,8 +29,8 @@ export interface DialedWire extends Wire {
    * @throws Error when the target itself is wrong; nothing has been dialed then.
    */
   dial(target: DialTarget): void;
-  /** Sends one message; what cannot leave yet waits in this process. */
-  send(payload: string | Uint8Array): void;
+  /** Sends one message; what cannot leave yet waits in this process. Returns what kept it from being written at once. */
+  send(payload: string | Uint8Array): Error | null;
 }
 
 /** Makes a wire for one attempt. */

@@ -102,9 +102,10 @@ export class NativeWire implements DialedWire {
     return this.bytesOut - this.bufferedBytes;
   }
 
-  send(payload: string | Uint8Array): void {
+  send(payload: string | Uint8Array): Error | null {
     this.bytesOut += typeof payload === 'string' ? encoder.encode(payload).length : payload.length;
     this.#socket?.send(payload);
+    return null;
   }
 
   /** A page may send 1000 and 3000 to 4999; whatever else there is to say, it says with an empty frame. */

@@ -30,6 +30,20 @@ export class OfflineQueue {
     if (this.#waiting.length > this.#max) this.#drop('queue-full');
   }
 
+  /** Drops all that have expired; returns when the next one will, in the clock's time. */
+  purge(nowMs: number): number {
+    const expired = this.#waiting.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
+    if (expired.length > 0) {
+      const left = this.#waiting.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+      this.#waiting.splice(0, this.#waiting.length, ...left);
+      for (const waiting of expired) this.#tell(waiting, 'expired');
+    }
+    return Math.min(
+      Number.POSITIVE_INFINITY,
+      ...this.#waiting.map(({ expiresAtMs }) => expiresAtMs),
+    );
+  }
+
   /** The next that has not expired; it stays where it is until {@link shift}. */
   peek(nowMs: number): Waiting | undefined {
     for (;;) {
@@ -50,8 +64,11 @@ export class OfflineQueue {
 
   #drop(reason: DropReason): void {
     const dropped = this.#waiting.shift();
-    if (dropped === undefined) return;
-    dropped.settle?.('lost');
-    this.#dropped(dropped, reason);
+    if (dropped !== undefined) this.#tell(dropped, reason);
+  }
+
+  #tell(waiting: Waiting, reason: DropReason): void {
+    waiting.settle?.('lost');
+    this.#dropped(waiting, reason);
   }
 }

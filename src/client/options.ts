@@ -108,6 +108,9 @@ export function resolveClientOptions<In, Out>(
   options: ClientOptions<In, Out>,
   clock: Clock,
 ): ResolvedClientOptions<In, Out> {
+  if (!isPlainObject(options)) {
+    throw new SupervisorError('invalid-options', 'options: must be an object');
+  }
   const check = new Check();
   check.names('options', Object.keys(options), known);
   const timeouts = check.section('timeouts', options.timeouts, timeoutDefaults);
@@ -125,8 +128,12 @@ export function resolveClientOptions<In, Out>(
   for (const name of ['privateCodes', 'random', 'inspect'] as const) {
     check.that(isFunctionOrNone(options[name]), name, 'must be a function');
   }
+  check.that(isListOfStrings(options.subprotocols), 'subprotocols', 'must be a list of strings');
+  check.that(hasMethods(options.codec, ['encode', 'decode']), 'codec', 'must encode and decode');
+  check.that(hasMethods(options.signal, ['addEventListener']), 'signal', 'must be an AbortSignal');
+  check.that(hasMethods(options.clock, clockMethods), 'clock', 'must be a clock');
   for (const name of ['messages', 'sends'] as const) {
-    check.that(isFunctionOrNone(options[name]?.safeParse), name, 'must be a schema of zod');
+    check.that(hasMethods(options[name], ['safeParse']), name, 'must be a schema of zod');
   }
   check.done();
   const { messages, sends, privateCodes, signal, inspect } = options;
@@ -138,6 +145,25 @@ export function resolveClientOptions<In, Out>(
     clock: options.clock ?? clock,
     random: options.random ?? Math.random,
   };
+}
+
+const clockMethods = ['now', 'wallNow', 'setTimer', 'clearTimer', 'afterPoll'];
+
+/** Whether it is an object that was written down, not a list or an instance of something. */
+export function isPlainObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isListOfStrings(value: unknown): boolean {
+  return (
+    value === undefined || (Array.isArray(value) && value.every((item) => typeof item === 'string'))
+  );
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
 function isFunctionOrNone(value: unknown): boolean {
@@ -165,7 +191,7 @@ class Check {
     defaults: Readonly<Section>,
   ): Section {
     const path = name === '' ? '' : `${name}.`;
-    if (given !== undefined && (typeof given !== 'object' || given === null)) {
+    if (given !== undefined && !isPlainObject(given)) {
       this.that(false, name, 'must be an object');
       return { ...defaults };
     }

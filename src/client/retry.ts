@@ -1,4 +1,5 @@
 import { closeCodeInfo, type Retry } from '../core/close-code.ts';
+import { guarded } from '../core/guard.ts';
 import type { Ending } from './client-types.ts';
 
 /** What to do after a close code that IANA leaves to libraries and applications (3000–4999). */
@@ -21,10 +22,23 @@ export const privateCodes = {
   },
 } as const satisfies Record<string, PrivateCodes>;
 
-/** What a client does after an ending. */
-export function retryAfter(ending: Ending, codes: PrivateCodes | undefined): Retry {
+/** What a client does after an ending. What `codes` throws is told to `report`. */
+export function retryAfter(
+  ending: Ending,
+  codes: PrivateCodes | undefined,
+  report: (error: Error) => void,
+): Retry {
   if (ending.outcome === 'failed') return ending.failure.retry;
-  const { code, origin, retry } = ending.verdict;
+  const { code, origin, cause, retry } = ending.verdict;
+  // The code is then the echo of our own frame: whether it came says nothing about the next attempt.
+  if (origin === 'local' && cause !== 'protocol-error') return 'backoff';
   const isPrivate = origin === 'peer' && closeCodeInfo(code).class === 'application';
-  return isPrivate && codes !== undefined ? codes(code) : retry;
+  if (!isPrivate || codes === undefined) return retry;
+  const told: unknown = guarded(() => checkedRetry(codes(code)), report);
+  return (told as Retry | undefined) ?? retry;
+}
+
+function checkedRetry(told: unknown): Retry {
+  if (told === 'now' || told === 'backoff' || told === 'never') return told;
+  throw new TypeError(`privateCodes must return 'now', 'backoff' or 'never', not ${String(told)}`);
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
+import { SupervisorError } from '../core/errors.ts';
+import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 import type { ClientSendOptions, DropReason } from './client-types.ts';
 import type { DialedOutbox } from './dialed-outbox.ts';
 import { OfflineQueue, type Waiting } from './offline-queue.ts';
@@ -10,6 +12,7 @@ export interface SenderParts<Out> {
   readonly contract: Pick<Contract<unknown, Out>, 'payload'>;
   readonly queueMax: number;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   /** Whether there will be no further connection. */
   readonly isOver: () => boolean;
   /** Where messages go right now; `null` between two connections. */
@@ -17,10 +20,13 @@ export interface SenderParts<Out> {
   readonly dropped: (message: unknown, reason: DropReason) => void;
 }
 
-/** Sends what can be sent, and keeps the rest in order for the next connection. */
-export class Sender<Out> {
+type Unsent = Omit<Waiting, 'expiresAtMs'>;
+
+/** Sends what can be sent, and keeps the rest in order for when the connection takes it, or for the next one. */
+export class Sender<Out> implements DeadlineOwner {
   readonly #parts: SenderParts<Out>;
   readonly #queue: OfflineQueue;
+  #expiry: Deadline | null = null;
 
   constructor(parts: SenderParts<Out>) {
     this.#parts = parts;
@@ -35,16 +41,13 @@ export class Sender<Out> {
 
   send(message: Out, options: ClientSendOptions): SendResult {
     const payload = this.#parts.contract.payload(message);
-    const outbox = this.#free();
-    return outbox?.send(payload) ?? this.#keep({ message, payload, settle: undefined }, options);
+    return this.#sendOrKeep({ message, payload, settle: undefined }, options);
   }
 
   sendAndFlush(message: Out, options: ClientSendOptions): Promise<FlushResult> {
     const payload = this.#parts.contract.payload(message);
-    const outbox = this.#free();
-    if (outbox !== null) return outbox.sendAndFlush(payload);
     return new Promise((settle) => {
-      if (this.#keep({ message, payload, settle }, options) === 'refused') settle('refused');
+      if (this.#sendOrKeep({ message, payload, settle }, options) === 'refused') settle('refused');
     });
   }
 
@@ -52,30 +55,66 @@ export class Sender<Out> {
   sendQueued(): void {
     const outbox = this.#parts.outbox();
     if (outbox === null) return;
-    for (;;) {
-      const first = this.#queue.peek(this.#parts.clock.now());
-      if (first === undefined || outbox.isCongested) return;
+    for (let first = this.#first(); first !== undefined; first = this.#first()) {
+      if (send(outbox, first) === 'refused') return;
       this.#queue.shift();
-      if (first.settle === undefined) outbox.send(first.payload);
-      else void outbox.sendAndFlush(first.payload).then(first.settle);
     }
   }
 
   /** Gives everything up. */
   clear(): void {
+    this.#expiry = this.#parts.wheel.cancel(this.#expiry);
     this.#queue.clear();
   }
 
-  /** The outbox, unless older messages wait for it. */
-  #free(): DialedOutbox | null {
-    return this.#queue.size === 0 ? this.#parts.outbox() : null;
+  deadlinePassed(): void {
+    this.#expiry = null;
+    this.#expire();
   }
 
-  #keep(unsent: Omit<Waiting, 'expiresAtMs'>, { queue, ttlMs }: ClientSendOptions): SendResult {
-    const { clock, isOver } = this.#parts;
-    if (isOver() || queue === false) return 'refused';
-    const expiresAtMs = clock.now() + (ttlMs ?? Number.POSITIVE_INFINITY);
-    this.#queue.push({ ...unsent, expiresAtMs });
+  #first(): Waiting | undefined {
+    return this.#queue.peek(this.#parts.clock.now());
+  }
+
+  #sendOrKeep(unsent: Unsent, options: ClientSendOptions): SendResult {
+    const ttlMs = checkedTtl(options.ttlMs);
+    // Not past what is older.
+    const outbox = this.#queue.size === 0 ? this.#parts.outbox() : null;
+    const result = outbox === null ? 'refused' : send(outbox, unsent);
+    if (result !== 'refused' || options.queue === false || this.#parts.isOver()) return result;
+    this.#keep(unsent, ttlMs);
     return 'queued';
   }
+
+  /** Bytes are copied: whoever sent them may write over them while they wait. */
+  #keep({ payload, ...unsent }: Unsent, ttlMs: number): void {
+    const nowMs = this.#parts.clock.now();
+    this.#queue.purge(nowMs);
+    this.#queue.push({
+      ...unsent,
+      payload: typeof payload === 'string' ? payload : payload.slice(),
+      expiresAtMs: nowMs + ttlMs,
+    });
+    this.#expire();
+  }
+
+  /** Drops what has expired, and looks again when the next one does. */
+  #expire(): void {
+    const { clock, wheel } = this.#parts;
+    const nowMs = clock.now();
+    const nextMs = this.#queue.purge(nowMs);
+    this.#expiry = wheel.cancel(this.#expiry);
+    if (nextMs < Number.POSITIVE_INFINITY) {
+      this.#expiry = wheel.schedule(nextMs - nowMs, this, 'expiry');
+    }
+  }
+}
+
+function send(outbox: DialedOutbox, { payload, settle }: Unsent): SendResult {
+  return settle === undefined ? outbox.send(payload) : outbox.sendFor(payload, settle);
+}
+
+function checkedTtl(ttlMs = Number.POSITIVE_INFINITY): number {
+  if (ttlMs >= 0) return ttlMs;
+  throw new SupervisorError('invalid-options', `options.ttlMs: must be milliseconds, not ${ttlMs}`);
 }

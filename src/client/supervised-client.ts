@@ -1,32 +1,30 @@
-import type { Observable } from 'rxjs';
-import { type ActorRefFrom, createActor } from 'xstate';
+import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
 import type { ClientFact, ClientOrders, DelayName } from '../../machines/client-contract.ts';
 import type { Port } from '../connection/port.ts';
 import type { PortContext, PortHost, PortReport } from '../connection/port-host.ts';
 import { snapshotPaths } from '../connection/snapshot-paths.ts';
-import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
-import type { FlushResult, SendResult } from '../core/connection.ts';
+import type { CloseFrame } from '../core/close-code.ts';
 import type { Contract } from '../core/contract.ts';
+import { toError } from '../core/errors.ts';
+import { guarded } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { CloseVerdict } from '../core/verdict.ts';
-import { Backoff } from './backoff.ts';
 import { ClientStreams } from './client-streams.ts';
-import type {
-  Client,
-  ClientEvent,
-  ClientSendOptions,
-  ClientState,
-  ClientStatus,
-  Ending,
-} from './client-types.ts';
+import type { ClientState, ClientStatus, Ending } from './client-types.ts';
 import { DialedPort } from './dialed-port.ts';
 import type { DialTarget } from './dialed-wire.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
-import { RestartIntensity } from './restart-intensity.ts';
-import { retryAfter } from './retry.ts';
+import { Redial } from './redial.ts';
 import { Sender } from './sender.ts';
+
+const idle: ClientStatus = {
+  state: 'idle',
+  states: ['idle'],
+  attempts: 0,
+  ending: undefined,
+  delayMs: undefined,
+};
 
 /** What a client is made of. */
 export interface ClientParts<In, Out> {
@@ -37,10 +35,8 @@ export interface ClientParts<In, Out> {
   readonly platform: Platform;
 }
 
-/** A client: carries out the orders of its chart and owns the one port that there is. */
-export class SupervisedClient<In, Out>
-  implements Client<In, Out>, ClientOrders, PortHost, DeadlineOwner
-{
+/** What is behind a client: it carries out the orders of the chart and owns the one port that there is. */
+export class SupervisedClient<In, Out> implements ClientOrders, PortHost, DeadlineOwner {
   readonly context: PortContext;
   readonly actor: ActorRefFrom<typeof clientMachine>;
 
@@ -48,10 +44,9 @@ export class SupervisedClient<In, Out>
   readonly #options: ResolvedClientOptions<In, Out>;
   readonly #contract: Contract<In, Out>;
   readonly #platform: Platform;
-  readonly #backoff: Backoff;
-  readonly #intensity: RestartIntensity;
-  readonly #sender: Sender<Out>;
-  readonly #streams: ClientStreams<In>;
+  readonly #redial: Redial;
+  readonly sender: Sender<Out>;
+  readonly streams: ClientStreams<In>;
   readonly #stopped: Promise<void>;
   readonly #stopWatching: () => void;
   #whenStopped: () => void = () => {};
@@ -64,6 +59,8 @@ export class SupervisedClient<In, Out>
   #closeFrame: CloseFrame = { code: 1000, reason: '' };
   #letProcessEnd: (() => void) | null = null;
   #isTelling = false;
+  #isReading = false;
+  #isCrashed = false;
   #isOffline = false;
   /** The chart has come to its end, and that is still to be told. */
   #isFinished = false;
@@ -76,26 +73,32 @@ export class SupervisedClient<In, Out>
     this.#contract = contract;
     this.#platform = platform;
     this.context = context;
-    this.#backoff = new Backoff(options.backoff, options.random);
-    this.#sender = new Sender<Out>({
+    this.#status = idle;
+    this.streams = new ClientStreams(idle);
+    this.#redial = new Redial(options, (handler) => this.streams.report(handler));
+    this.sender = new Sender<Out>({
       contract,
       queueMax: options.queueMax,
       clock: context.clock,
+      wheel: context.wheel,
       isOver: () => this.#isOver,
       outbox: () => this.#port?.messages ?? null,
       dropped: (message, reason) =>
-        this.#later(() => this.#streams.events.next({ type: 'message.dropped', message, reason })),
+        this.#later(() => this.streams.events.next({ type: 'message.dropped', message, reason })),
     });
-    this.#intensity = new RestartIntensity(options.restarts);
     this.#stopped = new Promise((resolve) => {
       this.#whenStopped = resolve;
     });
-    this.actor = createActor(clientMachine, { input: { client: this } });
+    const { inspect } = options;
+    const watched = inspect && {
+      inspect: (event: InspectionEvent) =>
+        void guarded(() => inspect(event), this.streams.report('inspect')),
+    };
+    this.actor = createActor(clientMachine, { input: { client: this }, ...watched });
+    this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrown)) });
     this.actor.start();
-    this.#status = this.#describe();
-    this.#streams = new ClientStreams(this.#status);
     options.signal?.addEventListener('abort', this.#abort);
-    const woke = () => this.#tell('wake.noticed');
+    const woke = () => this.#woke();
     context.wheel.whenWoken.add(woke);
     const stopSigns = platform.watchSigns({
       networkLost: () => this.#network(true),
@@ -111,8 +114,6 @@ export class SupervisedClient<In, Out>
     else context.clock.afterPoll(() => this.#tell('dial.requested'));
   }
 
-  // What applications see.
-
   get url(): string {
     return this.#target.url;
   }
@@ -121,46 +122,11 @@ export class SupervisedClient<In, Out>
     return this.#status;
   }
 
-  get status$(): Observable<ClientStatus> {
-    return this.#streams.statuses.observable;
-  }
-
-  get messages$(): Observable<In> {
-    return this.#streams.messages.observable;
-  }
-
-  get endings$(): Observable<Ending> {
-    return this.#streams.endings.observable;
-  }
-
-  get verdicts$(): Observable<CloseVerdict> {
-    return this.#streams.verdicts.observable;
-  }
-
-  get events$(): Observable<ClientEvent> {
-    return this.#streams.events.observable;
-  }
-
-  get queuedMessages(): number {
-    return this.#sender.queued;
-  }
-
-  send(message: Out, options: ClientSendOptions = {}): SendResult {
-    return this.#sender.send(message, options);
-  }
-
-  sendAndFlush(message: Out, options: ClientSendOptions = {}): Promise<FlushResult> {
-    return this.#sender.sendAndFlush(message, options);
-  }
-
-  async close(code = 1000, reason = ''): Promise<void> {
-    this.#closeFrame = checkedCloseFrame(code, reason);
+  /** Closes what is open, gives up what is under way, and dials no more. Resolves when nothing is left. */
+  stop(frame: CloseFrame): Promise<void> {
+    this.#closeFrame = frame;
     this.#tell('stop.requested');
-    await this.#stopped;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    return this.#stopped;
   }
 
   get #isOver(): boolean {
@@ -174,37 +140,49 @@ export class SupervisedClient<In, Out>
 
   dial(): void {
     this.#stopDelay();
-    this.#holdProcess(false);
+    this.#holdProcess(true);
     this.#attempts += 1;
-    this.#port = new DialedPort(this, {
+    const port = new DialedPort(this, {
       id: `a${this.#attempts}`,
       target: this.#target,
       makeWire: (observer) => this.#platform.makeWire(observer, this.context),
     });
+    this.#port = port.isOver ? null : port;
   }
 
   announceUp(): void {
-    this.#sender.sendQueued();
+    this.#holdProcess(false);
+    this.sender.sendQueued();
   }
 
   resetBackoff(): void {
-    this.#backoff.reset();
+    this.#redial.reset();
   }
 
   startDelay({ name }: { name: DelayName }): void {
     this.#stopDelay();
-    const delayMs = name === 'stable' ? this.#options.backoff.stableMs : this.#nextDelayMs();
-    if (name === 'backoff') {
+    const delayMs = this.#redial.delayMs(name);
+    if (name !== 'stable') {
       this.#delayMs = delayMs;
       this.#holdProcess(true);
-      if (this.#isOffline) this.#tell('network.lost');
     }
     this.#delay = this.context.wheel.schedule(delayMs, this, name);
+    if (name === 'backoff' && this.#isOffline) this.#tell('network.lost');
   }
 
   #network(isLost: boolean): void {
     this.#isOffline = isLost;
     this.#tell(isLost ? 'network.lost' : 'network.returned');
+  }
+
+  /** Back from sleep: what is open is asked, what waits need not wait; unless the peer has asked for it. */
+  #woke(): void {
+    const { delayAwakeMs } = this.#redial;
+    if (this.#delay === null || !this.#status.states.includes('waiting.backoff')) {
+      this.#tell('wake.noticed');
+    } else if (delayAwakeMs !== null) {
+      this.context.wheel.postpone(this.#delay, delayAwakeMs);
+    }
   }
 
   probe(): void {
@@ -222,7 +200,7 @@ export class SupervisedClient<In, Out>
     this.#holdProcess(false);
     this.#options.signal?.removeEventListener('abort', this.#abort);
     this.#stopWatching();
-    this.#sender.clear();
+    this.sender.clear();
     this.#isFinished = true;
   }
 
@@ -241,14 +219,21 @@ export class SupervisedClient<In, Out>
 
   portReported(port: Port, report: PortReport): void {
     if (report === 'opened') this.#tell('connection.opened');
-    else if (report === 'flowing') this.#sender.sendQueued();
+    else if (report === 'flowing') this.sender.sendQueued();
     else if (report === 'closed' || report === 'failed') this.#ended(port);
   }
 
-  messageArrived(_port: Port, payload: Uint8Array, isBinary: boolean): void {
-    const intake = this.#contract.read(payload, isBinary);
-    if ('message' in intake) this.#streams.messages.next(intake.message);
-    else this.#streams.events.next({ type: 'message.invalid', fault: intake.fault });
+  messageArrived(port: Port, payload: Uint8Array, isBinary: boolean): void {
+    const intake = guarded(
+      () => this.#contract.read(payload, isBinary),
+      (error) => {
+        this.streams.report('messages')(error);
+        port.end('handler-error', error);
+      },
+    );
+    if (intake === undefined) return;
+    if ('message' in intake) this.streams.messages.next(intake.message);
+    else this.streams.events.next({ type: 'message.invalid', fault: intake.fault });
   }
 
   #ended({ verdict, failure }: Port): void {
@@ -259,23 +244,8 @@ export class SupervisedClient<In, Out>
     if (ending === undefined) return;
     this.#ending = ending;
     // Told when the chart knows: whoever hears of it finds the client in the state that follows.
-    this.#news.push(() => this.#streams.ended(ending));
-    this.#tell(this.#consequence(ending));
-  }
-
-  #consequence(ending: Ending): ClientFact['type'] {
-    const retry = retryAfter(ending, this.#options.privateCodes);
-    if (retry === 'never') return 'connection.refused';
-    if (this.#intensity.exceeded(this.context.clock.now())) return 'restarts.exceeded';
-    return 'connection.ended';
-  }
-
-  #nextDelayMs(): number {
-    const ending = this.#ending;
-    if (ending === undefined) return 0;
-    return ending.outcome === 'closed'
-      ? this.#backoff.next({ code: ending.verdict.code })
-      : this.#backoff.next({ retryAfterMs: ending.failure.retryAfterMs });
+    this.#news.push(() => this.streams.ended(ending));
+    this.#tell(this.#redial.judge(ending, this.context.clock.now()));
   }
 
   #stopDelay(): void {
@@ -312,23 +282,36 @@ export class SupervisedClient<In, Out>
     const status = this.#describe();
     if (!isSame(status, this.#status)) {
       this.#status = status;
-      this.#news.push(() => this.#streams.statuses.next(status));
+      this.#news.push(() => this.streams.statuses.next(status));
     }
     if (this.#isFinished) {
       this.#isFinished = false;
       this.#news.push(() => this.#complete());
     }
+    if (this.#isReading) return;
+    // One after the other for everybody: what a subscriber does now is told when all have heard this.
+    this.#isReading = true;
     for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) news();
+    this.#isReading = false;
+  }
+
+  /** The chart itself threw: there is nobody left to decide anything. */
+  #crashed(error: Error): void {
+    this.streams.report('client')(error);
+    this.#port?.terminate();
+    this.finish();
+    this.#isCrashed = true;
+    this.#settle();
   }
 
   #complete(): void {
-    this.#streams.complete();
+    this.streams.complete();
     this.#whenStopped();
   }
 
   #describe(): ClientStatus {
     const states = snapshotPaths(this.actor.getSnapshot().value);
-    const state = (states[0] ?? 'idle') as ClientState;
+    const state = this.#isCrashed ? 'exhausted' : ((states[0] ?? 'idle') as ClientState);
     return {
       state,
       states,

@@ -46,6 +46,7 @@ export class WsWire extends RawWire implements DialedWire {
     const { limits, connect } = this.#settings;
     const options: DialOptions = {
       ...connect,
+      followRedirects: false,
       headers,
       perMessageDeflate: false,
       maxPayload: limits.payloadBytesMax,
@@ -75,7 +76,7 @@ export class WsWire extends RawWire implements DialedWire {
         this.phase = 'tcp';
       });
       socket.on('connect', () => {
-        this.phase = protocol === 'wss:' ? 'tls' : 'http';
+        this.phase = /^(wss|https):$/.test(protocol) ? 'tls' : 'http';
       });
       socket.on('secureConnect', () => {
         this.phase = 'http';
@@ -107,8 +108,9 @@ export class WsWire extends RawWire implements DialedWire {
     return this.raw?.errored ?? null;
   }
 
-  send(payload: string | Uint8Array): void {
+  send(payload: string | Uint8Array): Error | null {
     this.#open?.send(payload);
+    return this.raw?.errored ?? null;
   }
 
   override destroy(): void {

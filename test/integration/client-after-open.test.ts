@@ -287,12 +287,11 @@ describe('client: waking up', () => {
   it('dials at once when it waits', async () => {
     const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const { clock, sleep } = sleepyClock();
-    const dialing = dial(server.port, {
-      clock,
-      backoff: { minMs: 60_000, maxMs: 60_000 },
-      random: () => 0.99,
-    });
+    let chance = 0.99;
+    const slow = { minMs: 60_000, maxMs: 60_000 };
+    const dialing = dial(server.port, { clock, backoff: slow, random: () => chance });
     await until(() => dialing.client.status.state === 'waiting', 'it waits');
+    chance = 0;
     sleep();
     await until(() => server.visits === 2, 'it has dialed again');
   });
@@ -362,8 +361,12 @@ describe('client: sending while away', () => {
     const limits = { outboxHighBytes: 200_000, outboxLowBytes: 50_000 };
     const dialing = await dial(server.port, { limits }).up();
     const text = 'x'.repeat(100_000);
-    await until(() => dialing.client.send(text) === 'refused', 'it is congested');
+    const now = { queue: false };
+    await until(() => dialing.client.send(text, now) === 'refused', 'it is congested');
+    assert.equal(dialing.client.send('later'), 'queued');
+    assert.equal(dialing.client.queuedMessages, 1);
+    assert.equal(dialing.client.send('now', now), 'refused');
     pause();
-    await until(() => dialing.client.send('more') !== 'refused', 'it flows again');
+    await until(() => dialing.client.queuedMessages === 0, 'it flows again');
   });
 });

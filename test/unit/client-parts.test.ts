@@ -8,7 +8,7 @@ import {
   resolveClientOptions,
   restartDefaults,
 } from '../../src/client/options.ts';
-import { privateCodes, retryAfter } from '../../src/client/retry.ts';
+import { type PrivateCodes, privateCodes, retryAfter } from '../../src/client/retry.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
 import type { CloseVerdict, Origin } from '../../src/core/verdict.ts';
@@ -37,13 +37,38 @@ describe('private close codes', () => {
     });
   }
 
+  const ask = (ending: Ending, codes?: PrivateCodes) => {
+    const errors: string[] = [];
+    const retry = retryAfter(ending, codes, ({ message }) => errors.push(message));
+    return { retry, errors };
+  };
+
   it('are asked only of codes that the peer sent and that are private', () => {
     const never = () => 'never' as const;
-    assert.equal(retryAfter(closed(4_000), never), 'never');
-    assert.equal(retryAfter(closed(4_000), undefined), 'backoff');
-    assert.equal(retryAfter(closed(4_000, 'local'), never), 'backoff');
-    assert.equal(retryAfter(closed(1_012), never), 'backoff');
-    assert.equal(retryAfter(closed(3_000), never), 'backoff', '3000 is registered');
+    assert.equal(ask(closed(4_000), never).retry, 'never');
+    assert.equal(ask(closed(4_000)).retry, 'backoff');
+    assert.equal(ask(closed(1_012), never).retry, 'backoff');
+    assert.equal(ask(closed(3_000), never).retry, 'backoff', '3000 is registered');
+  });
+
+  it('count for nothing when they throw or answer nonsense, and that is told', () => {
+    const broken = () => {
+      throw new Error('no idea');
+    };
+    assert.deepEqual(ask(closed(4_000), broken), { retry: 'backoff', errors: ['no idea'] });
+    const told = ask(closed(4_000), () => 'soon' as never);
+    assert.equal(told.retry, 'backoff');
+    assert.match(told.errors[0] ?? '', /must return 'now', 'backoff' or 'never', not soon/);
+  });
+
+  it('what this side ended is dialed again, whether its close frame was echoed or not', () => {
+    const verdict = { origin: 'local', cause: 'message-rate', retry: 'never' } as CloseVerdict;
+    for (const code of [1008, 1006]) {
+      const ending: Ending = { outcome: 'closed', verdict: { ...verdict, code } };
+      assert.equal(ask(ending).retry, 'backoff');
+    }
+    const broken: Ending = { outcome: 'closed', verdict: { ...verdict, cause: 'protocol-error' } };
+    assert.equal(ask(broken).retry, 'never');
   });
 });
 
@@ -75,6 +100,17 @@ describe('OfflineQueue', () => {
     for (const message of ['a', 'b', 'c']) push(message);
     assert.deepEqual(log, ['a is lost', 'a queue-full']);
     assert.deepEqual([next(), next()], ['b', 'c']);
+  });
+
+  it('drops all that has expired when it is purged, and says when the next one will', () => {
+    const { queue, push, log } = bench(5);
+    push('a');
+    push('b', 10);
+    push('c', 30);
+    assert.equal(queue.purge(10), 30);
+    assert.deepEqual(log, ['b is lost', 'b expired']);
+    assert.equal(queue.purge(30), Number.POSITIVE_INFINITY);
+    assert.equal(queue.size, 1);
   });
 
   it('passes over what has expired, and says so', () => {
@@ -124,7 +160,11 @@ describe('the options of a client', () => {
     [{ queueMax: Number.POSITIVE_INFINITY }, /options\.queueMax/],
     [{ random: 4 }, /options\.random: must be a function/],
     [{ privateCodes: 'http' }, /options\.privateCodes: must be a function/],
-    [{ messages: {}, random: 4 }, /options\.random/],
+    [{ messages: {} }, /options\.messages: must be a schema/],
+    [{ subprotocols: 'chat' }, /options\.subprotocols: must be a list of strings/],
+    [{ codec: {} }, /options\.codec: must encode and decode/],
+    [{ signal: {} }, /options\.signal: must be an AbortSignal/],
+    [{ clock: {} }, /options\.clock: must be a clock/],
   ];
   for (const [options, message] of wrong) {
     it(`name what is wrong: ${JSON.stringify(options)}`, () => {

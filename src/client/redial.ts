@@ -1,0 +1,77 @@
+import type { ClientFact, DelayName } from '../../machines/client-contract.ts';
+import type { Retry } from '../core/close-code.ts';
+import { guarded } from '../core/guard.ts';
+import { Backoff, type ComeBack, isSentAway } from './backoff.ts';
+import type { Ending } from './client-types.ts';
+import type { ResolvedClientOptions } from './options.ts';
+import { RestartIntensity } from './restart-intensity.ts';
+import { retryAfter } from './retry.ts';
+
+/** What is taken for a chance that could not be told. */
+const EVEN_CHANCE = 0.5;
+
+/** Told what code of the user threw, by the name of its option. */
+export type ReportErrored = (handler: string) => (error: Error) => void;
+
+type RedialOptions = Pick<
+  ResolvedClientOptions,
+  'backoff' | 'restarts' | 'random' | 'privateCodes'
+>;
+
+/** Decides whether a client dials again, and when. */
+export class Redial {
+  readonly #options: RedialOptions;
+  readonly #report: ReportErrored;
+  readonly #backoff: Backoff;
+  readonly #intensity: RestartIntensity;
+  #ending: Ending | undefined;
+  #retry: Retry = 'backoff';
+
+  constructor(options: RedialOptions, report: ReportErrored) {
+    this.#options = options;
+    this.#report = report;
+    this.#backoff = new Backoff(options.backoff, () => this.chance());
+    this.#intensity = new RestartIntensity(options.restarts);
+  }
+
+  /** What follows from an ending. */
+  judge(ending: Ending, nowMs: number): ClientFact['type'] {
+    this.#ending = ending;
+    const report = this.#report('privateCodes');
+    this.#retry = retryAfter(ending, this.#options.privateCodes, report);
+    if (this.#retry === 'never') return 'connection.refused';
+    return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';
+  }
+
+  /** How long a delay is. A host may be wrong about its network: even without one it is dialed now and then. */
+  delayMs(name: DelayName): number {
+    const { stableMs, maxMs } = this.#options.backoff;
+    if (name === 'stable') return stableMs;
+    if (name === 'offline') return maxMs;
+    return this.#retry === 'now' ? 0 : this.#backoff.next(whatPeerAsks(this.#ending));
+  }
+
+  /** How long to wait after waking up; `null` when the peer has said how long, and that stands. */
+  get delayAwakeMs(): number | null {
+    if (isSentAway(whatPeerAsks(this.#ending))) return null;
+    return this.chance() * this.#options.backoff.minMs;
+  }
+
+  /** Forgets the failures so far. */
+  reset(): void {
+    this.#backoff.reset();
+  }
+
+  chance(): number {
+    const chance = guarded(this.#options.random, this.#report('random'));
+    return chance !== undefined && chance >= 0 && chance <= 1 ? chance : EVEN_CHANCE;
+  }
+}
+
+/** What the peer said about when to come back; the code of our own close frame, echoed, says nothing. */
+function whatPeerAsks(ending: Ending | undefined): ComeBack {
+  if (ending === undefined) return {};
+  if (ending.outcome === 'failed') return { retryAfterMs: ending.failure.retryAfterMs };
+  const { origin, code } = ending.verdict;
+  return origin === 'peer' ? { code } : {};
+}

@@ -1,0 +1,196 @@
+// Goal: whatever code of the user does, and whenever a connection dies, a client lives on, says what happened, and
+// loses no message without a word. Method: options and subscribers that throw, answer nonsense or act at once.
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { z } from 'zod';
+import { type NodeClientOptions, privateCodes } from '../../src/client/index.ts';
+import { Dialing } from '../support/dialing.ts';
+import { buildFrame, closePayload, opcode } from '../support/frames.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
+import { RogueServer, type Script } from '../support/rogue-server.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
+
+let watch: ProcessWatch;
+let dialing: Dialing | undefined;
+const stops: (() => Promise<unknown>)[] = [];
+
+beforeEach(() => {
+  watch = new ProcessWatch();
+});
+
+afterEach(async () => {
+  await dialing?.client.close();
+  for (const stop of stops.splice(0)) await stop();
+  await watch.assertQuiet();
+  watch.stop();
+});
+
+function dial(port: number, options: NodeClientOptions = {}): Dialing {
+  const timeouts = { closeMs: 200 };
+  dialing = new Dialing(`ws://127.0.0.1:${port}/ws`, { backoff, timeouts, ...options });
+  return dialing;
+}
+
+async function rogue(script: Script): Promise<RogueServer> {
+  const server = await RogueServer.start(script);
+  stops.push(() => server.stop());
+  return server;
+}
+
+async function service(...options: Parameters<typeof Service.start>): Promise<Service> {
+  const started = await Service.start(...options);
+  stops.push(() => started.stop());
+  return started;
+}
+
+const accepting =
+  (then: (visit: Parameters<Script>[0]) => void): Script =>
+  (visit) =>
+    visit.asked((request) => {
+      visit.socket.write(visit.acceptance(request));
+      then(visit);
+    });
+
+const closing = (code: number) =>
+  accepting(({ socket }) => {
+    const payload = closePayload(code);
+    socket.end(buildFrame({ opcode: opcode.close, payload, masked: false }));
+  });
+
+const errorsOf = ({ events }: Dialing) =>
+  events.flatMap((event) => (event.type === 'handler.errored' ? [event.handler] : []));
+
+describe('client: code of the user that fails', () => {
+  it('a contract that throws costs the connection, not the process', async () => {
+    const server = await service({ onOpen: (connection) => void connection.send(1) });
+    const messages = z.number().refine(async () => true);
+    const { verdicts, client } = dial(server.port, { messages });
+    await until(() => verdicts.length >= 2, 'it has come back');
+    assert.equal(verdicts[0]?.cause, 'handler-error');
+    assert.ok(dialing && errorsOf(dialing).includes('messages'));
+    await client.close();
+  });
+
+  it('privateCodes that throws counts for nothing', async () => {
+    const server = await rogue(closing(4_000));
+    const codes = () => {
+      throw new Error('no idea');
+    };
+    const attempt = dial(server.port, { privateCodes: codes });
+    await until(() => attempt.verdicts.length >= 2, 'it has come back');
+    assert.ok(errorsOf(attempt).includes('privateCodes'));
+  });
+
+  const chances: Record<string, () => number> = {
+    'that throws': () => {
+      throw new Error('no chance');
+    },
+    'that is no number': () => Number.NaN,
+  };
+  for (const [title, random] of Object.entries(chances)) {
+    it(`random ${title} is taken for an even chance`, async () => {
+      const server = await rogue(({ socket }) => void socket.resetAndDestroy());
+      const attempt = dial(server.port, { random });
+      await until(() => attempt.endings.length >= 3, 'it has dialed again');
+      assert.equal(attempt.client.status.state === 'exhausted', false);
+    });
+  }
+
+  it('a subscriber that throws is told, and harms nobody', async () => {
+    const server = await service();
+    const attempt = dial(server.port);
+    attempt.client.status$.subscribe(() => {
+      throw new Error('subscriber');
+    });
+    await attempt.up();
+    assert.ok(errorsOf(attempt).includes('status$'));
+  });
+
+  it('inspect sees the chart of the client and that of its connection, and may throw', async () => {
+    const server = await service();
+    const seen = new Set<string>();
+    const attempt = dial(server.port, {
+      inspect: (event) => {
+        seen.add(event.actorRef.sessionId);
+        throw new Error('inspect');
+      },
+    });
+    await attempt.up();
+    assert.ok(seen.size >= 2, `${seen.size} charts were seen`);
+  });
+});
+
+describe('client: subscribers that act at once', () => {
+  it('everybody hears of one state after the other', async () => {
+    const server = await service();
+    const attempt = dial(server.port);
+    const second: string[] = [];
+    attempt.client.status$.subscribe(({ state }) => {
+      if (state === 'up') void attempt.client.close();
+    });
+    attempt.client.status$.subscribe(({ state }) => second.push(state));
+    await until(() => second.at(-1) === 'stopped', 'it has stopped');
+    assert.deepEqual(second, ['idle', 'dialing', 'up', 'stopping', 'stopped']);
+  });
+
+  it('retry now means at once', async () => {
+    const server = await rogue(closing(4_200));
+    const slow = { minMs: 60_000, maxMs: 60_000 };
+    const attempt = dial(server.port, { privateCodes: privateCodes.pusher, backoff: slow });
+    await until(() => attempt.verdicts.length >= 3, 'it has come back twice');
+  });
+});
+
+describe('client: messages that meet a dying connection', () => {
+  it('stay in the queue when the connection dies as it opens, and leave with the next', async () => {
+    let visits = 0;
+    const got: string[] = [];
+    const server = await rogue(
+      accepting(({ socket }) => {
+        visits += 1;
+        if (visits === 1) socket.resetAndDestroy();
+        else socket.on('data', (bytes: Buffer) => got.push(unmasked(bytes)));
+      }),
+    );
+    const attempt = dial(server.port);
+    for (const message of [1, 2, 3, 4, 5]) attempt.client.send(message);
+    await until(() => visits >= 2 && attempt.client.queuedMessages === 0, 'it has come back');
+    await until(() => got.join('').length + attempt.events.length >= 1, 'something has arrived');
+    const sentFirst = 5 - got.join('').length;
+    assert.ok(sentFirst <= 1, `${sentFirst} had left with the first connection`);
+  });
+
+  it('expire also while nobody looks', async () => {
+    const server = await rogue(({ socket }) => void socket.resetAndDestroy());
+    const slow = { minMs: 60_000, maxMs: 60_000 };
+    const attempt = dial(server.port, { backoff: slow, random: () => 0.99 });
+    const lost = attempt.client.sendAndFlush('late', { ttlMs: 50 });
+    assert.equal(await lost, 'lost');
+    assert.deepEqual(attempt.events.at(-1), {
+      type: 'message.dropped',
+      message: 'late',
+      reason: 'expired',
+    });
+    assert.throws(() => attempt.client.send('never', { ttlMs: Number.NaN }), {
+      code: 'invalid-options',
+      message: /ttlMs/,
+    });
+  });
+});
+
+/** The payloads of small masked frames, one after the other. */
+function unmasked(bytes: Buffer): string {
+  let text = '';
+  for (let at = 0; at + 6 <= bytes.length; ) {
+    const length = (bytes[at + 1] ?? 0) & 0x7f;
+    for (let index = 0; index < length; index += 1) {
+      const mask = bytes[at + 2 + (index % 4)] ?? 0;
+      text += String.fromCharCode((bytes[at + 6 + index] ?? 0) ^ mask);
+    }
+    at += 6 + length;
+  }
+  return text;
+}

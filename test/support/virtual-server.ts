@@ -1,0 +1,120 @@
+import type { DialedWire, DialObserver } from '../../src/client/dialed-wire.ts';
+import type { CloseFrame } from '../../src/core/close-code.ts';
+import type { FailurePhase } from '../../src/core/failure.ts';
+import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
+
+/** How long a dial takes, in milliseconds of virtual time. */
+const LATENCY_MS = 5;
+
+/** A server on virtual time that accepts everybody, or is down and refuses. */
+export class VirtualServer {
+  isUp = true;
+  /** When somebody dialed, in virtual milliseconds. */
+  readonly dialedAtMs: number[] = [];
+
+  readonly #clock: VirtualClock;
+  readonly #open = new Set<VirtualWire>();
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  wire(observer: DialObserver): DialedWire {
+    return new VirtualWire(this, observer);
+  }
+
+  /** Somebody knocks. */
+  dialed(wire: VirtualWire): void {
+    this.dialedAtMs.push(this.#clock.now());
+    this.#clock.setTimer(LATENCY_MS, () => {
+      if (this.isUp) this.#open.add(wire);
+      wire.answered(this.isUp);
+    });
+  }
+
+  left(wire: VirtualWire): void {
+    this.#open.delete(wire);
+  }
+
+  /** Goes down: everybody gets this close frame, or a reset when there is none. */
+  goDown(frame?: CloseFrame): void {
+    this.isUp = false;
+    for (const wire of [...this.#open]) wire.lose(frame);
+  }
+}
+
+/** A wire to a {@link VirtualServer}. */
+class VirtualWire implements DialedWire {
+  phase: FailurePhase = 'tcp';
+  isBound = false;
+  readonly subprotocol = '';
+  readonly canPing = false;
+  readonly isPaused = false;
+  readonly bytesIn = 0;
+  readonly bytesOut = 0;
+  readonly bufferedBytes = 0;
+  readonly flushMark = 0;
+  readonly #server: VirtualServer;
+  readonly #observer: DialObserver;
+  #whenClosed: ((clean: boolean) => void) | null = null;
+
+  constructor(server: VirtualServer, observer: DialObserver) {
+    this.#server = server;
+    this.#observer = observer;
+  }
+
+  get isWritable(): boolean {
+    return this.isBound;
+  }
+
+  dial(): void {
+    this.#server.dialed(this);
+  }
+
+  answered(isAccepted: boolean): void {
+    this.isBound = isAccepted;
+    if (isAccepted) this.#observer.opened();
+    else
+      this.#observer.socketErrored(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+  }
+
+  lose(frame: CloseFrame | undefined): void {
+    const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+    if (frame === undefined) this.#observer.socketErrored(reset);
+    else this.#observer.closeReceived(frame.code, Buffer.from(frame.reason));
+    this.#observer.socketClosed();
+    this.#whenClosed?.(frame !== undefined);
+  }
+
+  watchClose(closed: (clean: boolean) => void): void {
+    this.#whenClosed = closed;
+  }
+
+  destroy(): void {
+    const whenClosed = this.#whenClosed;
+    this.release();
+    whenClosed?.(false);
+  }
+
+  release(): void {
+    this.#server.left(this);
+    this.#whenClosed = null;
+  }
+
+  send(): null {
+    return null;
+  }
+  sendClose(): null {
+    return null;
+  }
+  answerClose(): void {}
+  pause(): void {}
+  resume(): void {}
+  ping(): null {
+    return null;
+  }
+}

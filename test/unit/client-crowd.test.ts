@@ -1,0 +1,124 @@
+// Goal: a crowd that loses its server at once comes back spread out. Method: a thousand clients on virtual time, a
+// server that restarts, and the times at which they knock. The guide shows the histograms that are made here.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { resolveClientOptions } from '../../src/client/options.ts';
+import { SupervisedClient } from '../../src/client/supervised-client.ts';
+import { portContext } from '../../src/connection/port-context.ts';
+import type { CloseFrame } from '../../src/core/close-code.ts';
+import { Contract } from '../../src/core/contract.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { VirtualServer } from '../support/virtual-server.ts';
+
+const CROWD = 1_000;
+const SETTLED_MS = 30_000;
+const DOWN_MS = 3_000;
+const BAR_MAX = 50;
+const GUIDE = new URL('../../../docs/guide/client.md', import.meta.url);
+
+interface Return {
+  /** When each dialed, in milliseconds since the server went down. */
+  readonly knocksMs: readonly number[];
+  /** How many are connected in the end. */
+  readonly connected: number;
+  /** How many endings were told, of all clients. */
+  readonly endings: number;
+}
+
+/** Lets a server restart under a crowd: down for three seconds, with a close frame or without a word. */
+function restart(frame?: CloseFrame): Return {
+  const clock = new VirtualClock();
+  const server = new VirtualServer(clock);
+  const { next } = new SeededRandom(7);
+  const options = resolveClientOptions({ clock, random: next }, clock);
+  const context = portContext(options);
+  let endings = 0;
+  for (let index = 0; index < CROWD; index += 1) {
+    const client = new SupervisedClient({
+      target: { url: 'ws://crowd.test/', subprotocols: [], headers: {} },
+      options,
+      context,
+      contract: new Contract(options.codec),
+      platform: {
+        makeWire: (observer) => server.wire(observer),
+        holdProcess: () => () => {},
+        watchSigns: () => () => {},
+      },
+    });
+    client.streams.endings.observable.subscribe(() => {
+      endings += 1;
+    });
+  }
+  clock.advance(SETTLED_MS);
+  assert.equal(server.connections, CROWD);
+  const before = server.dialedAtMs.length;
+  server.goDown(frame);
+  clock.advance(DOWN_MS);
+  server.isUp = true;
+  clock.advance(120_000);
+  const knocksMs = server.dialedAtMs.slice(before).map((atMs) => atMs - SETTLED_MS);
+  return { knocksMs, connected: server.connections, endings };
+}
+
+/** Counts by slots of time, as text. */
+function histogram({ knocksMs }: Return, slotMs: number): string {
+  const slots = Math.ceil((Math.max(...knocksMs) + 1) / slotMs);
+  const counts = Array.from(
+    { length: slots },
+    (_, slot) => knocksMs.filter((ms) => Math.floor(ms / slotMs) === slot).length,
+  );
+  const most = Math.max(...counts);
+  const line = (count: number, slot: number) => {
+    const at = ((slot * slotMs) / 1_000).toFixed(1).padStart(5);
+    const bar = '█'.repeat(Math.round((count / most) * BAR_MAX));
+    return `${at} s ${String(count).padStart(4)} ${bar}`.trimEnd();
+  };
+  return counts.map(line).join('\n');
+}
+
+describe('a thousand clients whose server restarts', () => {
+  const resets = restart();
+  const restarted = restart({ code: 1012, reason: 'restart' });
+
+  it('all come back, and each ending is told once', () => {
+    for (const { connected, endings, knocksMs } of [resets, restarted]) {
+      assert.equal(connected, CROWD);
+      assert.equal(endings, knocksMs.length, 'one for each attempt after the first, and the first');
+    }
+  });
+
+  it('without a word: the first knocks are spread over half a second, and then thin out', () => {
+    const { knocksMs } = resets;
+    const inTenth = (tenth: number) =>
+      knocksMs.filter((ms) => Math.floor(ms / 100) === tenth).length;
+    const busiest = Math.max(...Array.from({ length: 200 }, (_, tenth) => inTenth(tenth)));
+    assert.ok(busiest < CROWD / 2, `${busiest} in one tenth of a second`);
+    const late = knocksMs.filter((ms) => ms >= DOWN_MS).length;
+    assert.equal(late, CROWD, 'once it is up nobody is refused');
+  });
+
+  it('with 1012: spread evenly over 5 to 30 seconds', () => {
+    const { knocksMs } = restarted;
+    assert.equal(knocksMs.length, CROWD);
+    assert.ok(Math.min(...knocksMs) >= 5_000 && Math.max(...knocksMs) <= 30_200);
+    const perSecond = (second: number) =>
+      knocksMs.filter((ms) => Math.floor(ms / 1_000) === second).length;
+    for (let second = 5; second < 30; second += 1) {
+      const count = perSecond(second);
+      assert.ok(count >= 15 && count <= 70, `${count} in second ${second}`);
+    }
+  });
+
+  it('look in the guide as they do here', () => {
+    const guide = readFileSync(GUIDE, 'utf8');
+    for (const [shown, slotMs] of [
+      [resets, 1_000],
+      [restarted, 2_500],
+    ] as const) {
+      const picture = histogram(shown, slotMs);
+      assert.ok(guide.includes(picture), `the guide is to show:\n${picture}`);
+    }
+  });
+});
