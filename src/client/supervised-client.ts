@@ -310,8 +310,8 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
   }
 
   #describe(): ClientStatus {
-    const states = snapshotPaths(this.actor.getSnapshot().value);
-    const state = this.#isCrashed ? 'exhausted' : ((states[0] ?? 'idle') as ClientState);
+    const states = this.#isCrashed ? ['exhausted'] : snapshotPaths(this.actor.getSnapshot().value);
+    const state = (states[0] ?? 'idle') as ClientState;
     return {
       state,
       states,

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { resolveClientOptions } from '../../src/client/options.ts';
+import type { Platform } from '../../src/client/platform.ts';
+import { SupervisedClient } from '../../src/client/supervised-client.ts';
+import { portContext } from '../../src/connection/port-context.ts';
+import { Contract } from '../../src/core/contract.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { VirtualServer } from '../support/virtual-server.ts';
+
+/** A client on virtual time, and a log of all that it tells. */
+function bench(parts: Partial<Platform> = {}) {
+  const clock = new VirtualClock();
+  const server = new VirtualServer(clock);
+  const options = resolveClientOptions({ clock, random: () => 0.5 }, clock);
+  const log: string[] = [];
+  let held = 0;
+  const platform: Platform = {
+    makeWire: (observer) => server.wire(observer),
+    holdProcess: () => {
+      held += 1;
+      return () => {
+        held -= 1;
+      };
+    },
+    watchSigns: () => () => void log.push('unwatched'),
+    ...parts,
+  };
+  const client = new SupervisedClient({
+    target: { url: 'ws://bench.test/', subprotocols: [], headers: {} },
+    options,
+    context: portContext(options),
+    contract: new Contract(options.codec),
+    platform,
+  });
+  const { streams } = client;
+  streams.statuses.observable.subscribe({
+    next: ({ states }) => log.push(states.at(-1) ?? ''),
+    complete: () => log.push('complete'),
+  });
+  streams.endings.observable.subscribe(({ outcome }) => log.push(outcome));
+  streams.events.observable.subscribe((event) => {
+    if (event.type === 'handler.errored') log.push(`${event.handler}: ${event.error.message}`);
+  });
+  return { client, clock, server, log, held: () => held };
+}
+
+describe('SupervisedClient', () => {
+  it('holds the process while it dials and waits, and no longer', () => {
+    const { client, clock, server, held } = bench();
+    clock.advance(1);
+    assert.deepEqual([client.status.state, held()], ['dialing', 1]);
+    clock.advance(10);
+    assert.deepEqual([client.status.state, held()], ['up', 0]);
+    server.goDown();
+    assert.deepEqual([client.status.state, held()], ['waiting', 1]);
+    void client.stop({ code: 1000, reason: '' });
+    assert.deepEqual([client.status.state, held()], ['stopped', 0]);
+    assert.equal(clock.timersPending, 0);
+  });
+
+  it('comes to its end also when its chart throws, and says so', async () => {
+    const { client, clock, log } = bench({
+      holdProcess: () => {
+        throw new Error('broken host');
+      },
+    });
+    clock.advance(1);
+    assert.equal(client.status.state, 'exhausted');
+    assert.deepEqual(log, ['idle', 'client: broken host', 'unwatched', 'exhausted', 'complete']);
+    await client.stop({ code: 1000, reason: '' });
+  });
+
+  it('stays away while there is no network, and looks again now and then', () => {
+    let lost = () => {};
+    const { client, clock, server } = bench({
+      watchSigns: ({ networkLost }) => {
+        lost = networkLost;
+        return () => {};
+      },
+    });
+    clock.advance(1_000);
+    lost();
+    server.goDown();
+    assert.deepEqual(client.status.states, ['waiting', 'waiting.offline']);
+    const before = server.dialedAtMs.length;
+    clock.advance(19_000);
+    assert.equal(server.dialedAtMs.length, before);
+    clock.advance(2_000);
+    assert.equal(server.dialedAtMs.length, before + 1);
+  });
+});
