@@ -1,13 +1,10 @@
-import { portContext } from '../connection/port-context.ts';
 import { pageClock } from '../core/clock.ts';
-import { Contract } from '../core/contract.ts';
-import { ClientHandle } from './client-handle.ts';
 import type { Client } from './client-types.ts';
+import { makeClient } from './make-client.ts';
 import { type NativeWebSocketConstructor, NativeWire } from './native-wire.ts';
-import { type ClientOptions, resolveClientOptions } from './options.ts';
+import type { ClientOptions } from './options.ts';
 import { pageSigns } from './page-signs.ts';
 import type { Platform } from './platform.ts';
-import { SupervisedClient } from './supervised-client.ts';
 
 const platform: Platform = {
   makeWire: (observer) => {
@@ -29,14 +26,5 @@ export function createClient<In = unknown, Out = unknown>(
   url: string | URL,
   given: ClientOptions<In, Out> = {},
 ): Client<In, Out> {
-  const options = resolveClientOptions(given, pageClock);
-  const { codec, messages, sends, subprotocols } = options;
-  const client = new SupervisedClient<In, Out>({
-    target: { url: String(url), subprotocols, headers: {} },
-    options,
-    context: portContext(options),
-    contract: new Contract(codec, messages, sends),
-    platform,
-  });
-  return new ClientHandle(client);
+  return makeClient(url, given, { platform, clock: pageClock, headers: {} });
 }

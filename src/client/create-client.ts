@@ -1,12 +1,9 @@
-import { portContext } from '../connection/port-context.ts';
 import { holdProcess, systemClock } from '../core/clock.ts';
-import { Contract } from '../core/contract.ts';
 import { SupervisorError } from '../core/errors.ts';
-import { ClientHandle } from './client-handle.ts';
 import type { Client } from './client-types.ts';
-import { type ClientOptions, isPlainObject, resolveClientOptions } from './options.ts';
+import { makeClient } from './make-client.ts';
+import { type ClientOptions, isPlainObject } from './options.ts';
 import type { Platform } from './platform.ts';
-import { SupervisedClient } from './supervised-client.ts';
 import { type ConnectOptions, WsWire } from './ws-wire.ts';
 
 const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
@@ -39,22 +36,13 @@ export function createClient<In = unknown, Out = unknown>(
   given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
   const { headers = {}, connect = {}, ...rest } = checkedNodeOptions(given);
-  const options = resolveClientOptions(rest, systemClock);
-  const { codec, messages, sends, subprotocols } = options;
   const platform: Platform = {
     makeWire: (observer, { limits, clock }) => new WsWire(observer, { limits, clock, connect }),
     holdProcess,
     // Node.js tells nothing of its network; that it slept is seen by the clock.
     watchSigns: () => () => {},
   };
-  const client = new SupervisedClient<In, Out>({
-    target: { url: String(url), subprotocols, headers },
-    options,
-    context: portContext(options),
-    contract: new Contract(codec, messages, sends),
-    platform,
-  });
-  return new ClientHandle(client);
+  return makeClient(url, rest, { platform, clock: systemClock, headers });
 }
 
 /** Checks what only a client in Node.js has. @throws SupervisorError `invalid-options` */

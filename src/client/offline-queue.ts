@@ -14,7 +14,9 @@ export interface Waiting {
 export class OfflineQueue {
   readonly #max: number;
   readonly #dropped: (waiting: Waiting, reason: DropReason) => void;
-  readonly #waiting: Waiting[] = [];
+  #waiting: Waiting[] = [];
+  /** No message expires earlier: most looks need not go through them. */
+  #nextExpiryMs = Number.POSITIVE_INFINITY;
 
   constructor(max: number, dropped: (waiting: Waiting, reason: DropReason) => void) {
     this.#max = max;
@@ -27,30 +29,27 @@ export class OfflineQueue {
 
   push(waiting: Waiting): void {
     this.#waiting.push(waiting);
+    this.#nextExpiryMs = Math.min(this.#nextExpiryMs, waiting.expiresAtMs);
     if (this.#waiting.length > this.#max) this.#drop('queue-full');
   }
 
-  /** Drops all that have expired; returns when the next one will, in the clock's time. */
+  /** Drops all that have expired; returns when it is to be looked at again, in the clock's time. */
   purge(nowMs: number): number {
+    if (nowMs < this.#nextExpiryMs) return this.#nextExpiryMs;
     const expired = this.#waiting.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
-    if (expired.length > 0) {
-      const left = this.#waiting.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
-      this.#waiting.splice(0, this.#waiting.length, ...left);
-      for (const waiting of expired) this.#tell(waiting, 'expired');
-    }
-    return Math.min(
+    this.#waiting = this.#waiting.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+    this.#nextExpiryMs = this.#waiting.reduce(
+      (earliest, { expiresAtMs }) => Math.min(earliest, expiresAtMs),
       Number.POSITIVE_INFINITY,
-      ...this.#waiting.map(({ expiresAtMs }) => expiresAtMs),
     );
+    for (const waiting of expired) this.#tell(waiting, 'expired');
+    return this.#nextExpiryMs;
   }
 
   /** The next that has not expired; it stays where it is until {@link shift}. */
   peek(nowMs: number): Waiting | undefined {
-    for (;;) {
-      const first = this.#waiting[0];
-      if (first === undefined || first.expiresAtMs > nowMs) return first;
-      this.#drop('expired');
-    }
+    this.purge(nowMs);
+    return this.#waiting[0];
   }
 
   shift(): void {

@@ -34,6 +34,11 @@ export class Redial {
     this.#intensity = new RestartIntensity(options.restarts);
   }
 
+  /** The last one that was judged. */
+  get ending(): Ending | undefined {
+    return this.#ending;
+  }
+
   /** What follows from an ending. */
   judge(ending: Ending, nowMs: number): ClientFact['type'] {
     this.#ending = ending;

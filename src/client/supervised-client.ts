@@ -53,7 +53,6 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
   #port: DialedPort | null = null;
   #status: ClientStatus;
   #attempts = 0;
-  #ending: Ending | undefined;
   #delayMs: number | undefined;
   #delay: Deadline | null = null;
   #closeFrame: CloseFrame = { code: 1000, reason: '' };
@@ -191,8 +190,8 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
 
   endConnection(): void {
     this.#stopDelay();
-    if (this.#port?.abort() || this.#port?.close('close', this.#closeFrame)) return;
-    // It is closing by itself; its end will be told.
+    // Where neither does anything it is closing by itself, and its end will be told.
+    if (!this.#port?.abort()) this.#port?.close('close', this.#closeFrame);
   }
 
   finish(): void {
@@ -242,7 +241,6 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });
     if (ending === undefined) return;
-    this.#ending = ending;
     // Told when the chart knows: whoever hears of it finds the client in the state that follows.
     this.#news.push(() => this.streams.ended(ending));
     this.#tell(this.#redial.judge(ending, this.context.clock.now()));
@@ -255,6 +253,7 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
 
   /** Timers do not keep a process alive; somebody who waits for the next attempt wants it to live. */
   #holdProcess(holds: boolean): void {
+    if (holds === (this.#letProcessEnd !== null)) return;
     this.#letProcessEnd?.();
     this.#letProcessEnd = holds ? this.#platform.holdProcess() : null;
   }
@@ -316,7 +315,7 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
       state,
       states,
       attempts: this.#attempts,
-      ending: this.#ending,
+      ending: this.#redial.ending,
       delayMs: this.#delayMs,
     };
   }

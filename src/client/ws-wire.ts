@@ -3,15 +3,12 @@ import { isIP, type TcpSocketConnectOpts } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientOptions, WebSocket } from 'ws';
 import { RawWire } from '../connection/raw-wire.ts';
-import { SupervisedSocket } from '../connection/socket.ts';
+import { SupervisedSocket, socketOptions } from '../connection/socket.ts';
 import type { Clock } from '../core/clock.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
 import { retryAfterMs } from './retry-after.ts';
-
-/** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
-const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** What all attempts of a client have in common. */
 export interface WsWireSettings {
@@ -33,8 +30,7 @@ export class WsWire extends RawWire implements DialedWire {
 
   readonly #observer: DialObserver;
   readonly #settings: WsWireSettings;
-  #dialing: SupervisedSocket | null = null;
-  #open: SupervisedSocket | null = null;
+  #socket: SupervisedSocket | null = null;
 
   constructor(observer: DialObserver, settings: WsWireSettings) {
     super();
@@ -48,15 +44,11 @@ export class WsWire extends RawWire implements DialedWire {
       ...connect,
       followRedirects: false,
       headers,
-      perMessageDeflate: false,
-      maxPayload: limits.payloadBytesMax,
-      maxFragments: limits.fragmentsMax,
-      maxBufferedChunks: limits.bufferedChunksMax,
-      closeTimeout: CLOSE_TIMEOUT_MS,
+      ...socketOptions(limits),
       finishRequest: (request) => this.#send(request, new URL(url)),
     };
     const socket = new SupervisedSocket(url, [...subprotocols], options);
-    this.#dialing = socket;
+    this.#socket = socket;
     socket.observer = this.#observer;
     socket.on(
       'upgrade',
@@ -95,45 +87,37 @@ export class WsWire extends RawWire implements DialedWire {
   }
 
   #opened(socket: SupervisedSocket): void {
-    this.#dialing = null;
-    this.#open = socket;
     this.bind(socket, this.#observer);
     this.#observer.opened();
   }
 
   /** Through ws: a client's frames are masked (RFC 6455 §5.3). */
-  override ping(): Error | null {
-    if (!this.isWritable) return new Error('the socket is not writable any more');
-    this.#open?.ping();
-    return this.raw?.errored ?? null;
+  protected override writePing(): void {
+    this.#socket?.ping();
   }
 
   send(payload: string | Uint8Array): Error | null {
-    this.#open?.send(payload);
+    this.#socket?.send(payload);
     return this.raw?.errored ?? null;
   }
 
   override destroy(): void {
-    if (this.#dialing === null) {
+    if (this.#socket === null || this.isBound) {
       super.destroy();
       return;
     }
     // Whatever ws has to say to that is no news.
-    this.#dialing.observer = null;
-    this.#dialing.terminate();
+    this.#socket.observer = null;
+    this.#socket.terminate();
   }
 
   override release(): void {
     super.release();
-    this.#dialing = null;
-    this.#open = null;
+    this.#socket = null;
   }
 }
 
-/** Options that ws has had since 8.19 and 8.23; its published types do not know them all yet. */
+/** An option of ws that its published types do not know. */
 interface DialOptions extends ClientOptions {
-  closeTimeout: number;
-  maxFragments: number;
-  maxBufferedChunks: number;
   finishRequest: (request: ClientRequest, socket: WebSocket) => void;
 }

@@ -97,14 +97,16 @@ export class RawWire implements Wire {
     if (this.isPaused) this.bound?.resume();
   }
 
-  /**
-   * Past ws, which would hand over header and payload apart, at twice the cost.
-   */
   ping(): Error | null {
     const raw = this.raw;
     if (raw === null || !this.isWritable) return new Error('the socket is not writable any more');
-    raw.write(pingFrame);
+    this.writePing(raw);
     return raw.errored;
+  }
+
+  /** Past ws, which would hand over header and payload apart, at twice the cost. */
+  protected writePing(raw: Socket): void {
+    raw.write(pingFrame);
   }
 
   sendClose(frame: CloseFrame): CloseFrame | null {

@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws';
+import type { Limits } from '../core/limits.ts';
 
 /** What a supervised WebSocket tells the port that owns it. Every call comes from inside ws. */
 export interface SocketObserver {
@@ -36,6 +37,25 @@ export interface WireSocket {
 }
 
 const NO_STATUS = 1005;
+
+/** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
+const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** Pings answered at once; ws gives up a peer that sends more before the answers have left. */
+const PENDING_PONGS_MAX = 60;
+
+/** What ws is told of every socket, accepted or dialed; its published types do not know all of it yet. */
+export function socketOptions(limits: Readonly<Limits>) {
+  return {
+    // Off, and no option: it costs 255 KiB per connection (measured).
+    perMessageDeflate: false,
+    maxPayload: limits.payloadBytesMax,
+    maxFragments: limits.fragmentsMax,
+    maxBufferedChunks: limits.bufferedChunksMax,
+    maxPendingAutoPongs: PENDING_PONGS_MAX,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+  };
+}
 
 /**
  * The ws WebSocket of one port, without a listener of its own.

@@ -7,9 +7,9 @@ import { z } from 'zod';
 import type { NodeClientOptions } from '../../src/client/index.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { Dialing } from '../support/dialing.ts';
-import { buildFrame, closePayload, opcode } from '../support/frames.ts';
+import { buildFrame, opcode } from '../support/frames.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
-import { RogueServer, type Script } from '../support/rogue-server.ts';
+import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -59,18 +59,6 @@ async function plainServer(): Promise<WebSocketServer> {
   await new Promise((resolve) => server.on('listening', resolve));
   return server;
 }
-
-/** Accepts the request and then does what is told, with the socket. */
-const accepting =
-  (then: (visit: Parameters<Script>[0]) => void): Script =>
-  (visit) =>
-    visit.asked((request) => {
-      visit.socket.write(visit.acceptance(request));
-      then(visit);
-    });
-
-const closeFrame = (code: number, reason = '') =>
-  buildFrame({ opcode: opcode.close, payload: closePayload(code, reason), masked: false });
 
 describe('client: an open connection', () => {
   it('exchanges messages with a Mooring server, and closes cleanly', async () => {

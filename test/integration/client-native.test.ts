@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { type Client, createClient, type Ending } from '../../src/client/browser.ts';
-import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
-import { RogueServer, type Script } from '../support/rogue-server.ts';
+import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -52,14 +51,6 @@ async function rogue(script: Script): Promise<RogueServer> {
   stops.push(() => server.stop());
   return server;
 }
-
-const accepting =
-  (then: (visit: Parameters<Script>[0]) => void): Script =>
-  (visit) =>
-    visit.asked((request) => {
-      visit.socket.write(visit.acceptance(request));
-      then(visit);
-    });
 
 describe('client over a native WebSocket', () => {
   it('exchanges messages with a Mooring server, and closes cleanly', async () => {
@@ -120,12 +111,9 @@ describe('client over a native WebSocket', () => {
   });
 
   it('knows the close frame of the peer, and comes back', async () => {
-    const frame = buildFrame({
-      opcode: opcode.close,
-      payload: closePayload(1001, 'restart'),
-      masked: false,
-    });
-    const server = await rogue(accepting(({ socket }) => void socket.end(frame)));
+    const server = await rogue(
+      accepting(({ socket }) => void socket.end(closeFrame(1001, 'restart'))),
+    );
     const { endings } = dial(server.port);
     await until(() => endings.length >= 2, 'it has come back');
     for (const ending of endings) {

@@ -5,9 +5,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { z } from 'zod';
 import { type NodeClientOptions, privateCodes } from '../../src/client/index.ts';
 import { Dialing } from '../support/dialing.ts';
-import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
-import { RogueServer, type Script } from '../support/rogue-server.ts';
+import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -46,19 +45,7 @@ async function service(...options: Parameters<typeof Service.start>): Promise<Se
   return started;
 }
 
-const accepting =
-  (then: (visit: Parameters<Script>[0]) => void): Script =>
-  (visit) =>
-    visit.asked((request) => {
-      visit.socket.write(visit.acceptance(request));
-      then(visit);
-    });
-
-const closing = (code: number) =>
-  accepting(({ socket }) => {
-    const payload = closePayload(code);
-    socket.end(buildFrame({ opcode: opcode.close, payload, masked: false }));
-  });
+const closing = (code: number) => accepting(({ socket }) => void socket.end(closeFrame(code)));
 
 const errorsOf = ({ events }: Dialing) =>
   events.flatMap((event) => (event.type === 'handler.errored' ? [event.handler] : []));

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
+import { buildFrame, closePayload, opcode } from './frames.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
@@ -56,6 +57,20 @@ export class RogueServer {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+}
+
+/** Accepts the request and then does what is told. */
+export function accepting(then: Script): Script {
+  return (visit) =>
+    visit.asked((request) => {
+      visit.socket.write(visit.acceptance(request));
+      then(visit);
+    });
+}
+
+/** The close frame of a server. */
+export function closeFrame(code: number, reason = ''): Buffer {
+  return buildFrame({ opcode: opcode.close, payload: closePayload(code, reason), masked: false });
 }
 
 function whenAsked(socket: Socket, answer: (request: string) => void): void {

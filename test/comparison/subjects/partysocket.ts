@@ -1,7 +1,6 @@
 import ReconnectingWebSocket from 'partysocket/ws';
-import { WebSocket } from 'ws';
 import { type Dialed, type Log, RECONNECT_MS, type Subject, TIMEOUT_MS } from '../subject.ts';
-import { attachWs, logEvents } from './web-socket-events.ts';
+import { attachWs, logEvents, reconnecting } from './web-socket-events.ts';
 
 export const partysocket: Subject = {
   name: 'partysocket',
@@ -14,12 +13,7 @@ export const partysocket: Subject = {
 };
 
 function dial(url: string, log: Log): Dialed {
-  const socket = new ReconnectingWebSocket(url, [], {
-    WebSocket,
-    connectionTimeout: TIMEOUT_MS,
-    minReconnectionDelay: RECONNECT_MS,
-    maxReconnectionDelay: RECONNECT_MS,
-  });
+  const socket = new ReconnectingWebSocket(url, [], reconnecting);
   logEvents(socket, log);
   return {
     isOpen: () => socket.readyState === ReconnectingWebSocket.OPEN,

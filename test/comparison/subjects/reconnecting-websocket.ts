@@ -1,7 +1,6 @@
 import imported from 'reconnecting-websocket';
-import { WebSocket } from 'ws';
 import { type Dialed, type Log, RECONNECT_MS, type Subject, TIMEOUT_MS } from '../subject.ts';
-import { attachWs, logEvents } from './web-socket-events.ts';
+import { attachWs, logEvents, reconnecting } from './web-socket-events.ts';
 
 /** Its types promise a module with a default export; what Node.js imports is the class itself. */
 const ReconnectingWebSocket = imported as unknown as typeof imported.default;
@@ -17,12 +16,7 @@ export const reconnectingWebsocket: Subject = {
 };
 
 function dial(url: string, log: Log): Dialed {
-  const socket = new ReconnectingWebSocket(url, [], {
-    WebSocket,
-    connectionTimeout: TIMEOUT_MS,
-    minReconnectionDelay: RECONNECT_MS,
-    maxReconnectionDelay: RECONNECT_MS,
-  });
+  const socket = new ReconnectingWebSocket(url, [], reconnecting);
   logEvents(socket, log);
   return {
     isOpen: () => socket.readyState === ReconnectingWebSocket.OPEN,

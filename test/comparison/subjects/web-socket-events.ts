@@ -1,6 +1,14 @@
 import type { Server } from 'node:http';
-import { WebSocketServer } from 'ws';
-import { errorText, type Log } from '../subject.ts';
+import { WebSocket, WebSocketServer } from 'ws';
+import { errorText, type Log, RECONNECT_MS, TIMEOUT_MS } from '../subject.ts';
+
+/** What reconnecting-websocket and partysocket, which come from the same code, are given alike. */
+export const reconnecting = {
+  WebSocket,
+  connectionTimeout: TIMEOUT_MS,
+  minReconnectionDelay: RECONNECT_MS,
+  maxReconnectionDelay: RECONNECT_MS,
+};
 
 /** As much of the events of a WebSocket as is shown. */
 interface Told {
