@@ -22,6 +22,8 @@ export const connectionFacts = {
   'heartbeat.missed': 'Half of the grace has passed since a ping and nothing was heard.',
   'heartbeat.answered': 'Something was heard from a suspect peer.',
   'heartbeat.lost': 'The whole grace has passed and nothing was heard.',
+  'beat.missed': 'The code of the peer did not answer, however its browser did.',
+  'beat.answered': 'A message came from a peer that was asleep.',
   'outbox.filled': 'The outbox is above its high mark.',
   'outbox.drained': 'The outbox is back below its low mark.',
   'outbox.stalled': 'A congested peer took not one byte for `stalledMs`.',
@@ -72,4 +74,4 @@ export interface ConnectionOrders {
 }
 
 /** What an open connection's parallel regions can say of it. */
-export type ConnectionCondition = 'healthy' | 'suspect' | 'flowing' | 'congested';
+export type ConnectionCondition = 'healthy' | 'suspect' | 'asleep' | 'flowing' | 'congested';

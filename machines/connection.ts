@@ -108,6 +108,10 @@ export const connectionMachine = setup({
                   target: 'suspect',
                   actions: { type: 'announceChange', params: { to: 'suspect' } },
                 },
+                'beat.missed': {
+                  target: 'asleep',
+                  actions: { type: 'announceChange', params: { to: 'asleep' } },
+                },
               },
             },
             suspect: {
@@ -116,6 +120,19 @@ export const connectionMachine = setup({
                 'heartbeat.answered': {
                   target: 'healthy',
                   actions: { type: 'announceChange', params: { to: 'healthy' } },
+                },
+              },
+            },
+            asleep: {
+              description: 'It answers pings, but its code does not run: a page that is frozen.',
+              on: {
+                'beat.answered': {
+                  target: 'healthy',
+                  actions: { type: 'announceChange', params: { to: 'healthy' } },
+                },
+                'heartbeat.missed': {
+                  target: 'suspect',
+                  actions: { type: 'announceChange', params: { to: 'suspect' } },
                 },
               },
             },

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import { checkedCloseFrame } from '../core/close-code.ts';
-import type { FlushResult, SendResult } from '../core/connection.ts';
+import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type {
   Client,
@@ -21,6 +21,10 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
 
   get url(): string {
     return this.#client.url;
+  }
+
+  get connection(): DialedConnection<In, Out> | undefined {
+    return this.#client.connection;
   }
 
   get status(): ClientStatus {

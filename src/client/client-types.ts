@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { FlushResult, SendResult } from '../core/connection.ts';
+import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
@@ -61,7 +61,10 @@ export interface ClientSendOptions {
  * @typeParam Out - a message of the outbound contract.
  */
 export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
+  /** The URL; where a function tells it, the one that was dialed last. */
   readonly url: string;
+  /** The connection that is open now. */
+  readonly connection: DialedConnection<In, Out> | undefined;
   readonly status: ClientStatus;
   /** The status, now and at every change. Completes after `stopped` or `exhausted`. */
   readonly status$: Observable<ClientStatus>;

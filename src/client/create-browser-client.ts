@@ -5,6 +5,7 @@ import { type NativeWebSocketConstructor, NativeWire } from './native-wire.ts';
 import type { ClientOptions } from './options.ts';
 import { pageSigns } from './page-signs.ts';
 import type { Platform } from './platform.ts';
+import type { Renewable } from './target.ts';
 
 const platform: Platform = {
   makeWire: (observer) => {
@@ -23,7 +24,7 @@ const platform: Platform = {
  *   URL is told as a `config-error`.
  */
 export function createClient<In = unknown, Out = unknown>(
-  url: string | URL,
+  url: Renewable<string | URL>,
   given: ClientOptions<In, Out> = {},
 ): Client<In, Out> {
   return makeClient(url, given, { platform, clock: pageClock, headers: {} });

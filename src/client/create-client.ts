@@ -1,9 +1,11 @@
+import { type HasChildren, parentSide } from '../connection/parent.ts';
 import { holdProcess, systemClock } from '../core/clock.ts';
 import { SupervisorError } from '../core/errors.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
 import { type ClientOptions, isPlainObject } from './options.ts';
 import type { Platform } from './platform.ts';
+import { areHeaders, type Headers, type Renewable } from './target.ts';
 import { type ConnectOptions, WsWire } from './ws-wire.ts';
 
 const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
@@ -12,8 +14,17 @@ const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
 
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
-  /** Headers of the upgrade request, for example `authorization`. @default none */
-  headers?: Readonly<Record<string, string>>;
+  /**
+   * Headers of the upgrade request, for example `authorization`, or what tells them anew for each attempt. A client that
+   * renews its headers or its URL dials again after a 401.
+   * @default none
+   */
+  headers?: Renewable<Headers>;
+  /**
+   * The supervisor that it belongs to: its connections are counted and told there as well, and it ends with it.
+   * @default none
+   */
+  supervisor?: HasChildren;
   /** How to connect, as `tls.connect` and `net.connect` take it. */
   connect?: ConnectOptions;
 }
@@ -32,32 +43,42 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
  * ```
  */
 export function createClient<In = unknown, Out = unknown>(
-  url: string | URL,
+  url: Renewable<string | URL>,
   given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
-  const { headers = {}, connect = {}, ...rest } = checkedNodeOptions(given);
+  const { headers = {}, connect = {}, supervisor, ...rest } = checkedNodeOptions(given);
   const platform: Platform = {
     makeWire: (observer, { limits, clock }) => new WsWire(observer, { limits, clock, connect }),
     holdProcess,
     // Node.js tells nothing of its network; that it slept is seen by the clock.
     watchSigns: () => () => {},
   };
-  return makeClient(url, rest, { platform, clock: systemClock, headers });
+  return makeClient(url, rest, { platform, clock: systemClock, headers, supervisor });
 }
 
 /** Checks what only a client in Node.js has. @throws SupervisorError `invalid-options` */
 function checkedNodeOptions<In, Out>(
   given: NodeClientOptions<In, Out>,
 ): NodeClientOptions<In, Out> {
-  const { headers, connect } = isPlainObject(given) ? given : {};
-  const isText = (value: unknown) => typeof value === 'string';
-  if (headers !== undefined && !(isPlainObject(headers) && Object.values(headers).every(isText))) {
-    throw new SupervisorError('invalid-options', 'options.headers: must be an object of strings');
-  }
-  if (connect !== undefined && !isPlainObject(connect)) {
-    throw new SupervisorError('invalid-options', 'options.connect: must be an object');
-  }
+  const { headers, connect, supervisor, inspect } = isPlainObject(given) ? given : {};
+  checkOption(
+    headers === undefined || typeof headers === 'function' || areHeaders(headers),
+    'headers: must be an object of strings or a function',
+  );
+  checkOption(connect === undefined || isPlainObject(connect), 'connect: must be an object');
   const unknown = Object.keys(connect ?? {}).find((name) => !connectOptions.has(name));
-  if (unknown === undefined) return given ?? {};
-  throw new SupervisorError('invalid-options', `options.connect.${unknown}: unknown option`);
+  checkOption(unknown === undefined, `connect.${unknown}: unknown option`);
+  checkOption(
+    supervisor === undefined || parentSide in Object(supervisor),
+    'supervisor: must be a supervisor',
+  );
+  checkOption(
+    supervisor === undefined || inspect === undefined,
+    'inspect: the supervisor has its own, and it sees this client as well',
+  );
+  return given ?? {};
+}
+
+function checkOption(holds: boolean, problem: string): void {
+  if (!holds) throw new SupervisorError('invalid-options', `options.${problem}`);
 }

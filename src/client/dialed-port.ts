@@ -1,29 +1,36 @@
 import { Port } from '../connection/port.ts';
 import type { PortHost } from '../connection/port-host.ts';
+import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { describeDialFailure } from '../core/dial-failure.ts';
 import { toError } from '../core/errors.ts';
 import type { Failure } from '../core/failure.ts';
+import { isThenable } from '../core/guard.ts';
 import { DialedOutbox } from './dialed-outbox.ts';
-import type { DialedWire, DialTarget, WireMaker } from './dialed-wire.ts';
+import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
+import { placeOf } from './target.ts';
 
-/** One attempt: what to dial, and over what. */
-export interface Attempt {
-  readonly id: string;
-  readonly target: DialTarget;
-  readonly makeWire: WireMaker;
+/** What a port that dials needs of whoever it dials for. */
+export interface DialedPortHost extends PortHost {
+  /** Where this attempt goes. May throw or reject. */
+  target(): DialTarget | Promise<DialTarget>;
+  makeWire(observer: DialObserver): DialedWire;
 }
 
 /** A port that goes to its peer: one attempt, and the connection that comes of it. */
 export class DialedPort extends Port {
   readonly wire: DialedWire;
-  readonly #target: DialTarget;
-  #outbox: DialedOutbox | null = null;
-  #isLate = false;
+  /** The public handle for this port, once somebody has asked for it. */
+  handle: object | null = null;
 
-  constructor(host: PortHost, { id, target, makeWire }: Attempt) {
-    super(host, id, placeOf(target.url));
-    this.#target = target;
-    this.wire = makeWire(this.witness);
+  declare protected readonly host: DialedPortHost;
+  #outbox: DialedOutbox | null = null;
+  #hasBeat = false;
+  #isLate = false;
+  #isTargetless = false;
+
+  constructor(host: DialedPortHost, id: string) {
+    super(host, id, { address: '', path: '' });
+    this.wire = host.makeWire(this.witness);
     this.begin();
     this.tell('dial.requested');
   }
@@ -49,8 +56,25 @@ export class DialedPort extends Port {
   }
 
   dial(): void {
+    const fail = (thrown: unknown) => {
+      this.#isTargetless = true;
+      this.witness.socketErrored(toError(thrown));
+    };
     try {
-      this.wire.dial(this.#target);
+      const target = this.host.target();
+      if (isThenable(target)) target.then((known) => this.#dialTo(known), fail);
+      else this.#dialTo(target);
+    } catch (thrown) {
+      fail(thrown);
+    }
+  }
+
+  #dialTo(target: DialTarget): void {
+    // It may have taken longer than the attempt was given.
+    if (this.isOver) return;
+    Object.assign(this, placeOf(target.url));
+    try {
+      this.wire.dial(target);
     } catch (thrown) {
       this.witness.socketErrored(toError(thrown));
     }
@@ -61,8 +85,22 @@ export class DialedPort extends Port {
   refuseUpgrade(): void {}
 
   override announceOpen(): void {
+    this.#hasBeat = agreesOnBeat(this.wire.subprotocol);
     super.announceOpen();
     this.tell('welcome.settled');
+  }
+
+  protected override arrived(payload: Uint8Array, isBinary: boolean): void {
+    const kind = this.#hasBeat ? beatKind(payload, isBinary) : null;
+    if (kind === null) super.arrived(payload, isBinary);
+    else if (kind === 'request') this.#answerBeat();
+  }
+
+  /** Only a peer that has asked is ever asked: another may merely have echoed what it was offered. */
+  #answerBeat(): void {
+    this.wire.beatHeard();
+    this.startHeartbeat();
+    this.messages?.send(beatAnswer);
   }
 
   protected stopSending(): void {
@@ -81,6 +119,7 @@ export class DialedPort extends Port {
       answer: evidence.answer,
       isAborted: evidence.intent === 'close',
       isLate: this.#isLate,
+      isTargetless: this.#isTargetless,
       crash: evidence.handlerError,
       address: this.address,
       path: this.path,
@@ -91,11 +130,4 @@ export class DialedPort extends Port {
     this.#outbox = null;
     this.wire.release();
   }
-}
-
-/** A URL that cannot be read has no place; the attempt will say so. */
-function placeOf(url: string): { address: string; path: string } {
-  if (!URL.canParse(url)) return { address: '', path: '' };
-  const { host, pathname } = new URL(url);
-  return { address: host, path: pathname };
 }

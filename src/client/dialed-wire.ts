@@ -29,9 +29,8 @@ export interface DialedWire extends Wire {
    * @throws Error when the target itself is wrong; nothing has been dialed then.
    */
   dial(target: DialTarget): void;
+  /** The peer answers beats: they may stand in for pings where there are none. */
+  beatHeard(): void;
   /** Sends one message; what cannot leave yet waits in this process. Returns what kept it from being written at once. */
   send(payload: string | Uint8Array): Error | null;
 }
-
-/** Makes a wire for one attempt. */
-export type WireMaker = (observer: DialObserver) => DialedWire;

@@ -1,3 +1,4 @@
+import { type HasChildren, parentSide } from '../connection/parent.ts';
 import { portContext } from '../connection/port-context.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
@@ -5,28 +6,36 @@ import { ClientHandle } from './client-handle.ts';
 import type { Client } from './client-types.ts';
 import { type ClientOptions, resolveClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
+import { Redial } from './redial.ts';
 import { SupervisedClient } from './supervised-client.ts';
+import { type Headers, isRenewed, type Renewable, targetSource } from './target.ts';
 
 /** What an entry point brings along: where it runs, and what can be asked for there. */
 export interface Surroundings {
   readonly platform: Platform;
   /** The clock, unless the options name another. */
   readonly clock: Clock;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Renewable<Headers>;
+  readonly supervisor?: HasChildren | undefined;
 }
 
 /** Makes a client for wherever it runs. @throws SupervisorError `invalid-options` */
 export function makeClient<In, Out>(
-  url: string | URL,
+  url: Renewable<string | URL>,
   given: ClientOptions<In, Out>,
-  { platform, clock, headers }: Surroundings,
+  { platform, clock, headers, supervisor }: Surroundings,
 ): Client<In, Out> {
   const options = resolveClientOptions(given, clock);
-  const { codec, messages, sends, subprotocols } = options;
+  const { codec, messages, sends, subprotocols, beat } = options;
+  const parent = supervisor?.[parentSide] ?? null;
   const client = new SupervisedClient<In, Out>({
-    target: { url: String(url), subprotocols, headers },
+    url: typeof url === 'function' ? '' : String(url),
+    target: targetSource({ url, headers, subprotocols, beat }),
+    makeRedial: (report) =>
+      new Redial({ ...options, isRenewed: isRenewed({ url, headers }) }, report),
+    parent,
     options,
-    context: portContext(options),
+    context: portContext({ ...options, inspect: parent?.isInspected || options.inspect }),
     contract: new Contract(codec, messages, sends),
     platform,
   });

@@ -1,3 +1,4 @@
+import { beatRequest } from '../core/beat.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
@@ -38,7 +39,8 @@ const encoder = new TextEncoder();
  */
 export class NativeWire implements DialedWire {
   phase: FailurePhase = 'config';
-  readonly canPing = false;
+  /** A page cannot ping; where the peer answers beats, they do as well. */
+  canPing = false;
   readonly isPaused = false;
   bytesIn = 0;
   bytesOut = 0;
@@ -108,6 +110,14 @@ export class NativeWire implements DialedWire {
     return null;
   }
 
+  beatHeard(): void {
+    this.canPing = true;
+  }
+
+  ping(): Error | null {
+    return this.send(beatRequest);
+  }
+
   /** A page may send 1000 and 3000 to 4999; whatever else there is to say, it says with an empty frame. */
   sendClose(frame: CloseFrame): CloseFrame | null {
     if (!this.isWritable) return null;
@@ -146,7 +156,4 @@ export class NativeWire implements DialedWire {
   answerClose(): void {}
   pause(): void {}
   resume(): void {}
-  ping(): Error | null {
-    return null;
-  }
 }

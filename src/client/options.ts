@@ -19,6 +19,12 @@ import type { PrivateCodes } from './retry.ts';
 export interface ClientOptions<In = unknown, Out = unknown> {
   /** Subprotocols to offer, in the order of preference (RFC 6455 §1.9). @default none */
   subprotocols?: readonly string[];
+  /**
+   * Whether the peer, a Mooring server, may ask whether the code of this page runs, and answer the same. It is agreed
+   * on by subprotocol; a browser refuses a server that knows none of those it is offered, so do not ask for it elsewhere.
+   * @default false
+   */
+  beat?: boolean;
   /** The inbound contract; `messages$` has its output type. Without it every decodable message is delivered. */
   messages?: z.ZodType<In>;
   /** The outbound contract; `send` throws for a message that breaks it. */
@@ -47,6 +53,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
 /** Options with all defaults filled in. */
 export interface ResolvedClientOptions<In = unknown, Out = unknown> {
   readonly subprotocols: readonly string[];
+  readonly beat: boolean;
   readonly messages: z.ZodType<In> | undefined;
   readonly sends: z.ZodType<Out> | undefined;
   readonly codec: Codec;
@@ -80,6 +87,7 @@ const INTEGER_MAX = 2 ** 31 - 1;
 const known: ReadonlySet<string> = new Set<keyof ClientOptions>([
   ...([
     'subprotocols',
+    'beat',
     'messages',
     'sends',
     'codec',
@@ -129,6 +137,7 @@ export function resolveClientOptions<In, Out>(
     check.that(isFunctionOrNone(options[name]), name, 'must be a function');
   }
   check.that(isListOfStrings(options.subprotocols), 'subprotocols', 'must be a list of strings');
+  check.that([true, false, undefined].includes(options.beat), 'beat', 'must be a boolean');
   check.that(hasMethods(options.codec, ['encode', 'decode']), 'codec', 'must encode and decode');
   check.that(hasMethods(options.signal, ['addEventListener']), 'signal', 'must be an AbortSignal');
   check.that(hasMethods(options.clock, clockMethods), 'clock', 'must be a clock');
@@ -141,6 +150,7 @@ export function resolveClientOptions<In, Out>(
     ...{ messages, sends, privateCodes, signal, inspect },
     ...{ timeouts, heartbeat, limits, backoff, restarts, queueMax },
     subprotocols: options.subprotocols ?? [],
+    beat: options.beat ?? false,
     codec: options.codec ?? jsonCodec(limits.depthMax),
     clock: options.clock ?? clock,
     random: options.random ?? Math.random,

@@ -10,13 +10,18 @@ import { retryAfter } from './retry.ts';
 /** What is taken for a chance that could not be told. */
 const EVEN_CHANCE = 0.5;
 
+/** What IANA has registered for it. */
+const CLOSE_UNAUTHORIZED = 3_000;
+
 /** Told what code of the user threw, by the name of its option. */
 export type ReportErrored = (handler: string) => (error: Error) => void;
 
-type RedialOptions = Pick<
-  ResolvedClientOptions,
-  'backoff' | 'restarts' | 'random' | 'privateCodes'
->;
+/** What a redial needs of the options of its client. */
+export interface RedialOptions
+  extends Pick<ResolvedClientOptions, 'backoff' | 'restarts' | 'random' | 'privateCodes'> {
+  /** Whether each attempt has a URL, or headers, of its own. */
+  readonly isRenewed: boolean;
+}
 
 /** Decides whether a client dials again, and when. */
 export class Redial {
@@ -44,6 +49,8 @@ export class Redial {
     this.#ending = ending;
     const report = this.#report('privateCodes');
     this.#retry = retryAfter(ending, this.#options.privateCodes, report);
+    // The next attempt brings other credentials.
+    if (this.#options.isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';
     if (this.#retry === 'never') return 'connection.refused';
     return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';
   }
@@ -62,6 +69,14 @@ export class Redial {
     return this.chance() * this.#options.backoff.minMs;
   }
 
+  /** How much longer to wait although a delay is over, in milliseconds. */
+  get holdMs(): number {
+    return 0;
+  }
+
+  /** The attempt under way has opened. */
+  opened(): void {}
+
   /** Forgets the failures so far. */
   reset(): void {
     this.#backoff.reset();
@@ -71,6 +86,11 @@ export class Redial {
     const chance = guarded(this.#options.random, this.#report('random'));
     return chance !== undefined && chance >= 0 && chance <= 1 ? chance : EVEN_CHANCE;
   }
+}
+
+function isUnauthorized(ending: Ending): boolean {
+  if (ending.outcome === 'failed') return ending.failure.httpStatus === 401;
+  return ending.verdict.origin === 'peer' && ending.verdict.code === CLOSE_UNAUTHORIZED;
 }
 
 /** What the peer said about when to come back; the code of our own close frame, echoed, says nothing. */

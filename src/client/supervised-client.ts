@@ -1,22 +1,23 @@
 import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
 import type { ClientFact, ClientOrders, DelayName } from '../../machines/client-contract.ts';
-import type { Port } from '../connection/port.ts';
-import type { PortContext, PortHost, PortReport } from '../connection/port-host.ts';
+import type { ChildActor, Parent } from '../connection/parent.ts';
+import type { PortContext } from '../connection/port-host.ts';
 import { snapshotPaths } from '../connection/snapshot-paths.ts';
 import type { CloseFrame } from '../core/close-code.ts';
-import type { Contract } from '../core/contract.ts';
+import type { DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import { guarded } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, Ending } from './client-types.ts';
-import { DialedPort } from './dialed-port.ts';
-import type { DialTarget } from './dialed-wire.ts';
+import { Dialer, type DialerObserver, type DialerParts } from './dialer.ts';
+import { News } from './news.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
-import { Redial } from './redial.ts';
+import type { Redial, ReportErrored } from './redial.ts';
 import { Sender } from './sender.ts';
+import { placeOf } from './target.ts';
 
 const idle: ClientStatus = {
   state: 'idle',
@@ -27,94 +28,119 @@ const idle: ClientStatus = {
 };
 
 /** What a client is made of. */
-export interface ClientParts<In, Out> {
-  readonly target: DialTarget;
+export interface ClientParts<In, Out> extends Omit<DialerParts<In, Out>, 'streams'> {
   readonly options: ResolvedClientOptions<In, Out>;
-  readonly context: PortContext;
-  readonly contract: Contract<In, Out>;
-  readonly platform: Platform;
+  /** Decides whether it dials again, and when. */
+  readonly makeRedial: (report: ReportErrored) => Redial;
 }
 
-/** What is behind a client: it carries out the orders of the chart and owns the one port that there is. */
-export class SupervisedClient<In, Out> implements ClientOrders, PortHost, DeadlineOwner {
-  readonly context: PortContext;
+/** What is behind a client: it gives its chart the facts and carries out the chart's orders. */
+export class SupervisedClient<In, Out>
+  implements ClientOrders, DialerObserver, DeadlineOwner, ChildActor
+{
+  readonly kind = 'client';
   readonly actor: ActorRefFrom<typeof clientMachine>;
 
-  readonly #target: DialTarget;
+  readonly #context: PortContext;
+  readonly #parent: Parent | null;
   readonly #options: ResolvedClientOptions<In, Out>;
-  readonly #contract: Contract<In, Out>;
   readonly #platform: Platform;
+  readonly #dialer: Dialer<In, Out>;
   readonly #redial: Redial;
   readonly sender: Sender<Out>;
   readonly streams: ClientStreams<In>;
   readonly #stopped: Promise<void>;
   readonly #stopWatching: () => void;
   #whenStopped: () => void = () => {};
-  #port: DialedPort | null = null;
   #status: ClientStatus;
-  #attempts = 0;
   #delayMs: number | undefined;
   #delay: Deadline | null = null;
   #closeFrame: CloseFrame = { code: 1000, reason: '' };
   #letProcessEnd: (() => void) | null = null;
   #isTelling = false;
-  #isReading = false;
   #isCrashed = false;
   #isOffline = false;
   /** The chart has come to its end, and that is still to be told. */
   #isFinished = false;
-  /** What user code is still to hear: it never runs inside a transition. */
-  readonly #news: (() => void)[] = [];
+  /** User code never runs inside a transition. */
+  readonly #news = new News();
 
-  constructor({ target, options, context, contract, platform }: ClientParts<In, Out>) {
-    this.#target = target;
+  constructor(parts: ClientParts<In, Out>) {
+    const { parent, options, context, contract, platform } = parts;
+    this.#parent = parent;
     this.#options = options;
-    this.#contract = contract;
     this.#platform = platform;
-    this.context = context;
+    this.#context = context;
     this.#status = idle;
     this.streams = new ClientStreams(idle);
-    this.#redial = new Redial(options, (handler) => this.streams.report(handler));
+    this.#redial = parts.makeRedial((handler) => this.streams.report(handler));
     this.sender = new Sender<Out>({
       contract,
       queueMax: options.queueMax,
       clock: context.clock,
       wheel: context.wheel,
       isOver: () => this.#isOver,
-      outbox: () => this.#port?.messages ?? null,
+      outbox: () => this.#dialer.outbox,
       dropped: (message, reason) =>
-        this.#later(() => this.streams.events.next({ type: 'message.dropped', message, reason })),
+        this.later(() => this.streams.events.next({ type: 'message.dropped', message, reason })),
     });
     this.#stopped = new Promise((resolve) => {
       this.#whenStopped = resolve;
     });
-    const { inspect } = options;
-    const watched = inspect && {
-      inspect: (event: InspectionEvent) =>
-        void guarded(() => inspect(event), this.streams.report('inspect')),
-    };
-    this.actor = createActor(clientMachine, { input: { client: this }, ...watched });
+    this.actor = createActor(clientMachine, {
+      id: 'client',
+      input: { client: this },
+      ...(parent === null ? this.#watched(options.inspect) : { parent: parent.actor }),
+    });
+    this.#dialer = new Dialer({ ...parts, streams: this.streams }, this.actor, this);
     this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrown)) });
     this.actor.start();
     options.signal?.addEventListener('abort', this.#abort);
-    const woke = () => this.#woke();
-    context.wheel.whenWoken.add(woke);
-    const stopSigns = platform.watchSigns({
-      networkLost: () => this.#network(true),
-      networkReturned: () => this.#network(false),
-      woke,
-    });
-    this.#stopWatching = () => {
-      stopSigns();
-      context.wheel.whenWoken.delete(woke);
-    };
-    if (options.signal?.aborted) this.#tell('stop.requested');
+    this.#stopWatching = this.#watchHost();
+    const isWelcome = parent === null || parent.adopt(this);
+    if (options.signal?.aborted || !isWelcome) this.#tell('stop.requested');
     // Not at once: whoever made it must be able to listen before the first attempt fails.
     else context.clock.afterPoll(() => this.#tell('dial.requested'));
   }
 
+  #watched(inspect: ((event: InspectionEvent) => void) | undefined) {
+    if (inspect === undefined) return {};
+    const report = this.streams.report('inspect');
+    return { inspect: (event: InspectionEvent) => void guarded(() => inspect(event), report) };
+  }
+
+  #watchHost(): () => void {
+    const { whenWoken } = this.#context.wheel;
+    const woke = () => this.#woke();
+    const stopSigns = this.#platform.watchSigns({
+      networkLost: () => this.#network(true),
+      networkReturned: () => this.#network(false),
+      woke,
+    });
+    whenWoken.add(woke);
+    return () => {
+      stopSigns();
+      whenWoken.delete(woke);
+    };
+  }
+
+  /** Where it dialed last. */
   get url(): string {
-    return this.#target.url;
+    return this.#dialer.url;
+  }
+
+  /** The host that it dialed last. */
+  get address(): string {
+    return placeOf(this.#dialer.url).address;
+  }
+
+  get state(): ClientState {
+    return this.#status.state;
+  }
+
+  /** The connection that is open now. */
+  get connection(): DialedConnection<In, Out> | undefined {
+    return this.#dialer.connection;
   }
 
   get status(): ClientStatus {
@@ -140,13 +166,7 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
   dial(): void {
     this.#stopDelay();
     this.#holdProcess(true);
-    this.#attempts += 1;
-    const port = new DialedPort(this, {
-      id: `a${this.#attempts}`,
-      target: this.#target,
-      makeWire: (observer) => this.#platform.makeWire(observer, this.context),
-    });
-    this.#port = port.isOver ? null : port;
+    this.#dialer.dial();
   }
 
   announceUp(): void {
@@ -165,7 +185,7 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
       this.#delayMs = delayMs;
       this.#holdProcess(true);
     }
-    this.#delay = this.context.wheel.schedule(delayMs, this, name);
+    this.#delay = this.#context.wheel.schedule(delayMs, this, name);
     if (name === 'backoff' && this.#isOffline) this.#tell('network.lost');
   }
 
@@ -180,18 +200,17 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
     if (this.#delay === null || !this.#status.states.includes('waiting.backoff')) {
       this.#tell('wake.noticed');
     } else if (delayAwakeMs !== null) {
-      this.context.wheel.postpone(this.#delay, delayAwakeMs);
+      this.#context.wheel.postpone(this.#delay, delayAwakeMs);
     }
   }
 
   probe(): void {
-    this.#port?.probe();
+    this.#dialer.probe();
   }
 
   endConnection(): void {
     this.#stopDelay();
-    // Where neither does anything it is closing by itself, and its end will be told.
-    if (!this.#port?.abort()) this.#port?.close('close', this.#closeFrame);
+    this.#dialer.end(this.#closeFrame);
   }
 
   finish(): void {
@@ -203,51 +222,38 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
     this.#isFinished = true;
   }
 
-  deadlinePassed(): void {
+  deadlinePassed(name: string): void {
     this.#delay = null;
-    this.#tell('deadline.passed');
+    const moreMs = name === 'stable' ? 0 : this.#redial.holdMs;
+    if (moreMs > 0) this.#delay = this.#context.wheel.schedule(moreMs, this, name);
+    else this.#tell('deadline.passed');
   }
 
-  // What a port needs.
+  // What the dialer tells.
 
-  portMoved(): void {}
-
-  portOpened(): void {}
-
-  portQuarantined(): void {}
-
-  portReported(port: Port, report: PortReport): void {
-    if (report === 'opened') this.#tell('connection.opened');
-    else if (report === 'flowing') this.sender.sendQueued();
-    else if (report === 'closed' || report === 'failed') this.#ended(port);
+  attemptOpened(): void {
+    this.#redial.opened();
+    this.#tell('connection.opened');
   }
 
-  messageArrived(port: Port, payload: Uint8Array, isBinary: boolean): void {
-    const intake = guarded(
-      () => this.#contract.read(payload, isBinary),
-      (error) => {
-        this.streams.report('messages')(error);
-        port.end('handler-error', error);
-      },
-    );
-    if (intake === undefined) return;
-    if ('message' in intake) this.streams.messages.next(intake.message);
-    else this.streams.events.next({ type: 'message.invalid', fault: intake.fault });
+  attemptFlows(): void {
+    this.sender.sendQueued();
   }
 
-  #ended({ verdict, failure }: Port): void {
-    this.#port = null;
+  attemptEnded(ending: Ending, tellEnd: () => void): void {
     this.#stopDelay();
-    const ending: Ending | undefined =
-      (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });
-    if (ending === undefined) return;
     // Told when the chart knows: whoever hears of it finds the client in the state that follows.
-    this.#news.push(() => this.streams.ended(ending));
-    this.#tell(this.#redial.judge(ending, this.context.clock.now()));
+    this.#news.add(tellEnd);
+    this.#tell(this.#redial.judge(ending, this.#context.clock.now()));
+  }
+
+  later(news: () => void): void {
+    this.#news.add(news);
+    if (!this.#isTelling) this.#settle();
   }
 
   #stopDelay(): void {
-    this.#delay = this.context.wheel.cancel(this.#delay);
+    this.#delay = this.#context.wheel.cancel(this.#delay);
     this.#delayMs = undefined;
   }
 
@@ -271,33 +277,27 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
     this.#settle();
   }
 
-  #later(news: () => void): void {
-    this.#news.push(news);
-    if (!this.#isTelling) this.#settle();
-  }
-
   /** Tells user code what has happened, once the chart has settled: what came to an end, then what follows. */
   #settle(): void {
     const status = this.#describe();
     if (!isSame(status, this.#status)) {
       this.#status = status;
-      this.#news.push(() => this.streams.statuses.next(status));
+      this.#news.add(() => {
+        this.streams.statuses.next(status);
+        this.#parent?.childMoved(this);
+      });
     }
     if (this.#isFinished) {
       this.#isFinished = false;
-      this.#news.push(() => this.#complete());
+      this.#news.add(() => this.#complete());
     }
-    if (this.#isReading) return;
-    // One after the other for everybody: what a subscriber does now is told when all have heard this.
-    this.#isReading = true;
-    for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) news();
-    this.#isReading = false;
+    this.#news.tell();
   }
 
   /** The chart itself threw: there is nobody left to decide anything. */
   #crashed(error: Error): void {
     this.streams.report('client')(error);
-    this.#port?.terminate();
+    this.#dialer.terminate();
     this.finish();
     this.#isCrashed = true;
     this.#settle();
@@ -305,6 +305,7 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
 
   #complete(): void {
     this.streams.complete();
+    this.#parent?.release(this);
     this.#whenStopped();
   }
 
@@ -314,7 +315,7 @@ export class SupervisedClient<In, Out> implements ClientOrders, PortHost, Deadli
     return {
       state,
       states,
-      attempts: this.#attempts,
+      attempts: this.#dialer.attempts,
       ending: this.#redial.ending,
       delayMs: this.#delayMs,
     };

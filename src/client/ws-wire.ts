@@ -101,6 +101,9 @@ export class WsWire extends RawWire implements DialedWire {
     return this.raw?.errored ?? null;
   }
 
+  /** It pings. */
+  beatHeard(): void {}
+
   override destroy(): void {
     if (this.#socket === null || this.isBound) {
       super.destroy();

@@ -38,8 +38,9 @@ export interface Target {
  */
 export abstract class Port implements ConductorObserver, DeadlineOwner {
   readonly id: string;
-  readonly address: string;
-  readonly path: string;
+  /** Empty until it is known: a dialed one learns of it with its target. */
+  address: string;
+  path: string;
   abstract readonly wire: Wire;
   readonly witness: Witness;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
@@ -169,8 +170,13 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     const { clock, messageRate } = this.host.context;
     const nowMs = clock.now();
     this.#intake ??= new TokenBucket(messageRate, nowMs);
-    if (this.#intake.take(nowMs)) this.host.messageArrived(this, payload, isBinary);
+    if (this.#intake.take(nowMs)) this.arrived(payload, isBinary);
     else this.end('message-rate');
+  }
+
+  /** A message may be delivered. */
+  protected arrived(payload: Uint8Array, isBinary: boolean): void {
+    this.host.messageArrived(this, payload, isBinary);
   }
 
   heard(): void {
@@ -217,13 +223,18 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     const { context } = this.host;
     this.#deadline = context.wheel.cancel(this.#deadline);
     // First, because it asks the user's `random`: what crashes before the gate is open has never opened.
-    if (this.wire.canPing) this.heartbeat = new Heartbeat(this, context);
+    this.startHeartbeat();
     this.openedAt = context.clock.wallNow();
     this.#openedAtMs = context.clock.now();
     this.#gateOpen = true;
     this.#move('open');
     this.host.portOpened(this);
     this.#conductor.report('opened');
+  }
+
+  /** As soon as there is a way to ask. */
+  protected startHeartbeat(): void {
+    if (this.wire.canPing) this.heartbeat ??= new Heartbeat(this, this.host.context);
   }
 
   admitMessages(): void {

@@ -39,18 +39,14 @@ export interface ConnectionIdentity {
 }
 
 /**
- * One supervised socket, from `onOpen` to its verdict.
+ * One supervised socket, accepted or dialed, from open to its verdict.
  *
  * The handle stays safe for ever: after the end every operation answers `false` or `'refused'`.
  *
- * @typeParam Peer - what `authenticate` returned.
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message of the outbound contract.
  */
-export interface Connection<Peer = unknown, In = unknown, Out = unknown>
-  extends ConnectionIdentity {
-  /** What `authenticate` returned. */
-  readonly peer: Peer;
+export interface SupervisedConnection<In = unknown, Out = unknown> extends ConnectionIdentity {
   /** The subprotocol agreed on (RFC 6455 §1.9), or an empty string. */
   readonly subprotocol: string;
   /** The chart's top-level state, at this moment. */
@@ -63,14 +59,10 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   readonly flow: Flow;
   /** Bytes that wait in this process for the peer to take them. */
   readonly bufferedBytes: number;
-  /** Publications that it did not get: its outbox was above the high mark, or its socket gone already. */
-  readonly droppedMessages: number;
   /** The verdict, once closed. */
   readonly verdict: CloseVerdict | undefined;
   /** Messages that fulfil the inbound contract. Completes when the connection ends; never errors. */
   readonly messages$: Observable<In>;
-  /** The topics it is a member of; after the end, those that it was a member of. */
-  readonly topics: readonly string[];
 
   /**
    * Sends one message. Never throws for the state of the connection.
@@ -85,10 +77,6 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
    * @throws SupervisorError `invalid-message` or `unencodable-message`, at once, when the message itself is wrong.
    */
   sendAndFlush(message: Out): Promise<FlushResult>;
-  /** Joins a topic; `false` when not open or already in `limits.topicsMax` topics. */
-  join(topic: string): boolean;
-  /** Leaves a topic; `false` when it was no member. */
-  leave(topic: string): boolean;
   /**
    * Starts the closing handshake (RFC 6455 §7.1.2) and destroys the socket after `timeouts.closeMs`.
    *
@@ -105,4 +93,30 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   fail(error: unknown): boolean;
   /** Destroys the socket now. Returns whether there was anything left to destroy. */
   terminate(): boolean;
+}
+
+/**
+ * A connection whose peer came to us.
+ *
+ * @typeParam Peer - what `authenticate` returned.
+ */
+export interface Connection<Peer = unknown, In = unknown, Out = unknown>
+  extends SupervisedConnection<In, Out> {
+  readonly direction: 'accepted';
+  /** What `authenticate` returned. */
+  readonly peer: Peer;
+  /** Publications that it did not get: its outbox was above the high mark, or its socket gone already. */
+  readonly droppedMessages: number;
+  /** The topics it is a member of; after the end, those that it was a member of. */
+  readonly topics: readonly string[];
+  /** Joins a topic; `false` when not open or already in `limits.topicsMax` topics. */
+  join(topic: string): boolean;
+  /** Leaves a topic; `false` when it was no member. */
+  leave(topic: string): boolean;
+}
+
+/** A connection that a client or a pool of ours dialed; its address is the host asked for. */
+export interface DialedConnection<In = unknown, Out = unknown>
+  extends SupervisedConnection<In, Out> {
+  readonly direction: 'dialed';
 }

@@ -18,6 +18,8 @@ export interface DialEvidence {
   readonly isAborted: boolean;
   /** The time for opening was up. */
   readonly isLate: boolean;
+  /** The application could not tell where to dial. */
+  readonly isTargetless: boolean;
   readonly crash?: Error | undefined;
   readonly address: string;
   readonly path: string;
@@ -41,6 +43,7 @@ interface Conclusion {
 const CRASH: Conclusion = { cause: 'crash', retry: 'backoff', level: 'error' };
 const ABORTED: Conclusion = { cause: 'aborted', retry: 'never', level: 'info' };
 const CONFIG: Conclusion = { cause: 'config-error', retry: 'never', level: 'error' };
+const TARGETLESS: Conclusion = { cause: 'target-error', retry: 'backoff', level: 'error' };
 const LATE: Conclusion = { cause: 'handshake-timeout', retry: 'backoff', level: 'warn' };
 const DNS: Conclusion = { cause: 'dns-error', retry: 'backoff', level: 'warn' };
 const TLS: Conclusion = { cause: 'tls-error', retry: 'never', level: 'error' };
@@ -65,12 +68,14 @@ export function describeDialFailure(evidence: DialEvidence): Failure {
 }
 
 /** What this side did outranks what the peer said, and that outranks what the network did in the end. */
-function conclude({ crash, isAborted, answer, isLate, phase, error }: DialEvidence): Conclusion {
+function conclude(evidence: DialEvidence): Conclusion {
+  const { crash, isAborted, answer, isLate, isTargetless, phase, error } = evidence;
   if (crash !== undefined) return CRASH;
   if (isAborted) return ABORTED;
   if (answer !== undefined) {
     return { cause: 'rejected', retry: retryAfterStatus(answer.status), level: 'warn' };
   }
+  if (isTargetless) return TARGETLESS;
   if (isLate) return LATE;
   if (phase === 'undisclosed') return UNDISCLOSED;
   return error === undefined ? ABANDONED : errorConclusion(phase, error);

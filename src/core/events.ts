@@ -38,6 +38,7 @@ export interface OfConnection<C> {
 export type SupervisorNews<C extends ConnectionIdentity = Connection> =
   | ({ readonly type: 'connection.opened' } & OfConnection<C>)
   | ({ readonly type: 'connection.suspect' } & OfConnection<C>)
+  | ({ readonly type: 'connection.asleep' } & OfConnection<C>)
   | ({ readonly type: 'connection.healthy' } & OfConnection<C>)
   | ({ readonly type: 'connection.congested' } & OfConnection<C>)
   | ({ readonly type: 'connection.flowing' } & OfConnection<C>)

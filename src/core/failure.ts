@@ -39,6 +39,8 @@ export type AcceptFailureCause =
 /** Why a connection that this side dialed never opened. */
 export type DialFailureCause =
   | 'config-error'
+  /** What tells the URL or the headers threw or rejected. */
+  | 'target-error'
   | 'dns-error'
   | 'tcp-refused'
   | 'tcp-reset'

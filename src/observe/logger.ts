@@ -77,6 +77,7 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
     case 'connection.congested':
       return line(['warn', event], {}, '');
     case 'connection.opened':
+    case 'connection.asleep':
     case 'connection.healthy':
     case 'connection.flowing':
     case 'supervisor.suspended':

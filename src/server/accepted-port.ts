@@ -5,7 +5,10 @@ import type { PortHost } from '../connection/port-host.ts';
 import { RawWire } from '../connection/raw-wire.ts';
 import type { WireSocket } from '../connection/socket.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
+import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { describeFailure, type Failure, type RefusalAnswer } from '../core/failure.ts';
+import { messageFrame } from '../core/frame.ts';
+import { Beat } from './beat.ts';
 
 /** An upgrade request and what is known of who made it. */
 export interface UpgradeRequest extends Upgrade {
@@ -26,6 +29,8 @@ export interface AcceptedPortHost extends PortHost {
   completeUpgrade(upgrade: UpgradeRequest): UpgradeResult;
 }
 
+const answer = messageFrame(beatAnswer);
+
 /** A port whose peer has come to us: admitted or refused, then upgraded. */
 export class AcceptedPort extends Port {
   readonly wire = new RawWire();
@@ -43,6 +48,8 @@ export class AcceptedPort extends Port {
   #upgrade: UpgradeRequest | null;
   #refusal: RefusalAnswer | undefined;
   #outbox: Outbox | null = null;
+  /** Where the beat was agreed on. */
+  #beat: Beat | null = null;
 
   constructor(host: AcceptedPortHost, id: string, upgrade: UpgradeRequest) {
     super(host, id, upgrade);
@@ -105,9 +112,20 @@ export class AcceptedPort extends Port {
   override announceOpen(): void {
     this.#upgrade = null;
     super.announceOpen();
+    if (agreesOnBeat(this.wire.subprotocol)) this.#beat = new Beat(this, this.host.context);
+  }
+
+  protected override arrived(payload: Uint8Array, isBinary: boolean): void {
+    this.#beat?.heard();
+    // Whoever was told that it is awake may have ended it.
+    if (!this.isOpen) return;
+    const kind = this.#beat === null ? null : beatKind(payload, isBinary);
+    if (kind === null) super.arrived(payload, isBinary);
+    else if (kind === 'request') this.outbox?.send(answer);
   }
 
   protected stopSending(): void {
+    this.#beat?.stop();
     this.#outbox?.stop();
   }
 
@@ -124,6 +142,7 @@ export class AcceptedPort extends Port {
   protected letGo(): void {
     this.#upgrade = null;
     this.#outbox = null;
+    this.#beat = null;
     this.wire.release();
   }
 }

@@ -1,5 +1,6 @@
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { SupervisedSocket, socketOptions } from '../connection/socket.ts';
+import { agreedSubprotocol } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
@@ -22,8 +23,7 @@ export class WsUpgrader implements Upgrader {
       clientTracking: false,
       WebSocket: SupervisedSocket as typeof WebSocket,
       ...socketOptions(limits),
-      handleProtocols: (offered: Set<string>) =>
-        subprotocols.find((subprotocol) => offered.has(subprotocol)) ?? false,
+      handleProtocols: (offered: Set<string>) => agreedSubprotocol(offered, subprotocols),
     };
     this.#server = new WebSocketServer(options);
     this.#server.on('wsClientError', (error) => {

@@ -13,6 +13,8 @@ export type Driver = (stage: RealStage) => void | Promise<void>;
 
 const FILLER = Buffer.alloc(65_536);
 const WORD = Buffer.alloc(1);
+/** Less than the interval of the stage's heartbeat. */
+const BEFORE_NEXT_BEAT_MS = 19_000;
 const PING = buildFrame({ opcode: opcode.ping });
 /** ws answers so many pings at once; one more is a flood. */
 const PENDING_PONGS_MAX = 60;
@@ -46,6 +48,9 @@ export const drivers: Readonly<Record<Fact, Driver>> = {
   'heartbeat.missed': (stage) => stage.passTime(),
   'heartbeat.answered': ({ peer }) => peer.send({ opcode: opcode.pong }),
   'heartbeat.lost': (stage) => stage.passTime(),
+  // Whoever is asked for a beat here never answers; whatever it says is as good.
+  'beat.missed': (stage) => stage.passTime(),
+  'beat.answered': ({ peer }) => peer.text('awake'),
   'outbox.filled': fillOutbox,
   'outbox.drained': ({ link }) => link.down.set({}),
   'outbox.stalled': (stage) => stage.passTime(),
@@ -80,7 +85,7 @@ async function closeSocket(stage: RealStage): Promise<void> {
 
 function throwInHandler(stage: RealStage): void {
   if (stage.isIn('open.intake.welcoming')) stage.welcome.fail(new Error('failed on purpose'));
-  else if (stage.isIn('open.liveness.suspect')) stage.held.fail(new Error('failed on purpose'));
+  else if (stage.held.isAwaited) stage.held.fail(new Error('failed on purpose'));
   else stage.peer.text('throw');
 }
 
@@ -229,6 +234,15 @@ async function leaveHandlerPending({ peer, held }: RealStage): Promise<void> {
   await until(() => held.isAwaited, 'the handler is at work');
 }
 
+/** Gives a handler something to work at, and lets the beat alone find out that nothing more is said. */
+async function leaveHandlerPendingAsleep(stage: RealStage): Promise<void> {
+  await leaveHandlerPending(stage);
+  stage.clock.advance(BEFORE_NEXT_BEAT_MS);
+  const read = stage.raw.bytesRead;
+  stage.peer.send({ opcode: opcode.pong });
+  await until(() => stage.raw.bytesRead > read, 'a pong is read');
+}
+
 /** What has to be arranged, so that a fact can happen where these states are active. */
 const plans: readonly { states: readonly string[]; facts: readonly Fact[]; plan: Plan }[] = [
   // Upgrading lasts for one call: what is to happen in it must be there before.
@@ -253,6 +267,11 @@ const plans: readonly { states: readonly string[]; facts: readonly Fact[]; plan:
     states: ['open.liveness.suspect'],
     facts: ['handler.errored'],
     plan: { settled: leaveHandlerPending },
+  },
+  {
+    states: ['open.liveness.asleep'],
+    facts: ['handler.errored'],
+    plan: { settled: leaveHandlerPendingAsleep },
   },
   // Sooner than the heartbeat, which would be lost first.
   {

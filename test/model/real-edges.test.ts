@@ -80,10 +80,17 @@ const taken: Step[] = [];
 let driven = 0;
 let racesLost = 0;
 
+/** Whoever offers it is asked for beats. */
+const withBeat = { 'Sec-WebSocket-Protocol': 'mooring.beat' };
+
 const ATTEMPTS_MAX = 20;
 
 async function drive(edge: Edge): Promise<void> {
-  const plan = planFor(edge.fact as Fact, (state) => activeIn(edge.from).includes(state));
+  const way = [...(ways.get(edge.from) ?? []), edge.fact];
+  const plan = {
+    ...planFor(edge.fact as Fact, (state) => activeIn(edge.from).includes(state)),
+    ...(way.some((fact) => fact.startsWith('beat.')) && { headers: withBeat }),
+  };
   for (let attempt = 1; ; attempt += 1) {
     const stage = await RealStage.set(plan, coverage.note);
     try {

@@ -35,13 +35,28 @@ export const cannotHappen: readonly Impossibility[] = [
   },
   {
     states: ['open.intake.welcoming', 'open.liveness.healthy'],
-    facts: ['heartbeat.missed'],
-    because: 'While reading is paused nobody is pinged: an answer could not be seen.',
+    facts: ['heartbeat.missed', 'beat.missed'],
+    because: 'While reading is paused nobody is judged: an answer could not be seen.',
   },
   {
     states: ['open.intake.welcoming', 'open.liveness.suspect'],
     facts: 'any',
     because: 'Nobody becomes suspect while reading is paused, and a welcome does not begin again.',
+  },
+  {
+    states: ['open.intake.welcoming', 'open.liveness.asleep'],
+    facts: 'any',
+    because: 'Nobody falls asleep while reading is paused, and a welcome does not begin again.',
+  },
+  {
+    states: ['open.intake.receiving', 'open.liveness.healthy', 'open.flow.congested'],
+    facts: ['beat.missed'],
+    because: 'A peer that has not taken the request yet cannot answer it.',
+  },
+  {
+    states: ['open.liveness.asleep'],
+    facts: ['heartbeat.lost'],
+    because: 'The first half of the grace makes it suspect.',
   },
   {
     states: ['open.liveness.healthy'],

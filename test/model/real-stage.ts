@@ -87,6 +87,8 @@ const reportedAs: Partial<Record<Fact, SupervisorEvent['type']>> = {
   'socket.opened': 'connection.opened',
   'heartbeat.missed': 'connection.suspect',
   'heartbeat.answered': 'connection.healthy',
+  'beat.missed': 'connection.asleep',
+  'beat.answered': 'connection.healthy',
   'outbox.filled': 'connection.congested',
   'outbox.drained': 'connection.flowing',
 };

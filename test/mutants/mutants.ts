@@ -253,7 +253,7 @@ export const mutants: readonly Mutant[] = [
     name: 'leaked reference',
     fault: 'A connection that is over still holds its socket.',
     file: acceptedPort,
-    from: 'this.#outbox = null;\n    this.wire.release();',
-    to: 'this.#outbox = null;',
+    from: 'this.#beat = null;\n    this.wire.release();',
+    to: 'this.#beat = null;',
   },
 ];

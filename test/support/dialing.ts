@@ -21,7 +21,7 @@ export class Dialing {
   /** Which streams have completed. */
   readonly completed: string[] = [];
 
-  constructor(url: string, options: NodeClientOptions = {}) {
+  constructor(url: Parameters<typeof createClient>[0], options: NodeClientOptions = {}) {
     this.client = createClient(url, options);
     const { client } = this;
     this.#note('status$', client.status$, this.statuses);

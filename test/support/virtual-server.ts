@@ -111,6 +111,7 @@ class VirtualWire implements DialedWire {
   sendClose(): null {
     return null;
   }
+  beatHeard(): void {}
   answerClose(): void {}
   pause(): void {}
   resume(): void {}

@@ -4,12 +4,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { resolveClientOptions } from '../../src/client/options.ts';
-import { SupervisedClient } from '../../src/client/supervised-client.ts';
 import { portContext } from '../../src/connection/port-context.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
-import { Contract } from '../../src/core/contract.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 
 const CROWD = 1_000;
@@ -36,16 +35,10 @@ function restart(frame?: CloseFrame): Return {
   const context = portContext(options);
   let endings = 0;
   for (let index = 0; index < CROWD; index += 1) {
-    const client = new SupervisedClient({
-      target: { url: 'ws://crowd.test/', subprotocols: [], headers: {} },
-      options,
-      context,
-      contract: new Contract(options.codec),
-      platform: {
-        makeWire: (observer) => server.wire(observer),
-        holdProcess: () => () => {},
-        watchSigns: () => () => {},
-      },
+    const client = virtualClient(options, context, {
+      makeWire: (observer) => server.wire(observer),
+      holdProcess: () => () => {},
+      watchSigns: () => () => {},
     });
     client.streams.endings.observable.subscribe(() => {
       endings += 1;

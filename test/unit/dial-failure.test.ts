@@ -8,6 +8,7 @@ const nothing: DialEvidence = {
   phase: 'http',
   isAborted: false,
   isLate: false,
+  isTargetless: false,
   address: 'example.test',
   path: '/feed',
 };

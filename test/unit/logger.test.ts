@@ -53,6 +53,7 @@ const table: { readonly [Type in News['type']]: [Extract<News, { type: Type }>, 
     'warn',
     'c1 connection.suspect',
   ],
+  'connection.asleep': [{ type: 'connection.asleep', connection }, 'info', 'c1 connection.asleep'],
   'connection.healthy': [
     { type: 'connection.healthy', connection },
     'info',

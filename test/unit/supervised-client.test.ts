@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { resolveClientOptions } from '../../src/client/options.ts';
 import type { Platform } from '../../src/client/platform.ts';
-import { SupervisedClient } from '../../src/client/supervised-client.ts';
 import { portContext } from '../../src/connection/port-context.ts';
-import { Contract } from '../../src/core/contract.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 
 /** A client on virtual time, and a log of all that it tells. */
@@ -26,13 +25,7 @@ function bench(parts: Partial<Platform> = {}) {
     watchSigns: () => () => void log.push('unwatched'),
     ...parts,
   };
-  const client = new SupervisedClient({
-    target: { url: 'ws://bench.test/', subprotocols: [], headers: {} },
-    options,
-    context: portContext(options),
-    contract: new Contract(options.codec),
-    platform,
-  });
+  const client = virtualClient(options, portContext(options), platform);
   const { streams } = client;
   streams.statuses.observable.subscribe({
     next: ({ states }) => log.push(states.at(-1) ?? ''),

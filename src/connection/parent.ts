@@ -1,0 +1,38 @@
+import type { AnyActorRef } from 'xstate';
+import type { Child } from '../core/child.ts';
+import type { CloseFrame } from '../core/close-code.ts';
+import type { ConnectionState, DialedConnection } from '../core/connection.ts';
+import type { Port } from './port.ts';
+import type { PortReport } from './port-host.ts';
+
+/** A child as its parent sees it. */
+export interface ChildActor extends Child {
+  /** Closes what is open and dials no more. Resolves when nothing is left. */
+  stop(frame: CloseFrame): Promise<void>;
+}
+
+/** What a client or a pool tells the supervisor it belongs to. */
+export interface Parent {
+  /** The parent of its actors. */
+  readonly actor: AnyActorRef;
+  /** Whether somebody watches every step of every chart. */
+  readonly isInspected: boolean;
+  /** Takes it in; `false` when the supervisor stops, and so must the child. */
+  adopt(child: ChildActor): boolean;
+  /** It has come to its end. */
+  release(child: ChildActor): void;
+  childMoved(child: ChildActor): void;
+  /** A name for one more connection. */
+  nextId(): string;
+  portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void;
+  portQuarantined(port: Port): void;
+  portReported(port: Port, report: PortReport, connection: DialedConnection): void;
+}
+
+/** Where a supervisor keeps what its children need of it. */
+export const parentSide: unique symbol = Symbol('mooring.parent');
+
+/** Whatever can have clients and pools: a supervisor. */
+export interface HasChildren {
+  readonly [parentSide]: Parent;
+}

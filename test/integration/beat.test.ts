@@ -1,0 +1,268 @@
+// Goal: a server tells a page that is frozen from one that lives, a page finds a peer that is silent, and whoever has
+// not agreed on it sees nothing of it.
+// Method: raw peers, the client in Node.js and the client over undici's WebSocket, on real sockets.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { WebSocket as UndiciWebSocket } from 'undici';
+import { createClient as createPageClient, type Ending } from '../../src/client/browser.ts';
+import { createClient } from '../../src/client/index.ts';
+import type { Connection, SupervisorOptions } from '../../src/index.ts';
+import { FaultProxy } from '../../src/testing/fault-proxy.ts';
+import { opcode } from '../support/frames.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { RogueServer, type Script } from '../support/rogue-server.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const REQUEST = '\u0005';
+const ANSWER = '\u0006';
+const heartbeat = { intervalMs: 120, graceMs: 80 };
+const timeouts = { closeMs: 200, erroredMs: 100, forcedMs: 100, handshakeMs: 2_000 };
+const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
+const offering = (value: string) => ({ headers: { 'Sec-WebSocket-Protocol': value } });
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function serve(options: SupervisorOptions<unknown, unknown, unknown> = {}): Promise<Service> {
+  const service = await Service.start({ heartbeat, timeouts, ...options });
+  stops.push(() => service.stop());
+  return service;
+}
+
+async function connect(service: Service, subprotocols?: string): Promise<RawPeer> {
+  const peer = await RawPeer.open(
+    service.port,
+    subprotocols === undefined ? {} : offering(subprotocols),
+  );
+  stops.push(() => peer.destroy());
+  return peer;
+}
+
+/** What must not happen has no event to wait for: long enough for several beats. */
+const linger = () =>
+  new Promise((resolve) => setTimeout(resolve, 4 * (heartbeat.intervalMs + heartbeat.graceMs)));
+
+const count = (peer: RawPeer, text: string) => peer.texts.filter((each) => each === text).length;
+
+/** Answers every ping, as a browser does for a page whatever that page is at. */
+function answerPings(peer: RawPeer): void {
+  let answered = 0;
+  peer.socket.on('data', () => {
+    const pings = peer.frames.filter((frame) => frame.opcode === opcode.ping).length;
+    for (; answered < pings; answered += 1) peer.send({ opcode: opcode.pong });
+  });
+}
+
+const liveness = ({ states }: Connection<unknown, unknown, unknown>) =>
+  states
+    .find((state) => state.startsWith('open.liveness.'))
+    ?.split('.')
+    .at(-1);
+
+describe('the beat of a server', () => {
+  it('is unknown to whoever has not asked for it', async () => {
+    const service = await serve({ subprotocols: ['chat'] });
+    const peer = await connect(service, 'chat');
+    answerPings(peer);
+    const plain = await connect(service);
+    answerPings(plain);
+    await until(() => peer.frames.length >= 4 && plain.frames.length >= 4, 'both are pinged');
+    assert.deepEqual([...peer.texts, ...plain.texts], []);
+    peer.text(JSON.stringify('x'));
+    // To whoever has not agreed on it, it is a message like any other: here one that is no JSON.
+    peer.text(REQUEST);
+    await service.when('message.invalid');
+    assert.deepEqual(service.messages, ['x']);
+    assert.deepEqual(service.of('connection.asleep'), []);
+  });
+
+  it('finds a page that answers pings and no beats asleep, and awake again with its next message', async () => {
+    const service = await serve();
+    const peer = await connect(service, 'mooring.beat');
+    answerPings(peer);
+    const { connection } = await service.when('connection.asleep');
+    assert.equal(liveness(connection), 'asleep');
+    // It stays, and is asked again.
+    const asked = count(peer, REQUEST);
+    await until(() => count(peer, REQUEST) >= asked + 2, 'it is asked again and again');
+    assert.equal(connection.state, 'open');
+    peer.json('good morning');
+    await service.when('connection.healthy');
+    assert.equal(liveness(connection), 'healthy');
+    assert.deepEqual(service.messages, ['good morning']);
+    assert.deepEqual(service.of('connection.suspect'), []);
+  });
+
+  it('finds it asleep once, however often it is asked', async () => {
+    const service = await serve();
+    const peer = await connect(service, 'mooring.beat');
+    answerPings(peer);
+    await until(() => count(peer, REQUEST) >= 4, 'it is asked four times');
+    assert.equal(service.of('connection.asleep').length, 1);
+  });
+
+  it('asks at open, and only in silence after that', async () => {
+    const service = await serve();
+    const peer = await connect(service, 'mooring.beat');
+    await until(() => count(peer, REQUEST) === 1, 'it is asked at open');
+    const talk = setInterval(() => peer.json('talk'), heartbeat.graceMs / 4);
+    await until(() => service.messages.length >= 20, 'it talks for a while');
+    clearInterval(talk);
+    assert.equal(count(peer, REQUEST), 1);
+    assert.deepEqual(service.of('connection.asleep'), []);
+  });
+
+  it('leaves a page alone whose code answers', async () => {
+    const service = await serve();
+    const peer = await connect(service, 'mooring.beat');
+    let answered = 0;
+    const answer = () => {
+      for (; answered < count(peer, REQUEST); answered += 1) peer.text(ANSWER);
+    };
+    peer.socket.on('data', answer);
+    // The first request may have come with the answer to the upgrade.
+    answer();
+    await until(() => answered >= 4, 'it has answered for a while');
+    assert.deepEqual(service.of('connection.asleep'), []);
+    assert.deepEqual(service.messages, []);
+  });
+
+  it('is answered to whoever asks, and is no message', async () => {
+    const service = await serve();
+    const peer = await connect(service, 'mooring.beat');
+    peer.text(REQUEST);
+    await until(() => count(peer, ANSWER) === 1, 'it is answered');
+    assert.deepEqual(service.messages, []);
+    assert.deepEqual(service.of('message.invalid'), []);
+  });
+
+  it('is not waited for before the page is read', async () => {
+    let settle = () => {};
+    const service = await serve({
+      onOpen: () => new Promise<void>((resolve) => (settle = resolve)),
+    });
+    const peer = await connect(service, 'mooring.beat');
+    peer.text(ANSWER);
+    await linger();
+    settle();
+    peer.json('here');
+    await until(() => service.messages.length === 1, 'it is read');
+    assert.deepEqual(service.of('connection.asleep'), []);
+  });
+
+  it('goes with a subprotocol of the application, which sees its own name alone', async () => {
+    const service = await serve({ subprotocols: ['chat.v2', 'chat.v1'] });
+    const peer = await connect(
+      service,
+      'chat.v1, chat.v2, chat.v1+mooring.beat, chat.v2+mooring.beat',
+    );
+    assert.match(peer.answer, /Sec-WebSocket-Protocol: chat\.v2\+mooring\.beat\r\n/);
+    const connection = await service.opened();
+    assert.equal(connection.subprotocol, 'chat.v2');
+    await until(() => count(peer, REQUEST) === 1, 'it is asked');
+  });
+});
+
+/** Answers with the first subprotocol it is offered, as ws does for a server that says nothing about it. */
+const echoing =
+  (then: Script): Script =>
+  (visit) =>
+    visit.asked((request) => {
+      const [, offered = ''] = /sec-websocket-protocol: ([^,\r]*)/i.exec(request) ?? [];
+      visit.socket.write(visit.acceptance(request, `Sec-WebSocket-Protocol: ${offered}`));
+      then(visit);
+    });
+
+describe('the beat of a client', () => {
+  const page = globalThis as { WebSocket?: unknown };
+  const native = page.WebSocket;
+
+  function dialPage(port: number) {
+    page.WebSocket = UndiciWebSocket;
+    const client = createPageClient(`ws://127.0.0.1:${port}/ws`, {
+      ...{ beat: true, heartbeat, timeouts, backoff },
+    });
+    stops.push(async () => {
+      await client.close();
+      page.WebSocket = native;
+    });
+    const endings: Ending[] = [];
+    client.endings$.subscribe((ending) => endings.push(ending));
+    const events: string[] = [];
+    client.events$.subscribe(({ type }) => events.push(type));
+    return { client, endings, events };
+  }
+
+  it('answers in Node.js and in a page, and tells the application nothing of it', async () => {
+    const service = await serve();
+    const node = createClient(service.url, { beat: true, timeouts, backoff });
+    stops.push(() => node.close());
+    const { client, endings, events } = dialPage(service.port);
+    const heard: unknown[] = [];
+    for (const each of [node, client]) each.messages$.subscribe((message) => heard.push(message));
+    await until(() => service.supervisor.counts.open === 2, 'both are up');
+    await linger();
+    assert.deepEqual(service.of('connection.asleep'), []);
+    assert.deepEqual([heard, endings, events], [[], [], []]);
+    assert.equal(client.connection?.subprotocol, '');
+  });
+
+  it('finds a peer that has fallen silent, which a page could not otherwise', async () => {
+    const service = await serve({ heartbeat: { intervalMs: 60_000, graceMs: 60_000 } });
+    const proxy = await FaultProxy.start({ port: service.port });
+    stops.push(() => proxy.close());
+    const { client, endings } = dialPage(proxy.port);
+    await until(() => service.supervisor.counts.open === 1, 'it is up');
+    await linger();
+    assert.equal(endings.length, 0);
+    for (const link of proxy.links) link.down.set({ blackhole: true });
+    await until(() => endings.length === 1, 'it is found');
+    const [ending] = endings;
+    assert.ok(ending?.outcome === 'closed');
+    const { cause, origin, retry } = ending.verdict;
+    assert.deepEqual([cause, origin, retry], ['heartbeat-timeout', 'network', 'backoff']);
+    await until(() => client.status.state === 'up', 'it is back');
+  });
+
+  it('is never heard by a server that merely echoes what it is offered', async () => {
+    const heard: Buffer[] = [];
+    const server = await RogueServer.start(
+      echoing(({ socket }) => socket.on('data', (bytes: Buffer) => heard.push(bytes))),
+    );
+    stops.push(() => server.stop());
+    const { client } = dialPage(server.port);
+    await until(() => client.status.state === 'up', 'it is up');
+    await linger();
+    assert.equal(client.status.attempts, 1);
+    assert.deepEqual(heard, []);
+  });
+
+  it('is not offered unless asked for', async () => {
+    let request = '';
+    const server = await RogueServer.start((visit) =>
+      visit.asked((asked) => {
+        request = asked;
+        visit.socket.write(visit.acceptance(asked));
+      }),
+    );
+    stops.push(() => server.stop());
+    const client = createClient(`ws://127.0.0.1:${server.port}/`, { timeouts });
+    stops.push(() => client.close());
+    await until(() => client.status.state === 'up', 'it is up');
+    assert.doesNotMatch(request, /sec-websocket-protocol/i);
+  });
+
+  it('comes with a subprotocol that any server may agree on', async () => {
+    const server = await RogueServer.start(echoing(() => {}));
+    stops.push(() => server.stop());
+    const client = createClient(`ws://127.0.0.1:${server.port}/`, {
+      ...{ beat: true, timeouts, subprotocols: ['chat.v2', 'chat.v1'] },
+    });
+    stops.push(() => client.close());
+    await until(() => client.status.state === 'up', 'it is up');
+    assert.equal(client.connection?.subprotocol, 'chat.v2');
+  });
+});

@@ -1,0 +1,158 @@
+// Goal: a URL and headers that are told anew for each attempt reach the peer, and whatever goes wrong in telling them is
+// the end of that attempt and of nothing else.
+// Method: a server that notes each request and answers as the test says.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { type NodeClientOptions, SupervisorError } from '../../src/client/index.ts';
+import { Dialing } from '../support/dialing.ts';
+import { accepting, RogueServer, type Script } from '../support/rogue-server.ts';
+import { until } from '../support/until.ts';
+
+const options: NodeClientOptions = {
+  backoff: { minMs: 10, maxMs: 20, stableMs: 100 },
+  timeouts: { handshakeMs: 300, closeMs: 200 },
+};
+
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function serve(script: Script): Promise<string> {
+  const server = await RogueServer.start(script);
+  stops.push(() => server.stop());
+  return `ws://127.0.0.1:${server.port}`;
+}
+
+function dial(...args: ConstructorParameters<typeof Dialing>): Dialing {
+  const dialing = new Dialing(...args);
+  stops.push(() => dialing.client.close());
+  return dialing;
+}
+
+function counter(): () => number {
+  let count = 0;
+  return () => {
+    count += 1;
+    return count;
+  };
+}
+
+/** Refuses every request but those that `accepts` likes with 401, and notes what it was asked. */
+function doorkeeper(accepts: (request: string) => boolean) {
+  const requests: string[] = [];
+  const script: Script = (visit) =>
+    visit.asked((request) => {
+      requests.push(request);
+      if (accepts(request)) visit.socket.write(visit.acceptance(request));
+      else visit.socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
+    });
+  return { requests, script };
+}
+
+describe('a target that is told anew', () => {
+  it('is asked for once for each attempt, and dialed', async () => {
+    const { requests, script } = doorkeeper((request) => request.includes('token=3'));
+    const base = await serve(script);
+    const next = counter();
+    const { client, endings } = dial(() => `${base}/feed?token=${next()}`, options);
+    await until(() => client.status.state === 'up', 'it is up');
+    const lines = requests.map((request) => request.split('\r\n', 1)[0]);
+    assert.deepEqual(
+      lines,
+      [1, 2, 3].map((token) => `GET /feed?token=${token} HTTP/1.1`),
+    );
+    assert.equal(next(), 4);
+    assert.equal(client.url, `${base}/feed?token=3`);
+    assert.equal(client.connection?.path, '/feed');
+    for (const ending of endings) {
+      assert.ok(ending.outcome === 'failed');
+      assert.deepEqual([ending.failure.cause, ending.failure.httpStatus], ['rejected', 401]);
+    }
+  });
+
+  it('may be a promise', async () => {
+    const { requests, script } = doorkeeper((request) => request.includes('Bearer 2'));
+    const base = await serve(script);
+    const next = counter();
+    const { client } = dial(async () => new URL(base), {
+      ...options,
+      headers: async () => ({ authorization: `Bearer ${next()}` }),
+    });
+    await until(() => client.status.state === 'up', 'it is up');
+    assert.match(requests[1] ?? '', /authorization: Bearer 2\r\n/i);
+  });
+
+  it('is not asked for again by a client whose headers stay the same', async () => {
+    const { requests, script } = doorkeeper(() => false);
+    const { client } = dial(await serve(script), { ...options, headers: { authorization: 'x' } });
+    await until(() => client.status.state === 'exhausted', 'it gives up');
+    assert.equal(requests.length, 1);
+  });
+
+  for (const [name, headers] of Object.entries({
+    throws: () => {
+      throw new Error('no token');
+    },
+    rejects: () => Promise.reject(new Error('no token')),
+    'tells no headers': () => ['no token'] as never,
+  })) {
+    it(`ends the attempt when it ${name}, and is asked again`, async () => {
+      const base = await serve(accepting(() => {}));
+      let asked = 0;
+      const { client, endings } = dial(base, {
+        ...options,
+        headers: () => {
+          asked += 1;
+          return asked < 3 ? headers() : {};
+        },
+      });
+      await until(() => client.status.state === 'up', 'it is up');
+      assert.equal(endings.length, 2);
+      for (const ending of endings) {
+        assert.ok(ending.outcome === 'failed');
+        const { phase, cause, retry, level } = ending.failure;
+        assert.deepEqual(
+          [phase, cause, retry, level],
+          ['config', 'target-error', 'backoff', 'error'],
+        );
+      }
+    });
+  }
+
+  it('may take no longer than the attempt, and is not heard after that', async () => {
+    const visits: string[] = [];
+    const base = await serve(({ asked }) => asked((request) => void visits.push(request)));
+    let tell = (_: string) => {};
+    const dialing = dial(() => new Promise<string>((resolve) => (tell = resolve)), {
+      ...options,
+      backoff: { minMs: 60_000, maxMs: 60_000 },
+      random: () => 1,
+    });
+    const { client, endings } = dialing;
+    const ending = await dialing.firstEnding();
+    assert.ok(ending.outcome === 'failed');
+    assert.equal(ending.failure.cause, 'handshake-timeout');
+    tell(base);
+    await client.close();
+    assert.deepEqual([visits, endings.length], [[], 1]);
+  });
+
+  it('is not waited for by a client that is closed', async () => {
+    const { client, endings } = dial(() => new Promise<string>(() => {}), options);
+    await until(() => client.status.state === 'dialing', 'it dials');
+    await client.close();
+    assert.equal(client.status.state, 'stopped');
+    assert.ok(endings[0]?.outcome === 'failed');
+    assert.equal(endings[0].failure.cause, 'aborted');
+  });
+
+  it('is refused when it can never be headers', () => {
+    for (const headers of [5, 'x', ['x'], { authorization: 5 }]) {
+      assert.throws(
+        () => new Dialing('ws://127.0.0.1:1', { headers: headers as never }),
+        (error) => error instanceof SupervisorError && /options\.headers: /.test(error.message),
+      );
+    }
+  });
+});

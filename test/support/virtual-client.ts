@@ -1,0 +1,26 @@
+import type { ResolvedClientOptions } from '../../src/client/options.ts';
+import type { Platform } from '../../src/client/platform.ts';
+import { Redial } from '../../src/client/redial.ts';
+import { SupervisedClient } from '../../src/client/supervised-client.ts';
+import type { PortContext } from '../../src/connection/port-host.ts';
+import { Contract } from '../../src/core/contract.ts';
+
+const url = 'ws://virtual.test/';
+
+/** A client without an entry point, for a platform of the test's own. */
+export function virtualClient(
+  options: ResolvedClientOptions,
+  context: PortContext,
+  platform: Platform,
+): SupervisedClient<unknown, unknown> {
+  return new SupervisedClient({
+    url,
+    target: () => ({ url, subprotocols: [], headers: {} }),
+    makeRedial: (report) => new Redial({ ...options, isRenewed: false }, report),
+    parent: null,
+    options,
+    context,
+    contract: new Contract(options.codec),
+    platform,
+  });
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import {
+  agreedSubprotocol,
+  agreesOnBeat,
+  beatAnswer,
+  beatKind,
+  beatRequest,
+  withBeat,
+  withoutBeat,
+} from '../../src/core/beat.ts';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const agreed = (offered: readonly string[], spoken: readonly string[]) =>
+  agreedSubprotocol(new Set(offered), spoken);
+
+describe('beatKind', () => {
+  it('tells beats from messages', () => {
+    assert.equal(beatKind(bytes(beatRequest), false), 'request');
+    assert.equal(beatKind(bytes(beatAnswer), false), 'answer');
+    for (const text of ['', '1', `${beatRequest}1`, '{}']) {
+      assert.equal(beatKind(bytes(text), false), null);
+    }
+  });
+
+  it('never takes a binary frame for one', () => {
+    assert.equal(beatKind(bytes(beatRequest), true), null);
+    assert.equal(beatKind(bytes(beatAnswer), true), null);
+  });
+
+  it('never takes JSON for one', () => {
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        assert.equal(beatKind(bytes(json), false), null);
+      }),
+    );
+  });
+});
+
+describe('the subprotocol of the beat', () => {
+  it('is agreed on with the best subprotocol that both sides have', () => {
+    assert.equal(agreed(withBeat([]), []), 'mooring.beat');
+    assert.equal(agreed(withBeat(['b', 'a']), ['a', 'b']), 'a+mooring.beat');
+    assert.equal(agreed(withBeat(['c']), ['a']), false);
+  });
+
+  it('is never agreed on with whoever has not offered it', () => {
+    assert.equal(agreed([], []), false);
+    assert.equal(agreed(['a'], ['a', 'b']), 'a');
+    assert.equal(agreed(['b'], ['a']), false);
+  });
+
+  it('comes behind what a server may know that knows nothing of it', () => {
+    assert.deepEqual(withBeat(['b', 'a']), ['b', 'a', 'b+mooring.beat', 'a+mooring.beat']);
+  });
+
+  it('is no business of the application', () => {
+    const name = fc.stringMatching(/^[a-z][a-z.+0-9]{0,12}$/);
+    const names = fc.uniqueArray(name, { maxLength: 4 });
+    fc.assert(
+      fc.property(names, names, fc.boolean(), (offered, spoken, hasBeat) => {
+        const answer = agreed(hasBeat ? withBeat(offered) : offered, spoken);
+        const best = spoken.find((each) => offered.includes(each));
+        assert.equal(answer === false ? '' : withoutBeat(answer), best ?? '');
+        const isPossible = best !== undefined || offered.length === 0;
+        assert.equal(answer !== false && agreesOnBeat(answer), hasBeat && isPossible);
+      }),
+    );
+  });
+});
