@@ -1,4 +1,5 @@
 export type { Upgrade } from './connection/upgrade.ts';
+export type { Child } from './core/child.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { systemClock } from './core/clock.ts';
 export type {
@@ -15,9 +16,11 @@ export type {
   Connection,
   ConnectionIdentity,
   ConnectionState,
+  DialedConnection,
   Flow,
   FlushResult,
   SendResult,
+  SupervisedConnection,
 } from './core/connection.ts';
 export type { FaultMessage } from './core/contract.ts';
 export type { ErrorCode } from './core/errors.ts';

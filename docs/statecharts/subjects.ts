@@ -5,6 +5,8 @@ import {
   connectionFacts,
   connectionMachine,
   exitSignals,
+  poolFacts,
+  poolMachine,
   supervisorFacts,
   supervisorMachine,
 } from '../../machines/index.ts';
@@ -77,6 +79,22 @@ export const subjects: readonly Subject[] = [
       stopping: 'blue',
       stopped: 'gray',
       exhausted: 'red',
+    },
+  },
+  {
+    machine: poolMachine,
+    title: 'The chart of a pool',
+    source: 'machines/pool.ts',
+    orders: { name: 'PoolOrders', source: 'machines/pool-contract.ts' },
+    facts: { ...poolFacts, ...exitSignals },
+    mainArrows: ['starting>operational', 'operational>draining', 'draining>stopped'],
+    besides: [],
+    tones: {
+      starting: 'violet',
+      operational: 'green',
+      degraded: 'amber',
+      draining: 'blue',
+      stopped: 'gray',
     },
   },
 ];

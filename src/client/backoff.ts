@@ -55,16 +55,25 @@ export class Backoff {
   }
 
   /** The delay before the next attempt, in milliseconds. */
-  next({ code, retryAfterMs }: ComeBack): number {
+  next(comeBack: ComeBack): number {
     const { minMs, maxMs } = this.#options;
     const ceilingMs = Math.min(maxMs, minMs * 2 ** this.#failures);
     this.#failures += 1;
+    return this.#askedMs(comeBack, ceilingMs) ?? this.#between(0, ceilingMs);
+  }
+
+  /** How long the peer wants to be left alone, in milliseconds; `null` when it has not said. */
+  askedMs(comeBack: ComeBack): number | null {
+    return this.#askedMs(comeBack, this.#options.minMs);
+  }
+
+  #askedMs({ code, retryAfterMs }: ComeBack, jitterMs: number): number | null {
+    const { maxMs } = this.#options;
     if (retryAfterMs !== undefined) {
-      return Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) + this.#between(0, ceilingMs);
+      return Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) + this.#between(0, jitterMs);
     }
     if (code === SERVICE_RESTART) return this.#between(RESTART_MIN_MS, RESTART_MAX_MS);
-    if (code === TRY_AGAIN_LATER) return this.#between(maxMs / 2, maxMs);
-    return this.#between(0, ceilingMs);
+    return code === TRY_AGAIN_LATER ? this.#between(maxMs / 2, maxMs) : null;
   }
 
   /** Forgets the failures so far. */

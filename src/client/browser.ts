@@ -2,7 +2,14 @@ export type { Clock, TimerHandle } from '../core/clock.ts';
 export type { CloseFrame, Retry } from '../core/close-code.ts';
 export type { Codec } from '../core/codec.ts';
 export { binaryCodec, jsonCodec, textCodec, UndecodableError } from '../core/codec.ts';
-export type { FlushResult, SendResult } from '../core/connection.ts';
+export type {
+  ConnectionState,
+  DialedConnection,
+  Flow,
+  FlushResult,
+  SendResult,
+  SupervisedConnection,
+} from '../core/connection.ts';
 export type { ErrorCode } from '../core/errors.ts';
 export { SupervisorError } from '../core/errors.ts';
 export type { InvalidMessage } from '../core/events.ts';
@@ -23,3 +30,4 @@ export type { ClientOptions } from './options.ts';
 export type { RestartOptions } from './restart-intensity.ts';
 export type { PrivateCodes } from './retry.ts';
 export { privateCodes } from './retry.ts';
+export type { Renewable } from './target.ts';

@@ -2,13 +2,21 @@ export type { Clock, TimerHandle } from '../core/clock.ts';
 export type { CloseFrame, Retry } from '../core/close-code.ts';
 export type { Codec } from '../core/codec.ts';
 export { binaryCodec, jsonCodec, textCodec, UndecodableError } from '../core/codec.ts';
-export type { FlushResult, SendResult } from '../core/connection.ts';
+export type {
+  ConnectionState,
+  DialedConnection,
+  Flow,
+  FlushResult,
+  SendResult,
+  SupervisedConnection,
+} from '../core/connection.ts';
 export type { ErrorCode } from '../core/errors.ts';
 export { SupervisorError } from '../core/errors.ts';
 export type { InvalidMessage } from '../core/events.ts';
 export type { Failure, FailureCause, FailurePhase } from '../core/failure.ts';
 export type { CloseVerdict } from '../core/verdict.ts';
 export type { BackoffOptions } from './backoff.ts';
+export type { CircuitOptions, CircuitState } from './circuit.ts';
 export type {
   Client,
   ClientEvent,
@@ -18,10 +26,21 @@ export type {
   DropReason,
   Ending,
 } from './client-types.ts';
-export type { NodeClientOptions } from './create-client.ts';
 export { createClient } from './create-client.ts';
+export { createPool } from './create-pool.ts';
+export type { NodeClientOptions } from './node-options.ts';
 export type { ClientOptions } from './options.ts';
+export type { PoolOptions } from './pool-options.ts';
+export type {
+  Pool,
+  PoolDrainOptions,
+  PoolDrainReport,
+  PoolState,
+  PoolStatus,
+  UpstreamStatus,
+} from './pool-types.ts';
 export type { RestartOptions } from './restart-intensity.ts';
 export type { PrivateCodes } from './retry.ts';
 export { privateCodes } from './retry.ts';
+export type { Headers, Renewable } from './target.ts';
 export type { ConnectOptions } from './ws-wire.ts';

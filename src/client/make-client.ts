@@ -8,7 +8,7 @@ import { type ClientOptions, resolveClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { Redial } from './redial.ts';
 import { SupervisedClient } from './supervised-client.ts';
-import { type Headers, isRenewed, type Renewable, targetSource } from './target.ts';
+import { type Headers, type Renewable, routeTo } from './target.ts';
 
 /** What an entry point brings along: where it runs, and what can be asked for there. */
 export interface Surroundings {
@@ -27,12 +27,11 @@ export function makeClient<In, Out>(
 ): Client<In, Out> {
   const options = resolveClientOptions(given, clock);
   const { codec, messages, sends, subprotocols, beat } = options;
+  const route = routeTo({ url, headers, subprotocols, beat });
   const parent = supervisor?.[parentSide] ?? null;
   const client = new SupervisedClient<In, Out>({
     url: typeof url === 'function' ? '' : String(url),
-    target: targetSource({ url, headers, subprotocols, beat }),
-    makeRedial: (report) =>
-      new Redial({ ...options, isRenewed: isRenewed({ url, headers }) }, report),
+    makeRedial: (report) => new Redial({ ...options, ...route }, report),
     parent,
     options,
     context: portContext({ ...options, inspect: parent?.isInspected || options.inspect }),

@@ -3,9 +3,11 @@ import type { Retry } from '../core/close-code.ts';
 import { guarded } from '../core/guard.ts';
 import { Backoff, type ComeBack, isSentAway } from './backoff.ts';
 import type { Ending } from './client-types.ts';
+import type { DialTarget } from './dialed-wire.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { RestartIntensity } from './restart-intensity.ts';
 import { retryAfter } from './retry.ts';
+import type { Route } from './target.ts';
 
 /** What is taken for a chance that could not be told. */
 const EVEN_CHANCE = 0.5;
@@ -16,18 +18,15 @@ const CLOSE_UNAUTHORIZED = 3_000;
 /** Told what code of the user threw, by the name of its option. */
 export type ReportErrored = (handler: string) => (error: Error) => void;
 
-/** What a redial needs of the options of its client. */
-export interface RedialOptions
-  extends Pick<ResolvedClientOptions, 'backoff' | 'restarts' | 'random' | 'privateCodes'> {
-  /** Whether each attempt has a URL, or headers, of its own. */
-  readonly isRenewed: boolean;
-}
+/** What a redial goes by. */
+export type RedialOptions = Route &
+  Pick<ResolvedClientOptions, 'backoff' | 'restarts' | 'random' | 'privateCodes'>;
 
-/** Decides whether a client dials again, and when. */
+/** Decides whether a client dials again, when, and where. */
 export class Redial {
   readonly #options: RedialOptions;
   readonly #report: ReportErrored;
-  readonly #backoff: Backoff;
+  protected readonly backoff: Backoff;
   readonly #intensity: RestartIntensity;
   #ending: Ending | undefined;
   #retry: Retry = 'backoff';
@@ -35,8 +34,13 @@ export class Redial {
   constructor(options: RedialOptions, report: ReportErrored) {
     this.#options = options;
     this.#report = report;
-    this.#backoff = new Backoff(options.backoff, () => this.chance());
+    this.backoff = new Backoff(options.backoff, () => this.chance());
     this.#intensity = new RestartIntensity(options.restarts);
+  }
+
+  /** Where the attempt that begins now goes. May throw or reject. */
+  target(): DialTarget | Promise<DialTarget> {
+    return this.#options.target();
   }
 
   /** The last one that was judged. */
@@ -46,13 +50,18 @@ export class Redial {
 
   /** What follows from an ending. */
   judge(ending: Ending, nowMs: number): ClientFact['type'] {
+    if (this.classify(ending) === 'never') return 'connection.refused';
+    return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';
+  }
+
+  /** Notes an ending, and what is to be done after it. */
+  protected classify(ending: Ending): Retry {
     this.#ending = ending;
     const report = this.#report('privateCodes');
     this.#retry = retryAfter(ending, this.#options.privateCodes, report);
     // The next attempt brings other credentials.
     if (this.#options.isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';
-    if (this.#retry === 'never') return 'connection.refused';
-    return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';
+    return this.#retry;
   }
 
   /** How long a delay is. A host may be wrong about its network: even without one it is dialed now and then. */
@@ -60,7 +69,16 @@ export class Redial {
     const { stableMs, maxMs } = this.#options.backoff;
     if (name === 'stable') return stableMs;
     if (name === 'offline') return maxMs;
-    return this.#retry === 'now' ? 0 : this.#backoff.next(whatPeerAsks(this.#ending));
+    return this.#retry === 'now' ? 0 : this.backoffMs();
+  }
+
+  protected backoffMs(): number {
+    return this.backoff.next(whatPeerAsks(this.#ending));
+  }
+
+  /** How long the peer wants to be left alone; `null` when it has not said. */
+  protected askedMs(): number | null {
+    return this.backoff.askedMs(whatPeerAsks(this.#ending));
   }
 
   /** How long to wait after waking up; `null` when the peer has said how long, and that stands. */
@@ -79,7 +97,7 @@ export class Redial {
 
   /** Forgets the failures so far. */
   reset(): void {
-    this.#backoff.reset();
+    this.backoff.reset();
   }
 
   chance(): number {

@@ -1,4 +1,4 @@
-import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
+import { type ActorRefFrom, createActor } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
 import type { ClientFact, ClientOrders, DelayName } from '../../machines/client-contract.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
@@ -7,17 +7,17 @@ import { snapshotPaths } from '../connection/snapshot-paths.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
-import { guarded } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, Ending } from './client-types.ts';
 import { Dialer, type DialerObserver, type DialerParts } from './dialer.ts';
-import { News } from './news.ts';
+import { inspected } from './inspection.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import type { Redial, ReportErrored } from './redial.ts';
 import { Sender } from './sender.ts';
 import { placeOf } from './target.ts';
+import { Teller, type TellerOwner } from './teller.ts';
 
 const idle: ClientStatus = {
   state: 'idle',
@@ -28,7 +28,7 @@ const idle: ClientStatus = {
 };
 
 /** What a client is made of. */
-export interface ClientParts<In, Out> extends Omit<DialerParts<In, Out>, 'streams'> {
+export interface ClientParts<In, Out> extends Omit<DialerParts<In, Out>, 'streams' | 'target'> {
   readonly options: ResolvedClientOptions<In, Out>;
   /** Decides whether it dials again, and when. */
   readonly makeRedial: (report: ReportErrored) => Redial;
@@ -36,7 +36,7 @@ export interface ClientParts<In, Out> extends Omit<DialerParts<In, Out>, 'stream
 
 /** What is behind a client: it gives its chart the facts and carries out the chart's orders. */
 export class SupervisedClient<In, Out>
-  implements ClientOrders, DialerObserver, DeadlineOwner, ChildActor
+  implements ClientOrders, DialerObserver, DeadlineOwner, ChildActor, TellerOwner<ClientFact>
 {
   readonly kind = 'client';
   readonly actor: ActorRefFrom<typeof clientMachine>;
@@ -57,13 +57,11 @@ export class SupervisedClient<In, Out>
   #delay: Deadline | null = null;
   #closeFrame: CloseFrame = { code: 1000, reason: '' };
   #letProcessEnd: (() => void) | null = null;
-  #isTelling = false;
   #isCrashed = false;
   #isOffline = false;
   /** The chart has come to its end, and that is still to be told. */
   #isFinished = false;
-  /** User code never runs inside a transition. */
-  readonly #news = new News();
+  readonly #teller = new Teller<ClientFact>(this);
 
   constructor(parts: ClientParts<In, Out>) {
     const { parent, options, context, contract, platform } = parts;
@@ -90,9 +88,12 @@ export class SupervisedClient<In, Out>
     this.actor = createActor(clientMachine, {
       id: 'client',
       input: { client: this },
-      ...(parent === null ? this.#watched(options.inspect) : { parent: parent.actor }),
+      ...(parent === null
+        ? inspected(options.inspect, this.streams.report('inspect'))
+        : { parent: parent.actor }),
     });
-    this.#dialer = new Dialer({ ...parts, streams: this.streams }, this.actor, this);
+    const target = () => this.#redial.target();
+    this.#dialer = new Dialer({ ...parts, target, streams: this.streams }, this.actor, this);
     this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrown)) });
     this.actor.start();
     options.signal?.addEventListener('abort', this.#abort);
@@ -101,12 +102,6 @@ export class SupervisedClient<In, Out>
     if (options.signal?.aborted || !isWelcome) this.#tell('stop.requested');
     // Not at once: whoever made it must be able to listen before the first attempt fails.
     else context.clock.afterPoll(() => this.#tell('dial.requested'));
-  }
-
-  #watched(inspect: ((event: InspectionEvent) => void) | undefined) {
-    if (inspect === undefined) return {};
-    const report = this.streams.report('inspect');
-    return { inspect: (event: InspectionEvent) => void guarded(() => inspect(event), report) };
   }
 
   #watchHost(): () => void {
@@ -152,6 +147,11 @@ export class SupervisedClient<In, Out>
     this.#closeFrame = frame;
     this.#tell('stop.requested');
     return this.#stopped;
+  }
+
+  /** Destroys what there is of a connection. */
+  terminate(): void {
+    this.#dialer.terminate();
   }
 
   get #isOver(): boolean {
@@ -243,13 +243,12 @@ export class SupervisedClient<In, Out>
   attemptEnded(ending: Ending, tellEnd: () => void): void {
     this.#stopDelay();
     // Told when the chart knows: whoever hears of it finds the client in the state that follows.
-    this.#news.add(tellEnd);
+    this.#teller.add(tellEnd);
     this.#tell(this.#redial.judge(ending, this.#context.clock.now()));
   }
 
   later(news: () => void): void {
-    this.#news.add(news);
-    if (!this.#isTelling) this.#settle();
+    this.#teller.later(news);
   }
 
   #stopDelay(): void {
@@ -267,40 +266,35 @@ export class SupervisedClient<In, Out>
   // Telling.
 
   #tell(type: ClientFact['type']): void {
-    if (this.#isTelling) {
-      this.actor.send({ type });
-      return;
-    }
-    this.#isTelling = true;
-    this.actor.send({ type });
-    this.#isTelling = false;
-    this.#settle();
+    this.#teller.tell({ type });
   }
 
-  /** Tells user code what has happened, once the chart has settled: what came to an end, then what follows. */
-  #settle(): void {
+  send(fact: ClientFact): void {
+    this.actor.send(fact);
+  }
+
+  settled(): void {
     const status = this.#describe();
     if (!isSame(status, this.#status)) {
       this.#status = status;
-      this.#news.add(() => {
+      this.#teller.add(() => {
         this.streams.statuses.next(status);
         this.#parent?.childMoved(this);
       });
     }
     if (this.#isFinished) {
       this.#isFinished = false;
-      this.#news.add(() => this.#complete());
+      this.#teller.add(() => this.#complete());
     }
-    this.#news.tell();
   }
 
   /** The chart itself threw: there is nobody left to decide anything. */
   #crashed(error: Error): void {
     this.streams.report('client')(error);
-    this.#dialer.terminate();
+    this.terminate();
     this.finish();
     this.#isCrashed = true;
-    this.#settle();
+    this.#teller.settle();
   }
 
   #complete(): void {

@@ -20,24 +20,27 @@ export interface TargetParts {
   readonly beat: boolean;
 }
 
+/** Where the attempts of a client go. */
+export interface Route {
+  readonly target: TargetSource;
+  /** Whether a 401 may be another answer next time. */
+  readonly isRenewed: boolean;
+}
+
 /** Puts the target of each attempt together. */
-export function targetSource({ url, headers, subprotocols, beat }: TargetParts): TargetSource {
+export function routeTo({ url, headers, subprotocols, beat }: TargetParts): Route {
   const offered = beat ? withBeat(subprotocols) : subprotocols;
   const make = (known: string | URL, sent: Headers): DialTarget => ({
     url: String(known),
     headers: checkedHeaders(sent),
     subprotocols: offered,
   });
-  return () => {
+  const target = () => {
     const [known, sent] = [told(url), told(headers)];
     if (!isThenable(known) && !isThenable(sent)) return make(known, sent);
     return Promise.all([known, sent]).then(([later, laterSent]) => make(later, laterSent));
   };
-}
-
-/** Whether a 401 may be another answer next time. */
-export function isRenewed({ url, headers }: Pick<TargetParts, 'url' | 'headers'>): boolean {
-  return typeof url === 'function' || typeof headers === 'function';
+  return { target, isRenewed: typeof url === 'function' || typeof headers === 'function' };
 }
 
 export function areHeaders(value: unknown): value is Headers {

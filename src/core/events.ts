@@ -1,4 +1,5 @@
-import type { Connection, ConnectionIdentity } from './connection.ts';
+import type { Child } from './child.ts';
+import type { Connection, ConnectionIdentity, DialedConnection } from './connection.ts';
 import type { Failure } from './failure.ts';
 import type { HandlerName } from './guard.ts';
 import type { CloseCause, CloseVerdict, Origin } from './verdict.ts';
@@ -35,7 +36,7 @@ export interface OfConnection<C> {
  *
  * @typeParam C - the type of the connections told about.
  */
-export type SupervisorNews<C extends ConnectionIdentity = Connection> =
+export type SupervisorNews<C extends ConnectionIdentity = Connection | DialedConnection> =
   | ({ readonly type: 'connection.opened' } & OfConnection<C>)
   | ({ readonly type: 'connection.suspect' } & OfConnection<C>)
   | ({ readonly type: 'connection.asleep' } & OfConnection<C>)
@@ -64,6 +65,7 @@ export type SupervisorNews<C extends ConnectionIdentity = Connection> =
       readonly error: Error;
       readonly connection?: C;
     }
+  | { readonly type: 'child.changed'; readonly child: Child }
   | { readonly type: 'supervisor.suspended' }
   | { readonly type: 'supervisor.admitting' }
   | {
@@ -74,6 +76,7 @@ export type SupervisorNews<C extends ConnectionIdentity = Connection> =
   | { readonly type: 'supervisor.stopped'; readonly report: DrainReport };
 
 /** News with the wall time at which it was told, in milliseconds since 1970. */
-export type SupervisorEvent<C extends ConnectionIdentity = Connection> = SupervisorNews<C> & {
-  readonly at: number;
-};
+export type SupervisorEvent<C extends ConnectionIdentity = Connection | DialedConnection> =
+  SupervisorNews<C> & {
+    readonly at: number;
+  };

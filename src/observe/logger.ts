@@ -73,6 +73,11 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
       );
     case 'connection.crashed':
       return line(['error', event], errorField(event.error), event.error.message);
+    case 'child.changed': {
+      const { kind, address, state } = event.child;
+      const told = { kind, address: escaped(address), state };
+      return line([childLevel(state), event], told, `${kind} ${address} ${state}`);
+    }
     case 'connection.suspect':
     case 'connection.congested':
       return line(['warn', event], {}, '');
@@ -96,6 +101,12 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
       return line(['info', event], event.report, `${closed} closed, ${forced} forced`);
     }
   }
+}
+
+/** A child that has given up needs somebody; one that is on its way back will tell when it is. */
+function childLevel(state: string): Level {
+  if (state === 'exhausted') return 'error';
+  return state === 'waiting' || state === 'degraded' ? 'warn' : 'info';
 }
 
 function closedLine(connection: ConnectionIdentity, verdict: CloseVerdict): LogLine {

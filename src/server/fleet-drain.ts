@@ -6,6 +6,7 @@ import { checkedOptions, positiveInteger } from '../core/limits-schema.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import { drainingRefusal } from './admission.ts';
+import type { Children } from './children.ts';
 import type { Registry } from './registry.ts';
 import type { DrainOptions } from './supervisor-types.ts';
 
@@ -29,11 +30,15 @@ export function drainPlan(options: DrainOptions): DrainPlan {
   return { withinMs, perSecond, frame: checkedCloseFrame(code, reason) };
 }
 
+/** What peers that were dialed are told (RFC 6455 §7.4.1). */
+const GOING_AWAY = 1001;
+
 /** The part of the time in which closes are spread; the rest is for the handshakes to end. */
 const SPREAD = 0.8;
 
-/** Whom a drain tells. */
+/** Whom a drain tells, and whom it stops. */
 export interface DrainObserver {
+  readonly children: Children;
   /** The time is up. */
   expired(): void;
   ended(report: DrainReport): void;
@@ -48,7 +53,11 @@ export interface DrainableFleet {
   tell(news: Extract<SupervisorNews, { type: `supervisor.${string}` }>): void;
 }
 
-/** Closes connections one by one at a steady pace, so that peers do not come back all at once. */
+/**
+ * Closes connections one by one at a steady pace, so that peers do not come back all at once.
+ *
+ * Clients and pools are stopped when that is done: until then those who are served may still need them.
+ */
 export class FleetDrain implements DeadlineOwner {
   readonly #plan: DrainPlan;
   readonly #fleet: DrainableFleet;
@@ -57,12 +66,15 @@ export class FleetDrain implements DeadlineOwner {
   #begun = 0;
   #connections = 0;
   #forced = 0;
+  #closedBefore = 0;
+  #childrenAreStopped = false;
   #isExpired = false;
   #perMs = 0;
   #beganAtMs = 0;
   #pacedFromMs = 0;
   #deadline: Deadline | null = null;
   #batch: Deadline | null = null;
+  #lastCall: Deadline | null = null;
 
   constructor(plan: DrainPlan, fleet: DrainableFleet, observer: DrainObserver) {
     this.#plan = plan;
@@ -75,12 +87,15 @@ export class FleetDrain implements DeadlineOwner {
     const { withinMs, perSecond } = this.#plan;
     const { context, registry } = this.#fleet;
     this.#waiting = [...registry.open.values()];
-    this.#connections = registry.ports.size - registry.counts.handshaking;
+    const { handshaking, closed } = registry.counts;
+    this.#connections = registry.ports.size + registry.dialed.size - handshaking;
+    this.#closedBefore = closed;
     this.#beganAtMs = context.clock.now();
     this.#pacedFromMs = context.wheel.nowMs;
     const paceMs = Math.min(SPREAD * withinMs, (1_000 * this.#waiting.length) / perSecond);
     this.#perMs = this.#waiting.length / Math.max(paceMs, 1);
     this.#deadline = context.wheel.schedule(withinMs, this, 'expire');
+    this.#lastCall = context.wheel.schedule(SPREAD * withinMs, this, 'children');
     this.#fleet.tell({ type: 'supervisor.draining', connections: this.#connections, withinMs });
     for (const port of [...registry.ports]) {
       if (port.state === 'handshaking') port.refuse(drainingRefusal);
@@ -94,15 +109,31 @@ export class FleetDrain implements DeadlineOwner {
     context.wheel.cancel(this.#batch);
     this.#deadline = context.wheel.schedule(context.timeouts.forcedMs, this, 'expire');
     this.#isExpired = true;
-    const left = [...registry.ports];
-    this.#forced = left.length;
+    const left = [...registry.ports, ...registry.dialed];
+    this.#forced = left.filter(({ state }) => state !== 'handshaking').length;
+    this.#stopChildren();
     for (const port of left) port.expire();
+  }
+
+  /** Something has come to its end. */
+  shrank(): void {
+    const { registry, handlers } = this.#fleet;
+    const isServing = registry.ports.size > 0 || handlers.unsettled > 0;
+    if (this.#deadline !== null && !isServing) this.#stopChildren();
+  }
+
+  #stopChildren(): void {
+    this.#lastCall = this.#fleet.context.wheel.cancel(this.#lastCall);
+    if (this.#childrenAreStopped) return;
+    this.#childrenAreStopped = true;
+    this.#observer.children.stop({ code: GOING_AWAY, reason: this.#plan.frame.reason });
   }
 
   /** Whether nothing is left to wait for. After the deadline the application's handlers are not waited for. */
   isOver(state: string): boolean {
-    if (state !== 'draining' || this.#deadline === null || this.#fleet.registry.ports.size > 0)
-      return false;
+    const { ports, dialed } = this.#fleet.registry;
+    if (state !== 'draining' || this.#deadline === null) return false;
+    if (ports.size + dialed.size + this.#observer.children.size > 0) return false;
     return this.#isExpired || this.#fleet.handlers.unsettled === 0;
   }
 
@@ -110,11 +141,12 @@ export class FleetDrain implements DeadlineOwner {
     const { context, events, handlers, registry } = this.#fleet;
     context.wheel.cancel(this.#deadline);
     context.wheel.cancel(this.#batch);
+    context.wheel.cancel(this.#lastCall);
     this.#waiting = [];
     // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
-    for (const port of [...registry.ports]) port.abandon();
+    for (const port of [...registry.ports, ...registry.dialed]) port.abandon();
     const report: DrainReport = {
-      closed: this.#connections - this.#forced,
+      closed: registry.counts.closed - this.#closedBefore - this.#forced,
       forced: this.#forced,
       unsettled: handlers.unsettled,
       tookMs: Math.round(context.clock.now() - this.#beganAtMs),
@@ -126,6 +158,7 @@ export class FleetDrain implements DeadlineOwner {
 
   deadlinePassed(name: string): void {
     if (name === 'batch') this.#closeDue();
+    else if (name === 'children') this.#stopChildren();
     else this.#observer.expired();
   }
 

@@ -5,7 +5,7 @@ import { portContext } from '../connection/port-context.ts';
 import type { PortContext, PortReport } from '../connection/port-host.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
-import type { Connection, ConnectionState } from '../core/connection.ts';
+import type { Connection, ConnectionState, DialedConnection } from '../core/connection.ts';
 import { Contract, faultMessage } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
@@ -60,7 +60,7 @@ export class Fleet<Peer, In, Out>
   readonly topics: Topics;
   readonly contract: Contract<In, Out>;
   readonly handlers: Handlers<Peer, In, Out>;
-  readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out>>>;
+  readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
 
   readonly #options: ResolvedOptions<Peer, In, Out>;
   readonly #observer: FleetObserver;
@@ -136,7 +136,7 @@ export class Fleet<Peer, In, Out>
   }
 
   /** Tells news, if anybody listens. */
-  tell(news: SupervisorNews<Connection<Peer, In, Out>> | undefined): void {
+  tell(news: SupervisorNews<Connection<Peer, In, Out> | DialedConnection> | undefined): void {
     if (news === undefined || !this.events.observed) return;
     this.events.next({ ...news, at: this.context.clock.wallNow() });
   }

@@ -1,8 +1,9 @@
+import type { Port } from '../connection/port.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import type { Counts } from './supervisor-types.ts';
 
-/** Who is there: every port by address and state, the open ones also by id and key. */
+/** Who is there: every port by state, the accepted ones also by address and, when open, by id and key. */
 export class Registry {
   readonly counts: Counts = {
     handshaking: 0,
@@ -17,20 +18,33 @@ export class Registry {
   /** The connections that are open, and no others. */
   readonly open = new Map<string, AcceptedPort>();
 
+  /** Those that clients and pools have dialed, and that have not ended. They are counted, and no audience. */
+  readonly dialed = new Set<Port>();
+
   readonly #ports = new Set<AcceptedPort>();
   readonly #keys = new Map<string, Set<AcceptedPort>>();
   readonly #addresses = new Map<string, number>();
 
-  /** Every connection that has not ended, whatever its state. */
+  /** Every accepted connection that has not ended, whatever its state. */
   get ports(): ReadonlySet<AcceptedPort> {
     return this.#ports;
   }
 
   moved(port: AcceptedPort, from: ConnectionState | null, to: ConnectionState): void {
+    this.#count(from, to);
     if (from === null) this.#add(port);
-    else this.counts[from] -= 1;
-    this.counts[to] += 1;
     if (to === 'closed' || to === 'failed') this.#delete(port);
+  }
+
+  dialedMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
+    this.#count(from, to);
+    if (from === null) this.dialed.add(port);
+    if (to === 'closed' || to === 'failed') this.dialed.delete(port);
+  }
+
+  #count(from: ConnectionState | null, to: ConnectionState): void {
+    if (from !== null) this.counts[from] -= 1;
+    this.counts[to] += 1;
   }
 
   #add(port: AcceptedPort): void {

@@ -1,13 +1,13 @@
+import type { Port } from '../connection/port.ts';
 import type { PortReport } from '../connection/port-host.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
 import type { SupervisorNews } from '../core/events.ts';
 import { classifyClose, type Origin } from '../core/verdict.ts';
-import type { AcceptedPort } from './accepted-port.ts';
 
 /** Makes the news of a port's report. */
 export function describeReport<C extends ConnectionIdentity>(
   report: PortReport,
-  port: AcceptedPort,
+  port: Port,
   connection: C,
 ): SupervisorNews<C> | undefined {
   switch (report) {
@@ -26,7 +26,7 @@ export function describeReport<C extends ConnectionIdentity>(
   }
 }
 
-function closingOf({ closeFrame, witness }: AcceptedPort): {
+function closingOf({ closeFrame, witness }: Port): {
   origin: Origin;
   code: number;
   reason: string;

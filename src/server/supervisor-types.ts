@@ -1,13 +1,15 @@
 import type { Observable } from 'rxjs';
+import type { HasChildren } from '../connection/parent.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
-import type { Connection } from '../core/connection.ts';
+import type { Child } from '../core/child.ts';
+import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import type { Delivery, Topic, TopicOptions } from './topic.ts';
 
 /** The state of a supervisor's chart. */
 export type SupervisorState = 'admitting' | 'suspended' | 'draining' | 'stopped';
 
-/** Connections by state, and what has ended so far. */
+/** Connections by state, accepted and dialed, and what has ended so far. */
 export interface Counts {
   handshaking: number;
   open: number;
@@ -50,13 +52,19 @@ export interface AudienceOptions<C> {
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message of the outbound contract.
  */
-export interface Supervisor<Peer = unknown, In = unknown, Out = unknown> extends AsyncDisposable {
+export interface Supervisor<Peer = unknown, In = unknown, Out = unknown>
+  extends AsyncDisposable,
+    HasChildren {
   readonly state: SupervisorState;
   /** Everything that happens, as one closed union. Completes when the supervisor has stopped. */
-  readonly events$: Observable<SupervisorEvent<Connection<Peer, In, Out>>>;
-  /** Connections by state, and what has ended so far. */
+  readonly events$: Observable<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
+  /** Connections by state, accepted and dialed, and what has ended so far. */
   readonly counts: Readonly<Counts>;
-  /** The open connections. The iteration survives whatever happens to them meanwhile. */
+  /** The clients and pools that belong to it and have not come to their end. */
+  readonly children: Iterable<Child>;
+  /** The open connections that its clients and pools have dialed. They get no broadcasts and join no topics. */
+  readonly dialed: Iterable<DialedConnection>;
+  /** The open connections that were accepted. The iteration survives whatever happens to them meanwhile. */
   readonly connections: Iterable<Connection<Peer, In, Out>>;
   /** The open connection with this id. */
   get(id: string): Connection<Peer, In, Out> | undefined;
@@ -80,8 +88,8 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown> extends
   /** Takes new connections again. */
   admit(): void;
   /**
-   * Stops for good: refuses newcomers, closes every connection at a steady pace, destroys what is left at the
-   * deadline, and waits within it for the application's close handlers. Always resolves. A second call gets
+   * Stops for good: refuses newcomers, closes every connection at a steady pace, then every client and pool, destroys
+   * what is left at the deadline, and waits within it for the application's close handlers. Always resolves. A second call gets
    * the promise of the first.
    *
    * @throws SupervisorError `invalid-options` or `invalid-close`

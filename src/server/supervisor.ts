@@ -5,12 +5,15 @@ import {
   type SupervisorOrders,
   supervisorMachine,
 } from '../../machines/supervisor.ts';
+import { type Parent, parentSide } from '../connection/parent.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
-import type { Connection } from '../core/connection.ts';
+import type { Child } from '../core/child.ts';
+import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { guarded } from '../core/guard.ts';
 import type { Door } from './admission.ts';
+import { Children } from './children.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
 import { drainPlan, FleetDrain } from './fleet-drain.ts';
 import { resolveOptions, type SupervisorOptions } from './options.ts';
@@ -73,6 +76,7 @@ export class FleetSupervisor<Peer, In, Out>
 {
   readonly #actor: ActorRefFrom<typeof supervisorMachine>;
   readonly #fleet: Fleet<Peer, In, Out>;
+  readonly #children: Children;
   /** What the chart ordered; carried out when it has settled, because it reaches user code. */
   readonly #effects: (() => void)[] = [];
   #drain: FleetDrain | null = null;
@@ -92,6 +96,14 @@ export class FleetSupervisor<Peer, In, Out>
       upgrader: upgrader ?? new WsUpgrader(resolved.limits, resolved.subprotocols),
       observer: this,
     });
+    this.#children = new Children({
+      actor: this.#actor,
+      isInspected: resolved.inspect !== undefined,
+      registry: this.#fleet.registry,
+      isEnding: () => doorOf(this.state) === 'draining',
+      tell: (news) => this.#fleet.tell(news),
+      shrank: () => this.fleetShrank(),
+    });
     this.#actor.start();
   }
 
@@ -107,7 +119,19 @@ export class FleetSupervisor<Peer, In, Out>
     return typeof value === 'string' ? value : 'draining';
   }
 
-  get events$(): Observable<SupervisorEvent<Connection<Peer, In, Out>>> {
+  get [parentSide](): Parent {
+    return this.#children;
+  }
+
+  get children(): Iterable<Child> {
+    return this.#children;
+  }
+
+  get dialed(): Iterable<DialedConnection> {
+    return this.#children.connections;
+  }
+
+  get events$(): Observable<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>> {
     return this.#fleet.events.observable;
   }
 
@@ -155,6 +179,7 @@ export class FleetSupervisor<Peer, In, Out>
     const plan = drainPlan(options);
     this.#drained = new Promise((resolve) => {
       this.#drain = new FleetDrain(plan, this.#fleet, {
+        children: this.#children,
         expired: () => this.#tell('deadline.passed'),
         ended: resolve,
       });
@@ -184,6 +209,7 @@ export class FleetSupervisor<Peer, In, Out>
   // What the fleet tells.
 
   fleetShrank(): void {
+    this.#drain?.shrank();
     if (this.#drain?.isOver(this.state)) this.#tell('fleet.emptied');
     this.#settle();
   }

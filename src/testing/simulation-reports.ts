@@ -37,6 +37,8 @@ export class SimulationReports {
       case 'supervisor.suspended':
       case 'supervisor.admitting':
         return;
+      case 'child.changed':
+        return;
       case 'supervisor.draining':
         this.drainBegan = event;
         for (const life of this.#world.lives) life.deeds.add('drained');

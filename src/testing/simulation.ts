@@ -1,10 +1,12 @@
 import type { InspectionEvent } from 'xstate';
+import type { SupervisorEvent } from '../core/events.ts';
 import { FleetSupervisor } from '../server/supervisor.ts';
 import type { FakeSocket } from './fake-socket.ts';
 import { FakeUpgrader } from './fake-upgrade.ts';
 import { SimulatedActs } from './simulation-acts.ts';
 import { SimulatedApplication } from './simulation-application.ts';
 import { SimulationChecks } from './simulation-checks.ts';
+import type { SimulatedConnection } from './simulation-life.ts';
 import { SimulatedPeers, STUCK_MS } from './simulation-peers.ts';
 import { SimulatedPublications } from './simulation-publications.ts';
 import { SimulationReports } from './simulation-reports.ts';
@@ -101,7 +103,8 @@ class Simulation {
   #listen(): void {
     const { supervisor, random, plan } = this.#world;
     supervisor.events$.subscribe((event) => {
-      this.#reports.take(event);
+      // The supervisor has no children: whatever it tells is of connections that it accepted.
+      this.#reports.take(event as SupervisorEvent<SimulatedConnection>);
       this.#checks.inUserCode('events$', 0);
       this.#acts.maybe();
       if (random.chance(plan.throwing / 4)) throw new Error('a subscriber threw');

@@ -135,6 +135,7 @@ describe('F01, F02: a handle before and after', () => {
     let asked = 0;
     service.supervisor.events$.subscribe((event) => {
       if (event.type !== 'connection.errored') return;
+      assert.ok(event.connection.direction === 'accepted');
       assertInert(event.connection, 'errored');
       asked += 1;
     });

@@ -14,6 +14,8 @@ import { type ClientOrders, clientFacts } from '../../machines/client-contract.t
 import { connectionMachine } from '../../machines/connection.ts';
 import { type ConnectionOrders, connectionFacts } from '../../machines/connection-contract.ts';
 import { exitSignals } from '../../machines/exit-signals.ts';
+import { poolMachine } from '../../machines/pool.ts';
+import { type PoolOrders, poolFacts } from '../../machines/pool-contract.ts';
 import {
   type SupervisorOrders,
   supervisorFacts,
@@ -67,6 +69,12 @@ const clientOrders: Record<keyof ClientOrders, true> = {
   finish: true,
 };
 
+const poolOrders: Record<keyof PoolOrders, true> = {
+  beginDrain: true,
+  expireAll: true,
+  finish: true,
+};
+
 const connection: Chart = {
   machine: connectionMachine,
   facts: connectionFacts,
@@ -93,7 +101,15 @@ const client: Chart = {
   ],
 };
 
-const charts = Object.entries({ connection, supervisor, client });
+/** A pool is there for ever, and its members have deadlines of their own. */
+const pool: Chart = {
+  machine: poolMachine,
+  facts: { ...poolFacts, ...exitSignals },
+  orders: Object.keys(poolOrders),
+  resting: ['starting', 'operational', 'degraded'],
+};
+
+const charts = Object.entries({ connection, supervisor, client, pool });
 
 // Reading a definition.
 

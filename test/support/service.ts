@@ -87,7 +87,10 @@ export class Service {
         return options.onFailed?.(failure);
       },
     });
-    this.supervisor.events$.subscribe((event) => this.events.push(event));
+    // Of connections that were accepted; what clients and pools dial is looked at by tests of theirs.
+    this.supervisor.events$.subscribe((event) =>
+      this.events.push(event as SupervisorEvent<AnyConnection>),
+    );
     newest = this;
   }
 

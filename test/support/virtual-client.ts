@@ -6,6 +6,7 @@ import type { PortContext } from '../../src/connection/port-host.ts';
 import { Contract } from '../../src/core/contract.ts';
 
 const url = 'ws://virtual.test/';
+const target = () => ({ url, subprotocols: [], headers: {} });
 
 /** A client without an entry point, for a platform of the test's own. */
 export function virtualClient(
@@ -15,8 +16,7 @@ export function virtualClient(
 ): SupervisedClient<unknown, unknown> {
   return new SupervisedClient({
     url,
-    target: () => ({ url, subprotocols: [], headers: {} }),
-    makeRedial: (report) => new Redial({ ...options, isRenewed: false }, report),
+    makeRedial: (report) => new Redial({ ...options, target, isRenewed: false }, report),
     parent: null,
     options,
     context,

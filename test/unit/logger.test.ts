@@ -104,6 +104,11 @@ const table: { readonly [Type in News['type']]: [Extract<News, { type: Type }>, 
     'error',
     'c1 handler.errored: onMessage: boom',
   ],
+  'child.changed': [
+    { type: 'child.changed', child: { kind: 'client', address: 'example.test', state: 'waiting' } },
+    'warn',
+    'child.changed: client example.test waiting',
+  ],
   'supervisor.suspended': [{ type: 'supervisor.suspended' }, 'info', 'supervisor.suspended'],
   'supervisor.admitting': [{ type: 'supervisor.admitting' }, 'info', 'supervisor.admitting'],
   'supervisor.draining': [

@@ -1,4 +1,5 @@
 import { auditTime, filter, interval, last, map, merge, takeUntil } from 'rxjs';
+import type { SupervisorEvent } from '../../../src/index.ts';
 import type { Ending, LobbySupervisor, Member, Outbound } from './contract.ts';
 import type { GuestHouse } from './guest-house.ts';
 import type { Rooms } from './rooms.ts';
@@ -28,7 +29,8 @@ export class FleetFeed {
 
     events$
       .pipe(
-        map((event) => this.#roster.note(event)),
+        // The lobby dials nobody: whatever is told is of members.
+        map((event) => this.#roster.note(event as SupervisorEvent<Member>)),
         filter((ending) => ending !== undefined),
         map(endedMessage),
       )

@@ -1,0 +1,57 @@
+import { type HasChildren, parentSide } from '../connection/parent.ts';
+import { holdProcess } from '../core/clock.ts';
+import { SupervisorError } from '../core/errors.ts';
+import { isPlainObject } from './check.ts';
+import type { ClientOptions } from './options.ts';
+import type { Platform } from './platform.ts';
+import { areHeaders, type Headers, type Renewable } from './target.ts';
+import { type ConnectOptions, WsWire } from './ws-wire.ts';
+
+/** Options of a client in Node.js. */
+export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
+  /**
+   * Headers of the upgrade request, for example `authorization`, or what tells them anew for each attempt. A client that
+   * renews its headers or its URL dials again after a 401.
+   * @default none
+   */
+  headers?: Renewable<Headers>;
+  /**
+   * The supervisor that it belongs to: its connections are counted and told there as well, and it ends with it.
+   * @default none
+   */
+  supervisor?: HasChildren;
+  /** How to connect, as `tls.connect` and `net.connect` take it. */
+  connect?: ConnectOptions;
+}
+
+const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
+  ...(['ca', 'cert', 'key', 'servername', 'rejectUnauthorized', 'lookup', 'localAddress'] as const),
+]);
+
+/** What a client in Node.js does in its own way. */
+export function nodePlatform(connect: ConnectOptions): Platform {
+  return {
+    makeWire: (observer, { limits, clock }) => new WsWire(observer, { limits, clock, connect }),
+    holdProcess,
+    // Node.js tells nothing of its network; that it slept is seen by the clock.
+    watchSigns: () => () => {},
+  };
+}
+
+/** Checks what only a client in Node.js has. @throws SupervisorError `invalid-options` */
+export function checkNodeOptions(given: NodeClientOptions): void {
+  const { headers, connect, supervisor, inspect } = given;
+  const areKnown = headers === undefined || typeof headers === 'function' || areHeaders(headers);
+  check(areKnown, 'headers: must be an object of strings, or a function');
+  check(connect === undefined || isPlainObject(connect), 'connect: must be an object');
+  const unknown = Object.keys(connect ?? {}).find((name) => !connectOptions.has(name));
+  check(unknown === undefined, `connect.${unknown}: unknown option`);
+  const isParent = supervisor === undefined || parentSide in Object(supervisor);
+  check(isParent, 'supervisor: must be a supervisor');
+  const isSeenOnce = supervisor === undefined || inspect === undefined;
+  check(isSeenOnce, 'inspect: the supervisor has its own, which sees this as well');
+}
+
+function check(holds: boolean, problem: string): void {
+  if (!holds) throw new SupervisorError('invalid-options', `options.${problem}`);
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../core/clock.ts';
+import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
+import { SupervisorError } from '../core/errors.ts';
+import { Check } from './check.ts';
+import type { CircuitOptions } from './circuit.ts';
+import type { NodeClientOptions } from './node-options.ts';
+import { type ResolvedClientOptions, resolveClientOptions } from './options.ts';
+import type { PoolDrainOptions } from './pool-types.ts';
+
+/** Options of a pool; those of a client are those of each member. */
+export interface PoolOptions<In = unknown, Out = unknown>
+  extends Omit<NodeClientOptions<In, Out>, 'queueMax' | 'restarts'> {
+  /** Connections, spread over the peers. @default 4 */
+  size?: number;
+  /** When a peer is left alone for a while. */
+  circuit?: Partial<CircuitOptions>;
+}
+
+/** Options of a pool with all defaults filled in. */
+export interface ResolvedPoolOptions<In, Out> {
+  readonly size: number;
+  readonly circuit: Readonly<CircuitOptions>;
+  readonly member: ResolvedClientOptions<In, Out>;
+}
+
+export const poolDefaults: Readonly<{ size: number }> = Object.freeze({ size: 4 });
+
+export const circuitDefaults: Readonly<CircuitOptions> = Object.freeze({
+  failuresMax: 5,
+  minMs: 1_000,
+  maxMs: 30_000,
+});
+
+const drainDefaults: Readonly<{ withinMs: number }> = Object.freeze({ withinMs: 30_000 });
+
+/** @throws SupervisorError `invalid-options`, naming the path of every option that is wrong. */
+export function resolvePoolOptions<In, Out>(
+  { size, circuit, ...rest }: PoolOptions<In, Out>,
+  clock: Clock,
+): ResolvedPoolOptions<In, Out> {
+  const check = new Check();
+  for (const name of ['queueMax', 'restarts'] as const) {
+    check.that(!(name in rest), name, 'unknown option');
+  }
+  const resolved = {
+    ...check.section('', { size }, poolDefaults),
+    circuit: check.section('circuit', circuit, circuitDefaults),
+  };
+  check.that(
+    resolved.circuit.minMs <= resolved.circuit.maxMs,
+    'circuit.minMs',
+    'must not be above maxMs',
+  );
+  check.done();
+  return { ...resolved, member: resolveClientOptions<In, Out>(rest, clock) };
+}
+
+/** @throws SupervisorError `invalid-options`, naming each URL that is wrong by its place. */
+export function checkedUrls(urls: readonly (string | URL)[]): readonly string[] {
+  if (!Array.isArray(urls) || urls.length === 0) {
+    throw new SupervisorError('invalid-options', 'urls: must be a list of at least one URL');
+  }
+  const texts = urls.map(String);
+  const problems = texts.flatMap((text, index) => {
+    if (!isWebSocketUrl(text)) return [`urls[${index}]: not the URL of a WebSocket`];
+    return texts.indexOf(text) < index ? [`urls[${index}]: listed twice`] : [];
+  });
+  if (problems.length > 0) throw new SupervisorError('invalid-options', problems.join('; '));
+  return texts;
+}
+
+/** A drain's options, checked and filled in. */
+export interface PoolDrainPlan {
+  readonly withinMs: number;
+  readonly frame: CloseFrame;
+}
+
+/** @throws SupervisorError `invalid-options` or `invalid-close` */
+export function poolDrainPlan({
+  code = 1000,
+  reason = '',
+  ...rest
+}: PoolDrainOptions): PoolDrainPlan {
+  const check = new Check();
+  const { withinMs } = check.section('', rest, drainDefaults);
+  check.done();
+  return { withinMs, frame: checkedCloseFrame(code, reason) };
+}
+
+function isWebSocketUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hash } = new URL(text);
+  return /^(wss?|https?|ws\+unix|wss\+unix):$/.test(protocol) && hash === '';
+}

@@ -1,0 +1,266 @@
+import { type ActorRefFrom, createActor } from 'xstate';
+import { poolMachine } from '../../machines/pool.ts';
+import type { PoolFact, PoolOrders } from '../../machines/pool-contract.ts';
+import type { ChildActor, Parent } from '../connection/parent.ts';
+import type { Port } from '../connection/port.ts';
+import type { PortContext, PortReport } from '../connection/port-host.ts';
+import { snapshotPaths } from '../connection/snapshot-paths.ts';
+import type { CloseFrame } from '../core/close-code.ts';
+import type { ConnectionState, DialedConnection } from '../core/connection.ts';
+import { toError } from '../core/errors.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { Inspect } from './inspection.ts';
+import { inspected } from './inspection.ts';
+import type { PoolDrainPlan } from './pool-options.ts';
+import { PoolStreams } from './pool-streams.ts';
+import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
+import type { SupervisedClient } from './supervised-client.ts';
+import { placeOf } from './target.ts';
+import { Teller, type TellerOwner } from './teller.ts';
+import type { Upstreams } from './upstreams.ts';
+
+/** What a pool is made of. */
+export interface PoolParts<In, Out> {
+  readonly size: number;
+  readonly upstreams: Upstreams;
+  readonly context: PortContext;
+  readonly parent: Parent | null;
+  readonly signal: AbortSignal | undefined;
+  readonly inspect: Inspect | undefined;
+  /** Makes a member that has this parent. */
+  readonly makeMember: (parent: Parent) => SupervisedClient<In, Out>;
+}
+
+/** What is behind a pool: it gives its chart the facts, and is the parent of its members. */
+export class SupervisedPool<In, Out>
+  implements PoolOrders, Parent, ChildActor, DeadlineOwner, TellerOwner<PoolFact>
+{
+  readonly kind = 'pool';
+  readonly actor: ActorRefFrom<typeof poolMachine>;
+  readonly isInspected: boolean;
+  readonly streams: PoolStreams<In>;
+
+  readonly #parts: PoolParts<In, Out>;
+  readonly #teller = new Teller<PoolFact>(this);
+  readonly #members = new Set<SupervisedClient<In, Out>>();
+  /** The open connections; whichever was checked out longest ago comes first. */
+  readonly #open = new Map<Port, DialedConnection<In, Out>>();
+  #status: PoolStatus;
+  #ids = 0;
+  /** Connections that have opened and are not closed yet. */
+  #connections = 0;
+  #plan: PoolDrainPlan = { withinMs: 1, frame: { code: 1000, reason: '' } };
+  #drained: Promise<PoolDrainReport> | null = null;
+  #whenDrained: (report: PoolDrainReport) => void = () => {};
+  #deadline: Deadline | null = null;
+  #drainingSinceMs = 0;
+  #leaving = 0;
+  #forced = 0;
+  #isFinished = false;
+
+  constructor(parts: PoolParts<In, Out>) {
+    const { parent, inspect, signal } = parts;
+    this.#parts = parts;
+    this.isInspected = parent?.isInspected ?? inspect !== undefined;
+    this.#status = this.#describe('starting', ['starting']);
+    this.streams = new PoolStreams(this.#status);
+    this.actor = createActor(poolMachine, {
+      id: 'pool',
+      input: { pool: this },
+      ...(parent === null
+        ? inspected(inspect, this.streams.report('inspect'))
+        : { parent: parent.actor }),
+    });
+    this.actor.subscribe({ error: (thrown) => this.streams.report('pool')(toError(thrown)) });
+    this.actor.start();
+    const isWelcome = parent === null || parent.adopt(this);
+    if (signal?.aborted || !isWelcome) this.#abort();
+    else this.#start();
+  }
+
+  #start(): void {
+    this.#parts.signal?.addEventListener('abort', this.#abort);
+    for (let index = 0; index < this.#parts.size; index += 1) {
+      const member = this.#parts.makeMember(this);
+      this.#members.add(member);
+      this.streams.follow(member.streams);
+    }
+  }
+
+  get status(): PoolStatus {
+    return this.#status;
+  }
+
+  get state(): PoolState {
+    return this.#status.state;
+  }
+
+  get address(): string {
+    return this.#parts.upstreams.all.map(({ url }) => placeOf(url).address).join(', ');
+  }
+
+  get connections(): Iterable<DialedConnection<In, Out>> {
+    return [...this.#open.values()];
+  }
+
+  checkout(): DialedConnection<In, Out> | undefined {
+    if (this.#drained !== null) return undefined;
+    let [best] = this.#open;
+    for (const entry of this.#open) {
+      if (best === undefined || bufferedBytes(entry) < bufferedBytes(best)) best = entry;
+      if (bufferedBytes(best) === 0) break;
+    }
+    if (best === undefined) return undefined;
+    // Its turn comes again when all others have had theirs.
+    const [port, connection] = best;
+    this.#open.delete(port);
+    this.#open.set(port, connection);
+    return connection;
+  }
+
+  drain(plan: PoolDrainPlan): Promise<PoolDrainReport> {
+    if (this.#drained !== null) return this.#drained;
+    this.#plan = plan;
+    this.#drained = new Promise((resolve) => {
+      this.#whenDrained = resolve;
+    });
+    this.#tell('drain.requested');
+    return this.#drained;
+  }
+
+  async stop(frame: CloseFrame): Promise<void> {
+    await this.drain({ withinMs: STOP_MS, frame });
+  }
+
+  readonly #abort = (): void => void this.drain({ ...this.#plan, withinMs: STOP_MS });
+
+  // The chart's orders.
+
+  beginDrain(): void {
+    const { wheel, clock } = this.#parts.context;
+    this.#drainingSinceMs = clock.now();
+    this.#leaving = this.#connections;
+    this.#deadline = wheel.schedule(this.#plan.withinMs, this, 'drain');
+    this.#teller.later(() => {
+      for (const member of [...this.#members]) void member.stop(this.#plan.frame);
+      this.#emptied();
+    });
+  }
+
+  expireAll(): void {
+    const { wheel, timeouts } = this.#parts.context;
+    this.#forced = this.#connections;
+    // Each has a deadline of its own for that, and tells its end when it has passed.
+    this.#deadline = wheel.schedule(2 * timeouts.forcedMs, this, 'forced');
+    this.#teller.later(() => {
+      for (const member of [...this.#members]) member.terminate();
+    });
+  }
+
+  finish(): void {
+    this.#deadline = this.#parts.context.wheel.cancel(this.#deadline);
+    this.#parts.signal?.removeEventListener('abort', this.#abort);
+    this.#isFinished = true;
+  }
+
+  deadlinePassed(): void {
+    this.#deadline = null;
+    this.#tell('deadline.passed');
+  }
+
+  // What the members tell their parent.
+
+  adopt(): boolean {
+    return true;
+  }
+
+  release(member: ChildActor): void {
+    this.#members.delete(member as SupervisedClient<In, Out>);
+    this.#emptied();
+  }
+
+  childMoved(): void {
+    this.#teller.settle();
+  }
+
+  nextId(): string {
+    this.#ids += 1;
+    return this.#parts.parent?.nextId() ?? `p${this.#ids}`;
+  }
+
+  portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
+    if (to === 'open') this.#connections += 1;
+    else if (to === 'closed') this.#connections -= 1;
+    this.#parts.parent?.portMoved(port, from, to);
+  }
+
+  portQuarantined(port: Port): void {
+    this.#open.delete(port);
+    this.#parts.parent?.portQuarantined(port);
+  }
+
+  portReported(port: Port, report: PortReport, connection: DialedConnection): void {
+    if (report === 'opened' && port.isOpen) {
+      this.#open.set(port, connection as DialedConnection<In, Out>);
+    }
+    this.#parts.parent?.portReported(port, report, connection);
+    if (this.#open.size === this.#parts.size) this.#tell('pool.filled');
+    else if (!port.isOpen) this.#tell('pool.thinned');
+  }
+
+  // Telling.
+
+  #emptied(): void {
+    if (this.#drained !== null && this.#members.size === 0) this.#tell('pool.emptied');
+  }
+
+  #tell(type: PoolFact['type']): void {
+    this.#teller.tell({ type });
+  }
+
+  send(fact: PoolFact): void {
+    this.actor.send(fact);
+  }
+
+  settled(): void {
+    const states = snapshotPaths(this.actor.getSnapshot().value);
+    const status = this.#describe(states[0] as PoolState, states);
+    if (JSON.stringify(status) !== JSON.stringify(this.#status)) {
+      this.#status = status;
+      this.#teller.add(() => {
+        this.streams.statuses.next(status);
+        this.#parts.parent?.childMoved(this);
+      });
+    }
+    if (!this.#isFinished) return;
+    this.#isFinished = false;
+    this.#teller.add(() => this.#complete());
+  }
+
+  #complete(): void {
+    this.streams.complete();
+    this.#parts.parent?.release(this);
+    this.#whenDrained({
+      closed: this.#leaving - this.#forced,
+      forced: this.#forced,
+      tookMs: Math.round(this.#parts.context.clock.now() - this.#drainingSinceMs),
+    });
+  }
+
+  #describe(state: PoolState, states: readonly string[]): PoolStatus {
+    const nowMs = this.#parts.context.clock.now();
+    return {
+      ...{ state, states, size: this.#parts.size, open: this.#open.size },
+      upstreams: this.#parts.upstreams.all.map(({ url, circuit, members }) => ({
+        ...{ url, circuit: circuit.state(nowMs), members },
+      })),
+    };
+  }
+}
+
+/** Long enough for every closing handshake, each of which has a deadline of its own. */
+const STOP_MS = 2 ** 31 - 1;
+
+function bufferedBytes([port]: readonly [Port, unknown]): number {
+  return port.wire.bufferedBytes;
+}
