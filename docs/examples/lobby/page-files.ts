@@ -4,12 +4,15 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { basename, extname, join } from 'node:path';
 import { Refusal } from '../../../src/index.ts';
 import { packageRoot } from '../../statecharts/package-root.ts';
+import { readPageModules } from './page-modules.ts';
 import { signOn } from './sign-on.ts';
+
+const SCRIPT = 'text/javascript; charset=utf-8';
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
+  '.js': SCRIPT,
   '.svg': 'image/svg+xml; charset=utf-8',
 };
 
@@ -30,12 +33,19 @@ const headers = {
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cache-Control': 'no-cache',
 };
+
+/** The page may change at any time; a module that changes gets another address. */
+const NO_CACHE = 'no-cache';
+const FOR_EVER = 'public, max-age=31536000, immutable';
+
+/** Where the import map goes. It must be inline, and before whatever imports. */
+const IMPORT_MAP = '<script type="importmap"></script>';
 
 interface PageFile {
   readonly type: string;
   readonly body: Buffer;
+  readonly caching: string;
 }
 
 /** What one plain HTTP request is answered with. */
@@ -54,31 +64,48 @@ export async function pageRequests(): Promise<RequestListener> {
   const paths = (await readdir(page)).map((name) => join(page, name));
   const chart = join(packageRoot(), 'docs/statecharts/connection.svg');
   const files = await readFiles([...paths, chart]);
+  const { importMap, bodies } = await readPageModules();
+  for (const [path, body] of bodies) files.set(path, { type: SCRIPT, body, caching: FOR_EVER });
+  const index = files.get('/');
+  if (index !== undefined) files.set('/', withImportMap(index, importMap));
   const styles = [...files.values()].flatMap(styleHashes).join(' ');
-  const security = [...policy, `style-src 'self' ${styles}`].join('; ');
+  const security = [
+    ...policy,
+    `script-src 'self' ${cspHash(importMap)}`,
+    `style-src 'self' ${styles}`,
+  ].join('; ');
   return (request, response) => {
     response.setHeader('Content-Security-Policy', security);
     respond(response, request, answerTo(request, files));
   };
 }
 
-async function readFiles(paths: readonly string[]): Promise<ReadonlyMap<string, PageFile>> {
+async function readFiles(paths: readonly string[]): Promise<Map<string, PageFile>> {
   const entries = paths
     .filter((path) => extname(path) in types)
     .map(async (path) => {
-      const file = { type: types[extname(path)] ?? '', body: await readFile(path) };
+      const type = types[extname(path)] ?? '';
+      const file = { type, body: await readFile(path), caching: NO_CACHE };
       return [path.endsWith('index.html') ? '/' : `/${basename(path)}`, file] as const;
     });
   return new Map(await Promise.all(entries));
+}
+
+function withImportMap(index: PageFile, importMap: string): PageFile {
+  const filled = IMPORT_MAP.replace('><', () => `>${importMap}<`);
+  const html = index.body.toString().replace(IMPORT_MAP, () => filled);
+  return { ...index, body: Buffer.from(html) };
 }
 
 /** A picture may bring a style of its own; the policy lets it apply by its hash. */
 function styleHashes({ type, body }: PageFile): readonly string[] {
   if (type !== types['.svg']) return [];
   const styles = body.toString().matchAll(/<style>([\s\S]*?)<\/style>/g);
-  return Array.from(styles, ([, style = '']) => {
-    return `'sha256-${createHash('sha256').update(style).digest('base64')}'`;
-  });
+  return Array.from(styles, ([, style = '']) => cspHash(style));
+}
+
+function cspHash(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }
 
 function answerTo(request: IncomingMessage, files: ReadonlyMap<string, PageFile>): Answer {
@@ -103,15 +130,17 @@ function passport(request: IncomingMessage): Answer {
 }
 
 function plain(status: number, text: string): Answer {
-  return { status, type: 'text/plain; charset=utf-8', body: Buffer.from(text) };
+  const type = 'text/plain; charset=utf-8';
+  return { status, type, body: Buffer.from(text), caching: NO_CACHE };
 }
 
 function respond(response: ServerResponse, request: IncomingMessage, answer: Answer): void {
-  const { status, type, body } = answer;
+  const { status, type, body, caching } = answer;
   response.writeHead(status, {
     ...headers,
     'Content-Type': type,
     'Content-Length': body.length,
+    'Cache-Control': caching,
     ...(status === 405 && { Allow: 'GET, HEAD' }),
     ...(status === 426 && { Upgrade: 'websocket', Connection: 'Upgrade' }),
   });

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { extname, join, posix } from 'node:path';
+import { packageRoot } from '../../statecharts/package-root.ts';
+
+/** Where the modules of a package are, and which one its name stands for. */
+interface ModulePackage {
+  readonly folder: string;
+  readonly entry: string;
+}
+
+/** What the page may import by name. Their own `exports` would give Node.js other files than a browser. */
+const packages: Readonly<Record<string, ModulePackage>> = {
+  'mooring/client': { folder: '.test', entry: 'src/client/browser.js' },
+  rxjs: { folder: 'node_modules/rxjs/dist/esm', entry: 'index.js' },
+  tslib: { folder: 'node_modules/tslib', entry: 'tslib.es6.mjs' },
+  xstate: { folder: 'node_modules/xstate/dist', entry: 'xstate.esm.js' },
+};
+
+/** A static import or a re-export. What none of the packages has is an error at the start, not in the page. */
+const IMPORT = /^(?:import|export)\s(?:[^'";]*?\sfrom\s)?\s*['"]([^'"]+)['"]/gm;
+const HASH_LENGTH = 12;
+const RXJS = 'rxjs';
+
+interface Module {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The modules that a page needs beside its own. */
+export interface PageModules {
+  /** The text of an import map. */
+  readonly importMap: string;
+  /** Each module by the path that it is asked for by. The path changes with what the modules say. */
+  readonly bodies: ReadonlyMap<string, Buffer>;
+}
+
+/**
+ * Reads what `mooring/client` is made of for a browser, and what that imports, module by module.
+ *
+ * Only what is reached from there is served: neither ws nor zod, and nothing of a server.
+ */
+export async function readPageModules(): Promise<PageModules> {
+  const texts = new Map<string, string>();
+  await follow(entryOf('mooring/client'), texts);
+  const path = entryOf(RXJS);
+  await add({ path, text: linesAskedFor(await read(path), texts.values()) }, texts);
+  const hash = createHash('sha256');
+  for (const text of texts.values()) hash.update(text);
+  const base = `/modules/${hash.digest('hex').slice(0, HASH_LENGTH)}/`;
+  const imports = Object.keys(packages)
+    .filter((name) => texts.has(entryOf(name)))
+    .map((name) => [name, base + entryOf(name)]);
+  return {
+    importMap: JSON.stringify({ imports: Object.fromEntries(imports) }),
+    bodies: new Map(Array.from(texts, ([path, text]) => [base + path, Buffer.from(text)])),
+  };
+}
+
+async function follow(path: string, texts: Map<string, string>): Promise<void> {
+  if (!texts.has(path)) await add({ path, text: await read(path) }, texts);
+}
+
+async function add({ path, text }: Module, texts: Map<string, string>): Promise<void> {
+  texts.set(path, text);
+  for (const [, name = ''] of text.matchAll(IMPORT)) {
+    if (name.startsWith('.')) await follow(posix.join(posix.dirname(path), name), texts);
+    else if (name !== RXJS) await follow(entryOf(name), texts);
+  }
+}
+
+/** The entry of RxJS re-exports 220 modules, and a browser would load each; these lines are what is needed of it. */
+function linesAskedFor(entry: string, texts: Iterable<string>): string {
+  const imports = Array.from(texts, (text) => /^import \{[^}]*\} from 'rxjs'/m.exec(text)?.[0]);
+  const wanted = new Set(imports.flatMap(namesIn));
+  return entry
+    .split('\n')
+    .filter((line) => namesIn(line).some((name) => wanted.has(name)))
+    .join('\n');
+}
+
+/** What stands between the braces of an import or a re-export. */
+function namesIn(statement = ''): readonly string[] {
+  return /\{([^}]*)\}/.exec(statement)?.[1]?.match(/\w+/g) ?? [];
+}
+
+function read(path: string): Promise<string> {
+  return readFile(fileOf(path), 'utf8');
+}
+
+function entryOf(name: string): string {
+  const found = packages[name];
+  if (found === undefined) throw new Error(`no module of the page may import '${name}'`);
+  return posix.join(name, found.entry);
+}
+
+function fileOf(path: string): string {
+  for (const [name, { folder }] of Object.entries(packages)) {
+    // RxJS names its modules without an extension.
+    const extension = extname(path) === '' ? '.js' : '';
+    if (path.startsWith(`${name}/`)) {
+      return join(packageRoot(), folder, path.slice(name.length) + extension);
+    }
+  }
+  throw new Error(`no package of the page has '${path}'`);
+}
