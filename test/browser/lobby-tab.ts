@@ -42,6 +42,14 @@ const RECORD = `(() => {
   }).observe(document.getElementById('chart'), { subtree: true, attributeFilter: ['class'] });
 })()`;
 
+/** Which lobby, and who comes there. */
+export interface TabAddress {
+  readonly url: string;
+  readonly name: string;
+  /** What every random number in the page is. */
+  readonly chance?: number;
+}
+
 /** One tab of the lobby, as a person sees it. */
 export class LobbyTab {
   readonly page: Page;
@@ -66,11 +74,13 @@ export class LobbyTab {
   /** Opens a tab under a name and waits until it is aboard. */
   static async open(
     browser: Browser,
-    address: { url: string; name: string },
+    address: TabAddress,
     looks: BrowserContextOptions = {},
   ): Promise<LobbyTab> {
     const context = await browser.newContext(looks);
     const tab = new LobbyTab(await context.newPage());
+    const { chance } = address;
+    if (chance !== undefined) await context.addInitScript(`Math.random = () => ${chance}`);
     await tab.page.goto(`${address.url}?${new URLSearchParams({ name: address.name })}`);
     await tab.isAboard();
     return tab;
@@ -78,7 +88,7 @@ export class LobbyTab {
 
   /** Waits until the connection is open and the table shows it. */
   async isAboard(): Promise<void> {
-    await this.sees(this.page.locator('#own-state[data-state="open"]'));
+    await this.sees(this.page.locator('#own-state[data-state="up"]'));
     await this.sees(this.page.locator('.vessel[data-own][data-state="open"]'));
   }
 
@@ -89,6 +99,16 @@ export class LobbyTab {
   /** The id that the server gave to its connection. */
   async id(): Promise<string> {
     return (await this.page.locator('#own-id').textContent()) ?? '';
+  }
+
+  /** Goes to another room, and into it. */
+  async join(room: string): Promise<void> {
+    await this.page.getByRole('button', { name: new RegExp(`^${room}`) }).click();
+    await this.page.getByRole('button', { name: 'Join', exact: true }).click();
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
   }
 
   async say(text: string): Promise<void> {
@@ -121,8 +141,19 @@ export class LobbyTab {
     return this.page.locator('.toast', { hasText: text });
   }
 
-  banner(text: string | RegExp): Locator {
-    return this.page.locator('#banner', { hasText: text });
+  /** What the page says of its connection. */
+  standing(text: string | RegExp): Locator {
+    return this.page.locator('#standing', { hasText: text });
+  }
+
+  /** Something that was said here and has not come back from the server. */
+  outgoing(text: string): Locator {
+    return this.page.locator('.outgoing', { hasText: text });
+  }
+
+  /** What a room says of the time in which this tab was away. */
+  outage(text: string | RegExp): Locator {
+    return this.page.locator('.outage', { hasText: text });
   }
 
   /** A state of the chart, lit because this tab is in it. */

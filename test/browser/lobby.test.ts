@@ -36,9 +36,9 @@ const wellStates = [
 
 /** What a tab does to itself, and what it hears of it. */
 const ownMischief = [
-  { kind: 'flood', cause: 'message-rate', code: 1008 },
-  { kind: 'oversize', cause: 'protocol-error', code: 1009 },
-  { kind: 'trip', cause: 'handler-error', code: 1011 },
+  { kind: 'flood', cause: 'message-rate', code: 1008, isFinal: true },
+  { kind: 'oversize', cause: 'protocol-error', code: 1009, isFinal: true },
+  { kind: 'trip', cause: 'handler-error', code: 1011, isFinal: false },
 ] as const;
 
 describe('lobby', { timeout: TIMEOUT_MS }, () => {
@@ -96,8 +96,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
   });
 
   it('keeps rooms apart', async () => {
-    await ben.page.getByRole('button', { name: /^galley/ }).click();
-    await ben.page.getByRole('button', { name: 'Join', exact: true }).click();
+    await ben.join('galley');
     await ben.say('Only the galley hears this.');
     await ben.sees(ben.line('Only the galley hears this.'));
     await ben.sees(ben.row('Ben').filter({ hasText: 'galley' }));
@@ -125,7 +124,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     const page = await (await browser.newContext()).newPage();
     await page.goto(`${url}?name=%3F%3F%3F`);
     await page.locator('#chart .is-active[id="connection.failed"]').waitFor();
-    const refusal = page.locator('#banner', { hasText: 'at least one letter or digit' });
+    const refusal = page.locator('#standing', { hasText: 'at least one letter or digit' });
     await refusal.waitFor();
     await page.getByLabel('This tab is').fill('Cyd');
     await page.getByRole('button', { name: 'Use this name' }).click();
@@ -179,13 +178,18 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
   });
 
   describe('with a tab that misbehaves', () => {
-    for (const { kind, cause, code } of ownMischief) {
-      it(`answers “${kind}” with ${code} ${cause}, and takes the tab back`, async () => {
+    for (const { kind, cause, code, isFinal } of ownMischief) {
+      const back = isFinal ? 'stays away until it is asked back' : 'comes back by itself';
+      it(`gets ${code} ${cause} for “${kind}”, and ${back}`, async () => {
         const id = await ben.id();
         await ben.recordLit();
         await ben.misbehave(kind);
-        await ben.sees(ben.banner(String(code)));
+        await ben.sees(ben.standing(String(code)));
         await ada.sees(ada.ending(id, cause).filter({ hasText: `we sent ${code}` }));
+        if (isFinal) {
+          await ben.sees(ben.standing('would not mend that'));
+          await ben.page.getByRole('button', { name: 'Come back' }).click();
+        }
         await ben.isAboard();
         assert.notEqual(await ben.id(), id);
         await ben.sees(ben.ending(id, cause));
@@ -233,7 +237,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
 
   it('lets every tab go with 1012 on SIGTERM, and exits with 0', async () => {
     const stopped = lobby.stop('SIGTERM');
-    await Promise.all([ada.sees(ada.banner('1012')), ben.sees(ben.banner('1012'))]);
+    await Promise.all([ada.sees(ada.standing('1012')), ben.sees(ben.standing('1012'))]);
     const { exitCode, output } = await stopped;
     assert.equal(exitCode, 0, output);
     assert.match(output, /2 left, 0 cut off/);

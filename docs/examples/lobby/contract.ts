@@ -95,6 +95,8 @@ export const outbound = z.discriminatedUnion('type', [
     id: z.string(),
     name: z.string(),
     rooms: z.array(room),
+    /** Another one means another process: whatever was said to the one before is forgotten. */
+    serverStartedAt: z.number(),
   }),
   z.object({ type: z.literal('joined'), room, lines: z.array(line) }),
   z.object({ type: z.literal('left'), room }),

@@ -40,6 +40,7 @@ export class Lobby {
   readonly #rooms: Rooms;
   readonly #fleet: FleetFeed;
   readonly #cargo: Cargo;
+  readonly #startedAt = Date.now();
 
   constructor(guests: GuestHouse) {
     this.supervisor = createSupervisor<Sailor, Inbound, Outbound>({
@@ -62,7 +63,8 @@ export class Lobby {
   async #memberOpened(member: Member): Promise<void> {
     if (member.peer.guest === 'wait') await delay(SLOW_WELCOME_MS, undefined, { ref: false });
     const { id, peer } = member;
-    member.send({ type: 'welcome', id, name: peer.name, rooms: [...roomNames] });
+    const serverStartedAt = this.#startedAt;
+    member.send({ type: 'welcome', id, name: peer.name, rooms: [...roomNames], serverStartedAt });
   }
 
   #memberClosed(member: Member, verdict: CloseVerdict): void {

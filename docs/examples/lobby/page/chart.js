@@ -3,14 +3,6 @@ import { byId, setData, setText } from './dom.js';
 const PICTURE = '/connection.svg';
 const COUNT_SHOWN_MAX = 999;
 
-/** What this tab knows of its own connection before the server says more, and after it cannot any more. */
-const ownStates = new Map([
-  ['dialing', ['handshaking']],
-  ['open', ['open']],
-  ['left', ['closed']],
-  ['refused', ['failed']],
-]);
-
 const holder = byId('chart');
 const ownHint = byId('own-states');
 
@@ -24,10 +16,10 @@ export class Chart {
     this.#load();
   }
 
-  /** The connection of this tab has come or gone. */
-  changed({ state, wasOpen }) {
-    this.#own = wasOpen ? ['closed'] : (ownStates.get(state) ?? []);
-    if (state !== 'open') this.#counts.clear();
+  /** The client of this tab has moved on. */
+  changed(status) {
+    this.#own = ownStates(status);
+    if (status.state !== 'up') this.#counts.clear();
     this.#draw();
   }
 
@@ -72,6 +64,13 @@ export class Chart {
       setText(group.querySelector('.count'), countWords(count));
     }
   }
+}
+
+/** What this tab knows of its own connection before the server says more, and after it cannot any more. */
+function ownStates({ state, ending }) {
+  if (state === 'dialing') return ['handshaking'];
+  if (state === 'up') return ['open'];
+  return ending === undefined ? [] : [ending.outcome];
 }
 
 /** The states that have no other active ones inside them. */

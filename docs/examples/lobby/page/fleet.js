@@ -26,6 +26,7 @@ const markWords = new Map([
 export class Fleet {
   #rows = new Map();
   #ownId = '';
+  #isLive = true;
   /** How far the server's clock is ahead of ours. */
   #aheadMs = 0;
 
@@ -42,6 +43,8 @@ export class Fleet {
 
   /** Without a connection the table stands still, and says so. */
   setLive(isLive) {
+    if (isLive === this.#isLive) return;
+    this.#isLive = isLive;
     setData(table, 'stale', isLive ? undefined : true);
     const stopped = `as it was at ${clockTime(Date.now())}; this tab is not connected`;
     setText(hint, isLive ? 'as the server sees it, live' : stopped);

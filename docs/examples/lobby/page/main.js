@@ -3,13 +3,19 @@ import { Endings } from './endings.js';
 import { Fleet } from './fleet.js';
 import { Identity } from './identity.js';
 import { Mischief } from './mischief.js';
+import { Outage } from './outage.js';
+import { Outgoing } from './outgoing.js';
 import { Rooms } from './rooms.js';
+import { Standing } from './standing.js';
 import { toast } from './toasts.js';
 import { Wire } from './wire.js';
 
-const wire = new Wire({ changed, received });
+const wire = new Wire({ changed, ended, received, settled });
+const outage = new Outage();
 const identity = new Identity(wire);
-const rooms = new Rooms(wire);
+const standing = new Standing(wire, outage);
+const outgoing = new Outgoing(wire, (count) => standing.setWaiting(count));
+const rooms = new Rooms(wire, outgoing);
 const fleet = new Fleet();
 const chart = new Chart();
 const endings = new Endings();
@@ -17,17 +23,25 @@ const mischief = new Mischief(wire);
 
 wire.dial(identity.name);
 
-/** The last ending that this tab was told of, until it is aboard again. */
-let loss = '';
+/** The client has moved on. Endings are told before the status that follows from them. */
+function changed(status) {
+  const isUp = status.state === 'up';
+  identity.changed(status);
+  standing.changed(status);
+  outgoing.changed(status);
+  rooms.changed(status);
+  chart.changed(status);
+  fleet.setLive(isUp);
+  mischief.setOpen(isUp);
+  if (status.state === 'stopped') outage.forget();
+}
 
-function changed(change) {
-  const isOpen = change.state === 'open';
-  if (change.wasOpen) loss = ` The one before ended with ${change.code}.`;
-  identity.show(change);
-  rooms.setOpen(isOpen);
-  fleet.setLive(isOpen);
-  chart.changed(change);
-  mischief.setOpen(isOpen);
+function ended(ending) {
+  outage.ended(ending);
+}
+
+function settled(message, fate) {
+  outgoing.settled(message, fate);
 }
 
 function received(message) {
@@ -67,11 +81,12 @@ function received(message) {
 }
 
 function welcomed(message) {
-  if (loss !== '') toast('info', `Connected again, as ${message.id}.${loss}`);
-  loss = '';
+  const whatHappened = outage.over(message.serverStartedAt);
+  standing.welcome(whatHappened);
   identity.welcome(message);
   fleet.welcome(message);
   chart.welcome(message);
+  if (whatHappened !== '') rooms.tellOutage(whatHappened);
   rooms.welcome(message);
   wire.send({ type: 'watch' });
 }

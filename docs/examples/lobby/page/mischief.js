@@ -21,7 +21,7 @@ const ownMischief = [
     kind: 'oversize',
     title: 'Send 100 kB',
     verdict: 'protocol-error 1009',
-    perform: (wire) => wire.sendText('~'.repeat(OVERSIZE_BYTES)),
+    perform: (wire) => wire.send('~'.repeat(OVERSIZE_BYTES)),
   },
   {
     kind: 'trip',
@@ -33,7 +33,7 @@ const ownMischief = [
     kind: 'json',
     title: 'Broken JSON',
     verdict: 'message.invalid',
-    perform: (wire) => wire.sendText('{"type":"say",'),
+    perform: (wire) => wire.send('{"type":"say",'),
   },
   {
     kind: 'contract',

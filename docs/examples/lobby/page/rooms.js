@@ -17,20 +17,29 @@ const text = byId('text');
 /** The rooms: which there are, which this tab is in, and what is said there. */
 export class Rooms {
   #wire;
+  #outgoing;
   #rooms = new Map();
   #current = HOME;
-  #ownId = '';
-  #isOpen = false;
+  /** Of this connection and those before it, as long as the same server gave them. */
+  #ownIds = new Set();
+  #serverStartedAt = 0;
+  #isUp = false;
+  /** The client takes messages, and keeps them while it has no connection. */
+  #takesMessages = true;
 
-  constructor(wire) {
+  constructor(wire, outgoing) {
     this.#wire = wire;
+    this.#outgoing = outgoing;
     membership.addEventListener('click', () => this.#toggleMembership());
     composer.addEventListener('submit', (event) => this.#composerOnSubmit(event));
+    this.#draw();
   }
 
   /** The server has said which rooms there are; this tab goes back to those it was in. */
-  welcome({ id, rooms }) {
-    this.#ownId = id;
+  welcome({ id, rooms, serverStartedAt }) {
+    if (serverStartedAt !== this.#serverStartedAt) this.#ownIds.clear();
+    this.#serverStartedAt = serverStartedAt;
+    this.#ownIds.add(id);
     for (const name of rooms)
       if (!this.#rooms.has(name)) this.#rooms.set(name, this.#makeRoom(name));
     list.replaceChildren(...Array.from(this.#rooms.values(), ({ button }) => button));
@@ -39,30 +48,37 @@ export class Rooms {
     this.#draw();
   }
 
-  /** The connection is open, or is not. */
-  setOpen(isOpen) {
-    this.#isOpen = isOpen;
-    if (!isOpen) for (const room of this.#rooms.values()) room.joined = false;
-    this.#draw();
+  /** Writes down in every room of this tab why it has missed something. */
+  tellOutage(text) {
+    for (const room of this.#rooms.values()) {
+      if (room.wanted) this.#keep(room, { kind: 'outage', text, at: Date.now() });
+    }
   }
 
+  changed({ state }) {
+    this.#isUp = state === 'up';
+    this.#takesMessages = !['stopping', 'stopped', 'exhausted'].includes(state);
+    this.#drawControls();
+  }
+
+  /** What the server remembers is added to what was heard here: a server that was started again knows nothing. */
   joined({ room: name, lines }) {
-    this.#rooms.get(name).joined = true;
-    this.#rooms.get(name).lines = lines;
+    const room = this.#rooms.get(name);
+    const known = new Set(room.lines.map(keyOf));
+    for (const line of lines.filter((line) => !known.has(keyOf(line)))) this.#hear(room, line);
     this.#draw();
   }
 
   left({ room: name }) {
-    this.#rooms.get(name).joined = false;
+    this.#rooms.get(name).wanted = false;
     this.#draw();
   }
 
   line({ room: name, line }) {
     const room = this.#rooms.get(name);
     const previous = room.lines.at(-1);
-    room.lines.push(line);
-    if (room.lines.length > LINES_MAX) room.lines.shift();
-    if (name === this.#current) this.#append(line, previous);
+    const heard = this.#hear(room, line);
+    if (name === this.#current) this.#append(heard, previous);
     else if (line.kind === 'said') setData(room.button, 'unread', true);
   }
 
@@ -81,22 +97,36 @@ export class Rooms {
       this.#current = name;
       this.#draw();
     });
-    return { name, count, button, lines: [], members: 0, joined: false, wanted: name === HOME };
+    return { name, count, button, lines: [], members: 0, wanted: name === HOME };
+  }
+
+  /** Notes now whether we said it: another server may give the same id to somebody else. */
+  #hear(room, line) {
+    const heard = { ...line, own: this.#ownIds.has(line.id) };
+    this.#keep(room, heard);
+    if (heard.own && line.kind === 'said') this.#outgoing.heard(room.name, line.text);
+    return heard;
+  }
+
+  #keep(room, line) {
+    room.lines.push(line);
+    if (room.lines.length > LINES_MAX) room.lines.shift();
   }
 
   #toggleMembership() {
     const room = this.#rooms.get(this.#current);
     if (room === undefined) return;
-    room.wanted = !room.joined;
-    this.#wire.send({ type: room.joined ? 'leave' : 'join', room: room.name });
+    room.wanted = !room.wanted;
+    this.#wire.send({ type: room.wanted ? 'join' : 'leave', room: room.name });
+    this.#draw();
   }
 
   #composerOnSubmit(event) {
     event.preventDefault();
     const wanted = text.value.trim();
-    if (wanted !== '' && this.#wire.send({ type: 'say', room: this.#current, text: wanted })) {
-      text.value = '';
-    }
+    if (wanted === '') return;
+    this.#outgoing.say(this.#current, wanted);
+    text.value = '';
   }
 
   #draw() {
@@ -104,20 +134,27 @@ export class Rooms {
     for (const { name, button } of this.#rooms.values()) {
       button.ariaCurrent = String(name === this.#current);
     }
-    const isIn = room?.joined === true;
     setText(title, this.#current);
-    setText(membership, isIn ? 'Leave' : 'Join');
-    membership.hidden = !this.#isOpen;
-    for (const control of composer.elements) control.disabled = !isIn;
-    text.placeholder = this.#invitation(isIn);
     if (room !== undefined) setData(room.button, 'unread', undefined);
+    this.#drawControls();
     this.#drawMembers();
     this.#drawLines(room);
+    this.#outgoing.show(this.#current);
+  }
+
+  #drawControls() {
+    const isIn = this.#rooms.get(this.#current)?.wanted === true;
+    setText(membership, isIn ? 'Leave' : 'Join');
+    membership.hidden = !this.#isUp;
+    // Not while it is only away: whoever is typing goes on, and what is said waits.
+    for (const control of composer.elements) control.disabled = !(isIn && this.#takesMessages);
+    text.placeholder = this.#invitation(isIn);
   }
 
   #invitation(isIn) {
-    if (!this.#isOpen) return 'Not connected';
-    return isIn ? `Say something in ${this.#current}` : 'Join the room to talk';
+    if (!this.#takesMessages) return 'Not connected';
+    if (!isIn) return this.#isUp ? 'Join the room to talk' : 'Not connected';
+    return this.#isUp ? `Say something in ${this.#current}` : 'Say something; it will wait';
   }
 
   #drawMembers() {
@@ -128,14 +165,12 @@ export class Rooms {
   #drawLines(room) {
     if (room === undefined) {
       this.#showEmpty('As soon as this tab is connected, you can hear what is said here.');
-    } else if (!room.joined && this.#isOpen) {
+    } else if (!room.wanted) {
       this.#showEmpty('You are not in this room. Join it to hear what is said.');
     } else if (room.lines.length === 0) {
       this.#showEmpty('Nothing has been said here yet. Somebody has to begin.');
     } else {
-      said.replaceChildren(
-        ...room.lines.map((line, at) => lineView(line, room.lines[at - 1], this.#ownId)),
-      );
+      said.replaceChildren(...room.lines.map((line, at) => lineView(line, room.lines[at - 1])));
       log.scrollTop = log.scrollHeight;
     }
   }
@@ -143,9 +178,9 @@ export class Rooms {
   #append(line, previous) {
     const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
     if (previous === undefined) said.replaceChildren();
-    said.append(lineView(line, previous, this.#ownId));
+    said.append(lineView(line, previous));
     while (said.childElementCount > LINES_MAX) said.firstElementChild.remove();
-    if (isAtEnd || line.id === this.#ownId) log.scrollTop = log.scrollHeight;
+    if (isAtEnd || line.own) log.scrollTop = log.scrollHeight;
   }
 
   #showEmpty(sentence) {
@@ -153,11 +188,17 @@ export class Rooms {
   }
 }
 
-function lineView(line, previous, ownId) {
-  return line.kind === 'said' ? saidView(line, previous, ownId) : passageView(line);
+/** What makes a line the same in two answers of the server. */
+function keyOf({ kind, id, at, text }) {
+  return JSON.stringify([kind, id, at, text]);
 }
 
-function saidView(line, previous, ownId) {
+function lineView(line, previous) {
+  if (line.kind === 'outage') return element('li', { className: 'outage' }, line.text);
+  return line.kind === 'said' ? saidView(line, previous) : passageView(line);
+}
+
+function saidView(line, previous) {
   const { id, name, at } = line;
   const follows =
     previous?.kind === 'said' && previous.id === id && at - previous.at < FOLLOWS_WITHIN_MS;
@@ -167,7 +208,7 @@ function saidView(line, previous, ownId) {
     'p',
     { className: 'line-head' },
     element('span', { className: 'line-name' }, name),
-    ...(id === ownId ? [element('span', { className: 'chip own' }, 'you')] : []),
+    ...(line.own ? [element('span', { className: 'chip own' }, 'you')] : []),
     element('time', { dateTime: new Date(at).toISOString() }, clockTime(at)),
   );
   const body = element('p', { className: 'line-text' }, line.text);

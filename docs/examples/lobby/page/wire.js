@@ -1,114 +1,118 @@
-const BACKOFF_FIRST_MS = 1_600;
-const BACKOFF_MAX_MS = 8_000;
-const ATTEMPTS_MAX = 12;
-/** A connection that is lost sooner than this counts as one more failed attempt. */
-const STABLE_MS = 4_000;
+import { createClient, jsonCodec } from 'mooring/client';
+
+/** Below the defaults: whoever watches wants to see what comes next. */
+const BACKOFF = { minMs: 500, maxMs: 8_000, stableMs: 4_000 };
+/** Few, so that it can be seen what becomes of one too many. */
+export const WAITING_MAX = 5;
 const TURNED_AWAY = [400, 401, 403];
 
+const json = jsonCodec();
+/** A string goes as it is: some mischief is no JSON. */
+const codec = {
+  ...json,
+  encode: (message) => (typeof message === 'string' ? message : json.encode(message)),
+};
+
 /**
- * The WebSocket of this tab, dialed again after each loss.
+ * The client of this tab: one for each name, because the name is part of the address.
  *
- * `observer.changed` gets `{ state, … }` with `dialing`, `open`, `waiting`, `left`, `refused` or `exhausted`;
- * `observer.received` gets every message.
+ * The observer hears `changed` with every status, `ended` with every ending, `received` with every message of the
+ * server, and `settled` with what became of a message that was posted.
  */
 export class Wire {
   #observer;
+  #client;
   #name = '';
-  #socket = null;
-  #attempt = 0;
-  #retry = 0;
+  #wasUp = false;
+  /** Why the server does not let this name in. */
+  #refusal;
+  /** Messages that a client gave up; why has been told. */
+  #dropped = new WeakSet();
 
   constructor(observer) {
     this.#observer = observer;
   }
 
-  /** Connects under a name, and says goodbye under the one before. */
+  /** Connects under a name, and says goodbye under the one before. What waits is taken along. */
   dial(name) {
+    const before = this.#client;
     this.#name = name;
-    this.#attempt = 0;
-    this.#letGo('under another name');
-    this.#dial();
+    this.#wasUp = false;
+    this.#refusal = undefined;
+    this.#client = this.#makeClient();
+    before?.close(1000, 'under another name');
+  }
+
+  /** Connects at once. A client that waits cannot be hurried, so another one takes its place. */
+  dialNow() {
+    this.dial(this.#name);
   }
 
   /** Says goodbye and stays away. */
   leave(reason) {
-    this.#letGo(reason);
-    this.#tell({ state: 'left' });
+    this.#client.close(1000, reason);
   }
 
+  /** Sends a message now or never. */
   send(message) {
-    return this.sendText(JSON.stringify(message));
+    this.#client.send(message, { queue: false });
   }
 
-  sendText(text) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(text);
-    return true;
+  /** Sends a message as soon as there is a connection. */
+  async post(message) {
+    const result = await this.#client.sendAndFlush(message);
+    if (!this.#dropped.delete(message)) this.#observer.settled(message, result);
   }
 
-  #letGo(reason) {
-    clearTimeout(this.#retry);
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close(1000, reason);
-  }
-
-  #dial() {
-    const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-    const socket = new WebSocket(`${scheme}://${location.host}${this.#target()}`);
-    let openedAt = 0;
-    this.#socket = socket;
-    this.#tell({ state: 'dialing' });
-    const heard = (type, listener) =>
-      socket.addEventListener(type, (event) => socket === this.#socket && listener(event));
-    heard('open', () => {
-      openedAt = performance.now();
-      this.#tell({ state: 'open' });
+  #makeClient() {
+    const client = createClient(this.#address('ws'), {
+      backoff: BACKOFF,
+      queueMax: WAITING_MAX,
+      codec,
     });
-    heard('message', ({ data }) => this.#observer.received(JSON.parse(data)));
-    heard('close', (event) => this.#socketOnClose(event, openedAt));
+    const whileOurs = (listener) => (value) => {
+      if (client === this.#client) listener(value);
+    };
+    client.endings$.subscribe(whileOurs((ending) => this.#clientOnEnding(client, ending)));
+    client.status$.subscribe(whileOurs((status) => this.#clientOnStatus(status)));
+    client.messages$.subscribe(whileOurs((message) => this.#observer.received(message)));
+    client.events$.subscribe((event) => this.#clientOnEvent(client, event));
+    return client;
   }
 
-  #target() {
-    return `/ws?${new URLSearchParams({ name: this.#name })}`;
+  #clientOnStatus(status) {
+    if (status.state === 'up') this.#wasUp = true;
+    this.#observer.changed({ ...status, refusal: this.#refusal });
   }
 
-  async #socketOnClose({ code, reason }, openedAt) {
-    const socket = this.#socket;
-    const refusal = openedAt === 0 ? await this.#askWhy() : undefined;
-    if (socket !== this.#socket) return;
-    this.#socket = null;
-    if (refusal !== undefined) {
-      this.#tell({ state: 'refused', refusal });
-      return;
-    }
-    if (openedAt > 0 && performance.now() - openedAt > STABLE_MS) this.#attempt = 0;
-    this.#retryLater({ code, reason, wasOpen: openedAt > 0 });
+  #clientOnEnding(client, ending) {
+    this.#observer.ended(ending);
+    const isPuzzling = ending.outcome === 'failed' && ending.failure.cause === 'undisclosed';
+    if (isPuzzling && !this.#wasUp) void this.#askWhy(client);
+  }
+
+  #clientOnEvent(client, event) {
+    // A client keeps what its subscribers throw away from its connection, and only tells it.
+    if (event.type === 'handler.errored') reportError(event.error);
+    if (event.type !== 'message.dropped') return;
+    const { message, reason } = event;
+    this.#dropped.add(message);
+    if (client !== this.#client && reason === 'stopped') void this.post(message);
+    else this.#observer.settled(message, reason);
   }
 
   /** A page is not told why its upgrade was refused, so it asks the same question as a plain request. */
-  async #askWhy() {
-    try {
-      const answer = await fetch(this.#target());
-      return TURNED_AWAY.includes(answer.status) ? await answer.text() : undefined;
-    } catch {
-      return undefined;
-    }
+  async #askWhy(client) {
+    const answer = await fetch(this.#address('http')).catch(() => undefined);
+    if (!TURNED_AWAY.includes(answer?.status)) return;
+    const refusal = await answer.text();
+    if (client !== this.#client) return;
+    this.#refusal = refusal.trim();
+    client.close();
   }
 
-  #retryLater(loss) {
-    if (this.#attempt >= ATTEMPTS_MAX) {
-      this.#tell({ state: 'exhausted', ...loss });
-      return;
-    }
-    const ceilingMs = Math.min(BACKOFF_FIRST_MS * 2 ** this.#attempt, BACKOFF_MAX_MS);
-    const delayMs = Math.round(ceilingMs * (0.5 + 0.5 * Math.random()));
-    this.#attempt += 1;
-    this.#retry = setTimeout(() => this.#dial(), delayMs);
-    this.#tell({ state: 'waiting', delayMs, attempt: this.#attempt, ...loss });
-  }
-
-  #tell(change) {
-    this.#observer.changed(change);
+  #address(scheme) {
+    const secure = location.protocol === 'https:' ? 's' : '';
+    return `${scheme}${secure}://${location.host}/ws?${new URLSearchParams({ name: this.#name })}`;
   }
 }

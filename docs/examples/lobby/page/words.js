@@ -43,16 +43,22 @@ const failures = new Map([
 
 /** What a close code means to the tab that got it. */
 const codes = new Map([
-  [1000, 'the server said goodbye'],
-  [1001, 'the server is going away'],
-  [1002, 'the server did not understand the bytes'],
-  [1005, 'the server closed without a code'],
-  [1006, 'the connection was lost'],
-  [1008, 'the server did not like what this tab did'],
-  [1009, 'a message was too big'],
-  [1011, 'a handler of the server threw'],
-  [1012, 'the server restarts'],
-  [1013, 'this tab read too slowly'],
+  [1000, 'The server said goodbye'],
+  [1001, 'The server went away'],
+  [1002, 'The server did not understand the bytes'],
+  [1005, 'The server closed without a code'],
+  [1006, 'The connection was lost without a word'],
+  [1008, 'The server did not like what this tab did'],
+  [1009, 'A message was too big'],
+  [1011, 'A handler of the server threw'],
+  [1012, 'The server began a restart'],
+  [1013, 'This tab read too slowly'],
+]);
+
+/** The same, when the server that is back is another one. */
+const restarts = new Map([
+  [1006, 'The server died without a word and was started again'],
+  [1012, 'The server restarted'],
 ]);
 
 export function endingWords(cause) {
@@ -63,14 +69,18 @@ export function failureWords(cause) {
   return failures.get(cause) ?? cause;
 }
 
-export function codeWords(code) {
-  return codes.get(code) ?? 'the connection was closed';
+/** How a connection of this tab was lost: `The server restarted (1012)`. */
+export function lossWords({ code, reason, origin, cause }, isAnotherServer = false) {
+  if (origin === 'local' && cause !== 'close') return `This tab ended the connection (${cause})`;
+  const words =
+    (isAnotherServer && restarts.get(code)) || codes.get(code) || 'The connection was closed';
+  return `${words} (${reason === '' ? code : `${code} “${reason}”`})`;
 }
 
-/** `850 ms`, `9.4 s`, `2 min 05 s`, `3 h 20 min`. */
+/** `850 ms`, `9.4 s`, `2 min 05 s`, `3 h 20 min`. What is short never breaks over two lines. */
 export function duration(ms) {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 1_000) return `${Math.round(ms)}\u00a0ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)}\u00a0s`;
   return longDuration(ms);
 }
 

@@ -1,0 +1,47 @@
+import { clockTime, duration, lossWords } from './words.js';
+
+const SERVICE_RESTART = 1012;
+const PATIENCE = 'Clients come back spread over 5 to 30\u00a0s.';
+
+/** Why this tab is away, from the loss of one connection until the next one is welcome. */
+export class Outage {
+  #loss;
+  #failures = 0;
+  #serverStartedAt = 0;
+
+  /** Takes note of an ending. Only the first connection that is lost counts; the attempts after it are counted. */
+  ended({ outcome, verdict }) {
+    if (outcome === 'failed') this.#failures += 1;
+    else this.#loss ??= { verdict, at: Date.now() };
+  }
+
+  /** What has happened so far. */
+  get story() {
+    const tried = this.#failures > 1 ? ` in ${this.#failures} attempts` : '';
+    const unreached = this.#failures > 0 ? `The server could not be reached${tried}.` : '';
+    if (this.#loss === undefined) return unreached;
+    const { verdict, at } = this.#loss;
+    const lost = `${lossWords(verdict)} at ${clockTime(at)}.`;
+    if (unreached !== '') return `${lost} ${unreached}`;
+    return verdict.code === SERVICE_RESTART ? `${lost} ${PATIENCE}` : lost;
+  }
+
+  /** This tab is aboard of a server that started then. What there is to tell of the time between, if anything. */
+  over(serverStartedAt) {
+    const isAnother = ![0, serverStartedAt].includes(this.#serverStartedAt);
+    const loss = this.#loss;
+    const attempt = this.#failures > 0 ? `, at attempt ${this.#failures + 1}` : '';
+    this.#serverStartedAt = serverStartedAt;
+    this.forget();
+    if (loss === undefined) return '';
+    const { verdict, at } = loss;
+    const away = duration(Date.now() - at);
+    return `${lossWords(verdict, isAnother)} at ${clockTime(at)}. Back after ${away}${attempt}.`;
+  }
+
+  /** Whoever leaves has lost nothing. */
+  forget() {
+    this.#loss = undefined;
+    this.#failures = 0;
+  }
+}

@@ -1,0 +1,200 @@
+// Goal: tabs of the lobby outlive its server. They come back by themselves, to where they were, with what was typed
+// meanwhile, and say what has happened. Method: the process is really stopped, in peace or not, and started again.
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { LobbyProcess } from './lobby-process.ts';
+import { LobbyTab, launchBrowser } from './lobby-tab.ts';
+
+const TIMEOUT_MS = 180_000;
+/** How many messages may wait, as wire.js has it. */
+const WAITING_MAX = 5;
+/** Early in every delay: after 1012 a client waits for 5 to 30 seconds. */
+const SOON = 0.02;
+
+describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
+  let browser: Browser;
+  let lobby: LobbyProcess;
+  let url: string;
+  let ada: LobbyTab;
+  let ben: LobbyTab;
+
+  const startAgain = async () => {
+    lobby = new LobbyProcess('--port', new URL(url).port);
+    assert.equal(await lobby.url(), url);
+  };
+  const open = (name: string, chance = SOON) => LobbyTab.open(browser, { url, name, chance });
+
+  before(async () => {
+    browser = await launchBrowser();
+  });
+
+  after(async () => {
+    await browser.close();
+  });
+
+  beforeEach(async () => {
+    lobby = new LobbyProcess('--port', '0');
+    url = await lobby.url();
+    ada = await open('Ada');
+    ben = await open('Ben');
+  });
+
+  afterEach(async () => {
+    await Promise.all([ada.close(), ben.close()]);
+    await lobby[Symbol.asyncDispose]();
+  });
+
+  const ways = [
+    { signal: 'SIGTERM', lost: /began a restart \(1012/, told: /The server restarted \(1012/ },
+    {
+      signal: 'SIGKILL',
+      lost: /\(1006\)/,
+      told: /died without a word and was started again \(1006/,
+    },
+  ] as const;
+
+  for (const { signal, lost, told } of ways) {
+    it(`takes every tab back after ${signal}, each in its rooms, and says what happened`, async () => {
+      for (const tab of [ada, ben]) await tab.join('galley');
+      await ada.say('Before.');
+      await ben.sees(ben.line('Before.'));
+
+      await lobby.stop(signal);
+      await ada.sees(ada.standing(lost));
+      await ada.say('Meanwhile.');
+      await ada.sees(ada.outgoing('Meanwhile.').filter({ hasText: 'waits' }));
+      await ada.sees(ada.standing('1 message waits'));
+      await startAgain();
+
+      for (const tab of [ada, ben]) {
+        await tab.isAboard();
+        await tab.sees(tab.standing(told));
+        await tab.sees(tab.outage(/ at \d\d:\d\d:\d\d\. Back after \d+(\.\d)?\sm?s/));
+        await tab.sees(tab.line('Before.'));
+        await tab.sees(tab.line('Meanwhile.'));
+        await tab.sees(tab.row('Ada').filter({ hasText: 'harbour' }).filter({ hasText: 'galley' }));
+      }
+      assert.equal(await ada.page.locator('.outgoing').count(), 0);
+      assert.equal(await ada.line('Meanwhile.').count(), 1);
+      await ben.say('And after.');
+      await ada.sees(ada.line('And after.'));
+    });
+  }
+
+  it('lets go of the oldest of too many messages, says so, and says it again when asked to', async () => {
+    await lobby.stop('SIGKILL');
+    await ada.sees(ada.standing('1006'));
+    for (let number = 0; number <= WAITING_MAX; number += 1) await ada.say(`Number ${number}`);
+    await ada.sees(ada.standing(`${WAITING_MAX} messages wait`));
+    await ada.sees(ada.toast('no more than 5 may wait: “Number 0”'));
+    await startAgain();
+    await ben.isAboard();
+    for (let number = 1; number <= WAITING_MAX; number += 1) {
+      await ben.sees(ben.line(`Number ${number}`));
+    }
+    assert.equal(await ben.line('Number 0').count(), 0);
+    await ada.sees(ada.outgoing('Number 0').filter({ hasText: 'dropped' }));
+    await ada.page.getByRole('button', { name: 'Say it again' }).click();
+    await ben.sees(ben.line('Number 0'));
+  });
+
+  it('dials at once when asked to, under another name too, and takes along what waits', async () => {
+    const late = 0.9;
+    const cyd = await open('Cyd', late);
+    const dan = await open('Dan', late);
+    await lobby.stop('SIGTERM');
+    for (const tab of [cyd, dan]) {
+      await tab.sees(tab.standing(/Next attempt in 2\d\.\d s/));
+      await tab.say(`${await tab.page.getByLabel('This tab is').inputValue()} was here.`);
+    }
+    await startAgain();
+    await ben.isAboard();
+    await cyd.page.getByRole('button', { name: 'Dial now' }).click();
+    await dan.page.getByLabel('This tab is').fill('Daniel');
+    await dan.page.getByRole('button', { name: 'Use this name' }).click();
+    await ben.sees(ben.line('Cyd was here.'));
+    await ben.sees(ben.line('Dan was here.').filter({ hasText: 'Daniel' }));
+    await cyd.sees(cyd.standing('The server restarted (1012'));
+    await Promise.all([cyd.close(), dan.close()]);
+  });
+
+  it('waits for the network of a device that is offline, and says so', async () => {
+    await ada.page.context().setOffline(true);
+    await lobby.stop('SIGKILL');
+    await ada.sees(ada.page.locator('#own-state', { hasText: 'offline' }));
+    await ada.sees(ada.standing('This device is offline.'));
+    await startAgain();
+    await ben.isAboard();
+    assert.equal(await ada.page.locator('#own-state').textContent(), 'offline');
+    await ada.page.context().setOffline(false);
+    await ada.isAboard();
+    await ada.sees(ada.outage('1006'));
+  });
+});
+
+describe('modules of the lobby', { timeout: TIMEOUT_MS }, () => {
+  let lobby: LobbyProcess;
+  let url: string;
+
+  before(async () => {
+    lobby = new LobbyProcess('--port', '0');
+    url = await lobby.url();
+  });
+
+  after(async () => {
+    await lobby[Symbol.asyncDispose]();
+  });
+
+  /** As a path of the file system would be asked for: `fetch` takes the dots away. */
+  const status = (path: string) =>
+    new Promise((resolve, reject) => {
+      get(url, { path }, (response) => resolve(response.resume().statusCode)).on('error', reject);
+    });
+
+  it('are those of the client and nothing else', async () => {
+    await using browser = await launchBrowser();
+    const page = await browser.newPage();
+    const modules: string[] = [];
+    page.on('response', (response) => {
+      const { pathname } = new URL(response.url());
+      assert.equal(response.ok(), true, pathname);
+      if (pathname.startsWith('/modules/')) modules.push(pathname);
+    });
+    await page.goto(url);
+    await page.locator('#own-state[data-state="up"]').waitFor();
+    const packages = new Set(modules.map((path) => path.split('/')[3]));
+    assert.deepEqual([...packages].sort(), ['mooring', 'rxjs', 'xstate']);
+    assert.deepEqual(
+      modules.filter((path) => /\/(server|testing|observe)\/|\/ws|operators/.test(path)),
+      [],
+    );
+    assert.ok(modules.length < 100, `${modules.length} modules`);
+  });
+
+  it('have a type, an address that changes with them, and are kept for ever', async () => {
+    const imports = /<script type="importmap">(.*?)<\/script>/.exec(
+      await (await fetch(url)).text(),
+    );
+    const map = JSON.parse(imports?.[1] ?? '{}').imports;
+    assert.deepEqual(Object.keys(map), ['mooring/client', 'rxjs', 'xstate']);
+    for (const path of Object.values<string>(map)) {
+      assert.match(path, /^\/modules\/[\da-f]{12}\//);
+      const { headers } = await fetch(new URL(path, url));
+      assert.equal(headers.get('content-type'), 'text/javascript; charset=utf-8');
+      assert.match(headers.get('cache-control') ?? '', /immutable/);
+    }
+    assert.equal((await fetch(url)).headers.get('cache-control'), 'no-cache');
+    const base = map['xstate'].replace(/xstate\/.*/, '');
+    const others = [
+      'xstate/',
+      'xstate/../ws/index.js',
+      'rxjs/internal/ajax/ajax',
+      'tslib/tslib.es6.mjs',
+    ];
+    for (const other of [...others, '../../package.json', 'mooring/client/src/index.js']) {
+      assert.equal(await status(base + other), 404, other);
+    }
+  });
+});
