@@ -44,9 +44,13 @@ export class LobbyProcess {
     }
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** Sends a signal and waits for the end. */
   async stop(signal: NodeJS.Signals): Promise<Outcome> {
-    this.#child.kill(signal);
+    this.signal(signal);
     return this.outcome();
   }
 

@@ -100,6 +100,18 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await ben.sees(ben.line('Number 0'));
   });
 
+  it('says of a message that left too late that it may be lost', async () => {
+    lobby.signal('SIGSTOP');
+    await ada.say('Anybody?');
+    await ada.sees(ada.page.locator('.outgoing[data-fate="sent"]'));
+    await lobby.stop('SIGKILL');
+    await ada.sees(ada.outgoing('Anybody?').filter({ hasText: 'perhaps it never arrived' }));
+    await startAgain();
+    await ada.isAboard();
+    await ada.page.getByRole('button', { name: 'Discard' }).click();
+    assert.equal(await ada.outgoing('Anybody?').count(), 0);
+  });
+
   it('dials at once when asked to, under another name too, and takes along what waits', async () => {
     const late = 0.9;
     const cyd = await open('Cyd', late);
@@ -120,10 +132,13 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await Promise.all([cyd.close(), dan.close()]);
   });
 
-  it('waits for the network of a device that is offline, and says so', async () => {
+  it('waits for the network of a device that is offline, says so, and leaves alone who is typing', async () => {
+    await ada.page.getByLabel('Message').focus();
+    await ada.page.keyboard.type('Half a sentence');
     await ada.page.context().setOffline(true);
     await lobby.stop('SIGKILL');
     await ada.sees(ada.page.locator('#own-state', { hasText: 'offline' }));
+    await ada.page.keyboard.type(', and the rest.');
     await ada.sees(ada.standing('This device is offline.'));
     await startAgain();
     await ben.isAboard();
@@ -131,6 +146,8 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await ada.page.context().setOffline(false);
     await ada.isAboard();
     await ada.sees(ada.outage('1006'));
+    await ada.page.keyboard.press('Enter');
+    await ben.sees(ben.line('Half a sentence, and the rest.'));
   });
 });
 
