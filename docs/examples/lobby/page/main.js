@@ -52,9 +52,6 @@ function received(message) {
     case 'joined':
       rooms.joined(message);
       break;
-    case 'left':
-      rooms.left(message);
-      break;
     case 'line':
       rooms.line(message);
       break;

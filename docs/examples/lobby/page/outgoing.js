@@ -15,6 +15,7 @@ const fates = new Map([
   ['stopped', 'not sent: this tab is not connected any more'],
   ['refused', 'not sent: this tab is not connected'],
 ]);
+const neverLeft = ['queue-full', 'stopped', 'refused'];
 const onTheWay = ['sending', 'sent', 'waiting'];
 
 /** What was said in this tab and has not come back from the server yet. */
@@ -62,8 +63,8 @@ export class Outgoing {
 
   /** Something of ours has arrived in a room. */
   heard(room, text) {
-    for (const { message } of this.#posts.values()) {
-      if (message.room !== room || message.text !== text) continue;
+    for (const { message, fate } of this.#posts.values()) {
+      if (message.room !== room || message.text !== text || neverLeft.includes(fate)) continue;
       this.#posts.delete(message);
       this.#draw();
       return;

@@ -69,13 +69,10 @@ export class Rooms {
     this.#draw();
   }
 
-  left({ room: name }) {
-    this.#rooms.get(name).wanted = false;
-    this.#draw();
-  }
-
   line({ room: name, line }) {
     const room = this.#rooms.get(name);
+    // Said before the server knew that we leave. It is told again to whoever comes back.
+    if (!room.wanted) return;
     const previous = room.lines.at(-1);
     const heard = this.#hear(room, line);
     if (name === this.#current) this.#append(heard, previous);
