@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import type { CloseVerdict, SupervisorOptions } from '../../src/index.ts';
-import { buildFrame, closePayload, type FrameSpec, opcode } from '../support/frames.ts';
+import type { SupervisorOptions } from '../../src/index.ts';
+import { closeMeanings, forbiddenCodes, malformedCloses } from '../support/closings.ts';
+import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -23,29 +24,6 @@ const peerClose = {
   cause: 'peer-close',
 } as const;
 
-/** What receiving each code means: how loudly it is told, and whether a client would come back. */
-const meanings: readonly [number, CloseVerdict['level'], CloseVerdict['retry']][] = [
-  [1000, 'info', 'never'],
-  [1001, 'info', 'backoff'],
-  [1002, 'error', 'never'],
-  [1003, 'error', 'never'],
-  [1007, 'error', 'never'],
-  [1008, 'warn', 'never'],
-  [1009, 'error', 'never'],
-  [1010, 'error', 'never'],
-  [1011, 'error', 'backoff'],
-  [1012, 'info', 'backoff'],
-  [1013, 'warn', 'backoff'],
-  [1014, 'warn', 'backoff'],
-  [3000, 'warn', 'never'],
-  [3001, 'info', 'backoff'],
-  [3003, 'warn', 'never'],
-  [3008, 'warn', 'backoff'],
-  [3999, 'info', 'backoff'],
-  [4000, 'info', 'backoff'],
-  [4999, 'info', 'backoff'],
-];
-
 let service: Service;
 let peer: RawPeer;
 
@@ -62,7 +40,7 @@ async function release(): Promise<void> {
 describe('C01 the peer closes', () => {
   afterEach(release);
 
-  for (const [code, level, retry] of meanings) {
+  for (const [code, level, retry] of closeMeanings) {
     it(`C01: ${code} is echoed and reported as the peer's, level ${level}`, async () => {
       const closings: string[] = [];
       await connect({ onClosing: (_, ...frame) => closings.push(frame.join(' ')) });
@@ -151,7 +129,7 @@ async function assertViolation(code: number, errorCode: string): Promise<void> {
 describe('C01 the peer closes with a code that must not be sent', () => {
   afterEach(release);
 
-  for (const code of [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65_535]) {
+  for (const code of forbiddenCodes) {
     it(`C01: ${code} is a protocol error, answered with 1002`, async () => {
       await connect();
       peer.sendClose(code, 'so long');
@@ -163,20 +141,8 @@ describe('C01 the peer closes with a code that must not be sent', () => {
 describe('C02 the close frame of the peer is malformed', () => {
   afterEach(release);
 
-  const payload = closePayload(1000, 'bye');
-  const variants: readonly [string, Omit<FrameSpec, 'opcode'>, string][] = [
-    ['a payload of one byte', { payload: 'x' }, 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
-    [
-      'a payload of 126 bytes',
-      { payload: closePayload(1000, 'x'.repeat(124)) },
-      'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
-    ],
-    ['a fragment', { payload, fin: false }, 'WS_ERR_EXPECTED_FIN'],
-    ['no mask', { payload, masked: false }, 'WS_ERR_EXPECTED_MASK'],
-    ['RSV1 set', { payload, rsv: 4 }, 'WS_ERR_UNEXPECTED_RSV_1'],
-    ['RSV2 set', { payload, rsv: 2 }, 'WS_ERR_UNEXPECTED_RSV_2_3'],
-    ['RSV3 set', { payload, rsv: 1 }, 'WS_ERR_UNEXPECTED_RSV_2_3'],
-  ];
+  const unmasked = { payload: closePayload(1000, 'bye'), masked: false };
+  const variants = [...malformedCloses, ['no mask', unmasked, 'WS_ERR_EXPECTED_MASK'] as const];
   for (const [name, spec, errorCode] of variants) {
     it(`C02: ${name} is a protocol error, answered with 1002`, async () => {
       await connect();

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { type Clock, systemClock } from '../../src/index.ts';
 import { opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
+import { TimerCountingClock } from '../support/timer-counting-clock.ts';
 import { until } from '../support/until.ts';
 
 const peers: RawPeer[] = [];
@@ -66,30 +66,6 @@ function countsOf(values: readonly number[]): number[] {
   return [...new Set(values)].map((value) => values.filter((other) => other === value).length);
 }
 
-/** The system's clock, counting the timers that are pending at once. */
-class CountingClock implements Clock {
-  readonly pending = new Set<object>();
-  pendingMax = 0;
-  now = systemClock.now;
-  wallNow = systemClock.wallNow;
-  afterPoll = systemClock.afterPoll;
-
-  setTimer(delayMs: number, callback: () => void): object {
-    const handle: object = systemClock.setTimer(delayMs, () => {
-      this.pending.delete(handle);
-      callback();
-    });
-    this.pending.add(handle);
-    this.pendingMax = Math.max(this.pendingMax, this.pending.size);
-    return handle;
-  }
-
-  clearTimer(handle: object): void {
-    this.pending.delete(handle);
-    systemClock.clearTimer(handle);
-  }
-}
-
 /** Timers that keep the process alive, whoever made them. */
 const knownTimers = () =>
   process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
@@ -99,7 +75,7 @@ describe('heartbeat: one timer for all', () => {
 
   it('500 connections share one native timer, in every phase of their heartbeat', async () => {
     const known = knownTimers();
-    const clock = new CountingClock();
+    const clock = new TimerCountingClock();
     const heartbeat = { intervalMs: 200, graceMs: 6_000 };
     service = await Service.start({ clock, heartbeat });
     assert.equal(clock.pending.size, 0, 'no connection, no timer');
@@ -114,7 +90,7 @@ describe('heartbeat: one timer for all', () => {
   });
 
   it('the timer goes with the last connection', async () => {
-    const clock = new CountingClock();
+    const clock = new TimerCountingClock();
     service = await Service.start({ clock });
     await open(3);
     await until(() => clock.pending.size === 1, 'there is a timer');

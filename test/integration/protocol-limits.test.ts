@@ -3,92 +3,18 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import type { Limits } from '../../src/index.ts';
+import { type Excess, excesses, tooMany } from '../support/excesses.ts';
 import { buildFrame, type FrameSpec, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 
-const { text, binary, continuation, ping, pong } = opcode;
+const { text, continuation, ping, pong } = opcode;
 
 /** Builds a message of fragments, with whatever comes in between. */
 function frames(...specs: FrameSpec[]): Buffer {
-  return Buffer.concat(specs.map((spec) => buildFrame(spec)));
+  return Buffer.concat(specs.map(buildFrame));
 }
-
-function fragmented(count: number, payload: string): Buffer {
-  const specs = Array.from({ length: count }, (_, index) => ({
-    opcode: index === 0 ? text : continuation,
-    fin: index === count - 1,
-    payload,
-  }));
-  return frames(...specs);
-}
-
-/** Only the header of a frame that promises this many bytes. */
-function header(declaredLength: number | bigint, code: number = text): Buffer {
-  return buildFrame({ opcode: code, declaredLength });
-}
-
-interface Excess {
-  readonly title: string;
-  readonly limits?: Partial<Limits>;
-  readonly bytes: Buffer;
-  readonly error: string;
-  readonly sent: number;
-}
-
-const tooLong = { error: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', sent: 1009 };
-const tooMany = { error: 'WS_ERR_TOO_MANY_BUFFERED_PARTS', sent: 1008 };
-const tooWide = { error: 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', sent: 1009 };
-
-const excesses: readonly Excess[] = [
-  {
-    title: 'a text above payloadBytesMax',
-    limits: { payloadBytesMax: 10 },
-    bytes: frames({ opcode: text, payload: '"12345678"x' }),
-    ...tooLong,
-  },
-  {
-    title: 'a binary above payloadBytesMax',
-    limits: { payloadBytesMax: 10 },
-    bytes: frames({ opcode: binary, payload: Buffer.alloc(11) }),
-    ...tooLong,
-  },
-  {
-    title: 'a mere header that promises a byte more than the default of 1 MiB',
-    bytes: header(1_048_577),
-    ...tooLong,
-  },
-  { title: 'a mere header that promises 2^40 bytes', bytes: header(2n ** 40n), ...tooLong },
-  { title: 'a length of 2^53', bytes: header(2n ** 53n), ...tooWide },
-  { title: 'a length of 2^64-1', bytes: header(2n ** 64n - 1n), ...tooWide },
-  {
-    title: 'fragments that are too long together',
-    limits: { payloadBytesMax: 10 },
-    bytes: frames(
-      { opcode: text, payload: '"12345', fin: false },
-      { opcode: continuation, payload: '67890', fin: false },
-    ),
-    ...tooLong,
-  },
-  {
-    title: 'fragments that are too long together, with a ping between them',
-    limits: { payloadBytesMax: 10 },
-    bytes: frames(
-      { opcode: binary, payload: Buffer.alloc(10), fin: false },
-      { opcode: ping },
-      { opcode: continuation, payload: Buffer.alloc(1) },
-    ),
-    ...tooLong,
-  },
-  { title: '65 fragments, one above the default', bytes: fragmented(65, '1'), ...tooMany },
-  {
-    title: 'more fragments than fragmentsMax, each of them empty',
-    limits: { fragmentsMax: 3 },
-    bytes: fragmented(4, ''),
-    ...tooMany,
-  },
-];
 
 describe('E: more than the limits allow', () => {
   let service: Service;
@@ -111,11 +37,11 @@ describe('E: more than the limits allow', () => {
     assert.deepEqual(service.messages, []);
   }
 
-  for (const { title, limits = {}, bytes, ...expected } of excesses) {
+  for (const { title, limits = {}, frames: specs, ...expected } of excesses) {
     it(`E: ${title}: the peer gets ${expected.sent}`, async () => {
       service = await Service.start({ limits });
       const peer = await RawPeer.open(service.port);
-      peer.socket.write(bytes);
+      peer.socket.write(frames(...specs));
       await violatedAs(expected, peer);
     });
   }

@@ -25,10 +25,14 @@ export function buildFrame(spec: FrameSpec): Buffer {
   if (!masked) return Buffer.concat([head, payload]);
   const mask = randomBytes(4);
   const body = Buffer.from(payload);
+  applyMask(body, mask);
+  return Buffer.concat([head, mask, body]);
+}
+
+function applyMask(body: Buffer, mask: Buffer): void {
   for (let index = 0; index < body.length; index += 1) {
     body[index] = (body[index] ?? 0) ^ (mask[index % 4] ?? 0);
   }
-  return Buffer.concat([head, mask, body]);
 }
 
 function lengthBytes(first: number, maskBit: number, length: bigint): Buffer {
@@ -58,15 +62,20 @@ export interface Frame {
 }
 
 /**
- * Reads a server's frames, and throws at anything that a server must not send: masks, reserved bits,
- * unknown opcodes, long or fragmented control frames, data within a fragmented message, anything behind a
- * close frame (RFC 6455 §5).
+ * Reads the frames of one side, and throws at anything that it must not send: the masks of a server, the lack of
+ * them in a client, reserved bits, unknown opcodes, long or fragmented control frames, data within a fragmented
+ * message, anything behind a close frame (RFC 6455 §5).
  */
 export class StrictFrameReader {
   readonly frames: Frame[] = [];
+  readonly #side: 'client' | 'server';
   #buffered = Buffer.alloc(0);
   #inFragments = false;
   #closed = false;
+
+  constructor(side: 'client' | 'server' = 'server') {
+    this.#side = side;
+  }
 
   push(chunk: Buffer): void {
     this.#buffered = Buffer.concat([this.#buffered, chunk]);
@@ -78,12 +87,16 @@ export class StrictFrameReader {
     if (bytes.length < 2) return null;
     const [first = 0, second = 0] = bytes;
     if (this.#closed) throw new Error('bytes behind a close frame');
-    if (second & 0x80) throw new Error('a server frame is masked');
+    const isMasked = (second & 0x80) !== 0;
+    if (isMasked !== (this.#side === 'client')) throw new Error(`the mask of a ${this.#side}`);
     if (first & 0x70) throw new Error('a reserved bit is set');
     const header = readLength(bytes, second & 0x7f);
-    if (header === null || bytes.length < header.offset + header.length) return null;
-    const payload = Buffer.from(bytes.subarray(header.offset, header.offset + header.length));
-    this.#buffered = bytes.subarray(header.offset + header.length);
+    const maskBytes = isMasked ? 4 : 0;
+    if (header === null || bytes.length < header.offset + maskBytes + header.length) return null;
+    const start = header.offset + maskBytes;
+    const payload = Buffer.from(bytes.subarray(start, start + header.length));
+    if (isMasked) applyMask(payload, bytes.subarray(header.offset, start));
+    this.#buffered = bytes.subarray(start + header.length);
     const frame = { fin: (first & 0x80) !== 0, opcode: first & 0x0f, payload };
     this.#check(frame);
     return frame;

@@ -1,13 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import {
-  buildFrame,
-  closePayload,
-  type Frame,
-  type FrameSpec,
-  opcode,
-  StrictFrameReader,
-} from './frames.ts';
+import { RawEnd } from './raw-end.ts';
 import { until } from './until.ts';
 
 /** What to change about the opening handshake. */
@@ -20,33 +13,16 @@ export interface HandshakeSpec {
 }
 
 /** A WebSocket client made of nothing but a TCP socket, that can do everything wrong. */
-export class RawPeer {
-  readonly socket: Socket;
+export class RawPeer extends RawEnd {
   /** What was read of the HTTP answer, up to and including the empty line; the body of a refusal too. */
   answer = '';
-  /** Whether the other side has ended, and whether the socket is gone. */
-  ended = false;
-  closed = false;
-  error: NodeJS.ErrnoException | undefined;
-  /** What broke the rules in the bytes of the server, if anything did. */
-  violation: Error | undefined;
-  readonly #reader = new StrictFrameReader();
   readonly #port: number;
   #upgraded = false;
 
   private constructor(socket: Socket, port: number) {
-    this.socket = socket;
+    super(socket, 'client');
     this.#port = port;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    socket.on('end', () => {
-      this.ended = true;
-    });
-    socket.on('close', () => {
-      this.closed = true;
-    });
-    socket.on('error', (error) => {
-      this.error = error;
-    });
   }
 
   /** Connects TCP and says nothing. */
@@ -94,76 +70,9 @@ export class RawPeer {
     return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.answer)?.[1] ?? 0);
   }
 
-  /** The frames that have arrived. */
-  get frames(): readonly Frame[] {
-    if (this.violation) throw this.violation;
-    return this.#reader.frames;
-  }
-
-  /** Messages that have arrived, as text. */
-  get texts(): readonly string[] {
-    return this.frames
-      .filter((frame) => frame.opcode === opcode.text)
-      .map((frame) => frame.payload.toString());
-  }
-
-  /** The code and reason of the close frame that has arrived. */
-  get closeFrame(): { code: number; reason: string } | undefined {
-    const frame = this.frames.find((candidate) => candidate.opcode === opcode.close);
-    if (frame === undefined) return undefined;
-    if (frame.payload.length < 2) return { code: 1005, reason: '' };
-    return { code: frame.payload.readUInt16BE(), reason: frame.payload.subarray(2).toString() };
-  }
-
-  send(spec: FrameSpec): void {
-    this.socket.write(buildFrame(spec));
-  }
-
-  text(text: string): void {
-    this.send({ opcode: opcode.text, payload: text });
-  }
-
-  json(message: unknown): void {
-    this.text(JSON.stringify(message));
-  }
-
-  /** Sends a close frame; without a code an empty one. */
-  sendClose(code?: number, reason: string | Buffer = ''): void {
-    const payload = code === undefined ? Buffer.alloc(0) : closePayload(code, reason);
-    this.send({ opcode: opcode.close, payload });
-  }
-
-  /** Ends the writing side (FIN). */
-  end(): void {
-    this.socket.end();
-  }
-
-  /** Resets the connection (RST). */
-  reset(): void {
-    this.socket.resetAndDestroy();
-  }
-
-  destroy(): void {
-    this.socket.destroy();
-  }
-
-  /** Stops reading, so that the kernel's buffers fill. */
-  pause(): void {
-    this.socket.pause();
-  }
-
-  /** Answers a close frame with its echo and ends, as a polite client does. */
-  async finishPolitely(): Promise<void> {
-    await until(() => this.closeFrame !== undefined || this.closed, 'a close frame arrives');
-    const frame = this.closeFrame;
-    if (frame && !this.closed)
-      this.sendClose(frame.code === 1005 ? undefined : frame.code, frame.reason);
-    this.end();
-  }
-
   #take(chunk: Buffer): void {
     if (this.#upgraded) {
-      this.#read(chunk);
+      this.read(chunk);
       return;
     }
     const bytes = Buffer.concat([Buffer.from(this.answer, 'latin1'), chunk]);
@@ -174,14 +83,6 @@ export class RawPeer {
     }
     this.answer = bytes.subarray(0, end + 4).toString('latin1');
     this.#upgraded = true;
-    this.#read(bytes.subarray(end + 4));
-  }
-
-  #read(chunk: Buffer): void {
-    try {
-      this.#reader.push(chunk);
-    } catch (thrown) {
-      this.violation ??= thrown as Error;
-    }
+    this.read(bytes.subarray(end + 4));
   }
 }

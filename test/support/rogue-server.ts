@@ -23,7 +23,7 @@ export class RogueServer {
   readonly #sockets = new Set<Socket>();
   visits = 0;
 
-  private constructor(script: Script, server: Server) {
+  private constructor(script: Script, server: Server, lingers: boolean) {
     this.#server = server;
     server.on('connection', (socket: Socket) => {
       this.visits += 1;
@@ -31,15 +31,16 @@ export class RogueServer {
       socket.on('close', () => this.#sockets.delete(socket));
       socket.on('error', () => {});
       // Whoever has gone is gone, also for a script that looks at nothing.
-      socket.on('end', () => socket.destroy());
+      if (!lingers) socket.on('end', () => socket.destroy());
       socket.resume();
       script({ socket, asked: (answer) => whenAsked(socket, answer), acceptance });
     });
   }
 
-  static async start(script: Script): Promise<RogueServer> {
+  /** @param lingers - whether it keeps its side of a connection when the client has ended its own */
+  static async start(script: Script, { lingers = false } = {}): Promise<RogueServer> {
     const server = createServer({ allowHalfOpen: true });
-    const rogue = new RogueServer(script, server);
+    const rogue = new RogueServer(script, server, lingers);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return rogue;
   }

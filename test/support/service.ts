@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { connectionLogic } from '../../src/connection/connection-logic.ts';
 import {
   type AttachOptions,
   attach,
@@ -16,6 +15,7 @@ import {
   type SupervisorEvent,
   type SupervisorOptions,
 } from '../../src/index.ts';
+import { watchStates } from './chart-states.ts';
 import { until } from './until.ts';
 
 type AnyConnection = Connection<unknown, unknown, unknown>;
@@ -32,21 +32,6 @@ export interface Expectation {
   states?: readonly string[];
   level: 'info' | 'warn' | 'error';
 }
-
-/** Whose connections are looked at; tests that look at states have one service at a time. */
-let newest: Service | undefined;
-
-// With an inspector other code would run than in production: the states are seen where the chart is remembered.
-const { start, transition } = connectionLogic;
-connectionLogic.start = (snapshot, scope) => {
-  newest?.enter(snapshot.value);
-  start?.(snapshot, scope);
-};
-connectionLogic.transition = (snapshot, fact, scope) => {
-  const next = transition(snapshot, fact, scope);
-  if (next !== snapshot) newest?.enter(next.value);
-  return next;
-};
 
 /** A supervisor on a real HTTP server, with a recorder for everything that it tells. */
 export class Service {
@@ -91,7 +76,7 @@ export class Service {
     this.supervisor.events$.subscribe((event) =>
       this.events.push(event as SupervisorEvent<AnyConnection>),
     );
-    newest = this;
+    watchStates(this.states);
   }
 
   /** Starts listening on a free port under `/ws`. */
@@ -197,11 +182,6 @@ export class Service {
     if (expected !== undefined) assert.deepEqual(this.states, expected);
   }
 
-  enter(value: StateValue): void {
-    const state = coarse(value);
-    if (this.states.at(-1) !== state) this.states.push(state);
-  }
-
   /** Closes everything and asserts that descriptors and timers are back to where they were. */
   async stop(): Promise<void> {
     for (const connection of this.supervisor.connections) connection.terminate();
@@ -214,16 +194,8 @@ export class Service {
   }
 }
 
-type StateValue = string | { [state: string]: StateValue };
-
-/** `closing.peer`, but only `open` for the parallel state. */
-function coarse(value: StateValue): string {
-  if (typeof value === 'string') return value;
-  const [[state, inner] = ['', '']] = Object.entries(value);
-  return state === 'open' ? state : `${state}.${coarse(inner)}`;
-}
-
-function pick(value: object, names: readonly string[]): object {
+/** The fields of these names. */
+export function pick(value: object, names: readonly string[]): object {
   return Object.fromEntries(names.map((name) => [name, (value as Record<string, unknown>)[name]]));
 }
 

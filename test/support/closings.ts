@@ -1,0 +1,46 @@
+import type { CloseVerdict } from '../../src/index.ts';
+import { closePayload, type FrameSpec } from './frames.ts';
+
+/** What receiving each code means: how loudly it is told, and whether a client comes back. */
+export const closeMeanings: readonly [number, CloseVerdict['level'], CloseVerdict['retry']][] = [
+  [1000, 'info', 'never'],
+  [1001, 'info', 'backoff'],
+  [1002, 'error', 'never'],
+  [1003, 'error', 'never'],
+  [1007, 'error', 'never'],
+  [1008, 'warn', 'never'],
+  [1009, 'error', 'never'],
+  [1010, 'error', 'never'],
+  [1011, 'error', 'backoff'],
+  [1012, 'info', 'backoff'],
+  [1013, 'warn', 'backoff'],
+  [1014, 'warn', 'backoff'],
+  [3000, 'warn', 'never'],
+  [3001, 'info', 'backoff'],
+  [3003, 'warn', 'never'],
+  [3008, 'warn', 'backoff'],
+  [3999, 'info', 'backoff'],
+  [4000, 'info', 'backoff'],
+  [4999, 'info', 'backoff'],
+];
+
+/** Codes that nobody may send (RFC 6455 §7.4). */
+export const forbiddenCodes: readonly number[] = [
+  ...[0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65_535],
+];
+
+const payload = closePayload(1000, 'bye');
+
+/** Close frames that are malformed, each with what ws calls it; masked as they should be. */
+export const malformedCloses: readonly [string, Omit<FrameSpec, 'opcode'>, string][] = [
+  ['a payload of one byte', { payload: 'x' }, 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
+  [
+    'a payload of 126 bytes',
+    { payload: closePayload(1000, 'x'.repeat(124)) },
+    'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
+  ],
+  ['a fragment', { payload, fin: false }, 'WS_ERR_EXPECTED_FIN'],
+  ['RSV1 set', { payload, rsv: 4 }, 'WS_ERR_UNEXPECTED_RSV_1'],
+  ['RSV2 set', { payload, rsv: 2 }, 'WS_ERR_UNEXPECTED_RSV_2_3'],
+  ['RSV3 set', { payload, rsv: 1 }, 'WS_ERR_UNEXPECTED_RSV_2_3'],
+];
