@@ -3,10 +3,12 @@ import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type Clock, type Connection, systemClock } from '../../src/index.ts';
+import type { Connection } from '../../src/index.ts';
+import { listenersOf } from '../support/dialed-pair.ts';
 import { opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
+import { TimerCountingClock } from '../support/timer-counting-clock.ts';
 import { until } from '../support/until.ts';
 
 type AnyConnection = Connection<unknown, unknown, unknown>;
@@ -24,28 +26,6 @@ const endings: readonly [string, (connection: AnyConnection, peer: RawPeer) => v
   ['RST of the peer', (_, peer) => peer.reset()],
   ['a violation', (_, peer) => peer.send({ opcode: opcode.text, masked: false })],
 ];
-
-/** The system's clock, counting the timers that are pending. */
-class CountingClock implements Clock {
-  readonly pending = new Set<object>();
-  now = systemClock.now;
-  wallNow = systemClock.wallNow;
-  afterPoll = systemClock.afterPoll;
-
-  setTimer(delayMs: number, callback: () => void): object {
-    const handle: object = systemClock.setTimer(delayMs, () => {
-      this.pending.delete(handle);
-      callback();
-    });
-    this.pending.add(handle);
-    return handle;
-  }
-
-  clearTimer(handle: object): void {
-    this.pending.delete(handle);
-    systemClock.clearTimer(handle);
-  }
-}
 
 let service: Service;
 let peer: RawPeer;
@@ -109,7 +89,7 @@ describe('C15 what is left of a connection', () => {
 
   for (const [name, end] of endings) {
     it(`C15: no timer, no listener and no reference after ${name}`, async () => {
-      const clock = new CountingClock();
+      const clock = new TimerCountingClock();
       service = await Service.start({ timeouts, clock });
       const socket = nextSocket();
       peer = await RawPeer.open(service.port);
@@ -133,14 +113,6 @@ function nextSocket(): () => Socket | undefined {
     held = new WeakRef(socket);
   });
   return () => held?.deref();
-}
-
-/** Listeners that neither Node.js nor the harness have set; ws and Mooring name theirs `socketOn…`. */
-function listenersOf(socket: Socket | undefined): string[] {
-  return (socket?.eventNames() ?? [])
-    .filter((event) => event !== 'error')
-    .flatMap((event) => socket?.listeners(event).map(({ name }) => name) ?? [])
-    .filter((name) => name.startsWith('socketOn'));
 }
 
 async function assertCollectable(socket: () => Socket | undefined): Promise<void> {

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
+import type { ClientState, NodeClientOptions } from '../../src/client/index.ts';
+import type { CloseVerdict } from '../../src/core/verdict.ts';
+import { watchStates } from './chart-states.ts';
+import { Dialing } from './dialing.ts';
+import { ProcessWatch } from './process-watch.ts';
+import { RawHost } from './raw-host.ts';
+import { RogueServer } from './rogue-server.ts';
+import { assertAtRest, pick, resources } from './service.ts';
+import { until } from './until.ts';
+
+/** No second attempt while a test looks at the first. */
+const patient = { minMs: 60_000, maxMs: 60_000 };
+
+/** What the chart of a dialed connection enters before anything happens to it. */
+export const opening = ['handshaking.admitting', 'handshaking.dialing', 'open'] as const;
+
+/** What one test expects of the one connection that was open. */
+export type ExpectedVerdict = Partial<Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut'>> & {
+  /** The states of its chart in the order in which they were entered. */
+  states?: readonly string[];
+  /** What the client does next; by default what the verdict says. */
+  next?: ClientState;
+};
+
+/** What a test changes about a pair. */
+export interface PairOptions extends NodeClientOptions {
+  /** Whether the server keeps its side of TCP when the client has ended its own. */
+  readonly lingers?: boolean;
+}
+
+/** A client of ours and the raw server that it is connected to, over loopback. */
+export class DialedPair {
+  readonly server: RogueServer;
+  readonly dialing: Dialing;
+  /** The server's ends of all connections so far. */
+  readonly hosts: RawHost[];
+  /** The client's end of the first one. */
+  readonly raw: Socket;
+  /** The states that the charts of its connections have entered. */
+  readonly states: string[];
+  readonly #watch: ProcessWatch;
+  readonly #before: ReturnType<typeof resources>;
+
+  private constructor(parts: Parts) {
+    this.server = parts.server;
+    this.dialing = parts.dialing;
+    this.hosts = parts.hosts;
+    this.raw = parts.raw;
+    this.states = parts.states;
+    this.#watch = parts.watch;
+    this.#before = parts.before;
+  }
+
+  /** Dials, and waits until both ends are open. */
+  static async open({ lingers = false, ...options }: PairOptions = {}): Promise<DialedPair> {
+    const before = resources();
+    const watch = new ProcessWatch();
+    const hosts: RawHost[] = [];
+    const states: string[] = [];
+    watchStates(states);
+    const server = await RogueServer.start(RawHost.accepting(hosts), { lingers });
+    const dialed = watchDialed();
+    const dialing = await new Dialing(`ws://127.0.0.1:${server.port}/feed`, {
+      backoff: patient,
+      random: () => 0.99,
+      ...options,
+    }).up();
+    await until(() => hosts.length === 1, 'the server has accepted it');
+    const raw = dialed();
+    return new DialedPair({ server, dialing, hosts, raw, states, watch, before });
+  }
+
+  get client() {
+    return this.dialing.client;
+  }
+
+  /** The server's end of the first connection. */
+  get host(): RawHost {
+    const [host] = this.hosts;
+    assert.ok(host, 'the client has come');
+    return host;
+  }
+
+  /** What a backlog is made with. */
+  get sender() {
+    const { raw, client } = this;
+    return {
+      get bufferedBytes(): number {
+        return raw.writableLength;
+      },
+      send: (message: unknown) => client.send(message, { queue: false }),
+    };
+  }
+
+  /**
+   * Asserts that the one connection ended, that this was told once, and returns the verdict.
+   *
+   * Also asserts what holds for every ending: what the client does next, that nothing more is heard or sent.
+   */
+  async closedAs({ states, next, ...fields }: ExpectedVerdict): Promise<CloseVerdict> {
+    const { dialing, client } = this;
+    const ending = await dialing.firstEnding();
+    assert.ok(ending.outcome === 'closed', `${ending.outcome} although it was open`);
+    const { verdict } = ending;
+    assert.deepEqual(pick(verdict, Object.keys(fields)), fields);
+    if (states !== undefined) assert.deepEqual(this.states, [...opening, ...states]);
+    const then = next ?? (verdict.retry === 'never' ? 'exhausted' : 'waiting');
+    await until(() => client.status.state === then, `the client is ${then}`);
+    await this.#assertOver(then);
+    assert.deepEqual(dialing.endings, [ending]);
+    assert.deepEqual(dialing.verdicts, [verdict]);
+    assert.equal(client.status.ending, ending);
+    return verdict;
+  }
+
+  /** The dead socket takes nothing and says nothing; a message waits for the next one, if there will be one. */
+  async #assertOver(state: ClientState): Promise<void> {
+    const { dialing, client, raw } = this;
+    const { length } = dialing.messages;
+    assert.equal(client.send('late'), state === 'waiting' ? 'queued' : 'refused');
+    assert.ok(raw.destroyed, 'the socket is gone');
+    assert.deepEqual(listenersOf(raw), [], 'no listener but the one for late errors');
+    assert.deepEqual(dialing.completed.length, state === 'waiting' ? 0 : 5);
+    assert.deepEqual([dialing.messages.length, client.status.attempts], [length, 1]);
+    assert.ok(!this.hosts.some((host) => host.texts.includes('"late"')));
+  }
+
+  /** Ends whatever is left, and asserts that it leaves nothing behind and threw nothing at nobody. */
+  async end(): Promise<void> {
+    for (const host of this.hosts) host.destroy();
+    await this.client.close();
+    await this.server.stop();
+    for (const host of this.hosts) assert.equal(host.violation, undefined);
+    await assertAtRest(this.#before);
+    await this.#watch.assertQuiet();
+    this.#watch.stop();
+  }
+}
+
+/** Waits for the next TCP socket that this process dials, which what it returns gives out. */
+export function watchDialed(): () => Socket {
+  const dialed: Socket[] = [];
+  const note = (message: unknown) => void dialed.push((message as { socket: Socket }).socket);
+  subscribe('net.client.socket', note);
+  return () => {
+    unsubscribe('net.client.socket', note);
+    const [raw] = dialed;
+    assert.ok(raw, 'a socket was dialed');
+    return raw;
+  };
+}
+
+/** Listeners that neither Node.js nor the harness have set; ws and Mooring name theirs `socketOn…`. */
+export function listenersOf(socket: Socket | undefined): string[] {
+  return (socket?.eventNames() ?? [])
+    .filter((event) => event !== 'error')
+    .flatMap((event) => socket?.listeners(event).map(({ name }) => name) ?? [])
+    .filter((name) => name.startsWith('socketOn'));
+}
+
+interface Parts extends Pick<DialedPair, 'server' | 'dialing' | 'hosts' | 'raw' | 'states'> {
+  readonly watch: ProcessWatch;
+  readonly before: ReturnType<typeof resources>;
+}
