@@ -1,97 +1,71 @@
 import { once } from 'node:events';
 import { readSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { Refusal, type SendResult } from '../../src/index.ts';
+import type { SendResult } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
-import { buildFrame, opcode } from '../support/frames.ts';
-import type { RawPeer } from '../support/raw-peer.ts';
+import { opcode } from '../support/frames.ts';
+import type { RawEnd } from '../support/raw-end.ts';
 import { turns, until } from '../support/until.ts';
 import type { Fact, Plan, RealStage } from './real-stage.ts';
 
 /** Makes one fact happen on a real connection, in whatever state it is. */
-export type Driver = (stage: RealStage) => void | Promise<void>;
+export type Driver<Stage extends RealStage> = (stage: Stage) => void | Promise<void>;
+
+export type Drivers<Stage extends RealStage> = Readonly<Record<Fact, Driver<Stage>>>;
 
 const FILLER = Buffer.alloc(65_536);
 const WORD = Buffer.alloc(1);
-/** Less than the interval of the stage's heartbeat. */
-const BEFORE_NEXT_BEAT_MS = 19_000;
-const PING = buildFrame({ opcode: opcode.ping });
 /** ws answers so many pings at once; one more is a flood. */
 const PENDING_PONGS_MAX = 60;
 
 /** It follows by itself from what happened before. */
-const follows: Driver = () => {};
+export const follows = () => {};
 
-/** How each fact comes about. */
-export const drivers: Readonly<Record<Fact, Driver>> = {
+export const passTime = (stage: RealStage) => stage.passTime();
+
+/** How facts come about, whichever side has dialed. */
+export const drivers = {
   'dial.requested': follows,
-  'admission.granted': ({ plan, raw, admission }) => {
-    plan.granted?.(raw);
-    admission.open();
-  },
-  'admission.refused': (stage) => {
-    if (stage.isIn('handshaking.admitting')) stage.admission.fail(new Refusal(403));
-  },
-  'peer.abandoned': (stage) => {
-    if (stage.isIn('handshaking.admitting')) stage.link.up.end();
-  },
   'socket.opened': follows,
-  'socket.errored': ({ link }) => link.up.reset(),
-  'socket.ended': ({ link }) => link.up.end(),
+  'socket.errored': ({ inbound }) => inbound.reset(),
+  'socket.ended': ({ inbound }) => inbound.end(),
   'socket.closed': closeSocket,
   'websocket.closed': (stage) => (stage.isIn('closing.reaping') ? undefined : closeSocket(stage)),
-  'peer.closing': (stage) => listening(stage).sendClose(4001, 'theirs'),
-  'protocol.violated': (stage) => listening(stage).send({ opcode: opcode.text, masked: false }),
+  'peer.closing': ({ peer }) => peer.sendClose(4001, 'theirs'),
+  'protocol.violated': ({ peer }) => peer.send({ opcode: opcode.text, rsv: 7 }),
   'send.errored': failSend,
-  'ping.flooded': (stage) => pings(listening(stage), 2 * PENDING_PONGS_MAX),
-  'handler.errored': throwInHandler,
-  'heartbeat.missed': (stage) => stage.passTime(),
+  'ping.flooded': ({ peer }) => void pings(peer, 2 * PENDING_PONGS_MAX),
+  'handler.errored': ({ peer }) => peer.text('throw'),
+  'heartbeat.missed': passTime,
   'heartbeat.answered': ({ peer }) => peer.send({ opcode: opcode.pong }),
-  'heartbeat.lost': (stage) => stage.passTime(),
+  'heartbeat.lost': passTime,
   // Whoever is asked for a beat here never answers; whatever it says is as good.
-  'beat.missed': (stage) => stage.passTime(),
+  'beat.missed': passTime,
   'beat.answered': ({ peer }) => peer.text('awake'),
   'outbox.filled': fillOutbox,
-  'outbox.drained': ({ link }) => link.down.set({}),
-  'outbox.stalled': (stage) => stage.passTime(),
-  'welcome.settled': async (stage) => {
-    stage.welcome.open();
-    await stage.takes('welcome.settled', stage.steps.length);
-    await stage.plan.settled?.(stage);
-  },
-  'welcome.expired': (stage) => stage.passTime(),
-  'deadline.passed': (stage) => stage.passTime(),
+  'outbox.stalled': passTime,
+  'deadline.passed': passTime,
   'close.requested': ({ connection }) => void connection.close(4000, 'ours'),
   'fail.requested': ({ connection }) => void connection.fail(new Error('failed on purpose')),
   'terminate.requested': ({ connection }) => void connection.terminate(),
-};
+} as const satisfies Partial<Drivers<RealStage>>;
 
-/** A welcome pauses reading; only a host that resumes its socket nevertheless lets the peer be heard. */
-function listening(stage: RealStage): RawPeer {
-  if (stage.isIn('open.intake.welcoming')) stage.raw.resume();
-  return stage.peer;
-}
-
-function pings(peer: RawPeer, count: number): void {
-  peer.socket.write(Buffer.concat(Array(count).fill(PING)));
+function pings(peer: RawEnd, count: number): number {
+  const ping = peer.frame({ opcode: opcode.ping });
+  peer.socket.write(Buffer.concat(Array(count).fill(ping)));
+  return count * ping.length;
 }
 
 /** Before anything has ended the host destroys the socket; later it ends as it should. */
-async function closeSocket(stage: RealStage): Promise<void> {
+export async function closeSocket(stage: RealStage): Promise<void> {
   if (stage.isIn('closing.peer')) stage.peer.end();
   else if (stage.isIn('errored') || stage.isIn('closing.local')) await stage.peer.finishPolitely();
   else stage.raw.destroy();
 }
 
-function throwInHandler(stage: RealStage): void {
-  if (stage.isIn('open.intake.welcoming')) stage.welcome.fail(new Error('failed on purpose'));
-  else if (stage.held.isAwaited) stage.held.fail(new Error('failed on purpose'));
-  else stage.peer.text('throw');
-}
-
 async function fillOutbox(stage: RealStage): Promise<void> {
   if (stage.plan.direct === true) stage.peer.pause();
-  else stage.link.down.set({ blackhole: true });
+  else stage.outbound.set({ blackhole: true });
   const count = stage.steps.length;
   await until(() => {
     while (stage.connection.send(FILLER) !== 'refused');
@@ -99,23 +73,14 @@ async function fillOutbox(stage: RealStage): Promise<void> {
   }, 'the outbox is full');
 }
 
-async function failSend(stage: RealStage): Promise<void> {
+export async function failSend(stage: RealStage): Promise<void> {
   if (stage.isIn('open.flow.flowing')) {
     // The kernel learns of the RST at once, or nearly so; the event loop does not turn meanwhile.
-    stage.link.up.reset();
+    stage.inbound.reset();
     for (let left = 10_000; left > 0 && stage.connection.send(WORD) !== 'refused'; left -= 1);
-  } else if (stage.isIn('open.intake.welcoming')) {
-    await stopReading(stage);
-    stage.link.up.reset();
   } else {
     await resetWhileWriting(stage);
   }
-}
-
-/** A paused socket that is full is no longer read: only the write in flight can find the reset. */
-async function stopReading({ raw, peer }: RealStage): Promise<void> {
-  peer.socket.write(Buffer.alloc(2 ** 20));
-  await until(() => raw.readableLength >= raw.readableHighWaterMark, 'nothing more is read');
 }
 
 /**
@@ -221,57 +186,27 @@ class TurnByTurn {
 
 /** Brings a flood to its brink: one more ping will be too many. */
 async function leavePongsPending(stage: RealStage): Promise<void> {
-  stage.link.down.set({ blackhole: true });
+  stage.outbound.set({ blackhole: true });
   await fillBacklog(new TurnByTurn(stage), 2 ** 20);
-  const read = stage.raw.bytesRead + PENDING_PONGS_MAX * PING.length;
-  pings(stage.peer, PENDING_PONGS_MAX);
+  const before = stage.raw.bytesRead;
+  const read = before + pings(stage.peer, PENDING_PONGS_MAX);
   await until(() => stage.raw.bytesRead === read, 'every ping is read');
 }
 
-/** Gives a handler something to work at that will fail. */
-async function leaveHandlerPending({ peer, held }: RealStage): Promise<void> {
-  peer.text('hold');
-  await until(() => held.isAwaited, 'the handler is at work');
+/** What has to be arranged, so that some facts can happen where these states are active. */
+export interface Arrangement {
+  readonly states: readonly string[];
+  readonly facts: readonly Fact[];
+  readonly plan: Plan;
 }
 
-/** Gives a handler something to work at, and lets the beat alone find out that nothing more is said. */
-async function leaveHandlerPendingAsleep(stage: RealStage): Promise<void> {
-  await leaveHandlerPending(stage);
-  stage.clock.advance(BEFORE_NEXT_BEAT_MS);
-  const read = stage.raw.bytesRead;
-  stage.peer.send({ opcode: opcode.pong });
-  await until(() => stage.raw.bytesRead > read, 'a pong is read');
-}
-
-/** What has to be arranged, so that a fact can happen where these states are active. */
-const plans: readonly { states: readonly string[]; facts: readonly Fact[]; plan: Plan }[] = [
-  // Upgrading lasts for one call: what is to happen in it must be there before.
-  {
-    states: ['handshaking.upgrading'],
-    facts: ['admission.refused'],
-    // ws objects to the header when everything else was found in order.
-    plan: { headers: { 'Sec-WebSocket-Protocol': 'twice, twice' } },
-  },
-  {
-    states: ['handshaking.upgrading'],
-    facts: ['peer.abandoned'],
-    plan: { granted: (raw) => void raw.destroy() },
-  },
+/** Arrangements that do not depend on which side has dialed. */
+export const arrangements: readonly Arrangement[] = [
   // Any byte of a peer is a sign of life: what it is to cause must begin before it is suspect.
   {
     states: ['open.liveness.suspect'],
     facts: ['ping.flooded'],
     plan: { settled: leavePongsPending },
-  },
-  {
-    states: ['open.liveness.suspect'],
-    facts: ['handler.errored'],
-    plan: { settled: leaveHandlerPending },
-  },
-  {
-    states: ['open.liveness.asleep'],
-    facts: ['handler.errored'],
-    plan: { settled: leaveHandlerPendingAsleep },
   },
   // Sooner than the heartbeat, which would be lost first.
   {
@@ -288,16 +223,11 @@ const plans: readonly { states: readonly string[]; facts: readonly Fact[]; plan:
   {
     states: ['closing.reaping'],
     facts: ['deadline.passed', 'terminate.requested'],
-    plan: { authenticate: wedge },
+    plan: { watched: wedge },
   },
   ...['errored', 'closing.local', 'closing.peer', 'closing.forced'].map((state) => ({
     states: [state],
     facts: ['websocket.closed'] as const,
-    plan: { authenticate: strip },
+    plan: { watched: strip },
   })),
 ];
-
-export function planFor(fact: Fact, isIn: (state: string) => boolean): Plan {
-  const fits = plans.find(({ states, facts }) => facts.includes(fact) && states.every(isIn));
-  return fits?.plan ?? {};
-}

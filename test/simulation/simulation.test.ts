@@ -60,8 +60,8 @@ describe('a simulated service', () => {
 });
 
 /**
- * Transitions that no socket leads to, and why the charts have them all the same. A socket that was accepted is never
- * dialed.
+ * Transitions that no socket here leads to, and why the charts have them all the same. All that is simulated was
+ * accepted; what is dialed is driven on real sockets.
  */
 const neverTaken: Readonly<Record<string, string>> = {
   'connection.handshaking.admitting ─ dial.requested → connection.handshaking.dialing': 'accepted',

@@ -1,15 +1,45 @@
 import { RawEnd } from './raw-end.ts';
-import { accepting, type Script } from './rogue-server.ts';
+import type { Script, Visit } from './rogue-server.ts';
 
 /** The server's end of a WebSocket made of nothing but a TCP socket: the counterpart of `RawPeer`. */
 export class RawHost extends RawEnd {
+  /** The upgrade request; empty before it has come. */
+  request = '';
+  readonly #visit: Visit;
+
+  constructor(visit: Visit) {
+    super(visit.socket, 'server');
+    this.#visit = visit;
+    visit.socket.setNoDelay();
+    visit.asked((request) => {
+      this.request = request;
+    });
+  }
+
   /** Accepts every request and adds what has come of it to `hosts`. */
   static accepting(hosts: RawHost[]): Script {
-    return accepting(({ socket }) => {
-      const host = new RawHost(socket, 'server');
-      socket.setNoDelay();
-      socket.on('data', (chunk: Buffer) => host.read(chunk));
-      hosts.push(host);
-    });
+    return (visit) => {
+      const host = new RawHost(visit);
+      visit.asked(() => {
+        host.accept();
+        hosts.push(host);
+      });
+    };
+  }
+
+  /** The answer that accepts the request. */
+  get acceptance(): string {
+    return this.#visit.acceptance(this.request);
+  }
+
+  /** Answers the request with 101. */
+  accept(): void {
+    this.answer(this.acceptance);
+    this.socket.on('data', (chunk: Buffer) => this.read(chunk));
+  }
+
+  /** Answers the request with anything. */
+  answer(answer: string): void {
+    this.socket.write(answer);
   }
 }

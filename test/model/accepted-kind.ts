@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { Refusal } from '../../src/index.ts';
+import { opcode } from '../support/frames.ts';
+import { until } from '../support/until.ts';
+import { AcceptedStage } from './accepted-stage.ts';
+import {
+  type Arrangement,
+  arrangements,
+  type Driver,
+  type Drivers,
+  drivers,
+  failSend,
+  passTime,
+} from './real-drivers.ts';
+import { notAccepted } from './real-infeasible.ts';
+import type { Kind } from './real-kind.ts';
+import type { RealStage } from './real-stage.ts';
+
+/** Less than the interval of the stage's heartbeat. */
+const BEFORE_NEXT_BEAT_MS = 19_000;
+
+/** A welcome pauses reading; only a host that resumes its socket nevertheless lets the peer be heard. */
+function listening(drive: Driver<RealStage>): Driver<RealStage> {
+  return (stage) => {
+    if (stage.isIn('open.intake.welcoming')) stage.raw.resume();
+    return drive(stage);
+  };
+}
+
+/** How each fact comes about on a connection that was accepted. */
+const acceptedDrivers: Drivers<AcceptedStage> = {
+  ...drivers,
+  'admission.granted': ({ plan, raw, admission }) => {
+    plan.granted?.(raw);
+    admission.open();
+  },
+  'admission.refused': (stage) => {
+    if (stage.isIn('handshaking.admitting')) stage.admission.fail(new Refusal(403));
+  },
+  'peer.abandoned': (stage) => {
+    if (stage.isIn('handshaking.admitting')) stage.inbound.end();
+  },
+  'peer.closing': listening(drivers['peer.closing']),
+  'protocol.violated': listening(drivers['protocol.violated']),
+  'ping.flooded': listening(drivers['ping.flooded']),
+  'send.errored': async (stage) => {
+    if (!stage.isIn('open.intake.welcoming') || !stage.isIn('open.flow.congested')) {
+      return failSend(stage);
+    }
+    await stopReading(stage);
+    stage.inbound.reset();
+  },
+  'handler.errored': throwInHandler,
+  'outbox.drained': ({ outbound }) => outbound.set({}),
+  'welcome.settled': async (stage) => {
+    stage.welcome.open();
+    await stage.takes('welcome.settled', stage.steps.length);
+    await stage.plan.settled?.(stage);
+  },
+  'welcome.expired': passTime,
+};
+
+function throwInHandler(stage: AcceptedStage): void {
+  if (stage.isIn('open.intake.welcoming')) stage.welcome.fail(new Error('failed on purpose'));
+  else if (stage.held.isAwaited) stage.held.fail(new Error('failed on purpose'));
+  else stage.peer.text('throw');
+}
+
+/** A paused socket that is full is no longer read: only the write in flight can find the reset. */
+async function stopReading({ raw, peer }: RealStage): Promise<void> {
+  peer.socket.write(Buffer.alloc(2 ** 20));
+  await until(() => raw.readableLength >= raw.readableHighWaterMark, 'nothing more is read');
+}
+
+/** Gives a handler something to work at that will fail. */
+async function leaveHandlerPending({ peer, held }: AcceptedStage): Promise<void> {
+  peer.text('hold');
+  await until(() => held.isAwaited, 'the handler is at work');
+}
+
+/** Gives a handler something to work at, and lets the beat alone find out that nothing more is said. */
+async function leaveHandlerPendingAsleep(stage: AcceptedStage): Promise<void> {
+  await leaveHandlerPending(stage);
+  stage.clock.advance(BEFORE_NEXT_BEAT_MS);
+  const read = stage.raw.bytesRead;
+  stage.peer.send({ opcode: opcode.pong });
+  await until(() => stage.raw.bytesRead > read, 'a pong is read');
+}
+
+const ownArrangements: readonly Arrangement[] = [
+  // Upgrading lasts for one call: what is to happen in it must be there before.
+  {
+    states: ['handshaking.upgrading'],
+    facts: ['admission.refused'],
+    // ws objects to the header when everything else was found in order.
+    plan: { headers: { 'Sec-WebSocket-Protocol': 'twice, twice' } },
+  },
+  {
+    states: ['handshaking.upgrading'],
+    facts: ['peer.abandoned'],
+    plan: { granted: (raw) => void raw.destroy() },
+  },
+  // Any byte of a peer is a sign of life: what it is to cause must begin before it is suspect.
+  {
+    states: ['open.liveness.suspect'],
+    facts: ['handler.errored'],
+    plan: { settled: leaveHandlerPending },
+  },
+  {
+    states: ['open.liveness.asleep'],
+    facts: ['handler.errored'],
+    plan: { settled: leaveHandlerPendingAsleep },
+  },
+];
+
+/** What a client hears whose upgrade is refused; nothing when it, or its socket, is gone. */
+const statuses: Readonly<Record<string, number>> = {
+  'handshaking.admitting admission.refused': 403,
+  'handshaking.admitting deadline.passed': 503,
+  'handshaking.upgrading admission.refused': 400,
+};
+
+/** Connections that a supervisor accepts. */
+export const accepted: Kind<AcceptedStage> = {
+  name: 'accepted',
+  opening: ['admission.granted', 'socket.opened', 'welcome.settled'],
+  set: AcceptedStage.set,
+  drivers: acceptedDrivers,
+  arrangements: [...ownArrangements, ...arrangements],
+  cannotHappen: notAccepted,
+  async assertFailed({ peer }, { state, fact }) {
+    const status = statuses[`${state} ${fact}`] ?? 0;
+    await until(() => peer.status === status || peer.closed, 'the request is answered');
+    assert.equal(peer.status, status);
+  },
+};

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import type { InspectionEvent } from 'xstate';
+import type { Codec, Connection } from '../../src/index.ts';
+import { FaultProxy } from '../../src/testing/fault-proxy.ts';
+import type { FaultStream } from '../../src/testing/fault-stream.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+import { Gate, heartbeat, limits, type Plan, RealStage, timeouts } from './real-stage.ts';
+
+/** Bytes as they are; what the connection says is not what this is about. */
+const plainCodec: Codec = {
+  name: 'plain',
+  encode: (message) => message as Uint8Array,
+  decode: (payload) => payload.toString(),
+};
+
+/** A connection that a supervisor accepts. */
+export class AcceptedStage extends RealStage {
+  /** What `authenticate`, `onOpen` and the handler of the message `hold` wait for. */
+  readonly admission = new Gate();
+  readonly welcome = new Gate();
+  readonly held = new Gate();
+  service!: Service;
+  peer!: RawPeer;
+
+  /** Makes a connection that is being admitted. */
+  static async set(plan: Plan, inspect: (event: InspectionEvent) => void): Promise<AcceptedStage> {
+    const stage = new AcceptedStage(plan);
+    stage.service = await stage.#serve(inspect);
+    const { port } = stage.service;
+    stage.proxy = await FaultProxy.start({ port });
+    const entrance = plan.direct === true ? port : stage.proxy.port;
+    stage.peer = await RawPeer.connect(entrance, { allowHalfOpen: true });
+    stage.peer.request({ headers: plan.headers ?? {} });
+    await until(() => stage.admission.isAwaited, 'the request is being admitted');
+    return stage;
+  }
+
+  #serve(inspect: (event: InspectionEvent) => void): Promise<Service> {
+    return Service.start({
+      clock: this.clock,
+      random: () => 0.5,
+      codec: plainCodec,
+      heartbeat,
+      timeouts: { ...timeouts, ...this.plan.timeouts },
+      limits,
+      authenticate: ({ socket }) => {
+        this.raw = socket;
+        this.plan.watched?.(socket);
+        return this.admission.wait();
+      },
+      onOpen: () => this.welcome.wait(),
+      onMessage: (_, message) => {
+        if (message === 'throw') throw new Error('thrown on purpose');
+        return message === 'hold' ? this.held.wait() : undefined;
+      },
+      inspect: (event) => {
+        inspect(event);
+        this.record(event);
+      },
+    });
+  }
+
+  get connection(): Connection<unknown, unknown, unknown> {
+    const [opened] = this.service.of('connection.opened');
+    assert.ok(opened, 'it has opened');
+    return opened.connection;
+  }
+
+  get inbound(): FaultStream {
+    return this.link.up;
+  }
+
+  get outbound(): FaultStream {
+    return this.link.down;
+  }
+
+  get hasOpened(): boolean {
+    return this.service.of('connection.opened').length > 0;
+  }
+
+  get isOver(): boolean {
+    return this.service.inFlight === 0;
+  }
+
+  get reports(): readonly string[] {
+    return this.service.events
+      .map(({ type }) => type)
+      .filter((type) => type !== 'handler.errored')
+      .map((type) => type.replace('connection.', ''));
+  }
+
+  protected letGo(): void {
+    for (const gate of [this.admission, this.welcome, this.held]) gate.open();
+  }
+
+  protected async stop(): Promise<void> {
+    const { closed, failed, ...inFlight } = this.service.supervisor.counts;
+    assert.deepEqual(inFlight, { handshaking: 0, open: 0, errored: 0, closing: 0 });
+    const { hasOpened } = this;
+    const { calls } = this.service;
+    assert.deepEqual([closed, failed], hasOpened ? [1, 0] : [0, 1]);
+    // `onClose` waits for `onOpen`, which has only just settled.
+    await until(() => calls.length === (hasOpened ? 2 : 1), 'every handler is called');
+    assert.deepEqual(calls, hasOpened ? ['onOpen', 'onClose'] : ['onFailed']);
+    await this.service.stop();
+  }
+}

@@ -1,0 +1,17 @@
+import type { InspectionEvent } from 'xstate';
+import type { Arrangement, Drivers } from './real-drivers.ts';
+import type { Impossibility } from './real-infeasible.ts';
+import type { Fact, Plan, RealStage } from './real-stage.ts';
+
+/** One of the two ways in which a connection comes to be, and all that depends on it. */
+export interface Kind<Stage extends RealStage> {
+  readonly name: string;
+  /** The facts that lead to where messages are received. */
+  readonly opening: readonly Fact[];
+  readonly drivers: Drivers<Stage>;
+  readonly arrangements: readonly Arrangement[];
+  readonly cannotHappen: readonly Impossibility[];
+  set(plan: Plan, inspect: (event: InspectionEvent) => void): Promise<Stage>;
+  /** Asserts what the other end hears of a connection that failed because of this fact. */
+  assertFailed(stage: Stage, why: { state: string | undefined; fact: string }): Promise<void>;
+}
