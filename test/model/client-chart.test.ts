@@ -74,6 +74,15 @@ describe('the client chart on any walk', () => {
     fc.assert(property, { numRuns: 2_000 });
   });
 
+  it('asks for a sign of life when it is back from sleep or has a network again, while it is up', () => {
+    const up: Fact[] = ['dial.requested', 'connection.opened'];
+    const probes = (more: readonly Fact[]) =>
+      run([...up, ...more]).log.filter((entry) => entry === 'probe').length;
+    assert.equal(probes(['wake.noticed']), 1);
+    assert.equal(probes(['deadline.passed', 'wake.noticed', 'network.returned']), 2);
+    assert.equal(probes(['connection.ended', 'wake.noticed', 'network.returned']), 0);
+  });
+
   it('dials again after a wait, and as soon as there is a network again', () => {
     const lost: Fact[] = ['dial.requested', 'connection.opened', 'connection.ended'];
     const dials = (more: readonly Fact[]) =>

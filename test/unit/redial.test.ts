@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Ending } from '../../src/client/client-types.ts';
+import { Redial } from '../../src/client/redial.ts';
+import type { Failure } from '../../src/core/failure.ts';
+import type { CloseVerdict } from '../../src/core/verdict.ts';
+
+const backoff = { minMs: 500, maxMs: 20_000, stableMs: 5_000 };
+
+function bench(random: () => number = () => 1, max = 100) {
+  const reported: string[] = [];
+  const restarts = { max, withinMs: 1_000 };
+  const options = { backoff, restarts, random, privateCodes: undefined };
+  const redial = new Redial(options, (handler) => () => void reported.push(handler));
+  return { redial, reported };
+}
+
+const closed = (verdict: Partial<CloseVerdict>): Ending => ({
+  outcome: 'closed',
+  verdict: { code: 1006, origin: 'network', retry: 'backoff', ...verdict } as CloseVerdict,
+});
+
+const failed = (failure: Partial<Failure>): Ending => ({
+  outcome: 'failed',
+  failure: { retry: 'backoff', ...failure } as Failure,
+});
+
+describe('Redial', () => {
+  it('refuses another attempt after what none can mend, and remembers the ending', () => {
+    for (const ending of [failed({ retry: 'never' }), closed({ retry: 'never', origin: 'peer' })]) {
+      const { redial } = bench();
+      assert.equal(redial.judge(ending, 0), 'connection.refused');
+      assert.equal(redial.ending, ending);
+    }
+  });
+
+  it('allows another attempt after anything else, until there were too many', () => {
+    const { redial } = bench(undefined, 3);
+    const judge = (atMs: number) => redial.judge(closed({}), atMs);
+    assert.deepEqual([0, 1, 2].map(judge), new Array(3).fill('connection.ended'));
+    assert.equal(judge(3), 'restarts.exceeded');
+    assert.equal(judge(5_000), 'connection.ended', 'what is long ago does not count');
+  });
+
+  it('waits longer with every failure, until it is reset', () => {
+    const { redial } = bench();
+    redial.judge(closed({}), 0);
+    const delays = () => [1, 2, 3].map(() => redial.delayMs('backoff'));
+    assert.deepEqual(delays(), [500, 1_000, 2_000]);
+    redial.reset();
+    assert.deepEqual(delays(), [500, 1_000, 2_000]);
+  });
+
+  it('waits as long as the peer asks, and an echo of our own code asks nothing', () => {
+    const delayAfter = (ending: Ending) => {
+      const { redial } = bench(() => 0);
+      redial.judge(ending, 0);
+      return [redial.delayMs('backoff'), redial.delayAwakeMs];
+    };
+    assert.deepEqual(delayAfter(failed({ retryAfterMs: 7_000 })), [7_000, null]);
+    assert.deepEqual(delayAfter(closed({ code: 1012, origin: 'peer' })), [5_000, null]);
+    assert.deepEqual(delayAfter(closed({ code: 1013, origin: 'peer' })), [10_000, null]);
+    assert.deepEqual(delayAfter(closed({ code: 1012, origin: 'local' })), [0, 0]);
+    assert.deepEqual(delayAfter(closed({})), [0, 0]);
+  });
+
+  it('knows the other delays', () => {
+    const { redial } = bench();
+    assert.equal(redial.delayMs('stable'), backoff.stableMs);
+    assert.equal(redial.delayMs('offline'), backoff.maxMs);
+    redial.judge(closed({ retry: 'now', origin: 'peer' }), 0);
+    assert.equal(redial.delayMs('backoff'), 0);
+  });
+
+  it('takes an even chance for one that cannot be told, and tells what was thrown', () => {
+    const broken = () => {
+      throw new Error('no chance');
+    };
+    const { redial, reported } = bench(broken);
+    assert.deepEqual([redial.delayMs('backoff'), reported], [250, ['random']]);
+    for (const nonsense of [Number.NaN, -1, 2]) {
+      assert.equal(bench(() => nonsense).redial.chance(), 0.5);
+    }
+  });
+});

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { DialedOutbox } from '../../src/client/dialed-outbox.ts';
+import { Sender } from '../../src/client/sender.ts';
+import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+
+/** A sender whose connection takes as many messages as it has room for, or is not there at all. */
+function bench({ room = 0, queueMax = 10 } = {}) {
+  const clock = new VirtualClock();
+  const log: string[] = [];
+  const connection = { room, isThere: true, isOver: false };
+  const send = (payload: unknown) => {
+    if (connection.room === 0) return 'refused';
+    connection.room -= 1;
+    log.push(String(payload));
+    return 'sent';
+  };
+  const sendFor = (payload: unknown, settle: (result: string) => void) => {
+    const result = send(payload);
+    if (result === 'sent') settle(result);
+    return result;
+  };
+  const sender = new Sender<unknown>({
+    contract: { payload: (message) => message as string },
+    queueMax,
+    clock,
+    wheel: new TimerWheel(clock, 10),
+    isOver: () => connection.isOver,
+    outbox: () => (connection.isThere ? ({ send, sendFor } as unknown as DialedOutbox) : null),
+    dropped: (message, reason) => log.push(`${message} ${reason}`),
+  });
+  return { sender, connection, log, clock };
+}
+
+describe('Sender', () => {
+  it('sends what can be sent, and keeps the rest in order', () => {
+    const { sender, connection, log } = bench({ room: 1 });
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((message) => sender.send(message, {})),
+      [...['sent', 'queued', 'queued']],
+    );
+    assert.deepEqual([log, sender.queued], [['a'], 2]);
+    connection.room = 10;
+    sender.sendQueued();
+    assert.deepEqual([log, sender.queued], [['a', 'b', 'c'], 0]);
+  });
+
+  it('never sends past what is older', () => {
+    const { sender, connection, log } = bench();
+    sender.send('old', {});
+    connection.room = 10;
+    assert.equal(sender.send('new', {}), 'queued');
+    assert.equal(sender.send('now', { queue: false }), 'refused');
+    sender.sendQueued();
+    assert.deepEqual(log, ['old', 'new']);
+  });
+
+  it('takes a message out of the queue only when it was taken', () => {
+    const { sender, connection, log } = bench();
+    for (const message of ['a', 'b', 'c']) sender.send(message, {});
+    connection.room = 1;
+    sender.sendQueued();
+    assert.deepEqual([log, sender.queued], [['a'], 2]);
+    connection.isThere = false;
+    sender.sendQueued();
+    assert.equal(sender.queued, 2);
+  });
+
+  it('keeps bytes as they were', () => {
+    const { sender, connection, log } = bench();
+    const bytes = new Uint8Array([1, 2]);
+    sender.send(bytes, {});
+    bytes.fill(9);
+    connection.room = 1;
+    sender.sendQueued();
+    assert.deepEqual(log, ['1,2']);
+  });
+
+  it('tells what became of a message, however long that takes', async () => {
+    const { sender, connection } = bench({ room: 1, queueMax: 1 });
+    const flushed = ['a', 'b', 'c'].map((message) => sender.sendAndFlush(message, {}));
+    connection.room = 1;
+    sender.sendQueued();
+    assert.deepEqual(await Promise.all(flushed), ['sent', 'lost', 'sent']);
+    assert.equal(await sender.sendAndFlush('d', { queue: false }), 'refused');
+  });
+
+  it('lets what waits expire also when nobody asks, and holds no timer afterwards', () => {
+    const { sender, log, clock } = bench();
+    sender.send('a', { ttlMs: 100 });
+    sender.send('b', { ttlMs: 50 });
+    sender.send('c', {});
+    clock.advance(200);
+    assert.deepEqual([log, sender.queued], [['b expired', 'a expired'], 1]);
+    sender.clear();
+    assert.deepEqual([log.at(-1), clock.timersPending], ['c stopped', 0]);
+  });
+
+  it('keeps nothing when there will be no further connection', () => {
+    const { sender, connection } = bench();
+    connection.isOver = true;
+    assert.deepEqual([sender.send('a', {}), sender.queued], ['refused', 0]);
+  });
+
+  it('refuses a time to live that is none', () => {
+    const { sender } = bench();
+    for (const ttlMs of [-1, Number.NaN]) {
+      assert.throws(() => sender.send('a', { ttlMs }), { code: 'invalid-options' });
+    }
+  });
+});
