@@ -201,6 +201,28 @@ describe('client, E05: floods of control frames', () => {
   });
 });
 
+describe('client: a flood of messages', () => {
+  afterEach(release);
+
+  it('ends with 1008 of ours, and is no reason not to come back', async () => {
+    await connect({ limits: { messagesPerSecondMax: 1, messageBurstMax: 3 } });
+    const text = { opcode: opcode.text, payload: '1' };
+    pair.host.socket.write(bytesOf(...new Array(10).fill(text)));
+    await pair.host.finishPolitely();
+    const frame = { code: 1008, reason: 'too many messages' };
+    await pair.closedAs({
+      ...frame,
+      sent: frame,
+      origin: 'local',
+      cause: 'message-rate',
+      clean: true,
+      level: 'warn',
+      next: 'waiting',
+    });
+    assert.deepEqual(pair.dialing.messages, [1, 1, 1]);
+  });
+});
+
 const masked: FrameSpec = { opcode: opcode.text, payload: '"hi"', masked: true };
 
 describe('client, E: how a violation ends', () => {
