@@ -17,6 +17,10 @@ const fleet = 'src/server/fleet.ts';
 const handlers = 'src/server/handlers.ts';
 const wheel = 'src/core/timer-wheel.ts';
 const acceptedPort = 'src/server/accepted-port.ts';
+const clientChart = 'machines/client.ts';
+const redial = 'src/client/redial.ts';
+const queue = 'src/client/offline-queue.ts';
+const sender = 'src/client/sender.ts';
 
 /** Every fault that the tests are known to find, ordered by what it breaks. */
 export const mutants: readonly Mutant[] = [
@@ -255,5 +259,111 @@ export const mutants: readonly Mutant[] = [
     file: acceptedPort,
     from: 'this.#beat = null;\n    this.wire.release();',
     to: 'this.#beat = null;',
+  },
+  // What a client does.
+  {
+    name: 'backoff forgotten early',
+    fault: 'A connection that has only just opened makes a client forget its failures.',
+    file: clientChart,
+    from: "entry: 'announceUp',",
+    to: "entry: ['announceUp', 'resetBackoff'],",
+  },
+  {
+    name: 'second attempt',
+    fault: 'A client that wakes up dials although it is connected.',
+    file: clientChart,
+    from: "'wake.noticed': { actions: 'probe' },",
+    to: "'wake.noticed': 'dialing',",
+  },
+  {
+    name: 'no probe at wake',
+    fault: 'A client that wakes up trusts a connection that may have died meanwhile.',
+    file: clientChart,
+    from: "'wake.noticed': { actions: 'probe' },",
+    to: '',
+  },
+  {
+    name: 'unstoppable',
+    fault: 'A client that is connected ignores `close` and its signal.',
+    file: clientChart,
+    from: "'network.returned': { actions: 'probe' },\n        'stop.requested': 'stopping',",
+    to: "'network.returned': { actions: 'probe' },",
+  },
+  {
+    name: 'offline for ever',
+    fault: 'A client whose host is wrong about its network never dials again.',
+    file: clientChart,
+    from: "'wake.noticed': '#client.dialing',\n            'deadline.passed': '#client.dialing',",
+    to: "'wake.noticed': '#client.dialing',",
+  },
+  {
+    name: 'Retry-After ignored',
+    fault: 'A client comes back sooner than it was asked to.',
+    file: 'src/client/backoff.ts',
+    from: 'if (retryAfterMs !== undefined) {',
+    to: 'if (retryAfterMs === null) {',
+  },
+  {
+    name: 'never means later',
+    fault: 'A client dials again although no attempt can mend what is wrong.',
+    file: redial,
+    from: "if (this.#retry === 'never') return 'connection.refused';",
+    to: '',
+  },
+  {
+    name: 'endless restarts',
+    fault: 'A client goes on however often its connections end.',
+    file: redial,
+    from: "return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';",
+    to: "return 'connection.ended';",
+  },
+  {
+    name: 'verdict twice',
+    fault: 'A client tells the verdict of a connection twice.',
+    file: 'src/client/client-streams.ts',
+    from: "if (ending.outcome === 'closed') this.verdicts.next(ending.verdict);",
+    to: "if (ending.outcome === 'closed') for (const _ of [1, 2]) this.verdicts.next(ending.verdict);",
+  },
+  {
+    name: 'endless queue',
+    fault: 'What is sent without a connection is kept without a limit.',
+    file: queue,
+    from: "if (this.#waiting.length > this.#max) this.#drop('queue-full');",
+    to: '',
+  },
+  {
+    name: 'stale messages',
+    fault: 'Messages that have expired are sent with the next connection.',
+    file: queue,
+    from: 'this.purge(nowMs);\n    return this.#waiting[0];',
+    to: 'void nowMs;\n    return this.#waiting[0];',
+  },
+  {
+    name: 'jumping the queue',
+    fault: 'A message is sent before older ones that wait.',
+    file: sender,
+    from: 'const outbox = this.#queue.size === 0 ? this.#parts.outbox() : null;',
+    to: 'const outbox = this.#parts.outbox();',
+  },
+  {
+    name: 'lost on the way out',
+    fault: 'What waits is thrown at a connection that takes nothing.',
+    file: sender,
+    from: "if (send(outbox, first) === 'refused') return;",
+    to: 'send(outbox, first);',
+  },
+  {
+    name: 'abandoned attempt',
+    fault: 'An attempt that was given up keeps its socket.',
+    file: 'src/client/ws-wire.ts',
+    from: 'this.#socket.observer = null;\n    this.#socket.terminate();',
+    to: '',
+  },
+  {
+    name: 'stalled for ever',
+    fault: 'A client waits for ever for a peer that takes nothing.',
+    file: 'src/client/dialed-outbox.ts',
+    from: "this.#port.end('slow-consumer');",
+    to: '',
   },
 ];

@@ -29,7 +29,7 @@ at a time, and runs the suites over it. Each row is what the last run of its fau
 - **charts**: every edge and every pair of edges of the statecharts, on virtual time
 - **unit**: one class at a time
 - **simulation**: seeded schedules with fake sockets, on virtual time
-- **real sockets**: every edge of the connection chart, through a proxy that breaks things
+- **real sockets**: every edge of the connection chart, accepted and dialed, through a proxy that breaks things
 - **integration**: the whole library on real sockets; asked only about what nobody else has found
 
 | Fault | What it does | ${names.join(' | ')} |
