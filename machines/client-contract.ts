@@ -1,6 +1,6 @@
 /** Facts about a client, with what each means. Past tense, no payload. */
 export const clientFacts = {
-  'dial.requested': 'The application wants a connection.',
+  'dial.requested': 'The application wants a connection, now.',
   'connection.opened': 'The attempt under way has opened.',
   'connection.ended': 'The attempt failed, or its connection closed, and another may follow.',
   'connection.refused':

@@ -101,7 +101,7 @@ export const clientMachine = setup({
           },
         },
       },
-      on: { 'stop.requested': 'stopped' },
+      on: { 'dial.requested': 'dialing', 'stop.requested': 'stopped' },
     },
     stopping: {
       description: 'Asked to stop; the connection is on its way out.',

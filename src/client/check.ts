@@ -21,21 +21,22 @@ export class Check {
     }
   }
 
-  /** Whole numbers from 1 to 2³¹−1, each with its default. */
+  /** Whole numbers from 1 to 2³¹−1, each with its default; all clients that ask for nothing else share those. */
   section<Section extends object>(
     name: string,
     given: { readonly [Key in keyof Section]?: Section[Key] | undefined } | undefined,
     defaults: Readonly<Section>,
-  ): Section {
+  ): Readonly<Section> {
+    if (given === undefined) return defaults;
     const path = name === '' ? '' : `${name}.`;
-    if (given !== undefined && !isPlainObject(given)) {
+    if (!isPlainObject(given)) {
       this.that(false, name, 'must be an object');
-      return { ...defaults };
+      return defaults;
     }
-    this.names(`options.${name}`, Object.keys(given ?? {}), new Set(Object.keys(defaults)));
+    this.names(`options.${name}`, Object.keys(given), new Set(Object.keys(defaults)));
     const resolved: Section = { ...defaults };
     for (const key of Object.keys(defaults) as (keyof Section & string)[]) {
-      const value = given?.[key];
+      const value = given[key];
       if (value === undefined) continue;
       this.that(
         isPositiveInteger(value),

@@ -63,6 +63,10 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
     return this.#client.sender.sendAndFlush(message, options);
   }
 
+  dialNow(): boolean {
+    return this.#client.dialNow();
+  }
+
   async close(code = 1000, reason = ''): Promise<void> {
     await this.#client.stop(checkedCloseFrame(code, reason));
   }

@@ -2,21 +2,48 @@ import { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
 
-/** Everything that a client tells. What a subscriber throws is told as well, and goes no further. */
+/** Everything that a client tells, in streams that are made when they are needed: most clients need one or two. */
 export class ClientStreams<In> {
-  readonly events: Stream<ClientEvent>;
-  readonly statuses: Stream<ClientStatus>;
-  readonly messages: Stream<In>;
-  readonly endings: Stream<Ending>;
-  readonly verdicts: Stream<CloseVerdict>;
+  #status: ClientStatus;
+  #events: Stream<ClientEvent> | null = null;
+  #statuses: Stream<ClientStatus> | null = null;
+  #messages: Stream<In> | null = null;
+  #endings: Stream<Ending> | null = null;
+  #verdicts: Stream<CloseVerdict> | null = null;
 
   constructor(status: ClientStatus) {
+    this.#status = status;
+  }
+
+  get events(): Stream<ClientEvent> {
     // Whoever throws when told that somebody threw is not told again.
-    this.events = new Stream(() => {});
-    this.statuses = new Stream(this.report('status$'), status);
-    this.messages = new Stream(this.report('messages$'));
-    this.endings = new Stream(this.report('endings$'));
-    this.verdicts = new Stream(this.report('verdicts$'));
+    this.#events ??= new Stream(() => {});
+    return this.#events;
+  }
+
+  get statuses(): Stream<ClientStatus> {
+    this.#statuses ??= new Stream(this.report('status$'), this.#status);
+    return this.#statuses;
+  }
+
+  get messages(): Stream<In> {
+    this.#messages ??= new Stream(this.report('messages$'));
+    return this.#messages;
+  }
+
+  get endings(): Stream<Ending> {
+    this.#endings ??= new Stream(this.report('endings$'));
+    return this.#endings;
+  }
+
+  get verdicts(): Stream<CloseVerdict> {
+    this.#verdicts ??= new Stream(this.report('verdicts$'));
+    return this.#verdicts;
+  }
+
+  moved(status: ClientStatus): void {
+    this.#status = status;
+    this.#statuses?.next(status);
   }
 
   ended(ending: Ending): void {

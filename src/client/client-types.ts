@@ -19,6 +19,12 @@ export type Ending =
   | { readonly outcome: 'failed'; readonly failure: Failure }
   | { readonly outcome: 'closed'; readonly verdict: CloseVerdict };
 
+/**
+ * Why a client has given up: the last ending is of a kind that no further attempt mends, there were more endings than
+ * `restarts` allows, or Mooring itself failed.
+ */
+export type GaveUp = 'refused' | 'restarts' | 'crash';
+
 /** What a client is doing, and why. */
 export interface ClientStatus {
   readonly state: ClientState;
@@ -30,6 +36,8 @@ export interface ClientStatus {
   readonly ending: Ending | undefined;
   /** How long the wait for the next attempt is, in milliseconds; in `waiting` only. */
   readonly delayMs: number | undefined;
+  /** Why there will be no further attempt; in `exhausted` only. */
+  readonly gaveUp: GaveUp | undefined;
 }
 
 /** Why a message that waited was given up. */
@@ -90,6 +98,8 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
    * @throws SupervisorError `invalid-message` or `unencodable-message`, at once, when the message itself is wrong.
    */
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
+  /** Dials at once instead of waiting for the delay to pass. Returns whether it waited. */
+  dialNow(): boolean;
   /**
    * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.
    *

@@ -3,7 +3,7 @@ import { isPlainObject } from './check.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
 import { checkNodeOptions, type NodeClientOptions, nodePlatform } from './node-options.ts';
-import type { Renewable } from './target.ts';
+import type { Headers, Renewable } from './target.ts';
 
 /**
  * Dials a peer, and dials again whenever the connection is lost, until it is closed.
@@ -24,9 +24,11 @@ export function createClient<In = unknown, Out = unknown>(
   given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
   if (isPlainObject(given)) checkNodeOptions(given as NodeClientOptions);
-  const { headers = {}, connect = {}, supervisor, ...rest } = given ?? {};
+  const { headers = none, connect, supervisor, ...rest } = given ?? {};
   const platform = nodePlatform(connect);
   return makeClient(url, isPlainObject(given) ? rest : given, {
     ...{ platform, clock: systemClock, headers, supervisor },
   });
 }
+
+const none: Headers = Object.freeze({});

@@ -39,7 +39,7 @@ export function createPool<In = unknown, Out = unknown>(
     throw new SupervisorError('invalid-options', 'options: must be an object');
   }
   checkNodeOptions(given as NodeClientOptions);
-  const { headers = {}, connect = {}, supervisor, ...rest } = given;
+  const { headers = {}, connect, supervisor, ...rest } = given;
   const { size, circuit, member: options } = resolvePoolOptions<In, Out>(rest, systemClock);
   const parent = supervisor?.[parentSide] ?? null;
   const { subprotocols, beat, codec, messages, sends, signal, inspect } = options;
@@ -47,16 +47,19 @@ export function createPool<In = unknown, Out = unknown>(
   const platform = nodePlatform(connect);
   const contract = new Contract<In, Out>(codec, messages, sends);
   const upstreams = new Upstreams(texts, circuit);
-  const targetOf = (url: string) => routeTo({ url, headers, subprotocols, beat }).target();
-  const berths: BerthParts = { upstreams, targetOf, now: () => context.clock.now() };
-  const isRenewed = typeof headers === 'function';
-  const redialOptions = { ...options, restarts: restartDefaults, isRenewed };
+  const berths: BerthParts = {
+    upstreams,
+    routeTo: (url) => routeTo({ url, headers, subprotocols, beat }),
+    isRenewed: typeof headers === 'function',
+    now: () => context.clock.now(),
+  };
+  const redialOptions = { ...options, restarts: restartDefaults };
   const pool = new SupervisedPool<In, Out>({
     ...{ size, upstreams, context, parent, signal, inspect },
     makeMember: (pool) =>
       new SupervisedClient<In, Out>({
         url: '',
-        makeRedial: (report) => new MemberRedial(redialOptions, new Berth(berths), report),
+        makeRedial: (reporter) => new MemberRedial(redialOptions, new Berth(berths), reporter),
         parent: pool,
         options: { ...options, signal: undefined, inspect: undefined },
         ...{ context, contract, platform },

@@ -13,10 +13,18 @@ import type { DialedOutbox } from './dialed-outbox.ts';
 import { DialedPort, type DialedPortHost } from './dialed-port.ts';
 import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
 import type { Platform } from './platform.ts';
-import type { TargetSource } from './target.ts';
 
-/** What a dialer tells its client. */
-export interface DialerObserver {
+/** What a dialer needs of its client, and tells it. */
+export interface DialerHost<In, Out> {
+  /** The parent of its connections. */
+  readonly actor: AnyActorRef;
+  readonly context: PortContext;
+  readonly contract: Contract<In, Out>;
+  readonly platform: Platform;
+  readonly parent: Parent | null;
+  readonly streams: ClientStreams<In>;
+  /** Where the attempt that begins now goes. May throw or reject. */
+  target(): DialTarget | Promise<DialTarget>;
   attemptOpened(): void;
   /** It takes messages again. */
   attemptFlows(): void;
@@ -26,38 +34,19 @@ export interface DialerObserver {
   later(news: () => void): void;
 }
 
-/** What a dialer is made of. */
-export interface DialerParts<In, Out> {
-  /** What is known of the URL before the first attempt. */
-  readonly url: string;
-  readonly target: TargetSource;
-  readonly parent: Parent | null;
-  readonly context: PortContext;
-  readonly contract: Contract<In, Out>;
-  readonly platform: Platform;
-  readonly streams: ClientStreams<In>;
-}
-
 /** Makes the attempts of one client, one at a time, and owns the port of the one that there is. */
 export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
-  readonly context: PortContext;
-  readonly contract: Contract<In, Out>;
-  readonly actor: AnyActorRef;
   /** Where it dialed last. */
   url: string;
 
-  readonly #parts: DialerParts<In, Out>;
-  readonly #observer: DialerObserver;
+  readonly #host: DialerHost<In, Out>;
   #port: DialedPort | null = null;
   #attempts = 0;
 
-  constructor(parts: DialerParts<In, Out>, actor: AnyActorRef, observer: DialerObserver) {
-    this.#parts = parts;
-    this.#observer = observer;
-    this.actor = actor;
-    this.url = parts.url;
-    this.context = parts.context;
-    this.contract = parts.contract;
+  /** @param url - what is known of it before the first attempt. */
+  constructor(host: DialerHost<In, Out>, url: string) {
+    this.#host = host;
+    this.url = url;
   }
 
   /** Attempts so far. */
@@ -77,7 +66,7 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
 
   dial(): void {
     this.#attempts += 1;
-    const port = new DialedPort(this, this.#parts.parent?.nextId() ?? `a${this.#attempts}`);
+    const port = new DialedPort(this, this.#host.parent?.nextId() ?? `a${this.#attempts}`);
     this.#port = port.isOver ? null : port;
   }
 
@@ -96,41 +85,49 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
 
   // What a port needs.
 
+  get actor(): AnyActorRef {
+    return this.#host.actor;
+  }
+
+  get context(): PortContext {
+    return this.#host.context;
+  }
+
   target(): DialTarget | Promise<DialTarget> {
     const note = (target: DialTarget) => {
       this.url = target.url;
       return target;
     };
-    const target = this.#parts.target();
+    const target = this.#host.target();
     return isThenable(target) ? target.then(note) : note(target);
   }
 
   makeWire(observer: DialObserver): DialedWire {
-    return this.#parts.platform.makeWire(observer, this.context);
+    return this.#host.platform.makeWire(observer, this.context);
   }
 
   portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
-    this.#parts.parent?.portMoved(port, from, to);
+    this.#host.parent?.portMoved(port, from, to);
   }
 
   portOpened(): void {}
 
   portQuarantined(port: Port): void {
-    this.#parts.parent?.portQuarantined(port);
+    this.#host.parent?.portQuarantined(port);
   }
 
   portReported(port: DialedPort, report: PortReport): void {
-    const { parent } = this.#parts;
+    const { parent } = this.#host;
     if (parent !== null) {
-      this.#observer.later(() => parent.portReported(port, report, this.#handleOf(port)));
+      this.#host.later(() => parent.portReported(port, report, this.#handleOf(port)));
     }
-    if (report === 'opened') this.#observer.attemptOpened();
-    else if (report === 'flowing') this.#observer.attemptFlows();
+    if (report === 'opened') this.#host.attemptOpened();
+    else if (report === 'flowing') this.#host.attemptFlows();
     else if (report === 'closed' || report === 'failed') this.#ended(port);
   }
 
   messageArrived(port: DialedPort, payload: Uint8Array, isBinary: boolean): void {
-    const { streams } = this.#parts;
+    const { streams } = this.#host;
     const intake = guarded(
       () => this.contract.read(payload, isBinary),
       (error) => {
@@ -151,16 +148,20 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });
     if (ending === undefined) return;
-    this.#observer.attemptEnded(ending, () => {
-      this.#parts.streams.ended(ending);
+    this.#host.attemptEnded(ending, () => {
+      this.#host.streams.ended(ending);
       this.#handleMade(port)?.complete();
     });
   }
 
   // What a handle needs.
 
+  get contract(): Contract<In, Out> {
+    return this.#host.contract;
+  }
+
   reportThrown(error: Error): void {
-    this.#parts.streams.report('messages$')(error);
+    this.#host.streams.report('messages$')(error);
   }
 
   #handleOf(port: DialedPort): DialedHandle<In, Out> {

@@ -1,12 +1,11 @@
 import { type HasChildren, parentSide } from '../connection/parent.ts';
-import { portContext } from '../connection/port-context.ts';
 import type { Clock } from '../core/clock.ts';
-import { Contract } from '../core/contract.ts';
 import { ClientHandle } from './client-handle.ts';
 import type { Client } from './client-types.ts';
 import { type ClientOptions, resolveClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { Redial } from './redial.ts';
+import { sharedParts } from './shared-parts.ts';
 import { SupervisedClient } from './supervised-client.ts';
 import { type Headers, type Renewable, routeTo } from './target.ts';
 
@@ -26,17 +25,18 @@ export function makeClient<In, Out>(
   { platform, clock, headers, supervisor }: Surroundings,
 ): Client<In, Out> {
   const options = resolveClientOptions(given, clock);
-  const { codec, messages, sends, subprotocols, beat } = options;
+  const { subprotocols, beat } = options;
   const route = routeTo({ url, headers, subprotocols, beat });
   const parent = supervisor?.[parentSide] ?? null;
+  const shared = sharedParts(options, parent);
   const client = new SupervisedClient<In, Out>({
     url: typeof url === 'function' ? '' : String(url),
-    makeRedial: (report) => new Redial({ ...options, ...route }, report),
-    parent,
-    options,
-    context: portContext({ ...options, inspect: parent?.isInspected || options.inspect }),
-    contract: new Contract(codec, messages, sends),
+    options: shared.options,
+    context: shared.context,
+    contract: shared.contract,
     platform,
+    parent,
+    makeRedial: (reporter) => new Redial(shared.options, route, reporter),
   });
   return new ClientHandle(client);
 }

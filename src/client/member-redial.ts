@@ -1,7 +1,7 @@
 import type { ClientFact } from '../../machines/client-contract.ts';
 import type { Berth } from './berth.ts';
 import type { Ending } from './client-types.ts';
-import { Redial, type RedialOptions, type ReportErrored } from './redial.ts';
+import { type ErrorReporter, Redial, type RedialOptions } from './redial.ts';
 
 /**
  * Decides whether a member of a pool dials again, and when.
@@ -13,8 +13,8 @@ export class MemberRedial extends Redial {
   readonly #berth: Berth;
   #isStable = false;
 
-  constructor(options: Omit<RedialOptions, 'target'>, berth: Berth, report: ReportErrored) {
-    super({ ...options, target: () => berth.target() }, report);
+  constructor(options: RedialOptions, berth: Berth, reporter: ErrorReporter) {
+    super(options, berth, reporter);
     this.#berth = berth;
   }
 

@@ -29,14 +29,22 @@ const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
 ]);
 
 /** What a client in Node.js does in its own way. */
-export function nodePlatform(connect: ConnectOptions): Platform {
+export function nodePlatform(connect: ConnectOptions | undefined): Platform {
+  return connect === undefined ? usualPlatform : platformWith(connect);
+}
+
+const usualPlatform = platformWith({});
+
+function platformWith(connect: ConnectOptions): Platform {
   return {
-    makeWire: (observer, { limits, clock }) => new WsWire(observer, { limits, clock, connect }),
+    makeWire: (observer, context) => new WsWire(observer, context, connect),
     holdProcess,
     // Node.js tells nothing of its network; that it slept is seen by the clock.
-    watchSigns: () => () => {},
+    watchSigns: () => nothing,
   };
 }
+
+function nothing(): void {}
 
 /** Checks what only a client in Node.js has. @throws SupervisorError `invalid-options` */
 export function checkNodeOptions(given: NodeClientOptions): void {

@@ -16,31 +16,36 @@ const EVEN_CHANCE = 0.5;
 const CLOSE_UNAUTHORIZED = 3_000;
 
 /** Told what code of the user threw, by the name of its option. */
-export type ReportErrored = (handler: string) => (error: Error) => void;
+export interface ErrorReporter {
+  report(handler: string): (error: Error) => void;
+}
 
-/** What a redial goes by. */
-export type RedialOptions = Route &
-  Pick<ResolvedClientOptions, 'backoff' | 'restarts' | 'random' | 'privateCodes'>;
+/** What a redial needs of the options of its client. */
+export type RedialOptions = Pick<
+  ResolvedClientOptions,
+  'backoff' | 'restarts' | 'random' | 'privateCodes'
+>;
 
 /** Decides whether a client dials again, when, and where. */
 export class Redial {
   readonly #options: RedialOptions;
-  readonly #report: ReportErrored;
-  protected readonly backoff: Backoff;
-  readonly #intensity: RestartIntensity;
+  readonly #route: Route;
+  readonly #reporter: ErrorReporter;
+  /** Both are made for the first ending: most connections stay. */
+  #backoff: Backoff | null = null;
+  #intensity: RestartIntensity | null = null;
   #ending: Ending | undefined;
   #retry: Retry = 'backoff';
 
-  constructor(options: RedialOptions, report: ReportErrored) {
+  constructor(options: RedialOptions, route: Route, reporter: ErrorReporter) {
     this.#options = options;
-    this.#report = report;
-    this.backoff = new Backoff(options.backoff, () => this.chance());
-    this.#intensity = new RestartIntensity(options.restarts);
+    this.#route = route;
+    this.#reporter = reporter;
   }
 
   /** Where the attempt that begins now goes. May throw or reject. */
   target(): DialTarget | Promise<DialTarget> {
-    return this.#options.target();
+    return this.#route.target();
   }
 
   /** The last one that was judged. */
@@ -51,16 +56,17 @@ export class Redial {
   /** What follows from an ending. */
   judge(ending: Ending, nowMs: number): ClientFact['type'] {
     if (this.classify(ending) === 'never') return 'connection.refused';
+    this.#intensity ??= new RestartIntensity(this.#options.restarts);
     return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';
   }
 
   /** Notes an ending, and what is to be done after it. */
   protected classify(ending: Ending): Retry {
     this.#ending = ending;
-    const report = this.#report('privateCodes');
+    const report = this.#reporter.report('privateCodes');
     this.#retry = retryAfter(ending, this.#options.privateCodes, report);
     // The next attempt brings other credentials.
-    if (this.#options.isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';
+    if (this.#route.isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';
     return this.#retry;
   }
 
@@ -74,6 +80,11 @@ export class Redial {
 
   protected backoffMs(): number {
     return this.backoff.next(whatPeerAsks(this.#ending));
+  }
+
+  protected get backoff(): Backoff {
+    this.#backoff ??= new Backoff(this.#options.backoff, () => this.chance());
+    return this.#backoff;
   }
 
   /** How long the peer wants to be left alone; `null` when it has not said. */
@@ -97,11 +108,11 @@ export class Redial {
 
   /** Forgets the failures so far. */
   reset(): void {
-    this.backoff.reset();
+    this.#backoff = null;
   }
 
   chance(): number {
-    const chance = guarded(this.#options.random, this.#report('random'));
+    const chance = guarded(this.#options.random, this.#reporter.report('random'));
     return chance !== undefined && chance >= 0 && chance <= 1 ? chance : EVEN_CHANCE;
   }
 }

@@ -7,45 +7,42 @@ import type { ClientSendOptions, DropReason } from './client-types.ts';
 import type { DialedOutbox } from './dialed-outbox.ts';
 import { OfflineQueue, type Waiting } from './offline-queue.ts';
 
-/** What a sender is made of. */
-export interface SenderParts<Out> {
+/** What a sender needs of the client that it sends for. */
+export interface SenderHost<Out> {
   readonly contract: Pick<Contract<unknown, Out>, 'payload'>;
-  readonly queueMax: number;
-  readonly clock: Clock;
-  readonly wheel: TimerWheel;
+  readonly options: { readonly queueMax: number };
+  readonly context: { readonly clock: Clock; readonly wheel: TimerWheel };
   /** Whether there will be no further connection. */
-  readonly isOver: () => boolean;
+  readonly isOver: boolean;
   /** Where messages go right now; `null` between two connections. */
-  readonly outbox: () => DialedOutbox | null;
-  readonly dropped: (message: unknown, reason: DropReason) => void;
+  readonly outbox: DialedOutbox | null;
+  messageDropped(message: unknown, reason: DropReason): void;
 }
 
 type Unsent = Omit<Waiting, 'expiresAtMs'>;
 
 /** Sends what can be sent, and keeps the rest in order for when the connection takes it, or for the next one. */
 export class Sender<Out> implements DeadlineOwner {
-  readonly #parts: SenderParts<Out>;
-  readonly #queue: OfflineQueue;
+  readonly #host: SenderHost<Out>;
+  /** Made for the first message that has to wait. */
+  #queue: OfflineQueue | null = null;
   #expiry: Deadline | null = null;
 
-  constructor(parts: SenderParts<Out>) {
-    this.#parts = parts;
-    this.#queue = new OfflineQueue(parts.queueMax, ({ message }, reason) =>
-      parts.dropped(message, reason),
-    );
+  constructor(host: SenderHost<Out>) {
+    this.#host = host;
   }
 
   get queued(): number {
-    return this.#queue.size;
+    return this.#queue?.size ?? 0;
   }
 
   send(message: Out, options: ClientSendOptions): SendResult {
-    const payload = this.#parts.contract.payload(message);
+    const payload = this.#host.contract.payload(message);
     return this.#sendOrKeep({ message, payload, settle: undefined }, options);
   }
 
   sendAndFlush(message: Out, options: ClientSendOptions): Promise<FlushResult> {
-    const payload = this.#parts.contract.payload(message);
+    const payload = this.#host.contract.payload(message);
     return new Promise((settle) => {
       if (this.#sendOrKeep({ message, payload, settle }, options) === 'refused') settle('refused');
     });
@@ -53,56 +50,58 @@ export class Sender<Out> implements DeadlineOwner {
 
   /** Sends what has waited, as far as the connection takes it. */
   sendQueued(): void {
-    const outbox = this.#parts.outbox();
-    if (outbox === null) return;
-    for (let first = this.#first(); first !== undefined; first = this.#first()) {
+    const queue = this.#queue;
+    const outbox = queue === null ? null : this.#host.outbox;
+    if (queue === null || outbox === null) return;
+    const { clock } = this.#host.context;
+    for (let first = queue.peek(clock.now()); first; first = queue.peek(clock.now())) {
       if (send(outbox, first) === 'refused') return;
-      this.#queue.shift();
+      queue.shift();
     }
   }
 
   /** Gives everything up. */
   clear(): void {
-    this.#expiry = this.#parts.wheel.cancel(this.#expiry);
-    this.#queue.clear();
+    this.#expiry = this.#host.context.wheel.cancel(this.#expiry);
+    this.#queue?.clear();
   }
 
   deadlinePassed(): void {
     this.#expiry = null;
-    this.#expire();
-  }
-
-  #first(): Waiting | undefined {
-    return this.#queue.peek(this.#parts.clock.now());
+    if (this.#queue !== null) this.#expire(this.#queue);
   }
 
   #sendOrKeep(unsent: Unsent, options: ClientSendOptions): SendResult {
     const ttlMs = checkedTtl(options.ttlMs);
     // Not past what is older.
-    const outbox = this.#queue.size === 0 ? this.#parts.outbox() : null;
+    const outbox = this.queued === 0 ? this.#host.outbox : null;
     const result = outbox === null ? 'refused' : send(outbox, unsent);
-    if (result !== 'refused' || options.queue === false || this.#parts.isOver()) return result;
+    if (result !== 'refused' || options.queue === false || this.#host.isOver) return result;
     this.#keep(unsent, ttlMs);
     return 'queued';
   }
 
   /** Bytes are copied: whoever sent them may write over them while they wait. */
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): void {
-    const nowMs = this.#parts.clock.now();
+    const { context, options } = this.#host;
+    const nowMs = context.clock.now();
+    this.#queue ??= new OfflineQueue(options.queueMax, (dropped, reason) =>
+      this.#host.messageDropped(dropped.message, reason),
+    );
     this.#queue.purge(nowMs);
     this.#queue.push({
       ...unsent,
       payload: typeof payload === 'string' ? payload : payload.slice(),
       expiresAtMs: nowMs + ttlMs,
     });
-    this.#expire();
+    this.#expire(this.#queue);
   }
 
   /** Drops what has expired, and looks again when the next one does. */
-  #expire(): void {
-    const { clock, wheel } = this.#parts;
+  #expire(queue: OfflineQueue): void {
+    const { clock, wheel } = this.#host.context;
     const nowMs = clock.now();
-    const nextMs = this.#queue.purge(nowMs);
+    const nextMs = queue.purge(nowMs);
     this.#expiry = wheel.cancel(this.#expiry);
     if (nextMs < Number.POSITIVE_INFINITY) {
       this.#expiry = wheel.schedule(nextMs - nowMs, this, 'expiry');

@@ -1,122 +1,104 @@
-import { type ActorRefFrom, createActor } from 'xstate';
-import { clientMachine } from '../../machines/client.ts';
-import type { ClientFact, ClientOrders, DelayName } from '../../machines/client-contract.ts';
+import type { AnyActorRef } from 'xstate';
+import type { ClientFact, DelayName } from '../../machines/client-contract.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { PortContext } from '../connection/port-host.ts';
-import { snapshotPaths } from '../connection/snapshot-paths.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
-import { toError } from '../core/errors.ts';
-import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { Contract } from '../core/contract.ts';
+import { guarded } from '../core/guard.ts';
+import type { Deadline, DeadlineOwner, Sleeper } from '../core/timer-wheel.ts';
+import { type ChartedClient, type ClientChart, clientChart } from './client-chart.ts';
+import type { ClientParts } from './client-parts.ts';
+import { crashed, farewell, idle, isSame } from './client-status.ts';
 import { ClientStreams } from './client-streams.ts';
-import type { ClientState, ClientStatus, Ending } from './client-types.ts';
-import { Dialer, type DialerObserver, type DialerParts } from './dialer.ts';
+import type { ClientState, ClientStatus, DropReason, Ending, GaveUp } from './client-types.ts';
+import type { DialedOutbox } from './dialed-outbox.ts';
+import type { DialTarget } from './dialed-wire.ts';
+import { Dialer, type DialerHost } from './dialer.ts';
 import { inspected } from './inspection.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
-import type { Redial, ReportErrored } from './redial.ts';
-import { Sender } from './sender.ts';
+import type { Redial } from './redial.ts';
+import { Sender, type SenderHost } from './sender.ts';
 import { placeOf } from './target.ts';
 import { Teller, type TellerOwner } from './teller.ts';
 
-const idle: ClientStatus = {
-  state: 'idle',
-  states: ['idle'],
-  attempts: 0,
-  ending: undefined,
-  delayMs: undefined,
-};
-
-/** What a client is made of. */
-export interface ClientParts<In, Out> extends Omit<DialerParts<In, Out>, 'streams' | 'target'> {
-  readonly options: ResolvedClientOptions<In, Out>;
-  /** Decides whether it dials again, and when. */
-  readonly makeRedial: (report: ReportErrored) => Redial;
-}
-
 /** What is behind a client: it gives its chart the facts and carries out the chart's orders. */
 export class SupervisedClient<In, Out>
-  implements ClientOrders, DialerObserver, DeadlineOwner, ChildActor, TellerOwner<ClientFact>
+  implements
+    ChartedClient,
+    DialerHost<In, Out>,
+    SenderHost<Out>,
+    Sleeper,
+    DeadlineOwner,
+    ChildActor,
+    TellerOwner<ClientFact['type']>
 {
-  readonly kind = 'client';
-  readonly actor: ActorRefFrom<typeof clientMachine>;
+  readonly context: PortContext;
+  readonly options: ResolvedClientOptions<In, Out>;
+  readonly contract: Contract<In, Out>;
+  readonly platform: Platform;
+  readonly parent: Parent | null;
+  readonly streams: ClientStreams<In>;
 
-  readonly #context: PortContext;
-  readonly #parent: Parent | null;
-  readonly #options: ResolvedClientOptions<In, Out>;
-  readonly #platform: Platform;
+  readonly #chart: ClientChart;
   readonly #dialer: Dialer<In, Out>;
   readonly #redial: Redial;
-  readonly sender: Sender<Out>;
-  readonly streams: ClientStreams<In>;
-  readonly #stopped: Promise<void>;
+  readonly #teller = new Teller<ClientFact['type']>(this);
+  /** Made for the first message: many clients only listen. */
+  #sender: Sender<Out> | null = null;
   readonly #stopWatching: () => void;
-  #whenStopped: () => void = () => {};
+  /** What is only made for whoever waits for the end, or gave a signal: a client that lives needs neither. */
+  #stopped: Promise<void> | null = null;
+  #whenStopped: (() => void) | null = null;
+  readonly #abort: (() => void) | null;
   #status: ClientStatus;
   #delayMs: number | undefined;
   #delay: Deadline | null = null;
-  #closeFrame: CloseFrame = { code: 1000, reason: '' };
+  #closeFrame: CloseFrame = farewell;
   #letProcessEnd: (() => void) | null = null;
-  #isCrashed = false;
+  #gaveUp: GaveUp | undefined;
   #isOffline = false;
   /** The chart has come to its end, and that is still to be told. */
   #isFinished = false;
-  readonly #teller = new Teller<ClientFact>(this);
+  #isComplete = false;
 
   constructor(parts: ClientParts<In, Out>) {
-    const { parent, options, context, contract, platform } = parts;
-    this.#parent = parent;
-    this.#options = options;
-    this.#platform = platform;
-    this.#context = context;
+    const { options, context, parent, platform } = parts;
+    this.options = options;
+    this.context = context;
+    this.contract = parts.contract;
+    this.platform = platform;
+    this.parent = parent;
     this.#status = idle;
     this.streams = new ClientStreams(idle);
-    this.#redial = parts.makeRedial((handler) => this.streams.report(handler));
-    this.sender = new Sender<Out>({
-      contract,
-      queueMax: options.queueMax,
-      clock: context.clock,
-      wheel: context.wheel,
-      isOver: () => this.#isOver,
-      outbox: () => this.#dialer.outbox,
-      dropped: (message, reason) =>
-        this.later(() => this.streams.events.next({ type: 'message.dropped', message, reason })),
+    this.#redial = parts.makeRedial(this.streams);
+    this.#dialer = new Dialer(this, parts.url);
+    this.#chart = clientChart(this, {
+      parent,
+      ...inspected(options.inspect, this.streams.report('inspect')),
     });
-    this.#stopped = new Promise((resolve) => {
-      this.#whenStopped = resolve;
+    this.#abort = options.signal === undefined ? null : () => this.#tell('stop.requested');
+    if (this.#abort !== null) options.signal?.addEventListener('abort', this.#abort);
+    context.wheel.whenWoken.add(this);
+    this.#stopWatching = platform.watchSigns({
+      networkLost: () => this.#network(true),
+      networkReturned: () => this.#network(false),
+      woke: () => this.woke(),
     });
-    this.actor = createActor(clientMachine, {
-      id: 'client',
-      input: { client: this },
-      ...(parent === null
-        ? inspected(options.inspect, this.streams.report('inspect'))
-        : { parent: parent.actor }),
-    });
-    const target = () => this.#redial.target();
-    this.#dialer = new Dialer({ ...parts, target, streams: this.streams }, this.actor, this);
-    this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrown)) });
-    this.actor.start();
-    options.signal?.addEventListener('abort', this.#abort);
-    this.#stopWatching = this.#watchHost();
     const isWelcome = parent === null || parent.adopt(this);
     if (options.signal?.aborted || !isWelcome) this.#tell('stop.requested');
     // Not at once: whoever made it must be able to listen before the first attempt fails.
     else context.clock.afterPoll(() => this.#tell('dial.requested'));
   }
 
-  #watchHost(): () => void {
-    const { whenWoken } = this.#context.wheel;
-    const woke = () => this.#woke();
-    const stopSigns = this.#platform.watchSigns({
-      networkLost: () => this.#network(true),
-      networkReturned: () => this.#network(false),
-      woke,
-    });
-    whenWoken.add(woke);
-    return () => {
-      stopSigns();
-      whenWoken.delete(woke);
-    };
+  get kind(): 'client' {
+    return 'client';
+  }
+
+  /** The parent of its connections. */
+  get actor(): AnyActorRef {
+    return this.#chart.actor;
   }
 
   /** Where it dialed last. */
@@ -126,11 +108,15 @@ export class SupervisedClient<In, Out>
 
   /** The host that it dialed last. */
   get address(): string {
-    return placeOf(this.#dialer.url).address;
+    return placeOf(this.url).address;
   }
 
   get state(): ClientState {
     return this.#status.state;
+  }
+
+  get status(): ClientStatus {
+    return this.#status;
   }
 
   /** The connection that is open now. */
@@ -138,14 +124,26 @@ export class SupervisedClient<In, Out>
     return this.#dialer.connection;
   }
 
-  get status(): ClientStatus {
-    return this.#status;
+  get sender(): Sender<Out> {
+    this.#sender ??= new Sender<Out>(this);
+    return this.#sender;
+  }
+
+  /** Dials at once instead of waiting. Returns whether it waited. */
+  dialNow(): boolean {
+    if (this.state !== 'waiting') return false;
+    this.#tell('dial.requested');
+    return true;
   }
 
   /** Closes what is open, gives up what is under way, and dials no more. Resolves when nothing is left. */
   stop(frame: CloseFrame): Promise<void> {
     this.#closeFrame = frame;
     this.#tell('stop.requested');
+    this.#stopped ??= new Promise((resolve) => {
+      if (this.#isComplete) resolve();
+      else this.#whenStopped = resolve;
+    });
     return this.#stopped;
   }
 
@@ -154,12 +152,20 @@ export class SupervisedClient<In, Out>
     this.#dialer.terminate();
   }
 
-  get #isOver(): boolean {
+  // What a sender needs.
+
+  get isOver(): boolean {
     const { state } = this.#status;
     return state === 'stopping' || state === 'stopped' || state === 'exhausted';
   }
 
-  readonly #abort = (): void => this.#tell('stop.requested');
+  get outbox(): DialedOutbox | null {
+    return this.#dialer.outbox;
+  }
+
+  messageDropped(message: unknown, reason: DropReason): void {
+    this.later(() => this.streams.events.next({ type: 'message.dropped', message, reason }));
+  }
 
   // The chart's orders.
 
@@ -171,7 +177,17 @@ export class SupervisedClient<In, Out>
 
   announceUp(): void {
     this.#holdProcess(false);
-    this.sender.sendQueued();
+    const { onOpen } = this.options;
+    if (onOpen === undefined) this.#sender?.sendQueued();
+    else this.later(() => this.#welcome(onOpen));
+  }
+
+  /** What the application has to say first leaves before what has waited. */
+  #welcome(onOpen: (connection: DialedConnection<In, Out>) => unknown): void {
+    const { connection } = this;
+    if (connection === undefined) return;
+    guarded(() => onOpen(connection), this.streams.report('onOpen'));
+    this.#sender?.sendQueued();
   }
 
   resetBackoff(): void {
@@ -185,7 +201,7 @@ export class SupervisedClient<In, Out>
       this.#delayMs = delayMs;
       this.#holdProcess(true);
     }
-    this.#delay = this.#context.wheel.schedule(delayMs, this, name);
+    this.#delay = this.context.wheel.schedule(delayMs, this, name);
     if (name === 'backoff' && this.#isOffline) this.#tell('network.lost');
   }
 
@@ -195,12 +211,14 @@ export class SupervisedClient<In, Out>
   }
 
   /** Back from sleep: what is open is asked, what waits need not wait; unless the peer has asked for it. */
-  #woke(): void {
+  woke(): void {
     const { delayAwakeMs } = this.#redial;
     if (this.#delay === null || !this.#status.states.includes('waiting.backoff')) {
       this.#tell('wake.noticed');
     } else if (delayAwakeMs !== null) {
-      this.#context.wheel.postpone(this.#delay, delayAwakeMs);
+      this.context.wheel.postpone(this.#delay, delayAwakeMs);
+      this.#delayMs = delayAwakeMs;
+      this.#teller.settle();
     }
   }
 
@@ -216,20 +234,25 @@ export class SupervisedClient<In, Out>
   finish(): void {
     this.#stopDelay();
     this.#holdProcess(false);
-    this.#options.signal?.removeEventListener('abort', this.#abort);
+    if (this.#abort !== null) this.options.signal?.removeEventListener('abort', this.#abort);
+    this.context.wheel.whenWoken.delete(this);
     this.#stopWatching();
-    this.sender.clear();
+    this.#sender?.clear();
     this.#isFinished = true;
   }
 
   deadlinePassed(name: string): void {
     this.#delay = null;
     const moreMs = name === 'stable' ? 0 : this.#redial.holdMs;
-    if (moreMs > 0) this.#delay = this.#context.wheel.schedule(moreMs, this, name);
+    if (moreMs > 0) this.#delay = this.context.wheel.schedule(moreMs, this, name);
     else this.#tell('deadline.passed');
   }
 
-  // What the dialer tells.
+  // What the dialer needs, and tells.
+
+  target(): DialTarget | Promise<DialTarget> {
+    return this.#redial.target();
+  }
 
   attemptOpened(): void {
     this.#redial.opened();
@@ -237,14 +260,17 @@ export class SupervisedClient<In, Out>
   }
 
   attemptFlows(): void {
-    this.sender.sendQueued();
+    this.#sender?.sendQueued();
   }
 
   attemptEnded(ending: Ending, tellEnd: () => void): void {
     this.#stopDelay();
     // Told when the chart knows: whoever hears of it finds the client in the state that follows.
     this.#teller.add(tellEnd);
-    this.#tell(this.#redial.judge(ending, this.#context.clock.now()));
+    const fact = this.#redial.judge(ending, this.context.clock.now());
+    if (fact === 'connection.refused') this.#gaveUp = 'refused';
+    if (fact === 'restarts.exceeded') this.#gaveUp = 'restarts';
+    this.#tell(fact);
   }
 
   later(news: () => void): void {
@@ -252,7 +278,7 @@ export class SupervisedClient<In, Out>
   }
 
   #stopDelay(): void {
-    this.#delay = this.#context.wheel.cancel(this.#delay);
+    this.#delay = this.context.wheel.cancel(this.#delay);
     this.#delayMs = undefined;
   }
 
@@ -260,17 +286,17 @@ export class SupervisedClient<In, Out>
   #holdProcess(holds: boolean): void {
     if (holds === (this.#letProcessEnd !== null)) return;
     this.#letProcessEnd?.();
-    this.#letProcessEnd = holds ? this.#platform.holdProcess() : null;
+    this.#letProcessEnd = holds ? this.platform.holdProcess() : null;
   }
 
   // Telling.
 
   #tell(type: ClientFact['type']): void {
-    this.#teller.tell({ type });
+    this.#teller.tell(type);
   }
 
-  send(fact: ClientFact): void {
-    this.actor.send(fact);
+  take(type: ClientFact['type']): void {
+    this.#chart.tell(type);
   }
 
   settled(): void {
@@ -278,8 +304,8 @@ export class SupervisedClient<In, Out>
     if (!isSame(status, this.#status)) {
       this.#status = status;
       this.#teller.add(() => {
-        this.streams.statuses.next(status);
-        this.#parent?.childMoved(this);
+        this.streams.moved(status);
+        this.parent?.childMoved(this);
       });
     }
     if (this.#isFinished) {
@@ -289,22 +315,23 @@ export class SupervisedClient<In, Out>
   }
 
   /** The chart itself threw: there is nobody left to decide anything. */
-  #crashed(error: Error): void {
+  crashed(error: Error): void {
     this.streams.report('client')(error);
     this.terminate();
     this.finish();
-    this.#isCrashed = true;
+    this.#gaveUp = 'crash';
     this.#teller.settle();
   }
 
   #complete(): void {
     this.streams.complete();
-    this.#parent?.release(this);
-    this.#whenStopped();
+    this.#isComplete = true;
+    this.parent?.release(this);
+    this.#whenStopped?.();
   }
 
   #describe(): ClientStatus {
-    const states = this.#isCrashed ? ['exhausted'] : snapshotPaths(this.actor.getSnapshot().value);
+    const states = this.#gaveUp === 'crash' ? crashed : this.#chart.states;
     const state = (states[0] ?? 'idle') as ClientState;
     return {
       state,
@@ -312,10 +339,7 @@ export class SupervisedClient<In, Out>
       attempts: this.#dialer.attempts,
       ending: this.#redial.ending,
       delayMs: this.#delayMs,
+      gaveUp: state === 'exhausted' ? this.#gaveUp : undefined,
     };
   }
-}
-
-function isSame(one: ClientStatus, other: ClientStatus): boolean {
-  return one.attempts === other.attempts && one.states.join() === other.states.join();
 }

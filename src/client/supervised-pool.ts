@@ -218,7 +218,7 @@ export class SupervisedPool<In, Out>
     this.#teller.tell({ type });
   }
 
-  send(fact: PoolFact): void {
+  take(fact: PoolFact): void {
     this.actor.send(fact);
   }
 

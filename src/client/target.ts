@@ -8,11 +8,16 @@ export type Renewable<Value> = Value | (() => Value | PromiseLike<Value>);
 /** Headers of an upgrade request. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** Tells where an attempt goes. May throw or reject. */
-export type TargetSource = () => DialTarget | Promise<DialTarget>;
+/** Where the attempts of a client go. */
+export interface Route {
+  /** Whether a 401 may be another answer next time. */
+  readonly isRenewed: boolean;
+  /** Tells where the attempt that begins now goes. May throw or reject. */
+  target(): DialTarget | Promise<DialTarget>;
+}
 
-/** What a target is made of. */
-export interface TargetParts {
+/** What a route is made of. */
+export interface RouteParts {
   readonly url: Renewable<string | URL>;
   readonly headers: Renewable<Headers>;
   readonly subprotocols: readonly string[];
@@ -20,27 +25,53 @@ export interface TargetParts {
   readonly beat: boolean;
 }
 
-/** Where the attempts of a client go. */
-export interface Route {
-  readonly target: TargetSource;
-  /** Whether a 401 may be another answer next time. */
-  readonly isRenewed: boolean;
+/** Makes the route of a client. */
+export function routeTo({ url, headers, subprotocols, beat }: RouteParts): Route {
+  const offered = beat ? withBeat(subprotocols) : subprotocols;
+  if (typeof url !== 'function' && typeof headers !== 'function') {
+    return new FixedRoute({ url: String(url), headers, subprotocols: offered });
+  }
+  return new RenewedRoute({ url, headers, subprotocols: offered });
 }
 
-/** Puts the target of each attempt together. */
-export function routeTo({ url, headers, subprotocols, beat }: TargetParts): Route {
-  const offered = beat ? withBeat(subprotocols) : subprotocols;
-  const make = (known: string | URL, sent: Headers): DialTarget => ({
-    url: String(known),
-    headers: checkedHeaders(sent),
-    subprotocols: offered,
-  });
-  const target = () => {
-    const [known, sent] = [told(url), told(headers)];
-    if (!isThenable(known) && !isThenable(sent)) return make(known, sent);
-    return Promise.all([known, sent]).then(([later, laterSent]) => make(later, laterSent));
-  };
-  return { target, isRenewed: typeof url === 'function' || typeof headers === 'function' };
+class FixedRoute implements Route {
+  readonly #target: DialTarget;
+
+  constructor(target: DialTarget) {
+    this.#target = target;
+  }
+
+  get isRenewed(): boolean {
+    return false;
+  }
+
+  target(): DialTarget {
+    return this.#target;
+  }
+}
+
+class RenewedRoute implements Route {
+  readonly #parts: Omit<RouteParts, 'beat'>;
+
+  constructor(parts: Omit<RouteParts, 'beat'>) {
+    this.#parts = parts;
+  }
+
+  get isRenewed(): boolean {
+    return true;
+  }
+
+  target(): DialTarget | Promise<DialTarget> {
+    const url = told(this.#parts.url);
+    const headers = told(this.#parts.headers);
+    if (!isThenable(url) && !isThenable(headers)) return this.#make(url, headers);
+    return Promise.all([url, headers]).then((known) => this.#make(...known));
+  }
+
+  #make(url: string | URL, headers: Headers): DialTarget {
+    if (!areHeaders(headers)) throw new TypeError('headers must tell an object of strings');
+    return { url: String(url), headers, subprotocols: this.#parts.subprotocols };
+  }
 }
 
 export function areHeaders(value: unknown): value is Headers {
@@ -50,11 +81,6 @@ export function areHeaders(value: unknown): value is Headers {
 
 function told<Value>(value: Renewable<Value>): Value | PromiseLike<Value> {
   return typeof value === 'function' ? (value as () => Value | PromiseLike<Value>)() : value;
-}
-
-function checkedHeaders(headers: unknown): Headers {
-  if (areHeaders(headers)) return headers;
-  throw new TypeError('headers must tell an object of strings');
 }
 
 /** A URL that cannot be read has no place; the attempt will say so. */

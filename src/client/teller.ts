@@ -1,7 +1,7 @@
 /** Who has a teller. */
 export interface TellerOwner<Fact> {
   /** Gives the chart a fact. */
-  send(fact: Fact): void;
+  take(fact: Fact): void;
   /** The chart has settled: whatever follows from that is added to the news. */
   settled(): void;
 }
@@ -14,8 +14,9 @@ export interface TellerOwner<Fact> {
  */
 export class Teller<Fact> {
   readonly #owner: TellerOwner<Fact>;
-  readonly #news: (() => void)[] = [];
-  #isSending = false;
+  /** Most of the time there is nothing. */
+  #news: (() => void)[] | null = null;
+  #isTaking = false;
   #isTelling = false;
 
   constructor(owner: TellerOwner<Fact>) {
@@ -23,33 +24,40 @@ export class Teller<Fact> {
   }
 
   tell(fact: Fact): void {
-    if (this.#isSending) {
-      // From inside an order: XState takes it up when the transition is done.
-      this.#owner.send(fact);
+    if (this.#isTaking) {
+      // From inside an order: it is taken up when the transition is done.
+      this.#owner.take(fact);
       return;
     }
-    this.#isSending = true;
-    this.#owner.send(fact);
-    this.#isSending = false;
+    this.#isTaking = true;
+    this.#owner.take(fact);
+    this.#isTaking = false;
     this.settle();
   }
 
   /** Adds news that will be told with those of the next settling. */
   add(news: () => void): void {
+    this.#news ??= [];
     this.#news.push(news);
   }
 
   /** Tells news as soon as no transition is under way. */
   later(news: () => void): void {
-    this.#news.push(news);
-    if (!this.#isSending) this.settle();
+    this.add(news);
+    if (!this.#isTaking) this.settle();
   }
 
   settle(): void {
     this.#owner.settled();
     if (this.#isTelling) return;
     this.#isTelling = true;
-    for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) news();
+    for (let news = this.#next(); news !== undefined; news = this.#next()) news();
     this.#isTelling = false;
+  }
+
+  #next(): (() => void) | undefined {
+    const news = this.#news?.shift();
+    if (news === undefined) this.#news = null;
+    return news;
   }
 }

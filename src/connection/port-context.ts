@@ -21,19 +21,31 @@ export interface ContextOptions {
 }
 
 /** Makes everything that the ports of one supervisor, or the attempts of one client, share. */
-export function portContext(options: ContextOptions): PortContext {
+export function portContext(
+  options: ContextOptions,
+  wheel: TimerWheel = new TimerWheel(options.clock, tickMsOf(options)),
+): PortContext {
   const { clock, random, timeouts, heartbeat, limits, inspect } = options;
-  const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
-  const tickMs = Math.ceil(shortestMs / TICKS_PER_DEADLINE);
-  const wheel = new TimerWheel(clock, Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, tickMs)));
-  const messageRate = { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax };
-  const isInspected = inspect !== undefined;
-  const shared = {
+  return {
     clock,
     wheel,
     turn: new Turn(clock),
     phases: new Phases(random),
     reports: new ReportGate(),
+    isInspected: inspect !== undefined,
+    timeouts,
+    heartbeat,
+    limits,
+    messageRate: { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax },
   };
-  return { ...shared, isInspected, timeouts, heartbeat, limits, messageRate };
+}
+
+/** How long the ticks of a wheel are that is precise enough for the shortest deadline. */
+export function tickMsOf({
+  timeouts,
+  heartbeat,
+}: Pick<ContextOptions, 'timeouts' | 'heartbeat'>): number {
+  const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
+  const tickMs = Math.ceil(shortestMs / TICKS_PER_DEADLINE);
+  return Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, tickMs));
 }

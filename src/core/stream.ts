@@ -4,6 +4,7 @@ import {
   type Observer,
   type Operator,
   Subject,
+  Subscriber,
   type Subscription,
 } from 'rxjs';
 import { toError } from './errors.ts';
@@ -41,15 +42,34 @@ class GuardedObservable<Value> extends Observable<Value> {
     if (isSubscriber(observerOrNext))
       return super.subscribe(observerOrNext as Partial<Observer<Value>>);
     const observer = toObserver(observerOrNext, error, complete);
-    const report = this.#report;
-    return super.subscribe({
-      next: (value) => void guarded(() => observer.next?.(value), report),
-      error: (cause: unknown) => {
-        if (observer.error === undefined) report(toError(cause));
-        else guarded(() => observer.error?.(cause), report);
-      },
-      complete: () => void guarded(() => observer.complete?.(), report),
-    });
+    return super.subscribe(new GuardedSubscriber<Value>(observer, this.#report));
+  }
+}
+
+/** An observer of the user's; what it throws is reported. */
+class GuardedSubscriber<Value> extends Subscriber<Value> {
+  readonly #observer: Partial<Observer<Value>>;
+  readonly #report: ReportThrown;
+
+  constructor(observer: Partial<Observer<Value>>, report: ReportThrown) {
+    super();
+    this.#observer = observer;
+    this.#report = report;
+  }
+
+  protected override _next(value: Value): void {
+    guarded(() => this.#observer.next?.(value), this.#report);
+  }
+
+  protected override _error(cause: unknown): void {
+    if (this.#observer.error === undefined) this.#report(toError(cause));
+    else guarded(() => this.#observer.error?.(cause), this.#report);
+    this.unsubscribe();
+  }
+
+  protected override _complete(): void {
+    guarded(() => this.#observer.complete?.(), this.#report);
+    this.unsubscribe();
   }
 }
 
@@ -71,28 +91,48 @@ function toObserver<Value>(
   };
 }
 
-/** A stream of values with a guarded public side. */
+/** A stream of values with a guarded public side, made when somebody asks for it. */
 export class Stream<Value> {
-  readonly #subject: Subject<Value>;
-  /** What users subscribe to. */
-  readonly observable: Observable<Value>;
+  readonly #report: ReportThrown;
+  /** What a subscriber gets at once; nothing on a stream without a first value. */
+  #latest: Value | undefined;
+  #subject: Subject<Value> | null = null;
+  #observable: Observable<Value> | null = null;
+  #isComplete = false;
 
   /** With a first value, subscribers get the latest at once. */
   constructor(report: ReportThrown, first?: Value) {
-    this.#subject = first === undefined ? new Subject<Value>() : new BehaviorSubject<Value>(first);
-    this.observable = new GuardedObservable<Value>(this.#subject, report);
+    this.#report = report;
+    this.#latest = first;
+  }
+
+  /** What users subscribe to. */
+  get observable(): Observable<Value> {
+    this.#observable ??= new GuardedObservable<Value>(this.#begin(), this.#report);
+    return this.#observable;
   }
 
   /** Whether anybody listens; a value nobody sees need not be made. */
   get observed(): boolean {
-    return this.#subject.observed;
+    return this.#subject?.observed === true;
   }
 
   next(value: Value): void {
-    this.#subject.next(value);
+    if (this.#latest !== undefined) this.#latest = value;
+    this.#subject?.next(value);
   }
 
   complete(): void {
-    this.#subject.complete();
+    this.#isComplete = true;
+    this.#subject?.complete();
+  }
+
+  #begin(): Subject<Value> {
+    const latest = this.#latest;
+    const subject =
+      latest === undefined ? new Subject<Value>() : new BehaviorSubject<Value>(latest);
+    if (this.#isComplete) subject.complete();
+    this.#subject = subject;
+    return subject;
   }
 }

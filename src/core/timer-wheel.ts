@@ -5,6 +5,11 @@ export interface DeadlineOwner {
   deadlinePassed(name: string): void;
 }
 
+/** Something that wants to know when the machine, or the process, has slept. */
+export interface Sleeper {
+  woke(): void;
+}
+
 /** The tick of a deadline that waits for none. */
 const NEVER = -1;
 
@@ -47,8 +52,8 @@ export class TimerWheel {
   /** Tick length in milliseconds. */
   readonly tickMs: number;
 
-  /** Called after the machine, or the process, has slept for a while; deadlines have slept as well. */
-  readonly whenWoken = new Set<() => void>();
+  /** Told after the machine, or the process, has slept for a while; deadlines have slept as well. */
+  readonly whenWoken = new Set<Sleeper>();
 
   readonly #clock: Clock;
   readonly #slots: (Deadline | null)[] = new Array(SLOTS).fill(null);
@@ -121,7 +126,7 @@ export class TimerWheel {
   }
 
   #wokeUp(): void {
-    for (const told of this.whenWoken) told();
+    for (const sleeper of this.whenWoken) sleeper.woke();
   }
 
   #advance(): void {

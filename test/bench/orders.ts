@@ -13,8 +13,10 @@ export interface Setup {
   readonly isMember?: boolean;
   /** Whether messages are checked against a schema. @default false */
   readonly isChecked?: boolean;
-  /** Time between pings; 0 is none at all. @default what the program itself does */
+  /** Time between pings; 0 is none at all, of either side. @default what the program itself does */
   readonly heartbeatMs?: number;
+  /** Who dials, where that is what is measured. */
+  readonly dialer?: 'mooring' | 'ws';
 }
 
 /** A steady stream of messages to everybody. */
@@ -31,7 +33,10 @@ export interface Stream {
 
 /** What a server can be asked. */
 export interface ServerOrders {
-  listen(): Promise<number>;
+  /** Listens, for the first time or again; returns the port. */
+  listen(port?: number): Promise<number>;
+  /** Destroys all connections and listens no longer, as if the process had ended. */
+  leave(): void;
   untilOpen(count: number): Promise<void>;
   /** Until no more than this many are left, in whatever state. */
   untilPresent(count: number): Promise<void>;
@@ -44,6 +49,10 @@ export interface ServerOrders {
   publish(stream: Stream): Promise<void>;
   /** The longest time for which the event loop did not turn, in milliseconds. */
   longestPauseMs(withinMs: number): Promise<number>;
+  /** Starts to watch for pauses of the event loop, at next to no cost and to 10 ms. */
+  watchPauses(): void;
+  /** The longest since then, in milliseconds. */
+  watchedPauseMs(): number;
   /** Starts to watch the resident memory. */
   watchMemory(): void;
   /** By how many bytes it has grown at most since then. */
@@ -81,4 +90,21 @@ export interface ReaderOrders {
   stopReading(): void;
   /** From publishing to reading, for stamped messages since the last time this was asked. */
   delays(): Percentiles;
+}
+
+/** How long a crowd took to be open again, in milliseconds. */
+export interface Comeback {
+  /** Half of it. */
+  readonly halfMs: number;
+  readonly allMs: number;
+}
+
+/** What a process that dials can be asked. */
+export interface DialerOrders {
+  /** Makes more clients and waits until every one is open. */
+  dial(target: { port: number; count: number }): Promise<void>;
+  /** Until all clients are open; times begin now. */
+  untilBack(): Promise<Comeback>;
+  collect(): void;
+  liveBytes(): number;
 }

@@ -6,8 +6,8 @@ export interface BenchRow {
   readonly peer: number;
   readonly peerName: string;
   readonly ratio: number;
-  /** The ratio must not be above it. */
-  readonly target: number;
+  /** The ratio must not be above it; none where the figure is told for what it is. */
+  readonly target?: number;
   readonly holds: boolean;
   /** What each round gave. */
   readonly rounds: Pairs;
@@ -50,13 +50,19 @@ export function median(values: readonly number[]): number {
 }
 
 /** Compares the medians of the rounds. @throws Error when a figure is missing */
-export function compare(head: RowHead, rounds: Pairs, target: number): BenchRow {
+export function compare(head: RowHead, rounds: Pairs, target?: number): BenchRow {
   const ours = median(rounds.ours);
   const peer = median(rounds.peer);
   const ratio = ours / peer;
   if (!Number.isFinite(ratio))
     throw new Error(`${head.name}: ${ours} cannot be compared to ${peer}`);
-  return { ...head, ours, peer, ratio, target, holds: ratio <= target, rounds };
+  const row = { ...head, ours, peer, ratio, holds: true, rounds };
+  return target === undefined ? row : { ...row, target, holds: ratio <= target };
+}
+
+/** Rows that have a target. */
+export function targeted(rows: readonly BenchRow[]): readonly BenchRow[] {
+  return rows.filter(({ target }) => target !== undefined);
 }
 
 /** The value that this share of the values does not exceed. */

@@ -1,6 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.ts';
-import type { EndStyle, ReaderOrders, ServerOrders, Setup, Stream } from './orders.ts';
+import type {
+  Comeback,
+  DialerOrders,
+  EndStyle,
+  ReaderOrders,
+  ServerOrders,
+  Setup,
+  Stream,
+} from './orders.ts';
 
 const CONNECT_WITHIN_MS = 120_000;
 
@@ -28,20 +36,34 @@ interface Patience {
  */
 export class Stage {
   readonly server: Child<ServerOrders>;
-  readonly readers: Child<ReaderOrders>;
-  readonly #isEngineIo: boolean;
+  readonly #name: string;
+  readonly #setup: Setup;
+  #readers: Child<ReaderOrders> | null = null;
+  #dialers: Child<DialerOrders> | null = null;
   #port = 0;
   #connections = 0;
 
   constructor(name: string, setup: Setup) {
-    this.#isEngineIo = setup.program === 'socket.io';
+    this.#name = name;
+    this.#setup = setup;
     this.server = new Child({ name: `${name} server`, ...serverCommand(setup) });
-    const program = process.execPath;
-    this.readers = new Child({
-      name: `${name} readers`,
-      program,
+  }
+
+  /** Clients that do as little as they can. */
+  get readers(): Child<ReaderOrders> {
+    this.#readers ??= new Child({
+      name: `${this.#name} readers`,
+      program: process.execPath,
       arguments: [fileOf('./readers/program.js')],
     });
+    return this.#readers;
+  }
+
+  /** Clients that are measured themselves, or by what they do to the server. */
+  get dialers(): Child<DialerOrders> {
+    const command = nodeCommand('./dialers/program.js', this.#setup);
+    this.#dialers ??= new Child({ name: `${this.#name} dialers`, ...command });
+    return this.#dialers;
   }
 
   /** How many are connected. */
@@ -51,11 +73,38 @@ export class Stage {
 
   /** Connects more readers and waits until both sides say so. */
   async connect(count: number): Promise<void> {
-    if (this.#port === 0) this.#port = await this.server.ask('listen');
-    const target = { port: this.#port, count, isEngineIo: this.#isEngineIo };
-    await this.readers.ask('connect', target, CONNECT_WITHIN_MS);
+    const port = await this.#listen();
+    const isEngineIo = this.#setup.program === 'socket.io';
+    await this.readers.ask('connect', { port, count, isEngineIo }, CONNECT_WITHIN_MS);
     this.#connections += count;
     await this.server.ask('untilOpen', this.#connections);
+  }
+
+  /** Lets more clients dial and waits until both sides say that they are open. */
+  async dial(count: number): Promise<void> {
+    const port = await this.#listen();
+    await this.dialers.ask('dial', { port, count }, CONNECT_WITHIN_MS);
+    this.#connections += count;
+    await this.server.ask('untilOpen', this.#connections);
+  }
+
+  async #listen(): Promise<number> {
+    if (this.#port === 0) this.#port = await this.server.ask('listen');
+    return this.#port;
+  }
+
+  /** The server goes away, with all connections. */
+  async leave(): Promise<void> {
+    await this.server.ask('leave');
+    await this.server.ask('untilPresent', 0);
+  }
+
+  /** The server is there again: how long it takes until everybody who dials is open. */
+  async comeBack(): Promise<Comeback> {
+    await this.server.ask('listen', this.#port);
+    const comeback = await this.dialers.ask('untilBack', undefined, CONNECT_WITHIN_MS);
+    await this.server.ask('untilOpen', this.#connections);
+    return comeback;
   }
 
   /** Ends the newest connections and waits until nothing is left of them on either side. */
@@ -105,7 +154,7 @@ export class Stage {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.server.stop(), this.readers.stop()]);
+    await Promise.all([this.server.stop(), this.#readers?.stop(), this.#dialers?.stop()]);
   }
 }
 
@@ -122,8 +171,12 @@ function serverCommand(setup: Setup): { program: string; arguments: string[] } {
   if (setup.program === 'bun') {
     return { program: bunBinary(), arguments: [fileOf('./subjects/bun.js')] };
   }
-  const program = fileOf('./subjects/program.js');
-  return { program: process.execPath, arguments: ['--expose-gc', program, JSON.stringify(setup)] };
+  return nodeCommand('./subjects/program.js', setup);
+}
+
+function nodeCommand(file: string, setup: Setup): { program: string; arguments: string[] } {
+  const program = process.execPath;
+  return { program, arguments: ['--expose-gc', fileOf(file), JSON.stringify(setup)] };
 }
 
 function fileOf(path: string): string {

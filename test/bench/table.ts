@@ -1,4 +1,4 @@
-import type { BenchRow, LeftOut } from './row.ts';
+import { type BenchRow, type LeftOut, targeted } from './row.ts';
 
 const headings = ['', 'row', 'ours', 'peer', 'unit', 'compared to', 'ratio', 'target', ''] as const;
 
@@ -23,14 +23,16 @@ export function tableText(rows: readonly BenchRow[], leftOut: readonly LeftOut[]
 function cellsOf(row: BenchRow): readonly string[] {
   const { name, ours, peer, unit, peerName, ratio, target, holds, note = '' } = row;
   const figures = [name, figureText(ours), figureText(peer), unit, peerName];
+  if (target === undefined) return ['–', ...figures, ratioText(ratio), '', note];
   return [holds ? '✓' : '✗', ...figures, ratioText(ratio), `≤ ${ratioText(target)}`, note];
 }
 
 function summary(rows: readonly BenchRow[]): string {
   if (rows.length === 0) return 'nothing to compare';
+  const { length: targets } = targeted(rows);
   const missed = rows.filter(({ holds }) => !holds).map(({ name }) => name);
-  if (missed.length === 0) return `all ${rows.length} targets hold`;
-  return `missed ${missed.length} of ${rows.length} targets: ${missed.join(', ')}`;
+  if (missed.length === 0) return `all ${targets} targets hold`;
+  return `missed ${missed.length} of ${targets} targets: ${missed.join(', ')}`;
 }
 
 function padded(cell: string, column: number, widths: readonly number[]): string {

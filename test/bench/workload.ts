@@ -16,8 +16,8 @@ export interface RowPlan {
   /** Names of the subjects that it compares. */
   readonly needs: readonly string[];
   pairs(taken: Taken): Pairs;
-  /** What the ratio must not be above; a function when that depends on what was measured. */
-  readonly target: number | ((pairs: Pairs) => number);
+  /** What the ratio must not be above; a function when that depends on what was measured. @default nothing */
+  readonly target?: number | ((pairs: Pairs) => number);
   note?(taken: Taken): string;
 }
 
@@ -109,7 +109,7 @@ function available(
 function rowOf(plan: RowPlan, taken: Taken): BenchRow {
   const { name, unit, peerName } = plan;
   const pairs = plan.pairs(taken);
-  const target = typeof plan.target === 'number' ? plan.target : plan.target(pairs);
+  const target = typeof plan.target === 'function' ? plan.target(pairs) : plan.target;
   const row = compare({ name, unit, peerName }, pairs, target);
   return plan.note === undefined ? row : { ...row, note: plan.note(taken) };
 }
@@ -157,7 +157,7 @@ export async function medianOf(times: number, take: () => Promise<number>): Prom
 
 /** A row that compares the same figure of two subjects. */
 export function versus(
-  head: { name: string; unit: string; target: number | ((pairs: Pairs) => number) },
+  head: { name: string; unit: string; target?: number | ((pairs: Pairs) => number) },
   name: string,
   [ours, peer]: readonly [ours: string, peer: string],
 ): RowPlan {

@@ -30,7 +30,7 @@ class StagedWire extends WsWire {
   readonly #watched: Plan['watched'];
 
   constructor({ clock, plan }: RealStage, observer: DialObserver) {
-    super(observer, { limits, clock, connect: {} });
+    super(observer, { limits, clock }, {});
     this.#watched = plan.watched;
   }
 

@@ -307,8 +307,8 @@ export const mutants: readonly Mutant[] = [
     name: 'never means later',
     fault: 'A client dials again although no attempt can mend what is wrong.',
     file: redial,
-    from: "if (this.#retry === 'never') return 'connection.refused';",
-    to: '',
+    from: "if (this.classify(ending) === 'never') return 'connection.refused';",
+    to: 'this.classify(ending);',
   },
   {
     name: 'endless restarts',
@@ -342,8 +342,8 @@ export const mutants: readonly Mutant[] = [
     name: 'jumping the queue',
     fault: 'A message is sent before older ones that wait.',
     file: sender,
-    from: 'const outbox = this.#queue.size === 0 ? this.#parts.outbox() : null;',
-    to: 'const outbox = this.#parts.outbox();',
+    from: 'const outbox = this.queued === 0 ? this.#host.outbox : null;',
+    to: 'const outbox = this.#host.outbox;',
   },
   {
     name: 'lost on the way out',

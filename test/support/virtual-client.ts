@@ -16,7 +16,7 @@ export function virtualClient(
 ): SupervisedClient<unknown, unknown> {
   return new SupervisedClient({
     url,
-    makeRedial: (report) => new Redial({ ...options, target, isRenewed: false }, report),
+    makeRedial: (reporter) => new Redial(options, { isRenewed: false, target }, reporter),
     parent: null,
     options,
     context,

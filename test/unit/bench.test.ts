@@ -49,6 +49,13 @@ describe('a row', () => {
     assert.throws(() => rowOf([1], [0]), /burst-ws/);
   });
 
+  it('holds without a target, and is then no target that holds', () => {
+    const free = compare(head, { ours: [9], peer: [1] });
+    assert.deepEqual([free.holds, 'target' in free], [true, false]);
+    assert.match(tableText([free, rowOf([1], [2])]), /all 1 targets hold/);
+    assert.match(tableText([free]), /– {2}burst-ws +9\.00 +1\.00 +µs +ws +9\.00$/m);
+  });
+
   it('takes its figures from the subjects that it names', () => {
     const plan = versus({ name: 'r', unit: 'µs', target: 1 }, 'cost', ['mooring', 'ws']);
     const taken = new Map([
@@ -152,6 +159,13 @@ describe('the page', () => {
     assert.match(page, /0 of 1 targets hold/);
     assert.match(page, /- `burst-ws`: ws: 7 ms/);
     assert.match(page, /- `burst-bun`: no Bun here/);
+  });
+
+  it('counts no row without a target', () => {
+    const free = compare({ ...head, name: 'storm' }, { ours: [9], peer: [1] });
+    const page = benchmarksPage({ ...noResults(), rows: [rowOf([1], [2]), free] }, some);
+    assert.match(page, /1 of 1 targets hold/);
+    assert.match(page, /\| `storm` +\| 9\.00 +\| 1\.00 +\|.*\| 9\.00 +\| – +\| – +\|/);
   });
 
   it('has no long lines outside of its table', () => {

@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { idle } from '../../src/client/client-status.ts';
 import { ClientStreams } from '../../src/client/client-streams.ts';
-import type { ClientStatus, Ending } from '../../src/client/client-types.ts';
+import type { Ending } from '../../src/client/client-types.ts';
 import type { Failure } from '../../src/core/failure.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
-
-const idle: ClientStatus = {
-  state: 'idle',
-  states: ['idle'],
-  attempts: 0,
-  ending: undefined,
-  delayMs: undefined,
-};
 
 function bench() {
   const streams = new ClientStreams<unknown>(idle);

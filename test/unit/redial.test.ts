@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Ending } from '../../src/client/client-types.ts';
 import { Redial } from '../../src/client/redial.ts';
+import { routeTo } from '../../src/client/target.ts';
 import type { Failure } from '../../src/core/failure.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 
@@ -11,7 +12,9 @@ function bench(random: () => number = () => 1, max = 100) {
   const reported: string[] = [];
   const restarts = { max, withinMs: 1_000 };
   const options = { backoff, restarts, random, privateCodes: undefined };
-  const redial = new Redial(options, (handler) => () => void reported.push(handler));
+  const route = routeTo({ url: 'ws://redial.test/', headers: {}, subprotocols: [], beat: false });
+  const report = (handler: string) => () => void reported.push(handler);
+  const redial = new Redial(options, route, { report });
   return { redial, reported };
 }
 

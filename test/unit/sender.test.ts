@@ -23,12 +23,15 @@ function bench({ room = 0, queueMax = 10 } = {}) {
   };
   const sender = new Sender<unknown>({
     contract: { payload: (message) => message as string },
-    queueMax,
-    clock,
-    wheel: new TimerWheel(clock, 10),
-    isOver: () => connection.isOver,
-    outbox: () => (connection.isThere ? ({ send, sendFor } as unknown as DialedOutbox) : null),
-    dropped: (message, reason) => log.push(`${message} ${reason}`),
+    options: { queueMax },
+    context: { clock, wheel: new TimerWheel(clock, 10) },
+    get isOver() {
+      return connection.isOver;
+    },
+    get outbox() {
+      return connection.isThere ? ({ send, sendFor } as unknown as DialedOutbox) : null;
+    },
+    messageDropped: (message, reason) => void log.push(`${message} ${reason}`),
   });
   return { sender, connection, log, clock };
 }

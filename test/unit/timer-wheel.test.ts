@@ -169,9 +169,10 @@ describe('the native timer of a TimerWheel', () => {
   it('tells when the machine has slept, and not when a tick is merely late', () => {
     const bench = new Bench();
     let wakes = 0;
-    bench.wheel.whenWoken.add(() => {
+    const woke = () => {
       wakes += 1;
-    });
+    };
+    bench.wheel.whenWoken.add({ woke });
     bench.schedule(60_000, 'keeps the wheel awake');
     bench.clock.latenessMs = () => 4_000;
     bench.clock.advance(10_000);

@@ -39,6 +39,9 @@ export function mooring(setup: Setup): Subject {
       return handshaking + open + errored + closing;
     },
     publish: (text) => void topic.publish(text),
+    terminate() {
+      for (const connection of supervisor.connections) connection.terminate();
+    },
   };
 }
 

@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { carryOut } from '../lines.ts';
 import type { ServerOrders, Setup } from '../orders.ts';
 import { bare } from './bare.ts';
+import { collect, liveBytes } from './memory.ts';
 import { mooring } from './mooring.ts';
+import { pauseOrders } from './pause-watch.ts';
 import { serverOrders } from './server-orders.ts';
 import { socketIo } from './socket-io.ts';
 import type { Subject } from './subject.ts';
@@ -13,13 +15,11 @@ const subject = subjectOf(JSON.parse(process.argv[2] ?? '{}') as Setup);
 
 carryOut<ServerOrders>({
   listen,
+  leave,
   ...serverOrders(subject),
+  ...pauseOrders(),
   collect,
-  liveBytes() {
-    collect();
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external; // which counts the array buffers already
-  },
+  liveBytes,
 });
 
 function subjectOf(setup: Setup): Subject {
@@ -37,15 +37,16 @@ function subjectOf(setup: Setup): Subject {
   }
 }
 
-async function listen(): Promise<number> {
+async function listen(port = 0): Promise<number> {
   const { server } = subject;
-  const address = { port: 0, host: '127.0.0.1', backlog: 4_096 };
+  const address = { port, host: '127.0.0.1', backlog: 4_096 };
   await new Promise<void>((resolve) => server.listen(address, resolve));
   return (server.address() as AddressInfo).port;
 }
 
-/** Twice: what finalizers release is garbage only then. */
-function collect(): void {
-  globalThis.gc?.();
-  globalThis.gc?.();
+/** Nobody listens first: whoever comes back at once must not be let in by the one that leaves. */
+function leave(): void {
+  if (subject.terminate === undefined) throw new Error('this subject is not one that leaves');
+  subject.server.close();
+  subject.terminate();
 }

@@ -4,12 +4,15 @@ import type { Subject } from './subject.ts';
 import { TEXT } from './text.ts';
 import { cpuMicros, longestPauseMs, MemoryWatch, untilCount } from './watching.ts';
 
-/** What a server is asked, whatever runs it; how it listens and collects garbage is its own matter. */
+/** What every program does in its own way, or not at all. */
+type OwnOrders = 'listen' | 'leave' | 'collect' | 'liveBytes' | 'watchPauses' | 'watchedPauseMs';
+
+/** What a server is asked, whatever runs it. */
 export function serverOrders({
   open,
   present,
   publish,
-}: Omit<Subject, 'server'>): Omit<ServerOrders, 'listen' | 'collect' | 'liveBytes'> {
+}: Omit<Subject, 'server'>): Omit<ServerOrders, OwnOrders> {
   let memory: MemoryWatch | null = null;
   return {
     untilOpen: (count) => untilCount(() => open() === count, count, 'open'),

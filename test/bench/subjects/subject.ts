@@ -10,6 +10,8 @@ export interface Subject {
   present(): number;
   /** Sends a message to everybody, the way this subject does it. */
   publish(text: string): void;
+  /** Destroys all connections, as the end of the process would; for those that leave and return. */
+  terminate?(): void;
 }
 
 /** The contract of the messages that are sent back, for those who check them. */

@@ -1,5 +1,6 @@
 import type { Workload } from '../workload.ts';
 import { accept } from './accept.ts';
+import { dialedHeap } from './dialed-heap.ts';
 import { echo } from './echo.ts';
 import { burst, single } from './fan-out.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -8,6 +9,7 @@ import { latency } from './latency.ts';
 import { massClose } from './mass-close.ts';
 import { scaling } from './scaling.ts';
 import { slowReader } from './slow-reader.ts';
+import { storm } from './storm.ts';
 
 /** Everything that is measured, in the order of the page. */
 export const workloads: readonly Workload[] = [
@@ -20,5 +22,7 @@ export const workloads: readonly Workload[] = [
   idleHeap,
   heartbeat,
   slowReader,
+  storm,
+  dialedHeap,
   scaling,
 ];

