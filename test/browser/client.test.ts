@@ -1,28 +1,17 @@
 // Goal: in a real browser the client loads neither ws nor zod, tells each connection once, and comes back by itself.
 // Method: Chromium loads the compiled modules one by one, with an import map, from the server that it dials.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { createSupervisor, type Listener, listen, type Supervisor } from '../../src/index.ts';
 import { until } from '../support/until.ts';
+import { clientPage, servePages } from './client-page.ts';
 import { launchBrowser } from './lobby-tab.ts';
 
-const COMPILED = join(import.meta.dirname, '../..');
-const MODULES = join(COMPILED, '../node_modules');
 const TIMEOUT_MS = 120_000;
 
-const PAGE = `<!doctype html>
-<meta charset="utf-8">
-<title>client</title>
-<link rel="icon" href="data:,">
-<script type="importmap">
-{ "imports": { "rxjs": "/modules/rxjs/dist/esm/index.js", "xstate": "/modules/xstate/dist/xstate.esm.js", "tslib": "/modules/tslib/tslib.es6.mjs" } }
-</script>
-<script type="module">
-import { createClient } from '/compiled/src/client/browser.js';
+const PAGE = clientPage(`
 const told = { states: [], endings: [], messages: [], dropped: 0 };
 const client = createClient('ws://' + location.host + '/ws', {
   backoff: { minMs: 100, maxMs: 500, stableMs: 200 },
@@ -33,8 +22,7 @@ client.endings$.subscribe((ending) =>
   told.endings.push(ending.outcome === 'closed' ? String(ending.verdict.code) : ending.failure.cause),
 );
 client.messages$.subscribe((message) => told.messages.push(message));
-Object.assign(globalThis, { client, told });
-</script>`;
+Object.assign(globalThis, { client, told });`);
 
 interface Told {
   readonly states: string[];
@@ -49,19 +37,10 @@ describe('client in a browser', { timeout: TIMEOUT_MS }, () => {
   let supervisor: Supervisor<undefined, unknown, unknown>;
   let listener: Listener;
 
-  const serve: RequestListener = ({ url = '/' }, response) => {
-    requested.push(url);
-    if (url === '/') {
-      response.setHeader('Content-Type', 'text/html').end(PAGE);
-      return;
-    }
-    const path = url
-      .replace(/^\/modules\//, `${MODULES}/`)
-      .replace(/^\/compiled\//, `${COMPILED}/`);
-    // RxJS names its modules without an extension.
-    const file = [path, `${path}.js`].find((name) => /\.m?js$/.test(name) && existsSync(name));
-    if (file === undefined) response.writeHead(404).end();
-    else response.setHeader('Content-Type', 'text/javascript').end(readFileSync(file));
+  const files = servePages({ '/': PAGE });
+  const serve: RequestListener = (request, response) => {
+    requested.push(request.url ?? '');
+    files(request, response);
   };
 
   async function open(port: number): Promise<void> {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import {
   type Browser,
   type BrowserContextOptions,
@@ -6,31 +5,14 @@ import {
   type Locator,
   type Page,
 } from 'playwright-core';
+import { chromiumFlags, chromiumPath } from '../support/chromium-path.ts';
 
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 /** Far above what anything here takes: a machine that is busy must not fail a test. */
 const WITHIN_MS = 40_000;
 
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 /** Starts Chromium. @throws Error that says how to install it. */
 export async function launchBrowser(): Promise<Browser> {
-  if (!existsSync(CHROMIUM)) {
-    throw new Error(
-      `Chromium is not at ${CHROMIUM}. Install it (on Debian: apt-get install --no-install-recommends ` +
-        'chromium) or name its path in the environment variable CHROMIUM.',
-    );
-  }
-  return chromium.launch({ executablePath: CHROMIUM, args: flags });
+  return chromium.launch({ executablePath: chromiumPath(), args: [...chromiumFlags] });
 }
 
 /** Keeps the outermost state that is lit, now and each time that it is another one. */

@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+
+/** Where Chromium is. @throws Error that says how to install it. */
+export function chromiumPath(): string {
+  const path = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+  if (existsSync(path)) return path;
+  throw new Error(
+    `Chromium is not at ${path}. Install it (on Debian: apt-get install --no-install-recommends ` +
+      'chromium) or name its path in the environment variable CHROMIUM.',
+  );
+}
+
+/** What every Chromium here is started with. */
+export const chromiumFlags: readonly string[] = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
