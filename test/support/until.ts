@@ -1,4 +1,5 @@
 const POLL_MS = 3;
+const ASK_MS = 20;
 
 /** Waits until `condition` holds. Fails with `label` when it does not within `withinMs`. */
 export async function until(
@@ -11,6 +12,20 @@ export async function until(
     if (performance.now() > deadline)
       throw new Error(`waited ${withinMs} ms in vain until ${label}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** The same for what has to be asked for: of another process, or of a browser. */
+export async function eventually(
+  ask: () => Promise<boolean>,
+  label: string,
+  withinMs = 40_000,
+): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!(await ask())) {
+    if (performance.now() > deadline)
+      throw new Error(`waited ${withinMs} ms in vain until ${label}`);
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
   }
 }
 

@@ -1,0 +1,201 @@
+// Goal: whatever happens to a page, its device or its server, the client is in the right state, tells each connection
+// once, and comes back by itself.
+// Method: the compiled client in Chromium over the bare DevTools protocol, a Mooring server here or in a process of its
+// own, and everything that either told.
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { HeartbeatOptions } from '../../src/index.ts';
+import { Chromium, type Tab } from '../support/chromium.ts';
+import { Service } from '../support/service.ts';
+import { eventually, until } from '../support/until.ts';
+import { servePages } from './client-page.ts';
+import { isUp, lifecyclePages, lifecycleUrl, type Told, toldIn } from './lifecycle-page.ts';
+import { PageService } from './page-service.ts';
+
+const TIMEOUT_MS = 240_000;
+const WITHIN_MS = 40_000;
+
+/** So many beats, or pongs, are no accident. */
+const BEATS = 8;
+/** A header, and a mask (RFC 6455 §5.2). */
+const PONG_BYTES = 6;
+const SLEEP_MS = 6_000;
+
+/** Asks often, and is patient: a machine that is busy is no page that is frozen. */
+const watchful: HeartbeatOptions = { intervalMs: 300, graceMs: 4_000 };
+/** Asks so seldom that it never does in a test. */
+const trusting: HeartbeatOptions = { intervalMs: 600_000, graceMs: 60_000 };
+
+describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => {
+  const stops: (() => unknown)[] = [];
+  let chromium: Chromium;
+  /** What is in front when the page is in the background. */
+  let blank: Tab;
+
+  before(async () => {
+    chromium = await Chromium.start();
+    blank = await chromium.open('about:blank');
+  });
+
+  after(() => chromium?.stop());
+
+  afterEach(async () => {
+    chromium.wake();
+    for (const stop of stops.splice(0).reverse()) await stop();
+  });
+
+  /** A page that is up with a server of this process. */
+  async function connect(server: HeartbeatOptions, page: HeartbeatOptions) {
+    const service = await Service.start({ heartbeat: server });
+    stops.push(() => service.stop());
+    const sockets: Socket[] = [];
+    service.server.prependListener('upgrade', ({ socket }) => sockets.push(socket));
+    service.server.on('request', servePages(lifecyclePages));
+    const tab = await show(lifecycleUrl(service.port, page));
+    return { service, tab, sockets, connection: await service.opened() };
+  }
+
+  async function show(url: string): Promise<Tab> {
+    const tab = await chromium.open(url);
+    stops.push(() => tab.close());
+    await isUp(tab);
+    return tab;
+  }
+
+  /** Brings another tab to the front. */
+  async function cover(tab: Tab): Promise<void> {
+    await blank.activate();
+    await tab.until('document.visibilityState === "hidden"');
+  }
+
+  const verdicts = (service: Service) =>
+    service.of('connection.closed').map(({ verdict }) => `${verdict.cause} ${verdict.code}`);
+
+  /** Each side has told the end of the one connection, once, and the second one is open. */
+  async function assertCameBack(service: Service, tab: Tab, expected: string): Promise<Told> {
+    await until(() => verdicts(service).length > 0, 'the server has told the end', WITHIN_MS);
+    await until(() => service.of('connection.opened').length === 2, 'it is back', WITHIN_MS);
+    assert.deepEqual(verdicts(service), [expected]);
+    const told = await toldIn(tab);
+    // A browser tells a page no more than that.
+    assert.deepEqual(told.endings, ['closed unknown 1006']);
+    assert.deepEqual(outer(told.states), ['idle', 'dialing', 'up', 'waiting', 'dialing', 'up']);
+    assert.deepEqual(told.events, []);
+    return told;
+  }
+
+  it('stays up in the background, where it hears and answers, and nobody takes it for asleep', async () => {
+    const { service, tab, connection } = await connect(watchful, watchful);
+    await cover(tab);
+    const { beats } = await toldIn(tab);
+    await tab.until(`told.beats.answered >= ${beats.answered + BEATS}`);
+    connection.send('are you there?');
+    await tab.until('told.messages.length === 1');
+    await tab.activate();
+    await tab.until('document.visibilityState === "visible"');
+    const { states, endings, events, life } = await toldIn(tab);
+    assert.deepEqual(life, ['loaded', 'hidden', 'visible']);
+    assert.deepEqual(outer(states), ['idle', 'dialing', 'up']);
+    assert.deepEqual([endings, events], [[], []]);
+    assert.deepEqual([verdicts(service), service.of('connection.asleep')], [[], []]);
+  });
+
+  it('is asleep for its server while it is frozen, and is back when it thaws', async () => {
+    const { service, tab, connection, sockets } = await connect(watchful, watchful);
+    await cover(tab);
+    await tab.freeze();
+    await service.when('connection.asleep', WITHIN_MS);
+    const bytes = sockets[0]?.bytesRead ?? 0;
+    const pongs = () => ((sockets[0]?.bytesRead ?? 0) - bytes) / PONG_BYTES;
+    await until(() => pongs() >= BEATS, 'its browser answers pings for it', WITHIN_MS);
+    assert.ok(connection.states.includes('open.liveness.asleep'), connection.states.join());
+    assert.deepEqual(verdicts(service), []);
+    await tab.activate();
+    await tab.thaw();
+    await isUp(tab, 2);
+    // Chromium closes the connection of a page that it thaws.
+    const { life } = await assertCameBack(service, tab, 'peer-close 1001');
+    assert.ok(life.includes('freeze') && life.includes('resume'), life.join());
+  });
+
+  it('is back when the user comes back to its page, which waited in the cache', async () => {
+    const { service, tab } = await connect(watchful, watchful);
+    await tab.goTo(`http://127.0.0.1:${service.port}/away`);
+    // Chromium 156 keeps the connection of a page in the cache, and closes it on return; others close it at once.
+    const isKnown = () => service.of('connection.asleep').length + verdicts(service).length > 0;
+    await until(isKnown, 'the server knows that nobody is there', WITHIN_MS);
+    await tab.goBack();
+    await tab.until('told.life.includes("restored")');
+    await isUp(tab, 2);
+    await assertCameBack(service, tab, 'peer-close 1001');
+  });
+
+  it('is back when its device has slept until the server gave it up', async () => {
+    const { service, tab } = await connect({ intervalMs: 300, graceMs: 3_000 }, watchful);
+    await chromium.sleep();
+    await until(() => verdicts(service).length > 0, 'the server gives it up', WITHIN_MS);
+    chromium.wake();
+    await isUp(tab, 2);
+    await assertCameBack(service, tab, 'heartbeat-timeout 1006');
+  });
+
+  it('asks at once when its device has slept, and stays on the connection that is still there', async () => {
+    const { service, tab, connection } = await connect(trusting, trusting);
+    await tab.until('told.beats.answered === 1');
+    assert.equal((await toldIn(tab)).beats.asked, 0);
+    await chromium.sleep();
+    // The sleep itself is what is tested: it must be longer than what a clock may jump without it.
+    await new Promise((resolve) => setTimeout(resolve, SLEEP_MS));
+    chromium.wake();
+    await tab.until('told.beats.gotAnswer === 1');
+    const { states, endings, events, beats } = await toldIn(tab);
+    assert.equal(beats.asked, 1);
+    assert.deepEqual(outer(states), ['idle', 'dialing', 'up']);
+    assert.deepEqual([endings, events, verdicts(service)], [[], [], []]);
+    assert.equal(connection.state, 'open');
+  });
+
+  it('is back when its server was killed and is started again', async () => {
+    const first = await PageService.start({ heartbeat: watchful, port: 0 });
+    stops.push(() => first.kill());
+    const tab = await show(lifecycleUrl(first.port, watchful));
+    await first.kill();
+    await tab.until('told.endings.length >= 3');
+    const second = await PageService.start({ heartbeat: watchful, port: first.port });
+    stops.push(() => second.kill());
+    await isUp(tab, 2);
+    const { endings, events } = await toldIn(tab);
+    const [end, ...attempts] = endings;
+    assert.equal(end, 'closed unknown 1006');
+    // Every attempt on a server that is not there has an end of its own.
+    assert.deepEqual(new Set(attempts), new Set(['failed undisclosed']));
+    assert.deepEqual(events, []);
+    const { open, closed } = await second.census();
+    assert.deepEqual([open, closed], [1, []]);
+  });
+
+  it('gives up a server that has fallen silent, and is back when that speaks again', async () => {
+    const server = await PageService.start({ heartbeat: trusting, port: 0 });
+    stops.push(() => server.kill());
+    const tab = await show(lifecycleUrl(server.port, { intervalMs: 300, graceMs: 3_000 }));
+    await tab.until('told.beats.gotAnswer >= 2');
+    await server.freeze();
+    // One attempt at least finds it silent as well.
+    await tab.until('told.endings.length >= 2');
+    server.thaw();
+    await isUp(tab, 2);
+    const { endings, events } = await toldIn(tab);
+    const [end, ...attempts] = endings;
+    assert.equal(end, 'closed heartbeat-timeout 1006');
+    assert.deepEqual(new Set(attempts), new Set(['failed handshake-timeout']));
+    assert.deepEqual(events, []);
+    await eventually(async () => (await server.census()).open === 1, 'one connection is left');
+  });
+});
+
+/** The outermost states, each as often as it was entered. */
+function outer(states: readonly string[]): string[] {
+  const names = states.map((state) => state.replace(/\..*/, ''));
+  return names.filter((name, index) => name !== names[index - 1]);
+}
