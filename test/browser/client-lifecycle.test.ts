@@ -24,6 +24,8 @@ const SLEEP_MS = 6_000;
 
 /** Asks often, and is patient: a machine that is busy is no page that is frozen. */
 const watchful: HeartbeatOptions = { intervalMs: 300, graceMs: 4_000 };
+/** Is soon sure that nobody is there. */
+const brisk: HeartbeatOptions = { intervalMs: 300, graceMs: 3_000 };
 /** Asks so seldom that it never does in a test. */
 const trusting: HeartbeatOptions = { intervalMs: 600_000, graceMs: 60_000 };
 
@@ -46,18 +48,22 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
   });
 
   /** A page that is up with a server of this process. */
-  async function connect(server: HeartbeatOptions, page: HeartbeatOptions) {
+  async function connect(
+    server: HeartbeatOptions,
+    page: HeartbeatOptions,
+    prepare?: (tab: Tab) => Promise<void>,
+  ) {
     const service = await Service.start({ heartbeat: server });
     stops.push(() => service.stop());
     const sockets: Socket[] = [];
     service.server.prependListener('upgrade', ({ socket }) => sockets.push(socket));
     service.server.on('request', servePages(lifecyclePages));
-    const tab = await show(lifecycleUrl(service.port, page));
+    const tab = await show(lifecycleUrl(service.port, page), prepare);
     return { service, tab, sockets, connection: await service.opened() };
   }
 
-  async function show(url: string): Promise<Tab> {
-    const tab = await chromium.open(url);
+  async function show(url: string, prepare?: (tab: Tab) => Promise<void>): Promise<Tab> {
+    const tab = await chromium.open(url, prepare);
     stops.push(() => tab.close());
     await isUp(tab);
     return tab;
@@ -131,8 +137,26 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     await assertCameBack(service, tab, 'peer-close 1001');
   });
 
+  it('finds that it is cut off although nothing is closed, and is back with the network', async () => {
+    const { service, tab } = await connect(brisk, brisk, (page) => page.setOffline(false));
+    await tab.setOffline(true);
+    // One attempt at least finds no network either.
+    await tab.until('told.endings.length >= 2');
+    await until(() => verdicts(service).length > 0, 'the server has told the end', WITHIN_MS);
+    const { states } = await toldIn(tab);
+    assert.ok(states.includes('waiting.offline') && !states.includes('waiting.backoff'));
+    await tab.setOffline(false);
+    await isUp(tab, 2);
+    const { endings, events } = await toldIn(tab);
+    const [end, ...attempts] = endings;
+    assert.equal(end, 'closed heartbeat-timeout 1006');
+    assert.deepEqual(new Set(attempts), new Set(['failed undisclosed']));
+    assert.deepEqual(events, []);
+    assert.deepEqual(verdicts(service), ['heartbeat-timeout 1006']);
+  });
+
   it('is back when its device has slept until the server gave it up', async () => {
-    const { service, tab } = await connect({ intervalMs: 300, graceMs: 3_000 }, watchful);
+    const { service, tab } = await connect(brisk, watchful);
     await chromium.sleep();
     await until(() => verdicts(service).length > 0, 'the server gives it up', WITHIN_MS);
     chromium.wake();
@@ -178,7 +202,7 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
   it('gives up a server that has fallen silent, and is back when that speaks again', async () => {
     const server = await PageService.start({ heartbeat: trusting, port: 0 });
     stops.push(() => server.kill());
-    const tab = await show(lifecycleUrl(server.port, { intervalMs: 300, graceMs: 3_000 }));
+    const tab = await show(lifecycleUrl(server.port, brisk));
     await tab.until('told.beats.gotAnswer >= 2');
     await server.freeze();
     // One attempt at least finds it silent as well.

@@ -88,11 +88,14 @@ export class Chromium {
     return result ?? {};
   }
 
-  /** Opens a tab in front of all others. */
-  async open(url: string): Promise<Tab> {
-    const { targetId } = await this.command('Target.createTarget', { url });
+  /** Opens a tab in front of all others; `prepare` comes before the page. */
+  async open(url: string, prepare?: (tab: Tab) => Promise<void>): Promise<Tab> {
+    const { targetId } = await this.command('Target.createTarget', { url: 'about:blank' });
     const attached = await this.command('Target.attachToTarget', { targetId, flatten: true });
-    return new Tab(this, String(targetId), String(attached['sessionId']));
+    const tab = new Tab(this, String(targetId), String(attached['sessionId']));
+    await prepare?.(tab);
+    await tab.goTo(url);
+    return tab;
   }
 
   /** Stops every process of it where it is, and waits until the kernel says so: the device sleeps. */
@@ -179,6 +182,16 @@ export class Tab {
 
   async thaw(): Promise<void> {
     await this.#command('Page.setWebLifecycleState', { state: 'active' });
+  }
+
+  /**
+   * Takes the network from the page, as a tunnel does, or gives it back: nothing arrives, nothing is closed. This holds
+   * for connections that the page has made since it was called for the first time.
+   */
+  async setOffline(offline: boolean): Promise<void> {
+    await this.#command('Network.enable');
+    const speed = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    await this.#command('Network.emulateNetworkConditions', { offline, ...speed });
   }
 
   async goTo(url: string): Promise<void> {
