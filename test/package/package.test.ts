@@ -11,8 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { type Bundle, bundleOf } from './bundle.ts';
 import { programs, typedConsumer } from './consumer.ts';
-import { filesIn, namesIn, read, root } from './repository.ts';
+import { filesIn, namesIn, read, root, section, tableRows } from './repository.ts';
 import { type Run, run } from './run.ts';
 
 // Goal: what is published works for a stranger. Method: pack a copy of the repository, install the tarball
@@ -20,6 +21,9 @@ import { type Run, run } from './run.ts';
 // to the lockfile, so that a release of somebody else cannot change the outcome.
 
 const PACKED_BYTES_MAX = 200_000;
+
+/** How far a figure of the guide may be off: a patch of xstate is no reason to write another. */
+const DRIFT_MAX = 0.03;
 
 interface Tarball {
   readonly filename: string;
@@ -113,6 +117,40 @@ describe('the tarball', () => {
     });
   }
 });
+
+describe('what a page loads', () => {
+  const guide = read('docs/guide/client.md');
+  const heading = 'What a page loads';
+  let bundle: Bundle;
+
+  before(async () => {
+    bundle = await bundleOf(consumer);
+  });
+
+  it('is the client, xstate and rxjs, and neither ws nor zod', () => {
+    assert.deepEqual(bundle.packagesRead, ['mooring', 'page', 'rxjs', 'tslib', 'xstate']);
+  });
+
+  it('weighs what the guide says', () => {
+    const { minified, gzipped, minifiedByPackage } = bundle;
+    const { mooring = 0, xstate = 0, rxjs = 0, tslib = 0 } = minifiedByPackage;
+    const measured = [mooring, xstate, rxjs + tslib, minified, gzipped];
+    const shown = tableRows(guide, heading).map(({ Minified = '' }) => bytes(Minified));
+    const [, withGzip = ''] = /is ([\d.]+ kB) with gzip/.exec(section(guide, heading)) ?? [];
+    shown.push(bytes(withGzip));
+    const isOff =
+      measured.length !== shown.length ||
+      measured.some((actual, index) => {
+        return !(Math.abs((shown[index] ?? 0) / actual - 1) <= DRIFT_MAX);
+      });
+    assert.ok(!isOff, `the guide says ${shown.join(', ')}; measured are ${measured.join(', ')}`);
+  });
+});
+
+/** `1.5 kB` as 1500. */
+function bytes(shown: string): number {
+  return Number.parseFloat(shown) * 1_000;
+}
 
 /** Packs a copy, so that the build of whoever works here is left alone. */
 async function pack(): Promise<Tarball> {

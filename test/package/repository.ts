@@ -86,7 +86,8 @@ export function tableRows(page: string, heading?: string): Row[] {
   return rows;
 }
 
-function section(page: string, heading: string): string {
+/** The text of the section with this heading, up to the next heading. */
+export function section(page: string, heading: string): string {
   const [, text] = page.split(new RegExp(`^#+ ${heading}$`, 'm'));
   if (text === undefined) throw new Error(`no section ${heading}`);
   return text.split(/^#/m)[0] ?? '';

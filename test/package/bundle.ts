@@ -1,0 +1,51 @@
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+/** What a bundler makes of a page that uses nothing but the client, in bytes. */
+export interface Bundle {
+  /** The npm packages that it takes code from, and how much of the minified code is theirs. */
+  readonly minifiedByPackage: Readonly<Record<string, number>>;
+  readonly minified: number;
+  readonly gzipped: number;
+  /** Every package whose files were read, also those of which nothing was left. */
+  readonly packagesRead: readonly string[];
+}
+
+// It must use what it imports, or nothing is left of it.
+const page = `import { createClient } from 'mooring/client';
+globalThis.client = createClient('wss://example.com/feed');`;
+
+/** Bundles such a page from what is installed in `folder`, as for production. */
+export async function bundleOf(folder: string): Promise<Bundle> {
+  const { metafile, outputFiles } = await build({
+    stdin: { contents: page, resolveDir: folder },
+    absWorkingDir: folder,
+    // Sets the condition `browser`, and with `minify` the environment of production.
+    platform: 'browser',
+    format: 'esm',
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    outfile: 'page.js',
+  });
+  const code = outputFiles[0]?.contents ?? new Uint8Array();
+  const kept = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  const minifiedByPackage: Record<string, number> = {};
+  for (const [path, { bytesInOutput }] of kept) {
+    const name = packageOf(path);
+    if (bytesInOutput > 0) minifiedByPackage[name] = (minifiedByPackage[name] ?? 0) + bytesInOutput;
+  }
+  return {
+    minifiedByPackage,
+    minified: code.length,
+    gzipped: gzipSync(code, { level: 9 }).length,
+    packagesRead: [...new Set(Object.keys(metafile.inputs).map(packageOf))].sort(),
+  };
+}
+
+/** The package that a file belongs to; of those that are nested, the innermost. */
+function packageOf(path: string): string {
+  const [, name = 'page'] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path) ?? [];
+  return name;
+}
