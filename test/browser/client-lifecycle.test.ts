@@ -43,7 +43,7 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
   after(() => chromium?.stop());
 
   afterEach(async () => {
-    chromium.wake();
+    chromium?.wake();
     for (const stop of stops.splice(0).reverse()) await stop();
   });
 

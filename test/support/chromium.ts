@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { WebSocket } from 'ws';
+import type { Readable, Writable } from 'node:stream';
 import { chromiumFlags, chromiumPath } from './chromium-path.ts';
 import { eventually, until } from './until.ts';
 
-const START_WITHIN_MS = 60_000;
+/** How it is spoken to. Chromium ends when its end of it is closed, and so with whoever has started it. */
+type Pipes = [null, null, null, Writable, Readable];
 
 /** What comes back for a command of the DevTools protocol. */
 interface Answer {
@@ -25,63 +26,54 @@ interface Answer {
 export class Chromium {
   readonly #process: ChildProcess;
   readonly #profile: string;
+  readonly #orders: Writable;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
-  #tools: WebSocket | null = null;
+  #unfinished = '';
   #asked = 0;
 
   private constructor(path: string) {
     this.#profile = mkdtempSync(join(tmpdir(), 'mooring-chromium-'));
     // A process group of its own: it sleeps, wakes and ends with all its children.
-    const flags = [
-      ...chromiumFlags,
-      '--remote-debugging-port=0',
-      `--user-data-dir=${this.#profile}`,
-    ];
-    this.#process = spawn(path, flags, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+    const flags = [...chromiumFlags, '--remote-debugging-pipe', `--user-data-dir=${this.#profile}`];
+    this.#process = spawn(path, flags, {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+    });
+    const [, , , orders, answers] = this.#process.stdio as unknown as Pipes;
+    // Whether it is gone is asked before each command.
+    orders.on('error', () => {});
+    answers.setEncoding('utf8').on('data', (chunk: string) => this.#heard(chunk));
+    this.#orders = orders;
+    this.#process.once('exit', () => {
+      for (const answer of this.#waiting.values()) answer({ error: { message: 'it is gone' } });
+    });
     process.once('exit', this.#kill);
   }
 
   /** @throws Error that says how to install it. */
   static async start(): Promise<Chromium> {
     const chromium = new Chromium(chromiumPath());
-    await chromium.#connect();
+    await chromium.command('Browser.getVersion');
     return chromium;
   }
 
-  async #connect(): Promise<void> {
-    const tools = new WebSocket(await this.#address(), { perMessageDeflate: false });
-    tools.on('message', (data) => {
-      const answer = JSON.parse(String(data)) as Answer;
+  /** Answers are separated by NUL. */
+  #heard(chunk: string): void {
+    const answers = `${this.#unfinished}${chunk}`.split('\0');
+    this.#unfinished = answers.pop() ?? '';
+    for (const text of answers) {
+      const answer = JSON.parse(text) as Answer;
       this.#waiting.get(answer.id ?? 0)?.(answer);
-    });
-    tools.on('close', () => {
-      for (const answer of this.#waiting.values()) answer({ error: { message: 'it is gone' } });
-    });
-    await once(tools, 'open');
-    this.#tools = tools;
-  }
-
-  async #address(): Promise<string> {
-    const signal = AbortSignal.timeout(START_WITHIN_MS);
-    const { stderr } = this.#process;
-    assert.ok(stderr);
-    let output = '';
-    stderr.on('data', (chunk) => {
-      output += chunk;
-    });
-    for (;;) {
-      const [, address] = /DevTools listening on (ws:\S+)/.exec(output) ?? [];
-      if (address !== undefined) return address;
-      await once(stderr, 'data', { signal });
     }
   }
 
   /** Gives a command to the browser, or to one of its tabs. */
   async command(method: string, params: object = {}, sessionId?: string) {
+    assert.ok(this.#isRunning, `${method}: it is gone`);
     this.#asked += 1;
     const id = this.#asked;
     const answered = new Promise<Answer>((resolve) => this.#waiting.set(id, resolve));
-    this.#tools?.send(JSON.stringify({ id, method, params, sessionId }));
+    this.#orders.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
     const { result, error } = await answered;
     this.#waiting.delete(id);
     if (error !== undefined) throw new Error(`${method}: ${error.message}`);
@@ -110,8 +102,7 @@ export class Chromium {
 
   async stop(): Promise<void> {
     process.off('exit', this.#kill);
-    this.#tools?.terminate();
-    const gone = this.#process.exitCode ?? this.#process.signalCode ?? once(this.#process, 'exit');
+    const gone = this.#isRunning && once(this.#process, 'exit');
     this.#kill();
     await gone;
     // What was still writing to it a moment ago is being reaped.
@@ -121,8 +112,12 @@ export class Chromium {
   readonly #kill = (): void => this.#signal('SIGKILL');
 
   #signal(signal: NodeJS.Signals): void {
-    const { pid, exitCode, signalCode } = this.#process;
-    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, signal);
+    const { pid } = this.#process;
+    if (pid !== undefined && this.#isRunning) process.kill(-pid, signal);
+  }
+
+  get #isRunning(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
   /** What the kernel says of each process: R, S, T, Z. */
