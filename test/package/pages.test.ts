@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { backoffDefaults, restartDefaults } from '../../src/client/options.ts';
+import { circuitDefaults, poolDefaults } from '../../src/client/pool-options.ts';
 import { closeCodeInfo, closeCodes } from '../../src/core/close-code.ts';
 import { type AcceptFailureCause, describeFailure } from '../../src/core/failure.ts';
 import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
@@ -240,6 +241,25 @@ describe('docs/guide/client.md', () => {
       const told = Default.replaceAll('_', '').replaceAll(/(\w+):/g, '"$1":');
       assert.deepEqual(JSON.parse(told), actual, Option);
     }
+  });
+});
+
+describe('docs/guide/pool.md', () => {
+  const page = read('docs/guide/pool.md');
+
+  it('lists every option that a client has not, and no others', () => {
+    assert.deepEqual(names(page, 'Options'), interfaceMembers('PoolOptions'));
+  });
+
+  it('gives the defaults of the code', () => {
+    const told = tableRows(page, 'Options').map(({ Default = '' }) =>
+      JSON.parse(Default.replaceAll('_', '').replaceAll(/(\w+):/g, '"$1":')),
+    );
+    assert.deepEqual(told, [poolDefaults.size, circuitDefaults]);
+  });
+
+  it('lists every state', () => {
+    assert.deepEqual(names(page, 'Its states'), unionMembers('PoolState'));
   });
 });
 

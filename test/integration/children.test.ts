@@ -1,0 +1,232 @@
+// Goal: what a supervisor dials is counted, told, watched and drained with what it accepts, and is no audience.
+// Method: a service whose clients and pools dial other real services; everything that it tells is kept.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import type { InspectionEvent } from 'xstate';
+import {
+  createClient,
+  createPool,
+  type NodeClientOptions,
+  SupervisorError,
+} from '../../src/client/index.ts';
+import { createSupervisor, type SupervisorEvent, type SupervisorOptions } from '../../src/index.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { accepting, RogueServer, type Script } from '../support/rogue-server.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const quick = {
+  backoff: { minMs: 10, maxMs: 20, stableMs: 50 },
+  timeouts: { handshakeMs: 1_000, closeMs: 300, forcedMs: 100 },
+} satisfies NodeClientOptions;
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function serve(options: SupervisorOptions<unknown, unknown, unknown> = {}): Promise<Service> {
+  const service = await Service.start(options);
+  stops.push(() => service.stop());
+  return service;
+}
+
+async function rogue(script: Script): Promise<string> {
+  const server = await RogueServer.start(script);
+  stops.push(() => server.stop());
+  return `ws://127.0.0.1:${server.port}/feed`;
+}
+
+/** What is told of connections that were dialed and of children, shortly. */
+function told(service: Service): string[] {
+  return service.events.flatMap((event: SupervisorEvent) => {
+    if (event.type === 'child.changed') return [`${event.child.kind} ${event.child.state}`];
+    if (event.type === 'connection.failed') return [`${event.id} failed`];
+    if (!('connection' in event) || event.connection?.direction !== 'dialed') return [];
+    return [`${event.connection.id} ${event.type.replace('connection.', '')}`];
+  });
+}
+
+const isUp = ({ status }: { status: { state: string } }) => status.state === 'up';
+
+describe('a client of a supervisor', () => {
+  it('is counted and told with it, and is no audience', async () => {
+    const upstream = await serve();
+    const service = await serve();
+    const { supervisor } = service;
+    const client = createClient(upstream.url, { ...quick, supervisor });
+    await until(() => isUp(client), 'it is up');
+    const peer = await RawPeer.open(service.port);
+    stops.push(() => peer.destroy());
+    await until(() => supervisor.counts.open === 2, 'both are counted');
+    const [dialed] = [...supervisor.dialed];
+    assert.equal(dialed, client.connection);
+    assert.deepEqual([dialed?.direction, dialed?.id, dialed?.path], ['dialed', 'd1', '/ws']);
+    assert.equal([...supervisor.connections].length, 1);
+    assert.equal(supervisor.get('d1'), undefined);
+    const address = `127.0.0.1:${upstream.port}`;
+    assert.deepEqual([...supervisor.children], [{ kind: 'client', address, state: 'up' }]);
+    supervisor.broadcast('hello');
+    await until(() => peer.texts.length === 1, 'the peer hears it');
+    client.send('only me');
+    await until(() => upstream.messages.length === 1, 'the upstream hears the other');
+    assert.deepEqual(upstream.messages, ['only me']);
+    await client.close();
+    assert.deepEqual([[...supervisor.children], [...supervisor.dialed]], [[], []]);
+    assert.deepEqual(told(service), [
+      ...['client dialing', 'd1 opened', 'client up'],
+      ...['d1 closing', 'client stopping', 'd1 closed', 'client stopped'],
+    ]);
+    const { open, closed } = supervisor.counts;
+    assert.deepEqual([open, closed], [1, 1]);
+    // Its handlers are those of what was accepted.
+    assert.deepEqual(service.calls, ['onOpen']);
+  });
+
+  it('is told to have failed, each attempt, and to have given up', async () => {
+    const url = await rogue(({ asked, socket }) =>
+      asked(() => void socket.end('HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n')),
+    );
+    const service = await serve();
+    const client = createClient(url, { ...quick, supervisor: service.supervisor });
+    await until(() => client.status.state === 'exhausted', 'it gives up');
+    await until(() => [...service.supervisor.children].length === 0, 'it is let go');
+    assert.deepEqual(told(service), ['client dialing', 'd1 failed', 'client exhausted']);
+    assert.equal(client.status.gaveUp, 'refused');
+    assert.equal(service.supervisor.counts.failed, 1);
+    assert.deepEqual(service.calls, []);
+  });
+
+  it('is seen by the inspector of the supervisor, from its own chart to its connection', async () => {
+    const upstream = await serve();
+    const seen = new Set<string>();
+    const inspect = (event: InspectionEvent) => {
+      if (event.type === '@xstate.microstep')
+        seen.add((event.actorRef as unknown as { id: string }).id);
+    };
+    const supervisor = createSupervisor({ inspect });
+    const client = createClient(upstream.url, { ...quick, supervisor });
+    const pool = createPool([upstream.url], { ...quick, size: 1, supervisor });
+    await until(() => isUp(client) && pool.status.state === 'operational', 'both are up');
+    assert.deepEqual(
+      ['client', 'connection', 'pool'].filter((id) => !seen.has(id)),
+      [],
+    );
+    await supervisor.drain();
+  });
+});
+
+describe('a pool of a supervisor', () => {
+  it('is one child, and each of its connections is counted', async () => {
+    const [one, other] = [await serve(), await serve()];
+    const { supervisor } = await serve();
+    const pool = createPool([one.url, other.url], { ...quick, size: 3, supervisor });
+    await until(() => pool.status.state === 'operational', 'it is operational');
+    assert.equal(supervisor.counts.open, 3);
+    const address = `127.0.0.1:${one.port}, 127.0.0.1:${other.port}`;
+    assert.deepEqual([...supervisor.children], [{ kind: 'pool', address, state: 'operational' }]);
+    assert.deepEqual(
+      [...supervisor.dialed].map(({ id }) => id).toSorted(),
+      [...pool.connections].map(({ id }) => id).toSorted(),
+    );
+    const { closed } = await pool.drain();
+    assert.equal(closed, 3);
+    assert.deepEqual([[...supervisor.children], supervisor.counts.open], [[], 0]);
+  });
+});
+
+describe('the drain of a supervisor with children', () => {
+  it('ends them when those who are served are gone, and counts both', async () => {
+    const upstream = await serve();
+    let client: ReturnType<typeof createClient> | undefined;
+    const service = await serve({
+      onClose: async () => {
+        // A handler that is still at work may need what was dialed.
+        await Promise.resolve();
+        client?.send('goodbye of the peer');
+      },
+    });
+    const { supervisor } = service;
+    client = createClient(upstream.url, { ...quick, supervisor });
+    const pool = createPool([upstream.url], { ...quick, size: 2, supervisor });
+    await until(() => upstream.supervisor.counts.open === 3, 'three are dialed');
+    const peer = await RawPeer.open(service.port);
+    stops.push(() => peer.destroy());
+    await service.opened();
+    peer.socket.on('data', () => {
+      if (peer.closeFrame) peer.finishPolitely();
+    });
+    const { closed, forced } = await supervisor.drain({ withinMs: 5_000 });
+    assert.deepEqual([closed, forced], [4, 0]);
+    assert.deepEqual([client.status.state, pool.status.state], ['stopped', 'stopped']);
+    assert.deepEqual(upstream.messages, ['goodbye of the peer']);
+    const codes = upstream.of('connection.closed').map(({ verdict }) => verdict.code);
+    assert.deepEqual(codes, [1001, 1001, 1001]);
+    const order = service.events.map(({ type }) => type);
+    const dialedEnd = service.events.findIndex(
+      (event: SupervisorEvent) =>
+        event.type === 'connection.closed' && event.connection.direction === 'dialed',
+    );
+    assert.ok(order.indexOf('connection.closed') < dialedEnd);
+    assert.equal(order.at(-1), 'supervisor.stopped');
+  });
+
+  it('destroys at its deadline what they could not close', async () => {
+    const url = await rogue(accepting(() => {}));
+    const { supervisor } = await serve();
+    const timeouts = { ...quick.timeouts, closeMs: 60_000 };
+    const client = createClient(url, { ...quick, timeouts, supervisor });
+    await until(() => isUp(client), 'it is up');
+    const { closed, forced, tookMs } = await supervisor.drain({ withinMs: 300 });
+    assert.deepEqual([closed, forced, client.status.state], [0, 1, 'stopped']);
+    assert.ok(tookMs >= 300 && tookMs < 5_000, `${tookMs} ms`);
+  });
+
+  it('stops them in time when those who are served take all of it', async () => {
+    const upstream = await serve();
+    const service = await serve({ timeouts: { closeMs: 60_000, forcedMs: 100 } });
+    const { supervisor } = service;
+    const client = createClient(upstream.url, { ...quick, supervisor });
+    await until(() => isUp(client), 'it is up');
+    const stubborn = await RawPeer.open(service.port);
+    stops.push(() => stubborn.destroy());
+    await service.opened();
+    const { closed, forced } = await supervisor.drain({ withinMs: 500 });
+    assert.deepEqual([closed, forced], [1, 1]);
+    const [verdict] = upstream.of('connection.closed').map((event) => event.verdict);
+    assert.deepEqual([verdict?.code, verdict?.clean], [1001, true]);
+  });
+
+  it('does not wait for what only waits, and lets nobody in who comes late', async () => {
+    const url = await rogue(({ socket }) => socket.resetAndDestroy());
+    const { supervisor } = await serve();
+    const backoff = { minMs: 60_000, maxMs: 60_000 };
+    const client = createClient(url, { backoff, random: () => 1, supervisor });
+    await until(() => client.status.state === 'waiting', 'it waits');
+    await supervisor.drain();
+    assert.equal(client.status.state, 'stopped');
+    const upstream = await serve();
+    const late = createClient(upstream.url, { ...quick, supervisor });
+    const latePool = createPool([upstream.url], { ...quick, supervisor });
+    await until(() => late.status.state === 'stopped', 'it is not let in');
+    await until(() => latePool.status.state === 'stopped', 'nor is a pool');
+    assert.equal(upstream.supervisor.counts.open + upstream.of('connection.opened').length, 0);
+  });
+});
+
+describe('the option `supervisor`', () => {
+  const refused = (options: object, pattern: RegExp) =>
+    assert.throws(
+      () => createClient('ws://127.0.0.1:1', options),
+      (error) => error instanceof SupervisorError && pattern.test(error.message),
+    );
+
+  it('must be a supervisor', () => {
+    refused({ supervisor: {} }, /options\.supervisor: must be a supervisor/);
+    refused({ supervisor: 5 }, /options\.supervisor: must be a supervisor/);
+  });
+
+  it('brings its own inspector', () => {
+    refused({ supervisor: createSupervisor(), inspect: () => {} }, /options\.inspect: /);
+  });
+});

@@ -1,0 +1,144 @@
+// Goal: what an application may do by hand is done: to speak first, to dial now, and to know why nothing more comes.
+// Method: real servers, and everything that reached them in its order.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { type NodeClientOptions, SupervisorError } from '../../src/client/index.ts';
+import { Dialing } from '../support/dialing.ts';
+import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const quick: NodeClientOptions = {
+  backoff: { minMs: 10, maxMs: 20, stableMs: 100 },
+  timeouts: { closeMs: 200 },
+};
+const slow: NodeClientOptions = {
+  ...quick,
+  backoff: { minMs: 60_000, maxMs: 60_000 },
+  random: () => 1,
+};
+
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+function dial(url: string, options: NodeClientOptions): Dialing {
+  const dialing = new Dialing(url, options);
+  stops.push(() => dialing.client.close());
+  return dialing;
+}
+
+async function serve(): Promise<Service> {
+  const service = await Service.start();
+  stops.push(() => service.stop());
+  return service;
+}
+
+async function rogue(script: Script): Promise<string> {
+  const server = await RogueServer.start(script);
+  stops.push(() => server.stop());
+  return `ws://127.0.0.1:${server.port}/`;
+}
+
+describe('onOpen of a client', () => {
+  it('speaks first on each connection, before what has waited and before anybody knows', async () => {
+    const service = await serve();
+    let opened = 0;
+    const { client } = dial(service.url, {
+      ...quick,
+      onOpen: (connection) => {
+        opened += 1;
+        connection.send(`sign in ${opened}`);
+      },
+    });
+    client.status$.subscribe(({ state }) => {
+      if (state === 'up') client.send('up');
+    });
+    client.send('waited');
+    await until(() => service.messages.length === 3, 'all have come');
+    assert.deepEqual(service.messages, ['sign in 1', 'waited', 'up']);
+    client.connection?.terminate();
+    client.send('late');
+    await until(() => service.messages.length === 6, 'all have come again');
+    assert.deepEqual(service.messages.slice(3), ['sign in 2', 'late', 'up']);
+  });
+
+  it('may throw, or end the connection, and nothing is lost', async () => {
+    const service = await serve();
+    let opened = 0;
+    const { client, events } = dial(service.url, {
+      ...quick,
+      onOpen: (connection) => {
+        opened += 1;
+        if (opened === 1) throw new Error('not yet');
+        if (opened === 2) connection.close();
+      },
+    });
+    client.send('a');
+    await until(() => service.messages.length === 1, 'the message has come');
+    assert.deepEqual(
+      events.map((event) => event.type === 'handler.errored' && event.handler),
+      ['onOpen'],
+    );
+    client.connection?.terminate();
+    client.send('b');
+    await until(() => service.messages.length === 2, 'the other has come, on the third');
+    assert.deepEqual([service.messages, opened], [['a', 'b'], 3]);
+  });
+
+  it('must be a function', () => {
+    assert.throws(
+      () => new Dialing('ws://127.0.0.1:1', { onOpen: 5 as never }),
+      (error) => error instanceof SupervisorError && /options\.onOpen/.test(error.message),
+    );
+  });
+});
+
+describe('dialNow', () => {
+  it('dials at once a client that waits, and no other', async () => {
+    let isUp = false;
+    const url = await rogue((visit) =>
+      isUp ? accepting(() => {})(visit) : visit.socket.resetAndDestroy(),
+    );
+    const { client, statuses } = dial(url, slow);
+    const waits = () => statuses.filter(({ state }) => state === 'waiting').length;
+    assert.equal(client.dialNow(), false);
+    await until(() => client.status.state === 'waiting', 'it waits');
+    assert.equal(client.status.delayMs, 60_000);
+    assert.equal(client.dialNow(), true);
+    await until(() => waits() === 2, 'it has tried');
+    isUp = true;
+    assert.equal(client.dialNow(), true);
+    assert.equal(client.dialNow(), false);
+    await until(() => client.status.state === 'up', 'it is up');
+    assert.equal(client.dialNow(), false);
+    assert.equal(client.status.attempts, 3);
+    await client.close();
+    assert.equal(client.dialNow(), false);
+  });
+});
+
+describe('gaveUp', () => {
+  it('says that no further attempt would mend it', async () => {
+    const url = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1008))));
+    const { client } = dial(url, quick);
+    await until(() => client.status.state === 'exhausted', 'it gives up');
+    assert.equal(client.status.gaveUp, 'refused');
+  });
+
+  it('says that there were too many', async () => {
+    const url = await rogue(({ socket }) => socket.resetAndDestroy());
+    const { client, statuses } = dial(url, { ...quick, restarts: { max: 2 } });
+    await until(() => client.status.state === 'exhausted', 'it gives up');
+    assert.equal(client.status.gaveUp, 'restarts');
+    assert.ok(statuses.slice(0, -1).every(({ gaveUp }) => gaveUp === undefined));
+  });
+
+  it('says nothing of a client that was closed', async () => {
+    const service = await serve();
+    const { client } = dial(service.url, quick);
+    await client.close();
+    assert.deepEqual([client.status.state, client.status.gaveUp], ['stopped', undefined]);
+  });
+});
