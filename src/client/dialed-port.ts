@@ -25,8 +25,8 @@ export class DialedPort extends Port {
   declare protected readonly host: DialedPortHost;
   #outbox: DialedOutbox | null = null;
   #hasBeat = false;
-  #isLate = false;
-  #isTargetless = false;
+  /** What kept it from opening, where no socket can tell. */
+  #hindrance: 'late' | 'targetless' | null = null;
 
   constructor(host: DialedPortHost, id: string) {
     super(host, id, { address: '', path: '' });
@@ -57,7 +57,7 @@ export class DialedPort extends Port {
 
   dial(): void {
     const fail = (thrown: unknown) => {
-      this.#isTargetless = true;
+      this.#hindrance = 'targetless';
       this.witness.socketErrored(toError(thrown));
     };
     try {
@@ -108,7 +108,7 @@ export class DialedPort extends Port {
   }
 
   protected handshakeExpired(): void {
-    this.#isLate = true;
+    this.#hindrance = 'late';
   }
 
   protected describeFailure(): Failure {
@@ -118,8 +118,8 @@ export class DialedPort extends Port {
       error: evidence.socketError,
       answer: evidence.answer,
       isAborted: evidence.intent === 'close',
-      isLate: this.#isLate,
-      isTargetless: this.#isTargetless,
+      isLate: this.#hindrance === 'late',
+      isTargetless: this.#hindrance === 'targetless',
       crash: evidence.handlerError,
       address: this.address,
       path: this.path,

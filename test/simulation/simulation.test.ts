@@ -61,7 +61,7 @@ describe('a simulated service', () => {
 
 /**
  * Transitions that no socket here leads to, and why the charts have them all the same. All that is simulated was
- * accepted; what is dialed is driven on real sockets.
+ * accepted, and has not agreed on the beat; what is dialed, and what falls asleep, is driven on real sockets.
  */
 const neverTaken: Readonly<Record<string, string>> = {
   'connection.handshaking.admitting ─ dial.requested → connection.handshaking.dialing': 'accepted',
@@ -70,6 +70,10 @@ const neverTaken: Readonly<Record<string, string>> = {
   'connection.handshaking.dialing ─ terminate.requested → connection.failed': 'accepted',
   'connection.open ─ websocket.closed → connection.closed':
     'ws is listened to only from the quarantine on, and every quarantine has a fact of its own',
+  'connection.open.liveness.healthy ─ beat.missed → connection.open.liveness.asleep': 'no beats',
+  'connection.open.liveness.asleep ─ beat.answered → connection.open.liveness.healthy': 'no beats',
+  'connection.open.liveness.asleep ─ heartbeat.missed → connection.open.liveness.suspect':
+    'no beats',
   'connection.errored ─ websocket.closed → connection.closed':
     'the raw socket closes before the WebSocket above it, which leads to closing.reaping first',
 };
