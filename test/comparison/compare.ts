@@ -7,7 +7,11 @@ import { type Observation, observe } from './observe.ts';
 import { comparisonPage, PAGE } from './page.ts';
 import { situations } from './situations.ts';
 import { subjects } from './subjects/index.ts';
+import { sideBySide } from './terminal.ts';
 import { versionOf } from './versions.ts';
+
+/** Where the output is no terminal: wide enough for five columns. */
+const COLUMNS = 160;
 
 const { write } = parseArgs({ options: { write: { type: 'boolean', default: false } } }).values;
 
@@ -18,15 +22,15 @@ for (const situation of situations) {
   for (const subject of subjects) observations.push(await observe(subject, situation));
 }
 
-const page = comparisonPage({
+const comparison = {
   subjects,
   situations,
   observations,
   versions: Object.fromEntries(subjects.map(({ name }) => [name, versionOf(name)])),
   node: process.versions.node,
-});
-if (write) writeFileSync(join(root, PAGE), page);
-else console.log(page);
+};
+if (write) writeFileSync(join(root, PAGE), comparisonPage(comparison));
+else console.log(sideBySide(comparison, process.stdout.columns ?? COLUMNS));
 
 // Libraries that wait for their next attempt would keep the process alive for a minute.
 process.exit();

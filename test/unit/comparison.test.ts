@@ -6,6 +6,7 @@ import type { Observation } from '../comparison/observe.ts';
 import { codeOf, comparisonPage, PAGE } from '../comparison/page.ts';
 import { situations } from '../comparison/situations.ts';
 import { subjects } from '../comparison/subjects/index.ts';
+import { sideBySide } from '../comparison/terminal.ts';
 import { versionOf } from '../comparison/versions.ts';
 import { read, tableRows } from '../package/repository.ts';
 
@@ -77,5 +78,43 @@ describe(PAGE, () => {
       ({ name }) => tableRows(page, name).find((row) => row['Library'] === 'mooring')?.['Reports'],
     );
     assert.deepEqual(new Set(reports), new Set(['1']));
+  });
+});
+
+describe('a comparison in a terminal', () => {
+  const observed = { subject: 'ws', reports: 1, hasUncaught: false, sent: 'no error' };
+  const [situation = { name: '', about: '' }] = situations;
+  const trace = ['open', `error ${'word '.repeat(8)}`, 'x'.repeat(70)];
+  const observations = [{ ...observed, situation: situation.name, trace }];
+  const told = { subjects, situations, observations, versions: {}, node: '20' };
+
+  it('gives each library a column, and each step a place under the one before', () => {
+    const [name, about, , head, , first] = sideBySide(told, 160).split('\n');
+    assert.deepEqual([name, about], [situation.name, situation.about]);
+    assert.deepEqual(
+      head?.split('│').map((cell) => cell.trim()),
+      subjects.map((subject) => subject.name),
+    );
+    assert.match(first ?? '', /^open +│ nothing/);
+  });
+
+  it('is as wide as it may be, and loses nothing of what is longer', () => {
+    for (const columns of [110, 160, 240]) {
+      const text = sideBySide(told, columns);
+      const widest = Math.max(
+        ...text
+          .split('\n')
+          .filter((line) => line.includes('│'))
+          .map(({ length }) => length),
+      );
+      assert.ok(widest <= columns, `${widest} of ${columns}`);
+      const column = text
+        .split('\n\n\n')[0]
+        ?.split('\n')
+        .map((line) => line.split('│')[0]?.trim() ?? '')
+        .join('');
+      assert.equal(column?.includes('x'.repeat(70)), true);
+      assert.equal(text.match(/word/g)?.length, 8);
+    }
   });
 });
