@@ -2,16 +2,16 @@ import { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
 
-/** Everything that a client tells, in streams that are made when they are needed: most clients need one or two. */
-export class ClientStreams<In> {
-  #status: ClientStatus;
+/** Everything that a client, or a pool, tells, in streams that are made when they are needed: most need one or two. */
+export class ClientStreams<In, Status = ClientStatus> {
+  #status: Status;
   #events: Stream<ClientEvent> | null = null;
-  #statuses: Stream<ClientStatus> | null = null;
+  #statuses: Stream<Status> | null = null;
   #messages: Stream<In> | null = null;
   #endings: Stream<Ending> | null = null;
   #verdicts: Stream<CloseVerdict> | null = null;
 
-  constructor(status: ClientStatus) {
+  constructor(status: Status) {
     this.#status = status;
   }
 
@@ -21,7 +21,7 @@ export class ClientStreams<In> {
     return this.#events;
   }
 
-  get statuses(): Stream<ClientStatus> {
+  get statuses(): Stream<Status> {
     this.#statuses ??= new Stream(this.report('status$'), this.#status);
     return this.#statuses;
   }
@@ -41,7 +41,7 @@ export class ClientStreams<In> {
     return this.#verdicts;
   }
 
-  moved(status: ClientStatus): void {
+  moved(status: Status): void {
     this.#status = status;
     this.#statuses?.next(status);
   }
@@ -49,6 +49,13 @@ export class ClientStreams<In> {
   ended(ending: Ending): void {
     this.endings.next(ending);
     if (ending.outcome === 'closed') this.verdicts.next(ending.verdict);
+  }
+
+  /** Tells what another tells as well, but for its status, for as long as it does. */
+  follow(other: ClientStreams<In>): void {
+    other.events.observable.subscribe((event) => this.events.next(event));
+    other.messages.observable.subscribe((message) => this.messages.next(message));
+    other.endings.observable.subscribe((ending) => this.ended(ending));
   }
 
   complete(): void {

@@ -9,10 +9,10 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import { ClientStreams } from './client-streams.ts';
 import type { Inspect } from './inspection.ts';
 import { inspected } from './inspection.ts';
 import type { PoolDrainPlan } from './pool-options.ts';
-import { PoolStreams } from './pool-streams.ts';
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { SupervisedClient } from './supervised-client.ts';
 import { placeOf } from './target.ts';
@@ -38,7 +38,7 @@ export class SupervisedPool<In, Out>
   readonly kind = 'pool';
   readonly actor: ActorRefFrom<typeof poolMachine>;
   readonly isInspected: boolean;
-  readonly streams: PoolStreams<In>;
+  readonly streams: ClientStreams<In, PoolStatus>;
 
   readonly #parts: PoolParts<In, Out>;
   readonly #teller = new Teller<PoolFact>(this);
@@ -63,7 +63,7 @@ export class SupervisedPool<In, Out>
     this.#parts = parts;
     this.isInspected = parent?.isInspected ?? inspect !== undefined;
     this.#status = this.#describe('starting', ['starting']);
-    this.streams = new PoolStreams(this.#status);
+    this.streams = new ClientStreams(this.#status);
     this.actor = createActor(poolMachine, {
       id: 'pool',
       input: { pool: this },
@@ -228,7 +228,7 @@ export class SupervisedPool<In, Out>
     if (JSON.stringify(status) !== JSON.stringify(this.#status)) {
       this.#status = status;
       this.#teller.add(() => {
-        this.streams.statuses.next(status);
+        this.streams.moved(status);
         this.#parts.parent?.childMoved(this);
       });
     }

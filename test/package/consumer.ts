@@ -102,6 +102,7 @@ console.log(JSON.stringify({ state: actor.getSnapshot().value, orders }));
 /** A module that compiles only if every type is inferred as the documentation promises. */
 export const typedConsumer = `
 import { type CloseVerdict, createSupervisor, type Failure, listen } from 'mooring';
+import { createClient, createPool, type DialedConnection } from 'mooring/client';
 import { type ConnectionOrders, connectionMachine } from 'mooring/machines';
 import type { Observer } from 'rxjs';
 import { z } from 'zod';
@@ -144,6 +145,26 @@ export const userIds = [...supervisor.connections].map((connection): string => c
 export const deliver: keyof ConnectionOrders = 'finish';
 export const states: readonly string[] = Object.keys(connectionMachine.states);
 void listen(supervisor, { port: 0 });
+
+const prices = z.object({ price: z.number() });
+const client = createClient('wss://example.com/', { messages: prices, sends: Say, supervisor });
+client.messages$.subscribe((message) => {
+  const exact: Exactly<typeof message, { price: number }> = true;
+  return exact;
+});
+// @ts-expect-error a message of another contract
+client.send({ nope: 1 });
+const pool = createPool(['wss://example.com/'], { messages: prices, supervisor });
+export const first: DialedConnection<{ price: number }> | undefined = pool.checkout();
+supervisor.events$.subscribe((event) => {
+  if (event.type !== 'connection.closed') return;
+  if (event.connection.direction === 'accepted') {
+    const exact: Exactly<typeof event.connection.peer, { userId: string }> = true;
+    return exact;
+  }
+  // @ts-expect-error nobody has authenticated it
+  event.connection.peer;
+});
 // @ts-expect-error misspelt
 createSupervisor({ onOpened() {} });
 `;
