@@ -46,6 +46,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   queueMax?: number;
   timeouts?: Partial<Timeouts>;
   heartbeat?: Partial<HeartbeatOptions>;
+  /** @default those of a server, but 100,000 messages a second and 200,000 at once */
   limits?: Partial<Limits>;
   /** Closes the client when it aborts. */
   signal?: AbortSignal;
@@ -87,6 +88,13 @@ export const backoffDefaults: Readonly<BackoffOptions> = Object.freeze({
 export const restartDefaults: Readonly<RestartOptions> = Object.freeze({
   max: 100,
   withinMs: 600_000,
+});
+
+/** Those of a server, but for the pace: a client has asked for what it is sent. */
+export const clientLimitDefaults: Readonly<Limits> = Object.freeze({
+  ...limitDefaults,
+  messagesPerSecondMax: 100_000,
+  messageBurstMax: 200_000,
 });
 
 const QUEUE_MAX = 256;
@@ -131,7 +139,7 @@ export function resolveClientOptions<In, Out>(
   check.names('options', Object.keys(options), known);
   const timeouts = check.section('timeouts', options.timeouts, timeoutDefaults);
   const heartbeat = check.section('heartbeat', options.heartbeat, heartbeatDefaults);
-  const limits = check.section('limits', options.limits, limitDefaults);
+  const limits = check.section('limits', options.limits, clientLimitDefaults);
   const backoff = check.section('backoff', options.backoff, backoffDefaults);
   const restarts = check.section('restarts', options.restarts, restartDefaults);
   const { queueMax } = check.section('', { queueMax: options.queueMax }, { queueMax: QUEUE_MAX });

@@ -137,7 +137,9 @@ describe('the options of a client', () => {
     const resolved = resolveClientOptions({}, systemClock);
     assert.deepEqual(resolved.timeouts, timeoutDefaults);
     assert.deepEqual(resolved.heartbeat, heartbeatDefaults);
-    assert.deepEqual(resolved.limits, limitDefaults);
+    // It has asked for what it is sent.
+    const pace = { messagesPerSecondMax: 100_000, messageBurstMax: 200_000 };
+    assert.deepEqual(resolved.limits, { ...limitDefaults, ...pace });
     assert.deepEqual(resolved.backoff, backoffDefaults);
     assert.deepEqual(resolved.restarts, restartDefaults);
     assert.equal(resolved.queueMax, 256);
