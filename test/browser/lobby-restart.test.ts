@@ -132,6 +132,37 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await Promise.all([cyd.close(), dan.close()]);
   });
 
+  it('finds a server that has fallen silent, says so, and is back when it goes on', async () => {
+    lobby.signal('SIGSTOP');
+    await ada.sees(ada.standing('The server fell silent (heartbeat-timeout)'));
+    await ada.say('Are you there?');
+    await ada.sees(ada.outgoing('Are you there?').filter({ hasText: 'waits' }));
+    lobby.signal('SIGCONT');
+    for (const tab of [ada, ben]) {
+      await tab.isAboard();
+      await tab.sees(tab.outage(/fell silent \(heartbeat-timeout\) at .* Back after/));
+      await tab.sees(tab.line('Are you there?'));
+    }
+  });
+
+  it('takes another name without losing anything, and tells nobody of an outage', async () => {
+    await ada.join('galley');
+    await ada.recordLit();
+    await ada.page.getByLabel('This tab is').fill('Adele');
+    await ada.page.getByRole('button', { name: 'Use this name' }).click();
+    await ben.sees(ben.ending('Ada', 'peer-close').filter({ hasText: 'under another name' }));
+    await ben.sees(ben.row('Adele').filter({ hasText: 'galley' }));
+    await ada.isAboard();
+    await ada.sees(ada.standing('Connected since'));
+    assert.equal(await ada.page.locator('.outage').count(), 0);
+    await ada.page.getByLabel('This tab is').press('Enter');
+    await ada.say('It is me.');
+    await ada.sees(ada.line('It is me.').filter({ hasText: 'Adele' }));
+    // Dialed at once: there is no moment in which it is closed and waits.
+    const lit = ['open', 'handshaking', 'open'].map((name) => `connection.${name}`);
+    assert.deepEqual(await ada.recordedLit(), lit);
+  });
+
   it('waits for the network of a device that is offline, says so, and leaves alone who is typing', async () => {
     await ada.page.getByLabel('Message').focus();
     await ada.page.keyboard.type('Half a sentence');

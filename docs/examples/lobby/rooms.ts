@@ -36,10 +36,12 @@ export class Rooms {
     this.#tell(room, lineOf('went', member, 'left the room'));
   }
 
-  /** Whoever talks in a room is in it: a client sends what has waited before the page can ask to join again. */
   say(member: Member, room: RoomName, text: string): void {
-    this.join(member, room);
-    this.#tell(room, lineOf('said', member, text));
+    if (this.#staysOf(member).has(room)) {
+      this.#tell(room, lineOf('said', member, text));
+    } else {
+      member.send({ type: 'notice', level: 'warn', text: `Join ${room} before you talk in it.` });
+    }
   }
 
   /** Tells every room a member was in that it is gone, and why. */

@@ -10,7 +10,7 @@ import { Standing } from './standing.js';
 import { toast } from './toasts.js';
 import { Wire } from './wire.js';
 
-const wire = new Wire({ changed, ended, received, settled });
+const wire = new Wire({ opened, changed, ended, received, settled });
 const outage = new Outage();
 const identity = new Identity(wire);
 const standing = new Standing(wire, outage);
@@ -23,6 +23,12 @@ const mischief = new Mischief(wire);
 
 wire.dial(identity.name);
 
+/** What is said here reaches the server before what has waited. */
+function opened(connection) {
+  rooms.enter(connection);
+  connection.send({ type: 'watch' });
+}
+
 /** The client has moved on. Endings are told before the status that follows from them. */
 function changed(status) {
   const isUp = status.state === 'up';
@@ -33,7 +39,6 @@ function changed(status) {
   chart.changed(status);
   fleet.setLive(isUp);
   mischief.setOpen(isUp);
-  if (status.state === 'stopped') outage.forget();
 }
 
 function ended(ending) {
@@ -85,7 +90,6 @@ function welcomed(message) {
   chart.welcome(message);
   if (whatHappened !== '') rooms.tellOutage(whatHappened);
   rooms.welcome(message);
-  wire.send({ type: 'watch' });
 }
 
 function pictured(message) {

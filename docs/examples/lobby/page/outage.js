@@ -12,7 +12,8 @@ export class Outage {
   /** Takes note of an ending. Only the first connection that is lost counts; the attempts after it are counted. */
   ended({ outcome, verdict }) {
     if (outcome === 'failed') this.#failures += 1;
-    else this.#loss ??= { verdict, at: Date.now() };
+    // Whoever leaves, or comes back under another name, has lost nothing.
+    else if (verdict.cause !== 'close') this.#loss ??= { verdict, at: Date.now() };
   }
 
   /** What has happened so far. */
@@ -32,16 +33,11 @@ export class Outage {
     const loss = this.#loss;
     const attempt = this.#failures > 0 ? `, at attempt ${this.#failures + 1}` : '';
     this.#serverStartedAt = serverStartedAt;
-    this.forget();
+    this.#loss = undefined;
+    this.#failures = 0;
     if (loss === undefined) return '';
     const { verdict, at } = loss;
     const away = duration(Date.now() - at);
     return `${lossWords(verdict, isAnother)} at ${clockTime(at)}. Back after ${away}${attempt}.`;
-  }
-
-  /** Whoever leaves has lost nothing. */
-  forget() {
-    this.#loss = undefined;
-    this.#failures = 0;
   }
 }

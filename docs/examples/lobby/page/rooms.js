@@ -20,6 +20,8 @@ export class Rooms {
   #outgoing;
   #rooms = new Map();
   #current = HOME;
+  /** The names of the rooms that this tab is in, or goes back to. */
+  #wanted = new Set([HOME]);
   /** Of this connection and those before it, as long as the same server gave them. */
   #ownIds = new Set();
   #serverStartedAt = 0;
@@ -35,7 +37,12 @@ export class Rooms {
     this.#draw();
   }
 
-  /** The server has said which rooms there are; this tab goes back to those it was in. */
+  /** On every new connection, this tab goes back to the rooms it was in. */
+  enter(connection) {
+    for (const room of this.#wanted) connection.send({ type: 'join', room });
+  }
+
+  /** The server has said which rooms there are. */
   welcome({ id, rooms, serverStartedAt }) {
     if (serverStartedAt !== this.#serverStartedAt) this.#ownIds.clear();
     this.#serverStartedAt = serverStartedAt;
@@ -43,15 +50,13 @@ export class Rooms {
     for (const name of rooms)
       if (!this.#rooms.has(name)) this.#rooms.set(name, this.#makeRoom(name));
     list.replaceChildren(...Array.from(this.#rooms.values(), ({ button }) => button));
-    for (const [room, { wanted }] of this.#rooms)
-      if (wanted) this.#wire.send({ type: 'join', room });
     this.#draw();
   }
 
   /** Writes down in every room of this tab why it has missed something. */
   tellOutage(text) {
     for (const room of this.#rooms.values()) {
-      if (room.wanted) this.#keep(room, { kind: 'outage', text, at: Date.now() });
+      if (this.#isIn(room)) this.#keep(room, { kind: 'outage', text, at: Date.now() });
     }
   }
 
@@ -72,7 +77,7 @@ export class Rooms {
   line({ room: name, line }) {
     const room = this.#rooms.get(name);
     // Said before the server knew that we leave. It is told again to whoever comes back.
-    if (!room.wanted) return;
+    if (!this.#isIn(room)) return;
     const previous = room.lines.at(-1);
     const heard = this.#hear(room, line);
     if (name === this.#current) this.#append(heard, previous);
@@ -94,7 +99,11 @@ export class Rooms {
       this.#current = name;
       this.#draw();
     });
-    return { name, count, button, lines: [], members: 0, wanted: name === HOME };
+    return { name, count, button, lines: [], members: 0 };
+  }
+
+  #isIn({ name }) {
+    return this.#wanted.has(name);
   }
 
   /** Notes now whether we said it: another server may give the same id to somebody else. */
@@ -113,8 +122,9 @@ export class Rooms {
   #toggleMembership() {
     const room = this.#rooms.get(this.#current);
     if (room === undefined) return;
-    room.wanted = !room.wanted;
-    this.#wire.send({ type: room.wanted ? 'join' : 'leave', room: room.name });
+    const { name } = room;
+    if (!this.#wanted.delete(name)) this.#wanted.add(name);
+    this.#wire.send({ type: this.#isIn(room) ? 'join' : 'leave', room: name });
     this.#draw();
   }
 
@@ -140,7 +150,7 @@ export class Rooms {
   }
 
   #drawControls() {
-    const isIn = this.#rooms.get(this.#current)?.wanted === true;
+    const isIn = this.#wanted.has(this.#current);
     setText(membership, isIn ? 'Leave' : 'Join');
     membership.hidden = !this.#isUp;
     // Not while it is only away: whoever is typing goes on, and what is said waits.
@@ -162,7 +172,7 @@ export class Rooms {
   #drawLines(room) {
     if (room === undefined) {
       this.#showEmpty('As soon as this tab is connected, you can hear what is said here.');
-    } else if (!room.wanted) {
+    } else if (!this.#isIn(room)) {
       this.#showEmpty('You are not in this room. Join it to hear what is said.');
     } else if (room.lines.length === 0) {
       this.#showEmpty('Nothing has been said here yet. Somebody has to begin.');

@@ -31,6 +31,13 @@ const offers = new Map([
   ['exhausted', 'Come back'],
 ]);
 
+/** Why nothing follows by itself. */
+const finalities = new Map([
+  ['refused', 'Another attempt would not mend that, so there is none.'],
+  ['restarts', 'That was once too often.'],
+  ['crash', 'The client of this page has failed.'],
+]);
+
 /** How the connection of this tab is, in words, and what can be done about it. */
 export class Standing {
   #outage;
@@ -72,7 +79,7 @@ export class Standing {
     setText(action, offer ?? '');
   }
 
-  #sentence(shown, { ending, refusal }) {
+  #sentence(shown, { gaveUp, refusal }) {
     switch (shown) {
       case 'up':
         return 'Connected, and waiting for a welcome.';
@@ -85,7 +92,7 @@ export class Standing {
       case 'refused':
         return `${refusal} Choose another name.`;
       case 'exhausted':
-        return `${this.#outage.story} ${finality(ending)}`;
+        return `${this.#outage.story} ${finalities.get(gaveUp)}`;
       default:
         return this.#outage.story;
     }
@@ -111,12 +118,4 @@ export class Standing {
 function shownState({ state, states, refusal }) {
   if (refusal !== undefined) return 'refused';
   return states.includes('waiting.offline') ? 'offline' : state;
-}
-
-/** Why nothing follows by itself. */
-function finality(ending) {
-  const isFinal = (ending.verdict ?? ending.failure).retry === 'never';
-  return isFinal
-    ? 'Another attempt would not mend that, so there is none.'
-    : 'That was once too often.';
 }

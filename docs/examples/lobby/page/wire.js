@@ -1,7 +1,11 @@
 import { createClient, jsonCodec } from 'mooring/client';
 
 /** Below the defaults: whoever watches wants to see what comes next. */
-const BACKOFF = { minMs: 500, maxMs: 8_000, stableMs: 4_000 };
+const impatience = {
+  backoff: { minMs: 500, maxMs: 8_000, stableMs: 4_000 },
+  heartbeat: { intervalMs: 4_000, graceMs: 4_000 },
+  timeouts: { handshakeMs: 5_000, closeMs: 2_000 },
+};
 /** Few, so that it can be seen what becomes of one too many. */
 export const WAITING_MAX = 5;
 const TURNED_AWAY = [400, 401, 403];
@@ -14,38 +18,41 @@ const codec = {
 };
 
 /**
- * The client of this tab: one for each name, because the name is part of the address.
+ * The client of this tab.
  *
- * The observer hears `changed` with every status, `ended` with every ending, `received` with every message of the
- * server, and `settled` with what became of a message that was posted.
+ * The observer hears `opened` with every connection, to say what has to be said first, `changed` with every status,
+ * `ended` with every ending, `received` with every message of the server, and `settled` with what became of a message
+ * that was posted.
  */
 export class Wire {
   #observer;
   #client;
   #name = '';
-  #wasUp = false;
+  #isNameKnown = false;
   /** Why the server does not let this name in. */
   #refusal;
-  /** Messages that a client gave up; why has been told. */
+  /** Messages that the client gave up; why has been told. */
   #dropped = new WeakSet();
 
   constructor(observer) {
     this.#observer = observer;
   }
 
-  /** Connects under a name, and says goodbye under the one before. What waits is taken along. */
+  /** Connects under a name. The name is part of the address, so what is open under another one is closed. */
   dial(name) {
-    const before = this.#client;
     this.#name = name;
-    this.#wasUp = false;
+    this.#isNameKnown = false;
     this.#refusal = undefined;
-    this.#client = this.#makeClient();
-    before?.close(1000, 'under another name');
+    const connection = this.#client?.connection;
+    if (connection === undefined) this.dialNow();
+    else if (this.#isOutdated) connection.close(1000, 'under another name');
   }
 
-  /** Connects at once. A client that waits cannot be hurried, so another one takes its place. */
+  /** Dials at once. A client that has left, or has given up, dials no more: another one takes its place. */
   dialNow() {
-    this.dial(this.#name);
+    const { state } = this.#client?.status ?? { state: 'stopped' };
+    if (state === 'stopped' || state === 'exhausted') this.#begin();
+    else this.#client.dialNow();
   }
 
   /** Says goodbye and stays away. */
@@ -64,51 +71,64 @@ export class Wire {
     if (!this.#dropped.delete(message)) this.#observer.settled(message, result);
   }
 
-  #makeClient() {
-    const client = createClient(this.#address('ws'), {
-      backoff: BACKOFF,
-      queueMax: WAITING_MAX,
+  #begin() {
+    this.#client = createClient(() => this.#address('ws'), {
+      ...impatience,
+      beat: true,
       codec,
+      queueMax: WAITING_MAX,
+      onOpen: (connection) => this.#clientOnOpen(connection),
     });
-    const whileOurs = (listener) => (value) => {
-      if (client === this.#client) listener(value);
-    };
-    client.endings$.subscribe(whileOurs((ending) => this.#clientOnEnding(client, ending)));
-    client.status$.subscribe(whileOurs((status) => this.#clientOnStatus(status)));
-    client.messages$.subscribe(whileOurs((message) => this.#observer.received(message)));
-    client.events$.subscribe((event) => this.#clientOnEvent(client, event));
-    return client;
+    this.#client.endings$.subscribe((ending) => this.#clientOnEnding(ending));
+    this.#client.status$.subscribe((status) => this.#clientOnStatus(status));
+    this.#client.messages$.subscribe((message) => this.#observer.received(message));
+    this.#client.events$.subscribe((event) => this.#clientOnEvent(event));
+  }
+
+  #clientOnOpen(connection) {
+    if (this.#isOutdated) {
+      connection.close(1000, 'under another name');
+    } else {
+      this.#isNameKnown = true;
+      this.#observer.opened(connection);
+    }
   }
 
   #clientOnStatus(status) {
-    if (status.state === 'up') this.#wasUp = true;
+    // Of a client that has not begun there is nothing to see, and what can be seen is still true.
+    if (status.state === 'idle') return;
     this.#observer.changed({ ...status, refusal: this.#refusal });
   }
 
-  #clientOnEnding(client, ending) {
+  #clientOnEnding(ending) {
     this.#observer.ended(ending);
     const isPuzzling = ending.outcome === 'failed' && ending.failure.cause === 'undisclosed';
-    if (isPuzzling && !this.#wasUp) void this.#askWhy(client);
+    if (this.#isOutdated) this.#client.dialNow();
+    else if (isPuzzling && !this.#isNameKnown) void this.#askWhy();
   }
 
-  #clientOnEvent(client, event) {
+  #clientOnEvent(event) {
     // A client keeps what its subscribers throw away from its connection, and only tells it.
     if (event.type === 'handler.errored') reportError(event.error);
     if (event.type !== 'message.dropped') return;
-    const { message, reason } = event;
-    this.#dropped.add(message);
-    if (client !== this.#client && reason === 'stopped') void this.post(message);
-    else this.#observer.settled(message, reason);
+    this.#dropped.add(event.message);
+    this.#observer.settled(event.message, event.reason);
   }
 
   /** A page is not told why its upgrade was refused, so it asks the same question as a plain request. */
-  async #askWhy(client) {
-    const answer = await fetch(this.#address('http')).catch(() => undefined);
+  async #askWhy() {
+    const question = this.#address('http');
+    const answer = await fetch(question).catch(() => undefined);
     if (!TURNED_AWAY.includes(answer?.status)) return;
     const refusal = await answer.text();
-    if (client !== this.#client) return;
+    if (question !== this.#address('http')) return;
     this.#refusal = refusal.trim();
-    client.close();
+    this.#client.close();
+  }
+
+  /** Whether the latest attempt went under a name that this tab has given up since. */
+  get #isOutdated() {
+    return this.#client.url !== this.#address('ws');
   }
 
   #address(scheme) {

@@ -55,6 +55,9 @@ const codes = new Map([
   [1013, 'This tab read too slowly'],
 ]);
 
+/** What the network did to it, where the code alone would say less. */
+const losses = new Map([['heartbeat-timeout', 'The server fell silent']]);
+
 /** The same, when the server that is back is another one. */
 const restarts = new Map([
   [1006, 'The server died without a word and was started again'],
@@ -71,7 +74,8 @@ export function failureWords(cause) {
 
 /** How a connection of this tab was lost: `The server restarted (1012)`. */
 export function lossWords({ code, reason, origin, cause }, isAnotherServer = false) {
-  if (origin === 'local' && cause !== 'close') return `This tab ended the connection (${cause})`;
+  if (origin === 'local') return `This tab ended the connection (${cause})`;
+  if (losses.has(cause)) return `${losses.get(cause)} (${cause})`;
   const words =
     (isAnotherServer && restarts.get(code)) || codes.get(code) || 'The connection was closed';
   return `${words} (${reason === '' ? code : `${code} “${reason}”`})`;
