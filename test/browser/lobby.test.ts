@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
+import { RawPeer } from '../support/raw-peer.ts';
 import { LobbyProcess } from './lobby-process.ts';
 import { LobbyTab, launchBrowser } from './lobby-tab.ts';
 
@@ -19,6 +20,7 @@ const guests = [
   { kind: 'garbage', who: 'Garbling Gull', cause: 'protocol-error', facts: ['we sent 1002'] },
   { kind: 'wait', who: 'Waiting Walrus', cause: 'peer-close', facts: ['clean yes'] },
   { kind: 'refused', who: 'Somebody', cause: 'refused', facts: ['never opened', 'HTTP 400'] },
+  { kind: 'doze', who: 'Dozing Dugong', cause: 'peer-close', facts: ['code 1000', 'rested'] },
   { kind: 'freeze', who: 'Frozen Fulmar', cause: 'heartbeat-timeout', facts: ['origin network'] },
   { kind: 'stall', who: 'Stalled Sturgeon', cause: 'slow-consumer', facts: ['clean no'] },
 ] as const;
@@ -107,6 +109,17 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     await ben.sees(ben.line('And this is the harbour.'));
   });
 
+  it('lets nobody talk in a room unseen', async () => {
+    const mallory = await RawPeer.open(Number(new URL(url).port), { path: '/ws?name=Mallory' });
+    mallory.json({ type: 'say', room: 'harbour', text: 'You cannot see me.' });
+    mallory.json({ type: 'join', room: 'harbour' });
+    mallory.json({ type: 'say', room: 'harbour', text: 'Now you can.' });
+    await ada.sees(ada.line('Now you can.'));
+    assert.equal(await ada.line('You cannot see me.').count(), 0);
+    assert.ok(mallory.texts.some((text) => text.includes('Join harbour before you talk in it.')));
+    mallory.destroy();
+  });
+
   it('shows markup in a name and in a message as the text that it is', async () => {
     const eve = await LobbyTab.open(browser, { url, name: MARKUP }, { colorScheme: 'light' });
     await eve.say('<b onclick="alert(2)">bold</b>');
@@ -134,14 +147,16 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
   });
 
   describe('with guests that misbehave', () => {
-    it('marks who is welcomed, congested or suspect while it lasts', async () => {
+    it('marks who is welcomed, congested, suspect or asleep while it lasts', async () => {
       // None of these lasts long, so everybody who looks is there before the first guest comes.
       const marks = Promise.all([
         ben.sees(ben.row('Waiting Walrus').locator('[data-mark="welcoming"]')),
         ben.sees(ben.row('Frozen Fulmar').locator('[data-mark="suspect"]')),
         ben.sees(ben.row('Stalled Sturgeon').locator('[data-mark="congested"]')),
+        ben.sees(ben.row('Dozing Dugong').locator('[data-mark="asleep"]')),
         ben.sees(ben.counted('open.intake.welcoming')),
         ben.sees(ben.counted('open.liveness.suspect')),
+        ben.sees(ben.counted('open.liveness.asleep')),
         ben.sees(ben.counted('open.flow.congested')),
         ben.sees(ben.counted('closing.local')),
       ]);

@@ -51,6 +51,7 @@ function details(fields: Fields, message: string): string {
     case 'handler.errored':
       return `${fields.handler}: ${fields.err?.message}`;
     case 'connection.suspect':
+    case 'connection.asleep':
     case 'connection.healthy':
     case 'connection.congested':
     case 'connection.flowing':

@@ -6,11 +6,15 @@ const LIFE_MS = 25_000;
 /** Long enough to find its row in the table before it misbehaves. */
 const GOOD_BEHAVIOUR_MS = 1_500;
 const FLOOD_MESSAGES = 400;
+/** Long enough to be found asleep, and to be seen. */
+const DOZE_MS = 14_000;
 
 /** How a kind of guest introduces itself, and what it does then. */
 interface Manners {
   readonly name: string;
   readonly says: string;
+  /** What it offers to speak. */
+  readonly subprotocol?: string;
   misbehave(line: GuestLine): void;
 }
 
@@ -29,6 +33,13 @@ const manners: Record<GuestKind, Manners> = {
     name: 'Frozen Fulmar',
     says: 'It is getting cold in here.',
     misbehave: (line) => line.freeze(),
+  },
+  doze: {
+    name: 'Dozing Dugong',
+    says: 'I only close my eyes for a moment.',
+    // It answers no beat, as a page that is frozen; pings are answered by its line, as by a browser.
+    subprotocol: 'mooring.beat',
+    misbehave: doze,
   },
   flood: {
     name: 'Flooding Flounder',
@@ -58,7 +69,15 @@ const manners: Record<GuestKind, Manners> = {
 };
 
 function flood(line: GuestLine): void {
-  for (let sent = 0; sent < FLOOD_MESSAGES; sent += 1) line.send({ type: 'beat' });
+  for (let sent = 0; sent < FLOOD_MESSAGES; sent += 1) line.send({ type: 'noise' });
+}
+
+function doze(line: GuestLine): void {
+  const wake = () => {
+    line.send({ type: 'say', room: 'harbour', text: 'Did I miss anything?' });
+    setTimeout(() => line.close(1000, 'rested'), GOOD_BEHAVIOUR_MS).unref();
+  };
+  setTimeout(wake, DOZE_MS).unref();
 }
 
 function stall(line: GuestLine): void {
@@ -97,8 +116,10 @@ export class GuestHouse {
   }
 
   #send(kind: GuestKind, name: string): void {
+    const { subprotocol } = manners[kind];
     const line = new GuestLine({
       port: this.port,
+      ...(subprotocol && { subprotocol }),
       target: `/ws?${new URLSearchParams({ name, guest: kind })}`,
       onWelcome: () => behave(line, manners[kind]),
       onEnd: () => {

@@ -8,6 +8,7 @@ export interface GuestCall {
   readonly port: number;
   /** Path and query of the upgrade request. */
   readonly target: string;
+  readonly subprotocol?: string;
   /** The first message has arrived. */
   readonly onWelcome: () => void;
   /** The TCP connection is gone. */
@@ -71,7 +72,7 @@ export class GuestLine {
   }
 
   #socketOnConnect(): void {
-    const { target, port } = this.#call;
+    const { target, port, subprotocol } = this.#call;
     const head = [
       `GET ${target} HTTP/1.1`,
       `Host: ${LOOPBACK}:${port}`,
@@ -79,6 +80,7 @@ export class GuestLine {
       'Upgrade: websocket',
       'Sec-WebSocket-Version: 13',
       `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+      ...(subprotocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${subprotocol}`]),
     ];
     this.#socket.write(head.join('\r\n') + HEAD_END);
   }

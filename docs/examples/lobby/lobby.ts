@@ -93,7 +93,7 @@ export class Lobby {
         break;
       case 'trip':
         throw new Error(`${member.peer.name} tripped this handler on purpose`);
-      case 'beat':
+      case 'noise':
         break;
     }
   }

@@ -15,6 +15,7 @@ const counts = byId('counts');
 const markWords = new Map([
   ['welcoming', 'welcoming'],
   ['suspect', 'suspect'],
+  ['asleep', 'asleep'],
   ['congested', 'congested'],
   ['local', 'we close'],
   ['peer', 'peer closes'],

@@ -67,6 +67,14 @@ const guestMischief = [
     expect: 'Silent for 4 s it is pinged, after 2 s suspect, after 2 more gone.',
   },
   {
+    kind: 'doze',
+    title: 'Doze off',
+    about: 'as a page that is frozen',
+    verdict: 'open · asleep',
+    expect:
+      'Its pings are answered, its beats are not: after 8 s it is asleep, until it speaks again.',
+  },
+  {
     kind: 'flood',
     title: 'Flood',
     about: 'says too much at once',
@@ -133,7 +141,7 @@ export class Mischief {
 }
 
 function flood(wire) {
-  for (let sent = 0; sent < FLOOD_MESSAGES; sent += 1) wire.send({ type: 'beat' });
+  for (let sent = 0; sent < FLOOD_MESSAGES; sent += 1) wire.send({ type: 'noise' });
 }
 
 function tileView({ kind, title, about = '', verdict }, perform) {
