@@ -21,6 +21,11 @@ const clientChart = 'machines/client.ts';
 const redial = 'src/client/redial.ts';
 const queue = 'src/client/offline-queue.ts';
 const sender = 'src/client/sender.ts';
+const circuit = 'src/client/circuit.ts';
+const pool = 'src/client/supervised-pool.ts';
+const children = 'src/server/children.ts';
+const drain = 'src/server/fleet-drain.ts';
+const beat = 'src/server/beat.ts';
 
 /** Every fault that the tests are known to find, ordered by what it breaks. */
 export const mutants: readonly Mutant[] = [
@@ -364,6 +369,56 @@ export const mutants: readonly Mutant[] = [
     fault: 'A client waits for ever for a peer that takes nothing.',
     file: 'src/client/dialed-outbox.ts',
     from: "this.#port.end('slow-consumer');",
+    to: '',
+  },
+  // What pools, children of a supervisor, and pages rely on.
+  {
+    name: 'dead checkout',
+    fault: 'A pool hands out a connection that died.',
+    file: pool,
+    from: 'this.#open.delete(port);\n    this.#parts.parent?.portQuarantined(port);',
+    to: 'this.#parts.parent?.portQuarantined(port);',
+  },
+  {
+    name: 'hammered upstream',
+    fault: 'Members of a pool dial a peer that was to be left alone.',
+    file: circuit,
+    from: 'if (nowMs < this.#openUntilMs) return this.#openUntilMs - nowMs;',
+    to: '',
+  },
+  {
+    name: 'crowd of probes',
+    fault: 'All members of a pool find out at once whether a peer is back.',
+    file: circuit,
+    from: 'return this.#isProbed ? PROBE_MS : 0;',
+    to: 'return 0;',
+  },
+  {
+    name: 'expired credentials',
+    fault: 'A client that renews its credentials gives up when they have expired.',
+    file: redial,
+    from: "if (this.#route.isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';",
+    to: '',
+  },
+  {
+    name: 'uncounted connection',
+    fault: 'A supervisor does not count what its clients and pools have dialed.',
+    file: children,
+    from: 'this.#host.registry.dialedMoved(port, from, to);',
+    to: '',
+  },
+  {
+    name: 'orphaned handlers',
+    fault: 'A drain ends what was dialed while those who are served still need it.',
+    file: drain,
+    from: 'if (this.#deadline !== null && !isServing) this.#stopChildren();',
+    to: 'if (this.#deadline !== null) this.#stopChildren();',
+  },
+  {
+    name: 'frozen page alive',
+    fault: 'A page that answers pings and no beats is taken for alive.',
+    file: beat,
+    from: "this.#port.tell('beat.missed');",
     to: '',
   },
 ];
