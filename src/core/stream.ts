@@ -64,12 +64,17 @@ class GuardedSubscriber<Value> extends Subscriber<Value> {
   protected override _error(cause: unknown): void {
     if (this.#observer.error === undefined) this.#report(toError(cause));
     else guarded(() => this.#observer.error?.(cause), this.#report);
-    this.unsubscribe();
+    this.#tearDown();
   }
 
   protected override _complete(): void {
     guarded(() => this.#observer.complete?.(), this.#report);
-    this.unsubscribe();
+    this.#tearDown();
+  }
+
+  /** What was put behind it, with `finalize` for example, is code of the user as well. */
+  #tearDown(): void {
+    guarded(() => this.unsubscribe(), this.#report);
   }
 }
 
@@ -124,7 +129,8 @@ export class Stream<Value> {
 
   complete(): void {
     this.#isComplete = true;
-    this.#subject?.complete();
+    // A subscriber that is not ours runs what the user put behind it by itself.
+    guarded(() => this.#subject?.complete(), this.#report);
   }
 
   #begin(): Subject<Value> {

@@ -2,6 +2,7 @@
 // loses no message without a word. Method: options and subscribers that throw, answer nonsense or act at once.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { finalize } from 'rxjs';
 import { z } from 'zod';
 import { type NodeClientOptions, privateCodes } from '../../src/client/index.ts';
 import { Dialing } from '../support/dialing.ts';
@@ -94,6 +95,18 @@ describe('client: code of the user that fails', () => {
     });
     await attempt.up();
     assert.ok(errorsOf(attempt).includes('status$'));
+  });
+
+  it('what is put behind a stream and throws at its end does not keep it from ending', async () => {
+    const server = await service();
+    const attempt = await dial(server.port).up();
+    const fail = () => {
+      throw new Error('finalize');
+    };
+    attempt.client.messages$.pipe(finalize(fail)).subscribe();
+    await attempt.client.close();
+    assert.equal(attempt.completed.length, 5);
+    assert.ok(errorsOf(attempt).includes('messages$'));
   });
 
   it('inspect sees the chart of the client and that of its connection, and may throw', async () => {

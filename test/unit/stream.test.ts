@@ -3,9 +3,11 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import {
   config,
   filter,
+  finalize,
   firstValueFrom,
   map,
   mergeMap,
+  Observable,
   type Observer,
   share,
   take,
@@ -197,5 +199,23 @@ describe('Stream', () => {
     stream.next(1);
     stream.next(2);
     assert.deepEqual(seen, [1, 2]);
+  });
+
+  it('reports a teardown that throws when it completes, and the others complete', () => {
+    const { stream, reported, observable } = newStream();
+    const seen: string[] = [];
+    observable.pipe(finalize(fail)).subscribe();
+    observable.subscribe({ complete: () => seen.push('end') });
+    // Behind it is a subscriber of RxJS alone.
+    new Observable((subscriber) => {
+      observable.subscribe(subscriber);
+      return fail;
+    }).subscribe();
+    stream.complete();
+    assert.deepEqual(seen, ['end']);
+    assert.deepEqual(
+      reported.map(({ name }) => name),
+      ['UnsubscriptionError', 'UnsubscriptionError'],
+    );
   });
 });
