@@ -13,6 +13,8 @@ import { placeOf } from './target.ts';
 export interface DialedPortHost extends PortHost {
   /** Where this attempt goes. May throw or reject. */
   target(): DialTarget | Promise<DialTarget>;
+  /** The attempt knows where, and dials. */
+  dialsTo(target: DialTarget): void;
   makeWire(observer: DialObserver): DialedWire;
 }
 
@@ -73,6 +75,7 @@ export class DialedPort extends Port {
     // It may have taken longer than the attempt was given.
     if (this.isOver) return;
     Object.assign(this, placeOf(target.url));
+    this.host.dialsTo(target);
     try {
       this.wire.dial(target);
     } catch (thrown) {

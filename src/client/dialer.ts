@@ -5,7 +5,7 @@ import type { PortContext, PortReport } from '../connection/port-host.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
-import { guarded, isThenable } from '../core/guard.ts';
+import { guarded } from '../core/guard.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { Ending } from './client-types.ts';
 import { DialedHandle, type DialedHandleHost } from './dialed-handle.ts';
@@ -94,12 +94,11 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
   }
 
   target(): DialTarget | Promise<DialTarget> {
-    const note = (target: DialTarget) => {
-      this.url = target.url;
-      return target;
-    };
-    const target = this.#host.target();
-    return isThenable(target) ? target.then(note) : note(target);
+    return this.#host.target();
+  }
+
+  dialsTo({ url }: DialTarget): void {
+    this.url = url;
   }
 
   makeWire(observer: DialObserver): DialedWire {

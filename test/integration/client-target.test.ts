@@ -6,7 +6,7 @@ import { afterEach, describe, it } from 'node:test';
 import { type NodeClientOptions, SupervisorError } from '../../src/client/index.ts';
 import { Dialing } from '../support/dialing.ts';
 import { accepting, RogueServer, type Script } from '../support/rogue-server.ts';
-import { until } from '../support/until.ts';
+import { turns, until } from '../support/until.ts';
 
 const options: NodeClientOptions = {
   backoff: { minMs: 10, maxMs: 20, stableMs: 100 },
@@ -136,6 +136,21 @@ describe('a target that is told anew', () => {
     tell(base);
     await client.close();
     assert.deepEqual([visits, endings.length], [[], 1]);
+  });
+
+  it('is not where it dialed when it is told after its attempt', async () => {
+    const { script } = doorkeeper(() => true);
+    const base = await serve(script);
+    const next = counter();
+    let tell = (_url: string): void => {};
+    const first = new Promise<string>((resolve) => {
+      tell = resolve;
+    });
+    const { client } = dial(() => (next() === 1 ? first : `${base}/feed`), options);
+    await until(() => client.status.state === 'up', 'it is up');
+    tell('ws://late.test/');
+    await turns();
+    assert.equal(client.url, `${base}/feed`);
   });
 
   it('is not waited for by a client that is closed', async () => {

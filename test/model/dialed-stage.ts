@@ -143,6 +143,7 @@ export class DialedStage extends RealStage implements DialedPortHost {
     return new StagedWire(this, observer);
   }
 
+  dialsTo(): void {}
   portMoved(): void {}
   portOpened(): void {}
 
