@@ -87,8 +87,9 @@ class RenewedRoute implements Route {
   }
 }
 
+/** What can be iterated over, a `Headers` of the web or a `Map`, would be taken for an object without any. */
 export function areHeaders(value: unknown): value is Headers {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (typeof value !== 'object' || value === null || Symbol.iterator in value) return false;
   return Object.values(value).every((header) => typeof header === 'string');
 }
 
