@@ -25,7 +25,8 @@ export interface DialerHost<In, Out> {
   readonly streams: ClientStreams<In>;
   /** Where the attempt that begins now goes. May throw or reject. */
   target(): DialTarget | Promise<DialTarget>;
-  attemptOpened(): void;
+  /** It opened; `tellOpen` tells the parent. */
+  attemptOpened(tellOpen: () => void): void;
   /** It takes messages again. */
   attemptFlows(): void;
   /** How it came to its end; `tellEnd` tells user code. */
@@ -117,11 +118,13 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
 
   portReported(port: DialedPort, report: PortReport): void {
     const { parent } = this.#host;
-    if (parent !== null) {
-      this.#host.later(() => parent.portReported(port, report, this.#handleOf(port)));
+    const tell = () => parent?.portReported(port, report, this.#handleOf(port));
+    if (report === 'opened') {
+      this.#host.attemptOpened(tell);
+      return;
     }
-    if (report === 'opened') this.#host.attemptOpened();
-    else if (report === 'flowing') this.#host.attemptFlows();
+    if (parent !== null) this.#host.later(tell);
+    if (report === 'flowing') this.#host.attemptFlows();
     else if (report === 'closed' || report === 'failed') this.#ended(port);
   }
 

@@ -38,8 +38,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   backoff?: Partial<BackoffOptions>;
   restarts?: Partial<RestartOptions>;
   /**
-   * Called with each connection that opens. What it sends leaves before what has waited: the place to sign in, or to ask
-   * again for what was subscribed to.
+   * Called with each connection that opens. What it sends until it returns leaves before what has waited, and before
+   * anybody hears of the connection: the place to sign in, or to ask again for what was subscribed to.
    */
   onOpen?: (connection: DialedConnection<In, Out>) => unknown;
   /** Messages that may wait while there is no connection; the oldest makes room. @default 256 */

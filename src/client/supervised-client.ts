@@ -177,16 +177,14 @@ export class SupervisedClient<In, Out>
 
   announceUp(): void {
     this.#holdProcess(false);
-    const { onOpen } = this.options;
-    if (onOpen === undefined) this.#sender?.sendQueued();
-    else this.later(() => this.#welcome(onOpen));
+    if (this.options.onOpen === undefined) this.#sender?.sendQueued();
   }
 
-  /** What the application has to say first leaves before what has waited. */
-  #welcome(onOpen: (connection: DialedConnection<In, Out>) => unknown): void {
-    const { connection } = this;
-    if (connection === undefined) return;
-    guarded(() => onOpen(connection), this.streams.report('onOpen'));
+  /** What the application has to say first leaves before what has waited, and before anybody hears that it is up. */
+  #welcome(): void {
+    const { onOpen } = this.options;
+    const connection = onOpen && this.connection;
+    if (connection) guarded(() => onOpen?.(connection), this.streams.report('onOpen'));
     this.#sender?.sendQueued();
   }
 
@@ -254,8 +252,10 @@ export class SupervisedClient<In, Out>
     return this.#redial.target();
   }
 
-  attemptOpened(): void {
+  attemptOpened(tellOpen: () => void): void {
     this.#redial.opened();
+    this.#teller.add(() => this.#welcome());
+    this.#teller.add(tellOpen);
     this.#tell('connection.opened');
   }
 

@@ -2,7 +2,14 @@
 // Method: real servers, and everything that reached them in its order.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { type NodeClientOptions, SupervisorError } from '../../src/client/index.ts';
+import {
+  createClient,
+  createPool,
+  type DialedConnection,
+  type NodeClientOptions,
+  SupervisorError,
+} from '../../src/client/index.ts';
+import { createSupervisor } from '../../src/index.ts';
 import { Dialing } from '../support/dialing.ts';
 import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
 import { Service } from '../support/service.ts';
@@ -62,6 +69,26 @@ describe('onOpen of a client', () => {
     client.send('late');
     await until(() => service.messages.length === 6, 'all have come again');
     assert.deepEqual(service.messages.slice(3), ['sign in 2', 'late', 'up']);
+  });
+
+  it('speaks before whoever hears of the connection from a supervisor, or from a pool', async () => {
+    const service = await serve();
+    const supervisor = createSupervisor();
+    stops.push(() => supervisor.drain({ withinMs: 500 }));
+    const onOpen = (connection: DialedConnection) => void connection.send('sign in');
+    const client = createClient(service.url, { ...quick, onOpen, supervisor });
+    supervisor.events$.subscribe(({ type }) => {
+      if (type === 'connection.opened') client.send('work');
+    });
+    await until(() => service.messages.length === 2, 'both have come');
+    assert.deepEqual(service.messages, ['sign in', 'work']);
+    const pool = createPool([service.url], { ...quick, onOpen, size: 1 });
+    stops.push(() => pool.drain({ withinMs: 500 }));
+    pool.status$.subscribe(({ state }) => {
+      if (state === 'operational') pool.checkout()?.send('work');
+    });
+    await until(() => service.messages.length === 4, 'both have come again');
+    assert.deepEqual(service.messages.slice(2), ['sign in', 'work']);
   });
 
   it('may throw, or end the connection, and nothing is lost', async () => {
