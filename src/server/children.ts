@@ -24,7 +24,8 @@ export interface ChildrenHost {
 /** The clients and pools of one supervisor. */
 export class Children implements Parent, Iterable<Child> {
   readonly #host: ChildrenHost;
-  readonly #children = new Set<ChildActor>();
+  /** Each with the state that was told last. */
+  readonly #children = new Map<ChildActor, string>();
   readonly #open = new Map<Port, DialedConnection>();
   #ids = 0;
 
@@ -46,7 +47,7 @@ export class Children implements Parent, Iterable<Child> {
 
   /** As they are now. */
   *[Symbol.iterator](): Iterator<Child> {
-    for (const child of [...this.#children]) yield childOf(child);
+    for (const child of [...this.#children.keys()]) yield childOf(child);
   }
 
   /** Their connections that are open. */
@@ -56,14 +57,14 @@ export class Children implements Parent, Iterable<Child> {
 
   /** Asks every child to stop. */
   stop(frame: CloseFrame): void {
-    for (const child of [...this.#children]) void child.stop(frame);
+    for (const child of [...this.#children.keys()]) void child.stop(frame);
   }
 
   // What a child tells.
 
   adopt(child: ChildActor): boolean {
     if (this.#host.isEnding()) return false;
-    this.#children.add(child);
+    this.#children.set(child, child.state);
     return true;
   }
 
@@ -71,7 +72,11 @@ export class Children implements Parent, Iterable<Child> {
     if (this.#children.delete(child)) this.#host.shrank();
   }
 
+  /** What else there is to know of its status is told by the child itself. */
   childMoved(child: ChildActor): void {
+    const { state } = child;
+    if (this.#children.get(child) === state) return;
+    if (this.#children.has(child)) this.#children.set(child, state);
     this.#host.tell({ type: 'child.changed', child: childOf(child) });
   }
 

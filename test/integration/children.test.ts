@@ -135,6 +135,25 @@ describe('a pool of a supervisor', () => {
   });
 });
 
+describe('child.changed', () => {
+  it('is told once for each state, whatever else changes', async () => {
+    const upstream = await serve();
+    const service = await serve();
+    const { supervisor } = service;
+    const client = createClient(upstream.url, { ...quick, supervisor });
+    const pool = createPool([upstream.url], { ...quick, size: 4, supervisor });
+    await until(() => client.status.states.includes('up.stable'), 'the client is stable');
+    await until(() => pool.status.state === 'operational', 'the pool is operational');
+    await client.close();
+    await pool.drain();
+    const of = (kind: string) => told(service).filter((line) => line.startsWith(kind));
+    assert.deepEqual(of('client'), [
+      ...['client dialing', 'client up', 'client stopping', 'client stopped'],
+    ]);
+    assert.deepEqual(of('pool'), ['pool operational', 'pool draining', 'pool stopped']);
+  });
+});
+
 describe('the drain of a supervisor with children', () => {
   it('ends them when those who are served are gone, and counts both', async () => {
     const upstream = await serve();
