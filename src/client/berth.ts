@@ -30,7 +30,7 @@ export class Berth implements Route {
   target(): ReturnType<Route['target']> {
     const { upstreams, routeTo, now } = this.#parts;
     this.#upstream = upstreams.choose(now());
-    this.#upstream.enter();
+    this.#upstream.enter(this);
     return routeTo(this.#upstream.url).target();
   }
 

@@ -24,7 +24,8 @@ export class Circuit {
   #openings = 0;
   #openUntilMs = 0;
   #isOpen = false;
-  #isProbed = false;
+  /** Who finds out. Only what becomes of that attempt says whether it may be dialed again. */
+  #probe: object | null = null;
 
   constructor(options: Readonly<CircuitOptions>) {
     this.#options = options;
@@ -39,18 +40,18 @@ export class Circuit {
   waitMs(nowMs: number): number {
     if (!this.#isOpen) return 0;
     if (nowMs < this.#openUntilMs) return this.#openUntilMs - nowMs;
-    return this.#isProbed ? PROBE_MS : 0;
+    return this.#probe === null ? 0 : PROBE_MS;
   }
 
-  dialed(): void {
-    this.#isProbed = this.#isOpen;
+  dialed(by: object): void {
+    this.#probe = this.#isOpen ? by : null;
   }
 
   /** It opened: dialed again, but the next failure is one too many. */
   opened(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#isProbed = false;
+    this.#probe = null;
     this.#failures = this.#options.failuresMax - 1;
   }
 
@@ -61,14 +62,14 @@ export class Circuit {
   }
 
   /** An attempt was given up before it had told anything. */
-  abandoned(): void {
-    this.#isProbed = false;
+  abandoned(by: object): void {
+    if (this.#probe === by) this.#probe = null;
   }
 
   /** An attempt failed, or its connection did not last. */
-  failed(nowMs: number, chance: number): void {
+  failed(by: object, nowMs: number, chance: number): void {
     this.#failures += 1;
-    if (this.#isOpen ? this.#isProbed : this.#failures >= this.#options.failuresMax) {
+    if (this.#isOpen ? this.#probe === by : this.#failures >= this.#options.failuresMax) {
       const { minMs, maxMs } = this.#options;
       const longestMs = Math.min(maxMs, minMs * 2 ** this.#openings);
       // Not all of it: the pools of other processes have lost the same upstream.
@@ -85,9 +86,9 @@ export class Circuit {
   /** It is not to be dialed for so long, whatever was counted. */
   leaveAlone(nowMs: number, delayMs: number): void {
     // What was under way when it opened has nothing new to say.
-    if (this.#isOpen && !this.#isProbed) return;
+    if (this.#isOpen && this.#probe === null) return;
     this.#isOpen = true;
-    this.#isProbed = false;
+    this.#probe = null;
     this.#openUntilMs = nowMs + delayMs;
   }
 }

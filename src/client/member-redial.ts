@@ -1,4 +1,5 @@
 import type { ClientFact } from '../../machines/client-contract.ts';
+import type { CloseCause } from '../core/verdict.ts';
 import type { Berth } from './berth.ts';
 import type { Ending } from './client-types.ts';
 import { type ErrorReporter, Redial, type RedialOptions } from './redial.ts';
@@ -38,10 +39,12 @@ export class MemberRedial extends Redial {
     const awayMs = this.askedMs();
     const { circuit } = this.#berth;
     this.#berth.leave();
-    if (isOurDoing(ending)) circuit?.abandoned();
+    if (isOurDoing(ending)) circuit?.abandoned(this.#berth);
     else if (retry === 'never') circuit?.shun(nowMs);
     else if (awayMs !== null) circuit?.leaveAlone(nowMs, awayMs);
-    else if (ending.outcome === 'failed' || !this.#isStable) circuit?.failed(nowMs, this.chance());
+    else if (ending.outcome === 'failed' || !this.#isStable) {
+      circuit?.failed(this.#berth, nowMs, this.chance());
+    }
     return 'connection.ended';
   }
 
@@ -51,10 +54,19 @@ export class MemberRedial extends Redial {
   }
 }
 
-/** What this side ended says nothing about the peer. */
+/** What this side ends because of what the peer does. */
+const provoked: ReadonlySet<CloseCause> = new Set<CloseCause>([
+  ...(['protocol-error', 'message-rate', 'ping-flood', 'slow-consumer'] as const),
+]);
+
+/** What this side ended of itself says nothing about the peer. */
 function isOurDoing(ending: Ending): boolean {
-  if (ending.outcome === 'failed')
-    return ['aborted', 'target-error'].includes(ending.failure.cause);
+  if (ending.outcome === 'failed') {
+    const { cause, phase } = ending.failure;
+    // Nothing has been dialed: it was told too late where to.
+    const isTargetless = cause === 'handshake-timeout' && phase === 'config';
+    return isTargetless || cause === 'aborted' || cause === 'target-error';
+  }
   const { origin, cause } = ending.verdict;
-  return origin === 'local' && cause !== 'protocol-error';
+  return origin === 'local' && !provoked.has(cause);
 }

@@ -13,9 +13,9 @@ export class Upstream {
   }
 
   /** A member dials it. */
-  enter(): void {
+  enter(member: object): void {
     this.members += 1;
-    this.circuit.dialed();
+    this.circuit.dialed(member);
   }
 
   /** The attempt of a member, or its connection, has come to its end. */
