@@ -390,7 +390,7 @@ export const mutants: readonly Mutant[] = [
     name: 'crowd of probes',
     fault: 'All members of a pool find out at once whether a peer is back.',
     file: circuit,
-    from: 'return this.#isProbed ? PROBE_MS : 0;',
+    from: 'return this.#probe === null ? 0 : PROBE_MS;',
     to: 'return 0;',
   },
   {

@@ -5,26 +5,28 @@ import { Circuit } from '../../src/client/circuit.ts';
 import { Upstreams } from '../../src/client/upstreams.ts';
 
 const options = { failuresMax: 3, minMs: 1_000, maxMs: 8_000 };
+/** Members of a pool. */
+const [me, other] = [{}, {}];
 /** The longest that each opening may last. */
 const FULL = 1;
 
 function opened(): Circuit {
   const circuit = new Circuit(options);
-  for (let failure = 0; failure < options.failuresMax; failure += 1) circuit.failed(0, FULL);
+  for (let failure = 0; failure < options.failuresMax; failure += 1) circuit.failed(me, 0, FULL);
   return circuit;
 }
 
 describe('Circuit', () => {
   it('opens after so many failures in a row, and not before', () => {
     const circuit = new Circuit(options);
-    circuit.failed(0, FULL);
-    circuit.failed(0, FULL);
+    circuit.failed(me, 0, FULL);
+    circuit.failed(me, 0, FULL);
     assert.deepEqual([circuit.state(0), circuit.waitMs(0)], ['closed', 0]);
     circuit.stable();
-    circuit.failed(0, FULL);
-    circuit.failed(0, FULL);
+    circuit.failed(me, 0, FULL);
+    circuit.failed(me, 0, FULL);
     assert.equal(circuit.state(0), 'closed');
-    circuit.failed(0, FULL);
+    circuit.failed(me, 0, FULL);
     assert.deepEqual([circuit.state(0), circuit.waitMs(0)], ['open', 1_000]);
     assert.deepEqual([circuit.state(999), circuit.waitMs(999)], ['open', 1]);
     assert.deepEqual([circuit.state(1_000), circuit.waitMs(1_000)], ['half-open', 0]);
@@ -32,7 +34,7 @@ describe('Circuit', () => {
 
   it('lets one find out, and the others wait for that', () => {
     const circuit = opened();
-    circuit.dialed();
+    circuit.dialed(me);
     assert.ok(circuit.waitMs(1_000) > 0);
     circuit.opened();
     assert.deepEqual([circuit.state(1_000), circuit.waitMs(1_000)], ['closed', 0]);
@@ -40,14 +42,14 @@ describe('Circuit', () => {
 
   it('opens again at the next failure, until a connection has lasted', () => {
     const circuit = opened();
-    circuit.dialed();
+    circuit.dialed(me);
     circuit.opened();
-    circuit.failed(1_000, FULL);
+    circuit.failed(me, 1_000, FULL);
     assert.equal(circuit.state(1_000), 'open');
-    circuit.dialed();
+    circuit.dialed(me);
     circuit.opened();
     circuit.stable();
-    circuit.failed(9_000, FULL);
+    circuit.failed(me, 9_000, FULL);
     assert.equal(circuit.state(9_000), 'closed');
   });
 
@@ -60,8 +62,8 @@ describe('Circuit', () => {
       const lasted: number[] = [];
       let nowMs = 0;
       for (let round = 0; round < 5; round += 1) {
-        circuit.dialed();
-        circuit.failed(nowMs, chance);
+        circuit.dialed(me);
+        circuit.failed(me, nowMs, chance);
         lasted.push(circuit.waitMs(nowMs));
         nowMs += circuit.waitMs(nowMs);
       }
@@ -74,16 +76,21 @@ describe('Circuit', () => {
 
   it('takes no word of those who were under way when it opened', () => {
     const circuit = opened();
-    circuit.failed(500, FULL);
+    circuit.failed(other, 500, FULL);
     circuit.leaveAlone(500, 60_000);
     circuit.shun(500);
     assert.equal(circuit.waitMs(500), 500);
+    circuit.dialed(me);
+    circuit.failed(other, 1_000, FULL);
+    circuit.abandoned(other);
+    assert.equal(circuit.state(1_000), 'half-open');
+    assert.ok(circuit.waitMs(1_000) > 0, 'who finds out is still at it');
   });
 
   it('lets another find out when the first was called back', () => {
     const circuit = opened();
-    circuit.dialed();
-    circuit.abandoned();
+    circuit.dialed(me);
+    circuit.abandoned(me);
     assert.equal(circuit.waitMs(1_000), 0);
   });
 
@@ -107,13 +114,13 @@ describe('Circuit', () => {
         let nowMs = 0;
         for (const { what, ...rest } of acts) {
           nowMs += 100;
-          if (what === 'failed') circuit.failed(nowMs, (rest as { chance: number }).chance);
+          if (what === 'failed') circuit.failed(me, nowMs, (rest as { chance: number }).chance);
           else if (what === 'shun') circuit.shun(nowMs);
-          else circuit[what as 'opened']();
+          else circuit[what as 'abandoned'](me);
           assert.ok(circuit.waitMs(nowMs) <= options.maxMs);
         }
         // Whoever was finding out comes to an end as well.
-        circuit.abandoned();
+        circuit.abandoned(me);
         assert.equal(circuit.waitMs(nowMs + options.maxMs), 0);
       }),
     );
@@ -125,7 +132,7 @@ describe('Upstreams', () => {
     const upstreams = new Upstreams(['a', 'b', 'c'], options);
     const next = () => {
       const chosen = upstreams.choose(0);
-      chosen.enter();
+      chosen.enter(me);
       return chosen.url;
     };
     assert.deepEqual([next(), next(), next(), next()], ['a', 'b', 'c', 'a']);
