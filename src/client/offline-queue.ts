@@ -58,6 +58,7 @@ export class OfflineQueue {
 
   /** Gives everything up. */
   clear(): void {
+    this.#nextExpiryMs = Number.POSITIVE_INFINITY;
     while (this.#waiting.length > 0) this.#drop('stopped');
   }
 

@@ -77,24 +77,26 @@ export class Sender<Out> implements DeadlineOwner {
     const outbox = this.queued === 0 ? this.#host.outbox : null;
     const result = outbox === null ? 'refused' : send(outbox, unsent);
     if (result !== 'refused' || options.queue === false || this.#host.isOver) return result;
-    this.#keep(unsent, ttlMs);
-    return 'queued';
+    return this.#keep(unsent, ttlMs);
   }
 
   /** Bytes are copied: whoever sent them may write over them while they wait. */
-  #keep({ payload, ...unsent }: Unsent, ttlMs: number): void {
+  #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
     const { context, options } = this.#host;
     const nowMs = context.clock.now();
     this.#queue ??= new OfflineQueue(options.queueMax, (dropped, reason) =>
       this.#host.messageDropped(dropped.message, reason),
     );
     this.#queue.purge(nowMs);
+    // Whoever was told of what had expired may have closed the client.
+    if (this.#host.isOver) return 'refused';
     this.#queue.push({
       ...unsent,
       payload: typeof payload === 'string' ? payload : payload.slice(),
       expiresAtMs: nowMs + ttlMs,
     });
     this.#expire(this.#queue);
+    return 'queued';
   }
 
   /** Drops what has expired, and looks again when the next one does. */

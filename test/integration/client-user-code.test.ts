@@ -97,6 +97,18 @@ describe('client: code of the user that fails', () => {
     assert.ok(errorsOf(attempt).includes('status$'));
   });
 
+  it('no message waits for ever when whoever heard of another has closed the client', async () => {
+    const { client } = dial(1, { backoff: { minMs: 60_000, maxMs: 60_000 }, random: () => 1 });
+    await until(() => client.status.state === 'waiting', 'it waits');
+    client.events$.subscribe(() => void client.close());
+    client.send('a', { ttlMs: 1 });
+    // Its time is up, and no timer has come by yet: it is found to be over when the next one is sent.
+    const sinceMs = performance.now();
+    while (performance.now() - sinceMs < 3);
+    assert.equal(await client.sendAndFlush('b'), 'refused');
+    assert.equal(client.queuedMessages, 0);
+  });
+
   it('what is put behind a stream and throws at its end does not keep it from ending', async () => {
     const server = await service();
     const attempt = await dial(server.port).up();

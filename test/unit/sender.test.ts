@@ -9,7 +9,7 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 function bench({ room = 0, queueMax = 10 } = {}) {
   const clock = new VirtualClock();
   const log: string[] = [];
-  const connection = { room, isThere: true, isOver: false };
+  const connection = { room, isThere: true, isOver: false, whenDropped: () => {} };
   const send = (payload: unknown) => {
     if (connection.room === 0) return 'refused';
     connection.room -= 1;
@@ -31,7 +31,10 @@ function bench({ room = 0, queueMax = 10 } = {}) {
     get outbox() {
       return connection.isThere ? ({ send, sendFor } as unknown as DialedOutbox) : null;
     },
-    messageDropped: (message, reason) => void log.push(`${message} ${reason}`),
+    messageDropped: (message, reason) => {
+      log.push(`${message} ${reason}`);
+      connection.whenDropped();
+    },
   });
   return { sender, connection, log, clock };
 }
@@ -105,6 +108,26 @@ describe('Sender', () => {
     connection.isOver = true;
     assert.deepEqual([sender.send('a', {}), sender.queued], ['refused', 0]);
   });
+
+  for (const [why, queueMax] of [
+    ['expired', 10],
+    ['queue-full', 1],
+  ] as const) {
+    it(`forgets nothing when whoever hears that a message was ${why} ends the client`, async () => {
+      const { sender, connection, log, clock } = bench({ queueMax });
+      connection.whenDropped = () => {
+        connection.isOver = true;
+        sender.clear();
+      };
+      sender.send('a', { ttlMs: why === 'expired' ? 15 : 60_000 });
+      // Over, but the wheel has not come by yet.
+      if (why === 'expired') clock.advance(16);
+      const settled = await Promise.race([sender.sendAndFlush('b', { ttlMs: 60_000 }), 'for ever']);
+      assert.deepEqual([log[0], sender.queued], [`a ${why}`, 0]);
+      assert.equal(settled, why === 'expired' ? 'refused' : 'lost');
+      assert.equal(clock.timersPending, 0);
+    });
+  }
 
   it('refuses a time to live that is none', () => {
     const { sender } = bench();
