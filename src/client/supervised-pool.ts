@@ -87,8 +87,10 @@ export class SupervisedPool<In, Out>
     }
   }
 
+  /** Made anew: with time alone a circuit that is open becomes half-open. */
   get status(): PoolStatus {
-    return this.#status;
+    const { state, states } = this.#status;
+    return this.#describe(state, states);
   }
 
   get state(): PoolState {

@@ -167,6 +167,16 @@ describe('the circuit of an upstream', () => {
     assert.ok(server.visits <= 3 + 2, `${server.visits} attempts`);
   });
 
+  it('is said to be half-open when its time is up, although nobody dials', async () => {
+    const { url } = await rogue(refusal(500));
+    const service = await serve();
+    const circuit = { failuresMax: 1, minMs: 1_000, maxMs: 1_000 };
+    const { pool } = open([url, service.url], { size: 2, circuit });
+    await inState(pool, 'operational');
+    assert.deepEqual(circuits(pool), ['open', 'closed']);
+    await until(() => circuits(pool)[0] === 'half-open', 'its time is up');
+  });
+
   it('lets one attempt find out, and closes when it opens', async () => {
     let isUp = false;
     let probing = 0;
