@@ -2,6 +2,7 @@ import type { AnyActorRef } from 'xstate';
 import type { ClientFact, DelayName } from '../../machines/client-contract.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { PortContext } from '../connection/port-host.ts';
+import { whenAborted } from '../core/abort.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
@@ -51,7 +52,7 @@ export class SupervisedClient<In, Out>
   /** What is only made for whoever waits for the end, or gave a signal: a client that lives needs neither. */
   #stopped: Promise<void> | null = null;
   #whenStopped: (() => void) | null = null;
-  readonly #abort: (() => void) | null;
+  readonly #ignoreSignal: (() => void) | null;
   #status: ClientStatus;
   #delayMs: number | undefined;
   #delay: Deadline | null = null;
@@ -78,8 +79,8 @@ export class SupervisedClient<In, Out>
       parent,
       ...inspected(options.inspect, this.streams.report('inspect')),
     });
-    this.#abort = options.signal === undefined ? null : () => this.#tell('stop.requested');
-    if (this.#abort !== null) options.signal?.addEventListener('abort', this.#abort);
+    const abort = () => this.#tell('stop.requested');
+    this.#ignoreSignal = options.signal ? whenAborted(options.signal, abort) : null;
     context.wheel.whenWoken.add(this);
     this.#stopWatching = platform.watchSigns({
       networkLost: () => this.#network(true),
@@ -87,7 +88,7 @@ export class SupervisedClient<In, Out>
       woke: () => this.woke(),
     });
     const isWelcome = parent === null || parent.adopt(this);
-    if (options.signal?.aborted || !isWelcome) this.#tell('stop.requested');
+    if (options.signal?.aborted || !isWelcome) abort();
     // Not at once: whoever made it must be able to listen before the first attempt fails.
     else context.clock.afterPoll(() => this.#tell('dial.requested'));
   }
@@ -232,7 +233,7 @@ export class SupervisedClient<In, Out>
   finish(): void {
     this.#stopDelay();
     this.#holdProcess(false);
-    if (this.#abort !== null) this.options.signal?.removeEventListener('abort', this.#abort);
+    this.#ignoreSignal?.();
     this.context.wheel.whenWoken.delete(this);
     this.#stopWatching();
     this.#sender?.clear();
@@ -268,8 +269,7 @@ export class SupervisedClient<In, Out>
     // Told when the chart knows: whoever hears of it finds the client in the state that follows.
     this.#teller.add(tellEnd);
     const fact = this.#redial.judge(ending, this.context.clock.now());
-    if (fact === 'connection.refused') this.#gaveUp = 'refused';
-    if (fact === 'restarts.exceeded') this.#gaveUp = 'restarts';
+    this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
     this.#tell(fact);
   }
 

@@ -5,6 +5,7 @@ import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { Port } from '../connection/port.ts';
 import type { PortContext, PortReport } from '../connection/port-host.ts';
 import { snapshotPaths } from '../connection/snapshot-paths.ts';
+import { whenAborted } from '../core/abort.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
@@ -57,6 +58,7 @@ export class SupervisedPool<In, Out>
   #leaving = 0;
   #forced = 0;
   #isFinished = false;
+  #ignoreSignal: (() => void) | null = null;
 
   constructor(parts: PoolParts<In, Out>) {
     const { parent, inspect, signal } = parts;
@@ -71,7 +73,7 @@ export class SupervisedPool<In, Out>
         ? inspected(inspect, this.streams.report('inspect'))
         : { parent: parent.actor }),
     });
-    this.actor.subscribe({ error: (thrown) => this.streams.report('pool')(toError(thrown)) });
+    this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrown)) });
     this.actor.start();
     const isWelcome = parent === null || parent.adopt(this);
     if (signal?.aborted || !isWelcome) this.#abort();
@@ -79,7 +81,8 @@ export class SupervisedPool<In, Out>
   }
 
   #start(): void {
-    this.#parts.signal?.addEventListener('abort', this.#abort);
+    const { signal } = this.#parts;
+    if (signal !== undefined) this.#ignoreSignal = whenAborted(signal, this.#abort);
     for (let index = 0; index < this.#parts.size; index += 1) {
       const member = this.#parts.makeMember(this);
       this.#members.add(member);
@@ -161,7 +164,7 @@ export class SupervisedPool<In, Out>
 
   finish(): void {
     this.#deadline = this.#parts.context.wheel.cancel(this.#deadline);
-    this.#parts.signal?.removeEventListener('abort', this.#abort);
+    this.#ignoreSignal?.();
     this.#isFinished = true;
   }
 
@@ -239,14 +242,30 @@ export class SupervisedPool<In, Out>
     this.#teller.add(() => this.#complete());
   }
 
+  /** The chart itself threw: there is nobody left to decide anything. */
+  #crashed(error: Error): void {
+    this.streams.report('pool')(error);
+    this.finish();
+    this.#teller.later(() => {
+      for (const member of [...this.#members]) {
+        void member.stop(this.#plan.frame);
+        member.terminate();
+      }
+    });
+  }
+
   #complete(): void {
     this.streams.complete();
     this.#parts.parent?.release(this);
-    this.#whenDrained({
+    const { clock } = this.#parts.context;
+    const report: PoolDrainReport = {
       closed: this.#leaving - this.#forced,
       forced: this.#forced,
-      tookMs: Math.round(this.#parts.context.clock.now() - this.#drainingSinceMs),
-    });
+      tookMs: Math.round(clock.now() - this.#drainingSinceMs),
+    };
+    // Whoever asks only now is answered as well.
+    this.#drained ??= Promise.resolve(report);
+    this.#whenDrained(report);
   }
 
   #describe(state: PoolState, states: readonly string[]): PoolStatus {

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { resolveClientOptions } from '../../src/client/options.ts';
+import { SupervisedPool } from '../../src/client/supervised-pool.ts';
+import { Upstreams } from '../../src/client/upstreams.ts';
+import { portContext } from '../../src/connection/port-context.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { virtualClient } from '../support/virtual-client.ts';
+import { VirtualServer } from '../support/virtual-server.ts';
+
+describe('SupervisedPool', () => {
+  it('whose chart throws says so, ends its members, and leaves nobody waiting', async () => {
+    const clock = new VirtualClock();
+    const server = new VirtualServer(clock);
+    const options = resolveClientOptions({ clock }, clock);
+    const context = portContext(options);
+    const pool = new SupervisedPool({
+      size: 2,
+      upstreams: new Upstreams(['ws://virtual.test/'], { failuresMax: 5, minMs: 1, maxMs: 1 }),
+      context,
+      parent: null,
+      signal: undefined,
+      inspect: undefined,
+      makeMember: (parent) =>
+        virtualClient(options, context, {
+          makeWire: (observer) => server.wire(observer),
+          holdProcess: () => () => {},
+          watchSigns: () => () => {},
+          parent,
+        }),
+    });
+    const errored: string[] = [];
+    pool.streams.events.observable.subscribe((event) => {
+      if (event.type === 'handler.errored')
+        errored.push(`${event.handler}: ${event.error.message}`);
+    });
+    clock.advance(100);
+    assert.deepEqual([pool.state, server.connections], ['operational', 2]);
+    const { schedule } = context.wheel;
+    context.wheel.schedule = () => {
+      context.wheel.schedule = schedule;
+      throw new Error('out of order');
+    };
+    await pool.drain({ withinMs: 100, frame: { code: 1000, reason: '' } });
+    clock.advance(10_000);
+    assert.deepEqual(errored, ['pool: out of order']);
+    assert.deepEqual([server.connections, clock.timersPending], [0, 0]);
+    await pool.drain({ withinMs: 100, frame: { code: 1000, reason: '' } });
+  });
+});
