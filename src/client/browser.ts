@@ -24,6 +24,7 @@ export type {
   ClientStatus,
   DropReason,
   Ending,
+  GaveUp,
 } from './client-types.ts';
 export { createClient } from './create-browser-client.ts';
 export type { ClientOptions } from './options.ts';

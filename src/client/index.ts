@@ -25,6 +25,7 @@ export type {
   ClientStatus,
   DropReason,
   Ending,
+  GaveUp,
 } from './client-types.ts';
 export { createClient } from './create-client.ts';
 export { createPool } from './create-pool.ts';

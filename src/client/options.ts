@@ -91,7 +91,7 @@ export const restartDefaults: Readonly<RestartOptions> = Object.freeze({
 });
 
 /** Those of a server, but for the pace: a client has asked for what it is sent. */
-export const clientLimitDefaults: Readonly<Limits> = Object.freeze({
+const clientLimitDefaults: Readonly<Limits> = Object.freeze({
   ...limitDefaults,
   messagesPerSecondMax: 100_000,
   messageBurstMax: 200_000,
