@@ -1,5 +1,4 @@
 import { systemClock } from '../core/clock.ts';
-import { isPlainObject } from './check.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
 import { checkNodeOptions, type NodeClientOptions, nodePlatform } from './node-options.ts';
@@ -23,12 +22,10 @@ export function createClient<In = unknown, Out = unknown>(
   url: Renewable<string | URL>,
   given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
-  if (isPlainObject(given)) checkNodeOptions(given as NodeClientOptions);
-  const { headers = none, connect, supervisor, ...rest } = given ?? {};
+  checkNodeOptions(given);
+  const { headers = none, connect, supervisor, ...rest } = given;
   const platform = nodePlatform(connect);
-  return makeClient(url, isPlainObject(given) ? rest : given, {
-    ...{ platform, clock: systemClock, headers, supervisor },
-  });
+  return makeClient(url, rest, { platform, clock: systemClock, headers, supervisor });
 }
 
 const none: Headers = Object.freeze({});

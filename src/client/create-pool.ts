@@ -1,16 +1,13 @@
 import { parentSide } from '../connection/parent.ts';
-import { portContext } from '../connection/port-context.ts';
 import { systemClock } from '../core/clock.ts';
-import { Contract } from '../core/contract.ts';
-import { SupervisorError } from '../core/errors.ts';
 import { Berth, type BerthParts } from './berth.ts';
-import { isPlainObject } from './check.ts';
 import { MemberRedial } from './member-redial.ts';
-import { checkNodeOptions, type NodeClientOptions, nodePlatform } from './node-options.ts';
+import { checkNodeOptions, nodePlatform } from './node-options.ts';
 import { restartDefaults } from './options.ts';
 import { PoolHandle } from './pool-handle.ts';
 import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
 import type { Pool } from './pool-types.ts';
+import { sharedParts } from './shared-parts.ts';
 import { SupervisedClient } from './supervised-client.ts';
 import { SupervisedPool } from './supervised-pool.ts';
 import { routeTo } from './target.ts';
@@ -35,17 +32,13 @@ export function createPool<In = unknown, Out = unknown>(
   given: PoolOptions<In, Out> = {},
 ): Pool<In, Out> {
   const texts = checkedUrls(urls);
-  if (!isPlainObject(given)) {
-    throw new SupervisorError('invalid-options', 'options: must be an object');
-  }
-  checkNodeOptions(given as NodeClientOptions);
+  checkNodeOptions(given);
   const { headers = {}, connect, supervisor, ...rest } = given;
   const { size, circuit, member: options } = resolvePoolOptions<In, Out>(rest, systemClock);
   const parent = supervisor?.[parentSide] ?? null;
-  const { subprotocols, beat, codec, messages, sends, signal, inspect } = options;
-  const context = portContext({ ...options, inspect: parent?.isInspected || inspect });
+  const { subprotocols, beat, signal, inspect } = options;
+  const { context, contract } = sharedParts(options, parent);
   const platform = nodePlatform(connect);
-  const contract = new Contract<In, Out>(codec, messages, sends);
   const upstreams = new Upstreams(texts, circuit);
   const berths: BerthParts = {
     upstreams,

@@ -46,9 +46,12 @@ function platformWith(connect: ConnectOptions): Platform {
 
 function nothing(): void {}
 
-/** Checks what only a client in Node.js has. @throws SupervisorError `invalid-options` */
-export function checkNodeOptions(given: NodeClientOptions): void {
-  const { headers, connect, supervisor, inspect } = given;
+/** Checks what a client or a pool has in Node.js alone. @throws SupervisorError `invalid-options` */
+export function checkNodeOptions(given: object): void {
+  if (!isPlainObject(given)) {
+    throw new SupervisorError('invalid-options', 'options: must be an object');
+  }
+  const { headers, connect, supervisor, inspect }: NodeClientOptions = given;
   const areKnown = headers === undefined || typeof headers === 'function' || areHeaders(headers);
   check(areKnown, 'headers: must be an object of strings, or a function');
   check(connect === undefined || isPlainObject(connect), 'connect: must be an object');

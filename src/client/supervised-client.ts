@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate';
 import type { ClientFact, DelayName } from '../../machines/client-contract.ts';
+import { inspected } from '../connection/inspection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { PortContext } from '../connection/port-host.ts';
 import { whenAborted } from '../core/abort.ts';
@@ -16,7 +17,6 @@ import type { ClientState, ClientStatus, DropReason, Ending, GaveUp } from './cl
 import type { DialedOutbox } from './dialed-outbox.ts';
 import type { DialTarget } from './dialed-wire.ts';
 import { Dialer, type DialerHost } from './dialer.ts';
-import { inspected } from './inspection.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import type { Redial } from './redial.ts';

@@ -1,6 +1,8 @@
 import { type ActorRefFrom, createActor } from 'xstate';
 import { poolMachine } from '../../machines/pool.ts';
 import type { PoolFact, PoolOrders } from '../../machines/pool-contract.ts';
+import type { Inspect } from '../connection/inspection.ts';
+import { inspected } from '../connection/inspection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { Port } from '../connection/port.ts';
 import type { PortContext, PortReport } from '../connection/port-host.ts';
@@ -11,8 +13,6 @@ import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { ClientStreams } from './client-streams.ts';
-import type { Inspect } from './inspection.ts';
-import { inspected } from './inspection.ts';
 import type { PoolDrainPlan } from './pool-options.ts';
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { SupervisedClient } from './supervised-client.ts';

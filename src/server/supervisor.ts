@@ -1,17 +1,17 @@
 import type { Observable } from 'rxjs';
-import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
+import { type ActorRefFrom, createActor } from 'xstate';
 import {
   type SupervisorFact,
   type SupervisorOrders,
   supervisorMachine,
 } from '../../machines/supervisor.ts';
+import { inspected } from '../connection/inspection.ts';
 import { type Parent, parentSide } from '../connection/parent.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
 import type { Child } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
-import { guarded } from '../core/guard.ts';
 import type { Door } from './admission.ts';
 import { Children } from './children.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
@@ -88,7 +88,10 @@ export class FleetSupervisor<Peer, In, Out>
     this.#actor = createActor(resolved.inspect ? supervisorMachine : supervisorLogic, {
       id: 'supervisor',
       input: { supervisor: this },
-      ...(resolved.inspect && { inspect: this.#guardedInspector(resolved.inspect) }),
+      // The very first step is that of the supervisor's own chart, before there is a fleet.
+      ...inspected(resolved.inspect, (error) =>
+        this.#fleet?.handlers.errored('inspect', error, undefined),
+      ),
     });
     this.#fleet = new Fleet({
       options: resolved,
@@ -105,13 +108,6 @@ export class FleetSupervisor<Peer, In, Out>
       shrank: () => this.fleetShrank(),
     });
     this.#actor.start();
-  }
-
-  /** An inspector runs inside the transitions of every chart: what it throws would be their crash. */
-  #guardedInspector(inspect: (event: InspectionEvent) => void) {
-    // The very first step is that of the supervisor's own chart, before there is a fleet.
-    const report = (error: Error) => this.#fleet?.handlers.errored('inspect', error, undefined);
-    return (event: InspectionEvent) => void guarded(() => inspect(event), report);
   }
 
   get state(): SupervisorState {
