@@ -10,8 +10,9 @@ import type { Connection, SupervisorOptions } from '../../src/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import { opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
-import { RogueServer, type Script } from '../support/rogue-server.ts';
-import { Service } from '../support/service.ts';
+import type { Script } from '../support/rogue-server.ts';
+import type { Service } from '../support/service.ts';
+import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 const REQUEST = '\u0005';
@@ -21,23 +22,18 @@ const timeouts = { closeMs: 200, erroredMs: 100, forcedMs: 100, handshakeMs: 2_0
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 const offering = (value: string) => ({ headers: { 'Sec-WebSocket-Protocol': value } });
 
-const stops: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
+const stops = new Stops();
+afterEach(() => stops.all());
 
-async function serve(options: SupervisorOptions<unknown, unknown, unknown> = {}): Promise<Service> {
-  const service = await Service.start({ heartbeat, timeouts, ...options });
-  stops.push(() => service.stop());
-  return service;
-}
+const serve = (options: SupervisorOptions<unknown, unknown, unknown> = {}) =>
+  stops.service({ heartbeat, timeouts, ...options });
 
 async function connect(service: Service, subprotocols?: string): Promise<RawPeer> {
   const peer = await RawPeer.open(
     service.port,
     subprotocols === undefined ? {} : offering(subprotocols),
   );
-  stops.push(() => peer.destroy());
+  stops.add(() => peer.destroy());
   return peer;
 }
 
@@ -185,7 +181,7 @@ describe('the beat of a client', () => {
     const client = createPageClient(`ws://127.0.0.1:${port}/ws`, {
       ...{ beat: true, heartbeat, timeouts, backoff },
     });
-    stops.push(async () => {
+    stops.add(async () => {
       await client.close();
       page.WebSocket = native;
     });
@@ -199,7 +195,7 @@ describe('the beat of a client', () => {
   it('answers in Node.js and in a page, and tells the application nothing of it', async () => {
     const service = await serve();
     const node = createClient(service.url, { beat: true, timeouts, backoff });
-    stops.push(() => node.close());
+    stops.add(() => node.close());
     const { client, endings, events } = dialPage(service.port);
     const heard: unknown[] = [];
     for (const each of [node, client]) each.messages$.subscribe((message) => heard.push(message));
@@ -213,7 +209,7 @@ describe('the beat of a client', () => {
   it('finds a peer that has fallen silent, which a page could not otherwise', async () => {
     const service = await serve({ heartbeat: { intervalMs: 60_000, graceMs: 60_000 } });
     const proxy = await FaultProxy.start({ port: service.port });
-    stops.push(() => proxy.close());
+    stops.add(() => proxy.close());
     const { client, endings } = dialPage(proxy.port);
     await until(() => service.supervisor.counts.open === 1, 'it is up');
     await linger();
@@ -229,10 +225,9 @@ describe('the beat of a client', () => {
 
   it('is never heard by a server that merely echoes what it is offered', async () => {
     const heard: Buffer[] = [];
-    const server = await RogueServer.start(
+    const server = await stops.rogue(
       echoing(({ socket }) => socket.on('data', (bytes: Buffer) => heard.push(bytes))),
     );
-    stops.push(() => server.stop());
     const { client } = dialPage(server.port);
     await until(() => client.status.state === 'up', 'it is up');
     await linger();
@@ -242,26 +237,24 @@ describe('the beat of a client', () => {
 
   it('is not offered unless asked for', async () => {
     let request = '';
-    const server = await RogueServer.start((visit) =>
+    const server = await stops.rogue((visit) =>
       visit.asked((asked) => {
         request = asked;
         visit.socket.write(visit.acceptance(asked));
       }),
     );
-    stops.push(() => server.stop());
     const client = createClient(`ws://127.0.0.1:${server.port}/`, { timeouts });
-    stops.push(() => client.close());
+    stops.add(() => client.close());
     await until(() => client.status.state === 'up', 'it is up');
     assert.doesNotMatch(request, /sec-websocket-protocol/i);
   });
 
   it('comes with a subprotocol that any server may agree on', async () => {
-    const server = await RogueServer.start(echoing(() => {}));
-    stops.push(() => server.stop());
+    const server = await stops.rogue(echoing(() => {}));
     const client = createClient(`ws://127.0.0.1:${server.port}/`, {
       ...{ beat: true, timeouts, subprotocols: ['chat.v2', 'chat.v1'] },
     });
-    stops.push(() => client.close());
+    stops.add(() => client.close());
     await until(() => client.status.state === 'up', 'it is up');
     assert.equal(client.connection?.subprotocol, 'chat.v2');
   });

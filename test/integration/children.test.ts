@@ -9,10 +9,11 @@ import {
   type NodeClientOptions,
   SupervisorError,
 } from '../../src/client/index.ts';
-import { createSupervisor, type SupervisorEvent, type SupervisorOptions } from '../../src/index.ts';
+import { createSupervisor, type SupervisorEvent } from '../../src/index.ts';
 import { RawPeer } from '../support/raw-peer.ts';
-import { accepting, RogueServer, type Script } from '../support/rogue-server.ts';
-import { Service } from '../support/service.ts';
+import { accepting, type Script } from '../support/rogue-server.ts';
+import type { Service } from '../support/service.ts';
+import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 const quick = {
@@ -20,20 +21,11 @@ const quick = {
   timeouts: { handshakeMs: 1_000, closeMs: 300, forcedMs: 100 },
 } satisfies NodeClientOptions;
 
-const stops: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
-
-async function serve(options: SupervisorOptions<unknown, unknown, unknown> = {}): Promise<Service> {
-  const service = await Service.start(options);
-  stops.push(() => service.stop());
-  return service;
-}
+const stops = new Stops();
+afterEach(() => stops.all());
 
 async function rogue(script: Script): Promise<string> {
-  const server = await RogueServer.start(script);
-  stops.push(() => server.stop());
+  const server = await stops.rogue(script);
   return `ws://127.0.0.1:${server.port}/feed`;
 }
 
@@ -51,13 +43,13 @@ const isUp = ({ status }: { status: { state: string } }) => status.state === 'up
 
 describe('a client of a supervisor', () => {
   it('is counted and told with it, and is no audience', async () => {
-    const upstream = await serve();
-    const service = await serve();
+    const upstream = await stops.service();
+    const service = await stops.service();
     const { supervisor } = service;
     const client = createClient(upstream.url, { ...quick, supervisor });
     await until(() => isUp(client), 'it is up');
     const peer = await RawPeer.open(service.port);
-    stops.push(() => peer.destroy());
+    stops.add(() => peer.destroy());
     await until(() => supervisor.counts.open === 2, 'both are counted');
     const [dialed] = [...supervisor.dialed];
     assert.equal(dialed, client.connection);
@@ -87,7 +79,7 @@ describe('a client of a supervisor', () => {
     const url = await rogue(({ asked, socket }) =>
       asked(() => void socket.end('HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n')),
     );
-    const service = await serve();
+    const service = await stops.service();
     const client = createClient(url, { ...quick, supervisor: service.supervisor });
     await until(() => client.status.state === 'exhausted', 'it gives up');
     await until(() => [...service.supervisor.children].length === 0, 'it is let go');
@@ -98,7 +90,7 @@ describe('a client of a supervisor', () => {
   });
 
   it('is seen by the inspector of the supervisor, from its own chart to its connection', async () => {
-    const upstream = await serve();
+    const upstream = await stops.service();
     const seen = new Set<string>();
     const inspect = (event: InspectionEvent) => {
       if (event.type === '@xstate.microstep')
@@ -118,8 +110,8 @@ describe('a client of a supervisor', () => {
 
 describe('a pool of a supervisor', () => {
   it('is one child, and each of its connections is counted', async () => {
-    const [one, other] = [await serve(), await serve()];
-    const { supervisor } = await serve();
+    const [one, other] = [await stops.service(), await stops.service()];
+    const { supervisor } = await stops.service();
     const pool = createPool([one.url, other.url], { ...quick, size: 3, supervisor });
     await until(() => pool.status.state === 'operational', 'it is operational');
     assert.equal(supervisor.counts.open, 3);
@@ -137,8 +129,8 @@ describe('a pool of a supervisor', () => {
 
 describe('child.changed', () => {
   it('is told once for each state, whatever else changes', async () => {
-    const upstream = await serve();
-    const service = await serve();
+    const upstream = await stops.service();
+    const service = await stops.service();
     const { supervisor } = service;
     const client = createClient(upstream.url, { ...quick, supervisor });
     const pool = createPool([upstream.url], { ...quick, size: 4, supervisor });
@@ -156,9 +148,9 @@ describe('child.changed', () => {
 
 describe('the drain of a supervisor with children', () => {
   it('ends them when those who are served are gone, and counts both', async () => {
-    const upstream = await serve();
+    const upstream = await stops.service();
     let client: ReturnType<typeof createClient> | undefined;
-    const service = await serve({
+    const service = await stops.service({
       onClose: async () => {
         // A handler that is still at work may need what was dialed.
         await Promise.resolve();
@@ -170,7 +162,7 @@ describe('the drain of a supervisor with children', () => {
     const pool = createPool([upstream.url], { ...quick, size: 2, supervisor });
     await until(() => upstream.supervisor.counts.open === 3, 'three are dialed');
     const peer = await RawPeer.open(service.port);
-    stops.push(() => peer.destroy());
+    stops.add(() => peer.destroy());
     await service.opened();
     peer.socket.on('data', () => {
       if (peer.closeFrame) peer.finishPolitely();
@@ -192,7 +184,7 @@ describe('the drain of a supervisor with children', () => {
 
   it('destroys at its deadline what they could not close', async () => {
     const url = await rogue(accepting(() => {}));
-    const { supervisor } = await serve();
+    const { supervisor } = await stops.service();
     const timeouts = { ...quick.timeouts, closeMs: 60_000 };
     const client = createClient(url, { ...quick, timeouts, supervisor });
     await until(() => isUp(client), 'it is up');
@@ -202,13 +194,13 @@ describe('the drain of a supervisor with children', () => {
   });
 
   it('stops them in time when those who are served take all of it', async () => {
-    const upstream = await serve();
-    const service = await serve({ timeouts: { closeMs: 60_000, forcedMs: 100 } });
+    const upstream = await stops.service();
+    const service = await stops.service({ timeouts: { closeMs: 60_000, forcedMs: 100 } });
     const { supervisor } = service;
     const client = createClient(upstream.url, { ...quick, supervisor });
     await until(() => isUp(client), 'it is up');
     const stubborn = await RawPeer.open(service.port);
-    stops.push(() => stubborn.destroy());
+    stops.add(() => stubborn.destroy());
     await service.opened();
     const { closed, forced } = await supervisor.drain({ withinMs: 500 });
     assert.deepEqual([closed, forced], [1, 1]);
@@ -218,13 +210,13 @@ describe('the drain of a supervisor with children', () => {
 
   it('does not wait for what only waits, and lets nobody in who comes late', async () => {
     const url = await rogue(({ socket }) => socket.resetAndDestroy());
-    const { supervisor } = await serve();
+    const { supervisor } = await stops.service();
     const backoff = { minMs: 60_000, maxMs: 60_000 };
     const client = createClient(url, { backoff, random: () => 1, supervisor });
     await until(() => client.status.state === 'waiting', 'it waits');
     await supervisor.drain();
     assert.equal(client.status.state, 'stopped');
-    const upstream = await serve();
+    const upstream = await stops.service();
     const late = createClient(upstream.url, { ...quick, supervisor });
     const latePool = createPool([upstream.url], { ...quick, supervisor });
     await until(() => late.status.state === 'stopped', 'it is not let in');

@@ -9,8 +9,8 @@ import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { Dialing } from '../support/dialing.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
-import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
-import { Service } from '../support/service.ts';
+import { accepting, closeFrame } from '../support/rogue-server.ts';
+import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 /** Comes back soon, so that a test need not wait. */
@@ -18,7 +18,7 @@ const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 
 let watch: ProcessWatch;
 const dialings: Dialing[] = [];
-const stops: (() => Promise<unknown>)[] = [];
+const stops = new Stops();
 
 beforeEach(() => {
   watch = new ProcessWatch();
@@ -26,7 +26,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await Promise.all(dialings.splice(0).map(({ client }) => client.close()));
-  await Promise.all(stops.splice(0).map((stop) => stop()));
+  await stops.all();
   await watch.assertQuiet();
   watch.stop();
 });
@@ -41,28 +41,16 @@ function dial(port: number, options: NodeClientOptions = {}): Dialing {
   return dialing;
 }
 
-async function rogue(script: Script): Promise<RogueServer> {
-  const server = await RogueServer.start(script);
-  stops.push(() => server.stop());
-  return server;
-}
-
-async function service(...options: Parameters<typeof Service.start>): Promise<Service> {
-  const started = await Service.start(...options);
-  stops.push(() => started.stop());
-  return started;
-}
-
 async function plainServer(): Promise<WebSocketServer> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  stops.push(() => new Promise((resolve) => server.close(resolve)));
+  stops.add(() => new Promise((resolve) => server.close(resolve)));
   await new Promise((resolve) => server.on('listening', resolve));
   return server;
 }
 
 describe('client: an open connection', () => {
   it('exchanges messages with a Mooring server, and closes cleanly', async () => {
-    const server = await service({
+    const server = await stops.service({
       onMessage: (connection, message) => void connection.send({ echo: message }),
     });
     const dialing = await dial(server.port).up();
@@ -105,7 +93,7 @@ describe('client: an open connection', () => {
   });
 
   it('B16: delivers a message that came in the same packet as the answer', async () => {
-    const server = await rogue((visit) =>
+    const server = await stops.rogue((visit) =>
       visit.asked((request) => {
         const hello = buildFrame({ opcode: opcode.text, payload: '"hello"', masked: false });
         visit.socket.write(Buffer.concat([Buffer.from(visit.acceptance(request)), hello]));
@@ -116,7 +104,7 @@ describe('client: an open connection', () => {
   });
 
   it('B14c: a signal that aborts closes it', async () => {
-    const server = await service();
+    const server = await stops.service();
     const controller = new AbortController();
     const dialing = await dial(server.port, { signal: controller.signal }).up();
     controller.abort();
@@ -125,7 +113,7 @@ describe('client: an open connection', () => {
   });
 
   it('finds a peer that is silent by the heartbeat', async () => {
-    const server = await rogue(accepting(() => {}));
+    const server = await stops.rogue(accepting(() => {}));
     const heartbeat = { intervalMs: 100, graceMs: 100 };
     const dialing = await dial(server.port, { heartbeat }).up();
     await until(() => dialing.verdicts.length === 1, 'it is given up');
@@ -152,7 +140,7 @@ describe('client: an end that it did not ask for', () => {
   };
   for (const [title, [then, code, cause]] of Object.entries(ends)) {
     it(`${title}: closed once, ${cause}`, async () => {
-      const server = await rogue(accepting(then));
+      const server = await stops.rogue(accepting(then));
       const dialing = dial(server.port, {
         backoff: { minMs: 60_000, maxMs: 60_000 },
         random: () => 0.99,
@@ -170,7 +158,7 @@ describe('client: an end that it did not ask for', () => {
   }
 
   it('is told in the state that follows, and before that state is', async () => {
-    const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const dialing = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
     const log: string[] = [];
     dialing.client.status$.subscribe(({ state }) => log.push(state));
@@ -186,7 +174,7 @@ describe('client: an end that it did not ask for', () => {
   });
 
   it('tells the ending of an attempt that is given up before it completes', async () => {
-    const server = await rogue(() => {});
+    const server = await stops.rogue(() => {});
     const dialing = dial(server.port);
     const log: string[] = [];
     dialing.client.status$.subscribe(({ state }) => log.push(state));
@@ -200,7 +188,7 @@ describe('client: an end that it did not ask for', () => {
   });
 
   it('comes back, and each connection is told once', async () => {
-    const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const dialing = dial(server.port);
     await until(() => dialing.verdicts.length >= 4, 'it has come back three times');
     const opened = dialing.states.filter(
@@ -212,7 +200,7 @@ describe('client: an end that it did not ask for', () => {
   });
 
   it('backs off further and further while connections do not last', async () => {
-    const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const slow = { minMs: 10, maxMs: 10_000, stableMs: 60_000 };
     const dialing = dial(server.port, { backoff: slow, random: () => 1 });
     await until(() => dialing.verdicts.length >= 5, 'it has come back four times');
@@ -221,7 +209,7 @@ describe('client: an end that it did not ask for', () => {
   });
 
   it('begins anew after a connection that lasted', async () => {
-    const server = await rogue(
+    const server = await stops.rogue(
       accepting(({ socket }) => setTimeout(() => socket.end(closeFrame(1001)), 100)),
     );
     const slow = { minMs: 10, maxMs: 10_000, stableMs: 10 };
@@ -232,11 +220,15 @@ describe('client: an end that it did not ask for', () => {
   });
 
   it('gives up when the peer says so, or when it happens too often', async () => {
-    const normal = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1000, 'bye'))));
+    const normal = await stops.rogue(
+      accepting(({ socket }) => void socket.end(closeFrame(1000, 'bye'))),
+    );
     const done = dial(normal.port);
     await until(() => done.client.status.state === 'exhausted', 'it gives up');
     assert.equal(done.completed.length, 5);
-    const restless = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const restless = await stops.rogue(
+      accepting(({ socket }) => void socket.end(closeFrame(1001))),
+    );
     const tired = dial(restless.port, { restarts: { max: 3, withinMs: 60_000 } });
     await until(() => tired.client.status.state === 'exhausted', 'it gives up');
     assert.equal(tired.verdicts.length, 4);
@@ -273,7 +265,7 @@ describe('client: waking up', () => {
   });
 
   it('dials at once when it waits', async () => {
-    const server = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
+    const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const { clock, sleep } = sleepyClock();
     let chance = 0.99;
     const slow = { minMs: 60_000, maxMs: 60_000 };
@@ -287,7 +279,7 @@ describe('client: waking up', () => {
 
 describe('client: sending while away', () => {
   it('keeps messages in order until it is up, and then sends them before any newer one', async () => {
-    const server = await service();
+    const server = await stops.service();
     const dialing = dial(server.port);
     assert.equal(dialing.client.send(1), 'queued');
     const flushed = dialing.client.sendAndFlush(2);
@@ -301,7 +293,7 @@ describe('client: sending while away', () => {
   });
 
   it('drops the oldest of too many, and what has expired, and tells each', async () => {
-    const server = await rogue(() => {});
+    const server = await stops.rogue(() => {});
     const dialing = dial(server.port, { queueMax: 2 });
     const lost = dialing.client.sendAndFlush('a');
     for (const message of ['b', 'c']) dialing.client.send(message);
@@ -340,7 +332,7 @@ describe('client: sending while away', () => {
 
   it('is congested by a peer that does not read, refuses more, and flows again', async () => {
     let pause = () => {};
-    const server = await rogue(
+    const server = await stops.rogue(
       accepting(({ socket }) => {
         socket.pause();
         pause = () => void socket.resume();

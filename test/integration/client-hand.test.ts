@@ -11,8 +11,8 @@ import {
 } from '../../src/client/index.ts';
 import { createSupervisor } from '../../src/index.ts';
 import { Dialing } from '../support/dialing.ts';
-import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
-import { Service } from '../support/service.ts';
+import { accepting, closeFrame, type Script } from '../support/rogue-server.ts';
+import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 const quick: NodeClientOptions = {
@@ -25,32 +25,23 @@ const slow: NodeClientOptions = {
   random: () => 1,
 };
 
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
+const stops = new Stops();
+afterEach(() => stops.all());
 
 function dial(url: string, options: NodeClientOptions): Dialing {
   const dialing = new Dialing(url, options);
-  stops.push(() => dialing.client.close());
+  stops.add(() => dialing.client.close());
   return dialing;
 }
 
-async function serve(): Promise<Service> {
-  const service = await Service.start();
-  stops.push(() => service.stop());
-  return service;
-}
-
 async function rogue(script: Script): Promise<string> {
-  const server = await RogueServer.start(script);
-  stops.push(() => server.stop());
+  const server = await stops.rogue(script);
   return `ws://127.0.0.1:${server.port}/`;
 }
 
 describe('onOpen of a client', () => {
   it('speaks first on each connection, before what has waited and before anybody knows', async () => {
-    const service = await serve();
+    const service = await stops.service();
     let opened = 0;
     const { client } = dial(service.url, {
       ...quick,
@@ -72,9 +63,9 @@ describe('onOpen of a client', () => {
   });
 
   it('speaks before whoever hears of the connection from a supervisor, or from a pool', async () => {
-    const service = await serve();
+    const service = await stops.service();
     const supervisor = createSupervisor();
-    stops.push(() => supervisor.drain({ withinMs: 500 }));
+    stops.add(() => supervisor.drain({ withinMs: 500 }));
     const onOpen = (connection: DialedConnection) => void connection.send('sign in');
     const client = createClient(service.url, { ...quick, onOpen, supervisor });
     supervisor.events$.subscribe(({ type }) => {
@@ -83,7 +74,7 @@ describe('onOpen of a client', () => {
     await until(() => service.messages.length === 2, 'both have come');
     assert.deepEqual(service.messages, ['sign in', 'work']);
     const pool = createPool([service.url], { ...quick, onOpen, size: 1 });
-    stops.push(() => pool.drain({ withinMs: 500 }));
+    stops.add(() => pool.drain({ withinMs: 500 }));
     pool.status$.subscribe(({ state }) => {
       if (state === 'operational') pool.checkout()?.send('work');
     });
@@ -92,7 +83,7 @@ describe('onOpen of a client', () => {
   });
 
   it('may throw, or end the connection, and nothing is lost', async () => {
-    const service = await serve();
+    const service = await stops.service();
     let opened = 0;
     const { client, events } = dial(service.url, {
       ...quick,
@@ -163,7 +154,7 @@ describe('gaveUp', () => {
   });
 
   it('says nothing of a client that was closed', async () => {
-    const service = await serve();
+    const service = await stops.service();
     const { client } = dial(service.url, quick);
     await client.close();
     assert.deepEqual([client.status.state, client.status.gaveUp], ['stopped', undefined]);

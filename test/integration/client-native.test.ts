@@ -5,14 +5,15 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { type Client, createClient, type Ending } from '../../src/client/browser.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
-import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
+import { accepting, closeFrame } from '../support/rogue-server.ts';
 import { Service } from '../support/service.ts';
+import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 const timeouts = { handshakeMs: 400, closeMs: 200 };
 
-const stops: (() => Promise<unknown>)[] = [];
+const stops = new Stops();
 const page = globalThis as { WebSocket?: unknown };
 const native = page.WebSocket;
 let watch: ProcessWatch;
@@ -27,14 +28,14 @@ beforeEach(() => {
   watch = new ProcessWatch();
 });
 afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
+  await stops.all();
   await watch.assertQuiet();
   watch.stop();
 });
 
 function dial(port: number, options: Parameters<typeof createClient>[1] = {}) {
   const client = createClient(`ws://127.0.0.1:${port}/ws`, { backoff, timeouts, ...options });
-  stops.push(() => client.close());
+  stops.add(() => client.close());
   const endings: Ending[] = [];
   const messages: unknown[] = [];
   const states: string[] = [];
@@ -46,18 +47,12 @@ function dial(port: number, options: Parameters<typeof createClient>[1] = {}) {
 
 const up = (client: Client) => until(() => client.status.state === 'up', 'the client is up');
 
-async function rogue(script: Script): Promise<RogueServer> {
-  const server = await RogueServer.start(script);
-  stops.push(() => server.stop());
-  return server;
-}
-
 describe('client over a native WebSocket', () => {
   it('exchanges messages with a Mooring server, and closes cleanly', async () => {
     const server = await Service.start({
       onMessage: (connection, message) => void connection.send({ echo: message }),
     });
-    stops.push(() => server.stop());
+    stops.add(() => server.stop());
     const { client, messages, endings, states } = dial(server.port);
     await up(client);
     client.send({ text: 'grüß dich' });
@@ -75,7 +70,7 @@ describe('client over a native WebSocket', () => {
   });
 
   it('is told once, without a reason, of what did not open', async () => {
-    const server = await rogue(({ asked, socket }) =>
+    const server = await stops.rogue(({ asked, socket }) =>
       asked(() => void socket.end('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n')),
     );
     const { endings, states } = dial(server.port, {
@@ -91,7 +86,7 @@ describe('client over a native WebSocket', () => {
   });
 
   it('gives up an attempt that takes too long', async () => {
-    const server = await rogue(() => {});
+    const server = await stops.rogue(() => {});
     const { endings } = dial(server.port, {
       backoff: { minMs: 60_000, maxMs: 60_000 },
       random: () => 0.99,
@@ -111,7 +106,7 @@ describe('client over a native WebSocket', () => {
   });
 
   it('knows the close frame of the peer, and comes back', async () => {
-    const server = await rogue(
+    const server = await stops.rogue(
       accepting(({ socket }) => void socket.end(closeFrame(1001, 'restart'))),
     );
     const { endings } = dial(server.port);
@@ -124,7 +119,7 @@ describe('client over a native WebSocket', () => {
   });
 
   it('tells a network that fails, once, and comes back', async () => {
-    const server = await rogue(
+    const server = await stops.rogue(
       accepting(({ socket }) => setTimeout(() => socket.resetAndDestroy(), 10)),
     );
     const { endings } = dial(server.port);
@@ -135,7 +130,7 @@ describe('client over a native WebSocket', () => {
   });
 
   it('does not wait for a peer that never answers its close frame', async () => {
-    const server = await rogue(accepting(() => {}));
+    const server = await stops.rogue(accepting(() => {}));
     const { client, endings } = dial(server.port);
     await up(client);
     await client.close();

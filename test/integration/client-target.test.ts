@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { type NodeClientOptions, SupervisorError } from '../../src/client/index.ts';
 import { Dialing } from '../support/dialing.ts';
-import { accepting, RogueServer, type Script } from '../support/rogue-server.ts';
+import { accepting, type Script } from '../support/rogue-server.ts';
+import { Stops } from '../support/stops.ts';
 import { turns, until } from '../support/until.ts';
 
 const options: NodeClientOptions = {
@@ -13,20 +14,17 @@ const options: NodeClientOptions = {
   timeouts: { handshakeMs: 300, closeMs: 200 },
 };
 
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
+const stops = new Stops();
+afterEach(() => stops.all());
 
 async function serve(script: Script): Promise<string> {
-  const server = await RogueServer.start(script);
-  stops.push(() => server.stop());
+  const server = await stops.rogue(script);
   return `ws://127.0.0.1:${server.port}`;
 }
 
 function dial(...args: ConstructorParameters<typeof Dialing>): Dialing {
   const dialing = new Dialing(...args);
-  stops.push(() => dialing.client.close());
+  stops.add(() => dialing.client.close());
   return dialing;
 }
 

@@ -7,15 +7,15 @@ import { z } from 'zod';
 import { type NodeClientOptions, privateCodes } from '../../src/client/index.ts';
 import { Dialing } from '../support/dialing.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
-import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
-import { Service } from '../support/service.ts';
+import { accepting, closeFrame } from '../support/rogue-server.ts';
+import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 
 let watch: ProcessWatch;
 let dialing: Dialing | undefined;
-const stops: (() => Promise<unknown>)[] = [];
+const stops = new Stops();
 
 beforeEach(() => {
   watch = new ProcessWatch();
@@ -23,7 +23,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await dialing?.client.close();
-  for (const stop of stops.splice(0)) await stop();
+  await stops.all();
   await watch.assertQuiet();
   watch.stop();
 });
@@ -34,18 +34,6 @@ function dial(port: number, options: NodeClientOptions = {}): Dialing {
   return dialing;
 }
 
-async function rogue(script: Script): Promise<RogueServer> {
-  const server = await RogueServer.start(script);
-  stops.push(() => server.stop());
-  return server;
-}
-
-async function service(...options: Parameters<typeof Service.start>): Promise<Service> {
-  const started = await Service.start(...options);
-  stops.push(() => started.stop());
-  return started;
-}
-
 const closing = (code: number) => accepting(({ socket }) => void socket.end(closeFrame(code)));
 
 const errorsOf = ({ events }: Dialing) =>
@@ -53,7 +41,7 @@ const errorsOf = ({ events }: Dialing) =>
 
 describe('client: code of the user that fails', () => {
   it('a contract that throws costs the connection, not the process', async () => {
-    const server = await service({ onOpen: (connection) => void connection.send(1) });
+    const server = await stops.service({ onOpen: (connection) => void connection.send(1) });
     const messages = z.number().refine(async () => true);
     const { verdicts, client } = dial(server.port, { messages });
     await until(() => verdicts.length >= 2, 'it has come back');
@@ -63,7 +51,7 @@ describe('client: code of the user that fails', () => {
   });
 
   it('privateCodes that throws counts for nothing', async () => {
-    const server = await rogue(closing(4_000));
+    const server = await stops.rogue(closing(4_000));
     const codes = () => {
       throw new Error('no idea');
     };
@@ -80,7 +68,7 @@ describe('client: code of the user that fails', () => {
   };
   for (const [title, random] of Object.entries(chances)) {
     it(`random ${title} is taken for an even chance`, async () => {
-      const server = await rogue(({ socket }) => void socket.resetAndDestroy());
+      const server = await stops.rogue(({ socket }) => void socket.resetAndDestroy());
       const attempt = dial(server.port, { random });
       await until(() => attempt.endings.length >= 3, 'it has dialed again');
       assert.equal(attempt.client.status.state === 'exhausted', false);
@@ -88,7 +76,7 @@ describe('client: code of the user that fails', () => {
   }
 
   it('a subscriber that throws is told, and harms nobody', async () => {
-    const server = await service();
+    const server = await stops.service();
     const attempt = dial(server.port);
     attempt.client.status$.subscribe(() => {
       throw new Error('subscriber');
@@ -110,7 +98,7 @@ describe('client: code of the user that fails', () => {
   });
 
   it('what is put behind a stream and throws at its end does not keep it from ending', async () => {
-    const server = await service();
+    const server = await stops.service();
     const attempt = await dial(server.port).up();
     const fail = () => {
       throw new Error('finalize');
@@ -122,7 +110,7 @@ describe('client: code of the user that fails', () => {
   });
 
   it('inspect sees the chart of the client and that of its connection, and may throw', async () => {
-    const server = await service();
+    const server = await stops.service();
     const seen = new Set<string>();
     const attempt = dial(server.port, {
       inspect: (event) => {
@@ -137,7 +125,7 @@ describe('client: code of the user that fails', () => {
 
 describe('client: subscribers that act at once', () => {
   it('everybody hears of one state after the other', async () => {
-    const server = await service();
+    const server = await stops.service();
     const attempt = dial(server.port);
     const second: string[] = [];
     attempt.client.status$.subscribe(({ state }) => {
@@ -149,7 +137,7 @@ describe('client: subscribers that act at once', () => {
   });
 
   it('retry now means at once', async () => {
-    const server = await rogue(closing(4_200));
+    const server = await stops.rogue(closing(4_200));
     const slow = { minMs: 60_000, maxMs: 60_000 };
     const attempt = dial(server.port, { privateCodes: privateCodes.pusher, backoff: slow });
     await until(() => attempt.verdicts.length >= 3, 'it has come back twice');
@@ -160,7 +148,7 @@ describe('client: messages that meet a dying connection', () => {
   it('stay in the queue when the connection dies as it opens, and leave with the next', async () => {
     let visits = 0;
     const got: string[] = [];
-    const server = await rogue(
+    const server = await stops.rogue(
       accepting(({ socket }) => {
         visits += 1;
         if (visits === 1) socket.resetAndDestroy();
@@ -176,7 +164,7 @@ describe('client: messages that meet a dying connection', () => {
   });
 
   it('expire also while nobody looks', async () => {
-    const server = await rogue(({ socket }) => void socket.resetAndDestroy());
+    const server = await stops.rogue(({ socket }) => void socket.resetAndDestroy());
     const slow = { minMs: 60_000, maxMs: 60_000 };
     const attempt = dial(server.port, { backoff: slow, random: () => 0.99 });
     const lost = attempt.client.sendAndFlush('late', { ttlMs: 50 });

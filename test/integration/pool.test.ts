@@ -12,8 +12,8 @@ import {
   SupervisorError,
 } from '../../src/client/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
-import { accepting, closeFrame, RogueServer, type Script } from '../support/rogue-server.ts';
-import { Service } from '../support/service.ts';
+import { accepting, closeFrame, type RogueServer, type Script } from '../support/rogue-server.ts';
+import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 const quick: PoolOptions = {
@@ -22,29 +22,23 @@ const quick: PoolOptions = {
   circuit: { failuresMax: 3, minMs: 60_000, maxMs: 60_000 },
 };
 
-const stops: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
+const stops = new Stops();
+afterEach(() => stops.all());
 
-async function serve(): Promise<Service> {
-  const service = await Service.start({
+const serve = () =>
+  stops.service({
     onMessage: (connection, message) => void connection.send({ echo: message }),
   });
-  stops.push(() => service.stop());
-  return service;
-}
 
 async function rogue(script: Script): Promise<{ server: RogueServer; url: string }> {
-  const server = await RogueServer.start(script);
-  stops.push(() => server.stop());
+  const server = await stops.rogue(script);
   return { server, url: `ws://127.0.0.1:${server.port}/` };
 }
 
 /** A pool, and everything it ever said. */
 function open(urls: readonly string[], options: PoolOptions = {}) {
   const pool = createPool(urls, { ...quick, ...options });
-  stops.push(() => pool.drain({ withinMs: 500 }));
+  stops.add(() => pool.drain({ withinMs: 500 }));
   const statuses: PoolStatus[] = [];
   const endings: Ending[] = [];
   const completed: string[] = [];
@@ -106,7 +100,7 @@ describe('pool', () => {
   it('hands out the one with the least to send', async () => {
     const service = await serve();
     const proxy = await FaultProxy.start({ port: service.port });
-    stops.push(() => proxy.close());
+    stops.add(() => proxy.close());
     const { pool } = open([`ws://127.0.0.1:${proxy.port}/ws`], { size: 3 });
     await inState(pool, 'operational');
     for (const link of proxy.links) link.up.set({ blackhole: true });

@@ -1,0 +1,27 @@
+import { RogueServer, type Script } from './rogue-server.ts';
+import { Service } from './service.ts';
+
+/** What a test has started, to be stopped after it: the last first. */
+export class Stops {
+  readonly #stops: (() => unknown)[] = [];
+
+  add(stop: () => unknown): void {
+    this.#stops.push(stop);
+  }
+
+  async rogue(script: Script): Promise<RogueServer> {
+    const server = await RogueServer.start(script);
+    this.add(() => server.stop());
+    return server;
+  }
+
+  async service(...options: Parameters<typeof Service.start>): Promise<Service> {
+    const service = await Service.start(...options);
+    this.add(() => service.stop());
+    return service;
+  }
+
+  async all(): Promise<void> {
+    for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+}
