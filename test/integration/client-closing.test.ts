@@ -8,6 +8,7 @@ import { DialedPair, listenersOf, type PairOptions } from '../support/dialed-pai
 import { closePayload, opcode } from '../support/frames.ts';
 import { TimerCountingClock } from '../support/timer-counting-clock.ts';
 import { until } from '../support/until.ts';
+import { faultless, plain, protocolError } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
 
@@ -16,10 +17,6 @@ const byPeerForced = ['closing.peer', 'closing.forced', 'closing.reaping', 'clos
 const byUs = ['closing.local', 'closing.reaping', 'closed'];
 const byUsForced = ['closing.local', 'closing.forced', 'closing.reaping', 'closed'];
 const byError = ['errored', 'closing.reaping', 'closed'];
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
-const faultless: object = { ...plain, error: undefined };
 
 const peerClose = {
   ...faultless,
@@ -116,21 +113,8 @@ describe('client, C01: the peer closes', () => {
 describe('client, C01 and C02: a close frame that must not be sent', () => {
   afterEach(release);
 
-  const protocolError = {
-    ...plain,
-    states: byError,
-    code: 1006,
-    reason: '',
-    origin: 'local',
-    layer: 'websocket',
-    clean: false,
-    cause: 'protocol-error',
-    retry: 'never',
-    level: 'error',
-  } as const;
-
   async function assertViolation(code: number, errorCode: string): Promise<void> {
-    const verdict = await pair.closedAs({ ...protocolError, sent: sent(code) });
+    const verdict = await pair.closedAs({ ...protocolError, states: byError, sent: sent(code) });
     assert.equal((verdict.error as NodeJS.ErrnoException).code, errorCode);
     await until(() => pair.host.closed, 'the close frame and FIN have come');
     assert.deepEqual(pair.host.closeFrame, sent(code));

@@ -9,6 +9,7 @@ import { Dialing } from '../support/dialing.ts';
 import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { FrozenService } from '../support/frozen-peer.ts';
 import { until } from '../support/until.ts';
+import { faultless, plain, protocolError } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200, stalledMs: 250 };
 const byEnd = ['closing.peer', 'closing.reaping', 'closed'];
@@ -16,10 +17,6 @@ const byEndForced = ['closing.peer', 'closing.forced', 'closing.reaping', 'close
 const byError = ['errored', 'closing.reaping', 'closed'];
 const byErrorForced = ['errored', 'closing.forced', 'closing.reaping', 'closed'];
 const byUsForced = ['closing.local', 'closing.forced', 'closing.reaping', 'closed'];
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
-const faultless: object = { ...plain, error: undefined };
 
 const abnormal = { ...plain, code: 1006, reason: '', clean: false } as const;
 const network = { ...abnormal, origin: 'network', layer: 'tcp', retry: 'backoff' } as const;
@@ -347,14 +344,6 @@ describe('client, D12: a message that cannot be sent', () => {
 describe('client, D14: the peer breaks the protocol and stays', () => {
   afterEach(release);
 
-  const violation = {
-    ...abnormal,
-    origin: 'local',
-    layer: 'websocket',
-    cause: 'protocol-error',
-    retry: 'never',
-    level: 'error',
-  } as const;
   const patience = { ...timeouts, closeMs: 20_000 };
 
   /** Breaks the protocol, and asserts that the socket is destroyed after the short deadline of errors. */
@@ -362,7 +351,7 @@ describe('client, D14: the peer breaks the protocol and stays', () => {
     pair.host.send({ opcode: opcode.text, payload: 'x', masked: true });
     await until(() => pair.states.includes('errored'), 'the error is seen');
     const erroredAt = performance.now();
-    const verdict = await pair.closedAs({ states: byErrorForced, ...violation, ...expected });
+    const verdict = await pair.closedAs({ states: byErrorForced, ...protocolError, ...expected });
     const tookMs = performance.now() - erroredAt;
     assert.ok(tookMs >= timeouts.erroredMs - 50, `forced early: ${tookMs} ms`);
     assert.equal(codeOf(verdict.error), 'WS_ERR_UNEXPECTED_MASK');

@@ -15,26 +15,11 @@ import { buildFrame, closePayload, type FrameSpec, opcode } from '../support/fra
 import { ProcessWatch } from '../support/process-watch.ts';
 import { accepting, RogueServer } from '../support/rogue-server.ts';
 import { turns, until } from '../support/until.ts';
+import { faultless, protocolError } from '../support/verdicts.ts';
 import { type Violation, violations } from '../support/violations.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
 const byError = ['errored', 'closing.reaping', 'closed'];
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
-const faultless: object = { ...plain, error: undefined };
-
-const violation = {
-  ...plain,
-  code: 1006,
-  reason: '',
-  origin: 'local',
-  layer: 'websocket',
-  clean: false,
-  cause: 'protocol-error',
-  retry: 'never',
-  level: 'error',
-} as const;
 
 let pair: DialedPair;
 
@@ -50,7 +35,7 @@ const bytesOf = (...frames: readonly FrameSpec[]) =>
 
 /** Asserts that what the peer did was answered with this code and told with ws's name for it. */
 async function assertViolated({ error, sent }: Pick<Violation, 'error' | 'sent'>): Promise<void> {
-  const told = { ...violation, sent: { code: sent, reason: '' } };
+  const told = { ...protocolError, sent: { code: sent, reason: '' } };
   const verdict = await pair.closedAs({ states: byError, ...told });
   assert.equal((verdict.error as NodeJS.ErrnoException).code, error);
   assert.deepEqual(pair.dialing.messages, []);
@@ -251,7 +236,7 @@ describe('client, E: how a violation ends', () => {
     await connect();
     const text = (payload: string) => ({ opcode: opcode.text, payload });
     pair.host.socket.write(bytesOf(text('1'), text('2'), masked, text('3')));
-    await pair.closedAs({ ...violation, sent: { code: 1002, reason: '' } });
+    await pair.closedAs({ ...protocolError, sent: { code: 1002, reason: '' } });
     assert.deepEqual(pair.dialing.messages, [1, 2]);
   });
 

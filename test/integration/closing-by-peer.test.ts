@@ -6,15 +6,12 @@ import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
+import { faultless, protocolError } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
 const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 const closedByPeer = [...opening, 'closing.peer', 'closing.reaping', 'closed'];
 const closedByError = [...opening, 'errored', 'closing.reaping', 'closed'];
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
-const faultless: object = { ...plain, error: undefined };
 
 const peerClose = {
   ...faultless,
@@ -95,18 +92,6 @@ describe('C01 the peer closes', () => {
     assert.deepEqual(peer.texts, []);
   });
 });
-
-const protocolError = {
-  ...plain,
-  code: 1006,
-  reason: '',
-  origin: 'local',
-  layer: 'websocket',
-  clean: false,
-  cause: 'protocol-error',
-  retry: 'never',
-  level: 'error',
-} as const;
 
 /** Asserts that the peer's mistake was answered with `code` and told once, with ws's name for it. */
 async function assertViolation(code: number, errorCode: string): Promise<void> {

@@ -7,15 +7,12 @@ import { opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
+import { faultless, plain } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
 const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 const closedByHandshake = [...opening, 'closing.local', 'closing.reaping', 'closed'];
 const closedByForce = [...opening, 'closing.local', 'closing.forced', 'closing.reaping', 'closed'];
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
-const faultless: object = { ...plain, error: undefined };
 
 const handshake = {
   ...faultless,

@@ -7,6 +7,7 @@ import { opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
+import { faultless, plain, protocolError } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200, stalledMs: 250 };
 const limits = { outboxHighBytes: 200_000, outboxLowBytes: 100_000 };
@@ -15,10 +16,6 @@ const closedByError = [...opening, 'errored', 'closing.reaping', 'closed'];
 const expiredError = [...opening, 'errored', 'closing.forced', 'closing.reaping', 'closed'];
 const expiredClose = [...opening, 'closing.local', 'closing.forced', 'closing.reaping', 'closed'];
 const block = 'x'.repeat(65_000);
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
-const faultless: object = { ...plain, error: undefined };
 
 const abnormal = { ...plain, code: 1006, reason: '', clean: false } as const;
 
@@ -223,15 +220,6 @@ describe('D12 a message that cannot be sent', () => {
     assert.deepEqual(peer.texts, []);
   });
 });
-
-const protocolError = {
-  ...abnormal,
-  origin: 'local',
-  layer: 'websocket',
-  cause: 'protocol-error',
-  retry: 'never',
-  level: 'error',
-} as const;
 
 describe('D14 the peer breaks the protocol and stays', () => {
   afterEach(release);

@@ -7,14 +7,12 @@ import { FrozenPeer } from '../support/frozen-peer.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
+import { plain } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
 const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 const closedByEnd = [...opening, 'closing.peer', 'closing.reaping', 'closed'];
 const closedByError = [...opening, 'errored', 'closing.reaping', 'closed'];
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
 
 const network = {
   ...plain,

@@ -7,16 +7,13 @@ import { Cable, itInNamespace, setKernel, setLoopback } from '../support/netns.t
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
+import { faultless, plain } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 400, erroredMs: 200, forcedMs: 200 };
 const heartbeat = { intervalMs: 500, graceMs: 500 };
 const noHeartbeat = { intervalMs: 600_000, graceMs: 600_000 };
 const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 const closedByError = [...opening, 'errored', 'closing.reaping', 'closed'];
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
-const faultless: object = { ...plain, error: undefined };
 
 const lost = {
   ...plain,

@@ -5,6 +5,7 @@ import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
+import { faultless, plain } from '../support/verdicts.ts';
 
 // The only pause there is: an async `onOpen` that has not settled. Nothing is read meanwhile.
 
@@ -12,9 +13,6 @@ const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200, welcomeMs: 10_00
 const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 const closedByPeer = [...opening, 'closing.peer', 'closing.reaping', 'closed'];
 
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
-const faultless: object = { ...plain, error: undefined };
 const abnormal = { ...plain, code: 1006, reason: '', layer: 'tcp', clean: false } as const;
 
 let service: Service;
