@@ -1,4 +1,4 @@
-import { parentSide } from '../connection/parent.ts';
+import { parentOf } from '../connection/parent.ts';
 import { systemClock } from '../core/clock.ts';
 import { Berth, type BerthParts } from './berth.ts';
 import { MemberRedial } from './member-redial.ts';
@@ -35,7 +35,7 @@ export function createPool<In = unknown, Out = unknown>(
   checkNodeOptions(given);
   const { headers = {}, connect, supervisor, ...rest } = given;
   const { size, circuit, member: options } = resolvePoolOptions<In, Out>(rest, systemClock);
-  const parent = supervisor?.[parentSide] ?? null;
+  const parent = parentOf(supervisor);
   const { subprotocols, beat, signal, inspect } = options;
   const { context, contract } = sharedParts(options, parent);
   const platform = nodePlatform(connect);

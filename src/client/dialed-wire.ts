@@ -1,6 +1,6 @@
 import type { RawSocketObserver } from '../connection/raw-socket.ts';
-import type { SocketObserver } from '../connection/socket.ts';
 import type { Wire } from '../connection/wire.ts';
+import type { SocketObserver } from '../connection/wire-socket.ts';
 import type { DialAnswer } from '../core/dial-failure.ts';
 import type { FailurePhase } from '../core/failure.ts';
 

@@ -27,6 +27,7 @@ export type {
   Ending,
   GaveUp,
 } from './client-types.ts';
+export type { ConnectOptions } from './connect-options.ts';
 export { createClient } from './create-client.ts';
 export { createPool } from './create-pool.ts';
 export type { NodeClientOptions } from './node-options.ts';
@@ -44,4 +45,3 @@ export type { RestartOptions } from './restart-intensity.ts';
 export type { PrivateCodes } from './retry.ts';
 export { privateCodes } from './retry.ts';
 export type { Headers, Renewable } from './target.ts';
-export type { ConnectOptions } from './ws-wire.ts';

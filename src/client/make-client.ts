@@ -1,4 +1,5 @@
-import { type HasChildren, parentSide } from '../connection/parent.ts';
+import { parentOf } from '../connection/parent.ts';
+import type { HasChildren } from '../core/child.ts';
 import type { Clock } from '../core/clock.ts';
 import { ClientHandle } from './client-handle.ts';
 import type { Client } from './client-types.ts';
@@ -27,7 +28,7 @@ export function makeClient<In, Out>(
   const options = resolveClientOptions(given, clock);
   const { subprotocols, beat } = options;
   const route = routeTo({ url, headers, subprotocols, beat });
-  const parent = supervisor?.[parentSide] ?? null;
+  const parent = parentOf(supervisor);
   const shared = sharedParts(options, parent);
   const client = new SupervisedClient<In, Out>({
     url: typeof url === 'function' ? '' : String(url),

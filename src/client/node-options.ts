@@ -1,11 +1,12 @@
-import { type HasChildren, parentSide } from '../connection/parent.ts';
+import { type HasChildren, parentSide } from '../core/child.ts';
 import { holdProcess } from '../core/clock.ts';
 import { SupervisorError } from '../core/errors.ts';
 import { isPlainObject } from './check.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import type { ClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { areHeaders, type Headers, type Renewable } from './target.ts';
-import { type ConnectOptions, WsWire } from './ws-wire.ts';
+import { WsWire } from './ws-wire.ts';
 
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {

@@ -1,12 +1,12 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { isIP, type TcpSocketConnectOpts } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import { isIP } from 'node:net';
 import type { ClientOptions, WebSocket } from 'ws';
 import { RawWire } from '../connection/raw-wire.ts';
 import { SupervisedSocket, socketOptions } from '../connection/socket.ts';
 import type { Clock } from '../core/clock.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -15,13 +15,6 @@ export interface WsWireContext {
   readonly limits: Readonly<Limits>;
   readonly clock: Clock;
 }
-
-/** How Node.js is to connect, as `tls.connect` and `net.connect` take it. */
-export type ConnectOptions = Pick<
-  ConnectionOptions,
-  'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized' | 'lookup'
-> &
-  Pick<TcpSocketConnectOpts, 'localAddress'>;
 
 const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
 

@@ -1,5 +1,5 @@
 import type { AnyActorRef } from 'xstate';
-import type { Child } from '../core/child.ts';
+import { type Child, type HasChildren, parentSide } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import type { Port } from './port.ts';
@@ -29,10 +29,7 @@ export interface Parent {
   portReported(port: Port, report: PortReport, connection: DialedConnection): void;
 }
 
-/** Where a supervisor keeps what its children need of it. */
-export const parentSide: unique symbol = Symbol('mooring.parent');
-
-/** Whatever can have clients and pools: a supervisor. */
-export interface HasChildren {
-  readonly [parentSide]: Parent;
+/** What a client needs of the supervisor that it was given. */
+export function parentOf(supervisor: HasChildren | undefined): Parent | null {
+  return supervisor === undefined ? null : (supervisor[parentSide] as Parent);
 }

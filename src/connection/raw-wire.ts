@@ -5,8 +5,8 @@ import { pingFrame } from '../core/frame.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import { answerAndLetGo } from './http-answer.ts';
 import { observeSocket, type RawSocketObserver, releaseSocket } from './raw-socket.ts';
-import type { SocketObserver, WireSocket } from './socket.ts';
 import type { Wire } from './wire.ts';
+import type { SocketObserver, WireSocket } from './wire-socket.ts';
 
 type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
 

@@ -3,8 +3,8 @@ import { textOf } from '../core/text.ts';
 import { type CloseVerdict, classifyClose, type Evidence, type Mutable } from '../core/verdict.ts';
 import type { Port } from './port.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
-import type { SocketObserver } from './socket.ts';
 import type { Wire } from './wire.ts';
+import type { SocketObserver } from './wire-socket.ts';
 
 /**
  * Sees everything that the two sockets of a connection do, keeps the evidence, and tells the port.

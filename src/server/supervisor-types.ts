@@ -1,7 +1,6 @@
 import type { Observable } from 'rxjs';
-import type { HasChildren } from '../connection/parent.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
-import type { Child } from '../core/child.ts';
+import type { Child, HasChildren } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import type { Delivery, Topic, TopicOptions } from './topic.ts';

@@ -6,9 +6,9 @@ import {
   supervisorMachine,
 } from '../../machines/supervisor.ts';
 import { inspected } from '../connection/inspection.ts';
-import { type Parent, parentSide } from '../connection/parent.ts';
+import type { Parent } from '../connection/parent.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
-import type { Child } from '../core/child.ts';
+import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';

@@ -1,4 +1,4 @@
-import type { SocketObserver, WireSocket } from '../connection/socket.ts';
+import type { SocketObserver, WireSocket } from '../connection/wire-socket.ts';
 import type { FakeSocket } from './fake-socket.ts';
 import type { FakeReader } from './fake-socket-faces.ts';
 import type { SimulatedClock } from './simulated-clock.ts';

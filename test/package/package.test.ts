@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -44,6 +45,12 @@ const sandbox = mkdtempSync(join(tmpdir(), 'mooring-package-'));
 const stage = join(sandbox, 'stage');
 const consumer = join(sandbox, 'consumer');
 
+/** Every folder above a path, the nearest first. */
+function foldersAbove(path: string): string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [folder, ...foldersAbove(folder)];
+}
+
 after(() => rmSync(sandbox, { recursive: true, force: true }));
 
 describe('the lockfile', () => {
@@ -56,6 +63,16 @@ describe('the lockfile', () => {
     const [, locks] = locked.find(([path]) => path === '') ?? [];
     const { name, version, license, dependencies, devDependencies, engines } = manifest;
     assert.deepEqual(locks, { name, version, license, dependencies, devDependencies, engines });
+  });
+});
+
+describe('the project of a stranger', () => {
+  it('finds no packages in the folders above it', () => {
+    // Node.js and tsc would look there for what the package forgot to declare.
+    const stray = foldersAbove(consumer).filter((folder) =>
+      existsSync(join(folder, 'node_modules')),
+    );
+    assert.deepEqual(stray, [], 'set TMPDIR to a folder without node_modules above it');
   });
 });
 

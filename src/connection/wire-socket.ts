@@ -1,0 +1,34 @@
+/** What a supervised WebSocket tells the port that owns it. Every call comes from inside ws. */
+export interface SocketObserver {
+  messageReceived(payload: Uint8Array, isBinary: boolean): void;
+  /** A ping or a pong arrived. */
+  controlReceived(): void;
+  /** ws is about to answer a ping. */
+  pongDue(): void;
+  /** The peer's close frame arrived; ws waits for `answerClose`. */
+  closeReceived(code: number, reason: Uint8Array | undefined): void;
+  /** The peer broke the protocol; ws waits for `answerClose` and reports the error next. */
+  violationFound(code: number): void;
+  protocolErrored(error: Error): void;
+  /** ws gave the socket up because of too many pings. */
+  pingFlooded(): void;
+}
+
+/**
+ * What a wire needs of the WebSocket that it owns.
+ *
+ * The one of ws is `SupervisedSocket`; whatever else has this face can be supervised as well.
+ */
+export interface WireSocket {
+  /** Who is told; nobody before the port has taken over and after it has let go. */
+  observer: SocketObserver | null;
+  readonly readyState: number;
+  readonly OPEN: number;
+  readonly protocol: string;
+  readonly isPaused: boolean;
+  pause(): void;
+  resume(): void;
+  /** Sends a close frame, or completes the handshake when the peer has sent its own already. */
+  answerClose(code?: number, reason?: string | Buffer): void;
+  addEventListener(type: 'close', listener: (event: { readonly wasClean: boolean }) => void): void;
+}
