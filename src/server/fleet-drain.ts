@@ -10,9 +10,12 @@ import type { Children } from './children.ts';
 import type { Registry } from './registry.ts';
 import type { DrainOptions } from './supervisor-types.ts';
 
+/** Every client understands it, and a Mooring client comes back after its first backoff (RFC 6455 §7.4.1). */
+const GOING_AWAY = 1001;
+
 const drainSchema = z.strictObject({
   withinMs: positiveInteger.default(30_000),
-  code: z.int().default(1012),
+  code: z.int().default(GOING_AWAY),
   reason: z.string().default('draining'),
   perSecond: positiveInteger.default(500),
 });
@@ -29,9 +32,6 @@ export function drainPlan(options: DrainOptions): DrainPlan {
   const { withinMs, code, reason, perSecond } = checkedOptions(drainSchema, options);
   return { withinMs, perSecond, frame: checkedCloseFrame(code, reason) };
 }
-
-/** What peers that were dialed are told (RFC 6455 §7.4.1). */
-const GOING_AWAY = 1001;
 
 /** The part of the time in which closes are spread; the rest is for the handshakes to end. */
 const SPREAD = 0.8;

@@ -24,7 +24,7 @@ export interface Counts {
 export interface DrainOptions {
   /** Time for everything, in milliseconds. @default 30_000 */
   withinMs?: number;
-  /** The close code peers get. @default 1012 */
+  /** The close code peers get. @default 1001 */
   code?: number;
   /** The close reason peers get. @default 'draining' */
   reason?: string;

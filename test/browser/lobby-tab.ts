@@ -30,7 +30,12 @@ export interface TabAddress {
   readonly name: string;
   /** What every random number in the page is. */
   readonly chance?: number;
+  /** Whether the time of the page can be held: {@link LobbyTab.holdTime}. */
+  readonly ownTime?: boolean;
 }
+
+/** Longer than two commands to the browser take. */
+const HELD_FROM_MS = 30_000;
 
 /** One tab of the lobby, as a person sees it. */
 export class LobbyTab {
@@ -61,7 +66,8 @@ export class LobbyTab {
   ): Promise<LobbyTab> {
     const context = await browser.newContext(looks);
     const tab = new LobbyTab(await context.newPage());
-    const { chance } = address;
+    const { chance, ownTime } = address;
+    if (ownTime) await tab.page.clock.install();
     if (chance !== undefined) await context.addInitScript(`Math.random = () => ${chance}`);
     await tab.page.goto(`${address.url}?${new URLSearchParams({ name: address.name })}`);
     await tab.isAboard();
@@ -76,6 +82,11 @@ export class LobbyTab {
 
   async sees(wanted: Locator): Promise<void> {
     await wanted.first().waitFor({ state: 'visible' });
+  }
+
+  /** Stops the timers of the page, after those that were due soon; the network goes on. */
+  async holdTime(): Promise<void> {
+    await this.page.clock.pauseAt(Number(await this.page.evaluate('Date.now()')) + HELD_FROM_MS);
   }
 
   /** The id that the server gave to its connection. */

@@ -250,9 +250,9 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     for (const tab of [ada, ben]) assert.deepEqual(tab.complaints, []);
   });
 
-  it('lets every tab go with 1012 on SIGTERM, and exits with 0', async () => {
+  it('lets every tab go with 1001 on SIGTERM, and exits with 0', async () => {
     const stopped = lobby.stop('SIGTERM');
-    await Promise.all([ada.sees(ada.standing('1012')), ben.sees(ben.standing('1012'))]);
+    await Promise.all([ada.sees(ada.standing('1001')), ben.sees(ben.standing('1001'))]);
     const { exitCode, output } = await stopped;
     assert.equal(exitCode, 0, output);
     assert.match(output, /2 left, 0 cut off/);

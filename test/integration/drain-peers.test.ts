@@ -34,7 +34,7 @@ describe('drain of peers of all kinds', () => {
     await frozen.freeze();
     void good.finishPolitely();
     const began = performance.now();
-    const done = service.supervisor.drain({ withinMs: 500, code: 1001 });
+    const done = service.supervisor.drain({ withinMs: 500 });
     gone.destroy();
     const { closed, forced, unsettled, tookMs } = await done;
     assert.deepEqual({ closed, forced, unsettled }, { closed: 2, forced: 2, unsettled: 0 });
@@ -61,7 +61,7 @@ describe('drain of peers of all kinds', () => {
       cause: 'close-timeout',
       origin: 'local',
       clean: false,
-      sent: { code: 1012, reason: 'draining' },
+      sent: { code: 1001, reason: 'draining' },
       level: 'warn',
     });
     assert.ok(verdict.openMs >= 200);
@@ -129,7 +129,7 @@ describe('drain of peers of all kinds', () => {
     void peer.finishPolitely();
     const { closed, forced } = await service.supervisor.drain({ withinMs: 5_000 });
     assert.deepEqual({ closed, forced }, { closed: 1, forced: 0 });
-    assert.equal(peer.closeFrame?.code, 1012);
+    assert.equal(peer.closeFrame?.code, 1001);
   });
 
   it('a peer that does not read what we sent is destroyed at the deadline', async () => {
@@ -159,7 +159,7 @@ describe('drain of peers of all kinds', () => {
     const { closed, forced } = await done;
     assert.deepEqual({ closed, forced }, { closed: 1, forced: 0 });
     assert.equal(slow.texts.at(-1), '"last"');
-    assert.deepEqual(slow.closeFrame, { code: 1012, reason: 'draining' });
+    assert.deepEqual(slow.closeFrame, { code: 1001, reason: 'draining' });
   });
 
   it('peers that answer with something else, twice, or nonsense, are still one report each', async () => {
@@ -168,8 +168,8 @@ describe('drain of peers of all kinds', () => {
       (peer) => peer.sendClose(4999, 'my own'),
       (peer) => peer.sendClose(),
       (peer) => {
-        peer.sendClose(1012);
-        peer.sendClose(1012);
+        peer.sendClose(1001);
+        peer.sendClose(1001);
       },
       (peer) => peer.send({ opcode: 3 }),
       (peer) => peer.reset(),
@@ -182,7 +182,7 @@ describe('drain of peers of all kinds', () => {
     const peers = await Promise.all(answers.map(() => RawPeer.open(service.port)));
     await opened(peers.length);
     const done = service.supervisor.drain({ withinMs: 5_000, perSecond: 10_000 });
-    await until(() => peers.every(({ closeFrame }) => closeFrame?.code === 1012), 'all are told');
+    await until(() => peers.every(({ closeFrame }) => closeFrame?.code === 1001), 'all are told');
     for (const [index, answer] of answers.entries()) {
       const peer = peers[index];
       if (peer) answer(peer);

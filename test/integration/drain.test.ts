@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { createClient } from '../../src/client/index.ts';
 import { createSupervisor, type DrainOptions, listen } from '../../src/index.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
@@ -37,7 +38,7 @@ describe('drain', () => {
     assert.deepEqual(supervisorEvents(), ['supervisor.draining', 'supervisor.stopped']);
   });
 
-  it('closes everybody with 1012 and tells what happened', async () => {
+  it('closes everybody with 1001 and tells what happened', async () => {
     service = await Service.start();
     const peers = await politePeers(service, 5);
     const done = service.supervisor.drain({ withinMs: 5_000 });
@@ -46,14 +47,14 @@ describe('drain', () => {
     assert.deepEqual({ ...report, tookMs: 0 }, { closed: 5, forced: 0, unsettled: 0, tookMs: 0 });
     assert.equal(service.supervisor.state, 'stopped');
     for (const { closeFrame } of peers) {
-      assert.deepEqual(closeFrame, { code: 1012, reason: 'draining' });
+      assert.deepEqual(closeFrame, { code: 1001, reason: 'draining' });
     }
     for (const { verdict } of service.of('connection.closed')) {
       const { code, origin, cause, clean, level, retry } = verdict;
       assert.deepEqual(
         { code, origin, cause, clean, level, retry },
         {
-          code: 1012,
+          code: 1001,
           origin: 'local',
           cause: 'drain',
           clean: true,
@@ -68,11 +69,21 @@ describe('drain', () => {
     assert.equal(service.calls.filter((call) => call === 'onClose').length, 5);
   });
 
+  it('lets a Mooring client dial the next process after its first backoff', async () => {
+    service = await Service.start();
+    await using client = createClient(service.url, { random: () => 0.9 });
+    await until(() => client.status.state === 'up', 'it is up');
+    const done = service.supervisor.drain();
+    await until(() => client.status.state === 'waiting', 'it waits for its next attempt');
+    assert.equal(client.status.delayMs, 450);
+    await done;
+  });
+
   it('closes with the code and the reason that it was given', async () => {
     service = await Service.start();
     const [peer] = await politePeers(service, 1);
-    await service.supervisor.drain({ code: 1001, reason: `moving ${'€'.repeat(100)}` });
-    assert.equal(peer?.closeFrame?.code, 1001);
+    await service.supervisor.drain({ code: 1012, reason: `moving ${'€'.repeat(100)}` });
+    assert.equal(peer?.closeFrame?.code, 1012);
     assert.equal(peer?.closeFrame?.reason, `moving ${'€'.repeat(38)}`);
   });
 
@@ -212,7 +223,7 @@ describe('drain', () => {
       void peer.finishPolitely();
       await supervisor.drain();
     }
-    assert.deepEqual(peer.closeFrame, { code: 1012, reason: 'draining' });
+    assert.deepEqual(peer.closeFrame, { code: 1001, reason: 'draining' });
     assert.equal(told.at(-1), 'supervisor.stopped');
   });
 
@@ -221,6 +232,6 @@ describe('drain', () => {
     const peers = await politePeers(service, 2);
     await service.supervisor[Symbol.asyncDispose]();
     assert.equal(service.supervisor.state, 'stopped');
-    assert.ok(peers.every(({ closeFrame }) => closeFrame?.code === 1012));
+    assert.ok(peers.every(({ closeFrame }) => closeFrame?.code === 1001));
   });
 });

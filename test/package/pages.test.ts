@@ -174,7 +174,7 @@ const systemError = (code: string) => Object.assign(new Error(code), { code });
 /** An ending of each cause, as the page describes it: the peer answers when it can. */
 const closeEvidence: Record<CloseCause, Evidence> = {
   close: answered('close', 1000),
-  drain: answered('drain', 1012),
+  drain: answered('drain', 1001),
   terminate: { intent: 'terminate' },
   fail: answered('fail', 1011),
   'handler-error': answered('handler-error', 1011),

@@ -75,7 +75,7 @@ const table: { readonly [Type in News['type']]: [Extract<News, { type: Type }>, 
     'c1 connection.errored: tcp-reset',
   ],
   'connection.closing': [
-    { type: 'connection.closing', connection, origin: 'local', code: 1012, reason: 'draining' },
+    { type: 'connection.closing', connection, origin: 'local', code: 1001, reason: 'draining' },
     'info',
     'c1 connection.closing: local',
   ],

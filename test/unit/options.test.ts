@@ -243,7 +243,7 @@ describe('the options of a drain', () => {
     assert.deepEqual(drainPlan({}), {
       withinMs: 30_000,
       perSecond: 500,
-      frame: { code: 1012, reason: 'draining' },
+      frame: { code: 1001, reason: 'draining' },
     });
   });
 

@@ -26,7 +26,7 @@ async function serve(port: number): Promise<void> {
   console.log(`The lobby is open at http://127.0.0.1:${listener.port}/ (Ctrl+C closes it)`);
 
   onFirstSignal(async (signal) => {
-    console.log(`${signal}: everybody is asked to leave with 1012`);
+    console.log(`${signal}: everybody is asked to leave with 1001`);
     const { closed, forced, tookMs } = await supervisor.drain({ withinMs: DRAIN_WITHIN_MS });
     guests.close();
     await listener.close();

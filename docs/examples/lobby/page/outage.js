@@ -1,8 +1,5 @@
 import { clockTime, duration, lossWords } from './words.js';
 
-const SERVICE_RESTART = 1012;
-const PATIENCE = 'Clients come back spread over 5 to 30\u00a0s.';
-
 /** Why this tab is away, from the loss of one connection until the next one is welcome. */
 export class Outage {
   #loss;
@@ -23,8 +20,7 @@ export class Outage {
     if (this.#loss === undefined) return unreached;
     const { verdict, at } = this.#loss;
     const lost = `${lossWords(verdict)} at ${clockTime(at)}.`;
-    if (unreached !== '') return `${lost} ${unreached}`;
-    return verdict.code === SERVICE_RESTART ? `${lost} ${PATIENCE}` : lost;
+    return unreached === '' ? lost : `${lost} ${unreached}`;
   }
 
   /** This tab is aboard of a server that started then. What there is to tell of the time between, if anything. */

@@ -61,7 +61,7 @@ const losses = new Map([['heartbeat-timeout', 'The server fell silent']]);
 /** The same, when the server that is back is another one. */
 const restarts = new Map([
   [1006, 'The server died without a word and was started again'],
-  [1012, 'The server restarted'],
+  [1001, 'The server restarted'],
 ]);
 
 export function endingWords(cause) {
@@ -72,7 +72,7 @@ export function failureWords(cause) {
   return failures.get(cause) ?? cause;
 }
 
-/** How a connection of this tab was lost: `The server restarted (1012)`. */
+/** How a connection of this tab was lost: `The server restarted (1001)`. */
 export function lossWords({ code, reason, origin, cause }, isAnotherServer = false) {
   if (origin === 'local') return `This tab ended the connection (${cause})`;
   if (losses.has(cause)) return `${losses.get(cause)} (${cause})`;
