@@ -1,6 +1,7 @@
 /** Every way to misuse Mooring, as a stable code. The docs page `docs/reference/errors.md` explains each. */
 export const errorCodes = {
   'invalid-options': 'An option is missing, of the wrong type or out of its range.',
+  'invalid-argument': 'An argument of a call is missing, of the wrong kind or in the wrong place.',
   'invalid-close':
     'A close code may not be sent by an application, or a close reason is not a string.',
   'invalid-message': 'An outbound message does not fulfil the contract given as `sends`.',

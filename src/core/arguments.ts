@@ -1,0 +1,78 @@
+import { SupervisorError } from './errors.ts';
+import { kindOf } from './wording.ts';
+
+/** What is wrong with one argument of a call. */
+export interface ArgumentFault {
+  /** As it is written, for example `attach(server, supervisor)`. */
+  readonly call: string;
+  readonly argument: string;
+  readonly value: unknown;
+  /** What it must be, after "must be". */
+  readonly expected: string;
+  /** How to mend it, in one sentence. */
+  readonly advice: string;
+}
+
+/** Makes the error about an argument. It names the argument, what was expected and what was given. */
+export function invalidArgument(fault: ArgumentFault): SupervisorError {
+  const { call, argument, value, expected, advice } = fault;
+  return new SupervisorError(
+    'invalid-argument',
+    `${call}: ${argument} must be ${expected}, not ${kindOf(value)}; ${advice}`,
+  );
+}
+
+/** What every server has, and no application of a framework, whether it is a function or an object. */
+const serverMethods = ['on', 'emit', 'listenerCount', 'address', 'close'];
+
+/** @throws SupervisorError `invalid-argument` when it is no HTTP server; the message says what to pass instead. */
+export function checkServer(value: unknown, call: string): void {
+  if (isServer(value)) return;
+  throw invalidArgument({
+    ...{ call, argument: 'server', value, expected: 'an http.Server' },
+    advice: `${serverAdvice(value)}pass the http.Server, for example what app.listen() returns`,
+  });
+}
+
+function serverAdvice(value: unknown): string {
+  if (isSupervisor(value)) return 'the arguments are swapped: ';
+  if (isServer(propertyOf(value, 'server'))) return 'its property `server` is one: ';
+  return hasMethods(value, ['then']) ? 'await it first: ' : '';
+}
+
+/** @throws SupervisorError `invalid-argument` when it is no supervisor; the message says what to pass instead. */
+export function checkSupervisor(value: unknown, call: string): void {
+  if (isSupervisor(value)) return;
+  throw invalidArgument({
+    ...{ call, argument: 'supervisor', value, expected: 'a supervisor' },
+    advice: `${supervisorAdvice(value)}pass what createSupervisor() returns`,
+  });
+}
+
+function supervisorAdvice(value: unknown): string {
+  if (isServer(value)) return 'the arguments are swapped: ';
+  return typeof value === 'number' ? 'the port is an option, { port }: ' : '';
+}
+
+/** Only what a class has in common over all copies of the package, and a WebSocketServer of ws has not. */
+function isSupervisor(value: unknown): boolean {
+  return hasMethods(value, ['handleUpgrade']) && !hasMethods(value, ['shouldHandle']);
+}
+
+/** Servers of `node:net` alone have no `timeout`. */
+function isServer(value: unknown): boolean {
+  return (
+    typeof value === 'object' && hasMethods(value, serverMethods) && 'timeout' in Object(value)
+  );
+}
+
+/** Whether it has methods of these names. */
+export function hasMethods(value: unknown, names: readonly string[]): boolean {
+  return names.every((name) => typeof propertyOf(value, name) === 'function');
+}
+
+function propertyOf(value: unknown, name: string): unknown {
+  return value === undefined || value === null
+    ? undefined
+    : (value as Record<string, unknown>)[name];
+}

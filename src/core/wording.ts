@@ -1,0 +1,80 @@
+/** The words of all errors about arguments and options, for both sides; a page has no schema library. */
+
+/** Longest name that is compared with others, in characters. */
+const NAME_MAX = 40;
+
+/** Says what a value is. Text is not quoted: it may be a credential. */
+export function kindOf(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return value === '' ? 'an empty string' : 'a string';
+    case 'object':
+      return value === null ? 'null' : kindOfObject(value);
+    case 'function':
+      return 'a function';
+    case 'symbol':
+      return 'a symbol';
+    case 'bigint':
+      return 'a BigInt';
+    default:
+      return String(value);
+  }
+}
+
+function kindOfObject(value: object): string {
+  if (Array.isArray(value)) return 'a list';
+  const maker: unknown = (value as { constructor?: unknown }).constructor;
+  const name = typeof maker === 'function' ? maker.name : '';
+  if (name === '' || name === 'Object') return 'an object';
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+}
+
+/** `'a', 'b' or 'c'`. */
+export function anyOf(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+}
+
+/** The rest of a sentence about a name that is not known: the known name that it is most like, if any. */
+export function suggestion(name: string, known: Iterable<string>): string {
+  const near = nearest(name, known);
+  return near === undefined ? '' : `; did you mean ${near}?`;
+}
+
+/** Two typing errors, but not more than one for each three characters: short names are alike by chance. */
+function nearest(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > NAME_MAX) return undefined;
+  let best: string | undefined;
+  let bestDistance = Math.min(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = distanceOf(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** How many characters to insert, delete or replace, or neighbours to swap (optimal string alignment). */
+function distanceOf(one: string, other: string): number {
+  let [before, previous]: number[][] = [
+    [],
+    Array.from({ length: other.length + 1 }, (_, at) => at),
+  ];
+  for (let row = 1; row <= one.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= other.length; column += 1) {
+      const isSame = one[row - 1] === other[column - 1];
+      const isSwapped = one[row - 2] === other[column - 1] && one[row - 1] === other[column - 2];
+      current[column] = Math.min(
+        at(current, column - 1) + 1,
+        at(previous, column) + 1,
+        at(previous, column - 1) + (isSame ? 0 : 1),
+        isSwapped ? at(before, column - 2) + 1 : Number.POSITIVE_INFINITY,
+      );
+    }
+    [before, previous] = [previous, current];
+  }
+  return at(previous, other.length);
+}
+
+function at(row: readonly number[] | undefined, index: number): number {
+  return row?.[index] ?? Number.POSITIVE_INFINITY;
+}

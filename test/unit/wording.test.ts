@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { anyOf, kindOf, suggestion } from '../../src/core/wording.ts';
+
+describe('kindOf', () => {
+  it('says what a value is', () => {
+    class Orbit {}
+    const table: [unknown, string][] = [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [8080, '8080'],
+      [Number.NaN, 'NaN'],
+      [true, 'true'],
+      ['', 'an empty string'],
+      [7n, 'a BigInt'],
+      [Symbol('s'), 'a symbol'],
+      [() => {}, 'a function'],
+      [[], 'a list'],
+      [{}, 'an object'],
+      [Object.create(null), 'an object'],
+      [{ constructor: 7 }, 'an object'],
+      [Promise.resolve(), 'a Promise'],
+      [new Orbit(), 'an Orbit'],
+    ];
+    for (const [value, kind] of table) assert.equal(kindOf(value), kind);
+  });
+
+  it('quotes no text: it may be a credential', () => {
+    assert.equal(kindOf('Bearer s3cret'), 'a string');
+  });
+});
+
+describe('suggestion', () => {
+  const names = ['origins', 'hosts', 'connectionsMax', 'ttlMs', 'where', 'except'];
+
+  it('names the option that was misspelt', () => {
+    const misspelt = {
+      origin: 'origins',
+      orgins: 'origins',
+      oirgins: 'origins',
+      connectionMax: 'connectionsMax',
+      connectionsmax: 'connectionsMax',
+      ttl: undefined,
+      tltMs: 'ttlMs',
+      were: 'where',
+      exept: 'except',
+      excluding: undefined,
+      x: undefined,
+      '': undefined,
+    };
+    for (const [name, meant] of Object.entries(misspelt)) {
+      assert.equal(suggestion(name, names), meant === undefined ? '' : `; did you mean ${meant}?`);
+    }
+  });
+
+  it('takes the nearest of several', () => {
+    assert.equal(suggestion('closeMx', ['closedMs', 'closeMs']), '; did you mean closeMs?');
+  });
+
+  it('does not compare names of any length', () => {
+    assert.equal(suggestion('a'.repeat(1_000_000), ['a'.repeat(1_000_001)]), '');
+  });
+});
+
+describe('anyOf', () => {
+  it('lists names as a sentence does', () => {
+    assert.deepEqual(
+      [anyOf([]), anyOf(['a']), anyOf(['a', 'b']), anyOf(['a', 'b', 'c'])],
+      ['', 'a', 'a or b', 'a, b or c'],
+    );
+  });
+});
