@@ -34,6 +34,7 @@ export type {
 export type { Failure, FailureCause, FailurePhase } from './core/failure.ts';
 export { Refusal } from './core/failure.ts';
 export type { HandlerName } from './core/guard.ts';
+export type { InspectedActor, InspectionEvent } from './core/inspection.ts';
 export type { HeartbeatOptions, Limits, Timeouts } from './core/limits.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
 export type { Logger, LogLine } from './observe/logger.ts';

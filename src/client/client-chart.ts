@@ -3,7 +3,6 @@ import {
   type ActorRefFrom,
   type AnyActorRef,
   createActor,
-  type InspectionEvent,
   type Snapshot,
 } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
@@ -12,6 +11,7 @@ import { ChartMemory, carryOut, type Place } from '../connection/chart-memory.ts
 import type { Parent } from '../connection/parent.ts';
 import { snapshotPaths } from '../connection/snapshot-paths.ts';
 import { toError } from '../core/errors.ts';
+import type { Inspect } from '../core/inspection.ts';
 
 /** Whom a chart works for. */
 export interface ChartedClient extends ClientOrders {
@@ -32,7 +32,7 @@ export interface ClientChart {
 /** Where a chart belongs, and who watches it. */
 export interface ChartPlace {
   readonly parent: Parent | null;
-  readonly inspect?: (event: InspectionEvent) => void;
+  readonly inspect?: Inspect;
 }
 
 /** Only an actor tells an inspector what it does; without one a client needs none, which saves 4 KB (measured). */

@@ -6,8 +6,8 @@ import { toError } from '../core/errors.ts';
 import type { Failure } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
 import { DialedOutbox } from './dialed-outbox.ts';
-import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
-import { placeOf } from './target.ts';
+import type { DialedWire, DialObserver } from './dialed-wire.ts';
+import { type DialTarget, placeOf } from './target.ts';
 
 /** What a port that dials needs of whoever it dials for. */
 export interface DialedPortHost extends PortHost {

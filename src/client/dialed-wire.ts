@@ -3,6 +3,7 @@ import type { Wire } from '../connection/wire.ts';
 import type { SocketObserver } from '../connection/wire-socket.ts';
 import type { DialAnswer } from '../core/dial-failure.ts';
 import type { FailurePhase } from '../core/failure.ts';
+import type { DialTarget } from './target.ts';
 
 /** What a wire that dials tells its port. */
 export interface DialObserver extends RawSocketObserver, SocketObserver {
@@ -10,13 +11,6 @@ export interface DialObserver extends RawSocketObserver, SocketObserver {
   opened(): void;
   /** An HTTP answer other than 101 came. */
   rejected(answer: DialAnswer): void;
-}
-
-/** What to dial. */
-export interface DialTarget {
-  readonly url: string;
-  readonly subprotocols: readonly string[];
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** A wire that this side dials: ws in Node.js, the native WebSocket in a browser. */

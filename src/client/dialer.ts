@@ -11,8 +11,9 @@ import type { Ending } from './client-types.ts';
 import { DialedHandle, type DialedHandleHost } from './dialed-handle.ts';
 import type { DialedOutbox } from './dialed-outbox.ts';
 import { DialedPort, type DialedPortHost } from './dialed-port.ts';
-import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
+import type { DialedWire, DialObserver } from './dialed-wire.ts';
 import type { Platform } from './platform.ts';
+import type { DialTarget } from './target.ts';
 
 /** What a dialer needs of its client, and tells it. */
 export interface DialerHost<In, Out> {

@@ -1,7 +1,8 @@
 import { beatRequest } from '../core/beat.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { FailurePhase } from '../core/failure.ts';
-import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
+import type { DialedWire, DialObserver } from './dialed-wire.ts';
+import type { DialTarget } from './target.ts';
 
 /** What is used of the WebSocket of a browser (WHATWG WebSockets Standard). */
 export interface NativeWebSocket {

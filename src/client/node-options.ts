@@ -29,7 +29,11 @@ const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
   ...(['ca', 'cert', 'key', 'servername', 'rejectUnauthorized', 'lookup', 'localAddress'] as const),
 ]);
 
-/** What a client in Node.js does in its own way. */
+/**
+ * What a client in Node.js does in its own way.
+ *
+ * @internal
+ */
 export function nodePlatform(connect: ConnectOptions | undefined): Platform {
   return connect === undefined ? usualPlatform : platformWith(connect);
 }

@@ -1,9 +1,9 @@
-import type { InspectionEvent } from 'xstate';
 import type { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
 import { type Codec, jsonCodec } from '../core/codec.ts';
 import type { DialedConnection } from '../core/connection.ts';
 import { SupervisorError } from '../core/errors.ts';
+import type { Inspect, InspectionEvent } from '../core/inspection.ts';
 import {
   type HeartbeatOptions,
   heartbeatDefaults,
@@ -54,8 +54,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   clock?: Clock;
   /** A number from 0 to 1, like `Math.random`. Spreads attempts. */
   random?: () => number;
-  /** Sees every step of every chart, as XState's inspection API tells it. */
-  inspect?: (event: InspectionEvent) => void;
+  /** Sees every step of every chart, as XState's inspection API describes it. */
+  inspect?(event: InspectionEvent): void;
 }
 
 /** Options with all defaults filled in. */
@@ -76,7 +76,7 @@ export interface ResolvedClientOptions<In = unknown, Out = unknown> {
   readonly signal: AbortSignal | undefined;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly inspect: ((event: InspectionEvent) => void) | undefined;
+  readonly inspect: Inspect | undefined;
 }
 
 export const backoffDefaults: Readonly<BackoffOptions> = Object.freeze({

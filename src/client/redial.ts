@@ -3,11 +3,10 @@ import type { Retry } from '../core/close-code.ts';
 import { guarded } from '../core/guard.ts';
 import { Backoff, type ComeBack, isSentAway } from './backoff.ts';
 import type { Ending } from './client-types.ts';
-import type { DialTarget } from './dialed-wire.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { RestartIntensity } from './restart-intensity.ts';
 import { retryAfter } from './retry.ts';
-import type { Route } from './target.ts';
+import type { DialTarget, Route } from './target.ts';
 
 /** What is taken for a chance that could not be told. */
 const EVEN_CHANCE = 0.5;

@@ -15,13 +15,12 @@ import { crashed, farewell, idle, isSame } from './client-status.ts';
 import { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, DropReason, Ending, GaveUp } from './client-types.ts';
 import type { DialedOutbox } from './dialed-outbox.ts';
-import type { DialTarget } from './dialed-wire.ts';
 import { Dialer, type DialerHost } from './dialer.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import type { Redial } from './redial.ts';
 import { Sender, type SenderHost } from './sender.ts';
-import { placeOf } from './target.ts';
+import { type DialTarget, placeOf } from './target.ts';
 import { Teller, type TellerOwner } from './teller.ts';
 
 /** What is behind a client: it gives its chart the facts and carries out the chart's orders. */

@@ -1,7 +1,6 @@
 import { type ActorRefFrom, createActor } from 'xstate';
 import { poolMachine } from '../../machines/pool.ts';
 import type { PoolFact, PoolOrders } from '../../machines/pool-contract.ts';
-import type { Inspect } from '../connection/inspection.ts';
 import { inspected } from '../connection/inspection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { Port } from '../connection/port.ts';
@@ -11,6 +10,7 @@ import { whenAborted } from '../core/abort.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
+import type { Inspect } from '../core/inspection.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { ClientStreams } from './client-streams.ts';
 import type { PoolDrainPlan } from './pool-options.ts';

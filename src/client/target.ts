@@ -1,12 +1,18 @@
 import { withBeat } from '../core/beat.ts';
 import { isThenable } from '../core/guard.ts';
-import type { DialTarget } from './dialed-wire.ts';
 
 /** A value, or a function that tells it anew for each attempt, at once or later. */
 export type Renewable<Value> = Value | (() => Value | PromiseLike<Value>);
 
 /** Headers of an upgrade request. */
 export type Headers = Readonly<Record<string, string>>;
+
+/** What to dial. */
+export interface DialTarget {
+  readonly url: string;
+  readonly subprotocols: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 /** Where the attempts of a client go. */
 export interface Route {

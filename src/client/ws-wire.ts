@@ -7,8 +7,9 @@ import type { Clock } from '../core/clock.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ConnectOptions } from './connect-options.ts';
-import type { DialedWire, DialObserver, DialTarget } from './dialed-wire.ts';
+import type { DialedWire, DialObserver } from './dialed-wire.ts';
 import { retryAfterMs } from './retry-after.ts';
+import type { DialTarget } from './target.ts';
 
 /** What all attempts of a client have in common. */
 export interface WsWireContext {

@@ -1,8 +1,5 @@
-import type { InspectionEvent } from 'xstate';
 import { guarded } from '../core/guard.ts';
-
-/** Sees every step of every chart. */
-export type Inspect = (event: InspectionEvent) => void;
+import type { Inspect, InspectionEvent } from '../core/inspection.ts';
 
 /**
  * What `createActor` is told. An inspector runs inside the transitions of every chart: what it throws would be their crash,

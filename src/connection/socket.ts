@@ -32,6 +32,8 @@ export function socketOptions(limits: Readonly<Limits>) {
  * anything else can run. The port closes through {@link answerClose} and never through `close()`.
  *
  * Events are caught in `emit` because five listeners for each idle socket cost memory and add nothing.
+ *
+ * @internal
  */
 export class SupervisedSocket extends WebSocket implements WireSocket {
   observer: SocketObserver | null = null;

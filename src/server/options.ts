@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { InspectionEvent } from 'xstate';
 import { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
@@ -7,6 +6,7 @@ import { type Codec, jsonCodec } from '../core/codec.ts';
 import type { Connection } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
+import type { InspectionEvent } from '../core/inspection.ts';
 import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
 import {
   checkedOptions,
@@ -103,8 +103,8 @@ export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> 
   clock?: Clock;
   /** A number from 0 to 1, like `Math.random`. Where the heartbeats of this server begin in their interval. */
   random?: () => number;
-  /** Sees every step of every chart, as XState's inspection API tells it. */
-  inspect?: (event: InspectionEvent) => void;
+  /** Sees every step of every chart, as XState's inspection API describes it. */
+  inspect?(event: InspectionEvent): void;
 }
 
 const stringList = z.array(z.string().min(1)).readonly();

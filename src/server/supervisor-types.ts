@@ -41,7 +41,7 @@ export interface AudienceOptions<C> {
   /** Leaves out one connection, or several. */
   except?: C | Iterable<C>;
   /** Only connections for which it returns `true`. When it throws, that is reported and counts as `false`. */
-  where?: (connection: C) => boolean;
+  where?(connection: C): boolean;
 }
 
 /**

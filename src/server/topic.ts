@@ -40,6 +40,8 @@ export interface Topic<Out, C> extends Observer<Out> {
   readonly size: number;
   /** Publications that members did not get, summed over all members, since it has had any. */
   readonly droppedMessages: number;
+  /** Publishes one message, as an Observer: never throws. */
+  next(message: Out): void;
   /**
    * Sends one message to every open member.
    *

@@ -1,5 +1,5 @@
-import type { InspectionEvent } from 'xstate';
 import type { SupervisorEvent } from '../core/events.ts';
+import type { InspectionEvent } from '../core/inspection.ts';
 import { FleetSupervisor } from '../server/supervisor.ts';
 import type { FakeSocket } from './fake-socket.ts';
 import { FakeUpgrader } from './fake-upgrade.ts';
@@ -19,7 +19,7 @@ export interface SimulationOptions {
   /** Whether the lines of the trace are kept. @default false */
   trace?: boolean;
   /** Sees every step of every chart. */
-  inspect?: (event: InspectionEvent) => void;
+  inspect?(event: InspectionEvent): void;
 }
 
 /** What came of one simulation. */

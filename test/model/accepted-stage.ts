@@ -55,7 +55,7 @@ export class AcceptedStage extends RealStage {
         if (message === 'throw') throw new Error('thrown on purpose');
         return message === 'hold' ? this.held.wait() : undefined;
       },
-      inspect: (event) => {
+      inspect: (event: InspectionEvent) => {
         inspect(event);
         this.record(event);
       },

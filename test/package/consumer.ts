@@ -101,10 +101,13 @@ console.log(JSON.stringify({ state: actor.getSnapshot().value, orders }));
 
 /** A module that compiles only if every type is inferred as the documentation promises. */
 export const typedConsumer = `
-import { type CloseVerdict, createSupervisor, type Failure, listen } from 'mooring';
+import { createServer } from 'node:http';
+import { attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen } from 'mooring';
+import type { Supervisor, Topic } from 'mooring';
 import { createClient, createPool, type DialedConnection } from 'mooring/client';
 import { type ConnectionOrders, connectionMachine } from 'mooring/machines';
 import type { Observer } from 'rxjs';
+import type { InspectionEvent } from 'xstate';
 import { z } from 'zod';
 
 const Say = z.object({ type: z.literal('say'), text: z.string() });
@@ -165,6 +168,32 @@ supervisor.events$.subscribe((event) => {
   // @ts-expect-error nobody has authenticated it
   event.connection.peer;
 });
+
+// A bare Supervisor stands for any of them.
+export const bare: Supervisor = supervisor;
+export const direct: Supervisor = createSupervisor({
+  messages: Say,
+  sends: Move,
+  authenticate: () => ({ userId: 'ada' }),
+  onMessage: (connection, message) => void [connection.peer.userId, message.text],
+});
+export function greet(any: Supervisor, topic: Topic<unknown, Connection>): number {
+  // @ts-expect-error nothing is known of its peers
+  for (const connection of any.connections) connection.peer.userId;
+  return any.broadcast({ hello: topic.name }).delivered;
+}
+greet(supervisor, supervisor.topic('lobby'));
+greet(createSupervisor(), bare.topic('lobby'));
+export function bareOf<Peer, In, Out>(one: Supervisor<Peer, In, Out>): Supervisor {
+  return one;
+}
+attach(createServer(), bare);
+void listen(bare, { port: 0 });
+createClient('wss://example.com/', { supervisor: bare });
+createPool(['wss://example.com/'], { supervisor: bare });
+createSupervisor({ inspect: (event: InspectionEvent) => void event.actorRef.send });
+createClient('wss://example.com/', { inspect: (event) => void event.actorRef.sessionId });
+
 // @ts-expect-error misspelt
 createSupervisor({ onOpened() {} });
 `;

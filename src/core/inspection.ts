@@ -1,0 +1,32 @@
+/** The actor that an inspection event is about. */
+export interface InspectedActor {
+  readonly sessionId: string;
+  getSnapshot(): unknown;
+}
+
+/**
+ * One step of a chart, as XState's inspection API describes it.
+ *
+ * Written out here so that a project which checks the declarations of its packages needs no types of XState:
+ * those do not pass `exactOptionalPropertyTypes`. A function that takes XState's own `InspectionEvent` fits, too.
+ */
+export type InspectionEvent = { readonly rootId: string; readonly actorRef: InspectedActor } & (
+  | { readonly type: '@xstate.actor' }
+  | {
+      readonly type: '@xstate.event';
+      readonly event: { readonly type: string };
+      readonly sourceRef: InspectedActor | undefined;
+    }
+  | {
+      readonly type: '@xstate.snapshot' | '@xstate.transition' | '@xstate.microstep';
+      readonly event: { readonly type: string };
+      readonly snapshot: unknown;
+    }
+  | {
+      readonly type: '@xstate.action';
+      readonly action: { readonly type: string; readonly params: unknown };
+    }
+);
+
+/** Sees every step of every chart. */
+export type Inspect = (event: InspectionEvent) => void;
