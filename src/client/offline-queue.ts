@@ -1,4 +1,5 @@
 import type { FlushResult } from '../core/connection.ts';
+import { runAll, runEach } from '../core/run-each.ts';
 import type { DropReason } from './client-types.ts';
 
 /** A message that waits for a connection. */
@@ -30,7 +31,8 @@ export class OfflineQueue {
   push(waiting: Waiting): void {
     this.#waiting.push(waiting);
     this.#nextExpiryMs = Math.min(this.#nextExpiryMs, waiting.expiresAtMs);
-    if (this.#waiting.length > this.#max) this.#drop('queue-full');
+    const dropped = this.#waiting.length > this.#max ? this.#waiting.shift() : undefined;
+    if (dropped !== undefined) this.#tell(dropped, 'queue-full');
   }
 
   /** Drops all that have expired; returns when it is to be looked at again, in the clock's time. */
@@ -42,7 +44,7 @@ export class OfflineQueue {
       (earliest, { expiresAtMs }) => Math.min(earliest, expiresAtMs),
       Number.POSITIVE_INFINITY,
     );
-    for (const waiting of expired) this.#tell(waiting, 'expired');
+    runEach(expired, (waiting) => this.#tell(waiting, 'expired'));
     return this.#nextExpiryMs;
   }
 
@@ -59,12 +61,10 @@ export class OfflineQueue {
   /** Gives everything up. */
   clear(): void {
     this.#nextExpiryMs = Number.POSITIVE_INFINITY;
-    while (this.#waiting.length > 0) this.#drop('stopped');
-  }
-
-  #drop(reason: DropReason): void {
-    const dropped = this.#waiting.shift();
-    if (dropped !== undefined) this.#tell(dropped, reason);
+    runAll(
+      () => this.#waiting.shift(),
+      (dropped) => this.#tell(dropped, 'stopped'),
+    );
   }
 
   #tell(waiting: Waiting, reason: DropReason): void {

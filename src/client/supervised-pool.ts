@@ -11,6 +11,7 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { Inspect } from '../core/inspection.ts';
+import { runEach } from '../core/run-each.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { ClientStreams } from './client-streams.ts';
 import type { PoolDrainPlan } from './pool-options.ts';
@@ -147,7 +148,7 @@ export class SupervisedPool<In, Out>
     this.#leaving = this.#connections;
     this.#deadline = wheel.schedule(this.#plan.withinMs, this, 'drain');
     this.#teller.later(() => {
-      for (const member of [...this.#members]) void member.stop(this.#plan.frame);
+      runEach([...this.#members], (member) => void member.stop(this.#plan.frame));
       this.#emptied();
     });
   }
@@ -158,7 +159,7 @@ export class SupervisedPool<In, Out>
     // Each has a deadline of its own for that, and tells its end when it has passed.
     this.#deadline = wheel.schedule(2 * timeouts.forcedMs, this, 'forced');
     this.#teller.later(() => {
-      for (const member of [...this.#members]) member.terminate();
+      runEach([...this.#members], (member) => member.terminate());
     });
   }
 
@@ -247,10 +248,10 @@ export class SupervisedPool<In, Out>
     this.streams.report('pool')(error);
     this.finish();
     this.#teller.later(() => {
-      for (const member of [...this.#members]) {
+      runEach([...this.#members], (member) => {
         void member.stop(this.#plan.frame);
         member.terminate();
-      }
+      });
     });
   }
 

@@ -1,3 +1,5 @@
+import { runAll } from '../core/run-each.ts';
+
 /** Who has a teller. */
 export interface TellerOwner<Fact> {
   /** Gives the chart a fact. */
@@ -30,8 +32,11 @@ export class Teller<Fact> {
       return;
     }
     this.#isTaking = true;
-    this.#owner.take(fact);
-    this.#isTaking = false;
+    try {
+      this.#owner.take(fact);
+    } finally {
+      this.#isTaking = false;
+    }
     this.settle();
   }
 
@@ -51,8 +56,14 @@ export class Teller<Fact> {
     this.#owner.settled();
     if (this.#isTelling) return;
     this.#isTelling = true;
-    for (let news = this.#next(); news !== undefined; news = this.#next()) news();
-    this.#isTelling = false;
+    try {
+      runAll(
+        () => this.#next(),
+        (news) => news(),
+      );
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
   #next(): (() => void) | undefined {

@@ -2,6 +2,7 @@ import { type ActorRefFrom, createActor } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import type { ConnectionFact, ConnectionOrders } from '../../machines/connection-contract.ts';
 import { toError } from '../core/errors.ts';
+import { runAll } from '../core/run-each.ts';
 import { connectionLogic } from './connection-logic.ts';
 import type { PortHost, PortReport } from './port-host.ts';
 import type { Reporter, ReportGate } from './report-gate.ts';
@@ -82,10 +83,14 @@ export class Conductor implements Reporter {
   deliverReports(): void {
     if (this.#delivering) return;
     this.#delivering = true;
-    for (let report = this.#next(); report !== undefined; report = this.#next()) {
-      this.#observer.deliver(report);
+    try {
+      runAll(
+        () => this.#next(),
+        (report) => this.#observer.deliver(report),
+      );
+    } finally {
+      this.#delivering = false;
     }
-    this.#delivering = false;
   }
 
   #next(): PortReport | undefined {

@@ -6,6 +6,7 @@ import type {
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
+import { guarded } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
@@ -208,7 +209,11 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     this.witness.evidence.intent = 'crash';
     this.witness.evidence.handlerError = error;
     this.closeFrame = { code: 1011, reason: '' };
-    this.sendClose();
+    // The socket may be what threw, and a frame that cannot leave must not keep it from being destroyed.
+    guarded(
+      () => this.sendClose(),
+      () => {},
+    );
     this.destroy();
     this.finish();
   }

@@ -1,3 +1,5 @@
+import { runAll } from '../core/run-each.ts';
+
 /** Somebody who has reports to deliver. */
 export interface Reporter {
   deliverReports(): void;
@@ -41,9 +43,10 @@ export class ReportGate {
     if (this.#holds > 0 || this.#isReleasing) return;
     this.#isReleasing = true;
     try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        next.deliverReports();
-      }
+      runAll(
+        () => this.#waiting.shift(),
+        (reporter) => reporter.deliverReports(),
+      );
     } finally {
       this.#isReleasing = false;
     }

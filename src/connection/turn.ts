@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Frame } from '../core/frame.ts';
+import { runEach } from '../core/run-each.ts';
 
 /** A frame that is worth more than a copy. */
 const LARGE_BYTES = 16_384;
@@ -114,6 +115,6 @@ export class Turn {
     this.#first = null;
     this.#isEndDue = false;
     this.#number += 1;
-    for (const outbox of waiting) outbox.flush();
+    runEach(waiting, (outbox) => outbox.flush());
   }
 }

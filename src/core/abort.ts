@@ -1,3 +1,5 @@
+import { runEach } from './run-each.ts';
+
 /** Who waits for a signal. One listener for all of them: Node.js warns of a leak from the eleventh on. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
@@ -15,5 +17,5 @@ export function whenAborted(signal: AbortSignal, aborted: () => void): () => voi
 }
 
 function tellAll(event: Event): void {
-  for (const aborted of [...(waiting.get(event.target as AbortSignal) ?? [])]) aborted();
+  runEach([...(waiting.get(event.target as AbortSignal) ?? [])], (aborted) => aborted());
 }

@@ -1,4 +1,5 @@
 import type { Clock, TimerHandle } from './clock.ts';
+import { runAll, runEach } from './run-each.ts';
 
 /** Something that owns deadlines and is told, by name, when one has passed. */
 export interface DeadlineOwner {
@@ -126,17 +127,22 @@ export class TimerWheel {
   }
 
   #wokeUp(): void {
-    for (const sleeper of this.whenWoken) sleeper.woke();
+    runEach([...this.whenWoken], (sleeper) => {
+      if (this.whenWoken.has(sleeper)) sleeper.woke();
+    });
   }
 
   #advance(): void {
-    this.#liveMs += this.#aliveSinceAdvanceMs();
-    this.#advancedAt = this.#clock.now();
-    const target = Math.floor(this.#liveMs / this.tickMs);
     try {
-      while (this.#tick < target) this.#expireTick(++this.#tick);
+      this.#liveMs += this.#aliveSinceAdvanceMs();
+      this.#advancedAt = this.#clock.now();
+      const target = Math.floor(this.#liveMs / this.tickMs);
+      runAll(
+        () => (this.#tick < target ? ++this.#tick : undefined),
+        (tick) => this.#expireTick(tick),
+      );
     } finally {
-      // Whatever an owner throws must not stop the clock of all others.
+      // An owner that throws must not stop the clock of all others.
       this.#advancing = false;
       if (this.#size > 0) this.#arm();
     }
@@ -155,12 +161,12 @@ export class TimerWheel {
     for (let entry = this.#slots[tick % SLOTS] ?? null; entry !== null; entry = entry.next) {
       if (entry.dueTick <= tick) due.push(entry);
     }
-    for (const entry of due) {
+    runEach(due, (entry) => {
       // An owner that came before may have cancelled or postponed it.
-      if (entry.dueTick === NEVER || entry.dueTick > tick) continue;
+      if (entry.dueTick === NEVER || entry.dueTick > tick) return;
       this.cancel(entry);
       entry.owner.deadlinePassed(entry.name);
-    }
+    });
   }
 
   #link(deadline: Deadline): void {

@@ -6,6 +6,7 @@ import type { Child } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import type { SupervisorNews } from '../core/events.ts';
+import { runEach } from '../core/run-each.ts';
 import type { Registry } from './registry.ts';
 import { describeReport } from './report.ts';
 
@@ -57,7 +58,7 @@ export class Children implements Parent, Iterable<Child> {
 
   /** Asks every child to stop. */
   stop(frame: CloseFrame): void {
-    for (const child of [...this.#children.keys()]) void child.stop(frame);
+    runEach([...this.#children.keys()], (child) => void child.stop(frame));
   }
 
   // What a child tells.

@@ -3,6 +3,7 @@ import type { PortContext } from '../connection/port-host.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
 import type { DrainReport, SupervisorNews } from '../core/events.ts';
 import { checkedOptions, positiveInteger } from '../core/limits-schema.ts';
+import { runEach } from '../core/run-each.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import { drainingRefusal } from './admission.ts';
@@ -97,10 +98,13 @@ export class FleetDrain implements DeadlineOwner {
     this.#deadline = context.wheel.schedule(withinMs, this, 'expire');
     this.#lastCall = context.wheel.schedule(SPREAD * withinMs, this, 'children');
     this.#fleet.tell({ type: 'supervisor.draining', connections: this.#connections, withinMs });
-    for (const port of [...registry.ports]) {
-      if (port.state === 'handshaking') port.refuse(drainingRefusal);
+    try {
+      runEach([...registry.ports], (port) => {
+        if (port.state === 'handshaking') port.refuse(drainingRefusal);
+      });
+    } finally {
+      this.#closeDue();
     }
-    this.#closeDue();
   }
 
   /** Destroys what has not closed by itself. */
@@ -111,8 +115,11 @@ export class FleetDrain implements DeadlineOwner {
     this.#isExpired = true;
     const left = [...registry.ports, ...registry.dialed];
     this.#forced = left.filter(({ state }) => state !== 'handshaking').length;
-    this.#stopChildren();
-    for (const port of left) port.expire();
+    try {
+      this.#stopChildren();
+    } finally {
+      runEach(left, (port) => port.expire());
+    }
   }
 
   /** Something has come to its end. */
@@ -138,13 +145,21 @@ export class FleetDrain implements DeadlineOwner {
   }
 
   end(): void {
-    const { context, events, handlers, registry } = this.#fleet;
+    const { context, registry } = this.#fleet;
     context.wheel.cancel(this.#deadline);
     context.wheel.cancel(this.#batch);
     context.wheel.cancel(this.#lastCall);
     this.#waiting = [];
-    // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
-    for (const port of [...registry.ports, ...registry.dialed]) port.abandon();
+    try {
+      // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
+      runEach([...registry.ports, ...registry.dialed], (port) => port.abandon());
+    } finally {
+      this.#conclude();
+    }
+  }
+
+  #conclude(): void {
+    const { context, events, handlers, registry } = this.#fleet;
     const report: DrainReport = {
       closed: registry.counts.closed - this.#closedBefore - this.#forced,
       forced: this.#forced,
@@ -167,10 +182,11 @@ export class FleetDrain implements DeadlineOwner {
     const { wheel } = this.#fleet.context;
     const elapsedMs = wheel.nowMs - this.#pacedFromMs + wheel.tickMs;
     const due = Math.min(this.#waiting.length, Math.ceil(elapsedMs * this.#perMs));
-    for (; this.#begun < due; this.#begun += 1) {
-      this.#waiting[this.#begun]?.close('drain', this.#plan.frame);
-    }
+    const closing = this.#waiting.slice(this.#begun, due);
+    this.#begun += closing.length;
+    // Before the closes: one of them may end the drain, which cancels the next batch.
     if (this.#begun < this.#waiting.length)
       this.#batch = wheel.schedule(wheel.tickMs, this, 'batch');
+    runEach(closing, (port) => port.close('drain', this.#plan.frame));
   }
 }

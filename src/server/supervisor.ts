@@ -12,6 +12,7 @@ import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
+import { runAll } from '../core/run-each.ts';
 import type { Door } from './admission.ts';
 import { Children } from './children.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
@@ -199,7 +200,10 @@ export class FleetSupervisor<Peer, In, Out>
   }
 
   #settle(): void {
-    for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) effect();
+    runAll(
+      () => this.#effects.shift(),
+      (effect) => effect(),
+    );
   }
 
   // What the fleet tells.

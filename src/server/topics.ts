@@ -2,6 +2,7 @@ import { Subject } from 'rxjs';
 import type { ReportGate } from '../connection/report-gate.ts';
 import { SupervisorError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
+import { runEach } from '../core/run-each.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import type { Delivery, Overflow } from './topic.ts';
 
@@ -140,7 +141,9 @@ export function fanOut(publication: Publication, audience: Reachable, reports: R
     port.isOpen && (audience.departures === departures || audience.has(port));
   const members = accepted(publication, audience, isThere);
   reports.during(() => {
-    for (const port of members) if (isThere(port)) write(publication, port);
+    runEach(members, (port) => {
+      if (isThere(port)) write(publication, port);
+    });
   });
 }
 

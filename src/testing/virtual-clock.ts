@@ -1,4 +1,5 @@
 import type { Clock, TimerHandle } from '../core/clock.ts';
+import { runEach } from '../core/run-each.ts';
 
 interface VirtualTimer {
   readonly dueMs: number;
@@ -118,7 +119,7 @@ export class VirtualClock implements Clock {
     while (this.#polls.length > 0) {
       const polls = this.#polls;
       this.#polls = [];
-      for (const poll of polls) poll();
+      runEach(polls, (poll) => poll());
     }
   }
 }

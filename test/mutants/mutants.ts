@@ -212,7 +212,7 @@ export const mutants: readonly Mutant[] = [
     name: 'forgotten turn',
     fault: 'What a turn has collected for its members never leaves.',
     file: 'src/connection/turn.ts',
-    from: 'for (const outbox of waiting) outbox.flush();',
+    from: 'runEach(waiting, (outbox) => outbox.flush());',
     to: '',
   },
   {
@@ -233,7 +233,7 @@ export const mutants: readonly Mutant[] = [
     name: 'drain that waits',
     fault: 'A drain leaves those alone that do not close by themselves.',
     file: 'src/server/fleet-drain.ts',
-    from: 'for (const port of left) port.expire();',
+    from: 'runEach(left, (port) => port.expire());',
     to: '',
   },
   // What is released.
@@ -333,8 +333,8 @@ export const mutants: readonly Mutant[] = [
     name: 'endless queue',
     fault: 'What is sent without a connection is kept without a limit.',
     file: queue,
-    from: "if (this.#waiting.length > this.#max) this.#drop('queue-full');",
-    to: '',
+    from: 'this.#waiting.length > this.#max ?',
+    to: 'this.#waiting.length < 0 ?',
   },
   {
     name: 'stale messages',

@@ -31,6 +31,24 @@ describe('whenAborted', () => {
     assert.equal(told, 1);
   });
 
+  it('reaches the others although one throws, and lets the error out', () => {
+    const told: string[] = [];
+    // A signal whose listener can be called by hand: a real one throws into the process.
+    const listeners: ((event: Event) => void)[] = [];
+    const signal = {
+      addEventListener: (_type: string, listener: (event: Event) => void) =>
+        void listeners.push(listener),
+      removeEventListener: () => {},
+    } as unknown as AbortSignal;
+    whenAborted(signal, () => told.push('first'));
+    whenAborted(signal, () => {
+      throw new Error('out of order');
+    });
+    whenAborted(signal, () => told.push('third'));
+    assert.throws(() => listeners[0]?.({ target: signal } as unknown as Event), /out of order/);
+    assert.deepEqual(told, ['first', 'third']);
+  });
+
   it('bears those who leave, or come, while it tells', () => {
     const controller = new AbortController();
     const { signal } = controller;

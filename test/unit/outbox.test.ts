@@ -283,6 +283,24 @@ describe('frames that many outboxes get', () => {
   });
 });
 
+describe('an outbox that throws when its turn ends', () => {
+  it('does not keep what the others have from leaving', () => {
+    const clock = new VirtualClock();
+    const turn = new Turn(clock);
+    const flushed: string[] = [];
+    const failing = () => {
+      throw new Error('out of order');
+    };
+    const only = messageFrame('1');
+    turn.begin({ flush: failing }, only);
+    turn.begin({ flush: () => flushed.push('second') }, only);
+    turn.begin({ flush: failing }, only);
+    turn.begin({ flush: () => flushed.push('fourth') }, only);
+    assert.throws(() => clock.step(0), { name: 'AggregateError', message: /2 errors.*out of/ });
+    assert.deepEqual([flushed, turn.number], [['second', 'fourth'], 1]);
+  });
+});
+
 describe('a frame whose sender wants to know', () => {
   it('is sent once the operating system has it', async () => {
     const bench = new OutboxBench();

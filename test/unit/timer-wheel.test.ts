@@ -209,6 +209,82 @@ describe('the native timer of a TimerWheel', () => {
   });
 });
 
+describe('an owner that throws when its deadline passes', () => {
+  it('delays nobody: neither in its tick nor in the next one', () => {
+    const bench = new Bench();
+    const failing = () => {
+      throw new Error('out of order');
+    };
+    for (const name of ['b', 'd']) bench.reactions.set(name, failing);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) bench.schedule(10, name);
+    bench.schedule(20, 'next');
+    // Both ticks are judged in one turn of the wheel.
+    assert.throws(() => bench.clock.stall(20), AggregateError);
+    assert.deepEqual(new Set(bench.passed.map((each) => each.split('@')[1])), new Set(['20']));
+    assert.equal(bench.passed.length, 6);
+    assert.equal(bench.passed[5], 'next@20');
+  });
+
+  it('gets its error out, as it is when it is the only one', () => {
+    const bench = new Bench();
+    const error = new Error('out of order');
+    bench.reactions.set('a', () => {
+      throw error;
+    });
+    bench.schedule(10, 'a');
+    bench.schedule(30, 'b');
+    assert.throws(
+      () => bench.clock.advance(10),
+      (thrown) => thrown === error,
+    );
+    bench.clock.advance(20);
+    assert.deepEqual(bench.passed, ['a@10', 'b@30']);
+  });
+
+  it('leaves the wheel at rest when it had the last deadline, and able to start again', () => {
+    const bench = new Bench();
+    bench.reactions.set('a', () => {
+      throw new Error('out of order');
+    });
+    bench.schedule(10, 'a');
+    assert.throws(() => bench.clock.advance(10), /out of order/);
+    assert.equal(bench.clock.timersPending, 0);
+    bench.schedule(10, 'b');
+    bench.clock.advance(10);
+    assert.deepEqual(bench.passed, ['a@10', 'b@20']);
+  });
+});
+
+describe('a sleeper that throws when it is woken', () => {
+  it('keeps nobody else asleep, and the deadlines go on', () => {
+    const bench = new Bench();
+    const woken: string[] = [];
+    bench.wheel.whenWoken.add({
+      woke: () => {
+        throw new Error('still drowsy');
+      },
+    });
+    bench.wheel.whenWoken.add({ woke: () => woken.push('second') });
+    bench.schedule(10, 'a');
+    bench.clock.setWall(3_600_000);
+    assert.throws(() => bench.clock.advance(10), /still drowsy/);
+    bench.clock.advance(10);
+    assert.deepEqual([woken, bench.passed.length], [['second'], 1]);
+  });
+
+  it('never reaches a sleeper that left meanwhile', () => {
+    const bench = new Bench();
+    let woken = 0;
+    const second = { woke: () => (woken += 1) };
+    bench.wheel.whenWoken.add({ woke: () => bench.wheel.whenWoken.delete(second) });
+    bench.wheel.whenWoken.add(second);
+    bench.schedule(10, 'a');
+    bench.clock.setWall(3_600_000);
+    bench.clock.advance(10);
+    assert.equal(woken, 0);
+  });
+});
+
 describe('a TimerWheel in a stalled event loop', () => {
   it('advances by two ticks at most, however long the stall was', () => {
     const bench = new Bench();

@@ -7,7 +7,13 @@ import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import type { AcceptedPort } from '../../src/server/accepted-port.ts';
 import type { Overflow } from '../../src/server/topic.ts';
-import { deliveryOf, type Publication, Topics } from '../../src/server/topics.ts';
+import {
+  deliveryOf,
+  fanOut,
+  type Publication,
+  type Reachable,
+  Topics,
+} from '../../src/server/topics.ts';
 
 /** A port that notes the frames it is given. */
 class FakePort {
@@ -40,6 +46,15 @@ class FakePort {
 
   get port(): AcceptedPort {
     return this as unknown as AcceptedPort;
+  }
+}
+
+/** An audience that nobody leaves. */
+class Everybody extends Set<AcceptedPort> implements Reachable {
+  readonly departures = 0;
+
+  constructor(ports: readonly (FakePort | undefined)[]) {
+    super(ports.flatMap((each) => each?.port ?? []));
   }
 }
 
@@ -253,6 +268,48 @@ describe('a publication to a member that is congested', () => {
     topics.publish('lobby', publicationOf('hi', { overflow: 'close' }));
     assert.deepEqual([slow?.got, quick?.got], [[], ['hi']]);
     assert.equal(quick?.endedAs, undefined);
+  });
+});
+
+describe('a publication to a member that throws', () => {
+  const failing = () => {
+    throw new Error('out of order');
+  };
+
+  it('reaches the members behind it', () => {
+    const gate = new ReportGate();
+    const topics = new Topics(10, gate);
+    const [first, second, third] = crowd(3, topics);
+    if (second) second.onPublish = failing;
+    const publication = publicationOf('hi');
+    assert.throws(() => fanOut(publication, new Everybody([first, second, third]), gate), /out of/);
+    assert.deepEqual([first?.got, second?.got, third?.got], [['hi'], [], ['hi']]);
+    assert.deepEqual([publication.delivered, gate.isShut], [2, false]);
+  });
+});
+
+describe('a report that throws', () => {
+  it('keeps none of those that wait behind it', () => {
+    const gate = new ReportGate();
+    const delivered: string[] = [];
+    const add = (name: string, deliverReports: () => void) =>
+      gate.add({
+        deliverReports: () => {
+          delivered.push(name);
+          deliverReports();
+        },
+      });
+    const run = () => {
+      add('one', () => {
+        throw new Error('out of order');
+      });
+      add('two', () => add('four', () => {}));
+      add('three', () => {});
+    };
+    assert.throws(() => gate.during(run), /out of order/);
+    assert.deepEqual(delivered, ['one', 'two', 'three', 'four']);
+    gate.during(() => add('five', () => {}));
+    assert.equal(delivered.at(-1), 'five');
   });
 });
 

@@ -1,0 +1,78 @@
+// Goal: a socket whose `write` throws, as a faulty instrumentation makes it, costs nobody else anything. Method: break one
+// of three accepted sockets by hand; a clock collects what reaches the event loop.
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import type { Clock } from '../../src/index.ts';
+import { crowd, type Member } from '../support/crowd.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+/** The clock of the process, with a net below what it calls after the poll phase. */
+function collectingClock(errors: Error[]): Clock {
+  return {
+    now: () => performance.now(),
+    wallNow: () => Date.now(),
+    setTimer: (delayMs, callback) => setTimeout(callback, delayMs).unref(),
+    clearTimer: (handle) => clearTimeout(handle as NodeJS.Timeout),
+    afterPoll: (callback) =>
+      void setImmediate(() => {
+        try {
+          callback();
+        } catch (thrown) {
+          errors.push(thrown as Error);
+        }
+      }),
+  };
+}
+
+describe('a socket whose write throws', () => {
+  let service: Service;
+  let members: Member[];
+  let broken: Socket;
+  const errors: Error[] = [];
+  afterEach(async () => {
+    broken.destroy();
+    await service.stop();
+  });
+
+  async function start(): Promise<void> {
+    errors.length = 0;
+    const sockets: Socket[] = [];
+    service = await Service.start({ clock: collectingClock(errors) });
+    service.server.on('connection', (socket: Socket) => void sockets.push(socket));
+    members = await crowd(service, 3);
+    broken = sockets[1] as Socket;
+    broken.write = () => {
+      throw new Error('faulty instrumentation');
+    };
+  }
+
+  it('keeps no publication from the others, and its error gets out', async () => {
+    await start();
+    for (const { connection } of members) connection.join('lobby');
+    service.supervisor.topic('lobby').publish('hi');
+    service.supervisor.broadcast('all');
+    const [first, , third] = members as [Member, Member, Member];
+    for (const { peer } of [first, third]) {
+      await until(() => peer.texts.length === 2, 'both have arrived');
+      assert.deepEqual(peer.texts, ['"hi"', '"all"']);
+    }
+    assert.deepEqual(
+      errors.map(({ message }) => message),
+      ['faulty instrumentation'],
+    );
+  });
+
+  it('keeps no drain from closing the others nicely, nor from its end', async () => {
+    await start();
+    for (const { peer } of members) void peer.finishPolitely();
+    const report = await service.supervisor.drain({ withinMs: 20_000, perSecond: 2 });
+    assert.deepEqual({ ...report, tookMs: 0 }, { closed: 3, forced: 0, unsettled: 0, tookMs: 0 });
+    const codes = members.map(({ connection }) => connection.verdict?.code);
+    const [before, code, after] = codes;
+    assert.deepEqual([before, after], [members[0]?.peer.closeFrame?.code, before]);
+    assert.notEqual(code, before);
+    assert.equal(members[1]?.connection.verdict?.error?.message, 'faulty instrumentation');
+  });
+});

@@ -1,0 +1,228 @@
+// Goal: where something is done for many, one that throws costs the others nothing, and its error gets out. Method: run
+// each such loop over fakes of which one throws.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type AnyActorRef, createEmptyActor } from 'xstate';
+import { OfflineQueue } from '../../src/client/offline-queue.ts';
+import { Teller } from '../../src/client/teller.ts';
+import { Conductor, type ConductorObserver } from '../../src/connection/conductor.ts';
+import type { ChildActor } from '../../src/connection/parent.ts';
+import { portContext } from '../../src/connection/port-context.ts';
+import type { PortHost } from '../../src/connection/port-host.ts';
+import { heartbeatSchema, limitsSchema, timeoutsSchema } from '../../src/core/limits-schema.ts';
+import { runAll, runEach } from '../../src/core/run-each.ts';
+import { Children } from '../../src/server/children.ts';
+import { type DrainableFleet, drainPlan, FleetDrain } from '../../src/server/fleet-drain.ts';
+import { Registry } from '../../src/server/registry.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+
+const broken = new Error('out of order');
+const failing = () => {
+  throw broken;
+};
+const isBroken = (thrown: unknown) => thrown === broken;
+
+describe('runEach', () => {
+  it('gives every item its turn and throws the only error as it is', () => {
+    const done: number[] = [];
+    const run = (item: number) => {
+      if (item === 2) failing();
+      done.push(item);
+    };
+    assert.throws(() => runEach([1, 2, 3], run), isBroken);
+    assert.deepEqual(done, [1, 3]);
+  });
+
+  it('throws one error with all of them when there are several', () => {
+    assert.throws(
+      () => runEach([1, 2], failing),
+      (thrown: AggregateError) => {
+        assert.deepEqual(thrown.errors, [broken, broken]);
+        assert.equal(thrown.message, '2 errors, the first of them: out of order');
+        return true;
+      },
+    );
+  });
+});
+
+describe('runAll', () => {
+  it('takes what is added meanwhile, behind an item that throws as well', () => {
+    const queue = ['a', 'b'];
+    const done: string[] = [];
+    const run = (item: string) => {
+      done.push(item);
+      if (item === 'a') queue.push('c');
+      if (item !== 'c') failing();
+    };
+    assert.throws(() => runAll(() => queue.shift(), run), AggregateError);
+    assert.deepEqual(done, ['a', 'b', 'c']);
+  });
+});
+
+function contextOn(clock: VirtualClock) {
+  return portContext({
+    ...{ clock, random: () => 0, timeouts: timeoutsSchema.parse({}) },
+    ...{ heartbeat: heartbeatSchema.parse({}), limits: limitsSchema.parse({}) },
+  });
+}
+
+describe('a report of a connection that throws', () => {
+  it('keeps none of its other reports from being delivered', () => {
+    const delivered: string[] = [];
+    const deliver = (report: string) => {
+      delivered.push(report);
+      if (report === 'opened') failing();
+    };
+    const host = { actor: createEmptyActor(), context: contextOn(new VirtualClock()) };
+    const conductor = new Conductor(
+      { deliver } as unknown as ConductorObserver,
+      host as unknown as PortHost,
+    );
+    for (const report of ['opened', 'closing'] as const) conductor.report(report);
+    assert.throws(() => conductor.deliverReports(), isBroken);
+    assert.deepEqual(delivered, ['opened', 'closing']);
+    conductor.report('closed');
+    conductor.deliverReports();
+    assert.deepEqual(delivered, ['opened', 'closing', 'closed']);
+  });
+});
+
+describe('news that throws', () => {
+  it('keeps none of the other news, now or later, from being told', () => {
+    const told: string[] = [];
+    const teller = new Teller<'fact'>({ take: () => {}, settled: () => {} });
+    teller.add(failing);
+    teller.add(() => told.push('second'));
+    assert.throws(() => teller.settle(), isBroken);
+    assert.deepEqual(told, ['second']);
+    teller.later(() => told.push('later'));
+    assert.deepEqual(told, ['second', 'later']);
+  });
+
+  it('does not make a chart that threw deaf', () => {
+    const taken: string[] = [];
+    const teller = new Teller<'one' | 'two'>({
+      take: (fact) => (fact === 'one' ? failing() : taken.push(fact)),
+      settled: () => taken.push('settled'),
+    });
+    assert.throws(() => teller.tell('one'), isBroken);
+    teller.tell('two');
+    assert.deepEqual(taken, ['two', 'settled']);
+  });
+});
+
+describe('a message whose loss cannot be told', () => {
+  for (const way of ['expired', 'stopped'] as const) {
+    it(`leaves none of the others unsettled when they are ${way}`, () => {
+      const settled: string[] = [];
+      const queue = new OfflineQueue(10, ({ message }) => void (message === 'a' && failing()));
+      for (const message of ['a', 'b'])
+        queue.push({
+          ...{ message, payload: message, expiresAtMs: 10 },
+          settle: (result) => void settled.push(`${message} ${result}`),
+        });
+      assert.throws(() => (way === 'expired' ? queue.purge(10) : queue.clear()), isBroken);
+      assert.deepEqual([settled, queue.size], [['a lost', 'b lost'], 0]);
+    });
+  }
+});
+
+describe('VirtualClock', () => {
+  it('runs what waits for the poll phase behind a callback that throws', () => {
+    const clock = new VirtualClock();
+    let ran = 0;
+    clock.afterPoll(failing);
+    clock.afterPoll(() => (ran += 1));
+    assert.throws(() => clock.step(0), isBroken);
+    assert.equal(ran, 1);
+  });
+});
+
+describe('a child that cannot be stopped', () => {
+  it('keeps no other child from being asked to stop', () => {
+    const children = new Children({
+      ...{ actor: {} as AnyActorRef, isInspected: false, registry: new Registry() },
+      ...{ isEnding: () => false, tell: () => {}, shrank: () => {} },
+    });
+    const stopped: string[] = [];
+    const child = (address: string, stop: () => void) =>
+      children.adopt({
+        ...{ kind: 'client', address, state: 'up' },
+        stop: async () => stop(),
+      } satisfies ChildActor);
+    child('one', () => stopped.push('one'));
+    children.adopt({ kind: 'client', address: 'two', state: 'up', stop: failing });
+    child('three', () => stopped.push('three'));
+    assert.throws(() => children.stop({ code: 1001, reason: '' }), isBroken);
+    assert.deepEqual(stopped, ['one', 'three']);
+  });
+});
+
+/** A drain of ports that note what is done to them; the first port throws at everything. */
+class DrainBench {
+  readonly clock = new VirtualClock();
+  readonly done: string[] = [];
+  readonly drain: FleetDrain;
+  ended = 0;
+
+  constructor(state: 'open' | 'handshaking', perSecond = 1_000) {
+    const registry = new Registry();
+    for (const id of ['first', 'second', 'third']) {
+      const act = (deed: string) => () => {
+        this.done.push(`${id} ${deed}`);
+        if (id === 'first') failing();
+      };
+      const port = {
+        ...{ id, state, address: '', key: undefined, refuse: act('refused') },
+        ...{ close: act('closed'), expire: act('expired'), abandon: act('abandoned') },
+      };
+      registry.moved(port as never, null, state);
+      if (state === 'open') registry.enter(port as never);
+    }
+    const fleet: DrainableFleet = {
+      context: contextOn(this.clock),
+      ...{ registry, handlers: { unsettled: 0 }, events: { complete: () => {} }, tell: () => {} },
+    };
+    const children = { stop: failing, size: 0 } as unknown as Children;
+    this.drain = new FleetDrain(drainPlan({ perSecond }), fleet, {
+      ...{ children, expired: () => {}, ended: () => (this.ended += 1) },
+    });
+  }
+}
+
+describe('a connection that throws while it is drained', () => {
+  const closed = ['first closed', 'second closed', 'third closed'];
+
+  it('keeps the others neither from closing with it', () => {
+    const bench = new DrainBench('open', 1_000);
+    assert.throws(() => bench.drain.begin(), isBroken);
+    assert.deepEqual(bench.done, closed);
+  });
+
+  it('nor from closing in their turn', () => {
+    const bench = new DrainBench('open', 1);
+    assert.throws(() => bench.drain.begin(), isBroken);
+    assert.deepEqual(bench.done, ['first closed']);
+    bench.clock.advance(10_000);
+    assert.deepEqual(bench.done, closed);
+  });
+
+  it('nor from being refused', () => {
+    const bench = new DrainBench('handshaking');
+    assert.throws(() => bench.drain.begin(), isBroken);
+    assert.deepEqual(bench.done, ['first refused', 'second refused', 'third refused']);
+  });
+
+  it('nor from being destroyed at the deadline, not even when a child throws, too', () => {
+    const bench = new DrainBench('open');
+    assert.throws(() => bench.drain.expire(), isBroken);
+    assert.deepEqual(bench.done, ['first expired', 'second expired', 'third expired']);
+  });
+
+  it('nor the drain from its end', () => {
+    const bench = new DrainBench('open');
+    assert.throws(() => bench.drain.end(), isBroken);
+    assert.deepEqual(bench.done, ['first abandoned', 'second abandoned', 'third abandoned']);
+    assert.equal(bench.ended, 1);
+  });
+});
