@@ -48,6 +48,7 @@ export type {
   Disposer,
   InvalidMessagePolicy,
   SupervisorOptions,
+  UnmatchedSubprotocolsPolicy,
 } from './server/options.ts';
 export { createSupervisor } from './server/supervisor.ts';
 export type {

@@ -20,6 +20,7 @@ export type AcceptFailureCause =
   | 'wrong-path'
   | 'wrong-host'
   | 'wrong-origin'
+  | 'wrong-subprotocol'
   | 'unauthorized'
   | 'refused'
   | 'authenticate-error'
@@ -138,6 +139,7 @@ export function failureLevel(cause: AcceptFailureCause): Level {
     case 'wrong-version':
     case 'wrong-host':
     case 'wrong-origin':
+    case 'wrong-subprotocol':
     case 'connections-max':
     case 'address-max':
     case 'accept-rate':

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { agreedSubprotocol } from '../core/beat.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { Refusal } from '../core/failure.ts';
+import { excerptOf } from '../core/text.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Registry } from './registry.ts';
@@ -22,16 +24,27 @@ export const drainingRefusal: RefusalAnswer = {
 };
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
+/** One name of a list of subprotocols (RFC 9110 §5.6.2). */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** What admission goes by. */
+export type AdmissionRules = Pick<
+  ResolvedOptions,
+  'admission' | 'subprotocols' | 'unmatchedSubprotocols'
+>;
+
 /** Decides, before any user code runs, whether an upgrade request may go on. */
 export class Admission {
+  readonly #rules: AdmissionRules;
   readonly #options: ResolvedOptions['admission'];
   readonly #registry: Registry;
   readonly #accepts: TokenBucket;
 
-  constructor(options: ResolvedOptions['admission'], registry: Registry, nowMs: number) {
-    this.#options = options;
+  constructor(rules: AdmissionRules, registry: Registry, nowMs: number) {
+    this.#rules = rules;
+    this.#options = rules.admission;
     this.#registry = registry;
-    const perSecond = options.acceptsPerSecondMax;
+    const perSecond = this.#options.acceptsPerSecondMax;
     this.#accepts = new TokenBucket({ perSecond, burst: 2 * perSecond }, nowMs);
   }
 
@@ -41,7 +54,8 @@ export class Admission {
       doorRefusal(door) ??
       requestRefusal(request) ??
       this.#targetRefusal(request, paths) ??
-      this.#originRefusal(request)
+      this.#originRefusal(request) ??
+      this.#subprotocolRefusal(request)
     );
   }
 
@@ -77,6 +91,20 @@ export class Admission {
     if (origin === undefined || origins === 'any') return null;
     const allowed = origins === 'same' ? isSameOrigin(origin, request) : origins.includes(origin);
     return allowed ? null : refusal('wrong-origin', [403, 'this origin may not connect']);
+  }
+
+  /** A header that is no list of different names is left to ws, which refuses it. */
+  #subprotocolRefusal({ headers }: IncomingMessage): RefusalAnswer | null {
+    const { subprotocols, unmatchedSubprotocols } = this.#rules;
+    const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
+    if (offered === undefined || unmatchedSubprotocols === 'open') return null;
+    const names = new Set(offered);
+    if (agreedSubprotocol(names, subprotocols) !== false) return null;
+    if (names.size < offered.length || !offered.every((name) => TOKEN.test(name))) return null;
+    const [theirs, ours] = [offered, subprotocols].map((list) => excerptOf(list.join(', ')));
+    const spoken = ours === '' ? 'none is spoken here' : `spoken here: ${ours}`;
+    const body = `no subprotocol in common; offered: ${theirs}; ${spoken}`;
+    return refusal('wrong-subprotocol', [400, body]);
   }
 }
 

@@ -78,7 +78,7 @@ export class Fleet<Peer, In, Out>
     this.contract = new Contract(options.codec, options.messages, options.sends);
     this.handlers = new Handlers(options, this, this.context.wheel);
     this.events = new Stream((error) => this.handlers.errored('events$', error, undefined));
-    this.#admission = new Admission(options.admission, this.registry, options.clock.now());
+    this.#admission = new Admission(options, this.registry, options.clock.now());
   }
 
   /** Takes over one upgrade request. Whatever happens from here on ends in exactly one report. */

@@ -44,6 +44,9 @@ export interface AdmissionOptions {
 /** What to do with a message that breaks the inbound contract; it is never delivered. */
 export type InvalidMessagePolicy = 'reply' | 'ignore' | 'close';
 
+/** What to do with a client that offers subprotocols of which none is spoken. */
+export type UnmatchedSubprotocolsPolicy = 'refuse' | 'open';
+
 /** What the application promises to release when the connection ends. */
 export type Disposer = () => unknown;
 
@@ -64,6 +67,13 @@ export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> 
   invalidMessages?: InvalidMessagePolicy;
   /** Subprotocols that are spoken, best first (RFC 6455 §1.9). @default none */
   subprotocols?: readonly string[];
+  /**
+   * What happens to a client that offers subprotocols of which none is spoken. Browsers, and most other clients, fail such
+   * a connection as soon as it opens. `refuse` answers 400 before `authenticate` runs, and names both lists; `open`
+   * lets the connection open without a subprotocol.
+   * @default 'refuse'
+   */
+  unmatchedSubprotocols?: UnmatchedSubprotocolsPolicy;
 
   /**
    * Decides who it is. What it returns is `connection.peer`; throw a {@link Refusal} to refuse. Anything else
@@ -141,6 +151,7 @@ const supervisorSchema = z.strictObject({
   codec: codecSchema.optional(),
   invalidMessages: z.enum(['reply', 'ignore', 'close']).default('reply'),
   subprotocols: stringList.default([]),
+  unmatchedSubprotocols: z.enum(['refuse', 'open']).default('refuse'),
   authenticate: anyFunction.optional(),
   key: anyFunction.optional(),
   onOpen: anyFunction.optional(),
@@ -164,6 +175,7 @@ export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown>
   readonly codec: Codec;
   readonly invalidMessages: InvalidMessagePolicy;
   readonly subprotocols: readonly string[];
+  readonly unmatchedSubprotocols: UnmatchedSubprotocolsPolicy;
   readonly admission: Omit<AdmissionOptions, 'hosts' | 'addressOf'> &
     Partial<Pick<AdmissionOptions, 'hosts' | 'addressOf'>>;
   readonly timeouts: Timeouts;

@@ -23,6 +23,7 @@ const FAULTY_REQUESTS: readonly [FakeRequest, ...FakeRequest[]] = [
   { headers: { 'sec-websocket-key': 'short' } },
   { headers: { 'sec-websocket-extensions': 'broken' } },
   { headers: { origin: 'https://evil.example' } },
+  { headers: { 'sec-websocket-protocol': 'chat.v9' } },
   { headers: { host: 'rebound.example' } },
   { headers: { host: undefined } },
   { headers: { upgrade: 'h2c' } },

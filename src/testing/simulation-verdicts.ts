@@ -83,6 +83,7 @@ const refusals: ReadonlySet<FailureCause> = new Set([
   'wrong-path',
   'wrong-host',
   'wrong-origin',
+  'wrong-subprotocol',
   'unauthorized',
   'refused',
   'authenticate-error',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
+import { createClient } from '../../src/client/index.ts';
 import { attach, createSupervisor, type SupervisorEvent } from '../../src/index.ts';
 import { answerOf } from '../support/before-open-answer.ts';
 import { Premises } from '../support/before-open-premises.ts';
@@ -116,11 +117,7 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
   const offers: readonly [string, readonly string[], string | undefined, string][] = [
     ['the best that both speak, by our order', ['v2', 'v1'], 'v1, v2', 'v2'],
     ['the only one that both speak', ['v2', 'v1'], 'v0, v1', 'v1'],
-    ['none when there is none in common', ['v2', 'v1'], 'v3, chat', ''],
     ['none when none is offered', ['v2', 'v1'], undefined, ''],
-    ['none when none is listed', [], 'v1', ''],
-    ['none when only the case differs', ['chat'], 'CHAT', ''],
-    ['one that only contains a listed name', ['v1'], 'v1.1', ''],
   ];
   for (const [title, subprotocols, offer, chosen] of offers) {
     it(`chosen: ${title}`, async () => {
@@ -134,6 +131,52 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
       await premises.service.closedAs({ code: 1000, level: 'info' });
     });
   }
+
+  const strangers: readonly [string, readonly string[], string, string][] = [
+    ['none in common', ['v2', 'v1'], 'v3, chat', 'offered: v3, chat; spoken here: v2, v1'],
+    ['none spoken', [], 'v1', 'offered: v1; none is spoken here'],
+    ['another case', ['chat'], 'CHAT', 'offered: CHAT; spoken here: chat'],
+    ['a name that contains a spoken one', ['v1'], 'v1.1', 'offered: v1.1; spoken here: v1'],
+    ['a token of the client', ['v1'], 'token, s3cret', 'offered: token, s3cret; spoken here: v1'],
+  ];
+  for (const [title, subprotocols, offer, lists] of strangers) {
+    it(`refused before authenticate: ${title}`, async () => {
+      premises = await Premises.start({ subprotocols, authenticate: () => assert.fail('asked') });
+      const headers = { 'Sec-WebSocket-Protocol': offer };
+      const answer = await premises.refused({ headers });
+      assert.deepEqual([answer.status, answer.body.includes(lists)], [400, true], answer.body);
+      const failure = await premises.service.failedAs({
+        ...{ cause: 'wrong-subprotocol', phase: 'admission', httpStatus: 400 },
+        ...{ retry: 'never', level: 'warn' },
+      });
+      // Clients put credentials there: they belong in no log.
+      assert.equal(JSON.stringify([failure, premises.service.logLines()]).includes(offer), false);
+      await premises.vacant();
+    });
+  }
+
+  it('open without one where the application says so', async () => {
+    premises = await Premises.start({ subprotocols: ['v2'], unmatchedSubprotocols: 'open' });
+    const peer = await premises.open({ headers: { 'Sec-WebSocket-Protocol': 'v1' } });
+    assert.doesNotMatch(peer.answer, /sec-websocket-protocol/i);
+    assert.equal((await premises.service.opened()).subprotocol, '');
+  });
+
+  it('a client that offers the beat alone is let in by any server', async () => {
+    premises = await Premises.start({ subprotocols: ['v2'] });
+    const peer = await premises.open({ headers: { 'Sec-WebSocket-Protocol': 'mooring.beat' } });
+    assert.match(peer.answer, /^sec-websocket-protocol: mooring\.beat\r$/im);
+  });
+
+  it('a client of ours that speaks another version learns it, and gives up', async () => {
+    premises = await Premises.start({ subprotocols: ['chat.v2'] });
+    const client = createClient(premises.service.url, { beat: true, subprotocols: ['chat.v1'] });
+    await until(() => client.status.state === 'exhausted', 'it has given up');
+    const { ending } = client.status;
+    assert.equal(ending?.outcome === 'failed' && ending.failure.httpStatus, 400);
+    await premises.service.failedAs({ cause: 'wrong-subprotocol', level: 'warn' });
+    await client.close();
+  });
 
   it('a header that is no list of tokens is refused with 400', async () => {
     premises = await Premises.start({ subprotocols: ['v1'] });

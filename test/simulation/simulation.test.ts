@@ -144,6 +144,7 @@ const failureCauses: Readonly<Record<AcceptFailureCause, true>> = {
   'wrong-path': true,
   'wrong-host': true,
   'wrong-origin': true,
+  'wrong-subprotocol': true,
   unauthorized: true,
   refused: true,
   'authenticate-error': true,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { type AcceptFailureCause, Refusal } from '../../src/core/failure.ts';
-import type { AdmissionOptions } from '../../src/index.ts';
+import type { AdmissionOptions, SupervisorOptions } from '../../src/index.ts';
 import {
   Admission,
   authenticationRefusal,
@@ -39,13 +39,14 @@ function requestOf(about: Request = {}): IncomingMessage {
 
 interface Situation extends Request {
   options?: Partial<AdmissionOptions>;
+  rules?: Pick<SupervisorOptions, 'subprotocols' | 'unmatchedSubprotocols'>;
   paths?: Paths;
   door?: Door;
 }
 
-function judge({ options = {}, paths, door = 'open', ...request }: Situation) {
+function judge({ options = {}, rules = {}, paths, door = 'open', ...request }: Situation) {
   const registry = { ports: { size: 1 }, fromAddress: () => 1 } as unknown as Registry;
-  const admission = new Admission(resolveOptions({ admission: options }).admission, registry, 0);
+  const admission = new Admission(resolveOptions({ ...rules, admission: options }), registry, 0);
   return admission.judge(requestOf(request), paths, door);
 }
 
@@ -58,6 +59,12 @@ const from = (origin: string, more: Situation = {}): Situation => ({
   ...more,
   headers: { origin, ...more.headers },
 });
+
+const offering = (names: string, rules: Situation['rules'] = {}): Situation => ({
+  rules,
+  ...header('sec-websocket-protocol', names),
+});
+const unmatched: [AcceptFailureCause, number] = ['wrong-subprotocol', 400];
 
 const rows: readonly Row[] = [
   ['admits a proper request', {}],
@@ -148,6 +155,29 @@ const rows: readonly Row[] = [
     from('http://chat.example:8080', { options: { origins: ['https://app.example'] } }),
     ['wrong-origin', 403],
   ],
+  ['admits a subprotocol that is spoken', offering('v1, v2', { subprotocols: ['v2'] })],
+  ['refuses subprotocols where none is spoken', offering('token, s3cret'), unmatched],
+  ['refuses those that are not spoken', offering('v1,v3', { subprotocols: ['v2'] }), unmatched],
+  ['tells the case of subprotocols apart', offering('V2', { subprotocols: ['v2'] }), unmatched],
+  ['admits the beat alone where none is spoken', offering('mooring.beat')],
+  ['admits the beat alone where some are', offering('mooring.beat', { subprotocols: ['v2'] })],
+  [
+    'admits the beat with one that is spoken',
+    offering('v2, v2+mooring.beat', { subprotocols: ['v2'] }),
+  ],
+  [
+    'refuses the beat with one that is not',
+    offering('v1, v1+mooring.beat', { subprotocols: ['v2'] }),
+    unmatched,
+  ],
+  ['admits any subprotocol when told so', offering('v1', { unmatchedSubprotocols: 'open' })],
+  ['leaves what is no list of names to ws', offering('v1;')],
+  ['leaves a name that is offered twice to ws', offering('v1, v1')],
+  [
+    'judges the origin before the subprotocol',
+    { rules: {}, headers: { origin: 'null', 'sec-websocket-protocol': 'v1' } },
+    ['wrong-origin', 403],
+  ],
   [
     'judges the host before the origin',
     from('null', { options: { hosts: ['x'] } }),
@@ -176,6 +206,18 @@ describe('Admission.judge', () => {
     assert.equal(judge({ door: 'draining' }), drainingRefusal);
   });
 
+  it('names the subprotocols of both sides, up to a length', () => {
+    const body = (names: string, subprotocols: readonly string[]) =>
+      judge(offering(names, { subprotocols }))?.body;
+    assert.equal(
+      body('v1,v3', ['v2']),
+      'no subprotocol in common; offered: v1, v3; spoken here: v2',
+    );
+    assert.equal(body('v1', []), 'no subprotocol in common; offered: v1; none is spoken here');
+    const long = body('x'.repeat(10_000), ['y'.repeat(10_000)]) ?? '';
+    assert.ok(long.length < 500, `${long.length} characters`);
+  });
+
   it('never quotes the request in an answer', () => {
     const marked = 'MARK-7f3a';
     const situations = rows.map(([, situation]) => ({ ...situation, url: `/${marked}` }));
@@ -189,7 +231,7 @@ describe('Admission.judge', () => {
 /** An admission whose registry has this many connections, the one to be judged included. */
 function loadOf(present: { all: number; ofAddress: number }, options: Partial<AdmissionOptions>) {
   const registry = { ports: { size: present.all }, fromAddress: () => present.ofAddress };
-  const resolved = resolveOptions({ admission: options }).admission;
+  const resolved = resolveOptions({ admission: options });
   return new Admission(resolved, registry as unknown as Registry, 0);
 }
 

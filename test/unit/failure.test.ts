@@ -22,6 +22,7 @@ const table: Record<AcceptFailureCause, [FailurePhase, Level]> = {
   'wrong-path': ['admission', 'info'],
   'wrong-host': ['admission', 'warn'],
   'wrong-origin': ['admission', 'warn'],
+  'wrong-subprotocol': ['admission', 'warn'],
   unauthorized: ['admission', 'info'],
   refused: ['admission', 'info'],
   'authenticate-error': ['admission', 'error'],

@@ -31,6 +31,7 @@ const failures = new Map([
   ['wrong-path', 'knocked at the wrong door'],
   ['wrong-host', 'asked for another host'],
   ['wrong-origin', 'came from a foreign page'],
+  ['wrong-subprotocol', 'speaks another language'],
   ['unauthorized', 'is not known here'],
   ['refused', 'was turned away'],
   ['connections-max', 'found no berth free'],
