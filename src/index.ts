@@ -41,11 +41,11 @@ export type { Logger, LogLine } from './observe/logger.ts';
 export { escaped, logEvents, logLine } from './observe/logger.ts';
 export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
+export type { Disposer } from './server/disposer.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
 export type {
   AdmissionOptions,
-  Disposer,
   InvalidMessagePolicy,
   SupervisorOptions,
   UnmatchedSubprotocolsPolicy,

@@ -4,6 +4,7 @@ import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { AcceptedPort } from './accepted-port.ts';
+import { type Disposer, disposerOf } from './disposer.ts';
 import type { ConnectionHandle } from './handle.ts';
 import type { ResolvedOptions } from './options.ts';
 
@@ -17,11 +18,11 @@ export interface HandlersObserver<C> {
 /**
  * What is owed to a connection whose `onOpen` was called.
  *
- * `onClose` waits for `onOpen`, and the disposer runs exactly once whichever comes last.
+ * `onClose` waits for `onOpen`, and the disposer runs exactly once, whichever comes last.
  */
 interface Welcome {
   pending: boolean;
-  dispose: unknown;
+  dispose: Disposer | undefined;
   /** Set when it closed while `onOpen` was still at work. */
   whenSettled: (() => void) | undefined;
 }
@@ -70,7 +71,8 @@ export class Handlers<Peer, In, Out> {
     const result = this.run('onOpen', port, () => onOpen?.(connection));
     if (isThenable(result)) this.#await(port, result);
     else {
-      if (typeof result === 'function') this.#welcomes.set(port, settledWelcome(result));
+      const dispose = this.#disposerOf(result, port);
+      if (dispose !== undefined) this.#welcomes.set(port, settledWelcome(dispose));
       port.tell('welcome.settled');
     }
   }
@@ -79,9 +81,9 @@ export class Handlers<Peer, In, Out> {
     const welcome: Welcome = { pending: true, dispose: undefined, whenSettled: undefined };
     this.#welcomes.set(port, welcome);
     port.awaitWelcome();
-    const settle = (dispose: unknown) => {
+    const settle = (result: unknown) => {
       welcome.pending = false;
-      welcome.dispose = dispose;
+      welcome.dispose = this.#disposerOf(result, port);
       port.tell('welcome.settled');
       if (welcome.whenSettled === undefined) this.#disposeIfOver(port, welcome);
       else welcome.whenSettled();
@@ -142,7 +144,12 @@ export class Handlers<Peer, In, Out> {
     if (port.verdict === undefined || welcome === undefined || welcome.pending) return;
     if (!this.#welcomes.delete(port)) return;
     const { dispose } = welcome;
-    if (typeof dispose === 'function') this.#watch('dispose', port, () => dispose());
+    if (dispose !== undefined) this.#watch('dispose', port, dispose);
+  }
+
+  /** A look at what the user returned may throw: its properties may be getters. */
+  #disposerOf(result: unknown, port: AcceptedPort): Disposer | undefined {
+    return this.run('onOpen', port, () => disposerOf(result));
   }
 
   /** Runs a handler that a drain waits for. */
@@ -160,6 +167,6 @@ export class Handlers<Peer, In, Out> {
   }
 }
 
-function settledWelcome(dispose: unknown): Welcome {
+function settledWelcome(dispose: Disposer): Welcome {
   return { pending: false, dispose, whenSettled: undefined };
 }

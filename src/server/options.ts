@@ -47,9 +47,6 @@ export type InvalidMessagePolicy = 'reply' | 'ignore' | 'close';
 /** What to do with a client that offers subprotocols of which none is spoken. */
 export type UnmatchedSubprotocolsPolicy = 'refuse' | 'open';
 
-/** What the application promises to release when the connection ends. */
-export type Disposer = () => unknown;
-
 /** Options of {@link createSupervisor}. Every limit is finite by default. */
 export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> {
   /** The inbound contract; handlers get its output type. Without it every decodable message is delivered. */
@@ -84,7 +81,8 @@ export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> 
   key?(peer: Peer): string | undefined;
   /**
    * The connection is open. No message is delivered before it settles, and none is lost. It may return, or
-   * resolve to, a disposer that is called exactly once at the end.
+   * resolve to, what is to be released at the end: a disposer function, an RxJS `Subscription`, a `Disposable` or an
+   * `AsyncDisposable`. Each is released exactly once, after `onClose`; anything else is ignored.
    */
   onOpen?(connection: Connection<Peer, In, Out>): unknown;
   /** A message that fulfils the contract, in the order of arrival. */

@@ -32,6 +32,10 @@ describe('drain and the close handlers', () => {
     ['onClose', (promise) => ({ onClose: () => promise })],
     ['a disposer', (promise) => ({ onOpen: () => () => promise })],
     ['the disposer of an async onOpen', (promise) => ({ onOpen: async () => () => promise })],
+    [
+      'an AsyncDisposable of onOpen',
+      (promise) => ({ onOpen: () => ({ [Symbol.asyncDispose]: () => promise }) }),
+    ],
     ['onOpen', (promise) => ({ onOpen: () => promise })],
   ];
 

@@ -106,18 +106,6 @@ describe('onOpen, onClose and the disposer', () => {
     });
   }
 
-  it('what onOpen returns is called only when it is a function', async () => {
-    for (const value of [null, 0, 'text', {}, [], Symbol('no')]) {
-      const diary = new Diary(() => value);
-      stage = await Stage.set(diary.options);
-      const victim = await stage.victim();
-      victim.sendClose(1000);
-      await stage.victimVerdict();
-      await assertCalls(diary, ['onOpen', 'onClose']);
-      await stage.stop();
-    }
-  });
-
   it('onOpen that never settles: 1011 welcome-timeout, and onClose is still called', async () => {
     const diary = new Diary(() => new Promise(() => {}));
     stage = await Stage.set({ ...diary.options, timeouts: { welcomeMs: 50 } });

@@ -1,0 +1,20 @@
+import type { Unsubscribable } from 'rxjs';
+
+/** Releases what `onOpen` has taken for a connection. Called once, when the connection has ended. */
+export type Disposer = () => unknown;
+
+/**
+ * Makes the disposer of what `onOpen` returned: a function, an `AsyncDisposable`, a `Disposable` or an RxJS `Subscription`.
+ * `undefined` for anything else.
+ *
+ * What has several of these faces is released by the first, and only once.
+ */
+export function disposerOf(value: unknown): Disposer | undefined {
+  if (typeof value === 'function') return () => value();
+  if (typeof value !== 'object' || value === null) return undefined;
+  const faces = value as Partial<AsyncDisposable & Disposable & Unsubscribable>;
+  const release = [faces[Symbol.asyncDispose], faces[Symbol.dispose], faces.unsubscribe].find(
+    (method) => typeof method === 'function',
+  );
+  return release && (() => release.call(value));
+}
