@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { pingFrame } from '../core/frame.ts';
@@ -8,6 +8,8 @@ import { observeSocket, type RawSocketObserver, releaseSocket } from './raw-sock
 import type { Wire } from './wire.ts';
 import type { SocketObserver, WireSocket } from './wire-socket.ts';
 
+/** What Node.js notes on a socket that a server has accepted. */
+type AcceptedSocket = Socket & { readonly server?: Server };
 type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
 
 /**
@@ -40,6 +42,12 @@ export class RawWire implements Wire {
     socket.observer = observer;
     this.#readBeforeOpen = this.raw?.bytesRead ?? 0;
     this.#writtenBeforeOpen = this.raw?.bytesWritten ?? 0;
+  }
+
+  /** Whether this server has accepted the raw socket, and still counts it. */
+  isAcceptedBy(server: Server): boolean {
+    const raw: AcceptedSocket | null = this.raw;
+    return raw !== null && !raw.destroyed && raw.server === server;
   }
 
   get isBound(): boolean {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { systemClock } from '../core/clock.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
 import { type AttachOptions, attach } from './attach.ts';
+import { FleetSupervisor } from './supervisor.ts';
 import type { Supervisor } from './supervisor-types.ts';
 
 /** Where to listen, for a service that has no HTTP server of its own. */
@@ -26,10 +27,13 @@ export interface Listener extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   /**
-   * Stops listening, and cuts plain requests that take longer than two seconds. Drain the supervisor first:
-   * open WebSockets are not touched by this.
+   * Stops listening. Resolves when the plain requests that are under way have been answered; after two seconds those
+   * that are left are cut. WebSockets live on until the supervisor is drained. A second call gets the promise of the
+   * first.
    */
   close(): Promise<void>;
+  /** Drains the supervisor, then closes. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What a client gets for its request line and headers, and for its TLS handshake, in milliseconds. */
@@ -39,6 +43,11 @@ const CHECKING_INTERVAL_MS = 1_000;
 
 /** How long requests that are under way have when the server closes, in milliseconds. */
 const CLOSE_GRACE_MS = 2_000;
+/** How often a server that closes is asked whether they are gone, in milliseconds. */
+const CLOSE_POLL_MS = 20;
+
+/** What `listen` needs of a supervisor. */
+type Listening = Pick<Supervisor<never, never, never>, 'handleUpgrade' | 'drain'>;
 
 const listenSchema = z.strictObject({
   path: z.unknown().optional(),
@@ -57,7 +66,7 @@ const listenSchema = z.strictObject({
  * @throws SupervisorError `invalid-options`
  */
 export async function listen(
-  supervisor: Pick<Supervisor<never, never, never>, 'handleUpgrade'>,
+  supervisor: Listening,
   options: ListenOptions = {},
 ): Promise<Listener> {
   const { path, ...checked } = checkedOptions(listenSchema, options);
@@ -66,16 +75,20 @@ export async function listen(
   await listening(server, checked.port, checked.host);
   const { port } = server.address() as AddressInfo;
   const scheme = checked.tls === undefined ? 'ws' : 'wss';
-  const close = async () => {
-    await closed(server);
-    detach();
+  let closing: Promise<void> | null = null;
+  const close = () => {
+    closing ??= closed(server, supervisor).then(detach);
+    return closing;
   };
   return {
     server,
     port,
     url: `${scheme}://${urlHost(checked.host)}:${port}${firstPath(options.path)}`,
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: async () => {
+      await supervisor.drain();
+      await close();
+    },
   };
 }
 
@@ -101,15 +114,37 @@ function listening(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-/** Node.js stops looking for late requests when it closes, so a client that says nothing would hold it open. */
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = systemClock.setTimer(CLOSE_GRACE_MS, () => server.closeAllConnections());
-    server.close(() => {
-      systemClock.clearTimer(timer);
-      resolve();
-    });
+/**
+ * Node.js waits with its own `close` event for WebSockets, too, and stops looking for late requests when it closes:
+ * a client that says nothing would hold it open.
+ */
+async function closed(server: Server, supervisor: Listening): Promise<void> {
+  const deadlineMs = systemClock.now() + CLOSE_GRACE_MS;
+  server.close();
+  while ((await connectionsOf(server)) > webSocketsOf(server, supervisor)) {
+    if (systemClock.now() >= deadlineMs) {
+      cut(server);
+      return;
+    }
+    await new Promise<void>((resolve) => systemClock.setTimer(CLOSE_POLL_MS, resolve));
+  }
+}
+
+function cut(server: Server): void {
+  server.closeAllConnections();
+  // Node.js cannot say which connections are in their TLS handshake.
+  server.on('secureConnection', (socket) => socket.destroy());
+}
+
+/** WebSockets included. */
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
   });
+}
+
+function webSocketsOf(server: Server, supervisor: Listening): number {
+  return supervisor instanceof FleetSupervisor ? supervisor.socketsOf(server) : 0;
 }
 
 function urlHost(host: string): string {

@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import type { Port } from '../connection/port.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { AcceptedPort } from './accepted-port.ts';
@@ -62,6 +63,13 @@ export class Registry {
   /** How many connections an address has, those being admitted included. */
   fromAddress(address: string): number {
     return this.#addresses.get(address) ?? 0;
+  }
+
+  /** How many live sockets of one server belong to these ports. */
+  socketsOf(server: Server): number {
+    let count = 0;
+    for (const { wire } of this.#ports) if (wire.isAcceptedBy(server)) count += 1;
+    return count;
   }
 
   enter(port: AcceptedPort): void {

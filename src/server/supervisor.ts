@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import type { Observable } from 'rxjs';
 import { type ActorRefFrom, createActor } from 'xstate';
 import {
@@ -191,6 +192,11 @@ export class FleetSupervisor<Peer, In, Out>
 
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void {
     this.#fleet.accept(upgrade, paths, doorOf(this.state));
+  }
+
+  /** How many live sockets of one HTTP server belong to its connections. */
+  socketsOf(server: Server): number {
+    return this.#fleet.registry.socketsOf(server);
   }
 
   /** Gives the chart a fact, then carries out what it ordered. */
