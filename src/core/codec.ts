@@ -1,5 +1,6 @@
 import { depthExceeds } from './json-depth.ts';
-import { textOf } from './text.ts';
+import { type JsonLoss, jsonLoss } from './json-loss.ts';
+import { pathText, textOf } from './text.ts';
 
 /** Turns messages into payloads and back. `decode` throws for what it cannot read. */
 export interface Codec {
@@ -30,6 +31,9 @@ export class UndecodableError extends Error {
 /**
  * JSON in text frames.
  *
+ * `encode` throws for a Map, a Set, bytes, a Promise, a RegExp or an Error that has no `toJSON`: JSON would write it as
+ * `{}`, or as an object with a key for each byte.
+ *
  * @param depthMax - how deep arrays and objects may nest; checked before parsing. @default 64
  */
 export function jsonCodec(depthMax = 64): Codec {
@@ -38,6 +42,8 @@ export function jsonCodec(depthMax = 64): Codec {
     encode(message) {
       const text: string | undefined = JSON.stringify(message);
       if (text === undefined) throw new TypeError(`${typeof message} has no JSON form`);
+      const loss = jsonLoss(message, text);
+      if (loss !== undefined) throw new TypeError(describeLoss(loss));
       return text;
     },
     decode(payload, isBinary) {
@@ -52,6 +58,11 @@ export function jsonCodec(depthMax = 64): Codec {
       }
     },
   };
+}
+
+function describeLoss({ path, kind }: JsonLoss): string {
+  const place = path.length === 0 ? 'the message' : pathText(path);
+  return `${place} is a ${kind}, which has no JSON form; send a plain object or array made of it`;
 }
 
 /** Raw bytes in binary frames; a message is a `Uint8Array` (a `Buffer` inbound). */

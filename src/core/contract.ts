@@ -3,6 +3,7 @@ import { type Codec, UndecodableError } from './codec.ts';
 import { SupervisorError, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
 import { isThenable } from './guard.ts';
+import { pathText } from './text.ts';
 
 /** Longest text about a fault, in characters: it may quote what a peer sent, and goes back to it. */
 const FAULT_TEXT_MAX = 200;
@@ -103,7 +104,7 @@ function checkedPayload(payload: unknown): string | Uint8Array {
 function contractFault(error: z.ZodError): InvalidMessage {
   const [issue] = error.issues;
   return {
-    path: issue === undefined ? '' : clipped(issuePath(issue.path)),
+    path: issue === undefined ? '' : clipped(pathText(issue.path)),
     problem: clipped(issue?.message ?? 'does not fulfil the contract'),
     closeCode: 1008,
   };
@@ -117,12 +118,4 @@ function decodingFault(thrown: unknown): InvalidMessage {
 
 function clipped(text: string): string {
   return text.length <= FAULT_TEXT_MAX ? text : `${text.slice(0, FAULT_TEXT_MAX).toWellFormed()}…`;
-}
-
-/** `['items', 2, 'price']` as `items[2].price`. */
-function issuePath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`;
-    return text === '' ? String(key) : `${text}.${String(key)}`;
-  }, '');
 }

@@ -14,3 +14,11 @@ export function textOf(bytes: Uint8Array): string {
     ? decoder.decode(bytes)
     : (bytes as Buffer).toString('utf8');
 }
+
+/** Writes `['items', 2, 'price']` as `items[2].price`. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+}

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
+import { jsonCodec } from '../../src/core/codec.ts';
+
+const json = jsonCodec();
+
+/** Everything that JSON writes without its content. */
+const lossy: readonly [string, object][] = [
+  ['Map', new Map([['a', 1]])],
+  ['Map', new Map()],
+  ['Set', new Set([1])],
+  ['WeakMap', new WeakMap()],
+  ['WeakSet', new WeakSet()],
+  ['Promise', Promise.resolve(1)],
+  ['RegExp', /a/u],
+  ['Error', new Error('boom')],
+  ['Error', new (class Custom extends RangeError {})('boom')],
+  ['Error', new DOMException('boom')],
+  ['ArrayBuffer', new ArrayBuffer(2)],
+  ['SharedArrayBuffer', new SharedArrayBuffer(2)],
+  ['DataView', new DataView(new ArrayBuffer(2))],
+  ['Uint8Array', Uint8Array.of(1, 2)],
+  ['Uint8Array', new Uint8Array(0)],
+  ['Float64Array', Float64Array.of(0.5)],
+  ['BigInt64Array', new BigInt64Array(0)],
+  ['Map', runInNewContext('new Map([[1, 2]])') as object],
+  ['Error', runInNewContext('new Error("elsewhere")') as object],
+];
+
+function refused(message: RegExp) {
+  return (thrown: unknown) => {
+    assert.ok(thrown instanceof TypeError);
+    assert.match(thrown.message, message);
+    return true;
+  };
+}
+
+describe('jsonCodec, given what JSON would write without its content', () => {
+  for (const [kind, value] of lossy) {
+    it(`refuses a ${kind}: ${String(value)}`, () => {
+      const whole = new RegExp(`^the message is a ${kind}, which has no JSON form`);
+      assert.throws(() => json.encode(value), refused(whole));
+      const message = { id: 1, items: [{}, { tags: {} }, { tags: value }], rest: {} };
+      const within = new RegExp(`^items\\[2\\]\\.tags is a ${kind}, which has no JSON form`);
+      assert.throws(() => json.encode(message), refused(within));
+    });
+  }
+
+  it('finds it wherever it is', () => {
+    const value: fc.Arbitrary<fc.JsonValue> = fc.jsonValue({ maxDepth: 3 });
+    fc.assert(
+      fc.property(fc.array(value), fc.dictionary(fc.string(), value), (items, fields) => {
+        const message = { fields: { ...fields, last: [...items, new Map()] } };
+        const place = `fields.last[${items.length}] is a Map`;
+        assert.throws(
+          () => json.encode(message),
+          (thrown: TypeError) => thrown.message.startsWith(place),
+        );
+      }),
+    );
+  });
+});
+
+describe('jsonCodec, given what JSON writes well', () => {
+  /** Asserts that it writes what JSON writes. */
+  function assertWritten(value: unknown): void {
+    assert.equal(json.encode(value), JSON.stringify(value));
+  }
+
+  it('respects toJSON', () => {
+    class Tags extends Map<string, number> {
+      toJSON() {
+        return Object.fromEntries(this);
+      }
+    }
+    assertWritten({ tags: new Tags([['a', 1]]), none: new Tags(), at: new Date(0) });
+    assertWritten({ bytes: Buffer.from('hi'), empty: {} });
+    assertWritten({ error: Object.assign(new Error('boom'), { toJSON: () => ({}) }) });
+    assert.throws(() => json.encode({ a: { toJSON: () => new Set() } }), refused(/^a is a Set/));
+    const keys: string[] = [];
+    json.encode({ list: [{ toJSON: (key: string) => keys.push(key) && {} }] });
+    assert.deepEqual(keys, ['0', '0'], 'it is asked as JSON asks it');
+  });
+
+  it('leaves instances of classes alone, and errors and maps that have fields', () => {
+    class Empty {}
+    class Secret {
+      readonly #secret = 1;
+      get secret() {
+        return this.#secret;
+      }
+    }
+    assertWritten([new Empty(), new Secret(), Object.create(null), new URLSearchParams('a=1')]);
+    assertWritten([{}, Object.assign(new Error('boom'), { code: 'ENOENT' })]);
+    assertWritten([{}, Object.assign(new Map(), { label: 'empty' })]);
+  });
+
+  it('writes texts and keys that look like its marks', () => {
+    assertWritten({ source: 'function () {}', text: '{"0":', list: [] });
+    assertWritten({ 0: 'zero', nested: { 0: {} }, '': { '': {} } });
+    assertWritten(Object.assign([{}], { extra: new Map() }));
+    assertWritten({
+      [Symbol('hidden')]: new Map(),
+      method: () => new Map(),
+      none: undefined,
+      o: {},
+    });
+    assertWritten([new String('text'), new Number(1), new Boolean(false), {}]);
+  });
+
+  it('writes what answers only once, or behaves in no way at all', () => {
+    const once = (first: unknown) => {
+      let asked = 0;
+      return () => {
+        asked += 1;
+        if (asked > 1) throw new Error('only once');
+        return first;
+      };
+    };
+    assert.equal(json.encode({ a: {}, toJSON: once({ b: {} }) }), '{"b":{}}');
+    assert.equal(
+      json.encode(Object.defineProperty({}, 'a', { enumerable: true, get: once({}) })),
+      '{"a":{}}',
+    );
+    const trap = new Proxy({}, { getPrototypeOf: () => assert.fail('a trap') });
+    assert.equal(json.encode({ trap }), '{"trap":{}}');
+    let depth = 0;
+    const growing = (): object => {
+      depth += 1;
+      return depth === 1
+        ? {}
+        : Object.defineProperty({}, 'more', { enumerable: true, get: growing });
+    };
+    assert.equal(json.encode({ growing: { toJSON: growing } }), '{"growing":{}}');
+  });
+
+  it('writes what is shared, as often as it is there', () => {
+    const shared = { empty: {} };
+    assertWritten({ one: shared, two: [shared, shared] });
+  });
+
+  it('writes whatever JSON writes', () => {
+    fc.assert(fc.property(fc.jsonValue({ maxDepth: 6 }), assertWritten), { numRuns: 300 });
+  });
+});
