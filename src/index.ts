@@ -42,6 +42,7 @@ export { escaped, logEvents, logLine } from './observe/logger.ts';
 export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
 export type { Disposer } from './server/disposer.ts';
+export type { AllowedHosts } from './server/hosts.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
 export type {
@@ -50,6 +51,7 @@ export type {
   SupervisorOptions,
   UnmatchedSubprotocolsPolicy,
 } from './server/options.ts';
+export type { AllowedOrigins } from './server/origins.ts';
 export { createSupervisor } from './server/supervisor.ts';
 export type {
   AudienceOptions,

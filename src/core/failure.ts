@@ -75,7 +75,16 @@ export interface Failure {
   readonly address: string;
   /** The path asked for, without its query. Foreign text: escape it before showing it. */
   readonly path: string;
+  /** The Origin header, of `wrong-origin`. Foreign text: escape it before showing it. */
+  readonly origin?: string;
+  /** The Host header, of `wrong-origin` and `wrong-host`. Foreign text: escape it before showing it. */
+  readonly host?: string;
+  /** The option that refused, of `wrong-origin` and `wrong-host`: `admission.origins` or `admission.hosts`. */
+  readonly option?: string;
 }
+
+/** What a request said that an option refused. */
+export type RefusedHeaders = Required<Pick<Failure, 'host' | 'option'>> & Pick<Failure, 'origin'>;
 
 /** A decision not to open, and the HTTP answer that says so. */
 export interface RefusalAnswer {
@@ -85,6 +94,8 @@ export interface RefusalAnswer {
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly error?: Error;
+  /** For the failure alone; the answer says nothing of it. */
+  readonly refused?: RefusedHeaders;
 }
 
 /**
@@ -196,6 +207,7 @@ export function describeFailure(evidence: FailureEvidence): Failure {
     ...(error && { error }),
     address,
     path,
+    ...refusal?.refused,
   };
 }
 

@@ -12,6 +12,8 @@ export type HandlerName =
   | 'onHandlerError'
   | 'dispose'
   | 'where'
+  | 'hosts'
+  | 'origins'
   | 'addressOf'
   | 'inspect'
   | 'messages'

@@ -2,6 +2,7 @@ import type { Observable, Subscription } from 'rxjs';
 import type { Level } from '../core/close-code.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
 import type { SupervisorEvent } from '../core/events.ts';
+import type { Failure } from '../core/failure.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 
 type LogMethod = (fields: object, message: string) => void;
@@ -45,10 +46,7 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
     case 'connection.closed':
       return closedLine(event.connection, event.verdict);
     case 'connection.failed': {
-      const { level, error, path, address, ...failure } = event.failure;
-      const told = { id: event.id, address: escaped(address), path: escaped(path) };
-      const fields = { event: event.type, ...told, ...failure, ...errorField(error) };
-      return { level, fields, message: `${event.id} never opened: ${failure.cause}` };
+      return failedLine(event.id, event.failure);
     }
     case 'connection.errored':
       return line(['warn', event], { cause: event.cause, ...errorField(event.error) }, event.cause);
@@ -107,6 +105,29 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
 function childLevel(state: string): Level {
   if (state === 'exhausted') return 'error';
   return state === 'waiting' || state === 'degraded' ? 'warn' : 'info';
+}
+
+function failedLine(id: string, failure: Failure): LogLine {
+  const { level, error, path, address, origin, host, ...rest } = failure;
+  const foreign = {
+    address: escaped(address),
+    path: escaped(path),
+    ...(origin !== undefined && { origin: escaped(origin) }),
+    ...(host !== undefined && { host: escaped(host) }),
+  };
+  const fields = { event: 'connection.failed', id, ...foreign, ...rest, ...errorField(error) };
+  const message = `${id} never opened: ${failure.cause}${refusedRemark(failure)}`;
+  return { level, fields, message };
+}
+
+/** What a request said that an option refused. */
+function refusedRemark({ origin, host, option }: Failure): string {
+  if (option === undefined) return '';
+  const headers = [
+    origin !== undefined && `Origin ${origin}`,
+    host !== undefined && `Host ${host}`,
+  ];
+  return ` (${escaped(headers.filter(Boolean).join(', '))}, by ${option})`;
 }
 
 function closedLine(connection: ConnectionIdentity, verdict: CloseVerdict): LogLine {

@@ -2,9 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { agreedSubprotocol } from '../core/beat.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { Refusal } from '../core/failure.ts';
+import type { HandlerName } from '../core/guard.ts';
 import { excerptOf } from '../core/text.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
+import { askWith, type HeaderRule } from './header-rule.ts';
+import { hostRule } from './hosts.ts';
 import type { ResolvedOptions } from './options.ts';
+import { originRule } from './origins.ts';
+import { warnOfRebinding } from './rebinding.ts';
 import type { Registry } from './registry.ts';
 
 /** Paths that are served; `undefined` for any. */
@@ -33,17 +38,30 @@ export type AdmissionRules = Pick<
   'admission' | 'subprotocols' | 'unmatchedSubprotocols'
 >;
 
-/** Decides, before any user code runs, whether an upgrade request may go on. */
+/** What admission needs of the supervisor that it decides for. */
+export interface AdmissionHost {
+  readonly registry: Registry;
+  /** A rule of the application threw. */
+  errored(handler: HandlerName, error: Error): void;
+}
+
+/** Decides, before `authenticate` runs, whether an upgrade request may go on. */
 export class Admission {
   readonly #rules: AdmissionRules;
   readonly #options: ResolvedOptions['admission'];
   readonly #registry: Registry;
   readonly #accepts: TokenBucket;
+  readonly #isServed: HeaderRule | null;
+  readonly #mayConnect: HeaderRule;
 
-  constructor(rules: AdmissionRules, registry: Registry, nowMs: number) {
+  constructor(rules: AdmissionRules, { registry, errored }: AdmissionHost, nowMs: number) {
     this.#rules = rules;
     this.#options = rules.admission;
     this.#registry = registry;
+    const { hosts, origins } = this.#options;
+    const ask = askWith(errored);
+    this.#isServed = hosts === undefined ? null : hostRule(hosts, ask);
+    this.#mayConnect = originRule(origins, ask);
     const perSecond = this.#options.acceptsPerSecondMax;
     this.#accepts = new TokenBucket({ perSecond, burst: 2 * perSecond }, nowMs);
   }
@@ -54,6 +72,7 @@ export class Admission {
       doorRefusal(door) ??
       requestRefusal(request) ??
       this.#targetRefusal(request, paths) ??
+      this.#hostRefusal(request) ??
       this.#originRefusal(request) ??
       this.#subprotocolRefusal(request)
     );
@@ -78,19 +97,24 @@ export class Admission {
     if (paths !== undefined && !paths.includes(requestPath(request))) {
       return refusal('wrong-path', [404, 'no WebSocket here']);
     }
-    const { hosts } = this.#options;
-    if (hosts !== undefined && !isListedHost(hosts, request.headers.host)) {
-      return refusal('wrong-host', [403, 'this host is not served']);
-    }
     return null;
   }
 
+  #hostRefusal(request: IncomingMessage): RefusalAnswer | null {
+    const { host = '' } = request.headers;
+    if (this.#isServed?.(host, request) !== false) return null;
+    const refused = { host: excerptOf(host), option: 'admission.hosts' };
+    return { ...refusal('wrong-host', [403, 'this host is not served']), refused };
+  }
+
   #originRefusal(request: IncomingMessage): RefusalAnswer | null {
-    const { origins } = this.#options;
-    const { origin } = request.headers;
-    if (origin === undefined || origins === 'any') return null;
-    const allowed = origins === 'same' ? isSameOrigin(origin, request) : origins.includes(origin);
-    return allowed ? null : refusal('wrong-origin', [403, 'this origin may not connect']);
+    const { origin, host = '' } = request.headers;
+    if (origin === undefined) return null;
+    if (this.#isServed === null && this.#options.origins === 'same') warnOfRebinding(request);
+    if (this.#mayConnect(origin, request)) return null;
+    const option = 'admission.origins';
+    const refused = { origin: excerptOf(origin), host: excerptOf(host), option };
+    return { ...refusal('wrong-origin', [403, 'this origin may not connect']), refused };
   }
 
   /** A header that is no list of different names is left to ws, which refuses it. */
@@ -163,26 +187,4 @@ function refusal(
   headers: Readonly<Record<string, string>> = {},
 ): RefusalAnswer {
   return { cause, status, body, headers };
-}
-
-/** A listed host without a port stands for all its ports. */
-function isListedHost(hosts: readonly string[], host: string | undefined): boolean {
-  if (host === undefined) return false;
-  const wanted = host.toLowerCase();
-  const name = wanted.replace(/:\d+$/, '');
-  return hosts.some((listed) => [wanted, name].includes(listed.toLowerCase()));
-}
-
-/**
- * An origin is the same when it names the host and the port that the request was sent to (RFC 6454 §4).
- *
- * The scheme is judged only where it is known: a server without TLS may stand behind a proxy that has it.
- */
-function isSameOrigin(origin: string, { headers: { host }, socket }: IncomingMessage): boolean {
-  if (host === undefined || !URL.canParse(origin)) return false;
-  const { host: originHost, protocol } = new URL(origin);
-  const isSecure = 'encrypted' in socket;
-  if (protocol !== 'https:' && (protocol !== 'http:' || isSecure)) return false;
-  const target = `${protocol}//${host}`;
-  return URL.canParse(target) && new URL(target).host === originHost;
 }

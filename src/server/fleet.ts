@@ -78,7 +78,10 @@ export class Fleet<Peer, In, Out>
     this.contract = new Contract(options.codec, options.messages, options.sends);
     this.handlers = new Handlers(options, this, this.context.wheel);
     this.events = new Stream((error) => this.handlers.errored('events$', error, undefined));
-    this.#admission = new Admission(options, this.registry, options.clock.now());
+    const { registry, handlers } = this;
+    const errored = (handler: HandlerName, error: Error) =>
+      handlers.errored(handler, error, undefined);
+    this.#admission = new Admission(options, { registry, errored }, options.clock.now());
   }
 
   /** Takes over one upgrade request. Whatever happens from here on ends in exactly one report. */

@@ -16,17 +16,30 @@ import {
   timeoutsSchema,
 } from '../core/limits-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
+import { headerRule } from './header-rule.ts';
+import { type AllowedHosts, hostFault } from './hosts.ts';
+import { type AllowedOrigins, originFault } from './origins.ts';
 
 /** Who may connect, and how many. Whoever may not gets an HTTP answer before any 101. */
 export interface AdmissionOptions {
-  /** Host headers that are served, each as `name` (any port) or `name:port`. @default any */
-  hosts: readonly string[];
   /**
-   * Origins that may connect: `same` for the origin that the Host header names, `any`, or a list. Clients
-   * that send no Origin, which browsers always do, are not judged by it.
+   * The names that you serve, as the Host header has them: a list, in which `example.com` stands for that name on any
+   * port, `example.com:8443` for one port, and `*.example.com` for every name below `example.com`; `'*'` for any;
+   * or a function. Entries are compared as browsers write them. A function that throws refuses the request.
+   * @default any
+   */
+  hosts: AllowedHosts;
+  /**
+   * The pages that may connect, by their Origin header: `'same'` for those of the host that the Host header names, a list
+   * such as `['https://example.com', 'https://*.example.com']`, `'*'` or `'any'` for all of them, or a function.
+   * Entries are compared as browsers write them. A function that throws refuses the request. Clients that send no
+   * Origin, as browsers always do, are not judged by it.
+   *
+   * `'same'` trusts the Host header. A foreign site can point a name of its own at an address of yours, 127.0.0.1 for
+   * example, and its pages then have the same origin (DNS rebinding). Set `hosts`, too: then such a name is refused.
    * @default 'same'
    */
-  origins: 'same' | 'any' | readonly string[];
+  origins: AllowedOrigins;
   /** Connections at once, those being admitted included; beyond it 503. @default 50_000 */
   connectionsMax: number;
   /**
@@ -126,8 +139,8 @@ const zodSchema = z.custom<z.ZodType>(
 );
 
 const admissionSchema = z.strictObject({
-  hosts: stringList.optional(),
-  origins: z.union([z.literal('same'), z.literal('any'), stringList]).default('same'),
+  hosts: headerRule(['*'], hostFault).optional(),
+  origins: headerRule(['same', 'any', '*'], originFault).default('same'),
   connectionsMax: positiveInteger.default(50_000),
   connectionsPerAddressMax: positiveInteger.default(20_000),
   acceptsPerSecondMax: positiveInteger.default(5_000),

@@ -3,6 +3,7 @@ import { afterEach, describe, it } from 'node:test';
 import { type AdmissionOptions, type Failure, listen } from '../../src/index.ts';
 import { Premises } from '../support/before-open-premises.ts';
 import { statusOverTls, tlsOptions } from '../support/before-open-tls.ts';
+import { pick } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 let premises: Premises;
@@ -11,16 +12,21 @@ afterEach(() => premises.close());
 
 /** What became of one request: `open`, or the status and the cause of its refusal. */
 async function outcome(headers: Record<string, string | undefined>, path = '/ws'): Promise<string> {
-  const before = premises.service.events.length;
+  const before = outcomes().length;
   const peer = await premises.ask({ path, headers });
-  await until(() => premises.service.events.length > before, 'the request has an outcome');
-  const event = premises.service.events[before];
+  await until(() => outcomes().length > before, 'the request has an outcome');
+  const event = outcomes()[before];
   if (event?.type === 'connection.opened') return 'open';
   assert.equal(event?.type, 'connection.failed');
   await until(() => peer.ended || peer.closed, 'the request is answered');
   const { failure } = event as { failure: Failure };
   assert.equal(peer.status, failure.httpStatus);
   return `${peer.status} ${failure.cause} ${failure.phase} ${failure.level}`;
+}
+
+function outcomes() {
+  const types = ['connection.opened', 'connection.failed'];
+  return premises.service.events.filter(({ type }) => types.includes(type));
 }
 
 const wrongOrigin = '403 wrong-origin admission warn';
@@ -116,6 +122,114 @@ describe('admission: Origin', { timeout: 60_000 }, () => {
   });
 });
 
+describe('admission: Origin as the application likes', { timeout: 60_000 }, () => {
+  it('a list is read as browsers write origins, with names below a name', async () => {
+    premises = await started({
+      origins: ['HTTPS://App.Example:443/', 'https://*.example.com', 'file://', 'null'],
+    });
+    const inside = ['https://app.example', 'https://a.b.example.com', 'file://', 'null'];
+    for (const Origin of inside) assert.equal(await outcome({ Origin }), 'open', Origin);
+    for (const Origin of ['https://example.com', 'https://example.com.evil.example', '']) {
+      assert.equal(await outcome({ Origin }), wrongOrigin, Origin);
+    }
+  });
+
+  for (const origins of ['*', ['*']] as const) {
+    it(`${JSON.stringify(origins)} is any`, async () => {
+      premises = await started({ origins });
+      assert.equal(await outcome({ Origin: 'https://evil.example' }), 'open');
+    });
+  }
+
+  it('a function decides, by the header and the request', async () => {
+    premises = await started({
+      origins: (origin, { url }) => origin === 'https://app.example' && url === '/ws?tenant=1',
+    });
+    const Origin = 'https://app.example';
+    assert.equal(await outcome({ Origin }, '/ws?tenant=1'), 'open');
+    assert.equal(await outcome({ Origin }, '/ws?tenant=2'), wrongOrigin);
+    assert.equal(await outcome({ Origin: 'https://evil.example' }, '/ws?tenant=1'), wrongOrigin);
+    assert.equal(await outcome({ Origin: undefined }), 'open');
+    assert.deepEqual(premises.service.of('handler.errored'), []);
+  });
+
+  const broken: Record<string, () => unknown> = {
+    'that throws': () => {
+      throw new Error('the list is away');
+    },
+    'that is async': async () => true,
+    'that rejects': () => Promise.reject(new Error('the list is away')),
+    'that returns a truthy value': () => 'yes',
+    'that returns nothing': () => undefined,
+  };
+  for (const [which, rule] of Object.entries(broken)) {
+    it(`a function ${which} lets nobody in, and is reported`, async () => {
+      premises = await started({ origins: rule as () => boolean, hosts: () => true });
+      assert.equal(await outcome({ Origin: 'https://app.example' }), wrongOrigin);
+      const [errored] = premises.service.of('handler.errored');
+      assert.equal(errored?.handler, 'origins');
+      const expected = which === 'that throws' ? /away/ : /origins must return a boolean, not /;
+      assert.match(errored?.error.message ?? '', expected);
+    });
+  }
+
+  it('a host that only a URL would cut is no host of an origin', async () => {
+    premises = await Premises.start();
+    for (const Host of [
+      'evil.example/',
+      'example.com@evil.example',
+      'evil.example?',
+      'evil.example#',
+    ]) {
+      assert.equal(await outcome({ Host, Origin: 'http://evil.example' }), wrongOrigin, Host);
+    }
+  });
+});
+
+describe('admission: what the refusal of a header tells', { timeout: 60_000 }, () => {
+  it('wrong-origin has Origin, Host and the option, in failure and log', async () => {
+    premises = await Premises.start();
+    const headers = { Host: 'app.example:8080', Origin: 'https://app.example' };
+    assert.equal((await premises.refused({ headers })).status, 403);
+    const told = {
+      origin: 'https://app.example',
+      host: 'app.example:8080',
+      option: 'admission.origins',
+    };
+    await premises.service.failedAs({ cause: 'wrong-origin', ...told, level: 'warn' });
+    const [line] = premises.service.logLines();
+    assert.deepEqual(pick(line?.fields ?? {}, Object.keys(told)), told);
+    assert.equal(
+      line?.message,
+      'c1 never opened: wrong-origin (Origin https://app.example, Host app.example:8080, by admission.origins)',
+    );
+  });
+
+  it('wrong-host has Host and the option', async () => {
+    premises = await started({ hosts: ['app.example'] });
+    assert.equal((await premises.refused({ headers: { Host: 'evil.example' } })).status, 403);
+    const told = { host: 'evil.example', option: 'admission.hosts' };
+    const failure = await premises.service.failedAs({
+      ...{ cause: 'wrong-host', level: 'warn', ...told },
+    });
+    assert.equal('origin' in failure, false);
+    const [line] = premises.service.logLines();
+    assert.match(line?.message ?? '', /wrong-host \(Host evil\.example, by admission\.hosts\)$/);
+  });
+
+  it('foreign text stays on its line, and short', async () => {
+    premises = await Premises.start();
+    const Origin = `http://\u0085\u009b31m${'x'.repeat(4_000)}`;
+    assert.equal((await premises.refused({ headers: { Origin } })).status, 403);
+    const failure = await premises.service.failedAs({ cause: 'wrong-origin', level: 'warn' });
+    assert.ok((failure.origin?.length ?? 0) < 300);
+    const [line] = premises.service.logLines();
+    for (const text of [String(line?.fields['origin']), line?.message ?? '']) {
+      assert.deepEqual([text.includes('\u009b'), text.includes('\\u009b31m')], [false, true]);
+    }
+  });
+});
+
 describe('admission: Host', { timeout: 60_000 }, () => {
   it('a listed name stands for all its ports, a listed port for itself', async () => {
     premises = await started({ hosts: ['example.com', 'API.example.com:8443', '[::1]'] });
@@ -133,6 +247,30 @@ describe('admission: Host', { timeout: 60_000 }, () => {
     premises = await started({ hosts: ['127.0.0.1'] });
     const rebound = { Host: 'evil.example', Origin: 'http://evil.example' };
     assert.equal(await outcome(rebound), wrongHost);
+  });
+
+  it('a list is read as browsers write hosts, with names below a name', async () => {
+    premises = await started({ hosts: ['App.Example:443', '*.example.com'] });
+    for (const Host of ['app.example', 'app.example:443', 'a.b.example.com:8080']) {
+      assert.equal(await outcome({ Host }), 'open', Host);
+    }
+    for (const Host of ['app.example:8443', 'example.com', 'a.example.com/']) {
+      assert.equal(await outcome({ Host }), wrongHost, Host);
+    }
+  });
+
+  it('a function decides; one that throws serves nobody, and is reported', async () => {
+    premises = await started({
+      hosts: (host) => {
+        if (host === 'broken.example') throw new Error('the list is away');
+        return host.endsWith('.example');
+      },
+    });
+    assert.equal(await outcome({ Host: 'a.example' }), 'open');
+    assert.equal(await outcome({ Host: 'a.test' }), wrongHost);
+    assert.equal(await outcome({ Host: 'broken.example' }), wrongHost);
+    const [errored] = premises.service.of('handler.errored');
+    assert.deepEqual([errored?.handler, errored?.error.message], ['hosts', 'the list is away']);
   });
 
   it('without a list any host is served', async () => {

@@ -85,7 +85,10 @@ export class Premises {
   readonly sockets: ReadonlySet<Socket>;
   readonly #visitors: RawPeer[] = [];
   readonly #warnings: Error[] = [];
-  readonly #onWarning = (warning: Error) => this.#warnings.push(warning);
+  /** Warnings of Mooring come once for a process, whatever the test; those who test them listen themselves. */
+  readonly #onWarning = (warning: Error) => {
+    if (warning.name !== 'MooringWarning') this.#warnings.push(warning);
+  };
 
   private constructor(service: Service, clock: CountingClock) {
     this.service = service;

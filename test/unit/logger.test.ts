@@ -212,6 +212,9 @@ function assertSafe({ fields, message }: LogLine): void {
   for (const text of [message, ...stringsIn(fields)]) assert.ok(isSafe(text), JSON.stringify(text));
 }
 
+/** What a request said that an option refused. */
+const refused = (text: string) => ({ origin: text, host: text, option: 'admission.origins' });
+
 /** One of each kind of news in which all that a peer can have a hand in is this text. */
 function newsWith(text: string): News[] {
   const stranger = { id: 'c1', key: text, address: text, path: text };
@@ -225,7 +228,7 @@ function newsWith(text: string): News[] {
     {
       type: 'connection.failed',
       id: 'c2',
-      failure: { ...failure, address: text, path: text, error: quoting },
+      failure: { ...failure, address: text, path: text, error: quoting, ...refused(text) },
     },
     { type: 'connection.crashed', error: quoting },
     {

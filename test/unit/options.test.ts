@@ -204,9 +204,36 @@ describe('an option that is wrong', () => {
       refuses({ admission: { origins: value } }, 'options.admission.origins');
     }
     refuses({ subprotocols: ['chat', ''] }, 'options.subprotocols.1: ');
-    for (const origins of ['same', 'any', [], ['https://a.example']]) {
+    const rules = ['*', ['*'], [], () => true];
+    for (const origins of ['same', 'any', ['https://a.example'], ...rules]) {
       assert.deepEqual(resolve({ admission: { origins } }).admission.origins, origins);
     }
+    for (const hosts of [['a.example:8080'], ...rules]) {
+      assert.deepEqual(resolve({ admission: { hosts } }).admission.hosts, hosts);
+    }
+  });
+
+  it('hosts and origins: say of each entry why it can never match', () => {
+    refuses(
+      { admission: { origins: ['https://a.example', 'a.example', 7] } },
+      "options.admission.origins.1: must begin with a scheme: write 'https://a.example'",
+    );
+    refuses(
+      { admission: { origins: ['null', 7] } },
+      'options.admission.origins.1: must be text, not 7',
+    );
+    refuses(
+      { admission: { origins: 'https://a.example' } },
+      "options.admission.origins: must be 'same', 'any', '*', a list or a function, not a string; put it into a list",
+    );
+    refuses(
+      { admission: { hosts: ['https://a.example/ws'] } },
+      "options.admission.hosts.0: must be a name, or a name and a port: write 'a.example'",
+    );
+    refuses(
+      { admission: { hosts: 7 } },
+      "options.admission.hosts: must be '*', a list or a function, not 7",
+    );
   });
 
   it('outboxLowBytes: is not above outboxHighBytes', () => {

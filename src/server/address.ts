@@ -1,0 +1,59 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** How a dual-stack socket writes an IPv4 address (RFC 4291 §2.5.5.2). */
+const MAPPED = '::ffff:';
+
+/**
+ * An address without port, brackets and zone, in its one spelling (RFC 5952); IPv4 that is mapped into IPv6 as IPv4.
+ *
+ * Text that is no address, for example a name that a proxy made up, stays as it is.
+ */
+export function addressIn(text: string): string {
+  if (isIPv4(text)) return text;
+  if (text.startsWith(MAPPED) && isIPv4(text.slice(MAPPED.length)))
+    return text.slice(MAPPED.length);
+  const [, bracketed, before] = /^\s*(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)\s*$/.exec(text) ?? [];
+  const [bare = ''] = (bracketed ?? before ?? text.trim()).split('%');
+  if (isIPv4(bare)) return bare;
+  return isIPv6(bare) ? spelledOnce(bare) : text;
+}
+
+function spelledOnce(address: string): string {
+  const spelled = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(spelled) ?? [];
+  if (high === undefined || low === undefined) return spelled;
+  return [high, low]
+    .map((group) => Number.parseInt(group, 16))
+    .map((group) => `${group >> 8}.${group & 0xff}`)
+    .join('.');
+}
+
+/**
+ * What counts as one peer: an IPv4 address, or the network of an IPv6 address, since whoever has one of its addresses
+ * has them all.
+ */
+export function networkOf(address: string, ipv6PrefixBits: number): string {
+  if (!address.includes(':') || !isIPv6(address)) return address;
+  const groups = groupsOf(address)
+    .slice(0, Math.ceil(ipv6PrefixBits / 16))
+    .map((group, index) => group & maskOf(ipv6PrefixBits - 16 * index));
+  return `${groups.map((group) => group.toString(16)).join(':')}/${ipv6PrefixBits}`;
+}
+
+/** The eight groups of an address that is spelled once. */
+function groupsOf(address: string): number[] {
+  const [head = [], tail = []] = address
+    .split('::')
+    .map((groups) => (groups === '' ? [] : groups.split(':')));
+  const zeros = new Array<string>(8 - head.length - tail.length).fill('0');
+  return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16));
+}
+
+function maskOf(bits: number): number {
+  return bits >= 16 ? 0xffff : (0xffff << (16 - bits)) & 0xffff;
+}
+
+/** Whether an address leads nowhere but to this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || (isIPv4(address) && address.startsWith('127.'));
+}

@@ -1,0 +1,56 @@
+// Goal: the one hint of DNS rebinding that a server can see is given, once, and no other request causes it.
+// Method: one process of its own, since a warning comes once for a process; first whatever must not warn.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import type { AdmissionOptions } from '../../src/index.ts';
+import { Premises } from '../support/before-open-premises.ts';
+import { until } from '../support/until.ts';
+
+let premises: Premises;
+const warnings: (Error & { code?: string })[] = [];
+process.on('warning', (warning) => warnings.push(warning));
+
+afterEach(() => premises.close());
+
+const rebound = { Host: 'evil.example:3000', Origin: 'http://evil.example:3000' };
+
+async function ask(admission: Partial<AdmissionOptions>, headers: Record<string, string>) {
+  premises = await Premises.start({ admission });
+  const peer = await premises.ask({ headers });
+  await until(() => peer.status !== 0, 'it is answered');
+}
+
+describe('admission: a name that may have been rebound', { timeout: 60_000 }, () => {
+  const harmless: readonly [string, Partial<AdmissionOptions>, Record<string, string>][] = [
+    ['hosts are listed', { hosts: ['evil.example:3000'] }, rebound],
+    ['hosts are any on purpose', { hosts: '*' }, rebound],
+    ['origins are listed', { origins: ['http://evil.example:3000'] }, rebound],
+    ['there is no Origin', {}, { Host: 'evil.example' }],
+    ...['localhost:3000', 'app.localhost:3000', '127.0.0.1:3000', '127.1.2.3', '[::1]:3000'].map(
+      (Host): [string, object, Record<string, string>] => [
+        `the name is ${Host}`,
+        {},
+        { Host, Origin: `http://${Host}` },
+      ],
+    ),
+  ];
+  for (const [title, admission, headers] of harmless) {
+    it(`is not warned of where ${title}`, async () => {
+      await ask(admission, headers);
+      assert.deepEqual(warnings, []);
+    });
+  }
+
+  it('is warned of once, with the name and the way out', async () => {
+    await ask({}, rebound);
+    await until(() => warnings.length > 0, 'it is warned of');
+    const before = premises.service.of('connection.opened').length;
+    await premises.open({ headers: rebound });
+    await until(() => premises.service.of('connection.opened').length > before, 'another came');
+    const [warning] = warnings;
+    assert.equal(warnings.length, 1);
+    const { name, code, message } = warning ?? assert.fail('there is a warning');
+    assert.deepEqual([name, code], ['MooringWarning', 'MOORING_DNS_REBINDING']);
+    assert.match(message, /evil\.example.*admission\.hosts.*DNS rebinding/);
+  });
+});
