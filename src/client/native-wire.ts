@@ -80,7 +80,7 @@ export class NativeWire implements DialedWire {
   /** One event for everything: a close frame of the peer, an answer to ours, or the network. */
   #closed({ code, reason, wasClean }: NativeCloseEvent): void {
     const whenClosed = this.#whenClosed;
-    if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed();
+    if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed(false);
     else this.#observer.closeReceived(code, encoder.encode(reason));
     (whenClosed ?? this.#whenClosed)?.(wasClean);
   }
@@ -153,6 +153,11 @@ export class NativeWire implements DialedWire {
   }
 
   // What a browser does by itself, or does not offer.
+
+  noteWritten(): void {}
+  isTakenAway(): boolean {
+    return false;
+  }
 
   answerClose(): void {}
   pause(): void {}

@@ -108,6 +108,11 @@ export class WsWire extends RawWire implements DialedWire {
     return this.raw?.errored ?? null;
   }
 
+  /** ws destroys the socket of a handshake that it does not accept, and writes to it by itself. */
+  override isTakenAway(): boolean {
+    return false;
+  }
+
   /** It pings. */
   beatHeard(): void {}
 

@@ -206,6 +206,7 @@ export class Outbox implements DeadlineOwner, Flushable {
     const socket = this.#socket;
     if (!socket.writable) return 'refused';
     const { outboxHighBytes } = this.#context.limits;
+    this.#port.wire.noteWritten(bytes);
     writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
     if (socket.errored) {
       // Known here before the socket, or a callback, reports it.

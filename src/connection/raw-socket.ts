@@ -4,10 +4,12 @@ import type { Socket } from 'node:net';
 export interface RawSocketObserver {
   socketErrored(error: Error): void;
   socketEnded(): void;
-  socketClosed(): void;
+  /** @param errored - whether an error closed it. */
+  socketClosed(errored: boolean): void;
 }
 
-const kObserver = Symbol('mooring.observer');
+/** Known to every copy of Mooring in the process: a socket has one observer. */
+const kObserver = Symbol.for('mooring.observer');
 
 type ObservedSocket = Socket & { [kObserver]?: RawSocketObserver | undefined };
 
@@ -43,6 +45,6 @@ function socketOnEnd(this: ObservedSocket): void {
   this[kObserver]?.socketEnded();
 }
 
-function socketOnClose(this: ObservedSocket): void {
-  this[kObserver]?.socketClosed();
+function socketOnClose(this: ObservedSocket, errored: boolean): void {
+  this[kObserver]?.socketClosed(errored);
 }

@@ -22,11 +22,14 @@ export class RawWire implements Wire {
   protected bound: WireSocket | null = null;
   #readBeforeOpen = 0;
   #writtenBeforeOpen = 0;
+  /** Bytes that this side wrote since it was bound. */
+  #written = 0;
 
   /** Watches the raw socket from now on; `false` when it belongs to another connection. */
   watch(raw: Socket, observer: RawSocketObserver): boolean {
     if (!observeSocket(raw, observer)) return false;
     this.raw = raw;
+    this.#writtenBeforeOpen = raw.bytesWritten;
     return true;
   }
 
@@ -42,6 +45,7 @@ export class RawWire implements Wire {
     socket.observer = observer;
     this.#readBeforeOpen = this.raw?.bytesRead ?? 0;
     this.#writtenBeforeOpen = this.raw?.bytesWritten ?? 0;
+    this.#written = 0;
   }
 
   /** Whether this server has accepted the raw socket, and still counts it. */
@@ -89,6 +93,17 @@ export class RawWire implements Wire {
     );
   }
 
+  noteWritten(bytes: number): void {
+    this.#written += bytes;
+  }
+
+  /** Errors of the system, and of TLS, have codes. Those with which somebody destroys a socket mostly have none. */
+  isTakenAway(sign?: Error | 'closed'): boolean {
+    if (this.raw === null) return false;
+    if (sign === 'closed' || (sign !== undefined && !('code' in sign))) return true;
+    return this.raw.writableEnded || this.bytesOut > this.#written;
+  }
+
   get canPing(): boolean {
     return true;
   }
@@ -114,6 +129,7 @@ export class RawWire implements Wire {
 
   /** Past ws, which would hand over header and payload apart, at twice the cost. */
   protected writePing(raw: Socket): void {
+    this.noteWritten(pingFrame.length);
     raw.write(pingFrame);
   }
 

@@ -2,6 +2,9 @@ import { WebSocket } from 'ws';
 import type { Limits } from '../core/limits.ts';
 import type { SocketObserver, WireSocket } from './wire-socket.ts';
 
+/** The header of a control frame of a server (RFC 6455 §5.2). */
+const CONTROL_HEADER_BYTES = 2;
+
 const NO_STATUS = 1005;
 
 /** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
@@ -52,7 +55,7 @@ export class SupervisedSocket extends WebSocket implements WireSocket {
 
   /** Called by ws to answer a ping, before it says that there was one. */
   override pong(...args: Parameters<WebSocket['pong']>): void {
-    this.observer?.pongDue();
+    this.observer?.pongDue(CONTROL_HEADER_BYTES + ((args[0] as Buffer | undefined)?.length ?? 0));
     super.pong(...args);
   }
 

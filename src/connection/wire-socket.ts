@@ -3,8 +3,8 @@ export interface SocketObserver {
   messageReceived(payload: Uint8Array, isBinary: boolean): void;
   /** A ping or a pong arrived. */
   controlReceived(): void;
-  /** ws is about to answer a ping. */
-  pongDue(): void;
+  /** ws is about to answer a ping, with a frame of so many bytes. */
+  pongDue(bytes: number): void;
   /** The peer's close frame arrived; ws waits for `answerClose`. */
   closeReceived(code: number, reason: Uint8Array | undefined): void;
   /** The peer broke the protocol; ws waits for `answerClose` and reports the error next. */

@@ -18,6 +18,14 @@ export interface Wire {
   readonly bytesOut: number;
   /** Bytes that wait in this process. */
   readonly bufferedBytes: number;
+  /** Notes bytes that this side wrote past the WebSocket; what else left was written by others. */
+  noteWritten(bytes: number): void;
+  /**
+   * Whether another part of this process wrote to the socket, ended it or destroyed it. Asked before this side ends it.
+   *
+   * @param sign - the error that the socket reported, or `'closed'` when it closed without one.
+   */
+  isTakenAway(sign?: Error | 'closed'): boolean;
   /** A number that changes whenever bytes of a backlog leave this process. */
   readonly flushMark: number;
   readonly isPaused: boolean;

@@ -27,6 +27,7 @@ export class Witness implements RawSocketObserver, SocketObserver {
 
   socketErrored(error: NodeJS.ErrnoException): void {
     if (error.syscall === 'write') this.sendErrored(error);
+    this.#blameOthers(error);
     this.evidence.socketError ??= error;
     this.backlogLost();
     this.#port.quarantine();
@@ -34,12 +35,15 @@ export class Witness implements RawSocketObserver, SocketObserver {
   }
 
   socketEnded(): void {
+    this.#blameOthers();
     this.evidence.ended = true;
     this.#port.quarantine();
     this.#port.tell(this.#port.wire.isBound ? 'socket.ended' : 'peer.abandoned');
   }
 
-  socketClosed(): void {
+  socketClosed(errored = false): void {
+    const { ended, socketError } = this.evidence;
+    this.#blameOthers(ended || socketError || errored ? undefined : 'closed');
     this.#port.quarantine();
     this.#port.tell('socket.closed');
   }
@@ -62,11 +66,13 @@ export class Witness implements RawSocketObserver, SocketObserver {
   }
 
   /** What was accepted before a ping leaves before its answer does. */
-  pongDue(): void {
+  pongDue(bytes: number): void {
     this.#port.outbox?.flush();
+    this.#port.wire.noteWritten(bytes);
   }
 
   closeReceived(code: number, reason: Uint8Array | undefined): void {
+    this.#blameOthers();
     const { evidence } = this;
     const received = { code, reason: reason === undefined ? '' : textOf(reason) };
     evidence.received ??= received;
@@ -109,6 +115,7 @@ export class Witness implements RawSocketObserver, SocketObserver {
 
   /** A write failed: often the first sign of death, before the socket itself reports an error. */
   sendErrored(error: Error): void {
+    this.#blameOthers();
     if (!this.#port.quarantine()) return;
     this.evidence.sendError = error;
     this.#port.tell('send.errored');
@@ -119,6 +126,13 @@ export class Witness implements RawSocketObserver, SocketObserver {
     if (this.#port.wire.bufferedBytes > 0) this.evidence.sent = undefined;
   }
 
+  /** The first sign of an end counts: afterwards this side, and ws, end the socket themselves. */
+  #blameOthers(sign?: Error | 'closed'): void {
+    const { isOpen, state, wire } = this.#port;
+    if (!(isOpen || state === 'handshaking') || !wire.isTakenAway(sign)) return;
+    this.evidence.taken ??= takenAway();
+  }
+
   /** How a connection that was open ended. */
   verdict({ bytesIn, bytesOut }: Wire, openMs: number): CloseVerdict {
     const verdict = classifyClose(this.evidence) as Mutable<CloseVerdict>;
@@ -127,4 +141,9 @@ export class Witness implements RawSocketObserver, SocketObserver {
     verdict.bytesOut = bytesOut;
     return verdict;
   }
+}
+
+/** The error of a socket that this process has in two hands. */
+export function takenAway(): Error {
+  return new Error('another part of this process wrote to the socket, ended it or destroyed it');
 }

@@ -34,7 +34,8 @@ export type AcceptFailureCause =
   | 'tcp-reset'
   | 'tcp-timeout'
   | 'tcp-error'
-  | 'already-upgraded'
+  | 'taken-away'
+  | 'not-upgraded'
   | 'crash';
 
 /** Why a connection that this side dialed never opened. */
@@ -140,6 +141,7 @@ export function failureLevel(cause: AcceptFailureCause): Level {
     case 'tcp-timeout':
     case 'tcp-error':
     case 'wrong-path':
+    case 'not-upgraded':
     case 'unauthorized':
     case 'refused':
     case 'suspended':
@@ -157,7 +159,7 @@ export function failureLevel(cause: AcceptFailureCause): Level {
     case 'handshake-timeout':
       return 'warn';
     case 'authenticate-error':
-    case 'already-upgraded':
+    case 'taken-away':
     case 'crash':
       return 'error';
   }
@@ -169,13 +171,14 @@ export function failurePhase(cause: AcceptFailureCause): FailurePhase {
     case 'bad-request':
     case 'wrong-method':
     case 'wrong-version':
+    case 'not-upgraded':
       return 'http';
     case 'abandoned':
     case 'tcp-reset':
     case 'tcp-timeout':
     case 'tcp-error':
       return 'tcp';
-    case 'already-upgraded':
+    case 'taken-away':
       return 'config';
     default:
       return 'admission';
@@ -187,7 +190,7 @@ export interface FailureEvidence {
   readonly refusal?: RefusalAnswer | undefined;
   readonly socketError?: Error | undefined;
   readonly crash?: Error | undefined;
-  /** Somebody else had upgraded the socket. */
+  /** Another part of this process wrote to the socket, ended it or destroyed it. */
   readonly taken?: Error | undefined;
   readonly address: string;
   readonly path: string;
@@ -213,7 +216,7 @@ export function describeFailure(evidence: FailureEvidence): Failure {
 
 function failureCause({ crash, taken, refusal, socketError }: FailureEvidence): AcceptFailureCause {
   if (crash !== undefined) return 'crash';
-  if (taken !== undefined) return 'already-upgraded';
+  if (taken !== undefined) return 'taken-away';
   if (refusal !== undefined) return refusal.cause;
   return socketError === undefined ? 'abandoned' : tcpCause(socketError);
 }

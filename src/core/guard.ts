@@ -15,6 +15,7 @@ export type HandlerName =
   | 'hosts'
   | 'origins'
   | 'addressOf'
+  | 'path'
   | 'inspect'
   | 'messages'
   | 'messages$'

@@ -25,6 +25,7 @@ export type CloseCause =
   | 'peer-close'
   | 'close-timeout'
   | 'protocol-error'
+  | 'taken-away'
   | 'send-error'
   | 'tcp-fin'
   | 'tcp-fin-backlog'
@@ -82,7 +83,7 @@ export interface Evidence {
   sendError?: Error | undefined;
   /** Before it opened, an HTTP answer other than 101 came. */
   answer?: DialAnswer | undefined;
-  /** Before it opened, somebody else had upgraded the socket. */
+  /** Another part of this process wrote to the socket, ended it or destroyed it. */
   taken?: Error | undefined;
   /** The peer ended its side of the TCP connection. */
   ended?: boolean;
@@ -96,14 +97,29 @@ export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut
 /**
  * Says from the evidence how a connection ended. Pure.
  *
- * Precedence: a violation of the protocol, then a close frame of the peer (it outranks the TCP error that
+ * Precedence: what another part of this process did to the socket, a violation of the protocol, then a close frame of the peer (it outranks the TCP error that
  * often follows it), then what this side had asked for, then what the network did.
  */
 export function classifyClose(evidence: Evidence): Classification {
+  if (evidence.taken !== undefined && evidence.intent === undefined) {
+    return takenAway(evidence, evidence.taken);
+  }
   if (evidence.protocolError !== undefined) return protocolError(evidence, evidence.protocolError);
   if (evidence.received !== undefined) return closeFrame(evidence, evidence.received);
   if (evidence.intent !== undefined) return localEnding(evidence, evidence.intent);
   return networkEnding(evidence);
+}
+
+function takenAway(evidence: Evidence, error: Error): Classification {
+  const { received } = evidence;
+  const conclusion: Conclusion = {
+    origin: 'local',
+    layer: 'tcp',
+    cause: 'taken-away',
+    retry: 'backoff',
+    level: 'error',
+  };
+  return classification(evidence, conclusion, { ...(received && { received }), error });
 }
 
 function protocolError(evidence: Evidence, error: Error): Classification {

@@ -5,6 +5,7 @@ import type { PortHost } from '../connection/port-host.ts';
 import { RawWire } from '../connection/raw-wire.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
 import type { WireSocket } from '../connection/wire-socket.ts';
+import { takenAway } from '../connection/witness.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { describeFailure, type Failure, type RefusalAnswer } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
@@ -56,7 +57,12 @@ export class AcceptedPort extends Port {
     this.#upgrade = upgrade;
     const isOurs = this.wire.watch(upgrade.socket, this.witness);
     this.begin();
-    if (!isOurs) this.disown(new Error('the socket is supervised already'));
+    if (!isOurs) {
+      this.witness.evidence.taken = new Error('the socket is supervised already');
+      this.tell('admission.refused');
+    }
+    // Its own events may be over.
+    else if (upgrade.socket.closed) this.disown(takenAway());
   }
 
   /** Where messages for the peer go, while they can still leave; made for the first of them. */
@@ -84,17 +90,28 @@ export class AcceptedPort extends Port {
 
   /** The socket is somebody else's: it is left to them, unanswered and unharmed. */
   disown(error: Error): void {
+    const { socket } = this.wire;
+    const { timeouts, wheel } = this.host.context;
     this.witness.evidence.taken = error;
     this.wire.release();
     this.tell('admission.refused');
+    if (socket.destroyed || socket.readableFlowing !== null) return;
+    // A socket that nobody reads does not notice that its client has left.
+    const destroyUnread = () => void (socket.readableFlowing === null && socket.destroy());
+    wheel.schedule(timeouts.handshakeMs, { deadlinePassed: destroyUnread }, 'disown');
   }
 
   upgrade(): void {
     const upgrade = this.#upgrade;
     if (upgrade === null) return;
+    if (this.wire.isTakenAway()) {
+      this.disown(takenAway());
+      return;
+    }
     const result = this.host.completeUpgrade(upgrade);
-    if (result === null) this.tell('peer.abandoned');
-    else if (result instanceof Error) this.disown(result);
+    // The socket was destroyed a moment ago; its own events are still to come, and say by whom.
+    if (result === null) return;
+    if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
     else {
       this.wire.bind(result, this.witness);

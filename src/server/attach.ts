@@ -1,109 +1,72 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Server as SecureServer } from 'node:https';
-import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
+import { checkServer, checkSupervisor } from '../core/arguments.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
-import { requestPath } from './admission.ts';
-import type { Supervisor } from './supervisor-types.ts';
+import type { Acceptor } from './acceptor.ts';
+import { dispatcherOf } from './upgrade-dispatcher.ts';
+import { checkUpgradePath, type UpgradePath } from './upgrade-path.ts';
+import type { UpgradeServer } from './upgrade-server.ts';
 
-/** Where a supervisor listens. */
+/** Where a supervisor serves, on a server that it may share. */
 export interface AttachOptions {
-  /** The path, or the paths, of the WebSocket; other paths get 404. @default any path */
-  path?: string | readonly string[];
-}
-
-/** What `attach` needs of a supervisor. */
-type Acceptor = Pick<Supervisor<never, never, never>, 'handleUpgrade'>;
-
-interface Attachment {
-  readonly supervisor: Acceptor;
-  readonly paths: readonly string[] | undefined;
+  /**
+   * The path of the WebSocket, compared as it is and without the query; several of them; or a function that
+   * returns `true` for the paths to serve.
+   * @default every path
+   */
+  path?: UpgradePath;
+  /**
+   * Gets the upgrade requests that no supervisor of this server serves, in place of the server's other `upgrade` listeners.
+   * A request that it does not touch within two seconds is answered with 404.
+   * @default the server's other `upgrade` listeners
+   */
+  otherwise?: (request: IncomingMessage, socket: Duplex, head: Buffer) => unknown;
+  /**
+   * Whether the supervisor gets its requests before any `upgrade` listener of the server. With `false` it is one
+   * listener among the others: each of them sees every request, and must leave alone what it does not serve.
+   * @default true
+   */
+  takeOver?: boolean;
 }
 
 const attachSchema = z.strictObject({
-  path: z
-    .union([z.string().startsWith('/'), z.array(z.string().startsWith('/')).min(1)])
+  path: z.unknown().optional(),
+  otherwise: z
+    .custom<NonNullable<AttachOptions['otherwise']>>(
+      (value) => typeof value === 'function',
+      'must be a function',
+    )
     .optional(),
+  takeOver: z.boolean().default(true),
 });
 
 /**
- * Lets a supervisor take the WebSocket upgrades of an HTTP server, and returns how to detach it.
+ * Lets a supervisor serve the WebSockets of an HTTP server, and returns a function that ends this.
  *
- * The server stays the host's: it is never closed from here, and its other upgrade listeners are left alone.
- * Several supervisors can share one server under different paths. While a supervisor drains it keeps
- * answering, with 503; detach it when the server itself is gone.
+ * Each upgrade request gets one owner. Those for the path go to the supervisor; the server's other `upgrade` listeners are
+ * called for all others, so ws, socket.io, a dev server and several supervisors can share one server. What nobody handles
+ * is answered with 404. A request that asks for an upgrade to something else, such as `h2c`, is handled as if you had not called
+ * `attach`.
  *
- * @throws SupervisorError `invalid-options`
+ * The server stays yours: it is never closed from here. While a supervisor drains it answers with 503; detach it
+ * when the server itself is gone.
+ *
+ * @param server - what `http.createServer()`, `https.createServer()`, `http2.createSecureServer({ allowHTTP1: true })`, or
+ *   a framework's `listen()` returns.
+ * @throws SupervisorError `invalid-argument`, `invalid-options`, or `path-taken` when another supervisor serves the same path.
  */
 export function attach(
-  server: Server | SecureServer,
+  server: UpgradeServer,
   supervisor: Acceptor,
   options: AttachOptions = {},
 ): () => void {
-  const { path } = checkedOptions(attachSchema, options);
-  const attachment: Attachment = {
-    supervisor,
-    paths: typeof path === 'string' ? [path] : path,
-  };
-  const router = routerOf(server);
-  router.add(attachment);
-  return () => router.delete(attachment);
-}
-
-const routers = new WeakMap<Server | SecureServer, UpgradeRouter>();
-
-function routerOf(server: Server | SecureServer): UpgradeRouter {
-  const known = routers.get(server);
-  if (known !== undefined) return known;
-  const router = new UpgradeRouter(server);
-  routers.set(server, router);
-  return router;
-}
-
-/** Gives each upgrade request of one server to one supervisor. */
-class UpgradeRouter {
-  readonly #server: Server | SecureServer;
-  readonly #attachments = new Set<Attachment>();
-
-  constructor(server: Server | SecureServer) {
-    this.#server = server;
-  }
-
-  add(attachment: Attachment): void {
-    if (this.#attachments.size === 0) {
-      this.#server.on('upgrade', this.#onUpgrade);
-      this.#server.on('request', this.#onRequest);
-    }
-    this.#attachments.add(attachment);
-  }
-
-  delete(attachment: Attachment): void {
-    this.#attachments.delete(attachment);
-    if (this.#attachments.size > 0) return;
-    this.#server.off('upgrade', this.#onUpgrade);
-    this.#server.off('request', this.#onRequest);
-  }
-
-  /** A path that nobody here serves may belong to another listener; without one it gets its 404 from us. */
-  readonly #onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    const upgrade = { request, socket: stream as Socket, head };
-    const path = requestPath(request);
-    const attachments = [...this.#attachments];
-    const serving = attachments.find(({ paths }) => paths === undefined || paths.includes(path));
-    if (serving === undefined && this.#server.listenerCount('upgrade') > 1) return;
-    const { supervisor, paths } = serving ?? (attachments[0] as Attachment);
-    supervisor.handleUpgrade(upgrade, paths);
-  };
-
-  /** Without any other listener a plain request would hang for ever. */
-  readonly #onRequest = (_request: IncomingMessage, response: ServerResponse): void => {
-    if (this.#server.listenerCount('request') > 1) return;
-    response.writeHead(426, {
-      'Content-Type': 'text/plain',
-      Upgrade: 'websocket',
-      Connection: 'keep-alive, upgrade',
-    });
-    response.end('upgrade to websocket\n');
-  };
+  checkServer(server, 'attach(server, supervisor)');
+  checkSupervisor(supervisor, 'attach(server, supervisor)');
+  const { path, otherwise, takeOver } = checkedOptions(attachSchema, options);
+  if (path !== undefined) checkUpgradePath(path);
+  const dispatcher = dispatcherOf(server);
+  const attachment = { supervisor, path, otherwise, takeOver };
+  dispatcher.add(attachment);
+  return () => dispatcher.delete(attachment);
 }

@@ -9,6 +9,7 @@ import type { Connection, ConnectionState, DialedConnection } from '../core/conn
 import { Contract, faultMessage } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
+import { type Failure, failureLevel, failurePhase } from '../core/failure.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
@@ -18,6 +19,7 @@ import {
   type UpgradeRequest,
   type UpgradeResult,
 } from './accepted-port.ts';
+import type { AcceptorSide } from './acceptor.ts';
 import {
   Admission,
   authenticationRefusal,
@@ -52,7 +54,11 @@ export interface FleetParts<Peer, In, Out> {
 
 /** Every connection of one supervisor, with all that they share. */
 export class Fleet<Peer, In, Out>
-  implements AcceptedPortHost, HandleHost<In, Out>, HandlersObserver<Connection<Peer, In, Out>>
+  implements
+    AcceptorSide,
+    AcceptedPortHost,
+    HandleHost<In, Out>,
+    HandlersObserver<Connection<Peer, In, Out>>
 {
   readonly context: PortContext;
   readonly actor: AnyActorRef;
@@ -88,15 +94,41 @@ export class Fleet<Peer, In, Out>
   accept(upgrade: Upgrade, paths: Paths, door: Door): void {
     const { request } = upgrade;
     const address = this.#addressOf(request, upgrade.socket);
-    this.#lastId += 1;
-    const id = `c${this.#lastId.toString(36)}`;
-    const port = new AcceptedPort(this, id, { ...upgrade, address, path: requestPath(request) });
+    const port = new AcceptedPort(this, this.#nextId(), {
+      ...upgrade,
+      address,
+      path: requestPath(request),
+    });
     if (port.isOver) return;
     const refusal =
       this.#admission.judge(request, paths, door) ??
       this.#admission.judgeLoad(address, this.context.clock.now());
     if (refusal === null) this.#authenticate(port, request);
     else port.refuse(refusal);
+  }
+
+  notUpgraded(request: IncomingMessage, httpStatus: number | undefined): void {
+    const failure: Failure = {
+      phase: failurePhase('not-upgraded'),
+      cause: 'not-upgraded',
+      ...(httpStatus !== undefined && { httpStatus }),
+      retry: 'never',
+      level: failureLevel('not-upgraded'),
+      address: this.#addressOf(request, request.socket),
+      path: requestPath(request),
+    };
+    this.registry.counts.failed += 1;
+    this.tell({ type: 'connection.failed', id: this.#nextId(), failure });
+    this.handlers.failed(failure);
+  }
+
+  pathErrored(error: Error): void {
+    this.handlers.errored('path', error, undefined);
+  }
+
+  #nextId(): string {
+    this.#lastId += 1;
+    return `c${this.#lastId.toString(36)}`;
   }
 
   #addressOf(request: IncomingMessage, socket: Socket): string {

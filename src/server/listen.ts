@@ -47,10 +47,12 @@ const CLOSE_GRACE_MS = 2_000;
 const CLOSE_POLL_MS = 20;
 
 /** What `listen` needs of a supervisor. */
-type Listening = Pick<Supervisor<never, never, never>, 'handleUpgrade' | 'drain'>;
+type Listening = Pick<Supervisor<never, never, never>, 'handleUpgrade' | 'drain' | 'state'>;
 
 const listenSchema = z.strictObject({
   path: z.unknown().optional(),
+  otherwise: z.unknown().optional(),
+  takeOver: z.unknown().optional(),
   port: z.int().min(0).max(65_535).default(0),
   host: z.string().min(1).default('127.0.0.1'),
   onRequest: z.custom<RequestListener>((value) => typeof value === 'function').optional(),
@@ -69,9 +71,14 @@ export async function listen(
   supervisor: Listening,
   options: ListenOptions = {},
 ): Promise<Listener> {
-  const { path, ...checked } = checkedOptions(listenSchema, options);
+  const checked = checkedOptions(listenSchema, options);
+  const { path, otherwise, takeOver } = options;
   const server = createHttpServer(checked.onRequest, checked.tls);
-  const detach = attach(server, supervisor, path === undefined ? {} : { path: path as string });
+  const detach = attach(server, supervisor, {
+    ...(path !== undefined && { path }),
+    ...(otherwise !== undefined && { otherwise }),
+    ...(takeOver !== undefined && { takeOver }),
+  });
   await listening(server, checked.port, checked.host);
   const { port } = server.address() as AddressInfo;
   const scheme = checked.tls === undefined ? 'ws' : 'wss';
@@ -152,5 +159,6 @@ function urlHost(host: string): string {
 }
 
 function firstPath(path: ListenOptions['path']): string {
+  if (typeof path === 'function') return '/';
   return (typeof path === 'string' ? path : path?.[0]) ?? '/';
 }

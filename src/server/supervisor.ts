@@ -14,6 +14,7 @@ import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { runAll } from '../core/run-each.ts';
+import { type AcceptorSide, acceptorSide } from './acceptor.ts';
 import type { Door } from './admission.ts';
 import { Children } from './children.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
@@ -188,6 +189,10 @@ export class FleetSupervisor<Peer, In, Out>
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
+  }
+
+  get [acceptorSide](): AcceptorSide {
+    return this.#fleet;
   }
 
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void {

@@ -298,8 +298,9 @@ export class FakeSocket extends EventEmitter {
   #close(): void {
     this.closed = true;
     this.readable = false;
-    this.tell('close', () => this.emit('close'));
-    if (this.#quirks.closesTwice) this.tell('close', () => this.emit('close'));
+    const close = () => this.emit('close', this.errored !== null);
+    this.tell('close', close);
+    if (this.#quirks.closesTwice) this.tell('close', close);
   }
 
   /** Chunks that arrived and were not read. */

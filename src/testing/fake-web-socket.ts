@@ -143,7 +143,7 @@ export class FakeWebSocket implements WireSocket, FakeReader {
   #answerPing(): void {
     if (this.#pendingPongs < PENDING_PONGS_MAX) {
       this.#pendingPongs += 1;
-      this.observer?.pongDue();
+      this.observer?.pongDue(PONG_BYTES);
       this.raw.writeFrame('pong', PONG_BYTES, () => {
         this.#pendingPongs -= 1;
       });

@@ -53,7 +53,10 @@ export class SimulatedPeers {
     const life = this.#newLife();
     const request = { ...this.#request(), url: `/${life.number}` };
     const upgrade = fakeUpgrade(life.socket, request);
-    if (world.random.chance(0.04)) life.socket.destroy();
+    if (world.random.chance(0.04)) {
+      life.deeds.add('socket destroyed');
+      life.socket.destroy();
+    }
     world.note('comes', life.number);
     const paths = world.random.chance(0.01) ? ['/elsewhere'] : undefined;
     world.supervisor.handleUpgrade(upgrade, paths);
@@ -68,6 +71,8 @@ export class SimulatedPeers {
     again.isShadow = !life.isOver;
     if (life.isOver) {
       life.takenOver += 1;
+      // The first owner has ended it.
+      again.deeds.add('socket destroyed');
       world.bySocket.set(life.socket, again);
     }
     world.lives.push(again);

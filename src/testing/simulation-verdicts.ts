@@ -27,7 +27,8 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   'tcp-reset': ['peer reset'],
   'tcp-timeout': ['peer timed out'],
   'tcp-error': ['peer broke'],
-  unknown: ['socket destroyed', 'error came late'],
+  'taken-away': ['socket destroyed'],
+  unknown: ['error came late'],
 };
 
 const CLOSED = 3;
@@ -108,7 +109,7 @@ export function checkFailure(
   if (cause === 'crash' && !life.deeds.has('transport broke')) {
     world.broken('failure-is-true', 'nothing broke', life);
   }
-  if (cause === 'already-upgraded' && !life.isShadow) {
+  if (cause === 'taken-away' && !(life.isShadow || life.deeds.has('socket destroyed'))) {
     world.broken('failure-is-true', 'its socket is its own', life);
   }
 }

@@ -76,12 +76,14 @@ describe('admission: one HTTP server shared', { timeout: 60_000 }, () => {
     await other.supervisor.drain({ withinMs: 50 });
   });
 
-  it('without paths the first supervisor takes all', async () => {
+  it('a supervisor without a path takes what no other one names', async () => {
     premises = await Premises.start({}, {});
-    const other = another();
+    const other = another('/other');
     await premises.open({ path: '/any' });
-    assert.deepEqual(other.types(), []);
+    await premises.open({ path: '/other' });
+    assert.deepEqual(other.types(), ['connection.opened']);
     assert.deepEqual(ownTypes(), ['connection.opened']);
+    await other.supervisor.drain({ withinMs: 50 });
   });
 
   it('a foreign WebSocket server keeps its own path, and we say nothing about it', async () => {

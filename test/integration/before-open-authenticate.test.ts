@@ -25,6 +25,12 @@ let premises: Premises;
 
 afterEach(() => premises.close());
 
+const takenAway = {
+  phase: 'config',
+  cause: 'taken-away',
+  retry: 'backoff',
+  level: 'error',
+} as const;
 const abandoned = {
   states: whileAdmitting,
   phase: 'tcp',
@@ -168,7 +174,7 @@ describe('before open: the client leaves during authenticate', { timeout: 60_000
     await premises.vacant();
   });
 
-  it('A09: RST while a synchronous authenticate is at work', async () => {
+  it('A09: authenticate itself resets the connection', async () => {
     const calls: string[] = [];
     premises = await Premises.start({
       authenticate: (request) => {
@@ -178,7 +184,7 @@ describe('before open: the client leaves during authenticate', { timeout: 60_000
       },
     });
     const peer = await premises.ask();
-    await premises.service.failedAs({ ...abandoned, states: whileUpgrading });
+    await premises.service.failedAs({ ...takenAway, states: whileUpgrading });
     await until(() => peer.closed, 'the connection is gone');
     assert.deepEqual(calls, ['authenticate']);
     assert.equal(peer.answer, '');
@@ -198,15 +204,14 @@ describe('before open: the upgrade itself cannot be', { timeout: 60_000 }, () =>
         premises.service.supervisor.handleUpgrade(upgrade);
       });
       await premises.ask({ path: '/handed' });
-      await premises.service.failedAs({ ...abandoned, states: whileUpgrading, path: '/handed' });
+      await premises.service.failedAs({ ...takenAway, states: whileAdmitting, path: '/handed' });
       await premises.vacant();
     });
   }
 
-  it('A18: the socket is destroyed long before, and authenticate never answers', async () => {
+  it('A18: the socket is destroyed long before: nobody waits for authenticate', async () => {
     premises = await Premises.start({
       authenticate: () => new Promise(() => {}),
-      timeouts: { handshakeMs: 200 },
     });
     let closed = false;
     handOver((upgrade) => {
@@ -219,7 +224,7 @@ describe('before open: the upgrade itself cannot be', { timeout: 60_000 }, () =>
     await premises.ask({ path: '/handed' });
     const { failure } = await premises.service.when('connection.failed');
     assert.equal(closed, true);
-    assert.ok(['abandoned', 'handshake-timeout'].includes(failure.cause), failure.cause);
+    assert.equal(failure.cause, 'taken-away');
     assert.deepEqual(premises.service.calls, ['onFailed']);
     await premises.vacant();
   });

@@ -28,13 +28,18 @@ describe('before open: plain requests', { timeout: 60_000 }, () => {
       assert.match(peer.answer, /^upgrade: websocket\r$/im);
       assert.doesNotMatch(peer.answer, /^connection: .*close/im);
     }
-    assertNobodyCame();
+    const told = premises.service.of('connection.failed').map(({ failure }) => failure);
+    assert.deepEqual(
+      told.map(({ cause, level, path, httpStatus }) => [cause, level, path, httpStatus]),
+      [['not-upgraded', 'info', '/ws', 426]],
+    );
+    assert.deepEqual(premises.service.states, []);
   });
 
   it('A01: a connection that was kept can still be upgraded', async () => {
     premises = await Premises.start();
     const peer = await premises.connect();
-    peer.socket.write('GET /ws HTTP/1.1\r\nHost: a\r\n\r\n');
+    peer.socket.write('GET /other HTTP/1.1\r\nHost: a\r\n\r\n');
     await until(() => peer.status === 426, 'the request is answered');
     peer.answer = '';
     peer.request();
@@ -43,15 +48,18 @@ describe('before open: plain requests', { timeout: 60_000 }, () => {
     await premises.service.closedAs({ code: 1000, clean: true, level: 'info' });
   });
 
-  it('A01: an upgrade behind a request that is not answered yet crashes nothing', async () => {
+  it('A01: an upgrade behind a request that is not answered yet waits for that answer', async () => {
     premises = await Premises.start();
     const responses: ServerResponse[] = [];
     premises.service.server.on('request', (_request, response) => responses.push(response));
     const peer = await premises.connect();
     const plain = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     peer.socket.write(Buffer.concat([plain, requestBytes(premises.service.port)]));
-    await premises.service.opened();
+    await until(() => responses.length === 1, 'the first request has arrived');
+    assert.equal(premises.service.inFlight, 0);
     for (const response of responses) response.end('late');
+    await premises.service.opened();
+    assert.match(peer.answer, /late/);
     peer.reset();
     await premises.service.closedAs({ code: 1006, cause: 'tcp-reset', level: 'warn' });
     assert.equal(responses.length, 1);
@@ -81,12 +89,10 @@ describe('before open: plain requests', { timeout: 60_000 }, () => {
 
   it('A11c: an upgrade of something else on such a server is answered, not left waiting', async () => {
     premises = await Premises.start();
-    const answer = await premises.refused({ path: '/else', headers: { Upgrade: 'tls/1.0' } });
+    const headers = { Upgrade: 'tls/1.0', Connection: 'close, Upgrade' };
+    const answer = await premises.refused({ path: '/else', headers });
     assert.equal(answer.status, 426);
-    await premises.service.failedAs({
-      states: refusedWhileAdmitting,
-      ...{ cause: 'bad-request', phase: 'http', httpStatus: 426, retry: 'never', level: 'warn' },
-    });
+    assertNobodyCame();
   });
 });
 
@@ -120,10 +126,13 @@ describe('before open: malformed handshakes', { timeout: 60_000 }, () => {
     });
   }
 
-  it('I02: an upgrade to h2c is refused with 426', async () => {
-    const connection = { Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': '' };
-    const headers = { Upgrade: 'h2c', ...connection };
-    await assertRefused({ headers }, { httpStatus: 426, cause: 'bad-request' });
+  it('I02: an upgrade to h2c is a plain request', async () => {
+    premises = await Premises.start();
+    const connection = { Connection: 'close, Upgrade, HTTP2-Settings', 'HTTP2-Settings': '' };
+    const answer = await premises.refused({ headers: { Upgrade: 'h2c', ...connection } });
+    assert.equal(answer.status, 426);
+    const { failure } = await premises.service.when('connection.failed');
+    assert.deepEqual([failure.cause, failure.httpStatus], ['not-upgraded', 426]);
   });
 
   it('A03: the refusal names the version that is spoken', async () => {

@@ -31,22 +31,22 @@ function gate() {
 describe('A10: one upgrade is handled twice', { timeout: 60_000 }, () => {
   it('A10: another WebSocket server was first: ours fails and says so', async () => {
     const { authenticate, open } = gate();
-    premises = await Premises.start({ authenticate });
+    premises = await Premises.start({ authenticate }, { path: '/ws', takeOver: false });
     foreignServer();
     await premises.open();
     open('somebody');
     const { error } = await premises.service.failedAs({
       states: ['handshaking.admitting', 'handshaking.upgrading', 'failed'],
       phase: 'config',
-      cause: 'already-upgraded',
+      cause: 'taken-away',
       level: 'error',
     });
-    assert.match(error?.message ?? '', /more than once/);
+    assert.match(error?.message ?? '', /another part of this process/);
   });
 
   it('A10: another WebSocket server was first: its connection is unaffected', async () => {
     const { authenticate, open } = gate();
-    premises = await Premises.start({ authenticate });
+    premises = await Premises.start({ authenticate }, { path: '/ws', takeOver: false });
     foreignServer();
     const peer = await premises.open();
     open('somebody');
@@ -61,11 +61,11 @@ describe('A10: one upgrade is handled twice', { timeout: 60_000 }, () => {
   for (const later of [false, true]) {
     const when = later ? 'later' : 'at once';
     it(`A10: the same upgrade is handed to us again ${when}: the first connection lives on`, async () => {
-      premises = await Premises.start({ onMessage: (connection) => connection.send('echo') });
+      premises = await Premises.start({ onMessage: (connection) => void connection.send('echo') });
       handTwice(later);
       const peer = await premises.open({ path: '/twice' });
       const { failure } = await premises.service.when('connection.failed');
-      assert.equal(failure.cause, 'already-upgraded');
+      assert.equal(failure.cause, 'taken-away');
       peer.json('still there?');
       await until(() => peer.texts.length > 0 || peer.ended || peer.closed, 'an echo arrives');
       assert.deepEqual(peer.texts, ['"echo"']);

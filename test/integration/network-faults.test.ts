@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import type { Connection, SupervisorOptions } from '../../src/index.ts';
@@ -212,15 +213,14 @@ describe('D09 timeouts of the raw socket', () => {
   it('D09: a timeout that the host sets on the socket closes nothing', async () => {
     let timedOut = 0;
     service = await Service.start({ timeouts });
-    service.server.once('connection', (socket: Socket) => {
-      socket.on('timeout', () => {
-        timedOut += 1;
-        socket.setTimeout(20);
-      });
-    });
-    service.server.once('upgrade', (_, socket: Socket) => socket.setTimeout(20));
+    const accepted = once(service.server, 'connection');
     peer = await RawPeer.open(service.port);
     connection = await service.opened();
+    const [socket] = (await accepted) as [Socket];
+    socket.setTimeout(20).on('timeout', () => {
+      timedOut += 1;
+      socket.setTimeout(20);
+    });
     await until(() => timedOut >= 3, 'the socket has timed out again and again');
     assert.equal(connection.state, 'open');
     peer.sendClose(1000);

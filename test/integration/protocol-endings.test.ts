@@ -47,7 +47,7 @@ describe('E: how a violation ends', () => {
     assert.deepEqual(errors, []);
   });
 
-  it('E03: a masked frame of ours makes the client close 1002: a clean end, level error', async () => {
+  it('E03: a masked frame that a neighbour writes makes the client close 1002: taken away', async () => {
     service = await Service.start();
     const accepted = once(service.server, 'connection');
     const { errors, ended } = await wsClient(service.url);
@@ -55,11 +55,11 @@ describe('E: how a violation ends', () => {
     ours.write(masked);
     await service.closedAs({
       code: 1002,
-      origin: 'peer',
-      layer: 'websocket',
+      origin: 'local',
+      layer: 'tcp',
       clean: true,
-      cause: 'peer-close',
-      retry: 'never',
+      cause: 'taken-away',
+      retry: 'backoff',
       level: 'error',
     });
     assert.deepEqual(errors, ['WS_ERR_UNEXPECTED_MASK']);

@@ -97,8 +97,13 @@ const ownArrangements: readonly Arrangement[] = [
   },
   {
     states: ['handshaking.upgrading'],
-    facts: ['peer.abandoned'],
+    facts: ['socket.closed'],
     plan: { granted: (raw) => void raw.destroy() },
+  },
+  {
+    states: ['handshaking.upgrading'],
+    facts: ['socket.errored'],
+    plan: { granted: (raw) => void raw.destroy(new Error('a neighbour destroyed it')) },
   },
   // Any byte of a peer is a sign of life: what it is to cause must begin before it is suspect.
   {

@@ -69,9 +69,9 @@ export const notAccepted: readonly Impossibility[] = [
   },
   {
     states: ['handshaking.upgrading'],
-    facts: ['deadline.passed', 'socket.errored', 'socket.closed'],
+    facts: ['deadline.passed', 'peer.abandoned'],
     because:
-      'Upgrading begins and ends within one call of ws, and the event loop does not turn meanwhile.',
+      'Upgrading takes one call of ws; when ws finds the socket destroyed, its events follow at once.',
   },
   {
     states: ['open.intake.welcoming', 'open.liveness.healthy'],

@@ -188,6 +188,7 @@ const closeEvidence: Record<CloseCause, Evidence> = {
   'peer-close': { received: { code: 1000, reason: '' }, clean: true },
   'close-timeout': { intent: 'close', forced: true },
   'protocol-error': { protocolError: new Error('bad frame') },
+  'taken-away': { taken: new Error('taken'), ended: true },
   'send-error': { sendError: new Error('write failed') },
   'tcp-fin': { ended: true },
   'tcp-fin-backlog': { ended: true, forced: true },
@@ -207,7 +208,7 @@ function failureEvidence(
   if (cause in code)
     return { ...about, socketError: systemError(code[cause as keyof typeof code]) };
   if (cause === 'crash') return { ...about, crash: new Error('crash') };
-  if (cause === 'already-upgraded') return { ...about, taken: new Error('taken') };
+  if (cause === 'taken-away') return { ...about, taken: new Error('taken') };
   if (answer === '–' && cause === 'abandoned') return about;
   const status = Number.parseInt(answer, 10) || 503;
   return { ...about, refusal: { cause, status, body: '' } };

@@ -128,6 +128,7 @@ const closeCauses: Readonly<Record<CloseCause, true>> = {
   'peer-close': true,
   'close-timeout': true,
   'protocol-error': true,
+  'taken-away': true,
   'send-error': true,
   'tcp-fin': true,
   'tcp-fin-backlog': true,
@@ -137,7 +138,8 @@ const closeCauses: Readonly<Record<CloseCause, true>> = {
   unknown: true,
 };
 
-const failureCauses: Readonly<Record<AcceptFailureCause, true>> = {
+/** A plain request makes no connection, and is not simulated. */
+const failureCauses: Readonly<Record<Exclude<AcceptFailureCause, 'not-upgraded'>, true>> = {
   'bad-request': true,
   'wrong-method': true,
   'wrong-version': true,
@@ -158,6 +160,6 @@ const failureCauses: Readonly<Record<AcceptFailureCause, true>> = {
   'tcp-reset': true,
   'tcp-timeout': true,
   'tcp-error': true,
-  'already-upgraded': true,
+  'taken-away': true,
   crash: true,
 };

@@ -67,6 +67,7 @@ export class OutboxBench {
     const { socket, log, wheel } = this;
     const port = {
       wire: {
+        noteWritten: () => {},
         get flushMark() {
           return socket.taken;
         },

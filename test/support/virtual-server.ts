@@ -86,7 +86,7 @@ class VirtualWire implements DialedWire {
     const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
     if (frame === undefined) this.#observer.socketErrored(reset);
     else this.#observer.closeReceived(frame.code, Buffer.from(frame.reason));
-    this.#observer.socketClosed();
+    this.#observer.socketClosed(false);
     this.#whenClosed?.(frame !== undefined);
   }
 
@@ -105,6 +105,10 @@ class VirtualWire implements DialedWire {
     this.#whenClosed = null;
   }
 
+  noteWritten(): void {}
+  isTakenAway(): boolean {
+    return false;
+  }
   send(): null {
     return null;
   }

@@ -36,7 +36,8 @@ const table: Record<AcceptFailureCause, [FailurePhase, Level]> = {
   'tcp-reset': ['tcp', 'info'],
   'tcp-timeout': ['tcp', 'info'],
   'tcp-error': ['tcp', 'info'],
-  'already-upgraded': ['config', 'error'],
+  'taken-away': ['config', 'error'],
+  'not-upgraded': ['http', 'info'],
   crash: ['admission', 'error'],
 };
 const causes = Object.keys(table) as AcceptFailureCause[];
@@ -95,10 +96,7 @@ describe('describeFailure', () => {
   it('A10: lets only a crash outrank that somebody else has taken the socket', () => {
     const taken = new Error('taken');
     const failure = describeFailure({ ...who, taken, refusal: unauthorized, socketError: reset });
-    assert.deepEqual(
-      [failure.cause, failure.level, failure.error],
-      ['already-upgraded', 'error', taken],
-    );
+    assert.deepEqual([failure.cause, failure.level, failure.error], ['taken-away', 'error', taken]);
     assert.equal(describeFailure({ ...who, taken, crash: boom }).cause, 'crash');
   });
 

@@ -48,6 +48,7 @@ const causes: Record<CloseCause, Evidence> = {
   'peer-close': { received: bye },
   'close-timeout': { intent: 'close', forced: true },
   'protocol-error': { protocolError: violation },
+  'taken-away': { taken: errorOf(), ended: true },
   'send-error': { sendError: errorOf() },
   'tcp-fin': { ended: true },
   'tcp-fin-backlog': { ended: true, forced: true },

@@ -1,0 +1,86 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Upgrade } from '../connection/upgrade.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { isThenable } from '../core/guard.ts';
+
+/** How long an upgrade request may wait without a sign that somebody handles it, in milliseconds. */
+const UNTOUCHED_MS = 2_000;
+/** How long it may take altogether until the first byte of an answer, in milliseconds. */
+const UNANSWERED_MS = 30_000;
+
+function ignore(): void {}
+
+/** The listeners of a socket, counted over all events. */
+function listenersOf(socket: Socket): number {
+  return socket.eventNames().reduce((sum, event) => sum + socket.listenerCount(event), 0);
+}
+
+/**
+ * Watches an upgrade request that no supervisor serves while other listeners may handle it.
+ *
+ * Node.js lets go of the socket when it emits `upgrade`: a reset without an error listener ends the process, and
+ * nothing ends a socket that no listener handles.
+ */
+export class UnservedUpgrade {
+  readonly #request: IncomingMessage;
+  readonly #socket: Socket;
+  readonly #refuse: () => void;
+  readonly #clock: Clock;
+  readonly #listeners: number;
+  readonly #requestKeys: number;
+  readonly #writtenBytes: number;
+  #pending = 0;
+
+  /** @param refuse - answers 404 and closes the socket. */
+  constructor({ request, socket }: Upgrade, refuse: () => void, clock: Clock = systemClock) {
+    this.#clock = clock;
+    this.#request = request;
+    this.#socket = socket;
+    this.#refuse = refuse;
+    socket.on('error', ignore);
+    this.#listeners = listenersOf(socket);
+    this.#requestKeys = Reflect.ownKeys(request).length;
+    this.#writtenBytes = socket.bytesWritten;
+    clock.setTimer(UNTOUCHED_MS, () => this.#look());
+  }
+
+  /** Async listeners may handle the request until they settle. @param results - what the listeners returned. */
+  isHandledBy(results: readonly unknown[]): void {
+    for (const listener of results.filter(isThenable)) {
+      this.#pending += 1;
+      // What it rejects with stays unhandled, as it would be without us.
+      void Promise.resolve(listener).finally(() => {
+        this.#pending -= 1;
+      });
+    }
+  }
+
+  get #isAnswered(): boolean {
+    return this.#socket.bytesWritten > this.#writtenBytes;
+  }
+
+  /** Whether somebody reads the socket or listens to it. */
+  get #isAttended(): boolean {
+    return this.#socket.readableFlowing !== null || listenersOf(this.#socket) > this.#listeners;
+  }
+
+  /** socket.io and fastify note on the request that they handle it, before they touch the socket. */
+  get #isTouched(): boolean {
+    const isNoted = Reflect.ownKeys(this.#request).length > this.#requestKeys;
+    return this.#pending > 0 || this.#isAnswered || this.#isAttended || isNoted;
+  }
+
+  #look(): void {
+    if (this.#socket.destroyed) return;
+    if (!this.#isTouched) this.#refuse();
+    else this.#clock.setTimer(UNANSWERED_MS - UNTOUCHED_MS, () => this.#lookAgain());
+  }
+
+  /** Whoever answered and attends to the socket owns it. An answer that nobody attends to is over by now. */
+  #lookAgain(): void {
+    if (this.#socket.destroyed || (this.#isAnswered && this.#isAttended)) return;
+    if (this.#isAnswered) this.#socket.destroy();
+    else this.#refuse();
+  }
+}

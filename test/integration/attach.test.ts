@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import type { EventEmitter } from 'node:events';
+import { createServer } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
+import { afterEach, describe, it } from 'node:test';
+import { WebSocketServer } from 'ws';
+import { attach, createSupervisor, type SupervisorError } from '../../src/index.ts';
+import { Premises } from '../support/before-open-premises.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { until } from '../support/until.ts';
+
+let premises: Premises;
+
+afterEach(() => premises.close());
+
+const ownTypes = () => premises.service.events.map(({ type }) => type);
+
+/** A WebSocket server of ws that greets, on a path of the same HTTP server. */
+function neighbour(path = '/graphql'): WebSocketServer {
+  const foreign = new WebSocketServer({ server: premises.service.server, path });
+  foreign.on('connection', (socket) => {
+    socket.on('error', () => {});
+    socket.send('neighbour');
+  });
+  return foreign;
+}
+
+async function greeted(path: string): Promise<RawPeer> {
+  const peer = await premises.open({ path });
+  await until(() => peer.texts.length > 0 || peer.closed, 'the neighbour greets');
+  assert.deepEqual(peer.texts, ['neighbour']);
+  return peer;
+}
+
+describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
+  for (const slow of [false, true]) {
+    const authenticate = async () => {
+      if (slow) await new Promise((resolve) => setTimeout(resolve, 30));
+      return 'somebody';
+    };
+    it(`ws with a path beside it keeps its own, authenticate ${slow ? 'slow' : 'fast'}`, async () => {
+      premises = await Premises.start({ authenticate });
+      neighbour();
+      await premises.open({ path: '/ws' });
+      await greeted('/graphql');
+      assert.deepEqual(ownTypes(), ['connection.opened']);
+    });
+  }
+
+  it('leaves the listeners of the server as they are', async () => {
+    premises = await Premises.start();
+    const { server } = premises.service;
+    const calls: string[] = [];
+    const always = () => calls.push('always');
+    server.on('upgrade', always);
+    server.once('upgrade', () => calls.push('once'));
+    server.prependListener('upgrade', (_request, socket) => {
+      calls.push('first');
+      socket.end('HTTP/1.1 418 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    });
+    assert.ok(server.listeners('upgrade').includes(always));
+    assert.equal((await premises.refused({ path: '/else' })).status, 418);
+    assert.equal((await premises.refused({ path: '/else' })).status, 418);
+    assert.deepEqual(calls, ['first', 'always', 'once', 'first', 'always']);
+    await premises.open({ path: '/ws' });
+    assert.equal(calls.length, 5);
+    server.removeListener('upgrade', always);
+    assert.equal((await premises.refused({ path: '/else' })).status, 418);
+    assert.deepEqual(calls.slice(5), ['first']);
+  });
+
+  it('gives `emit` back at detach, and leaves one alone that was replaced meanwhile', async () => {
+    premises = await Premises.start();
+    const { server, supervisor } = premises.service;
+    const other = createServer();
+    const detach = attach(other, supervisor, { path: '/ws' });
+    assert.ok(Object.hasOwn(other, 'emit'));
+    detach();
+    detach();
+    assert.equal(Object.hasOwn(other, 'emit'), false);
+    assert.equal(other.listenerCount('upgrade') + other.listenerCount('request'), 0);
+
+    const seen: string[] = [];
+    instrument(server, seen);
+    const second = createSupervisor();
+    const detachSecond = attach(server, second, { path: '/second' });
+    await premises.open({ path: '/second' });
+    detachSecond();
+    await premises.open({ path: '/ws' });
+    assert.equal((await premises.refused({ path: '/second' })).status, 404);
+    assert.deepEqual(seen, ['/second', '/ws', '/second']);
+    await second.drain({ withinMs: 50 });
+  });
+
+  it('works above and below an instrumentation that replaces `emit`', async () => {
+    premises = await Premises.start();
+    const server = createServer();
+    const seen: string[] = [];
+    instrument(server, seen);
+    const detach = attach(server, premises.service.supervisor, { path: '/ws' });
+    const restore = instrument(server, seen);
+    server.on('upgrade', async (_request, socket) => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      socket.end('HTTP/1.1 418 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    });
+    const port = await listening(server);
+    await RawPeer.open(port, { path: '/ws' }).then((peer) => peer.destroy());
+    assert.deepEqual(seen, ['/ws'], 'the one below does not see what a supervisor serves');
+    const peer = await RawPeer.connect(port);
+    peer.request({ path: '/else' });
+    await until(() => peer.status === 418, 'the other listener answers');
+    assert.deepEqual(seen, ['/ws', '/else', '/else']);
+    // Out of order: ours is below a stranger's, and must do nothing from now on.
+    detach();
+    restore();
+    server.removeAllListeners('upgrade');
+    peer.destroy();
+    server.close();
+    server.closeAllConnections();
+  });
+
+  it('serves all the same when somebody takes `emit` back', async () => {
+    premises = await Premises.start();
+    Reflect.deleteProperty(premises.service.server, 'emit');
+    await premises.open({ path: '/ws' });
+    assert.equal((await premises.refused({ path: '/else' })).status, 404);
+  });
+
+  it('is one listener among others with takeOver false', async () => {
+    premises = await Premises.start({}, { path: '/ws', takeOver: false });
+    const { server } = premises.service;
+    assert.equal(Object.hasOwn(server, 'emit'), false);
+    let seen = 0;
+    server.on('upgrade', () => {
+      seen += 1;
+    });
+    await premises.open({ path: '/ws' });
+    assert.equal(seen, 1);
+  });
+
+  it('gives what no supervisor serves to otherwise, and not to the listeners', async () => {
+    const paths: (string | undefined)[] = [];
+    premises = await Premises.start(
+      {},
+      {
+        path: '/ws',
+        otherwise: (request, socket) => {
+          paths.push(request.url);
+          socket.end('HTTP/1.1 418 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+        },
+      },
+    );
+    neighbour('/else');
+    assert.equal((await premises.refused({ path: '/else' })).status, 418);
+    await premises.open({ path: '/ws' });
+    assert.deepEqual(paths, ['/else']);
+  });
+
+  it('prefers an exact path to a function, and a function to no path', async () => {
+    premises = await Premises.start({}, {});
+    const { server } = premises.service;
+    const [exact, byFunction] = [createSupervisor(), createSupervisor()];
+    attach(server, byFunction, { path: (path) => path.startsWith('/rooms/') });
+    attach(server, exact, { path: ['/rooms/1', '/other'] });
+    for (const path of ['/rooms/1', '/rooms/2', '/other', '/any']) await premises.open({ path });
+    assert.deepEqual(
+      [exact, byFunction, premises.service.supervisor].map(({ counts }) => counts.open),
+      [2, 1, 1],
+    );
+    await Promise.all([exact, byFunction].map((each) => each.drain({ withinMs: 50 })));
+  });
+
+  it('counts a path function that throws as no, and reports it', async () => {
+    premises = await Premises.start(
+      {},
+      {
+        path: () => {
+          throw new Error('no idea');
+        },
+      },
+    );
+    assert.equal((await premises.refused({ path: '/ws' })).status, 404);
+    const [told] = premises.service.of('handler.errored');
+    assert.deepEqual([told?.handler, told?.error.message], ['path', 'no idea']);
+  });
+});
+
+describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () => {
+  it('the same path twice', async () => {
+    premises = await Premises.start();
+    const { server, supervisor } = premises.service;
+    const second = createSupervisor({ onOpen: (connection) => void connection.send('second') });
+    for (const path of ['/ws', ['/else', '/ws']]) {
+      assert.throws(() => attach(server, second, { path }), {
+        code: 'path-taken',
+        message: /^\/ws is served by another supervisor/,
+      });
+    }
+    await supervisor.drain({ withinMs: 50 });
+    attach(server, second, { path: '/ws' });
+    const peer = await premises.open({ path: '/ws' });
+    await until(() => peer.texts.length > 0, 'the second greets');
+    await second.drain({ withinMs: 50 });
+    assert.equal((await premises.refused({ path: '/ws' })).status, 503);
+  });
+
+  it('every path twice', async () => {
+    premises = await Premises.start({}, {});
+    const code = { code: 'path-taken' };
+    assert.throws(() => attach(premises.service.server, createSupervisor(), {}), code);
+  });
+
+  it('a pattern of a router', async () => {
+    premises = await Premises.start();
+    for (const path of ['/ws/*', '/:id', '/a/:id/b', '/ws?x', '/ws#x', '/{a,b}', ['/a', '/b/*']]) {
+      assert.throws(
+        () => attach(createServer(), createSupervisor(), { path }),
+        (error: SupervisorError) =>
+          error.code === 'invalid-options' && /options\.path: .*function/.test(error.message),
+        String(path),
+      );
+    }
+  });
+
+  it('what is no path', async () => {
+    premises = await Premises.start();
+    for (const path of ['ws', '', [], ['/ws', 1], 1, null]) {
+      const wrong = { path } as unknown as { path: string };
+      assert.throws(() => attach(createServer(), createSupervisor(), wrong), {
+        code: 'invalid-options',
+      });
+    }
+  });
+
+  it('something else than a server and a supervisor', async () => {
+    premises = await Premises.start();
+    const supervisor = createSupervisor();
+    const loose = attach as (...args: unknown[]) => unknown;
+    const app = () => {};
+    for (const server of [undefined, null, 8080, app, {}, supervisor]) {
+      assert.throws(() => loose(server, supervisor), {
+        code: 'invalid-argument',
+        message: /server must be an http\.Server, .*pass the http\.Server/,
+      });
+    }
+    for (const wrong of [undefined, createServer(), {}]) {
+      assert.throws(() => loose(createServer(), wrong), {
+        code: 'invalid-argument',
+        message: /pass what createSupervisor\(\) returns/,
+      });
+    }
+  });
+
+  it('takes a server of node:http2', async () => {
+    premises = await Premises.start();
+    attach(createHttp2Server(), createSupervisor(), { path: '/ws' })();
+  });
+});
+
+/** Replaces `emit` of one server as an instrumentation does, and returns how to restore it. */
+function instrument(server: EventEmitter, seen: string[]): () => void {
+  const before = server.emit;
+  server.emit = function emit(this: EventEmitter, event, ...args) {
+    if (event === 'upgrade') seen.push(args[0].url);
+    return before.call(this, event, ...args);
+  };
+  return () => {
+    server.emit = before;
+  };
+}
+
+async function listening(server: ReturnType<typeof createServer>): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as { port: number }).port;
+}
