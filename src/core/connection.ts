@@ -32,7 +32,7 @@ export interface ConnectionIdentity {
   readonly id: string;
   /** What the `key` option made of it. */
   readonly key: string | undefined;
-  /** The peer's address, as `admission.addressOf` tells it. */
+  /** The peer's address, from `admission.addressOf` or the TCP connection: without a port, in its usual spelling. */
   readonly address: string;
   /** The path of the upgrade request, without its query. Foreign text: escape it before showing it. */
   readonly path: string;

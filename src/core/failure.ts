@@ -26,6 +26,7 @@ export type AcceptFailureCause =
   | 'authenticate-error'
   | 'connections-max'
   | 'address-max'
+  | 'address-rate'
   | 'accept-rate'
   | 'suspended'
   | 'draining'
@@ -72,7 +73,7 @@ export interface Failure {
   readonly retry: Retry;
   readonly level: Level;
   readonly error?: Error;
-  /** The peer's address, or an empty string when the socket no longer knew it. */
+  /** The peer's address, as `connection.address` has it; an empty string when the socket no longer knew it. */
   readonly address: string;
   /** The path asked for, without its query. Foreign text: escape it before showing it. */
   readonly path: string;
@@ -155,6 +156,7 @@ export function failureLevel(cause: AcceptFailureCause): Level {
     case 'wrong-subprotocol':
     case 'connections-max':
     case 'address-max':
+    case 'address-rate':
     case 'accept-rate':
     case 'handshake-timeout':
       return 'warn';

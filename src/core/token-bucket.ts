@@ -16,15 +16,20 @@ export class TokenBucket {
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes one token; `false` when none is left. */
-  take(nowMs: number): boolean {
+  /** Whether a token is left. */
+  has(nowMs: number): boolean {
     const { perSecond, burst } = this.#rate;
     const elapsedMs = nowMs - this.#filledAtMs;
     if (elapsedMs > 0) {
       this.#tokens = Math.min(burst, this.#tokens + (elapsedMs * perSecond) / 1_000);
       this.#filledAtMs = nowMs;
     }
-    if (this.#tokens < 1) return false;
+    return this.#tokens >= 1;
+  }
+
+  /** Takes one token; `false` when none is left. */
+  take(nowMs: number): boolean {
+    if (!this.has(nowMs)) return false;
     this.#tokens -= 1;
     return true;
   }

@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { agreedSubprotocol } from '../core/beat.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { Refusal } from '../core/failure.ts';
-import type { HandlerName } from '../core/guard.ts';
+import { guarded, type HandlerName } from '../core/guard.ts';
 import { excerptOf } from '../core/text.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
+import { addressIn, networkOf } from './address.ts';
+import { AddressRates } from './address-rates.ts';
 import { askWith, type HeaderRule } from './header-rule.ts';
 import { hostRule } from './hosts.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -51,6 +54,8 @@ export class Admission {
   readonly #options: ResolvedOptions['admission'];
   readonly #registry: Registry;
   readonly #accepts: TokenBucket;
+  readonly #addressRates: AddressRates;
+  readonly #report: AdmissionHost['errored'];
   readonly #isServed: HeaderRule | null;
   readonly #mayConnect: HeaderRule;
 
@@ -64,6 +69,9 @@ export class Admission {
     this.#mayConnect = originRule(origins, ask);
     const perSecond = this.#options.acceptsPerSecondMax;
     this.#accepts = new TokenBucket({ perSecond, burst: 2 * perSecond }, nowMs);
+    // Half of both: whoever comes from one address leaves room for all others.
+    this.#addressRates = new AddressRates({ perSecond: perSecond / 2, burst: perSecond }, nowMs);
+    this.#report = errored;
   }
 
   /** The refusal, or `null`. The request is counted among the connections already. */
@@ -79,18 +87,53 @@ export class Admission {
   }
 
   /** The refusal for want of room, or `null`. Judged last: a wrong request uses nobody's share. */
-  judgeLoad(address: string, nowMs: number): RefusalAnswer | null {
-    const { connectionsMax, connectionsPerAddressMax } = this.#options;
+  judgeLoad(address: string, socket: Socket, nowMs: number): RefusalAnswer | null {
+    const { connectionsMax, ipv6PrefixBits } = this.#options;
+    const isProxy = this.#isProxy(address, socket);
     if (this.#registry.ports.size > connectionsMax) {
       return refusal('connections-max', [503, 'too many connections'], RETRY_LATER);
     }
-    if (this.#registry.fromAddress(address) > connectionsPerAddressMax) {
+    if (this.#registry.fromAddress(address) > this.#addressMax(isProxy)) {
       return refusal('address-max', [429, 'too many connections from this address'], RETRY_LATER);
     }
-    if (!this.#accepts.take(nowMs)) {
+    if (!this.#accepts.has(nowMs)) {
       return refusal('accept-rate', [503, 'too many connections at once'], RETRY_SOON);
     }
+    // Asked only while there is room at all, which bounds how many addresses are remembered.
+    if (!isProxy && !this.#addressRates.take(networkOf(address, ipv6PrefixBits), nowMs)) {
+      const body = 'too many connections at once from this address';
+      return refusal('address-rate', [429, body], RETRY_SOON);
+    }
+    this.#accepts.take(nowMs);
     return null;
+  }
+
+  /** The address of a client: the one that the application reads, else that of the TCP connection. */
+  addressOf(request: IncomingMessage, socket: Socket): string {
+    const { addressOf } = this.#options;
+    const read =
+      addressOf &&
+      guarded(
+        () => addressOf(request),
+        (error) => this.#report('addressOf', error),
+      );
+    return addressIn(typeof read === 'string' && read !== '' ? read : (socket.remoteAddress ?? ''));
+  }
+
+  /**
+   * Whether it is the address of a proxy, behind which there are many clients.
+   *
+   * Who has an `addressOf` has proxies in front: a client that could pass them by could also make up its address.
+   */
+  #isProxy(address: string, socket: Socket): boolean {
+    const { addressOf } = this.#options;
+    return addressOf !== undefined && address === addressIn(socket.remoteAddress ?? '');
+  }
+
+  #addressMax(isProxy: boolean): number {
+    const { connectionsMax, connectionsPerAddressMax } = this.#options;
+    if (isProxy) return connectionsPerAddressMax;
+    return Math.min(connectionsPerAddressMax, Math.max(1, Math.floor(connectionsMax / 2)));
   }
 
   #targetRefusal(request: IncomingMessage, paths: Paths): RefusalAnswer | null {

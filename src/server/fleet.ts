@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { AnyActorRef } from 'xstate';
 import { portContext } from '../connection/port-context.ts';
 import type { PortContext, PortReport } from '../connection/port-host.ts';
@@ -62,7 +61,7 @@ export class Fleet<Peer, In, Out>
 {
   readonly context: PortContext;
   readonly actor: AnyActorRef;
-  readonly registry = new Registry();
+  readonly registry: Registry;
   readonly topics: Topics;
   readonly contract: Contract<In, Out>;
   readonly handlers: Handlers<Peer, In, Out>;
@@ -79,6 +78,7 @@ export class Fleet<Peer, In, Out>
     this.#observer = observer;
     this.#upgrader = upgrader;
     this.actor = actor;
+    this.registry = new Registry(options.admission.ipv6PrefixBits);
     this.context = portContext(options);
     this.topics = new Topics(options.limits.topicsMax, this.context.reports);
     this.contract = new Contract(options.codec, options.messages, options.sends);
@@ -93,7 +93,7 @@ export class Fleet<Peer, In, Out>
   /** Takes over one upgrade request. Whatever happens from here on ends in exactly one report. */
   accept(upgrade: Upgrade, paths: Paths, door: Door): void {
     const { request } = upgrade;
-    const address = this.#addressOf(request, upgrade.socket);
+    const address = this.#admission.addressOf(request, upgrade.socket);
     const port = new AcceptedPort(this, this.#nextId(), {
       ...upgrade,
       address,
@@ -102,7 +102,7 @@ export class Fleet<Peer, In, Out>
     if (port.isOver) return;
     const refusal =
       this.#admission.judge(request, paths, door) ??
-      this.#admission.judgeLoad(address, this.context.clock.now());
+      this.#admission.judgeLoad(address, upgrade.socket, this.context.clock.now());
     if (refusal === null) this.#authenticate(port, request);
     else port.refuse(refusal);
   }
@@ -114,7 +114,7 @@ export class Fleet<Peer, In, Out>
       ...(httpStatus !== undefined && { httpStatus }),
       retry: 'never',
       level: failureLevel('not-upgraded'),
-      address: this.#addressOf(request, request.socket),
+      address: this.#admission.addressOf(request, request.socket),
       path: requestPath(request),
     };
     this.registry.counts.failed += 1;
@@ -129,17 +129,6 @@ export class Fleet<Peer, In, Out>
   #nextId(): string {
     this.#lastId += 1;
     return `c${this.#lastId.toString(36)}`;
-  }
-
-  #addressOf(request: IncomingMessage, socket: Socket): string {
-    const { addressOf } = this.#options.admission;
-    const told =
-      addressOf &&
-      guarded(
-        () => addressOf(request),
-        (error) => this.handlers.errored('addressOf', error, undefined),
-      );
-    return typeof told === 'string' ? told : (socket.remoteAddress ?? '');
   }
 
   #authenticate(port: AcceptedPort, request: IncomingMessage): void {

@@ -16,6 +16,7 @@ import {
   timeoutsSchema,
 } from '../core/limits-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
+import { USUAL_PREFIX_BITS } from './address.ts';
 import { headerRule } from './header-rule.ts';
 import { type AllowedHosts, hostFault } from './hosts.ts';
 import { type AllowedOrigins, originFault } from './origins.ts';
@@ -43,15 +44,30 @@ export interface AdmissionOptions {
   /** Connections at once, those being admitted included; beyond it 503. @default 50_000 */
   connectionsMax: number;
   /**
-   * Connections of one address; beyond it 429. Behind a proxy that hides addresses, tell them apart with
-   * `addressOf` first.
+   * Connections of one address; beyond it 429. Whatever it is, one address gets at most half of `connectionsMax`, so that
+   * nobody keeps all others out. Behind a proxy, set `addressOf` first.
    * @default 20_000
    */
   connectionsPerAddressMax: number;
-  /** Upgrade requests admitted per second, with bursts of twice as many; beyond it 503. @default 5_000 */
+  /**
+   * Upgrade requests admitted per second, with bursts of twice as many; beyond it 503. One address gets at most half
+   * of both; beyond it 429.
+   * @default 5_000
+   */
   acceptsPerSecondMax: number;
-  /** Tells the address of a client. @default the address of the TCP connection */
-  addressOf: (request: IncomingMessage) => string;
+  /**
+   * Reads the address of a client from its request: for services behind a proxy. A port, brackets or a zone in it do not
+   * matter. Where it returns nothing the address of the TCP connection counts: that is your proxy's, so it may use
+   * more than half of `connectionsMax` and `acceptsPerSecondMax`.
+   * @default the address of the TCP connection
+   */
+  addressOf: (request: IncomingMessage) => string | undefined;
+  /**
+   * How many leading bits two IPv6 addresses share that count as one address, from 1 to 128: a customer has a whole
+   * network of them, and would have as many shares as addresses.
+   * @default 64
+   */
+  ipv6PrefixBits: number;
 }
 
 /** What to do with a message that breaks the inbound contract; it is never delivered. */
@@ -145,6 +161,7 @@ const admissionSchema = z.strictObject({
   connectionsPerAddressMax: positiveInteger.default(20_000),
   acceptsPerSecondMax: positiveInteger.default(5_000),
   addressOf: anyFunction.optional(),
+  ipv6PrefixBits: z.int().min(1).max(128).default(USUAL_PREFIX_BITS),
 });
 
 const codecSchema = z.custom<Codec>(

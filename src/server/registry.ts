@@ -2,6 +2,7 @@ import type { Server } from 'node:net';
 import type { Port } from '../connection/port.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { AcceptedPort } from './accepted-port.ts';
+import { networkOf, USUAL_PREFIX_BITS } from './address.ts';
 import type { Counts } from './supervisor-types.ts';
 
 /** Who is there: every port by state, the accepted ones also by address and, when open, by id and key. */
@@ -24,7 +25,13 @@ export class Registry {
 
   readonly #ports = new Set<AcceptedPort>();
   readonly #keys = new Map<string, Set<AcceptedPort>>();
-  readonly #addresses = new Map<string, number>();
+  readonly #ipv6PrefixBits: number;
+  /** By address, or by network where one peer has a network of addresses. */
+  readonly #networks = new Map<string, number>();
+
+  constructor(ipv6PrefixBits: number = USUAL_PREFIX_BITS) {
+    this.#ipv6PrefixBits = ipv6PrefixBits;
+  }
 
   /** Every accepted connection that has not ended, whatever its state. */
   get ports(): ReadonlySet<AcceptedPort> {
@@ -50,19 +57,25 @@ export class Registry {
 
   #add(port: AcceptedPort): void {
     this.#ports.add(port);
-    this.#addresses.set(port.address, this.fromAddress(port.address) + 1);
+    const network = this.#networkOf(port.address);
+    this.#networks.set(network, (this.#networks.get(network) ?? 0) + 1);
   }
 
   #delete(port: AcceptedPort): void {
     this.#ports.delete(port);
-    const others = this.fromAddress(port.address) - 1;
-    if (others === 0) this.#addresses.delete(port.address);
-    else this.#addresses.set(port.address, others);
+    const network = this.#networkOf(port.address);
+    const others = (this.#networks.get(network) ?? 0) - 1;
+    if (others === 0) this.#networks.delete(network);
+    else this.#networks.set(network, others);
   }
 
-  /** How many connections an address has, those being admitted included. */
+  /** How many connections an address has, or the IPv6 network that it is of; those being admitted included. */
   fromAddress(address: string): number {
-    return this.#addresses.get(address) ?? 0;
+    return this.#networks.get(this.#networkOf(address)) ?? 0;
+  }
+
+  #networkOf(address: string): string {
+    return networkOf(address, this.#ipv6PrefixBits);
   }
 
   /** How many live sockets of one server belong to these ports. */

@@ -90,6 +90,7 @@ const refusals: ReadonlySet<FailureCause> = new Set([
   'authenticate-error',
   'connections-max',
   'address-max',
+  'address-rate',
   'accept-rate',
   'suspended',
   'draining',

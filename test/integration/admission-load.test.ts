@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { type AdmissionOptions, Refusal } from '../../src/index.ts';
 import { answerOf } from '../support/before-open-answer.ts';
@@ -33,6 +33,9 @@ async function knock(headers: Record<string, string> = {}): Promise<string> {
   return `${answer.status} ${cause} ${answer.headers.get('retry-after')}`;
 }
 
+/** All come from one proxy that tells no addresses, and so may use all that there is. */
+const proxied = { addressOf: () => undefined };
+
 function outcomes() {
   const types = ['connection.opened', 'connection.failed'];
   return premises.service.events.filter(({ type }) => types.includes(type));
@@ -41,6 +44,7 @@ function outcomes() {
 const full = '503 connections-max 5';
 const fullForAddress = '429 address-max 5';
 const tooFast = '503 accept-rate 1';
+const tooFastForAddress = '429 address-rate 1';
 
 async function closed(peer: RawPeer): Promise<void> {
   const before = premises.service.of('connection.closed').length;
@@ -50,7 +54,7 @@ async function closed(peer: RawPeer): Promise<void> {
 
 describe('admission: connections', { timeout: 60_000 }, () => {
   it('connectionsMax: one too many gets 503, and the place of one that ends is free', async () => {
-    premises = await started({ connectionsMax: 2 });
+    premises = await started({ connectionsMax: 2, ...proxied });
     const peer = await premises.open();
     assert.equal(await knock(), 'open');
     assert.equal(await knock(), full);
@@ -63,7 +67,7 @@ describe('admission: connections', { timeout: 60_000 }, () => {
 
   it('connectionsMax: those being admitted count, and so free their place', async () => {
     premises = await Premises.start({
-      admission: { connectionsMax: 2 },
+      admission: { connectionsMax: 2, ...proxied },
       authenticate: () => new Promise(() => {}),
     });
     const peers = [await premises.ask(), await premises.ask()];
@@ -160,12 +164,49 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
     assert.equal(failed?.failure.address, '192.0.2.1');
   });
 
+  it('reads an address however it is spelled, and a network of IPv6 as one', async () => {
+    premises = await started({ connectionsPerAddressMax: 1, addressOf });
+    const from = (address: string) => knock({ 'X-Forwarded-For': address });
+    assert.equal(await from('::ffff:192.0.2.1'), 'open');
+    for (const spelling of ['192.0.2.1', '192.0.2.1:5678', '[::ffff:c000:201]:443']) {
+      assert.equal(await from(spelling), fullForAddress, spelling);
+    }
+    assert.equal(await from('[2001:DB8:0:1::1]:5678'), 'open');
+    for (const neighbour of ['2001:db8::1:0:0:0:1', '2001:db8:0:1:ffff::9', 'fe80::1']) {
+      const isNear = neighbour !== 'fe80::1';
+      assert.equal(await from(neighbour), isNear ? fullForAddress : 'open', neighbour);
+    }
+    assert.equal(await from('fe80::1%eth0'), fullForAddress);
+    assert.equal(await from('2001:db8:0:2::1'), 'open');
+    const addresses = [...premises.service.supervisor.connections].map(({ address }) => address);
+    assert.deepEqual(addresses, ['192.0.2.1', '2001:db8:0:1::1', 'fe80::1', '2001:db8:0:2::1']);
+  });
+
+  it('ipv6PrefixBits: says how large that network is', async () => {
+    premises = await started({ connectionsPerAddressMax: 1, ipv6PrefixBits: 128, addressOf });
+    const from = (address: string) => knock({ 'X-Forwarded-For': address });
+    assert.equal(await from('2001:db8::1'), 'open');
+    assert.equal(await from('2001:db8::2'), 'open');
+    assert.equal(await from('2001:db8:0::2'), fullForAddress);
+  });
+
+  it('frees the place of an address in whichever spelling it came', async () => {
+    premises = await started({ connectionsPerAddressMax: 1, addressOf });
+    const peer = await premises.open({ headers: { 'X-Forwarded-For': '2001:db8::1' } });
+    const again = { 'X-Forwarded-For': '2001:db8::2' };
+    assert.equal(await knock(again), fullForAddress);
+    await closed(peer);
+    assert.equal(await knock(again), 'open');
+    assert.equal(await knock(again), fullForAddress);
+  });
+
   const broken: Record<string, () => unknown> = {
     throws: () => {
       throw new Error('no header');
     },
     rejects: () => Promise.reject(new Error('no header')),
     'returns nothing': () => undefined,
+    'returns an empty text': () => '',
     'returns a number': () => 7,
   };
   for (const [how, tell] of Object.entries(broken)) {
@@ -192,10 +233,64 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
   });
 });
 
+describe('admission: one address', { timeout: 60_000 }, () => {
+  /** A client from another address of this machine; what became of it. */
+  async function knockFrom(localAddress: string): Promise<string> {
+    const before = outcomes().length;
+    const { port } = premises.service;
+    const other = connect({ port, host: '127.0.0.1', localAddress });
+    other.on('error', () => {});
+    other.write(requestBytes(port));
+    await until(() => outcomes().length > before, 'the client has an outcome');
+    others.push(other);
+    const event = outcomes()[before];
+    return event?.type === 'connection.failed' ? event.failure.cause : 'open';
+  }
+  const others: Socket[] = [];
+  afterEach(() => {
+    for (const other of others.splice(0)) other.destroy();
+  });
+
+  it('gets half of connectionsMax: there is room for another', async () => {
+    premises = await started({ connectionsMax: 4 });
+    assert.equal(await knock(), 'open');
+    assert.equal(await knock(), 'open');
+    assert.equal(await knock(), fullForAddress);
+    assert.equal(await knockFrom('127.0.0.2'), 'open');
+    assert.equal(await knockFrom('127.0.0.2'), 'open');
+    assert.equal(await knockFrom('127.0.0.3'), 'connections-max');
+  });
+
+  it('gets half of acceptsPerSecondMax: a flood of it keeps nobody else out', async () => {
+    premises = await started({ acceptsPerSecondMax: 4 });
+    premises.clock.stop();
+    for (let index = 0; index < 4; index += 1) assert.equal(await knock(), 'open');
+    for (let index = 0; index < 10; index += 1) assert.equal(await knock(), tooFastForAddress);
+    for (let index = 0; index < 4; index += 1) assert.equal(await knockFrom('127.0.0.2'), 'open');
+    assert.equal(await knockFrom('127.0.0.3'), 'accept-rate');
+    premises.clock.advance(501);
+    assert.equal(await knock(), 'open');
+    assert.equal(await knock(), tooFastForAddress);
+    assert.equal(await knockFrom('127.0.0.3'), 'open');
+  });
+
+  it('that is of a proxy gets all, and what it passes on gets half', async () => {
+    premises = await started({
+      connectionsMax: 4,
+      addressOf: ({ headers }) => headers['x-forwarded-for'] as string | undefined,
+    });
+    const client = { 'X-Forwarded-For': '192.0.2.1' };
+    for (const outcome of ['open', 'open', fullForAddress]) {
+      assert.equal(await knock(client), outcome);
+    }
+    for (const outcome of ['open', 'open', full]) assert.equal(await knock(), outcome);
+  });
+});
+
 describe('admission: accept rate', { timeout: 60_000 }, () => {
   /** Time stands still unless it is moved; timers fire all the same. */
   async function frozen(acceptsPerSecondMax: number): Promise<CountingClock> {
-    premises = await Premises.start({ admission: { acceptsPerSecondMax } });
+    premises = await Premises.start({ admission: { acceptsPerSecondMax, ...proxied } });
     premises.clock.stop();
     return premises.clock;
   }
@@ -226,7 +321,7 @@ describe('admission: accept rate', { timeout: 60_000 }, () => {
   });
 
   it('really passes: a client that comes back later is let in', async () => {
-    premises = await started({ acceptsPerSecondMax: 1 });
+    premises = await started({ acceptsPerSecondMax: 1, ...proxied });
     const answers: string[] = [];
     // Two get in at once; how many of the others do depends on how fast this machine is.
     while (!answers.includes(tooFast)) answers.push(await knock());

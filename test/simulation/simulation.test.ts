@@ -152,6 +152,7 @@ const failureCauses: Readonly<Record<Exclude<AcceptFailureCause, 'not-upgraded'>
   'authenticate-error': true,
   'connections-max': true,
   'address-max': true,
+  'address-rate': true,
   'accept-rate': true,
   suspended: true,
   draining: true,

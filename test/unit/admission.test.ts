@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { type AcceptFailureCause, Refusal } from '../../src/core/failure.ts';
 import type { AdmissionOptions, SupervisorOptions } from '../../src/index.ts';
@@ -243,12 +244,16 @@ function loadOf(present: { all: number; ofAddress: number }, options: Partial<Ad
   return new Admission(resolved, host, 0);
 }
 
+/** The socket of a proxy that passes on other addresses. */
+const behind = { remoteAddress: '198.51.100.1' } as Socket;
+const addressOf = () => '192.0.2.1';
+
 describe('Admission.judgeLoad', () => {
   const limits = { connectionsMax: 10, connectionsPerAddressMax: 5 };
 
   it('admits up to the limits and refuses beyond them', () => {
     const cause = (all: number, ofAddress: number) =>
-      loadOf({ all, ofAddress }, limits).judgeLoad('192.0.2.1', 0);
+      loadOf({ all, ofAddress }, limits).judgeLoad('192.0.2.1', behind, 0);
     assert.equal(cause(10, 5), null);
     const full = cause(11, 1);
     assert.deepEqual([full?.cause, full?.status], ['connections-max', 503]);
@@ -259,25 +264,80 @@ describe('Admission.judgeLoad', () => {
 
   it('admits a burst of twice the rate, and the rate after it', () => {
     const admission = loadOf({ all: 1, ofAddress: 1 }, { acceptsPerSecondMax: 10 });
+    let addresses = 0;
+    const next = (nowMs: number) => {
+      addresses += 1;
+      return admission.judgeLoad(`192.0.2.${addresses}`, behind, nowMs);
+    };
     const admitted = (nowMs: number) => {
       let count = 0;
-      while (admission.judgeLoad('192.0.2.1', nowMs) === null) count += 1;
+      while (next(nowMs) === null) count += 1;
       return count;
     };
     assert.deepEqual(
       [admitted(0), admitted(100), admitted(1_100), admitted(60_000)],
       [20, 1, 10, 20],
     );
-    const refused = admission.judgeLoad('192.0.2.1', 60_000);
+    const refused = next(60_000);
     assert.deepEqual([refused?.cause, refused?.status], ['accept-rate', 503]);
     assert.equal(refused?.headers?.['Retry-After'], '1');
+  });
+
+  it('gives one address half of the rate, and its burst, and leaves the rest to others', () => {
+    const admission = loadOf({ all: 1, ofAddress: 1 }, { acceptsPerSecondMax: 10 });
+    const admitted = (address: string, nowMs: number) => {
+      let count = 0;
+      while (admission.judgeLoad(address, behind, nowMs) === null) count += 1;
+      return count;
+    };
+    assert.equal(admitted('192.0.2.1', 0), 10);
+    const refused = admission.judgeLoad('192.0.2.1', behind, 0);
+    assert.deepEqual([refused?.cause, refused?.status], ['address-rate', 429]);
+    assert.equal(refused?.headers?.['Retry-After'], '1');
+    for (let more = 0; more < 100; more += 1) admission.judgeLoad('192.0.2.1', behind, 0);
+    assert.equal(admitted('192.0.2.2', 0), 10);
+    assert.equal(admission.judgeLoad('192.0.2.3', behind, 0)?.cause, 'accept-rate');
+    assert.equal(admitted('192.0.2.1', 1_000), 5);
+  });
+
+  it('gives a network of IPv6 addresses the share of one', () => {
+    const cause = (options: Partial<AdmissionOptions>) => {
+      const admission = loadOf({ all: 1, ofAddress: 1 }, { acceptsPerSecondMax: 2, ...options });
+      const knock = (host: number) => admission.judgeLoad(`2001:db8::${host}`, behind, 0)?.cause;
+      return [knock(1), knock(2), knock(3)];
+    };
+    assert.deepEqual(cause({}), [undefined, undefined, 'address-rate']);
+    assert.deepEqual(cause({ ipv6PrefixBits: 128 }), [undefined, undefined, undefined]);
+  });
+
+  it('gives one address half of the connections, and at least one', () => {
+    const cause = (ofAddress: number, connectionsMax: number) =>
+      loadOf({ all: ofAddress, ofAddress }, { connectionsMax }).judgeLoad('192.0.2.1', behind, 0)
+        ?.cause;
+    assert.deepEqual([cause(5, 11), cause(6, 11)], [undefined, 'address-max']);
+    assert.deepEqual([cause(1, 1), cause(2, 1)], [undefined, 'connections-max']);
+    assert.deepEqual([cause(1, 2), cause(2, 2)], [undefined, 'address-max']);
+  });
+
+  it('gives the address of a proxy all of both, up to its own limit', () => {
+    const admitted = (options: Partial<AdmissionOptions>) => {
+      const admission = loadOf({ all: 9, ofAddress: 9 }, { connectionsMax: 10, ...options });
+      const proxy = { remoteAddress: '::ffff:192.0.2.1' } as Socket;
+      let count = 0;
+      while (count < 100 && admission.judgeLoad('192.0.2.1', proxy, 0) === null) count += 1;
+      return count;
+    };
+    const acceptsPerSecondMax = 10;
+    assert.equal(admitted({ acceptsPerSecondMax, addressOf: () => undefined }), 20);
+    assert.equal(admitted({ acceptsPerSecondMax, connectionsPerAddressMax: 8, addressOf }), 0);
+    assert.equal(admitted({ acceptsPerSecondMax }), 0);
   });
 
   it('counts nobody against the rate who is refused for want of room', () => {
     const present = { all: 11, ofAddress: 1 };
     const admission = loadOf(present, { ...limits, acceptsPerSecondMax: 1 });
     for (let attempt = 0; attempt < 50; attempt += 1) {
-      assert.equal(admission.judgeLoad('192.0.2.1', 0)?.cause, 'connections-max');
+      assert.equal(admission.judgeLoad('192.0.2.1', behind, 0)?.cause, 'connections-max');
     }
   });
 });

@@ -28,6 +28,7 @@ const table: Record<AcceptFailureCause, [FailurePhase, Level]> = {
   'authenticate-error': ['admission', 'error'],
   'connections-max': ['admission', 'warn'],
   'address-max': ['admission', 'warn'],
+  'address-rate': ['admission', 'warn'],
   'accept-rate': ['admission', 'warn'],
   suspended: ['admission', 'info'],
   draining: ['admission', 'info'],

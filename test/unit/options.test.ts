@@ -78,7 +78,9 @@ describe('the defaults', () => {
     assert.deepEqual(resolved.timeouts, numbers.timeouts);
     assert.deepEqual(resolved.heartbeat, numbers.heartbeat);
     assert.deepEqual(resolved.limits, numbers.limits);
-    assert.deepEqual(resolved.admission, { ...numbers.admission, origins: 'same' });
+    assert.deepEqual(resolved.admission, {
+      ...{ ...numbers.admission, origins: 'same', ipv6PrefixBits: 64 },
+    });
     assert.deepEqual(timeoutDefaults, numbers.timeouts);
     assert.deepEqual(heartbeatDefaults, numbers.heartbeat);
     assert.deepEqual(limitDefaults, numbers.limits);
@@ -210,6 +212,15 @@ describe('an option that is wrong', () => {
     }
     for (const hosts of [['a.example:8080'], ...rules]) {
       assert.deepEqual(resolve({ admission: { hosts } }).admission.hosts, hosts);
+    }
+  });
+
+  it('ipv6PrefixBits: is a whole number of bits that an address has', () => {
+    for (const value of [0, 129, 1.5, -1, '64', null]) {
+      refuses({ admission: { ipv6PrefixBits: value } }, 'options.admission.ipv6PrefixBits');
+    }
+    for (const bits of [1, 56, 128]) {
+      assert.equal(resolve({ admission: { ipv6PrefixBits: bits } }).admission.ipv6PrefixBits, bits);
     }
   });
 

@@ -20,7 +20,7 @@ const SLOW_WELCOME_MS = 3_000;
 
 /** Far below what a service would choose: whoever watches wants to see each consequence within seconds. */
 const impatience = {
-  admission: { connectionsMax: 200, connectionsPerAddressMax: 120, acceptsPerSecondMax: 50 },
+  admission: { connectionsMax: 240, connectionsPerAddressMax: 120, acceptsPerSecondMax: 100 },
   timeouts: { stalledMs: 4_000, closeMs: 2_000, welcomeMs: 6_000, handshakeMs: 5_000 },
   heartbeat: { intervalMs: 4_000, graceMs: 4_000 },
   limits: {

@@ -36,6 +36,7 @@ const failures = new Map([
   ['refused', 'was turned away'],
   ['connections-max', 'found no berth free'],
   ['address-max', 'came once too often from one address'],
+  ['address-rate', 'came too fast from one address'],
   ['accept-rate', 'came in too great a crowd'],
   ['draining', 'came while the lobby was closing'],
   ['handshake-timeout', 'took too long to come aboard'],
