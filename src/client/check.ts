@@ -1,23 +1,30 @@
-import { SupervisorError } from '../core/errors.ts';
+import { invalidOptions, isOptions, problemAt, unknownOption } from '../core/option-problems.ts';
+import { wholeNumber } from '../core/wording.ts';
 
 const INTEGER_MAX = 2 ** 31 - 1;
 
-/** Whether it is an object that was written down, not a list or an instance of something. */
-export function isPlainObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Collects what is wrong, to tell all of it at once. */
+/** Collects what is wrong with options, to report all of it at once. */
 export class Check {
+  readonly #options: unknown;
   readonly #problems: string[] = [];
 
-  that(holds: boolean, path: string, problem: string): void {
-    if (!holds) this.#problems.push(`options.${path}: ${problem}`);
+  /** @throws SupervisorError `invalid-options` when they are no options at all. */
+  constructor(options: unknown) {
+    this.#options = options;
+    if (!isOptions(options)) this.that(false, '', 'must be an object');
+    this.done();
   }
 
-  names(path: string, names: readonly string[], allowed: ReadonlySet<string>): void {
-    for (const name of names) {
-      if (!allowed.has(name)) this.#problems.push(`${path}.${name}: unknown option`);
+  /** @param path - for example `limits.topicsMax`; empty for the options themselves. */
+  that(holds: boolean, path: string, problem: string): void {
+    if (holds) return;
+    const names = path === '' ? [] : path.split('.');
+    this.#problems.push(problemAt(this.#options, names, problem));
+  }
+
+  names(given: object, known: ReadonlySet<string>, path: readonly string[] = []): void {
+    for (const name of Object.keys(given)) {
+      if (!known.has(name)) this.#problems.push(unknownOption([...path, name], known));
     }
   }
 
@@ -29,29 +36,24 @@ export class Check {
   ): Readonly<Section> {
     if (given === undefined) return defaults;
     const path = name === '' ? '' : `${name}.`;
-    if (!isPlainObject(given)) {
+    if (!isOptions(given)) {
       this.that(false, name, 'must be an object');
       return defaults;
     }
-    this.names(`options.${name}`, Object.keys(given), new Set(Object.keys(defaults)));
+    this.names(given, new Set(Object.keys(defaults)), name === '' ? [] : [name]);
     const resolved: Section = { ...defaults };
     for (const key of Object.keys(defaults) as (keyof Section & string)[]) {
       const value = given[key];
       if (value === undefined) continue;
-      this.that(
-        isPositiveInteger(value),
-        path + key,
-        `must be a whole number from 1 to ${INTEGER_MAX}`,
-      );
+      this.that(isPositiveInteger(value), path + key, wholeNumber);
       resolved[key] = value as Section[typeof key];
     }
     return resolved;
   }
 
+  /** @throws SupervisorError `invalid-options`, naming the path of every option that is wrong. */
   done(): void {
-    if (this.#problems.length > 0) {
-      throw new SupervisorError('invalid-options', this.#problems.join('; '));
-    }
+    if (this.#problems.length > 0) throw invalidOptions(this.#problems);
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   ClientStatus,
   Ending,
 } from './client-types.ts';
+import { usual } from './sender.ts';
 import type { SupervisedClient } from './supervised-client.ts';
 
 /** The public face of a client. */
@@ -55,11 +56,11 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
     return this.#client.sender.queued;
   }
 
-  send(message: Out, options: ClientSendOptions = {}): SendResult {
+  send(message: Out, options: ClientSendOptions = usual): SendResult {
     return this.#client.sender.send(message, options);
   }
 
-  sendAndFlush(message: Out, options: ClientSendOptions = {}): Promise<FlushResult> {
+  sendAndFlush(message: Out, options: ClientSendOptions = usual): Promise<FlushResult> {
     return this.#client.sender.sendAndFlush(message, options);
   }
 

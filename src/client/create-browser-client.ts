@@ -20,8 +20,8 @@ const platform: Platform = {
 /**
  * Dials a peer from a page, and dials again whenever the connection is lost, until it is closed.
  *
- * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path. What is wrong with the
- *   URL is told as a `config-error`.
+ * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path, or `invalid-argument`. A URL
+ *   that cannot be dialed is reported as a `config-error`.
  */
 export function createClient<In = unknown, Out = unknown>(
   url: Renewable<string | URL>,

@@ -8,8 +8,8 @@ import type { Headers, Renewable } from './target.ts';
  * Dials a peer, and dials again whenever the connection is lost, until it is closed.
  *
  * @param url - where to dial, or what tells it anew for each attempt.
- * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path. What is wrong with the
- *   URL is told as a `config-error`.
+ * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path, or `invalid-argument`. A URL
+ *   that cannot be dialed is reported as a `config-error`.
  *
  * @example
  * ```ts

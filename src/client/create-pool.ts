@@ -5,7 +5,12 @@ import { MemberRedial } from './member-redial.ts';
 import { checkNodeOptions, nodePlatform } from './node-options.ts';
 import { restartDefaults } from './options.ts';
 import { PoolHandle } from './pool-handle.ts';
-import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
+import {
+  checkedUrls,
+  type PoolOptions,
+  poolOptionNames,
+  resolvePoolOptions,
+} from './pool-options.ts';
 import type { Pool } from './pool-types.ts';
 import { sharedParts } from './shared-parts.ts';
 import { SupervisedClient } from './supervised-client.ts';
@@ -32,7 +37,7 @@ export function createPool<In = unknown, Out = unknown>(
   given: PoolOptions<In, Out> = {},
 ): Pool<In, Out> {
   const texts = checkedUrls(urls);
-  checkNodeOptions(given);
+  checkNodeOptions(given, poolOptionNames);
   const { headers = {}, connect, supervisor, ...rest } = given;
   const { size, circuit, member: options } = resolvePoolOptions<In, Out>(rest, systemClock);
   const parent = parentOf(supervisor);

@@ -1,4 +1,5 @@
 import { parentOf } from '../connection/parent.ts';
+import { checkUrl } from '../core/arguments.ts';
 import type { HasChildren } from '../core/child.ts';
 import type { Clock } from '../core/clock.ts';
 import { ClientHandle } from './client-handle.ts';
@@ -19,12 +20,13 @@ export interface Surroundings {
   readonly supervisor?: HasChildren | undefined;
 }
 
-/** Makes a client for wherever it runs. @throws SupervisorError `invalid-options` */
+/** Makes a client for wherever it runs. @throws SupervisorError `invalid-argument` or `invalid-options` */
 export function makeClient<In, Out>(
   url: Renewable<string | URL>,
   given: ClientOptions<In, Out>,
   { platform, clock, headers, supervisor }: Surroundings,
 ): Client<In, Out> {
+  checkUrl(url, 'createClient(url, options)');
   const options = resolveClientOptions(given, clock);
   const { subprotocols, beat } = options;
   const route = routeTo({ url, headers, subprotocols, beat });

@@ -1,9 +1,9 @@
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { holdProcess } from '../core/clock.ts';
-import { SupervisorError } from '../core/errors.ts';
-import { isPlainObject } from './check.ts';
+import { isOptions } from '../core/option-problems.ts';
+import { Check } from './check.ts';
 import type { ConnectOptions } from './connect-options.ts';
-import type { ClientOptions } from './options.ts';
+import { type ClientOptions, clientOptionNames } from './options.ts';
 import type { Platform } from './platform.ts';
 import { areHeaders, type Headers, type Renewable } from './target.ts';
 import { WsWire } from './ws-wire.ts';
@@ -29,6 +29,12 @@ const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
   ...(['ca', 'cert', 'key', 'servername', 'rejectUnauthorized', 'lookup', 'localAddress'] as const),
 ]);
 
+/** The options of a client in Node.js. */
+export const nodeOptionNames: ReadonlySet<string> = new Set([
+  ...clientOptionNames,
+  ...(['headers', 'supervisor', 'connect'] as const),
+]);
+
 /**
  * What a client in Node.js does in its own way.
  *
@@ -51,23 +57,22 @@ function platformWith(connect: ConnectOptions): Platform {
 
 function nothing(): void {}
 
-/** Checks what a client or a pool has in Node.js alone. @throws SupervisorError `invalid-options` */
-export function checkNodeOptions(given: object): void {
-  if (!isPlainObject(given)) {
-    throw new SupervisorError('invalid-options', 'options: must be an object');
-  }
+/**
+ * Checks what a client or a pool has in Node.js alone, and that nothing else is unknown.
+ *
+ * @throws SupervisorError `invalid-options`
+ */
+export function checkNodeOptions(given: object, names = nodeOptionNames): void {
+  const check = new Check(given);
+  check.names(given, names);
   const { headers, connect, supervisor, inspect }: NodeClientOptions = given;
   const areKnown = headers === undefined || typeof headers === 'function' || areHeaders(headers);
-  check(areKnown, 'headers: must be an object of strings, or a function');
-  check(connect === undefined || isPlainObject(connect), 'connect: must be an object');
-  const unknown = Object.keys(connect ?? {}).find((name) => !connectOptions.has(name));
-  check(unknown === undefined, `connect.${unknown}: unknown option`);
+  check.that(areKnown, 'headers', 'must be an object of strings, or a function');
+  if (isOptions(connect)) check.names(connect, connectOptions, ['connect']);
+  else check.that(connect === undefined, 'connect', 'must be an object');
   const isParent = supervisor === undefined || parentSide in Object(supervisor);
-  check(isParent, 'supervisor: must be a supervisor');
+  check.that(isParent, 'supervisor', 'must be a supervisor');
   const isSeenOnce = supervisor === undefined || inspect === undefined;
-  check(isSeenOnce, 'inspect: the supervisor has its own, which sees this as well');
-}
-
-function check(holds: boolean, problem: string): void {
-  if (!holds) throw new SupervisorError('invalid-options', `options.${problem}`);
+  check.that(isSeenOnce, 'inspect', 'the supervisor has its own, which sees this as well');
+  check.done();
 }

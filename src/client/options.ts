@@ -1,8 +1,7 @@
 import type { z } from 'zod';
-import type { Clock } from '../core/clock.ts';
-import { type Codec, jsonCodec } from '../core/codec.ts';
+import { type Clock, isClock, mustBeClock } from '../core/clock.ts';
+import { type Codec, isCodec, jsonCodec, mustBeCodec } from '../core/codec.ts';
 import type { DialedConnection } from '../core/connection.ts';
-import { SupervisorError } from '../core/errors.ts';
 import type { Inspect, InspectionEvent } from '../core/inspection.ts';
 import {
   type HeartbeatOptions,
@@ -12,8 +11,9 @@ import {
   type Timeouts,
   timeoutDefaults,
 } from '../core/limits.ts';
+import { hasMethods } from '../core/methods.ts';
 import type { BackoffOptions } from './backoff.ts';
-import { Check, isPlainObject } from './check.ts';
+import { Check } from './check.ts';
 import type { RestartOptions } from './restart-intensity.ts';
 import type { PrivateCodes } from './retry.ts';
 
@@ -99,7 +99,8 @@ const clientLimitDefaults: Readonly<Limits> = Object.freeze({
 
 const QUEUE_MAX = 256;
 
-const known: ReadonlySet<string> = new Set<keyof ClientOptions>([
+/** The options of a client wherever it runs. */
+export const clientOptionNames: ReadonlySet<string> = new Set<keyof ClientOptions>([
   ...([
     'subprotocols',
     'beat',
@@ -132,11 +133,8 @@ export function resolveClientOptions<In, Out>(
   options: ClientOptions<In, Out>,
   clock: Clock,
 ): ResolvedClientOptions<In, Out> {
-  if (!isPlainObject(options)) {
-    throw new SupervisorError('invalid-options', 'options: must be an object');
-  }
-  const check = new Check();
-  check.names('options', Object.keys(options), known);
+  const check = new Check(options);
+  check.names(options, clientOptionNames);
   const timeouts = check.section('timeouts', options.timeouts, timeoutDefaults);
   const heartbeat = check.section('heartbeat', options.heartbeat, heartbeatDefaults);
   const limits = check.section('limits', options.limits, clientLimitDefaults);
@@ -154,12 +152,12 @@ export function resolveClientOptions<In, Out>(
   }
   check.that(isListOfStrings(options.subprotocols), 'subprotocols', 'must be a list of strings');
   check.that([true, false, undefined].includes(options.beat), 'beat', 'must be a boolean');
-  check.that(hasMethods(options.codec, ['encode', 'decode']), 'codec', 'must encode and decode');
-  check.that(hasMethods(options.signal, ['addEventListener']), 'signal', 'must be an AbortSignal');
-  check.that(hasMethods(options.clock, clockMethods), 'clock', 'must be a clock');
-  for (const name of ['messages', 'sends'] as const) {
-    check.that(hasMethods(options[name], ['safeParse']), name, 'must be a schema of zod');
-  }
+  const { codec, signal, clock: time, messages, sends } = options;
+  check.that(codec === undefined || isCodec(codec), 'codec', mustBeCodec);
+  check.that(time === undefined || isClock(time), 'clock', mustBeClock);
+  check.that(isNoneOrHas(signal, 'addEventListener'), 'signal', 'must be an AbortSignal');
+  check.that(isNoneOrHas(messages, 'safeParse'), 'messages', 'must be a zod schema');
+  check.that(isNoneOrHas(sends, 'safeParse'), 'sends', 'must be a zod schema');
   check.done();
   // Written out: what is spread into an object gives it a hidden class of its own, 300 bytes of it (measured).
   return {
@@ -190,18 +188,14 @@ function codecFor({ depthMax }: Limits): Codec {
   return depthMax === limitDefaults.depthMax ? usualCodec : jsonCodec(depthMax);
 }
 
-const clockMethods = ['now', 'wallNow', 'setTimer', 'clearTimer', 'afterPoll'];
-
 function isListOfStrings(value: unknown): boolean {
   return (
     value === undefined || (Array.isArray(value) && value.every((item) => typeof item === 'string'))
   );
 }
 
-function hasMethods(value: unknown, names: readonly string[]): boolean {
-  if (value === undefined) return true;
-  if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+function isNoneOrHas(value: unknown, method: string): boolean {
+  return value === undefined || hasMethods(value, [method]);
 }
 
 function isFunctionOrNone(value: unknown): boolean {

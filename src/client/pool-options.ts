@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
-import { SupervisorError } from '../core/errors.ts';
+import { invalidOptions } from '../core/option-problems.ts';
+import { kindOf } from '../core/wording.ts';
 import { Check } from './check.ts';
 import type { CircuitOptions } from './circuit.ts';
-import type { NodeClientOptions } from './node-options.ts';
+import { type NodeClientOptions, nodeOptionNames } from './node-options.ts';
 import { type ResolvedClientOptions, resolveClientOptions } from './options.ts';
 import type { PoolDrainOptions } from './pool-types.ts';
 
@@ -33,15 +34,24 @@ export const circuitDefaults: Readonly<CircuitOptions> = Object.freeze({
 
 const drainDefaults: Readonly<{ withinMs: number }> = Object.freeze({ withinMs: 30_000 });
 
+const drainOptionNames: ReadonlySet<string> = new Set<keyof PoolDrainOptions>([
+  ...(['withinMs', 'code', 'reason'] as const),
+]);
+
+/** The options of a pool. Its members keep no messages, and never give up. */
+export const poolOptionNames: ReadonlySet<string> = new Set(
+  [...nodeOptionNames, 'size', 'circuit'].filter(
+    (name) => !['queueMax', 'restarts'].includes(name),
+  ),
+);
+
 /** @throws SupervisorError `invalid-options`, naming the path of every option that is wrong. */
 export function resolvePoolOptions<In, Out>(
-  { size, circuit, ...rest }: PoolOptions<In, Out>,
+  options: PoolOptions<In, Out>,
   clock: Clock,
 ): ResolvedPoolOptions<In, Out> {
-  const check = new Check();
-  for (const name of ['queueMax', 'restarts'] as const) {
-    check.that(!(name in rest), name, 'unknown option');
-  }
+  const { size, circuit, ...rest } = options;
+  const check = new Check(options);
   const resolved = {
     ...check.section('', { size }, poolDefaults),
     circuit: check.section('circuit', circuit, circuitDefaults),
@@ -58,14 +68,15 @@ export function resolvePoolOptions<In, Out>(
 /** @throws SupervisorError `invalid-options`, naming each URL that is wrong by its place. */
 export function checkedUrls(urls: readonly (string | URL)[]): readonly string[] {
   if (!Array.isArray(urls) || urls.length === 0) {
-    throw new SupervisorError('invalid-options', 'urls: must be a list of at least one URL');
+    const given = Array.isArray(urls) ? 'an empty one' : kindOf(urls);
+    throw invalidOptions([`urls: must be a list of at least one URL, not ${given}`]);
   }
   const texts = urls.map(String);
   const problems = texts.flatMap((text, index) => {
-    if (!isWebSocketUrl(text)) return [`urls[${index}]: not the URL of a WebSocket`];
-    return texts.indexOf(text) < index ? [`urls[${index}]: listed twice`] : [];
+    if (!isWebSocketUrl(text)) return [`urls[${index}]: must be the URL of a WebSocket`];
+    return texts.indexOf(text) < index ? [`urls[${index}]: is listed twice`] : [];
   });
-  if (problems.length > 0) throw new SupervisorError('invalid-options', problems.join('; '));
+  if (problems.length > 0) throw invalidOptions(problems);
   return texts;
 }
 
@@ -76,13 +87,11 @@ export interface PoolDrainPlan {
 }
 
 /** @throws SupervisorError `invalid-options` or `invalid-close` */
-export function poolDrainPlan({
-  code = 1000,
-  reason = '',
-  ...rest
-}: PoolDrainOptions): PoolDrainPlan {
-  const check = new Check();
-  const { withinMs } = check.section('', rest, drainDefaults);
+export function poolDrainPlan(options: PoolDrainOptions): PoolDrainPlan {
+  const check = new Check(options);
+  const { code = 1000, reason = '' } = options;
+  check.names(options, drainOptionNames);
+  const { withinMs } = check.section('', { withinMs: options.withinMs }, drainDefaults);
   check.done();
   return { withinMs, frame: checkedCloseFrame(code, reason) };
 }

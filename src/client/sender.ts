@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
-import { SupervisorError } from '../core/errors.ts';
+import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
 import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 import type { ClientSendOptions, DropReason } from './client-types.ts';
 import type { DialedOutbox } from './dialed-outbox.ts';
@@ -72,7 +72,7 @@ export class Sender<Out> implements DeadlineOwner {
   }
 
   #sendOrKeep(unsent: Unsent, options: ClientSendOptions): SendResult {
-    const ttlMs = checkedTtl(options.ttlMs);
+    const ttlMs = checkedTtl(options);
     // Not past what is older.
     const outbox = this.queued === 0 ? this.#host.outbox : null;
     const result = outbox === null ? 'refused' : send(outbox, unsent);
@@ -115,7 +115,19 @@ function send(outbox: DialedOutbox, { payload, settle }: Unsent): SendResult {
   return settle === undefined ? outbox.send(payload) : outbox.sendFor(payload, settle);
 }
 
-function checkedTtl(ttlMs = Number.POSITIVE_INFINITY): number {
-  if (ttlMs >= 0) return ttlMs;
-  throw new SupervisorError('invalid-options', `options.ttlMs: must be milliseconds, not ${ttlMs}`);
+/** The options of a message that was sent without any. */
+export const usual: ClientSendOptions = Object.freeze({});
+
+const names = ['queue', 'ttlMs'] as const;
+
+/** Checks the options of a message, and says how long it may wait. @throws SupervisorError `invalid-options` */
+function checkedTtl(options: ClientSendOptions): number {
+  if (options === usual) return Number.POSITIVE_INFINITY;
+  checkNames(options, names);
+  const { queue = true, ttlMs = Number.POSITIVE_INFINITY } = options;
+  if (typeof queue !== 'boolean') {
+    throw invalidOptions([problemAt(options, ['queue'], 'must be a boolean')]);
+  }
+  if (typeof ttlMs === 'number' && ttlMs >= 0) return ttlMs;
+  throw invalidOptions([problemAt(options, ['ttlMs'], 'must be a number of milliseconds')]);
 }

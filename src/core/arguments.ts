@@ -1,4 +1,5 @@
 import { SupervisorError } from './errors.ts';
+import { hasMethods, propertyOf } from './methods.ts';
 import { kindOf } from './wording.ts';
 
 /** What is wrong with one argument of a call. */
@@ -66,13 +67,23 @@ function isServer(value: unknown): boolean {
   );
 }
 
-/** Whether it has methods of these names. */
-export function hasMethods(value: unknown, names: readonly string[]): boolean {
-  return names.every((name) => typeof propertyOf(value, name) === 'function');
+/** @throws SupervisorError `invalid-argument` when it is not what the event `upgrade` brings, in one object. */
+export function checkUpgrade(value: unknown): void {
+  const isUpgrade = ['request', 'socket', 'head'].every((name) => name in Object(value));
+  if (isUpgrade) return;
+  throw invalidArgument({
+    ...{ call: 'supervisor.handleUpgrade(upgrade, paths)', argument: 'upgrade', value },
+    expected: 'an object',
+    advice: 'pass { request, socket, head } of the upgrade event',
+  });
 }
 
-function propertyOf(value: unknown, name: string): unknown {
-  return value === undefined || value === null
-    ? undefined
-    : (value as Record<string, unknown>)[name];
+/** @throws SupervisorError `invalid-argument` when it cannot be where to dial. */
+export function checkUrl(value: unknown, call: string): void {
+  const isUrl = ['string', 'function'].includes(typeof value);
+  if (isUrl || typeof propertyOf(value, 'href') === 'string') return;
+  throw invalidArgument({
+    ...{ call, argument: 'url', value, expected: 'a string, a URL or a function' },
+    advice: 'pass where to dial, for example wss://example.com/feed',
+  });
 }

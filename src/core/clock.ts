@@ -1,3 +1,5 @@
+import { hasMethods } from './methods.ts';
+
 /** A pending timer of a {@link Clock}. Opaque; pass it to `clearTimer`. */
 export type TimerHandle = object;
 
@@ -18,6 +20,16 @@ export interface Clock {
   clearTimer(handle: TimerHandle): void;
   /** Calls `callback` after the event loop has looked at all waiting input once. */
   afterPoll(callback: () => void): void;
+}
+
+const clockMethods = ['now', 'wallNow', 'setTimer', 'clearTimer', 'afterPoll'];
+
+/** What a value that is no clock must be. */
+export const mustBeClock = `must be a clock with ${clockMethods.join(', ')}`;
+
+/** Whether a value can be a clock. */
+export function isClock(value: unknown): value is Clock {
+  return hasMethods(value, clockMethods);
 }
 
 /** The clock of the running process. */

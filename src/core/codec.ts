@@ -1,5 +1,6 @@
 import { depthExceeds } from './json-depth.ts';
 import { type JsonLoss, jsonLoss } from './json-loss.ts';
+import { hasMethods } from './methods.ts';
 import { pathText, textOf } from './text.ts';
 
 /** Turns messages into payloads and back. `decode` throws for what it cannot read. */
@@ -14,6 +15,14 @@ export interface Codec {
    * @throws UndecodableError to choose the close code that fits; any other error counts as 1007.
    */
   decode(payload: Uint8Array, isBinary: boolean): unknown;
+}
+
+/** What a value that is no codec must be. */
+export const mustBeCodec = 'must be a codec with encode and decode';
+
+/** Whether a value can be a codec. */
+export function isCodec(value: unknown): value is Codec {
+  return hasMethods(value, ['encode', 'decode']);
 }
 
 /** Why a payload could not be read, with the close code that says so. */

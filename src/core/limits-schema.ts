@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { SupervisorError } from './errors.ts';
 import {
   type HeartbeatOptions,
   heartbeatDefaults,
@@ -8,12 +7,14 @@ import {
   type Timeouts,
   timeoutDefaults,
 } from './limits.ts';
+import { invalidOptions, isOptions, problemAt, unknownOption } from './option-problems.ts';
+import { anyOf, wholeNumber } from './wording.ts';
 
 /**
  * A whole number from 1 to 2³¹−1: ws coerces its limits with `| 0`, where a larger number would mean "none",
  * and a native timer that is longer fires at once.
  */
-export const positiveInteger = z.int32().min(1);
+export const positiveInteger = z.int32(wholeNumber).min(1, wholeNumber);
 
 export const timeoutsSchema = z.strictObject({
   handshakeMs: positiveInteger.default(timeoutDefaults.handshakeMs),
@@ -55,10 +56,52 @@ export function checkedOptions<Schema extends z.ZodType>(
   schema: Schema,
   options: unknown,
 ): z.output<Schema> {
-  const parsed = schema.safeParse(options);
+  if (!isOptions(options)) throw invalidOptions([problemAt(options, [], 'must be an object')]);
+  const parsed = schema.safeParse(options, { error: inOurWords });
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    (issue) => `${['options', ...issue.path.map(String)].join('.')}: ${issue.message}`,
+  const problems = parsed.error.issues.map(({ code, path, message }) =>
+    code === 'unrecognized_keys' ? message : problemAt(options, path, message),
   );
-  throw new SupervisorError('invalid-options', problems.join('; '), { cause: parsed.error });
+  throw invalidOptions(problems, parsed.error);
+}
+
+/** Says what is wrong as the client does, which has no schemas. What it leaves out is said by zod. */
+const inOurWords: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${nouns[issue.expected] ?? `a ${issue.expected}`}`;
+    case 'invalid_value':
+      return `must be ${anyOf(issue.values.map((value) => `'${String(value)}'`))}`;
+    case 'too_small':
+      return typeof issue.origin === 'string' && issue.origin !== 'number'
+        ? 'must not be empty'
+        : `must be at least ${issue.minimum}`;
+    case 'too_big':
+      return `must be at most ${issue.maximum}`;
+    case 'invalid_union':
+      return `must be ${anyOf([...new Set(issue.errors.flatMap(expectations))])}`;
+    case 'unrecognized_keys':
+      return issue.keys
+        .map((key) => unknownOption([...(issue.path ?? []), key], namesIn(issue.inst)))
+        .join('; ');
+    default:
+      return undefined;
+  }
+};
+
+const nouns: Readonly<Record<string, string>> = {
+  object: 'an object',
+  array: 'a list',
+  int: 'a whole number',
+};
+
+/** What one way of writing an option would have asked for. */
+function expectations([issue]: readonly z.core.$ZodIssue[]): string[] {
+  const { message = '' } = issue ?? {};
+  return [message.replace(/^must be /, '')];
+}
+
+/** The names that an object may have. */
+function namesIn(schema: unknown): string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }

@@ -1,5 +1,8 @@
 /** The words of all errors about arguments and options, for both sides; a page has no schema library. */
 
+/** What all durations, sizes and counts are. */
+export const wholeNumber = 'must be a whole number from 1 to 2147483647';
+
 /** Longest name that is compared with others, in characters. */
 const NAME_MAX = 40;
 
@@ -40,13 +43,17 @@ export function suggestion(name: string, known: Iterable<string>): string {
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
-/** Two typing errors, but not more than one for each three characters: short names are alike by chance. */
+/**
+ * Two typing errors, but not more than one for each three characters: short names are alike by chance. A name that was
+ * not written to its end, for example without its unit, is one error.
+ */
 function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > NAME_MAX) return undefined;
   let best: string | undefined;
   let bestDistance = Math.min(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
-    const distance = distanceOf(name.toLowerCase(), candidate.toLowerCase());
+    const isCut = name.length >= 3 && candidate.startsWith(name);
+    const distance = isCut ? 1 : distanceOf(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;

@@ -26,6 +26,7 @@ import {
   type Paths,
   requestPath,
 } from './admission.ts';
+import { checkAudience, exceptions } from './audience.ts';
 import { ConnectionHandle, type HandleHost } from './handle.ts';
 import { Handlers, type HandlersObserver } from './handlers.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -168,7 +169,7 @@ export class Fleet<Peer, In, Out>
   /**
    * Sends one message to every open connection.
    *
-   * @throws SupervisorError when the message is wrong.
+   * @throws SupervisorError when the message or an option is wrong.
    */
   broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.publication(message, audience);
@@ -176,12 +177,13 @@ export class Fleet<Peer, In, Out>
     return deliveryOf(publication);
   }
 
-  /** @throws SupervisorError when the message is wrong. */
+  /** @throws SupervisorError when the message or an option is wrong. */
   publication(
     message: Out,
     audience: AudienceOptions<Connection<Peer, In, Out>>,
     policyOf: () => PublicationPolicy = () => noPolicy,
   ): Publication {
+    checkAudience(audience);
     const accepts = this.#filterOf(audience);
     const frame = this.frame(message);
     // After the frame: what is wrong with a message is said by the contract first.
@@ -299,11 +301,6 @@ export class Fleet<Peer, In, Out>
   handlerSettled(): void {
     this.#observer.fleetShrank();
   }
-}
-
-function exceptions<C extends object>(except: C | Iterable<C> | undefined): ReadonlySet<C> {
-  if (except === undefined) return new Set();
-  return new Set(Symbol.iterator in except ? except : [except]);
 }
 
 function checkedKey(key: unknown): string | undefined {

@@ -1,6 +1,7 @@
 import { PortHandle } from '../connection/handle.ts';
 import type { Connection, Flow, FlushResult, SendResult } from '../core/connection.ts';
 import type { Frame } from '../core/frame.ts';
+import { checkNames } from '../core/option-problems.ts';
 import type { Stream } from '../core/stream.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 
@@ -67,7 +68,9 @@ export class ConnectionHandle<Peer, In, Out>
     return this.#port.outbox?.sendAndFlush(frame) ?? Promise.resolve('refused');
   }
 
-  join(topic: string): boolean {
+  /** @param options - there are none yet: options that are passed are an error. */
+  join(topic: string, options?: unknown): boolean {
+    if (typeof options === 'object') checkNames(options, []);
     return this.#host.join(this.#port, topic);
   }
 

@@ -2,8 +2,10 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
+import { checkSupervisor } from '../core/arguments.ts';
 import { systemClock } from '../core/clock.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
+import { isOptions } from '../core/option-problems.ts';
 import { type AttachOptions, attach } from './attach.ts';
 import { FleetSupervisor } from './supervisor.ts';
 import type { Supervisor } from './supervisor-types.ts';
@@ -55,8 +57,10 @@ const listenSchema = z.strictObject({
   takeOver: z.unknown().optional(),
   port: z.int().min(0).max(65_535).default(0),
   host: z.string().min(1).default('127.0.0.1'),
-  onRequest: z.custom<RequestListener>((value) => typeof value === 'function').optional(),
-  tls: z.custom<ServerOptions>((value) => typeof value === 'object' && value !== null).optional(),
+  onRequest: z
+    .custom<RequestListener>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
+  tls: z.custom<ServerOptions>(isOptions, 'must be an object').optional(),
 });
 
 /**
@@ -64,13 +68,14 @@ const listenSchema = z.strictObject({
  *
  * Clients that connect and say nothing, or drip their headers, are cut after ten seconds.
  *
- * @returns a promise that rejects with the system's error when the address cannot be had.
- * @throws SupervisorError `invalid-options`
+ * @returns a promise that rejects with the system's error when the address cannot be had, and with a
+ *   SupervisorError, `invalid-argument` or `invalid-options`, for arguments that are wrong.
  */
 export async function listen(
   supervisor: Listening,
   options: ListenOptions = {},
 ): Promise<Listener> {
+  checkSupervisor(supervisor, 'listen(supervisor, options)');
   const checked = checkedOptions(listenSchema, options);
   const { path, otherwise, takeOver } = options;
   const server = createHttpServer(checked.onRequest, checked.tls);

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import type { Clock } from '../core/clock.ts';
-import { systemClock } from '../core/clock.ts';
-import { type Codec, jsonCodec } from '../core/codec.ts';
+import { type Clock, isClock, mustBeClock, systemClock } from '../core/clock.ts';
+import { type Codec, isCodec, jsonCodec, mustBeCodec } from '../core/codec.ts';
 import type { Connection } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
@@ -164,19 +163,10 @@ const admissionSchema = z.strictObject({
   ipv6PrefixBits: z.int().min(1).max(128).default(USUAL_PREFIX_BITS),
 });
 
-const codecSchema = z.custom<Codec>(
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Partial<Codec>).encode === 'function' &&
-    typeof (value as Partial<Codec>).decode === 'function',
-  'must have encode and decode',
-);
-
 const supervisorSchema = z.strictObject({
   messages: zodSchema.optional(),
   sends: zodSchema.optional(),
-  codec: codecSchema.optional(),
+  codec: z.custom<Codec>(isCodec, mustBeCodec).optional(),
   invalidMessages: z.enum(['reply', 'ignore', 'close']).default('reply'),
   subprotocols: stringList.default([]),
   unmatchedSubprotocols: z.enum(['refuse', 'open']).default('refuse'),
@@ -192,7 +182,7 @@ const supervisorSchema = z.strictObject({
   timeouts: timeoutsSchema.prefault({}),
   heartbeat: heartbeatSchema.prefault({}),
   limits: limitsSchema.prefault({}),
-  clock: z.custom<Clock>((value) => typeof value === 'object' && value !== null).optional(),
+  clock: z.custom<Clock>(isClock, mustBeClock).optional(),
   random: anyFunction.optional(),
   inspect: anyFunction.optional(),
 });

@@ -79,7 +79,7 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown>
   /**
    * Sends one message to every open connection.
    *
-   * @throws SupervisorError `invalid-message` or `unencodable-message`
+   * @throws SupervisorError `invalid-message`, `unencodable-message` or `invalid-options`
    */
   broadcast(message: Out, options?: AudienceOptions<Connection<Peer, In, Out>>): Delivery;
   /** Refuses new connections with 503; the open ones live on. */
@@ -98,6 +98,7 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown>
    * Takes over one upgrade request; for hosts that `attach` does not know.
    *
    * @param paths - paths that are served; others get 404. @default any
+   * @throws SupervisorError `invalid-argument`
    */
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void;
 }

@@ -9,6 +9,7 @@ import {
 import { inspected } from '../connection/inspection.ts';
 import type { Parent } from '../connection/parent.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
+import { checkUpgrade } from '../core/arguments.ts';
 import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
@@ -16,6 +17,7 @@ import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { runAll } from '../core/run-each.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
 import type { Door } from './admission.ts';
+import { everybody } from './audience.ts';
 import { Children } from './children.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
 import { drainPlan, FleetDrain } from './fleet-drain.ts';
@@ -161,7 +163,10 @@ export class FleetSupervisor<Peer, In, Out>
     return new TopicHandle(name, this.#fleet, options);
   }
 
-  broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>> = {}): Delivery {
+  broadcast(
+    message: Out,
+    audience: AudienceOptions<Connection<Peer, In, Out>> = everybody,
+  ): Delivery {
     return this.#fleet.broadcast(message, audience);
   }
 
@@ -196,6 +201,7 @@ export class FleetSupervisor<Peer, In, Out>
   }
 
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void {
+    checkUpgrade(upgrade);
     this.#fleet.accept(upgrade, paths, doorOf(this.state));
   }
 

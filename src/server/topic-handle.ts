@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Connection } from '../core/connection.ts';
 import { SupervisorError, toError } from '../core/errors.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
+import { everybody } from './audience.ts';
 import type { Fleet } from './fleet.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery, Overflow, Topic, TopicOptions } from './topic.ts';
@@ -46,7 +47,10 @@ export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, I
     return this.#fleet.topics.dropped(this.name);
   }
 
-  publish(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>> = {}): Delivery {
+  publish(
+    message: Out,
+    audience: AudienceOptions<Connection<Peer, In, Out>> = everybody,
+  ): Delivery {
     const policyOf = () => this.#policyFor(message);
     const publication = this.#fleet.publication(message, audience, policyOf);
     this.#fleet.topics.publish(this.name, publication);

@@ -45,7 +45,7 @@ export interface Topic<Out, C> extends Observer<Out> {
   /**
    * Sends one message to every open member.
    *
-   * @throws SupervisorError `invalid-message` or `unencodable-message`
+   * @throws SupervisorError `invalid-message`, `unencodable-message` or `invalid-options`
    */
   publish(message: Out, options?: AudienceOptions<C>): Delivery;
 }

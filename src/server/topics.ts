@@ -3,6 +3,7 @@ import type { ReportGate } from '../connection/report-gate.ts';
 import { SupervisorError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
 import { runEach } from '../core/run-each.ts';
+import { kindOf } from '../core/wording.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import type { Delivery, Overflow } from './topic.ts';
 
@@ -192,5 +193,8 @@ function isKept(publication: Publication, port: AcceptedPort): boolean {
 /** @throws SupervisorError `invalid-topic` */
 export function checkTopicName(name: unknown): asserts name is string {
   if (typeof name === 'string' && name.length > 0) return;
-  throw new SupervisorError('invalid-topic', 'a topic name must be a non-empty string');
+  throw new SupervisorError(
+    'invalid-topic',
+    `a topic name must be a string that is not empty, not ${kindOf(name)}`,
+  );
 }

@@ -142,6 +142,15 @@ describe('ConnectionHandle', () => {
     }
   });
 
+  it('joins a topic without options, and refuses any that are given', () => {
+    const { handle, asked } = bench();
+    const join = (...given: unknown[]) => handle.join(...(given as [string]));
+    const message = 'options.history: unknown option';
+    assert.throws(() => join('lobby', { history: true }), { code: 'invalid-options', message });
+    assert.deepEqual(asked, []);
+    assert.deepEqual(['a', 'b'].map(join), [true, true]);
+  });
+
   it('fails with an Error, whatever it is given', () => {
     const { handle, asked } = bench();
     const error = new Error('boom');

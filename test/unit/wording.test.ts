@@ -40,7 +40,7 @@ describe('suggestion', () => {
       oirgins: 'origins',
       connectionMax: 'connectionsMax',
       connectionsmax: 'connectionsMax',
-      ttl: undefined,
+      ttl: 'ttlMs',
       tltMs: 'ttlMs',
       were: 'where',
       exept: 'except',

@@ -1,0 +1,93 @@
+// Goal: an option that nobody knows is an error at the call that was given it, not a publication to everybody.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createClient } from '../../src/client/index.ts';
+import { createSupervisor, type SupervisorError } from '../../src/index.ts';
+import { ConnectionHandle } from '../../src/server/handle.ts';
+
+const handle = Object.create(ConnectionHandle.prototype);
+const mustBeConnections = 'options.except: must be a connection, or several in a list or set';
+
+const wrong: [unknown, string][] = [
+  [{ exept: handle }, 'options.exept: unknown option; did you mean except?'],
+  [{ filter: () => true }, 'options.filter: unknown option'],
+  [{ where: 'admin' }, 'options.where: must be a function, not a string'],
+  [{ except: 'c1' }, `${mustBeConnections}, not a string`],
+  [{ except: ['c1'] }, `${mustBeConnections}, not a string`],
+  [{ except: null }, `${mustBeConnections}, not null`],
+  [null, 'options: must be an object, not null'],
+  [() => true, 'options: must be an object, not a function'],
+  [handle, 'options: must be an object, not a ConnectionHandle'],
+];
+
+function problemOf(call: () => unknown): string {
+  try {
+    call();
+  } catch (thrown) {
+    assert.equal((thrown as SupervisorError).code, 'invalid-options');
+    return (thrown as Error).message;
+  }
+  return 'no error';
+}
+
+describe('the options of a publication', () => {
+  const supervisor = createSupervisor();
+  const calls = {
+    broadcast: (options: unknown) => supervisor.broadcast('hi', options as object),
+    publish: (options: unknown) => supervisor.topic('lobby').publish('hi', options as object),
+  };
+
+  for (const [name, call] of Object.entries(calls)) {
+    for (const [options, problem] of wrong) {
+      it(`${name}: ${problem}`, () =>
+        assert.equal(
+          problemOf(() => call(options)),
+          problem,
+        ));
+    }
+
+    it(`${name}: takes what it knows, and none`, () => {
+      const known = [
+        undefined,
+        {},
+        { where: undefined, except: undefined },
+        { where: () => true },
+        { except: handle },
+        { except: [handle] },
+        { except: new Set([handle]) },
+        Object.assign(Object.create(null), { except: [] }),
+      ];
+      for (const options of known)
+        assert.equal(
+          problemOf(() => call(options)),
+          'no error',
+        );
+    });
+  }
+});
+
+describe('the options of a message of a client', () => {
+  const client = createClient('ws://127.0.0.1:1/', { signal: AbortSignal.abort() });
+
+  const misspelt: [unknown, string][] = [
+    [{ que: false }, 'options.que: unknown option; did you mean queue?'],
+    [{ ttl: 5 }, 'options.ttl: unknown option; did you mean ttlMs?'],
+    [{ queue: 'no' }, 'options.queue: must be a boolean, not a string'],
+    [{ ttlMs: Number.NaN }, 'options.ttlMs: must be a number of milliseconds, not NaN'],
+    [{ ttlMs: '5' }, 'options.ttlMs: must be a number of milliseconds, not a string'],
+    [null, 'options: must be an object, not null'],
+  ];
+  for (const [options, problem] of misspelt) {
+    it(problem, () => {
+      assert.equal(
+        problemOf(() => client.send('hi', options as object)),
+        problem,
+      );
+    });
+  }
+
+  it('may be left out', () => {
+    assert.equal(client.send('hi'), 'refused');
+    assert.equal(client.send('hi', { queue: true, ttlMs: 0 }), 'refused');
+  });
+});

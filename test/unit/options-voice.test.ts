@@ -1,0 +1,166 @@
+// Goal: whoever writes an option wrong reads the same words on both sides. Method: what both sides have is given wrong to
+// each of them, and the messages are compared with each other and with what they must say.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createClient, createPool } from '../../src/client/index.ts';
+import { createSupervisor, listen, type SupervisorError } from '../../src/index.ts';
+
+const url = 'ws://127.0.0.1:1/';
+
+function problemOf(create: () => unknown): string {
+  try {
+    create();
+  } catch (thrown) {
+    assert.equal((thrown as SupervisorError).code, 'invalid-options');
+    return (thrown as Error).message;
+  }
+  return 'no error';
+}
+
+const sides = {
+  supervisor: (options: unknown) => createSupervisor(options as object),
+  client: (options: unknown) => createClient(url, options as object).close(),
+  pool: (options: unknown) => createPool([url], options as object).drain(),
+};
+
+const wrong: [unknown, string][] = [
+  [null, 'options: must be an object, not null'],
+  [7, 'options: must be an object, not 7'],
+  ['/ws', 'options: must be an object, not a string'],
+  [() => {}, 'options: must be an object, not a function'],
+  [[], 'options: must be an object, not a list'],
+  [new Map(), 'options: must be an object, not a Map'],
+  [Promise.resolve({}), 'options: must be an object, not a Promise'],
+  [{ timeouts: null }, 'options.timeouts: must be an object, not null'],
+  [{ timeout: {} }, 'options.timeout: unknown option; did you mean timeouts?'],
+  [{ banana: 1 }, 'options.banana: unknown option'],
+  [{ limits: { topicMax: 1 } }, 'options.limits.topicMax: unknown option; did you mean topicsMax?'],
+  ...[0, 1.5, 2 ** 31].map((value): [unknown, string] => [
+    { heartbeat: { graceMs: value } },
+    `options.heartbeat.graceMs: must be a whole number from 1 to 2147483647, not ${value}`,
+  ]),
+  [
+    { timeouts: { closeMs: '5' } },
+    'options.timeouts.closeMs: must be a whole number from 1 to 2147483647, not a string',
+  ],
+  [
+    { limits: { outboxHighBytes: 1 } },
+    'options.limits.outboxLowBytes: must not be above outboxHighBytes',
+  ],
+  [{ random: 4 }, 'options.random: must be a function, not 4'],
+  [{ onOpen: {} }, 'options.onOpen: must be a function, not an object'],
+  [
+    { clock: {} },
+    'options.clock: must be a clock with now, wallNow, setTimer, clearTimer, afterPoll, not an object',
+  ],
+  [{ codec: {} }, 'options.codec: must be a codec with encode and decode, not an object'],
+  [{ messages: 'text' }, 'options.messages: must be a zod schema, not a string'],
+];
+
+describe('options that are wrong', () => {
+  for (const [options, problem] of wrong) {
+    it(`are refused in the same words on both sides: ${problem}`, () => {
+      for (const [side, create] of Object.entries(sides)) {
+        assert.equal(
+          problemOf(() => create(options)),
+          problem,
+          side,
+        );
+      }
+    });
+  }
+
+  it('quote no text, neither in the message nor in the cause', () => {
+    const secret = 'Bearer s3cret';
+    for (const options of [{ headers: secret }, { timeouts: { closeMs: secret } }, secret]) {
+      for (const create of Object.values(sides)) {
+        assert.throws(
+          () => create(options),
+          (thrown: Error) => !`${thrown.message}${thrown.cause}`.includes('s3cret'),
+        );
+      }
+    }
+  });
+
+  it('are named with what one platform alone has', () => {
+    assert.match(
+      problemOf(() => sides.client({ header: {} })),
+      /did you mean headers\?$/,
+    );
+    assert.match(
+      problemOf(() => sides.pool({ sise: 1 })),
+      /did you mean size\?$/,
+    );
+    assert.match(
+      problemOf(() => sides.supervisor({ admision: {} })),
+      /did you mean admission\?$/,
+    );
+    const nested = { admission: { orgins: 'any' } };
+    assert.match(
+      problemOf(() => sides.supervisor(nested)),
+      /did you mean origins\?$/,
+    );
+  });
+
+  it('are an instance of a class only when it has no options of its own', () => {
+    class Settings {
+      timeouts = { closeMs: 10 };
+    }
+    for (const create of [sides.supervisor, sides.client]) {
+      assert.equal(
+        problemOf(() => create(Object.create(null))),
+        'no error',
+      );
+      assert.equal(
+        problemOf(() => create(new Settings())),
+        'no error',
+      );
+      assert.match(
+        problemOf(() => create(new Date())),
+        /must be an object, not a Date/,
+      );
+    }
+  });
+});
+
+describe('where to dial', () => {
+  it('is named when it is missing', () => {
+    for (const value of [undefined, null, {}, 7]) {
+      assert.throws(() => createClient(value as never), {
+        code: 'invalid-argument',
+        message: /^createClient\(url, options\): url must be a string, a URL or a function, not /,
+      });
+    }
+    assert.match(
+      problemOf(() => createPool(url as never)),
+      /^urls: must be a list .*, not a string$/,
+    );
+  });
+});
+
+describe('what listen is given', () => {
+  it('is named when it is no supervisor, and nothing listens', async () => {
+    await assert.rejects(listen(8080 as never), {
+      code: 'invalid-argument',
+      message:
+        'listen(supervisor, options): supervisor must be a supervisor, not 8080; the port is an option, { port }: pass what createSupervisor() returns',
+    });
+  });
+
+  const misspelt: [unknown, RegExp][] = [
+    [8080, /^options: must be an object, not 8080$/],
+    [{ Port: 8080 }, /^options\.Port: unknown option; did you mean port\?$/],
+    [{ port: '8080' }, /^options\.port: must be a number, not a string$/],
+    [{ port: 70_000 }, /^options\.port: must be at most 65535, not 70000$/],
+    [{ host: '' }, /^options\.host: must not be empty$/],
+    [{ tls: 'key' }, /^options\.tls: must be an object, not a string$/],
+    [{ onRequest: {} }, /^options\.onRequest: must be a function, not an object$/],
+    [{ takeOver: 'yes' }, /^options\.takeOver: must be a boolean, not a string$/],
+  ];
+  for (const [options, message] of misspelt) {
+    it(`rejects: ${message.source}`, async () => {
+      const listening = listen(createSupervisor(), options as object);
+      await assert.rejects(listening, { code: 'invalid-options', message });
+    });
+  }
+});
