@@ -19,6 +19,7 @@ export type {
   DialedConnection,
   Flow,
   FlushResult,
+  RenewOptions,
   SendResult,
   SupervisedConnection,
 } from './core/connection.ts';
@@ -31,14 +32,22 @@ export type {
   SupervisorEvent,
   SupervisorNews,
 } from './core/events.ts';
-export type { Failure, FailureCause, FailurePhase } from './core/failure.ts';
-export { Refusal } from './core/failure.ts';
+export type { AnswerHeaders, Failure, FailureCause, FailurePhase } from './core/failure.ts';
 export type { HandlerName } from './core/guard.ts';
 export type { InspectedActor, InspectionEvent } from './core/inspection.ts';
 export type { HeartbeatOptions, Limits, Timeouts } from './core/limits.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
 export type { Logger, LogLine } from './observe/logger.ts';
 export { escaped, logEvents, logLine } from './observe/logger.ts';
+export type {
+  Admitted,
+  AdmittedOptions,
+  AdmittedPeer,
+  AuthenticateContext,
+  AuthenticateResult,
+  HandlerPeer,
+} from './server/admitted.ts';
+export { admitted } from './server/admitted.ts';
 export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
 export type { Disposer } from './server/disposer.ts';
@@ -46,12 +55,14 @@ export type { AllowedHosts } from './server/hosts.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
 export type {
+  AcceptedConnection,
   AdmissionOptions,
   InvalidMessagePolicy,
   SupervisorOptions,
   UnmatchedSubprotocolsPolicy,
 } from './server/options.ts';
 export type { AllowedOrigins } from './server/origins.ts';
+export { Refusal } from './server/refusal.ts';
 export { createSupervisor } from './server/supervisor.ts';
 export type {
   AudienceOptions,

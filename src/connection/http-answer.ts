@@ -1,6 +1,6 @@
-import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { RefusalAnswer } from '../core/failure.ts';
+import type { AnswerHeaders, RefusalAnswer } from '../core/failure.ts';
 import type { DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 
 /** How long a refused client may take to read its answer and leave, in milliseconds. */
@@ -35,24 +35,29 @@ export function answerAndLetGo(socket: Socket, answer: RefusalAnswer, wheel: Tim
 }
 
 function httpAnswer({ status, body, headers = {} }: RefusalAnswer): string {
-  const lines = new Map([['content-type', 'text/plain; charset=utf-8']]);
-  for (const [name, value] of Object.entries(headers)) addHeader(lines, name, value);
+  const own = {
+    connection: status === 426 ? 'close, upgrade' : 'close',
+    'content-length': Buffer.byteLength(body),
+  };
+  const given = byLowerName(headers);
   // What frames the answer is ours alone to say, whatever the application put into its refusal.
-  lines.delete('transfer-encoding');
-  lines.set('connection', status === 426 ? 'close, upgrade' : 'close');
-  lines.set('content-length', String(Buffer.byteLength(body)));
-  const head = [...lines].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  delete given['transfer-encoding'];
+  const type = { 'content-type': 'text/plain; charset=utf-8' };
+  const lines = headerLines({ ...type, ...given, ...own });
+  const head = lines.map((line) => `${line}\r\n`).join('');
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${head}\r\n${body}`;
 }
 
-/** Leaves out what is no header (RFC 9110 §5): it could end the head or begin another header. */
-function addHeader(lines: Map<string, string>, name: string, value: unknown): void {
-  try {
-    const text = String(value);
-    validateHeaderName(name);
-    validateHeaderValue(name, text);
-    if (value !== undefined && value !== null) lines.set(name.toLowerCase(), text);
-  } catch {
-    // A refusal must reach the client even when one of its headers cannot.
-  }
+/** One line of an HTTP head for each header, without its end. */
+export function headerLines(headers: AnswerHeaders): string[] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    [value].flat().map((one) => `${name}: ${one}`),
+  );
+}
+
+/** Of two headers whose names differ in case alone, the later one counts. */
+function byLowerName(headers: AnswerHeaders): Record<string, AnswerHeaders[string]> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
 }

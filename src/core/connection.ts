@@ -95,6 +95,12 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
   terminate(): boolean;
 }
 
+/** How a connection is renewed. */
+export interface RenewOptions {
+  /** After how many milliseconds from now it is closed with 3000. @default never */
+  readonly expiresInMs?: number;
+}
+
 /**
  * A connection whose peer came to us.
  *
@@ -103,7 +109,7 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
 export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   extends SupervisedConnection<In, Out> {
   readonly direction: 'accepted';
-  /** What `authenticate` returned. */
+  /** What `authenticate` returned, or `renew` was given since. */
   readonly peer: Peer;
   /** Publications that it did not get: its outbox was above the high mark, or its socket gone already. */
   readonly droppedMessages: number;
@@ -113,6 +119,13 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   join(topic: string): boolean;
   /** Leaves a topic; `false` when it was no member. */
   leave(topic: string): boolean;
+  /**
+   * Replaces its peer, for example after it has sent a fresh token, and lets it expire later; without `expiresInMs`
+   * it expires no more. `key` is asked again. Returns `false`, and changes nothing, when it is not open.
+   *
+   * @throws SupervisorError `invalid-options` when `expiresInMs` is no number.
+   */
+  renew(peer: Peer, options?: RenewOptions): boolean;
 }
 
 /** A connection that a client or a pool of ours dialed; its address is the host asked for. */

@@ -88,42 +88,19 @@ export interface Failure {
 /** What a request said that an option refused. */
 export type RefusedHeaders = Required<Pick<Failure, 'host' | 'option'>> & Pick<Failure, 'origin'>;
 
+/** Headers of an HTTP answer by their names; a list makes one header of each of its values. */
+export type AnswerHeaders = Readonly<Record<string, string | number | readonly string[]>>;
+
 /** A decision not to open, and the HTTP answer that says so. */
 export interface RefusalAnswer {
   readonly cause: AcceptFailureCause;
   readonly status: number;
   /** Plain text for the body of the answer. */
   readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: AnswerHeaders;
   readonly error?: Error;
   /** For the failure alone; the answer says nothing of it. */
   readonly refused?: RefusedHeaders;
-}
-
-/**
- * Thrown by `authenticate` to refuse a connection with an HTTP answer of its own choice.
- *
- * @example
- * ```ts
- * authenticate: async (request) => {
- *   const user = await sessions.find(request.headers.cookie);
- *   if (user === undefined) throw new Refusal(401, 'sign in first');
- *   return user;
- * }
- * ```
- */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
-  /** The HTTP status to answer with, 400–599. @default 401 */
-  readonly status: number;
-  /** Further headers of the answer, for example `Retry-After`. */
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(status = 401, message = '', headers: Readonly<Record<string, string>> = {}) {
-    super(message);
-    this.status = Number.isInteger(status) && status >= 400 && status <= 599 ? status : 500;
-    this.headers = headers;
-  }
 }
 
 /** Statuses below 500 after which the same request may succeed later. */

@@ -11,6 +11,7 @@ export type HandlerName =
   | 'onFailed'
   | 'onHandlerError'
   | 'dispose'
+  | 'release'
   | 'where'
   | 'hosts'
   | 'origins'

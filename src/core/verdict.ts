@@ -13,6 +13,7 @@ export type LocalCause =
   | 'handler-error'
   | 'crash'
   | 'welcome-timeout'
+  | 'expired'
   | 'invalid-message'
   | 'message-rate'
   | 'slow-consumer'
@@ -244,6 +245,7 @@ function localLevel(intent: LocalCause): Level {
     case 'close':
     case 'drain':
     case 'terminate':
+    case 'expired':
       return 'info';
     case 'invalid-message':
     case 'message-rate':

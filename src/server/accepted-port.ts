@@ -7,7 +7,12 @@ import type { Upgrade } from '../connection/upgrade.ts';
 import type { WireSocket } from '../connection/wire-socket.ts';
 import { takenAway } from '../connection/witness.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
-import { describeFailure, type Failure, type RefusalAnswer } from '../core/failure.ts';
+import {
+  type AnswerHeaders,
+  describeFailure,
+  type Failure,
+  type RefusalAnswer,
+} from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
 import { Beat } from './beat.ts';
 
@@ -16,6 +21,16 @@ export interface UpgradeRequest extends Upgrade {
   readonly address: string;
   /** The path asked for, without its query. */
   readonly path: string;
+  /** Further headers of the 101. */
+  readonly answerHeaders?: AnswerHeaders | undefined;
+}
+
+/** Who somebody is, as `authenticate` and `key` have said. */
+export interface Grant {
+  readonly peer: unknown;
+  readonly key: string | undefined;
+  /** Further headers of the 101. */
+  readonly headers: AnswerHeaders | undefined;
 }
 
 /**
@@ -77,9 +92,12 @@ export class AcceptedPort extends Port {
     return this.#outbox?.isCongested === true;
   }
 
-  grant(peer: unknown, key: string | undefined): void {
+  grant({ peer, key, headers }: Grant): void {
     this.peer = peer;
     this.key = key;
+    if (this.#upgrade !== null && headers !== undefined) {
+      this.#upgrade = { ...this.#upgrade, answerHeaders: headers };
+    }
     this.tell('admission.granted');
   }
 

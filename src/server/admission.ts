@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { agreedSubprotocol } from '../core/beat.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
-import { Refusal } from '../core/failure.ts';
 import { guarded, type HandlerName } from '../core/guard.ts';
 import { excerptOf } from '../core/text.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
@@ -173,16 +172,6 @@ export class Admission {
     const body = `no subprotocol in common; offered: ${theirs}; ${spoken}`;
     return refusal('wrong-subprotocol', [400, body]);
   }
-}
-
-/** Makes the answer to whatever `authenticate` threw. */
-export function authenticationRefusal(error: Error): RefusalAnswer {
-  if (!(error instanceof Refusal)) {
-    return { ...refusal('authenticate-error', [500, 'internal error']), error };
-  }
-  const { status, message, headers } = error;
-  const cause = status === 401 ? 'unauthorized' : 'refused';
-  return { ...refusal(cause, [status, message], headers), error };
 }
 
 /** The path asked for, without its query; of a whole URI too (RFC 9112 §3.2.2). */

@@ -4,13 +4,17 @@ import { portContext } from '../connection/port-context.ts';
 import type { PortContext, PortReport } from '../connection/port-host.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
-import type { Connection, ConnectionState, DialedConnection } from '../core/connection.ts';
+import type {
+  Connection,
+  ConnectionState,
+  DialedConnection,
+  RenewOptions,
+} from '../core/connection.ts';
 import { Contract, faultMessage } from '../core/contract.ts';
-import { toError } from '../core/errors.ts';
 import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
 import { type Failure, failureLevel, failurePhase } from '../core/failure.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
-import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
+import { guarded, type HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
 import {
   AcceptedPort,
@@ -19,16 +23,13 @@ import {
   type UpgradeResult,
 } from './accepted-port.ts';
 import type { AcceptorSide } from './acceptor.ts';
-import {
-  Admission,
-  authenticationRefusal,
-  type Door,
-  type Paths,
-  requestPath,
-} from './admission.ts';
+import { Admission, type Door, type Paths, requestPath } from './admission.ts';
+import { checkExpiry } from './admitted.ts';
 import { checkAudience, exceptions } from './audience.ts';
+import { Authentication } from './authentication.ts';
 import { ConnectionHandle, type HandleHost } from './handle.ts';
 import { Handlers, type HandlersObserver } from './handlers.ts';
+import { Leases } from './leases.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Registry } from './registry.ts';
 import { describeReport } from './report.ts';
@@ -70,7 +71,9 @@ export class Fleet<Peer, In, Out>
 
   readonly #options: ResolvedOptions<Peer, In, Out>;
   readonly #observer: FleetObserver;
+  readonly leases: Leases;
   readonly #admission: Admission;
+  readonly #authentication: Authentication<Peer>;
   readonly #upgrader: Upgrader;
   #lastId = 0;
 
@@ -83,12 +86,14 @@ export class Fleet<Peer, In, Out>
     this.context = portContext(options);
     this.topics = new Topics(options.limits.topicsMax, this.context.reports);
     this.contract = new Contract(options.codec, options.messages, options.sends);
+    this.leases = new Leases(this.context.wheel);
     this.handlers = new Handlers(options, this, this.context.wheel);
     this.events = new Stream((error) => this.handlers.errored('events$', error, undefined));
     const { registry, handlers } = this;
     const errored = (handler: HandlerName, error: Error) =>
       handlers.errored(handler, error, undefined);
     this.#admission = new Admission(options, { registry, errored }, options.clock.now());
+    this.#authentication = new Authentication(options, this);
   }
 
   /** Takes over one upgrade request. Whatever happens from here on ends in exactly one report. */
@@ -104,7 +109,7 @@ export class Fleet<Peer, In, Out>
     const refusal =
       this.#admission.judge(request, paths, door) ??
       this.#admission.judgeLoad(address, upgrade.socket, this.context.clock.now());
-    if (refusal === null) this.#authenticate(port, request);
+    if (refusal === null) this.#authentication.begin(port, request);
     else port.refuse(refusal);
   }
 
@@ -130,34 +135,6 @@ export class Fleet<Peer, In, Out>
   #nextId(): string {
     this.#lastId += 1;
     return `c${this.#lastId.toString(36)}`;
-  }
-
-  #authenticate(port: AcceptedPort, request: IncomingMessage): void {
-    const { authenticate } = this.#options;
-    const refuse = (thrown: unknown) => this.#refuse(port, 'authenticate', toError(thrown));
-    try {
-      const peer = authenticate?.(request);
-      // A promise of our own settles once and later, whatever the user's thenable does.
-      if (isThenable(peer)) Promise.resolve(peer).then((known) => this.#grant(port, known), refuse);
-      else this.#grant(port, peer);
-    } catch (thrown) {
-      refuse(thrown);
-    }
-  }
-
-  #grant(port: AcceptedPort, peer: unknown): void {
-    const { key } = this.#options;
-    try {
-      port.grant(peer, checkedKey(key?.(peer as Peer)));
-    } catch (thrown) {
-      this.#refuse(port, 'key', toError(thrown));
-    }
-  }
-
-  #refuse(port: AcceptedPort, handler: 'authenticate' | 'key', error: Error): void {
-    const refusal = authenticationRefusal(error);
-    port.refuse(refusal);
-    if (refusal.cause === 'authenticate-error') this.handlers.errored(handler, error, undefined);
   }
 
   /** Tells news, if anybody listens. */
@@ -237,9 +214,12 @@ export class Fleet<Peer, In, Out>
   #runHandler(port: AcceptedPort, report: PortReport): void {
     const { verdict, failure, closeFrame } = port;
     if (report === 'opened') this.handlers.opened(port);
-    else if (report === 'closed' && verdict) this.handlers.closed(port, verdict);
-    else if (report === 'failed' && failure) this.handlers.failed(failure);
-    else if (report === 'closing' && isStartedByPeer(port) && closeFrame) {
+    else if (report === 'closed' && verdict) {
+      this.handlers.closed(port, verdict, this.leases.end(port));
+    } else if (report === 'failed' && failure) {
+      this.#authentication.abort(port);
+      this.handlers.failed(failure, this.leases.end(port));
+    } else if (report === 'closing' && isStartedByPeer(port) && closeFrame) {
       this.handlers.closing(port, closeFrame.code, closeFrame.reason);
     }
   }
@@ -282,6 +262,20 @@ export class Fleet<Peer, In, Out>
     return this.topics.leave(port, topic);
   }
 
+  /** A `key` that throws leaves peer and key as they were, and is an error of this connection. */
+  renew(port: AcceptedPort, peer: unknown, { expiresInMs }: RenewOptions): boolean {
+    if (expiresInMs !== undefined) checkExpiry('renew', expiresInMs);
+    if (!port.isOpen) return false;
+    const named = this.handlers.run('key', port, () => ({
+      key: this.#authentication.keyOf(peer as Peer),
+    }));
+    if (named === undefined || !port.isOpen) return false;
+    port.peer = peer;
+    this.registry.rename(port, named.key);
+    this.leases.renew(port, expiresInMs);
+    return true;
+  }
+
   messageStream(port: AcceptedPort): Stream<In> {
     return new Stream((error) => this.handlers.errored('messages$', error, port));
   }
@@ -301,12 +295,6 @@ export class Fleet<Peer, In, Out>
   handlerSettled(): void {
     this.#observer.fleetShrank();
   }
-}
-
-function checkedKey(key: unknown): string | undefined {
-  if (key === undefined || typeof key === 'string') return key;
-  if (isThenable(key)) key.then(undefined, () => {});
-  throw new TypeError(`key must return a string or undefined, not ${typeof key}`);
 }
 
 function isStartedByPeer({ witness: { evidence } }: AcceptedPort): boolean {

@@ -1,5 +1,11 @@
 import { PortHandle } from '../connection/handle.ts';
-import type { Connection, Flow, FlushResult, SendResult } from '../core/connection.ts';
+import type {
+  Connection,
+  Flow,
+  FlushResult,
+  RenewOptions,
+  SendResult,
+} from '../core/connection.ts';
 import type { Frame } from '../core/frame.ts';
 import { checkNames } from '../core/option-problems.ts';
 import type { Stream } from '../core/stream.ts';
@@ -11,6 +17,8 @@ export interface HandleHost<In, Out> {
   frame(message: Out): Frame;
   join(port: AcceptedPort, topic: string): boolean;
   leave(port: AcceptedPort, topic: string): boolean;
+  /** @throws SupervisorError when the options are wrong. */
+  renew(port: AcceptedPort, peer: unknown, options: RenewOptions): boolean;
   /** A stream whose subscribers, when they throw, are handlers of this connection that threw. */
   messageStream(port: AcceptedPort): Stream<In>;
 }
@@ -76,6 +84,10 @@ export class ConnectionHandle<Peer, In, Out>
 
   leave(topic: string): boolean {
     return this.#host.leave(this.#port, topic);
+  }
+
+  renew(peer: Peer, options: RenewOptions = {}): boolean {
+    return this.#host.renew(this.#port, peer, options);
   }
 
   protected messageStream(): Stream<In> {

@@ -23,9 +23,14 @@ export interface HandlersObserver<C> {
 interface Welcome {
   pending: boolean;
   dispose: Disposer | undefined;
+  /** Called with the work of the disposer, when something is to be released after it. */
+  whenDisposed?: (work: unknown) => void;
   /** Set when it closed while `onOpen` was still at work. */
   whenSettled: (() => void) | undefined;
 }
+
+/** Gives back what `authenticate` took. */
+type Release = () => unknown;
 
 /** Runs the user's handlers, each behind a guard, in the order that was promised. */
 export class Handlers<Peer, In, Out> {
@@ -51,7 +56,11 @@ export class Handlers<Peer, In, Out> {
   }
 
   /** Runs a handler of one connection. What it throws costs that connection, unless the user keeps it. */
-  run<Result>(handler: HandlerName, port: AcceptedPort, call: () => Result): Result | undefined {
+  run<Result>(
+    handler: HandlerName,
+    port: AcceptedPort | undefined,
+    call: () => Result,
+  ): Result | undefined {
     return guarded(call, (error) => this.errored(handler, error, port));
   }
 
@@ -103,13 +112,17 @@ export class Handlers<Peer, In, Out> {
     this.run('onClosing', port, () => onClosing?.(this.handleOf(port), code, reason));
   }
 
-  closed(port: AcceptedPort, verdict: CloseVerdict): void {
+  /** @param release - runs last of all. */
+  closed(port: AcceptedPort, verdict: CloseVerdict, release?: Release): void {
     const handle = this.handleOf(port);
     handle.complete();
     const welcome = this.#welcomes.get(port);
     const conclude = () => {
-      this.#watch('onClose', port, () => this.#options.onClose?.(handle, verdict));
-      this.#disposeIfOver(port, welcome);
+      const closing = this.#watch('onClose', port, () => this.#options.onClose?.(handle, verdict));
+      const disposing = this.#disposeIfOver(port, welcome);
+      if (release !== undefined) {
+        this.#releaseAfter(release, [closing, welcome?.pending ? disposed(welcome) : disposing]);
+      }
     };
     if (welcome?.pending && verdict.cause !== 'welcome-timeout') this.#postpone(welcome, conclude);
     else conclude();
@@ -129,22 +142,51 @@ export class Handlers<Peer, In, Out> {
     welcome.whenSettled = proceed;
   }
 
-  failed(failure: Failure): void {
-    guarded(
+  /** @param release - runs last of all. */
+  failed(failure: Failure, release?: Release): void {
+    const telling = guarded(
       () => this.#options.onFailed?.(failure),
       (error) => this.errored('onFailed', error, undefined),
     );
+    if (release !== undefined) this.#releaseAfter(release, [telling]);
+  }
+
+  /** Gives back what `authenticate` took for a connection that is over. */
+  release(release: Release | undefined): void {
+    if (release !== undefined) this.#watch('release', undefined, release);
+  }
+
+  /** Waits for what still works on the end of a connection, but no longer than for an `onOpen`. */
+  #releaseAfter(release: Release, works: readonly unknown[]): void {
+    if (!works.some(isThenable)) {
+      this.release(release);
+      return;
+    }
+    this.#unsettled += 1;
+    let isDue = true;
+    const proceed = () => {
+      if (!isDue) return;
+      isDue = false;
+      this.#wheel.cancel(deadline);
+      this.release(release);
+      this.#settled();
+    };
+    const { welcomeMs } = this.#options.timeouts;
+    const deadline = this.#wheel.schedule(welcomeMs, { deadlinePassed: proceed }, 'release');
+    void Promise.allSettled(works).then(proceed);
   }
 
   handleOf(port: AcceptedPort): ConnectionHandle<Peer, In, Out> {
     return port.handle as ConnectionHandle<Peer, In, Out>;
   }
 
-  #disposeIfOver(port: AcceptedPort, welcome: Welcome | undefined): void {
-    if (port.verdict === undefined || welcome === undefined || welcome.pending) return;
-    if (!this.#welcomes.delete(port)) return;
-    const { dispose } = welcome;
-    if (dispose !== undefined) this.#watch('dispose', port, dispose);
+  #disposeIfOver(port: AcceptedPort, welcome: Welcome | undefined): unknown {
+    if (port.verdict === undefined || welcome === undefined || welcome.pending) return undefined;
+    if (!this.#welcomes.delete(port)) return undefined;
+    const { dispose, whenDisposed } = welcome;
+    const work = dispose && this.#watch('dispose', port, dispose);
+    whenDisposed?.(work);
+    return work;
   }
 
   /** A look at what the user returned may throw: its properties may be getters. */
@@ -152,19 +194,27 @@ export class Handlers<Peer, In, Out> {
     return this.run('onOpen', port, () => disposerOf(result));
   }
 
-  /** Runs a handler that a drain waits for. */
-  #watch(handler: HandlerName, port: AcceptedPort, call: () => unknown): void {
+  /** Runs a handler that a drain waits for, and returns what it returned. */
+  #watch(handler: HandlerName, port: AcceptedPort | undefined, call: () => unknown): unknown {
     const result = this.run(handler, port, call);
-    if (!isThenable(result)) return;
+    if (!isThenable(result)) return result;
     this.#unsettled += 1;
     const settled = () => this.#settled();
     result.then(settled, settled);
+    return result;
   }
 
   #settled(): void {
     this.#unsettled -= 1;
     this.#observer.handlerSettled();
   }
+}
+
+/** Settles when the disposer of a welcome that is still pending has done its work. */
+function disposed(welcome: Welcome): Promise<unknown> {
+  return new Promise((settle) => {
+    welcome.whenDisposed = settle;
+  });
 }
 
 function settledWelcome(dispose: Disposer): Welcome {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { type Clock, isClock, mustBeClock, systemClock } from '../core/clock.ts';
 import { type Codec, isCodec, jsonCodec, mustBeCodec } from '../core/codec.ts';
-import type { Connection } from '../core/connection.ts';
+import type { Connection, SupervisedConnection } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
 import type { InspectionEvent } from '../core/inspection.ts';
@@ -16,6 +16,7 @@ import {
 } from '../core/limits-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import { USUAL_PREFIX_BITS } from './address.ts';
+import type { AuthenticateContext, AuthenticateResult } from './admitted.ts';
 import { headerRule } from './header-rule.ts';
 import { type AllowedHosts, hostFault } from './hosts.ts';
 import { type AllowedOrigins, originFault } from './origins.ts';
@@ -75,8 +76,38 @@ export type InvalidMessagePolicy = 'reply' | 'ignore' | 'close';
 /** What to do with a client that offers subprotocols of which none is spoken. */
 export type UnmatchedSubprotocolsPolicy = 'refuse' | 'open';
 
-/** Options of {@link createSupervisor}. Every limit is finite by default. */
-export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> {
+/**
+ * What every handler knows of its connection, whoever its peer is.
+ *
+ * @typeParam _KeyPeer - named so that TypeScript settles it, with the two contracts, when it meets the first handler.
+ *   Were it to settle one later, it would look into the handlers before it, and find no end (TS2589).
+ */
+export interface AcceptedConnection<In, Out, _KeyPeer> extends SupervisedConnection<In, Out> {
+  readonly direction: 'accepted';
+}
+
+/**
+ * Options of {@link createSupervisor}. Every limit is finite by default.
+ *
+ * The handlers are generic so that TypeScript looks at a peer only when a handler does. By then it knows what
+ * `authenticate` returns, wherever that stands among the options.
+ *
+ * @typeParam Peer - what `authenticate` returns.
+ * @typeParam In - a message of the inbound contract.
+ * @typeParam Out - a message of the outbound contract.
+ * @typeParam KeyPeer - the peer as `key` sees it. Inferred apart from the others, because a handler that returns an
+ *   expression about its peer settles the type as it is known by then.
+ * @typeParam OpenPeer - the peer as `onOpen` sees it.
+ * @typeParam SeenPeer - the peer as the other handlers see it.
+ */
+export interface SupervisorOptions<
+  Peer = unknown,
+  In = unknown,
+  Out = unknown,
+  KeyPeer = Peer,
+  OpenPeer = Peer,
+  SeenPeer = Peer,
+> {
   /** The inbound contract; handlers get its output type. Without it every decodable message is delivered. */
   messages?: z.ZodType<In>;
   /** The outbound contract; `send` and `publish` throw for a message that breaks it. */
@@ -101,33 +132,51 @@ export interface SupervisorOptions<Peer = unknown, In = unknown, Out = unknown> 
   unmatchedSubprotocols?: UnmatchedSubprotocolsPolicy;
 
   /**
-   * Decides who it is. What it returns is `connection.peer`; throw a {@link Refusal} to refuse. Anything else
-   * that it throws is answered with 500.
+   * Decides who may connect. What it returns is `connection.peer`; with {@link admitted} it can set headers, a
+   * time after which the connection expires, and what to release at the end.
+   *
+   * Throw or return a {@link Refusal} to refuse; `false`, `null` and `undefined` refuse with 401. Anything else that
+   * it throws is answered with 500. @default everybody is let in, without a peer
    */
-  authenticate?(request: IncomingMessage): Peer | Promise<Peer>;
+  authenticate?(
+    request: IncomingMessage,
+    context: AuthenticateContext,
+  ): AuthenticateResult<Peer> | Promise<AuthenticateResult<Peer>>;
   /** A name to find the connection by with `byKey`, for example the user's id. */
-  key?(peer: Peer): string | undefined;
+  key?(peer: KeyPeer): string | undefined;
   /**
    * The connection is open. No message is delivered before it settles, and none is lost. It may return, or
    * resolve to, what is to be released at the end: a disposer function, an RxJS `Subscription`, a `Disposable` or an
    * `AsyncDisposable`. Each is released exactly once, after `onClose`; anything else is ignored.
    */
-  onOpen?(connection: Connection<Peer, In, Out>): unknown;
+  onOpen?<Opened extends Connection<OpenPeer, In, Out>>(
+    connection: Opened & AcceptedConnection<In, Out, KeyPeer>,
+  ): unknown;
   /** A message that fulfils the contract, in the order of arrival. */
-  onMessage?(connection: Connection<Peer, In, Out>, message: In): unknown;
+  onMessage?<Seen extends Connection<SeenPeer, In, Out>>(
+    connection: Seen & AcceptedConnection<In, Out, KeyPeer>,
+    message: In,
+  ): unknown;
   /** The peer has started to close; nothing can be sent any more. */
-  onClosing?(connection: Connection<Peer, In, Out>, code: number, reason: string): unknown;
+  onClosing?<Seen extends Connection<SeenPeer, In, Out>>(
+    connection: Seen & AcceptedConnection<In, Out, KeyPeer>,
+    code: number,
+    reason: string,
+  ): unknown;
   /** Called exactly once if and only if `onOpen` was, after it has settled. */
-  onClose?(connection: Connection<Peer, In, Out>, verdict: CloseVerdict): unknown;
+  onClose?<Seen extends Connection<SeenPeer, In, Out>>(
+    connection: Seen & AcceptedConnection<In, Out, KeyPeer>,
+    verdict: CloseVerdict,
+  ): unknown;
   /** Called exactly once for every connection that never opened. */
   onFailed?(failure: Failure): unknown;
   /**
    * A handler threw or rejected. Return `'keep'` to keep its connection; otherwise it is closed with 1011.
    */
-  onHandlerError?(
+  onHandlerError?<Seen extends Connection<SeenPeer, In, Out>>(
     error: Error,
     handler: HandlerName,
-    connection: Connection<Peer, In, Out> | undefined,
+    connection: (Seen & AcceptedConnection<In, Out, KeyPeer>) | undefined,
   ): unknown;
 
   admission?: Partial<AdmissionOptions>;

@@ -87,15 +87,31 @@ export class Registry {
 
   enter(port: AcceptedPort): void {
     this.open.set(port.id, port);
+    this.#enterKey(port);
+  }
+
+  leave(port: AcceptedPort): void {
+    this.open.delete(port.id);
+    this.departures += 1;
+    this.#leaveKey(port);
+  }
+
+  /** An open connection has another key. */
+  rename(port: AcceptedPort, key: string | undefined): void {
+    if (key === port.key) return;
+    this.#leaveKey(port);
+    port.key = key;
+    this.#enterKey(port);
+  }
+
+  #enterKey(port: AcceptedPort): void {
     if (port.key === undefined) return;
     const namesakes = this.#keys.get(port.key);
     if (namesakes === undefined) this.#keys.set(port.key, new Set([port]));
     else namesakes.add(port);
   }
 
-  leave(port: AcceptedPort): void {
-    this.open.delete(port.id);
-    this.departures += 1;
+  #leaveKey(port: AcceptedPort): void {
     if (port.key === undefined) return;
     const namesakes = this.#keys.get(port.key);
     if (namesakes?.delete(port) && namesakes.size === 0) this.#keys.delete(port.key);

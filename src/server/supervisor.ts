@@ -17,6 +17,7 @@ import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { runAll } from '../core/run-each.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
 import type { Door } from './admission.ts';
+import type { AdmittedPeer, HandlerPeer } from './admitted.ts';
 import { everybody } from './audience.ts';
 import { Children } from './children.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
@@ -65,9 +66,20 @@ const supervisorLogic: typeof supervisorMachine = Object.create(supervisorMachin
  * attach(httpServer, supervisor, { path: '/ws' });
  * ```
  */
-export function createSupervisor<Peer = undefined, In = unknown, Out = unknown>(
-  options: SupervisorOptions<Peer, In, Out> = {},
-): Supervisor<Peer, In, Out> {
+export function createSupervisor<Peer extends undefined = undefined, In = unknown, Out = unknown>(
+  options?: SupervisorOptions<Peer, In, Out> & { authenticate?: undefined },
+): Supervisor<Peer, In, Out>;
+export function createSupervisor<
+  Peer = undefined,
+  In = unknown,
+  Out = unknown,
+  KeyPeer = HandlerPeer<Peer>,
+  OpenPeer = HandlerPeer<Peer>,
+  SeenPeer = HandlerPeer<Peer>,
+>(
+  options: SupervisorOptions<Peer, In, Out, KeyPeer, OpenPeer, SeenPeer>,
+): Supervisor<AdmittedPeer<Peer>, In, Out>;
+export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
   return new FleetSupervisor(options);
 }
 

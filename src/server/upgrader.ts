@@ -1,8 +1,9 @@
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { headerLines } from '../connection/http-answer.ts';
 import { SupervisedSocket, socketOptions } from '../connection/socket.ts';
 import { agreedSubprotocol } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
-import type { RefusalAnswer } from '../core/failure.ts';
+import type { AnswerHeaders, RefusalAnswer } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 import type { UpgradeRequest, UpgradeResult } from './accepted-port.ts';
 
@@ -16,6 +17,8 @@ export interface Upgrader {
 export class WsUpgrader implements Upgrader {
   readonly #server: WebSocketServer;
   #fault: RefusalAnswer | null = null;
+  /** Of the upgrade that is being completed. */
+  #headers: AnswerHeaders | undefined;
 
   constructor(limits: Readonly<Limits>, subprotocols: readonly string[]) {
     const options: ServerOptions = {
@@ -29,11 +32,15 @@ export class WsUpgrader implements Upgrader {
     this.#server.on('wsClientError', (error) => {
       this.#fault = { cause: 'bad-request', status: 400, body: error.message };
     });
+    this.#server.on('headers', (lines) => {
+      if (this.#headers !== undefined) lines.push(...headerLines(this.#headers));
+    });
   }
 
   /** ws stays silent when the socket has died meanwhile: then the answer is `null`. */
-  complete({ request, socket, head }: UpgradeRequest): UpgradeResult {
+  complete({ request, socket, head, answerHeaders }: UpgradeRequest): UpgradeResult {
     this.#fault = null;
+    this.#headers = answerHeaders;
     let bound: SupervisedSocket | null = null;
     try {
       this.#server.handleUpgrade(request, socket, head, (upgraded) => {

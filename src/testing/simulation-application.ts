@@ -1,14 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { Failure } from '../core/failure.ts';
-import { Refusal } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
+import { type Admitted, admitted } from '../server/admitted.ts';
 import type { SupervisorOptions } from '../server/options.ts';
+import { Refusal } from '../server/refusal.ts';
 import type { SimulatedActs } from './simulation-acts.ts';
 import type { SimulationChecks } from './simulation-checks.ts';
 import type { SimulatedConnection, SimulatedLife, SimulatedMessage } from './simulation-life.ts';
 import type { SimulationWorld } from './simulation-world.ts';
+
+/** Long enough for much to happen before. */
+const EXPIRES_IN_MS = 4_000;
+
+type Identified = number | Admitted<number>;
 
 const messages = z.object({ n: z.number() });
 
@@ -66,7 +72,7 @@ export class SimulatedApplication {
     return this.#world.lives[connection.peer - 1] as SimulatedLife;
   }
 
-  #authenticate({ url = '' }: IncomingMessage): number | Promise<number> {
+  #authenticate({ url = '' }: IncomingMessage): Identified | Promise<Identified> {
     const { random, plan } = this.#world;
     const number = Number(url.slice(1));
     this.#checks.inUserCode('authenticate', number);
@@ -75,11 +81,30 @@ export class SimulatedApplication {
       if (random.chance(0.1)) return hang();
       return this.#world.later(random.integer(0, 3_000), () => {
         if (random.chance(0.1)) this.#throw();
-        return number;
+        return this.#letIn(number);
       });
     }
     if (random.chance(plan.throwing / 2)) this.#throw();
-    return number;
+    return this.#letIn(number);
+  }
+
+  /** Some hold something that must be given back, some may stay for a while only. Not by chance: old seeds stay as they are. */
+  #letIn(number: number): Identified {
+    const life = this.#world.lives[number - 1];
+    const isLimited = number % 5 === 0;
+    if (life === undefined || (number % 3 !== 0 && !isLimited)) return number;
+    if (isLimited) life.deeds.add('let in for a while');
+    life.taken += 1;
+    return admitted(number, {
+      release: () => this.#release(life),
+      ...(isLimited && { expiresInMs: EXPIRES_IN_MS }),
+    });
+  }
+
+  #release(life: SimulatedLife): unknown {
+    this.#checks.inUserCode('release', life.number);
+    this.#checks.released(life);
+    return this.#leaveLater('release', life);
   }
 
   #throw(): never {

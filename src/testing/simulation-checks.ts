@@ -166,4 +166,16 @@ export class SimulationChecks implements FakeSocketWatcher {
     }
     if (!life.isOver) this.#world.broken('handlers-in-order', 'disposed while alive', life);
   }
+
+  /** The last thing that happens to a connection, whether or not it ever opened. */
+  released(life: SimulatedLife): void {
+    const world = this.#world;
+    life.released += 1;
+    if (life.released > life.taken) world.broken('handlers-once', 'a release', life);
+    const isLast = life.isOver && life.onCloseCalls + life.onFailedCalls === 1;
+    if (!isLast) world.broken('handlers-in-order', 'released before the end', life);
+    if (life.isWelcomed && life.disposersRun < life.disposersGiven) {
+      world.broken('handlers-in-order', 'released before it was disposed of', life);
+    }
+  }
 }

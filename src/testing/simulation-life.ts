@@ -33,6 +33,7 @@ export type Deed =
   | 'terminated'
   | 'handler threw'
   | 'welcome hung'
+  | 'let in for a while'
   | 'transport broke'
   | 'drained'
   | 'loop was stuck';
@@ -86,6 +87,9 @@ export class SimulatedLife {
   onFailedCalls = 0;
   disposersGiven = 0;
   disposersRun = 0;
+  /** What `authenticate` took for it, and what was given back. */
+  taken = 0;
+  released = 0;
   /** `onOpen` may settle late. */
   isWelcomed = true;
 

@@ -158,6 +158,9 @@ export class SimulationScan {
     if (life.disposersRun !== life.disposersGiven) {
       this.#world.broken('handlers-once', `${life.disposersRun} disposers ran`, life);
     }
+    if (life.released !== life.taken) {
+      this.#world.broken('handlers-once', `${life.released} of ${life.taken} released`, life);
+    }
   }
 
   #checkDrainReport(): void {

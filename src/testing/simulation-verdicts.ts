@@ -12,6 +12,7 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   'handler-error': ['handler threw'],
   crash: ['transport broke'],
   'welcome-timeout': ['welcome hung'],
+  expired: ['let in for a while'],
   'invalid-message': ['peer sent nonsense'],
   // What has waited while nobody read comes at once.
   'message-rate': ['peer flooded messages', 'welcome hung', 'loop was stuck'],

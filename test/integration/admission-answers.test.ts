@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { type FailureCause, Refusal, type SupervisorOptions } from '../../src/index.ts';
+import {
+  type AnswerHeaders,
+  type FailureCause,
+  Refusal,
+  type SupervisorOptions,
+} from '../../src/index.ts';
 import { answerOf, type HttpAnswer } from '../support/before-open-answer.ts';
 import { requestBytes } from '../support/before-open-instants.ts';
 import { Premises } from '../support/before-open-premises.ts';
@@ -149,38 +154,20 @@ describe('admission: every refusal is an HTTP answer and one report', { timeout:
   });
 });
 
-/** What nobody should put into a Refusal, and some will. */
-const hostile: readonly [string, Record<string, unknown>][] = [
-  ['CR LF in a value', { 'X-A': 'b\r\nSet-Cookie: evil=1' }],
-  ['a bare LF in a value', { 'X-A': 'b\nSet-Cookie: evil=1' }],
-  ['a bare CR in a value', { 'X-A': 'b\rSet-Cookie: evil=1' }],
-  ['an end of the head in a value', { 'X-A': 'b\r\n\r\n<script>' }],
-  ['CR LF in a name', { 'X-A: b\r\nSet-Cookie': 'evil=1' }],
-  ['an end of the head in a name', { 'X-A: b\r\n\r\n<script>': 'c' }],
-  ['a colon in a name', { 'X-A: b': 'c' }],
-  ['a space in a name', { 'X A': 'b' }],
-  ['an empty name', { '': 'b' }],
-  ['a name that is not ASCII', { Größe: 'b' }],
-  ['control characters in a value', { 'X-A': 'b\0\x07\x1b[31m\x7f' }],
-  ['a value that is not Latin-1', { 'X-A': 'größe 漢字 😀' }],
-  ['half a surrogate pair in a value', { 'X-A': 'b\ud83d' }],
+/** Sound headers that would change what frames the answer. */
+const hostile: readonly [string, AnswerHeaders][] = [
   ['another length', { 'Content-Length': '0' }],
   ['another length in lower case', { 'content-length': '999' }],
   ['a transfer coding', { 'Transfer-Encoding': 'chunked' }],
   ['a connection that is kept', { connection: 'keep-alive' }],
-  ['a number as a value', { 'Retry-After': 30 }],
-  ['no value', { 'X-A': undefined, 'X-B': null }],
-  ['a list as a value', { 'X-A': ['1', '2'] }],
-  ['an object as a value', { 'X-A': Object.create(null) }],
 ];
 
 describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }, () => {
   for (const [title, headers] of hostile) {
     it(`headers: ${title}`, async () => {
-      const answer = await refusedWith(new Refusal(403, 'no', headers as Record<string, string>));
+      const answer = await refusedWith(new Refusal(403, 'no', headers));
       assert.equal(answer.status, 403);
       assert.equal(answer.body, 'no');
-      assert.equal(answer.headers.has('set-cookie'), false);
       assert.deepEqual(answer.headers.get('connection')?.toLowerCase(), 'close');
       await premises.service.failedAs({
         states: ['handshaking.admitting', 'failed'],
@@ -190,11 +177,20 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
     });
   }
 
-  it('headers: what is good in them arrives beside what is not', async () => {
-    const headers = { 'X-Good': 'yes', 'X\r\nBad': 'no', 'WWW-Authenticate': 'Basic realm="x"' };
-    const answer = await refusedWith(new Refusal(401, 'no', headers));
-    assert.equal(answer.headers.get('x-good'), 'yes');
-    assert.equal(answer.headers.get('www-authenticate'), 'Basic realm="x"');
+  it('headers: numbers and lists arrive, the same name in another case once', async () => {
+    premises = await Premises.start({
+      authenticate: () => {
+        const cookies = { 'Set-Cookie': ['a=1', 'b=2'], 'Retry-After': 30 };
+        throw new Refusal(429, 'no', { ...cookies, 'x-a': 'first', 'X-A': 'second' });
+      },
+    });
+    const peer = await premises.ask();
+    await until(() => peer.ended || peer.closed, 'it is answered');
+    const lines = peer.answer.split('\r\n').map((line) => line.toLowerCase());
+    for (const line of ['set-cookie: a=1', 'set-cookie: b=2', 'retry-after: 30', 'x-a: second']) {
+      assert.equal(lines.filter((one) => one === line).length, 1, line);
+    }
+    assert.ok(!lines.includes('x-a: first'));
   });
 
   it('headers: a content type of its own replaces ours', async () => {
@@ -223,15 +219,6 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
     });
   }
 
-  for (const silly of [0, -1, 100, 101, 200, 204, 302, 399, 600, 1e9, 401.5, NaN, Infinity]) {
-    it(`status: ${silly} becomes 500`, async () => {
-      const answer = await refusedWith(new Refusal(silly));
-      assert.equal(answer.status, 500);
-      await premises.service.failedAs({ cause: 'refused', httpStatus: 500, level: 'info' });
-      await premises.vacant();
-    });
-  }
-
   for (const odd of [418, 444, 499, 520, 599]) {
     it(`status: ${odd} is sent as it is`, async () => {
       const answer = await refusedWith(new Refusal(odd));
@@ -239,10 +226,4 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
       await premises.service.failedAs({ cause: 'refused', httpStatus: odd, level: 'info' });
     });
   }
-
-  it('a status that is no number becomes 500', async () => {
-    const answer = await refusedWith(new Refusal('403\r\nX: y' as unknown as number));
-    assert.equal(answer.status, 500);
-    await premises.service.failedAs({ cause: 'refused', httpStatus: 500, level: 'info' });
-  });
 });

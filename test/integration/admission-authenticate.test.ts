@@ -6,6 +6,8 @@ import { answerOf } from '../support/before-open-answer.ts';
 import { arrived, tallied } from '../support/before-open-instants.ts';
 import { Premises } from '../support/before-open-premises.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 
 let premises: Premises;
@@ -81,11 +83,30 @@ describe('authenticate: whatever it throws is an answer and one report', {
     assert.deepEqual(premises.service.of('handler.errored'), []);
   });
 
-  it('returns a Refusal instead of throwing it: then that is the peer', async () => {
-    const refusal = new Refusal(403);
-    premises = await Premises.start({ authenticate: () => refusal });
-    await premises.open();
-    assert.equal((await premises.service.opened()).peer, refusal);
+  for (const [how, authenticate] of [
+    ['returns', () => new Refusal(403, 'banned')],
+    ['resolves to', async () => new Refusal(403, 'banned')],
+  ] as const) {
+    it(`${how} a Refusal instead of throwing it: its status`, async () => {
+      premises = await Premises.start({ authenticate });
+      const { status, body } = await premises.refused();
+      assert.deepEqual([status, body], [403, 'banned']);
+      await premises.service.failedAs({ cause: 'refused', httpStatus: 403, level: 'info' });
+      assert.deepEqual(premises.service.of('handler.errored'), []);
+    });
+  }
+
+  it('makes a Refusal with arguments that cannot work: 500, and an error of this handler', async () => {
+    premises = await Premises.start({
+      authenticate: () => {
+        throw new Refusal(200);
+      },
+    });
+    assert.equal((await premises.refused()).status, 500);
+    await premises.service.failedAs(serverError);
+    const [told] = premises.service.of('handler.errored');
+    assert.equal(told?.handler, 'authenticate');
+    assert.match(String(told?.error.message), /^Refusal: status must be a number from 400 to 599/);
   });
 
   it('returns a thenable that settles twice: the first settling counts', async () => {
@@ -137,13 +158,59 @@ describe('authenticate: what it returns', { timeout: 60_000 }, () => {
     await supervisor.drain({ withinMs: 100 });
   });
 
-  for (const peer of [undefined, null, 0, '', false]) {
-    it(`may be ${JSON.stringify(peer) ?? 'undefined'}: that lets in too`, async () => {
+  for (const peer of [0, '', Number.NaN, true]) {
+    it(`may be ${peer === '' ? 'an empty string' : peer}: that lets in`, async () => {
       premises = await Premises.start({ authenticate: async () => peer });
       await premises.open();
       assert.equal((await premises.service.opened()).peer, peer);
     });
   }
+
+  for (const [how, authenticate] of [
+    ['returns', (nobody: unknown) => nobody],
+    ['resolves to', async (nobody: unknown) => nobody],
+  ] as const) {
+    for (const nobody of [false, null]) {
+      it(`${how} ${nobody}: 401, and no error`, async () => {
+        premises = await Premises.start({ authenticate: () => authenticate(nobody) });
+        const { status, body } = await premises.refused();
+        assert.deepEqual([status, body], [401, 'not admitted']);
+        await premises.service.failedAs({
+          states: ['handshaking.admitting', 'failed'],
+          ...{ phase: 'admission', cause: 'unauthorized', httpStatus: 401, retry: 'never' },
+          level: 'info',
+        });
+        assert.deepEqual(premises.service.of('handler.errored'), []);
+        await premises.vacant();
+      });
+    }
+  }
+
+  it('is undefined: 401, and one warning for all that says what to return instead', async () => {
+    const warnings: NodeJS.ErrnoException[] = [];
+    const onWarning = (warning: Error) => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const service = await Service.start({ authenticate: () => undefined });
+    for (let times = 0; times < 3; times += 1) {
+      const peer = await RawPeer.connect(service.port);
+      peer.request();
+      assert.equal((await answerOf(peer)).status, 401);
+    }
+    await until(() => warnings.length > 0, 'the warning is given');
+    process.off('warning', onWarning);
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['MOORING_NO_PEER'],
+    );
+    assert.match(String(warnings[0]?.message), /Return admitted\(\)/);
+    await service.stop();
+  });
+
+  it('is not there at all: everybody is let in', async () => {
+    premises = await Premises.start();
+    await premises.open();
+    assert.equal((await premises.service.opened()).peer, undefined);
+  });
 
   it('is asked once, with the whole request, and not at all for a request that is refused', async () => {
     const urls: unknown[] = [];

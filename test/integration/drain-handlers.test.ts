@@ -205,6 +205,7 @@ describe('drain from inside', () => {
     service = await Service.start({
       authenticate: () => {
         report = service.supervisor.drain();
+        return 'somebody';
       },
     });
     const peer = await RawPeer.connect(service.port);

@@ -75,7 +75,9 @@ describe('first messages', () => {
     }
 
     it(`A12: ${COUNT} messages behind a slow authenticate, ${welcome.title}`, async () => {
-      const diary = await start(welcome, { authenticate: () => turns(5) });
+      const diary = await start(welcome, {
+        authenticate: () => turns(5).then(() => 'somebody'),
+      });
       await RawPeer.open(service.port, { trailing: whole });
       await until(() => diary.length === 2 * COUNT + 1, 'all are delivered');
       assertAllAfterWelcome(diary);

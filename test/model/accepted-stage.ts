@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { InspectionEvent } from 'xstate';
-import type { Codec, Connection } from '../../src/index.ts';
+import { admitted, type Codec, type Connection } from '../../src/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -48,7 +48,7 @@ export class AcceptedStage extends RealStage {
       authenticate: ({ socket }) => {
         this.raw = socket;
         this.plan.watched?.(socket);
-        return this.admission.wait();
+        return this.admission.wait().then(() => admitted());
       },
       onOpen: () => this.welcome.wait(),
       onMessage: (_, message) => {

@@ -62,7 +62,7 @@ export const mutants: readonly Mutant[] = [
     name: 'disposer twice',
     fault: 'A disposer may run for the end and again for a late `onOpen`.',
     file: handlers,
-    from: 'if (!this.#welcomes.delete(port)) return;',
+    from: 'if (!this.#welcomes.delete(port)) return undefined;',
     to: '',
   },
   // Who is reached.

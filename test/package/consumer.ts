@@ -102,7 +102,7 @@ console.log(JSON.stringify({ state: actor.getSnapshot().value, orders }));
 /** A module that compiles only if every type is inferred as the documentation promises. */
 export const typedConsumer = `
 import { createServer } from 'node:http';
-import { attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen } from 'mooring';
+import { admitted, attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen, Refusal } from 'mooring';
 import type { Supervisor, Topic } from 'mooring';
 import { createClient, createPool, type DialedConnection } from 'mooring/client';
 import { type ConnectionOrders, connectionMachine } from 'mooring/machines';
@@ -194,6 +194,172 @@ createPool(['wss://example.com/'], { supervisor: bare });
 createSupervisor({ inspect: (event: InspectionEvent) => void event.actorRef.send });
 createClient('wss://example.com/', { inspect: (event) => void event.actorRef.sessionId });
 
+type User = { userId: string };
+type PeerOf<S> = S extends Supervisor<infer Peer, infer _In, infer _Out> ? Peer : never;
+declare const user: User;
+declare const chance: boolean;
+
+// Wherever authenticate stands, and whatever it returns: the same peer.
+export const last = createSupervisor({
+  key: (peer) => peer.userId,
+  onOpen(connection) {
+    const exact: Exactly<typeof connection.peer, User> = true;
+    // @ts-expect-error no such field
+    connection.peer.nope;
+    return () => exact;
+  },
+  async onMessage(connection, message) {
+    const exact: [Exactly<typeof connection.peer, User>, Exactly<typeof message, { price: number }>] = [true, true];
+    last.topic('x').publish({ said: connection.peer.userId }, { except: connection });
+    await Promise.resolve(exact);
+  },
+  onClosing(connection) {
+    const exact: Exactly<typeof connection.peer, User> = true;
+    void exact;
+  },
+  onClose(connection) {
+    const exact: Exactly<typeof connection.peer, User> = true;
+    void exact;
+  },
+  onHandlerError(_error, _handler, connection) {
+    const userId: string | undefined = connection?.peer.userId;
+    void userId;
+  },
+  sends: z.object({ said: z.string() }),
+  messages: prices,
+  authenticate: async (request, { signal }) => {
+    signal.throwIfAborted();
+    return { userId: String(request.headers['x-user']) };
+  },
+});
+export const isExact: Exactly<PeerOf<typeof last>, User> = true;
+
+export const expressions = createSupervisor({
+  onOpen: (connection) => connection.join('lobby'),
+  authenticate: (request) => ({ userId: String(request.url) }),
+  onMessage: (connection) => {
+    const exact: Exactly<typeof connection.peer, User> = true;
+    void exact;
+  },
+});
+export const isExactToo: Exactly<PeerOf<typeof expressions>, User> = true;
+export const middle = createSupervisor({
+  onMessage: (connection) => connection.send(connection.peer.userId),
+  async authenticate(_request) {
+    return user;
+  },
+  key: (peer) => peer.userId,
+});
+export const isExactThree: Exactly<PeerOf<typeof middle>, User> = true;
+export const ordinary = createSupervisor({
+  authenticate: async (request) => ({ userId: String(request.url) }),
+  onOpen: (connection) => connection.join(connection.peer.userId),
+  key(peer) {
+    const exact: Exactly<typeof peer, User> = true;
+    // @ts-expect-error no such field
+    peer.nope;
+    return exact ? peer.userId : undefined;
+  },
+});
+export const early = createSupervisor({ onOpen: ({ peer }) => void (peer satisfies User), authenticate: () => user });
+
+class Banned extends Refusal {
+  readonly until = new Date();
+}
+const results = {
+  nobody: createSupervisor({ onOpen: (connection) => void (connection.peer satisfies undefined) }),
+  none: createSupervisor(),
+  orNull: createSupervisor({ authenticate: async (request) => (request.url === '/' ? user : null) }),
+  orFalse: createSupervisor({ authenticate: (request) => request.url === '/' && user }),
+  orRefusal: createSupervisor({ authenticate: (request) => (request.url === '/' ? user : new Refusal(403)) }),
+  orAll: createSupervisor({
+    async authenticate(request) {
+      if (chance) return new Refusal(403);
+      if (chance) return new Banned();
+      if (chance) return null;
+      if (chance) return false;
+      if (request.url === '/') return undefined;
+      return user;
+    },
+    onOpen(connection) {
+      const exact: Exactly<typeof connection.peer, User> = true;
+      void exact;
+    },
+  }),
+  admitted: createSupervisor({ authenticate: (request) => admitted(user, { headers: { 'X-Path': String(request.url) } }) }),
+  later: createSupervisor({
+    onOpen(connection) {
+      const isRenewed: boolean = connection.renew({ userId: 'ada' }, { expiresInMs: 1 });
+      // @ts-expect-error no peer of this supervisor
+      connection.renew({ nope: isRenewed });
+    },
+    authenticate: async (request) => (request.url === '/' ? admitted(user, { release: () => {} }) : null),
+  }),
+  anybody: createSupervisor({ authenticate: (_request) => admitted() }),
+  explicit: createSupervisor<User>({ onOpen: ({ peer }) => void peer.userId, authenticate: () => user }),
+};
+export const peers: {
+  [Name in keyof typeof results]: Exactly<
+    PeerOf<(typeof results)[Name]>,
+    Name extends 'nobody' | 'none' | 'anybody' ? undefined : User
+  >;
+} = {
+  nobody: true,
+  none: true,
+  orNull: true,
+  orFalse: true,
+  orRefusal: true,
+  orAll: true,
+  admitted: true,
+  later: true,
+  anybody: true,
+  explicit: true,
+};
+// @ts-expect-error a key is a string
+createSupervisor({ key: () => 5, authenticate: () => user });
+// @ts-expect-error no such option of admitted
+admitted(user, { expiresInS: 1 });
+
 // @ts-expect-error misspelt
 createSupervisor({ onOpened() {} });
 `;
+
+const properties = [
+  'key: (peer) => peer.userId',
+  `onOpen(connection) {
+    const exact: Exactly<typeof connection.peer, User> = true;
+    return () => exact;
+  }`,
+  `onMessage(connection, message) {
+    const exact: [Exactly<typeof connection.peer, User>, Exactly<typeof message, Price>] = [true, true];
+    void exact;
+  }`,
+  'onClose: (connection) => void connection.peer.userId',
+  'authenticate: async (request) => ({ userId: String(request.url) })',
+];
+
+/** The same supervisor with its options in every order; it compiles only if the order changes no type. */
+export const everyOrder = `
+import { createSupervisor, type Supervisor } from 'mooring';
+import { z } from 'zod';
+
+type Exactly<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never;
+type User = { userId: string };
+type Price = { price: number };
+type PeerOf<S> = S extends Supervisor<infer Peer, infer _In, infer _Out> ? Peer : never;
+const messages = z.object({ price: z.number() });
+${ordersOf(properties)
+  .map(
+    (order, index) => `
+export const one${index} = createSupervisor({ messages, ${order.join(', ')} });
+export const isExact${index}: Exactly<PeerOf<typeof one${index}>, User> = true;`,
+  )
+  .join('')}
+`;
+
+function ordersOf(names: readonly string[]): string[][] {
+  if (names.length < 2) return [[...names]];
+  return names.flatMap((first) =>
+    ordersOf(names.filter((name) => name !== first)).map((rest) => [first, ...rest]),
+  );
+}

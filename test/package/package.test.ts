@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Bundle, bundleOf } from './bundle.ts';
-import { programs, typedConsumer } from './consumer.ts';
+import { everyOrder, programs, typedConsumer } from './consumer.ts';
 import { filesIn, namesIn, read, root, section, tableRows } from './repository.ts';
 import { type Run, run } from './run.ts';
 
@@ -110,6 +110,11 @@ describe('the tarball', () => {
   it('infers the types of a stranger, who needs those of Node.js and no others', async () => {
     write('typed.ts', typedConsumer);
     assert.deepEqual(await compile('typed', { files: ['typed.ts'] }), { status: 0, output: '' });
+  });
+
+  it('infers the same peer in every order of the options', async () => {
+    write('orders.ts', everyOrder);
+    assert.deepEqual(await compile('orders', { files: ['orders.ts'] }), { status: 0, output: '' });
   });
 
   it('ships declarations that compile, every one', async () => {

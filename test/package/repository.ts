@@ -65,7 +65,7 @@ export function unionMembers(name: string): string[] {
 /** The members that an interface declares itself, as the source text declares it. */
 export function interfaceMembers(name: string): string[] {
   const members = withoutComments(declarationOf(name)).matchAll(
-    /^ {2}(?:readonly )?(\w+)\??[:(]/gm,
+    /^ {2}(?:readonly )?(\w+)\??[:(<]/gm,
   );
   return [...members].map(([, member = '']) => member);
 }

@@ -190,6 +190,25 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['handlers-once'],
   },
   {
+    mistake: 'what authenticate took is released at once',
+    plant: instead(Handlers.prototype, 'closed', ((original: Method, ...args: never[]) => {
+      (args[2] as (() => unknown) | undefined)?.();
+      return original(...args);
+    }) as Broken),
+    breaks: ['handlers-in-order', 'handlers-once'],
+  },
+  {
+    mistake: 'what authenticate took is kept when its client never opens',
+    plant: instead(Handlers.prototype, 'failed', ((original: Method, failure: never) =>
+      original(failure)) as Broken),
+    breaks: ['handlers-once'],
+  },
+  {
+    mistake: 'what authenticate took too late is kept',
+    plant: instead(Handlers.prototype, 'release', nothing),
+    breaks: ['handlers-once'],
+  },
+  {
     mistake: 'a message is delivered twice',
     plant: instead(Handlers.prototype, 'message', twice),
     breaks: ['messages-in-order', 'every-message-is-delivered'],

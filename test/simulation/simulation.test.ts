@@ -120,6 +120,7 @@ const closeCauses: Readonly<Record<CloseCause, true>> = {
   'handler-error': true,
   crash: true,
   'welcome-timeout': true,
+  expired: true,
   'invalid-message': true,
   'message-rate': true,
   'slow-consumer': true,

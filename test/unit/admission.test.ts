@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { type AcceptFailureCause, Refusal } from '../../src/core/failure.ts';
+import type { AcceptFailureCause } from '../../src/core/failure.ts';
 import type { AdmissionOptions, SupervisorOptions } from '../../src/index.ts';
 import {
   Admission,
-  authenticationRefusal,
   type Door,
   drainingRefusal,
   type Paths,
@@ -339,29 +338,6 @@ describe('Admission.judgeLoad', () => {
     for (let attempt = 0; attempt < 50; attempt += 1) {
       assert.equal(admission.judgeLoad('192.0.2.1', behind, 0)?.cause, 'connections-max');
     }
-  });
-});
-
-describe('authenticationRefusal', () => {
-  it('answers with what a Refusal says', () => {
-    const refusal = new Refusal(403, 'not you', { 'X-Why': 'banned' });
-    const { cause, status, body, headers, error } = authenticationRefusal(refusal);
-    assert.deepEqual(
-      [cause, status, body, headers],
-      ['refused', 403, 'not you', { 'X-Why': 'banned' }],
-    );
-    assert.equal(error, refusal);
-    assert.equal(authenticationRefusal(new Refusal()).cause, 'unauthorized');
-  });
-
-  it('answers 500 to anything else, and keeps what was thrown from the client', () => {
-    const thrown = new Error('password of the database');
-    const answer = authenticationRefusal(thrown);
-    assert.deepEqual(
-      [answer.cause, answer.status, answer.body],
-      ['authenticate-error', 500, 'internal error'],
-    );
-    assert.equal(answer.error, thrown);
   });
 });
 

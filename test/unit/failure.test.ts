@@ -11,7 +11,6 @@ import {
   type FailurePhase,
   failureLevel,
   failurePhase,
-  Refusal,
   retryAfterStatus,
 } from '../../src/core/failure.ts';
 
@@ -144,30 +143,5 @@ describe('retryAfterStatus', () => {
       const comeBack = [408, 425, 429].includes(status) || status >= 500;
       assert.equal(retryAfterStatus(status), comeBack ? 'backoff' : 'never', String(status));
     }
-  });
-});
-
-describe('Refusal', () => {
-  it('is 401 without words unless told otherwise', () => {
-    const refusal = new Refusal();
-    assert.deepEqual([refusal.status, refusal.message, refusal.headers], [401, '', {}]);
-    assert.equal(refusal.name, 'Refusal');
-    assert.ok(refusal instanceof Error);
-  });
-
-  it('keeps what it is told', () => {
-    const refusal = new Refusal(429, 'slow down', { 'Retry-After': '9' });
-    assert.deepEqual([refusal.status, refusal.message], [429, 'slow down']);
-    assert.deepEqual(refusal.headers, { 'Retry-After': '9' });
-  });
-
-  it('answers 500 for a status that is no refusal', () => {
-    const any = fc.oneof(fc.integer(), fc.double(), fc.integer({ min: 390, max: 610 }));
-    fc.assert(
-      fc.property(any, (status) => {
-        const isRefusal = Number.isInteger(status) && status >= 400 && status <= 599;
-        assert.equal(new Refusal(status).status, isRefusal ? status : 500);
-      }),
-    );
   });
 });

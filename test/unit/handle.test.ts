@@ -54,6 +54,7 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
     },
     join: (_port, topic) => note('join', topic),
     leave: (_port, topic) => note('leave', topic),
+    renew: (_port, peer, options) => note('renew', peer, options),
     messageStream: () => new Stream(() => {}),
   };
   const handle = new ConnectionHandle<unknown, unknown, string>(

@@ -27,6 +27,7 @@ const levels: Record<LocalCause, Level> = {
   close: 'info',
   drain: 'info',
   terminate: 'info',
+  expired: 'info',
   'invalid-message': 'warn',
   'message-rate': 'warn',
   'slow-consumer': 'warn',

@@ -1,0 +1,130 @@
+import type { AnswerHeaders } from '../core/failure.ts';
+import { anyOf, kindOf, suggestion } from '../core/wording.ts';
+import { checkedHeaders, invalid } from './answer-headers.ts';
+import type { Refusal } from './refusal.ts';
+
+/** Known to every copy of this package in the process. */
+const brand = Symbol.for('mooring.admitted');
+
+/** What {@link admitted} gives a connection besides its peer. */
+export interface AdmittedOptions {
+  /**
+   * Further headers of the 101, for example `Set-Cookie` or a request id; a list makes one header of each of its
+   * values. Headers that belong to the handshake itself are refused. @default none
+   */
+  headers?: AnswerHeaders;
+  /**
+   * Gives back what `authenticate` took. It runs exactly once, after `onClose` and the disposer have settled, or
+   * when the connection does not open after all. @default nothing to release
+   */
+  release?: () => unknown;
+  /**
+   * After how many milliseconds the connection is closed with 3000, unless `connection.renew` came first.
+   * @default never
+   */
+  expiresInMs?: number;
+}
+
+/** What {@link admitted} returns; `authenticate` returns it. */
+export class Admitted<Peer> {
+  readonly peer: Peer;
+  readonly headers: AnswerHeaders | undefined;
+  readonly release: (() => unknown) | undefined;
+  readonly expiresInMs: number | undefined;
+
+  /** @internal */
+  constructor(peer: Peer, { headers, release, expiresInMs }: AdmittedOptions) {
+    this.peer = peer;
+    this.headers = headers;
+    this.release = release;
+    this.expiresInMs = expiresInMs;
+  }
+
+  /** @internal */
+  get [brand](): true {
+    return true;
+  }
+}
+
+/** What `authenticate` returns: a peer, with or without more for its connection, or that it is not let in. */
+export type AuthenticateResult<Peer> = Peer | Admitted<Peer> | Refusal | false | null | undefined;
+
+/** The peers among what `authenticate` was inferred to return: a class of its own that extends `Refusal` is none. */
+export type AdmittedPeer<Peer> = Exclude<Peer, Refusal>;
+
+/**
+ * The peer of a handler. TypeScript reads the options in their order: where a handler returns an expression about its
+ * peer and stands before `authenticate`, nothing is known of that peer yet, and it is `any`.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
+export type HandlerPeer<Peer> = [Peer] extends [undefined] ? any : AdmittedPeer<Peer>;
+
+/** What `authenticate` is given besides the request. */
+export interface AuthenticateContext {
+  /** Aborts when the client leaves, when `timeouts.handshakeMs` has passed, and when the supervisor drains. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Lets a connection in, with more than its peer: headers of the 101, something to release at the end, a time
+ * after which it expires. Return it from `authenticate`; without arguments it lets in somebody who has no peer.
+ *
+ * @throws SupervisorError `invalid-options`, naming the argument that is wrong.
+ *
+ * @example
+ * ```ts
+ * authenticate: async (request) => {
+ *   const { user, expiresAt } = await tokens.verify(request.headers.authorization);
+ *   const seat = await seats.take(user);
+ *   return admitted(user, { release: () => seat.free(), expiresInMs: expiresAt - Date.now() });
+ * }
+ * ```
+ */
+export function admitted(): Admitted<undefined>;
+export function admitted<Peer>(peer: Peer, options?: AdmittedOptions): Admitted<Peer>;
+export function admitted(peer?: unknown, options: AdmittedOptions = {}): Admitted<unknown> {
+  checkOptions(options);
+  return new Admitted(peer, options);
+}
+
+/** Whether it was made by {@link admitted}, of whichever copy of this package. */
+export function isAdmitted(value: unknown): value is Admitted<unknown> {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+const optionNames = new Set(['headers', 'release', 'expiresInMs']);
+
+function checkOptions(options: unknown): asserts options is AdmittedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(`admitted: options must be an object, not ${kindOf(options)}`);
+  }
+  const unknown = Object.keys(options).find((name) => !optionNames.has(name));
+  if (unknown !== undefined) {
+    const known = `use ${anyOf([...optionNames])}${suggestion(unknown, optionNames)}`;
+    throw invalid(`admitted: there is no option ${unknown}: ${known}`);
+  }
+  const { headers, release, expiresInMs } = options as AdmittedOptions;
+  if (headers !== undefined) checkAnswerHeaders(headers);
+  if (release !== undefined && typeof release !== 'function') {
+    throw invalid(`admitted: release must be a function, not ${kindOf(release)}`);
+  }
+  if (expiresInMs !== undefined) checkExpiry('admitted', expiresInMs);
+}
+
+/** Headers by which client and server agree on the upgrade, or that frame a body: ws writes them, or none may. */
+const HANDSHAKE = /^(connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
+
+function checkAnswerHeaders(headers: unknown): void {
+  const names = Object.keys(checkedHeaders('admitted', headers));
+  const reserved = names.find((name) => HANDSHAKE.test(name));
+  if (reserved === undefined) return;
+  throw invalid(`admitted: headers[${JSON.stringify(reserved)}] belongs to the handshake itself`);
+}
+
+/** @throws SupervisorError `invalid-options` for what is no time. */
+export function checkExpiry(owner: string, expiresInMs: unknown): void {
+  if (Number.isFinite(expiresInMs)) return;
+  throw invalid(
+    `${owner}: expiresInMs must be a number of milliseconds, not ${kindOf(expiresInMs)}`,
+  );
+}

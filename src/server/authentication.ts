@@ -1,0 +1,157 @@
+import type { IncomingMessage } from 'node:http';
+import { toError } from '../core/errors.ts';
+import type { RefusalAnswer } from '../core/failure.ts';
+import { isThenable } from '../core/guard.ts';
+import { warnOnce } from '../core/warning.ts';
+import type { AcceptedPort } from './accepted-port.ts';
+import { Admitted, type AuthenticateContext, isAdmitted } from './admitted.ts';
+import type { Leases } from './leases.ts';
+import type { ResolvedOptions } from './options.ts';
+import { authenticationRefusal, isRefusal } from './refusal.ts';
+
+/** What authentication needs of the fleet it works for. */
+export interface AuthenticationHost {
+  readonly leases: Leases;
+  readonly handlers: {
+    errored(handler: 'authenticate' | 'key', error: Error, port: AcceptedPort | undefined): void;
+    release(release: (() => unknown) | undefined): void;
+  };
+}
+
+/** One call of `authenticate`. Most ask for no signal, and none is made for them. */
+class Attempt implements AuthenticateContext {
+  #controller: AbortController | null = null;
+  #isAborted = false;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isAborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#controller?.abort();
+  }
+
+  /** Whether an error says no more than that this attempt was aborted. */
+  isReason({ name }: Error): boolean {
+    return this.#controller?.signal.aborted === true && name === 'AbortError';
+  }
+}
+
+/** Asks `authenticate` who somebody is, and lets in or refuses whoever that was. */
+export class Authentication<Peer> {
+  readonly #options: Pick<ResolvedOptions<Peer>, 'authenticate' | 'key'>;
+  readonly #host: AuthenticationHost;
+  /** Those that have been asked about and not answered for; they leave it when their client does. */
+  readonly #pending = new Map<AcceptedPort, Attempt>();
+
+  constructor(
+    options: Pick<ResolvedOptions<Peer>, 'authenticate' | 'key'>,
+    host: AuthenticationHost,
+  ) {
+    this.#options = options;
+    this.#host = host;
+  }
+
+  /** Lets a port in or refuses it, now or later. */
+  begin(port: AcceptedPort, request: IncomingMessage): void {
+    const { authenticate } = this.#options;
+    if (authenticate === undefined) {
+      this.#admit(port, nobody);
+      return;
+    }
+    const attempt = new Attempt();
+    try {
+      const result = authenticate(request, attempt);
+      if (isThenable(result)) this.#await(port, attempt, result);
+      else this.#settle(port, result);
+    } catch (thrown) {
+      this.#threw(port, attempt, thrown);
+    }
+  }
+
+  /** The connection has failed: whatever `authenticate` still does for it is in vain. */
+  abort(port: AcceptedPort): void {
+    const attempt = this.#pending.get(port);
+    this.#pending.delete(port);
+    attempt?.abort();
+  }
+
+  /** The key of a peer. @throws whatever `key` throws */
+  keyOf(peer: Peer): string | undefined {
+    return checkedKey(this.#options.key?.(peer));
+  }
+
+  #await(port: AcceptedPort, attempt: Attempt, result: PromiseLike<unknown>): void {
+    if (port.isOver) attempt.abort();
+    else this.#pending.set(port, attempt);
+    // A promise of our own settles once and later, whatever the user's thenable does.
+    Promise.resolve(result).then(
+      (known) => {
+        this.#pending.delete(port);
+        this.#settle(port, known);
+      },
+      (thrown) => {
+        this.#pending.delete(port);
+        this.#threw(port, attempt, thrown);
+      },
+    );
+  }
+
+  #settle(port: AcceptedPort, result: unknown): void {
+    if (isAdmitted(result)) this.#admit(port, result);
+    else if (isRefusal(result)) port.refuse(authenticationRefusal(result));
+    else if (isNobody(result)) port.refuse(notAdmitted);
+    else this.#admit(port, new Admitted(result, {}));
+  }
+
+  #admit(port: AcceptedPort, { peer, headers, ...terms }: Admitted<unknown>): void {
+    if (port.isOver) {
+      this.#host.handlers.release(terms.release);
+      return;
+    }
+    this.#host.leases.begin(port, terms);
+    try {
+      port.grant({ peer, headers, key: this.keyOf(peer as Peer) });
+    } catch (thrown) {
+      this.#refuse(port, 'key', toError(thrown));
+    }
+  }
+
+  #threw(port: AcceptedPort, attempt: Attempt, thrown: unknown): void {
+    const error = toError(thrown);
+    if (!attempt.isReason(error)) this.#refuse(port, 'authenticate', error);
+  }
+
+  #refuse(port: AcceptedPort, handler: 'authenticate' | 'key', error: Error): void {
+    const refusal = authenticationRefusal(error);
+    port.refuse(refusal);
+    if (refusal.cause === 'authenticate-error') {
+      this.#host.handlers.errored(handler, error, undefined);
+    }
+  }
+}
+
+/** Let in without being asked. */
+const nobody = new Admitted(undefined, {});
+
+const notAdmitted: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'not admitted' };
+
+/** Whether `authenticate` knows nobody by this result. To say nothing at all is mostly a mistake. */
+function isNobody(result: unknown): boolean {
+  if (result === undefined) {
+    warnOnce(
+      'MOORING_NO_PEER',
+      'authenticate returned undefined, so the connection is refused with 401. Return admitted() to let in a client that has no peer.',
+    );
+  }
+  return result === undefined || result === null || result === false;
+}
+
+function checkedKey(key: unknown): string | undefined {
+  if (key === undefined || typeof key === 'string') return key;
+  if (isThenable(key)) key.then(undefined, () => {});
+  throw new TypeError(`key must return a string or undefined, not ${typeof key}`);
+}

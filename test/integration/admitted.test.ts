@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import {
+  type AdmittedOptions,
+  admitted,
+  type Connection,
+  SupervisorError,
+} from '../../src/index.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
+import { turns, until } from '../support/until.ts';
+
+let service: Service;
+
+afterEach(() => service.stop());
+
+/** A second copy of the package in this process. */
+const copy: typeof import('../../src/server/admitted.ts') = await import(
+  new URL('../../src/server/admitted.js?copy', import.meta.url).href
+);
+
+describe('admitted', { timeout: 60_000 }, () => {
+  it('lets in somebody without a peer', async () => {
+    service = await Service.start({ authenticate: () => admitted() });
+    await RawPeer.open(service.port);
+    assert.equal((await service.opened()).peer, undefined);
+  });
+
+  for (const peer of [undefined, null, false, { name: 'Ann' }]) {
+    it(`lets in ${JSON.stringify(peer)}, as a promise and from another copy of the package`, async () => {
+      service = await Service.start({ authenticate: async () => copy.admitted(peer) });
+      await RawPeer.open(service.port);
+      assert.equal((await service.opened()).peer, peer);
+    });
+  }
+
+  it('puts its headers onto the 101, a list as one header of each', async () => {
+    const cookies = [
+      'session=1; Path=/; HttpOnly',
+      'seen=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT',
+    ];
+    service = await Service.start({
+      authenticate: ({ headers }) =>
+        headers.cookie === undefined
+          ? admitted('new', { headers: { 'Set-Cookie': cookies, 'X-Request-Id': 'r-1', 'X-N': 7 } })
+          : 'known',
+      subprotocols: ['chat'],
+    });
+    const peer = await RawPeer.open(service.port, {
+      headers: { 'Sec-WebSocket-Protocol': 'chat' },
+    });
+    const lines = peer.answer.trimEnd().split('\r\n');
+    const [status, ...own] = lines.slice(0, 5);
+    assert.equal(status, 'HTTP/1.1 101 Switching Protocols');
+    assert.deepEqual(
+      own.map((line) => line.split(':')[0]),
+      ['Upgrade', 'Connection', 'Sec-WebSocket-Accept', 'Sec-WebSocket-Protocol'],
+    );
+    assert.deepEqual(lines.slice(5), [
+      `Set-Cookie: ${cookies[0]}`,
+      `Set-Cookie: ${cookies[1]}`,
+      'X-Request-Id: r-1',
+      'X-N: 7',
+    ]);
+    peer.json('hello');
+    await until(() => service.messages.length === 1, 'it is open');
+    // The next one has none of them.
+    const next = await RawPeer.open(service.port, { headers: { Cookie: 'session=1' } });
+    assert.doesNotMatch(next.answer, /Set-Cookie|X-Request-Id/i);
+  });
+
+  const wrong: readonly [string, unknown, RegExp][] = [
+    ['no object', null, /^admitted: options must be an object/],
+    [
+      'an unknown name',
+      { expiresInS: 1 },
+      /there is no option expiresInS: .* did you mean expiresInMs\?/,
+    ],
+    ['headers', { headers: null }, /^admitted: headers must be a plain object/],
+    [
+      'a header',
+      { headers: { 'X-A': 'b\r\nX: y' } },
+      /^admitted: headers\["X-A"\] is not a valid header value/,
+    ],
+    ['a release', { release: 5 }, /^admitted: release must be a function/],
+    ['a time', { expiresInMs: '60000' }, /^admitted: expiresInMs must be a number/],
+    ['no time', { expiresInMs: Number.NaN }, /^admitted: expiresInMs must be a number/],
+    ...['Connection', 'upgrade', 'Content-Length', 'Transfer-Encoding', 'sec-websocket-accept'].map(
+      (name): [string, unknown, RegExp] => [
+        `a header of the handshake, ${name}`,
+        { headers: { [name]: 'x' } },
+        /belongs to the handshake itself$/,
+      ],
+    ),
+  ];
+  for (const [title, options, message] of wrong) {
+    it(`refuses ${title}: 500, and an error of authenticate that names it`, async () => {
+      service = await Service.start({
+        authenticate: () => admitted('somebody', options as AdmittedOptions),
+      });
+      const peer = await RawPeer.connect(service.port);
+      peer.request();
+      const { handler, error } = await service.when('handler.errored');
+      assert.equal(handler, 'authenticate');
+      assert.ok(error instanceof SupervisorError && error.code === 'invalid-options');
+      assert.match(error.message, message);
+      await until(() => peer.status === 500, 'it is refused');
+    });
+  }
+});
+
+describe('admitted for a time', { timeout: 60_000 }, () => {
+  /** Time that is moved by hand, in which nobody is pinged. */
+  const clock = () => {
+    const time = new VirtualClock();
+    const heartbeat = { intervalMs: 2 ** 31 - 1 };
+    return { time, options: { clock: time, heartbeat, random: () => 0.5 } };
+  };
+
+  it('is closed with 3000 when the time has passed, and not before', async () => {
+    const { time, options } = clock();
+    service = await Service.start({
+      ...options,
+      authenticate: () => admitted('somebody', { expiresInMs: 60_000 }),
+    });
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    time.advance(59_000);
+    await turns(3);
+    assert.equal(connection.state, 'open');
+    time.advance(2_000);
+    await peer.finishPolitely();
+    assert.deepEqual(peer.closeFrame, { code: 3000, reason: 'expired' });
+    await service.closedAs({
+      ...{ cause: 'expired', origin: 'local', code: 3000, reason: 'expired', clean: true },
+      level: 'info',
+    });
+  });
+
+  it('is closed at once when the time has passed already', async () => {
+    service = await Service.start({ authenticate: () => admitted('late', { expiresInMs: -5 }) });
+    const peer = await RawPeer.open(service.port);
+    await peer.finishPolitely();
+    assert.equal(peer.closeFrame?.code, 3000);
+  });
+
+  it('lives on when it is renewed before, for as long as renew says', async () => {
+    const { time, options } = clock();
+    service = await Service.start({
+      ...options,
+      authenticate: () => admitted({ token: 1 }, { expiresInMs: 60_000 }),
+    });
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    time.advance(50_000);
+    assert.equal(connection.renew({ token: 2 }, { expiresInMs: 60_000 }), true);
+    assert.deepEqual(connection.peer, { token: 2 });
+    time.advance(50_000);
+    await turns(3);
+    assert.equal(connection.state, 'open');
+    time.advance(11_000);
+    await peer.finishPolitely();
+    assert.equal(peer.closeFrame?.code, 3000);
+    assert.equal(connection.renew({ token: 3 }), false);
+    assert.deepEqual(connection.peer, { token: 2 });
+  });
+
+  it('never expires when it is renewed without a time', async () => {
+    const { time, options } = clock();
+    service = await Service.start({
+      ...options,
+      authenticate: () => admitted(1, { expiresInMs: 60_000 }),
+      onOpen: (connection) => void connection.renew(2),
+    });
+    await RawPeer.open(service.port);
+    const connection = await service.opened();
+    time.advance(600_000);
+    await turns(3);
+    assert.deepEqual([connection.state, connection.peer], ['open', 2]);
+  });
+
+  it('expires when only renew has given it a time', async () => {
+    const { time, options } = clock();
+    service = await Service.start(options);
+    const peer = await RawPeer.open(service.port);
+    (await service.opened()).renew('somebody', { expiresInMs: 1_000 });
+    time.advance(2_000);
+    await peer.finishPolitely();
+    assert.equal(peer.closeFrame?.code, 3000);
+  });
+});
+
+describe('renew', { timeout: 60_000 }, () => {
+  const named = (connection: Connection) => connection as Connection<{ name?: unknown }>;
+
+  it('asks for the key again, and byKey finds the connection under the new one', async () => {
+    service = await Service.start({
+      authenticate: () => ({ name: 'ann' }),
+      key: (peer) => (peer as { name?: string }).name,
+    });
+    await RawPeer.open(service.port);
+    const connection = named(await service.opened());
+    const { supervisor } = service;
+    connection.renew({ name: 'bea' });
+    assert.deepEqual(supervisor.byKey('ann'), []);
+    assert.deepEqual(supervisor.byKey('bea'), [connection]);
+    assert.equal(connection.key, 'bea');
+    connection.renew({});
+    assert.deepEqual(supervisor.byKey('bea'), []);
+    assert.equal(connection.key, undefined);
+    connection.renew({ name: 'ann' });
+    connection.terminate();
+    assert.deepEqual(supervisor.byKey('ann'), []);
+  });
+
+  it('leaves peer and key as they were when key throws, which is an error of the connection', async () => {
+    service = await Service.start({
+      authenticate: () => ({ name: 'ann' }),
+      key: (peer) => (peer as { name: string }).name,
+      onHandlerError: (_error, handler) => (handler === 'key' ? 'keep' : undefined),
+    });
+    await RawPeer.open(service.port);
+    const connection = named(await service.opened());
+    assert.equal(connection.renew({ name: 5 }), false);
+    assert.deepEqual([connection.peer, connection.key], [{ name: 'ann' }, 'ann']);
+    const [told] = service.of('handler.errored');
+    assert.deepEqual([told?.handler, told?.connection], ['key', connection]);
+    assert.equal(connection.state, 'open');
+  });
+
+  it('throws for a time that is none, in every state', async () => {
+    service = await Service.start();
+    await RawPeer.open(service.port);
+    const connection = await service.opened();
+    const renew = () => connection.renew(1, { expiresInMs: Number.NaN });
+    assert.throws(renew, /^SupervisorError: renew: expiresInMs must be a number/);
+    connection.terminate();
+    assert.throws(renew, /^SupervisorError: renew: expiresInMs must be a number/);
+  });
+});

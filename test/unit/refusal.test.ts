@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { Refusal, SupervisorError } from '../../src/index.ts';
+import { authenticationRefusal, isRefusal } from '../../src/server/refusal.ts';
+
+/** A second copy of the package in this process: its classes are not ours, its brand is. */
+const copy: typeof import('../../src/server/refusal.ts') = await import(
+  new URL('../../src/server/refusal.js?copy', import.meta.url).href
+);
+
+/** What the constructor says to these arguments. */
+function complaint(...args: unknown[]): string {
+  try {
+    new Refusal(...(args as ConstructorParameters<typeof Refusal>));
+  } catch (error) {
+    assert.ok(error instanceof SupervisorError);
+    assert.equal(error.code, 'invalid-options');
+    return error.message;
+  }
+  return 'none';
+}
+
+describe('Refusal', () => {
+  it('is 401 without words by default', () => {
+    const refusal = new Refusal();
+    assert.deepEqual([refusal.status, refusal.message, refusal.headers], [401, '', {}]);
+    assert.equal(refusal.name, 'Refusal');
+    assert.ok(refusal instanceof Error);
+  });
+
+  it('keeps status, message and headers', () => {
+    const headers = { 'Retry-After': 9, 'Set-Cookie': ['a=1', 'b=2'] };
+    const refusal = new Refusal(429, 'slow down', headers);
+    assert.deepEqual([refusal.status, refusal.message], [429, 'slow down']);
+    assert.deepEqual(refusal.headers, headers);
+  });
+
+  it('refuses every status that is not 4xx or 5xx, and names it', () => {
+    const any = fc.oneof(fc.integer(), fc.double(), fc.integer({ min: 390, max: 610 }));
+    fc.assert(
+      fc.property(any, (status) => {
+        const isSound = Number.isInteger(status) && status >= 400 && status <= 599;
+        const expected = `Refusal: status must be a number from 400 to 599, not ${status}`;
+        assert.equal(complaint(status), isSound ? 'none' : expected);
+      }),
+    );
+    assert.match(complaint('403'), /^Refusal: status must be a number .*, not a string$/);
+  });
+
+  const wrong: Readonly<Record<string, unknown>> = {
+    null: null,
+    'a string': 'x',
+    'a Headers': new Headers({ a: 'b' }),
+    'a Map': new Map(),
+    'a list': [['a', 'b']],
+  };
+  for (const [title, headers] of Object.entries(wrong)) {
+    it(`refuses ${title} as headers`, () => {
+      assert.match(complaint(401, '', headers), /^Refusal: headers must be a plain object/);
+    });
+  }
+
+  const wrongNames = ['', 'X A', 'X-A: b', 'X-A\r\nSet-Cookie', 'Größe', 'a\0'];
+  it('refuses names that are no header names', () => {
+    for (const name of wrongNames) {
+      const expected = `Refusal: headers[${JSON.stringify(name)}] is not a valid header name`;
+      assert.equal(complaint(401, '', { [name]: 'x' }), expected);
+    }
+  });
+
+  it('refuses values that are no header values, in lists as well', () => {
+    const broken = ['a\r\nB: c', 'a\n', '\r', '\0', '\x7f', '漢', 'b\ud83d'];
+    for (const value of [
+      ...broken,
+      undefined,
+      null,
+      {},
+      true,
+      [['a']],
+      ...broken.map((v) => [v]),
+    ]) {
+      const told = complaint(401, '', { 'X-A': value });
+      assert.match(
+        told,
+        /^Refusal: headers\["X-A"\] (is not a valid header value|must be a string, a number or a list)/,
+      );
+    }
+  });
+
+  it('refuses a message that is no string', () => {
+    assert.equal(complaint(401, {}), 'Refusal: message must be a string, not an object');
+  });
+
+  it('does not follow what is written into its headers later', () => {
+    const headers: Record<string, string> = { 'X-A': 'b' };
+    const refusal = new Refusal(401, '', headers);
+    headers['X-A'] = 'b\r\nSet-Cookie: evil=1';
+    assert.deepEqual(refusal.headers, { 'X-A': 'b' });
+  });
+
+  it('is known to another copy of the package, and nothing else is', () => {
+    assert.ok(!(new copy.Refusal(403) instanceof Refusal), 'it is another class');
+    assert.ok(isRefusal(new copy.Refusal(403)));
+    assert.ok(copy.isRefusal(new Refusal(403)));
+    const lookalike = Object.assign(new Error('no'), { name: 'Refusal', status: 401, headers: {} });
+    for (const value of [lookalike, null, undefined, 401, 'Refusal', {}]) {
+      assert.equal(isRefusal(value), false);
+    }
+  });
+});
+
+describe('authenticationRefusal', () => {
+  it('answers with what a Refusal says', () => {
+    const refusal = new Refusal(403, 'not you', { 'X-Why': 'banned' });
+    const { cause, status, body, headers, error } = authenticationRefusal(refusal);
+    assert.deepEqual(
+      [cause, status, body, headers],
+      ['refused', 403, 'not you', { 'X-Why': 'banned' }],
+    );
+    assert.equal(error, refusal);
+    assert.equal(authenticationRefusal(new Refusal()).cause, 'unauthorized');
+  });
+
+  it('answers 500 to anything else, and keeps what was thrown from the client', () => {
+    const thrown = new Error('password of the database');
+    const answer = authenticationRefusal(thrown);
+    assert.deepEqual(
+      [answer.cause, answer.status, answer.body],
+      ['authenticate-error', 500, 'internal error'],
+    );
+    assert.equal(answer.error, thrown);
+  });
+});
