@@ -159,7 +159,9 @@ export class NativeWire implements DialedWire {
     return false;
   }
 
-  answerClose(): void {}
+  answerClose(): boolean {
+    return false;
+  }
   pause(): void {}
   resume(): void {}
 }

@@ -7,6 +7,7 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
+import type { Limits } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
@@ -15,7 +16,7 @@ import { type Ending, type EndingCause, endings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { PortHost, PortReport } from './port-host.ts';
 import { snapshotPaths } from './snapshot-paths.ts';
-import type { Flushable } from './turn.ts';
+import type { Flushable, Turn } from './turn.ts';
 import type { Wire } from './wire.ts';
 import { Witness } from './witness.ts';
 
@@ -93,6 +94,14 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
 
   get isOver(): boolean {
     return this.verdict !== undefined || this.failure !== undefined;
+  }
+
+  get limits(): Readonly<Limits> {
+    return this.host.context.limits;
+  }
+
+  get turn(): Turn {
+    return this.host.context.turn;
   }
 
   /** What collects messages for the peer, where something does. */
@@ -265,7 +274,7 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
   sendClose(): void {
     const frame = this.closeFrame;
     const sent = frame === undefined ? null : this.wire.sendClose(frame);
-    if (sent !== null) this.witness.evidence.sent = sent;
+    if (sent !== null) this.witness.closeSent(sent);
   }
 
   destroy(): void {

@@ -140,8 +140,10 @@ export class RawWire implements Wire {
     return this.raw?.errored ? null : frame;
   }
 
-  answerClose(code: number, reason?: Uint8Array): void {
+  answerClose(code: number, reason?: Uint8Array): boolean {
+    const { isWritable } = this;
     this.bound?.answerClose(code, reason as Buffer | undefined);
+    return isWritable && !this.raw?.errored;
   }
 
   watchClose(closed: (clean: boolean) => void): void {

@@ -38,8 +38,8 @@ export interface Wire {
   ping(): Error | null;
   /** Sends our close frame; returns the one that was sent, `null` when it is too late for one. */
   sendClose(frame: CloseFrame): CloseFrame | null;
-  /** Sends, or completes, the close frame that answers the peer's. */
-  answerClose(code: number, reason?: Uint8Array): void;
+  /** Answers the peer's close frame, or ends TCP if ours has left already. Returns whether an answer has left. */
+  answerClose(code: number, reason?: Uint8Array): boolean;
   /** Calls `closed` when the WebSocket has ended, with whether both close frames were exchanged. */
   watchClose(closed: (clean: boolean) => void): void;
   destroy(): void;

@@ -1,10 +1,14 @@
+import type { CloseFrame } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/dial-failure.ts';
+import type { Limits } from '../core/limits.ts';
 import { textOf } from '../core/text.ts';
 import { type CloseVerdict, classifyClose, type Evidence, type Mutable } from '../core/verdict.ts';
 import type { Port } from './port.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
 import type { Wire } from './wire.ts';
 import type { SocketObserver } from './wire-socket.ts';
+
+const NO_STATUS = 1005;
 
 /**
  * Sees everything that the two sockets of a connection do, keeps the evidence, and tells the port.
@@ -76,17 +80,34 @@ export class Witness implements RawSocketObserver, SocketObserver {
     const { evidence } = this;
     const received = { code, reason: reason === undefined ? '' : textOf(reason) };
     evidence.received ??= received;
-    // An empty frame may answer ours as well as its echo does (RFC 6455 §5.5.1).
-    const isAnswer = code === evidence.sent?.code || code === 1005;
-    if (evidence.sent !== undefined && !isAnswer) evidence.simultaneous = true;
+    if (evidence.sent !== undefined && !this.#mayAnswer(code)) evidence.simultaneous = true;
     if (this.#port.quarantine()) this.#port.closeFrame = received;
-    this.#port.wire.answerClose(code, reason);
+    if (this.#port.wire.answerClose(code, reason)) evidence.sent = received;
     this.#port.tell('peer.closing');
+  }
+
+  /**
+   * Whether a close frame of the peer may be its answer to ours: peers answer with the same code, with none, or, against
+   * RFC 6455 §5.5.1, with one of their own. It cannot be one when ours has not left, or has left only in this turn of the
+   * event loop, which has read no more than what had arrived by then.
+   */
+  #mayAnswer(code: number): boolean {
+    const { sent, sentInTurn } = this.evidence;
+    if (code === sent?.code || code === NO_STATUS) return true;
+    return this.#port.wire.bufferedBytes === 0 && sentInTurn !== this.#port.turn.number;
+  }
+
+  /** A close frame of ours has been given to the socket. */
+  closeSent(frame: CloseFrame): void {
+    const { turn } = this.#port;
+    turn.endLater();
+    this.evidence.sent = frame;
+    this.evidence.sentInTurn = turn.number;
   }
 
   violationFound(code: number): void {
     this.#port.quarantine();
-    const frame = { code, reason: '' };
+    const frame = { code, reason: violationReason(code, this.#port.limits) };
     const sent = this.#port.wire.sendClose(frame);
     if (sent !== null) this.evidence.sent = sent;
     else this.#port.wire.answerClose(code);
@@ -146,4 +167,18 @@ export class Witness implements RawSocketObserver, SocketObserver {
 /** The error of a socket that this process has in two hands. */
 export function takenAway(): Error {
   return new Error('another part of this process wrote to the socket, ended it or destroyed it');
+}
+
+/** What a peer hears of the limit that it has passed. A code alone would not tell which. */
+function violationReason(code: number, limits: Readonly<Limits>): string {
+  switch (code) {
+    case 1007:
+      return 'text that is not UTF-8';
+    case 1008:
+      return `message in over ${limits.fragmentsMax} fragments or ${limits.bufferedChunksMax} chunks`;
+    case 1009:
+      return `message over ${limits.payloadBytesMax} bytes`;
+    default:
+      return '';
+  }
 }

@@ -41,7 +41,7 @@ export interface CloseVerdict {
   readonly code: number;
   /** The reason the peer sent, or an empty string. Foreign text: escape it before showing it. */
   readonly reason: string;
-  /** The close frame this side sent, when it sent one. */
+  /** The close frame this side sent, of its own accord or as the answer to the peer's; code 1005 for an empty one. */
   readonly sent?: CloseFrame;
   readonly origin: Origin;
   /** Where it ended: with a closing handshake, or below it. */
@@ -51,7 +51,7 @@ export interface CloseVerdict {
   readonly cause: CloseCause;
   readonly retry: Retry;
   readonly level: Level;
-  /** Both sides started closing at once; `code` is the peer's, `sent` ours. */
+  /** The peer started closing before it can have read the close frame of this side; `code` is the peer's, `sent` ours. */
   readonly simultaneous?: true;
   /** The closing handshake was done but the peer kept the TCP connection. */
   readonly lingered?: true;
@@ -72,7 +72,9 @@ export interface Evidence {
   sent?: CloseFrame | undefined;
   /** The close frame that arrived; 1005 when it was empty. */
   received?: CloseFrame | undefined;
-  /** Our own close frame had left before the peer's arrived, and the peer's is not its echo. */
+  /** In which turn of the event loop it left, if it is no answer to the peer's. */
+  sentInTurn?: number;
+  /** The peer's close frame cannot be an answer to ours. */
   simultaneous?: boolean;
   /** ws saw both close frames. */
   clean?: boolean;
@@ -135,13 +137,14 @@ function protocolError(evidence: Evidence, error: Error): Classification {
 }
 
 function closeFrame(evidence: Evidence, received: CloseFrame): Classification {
-  const { intent } = evidence;
+  const { intent, sent = received } = evidence;
   const info = closeCodeInfo(received.code);
   const conclusion: Conclusion = {
     origin: intent === undefined ? 'peer' : 'local',
     layer: 'websocket',
     cause: intent ?? 'peer-close',
-    retry: info.retry,
+    // What ended it is what this side asked for, whatever code the peer answers with.
+    retry: intent === undefined ? info.retry : closeCodeInfo(sent.code).retry,
     level: intent === undefined ? info.level : localLevel(intent),
   };
   return classification(evidence, conclusion, { received, error: firstError(evidence) });

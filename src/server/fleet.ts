@@ -235,7 +235,7 @@ export class Fleet<Peer, In, Out>
     this.tell({ type: 'message.invalid', connection: this.handlers.handleOf(port), fault });
     const policy = this.#options.invalidMessages;
     if (policy === 'ignore' || (policy === 'reply' && this.#replied(port, fault))) return;
-    port.close('invalid-message', checkedCloseFrame(fault.closeCode, fault.path));
+    port.close('invalid-message', checkedCloseFrame(fault.closeCode, fault.path || fault.problem));
   }
 
   /** Tells the peer what was wrong; `false` when the codec has no way to say it. */

@@ -8,7 +8,7 @@ import { DialedPair, listenersOf, type PairOptions } from '../support/dialed-pai
 import { closePayload, opcode } from '../support/frames.ts';
 import { TimerCountingClock } from '../support/timer-counting-clock.ts';
 import { until } from '../support/until.ts';
-import { faultless, plain, protocolError } from '../support/verdicts.ts';
+import { echoed, faultless, plain, protocolError, violationFrame } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
 
@@ -70,7 +70,7 @@ describe('client, C01: the peer closes', () => {
     it(`C01: ${code} is echoed, reported as the peer's, retry ${retry}`, async () => {
       await connect({ backoff });
       pair.host.sendClose(code, 'so long');
-      const said = { code, reason: 'so long', retry, level };
+      const said = { ...echoed(code, 'so long'), retry, level };
       await pair.closedAs({ states: byPeer, ...peerClose, ...said });
       const delayMs = retry === 'never' ? undefined : (delaysMs[code] ?? 990);
       assert.equal(pair.client.status.delayMs, delayMs);
@@ -83,7 +83,7 @@ describe('client, C01: the peer closes', () => {
   it('C01: an empty close frame is answered with an empty one, and is 1005', async () => {
     await connect();
     pair.host.sendClose();
-    const said = { code: 1005, reason: '', retry: 'backoff', level: 'info' } as const;
+    const said = { ...echoed(1005), retry: 'backoff', level: 'info' } as const;
     await pair.closedAs({ states: byPeer, ...peerClose, ...said });
     await until(() => pair.host.closed, 'the echo and FIN have come');
     assert.deepEqual(pair.host.closeFrame, sent(1005));
@@ -93,7 +93,7 @@ describe('client, C01: the peer closes', () => {
     const reason = `${'ä'.repeat(61)}!`;
     await connect();
     pair.host.sendClose(1001, reason);
-    await pair.closedAs({ ...peerClose, code: 1001, reason });
+    await pair.closedAs({ ...peerClose, ...echoed(1001, reason) });
     await until(() => pair.host.closed, 'the echo and FIN have come');
     assert.deepEqual(pair.host.closeFrame, sent(1001, reason));
   });
@@ -114,10 +114,11 @@ describe('client, C01 and C02: a close frame that must not be sent', () => {
   afterEach(release);
 
   async function assertViolation(code: number, errorCode: string): Promise<void> {
-    const verdict = await pair.closedAs({ ...protocolError, states: byError, sent: sent(code) });
+    const frame = violationFrame(code);
+    const verdict = await pair.closedAs({ ...protocolError, states: byError, sent: frame });
     assert.equal((verdict.error as NodeJS.ErrnoException).code, errorCode);
     await until(() => pair.host.closed, 'the close frame and FIN have come');
-    assert.deepEqual(pair.host.closeFrame, sent(code));
+    assert.deepEqual(pair.host.closeFrame, frame);
   }
 
   for (const code of forbiddenCodes) {
@@ -222,7 +223,7 @@ describe('client, C04 and C05: the peer does not play its part', () => {
   it('C05b: the peer closes and then keeps TCP: clean, lingered', async () => {
     await connect({ lingers: true });
     pair.host.sendClose(1001, 'asleep');
-    const said = { code: 1001, reason: 'asleep', lingered: true, retry: 'backoff' } as const;
+    const said = { ...echoed(1001, 'asleep'), lingered: true, retry: 'backoff' } as const;
     const verdict = await pair.closedAs({ states: byPeerForced, ...peerClose, ...said });
     assert.ok(verdict.openMs >= timeouts.closeMs - 50, `forced early: ${verdict.openMs} ms`);
     assert.deepEqual(pair.host.closeFrame, sent(1001, 'asleep'));
@@ -278,13 +279,25 @@ describe('client, C06 and C07: both sides close, or one does and the other talks
     await pair.closedAs({ ...handshake, ...said });
   });
 
+  for (const code of [1000, 1002, 1008, 4321]) {
+    it(`C06c: the peer answers 1001 with ${code}: an answer, and what to do follows from ours`, async () => {
+      await connect();
+      const done = pair.client.close(1001, 'going');
+      await until(() => pair.host.closeFrame !== undefined, 'our close frame arrives');
+      pair.host.sendClose(code, 'as you like');
+      await done;
+      const said = { code, reason: 'as you like', sent: sent(1001, 'going') };
+      await pair.closedAs({ states: byUs, ...handshake, ...faultless, ...said, retry: 'backoff' });
+    });
+  }
+
   it("C06b: close(4000) after the peer's 1001: the ending is the peer's, and the client stops", async () => {
     await connect({ lingers: true });
     pair.host.sendClose(1001, 'first');
     await until(() => pair.states.includes('closing.peer'), 'the peer closes');
     assert.equal(pair.client.send('meanwhile', { queue: false }), 'refused');
     await pair.client.close(4000, 'second');
-    const said = { code: 1001, reason: 'first', next: 'stopped' } as const;
+    const said = { ...echoed(1001, 'first'), next: 'stopped' } as const;
     await pair.closedAs({ ...peerClose, ...said, lingered: true });
     assert.deepEqual(pair.host.closeFrame, sent(1001, 'first'));
   });
@@ -327,8 +340,7 @@ describe('client, C06 and C07: both sides close, or one does and the other talks
         await until(() => pair.host.closeFrame !== undefined, 'the echo arrives');
         pair.host.socket.end(Buffer.concat(rest));
       }
-      const said = { code: 4001, reason: 'bye' };
-      await pair.closedAs({ states: byPeer, ...peerClose, ...said });
+      await pair.closedAs({ states: byPeer, ...peerClose, ...echoed(4001, 'bye') });
       assert.deepEqual(pair.dialing.messages, []);
       assert.equal(pair.host.frames.length, 1);
     });

@@ -10,12 +10,12 @@ import type { Limits } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
 import { DialedPair, type PairOptions, watchDialed } from '../support/dialed-pair.ts';
 import { Dialing } from '../support/dialing.ts';
-import { excesses } from '../support/excesses.ts';
+import { type Excess, excesses, tooMany } from '../support/excesses.ts';
 import { buildFrame, closePayload, type FrameSpec, opcode } from '../support/frames.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
 import { accepting, RogueServer } from '../support/rogue-server.ts';
 import { turns, until } from '../support/until.ts';
-import { faultless, protocolError } from '../support/verdicts.ts';
+import { faultless, protocolError, violationFrame } from '../support/verdicts.ts';
 import { type Violation, violations } from '../support/violations.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
@@ -34,13 +34,18 @@ const bytesOf = (...frames: readonly FrameSpec[]) =>
   Buffer.concat(frames.map((spec) => buildFrame({ masked: false, ...spec })));
 
 /** Asserts that what the peer did was answered with this code and told with ws's name for it. */
-async function assertViolated({ error, sent }: Pick<Violation, 'error' | 'sent'>): Promise<void> {
-  const told = { ...protocolError, sent: { code: sent, reason: '' } };
+async function assertViolated({
+  error,
+  sent,
+  limits,
+}: Pick<Excess, 'error' | 'sent' | 'limits'>): Promise<void> {
+  const frame = violationFrame(sent, limits);
+  const told = { ...protocolError, sent: frame };
   const verdict = await pair.closedAs({ states: byError, ...told });
   assert.equal((verdict.error as NodeJS.ErrnoException).code, error);
   assert.deepEqual(pair.dialing.messages, []);
   await until(() => pair.host.closed, 'the close frame and FIN have come');
-  assert.deepEqual(pair.host.closeFrame, { code: sent, reason: '' });
+  assert.deepEqual(pair.host.closeFrame, frame);
 }
 
 const masking: readonly Violation[] = [
@@ -69,23 +74,24 @@ describe('client, E: protocol violations', () => {
 describe('client, E: more than the limits allow', () => {
   afterEach(release);
 
-  for (const { title, limits = {}, frames, ...expected } of excesses) {
+  for (const { title, frames, ...expected } of excesses) {
     it(`E: ${title}: the peer gets ${expected.sent}, and the client is exhausted`, async () => {
-      await connect({ limits });
+      await connect({ limits: expected.limits ?? {} });
       pair.host.socket.write(bytesOf(...frames));
       await assertViolated(expected);
     });
   }
 
   it('E: more chunks of one frame than bufferedChunksMax: the peer gets 1008', async () => {
-    await connect({ limits: { bufferedChunksMax: 4 } });
+    const limits = { bufferedChunksMax: 4 };
+    await connect({ limits });
     for (const byte of bytesOf({ opcode: opcode.text, payload: '"longer"' }).subarray(0, -1)) {
       if (pair.states.includes('errored')) break;
       const read = pair.raw.bytesRead;
       pair.host.socket.write(Buffer.of(byte));
       while (pair.raw.bytesRead === read && !pair.raw.destroyed) await turns();
     }
-    await assertViolated({ error: 'WS_ERR_TOO_MANY_BUFFERED_PARTS', sent: 1008 });
+    await assertViolated({ ...tooMany, limits });
   });
 });
 

@@ -6,7 +6,7 @@ import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
-import { faultless, protocolError } from '../support/verdicts.ts';
+import { echoed, faultless, protocolError, violationFrame } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
 const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
@@ -45,8 +45,7 @@ describe('C01 the peer closes', () => {
       await service.closedAs({
         states: closedByPeer,
         ...peerClose,
-        code,
-        reason: 'so long',
+        ...echoed(code, 'so long'),
         retry,
         level,
       });
@@ -63,8 +62,7 @@ describe('C01 the peer closes', () => {
     await service.closedAs({
       states: closedByPeer,
       ...peerClose,
-      code: 1005,
-      reason: '',
+      ...echoed(1005, ''),
       retry: 'backoff',
       level: 'info',
     });
@@ -75,7 +73,7 @@ describe('C01 the peer closes', () => {
     const reason = `${'ä'.repeat(61)}!`;
     await connect();
     peer.sendClose(1000, reason);
-    await service.closedAs({ ...peerClose, code: 1000, reason, level: 'info' });
+    await service.closedAs({ ...peerClose, ...echoed(1000, reason), level: 'info' });
     assert.deepEqual(peer.closeFrame, { code: 1000, reason });
   });
 
@@ -83,7 +81,7 @@ describe('C01 the peer closes', () => {
     const answers: unknown[] = [];
     await connect({ onClosing: (connection) => answers.push(connection.send('late')) });
     peer.sendClose(1001, 'moving');
-    await service.closedAs({ ...peerClose, code: 1001, reason: 'moving', level: 'info' });
+    await service.closedAs({ ...peerClose, ...echoed(1001, 'moving'), level: 'info' });
     const closing = service.of('connection.closing').map(({ origin, code, reason }) => {
       return { origin, code, reason };
     });
@@ -98,7 +96,7 @@ async function assertViolation(code: number, errorCode: string): Promise<void> {
   const verdict = await service.closedAs({
     states: closedByError,
     ...protocolError,
-    sent: { code, reason: '' },
+    sent: violationFrame(code),
   });
   assert.equal((verdict.error as NodeJS.ErrnoException).code, errorCode);
   assert.deepEqual(
@@ -107,7 +105,7 @@ async function assertViolation(code: number, errorCode: string): Promise<void> {
   );
   assert.deepEqual(service.of('connection.closing'), []);
   assert.deepEqual(service.messages, []);
-  assert.deepEqual(peer.closeFrame, { code, reason: '' });
+  assert.deepEqual(peer.closeFrame, violationFrame(code));
   await until(() => peer.ended, 'FIN follows the close frame');
 }
 
@@ -153,8 +151,7 @@ describe('C05 the peer closes and then keeps TCP', () => {
     const verdict = await service.closedAs({
       states: [...opening, 'closing.peer', 'closing.forced', 'closing.reaping', 'closed'],
       ...peerClose,
-      code: 1001,
-      reason: 'asleep',
+      ...echoed(1001, 'asleep'),
       lingered: true,
       retry: 'backoff',
       level: 'info',
@@ -167,7 +164,7 @@ describe('C05 the peer closes and then keeps TCP', () => {
     service = await Service.start({ timeouts });
     peer = await RawPeer.open(service.port, { allowHalfOpen: true });
     peer.sendClose();
-    await service.closedAs({ ...peerClose, code: 1005, lingered: true, level: 'info' });
+    await service.closedAs({ ...peerClose, ...echoed(1005), lingered: true, level: 'info' });
   });
 });
 
@@ -185,8 +182,7 @@ describe('C06b this side closes after the peer did', () => {
     await service.closedAs({
       states: closedByPeer,
       ...peerClose,
-      code: 1000,
-      reason: 'first',
+      ...echoed(1000, 'first'),
       retry: 'never',
       level: 'info',
     });
@@ -209,8 +205,7 @@ describe('C07b data follows the close frame of the peer', () => {
     await service.closedAs({
       states: closedByPeer,
       ...peerClose,
-      code: 1000,
-      reason: 'bye',
+      ...echoed(1000, 'bye'),
       level: 'info',
     });
     assert.deepEqual(service.messages, []);
@@ -227,7 +222,7 @@ describe('C07b data follows the close frame of the peer', () => {
     await until(() => peer.closeFrame !== undefined, 'the echo arrives');
     peer.text('"late"');
     peer.socket.end(buildFrame({ opcode: opcode.text, payload: '"last"' }));
-    await service.closedAs({ ...peerClose, code: 4001, reason: 'bye', level: 'info' });
+    await service.closedAs({ ...peerClose, ...echoed(4001, 'bye'), level: 'info' });
     assert.deepEqual(service.messages, []);
   });
 });

@@ -220,40 +220,6 @@ describe('C04, C05 the peer does not play its part', () => {
   });
 });
 
-describe('C06 both sides close at once', () => {
-  afterEach(release);
-
-  it("C06: ours is 4001, the peer's 4002: the code is the peer's, sent is ours", async () => {
-    await connect();
-    connection.close(4001, 'ours');
-    peer.sendClose(4002, 'theirs');
-    await service.closedAs({
-      states: closedByHandshake,
-      ...handshake,
-      code: 4002,
-      reason: 'theirs',
-      sent: sent(4001, 'ours'),
-      simultaneous: true,
-      retry: 'backoff',
-    });
-    assert.deepEqual(peer.closeFrame, sent(4001, 'ours'));
-    assert.equal(service.of('connection.closing').length, 1);
-  });
-
-  it("C06: a fault code of the peer's that crosses ours does not raise the level", async () => {
-    await connect();
-    connection.close(1000);
-    peer.sendClose(1011, 'broken');
-    await service.closedAs({
-      ...handshake,
-      code: 1011,
-      reason: 'broken',
-      sent: sent(1000),
-      simultaneous: true,
-    });
-  });
-});
-
 describe('C07 the peer talks on after our close', () => {
   afterEach(release);
 

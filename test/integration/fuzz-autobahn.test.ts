@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { attach, type Codec, createSupervisor } from '../../src/index.ts';
-import { buildFrame, closePayload, type FrameSpec, opcode } from '../support/frames.ts';
+import { buildFrame, closePayload, type Frame, type FrameSpec, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
@@ -385,11 +385,19 @@ async function run({ port, ends }: Subject, { id, frames, chop }: Case): Promise
   await until(() => peer.closed && ends.has(path), 'both sides have closed');
   const answers = peer.frames.filter((answer) => answer.opcode !== close);
   return {
-    frames: peer.frames.map((answer) => `${answer.opcode} ${answer.payload.toString('base64')}`),
+    frames: peer.frames.map((answer) => `${answer.opcode} ${comparable(answer)}`),
     seen: [...answers.map(({ payload }) => payload.toString()), peer.closeFrame?.code],
     end: ends.get(path) ?? { code: 0, reason: '', clean: false },
   };
 }
+
+/** A supervised socket says in the reason which limit was passed, and ws does not. */
+function comparable({ opcode: kind, payload }: Frame): string {
+  const isLimit = kind === close && payload.length > 2 && limitCodes.has(payload.readUInt16BE());
+  return (isLimit ? payload.subarray(0, 2) : payload).toString('base64');
+}
+
+const limitCodes = new Set([1007, 1008, 1009]);
 
 describe('the cases of Autobahn, with plain ws and supervised', () => {
   let plain: Subject;

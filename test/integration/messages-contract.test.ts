@@ -86,20 +86,23 @@ describe('the inbound contract', () => {
       assert.deepEqual(more, []);
     });
 
-    it(`close: ${title}: 1008 with the path`, async () => {
+    it(`close: ${title}: 1008 with the path, or with what is wrong with the whole`, async () => {
       const peer = await started({ messages: Contract, invalidMessages: 'close' });
       peer.json(message);
       peer.json({ type: 'say', text: 'too late' });
       await peer.finishPolitely();
+      const problem = service.of('message.invalid')[0]?.fault.problem ?? '';
+      const frame = { code: 1008, reason: path || problem };
       await service.closedAs({
         code: 1008,
         origin: 'local',
         cause: 'invalid-message',
         clean: true,
-        sent: { code: 1008, reason: path },
+        sent: frame,
         level: 'warn',
       });
-      assert.deepEqual(peer.closeFrame, { code: 1008, reason: path });
+      assert.deepEqual(peer.closeFrame, frame);
+      assert.match(problem, says);
       assert.deepEqual(service.messages, []);
       assert.equal(service.of('message.invalid').length, 1);
     });
@@ -144,7 +147,9 @@ describe('the inbound contract', () => {
       peer.send(spec);
       await peer.finishPolitely();
       await service.closedAs({ code, cause: 'invalid-message', clean: true, level: 'warn' });
-      assert.equal(peer.closeFrame?.code, code);
+      const problem = service.of('message.invalid')[0]?.fault.problem;
+      assert.deepEqual(peer.closeFrame, { code, reason: problem });
+      assert.match(problem ?? '', /^malformed JSON$|^expected a text frame/);
     });
   }
 

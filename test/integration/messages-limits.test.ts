@@ -55,6 +55,7 @@ describe('depth', () => {
     peer.text(nested[0]?.[1] ?? '');
     await peer.finishPolitely();
     await service.closedAs({ code: 1007, cause: 'invalid-message', level: 'warn' });
+    assert.deepEqual(peer.closeFrame, { code: 1007, reason: 'JSON nested deeper than 64' });
   });
 
   for (const depthMax of [1, 64, 5_000]) {

@@ -5,7 +5,7 @@ import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
-import { faultless, plain } from '../support/verdicts.ts';
+import { echoed, faultless, plain } from '../support/verdicts.ts';
 
 // The only pause there is: an async `onOpen` that has not settled. Nothing is read meanwhile.
 
@@ -100,8 +100,7 @@ describe('D07 the peer goes while we do not read', () => {
     await service.closedAs({
       states: closedByPeer,
       ...faultless,
-      code: 4000,
-      reason: 'bye',
+      ...echoed(4000, 'bye'),
       origin: 'peer',
       layer: 'websocket',
       clean: true,

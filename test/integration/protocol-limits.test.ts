@@ -8,6 +8,7 @@ import { buildFrame, type FrameSpec, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
+import { violationFrame } from '../support/verdicts.ts';
 
 const { text, continuation, ping, pong } = opcode;
 
@@ -20,10 +21,14 @@ describe('E: more than the limits allow', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  async function violatedAs({ error, sent }: Pick<Excess, 'error' | 'sent'>, peer: RawPeer) {
+  async function violatedAs(
+    { error, sent, limits }: Pick<Excess, 'error' | 'sent' | 'limits'>,
+    peer: RawPeer,
+  ) {
+    const frame = violationFrame(sent, limits);
     const verdict = await service.closedAs({
       code: 1006,
-      sent: { code: sent, reason: '' },
+      sent: frame,
       origin: 'local',
       layer: 'websocket',
       clean: false,
@@ -32,14 +37,14 @@ describe('E: more than the limits allow', () => {
       level: 'error',
     });
     assert.equal((verdict.error as NodeJS.ErrnoException).code, error);
-    assert.deepEqual(peer.closeFrame, { code: sent, reason: '' });
+    assert.deepEqual(peer.closeFrame, frame);
     assert.equal(service.of('connection.errored').length, 1);
     assert.deepEqual(service.messages, []);
   }
 
-  for (const { title, limits = {}, frames: specs, ...expected } of excesses) {
+  for (const { title, frames: specs, ...expected } of excesses) {
     it(`E: ${title}: the peer gets ${expected.sent}`, async () => {
-      service = await Service.start({ limits });
+      service = await Service.start({ limits: expected.limits ?? {} });
       const peer = await RawPeer.open(service.port);
       peer.socket.write(frames(...specs));
       await violatedAs(expected, peer);
@@ -47,10 +52,11 @@ describe('E: more than the limits allow', () => {
   }
 
   it('E: more chunks of one frame than bufferedChunksMax: the peer gets 1008', async () => {
-    service = await Service.start({ limits: { bufferedChunksMax: 4 } });
+    const limits = { bufferedChunksMax: 4 };
+    service = await Service.start({ limits });
     const line = await openLine(service);
     await dribble(line, frames({ opcode: text, payload: '"longer"' }).subarray(0, -1), 1);
-    await violatedAs(tooMany, line.peer);
+    await violatedAs({ ...tooMany, limits }, line.peer);
   });
 });
 

@@ -3,6 +3,7 @@ import { afterEach, describe, it } from 'node:test';
 import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
+import { violationFrame } from '../support/verdicts.ts';
 import { type Violation, violations } from '../support/violations.ts';
 
 const masking: readonly Violation[] = [
@@ -76,7 +77,7 @@ describe('E: protocol violations', () => {
         ],
         code: 1006,
         reason: '',
-        sent: { code: sent, reason: '' },
+        sent: violationFrame(sent),
         origin: 'local',
         layer: 'websocket',
         clean: false,
@@ -86,7 +87,7 @@ describe('E: protocol violations', () => {
       });
       assert.equal((verdict.error as NodeJS.ErrnoException).code, error);
       assert.equal(verdict.level, 'error');
-      assert.deepEqual(peer.closeFrame, { code: sent, reason: '' });
+      assert.deepEqual(peer.closeFrame, violationFrame(sent));
       assert.deepEqual(moments, [quarantined]);
       assertErroredOnce(service);
       assert.deepEqual(service.messages, []);

@@ -116,7 +116,9 @@ class VirtualWire implements DialedWire {
     return null;
   }
   beatHeard(): void {}
-  answerClose(): void {}
+  answerClose(): boolean {
+    return false;
+  }
   pause(): void {}
   resume(): void {}
   ping(): null {

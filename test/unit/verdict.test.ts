@@ -135,6 +135,20 @@ const endings: readonly [string, Evidence, Classification][] = [
     },
   ],
   [
+    'C06c: the peer answers with a code of its own',
+    { intent: 'drain', sent: { code: 1001, reason: 'draining' }, received: bye, clean: true },
+    {
+      ...bye,
+      sent: { code: 1001, reason: 'draining' },
+      origin: 'local',
+      layer: 'websocket',
+      clean: true,
+      cause: 'drain',
+      retry: 'backoff',
+      level: 'info',
+    },
+  ],
+  [
     'C09: this side terminates',
     { intent: 'terminate', ended: true },
     { ...local, cause: 'terminate', level: 'info' },
@@ -403,6 +417,14 @@ describe('a verdict, whatever the evidence', () => {
       assert.equal(verdict.reason, heard?.reason ?? '');
       assert.equal(verdict.clean, heard !== undefined && clean === true);
       assert.deepEqual(verdict.sent, sent);
+    });
+  });
+
+  it('says what to do by the frame that began the closing', () => {
+    always(({ received, sent, intent, protocolError }, { retry }) => {
+      if (protocolError !== undefined || received === undefined) return;
+      const first = intent === undefined ? received : (sent ?? received);
+      assert.equal(retry, closeCodeInfo(first.code).retry);
     });
   });
 
