@@ -105,9 +105,7 @@ import { createServer } from 'node:http';
 import { admitted, attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen, Refusal } from 'mooring';
 import type { Supervisor, Topic } from 'mooring';
 import { createClient, createPool, type DialedConnection } from 'mooring/client';
-import { type ConnectionOrders, connectionMachine } from 'mooring/machines';
 import type { Observer } from 'rxjs';
-import type { InspectionEvent } from 'xstate';
 import { z } from 'zod';
 
 const Say = z.object({ type: z.literal('say'), text: z.string() });
@@ -145,8 +143,6 @@ const supervisor = createSupervisor({
 
 export const lobby: Observer<{ said: string }> = supervisor.topic('lobby');
 export const userIds = [...supervisor.connections].map((connection): string => connection.peer.userId);
-export const deliver: keyof ConnectionOrders = 'finish';
-export const states: readonly string[] = Object.keys(connectionMachine.states);
 void listen(supervisor, { port: 0 });
 
 const prices = z.object({ price: z.number() });
@@ -191,7 +187,6 @@ attach(createServer(), bare);
 void listen(bare, { port: 0 });
 createClient('wss://example.com/', { supervisor: bare });
 createPool(['wss://example.com/'], { supervisor: bare });
-createSupervisor({ inspect: (event: InspectionEvent) => void event.actorRef.send });
 createClient('wss://example.com/', { inspect: (event) => void event.actorRef.sessionId });
 
 type User = { userId: string };
@@ -363,3 +358,17 @@ function ordersOf(names: readonly string[]): string[][] {
     ordersOf(names.filter((name) => name !== first)).map((rest) => [first, ...rest]),
   );
 }
+
+/** As {@link typedConsumer}, for the charts, which need the types of XState. */
+export const typedCharts = `
+import { createSupervisor } from 'mooring';
+import { createClient } from 'mooring/client';
+import { type ConnectionOrders, connectionMachine } from 'mooring/machines';
+import type { InspectionEvent } from 'xstate';
+
+export const deliver: keyof ConnectionOrders = 'finish';
+export const states: readonly string[] = Object.keys(connectionMachine.states);
+const inspect = (event: InspectionEvent) => void event.actorRef.send;
+createSupervisor({ inspect });
+createClient('wss://example.com/', { inspect });
+`;
