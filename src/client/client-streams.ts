@@ -1,6 +1,7 @@
 import { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
+import { unheard } from './losses.ts';
 
 /** Everything that a client, or a pool, tells, in streams that are made when they are needed: most need one or two. */
 export class ClientStreams<In, Status = ClientStatus> {
@@ -17,7 +18,7 @@ export class ClientStreams<In, Status = ClientStatus> {
 
   get events(): Stream<ClientEvent> {
     // Whoever throws when told that somebody threw is not told again.
-    this.#events ??= new Stream(() => {});
+    this.#events ??= new Stream((error) => unheard.handler('events$', error));
     return this.#events;
   }
 
@@ -53,9 +54,15 @@ export class ClientStreams<In, Status = ClientStatus> {
 
   /** Tells what another tells as well, but for its status, for as long as it does. */
   follow(other: ClientStreams<In>): void {
-    other.events.observable.subscribe((event) => this.events.next(event));
+    other.events.observable.subscribe((event) => this.#emit(event));
     other.messages.observable.subscribe((message) => this.messages.next(message));
     other.endings.observable.subscribe((ending) => this.ended(ending));
+  }
+
+  /** Whether anybody looks at the status or the endings. */
+  get isHeard(): boolean {
+    const streams = [this.#statuses, this.#endings, this.#verdicts];
+    return streams.some((stream) => stream?.observed);
   }
 
   complete(): void {
@@ -65,6 +72,13 @@ export class ClientStreams<In, Status = ClientStatus> {
 
   /** Tells what code of the user threw. */
   report(handler: string): (error: Error) => void {
-    return (error) => this.events.next({ type: 'handler.errored', handler, error });
+    return (error) => this.#emit({ type: 'handler.errored', handler, error });
+  }
+
+  #emit(event: ClientEvent): void {
+    if (event.type === 'handler.errored' && this.#events?.observed !== true) {
+      unheard.handler(event.handler, event.error);
+    }
+    this.events.next(event);
   }
 }

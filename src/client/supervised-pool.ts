@@ -14,6 +14,8 @@ import type { Inspect } from '../core/inspection.ts';
 import { runEach } from '../core/run-each.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { ClientStreams } from './client-streams.ts';
+import type { Ending } from './client-types.ts';
+import { isRefusal, warnOfRefusal } from './losses.ts';
 import type { PoolDrainPlan } from './pool-options.ts';
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { SupervisedClient } from './supervised-client.ts';
@@ -88,7 +90,17 @@ export class SupervisedPool<In, Out>
       const member = this.#parts.makeMember(this);
       this.#members.add(member);
       this.streams.follow(member.streams);
+      member.streams.endings.observable.subscribe((ending) => this.#warnIfRefused(ending));
     }
+  }
+
+  get isHeard(): boolean {
+    return this.streams.isHeard || this.#parts.parent?.isHeard === true;
+  }
+
+  /** A pool never gives up, so that nothing else says that an upstream wants none of it. */
+  #warnIfRefused(ending: Ending): void {
+    if (!this.isHeard && isRefusal(ending)) warnOfRefusal(this.address, ending);
   }
 
   /** Made anew: with time alone a circuit that is open becomes half-open. */

@@ -17,6 +17,8 @@ export interface Parent {
   readonly actor: AnyActorRef;
   /** Whether somebody watches every step of every chart. */
   readonly isInspected: boolean;
+  /** Whether anybody listens to what is reported of its children. */
+  readonly isHeard: boolean;
   /** Takes it in; `false` when the supervisor stops, and so must the child. */
   adopt(child: ChildActor): boolean;
   /** It has come to its end. */

@@ -22,3 +22,23 @@ export function pathText(path: readonly PropertyKey[]): string {
     return text === '' ? String(key) : `${text}.${String(key)}`;
   }, '');
 }
+
+/**
+ * Control characters, line separators and the marks that reorder text, which would let foreign text pretend
+ * to be something else in a log or a terminal.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Makes foreign text safe to print on one line, by writing its unsafe characters as `\\uXXXX`. */
+export function escaped(text: string): string {
+  return text.replaceAll(UNSAFE, (unsafe) => {
+    const code = unsafe.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${code}`;
+  });
+}
+
+/** As {@link escaped}, but for the ends of lines: for a stack, where they are what people read. */
+export function linesEscaped(text: string): string {
+  return text.split('\n').map(escaped).join('\n');
+}

@@ -1,5 +1,17 @@
-/** Codes of the warnings that have been given. Bounded: each code is one kind of warning. */
-const given = new Set<string>();
+/** Codes of the warnings that have been given, with how often. Bounded: each code is one kind of warning. */
+const given = new Map<string, number>();
+
+/** How many warnings of one code a process gives at most: it may have thousands of supervisors. */
+const OF_CODE_MAX = 20;
+
+/** One warning to the operator. */
+export interface Warning {
+  /** Stable, for example `MOORING_NO_PATH`. */
+  readonly code: string;
+  readonly message: string;
+  /** Printed below the message, for example a stack. */
+  readonly detail?: string | undefined;
+}
 
 /**
  * Warns the operator through `process.emitWarning`, once for each code, where there is a process.
@@ -10,7 +22,27 @@ const given = new Set<string>();
  * @param code - stable, for example `MOORING_NO_PATH`.
  */
 export function warnOnce(code: string, message: string): void {
-  if (given.has(code)) return;
-  given.add(code);
-  globalThis.process?.emitWarning?.(message, { type: 'MooringWarning', code });
+  if (!given.has(code)) emit({ code, message });
+}
+
+/** The warnings of one supervisor, or of all clients: one about each thing. */
+export class Warnings {
+  /** Bounded: what there is to warn about are names and causes that the source lists. */
+  readonly #about = new Set<string>();
+
+  once(about: string, warning: Warning): void {
+    const { code } = warning;
+    if (this.#about.has(`${code} ${about}`)) return;
+    this.#about.add(`${code} ${about}`);
+    if ((given.get(code) ?? 0) < OF_CODE_MAX) emit(warning);
+  }
+}
+
+function emit({ code, message, detail }: Warning): void {
+  given.set(code, (given.get(code) ?? 0) + 1);
+  globalThis.process?.emitWarning?.(message, {
+    type: 'MooringWarning',
+    code,
+    ...(detail !== undefined && { detail }),
+  });
 }

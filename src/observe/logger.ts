@@ -3,7 +3,10 @@ import type { Level } from '../core/close-code.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
 import type { SupervisorEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
+import { escaped } from '../core/text.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
+
+export { escaped } from '../core/text.ts';
 
 type LogMethod = (fields: object, message: string) => void;
 
@@ -183,19 +186,4 @@ function errorField(error: Error | undefined): object {
       ...(stack !== undefined && { stack: escaped(stack) }),
     },
   };
-}
-
-/**
- * Control characters, line separators and the marks that reorder text, which would let foreign text pretend
- * to be something else in a log or a terminal.
- */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-/** Makes foreign text safe to print on one line, by writing its unsafe characters as `\\uXXXX`. */
-export function escaped(text: string): string {
-  return text.replaceAll(UNSAFE, (unsafe) => {
-    const code = unsafe.charCodeAt(0).toString(16).padStart(4, '0');
-    return `\\u${code}`;
-  });
 }

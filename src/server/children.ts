@@ -17,6 +17,8 @@ export interface ChildrenHost {
   readonly registry: Registry;
   /** Whether it takes no more children. */
   isEnding(): boolean;
+  /** Whether anybody listens. */
+  isHeard(): boolean;
   tell(news: SupervisorNews<DialedConnection>): void;
   /** A child, or a connection of one, has come to its end; perhaps it was the last. */
   shrank(): void;
@@ -40,6 +42,10 @@ export class Children implements Parent, Iterable<Child> {
 
   get isInspected(): boolean {
     return this.#host.isInspected;
+  }
+
+  get isHeard(): boolean {
+    return this.#host.isHeard();
   }
 
   get size(): number {

@@ -16,6 +16,7 @@ import { type Failure, failureLevel, failurePhase } from '../core/failure.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import { guarded, type HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
+import { Unheard } from '../core/unheard.ts';
 import {
   AcceptedPort,
   type AcceptedPortHost,
@@ -68,6 +69,9 @@ export class Fleet<Peer, In, Out>
   readonly contract: Contract<In, Out>;
   readonly handlers: Handlers<Peer, In, Out>;
   readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
+  readonly unheard = new Unheard(
+    'call logEvents(supervisor.events$, logger), or pass onHandlerError and onFailed',
+  );
 
   readonly #options: ResolvedOptions<Peer, In, Out>;
   readonly #observer: FleetObserver;
@@ -224,6 +228,12 @@ export class Fleet<Peer, In, Out>
     }
   }
 
+  #failed(failure: Failure): void {
+    this.handlers.failed(failure);
+    const isHeard = this.events.observed || this.#options.onFailed !== undefined;
+    if (!isHeard) this.unheard.failure(failure);
+  }
+
   messageArrived(port: AcceptedPort, payload: Uint8Array, isBinary: boolean): void {
     const intake = this.handlers.run('messages', port, () => this.contract.read(payload, isBinary));
     if (intake === undefined) return;
@@ -288,8 +298,12 @@ export class Fleet<Peer, In, Out>
     connection: Connection<Peer, In, Out> | undefined,
   ): void {
     // A listener of the events that throws must not be told of its own error: it would throw again.
-    if (handler === 'events$') return;
-    this.tell({ type: 'handler.errored', handler, error, ...(connection && { connection }) });
+    const isEmitted = handler !== 'events$' && this.events.observed;
+    if (isEmitted) {
+      this.tell({ type: 'handler.errored', handler, error, ...(connection && { connection }) });
+    }
+    const isHandled = handler !== 'onHandlerError' && this.#options.onHandlerError !== undefined;
+    if (!isEmitted && !isHandled) this.unheard.handler(handler, error);
   }
 
   handlerSettled(): void {

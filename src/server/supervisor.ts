@@ -121,6 +121,7 @@ export class FleetSupervisor<Peer, In, Out>
       isInspected: resolved.inspect !== undefined,
       registry: this.#fleet.registry,
       isEnding: () => doorOf(this.state) === 'draining',
+      isHeard: () => this.#fleet.events.observed,
       tell: (news) => this.#fleet.tell(news),
       shrank: () => this.fleetShrank(),
     });

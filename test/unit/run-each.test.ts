@@ -142,7 +142,7 @@ describe('a child that cannot be stopped', () => {
   it('keeps no other child from being asked to stop', () => {
     const children = new Children({
       ...{ actor: {} as AnyActorRef, isInspected: false, registry: new Registry() },
-      ...{ isEnding: () => false, tell: () => {}, shrank: () => {} },
+      ...{ isEnding: () => false, tell: () => {}, isHeard: () => false, shrank: () => {} },
     });
     const stopped: string[] = [];
     const child = (address: string, stop: () => void) =>

@@ -1,0 +1,289 @@
+// Goal: nothing fails silently. Method: services and clients to which nobody listens, and those to which somebody does, with
+// everything that fails; what Node.js gives to `process.on('warning')` is noted.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { type Client, createClient, createPool } from '../../src/client/index.ts';
+import {
+  attach,
+  createSupervisor,
+  logEvents,
+  Refusal,
+  type Supervisor,
+  type SupervisorOptions,
+} from '../../src/index.ts';
+import { until } from '../support/until.ts';
+
+type AnySupervisor = Supervisor<unknown, unknown, unknown>;
+type Warning = Error & { code?: string; detail?: string };
+
+const warnings: Warning[] = [];
+const note = (warning: Warning) => warnings.push(warning);
+const codes = () => warnings.map(({ code }) => code);
+const warned = (count: number) => until(() => warnings.length >= count, `${count} warnings`);
+
+/** A turn in which every warning that was given by now has been heard. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+const cleanups: (() => unknown)[] = [];
+
+/** Serves on a free port; returns the supervisor and where it is. */
+async function serve(options: SupervisorOptions<unknown, unknown, unknown> = {}) {
+  const supervisor: AnySupervisor = createSupervisor(options);
+  const server = createServer();
+  attach(server, supervisor, { path: '/ws' });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => supervisor.drain({ withinMs: 100 }).then(() => server.close()));
+  return { supervisor, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws` };
+}
+
+/** A client of which everything is heard, so that only the other side can be silent. */
+function dial(url: string, headers = {}): Client {
+  const client = createClient(url, { headers });
+  client.events$.subscribe();
+  client.endings$.subscribe();
+  cleanups.push(() => client.close());
+  return client;
+}
+
+const boom = () => {
+  throw new TypeError('boom\u001b[2J');
+};
+
+beforeEach(() => {
+  warnings.length = 0;
+  process.on('warning', note);
+});
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+  process.off('warning', note);
+});
+
+describe('a supervisor to which nobody listens', () => {
+  it('warns once of each handler that throws, with its error and stack', async () => {
+    const { url } = await serve({ onOpen: boom, onClose: boom });
+    dial(url);
+    await warned(2);
+    dial(url);
+    await until(() => warnings.length >= 2, 'two handlers are told');
+    await turn();
+    assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR', 'MOORING_HANDLER_ERROR']);
+    assert.match(
+      String(warnings[0]?.message),
+      /^onOpen threw TypeError: boom\\u001b\[2J\. Nobody listens: /,
+    );
+    assert.match(
+      String(warnings[1]?.message),
+      /^onClose threw .*logEvents\(supervisor\.events\$, logger\)/,
+    );
+    assert.match(String(warnings[0]?.detail), /TypeError: boom\\u001b\[2J\n {4}at /);
+    assert.equal(warnings[0]?.name, 'MooringWarning');
+  });
+
+  it('warns once of each kind of refusal, whoever refused', async () => {
+    const authenticate = ({ headers }: { headers: Record<string, unknown> }) => {
+      if (headers['x-user'] === undefined) throw new Refusal(401, 'sign in first');
+      return headers['x-user'];
+    };
+    const { url } = await serve({ authenticate });
+    dial(url);
+    await warned(1);
+    dial(url, { origin: 'https://elsewhere.example' });
+    await warned(2);
+    const again = dial(url);
+    await until(() => again.status.state === 'exhausted', 'the third is refused');
+    await turn();
+    assert.deepEqual(codes(), ['MOORING_REFUSED', 'MOORING_REFUSED']);
+    const [first, second] = warnings.map(({ message }) => message);
+    assert.match(
+      String(first),
+      /^a connection was refused with 401 \(unauthorized\): sign in first\. /,
+    );
+    assert.match(
+      String(second),
+      /^a connection was refused with 403 \(wrong-origin, by admission\.origins\)/,
+    );
+  });
+
+  it('warns of authenticate that throws as of a handler, and not of the refusal that follows', async () => {
+    const { url, supervisor } = await serve({ authenticate: boom });
+    dial(url);
+    await until(() => supervisor.counts.failed === 1, 'it is refused');
+    await warned(1);
+    await turn();
+    assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR']);
+  });
+
+  it('does not warn of what it was asked for, nor of a client that left', async () => {
+    const { url, supervisor } = await serve();
+    supervisor.suspend();
+    dial(url);
+    await until(() => supervisor.counts.failed === 1, 'it is refused');
+    await turn();
+    assert.deepEqual(codes(), []);
+  });
+
+  it('is warned about each by itself', async () => {
+    for (const { url } of [await serve({ onOpen: boom }), await serve({ onOpen: boom })]) dial(url);
+    await warned(2);
+    assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR', 'MOORING_HANDLER_ERROR']);
+  });
+});
+
+describe('a supervisor to which somebody listens', () => {
+  const silent = { info() {}, warn() {}, error() {} };
+  const throwing = {
+    onOpen: boom,
+    authenticate: ({ url = '' }) => {
+      if (url.includes('refuse')) throw new Refusal();
+    },
+  };
+
+  it('does not warn: its events are logged', async () => {
+    const { url, supervisor } = await serve(throwing);
+    logEvents(supervisor.events$, silent);
+    for (const query of ['', '?refuse']) dial(url + query);
+    await until(() => supervisor.counts.failed + supervisor.counts.closed >= 2, 'both have ended');
+    await turn();
+    assert.deepEqual(codes(), []);
+  });
+
+  it('does not warn: it has onHandlerError and onFailed', async () => {
+    const told: string[] = [];
+    const onHandlerError = (_: Error, handler: string) => void told.push(handler);
+    const onFailed = ({ cause }: { cause: string }) => void told.push(cause);
+    const { url } = await serve({ ...throwing, onHandlerError, onFailed });
+    for (const query of ['', '?refuse']) dial(url + query);
+    await until(() => told.includes('onOpen') && told.includes('unauthorized'), 'both are told');
+    await turn();
+    assert.deepEqual(codes(), []);
+  });
+});
+
+/** A client to which nobody listens. */
+function dialUnheard(url: string, options: Parameters<typeof createClient>[1] = {}): Client {
+  const client = createClient(url, options);
+  cleanups.push(() => client.close());
+  return client;
+}
+
+/** A port on which nobody speaks WebSocket: every request gets this status. */
+async function answering(status: number): Promise<string> {
+  const server = createServer((_request, response) => response.writeHead(status).end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => server.close());
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('a client to which nobody listens', () => {
+  it('warns once of each handler that throws, for all clients of the process', async () => {
+    const { url } = await serve();
+    const clients = [dialUnheard(url, { onOpen: boom }), dialUnheard(url, { onOpen: boom })];
+    await warned(1);
+    await until(() => clients.every(({ status }) => status.state === 'up'), 'both are up');
+    await turn();
+    assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR']);
+    assert.match(
+      String(warnings[0]?.message),
+      /^onOpen threw .*subscribe to events\$ and endings\$/,
+    );
+  });
+
+  it('warns of a subscriber to events$ that throws, which would be told of its own error', async () => {
+    const client = dialUnheard('ws://127.0.0.1:1/', { queueMax: 1 });
+    client.events$.subscribe(boom);
+    for (const message of ['one', 'two']) client.send(message);
+    await warned(1);
+    assert.match(String(warnings[0]?.message), /^events\$ threw TypeError/);
+  });
+
+  it('warns when it gives up, without the credentials of its URL', async () => {
+    const host = await answering(404);
+    const url = `ws://ann:s3cret@${host}/feed?token=s3cret`;
+    const client = dialUnheard(url);
+    const other = dialUnheard(url);
+    await warned(1);
+    await until(() => [client, other].every(({ status }) => status.state === 'exhausted'), 'both');
+    await turn();
+    assert.deepEqual(codes(), ['MOORING_CONNECTION_LOST']);
+    const { message = '', detail } = warnings[0] ?? {};
+    assert.match(message, new RegExp(`^a client of ${host} gave up: rejected with 404\\. Nobody`));
+    assert.ok(!`${message}${detail}`.includes('s3cret'));
+  });
+
+  it('warns when there were too many endings', async () => {
+    const backoff = { minMs: 1, maxMs: 1 };
+    dialUnheard('ws://127.0.0.1:1/', { backoff, restarts: { max: 2, withinMs: 60_000 } });
+    await warned(1);
+    assert.match(String(warnings[0]?.message), /^a client of 127\.0\.0\.1:1 gave up: restarts\. /);
+  });
+
+  it('does not warn when it was closed', async () => {
+    await dialUnheard('ws://127.0.0.1:1/').close();
+    await turn();
+    assert.deepEqual(codes(), []);
+  });
+});
+
+describe('a client to which somebody listens', () => {
+  const listening: Record<string, (client: Client) => unknown> = {
+    endings$: (client) => client.endings$.subscribe(),
+    status$: (client) => client.status$.subscribe(),
+  };
+  for (const [name, listen] of Object.entries(listening)) {
+    it(`gives up without a warning: ${name}`, async () => {
+      // A status that no other test of this process has been warned of.
+      const client = dialUnheard(`ws://${await answering(410)}/`, { privateCodes: () => 'never' });
+      listen(client);
+      await until(() => client.status.state === 'exhausted', 'it gives up');
+      await turn();
+      assert.deepEqual(codes(), []);
+    });
+  }
+
+  it('gives up without a warning: the events of its supervisor are logged', async () => {
+    const supervisor = createSupervisor();
+    const told: string[] = [];
+    supervisor.events$.subscribe((event) => {
+      if (event.type === 'child.changed') told.push(event.child.state);
+    });
+    dialUnheard(`ws://${await answering(410)}/`, { supervisor });
+    await until(() => told.includes('exhausted'), 'the supervisor tells');
+    await turn();
+    assert.deepEqual(codes(), []);
+  });
+});
+
+describe('a pool', () => {
+  it('warns once that its upstreams refuse, and goes on', async () => {
+    const host = await answering(451);
+    const pool = createPool([`ws://${host}/?token=s3cret`], { size: 2 });
+    cleanups.push(() => pool.drain());
+    await warned(1);
+    await turn();
+    assert.deepEqual(codes(), ['MOORING_CONNECTION_LOST']);
+    const message = String(warnings[0]?.message);
+    assert.match(message, new RegExp(`^a pool of ${host} is refused: rejected with 451\\. Nobody`));
+    assert.ok(!message.includes('s3cret'));
+    assert.notEqual(pool.status.state, 'stopped');
+  });
+
+  it('warns of a handler of its members, and not when somebody listens', async () => {
+    const { url } = await serve();
+    const messages$ = boom;
+    const heard = createPool([url], { size: 1, onOpen: boom });
+    const told: string[] = [];
+    heard.events$.subscribe(({ type }) => told.push(type));
+    cleanups.push(() => heard.drain());
+    await until(() => told.length > 0, 'the events tell');
+    await turn();
+    assert.deepEqual(codes(), []);
+    const silent = createPool([url], { size: 1 });
+    silent.status$.subscribe(messages$);
+    cleanups.push(() => silent.drain());
+    await warned(1);
+    assert.match(String(warnings[0]?.message), /^status\$ threw TypeError/);
+  });
+});
