@@ -36,9 +36,10 @@ export type { AnswerHeaders, Failure, FailureCause, FailurePhase } from './core/
 export type { HandlerName } from './core/guard.ts';
 export type { InspectedActor, InspectionEvent } from './core/inspection.ts';
 export type { HeartbeatOptions, Limits, Timeouts } from './core/limits.ts';
+export { escaped } from './core/text.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
 export type { Logger, LogLine } from './observe/logger.ts';
-export { escaped, logEvents, logLine } from './observe/logger.ts';
+export { logEvents, logLine } from './observe/logger.ts';
 export type {
   Admitted,
   AdmittedOptions,

@@ -1,5 +1,6 @@
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ClientStatus } from './client-types.ts';
+import { warnOfGivingUp } from './losses.ts';
 
 /** Of a client that has not begun. */
 export const idle: ClientStatus = {
@@ -24,4 +25,17 @@ export function isSame(one: ClientStatus, other: ClientStatus): boolean {
     one.delayMs === other.delayMs &&
     one.states.join() === other.states.join()
   );
+}
+
+/** Who gives up, and who hears of it. */
+interface Giving {
+  readonly address: string;
+  readonly streams: { readonly isHeard: boolean };
+  readonly parent: { readonly isHeard: boolean } | null;
+}
+
+/** Warns when a client has given up and nobody listens to it, nor to its supervisor. */
+export function warnIfLost(client: Giving, { gaveUp, ending }: ClientStatus): void {
+  if (gaveUp === undefined || client.streams.isHeard || client.parent?.isHeard) return;
+  warnOfGivingUp(client.address, gaveUp, ending);
 }

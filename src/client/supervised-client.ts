@@ -11,12 +11,11 @@ import { guarded } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner, Sleeper } from '../core/timer-wheel.ts';
 import { type ChartedClient, type ClientChart, clientChart } from './client-chart.ts';
 import type { ClientParts } from './client-parts.ts';
-import { crashed, farewell, idle, isSame } from './client-status.ts';
+import { crashed, farewell, idle, isSame, warnIfLost } from './client-status.ts';
 import { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, DropReason, Ending, GaveUp } from './client-types.ts';
 import type { DialedOutbox } from './dialed-outbox.ts';
 import { Dialer, type DialerHost } from './dialer.ts';
-import { warnOfGivingUp } from './losses.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import type { Redial } from './redial.ts';
@@ -306,18 +305,13 @@ export class SupervisedClient<In, Out>
       this.#teller.add(() => {
         this.streams.moved(status);
         this.parent?.childMoved(this);
-        this.#warnIfLost(status);
+        warnIfLost(this, status);
       });
     }
     if (this.#isFinished) {
       this.#isFinished = false;
       this.#teller.add(() => this.#complete());
     }
-  }
-
-  #warnIfLost({ gaveUp, ending }: ClientStatus): void {
-    if (gaveUp === undefined || this.streams.isHeard || this.parent?.isHeard) return;
-    warnOfGivingUp(this.address, gaveUp, ending);
   }
 
   /** The chart itself threw: there is nobody left to decide anything. */

@@ -37,8 +37,3 @@ export function escaped(text: string): string {
     return `\\u${code}`;
   });
 }
-
-/** As {@link escaped}, but for the ends of lines: for a stack, where they are what people read. */
-export function linesEscaped(text: string): string {
-  return text.split('\n').map(escaped).join('\n');
-}

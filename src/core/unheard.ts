@@ -1,5 +1,6 @@
+import { messageText, stackText } from './error-text.ts';
 import type { Failure } from './failure.ts';
-import { escaped, linesEscaped } from './text.ts';
+import { escaped } from './text.ts';
 import { Warnings } from './warning.ts';
 
 /** Failures that are somebody's decision, or that a warning about a handler has told already. */
@@ -20,11 +21,11 @@ export class Unheard {
   }
 
   /** Code of the user threw or rejected. */
-  handler(name: string, { name: kind, message, stack }: Error): void {
+  handler(name: string, error: Error): void {
     this.#warnings.once(name, {
       code: 'MOORING_HANDLER_ERROR',
-      message: `${name} threw ${kind}: ${escaped(message)}${this.#nobody('this handler')}`,
-      detail: stack === undefined ? undefined : linesEscaped(stack),
+      message: `${name} threw ${error.name}: ${messageText(error)}${this.#nobody('this handler')}`,
+      detail: stackText(error),
     });
   }
 
@@ -33,7 +34,7 @@ export class Unheard {
     if (decided.has(cause) || (httpStatus === undefined && level !== 'error')) return;
     const status = httpStatus === undefined ? '' : ` with ${httpStatus}`;
     const by = option === undefined ? '' : `, by ${option}`;
-    const why = error === undefined ? '' : `: ${escaped(error.message)}`;
+    const why = error === undefined ? '' : `: ${messageText(error)}`;
     this.#warnings.once(cause, {
       code: 'MOORING_REFUSED',
       message: `a connection was refused${status} (${cause}${by})${why}${this.#nobody('this cause')}`,

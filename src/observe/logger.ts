@@ -1,16 +1,17 @@
 import type { Observable, Subscription } from 'rxjs';
+import { invalidArgument } from '../core/arguments.ts';
 import type { Level } from '../core/close-code.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
+import { messageText, partsOf, stackText } from '../core/error-text.ts';
 import type { SupervisorEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
+import { hasMethods } from '../core/methods.ts';
 import { escaped } from '../core/text.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 
-export { escaped } from '../core/text.ts';
-
 type LogMethod = (fields: object, message: string) => void;
 
-/** The part of pino that is used; pino itself, and any logger with its call shape, fits. */
+/** What writes log lines: pino, any logger with its call shape, or `console`. */
 export type Logger = Record<Level, LogMethod>;
 
 /** One line of a log. */
@@ -27,20 +28,49 @@ export interface LogLine {
  * steer a terminal.
  *
  * @returns the subscription; unsubscribe to stop logging.
+ * @throws SupervisorError `invalid-argument`
  *
  * @example
  * ```ts
  * logEvents(supervisor.events$, pino());
+ * logEvents(supervisor.events$, console);
  * ```
  */
 export function logEvents<C extends ConnectionIdentity>(
   events$: Observable<SupervisorEvent<C>>,
   logger: Logger,
 ): Subscription {
-  return events$.subscribe((event) => {
-    const { level, fields, message } = logLine(event);
-    logger[level](fields, message);
-  });
+  checkLogging(events$, logger);
+  const write = isConsole(logger) ? writeForPeople : writeForMachines;
+  return events$.subscribe((event) => write(logger, logLine(event)));
+}
+
+function checkLogging(events$: unknown, logger: unknown): void {
+  const call = 'logEvents(events$, logger)';
+  if (!hasMethods(events$, ['subscribe'])) {
+    const expected = 'an Observable';
+    const advice = 'pass supervisor.events$';
+    throw invalidArgument({ call, argument: 'events$', value: events$, expected, advice });
+  }
+  if (!hasMethods(logger, ['info', 'warn', 'error'])) {
+    const expected = 'a logger with info, warn and error';
+    const advice = 'pass what pino() returns, for example';
+    throw invalidArgument({ call, argument: 'logger', value: logger, expected, advice });
+  }
+}
+
+/** A logger has no tables. */
+function isConsole(logger: Logger): boolean {
+  return hasMethods(logger, ['table']);
+}
+
+function writeForMachines(logger: Logger, { level, fields, message }: LogLine): void {
+  logger[level](fields, message);
+}
+
+/** The message comes first. It is not the format: a path may have a percent sign. */
+function writeForPeople(logger: Logger, { level, fields, message }: LogLine): void {
+  (logger as Record<Level, (...texts: unknown[]) => void>)[level]('%s', message, fields);
 }
 
 /** Makes the log line of an event. Pure. */
@@ -70,10 +100,10 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
       return line(
         ['error', event],
         { handler: event.handler, ...errorField(event.error) },
-        `${event.handler}: ${event.error.message}`,
+        `${event.handler}: ${messageText(event.error)}`,
       );
     case 'connection.crashed':
-      return line(['error', event], errorField(event.error), event.error.message);
+      return line(['error', event], errorField(event.error), messageText(event.error));
     case 'child.changed': {
       const { kind, address, state } = event.child;
       const told = { kind, address: escaped(address), state };
@@ -118,7 +148,10 @@ function failedLine(id: string, failure: Failure): LogLine {
     ...(origin !== undefined && { origin: escaped(origin) }),
     ...(host !== undefined && { host: escaped(host) }),
   };
-  const fields = { event: 'connection.failed', id, ...foreign, ...rest, ...errorField(error) };
+  // Whoever refused meant to: where it was thrown is no news.
+  const isRefused = rest.httpStatus !== undefined && rest.httpStatus < 500;
+  const err = errorField(error, !isRefused);
+  const fields = { event: 'connection.failed', id, ...foreign, ...rest, ...err };
   const message = `${id} never opened: ${failure.cause}${refusedRemark(failure)}`;
   return { level, fields, message };
 }
@@ -174,16 +207,26 @@ function identity({ id, key, address, path }: ConnectionIdentity) {
 }
 
 /** pino serialises an Error under `err`; its message may quote a peer. */
-function errorField(error: Error | undefined): object {
-  if (error === undefined) return {};
-  const { name, stack } = error;
-  const code: unknown = 'code' in error ? error.code : undefined;
+function errorField(error: Error | undefined, hasStack = true): object {
+  return error === undefined ? {} : { err: errorFields(error, hasStack) };
+}
+
+/** The parts of a part are not told: an error may be a part of itself. */
+function errorFields(error: Error, hasStack: boolean): object {
+  const parts = partsOf(error);
   return {
-    err: {
-      type: name,
-      message: escaped(error.message),
-      ...(code !== undefined && { code }),
-      ...(stack !== undefined && { stack: escaped(stack) }),
-    },
+    ...ownFields(error, hasStack),
+    ...(parts.length > 0 && { aggregateErrors: parts.map((part) => ownFields(part, hasStack)) }),
+  };
+}
+
+function ownFields(error: Error, hasStack: boolean): object {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  const stack = hasStack ? stackText(error) : undefined;
+  return {
+    type: error.name,
+    message: messageText(error),
+    ...(code !== undefined && { code }),
+    ...(stack !== undefined && { stack }),
   };
 }

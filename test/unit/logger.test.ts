@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { Console } from 'node:console';
+import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Subject } from 'rxjs';
@@ -6,14 +8,9 @@ import type { Level } from '../../src/core/close-code.ts';
 import type { ConnectionIdentity } from '../../src/core/connection.ts';
 import type { DrainReport, SupervisorEvent, SupervisorNews } from '../../src/core/events.ts';
 import type { Failure } from '../../src/core/failure.ts';
+import { escaped } from '../../src/core/text.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
-import {
-  escaped,
-  type Logger,
-  type LogLine,
-  logEvents,
-  logLine,
-} from '../../src/observe/logger.ts';
+import { type Logger, type LogLine, logEvents, logLine } from '../../src/observe/logger.ts';
 
 type Event = SupervisorEvent<ConnectionIdentity>;
 type News = SupervisorNews<ConnectionIdentity>;
@@ -178,6 +175,63 @@ describe('logLine', () => {
     assert.equal('err' in fields, false);
   });
 
+  it('tells a stack in lines, as it is, so that a logger which writes JSON escapes it once', () => {
+    const { fields } = lineOf({ type: 'connection.crashed', error });
+    const written = JSON.parse(JSON.stringify(fields)) as { err: { stack: string } };
+    assert.equal(written.err.stack, error.stack);
+    assert.match(written.err.stack, /^TypeError: boom\n {4}at /);
+  });
+
+  it('lets no message write a frame', () => {
+    const forged = new Error('bad\n    at admin (/srv/app.js:1:1)');
+    const { err } = lineOf({ type: 'connection.crashed', error: forged }).fields as {
+      err: { stack: string };
+    };
+    const [first = '', second = ''] = err.stack.split('\n');
+    assert.equal(first, 'Error: bad\\u000a    at admin (/srv/app.js:1:1)');
+    assert.match(second, /logger\.test/);
+  });
+
+  it('tells a refusal without a stack, unless it is an error of ours', () => {
+    const errOf = (httpStatus: number) => {
+      const told = { ...failure, httpStatus, error };
+      return lineOf({ type: 'connection.failed', id: 'c2', failure: told }).fields['err'] as object;
+    };
+    assert.deepEqual(errOf(401), { type: 'TypeError', message: 'boom', code: 'EBOOM' });
+    assert.deepEqual(errOf(499), errOf(401));
+    assert.ok('stack' in errOf(500));
+  });
+
+  it('tells the parts of an AggregateError, five at most, and no parts of parts', () => {
+    const refused = (address: string) =>
+      Object.assign(new Error(`connect ECONNREFUSED ${address}`), { code: 'ECONNREFUSED' });
+    const both = new AggregateError([refused('::1'), refused('127.0.0.1')]);
+    const line = lineOf({ type: 'handler.errored', handler: 'onMessage', error: both, connection });
+    const text = 'connect ECONNREFUSED ::1; connect ECONNREFUSED 127.0.0.1';
+    assert.equal(line.message, `c1 handler.errored: onMessage: ${text}`);
+    const { message, aggregateErrors } = line.fields['err'] as {
+      message: string;
+      aggregateErrors: { message: string; code: string; stack: string }[];
+    };
+    assert.equal(message, text);
+    assert.deepEqual(
+      aggregateErrors.map(({ code, stack }) => [code, stack.split('\n').length > 1]),
+      [
+        ['ECONNREFUSED', true],
+        ['ECONNREFUSED', true],
+      ],
+    );
+    const endless = new AggregateError(
+      Array.from({ length: 100 }, () => 'part'),
+      'all of them',
+    );
+    endless.errors[0] = endless;
+    const { err } = lineOf({ type: 'connection.crashed', error: endless }).fields as {
+      err: { message: string; aggregateErrors: object[] };
+    };
+    assert.deepEqual([err.message, err.aggregateErrors.length], ['all of them', 5]);
+  });
+
   it('leaves out a key that there is not, and a connection that is not known', () => {
     const nameless = { ...connection, key: undefined };
     assert.equal(
@@ -209,7 +263,9 @@ function stringsIn(value: unknown): string[] {
 }
 
 function assertSafe({ fields, message }: LogLine): void {
-  for (const text of [message, ...stringsIn(fields)]) assert.ok(isSafe(text), JSON.stringify(text));
+  // The frames of a stack are lines of their own.
+  const texts = [message, ...stringsIn(fields)].map((text) => text.replaceAll('\n    at ', ''));
+  for (const text of texts) assert.ok(isSafe(text), JSON.stringify(text));
 }
 
 /** What a request said that an option refused. */
@@ -321,6 +377,37 @@ describe('logEvents', () => {
     logEvents(events$, counter);
     for (const news of allNews) events$.next({ ...news, at: 0 } as Event);
     assert.equal(counter.count, allNews.length);
+  });
+
+  it('writes for people on a console: the message first, then the fields', () => {
+    const written: string[] = [];
+    const stream = new Writable({
+      write(chunk, _encoding, done) {
+        written.push(String(chunk));
+        done();
+      },
+    });
+    const events$ = new Subject<Event>();
+    logEvents(events$, new Console(stream));
+    const stranger = { ...connection, id: 'c%d' };
+    events$.next({ type: 'connection.opened', connection: stranger, at: 0 });
+    assert.match(written.join(''), /^c%d connection\.opened \{\s+event: 'connection\.opened',/);
+    // Also its type fits.
+    logEvents(new Subject<Event>(), console);
+  });
+
+  it('refuses what cannot be logged, or cannot log, and says what to pass', () => {
+    const { logger } = notingLogger();
+    const log = logEvents as (...given: unknown[]) => unknown;
+    const events = {
+      code: 'invalid-argument',
+      message: /events\$ must be .*pass supervisor\.events\$/,
+    };
+    for (const wrong of [undefined, {}, logger]) assert.throws(() => log(wrong, logger), events);
+    const writer = { code: 'invalid-argument', message: /logger must be .*info, warn and error/ };
+    for (const wrong of [undefined, {}, () => {}]) {
+      assert.throws(() => log(new Subject(), wrong), writer);
+    }
   });
 
   it('stops when its subscription is ended', () => {
