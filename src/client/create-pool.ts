@@ -15,7 +15,7 @@ import type { Pool } from './pool-types.ts';
 import { sharedParts } from './shared-parts.ts';
 import { SupervisedClient } from './supervised-client.ts';
 import { SupervisedPool } from './supervised-pool.ts';
-import { routeTo } from './target.ts';
+import { type Route, routeTo } from './target.ts';
 import { Upstreams } from './upstreams.ts';
 
 /**
@@ -45,9 +45,12 @@ export function createPool<In = unknown, Out = unknown>(
   const { context, contract } = sharedParts(options, parent);
   const platform = nodePlatform(connect);
   const upstreams = new Upstreams(texts, circuit);
+  const routes = new Map(
+    texts.map((url) => [url, routeTo({ url, headers, subprotocols, beat })] as const),
+  );
   const berths: BerthParts = {
     upstreams,
-    routeTo: (url) => routeTo({ url, headers, subprotocols, beat }),
+    routeTo: (url) => routes.get(url) as Route,
     isRenewed: typeof headers === 'function',
     now: () => context.clock.now(),
   };

@@ -74,7 +74,7 @@ export class DialedPort extends Port {
   #dialTo(target: DialTarget): void {
     // It may have taken longer than the attempt was given.
     if (this.isOver) return;
-    Object.assign(this, placeOf(target.url));
+    Object.assign(this, placeOf(target));
     this.host.dialsTo(target);
     try {
       this.wire.dial(target);

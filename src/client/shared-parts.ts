@@ -16,13 +16,16 @@ export interface SharedParts<In, Out> {
 /** The wheels of a clock, by the length of their ticks: 96 at most. */
 const wheels = new WeakMap<Clock, Map<number, TimerWheel>>();
 
-/** What was made last for a clock. */
-const newest = new WeakMap<Clock, SharedParts<unknown, unknown>>();
+/** What was made of options, for as long as a client has them. */
+const made = new WeakMap<ResolvedClientOptions, SharedParts<unknown, unknown>>();
+
+/** The options that came last for a clock. They may hold what an application keeps secret, and end with their clients. */
+const newest = new WeakMap<Clock, WeakRef<ResolvedClientOptions>>();
 
 /**
  * What a client shares with all others that have the same options: 6 KB (measured).
  *
- * Whoever makes a thousand clients makes them with the same options, so the last ones are remembered. Those with other
+ * Whoever makes a thousand clients makes them with the same options, so the last ones are remembered while one of them lives. Those with other
  * options share the wheel, most of it, as long as their ticks are the same.
  */
 export function sharedParts<In, Out>(
@@ -30,7 +33,8 @@ export function sharedParts<In, Out>(
   parent: Parent | null,
 ): SharedParts<In, Out> {
   const { clock, codec, messages, sends } = options;
-  const known = newest.get(clock);
+  const last = newest.get(clock)?.deref();
+  const known = last && made.get(last);
   const isInspected = parent?.isInspected === true || options.inspect !== undefined;
   // What has the same contract is of the same type.
   if (
@@ -42,7 +46,8 @@ export function sharedParts<In, Out>(
   const inspect = isInspected || undefined;
   const context = portContext({ ...options, inspect }, wheelFor(clock, tickMsOf(options)));
   const parts = { options, context, contract: new Contract(codec, messages, sends) };
-  newest.set(clock, parts as SharedParts<unknown, unknown>);
+  made.set(options as ResolvedClientOptions, parts as SharedParts<unknown, unknown>);
+  newest.set(clock, new WeakRef(options as ResolvedClientOptions));
   return parts;
 }
 

@@ -20,7 +20,7 @@ import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import type { Redial } from './redial.ts';
 import { Sender, type SenderHost } from './sender.ts';
-import { type DialTarget, placeOf } from './target.ts';
+import { addressIn, type DialTarget } from './target.ts';
 import { Teller, type TellerOwner } from './teller.ts';
 
 /** What is behind a client: it gives its chart the facts and carries out the chart's orders. */
@@ -108,7 +108,7 @@ export class SupervisedClient<In, Out>
 
   /** The host that it dialed last. */
   get address(): string {
-    return placeOf(this.url).address;
+    return addressIn(this.url);
   }
 
   get state(): ClientState {

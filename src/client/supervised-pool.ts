@@ -19,7 +19,7 @@ import { isRefusal, warnOfRefusal } from './losses.ts';
 import type { PoolDrainPlan } from './pool-options.ts';
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { SupervisedClient } from './supervised-client.ts';
-import { placeOf } from './target.ts';
+import { addressIn } from './target.ts';
 import { Teller, type TellerOwner } from './teller.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -114,7 +114,7 @@ export class SupervisedPool<In, Out>
   }
 
   get address(): string {
-    return this.#parts.upstreams.all.map(({ url }) => placeOf(url).address).join(', ');
+    return this.#parts.upstreams.all.map(({ url }) => addressIn(url)).join(', ');
   }
 
   get connections(): Iterable<DialedConnection<In, Out>> {

@@ -56,17 +56,22 @@ class FixedRoute implements Route {
   }
 }
 
-/** The last one: whoever makes a thousand clients of one peer makes them one after the other. */
-let newest: FixedRoute | undefined;
+/**
+ * The last one: whoever makes a thousand clients of one peer makes them one after the other. Its URL and headers may hold
+ * credentials, and end with the clients that have them.
+ */
+let newest: WeakRef<FixedRoute> | undefined;
 
 function fixedRoute(target: DialTarget): FixedRoute {
-  const known = newest?.fixed;
+  const last = newest?.deref();
   const isSame =
-    known?.url === target.url &&
-    known.headers === target.headers &&
-    known.subprotocols === target.subprotocols;
-  if (newest === undefined || !isSame) newest = new FixedRoute(target);
-  return newest;
+    last?.fixed.url === target.url &&
+    last.fixed.headers === target.headers &&
+    last.fixed.subprotocols === target.subprotocols;
+  if (isSame) return last;
+  const route = new FixedRoute(target);
+  newest = new WeakRef(route);
+  return route;
 }
 
 class RenewedRoute implements Route {
@@ -109,13 +114,21 @@ interface Place {
   readonly path: string;
 }
 
-/** The last one that was looked at. */
-let lookedAt: { readonly url: string; readonly place: Place } | undefined;
+/** What the connections to one target share. */
+const places = new WeakMap<DialTarget, Place>();
 
 /** A URL that cannot be read has no place; the attempt will say so. */
-export function placeOf(url: string): Place {
-  if (lookedAt?.url !== url) lookedAt = { url, place: readPlace(url) };
-  return lookedAt.place;
+export function placeOf(target: DialTarget): Place {
+  const known = places.get(target);
+  if (known !== undefined) return known;
+  const place = readPlace(target.url);
+  places.set(target, place);
+  return place;
+}
+
+/** The host and the port of a URL, without its credentials. */
+export function addressIn(url: string): string {
+  return readPlace(url).address;
 }
 
 function readPlace(url: string): Place {

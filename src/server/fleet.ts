@@ -29,7 +29,7 @@ import { checkExpiry } from './admitted.ts';
 import { checkAudience, exceptions } from './audience.ts';
 import { Authentication } from './authentication.ts';
 import { ConnectionHandle, type HandleHost } from './handle.ts';
-import { Handlers, type HandlersObserver } from './handlers.ts';
+import { Handlers, type HandlersObserver, type Release } from './handlers.ts';
 import { Leases } from './leases.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Registry } from './registry.ts';
@@ -129,7 +129,7 @@ export class Fleet<Peer, In, Out>
     };
     this.registry.counts.failed += 1;
     this.tell({ type: 'connection.failed', id: this.#nextId(), failure });
-    this.handlers.failed(failure);
+    this.#failed(failure);
   }
 
   pathErrored(error: Error): void {
@@ -222,14 +222,14 @@ export class Fleet<Peer, In, Out>
       this.handlers.closed(port, verdict, this.leases.end(port));
     } else if (report === 'failed' && failure) {
       this.#authentication.abort(port);
-      this.handlers.failed(failure, this.leases.end(port));
+      this.#failed(failure, this.leases.end(port));
     } else if (report === 'closing' && isStartedByPeer(port) && closeFrame) {
       this.handlers.closing(port, closeFrame.code, closeFrame.reason);
     }
   }
 
-  #failed(failure: Failure): void {
-    this.handlers.failed(failure);
+  #failed(failure: Failure, release?: Release): void {
+    this.handlers.failed(failure, release);
     const isHeard = this.events.observed || this.#options.onFailed !== undefined;
     if (!isHeard) this.unheard.failure(failure);
   }

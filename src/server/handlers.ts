@@ -30,7 +30,7 @@ interface Welcome {
 }
 
 /** Gives back what `authenticate` took. */
-type Release = () => unknown;
+export type Release = () => unknown;
 
 /** Runs the user's handlers, each behind a guard, in the order that was promised. */
 export class Handlers<Peer, In, Out> {

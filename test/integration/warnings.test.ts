@@ -138,6 +138,7 @@ describe('a supervisor to which somebody listens', () => {
     onOpen: boom,
     authenticate: ({ url = '' }) => {
       if (url.includes('refuse')) throw new Refusal();
+      return { name: 'Ann' };
     },
   };
 
