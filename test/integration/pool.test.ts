@@ -311,7 +311,7 @@ describe('createPool', () => {
     refused([], {}, /^urls: must be a list/);
     refused('ws://a', {}, /^urls: must be a list/);
     refused(['ws://a', 'nowhere', 'ftp://a'], {}, /urls\[1\].*urls\[2\]/);
-    refused(['ws://a/', 'ws://a/'], {}, /urls\[1\]: listed twice/);
+    refused(['ws://a/', 'ws://a/'], {}, /urls\[1\]: is listed twice/);
   });
 
   it('refuses options that are wrong or unknown, by their path', () => {
