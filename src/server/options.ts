@@ -21,7 +21,7 @@ import { headerRule } from './header-rule.ts';
 import { type AllowedHosts, hostFault } from './hosts.ts';
 import { type AllowedOrigins, originFault } from './origins.ts';
 
-/** Who may connect, and how many. Whoever may not gets an HTTP answer before any 101. */
+/** Which clients may connect, and how many. All others get an HTTP answer before any 101. */
 export interface AdmissionOptions {
   /**
    * The names that you serve, as the Host header has them: a list, in which `example.com` stands for that name on any

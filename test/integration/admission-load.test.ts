@@ -85,6 +85,7 @@ describe('admission: connections', { timeout: 60_000 }, () => {
       admission: { connectionsMax: 1 },
       authenticate: ({ headers }) => {
         if (headers.cookie === undefined) throw new Refusal(401);
+        return 'somebody';
       },
     });
     for (let index = 0; index < 5; index += 1) {
@@ -139,6 +140,7 @@ describe('admission: connections', { timeout: 60_000 }, () => {
       admission: { connectionsPerAddressMax: 1 },
       authenticate: ({ headers }) => {
         if (headers.cookie === undefined) throw new Refusal(401);
+        return 'somebody';
       },
     });
     for (let index = 0; index < 3; index += 1) {
