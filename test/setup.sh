@@ -2,7 +2,7 @@
 # Puts in place what `npm start` and `npm test` need, and nothing that is there already.
 #
 #   sh test/setup.sh         the npm packages
-#   sh test/setup.sh test    also a browser, and the tools for tests in private networks
+#   sh test/setup.sh test    also a browser, nginx, and the tools for tests in private networks
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,7 @@ missing=
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v nft >/dev/null || missing="$missing nftables"
 command -v ip >/dev/null || missing="$missing iproute2"
+command -v nginx >/dev/null || missing="$missing nginx-light"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then

@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from './until.ts';
+
+const GUIDE = new URL('../../../docs/guide/embedding.md', import.meta.url);
+
+/** Texts of the configuration and what stands there instead. */
+export type Changes = Readonly<Record<string, string>>;
+
+/** A real nginx on loopback, with the configuration that the guide shows. */
+export class Nginx {
+  readonly port: number;
+  readonly #process: ChildProcess;
+  readonly #folder: string;
+  #output = '';
+
+  private constructor(port: number, folder: string) {
+    this.port = port;
+    this.#folder = folder;
+    const globals = `daemon off; pid ${join(folder, 'pid')};`;
+    const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr', '-g', globals];
+    this.#process = spawn(nginxPath(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#process.stderr?.on('data', (text) => {
+      this.#output += text;
+    });
+  }
+
+  /** Starts it in front of a service on `upstreamPort`, and waits until it takes connections. */
+  static async start(upstreamPort: number, changes: Changes = {}): Promise<Nginx> {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), 'mooring-nginx-'));
+    const places = { 'listen 8080': `listen 127.0.0.1:${port}`, ':3000': `:${upstreamPort}` };
+    const config = changed(guideConfig(), { ...places, 'http {': inFolder(folder), ...changes });
+    writeFileSync(join(folder, 'nginx.conf'), config);
+    const nginx = new Nginx(port, folder);
+    await eventually(() => nginx.#isListening(), 'nginx listens');
+    return nginx;
+  }
+
+  async #isListening(): Promise<boolean> {
+    if (this.#isOver) throw new Error(`nginx has ended: ${this.#output}`);
+    const socket = connect(this.port, '127.0.0.1');
+    const isOpen = await new Promise<boolean>((resolve) => {
+      socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
+    });
+    socket.destroy();
+    return isOpen;
+  }
+
+  get #isOver(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  /** What `nginx -s quit` does: it takes nobody new, and its workers end with their last connection. */
+  quit(): void {
+    this.#process.kill('SIGQUIT');
+  }
+
+  /** What `nginx -s stop` does. */
+  async stop(): Promise<void> {
+    if (!this.#isOver) {
+      this.#process.kill('SIGTERM');
+      await once(this.#process, 'exit');
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The block of the guide that is a configuration of nginx. */
+function guideConfig(): string {
+  const [, config] = /```nginx\n(.*?)```/s.exec(readFileSync(GUIDE, 'utf8')) ?? [];
+  if (config === undefined) throw new Error('the guide shows no configuration of nginx');
+  return config;
+}
+
+function changed(config: string, changes: Changes): string {
+  return Object.entries(changes).reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`the configuration of the guide has no “${from}”`);
+    // Not a pattern: `$` is common in what nginx reads.
+    return text.split(from).join(to);
+  }, config);
+}
+
+/** Keeps nginx out of folders of the system. */
+function inFolder(folder: string): string {
+  const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const lines = kinds.map((kind) => `${kind}_temp_path ${join(folder, kind)};`);
+  return ['http {', 'access_log off;', ...lines].join('\n');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** @throws Error that says how to install it. */
+function nginxPath(): string {
+  const path = process.env['NGINX'] ?? '/usr/sbin/nginx';
+  if (existsSync(path)) return path;
+  throw new Error(
+    `nginx is not at ${path}. Install it (on Debian: apt-get install --no-install-recommends ` +
+      'nginx-light) or name its path in the environment variable NGINX.',
+  );
+}
