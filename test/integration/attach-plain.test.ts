@@ -33,7 +33,8 @@ function application(seen: string[] = []): RequestListener {
       body += chunk;
     });
     request.on('end', () => {
-      seen.push(`${request.method} ${request.url} ${body}`);
+      const { upgrade, connection, 'http2-settings': settings } = request.headers;
+      seen.push(`${upgrade} ${connection} ${settings?.length}`);
       response.end(`<${request.method} ${request.url} ${body}>`);
     });
   };
@@ -110,6 +111,16 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
     await until(() => answer.includes('/next'), 'both are answered');
     assert.deepEqual(answer.match(/<[^>]*>/g), ['<POST /tls secret>', '<GET /next >']);
     tls.destroy();
+  });
+
+  it('reaches the application without the headers that ask for the upgrade', async () => {
+    const seen: string[] = [];
+    const server = createServer(application(seen));
+    attach(server, createSupervisor(), { path: '/ws' });
+    const peer = await connected(await served(server));
+    peer.socket.write(get('/a'));
+    await until(() => peer.answer.includes('>'), 'it is answered');
+    assert.deepEqual(seen, ['undefined HTTP2-Settings 48']);
   });
 
   it('leaves no listener behind on a connection that asks again and again', async () => {

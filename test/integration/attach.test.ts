@@ -112,6 +112,11 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     assert.deepEqual(seen, ['/ws', '/else', '/else']);
     // Out of order: ours is below a stranger's, and must do nothing from now on.
     detach();
+    const late = await RawPeer.connect(port);
+    late.request({ path: '/ws' });
+    await until(() => late.status === 418, 'the other listener answers for the path, too');
+    assert.deepEqual(seen.slice(3), ['/ws', '/ws']);
+    late.destroy();
     restore();
     server.removeAllListeners('upgrade');
     peer.destroy();
