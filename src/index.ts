@@ -72,4 +72,4 @@ export type {
   Supervisor,
   SupervisorState,
 } from './server/supervisor-types.ts';
-export type { Delivery, Overflow, Topic, TopicOptions } from './server/topic.ts';
+export type { Delivery, Overflow, Topic, TopicOptions, TopicSize } from './server/topic.ts';

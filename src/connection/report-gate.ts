@@ -34,12 +34,12 @@ export class ReportGate {
       run();
     } finally {
       this.#holds -= 1;
-      this.#release();
+      this.release();
     }
   }
 
-  /** Not by recursion: what is told may begin the next fan-out, and that has news of its own. */
-  #release(): void {
+  /** Delivers what waits, unless it must wait longer. Not by recursion: a report may begin the next fan-out. */
+  release(): void {
     if (this.#holds > 0 || this.#isReleasing) return;
     this.#isReleasing = true;
     try {

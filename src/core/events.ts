@@ -65,6 +65,8 @@ export type SupervisorNews<C extends ConnectionIdentity = Connection | DialedCon
       readonly error: Error;
       readonly connection?: C;
     }
+  | { readonly type: 'topic.opened'; readonly topic: string }
+  | { readonly type: 'topic.closed'; readonly topic: string }
   | { readonly type: 'child.changed'; readonly child: Child }
   | { readonly type: 'supervisor.suspended' }
   | { readonly type: 'supervisor.admitting' }

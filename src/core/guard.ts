@@ -21,7 +21,8 @@ export type HandlerName =
   | 'messages'
   | 'messages$'
   | 'events$'
-  | 'topic';
+  | 'topic'
+  | 'topic.messages$';
 
 /** Receives what a guarded piece of user code threw or rejected with. */
 export type ReportThrown = (error: Error) => void;

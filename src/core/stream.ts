@@ -99,21 +99,27 @@ function toObserver<Value>(
 /** A stream of values with a guarded public side, made when somebody asks for it. */
 export class Stream<Value> {
   readonly #report: ReportThrown;
+  readonly #subscribersChanged: (() => void) | undefined;
   /** What a subscriber gets at once; nothing on a stream without a first value. */
   #latest: Value | undefined;
   #subject: Subject<Value> | null = null;
   #observable: Observable<Value> | null = null;
   #isComplete = false;
 
-  /** With a first value, subscribers get the latest at once. */
-  constructor(report: ReportThrown, first?: Value) {
+  /**
+   * With a first value, subscribers get the latest at once.
+   *
+   * @param subscribersChanged - called when somebody has subscribed, or left.
+   */
+  constructor(report: ReportThrown, first?: Value, subscribersChanged?: () => void) {
     this.#report = report;
     this.#latest = first;
+    this.#subscribersChanged = subscribersChanged;
   }
 
   /** What users subscribe to. */
   get observable(): Observable<Value> {
-    this.#observable ??= new GuardedObservable<Value>(this.#begin(), this.#report);
+    this.#observable ??= new GuardedObservable<Value>(this.#source(), this.#report);
     return this.#observable;
   }
 
@@ -131,6 +137,20 @@ export class Stream<Value> {
     this.#isComplete = true;
     // A subscriber that is not ours runs what the user put behind it by itself.
     guarded(() => this.#subject?.complete(), this.#report);
+  }
+
+  #source(): Observable<Value> {
+    const subject = this.#begin();
+    const changed = this.#subscribersChanged;
+    if (changed === undefined) return subject;
+    return new Observable((subscriber) => {
+      const subscription = subject.subscribe(subscriber);
+      changed();
+      return () => {
+        subscription.unsubscribe();
+        changed();
+      };
+    });
   }
 
   #begin(): Subject<Value> {

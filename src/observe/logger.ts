@@ -104,6 +104,9 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
       );
     case 'connection.crashed':
       return line(['error', event], errorField(event.error), messageText(event.error));
+    case 'topic.opened':
+    case 'topic.closed':
+      return line(['info', event], { topic: escaped(event.topic) }, event.topic);
     case 'child.changed': {
       const { kind, address, state } = event.child;
       const told = { kind, address: escaped(address), state };

@@ -50,6 +50,7 @@ export interface DrainableFleet {
   readonly context: PortContext;
   readonly registry: Registry;
   readonly handlers: { readonly unsettled: number };
+  readonly topics: { complete(): void };
   readonly events: { complete(): void };
   tell(news: Extract<SupervisorNews, { type: `supervisor.${string}` }>): void;
 }
@@ -159,7 +160,7 @@ export class FleetDrain implements DeadlineOwner {
   }
 
   #conclude(): void {
-    const { context, events, handlers, registry } = this.#fleet;
+    const { context, events, handlers, registry, topics } = this.#fleet;
     const report: DrainReport = {
       closed: registry.counts.closed - this.#closedBefore - this.#forced,
       forced: this.#forced,
@@ -167,6 +168,7 @@ export class FleetDrain implements DeadlineOwner {
       tookMs: Math.round(context.clock.now() - this.#beganAtMs),
     };
     this.#fleet.tell({ type: 'supervisor.stopped', report });
+    topics.complete();
     events.complete();
     this.#observer.ended(report);
   }

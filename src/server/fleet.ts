@@ -28,6 +28,7 @@ import { Admission, type Door, type Paths, requestPath } from './admission.ts';
 import { checkExpiry } from './admitted.ts';
 import { checkAudience, exceptions } from './audience.ts';
 import { Authentication } from './authentication.ts';
+import { deliveryOf, fanOut, type Publication, type PublicationPolicy } from './fan-out.ts';
 import { ConnectionHandle, type HandleHost } from './handle.ts';
 import { Handlers, type HandlersObserver, type Release } from './handlers.ts';
 import { Leases } from './leases.ts';
@@ -36,7 +37,7 @@ import { Registry } from './registry.ts';
 import { describeReport } from './report.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery } from './topic.ts';
-import { deliveryOf, fanOut, type Publication, type PublicationPolicy, Topics } from './topics.ts';
+import { type TopicNews, Topics, type TopicsObserver } from './topics.ts';
 import type { Upgrader } from './upgrader.ts';
 
 /** What a fleet tells its supervisor. */
@@ -60,7 +61,8 @@ export class Fleet<Peer, In, Out>
     AcceptorSide,
     AcceptedPortHost,
     HandleHost<In, Out>,
-    HandlersObserver<Connection<Peer, In, Out>>
+    HandlersObserver<Connection<Peer, In, Out>>,
+    TopicsObserver
 {
   readonly context: PortContext;
   readonly actor: AnyActorRef;
@@ -88,7 +90,7 @@ export class Fleet<Peer, In, Out>
     this.actor = actor;
     this.registry = new Registry(options.admission.ipv6PrefixBits);
     this.context = portContext(options);
-    this.topics = new Topics(options.limits.topicsMax, this.context.reports);
+    this.topics = new Topics(options.limits.topicsMax, this.context.reports, this);
     this.contract = new Contract(options.codec, options.messages, options.sends);
     this.leases = new Leases(this.context.wheel);
     this.handlers = new Handlers(options, this, this.context.wheel);
@@ -212,6 +214,8 @@ export class Fleet<Peer, In, Out>
   portReported(port: AcceptedPort, report: PortReport): void {
     if (this.events.observed) this.tell(describeReport(report, port, this.handlers.handleOf(port)));
     this.#runHandler(port, report);
+    // It has left its topics before it could be told.
+    this.topics.tellNews();
     if (report === 'closed' || report === 'failed') this.#observer.fleetShrank();
   }
 
@@ -265,11 +269,15 @@ export class Fleet<Peer, In, Out>
   }
 
   join(port: AcceptedPort, topic: string): boolean {
-    return this.topics.join(port, topic);
+    const isMember = this.topics.join(port, topic);
+    this.topics.tellNews();
+    return isMember;
   }
 
   leave(port: AcceptedPort, topic: string): boolean {
-    return this.topics.leave(port, topic);
+    const hasLeft = this.topics.leave(port, topic);
+    this.topics.tellNews();
+    return hasLeft;
   }
 
   /** A `key` that throws leaves peer and key as they were, and is an error of this connection. */
@@ -288,6 +296,16 @@ export class Fleet<Peer, In, Out>
 
   messageStream(port: AcceptedPort): Stream<In> {
     return new Stream((error) => this.handlers.errored('messages$', error, port));
+  }
+
+  // What the topics tell.
+
+  topicChanged(news: TopicNews): void {
+    this.tell(news);
+  }
+
+  listenerErrored(error: Error): void {
+    this.handlers.errored('topic.messages$', error, undefined);
   }
 
   // What the handlers tell.

@@ -3,7 +3,7 @@ import type { Upgrade } from '../connection/upgrade.ts';
 import type { Child, HasChildren } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
-import type { Delivery, Topic, TopicOptions } from './topic.ts';
+import type { Delivery, Topic, TopicOptions, TopicSize } from './topic.ts';
 
 /** The state of a supervisor's chart. */
 export type SupervisorState = 'admitting' | 'suspended' | 'draining' | 'stopped';
@@ -65,13 +65,17 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown>
   readonly dialed: Iterable<DialedConnection>;
   /** The open connections that were accepted. The iteration survives whatever happens to them meanwhile. */
   readonly connections: Iterable<Connection<Peer, In, Out>>;
+  /** The topics that have members, and how many each has. The iteration survives what happens meanwhile. */
+  readonly topics: Iterable<TopicSize>;
   /** The open connection with this id. */
   get(id: string): Connection<Peer, In, Out> | undefined;
   /** The open connections with this key. */
   byKey(key: string): readonly Connection<Peer, In, Out>[];
   /**
-   * A named audience. The same name is the same audience, whichever handle is used; the options are those of
-   * what is published through this handle.
+   * A named audience. The same name is the same audience, whichever handle is used.
+   *
+   * Without options you get the same object each time, while the topic has members or somebody holds a handle of it. With
+   * options you get a view of it: options are about what is published through this handle, and nothing else.
    *
    * @throws SupervisorError `invalid-topic` or `invalid-options`
    */

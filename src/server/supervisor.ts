@@ -30,8 +30,8 @@ import type {
   Supervisor,
   SupervisorState,
 } from './supervisor-types.ts';
-import type { Delivery, Topic, TopicOptions } from './topic.ts';
-import { TopicHandle } from './topic-handle.ts';
+import type { Delivery, Topic, TopicOptions, TopicSize } from './topic.ts';
+import { topicHandle } from './topic-handle.ts';
 import { type Upgrader, WsUpgrader } from './upgrader.ts';
 
 /**
@@ -173,7 +173,12 @@ export class FleetSupervisor<Peer, In, Out>
   }
 
   topic(name: string, options?: TopicOptions<Out>): Topic<Out, Connection<Peer, In, Out>> {
-    return new TopicHandle(name, this.#fleet, options);
+    return topicHandle(this.#fleet, name, options);
+  }
+
+  get topics(): Iterable<TopicSize> {
+    const { topics } = this.#fleet;
+    return { [Symbol.iterator]: () => topics.sizes() };
   }
 
   broadcast(

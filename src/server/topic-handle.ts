@@ -1,12 +1,14 @@
+import type { Observable } from 'rxjs';
 import { z } from 'zod';
 import type { Connection } from '../core/connection.ts';
 import { SupervisorError, toError } from '../core/errors.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
 import { everybody } from './audience.ts';
+import { deliveryOf, type PublicationPolicy } from './fan-out.ts';
 import type { Fleet } from './fleet.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery, Overflow, Topic, TopicOptions } from './topic.ts';
-import { checkTopicName, deliveryOf, type PublicationPolicy } from './topics.ts';
+import type { TopicAudience } from './topic-audience.ts';
 
 const topicSchema = z
   .strictObject({
@@ -21,30 +23,63 @@ const topicSchema = z
 /** Shared by all handles without options of their own: `topic(name).publish()` is called for each message. */
 const defaults = topicSchema.parse({});
 
-/** A name and the fleet it is a name in; membership lives in the fleet, so handles come and go freely. */
+/**
+ * The public handle of a topic. Without options it is the same object for as long as the topic has members, or somebody holds
+ * a handle; with options it is a view of the same audience, with a policy of its own.
+ */
+export function topicHandle<Peer, In, Out>(
+  fleet: Fleet<Peer, In, Out>,
+  name: string,
+  options?: TopicOptions<Out>,
+): TopicHandle<Peer, In, Out> {
+  const audience = fleet.topics.audience(name);
+  audience.handle ??= new TopicHandle(audience, fleet);
+  return options === undefined
+    ? (audience.handle as TopicHandle<Peer, In, Out>)
+    : new TopicHandle(audience, fleet, options);
+}
+
+/** An audience, and the policy of what is published there through this handle. */
 export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, In, Out>> {
-  readonly name: string;
+  readonly #audience: TopicAudience;
   readonly #fleet: Fleet<Peer, In, Out>;
   readonly #overflow: Overflow;
   readonly #keyOf: (message: Out) => string;
 
-  /** @throws SupervisorError `invalid-topic` or `invalid-options` */
-  constructor(name: string, fleet: Fleet<Peer, In, Out>, options?: TopicOptions<Out>) {
-    checkTopicName(name);
+  /** @throws SupervisorError `invalid-options` */
+  constructor(audience: TopicAudience, fleet: Fleet<Peer, In, Out>, options?: TopicOptions<Out>) {
     const { overflow, keyOf } =
       options === undefined ? defaults : checkedOptions(topicSchema, options);
-    this.name = name;
+    this.#audience = audience;
     this.#fleet = fleet;
     this.#overflow = overflow;
     this.#keyOf = (keyOf as TopicOptions<Out>['keyOf']) ?? (() => '');
   }
 
+  get name(): string {
+    return this.#audience.name;
+  }
+
   get size(): number {
-    return this.#fleet.topics.size(this.name);
+    return this.#audience.members.size;
   }
 
   get droppedMessages(): number {
-    return this.#fleet.topics.dropped(this.name);
+    return this.#audience.dropped;
+  }
+
+  get connections(): Iterable<Connection<Peer, In, Out>> {
+    const { members } = this.#audience;
+    const { handlers } = this.#fleet;
+    return {
+      *[Symbol.iterator]() {
+        for (const port of [...members]) if (members.has(port)) yield handlers.handleOf(port);
+      },
+    };
+  }
+
+  get messages$(): Observable<Out> {
+    return this.#audience.messages.observable as Observable<Out>;
   }
 
   publish(
@@ -53,7 +88,7 @@ export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, I
   ): Delivery {
     const policyOf = () => this.#policyFor(message);
     const publication = this.#fleet.publication(message, audience, policyOf);
-    this.#fleet.topics.publish(this.name, publication);
+    this.#audience.publish(publication, message);
     return deliveryOf(publication);
   }
 

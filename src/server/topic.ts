@@ -1,4 +1,4 @@
-import type { Observer } from 'rxjs';
+import type { Observable, Observer } from 'rxjs';
 import type { AudienceOptions } from './supervisor-types.ts';
 
 /**
@@ -28,8 +28,16 @@ export interface Delivery {
   readonly dropped: number;
 }
 
+/** A topic that has members. */
+export interface TopicSize {
+  readonly name: string;
+  /** How many open connections are members. */
+  readonly size: number;
+}
+
 /**
- * A named audience. Also an RxJS Observer: `prices$.subscribe(supervisor.topic('prices'))`.
+ * A named audience. Also an RxJS Observer: `prices$.subscribe(supervisor.topic('prices'))`, and with
+ * {@link Topic.messages$} an Observable of what is published there.
  *
  * As an Observer it never throws: a message that breaks the outbound contract, and an error of the source,
  * are reported as `handler.errored`. Completion of a source leaves the topic as it is.
@@ -38,6 +46,14 @@ export interface Topic<Out, C> extends Observer<Out> {
   readonly name: string;
   /** How many open connections are members. */
   readonly size: number;
+  /** The members. The iteration survives joins, leaves and endings meanwhile, and yields none that has left before its turn. */
+  readonly connections: Iterable<C>;
+  /**
+   * Every message that is published here, through any handle, with or without members: by `publish` and by Observables that
+   * feed the topic. A message is as it was given to `publish`. Subscribers get it after the members, and a message that they
+   * publish in answer after this one. Completes when the supervisor has stopped.
+   */
+  readonly messages$: Observable<Out>;
   /** Publications that members did not get, summed over all members, since it has had any. */
   readonly droppedMessages: number;
   /** Publishes one message, as an Observer: never throws. */

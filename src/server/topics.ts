@@ -1,80 +1,72 @@
-import { Subject } from 'rxjs';
 import type { ReportGate } from '../connection/report-gate.ts';
 import { SupervisorError } from '../core/errors.ts';
-import type { Frame } from '../core/frame.ts';
-import { runEach } from '../core/run-each.ts';
+import type { SupervisorNews } from '../core/events.ts';
+import { runAll } from '../core/run-each.ts';
 import { kindOf } from '../core/wording.ts';
 import type { AcceptedPort } from './accepted-port.ts';
-import type { Delivery, Overflow } from './topic.ts';
+import type { TopicSize } from './topic.ts';
+import { TopicAudience, type TopicAudienceHost } from './topic-audience.ts';
 
-/** What is done about members that are congested. */
-export interface PublicationPolicy {
-  readonly overflow: Overflow;
-  /** Where it is published; empty for a broadcast. */
-  readonly topic: string;
-  /** What it is about, for `latest`. */
-  readonly key: string;
-}
+/** A topic got its first member, or lost its last one. */
+export type TopicNews = Extract<SupervisorNews, { type: `topic.${string}` }>;
 
-/** One frame for an audience, and what became of it so far. */
-export interface Publication extends PublicationPolicy {
-  readonly frame: Frame;
-  /** Whether a member is to get it; `null` when all are. */
-  readonly accepts: ((port: AcceptedPort) => boolean) | null;
-  delivered: number;
-  kept: number;
-  /** Older ones that were waiting and that this one takes the place of. */
-  replaced: number;
-  dropped: number;
-}
-
-/** The members of one topic and the pipeline that feeds them. */
-class Audience implements Reachable {
-  readonly members = new Set<AcceptedPort>();
-  readonly publications$ = new Subject<Publication>();
-  departures = 0;
-  dropped = 0;
-
-  constructor(reports: ReportGate) {
-    this.publications$.subscribe((publication) => {
-      fanOut(publication, this, reports);
-      this.dropped += publication.dropped + publication.replaced;
-    });
-  }
-
-  [Symbol.iterator](): Iterator<AcceptedPort> {
-    return this.members.values();
-  }
-
-  has(port: AcceptedPort): boolean {
-    return this.members.has(port);
-  }
+/** What topics tell their fleet. Both reach user code. */
+export interface TopicsObserver {
+  topicChanged(news: TopicNews): void;
+  /** A subscriber of the messages of a topic threw. */
+  listenerErrored(error: Error): void;
 }
 
 /**
  * Who listens to what.
  *
- * Each topic with members has one RxJS pipeline into {@link fanOut}, the one place that writes to many;
- * members are a plain set, so joining, leaving and dying cost the same for ten members or ten thousand. A
- * topic without members holds no memory.
+ * Each topic is an {@link TopicAudience}, and its members are a plain set: joining, leaving and dying cost the same for ten
+ * members or ten thousand. An audience is held here while it has members or listeners. Without either it lives only as
+ * long as somebody holds its handle, so names that peers invent leave nothing behind.
  */
-export class Topics {
-  readonly #audiences = new Map<string, Audience>();
-  readonly #topicsMax: number;
-  readonly #reports: ReportGate;
+export class Topics implements TopicAudienceHost {
+  readonly reports: ReportGate;
 
-  constructor(topicsMax: number, reports: ReportGate) {
+  readonly #topicsMax: number;
+  readonly #observer: TopicsObserver;
+  /** With members or listeners. */
+  readonly #active = new Map<string, TopicAudience>();
+  /** With neither, and with a handle that somebody may hold. */
+  readonly #idle = new Map<string, WeakRef<TopicAudience>>();
+  readonly #collected = new FinalizationRegistry<string>((name) => this.#forget(name));
+  readonly #news: TopicNews[] = [];
+  #isTelling = false;
+  #isComplete = false;
+
+  constructor(topicsMax: number, reports: ReportGate, observer: TopicsObserver) {
     this.#topicsMax = topicsMax;
-    this.#reports = reports;
+    this.reports = reports;
+    this.#observer = observer;
+  }
+
+  /** The audience of this name. @throws SupervisorError `invalid-topic` */
+  audience(name: string): TopicAudience {
+    checkTopicName(name);
+    return this.#find(name) ?? this.#create(name);
+  }
+
+  /** Those with members, and how many they have. */
+  *sizes(): Iterator<TopicSize> {
+    for (const { name, members } of [...this.#active.values()]) {
+      if (members.size > 0) yield { name, size: members.size };
+    }
   }
 
   join(port: AcceptedPort, name: string): boolean {
     checkTopicName(name);
     if (!port.isOpen) return false;
     port.topics ??= new Set();
-    if (!port.topics.has(name) && port.topics.size >= this.#topicsMax) return false;
+    if (port.topics.has(name)) return true;
+    if (port.topics.size >= this.#topicsMax) return false;
     port.topics.add(name);
-    this.#audience(name).members.add(port);
+    const audience = this.#find(name) ?? new TopicAudience(name, this);
+    audience.add(port);
+    if (audience.members.size === 1) this.#changed(audience, 'topic.opened');
     return true;
   }
 
@@ -90,104 +82,81 @@ export class Topics {
     for (const name of port.topics ?? []) this.#remove(port, name);
   }
 
-  size(name: string): number {
-    return this.#audiences.get(name)?.members.size ?? 0;
+  /** Tells what has changed since it was last called. Never from inside a fan-out or a transition. */
+  tellNews(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      runAll(
+        () => this.#news.shift(),
+        (news) => this.#observer.topicChanged(news),
+      );
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
-  /** Publications that members did not get since the topic has had members. */
-  dropped(name: string): number {
-    return this.#audiences.get(name)?.dropped ?? 0;
+  /** Nothing will be published any more. */
+  complete(): void {
+    this.#isComplete = true;
+    const idle = [...this.#idle.values()].map((ref) => ref.deref());
+    for (const audience of [...this.#active.values(), ...idle]) audience?.messages.complete();
   }
 
-  publish(name: string, publication: Publication): void {
-    this.#audiences.get(name)?.publications$.next(publication);
+  listenersChanged(audience: TopicAudience): void {
+    this.#place(audience);
   }
 
-  #audience(name: string): Audience {
-    const known = this.#audiences.get(name);
-    if (known !== undefined) return known;
-    const audience = new Audience(this.#reports);
-    this.#audiences.set(name, audience);
+  readonly listenerErrored = (error: Error): void => this.#observer.listenerErrored(error);
+
+  #find(name: string): TopicAudience | undefined {
+    return this.#active.get(name) ?? this.#idle.get(name)?.deref();
+  }
+
+  #create(name: string): TopicAudience {
+    const audience = new TopicAudience(name, this);
+    if (this.#isComplete) audience.messages.complete();
+    this.#idle.set(name, this.#refTo(audience));
     return audience;
   }
 
   #remove(port: AcceptedPort, name: string): void {
-    const audience = this.#audiences.get(name);
-    if (audience === undefined) return;
-    audience.members.delete(port);
-    audience.departures += 1;
-    if (audience.members.size > 0) return;
-    audience.publications$.complete();
-    this.#audiences.delete(name);
+    const audience = this.#active.get(name);
+    if (audience?.has(port) !== true) return;
+    audience.remove(port);
+    if (audience.members.size === 0) this.#changed(audience, 'topic.closed');
   }
-}
 
-/** Everybody who is reached, and whether somebody still belongs to them. */
-export interface Reachable extends Iterable<AcceptedPort> {
-  has(port: AcceptedPort): boolean;
-  /** How many have left so far; as long as it stays the same nobody has to be looked up. */
-  readonly departures: number;
-}
-
-/**
- * Writes one frame to every member that is open at the moment of its turn.
- *
- * User code is asked and told before and after, never in between: all members get what it publishes in answer
- * in the same order. `accepts` may join, leave or close anything; whoever joins meanwhile missed it, whoever
- * has left or is no longer open does not get it, and nobody gets it twice.
- */
-export function fanOut(publication: Publication, audience: Reachable, reports: ReportGate): void {
-  const { departures } = audience;
-  const isThere = (port: AcceptedPort) =>
-    port.isOpen && (audience.departures === departures || audience.has(port));
-  const members = accepted(publication, audience, isThere);
-  reports.during(() => {
-    runEach(members, (port) => {
-      if (isThere(port)) write(publication, port);
-    });
-  });
-}
-
-/** A copy: those who are written to may leave by it. */
-function accepted(
-  { accepts }: Publication,
-  audience: Reachable,
-  isThere: (port: AcceptedPort) => boolean,
-): AcceptedPort[] {
-  const members = [...audience];
-  return accepts === null ? members : members.filter((port) => isThere(port) && accepts(port));
-}
-
-function write(publication: Publication, port: AcceptedPort): void {
-  const outbox = port.outbox;
-  if (outbox !== null && outbox.publish(publication.frame) !== 'refused')
-    publication.delivered += 1;
-  else overflow(publication, port);
-}
-
-/** What its publisher is told. */
-export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery {
-  return { delivered, kept, dropped };
-}
-
-/** Does what the publication's policy says about a member that cannot take it. */
-function overflow(publication: Publication, port: AcceptedPort): void {
-  if (publication.overflow === 'latest' && isKept(publication, port)) return;
-  publication.dropped += 1;
-  port.dropped += 1;
-  if (publication.overflow === 'close' && port.outbox?.isCongested) port.end('slow-consumer');
-}
-
-function isKept(publication: Publication, port: AcceptedPort): boolean {
-  const { outbox } = port;
-  if (outbox === null) return false;
-  const { isKept, replaced } = outbox.keep(publication);
-  if (isKept) publication.kept += 1;
-  if (replaced) {
-    publication.replaced += 1;
-    port.dropped += 1;
+  #changed(audience: TopicAudience, type: TopicNews['type']): void {
+    this.#news.push({ type, topic: audience.name });
+    this.#place(audience);
   }
-  return isKept;
+
+  /** Holds an audience that is needed, and only finds the others again. */
+  #place(audience: TopicAudience): void {
+    const { name } = audience;
+    if (audience.isNeeded) {
+      this.#active.set(name, audience);
+      this.#idle.delete(name);
+    } else {
+      this.#active.delete(name);
+      if (audience.handle !== null) this.#idle.set(name, this.#refTo(audience));
+    }
+  }
+
+  /** One for its whole life: each is registered, and a registration lasts as long as the audience. */
+  #refTo(audience: TopicAudience): WeakRef<TopicAudience> {
+    if (audience.ref === null) {
+      audience.ref = new WeakRef(audience);
+      this.#collected.register(audience, audience.name);
+    }
+    return audience.ref;
+  }
+
+  #forget(name: string): void {
+    // There may be another of this name by now.
+    if (this.#idle.get(name)?.deref() === undefined) this.#idle.delete(name);
+  }
 }
 
 /** @throws SupervisorError `invalid-topic` */

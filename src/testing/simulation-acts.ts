@@ -113,18 +113,21 @@ export class SimulatedActs {
     const world = this.#world;
     const topic = world.random.pick(TOPICS);
     const wasOpen = world.isRegistered(life);
-    if (connection.join(topic)) {
-      if (!wasOpen) world.broken('no-join-after-quarantine', topic, life);
-      life.topics.add(topic);
-    }
+    const wasMember = life.topics.has(topic);
+    // Noted first: subscribers hear that the topic has opened before the call returns.
+    if (wasOpen) life.topics.add(topic);
+    const hasJoined = connection.join(topic);
+    if (hasJoined && !wasOpen) world.broken('no-join-after-quarantine', topic, life);
+    // It may be in as many topics as it can be.
+    if (!hasJoined && !wasMember) life.topics.delete(topic);
   }
 
   leave(life: SimulatedLife, connection: SimulatedConnection): void {
     const topic = this.#world.random.pick(TOPICS);
     const wasMember = life.topics.has(topic) && this.#world.isRegistered(life);
-    const left = connection.leave(topic);
-    if (left !== wasMember) this.#world.broken('leave-says-truth', topic, life);
-    if (left) life.topics.delete(topic);
+    if (wasMember) life.topics.delete(topic);
+    const hasLeft = connection.leave(topic);
+    if (hasLeft !== wasMember) this.#world.broken('leave-says-truth', topic, life);
   }
 
   #lookUp(life: SimulatedLife, { key }: SimulatedConnection): void {

@@ -37,6 +37,8 @@ export class SimulationReports {
       case 'supervisor.suspended':
       case 'supervisor.admitting':
         return;
+      case 'topic.opened':
+      case 'topic.closed':
       case 'child.changed':
         return;
       case 'supervisor.draining':

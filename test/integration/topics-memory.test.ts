@@ -5,7 +5,7 @@ import { crowd } from '../support/crowd.ts';
 import { heapUsed, untilCollected } from '../support/garbage.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { turns, until } from '../support/until.ts';
 
 describe('the memory of topics', () => {
   let supervisor: Supervisor<unknown, unknown, unknown>;
@@ -41,6 +41,45 @@ describe('the memory of topics', () => {
     const grown = (await heapUsed()) - before;
     assert.ok(grown < 2_000_000, `${grown} bytes were kept`);
     assert.deepEqual(connection.topics, []);
+    peer.destroy();
+    await until(() => supervisor.counts.closed === 1, 'it is gone');
+  });
+
+  it('100,000 topics that were published to, asked for or listened to hold nothing', async () => {
+    await start();
+    const before = await heapUsed();
+    for (let n = 0; n < 100_000; n += 1) {
+      const topic = supervisor.topic(`invented ${n}`);
+      topic.publish('hello');
+      if (n % 3 === 0) topic.messages$.subscribe().unsubscribe();
+      // A handle is kept until the task is over, whoever holds it.
+      if (n % 1_000 === 0) await turns();
+    }
+    let kept = (await heapUsed()) - before;
+    for (let tries = 0; kept > 2_000_000 && tries < 100; tries += 1) {
+      kept = (await heapUsed()) - before;
+    }
+    assert.ok(kept < 2_000_000, `${kept} bytes were kept`);
+  });
+
+  it('one topic whose handle is held, joined and left 100,000 times, holds no more than once', async () => {
+    await start();
+    const peer = await RawPeer.open(listener.port);
+    await until(() => supervisor.counts.open === 1, 'it is open');
+    const [connection] = [...supervisor.connections];
+    const topic = supervisor.topic('lobby');
+    const visit = () => {
+      for (let n = 0; n < 100_000; n += 1) {
+        connection?.join('lobby');
+        connection?.leave('lobby');
+      }
+    };
+    visit();
+    const before = await heapUsed();
+    visit();
+    const grown = (await heapUsed()) - before;
+    assert.ok(grown < 1_000_000, `${grown} bytes were kept`);
+    assert.equal(topic, supervisor.topic('lobby'));
     peer.destroy();
     await until(() => supervisor.counts.closed === 1, 'it is gone');
   });

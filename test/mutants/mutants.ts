@@ -97,7 +97,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'stale audience',
     fault: 'A fan-out writes to members that left or died while it went on.',
-    file: 'src/server/topics.ts',
+    file: 'src/server/fan-out.ts',
     from: 'if (isThere(port)) write(publication, port);',
     to: 'write(publication, port);',
   },

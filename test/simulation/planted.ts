@@ -10,6 +10,7 @@ import { Fleet } from '../../src/server/fleet.ts';
 import { FleetDrain } from '../../src/server/fleet-drain.ts';
 import { Handlers } from '../../src/server/handlers.ts';
 import { Registry } from '../../src/server/registry.ts';
+import { TopicAudience } from '../../src/server/topic-audience.ts';
 import { Topics } from '../../src/server/topics.ts';
 
 type Method = (...args: never[]) => unknown;
@@ -220,7 +221,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'a publication is fanned out twice',
-    plant: instead(Topics.prototype, 'publish', twice),
+    plant: instead(TopicAudience.prototype, 'publish', twice),
     breaks: ['publication-reaches-members-once'],
   },
   {

@@ -101,6 +101,8 @@ const table: { readonly [Type in News['type']]: [Extract<News, { type: Type }>, 
     'error',
     'c1 handler.errored: onMessage: boom',
   ],
+  'topic.opened': [{ type: 'topic.opened', topic: 'lobby' }, 'info', 'topic.opened: lobby'],
+  'topic.closed': [{ type: 'topic.closed', topic: 'lobby' }, 'info', 'topic.closed: lobby'],
   'child.changed': [
     { type: 'child.changed', child: { kind: 'client', address: 'example.test', state: 'waiting' } },
     'warn',

@@ -181,7 +181,8 @@ class DrainBench {
     }
     const fleet: DrainableFleet = {
       context: contextOn(this.clock),
-      ...{ registry, handlers: { unsettled: 0 }, events: { complete: () => {} }, tell: () => {} },
+      ...{ registry, handlers: { unsettled: 0 }, tell: () => {} },
+      ...{ topics: { complete: () => {} }, events: { complete: () => {} } },
     };
     const children = { stop: failing, size: 0 } as unknown as Children;
     this.drain = new FleetDrain(drainPlan({ perSecond }), fleet, {

@@ -6,14 +6,9 @@ import { ReportGate } from '../../src/connection/report-gate.ts';
 import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import type { AcceptedPort } from '../../src/server/accepted-port.ts';
+import { deliveryOf, fanOut, type Publication, type Reachable } from '../../src/server/fan-out.ts';
 import type { Overflow } from '../../src/server/topic.ts';
-import {
-  deliveryOf,
-  fanOut,
-  type Publication,
-  type Reachable,
-  Topics,
-} from '../../src/server/topics.ts';
+import { Topics } from '../../src/server/topics.ts';
 
 /** A port that notes the frames it is given. */
 class FakePort {
@@ -49,6 +44,10 @@ class FakePort {
   }
 }
 
+function topicsFor(topicsMax: number, gate = new ReportGate()): Topics {
+  return new Topics(topicsMax, gate, { topicChanged: () => {}, listenerErrored: () => {} });
+}
+
 /** An audience that nobody leaves. */
 class Everybody extends Set<AcceptedPort> implements Reachable {
   readonly departures = 0;
@@ -74,13 +73,13 @@ function publicationOf(text: string, parts: Partial<Publication> = {}): Publicat
 /** Publishes and returns who got it and who missed it. */
 function publish(topics: Topics, text: string, accepts: Publication['accepts'] = null) {
   const publication = publicationOf(text, { accepts });
-  topics.publish('lobby', publication);
+  topics.audience('lobby').publish(publication, undefined);
   return [publication.delivered, publication.dropped];
 }
 
 describe('Topics', () => {
   it('gives a publication to every member, and to no one else', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const members = crowd(3, topics);
     const [stranger] = crowd(1, topics, 'kitchen');
     assert.deepEqual(publish(topics, 'hi'), [3, 0]);
@@ -89,7 +88,7 @@ describe('Topics', () => {
   });
 
   it('counts as dropped who refuses it, and notes it on the port', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const [one, two] = crowd(2, topics);
     if (one) one.onPublish = () => 'refused';
     if (two) two.onPublish = () => 'queued';
@@ -98,7 +97,7 @@ describe('Topics', () => {
   });
 
   it('asks whom it is for, and skips who is not open without counting it', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const [one, two, three] = crowd(3, topics);
     if (two) two.isOpen = false;
     assert.deepEqual(
@@ -109,27 +108,27 @@ describe('Topics', () => {
   });
 
   it('takes nobody who is not open', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const closing = new FakePort();
     closing.isOpen = false;
     assert.equal(topics.join(closing.port, 'lobby'), false);
-    assert.equal(topics.size('lobby'), 0);
+    assert.equal(topics.audience('lobby').members.size, 0);
   });
 
   it('takes a member once, however often it joins', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const one = new FakePort();
     assert.deepEqual(
       [topics.join(one.port, 'lobby'), topics.join(one.port, 'lobby')],
       [true, true],
     );
-    assert.equal(topics.size('lobby'), 1);
+    assert.equal(topics.audience('lobby').members.size, 1);
     assert.deepEqual(publish(topics, 'hi'), [1, 0]);
     assert.deepEqual(one.got, ['hi']);
   });
 
   it('lets a member into as many topics as the limit says, and again into those it is in', () => {
-    const topics = new Topics(2, new ReportGate());
+    const topics = topicsFor(2);
     const one = new FakePort();
     const joined = ['a', 'b', 'c', 'a'].map((name) => topics.join(one.port, name));
     assert.deepEqual(joined, [true, true, false, true]);
@@ -138,31 +137,31 @@ describe('Topics', () => {
   });
 
   it('forgets who leaves, and says whether it was there', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const [one] = crowd(2, topics);
     assert.equal(topics.leave(one?.port as AcceptedPort, 'lobby'), true);
     assert.equal(topics.leave(one?.port as AcceptedPort, 'lobby'), false);
     assert.equal(topics.leave(new FakePort().port, 'lobby'), false);
-    assert.equal(topics.size('lobby'), 1);
+    assert.equal(topics.audience('lobby').members.size, 1);
     assert.deepEqual(publish(topics, 'hi'), [1, 0]);
   });
 
   it('forgets who leaves everything', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const one = new FakePort();
     for (const name of ['a', 'b', 'lobby']) topics.join(one.port, name);
     topics.leaveAll(one.port);
     topics.leaveAll(one.port);
     topics.leaveAll(new FakePort().port);
     assert.deepEqual(
-      ['a', 'b', 'lobby'].map((name) => topics.size(name)),
+      ['a', 'b', 'lobby'].map((name) => topics.audience(name).members.size),
       [0, 0, 0],
     );
     assert.deepEqual(publish(topics, 'hi'), [0, 0]);
   });
 
   it('refuses a name that is no non-empty string', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     for (const name of ['', undefined, null, 7, {}, ['lobby']]) {
       assert.throws(() => topics.join(new FakePort().port, name as string), {
         name: 'SupervisorError',
@@ -172,22 +171,26 @@ describe('Topics', () => {
   });
 
   it('takes names that are named like members of objects', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     for (const name of ['__proto__', 'constructor', 'size']) {
-      assert.equal(topics.size(name), 0);
+      assert.equal(topics.audience(name).members.size, 0);
       crowd(1, topics, name);
-      assert.equal(topics.size(name), 1);
+      assert.equal(topics.audience(name).members.size, 1);
     }
   });
 });
 
 describe('a publication to a member that is congested', () => {
   function publishTo(one: FakePort, overflow: Overflow) {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     topics.join(one.port, 'lobby');
     const publication = publicationOf('hi', { overflow, key: 'EUR' });
-    topics.publish('lobby', publication);
-    return { ...deliveryOf(publication), inTopic: topics.dropped('lobby'), onPort: one.dropped };
+    topics.audience('lobby').publish(publication, undefined);
+    return {
+      ...deliveryOf(publication),
+      inTopic: topics.audience('lobby').dropped,
+      onPort: one.dropped,
+    };
   }
 
   function congested(): FakePort {
@@ -233,7 +236,7 @@ describe('a publication to a member that is congested', () => {
   });
 
   it('is given up by whoever leaves the topic', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const [one] = crowd(1, topics);
     if (one === undefined) throw new Error('nobody there');
     topics.leave(one.port, 'kitchen');
@@ -262,10 +265,10 @@ describe('a publication to a member that is congested', () => {
   });
 
   it('harms nobody else', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const [slow, quick] = crowd(2, topics);
     if (slow) slow.isCongested = true;
-    topics.publish('lobby', publicationOf('hi', { overflow: 'close' }));
+    topics.audience('lobby').publish(publicationOf('hi', { overflow: 'close' }), undefined);
     assert.deepEqual([slow?.got, quick?.got], [[], ['hi']]);
     assert.equal(quick?.endedAs, undefined);
   });
@@ -278,7 +281,7 @@ describe('a publication to a member that throws', () => {
 
   it('reaches the members behind it', () => {
     const gate = new ReportGate();
-    const topics = new Topics(10, gate);
+    const topics = topicsFor(10, gate);
     const [first, second, third] = crowd(3, topics);
     if (second) second.onPublish = failing;
     const publication = publicationOf('hi');
@@ -315,7 +318,7 @@ describe('a report that throws', () => {
 
 describe('a publication during which members come and go', () => {
   it('skips who has left or closed before its turn', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const [first, second, third] = crowd(3, topics);
     if (first) {
       first.onPublish = () => {
@@ -329,7 +332,7 @@ describe('a publication during which members come and go', () => {
   });
 
   it('skips who joins meanwhile, and gives it the next one', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const [first] = crowd(1, topics);
     const late = new FakePort();
     if (first) {
@@ -344,7 +347,7 @@ describe('a publication during which members come and go', () => {
   });
 
   it('survives the last member leaving, and another publication in the middle', () => {
-    const topics = new Topics(10, new ReportGate());
+    const topics = topicsFor(10);
     const [only] = crowd(1, topics);
     if (only) {
       only.onPublish = () => {
@@ -355,7 +358,7 @@ describe('a publication during which members come and go', () => {
       };
     }
     assert.deepEqual(publish(topics, 'hi'), [1, 0]);
-    assert.equal(topics.size('lobby'), 0);
+    assert.equal(topics.audience('lobby').members.size, 0);
   });
 
   it('never gives it twice to anybody, nor to who is no member, whatever they do', () => {
@@ -366,7 +369,7 @@ describe('a publication during which members come and go', () => {
     });
     fc.assert(
       fc.property(fc.array(deed, { maxLength: 12 }), (deeds) => {
-        const topics = new Topics(10, new ReportGate());
+        const topics = topicsFor(10);
         const ports = crowd(4, topics).concat(new FakePort(), new FakePort());
         for (const { by, to, what } of deeds) {
           const [actor, target] = [ports[by] as FakePort, ports[to] as FakePort];

@@ -1,0 +1,94 @@
+import type { ReportGate } from '../connection/report-gate.ts';
+import type { Frame } from '../core/frame.ts';
+import { runEach } from '../core/run-each.ts';
+import type { AcceptedPort } from './accepted-port.ts';
+import type { Delivery, Overflow } from './topic.ts';
+
+/** What is done about members that are congested. */
+export interface PublicationPolicy {
+  readonly overflow: Overflow;
+  /** Where it is published; empty for a broadcast. */
+  readonly topic: string;
+  /** What it is about, for `latest`. */
+  readonly key: string;
+}
+
+/** One frame for an audience, and what became of it so far. */
+export interface Publication extends PublicationPolicy {
+  readonly frame: Frame;
+  /** Whether a member is to get it; `null` when all are. */
+  readonly accepts: ((port: AcceptedPort) => boolean) | null;
+  delivered: number;
+  kept: number;
+  /** Older ones that were waiting and that this one takes the place of. */
+  replaced: number;
+  dropped: number;
+}
+
+/** Everybody who is reached, and whether somebody still belongs to them. */
+export interface Reachable extends Iterable<AcceptedPort> {
+  has(port: AcceptedPort): boolean;
+  /** How many have left so far; as long as it stays the same nobody has to be looked up. */
+  readonly departures: number;
+}
+
+/**
+ * Writes one frame to every member that is open at the moment of its turn.
+ *
+ * User code is asked and told before and after, never in between: all members get what it publishes in answer
+ * in the same order. `accepts` may join, leave or close anything; whoever joins meanwhile missed it, whoever
+ * has left or is no longer open does not get it, and nobody gets it twice.
+ */
+export function fanOut(publication: Publication, audience: Reachable, reports: ReportGate): void {
+  const { departures } = audience;
+  const isThere = (port: AcceptedPort) =>
+    port.isOpen && (audience.departures === departures || audience.has(port));
+  const members = accepted(publication, audience, isThere);
+  reports.during(() => {
+    runEach(members, (port) => {
+      if (isThere(port)) write(publication, port);
+    });
+  });
+}
+
+/** A copy: those who are written to may leave by it. */
+function accepted(
+  { accepts }: Publication,
+  audience: Reachable,
+  isThere: (port: AcceptedPort) => boolean,
+): AcceptedPort[] {
+  const members = [...audience];
+  return accepts === null ? members : members.filter((port) => isThere(port) && accepts(port));
+}
+
+function write(publication: Publication, port: AcceptedPort): void {
+  const outbox = port.outbox;
+  if (outbox !== null && outbox.publish(publication.frame) !== 'refused')
+    publication.delivered += 1;
+  else overflow(publication, port);
+}
+
+/** What its publisher is told. */
+export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery {
+  return { delivered, kept, dropped };
+}
+
+/** Does what the publication's policy says about a member that cannot take it. */
+function overflow(publication: Publication, port: AcceptedPort): void {
+  if (publication.overflow === 'latest' && isKept(publication, port)) return;
+  publication.dropped += 1;
+  port.dropped += 1;
+  if (publication.overflow === 'close' && port.outbox?.isCongested) port.end('slow-consumer');
+}
+
+function isKept(publication: Publication, port: AcceptedPort): boolean {
+  const { outbox } = port;
+  if (outbox === null) return false;
+  const { isKept, replaced } = outbox.keep(publication);
+  if (isKept) publication.kept += 1;
+  if (replaced) {
+    publication.replaced += 1;
+    port.dropped += 1;
+  }
+  return isKept;
+}

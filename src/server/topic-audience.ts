@@ -1,0 +1,102 @@
+import { Subject } from 'rxjs';
+import type { ReportGate } from '../connection/report-gate.ts';
+import type { ReportThrown } from '../core/guard.ts';
+import { Stream } from '../core/stream.ts';
+import type { AcceptedPort } from './accepted-port.ts';
+import { fanOut, type Publication, type Reachable } from './fan-out.ts';
+
+/** What an audience needs of the topics that it belongs to. */
+export interface TopicAudienceHost {
+  readonly reports: ReportGate;
+  /** Somebody has begun, or ceased, to listen to what is published there. */
+  listenersChanged(audience: TopicAudience): void;
+  /** Reports what a listener threw. */
+  readonly listenerErrored: ReportThrown;
+}
+
+/**
+ * The members of one topic, and its two streams: one RxJS pipeline into {@link fanOut} while it has members, and one
+ * out to those who listen to what is published there.
+ */
+export class TopicAudience implements Reachable {
+  readonly name: string;
+  readonly members = new Set<AcceptedPort>();
+  departures = 0;
+  /** The public handle without options of its own; made when somebody asks for it. */
+  handle: object | null = null;
+  /** How its topics find it while it is idle. */
+  ref: WeakRef<TopicAudience> | null = null;
+
+  readonly #host: TopicAudienceHost;
+  #publications: Subject<Publication> | null = null;
+  #messages: Stream<unknown> | null = null;
+  #dropped = 0;
+
+  constructor(name: string, host: TopicAudienceHost) {
+    this.name = name;
+    this.#host = host;
+  }
+
+  [Symbol.iterator](): Iterator<AcceptedPort> {
+    return this.members.values();
+  }
+
+  has(port: AcceptedPort): boolean {
+    return this.members.has(port);
+  }
+
+  /** Whether it must be there although nobody may hold its handle. */
+  get isNeeded(): boolean {
+    return this.members.size > 0 || this.#messages?.observed === true;
+  }
+
+  /** Publications that members did not get since it has had members. */
+  get dropped(): number {
+    return this.members.size === 0 ? 0 : this.#dropped;
+  }
+
+  /** What is published there; made for whoever asks first. */
+  get messages(): Stream<unknown> {
+    const host = this.#host;
+    this.#messages ??= new Stream<unknown>(host.listenerErrored, undefined, () =>
+      host.listenersChanged(this),
+    );
+    return this.#messages;
+  }
+
+  add(port: AcceptedPort): void {
+    this.#publications ??= this.#pipeline();
+    this.members.add(port);
+  }
+
+  remove(port: AcceptedPort): void {
+    this.members.delete(port);
+    this.departures += 1;
+    if (this.members.size > 0) return;
+    this.#publications?.complete();
+    this.#publications = null;
+  }
+
+  /** Writes a publication to its members; then those who listen get its message. */
+  publish(publication: Publication, message: unknown): void {
+    this.#publications?.next(publication);
+    if (this.#messages?.observed) this.#announce(this.#messages, message);
+  }
+
+  /** Not from inside a fan-out, and in the order of publication: a listener may publish in answer. */
+  #announce(messages: Stream<unknown>, message: unknown): void {
+    const { reports } = this.#host;
+    reports.add({ deliverReports: () => messages.next(message) });
+    reports.release();
+  }
+
+  #pipeline(): Subject<Publication> {
+    this.#dropped = 0;
+    const publications$ = new Subject<Publication>();
+    publications$.subscribe((publication) => {
+      fanOut(publication, this, this.#host.reports);
+      this.#dropped += publication.dropped + publication.replaced;
+    });
+    return publications$;
+  }
+}
