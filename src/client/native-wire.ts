@@ -29,6 +29,8 @@ export type NativeWebSocketConstructor = new (url: string, protocols: string[]) 
 
 const OPEN = 1;
 const NO_FRAME = 1006;
+/** The code of a close frame; a page is told of no other bytes of it. */
+const CODE_BYTES = 2;
 
 const encoder = new TextEncoder();
 
@@ -81,7 +83,10 @@ export class NativeWire implements DialedWire {
   #closed({ code, reason, wasClean }: NativeCloseEvent): void {
     const whenClosed = this.#whenClosed;
     if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed(false);
-    else this.#observer.closeReceived(code, encoder.encode(reason));
+    else {
+      this.bytesIn += CODE_BYTES;
+      this.#observer.closeReceived(code, encoder.encode(reason));
+    }
     (whenClosed ?? this.#whenClosed)?.(wasClean);
   }
 

@@ -16,7 +16,7 @@ import { type Ending, type EndingCause, endings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { PortHost, PortReport } from './port-host.ts';
 import { snapshotPaths } from './snapshot-paths.ts';
-import type { Flushable, Turn } from './turn.ts';
+import type { Flushable } from './turn.ts';
 import type { Wire } from './wire.ts';
 import { Witness } from './witness.ts';
 
@@ -98,10 +98,6 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
 
   get limits(): Readonly<Limits> {
     return this.host.context.limits;
-  }
-
-  get turn(): Turn {
-    return this.host.context.turn;
   }
 
   /** What collects messages for the peer, where something does. */

@@ -88,21 +88,19 @@ export class Witness implements RawSocketObserver, SocketObserver {
 
   /**
    * Whether a close frame of the peer may be its answer to ours: peers answer with the same code, with none, or, against
-   * RFC 6455 §5.5.1, with one of their own. It cannot be one when ours has not left, or has left only in this turn of the
-   * event loop, which has read no more than what had arrived by then.
+   * RFC 6455 §5.5.1, with one of their own. It cannot be one when ours has not left, or when it had been read before.
    */
   #mayAnswer(code: number): boolean {
-    const { sent, sentInTurn } = this.evidence;
+    const { sent, sentAtBytesIn } = this.evidence;
+    const { wire } = this.#port;
     if (code === sent?.code || code === NO_STATUS) return true;
-    return this.#port.wire.bufferedBytes === 0 && sentInTurn !== this.#port.turn.number;
+    return wire.bufferedBytes === 0 && wire.bytesIn !== sentAtBytesIn;
   }
 
   /** A close frame of ours has been given to the socket. */
   closeSent(frame: CloseFrame): void {
-    const { turn } = this.#port;
-    turn.endLater();
     this.evidence.sent = frame;
-    this.evidence.sentInTurn = turn.number;
+    this.evidence.sentAtBytesIn = this.#port.wire.bytesIn;
   }
 
   violationFound(code: number): void {

@@ -72,8 +72,8 @@ export interface Evidence {
   sent?: CloseFrame | undefined;
   /** The close frame that arrived; 1005 when it was empty. */
   received?: CloseFrame | undefined;
-  /** In which turn of the event loop it left, if it is no answer to the peer's. */
-  sentInTurn?: number;
+  /** How many bytes had arrived when it was sent, if it is no answer to the peer's. */
+  sentAtBytesIn?: number;
   /** The peer's close frame cannot be an answer to ours. */
   simultaneous?: boolean;
   /** ws saw both close frames. */

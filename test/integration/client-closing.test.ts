@@ -59,6 +59,19 @@ const release = () => pair.end();
 
 const sent = (code: number, reason = '') => ({ code, reason });
 
+/** The peer closes in the packet of a message that makes the client close. */
+async function cross(ours: readonly [number, string?], theirs: readonly [number, string?]) {
+  let done: Promise<void> | undefined;
+  pair.client.messages$.subscribe(() => {
+    done = pair.client.close(...ours);
+  });
+  const message = { opcode: opcode.text, payload: '"close"' };
+  const close = { opcode: opcode.close, payload: closePayload(...theirs) };
+  pair.host.socket.write(Buffer.concat([message, close].map((spec) => pair.host.frame(spec))));
+  await until(() => done !== undefined, 'the client closes');
+  await done;
+}
+
 describe('client, C01: the peer closes', () => {
   afterEach(release);
 
@@ -231,9 +244,7 @@ describe('client, C04 and C05: the peer does not play its part', () => {
 
   it('C05c: the frames cross and no FIN comes: simultaneous, clean, lingered', async () => {
     await connect({ lingers: true });
-    const done = pair.client.close(4001);
-    pair.host.sendClose(4002);
-    await done;
+    await cross([4001], [4002]);
     const said = { code: 4002, sent: sent(4001), simultaneous: true, lingered: true } as const;
     await pair.closedAs({ states: byUsForced, ...handshake, ...said });
   });
@@ -262,9 +273,7 @@ describe('client, C06 and C07: both sides close, or one does and the other talks
 
   it("C06: ours is 4001, the peer's 4002: the code is the peer's, sent is ours", async () => {
     await connect();
-    const done = pair.client.close(4001, 'ours');
-    pair.host.sendClose(4002, 'theirs');
-    await done;
+    await cross([4001, 'ours'], [4002, 'theirs']);
     const said = { code: 4002, reason: 'theirs', sent: sent(4001, 'ours') };
     await pair.closedAs({ states: byUs, ...handshake, ...said, simultaneous: true });
     assert.deepEqual(pair.host.closeFrame, sent(4001, 'ours'));
@@ -272,9 +281,7 @@ describe('client, C06 and C07: both sides close, or one does and the other talks
 
   it("C06: a fault code of the peer's that crosses ours does not raise the level", async () => {
     await connect();
-    const done = pair.client.close();
-    pair.host.sendClose(1011, 'broken');
-    await done;
+    await cross([1000], [1011, 'broken']);
     const said = { code: 1011, reason: 'broken', sent: sent(1000), simultaneous: true } as const;
     await pair.closedAs({ ...handshake, ...said });
   });

@@ -3,7 +3,7 @@ import { afterEach, describe, it } from 'node:test';
 import { WebSocket } from 'undici';
 import { type Connection, createSupervisor, type SupervisorOptions } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
-import { opcode } from '../support/frames.ts';
+import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
@@ -178,9 +178,10 @@ describe('C04, C05 the peer does not play its part', () => {
   });
 
   it('C05c: the frames cross and no FIN comes: simultaneous, clean, lingered', async () => {
-    await connect({}, true);
-    connection.close(4001);
-    peer.sendClose(4002);
+    await connect({ onMessage: (side) => void side.close(4001) }, true);
+    const message = { opcode: opcode.text, payload: '"close"' };
+    const close = { opcode: opcode.close, payload: closePayload(4002) };
+    peer.socket.write(Buffer.concat([message, close].map(buildFrame)));
     const expected = { code: 4002, sent: sent(4001), simultaneous: true, lingered: true } as const;
     await service.closedAs({ states: closedByForce, ...handshake, ...expected });
   });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Connection, SupervisorOptions } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
+import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
@@ -40,13 +41,19 @@ function sent(code: number, reason = '') {
   return { code, reason };
 }
 
+/** The peer closes in the packet of a message that makes this side close. */
+async function cross(ours: readonly [number, string?], theirs: readonly [number, string?]) {
+  await connect({ onMessage: (side) => void side.close(...ours) });
+  const message = { opcode: opcode.text, payload: '"close"' };
+  const close = { opcode: opcode.close, payload: closePayload(...theirs) };
+  peer.socket.write(Buffer.concat([message, close].map(buildFrame)));
+}
+
 describe('C06 both sides close at once', () => {
   afterEach(release);
 
   it("C06: ours is 4001, the peer's 4002: the code is the peer's, sent is ours", async () => {
-    await connect();
-    connection.close(4001, 'ours');
-    peer.sendClose(4002, 'theirs');
+    await cross([4001, 'ours'], [4002, 'theirs']);
     await service.closedAs({
       states: closedByHandshake,
       ...handshake,
@@ -61,9 +68,7 @@ describe('C06 both sides close at once', () => {
   });
 
   it("C06: a fault code of the peer's that crosses ours does not raise the level", async () => {
-    await connect();
-    connection.close(1000);
-    peer.sendClose(1011, 'broken');
+    await cross([1000], [1011, 'broken']);
     await service.closedAs({
       ...handshake,
       code: 1011,
@@ -71,6 +76,14 @@ describe('C06 both sides close at once', () => {
       sent: sent(1000),
       simultaneous: true,
     });
+  });
+
+  it('C06: frames that cross on the network look like an answer', async () => {
+    await connect();
+    connection.close(4001, 'ours');
+    peer.sendClose(4002, 'theirs');
+    const said = { code: 4002, reason: 'theirs', sent: sent(4001, 'ours') };
+    await service.closedAs({ ...handshake, ...said });
   });
 });
 

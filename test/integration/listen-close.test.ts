@@ -28,7 +28,10 @@ async function start(scheme: 'ws' | 'wss'): Promise<void> {
   requests = [];
   door = undefined;
   supervisor = createSupervisor<unknown, unknown, unknown>({
-    authenticate: () => door,
+    authenticate: async () => {
+      await door;
+      return 'anybody';
+    },
     onMessage: (connection, message) => void connection.send(message),
   });
   const options = {
