@@ -270,13 +270,14 @@ export class Fleet<Peer, In, Out>
 
   join(port: AcceptedPort, topic: string): boolean {
     const isMember = this.topics.join(port, topic);
-    this.topics.tellNews();
+    // One that is refused may come from a subscriber who hears just now why.
+    if (isMember) this.topics.tellNews();
     return isMember;
   }
 
   leave(port: AcceptedPort, topic: string): boolean {
     const hasLeft = this.topics.leave(port, topic);
-    this.topics.tellNews();
+    if (hasLeft) this.topics.tellNews();
     return hasLeft;
   }
 
