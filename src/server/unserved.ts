@@ -56,13 +56,20 @@ export class UnservedUpgrade {
     }
   }
 
+  /** A stream that a test tool injects counts no bytes: it is never answered from here. */
   get #isAnswered(): boolean {
-    return this.#socket.bytesWritten > this.#writtenBytes;
+    const { bytesWritten, writableEnded } = this.#socket;
+    return writableEnded || !(bytesWritten <= this.#writtenBytes);
   }
 
   /** Whether somebody reads the socket or listens to it. */
   get #isAttended(): boolean {
     return this.#socket.readableFlowing !== null || listenersOf(this.#socket) > this.#listeners;
+  }
+
+  /** Whether somebody ended it and does not read it: then nobody notices when the client leaves. */
+  get #isAbandoned(): boolean {
+    return this.#socket.writableFinished && this.#socket.readableFlowing === null;
   }
 
   /** socket.io and fastify note on the request that they handle it, before they touch the socket. */
@@ -73,14 +80,15 @@ export class UnservedUpgrade {
 
   #look(): void {
     if (this.#socket.destroyed) return;
-    if (!this.#isTouched) this.#refuse();
+    if (this.#isAbandoned) this.#socket.destroy();
+    else if (!this.#isTouched) this.#refuse();
     else this.#clock.setTimer(UNANSWERED_MS - UNTOUCHED_MS, () => this.#lookAgain());
   }
 
-  /** Whoever answered and attends to the socket owns it. An answer that nobody attends to is over by now. */
+  /** A listener that answered and attends to the socket owns it. An answer that nobody attends to is over by now. */
   #lookAgain(): void {
-    if (this.#socket.destroyed || (this.#isAnswered && this.#isAttended)) return;
-    if (this.#isAnswered) this.#socket.destroy();
-    else this.#refuse();
+    if (this.#socket.destroyed) return;
+    if (!this.#isAnswered) this.#refuse();
+    else if (this.#isAbandoned || !this.#isAttended) this.#socket.destroy();
   }
 }

@@ -119,14 +119,12 @@ class UpgradeDispatcher {
   #route(upgrade: Upgrade, args: readonly unknown[]): void {
     const { request } = upgrade;
     this.#warnOfNeighbours();
-    const foreign = foreignListeners(this.#server, 'upgrade').length;
-    if (!asksForWebSocket(request) && foreign === 0) {
-      if (!putBack(this.#server, upgrade)) this.#refuse(upgrade);
-      return;
-    }
-    const serving = this.#serving(request);
+    const serving = asksForWebSocket(request) ? this.#serving(request) : undefined;
+    const isPlain =
+      !asksForWebSocket(request) && foreignListeners(this.#server, 'upgrade').length === 0;
     if (serving !== undefined) serving.supervisor.handleUpgrade(upgrade);
-    else this.#passOn(upgrade, args);
+    else if (!isPlain) this.#passOn(upgrade, args);
+    else if (!putBack(this.#server, upgrade)) this.#refuse(upgrade);
   }
 
   /** The supervisor whose path is the closest; of several the one that still serves, then the newest. */
@@ -142,8 +140,7 @@ class UpgradeDispatcher {
     const otherwise = [...this.#attachments].find(
       (each) => each.otherwise !== undefined,
     )?.otherwise;
-    const others = this.#server.listenerCount('upgrade') - 1;
-    if (otherwise === undefined && others === 0) {
+    if (otherwise === undefined && this.#isAlone) {
       this.#refuse(upgrade);
       return;
     }
@@ -168,8 +165,13 @@ class UpgradeDispatcher {
     const upgrade = { request, socket: stream as Socket, head };
     const serving = this.#serving(request);
     if (serving !== undefined) serving.supervisor.handleUpgrade(upgrade);
-    else if (foreignListeners(this.#server, 'upgrade').length === 0) this.#refuse(upgrade);
+    else if (this.#isAlone) this.#refuse(upgrade);
   });
+
+  /** Whether nobody else listens for upgrades; another copy of Mooring may be somebody else. */
+  get #isAlone(): boolean {
+    return this.#server.listenerCount('upgrade') === 1;
+  }
 
   /** A proxy that strips the headers makes a plain request of what asked for a WebSocket. */
   readonly #onRequest = ours((request: IncomingMessage, response: ServerResponse): void => {

@@ -17,6 +17,29 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\n${h2c}\r\n`;
 const post = (path: string, body: string) =>
   `POST ${path} HTTP/1.1\r\n${h2c}Content-Length: ${body.length}\r\n\r\n${body}`;
 
+/**
+ * Node.js with `shouldUpgradeCallback` handles such a request as a plain one itself, and loses what is pipelined behind
+ * it, with or without Mooring.
+ */
+const losesPipelined = 'shouldUpgradeCallback' in createServer();
+
+/** Writes requests at once, or one after the other where Node.js would lose them. */
+async function ask(
+  write: (bytes: string) => unknown,
+  requests: readonly string[],
+  answers: () => readonly string[],
+): Promise<void> {
+  const batches = losesPipelined ? requests : [requests.join('')];
+  let due = 0;
+  for (const batch of batches) {
+    write(batch);
+    due += requests.length / batches.length;
+    await until(() => answers().length === due, `${due} requests are answered`);
+  }
+}
+
+const answersIn = (text: string) => text.match(/<[^>]*>/g) ?? [];
+
 const servers: Server[] = [];
 const peers: RawPeer[] = [];
 
@@ -68,10 +91,9 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
       const peer = await connected(await start(path));
       const chunked = `PUT /c HTTP/1.1\r\n${h2c}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`;
       const requests = [get('/a'), post('/b', 'hello'), chunked, get('/d'), post('/e', 'x')];
-      peer.socket.write(requests.join(''));
-      await until(() => peer.answer.includes('/e'), 'every request is answered');
-      const answers = peer.answer.match(/<[^>]*>/g);
-      assert.deepEqual(answers, [
+      const answers = () => answersIn(peer.answer);
+      await ask((bytes) => peer.socket.write(bytes), requests, answers);
+      assert.deepEqual(answers(), [
         '<GET /a >',
         '<POST /b hello>',
         '<PUT /c abc>',
@@ -107,9 +129,9 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
     tls.on('data', (chunk) => {
       answer += chunk;
     });
-    tls.write(post('/tls', 'secret') + get('/next'));
-    await until(() => answer.includes('/next'), 'both are answered');
-    assert.deepEqual(answer.match(/<[^>]*>/g), ['<POST /tls secret>', '<GET /next >']);
+    const answers = () => answersIn(answer);
+    await ask((bytes) => tls.write(bytes), [post('/tls', 'secret'), get('/next')], answers);
+    assert.deepEqual(answers(), ['<POST /tls secret>', '<GET /next >']);
     tls.destroy();
   });
 
@@ -148,10 +170,13 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
       socket.end(`HTTP/1.1 418 ${request.headers.upgrade}\r\n\r\n`),
     );
     attach(server, createSupervisor(), { path: '/ws' });
-    const peer = await connected(await served(server));
-    peer.socket.write(get('/a'));
-    await until(() => peer.status !== 0, 'it is answered');
-    assert.match(peer.answer, /^HTTP\/1\.1 418 h2c/);
+    const port = await served(server);
+    for (const path of ['/a', '/ws']) {
+      const peer = await connected(port);
+      peer.socket.write(get(path));
+      await until(() => peer.status !== 0, 'it is answered');
+      assert.match(peer.answer, /^HTTP\/1\.1 418 h2c/, path);
+    }
   });
 
   it('a plain GET on the path of the WebSocket is reported, a page that a browser opens is not', async () => {

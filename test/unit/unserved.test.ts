@@ -5,20 +5,25 @@ import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import { UnservedUpgrade } from '../../src/server/unserved.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { turns } from '../support/until.ts';
 
 /** A socket that nobody has touched, and what became of it. */
 class Bench {
   readonly clock = new VirtualClock();
   readonly request = { url: '/nobody' } as IncomingMessage;
-  readonly socket = Object.assign(new PassThrough(), { bytesWritten: 0 });
+  readonly socket: PassThrough & { bytesWritten: number };
   refusals = 0;
-  readonly upgrade = new UnservedUpgrade(
-    { request: this.request, socket: this.socket as unknown as Socket, head: Buffer.alloc(0) },
-    () => {
+  readonly upgrade: UnservedUpgrade;
+
+  constructor(counters: { bytesWritten?: number } = { bytesWritten: 0 }) {
+    this.socket = Object.assign(new PassThrough(), counters) as typeof this.socket;
+    const socket = this.socket as unknown as Socket;
+    const refuse = () => {
       this.refusals += 1;
-    },
-    this.clock,
-  );
+    };
+    const upgrade = { request: this.request, socket, head: Buffer.alloc(0) };
+    this.upgrade = new UnservedUpgrade(upgrade, refuse, this.clock);
+  }
 
   answer(): void {
     this.socket.bytesWritten += 100;
@@ -85,6 +90,41 @@ describe('UnservedUpgrade', () => {
     bench.answer();
     await bench.after(2_000);
     assert.deepEqual(await bench.after(28_000), gone);
+  });
+
+  it('destroys at once what was ended and is not read', async () => {
+    const bench = new Bench();
+    bench.socket.on('close', () => {});
+    bench.socket.end();
+    await turns();
+    assert.deepEqual(await bench.after(2_000), gone);
+  });
+
+  it('destroys after thirty seconds what was answered, ended later and is not read', async () => {
+    const bench = new Bench();
+    bench.socket.on('close', () => {});
+    bench.answer();
+    await bench.after(2_000);
+    bench.socket.end();
+    await turns();
+    assert.deepEqual(await bench.after(28_000), gone);
+  });
+
+  it('leaves what was ended and is read until its client leaves', async () => {
+    const bench = new Bench();
+    bench.answer();
+    bench.socket.pause();
+    bench.socket.end('what the client has sent meanwhile');
+    await turns();
+    await bench.after(2_000);
+    assert.deepEqual(await bench.after(28_000), left);
+  });
+
+  it('never refuses a stream that counts no bytes', async () => {
+    const bench = new Bench({});
+    bench.socket.on('data', () => {});
+    await bench.after(2_000);
+    assert.deepEqual(await bench.after(28_000), left);
   });
 
   it('survives an error of the socket', () => {
