@@ -8,6 +8,7 @@ export const connectionFacts = {
   'dial.requested': 'It is this side that connects.',
   'admission.granted': 'Limits and `authenticate` said yes.',
   'admission.refused': 'Something said no, here or at the peer; the port knows the HTTP answer.',
+  'admission.denied': '`authenticate` said no, and a close frame is to say why.',
   'peer.abandoned': 'The client ended its side, or was gone, before the connection opened.',
   'socket.opened': '101 is written and the WebSocket stands.',
   'socket.errored': 'The raw socket reported an error.',
@@ -38,8 +39,8 @@ export const connectionFacts = {
 /** A fact about one socket. */
 export type ConnectionFact = { readonly type: keyof typeof connectionFacts };
 
-/** The deadlines a port keeps for its chart, each an option of the supervisor in milliseconds. */
-export type DeadlineName = 'handshake' | 'errored' | 'close' | 'forced';
+/** The deadlines a port keeps for its chart: each an option of the supervisor in milliseconds, but for `refusal`. */
+export type DeadlineName = 'handshake' | 'refusal' | 'errored' | 'close' | 'forced';
 
 /**
  * Orders: what the chart tells the port to do. Imperative, synchronous, and never user code.
@@ -51,6 +52,8 @@ export interface ConnectionOrders {
   upgrade(): void;
   /** Answers the upgrade request with the refusal that was decided on; there is nobody to answer to when dialing. */
   refuseUpgrade(): void;
+  /** Answers the upgrade request with 101 and sends a close frame that says why it is refused. */
+  refuseWithClose(): void;
   /** Reports `opened`, enters the registry and begins the welcome. */
   announceOpen(): void;
   /** Starts delivering inbound messages. */

@@ -25,6 +25,7 @@ export const connectionMachine = setup({
     dial: ({ context }) => context.port.dial(),
     upgrade: ({ context }) => context.port.upgrade(),
     refuseUpgrade: ({ context }) => context.port.refuseUpgrade(),
+    refuseWithClose: ({ context }) => context.port.refuseWithClose(),
     announceOpen: ({ context }) => context.port.announceOpen(),
     admitMessages: ({ context }) => context.port.admitMessages(),
     announceError: ({ context }) => context.port.announceError(),
@@ -51,12 +52,28 @@ export const connectionMachine = setup({
       states: {
         admitting: {
           description: 'Limits, path, Host, Origin and `authenticate` decide whether it may open.',
-          on: { 'admission.granted': 'upgrading', 'dial.requested': 'dialing' },
+          on: {
+            'admission.granted': 'upgrading',
+            'admission.denied': 'refusing',
+            'dial.requested': 'dialing',
+          },
         },
         upgrading: {
           description: 'Admitted: 101 is being written and the WebSocket bound to the socket.',
           entry: 'upgrade',
           on: { 'socket.opened': '#connection.open' },
+        },
+        refusing: {
+          description:
+            'Refused by `authenticate`: a close frame behind the 101 says why. Nothing is heard but its echo.',
+          meta: { deadline: 'refusalMs' },
+          entry: [{ type: 'startDeadline', params: { name: 'refusal' } }, 'refuseWithClose'],
+          on: {
+            'peer.closing': '#connection.failed',
+            'socket.ended': '#connection.failed',
+            'protocol.violated': '#connection.failed',
+            'deadline.passed': '#connection.failed',
+          },
         },
         dialing: {
           description: 'This side connects: name, TCP, TLS and the upgrade request are under way.',

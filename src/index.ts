@@ -63,6 +63,7 @@ export type {
   UnmatchedSubprotocolsPolicy,
 } from './server/options.ts';
 export type { AllowedOrigins } from './server/origins.ts';
+export type { RefusalOptions } from './server/refusal.ts';
 export { Refusal } from './server/refusal.ts';
 export { createSupervisor } from './server/supervisor.ts';
 export type {

@@ -86,6 +86,7 @@ export class DialedPort extends Port {
   /** Nobody tells it to: there is no upgrade request to answer. */
   upgrade(): void {}
   refuseUpgrade(): void {}
+  refuseWithClose(): void {}
 
   override announceOpen(): void {
     this.#hasBeat = agreesOnBeat(this.wire.subprotocol);

@@ -1,10 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AnswerHeaders, RefusalAnswer } from '../core/failure.ts';
+import { LINGER_MS } from '../core/limits.ts';
 import type { DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
-
-/** How long a refused client may take to read its answer and leave, in milliseconds. */
-const LINGER_MS = 1_000;
 
 /** What a client hears whose admission took too long. */
 export const handshakeTimeoutAnswer: RefusalAnswer = {

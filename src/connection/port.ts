@@ -8,6 +8,7 @@ import type { ConnectionState } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
 import type { Limits } from '../core/limits.ts';
+import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
@@ -227,6 +228,7 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
 
   abstract upgrade(): void;
   abstract refuseUpgrade(): void;
+  abstract refuseWithClose(): void;
   abstract dial(): void;
 
   announceOpen(): void {
@@ -281,7 +283,8 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
   startDeadline({ name }: { name: DeadlineName }): void {
     const { wheel, timeouts } = this.host.context;
     wheel.cancel(this.#deadline);
-    this.#deadline = wheel.schedule(timeouts[`${name}Ms`], this, name);
+    const delayMs = name === 'refusal' ? LINGER_MS : timeouts[`${name}Ms`];
+    this.#deadline = wheel.schedule(delayMs, this, name);
   }
 
   finish(): void {

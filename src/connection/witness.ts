@@ -148,7 +148,9 @@ export class Witness implements RawSocketObserver, SocketObserver {
   /** The first sign of an end counts: afterwards this side, and ws, end the socket themselves. */
   #blameOthers(sign?: Error | 'closed'): void {
     const { isOpen, state, wire } = this.#port;
-    if (!(isOpen || state === 'handshaking') || !wire.isTakenAway(sign)) return;
+    // One that is refused behind a 101 has been written to, and is ended by ws as well.
+    const isOurs = isOpen || (state === 'handshaking' && !wire.isBound);
+    if (!isOurs || !wire.isTakenAway(sign)) return;
     this.evidence.taken ??= takenAway();
   }
 

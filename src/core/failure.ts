@@ -1,4 +1,4 @@
-import type { Level, Retry } from './close-code.ts';
+import type { CloseFrame, Level, Retry } from './close-code.ts';
 import { tcpCause } from './verdict.ts';
 
 /** How far a connection had come when it failed. */
@@ -67,6 +67,8 @@ export interface Failure {
   readonly cause: FailureCause;
   /** The status of the HTTP answer, when one was given. */
   readonly httpStatus?: number;
+  /** The code of the close frame that refused it behind a 101, when one did. */
+  readonly closeCode?: number;
   /** What `Retry-After` asked for, in milliseconds. Dialed connections only. */
   readonly retryAfterMs?: number;
   /** What a client that was refused like this should do. */
@@ -98,6 +100,8 @@ export interface RefusalAnswer {
   /** Plain text for the body of the answer. */
   readonly body: string;
   readonly headers?: AnswerHeaders;
+  /** Sent behind a 101 instead of the HTTP answer. */
+  readonly closeFrame?: CloseFrame;
   readonly error?: Error;
   /** For the failure alone; the answer says nothing of it. */
   readonly refused?: RefusedHeaders;
@@ -183,7 +187,7 @@ export function describeFailure(evidence: FailureEvidence): Failure {
   return {
     phase: failurePhase(cause),
     cause,
-    ...(refusal && { httpStatus: refusal.status }),
+    ...(refusal && answerGiven(refusal)),
     retry: refusal === undefined ? 'backoff' : retryAfterStatus(refusal.status),
     level: failureLevel(cause),
     ...(error && { error }),
@@ -191,6 +195,13 @@ export function describeFailure(evidence: FailureEvidence): Failure {
     path,
     ...refusal?.refused,
   };
+}
+
+function answerGiven({
+  status,
+  closeFrame,
+}: RefusalAnswer): Pick<Failure, 'httpStatus' | 'closeCode'> {
+  return closeFrame === undefined ? { httpStatus: status } : { closeCode: closeFrame.code };
 }
 
 function failureCause({ crash, taken, refusal, socketError }: FailureEvidence): AcceptFailureCause {

@@ -76,3 +76,6 @@ export const limitDefaults: Readonly<Limits> = Object.freeze({
   outboxLowBytes: 262_144,
   topicsMax: 10_000,
 });
+
+/** How long a refused client may take to read its answer and leave, in milliseconds. */
+export const LINGER_MS = 1_000;

@@ -23,6 +23,8 @@ export interface UpgradeRequest extends Upgrade {
   readonly path: string;
   /** Further headers of the 101. */
   readonly answerHeaders?: AnswerHeaders | undefined;
+  /** It is completed only to be closed: a subprotocol is named even where none is agreed on. */
+  readonly isRefused?: boolean;
 }
 
 /** Who somebody is, as `authenticate` and `key` have said. */
@@ -103,7 +105,7 @@ export class AcceptedPort extends Port {
 
   refuse(answer: RefusalAnswer): void {
     this.#refusal ??= answer;
-    this.tell('admission.refused');
+    this.tell(answer.closeFrame === undefined ? 'admission.refused' : 'admission.denied');
   }
 
   /** The socket is somebody else's: it is left to them, unanswered and unharmed. */
@@ -120,25 +122,45 @@ export class AcceptedPort extends Port {
   }
 
   upgrade(): void {
+    if (this.#upgrade !== null && this.#complete(this.#upgrade)) this.tell('socket.opened');
+  }
+
+  refuseWithClose(): void {
     const upgrade = this.#upgrade;
-    if (upgrade === null) return;
+    const refusal = this.#refusal;
+    if (upgrade === null || refusal?.closeFrame === undefined) return;
+    // What comes of the upgrade outranks why it was to be refused, until there is a way to say so.
+    this.#refusal = undefined;
+    const { socket } = this.wire;
+    // In one packet: a client that sends at open then finds the close frame there already.
+    socket.cork();
+    const isUpgraded = this.#complete({ ...upgrade, isRefused: true });
+    if (isUpgraded && this.wire.sendClose(refusal.closeFrame) !== null) this.#refusal = refusal;
+    socket.uncork();
+  }
+
+  /** Writes the 101 and binds the WebSocket, or says why not. Returns whether it did. */
+  #complete(upgrade: UpgradeRequest): boolean {
     if (this.wire.isTakenAway()) {
       this.disown(takenAway());
-      return;
+      return false;
     }
     const result = this.host.completeUpgrade(upgrade);
     // The socket was destroyed a moment ago; its own events are still to come, and say by whom.
-    if (result === null) return;
+    if (result === null) return false;
     if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
     else {
       this.wire.bind(result, this.witness);
-      this.tell('socket.opened');
+      return true;
     }
+    return false;
   }
 
+  /** Behind a 101 no HTTP answer can be given any more. */
   refuseUpgrade(): void {
-    if (this.#refusal !== undefined) this.wire.refuse(this.#refusal, this.host.context.wheel);
+    if (this.#refusal === undefined || this.wire.isBound) return;
+    this.wire.refuse(this.#refusal, this.host.context.wheel);
   }
 
   /** Nobody tells it to: the peer has dialed. */

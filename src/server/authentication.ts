@@ -7,7 +7,12 @@ import type { AcceptedPort } from './accepted-port.ts';
 import { Admitted, type AuthenticateContext, isAdmitted } from './admitted.ts';
 import type { Leases } from './leases.ts';
 import type { ResolvedOptions } from './options.ts';
-import { authenticationRefusal, isRefusal } from './refusal.ts';
+import { authenticationRefusal, inCloseFrame, isRefusal } from './refusal.ts';
+
+type AuthenticationOptions<Peer> = Pick<
+  ResolvedOptions<Peer>,
+  'authenticate' | 'key' | 'admission'
+>;
 
 /** What authentication needs of the fleet it works for. */
 export interface AuthenticationHost {
@@ -42,15 +47,12 @@ class Attempt implements AuthenticateContext {
 
 /** Asks `authenticate` who somebody is, and lets in or refuses whoever that was. */
 export class Authentication<Peer> {
-  readonly #options: Pick<ResolvedOptions<Peer>, 'authenticate' | 'key'>;
+  readonly #options: AuthenticationOptions<Peer>;
   readonly #host: AuthenticationHost;
   /** Those that have been asked about and not answered for; they leave it when their client does. */
   readonly #pending = new Map<AcceptedPort, Attempt>();
 
-  constructor(
-    options: Pick<ResolvedOptions<Peer>, 'authenticate' | 'key'>,
-    host: AuthenticationHost,
-  ) {
+  constructor(options: AuthenticationOptions<Peer>, host: AuthenticationHost) {
     this.#options = options;
     this.#host = host;
   }
@@ -102,8 +104,8 @@ export class Authentication<Peer> {
 
   #settle(port: AcceptedPort, result: unknown): void {
     if (isAdmitted(result)) this.#admit(port, result);
-    else if (isRefusal(result)) port.refuse(authenticationRefusal(result));
-    else if (isNobody(result)) port.refuse(notAdmitted);
+    else if (isRefusal(result)) port.refuse(this.#answerTo(result));
+    else if (isNobody(result)) port.refuse(this.#inItsWay(notAdmitted));
     else this.#admit(port, new Admitted(result, {}));
   }
 
@@ -125,8 +127,17 @@ export class Authentication<Peer> {
     if (!attempt.isReason(error)) this.#refuse(port, 'authenticate', error);
   }
 
+  #answerTo(error: Error): RefusalAnswer {
+    return this.#inItsWay(authenticationRefusal(error), isRefusal(error) ? error.close : undefined);
+  }
+
+  /** An HTTP answer, or a close frame that pages can read. */
+  #inItsWay(answer: RefusalAnswer, isClose = this.#options.admission.refusals === 'close') {
+    return isClose ? inCloseFrame(answer) : answer;
+  }
+
   #refuse(port: AcceptedPort, handler: 'authenticate' | 'key', error: Error): void {
-    const refusal = authenticationRefusal(error);
+    const refusal = handler === 'key' ? authenticationRefusal(error) : this.#answerTo(error);
     port.refuse(refusal);
     if (refusal.cause === 'authenticate-error') {
       this.#host.handlers.errored(handler, error, undefined);

@@ -41,6 +41,13 @@ export interface AdmissionOptions {
    * @default 'same'
    */
   origins: AllowedOrigins;
+  /**
+   * How a client hears that `authenticate` refuses it. A browser lets no page read an HTTP answer; with `close` the
+   * upgrade is completed and closed at once, with 3000 for 401, 3003 for 403, 3008 for 408 and 4000 + status for any
+   * other, and the message as the reason. All other refusals are HTTP answers in any case.
+   * @default 'http'
+   */
+  refusals: 'http' | 'close';
   /** Connections at once, those being admitted included; beyond it 503. @default 50_000 */
   connectionsMax: number;
   /**
@@ -205,6 +212,7 @@ const zodSchema = z.custom<z.ZodType>(
 const admissionSchema = z.strictObject({
   hosts: headerRule(['*'], hostFault).optional(),
   origins: headerRule(['same', 'any', '*'], originFault).default('same'),
+  refusals: z.enum(['http', 'close']).default('http'),
   connectionsMax: positiveInteger.default(50_000),
   connectionsPerAddressMax: positiveInteger.default(20_000),
   acceptsPerSecondMax: positiveInteger.default(5_000),

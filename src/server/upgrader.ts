@@ -19,6 +19,7 @@ export class WsUpgrader implements Upgrader {
   #fault: RefusalAnswer | null = null;
   /** Of the upgrade that is being completed. */
   #headers: AnswerHeaders | undefined;
+  #isRefused = false;
 
   constructor(limits: Readonly<Limits>, subprotocols: readonly string[]) {
     const options: ServerOptions = {
@@ -26,7 +27,8 @@ export class WsUpgrader implements Upgrader {
       clientTracking: false,
       WebSocket: SupervisedSocket as typeof WebSocket,
       ...socketOptions(limits),
-      handleProtocols: (offered: Set<string>) => agreedSubprotocol(offered, subprotocols),
+      handleProtocols: (offered: Set<string>) =>
+        agreedSubprotocol(offered, subprotocols) || (this.#isRefused && firstOf(offered)),
     };
     this.#server = new WebSocketServer(options);
     this.#server.on('wsClientError', (error) => {
@@ -38,9 +40,11 @@ export class WsUpgrader implements Upgrader {
   }
 
   /** ws stays silent when the socket has died meanwhile: then the answer is `null`. */
-  complete({ request, socket, head, answerHeaders }: UpgradeRequest): UpgradeResult {
+  complete(upgrade: UpgradeRequest): UpgradeResult {
+    const { request, socket, head, answerHeaders, isRefused = false } = upgrade;
     this.#fault = null;
     this.#headers = answerHeaders;
+    this.#isRefused = isRefused;
     let bound: SupervisedSocket | null = null;
     try {
       this.#server.handleUpgrade(request, socket, head, (upgraded) => {
@@ -52,4 +56,10 @@ export class WsUpgrader implements Upgrader {
     }
     return bound ?? this.#fault;
   }
+}
+
+/** A browser fails a connection that agrees to none of the subprotocols it has offered, and hears no close frame. */
+function firstOf(offered: ReadonlySet<string>): string | false {
+  const [first = false] = offered;
+  return first;
 }

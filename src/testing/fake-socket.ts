@@ -74,6 +74,10 @@ export class FakeSocket extends EventEmitter {
     this.remoteAddress = quirks.remoteAddress ?? '192.0.2.1';
   }
 
+  /** Which packets its bytes come in makes no difference here. */
+  cork(): void {}
+  uncork(): void {}
+
   get writable(): boolean {
     return !(this.destroyed || this.#ending) && this.errored === null;
   }

@@ -80,11 +80,11 @@ export class SimulatedApplication {
     if (draw < plan.slow) {
       if (random.chance(0.1)) return hang();
       return this.#world.later(random.integer(0, 3_000), () => {
-        if (random.chance(0.1)) this.#throw();
+        if (random.chance(0.1)) this.#throw(number);
         return this.#letIn(number);
       });
     }
-    if (random.chance(plan.throwing / 2)) this.#throw();
+    if (random.chance(plan.throwing / 2)) this.#throw(number);
     return this.#letIn(number);
   }
 
@@ -107,10 +107,11 @@ export class SimulatedApplication {
     return this.#leaveLater('release', life);
   }
 
-  #throw(): never {
+  /** Most hear of their refusal in a close frame. */
+  #throw(number: number): never {
     const { random } = this.#world;
     if (random.chance(0.3)) throw new Error('authenticate threw');
-    throw new Refusal(random.pick([401, 403, 429, 503]), 'no');
+    throw new Refusal(random.pick([401, 403, 429, 503]), 'no', { close: number % 4 !== 0 });
   }
 
   #key(peer: number): string | undefined {

@@ -102,11 +102,14 @@ const refusals: ReadonlySet<FailureCause> = new Set([
 export function checkFailure(
   world: SimulationWorld,
   life: SimulatedLife,
-  { cause, httpStatus }: Failure,
+  { cause, httpStatus, closeCode }: Failure,
 ): void {
-  const isTold = httpStatus !== undefined;
-  if (isTold !== refusals.has(cause)) {
-    world.broken('failure-is-true', `${cause} with status ${httpStatus}`, life);
+  const answers = [httpStatus, closeCode].filter((answer) => answer !== undefined);
+  if (answers.length !== (refusals.has(cause) ? 1 : 0)) {
+    world.broken('failure-is-true', `${cause} with ${answers.join(' and ') || 'no answer'}`, life);
+  }
+  if (closeCode !== undefined && life.socket.closeCodeWritten !== closeCode) {
+    world.broken('failure-is-true', `${life.socket.closeCodeWritten} was sent`, life);
   }
   if (cause === 'crash' && !life.deeds.has('transport broke')) {
     world.broken('failure-is-true', 'nothing broke', life);

@@ -123,6 +123,7 @@ describe('D05 the peer stops reading', () => {
     await connect({
       authenticate: (request) => {
         raw = request.socket;
+        return 'somebody';
       },
     });
     peer.pause();

@@ -36,7 +36,9 @@ const acceptedDrivers: Drivers<AcceptedStage> = {
   },
   'admission.refused': (stage) => {
     if (stage.isIn('handshaking.admitting')) stage.admission.fail(new Refusal(403));
+    else if (stage.isIn('handshaking.refusing')) void stage.service.supervisor.drain();
   },
+  'admission.denied': (stage) => stage.admission.fail(new Refusal(403, 'no', { close: true })),
   'peer.abandoned': (stage) => {
     if (stage.isIn('handshaking.admitting')) stage.inbound.end();
   },
@@ -134,7 +136,8 @@ export const accepted: Kind<AcceptedStage> = {
   arrangements: [...ownArrangements, ...arrangements],
   cannotHappen: notAccepted,
   async assertFailed({ peer }, { state, fact }) {
-    const status = statuses[`${state} ${fact}`] ?? 0;
+    const isRefusedOpenly = state === 'handshaking.refusing';
+    const status = isRefusedOpenly ? 101 : (statuses[`${state} ${fact}`] ?? 0);
     await until(() => peer.status === status || peer.closed, 'the request is answered');
     assert.equal(peer.status, status);
   },

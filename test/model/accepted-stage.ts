@@ -87,7 +87,7 @@ export class AcceptedStage extends RealStage {
   get reports(): readonly string[] {
     return this.service.events
       .map(({ type }) => type)
-      .filter((type) => type !== 'handler.errored')
+      .filter((type) => type !== 'handler.errored' && !type.startsWith('supervisor.'))
       .map((type) => type.replace('connection.', ''));
   }
 

@@ -38,6 +38,7 @@ const connectionOrders: Record<keyof ConnectionOrders, true> = {
   dial: true,
   upgrade: true,
   refuseUpgrade: true,
+  refuseWithClose: true,
   announceOpen: true,
   admitMessages: true,
   announceError: true,
@@ -160,6 +161,8 @@ const raisedBy: Readonly<Record<string, string>> = {
 const deadlineOptions = [
   'heartbeat',
   ...Object.keys(timeoutDefaults),
+  // The one that is no option.
+  'refusalMs',
   ...Object.keys(drainPlan({})),
 ];
 

@@ -9,6 +9,7 @@ import type { Kind } from './real-kind.ts';
 const dialedDrivers: Drivers<DialedStage> = {
   ...drivers,
   'admission.granted': follows,
+  'admission.denied': follows,
   'admission.refused': ({ peer }) => peer.answer('HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n'),
   'peer.abandoned': follows,
   'socket.opened': async (stage) => {

@@ -53,12 +53,12 @@ const connection: Subject<RecordingPort> = {
   },
 };
 
-/** The deadline that the chart says its place has; heartbeat, welcome and stall are kept by others. */
+/** The deadline that the chart says its place has, the innermost if there are several; heartbeat, welcome and stall are kept by others. */
 function deadlineOf({ actor }: RecordingPort): string | undefined {
-  const keptByTheChart = ['handshakeMs', 'erroredMs', 'closeMs', 'forcedMs'];
+  const keptByTheChart = ['refusalMs', 'handshakeMs', 'erroredMs', 'closeMs', 'forcedMs'];
   return Object.values(actor.getSnapshot().getMeta())
     .map((meta) => meta?.deadline)
-    .find((name) => name !== undefined && keptByTheChart.includes(name));
+    .findLast((name) => name !== undefined && keptByTheChart.includes(name));
 }
 
 const supervisor: Subject<RecordingSupervisor> = {

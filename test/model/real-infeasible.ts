@@ -68,6 +68,11 @@ export const notAccepted: readonly Impossibility[] = [
     because: 'A socket that was accepted is not dialed.',
   },
   {
+    states: ['handshaking.refusing'],
+    facts: ['peer.abandoned'],
+    because: 'Whoever leaves now leaves a WebSocket, and ends its socket.',
+  },
+  {
     states: ['handshaking.upgrading'],
     facts: ['deadline.passed', 'peer.abandoned'],
     because:
@@ -108,6 +113,11 @@ export const notDialed: readonly Impossibility[] = [
     states: ['handshaking.upgrading'],
     facts: 'any',
     because: 'It is the peer that upgrades.',
+  },
+  {
+    states: ['handshaking.refusing'],
+    facts: 'any',
+    because: 'It is the peer that refuses.',
   },
   {
     states: ['handshaking.dialing'],

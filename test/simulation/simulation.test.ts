@@ -65,6 +65,10 @@ describe('a simulated service', () => {
  */
 const neverTaken: Readonly<Record<string, string>> = {
   'connection.handshaking.admitting ─ dial.requested → connection.handshaking.dialing': 'accepted',
+  'connection.handshaking.refusing ─ socket.ended → connection.failed':
+    'in the second that it has, a peer here answers its close frame or is silent',
+  'connection.handshaking.refusing ─ protocol.violated → connection.failed':
+    'in the second that it has, a peer here answers its close frame or is silent',
   'connection.handshaking.dialing ─ socket.opened → connection.open': 'accepted',
   'connection.handshaking.dialing ─ close.requested → connection.failed': 'accepted',
   'connection.handshaking.dialing ─ terminate.requested → connection.failed': 'accepted',

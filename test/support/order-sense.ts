@@ -4,6 +4,7 @@ import type { RecordingSupervisor } from './recording-supervisor.ts';
 
 const onceAtMost = [
   'upgrade',
+  'refuseWithClose',
   'announceOpen',
   'admitMessages',
   'announceError',
@@ -12,7 +13,13 @@ const onceAtMost = [
   'finish',
 ];
 const onlyOnceOpen = ['admitMessages', 'announceError', 'announceClosing', 'sendClose', 'destroy'];
-const onlyBeforeOpen = ['upgrade', 'refuseUpgrade', 'startDeadline handshake'];
+const onlyBeforeOpen = [
+  'upgrade',
+  'refuseUpgrade',
+  'refuseWithClose',
+  'startDeadline handshake',
+  'startDeadline refusal',
+];
 
 /** Asserts that the orders that one connection's chart has given so far make sense. */
 export function assertSense({ orders, place }: RecordingPort): void {

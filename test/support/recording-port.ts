@@ -6,7 +6,7 @@ import type {
   ConnectionOrders,
   DeadlineName,
 } from '../../machines/connection-contract.ts';
-import { timeoutDefaults } from '../../src/core/limits.ts';
+import { LINGER_MS, timeoutDefaults } from '../../src/core/limits.ts';
 import { type Deadline, type DeadlineOwner, TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { keyOf } from './chart-walk.ts';
@@ -21,6 +21,8 @@ function createMachineActor(
 }
 
 const TICK_MS = 100;
+
+const delays = { ...timeoutDefaults, refusalMs: LINGER_MS };
 
 /**
  * A port without a socket: it notes every order of its chart, and keeps the deadlines on virtual time.
@@ -78,13 +80,13 @@ export class RecordingPort implements ConnectionOrders, DeadlineOwner {
   runOut(): void {
     // In `open` no deadline of the chart runs; the heartbeat is what ends it.
     this.tell('heartbeat.lost');
-    this.clock.advance(Object.values(timeoutDefaults).reduce((sum, each) => sum + each, 0));
+    this.clock.advance(Object.values(delays).reduce((sum, each) => sum + each, 0));
   }
 
   #expire(): void {
     const { place, deadline } = this;
     if (deadline === undefined) throw new Error(`no deadline runs in ${place}`);
-    const leftMs = this.#startedMs + timeoutDefaults[deadline] - this.clock.now();
+    const leftMs = this.#startedMs + delays[deadline] - this.clock.now();
     this.clock.advance(leftMs - 1);
     if (this.place !== place) throw new Error(`the deadline of ${place} passed early`);
     this.clock.advance(1 + TICK_MS);
@@ -105,6 +107,10 @@ export class RecordingPort implements ConnectionOrders, DeadlineOwner {
 
   refuseUpgrade(): void {
     this.orders.push('refuseUpgrade');
+  }
+
+  refuseWithClose(): void {
+    this.orders.push('refuseWithClose');
   }
 
   announceOpen(): void {
@@ -137,7 +143,7 @@ export class RecordingPort implements ConnectionOrders, DeadlineOwner {
     this.#forget();
     this.#deadlineName = name;
     this.#startedMs = this.clock.now();
-    this.#deadline = this.#wheel.schedule(timeoutDefaults[`${name}Ms`], this, name);
+    this.#deadline = this.#wheel.schedule(delays[`${name}Ms`], this, name);
   }
 
   announceChange({ to }: { to: ConnectionCondition }): void {

@@ -79,7 +79,7 @@ describe('the defaults', () => {
     assert.deepEqual(resolved.heartbeat, numbers.heartbeat);
     assert.deepEqual(resolved.limits, numbers.limits);
     assert.deepEqual(resolved.admission, {
-      ...{ ...numbers.admission, origins: 'same', ipv6PrefixBits: 64 },
+      ...{ ...numbers.admission, origins: 'same', ipv6PrefixBits: 64, refusals: 'http' },
     });
     assert.deepEqual(timeoutDefaults, numbers.timeouts);
     assert.deepEqual(heartbeatDefaults, numbers.heartbeat);

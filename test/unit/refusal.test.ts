@@ -132,3 +132,20 @@ describe('authenticationRefusal', () => {
     assert.equal(answer.error, thrown);
   });
 });
+
+describe('Refusal: its third argument', () => {
+  it('is headers, or options that have headers', () => {
+    const headers = { 'Retry-After': '9', close: 'a header', headers: 'a header as well' };
+    const plain = new Refusal(429, '', headers);
+    assert.deepEqual([plain.headers, plain.close], [headers, undefined]);
+    const full = new Refusal(429, '', { headers, close: true });
+    assert.deepEqual([full.headers, full.close], [headers, true]);
+    assert.deepEqual(new Refusal(429, '', { close: false }).headers, {});
+  });
+
+  it('refuses options that it does not know, and says where headers go', () => {
+    const told = complaint(401, '', { close: true, 'Retry-After': '9' });
+    assert.equal(told, 'Refusal: there is no option Retry-After; headers go into `headers`');
+    assert.match(complaint(401, '', { headers: {}, close: 'yes' }), /close must be true or false/);
+  });
+});
