@@ -16,6 +16,8 @@ export interface DialedPortHost extends PortHost {
   /** The attempt knows where, and dials. */
   dialsTo(target: DialTarget): void;
   makeWire(observer: DialObserver): DialedWire;
+  /** The peer has asked for a beat: it has let this side in. */
+  peerWelcomes(port: DialedPort): void;
 }
 
 /** A port that goes to its peer: one attempt, and the connection that comes of it. */
@@ -103,6 +105,7 @@ export class DialedPort extends Port {
   /** Only a peer that has asked is ever asked: another may merely have echoed what it was offered. */
   #answerBeat(): void {
     this.wire.beatHeard();
+    this.host.peerWelcomes(this);
     this.startHeartbeat();
     this.messages?.send(beatAnswer);
   }

@@ -23,6 +23,11 @@ export interface DialedWire extends Wire {
    * @throws Error when the target itself is wrong; nothing has been dialed then.
    */
   dial(target: DialTarget): void;
+  /**
+   * How long a close frame that came with the 101 may take to be seen, in milliseconds; 0 where one turn of the event
+   * loop is enough.
+   */
+  readonly turnMs: number;
   /** The peer answers beats: they may stand in for pings where there are none. */
   beatHeard(): void;
   /** Sends one message; what cannot leave yet waits in this process. Returns what kept it from being written at once. */

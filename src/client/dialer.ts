@@ -2,6 +2,7 @@ import type { AnyActorRef } from 'xstate';
 import type { Parent } from '../connection/parent.ts';
 import type { Port } from '../connection/port.ts';
 import type { PortContext, PortReport } from '../connection/port-host.ts';
+import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
@@ -43,6 +44,10 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
 
   readonly #host: DialerHost<In, Out>;
   #port: DialedPort | null = null;
+  /** The port that may be sent what has waited. */
+  #usable: DialedPort | null = null;
+  /** Until its first turn is over. */
+  #turn: TimerHandle | null = null;
   #attempts = 0;
 
   /** @param url - what is known of it before the first attempt. */
@@ -58,7 +63,7 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
 
   /** Where messages go right now. */
   get outbox(): DialedOutbox | null {
-    return this.#port?.messages ?? null;
+    return this.#port === this.#usable ? (this.#port?.messages ?? null) : null;
   }
 
   /** The connection that is open now. */
@@ -121,12 +126,42 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     const { parent } = this.#host;
     const tell = () => parent?.portReported(port, report, this.#handleOf(port));
     if (report === 'opened') {
+      this.#useLater(port);
       this.#host.attemptOpened(tell);
       return;
     }
     if (parent !== null) this.#host.later(tell);
     if (report === 'flowing') this.#host.attemptFlows();
     else if (report === 'closed' || report === 'failed') this.#ended(port);
+  }
+
+  /**
+   * Lets the client send one turn after open: a server that refuses it behind the 101 has sent its close frame right
+   * there, and what the client wrote before it reads that frame would be lost.
+   */
+  #useLater(port: DialedPort): void {
+    const { clock } = this.context;
+    const { turnMs } = port.wire;
+    const use = () => this.#use(port);
+    // The first may follow within the poll phase that brought the 101, which has not looked at all input yet.
+    if (turnMs === 0) clock.afterPoll(() => clock.afterPoll(use));
+    else this.#turn = clock.setTimer(turnMs, use);
+  }
+
+  peerWelcomes(port: DialedPort): void {
+    if (port !== this.#usable) this.context.clock.afterPoll(() => this.#use(port));
+  }
+
+  #use(port: DialedPort): void {
+    if (port !== this.#port || port === this.#usable || !port.isOpen) return;
+    this.#endTurn();
+    this.#usable = port;
+    this.#host.attemptFlows();
+  }
+
+  #endTurn(): void {
+    if (this.#turn !== null) this.context.clock.clearTimer(this.#turn);
+    this.#turn = null;
   }
 
   messageArrived(port: DialedPort, payload: Uint8Array, isBinary: boolean): void {
@@ -147,6 +182,8 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
 
   #ended(port: DialedPort): void {
     this.#port = null;
+    this.#usable = null;
+    this.#endTurn();
     const { verdict, failure } = port;
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });

@@ -45,6 +45,8 @@ export class NativeWire implements DialedWire {
   /** A page cannot ping; where the peer answers beats, they do as well. */
   canPing = false;
   readonly isPaused = false;
+  /** A browser reads in another process: what has come is told up to 5 ms after open (measured in Chromium). */
+  readonly turnMs = 50;
   bytesIn = 0;
   bytesOut = 0;
 

@@ -177,7 +177,6 @@ export class SupervisedClient<In, Out>
 
   announceUp(): void {
     this.#holdProcess(false);
-    if (this.options.onOpen === undefined) this.#sender?.sendQueued();
   }
 
   /** What the application has to say first leaves before what has waited, and before anybody hears that it is up. */
@@ -185,7 +184,6 @@ export class SupervisedClient<In, Out>
     const { onOpen } = this.options;
     const connection = onOpen && this.connection;
     if (connection) guarded(() => onOpen?.(connection), this.streams.report('onOpen'));
-    this.#sender?.sendQueued();
   }
 
   resetBackoff(): void {

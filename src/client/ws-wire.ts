@@ -22,6 +22,7 @@ const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
 /** A connection that ws dials. Redirects are not followed, compression is off. */
 export class WsWire extends RawWire implements DialedWire {
   phase: FailurePhase = 'config';
+  readonly turnMs = 0;
 
   readonly #observer: DialObserver;
   readonly #context: WsWireContext;

@@ -146,6 +146,8 @@ export class DialedStage extends RealStage implements DialedPortHost {
 
   dialsTo(): void {}
   portMoved(): void {}
+  peerWelcomes(): void {}
+
   portOpened(): void {}
 
   portQuarantined(): void {

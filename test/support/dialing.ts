@@ -8,7 +8,7 @@ import {
   type NodeClientOptions,
 } from '../../src/client/index.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
-import { until } from './until.ts';
+import { turns, until } from './until.ts';
 
 /** A client, and everything it ever said. */
 export class Dialing {
@@ -44,6 +44,8 @@ export class Dialing {
 
   async up(): Promise<this> {
     await until(() => this.client.status.state === 'up', 'the client is up');
+    // It sends what has waited one turn later, and then at once.
+    await turns(3);
     return this;
   }
 

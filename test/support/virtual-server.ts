@@ -49,6 +49,7 @@ export class VirtualServer {
 
 /** A wire to a {@link VirtualServer}. */
 class VirtualWire implements DialedWire {
+  readonly turnMs = 0;
   phase: FailurePhase = 'tcp';
   isBound = false;
   readonly subprotocol = '';
