@@ -79,16 +79,22 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     assert.equal(premises.service.of('handler.errored').length, 1);
   });
 
-  it('writes 101 and close frame in one packet', async () => {
-    await start(deny(403));
-    const peer = await premises.connect();
-    let packets = 0;
-    peer.socket.on('data', () => {
-      packets += 1;
+  it('writes 101 and close frame in one go', async () => {
+    const writes: number[] = [];
+    premises = await Premises.start({
+      authenticate: ({ socket }) => {
+        const writeAll = socket._writev?.bind(socket);
+        socket._writev = (chunks, done) => {
+          writes.push(chunks.length);
+          writeAll?.(chunks, done);
+        };
+        throw new Refusal(403, 'no', { close: true });
+      },
     });
-    peer.request();
+    const peer = await premises.open();
     await told(peer);
-    assert.equal(packets, 1);
+    // The head of the answer, the header of the close frame and its payload.
+    assert.deepEqual(writes, [3]);
     peer.destroy();
   });
 
@@ -175,6 +181,8 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     await told(peer);
     const { tookMs } = await premises.service.supervisor.drain();
     assert.ok(tookMs < 900, `${tookMs} ms`);
+    await until(() => peer.closed || peer.ended, 'it is let go');
+    assert.equal(peer.violation, undefined, 'no HTTP answer follows the close frame');
     const [failed] = premises.service.of('connection.failed');
     assert.equal(failed?.failure.closeCode, 3000);
   });
