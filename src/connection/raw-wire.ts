@@ -101,7 +101,8 @@ export class RawWire implements Wire {
   isTakenAway(sign?: Error | 'closed'): boolean {
     if (this.raw === null) return false;
     if (sign === 'closed' || (sign !== undefined && !('code' in sign))) return true;
-    return this.raw.writableEnded || this.bytesOut > this.#written;
+    const { destroyed, errored, writableEnded } = this.raw;
+    return writableEnded || (destroyed && errored === null) || this.bytesOut > this.#written;
   }
 
   get canPing(): boolean {

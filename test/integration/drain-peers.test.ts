@@ -80,11 +80,10 @@ describe('drain of peers of all kinds', () => {
 
   it('connections that are closing already are waited for and keep their own code', async () => {
     service = await Service.start();
-    const [ours, theirs, failing] = await Promise.all([
-      RawPeer.open(service.port, { allowHalfOpen: true }),
-      RawPeer.open(service.port, { allowHalfOpen: true }),
-      RawPeer.open(service.port, { allowHalfOpen: true }),
-    ]);
+    // One after the other: which connection belongs to whom follows from their order.
+    const ours = await RawPeer.open(service.port, { allowHalfOpen: true });
+    const theirs = await RawPeer.open(service.port, { allowHalfOpen: true });
+    const failing = await RawPeer.open(service.port, { allowHalfOpen: true });
     const [first, , third] = await opened(3);
     first?.close(4000, 'before');
     theirs.sendClose(4001);

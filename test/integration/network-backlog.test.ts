@@ -133,8 +133,9 @@ describe('D05 the peer stops reading', () => {
     await service.closedAs({
       states: closedByError,
       ...abnormal,
-      cause: 'send-error',
-      level: 'warn',
+      origin: 'local',
+      cause: 'taken-away',
+      level: 'error',
     });
     assert.deepEqual(service.of('connection.flowing'), []);
   });

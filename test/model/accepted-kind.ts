@@ -99,11 +99,6 @@ const ownArrangements: readonly Arrangement[] = [
   },
   {
     states: ['handshaking.upgrading'],
-    facts: ['socket.closed'],
-    plan: { granted: (raw) => void raw.destroy() },
-  },
-  {
-    states: ['handshaking.upgrading'],
     facts: ['socket.errored'],
     plan: { granted: (raw) => void raw.destroy(new Error('a neighbour destroyed it')) },
   },

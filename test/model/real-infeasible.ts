@@ -74,9 +74,9 @@ export const notAccepted: readonly Impossibility[] = [
   },
   {
     states: ['handshaking.upgrading'],
-    facts: ['deadline.passed', 'peer.abandoned'],
+    facts: ['deadline.passed', 'peer.abandoned', 'socket.closed'],
     because:
-      'Upgrading takes one call of ws; when ws finds the socket destroyed, its events follow at once.',
+      'Upgrading takes one call of ws. Only a socket destroyed with an error is still to report it.',
   },
   {
     states: ['open.intake.welcoming', 'open.liveness.healthy'],
