@@ -93,17 +93,16 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
    */
   send(message: Out, options?: ClientSendOptions): SendResult;
   /**
-   * Sends one message and waits until it has left this process, or never will.
-   *
-   * @throws SupervisorError `invalid-message` or `unencodable-message`, at once, when the message itself is wrong.
+   * Sends one message and waits until it has left this process, or never will. Rejects with a SupervisorError,
+   * `invalid-message`, `unencodable-message` or `invalid-options`, when the message or an option is wrong.
    */
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
   /** Dials at once instead of waiting for the delay to pass. Returns whether it waited. */
   dialNow(): boolean;
   /**
    * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.
+   * Rejects with a SupervisorError, `invalid-close`, in every state, for a code that may not be sent.
    *
-   * @throws SupervisorError `invalid-close`, in every state, for a code that may not be sent.
    * @defaultValue code 1000, no reason
    */
   close(code?: number, reason?: string): Promise<void>;

@@ -43,8 +43,8 @@ export class DialedHandle<In, Out>
   }
 
   sendAndFlush(message: Out): Promise<FlushResult> {
-    const payload = this.#host.contract.payload(message);
     return new Promise((settle) => {
+      const payload = this.#host.contract.payload(message);
       const result = this.#port.messages?.sendFor(payload, settle) ?? 'refused';
       if (result === 'refused') settle('refused');
     });

@@ -1,14 +1,17 @@
 import type { Observable } from 'rxjs';
 import type { DialedConnection } from '../core/connection.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
+import { warnOfOtherPlan } from '../core/warning.ts';
 import type { ClientEvent, Ending } from './client-types.ts';
-import { poolDrainPlan } from './pool-options.ts';
+import { type PoolDrainPlan, poolDrainPlan } from './pool-options.ts';
 import type { Pool, PoolDrainOptions, PoolDrainReport, PoolStatus } from './pool-types.ts';
 import type { SupervisedPool } from './supervised-pool.ts';
 
 /** The public face of a pool. */
 export class PoolHandle<In, Out> implements Pool<In, Out> {
   readonly #pool: SupervisedPool<In, Out>;
+  /** Of the first drain. */
+  #plan: PoolDrainPlan | null = null;
 
   constructor(pool: SupervisedPool<In, Out>) {
     this.#pool = pool;
@@ -47,7 +50,10 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
   }
 
   async drain(options: PoolDrainOptions = {}): Promise<PoolDrainReport> {
-    return this.#pool.drain(poolDrainPlan(options));
+    const plan = poolDrainPlan(options);
+    if (this.#plan !== null) warnOfOtherPlan(this.#plan, plan, options);
+    this.#plan ??= plan;
+    return this.#pool.drain(plan);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

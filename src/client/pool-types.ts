@@ -73,10 +73,9 @@ export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
    */
   checkout(): DialedConnection<In, Out> | undefined;
   /**
-   * Hands out nothing more, closes every connection, and destroys what is left at the deadline. Always resolves. A
-   * second call gets the promise of the first.
-   *
-   * @throws SupervisorError `invalid-options` or `invalid-close`
+   * Hands out nothing more, closes every connection, and destroys what is left at the deadline. Resolves
+   * whatever the peers do, a second time with the report of the first; options of a second call change nothing, and that
+   * is a warning. Rejects with a SupervisorError, `invalid-options` or `invalid-close`, for options that are wrong.
    */
   drain(options?: PoolDrainOptions): Promise<PoolDrainReport>;
 }

@@ -42,8 +42,8 @@ export class Sender<Out> implements DeadlineOwner {
   }
 
   sendAndFlush(message: Out, options: ClientSendOptions): Promise<FlushResult> {
-    const payload = this.#host.contract.payload(message);
     return new Promise((settle) => {
+      const payload = this.#host.contract.payload(message);
       if (this.#sendOrKeep({ message, payload, settle }, options) === 'refused') settle('refused');
     });
   }

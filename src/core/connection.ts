@@ -72,9 +72,8 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
   send(message: Out): SendResult;
   /**
    * Sends one message and waits until the operating system has taken it, or never will. Never rejects for the
-   * state of the connection, and settles with its end at the latest.
-   *
-   * @throws SupervisorError `invalid-message` or `unencodable-message`, at once, when the message itself is wrong.
+   * state of the connection, and settles with its end at the latest. Rejects with a SupervisorError, `invalid-message` or
+   * `unencodable-message`, when the message itself is wrong.
    */
   sendAndFlush(message: Out): Promise<FlushResult>;
   /**

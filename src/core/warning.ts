@@ -1,5 +1,5 @@
 /** Codes of the warnings that have been given, with how often. Bounded: each code is one kind of warning. */
-const given = new Map<string, number>();
+const counts = new Map<string, number>();
 
 /** How many warnings of one code a process gives at most: it may have thousands of supervisors. */
 const OF_CODE_MAX = 20;
@@ -22,7 +22,7 @@ export interface Warning {
  * @param code - stable, for example `MOORING_NO_PATH`.
  */
 export function warnOnce(code: string, message: string): void {
-  if (!given.has(code)) emit({ code, message });
+  if (!counts.has(code)) emit({ code, message });
 }
 
 /** The warnings of one supervisor, or of all clients: one about each thing. */
@@ -34,12 +34,39 @@ export class Warnings {
     const { code } = warning;
     if (this.#about.has(`${code} ${about}`)) return;
     this.#about.add(`${code} ${about}`);
-    if ((given.get(code) ?? 0) < OF_CODE_MAX) emit(warning);
+    warn(warning);
   }
 }
 
+/** What two calls of `drain` may want differently. */
+interface Plan {
+  readonly frame: object;
+}
+
+/** Warns that a drain which has begun stands, whatever options a further call was given. */
+export function warnOfOtherPlan(begun: Plan, wanted: Plan, options: object): void {
+  const [ours, theirs] = [optionsOf(begun), optionsOf(wanted)];
+  const names = Object.entries(options)
+    .filter(([name, value]) => value !== undefined && ours.get(name) !== theirs.get(name))
+    .map(([name]) => name);
+  if (names.length === 0) return;
+  warn({
+    code: 'MOORING_DRAIN_OPTIONS',
+    message: `drain was called again with another ${names.join(', ')}: the drain that has begun stands`,
+  });
+}
+
+function optionsOf({ frame, ...rest }: Plan): ReadonlyMap<string, unknown> {
+  return new Map(Object.entries({ ...rest, ...frame }));
+}
+
+/** As often as it happens, within the bound of its code. */
+function warn(warning: Warning): void {
+  if ((counts.get(warning.code) ?? 0) < OF_CODE_MAX) emit(warning);
+}
+
 function emit({ code, message, detail }: Warning): void {
-  given.set(code, (given.get(code) ?? 0) + 1);
+  counts.set(code, (counts.get(code) ?? 0) + 1);
   globalThis.process?.emitWarning?.(message, {
     type: 'MooringWarning',
     code,

@@ -71,9 +71,9 @@ export class ConnectionHandle<Peer, In, Out>
     return this.#port.outbox?.send(frame) ?? 'refused';
   }
 
-  sendAndFlush(message: Out): Promise<FlushResult> {
+  async sendAndFlush(message: Out): Promise<FlushResult> {
     const frame = this.#host.frame(message);
-    return this.#port.outbox?.sendAndFlush(frame) ?? Promise.resolve('refused');
+    return this.#port.outbox?.sendAndFlush(frame) ?? 'refused';
   }
 
   /** @param options - there are none yet: options that are passed are an error. */

@@ -92,10 +92,10 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown>
   admit(): void;
   /**
    * Stops for good: refuses newcomers, closes every connection at a steady pace, then every client and pool, destroys
-   * what is left at the deadline, and waits within it for the application's close handlers. Always resolves. A second call gets
-   * the promise of the first.
+   * what is left at the deadline, and waits within it for the application's close handlers.
    *
-   * @throws SupervisorError `invalid-options` or `invalid-close`
+   * Resolves whatever the peers do, a second time with the report of the first; options of a second call change nothing,
+   * and that is a warning. Rejects with a SupervisorError, `invalid-options` or `invalid-close`, for options that are wrong.
    */
   drain(options?: DrainOptions): Promise<DrainReport>;
   /**

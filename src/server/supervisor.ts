@@ -15,13 +15,14 @@ import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { runAll } from '../core/run-each.ts';
+import { warnOfOtherPlan } from '../core/warning.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
 import type { Door } from './admission.ts';
 import type { AdmittedPeer, HandlerPeer } from './admitted.ts';
 import { everybody } from './audience.ts';
 import { Children } from './children.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
-import { drainPlan, FleetDrain } from './fleet-drain.ts';
+import { type DrainPlan, drainPlan, FleetDrain } from './fleet-drain.ts';
 import { resolveOptions, type SupervisorOptions } from './options.ts';
 import type {
   AudienceOptions,
@@ -97,7 +98,7 @@ export class FleetSupervisor<Peer, In, Out>
   /** What the chart ordered; carried out when it has settled, because it reaches user code. */
   readonly #effects: (() => void)[] = [];
   #drain: FleetDrain | null = null;
-  #drained: Promise<DrainReport> | null = null;
+  #begun: { readonly plan: DrainPlan; readonly drained: Promise<DrainReport> } | null = null;
 
   /** @param upgrader - makes the WebSockets. @default ws does */
   constructor(options: SupervisorOptions<Peer, In, Out>, upgrader?: Upgrader) {
@@ -196,18 +197,22 @@ export class FleetSupervisor<Peer, In, Out>
     this.#tell('admit.requested');
   }
 
-  drain(options: DrainOptions = {}): Promise<DrainReport> {
-    if (this.#drained !== null) return this.#drained;
+  async drain(options: DrainOptions = {}): Promise<DrainReport> {
     const plan = drainPlan(options);
-    this.#drained = new Promise((resolve) => {
+    if (this.#begun !== null) {
+      warnOfOtherPlan(this.#begun.plan, plan, options);
+      return this.#begun.drained;
+    }
+    const drained = new Promise<DrainReport>((resolve) => {
       this.#drain = new FleetDrain(plan, this.#fleet, {
         children: this.#children,
         expired: () => this.#tell('deadline.passed'),
         ended: resolve,
       });
     });
+    this.#begun = { plan, drained };
     this.#tell('drain.requested');
-    return this.#drained;
+    return drained;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

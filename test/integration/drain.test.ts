@@ -200,11 +200,11 @@ describe('drain', () => {
     ['code 5000', { code: 5000 }, 'invalid-close'],
   ];
 
-  it('throws for wrong options, and nothing has happened', async () => {
+  it('rejects for wrong options, and nothing has happened', async () => {
     service = await Service.start();
     await politePeers(service, 1);
     for (const [title, options, code] of wrong) {
-      assert.throws(() => service.supervisor.drain(options as DrainOptions), { code }, title);
+      await assert.rejects(service.supervisor.drain(options as DrainOptions), { code }, title);
     }
     assert.equal(service.supervisor.state, 'admitting');
     assert.equal(service.supervisor.counts.open, 1);

@@ -174,7 +174,7 @@ describe('ConnectionHandle', () => {
     assert.equal(handle.send('hi'), 'sent');
     assert.equal(await handle.sendAndFlush('ho'), 'lost');
     assert.throws(() => handle.send('wrong'), { code: 'invalid-message' });
-    assert.throws(() => handle.sendAndFlush('wrong'), { code: 'invalid-message' });
+    await assert.rejects(handle.sendAndFlush('wrong'), { code: 'invalid-message' });
     assert.deepEqual(asked, [
       ['send', 'hi'],
       ['sendAndFlush', 'ho'],

@@ -309,10 +309,10 @@ describe('the options of a drain', () => {
     assert.equal(drainPlan({ reason: 'é'.repeat(100) }).frame.reason, 'é'.repeat(61));
   });
 
-  it('are checked by drain before anything happens', () => {
+  it('are checked by drain before anything happens', async () => {
     const supervisor = createSupervisor();
-    assert.throws(() => supervisor.drain({ withinMs: -1 }), { code: 'invalid-options' });
-    assert.throws(() => supervisor.drain({ code: 1005 }), { code: 'invalid-close' });
+    await assert.rejects(supervisor.drain({ withinMs: -1 }), { code: 'invalid-options' });
+    await assert.rejects(supervisor.drain({ code: 1005 }), { code: 'invalid-close' });
     assert.equal(supervisor.state, 'admitting');
   });
 });
