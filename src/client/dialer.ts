@@ -116,6 +116,10 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     this.#host.parent?.portMoved(port, from, to);
   }
 
+  randomErrored(error: Error): void {
+    this.#host.later(() => this.#host.streams.report('random')(error));
+  }
+
   portOpened(): void {}
 
   portQuarantined(port: Port): void {

@@ -1,15 +1,12 @@
 import type { ClientFact, DelayName } from '../../machines/client-contract.ts';
+import { chanceOf } from '../core/chance.ts';
 import type { Retry } from '../core/close-code.ts';
-import { guarded } from '../core/guard.ts';
 import { Backoff, type ComeBack, isSentAway } from './backoff.ts';
 import type { Ending } from './client-types.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { RestartIntensity } from './restart-intensity.ts';
 import { retryAfter } from './retry.ts';
 import type { DialTarget, Route } from './target.ts';
-
-/** What is taken for a chance that could not be told. */
-const EVEN_CHANCE = 0.5;
 
 /** What IANA has registered for it. */
 const CLOSE_UNAUTHORIZED = 3_000;
@@ -111,8 +108,7 @@ export class Redial {
   }
 
   chance(): number {
-    const chance = guarded(this.#options.random, this.#reporter.report('random'));
-    return chance !== undefined && chance >= 0 && chance <= 1 ? chance : EVEN_CHANCE;
+    return chanceOf(this.#options.random, this.#reporter.report('random'));
   }
 }
 

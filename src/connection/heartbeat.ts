@@ -39,7 +39,8 @@ export class Heartbeat implements DeadlineOwner {
     this.#port = port;
     this.#context = context;
     this.heardAtMs = context.wheel.nowMs - context.heartbeat.intervalMs;
-    const firstMs = context.heartbeat.intervalMs * context.phases.next();
+    const firstMs =
+      context.heartbeat.intervalMs * context.phases.next((error) => port.randomErrored(error));
     this.#deadline = context.wheel.schedule(firstMs, this, 'heartbeat');
   }
 

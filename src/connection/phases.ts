@@ -1,3 +1,6 @@
+import { chanceOf } from '../core/chance.ts';
+import type { ReportThrown } from '../core/guard.ts';
+
 /** Neighbours that share a phase. */
 const NEIGHBOURS = 16;
 
@@ -24,22 +27,17 @@ export class Phases {
     this.#random = random;
   }
 
-  /** The phase of the next one, from 0 to 1. */
-  next(): number {
-    if (this.#left === 0) this.#begin();
+  /** The phase of the next one, from 0 to 1. What the user's `random` throws is reported. */
+  next(report: ReportThrown): number {
+    if (this.#left === 0) this.#begin(report);
     this.#left -= 1;
     return this.#phase;
   }
 
-  #begin(): void {
-    this.#phase = (this.#hasBegun ? this.#phase + GOLDEN_RATIO : this.#start()) % 1;
+  #begin(report: ReportThrown): void {
+    const start = this.#hasBegun ? this.#phase + GOLDEN_RATIO : chanceOf(this.#random, report);
+    this.#phase = start % 1;
     this.#hasBegun = true;
     this.#left = NEIGHBOURS;
-  }
-
-  #start(): number {
-    const start = this.#random();
-    if (start >= 0 && start <= 1) return start;
-    throw new RangeError(`options.random: must return a number from 0 to 1, not ${start}`);
   }
 }

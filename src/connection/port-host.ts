@@ -41,6 +41,8 @@ export interface PortHost {
   readonly actor: AnyActorRef;
   /** The port has another state; `from` is `null` for a new one. */
   portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void;
+  /** The user's `random` threw. User code must not run yet. */
+  randomErrored(error: Error): void;
   /** The port has opened: it may enter the registry. */
   portOpened(port: Port): void;
   /** The port must be forgotten everywhere, before any other code runs. */

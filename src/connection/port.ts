@@ -234,7 +234,6 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
   announceOpen(): void {
     const { context } = this.host;
     this.#deadline = context.wheel.cancel(this.#deadline);
-    // First, because it asks the user's `random`: what crashes before the gate is open has never opened.
     this.startHeartbeat();
     this.openedAt = context.clock.wallNow();
     this.#openedAtMs = context.clock.now();
@@ -242,6 +241,11 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     this.#move('open');
     this.host.portOpened(this);
     this.#conductor.report('opened');
+  }
+
+  /** The user's `random` threw, within a transition: it is reported when the chart has settled. */
+  randomErrored(error: Error): void {
+    this.host.randomErrored(error);
   }
 
   /** As soon as there is a way to ask. */

@@ -1,4 +1,6 @@
+import { guarded } from '../core/guard.ts';
 import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
+import type { AcceptedPort } from './accepted-port.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 
 const names = ['where', 'except'] as const;
@@ -6,12 +8,32 @@ const names = ['where', 'except'] as const;
 /** The audience of a publication without options. */
 export const everybody = Object.freeze({});
 
+/** What is needed to ask the application about its connections. */
+interface Asking<C> {
+  handleOf(port: AcceptedPort): C;
+  errored(handler: 'where', error: Error, port: undefined): void;
+}
+
 /**
- * Checks who is to get a publication. By hand, and only what was given: it is called for each message.
+ * Whether a connection is to get a publication; `null` when all are.
  *
  * @throws SupervisorError `invalid-options`
  */
-export function checkAudience<C>(audience: AudienceOptions<C>): void {
+export function filterOf<C extends object>(audience: AudienceOptions<C>, asking: Asking<C>) {
+  checkAudience(audience);
+  const { where, except } = audience;
+  if (where === undefined && except === undefined) return null;
+  const left = exceptions(except);
+  const report = (error: Error) => asking.errored('where', error, undefined);
+  return (port: AcceptedPort) => {
+    const connection = asking.handleOf(port);
+    if (left.has(connection)) return false;
+    return where === undefined || guarded(() => where(connection), report) === true;
+  };
+}
+
+/** By hand, and only what was given: it is called for each message. */
+function checkAudience<C>(audience: AudienceOptions<C>): void {
   if (audience === everybody) return;
   checkNames(audience, names);
   const { where, except } = audience;
@@ -25,12 +47,8 @@ export function checkAudience<C>(audience: AudienceOptions<C>): void {
 
 const mustBeConnections = 'must be a connection, or several in a list or set';
 
-/**
- * Those who are left out.
- *
- * @throws SupervisorError `invalid-options` for what cannot be a connection, for example an id.
- */
-export function exceptions<C extends object>(except: AudienceOptions<C>['except']): ReadonlySet<C> {
+/** Those who are left out. What cannot be a connection, for example an id, is an error. */
+function exceptions<C extends object>(except: AudienceOptions<C>['except']): ReadonlySet<C> {
   if (except === undefined) return new Set();
   const left = new Set(Symbol.iterator in except ? except : [except]);
   for (const one of left) {

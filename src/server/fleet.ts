@@ -14,7 +14,7 @@ import { Contract, faultMessage } from '../core/contract.ts';
 import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
 import { type Failure, failureLevel, failurePhase } from '../core/failure.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
-import { guarded, type HandlerName } from '../core/guard.ts';
+import type { HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
 import { Unheard } from '../core/unheard.ts';
 import {
@@ -26,7 +26,7 @@ import {
 import type { AcceptorSide } from './acceptor.ts';
 import { Admission, type Door, type Paths, requestPath } from './admission.ts';
 import { checkExpiry } from './admitted.ts';
-import { checkAudience, exceptions } from './audience.ts';
+import { filterOf } from './audience.ts';
 import { Authentication } from './authentication.ts';
 import { deliveryOf, fanOut, type Publication, type PublicationPolicy } from './fan-out.ts';
 import { ConnectionHandle, type HandleHost } from './handle.ts';
@@ -82,6 +82,8 @@ export class Fleet<Peer, In, Out>
   readonly #authentication: Authentication<Peer>;
   readonly #upgrader: Upgrader;
   #lastId = 0;
+  /** What `random` threw, until the chart of the connection has settled. */
+  #randomError: Error | null = null;
 
   constructor({ options, actor, upgrader, observer }: FleetParts<Peer, In, Out>) {
     this.#options = options;
@@ -166,29 +168,10 @@ export class Fleet<Peer, In, Out>
     audience: AudienceOptions<Connection<Peer, In, Out>>,
     policyOf: () => PublicationPolicy = () => noPolicy,
   ): Publication {
-    checkAudience(audience);
-    const accepts = this.#filterOf(audience);
+    const accepts = filterOf(audience, this.handlers);
     const frame = this.frame(message);
     // After the frame: what is wrong with a message is said by the contract first.
     return { frame, accepts, ...policyOf(), delivered: 0, kept: 0, replaced: 0, dropped: 0 };
-  }
-
-  #filterOf({ where, except }: AudienceOptions<Connection<Peer, In, Out>>) {
-    if (where === undefined && except === undefined) return null;
-    const left = exceptions(except);
-    return (port: AcceptedPort) => {
-      const connection = this.handlers.handleOf(port);
-      if (left.has(connection)) return false;
-      return where === undefined || this.#satisfies(where, connection);
-    };
-  }
-
-  #satisfies(
-    where: (connection: Connection<Peer, In, Out>) => boolean,
-    connection: Connection<Peer, In, Out>,
-  ): boolean {
-    const report = (error: Error) => this.handlers.errored('where', error, undefined);
-    return guarded(() => where(connection), report) === true;
   }
 
   // What a port needs.
@@ -211,12 +194,23 @@ export class Fleet<Peer, In, Out>
     this.topics.leaveAll(port);
   }
 
+  randomErrored(error: Error): void {
+    this.#randomError = error;
+  }
+
   portReported(port: AcceptedPort, report: PortReport): void {
+    this.#reportRandom();
     if (this.events.observed) this.tell(describeReport(report, port, this.handlers.handleOf(port)));
     this.#runHandler(port, report);
     // It has left its topics before it could be told.
     this.topics.tellNews();
     if (report === 'closed' || report === 'failed') this.#observer.fleetShrank();
+  }
+
+  #reportRandom(): void {
+    const error = this.#randomError;
+    this.#randomError = null;
+    if (error !== null) this.handlers.errored('random', error, undefined);
   }
 
   #runHandler(port: AcceptedPort, report: PortReport): void {

@@ -72,6 +72,16 @@ describe('client: code of the user that fails', () => {
       const attempt = dial(server.port, { random });
       await until(() => attempt.endings.length >= 3, 'it has dialed again');
       assert.equal(attempt.client.status.state === 'exhausted', false);
+      assert.ok(errorsOf(attempt).includes('random'));
+    });
+
+    it(`random ${title} costs no connection`, async () => {
+      const server = await stops.service();
+      const attempt = dial(server.port, { random });
+      await attempt.up();
+      await until(() => errorsOf(attempt).includes('random'), 'it is reported');
+      assert.equal(attempt.client.status.state, 'up');
+      assert.deepEqual(attempt.endings, []);
     });
   }
 

@@ -193,6 +193,18 @@ describe('a callback before open that fails', () => {
       await stage.assertUnharmed();
     });
 
+    it(`random ${way}: it is reported as that, and costs no connection`, async () => {
+      const said =
+        way === 'throws' ? 'boom' : 'random must return a number from 0 to 1, not a Promise';
+      stage = await Stage.set({ random: fail as () => number });
+      await stage.victim();
+      await stage.victimHandle();
+      await until(() => stage.errors.length > 0, 'it is told');
+      assert.deepEqual(stage.errors[0], { handler: 'random', message: said });
+      assert.deepEqual(stage.service.of('connection.crashed'), []);
+      await stage.assertUnharmed();
+    });
+
     it(`where ${way}: it is told and counts as no`, async () => {
       stage = await Stage.set({ onOpen: (connection) => connection.join('all') });
       const victim = await stage.victim();

@@ -150,6 +150,8 @@ export class DialedStage extends RealStage implements DialedPortHost {
 
   portOpened(): void {}
 
+  randomErrored(): void {}
+
   portQuarantined(): void {
     this.#quarantines += 1;
   }

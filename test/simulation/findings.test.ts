@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { SupervisorOptions } from '../../src/index.ts';
+import { type SupervisorOptions, systemClock } from '../../src/index.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -37,14 +37,17 @@ describe('a supervisor on real sockets', () => {
   });
 
   it('fails a connection that crashes while it opens, and tells no end of what never began', async () => {
-    const random = () => {
-      throw new Error('no chance');
+    // Asked for the time at which it opened, the last thing before it is open.
+    const wallNow = () => {
+      const [, , caller = ''] = new Error('who asks').stack?.split('\n') ?? [];
+      if (caller.includes('announceOpen')) throw new Error('no time');
+      return systemClock.wallNow();
     };
-    await serve({ random }, async (service) => {
+    await serve({ clock: { ...systemClock, wallNow } }, async (service) => {
       const peer = await RawPeer.open(service.port);
       const { failure } = await service.when('connection.failed');
       assert.equal(failure.cause, 'crash');
-      assert.equal(failure.error?.message, 'no chance');
+      assert.equal(failure.error?.message, 'no time');
       await until(() => peer.closed, 'the peer is let go');
       assert.deepEqual(service.calls, ['onFailed']);
       assert.equal(service.of('connection.opened').length, 0);

@@ -84,7 +84,20 @@ describe('Retry-After', () => {
     [' 0 ', 0],
     ['Sat, 21 Nov 2026 12:00:30 GMT', 30_000],
     ['Sat, 21 Nov 2026 11:00:00 GMT', 0],
+    ['Saturday, 21-Nov-26 12:00:30 GMT', 30_000],
+    ['Sat Nov 21 12:00:30 2026', 30_000],
     ['soon', undefined],
+    // What JavaScript takes for a date.
+    ['soon 3', undefined],
+    ['1.5', undefined],
+    ['-5', undefined],
+    ['+5', undefined],
+    ['1e3', undefined],
+    ['2026', 2_026_000],
+    ['2026-11-21', undefined],
+    ['Sat, 21 Nov 2026', undefined],
+    ['Sat, 21 Nov 2026 25:61:61 GMT', undefined],
+    ['120, 240', undefined],
     ['', undefined],
   ];
   for (const [header, expected] of rows) {

@@ -7,7 +7,7 @@ const NEIGHBOURS = 16;
 const start = fc.double({ min: 0, max: 1, noNaN: true });
 
 function take(phases: Phases, count: number): number[] {
-  return Array.from({ length: count }, () => phases.next());
+  return Array.from({ length: count }, () => phases.next(assert.fail));
 }
 
 describe('Phases', () => {
@@ -18,18 +18,23 @@ describe('Phases', () => {
       return 0.25;
     });
     assert.equal(asked, 0);
-    assert.equal(phases.next(), 0.25);
+    assert.equal(phases.next(assert.fail), 0.25);
     take(phases, 1_000);
     assert.equal(asked, 1);
   });
 
-  it('asks again for a start that could not be told', () => {
-    const answers = [Number.NaN, undefined as never, 1.1, -0.1, 0.5];
-    const phases = new Phases(() => answers.shift() as number);
-    for (const wrong of ['NaN', 'undefined', '1.1', '-0.1']) {
-      assert.throws(() => phases.next(), new RegExp(`options.random: .*, not ${wrong}$`));
+  it('begins in the middle when it is not told where, and reports that', () => {
+    const wrong = ['NaN', 'undefined', '1.1', '-0.1', 'a string'];
+    for (const [index, answer] of [Number.NaN, undefined, 1.1, -0.1, '0.5'].entries()) {
+      const reported: string[] = [];
+      const phases = new Phases(() => answer as number);
+      assert.equal(
+        phases.next(({ message }) => reported.push(message)),
+        0.5,
+      );
+      const told = `random must return a number from 0 to 1, not ${wrong[index]}`;
+      assert.deepEqual(reported, [told]);
     }
-    assert.equal(phases.next(), 0.5);
   });
 
   it('gives neighbours one phase and the next ones another', () => {
