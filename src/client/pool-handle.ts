@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { DialedConnection } from '../core/connection.ts';
+import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import { warnOfOtherPlan } from '../core/warning.ts';
 import type { ClientEvent, Ending } from './client-types.ts';
@@ -54,6 +55,12 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
     if (this.#plan !== null) warnOfOtherPlan(this.#plan, plan, options);
     this.#plan ??= plan;
     return this.#pool.drain(plan);
+  }
+
+  /** What `console.log` prints: not the URLs, which may have credentials. */
+  [inspectKey](...given: InspectArguments): string {
+    const { state, size, open } = this.status;
+    return inspection('Pool', { state, size, open, address: this.#pool.address }, given);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   SupervisedConnection,
 } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
+import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import type { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { Port } from './port.ts';
@@ -84,6 +85,17 @@ export abstract class PortHandle<In, Out> implements SupervisedConnection<In, Ou
   abstract sendAndFlush(message: Out): Promise<FlushResult>;
   /** A stream that tells of subscribers who throw. */
   protected abstract messageStream(): Stream<In>;
+
+  /** What `console.log` prints: who it is, and nothing of what it was given. */
+  [inspectKey](...given: InspectArguments): string {
+    const { id, state, address } = this;
+    return inspection('Connection', { id, state, address, ...this.inspected }, given);
+  }
+
+  /** What else `console.log` prints. */
+  protected get inspected(): object {
+    return {};
+  }
 
   /** @internal */
   deliver(message: In): void {

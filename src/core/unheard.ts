@@ -1,10 +1,14 @@
 import { messageText, stackText } from './error-text.ts';
-import type { Failure } from './failure.ts';
+import type { Failure, FailureCause } from './failure.ts';
 import { escaped } from './text.ts';
 import { Warnings } from './warning.ts';
 
-/** Failures that are somebody's decision, or that a warning about a handler has told already. */
-const decided: ReadonlySet<string> = new Set(['draining', 'suspended', 'authenticate-error']);
+/** What the service asked for, what a client did by itself, and what a warning about a handler has told already. */
+const expected: ReadonlySet<FailureCause> = new Set<FailureCause>([
+  ...(['draining', 'suspended'] as const),
+  ...(['abandoned', 'tcp-reset', 'tcp-timeout', 'tcp-error'] as const),
+  'authenticate-error',
+]);
 
 /**
  * Warns of what happened and nobody listens to, so that nothing fails silently before a service has its logs.
@@ -29,15 +33,15 @@ export class Unheard {
     });
   }
 
-  /** A connection that came to us was not let in. What clients give up by themselves is nobody's fault. */
-  failure({ cause, httpStatus, option, level, error }: Failure): void {
-    if (decided.has(cause) || (httpStatus === undefined && level !== 'error')) return;
-    const status = httpStatus === undefined ? '' : ` with ${httpStatus}`;
+  /** A connection that came to us did not open. */
+  failure({ cause, httpStatus, option, error }: Failure): void {
+    if (expected.has(cause)) return;
+    const what = httpStatus === undefined ? 'failed' : `was refused with ${httpStatus}`;
     const by = option === undefined ? '' : `, by ${option}`;
     const why = error === undefined ? '' : `: ${messageText(error)}`;
     this.#warnings.once(cause, {
       code: 'MOORING_REFUSED',
-      message: `a connection was refused${status} (${cause}${by})${why}${this.#nobody('this cause')}`,
+      message: `a connection ${what} (${cause}${by})${why}${this.#nobody('this cause')}`,
     });
   }
 

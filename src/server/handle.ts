@@ -90,6 +90,10 @@ export class ConnectionHandle<Peer, In, Out>
     return this.#host.renew(this.#port, peer, options);
   }
 
+  protected override get inspected(): object {
+    return { topics: this.topics };
+  }
+
   protected messageStream(): Stream<In> {
     return this.#host.messageStream(this.#port);
   }

@@ -14,6 +14,7 @@ import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
+import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import { runAll } from '../core/run-each.ts';
 import { warnOfOtherPlan } from '../core/warning.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
@@ -213,6 +214,16 @@ export class FleetSupervisor<Peer, In, Out>
     this.#begun = { plan, drained };
     this.#tell('drain.requested');
     return drained;
+  }
+
+  [inspectKey](...given: InspectArguments): string {
+    const { state, counts } = this;
+    const topics = [...this.topics].map(({ name }) => name);
+    return inspection(
+      'Supervisor',
+      { state, counts, topics, children: this.#children.size },
+      given,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

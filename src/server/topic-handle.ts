@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import { z } from 'zod';
 import type { Connection } from '../core/connection.ts';
 import { SupervisorError, toError } from '../core/errors.ts';
+import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
 import { everybody } from './audience.ts';
 import { deliveryOf, type PublicationPolicy } from './fan-out.ts';
@@ -100,6 +101,11 @@ export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, I
       'invalid-message',
       `keyOf of topic ${this.name} must return a string, not ${typeof key}`,
     );
+  }
+
+  [inspectKey](...given: InspectArguments): string {
+    const { name, size, droppedMessages } = this;
+    return inspection('Topic', { name, size, droppedMessages }, given);
   }
 
   next = (message: Out): void => {

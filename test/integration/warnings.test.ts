@@ -117,10 +117,14 @@ describe('a supervisor to which nobody listens', () => {
   });
 
   it('does not warn of what it was asked for, nor of a client that left', async () => {
-    const { url, supervisor } = await serve();
+    const { url, supervisor } = await serve({ authenticate: () => new Promise(() => {}) });
+    const leaving = dial(url);
+    await until(() => supervisor.counts.handshaking === 1, 'it waits');
+    await leaving.close();
+    await until(() => supervisor.counts.failed === 1, 'it has left');
     supervisor.suspend();
     dial(url);
-    await until(() => supervisor.counts.failed === 1, 'it is refused');
+    await until(() => supervisor.counts.failed === 2, 'it is refused');
     await turn();
     assert.deepEqual(codes(), []);
   });
@@ -178,6 +182,35 @@ async function answering(status: number): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+// First: a kind that was warned of once is not warned of again in this process.
+describe('a client to which somebody listens', () => {
+  const listening: Record<string, (client: Client) => unknown> = {
+    endings$: (client) => client.endings$.subscribe(),
+    status$: (client) => client.status$.subscribe(),
+  };
+  for (const [name, listen] of Object.entries(listening)) {
+    it(`gives up without a warning: ${name}`, async () => {
+      const client = dialUnheard(`ws://${await answering(410)}/`, { privateCodes: () => 'never' });
+      listen(client);
+      await until(() => client.status.state === 'exhausted', 'it gives up');
+      await turn();
+      assert.deepEqual(codes(), []);
+    });
+  }
+
+  it('gives up without a warning: the events of its supervisor are logged', async () => {
+    const supervisor = createSupervisor();
+    const told: string[] = [];
+    supervisor.events$.subscribe((event) => {
+      if (event.type === 'child.changed') told.push(event.child.state);
+    });
+    dialUnheard(`ws://${await answering(410)}/`, { supervisor });
+    await until(() => told.includes('exhausted'), 'the supervisor tells');
+    await turn();
+    assert.deepEqual(codes(), []);
+  });
+});
+
 describe('a client to which nobody listens', () => {
   it('warns once of each handler that throws, for all clients of the process', async () => {
     const { url } = await serve();
@@ -228,36 +261,28 @@ describe('a client to which nobody listens', () => {
   });
 });
 
-describe('a client to which somebody listens', () => {
-  const listening: Record<string, (client: Client) => unknown> = {
-    endings$: (client) => client.endings$.subscribe(),
-    status$: (client) => client.status$.subscribe(),
-  };
-  for (const [name, listen] of Object.entries(listening)) {
-    it(`gives up without a warning: ${name}`, async () => {
-      // A status that no other test of this process has been warned of.
-      const client = dialUnheard(`ws://${await answering(410)}/`, { privateCodes: () => 'never' });
-      listen(client);
-      await until(() => client.status.state === 'exhausted', 'it gives up');
-      await turn();
-      assert.deepEqual(codes(), []);
-    });
-  }
-
-  it('gives up without a warning: the events of its supervisor are logged', async () => {
-    const supervisor = createSupervisor();
+describe('a pool', () => {
+  it('does not warn of upstreams that refuse when somebody listens', async () => {
+    const pool = createPool([`ws://${await answering(402)}/`], { size: 1 });
+    cleanups.push(() => pool.drain());
     const told: string[] = [];
-    supervisor.events$.subscribe((event) => {
-      if (event.type === 'child.changed') told.push(event.child.state);
-    });
-    dialUnheard(`ws://${await answering(410)}/`, { supervisor });
-    await until(() => told.includes('exhausted'), 'the supervisor tells');
+    pool.endings$.subscribe(({ outcome }) => told.push(outcome));
+    await until(() => told.length > 0, 'it is refused');
     await turn();
     assert.deepEqual(codes(), []);
   });
-});
 
-describe('a pool', () => {
+  it('does not warn of what another attempt may mend, nor when it is drained', async () => {
+    const { url } = await serve();
+    const away = createPool(['ws://127.0.0.1:1/'], { size: 1 });
+    const pool = createPool([url], { size: 1 });
+    const degraded = () => [away.status.state, pool.status.state].join() === 'degraded,operational';
+    await until(degraded, 'one has failed, the other is open');
+    await Promise.all([pool.drain(), away.drain()]);
+    await turn();
+    assert.deepEqual(codes(), []);
+  });
+
   it('warns once that its upstreams refuse, and goes on', async () => {
     const host = await answering(451);
     const pool = createPool([`ws://${host}/?token=s3cret`], { size: 2 });

@@ -96,3 +96,19 @@ describe('a supervisor that is none', () => {
     assert.match(onSupervisor(server), /not a WebSocketServer; /);
   });
 });
+
+describe('an upgrade that is none', () => {
+  it('is the arguments of the upgrade event, one by one, or nothing', () => {
+    const supervisor = createSupervisor();
+    const handle = supervisor.handleUpgrade.bind(supervisor) as (...given: unknown[]) => void;
+    const request = { url: '/ws', headers: {}, socket: {} };
+    for (const given of [[request, {}, Buffer.alloc(0)], [undefined], [{ request }]]) {
+      const advice = /pass \{ request, socket, head \} of the upgrade event$/;
+      assert.match(
+        messageOf(() => handle(...given)),
+        advice,
+      );
+    }
+    assert.equal(supervisor.counts.failed, 0);
+  });
+});
