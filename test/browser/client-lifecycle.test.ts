@@ -3,6 +3,7 @@
 // Method: the compiled client in Chromium over the bare DevTools protocol, a Mooring server here or in a process of its
 // own, and everything that either told.
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { HeartbeatOptions } from '../../src/index.ts';
@@ -53,10 +54,13 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     page: HeartbeatOptions,
     prepare?: (tab: Tab) => Promise<void>,
   ) {
-    const service = await Service.start({ heartbeat: server });
-    stops.push(() => service.stop());
     const sockets: Socket[] = [];
-    service.server.prependListener('upgrade', ({ socket }) => sockets.push(socket));
+    const authenticate = ({ socket }: IncomingMessage) => {
+      sockets.push(socket);
+      return 'a page';
+    };
+    const service = await Service.start({ heartbeat: server, authenticate });
+    stops.push(() => service.stop());
     service.server.on('request', servePages(lifecyclePages));
     const tab = await show(lifecycleUrl(service.port, page), prepare);
     return { service, tab, sockets, connection: await service.opened() };
