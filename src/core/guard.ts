@@ -17,6 +17,7 @@ export type HandlerName =
   | 'origins'
   | 'addressOf'
   | 'path'
+  | 'otherwise'
   | 'random'
   | 'inspect'
   | 'messages'

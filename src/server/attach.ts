@@ -66,7 +66,9 @@ export function attach(
   const { path, otherwise, takeOver } = checkedOptions(attachSchema, options);
   if (path !== undefined) checkUpgradePath(path);
   const dispatcher = dispatcherOf(server);
-  const attachment = { supervisor, path, otherwise, takeOver };
+  // A copy: what is added to a list later has not been checked.
+  const paths: UpgradePath | undefined = Array.isArray(path) ? [...path] : path;
+  const attachment = { supervisor, path: paths, otherwise, takeOver };
   dispatcher.add(attachment);
   return () => dispatcher.delete(attachment);
 }

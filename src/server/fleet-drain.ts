@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PortContext } from '../connection/port-host.ts';
+import { holdProcess, systemClock } from '../core/clock.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
 import type { DrainReport, SupervisorNews } from '../core/events.ts';
 import { checkedOptions, positiveInteger } from '../core/limits-schema.ts';
@@ -77,6 +78,7 @@ export class FleetDrain implements DeadlineOwner {
   #deadline: Deadline | null = null;
   #batch: Deadline | null = null;
   #lastCall: Deadline | null = null;
+  #letProcessEnd: (() => void) | null = null;
 
   constructor(plan: DrainPlan, fleet: DrainableFleet, observer: DrainObserver) {
     this.#plan = plan;
@@ -88,6 +90,8 @@ export class FleetDrain implements DeadlineOwner {
   begin(): void {
     const { withinMs, perSecond } = this.#plan;
     const { context, registry } = this.#fleet;
+    // Timers do not keep a process alive, and somebody awaits the report.
+    if (context.clock === systemClock) this.#letProcessEnd = holdProcess();
     this.#waiting = [...registry.open.values()];
     const { handshaking, closed } = registry.counts;
     this.#connections = registry.ports.size + registry.dialed.size - handshaking;
@@ -147,6 +151,7 @@ export class FleetDrain implements DeadlineOwner {
 
   end(): void {
     const { context, registry } = this.#fleet;
+    this.#letProcessEnd?.();
     context.wheel.cancel(this.#deadline);
     context.wheel.cancel(this.#batch);
     context.wheel.cancel(this.#lastCall);

@@ -136,8 +136,8 @@ export class Fleet<Peer, In, Out>
     this.#failed(failure);
   }
 
-  pathErrored(error: Error): void {
-    this.handlers.errored('path', error, undefined);
+  attachErrored(handler: 'path' | 'otherwise', error: Error): void {
+    this.handlers.errored(handler, error, undefined);
   }
 
   #nextId(): string {

@@ -3,7 +3,7 @@ import { createServer as createSecureServer, type ServerOptions } from 'node:htt
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { checkSupervisor } from '../core/arguments.ts';
-import { systemClock } from '../core/clock.ts';
+import { holdProcess, systemClock } from '../core/clock.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
 import { isOptions } from '../core/option-problems.ts';
 import { type AttachOptions, attach } from './attach.ts';
@@ -131,8 +131,18 @@ function listening(server: Server, port: number, host: string): Promise<void> {
  * a client that says nothing would hold it open.
  */
 async function closed(server: Server, supervisor: Listening): Promise<void> {
-  const deadlineMs = systemClock.now() + CLOSE_GRACE_MS;
   server.close();
+  // Timers do not keep a process alive, and somebody awaits this.
+  const letProcessEnd = holdProcess();
+  try {
+    await plainRequestsGone(server, supervisor);
+  } finally {
+    letProcessEnd();
+  }
+}
+
+async function plainRequestsGone(server: Server, supervisor: Listening): Promise<void> {
+  const deadlineMs = systemClock.now() + CLOSE_GRACE_MS;
   while ((await connectionsOf(server)) > webSocketsOf(server, supervisor)) {
     if (systemClock.now() >= deadlineMs) {
       cut(server);

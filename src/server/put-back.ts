@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { systemClock } from '../core/clock.ts';
-import type { UpgradeServer } from './upgrade-server.ts';
+import { ignoreErrors, type UpgradeServer } from './upgrade-server.ts';
 
 /** What Node.js keeps where `server.maxHeadersCount` is not set, names and values counted together. */
 const HEADER_LINES_MAX = 2_000;
@@ -15,8 +15,6 @@ function responseOn(socket: Socket): ServerResponse | null {
   return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? null;
 }
 
-function ignore(): void {}
-
 /**
  * Calls `proceed` when the responses to earlier requests on this socket have left.
  *
@@ -27,7 +25,7 @@ export function afterResponses(socket: Socket, proceed: () => void): void {
     proceed();
     return;
   }
-  socket.on('error', ignore);
+  ignoreErrors(socket);
   const late = systemClock.setTimer(RESPONSES_MS, () => socket.destroy());
   const look = () => {
     const response = responseOn(socket);
@@ -53,7 +51,9 @@ export function afterResponses(socket: Socket, proceed: () => void): void {
 export function putBack(server: UpgradeServer, { request, socket, head }: Upgrade): boolean {
   if (request.rawHeaders.length >= headerLinesMax(server)) return false;
   socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), head]));
-  server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket);
+  // A server that somebody hands TLS sockets to, as plain connections, has no listener for secure ones.
+  const isSecure = 'encrypted' in socket && server.listenerCount('secureConnection') > 0;
+  server.emit(isSecure ? 'secureConnection' : 'connection', socket);
   return true;
 }
 

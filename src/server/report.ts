@@ -31,8 +31,9 @@ function closingOf({ closeFrame, witness }: Port): {
   code: number;
   reason: string;
 } {
-  const { intent, received } = witness.evidence;
+  const { intent, received, taken } = witness.evidence;
   const { code, reason } = closeFrame ?? { code: 1006, reason: '' };
   const remote = received === undefined ? 'network' : 'peer';
-  return { origin: intent === undefined ? remote : 'local', code, reason };
+  const isLocal = intent !== undefined || taken !== undefined;
+  return { origin: isLocal ? 'local' : remote, code, reason };
 }

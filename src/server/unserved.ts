@@ -3,13 +3,12 @@ import type { Socket } from 'node:net';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { isThenable } from '../core/guard.ts';
+import { ignoreErrors, type Passed } from './upgrade-server.ts';
 
 /** How long an upgrade request may wait without a sign that somebody handles it, in milliseconds. */
 const UNTOUCHED_MS = 2_000;
 /** How long it may take altogether until the first byte of an answer, in milliseconds. */
 const UNANSWERED_MS = 30_000;
-
-function ignore(): void {}
 
 /** The listeners of a socket, counted over all events. */
 function listenersOf(socket: Socket): number {
@@ -31,22 +30,24 @@ export class UnservedUpgrade {
   readonly #requestKeys: number;
   readonly #writtenBytes: number;
   #pending = 0;
+  #mayBePending = false;
 
-  /** @param refuse - answers 404 and closes the socket. */
+  /** @param refuse - answers and closes the socket. */
   constructor({ request, socket }: Upgrade, refuse: () => void, clock: Clock = systemClock) {
     this.#clock = clock;
     this.#request = request;
     this.#socket = socket;
     this.#refuse = refuse;
-    socket.on('error', ignore);
+    ignoreErrors(socket);
     this.#listeners = listenersOf(socket);
     this.#requestKeys = Reflect.ownKeys(request).length;
     this.#writtenBytes = socket.bytesWritten;
     clock.setTimer(UNTOUCHED_MS, () => this.#look());
   }
 
-  /** Async listeners may handle the request until they settle. @param results - what the listeners returned. */
-  isHandledBy(results: readonly unknown[]): void {
+  /** Async listeners may handle the request until they settle. */
+  wasPassedOn({ results, mayBePending }: Passed): void {
+    this.#mayBePending = mayBePending;
     for (const listener of results.filter(isThenable)) {
       this.#pending += 1;
       // What it rejects with stays unhandled, as it would be without us.
@@ -54,6 +55,12 @@ export class UnservedUpgrade {
         this.#pending -= 1;
       });
     }
+  }
+
+  /** What was to handle the request has failed. */
+  failed(): void {
+    if (this.#isAnswered) this.#socket.destroy();
+    else if (!this.#socket.destroyed) this.#refuse();
   }
 
   /** A stream that a test tool injects counts no bytes: it is never answered from here. */
@@ -75,7 +82,8 @@ export class UnservedUpgrade {
   /** socket.io and fastify note on the request that they handle it, before they touch the socket. */
   get #isTouched(): boolean {
     const isNoted = Reflect.ownKeys(this.#request).length > this.#requestKeys;
-    return this.#pending > 0 || this.#isAnswered || this.#isAttended || isNoted;
+    const isPending = this.#pending > 0 || this.#mayBePending;
+    return isPending || this.#isAnswered || this.#isAttended || isNoted;
   }
 
   #look(): void {

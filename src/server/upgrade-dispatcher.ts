@@ -3,17 +3,20 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { SupervisorError } from '../core/errors.ts';
-import { guarded } from '../core/guard.ts';
+import { guarded, isThenable } from '../core/guard.ts';
 import { warnOnce } from '../core/warning.ts';
 import { type Acceptor, acceptorSide } from './acceptor.ts';
 import { requestPath } from './admission.ts';
+import { askWith } from './header-rule.ts';
 import { afterResponses, putBack } from './put-back.ts';
 import { UnservedUpgrade } from './unserved.ts';
 import { commonPath, rankOf, takesPath, type UpgradePath } from './upgrade-path.ts';
 import {
   asksForWebSocket,
   foreignListeners,
+  isHttp2,
   ours,
+  type Passed,
   UpgradeEmit,
   type UpgradeServer,
 } from './upgrade-server.ts';
@@ -61,18 +64,23 @@ class UpgradeDispatcher {
     this.#server = server;
   }
 
-  /** @throws SupervisorError `path-taken` */
+  /** @throws SupervisorError `path-taken` or `invalid-options` */
   add(attachment: Attachment): void {
-    this.#checkFree(attachment.path);
+    this.#checkFree(attachment);
     if (this.#attachments.size === 0) {
       this.#server.on('upgrade', this.#onUpgrade);
-      this.#server.on('request', this.#onRequest);
+      if (this.#mayListenToRequests) this.#server.on('request', this.#onRequest);
     }
     this.#attachments.add(attachment);
     if (attachment.takeOver) {
-      this.#emit ??= new UpgradeEmit(this.#server, (args) => this.#dispatch(args));
+      this.#emit ??= new UpgradeEmit(this.#server, (args, emit) => this.#dispatch(args, emit));
     }
-    this.#warnOfNeighbours();
+    this.#warnOfNeighbours(attachment);
+  }
+
+  /** The first `request` listener makes a server of HTTP/2 turn every stream into a request and a response. */
+  get #mayListenToRequests(): boolean {
+    return !isHttp2(this.#server) || foreignListeners(this.#server, 'request').length > 0;
   }
 
   delete(attachment: Attachment): void {
@@ -87,21 +95,26 @@ class UpgradeDispatcher {
   }
 
   /** A supervisor that drains, or has stopped, makes room for the next one. */
-  #checkFree(path: UpgradePath | undefined): void {
-    for (const other of this.#attachments) {
-      const taken = isServing(other) ? commonPath(path, other.path) : undefined;
-      if (taken === undefined) continue;
-      throw new SupervisorError(
-        'path-taken',
-        `${taken} is served by another supervisor on this server: detach or drain that one first, or use another path`,
-      );
+  #checkFree({ path, otherwise }: Attachment): void {
+    for (const other of [...this.#attachments].filter(isServing)) {
+      const taken = commonPath(path, other.path);
+      if (taken !== undefined) {
+        throw new SupervisorError(
+          'path-taken',
+          `${taken} is served by another supervisor on this server: detach or drain that one first, or use another path`,
+        );
+      }
+      if (otherwise !== undefined && other.otherwise !== undefined) {
+        throw new SupervisorError(
+          'invalid-options',
+          'options.otherwise: must be given once for each server; another supervisor on this server has it',
+        );
+      }
     }
   }
 
-  #warnOfNeighbours(): void {
-    const takesAll = [...this.#attachments].some(
-      ({ path, otherwise, takeOver }) => path === undefined && otherwise === undefined && takeOver,
-    );
+  #warnOfNeighbours({ path, otherwise, takeOver }: Attachment): void {
+    const takesAll = path === undefined && otherwise === undefined && takeOver;
     if (!takesAll || foreignListeners(this.#server, 'upgrade').length === 0) return;
     warnOnce(
       'MOORING_NO_PATH',
@@ -110,21 +123,35 @@ class UpgradeDispatcher {
   }
 
   /** An `upgrade` event, before any listener has it. */
-  #dispatch(args: readonly unknown[]): void {
+  #dispatch(args: readonly unknown[], emit: UpgradeEmit): void {
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer];
     this.#dispatched.add(request);
-    afterResponses(socket, () => this.#route({ request, socket, head }, args));
+    const upgrade = { request, socket, head };
+    // You may have detached the supervisor by the time that earlier responses have left.
+    afterResponses(socket, () => this.#route(upgrade, () => emit.passOn(args)));
   }
 
-  #route(upgrade: Upgrade, args: readonly unknown[]): void {
-    const { request } = upgrade;
-    this.#warnOfNeighbours();
-    const serving = asksForWebSocket(request) ? this.#serving(request) : undefined;
-    const isPlain =
-      !asksForWebSocket(request) && foreignListeners(this.#server, 'upgrade').length === 0;
-    if (serving !== undefined) serving.supervisor.handleUpgrade(upgrade);
-    else if (!isPlain) this.#passOn(upgrade, args);
-    else if (!putBack(this.#server, upgrade)) this.#refuse(upgrade);
+  /** @param passOn - calls the other listeners. */
+  #route(upgrade: Upgrade, passOn: () => Passed): void {
+    if (!asksForWebSocket(upgrade.request)) {
+      this.#routePlain(upgrade, passOn);
+      return;
+    }
+    const serving = this.#serving(upgrade.request);
+    if (serving === undefined) this.#passOn(upgrade, passOn);
+    else {
+      this.#warnOfNeighbours(serving);
+      serving.supervisor.handleUpgrade(upgrade);
+    }
+  }
+
+  /** It asks for an upgrade to something else: only listeners of others may want that. */
+  #routePlain(upgrade: Upgrade, passOn: () => Passed): void {
+    const handlePlainly = () => {
+      if (!putBack(this.#server, upgrade)) this.#refuse(upgrade);
+    };
+    if (foreignListeners(this.#server, 'upgrade').length === 0) handlePlainly();
+    else new UnservedUpgrade(upgrade, handlePlainly).wasPassedOn(passOn());
   }
 
   /** The supervisor whose path is the closest; of several the one that still serves, then the newest. */
@@ -135,18 +162,14 @@ class UpgradeDispatcher {
   }
 
   /** Nobody here serves it. */
-  #passOn(upgrade: Upgrade, args: readonly unknown[]): void {
-    const { request, socket, head } = upgrade;
-    const otherwise = [...this.#attachments].find(
-      (each) => each.otherwise !== undefined,
-    )?.otherwise;
-    if (otherwise === undefined && this.#isAlone) {
+  #passOn(upgrade: Upgrade, passOn: () => Passed): void {
+    const owner = [...this.#attachments].filter(isServing).find(({ otherwise }) => otherwise);
+    if (owner === undefined && this.#isAlone) {
       this.#refuse(upgrade);
       return;
     }
     const watch = new UnservedUpgrade(upgrade, () => this.#refuse(upgrade));
-    if (otherwise === undefined) watch.isHandledBy(this.#emit?.passOn(args) ?? []);
-    else watch.isHandledBy([otherwise(request, socket, head)]);
+    watch.wasPassedOn(owner === undefined ? passOn() : callOtherwise(owner, upgrade, watch));
   }
 
   /** 404, in the name of a supervisor, which reports it. */
@@ -168,36 +191,65 @@ class UpgradeDispatcher {
     else if (this.#isAlone) this.#refuse(upgrade);
   });
 
-  /** Whether nobody else listens for upgrades; another copy of Mooring may be somebody else. */
+  /** Whether nobody else listens for upgrades; another copy of Mooring is somebody else. */
   get #isAlone(): boolean {
-    return this.#server.listenerCount('upgrade') === 1;
+    return this.#server.rawListeners('upgrade').every((listener) => listener === this.#onUpgrade);
   }
 
   /** A proxy that strips the headers makes a plain request of what asked for a WebSocket. */
   readonly #onRequest = ours((request: IncomingMessage, response: ServerResponse): void => {
+    if (request.httpVersionMajor > 1) return;
     const isOurs = foreignListeners(this.#server, 'request').length === 0 && !response.headersSent;
-    if (isOurs) {
-      // Without any other listener the request would hang.
-      const body = 'upgrade to websocket\n';
-      response.writeHead(426, {
-        'Content-Type': 'text/plain; charset=utf-8',
-        'Content-Length': body.length,
-        Upgrade: 'websocket',
-        Connection: response.shouldKeepAlive ? 'keep-alive, upgrade' : 'close, upgrade',
-      });
-      response.end(body);
-    }
+    // Without any other listener the request would hang.
+    if (isOurs) answerUpgradeRequired(response);
     const meant = this.#meant(request, isOurs);
     meant?.supervisor[acceptorSide]?.notUpgraded(request, isOurs ? 426 : undefined);
   });
 
-  /** The supervisor that a plain request was perhaps meant for. A page that a browser opens was not. */
+  /**
+   * The supervisor that a plain request was meant for. Where the application answers it, it may have been meant for
+   * the application: then it counts only when it has the other headers of a WebSocket, or asks for nothing that only an
+   * application has.
+   */
   #meant(request: IncomingMessage, isOurs: boolean): Attachment | undefined {
-    const mode = request.headers['sec-fetch-mode'] ?? 'websocket';
-    if (request.method !== 'GET' || mode !== 'websocket') return undefined;
-    const serving = this.#serving(request);
-    return serving?.path === undefined && !isOurs ? undefined : serving;
+    const { method, headers } = request;
+    if (method !== 'GET') return undefined;
+    if (isOurs || headers['sec-websocket-key'] !== undefined) return this.#serving(request);
+    const { accept = '*/*', 'sec-fetch-mode': mode } = headers;
+    if (accept !== '*/*' || mode !== undefined) return undefined;
+    const path = requestPath(request);
+    return [...this.#attachments].find(
+      (each) => rankOf(each.path) === 0 && takesPath(each.path, path, () => false),
+    );
   }
+}
+
+function answerUpgradeRequired(response: ServerResponse): void {
+  const body = 'upgrade to websocket\n';
+  response.writeHead(426, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': body.length,
+    Upgrade: 'websocket',
+    Connection: response.shouldKeepAlive ? 'keep-alive, upgrade' : 'close, upgrade',
+  });
+  response.end(body);
+}
+
+/** Whatever it throws, the request is still answered, and the process goes on. */
+function callOtherwise(
+  { otherwise, supervisor }: Attachment,
+  { request, socket, head }: Upgrade,
+  watch: UnservedUpgrade,
+): Passed {
+  const result = guarded(
+    () => otherwise?.(request, socket, head),
+    (error) => {
+      supervisor[acceptorSide]?.attachErrored('otherwise', error);
+      watch.failed();
+    },
+  );
+  const settled = isThenable(result) ? [result.then(undefined, () => {})] : [];
+  return { results: settled, mayBePending: false };
 }
 
 function isServing({ supervisor: { state } }: Attachment): boolean {
@@ -205,8 +257,8 @@ function isServing({ supervisor: { state } }: Attachment): boolean {
 }
 
 function takes({ path, supervisor }: Attachment, asked: string): boolean {
-  const report = (error: Error) => supervisor[acceptorSide]?.pathErrored(error);
-  return guarded(() => takesPath(path, asked), report) === true;
+  const ask = askWith((_, error) => supervisor[acceptorSide]?.attachErrored('path', error));
+  return takesPath(path, asked, (call) => ask('path', call));
 }
 
 /** Negative when the first goes first. Sorting keeps the order of those that are equal: the oldest first. */

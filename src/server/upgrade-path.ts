@@ -3,8 +3,8 @@ import { SupervisorError } from '../core/errors.ts';
 /** Which paths a supervisor serves: one, several, or those for which a function returns `true`. */
 export type UpgradePath = string | readonly string[] | ((path: string) => boolean);
 
-/** What looks like a pattern of a router, with what to pass instead. */
-const PATTERN = /[*?#{}]|\/:/;
+/** What looks like a pattern of a router. */
+const PATTERN = /[*{}]|\/:/;
 
 /**
  * Checks the option `path` of `attach`.
@@ -22,9 +22,10 @@ function checkExact(path: unknown): void {
   if (typeof path !== 'string' || !path.startsWith('/')) {
     throw invalid("must be a path such as '/ws', a list of paths, or a function (path) => boolean");
   }
+  if (/[?#]/.test(path)) throw invalid(`'${path}' must not have a query or a fragment`);
   if (PATTERN.test(path)) {
     throw invalid(
-      `'${path}' looks like a pattern, and paths are compared as they are; pass a function instead, for example (path) => path.startsWith('/ws/')`,
+      `'${path}' looks like a pattern, and paths are compared as they are; pass a function instead, (path) => boolean`,
     );
   }
 }
@@ -39,11 +40,19 @@ export function rankOf(path: UpgradePath | undefined): number {
   return typeof path === 'function' ? 1 : 0;
 }
 
-/** Whether a rule takes a path; without a rule every path is taken. */
-export function takesPath(rule: UpgradePath | undefined, path: string): boolean {
-  if (rule === undefined) return true;
-  if (typeof rule === 'function') return rule(path) === true;
+/** Whether a rule names a path; a function is asked elsewhere, behind a guard. */
+function namesPath(rule: string | readonly string[], path: string): boolean {
   return typeof rule === 'string' ? rule === path : rule.includes(path);
+}
+
+/** Whether a rule takes a path; without a rule every path is taken. @param ask - calls a function of the application. */
+export function takesPath(
+  rule: UpgradePath | undefined,
+  path: string,
+  ask: (call: () => unknown) => boolean,
+): boolean {
+  if (rule === undefined) return true;
+  return typeof rule === 'function' ? ask(() => rule(path)) : namesPath(rule, path);
 }
 
 /** A path that two rules both name, or `undefined`. What a function takes is not known before it is asked. */
@@ -56,5 +65,5 @@ export function commonPath(
     return one === other ? 'the paths of that function' : undefined;
   }
   const names = typeof one === 'string' ? [one] : one;
-  return names.find((name) => takesPath(other, name));
+  return names.find((name) => namesPath(other, name));
 }

@@ -24,6 +24,18 @@ interface ServerInside extends EventEmitter {
   shouldUpgradeCallback?: ShouldUpgrade;
 }
 
+function ignore(): void {}
+
+/** Adds an error listener to a socket that nobody owns yet: without one, a reset would end the process. */
+export function ignoreErrors(socket: EventEmitter): void {
+  if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
+}
+
+/** Whether a server speaks HTTP/2; over HTTP/2 there are no upgrades (RFC 9113 §8.6). */
+export function isHttp2(server: UpgradeServer): boolean {
+  return 'updateSettings' in server;
+}
+
 /** Marks the listeners of every copy of Mooring in the process. */
 const kOurs = Symbol.for('mooring.listener');
 
@@ -47,8 +59,13 @@ function isAsync(listener: Listener): boolean {
   return listener.constructor.name === 'AsyncFunction';
 }
 
-/** Stands for a promise that could not be had. */
-const never = new Promise<never>(() => {});
+/** What became of an event that was passed on. */
+export interface Passed {
+  /** What the listeners returned, as far as it is known. */
+  readonly results: readonly unknown[];
+  /** Whether an async listener may be at work whose promise is not known. */
+  readonly mayBePending: boolean;
+}
 
 /**
  * The `emit` of one server, taken over for one event.
@@ -60,11 +77,11 @@ export class UpgradeEmit {
   readonly #server: ServerInside;
   readonly #own: EventEmitter['emit'] | undefined;
   readonly #shouldUpgrade: ShouldUpgrade | undefined;
-  readonly #take: (args: readonly unknown[]) => void;
+  readonly #take: (args: readonly unknown[], emit: UpgradeEmit) => void;
   #isActive = true;
 
   /** @param take - gets the arguments of each `upgrade` event. */
-  constructor(server: UpgradeServer, take: (args: readonly unknown[]) => void) {
+  constructor(server: UpgradeServer, take: (args: readonly unknown[], emit: UpgradeEmit) => void) {
     this.#server = server as ServerInside;
     this.#take = take;
     this.#own = Object.hasOwn(server, 'emit') ? this.#server.emit : undefined;
@@ -86,16 +103,17 @@ export class UpgradeEmit {
     }
   }
 
-  /** Lets the listeners have the event, and returns what they returned. */
-  passOn(args: readonly unknown[]): unknown[] {
+  /** Lets the listeners have the event. */
+  passOn(args: readonly unknown[]): Passed {
     const listeners = this.#server.rawListeners('upgrade') as Listener[];
     const below = this.#below;
     if (below === EventEmitter.prototype.emit) {
-      return listeners.map((listener) => listener.apply(this.#server, args as never[]));
+      const results = listeners.map((listener) => listener.apply(this.#server, args as never[]));
+      return { results, mayBePending: false };
     }
     // Somebody replaced `emit` before us and must see the event; what the listeners return is lost on the way.
     below.call(this.#server, 'upgrade', ...args);
-    return listeners.some(isAsync) ? [never] : [];
+    return { results: [], mayBePending: listeners.some(isAsync) };
   }
 
   /** The `emit` that this one has taken the place of; looked up each time, because prototypes are patched, too. */
@@ -106,7 +124,7 @@ export class UpgradeEmit {
   readonly #emit = (event: string | symbol, ...args: unknown[]): boolean => {
     if (event !== 'upgrade' || !this.#isActive)
       return this.#below.call(this.#server, event, ...args);
-    this.#take(args);
+    this.#take(args, this);
     return true;
   };
 

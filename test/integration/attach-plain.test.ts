@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer, type RequestListener } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import { attach, createSupervisor, type Failure } from '../../src/index.ts';
 import { connectOverTls, tlsOptions } from '../support/before-open-tls.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
@@ -180,23 +183,120 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
     }
   });
 
-  it('a plain GET on the path of the WebSocket is reported, a page that a browser opens is not', async () => {
-    const port = await start('/ws');
-    const peer = await connected(port);
-    const plain = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
-    peer.socket.write(
-      plain('/other') + plain('/ws?a=1') + plain('/ws', 'Sec-Fetch-Mode: navigate\r\n'),
-    );
-    await until(() => peer.answer.split('>').length === 4, 'all are answered');
+  it('beside a listener that does not handle it, the application answers it in the end', async () => {
+    const server = createServer(application());
+    server.on('upgrade', () => {});
+    attach(server, createSupervisor(), { path: '/ws' });
+    const peer = await connected(await served(server));
+    peer.socket.write(get('/a'));
+    await until(() => peer.answer.includes('>'), 'it is answered');
+    assert.match(peer.answer, /^HTTP\/1\.1 200 /);
+  });
+
+  it('works where TLS ends in front of the server', async () => {
+    const server = createServer(application());
+    attach(server, createSupervisor(), { path: '/ws' });
+    const front = createTlsServer(tlsOptions, (socket) => server.emit('connection', socket));
+    const { tls } = connectOverTls(await served(front));
+    let answer = '';
+    tls.on('data', (chunk) => {
+      answer += chunk;
+    });
+    tls.write(get('/behind'));
+    await until(() => answer.includes('>'), 'it is answered');
+    assert.match(answer, /<GET \/behind >/);
+    tls.destroy();
+  });
+
+  it('piles up no listeners on a connection that pipelines', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    const peer = await connected(await start('/ws'));
+    const paths = Array.from({ length: 40 }, (_, index) => `/${index}`);
+    peer.socket.write(paths.map(get).join(''));
+    const isLast = () =>
+      peer.answer.includes('<GET /39 >') || peer.answer.split('<GET').length > 40;
+    const isDone = () => isLast() || (isNodeInCharge && peer.answer.includes('>'));
+    await until(isDone, 'the requests are answered');
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', onWarning);
     assert.deepEqual(
-      failures.map(({ cause, level, path, phase, address }) => ({
-        cause,
-        level,
-        path,
-        phase,
-        address,
-      })),
-      [{ cause: 'not-upgraded', level: 'info', path: '/ws', phase: 'http', address: '127.0.0.1' }],
+      warnings.filter(({ name }) => name !== 'MooringWarning'),
+      [],
     );
   });
+
+  const reported = (more: string, path = '/ws') => [`GET ${path} HTTP/1.1`, 'Host: x', more];
+  const plainRequests: readonly [string, string[], boolean][] = [
+    ['a plain GET on the path', reported('X-A: b'), true],
+    [
+      'what a proxy left of a handshake',
+      reported('Sec-WebSocket-Key: x\r\nAccept: text/html'),
+      true,
+    ],
+    ['a request that accepts anything', reported('Accept: */*'), true],
+    ['a page that a browser opens', reported('Accept: text/html'), false],
+    ['what a page fetches', reported('Accept: */*\r\nSec-Fetch-Mode: cors'), false],
+    ['a query of an API on the same path', reported('Accept: application/json'), false],
+    ['another path', reported('X-A: b', '/other'), false],
+    ['another method', ['POST /ws HTTP/1.1', 'Host: x', 'Content-Length: 0'], false],
+  ];
+  for (const [title, lines, isReported] of plainRequests) {
+    it(`${title} is ${isReported ? '' : 'not '}reported as not upgraded`, async () => {
+      const peer = await connected(await start('/ws'));
+      peer.socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+      await until(() => peer.answer.includes('>'), 'it is answered');
+      const told = failures.map(({ cause, level, path, phase }) => [cause, level, path, phase]);
+      const expected = ['not-upgraded', 'info', '/ws', 'http'];
+      assert.deepEqual(told, isReported ? [expected] : []);
+    });
+  }
 });
+
+describe('attach: a server that speaks HTTP/2', { timeout: 60_000 }, () => {
+  it('leaves the streams of an application alone', async () => {
+    const watch = new ProcessWatch();
+    const server = createHttp2Server();
+    server.on('stream', (stream) => {
+      setImmediate(() => {
+        stream.respond({ ':status': 200 });
+        stream.end('stream');
+      });
+    });
+    attach(server, createSupervisor(), { path: '/ws' });
+    assert.equal(await getOverHttp2(await served(server), '/ws'), '200 stream');
+    await watch.assertQuiet();
+    watch.stop();
+  });
+
+  for (const isFirst of [true, false]) {
+    it(`lets the application answer its requests, attached ${isFirst ? 'before' : 'after'} it`, async () => {
+      const watch = new ProcessWatch();
+      const server = createHttp2Server();
+      const answer = () => server.on('request', (_request, response) => response.end('request'));
+      if (!isFirst) answer();
+      attach(server, createSupervisor(), { path: '/ws' });
+      if (isFirst) answer();
+      assert.equal(await getOverHttp2(await served(server), '/ws'), '200 request');
+      await watch.assertQuiet();
+      watch.stop();
+    });
+  }
+});
+
+async function getOverHttp2(port: number, path: string): Promise<string> {
+  const client = connectHttp2(`http://127.0.0.1:${port}`);
+  const stream = client.request({ ':path': path });
+  let status = 0;
+  let body = '';
+  stream.on('response', (headers) => {
+    status = Number(headers[':status']);
+  });
+  stream.on('data', (chunk) => {
+    body += chunk;
+  });
+  await new Promise((resolve) => stream.on('close', resolve));
+  client.destroy();
+  return `${status} ${body}`;
+}

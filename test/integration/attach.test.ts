@@ -6,6 +6,7 @@ import { afterEach, describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { attach, createSupervisor, type SupervisorError } from '../../src/index.ts';
 import { Premises } from '../support/before-open-premises.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
@@ -161,6 +162,42 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     assert.deepEqual(paths, ['/else']);
   });
 
+  for (const [how, otherwise] of [
+    ['throws', () => assert.fail('no idea')],
+    ['rejects', async () => assert.fail('no idea')],
+  ] as const) {
+    it(`answers 404 when otherwise ${how}, and reports it`, async () => {
+      const watch = new ProcessWatch();
+      premises = await Premises.start({}, { path: '/ws', otherwise });
+      assert.equal((await premises.refused({ path: '/else' })).status, 404);
+      const [told] = premises.service.of('handler.errored');
+      assert.deepEqual([told?.handler, told?.error.message], ['otherwise', 'no idea']);
+      await watch.assertQuiet();
+      watch.stop();
+    });
+  }
+
+  it('gives a request that waited for earlier answers to the listeners after detach', async () => {
+    premises = await Premises.start();
+    const server = createServer((_request, response) => setTimeout(() => response.end('slow'), 50));
+    const detach = attach(server, createSupervisor(), { path: '/ws' });
+    const foreign = new WebSocketServer({ server });
+    foreign.on('connection', (socket) => socket.send('neighbour'));
+    const peer = await RawPeer.connect(await listening(server));
+    peer.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    peer.request({ path: '/graphql' });
+    await new Promise((resolve) => server.once('request', resolve));
+    setImmediate(detach);
+    await until(
+      () => peer.answer.includes('slow') && /HTTP\/1\.1 101/.test(peer.answer),
+      'it opens',
+    );
+    peer.destroy();
+    foreign.close();
+    server.close();
+    server.closeAllConnections();
+  });
+
   it('prefers an exact path to a function, and a function to no path', async () => {
     premises = await Premises.start({}, {});
     const { server } = premises.service;
@@ -173,6 +210,18 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
       [2, 1, 1],
     );
     await Promise.all([exact, byFunction].map((each) => each.drain({ withinMs: 50 })));
+  });
+
+  it('counts an async path function as no, and reports it', async () => {
+    const path = (async () => assert.fail('late')) as unknown as () => boolean;
+    const watch = new ProcessWatch();
+    premises = await Premises.start({}, { path });
+    assert.equal((await premises.refused({ path: '/ws' })).status, 404);
+    const [told] = premises.service.of('handler.errored');
+    assert.equal(told?.handler, 'path');
+    assert.match(told?.error.message ?? '', /path must return a boolean, not a Promise/);
+    await watch.assertQuiet();
+    watch.stop();
   });
 
   it('counts a path function that throws as no, and reports it', async () => {
@@ -215,13 +264,23 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
     assert.throws(() => attach(premises.service.server, createSupervisor(), {}), code);
   });
 
-  it('a pattern of a router', async () => {
+  it('a second otherwise', async () => {
+    const otherwise = () => {};
+    premises = await Premises.start({}, { path: '/ws', otherwise });
+    assert.throws(
+      () => attach(premises.service.server, createSupervisor(), { path: '/else', otherwise }),
+      { code: 'invalid-options', message: /options\.otherwise/ },
+    );
+  });
+
+  it('a pattern of a router, or a query', async () => {
     premises = await Premises.start();
     for (const path of ['/ws/*', '/:id', '/a/:id/b', '/ws?x', '/ws#x', '/{a,b}', ['/a', '/b/*']]) {
       assert.throws(
         () => attach(createServer(), createSupervisor(), { path }),
         (error: SupervisorError) =>
-          error.code === 'invalid-options' && /options\.path: .*function/.test(error.message),
+          error.code === 'invalid-options' &&
+          /options\.path: .*(function|query)/.test(error.message),
         String(path),
       );
     }

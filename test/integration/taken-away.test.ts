@@ -85,6 +85,8 @@ describe('taken away: another part of the process has the socket too', { timeout
       await premises.service.closedAs({
         ...{ cause: 'taken-away', origin: 'local', retry: 'backoff', level: 'error' },
       });
+      const origins = premises.service.of('connection.closing').map(({ origin }) => origin);
+      assert.deepEqual(new Set(origins), new Set(origins.length > 0 ? ['local'] : []));
     });
   }
 

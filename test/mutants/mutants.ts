@@ -26,6 +26,10 @@ const pool = 'src/client/supervised-pool.ts';
 const children = 'src/server/children.ts';
 const drain = 'src/server/fleet-drain.ts';
 const beat = 'src/server/beat.ts';
+const rawWire = 'src/connection/raw-wire.ts';
+const unserved = 'src/server/unserved.ts';
+const putBack = 'src/server/put-back.ts';
+const authentication = 'src/server/authentication.ts';
 
 /** Every fault that the tests are known to find, ordered by what it breaks. */
 export const mutants: readonly Mutant[] = [
@@ -420,5 +424,42 @@ export const mutants: readonly Mutant[] = [
     file: beat,
     from: "this.#port.tell('beat.missed');",
     to: '',
+  },
+
+  // What surrounds a supervisor.
+  {
+    name: 'neighbour unnoticed',
+    fault: 'What another part of the process wrote to a socket is blamed on the peer.',
+    file: rawWire,
+    from: '|| this.bytesOut > this.#written;',
+    to: ';',
+  },
+  {
+    name: 'unserved reset',
+    fault: 'A reset of an upgrade request that nobody serves ends the process.',
+    file: unserved,
+    from: 'ignoreErrors(socket);',
+    to: '',
+  },
+  {
+    name: 'unserved, unanswered',
+    fault: 'An upgrade request that nobody serves is never answered.',
+    file: unserved,
+    from: 'else if (!this.#isTouched) this.#refuse();',
+    to: 'else if (!this.#isTouched) return;',
+  },
+  {
+    name: 'body lost',
+    fault: 'A request that is put back loses the part of its body that came with its head.',
+    file: putBack,
+    from: "Buffer.concat([Buffer.from(headOf(request), 'latin1'), head])",
+    to: "Buffer.concat([Buffer.from(headOf(request), 'latin1'), head.subarray(0, 0)])",
+  },
+  {
+    name: 'nobody let in',
+    fault: 'A client is let in although `authenticate` knows nobody.',
+    file: authentication,
+    from: 'return result === undefined || result === null || result === false;',
+    to: 'return false;',
   },
 ];

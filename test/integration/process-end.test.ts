@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { run } from '../package/run.ts';
+
+// Goal: a process does not end while it awaits a drain or a close. Method: a process of its own, in which nothing else is
+// left to do.
+
+const index = new URL('../../src/index.js', import.meta.url).href;
+
+async function printed(program: string): Promise<string> {
+  const code = `import { createSupervisor, listen } from '${index}';\n${program}`;
+  const { status, output } = await run(
+    process.execPath,
+    ['--input-type=module', '--eval', code],
+    import.meta.dirname,
+  );
+  assert.equal(status, 0, output);
+  return output.trim();
+}
+
+const client = `
+  const refused = (url) => new Promise((resolve) => {
+    import('node:http').then(({ get }) => {
+      const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+      get(url.replace('ws:', 'http:'), { headers, agent: false }, (response) => resolve(response.resume().statusCode));
+    });
+  });
+`;
+
+describe('the process', { timeout: 60_000 }, () => {
+  it('lives until a listener has closed behind a refusal', async () => {
+    const output = await printed(`${client}
+      const supervisor = createSupervisor({ authenticate: () => false, onFailed() {} });
+      const listener = await listen(supervisor, { path: '/ws' });
+      const status = await refused(listener.url);
+      await listener[Symbol.asyncDispose]();
+      await supervisor[Symbol.asyncDispose]();
+      console.log(status, supervisor.state);
+    `);
+    assert.equal(output, '401 stopped');
+  });
+
+  it('lives until a drain has given up a handler that never settles', async () => {
+    const output = await printed(`
+      import { WebSocket } from 'ws';
+      const supervisor = createSupervisor({ onClose: () => new Promise(() => {}) });
+      const listener = await listen(supervisor, { path: '/ws' });
+      const client = new WebSocket(listener.url);
+      await new Promise((resolve) => client.on('open', resolve));
+      client.terminate();
+      await new Promise((resolve) => supervisor.events$.subscribe(({ type }) => type === 'connection.closed' && resolve()));
+      await listener.close();
+      const { unsettled } = await supervisor.drain({ withinMs: 200 });
+      console.log(unsettled, supervisor.state);
+    `);
+    assert.equal(output, '1 stopped');
+  });
+});
