@@ -1,4 +1,11 @@
-import { invalidOptions, isOptions, problemAt, unknownOption } from '../core/option-problems.ts';
+import {
+  invalidOptions,
+  isOptions,
+  notOptions,
+  type OptionsCall,
+  problemAt,
+  unknownOption,
+} from '../core/option-problems.ts';
 import { wholeNumber } from '../core/wording.ts';
 
 const INTEGER_MAX = 2 ** 31 - 1;
@@ -9,10 +16,9 @@ export class Check {
   readonly #problems: string[] = [];
 
   /** @throws SupervisorError `invalid-options` when they are no options at all. */
-  constructor(options: unknown) {
+  constructor(options: unknown, call?: OptionsCall) {
     this.#options = options;
-    if (!isOptions(options)) this.that(false, '', 'must be an object');
-    this.done();
+    if (!isOptions(options)) throw notOptions(options, call);
   }
 
   /** @param path - for example `limits.topicsMax`; empty for the options themselves. */

@@ -2,7 +2,10 @@ import { Unheard } from '../core/unheard.ts';
 import type { Ending, GaveUp } from './client-types.ts';
 
 /** One for all clients and pools of the process: a thousand clients lose their peer at once. */
-export const unheard = new Unheard('subscribe to events$ and endings$ of the client or the pool');
+export const unheard = new Unheard({
+  events: 'subscribe to events$ of the client or the pool',
+  endings: 'subscribe to endings$ or status$ of the client or the pool',
+});
 
 /** Warns that a client has given up, and nobody has heard of it. */
 export function warnOfGivingUp(address: string, gaveUp: GaveUp, ending: Ending | undefined): void {

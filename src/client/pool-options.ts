@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
-import { invalidOptions } from '../core/option-problems.ts';
+import { drainCall, invalidOptions } from '../core/option-problems.ts';
 import { kindOf } from '../core/wording.ts';
 import { Check } from './check.ts';
 import type { CircuitOptions } from './circuit.ts';
@@ -88,7 +88,7 @@ export interface PoolDrainPlan {
 
 /** @throws SupervisorError `invalid-options` or `invalid-close` */
 export function poolDrainPlan(options: PoolDrainOptions): PoolDrainPlan {
-  const check = new Check(options);
+  const check = new Check(options, drainCall);
   const { code = 1000, reason = '' } = options;
   check.names(options, drainOptionNames);
   const { withinMs } = check.section('', { withinMs: options.withinMs }, drainDefaults);

@@ -1,7 +1,7 @@
 import { depthExceeds } from './json-depth.ts';
-import { type JsonLoss, jsonLoss } from './json-loss.ts';
+import { describeLoss, jsonLoss, jsonObstacle } from './json-loss.ts';
 import { hasMethods } from './methods.ts';
-import { pathText, textOf } from './text.ts';
+import { textOf } from './text.ts';
 
 /** Turns messages into payloads and back. `decode` throws for what it cannot read. */
 export interface Codec {
@@ -40,8 +40,8 @@ export class UndecodableError extends Error {
 /**
  * JSON in text frames.
  *
- * `encode` throws for a Map, a Set, bytes, a Promise, a RegExp or an Error that has no `toJSON`: JSON would write it as
- * `{}`, or as an object with a key for each byte.
+ * `encode` throws for a BigInt and a cycle, and for a Map, a Set, bytes, a Promise, a RegExp or an Error that has no
+ * `toJSON`: JSON would write it as `{}`, or as an object with a key for each byte. The error names the path.
  *
  * @param depthMax - how deep arrays and objects may nest; checked before parsing. @default 64
  */
@@ -49,7 +49,7 @@ export function jsonCodec(depthMax = 64): Codec {
   return {
     name: 'json',
     encode(message) {
-      const text: string | undefined = JSON.stringify(message);
+      const text = jsonText(message);
       if (text === undefined) throw new TypeError(`${typeof message} has no JSON form`);
       const loss = jsonLoss(message, text);
       if (loss !== undefined) throw new TypeError(describeLoss(loss));
@@ -69,9 +69,15 @@ export function jsonCodec(depthMax = 64): Codec {
   };
 }
 
-function describeLoss({ path, kind }: JsonLoss): string {
-  const place = path.length === 0 ? 'the message' : pathText(path);
-  return `${place} is a ${kind}, which has no JSON form; send a plain object or array made of it`;
+/** @throws TypeError that names the path, where the engine's own does not. */
+function jsonText(message: unknown): string | undefined {
+  try {
+    return JSON.stringify(message);
+  } catch (cause) {
+    const obstacle = jsonObstacle(message);
+    if (obstacle === undefined) throw cause;
+    throw new TypeError(describeLoss(obstacle), { cause });
+  }
 }
 
 /** Raw bytes in binary frames; a message is a `Uint8Array` (a `Buffer` inbound). */

@@ -1,15 +1,64 @@
+import { pathText } from './text.ts';
+import { withArticle } from './wording.ts';
+
 /** What JSON writes without its content, by the name that `Object.prototype.toString` gives it. */
 const lossyNames: ReadonlySet<string> = new Set([
   ...['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'RegExp', 'Error'],
   ...['ArrayBuffer', 'SharedArrayBuffer'],
 ]);
 
-/** Something in a message that its JSON text does not hold. */
+/** Something in a message that JSON cannot write, or writes without its content. */
 export interface JsonLoss {
   /** Where it is; empty for the message as a whole. */
   readonly path: readonly PropertyKey[];
-  /** What it is, for example `Map`. */
+  /** What it is, for example `Map`; `cycle` for an object that contains itself. */
   readonly kind: string;
+}
+
+/** What to send instead, by kind; all others are bytes. */
+const insteads: Readonly<Record<string, string>> = {
+  Map: 'send an object or an array made of it',
+  Set: 'send an array made of it',
+  WeakMap: 'leave it out',
+  WeakSet: 'leave it out',
+  Promise: 'await it first',
+  RegExp: 'send its source',
+  Error: 'send its name and its message',
+  BigInt: 'send it as a string or as a number',
+};
+
+/** Says what is wrong, and what to send instead. */
+export function describeLoss({ path, kind }: JsonLoss): string {
+  const place = path.length === 0 ? 'the message' : pathText(path);
+  if (kind === 'cycle') return `${place} contains itself, which JSON cannot write; leave it out`;
+  const instead = insteads[kind] ?? 'send text made of it, or use a binary codec';
+  return `${place} is ${withArticle(kind)}, which has no JSON form; ${instead}`;
+}
+
+/** Finds what made `JSON.stringify` throw: a BigInt or a cycle. Nothing when code of the message threw. */
+export function jsonObstacle(message: unknown): JsonLoss | undefined {
+  const path: PropertyKey[] = [];
+  const holders = new Set<object>();
+  const find = (value: unknown): string | undefined => {
+    if (typeof value === 'bigint') return 'BigInt';
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (holders.has(value)) return 'cycle';
+    holders.add(value);
+    for (const key of keysOf(value)) {
+      path.push(key);
+      const kind = find(jsonValue(Reflect.get(value, key), key));
+      if (kind !== undefined) return kind;
+      path.pop();
+    }
+    holders.delete(value);
+    return undefined;
+  };
+  try {
+    const kind = find(jsonValue(message, ''));
+    return kind === undefined ? undefined : { path, kind };
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -39,17 +88,20 @@ function lossIn(holder: object, key: string | number, path: PropertyKey[]): stri
 }
 
 function lossWithin(value: object, path: PropertyKey[]): string | undefined {
-  const keys = Array.isArray(value) ? value.keys() : Object.keys(value);
-  for (const key of keys) {
+  for (const key of keysOf(value)) {
     const kind = lossIn(value, key, path);
     if (kind !== undefined) return kind;
   }
   return undefined;
 }
 
-/** What is written in its place (ECMA-262 §25.5.2.2). */
+function keysOf(value: object): Iterable<string | number> {
+  return Array.isArray(value) ? value.keys() : Object.keys(value);
+}
+
+/** What is written in its place (ECMA-262 §25.5.2.2); a program may have given BigInts a `toJSON`. */
 function jsonValue(value: unknown, key: string | number): unknown {
-  if (typeof value !== 'object' || value === null) return value;
+  if ((typeof value !== 'object' && typeof value !== 'bigint') || value === null) return value;
   const { toJSON } = value as { toJSON?: unknown };
   return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value;
 }

@@ -7,8 +7,15 @@ import {
   type Timeouts,
   timeoutDefaults,
 } from './limits.ts';
-import { invalidOptions, isOptions, problemAt, unknownOption } from './option-problems.ts';
-import { anyOf, wholeNumber } from './wording.ts';
+import {
+  invalidOptions,
+  isOptions,
+  notOptions,
+  type OptionsCall,
+  problemAt,
+  unknownOption,
+} from './option-problems.ts';
+import { anyOf, mustBeOneOf, wholeNumber } from './wording.ts';
 
 /**
  * A whole number from 1 to 2³¹−1: ws coerces its limits with `| 0`, where a larger number would mean "none",
@@ -50,13 +57,15 @@ export const limitsSchema = z
 /**
  * Checks options against their schema.
  *
+ * @param call - how the options are passed, for the error about a value that is no options at all.
  * @throws SupervisorError `invalid-options`, naming the path of every option that is wrong.
  */
 export function checkedOptions<Schema extends z.ZodType>(
   schema: Schema,
   options: unknown,
+  call?: OptionsCall,
 ): z.output<Schema> {
-  if (!isOptions(options)) throw invalidOptions([problemAt(options, [], 'must be an object')]);
+  if (!isOptions(options)) throw notOptions(options, call);
   const parsed = schema.safeParse(options, { error: inOurWords });
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ code, path, message }) =>
@@ -71,7 +80,7 @@ const inOurWords: z.core.$ZodErrorMap = (issue) => {
     case 'invalid_type':
       return `must be ${nouns[issue.expected] ?? `a ${issue.expected}`}`;
     case 'invalid_value':
-      return `must be ${anyOf(issue.values.map((value) => `'${String(value)}'`))}`;
+      return mustBeOneOf(issue.values.map(String), issue.input);
     case 'too_small':
       return typeof issue.origin === 'string' && issue.origin !== 'number'
         ? 'must not be empty'

@@ -20,7 +20,28 @@ export function problemAt(options: unknown, path: readonly PropertyKey[], proble
   let value = options;
   for (const name of path) value = Object(value)[name];
   const kind = kindOf(value);
-  return `${place}: ${problem}${problem.includes(kind) ? '' : `, not ${kind}`}`;
+  const isSaid = problem.includes(kind) || problem.includes(', not ');
+  return `${place}: ${problem}${isSaid ? '' : `, not ${kind}`}`;
+}
+
+/** A call that takes options, for the error about a value that is no options at all. */
+export interface OptionsCall {
+  /** As it is written, for example `attach(server, supervisor, options)`. */
+  readonly call: string;
+  /** Options as they are written most often, for example `{ path: '/ws' }`. */
+  readonly example: string;
+}
+
+/** Of a supervisor and of a pool. */
+export const drainCall: OptionsCall = { call: 'drain(options)', example: '{ withinMs: 5000 }' };
+
+/** The error about a value that is no options at all. It says how to write them where the call is known. */
+export function notOptions(value: unknown, call?: OptionsCall): SupervisorError {
+  const problem = problemAt(value, [], 'must be an object');
+  if (call === undefined) return invalidOptions([problem]);
+  return invalidOptions([
+    `${call.call}: ${problem.replace('options:', 'options')}; write ${call.example}`,
+  ]);
 }
 
 /** Says that nobody knows the option at a path, and which one was meant. */
@@ -39,7 +60,7 @@ export function invalidOptions(problems: readonly string[], cause?: Error): Supe
  * @throws SupervisorError `invalid-options`
  */
 export function checkNames(options: unknown, known: readonly string[]): void {
-  if (!isOptions(options)) throw invalidOptions([problemAt(options, [], 'must be an object')]);
+  if (!isOptions(options)) throw notOptions(options);
   for (const name in options) {
     if (!known.includes(name)) throw invalidOptions([unknownOption([name], known)]);
   }

@@ -1,16 +1,34 @@
 /** The words of all errors about arguments and options, for both sides; a page has no schema library. */
 
+import { escaped } from './text.ts';
+
 /** What all durations, sizes and counts are. */
 export const wholeNumber = 'must be a whole number from 1 to 2147483647';
+
+/** Longest text that is quoted in the place of a word, in characters. */
+const WORD_MAX = 20;
 
 /** Longest name that is compared with others, in characters. */
 const NAME_MAX = 40;
 
-/** Says what a value is. Text is not quoted: it may be a credential. */
+/** A number that was passed as text, and is too short to be a secret. */
+const NUMERAL = /^\d{1,5}$/;
+
+/** What users call the objects of these classes, whose names are internal. */
+const publicNames: ReadonlyMap<string, string> = new Map([
+  ['FleetSupervisor', 'a supervisor'],
+  ['ConnectionHandle', 'a connection'],
+  ['DialedHandle', 'a connection'],
+  ['TopicHandle', 'a topic'],
+  ['ClientHandle', 'a client'],
+  ['PoolHandle', 'a pool'],
+]);
+
+/** Says what a value is. Text is not quoted, because it may be a credential; only numbers written as text are. */
 export function kindOf(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return value === '' ? 'an empty string' : 'a string';
+      return kindOfText(value);
     case 'object':
       return value === null ? 'null' : kindOfObject(value);
     case 'function':
@@ -24,12 +42,22 @@ export function kindOf(value: unknown): string {
   }
 }
 
+function kindOfText(text: string): string {
+  if (text === '') return 'an empty string';
+  return NUMERAL.test(text) ? `the string '${text}'` : 'a string';
+}
+
 function kindOfObject(value: object): string {
   if (Array.isArray(value)) return 'a list';
   const maker: unknown = (value as { constructor?: unknown }).constructor;
   const name = typeof maker === 'function' ? maker.name : '';
   if (name === '' || name === 'Object') return 'an object';
-  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+  return publicNames.get(name) ?? withArticle(name);
+}
+
+/** `a Map`, `an Error`. `Uint8Array` and `URL` begin as "you" does. */
+export function withArticle(name: string): string {
+  return `${/^(?:[AEIO]|U[np](?!i))/.test(name) ? 'an' : 'a'} ${name}`;
 }
 
 /** `'a', 'b' or 'c'`. */
@@ -37,10 +65,23 @@ export function anyOf(names: readonly string[]): string {
   return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
+/** Says that a value is none of a few words. A short text is quoted: among such words nobody writes a credential. */
+export function mustBeOneOf(words: readonly string[], value: unknown): string {
+  const expected = `must be ${anyOf(words.map((word) => `'${word}'`))}`;
+  if (typeof value !== 'string' || value.length > WORD_MAX) return expected;
+  return `${expected}, not '${escaped(value)}'${wordSuggestion(value, words)}`;
+}
+
 /** The rest of a sentence about a name that is not known: the known name that it is most like, if any. */
 export function suggestion(name: string, known: Iterable<string>): string {
   const near = nearest(name, known);
   return near === undefined ? '' : `; did you mean ${near}?`;
+}
+
+/** The same about a word that is written in quotation marks. */
+export function wordSuggestion(text: string, words: readonly string[]): string {
+  const near = nearest(text, words);
+  return near === undefined ? '' : `; did you mean '${near}'?`;
 }
 
 /**

@@ -63,7 +63,10 @@ export function attach(
 ): () => void {
   checkServer(server, 'attach(server, supervisor)');
   checkSupervisor(supervisor, 'attach(server, supervisor)');
-  const { path, otherwise, takeOver } = checkedOptions(attachSchema, options);
+  const { path, otherwise, takeOver } = checkedOptions(attachSchema, options, {
+    call: 'attach(server, supervisor, options)',
+    example: "{ path: '/ws' }",
+  });
   if (path !== undefined) checkUpgradePath(path);
   const dispatcher = dispatcherOf(server);
   // A copy: what is added to a list later has not been checked.

@@ -4,6 +4,7 @@ import { holdProcess, systemClock } from '../core/clock.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
 import type { DrainReport, SupervisorNews } from '../core/events.ts';
 import { checkedOptions, positiveInteger } from '../core/limits-schema.ts';
+import { drainCall } from '../core/option-problems.ts';
 import { runEach } from '../core/run-each.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { AcceptedPort } from './accepted-port.ts';
@@ -31,7 +32,7 @@ export interface DrainPlan {
 
 /** @throws SupervisorError `invalid-options` or `invalid-close` */
 export function drainPlan(options: DrainOptions): DrainPlan {
-  const { withinMs, code, reason, perSecond } = checkedOptions(drainSchema, options);
+  const { withinMs, code, reason, perSecond } = checkedOptions(drainSchema, options, drainCall);
   return { withinMs, perSecond, frame: checkedCloseFrame(code, reason) };
 }
 

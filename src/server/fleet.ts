@@ -16,7 +16,7 @@ import { type Failure, failureLevel, failurePhase } from '../core/failure.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import type { HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
-import { Unheard } from '../core/unheard.ts';
+import { Unheard, type WaysToHear } from '../core/unheard.ts';
 import {
   AcceptedPort,
   type AcceptedPortHost,
@@ -71,9 +71,7 @@ export class Fleet<Peer, In, Out>
   readonly contract: Contract<In, Out>;
   readonly handlers: Handlers<Peer, In, Out>;
   readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
-  readonly unheard = new Unheard(
-    'call logEvents(supervisor.events$, logger), or pass onHandlerError and onFailed',
-  );
+  readonly unheard = new Unheard(waysToHear);
 
   readonly #options: ResolvedOptions<Peer, In, Out>;
   readonly #observer: FleetObserver;
@@ -327,5 +325,11 @@ export class Fleet<Peer, In, Out>
 function isStartedByPeer({ witness: { evidence } }: AcceptedPort): boolean {
   return evidence.received !== undefined && evidence.intent === undefined;
 }
+
+const waysToHear: WaysToHear = {
+  events: 'call logEvents(supervisor.events$, logger)',
+  onHandlerError: 'pass onHandlerError',
+  onFailed: 'pass onFailed',
+};
 
 const noPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '', key: '' };

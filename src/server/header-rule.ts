@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
-import { anyOf, kindOf } from '../core/wording.ts';
+import { anyOf, kindOf, wordSuggestion } from '../core/wording.ts';
 
 /** Whether a request with this value of a header may connect. */
 export type HeaderRule = (value: string, request: IncomingMessage) => boolean;
@@ -25,6 +25,12 @@ function checkedAnswer(handler: HandlerName, answer: unknown): boolean {
   throw new TypeError(`${handler} must return a boolean, not ${kindOf(answer)}`);
 }
 
+/** What somebody meant who passed one text: one of the words, or a list of it. */
+function hintFor(value: unknown, words: readonly string[]): string {
+  if (typeof value !== 'string' || value === '') return '';
+  return wordSuggestion(value, words) || '; put it into a list';
+}
+
 /** Checks such a rule as an option: one of these words, a function, or a list of which no entry has a fault. */
 export function headerRule(
   words: readonly string[],
@@ -34,8 +40,7 @@ export function headerRule(
   return z.unknown().superRefine((value, context) => {
     if (typeof value === 'function' || words.some((word) => word === value)) return;
     if (!Array.isArray(value)) {
-      const hint = typeof value === 'string' && value !== '' ? '; put it into a list' : '';
-      const message = `must be ${expected}, not ${kindOf(value)}${hint}`;
+      const message = `must be ${expected}, not ${kindOf(value)}${hintFor(value, words)}`;
       context.addIssue({ code: 'custom', message });
       return;
     }

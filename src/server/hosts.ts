@@ -94,13 +94,14 @@ export function hostFault(entry: string): string | undefined {
   if (entry === '*' || named?.name.includes('*') === false) return undefined;
   const [authority = ''] = entry.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').split(/[/\\?#]/);
   if (authority.includes('@')) return 'must have no user name';
-  if (authority !== entry) return `must be a name, or a name and a port${example(authority)}`;
+  if (authority !== entry)
+    return `must consist of a name, or a name and a port${example(authority)}`;
   if (entry.includes('*')) {
     return WILDCARD.test(entry)
       ? undefined
       : "must have no wildcard but one for whole names, as in '*.example.com'";
   }
-  return `must be a name, or a name and a port${example(`[${entry}]`)}`;
+  return `must consist of a name, or a name and a port${example(`[${entry}]`)}`;
 }
 
 /** How to write it instead, where that would do. */

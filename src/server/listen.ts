@@ -76,7 +76,10 @@ export async function listen(
   options: ListenOptions = {},
 ): Promise<Listener> {
   checkSupervisor(supervisor, 'listen(supervisor, options)');
-  const checked = checkedOptions(listenSchema, options);
+  const checked = checkedOptions(listenSchema, options, {
+    call: 'listen(supervisor, options)',
+    example: '{ port: 8080 }',
+  });
   const { path, otherwise, takeOver } = options;
   const server = createHttpServer(checked.onRequest, checked.tls);
   const detach = attach(server, supervisor, {

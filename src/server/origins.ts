@@ -103,16 +103,16 @@ export function originFault(entry: string): string | undefined {
   if (scheme === undefined) return `must begin with a scheme${example(`https://${entry}`)}`;
   if (/^wss?:/i.test(scheme)) {
     // Browsers send the origin of the page, and no page has such a scheme.
-    return `must be the origin of a page${example(entry.replace(/^ws/i, 'http'))}`;
+    return `must name the page, not the WebSocket${example(entry.replace(/^ws/i, 'http'))}`;
   }
   if (authority.includes('@')) return 'must have no user name';
   if (rest.length > 1) {
-    return `must be scheme, host and port alone${example(`${scheme}${authority}`)}`;
+    return `must consist of scheme, host and port${example(`${scheme}${authority}`)}`;
   }
   if (authority.includes('*') && !WILDCARD.test(authority)) {
     return "must have no wildcard but one for whole names, as in 'https://*.example.com'";
   }
-  return originOf(entry) === undefined ? 'must be an origin' : undefined;
+  return originOf(entry) === undefined ? "must look like 'https://example.com'" : undefined;
 }
 
 /** How to write it instead, where that would do. */

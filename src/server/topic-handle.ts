@@ -14,7 +14,12 @@ import type { TopicAudience } from './topic-audience.ts';
 const topicSchema = z
   .strictObject({
     overflow: z.enum(['drop-newest', 'latest', 'close']).default('drop-newest'),
-    keyOf: z.custom<(message: never) => string>((value) => typeof value === 'function').optional(),
+    keyOf: z
+      .custom<(message: never) => string>(
+        (value) => typeof value === 'function',
+        'must be a function',
+      )
+      .optional(),
   })
   .refine(({ overflow, keyOf }) => keyOf === undefined || overflow === 'latest', {
     path: ['keyOf'],

@@ -221,7 +221,7 @@ describe('a client to which nobody listens', () => {
     assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR']);
     assert.match(
       String(warnings[0]?.message),
-      /^onOpen threw .*subscribe to events\$ and endings\$/,
+      /^onOpen threw .*Nobody listens: subscribe to events\$ of the client or the pool\. /,
     );
   });
 
@@ -243,7 +243,12 @@ describe('a client to which nobody listens', () => {
     await turn();
     assert.deepEqual(codes(), ['MOORING_CONNECTION_LOST']);
     const { message = '', detail } = warnings[0] ?? {};
-    assert.match(message, new RegExp(`^a client of ${host} gave up: rejected with 404\\. Nobody`));
+    assert.match(
+      message,
+      new RegExp(
+        `^a client of ${host} gave up: rejected with 404\\. Nobody listens: subscribe to endings\\$ or status\\$`,
+      ),
+    );
     assert.ok(!`${message}${detail}`.includes('s3cret'));
   });
 

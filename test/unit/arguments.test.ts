@@ -61,7 +61,10 @@ describe('a server that is none', () => {
   });
 
   it('is a supervisor: the arguments are swapped', () => {
-    assert.match(onServer(createSupervisor()), /the arguments are swapped: pass the http\.Server/);
+    assert.match(
+      onServer(createSupervisor()),
+      /must be an http\.Server, not a supervisor; the arguments are swapped: pass the http\.Server/,
+    );
   });
 });
 

@@ -17,7 +17,7 @@ const wrong: [unknown, string][] = [
   [{ except: null }, `${mustBeConnections}, not null`],
   [null, 'options: must be an object, not null'],
   [() => true, 'options: must be an object, not a function'],
-  [handle, 'options: must be an object, not a ConnectionHandle'],
+  [handle, 'options: must be an object, not a connection'],
 ];
 
 function problemOf(call: () => unknown): string {
@@ -74,7 +74,7 @@ describe('the options of a message of a client', () => {
     [{ ttl: 5 }, 'options.ttl: unknown option; did you mean ttlMs?'],
     [{ queue: 'no' }, 'options.queue: must be a boolean, not a string'],
     [{ ttlMs: Number.NaN }, 'options.ttlMs: must be a number of milliseconds, not NaN'],
-    [{ ttlMs: '5' }, 'options.ttlMs: must be a number of milliseconds, not a string'],
+    [{ ttlMs: 'soon' }, 'options.ttlMs: must be a number of milliseconds, not a string'],
     [null, 'options: must be an object, not null'],
   ];
   for (const [options, problem] of misspelt) {

@@ -90,7 +90,7 @@ describe('hostFault', () => {
     }
   });
 
-  const expected = 'must be a name, or a name and a port';
+  const expected = 'must consist of a name, or a name and a port';
   const wildcard = "must have no wildcard but one for whole names, as in '*.example.com'";
   const table: Record<string, string> = {
     'https://example.com': `${expected}: write 'example.com'`,

@@ -40,13 +40,32 @@ function refused(message: RegExp) {
 describe('jsonCodec, given what JSON would write without its content', () => {
   for (const [kind, value] of lossy) {
     it(`refuses a ${kind}: ${String(value)}`, () => {
-      const whole = new RegExp(`^the message is a ${kind}, which has no JSON form`);
+      const whole = new RegExp(`^the message is an? ${kind}, which has no JSON form; `);
       assert.throws(() => json.encode(value), refused(whole));
       const message = { id: 1, items: [{}, { tags: {} }, { tags: value }], rest: {} };
-      const within = new RegExp(`^items\\[2\\]\\.tags is a ${kind}, which has no JSON form`);
+      const within = new RegExp(`^items\\[2\\]\\.tags is an? ${kind}, which has no JSON form; `);
       assert.throws(() => json.encode(message), refused(within));
     });
   }
+
+  it('says what to send instead', () => {
+    const table: [object, string][] = [
+      [Promise.resolve(), 'a is a Promise, which has no JSON form; await it first'],
+      [/b/u, 'a is a RegExp, which has no JSON form; send its source'],
+      [new Error('b'), 'a is an Error, which has no JSON form; send its name and its message'],
+      [new Map(), 'a is a Map, which has no JSON form; send an object or an array made of it'],
+      [new Set(), 'a is a Set, which has no JSON form; send an array made of it'],
+      [
+        Uint8Array.of(1),
+        'a is a Uint8Array, which has no JSON form; send text made of it, or use a binary codec',
+      ],
+      [
+        new ArrayBuffer(1),
+        'a is an ArrayBuffer, which has no JSON form; send text made of it, or use a binary codec',
+      ],
+    ];
+    for (const [a, message] of table) assert.throws(() => json.encode({ a }), { message });
+  });
 
   it('finds it wherever it is', () => {
     const value: fc.Arbitrary<fc.JsonValue> = fc.jsonValue({ maxDepth: 3 });
@@ -60,6 +79,56 @@ describe('jsonCodec, given what JSON would write without its content', () => {
         );
       }),
     );
+  });
+});
+
+describe('jsonCodec, given what JSON throws for', () => {
+  it('names the path of a BigInt', () => {
+    const tail = 'is a BigInt, which has no JSON form; send it as a string or as a number';
+    assert.throws(() => json.encode(7n), { message: `the message ${tail}` });
+    const message = { rest: {}, items: [{ id: 1 }, { ids: [1, 2n] }] };
+    assert.throws(() => json.encode(message), { message: `items[1].ids[1] ${tail}` });
+    assert.throws(() => json.encode({ a: { toJSON: () => ({ b: 1n }) } }), {
+      message: `a.b ${tail}`,
+    });
+  });
+
+  it('names the path of a cycle, and takes nothing that is merely shared for one', () => {
+    const shared = {};
+    const message: { list: unknown[] } = { list: [shared, shared] };
+    message.list.push({ back: message });
+    assert.throws(() => json.encode(message), {
+      name: 'TypeError',
+      message: 'list[2].back contains itself, which JSON cannot write; leave it out',
+    });
+  });
+
+  it('throws what code of the message throws, and the cause of its own', () => {
+    const toJSON = () => {
+      throw new RangeError('mine');
+    };
+    assert.throws(() => json.encode({ toJSON }), { name: 'RangeError', message: 'mine' });
+    assert.throws(
+      () => json.encode([1n]),
+      ({ cause }: Error) => cause instanceof TypeError,
+    );
+  });
+
+  it('writes a BigInt that has been given a JSON form', () => {
+    Object.defineProperty(BigInt.prototype, 'toJSON', {
+      configurable: true,
+      value(this: bigint) {
+        return String(this);
+      },
+    });
+    try {
+      assert.equal(json.encode({ a: 7n }), '{"a":"7"}');
+      const cycle: { id: bigint; self?: unknown } = { id: 7n };
+      cycle.self = cycle;
+      assert.throws(() => json.encode(cycle), { message: /^self contains itself/ });
+    } finally {
+      Reflect.deleteProperty(BigInt.prototype, 'toJSON');
+    }
   });
 });
 

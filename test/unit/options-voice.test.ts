@@ -1,9 +1,10 @@
 // Goal: whoever writes an option wrong reads the same words on both sides. Method: what both sides have is given wrong to
 // each of them, and the messages are compared with each other and with what they must say.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
 import { createClient, createPool } from '../../src/client/index.ts';
-import { createSupervisor, listen, type SupervisorError } from '../../src/index.ts';
+import { attach, createSupervisor, listen, type SupervisorError } from '../../src/index.ts';
 
 const url = 'ws://127.0.0.1:1/';
 
@@ -41,7 +42,7 @@ const wrong: [unknown, string][] = [
   ]),
   [
     { timeouts: { closeMs: '5' } },
-    'options.timeouts.closeMs: must be a whole number from 1 to 2147483647, not a string',
+    "options.timeouts.closeMs: must be a whole number from 1 to 2147483647, not the string '5'",
   ],
   [
     { limits: { outboxHighBytes: 1 } },
@@ -138,6 +139,73 @@ describe('where to dial', () => {
   });
 });
 
+describe('options that are no object, or passed without one', () => {
+  it('are refused with the call and an example of it', async () => {
+    const supervisor = createSupervisor();
+    const server = createServer();
+    assert.equal(
+      problemOf(() => attach(server, supervisor, '/ws' as never)),
+      "attach(server, supervisor, options): options must be an object, not a string; write { path: '/ws' }",
+    );
+    const message = 'drain(options): options must be an object, not 5000; write { withinMs: 5000 }';
+    const pool = createPool([url]);
+    for (const drains of [supervisor, pool]) {
+      await assert.rejects(drains.drain(5000 as never), { code: 'invalid-options', message });
+    }
+    assert.equal(supervisor.state, 'admitting');
+    await pool.drain();
+  });
+});
+
+describe('an option that takes one of a few words', () => {
+  const supervisor = createSupervisor();
+  const table: [() => unknown, string][] = [
+    [
+      () => createSupervisor({ admission: { refusals: 'clos' as never } }),
+      "options.admission.refusals: must be 'http' or 'close', not 'clos'; did you mean 'close'?",
+    ],
+    [
+      () => supervisor.topic('a', { overflow: 'lates' as never }),
+      "options.overflow: must be 'drop-newest', 'latest' or 'close', not 'lates'; did you mean 'latest'?",
+    ],
+    [
+      () => createSupervisor({ invalidMessages: 'x\n' as never }),
+      "options.invalidMessages: must be 'reply', 'ignore' or 'close', not 'x\\u000a'",
+    ],
+    [
+      () => createSupervisor({ unmatchedSubprotocols: true as never }),
+      "options.unmatchedSubprotocols: must be 'refuse' or 'open', not true",
+    ],
+    [
+      () => createSupervisor({ admission: { refusals: 'Bearer s3cret s3cret s3cret' as never } }),
+      "options.admission.refusals: must be 'http' or 'close', not a string",
+    ],
+    [
+      () => createSupervisor({ admission: { origins: 'sme' as never } }),
+      "options.admission.origins: must be 'same', 'any', '*', a list or a function, not a string; did you mean 'same'?",
+    ],
+    [
+      () => supervisor.topic('a', { overflow: 'latest', keyOf: 'symbol' as never }),
+      'options.keyOf: must be a function, not a string',
+    ],
+  ];
+  for (const [create, problem] of table) {
+    it(`is refused: ${problem}`, () => assert.equal(problemOf(create), problem));
+  }
+});
+
+describe('an entry of a list that no browser can send', () => {
+  it('is refused without a word about strings', () => {
+    const admission = { origins: ['https://ex.com/path', 'https://a b'], hosts: ['ex.com/path'] };
+    assert.equal(
+      problemOf(() => createSupervisor({ admission })),
+      "options.admission.hosts.0: must consist of a name, or a name and a port: write 'ex.com'; " +
+        "options.admission.origins.0: must consist of scheme, host and port: write 'https://ex.com'; " +
+        "options.admission.origins.1: must look like 'https://example.com'",
+    );
+  });
+});
+
 describe('what listen is given', () => {
   it('is named when it is no supervisor, and nothing listens', async () => {
     await assert.rejects(listen(8080 as never), {
@@ -148,9 +216,12 @@ describe('what listen is given', () => {
   });
 
   const misspelt: [unknown, RegExp][] = [
-    [8080, /^options: must be an object, not 8080$/],
+    [
+      8080,
+      /^listen\(supervisor, options\): options must be an object, not 8080; write \{ port: 8080 \}$/,
+    ],
     [{ Port: 8080 }, /^options\.Port: unknown option; did you mean port\?$/],
-    [{ port: '8080' }, /^options\.port: must be a number, not a string$/],
+    [{ port: '8080' }, /^options\.port: must be a number, not the string '8080'$/],
     [{ port: 70_000 }, /^options\.port: must be at most 65535, not 70000$/],
     [{ host: '' }, /^options\.host: must not be empty$/],
     [{ tls: 'key' }, /^options\.tls: must be an object, not a string$/],

@@ -241,7 +241,7 @@ describe('an option that is wrong', () => {
     );
     refuses(
       { admission: { hosts: ['https://a.example/ws'] } },
-      "options.admission.hosts.0: must be a name, or a name and a port: write 'a.example'",
+      "options.admission.hosts.0: must consist of a name, or a name and a port: write 'a.example'",
     );
     refuses(
       { admission: { hosts: 7 } },

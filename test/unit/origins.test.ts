@@ -100,7 +100,7 @@ describe('originFault', () => {
     }
   });
 
-  const alone = 'must be scheme, host and port alone';
+  const alone = 'must consist of scheme, host and port';
   const wildcard = "must have no wildcard but one for whole names, as in 'https://*.example.com'";
   const table: Record<string, string> = {
     'https://a.example/chat': `${alone}: write 'https://a.example'`,
@@ -114,8 +114,8 @@ describe('originFault', () => {
     '*.example.com': "must begin with a scheme: write 'https://*.example.com'",
     '//a.example': 'must begin with a scheme',
     'data:x': 'must begin with a scheme',
-    'wss://a.example': "must be the origin of a page: write 'https://a.example'",
-    'WS://a.example/': "must be the origin of a page: write 'http://a.example/'",
+    'wss://a.example': "must name the page, not the WebSocket: write 'https://a.example'",
+    'WS://a.example/': "must name the page, not the WebSocket: write 'http://a.example/'",
     'https://me:secret@a.example': 'must have no user name',
     'https://*': wildcard,
     'https://*example.com': wildcard,
@@ -123,9 +123,9 @@ describe('originFault', () => {
     'https://*.*.com': wildcard,
     'https://*.': wildcard,
     'http://localhost:*': wildcard,
-    'https://': 'must be an origin',
-    'https://a b': 'must be an origin',
-    'https://a.example:99999': 'must be an origin',
+    'https://': "must look like 'https://example.com'",
+    'https://a b': "must look like 'https://example.com'",
+    'https://a.example:99999': "must look like 'https://example.com'",
     same: "must stand alone and not in a list; a function can combine 'same' with others",
     any: "must stand alone and not in a list; a function can combine 'any' with others",
   };

@@ -45,7 +45,7 @@ describe('Refusal', () => {
         assert.equal(complaint(status), isSound ? 'none' : expected);
       }),
     );
-    assert.match(complaint('403'), /^Refusal: status must be a number .*, not a string$/);
+    assert.match(complaint('403'), /^Refusal: status must be a number .*, not the string '403'$/);
   });
 
   const wrong: Readonly<Record<string, unknown>> = {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createClient, createPool } from '../../src/client/index.ts';
 import { anyOf, kindOf, suggestion } from '../../src/core/wording.ts';
+import { createSupervisor } from '../../src/index.ts';
 
 describe('kindOf', () => {
   it('says what a value is', () => {
@@ -21,12 +23,27 @@ describe('kindOf', () => {
       [{ constructor: 7 }, 'an object'],
       [Promise.resolve(), 'a Promise'],
       [new Orbit(), 'an Orbit'],
+      [new Uint8Array(), 'a Uint8Array'],
+      [new URL('a://b'), 'a URL'],
+      ['8080', "the string '8080'"],
+      ['123456', 'a string'],
     ];
     for (const [value, kind] of table) assert.equal(kindOf(value), kind);
   });
 
   it('quotes no text: it may be a credential', () => {
     assert.equal(kindOf('Bearer s3cret'), 'a string');
+  });
+});
+
+describe('the objects of the API', () => {
+  it('have the names that users know, not those of internal classes', async () => {
+    const supervisor = createSupervisor();
+    const client = createClient('ws://127.0.0.1:1/');
+    const pool = createPool(['ws://127.0.0.1:1/']);
+    const given = [supervisor, supervisor.topic('a'), client, pool];
+    assert.deepEqual(given.map(kindOf), ['a supervisor', 'a topic', 'a client', 'a pool']);
+    await Promise.all([client.close(), pool.drain()]);
   });
 });
 

@@ -1,0 +1,59 @@
+// Goal: a warning names only what is missing. Method: each warning is asked of a supervisor's ways to hear and of a client's.
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Unheard } from '../../src/core/unheard.ts';
+
+const messages: string[] = [];
+const note = ({ message }: Error) => void messages.push(message);
+/** Warnings are emitted before the next turn of the event loop. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+beforeEach(() => {
+  messages.length = 0;
+  process.on('warning', note);
+});
+afterEach(() => void process.off('warning', note));
+
+const boom = new Error('boom');
+const refused = {
+  ...({ phase: 'admission', cause: 'unauthorized', httpStatus: 401 } as const),
+  ...({ retry: 'never', level: 'info', address: '', path: '/' } as const),
+};
+
+describe('a warning of a supervisor', () => {
+  const ways = { events: 'EVENTS', onHandlerError: 'ON_HANDLER_ERROR', onFailed: 'ON_FAILED' };
+
+  it('names the option that hears of it, and not the other', async () => {
+    const unheard = new Unheard(ways);
+    unheard.handler('onOpen', boom);
+    unheard.failure(refused);
+    await turn();
+    assert.deepEqual(messages, [
+      'onOpen threw Error: boom. Nobody listens: EVENTS, or ON_HANDLER_ERROR. There is no second warning about this handler.',
+      'a connection was refused with 401 (unauthorized). Nobody listens: EVENTS, or ON_FAILED. There is no second warning about this cause.',
+    ]);
+  });
+
+  it('does not name what threw itself', async () => {
+    const unheard = new Unheard(ways);
+    for (const name of ['events$', 'onHandlerError']) unheard.handler(name, boom);
+    await turn();
+    assert.match(String(messages[0]), /^events\$ threw .* Nobody listens: ON_HANDLER_ERROR\. /);
+    assert.match(String(messages[1]), /^onHandlerError threw .* Nobody listens: EVENTS\. /);
+  });
+});
+
+describe('a warning of a client', () => {
+  it('names the streams that hear of it, or none', async () => {
+    const unheard = new Unheard({ events: 'EVENTS', endings: 'ENDINGS' });
+    unheard.handler('onOpen', boom);
+    unheard.handler('events$', boom);
+    unheard.lost('refused', 'a client gave up');
+    await turn();
+    assert.deepEqual(messages, [
+      'onOpen threw Error: boom. Nobody listens: EVENTS. There is no second warning about this handler.',
+      'events$ threw Error: boom. There is no second warning about this handler.',
+      'a client gave up. Nobody listens: ENDINGS. There is no second warning about this cause.',
+    ]);
+  });
+});
