@@ -78,6 +78,17 @@ export function checkUpgrade(value: unknown): void {
   });
 }
 
+/** @throws SupervisorError `invalid-argument` when it is no list of paths. */
+export function checkPaths(value: unknown): void {
+  const isList = Array.isArray(value) && value.every((path) => typeof path === 'string');
+  if (value === undefined || isList) return;
+  throw invalidArgument({
+    ...{ call: 'supervisor.handleUpgrade(upgrade, paths)', argument: 'paths', value },
+    expected: 'a list of paths',
+    advice: "pass for example ['/ws']",
+  });
+}
+
 /** @throws SupervisorError `invalid-argument` when it cannot be where to dial. */
 export function checkUrl(value: unknown, call: string): void {
   const isUrl = ['string', 'function'].includes(typeof value);

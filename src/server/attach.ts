@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
-import { checkServer, checkSupervisor } from '../core/arguments.ts';
+import { checkServer, checkSupervisor, invalidArgument } from '../core/arguments.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
 import type { Acceptor } from './acceptor.ts';
 import { dispatcherOf } from './upgrade-dispatcher.ts';
@@ -63,6 +63,7 @@ export function attach(
 ): () => void {
   checkServer(server, 'attach(server, supervisor)');
   checkSupervisor(supervisor, 'attach(server, supervisor)');
+  checkRuns(supervisor);
   const { path, otherwise, takeOver } = checkedOptions(attachSchema, options, {
     call: 'attach(server, supervisor, options)',
     example: "{ path: '/ws' }",
@@ -74,4 +75,14 @@ export function attach(
   const attachment = { supervisor, path: paths, otherwise, takeOver };
   dispatcher.add(attachment);
   return () => dispatcher.delete(attachment);
+}
+
+/** One that has stopped would answer 503 for as long as the server lives. */
+function checkRuns(supervisor: Acceptor): void {
+  if (supervisor.state !== 'stopped') return;
+  throw invalidArgument({
+    ...{ call: 'attach(server, supervisor)', argument: 'supervisor', value: supervisor },
+    expected: 'one that has not stopped',
+    advice: 'create another one',
+  });
 }

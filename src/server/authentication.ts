@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
-import { isThenable } from '../core/guard.ts';
+import { guarded, isThenable } from '../core/guard.ts';
 import { warnOnce } from '../core/warning.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import { Admitted, type AuthenticateContext, isAdmitted } from './admitted.ts';
@@ -40,8 +40,15 @@ class Attempt implements AuthenticateContext {
   }
 
   /** Whether an error says no more than that this attempt was aborted. */
-  isReason({ name }: Error): boolean {
-    return this.#controller?.signal.aborted === true && name === 'AbortError';
+  isReason(error: Error): boolean {
+    const isAborted = this.#controller?.signal.aborted === true;
+    return (
+      isAborted &&
+      guarded(
+        () => error.name,
+        () => {},
+      ) === 'AbortError'
+    );
   }
 }
 

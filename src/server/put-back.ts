@@ -33,6 +33,8 @@ export function afterResponses(socket: Socket, proceed: () => void): void {
     if (response !== null) response.once('finish', look);
     else {
       systemClock.clearTimer(late);
+      // With `Connection: close` the last answer ends it; a client that has left wants no other.
+      if (socket.writableEnded || socket.readableEnded) socket.destroy();
       if (!socket.destroyed) proceed();
     }
   };

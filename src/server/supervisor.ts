@@ -9,7 +9,7 @@ import {
 import { inspected } from '../connection/inspection.ts';
 import type { Parent } from '../connection/parent.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
-import { checkUpgrade } from '../core/arguments.ts';
+import { checkPaths, checkUpgrade } from '../core/arguments.ts';
 import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
@@ -236,6 +236,7 @@ export class FleetSupervisor<Peer, In, Out>
 
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void {
     checkUpgrade(upgrade);
+    checkPaths(paths);
     this.#fleet.accept(upgrade, paths, doorOf(this.state));
   }
 

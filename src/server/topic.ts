@@ -1,4 +1,5 @@
 import type { Observable, Observer } from 'rxjs';
+import type { Connection } from '../core/connection.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 
 /**
@@ -42,7 +43,7 @@ export interface TopicSize {
  * As an Observer it never throws: a message that breaks the outbound contract, and an error of the source,
  * are reported as `handler.errored`. Completion of a source leaves the topic as it is.
  */
-export interface Topic<Out, C> extends Observer<Out> {
+export interface Topic<Out = unknown, C = Connection> extends Observer<Out> {
   readonly name: string;
   /** How many open connections are members. */
   readonly size: number;

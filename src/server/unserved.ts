@@ -1,14 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { inspect, types } from 'node:util';
 import type { Upgrade } from '../connection/upgrade.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { isThenable } from '../core/guard.ts';
 import { ignoreErrors, type Passed } from './upgrade-server.ts';
 
 /** How long an upgrade request may wait without a sign that somebody handles it, in milliseconds. */
 const UNTOUCHED_MS = 2_000;
 /** How long it may take altogether until the first byte of an answer, in milliseconds. */
 const UNANSWERED_MS = 30_000;
+
+/** Whether it is a promise that has not settled. Not asked with `then`, which would hide that nobody handles its rejection. */
+function isPending(result: unknown): boolean {
+  const options = { depth: 0, customInspect: false };
+  return types.isPromise(result) && inspect(result, options).includes('<pending>');
+}
 
 /** The listeners of a socket, counted over all events. */
 function listenersOf(socket: Socket): number {
@@ -29,7 +35,7 @@ export class UnservedUpgrade {
   readonly #listeners: number;
   readonly #requestKeys: number;
   readonly #writtenBytes: number;
-  #pending = 0;
+  #results: readonly unknown[] = [];
   #mayBePending = false;
 
   /** @param refuse - answers and closes the socket. */
@@ -47,14 +53,8 @@ export class UnservedUpgrade {
 
   /** Async listeners may handle the request until they settle. */
   wasPassedOn({ results, mayBePending }: Passed): void {
+    this.#results = results;
     this.#mayBePending = mayBePending;
-    for (const listener of results.filter(isThenable)) {
-      this.#pending += 1;
-      // What it rejects with stays unhandled, as it would be without us.
-      void Promise.resolve(listener).finally(() => {
-        this.#pending -= 1;
-      });
-    }
   }
 
   /** What was to handle the request has failed. */
@@ -82,8 +82,8 @@ export class UnservedUpgrade {
   /** socket.io and fastify note on the request that they handle it, before they touch the socket. */
   get #isTouched(): boolean {
     const isNoted = Reflect.ownKeys(this.#request).length > this.#requestKeys;
-    const isPending = this.#pending > 0 || this.#mayBePending;
-    return isPending || this.#isAnswered || this.#isAttended || isNoted;
+    const mayBePending = this.#mayBePending || this.#results.some(isPending);
+    return mayBePending || this.#isAnswered || this.#isAttended || isNoted;
   }
 
   #look(): void {

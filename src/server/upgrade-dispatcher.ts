@@ -14,6 +14,7 @@ import { commonPath, rankOf, takesPath, type UpgradePath } from './upgrade-path.
 import {
   asksForWebSocket,
   foreignListeners,
+  ignoreErrors,
   isHttp2,
   ours,
   type Passed,
@@ -101,7 +102,7 @@ class UpgradeDispatcher {
       if (taken !== undefined) {
         throw new SupervisorError(
           'path-taken',
-          `${taken} is served by another supervisor on this server: detach or drain that one first, or use another path`,
+          `another attach() on this server serves ${taken}: detach or drain that supervisor first, or use another path`,
         );
       }
       if (otherwise !== undefined && other.otherwise !== undefined) {
@@ -189,6 +190,7 @@ class UpgradeDispatcher {
     const serving = this.#serving(request);
     if (serving !== undefined) serving.supervisor.handleUpgrade(upgrade);
     else if (this.#isAlone) this.#refuse(upgrade);
+    else ignoreErrors(stream);
   });
 
   /** Whether nobody else listens for upgrades; another copy of Mooring is somebody else. */

@@ -177,6 +177,37 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     });
   }
 
+  it('leaves a rejection that a listener handles itself alone', async () => {
+    const watch = new ProcessWatch();
+    premises = await Premises.start();
+    premises.service.server.on('upgrade', (_request, socket) => {
+      const check = Promise.reject(new Error('handled'));
+      check.catch(() =>
+        socket.end('HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
+      );
+      return check as unknown as undefined;
+    });
+    assert.equal((await premises.refused({ path: '/else' })).status, 503);
+    await watch.assertQuiet();
+    watch.stop();
+  });
+
+  for (const ending of ['', 'Connection: close\r\n']) {
+    it(`blames nobody when the client leaves behind an earlier request ${ending.trim()}`, async () => {
+      premises = await Premises.start();
+      premises.service.server.on('request', (_request, response) =>
+        setTimeout(() => response.end('late'), 30),
+      );
+      const peer = await premises.connect();
+      peer.socket.write(`GET / HTTP/1.1\r\nHost: a\r\n${ending}\r\n`);
+      peer.request();
+      peer.end();
+      await until(() => premises.sockets.size === 0, 'the socket is gone');
+      const causes = premises.service.of('connection.failed').map(({ failure }) => failure.cause);
+      assert.ok(!causes.includes('taken-away'), causes.join());
+    });
+  }
+
   it('gives a request that waited for earlier answers to the listeners after detach', async () => {
     premises = await Premises.start();
     const server = createServer((_request, response) => setTimeout(() => response.end('slow'), 50));
@@ -247,7 +278,7 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
     for (const path of ['/ws', ['/else', '/ws']]) {
       assert.throws(() => attach(server, second, { path }), {
         code: 'path-taken',
-        message: /^\/ws is served by another supervisor/,
+        message: /serves \/ws: detach or drain/,
       });
     }
     await supervisor.drain({ withinMs: 50 });
@@ -294,6 +325,16 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
         code: 'invalid-options',
       });
     }
+  });
+
+  it('a supervisor that has stopped', async () => {
+    premises = await Premises.start();
+    const stopped = createSupervisor();
+    await stopped.drain({ withinMs: 50 });
+    assert.throws(() => attach(createServer(), stopped, { path: '/ws' }), {
+      code: 'invalid-argument',
+      message: /supervisor must be .*stopped/,
+    });
   });
 
   it('something else than a server and a supervisor', async () => {

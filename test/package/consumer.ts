@@ -142,6 +142,7 @@ const supervisor = createSupervisor({
 });
 
 export const lobby: Observer<{ said: string }> = supervisor.topic('lobby');
+export const anyTopic: Topic = supervisor.topic('lobby');
 export const userIds = [...supervisor.connections].map((connection): string => connection.peer.userId);
 void listen(supervisor, { port: 0 });
 
