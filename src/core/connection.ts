@@ -122,7 +122,7 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
    * Replaces its peer, for example after it has sent a fresh token, and lets it expire later; without `expiresInMs`
    * it expires no more. `key` is asked again. Returns `false`, and changes nothing, when it is not open.
    *
-   * @throws SupervisorError `invalid-options` when `expiresInMs` is no number.
+   * @throws SupervisorError `invalid-options` when `expiresInMs` is not a number, or for any other option.
    */
   renew(peer: Peer, options?: RenewOptions): boolean;
 }

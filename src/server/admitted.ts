@@ -1,6 +1,7 @@
+import type { RenewOptions } from '../core/connection.ts';
 import type { AnswerHeaders } from '../core/failure.ts';
-import { anyOf, kindOf, suggestion } from '../core/wording.ts';
-import { checkedHeaders, invalid } from './answer-headers.ts';
+import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
+import { checkedHeaders } from './answer-headers.ts';
 import type { Refusal } from './refusal.ts';
 
 /** Known to every copy of this package in the process. */
@@ -15,7 +16,9 @@ export interface AdmittedOptions {
   headers?: AnswerHeaders;
   /**
    * Gives back what `authenticate` took. It runs exactly once, after `onClose` and the disposer have settled, or
-   * when the connection does not open after all. @default nothing to release
+   * when the connection does not open after all. It waits for neither of them longer than `timeouts.welcomeMs`: where
+   * `onOpen` takes longer than that after the end, it runs before the disposer that `onOpen` gives.
+   * @default nothing to release
    */
   release?: () => unknown;
   /**
@@ -83,8 +86,8 @@ export interface AuthenticateContext {
 export function admitted(): Admitted<undefined>;
 export function admitted<Peer>(peer: Peer, options?: AdmittedOptions): Admitted<Peer>;
 export function admitted(peer?: unknown, options: AdmittedOptions = {}): Admitted<unknown> {
-  checkOptions(options);
-  return new Admitted(peer, options);
+  checkNames(options, optionNames);
+  return new Admitted(peer, checkedTerms(options));
 }
 
 /** Whether it was made by {@link admitted}, of whichever copy of this package. */
@@ -92,39 +95,46 @@ export function isAdmitted(value: unknown): value is Admitted<unknown> {
   return typeof value === 'object' && value !== null && brand in value;
 }
 
-const optionNames = new Set(['headers', 'release', 'expiresInMs']);
+const optionNames = ['headers', 'release', 'expiresInMs'];
 
-function checkOptions(options: unknown): asserts options is AdmittedOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid(`admitted: options must be an object, not ${kindOf(options)}`);
-  }
-  const unknown = Object.keys(options).find((name) => !optionNames.has(name));
-  if (unknown !== undefined) {
-    const known = `use ${anyOf([...optionNames])}${suggestion(unknown, optionNames)}`;
-    throw invalid(`admitted: there is no option ${unknown}: ${known}`);
-  }
-  const { headers, release, expiresInMs } = options as AdmittedOptions;
-  if (headers !== undefined) checkAnswerHeaders(headers);
+/**
+ * Checks what a connection is given besides its peer. It is checked where it is used as well: it may come from a copy of
+ * the package that checks less.
+ *
+ * @throws SupervisorError `invalid-options`
+ */
+export function checkedTerms(options: AdmittedOptions | Admitted<unknown>): AdmittedOptions {
+  const { headers, release, expiresInMs } = options;
   if (release !== undefined && typeof release !== 'function') {
-    throw invalid(`admitted: release must be a function, not ${kindOf(release)}`);
+    throw invalidOptions([problemAt(options, ['release'], 'must be a function')]);
   }
-  if (expiresInMs !== undefined) checkExpiry('admitted', expiresInMs);
+  checkExpiry(options);
+  return {
+    ...(headers !== undefined && { headers: checkedAnswerHeaders(headers) }),
+    ...(release !== undefined && { release }),
+    ...(expiresInMs !== undefined && { expiresInMs }),
+  };
 }
 
 /** Headers by which client and server agree on the upgrade, or that frame a body: ws writes them, or none may. */
 const HANDSHAKE = /^(connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
 
-function checkAnswerHeaders(headers: unknown): void {
-  const names = Object.keys(checkedHeaders('admitted', headers));
-  const reserved = names.find((name) => HANDSHAKE.test(name));
-  if (reserved === undefined) return;
-  throw invalid(`admitted: headers[${JSON.stringify(reserved)}] belongs to the handshake itself`);
+function checkedAnswerHeaders(given: unknown): AnswerHeaders {
+  const headers = checkedHeaders(given);
+  const reserved = Object.keys(headers).find((name) => HANDSHAKE.test(name));
+  if (reserved === undefined) return headers;
+  const problem = 'belongs to the handshake itself';
+  throw invalidOptions([problemAt({ headers }, ['headers', reserved], problem)]);
 }
 
-/** @throws SupervisorError `invalid-options` for what is no time. */
-export function checkExpiry(owner: string, expiresInMs: unknown): void {
-  if (Number.isFinite(expiresInMs)) return;
-  throw invalid(
-    `${owner}: expiresInMs must be a number of milliseconds, not ${kindOf(expiresInMs)}`,
-  );
+/** @throws SupervisorError `invalid-options` for options that `renew` does not have. */
+export function checkRenewal(options: RenewOptions): void {
+  checkNames(options, ['expiresInMs']);
+  checkExpiry(options);
+}
+
+function checkExpiry(options: { readonly expiresInMs?: number | undefined }): void {
+  const { expiresInMs } = options;
+  if (expiresInMs === undefined || Number.isFinite(expiresInMs)) return;
+  throw invalidOptions([problemAt(options, ['expiresInMs'], 'must be a number of milliseconds')]);
 }

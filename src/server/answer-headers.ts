@@ -1,6 +1,5 @@
-import { SupervisorError } from '../core/errors.ts';
 import type { AnswerHeaders } from '../core/failure.ts';
-import { kindOf } from '../core/wording.ts';
+import { invalidOptions, isOptions, problemAt } from '../core/option-problems.ts';
 
 /** RFC 9110 §5.6.2. */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -10,36 +9,45 @@ const VALUE = /^[\t -~\u0080-\u00ff]*$/;
 /**
  * Checks the headers of an answer before they can reach the wire: a line break in one would begin another header.
  *
- * @param owner - the function that was given them; it begins the message of the error.
+ * @returns a copy that nobody can write to: what is written into the original later has not been checked.
  * @throws SupervisorError `invalid-options`, naming the header.
  */
-export function checkedHeaders(owner: string, headers: unknown): AnswerHeaders {
+export function checkedHeaders(headers: unknown): AnswerHeaders {
   // A `Headers` or a `Map` can be iterated over and has no properties: it would be taken for no headers at all.
-  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) {
-    throw invalid(
-      `${owner}: headers must be a plain object of header values, not ${kindOf(headers)}`,
-    );
+  if (!isOptions(headers) || Symbol.iterator in headers) {
+    throw invalidOptions([
+      problemAt({ headers }, ['headers'], 'must be an object of header values'),
+    ]);
   }
-  for (const [name, value] of Object.entries(headers)) checkHeader(owner, name, value);
-  // A copy: what is written into them later has not been checked.
-  return structuredClone(headers) as AnswerHeaders;
+  const entries = Object.entries(headers).map(([name, value]) => [name, frozen(value)] as const);
+  const copy = Object.freeze(Object.fromEntries(entries));
+  for (const [name, value] of entries) checkHeader(copy, name, value);
+  return copy as AnswerHeaders;
 }
 
-function checkHeader(owner: string, name: string, value: unknown): void {
-  const argument = `${owner}: headers[${JSON.stringify(name)}]`;
-  if (!NAME.test(name)) throw invalid(`${argument} is not a valid header name`);
-  for (const line of Array.isArray(value) ? value : [value]) {
-    const isText = typeof line === 'string' || typeof line === 'number';
-    if (!isText) {
-      throw invalid(
-        `${argument} must be a string, a number or a list of them, not ${kindOf(line)}`,
-      );
-    }
-    if (!VALUE.test(String(line))) throw invalid(`${argument} is not a valid header value`);
-  }
+function frozen(value: unknown): unknown {
+  return Array.isArray(value) ? Object.freeze([...value]) : value;
 }
 
-/** An argument that cannot work. */
-export function invalid(message: string): SupervisorError {
-  return new SupervisorError('invalid-options', message);
+function checkHeader(headers: object, name: string, value: unknown): void {
+  if (!NAME.test(name))
+    throw wrong(headers, [], `${JSON.stringify(name)} is not a valid header name`);
+  if (!Array.isArray(value)) {
+    checkValue(headers, [name], value);
+    return;
+  }
+  value.forEach((line, index) => {
+    checkValue(headers, [name, index], line);
+  });
+}
+
+function checkValue(headers: object, path: readonly PropertyKey[], value: unknown): void {
+  if (typeof value !== 'string' && typeof value !== 'number') {
+    throw wrong(headers, path, 'must be a string, a number or a list of them');
+  }
+  if (!VALUE.test(String(value))) throw wrong(headers, path, 'is not a valid header value');
+}
+
+function wrong(headers: object, path: readonly PropertyKey[], problem: string): Error {
+  return invalidOptions([problemAt({ headers }, ['headers', ...path], problem)]);
 }

@@ -4,10 +4,10 @@ import type { RefusalAnswer } from '../core/failure.ts';
 import { guarded, isThenable } from '../core/guard.ts';
 import { warnOnce } from '../core/warning.ts';
 import type { AcceptedPort } from './accepted-port.ts';
-import { Admitted, type AuthenticateContext, isAdmitted } from './admitted.ts';
+import { Admitted, type AuthenticateContext, checkedTerms, isAdmitted } from './admitted.ts';
 import type { Leases } from './leases.ts';
 import type { ResolvedOptions } from './options.ts';
-import { authenticationRefusal, inCloseFrame, isRefusal } from './refusal.ts';
+import { authenticationAnswer, authenticationRefusal, inCloseFrame, isRefusal } from './refusal.ts';
 
 type AuthenticationOptions<Peer> = Pick<
   ResolvedOptions<Peer>,
@@ -111,21 +111,29 @@ export class Authentication<Peer> {
 
   #settle(port: AcceptedPort, result: unknown): void {
     if (isAdmitted(result)) this.#admit(port, result);
-    else if (isRefusal(result)) port.refuse(this.#answerTo(result));
-    else if (isNobody(result)) port.refuse(this.#inItsWay(notAdmitted));
-    else this.#admit(port, new Admitted(result, {}));
+    else if (isRefusal(result)) this.#refuse(port, 'authenticate', result);
+    else if (isNobody(result)) {
+      port.refuse(this.#isInCloseFrame ? inCloseFrame(notAdmitted) : notAdmitted);
+    } else this.#admit(port, new Admitted(result, {}));
   }
 
-  #admit(port: AcceptedPort, { peer, headers, ...terms }: Admitted<unknown>): void {
+  #admit(port: AcceptedPort, admission: Admitted<unknown>): void {
+    const { leases, handlers } = this.#host;
+    const { peer, release } = admission;
     if (port.isOver) {
-      this.#host.handlers.release(terms.release);
+      handlers.release(release);
       return;
     }
-    this.#host.leases.begin(port, terms);
+    // First of all: whatever fails from here on, it is released.
+    leases.begin(port, { release });
+    let asked: 'authenticate' | 'key' = 'authenticate';
     try {
+      const { headers, expiresInMs } = checkedTerms(admission);
+      leases.renew(port, expiresInMs);
+      asked = 'key';
       port.grant({ peer, headers, key: this.keyOf(peer as Peer) });
     } catch (thrown) {
-      this.#refuse(port, 'key', toError(thrown));
+      this.#refuse(port, asked, toError(thrown));
     }
   }
 
@@ -134,20 +142,19 @@ export class Authentication<Peer> {
     if (!attempt.isReason(error)) this.#refuse(port, 'authenticate', error);
   }
 
-  #answerTo(error: Error): RefusalAnswer {
-    return this.#inItsWay(authenticationRefusal(error), isRefusal(error) ? error.close : undefined);
-  }
-
-  /** An HTTP answer, or a close frame that pages can read. */
-  #inItsWay(answer: RefusalAnswer, isClose = this.#options.admission.refusals === 'close') {
-    return isClose ? inCloseFrame(answer) : answer;
+  /** Whether a close frame that pages can read refuses, and no HTTP answer. */
+  get #isInCloseFrame(): boolean {
+    return this.#options.admission.refusals === 'close';
   }
 
   #refuse(port: AcceptedPort, handler: 'authenticate' | 'key', error: Error): void {
-    const refusal = handler === 'key' ? authenticationRefusal(error) : this.#answerTo(error);
+    const refusal =
+      handler === 'key'
+        ? authenticationRefusal(error)
+        : authenticationAnswer(error, this.#isInCloseFrame);
     port.refuse(refusal);
     if (refusal.cause === 'authenticate-error') {
-      this.#host.handlers.errored(handler, error, undefined);
+      this.#host.handlers.errored(handler, refusal.error ?? error, undefined);
     }
   }
 }

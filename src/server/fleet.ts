@@ -25,7 +25,7 @@ import {
 } from './accepted-port.ts';
 import type { AcceptorSide } from './acceptor.ts';
 import { Admission, type Door, type Paths, requestPath } from './admission.ts';
-import { checkExpiry } from './admitted.ts';
+import { checkRenewal } from './admitted.ts';
 import { filterOf } from './audience.ts';
 import { Authentication } from './authentication.ts';
 import { deliveryOf, fanOut, type Publication, type PublicationPolicy } from './fan-out.ts';
@@ -274,8 +274,8 @@ export class Fleet<Peer, In, Out>
   }
 
   /** A `key` that throws leaves peer and key as they were, and is an error of this connection. */
-  renew(port: AcceptedPort, peer: unknown, { expiresInMs }: RenewOptions): boolean {
-    if (expiresInMs !== undefined) checkExpiry('renew', expiresInMs);
+  renew(port: AcceptedPort, peer: unknown, options: RenewOptions): boolean {
+    checkRenewal(options);
     if (!port.isOpen) return false;
     const named = this.handlers.run('key', port, () => ({
       key: this.#authentication.keyOf(peer as Peer),
@@ -283,7 +283,7 @@ export class Fleet<Peer, In, Out>
     if (named === undefined || !port.isOpen) return false;
     port.peer = peer;
     this.registry.rename(port, named.key);
-    this.leases.renew(port, expiresInMs);
+    this.leases.renew(port, options.expiresInMs);
     return true;
   }
 

@@ -1,7 +1,15 @@
 import { checkedCloseFrame } from '../core/close-code.ts';
+import { toError } from '../core/errors.ts';
 import type { AnswerHeaders, RefusalAnswer } from '../core/failure.ts';
-import { kindOf, suggestion } from '../core/wording.ts';
-import { checkedHeaders, invalid } from './answer-headers.ts';
+import {
+  checkNames,
+  invalidOptions,
+  isOptions,
+  notOptions,
+  problemAt,
+} from '../core/option-problems.ts';
+import { kindOf } from '../core/wording.ts';
+import { checkedHeaders } from './answer-headers.ts';
 
 /** Known to every copy of this package in the process: `instanceof` knows the classes of its own copy only. */
 const brand = Symbol.for('mooring.refusal');
@@ -39,22 +47,14 @@ export class Refusal extends Error {
   readonly close: boolean | undefined;
 
   /**
-   * @param options - headers of the answer, or {@link RefusalOptions}.
+   * @param options - headers of the answer, or {@link RefusalOptions}: whatever has `headers` or `close`.
    * @throws SupervisorError `invalid-options`, naming the argument that is wrong.
    */
   constructor(status = 401, message = '', options: AnswerHeaders | RefusalOptions = {}) {
-    super(message);
-    if (!Number.isInteger(status) || status < 400 || status > 599) {
-      throw invalid(`Refusal: status must be a number from 400 to 599, not ${kindOf(status)}`);
-    }
-    if (typeof message !== 'string') {
-      throw invalid(`Refusal: message must be a string, not ${kindOf(message)}`);
-    }
-    this.status = status;
-    const { headers = {}, close } = isOptions(options)
-      ? checkedOptions(options)
-      : { headers: options };
-    this.headers = checkedHeaders('Refusal', headers);
+    super(checkedMessage(message));
+    this.status = checkedStatus(status);
+    const { headers, close } = checkedTelling(refusalOptions(options));
+    this.headers = headers;
     this.close = close;
   }
 
@@ -69,25 +69,34 @@ export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && brand in value;
 }
 
-/** A header is text: what has another kind of value by these names is no set of headers. */
-function isOptions(value: AnswerHeaders | RefusalOptions): value is RefusalOptions {
-  if (typeof value !== 'object' || value === null) return false;
-  const { headers, close } = value as Record<string, unknown>;
-  return typeof close === 'boolean' || (typeof headers === 'object' && !Array.isArray(headers));
+/** The options of a call, or those that a Refusal has kept. */
+type Telling = RefusalOptions | Pick<Refusal, 'headers' | 'close'>;
+
+const optionNames = ['headers', 'close'];
+
+/** No header of HTTP is called as an option is. */
+function refusalOptions(options: object): RefusalOptions {
+  if (!isOptions(options)) throw notOptions(options);
+  if (!optionNames.some((name) => name in options)) return { headers: options as AnswerHeaders };
+  checkNames(options, optionNames);
+  return options;
 }
 
-function checkedOptions(options: RefusalOptions): RefusalOptions {
-  const names = ['headers', 'close'];
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw invalid(
-      `Refusal: there is no option ${unknown}${suggestion(unknown, names)}; headers go into \`headers\``,
-    );
+function checkedTelling({ headers = {}, close }: Telling): Pick<Refusal, 'headers' | 'close'> {
+  if (close !== undefined && typeof close !== 'boolean') {
+    throw invalidOptions([problemAt({ close }, ['close'], 'must be a boolean')]);
   }
-  if (options.close !== undefined && typeof options.close !== 'boolean') {
-    throw invalid(`Refusal: close must be true or false, not ${kindOf(options.close)}`);
-  }
-  return options;
+  return { headers: checkedHeaders(headers), close };
+}
+
+function checkedStatus(status: number): number {
+  if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
+  throw invalidOptions([`status: must be a number from 400 to 599, not ${kindOf(status)}`]);
+}
+
+function checkedMessage(message: string): string {
+  if (typeof message === 'string') return message;
+  throw invalidOptions([`message: must be a string, not ${kindOf(message)}`]);
 }
 
 /** The close code that stands for an HTTP status. */
@@ -109,12 +118,41 @@ export function inCloseFrame(answer: RefusalAnswer): RefusalAnswer {
   return { ...answer, closeFrame: checkedCloseFrame(closeCodeOf(answer.status), answer.body) };
 }
 
-/** Makes the answer to whatever `authenticate` threw. */
+/** An answer, and whether a close frame gives it. */
+interface Told {
+  readonly answer: RefusalAnswer;
+  readonly close?: boolean | undefined;
+}
+
+/** Makes the HTTP answer to whatever `key` threw. */
 export function authenticationRefusal(error: Error): RefusalAnswer {
-  if (!isRefusal(error)) {
-    return { cause: 'authenticate-error', status: 500, body: 'internal error', error };
+  return told(error).answer;
+}
+
+/**
+ * Makes the answer to whatever `authenticate` threw.
+ *
+ * @param isClose - whether a close frame tells it, unless a {@link Refusal} has a `close` of its own.
+ */
+export function authenticationAnswer(error: Error, isClose: boolean): RefusalAnswer {
+  const { answer, close = isClose } = told(error);
+  return close ? inCloseFrame(answer) : answer;
+}
+
+/** A Refusal is checked again: it may have been written to, or be of a copy of the package that checks less. */
+function told(error: Error): Told {
+  if (!isRefusal(error)) return { answer: internalError(error) };
+  try {
+    const status = checkedStatus(error.status);
+    const body = checkedMessage(error.message);
+    const { headers, close } = checkedTelling(error);
+    const cause = status === 401 ? 'unauthorized' : 'refused';
+    return { answer: { cause, status, body, headers, error }, close };
+  } catch (fault) {
+    return { answer: internalError(toError(fault)) };
   }
-  const { status, message, headers } = error;
-  const cause = status === 401 ? 'unauthorized' : 'refused';
-  return { cause, status, body: message, headers, error };
+}
+
+function internalError(error: Error): RefusalAnswer {
+  return { cause: 'authenticate-error', status: 500, body: 'internal error', error };
 }

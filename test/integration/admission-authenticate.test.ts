@@ -106,7 +106,7 @@ describe('authenticate: whatever it throws is an answer and one report', {
     await premises.service.failedAs(serverError);
     const [told] = premises.service.of('handler.errored');
     assert.equal(told?.handler, 'authenticate');
-    assert.match(String(told?.error.message), /^Refusal: status must be a number from 400 to 599/);
+    assert.match(String(told?.error.message), /^status: must be a number from 400 to 599/);
   });
 
   it('returns a thenable that settles twice: the first settling counts', async () => {

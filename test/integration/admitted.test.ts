@@ -4,6 +4,7 @@ import {
   type AdmittedOptions,
   admitted,
   type Connection,
+  Refusal,
   SupervisorError,
 } from '../../src/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -71,21 +72,29 @@ describe('admitted', { timeout: 60_000 }, () => {
   });
 
   const wrong: readonly [string, unknown, RegExp][] = [
-    ['no object', null, /^admitted: options must be an object/],
+    ['no object', null, /^options: must be an object, not null$/],
     [
       'an unknown name',
       { expiresInS: 1 },
-      /there is no option expiresInS: .* did you mean expiresInMs\?/,
+      /^options\.expiresInS: unknown option; did you mean expiresInMs\?$/,
     ],
-    ['headers', { headers: null }, /^admitted: headers must be a plain object/],
+    ['headers', { headers: null }, /^options\.headers: must be an object of .*, not null$/],
     [
       'a header',
       { headers: { 'X-A': 'b\r\nX: y' } },
-      /^admitted: headers\["X-A"\] is not a valid header value/,
+      /^options\.headers\.X-A: is not a valid header value$/,
     ],
-    ['a release', { release: 5 }, /^admitted: release must be a function/],
-    ['a time', { expiresInMs: '60000' }, /^admitted: expiresInMs must be a number/],
-    ['no time', { expiresInMs: Number.NaN }, /^admitted: expiresInMs must be a number/],
+    ['a release', { release: 5 }, /^options\.release: must be a function, not 5$/],
+    [
+      'a time',
+      { expiresInMs: '60000' },
+      /^options\.expiresInMs: must be a number .*, not the string '60000'$/,
+    ],
+    [
+      'no time',
+      { expiresInMs: Number.NaN },
+      /^options\.expiresInMs: must be a number .*, not NaN$/,
+    ],
     ...['Connection', 'upgrade', 'Content-Length', 'Transfer-Encoding', 'sec-websocket-accept'].map(
       (name): [string, unknown, RegExp] => [
         `a header of the handshake, ${name}`,
@@ -108,6 +117,77 @@ describe('admitted', { timeout: 60_000 }, () => {
       await until(() => peer.status === 500, 'it is refused');
     });
   }
+});
+
+describe('headers that were sound and are no more', { timeout: 60_000 }, () => {
+  const injection = 'a\r\nInjected: 1';
+  /** Writes into what has been checked, as a copy of the package that freezes nothing would let it. */
+  const spoilt = <Result extends object>(result: Result, headers: unknown) =>
+    Object.defineProperty(result, 'headers', { value: headers });
+
+  const results: Readonly<Record<string, () => unknown>> = {
+    'of a Refusal': () => spoilt(new Refusal(401, 'no'), { 'X-B': injection }),
+    'of a Refusal, in a list': () => spoilt(new Refusal(401, 'no'), { 'X-B': ['a', injection] }),
+    'of a Refusal, none at all': () => spoilt(new Refusal(401, 'no'), null),
+    'of a Refusal that is thrown': () => {
+      throw spoilt(new Refusal(401, 'no'), { 'X-B': injection });
+    },
+    'of admitted': () =>
+      spoilt(copy.admitted('somebody', { headers: { 'X-B': 'a' } }), { 'X-B': injection }),
+    'of admitted, a header of the handshake': () =>
+      spoilt(copy.admitted('somebody'), { 'Sec-WebSocket-Accept': 'x' }),
+  };
+  for (const [title, make] of Object.entries(results)) {
+    for (const way of ['at once', 'later']) {
+      it(`are an error of authenticate and 500, never a line of the answer: ${title}, ${way}`, async () => {
+        service = await Service.start({
+          authenticate: way === 'at once' ? make : async () => make(),
+        });
+        const peer = await RawPeer.connect(service.port);
+        peer.request();
+        const { handler, error } = await service.when('handler.errored');
+        assert.deepEqual(
+          [handler, (error as SupervisorError).code],
+          ['authenticate', 'invalid-options'],
+        );
+        assert.match(error.message, /^options\.headers/);
+        await until(() => peer.status === 500, 'it is refused');
+        assert.doesNotMatch(peer.answer, /Injected|X-B/i);
+        const { failure } = await service.when('connection.failed');
+        assert.deepEqual([failure.cause, failure.httpStatus], ['authenticate-error', 500]);
+      });
+    }
+  }
+
+  it('release what was taken all the same', async () => {
+    let released = 0;
+    const release = () => {
+      released += 1;
+    };
+    service = await Service.start({
+      authenticate: () => spoilt(admitted('somebody', { release }), { 'X-B': injection }),
+    });
+    const peer = await RawPeer.connect(service.port);
+    peer.request();
+    await service.when('connection.failed');
+    await turns(3);
+    assert.equal(released, 1);
+  });
+
+  it('cannot be written to: strict code throws, which is an error of authenticate', async () => {
+    service = await Service.start({
+      authenticate: () => {
+        const refusal = new Refusal(401, 'no', {});
+        (refusal.headers as Record<string, unknown>)['X-B'] = injection;
+        return refusal;
+      },
+    });
+    const peer = await RawPeer.connect(service.port);
+    peer.request();
+    const { handler, error } = await service.when('handler.errored');
+    assert.deepEqual([handler, error.name], ['authenticate', 'TypeError']);
+    await until(() => peer.status === 500, 'it is refused');
+  });
 });
 
 describe('admitted for a time', { timeout: 60_000 }, () => {
@@ -234,8 +314,36 @@ describe('renew', { timeout: 60_000 }, () => {
     await RawPeer.open(service.port);
     const connection = await service.opened();
     const renew = () => connection.renew(1, { expiresInMs: Number.NaN });
-    assert.throws(renew, /^SupervisorError: renew: expiresInMs must be a number/);
+    const expected = {
+      code: 'invalid-options',
+      message: /^options\.expiresInMs: must be a number/,
+    };
+    assert.throws(renew, expected);
     connection.terminate();
-    assert.throws(renew, /^SupervisorError: renew: expiresInMs must be a number/);
+    assert.throws(renew, expected);
   });
+
+  const wrong: [unknown, string][] = [
+    [{ expireInMs: 500 }, 'options.expireInMs: unknown option; did you mean expiresInMs?'],
+    [{ until: 500 }, 'options.until: unknown option'],
+    [null, 'options: must be an object, not null'],
+    [500, 'options: must be an object, not 500'],
+  ];
+  for (const [options, message] of wrong) {
+    it(`throws for options that it does not have, and changes nothing: ${message}`, async () => {
+      const time = new VirtualClock();
+      service = await Service.start({
+        ...{ clock: time, heartbeat: { intervalMs: 2 ** 31 - 1 } },
+        authenticate: () => admitted('ann', { expiresInMs: 60_000 }),
+      });
+      const peer = await RawPeer.open(service.port);
+      const connection = await service.opened();
+      const renew = () => connection.renew('bea', options as object);
+      assert.throws(renew, { code: 'invalid-options', message });
+      assert.equal(connection.peer, 'ann');
+      time.advance(61_000);
+      await peer.finishPolitely();
+      assert.equal(peer.closeFrame?.code, 3000, 'it expires as it would have');
+    });
+  }
 });

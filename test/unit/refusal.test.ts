@@ -41,11 +41,11 @@ describe('Refusal', () => {
     fc.assert(
       fc.property(any, (status) => {
         const isSound = Number.isInteger(status) && status >= 400 && status <= 599;
-        const expected = `Refusal: status must be a number from 400 to 599, not ${status}`;
+        const expected = `status: must be a number from 400 to 599, not ${status}`;
         assert.equal(complaint(status), isSound ? 'none' : expected);
       }),
     );
-    assert.match(complaint('403'), /^Refusal: status must be a number .*, not the string '403'$/);
+    assert.match(complaint('403'), /^status: must be a number .*, not the string '403'$/);
   });
 
   const wrong: Readonly<Record<string, unknown>> = {
@@ -57,14 +57,16 @@ describe('Refusal', () => {
   };
   for (const [title, headers] of Object.entries(wrong)) {
     it(`refuses ${title} as headers`, () => {
-      assert.match(complaint(401, '', headers), /^Refusal: headers must be a plain object/);
+      assert.match(complaint(401, '', headers), /^options: must be an object, not /);
+      const within = /^options\.headers: must be an object of header values, not /;
+      assert.match(complaint(401, '', { headers }), within);
     });
   }
 
   const wrongNames = ['', 'X A', 'X-A: b', 'X-A\r\nSet-Cookie', 'Größe', 'a\0'];
   it('refuses names that are no header names', () => {
     for (const name of wrongNames) {
-      const expected = `Refusal: headers[${JSON.stringify(name)}] is not a valid header name`;
+      const expected = `options.headers: ${JSON.stringify(name)} is not a valid header name`;
       assert.equal(complaint(401, '', { [name]: 'x' }), expected);
     }
   });
@@ -83,13 +85,14 @@ describe('Refusal', () => {
       const told = complaint(401, '', { 'X-A': value });
       assert.match(
         told,
-        /^Refusal: headers\["X-A"\] (is not a valid header value|must be a string, a number or a list)/,
+        /^options\.headers\.X-A(\.0)?: (is not a valid header value|must be a string, a number or a list)/,
       );
     }
   });
 
   it('refuses a message that is no string', () => {
-    assert.equal(complaint(401, {}), 'Refusal: message must be a string, not an object');
+    assert.equal(complaint(401, {}), 'message: must be a string, not an object');
+    assert.equal(complaint(401, Symbol('no')), 'message: must be a string, not a symbol');
   });
 
   it('does not follow what is written into its headers later', () => {
@@ -97,6 +100,15 @@ describe('Refusal', () => {
     const refusal = new Refusal(401, '', headers);
     headers['X-A'] = 'b\r\nSet-Cookie: evil=1';
     assert.deepEqual(refusal.headers, { 'X-A': 'b' });
+  });
+
+  it('keeps headers that nobody can write to, nor their lists', () => {
+    const refusal = new Refusal(401, '', { 'X-A': ['b'] });
+    const headers = refusal.headers as Record<string, string | string[]>;
+    assert.throws(() => Object.assign(headers, { 'X-B': 'c' }), TypeError);
+    assert.throws(() => Object.assign(headers, { 'X-A': 'c' }), TypeError);
+    assert.throws(() => (headers['X-A'] as string[]).push('c'), TypeError);
+    assert.deepEqual(headers, { 'X-A': ['b'] });
   });
 
   it('is known to another copy of the package, and nothing else is', () => {
@@ -133,9 +145,29 @@ describe('authenticationRefusal', () => {
   });
 });
 
+describe('authenticationRefusal: of a Refusal that was written to', () => {
+  const spoilt: [string, unknown, RegExp][] = [
+    ['status', 200, /^status: must be a number from 400 to 599, not 200$/],
+    ['message', { text: 'no' }, /^message: must be a string, not an object$/],
+    ['headers', { 'X-A': 'b\r\nC: d' }, /^options\.headers\.X-A: is not a valid header value$/],
+    ['close', 'yes', /^options\.close: must be a boolean, not a string$/],
+  ];
+  for (const [name, value, message] of spoilt) {
+    it(`is 500: ${name}`, () => {
+      const refusal = Object.defineProperty(new Refusal(403, 'no'), name, { value });
+      const { cause, status, body, headers, error } = authenticationRefusal(refusal);
+      assert.deepEqual(
+        [cause, status, body, headers],
+        ['authenticate-error', 500, 'internal error', undefined],
+      );
+      assert.match(String(error?.message), message);
+    });
+  }
+});
+
 describe('Refusal: its third argument', () => {
   it('is headers, or options that have headers', () => {
-    const headers = { 'Retry-After': '9', close: 'a header', headers: 'a header as well' };
+    const headers = { 'Retry-After': '9', Close: 'a header', 'x-headers': 'a header as well' };
     const plain = new Refusal(429, '', headers);
     assert.deepEqual([plain.headers, plain.close], [headers, undefined]);
     const full = new Refusal(429, '', { headers, close: true });
@@ -143,9 +175,20 @@ describe('Refusal: its third argument', () => {
     assert.deepEqual(new Refusal(429, '', { close: false }).headers, {});
   });
 
-  it('refuses options that it does not know, and says where headers go', () => {
+  it('refuses options that it does not know', () => {
     const told = complaint(401, '', { close: true, 'Retry-After': '9' });
-    assert.equal(told, 'Refusal: there is no option Retry-After; headers go into `headers`');
-    assert.match(complaint(401, '', { headers: {}, close: 'yes' }), /close must be true or false/);
+    assert.equal(told, 'options.Retry-After: unknown option');
+    assert.equal(
+      complaint(401, '', { close: true, header: {} }),
+      'options.header: unknown option; did you mean headers?',
+    );
+  });
+
+  it('is options whatever `close` or `headers` is, and never a header of that name', () => {
+    const close = 'options.close: must be a boolean, not a string';
+    assert.equal(complaint(401, 'x', { close: 'yes' }), close);
+    assert.equal(complaint(401, '', { headers: {}, close: 'yes' }), close);
+    const headers = 'options.headers: must be an object of header values, not a string';
+    assert.equal(complaint(401, '', { headers: 'yes' }), headers);
   });
 });
