@@ -35,17 +35,16 @@ export interface Reachable extends Iterable<AcceptedPort> {
 /**
  * Writes one frame to every member that is open at the moment of its turn.
  *
- * User code is asked and told before and after, never in between: all members get what it publishes in answer
- * in the same order. `accepts` may join, leave or close anything; whoever joins meanwhile missed it, whoever
+ * User code is asked before the first is written to, and told after the last: all members get what it publishes in
+ * answer in the same order. `accepts` may join, leave or close anything; whoever joins meanwhile missed it, whoever
  * has left or is no longer open does not get it, and nobody gets it twice.
  */
 export function fanOut(publication: Publication, audience: Reachable, reports: ReportGate): void {
   const { departures } = audience;
   const isThere = (port: AcceptedPort) =>
     port.isOpen && (audience.departures === departures || audience.has(port));
-  const members = accepted(publication, audience, isThere);
   reports.during(() => {
-    runEach(members, (port) => {
+    runEach(accepted(publication, audience, isThere), (port) => {
       if (isThere(port)) write(publication, port);
     });
   });

@@ -18,10 +18,12 @@ export interface HandlersObserver<C> {
 /**
  * What is owed to a connection whose `onOpen` was called.
  *
- * `onClose` waits for `onOpen`, and the disposer runs exactly once, whichever comes last.
+ * `onClose` waits for `onOpen`, and the disposer for both. It runs exactly once, whichever comes last.
  */
 interface Welcome {
   pending: boolean;
+  /** Whether `onClose` has settled, or has had its time. */
+  isOver: boolean;
   dispose: Disposer | undefined;
   /** Called with the work of the disposer, when something is to be released after it. */
   whenDisposed?: (work: unknown) => void;
@@ -81,13 +83,13 @@ export class Handlers<Peer, In, Out> {
     if (isThenable(result)) this.#await(port, result);
     else {
       const dispose = this.#disposerOf(result, port);
-      if (dispose !== undefined) this.#welcomes.set(port, settledWelcome(dispose));
+      if (dispose !== undefined) this.#welcomes.set(port, newWelcome(dispose, false));
       port.tell('welcome.settled');
     }
   }
 
   #await(port: AcceptedPort, result: PromiseLike<unknown>): void {
-    const welcome: Welcome = { pending: true, dispose: undefined, whenSettled: undefined };
+    const welcome = newWelcome(undefined, true);
     this.#welcomes.set(port, welcome);
     port.awaitWelcome();
     const settle = (result: unknown) => {
@@ -119,13 +121,19 @@ export class Handlers<Peer, In, Out> {
     const welcome = this.#welcomes.get(port);
     const conclude = () => {
       const closing = this.#watch('onClose', port, () => this.#options.onClose?.(handle, verdict));
-      const disposing = this.#disposeIfOver(port, welcome);
-      if (release !== undefined) {
-        this.#releaseAfter(release, [closing, welcome?.pending ? disposed(welcome) : disposing]);
-      }
+      if (release === undefined && !isOwed(welcome)) return;
+      this.#after(closing, () => this.#giveBack(port, welcome, release));
     };
     if (welcome?.pending && verdict.cause !== 'welcome-timeout') this.#postpone(welcome, conclude);
     else conclude();
+  }
+
+  /** Runs the disposer, then `release`. An `onOpen` that is still at work runs the disposer when it settles. */
+  #giveBack(port: AcceptedPort, welcome: Welcome | undefined, release: Release | undefined): void {
+    if (welcome !== undefined) welcome.isOver = true;
+    const disposing = this.#disposeIfOver(port, welcome);
+    if (release === undefined) return;
+    this.#after(welcome?.pending ? disposed(welcome) : disposing, () => this.release(release));
   }
 
   /** Waits for `onOpen` to settle, but not longer than it would have been given on an open connection. */
@@ -148,7 +156,7 @@ export class Handlers<Peer, In, Out> {
       () => this.#options.onFailed?.(failure),
       (error) => this.errored('onFailed', error, undefined),
     );
-    if (release !== undefined) this.#releaseAfter(release, [telling]);
+    if (release !== undefined) this.#after(telling, () => this.release(release));
   }
 
   /** Gives back what `authenticate` took for a connection that is over. */
@@ -156,10 +164,10 @@ export class Handlers<Peer, In, Out> {
     if (release !== undefined) this.#watch('release', undefined, release);
   }
 
-  /** Waits for what still works on the end of a connection, but no longer than for an `onOpen`. */
-  #releaseAfter(release: Release, works: readonly unknown[]): void {
-    if (!works.some(isThenable)) {
-      this.release(release);
+  /** Goes on when work on the end of a connection has settled, but waits no longer than for an `onOpen`. */
+  #after(work: unknown, run: () => void): void {
+    if (!isThenable(work)) {
+      run();
       return;
     }
     this.#unsettled += 1;
@@ -168,12 +176,12 @@ export class Handlers<Peer, In, Out> {
       if (!isDue) return;
       isDue = false;
       this.#wheel.cancel(deadline);
-      this.release(release);
+      run();
       this.#settled();
     };
     const { welcomeMs } = this.#options.timeouts;
-    const deadline = this.#wheel.schedule(welcomeMs, { deadlinePassed: proceed }, 'release');
-    void Promise.allSettled(works).then(proceed);
+    const deadline = this.#wheel.schedule(welcomeMs, { deadlinePassed: proceed }, 'after');
+    work.then(proceed, proceed);
   }
 
   handleOf(port: AcceptedPort): ConnectionHandle<Peer, In, Out> {
@@ -181,7 +189,7 @@ export class Handlers<Peer, In, Out> {
   }
 
   #disposeIfOver(port: AcceptedPort, welcome: Welcome | undefined): unknown {
-    if (port.verdict === undefined || welcome === undefined || welcome.pending) return undefined;
+    if (welcome === undefined || welcome.pending || !welcome.isOver) return undefined;
     if (!this.#welcomes.delete(port)) return undefined;
     const { dispose, whenDisposed } = welcome;
     const work = dispose && this.#watch('dispose', port, dispose);
@@ -217,6 +225,11 @@ function disposed(welcome: Welcome): Promise<unknown> {
   });
 }
 
-function settledWelcome(dispose: Disposer): Welcome {
-  return { pending: false, dispose, whenSettled: undefined };
+/** Whether there is something to release, or may be once `onOpen` has settled. */
+function isOwed(welcome: Welcome | undefined): boolean {
+  return welcome?.pending === true || welcome?.dispose !== undefined;
+}
+
+function newWelcome(dispose: Disposer | undefined, pending: boolean): Welcome {
+  return { pending, isOver: false, dispose, whenSettled: undefined };
 }

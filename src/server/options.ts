@@ -154,7 +154,8 @@ export interface SupervisorOptions<
   /**
    * The connection is open. No message is delivered before it settles, and none is lost. It may return, or
    * resolve to, what is to be released at the end: a disposer function, an RxJS `Subscription`, a `Disposable` or an
-   * `AsyncDisposable`. Each is released exactly once, after `onClose`; anything else is ignored.
+   * `AsyncDisposable`. Each is released exactly once, when `onClose` has settled, or after `timeouts.welcomeMs` if that
+   * takes longer; anything else is ignored.
    */
   onOpen?<Opened extends Connection<OpenPeer, In, Out>>(
     connection: Opened & AcceptedConnection<In, Out, KeyPeer>,

@@ -35,6 +35,9 @@ export class Topics implements TopicAudienceHost {
   readonly #idle = new Map<string, WeakRef<TopicAudience>>();
   readonly #collected = new FinalizationRegistry<string>((name) => this.#forget(name));
   readonly #news: TopicNews[] = [];
+  /** How many news have been told, and how many may be by now. */
+  #told = 0;
+  #due = 0;
   #isTelling = false;
   #isComplete = false;
 
@@ -82,18 +85,34 @@ export class Topics implements TopicAudienceHost {
     for (const name of port.topics ?? []) this.#remove(port, name);
   }
 
-  /** Tells what has changed since it was last called. Never from inside a fan-out or a transition. */
+  /** Tells what has changed since it was last called; after a fan-out that is under way. Never from inside a transition. */
   tellNews(): void {
+    if (this.#news.length === 0) return;
+    const due = this.#told + this.#news.length;
+    // What changes after this has a cause that is told first.
+    if (this.reports.isShut) this.reports.add({ deliverReports: () => this.#tellUntil(due) });
+    else this.#tellUntil(due);
+  }
+
+  /** Not by recursion: those who are told may change more, and all others hear of this first. */
+  #tellUntil(due: number): void {
+    this.#due = Math.max(this.#due, due);
     if (this.#isTelling) return;
     this.#isTelling = true;
     try {
       runAll(
-        () => this.#news.shift(),
+        () => this.#nextNews(),
         (news) => this.#observer.topicChanged(news),
       );
     } finally {
       this.#isTelling = false;
     }
+  }
+
+  #nextNews(): TopicNews | undefined {
+    if (this.#told >= this.#due) return undefined;
+    this.#told += 1;
+    return this.#news.shift();
   }
 
   /** Nothing will be published any more. */

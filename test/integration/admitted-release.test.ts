@@ -60,13 +60,16 @@ describe('release: after a connection that was open', { timeout: 60_000 }, () =>
       },
     });
     (await premises.open()).sendClose(1000);
-    await until(() => seat.log.length === 2, 'both are at work');
-    disposing.open();
+    await until(() => seat.log.length === 1, 'onClose is at work');
     await turns(5);
-    assert.deepEqual(seat.log, ['onClose', 'dispose', 'disposed']);
+    assert.deepEqual(seat.log, ['onClose']);
     closing.open();
+    await until(() => seat.log.length === 3, 'the disposer is at work');
+    await turns(5);
+    assert.deepEqual(seat.log.slice(1), ['onClose is done', 'dispose']);
+    disposing.open();
     await seat.free();
-    assert.deepEqual(seat.log.slice(3), ['onClose is done', 'release']);
+    assert.deepEqual(seat.log.slice(3), ['disposed', 'release']);
   });
 
   it('runs at once where neither is async', async () => {

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { finalize, NEVER, Subscription } from 'rxjs';
 import type { SupervisorOptions } from '../../src/index.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
 import { failures, isVictim, Stage } from '../support/stage.ts';
-import { until } from '../support/until.ts';
+import { turns, until } from '../support/until.ts';
 
 type Options = SupervisorOptions<unknown, unknown, unknown>;
 
@@ -131,5 +133,73 @@ describe('what onOpen returns', () => {
       assert.deepEqual([calls, stage.errors], [['onClose'], []]);
       await stage.stop();
     }
+  });
+});
+
+describe('what onOpen returns, when onClose is async', () => {
+  let service: Service;
+  afterEach(() => service.stop());
+
+  const calls: string[] = [];
+  const dispose = () => void calls.push('dispose');
+  /** An `onClose` that is at work until it is told to go on. */
+  async function start(onOpen: () => unknown, welcomeMs = 10_000) {
+    calls.length = 0;
+    let goOn = () => {};
+    const closing = new Promise<void>((resolve) => (goOn = resolve));
+    service = await Service.start({
+      timeouts: { welcomeMs },
+      onOpen,
+      onClose: async () => {
+        calls.push('onClose');
+        await closing;
+        calls.push('onClose is done');
+      },
+    });
+    const peer = await RawPeer.open(service.port);
+    await service.opened();
+    peer.reset();
+    return goOn;
+  }
+
+  it('is released when that has settled, and not before', async () => {
+    const goOn = await start(() => dispose);
+    await until(() => calls.length === 1, 'onClose is at work');
+    await turns(5);
+    assert.deepEqual(calls, ['onClose']);
+    goOn();
+    await until(() => calls.includes('dispose'), 'it is released');
+    await turns(5);
+    assert.deepEqual(calls, ['onClose', 'onClose is done', 'dispose']);
+  });
+
+  it('is released after both when onOpen settles while onClose is at work', async () => {
+    let settle = (_: unknown) => {};
+    const opening = new Promise((resolve) => (settle = resolve));
+    // Short: onClose is called although onOpen is still at work.
+    const goOn = await start(() => opening, 150);
+    await until(() => calls.length === 1, 'onClose is at work');
+    settle(dispose);
+    goOn();
+    await until(() => calls.includes('dispose'), 'it is released');
+    await turns(5);
+    assert.deepEqual(calls, ['onClose', 'onClose is done', 'dispose']);
+  });
+
+  it('is released after welcomeMs when that never settles', async () => {
+    await start(() => dispose, 150);
+    await until(() => calls.includes('dispose'), 'it is released');
+    assert.deepEqual(calls, ['onClose', 'dispose']);
+  });
+
+  it('is awaited by a drain, which begins neither anew', async () => {
+    const goOn = await start(() => dispose);
+    await until(() => calls.length === 1, 'onClose is at work');
+    const draining = service.supervisor.drain();
+    await turns(3);
+    assert.equal(service.supervisor.state, 'draining');
+    goOn();
+    const { unsettled } = await draining;
+    assert.deepEqual([calls, unsettled], [['onClose', 'onClose is done', 'dispose'], 0]);
   });
 });

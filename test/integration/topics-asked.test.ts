@@ -2,7 +2,7 @@
 // object. Method: real sockets, and subscribers that change what they are told about.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { logLine } from '../../src/index.ts';
+import { type Connection, logLine } from '../../src/index.ts';
 import { caughtUp, crowd, type Member } from '../support/crowd.ts';
 import { untilCollected } from '../support/garbage.ts';
 import { Service } from '../support/service.ts';
@@ -162,6 +162,64 @@ describe('topic.opened and topic.closed', () => {
       );
     }
     members[0]?.peer.destroy();
+  });
+
+  for (const where of ['topic', 'broadcast'] as const) {
+    it(`come after a fan-out whose filter joins and leaves: ${where}`, async () => {
+      const connections = await start(3);
+      for (const connection of connections) connection.join('lobby');
+      const heard: string[] = [];
+      let isAsking = false;
+      service.supervisor.events$.subscribe((event) => {
+        if (!('topic' in event)) return;
+        heard.push(`${event.type} ${event.topic}`);
+        assert.equal(isAsking, false, 'the filter is not asked any more');
+        // It goes behind what is being published.
+        topic().publish('an answer');
+      });
+      const filter = (connection: Connection) => {
+        isAsking = true;
+        connection.join(`own ${connection.id}`);
+        if (connection === connections[0]) connection.leave(`own ${connection.id}`);
+        isAsking = false;
+        return true;
+      };
+      if (where === 'topic') topic().publish('first', { where: filter });
+      else service.supervisor.broadcast('first', { where: filter });
+      const [a, b, c] = connections.map(({ id }) => `own ${id}`);
+      assert.deepEqual(heard, [
+        ...[`topic.opened ${a}`, `topic.closed ${a}`, `topic.opened ${b}`, `topic.opened ${c}`],
+      ]);
+      for (const member of members) {
+        await caughtUp(member, 'mark');
+        assert.deepEqual(member.peer.texts.slice(0, 2), ['"first"', '"an answer"']);
+      }
+    });
+  }
+
+  it('come after what caused them, although a filter ends a connection after it has changed others', async () => {
+    const [a, b] = await start(2);
+    a?.join('lobby');
+    b?.join('lobby');
+    b?.join('its own');
+    const before = service.events.length;
+    const where = (connection: Connection) => {
+      if (connection === a) {
+        a?.join('before');
+        b?.terminate();
+        a?.join('after');
+      }
+      return true;
+    };
+    const { delivered } = topic().publish('hi', { where });
+    assert.equal(delivered, 1);
+    const told = service.events.slice(before).map((event) => {
+      return 'topic' in event ? `${event.type} ${event.topic}` : event.type;
+    });
+    const place = (name: string) => told.indexOf(name);
+    assert.deepEqual(told.slice(0, 1), ['topic.opened before']);
+    assert.ok(place('connection.closing') < place('topic.closed its own'), told.join());
+    assert.ok(place('topic.closed its own') < place('topic.opened after'), told.join());
   });
 
   it('are told in order to all, although one of them joins and leaves in answer', async () => {
