@@ -3,11 +3,11 @@ import type { Failure, FailureCause } from './failure.ts';
 import { escaped } from './text.ts';
 import { Warnings } from './warning.ts';
 
-/** What the service asked for, what a client did by itself, and what a warning about a handler has told already. */
+/** What the service asked for, what a client did by itself, and what another warning tells. */
 const expected: ReadonlySet<FailureCause> = new Set<FailureCause>([
   ...(['draining', 'suspended'] as const),
   ...(['abandoned', 'tcp-reset', 'tcp-timeout', 'tcp-error'] as const),
-  'authenticate-error',
+  ...(['authenticate-error', 'crash'] as const),
 ]);
 
 /** How to hear of what happens, each as an imperative; only those that are there. */
@@ -45,15 +45,25 @@ export class Unheard {
   }
 
   /** A connection that came to us did not open. */
-  failure({ cause, httpStatus, option, error }: Failure): void {
+  failure({ cause, httpStatus, closeCode, option, error }: Failure): void {
     if (expected.has(cause)) return;
     const { events, onFailed } = this.#ways;
-    const what = httpStatus === undefined ? 'failed' : `was refused with ${httpStatus}`;
+    const status = httpStatus ?? closeCode;
+    const what = status === undefined ? 'failed' : `was refused with ${status}`;
     const by = option === undefined ? '' : `, by ${option}`;
     const why = error === undefined ? '' : `: ${messageText(error)}`;
     this.#warnings.once(cause, {
       code: 'MOORING_REFUSED',
       message: `a connection ${what} (${cause}${by})${why}${nobody([events, onFailed], 'this cause')}`,
+    });
+  }
+
+  /** The chart of a connection threw, which is a bug in Mooring. */
+  crash(error: Error): void {
+    this.#warnings.once('crash', {
+      code: 'MOORING_CONNECTION_CRASHED',
+      message: `a connection crashed: ${error.name}: ${messageText(error)}. This is a bug in Mooring, please report it${nobody([this.#ways.events], 'crashes')}`,
+      detail: stackText(error),
     });
   }
 

@@ -22,7 +22,8 @@ export interface LogLine {
 }
 
 /**
- * Logs what happens, one line per event, at the level that its verdict deserves.
+ * Logs what happens, one line per event, at the level that its verdict deserves. It leaves out `topic.opened` and
+ * `topic.closed`, which would be two lines for each connection where every user has a topic: use {@link logLine} for them.
  *
  * Text that a peer supplied is escaped in message and fields, so it can neither begin a line of its own nor
  * steer a terminal.
@@ -42,7 +43,14 @@ export function logEvents<C extends ConnectionIdentity>(
 ): Subscription {
   checkLogging(events$, logger);
   const write = isConsole(logger) ? writeForPeople : writeForMachines;
-  return events$.subscribe((event) => write(logger, logLine(event)));
+  return events$.subscribe((event) => {
+    if (!isOfTopic(event)) write(logger, logLine(event));
+  });
+}
+
+/** A service may have a topic for each of its users. */
+function isOfTopic({ type }: { readonly type: string }): boolean {
+  return type === 'topic.opened' || type === 'topic.closed';
 }
 
 function checkLogging(events$: unknown, logger: unknown): void {
@@ -151,12 +159,17 @@ function failedLine(id: string, failure: Failure): LogLine {
     ...(origin !== undefined && { origin: escaped(origin) }),
     ...(host !== undefined && { host: escaped(host) }),
   };
-  // Whoever refused meant to: where it was thrown is no news.
-  const isRefused = rest.httpStatus !== undefined && rest.httpStatus < 500;
-  const err = errorField(error, !isRefused);
+  const err = errorField(error, !isRefusal(failure));
   const fields = { event: 'connection.failed', id, ...foreign, ...rest, ...err };
   const message = `${id} never opened: ${failure.cause}${refusedRemark(failure)}`;
   return { level, fields, message };
+}
+
+/** Whether the service, or a peer of a client, refused on purpose: where that was thrown is no news. */
+function isRefusal({ httpStatus, closeCode }: Failure): boolean {
+  if (httpStatus !== undefined) return httpStatus < 500;
+  // 4500 to 4599 stand for an HTTP status of 5xx.
+  return closeCode !== undefined && closeCode < 4_500;
 }
 
 /** What a request said that an option refused. */

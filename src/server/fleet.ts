@@ -224,6 +224,12 @@ export class Fleet<Peer, In, Out>
     }
   }
 
+  /** The chart of a connection threw. */
+  crashed(error: Error): void {
+    this.tell({ type: 'connection.crashed', error });
+    if (!this.events.observed) this.unheard.crash(error);
+  }
+
   #failed(failure: Failure, release?: Release): void {
     this.handlers.failed(failure, release);
     const isHeard = this.events.observed || this.#options.onFailed !== undefined;

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { checkSupervisor } from '../core/arguments.ts';
 import { holdProcess, systemClock } from '../core/clock.ts';
+import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
 import { isOptions } from '../core/option-problems.ts';
 import { type AttachOptions, attach } from './attach.ts';
@@ -95,16 +96,19 @@ export async function listen(
     closing ??= closed(server, supervisor).then(detach);
     return closing;
   };
-  return {
+  const url = `${scheme}://${urlHost(checked.host)}:${port}${firstPath(options.path)}`;
+  const listener = {
     server,
     port,
-    url: `${scheme}://${urlHost(checked.host)}:${port}${firstPath(options.path)}`,
+    url,
     close,
     [Symbol.asyncDispose]: async () => {
       await supervisor.drain();
       await close();
     },
+    [inspectKey]: (...given: InspectArguments) => inspection('Listener', { url, port }, given),
   };
+  return listener;
 }
 
 function createHttpServer(

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { excerptOf } from '../core/text.ts';
 import { warnOnce } from '../core/warning.ts';
 import { addressIn, isLoopback } from './address.ts';
 import { hostOf, isLocalOrAddress } from './hosts.ts';
@@ -15,7 +16,7 @@ export function warnOfRebinding({ headers, socket }: IncomingMessage): void {
   if (!isLoopback(addressIn(socket.localAddress ?? ''))) return;
   warnOnce(
     'MOORING_DNS_REBINDING',
-    `a page connected to a loopback address under the name ${host.name}. Set admission.hosts to the names that you ` +
+    `a page connected to a loopback address under the name ${excerptOf(host.name)}. Set admission.hosts to the names that you ` +
       'serve: without it, a foreign site that points its own name at this machine has the same origin (DNS rebinding)',
   );
 }

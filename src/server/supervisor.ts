@@ -277,9 +277,7 @@ export class FleetSupervisor<Peer, In, Out>
   }
 
   recordCrash({ error }: { error: unknown }): void {
-    this.#effects.push(() =>
-      this.#fleet.tell({ type: 'connection.crashed', error: toError(error) }),
-    );
+    this.#effects.push(() => this.#fleet.crashed(toError(error)));
   }
 
   beginDrain(): void {

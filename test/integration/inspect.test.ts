@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { type Client, createClient, createPool, type Pool } from '../../src/client/index.ts';
-import { attach, createSupervisor } from '../../src/index.ts';
+import { attach, createSupervisor, listen } from '../../src/index.ts';
 import { until } from '../support/until.ts';
 
 const SECRET = 's3cret';
@@ -73,6 +73,13 @@ describe('console.log', () => {
       `Client { state: 'up', address: 'HOST', ${idle}, connection: ${dialed} }`,
     );
     assert.equal(printed(pool), "Pool { state: 'operational', size: 1, open: 1, address: 'HOST' }");
+  });
+
+  it('prints where a listener listens, and not its whole server', async (t) => {
+    const listener = await listen(createSupervisor(), { path: '/ws' });
+    t.after(() => listener.close());
+    const { url, port } = listener;
+    assert.equal(printed(listener), `Listener { url: '${url}', port: ${port} }`);
   });
 
   it('prints the state of a supervisor, and the size of a topic', () => {

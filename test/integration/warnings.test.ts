@@ -13,6 +13,7 @@ import {
   type Supervisor,
   type SupervisorOptions,
 } from '../../src/index.ts';
+import { AcceptedPort } from '../../src/server/accepted-port.ts';
 import { until } from '../support/until.ts';
 
 type AnySupervisor = Supervisor<unknown, unknown, unknown>;
@@ -23,10 +24,30 @@ const note = (warning: Warning) => warnings.push(warning);
 const codes = () => warnings.map(({ code }) => code);
 const warned = (count: number) => until(() => warnings.length >= count, `${count} warnings`);
 
+const cleanups: (() => unknown)[] = [];
+
+/** Makes an order of the chart throw for every connection. */
+function sabotage(order: 'upgrade' | 'admitMessages') {
+  const { prototype } = AcceptedPort;
+  const before = Object.getOwnPropertyDescriptor(prototype, order);
+  const crash = {
+    times: 0,
+    restore() {
+      if (before === undefined) Reflect.deleteProperty(prototype, order);
+      else Object.defineProperty(prototype, order, before);
+    },
+  };
+  const value = () => {
+    crash.times += 1;
+    throw new Error('sabotage\u001b');
+  };
+  Object.defineProperty(prototype, order, { value, configurable: true });
+  cleanups.push(crash.restore);
+  return crash;
+}
+
 /** A turn in which every warning that was given by now has been heard. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-const cleanups: (() => unknown)[] = [];
 
 /** Serves on a free port; returns the supervisor and where it is. */
 async function serve(options: SupervisorOptions<unknown, unknown, unknown> = {}) {
@@ -115,6 +136,39 @@ describe('a supervisor to which nobody listens', () => {
     await turn();
     assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR']);
   });
+
+  it('warns of a refusal by a close frame, with its code', async () => {
+    const { url } = await serve({ authenticate: () => null, admission: { refusals: 'close' } });
+    dial(url);
+    await warned(1);
+    assert.match(
+      String(warnings[0]?.message),
+      /^a connection was refused with 3000 \(unauthorized\)\. Nobody listens: /,
+    );
+  });
+
+  for (const [stage, order] of [
+    ['before it is open', 'upgrade'],
+    ['when it is open', 'admitMessages'],
+  ] as const) {
+    it(`warns once of connections that crash ${stage}, and of nothing else`, async () => {
+      const { url, supervisor } = await serve();
+      const crash = sabotage(order);
+      dial(url);
+      dial(url);
+      await until(() => crash.times >= 2, 'both have crashed');
+      crash.restore();
+      await warned(1);
+      await until(() => supervisor.counts.failed + supervisor.counts.closed >= 2, 'both are over');
+      await turn();
+      assert.deepEqual(codes(), ['MOORING_CONNECTION_CRASHED']);
+      assert.match(
+        String(warnings[0]?.message),
+        /^a connection crashed: Error: sabotage\\u001b\. This is a bug in Mooring, please report it\. /,
+      );
+      assert.match(String(warnings[0]?.detail), /sabotage\\u001b\n {4}at /);
+    });
+  }
 
   it('does not warn of what it was asked for, nor of a client that left', async () => {
     const { url, supervisor } = await serve({ authenticate: () => new Promise(() => {}) });

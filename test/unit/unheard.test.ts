@@ -34,6 +34,19 @@ describe('a warning of a supervisor', () => {
     ]);
   });
 
+  it('names the code of a close frame that refused, and of a crash only the way to hear of it', async () => {
+    const unheard = new Unheard(ways);
+    const { httpStatus: _, ...openly } = refused;
+    unheard.failure({ ...openly, closeCode: 3000 });
+    unheard.failure({ ...openly, cause: 'crash' });
+    unheard.crash(boom);
+    await turn();
+    assert.deepEqual(messages, [
+      'a connection was refused with 3000 (unauthorized). Nobody listens: EVENTS, or ON_FAILED. There is no second warning about this cause.',
+      'a connection crashed: Error: boom. This is a bug in Mooring, please report it. Nobody listens: EVENTS. There is no second warning about crashes.',
+    ]);
+  });
+
   it('does not name what threw itself', async () => {
     const unheard = new Unheard(ways);
     for (const name of ['events$', 'onHandlerError']) unheard.handler(name, boom);
