@@ -1,3 +1,4 @@
+import { LINGER_MS } from '../../src/core/limits.ts';
 import {
   type Chart,
   type ChartState,
@@ -17,6 +18,15 @@ export type Table = readonly Row[];
 const NOTHING = '–';
 const BREAK = '<br>';
 const OPTIONS_PAGE = '../reference/options.md';
+const CLIENT_PAGE = '../guide/client.md#options';
+
+/** Options of a client alone. */
+const clientDeadlines: ReadonlySet<string> = new Set(['backoff', 'stableMs']);
+
+/** What users cannot set. */
+const fixedDeadlines: ReadonlyMap<string, string> = new Map([
+  ['refusalMs', `always ${LINGER_MS / 1_000} s`],
+]);
 
 /** Every state: what it means, what is ordered on entry, what bounds it. */
 export function statesTable(chart: Chart): Table {
@@ -24,7 +34,7 @@ export function statesTable(chart: Chart): Table {
     code(path),
     description,
     listOf(orders.map(code)),
-    deadline === undefined ? NOTHING : optionLink(deadline),
+    deadline === undefined ? NOTHING : deadlineText(deadline),
   ]);
   return [['State', 'Meaning', 'Orders on entry', 'Deadline'], ...rows];
 }
@@ -81,9 +91,9 @@ export function deadlinesTable(chart: Chart, meanings: Meanings): Table {
     const ends = expiries(chart, state, meanings).map(
       (transition) => `${code(transition.fact)}: ${taken(transition)}`,
     );
-    return [[optionLink(deadline), code(path), ends.join(BREAK) || NOTHING]];
+    return [[deadlineText(deadline), code(path), ends.join(BREAK) || NOTHING]];
   });
-  return [['Option', 'State', 'When it is over'], ...rows];
+  return [['Deadline', 'State', 'When it is over'], ...rows];
 }
 
 /**
@@ -122,8 +132,11 @@ function withParameters(order: string, when: string): string {
   return order === bare(order) ? when : `${code(order)} ${when}`;
 }
 
-function optionLink(option: string): string {
-  return `[${code(option)}](${OPTIONS_PAGE})`;
+/** A link to the option. Some deadlines are no option, and those of a client are on another page. */
+function deadlineText(deadline: string): string {
+  const fixed = fixedDeadlines.get(deadline);
+  if (fixed !== undefined) return fixed;
+  return `[${code(deadline)}](${clientDeadlines.has(deadline) ? CLIENT_PAGE : OPTIONS_PAGE})`;
 }
 
 function listOf(items: readonly string[]): string {

@@ -60,15 +60,23 @@ function describePage({ machine, facts, orders }: Subject): void {
     it('says of every state what the chart says, with its deadline', () => {
       const expected = writtenStates(config).map(({ path, config: state }) => {
         const { description = '', meta } = state;
-        const deadline = meta?.deadline;
-        return [
-          path,
-          plain(description),
-          deadline ? `[${deadline}](../reference/options.md)` : '–',
-        ];
+        return [path, plain(description), meta?.deadline ?? '–'];
       });
-      const told = rowsOf('States').map((row) => [row['State'], row['Meaning'], row['Deadline']]);
+      const told = rowsOf('States').map(({ State, Meaning, Deadline = '' }) => {
+        const [, option = Deadline] = /^\[(\w+)\]/.exec(Deadline) ?? [];
+        return [State, Meaning, option === 'always 1 s' ? 'refusalMs' : option];
+      });
       assert.deepEqual(told, expected);
+    });
+
+    it('links to a page that has the option', () => {
+      const cells = ['States', 'Deadlines'].flatMap((heading) =>
+        rowsOf(heading).map(({ Deadline = '' }) => Deadline),
+      );
+      for (const cell of cells.filter((text) => text.startsWith('['))) {
+        const [, option = '', target = ''] = /^\[(\w+)\]\(\.\.\/([^)#]+)/.exec(cell) ?? [];
+        assert.match(read(`docs/${target}`), new RegExp(`\\b${option}\\b`), cell);
+      }
     });
 
     it('lists every fact with its meaning, and where it is taken', () => {
