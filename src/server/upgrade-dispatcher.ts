@@ -57,8 +57,8 @@ export function dispatcherOf(server: UpgradeServer): UpgradeDispatcher {
 class UpgradeDispatcher {
   readonly #server: UpgradeServer;
   readonly #attachments = new Set<Attachment>();
-  /** Requests that came through `emit`; the listener must not handle them again. */
-  readonly #dispatched = new WeakSet<object>();
+  /** The request that the listeners are being called for; ours among them must not handle it again. */
+  #passedOn: IncomingMessage | null = null;
   #emit: UpgradeEmit | null = null;
 
   constructor(server: UpgradeServer) {
@@ -126,10 +126,17 @@ class UpgradeDispatcher {
   /** An `upgrade` event, before any listener has it. */
   #dispatch(args: readonly unknown[], emit: UpgradeEmit): void {
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer];
-    this.#dispatched.add(request);
     const upgrade = { request, socket, head };
+    const passOn = () => {
+      this.#passedOn = request;
+      try {
+        return emit.passOn(args);
+      } finally {
+        this.#passedOn = null;
+      }
+    };
     // You may have detached the supervisor by the time that earlier responses have left.
-    afterResponses(socket, () => this.#route(upgrade, () => emit.passOn(args)));
+    afterResponses(socket, () => this.#route(upgrade, passOn));
   }
 
   /** @param passOn - calls the other listeners. */
@@ -185,7 +192,7 @@ class UpgradeDispatcher {
    * those who asked for it, and when somebody has taken `emit` back.
    */
   readonly #onUpgrade = ours((request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    if (this.#dispatched.has(request)) return;
+    if (this.#passedOn === request) return;
     const upgrade = { request, socket: stream as Socket, head };
     const serving = this.#serving(request);
     if (serving !== undefined) serving.supervisor.handleUpgrade(upgrade);
