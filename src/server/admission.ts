@@ -152,7 +152,10 @@ export class Admission {
   #originRefusal(request: IncomingMessage): RefusalAnswer | null {
     const { origin, host = '' } = request.headers;
     if (origin === undefined) return null;
-    if (this.#isServed === null && this.#options.origins === 'same') warnOfRebinding(request);
+    const { addressOf, origins } = this.#options;
+    // Behind a proxy the name is one that the proxy serves.
+    const mayBeRebound = this.#isServed === null && addressOf === undefined && origins === 'same';
+    if (mayBeRebound) warnOfRebinding(request);
     if (this.#mayConnect(origin, request)) return null;
     const option = 'admission.origins';
     const refused = { origin: excerptOf(origin), host: excerptOf(host), option };

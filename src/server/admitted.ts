@@ -1,5 +1,7 @@
 import type { RenewOptions } from '../core/connection.ts';
 import type { AnswerHeaders } from '../core/failure.ts';
+import { guarded } from '../core/guard.ts';
+import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
 import { checkedHeaders } from './answer-headers.ts';
 import type { Refusal } from './refusal.ts';
@@ -22,7 +24,8 @@ export interface AdmittedOptions {
    */
   release?: () => unknown;
   /**
-   * After how many milliseconds the connection is closed with 3000, unless `connection.renew` came first.
+   * After how many milliseconds the connection is closed with 3000, unless `connection.renew` came first. A
+   * connection whose time is over already is refused with 401.
    * @default never
    */
   expiresInMs?: number;
@@ -47,6 +50,11 @@ export class Admitted<Peer> {
   get [brand](): true {
     return true;
   }
+
+  /** What it holds are credentials. @internal */
+  [inspectKey](...how: InspectArguments): string {
+    return inspection('Admitted', {}, how);
+  }
 }
 
 /** What `authenticate` returns: a peer, with or without more for its connection, or that it is not let in. */
@@ -70,7 +78,8 @@ export interface AuthenticateContext {
 
 /**
  * Lets a connection in, with more than its peer: headers of the 101, something to release at the end, a time
- * after which it expires. Return it from `authenticate`; without arguments it lets in somebody who has no peer.
+ * after which it expires. Return it from `authenticate`. Without arguments it lets in a client that has no peer; with a
+ * peer that is `undefined`, `null`, `false` or a {@link Refusal}, the connection is refused as if you had returned that.
  *
  * @throws SupervisorError `invalid-options`, naming the argument that is wrong.
  *
@@ -85,9 +94,22 @@ export interface AuthenticateContext {
  */
 export function admitted(): Admitted<undefined>;
 export function admitted<Peer>(peer: Peer, options?: AdmittedOptions): Admitted<Peer>;
-export function admitted(peer?: unknown, options: AdmittedOptions = {}): Admitted<unknown> {
-  checkNames(options, optionNames);
-  return new Admitted(peer, checkedTerms(options));
+export function admitted(
+  ...given: readonly [peer?: unknown, options?: AdmittedOptions]
+): Admitted<unknown> {
+  const [peer, options = {}] = given;
+  try {
+    checkNames(options, optionNames);
+    // A peer that was looked for and not found is `undefined` as well; only without arguments there is to be none.
+    return new Admitted(given.length === 0 ? peer : (peer ?? null), checkedTerms(options));
+  } catch (thrown) {
+    // `authenticate` fails with this error, and what it has taken would be taken for good.
+    guarded(
+      () => options?.release?.(),
+      () => {},
+    );
+    throw thrown;
+  }
 }
 
 /** Whether it was made by {@link admitted}, of whichever copy of this package. */

@@ -3,6 +3,7 @@ import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { guarded, isThenable } from '../core/guard.ts';
 import { warnOnce } from '../core/warning.ts';
+import { kindOf } from '../core/wording.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import { Admitted, type AuthenticateContext, checkedTerms, isAdmitted } from './admitted.ts';
 import type { Leases } from './leases.ts';
@@ -112,9 +113,12 @@ export class Authentication<Peer> {
   #settle(port: AcceptedPort, result: unknown): void {
     if (isAdmitted(result)) this.#admit(port, result);
     else if (isRefusal(result)) this.#refuse(port, 'authenticate', result);
-    else if (isNobody(result)) {
-      port.refuse(this.#isInCloseFrame ? inCloseFrame(notAdmitted) : notAdmitted);
-    } else this.#admit(port, new Admitted(result, {}));
+    else if (isNobody(result)) this.#turnAway(port, notAdmitted);
+    else this.#admit(port, new Admitted(result, {}));
+  }
+
+  #turnAway(port: AcceptedPort, answer: RefusalAnswer): void {
+    port.refuse(this.#isInCloseFrame ? inCloseFrame(answer) : answer);
   }
 
   #admit(port: AcceptedPort, admission: Admitted<unknown>): void {
@@ -129,6 +133,11 @@ export class Authentication<Peer> {
     let asked: 'authenticate' | 'key' = 'authenticate';
     try {
       const { headers, expiresInMs } = checkedTerms(admission);
+      const answer = answerInstead(peer, expiresInMs);
+      if (answer !== null) {
+        this.#turnAway(port, answer);
+        return;
+      }
       leases.renew(port, expiresInMs);
       asked = 'key';
       port.grant({ peer, headers, key: this.keyOf(peer as Peer) });
@@ -161,6 +170,20 @@ export class Authentication<Peer> {
 
 /** Let in without being asked. */
 const nobody = new Admitted(undefined, {});
+
+const expired: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'expired' };
+
+/** What refuses although `admitted` was returned: it was given nobody, or a time that is over. @throws Refusal, TypeError */
+function answerInstead(peer: unknown, expiresInMs = 1): RefusalAnswer | null {
+  if (peer === null || peer === false) return notAdmitted;
+  if (isRefusal(peer)) throw peer;
+  if (isAdmitted(peer) || isThenable(peer)) {
+    throw new TypeError(
+      `admitted(peer): peer must not be ${kindOf(peer)}; await it, or return it as it is`,
+    );
+  }
+  return expiresInMs <= 0 ? expired : null;
+}
 
 const notAdmitted: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'not admitted' };
 

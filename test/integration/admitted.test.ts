@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import {
   type AdmittedOptions,
   admitted,
@@ -28,7 +29,53 @@ describe('admitted', { timeout: 60_000 }, () => {
     assert.equal((await service.opened()).peer, undefined);
   });
 
-  for (const peer of [undefined, null, false, { name: 'Ann' }]) {
+  for (const nobody of [undefined, null, false]) {
+    for (const make of [admitted, copy.admitted]) {
+      it(`refuses with 401 when it is given ${nobody}, and releases what was taken`, async () => {
+        let released = 0;
+        const release = () => {
+          released += 1;
+        };
+        service = await Service.start({ authenticate: async () => make(nobody, { release }) });
+        await assert.rejects(RawPeer.open(service.port), /401/);
+        await service.failedAs({ cause: 'unauthorized', httpStatus: 401, level: 'info' });
+        assert.equal(released, 1);
+      });
+    }
+  }
+
+  it('refuses with the Refusal that it is given', async () => {
+    service = await Service.start({ authenticate: () => admitted(new Refusal(403, 'no')) });
+    await assert.rejects(RawPeer.open(service.port), /403/);
+  });
+
+  for (const peer of [Promise.resolve('late'), admitted('twice')]) {
+    it(`is an error of authenticate when it is given ${String(peer)}`, async () => {
+      service = await Service.start({ authenticate: () => admitted(peer) });
+      await assert.rejects(RawPeer.open(service.port), /500/);
+      const [told] = service.of('handler.errored');
+      assert.equal(told?.handler, 'authenticate');
+      assert.match(told?.error.message ?? '', /peer must not be/);
+    });
+  }
+
+  it('releases what was taken when its headers are wrong', async () => {
+    let released = 0;
+    const release = () => {
+      released += 1;
+    };
+    const headers = { 'Set-Cookie': 'user=J\u20ac' };
+    service = await Service.start({ authenticate: () => admitted('one', { headers, release }) });
+    await assert.rejects(RawPeer.open(service.port), /500/);
+    assert.equal(released, 1);
+  });
+
+  it('prints nothing of what it holds', () => {
+    const printed = inspect(admitted('secret', { headers: { 'Set-Cookie': 'session=1' } }));
+    assert.equal(printed, 'Admitted {}');
+  });
+
+  for (const peer of ['', 0, { name: 'Ann' }]) {
     it(`lets in ${JSON.stringify(peer)}, as a promise and from another copy of the package`, async () => {
       service = await Service.start({ authenticate: async () => copy.admitted(peer) });
       await RawPeer.open(service.port);
@@ -218,8 +265,17 @@ describe('admitted for a time', { timeout: 60_000 }, () => {
     });
   });
 
-  it('is closed at once when the time has passed already', async () => {
+  it('is refused when the time has passed already', async () => {
     service = await Service.start({ authenticate: () => admitted('late', { expiresInMs: -5 }) });
+    await assert.rejects(RawPeer.open(service.port), /401/);
+    await service.failedAs({ cause: 'unauthorized', httpStatus: 401, level: 'info' });
+  });
+
+  it('is closed when it is renewed for no time at all', async () => {
+    service = await Service.start({
+      authenticate: () => admitted('one', { expiresInMs: 60_000 }),
+      onOpen: (connection) => void connection.renew('one', { expiresInMs: 0 }),
+    });
     const peer = await RawPeer.open(service.port);
     await peer.finishPolitely();
     assert.equal(peer.closeFrame?.code, 3000);
