@@ -46,6 +46,7 @@ export type {
   AdmittedPeer,
   AuthenticateContext,
   AuthenticateResult,
+  HandlerConnection,
   HandlerPeer,
 } from './server/admitted.ts';
 export { admitted } from './server/admitted.ts';
@@ -56,7 +57,6 @@ export type { AllowedHosts } from './server/hosts.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
 export type {
-  AcceptedConnection,
   AdmissionOptions,
   InvalidMessagePolicy,
   SupervisorOptions,

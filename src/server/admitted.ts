@@ -1,4 +1,4 @@
-import type { RenewOptions } from '../core/connection.ts';
+import type { Connection, RenewOptions } from '../core/connection.ts';
 import type { AnswerHeaders } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
@@ -69,6 +69,26 @@ export type AdmittedPeer<Peer> = Exclude<Peer, Refusal>;
  */
 // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
 export type HandlerPeer<Peer> = [Peer] extends [undefined] ? any : AdmittedPeer<Peer>;
+
+/**
+ * The connection of a handler. TypeScript reads the options in their order and settles `Known`, `In` and `Out` at the
+ * first handler. If `authenticate` stands before it, that is the peer, and the connection is an ordinary one.
+ * Otherwise `Known` is `any`, and the connection is `Later`: a type parameter of the handler, which TypeScript resolves
+ * only when the handler's body uses it.
+ */
+export type HandlerConnection<Known, In, Out, Later> = 0 extends 1 & Known
+  ? LaterConnection<Later, In, Out>
+  : Connection<Known, In, Out>;
+
+/**
+ * If a handler further down returns an expression about its own connection, `Later` becomes circular and loses its
+ * constraint. TypeScript then takes both branches, of which one has `any` for a peer.
+ */
+type LaterConnection<Later, In, Out> =
+  Later extends Connection<infer Peer, In, Out>
+    ? Connection<Peer, In, Out>
+    : // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
+      Connection<any, In, Out>;
 
 /** What `authenticate` is given besides the request. */
 export interface AuthenticateContext {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { type Clock, isClock, mustBeClock, systemClock } from '../core/clock.ts';
 import { type Codec, isCodec, jsonCodec, mustBeCodec } from '../core/codec.ts';
-import type { Connection, SupervisedConnection } from '../core/connection.ts';
+import type { Connection } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
 import type { InspectionEvent } from '../core/inspection.ts';
@@ -16,7 +16,7 @@ import {
 } from '../core/limits-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import { USUAL_PREFIX_BITS } from './address.ts';
-import type { AuthenticateContext, AuthenticateResult } from './admitted.ts';
+import type { AuthenticateContext, AuthenticateResult, HandlerConnection } from './admitted.ts';
 import { headerRule } from './header-rule.ts';
 import { type AllowedHosts, hostFault } from './hosts.ts';
 import { type AllowedOrigins, originFault } from './origins.ts';
@@ -84,20 +84,11 @@ export type InvalidMessagePolicy = 'reply' | 'ignore' | 'close';
 export type UnmatchedSubprotocolsPolicy = 'refuse' | 'open';
 
 /**
- * What every handler knows of its connection, whoever its peer is.
- *
- * @typeParam _KeyPeer - named so that TypeScript settles it, with the two contracts, when it meets the first handler.
- *   Were it to settle one later, it would look into the handlers before it, and find no end (TS2589).
- */
-export interface AcceptedConnection<In, Out, _KeyPeer> extends SupervisedConnection<In, Out> {
-  readonly direction: 'accepted';
-}
-
-/**
  * Options of {@link createSupervisor}. Every limit is finite by default.
  *
- * The handlers are generic so that TypeScript looks at a peer only when a handler does. By then it knows what
- * `authenticate` returns, wherever that stands among the options.
+ * The handlers are generic so that they may stand before `authenticate`: see {@link HandlerConnection}. Nothing is passed
+ * as `none`: it sets them apart from each handler of yours, or TypeScript compares the two for identity, and finds no end
+ * (TS2589) unless your project sets `exactOptionalPropertyTypes`.
  *
  * @typeParam Peer - what `authenticate` returns.
  * @typeParam In - a message of the inbound contract.
@@ -158,23 +149,27 @@ export interface SupervisorOptions<
    * takes longer; anything else is ignored.
    */
   onOpen?<Opened extends Connection<OpenPeer, In, Out>>(
-    connection: Opened & AcceptedConnection<In, Out, KeyPeer>,
+    connection: HandlerConnection<KeyPeer, In, Out, Opened>,
+    ...none: never[]
   ): unknown;
   /** A message that fulfils the contract, in the order of arrival. */
   onMessage?<Seen extends Connection<SeenPeer, In, Out>>(
-    connection: Seen & AcceptedConnection<In, Out, KeyPeer>,
+    connection: HandlerConnection<KeyPeer, In, Out, Seen>,
     message: In,
+    ...none: never[]
   ): unknown;
   /** The peer has started to close; nothing can be sent any more. */
   onClosing?<Seen extends Connection<SeenPeer, In, Out>>(
-    connection: Seen & AcceptedConnection<In, Out, KeyPeer>,
+    connection: HandlerConnection<KeyPeer, In, Out, Seen>,
     code: number,
     reason: string,
+    ...none: never[]
   ): unknown;
   /** Called exactly once if and only if `onOpen` was, after it has settled. */
   onClose?<Seen extends Connection<SeenPeer, In, Out>>(
-    connection: Seen & AcceptedConnection<In, Out, KeyPeer>,
+    connection: HandlerConnection<KeyPeer, In, Out, Seen>,
     verdict: CloseVerdict,
+    ...none: never[]
   ): unknown;
   /** Called exactly once for every connection that never opened. */
   onFailed?(failure: Failure): unknown;
@@ -184,7 +179,8 @@ export interface SupervisorOptions<
   onHandlerError?<Seen extends Connection<SeenPeer, In, Out>>(
     error: Error,
     handler: HandlerName,
-    connection: (Seen & AcceptedConnection<In, Out, KeyPeer>) | undefined,
+    connection: HandlerConnection<KeyPeer, In, Out, Seen> | undefined,
+    ...none: never[]
   ): unknown;
 
   admission?: Partial<AdmissionOptions>;

@@ -38,7 +38,8 @@ export interface RefusalOptions {
  * ```
  */
 export class Refusal extends Error {
-  override readonly name = 'Refusal';
+  // A literal type here would keep the literals of a peer's `name`, which TypeScript widens otherwise.
+  override readonly name: string = 'Refusal';
   /** The HTTP status to answer with, 400–599. @default 401 */
   readonly status: number;
   /** Further headers of the answer, for example `Retry-After`. */

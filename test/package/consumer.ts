@@ -257,6 +257,41 @@ export const ordinary = createSupervisor({
     return exact ? peer.userId : undefined;
   },
 });
+// Handlers that return expressions: exact after authenticate, and never refused because of where they stand.
+export const leading = createSupervisor({
+  authenticate: ({ headers }) => ({ userId: String(headers.host) }),
+  onOpen(connection) {
+    const exact: Exactly<typeof connection.peer, User> = true;
+    void exact;
+  },
+  onMessage: async (connection) => connection.send(connection.peer.userId satisfies string),
+  // @ts-expect-error no such field
+  onClose: (connection) => connection.peer.nope,
+});
+export const isExactFour: Exactly<PeerOf<typeof leading>, User> = true;
+export const between = createSupervisor({
+  onMessage(connection) {
+    connection.send(connection.peer.userId);
+  },
+  onOpen: (connection) => connection.join('lobby'),
+  authenticate: ({ headers }) => ({ userId: String(headers.host) }),
+});
+export const isExactFive: Exactly<PeerOf<typeof between>, User> = true;
+type Member = { kind: 'guest' } | { kind: 'user'; id: string };
+const members = new Map<string, Connection<Member>>();
+export const narrowed = createSupervisor({
+  onOpen(connection) {
+    if (connection.peer.kind === 'user') members.set(connection.peer.id, connection);
+  },
+  authenticate: ({ headers }): Member => (headers.host ? { kind: 'user', id: headers.host } : { kind: 'guest' }),
+});
+export const widened = createSupervisor({
+  authenticate: ({ url }) => (url === '/' ? { name: 'ada', isAdmin: true } : false),
+  onMessage(connection) {
+    const exact: Exactly<typeof connection.peer, { name: string; isAdmin: boolean }> = true;
+    connection.renew({ name: String(exact), isAdmin: !exact });
+  },
+});
 export const early = createSupervisor({ onOpen: ({ peer }) => void (peer satisfies User), authenticate: () => user });
 
 class Banned extends Refusal {
@@ -334,7 +369,18 @@ const properties = [
   'authenticate: async (request) => ({ userId: String(request.url) })',
 ];
 
-/** The same supervisor with its options in every order; it compiles only if the order changes no type. */
+/** Handlers of which most return an expression: where they stand may cost them the exact peer, and nothing else. */
+const expressions = [
+  'key: (peer) => peer.userId',
+  'onOpen: (connection) => connection.join(connection.peer.userId)',
+  'onMessage: async ({ peer, send }, { price }) => send([peer.userId, price])',
+  `onClose(connection, { cause }) {
+    void [connection.peer.userId, cause];
+  }`,
+  'authenticate: ({ headers }) => ({ userId: String(headers.host) })',
+];
+
+/** The same supervisors with their options in every order; it compiles only if the order changes no type. */
 export const everyOrder = `
 import { createSupervisor, type Supervisor } from 'mooring';
 import { z } from 'zod';
@@ -344,7 +390,7 @@ type User = { userId: string };
 type Price = { price: number };
 type PeerOf<S> = S extends Supervisor<infer Peer, infer _In, infer _Out> ? Peer : never;
 const messages = z.object({ price: z.number() });
-${ordersOf(properties)
+${[...ordersOf(properties), ...ordersOf(expressions)]
   .map(
     (order, index) => `
 export const one${index} = createSupervisor({ messages, ${order.join(', ')} });
