@@ -25,8 +25,8 @@ const newest = new WeakMap<Clock, WeakRef<ResolvedClientOptions>>();
 /**
  * What a client shares with all others that have the same options: 6 KB (measured).
  *
- * Whoever makes a thousand clients makes them with the same options, so the last ones are remembered while one of them lives. Those with other
- * options share the wheel, most of it, as long as their ticks are the same.
+ * A service that makes a thousand clients gives them the same options, so the last ones are remembered while one of these clients
+ * lives. Clients with other options still share the wheel if their ticks are the same.
  */
 export function sharedParts<In, Out>(
   options: ResolvedClientOptions<In, Out>,

@@ -25,7 +25,7 @@ export interface WaysToHear {
 /**
  * Warns of what happened and nobody listens to, so that nothing fails silently before a service has its logs.
  *
- * Whoever owns one asks first whether somebody listens. Each kind is told once.
+ * Its owner asks first whether somebody listens. Each kind of problem gives one warning.
  */
 export class Unheard {
   readonly #warnings = new Warnings();

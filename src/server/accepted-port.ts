@@ -129,7 +129,7 @@ export class AcceptedPort extends Port {
     const upgrade = this.#upgrade;
     const refusal = this.#refusal;
     if (upgrade === null || refusal?.closeFrame === undefined) return;
-    // What comes of the upgrade outranks why it was to be refused, until there is a way to say so.
+    // The upgrade itself may fail; then that failure is reported, and not this refusal.
     this.#refusal = undefined;
     const { socket } = this.wire;
     // In one packet: a client that sends at open then finds the close frame there already.

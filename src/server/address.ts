@@ -32,8 +32,8 @@ function spelledOnce(address: string): string {
 }
 
 /**
- * What counts as one peer: an IPv4 address, or the network of an IPv6 address, since whoever has one of its addresses
- * has them all.
+ * What counts as one peer: an IPv4 address, or the network of an IPv6 address, because one customer gets all addresses
+ * of a network.
  */
 export function networkOf(address: string, ipv6PrefixBits: number): string {
   if (!address.includes(':') || !isIPv6(address)) return address;

@@ -68,7 +68,7 @@ export class Admission {
     this.#mayConnect = originRule(origins, ask);
     const perSecond = this.#options.acceptsPerSecondMax;
     this.#accepts = new TokenBucket({ perSecond, burst: 2 * perSecond }, nowMs);
-    // Half of both: whoever comes from one address leaves room for all others.
+    // Half of both, so that one address cannot keep all others out.
     this.#addressRates = new AddressRates({ perSecond: perSecond / 2, burst: perSecond }, nowMs);
     this.#report = errored;
   }
@@ -122,7 +122,7 @@ export class Admission {
   /**
    * Whether it is the address of a proxy, behind which there are many clients.
    *
-   * Who has an `addressOf` has proxies in front: a client that could pass them by could also make up its address.
+   * A service that sets `addressOf` stands behind proxies. A client that reached it past them could forge its address anyway.
    */
   #isProxy(address: string, socket: Socket): boolean {
     const { addressOf } = this.#options;

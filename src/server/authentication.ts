@@ -53,7 +53,7 @@ class Attempt implements AuthenticateContext {
   }
 }
 
-/** Asks `authenticate` who somebody is, and lets in or refuses whoever that was. */
+/** Calls `authenticate` for each request, and lets the client in or refuses it. */
 export class Authentication<Peer> {
   readonly #options: AuthenticationOptions<Peer>;
   readonly #host: AuthenticationHost;

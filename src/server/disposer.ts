@@ -7,7 +7,7 @@ export type Disposer = () => unknown;
  * Makes the disposer of what `onOpen` returned: a function, an `AsyncDisposable`, a `Disposable` or an RxJS `Subscription`.
  * `undefined` for anything else.
  *
- * What has several of these faces is released by the first, and only once.
+ * A value that offers several of them is released once, by the first in this order.
  */
 export function disposerOf(value: unknown): Disposer | undefined {
   if (typeof value === 'function') return () => value();

@@ -168,7 +168,7 @@ export class Fleet<Peer, In, Out>
   ): Publication {
     const accepts = filterOf(audience, this.handlers);
     const frame = this.frame(message);
-    // After the frame: what is wrong with a message is said by the contract first.
+    // The frame comes first: an error of the message goes before an error of the options.
     return { frame, accepts, ...policyOf(), delivered: 0, kept: 0, replaced: 0, dropped: 0 };
   }
 

@@ -55,7 +55,7 @@ export class TopicAudience implements Reachable {
     return this.members.size === 0 ? 0 : this.#dropped;
   }
 
-  /** What is published there; made for whoever asks first. */
+  /** What is published there; made when it is first asked for. */
   get messages(): Stream<unknown> {
     const host = this.#host;
     this.#messages ??= new Stream<unknown>(host.listenerErrored, undefined, () =>
