@@ -207,7 +207,8 @@ class UpgradeDispatcher {
 
   /** A proxy that strips the headers makes a plain request of what asked for a WebSocket. */
   readonly #onRequest = ours((request: IncomingMessage, response: ServerResponse): void => {
-    if (request.httpVersionMajor > 1) return;
+    // Over HTTP/2 there are no upgrades. A client of HTTP/1 may write 2.0 as its version, too.
+    if ('stream' in request) return;
     const isOurs = foreignListeners(this.#server, 'request').length === 0 && !response.headersSent;
     // Without any other listener the request would hang.
     if (isOurs) answerUpgradeRequired(response);

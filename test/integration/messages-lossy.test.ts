@@ -11,7 +11,7 @@ const message = { items: [{}, {}, { tags: new Set(['new']) }] };
 const refused = {
   code: 'unencodable-message',
   message:
-    'the json codec cannot encode the message: items[2].tags is a Set, which has no JSON form; send a plain object or array made of it',
+    'the json codec cannot encode the message: items[2].tags is a Set, which has no JSON form; send an array made of it',
 };
 
 describe('a message that JSON would mangle', () => {
