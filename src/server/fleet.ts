@@ -168,7 +168,7 @@ export class Fleet<Peer, In, Out>
   ): Publication {
     const accepts = filterOf(audience, this.handlers);
     const frame = this.frame(message);
-    // The frame comes first: an error of the message goes before an error of the options.
+    // The policy comes after the frame: of a message that breaks the contract, the contract speaks before `keyOf`.
     return { frame, accepts, ...policyOf(), delivered: 0, kept: 0, replaced: 0, dropped: 0 };
   }
 
