@@ -47,6 +47,13 @@ describe('jsonCodec', () => {
     assert.throws(() => decode(json, '{}', true), undecodable(1003));
   });
 
+  it('calls a byte order mark malformed (1007), in a page as in Node.js', () => {
+    const marked = new TextEncoder().encode('\ufeff{}');
+    for (const bytes of [marked, Buffer.from(marked)]) {
+      assert.throws(() => json.decode(bytes, false), undecodable(1007));
+    }
+  });
+
   it('calls malformed text malformed (1007)', () => {
     for (const text of [
       '',
@@ -142,6 +149,15 @@ describe('textCodec', () => {
         assert.equal(decode(text, text.encode(given) as string), given);
       }),
     );
+  });
+
+  it('reads bytes without Node.js as it reads a Buffer, a leading U+FEFF included', () => {
+    const encoder = new TextEncoder();
+    for (const given of ['\ufeff', '\ufeffhi', '\ufeff\ufeffhi', 'h\ufeffi', 'grüß dich']) {
+      const bytes = encoder.encode(given);
+      assert.equal(text.decode(bytes, false), given);
+      assert.equal(text.decode(Buffer.from(bytes), false), given);
+    }
   });
 
   it('refuses to write anything else', () => {
