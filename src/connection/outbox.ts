@@ -183,7 +183,7 @@ export class Outbox implements DeadlineOwner, Flushable {
     return result;
   }
 
-  /** Lets what was accepted or kept leave, if it still can, and accepts nothing more. */
+  /** Writes what was accepted, then what is kept as far as there is room for it, and accepts nothing more. */
   stop(): void {
     this.#isStopped = true;
     this.#writeKept();
@@ -252,10 +252,11 @@ export class Outbox implements DeadlineOwner, Flushable {
     if (!this.#isCongested) this.#port.tell('outbox.drained');
   }
 
+  /** In the order of arrival, until the socket is above the high mark. */
   #writeKept(): void {
     const waiting = [...(this.#kept?.values() ?? [])].flatMap((ofTopic) => [...ofTopic.values()]);
     for (const { frame, topic, key } of waiting.sort((a, b) => a.number - b.number)) {
-      if (this.#isCongested && !this.#isStopped) return;
+      if (this.#socket.writableLength > this.#context.limits.outboxHighBytes) return;
       this.#forget(topic, key);
       this.#collect(frame);
     }

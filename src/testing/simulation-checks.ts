@@ -5,8 +5,8 @@ import type { SimulatedLife, SimulatedMessage } from './simulation-life.ts';
 import type { SimulatedPublications } from './simulation-publications.ts';
 import { type SimulationWorld, textOf } from './simulation-world.ts';
 
-/** Longest frame of the simulated service, in bytes, with the headers of others around it. */
-const FRAME_BYTES_MAX = 4_000;
+/** Longest frame of the simulated service, in bytes, and pongs that ws writes beside it. */
+const FRAME_BYTES_MAX = 3_100;
 
 interface Telling {
   readonly life: SimulatedLife;
@@ -47,8 +47,10 @@ export class SimulationChecks implements FakeSocketWatcher {
       world.broken('no-write-after-quarantine', `a ${kind} frame`, life);
     }
     const { outboxHighBytes } = world.plan.limits;
-    if (life.socket.writableLength > outboxHighBytes + FRAME_BYTES_MAX) {
-      world.broken('outbox-is-bounded', `${life.socket.writableLength} bytes wait`, life);
+    const bytesLong = typeof bytes === 'number' ? bytes : bytes.length;
+    const waitingBytes = life.socket.writableLength + bytesLong;
+    if (waitingBytes > outboxHighBytes + FRAME_BYTES_MAX) {
+      world.broken('outbox-is-bounded', `${waitingBytes} bytes wait`, life);
     }
     if (kind === 'data' && typeof bytes !== 'number') this.#publications.wrote(life, bytes);
   }

@@ -1,3 +1,4 @@
+import { LINGER_MS } from '../core/limits.ts';
 import type { SimulatedLife } from './simulation-life.ts';
 import { TOPICS } from './simulation-publications.ts';
 import type { SimulationReports } from './simulation-reports.ts';
@@ -57,9 +58,11 @@ export class SimulationScan {
   #checkAge(life: SimulatedLife, isOpen: boolean): void {
     if (isOpen) return;
     const { handshakeMs, erroredMs, closeMs, forcedMs } = this.#world.plan.timeouts;
+    // Before it opens, a close frame can only be a refusal, which has a deadline of its own.
+    const refusalMs = life.closeFramesWritten > 0 ? LINGER_MS : 0;
     const boundMs = life.isOpened
       ? (life.hasErrored ? erroredMs : closeMs) + 2 * forcedMs + this.#slackMs
-      : handshakeMs;
+      : handshakeMs + refusalMs;
     const ageMs = this.#world.stageMs(life);
     if (ageMs <= boundMs + this.#slackMs) return;
     this.#world.broken('no-state-outlives-its-deadline', `${ageMs} ms`, life);

@@ -98,13 +98,33 @@ describe('frames that are kept until the socket has drained', () => {
     assert.deepEqual(keep(bench, 'EUR', frame('eur')), kept);
   });
 
-  it('leave before the close frame when it is stopped', () => {
+  it('leave before the close frame when it is stopped and there is room', () => {
     const bench = congested();
+    while (bench.socket.writableLength > 90_000) bench.socket.take();
     keep(bench, 'EUR', frame('eur'));
     const writes = bench.watchWrites();
     bench.outbox.stop();
     assert.equal(bench.outbox.pendingBytes, 0);
     bench.socket.takeAll();
     assert.equal(writes.at(-1), 'eur');
+  });
+
+  it('are given up when it is stopped and the backlog is above the high mark', () => {
+    const bench = congested({ high: 10_000, low: 5_000 });
+    keep(bench, 'a', Buffer.alloc(8_000));
+    bench.outbox.stop();
+    assert.equal(bench.outbox.pendingBytes, 0);
+    assert.equal(bench.socket.writableLength, 20_000);
+  });
+
+  it('leave up to the high mark when it is stopped, the oldest first', () => {
+    const bench = new OutboxBench({ high: 10_000, low: 5_000 });
+    bench.fill(4_000);
+    bench.socket.take();
+    for (const key of ['a', 'b', 'c']) keep(bench, key, Buffer.alloc(1_500, key));
+    bench.outbox.stop();
+    // 8,000 waited: `a` fits below the mark, and `b` is the one frame that may pass it.
+    assert.equal(bench.socket.writableLength, 11_000);
+    assert.equal(bench.outbox.pendingBytes, 0);
   });
 });
