@@ -31,7 +31,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   messages?: z.ZodType<In>;
   /** The outbound contract; `send` throws for a message that breaks it. */
   sends?: z.ZodType<Out>;
-  /** How messages are written. @default JSON in text frames, at most `limits.depthMax` deep */
+  /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec;
   /** What private close codes mean. @default `backoff` for all of them */
   privateCodes?: PrivateCodes;
@@ -46,7 +46,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   queueMax?: number;
   timeouts?: Partial<Timeouts>;
   heartbeat?: Partial<HeartbeatOptions>;
-  /** @default those of a server, but 100,000 messages a second and 200,000 at once */
+  /** @default those of a server, but 100,000 messages a second, 200,000 at once and 200,000 values in one */
   limits?: Partial<Limits>;
   /** Closes the client when it aborts. */
   signal?: AbortSignal;
@@ -90,9 +90,10 @@ export const restartDefaults: Readonly<RestartOptions> = Object.freeze({
   withinMs: 600_000,
 });
 
-/** Those of a server, but for the pace: a client has asked for what it is sent. */
+/** Those of a server, but for the pace and size of messages: a client has asked for what it is sent. */
 const clientLimitDefaults: Readonly<Limits> = Object.freeze({
   ...limitDefaults,
+  valuesMax: 200_000,
   messagesPerSecondMax: 100_000,
   messageBurstMax: 200_000,
 });
@@ -182,10 +183,17 @@ export function resolveClientOptions<In, Out>(
 }
 
 const none: readonly string[] = Object.freeze([]);
-const usualCodec = jsonCodec(limitDefaults.depthMax);
+const usualCodec = codecOf(clientLimitDefaults);
 
-function codecFor({ depthMax }: Limits): Codec {
-  return depthMax === limitDefaults.depthMax ? usualCodec : jsonCodec(depthMax);
+/** All clients with the usual bounds share one codec. */
+function codecFor(limits: Limits): Codec {
+  const { depthMax, valuesMax } = clientLimitDefaults;
+  const isUsual = limits.depthMax === depthMax && limits.valuesMax === valuesMax;
+  return isUsual ? usualCodec : codecOf(limits);
+}
+
+function codecOf({ depthMax, valuesMax }: Limits): Codec {
+  return jsonCodec(depthMax, valuesMax);
 }
 
 function isListOfStrings(value: unknown): boolean {

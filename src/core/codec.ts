@@ -1,5 +1,6 @@
-import { depthExceeds } from './json-depth.ts';
+import { exceededBound, type JsonBounds } from './json-bounds.ts';
 import { describeLoss, jsonLoss, jsonObstacle } from './json-loss.ts';
+import { limitDefaults } from './limits.ts';
 import { hasMethods } from './methods.ts';
 import { textOf } from './text.ts';
 
@@ -43,9 +44,17 @@ export class UndecodableError extends Error {
  * `encode` throws for a BigInt and a cycle, and for a Map, a Set, bytes, a Promise, a RegExp or an Error that has no
  * `toJSON`: JSON would write it as `{}`, or as an object with a key for each byte. The error names the path.
  *
- * @param depthMax - how deep arrays and objects may nest; checked before parsing. @default 64
+ * `decode` checks both bounds before it parses. The defaults are the limits of an accepted connection.
+ *
+ * @param depthMax - how deep arrays and objects may nest. @default 64
+ * @param valuesMax - how many values a message may have: scalars, arrays and objects, at every depth; keys do not
+ *   count. @default 8_000
  */
-export function jsonCodec(depthMax = 64): Codec {
+export function jsonCodec(
+  depthMax = limitDefaults.depthMax,
+  valuesMax = limitDefaults.valuesMax,
+): Codec {
+  const bounds: JsonBounds = { depthMax, valuesMax };
   return {
     name: 'json',
     encode(message) {
@@ -57,9 +66,8 @@ export function jsonCodec(depthMax = 64): Codec {
     },
     decode(payload, isBinary) {
       if (isBinary) throw new UndecodableError(1003, 'expected a text frame with JSON');
-      if (depthExceeds(payload, depthMax)) {
-        throw new UndecodableError(1007, `JSON nested deeper than ${depthMax}`);
-      }
+      const exceeded = exceededBound(payload, bounds);
+      if (exceeded !== null) throw new UndecodableError(1007, excessText(exceeded, bounds));
       try {
         return JSON.parse(textOf(payload));
       } catch {
@@ -67,6 +75,12 @@ export function jsonCodec(depthMax = 64): Codec {
       }
     },
   };
+}
+
+function excessText(exceeded: keyof JsonBounds, { depthMax, valuesMax }: JsonBounds): string {
+  return exceeded === 'depthMax'
+    ? `JSON nested deeper than ${depthMax}`
+    : `JSON with more than ${valuesMax} values`;
 }
 
 /** @throws TypeError that names the path, where the engine's own does not. */

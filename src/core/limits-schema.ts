@@ -43,6 +43,7 @@ export const limitsSchema = z
     fragmentsMax: positiveInteger.default(limitDefaults.fragmentsMax),
     bufferedChunksMax: positiveInteger.default(limitDefaults.bufferedChunksMax),
     depthMax: positiveInteger.default(limitDefaults.depthMax),
+    valuesMax: positiveInteger.default(limitDefaults.valuesMax),
     messagesPerSecondMax: positiveInteger.default(limitDefaults.messagesPerSecondMax),
     messageBurstMax: positiveInteger.default(limitDefaults.messageBurstMax),
     outboxHighBytes: positiveInteger.default(limitDefaults.outboxHighBytes),

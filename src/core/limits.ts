@@ -36,6 +36,13 @@ export interface Limits {
   bufferedChunksMax: number;
   /** How deep JSON may nest; deeper is an invalid message. @default 64 */
   depthMax: number;
+  /**
+   * How many values the JSON of one message may have: scalars, arrays and objects, at every depth; keys do not count.
+   * More are an invalid message. It bounds what a schema costs, which may report a fault for each value. Connections
+   * that you dial may have 200,000.
+   * @default 8_000
+   */
+  valuesMax: number;
   /** Messages per second a peer may keep up; beyond it the peer gets 1008. @default 1_000 */
   messagesPerSecondMax: number;
   /** Messages a peer may send at once after a pause. @default 2_000 */
@@ -70,6 +77,7 @@ export const limitDefaults: Readonly<Limits> = Object.freeze({
   fragmentsMax: 64,
   bufferedChunksMax: 2_048,
   depthMax: 64,
+  valuesMax: 8_000,
   messagesPerSecondMax: 1_000,
   messageBurstMax: 2_000,
   outboxHighBytes: 1_048_576,

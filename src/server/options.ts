@@ -110,7 +110,7 @@ export interface SupervisorOptions<
   messages?: z.ZodType<In>;
   /** The outbound contract; `send` and `publish` throw for a message that breaks it. */
   sends?: z.ZodType<Out>;
-  /** How messages are written. @default JSON in text frames, at most `limits.depthMax` deep */
+  /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec;
   /**
    * What an invalid message leads to: an error message to the peer that names the path of the fault, nothing,
@@ -266,6 +266,6 @@ export function resolveOptions<Peer, In, Out>(
     ...checked,
     clock: checked.clock ?? systemClock,
     random: checked.random ?? Math.random,
-    codec: checked.codec ?? jsonCodec(checked.limits.depthMax),
+    codec: checked.codec ?? jsonCodec(checked.limits.depthMax, checked.limits.valuesMax),
   }) as unknown as ResolvedOptions<Peer, In, Out>;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { z } from 'zod';
-import type { SupervisorOptions } from '../../src/index.ts';
+import { type SupervisorOptions, textCodec } from '../../src/index.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -79,6 +79,50 @@ describe('depth', () => {
       service.messages,
       texts.map((text) => [text]),
     );
+  });
+});
+
+describe('values', () => {
+  let service: Service;
+  afterEach(() => service.stop());
+
+  const list = (values: number) => JSON.stringify(new Array(values - 1).fill(0));
+
+  for (const valuesMax of [1, 8_000, 20_000]) {
+    it(`of valuesMax ${valuesMax} are delivered, of one more they are not`, async () => {
+      service = await Service.start(valuesMax === 8_000 ? {} : { limits: { valuesMax } });
+      const peer = await RawPeer.open(service.port);
+      peer.text(valuesMax === 1 ? '[]' : list(valuesMax));
+      peer.text(list(valuesMax + 1));
+      await until(() => peer.texts.length === 1, 'the second is refused');
+      assert.match(peer.texts[0] ?? '', new RegExp(`JSON with more than ${valuesMax} values`));
+      assert.equal(service.messages.length, 1);
+    });
+  }
+
+  it('count at every depth, keys do not', async () => {
+    service = await Service.start({ limits: { valuesMax: 6 } });
+    const peer = await RawPeer.open(service.port);
+    peer.json({ a: { b: [1, 2, { c: {} }] } });
+    peer.json({ a: { b: [1, {}] }, c: 'd,e,f,g' });
+    await until(() => peer.texts.length === 1, 'the first is refused');
+    assert.deepEqual(service.messages, [{ a: { b: [1, {}] }, c: 'd,e,f,g' }]);
+  });
+
+  it('closes with 1007 when the policy is to close', async () => {
+    service = await Service.start({ invalidMessages: 'close' });
+    const peer = await RawPeer.open(service.port);
+    peer.text(list(8_001));
+    await peer.finishPolitely();
+    await service.closedAs({ code: 1007, cause: 'invalid-message', level: 'warn' });
+    assert.deepEqual(peer.closeFrame, { code: 1007, reason: 'JSON with more than 8000 values' });
+  });
+
+  it('bind the JSON codec only', async () => {
+    service = await Service.start({ codec: textCodec(), limits: { valuesMax: 1 } });
+    const peer = await RawPeer.open(service.port);
+    peer.text('[1,2,3]');
+    await until(() => service.messages.length === 1, 'it is delivered');
   });
 });
 
@@ -200,7 +244,7 @@ describe('what is said about a fault', () => {
 
   for (const { title, messages, message } of huge) {
     it(`reply: ${title}: the answer is short`, async () => {
-      service = await Service.start({ messages });
+      service = await Service.start({ messages, limits: { valuesMax: 1_000_000 } });
       const peer = await RawPeer.open(service.port);
       peer.json(message);
       await until(() => peer.texts.length === 1, 'the peer is told');
@@ -212,7 +256,8 @@ describe('what is said about a fault', () => {
     });
 
     it(`close: ${title}: the reason has at most 123 bytes`, async () => {
-      service = await Service.start({ messages, invalidMessages: 'close' });
+      const limits = { valuesMax: 1_000_000 };
+      service = await Service.start({ messages, invalidMessages: 'close', limits });
       const peer = await RawPeer.open(service.port);
       peer.json(message);
       await peer.finishPolitely();

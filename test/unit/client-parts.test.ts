@@ -138,7 +138,11 @@ describe('the options of a client', () => {
     assert.deepEqual(resolved.timeouts, timeoutDefaults);
     assert.deepEqual(resolved.heartbeat, heartbeatDefaults);
     // It has asked for what it is sent.
-    const pace = { messagesPerSecondMax: 100_000, messageBurstMax: 200_000 };
+    const pace = {
+      messagesPerSecondMax: 100_000,
+      messageBurstMax: 200_000,
+      valuesMax: 200_000,
+    };
     assert.deepEqual(resolved.limits, { ...limitDefaults, ...pace });
     assert.deepEqual(resolved.backoff, backoffDefaults);
     assert.deepEqual(resolved.restarts, restartDefaults);

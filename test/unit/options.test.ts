@@ -24,6 +24,7 @@ const numbers = {
     fragmentsMax: 64,
     bufferedChunksMax: 2_048,
     depthMax: 64,
+    valuesMax: 8_000,
     messagesPerSecondMax: 1_000,
     messageBurstMax: 2_000,
     outboxHighBytes: 1_048_576,
@@ -98,6 +99,12 @@ describe('the defaults', () => {
     const { codec } = resolve({ limits: { depthMax: 2 } });
     assert.doesNotThrow(() => codec.decode(Buffer.from('[[]]'), false));
     assert.throws(() => codec.decode(Buffer.from('[[[]]]'), false));
+  });
+
+  it('bind the values of JSON to the limit', () => {
+    const { codec } = resolve({ limits: { valuesMax: 3 } });
+    assert.deepEqual(codec.decode(Buffer.from('[1,2]'), false), [1, 2]);
+    assert.throws(() => codec.decode(Buffer.from('[1,2,3]'), false), /more than 3 values/);
   });
 
   it('fill in for whatever is left out of a group', () => {

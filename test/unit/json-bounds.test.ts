@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { depthExceeds } from '../../src/core/json-depth.ts';
+import { exceededBound } from '../../src/core/json-bounds.ts';
 
 /** How deep arrays and objects nest in a value, told the slow way. */
 function depthOf(value: unknown): number {
@@ -9,7 +9,15 @@ function depthOf(value: unknown): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
-const exceeds = (text: string, depthMax: number) => depthExceeds(Buffer.from(text), depthMax);
+/** How many values a value has, itself included, counted the slow way. */
+function valuesOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, part) => sum + valuesOf(part), 1);
+}
+
+const MANY = 2 ** 31;
+const exceeds = (text: string, depthMax: number) =>
+  exceededBound(Buffer.from(text), { depthMax, valuesMax: MANY }) !== null;
 
 /** The least depth that does not exceed. */
 function measured(text: string): number {
@@ -18,7 +26,16 @@ function measured(text: string): number {
   return depth;
 }
 
-describe('depthExceeds', () => {
+const exceedsValues = (text: string, valuesMax: number) =>
+  exceededBound(Buffer.from(text), { depthMax: MANY, valuesMax }) !== null;
+
+/** Asserts that a text has this many values: one fewer is exceeded, and this many are not. */
+function assertValues(text: string, values: number): void {
+  assert.equal(exceedsValues(text, values), false, `${text}: no more than ${values}`);
+  assert.equal(exceedsValues(text, values - 1), true, `${text}: more than ${values - 1}`);
+}
+
+describe('exceededBound: depth', () => {
   it('counts arrays and objects alike', () => {
     const depths: Record<string, number> = {
       '': 0,
@@ -82,7 +99,7 @@ describe('depthExceeds', () => {
     const hostile = [`"${'\\'.repeat(200_000)}`, `"${'\\"'.repeat(100_000)}`, '"'.repeat(200_001)];
     for (const text of hostile) {
       const bytes = counted(Buffer.from(text));
-      depthExceeds(bytes.array, 0);
+      exceededBound(bytes.array, { depthMax: 0, valuesMax: MANY });
       assert.ok(bytes.reads() <= 4 * text.length, `${bytes.reads()} reads of ${text.slice(0, 8)}…`);
     }
   });
@@ -97,7 +114,9 @@ describe('depthExceeds', () => {
     });
     fc.assert(
       fc.property(fc.oneof(json, spaced), (text) => {
-        assert.equal(measured(text), depthOf(JSON.parse(text)));
+        const value: unknown = JSON.parse(text);
+        assert.equal(measured(text), depthOf(value));
+        assertValues(text, valuesOf(value));
       }),
       { numRuns: 150 },
     );
@@ -116,6 +135,7 @@ describe('depthExceeds', () => {
     fc.assert(
       fc.property(value, (given) => {
         assert.equal(measured(JSON.stringify(given)), depthOf(given));
+        assertValues(JSON.stringify(given), valuesOf(given));
       }),
       { numRuns: 500 },
     );
@@ -124,10 +144,57 @@ describe('depthExceeds', () => {
   it('never throws, whatever the bytes are', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(200), (bytes, depthMax) => {
-        assert.equal(typeof depthExceeds(bytes, depthMax), 'boolean');
+        assert.doesNotThrow(() => exceededBound(bytes, { depthMax, valuesMax: depthMax }));
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('exceededBound: values', () => {
+  it('counts scalars, arrays and objects, and no keys', () => {
+    const counts: Record<string, number> = {
+      '1': 1,
+      null: 1,
+      '"a,b"': 1,
+      '[]': 1,
+      '{}': 1,
+      '[ \n\t]': 1,
+      '{ \r }': 1,
+      '[[]]': 2,
+      '[1]': 2,
+      '[1,2,3]': 4,
+      '{"a":1}': 2,
+      '{"a":1,"a":2}': 3,
+      '{"a":[],"b":{ }}': 3,
+      '[[],[[]],{"a":{"b":{}}}]': 7,
+      ' [ { "a" : [ 1 , "[" ] } ] ': 5,
+      '["\\"",",","]"]': 4,
+    };
+    for (const [text, values] of Object.entries(counts)) assertValues(text, values);
+  });
+
+  it('names the bound that is exceeded', () => {
+    const bounds = { depthMax: 2, valuesMax: 5 };
+    const exceeded = (text: string) => exceededBound(Buffer.from(text), bounds);
+    assert.equal(exceeded('[[1,2,3]]'), null);
+    assert.equal(exceeded('[[[1,2]]]'), 'depthMax');
+    assert.equal(exceeded('[[1,2,3,4]]'), 'valuesMax');
+    assert.equal(exceeded(`[[1,2,3,4,5,6${'['.repeat(10)}`), 'valuesMax');
+  });
+
+  it('stops at the first value too many', () => {
+    const bytes = counted(Buffer.from(`[${'1,'.repeat(100_000)}1]`));
+    exceededBound(bytes.array, { depthMax: 64, valuesMax: 1_000 });
+    assert.ok(bytes.reads() <= 3_000, `${bytes.reads()} reads`);
+  });
+
+  it('looks at each byte of white space a few times only', () => {
+    const spaces = ' '.repeat(50_000);
+    const text = `[${spaces}[${spaces}]${spaces},[${spaces}]${spaces}]${spaces}`;
+    const bytes = counted(Buffer.from(text));
+    assert.equal(exceededBound(bytes.array, { depthMax: 2, valuesMax: 3 }), null);
+    assert.ok(bytes.reads() <= 3 * text.length, `${bytes.reads()} reads`);
   });
 });
 
