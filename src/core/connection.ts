@@ -114,9 +114,13 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   readonly droppedMessages: number;
   /** The topics it is a member of; after the end, those that it was a member of. */
   readonly topics: readonly string[];
-  /** Joins a topic; `false` when not open or already in `limits.topicsMax` topics. */
+  /**
+   * Joins a topic; `false` when not open or already in `limits.topicsMax` topics.
+   *
+   * @throws SupervisorError `invalid-topic`, in every state, for a name that is empty or longer than 256 bytes of UTF-8.
+   */
   join(topic: string): boolean;
-  /** Leaves a topic; `false` when it was no member. */
+  /** Leaves a topic; `false` when it was no member. @throws SupervisorError `invalid-topic`, as `join` does. */
   leave(topic: string): boolean;
   /**
    * Replaces its peer, for example after it has sent a fresh token, and lets it expire later; without `expiresInMs`

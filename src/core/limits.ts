@@ -54,7 +54,7 @@ export interface Limits {
    * wait has left. @default 262_144
    */
   outboxLowBytes: number;
-  /** Topics one connection may be a member of. @default 10_000 */
+  /** Topics one connection may be a member of; their names have at most 256 bytes each. @default 10_000 */
   topicsMax: number;
 }
 

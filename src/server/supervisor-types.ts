@@ -72,7 +72,7 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown>
   /** The open connections with this key. */
   byKey(key: string): readonly Connection<Peer, In, Out>[];
   /**
-   * A named audience. The same name is the same audience, whichever handle is used.
+   * A named audience. The same name is the same audience, whichever handle is used. A name has at most 256 bytes of UTF-8.
    *
    * Without options you get the same object each time, while the topic has members or somebody holds a handle of it. With
    * options you get a view of it: options are about what is published through this handle, and nothing else.

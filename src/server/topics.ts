@@ -2,10 +2,20 @@ import type { ReportGate } from '../connection/report-gate.ts';
 import { SupervisorError } from '../core/errors.ts';
 import type { SupervisorNews } from '../core/events.ts';
 import { runAll } from '../core/run-each.ts';
+import { copyOf } from '../core/text.ts';
 import { kindOf } from '../core/wording.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import type { TopicSize } from './topic.ts';
 import { TopicAudience, type TopicAudienceHost } from './topic-audience.ts';
+
+/**
+ * Longest name of a topic, in bytes of UTF-8. A peer that chooses names then holds at most `limits.topicsMax` times as much of
+ * them.
+ */
+const NAME_BYTES_MAX = 256;
+
+/** A name of this length is short enough whatever it says: a UTF-16 code unit takes at most three bytes. */
+const SHORT_NAME = Math.floor(NAME_BYTES_MAX / 3);
 
 /** A topic got its first member, or lost its last one. */
 export type TopicNews = Extract<SupervisorNews, { type: `topic.${string}` }>;
@@ -66,14 +76,16 @@ export class Topics implements TopicAudienceHost {
     port.topics ??= new Set();
     if (port.topics.has(name)) return true;
     if (port.topics.size >= this.#topicsMax) return false;
-    port.topics.add(name);
-    const audience = this.#find(name) ?? new TopicAudience(name, this);
+    const audience = this.#find(name) ?? new TopicAudience(copyOf(name), this);
+    // Not the name that was given: it may be a part of a message, which it would keep alive.
+    port.topics.add(audience.name);
     audience.add(port);
     if (audience.members.size === 1) this.#changed(audience, 'topic.opened');
     return true;
   }
 
   leave(port: AcceptedPort, name: string): boolean {
+    checkTopicName(name);
     if (!port.isOpen || !port.topics?.delete(name)) return false;
     port.outbox?.forget(name);
     this.#remove(port, name);
@@ -133,9 +145,9 @@ export class Topics implements TopicAudienceHost {
   }
 
   #create(name: string): TopicAudience {
-    const audience = new TopicAudience(name, this);
+    const audience = new TopicAudience(copyOf(name), this);
     if (this.#isComplete) audience.messages.complete();
-    this.#idle.set(name, this.#refTo(audience));
+    this.#idle.set(audience.name, this.#refTo(audience));
     return audience;
   }
 
@@ -178,11 +190,18 @@ export class Topics implements TopicAudienceHost {
   }
 }
 
-/** @throws SupervisorError `invalid-topic` */
+/** Called for each `topic(name).publish()`, so most names are judged by their length alone. @throws SupervisorError `invalid-topic` */
 export function checkTopicName(name: unknown): asserts name is string {
-  if (typeof name === 'string' && name.length > 0) return;
-  throw new SupervisorError(
-    'invalid-topic',
-    `a topic name must be a string that is not empty, not ${kindOf(name)}`,
-  );
+  if (typeof name !== 'string' || name.length === 0) {
+    throw invalidName(`a string that is not empty, not ${kindOf(name)}`);
+  }
+  if (name.length <= SHORT_NAME) return;
+  const bytes = Buffer.byteLength(name);
+  if (bytes > NAME_BYTES_MAX) {
+    throw invalidName(`at most ${NAME_BYTES_MAX} bytes long in UTF-8, not ${bytes}`);
+  }
+}
+
+function invalidName(expected: string): SupervisorError {
+  return new SupervisorError('invalid-topic', `a topic name must be ${expected}`);
 }

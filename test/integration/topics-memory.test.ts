@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { createSupervisor, type Listener, listen, type Supervisor } from '../../src/index.ts';
+import {
+  createSupervisor,
+  type Listener,
+  listen,
+  type Supervisor,
+  textCodec,
+} from '../../src/index.ts';
 import { crowd } from '../support/crowd.ts';
 import { heapUsed, untilCollected } from '../support/garbage.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -112,6 +118,44 @@ describe('the memory of topics', () => {
     lasting.destroy();
     await until(() => supervisor.counts.open === 0, 'the last is gone');
     assert.equal(supervisor.topic('lasting').size, 0);
+  });
+});
+
+// Goal: a peer that chooses names holds no more than the names that it may choose. Method: each name is a part of a long
+// message, as one that an application cuts out of its text.
+describe('the memory of names that a peer chooses', () => {
+  const NAME_BYTES = 256;
+  /** What a topic with one member costs beside its name. */
+  const TOPIC_BYTES = 1_500;
+  const topicsMax = 1_000;
+  let service: Service;
+  afterEach(() => service.stop());
+
+  it('is topicsMax × 256 bytes and no part of its messages', async () => {
+    let refused = 0;
+    service = await Service.start({
+      codec: textCodec(),
+      limits: { topicsMax },
+      onMessage: (connection, message) => {
+        if (!connection.join((message as string).slice(-NAME_BYTES))) refused += 1;
+      },
+    });
+    const [member] = await crowd(service, 1);
+    assert.ok(member);
+    const padding = 'x'.repeat(32_768);
+    const before = await heapUsed();
+    for (let n = 0; n < topicsMax + 100; n += 1) {
+      member.peer.text(padding + String(n).padStart(NAME_BYTES, '.'));
+    }
+    await until(() => refused === 100, 'all have arrived');
+    // The service notes them.
+    service.messages.length = 0;
+    const grown = (await heapUsed()) - before;
+    assert.equal(member.connection.topics.length, topicsMax);
+    const boundBytes = topicsMax * (NAME_BYTES + TOPIC_BYTES);
+    assert.ok(grown < boundBytes, `${grown} bytes are held, not ${boundBytes}`);
+    member.peer.destroy();
+    await until(() => service.of('connection.closed').length === 1, 'it is gone');
   });
 });
 

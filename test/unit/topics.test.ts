@@ -163,10 +163,43 @@ describe('Topics', () => {
   it('refuses a name that is no non-empty string', () => {
     const topics = topicsFor(10);
     for (const name of ['', undefined, null, 7, {}, ['lobby']]) {
-      assert.throws(() => topics.join(new FakePort().port, name as string), {
+      const fault = { name: 'SupervisorError', code: 'invalid-topic' };
+      assert.throws(() => topics.join(new FakePort().port, name as string), fault);
+      assert.throws(() => topics.leave(new FakePort().port, name as string), fault);
+    }
+  });
+
+  const longest = ['x'.repeat(256), 'é'.repeat(128), '€'.repeat(85), '😀'.repeat(64)];
+  const tooLong: readonly [string, number][] = [
+    ['x'.repeat(257), 257],
+    ['é'.repeat(129), 258],
+    ['€'.repeat(86), 258],
+    ['\ud800'.repeat(86), 258],
+    ['😀'.repeat(65), 260],
+    ['x'.repeat(1_000_000), 1_000_000],
+  ];
+
+  it('takes names of up to 256 bytes of UTF-8', () => {
+    const topics = topicsFor(10);
+    for (const name of longest) {
+      const fake = new FakePort();
+      assert.equal(topics.join(fake.port, name), true);
+      assert.equal(topics.audience(name).members.size, 1);
+      assert.equal(topics.leave(fake.port, name), true);
+    }
+  });
+
+  it('refuses longer names wherever one is given, and says how long they are', () => {
+    const topics = topicsFor(10);
+    for (const [name, bytes] of tooLong) {
+      const fault = {
         name: 'SupervisorError',
         code: 'invalid-topic',
-      });
+        message: `a topic name must be at most 256 bytes long in UTF-8, not ${bytes}`,
+      };
+      assert.throws(() => topics.audience(name), fault);
+      assert.throws(() => topics.join(new FakePort().port, name), fault);
+      assert.throws(() => topics.leave(new FakePort().port, name), fault);
     }
   });
 
