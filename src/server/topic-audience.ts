@@ -65,7 +65,7 @@ export class TopicAudience implements Reachable {
   }
 
   add(port: AcceptedPort): void {
-    this.#publications ??= this.#pipeline();
+    if (this.members.size === 0) this.#dropped = 0;
     this.members.add(port);
   }
 
@@ -79,7 +79,7 @@ export class TopicAudience implements Reachable {
 
   /** Writes a publication to its members; then those who listen get its message. */
   publish(publication: Publication, message: unknown): void {
-    this.#publications?.next(publication);
+    if (this.members.size > 0) this.#pipeline().next(publication);
     if (this.#messages?.observed) this.#announce(this.#messages, message);
   }
 
@@ -90,13 +90,15 @@ export class TopicAudience implements Reachable {
     reports.release();
   }
 
+  /** Made for the first publication: it takes as much memory as all else of a topic. */
   #pipeline(): Subject<Publication> {
-    this.#dropped = 0;
+    if (this.#publications !== null) return this.#publications;
     const publications$ = new Subject<Publication>();
     publications$.subscribe((publication) => {
       fanOut(publication, this, this.#host.reports);
       this.#dropped += publication.dropped + publication.replaced;
     });
+    this.#publications = publications$;
     return publications$;
   }
 }
