@@ -36,6 +36,7 @@ export type { AnswerHeaders, Failure, FailureCause, FailurePhase } from './core/
 export type { HandlerName } from './core/guard.ts';
 export type { InspectedActor, InspectionEvent } from './core/inspection.ts';
 export type { HeartbeatOptions, Limits, Timeouts } from './core/limits.ts';
+export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
 export { escaped } from './core/text.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
 export type { Logger, LogLine } from './observe/logger.ts';

@@ -11,7 +11,7 @@ export interface ClientParts<In, Out> {
   readonly url: string;
   readonly options: ResolvedClientOptions<In, Out>;
   readonly context: PortContext;
-  readonly contract: Contract<In, Out>;
+  readonly contract: Contract<In, Out, unknown>;
   readonly platform: Platform;
   readonly parent: Parent | null;
   /** Makes what decides whether it dials again, when, and where. */

@@ -66,7 +66,7 @@ export interface ClientSendOptions {
  * One peer, dialed again and again: at most one connection at a time.
  *
  * @typeParam In - a message of the inbound contract.
- * @typeParam Out - a message of the outbound contract.
+ * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   /** The URL; where a function tells it, the one that was dialed last. */

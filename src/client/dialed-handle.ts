@@ -6,7 +6,7 @@ import type { DialedPort } from './dialed-port.ts';
 
 /** What the handles of a client share. */
 export interface DialedHandleHost<Out> {
-  readonly contract: Pick<Contract<unknown, Out>, 'payload'>;
+  readonly contract: Pick<Contract<unknown, Out, unknown>, 'payload'>;
   /** Tells what a subscriber of `messages$` threw. */
   reportThrown(error: Error): void;
 }

@@ -21,7 +21,7 @@ export interface DialerHost<In, Out> {
   /** The parent of its connections. */
   readonly actor: AnyActorRef;
   readonly context: PortContext;
-  readonly contract: Contract<In, Out>;
+  readonly contract: Contract<In, Out, unknown>;
   readonly platform: Platform;
   readonly parent: Parent | null;
   readonly streams: ClientStreams<In>;
@@ -200,7 +200,7 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
 
   // What a handle needs.
 
-  get contract(): Contract<In, Out> {
+  get contract(): Contract<In, Out, unknown> {
     return this.#host.contract;
   }
 

@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { type Clock, isClock, mustBeClock } from '../core/clock.ts';
 import { type Codec, isCodec, jsonCodec, mustBeCodec } from '../core/codec.ts';
 import type { DialedConnection } from '../core/connection.ts';
@@ -12,6 +11,14 @@ import {
   timeoutDefaults,
 } from '../core/limits.ts';
 import { hasMethods } from '../core/methods.ts';
+import {
+  asyncProblems,
+  type ContractName,
+  isAsyncSchema,
+  isStandardSchema,
+  mustBeSchema,
+  type StandardSchemaV1,
+} from '../core/standard-schema.ts';
 import type { BackoffOptions } from './backoff.ts';
 import { Check } from './check.ts';
 import type { RestartOptions } from './restart-intensity.ts';
@@ -27,10 +34,16 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * @default false
    */
   beat?: boolean;
-  /** The inbound contract; `messages$` has its output type. Without it every decodable message is delivered. */
-  messages?: z.ZodType<In>;
-  /** The outbound contract; `send` throws for a message that breaks it. */
-  sends?: z.ZodType<Out>;
+  /**
+   * The inbound contract, any Standard Schema that checks without a promise. `messages$` has its output. Without it every
+   * decodable message is delivered.
+   */
+  messages?: StandardSchemaV1<unknown, In>;
+  /**
+   * The outbound contract, any Standard Schema that checks without a promise. `send` takes its input, sends its output, and
+   * throws for a message that breaks it.
+   */
+  sends?: StandardSchemaV1<Out, unknown>;
   /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec;
   /** What private close codes mean. @default `backoff` for all of them */
@@ -62,8 +75,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
 export interface ResolvedClientOptions<In = unknown, Out = unknown> {
   readonly subprotocols: readonly string[];
   readonly beat: boolean;
-  readonly messages: z.ZodType<In> | undefined;
-  readonly sends: z.ZodType<Out> | undefined;
+  readonly messages: StandardSchemaV1<unknown, In> | undefined;
+  readonly sends: StandardSchemaV1<Out, unknown> | undefined;
   readonly codec: Codec;
   readonly privateCodes: PrivateCodes | undefined;
   readonly backoff: Readonly<BackoffOptions>;
@@ -157,8 +170,8 @@ export function resolveClientOptions<In, Out>(
   check.that(codec === undefined || isCodec(codec), 'codec', mustBeCodec);
   check.that(time === undefined || isClock(time), 'clock', mustBeClock);
   check.that(isNoneOrHas(signal, 'addEventListener'), 'signal', 'must be an AbortSignal');
-  check.that(isNoneOrHas(messages, 'safeParse'), 'messages', 'must be a zod schema');
-  check.that(isNoneOrHas(sends, 'safeParse'), 'sends', 'must be a zod schema');
+  checkContract(check, 'messages', messages);
+  checkContract(check, 'sends', sends);
   check.done();
   // Written out: what is spread into an object gives it a hidden class of its own, 300 bytes of it (measured).
   return {
@@ -194,6 +207,11 @@ function codecFor(limits: Limits): Codec {
 
 function codecOf({ depthMax, valuesMax }: Limits): Codec {
   return jsonCodec(depthMax, valuesMax);
+}
+
+function checkContract(check: Check, name: ContractName, schema: unknown): void {
+  check.that(schema === undefined || isStandardSchema(schema), name, mustBeSchema);
+  check.that(!isAsyncSchema(schema), name, asyncProblems[name]);
 }
 
 function isListOfStrings(value: unknown): boolean {

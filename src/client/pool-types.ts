@@ -52,7 +52,7 @@ export interface PoolDrainReport {
  * So many connections to a set of peers, each replaced when it is lost.
  *
  * @typeParam In - a message of the inbound contract.
- * @typeParam Out - a message of the outbound contract.
+ * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly status: PoolStatus;

@@ -9,7 +9,7 @@ import { OfflineQueue, type Waiting } from './offline-queue.ts';
 
 /** What a sender needs of the client that it sends for. */
 export interface SenderHost<Out> {
-  readonly contract: Pick<Contract<unknown, Out>, 'payload'>;
+  readonly contract: Pick<Contract<unknown, Out, unknown>, 'payload'>;
   readonly options: { readonly queueMax: number };
   readonly context: { readonly clock: Clock; readonly wheel: TimerWheel };
   /** Whether there will be no further connection. */

@@ -10,7 +10,7 @@ import type { ResolvedClientOptions } from './options.ts';
 export interface SharedParts<In, Out> {
   readonly options: ResolvedClientOptions<In, Out>;
   readonly context: PortContext;
-  readonly contract: Contract<In, Out>;
+  readonly contract: Contract<In, Out, unknown>;
 }
 
 /** The wheels of a clock, by the length of their ticks: 96 at most. */

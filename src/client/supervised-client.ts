@@ -36,7 +36,7 @@ export class SupervisedClient<In, Out>
 {
   readonly context: PortContext;
   readonly options: ResolvedClientOptions<In, Out>;
-  readonly contract: Contract<In, Out>;
+  readonly contract: Contract<In, Out, unknown>;
   readonly platform: Platform;
   readonly parent: Parent | null;
   readonly streams: ClientStreams<In>;

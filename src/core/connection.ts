@@ -44,7 +44,7 @@ export interface ConnectionIdentity {
  * The handle stays safe for ever: after the end every operation answers `false` or `'refused'`.
  *
  * @typeParam In - a message of the inbound contract.
- * @typeParam Out - a message of the outbound contract.
+ * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface SupervisedConnection<In = unknown, Out = unknown> extends ConnectionIdentity {
   /** The subprotocol agreed on (RFC 6455 §1.9), or an empty string. */

@@ -1,8 +1,9 @@
-import type { z } from 'zod';
 import { type Codec, UndecodableError } from './codec.ts';
 import { SupervisorError, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
-import { isThenable } from './guard.ts';
+import { ignoreRejection, isThenable } from './guard.ts';
+import { SchemaCheck } from './schema-check.ts';
+import type { StandardIssue, StandardSchemaV1 } from './standard-schema.ts';
 import { pathText } from './text.ts';
 
 /** Longest text about a fault, in characters: it may quote what a peer sent, and goes back to it. */
@@ -11,16 +12,26 @@ const FAULT_TEXT_MAX = 200;
 /** What came of a payload: a message of the contract, or the fault in it. */
 export type Intake<In> = { readonly message: In } | { readonly fault: InvalidMessage };
 
-/** The two contracts of a supervisor and the codec below them. */
-export class Contract<In, Out> {
+/**
+ * The two contracts of a supervisor and the codec below them.
+ *
+ * @typeParam In - what the inbound schema makes of a message.
+ * @typeParam Out - what the outbound schema takes.
+ * @typeParam Sent - what the outbound schema makes of that.
+ */
+export class Contract<In, Out, Sent = Out> {
   readonly #codec: Codec;
-  readonly #inbound: z.ZodType<In> | undefined;
-  readonly #outbound: z.ZodType<Out> | undefined;
+  readonly #inbound: SchemaCheck<In> | undefined;
+  readonly #outbound: SchemaCheck<Sent> | undefined;
 
-  constructor(codec: Codec, inbound?: z.ZodType<In>, outbound?: z.ZodType<Out>) {
+  constructor(
+    codec: Codec,
+    inbound?: StandardSchemaV1<unknown, In>,
+    outbound?: StandardSchemaV1<Out, Sent>,
+  ) {
     this.#codec = codec;
-    this.#inbound = inbound;
-    this.#outbound = outbound;
+    this.#inbound = inbound && new SchemaCheck(inbound, 'messages');
+    this.#outbound = outbound && new SchemaCheck(outbound, 'sends');
   }
 
   /**
@@ -36,8 +47,8 @@ export class Contract<In, Out> {
       return { fault: decodingFault(thrown) };
     }
     if (this.#inbound === undefined) return { message: decoded as In };
-    const parsed = this.#inbound.safeParse(decoded);
-    return parsed.success ? { message: parsed.data } : { fault: contractFault(parsed.error) };
+    const result = this.#inbound.run(decoded);
+    return result.issues ? { fault: contractFault(result.issues) } : { message: result.value };
   }
 
   /**
@@ -46,8 +57,24 @@ export class Contract<In, Out> {
    * @throws SupervisorError `invalid-message` or `unencodable-message`
    */
   payload(message: Out): string | Uint8Array {
-    if (this.#outbound !== undefined) this.#check(this.#outbound, message);
-    return this.encode(message);
+    return this.encode(this.outbound(message));
+  }
+
+  /**
+   * Makes what is sent of an outbound message: the output of the schema, so that what is not in the contract stays here.
+   *
+   * @throws SupervisorError `invalid-message`; what the schema throws when it is itself at fault.
+   */
+  outbound(message: Out): Sent {
+    if (this.#outbound === undefined) return message as unknown as Sent;
+    const result = this.#outbound.run(message);
+    if (!result.issues) return result.value;
+    const { path, problem } = contractFault(result.issues);
+    // Not the issues themselves: those of some libraries have the whole message in them, and errors are logged.
+    const cause = result.issues.map((issue) => ({ path: pathOf(issue), message: issue.message }));
+    throw new SupervisorError('invalid-message', `message${path && `.${path}`}: ${problem}`, {
+      cause,
+    });
   }
 
   /** Makes the payload of a message of ours, which is not part of the contract. */
@@ -62,15 +89,6 @@ export class Contract<In, Out> {
         { cause },
       );
     }
-  }
-
-  #check(schema: z.ZodType<Out>, message: Out): void {
-    const parsed = schema.safeParse(message);
-    if (parsed.success) return;
-    const { path, problem } = contractFault(parsed.error);
-    throw new SupervisorError('invalid-message', `message${path && `.${path}`}: ${problem}`, {
-      cause: parsed.error,
-    });
   }
 }
 
@@ -92,7 +110,7 @@ export function faultMessage({ path, problem }: InvalidMessage): FaultMessage {
 /** A codec answers at once: order, and the bytes of a broadcast, cannot wait for a promise. */
 function settledNow<Result>(result: Result): Result {
   if (!isThenable(result)) return result;
-  result.then(undefined, () => {});
+  ignoreRejection(result);
   throw new TypeError('a codec must not be async');
 }
 
@@ -101,13 +119,16 @@ function checkedPayload(payload: unknown): string | Uint8Array {
   throw new TypeError('encode must return a string or a Uint8Array');
 }
 
-function contractFault(error: z.ZodError): InvalidMessage {
-  const [issue] = error.issues;
+function contractFault([issue]: readonly StandardIssue[]): InvalidMessage {
   return {
-    path: issue === undefined ? '' : clipped(pathText(issue.path)),
+    path: issue === undefined ? '' : clipped(pathOf(issue)),
     problem: clipped(issue?.message ?? 'does not fulfil the contract'),
     closeCode: 1008,
   };
+}
+
+function pathOf({ path = [] }: StandardIssue): string {
+  return pathText(Array.from(path, (step) => (typeof step === 'object' ? step.key : step)));
 }
 
 function decodingFault(thrown: unknown): InvalidMessage {

@@ -1,5 +1,6 @@
 import type { ReportGate } from '../connection/report-gate.ts';
-import type { Frame } from '../core/frame.ts';
+import type { Contract } from '../core/contract.ts';
+import { type Frame, messageFrame } from '../core/frame.ts';
 import { runEach } from '../core/run-each.ts';
 import type { AcceptedPort } from './accepted-port.ts';
 import type { Delivery, Overflow } from './topic.ts';
@@ -13,8 +14,13 @@ export interface PublicationPolicy {
   readonly key: string;
 }
 
+/** Says how a message is published, which it gets as it is sent. */
+export type PolicyOf<Sent> = (sent: Sent) => PublicationPolicy;
+
 /** One frame for an audience, and what became of it so far. */
 export interface Publication extends PublicationPolicy {
+  /** What is in the frame. */
+  readonly message: unknown;
   readonly frame: Frame;
   /** Whether a member is to get it; `null` when all are. */
   readonly accepts: ((port: AcceptedPort) => boolean) | null;
@@ -23,6 +29,31 @@ export interface Publication extends PublicationPolicy {
   /** Older ones that were waiting and that this one takes the place of. */
   replaced: number;
   dropped: number;
+}
+
+/** Who gets a publication, and how. */
+export interface PublicationTerms<Sent> extends Pick<Publication, 'accepts'> {
+  /** @default that of a broadcast */
+  readonly policyOf?: PolicyOf<Sent> | undefined;
+}
+
+const broadcastPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '', key: '' };
+
+/**
+ * Checks a message and encodes it, once for everybody who gets it.
+ *
+ * @throws SupervisorError `invalid-message` or `unencodable-message`
+ */
+export function publicationOf<Out, Sent>(
+  contract: Contract<unknown, Out, Sent>,
+  given: Out,
+  { accepts, policyOf = () => broadcastPolicy }: PublicationTerms<Sent>,
+): Publication {
+  const message = contract.outbound(given);
+  const frame = messageFrame(contract.encode(message));
+  // Only now: of a message that cannot be sent, contract and codec speak before `keyOf`.
+  const policy = policyOf(message);
+  return { message, frame, accepts, ...policy, delivered: 0, kept: 0, replaced: 0, dropped: 0 };
 }
 
 /** Everybody who is reached, and whether somebody still belongs to them. */

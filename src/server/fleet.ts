@@ -28,7 +28,7 @@ import { Admission, type Door, type Paths, requestPath } from './admission.ts';
 import { checkRenewal } from './admitted.ts';
 import { filterOf } from './audience.ts';
 import { Authentication } from './authentication.ts';
-import { deliveryOf, fanOut, type Publication, type PublicationPolicy } from './fan-out.ts';
+import { deliveryOf, fanOut, type PolicyOf, type Publication, publicationOf } from './fan-out.ts';
 import { ConnectionHandle, type HandleHost } from './handle.ts';
 import { Handlers, type HandlersObserver, type Release } from './handlers.ts';
 import { Leases } from './leases.ts';
@@ -47,8 +47,8 @@ export interface FleetObserver {
 }
 
 /** What a fleet is made of. */
-export interface FleetParts<Peer, In, Out> {
-  readonly options: ResolvedOptions<Peer, In, Out>;
+export interface FleetParts<Peer, In, Out, Sent> {
+  readonly options: ResolvedOptions<Peer, In, Out, Sent>;
   /** The parent of every connection's actor. */
   readonly actor: AnyActorRef;
   readonly upgrader: Upgrader;
@@ -56,7 +56,7 @@ export interface FleetParts<Peer, In, Out> {
 }
 
 /** Every connection of one supervisor, with all that they share. */
-export class Fleet<Peer, In, Out>
+export class Fleet<Peer, In, Out, Sent>
   implements
     AcceptorSide,
     AcceptedPortHost,
@@ -68,12 +68,12 @@ export class Fleet<Peer, In, Out>
   readonly actor: AnyActorRef;
   readonly registry: Registry;
   readonly topics: Topics;
-  readonly contract: Contract<In, Out>;
+  readonly contract: Contract<In, Out, Sent>;
   readonly handlers: Handlers<Peer, In, Out>;
   readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
   readonly unheard = new Unheard(waysToHear);
 
-  readonly #options: ResolvedOptions<Peer, In, Out>;
+  readonly #options: ResolvedOptions<Peer, In, Out, Sent>;
   readonly #observer: FleetObserver;
   readonly leases: Leases;
   readonly #admission: Admission;
@@ -83,7 +83,7 @@ export class Fleet<Peer, In, Out>
   /** What `random` threw, until the chart of the connection has settled. */
   #randomError: Error | null = null;
 
-  constructor({ options, actor, upgrader, observer }: FleetParts<Peer, In, Out>) {
+  constructor({ options, actor, upgrader, observer }: FleetParts<Peer, In, Out, Sent>) {
     this.#options = options;
     this.#observer = observer;
     this.#upgrader = upgrader;
@@ -164,12 +164,10 @@ export class Fleet<Peer, In, Out>
   publication(
     message: Out,
     audience: AudienceOptions<Connection<Peer, In, Out>>,
-    policyOf: () => PublicationPolicy = () => noPolicy,
+    policyOf?: PolicyOf<Sent>,
   ): Publication {
     const accepts = filterOf(audience, this.handlers);
-    const frame = this.frame(message);
-    // The policy comes after the frame: of a message that breaks the contract, the contract speaks before `keyOf`.
-    return { frame, accepts, ...policyOf(), delivered: 0, kept: 0, replaced: 0, dropped: 0 };
+    return publicationOf(this.contract, message, { accepts, policyOf });
   }
 
   // What a port needs.
@@ -337,5 +335,3 @@ const waysToHear: WaysToHear = {
   onHandlerError: 'pass onHandlerError',
   onFailed: 'pass onFailed',
 };
-
-const noPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '', key: '' };

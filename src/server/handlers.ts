@@ -36,14 +36,14 @@ export type Release = () => unknown;
 
 /** Runs the user's handlers, each behind a guard, in the order that was promised. */
 export class Handlers<Peer, In, Out> {
-  readonly #options: ResolvedOptions<Peer, In, Out>;
+  readonly #options: ResolvedOptions<Peer, In, Out, unknown>;
   readonly #observer: HandlersObserver<Connection<Peer, In, Out>>;
   readonly #wheel: TimerWheel;
   readonly #welcomes = new WeakMap<AcceptedPort, Welcome>();
   #unsettled = 0;
 
   constructor(
-    options: ResolvedOptions<Peer, In, Out>,
+    options: ResolvedOptions<Peer, In, Out, unknown>,
     observer: HandlersObserver<Connection<Peer, In, Out>>,
     wheel: TimerWheel,
   ) {

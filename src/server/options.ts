@@ -14,6 +14,14 @@ import {
   positiveInteger,
   timeoutsSchema,
 } from '../core/limits-schema.ts';
+import {
+  asyncProblems,
+  type ContractName,
+  isAsyncSchema,
+  isStandardSchema,
+  mustBeSchema,
+  type StandardSchemaV1,
+} from '../core/standard-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import { USUAL_PREFIX_BITS } from './address.ts';
 import type { AuthenticateContext, AuthenticateResult, HandlerConnection } from './admitted.ts';
@@ -92,7 +100,8 @@ export type UnmatchedSubprotocolsPolicy = 'refuse' | 'open';
  *
  * @typeParam Peer - what `authenticate` returns.
  * @typeParam In - a message of the inbound contract.
- * @typeParam Out - a message of the outbound contract.
+ * @typeParam Out - a message that may be sent: the input of `sends`.
+ * @typeParam Sent - a message as it is sent: the output of `sends`.
  * @typeParam KeyPeer - the peer as `key` sees it. Inferred apart from the others, because a handler that returns an
  *   expression about its peer settles the type as it is known by then.
  * @typeParam OpenPeer - the peer as `onOpen` sees it.
@@ -102,14 +111,21 @@ export interface SupervisorOptions<
   Peer = unknown,
   In = unknown,
   Out = unknown,
+  Sent = Out,
   KeyPeer = Peer,
   OpenPeer = Peer,
   SeenPeer = Peer,
 > {
-  /** The inbound contract; handlers get its output type. Without it every decodable message is delivered. */
-  messages?: z.ZodType<In>;
-  /** The outbound contract; `send` and `publish` throw for a message that breaks it. */
-  sends?: z.ZodType<Out>;
+  /**
+   * The inbound contract, any Standard Schema that checks without a promise. Handlers get its output. Without it every
+   * decodable message is delivered.
+   */
+  messages?: StandardSchemaV1<unknown, In>;
+  /**
+   * The outbound contract, any Standard Schema that checks without a promise. `send` and `publish` take its input, send its
+   * output, and throw for a message that breaks it.
+   */
+  sends?: StandardSchemaV1<Out, Sent>;
   /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec;
   /**
@@ -201,10 +217,10 @@ const anyFunction = z.custom<(...args: never[]) => unknown>(
   (value) => typeof value === 'function',
   'must be a function',
 );
-const zodSchema = z.custom<z.ZodType>(
-  (value) => value instanceof z.core.$ZodType,
-  'must be a zod schema',
-);
+const contract = (name: ContractName) =>
+  z
+    .custom<StandardSchemaV1>(isStandardSchema, mustBeSchema)
+    .refine((schema) => !isAsyncSchema(schema), asyncProblems[name]);
 
 const admissionSchema = z.strictObject({
   hosts: headerRule(['*'], hostFault).optional(),
@@ -218,8 +234,8 @@ const admissionSchema = z.strictObject({
 });
 
 const supervisorSchema = z.strictObject({
-  messages: zodSchema.optional(),
-  sends: zodSchema.optional(),
+  messages: contract('messages').optional(),
+  sends: contract('sends').optional(),
   codec: z.custom<Codec>(isCodec, mustBeCodec).optional(),
   invalidMessages: z.enum(['reply', 'ignore', 'close']).default('reply'),
   subprotocols: stringList.default([]),
@@ -242,8 +258,8 @@ const supervisorSchema = z.strictObject({
 });
 
 /** Options with every default filled in. */
-export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown>
-  extends Omit<SupervisorOptions<Peer, In, Out>, 'admission'> {
+export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown, Sent = Out>
+  extends Omit<SupervisorOptions<Peer, In, Out, Sent>, 'admission'> {
   readonly codec: Codec;
   readonly invalidMessages: InvalidMessagePolicy;
   readonly subprotocols: readonly string[];
@@ -258,14 +274,14 @@ export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown>
 }
 
 /** @throws SupervisorError `invalid-options`, naming every option that is wrong by its path. */
-export function resolveOptions<Peer, In, Out>(
-  options: SupervisorOptions<Peer, In, Out>,
-): ResolvedOptions<Peer, In, Out> {
+export function resolveOptions<Peer, In, Out, Sent>(
+  options: SupervisorOptions<Peer, In, Out, Sent>,
+): ResolvedOptions<Peer, In, Out, Sent> {
   const checked = checkedOptions(supervisorSchema, options);
   return Object.freeze({
     ...checked,
     clock: checked.clock ?? systemClock,
     random: checked.random ?? Math.random,
     codec: checked.codec ?? jsonCodec(checked.limits.depthMax, checked.limits.valuesMax),
-  }) as unknown as ResolvedOptions<Peer, In, Out>;
+  }) as unknown as ResolvedOptions<Peer, In, Out, Sent>;
 }

@@ -49,9 +49,10 @@ export interface AudienceOptions<C> {
  *
  * @typeParam Peer - what `authenticate` returns.
  * @typeParam In - a message of the inbound contract.
- * @typeParam Out - a message of the outbound contract.
+ * @typeParam Out - a message that may be sent: the input of `sends`.
+ * @typeParam Sent - a message as it is sent: the output of `sends`.
  */
-export interface Supervisor<Peer = unknown, In = unknown, Out = unknown>
+export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = Out>
   extends AsyncDisposable,
     HasChildren {
   readonly state: SupervisorState;
@@ -79,7 +80,7 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown>
    *
    * @throws SupervisorError `invalid-topic` or `invalid-options`
    */
-  topic(name: string, options?: TopicOptions<Out>): Topic<Out, Connection<Peer, In, Out>>;
+  topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>>;
   /**
    * Sends one message to every open connection.
    *

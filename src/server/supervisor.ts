@@ -68,19 +68,25 @@ const supervisorLogic: typeof supervisorMachine = Object.create(supervisorMachin
  * attach(httpServer, supervisor, { path: '/ws' });
  * ```
  */
-export function createSupervisor<Peer extends undefined = undefined, In = unknown, Out = unknown>(
-  options?: SupervisorOptions<Peer, In, Out> & { authenticate?: undefined },
-): Supervisor<Peer, In, Out>;
+export function createSupervisor<
+  Peer extends undefined = undefined,
+  In = unknown,
+  Out = unknown,
+  Sent = Out,
+>(
+  options?: SupervisorOptions<Peer, In, Out, Sent> & { authenticate?: undefined },
+): Supervisor<Peer, In, Out, Sent>;
 export function createSupervisor<
   Peer = undefined,
   In = unknown,
   Out = unknown,
+  Sent = Out,
   KeyPeer = HandlerPeer<Peer>,
   OpenPeer = HandlerPeer<Peer>,
   SeenPeer = HandlerPeer<Peer>,
 >(
-  options: SupervisorOptions<Peer, In, Out, KeyPeer, OpenPeer, SeenPeer>,
-): Supervisor<AdmittedPeer<Peer>, In, Out>;
+  options: SupervisorOptions<Peer, In, Out, Sent, KeyPeer, OpenPeer, SeenPeer>,
+): Supervisor<AdmittedPeer<Peer>, In, Out, Sent>;
 export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
   return new FleetSupervisor(options);
 }
@@ -90,11 +96,11 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
  *
  * @internal
  */
-export class FleetSupervisor<Peer, In, Out>
-  implements Supervisor<Peer, In, Out>, SupervisorOrders, FleetObserver
+export class FleetSupervisor<Peer, In, Out, Sent>
+  implements Supervisor<Peer, In, Out, Sent>, SupervisorOrders, FleetObserver
 {
   readonly #actor: ActorRefFrom<typeof supervisorMachine>;
-  readonly #fleet: Fleet<Peer, In, Out>;
+  readonly #fleet: Fleet<Peer, In, Out, Sent>;
   readonly #children: Children;
   /** What the chart ordered; carried out when it has settled, because it reaches user code. */
   readonly #effects: (() => void)[] = [];
@@ -102,7 +108,7 @@ export class FleetSupervisor<Peer, In, Out>
   #begun: { readonly plan: DrainPlan; readonly drained: Promise<DrainReport> } | null = null;
 
   /** @param upgrader - makes the WebSockets. @default ws does */
-  constructor(options: SupervisorOptions<Peer, In, Out>, upgrader?: Upgrader) {
+  constructor(options: SupervisorOptions<Peer, In, Out, Sent>, upgrader?: Upgrader) {
     const resolved = resolveOptions(options);
     this.#actor = createActor(resolved.inspect ? supervisorMachine : supervisorLogic, {
       id: 'supervisor',
@@ -174,7 +180,7 @@ export class FleetSupervisor<Peer, In, Out>
     return registry.byKey(key).map((port) => handlers.handleOf(port));
   }
 
-  topic(name: string, options?: TopicOptions<Out>): Topic<Out, Connection<Peer, In, Out>> {
+  topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>> {
     return topicHandle(this.#fleet, name, options);
   }
 

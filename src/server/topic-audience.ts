@@ -78,9 +78,9 @@ export class TopicAudience implements Reachable {
   }
 
   /** Writes a publication to its members; then those who listen get its message. */
-  publish(publication: Publication, message: unknown): void {
+  publish(publication: Publication): void {
     if (this.members.size > 0) this.#pipeline().next(publication);
-    if (this.#messages?.observed) this.#announce(this.#messages, message);
+    if (this.#messages?.observed) this.#announce(this.#messages, publication.message);
   }
 
   /** Not from inside a fan-out, and in the order of publication: a listener may publish in answer. */

@@ -33,33 +33,39 @@ const defaults = topicSchema.parse({});
  * The public handle of a topic. Without options it is the same object for as long as the topic has members, or somebody holds
  * a handle; with options it is a view of the same audience, with a policy of its own.
  */
-export function topicHandle<Peer, In, Out>(
-  fleet: Fleet<Peer, In, Out>,
+export function topicHandle<Peer, In, Out, Sent>(
+  fleet: Fleet<Peer, In, Out, Sent>,
   name: string,
-  options?: TopicOptions<Out>,
-): TopicHandle<Peer, In, Out> {
+  options?: TopicOptions<Sent>,
+): TopicHandle<Peer, In, Out, Sent> {
   const audience = fleet.topics.audience(name);
   audience.handle ??= new TopicHandle(audience, fleet);
   return options === undefined
-    ? (audience.handle as TopicHandle<Peer, In, Out>)
+    ? (audience.handle as TopicHandle<Peer, In, Out, Sent>)
     : new TopicHandle(audience, fleet, options);
 }
 
 /** An audience, and the policy of what is published there through this handle. */
-export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, In, Out>> {
+export class TopicHandle<Peer, In, Out, Sent>
+  implements Topic<Out, Sent, Connection<Peer, In, Out>>
+{
   readonly #audience: TopicAudience;
-  readonly #fleet: Fleet<Peer, In, Out>;
+  readonly #fleet: Fleet<Peer, In, Out, Sent>;
   readonly #overflow: Overflow;
-  readonly #keyOf: (message: Out) => string;
+  readonly #keyOf: (message: Sent) => string;
 
   /** @throws SupervisorError `invalid-options` */
-  constructor(audience: TopicAudience, fleet: Fleet<Peer, In, Out>, options?: TopicOptions<Out>) {
+  constructor(
+    audience: TopicAudience,
+    fleet: Fleet<Peer, In, Out, Sent>,
+    options?: TopicOptions<Sent>,
+  ) {
     const { overflow, keyOf } =
       options === undefined ? defaults : checkedOptions(topicSchema, options);
     this.#audience = audience;
     this.#fleet = fleet;
     this.#overflow = overflow;
-    this.#keyOf = (keyOf as TopicOptions<Out>['keyOf']) ?? (() => '');
+    this.#keyOf = (keyOf as TopicOptions<Sent>['keyOf']) ?? (() => '');
   }
 
   get name(): string {
@@ -84,21 +90,20 @@ export class TopicHandle<Peer, In, Out> implements Topic<Out, Connection<Peer, I
     };
   }
 
-  get messages$(): Observable<Out> {
-    return this.#audience.messages.observable as Observable<Out>;
+  get messages$(): Observable<Sent> {
+    return this.#audience.messages.observable as Observable<Sent>;
   }
 
   publish(
     message: Out,
     audience: AudienceOptions<Connection<Peer, In, Out>> = everybody,
   ): Delivery {
-    const policyOf = () => this.#policyFor(message);
-    const publication = this.#fleet.publication(message, audience, policyOf);
-    this.#audience.publish(publication, message);
+    const publication = this.#fleet.publication(message, audience, (sent) => this.#policyFor(sent));
+    this.#audience.publish(publication);
     return deliveryOf(publication);
   }
 
-  #policyFor(message: Out): PublicationPolicy {
+  #policyFor(message: Sent): PublicationPolicy {
     const overflow = this.#overflow;
     const key: unknown = overflow === 'latest' ? this.#keyOf(message) : '';
     if (typeof key === 'string') return { overflow, topic: this.name, key };

@@ -11,12 +11,19 @@ import type { AudienceOptions } from './supervisor-types.ts';
  */
 export type Overflow = 'drop-newest' | 'latest' | 'close';
 
-/** How a topic treats its members. */
-export interface TopicOptions<Out> {
+/**
+ * How a topic treats its members.
+ *
+ * @typeParam Output - a message as it is sent.
+ */
+export interface TopicOptions<Output> {
   /** What happens to a member that is congested. @default 'drop-newest' */
   overflow?: Overflow;
-  /** For `latest`: what a message is about, for example a symbol. @default all are about the same */
-  keyOf?: (message: Out) => string;
+  /**
+   * For `latest`: what a message is about, for example a symbol. It gets the message as it is sent: the output of `sends`.
+   * @default all are about the same
+   */
+  keyOf?: (message: Output) => string;
 }
 
 /** What became of one publication. */
@@ -42,8 +49,12 @@ export interface TopicSize {
  *
  * As an Observer it never throws: a message that breaks the outbound contract, and an error of the source,
  * are reported as `handler.errored`. Completion of a source leaves the topic as it is.
+ *
+ * @typeParam Input - what may be published: the input of `sends`.
+ * @typeParam Output - what is sent: the output of `sends`.
+ * @typeParam C - the members.
  */
-export interface Topic<Out = unknown, C = Connection> extends Observer<Out> {
+export interface Topic<Input = unknown, Output = Input, C = Connection> extends Observer<Input> {
   readonly name: string;
   /** How many open connections are members. */
   readonly size: number;
@@ -51,18 +62,18 @@ export interface Topic<Out = unknown, C = Connection> extends Observer<Out> {
   readonly connections: Iterable<C>;
   /**
    * Every message that is published here, through any handle, with or without members: by `publish` and by Observables that
-   * feed the topic. A message is as it was given to `publish`. Subscribers get it after the members, and a message that they
+   * feed the topic. A message is as it is sent: the output of `sends`. Subscribers get it after the members, and a message that they
    * publish in answer after this one. Completes when the supervisor has stopped.
    */
-  readonly messages$: Observable<Out>;
+  readonly messages$: Observable<Output>;
   /** Publications that members did not get, summed over all members, since it has had any. */
   readonly droppedMessages: number;
   /** Publishes one message, as an Observer: never throws. */
-  next(message: Out): void;
+  next(message: Input): void;
   /**
    * Sends one message to every open member.
    *
    * @throws SupervisorError `invalid-message`, `unencodable-message` or `invalid-options`
    */
-  publish(message: Out, options?: AudienceOptions<C>): Delivery;
+  publish(message: Input, options?: AudienceOptions<C>): Delivery;
 }

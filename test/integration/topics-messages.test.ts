@@ -36,7 +36,7 @@ async function textsOf(member: Member): Promise<unknown[]> {
 describe('topic.messages$', () => {
   afterEach(() => service.stop());
 
-  it('is what is published, through any handle and by any Observable, as it was given', async () => {
+  it('is what is published, through any handle and by any Observable, as it was given without a contract', async () => {
     const supervisor = await start(1);
     const heard = listen();
     const message = { at: new Date(0) };
@@ -46,7 +46,7 @@ describe('topic.messages$', () => {
     topic('kitchen').publish('elsewhere');
     supervisor.broadcast('everywhere');
     assert.deepEqual(heard, [message, 'view', 'fed', 'twice']);
-    assert.equal(heard[0], message, 'the object itself, before the contract and the codec');
+    assert.equal(heard[0], message, 'the object itself, before the codec');
   });
 
   it('has what nobody got: without members, and when all are left out', async () => {

@@ -174,7 +174,7 @@ export const direct: Supervisor = createSupervisor({
   authenticate: () => ({ userId: 'ada' }),
   onMessage: (connection, message) => void [connection.peer.userId, message.text],
 });
-export function greet(any: Supervisor, topic: Topic<unknown, Connection>): number {
+export function greet(any: Supervisor, topic: Topic<unknown, unknown, Connection>): number {
   // @ts-expect-error nothing is known of its peers
   for (const connection of any.connections) connection.peer.userId;
   return any.broadcast({ hello: topic.name }).delivered;

@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Bundle, bundleOf } from './bundle.ts';
 import { everyOrder, programs, typedCharts, typedConsumer } from './consumer.ts';
+import { contractConsumer } from './consumer-contracts.ts';
 import { filesIn, namesIn, read, root, section, tableRows } from './repository.ts';
 import { type Run, run } from './run.ts';
 
@@ -126,6 +127,18 @@ describe('the tarball', () => {
     assert.deepEqual(await compile('orders', { files: ['orders.ts'] }), { status: 0, output: '' });
   });
 
+  for (const exactOptionalPropertyTypes of [true, false]) {
+    it(`infers contracts of every library, exactOptionalPropertyTypes ${exactOptionalPropertyTypes}`, async () => {
+      for (const name of ['arktype', 'valibot', 'zod3']) installFromHere(name);
+      write('contracts.ts', contractConsumer);
+      const name = `contracts-${exactOptionalPropertyTypes}`;
+      // The declarations of those libraries are their own concern.
+      const further = { exactOptionalPropertyTypes, skipLibCheck: true };
+      const compiled = await compile(name, { files: ['contracts.ts'] }, further);
+      assert.deepEqual(compiled, { status: 0, output: '' });
+    });
+  }
+
   it('ships declarations that compile, every one', async () => {
     const declarations = files.filter((path) => path.endsWith('.d.ts'));
     assert.deepEqual(await compile('all', installed(declarations)), { status: 0, output: '' });
@@ -216,13 +229,15 @@ async function install({ filename }: Tarball): Promise<void> {
   const dependencies = { ...Object.fromEntries(versions), [manifest.name]: `file:../${filename}` };
   write('package.json', JSON.stringify({ private: true, type: 'module', dependencies }));
   await npm(['install', '--prefer-offline', '--no-audit', '--no-fund'], consumer);
-  installTypes('node');
+  installFromHere('@types/node');
 }
 
-function installTypes(name: string): void {
-  const types = join(consumer, 'node_modules/@types', name);
-  mkdirSync(dirname(types), { recursive: true });
-  symlinkSync(join(root, 'node_modules/@types', name), types);
+/** What a stranger has besides: as it is installed here, with all that it needs. */
+function installFromHere(name: string): void {
+  const installed = join(consumer, 'node_modules', name);
+  if (existsSync(installed)) return;
+  mkdirSync(dirname(installed), { recursive: true });
+  symlinkSync(join(root, 'node_modules', name), installed);
 }
 
 async function npm(args: readonly string[], cwd: string): Promise<string> {

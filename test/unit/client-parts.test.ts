@@ -166,7 +166,7 @@ describe('the options of a client', () => {
     [{ queueMax: Number.POSITIVE_INFINITY }, /options\.queueMax/],
     [{ random: 4 }, /options\.random: must be a function/],
     [{ privateCodes: 'http' }, /options\.privateCodes: must be a function/],
-    [{ messages: {} }, /options\.messages: must be a zod schema/],
+    [{ messages: {} }, /options\.messages: must be a Standard Schema/],
     [{ subprotocols: 'chat' }, /options\.subprotocols: must be a list of strings/],
     [{ codec: {} }, /options\.codec: must be a codec with encode and decode/],
     [{ signal: {} }, /options\.signal: must be an AbortSignal/],

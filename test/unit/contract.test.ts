@@ -183,10 +183,27 @@ describe('Contract.payload', () => {
     }
   });
 
-  it('sends what the application wrote, not what the schema makes of it', () => {
-    const defaults = z.object({ kind: z.string().default('note') });
-    const contract = new Contract<unknown, unknown>(jsonCodec(), undefined, defaults);
-    assert.equal(contract.payload({}), '{}');
+  it('sends what the schema makes of a message, not what the application wrote', () => {
+    const note = z.object({ kind: z.string().default('note'), text: z.string().toUpperCase() });
+    const contract = new Contract(jsonCodec(), undefined, note);
+    const given = { text: 'hi', passwordHash: 's3cret' };
+    assert.equal(contract.payload(given), '{"kind":"note","text":"HI"}');
+    assert.deepEqual(given, { text: 'hi', passwordHash: 's3cret' });
+  });
+
+  it('encodes a message that was transformed into what the codec takes', () => {
+    const dates = new Contract(
+      jsonCodec(),
+      undefined,
+      z.date().transform((date) => ({ at: date.getTime() })),
+    );
+    assert.equal(dates.payload(new Date(5)), '{"at":5}');
+    const maps = new Contract(
+      jsonCodec(),
+      undefined,
+      z.string().transform((text) => new Map([[text, 1]])),
+    );
+    assert.throws(() => maps.payload('key'), { code: 'unencodable-message' });
   });
 });
 

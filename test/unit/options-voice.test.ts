@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
+import * as v from 'valibot';
 import { createClient, createPool } from '../../src/client/index.ts';
 import { attach, createSupervisor, listen, type SupervisorError } from '../../src/index.ts';
 
@@ -55,7 +56,19 @@ const wrong: [unknown, string][] = [
     'options.clock: must be a clock with now, wallNow, setTimer, clearTimer, afterPoll, not an object',
   ],
   [{ codec: {} }, 'options.codec: must be a codec with encode and decode, not an object'],
-  [{ messages: 'text' }, 'options.messages: must be a zod schema, not a string'],
+  [
+    { messages: 'text' },
+    'options.messages: must be a Standard Schema, for example of zod (3.24 or later), valibot or ArkType, not a string',
+  ],
+  [
+    {
+      sends: v.pipeAsync(
+        v.string(),
+        v.checkAsync(async () => true),
+      ),
+    },
+    'options.sends: a contract must check at once, but this schema is async: do async work before you send',
+  ],
 ];
 
 describe('options that are wrong', () => {

@@ -7,6 +7,7 @@ import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/cor
 import { attach, createSupervisor, type SupervisorOptions } from '../../src/index.ts';
 import { drainPlan } from '../../src/server/fleet-drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
+import { schemaLibraries } from '../support/schema-libraries.ts';
 
 /** Every limit there is, with its default; `docs` says the same. */
 const numbers = {
@@ -176,12 +177,23 @@ describe('an option that is wrong', () => {
     refuses({ admission: { addressOf: 'x-forwarded-for' } }, 'options.admission.addressOf: ');
   });
 
-  it('messages and sends: are zod schemas', () => {
+  it('messages and sends: are Standard Schemas', () => {
     for (const name of ['messages', 'sends']) {
-      for (const value of [null, 'text', { parse: () => 1 }, z]) {
+      for (const value of [null, 'text', { parse: () => 1 }, z, { '~standard': null }]) {
         refuses({ [name]: value }, `options.${name}: `);
       }
-      assert.doesNotThrow(() => resolve({ [name]: z.string() }));
+      for (const { order } of Object.values(schemaLibraries)) {
+        assert.doesNotThrow(() => resolve({ [name]: order }));
+      }
+    }
+  });
+
+  it('messages and sends: are no schema that says that it is async', () => {
+    for (const { asynchronous, saysAsync } of Object.values(schemaLibraries)) {
+      const schema = asynchronous(async () => true);
+      if (saysAsync)
+        refuses({ messages: schema }, 'options.messages: a contract must check at once');
+      else assert.doesNotThrow(() => resolve({ messages: schema }));
     }
   });
 

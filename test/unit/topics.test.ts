@@ -67,13 +67,13 @@ function publicationOf(text: string, parts: Partial<Publication> = {}): Publicat
   const counts = { delivered: 0, kept: 0, replaced: 0, dropped: 0 };
   const frame = messageFrame(text);
   const policy = { overflow: 'drop-newest', topic: 'lobby', key: '' } as const;
-  return { frame, accepts: null, ...policy, ...counts, ...parts };
+  return { message: text, frame, accepts: null, ...policy, ...counts, ...parts };
 }
 
 /** Publishes and returns who got it and who missed it. */
 function publish(topics: Topics, text: string, accepts: Publication['accepts'] = null) {
   const publication = publicationOf(text, { accepts });
-  topics.audience('lobby').publish(publication, undefined);
+  topics.audience('lobby').publish(publication);
   return [publication.delivered, publication.dropped];
 }
 
@@ -218,7 +218,7 @@ describe('a publication to a member that is congested', () => {
     const topics = topicsFor(10);
     topics.join(one.port, 'lobby');
     const publication = publicationOf('hi', { overflow, key: 'EUR' });
-    topics.audience('lobby').publish(publication, undefined);
+    topics.audience('lobby').publish(publication);
     return {
       ...deliveryOf(publication),
       inTopic: topics.audience('lobby').dropped,
@@ -301,7 +301,7 @@ describe('a publication to a member that is congested', () => {
     const topics = topicsFor(10);
     const [slow, quick] = crowd(2, topics);
     if (slow) slow.isCongested = true;
-    topics.audience('lobby').publish(publicationOf('hi', { overflow: 'close' }), undefined);
+    topics.audience('lobby').publish(publicationOf('hi', { overflow: 'close' }));
     assert.deepEqual([slow?.got, quick?.got], [[], ['hi']]);
     assert.equal(quick?.endedAs, undefined);
   });

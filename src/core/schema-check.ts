@@ -1,0 +1,107 @@
+import { ignoreRejection, isThenable } from './guard.ts';
+import { hasMethods } from './methods.ts';
+import { invalidOptions, problemAt } from './option-problems.ts';
+import {
+  asyncProblems,
+  type ContractName,
+  type StandardResult,
+  type StandardSchemaV1,
+} from './standard-schema.ts';
+
+/** Checks values against a schema, at once: order, and the bytes of a broadcast, cannot wait for a promise. */
+export class SchemaCheck<Output> {
+  readonly #schema: StandardSchemaV1<unknown, Output>;
+  readonly #name: ContractName;
+  /**
+   * Whether a check may return a promise. zod calls every check synchronously first and drops the promise of an async one.
+   * If that promise rejects, nobody handles it, and the process ends. Promises are therefore caught until the schema has
+   * accepted a value without one, and always once there was one.
+   */
+  #promises: 'possible' | 'none' | 'found' = 'possible';
+
+  constructor(schema: StandardSchemaV1<unknown, Output>, name: ContractName) {
+    this.#schema = schema;
+    this.#name = name;
+  }
+
+  /** @throws SupervisorError `invalid-options` if the schema is async. Also throws what a check of the schema throws. */
+  run(value: unknown): StandardResult<Output> {
+    const result =
+      this.#promises === 'none'
+        ? this.#validate(value)
+        : catchingPromises(() => this.#validate(value));
+    if (isThenable(result)) return this.#runAgain(value, result);
+    if (result.issues) return result;
+    // The output of an async morph of ArkType is a promise.
+    if (isThenable(result.value)) throw this.#asyncError(result.value);
+    if (this.#promises === 'possible') this.#promises = 'none';
+    return result;
+  }
+
+  #validate(value: unknown): StandardResult<Output> | Promise<StandardResult<Output>> {
+    return this.#schema['~standard'].validate(value);
+  }
+
+  /** zod returns a promise for a check that throws, too. Asked in its own way, it throws what the check throws. */
+  #runAgain(value: unknown, promise: PromiseLike<unknown>): StandardResult<Output> {
+    const schema = this.#schema;
+    if (!isZodLike<Output>(schema)) throw this.#asyncError(promise);
+    ignoreRejection(promise);
+    let isAsync = false;
+    const noteAsync = () => {
+      isAsync = true;
+    };
+    try {
+      const parsed = catchingPromises(() => schema.safeParse(value), noteAsync);
+      return parsed.success ? { value: parsed.data } : parsed.error;
+    } catch (thrown) {
+      throw isAsync ? this.#asyncError(promise) : thrown;
+    }
+  }
+
+  #asyncError(promise: PromiseLike<unknown>): Error {
+    ignoreRejection(promise);
+    this.#promises = 'found';
+    return invalidOptions([problemAt({}, [this.#name], asyncProblems[this.#name])]);
+  }
+}
+
+/** How zod is asked in its own way: it throws what a check throws, and an error of its own for an async check. */
+interface ZodLike<Output> {
+  safeParse(
+    value: unknown,
+  ):
+    | { readonly success: true; readonly data: Output }
+    | { readonly success: false; readonly error: StandardResult<Output> };
+}
+
+function isZodLike<Output>(schema: object): schema is ZodLike<Output> {
+  return hasMethods(schema, ['safeParse']);
+}
+
+/**
+ * Makes a call, and handles the rejection of every promise that it tests with `instanceof`. That is how zod finds out that
+ * a check is async, and it leaves no other trace of the promise that it drops.
+ */
+function catchingPromises<Result>(call: () => Result, caught = () => {}): Result {
+  const before = Object.getOwnPropertyDescriptor(Promise, Symbol.hasInstance);
+  const isInstance = Promise[Symbol.hasInstance];
+  // Not `Object.defineProperty`: it throws where an application has frozen the intrinsics.
+  Reflect.defineProperty(Promise, Symbol.hasInstance, {
+    configurable: true,
+    value(this: unknown, tested: unknown): boolean {
+      const isPromise = isInstance.call(this, tested);
+      if (isPromise) {
+        ignoreRejection(tested as Promise<unknown>);
+        caught();
+      }
+      return isPromise;
+    },
+  });
+  try {
+    return call();
+  } finally {
+    if (before === undefined) Reflect.deleteProperty(Promise, Symbol.hasInstance);
+    else Reflect.defineProperty(Promise, Symbol.hasInstance, before);
+  }
+}
