@@ -123,7 +123,9 @@ export class SimulatedPublications {
   #leftOut(): Set<SimulatedLife> {
     const { lives, random } = this.#world;
     if (!random.chance(0.2) || lives.length === 0) return new Set();
-    return new Set([lives[random.integer(0, lives.length - 1)] as SimulatedLife]);
+    const life = lives[random.integer(0, lives.length - 1)] as SimulatedLife;
+    // One that is open and not reported yet has no name by which it could be left out.
+    return new Set(life.connection === null ? [] : [life]);
   }
 
   #begin(
