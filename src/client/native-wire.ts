@@ -1,5 +1,5 @@
 import { beatRequest } from '../core/beat.ts';
-import type { CloseFrame } from '../core/close-code.ts';
+import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { DialedWire, DialObserver } from './dialed-wire.ts';
 import type { DialTarget } from './target.ts';
@@ -134,7 +134,7 @@ export class NativeWire implements DialedWire {
       return frame;
     }
     this.#socket?.close();
-    return { code: 1005, reason: '' };
+    return { code: NO_STATUS, reason: '' };
   }
 
   watchClose(closed: (clean: boolean) => void): void {

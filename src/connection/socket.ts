@@ -1,11 +1,10 @@
 import { WebSocket } from 'ws';
+import { NO_STATUS } from '../core/close-code.ts';
 import type { Limits } from '../core/limits.ts';
 import type { SocketObserver, WireSocket } from './wire-socket.ts';
 
 /** The header of a control frame of a server (RFC 6455 §5.2). */
 const CONTROL_HEADER_BYTES = 2;
-
-const NO_STATUS = 1005;
 
 /** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
 const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;

@@ -1,4 +1,4 @@
-import type { CloseFrame } from '../core/close-code.ts';
+import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/dial-failure.ts';
 import type { Limits } from '../core/limits.ts';
 import { textOf } from '../core/text.ts';
@@ -7,8 +7,6 @@ import type { Port } from './port.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
 import type { Wire } from './wire.ts';
 import type { SocketObserver } from './wire-socket.ts';
-
-const NO_STATUS = 1005;
 
 /**
  * Sees everything that the two sockets of a connection do, keeps the evidence, and tells the port.

@@ -1,5 +1,8 @@
 import { SupervisorError } from './errors.ts';
 
+/** What an empty close frame is reported as (RFC 6455 §7.1.5); it must not be sent. */
+export const NO_STATUS = 1005;
+
 /** What a client that dialed should do after an ending: come back at once, after a backoff, or not at all. */
 export type Retry = 'now' | 'backoff' | 'never';
 
@@ -51,7 +54,7 @@ export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = new Map([
   [1002, row('protocol error', { class: 'fault', sendable, retry: 'never', level: 'error' })],
   [1003, row('unsupported data', { class: 'fault', sendable, retry: 'never', level: 'error' })],
   [
-    1005,
+    NO_STATUS,
     row('no status', { class: 'normal', sendable: unsendable, retry: 'backoff', level: 'info' }),
   ],
   [

@@ -96,8 +96,8 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
 
 /** How a connection is renewed. */
 export interface RenewOptions {
-  /** After how many milliseconds from now it is closed with 3000. @default never */
-  readonly expiresInMs?: number;
+  /** After how many milliseconds from now it is closed with 3000; `null` for never. @default when it was to be closed before */
+  readonly expiresInMs?: number | null;
 }
 
 /**
@@ -123,10 +123,10 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   /** Leaves a topic; `false` when it was no member. @throws SupervisorError `invalid-topic`, as `join` does. */
   leave(topic: string): boolean;
   /**
-   * Replaces its peer, for example after it has sent a fresh token, and lets it expire later; without `expiresInMs`
-   * it expires no more. `key` is asked again. Returns `false`, and changes nothing, when it is not open.
+   * Replaces its peer, for example after it has sent a fresh token, and with `expiresInMs` lets it expire later. Without it
+   * the connection expires when it was to before. `key` is asked again. Returns `false`, and changes nothing, when it is not open.
    *
-   * @throws SupervisorError `invalid-options` when `expiresInMs` is not a number, or for any other option.
+   * @throws SupervisorError `invalid-options` when `expiresInMs` is neither a number nor `null`, or for any other option.
    */
   renew(peer: Peer, options?: RenewOptions): boolean;
 }

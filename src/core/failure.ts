@@ -171,6 +171,8 @@ export function failurePhase(cause: AcceptFailureCause): FailurePhase {
 /** What is known when a connection fails. */
 export interface FailureEvidence {
   readonly refusal?: RefusalAnswer | undefined;
+  /** The application answers instead: nobody here knows how. */
+  readonly isAnsweredByOthers?: boolean;
   readonly socketError?: Error | undefined;
   readonly crash?: Error | undefined;
   /** Another part of this process wrote to the socket, ended it or destroyed it. */
@@ -187,7 +189,7 @@ export function describeFailure(evidence: FailureEvidence): Failure {
   return {
     phase: failurePhase(cause),
     cause,
-    ...(refusal && answerGiven(refusal)),
+    ...(refusal && !evidence.isAnsweredByOthers && answerGiven(refusal)),
     retry: refusal === undefined ? 'backoff' : retryAfterStatus(refusal.status),
     level: failureLevel(cause),
     ...(error && { error }),

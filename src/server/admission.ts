@@ -40,6 +40,15 @@ export type AdmissionRules = Pick<
   'admission' | 'subprotocols' | 'unmatchedSubprotocols'
 >;
 
+/** What a request is judged by: itself, and what its supervisor serves. */
+export interface Applicant {
+  readonly request: IncomingMessage;
+  /** The path asked for, as {@link requestPath} reads it. */
+  readonly path: string;
+  readonly paths: Paths;
+  readonly door: Door;
+}
+
 /** What admission needs of the supervisor that it decides for. */
 export interface AdmissionHost {
   readonly registry: Registry;
@@ -74,11 +83,11 @@ export class Admission {
   }
 
   /** The refusal, or `null`. The request is counted among the connections already. */
-  judge(request: IncomingMessage, paths: Paths, door: Door): RefusalAnswer | null {
+  judge({ request, path, paths, door }: Applicant): RefusalAnswer | null {
     return (
       doorRefusal(door) ??
       requestRefusal(request) ??
-      this.#targetRefusal(request, paths) ??
+      pathRefusal(path, paths) ??
       this.#hostRefusal(request) ??
       this.#originRefusal(request) ??
       this.#subprotocolRefusal(request)
@@ -135,13 +144,6 @@ export class Admission {
     return Math.min(connectionsPerAddressMax, Math.max(1, Math.floor(connectionsMax / 2)));
   }
 
-  #targetRefusal(request: IncomingMessage, paths: Paths): RefusalAnswer | null {
-    if (paths !== undefined && !paths.includes(requestPath(request))) {
-      return refusal('wrong-path', [404, 'no WebSocket here']);
-    }
-    return null;
-  }
-
   #hostRefusal(request: IncomingMessage): RefusalAnswer | null {
     const { host = '' } = request.headers;
     if (this.#isServed?.(host, request) !== false) return null;
@@ -182,6 +184,11 @@ export function requestPath({ url = '/' }: IncomingMessage): string {
   const target = url.startsWith('/') || !URL.canParse(url) ? url : new URL(url).pathname;
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);
+}
+
+function pathRefusal(path: string, paths: Paths): RefusalAnswer | null {
+  if (paths === undefined || paths.includes(path)) return null;
+  return refusal('wrong-path', [404, 'no WebSocket here']);
 }
 
 function doorRefusal(door: Door): RefusalAnswer | null {

@@ -172,11 +172,13 @@ function checkedAnswerHeaders(given: unknown): AnswerHeaders {
 /** @throws SupervisorError `invalid-options` for options that `renew` does not have. */
 export function checkRenewal(options: RenewOptions): void {
   checkNames(options, ['expiresInMs']);
-  checkExpiry(options);
+  const { expiresInMs } = options;
+  if (expiresInMs !== null) checkExpiry({ expiresInMs }, ', or null for never');
 }
 
-function checkExpiry(options: { readonly expiresInMs?: number | undefined }): void {
+function checkExpiry(options: { readonly expiresInMs?: number | undefined }, or = ''): void {
   const { expiresInMs } = options;
   if (expiresInMs === undefined || Number.isFinite(expiresInMs)) return;
-  throw invalidOptions([problemAt(options, ['expiresInMs'], 'must be a number of milliseconds')]);
+  const problem = `must be a number of milliseconds${or}`;
+  throw invalidOptions([problemAt(options, ['expiresInMs'], problem)]);
 }

@@ -12,7 +12,7 @@ import type {
 } from '../core/connection.ts';
 import { Contract, faultMessage } from '../core/contract.ts';
 import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
-import { type Failure, failureLevel, failurePhase } from '../core/failure.ts';
+import { describeFailure, type Failure } from '../core/failure.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import type { HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
@@ -106,29 +106,23 @@ export class Fleet<Peer, In, Out, Sent>
   accept(upgrade: Upgrade, paths: Paths, door: Door): void {
     const { request } = upgrade;
     const address = this.#admission.addressOf(request, upgrade.socket);
-    const port = new AcceptedPort(this, this.#nextId(), {
-      ...upgrade,
-      address,
-      path: requestPath(request),
-    });
+    const path = requestPath(request);
+    const port = new AcceptedPort(this, this.#nextId(), { ...upgrade, address, path });
     if (port.isOver) return;
     const refusal =
-      this.#admission.judge(request, paths, door) ??
+      this.#admission.judge({ request, path, paths, door }) ??
       this.#admission.judgeLoad(address, upgrade.socket, this.context.clock.now());
     if (refusal === null) this.#authentication.begin(port, request);
     else port.refuse(refusal);
   }
 
   notUpgraded(request: IncomingMessage, httpStatus: number | undefined): void {
-    const failure: Failure = {
-      phase: failurePhase('not-upgraded'),
-      cause: 'not-upgraded',
-      ...(httpStatus !== undefined && { httpStatus }),
-      retry: 'never',
-      level: failureLevel('not-upgraded'),
+    const failure = describeFailure({
+      refusal: { cause: 'not-upgraded', status: httpStatus ?? 426, body: '' },
+      isAnsweredByOthers: httpStatus === undefined,
       address: this.#admission.addressOf(request, request.socket),
       path: requestPath(request),
-    };
+    });
     this.registry.counts.failed += 1;
     this.tell({ type: 'connection.failed', id: this.#nextId(), failure });
     this.#failed(failure);

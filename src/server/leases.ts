@@ -41,14 +41,15 @@ export class Leases {
     if (release === undefined && expiresInMs === undefined) return;
     const lease = new Lease(port, release);
     this.#leases.set(port, lease);
-    this.#expire(lease, expiresInMs);
+    this.#expire(lease, expiresInMs ?? null);
   }
 
-  /** Lets the connection expire later, or never. */
-  renew(port: AcceptedPort, expiresInMs: number | undefined): void {
+  /** Lets the connection expire later, never (`null`), or as it was to before: a time is removed only by who says so. */
+  renew(port: AcceptedPort, expiresInMs: number | null | undefined): void {
+    if (expiresInMs === undefined) return;
     const lease = this.#leases.get(port);
-    if (lease === undefined) this.begin(port, { expiresInMs });
-    else this.#expire(lease, expiresInMs);
+    if (lease !== undefined) this.#expire(lease, expiresInMs);
+    else if (expiresInMs !== null) this.begin(port, { expiresInMs });
   }
 
   /** The connection is over. Returns what is to be released. */
@@ -60,9 +61,9 @@ export class Leases {
     return lease.release;
   }
 
-  #expire(lease: Lease, expiresInMs: number | undefined): void {
+  #expire(lease: Lease, expiresInMs: number | null): void {
     lease.expiry = this.#wheel.cancel(lease.expiry);
-    if (expiresInMs === undefined) return;
+    if (expiresInMs === null) return;
     lease.expiry = this.#wheel.schedule(Math.max(0, expiresInMs), lease, 'expiry');
   }
 }

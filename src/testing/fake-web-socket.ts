@@ -1,4 +1,5 @@
 import type { SocketObserver, WireSocket } from '../connection/wire-socket.ts';
+import { NO_STATUS } from '../core/close-code.ts';
 import type { FakeSocket } from './fake-socket.ts';
 import type { FakeReader } from './fake-socket-faces.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
@@ -6,8 +7,6 @@ import type { SimulatedClock } from './simulated-clock.ts';
 const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
-
-const NO_STATUS = 1005;
 
 /** Pings answered before the answers have left; one more ends the connection, as ws does. */
 const PENDING_PONGS_MAX = 60;

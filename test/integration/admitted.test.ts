@@ -302,12 +302,30 @@ describe('admitted for a time', { timeout: 60_000 }, () => {
     assert.deepEqual(connection.peer, { token: 2 });
   });
 
-  it('never expires when it is renewed without a time', async () => {
+  it('expires when it was to before when it is renewed without a time', async () => {
     const { time, options } = clock();
     service = await Service.start({
       ...options,
       authenticate: () => admitted(1, { expiresInMs: 60_000 }),
-      onOpen: (connection) => void connection.renew(2),
+    });
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    time.advance(50_000);
+    assert.ok(connection.renew(2));
+    assert.ok(connection.renew(3, {}));
+    await turns(3);
+    assert.deepEqual([connection.state, connection.peer], ['open', 3]);
+    time.advance(11_000);
+    await peer.finishPolitely();
+    assert.equal(peer.closeFrame?.code, 3000);
+  });
+
+  it('never expires when it is renewed with null for a time', async () => {
+    const { time, options } = clock();
+    service = await Service.start({
+      ...options,
+      authenticate: () => admitted(1, { expiresInMs: 60_000 }),
+      onOpen: (connection) => void connection.renew(2, { expiresInMs: null }),
     });
     await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -372,7 +390,7 @@ describe('renew', { timeout: 60_000 }, () => {
     const renew = () => connection.renew(1, { expiresInMs: Number.NaN });
     const expected = {
       code: 'invalid-options',
-      message: /^options\.expiresInMs: must be a number/,
+      message: /^options\.expiresInMs: must be a number of milliseconds, or null for never/,
     };
     assert.throws(renew, expected);
     connection.terminate();

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { SupervisorOptions } from '../../src/index.ts';
-import { closeMeanings, forbiddenCodes, malformedCloses } from '../support/closings.ts';
+import {
+  closeMeanings,
+  forbiddenCodes,
+  malformedCloses,
+  opening,
+  closingTimeouts as timeouts,
+} from '../support/closings.ts';
 import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { echoed, faultless, protocolError, violationFrame } from '../support/verdicts.ts';
 
-const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
-const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 const closedByPeer = [...opening, 'closing.peer', 'closing.reaping', 'closed'];
 const closedByError = [...opening, 'errored', 'closing.reaping', 'closed'];
 

@@ -3,25 +3,19 @@ import { afterEach, describe, it } from 'node:test';
 import { WebSocket } from 'undici';
 import { type Connection, createSupervisor, type SupervisorOptions } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
+import {
+  closedByHandshake,
+  handshake,
+  opening,
+  closingTimeouts as timeouts,
+} from '../support/closings.ts';
 import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 import { faultless, plain } from '../support/verdicts.ts';
 
-const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
-const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
-const closedByHandshake = [...opening, 'closing.local', 'closing.reaping', 'closed'];
 const closedByForce = [...opening, 'closing.local', 'closing.forced', 'closing.reaping', 'closed'];
-
-const handshake = {
-  ...faultless,
-  origin: 'local',
-  layer: 'websocket',
-  clean: true,
-  cause: 'close',
-  level: 'info',
-} as const;
 
 const abnormal = {
   ...plain,

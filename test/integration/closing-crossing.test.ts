@@ -3,24 +3,12 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Connection, SupervisorOptions } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
+import { closedByHandshake, handshake, closingTimeouts as timeouts } from '../support/closings.ts';
 import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 import { faultless } from '../support/verdicts.ts';
-
-const timeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
-const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
-const closedByHandshake = [...opening, 'closing.local', 'closing.reaping', 'closed'];
-
-const handshake = {
-  ...faultless,
-  origin: 'local',
-  layer: 'websocket',
-  clean: true,
-  cause: 'close',
-  level: 'info',
-} as const;
 
 let service: Service;
 let peer: RawPeer;

@@ -1,5 +1,25 @@
 import type { CloseVerdict } from '../../src/index.ts';
 import { closePayload, type FrameSpec } from './frames.ts';
+import { faultless } from './verdicts.ts';
+
+/** Short, for services whose connections are to close. */
+export const closingTimeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
+
+/** The states of an accepted connection until it is open. */
+export const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
+
+/** Those of one that this side closes and whose peer answers. */
+export const closedByHandshake = [...opening, 'closing.local', 'closing.reaping', 'closed'];
+
+/** The verdict of such a one, but for code and reason. */
+export const handshake = {
+  ...faultless,
+  origin: 'local',
+  layer: 'websocket',
+  clean: true,
+  cause: 'close',
+  level: 'info',
+} as const;
 
 /** What receiving each code means: how loudly it is told, and whether a client comes back. */
 export const closeMeanings: readonly [number, CloseVerdict['level'], CloseVerdict['retry']][] = [

@@ -44,13 +44,15 @@ interface Situation extends Request {
   door?: Door;
 }
 
-function judged({ options = {}, rules = {}, paths, door = 'open', ...request }: Situation) {
+function judged({ options = {}, rules = {}, paths, door = 'open', ...about }: Situation) {
   const registry = { ports: { size: 1 }, fromAddress: () => 1 } as unknown as Registry;
   const errors: string[] = [];
   const errored = (handler: string, error: Error) => errors.push(`${handler}: ${error.message}`);
   const resolved = resolveOptions({ ...rules, admission: options });
   const admission = new Admission(resolved, { registry, errored }, 0);
-  return { answer: admission.judge(requestOf(request), paths, door), errors };
+  const request = requestOf(about);
+  const path = requestPath(request);
+  return { answer: admission.judge({ request, path, paths, door }), errors };
 }
 
 const judge = (situation: Situation) => judged(situation).answer;

@@ -96,6 +96,26 @@ describe('Topics', () => {
     assert.deepEqual([one?.dropped, two?.dropped], [1, 0]);
   });
 
+  it('counts what was dropped since the topic last got its first member', () => {
+    const topics = topicsFor(10);
+    const lobby = topics.audience('lobby');
+    const [one] = crowd(1, topics);
+    assert.ok(one);
+    one.onPublish = () => 'refused';
+    publish(topics, 'hi');
+    publish(topics, 'hi');
+    const [two] = crowd(1, topics);
+    assert.equal(lobby.dropped, 2);
+    topics.leaveAll(one.port);
+    assert.equal(lobby.dropped, 2);
+    if (two) topics.leaveAll(two.port);
+    assert.equal(lobby.dropped, 0);
+    crowd(1, topics);
+    assert.equal(lobby.dropped, 0);
+    publish(topics, 'hi');
+    assert.equal(lobby.dropped, 0);
+  });
+
   it('asks whom it is for, and skips who is not open without counting it', () => {
     const topics = topicsFor(10);
     const [one, two, three] = crowd(3, topics);
