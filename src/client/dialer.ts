@@ -1,4 +1,5 @@
 import type { AnyActorRef } from 'xstate';
+import { countInvalid } from '../connection/invalid-messages.ts';
 import type { Parent } from '../connection/parent.ts';
 import type { Port } from '../connection/port.ts';
 import type { PortContext, PortReport } from '../connection/port-host.ts';
@@ -181,7 +182,10 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     if ('message' in intake) {
       streams.messages.next(intake.message);
       this.#handleMade(port)?.deliver(intake.message);
-    } else streams.events.next({ type: 'message.invalid', fault: intake.fault });
+    } else {
+      streams.events.next({ type: 'message.invalid', fault: intake.fault });
+      countInvalid(port, this.context.clock.now());
+    }
   }
 
   #ended(port: DialedPort): void {

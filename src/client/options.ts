@@ -109,6 +109,7 @@ const clientLimitDefaults: Readonly<Limits> = Object.freeze({
   valuesMax: 200_000,
   messagesPerSecondMax: 100_000,
   messageBurstMax: 200_000,
+  invalidPerMinuteMax: 60_000,
 });
 
 const QUEUE_MAX = 256;

@@ -14,6 +14,10 @@ export const endings = {
   'handler-error': { fact: 'handler.errored', frame: { code: 1011, reason: '' } },
   'welcome-timeout': { fact: 'welcome.expired', frame: { code: 1011, reason: '' } },
   expired: { fact: 'close.requested', frame: { code: 3000, reason: 'expired' } },
+  'invalid-message': {
+    fact: 'close.requested',
+    frame: { code: 1008, reason: 'too many invalid messages' },
+  },
   'message-rate': { fact: 'close.requested', frame: { code: 1008, reason: 'too many messages' } },
   'slow-consumer': { fact: 'outbox.stalled', frame: { code: 1013, reason: 'too slow' } },
   'heartbeat-timeout': { fact: 'heartbeat.lost' },

@@ -46,6 +46,7 @@ export const limitsSchema = z
     valuesMax: positiveInteger.default(limitDefaults.valuesMax),
     messagesPerSecondMax: positiveInteger.default(limitDefaults.messagesPerSecondMax),
     messageBurstMax: positiveInteger.default(limitDefaults.messageBurstMax),
+    invalidPerMinuteMax: positiveInteger.default(limitDefaults.invalidPerMinuteMax),
     outboxHighBytes: positiveInteger.default(limitDefaults.outboxHighBytes),
     outboxLowBytes: positiveInteger.default(limitDefaults.outboxLowBytes),
     topicsMax: positiveInteger.default(limitDefaults.topicsMax),

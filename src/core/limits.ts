@@ -47,6 +47,12 @@ export interface Limits {
   messagesPerSecondMax: number;
   /** Messages a peer may send at once after a pause. @default 2_000 */
   messageBurstMax: number;
+  /**
+   * Invalid messages a peer may send in a minute, whatever `invalidMessages` is; beyond it the peer gets 1008. From a
+   * connection that you dial you take 60,000.
+   * @default 60
+   */
+  invalidPerMinuteMax: number;
   /** Outbox size above which sends are refused and publications dropped, in bytes. @default 1_048_576 */
   outboxHighBytes: number;
   /**
@@ -80,6 +86,7 @@ export const limitDefaults: Readonly<Limits> = Object.freeze({
   valuesMax: 8_000,
   messagesPerSecondMax: 1_000,
   messageBurstMax: 2_000,
+  invalidPerMinuteMax: 60,
   outboxHighBytes: 1_048_576,
   outboxLowBytes: 262_144,
   topicsMax: 10_000,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { AnyActorRef } from 'xstate';
+import { countInvalid } from '../connection/invalid-messages.ts';
 import { portContext } from '../connection/port-context.ts';
 import type { PortContext, PortReport } from '../connection/port-host.ts';
 import type { Upgrade } from '../connection/upgrade.ts';
@@ -237,6 +238,7 @@ export class Fleet<Peer, In, Out, Sent>
 
   #refuseMessage(port: AcceptedPort, fault: InvalidMessage): void {
     this.tell({ type: 'message.invalid', connection: this.handlers.handleOf(port), fault });
+    if (!countInvalid(port, this.context.clock.now())) return;
     const policy = this.#options.invalidMessages;
     if (policy === 'ignore' || (policy === 'reply' && this.#replied(port, fault))) return;
     port.close('invalid-message', checkedCloseFrame(fault.closeCode, fault.path || fault.problem));

@@ -131,7 +131,8 @@ export interface SupervisorOptions<
   /**
    * What an invalid message leads to: an error message to the peer that names the path of the fault, nothing,
    * or the end of the connection (1003, 1007 or 1008). It is an event in each case. A codec that cannot write
-   * the error message turns `reply` into `close`.
+   * the error message turns `reply` into `close`. Whatever it is, more than `limits.invalidPerMinuteMax` of them
+   * end the connection with 1008.
    * @default 'reply'
    */
   invalidMessages?: InvalidMessagePolicy;

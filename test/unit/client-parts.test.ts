@@ -141,6 +141,7 @@ describe('the options of a client', () => {
     const pace = {
       messagesPerSecondMax: 100_000,
       messageBurstMax: 200_000,
+      invalidPerMinuteMax: 60_000,
       valuesMax: 200_000,
     };
     assert.deepEqual(resolved.limits, { ...limitDefaults, ...pace });

@@ -106,6 +106,7 @@ describe('MemberRedial', () => {
 
   const theirs = {
     'did not answer': failed({ isLate: true }),
+    'sent too many invalid messages': closed({ intent: 'invalid-message' }),
     'flooded us with messages': closed({ intent: 'message-rate' }),
     'flooded us with pings': closed({ intent: 'ping-flood' }),
   };

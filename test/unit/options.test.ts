@@ -28,6 +28,7 @@ const numbers = {
     valuesMax: 8_000,
     messagesPerSecondMax: 1_000,
     messageBurstMax: 2_000,
+    invalidPerMinuteMax: 60,
     outboxHighBytes: 1_048_576,
     outboxLowBytes: 262_144,
     topicsMax: 10_000,

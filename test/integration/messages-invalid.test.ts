@@ -1,0 +1,134 @@
+// Goal: a peer that sends nothing but invalid messages costs little and is soon gone, whatever the policy. Method: raw
+// peers that send many more than they may, in one write, beside a peer that breaks nothing.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { z } from 'zod';
+import type { SupervisorOptions } from '../../src/index.ts';
+import { DialedPair } from '../support/dialed-pair.ts';
+import { buildFrame, type FrameSpec, opcode } from '../support/frames.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import { Service } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const PER_MINUTE = 60;
+const farewell = { code: 1008, reason: 'too many invalid messages' };
+
+const messages = z.strictObject({ text: z.string() });
+const valid = { opcode: opcode.text, payload: '{"text":"fine"}' };
+
+/** Each is invalid in a way of its own. */
+const faults: readonly FrameSpec[] = [
+  { opcode: opcode.text, payload: '{"text":1}' },
+  { opcode: opcode.text, payload: '{"text":"","more":1}' },
+  { opcode: opcode.text, payload: '{' },
+  { opcode: opcode.binary, payload: 'bytes' },
+  { opcode: opcode.text, payload: '['.repeat(100) },
+  { opcode: opcode.text, payload: `[${'1,'.repeat(10_000)}1]` },
+];
+
+const repeated = (count: number, ...specs: readonly FrameSpec[]) =>
+  Buffer.concat(
+    Array.from({ length: count }, (_, index) =>
+      buildFrame(specs[index % specs.length] as FrameSpec),
+    ),
+  );
+
+describe('invalid messages', () => {
+  let service: Service;
+  afterEach(() => service.stop());
+
+  const start = async (options: SupervisorOptions<unknown, unknown, unknown> = {}) => {
+    service = await Service.start({ messages, ...options });
+    return RawPeer.open(service.port);
+  };
+
+  for (const invalidMessages of ['reply', 'ignore'] as const) {
+    it(`${invalidMessages}: the sixty-first within a minute ends the connection with 1008`, async () => {
+      const peer = await start({ invalidMessages });
+      peer.socket.write(repeated(2_000, ...faults));
+      await peer.finishPolitely();
+      await service.closedAs({
+        ...farewell,
+        origin: 'local',
+        cause: 'invalid-message',
+        clean: true,
+        sent: farewell,
+        level: 'warn',
+      });
+      assert.deepEqual(peer.closeFrame, farewell);
+      assert.equal(service.of('message.invalid').length, PER_MINUTE + 1);
+      assert.equal(peer.texts.length, invalidMessages === 'reply' ? PER_MINUTE : 0);
+    });
+  }
+
+  it('close: the first ends it, and its own code stands', async () => {
+    const peer = await start({ invalidMessages: 'close', limits: { invalidPerMinuteMax: 1 } });
+    peer.socket.write(repeated(10, { opcode: opcode.text, payload: '{' }));
+    await peer.finishPolitely();
+    await service.closedAs({ code: 1007, cause: 'invalid-message', level: 'warn' });
+    assert.equal(service.of('message.invalid').length, 1);
+  });
+
+  it('sixty end nothing, and valid ones do not count', async () => {
+    const peer = await start();
+    peer.socket.write(repeated(200, valid));
+    peer.socket.write(repeated(PER_MINUTE, ...faults));
+    peer.socket.write(repeated(200, valid));
+    await until(() => service.messages.length === 400, 'all that are valid are delivered');
+    assert.equal(service.of('message.invalid').length, PER_MINUTE);
+    assert.equal(service.supervisor.counts.open, 1);
+  });
+
+  it('count for the connection that sends them, and for no other', async () => {
+    const peer = await start();
+    const bystander = await RawPeer.open(service.port);
+    bystander.socket.write(repeated(PER_MINUTE, ...faults));
+    await until(() => bystander.texts.length === PER_MINUTE, 'the bystander is answered');
+    peer.socket.write(repeated(100, ...faults));
+    await peer.finishPolitely();
+    bystander.socket.write(repeated(1, valid));
+    await until(() => service.messages.length === 1, 'the bystander is heard');
+    assert.equal(service.supervisor.counts.open, 1);
+  });
+
+  it('a flood of the shortest is answered with a few kilobytes', async () => {
+    const peer = await start();
+    let answered = 0;
+    peer.socket.on('data', (chunk: Buffer) => {
+      answered += chunk.length;
+    });
+    peer.socket.write(repeated(100_000, { opcode: opcode.text, payload: '1' }));
+    await peer.finishPolitely();
+    assert.ok(answered <= PER_MINUTE * 256, `${answered} bytes`);
+  });
+
+  it('an answer is short, however long and many the unknown keys', async () => {
+    const peer = await start();
+    const nasty = '\u0001"\\€😀'.repeat(100);
+    const keys = Object.fromEntries(Array.from({ length: 500 }, (_, key) => [`${nasty}${key}`, 1]));
+    for (let count = 0; count < PER_MINUTE; count += 1) peer.json({ text: '', ...keys });
+    await until(() => peer.texts.length === PER_MINUTE, 'all are answered');
+    for (const text of peer.texts) assert.ok(Buffer.byteLength(text) <= 2_000, text);
+  });
+});
+
+describe('client: invalid messages', () => {
+  it('more than invalidPerMinuteMax end the connection with 1008 of ours', async () => {
+    const pair = await DialedPair.open({ limits: { invalidPerMinuteMax: 3 } });
+    const fault = { masked: false, opcode: opcode.text, payload: '{' };
+    pair.host.socket.write(repeated(10, fault));
+    await pair.host.finishPolitely();
+    await pair.closedAs({
+      ...farewell,
+      sent: farewell,
+      origin: 'local',
+      cause: 'invalid-message',
+      clean: true,
+      level: 'warn',
+      next: 'waiting',
+    });
+    const invalid = pair.dialing.events.filter(({ type }) => type === 'message.invalid');
+    assert.equal(invalid.length, 4);
+    await pair.end();
+  });
+});
