@@ -192,6 +192,15 @@ describe('SchemaCheck', () => {
     assert.equal(Object.hasOwn(Promise, Symbol.hasInstance), false);
   });
 
+  it('still handles the promises of a check that has asked another schema meanwhile', () => {
+    const inner = new SchemaCheck(z.string(), 'sends');
+    const schema = z.string().refine((text) => {
+      inner.run(text);
+      return rejected();
+    });
+    assert.throws(() => new SchemaCheck(schema, 'sends').run('text'), isAsync);
+  });
+
   it('takes steps of a path bare, or each in an object, and a fault without a path', () => {
     const faults: readonly [StandardResult<never>['issues'], string][] = [
       [[{ message: 'no', path: ['items', 2, { key: 'price' }] }], 'items[2].price'],
