@@ -1,6 +1,7 @@
 import { setup } from 'xstate';
 import type { ClientFact, ClientOrders, DelayName } from './client-contract.ts';
 import type { ExitSignal } from './exit-signals.ts';
+import { type Hidden, order } from './hidden.ts';
 
 /**
  * The life of a client: one connection at a time, dialed again and again.
@@ -10,23 +11,25 @@ import type { ExitSignal } from './exit-signals.ts';
  */
 export const clientMachine = setup({
   types: {} as {
-    context: { client: ClientOrders };
-    input: { client: ClientOrders };
+    context: Hidden<ClientOrders>;
+    input: Hidden<ClientOrders>;
     events: ClientFact | ExitSignal;
     meta: { deadline?: string };
   },
   actions: {
-    dial: ({ context }) => context.client.dial(),
-    announceUp: ({ context }) => context.client.announceUp(),
-    resetBackoff: ({ context }) => context.client.resetBackoff(),
-    startDelay: ({ context }, params: { name: DelayName }) => context.client.startDelay(params),
-    probe: ({ context }) => context.client.probe(),
-    endConnection: ({ context }) => context.client.endConnection(),
-    finish: ({ context }) => context.client.finish(),
+    dial: order<ClientOrders>((client) => client.dial()),
+    announceUp: order<ClientOrders>((client) => client.announceUp()),
+    resetBackoff: order<ClientOrders>((client) => client.resetBackoff()),
+    startDelay: order<ClientOrders, { name: DelayName }>((client, params) =>
+      client.startDelay(params),
+    ),
+    probe: order<ClientOrders>((client) => client.probe()),
+    endConnection: order<ClientOrders>((client) => client.endConnection()),
+    finish: order<ClientOrders>((client) => client.finish()),
   },
 }).createMachine({
   id: 'client',
-  context: ({ input }) => ({ client: input.client }),
+  context: ({ input }) => input,
   initial: 'idle',
   on: {
     'xstate.done.actor.*': {

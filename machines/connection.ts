@@ -5,44 +5,47 @@ import type {
   ConnectionOrders,
   DeadlineName,
 } from './connection-contract.ts';
+import { type Hidden, hide, order, reveal } from './hidden.ts';
 
 /**
  * The life of one socket, accepted or dialed, from the upgrade request to its one terminal report.
  *
  * `closed` can be reached only through `open`, `failed` only from `handshaking`; no state waits for ever.
  * The chart is pure: it owns no socket and no clock. It receives {@link ConnectionFact}s and gives
- * {@link ConnectionOrders} to the port in its context.
+ * {@link ConnectionOrders} to the port that its context hides.
  */
 export const connectionMachine = setup({
   types: {} as {
-    context: { port: ConnectionOrders };
-    input: { port: ConnectionOrders };
+    context: Hidden<ConnectionOrders>;
+    input: Hidden<ConnectionOrders>;
     events: ConnectionFact;
-    output: unknown;
+    output: Hidden<unknown>;
     meta: { deadline?: string };
   },
   actions: {
-    dial: ({ context }) => context.port.dial(),
-    upgrade: ({ context }) => context.port.upgrade(),
-    refuseUpgrade: ({ context }) => context.port.refuseUpgrade(),
-    refuseWithClose: ({ context }) => context.port.refuseWithClose(),
-    announceOpen: ({ context }) => context.port.announceOpen(),
-    admitMessages: ({ context }) => context.port.admitMessages(),
-    announceError: ({ context }) => context.port.announceError(),
-    announceClosing: ({ context }) => context.port.announceClosing(),
-    sendClose: ({ context }) => context.port.sendClose(),
-    destroy: ({ context }) => context.port.destroy(),
-    startDeadline: ({ context }, params: { name: DeadlineName }) =>
-      context.port.startDeadline(params),
-    announceChange: ({ context }, params: { to: ConnectionCondition }) =>
-      context.port.announceChange(params),
-    finish: ({ context }) => context.port.finish(),
+    dial: order<ConnectionOrders>((port) => port.dial()),
+    upgrade: order<ConnectionOrders>((port) => port.upgrade()),
+    refuseUpgrade: order<ConnectionOrders>((port) => port.refuseUpgrade()),
+    refuseWithClose: order<ConnectionOrders>((port) => port.refuseWithClose()),
+    announceOpen: order<ConnectionOrders>((port) => port.announceOpen()),
+    admitMessages: order<ConnectionOrders>((port) => port.admitMessages()),
+    announceError: order<ConnectionOrders>((port) => port.announceError()),
+    announceClosing: order<ConnectionOrders>((port) => port.announceClosing()),
+    sendClose: order<ConnectionOrders>((port) => port.sendClose()),
+    destroy: order<ConnectionOrders>((port) => port.destroy()),
+    startDeadline: order<ConnectionOrders, { name: DeadlineName }>((port, params) =>
+      port.startDeadline(params),
+    ),
+    announceChange: order<ConnectionOrders, { to: ConnectionCondition }>((port, params) =>
+      port.announceChange(params),
+    ),
+    finish: order<ConnectionOrders>((port) => port.finish()),
   },
 }).createMachine({
   id: 'connection',
-  context: ({ input }) => ({ port: input.port }),
+  context: ({ input }) => input,
   initial: 'handshaking',
-  output: ({ context }: { context: { port: ConnectionOrders } }) => context.port.outcome(),
+  output: ({ context }: { context: Hidden<ConnectionOrders> }) => hide(reveal(context).outcome()),
   states: {
     handshaking: {
       description: 'Not open yet; nothing is promised to anyone.',

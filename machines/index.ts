@@ -3,6 +3,8 @@ export * from './client-contract.ts';
 export * from './connection.ts';
 export * from './connection-contract.ts';
 export * from './exit-signals.ts';
+export type { Hidden } from './hidden.ts';
+export { hide, reveal } from './hidden.ts';
 export * from './pool.ts';
 export * from './pool-contract.ts';
 export * from './supervisor.ts';

@@ -1,5 +1,6 @@
 import { setup } from 'xstate';
 import type { ExitSignal } from './exit-signals.ts';
+import { type Hidden, order } from './hidden.ts';
 import type { PoolFact, PoolOrders } from './pool-contract.ts';
 
 /**
@@ -10,19 +11,19 @@ import type { PoolFact, PoolOrders } from './pool-contract.ts';
  */
 export const poolMachine = setup({
   types: {} as {
-    context: { pool: PoolOrders };
-    input: { pool: PoolOrders };
+    context: Hidden<PoolOrders>;
+    input: Hidden<PoolOrders>;
     events: PoolFact | ExitSignal;
     meta: { deadline?: string };
   },
   actions: {
-    beginDrain: ({ context }) => context.pool.beginDrain(),
-    expireAll: ({ context }) => context.pool.expireAll(),
-    finish: ({ context }) => context.pool.finish(),
+    beginDrain: order<PoolOrders>((pool) => pool.beginDrain()),
+    expireAll: order<PoolOrders>((pool) => pool.expireAll()),
+    finish: order<PoolOrders>((pool) => pool.finish()),
   },
 }).createMachine({
   id: 'pool',
-  context: ({ input }) => ({ pool: input.pool }),
+  context: ({ input }) => input,
   initial: 'starting',
   on: {
     'xstate.done.actor.*': {

@@ -1,5 +1,6 @@
 import { setup } from 'xstate';
 import type { ExitSignal } from './exit-signals.ts';
+import { type Hidden, order } from './hidden.ts';
 
 /** Facts about a supervisor, with what each means. Past tense, no payload. */
 export const supervisorFacts = {
@@ -37,23 +38,24 @@ export interface SupervisorOrders {
  */
 export const supervisorMachine = setup({
   types: {} as {
-    context: { supervisor: SupervisorOrders };
-    input: { supervisor: SupervisorOrders };
+    context: Hidden<SupervisorOrders>;
+    input: Hidden<SupervisorOrders>;
     events: SupervisorFact | ExitSignal;
     meta: { deadline?: string };
   },
   actions: {
-    announceSuspended: ({ context }) => context.supervisor.announceSuspended(),
-    announceAdmitting: ({ context }) => context.supervisor.announceAdmitting(),
-    beginDrain: ({ context }) => context.supervisor.beginDrain(),
-    expireAll: ({ context }) => context.supervisor.expireAll(),
-    recordCrash: ({ context }, params: { error: unknown }) =>
-      context.supervisor.recordCrash(params),
-    finish: ({ context }) => context.supervisor.finish(),
+    announceSuspended: order<SupervisorOrders>((supervisor) => supervisor.announceSuspended()),
+    announceAdmitting: order<SupervisorOrders>((supervisor) => supervisor.announceAdmitting()),
+    beginDrain: order<SupervisorOrders>((supervisor) => supervisor.beginDrain()),
+    expireAll: order<SupervisorOrders>((supervisor) => supervisor.expireAll()),
+    recordCrash: order<SupervisorOrders, { error: unknown }>((supervisor, params) =>
+      supervisor.recordCrash(params),
+    ),
+    finish: order<SupervisorOrders>((supervisor) => supervisor.finish()),
   },
 }).createMachine({
   id: 'supervisor',
-  context: ({ input }) => ({ supervisor: input.supervisor }),
+  context: ({ input }) => input,
   initial: 'admitting',
   on: {
     'xstate.done.actor.*': {

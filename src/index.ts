@@ -34,7 +34,12 @@ export type {
 } from './core/events.ts';
 export type { AnswerHeaders, Failure, FailureCause, FailurePhase } from './core/failure.ts';
 export type { HandlerName } from './core/guard.ts';
-export type { InspectedActor, InspectionEvent } from './core/inspection.ts';
+export type {
+  InspectedActor,
+  InspectionEvent,
+  InspectionObserver,
+  Inspector,
+} from './core/inspection.ts';
 export type { HeartbeatOptions, Limits, Timeouts } from './core/limits.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
 export { escaped } from './core/text.ts';

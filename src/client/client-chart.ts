@@ -7,11 +7,12 @@ import {
 } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
 import type { ClientFact, ClientOrders } from '../../machines/client-contract.ts';
+import { hide, thrownBy } from '../../machines/hidden.ts';
 import { ChartMemory, carryOut, type Place } from '../connection/chart-memory.ts';
 import type { Parent } from '../connection/parent.ts';
 import { snapshotPaths } from '../connection/snapshot-paths.ts';
 import { toError } from '../core/errors.ts';
-import type { Inspect } from '../core/inspection.ts';
+import type { InspectionEvent } from '../core/inspection.ts';
 
 /** Whom a chart works for. */
 export interface ChartedClient extends ClientOrders {
@@ -32,7 +33,7 @@ export interface ClientChart {
 /** Where a chart belongs, and who watches it. */
 export interface ChartPlace {
   readonly parent: Parent | null;
-  readonly inspect?: Inspect;
+  readonly inspect?: (event: InspectionEvent) => void;
 }
 
 /** Only an actor tells an inspector what it does; without one a client needs none, which saves 4 KB (measured). */
@@ -41,7 +42,7 @@ export function clientChart(client: ChartedClient, place: ChartPlace): ClientCha
   return isWatched ? new InspectedChart(client, place) : new RememberedChart(client, place);
 }
 
-const memory = new ChartMemory(clientMachine, { client: {} as ClientOrders });
+const memory = new ChartMemory(clientMachine, hide({} as ClientOrders));
 
 /** Hears of the end of every connection, and knows nothing to do about it: the port tells what came of it. */
 const bystander: ActorLogic<Snapshot<unknown>, { type: string }> = {
@@ -85,7 +86,7 @@ class RememberedChart implements ClientChart {
     } catch (thrown) {
       this.#place = null;
       this.#due = null;
-      this.#client.crashed(toError(thrown));
+      this.#client.crashed(toError(thrownBy(thrown)));
     } finally {
       this.#isBusy = false;
     }
@@ -94,7 +95,7 @@ class RememberedChart implements ClientChart {
   #take(type: ClientFact['type']): void {
     if (this.#place === null) return;
     const { to, orders } = this.#place.step(type);
-    if (orders.length > 0) carryOut(orders, { context: { client: this.#client } });
+    if (orders.length > 0) carryOut(orders, { context: hide<ClientOrders>(this.#client) });
     this.#place = to;
   }
 
@@ -111,11 +112,11 @@ class InspectedChart implements ClientChart {
   constructor(client: ChartedClient, { parent, inspect }: ChartPlace) {
     this.actor = createActor(clientMachine, {
       id: 'client',
-      input: { client },
+      input: hide<ClientOrders>(client),
       ...(inspect && { inspect }),
       ...(parent && { parent: parent.actor }),
     });
-    this.actor.subscribe({ error: (thrown) => client.crashed(toError(thrown)) });
+    this.actor.subscribe({ error: (thrown) => client.crashed(toError(thrownBy(thrown))) });
     this.actor.start();
   }
 

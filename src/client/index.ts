@@ -14,7 +14,12 @@ export type { ErrorCode } from '../core/errors.ts';
 export { SupervisorError } from '../core/errors.ts';
 export type { InvalidMessage } from '../core/events.ts';
 export type { Failure, FailureCause, FailurePhase } from '../core/failure.ts';
-export type { InspectedActor, InspectionEvent } from '../core/inspection.ts';
+export type {
+  InspectedActor,
+  InspectionEvent,
+  InspectionObserver,
+  Inspector,
+} from '../core/inspection.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
 export type { CloseVerdict } from '../core/verdict.ts';
 export type { BackoffOptions } from './backoff.ts';

@@ -1,7 +1,7 @@
 import { type Clock, isClock, mustBeClock } from '../core/clock.ts';
 import { type Codec, isCodec, jsonCodec, mustBeCodec } from '../core/codec.ts';
 import type { DialedConnection } from '../core/connection.ts';
-import type { Inspect, InspectionEvent } from '../core/inspection.ts';
+import { type Inspector, isInspector, mustBeInspector } from '../core/inspection.ts';
 import {
   type HeartbeatOptions,
   heartbeatDefaults,
@@ -67,8 +67,12 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   clock?: Clock;
   /** A number from 0 to 1, like `Math.random`. Spreads attempts. */
   random?: () => number;
-  /** Sees every step of every chart, as XState's inspection API describes it. */
-  inspect?(event: InspectionEvent): void;
+  /**
+   * Sees every step of every chart, as XState's inspection API describes it: a function, or an observer such as the one that
+   * `@statelyai/inspect` makes. What it sees carries no data of your application.
+   * @default none
+   */
+  inspect?: Inspector;
 }
 
 /** Options with all defaults filled in. */
@@ -89,7 +93,7 @@ export interface ResolvedClientOptions<In = unknown, Out = unknown> {
   readonly signal: AbortSignal | undefined;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly inspect: Inspect | undefined;
+  readonly inspect: Inspector | undefined;
 }
 
 export const backoffDefaults: Readonly<BackoffOptions> = Object.freeze({
@@ -162,14 +166,15 @@ export function resolveClientOptions<In, Out>(
     'must not be above outboxHighBytes',
   );
   check.that(backoff.minMs <= backoff.maxMs, 'backoff.minMs', 'must not be above maxMs');
-  for (const name of ['privateCodes', 'random', 'inspect', 'onOpen'] as const) {
+  for (const name of ['privateCodes', 'random', 'onOpen'] as const) {
     check.that(isFunctionOrNone(options[name]), name, 'must be a function');
   }
   check.that(isListOfStrings(options.subprotocols), 'subprotocols', 'must be a list of strings');
   check.that([true, false, undefined].includes(options.beat), 'beat', 'must be a boolean');
-  const { codec, signal, clock: time, messages, sends } = options;
+  const { codec, signal, clock: time, messages, sends, inspect } = options;
   check.that(codec === undefined || isCodec(codec), 'codec', mustBeCodec);
   check.that(time === undefined || isClock(time), 'clock', mustBeClock);
+  check.that(inspect === undefined || isInspector(inspect), 'inspect', mustBeInspector);
   check.that(isNoneOrHas(signal, 'addEventListener'), 'signal', 'must be an AbortSignal');
   checkContract(check, 'messages', messages);
   checkContract(check, 'sends', sends);

@@ -1,4 +1,5 @@
 import { type ActorRefFrom, createActor } from 'xstate';
+import { hide, thrownBy } from '../../machines/hidden.ts';
 import { poolMachine } from '../../machines/pool.ts';
 import type { PoolFact, PoolOrders } from '../../machines/pool-contract.ts';
 import { inspected } from '../connection/inspection.ts';
@@ -10,7 +11,7 @@ import { whenAborted } from '../core/abort.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
-import type { Inspect } from '../core/inspection.ts';
+import type { Inspector } from '../core/inspection.ts';
 import { runEach } from '../core/run-each.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { ClientStreams } from './client-streams.ts';
@@ -30,7 +31,7 @@ export interface PoolParts<In, Out> {
   readonly context: PortContext;
   readonly parent: Parent | null;
   readonly signal: AbortSignal | undefined;
-  readonly inspect: Inspect | undefined;
+  readonly inspect: Inspector | undefined;
   /** Makes a member that has this parent. */
   readonly makeMember: (parent: Parent) => SupervisedClient<In, Out>;
 }
@@ -71,12 +72,12 @@ export class SupervisedPool<In, Out>
     this.streams = new ClientStreams(this.#status);
     this.actor = createActor(poolMachine, {
       id: 'pool',
-      input: { pool: this },
+      input: hide<PoolOrders>(this),
       ...(parent === null
         ? inspected(inspect, this.streams.report('inspect'))
         : { parent: parent.actor }),
     });
-    this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrown)) });
+    this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrownBy(thrown))) });
     this.actor.start();
     const isWelcome = parent === null || parent.adopt(this);
     if (signal?.aborted || !isWelcome) this.#abort();

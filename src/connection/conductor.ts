@@ -1,11 +1,16 @@
 import { type ActorRefFrom, createActor } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import type { ConnectionFact, ConnectionOrders } from '../../machines/connection-contract.ts';
+import { hide, thrownBy } from '../../machines/hidden.ts';
 import { toError } from '../core/errors.ts';
 import { runAll } from '../core/run-each.ts';
 import { connectionLogic } from './connection-logic.ts';
+import { undescribed } from './inspection.ts';
 import type { PortHost, PortReport } from './port-host.ts';
 import type { Reporter, ReportGate } from './report-gate.ts';
+
+/** What an inspector sees of each connection. */
+const inspectedMachine = undescribed(connectionMachine);
 
 /** The options of every actor that has started. */
 const started = Object.freeze({});
@@ -39,10 +44,11 @@ export class Conductor implements Reporter {
     // One constant id for all: the parent chart caches what it looked up for every event type it has seen,
     // so an id of its own would leave some 300 bytes behind for each connection (measured).
     const id = 'connection';
+    const input = hide<ConnectionOrders>(observer);
     // Only the machine itself tells an inspector of the transitions that it takes.
     this.#actor = context.isInspected
-      ? createActor(connectionMachine, { parent, id, input: { port: observer } })
-      : createActor(connectionLogic, { parent, id, input: observer });
+      ? createActor(inspectedMachine, { parent, id, input })
+      : createActor(connectionLogic, { parent, id, input });
   }
 
   start(): void {
@@ -68,7 +74,7 @@ export class Conductor implements Reporter {
     this.#actor.send({ type });
     this.#telling = false;
     const snapshot = this.#actor.getSnapshot();
-    if (snapshot.status === 'error') this.#observer.crashed(toError(snapshot.error));
+    if (snapshot.status === 'error') this.#observer.crashed(toError(thrownBy(snapshot.error)));
     if (this.#reports === null) return;
     if (this.#gate.isShut) this.#gate.add(this);
     else this.deliverReports();

@@ -1,34 +1,50 @@
 import type { ActorLogic, AnyActorScope, Snapshot, SnapshotFrom } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import type { ConnectionFact, ConnectionOrders } from '../../machines/connection-contract.ts';
+import { type Hidden, hide, reveal } from '../../machines/hidden.ts';
 import { ChartMemory, carryOut, type Order, type Place } from './chart-memory.ts';
 
 type ChartValue = SnapshotFrom<typeof connectionMachine>['value'];
 
 const nobody = { outcome: () => undefined } as unknown as ConnectionOrders;
-const memory = new ChartMemory(connectionMachine, { port: nobody });
+const memory = new ChartMemory(connectionMachine, hide(nobody));
 
-/** What one connection's actor knows: where it is, and its port. */
+/** What one connection's actor knows: where it is, and its port, which it shows to nobody. */
 export class ConnectionSnapshot {
   readonly status: 'active' | 'done';
-  readonly output: unknown;
+  readonly output: Hidden<unknown> | undefined;
   readonly error = undefined;
-  /** @internal */ readonly place: Place;
-  /** @internal */ readonly port: ConnectionOrders;
+  readonly #place: Place;
+  readonly #port: ConnectionOrders;
 
   constructor(place: Place, port: ConnectionOrders) {
     const isDone = place.chart.status === 'done';
     this.status = isDone ? 'done' : 'active';
-    this.output = isDone ? port.outcome() : undefined;
-    this.place = place;
-    this.port = port;
+    this.output = isDone ? hide(port.outcome()) : undefined;
+    this.#place = place;
+    this.#port = port;
   }
 
   /** The active states, nested as the chart nests them. */
   get value(): ChartValue {
-    return this.place.chart.value as ChartValue;
+    return this.#place.chart.value as ChartValue;
+  }
+
+  /** Carries out what the chart orders first. */
+  start(scope: AnyActorScope): void {
+    carryOutFor(this.#port, memory.firstOrders, scope);
+  }
+
+  /** Takes a fact: carries out what the chart orders, and returns the snapshot that follows. */
+  take(fact: ConnectionFact['type'], scope: AnyActorScope): ConnectionSnapshot {
+    const { to, orders } = this.#place.step(fact);
+    carryOutFor(this.#port, orders, scope);
+    return to === this.#place ? this : new ConnectionSnapshot(to, this.#port);
   }
 }
+
+/** What XState wants to know of a snapshot depends on its status; the class has it all. */
+type LogicSnapshot = Snapshot<unknown> & ConnectionSnapshot;
 
 /**
  * The connection chart, run from memory.
@@ -37,25 +53,16 @@ export class ConnectionSnapshot {
  * less memory.
  */
 export const connectionLogic: ActorLogic<
-  Snapshot<unknown> & ConnectionSnapshot,
+  LogicSnapshot,
   ConnectionFact,
-  ConnectionOrders
+  Hidden<ConnectionOrders>
 > = {
-  transition(snapshot, { type }, scope) {
-    const { place, port } = snapshot;
-    const { to, orders } = place.step(type);
-    carryOutFor(port, orders, scope);
-    return to === place ? snapshot : snapshotAt(to, port);
-  },
-  getInitialSnapshot: (_scope, port) => snapshotAt(memory.start, port),
-  start: ({ port }, scope) => carryOutFor(port, memory.firstOrders, scope),
+  transition: (snapshot, { type }, scope) => snapshot.take(type, scope) as LogicSnapshot,
+  getInitialSnapshot: (_scope, input) =>
+    new ConnectionSnapshot(memory.start, reveal(input)) as LogicSnapshot,
+  start: (snapshot, scope) => snapshot.start(scope),
   getPersistedSnapshot: (snapshot) => snapshot,
 };
-
-/** What XState wants to know of a snapshot depends on its status; the class has it all. */
-function snapshotAt(place: Place, port: ConnectionOrders): Snapshot<unknown> & ConnectionSnapshot {
-  return new ConnectionSnapshot(place, port) as Snapshot<unknown> & ConnectionSnapshot;
-}
 
 function carryOutFor(
   port: ConnectionOrders,
@@ -63,5 +70,5 @@ function carryOutFor(
   { self, system }: AnyActorScope,
 ): void {
   // One for all orders of a step: what an action asks for is its port, and its own parameters.
-  if (orders.length > 0) carryOut(orders, { context: { port }, self, system });
+  if (orders.length > 0) carryOut(orders, { context: hide(port), self, system });
 }

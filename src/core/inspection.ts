@@ -28,5 +28,18 @@ export type InspectionEvent = { readonly rootId: string; readonly actorRef: Insp
     }
 );
 
+/** An observer as XState and `@statelyai/inspect` make it. */
+export interface InspectionObserver {
+  next?(event: InspectionEvent): void;
+}
+
 /** Sees every step of every chart. */
-export type Inspect = (event: InspectionEvent) => void;
+export type Inspector = NonNullable<InspectionObserver['next']> | InspectionObserver;
+
+export const mustBeInspector = 'must be a function, or an observer with a function next';
+
+/** Whether a value can see every step of every chart. */
+export function isInspector(value: unknown): value is Inspector {
+  if (typeof value === 'function') return true;
+  return typeof (value as InspectionObserver | null | undefined)?.next === 'function';
+}

@@ -5,7 +5,7 @@ import { type Codec, isCodec, jsonCodec, mustBeCodec } from '../core/codec.ts';
 import type { Connection } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
-import type { InspectionEvent } from '../core/inspection.ts';
+import { type Inspector, isInspector, mustBeInspector } from '../core/inspection.ts';
 import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
 import {
   checkedOptions,
@@ -209,8 +209,12 @@ export interface SupervisorOptions<
   clock?: Clock;
   /** A number from 0 to 1, like `Math.random`. Where the heartbeats of this server begin in their interval. */
   random?: () => number;
-  /** Sees every step of every chart, as XState's inspection API describes it. */
-  inspect?(event: InspectionEvent): void;
+  /**
+   * Sees every step of every chart, as XState's inspection API describes it: a function, or an observer such as the one that
+   * `@statelyai/inspect` makes. What it sees carries no data of your application.
+   * @default none
+   */
+  inspect?: Inspector;
 }
 
 const stringList = z.array(z.string().min(1)).readonly();
@@ -255,7 +259,7 @@ const supervisorSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   clock: z.custom<Clock>(isClock, mustBeClock).optional(),
   random: anyFunction.optional(),
-  inspect: anyFunction.optional(),
+  inspect: z.custom<Inspector>(isInspector, mustBeInspector).optional(),
 });
 
 /** Options with every default filled in. */

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net';
 import type { Observable } from 'rxjs';
 import { type ActorRefFrom, createActor } from 'xstate';
+import { hide, thrownBy } from '../../machines/hidden.ts';
 import {
   type SupervisorFact,
   type SupervisorOrders,
@@ -112,7 +113,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     const resolved = resolveOptions(options);
     this.#actor = createActor(resolved.inspect ? supervisorMachine : supervisorLogic, {
       id: 'supervisor',
-      input: { supervisor: this },
+      input: hide<SupervisorOrders>(this),
       // The very first step is that of the supervisor's own chart, before there is a fleet.
       ...inspected(resolved.inspect, (error) =>
         this.#fleet?.handlers.errored('inspect', error, undefined),
@@ -283,7 +284,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   recordCrash({ error }: { error: unknown }): void {
-    this.#effects.push(() => this.#fleet.crashed(toError(error)));
+    this.#effects.push(() => this.#fleet.crashed(toError(thrownBy(error))));
   }
 
   beginDrain(): void {

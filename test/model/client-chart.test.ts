@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { createActor } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
 import { type ClientFact, type ClientOrders, clientFacts } from '../../machines/client-contract.ts';
+import { hide } from '../../machines/hidden.ts';
 
 type Fact = ClientFact['type'];
 
@@ -15,7 +16,7 @@ function run(facts: readonly Fact[]): { log: string[]; state: string; isDone: bo
   const note = (order: string) => (params?: { name?: string }) =>
     void log.push(params?.name === undefined ? order : `${order} ${params.name}`);
   const client = new Proxy({} as ClientOrders, { get: (_, order) => note(String(order)) });
-  const actor = createActor(clientMachine, { input: { client } }).start();
+  const actor = createActor(clientMachine, { input: hide(client) }).start();
   for (const type of facts) {
     log.push(`(${type})`);
     actor.send({ type });

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
 import type { ClientOrders } from '../../machines/client-contract.ts';
+import { hide } from '../../machines/hidden.ts';
 import { DialedPort, type DialedPortHost } from '../../src/client/dialed-port.ts';
 import type { DialedWire, DialObserver } from '../../src/client/dialed-wire.ts';
 import type { DialTarget } from '../../src/client/target.ts';
@@ -66,7 +67,7 @@ export class DialedStage extends RealStage implements DialedPortHost {
     this.context = portContext(options);
     // Nobody is told anything: it is there to be the parent.
     this.actor = createActor(clientMachine, {
-      input: { client: {} as ClientOrders },
+      input: hide({} as ClientOrders),
       inspect: (event) => {
         inspect(event);
         this.record(event);

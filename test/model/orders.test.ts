@@ -47,7 +47,7 @@ describe('the connection chart under a recording port', () => {
       for (const type of facts) port.tell(type);
       assert.equal(port.place, final);
       assert.equal(port.orders.length, before);
-      assert.equal(port.actor.getSnapshot().output, 'the outcome');
+      assert.equal(port.outcomeReported, 'the outcome');
     }
   });
 

@@ -43,7 +43,7 @@ const connection: Subject<RecordingPort> = {
   check(port) {
     assertSense(port);
     assert.equal(port.deadline, deadlineOf(port), 'the deadline that runs');
-    assert.equal(port.actor.getSnapshot().output, port.isDone ? 'the outcome' : undefined);
+    assert.equal(port.outcomeReported, port.isDone ? 'the outcome' : undefined);
   },
   conclude(port) {
     port.runOut();

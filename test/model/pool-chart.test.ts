@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createActor } from 'xstate';
+import { hide } from '../../machines/hidden.ts';
 import { poolMachine } from '../../machines/pool.ts';
 import { type PoolFact, type PoolOrders, poolFacts } from '../../machines/pool-contract.ts';
 
@@ -13,7 +14,7 @@ type Fact = PoolFact['type'];
 function run(facts: readonly Fact[]) {
   const log: string[] = [];
   const pool = new Proxy({} as PoolOrders, { get: (_, order) => () => log.push(String(order)) });
-  const actor = createActor(poolMachine, { input: { pool } }).start();
+  const actor = createActor(poolMachine, { input: hide(pool) }).start();
   for (const type of facts) {
     log.push(`(${type})`);
     actor.send({ type });

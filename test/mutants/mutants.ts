@@ -145,7 +145,7 @@ export const mutants: readonly Mutant[] = [
     name: 'crash unnoticed',
     fault: 'A chart that threw leaves its socket behind.',
     file: 'src/connection/conductor.ts',
-    from: "if (snapshot.status === 'error') this.#observer.crashed(toError(snapshot.error));",
+    from: "if (snapshot.status === 'error') this.#observer.crashed(toError(thrownBy(snapshot.error)));",
     to: '',
   },
   {

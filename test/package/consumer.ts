@@ -73,12 +73,12 @@ console.log(JSON.stringify({ text, cause, origin, code, clean, state: client.sta
   },
   './machines': {
     code: `
-import { connectionMachine } from 'mooring/machines';
+import { connectionMachine, hide } from 'mooring/machines';
 import { createActor } from 'xstate';
 
 const orders = [];
 const port = new Proxy({}, { get: (_port, order) => () => void orders.push(order) });
-const actor = createActor(connectionMachine, { input: { port } }).start();
+const actor = createActor(connectionMachine, { input: hide(port) }).start();
 for (const type of ['admission.granted', 'socket.opened', 'peer.closing', 'websocket.closed']) {
   actor.send({ type });
 }
@@ -409,13 +409,17 @@ function ordersOf(names: readonly string[]): string[][] {
 /** As {@link typedConsumer}, for the charts, which need the types of XState. */
 export const typedCharts = `
 import { createSupervisor } from 'mooring';
-import { createClient } from 'mooring/client';
+import { createClient, createPool } from 'mooring/client';
 import { type ConnectionOrders, connectionMachine } from 'mooring/machines';
-import type { InspectionEvent } from 'xstate';
+import type { InspectionEvent, Observer } from 'xstate';
 
 export const deliver: keyof ConnectionOrders = 'finish';
 export const states: readonly string[] = Object.keys(connectionMachine.states);
 const inspect = (event: InspectionEvent) => void event.actorRef.send;
 createSupervisor({ inspect });
 createClient('wss://example.com/', { inspect });
+declare const observer: Observer<InspectionEvent>;
+createSupervisor({ inspect: observer });
+createClient('wss://example.com/', { inspect: observer });
+createPool(['wss://example.com/'], { inspect: observer });
 `;

@@ -7,6 +7,7 @@ import {
   transition,
 } from 'xstate';
 import { getShortestPaths, getStateNodes } from 'xstate/graph';
+import { hide } from '../../machines/hidden.ts';
 
 /** A chart and what is needed to walk it. */
 export interface WalkableChart {
@@ -46,7 +47,7 @@ export function placesOf({ machine, facts }: WalkableChart): ReadonlyMap<string,
   const events = facts.map((fact) => ({ type: fact.replace('*', 'connection') }));
   const paths = getShortestPaths(machine, {
     // All that a walk asks of it is the output of a final state.
-    input: { port: { outcome: () => undefined }, supervisor: {} },
+    input: hide({ outcome: () => undefined }),
     serializeState: keyOf,
     events: ({ status }: AnyMachineSnapshot) => (status === 'active' ? events : []),
   });

@@ -6,6 +6,7 @@ import type {
   ConnectionOrders,
   DeadlineName,
 } from '../../machines/connection-contract.ts';
+import { hide, reveal } from '../../machines/hidden.ts';
 import { LINGER_MS, timeoutDefaults } from '../../src/core/limits.ts';
 import { type Deadline, type DeadlineOwner, TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -17,7 +18,7 @@ function createMachineActor(
   port: ConnectionOrders,
   inspect?: (event: InspectionEvent) => void,
 ): ChartActor {
-  return createActor(connectionMachine, { input: { port }, ...(inspect && { inspect }) });
+  return createActor(connectionMachine, { input: hide(port), ...(inspect && { inspect }) });
 }
 
 const TICK_MS = 100;
@@ -53,6 +54,12 @@ export class RecordingPort implements ConnectionOrders, DeadlineOwner {
 
   get isDone(): boolean {
     return this.actor.getSnapshot().status === 'done';
+  }
+
+  /** What the chart says in the end. */
+  get outcomeReported(): unknown {
+    const { output } = this.actor.getSnapshot();
+    return output && reveal(output);
   }
 
   /** The option of the deadline that is running. */

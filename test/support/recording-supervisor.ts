@@ -1,4 +1,5 @@
 import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
+import { hide } from '../../machines/hidden.ts';
 import {
   type SupervisorFact,
   type SupervisorOrders,
@@ -13,7 +14,7 @@ export class RecordingSupervisor implements SupervisorOrders {
 
   constructor(inspect?: (event: InspectionEvent) => void) {
     this.actor = createActor(supervisorMachine, {
-      input: { supervisor: this },
+      input: hide<SupervisorOrders>(this),
       ...(inspect && { inspect }),
     }).start();
   }

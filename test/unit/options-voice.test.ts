@@ -51,6 +51,14 @@ const wrong: [unknown, string][] = [
   ],
   [{ random: 4 }, 'options.random: must be a function, not 4'],
   [{ onOpen: {} }, 'options.onOpen: must be a function, not an object'],
+  ...[{}, { next: true }].map((inspect): [unknown, string] => [
+    { inspect },
+    'options.inspect: must be a function, or an observer with a function next, not an object',
+  ]),
+  [
+    { inspect: null },
+    'options.inspect: must be a function, or an observer with a function next, not null',
+  ],
   [
     { clock: {} },
     'options.clock: must be a clock with now, wallNow, setTimer, clearTimer, afterPoll, not an object',

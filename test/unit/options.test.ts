@@ -50,7 +50,6 @@ const handlers = [
   'onFailed',
   'onHandlerError',
   'random',
-  'inspect',
 ];
 
 function resolve(options: object) {
