@@ -4,7 +4,7 @@ import type { InvalidMessage } from './events.ts';
 import { ignoreRejection, isThenable } from './guard.ts';
 import { SchemaCheck } from './schema-check.ts';
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.ts';
-import { pathText } from './text.ts';
+import { copyOf, pathText } from './text.ts';
 
 /** Longest text about a fault, in characters: it may quote what a peer sent, and goes back to it. */
 const FAULT_TEXT_MAX = 200;
@@ -137,6 +137,8 @@ function decodingFault(thrown: unknown): InvalidMessage {
   return { path: '', problem: clipped(problem), closeCode };
 }
 
+/** A copy: a part of the text would keep all of it alive, for as long as somebody keeps the fault. */
 function clipped(text: string): string {
-  return text.length <= FAULT_TEXT_MAX ? text : `${text.slice(0, FAULT_TEXT_MAX).toWellFormed()}…`;
+  if (text.length <= FAULT_TEXT_MAX) return text;
+  return `${copyOf(text.slice(0, FAULT_TEXT_MAX).toWellFormed())}…`;
 }

@@ -8,6 +8,7 @@ import type { Failure } from '../core/failure.ts';
 import { hasMethods } from '../core/methods.ts';
 import { escaped } from '../core/text.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
+import { LogFolder } from './log-folder.ts';
 
 type LogMethod = (fields: object, message: string) => void;
 
@@ -28,6 +29,9 @@ export interface LogLine {
  * Text that a peer supplied is escaped in message and fields, so it can neither begin a line of its own nor
  * steer a terminal.
  *
+ * Identical lines within a second are folded: the first is printed at once, and at the end of the second how many more
+ * there were, as `… and 412 more` in the message and as the field `more`. The timer does not keep the process alive.
+ *
  * @returns the subscription; unsubscribe to stop logging.
  * @throws SupervisorError `invalid-argument`
  *
@@ -43,9 +47,12 @@ export function logEvents<C extends ConnectionIdentity>(
 ): Subscription {
   checkLogging(events$, logger);
   const write = isConsole(logger) ? writeForPeople : writeForMachines;
-  return events$.subscribe((event) => {
-    if (!isOfTopic(event)) write(logger, logLine(event));
+  const folder = new LogFolder((line) => write(logger, line));
+  const subscription = events$.subscribe((event) => {
+    if (!isOfTopic(event)) folder.add(logLine(event));
   });
+  subscription.add(() => folder.flush());
+  return subscription;
 }
 
 /** A service may have a topic for each of its users. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type Codec, jsonCodec, textCodec, UndecodableError } from '../../src/core/codec.ts';
 import { Contract, faultMessage } from '../../src/core/contract.ts';
 import type { InvalidMessage } from '../../src/core/events.ts';
+import { heapUsed } from '../support/garbage.ts';
 
 const order = z.strictObject({
   type: z.literal('order'),
@@ -102,6 +103,16 @@ describe('Contract.read', () => {
       JSON.stringify({ type: 'order', items: [], ['x'.repeat(5_000)]: 1 }),
     );
     assert.ok(strict.problem.length <= 201, `${strict.problem.length} characters`);
+  });
+
+  it('keeps nothing of a message alive with a fault of it', async () => {
+    const strict = new Contract(jsonCodec(), z.strictObject({}));
+    const before = await heapUsed();
+    const faults = Array.from({ length: 30 }, (_, index) =>
+      faultOf(strict, JSON.stringify({ [index + 'k'.repeat(1_000_000)]: 1 })),
+    );
+    const held = (await heapUsed()) - before;
+    assert.ok(held < 5_000_000, `${faults.length} faults hold ${held} bytes`);
   });
 
   it('throws for a schema that is itself at fault, so that the peer is not blamed', () => {
