@@ -30,6 +30,9 @@ export const connectionFacts = {
   'outbox.stalled': 'A congested peer took not one byte for `stalledMs`.',
   'welcome.settled': '`onOpen` has settled.',
   'welcome.expired': '`onOpen` did not settle within `welcomeMs`.',
+  'reading.paused': 'Reading has stopped, and not one message more will be delivered.',
+  'reading.resumed': 'No reason to pause is left.',
+  'pause.expired': 'Not one handler settled within `pausedMs`.',
   'deadline.passed': 'The time of the current state is up.',
   'close.requested': 'This side wants a closing handshake.',
   'fail.requested': 'This side ends the connection because of an error.',
@@ -56,7 +59,7 @@ export interface ConnectionOrders {
   refuseWithClose(): void;
   /** Reports `opened`, enters the registry and begins the welcome. */
   announceOpen(): void;
-  /** Starts delivering inbound messages. */
+  /** Starts delivering inbound messages, or goes on doing so. */
   admitMessages(): void;
   /** Reports that something went wrong; the gate is shut already. */
   announceError(): void;

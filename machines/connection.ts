@@ -114,6 +114,16 @@ export const connectionMachine = setup({
             receiving: {
               description: 'Messages are delivered in order.',
               entry: 'admitMessages',
+              on: { 'reading.paused': 'paused' },
+            },
+            paused: {
+              description:
+                'Nothing is read or delivered: the application asked for it, the rate is used up, or handlers are behind.',
+              meta: { deadline: 'pausedMs' },
+              on: {
+                'reading.resumed': 'receiving',
+                'pause.expired': '#connection.closing.local',
+              },
             },
           },
         },

@@ -40,7 +40,7 @@ export type {
   InspectionObserver,
   Inspector,
 } from './core/inspection.ts';
-export type { HeartbeatOptions, Limits, Timeouts } from './core/limits.ts';
+export type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from './core/limits.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
 export { escaped } from './core/text.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';

@@ -29,6 +29,7 @@ export class DialedOutbox implements DeadlineOwner {
   #waiters: Waiter[] = [];
   #look: Deadline | null = null;
   #markAtProgress = 0;
+  /** In the time of `readingMs`: a peer that waits for us to read may not read either. */
   #progressAtMs = 0;
 
   constructor(wire: DialedWire, port: Port, context: PortContext) {
@@ -87,9 +88,9 @@ export class DialedOutbox implements DeadlineOwner {
   }
 
   #lookAtBacklog(): void {
-    const { limits, timeouts, wheel } = this.#context;
+    const { limits, timeouts } = this.#context;
     if (this.#wire.flushMark !== this.#markAtProgress) this.#noteProgress();
-    else if (wheel.nowMs - this.#progressAtMs >= timeouts.stalledMs) {
+    else if (this.#port.readingMs - this.#progressAtMs >= timeouts.stalledMs) {
       this.#port.end('slow-consumer');
       return;
     }
@@ -100,7 +101,7 @@ export class DialedOutbox implements DeadlineOwner {
 
   #noteProgress(): void {
     this.#markAtProgress = this.#wire.flushMark;
-    this.#progressAtMs = this.#context.wheel.nowMs;
+    this.#progressAtMs = this.#port.readingMs;
   }
 
   #settleFlushed(): void {

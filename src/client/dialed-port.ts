@@ -96,10 +96,11 @@ export class DialedPort extends Port {
     this.tell('welcome.settled');
   }
 
-  protected override arrived(payload: Uint8Array, isBinary: boolean): void {
+  override arrived(payload: Uint8Array, isBinary: boolean): unknown {
     const kind = this.#hasBeat ? beatKind(payload, isBinary) : null;
-    if (kind === null) super.arrived(payload, isBinary);
-    else if (kind === 'request') this.#answerBeat();
+    if (kind === null) return super.arrived(payload, isBinary);
+    if (kind === 'request') this.#answerBeat();
+    return undefined;
   }
 
   /** Only a peer that has asked is ever asked: another may merely have echoed what it was offered. */

@@ -7,6 +7,7 @@ import {
   heartbeatDefaults,
   type Limits,
   limitDefaults,
+  type OverRatePolicy,
   type Timeouts,
   timeoutDefaults,
 } from '../core/limits.ts';
@@ -19,6 +20,7 @@ import {
   mustBeSchema,
   type StandardSchemaV1,
 } from '../core/standard-schema.ts';
+import { mustBeOneOf } from '../core/wording.ts';
 import type { BackoffOptions } from './backoff.ts';
 import { Check } from './check.ts';
 import type { RestartOptions } from './restart-intensity.ts';
@@ -55,6 +57,12 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * anybody hears of the connection: the place to sign in, or to ask again for what was subscribed to.
    */
   onOpen?: (connection: DialedConnection<In, Out>) => unknown;
+  /**
+   * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` reads no more until
+   * the rate allows it; `close` ends the connection with 1008.
+   * @default 'pause'
+   */
+  overRate?: OverRatePolicy;
   /** Messages that may wait while there is no connection; the oldest makes room. @default 256 */
   queueMax?: number;
   timeouts?: Partial<Timeouts>;
@@ -86,6 +94,7 @@ export interface ResolvedClientOptions<In = unknown, Out = unknown> {
   readonly backoff: Readonly<BackoffOptions>;
   readonly restarts: Readonly<RestartOptions>;
   readonly onOpen: ((connection: DialedConnection<In, Out>) => unknown) | undefined;
+  readonly overRate: OverRatePolicy;
   readonly queueMax: number;
   readonly timeouts: Readonly<Timeouts>;
   readonly heartbeat: Readonly<HeartbeatOptions>;
@@ -132,6 +141,7 @@ export const clientOptionNames: ReadonlySet<string> = new Set<keyof ClientOption
   ] as const),
   ...([
     'onOpen',
+    'overRate',
     'queueMax',
     'timeouts',
     'heartbeat',
@@ -171,6 +181,8 @@ export function resolveClientOptions<In, Out>(
   }
   check.that(isListOfStrings(options.subprotocols), 'subprotocols', 'must be a list of strings');
   check.that([true, false, undefined].includes(options.beat), 'beat', 'must be a boolean');
+  const { overRate = 'pause' } = options;
+  check.that(overRates.includes(overRate), 'overRate', mustBeOneOf(overRates, overRate));
   const { codec, signal, clock: time, messages, sends, inspect } = options;
   check.that(codec === undefined || isCodec(codec), 'codec', mustBeCodec);
   check.that(time === undefined || isClock(time), 'clock', mustBeClock);
@@ -192,6 +204,7 @@ export function resolveClientOptions<In, Out>(
     limits,
     backoff,
     restarts,
+    overRate,
     queueMax,
     subprotocols: options.subprotocols ?? none,
     beat: options.beat ?? false,
@@ -201,6 +214,7 @@ export function resolveClientOptions<In, Out>(
   };
 }
 
+const overRates: readonly OverRatePolicy[] = ['pause', 'close'];
 const none: readonly string[] = Object.freeze([]);
 const usualCodec = codecOf(clientLimitDefaults);
 

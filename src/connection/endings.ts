@@ -19,6 +19,10 @@ export const endings = {
     frame: { code: 1008, reason: 'too many invalid messages' },
   },
   'message-rate': { fact: 'close.requested', frame: { code: 1008, reason: 'too many messages' } },
+  'handler-stalled': {
+    fact: 'pause.expired',
+    frame: { code: 1011, reason: 'handlers have stalled' },
+  },
   'slow-consumer': { fact: 'outbox.stalled', frame: { code: 1013, reason: 'too slow' } },
   'heartbeat-timeout': { fact: 'heartbeat.lost' },
   'ping-flood': { fact: 'ping.flooded' },

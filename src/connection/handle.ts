@@ -79,6 +79,14 @@ export abstract class PortHandle<In, Out> implements SupervisedConnection<In, Ou
     return this.#port.terminate();
   }
 
+  pause(): boolean {
+    return this.#port.isOpen && this.#port.intake.pause('user');
+  }
+
+  resume(): boolean {
+    return this.#port.isOpen && this.#port.intake.resume('user');
+  }
+
   abstract readonly flow: Flow;
   abstract readonly bufferedBytes: number;
   abstract send(message: Out): SendResult;

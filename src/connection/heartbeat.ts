@@ -55,13 +55,23 @@ export class Heartbeat implements DeadlineOwner {
     if (this.#ping === null && !this.#port.wire.isPaused) this.#sendPing();
   }
 
+  /** Reading resumes: an answer has the whole grace again, and so has silence the whole interval. */
+  beginAfresh(): void {
+    const ping = this.#ping;
+    this.#ping = null;
+    this.heardAtMs = this.#context.wheel.nowMs;
+    this.#look(this.#context.heartbeat.intervalMs);
+    if (ping?.isMissed) this.#port.tell('heartbeat.answered');
+  }
+
   stop(): void {
     this.#context.wheel.cancel(this.#deadline);
   }
 
   deadlinePassed(): void {
     const ping = this.#ping;
-    if (ping === null) this.#lookAtQuiet();
+    if (this.#port.wire.isPaused) this.#pingUnheard();
+    else if (ping === null) this.#lookAtQuiet();
     else if (this.#alive(ping)) this.#answered(ping);
     else this.#missed(ping);
   }
@@ -69,16 +79,19 @@ export class Heartbeat implements DeadlineOwner {
   #lookAtQuiet(): void {
     const { intervalMs } = this.#context.heartbeat;
     const silentMs = this.#context.wheel.nowMs - this.heardAtMs;
-    if (this.#port.wire.isPaused || silentMs < intervalMs) {
-      this.#look(silentMs < intervalMs ? intervalMs - silentMs : intervalMs);
-      return;
-    }
-    this.#sendPing();
+    if (silentMs < intervalMs) this.#look(intervalMs - silentMs);
+    else this.#sendPing();
+  }
+
+  /** What is not read cannot answer. The ping is written because a write fails when the peer is gone. */
+  #pingUnheard(): void {
+    this.beginAfresh();
+    this.#writePing();
   }
 
   #sendPing(): void {
     const { graceMs } = this.#context.heartbeat;
-    const { wire, witness } = this.#port;
+    const { wire } = this.#port;
     this.#ping = {
       sentAtMs: this.#context.wheel.nowMs,
       readBytes: wire.bytesIn,
@@ -86,13 +99,17 @@ export class Heartbeat implements DeadlineOwner {
       isMissed: false,
     };
     this.#look(graceMs / 2);
-    const error = wire.ping();
-    if (error !== null) witness.sendErrored(error);
+    this.#writePing();
+  }
+
+  #writePing(): void {
+    const error = this.#port.wire.ping();
+    if (error !== null) this.#port.witness.sendErrored(error);
   }
 
   #alive({ readBytes, backlogMark }: Ping): boolean {
     const { wire } = this.#port;
-    if (wire.isPaused || wire.bytesIn > readBytes) return true;
+    if (wire.bytesIn > readBytes) return true;
     return backlogMark !== null && wire.flushMark !== backlogMark;
   }
 

@@ -55,6 +55,7 @@ export class Outbox implements DeadlineOwner, Flushable {
   #isStopped = false;
   #stall: Deadline | null = null;
   #markAtLook = 0;
+  #readingMsAtLook = 0;
   /** By topic and key. */
   #kept: Map<string, Map<string, Kept>> | null = null;
   #keptNumber = 0;
@@ -193,11 +194,17 @@ export class Outbox implements DeadlineOwner, Flushable {
     this.#keptBytes = 0;
   }
 
-  /** Stalled means that not one byte left during the whole time, not that the backlog is long. */
+  /**
+   * Stalled means that not one byte left during the whole time, not that the backlog is long. While we do not read, a
+   * peer that waits for us to do so may not read either.
+   */
   deadlinePassed(): void {
     this.#stall = null;
-    if (this.#port.wire.flushMark === this.#markAtLook) this.#port.end('slow-consumer');
-    else this.#watch();
+    const { stalledMs } = this.#context.timeouts;
+    const leftMs = stalledMs - (this.#port.readingMs - this.#readingMsAtLook);
+    if (this.#port.wire.flushMark !== this.#markAtLook) this.#watch();
+    else if (leftMs > 0) this.#look(leftMs);
+    else this.#port.end('slow-consumer');
     // Control frames that queued up behind the last message leave without a word.
     this.#drain();
   }
@@ -264,7 +271,12 @@ export class Outbox implements DeadlineOwner, Flushable {
 
   #watch(): void {
     this.#markAtLook = this.#port.wire.flushMark;
-    this.#stall = this.#context.wheel.schedule(this.#context.timeouts.stalledMs, this, 'stalled');
+    this.#readingMsAtLook = this.#port.readingMs;
+    this.#look(this.#context.timeouts.stalledMs);
+  }
+
+  #look(delayMs: number): void {
+    this.#stall = this.#context.wheel.schedule(delayMs, this, 'stalled');
   }
 }
 

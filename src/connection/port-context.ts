@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
+import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import { Phases } from './phases.ts';
 import type { PortContext } from './port-host.ts';
@@ -17,6 +17,7 @@ export interface ContextOptions {
   readonly timeouts: Readonly<Timeouts>;
   readonly heartbeat: Readonly<HeartbeatOptions>;
   readonly limits: Readonly<Limits>;
+  readonly overRate: OverRatePolicy;
   readonly inspect?: unknown;
 }
 
@@ -25,7 +26,7 @@ export function portContext(
   options: ContextOptions,
   wheel: TimerWheel = new TimerWheel(options.clock, tickMsOf(options)),
 ): PortContext {
-  const { clock, random, timeouts, heartbeat, limits, inspect } = options;
+  const { clock, random, timeouts, heartbeat, limits, overRate, inspect } = options;
   return {
     clock,
     wheel,
@@ -37,6 +38,7 @@ export function portContext(
     heartbeat,
     limits,
     messageRate: { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax },
+    overRate,
   };
 }
 

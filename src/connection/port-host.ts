@@ -2,7 +2,7 @@ import type { AnyActorRef } from 'xstate';
 import type { ConnectionCondition } from '../../machines/connection-contract.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
+import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
 import type { Phases } from './phases.ts';
@@ -32,6 +32,7 @@ export interface PortContext {
   readonly heartbeat: Readonly<HeartbeatOptions>;
   readonly limits: Readonly<Limits>;
   readonly messageRate: Rate;
+  readonly overRate: OverRatePolicy;
 }
 
 /** What a port needs of the supervisor it belongs to. */
@@ -49,6 +50,6 @@ export interface PortHost {
   portQuarantined(port: Port): void;
   /** Something is to be told to the outside; the port's chart has settled. */
   portReported(port: Port, report: PortReport): void;
-  /** A message arrived and may be delivered. */
-  messageArrived(port: Port, payload: Uint8Array, isBinary: boolean): void;
+  /** A message arrived and may be delivered. Returns what its handler returned: a promise while it is at work. */
+  messageArrived(port: Port, payload: Uint8Array, isBinary: boolean): unknown;
 }

@@ -10,11 +10,11 @@ import { guarded } from '../core/guard.ts';
 import type { Limits } from '../core/limits.ts';
 import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import { TokenBucket } from '../core/token-bucket.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
 import { Conductor, type ConductorObserver } from './conductor.ts';
 import { type Ending, type EndingCause, endings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { Intake } from './intake.ts';
 import type { PortHost, PortReport } from './port-host.ts';
 import { snapshotPaths } from './snapshot-paths.ts';
 import type { Flushable } from './turn.ts';
@@ -60,8 +60,9 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
   #gateOpen = false;
   #deadline: Deadline | null = null;
   #welcome: Deadline | null = null;
-  protected heartbeat: Heartbeat | null = null;
-  #intake: TokenBucket | null = null;
+  heartbeat: Heartbeat | null = null;
+  /** Made for the first message, or the first pause. */
+  #intake: Intake | null = null;
   #openedAtMs = 0;
 
   constructor(host: PortHost, id: string, { address, path }: Target) {
@@ -164,6 +165,7 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     this.#gateOpen = false;
     this.host.portQuarantined(this);
     this.heartbeat?.stop();
+    this.#intake?.stop();
     this.#welcome = this.host.context.wheel.cancel(this.#welcome);
     this.wire.resume();
     this.wire.watchClose((clean) => this.witness.websocketClosed(clean));
@@ -174,16 +176,23 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     this.heard();
     // Only now: whoever was told that a suspect is healthy again may have ended it.
     if (!this.#gateOpen) return;
-    const { clock, messageRate } = this.host.context;
-    const nowMs = clock.now();
-    this.#intake ??= new TokenBucket(messageRate, nowMs);
-    if (this.#intake.take(nowMs)) this.arrived(payload, isBinary);
-    else this.end('message-rate');
+    this.intake.receive(payload, isBinary);
   }
 
-  /** A message may be delivered. */
-  protected arrived(payload: Uint8Array, isBinary: boolean): void {
-    this.host.messageArrived(this, payload, isBinary);
+  /** A message may be delivered. Returns what its handler returned: a promise while it is at work. */
+  arrived(payload: Uint8Array, isBinary: boolean): unknown {
+    return this.host.messageArrived(this, payload, isBinary);
+  }
+
+  /** How fast it may be read. */
+  get intake(): Intake {
+    this.#intake ??= new Intake(this, this.host.context);
+    return this.#intake;
+  }
+
+  /** Time as far as it was not paused, in the wheel's milliseconds: nobody is judged by time in which we do not read. */
+  get readingMs(): number {
+    return this.host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
   }
 
   heard(): void {
@@ -255,7 +264,9 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
 
   admitMessages(): void {
     this.#welcome = this.host.context.wheel.cancel(this.#welcome);
-    this.wire.resume();
+    // It may have been paused while it was being welcomed.
+    if (this.#intake?.isPaused) this.tell('reading.paused');
+    else this.wire.resume();
   }
 
   announceChange({ to }: { to: ConnectionCondition }): void {

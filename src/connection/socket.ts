@@ -2,6 +2,7 @@ import { WebSocket } from 'ws';
 import { NO_STATUS } from '../core/close-code.ts';
 import type { Limits } from '../core/limits.ts';
 import type { SocketObserver, WireSocket } from './wire-socket.ts';
+import { returnUnread } from './ws-receiver.ts';
 
 /** The header of a control frame of a server (RFC 6455 §5.2). */
 const CONTROL_HEADER_BYTES = 2;
@@ -50,6 +51,12 @@ export class SupervisedSocket extends WebSocket implements WireSocket {
 
   answerClose(code?: number, reason?: string | Buffer): void {
     super.close(code === NO_STATUS ? undefined : code, reason);
+  }
+
+  /** What is left of the read that is under way waits as well. */
+  override pause(): void {
+    super.pause();
+    returnUnread(this);
   }
 
   /** Called by ws to answer a ping, before it says that there was one. */

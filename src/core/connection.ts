@@ -92,6 +92,19 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
   fail(error: unknown): boolean;
   /** Destroys the socket now. Returns whether there was anything left to destroy. */
   terminate(): boolean;
+  /**
+   * Stops delivering messages until `resume()`; in a handler, the message that it was called with is the last one. Nothing
+   * is lost: messages wait in order, in this process what the last read brought, then with the network and the peer.
+   *
+   * The heartbeat goes on writing pings but judges nobody. There is no time limit. `close`, `terminate` and a drain work
+   * as ever, and end the connection without delivering what waits. Returns whether this call paused it.
+   */
+  pause(): boolean;
+  /**
+   * Delivers messages again, unless `onOpen` is still at work, handlers have fallen behind or the rate does not allow it
+   * yet. Returns whether this call undid a `pause()`.
+   */
+  resume(): boolean;
 }
 
 /** How a connection is renewed. */

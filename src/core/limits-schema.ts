@@ -30,6 +30,7 @@ export const timeoutsSchema = z.strictObject({
   erroredMs: positiveInteger.default(timeoutDefaults.erroredMs),
   forcedMs: positiveInteger.default(timeoutDefaults.forcedMs),
   stalledMs: positiveInteger.default(timeoutDefaults.stalledMs),
+  pausedMs: positiveInteger.default(timeoutDefaults.pausedMs),
 }) satisfies z.ZodType<Timeouts>;
 
 export const heartbeatSchema = z.strictObject({
@@ -47,6 +48,8 @@ export const limitsSchema = z
     messagesPerSecondMax: positiveInteger.default(limitDefaults.messagesPerSecondMax),
     messageBurstMax: positiveInteger.default(limitDefaults.messageBurstMax),
     invalidPerMinuteMax: positiveInteger.default(limitDefaults.invalidPerMinuteMax),
+    inFlightMax: positiveInteger.default(limitDefaults.inFlightMax),
+    inFlightBytesMax: positiveInteger.default(limitDefaults.inFlightBytesMax),
     outboxHighBytes: positiveInteger.default(limitDefaults.outboxHighBytes),
     outboxLowBytes: positiveInteger.default(limitDefaults.outboxLowBytes),
     topicsMax: positiveInteger.default(limitDefaults.topicsMax),

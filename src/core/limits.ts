@@ -12,7 +12,15 @@ export interface Timeouts {
   forcedMs: number;
   /** How long a congested peer may take nothing at all before 1013. @default 15_000 */
   stalledMs: number;
+  /**
+   * How long reading may be paused because not one `onMessage` settles, before the connection is closed with 1011. A
+   * connection that you have paused yourself waits for your `resume()`. @default 60_000
+   */
+  pausedMs: number;
 }
+
+/** What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows. */
+export type OverRatePolicy = 'pause' | 'close';
 
 /** Proof of life. A dead peer is found within `intervalMs + graceMs` of its last byte. */
 export interface HeartbeatOptions {
@@ -43,7 +51,7 @@ export interface Limits {
    * @default 8_000
    */
   valuesMax: number;
-  /** Messages per second a peer may keep up; beyond it the peer gets 1008. @default 1_000 */
+  /** Messages per second a peer may keep up; beyond it `overRate` decides. @default 1_000 */
   messagesPerSecondMax: number;
   /** Messages a peer may send at once after a pause. @default 2_000 */
   messageBurstMax: number;
@@ -53,6 +61,13 @@ export interface Limits {
    * @default 60
    */
   invalidPerMinuteMax: number;
+  /**
+   * Messages whose `onMessage` has returned a promise that has not settled. At the limit reading pauses until one settles;
+   * 1 handles messages strictly one after another. @default 1_024
+   */
+  inFlightMax: number;
+  /** The bytes of those messages. At the limit reading pauses; one message always fits. @default 4_194_304 */
+  inFlightBytesMax: number;
   /** Outbox size above which sends are refused and publications dropped, in bytes. @default 1_048_576 */
   outboxHighBytes: number;
   /**
@@ -71,6 +86,7 @@ export const timeoutDefaults: Readonly<Timeouts> = Object.freeze({
   erroredMs: 2_000,
   forcedMs: 2_000,
   stalledMs: 15_000,
+  pausedMs: 60_000,
 });
 
 export const heartbeatDefaults: Readonly<HeartbeatOptions> = Object.freeze({
@@ -87,6 +103,8 @@ export const limitDefaults: Readonly<Limits> = Object.freeze({
   messagesPerSecondMax: 1_000,
   messageBurstMax: 2_000,
   invalidPerMinuteMax: 60,
+  inFlightMax: 1_024,
+  inFlightBytesMax: 4_194_304,
   outboxHighBytes: 1_048_576,
   outboxLowBytes: 262_144,
   topicsMax: 10_000,

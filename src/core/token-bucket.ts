@@ -27,6 +27,19 @@ export class TokenBucket {
     return this.#tokens >= 1;
   }
 
+  /** Whether no token was left when somebody last looked. */
+  get isSpent(): boolean {
+    return this.#tokens < 1;
+  }
+
+  /** How long it takes until there are as many tokens as `periodMs` brings: at least one, and no more than a burst. */
+  msUntil(periodMs: number, nowMs: number): number {
+    const { perSecond, burst } = this.#rate;
+    const wanted = Math.min(burst, Math.max(1, (periodMs * perSecond) / 1_000));
+    this.has(nowMs);
+    return Math.max(0, ((wanted - this.#tokens) * 1_000) / perSecond);
+  }
+
   /** Takes one token; `false` when none is left. */
   take(nowMs: number): boolean {
     if (!this.has(nowMs)) return false;

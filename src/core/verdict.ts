@@ -13,6 +13,7 @@ export type LocalCause =
   | 'handler-error'
   | 'crash'
   | 'welcome-timeout'
+  | 'handler-stalled'
   | 'expired'
   | 'invalid-message'
   | 'message-rate'
@@ -260,6 +261,7 @@ function localLevel(intent: LocalCause): Level {
     case 'handler-error':
     case 'crash':
     case 'welcome-timeout':
+    case 'handler-stalled':
       return 'error';
   }
 }

@@ -172,13 +172,14 @@ export class AcceptedPort extends Port {
     if (agreesOnBeat(this.wire.subprotocol)) this.#beat = new Beat(this, this.host.context);
   }
 
-  protected override arrived(payload: Uint8Array, isBinary: boolean): void {
+  override arrived(payload: Uint8Array, isBinary: boolean): unknown {
     this.#beat?.heard();
     // Whoever was told that it is awake may have ended it.
-    if (!this.isOpen) return;
+    if (!this.isOpen) return undefined;
     const kind = this.#beat === null ? null : beatKind(payload, isBinary);
-    if (kind === null) super.arrived(payload, isBinary);
-    else if (kind === 'request') this.outbox?.send(answer);
+    if (kind === null) return super.arrived(payload, isBinary);
+    if (kind === 'request') this.outbox?.send(answer);
+    return undefined;
   }
 
   protected stopSending(): void {

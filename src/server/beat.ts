@@ -10,19 +10,22 @@ const request = messageFrame(beatRequest);
  * Asks whether the code of a peer runs, where the beat was agreed on.
  *
  * Only messages count: a browser answers pings for a page that is frozen. It asks at open, then after every
- * `intervalMs` without a message; a page that does not answer within `graceMs` is asleep until it does.
+ * `intervalMs` without a message; a page that does not answer within `graceMs` is asleep until it does. Time in which
+ * reading is paused does not count.
  */
 export class Beat implements DeadlineOwner {
   readonly #port: AcceptedPort;
   readonly #context: PortContext;
   readonly #deadline: Deadline;
-  #heardAtMs = 0;
+  /** In the time of `readingMs`. */
+  #heardAtMs: number;
   #isAsked = true;
   #isAsleep = false;
 
   constructor(port: AcceptedPort, context: PortContext) {
     this.#port = port;
     this.#context = context;
+    this.#heardAtMs = port.readingMs - context.heartbeat.intervalMs;
     port.outbox?.send(request);
     this.#deadline = context.wheel.schedule(context.heartbeat.graceMs, this, 'beat');
   }
@@ -30,7 +33,7 @@ export class Beat implements DeadlineOwner {
   /** A message arrived. */
   heard(): void {
     const { wheel, heartbeat } = this.#context;
-    this.#heardAtMs = wheel.nowMs;
+    this.#heardAtMs = this.#port.readingMs;
     if (this.#isAsked) {
       this.#isAsked = false;
       wheel.postpone(this.#deadline, heartbeat.intervalMs);
@@ -46,10 +49,11 @@ export class Beat implements DeadlineOwner {
   }
 
   deadlinePassed(): void {
-    const { wheel, heartbeat } = this.#context;
-    const silentMs = wheel.nowMs - this.#heardAtMs;
-    if (this.#isAsked) this.#judge();
-    else if (silentMs < heartbeat.intervalMs) this.#look(heartbeat.intervalMs - silentMs);
+    const { heartbeat } = this.#context;
+    const silentMs = this.#port.readingMs - this.#heardAtMs;
+    const dueMs = heartbeat.intervalMs + (this.#isAsked ? heartbeat.graceMs : 0);
+    if (silentMs < dueMs) this.#look(dueMs - silentMs);
+    else if (this.#isAsked) this.#judge();
     else {
       this.#isAsked = true;
       this.#port.outbox?.send(request);

@@ -229,11 +229,11 @@ export class Fleet<Peer, In, Out, Sent>
     if (!isHeard) this.unheard.failure(failure);
   }
 
-  messageArrived(port: AcceptedPort, payload: Uint8Array, isBinary: boolean): void {
+  messageArrived(port: AcceptedPort, payload: Uint8Array, isBinary: boolean): unknown {
     const intake = this.handlers.run('messages', port, () => this.contract.read(payload, isBinary));
-    if (intake === undefined) return;
-    if ('message' in intake) this.handlers.message(port, intake.message);
-    else this.#refuseMessage(port, intake.fault);
+    if (intake === undefined) return undefined;
+    if ('message' in intake) return this.handlers.message(port, intake.message);
+    return this.#refuseMessage(port, intake.fault);
   }
 
   #refuseMessage(port: AcceptedPort, fault: InvalidMessage): void {

@@ -102,11 +102,13 @@ export class Handlers<Peer, In, Out> {
     result.then(settle, () => settle(undefined));
   }
 
-  message(port: AcceptedPort, message: In): void {
+  /** Returns what `onMessage` returned: a promise while it is at work. */
+  message(port: AcceptedPort, message: In): unknown {
     const { onMessage } = this.#options;
     const handle = this.handleOf(port);
-    if (onMessage !== undefined) this.run('onMessage', port, () => onMessage(handle, message));
+    const work = onMessage && this.run('onMessage', port, () => onMessage(handle, message));
     handle.deliver(message);
+    return work;
   }
 
   closing(port: AcceptedPort, code: number, reason: string): void {

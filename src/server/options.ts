@@ -6,7 +6,7 @@ import type { Connection } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
 import { type Inspector, isInspector, mustBeInspector } from '../core/inspection.ts';
-import type { HeartbeatOptions, Limits, Timeouts } from '../core/limits.ts';
+import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import {
   checkedOptions,
   heartbeatSchema,
@@ -136,6 +136,12 @@ export interface SupervisorOptions<
    * @default 'reply'
    */
   invalidMessages?: InvalidMessagePolicy;
+  /**
+   * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` reads no more until
+   * the rate allows it, so that a burst costs time and nothing else; `close` ends the connection with 1008.
+   * @default 'pause'
+   */
+  overRate?: OverRatePolicy;
   /** Subprotocols that are spoken, best first (RFC 6455 §1.9). @default none */
   subprotocols?: readonly string[];
   /**
@@ -243,6 +249,7 @@ const supervisorSchema = z.strictObject({
   sends: contract('sends').optional(),
   codec: z.custom<Codec>(isCodec, mustBeCodec).optional(),
   invalidMessages: z.enum(['reply', 'ignore', 'close']).default('reply'),
+  overRate: z.enum(['pause', 'close']).default('pause'),
   subprotocols: stringList.default([]),
   unmatchedSubprotocols: z.enum(['refuse', 'open']).default('refuse'),
   authenticate: anyFunction.optional(),
@@ -267,6 +274,7 @@ export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown, Se
   extends Omit<SupervisorOptions<Peer, In, Out, Sent>, 'admission'> {
   readonly codec: Codec;
   readonly invalidMessages: InvalidMessagePolicy;
+  readonly overRate: OverRatePolicy;
   readonly subprotocols: readonly string[];
   readonly unmatchedSubprotocols: UnmatchedSubprotocolsPolicy;
   readonly admission: Omit<AdmissionOptions, 'hosts' | 'addressOf'> &

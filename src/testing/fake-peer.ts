@@ -58,23 +58,19 @@ export class FakePeer implements FakeOtherEnd {
     for (const payload of payloads) bytes += payload.length + FRAME_BYTES;
     this.#sendChunk({
       bytes,
-      read: (reader) => {
-        for (const payload of payloads) reader.readMessage(payload, isBinary);
-      },
+      frames: payloads.map((payload) => (reader) => reader.readMessage(payload, isBinary)),
     });
   }
 
   /** Sends a part of a frame that nobody can read yet. */
   sendPart(bytes: number): void {
-    this.#sendChunk({ bytes, read: () => {} });
+    this.#sendChunk({ bytes, frames: [] });
   }
 
   ping(times = 1): void {
     this.#sendChunk({
       bytes: times * FRAME_BYTES,
-      read: (reader) => {
-        for (let left = times; left > 0; left -= 1) reader.readPing();
-      },
+      frames: Array(times).fill((reader: FakeReader) => reader.readPing()),
     });
   }
 
@@ -82,12 +78,12 @@ export class FakePeer implements FakeOtherEnd {
   close(code: number, reason = ''): void {
     if (this.#hasClosed) return;
     this.#hasClosed = true;
-    this.#sendChunk({ bytes: FRAME_BYTES, read: (reader) => reader.readClose(code, reason) });
+    this.#sendChunk({ bytes: FRAME_BYTES, frames: [(reader) => reader.readClose(code, reason)] });
   }
 
   /** Sends bytes that break the protocol. */
   violate(status: number): void {
-    this.#sendChunk({ bytes: FRAME_BYTES, read: (reader) => reader.readViolation(status) });
+    this.#sendChunk({ bytes: FRAME_BYTES, frames: [(reader) => reader.readViolation(status)] });
   }
 
   /** Ends its side of the TCP connection. */
@@ -152,7 +148,7 @@ export class FakePeer implements FakeOtherEnd {
     const pongMs = this.manners.pongMs();
     if (pongMs === null) return;
     this.#in(pongMs, () => {
-      this.#sendChunk({ bytes: FRAME_BYTES, read: (reader: FakeReader) => reader.readPong() });
+      this.#sendChunk({ bytes: FRAME_BYTES, frames: [(reader) => reader.readPong()] });
     });
   }
 

@@ -3,10 +3,11 @@ import type { FakeSocket } from './fake-socket.ts';
 /** What is written to a fake socket. `data` is what the code under test wrote to the raw socket itself. */
 export type FakeFrameKind = 'data' | 'ping' | 'pong' | 'close';
 
-/** What reaches a fake socket: some bytes in one chunk, and how whoever reads them takes them. */
+/** What reaches a fake socket in one chunk. */
 export interface FakeChunk {
   readonly bytes: number;
-  readonly read: (reader: FakeReader) => void;
+  /** Reads its frames, one each; a reader that pauses in between gets the rest when it resumes. */
+  readonly frames: readonly ((reader: FakeReader) => void)[];
 }
 
 /** The WebSocket above a fake socket, as far as the socket knows it. */

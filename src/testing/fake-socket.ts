@@ -273,10 +273,16 @@ export class FakeSocket extends EventEmitter {
     }
   }
 
-  #give({ read }: FakeChunk): void {
+  #give({ frames }: FakeChunk): void {
     const { reader } = this;
     if (reader === null) return;
-    read(reader);
+    for (const [index, read] of frames.entries()) {
+      read(reader);
+      if (this.#isFlowing) continue;
+      // What was read already goes back, as `returnUnread` does it.
+      this.#inbound.unshift({ bytes: 0, frames: frames.slice(index + 1) });
+      return;
+    }
   }
 
   #end(): void {

@@ -28,6 +28,11 @@ export class FakeWebSocket implements WireSocket, FakeReader {
   readonly OPEN = OPEN;
   readonly protocol: string;
   isPaused = false;
+  /** When it was last paused, and last read again, and how long the loop had been stuck by then. */
+  pausedAtMs = 0;
+  lostAtPauseMs = 0;
+  resumedAtMs = 0;
+  lostAtResumeMs = 0;
   closeFrameSent = false;
   /** The code of the peer's close frame; 1006 when none came. */
   closeCode = 1006;
@@ -75,12 +80,20 @@ export class FakeWebSocket implements WireSocket, FakeReader {
 
   pause(): void {
     if (this.readyState === CLOSED) return;
+    if (!this.isPaused) {
+      this.pausedAtMs = this.#clock.now();
+      this.lostAtPauseMs = this.#clock.lostMs;
+    }
     this.isPaused = true;
     this.raw.pause();
   }
 
   resume(): void {
     if (this.readyState === CLOSED) return;
+    if (this.isPaused) {
+      this.resumedAtMs = this.#clock.now();
+      this.lostAtResumeMs = this.#clock.lostMs;
+    }
     this.isPaused = false;
     this.raw.resume();
   }
@@ -185,7 +198,7 @@ export class FakeWebSocket implements WireSocket, FakeReader {
     this.raw.off('close', this.#rawClosed);
     this.raw.off('end', this.#rawEnded);
     this.readyState = CLOSING;
-    for (const chunk of this.raw.takeUnread()) chunk.read(this);
+    for (const { frames } of this.raw.takeUnread()) for (const read of frames) read(this);
     const hasEnded = this.#receiverEnded || this.violation !== undefined;
     this.#receiverEnded = true;
     if (this.closesAfterMs > 0) this.#clock.lateBy(this.closesAfterMs, () => this.#close());

@@ -16,6 +16,10 @@ const EXPIRES_IN_MS = 4_000;
 
 type Identified = number | Admitted<number>;
 
+/** Which messages a connection pauses at, and whose handlers never settle. */
+const PAUSES_EVERY = 7;
+const HANGS_EVERY = 5;
+
 const messages = z.object({ n: z.number() });
 
 /** Never settles. */
@@ -35,7 +39,7 @@ export class SimulatedApplication {
 
   options(): SupervisorOptions<number, SimulatedMessage, SimulatedMessage> {
     const { plan, clock } = this.#world;
-    const { timeouts, heartbeat, limits, admission, invalidMessages } = plan;
+    const { timeouts, heartbeat, limits, admission, invalidMessages, overRate } = plan;
     return {
       messages,
       timeouts,
@@ -43,6 +47,7 @@ export class SimulatedApplication {
       limits,
       admission,
       invalidMessages,
+      overRate,
       clock,
       random: () => this.#draw(),
       authenticate: (request) => this.#authenticate(request),
@@ -161,9 +166,34 @@ export class SimulatedApplication {
     this.#checks.messageHandled(life, message);
     if (random.chance(0.2)) this.#acts.send(life, connection);
     this.#acts.maybe();
+    this.#pauseAWhile(life, connection, message);
     this.#maybeThrow('onMessage', life);
+    if (this.#hangs(life, message)) return hang();
     if (!random.chance(plan.slow / 4)) return undefined;
     return this.#world.later(random.integer(0, 1_000), () => this.#maybeThrow('onMessage', life));
+  }
+
+  /** Not by chance: old seeds stay as they are. */
+  #pauseAWhile(
+    life: SimulatedLife,
+    connection: SimulatedConnection,
+    { n }: SimulatedMessage,
+  ): void {
+    if (life.number % 2 === 0 || n % PAUSES_EVERY !== 0 || !connection.pause()) return;
+    life.isPaused = true;
+    const forMs = (n % 40) * 100;
+    this.#world.in(forMs, () => {
+      life.isPaused = false;
+      life.unpausedAtMs = this.#world.clock.now();
+      connection.resume();
+    });
+  }
+
+  #hangs(life: SimulatedLife, { n }: SimulatedMessage): boolean {
+    const { inFlightMax } = this.#world.plan.limits;
+    if (inFlightMax === undefined || life.number % 3 !== 0 || n % HANGS_EVERY !== 0) return false;
+    life.deeds.add('handler hung');
+    return true;
   }
 
   #onClosing(connection: SimulatedConnection): void {

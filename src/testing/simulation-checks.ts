@@ -141,7 +141,10 @@ export class SimulationChecks implements FakeSocketWatcher {
     if (!life.isWelcomed && life.connection?.state === 'open') {
       world.broken('no-message-before-welcome', `message ${n}`, life);
     }
-    if (n <= life.lastMessage) {
+    if (life.isPaused || life.connection?.states.includes('open.intake.paused')) {
+      world.broken('no-message-while-paused', `message ${n}`, life);
+    }
+    if (n !== life.lastMessage + 1) {
       world.broken('messages-in-order', `${n} after ${life.lastMessage}`, life);
     }
     life.lastMessage = n;

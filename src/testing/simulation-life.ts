@@ -33,6 +33,7 @@ export type Deed =
   | 'terminated'
   | 'handler threw'
   | 'welcome hung'
+  | 'handler hung'
   | 'let in for a while'
   | 'transport broke'
   | 'drained'
@@ -51,6 +52,10 @@ export class SimulatedLife {
   /** The sockets have given a sign of death. */
   isDead = false;
   isCongested = false;
+  /** The application has paused it. */
+  isPaused = false;
+  /** When the application last resumed it. */
+  unpausedAtMs = 0;
   /** Messages whose sender waits for what became of them. */
   flushesPending = 0;
   isSuspect = false;

@@ -2,6 +2,7 @@ import {
   type HeartbeatOptions,
   heartbeatDefaults,
   type Limits,
+  type OverRatePolicy,
   type Timeouts,
   timeoutDefaults,
 } from '../core/limits.ts';
@@ -23,6 +24,7 @@ export interface SimulationPlan {
   readonly limits: Partial<Limits> & Pick<Limits, 'outboxHighBytes' | 'outboxLowBytes'>;
   readonly admission: Partial<AdmissionOptions>;
   readonly invalidMessages: InvalidMessagePolicy;
+  readonly overRate: OverRatePolicy;
   /** What the application does unasked, in acts. */
   readonly acts: number;
   /** Publications to everybody that come close together. */
@@ -59,6 +61,7 @@ function chooseTimeouts(random: SeededRandom, isLoud: boolean): Timeouts {
     erroredMs: between(800, 3_000),
     forcedMs: between(800, 2_000),
     stalledMs: between(800, isLoud ? 2_000 : 5_000),
+    pausedMs: 5_000,
   };
 }
 
@@ -82,6 +85,15 @@ function chooseLimits(random: SeededRandom): SimulationPlan['limits'] {
     ...(random.chance(0.3) && { messagesPerSecondMax: 20, messageBurstMax: 20 }),
     ...(random.chance(0.2) && { topicsMax: 2 }),
   };
+}
+
+/** Not by chance, nor is `overRateOf`: old seeds stay as they are. */
+function intakeLimits(drainAtMs: number): Partial<Limits> {
+  return drainAtMs % 3 === 0 ? { inFlightMax: 2 } : {};
+}
+
+function overRateOf(drainAtMs: number): OverRatePolicy {
+  return drainAtMs % 2 === 0 ? 'close' : 'pause';
 }
 
 function chooseAdmission(random: SeededRandom, connections: number): Partial<AdmissionOptions> {
@@ -110,9 +122,10 @@ export function choosePlan(random: SeededRandom): SimulationPlan {
     timeouts,
     heartbeat,
     tickMs: tickOf(timeouts, heartbeat),
-    limits: chooseLimits(random),
+    limits: { ...chooseLimits(random), ...intakeLimits(drainAtMs) },
     admission: chooseAdmission(random, connections),
     invalidMessages: random.pick(['reply', 'ignore', 'close']),
+    overRate: overRateOf(drainAtMs),
     acts: random.integer(0, 10),
     loud: isLoud ? random.integer(10, 40) : 0,
     restless: random.chance(0.4) ? 0 : 0.25 * random.next(),

@@ -51,6 +51,7 @@ export class SimulationScan {
     }
     if (life.isOver) return;
     this.#checkAge(life, isOpen);
+    if (isOpen) this.#checkReading(life);
     if (isOpen) this.#checkSilence(life);
     if (isOpen && life.isCongested) this.#checkFlow(life);
   }
@@ -68,6 +69,27 @@ export class SimulationScan {
     this.#world.broken('no-state-outlives-its-deadline', `${ageMs} ms`, life);
   }
 
+  /** The socket is read exactly when messages may be delivered. */
+  #checkReading(life: SimulatedLife): void {
+    const { connection, webSocket, isPaused } = life;
+    const states = connection?.states ?? [];
+    const isReceiving = states.includes('open.intake.receiving');
+    if (webSocket?.isPaused === isReceiving || (isPaused && isReceiving)) {
+      this.#world.broken('reading-follows-the-chart', isReceiving ? 'not read' : 'read', life);
+    }
+    if (states.includes('open.intake.paused') && !isPaused) this.#checkPause(life);
+  }
+
+  /** What is neither resumed by the application nor by handlers that settle comes to its end. */
+  #checkPause(life: SimulatedLife): void {
+    const { clock, plan } = this.#world;
+    const { pausedAtMs = 0, lostAtPauseMs = 0 } = life.webSocket ?? {};
+    const sinceMs = Math.max(pausedAtMs, life.unpausedAtMs);
+    const pausedMs = clock.now() - sinceMs - (clock.lostMs - lostAtPauseMs);
+    if (pausedMs <= plan.timeouts.pausedMs + this.#slackMs) return;
+    this.#world.broken('stalled-handlers-are-found', `paused for ${pausedMs} ms`, life);
+  }
+
   /** Whoever has taken its backlog is written to again; whoever takes nothing is given up. */
   #checkFlow(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
@@ -75,7 +97,10 @@ export class SimulationScan {
     if (socket.writableLength === 0) {
       this.#world.broken('drained-outbox-flows', 'nothing waits', life);
     }
-    if (life.flushMark !== socket.flushMark) {
+    // Its clock stands still while it is paused, and may have to begin anew at a resume.
+    const isPaused = life.webSocket?.isPaused === true;
+    const hasResumed = (life.webSocket?.resumedAtMs ?? 0) > life.flushedAtMs;
+    if (life.flushMark !== socket.flushMark || isPaused || hasResumed) {
       life.flushMark = socket.flushMark;
       life.flushedAtMs = clock.now();
       life.lostAtFlushMs = clock.lostMs;
@@ -89,12 +114,15 @@ export class SimulationScan {
   #checkSilence(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
     const { intervalMs, graceMs } = plan.heartbeat;
-    const sinceMs = Math.max(life.silentSinceMs, life.openedAtMs);
-    const lostMs = clock.lostMs - Math.min(life.lostAtSilenceMs, life.lostAtOpenMs);
+    // While it is not read nothing is held against it, and the interval begins anew when it is read again.
+    if (life.webSocket === null || life.webSocket.isPaused) return;
+    const { resumedAtMs, lostAtResumeMs } = life.webSocket;
+    const sinceMs = Math.max(life.silentSinceMs, life.openedAtMs, resumedAtMs);
+    const lostMs =
+      clock.lostMs - Math.min(life.lostAtSilenceMs, Math.max(life.lostAtOpenMs, lostAtResumeMs));
     const silentMs = clock.now() - sinceMs - lostMs;
-    // While it was paused for its welcome nothing was held against it, and the interval began anew.
-    const pausedMs = life.deeds.has('welcome hung') ? plan.timeouts.welcomeMs + intervalMs : 0;
-    if (silentMs <= intervalMs + graceMs + pausedMs + this.#slackMs) return;
+    const afterWelcomeMs = life.deeds.has('welcome hung') ? intervalMs : 0;
+    if (silentMs <= intervalMs + graceMs + afterWelcomeMs + this.#slackMs) return;
     this.#world.broken('frozen-peer-is-found', `silent for ${silentMs} ms`, life);
   }
 

@@ -12,6 +12,7 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   'handler-error': ['handler threw'],
   crash: ['transport broke'],
   'welcome-timeout': ['welcome hung'],
+  'handler-stalled': ['handler hung'],
   expired: ['let in for a while'],
   'invalid-message': ['peer sent nonsense'],
   // What has waited while nobody read comes at once.

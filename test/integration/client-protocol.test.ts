@@ -196,7 +196,10 @@ describe('client: a flood of messages', () => {
   afterEach(release);
 
   it('ends with 1008 of ours, and is no reason not to come back', async () => {
-    await connect({ limits: { messagesPerSecondMax: 1, messageBurstMax: 3 } });
+    await connect({
+      limits: { messagesPerSecondMax: 1, messageBurstMax: 3 },
+      overRate: 'close',
+    });
     const text = { opcode: opcode.text, payload: '1' };
     pair.host.socket.write(bytesOf(...new Array(10).fill(text)));
     await pair.host.finishPolitely();

@@ -147,7 +147,7 @@ describe('rate', () => {
   }
 
   it('a burst is delivered, one more message ends it with 1008', async () => {
-    service = await Service.start({ limits });
+    service = await Service.start({ limits, overRate: 'close' });
     const peer = await RawPeer.open(service.port);
     peer.socket.write(burst(5));
     await until(() => service.messages.length === 5, 'the burst is delivered');
@@ -160,14 +160,14 @@ describe('rate', () => {
   });
 
   it('more than a burst in one chunk: the burst is delivered, nothing more', async () => {
-    service = await Service.start({ limits });
+    service = await Service.start({ limits, overRate: 'close' });
     const peer = await RawPeer.open(service.port);
     peer.socket.write(burst(50));
     await assertTooMany(peer, 5);
   });
 
   it('invalid messages count as well', async () => {
-    service = await Service.start({ limits, invalidMessages: 'ignore' });
+    service = await Service.start({ limits, overRate: 'close', invalidMessages: 'ignore' });
     const peer = await RawPeer.open(service.port);
     peer.socket.write(burst(50, '{'));
     await assertTooMany(peer, 0);
@@ -175,7 +175,7 @@ describe('rate', () => {
   });
 
   it('fragments and control frames do not count', async () => {
-    service = await Service.start({ limits });
+    service = await Service.start({ limits, overRate: 'close' });
     const peer = await RawPeer.open(service.port);
     const parts = Array.from({ length: 30 }, (_, index) =>
       buildFrame({ opcode: index === 0 ? opcode.text : 0, fin: index === 29, payload: '1' }),
@@ -187,7 +187,10 @@ describe('rate', () => {
   });
 
   it('who keeps to the rate may go on for ever', async () => {
-    service = await Service.start({ limits: { messagesPerSecondMax: 200, messageBurstMax: 5 } });
+    service = await Service.start({
+      limits: { messagesPerSecondMax: 200, messageBurstMax: 5 },
+      overRate: 'close',
+    });
     const peer = await RawPeer.open(service.port);
     // Ten more than the burst, each when twice the time that it costs has passed.
     for (let count = 1; count <= 15; count += 1) {

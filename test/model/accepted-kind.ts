@@ -6,26 +6,16 @@ import { AcceptedStage } from './accepted-stage.ts';
 import {
   type Arrangement,
   arrangements,
-  type Driver,
   type Drivers,
   drivers,
-  failSend,
+  listening,
   passTime,
 } from './real-drivers.ts';
 import { notAccepted } from './real-infeasible.ts';
 import type { Kind } from './real-kind.ts';
-import type { RealStage } from './real-stage.ts';
 
 /** Less than the interval of the stage's heartbeat. */
 const BEFORE_NEXT_BEAT_MS = 19_000;
-
-/** A welcome pauses reading; only a host that resumes its socket nevertheless lets the peer be heard. */
-function listening(drive: Driver<RealStage>): Driver<RealStage> {
-  return (stage) => {
-    if (stage.isIn('open.intake.welcoming')) stage.raw.resume();
-    return drive(stage);
-  };
-}
 
 /** How each fact comes about on a connection that was accepted. */
 const acceptedDrivers: Drivers<AcceptedStage> = {
@@ -42,17 +32,7 @@ const acceptedDrivers: Drivers<AcceptedStage> = {
   'peer.abandoned': (stage) => {
     if (stage.isIn('handshaking.admitting')) stage.inbound.end();
   },
-  'peer.closing': listening(drivers['peer.closing']),
-  'protocol.violated': listening(drivers['protocol.violated']),
-  'ping.flooded': listening(drivers['ping.flooded']),
-  'send.errored': async (stage) => {
-    if (!stage.isIn('open.intake.welcoming') || !stage.isIn('open.flow.congested')) {
-      return failSend(stage);
-    }
-    await stopReading(stage);
-    stage.inbound.reset();
-  },
-  'handler.errored': throwInHandler,
+  'handler.errored': listening(throwInHandler),
   'outbox.drained': ({ outbound }) => outbound.set({}),
   'welcome.settled': async (stage) => {
     stage.welcome.open();
@@ -66,12 +46,6 @@ function throwInHandler(stage: AcceptedStage): void {
   if (stage.isIn('open.intake.welcoming')) stage.welcome.fail(new Error('failed on purpose'));
   else if (stage.held.isAwaited) stage.held.fail(new Error('failed on purpose'));
   else stage.peer.text('throw');
-}
-
-/** A paused socket that is full is no longer read: only the write in flight can find the reset. */
-async function stopReading({ raw, peer }: RealStage): Promise<void> {
-  peer.socket.write(Buffer.alloc(2 ** 20));
-  await until(() => raw.readableLength >= raw.readableHighWaterMark, 'nothing more is read');
 }
 
 /** Gives a handler something to work at that will fail. */

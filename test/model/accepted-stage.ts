@@ -17,10 +17,9 @@ const plainCodec: Codec = {
 
 /** A connection that a supervisor accepts. */
 export class AcceptedStage extends RealStage {
-  /** What `authenticate`, `onOpen` and the handler of the message `hold` wait for. */
+  /** What `authenticate` and `onOpen` wait for. */
   readonly admission = new Gate();
   readonly welcome = new Gate();
-  readonly held = new Gate();
   service!: Service;
   peer!: RawPeer;
 
@@ -44,7 +43,7 @@ export class AcceptedStage extends RealStage {
       codec: plainCodec,
       heartbeat,
       timeouts: { ...timeouts, ...this.plan.timeouts },
-      limits,
+      limits: { ...limits, ...this.plan.limits },
       authenticate: ({ socket }) => {
         this.raw = socket;
         this.plan.watched?.(socket);

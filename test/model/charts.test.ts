@@ -156,6 +156,7 @@ const raisedBy: Readonly<Record<string, string>> = {
   heartbeat: 'heartbeat.lost',
   welcomeMs: 'welcome.expired',
   stalledMs: 'outbox.stalled',
+  pausedMs: 'pause.expired',
 };
 
 const deadlineOptions = [

@@ -61,7 +61,8 @@ export class DialedStage extends RealStage implements DialedPortHost {
       random: () => 0.5,
       timeouts: { ...timeouts, ...plan.timeouts },
       heartbeat,
-      limits,
+      limits: { ...limits, ...plan.limits },
+      overRate: 'pause' as const,
       inspect,
     };
     this.context = portContext(options);
@@ -102,6 +103,8 @@ export class DialedStage extends RealStage implements DialedPortHost {
       close: (code, reason) => port.abort() || port.close('close', { code, reason }),
       fail: (error) => port.end('fail', error),
       terminate: () => port.terminate(),
+      pause: () => port.intake.pause('user'),
+      resume: () => port.intake.resume('user'),
     };
   }
 
@@ -121,7 +124,9 @@ export class DialedStage extends RealStage implements DialedPortHost {
     return this.port.isOver;
   }
 
-  protected letGo(): void {}
+  protected letGo(): void {
+    this.held.open();
+  }
 
   protected async stop(): Promise<void> {
     const { port, hasOpened } = this;
@@ -162,7 +167,8 @@ export class DialedStage extends RealStage implements DialedPortHost {
   }
 
   /** As a client does whose contract throws. */
-  messageArrived(_: unknown, payload: Uint8Array): void {
+  messageArrived(_: unknown, payload: Uint8Array): unknown {
     if (String(payload) === 'throw') this.port.end('handler-error', new Error('on purpose'));
+    return String(payload) === 'hold' ? this.held.wait() : undefined;
   }
 }

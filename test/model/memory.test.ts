@@ -56,7 +56,7 @@ describe('the connection chart, run from memory', () => {
         pairs += 1;
       }
     }
-    assert.equal(pairs, 1470);
+    assert.equal(pairs, 2396);
   });
 
   it('shows nobody its port, nor the outcome', () => {

@@ -31,24 +31,46 @@ export const drivers = {
   'socket.ended': ({ inbound }) => inbound.end(),
   'socket.closed': closeSocket,
   'websocket.closed': (stage) => (stage.isIn('closing.reaping') ? undefined : closeSocket(stage)),
-  'peer.closing': ({ peer }) => peer.sendClose(4001, 'theirs'),
-  'protocol.violated': ({ peer }) => peer.send({ opcode: opcode.text, rsv: 7 }),
+  'peer.closing': listening(({ peer }) => peer.sendClose(4001, 'theirs')),
+  'protocol.violated': listening(({ peer }) => peer.send({ opcode: opcode.text, rsv: 7 })),
   'send.errored': failSend,
-  'ping.flooded': ({ peer }) => void pings(peer, 2 * PENDING_PONGS_MAX),
-  'handler.errored': ({ peer }) => peer.text('throw'),
+  'ping.flooded': listening(({ peer }) => void pings(peer, 2 * PENDING_PONGS_MAX)),
+  'handler.errored': listening(({ peer }) => peer.text('throw')),
   'heartbeat.missed': passTime,
-  'heartbeat.answered': ({ peer }) => peer.send({ opcode: opcode.pong }),
+  'heartbeat.answered': (stage) => {
+    // While nothing is read nobody stays suspect.
+    if (stage.isIn('open.intake.paused')) stage.passTime();
+    else stage.peer.send({ opcode: opcode.pong });
+  },
   'heartbeat.lost': passTime,
   // Whoever is asked for a beat here never answers; whatever it says is as good.
   'beat.missed': passTime,
-  'beat.answered': ({ peer }) => peer.text('awake'),
+  'beat.answered': listening(({ peer }) => peer.text('awake')),
   'outbox.filled': fillOutbox,
   'outbox.stalled': passTime,
+  'reading.paused': ({ plan, peer, connection }) => {
+    if (plan.limits?.inFlightMax === 1) peer.text('hold');
+    else connection.pause();
+  },
+  'reading.resumed': ({ connection }) => void connection.resume(),
+  'pause.expired': passTime,
   'deadline.passed': passTime,
   'close.requested': ({ connection }) => void connection.close(4000, 'ours'),
   'fail.requested': ({ connection }) => void connection.fail(new Error('failed on purpose')),
   'terminate.requested': ({ connection }) => void connection.terminate(),
 } as const satisfies Partial<Drivers<RealStage>>;
+
+/** Nothing is read while it is welcomed or paused; only a host that resumes its socket lets the peer be heard. */
+export function listening<Stage extends RealStage>(drive: Driver<Stage>): Driver<Stage> {
+  return (stage) => {
+    if (isUnread(stage)) stage.raw.resume();
+    return drive(stage);
+  };
+}
+
+function isUnread(stage: RealStage): boolean {
+  return stage.isIn('open.intake.welcoming') || stage.isIn('open.intake.paused');
+}
 
 function pings(peer: RawEnd, count: number): number {
   const ping = peer.frame({ opcode: opcode.ping });
@@ -74,13 +96,22 @@ async function fillOutbox(stage: RealStage): Promise<void> {
 }
 
 export async function failSend(stage: RealStage): Promise<void> {
-  if (stage.isIn('open.flow.flowing')) {
+  if (isUnread(stage) && stage.isIn('open.flow.congested')) {
+    await stopReading(stage);
+    stage.inbound.reset();
+  } else if (stage.isIn('open.flow.flowing')) {
     // The kernel learns of the RST at once, or nearly so; the event loop does not turn meanwhile.
     stage.inbound.reset();
     for (let left = 10_000; left > 0 && stage.connection.send(WORD) !== 'refused'; left -= 1);
   } else {
     await resetWhileWriting(stage);
   }
+}
+
+/** A paused socket that is full is no longer read: only the write in flight can find the reset. */
+async function stopReading({ raw, peer }: RealStage): Promise<void> {
+  peer.socket.write(Buffer.alloc(2 ** 20));
+  await until(() => raw.readableLength >= raw.readableHighWaterMark, 'nothing more is read');
 }
 
 /**
@@ -218,6 +249,12 @@ export const arrangements: readonly Arrangement[] = [
     states: ['open.intake.receiving', 'open.flow.congested'],
     facts: ['send.errored'],
     plan: { direct: true, isRace: true },
+  },
+  // A handler falls behind that never settles.
+  {
+    states: ['open.intake.paused'],
+    facts: ['pause.expired'],
+    plan: { limits: { inFlightMax: 1 }, timeouts: { pausedMs: 2_000 } },
   },
   // As a rule the WebSocket is over in the very turn in which its socket is, and after it.
   {

@@ -33,6 +33,19 @@ const cannotHappen: readonly Impossibility[] = [
     because: 'The deadline of the welcome is cancelled when it has settled.',
   },
   {
+    states: ['open.intake.paused'],
+    facts: [
+      ...(['welcome.expired', 'outbox.stalled', 'heartbeat.missed', 'heartbeat.lost'] as const),
+      'beat.missed',
+    ],
+    because: 'While reading is paused nobody is judged, and the welcome is over.',
+  },
+  {
+    states: ['open.intake.paused', 'open.liveness.suspect'],
+    facts: ['pause.expired'],
+    because: 'Handlers fall behind with messages, and a message is a sign of life first.',
+  },
+  {
     states: ['open.flow.flowing'],
     facts: ['outbox.stalled'],
     because: 'A backlog is no longer watched when it has drained.',
@@ -92,6 +105,11 @@ export const notAccepted: readonly Impossibility[] = [
     states: ['open.intake.receiving', 'open.liveness.healthy', 'open.flow.congested'],
     facts: ['beat.missed'],
     because: 'A peer that has not taken the request yet cannot answer it.',
+  },
+  {
+    states: ['open.intake.paused', 'open.liveness.asleep'],
+    facts: ['pause.expired'],
+    because: 'Handlers fall behind with messages, and a message shows that its code runs.',
   },
   {
     states: ['open.liveness.asleep'],

@@ -4,7 +4,7 @@ import type { InspectionEvent } from 'xstate';
 import { type ConnectionFact, connectionFacts } from '../../machines/connection-contract.ts';
 import { snapshotPaths } from '../../src/connection/snapshot-paths.ts';
 import { limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
-import type { SendResult, Timeouts } from '../../src/index.ts';
+import type { Limits, SendResult, Timeouts } from '../../src/index.ts';
 import type { FaultLink } from '../../src/testing/fault-link.ts';
 import type { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
@@ -25,6 +25,7 @@ export interface Step {
 /** What has to be arranged before a fact can happen where it is to happen. */
 export interface Plan {
   readonly timeouts?: Partial<Timeouts>;
+  readonly limits?: Partial<Limits>;
   /** Headers of the upgrade request. */
   readonly headers?: Record<string, string>;
   /** Peer and connection meet without the proxy. */
@@ -70,6 +71,8 @@ export interface OpenConnection {
   close(code: number, reason: string): unknown;
   fail(error: Error): unknown;
   terminate(): unknown;
+  pause(): unknown;
+  resume(): unknown;
 }
 
 export const initialPlace = '{"handshaking":"admitting"}';
@@ -103,6 +106,8 @@ const reportedAs: Partial<Record<Fact, string>> = {
 export abstract class RealStage {
   readonly clock = new VirtualClock();
   readonly steps: Step[] = [];
+  /** What the handler of the message `hold` waits for. */
+  readonly held = new Gate();
   readonly plan: Plan;
   abstract readonly peer: RawEnd;
   /** Our end of the connection. */

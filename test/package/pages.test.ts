@@ -181,6 +181,7 @@ const closeEvidence: Record<CloseCause, Evidence> = {
   'handler-error': answered('handler-error', 1011),
   crash: { intent: 'crash', handlerError: new Error('crash') },
   'welcome-timeout': answered('welcome-timeout', 1011),
+  'handler-stalled': answered('handler-stalled', 1011),
   expired: answered('expired', 3000),
   'invalid-message': answered('invalid-message', 1008),
   'message-rate': answered('message-rate', 1008),

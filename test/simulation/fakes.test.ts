@@ -301,7 +301,7 @@ describe('a fake socket', () => {
     assert.deepEqual(told, ['end']);
     const { socket: other } = watch();
     other.on('end', () => told.push('never'));
-    other.receive({ bytes: 1, read: () => {} });
+    other.receive({ bytes: 1, frames: [() => {}] });
     other.receiveEnd();
     assert.deepEqual(told, ['end']);
     assert.equal(other.bytesRead, 1);

@@ -1,4 +1,5 @@
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
+import { Intake } from '../../src/connection/intake.ts';
 import { Outbox } from '../../src/connection/outbox.ts';
 import { Port } from '../../src/connection/port.ts';
 import { RawWire } from '../../src/connection/raw-wire.ts';
@@ -12,6 +13,7 @@ import { Handlers } from '../../src/server/handlers.ts';
 import { Registry } from '../../src/server/registry.ts';
 import { TopicAudience } from '../../src/server/topic-audience.ts';
 import { Topics } from '../../src/server/topics.ts';
+import { FakeWebSocket } from '../../src/testing/fake-web-socket.ts';
 
 type Method = (...args: never[]) => unknown;
 type Broken = (this: never, original: Method, ...args: never[]) => unknown;
@@ -218,6 +220,23 @@ export const plantedFaults: readonly PlantedFault[] = [
     mistake: 'a message is dropped',
     plant: instead(Fleet.prototype, 'messageArrived', nothing),
     breaks: ['every-message-is-delivered'],
+  },
+  {
+    mistake: 'a pause lets the rest of the read through',
+    plant: instead(FakeWebSocket.prototype, 'pause', function (this: FakeWebSocket) {
+      this.isPaused = true;
+    } as unknown as Broken),
+    breaks: ['no-message-while-paused', 'no-message-before-welcome'],
+  },
+  {
+    mistake: 'what handlers have settled does not resume reading',
+    plant: instead(Intake.prototype, 'resume', nothing),
+    breaks: ['stalled-handlers-are-found'],
+  },
+  {
+    mistake: 'handlers that never settle are waited for without end',
+    plant: instead(Intake.prototype, 'deadlinePassed', nothing),
+    breaks: ['stalled-handlers-are-found'],
   },
   {
     mistake: 'a publication is fanned out twice',

@@ -124,6 +124,7 @@ const closeCauses: Readonly<Record<CloseCause, true>> = {
   'handler-error': true,
   crash: true,
   'welcome-timeout': true,
+  'handler-stalled': true,
   expired: true,
   'invalid-message': true,
   'message-rate': true,

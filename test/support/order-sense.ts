@@ -6,7 +6,6 @@ const onceAtMost = [
   'upgrade',
   'refuseWithClose',
   'announceOpen',
-  'admitMessages',
   'announceError',
   'announceClosing',
   'sendClose',

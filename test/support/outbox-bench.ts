@@ -61,11 +61,17 @@ export class OutboxBench {
   readonly log: string[] = [];
   readonly socket = new FakeSocket();
   readonly outbox: Outbox;
+  /** How long reading has been paused. */
+  pausedMs = 0;
 
   constructor(marks: Partial<Marks> = {}) {
     const { high = 100_000, low = 25_000 } = marks;
     const { socket, log, wheel } = this;
+    const bench = this;
     const port = {
+      get readingMs() {
+        return wheel.nowMs - bench.pausedMs;
+      },
       wire: {
         noteWritten: () => {},
         get flushMark() {

@@ -217,11 +217,12 @@ describe('Heartbeat', () => {
     assert.equal(bench.isLost, true);
   });
 
-  it('D07: never pings nor loses a peer that this side does not read', () => {
+  it('D07: pings a peer that this side does not read, and never judges it', () => {
     const bench = new Bench();
     bench.isPaused = true;
-    bench.clock.advance(200_000);
-    assert.deepEqual(bench.log, []);
+    bench.clock.advance(80_000);
+    assert.deepEqual(bench.log, ['ping@25000', 'ping@50000', 'ping@75000']);
+    assert.equal(bench.isLost, false);
     bench.isPaused = false;
     bench.clock.advance(INTERVAL_MS + GRACE_MS + 4 * TICK_MS);
     assert.equal(bench.isLost, true, 'once it is read again');
@@ -235,6 +236,30 @@ describe('Heartbeat', () => {
       bench.clock.advance(100_000);
       assert.equal(bench.isLost, false, `paused at ${pausedAtMs}`);
     }
+  });
+
+  it('reports a ping that could not be written while this side does not read', () => {
+    const bench = new Bench();
+    bench.isPaused = true;
+    bench.pingError = new Error('EPIPE');
+    bench.clock.advance(25_000);
+    assert.deepEqual(bench.log, ['ping@25000', 'sendErrored EPIPE@25000']);
+  });
+
+  it('gives a peer the whole grace again when reading resumes', () => {
+    const bench = new Bench();
+    bench.clock.advance(31_000);
+    assert.deepEqual(bench.log, ['ping@25000', 'heartbeat.missed@30000']);
+    bench.isPaused = true;
+    bench.isPaused = false;
+    bench.heartbeat.beginAfresh();
+    bench.clock.advance(30_000);
+    assert.deepEqual(bench.log.slice(2), [
+      'heartbeat.answered@31000',
+      'ping@56000',
+      'heartbeat.missed@61000',
+    ]);
+    assert.equal(bench.isLost, false);
   });
 
   it('reports a ping that could not be written', () => {

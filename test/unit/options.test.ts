@@ -18,6 +18,7 @@ const numbers = {
     erroredMs: 2_000,
     forcedMs: 2_000,
     stalledMs: 15_000,
+    pausedMs: 60_000,
   },
   heartbeat: { intervalMs: 25_000, graceMs: 10_000 },
   limits: {
@@ -29,6 +30,8 @@ const numbers = {
     messagesPerSecondMax: 1_000,
     messageBurstMax: 2_000,
     invalidPerMinuteMax: 60,
+    inFlightMax: 1_024,
+    inFlightBytesMax: 4_194_304,
     outboxHighBytes: 1_048_576,
     outboxLowBytes: 262_144,
     topicsMax: 10_000,

@@ -62,7 +62,7 @@ describe('runAll', () => {
 function contextOn(clock: VirtualClock) {
   return portContext({
     ...{ clock, random: () => 0, timeouts: timeoutsSchema.parse({}) },
-    ...{ heartbeat: heartbeatSchema.parse({}), limits: limitsSchema.parse({}) },
+    ...{ heartbeat: heartbeatSchema.parse({}), limits: limitsSchema.parse({}), overRate: 'pause' },
   });
 }
 

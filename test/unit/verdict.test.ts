@@ -37,6 +37,7 @@ const levels: Record<LocalCause, Level> = {
   'handler-error': 'error',
   crash: 'error',
   'welcome-timeout': 'error',
+  'handler-stalled': 'error',
 };
 const intents = Object.keys(levels) as LocalCause[];
 

@@ -23,6 +23,7 @@ const impatience = {
   admission: { connectionsMax: 240, connectionsPerAddressMax: 120, acceptsPerSecondMax: 100 },
   timeouts: { stalledMs: 4_000, closeMs: 2_000, welcomeMs: 6_000, handshakeMs: 5_000 },
   heartbeat: { intervalMs: 4_000, graceMs: 4_000 },
+  overRate: 'close',
   limits: {
     payloadBytesMax: 16_384,
     messagesPerSecondMax: 20,

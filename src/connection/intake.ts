@@ -1,0 +1,151 @@
+import type { TimerHandle } from '../core/clock.ts';
+import { isThenable } from '../core/guard.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import { TokenBucket } from '../core/token-bucket.ts';
+import type { Port } from './port.ts';
+import type { PortContext } from './port-host.ts';
+
+/** Why reading is paused; several reasons may hold at once. */
+export const pauseReasons = { user: 1, rate: 2, handlers: 4 } as const;
+
+type PauseReason = keyof typeof pauseReasons;
+
+/** How much of the rate a pause waits for, in milliseconds: fewer, longer pauses cost less than one for each message. */
+const PAUSE_MS = 100;
+
+/**
+ * How fast one connection may be read. Made for its first message; it ends with the connection.
+ *
+ * ```
+ * message ──▶ a token ──▶ handler ──(returns a promise)──▶ in flight ──▶ settled
+ *                │ none left                                  │ too many, or too large
+ *                └──────────────▶ reading pauses ◀────────────┘
+ * ```
+ * Reading resumes when no reason is left. A pause for the rate ends by itself. A pause for handlers that fall behind may
+ * last `timeouts.pausedMs`; while the application has paused the connection as well, that time does not run.
+ */
+export class Intake implements DeadlineOwner {
+  readonly #port: Port;
+  readonly #context: PortContext;
+  readonly #tokens: TokenBucket;
+  #inFlight = 0;
+  #inFlightBytes = 0;
+  /** The sum of the {@link pauseReasons} that hold. */
+  #reasons = 0;
+  #pausedAtMs = 0;
+  /** How long its earlier pauses were, in the wheel's time. */
+  #pausedMs = 0;
+  #rateTimer: TimerHandle | null = null;
+  #deadline: Deadline | null = null;
+
+  constructor(port: Port, context: PortContext) {
+    this.#port = port;
+    this.#context = context;
+    this.#tokens = new TokenBucket(context.messageRate, context.clock.now());
+  }
+
+  get isPaused(): boolean {
+    return this.#reasons !== 0;
+  }
+
+  /** How long reading has been paused so far, in the wheel's time. */
+  get pausedMs(): number {
+    const { nowMs } = this.#context.wheel;
+    return this.#pausedMs + (this.isPaused ? nowMs - this.#pausedAtMs : 0);
+  }
+
+  /** Delivers a message, and pauses reading if that reaches a limit. */
+  receive(payload: Uint8Array, isBinary: boolean): void {
+    const { clock, overRate } = this.#context;
+    const isWithinRate = this.#tokens.take(clock.now());
+    if (!isWithinRate && overRate === 'close') {
+      this.#port.end('message-rate');
+      return;
+    }
+    const work = this.#port.arrived(payload, isBinary);
+    if (isThenable(work)) this.#track(work, payload.length);
+    if (this.#isFull) this.pause('handlers');
+    if (this.#tokens.isSpent && overRate === 'pause') this.pause('rate');
+  }
+
+  /** Counts what a handler works on until it settles. */
+  #track(work: PromiseLike<unknown>, bytes: number): void {
+    this.#inFlight += 1;
+    this.#inFlightBytes += bytes;
+    const settled = () => {
+      this.#inFlight -= 1;
+      this.#inFlightBytes -= bytes;
+      if (!this.#isFull) this.resume('handlers');
+    };
+    work.then(settled, settled);
+  }
+
+  get #isFull(): boolean {
+    const { inFlightMax, inFlightBytesMax } = this.#context.limits;
+    return this.#inFlight >= inFlightMax || this.#inFlightBytes >= inFlightBytesMax;
+  }
+
+  /** Returns whether this reason is new. */
+  pause(reason: PauseReason): boolean {
+    const bit = pauseReasons[reason];
+    if (!this.#port.isOpen || (this.#reasons & bit) !== 0) return false;
+    const wasPaused = this.isPaused;
+    this.#reasons |= bit;
+    if (reason === 'rate') this.#waitForTokens();
+    this.#limitOwnPause();
+    if (!wasPaused) {
+      this.#pausedAtMs = this.#context.wheel.nowMs;
+      // Stopped before the chart, or anybody else, hears of it: nothing more is delivered, not even of what has been read.
+      this.#port.wire.pause();
+      this.#port.tell('reading.paused');
+    }
+    return true;
+  }
+
+  /** Returns whether this reason held. */
+  resume(reason: PauseReason): boolean {
+    const bit = pauseReasons[reason];
+    if (!this.#port.isOpen || (this.#reasons & bit) === 0) return false;
+    if (this.#reasons === bit) this.#pausedMs = this.pausedMs;
+    this.#reasons &= ~bit;
+    this.#limitOwnPause();
+    if (!this.isPaused) {
+      // The chart decides: an `onOpen` that is at work holds messages back as well.
+      this.#port.tell('reading.resumed');
+      this.#port.heartbeat?.beginAfresh();
+    }
+    return true;
+  }
+
+  /** The connection is ending. */
+  stop(): void {
+    if (this.#rateTimer !== null) this.#context.clock.clearTimer(this.#rateTimer);
+    this.#rateTimer = null;
+    this.#deadline = this.#context.wheel.cancel(this.#deadline);
+  }
+
+  /** By a timer of the clock: a small burst with a high rate would wait too long for the next tick of the wheel. */
+  #waitForTokens(): void {
+    const { clock } = this.#context;
+    const waitMs = this.#tokens.msUntil(PAUSE_MS, clock.now());
+    this.#rateTimer = clock.setTimer(waitMs, () => {
+      this.#rateTimer = null;
+      if (this.#tokens.has(clock.now())) this.resume('rate');
+      else this.#waitForTokens();
+    });
+  }
+
+  /** Only handlers can hold reading up for good. What the application pauses, it resumes. */
+  #limitOwnPause(): void {
+    const { user, handlers } = pauseReasons;
+    const isOurs = (this.#reasons & (user | handlers)) === handlers;
+    const { wheel, timeouts } = this.#context;
+    if (isOurs) this.#deadline ??= wheel.schedule(timeouts.pausedMs, this, 'paused');
+    else this.#deadline = wheel.cancel(this.#deadline);
+  }
+
+  deadlinePassed(): void {
+    this.#deadline = null;
+    this.#port.end('handler-stalled');
+  }
+}
