@@ -178,6 +178,8 @@ class Simulation {
       this.#check();
       if (world.violation !== null) return;
     }
+    // A promise that the last step has settled has not said so yet.
+    await this.#runMicrotasks();
     if (!this.#isDrained) world.broken('drain-ends-in-time', 'never');
     this.#scan.all();
     this.#scan.end();
