@@ -8,6 +8,7 @@ import {
   type Limits,
   limitDefaults,
   type OverRatePolicy,
+  partsOf,
   type Timeouts,
   timeoutDefaults,
 } from '../core/limits.ts';
@@ -125,6 +126,13 @@ const clientLimitDefaults: Readonly<Limits> = Object.freeze({
   invalidPerMinuteMax: 60_000,
 });
 
+/** The numbers of fragments and of chunks follow the length of a message. */
+function limitDefaultsFor(given: Partial<Limits> | undefined): Readonly<Limits> {
+  const payloadBytesMax = given?.payloadBytesMax;
+  if (payloadBytesMax === undefined) return clientLimitDefaults;
+  return { ...clientLimitDefaults, ...partsOf(payloadBytesMax) };
+}
+
 const QUEUE_MAX = 256;
 
 /** The options of a client wherever it runs. */
@@ -166,7 +174,7 @@ export function resolveClientOptions<In, Out>(
   check.names(options, clientOptionNames);
   const timeouts = check.section('timeouts', options.timeouts, timeoutDefaults);
   const heartbeat = check.section('heartbeat', options.heartbeat, heartbeatDefaults);
-  const limits = check.section('limits', options.limits, clientLimitDefaults);
+  const limits = check.section('limits', options.limits, limitDefaultsFor(options.limits));
   const backoff = check.section('backoff', options.backoff, backoffDefaults);
   const restarts = check.section('restarts', options.restarts, restartDefaults);
   const { queueMax } = check.section('', { queueMax: options.queueMax }, { queueMax: QUEUE_MAX });

@@ -8,6 +8,9 @@ import type { RawSocketObserver } from './raw-socket.ts';
 import type { Wire } from './wire.ts';
 import type { SocketObserver } from './wire-socket.ts';
 
+/** What ws calls a message in more fragments, or chunks, than it may have. */
+const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
+
 /**
  * Sees everything that the two sockets of a connection do, keeps the evidence, and tells the port.
  *
@@ -115,9 +118,21 @@ export class Witness implements RawSocketObserver, SocketObserver {
       this.socketErrored(error);
       return;
     }
-    this.evidence.protocolError ??= error;
+    this.#noteViolation(error);
     this.#port.quarantine();
     this.#port.tell('protocol.violated');
+  }
+
+  #noteViolation(error: NodeJS.ErrnoException): void {
+    const { evidence } = this;
+    if (evidence.protocolError !== undefined) return;
+    evidence.protocolError = error;
+    if (error.code !== TOO_MANY_PARTS) return;
+    evidence.refused = 'message-limit';
+    evidence.protocolError = Object.assign(
+      new Error(violationReason(1008, this.#port.limits), { cause: error }),
+      { code: TOO_MANY_PARTS },
+    );
   }
 
   pingFlooded(): void {
@@ -173,7 +188,7 @@ function violationReason(code: number, limits: Readonly<Limits>): string {
     case 1007:
       return 'text that is not UTF-8';
     case 1008:
-      return `message in over ${limits.fragmentsMax} fragments or ${limits.bufferedChunksMax} chunks`;
+      return `message in over ${limits.fragmentsMax} fragments (limits.fragmentsMax) or ${limits.bufferedChunksMax} chunks (limits.bufferedChunksMax)`;
     case 1009:
       return `message over ${limits.payloadBytesMax} bytes`;
     default:

@@ -4,6 +4,7 @@ import {
   heartbeatDefaults,
   type Limits,
   limitDefaults,
+  partsOf,
   type Timeouts,
   timeoutDefaults,
 } from './limits.ts';
@@ -41,8 +42,8 @@ export const heartbeatSchema = z.strictObject({
 export const limitsSchema = z
   .strictObject({
     payloadBytesMax: positiveInteger.default(limitDefaults.payloadBytesMax),
-    fragmentsMax: positiveInteger.default(limitDefaults.fragmentsMax),
-    bufferedChunksMax: positiveInteger.default(limitDefaults.bufferedChunksMax),
+    fragmentsMax: positiveInteger.optional(),
+    bufferedChunksMax: positiveInteger.optional(),
     depthMax: positiveInteger.default(limitDefaults.depthMax),
     valuesMax: positiveInteger.default(limitDefaults.valuesMax),
     messagesPerSecondMax: positiveInteger.default(limitDefaults.messagesPerSecondMax),
@@ -57,6 +58,14 @@ export const limitsSchema = z
   .refine((limits) => limits.outboxLowBytes <= limits.outboxHighBytes, {
     path: ['outboxLowBytes'],
     message: 'must not be above outboxHighBytes',
+  })
+  .transform(({ fragmentsMax, bufferedChunksMax, ...limits }) => {
+    const parts = partsOf(limits.payloadBytesMax);
+    return {
+      ...limits,
+      fragmentsMax: fragmentsMax ?? parts.fragmentsMax,
+      bufferedChunksMax: bufferedChunksMax ?? parts.bufferedChunksMax,
+    };
   }) satisfies z.ZodType<Limits>;
 
 /**

@@ -34,12 +34,15 @@ export interface HeartbeatOptions {
 export interface Limits {
   /** Longest message, in bytes; beyond it the peer gets 1009. @default 1_048_576 */
   payloadBytesMax: number;
-  /** Fragments of one message; beyond it the peer gets 1008. @default 64 */
+  /**
+   * Fragments of one message; beyond it the peer gets 1008.
+   * @default one for every 1,024 bytes of `payloadBytesMax`, at least 64
+   */
   fragmentsMax: number;
   /**
    * Chunks of a frame held while it is incomplete; beyond it the peer gets 1008. A chunk is what one read of
    * the socket brought: a slow network may bring a message in pieces of 536 bytes.
-   * @default 2_048
+   * @default one for every 512 bytes of `payloadBytesMax`, at least 2,048
    */
   bufferedChunksMax: number;
   /** How deep JSON may nest; deeper is an invalid message. @default 64 */
@@ -96,8 +99,7 @@ export const heartbeatDefaults: Readonly<HeartbeatOptions> = Object.freeze({
 
 export const limitDefaults: Readonly<Limits> = Object.freeze({
   payloadBytesMax: 1_048_576,
-  fragmentsMax: 64,
-  bufferedChunksMax: 2_048,
+  ...partsOf(1_048_576),
   depthMax: 64,
   valuesMax: 8_000,
   messagesPerSecondMax: 1_000,
@@ -109,6 +111,16 @@ export const limitDefaults: Readonly<Limits> = Object.freeze({
   outboxLowBytes: 262_144,
   topicsMax: 10_000,
 });
+
+/** How many fragments and chunks an honest message of this size may arrive in: many peers write frames of 4 KiB or less. */
+export function partsOf(
+  payloadBytesMax: number,
+): Pick<Limits, 'fragmentsMax' | 'bufferedChunksMax'> {
+  return {
+    fragmentsMax: Math.max(64, Math.ceil(payloadBytesMax / 1_024)),
+    bufferedChunksMax: Math.max(2_048, Math.ceil(payloadBytesMax / 512)),
+  };
+}
 
 /** How long a refused client may take to read its answer and leave, in milliseconds. */
 export const LINGER_MS = 1_000;

@@ -27,6 +27,7 @@ export type CloseCause =
   | 'peer-close'
   | 'close-timeout'
   | 'protocol-error'
+  | 'message-limit'
   | 'taken-away'
   | 'send-error'
   | 'tcp-fin'
@@ -35,6 +36,9 @@ export type CloseCause =
   | 'tcp-timeout'
   | 'tcp-error'
   | 'unknown';
+
+/** Why this side does not wait for the rest of a message of the peer. */
+export type RefusedMessage = Extract<CloseCause, 'message-limit'>;
 
 /** How a connection that was open ended. Reported exactly once, as `connection.closed`. */
 export interface CloseVerdict {
@@ -79,8 +83,10 @@ export interface Evidence {
   simultaneous?: boolean;
   /** ws saw both close frames. */
   clean?: boolean;
-  /** What ws found wrong in the bytes of the peer. */
+  /** What ws, or this side, found wrong in the bytes of the peer. */
   protocolError?: Error | undefined;
+  /** The bytes keep the protocol, but this side does not wait for the rest of the message. */
+  refused?: RefusedMessage | undefined;
   /** What the user's code or ours threw. */
   handlerError?: Error | undefined;
   socketError?: Error | undefined;
@@ -127,12 +133,14 @@ function takenAway(evidence: Evidence, error: Error): Classification {
 }
 
 function protocolError(evidence: Evidence, error: Error): Classification {
+  const { refused } = evidence;
   const conclusion: Conclusion = {
     origin: 'local',
     layer: 'websocket',
     cause: 'protocol-error',
     retry: 'never',
     level: 'error',
+    ...(refused !== undefined && { cause: refused, retry: 'backoff', level: 'warn' }),
   };
   return classification(evidence, conclusion, { error });
 }

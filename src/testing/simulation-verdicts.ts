@@ -23,6 +23,8 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   'peer-close': ['peer closed'],
   'close-timeout': ['closed', 'drained'],
   'protocol-error': ['peer violated'],
+  // Simulated messages have no frames.
+  'message-limit': [],
   'send-error': ['peer broke', 'socket destroyed', 'peer ended'],
   'tcp-fin': ['peer ended'],
   'tcp-fin-backlog': ['peer ended'],

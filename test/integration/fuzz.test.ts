@@ -241,7 +241,8 @@ async function supervised(script: Script): Promise<Outcome> {
   const { code, reason, clean, cause, error, sent } = last.verdict;
   causesSeen.add(cause);
   assert.equal(sent?.code, closeCodeIn(socket.answer), 'sent');
-  const protocolError = cause === 'protocol-error' ? (error as NodeJS.ErrnoException) : undefined;
+  const isTheirs = cause === 'protocol-error' || cause === 'message-limit';
+  const protocolError = isTheirs ? (error as NodeJS.ErrnoException) : undefined;
   return {
     answer: comparable(socket.answer),
     ...{ code, reason, clean },

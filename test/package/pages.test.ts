@@ -191,6 +191,7 @@ const closeEvidence: Record<CloseCause, Evidence> = {
   'peer-close': { received: { code: 1000, reason: '' }, clean: true },
   'close-timeout': { intent: 'close', forced: true },
   'protocol-error': { protocolError: new Error('bad frame') },
+  'message-limit': { protocolError: new Error('too many'), refused: 'message-limit' },
   'taken-away': { taken: new Error('taken'), ended: true },
   'send-error': { sendError: new Error('write failed') },
   'tcp-fin': { ended: true },

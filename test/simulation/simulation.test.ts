@@ -116,7 +116,8 @@ describe('a seed', () => {
   });
 });
 
-const closeCauses: Readonly<Record<CloseCause, true>> = {
+/** Simulated messages have no frames, so none can be in too many pieces. */
+const closeCauses: Readonly<Record<Exclude<CloseCause, 'message-limit'>, true>> = {
   close: true,
   drain: true,
   terminate: true,

@@ -70,7 +70,13 @@ export const excesses: readonly Excess[] = [
     ],
     ...tooLong,
   },
-  { title: '65 fragments, one above the default', frames: fragmented(65, '1'), ...tooMany },
+  { title: '1,025 fragments, one above the default', frames: fragmented(1_025, '1'), ...tooMany },
+  {
+    title: '65 fragments of a message that may have 1,000 bytes',
+    limits: { payloadBytesMax: 1_000 },
+    frames: fragmented(65, '1'),
+    ...tooMany,
+  },
   {
     title: 'more fragments than fragmentsMax, each of them empty',
     limits: { fragmentsMax: 3 },

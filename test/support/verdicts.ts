@@ -1,3 +1,4 @@
+import { partsOf } from '../../src/core/limits.ts';
 import type { Limits } from '../../src/index.ts';
 
 /** Fields that a verdict has only when there is something to say. */
@@ -19,17 +20,31 @@ export const protocolError = {
   level: 'error',
 } as const;
 
+/** How a connection ends whose peer sent a message in more pieces than it may have. */
+export const messageLimit = {
+  ...protocolError,
+  cause: 'message-limit',
+  retry: 'backoff',
+  level: 'warn',
+} as const;
+
 /** The close frame of the peer, and ours that answers it. */
 export function echoed(code: number, reason = '') {
   return { code, reason, sent: { code, reason } };
 }
 
+/** How a connection ends whose peer was answered with this code because of its bytes. */
+export function violationVerdict(sent: number) {
+  return sent === 1008 ? messageLimit : protocolError;
+}
+
 /** What the peer hears of the limit that it has passed, with the limits of a service. */
 export function violationFrame(code: number, limits: Partial<Limits> = {}) {
-  const { fragmentsMax = 64, bufferedChunksMax = 2_048, payloadBytesMax = 1_048_576 } = limits;
+  const { payloadBytesMax = 1_048_576 } = limits;
+  const { fragmentsMax, bufferedChunksMax } = { ...partsOf(payloadBytesMax), ...limits };
   const reasons: Readonly<Record<number, string>> = {
     1007: 'text that is not UTF-8',
-    1008: `message in over ${fragmentsMax} fragments or ${bufferedChunksMax} chunks`,
+    1008: `message in over ${fragmentsMax} fragments (limits.fragmentsMax) or ${bufferedChunksMax} chunks (limits.bufferedChunksMax)`,
     1009: `message over ${payloadBytesMax} bytes`,
   };
   return { code, reason: reasons[code] ?? '' };

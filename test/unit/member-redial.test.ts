@@ -109,6 +109,10 @@ describe('MemberRedial', () => {
     'sent too many invalid messages': closed({ intent: 'invalid-message' }),
     'flooded us with messages': closed({ intent: 'message-rate' }),
     'flooded us with pings': closed({ intent: 'ping-flood' }),
+    'sent a message in too many pieces': closed({
+      protocolError: new Error('too many'),
+      refused: 'message-limit',
+    }),
   };
   for (const [what, ending] of Object.entries(theirs)) {
     it(`holds it against a peer that it ${what}`, () => {

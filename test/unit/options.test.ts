@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
+import { resolveClientOptions } from '../../src/client/options.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
-import { attach, createSupervisor, type SupervisorOptions } from '../../src/index.ts';
+import { attach, createSupervisor, type Limits, type SupervisorOptions } from '../../src/index.ts';
 import { drainPlan } from '../../src/server/fleet-drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import { schemaLibraries } from '../support/schema-libraries.ts';
@@ -23,7 +24,7 @@ const numbers = {
   heartbeat: { intervalMs: 25_000, graceMs: 10_000 },
   limits: {
     payloadBytesMax: 1_048_576,
-    fragmentsMax: 64,
+    fragmentsMax: 1_024,
     bufferedChunksMax: 2_048,
     depthMax: 64,
     valuesMax: 8_000,
@@ -115,6 +116,24 @@ describe('the defaults', () => {
     const { timeouts, limits } = resolve({ timeouts: { closeMs: 1 }, limits: { topicsMax: 1 } });
     assert.deepEqual(timeouts, { ...numbers.timeouts, closeMs: 1 });
     assert.deepEqual(limits, { ...numbers.limits, topicsMax: 1 });
+  });
+
+  it('let the number of pieces follow the length of a message, unless it is set', () => {
+    const partsOf = (limits: { [Name in keyof Limits]?: number | undefined }) => {
+      const { fragmentsMax, bufferedChunksMax } = resolve({ limits }).limits;
+      const client = resolveClientOptions({ limits: limits as Limits }, systemClock).limits;
+      assert.deepEqual(
+        [client.fragmentsMax, client.bufferedChunksMax],
+        [fragmentsMax, bufferedChunksMax],
+      );
+      return [fragmentsMax, bufferedChunksMax];
+    };
+    assert.deepEqual(partsOf({ payloadBytesMax: 16_777_216 }), [16_384, 32_768]);
+    assert.deepEqual(partsOf({ payloadBytesMax: 1_048_577 }), [1_025, 2_049]);
+    assert.deepEqual(partsOf({ payloadBytesMax: 1 }), [64, 2_048]);
+    assert.deepEqual(partsOf({ payloadBytesMax: 16_777_216, fragmentsMax: 5 }), [5, 32_768]);
+    assert.deepEqual(partsOf({ payloadBytesMax: 16_777_216, bufferedChunksMax: 6 }), [16_384, 6]);
+    assert.deepEqual(partsOf({ fragmentsMax: undefined, payloadBytesMax: 1 }), [64, 2_048]);
   });
 
   it('fill in for whatever is undefined', () => {

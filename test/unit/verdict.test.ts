@@ -50,6 +50,7 @@ const causes: Record<CloseCause, Evidence> = {
   'peer-close': { received: bye },
   'close-timeout': { intent: 'close', forced: true },
   'protocol-error': { protocolError: violation },
+  'message-limit': { protocolError: violation, refused: 'message-limit' },
   'taken-away': { taken: errorOf(), ended: true },
   'send-error': { sendError: errorOf() },
   'tcp-fin': { ended: true },
