@@ -16,7 +16,8 @@ export const connectionFacts = {
   'socket.closed': 'The raw socket is gone.',
   'websocket.closed': 'ws reported the end of the WebSocket.',
   'peer.closing': 'A close frame of the peer arrived.',
-  'protocol.violated': 'ws found bytes that break the protocol; it has sent its close frame.',
+  'protocol.violated':
+    'The bytes of the peer break the protocol, or a message takes too much of them; a close frame has been sent.',
   'send.errored': 'A write failed.',
   'ping.flooded': 'The peer sent more pings than can be answered.',
   'handler.errored': 'A handler of the application threw or rejected.',

@@ -56,8 +56,8 @@ export class MemberRedial extends Redial {
 
 /** What this side ends because of what the peer does. */
 const provoked: ReadonlySet<CloseCause> = new Set<CloseCause>([
-  ...(['protocol-error', 'message-limit'] as const),
-  ...(['invalid-message', 'message-rate', 'ping-flood', 'slow-consumer'] as const),
+  ...(['protocol-error', 'invalid-message', 'message-limit', 'message-timeout'] as const),
+  ...(['message-rate', 'ping-flood', 'slow-consumer'] as const),
 ]);
 
 /** What this side ended of itself says nothing about the peer. */

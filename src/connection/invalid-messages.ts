@@ -24,7 +24,7 @@ export function countInvalid(port: Port, nowMs: number): boolean {
     minutes.set(port, minute);
   }
   minute.count += 1;
-  if (minute.count <= port.limits.invalidPerMinuteMax) return true;
+  if (minute.count <= port.context.limits.invalidPerMinuteMax) return true;
   port.end('invalid-message');
   return false;
 }

@@ -5,6 +5,7 @@ import { Phases } from './phases.ts';
 import type { PortContext } from './port-host.ts';
 import { ReportGate } from './report-gate.ts';
 import { Turn } from './turn.ts';
+import { UnfinishedMessages } from './unfinished.ts';
 
 const TICKS_PER_DEADLINE = 8;
 const TICK_MS_MIN = 5;
@@ -18,6 +19,8 @@ export interface ContextOptions {
   readonly heartbeat: Readonly<HeartbeatOptions>;
   readonly limits: Readonly<Limits>;
   readonly overRate: OverRatePolicy;
+  /** Of connections that were accepted. */
+  readonly admission?: { readonly unfinishedBytesMax: number };
   readonly inspect?: unknown;
 }
 
@@ -26,7 +29,7 @@ export function portContext(
   options: ContextOptions,
   wheel: TimerWheel = new TimerWheel(options.clock, tickMsOf(options)),
 ): PortContext {
-  const { clock, random, timeouts, heartbeat, limits, overRate, inspect } = options;
+  const { clock, random, timeouts, heartbeat, limits, overRate, admission, inspect } = options;
   return {
     clock,
     wheel,
@@ -39,6 +42,11 @@ export function portContext(
     limits,
     messageRate: { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax },
     overRate,
+    unfinished: new UnfinishedMessages(wheel, {
+      bufferedChunksMax: limits.bufferedChunksMax,
+      messageMs: timeouts.messageMs,
+      bytesMax: admission?.unfinishedBytesMax ?? Number.POSITIVE_INFINITY,
+    }),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Phases } from './phases.ts';
 import type { Port } from './port.ts';
 import type { ReportGate } from './report-gate.ts';
 import type { Turn } from './turn.ts';
+import type { UnfinishedMessages } from './unfinished.ts';
 
 /** What a port has to tell, once its chart has settled. */
 export type PortReport =
@@ -33,6 +34,7 @@ export interface PortContext {
   readonly limits: Readonly<Limits>;
   readonly messageRate: Rate;
   readonly overRate: OverRatePolicy;
+  readonly unfinished: UnfinishedMessages;
 }
 
 /** What a port needs of the supervisor it belongs to. */

@@ -7,7 +7,6 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
-import type { Limits } from '../core/limits.ts';
 import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
@@ -15,7 +14,7 @@ import { Conductor, type ConductorObserver } from './conductor.ts';
 import { type Ending, type EndingCause, endings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
-import type { PortHost, PortReport } from './port-host.ts';
+import type { PortContext, PortHost, PortReport } from './port-host.ts';
 import { snapshotPaths } from './snapshot-paths.ts';
 import type { Flushable } from './turn.ts';
 import type { Wire } from './wire.ts';
@@ -98,8 +97,8 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     return this.verdict !== undefined || this.failure !== undefined;
   }
 
-  get limits(): Readonly<Limits> {
-    return this.host.context.limits;
+  get context(): PortContext {
+    return this.host.context;
   }
 
   /** What collects messages for the peer, where something does. */

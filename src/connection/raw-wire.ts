@@ -42,7 +42,7 @@ export class RawWire implements Wire {
   /** Takes over the WebSocket that was made of the raw socket. */
   bind(socket: WireSocket, observer: SocketObserver): void {
     this.bound = socket;
-    socket.observer = observer;
+    socket.supervise(observer);
     this.#readBeforeOpen = this.raw?.bytesRead ?? 0;
     this.#writtenBeforeOpen = this.raw?.bytesWritten ?? 0;
     this.#written = 0;
@@ -166,7 +166,7 @@ export class RawWire implements Wire {
   /** Lets go of a socket that somebody else has taken over, or that is gone. */
   release(): void {
     if (this.raw !== null) releaseSocket(this.raw);
-    if (this.bound !== null) this.bound.observer = null;
+    this.bound?.release();
     this.raw = null;
     this.bound = null;
   }

@@ -1,6 +1,7 @@
 import { WebSocket } from 'ws';
 import { NO_STATUS } from '../core/close-code.ts';
 import type { Limits } from '../core/limits.ts';
+import { type Reassembly, watchMessages } from './reassembly.ts';
 import type { SocketObserver, WireSocket } from './wire-socket.ts';
 import { returnUnread } from './ws-receiver.ts';
 
@@ -20,7 +21,8 @@ export function socketOptions(limits: Readonly<Limits>) {
     perMessageDeflate: false,
     maxPayload: limits.payloadBytesMax,
     maxFragments: limits.fragmentsMax,
-    maxBufferedChunks: limits.bufferedChunksMax,
+    // Counted by the reassembly, which joins small ones.
+    maxBufferedChunks: 0,
     maxPendingAutoPongs: PENDING_PONGS_MAX,
     closeTimeout: CLOSE_TIMEOUT_MS,
   };
@@ -40,6 +42,18 @@ export function socketOptions(limits: Readonly<Limits>) {
  */
 export class SupervisedSocket extends WebSocket implements WireSocket {
   observer: SocketObserver | null = null;
+  /** The message of which a part has arrived; mostly there is none. */
+  reassembly: Reassembly | null = null;
+
+  supervise(observer: SocketObserver): void {
+    this.observer = observer;
+    watchMessages(this);
+  }
+
+  release(): void {
+    this.observer = null;
+    this.reassembly?.end();
+  }
 
   /** Called by ws when a close frame arrived, or with a bare status when it found a protocol error. */
   override close(code?: number, reason?: string | Buffer): void {
@@ -57,6 +71,12 @@ export class SupervisedSocket extends WebSocket implements WireSocket {
   override pause(): void {
     super.pause();
     returnUnread(this);
+    if (this.isPaused) this.reassembly?.pause();
+  }
+
+  override resume(): void {
+    super.resume();
+    this.reassembly?.resume();
   }
 
   /** Called by ws to answer a ping, before it says that there was one. */
@@ -75,10 +95,12 @@ export class SupervisedSocket extends WebSocket implements WireSocket {
     const { observer } = this;
     switch (event) {
       case 'message':
+        this.reassembly?.frameEnded();
         observer?.messageReceived(args[0] as Buffer, args[1] as boolean);
         return true;
       case 'ping':
       case 'pong':
+        this.reassembly?.frameEnded();
         observer?.controlReceived();
         return true;
       case 'error':

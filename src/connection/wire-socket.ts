@@ -1,3 +1,14 @@
+import type { RefusedMessage } from '../core/verdict.ts';
+import type { UnfinishedMessages } from './unfinished.ts';
+
+/** Why this side does not wait for the rest of a message, and the close frame that says so. */
+export interface MessageRefusal {
+  readonly cause: RefusedMessage;
+  readonly code: number;
+  /** Names the option, for the peer and for the error. */
+  readonly problem: string;
+}
+
 /** What a supervised WebSocket tells the port that owns it. Every call comes from inside ws. */
 export interface SocketObserver {
   messageReceived(payload: Uint8Array, isBinary: boolean): void;
@@ -10,6 +21,12 @@ export interface SocketObserver {
   /** The peer broke the protocol; ws waits for `answerClose` and reports the error next. */
   violationFound(code: number): void;
   protocolErrored(error: Error): void;
+  /** The unfinished messages of all sockets that belong together. */
+  readonly unfinished: UnfinishedMessages;
+  /** A frame is in more chunks than it may have; ws finds this fault next. */
+  chunksExceeded(): void;
+  /** This side does not wait for the rest of a message, and hears nothing more. TCP ends next. */
+  messageRefused(refusal: MessageRefusal): void;
   /** ws gave the socket up because of too many pings. */
   pingFlooded(): void;
 }
@@ -26,6 +43,10 @@ export interface WireSocket {
   readonly OPEN: number;
   readonly protocol: string;
   readonly isPaused: boolean;
+  /** Tells the observer from now on. Called when the WebSocket has opened, before anything has been read. */
+  supervise(observer: SocketObserver): void;
+  /** Tells nobody any more. */
+  release(): void;
   pause(): void;
   resume(): void;
   /** Sends a close frame, or completes the handshake when the peer has sent its own already. */

@@ -2,13 +2,20 @@ import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/dial-failure.ts';
 import type { Limits } from '../core/limits.ts';
 import { textOf } from '../core/text.ts';
-import { type CloseVerdict, classifyClose, type Evidence, type Mutable } from '../core/verdict.ts';
+import {
+  type CloseVerdict,
+  classifyClose,
+  type Evidence,
+  type Mutable,
+  type RefusedMessage,
+} from '../core/verdict.ts';
 import type { Port } from './port.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
+import type { UnfinishedMessages } from './unfinished.ts';
 import type { Wire } from './wire.ts';
-import type { SocketObserver } from './wire-socket.ts';
+import type { MessageRefusal, SocketObserver } from './wire-socket.ts';
 
-/** What ws calls a message in more fragments, or chunks, than it may have. */
+/** What ws calls a message in more fragments than it may have. */
 const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 
 /**
@@ -106,7 +113,9 @@ export class Witness implements RawSocketObserver, SocketObserver {
 
   violationFound(code: number): void {
     this.#port.quarantine();
-    const frame = { code, reason: violationReason(code, this.#port.limits) };
+    const { refused, protocolError } = this.evidence;
+    const reason = refused && protocolError?.message;
+    const frame = { code, reason: reason ?? violationReason(code, this.#port.context.limits) };
     const sent = this.#port.wire.sendClose(frame);
     if (sent !== null) this.evidence.sent = sent;
     else this.#port.wire.answerClose(code);
@@ -124,15 +133,31 @@ export class Witness implements RawSocketObserver, SocketObserver {
   }
 
   #noteViolation(error: NodeJS.ErrnoException): void {
+    if (error.code !== TOO_MANY_PARTS) this.evidence.protocolError ??= error;
+    else this.#noteRefusal('message-limit', violationReason(1008, this.#port.context.limits));
+  }
+
+  chunksExceeded(): void {
+    const { bufferedChunksMax } = this.#port.context.limits;
+    const problem = `message in over ${bufferedChunksMax} chunks (limits.bufferedChunksMax)`;
+    this.#noteRefusal('message-limit', problem);
+  }
+
+  messageRefused({ cause, code, problem }: MessageRefusal): void {
+    this.#noteRefusal(cause, problem);
+    this.violationFound(code);
+    this.#port.tell('protocol.violated');
+  }
+
+  #noteRefusal(cause: RefusedMessage, problem: string): void {
     const { evidence } = this;
     if (evidence.protocolError !== undefined) return;
-    evidence.protocolError = error;
-    if (error.code !== TOO_MANY_PARTS) return;
-    evidence.refused = 'message-limit';
-    evidence.protocolError = Object.assign(
-      new Error(violationReason(1008, this.#port.limits), { cause: error }),
-      { code: TOO_MANY_PARTS },
-    );
+    evidence.refused = cause;
+    evidence.protocolError = refusalError(cause, problem);
+  }
+
+  get unfinished(): UnfinishedMessages {
+    return this.#port.context.unfinished;
   }
 
   pingFlooded(): void {
@@ -177,6 +202,12 @@ export class Witness implements RawSocketObserver, SocketObserver {
   }
 }
 
+/** The error that says which option a message has passed. Too many pieces have the code that ws gives them. */
+function refusalError(cause: RefusedMessage, problem: string): Error {
+  const error = new Error(problem);
+  return cause === 'message-limit' ? Object.assign(error, { code: TOO_MANY_PARTS }) : error;
+}
+
 /** The error of a socket that this process has in two hands. */
 export function takenAway(): Error {
   return new Error('another part of this process wrote to the socket, ended it or destroyed it');
@@ -188,7 +219,7 @@ function violationReason(code: number, limits: Readonly<Limits>): string {
     case 1007:
       return 'text that is not UTF-8';
     case 1008:
-      return `message in over ${limits.fragmentsMax} fragments (limits.fragmentsMax) or ${limits.bufferedChunksMax} chunks (limits.bufferedChunksMax)`;
+      return `message in over ${limits.fragmentsMax} fragments (limits.fragmentsMax)`;
     case 1009:
       return `message over ${limits.payloadBytesMax} bytes`;
     default:

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 
 /**
@@ -6,19 +7,43 @@ import type { WebSocket } from 'ws';
  *
  * @internal
  */
-export interface WsReceiver {
+export interface WsReceiver extends Writable {
   /** Whether it is working through a read right now. */
   readonly _loop: boolean;
-  /** Bytes that it holds of what was read, besides the fragments of a message. */
-  readonly _bufferedBytes: number;
-  /** Takes bytes out of those that it holds. */
+  /** What it reads next; {@link BETWEEN_FRAMES} where a frame begins. */
+  readonly _state: number;
+  /** Whether it has found a fault, and reads no more. */
+  readonly _errored: boolean;
+  /** The bytes of a frame that is not complete, in the chunks in which they came. */
+  _buffers: Buffer[];
+  /** How many bytes these are. */
+  _bufferedBytes: number;
+  /** How many chunks there may be; 0 for any number. */
+  _maxBufferedChunks: number;
+  /** The mask of the frame that it is reading. */
+  _mask: Buffer | undefined;
+  /** The opcode of a message in fragments that is not complete; 0 when there is none. */
+  readonly _fragmented: number;
+  /** The fragments of that message that are complete. */
+  _fragments: Buffer[];
+  /** How many bytes these are. */
+  _messageLength: number;
+  /** Takes bytes out of those of the frame. */
   consume(bytes: number): Buffer;
 }
+
+/** The state of a receiver that waits for the next frame. */
+export const BETWEEN_FRAMES = 0;
 
 /** The private fields of a WebSocket that has opened. */
 interface WsInternals {
   readonly _receiver: WsReceiver | null;
   readonly _socket: Socket | null;
+}
+
+/** What ws reads with, and the socket that it reads from. */
+export function internalsOf(socket: WebSocket): WsInternals {
+  return socket as unknown as WsInternals;
 }
 
 /**
@@ -28,7 +53,7 @@ interface WsInternals {
  * in order in the stream's own buffer, with whatever follows it: messages, pings, the close frame, FIN.
  */
 export function returnUnread(socket: WebSocket): void {
-  const { _receiver: receiver, _socket: raw } = socket as unknown as WsInternals;
+  const { _receiver: receiver, _socket: raw } = internalsOf(socket);
   if (receiver === null || raw === null) return;
   if (receiver._loop && receiver._bufferedBytes > 0) {
     raw.unshift(receiver.consume(receiver._bufferedBytes));

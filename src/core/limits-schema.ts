@@ -32,6 +32,7 @@ export const timeoutsSchema = z.strictObject({
   forcedMs: positiveInteger.default(timeoutDefaults.forcedMs),
   stalledMs: positiveInteger.default(timeoutDefaults.stalledMs),
   pausedMs: positiveInteger.default(timeoutDefaults.pausedMs),
+  messageMs: positiveInteger.default(timeoutDefaults.messageMs),
 }) satisfies z.ZodType<Timeouts>;
 
 export const heartbeatSchema = z.strictObject({
@@ -67,6 +68,11 @@ export const limitsSchema = z
       bufferedChunksMax: bufferedChunksMax ?? parts.bufferedChunksMax,
     };
   }) satisfies z.ZodType<Limits>;
+
+/** How much of all unfinished messages is held by default: 64 MiB, or one message where that is more. */
+export function unfinishedBytesFor({ payloadBytesMax }: Limits): number {
+  return Math.max(67_108_864, payloadBytesMax);
+}
 
 /**
  * Checks options against their schema.

@@ -17,6 +17,12 @@ export interface Timeouts {
    * connection that you have paused yourself waits for your `resume()`. @default 60_000
    */
   pausedMs: number;
+  /**
+   * How long a message may take from the read that brings its beginning until it is complete, before 1008. Time in which
+   * reading is paused does not count.
+   * @default 60_000
+   */
+  messageMs: number;
 }
 
 /** What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows. */
@@ -90,6 +96,7 @@ export const timeoutDefaults: Readonly<Timeouts> = Object.freeze({
   forcedMs: 2_000,
   stalledMs: 15_000,
   pausedMs: 60_000,
+  messageMs: 60_000,
 });
 
 export const heartbeatDefaults: Readonly<HeartbeatOptions> = Object.freeze({

@@ -28,6 +28,8 @@ export type CloseCause =
   | 'close-timeout'
   | 'protocol-error'
   | 'message-limit'
+  | 'message-timeout'
+  | 'overload'
   | 'taken-away'
   | 'send-error'
   | 'tcp-fin'
@@ -38,7 +40,7 @@ export type CloseCause =
   | 'unknown';
 
 /** Why this side does not wait for the rest of a message of the peer. */
-export type RefusedMessage = Extract<CloseCause, 'message-limit'>;
+export type RefusedMessage = Extract<CloseCause, 'message-limit' | 'message-timeout' | 'overload'>;
 
 /** How a connection that was open ended. Reported exactly once, as `connection.closed`. */
 export interface CloseVerdict {

@@ -13,6 +13,7 @@ import {
   limitsSchema,
   positiveInteger,
   timeoutsSchema,
+  unfinishedBytesFor,
 } from '../core/limits-schema.ts';
 import {
   asyncProblems,
@@ -83,6 +84,11 @@ export interface AdmissionOptions {
    * @default 64
    */
   ipv6PrefixBits: number;
+  /**
+   * Bytes of incomplete messages, over all connections; beyond it the connection whose message has been arriving for
+   * longest gets 1013. Where `limits.payloadBytesMax` is more, that is the default. @default 67_108_864
+   */
+  unfinishedBytesMax: number;
 }
 
 /** What to do with a message that breaks the inbound contract; it is never delivered. */
@@ -242,6 +248,7 @@ const admissionSchema = z.strictObject({
   acceptsPerSecondMax: positiveInteger.default(5_000),
   addressOf: anyFunction.optional(),
   ipv6PrefixBits: z.int().min(1).max(128).default(USUAL_PREFIX_BITS),
+  unfinishedBytesMax: positiveInteger.optional(),
 });
 
 const supervisorSchema = z.strictObject({
@@ -291,10 +298,15 @@ export function resolveOptions<Peer, In, Out, Sent>(
   options: SupervisorOptions<Peer, In, Out, Sent>,
 ): ResolvedOptions<Peer, In, Out, Sent> {
   const checked = checkedOptions(supervisorSchema, options);
+  const { admission, limits } = checked;
   return Object.freeze({
     ...checked,
+    admission: {
+      ...admission,
+      unfinishedBytesMax: admission.unfinishedBytesMax ?? unfinishedBytesFor(limits),
+    },
     clock: checked.clock ?? systemClock,
     random: checked.random ?? Math.random,
-    codec: checked.codec ?? jsonCodec(checked.limits.depthMax, checked.limits.valuesMax),
+    codec: checked.codec ?? jsonCodec(limits.depthMax, limits.valuesMax),
   }) as unknown as ResolvedOptions<Peer, In, Out, Sent>;
 }

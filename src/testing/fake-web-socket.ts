@@ -78,6 +78,14 @@ export class FakeWebSocket implements WireSocket, FakeReader {
     this.#closeListeners.push(listener);
   }
 
+  supervise(observer: SocketObserver): void {
+    this.observer = observer;
+  }
+
+  release(): void {
+    this.observer = null;
+  }
+
   pause(): void {
     if (this.readyState === CLOSED) return;
     if (!this.isPaused) {

@@ -60,6 +60,7 @@ function chooseTimeouts(random: SeededRandom, isLoud: boolean): Timeouts {
     closeMs: between(800, 3_000),
     erroredMs: between(800, 3_000),
     forcedMs: between(800, 2_000),
+    messageMs: timeoutDefaults.messageMs,
     stalledMs: between(800, isLoud ? 2_000 : 5_000),
     pausedMs: 5_000,
   };

@@ -23,8 +23,10 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   'peer-close': ['peer closed'],
   'close-timeout': ['closed', 'drained'],
   'protocol-error': ['peer violated'],
-  // Simulated messages have no frames.
+  // Simulated messages arrive as a whole.
   'message-limit': [],
+  'message-timeout': [],
+  overload: [],
   'send-error': ['peer broke', 'socket destroyed', 'peer ended'],
   'tcp-fin': ['peer ended'],
   'tcp-fin-backlog': ['peer ended'],

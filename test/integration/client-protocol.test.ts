@@ -42,6 +42,7 @@ async function assertViolated({
   const frame = violationFrame(sent, limits);
   const told = { ...violationVerdict(sent), sent: frame };
   const verdict = await pair.closedAs({ states: byError, ...told });
+  if (sent === 1008) assert.equal(verdict.error?.message, frame.reason);
   assert.equal((verdict.error as NodeJS.ErrnoException).code, error);
   assert.deepEqual(pair.dialing.messages, []);
   await until(() => pair.host.closed, 'the close frame and FIN have come');

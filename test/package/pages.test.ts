@@ -5,7 +5,12 @@ import { circuitDefaults, poolDefaults } from '../../src/client/pool-options.ts'
 import { closeCodeInfo, closeCodes } from '../../src/core/close-code.ts';
 import { type AcceptFailureCause, describeFailure } from '../../src/core/failure.ts';
 import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
-import { type CloseCause, classifyClose, type Evidence } from '../../src/core/verdict.ts';
+import {
+  type CloseCause,
+  classifyClose,
+  type Evidence,
+  type RefusedMessage,
+} from '../../src/core/verdict.ts';
 import { drainPlan } from '../../src/server/fleet-drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import {
@@ -170,6 +175,10 @@ const answered = (intent: Evidence['intent'], code: number): Evidence => {
   const frame = { code, reason: '' };
   return { intent, sent: frame, received: frame, clean: true };
 };
+const refused = (cause: RefusedMessage): Evidence => ({
+  protocolError: new Error(cause),
+  refused: cause,
+});
 const systemError = (code: string) => Object.assign(new Error(code), { code });
 
 /** An ending of each cause, as the page describes it: the peer answers when it can. */
@@ -191,7 +200,9 @@ const closeEvidence: Record<CloseCause, Evidence> = {
   'peer-close': { received: { code: 1000, reason: '' }, clean: true },
   'close-timeout': { intent: 'close', forced: true },
   'protocol-error': { protocolError: new Error('bad frame') },
-  'message-limit': { protocolError: new Error('too many'), refused: 'message-limit' },
+  'message-limit': refused('message-limit'),
+  'message-timeout': refused('message-timeout'),
+  overload: refused('overload'),
   'taken-away': { taken: new Error('taken'), ended: true },
   'send-error': { sendError: new Error('write failed') },
   'tcp-fin': { ended: true },

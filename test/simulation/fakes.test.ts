@@ -70,6 +70,13 @@ class Recorder implements SocketObserver {
     this.socket.answerClose(code);
   }
 
+  get unfinished(): never {
+    throw new Error('both sides send whole messages');
+  }
+
+  chunksExceeded(): void {}
+  messageRefused(): void {}
+
   protocolErrored(): void {
     this.#note('protocol error');
   }

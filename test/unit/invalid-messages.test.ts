@@ -6,7 +6,8 @@ import type { Port } from '../../src/connection/port.ts';
 /** What counts of a connection, with how often it was ended. */
 function connection(invalidPerMinuteMax: number) {
   const ends: string[] = [];
-  const port = { limits: { invalidPerMinuteMax }, end: (cause: string) => ends.push(cause) };
+  const context = { limits: { invalidPerMinuteMax } };
+  const port = { context, end: (cause: string) => ends.push(cause) };
   return { port: port as unknown as Port, ends };
 }
 

@@ -113,6 +113,10 @@ describe('MemberRedial', () => {
       protocolError: new Error('too many'),
       refused: 'message-limit',
     }),
+    'did not complete a message': closed({
+      protocolError: new Error('too late'),
+      refused: 'message-timeout',
+    }),
   };
   for (const [what, ending] of Object.entries(theirs)) {
     it(`holds it against a peer that it ${what}`, () => {

@@ -20,6 +20,7 @@ const numbers = {
     forcedMs: 2_000,
     stalledMs: 15_000,
     pausedMs: 60_000,
+    messageMs: 60_000,
   },
   heartbeat: { intervalMs: 25_000, graceMs: 10_000 },
   limits: {
@@ -41,6 +42,7 @@ const numbers = {
     connectionsMax: 50_000,
     connectionsPerAddressMax: 20_000,
     acceptsPerSecondMax: 5_000,
+    unfinishedBytesMax: 67_108_864,
   },
 };
 
@@ -134,6 +136,14 @@ describe('the defaults', () => {
     assert.deepEqual(partsOf({ payloadBytesMax: 16_777_216, fragmentsMax: 5 }), [5, 32_768]);
     assert.deepEqual(partsOf({ payloadBytesMax: 16_777_216, bufferedChunksMax: 6 }), [16_384, 6]);
     assert.deepEqual(partsOf({ fragmentsMax: undefined, payloadBytesMax: 1 }), [64, 2_048]);
+  });
+
+  it('let one message fit into what all unfinished ones may hold, unless that is set', () => {
+    const roomOf = (admission: object, payloadBytesMax: number) =>
+      resolve({ admission, limits: { payloadBytesMax } }).admission?.unfinishedBytesMax;
+    assert.equal(roomOf({}, 100_000_000), 100_000_000);
+    assert.equal(roomOf({ unfinishedBytesMax: undefined }, 1_000), 67_108_864);
+    assert.equal(roomOf({ unfinishedBytesMax: 5 }, 100_000_000), 5);
   });
 
   it('fill in for whatever is undefined', () => {

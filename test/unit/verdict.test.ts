@@ -51,6 +51,8 @@ const causes: Record<CloseCause, Evidence> = {
   'close-timeout': { intent: 'close', forced: true },
   'protocol-error': { protocolError: violation },
   'message-limit': { protocolError: violation, refused: 'message-limit' },
+  'message-timeout': { protocolError: violation, refused: 'message-timeout' },
+  overload: { protocolError: violation, refused: 'overload' },
   'taken-away': { taken: errorOf(), ended: true },
   'send-error': { sendError: errorOf() },
   'tcp-fin': { ended: true },

@@ -6,8 +6,9 @@ import { connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { SupervisedSocket } from '../../src/connection/socket.ts';
-import { returnUnread, type WsReceiver } from '../../src/connection/ws-receiver.ts';
+import { internalsOf, returnUnread, type WsReceiver } from '../../src/connection/ws-receiver.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
+import { Receiving, Reception } from '../support/receiving.ts';
 import { turns } from '../support/until.ts';
 
 interface Opened {
@@ -92,5 +93,110 @@ describe('the private fields of ws that pausing relies on', () => {
     assert.ok(receiver._bufferedBytes > 0);
     assert.equal(raw.readableLength, 0);
     end();
+  });
+});
+
+const fieldTypes = {
+  _state: 'number',
+  _errored: 'boolean',
+  _buffers: 'array',
+  _bufferedBytes: 'number',
+  _maxBufferedChunks: 'number',
+  _mask: 'undefined',
+  _fragmented: 'number',
+  _fragments: 'array',
+  _messageLength: 'number',
+};
+
+const changed = (what: string) => `ws has changed ${what}: see src/connection/ws-receiver.ts`;
+const typeOf = (value: unknown) => (Array.isArray(value) ? 'array' : typeof value);
+
+describe('the private fields of ws that a reassembly relies on', () => {
+  const line = () => new Receiving(new Reception());
+
+  it('are there, each of its type', () => {
+    const { receiver } = line();
+    for (const [name, type] of Object.entries(fieldTypes)) {
+      assert.ok(name in receiver, changed(name));
+      assert.equal(typeOf(receiver[name as keyof typeof fieldTypes]), type, changed(name));
+    }
+  });
+
+  it('lead from a WebSocket to its receiver and its raw socket', () => {
+    const { socket, raw, receiver } = line();
+    assert.equal(internalsOf(socket)._socket, raw, changed('_socket'));
+    assert.equal(typeof receiver.write, 'function', changed('_receiver'));
+  });
+
+  it('are written to by `write` of the receiver for each read of the raw socket', async () => {
+    const { raw, receiver } = line();
+    const writes: unknown[] = [];
+    receiver.write = (chunk: unknown) => writes.push(chunk) > 0;
+    raw.push('abc');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(writes, [Buffer.from('abc')], changed('how it reads'));
+  });
+
+  it('say what is held of a frame that is not complete', () => {
+    const { receiver } = line();
+    const frame = buildFrame({ opcode: opcode.text, payload: 'x'.repeat(100) });
+    receiver.write(frame.subarray(0, 1));
+    assert.deepEqual([receiver._state, receiver._bufferedBytes], [0, 1], changed('_bufferedBytes'));
+    receiver.write(frame.subarray(1, 6));
+    assert.deepEqual(receiver._mask, frame.subarray(2, 6), changed('_mask'));
+    assert.notEqual(receiver._state, 0, changed('_state'));
+    receiver.write(frame.subarray(6, 50));
+    receiver.write(frame.subarray(50, 90));
+    assert.equal(Buffer.concat(receiver._buffers).length, 84, changed('_buffers'));
+    assert.equal(receiver._bufferedBytes, 84, changed('_bufferedBytes'));
+    receiver.write(frame.subarray(90));
+    assert.deepEqual(
+      [receiver._state, receiver._bufferedBytes, receiver._buffers, receiver._mask],
+      [0, 0, [], undefined],
+      changed('what it keeps of a frame that is complete'),
+    );
+  });
+
+  it('say what is held of a message that is not complete', () => {
+    const { receiver, messages } = line();
+    receiver.write(buildFrame({ opcode: opcode.text, payload: 'ab', fin: false }));
+    receiver.write(buildFrame({ opcode: opcode.ping }));
+    receiver.write(buildFrame({ opcode: opcode.continuation, payload: 'cde', fin: false }));
+    assert.equal(receiver._fragmented, opcode.text, changed('_fragmented'));
+    assert.equal(Buffer.concat(receiver._fragments).toString(), 'abcde', changed('_fragments'));
+    assert.equal(receiver._messageLength, 5, changed('_messageLength'));
+    receiver.write(buildFrame({ opcode: opcode.continuation }));
+    assert.deepEqual(
+      [receiver._fragmented, receiver._fragments, receiver._messageLength, messages],
+      [0, [], 0, ['abcde']],
+      changed('what it keeps of a message that is complete'),
+    );
+  });
+
+  it('are read again by ws when they were set', () => {
+    const { receiver, messages } = line();
+    const frame = buildFrame({ opcode: opcode.text, payload: 'hello', fin: false });
+    receiver.write(frame.subarray(0, 8));
+    receiver._buffers = receiver._buffers.map((chunk) => Buffer.from(chunk));
+    receiver._mask = Buffer.from(receiver._mask ?? []);
+    receiver.write(frame.subarray(8));
+    receiver._fragments = [Buffer.from('he'), Buffer.from('llo')];
+    receiver.write(buildFrame({ opcode: opcode.continuation, payload: '!' }));
+    assert.deepEqual(messages, ['hello!'], changed('how it puts messages together'));
+  });
+
+  it('have ws find a fault when there are more chunks than the limit that was set', () => {
+    const { receiver } = line();
+    const frame = buildFrame({ opcode: opcode.text, payload: 'x'.repeat(100) });
+    receiver.write(frame.subarray(0, 10));
+    receiver._maxBufferedChunks = 1;
+    receiver.write(frame.subarray(10, 20));
+    assert.equal(receiver._errored, true, changed('_maxBufferedChunks'));
+  });
+
+  it('say that a fault was found', () => {
+    const { receiver } = line();
+    receiver.write(buildFrame({ opcode: 3 }));
+    assert.equal(receiver._errored, true, changed('_errored'));
   });
 });

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
+import { SupervisedSocket, socketOptions } from '../../src/connection/socket.ts';
+import { UnfinishedMessages } from '../../src/connection/unfinished.ts';
+import type { MessageRefusal, SocketObserver } from '../../src/connection/wire-socket.ts';
+import { internalsOf, type WsReceiver } from '../../src/connection/ws-receiver.ts';
+import { type Limits, limitDefaults } from '../../src/core/limits.ts';
+import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+
+/** What several sockets of one supervisor share, on virtual time. */
+export class Reception {
+  readonly clock = new VirtualClock();
+  readonly wheel = new TimerWheel(this.clock, 100);
+  readonly unfinished: UnfinishedMessages;
+  readonly limits: Limits;
+
+  constructor({
+    bytesMax = Number.POSITIVE_INFINITY,
+    ...limits
+  }: Partial<Limits> & { bytesMax?: number } = {}) {
+    this.limits = { ...limitDefaults, ...limits };
+    const { bufferedChunksMax } = this.limits;
+    this.unfinished = new UnfinishedMessages(this.wheel, {
+      bufferedChunksMax,
+      messageMs: 60_000,
+      bytesMax,
+    });
+  }
+}
+
+/** A supervised WebSocket of a server, without a network: each call of `read` is one read of its socket. */
+export class Receiving implements SocketObserver {
+  readonly unfinished: UnfinishedMessages;
+  readonly socket: SupervisedSocket;
+  readonly messages: string[] = [];
+  readonly refusals: MessageRefusal[] = [];
+  /** Codes of the faults that ws has found. */
+  readonly violations: number[] = [];
+  chunkFaults = 0;
+  readonly raw = new Duplex({ read: () => {}, write: (_chunk, _encoding, written) => written() });
+
+  constructor({ unfinished, limits }: Reception) {
+    this.unfinished = unfinished;
+    // As the server of ws makes them.
+    const Made = SupervisedSocket as unknown as new (...args: unknown[]) => Opening;
+    const socket = new Made(null, undefined, {});
+    socket.setSocket(this.raw, Buffer.alloc(0), socketOptions(limits));
+    this.socket = socket;
+    socket.supervise(this);
+  }
+
+  get receiver(): WsReceiver {
+    const { _receiver: receiver } = internalsOf(this.socket);
+    assert.ok(receiver);
+    return receiver;
+  }
+
+  read(bytes: Uint8Array): void {
+    // Each read of a socket has a buffer of its own.
+    const chunk = Buffer.allocUnsafeSlow(bytes.length);
+    chunk.set(bytes);
+    this.receiver.write(chunk);
+  }
+
+  /** What ws keeps alive: each buffer once, and 256 bytes for each piece. */
+  get heldBytes(): number {
+    const { _buffers, _fragments, _mask } = this.receiver;
+    const pieces = [..._buffers, ..._fragments, ...(_mask === undefined ? [] : [_mask])];
+    const buffers = new Set(pieces.map(({ buffer }) => buffer));
+    const pinned = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return pinned + 256 * pieces.length;
+  }
+
+  messageReceived(payload: Uint8Array): void {
+    this.messages.push(payload.toString());
+  }
+
+  chunksExceeded(): void {
+    this.chunkFaults += 1;
+  }
+
+  violationFound(code: number): void {
+    this.violations.push(code);
+  }
+
+  messageRefused(refusal: MessageRefusal): void {
+    this.refusals.push(refusal);
+  }
+
+  controlReceived(): void {}
+  pongDue(): void {}
+  closeReceived(): void {}
+  protocolErrored(): void {}
+  pingFlooded(): void {}
+}
+
+interface Opening extends SupervisedSocket {
+  setSocket(socket: Duplex, head: Buffer, options: object): void;
+}
