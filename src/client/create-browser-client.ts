@@ -8,9 +8,9 @@ import type { Platform } from './platform.ts';
 import type { Renewable } from './target.ts';
 
 const platform: Platform = {
-  makeWire: (observer) => {
+  makeWire: (observer, { limits }) => {
     const { WebSocket } = globalThis as unknown as { WebSocket: NativeWebSocketConstructor };
-    return new NativeWire(observer, WebSocket);
+    return new NativeWire(observer, limits, WebSocket);
   },
   // A page lives as long as its tab.
   holdProcess: () => () => {},

@@ -11,6 +11,8 @@ export interface DialObserver extends RawSocketObserver, SocketObserver {
   opened(): void;
   /** An HTTP answer other than 101 came. */
   rejected(answer: DialAnswer): void;
+  /** More came while it was paused than it may hold. */
+  overflowed(): void;
 }
 
 /** A wire that this side dials: ws in Node.js, the native WebSocket in a browser. */

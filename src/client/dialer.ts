@@ -14,6 +14,7 @@ import { DialedHandle, type DialedHandleHost } from './dialed-handle.ts';
 import type { DialedOutbox } from './dialed-outbox.ts';
 import { DialedPort, type DialedPortHost } from './dialed-port.ts';
 import type { DialedWire, DialObserver } from './dialed-wire.ts';
+import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import type { DialTarget } from './target.ts';
 
@@ -26,6 +27,7 @@ export interface DialerHost<In, Out> {
   readonly platform: Platform;
   readonly parent: Parent | null;
   readonly streams: ClientStreams<In>;
+  readonly options: Pick<ResolvedClientOptions<In, Out>, 'onMessage'>;
   /** Where the attempt that begins now goes. May throw or reject. */
   target(): DialTarget | Promise<DialTarget>;
   /** It opened; `tellOpen` tells the parent. */
@@ -169,23 +171,31 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     this.#turn = null;
   }
 
-  messageArrived(port: DialedPort, payload: Uint8Array, isBinary: boolean): void {
-    const { streams } = this.#host;
-    const intake = guarded(
-      () => this.contract.read(payload, isBinary),
-      (error) => {
-        streams.report('messages')(error);
-        port.end('handler-error', error);
-      },
-    );
-    if (intake === undefined) return;
-    if ('message' in intake) {
-      streams.messages.next(intake.message);
-      this.#handleMade(port)?.deliver(intake.message);
-    } else {
-      streams.events.next({ type: 'message.invalid', fault: intake.fault });
-      countInvalid(port, this.context.clock.now());
-    }
+  messageArrived(port: DialedPort, payload: Uint8Array, isBinary: boolean): unknown {
+    const intake = this.#run('messages', port, () => this.contract.read(payload, isBinary));
+    if (intake === undefined) return undefined;
+    if ('message' in intake) return this.#deliver(port, intake.message);
+    this.#host.streams.events.next({ type: 'message.invalid', fault: intake.fault });
+    return countInvalid(port, this.context.clock.now());
+  }
+
+  /** Returns what `onMessage` returned: a promise while it is at work. */
+  #deliver(port: DialedPort, message: In): unknown {
+    const { streams, options } = this.#host;
+    const { onMessage } = options;
+    const handle = (): unknown => onMessage?.(this.#handleOf(port), message);
+    const work = onMessage && this.#run('onMessage', port, handle);
+    streams.messages.next(message);
+    this.#handleMade(port)?.deliver(message);
+    return work;
+  }
+
+  /** Runs code of the user for a message. What it throws, now or later, costs the connection. */
+  #run<Result>(handler: string, port: DialedPort, call: () => Result): Result | undefined {
+    return guarded(call, (error) => {
+      this.#host.streams.report(handler)(error);
+      port.end('handler-error', error);
+    });
   }
 
   #ended(port: DialedPort): void {

@@ -1,6 +1,7 @@
 import { beatRequest } from '../core/beat.ts';
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { FailurePhase } from '../core/failure.ts';
+import type { Limits } from '../core/limits.ts';
 import type { DialedWire, DialObserver } from './dialed-wire.ts';
 import type { DialTarget } from './target.ts';
 
@@ -29,6 +30,10 @@ export type NativeWebSocketConstructor = new (url: string, protocols: string[]) 
 
 const OPEN = 1;
 const NO_FRAME = 1006;
+
+/** What one held message costs besides its bytes (measured in V8, rounded up). */
+const HELD_MESSAGE_BYTES = 128;
+
 /** The code of a close frame; a page is told of no other bytes of it. */
 const CODE_BYTES = 2;
 
@@ -44,20 +49,29 @@ export class NativeWire implements DialedWire {
   phase: FailurePhase = 'config';
   /** A page cannot ping; where the peer answers beats, they do as well. */
   canPing = false;
-  readonly isPaused = false;
+  isPaused = false;
   /** A browser reads in another process: what has come is told up to 5 ms after open (measured in Chromium). */
   readonly turnMs = 50;
   bytesIn = 0;
   bytesOut = 0;
 
   readonly #observer: DialObserver;
+  readonly #heldBytesMax: number;
   readonly #Native: NativeWebSocketConstructor;
   #socket: NativeWebSocket | null = null;
   #isOpen = false;
   #whenClosed: ((clean: boolean) => void) | null = null;
+  /** What came while it was paused, in order: messages, and at last a close frame. */
+  #held: (() => void)[] = [];
+  #heldBytes = 0;
 
-  constructor(observer: DialObserver, Native: NativeWebSocketConstructor) {
+  constructor(
+    observer: DialObserver,
+    limits: Pick<Limits, 'inFlightBytesMax'>,
+    Native: NativeWebSocketConstructor,
+  ) {
     this.#observer = observer;
+    this.#heldBytesMax = limits.inFlightBytesMax;
     this.#Native = Native;
   }
 
@@ -78,11 +92,41 @@ export class NativeWire implements DialedWire {
     const bytes =
       typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
     this.bytesIn += bytes.length;
-    this.#observer.messageReceived(bytes, typeof data !== 'string');
+    if (this.isPaused || this.#held.length > 0) this.#hold(bytes, typeof data !== 'string');
+    else this.#observer.messageReceived(bytes, typeof data !== 'string');
+  }
+
+  /** A page cannot keep its browser from reading; what it must hold is bounded, and one message always fits. */
+  #hold(payload: Uint8Array, isBinary: boolean): void {
+    const bytes = payload.length + HELD_MESSAGE_BYTES;
+    if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#heldBytesMax) {
+      this.#observer.overflowed();
+      return;
+    }
+    this.#heldBytes += bytes;
+    this.#held.push(() => {
+      this.#heldBytes -= bytes;
+      this.#observer.messageReceived(payload, isBinary);
+    });
+  }
+
+  #release(): void {
+    while (!this.isPaused) {
+      const deliver = this.#held.shift();
+      if (deliver === undefined) return;
+      deliver();
+    }
   }
 
   /** One event for everything: a close frame of the peer, an answer to ours, or the network. */
-  #closed({ code, reason, wasClean }: NativeCloseEvent): void {
+  #closed(event: NativeCloseEvent): void {
+    // A close frame waits behind the messages that came before it. A network that failed does not.
+    const waits = this.#held.length > 0 && event.code !== NO_FRAME;
+    if (waits) this.#held.push(() => this.#conclude(event));
+    else this.#conclude(event);
+  }
+
+  #conclude({ code, reason, wasClean }: NativeCloseEvent): void {
     const whenClosed = this.#whenClosed;
     if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed(false);
     else {
@@ -157,6 +201,18 @@ export class NativeWire implements DialedWire {
     socket.close();
     this.#socket = null;
     this.#whenClosed = null;
+    this.#held = [];
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  /** What was held comes in a microtask: it is the chart that resumes, and user code must not run within its transition. */
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    if (this.#held.length > 0) void Promise.resolve().then(() => this.#release());
   }
 
   // What a browser does by itself, or does not offer.
@@ -169,6 +225,4 @@ export class NativeWire implements DialedWire {
   answerClose(): boolean {
     return false;
   }
-  pause(): void {}
-  resume(): void {}
 }

@@ -59,6 +59,12 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   onOpen?: (connection: DialedConnection<In, Out>) => unknown;
   /**
+   * Called with each message that fulfils the contract, in the order of arrival, before `messages$` emits it. A promise that
+   * it returns counts as in flight until it settles: see `limits.inFlightMax`. When it throws or rejects, the connection is
+   * closed with 1011 and the client dials again.
+   */
+  onMessage?: (connection: DialedConnection<In, Out>, message: In) => unknown;
+  /**
    * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` reads no more until
    * the rate allows it; `close` ends the connection with 1008.
    * @default 'pause'
@@ -95,6 +101,7 @@ export interface ResolvedClientOptions<In = unknown, Out = unknown> {
   readonly backoff: Readonly<BackoffOptions>;
   readonly restarts: Readonly<RestartOptions>;
   readonly onOpen: ((connection: DialedConnection<In, Out>) => unknown) | undefined;
+  readonly onMessage: ((connection: DialedConnection<In, Out>, message: In) => unknown) | undefined;
   readonly overRate: OverRatePolicy;
   readonly queueMax: number;
   readonly timeouts: Readonly<Timeouts>;
@@ -149,6 +156,7 @@ export const clientOptionNames: ReadonlySet<string> = new Set<keyof ClientOption
   ] as const),
   ...([
     'onOpen',
+    'onMessage',
     'overRate',
     'queueMax',
     'timeouts',
@@ -184,7 +192,7 @@ export function resolveClientOptions<In, Out>(
     'must not be above outboxHighBytes',
   );
   check.that(backoff.minMs <= backoff.maxMs, 'backoff.minMs', 'must not be above maxMs');
-  for (const name of ['privateCodes', 'random', 'onOpen'] as const) {
+  for (const name of ['privateCodes', 'random', 'onOpen', 'onMessage'] as const) {
     check.that(isFunctionOrNone(options[name]), name, 'must be a function');
   }
   check.that(isListOfStrings(options.subprotocols), 'subprotocols', 'must be a list of strings');
@@ -207,6 +215,7 @@ export function resolveClientOptions<In, Out>(
     signal: options.signal,
     inspect: options.inspect,
     onOpen: options.onOpen,
+    onMessage: options.onMessage,
     timeouts,
     heartbeat,
     limits,

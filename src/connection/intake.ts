@@ -32,6 +32,8 @@ export class Intake implements DeadlineOwner {
   #inFlightBytes = 0;
   /** The sum of the {@link pauseReasons} that hold. */
   #reasons = 0;
+  /** A message that arrived before the pause: its arrival was reported first, and somebody paused upon that report. */
+  #early: { readonly payload: Uint8Array; readonly isBinary: boolean }[] | null = null;
   #pausedAtMs = 0;
   /** How long its earlier pauses were, in the wheel's time. */
   #pausedMs = 0;
@@ -56,6 +58,11 @@ export class Intake implements DeadlineOwner {
 
   /** Delivers a message, and pauses reading if that reaches a limit. */
   receive(payload: Uint8Array, isBinary: boolean): void {
+    if (this.isPaused) {
+      this.#early ??= [];
+      this.#early.push({ payload, isBinary });
+      return;
+    }
     const { clock, overRate } = this.#context;
     const isWithinRate = this.#tokens.take(clock.now());
     if (!isWithinRate && overRate === 'close') {
@@ -113,8 +120,17 @@ export class Intake implements DeadlineOwner {
       // The chart decides: an `onOpen` that is at work holds messages back as well.
       this.#port.tell('reading.resumed');
       this.#port.heartbeat?.beginAfresh();
+      this.#receiveEarly();
     }
     return true;
+  }
+
+  #receiveEarly(): void {
+    while (this.#port.isOpen && !this.isPaused) {
+      const message = this.#early?.shift();
+      if (message === undefined) break;
+      this.receive(message.payload, message.isBinary);
+    }
   }
 
   /** The connection is ending. */

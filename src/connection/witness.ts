@@ -69,6 +69,11 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#port.tell('admission.refused');
   }
 
+  /** A browser reads on while we do not, and the page holds what comes. */
+  overflowed(): void {
+    this.#port.end('handler-stalled');
+  }
+
   messageReceived(payload: Uint8Array, isBinary: boolean): void {
     this.#port.receive(payload, isBinary);
   }

@@ -96,7 +96,8 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
    * Stops delivering messages until `resume()`; in a handler, the message that it was called with is the last one. Nothing
    * is lost: messages wait in order, in this process what the last read brought, then with the network and the peer.
    *
-   * The heartbeat goes on writing pings but judges nobody. There is no time limit. `close`, `terminate` and a drain work
+   * The heartbeat goes on writing pings but judges nobody. Pings of the peer wait as well, so a peer that checks for signs of
+   * life may give this side up. There is no time limit. `close`, `terminate` and a drain work
    * as ever, and end the connection without delivering what waits. Returns whether this call paused it.
    */
   pause(): boolean;

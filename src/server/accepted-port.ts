@@ -172,10 +172,12 @@ export class AcceptedPort extends Port {
     if (agreesOnBeat(this.wire.subprotocol)) this.#beat = new Beat(this, this.host.context);
   }
 
+  override receive(payload: Uint8Array, isBinary: boolean): void {
+    if (this.isOpen) this.#beat?.heard();
+    super.receive(payload, isBinary);
+  }
+
   override arrived(payload: Uint8Array, isBinary: boolean): unknown {
-    this.#beat?.heard();
-    // Whoever was told that it is awake may have ended it.
-    if (!this.isOpen) return undefined;
     const kind = this.#beat === null ? null : beatKind(payload, isBinary);
     if (kind === null) return super.arrived(payload, isBinary);
     if (kind === 'request') this.outbox?.send(answer);

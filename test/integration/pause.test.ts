@@ -173,6 +173,25 @@ describe('connection.pause()', () => {
   }
 });
 
+describe('connection.pause() when a message shows that the peer is back', () => {
+  it('holds that very message back', async () => {
+    service = await Service.start({ heartbeat: { intervalMs: 50, graceMs: 10_000 } });
+    service.supervisor.events$.subscribe((event) => {
+      if (event.type === 'connection.healthy') assert.ok(event.connection.pause());
+    });
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    await service.when('connection.suspect', 10_000);
+    peer.socket.write(numbers(3));
+    await service.when('connection.healthy');
+    await turns(20);
+    assert.deepEqual(service.messages, []);
+    connection.resume();
+    await until(() => service.messages.length === 3, 'all arrive');
+    assert.deepEqual(service.messages, upTo(3));
+  });
+});
+
 describe('a peer that sends too much', () => {
   it('a burst of 5,000 arrives, in order, under the default limits', async () => {
     service = await Service.start();

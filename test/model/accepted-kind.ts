@@ -8,7 +8,8 @@ import {
   arrangements,
   type Drivers,
   drivers,
-  listening,
+  failHandler,
+  leaveHandlerPending,
   passTime,
 } from './real-drivers.ts';
 import { notAccepted } from './real-infeasible.ts';
@@ -32,7 +33,7 @@ const acceptedDrivers: Drivers<AcceptedStage> = {
   'peer.abandoned': (stage) => {
     if (stage.isIn('handshaking.admitting')) stage.inbound.end();
   },
-  'handler.errored': listening(throwInHandler),
+  'handler.errored': throwInHandler,
   'outbox.drained': ({ outbound }) => outbound.set({}),
   'welcome.settled': async (stage) => {
     stage.welcome.open();
@@ -44,14 +45,7 @@ const acceptedDrivers: Drivers<AcceptedStage> = {
 
 function throwInHandler(stage: AcceptedStage): void {
   if (stage.isIn('open.intake.welcoming')) stage.welcome.fail(new Error('failed on purpose'));
-  else if (stage.held.isAwaited) stage.held.fail(new Error('failed on purpose'));
-  else stage.peer.text('throw');
-}
-
-/** Gives a handler something to work at that will fail. */
-async function leaveHandlerPending({ peer, held }: AcceptedStage): Promise<void> {
-  peer.text('hold');
-  await until(() => held.isAwaited, 'the handler is at work');
+  else failHandler(stage);
 }
 
 /** Gives a handler something to work at, and lets the beat alone find out that nothing more is said. */
@@ -75,12 +69,6 @@ const ownArrangements: readonly Arrangement[] = [
     states: ['handshaking.upgrading'],
     facts: ['socket.errored'],
     plan: { granted: (raw) => void raw.destroy(new Error('a neighbour destroyed it')) },
-  },
-  // Any byte of a peer is a sign of life: what it is to cause must begin before it is suspect.
-  {
-    states: ['open.liveness.suspect'],
-    facts: ['handler.errored'],
-    plan: { settled: leaveHandlerPending },
   },
   {
     states: ['open.liveness.asleep'],

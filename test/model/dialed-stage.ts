@@ -166,9 +166,10 @@ export class DialedStage extends RealStage implements DialedPortHost {
     this.reports.push(report);
   }
 
-  /** As a client does whose contract throws. */
+  /** As a client does whose contract throws, or whose `onMessage` rejects. */
   messageArrived(_: unknown, payload: Uint8Array): unknown {
     if (String(payload) === 'throw') this.port.end('handler-error', new Error('on purpose'));
-    return String(payload) === 'hold' ? this.held.wait() : undefined;
+    if (String(payload) !== 'hold') return undefined;
+    return this.held.wait().catch((error) => this.port.end('handler-error', error));
   }
 }

@@ -35,7 +35,7 @@ export const drivers = {
   'protocol.violated': listening(({ peer }) => peer.send({ opcode: opcode.text, rsv: 7 })),
   'send.errored': failSend,
   'ping.flooded': listening(({ peer }) => void pings(peer, 2 * PENDING_PONGS_MAX)),
-  'handler.errored': listening(({ peer }) => peer.text('throw')),
+  'handler.errored': failHandler,
   'heartbeat.missed': passTime,
   'heartbeat.answered': (stage) => {
     // While nothing is read nobody stays suspect.
@@ -59,6 +59,18 @@ export const drivers = {
   'fail.requested': ({ connection }) => void connection.fail(new Error('failed on purpose')),
   'terminate.requested': ({ connection }) => void connection.terminate(),
 } as const satisfies Partial<Drivers<RealStage>>;
+
+/** A handler that is at work rejects, or a message makes one throw. */
+export function failHandler({ held, peer }: RealStage): void {
+  if (held.isAwaited) held.fail(new Error('failed on purpose'));
+  else peer.text('throw');
+}
+
+/** Gives a handler something to work at that will fail. */
+export async function leaveHandlerPending({ peer, held }: RealStage): Promise<void> {
+  peer.text('hold');
+  await until(() => held.isAwaited, 'the handler is at work');
+}
 
 /** Nothing is read while it is welcomed or paused; only a host that resumes its socket lets the peer be heard. */
 export function listening<Stage extends RealStage>(drive: Driver<Stage>): Driver<Stage> {
@@ -239,6 +251,11 @@ export const arrangements: readonly Arrangement[] = [
     facts: ['ping.flooded'],
     plan: { settled: leavePongsPending },
   },
+  ...['open.liveness.suspect', 'open.intake.paused'].map((state) => ({
+    states: [state],
+    facts: ['handler.errored'] as const,
+    plan: { settled: leaveHandlerPending },
+  })),
   // Sooner than the heartbeat, which would be lost first.
   {
     states: ['open.flow.congested'],

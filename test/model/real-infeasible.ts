@@ -164,9 +164,4 @@ export const notDialed: readonly Impossibility[] = [
     facts: 'any',
     because: 'It is the server that looks for pages that are asleep.',
   },
-  {
-    states: ['open.liveness.suspect'],
-    facts: ['handler.errored'],
-    because: 'It is a message that makes code of the user throw, and that is a sign of life first.',
-  },
 ];

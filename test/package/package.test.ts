@@ -22,7 +22,7 @@ import { type Run, run } from './run.ts';
 // into an empty project, and there run and type-check every entry point. Everything it depends on is pinned
 // to the lockfile, so that a release of somebody else cannot change the outcome.
 
-const PACKED_BYTES_MAX = 250_000;
+const PACKED_BYTES_MAX = 270_000;
 
 /** How far a figure of the guide may be off: a patch of xstate is no reason to write another. */
 const DRIFT_MAX = 0.03;
