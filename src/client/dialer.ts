@@ -176,7 +176,8 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     if (intake === undefined) return undefined;
     if ('message' in intake) return this.#deliver(port, intake.message);
     this.#host.streams.events.next({ type: 'message.invalid', fault: intake.fault });
-    return countInvalid(port, this.context.clock.now());
+    if (countInvalid(port, this.context.clock.now())) port.intake.messageRefused();
+    return undefined;
   }
 
   /** Returns what `onMessage` returned: a promise while it is at work. */

@@ -6,12 +6,18 @@ import type { Port } from './port.ts';
 import type { PortContext } from './port-host.ts';
 
 /** Why reading is paused; several reasons may hold at once. */
-export const pauseReasons = { user: 1, rate: 2, handlers: 4 } as const;
+export const pauseReasons = { user: 1, rate: 2, handlers: 4, fault: 8 } as const;
 
 type PauseReason = keyof typeof pauseReasons;
 
 /** How much of the rate a pause waits for, in milliseconds: fewer, longer pauses cost less than one for each message. */
 const PAUSE_MS = 100;
+
+/** After an invalid message a peer waits this many times as long as the message has cost: it gets a tenth of the process. */
+const FAULT_WAITS = 9;
+/** What costs less than this is over before anybody would notice. */
+const FAULT_COST_MS = 2;
+const FAULT_WAIT_MS_MAX = 1_000;
 
 /**
  * How fast one connection may be read. Made for its first message; it ends with the connection.
@@ -21,13 +27,14 @@ const PAUSE_MS = 100;
  *                │ none left                                  │ too many, or too large
  *                └──────────────▶ reading pauses ◀────────────┘
  * ```
- * Reading resumes when no reason is left. A pause for the rate ends by itself. A pause for handlers that fall behind may
+ * Reading resumes when no reason is left. A pause for the rate, or after an invalid message, ends by itself. A pause for handlers that fall behind may
  * last `timeouts.pausedMs`; while the application has paused the connection as well, that time does not run.
  */
 export class Intake implements DeadlineOwner {
   readonly #port: Port;
   readonly #context: PortContext;
   readonly #tokens: TokenBucket;
+  #arrivedAtMs = 0;
   #inFlight = 0;
   #inFlightBytes = 0;
   /** The sum of the {@link pauseReasons} that hold. */
@@ -38,6 +45,7 @@ export class Intake implements DeadlineOwner {
   /** How long its earlier pauses were, in the wheel's time. */
   #pausedMs = 0;
   #rateTimer: TimerHandle | null = null;
+  #faultTimer: TimerHandle | null = null;
   #deadline: Deadline | null = null;
 
   constructor(port: Port, context: PortContext) {
@@ -64,7 +72,8 @@ export class Intake implements DeadlineOwner {
       return;
     }
     const { clock, overRate } = this.#context;
-    const isWithinRate = this.#tokens.take(clock.now());
+    this.#arrivedAtMs = clock.now();
+    const isWithinRate = this.#tokens.take(this.#arrivedAtMs);
     if (!isWithinRate && overRate === 'close') {
       this.#port.end('message-rate');
       return;
@@ -73,6 +82,20 @@ export class Intake implements DeadlineOwner {
     if (isThenable(work)) this.#track(work, payload.length);
     if (this.#isFull) this.pause('handlers');
     if (this.#tokens.isSpent && overRate === 'pause') this.pause('rate');
+  }
+
+  /**
+   * The message that is being received was invalid. A contract may check thousands of values, and one read holds many
+   * messages: reading pauses in proportion to what this one has cost, so that other connections get their turn.
+   */
+  messageRefused(): void {
+    const { clock } = this.#context;
+    const costMs = clock.now() - this.#arrivedAtMs;
+    if (costMs < FAULT_COST_MS || !this.pause('fault')) return;
+    this.#faultTimer = clock.setTimer(Math.min(costMs * FAULT_WAITS, FAULT_WAIT_MS_MAX), () => {
+      this.#faultTimer = null;
+      this.resume('fault');
+    });
   }
 
   /** Counts what a handler works on until it settles. */
@@ -135,9 +158,12 @@ export class Intake implements DeadlineOwner {
 
   /** The connection is ending. */
   stop(): void {
-    if (this.#rateTimer !== null) this.#context.clock.clearTimer(this.#rateTimer);
+    const { clock, wheel } = this.#context;
+    if (this.#rateTimer !== null) clock.clearTimer(this.#rateTimer);
+    if (this.#faultTimer !== null) clock.clearTimer(this.#faultTimer);
     this.#rateTimer = null;
-    this.#deadline = this.#context.wheel.cancel(this.#deadline);
+    this.#faultTimer = null;
+    this.#deadline = wheel.cancel(this.#deadline);
   }
 
   /** By a timer of the clock: a small burst with a high rate would wait too long for the next tick of the wheel. */

@@ -233,7 +233,9 @@ export class Fleet<Peer, In, Out, Sent>
     const intake = this.handlers.run('messages', port, () => this.contract.read(payload, isBinary));
     if (intake === undefined) return undefined;
     if ('message' in intake) return this.handlers.message(port, intake.message);
-    return this.#refuseMessage(port, intake.fault);
+    this.#refuseMessage(port, intake.fault);
+    port.intake.messageRefused();
+    return undefined;
   }
 
   #refuseMessage(port: AcceptedPort, fault: InvalidMessage): void {
