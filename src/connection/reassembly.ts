@@ -6,7 +6,7 @@ import type { UnfinishedMessage, UnfinishedMessages } from './unfinished.ts';
 import type { MessageRefusal, SocketObserver } from './wire-socket.ts';
 import { BETWEEN_FRAMES, internalsOf, type WsReceiver } from './ws-receiver.ts';
 
-/** A receiver of ws with {@link write} in the place of its own. */
+/** A receiver of ws with {@link write} in the place of its own. @internal */
 interface SupervisedReceiver extends WsReceiver {
   supervised: SupervisedSocket;
 }
@@ -19,6 +19,8 @@ const MASK_BUFFER_BYTES_MAX = 1_024;
  *
  * ws keeps every chunk and every fragment as it came, and for as long as the peer likes. One function serves all sockets,
  * so an idle connection pays for no closure.
+ *
+ * @internal
  */
 export function watchMessages(socket: SupervisedSocket): void {
   const receiver = internalsOf(socket)._receiver as SupervisedReceiver | null;
@@ -70,6 +72,8 @@ function letGo(receiver: WsReceiver): void {
  *
  * It is made for the read that brings a part, and dropped when a read leaves nothing over. When one read ends a message and
  * begins the next, the clock starts afresh.
+ *
+ * @internal
  */
 export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   readonly #socket: SupervisedSocket;

@@ -32,16 +32,16 @@ export interface WsReceiver extends Writable {
   consume(bytes: number): Buffer;
 }
 
-/** The state of a receiver that waits for the next frame. */
+/** The state of a receiver that waits for the next frame. @internal */
 export const BETWEEN_FRAMES = 0;
 
-/** The private fields of a WebSocket that has opened. */
+/** The private fields of a WebSocket that has opened. @internal */
 interface WsInternals {
   readonly _receiver: WsReceiver | null;
   readonly _socket: Socket | null;
 }
 
-/** What ws reads with, and the socket that it reads from. */
+/** What ws reads with, and the socket that it reads from. @internal */
 export function internalsOf(socket: WebSocket): WsInternals {
   return socket as unknown as WsInternals;
 }

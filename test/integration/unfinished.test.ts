@@ -120,6 +120,30 @@ describe('a message that is not completed', () => {
     });
   }
 
+  it('is not late while its connection is paused', async () => {
+    service = await Service.start({
+      timeouts: { ...timeouts, messageMs: 1_000 },
+      codec: binaryCodec(),
+    });
+    const accepted = once(service.server, 'connection');
+    const paused = await RawPeer.open(service.port);
+    const [raw] = (await accepted) as [Socket];
+    const connection = await service.opened();
+    const bytes = inFrames(200, 100);
+    const { bytesRead } = raw;
+    paused.socket.write(bytes.subarray(0, 150));
+    await until(() => raw.bytesRead === bytesRead + 150, 'the first part is read');
+    connection.pause();
+    // The same time passes for another connection.
+    const late = await RawPeer.open(service.port);
+    late.socket.write(bytes.subarray(0, 150));
+    await until(() => late.closeFrame?.code === 1008, 'the other one is late');
+    connection.resume();
+    paused.socket.write(bytes.subarray(150));
+    await until(() => service.messages.length === 1 || paused.closed, 'it is delivered');
+    assert.equal(paused.closeFrame, undefined);
+  });
+
   it('is not heard any more when its peer goes on and never ends TCP', async () => {
     service = await Service.start({
       timeouts: { ...timeouts, erroredMs: 300 },

@@ -462,4 +462,25 @@ export const mutants: readonly Mutant[] = [
     from: 'return result === undefined || result === null || result === false;',
     to: 'return false;',
   },
+  {
+    name: 'pieces kept',
+    fault: 'A byte of an unfinished message keeps the read of 64 KiB alive that brought it.',
+    file: 'src/connection/pieces.ts',
+    from: 'if (isCostly || (isBlock && pieces.length - blocks > 1)) {',
+    to: 'if (isBlock && pieces.length - blocks > 1) {',
+  },
+  {
+    name: 'pongs buy time',
+    fault: 'A message is never late while pongs come between its fragments.',
+    file: 'src/connection/reassembly.ts',
+    from: 'if (this.#receiver._fragmented === 0) this.#isNext = true;',
+    to: 'this.#isNext = true;',
+  },
+  {
+    name: 'no room made',
+    fault: 'Unfinished messages of all connections hold more than they may together.',
+    file: 'src/connection/unfinished.ts',
+    from: 'oldest.makeRoom();',
+    to: 'return;',
+  },
 ];
