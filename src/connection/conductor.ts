@@ -5,12 +5,12 @@ import { hide, thrownBy } from '../../machines/hidden.ts';
 import { toError } from '../core/errors.ts';
 import { runAll } from '../core/run-each.ts';
 import { connectionLogic } from './connection-logic.ts';
-import { undescribed } from './inspection.ts';
+import { abridged } from './inspection.ts';
 import type { PortHost, PortReport } from './port-host.ts';
 import type { Reporter, ReportGate } from './report-gate.ts';
 
 /** What an inspector sees of each connection. */
-const inspectedMachine = undescribed(connectionMachine);
+const inspectedMachine = abridged(connectionMachine);
 
 /** The options of every actor that has started. */
 const started = Object.freeze({});

@@ -246,6 +246,9 @@ describe('the life of a connection, as Stately sends it', () => {
     peer.sendClose(1000);
     await service.when('connection.closed');
     const bytes = (await watched.settled()) - idle;
+    const snapshots = watched.raw.flatMap((event) => ('snapshot' in event ? [event] : []));
+    const seen = snapshots.filter(({ type }) => type === '@xstate.snapshot');
+    assert.equal(new Set(seen.map(({ snapshot }) => snapshot)).size, seen.length, 'none twice');
     assert.ok(bytes > 4_000, `${bytes} bytes: the chart is there`);
     assert.ok(bytes <= LIFE_BYTES_MAX, `${bytes} bytes`);
   });
