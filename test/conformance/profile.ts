@@ -1,4 +1,4 @@
-import type { HeartbeatOptions, Limits } from '../../src/core/limits.ts';
+import type { HeartbeatOptions, Limits, Timeouts } from '../../src/core/limits.ts';
 import type { Codec } from '../../src/index.ts';
 
 /** A message as it came: what is sent back has the same bytes and the same opcode. */
@@ -35,5 +35,6 @@ export const profile = {
     messageBurstMax: HIGHEST,
     outboxHighBytes: HIGHEST,
   } satisfies Partial<Limits>,
+  timeouts: { messageMs: HIGHEST } satisfies Partial<Timeouts>,
   heartbeat: { intervalMs: HIGHEST } satisfies Partial<HeartbeatOptions>,
 };
