@@ -13,6 +13,7 @@ import {
 } from '../../src/core/verdict.ts';
 import { drainPlan } from '../../src/server/fleet-drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
+import { bombLibraries, bombs } from '../support/bombs.ts';
 import {
   declarationOf,
   interfaceMembers,
@@ -102,6 +103,18 @@ function documentedDefaults(name: string): Map<string, string> {
   );
   return new Map([...tags].map(([, value = '', member = '']) => [member, value.trim()]));
 }
+
+describe('docs/reference/options.md: what an invalid message costs', () => {
+  const rows = tableRows(optionsPage, 'What an invalid message costs');
+
+  it('has a row for each message that is measured, and a column for each library', () => {
+    assert.deepEqual(
+      rows.map(({ Message }) => Message),
+      bombs.map(({ title }) => title),
+    );
+    assert.deepEqual(Object.keys(rows[0] ?? {}), ['Message', ...Object.keys(bombLibraries)]);
+  });
+});
 
 describe('docs/reference/verdicts.md', () => {
   const closes = tableRows(verdictsPage, 'Why a connection closed');
