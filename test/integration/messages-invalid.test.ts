@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { z } from 'zod';
-import type { StandardSchemaV1, SupervisorOptions } from '../../src/index.ts';
+import { logEvents, type StandardSchemaV1, type SupervisorOptions } from '../../src/index.ts';
 import { DialedPair } from '../support/dialed-pair.ts';
 import { buildFrame, type FrameSpec, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -102,6 +102,30 @@ describe('invalid messages', () => {
     assert.ok(answered <= PER_MINUTE * 256, `${answered} bytes`);
   });
 
+  it('peers that flood by turns write two log lines each', async () => {
+    const peers = [await start({ invalidMessages: 'ignore' }), await RawPeer.open(service.port)];
+    const lines: { message: string; more: number | undefined }[] = [];
+    const warn = (fields: object, message: string) => {
+      if (!message.includes('message.invalid')) return;
+      lines.push({ message, more: (fields as { more?: number }).more });
+    };
+    const logging = logEvents(service.supervisor.events$, { info() {}, warn, error() {} });
+    for (let count = 1; count <= PER_MINUTE; count += 1) {
+      for (const peer of peers) peer.json({ text: 1 });
+      await until(() => service.of('message.invalid').length === 2 * count, 'both are refused');
+    }
+    logging.unsubscribe();
+    // A machine that takes longer than a second for them has more windows.
+    const firsts = lines.filter(({ more }) => more === undefined);
+    const counts = lines.filter(({ more }) => more !== undefined);
+    const folded = counts.reduce((sum, { more = 0 }) => sum + more, 0);
+    assert.equal(firsts.length + folded, 2 * PER_MINUTE, 'none is lost');
+    assert.ok(lines.length <= PER_MINUTE, `${lines.length} lines`);
+    for (const { message, more } of counts) {
+      assert.match(message, new RegExp(`: text: .* … and ${more} more$`));
+    }
+  });
+
   it('an answer is short, however long and many the unknown keys', async () => {
     const peer = await start();
     const nasty = '\u0001"\\€😀'.repeat(100);
@@ -143,8 +167,11 @@ function costly(found: () => void): StandardSchemaV1 {
 }
 
 describe('client: invalid messages', () => {
+  let pair: DialedPair;
+  afterEach(() => pair.end());
+
   it('more than invalidPerMinuteMax end the connection with 1008 of ours', async () => {
-    const pair = await DialedPair.open({ limits: { invalidPerMinuteMax: 3 } });
+    pair = await DialedPair.open({ limits: { invalidPerMinuteMax: 3 } });
     const fault = { masked: false, opcode: opcode.text, payload: '{' };
     pair.host.socket.write(repeated(10, fault));
     await pair.host.finishPolitely();
@@ -159,6 +186,5 @@ describe('client: invalid messages', () => {
     });
     const invalid = pair.dialing.events.filter(({ type }) => type === 'message.invalid');
     assert.equal(invalid.length, 4);
-    await pair.end();
   });
 });
