@@ -171,6 +171,27 @@ describe('SchemaCheck', () => {
     assert.deepEqual(check.run(8), { value: 8 });
   });
 
+  it('handles the rejection of a part that the first values do not reach', async () => {
+    const schema = z.object({ id: z.number(), name: z.string().refine(rejected).optional() });
+    const check = new SchemaCheck(schema, 'messages');
+    for (let id = 0; id < 50; id += 1) assert.deepEqual(check.run({ id }), { value: { id } });
+    assert.throws(() => check.run({ id: 1, name: 'text' }), { code: 'invalid-options' });
+    await turns(3);
+  });
+
+  it('no longer looks for promises once a schema has proved to be synchronous', () => {
+    let isWatched: boolean | undefined;
+    const schema = schemaThat((value) => {
+      isWatched = Object.hasOwn(Promise, Symbol.hasInstance);
+      return { value };
+    });
+    const check = new SchemaCheck(schema, 'sends');
+    check.run(1);
+    assert.equal(isWatched, true);
+    for (let time = 0; time < 100; time += 1) check.run(1);
+    assert.equal(isWatched, false);
+  });
+
   it('leaves Promise as it found it, within and after a check that checks', () => {
     const inner = new SchemaCheck(
       z.string().refine(() => true),
