@@ -4,6 +4,7 @@ import type { PortContext } from './port-host.ts';
 
 /** A ping that was sent, and what was known of the connection at that moment. */
 interface Ping {
+  /** In the time of `readingMs`. */
   readonly sentAtMs: number;
   readonly readBytes: number;
   /** The wire's flush mark; `null` when it had no backlog. */
@@ -22,15 +23,17 @@ interface Ping {
  * ```
  * Only what arrives after the ping counts. Progress of a backlog is proof because the peer must have made
  * room; bytes that merely fit into the kernel's buffer prove nothing.
+ *
+ * While reading is paused the clock stands still. It does not start afresh at each resume: a peer that has vanished would
+ * never be found where the application pauses and resumes again and again.
  */
 export class Heartbeat implements DeadlineOwner {
-  /** When something last arrived, in the wheel's time. */
-  heardAtMs: number;
-
   readonly #port: Port;
   readonly #context: PortContext;
   /** One for its whole life: a new one for each look is garbage that has lived long enough to be dear. */
   readonly #deadline: Deadline;
+  /** When something last arrived, in the time of `readingMs`. */
+  #heardAtMs: number;
   /** What is waited for; `null` while it is quiet. */
   #ping: Ping | null = null;
 
@@ -38,7 +41,7 @@ export class Heartbeat implements DeadlineOwner {
   constructor(port: Port, context: PortContext) {
     this.#port = port;
     this.#context = context;
-    this.heardAtMs = context.wheel.nowMs - context.heartbeat.intervalMs;
+    this.#heardAtMs = port.readingMs - context.heartbeat.intervalMs;
     const firstMs =
       context.heartbeat.intervalMs * context.phases.next((error) => port.randomErrored(error));
     this.#deadline = context.wheel.schedule(firstMs, this, 'heartbeat');
@@ -46,7 +49,7 @@ export class Heartbeat implements DeadlineOwner {
 
   /** Notes that something arrived. */
   heard(): void {
-    this.heardAtMs = this.#context.wheel.nowMs;
+    this.#heardAtMs = this.#port.readingMs;
     if (this.#ping !== null) this.#answered(this.#ping);
   }
 
@@ -55,13 +58,9 @@ export class Heartbeat implements DeadlineOwner {
     if (this.#ping === null && !this.#port.wire.isPaused) this.#sendPing();
   }
 
-  /** Reading resumes: an answer has the whole grace again, and so has silence the whole interval. */
-  beginAfresh(): void {
-    const ping = this.#ping;
-    this.#ping = null;
-    this.heardAtMs = this.#context.wheel.nowMs;
-    this.#look(this.#context.heartbeat.intervalMs);
-    if (ping?.isMissed) this.#port.tell('heartbeat.answered');
+  /** Reading resumes: an answer has the time that was left when it paused. */
+  resumed(): void {
+    if (this.#ping !== null) this.#look(this.#leftMs(this.#ping));
   }
 
   stop(): void {
@@ -70,22 +69,34 @@ export class Heartbeat implements DeadlineOwner {
 
   deadlinePassed(): void {
     const ping = this.#ping;
-    if (this.#port.wire.isPaused) this.#pingUnheard();
+    if (ping !== null && this.#alive(ping)) this.#answered(ping);
+    else if (this.#port.wire.isPaused) this.#pingUnheard();
     else if (ping === null) this.#lookAtQuiet();
-    else if (this.#alive(ping)) this.#answered(ping);
+    else if (this.#leftMs(ping) > 0) this.#look(this.#leftMs(ping));
     else this.#missed(ping);
   }
 
   #lookAtQuiet(): void {
-    const { intervalMs } = this.#context.heartbeat;
-    const silentMs = this.#context.wheel.nowMs - this.heardAtMs;
-    if (silentMs < intervalMs) this.#look(intervalMs - silentMs);
+    const leftMs = this.#quietLeftMs;
+    if (leftMs > 0) this.#look(leftMs);
     else this.#sendPing();
   }
 
-  /** What is not read cannot answer. The ping is written because a write fails when the peer is gone. */
+  /** How much longer the peer may be silent before it is pinged. */
+  get #quietLeftMs(): number {
+    const silentMs = this.#port.readingMs - this.#heardAtMs;
+    return this.#context.heartbeat.intervalMs - silentMs;
+  }
+
+  /** How much of this half of the grace is left. */
+  #leftMs({ isMissed, sentAtMs }: Ping): number {
+    const { graceMs } = this.#context.heartbeat;
+    return sentAtMs + (isMissed ? graceMs : graceMs / 2) - this.#port.readingMs;
+  }
+
+  /** A peer that is not read is not judged. The ping is written because a write fails when the peer is gone. */
   #pingUnheard(): void {
-    this.beginAfresh();
+    this.#look(this.#context.heartbeat.intervalMs);
     this.#writePing();
   }
 
@@ -93,7 +104,7 @@ export class Heartbeat implements DeadlineOwner {
     const { graceMs } = this.#context.heartbeat;
     const { wire } = this.#port;
     this.#ping = {
-      sentAtMs: this.#context.wheel.nowMs,
+      sentAtMs: this.#port.readingMs,
       readBytes: wire.bytesIn,
       backlogMark: wire.bufferedBytes > 0 ? wire.flushMark : null,
       isMissed: false,
@@ -116,9 +127,8 @@ export class Heartbeat implements DeadlineOwner {
   /** Bytes of an unfinished frame carry no stamp: the ping is the latest moment that is certain. */
   #answered({ isMissed, sentAtMs }: Ping): void {
     this.#ping = null;
-    this.heardAtMs = Math.max(this.heardAtMs, sentAtMs);
-    const { nowMs } = this.#context.wheel;
-    this.#look(this.#context.heartbeat.intervalMs - (nowMs - this.heardAtMs));
+    this.#heardAtMs = Math.max(this.#heardAtMs, sentAtMs);
+    this.#look(this.#quietLeftMs);
     if (isMissed) this.#port.tell('heartbeat.answered');
   }
 

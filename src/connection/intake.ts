@@ -142,7 +142,7 @@ export class Intake implements DeadlineOwner {
     if (!this.isPaused) {
       // The chart decides: an `onOpen` that is at work holds messages back as well.
       this.#port.tell('reading.resumed');
-      this.#port.heartbeat?.beginAfresh();
+      this.#port.heartbeat?.resumed();
       this.#receiveEarly();
     }
     return true;

@@ -114,7 +114,7 @@ export class SimulationScan {
   #checkSilence(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
     const { intervalMs, graceMs } = plan.heartbeat;
-    // While it is not read nothing is held against it, and the interval begins anew when it is read again.
+    // Time in which it is not read does not count against it. When it is read again, it has at most interval and grace left.
     if (life.webSocket === null || life.webSocket.isPaused) return;
     const { resumedAtMs, lostAtResumeMs } = life.webSocket;
     const sinceMs = Math.max(life.silentSinceMs, life.openedAtMs, resumedAtMs);

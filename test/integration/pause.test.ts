@@ -393,6 +393,21 @@ describe('a paused peer that is gone', () => {
     await until(() => service.messages.length === 10, 'the rest arrives');
   });
 
+  it('is found by its silence when the application pauses and resumes again and again', async () => {
+    service = await Service.start({ heartbeat });
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    // Such a peer answers no ping.
+    const toggling = setInterval(() => connection.pause() || connection.resume(), 20);
+    try {
+      const { verdict } = await service.when('connection.closed', 10_000);
+      assert.equal(verdict.cause, 'heartbeat-timeout');
+    } finally {
+      clearInterval(toggling);
+      peer.destroy();
+    }
+  });
+
   it('is found by a reset, even when the buffer is full', async () => {
     const { peer, connection } = await paused();
     peer.socket.write(numbers(1));

@@ -37,11 +37,7 @@ export const drivers = {
   'ping.flooded': listening(({ peer }) => void pings(peer, 2 * PENDING_PONGS_MAX)),
   'handler.errored': failHandler,
   'heartbeat.missed': passTime,
-  'heartbeat.answered': (stage) => {
-    // While nothing is read nobody stays suspect.
-    if (stage.isIn('open.intake.paused')) stage.passTime();
-    else stage.peer.send({ opcode: opcode.pong });
-  },
+  'heartbeat.answered': answerPing,
   'heartbeat.lost': passTime,
   // Whoever is asked for a beat here never answers; whatever it says is as good.
   'beat.missed': passTime,
@@ -59,6 +55,16 @@ export const drivers = {
   'fail.requested': ({ connection }) => void connection.fail(new Error('failed on purpose')),
   'terminate.requested': ({ connection }) => void connection.terminate(),
 } as const satisfies Partial<Drivers<RealStage>>;
+
+/** While reading is paused a pong arrives and is not read; the heartbeat counts it all the same. */
+async function answerPing(stage: RealStage): Promise<void> {
+  const { raw } = stage;
+  const { bytesRead } = raw;
+  stage.peer.send({ opcode: opcode.pong });
+  if (!stage.isIn('open.intake.paused')) return;
+  await until(() => raw.bytesRead > bytesRead, 'the pong has arrived');
+  stage.passTime();
+}
 
 /** A handler that is at work rejects, or a message makes one throw. */
 export function failHandler({ held, peer }: RealStage): void {

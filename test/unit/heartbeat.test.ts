@@ -28,7 +28,9 @@ class Bench {
   bytesIn = 0;
   bytesFlushed = 0;
   bufferedBytes = 0;
-  isPaused = false;
+  /** How long reading was paused, before the pause that is under way. */
+  #pausedMs = 0;
+  #pausedAtMs: number | null = null;
   pingError: Error | null = null;
   readonly heartbeat: Heartbeat;
   readonly #wheel: TimerWheel;
@@ -67,9 +69,26 @@ class Bench {
         },
       },
       witness: { sendErrored: (error: Error) => bench.#note(`sendErrored ${error.message}`) },
+      get readingMs() {
+        return (bench.#pausedAtMs ?? bench.#wheel.nowMs) - bench.#pausedMs;
+      },
       tell: (fact: string) => bench.#note(fact),
       end: (cause: string) => bench.#note(`end ${cause}`),
     } as unknown as Port;
+  }
+
+  get isPaused(): boolean {
+    return this.#pausedAtMs !== null;
+  }
+
+  pause(): void {
+    this.#pausedAtMs ??= this.#wheel.nowMs;
+  }
+
+  resume(): void {
+    this.#pausedMs += this.#wheel.nowMs - (this.#pausedAtMs ?? this.#wheel.nowMs);
+    this.#pausedAtMs = null;
+    this.heartbeat.resumed();
   }
 
   /** A whole frame arrives; the port listens to no one whom it has lost. */
@@ -219,11 +238,11 @@ describe('Heartbeat', () => {
 
   it('D07: pings a peer that this side does not read, and never judges it', () => {
     const bench = new Bench();
-    bench.isPaused = true;
+    bench.pause();
     bench.clock.advance(80_000);
     assert.deepEqual(bench.log, ['ping@25000', 'ping@50000', 'ping@75000']);
     assert.equal(bench.isLost, false);
-    bench.isPaused = false;
+    bench.resume();
     bench.clock.advance(INTERVAL_MS + GRACE_MS + 4 * TICK_MS);
     assert.equal(bench.isLost, true, 'once it is read again');
   });
@@ -232,7 +251,7 @@ describe('Heartbeat', () => {
     for (const pausedAtMs of [26_000, 31_000]) {
       const bench = new Bench();
       bench.clock.advance(pausedAtMs);
-      bench.isPaused = true;
+      bench.pause();
       bench.clock.advance(100_000);
       assert.equal(bench.isLost, false, `paused at ${pausedAtMs}`);
     }
@@ -240,26 +259,50 @@ describe('Heartbeat', () => {
 
   it('reports a ping that could not be written while this side does not read', () => {
     const bench = new Bench();
-    bench.isPaused = true;
+    bench.pause();
     bench.pingError = new Error('EPIPE');
     bench.clock.advance(25_000);
     assert.deepEqual(bench.log, ['ping@25000', 'sendErrored EPIPE@25000']);
   });
 
-  it('gives a peer the whole grace again when reading resumes', () => {
+  it('stands still while reading is paused: the rest of the grace is left at resume', () => {
     const bench = new Bench();
     bench.clock.advance(31_000);
     assert.deepEqual(bench.log, ['ping@25000', 'heartbeat.missed@30000']);
-    bench.isPaused = true;
-    bench.isPaused = false;
-    bench.heartbeat.beginAfresh();
-    bench.clock.advance(30_000);
-    assert.deepEqual(bench.log.slice(2), [
-      'heartbeat.answered@31000',
-      'ping@56000',
-      'heartbeat.missed@61000',
-    ]);
-    assert.equal(bench.isLost, false);
+    bench.pause();
+    bench.clock.advance(100_000);
+    assert.ok(bench.log.slice(2).every((line) => line.startsWith('ping')));
+    bench.resume();
+    bench.clock.advance(3_800);
+    assert.equal(bench.isLost, false, 'less than 4 s of reading');
+    bench.clock.advance(400);
+    assert.equal(bench.isLost, true);
+  });
+
+  it('counts what arrives while reading is paused as proof', () => {
+    const bench = new Bench();
+    bench.clock.advance(31_000);
+    bench.pause();
+    bench.bytesIn += 1;
+    bench.clock.advance(5_000);
+    assert.deepEqual(bench.log.slice(1), ['heartbeat.missed@30000', 'heartbeat.answered@35000']);
+  });
+
+  it('finds a peer dead where reading pauses and resumes more often than it looks', () => {
+    for (const [readMs, pausedMs] of [
+      [2_000, 2_000],
+      [500, 3_000],
+    ] as const) {
+      const bench = new Bench();
+      for (let readSoFarMs = 0; readSoFarMs <= INTERVAL_MS + GRACE_MS; readSoFarMs += readMs) {
+        bench.clock.advance(readMs);
+        bench.pause();
+        bench.clock.advance(pausedMs);
+        bench.resume();
+      }
+      bench.clock.advance(4 * TICK_MS);
+      assert.equal(bench.isLost, true);
+    }
   });
 
   it('reports a ping that could not be written', () => {
