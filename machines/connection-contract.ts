@@ -17,7 +17,7 @@ export const connectionFacts = {
   'websocket.closed': 'ws reported the end of the WebSocket.',
   'peer.closing': 'A close frame of the peer arrived.',
   'protocol.violated':
-    'The bytes of the peer break the protocol, or a message takes too much of them; a close frame has been sent.',
+    'The peer broke the protocol, or one message passed a limit of size, pieces or time; a close frame has been sent.',
   'send.errored': 'A write failed.',
   'ping.flooded': 'The peer sent more pings than can be answered.',
   'handler.errored': 'A handler of the application threw or rejected.',
@@ -31,9 +31,9 @@ export const connectionFacts = {
   'outbox.stalled': 'A congested peer took not one byte for `stalledMs`.',
   'welcome.settled': '`onOpen` has settled.',
   'welcome.expired': '`onOpen` did not settle within `welcomeMs`.',
-  'reading.paused': 'Reading has stopped, and not one message more will be delivered.',
-  'reading.resumed': 'No reason to pause is left.',
-  'pause.expired': 'Not one handler settled within `pausedMs`.',
+  'reading.paused': 'Reading has stopped; no further message is delivered.',
+  'reading.resumed': 'The last reason to pause is gone.',
+  'pause.expired': 'Handlers held reading up, and none settled within `pausedMs`.',
   'deadline.passed': 'The time of the current state is up.',
   'close.requested': 'This side wants a closing handshake.',
   'fail.requested': 'This side ends the connection because of an error.',
@@ -60,7 +60,7 @@ export interface ConnectionOrders {
   refuseWithClose(): void;
   /** Reports `opened`, enters the registry and begins the welcome. */
   announceOpen(): void;
-  /** Starts delivering inbound messages, or goes on doing so. */
+  /** Starts or resumes the delivery of inbound messages. */
   admitMessages(): void;
   /** Reports that something went wrong; the gate is shut already. */
   announceError(): void;

@@ -118,7 +118,7 @@ export const connectionMachine = setup({
             },
             paused: {
               description:
-                'Nothing is read or delivered: the application asked for it, the rate is used up, or handlers are behind.',
+                'Nothing is read or delivered: the application asked for it, the peer is too fast, or handlers are behind.',
               meta: { deadline: 'pausedMs' },
               on: {
                 'reading.resumed': 'receiving',

@@ -1,6 +1,6 @@
 const key = Symbol('hidden');
 
-/** Shows nothing, not even to `console.log`: whatever looks at it does not reach a private field. */
+/** Keeps a value in a private field, which nothing outside can read, `console.log` included. */
 class Holder<Value> {
   readonly #value: Value;
 

@@ -65,8 +65,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   onMessage?: (connection: DialedConnection<In, Out>, message: In) => unknown;
   /**
-   * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` reads no more until
-   * the rate allows it; `close` ends the connection with 1008.
+   * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` stops reading until the
+   * rate allows more; `close` ends the connection with 1008.
    * @default 'pause'
    */
   overRate?: OverRatePolicy;
@@ -74,7 +74,10 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   queueMax?: number;
   timeouts?: Partial<Timeouts>;
   heartbeat?: Partial<HeartbeatOptions>;
-  /** @default those of a server, but 100,000 messages a second, 200,000 at once and 200,000 values in one */
+  /**
+   * @default those of a server, but 100,000 messages a second, 200,000 at once, 200,000 values in one, and 60,000 invalid
+   * ones a minute
+   */
   limits?: Partial<Limits>;
   /** Closes the client when it aborts. */
   signal?: AbortSignal;
@@ -124,7 +127,7 @@ export const restartDefaults: Readonly<RestartOptions> = Object.freeze({
   withinMs: 600_000,
 });
 
-/** Those of a server, but for the pace and size of messages: a client has asked for what it is sent. */
+/** Those of a server, but wider for the pace and the contents of messages: a client gets what it asked for. */
 const clientLimitDefaults: Readonly<Limits> = Object.freeze({
   ...limitDefaults,
   valuesMax: 200_000,

@@ -10,12 +10,12 @@ export const pauseReasons = { user: 1, rate: 2, handlers: 4, fault: 8 } as const
 
 type PauseReason = keyof typeof pauseReasons;
 
-/** How much of the rate a pause waits for, in milliseconds: fewer, longer pauses cost less than one for each message. */
+/** A pause for the rate waits until this many milliseconds' worth of messages may come: one pause for each costs more. */
 const PAUSE_MS = 100;
 
-/** After an invalid message a peer waits this many times as long as the message has cost: it gets a tenth of the process. */
+/** After an invalid message, reading pauses for this many times what it cost: such a peer gets a tenth of the process. */
 const FAULT_WAITS = 9;
-/** What costs less than this is over before anybody would notice. */
+/** A cheaper message causes no pause. */
 const FAULT_COST_MS = 2;
 const FAULT_WAIT_MS_MAX = 1_000;
 
@@ -27,8 +27,8 @@ const FAULT_WAIT_MS_MAX = 1_000;
  *                │ none left                                  │ too many, or too large
  *                └──────────────▶ reading pauses ◀────────────┘
  * ```
- * Reading resumes when no reason is left. A pause for the rate, or after an invalid message, ends by itself. A pause for handlers that fall behind may
- * last `timeouts.pausedMs`; while the application has paused the connection as well, that time does not run.
+ * Reading resumes when no reason is left. A pause for the rate, or after an invalid message, ends by itself. A pause for
+ * handlers that fall behind may last `timeouts.pausedMs`; that time does not run while the application pauses, too.
  */
 export class Intake implements DeadlineOwner {
   readonly #port: Port;
@@ -39,7 +39,7 @@ export class Intake implements DeadlineOwner {
   #inFlightBytes = 0;
   /** The sum of the {@link pauseReasons} that hold. */
   #reasons = 0;
-  /** A message that arrived before the pause: its arrival was reported first, and somebody paused upon that report. */
+  /** Messages that were read before the pause: a subscriber paused when it heard that the peer is awake. */
   #early: { readonly payload: Uint8Array; readonly isBinary: boolean }[] | null = null;
   #pausedAtMs = 0;
   /** How long its earlier pauses were, in the wheel's time. */
@@ -125,7 +125,7 @@ export class Intake implements DeadlineOwner {
     this.#limitOwnPause();
     if (!wasPaused) {
       this.#pausedAtMs = this.#context.wheel.nowMs;
-      // Stopped before the chart, or anybody else, hears of it: nothing more is delivered, not even of what has been read.
+      // Before the chart or a subscriber hears of it, so that nothing more is delivered, not even from this read.
       this.#port.wire.pause();
       this.#port.tell('reading.paused');
     }
@@ -177,7 +177,7 @@ export class Intake implements DeadlineOwner {
     });
   }
 
-  /** Only handlers can hold reading up for good. What the application pauses, it resumes. */
+  /** Handlers that never settle must not hold reading up without end. What the application pauses, it resumes. */
   #limitOwnPause(): void {
     const { user, handlers } = pauseReasons;
     const isOurs = (this.#reasons & (user | handlers)) === handlers;

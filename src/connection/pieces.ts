@@ -11,8 +11,8 @@ const BLOCK_BYTES = 16_384;
  * Joins the last pieces of a list when they cost more than twice the bytes that they hold: a piece may be a single byte,
  * or a view that keeps a read of 64 KiB alive.
  *
- * The more they hold, the more pieces fit before the next time: a byte that comes alone is copied a few hundred times
- * at most, and one in a piece of 1 KiB or more about once.
+ * The more they hold, the more pieces fit before the next join: single bytes are copied a few hundred times at most, and
+ * pieces of 1 KiB or more about once.
  *
  * @param blocks - how many pieces at the beginning are blocks and stay as they are.
  * @returns how many there are now.

@@ -15,7 +15,7 @@ interface SupervisedReceiver extends WsReceiver {
 const MASK_BUFFER_BYTES_MAX = 1_024;
 
 /**
- * Watches what ws holds of messages that have not arrived as a whole.
+ * Watches how much ws holds of incomplete messages.
  *
  * ws keeps every chunk and every fragment as it came, and for as long as the peer likes. One function serves all sockets,
  * so an idle connection pays for no closure.
@@ -29,7 +29,7 @@ export function watchMessages(socket: SupervisedSocket): void {
   receiver.write = write;
 }
 
-/** Takes the place of `write`. Most reads hold whole messages only, and leave nothing to look after. */
+/** Replaces `write` of the receiver. Most reads consist of whole messages, and leave nothing to watch. */
 function write(this: SupervisedReceiver, chunk: Buffer): boolean {
   const { supervised: socket } = this;
   if (socket.reassembly !== null) return socket.reassembly.read(chunk);
@@ -48,7 +48,7 @@ function pass(receiver: WsReceiver, chunk: Buffer): boolean {
   return writeOfStream.call(receiver, chunk);
 }
 
-/** Takes the place of `write` when nothing of the peer is heard any more. */
+/** Replaces `write` once a message has been refused: nothing more is read. */
 function ignore(): boolean {
   return true;
 }
@@ -70,8 +70,8 @@ function letGo(receiver: WsReceiver): void {
 /**
  * One message of which a part has arrived: what it holds, in how many chunks, and since when.
  *
- * It is made for the read that brings a part, and dropped when a read leaves nothing over. When one read ends a message and
- * begins the next, the clock starts afresh.
+ * Made when a read leaves a part of a message, and dropped when a read leaves none. When one read ends a message and begins
+ * the next, the time starts again.
  *
  * @internal
  */
@@ -110,7 +110,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     }
     const heldBefore = receiver._bufferedBytes;
     const wantsMore = pass(receiver, chunk);
-    // Its connection may have ended meanwhile.
+    // The connection may have ended meanwhile.
     if (this.#socket.reassembly === this) {
       this.look(receiver._bufferedBytes === heldBefore + chunk.length);
     }
@@ -173,7 +173,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     else wheel.postpone(this.#deadline, leftMs);
   }
 
-  /** Reading is paused: the peer is not judged by time in which nobody listens. */
+  /** Stops the time while reading is paused: a peer is not judged by time in which nobody reads. */
   pause(): void {
     if (this.#leftMs === null) this.#start(this.#dueMs - this.#all.wheel.nowMs);
   }
@@ -194,14 +194,14 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     this.#refuse({ cause: 'overload', code: 1013, problem });
   }
 
-  /** It is over, in whatever way. */
+  /** The message is complete or refused, or its connection has ended. */
   end(): void {
     this.#socket.reassembly = null;
     this.#all.wheel.cancel(this.#deadline);
     this.#all.ended(this, this.#bytes);
   }
 
-  /** Lets go of what is held at once, and hears nothing more. TCP ends behind the close frame. */
+  /** Drops what is held, ignores what follows, and ends TCP behind the close frame. */
   #refuse(refusal: MessageRefusal): void {
     this.end();
     this.#receiver.write = ignore;

@@ -2,7 +2,7 @@ import type { TimerWheel } from '../core/timer-wheel.ts';
 
 /** A message of which a part has arrived. */
 export interface UnfinishedMessage {
-  /** All of them hold too much, and this is the oldest. */
+  /** Refuses this message, the oldest, because all of them hold too much. */
   makeRoom(): void;
 }
 
@@ -16,8 +16,8 @@ export interface UnfinishedLimits {
 /**
  * The messages of which a part has arrived, over all connections of one supervisor.
  *
- * Each peer may send all of a message but its last byte, and keep within its own limits. Together they would hold as many
- * messages as there are connections, so they have one bound, and the oldest makes room.
+ * Each peer may keep within its own limits and send all of a message but its last byte. Without a common bound, there could
+ * be such a message for every connection. At the bound, the oldest makes room.
  */
 export class UnfinishedMessages {
   readonly wheel: TimerWheel;
@@ -52,7 +52,7 @@ export class UnfinishedMessages {
     }
   }
 
-  /** A message is over, and holds nothing any more. */
+  /** A message is complete or refused, and holds nothing. */
   ended(message: UnfinishedMessage, bytes: number): void {
     if (this.#messages.delete(message)) this.#bytes -= bytes;
   }

@@ -23,9 +23,9 @@ export interface SocketObserver {
   protocolErrored(error: Error): void;
   /** The unfinished messages of all sockets that belong together. */
   readonly unfinished: UnfinishedMessages;
-  /** A frame is in more chunks than it may have; ws finds this fault next. */
+  /** A frame has more chunks than allowed; ws reports the fault next. */
   chunksExceeded(): void;
-  /** This side does not wait for the rest of a message, and hears nothing more. TCP ends next. */
+  /** This side does not wait for the rest of a message, and reads nothing more. TCP ends next. */
   messageRefused(refusal: MessageRefusal): void;
   /** ws gave the socket up because of too many pings. */
   pingFlooded(): void;
@@ -43,9 +43,9 @@ export interface WireSocket {
   readonly OPEN: number;
   readonly protocol: string;
   readonly isPaused: boolean;
-  /** Tells the observer from now on. Called when the WebSocket has opened, before anything has been read. */
+  /** Reports to the observer from now on. Called when the WebSocket has opened, before anything has been read. */
   supervise(observer: SocketObserver): void;
-  /** Tells nobody any more. */
+  /** Reports nothing more. */
   release(): void;
   pause(): void;
   resume(): void;

@@ -15,7 +15,7 @@ import type { UnfinishedMessages } from './unfinished.ts';
 import type { Wire } from './wire.ts';
 import type { MessageRefusal, SocketObserver } from './wire-socket.ts';
 
-/** What ws calls a message in more fragments than it may have. */
+/** The error code of ws for a message in too many fragments. */
 const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 
 /**
@@ -69,7 +69,7 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#port.tell('admission.refused');
   }
 
-  /** A browser reads on while we do not, and the page holds what comes. */
+  /** In a page, more arrived during a pause than may be held: a browser cannot be kept from reading. */
   overflowed(): void {
     this.#port.end('handler-stalled');
   }
@@ -207,7 +207,7 @@ export class Witness implements RawSocketObserver, SocketObserver {
   }
 }
 
-/** The error that says which option a message has passed. Too many pieces have the code that ws gives them. */
+/** Names the option that a message has passed. For too many pieces, the error has the code of ws. */
 function refusalError(cause: RefusedMessage, problem: string): Error {
   const error = new Error(problem);
   return cause === 'message-limit' ? Object.assign(error, { code: TOO_MANY_PARTS }) : error;

@@ -93,24 +93,26 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
   /** Destroys the socket now. Returns whether there was anything left to destroy. */
   terminate(): boolean;
   /**
-   * Stops delivering messages until `resume()`; in a handler, the message that it was called with is the last one. Nothing
-   * is lost: messages wait in order, in this process what the last read brought, then with the network and the peer.
+   * Stops delivering messages at once, until `resume()`. Nothing is lost: messages wait in order, at most one read of them in
+   * this process, the rest in the network and with the peer. There is no time limit.
    *
-   * The heartbeat goes on writing pings but judges nobody. Pings of the peer wait as well, so a peer that checks for signs of
-   * life may give this side up. There is no time limit. `close`, `terminate` and a drain work
-   * as ever, and end the connection without delivering what waits. Returns whether this call paused it.
+   * Pings are still written, but no answer is expected. Pings of the peer are not answered, so a peer with a heartbeat may
+   * end the connection. `close`, `terminate` and a drain work as usual, and end it without delivering what waits.
+   *
+   * @returns whether this call paused it: `false` when it is not open, or paused by an earlier call.
    */
   pause(): boolean;
   /**
-   * Delivers messages again, unless `onOpen` is still at work, handlers have fallen behind or the rate does not allow it
-   * yet. Returns whether this call undid a `pause()`.
+   * Delivers messages again, as soon as nothing else holds them up: `onOpen`, handlers that have fallen behind, or the rate.
+   *
+   * @returns whether this call undid a `pause()`.
    */
   resume(): boolean;
 }
 
 /** How a connection is renewed. */
 export interface RenewOptions {
-  /** After how many milliseconds from now it is closed with 3000; `null` for never. @default when it was to be closed before */
+  /** After how many milliseconds from now it is closed with 3000; `null` for never. @default as before */
   readonly expiresInMs?: number | null;
 }
 
@@ -137,8 +139,8 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   /** Leaves a topic; `false` when it was no member. @throws SupervisorError `invalid-topic`, as `join` does. */
   leave(topic: string): boolean;
   /**
-   * Replaces its peer, for example after it has sent a fresh token, and with `expiresInMs` lets it expire later. Without it
-   * the connection expires when it was to before. `key` is asked again. Returns `false`, and changes nothing, when it is not open.
+   * Replaces its peer, for example after it has sent a fresh token, and with `expiresInMs` lets it expire later. Without
+   * `expiresInMs` it expires as before. Calls `key` again. Returns `false`, and changes nothing, when it is not open.
    *
    * @throws SupervisorError `invalid-options` when `expiresInMs` is neither a number nor `null`, or for any other option.
    */

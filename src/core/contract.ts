@@ -61,16 +61,16 @@ export class Contract<In, Out, Sent = Out> {
   }
 
   /**
-   * Makes what is sent of an outbound message: the output of the schema, so that what is not in the contract stays here.
+   * Returns what is sent for an outbound message: the output of the schema, without the fields that the schema drops.
    *
-   * @throws SupervisorError `invalid-message`; what the schema throws when it is itself at fault.
+   * @throws SupervisorError `invalid-message`; and whatever the schema itself throws.
    */
   outbound(message: Out): Sent {
     if (this.#outbound === undefined) return message as unknown as Sent;
     const result = this.#outbound.run(message);
     if (!result.issues) return result.value;
     const { path, problem } = contractFault(result.issues);
-    // Not the issues themselves: those of some libraries have the whole message in them, and errors are logged.
+    // Not the issues themselves: those of some libraries contain the whole message, and errors are logged.
     const cause = result.issues.map((issue) => ({ path: pathOf(issue), message: issue.message }));
     throw new SupervisorError('invalid-message', `message${path && `.${path}`}: ${problem}`, {
       cause,
@@ -137,7 +137,7 @@ function decodingFault(thrown: unknown): InvalidMessage {
   return { path: '', problem: clipped(problem), closeCode };
 }
 
-/** A copy: a part of the text would keep all of it alive, for as long as somebody keeps the fault. */
+/** Returns a copy: a slice would keep the whole text alive for as long as somebody keeps the fault. */
 function clipped(text: string): string {
   if (text.length <= FAULT_TEXT_MAX) return text;
   return `${copyOf(text.slice(0, FAULT_TEXT_MAX).toWellFormed())}…`;

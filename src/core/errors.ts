@@ -6,7 +6,7 @@ export const errorCodes = {
     'A close code may not be sent by an application, or a close reason is not a string.',
   'invalid-message': 'An outbound message does not fulfil the contract given as `sends`.',
   'path-taken': 'Another supervisor serves the same path on the same HTTP server.',
-  'invalid-topic': 'A topic name is no string, is empty, or is longer than 256 bytes of UTF-8.',
+  'invalid-topic': 'A topic name is not a string, is empty, or is longer than 256 bytes of UTF-8.',
   'unencodable-message': 'The codec could not encode an outbound message.',
   'stream-errored': 'An Observable that fed a topic ended with an error.',
 } as const;

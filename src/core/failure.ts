@@ -171,7 +171,7 @@ export function failurePhase(cause: AcceptFailureCause): FailurePhase {
 /** What is known when a connection fails. */
 export interface FailureEvidence {
   readonly refusal?: RefusalAnswer | undefined;
-  /** The application answers instead: nobody here knows how. */
+  /** The application answers the request, with a status that is not known here. */
   readonly isAnsweredByOthers?: boolean;
   readonly socketError?: Error | undefined;
   readonly crash?: Error | undefined;

@@ -13,13 +13,13 @@ export interface Timeouts {
   /** How long a congested peer may take nothing at all before 1013. @default 15_000 */
   stalledMs: number;
   /**
-   * How long reading may be paused because not one `onMessage` settles, before the connection is closed with 1011. A
-   * connection that you have paused yourself waits for your `resume()`. @default 60_000
+   * How long reading may be paused because no `onMessage` settles, before the connection is closed with 1011. Your own
+   * `connection.pause()` has no limit. @default 60_000
    */
   pausedMs: number;
   /**
-   * How long a message may take from the read that brings its beginning until it is complete, before 1008. Time in which
-   * reading is paused does not count.
+   * How long a message may take from its first byte to its last, before the peer gets 1008. Pauses do not count. Raise it
+   * for large messages over slow links.
    * @default 60_000
    */
   messageMs: number;
@@ -55,8 +55,8 @@ export interface Limits {
   depthMax: number;
   /**
    * How many values the JSON of one message may have: scalars, arrays and objects, at every depth; keys do not count.
-   * More are an invalid message. It bounds what a schema costs, which may report a fault for each value. Connections
-   * that you dial may have 200,000.
+   * More make the message invalid. It bounds the cost of a schema, which may report a fault for each value. Clients
+   * accept 200,000.
    * @default 8_000
    */
   valuesMax: number;
@@ -65,17 +65,17 @@ export interface Limits {
   /** Messages a peer may send at once after a pause. @default 2_000 */
   messageBurstMax: number;
   /**
-   * Invalid messages a peer may send in a minute, whatever `invalidMessages` is; beyond it the peer gets 1008. From a
-   * connection that you dial you take 60,000.
+   * Invalid messages a peer may send in a minute, whatever `invalidMessages` is; beyond it the peer gets 1008. Clients
+   * accept 60,000.
    * @default 60
    */
   invalidPerMinuteMax: number;
   /**
-   * Messages whose `onMessage` has returned a promise that has not settled. At the limit reading pauses until one settles;
-   * 1 handles messages strictly one after another. @default 1_024
+   * How many promises of `onMessage` may be unsettled. At the limit, reading pauses until one settles. With 1, messages are
+   * handled strictly one after another. @default 1_024
    */
   inFlightMax: number;
-  /** The bytes of those messages. At the limit reading pauses; one message always fits. @default 4_194_304 */
+  /** Bytes of the messages of those promises. At the limit, reading pauses; one message always fits. @default 4_194_304 */
   inFlightBytesMax: number;
   /** Outbox size above which sends are refused and publications dropped, in bytes. @default 1_048_576 */
   outboxHighBytes: number;
@@ -119,7 +119,7 @@ export const limitDefaults: Readonly<Limits> = Object.freeze({
   topicsMax: 10_000,
 });
 
-/** How many fragments and chunks an honest message of this size may arrive in: many peers write frames of 4 KiB or less. */
+/** How many fragments and chunks an honest message of this size may have: many peers write frames of 4 KiB or less. */
 export function partsOf(
   payloadBytesMax: number,
 ): Pick<Limits, 'fragmentsMax' | 'bufferedChunksMax'> {

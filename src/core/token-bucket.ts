@@ -27,7 +27,7 @@ export class TokenBucket {
     return this.#tokens >= 1;
   }
 
-  /** Whether no token was left when somebody last looked. */
+  /** Whether no token was left at the last call. */
   get isSpent(): boolean {
     return this.#tokens < 1;
   }

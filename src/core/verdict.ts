@@ -87,7 +87,7 @@ export interface Evidence {
   clean?: boolean;
   /** What ws, or this side, found wrong in the bytes of the peer. */
   protocolError?: Error | undefined;
-  /** The bytes keep the protocol, but this side does not wait for the rest of the message. */
+  /** The bytes keep to the protocol, but this side does not wait for the rest of the message. */
   refused?: RefusedMessage | undefined;
   /** What the user's code or ours threw. */
   handlerError?: Error | undefined;

@@ -14,7 +14,7 @@ export interface PublicationPolicy {
   readonly key: string;
 }
 
-/** Says how a message is published, which it gets as it is sent. */
+/** Decides how a message is published, from its form as it is sent. */
 export type PolicyOf<Sent> = (sent: Sent) => PublicationPolicy;
 
 /** One frame for an audience, and what became of it so far. */
@@ -51,7 +51,7 @@ export function publicationOf<Out, Sent>(
 ): Publication {
   const message = contract.outbound(given);
   const frame = messageFrame(contract.encode(message));
-  // Only now: of a message that cannot be sent, contract and codec speak before `keyOf`.
+  // After encoding, so that `keyOf` never gets a message that cannot be sent.
   const policy = policyOf(message);
   return { message, frame, accepts, ...policy, delivered: 0, kept: 0, replaced: 0, dropped: 0 };
 }

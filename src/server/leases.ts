@@ -44,7 +44,7 @@ export class Leases {
     this.#expire(lease, expiresInMs ?? null);
   }
 
-  /** Lets the connection expire later, never (`null`), or as it was to before: a time is removed only by who says so. */
+  /** Sets when the connection expires: `null` for never. Without a value it expires as before. */
   renew(port: AcceptedPort, expiresInMs: number | null | undefined): void {
     if (expiresInMs === undefined) return;
     const lease = this.#leases.get(port);

@@ -85,8 +85,8 @@ export interface AdmissionOptions {
    */
   ipv6PrefixBits: number;
   /**
-   * Bytes of incomplete messages, over all connections; beyond it the connection whose message has been arriving for
-   * longest gets 1013. Where `limits.payloadBytesMax` is more, that is the default. @default 67_108_864
+   * Bytes of incomplete messages of all connections; beyond it the connection whose message has been arriving for longest
+   * gets 1013. If `limits.payloadBytesMax` is larger, that is the default. @default 67_108_864
    */
   unfinishedBytesMax: number;
 }
@@ -137,14 +137,14 @@ export interface SupervisorOptions<
   /**
    * What an invalid message leads to: an error message to the peer that names the path of the fault, nothing,
    * or the end of the connection (1003, 1007 or 1008). It is an event in each case. A codec that cannot write
-   * the error message turns `reply` into `close`. Whatever it is, more than `limits.invalidPerMinuteMax` of them
+   * the error message turns `reply` into `close`. With any of them, more than `limits.invalidPerMinuteMax` invalid messages
    * end the connection with 1008.
    * @default 'reply'
    */
   invalidMessages?: InvalidMessagePolicy;
   /**
-   * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` reads no more until
-   * the rate allows it, so that a burst costs time and nothing else; `close` ends the connection with 1008.
+   * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` stops reading until the
+   * rate allows more, so a burst is only delayed; `close` ends the connection with 1008.
    * @default 'pause'
    */
   overRate?: OverRatePolicy;

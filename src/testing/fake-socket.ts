@@ -279,7 +279,7 @@ export class FakeSocket extends EventEmitter {
     for (const [index, read] of frames.entries()) {
       read(reader);
       if (this.#isFlowing) continue;
-      // What was read already goes back, as `returnUnread` does it.
+      // The frames that are left go back, as `returnUnread` puts them back.
       this.#inbound.unshift({ bytes: 0, frames: frames.slice(index + 1) });
       return;
     }

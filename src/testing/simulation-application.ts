@@ -173,7 +173,7 @@ export class SimulatedApplication {
     return this.#world.later(random.integer(0, 1_000), () => this.#maybeThrow('onMessage', life));
   }
 
-  /** Not by chance: old seeds stay as they are. */
+  /** Derived from the message, not drawn, so that old seeds give the same runs. */
   #pauseAWhile(
     life: SimulatedLife,
     connection: SimulatedConnection,

@@ -88,7 +88,7 @@ function chooseLimits(random: SeededRandom): SimulationPlan['limits'] {
   };
 }
 
-/** Not by chance, nor is `overRateOf`: old seeds stay as they are. */
+/** Derived like `overRateOf`, not drawn, so that old seeds give the same runs. */
 function intakeLimits(drainAtMs: number): Partial<Limits> {
   return drainAtMs % 3 === 0 ? { inFlightMax: 2 } : {};
 }

@@ -80,7 +80,7 @@ export class SimulationScan {
     if (states.includes('open.intake.paused') && !isPaused) this.#checkPause(life);
   }
 
-  /** What is neither resumed by the application nor by handlers that settle comes to its end. */
+  /** A pause that neither the application nor a settled handler ends is found within `pausedMs`. */
   #checkPause(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
     const { pausedAtMs = 0, lostAtPauseMs = 0 } = life.webSocket ?? {};
