@@ -148,7 +148,9 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#noteRefusal('message-limit', problem);
   }
 
+  /** One that is closing already has its cause. */
   messageRefused({ cause, code, problem }: MessageRefusal): void {
+    if (!this.#port.isOpen) return;
     this.#noteRefusal(cause, problem);
     this.violationFound(code);
     this.#port.tell('protocol.violated');

@@ -144,6 +144,21 @@ describe('a message that is not completed', () => {
     assert.equal(paused.closeFrame, undefined);
   });
 
+  it('is not what ended a connection that this side was closing', async () => {
+    service = await Service.start({ timeouts: { ...timeouts, closeMs: 60_000 } });
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    peer.socket.write(buildFrame({ opcode: binary, declaredLength: 5 }));
+    connection.close(4_000);
+    const { verdict } = await service.when('connection.closed');
+    const { cause, sent, error } = verdict;
+    assert.deepEqual(
+      { cause, sent, error },
+      { cause: 'close', sent: { code: 4_000, reason: '' }, error: undefined },
+    );
+    assert.equal(peer.closeFrame?.code, 4_000);
+  });
+
   it('is not heard any more when its peer goes on and never ends TCP', async () => {
     service = await Service.start({
       timeouts: { ...timeouts, erroredMs: 300 },
