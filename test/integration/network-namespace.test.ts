@@ -144,6 +144,33 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     assert.match(code, /^(ETIMEDOUT|EHOSTUNREACH)$/);
   });
 
+  inNamespace('netns-paused: a paused peer is judged by nobody but the kernel', async () => {
+    setKernel('tcp_retries2', '2');
+    await connect({ heartbeat: { intervalMs: 100, graceMs: 100 } });
+    connection.pause();
+    cable.cut();
+    // It is the write of a ping that shows what the kernel knows; nothing is read.
+    const verdict = await service.closedAs({
+      states: closedByError,
+      ...lost,
+      cause: 'tcp-timeout',
+    });
+    const code = (verdict.error as NodeJS.ErrnoException).code ?? '';
+    assert.match(code, /^(ETIMEDOUT|EHOSTUNREACH)$/);
+    assert.ok(!types().includes('suspect'));
+  });
+
+  inNamespace('netns-paused: it is found after resume, and not before', async () => {
+    await connect();
+    connection.pause();
+    cable.cut();
+    const cutAt = performance.now();
+    await until(() => performance.now() - cutAt > 2_500, 'much more than interval and grace');
+    assert.equal(connection.state, 'open');
+    connection.resume();
+    await service.closedAs({ ...silent });
+  });
+
   inNamespace('netns-close: the two ends disagree, and each is right', async () => {
     await connect({ heartbeat: noHeartbeat });
     cable.cut();

@@ -46,6 +46,20 @@ describe('TokenBucket', () => {
     assert.equal(bucket.take(5_001), true);
   });
 
+  it('says how long it takes until there are as many tokens as a time brings', () => {
+    const bucket = new TokenBucket({ perSecond: 100, burst: 20 }, 0);
+    assert.equal(bucket.msUntil(100, 0), 0);
+    assert.equal(bucket.isSpent, false);
+    drainedBy(bucket, 0);
+    assert.equal(bucket.isSpent, true);
+    assert.equal(bucket.msUntil(100, 0), 100, 'ten tokens');
+    assert.equal(bucket.msUntil(100, 40), 60);
+    assert.equal(bucket.msUntil(10_000, 40), 160, 'no more than a burst');
+    const slow = new TokenBucket({ perSecond: 2, burst: 5 }, 0);
+    drainedBy(slow, 0);
+    assert.equal(slow.msUntil(100, 0), 500, 'one token at least');
+  });
+
   it('never gives more than a burst and the rate over any stretch of time, and never less', () => {
     const rate = fc.record({
       perSecond: fc.integer({ min: 1, max: 5_000 }),
