@@ -24,13 +24,13 @@ interface Ping {
  * Only what arrives after the ping counts. Progress of a backlog is proof because the peer must have made
  * room; bytes that merely fit into the kernel's buffer prove nothing.
  *
- * While reading is paused the clock stands still. It does not start afresh at each resume: a peer that has vanished would
- * never be found where the application pauses and resumes again and again.
+ * The time stands still while reading is paused. It goes on at a resume and does not start again: otherwise a vanished peer
+ * would never be found in a connection that is paused and resumed often.
  */
 export class Heartbeat implements DeadlineOwner {
   readonly #port: Port;
   readonly #context: PortContext;
-  /** One for its whole life: a new one for each look is garbage that has lived long enough to be dear. */
+  /** Used again for each look: a new one each time would be old garbage by then, which costs most to collect. */
   readonly #deadline: Deadline;
   /** When something last arrived, in the time of `readingMs`. */
   #heardAtMs: number;

@@ -6,7 +6,7 @@ import type { InspectedActor, InspectionEvent, Inspector } from '../core/inspect
  * Returns the option `inspect` of `createActor`. An inspector runs inside the transitions of every chart: what it throws
  * would crash them, and is reported instead.
  *
- * When a chart ignores a fact, XState sends the snapshot before once more; that one is left out.
+ * When a chart ignores a fact, XState sends the last snapshot again; that is left out.
  */
 export function inspected(inspector: Inspector | undefined, report: (error: Error) => void) {
   if (inspector === undefined) return {};
@@ -26,12 +26,12 @@ export function inspected(inspector: Inspector | undefined, report: (error: Erro
   };
 }
 
-/** What the definition of a chart can do without: prose, and the parameters of orders. */
+/** Parts of the definition of a chart that drawing it does not need: descriptions, and the parameters of orders. */
 const dispensable: ReadonlySet<string> = new Set(['description', 'meta', 'params']);
 
 /**
- * Returns the machine as an inspector gets it. The Stately inspector sends the whole definition for each actor, and what is
- * dispensable is 40 % of it (measured): 2.7 kB for each connection.
+ * Returns the machine as an inspector gets it. The Stately inspector sends the whole definition for each actor, and 40 % of
+ * it is dispensable (measured): 2.7 kB for each connection.
  */
 export function abridged<Machine extends AnyStateMachine>(machine: Machine): Machine {
   return Object.create(machine, { config: { value: withoutDispensable(machine.config) } });

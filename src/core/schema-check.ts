@@ -14,7 +14,7 @@ import {
  */
 const PROOFS = 100;
 
-/** Checks values against a schema, at once: order, and the bytes of a broadcast, cannot wait for a promise. */
+/** Checks values against a schema, synchronously: neither the order of messages nor a broadcast can wait for a promise. */
 export class SchemaCheck<Output> {
   readonly #schema: StandardSchemaV1<unknown, Output>;
   readonly #name: ContractName;
@@ -48,7 +48,7 @@ export class SchemaCheck<Output> {
     return this.#schema['~standard'].validate(value);
   }
 
-  /** zod returns a promise for a check that throws, too. Asked in its own way, it throws what the check throws. */
+  /** zod also returns a promise when a check throws. Its own `safeParse` throws what the check throws. */
   #runAgain(value: unknown, promise: PromiseLike<unknown>): StandardResult<Output> {
     const schema = this.#schema;
     if (!isZodLike<Output>(schema)) throw this.#asyncError(promise);
@@ -72,7 +72,7 @@ export class SchemaCheck<Output> {
   }
 }
 
-/** How zod is asked in its own way: it throws what a check throws, and an error of its own for an async check. */
+/** The method of zod itself: it throws what a check throws, and an error of its own for an async check. */
 interface ZodLike<Output> {
   safeParse(
     value: unknown,
