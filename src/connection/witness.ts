@@ -228,7 +228,7 @@ function violationReason(code: number, limits: Readonly<Limits>): string {
     case 1008:
       return `message in over ${limits.fragmentsMax} fragments (limits.fragmentsMax)`;
     case 1009:
-      return `message over ${limits.payloadBytesMax} bytes`;
+      return `message over ${limits.payloadBytesMax} bytes (limits.payloadBytesMax)`;
     default:
       return '';
   }

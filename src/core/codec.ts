@@ -79,8 +79,8 @@ export function jsonCodec(
 
 function excessText(exceeded: keyof JsonBounds, { depthMax, valuesMax }: JsonBounds): string {
   return exceeded === 'depthMax'
-    ? `JSON nested deeper than ${depthMax}`
-    : `JSON with more than ${valuesMax} values`;
+    ? `JSON nested deeper than ${depthMax} (depthMax)`
+    : `JSON with more than ${valuesMax} values (valuesMax)`;
 }
 
 /** @throws TypeError that names the path, where the engine's own does not. */

@@ -55,7 +55,10 @@ describe('depth', () => {
     peer.text(nested[0]?.[1] ?? '');
     await peer.finishPolitely();
     await service.closedAs({ code: 1007, cause: 'invalid-message', level: 'warn' });
-    assert.deepEqual(peer.closeFrame, { code: 1007, reason: 'JSON nested deeper than 64' });
+    assert.deepEqual(peer.closeFrame, {
+      code: 1007,
+      reason: 'JSON nested deeper than 64 (depthMax)',
+    });
   });
 
   for (const depthMax of [1, 64, 5_000]) {
@@ -95,7 +98,10 @@ describe('values', () => {
       peer.text(valuesMax === 1 ? '[]' : list(valuesMax));
       peer.text(list(valuesMax + 1));
       await until(() => peer.texts.length === 1, 'the second is refused');
-      assert.match(peer.texts[0] ?? '', new RegExp(`JSON with more than ${valuesMax} values`));
+      assert.match(
+        peer.texts[0] ?? '',
+        new RegExp(`JSON with more than ${valuesMax} values .valuesMax.`),
+      );
       assert.equal(service.messages.length, 1);
     });
   }
@@ -115,7 +121,10 @@ describe('values', () => {
     peer.text(list(8_001));
     await peer.finishPolitely();
     await service.closedAs({ code: 1007, cause: 'invalid-message', level: 'warn' });
-    assert.deepEqual(peer.closeFrame, { code: 1007, reason: 'JSON with more than 8000 values' });
+    assert.deepEqual(peer.closeFrame, {
+      code: 1007,
+      reason: 'JSON with more than 8000 values (valuesMax)',
+    });
   });
 
   it('bind the JSON codec only', async () => {

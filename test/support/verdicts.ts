@@ -48,7 +48,7 @@ export function violationFrame(code: number, limits: Partial<Limits> = {}) {
       bufferedChunksMax === undefined
         ? `message in over ${fragmentsMax} fragments (limits.fragmentsMax)`
         : `message in over ${bufferedChunksMax} chunks (limits.bufferedChunksMax)`,
-    1009: `message over ${payloadBytesMax} bytes`,
+    1009: `message over ${payloadBytesMax} bytes (limits.payloadBytesMax)`,
   };
   return { code, reason: reasons[code] ?? '' };
 }
