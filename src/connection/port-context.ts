@@ -3,6 +3,7 @@ import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core
 import { TimerWheel } from '../core/timer-wheel.ts';
 import { Phases } from './phases.ts';
 import type { PortContext } from './port-host.ts';
+import { ReadTurns } from './read-turns.ts';
 import { ReportGate } from './report-gate.ts';
 import { Turn } from './turn.ts';
 import { UnfinishedMessages } from './unfinished.ts';
@@ -42,6 +43,7 @@ export function portContext(
     limits,
     messageRate: { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax },
     overRate,
+    readTurns: new ReadTurns(clock),
     unfinished: new UnfinishedMessages(wheel, {
       bufferedChunksMax: limits.bufferedChunksMax,
       messageMs: timeouts.messageMs,

@@ -7,6 +7,7 @@ import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
 import type { Phases } from './phases.ts';
 import type { Port } from './port.ts';
+import type { ReadTurns } from './read-turns.ts';
 import type { ReportGate } from './report-gate.ts';
 import type { Turn } from './turn.ts';
 import type { UnfinishedMessages } from './unfinished.ts';
@@ -35,6 +36,7 @@ export interface PortContext {
   readonly messageRate: Rate;
   readonly overRate: OverRatePolicy;
   readonly unfinished: UnfinishedMessages;
+  readonly readTurns: ReadTurns;
 }
 
 /** What a port needs of the supervisor it belongs to. */

@@ -29,13 +29,24 @@ export function watchMessages(socket: SupervisedSocket): void {
   receiver.write = write;
 }
 
-/** Replaces `write` of the receiver. Most reads consist of whole messages, and leave nothing to watch. */
+/** Replaces `write` of the receiver. After a read that took long, a socket waits until others had their turn. */
 function write(this: SupervisedReceiver, chunk: Buffer): boolean {
   const { supervised: socket } = this;
+  const { observer } = socket;
+  if (observer === null) return pass(this, chunk);
+  const beganAtMs = observer.readTurns.begin(chunk.length);
+  const wantsMore = read(this, chunk);
+  observer.readTurns.end(beganAtMs, socket);
+  return wantsMore;
+}
+
+/** Most reads consist of whole messages, and leave nothing to watch. */
+function read(receiver: SupervisedReceiver, chunk: Buffer): boolean {
+  const { supervised: socket } = receiver;
   if (socket.reassembly !== null) return socket.reassembly.read(chunk);
-  const wantsMore = pass(this, chunk);
-  if (holdsMessage(this) && socket.observer !== null) {
-    socket.reassembly = new Reassembly(socket, this, socket.observer);
+  const wantsMore = pass(receiver, chunk);
+  if (holdsMessage(receiver) && socket.observer !== null) {
+    socket.reassembly = new Reassembly(socket, receiver, socket.observer);
     socket.reassembly.look(false);
   }
   return wantsMore;

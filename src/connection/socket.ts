@@ -1,6 +1,7 @@
 import { WebSocket } from 'ws';
 import { NO_STATUS } from '../core/close-code.ts';
 import type { Limits } from '../core/limits.ts';
+import type { TurnTaker } from './read-turns.ts';
 import { type Reassembly, watchMessages } from './reassembly.ts';
 import type { SocketObserver, WireSocket } from './wire-socket.ts';
 import { returnUnread } from './ws-receiver.ts';
@@ -40,7 +41,7 @@ export function socketOptions(limits: Readonly<Limits>) {
  *
  * @internal
  */
-export class SupervisedSocket extends WebSocket implements WireSocket {
+export class SupervisedSocket extends WebSocket implements WireSocket, TurnTaker {
   observer: SocketObserver | null = null;
   /** The message of which a part has arrived; mostly there is none. */
   reassembly: Reassembly | null = null;
@@ -69,14 +70,27 @@ export class SupervisedSocket extends WebSocket implements WireSocket {
 
   /** What is left of the read that is under way waits as well. */
   override pause(): void {
+    this.observer?.readTurns.leave(this);
     super.pause();
     returnUnread(this);
     if (this.isPaused) this.reassembly?.pause();
   }
 
   override resume(): void {
+    this.observer?.readTurns.leave(this);
     super.resume();
     this.reassembly?.resume();
+  }
+
+  /** Not a pause of the connection: its clocks go on. */
+  awaitTurn(): boolean {
+    if (this.isPaused) return false;
+    super.pause();
+    return true;
+  }
+
+  takeTurn(): void {
+    super.resume();
   }
 
   /** Called by ws to answer a ping, before it says that there was one. */

@@ -1,4 +1,5 @@
 import type { RefusedMessage } from '../core/verdict.ts';
+import type { ReadTurns } from './read-turns.ts';
 import type { UnfinishedMessages } from './unfinished.ts';
 
 /** Why this side does not wait for the rest of a message, and the close frame that says so. */
@@ -23,6 +24,7 @@ export interface SocketObserver {
   protocolErrored(error: Error): void;
   /** The unfinished messages of all sockets that belong together. */
   readonly unfinished: UnfinishedMessages;
+  readonly readTurns: ReadTurns;
   /** A frame has more chunks than allowed; ws reports the fault next. */
   chunksExceeded(): void;
   /** This side does not wait for the rest of a message, and reads nothing more. TCP ends next. */

@@ -11,6 +11,7 @@ import {
 } from '../core/verdict.ts';
 import type { Port } from './port.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
+import type { ReadTurns } from './read-turns.ts';
 import type { UnfinishedMessages } from './unfinished.ts';
 import type { Wire } from './wire.ts';
 import type { MessageRefusal, SocketObserver } from './wire-socket.ts';
@@ -165,6 +166,10 @@ export class Witness implements RawSocketObserver, SocketObserver {
 
   get unfinished(): UnfinishedMessages {
     return this.#port.context.unfinished;
+  }
+
+  get readTurns(): ReadTurns {
+    return this.#port.context.readTurns;
   }
 
   pingFlooded(): void {

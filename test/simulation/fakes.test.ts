@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { ReadTurns } from '../../src/connection/read-turns.ts';
 import type { Upgrade } from '../../src/connection/upgrade.ts';
 import type { SocketObserver, WireSocket } from '../../src/connection/wire-socket.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { limitDefaults } from '../../src/core/limits.ts';
 import type { UpgradeResult } from '../../src/server/accepted-port.ts';
 import { WsUpgrader } from '../../src/server/upgrader.ts';
@@ -69,6 +71,8 @@ class Recorder implements SocketObserver {
     this.#note(`violation ${code}`);
     this.socket.answerClose(code);
   }
+
+  readonly readTurns = new ReadTurns(systemClock);
 
   get unfinished(): never {
     throw new Error('both sides send whole messages');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
+import { ReadTurns } from '../../src/connection/read-turns.ts';
 import { SupervisedSocket, socketOptions } from '../../src/connection/socket.ts';
 import { UnfinishedMessages } from '../../src/connection/unfinished.ts';
 import type { MessageRefusal, SocketObserver } from '../../src/connection/wire-socket.ts';
@@ -13,6 +14,7 @@ export class Reception {
   readonly clock = new VirtualClock();
   readonly wheel = new TimerWheel(this.clock, 100);
   readonly unfinished: UnfinishedMessages;
+  readonly readTurns: ReadTurns;
   readonly limits: Limits;
 
   constructor({
@@ -20,6 +22,7 @@ export class Reception {
     ...limits
   }: Partial<Limits> & { bytesMax?: number } = {}) {
     this.limits = { ...limitDefaults, ...limits };
+    this.readTurns = new ReadTurns(this.clock);
     const { bufferedChunksMax } = this.limits;
     this.unfinished = new UnfinishedMessages(this.wheel, {
       bufferedChunksMax,
@@ -32,6 +35,7 @@ export class Reception {
 /** A supervised WebSocket of a server, without a network: each call of `read` is one read of its socket. */
 export class Receiving implements SocketObserver {
   readonly unfinished: UnfinishedMessages;
+  readonly readTurns: ReadTurns;
   readonly socket: SupervisedSocket;
   readonly messages: string[] = [];
   readonly refusals: MessageRefusal[] = [];
@@ -40,8 +44,9 @@ export class Receiving implements SocketObserver {
   chunkFaults = 0;
   readonly raw = new Duplex({ read: () => {}, write: (_chunk, _encoding, written) => written() });
 
-  constructor({ unfinished, limits }: Reception) {
+  constructor({ unfinished, readTurns, limits }: Reception) {
     this.unfinished = unfinished;
+    this.readTurns = readTurns;
     // As the server of ws makes them.
     const Made = SupervisedSocket as unknown as new (...args: unknown[]) => Opening;
     const socket = new Made(null, undefined, {});

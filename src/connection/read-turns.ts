@@ -1,0 +1,62 @@
+import type { Clock } from '../core/clock.ts';
+
+/** Reads shorter than this are not timed: small ones cannot hold thousands of frames. */
+const TIMED_BYTES_MIN = 4_096;
+
+/** A read that takes longer than this is a long one. Node.js gives a socket up to 32 reads in a row. */
+const READ_MS_MAX = 0.5;
+
+/** Somebody whose reads may take long. */
+export interface TurnTaker {
+  /** Reads nothing until its turn; `false` when it is paused anyway. */
+  awaitTurn(): boolean;
+  takeTurn(): void;
+}
+
+/**
+ * Lets sockets with long reads take turns, one for each turn of the event loop.
+ *
+ * A peer may fill its reads with thousands of tiny frames, of kinds that no rate counts, and goes on while its connection is
+ * closing. Without turns each such socket would get 32 reads in a row, and everybody else would wait for all of them.
+ */
+export class ReadTurns {
+  readonly #clock: Clock;
+  /** Who has waited longest comes first. */
+  readonly #waiting = new Set<TurnTaker>();
+  #isDue = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** When a read of this length begins; `null` where it need not be timed. */
+  begin(bytes: number): number | null {
+    return bytes < TIMED_BYTES_MIN ? null : this.#clock.now();
+  }
+
+  /** A read has ended. If it took long, its socket waits for a turn. */
+  end(beganAtMs: number | null, taker: TurnTaker): void {
+    if (beganAtMs === null || this.#clock.now() - beganAtMs < READ_MS_MAX) return;
+    if (!taker.awaitTurn()) return;
+    this.#waiting.add(taker);
+    this.#nextLater();
+  }
+
+  /** Somebody reads again, or is paused for another reason. */
+  leave(taker: TurnTaker): void {
+    this.#waiting.delete(taker);
+  }
+
+  #nextLater(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#clock.afterPoll(() => {
+      this.#isDue = false;
+      const [next] = this.#waiting;
+      if (next === undefined) return;
+      this.#waiting.delete(next);
+      next.takeTurn();
+      if (this.#waiting.size > 0) this.#nextLater();
+    });
+  }
+}
