@@ -41,8 +41,9 @@ export class Intake implements DeadlineOwner {
   #reasons = 0;
   /** Messages that were read before the pause: a subscriber paused when it heard that the peer is awake. */
   #early: { readonly payload: Uint8Array; readonly isBinary: boolean }[] | null = null;
+  /** When the application or its handlers began to pause it. */
   #pausedAtMs = 0;
-  /** How long its earlier pauses were, in the wheel's time. */
+  /** How long the earlier pauses of that kind were, in the wheel's time. */
   #pausedMs = 0;
   #rateTimer: TimerHandle | null = null;
   #faultTimer: TimerHandle | null = null;
@@ -58,10 +59,17 @@ export class Intake implements DeadlineOwner {
     return this.#reasons !== 0;
   }
 
-  /** How long reading has been paused so far, in the wheel's time. */
+  /**
+   * How long the application or its handlers have paused reading so far, in the wheel's time. A pause for the rate is the
+   * peer's own doing: it must not win time by it in which it takes nothing.
+   */
   get pausedMs(): number {
     const { nowMs } = this.#context.wheel;
-    return this.#pausedMs + (this.isPaused ? nowMs - this.#pausedAtMs : 0);
+    return this.#pausedMs + (this.#isPausedByUs ? nowMs - this.#pausedAtMs : 0);
+  }
+
+  get #isPausedByUs(): boolean {
+    return (this.#reasons & (pauseReasons.user | pauseReasons.handlers)) !== 0;
   }
 
   /** Delivers a message, and pauses reading if that reaches a limit. */
@@ -102,10 +110,13 @@ export class Intake implements DeadlineOwner {
   #track(work: PromiseLike<unknown>, bytes: number): void {
     this.#inFlight += 1;
     this.#inFlightBytes += bytes;
+    const { wheel, timeouts } = this.#context;
     const settled = () => {
       this.#inFlight -= 1;
       this.#inFlightBytes -= bytes;
       if (!this.#isFull) this.resume('handlers');
+      // A large message may keep reading paused though others settle: they are at work, and not stalled.
+      else if (this.#deadline !== null) wheel.postpone(this.#deadline, timeouts.pausedMs);
     };
     work.then(settled, settled);
   }
@@ -120,11 +131,11 @@ export class Intake implements DeadlineOwner {
     const bit = pauseReasons[reason];
     if (!this.#port.isOpen || (this.#reasons & bit) !== 0) return false;
     const wasPaused = this.isPaused;
+    if (!this.#isPausedByUs) this.#pausedAtMs = this.#context.wheel.nowMs;
     this.#reasons |= bit;
     if (reason === 'rate') this.#waitForTokens();
     this.#limitOwnPause();
     if (!wasPaused) {
-      this.#pausedAtMs = this.#context.wheel.nowMs;
       // Before the chart or a subscriber hears of it, so that nothing more is delivered, not even from this read.
       this.#port.wire.pause();
       this.#port.tell('reading.paused');
@@ -136,8 +147,9 @@ export class Intake implements DeadlineOwner {
   resume(reason: PauseReason): boolean {
     const bit = pauseReasons[reason];
     if (!this.#port.isOpen || (this.#reasons & bit) === 0) return false;
-    if (this.#reasons === bit) this.#pausedMs = this.pausedMs;
+    const { pausedMs } = this;
     this.#reasons &= ~bit;
+    if (!this.#isPausedByUs) this.#pausedMs = pausedMs;
     this.#limitOwnPause();
     if (!this.isPaused) {
       // The chart decides: an `onOpen` that is at work holds messages back as well.

@@ -189,7 +189,7 @@ export abstract class Port implements ConductorObserver, DeadlineOwner {
     return this.#intake;
   }
 
-  /** Time as far as it was not paused, in the wheel's milliseconds: nobody is judged by time in which we do not read. */
+  /** Time in the wheel's milliseconds, without that in which the application or its handlers paused reading. */
   get readingMs(): number {
     return this.host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
   }
