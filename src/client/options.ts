@@ -38,13 +38,13 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   beat?: boolean;
   /**
-   * The inbound contract, any Standard Schema that checks without a promise. `messages$` has its output. Without it every
+   * The inbound contract, any synchronous Standard Schema. `onMessage` and `messages$` get its output. Without it every
    * decodable message is delivered.
    */
   messages?: StandardSchemaV1<unknown, In>;
   /**
-   * The outbound contract, any Standard Schema that checks without a promise. `send` takes its input, sends its output, and
-   * throws for a message that breaks it.
+   * The outbound contract, any synchronous Standard Schema. `send` takes its input, sends its output, and throws for a
+   * message that breaks it.
    */
   sends?: StandardSchemaV1<Out, unknown>;
   /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
@@ -86,8 +86,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   /** A number from 0 to 1, like `Math.random`. Spreads attempts. */
   random?: () => number;
   /**
-   * Sees every step of every chart, as XState's inspection API describes it: a function, or an observer such as the one that
-   * `@statelyai/inspect` makes. What it sees carries no data of your application.
+   * Gets an event for every step of every chart, as in XState's inspection API: a function, or an observer such as that of
+   * `@statelyai/inspect`. The events carry no data of your application.
    * @default none
    */
   inspect?: Inspector;

@@ -9,7 +9,7 @@ type ChartValue = SnapshotFrom<typeof connectionMachine>['value'];
 const nobody = { outcome: () => undefined } as unknown as ConnectionOrders;
 const memory = new ChartMemory(connectionMachine, hide(nobody));
 
-/** What one connection's actor knows: where it is, and its port, which it shows to nobody. */
+/** The state of one connection's actor, and its port, which an inspector cannot see. */
 export class ConnectionSnapshot {
   readonly status: 'active' | 'done';
   readonly output: Hidden<unknown> | undefined;

@@ -149,7 +149,7 @@ export class Witness implements RawSocketObserver, SocketObserver {
     this.#noteRefusal('message-limit', problem);
   }
 
-  /** One that is closing already has its cause. */
+  /** A connection that is already closing keeps its cause. */
   messageRefused({ cause, code, problem }: MessageRefusal): void {
     if (!this.#port.isOpen) return;
     this.#noteRefusal(cause, problem);

@@ -62,7 +62,7 @@ export interface Limits {
   valuesMax: number;
   /** Messages per second a peer may keep up; beyond it `overRate` decides. @default 1_000 */
   messagesPerSecondMax: number;
-  /** Messages a peer may send at once after a pause. @default 2_000 */
+  /** Messages a peer may send at once after a silence. @default 2_000 */
   messageBurstMax: number;
   /**
    * Invalid messages a peer may send in a minute, whatever `invalidMessages` is; beyond it the peer gets 1008. Clients

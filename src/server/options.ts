@@ -122,14 +122,11 @@ export interface SupervisorOptions<
   OpenPeer = Peer,
   SeenPeer = Peer,
 > {
-  /**
-   * The inbound contract, any Standard Schema that checks without a promise. Handlers get its output. Without it every
-   * decodable message is delivered.
-   */
+  /** The inbound contract, any synchronous Standard Schema. Handlers get its output. @default every decodable message */
   messages?: StandardSchemaV1<unknown, In>;
   /**
-   * The outbound contract, any Standard Schema that checks without a promise. `send` and `publish` take its input, send its
-   * output, and throw for a message that breaks it.
+   * The outbound contract, any synchronous Standard Schema. `send` and `publish` take its input, send its output, and throw
+   * for a message that breaks it.
    */
   sends?: StandardSchemaV1<Out, Sent>;
   /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
@@ -144,8 +141,7 @@ export interface SupervisorOptions<
   invalidMessages?: InvalidMessagePolicy;
   /**
    * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` stops reading until the
-   * rate allows more, so a burst is only delayed; `close` ends the connection with 1008.
-   * @default 'pause'
+   * rate allows more, so a burst is only delayed; `close` ends the connection with 1008. @default 'pause'
    */
   overRate?: OverRatePolicy;
   /** Subprotocols that are spoken, best first (RFC 6455 §1.9). @default none */
@@ -181,7 +177,10 @@ export interface SupervisorOptions<
     connection: HandlerConnection<KeyPeer, In, Out, Opened>,
     ...none: never[]
   ): unknown;
-  /** A message that fulfils the contract, in the order of arrival. */
+  /**
+   * A message that fulfils the contract, in the order of arrival. The next one waits for a promise that this returns only
+   * when `limits.inFlightMax` of them have not settled; set that to 1 to handle messages strictly one after another.
+   */
   onMessage?<Seen extends Connection<SeenPeer, In, Out>>(
     connection: HandlerConnection<KeyPeer, In, Out, Seen>,
     message: In,
@@ -222,9 +221,8 @@ export interface SupervisorOptions<
   /** A number from 0 to 1, like `Math.random`. Where the heartbeats of this server begin in their interval. */
   random?: () => number;
   /**
-   * Sees every step of every chart, as XState's inspection API describes it: a function, or an observer such as the one that
-   * `@statelyai/inspect` makes. What it sees carries no data of your application.
-   * @default none
+   * Gets an event for every step of every chart, as in XState's inspection API: a function, or an observer such as that of
+   * `@statelyai/inspect`. The events carry no data of your application. @default none
    */
   inspect?: Inspector;
 }

@@ -20,7 +20,7 @@ export interface TopicOptions<Output> {
   /** What happens to a member that is congested. @default 'drop-newest' */
   overflow?: Overflow;
   /**
-   * For `latest`: what a message is about, for example a symbol. It gets the message as it is sent: the output of `sends`.
+   * For `latest`: what a message is about, for example a symbol. It gets what is sent: the output of `sends`.
    * @default all are about the same
    */
   keyOf?: (message: Output) => string;
@@ -62,8 +62,8 @@ export interface Topic<Input = unknown, Output = Input, C = Connection> extends 
   readonly connections: Iterable<C>;
   /**
    * Every message that is published here, through any handle, with or without members: by `publish` and by Observables that
-   * feed the topic. A message is as it is sent: the output of `sends`. Subscribers get it after the members, and a message that they
-   * publish in answer after this one. Completes when the supervisor has stopped.
+   * feed the topic. Emits what is sent: the output of `sends`. Subscribers get a message after the members, and before any
+   * message that they publish in answer. Completes when the supervisor has stopped.
    */
   readonly messages$: Observable<Output>;
   /** Publications that members did not get, summed over all members, since it has had any. */
