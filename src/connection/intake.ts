@@ -60,8 +60,8 @@ export class Intake implements DeadlineOwner {
   }
 
   /**
-   * How long the application or its handlers have paused reading so far, in the wheel's time. A pause for the rate is the
-   * peer's own doing: it must not win time by it in which it takes nothing.
+   * How long the application or its handlers have paused reading so far, in the wheel's time. A pause for the rate does not
+   * count: a peer that reads nothing could otherwise gain time by sending too fast.
    */
   get pausedMs(): number {
     const { nowMs } = this.#context.wheel;
@@ -115,7 +115,7 @@ export class Intake implements DeadlineOwner {
       this.#inFlight -= 1;
       this.#inFlightBytes -= bytes;
       if (!this.#isFull) this.resume('handlers');
-      // A large message may keep reading paused though others settle: they are at work, and not stalled.
+      // A large message may keep reading paused while others settle: the handlers have not stalled.
       else if (this.#deadline !== null) wheel.postpone(this.#deadline, timeouts.pausedMs);
     };
     work.then(settled, settled);

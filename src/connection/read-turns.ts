@@ -6,7 +6,7 @@ const TIMED_BYTES_MIN = 4_096;
 /** A read that takes longer than this is a long one. Node.js gives a socket up to 32 reads in a row. */
 const READ_MS_MAX = 0.5;
 
-/** Somebody whose reads may take long. */
+/** A socket whose reads may take long. */
 export interface TurnTaker {
   /** Reads nothing until its turn; `false` when it is paused anyway. */
   awaitTurn(): boolean;
@@ -17,11 +17,11 @@ export interface TurnTaker {
  * Lets sockets with long reads take turns, one for each turn of the event loop.
  *
  * A peer may fill its reads with thousands of tiny frames, of kinds that no rate counts, and goes on while its connection is
- * closing. Without turns each such socket would get 32 reads in a row, and everybody else would wait for all of them.
+ * closing. Without turns, each such socket would get 32 reads in a row, and all other sockets would wait.
  */
 export class ReadTurns {
   readonly #clock: Clock;
-  /** Who has waited longest comes first. */
+  /** In the order in which they began to wait. */
   readonly #waiting = new Set<TurnTaker>();
   #isDue = false;
 
@@ -29,7 +29,7 @@ export class ReadTurns {
     this.#clock = clock;
   }
 
-  /** When a read of this length begins; `null` where it need not be timed. */
+  /** Returns when a read of this length begins; `null` if it need not be timed. */
   begin(bytes: number): number | null {
     return bytes < TIMED_BYTES_MIN ? null : this.#clock.now();
   }
@@ -42,7 +42,7 @@ export class ReadTurns {
     this.#nextLater();
   }
 
-  /** Somebody reads again, or is paused for another reason. */
+  /** The socket reads again, or is paused for another reason. */
   leave(taker: TurnTaker): void {
     this.#waiting.delete(taker);
   }

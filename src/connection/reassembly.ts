@@ -29,7 +29,7 @@ export function watchMessages(socket: SupervisedSocket): void {
   receiver.write = write;
 }
 
-/** Replaces `write` of the receiver. After a read that took long, a socket waits until others had their turn. */
+/** Replaces `write` of the receiver. After a long read, a socket waits for its turn. */
 function write(this: SupervisedReceiver, chunk: Buffer): boolean {
   const { supervised: socket } = this;
   const { observer } = socket;
