@@ -6,6 +6,7 @@ import type { Connection } from '../../src/index.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
+import { TimerCountingClock } from '../support/timer-counting-clock.ts';
 import { turns, until } from '../support/until.ts';
 
 type AnyConnection = Connection<unknown, unknown, unknown>;
@@ -167,7 +168,9 @@ describe('connection.pause()', () => {
       if (cause !== 'terminate') await peer.finishPolitely();
       const { verdict } = await service.when('connection.closed');
       assert.equal(verdict.cause, cause);
-      assert.equal(verdict.clean, cause !== 'terminate' && cause !== 'fail' ? true : verdict.clean);
+      // What the peer answers is read: it is not the deadline of closing that ends it.
+      assert.equal(verdict.clean, cause !== 'terminate');
+      assert.equal(verdict.lingered, undefined);
       assert.deepEqual(service.messages, [0]);
     });
   }
@@ -340,6 +343,22 @@ describe('handlers that fall behind', () => {
       level: 'error',
     });
     assert.deepEqual(service.messages, upTo(2));
+  });
+
+  it('leave no timer behind when the connection ends while it is paused for them', async () => {
+    const clock = new TimerCountingClock();
+    service = await Service.start({
+      clock,
+      limits: { inFlightMax: 1, messageBurstMax: 1, messagesPerSecondMax: 1 },
+      onMessage: () => new Promise(() => {}),
+    });
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    peer.socket.write(numbers(2));
+    await until(() => connection.states.includes('open.intake.paused'), 'it is paused');
+    connection.terminate();
+    await service.when('connection.closed');
+    assert.equal(clock.pending.size, 0);
   });
 
   it('the application may pause for longer than pausedMs, whatever its handlers do', async () => {
