@@ -93,7 +93,7 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
   /** Destroys the socket now. Returns whether there was anything left to destroy. */
   terminate(): boolean;
   /**
-   * Stops delivering messages at once, until `resume()`. Nothing is lost: messages wait in order, at most one read of them in
+   * Stops delivering messages at once, until `resume()`. Nothing is lost: messages wait in order, at most two reads of them in
    * this process, the rest in the network and with the peer. There is no time limit.
    *
    * Pings are still written, but no answer is expected. Pings of the peer are not answered, so a peer with a heartbeat may
