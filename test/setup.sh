@@ -1,8 +1,9 @@
 #!/bin/sh
 # Puts in place what `npm start` and `npm test` need, and nothing that is there already.
 #
-#   sh test/setup.sh         the npm packages
-#   sh test/setup.sh test    also a browser, nginx, and the tools for tests in private networks
+#   sh test/setup.sh                        the npm packages
+#   sh test/setup.sh integration browser    also what test/integration/ and test/browser/ need: nginx and the tools
+#                                           for private networks, and a browser
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,14 +15,26 @@ if [ ! -e "$installed" ] || [ -n "$(find package-lock.json -newer "$installed")"
   touch "$installed"
 fi
 
-[ "${1:-}" = test ] || exit 0
-
 PATH=$PATH:/usr/sbin:/sbin
 missing=
-command -v chromium >/dev/null || missing="$missing chromium"
-command -v nft >/dev/null || missing="$missing nftables"
-command -v ip >/dev/null || missing="$missing iproute2"
-command -v nginx >/dev/null || missing="$missing nginx-light"
+# Notes a package of Debian when the command that it brings is not there.
+need() {
+  command -v "$1" >/dev/null || missing="$missing $2"
+}
+for tests do
+  case $tests in
+    browser) need chromium chromium ;;
+    integration)
+      need nft nftables
+      need ip iproute2
+      need nginx nginx-light
+      ;;
+    *)
+      echo "setup: $tests needs nothing that could be installed; say integration or browser" >&2
+      exit 1
+      ;;
+  esac
+done
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then

@@ -10,7 +10,7 @@ import { filesIn, namesIn, read, root, withoutComments } from '../package/reposi
 const sources = filesIn('src', '.ts');
 const charts = filesIn('machines', '.ts');
 const tests = filesIn('test', '.ts');
-const pages = ['README.md', ...filesIn('docs', '.md')];
+const pages = ['README.md', ...filesIn('docs', '.md'), ...filesIn('test', '.md')];
 
 /** Lines of code that match, as `file:line`. Comments do not count. */
 function linesWith(pattern: RegExp, files: readonly string[]): string[] {

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { filesIn, read, root, tableRows } from '../package/repository.ts';
+
+// Goal: no test is left out of `npm test`, and test/README.md knows every folder. Method: the folders are
+// read from the disk, and what the script and the page say is compared with them.
+
+const folderOf = (path: string) => path.split('/')[1] ?? '';
+const folders = [...new Set(filesIn('test', '.ts').filter(isInFolder).map(folderOf))];
+const testFolders = [...new Set(filesIn('test', '.test.ts').map(folderOf))];
+
+function isInFolder(path: string): boolean {
+  return path.split('/').length > 2;
+}
+
+/** The folders that a column of the page names, each once. */
+function named(heading: string): string[] {
+  const cells = tableRows(read('test/README.md'), heading).map(({ Folder = '' }) => Folder);
+  return [...new Set(cells.map((cell) => cell.replaceAll(/[`/]/g, '')))].sort();
+}
+
+describe('npm test', () => {
+  const { scripts } = JSON.parse(read('package.json'));
+
+  it('runs every folder that has tests', () => {
+    const [, all = ''] = /\|\| names='(.*)'/.exec(read('test/run.sh')) ?? [];
+    assert.deepEqual(all.split(' ').sort(), testFolders);
+    assert.equal(scripts.test, 'sh test/run.sh');
+  });
+
+  it('has a script for folders that exist, and calls each by its name', () => {
+    const own = Object.entries(scripts).filter(([name]) => name.startsWith('test:'));
+    assert.ok(own.length > 0);
+    for (const [name, command] of own) {
+      const folder = name.slice('test:'.length);
+      assert.ok(testFolders.includes(folder), name);
+      assert.equal(command, `sh test/run.sh ${folder}`);
+    }
+  });
+
+  it('runs nothing when it does not know a name', () => {
+    const run = spawnSync('sh', [join(root, 'test/run.sh'), 'frame', 'no-such'], {
+      encoding: 'utf8',
+    });
+    assert.match(run.stderr, /^no test is called no-such: /);
+    assert.deepEqual([run.status, run.stdout], [1, '']);
+  });
+});
+
+describe('test/README.md', () => {
+  it('says what goes into each folder that has tests, and into no other', () => {
+    assert.deepEqual(named('Where does my test go\\?'), testFolders);
+  });
+
+  it('says what every other folder holds', () => {
+    const others = folders.filter((folder) => !testFolders.includes(folder));
+    assert.deepEqual(named('The other folders'), others);
+  });
+});
