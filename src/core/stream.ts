@@ -1,14 +1,7 @@
-import {
-  BehaviorSubject,
-  Observable,
-  type Observer,
-  type Operator,
-  Subject,
-  Subscriber,
-  type Subscription,
-} from 'rxjs';
+import { Observable, type Observer, type Subscription } from 'rxjs';
 import { toError } from './errors.ts';
 import { guarded, type ReportThrown } from './guard.ts';
+import { hasMethods } from './methods.ts';
 
 type ObserverOrNext<Value> = Partial<Observer<Value>> | ((value: Value) => void) | null;
 
@@ -16,22 +9,20 @@ type ObserverOrNext<Value> = Partial<Observer<Value>> | ((value: Value) => void)
  * An Observable whose subscribers cannot harm the process.
  *
  * RxJS rethrows what a subscriber throws from a timer, which ends a Node.js process. Here it is caught and
- * reported, whether thrown or rejected, directly on the stream or behind operators.
+ * reported, whether thrown or rejected, directly on the stream or behind operators. An Observable that was
+ * not made by `pipe`, such as `merge(a$, b$)`, is RxJS's own and has no guard.
+ *
+ * It overrides `subscribe` and `pipe` and uses nothing of RxJS that is not public: the unit test of this
+ * file passes with RxJS 7.8 and with 8.0.0-alpha.14.
  */
 class GuardedObservable<Value> extends Observable<Value> {
+  readonly #source: Observable<Value>;
   readonly #report: ReportThrown;
 
-  constructor(source: Observable<unknown>, report: ReportThrown) {
+  constructor(source: Observable<Value>, report: ReportThrown) {
     super();
-    this.source = source;
+    this.#source = source;
     this.#report = report;
-  }
-
-  /** Keeps the guard behind every operator of a pipe. */
-  override lift<Result>(operator?: Operator<Value, Result>): Observable<Result> {
-    const lifted = new GuardedObservable<Result>(this, this.#report);
-    lifted.operator = operator as Operator<unknown, Result> | undefined;
-    return lifted;
   }
 
   override subscribe(
@@ -39,48 +30,80 @@ class GuardedObservable<Value> extends Observable<Value> {
     error?: ((error: unknown) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    if (isSubscriber(observerOrNext))
-      return super.subscribe(observerOrNext as Partial<Observer<Value>>);
+    if (isSubscriber(observerOrNext)) return this.#source.subscribe(observerOrNext);
     const observer = toObserver(observerOrNext, error, complete);
-    return super.subscribe(new GuardedSubscriber<Value>(observer, this.#report));
+    const guard = new GuardedObserver(observer, this.#report);
+    return new Observable<Value>((subscriber) => {
+      guard.subscription = subscriber;
+      return this.#source.subscribe(subscriber);
+    }).subscribe(guard);
+  }
+
+  /** Keeps the guard behind the operators. */
+  override pipe(...operators: readonly unknown[]): Observable<never> {
+    const result: unknown = Reflect.apply(super.pipe, this, operators);
+    const kept = isPlainObservable(result) ? new GuardedObservable(result, this.#report) : result;
+    return kept as Observable<never>;
   }
 }
 
-/** An observer of the user's; what it throws is reported. */
-class GuardedSubscriber<Value> extends Subscriber<Value> {
-  readonly #observer: Partial<Observer<Value>>;
-  readonly #report: ReportThrown;
+/**
+ * An observer of the user's; what it throws is reported.
+ *
+ * No field is `#private`: with `useDeprecatedNextContext`, RxJS 7 calls it through an object that inherits
+ * from it.
+ */
+class GuardedObserver<Value> implements Observer<Value> {
+  readonly observer: Partial<Observer<Value>>;
+  readonly report: ReportThrown;
+  /** The subscription of this observer, known before its first value. */
+  subscription: Subscription | null = null;
 
   constructor(observer: Partial<Observer<Value>>, report: ReportThrown) {
-    super();
-    this.#observer = observer;
-    this.#report = report;
+    this.observer = observer;
+    this.report = report;
   }
 
-  protected override _next(value: Value): void {
-    guarded(() => this.#observer.next?.(value), this.#report);
+  next(value: Value): void {
+    guarded(() => this.observer.next?.(value), this.report);
   }
 
-  protected override _error(cause: unknown): void {
-    if (this.#observer.error === undefined) this.#report(toError(cause));
-    else guarded(() => this.#observer.error?.(cause), this.#report);
-    this.#tearDown();
+  error(cause: unknown): void {
+    if (this.observer.error === undefined) this.report(toError(cause));
+    else guarded(() => this.observer.error?.(cause), this.report);
+    this.tearDown();
   }
 
-  protected override _complete(): void {
-    guarded(() => this.#observer.complete?.(), this.#report);
-    this.#tearDown();
+  complete(): void {
+    guarded(() => this.observer.complete?.(), this.report);
+    this.tearDown();
   }
 
-  /** What was put behind it, with `finalize` for example, is code of the user as well. */
-  #tearDown(): void {
-    guarded(() => this.unsubscribe(), this.#report);
+  /**
+   * What was put behind the stream, with `finalize` for example, is code of the user as well. RxJS would run
+   * it next, and let what it throws escape.
+   */
+  tearDown(): void {
+    guarded(() => this.subscription?.unsubscribe(), this.report);
   }
 }
 
-/** Operators subscribe with RxJS's own subscriber, which hands errors downstream by itself. */
-function isSubscriber(observer: unknown): boolean {
-  return typeof observer === 'object' && observer !== null && 'isStopped' in observer;
+/**
+ * Whether it is a subscriber of RxJS, of any copy of it: operators subscribe with one.
+ *
+ * It hands errors downstream by itself.
+ */
+function isSubscriber(value: unknown): value is Observer<unknown> {
+  return hasMethods(value, ['next', 'error', 'complete', 'add', 'unsubscribe']);
+}
+
+/**
+ * Whether it is an Observable of any copy of RxJS, and not of a subclass, which may have methods of its
+ * own, such as `connect`.
+ */
+function isPlainObservable(value: unknown): value is Observable<unknown> {
+  if (!hasMethods(value, ['subscribe', 'pipe'])) return false;
+  return Object.getPrototypeOf(Object.getPrototypeOf(value)) === Object.prototype;
 }
 
 function toObserver<Value>(
@@ -96,14 +119,22 @@ function toObserver<Value>(
   };
 }
 
-/** A stream of values with a guarded public side, made when somebody asks for it. */
+/**
+ * A stream of values with a guarded public side, made when somebody asks for it.
+ *
+ * It has its own list of subscribers, where a Subject of RxJS would stop at the first one that throws. Those
+ * of users never do, but the subscriber of an operator may: it runs what was put behind it at the end.
+ */
 export class Stream<Value> {
   readonly #report: ReportThrown;
   readonly #subscribersChanged: (() => void) | undefined;
   /** What a subscriber gets at once; nothing on a stream without a first value. */
   #latest: Value | undefined;
-  #subject: Subject<Value> | null = null;
   #observable: Observable<Value> | null = null;
+  /** Everybody who listens, made for the first of them; each leaves it when its subscription ends. */
+  #subscribers: Set<Observer<Value>> | null = null;
+  /** Those who get the next value; dropped when somebody comes or leaves. */
+  #recipients: readonly Observer<Value>[] | null = null;
   #isComplete = false;
 
   /**
@@ -125,40 +156,52 @@ export class Stream<Value> {
 
   /** Whether anybody listens; a value nobody sees need not be made. */
   get observed(): boolean {
-    return this.#subject?.observed === true;
+    return this.#subscribers !== null && this.#subscribers.size > 0;
   }
 
+  /** Gives a value to all who listen now, not to those who come meanwhile. */
   next(value: Value): void {
     if (this.#latest !== undefined) this.#latest = value;
-    this.#subject?.next(value);
+    if (this.#subscribers === null) return;
+    this.#recipients ??= [...this.#subscribers];
+    for (const subscriber of this.#recipients) {
+      try {
+        subscriber.next(value);
+      } catch (thrown) {
+        this.#report(toError(thrown));
+      }
+    }
   }
 
   complete(): void {
     this.#isComplete = true;
-    // A subscriber that is not ours runs what the user put behind it by itself.
-    guarded(() => this.#subject?.complete(), this.#report);
+    const subscribers = this.#subscribers ?? [];
+    this.#subscribers = null;
+    for (const subscriber of subscribers) guarded(() => subscriber.complete(), this.#report);
   }
 
   #source(): Observable<Value> {
-    const subject = this.#begin();
-    const changed = this.#subscribersChanged;
-    if (changed === undefined) return subject;
     return new Observable((subscriber) => {
-      const subscription = subject.subscribe(subscriber);
-      changed();
-      return () => {
-        subscription.unsubscribe();
-        changed();
-      };
+      if (this.#isComplete) {
+        subscriber.complete();
+        return;
+      }
+      this.#add(subscriber);
+      subscriber.add(() => this.#remove(subscriber));
+      if (this.#latest !== undefined) subscriber.next(this.#latest);
     });
   }
 
-  #begin(): Subject<Value> {
-    const latest = this.#latest;
-    const subject =
-      latest === undefined ? new Subject<Value>() : new BehaviorSubject<Value>(latest);
-    if (this.#isComplete) subject.complete();
-    this.#subject = subject;
-    return subject;
+  #add(subscriber: Observer<Value>): void {
+    this.#subscribers ??= new Set();
+    this.#subscribers.add(subscriber);
+    this.#recipients = null;
+    this.#subscribersChanged?.();
+  }
+
+  #remove(subscriber: Observer<Value>): void {
+    this.#subscribers?.delete(subscriber);
+    this.#recipients = null;
+    this.#subscribersChanged?.();
   }
 }

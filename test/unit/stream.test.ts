@@ -2,17 +2,25 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import {
   config,
+  defer,
   filter,
   finalize,
   firstValueFrom,
+  from,
   map,
+  merge,
   mergeMap,
+  NEVER,
   Observable,
   type Observer,
+  Subject,
   share,
+  shareReplay,
   take,
+  takeUntil,
   tap,
 } from 'rxjs';
+import { map as mapOfAnotherCopy } from 'rxjs-8';
 import { Stream } from '../../src/core/stream.ts';
 import { turns } from '../support/until.ts';
 
@@ -201,21 +209,184 @@ describe('Stream', () => {
     assert.deepEqual(seen, [1, 2]);
   });
 
+  it('works with what RxJS has besides pipe and subscribe', async () => {
+    const { stream, reported, observable } = newStream();
+    const seen: unknown[] = [];
+    assert.ok(observable instanceof Observable);
+    assert.equal(from(observable), observable);
+    assert.equal(observable.pipe(), observable);
+    const replayed = observable.pipe(shareReplay(1));
+    replayed.subscribe((value) => seen.push(['replayed', value]));
+    merge(observable, NEVER).subscribe((value) => seen.push(['merged', value]));
+    NEVER.pipe(takeUntil(observable)).subscribe({ complete: () => seen.push('until') });
+    const subject = new Subject<number>();
+    subject.subscribe((value) => seen.push(['subject', value]));
+    observable.subscribe(subject);
+    const every = observable.forEach((value) => void seen.push(['each', value]));
+    stream.next(1);
+    replayed.subscribe((value) => seen.push(['late', value]));
+    replayed.subscribe(fail);
+    stream.complete();
+    await every;
+    assert.deepEqual(seen, [
+      ...[['replayed', 1], ['merged', 1], 'until', ['subject', 1], ['each', 1]],
+      ['late', 1],
+    ]);
+    assert.deepEqual(reported, [boom]);
+  });
+
+  it('works with the deprecated context for observers that RxJS 7 has', (context) => {
+    Object.assign(config, { useDeprecatedNextContext: true });
+    context.after(() => Object.assign(config, { useDeprecatedNextContext: false }));
+    const { stream, reported, observable } = newStream();
+    const seen: unknown[] = [];
+    observable.subscribe({ next: (value) => seen.push(value), complete: fail });
+    stream.next(1);
+    stream.complete();
+    assert.deepEqual([seen, reported], [[1], [boom]]);
+  });
+
+  it('gives the latest value at once when it has a first one', async () => {
+    const reported: Error[] = [];
+    const stream = new Stream<number>((error) => reported.push(error), 1);
+    assert.equal(await firstValueFrom(stream.observable), 1);
+    stream.next(2);
+    stream.observable.pipe(take(1)).subscribe(fail);
+    assert.deepEqual([stream.observed, reported], [false, [boom]]);
+    const seen: unknown[] = [];
+    stream.observable.subscribe((value) => seen.push(value));
+    stream.complete();
+    stream.observable.subscribe({ next: fail, complete: () => seen.push('end') });
+    assert.deepEqual([seen, stream.observed], [[2, 'end'], false]);
+  });
+
+  it('gives a value to nobody who comes while it is given', () => {
+    const { stream, observable } = newStream();
+    const seen: string[] = [];
+    observable.pipe(take(1)).subscribe((value) => {
+      seen.push(`first ${value}`);
+      observable.subscribe((later) => seen.push(`second ${later}`));
+    });
+    stream.next(1);
+    stream.next(2);
+    assert.deepEqual(seen, ['first 1', 'second 2']);
+  });
+
+  it('says when somebody has subscribed or left', () => {
+    const observed: boolean[] = [];
+    const stream = new Stream<number>(
+      () => {},
+      undefined,
+      () => observed.push(stream.observed),
+    );
+    stream.observable.subscribe().unsubscribe();
+    stream.observable.subscribe();
+    stream.complete();
+    assert.deepEqual(observed, [true, false, true, false]);
+  });
+
+  it('keeps the guard behind operators of another copy of RxJS', () => {
+    const { stream, reported, observable } = newStream();
+    const seen: unknown[] = [];
+    const doubled = observable.pipe(mapOfAnotherCopy((value: number) => 2 * value) as never);
+    doubled.subscribe(fail);
+    doubled.subscribe((value) => seen.push(value));
+    stream.next(1);
+    assert.deepEqual([seen, reported], [[2], [boom]]);
+  });
+
+  it('leaves what an operator returns as it is when it is no plain Observable', () => {
+    const { observable } = newStream();
+    class Own extends Observable<number> {}
+    const own = new Own();
+    assert.equal(
+      observable.pipe(() => own),
+      own,
+    );
+    assert.equal(
+      observable.pipe(() => 7 as never),
+      7,
+    );
+  });
+
   it('reports a teardown that throws when it completes, and the others complete', () => {
     const { stream, reported, observable } = newStream();
     const seen: string[] = [];
-    observable.pipe(finalize(fail)).subscribe();
-    observable.subscribe({ complete: () => seen.push('end') });
-    // Behind it is a subscriber of RxJS alone.
-    new Observable((subscriber) => {
-      observable.subscribe(subscriber);
-      return fail;
-    }).subscribe();
+    const shared = observable.pipe(share());
+    // The subscriber of this one is RxJS's own, without the guard.
+    defer(() => observable)
+      .pipe(finalize(fail))
+      .subscribe();
+    for (const stream$ of [observable, shared]) {
+      stream$.pipe(finalize(fail)).subscribe();
+      stream$.subscribe({ complete: () => seen.push('end') });
+    }
+    stream.next(1);
     stream.complete();
-    assert.deepEqual(seen, ['end']);
+    assert.deepEqual(seen, ['end', 'end']);
+    assert.deepEqual(
+      reported.map(({ name }) => name),
+      ['UnsubscriptionError', 'UnsubscriptionError', 'UnsubscriptionError'],
+    );
+  });
+
+  it('reports a teardown that throws behind an error, and the others get their value', () => {
+    const { stream, reported, observable } = newStream();
+    const seen: number[] = [];
+    const errors: unknown[] = [];
+    const observer = { error: (error: unknown) => errors.push(error) };
+    // The subscriber of the first is RxJS's own, without the guard.
+    for (const stream$ of [defer(() => observable), observable])
+      stream$.pipe(map(fail), finalize(fail)).subscribe(observer);
+    observable.subscribe((value) => seen.push(value));
+    stream.next(1);
+    assert.deepEqual([seen, errors], [[1], [boom, boom]]);
     assert.deepEqual(
       reported.map(({ name }) => name),
       ['UnsubscriptionError', 'UnsubscriptionError'],
     );
+  });
+
+  it('reports a teardown that throws behind a shared error, and the others get the error', () => {
+    const { stream, reported, observable } = newStream();
+    const errors: unknown[] = [];
+    const shared = observable.pipe(map(fail), share());
+    shared.pipe(finalize(fail)).subscribe({ error: () => {} });
+    shared.subscribe({ error: (error) => errors.push(error) });
+    stream.next(1);
+    assert.deepEqual(errors, [boom]);
+    assert.deepEqual(
+      reported.map(({ name }) => name),
+      ['UnsubscriptionError'],
+    );
+  });
+
+  it('gives nothing more once it completes, not even to those who complete later', () => {
+    const { stream, observable } = newStream();
+    const seen: unknown[] = [];
+    observable.subscribe({ complete: () => stream.next(1) });
+    observable.subscribe({ next: (value) => seen.push(value), complete: () => seen.push('end') });
+    stream.complete();
+    assert.deepEqual(seen, ['end']);
+  });
+
+  it('reports a teardown that throws when it completes at once', () => {
+    const { reported, observable } = newStream();
+    const ended = new Observable<number>((subscriber) => {
+      subscriber.add(fail);
+      subscriber.complete();
+    });
+    observable.pipe(() => ended).subscribe();
+    assert.deepEqual(
+      reported.map(({ name }) => name),
+      ['UnsubscriptionError'],
+    );
+  });
+
+  it('lets a teardown throw where somebody unsubscribes', () => {
+    const { stream, observable } = newStream();
+    const subscription = observable.pipe(finalize(fail)).subscribe();
+    assert.throws(() => subscription.unsubscribe(), { name: 'UnsubscriptionError' });
+    assert.equal(stream.observed, false);
   });
 });
