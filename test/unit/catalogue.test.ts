@@ -1,94 +1,157 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { describe, it } from 'node:test';
-import { rowsNotShown, rowsNotShownOfClients } from '../support/rows-not-shown.ts';
+import { closeCodeInfo } from '../../src/core/close-code.ts';
+import { type DialEvidence, describeDialFailure } from '../../src/core/dial-failure.ts';
+import { filesIn, type Row, read, tableRows, withoutComments } from '../package/repository.ts';
 
-/** Every situation of the lifecycle catalogue that a server can meet, by its id. */
-const catalogue: Record<string, readonly string[]> = {
-  'before open': [
-    ...['A01', 'A01b', 'A02', 'A02b', 'A03', 'A04', 'A05', 'A06', 'A06b', 'A06c', 'A07', 'A07b'],
-    ...['A08', 'A08b', 'A08c', 'A08d', 'A09', 'A10', 'A11', 'A11b', 'A11c', 'A12', 'A12b', 'A12d'],
-    ...['A13', 'A14', 'A15', 'A16', 'A17', 'A18', 'A19', 'A20', 'I01', 'I02', 'I03', 'I04', 'I05'],
-    'G05',
-  ],
-  'closing handshake': [
-    ...['C01', 'C02', 'C03', 'C04', 'C05', 'C05b', 'C05c', 'C05d', 'C06', 'C06b', 'C07', 'C07b'],
-    ...['C08', 'C09', 'C09b', 'C09c', 'C09d', 'C10', 'C11', 'C13', 'C15', 'C17', 'E08b'],
-    ...['I07', 'I10d', 'I13'],
-  ],
-  network: [
-    ...['D01', 'D02', 'D03', 'D03b', 'D03c', 'D03d', 'D04', 'D05', 'D05b', 'D05c', 'D05d', 'D06'],
-    ...['D06b', 'D07', 'D07c', 'D07d', 'D07e', 'D07f', 'D08', 'D08b', 'D09', 'D12', 'D13', 'D14'],
-    ...['D14b', 'D14c', 'G06', 'I06', 'netns-idle', 'netns-recover', 'netns-keepalive'],
-    ...['netns-write', 'netns-close', 'netns-terminate'],
-  ],
-  protocol: ['E04c', 'E05', 'E05b', 'E05c', 'E06', 'E07', 'E09', 'E10', 'E11'],
-  'API and runtime': [
-    ...['F01', 'F02', 'F03', 'F04', 'F04b', 'F04c', 'F04d', 'F04e', 'F05', 'F06', 'F07', 'F07b'],
-    ...['F07e', 'F10', 'F11', 'F12', 'E12', 'I14', 'G01', 'G01c', 'G02', 'G03', 'G04', 'G07'],
-  ],
-};
+// Goal: every situation that a title cites is explained, every situation is shown or says why it is not, and
+// no row contradicts the code. Method: the tables of the page are compared with the strings of the tests, as
+// some titles come from tables, and with the page of the verdicts, which other tests compare with the code.
 
-/** Every situation of the catalogue that a client can meet, by its id. */
-const clientCatalogue: Record<string, readonly string[]> = {
-  'before open': [
-    ...['B01', 'B02', 'B02b', 'B03', 'B03b', 'B03c', 'B05', 'B05u', 'B05v', 'B05w', 'B05x', 'B06'],
-    ...['B06d', 'B07', 'B07b', 'B07c', 'B08', 'B09', 'B09b', 'B09d', 'B10', 'B12', 'B13', 'B14'],
-    ...['B14c', 'B15', 'B16', 'B17', 'B18', 'B18b', 'B19', 'B20', 'B21', 'B22', 'B23'],
-  ],
-  'closing handshake': [
-    ...['C01', 'C02', 'C03', 'C04', 'C05', 'C05b', 'C05c', 'C05d', 'C06', 'C06b', 'C07', 'C07b'],
-    ...['C08', 'C09', 'C09b', 'C09c', 'C09d', 'C10', 'C11', 'C15', 'E08b', 'I10d', 'I13'],
-  ],
-  network: [
-    ...['D01', 'D02', 'D03', 'D03b', 'D03c', 'D03d', 'D04', 'D05', 'D05b', 'D05c', 'D05d', 'D06'],
-    ...['D06b', 'D07', 'D07c', 'D07d', 'D07e', 'D07f', 'D08', 'D08b', 'D09', 'D12', 'D13', 'D14'],
-    ...['D14b', 'D14c', 'G06', 'I06', 'netns-idle', 'netns-recover', 'netns-keepalive'],
-    ...['netns-write', 'netns-close', 'netns-terminate'],
-  ],
-  protocol: ['E03', 'E04c', 'E05', 'E05b', 'E05c', 'E06', 'E07', 'E09', 'E10', 'E11'],
-};
-
-const INTEGRATION = new URL('../../../test/integration/', import.meta.url);
-// A URL is no comment.
-const COMMENT = /\/\*[\s\S]*?\*\/|(?<!:)\/\/.*/g;
-const STRING = /'[^'\n]*'|`[^`]*`|"[^"\n]*"/g;
+const PAGE = 'docs/internals/situations.md';
 const ID = /\b(?:[A-I]\d{2}[a-z]?|netns-[a-z]+)\b/g;
+const STRING = /'[^'\n]*'|`[^`]*`|"[^"\n]*"/g;
 
-/** The ids in the titles of the integration tests in these files; some titles come from tables. */
-function shownIds(files = /./): Set<string> {
-  const sources = readdirSync(INTEGRATION)
-    .filter((file) => files.test(file))
-    .map((file) => readFileSync(new URL(file, INTEGRATION), 'utf8').replaceAll(COMMENT, ''));
-  const titles = sources.flatMap((source) => source.match(STRING) ?? []);
-  return new Set(titles.flatMap((title) => title.match(ID) ?? []));
+const rows = tableRows(read(PAGE)).filter((row) => row['Id'] !== undefined);
+const idOf = ({ Id = '' }: Row) => Id;
+const testsOf = ({ Tests = '' }: Row) => Tests;
+const resultOf = (row: Row) => row['What Mooring makes of it'] ?? '';
+
+/** Where each identifier is cited: `server` and `client` for real sockets, else the folder of the test. */
+function citations(): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const file of filesIn('test', '.test.ts')) {
+    if (file === 'test/unit/catalogue.test.ts') continue;
+    const strings = withoutComments(read(file)).match(STRING) ?? [];
+    for (const id of strings.flatMap((text) => text.match(ID) ?? [])) {
+      found.set(id, (found.get(id) ?? new Set()).add(placeOf(file)));
+    }
+  }
+  return found;
 }
 
-describe('catalogue', () => {
-  const shown = shownIds();
-  const shownOfClients = shownIds(/^client-/);
+function placeOf(file: string): string {
+  const folder = basename(dirname(file));
+  if (folder !== 'integration') return folder;
+  return basename(file).startsWith('client-') ? 'client' : 'server';
+}
 
-  for (const [section, ids] of Object.entries(catalogue)) {
-    it(`shows every server situation of "${section}", or says why it cannot`, () => {
-      const missing = ids.filter((id) => !shown.has(id) && rowsNotShown[id] === undefined);
-      assert.deepEqual(missing, []);
+const cited = citations();
+
+/** What the column of tests must begin with. */
+function shownIn(id: string): string {
+  const places = [...(cited.get(id) ?? [])].sort();
+  const sides = ['server', 'client'].filter((side) => places.includes(side));
+  return (sides.length > 0 ? sides : places).join(', ') || 'none';
+}
+
+describe(PAGE, () => {
+  it('has one row for each identifier, and none that no title could cite', () => {
+    const ids = rows.map(idOf);
+    assert.ok(ids.length > 150);
+    assert.deepEqual(
+      ids.filter((id, index) => ids.indexOf(id) !== index || id.match(ID)?.[0] !== id),
+      [],
+    );
+  });
+
+  it('has a row for each situation that the title of a test cites', () => {
+    const known = new Set(rows.map(idOf));
+    assert.deepEqual(
+      [...cited.keys()].filter((id) => !known.has(id)),
+      [],
+    );
+  });
+
+  it('says where each situation is shown, or why it is not', () => {
+    const wrong = rows
+      .map((row) => ({ id: idOf(row), says: testsOf(row).split(/; no client: |(?<=none): /) }))
+      .filter(({ id, says: [place, reason = ''] }) => {
+        return place !== shownIn(id) || (place === 'none' && reason === '');
+      });
+    assert.deepEqual(wrong, []);
+  });
+
+  it('says why a client does not show what both sides can meet', () => {
+    const silent = rows.filter((row) => {
+      if (!/^(?:[B-E]|netns)/.test(idOf(row)) || /^none/.test(testsOf(row))) return false;
+      const [, reason = ''] = testsOf(row).split('; no client: ');
+      return shownIn(idOf(row)).includes('client') === reason.length > 0;
     });
+    assert.deepEqual(silent, []);
+  });
+});
+
+const isDialed = (id: string) => id.startsWith('B');
+const attempt: DialEvidence = {
+  ...{ phase: 'http', address: '', path: '/' },
+  ...{ isAborted: false, isLate: false, isTargetless: false },
+};
+const systemError = (code: string) => Object.assign(new Error(code), { code });
+
+/** An attempt of each cause that the page names. */
+const dialEvidence: Readonly<Record<string, Partial<DialEvidence>>> = {
+  aborted: { isAborted: true },
+  rejected: { answer: { status: 503 } },
+  'handshake-timeout': { isLate: true },
+  'config-error': { phase: 'config', error: new Error('no URL') },
+  'dns-error': { phase: 'dns', error: systemError('ENOTFOUND') },
+  'tcp-refused': { phase: 'tcp', error: systemError('ECONNREFUSED') },
+  'tcp-reset': { error: systemError('ECONNRESET') },
+  'tcp-error': { phase: 'tcp', error: systemError('ENOENT') },
+  'tls-error': { phase: 'tls', error: systemError('EPROTO') },
+  'handshake-invalid': { error: new Error('no HTTP') },
+};
+
+describe(`${PAGE}: what Mooring makes of it`, () => {
+  const verdicts = read('docs/reference/verdicts.md');
+  const closes = tableRows(verdicts, 'Why a connection closed');
+  const failures = tableRows(verdicts, 'Why a connection never opened');
+  const text = rows.map((row) => ({ id: idOf(row), result: resultOf(row) }));
+
+  /** Every conclusion of this kind in the tables, as `id`, cause and what follows it. */
+  function conclusions(pattern: RegExp): string[][] {
+    return text.flatMap(({ id, result }) =>
+      [...result.matchAll(pattern)].map(([, ...parts]) => [id, ...parts.map((part) => part ?? '')]),
+    );
   }
 
-  for (const [section, ids] of Object.entries(clientCatalogue)) {
-    it(`shows every client situation of "${section}", or says why it cannot`, () => {
-      const missing = ids.filter(
-        (id) => !shownOfClients.has(id) && rowsNotShownOfClients[id] === undefined,
-      );
-      assert.deepEqual(missing, []);
-    });
-  }
+  it('gives each closed connection the level of its cause, or of the code of the peer', () => {
+    const all = conclusions(/closed ([\w-]+), (\d+|the code of the peer)(?:, (info|warn|error))?/g);
+    for (const [id, cause, code = '', level] of all) {
+      const told = closes.find(({ Cause }) => Cause === cause)?.['Level'];
+      const byCode = /\d/.test(code) ? closeCodeInfo(Number(code)).level : '';
+      assert.equal(level, told === 'by code' ? byCode : told, `${id}: ${cause}`);
+    }
+  });
 
-  it('excuses nothing that is shown', () => {
-    const excused = [
-      ...Object.keys(rowsNotShown).filter((id) => shown.has(id)),
-      ...Object.keys(rowsNotShownOfClients).filter((id) => shownOfClients.has(id)),
+  it('gives each request that was refused the level and the status of its cause', () => {
+    const all = conclusions(/failed ([\w-]+)(?:, (\d{3}))?, (info|warn|error)/g);
+    for (const [id = '', cause, status = '', level] of all.filter(([id = '']) => !isDialed(id))) {
+      const { Level, Answer = '' } = failures.find(({ Cause }) => Cause === cause) ?? {};
+      assert.equal(level, Level, `${id}: ${cause}`);
+      const { [0]: answer = '' } = /\d+/.exec(Answer) ?? [];
+      const isFixed = answer !== '' || Answer === '–';
+      if (isFixed && status !== '') assert.equal(status, answer, `${id}: ${cause}`);
+    }
+  });
+
+  it('gives each attempt that failed the level of its cause', () => {
+    const all = conclusions(/failed ([\w-]+), (?:\d{3}, |the status, )?(info|warn|error)/g);
+    for (const [id = '', cause = '', level] of all.filter(([id = '']) => isDialed(id))) {
+      const failure = describeDialFailure({ ...attempt, ...dialEvidence[cause] });
+      assert.deepEqual([failure.cause, failure.level], [cause, level], id);
+    }
+  });
+
+  it('has no conclusion that these checks do not read', () => {
+    const read = [
+      ...conclusions(/(closed) [\w-]+, (?:\d+|the code of the peer)/g),
+      ...conclusions(/(failed) [\w-]+, (?:\d{3}, |the status, )?(?:info|warn|error)/g),
     ];
-    assert.deepEqual(excused, []);
+    const written = conclusions(/\b(closed|failed) [a-z]+(?:-[a-z]+)*,/g);
+    assert.equal(read.length, written.length);
+    assert.ok(read.length > 100);
   });
 });
