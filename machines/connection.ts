@@ -120,10 +120,7 @@ export const connectionMachine = setup({
               description:
                 'Nothing is read or delivered: the application asked for it, the peer is too fast, or handlers are behind.',
               meta: { deadline: 'pausedMs' },
-              on: {
-                'reading.resumed': 'receiving',
-                'pause.expired': '#connection.closing.local',
-              },
+              on: { 'reading.resumed': 'receiving' },
             },
           },
         },
@@ -204,6 +201,7 @@ export const connectionMachine = setup({
         'fail.requested': { target: 'errored', actions: 'sendClose' },
         'close.requested': 'closing.local',
         'welcome.expired': 'closing.local',
+        'pause.expired': 'closing.local',
         'outbox.stalled': 'closing.local',
         'peer.closing': 'closing.peer',
         'socket.ended': 'closing.peer',

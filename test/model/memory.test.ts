@@ -56,7 +56,7 @@ describe('the connection chart, run from memory', () => {
         pairs += 1;
       }
     }
-    assert.equal(pairs, 2396);
+    assert.equal(pairs, 2490);
   });
 
   it('shows nobody its port, nor the outcome', () => {

@@ -29,8 +29,8 @@ const cannotHappen: readonly Impossibility[] = [
   },
   {
     states: ['open.intake.receiving'],
-    facts: ['welcome.expired'],
-    because: 'The deadline of the welcome is cancelled when it has settled.',
+    facts: ['welcome.expired', 'pause.expired'],
+    because: 'Each deadline is cancelled when the welcome has settled, or reading has resumed.',
   },
   {
     states: ['open.intake.paused'],
@@ -90,6 +90,11 @@ export const notAccepted: readonly Impossibility[] = [
     facts: ['deadline.passed', 'peer.abandoned', 'socket.closed'],
     because:
       'Upgrading takes one call of ws. Only a socket destroyed with an error is still to report it.',
+  },
+  {
+    states: ['open.intake.welcoming'],
+    facts: ['pause.expired'],
+    because: 'No message reaches a handler before the welcome has settled.',
   },
   {
     states: ['open.intake.welcoming', 'open.liveness.healthy'],
