@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { firstValueFrom } from 'rxjs';
 import { type Client, createClient } from '../../src/client/index.ts';
-import { type Echo, profile } from './profile.ts';
+import type { Echo } from '../support/echo-codec.ts';
+import { profile } from './profile.ts';
 import { AGENT, type CaseResult, WsTest } from './wstest.ts';
 
 const backoff = { minMs: 50, maxMs: 200 };

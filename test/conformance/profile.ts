@@ -1,20 +1,5 @@
 import type { HeartbeatOptions, Limits, Timeouts } from '../../src/core/limits.ts';
-import type { Codec } from '../../src/index.ts';
-
-/** A message as it came: what is sent back has the same bytes and the same opcode. */
-export interface Echo {
-  readonly payload: Buffer;
-  readonly isBinary: boolean;
-}
-
-const echoCodec: Codec = {
-  name: 'echo',
-  encode: (message) => {
-    const { payload, isBinary } = message as Echo;
-    return isBinary ? payload : payload.toString('utf8');
-  },
-  decode: (payload, isBinary) => ({ payload, isBinary }),
-};
+import { echoCodec } from '../support/echo-codec.ts';
 
 /** The highest value of every option that is a number. */
 const HIGHEST = 2 ** 31 - 1;

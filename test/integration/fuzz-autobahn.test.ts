@@ -6,7 +6,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { type ServerOptions, WebSocketServer } from 'ws';
-import { attach, type Codec, createSupervisor } from '../../src/index.ts';
+import { attach, createSupervisor } from '../../src/index.ts';
+import { echoCodec } from '../support/echo-codec.ts';
 import { buildFrame, closePayload, type Frame, type FrameSpec, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
@@ -327,20 +328,6 @@ function attachPlain(server: Server, subject: Subject): void {
     });
   });
 }
-
-interface Echo {
-  readonly payload: Buffer;
-  readonly isBinary: boolean;
-}
-
-const echoCodec: Codec = {
-  name: 'echo',
-  encode: (message) => {
-    const { payload, isBinary } = message as Echo;
-    return isBinary ? payload : payload.toString('utf8');
-  },
-  decode: (payload, isBinary) => ({ payload, isBinary }),
-};
 
 function attachSupervised(server: Server, subject: Subject): void {
   const supervisor = createSupervisor<undefined, unknown, unknown>({

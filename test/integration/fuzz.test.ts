@@ -9,8 +9,9 @@ import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type ServerOptions, WebSocketServer } from 'ws';
-import { type Codec, createSupervisor, type SupervisorEvent } from '../../src/index.ts';
+import { createSupervisor, type SupervisorEvent } from '../../src/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { echoCodec } from '../support/echo-codec.ts';
 import { opcode, StrictFrameReader } from '../support/frames.ts';
 import { turns } from '../support/until.ts';
 
@@ -181,21 +182,6 @@ async function plain(script: Script): Promise<Outcome> {
   isFlooded &&= error === undefined;
   return { answer: comparable(socket.answer), ...end, error, isFlooded };
 }
-
-interface Echo {
-  readonly payload: Buffer;
-  readonly isBinary: boolean;
-}
-
-/** Text and binary alike, so that both can be echoed as they came. */
-const echoCodec: Codec = {
-  name: 'echo',
-  encode: (message) => {
-    const { payload, isBinary } = message as Echo;
-    return isBinary ? payload : payload.toString('utf8');
-  },
-  decode: (payload, isBinary) => ({ payload, isBinary }),
-};
 
 /** Time stands still, and the event loop turns. */
 class TurningClock extends VirtualClock {
