@@ -33,10 +33,10 @@ export const clientMachine = setup({
   initial: 'idle',
   on: {
     'xstate.done.actor.*': {
-      description: 'Its connection has ended; the port tells what came of it.',
+      description: 'A connection of it has ended; the connection itself reports the outcome.',
     },
     'xstate.error.actor.*': {
-      description: 'Handled, so that this client lives on: the port gives the last word.',
+      description: 'Handled, so that this client lives on: the connection itself reports the end.',
     },
   },
   states: {

@@ -1,13 +1,14 @@
 /**
  * Facts: what can have happened to one socket, with what each means. Past tense, no payload.
  *
- * A fact never carries bytes, codes or errors from the wire. The port keeps the evidence; the chart only
+ * A fact never carries bytes, codes or errors from the wire. The connection keeps the evidence; the chart only
  * needs to know that something happened (an event object built from foreign data could stop the actor).
  */
 export const connectionFacts = {
   'dial.requested': 'It is this side that connects.',
   'admission.granted': 'Limits and `authenticate` said yes.',
-  'admission.refused': 'Something said no, here or at the peer; the port knows the HTTP answer.',
+  'admission.refused':
+    'Something said no, here or at the peer; the connection knows the HTTP answer.',
   'admission.denied': '`authenticate` said no, and a close frame is to say why.',
   'peer.abandoned': 'The client ended its side, or was gone, before the connection opened.',
   'socket.opened': '101 is written and the WebSocket stands.',
@@ -43,11 +44,11 @@ export const connectionFacts = {
 /** A fact about one socket. */
 export type ConnectionFact = { readonly type: keyof typeof connectionFacts };
 
-/** The deadlines a port keeps for its chart: each an option of the supervisor in milliseconds, but for `refusal`. */
+/** The deadlines a connection keeps for its chart: each an option of the supervisor in milliseconds, but for `refusal`. */
 export type DeadlineName = 'handshake' | 'refusal' | 'errored' | 'close' | 'forced';
 
 /**
- * Orders: what the chart tells the port to do. Imperative, synchronous, and never user code.
+ * Orders: what the chart tells the connection to do. Imperative, synchronous, and never user code.
  */
 export interface ConnectionOrders {
   /** Begins to dial: name, TCP, TLS and the upgrade request. */

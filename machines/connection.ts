@@ -12,7 +12,7 @@ import { type Hidden, hide, order, reveal } from './hidden.ts';
  *
  * `closed` can be reached only through `open`, `failed` only from `handshaking`; no state waits for ever.
  * The chart is pure: it owns no socket and no clock. It receives {@link ConnectionFact}s and gives
- * {@link ConnectionOrders} to the port that its context hides.
+ * {@link ConnectionOrders} to the connection that its context hides.
  */
 export const connectionMachine = setup({
   types: {} as {
@@ -23,23 +23,23 @@ export const connectionMachine = setup({
     meta: { deadline?: string };
   },
   actions: {
-    dial: order<ConnectionOrders>((port) => port.dial()),
-    upgrade: order<ConnectionOrders>((port) => port.upgrade()),
-    refuseUpgrade: order<ConnectionOrders>((port) => port.refuseUpgrade()),
-    refuseWithClose: order<ConnectionOrders>((port) => port.refuseWithClose()),
-    announceOpen: order<ConnectionOrders>((port) => port.announceOpen()),
-    admitMessages: order<ConnectionOrders>((port) => port.admitMessages()),
-    announceError: order<ConnectionOrders>((port) => port.announceError()),
-    announceClosing: order<ConnectionOrders>((port) => port.announceClosing()),
-    sendClose: order<ConnectionOrders>((port) => port.sendClose()),
-    destroy: order<ConnectionOrders>((port) => port.destroy()),
-    startDeadline: order<ConnectionOrders, { name: DeadlineName }>((port, params) =>
-      port.startDeadline(params),
+    dial: order<ConnectionOrders>((connection) => connection.dial()),
+    upgrade: order<ConnectionOrders>((connection) => connection.upgrade()),
+    refuseUpgrade: order<ConnectionOrders>((connection) => connection.refuseUpgrade()),
+    refuseWithClose: order<ConnectionOrders>((connection) => connection.refuseWithClose()),
+    announceOpen: order<ConnectionOrders>((connection) => connection.announceOpen()),
+    admitMessages: order<ConnectionOrders>((connection) => connection.admitMessages()),
+    announceError: order<ConnectionOrders>((connection) => connection.announceError()),
+    announceClosing: order<ConnectionOrders>((connection) => connection.announceClosing()),
+    sendClose: order<ConnectionOrders>((connection) => connection.sendClose()),
+    destroy: order<ConnectionOrders>((connection) => connection.destroy()),
+    startDeadline: order<ConnectionOrders, { name: DeadlineName }>((connection, params) =>
+      connection.startDeadline(params),
     ),
-    announceChange: order<ConnectionOrders, { to: ConnectionCondition }>((port, params) =>
-      port.announceChange(params),
+    announceChange: order<ConnectionOrders, { to: ConnectionCondition }>((connection, params) =>
+      connection.announceChange(params),
     ),
-    finish: order<ConnectionOrders>((port) => port.finish()),
+    finish: order<ConnectionOrders>((connection) => connection.finish()),
   },
 }).createMachine({
   id: 'connection',

@@ -1,7 +1,7 @@
 /** What an actor of one connection tells its parent when it ends: the exit signals of OTP. */
 export const exitSignals = {
   'xstate.done.actor.*': 'A connection has come to its end.',
-  'xstate.error.actor.*': 'The chart of a connection threw; its port gives the last word.',
+  'xstate.error.actor.*': 'The chart of a connection threw; the connection itself reports the end.',
 } as const;
 
 /** The exit signals as XState sends them. */

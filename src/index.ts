@@ -1,4 +1,3 @@
-export type { Upgrade } from './connection/upgrade.ts';
 export type { Child } from './core/child.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { systemClock } from './core/clock.ts';
@@ -25,12 +24,11 @@ export type {
 } from './core/connection.ts';
 export type { FaultMessage } from './core/contract.ts';
 export type { ErrorCode } from './core/errors.ts';
-export { errorCodes, SupervisorError } from './core/errors.ts';
+export { errorCodes, MooringError } from './core/errors.ts';
 export type {
   DrainReport,
   InvalidMessage,
   SupervisorEvent,
-  SupervisorNews,
 } from './core/events.ts';
 export type { AnswerHeaders, Failure, FailureCause, FailurePhase } from './core/failure.ts';
 export type { HandlerName } from './core/guard.ts';
@@ -42,7 +40,7 @@ export type {
 } from './core/inspection.ts';
 export type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from './core/limits.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
-export { escaped } from './core/text.ts';
+export { escapeText } from './core/text.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
 export type { Logger, LogLine } from './observe/logger.ts';
 export { logEvents, logLine } from './observe/logger.ts';
@@ -80,3 +78,4 @@ export type {
   SupervisorState,
 } from './server/supervisor-types.ts';
 export type { Delivery, Overflow, Topic, TopicOptions, TopicSize } from './server/topic.ts';
+export type { Upgrade } from './transport/upgrade.ts';

@@ -11,7 +11,7 @@ export type {
   SupervisedConnection,
 } from '../core/connection.ts';
 export type { ErrorCode } from '../core/errors.ts';
-export { SupervisorError } from '../core/errors.ts';
+export { MooringError } from '../core/errors.ts';
 export type { InvalidMessage } from '../core/events.ts';
 export type { Failure, FailureCause, FailurePhase } from '../core/failure.ts';
 export type {
@@ -22,7 +22,6 @@ export type {
 } from '../core/inspection.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
 export type { CloseVerdict } from '../core/verdict.ts';
-export type { BackoffOptions } from './backoff.ts';
 export type {
   Client,
   ClientEvent,
@@ -35,7 +34,8 @@ export type {
 } from './client-types.ts';
 export { createClient } from './create-browser-client.ts';
 export type { ClientOptions } from './options.ts';
-export type { RestartOptions } from './restart-intensity.ts';
-export type { PrivateCodes } from './retry.ts';
-export { privateCodes } from './retry.ts';
-export type { Renewable } from './target.ts';
+export type { BackoffOptions } from './reconnect/backoff.ts';
+export type { RestartOptions } from './reconnect/restart-intensity.ts';
+export type { PrivateCodes } from './reconnect/retry.ts';
+export { privateCodes } from './reconnect/retry.ts';
+export type { Resolvable } from './reconnect/target.ts';

@@ -15,7 +15,7 @@ export class Check {
   readonly #options: unknown;
   readonly #problems: string[] = [];
 
-  /** @throws SupervisorError `invalid-options` when they are no options at all. */
+  /** @throws MooringError `invalid-options` when they are no options at all. */
   constructor(options: unknown, call?: OptionsCall) {
     this.#options = options;
     if (!isOptions(options)) throw notOptions(options, call);
@@ -57,7 +57,7 @@ export class Check {
     return resolved;
   }
 
-  /** @throws SupervisorError `invalid-options`, naming the path of every option that is wrong. */
+  /** @throws MooringError `invalid-options`, naming the path of every option that is wrong. */
   done(): void {
     if (this.#problems.length > 0) throw invalidOptions(this.#problems);
   }

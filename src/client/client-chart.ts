@@ -27,7 +27,7 @@ export interface ClientChart {
   /** Every active state as a path. */
   readonly states: readonly string[];
   /** Gives the chart a fact; one that comes while it carries out orders is taken up after them. */
-  tell(type: ClientFact['type']): void;
+  send(type: ClientFact['type']): void;
 }
 
 /** Where a chart belongs, and who watches it. */
@@ -44,15 +44,15 @@ export function clientChart(client: ChartedClient, place: ChartPlace): ClientCha
 
 const memory = new ChartMemory(clientMachine, hide({} as ClientOrders));
 
-/** Hears of the end of every connection, and knows nothing to do about it: the port tells what came of it. */
-const bystander: ActorLogic<Snapshot<unknown>, { type: string }> = {
+/** Hears of the end of every connection, and knows nothing to do about it: the connection itself reports the outcome. */
+const inertLogic: ActorLogic<Snapshot<unknown>, { type: string }> = {
   transition: (snapshot) => snapshot,
   getInitialSnapshot: () => ({ status: 'active', output: undefined, error: undefined }),
   getPersistedSnapshot: (snapshot) => snapshot,
 };
 
 /** One system for the connections of all clients: each of its own would be 2 KB (measured). */
-const everyParent = createActor(bystander).start();
+const everyParent = createActor(inertLogic).start();
 
 class RememberedChart implements ClientChart {
   /** The parent of the connections: there is no actor of the client between them. */
@@ -73,7 +73,7 @@ class RememberedChart implements ClientChart {
     return (this.#place ?? memory.start).states;
   }
 
-  tell(type: ClientFact['type']): void {
+  send(type: ClientFact['type']): void {
     if (this.#isBusy) {
       this.#due ??= [];
       this.#due.push(type);
@@ -124,7 +124,7 @@ class InspectedChart implements ClientChart {
     return snapshotPaths(this.actor.getSnapshot().value);
   }
 
-  tell(type: ClientFact['type']): void {
+  send(type: ClientFact['type']): void {
     this.actor.send({ type });
   }
 }

@@ -13,7 +13,7 @@ export const idle: ClientStatus = {
 };
 
 /** How it closes when nobody has said how. */
-export const farewell: CloseFrame = { code: 1000, reason: '' };
+export const defaultCloseFrame: CloseFrame = { code: 1000, reason: '' };
 
 /** The states of a client whose chart can decide nothing any more. */
 export const crashed: readonly string[] = ['exhausted'];

@@ -89,11 +89,11 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   /**
    * Sends one message, or keeps it for the next connection. Never throws for the state of the client.
    *
-   * @throws SupervisorError `invalid-message` or `unencodable-message` when the message itself is wrong.
+   * @throws MooringError `invalid-message` or `unencodable-message` when the message itself is wrong.
    */
   send(message: Out, options?: ClientSendOptions): SendResult;
   /**
-   * Sends one message and waits until it has left this process, or never will. Rejects with a SupervisorError,
+   * Sends one message and waits until it has left this process, or never will. Rejects with a MooringError,
    * `invalid-message`, `unencodable-message` or `invalid-options`, when the message or an option is wrong.
    */
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
@@ -101,7 +101,7 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   dialNow(): boolean;
   /**
    * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.
-   * Rejects with a SupervisorError, `invalid-close`, in every state, for a code that may not be sent.
+   * Rejects with a MooringError, `invalid-close`, in every state, for a code that may not be sent.
    *
    * @defaultValue code 1000, no reason
    */

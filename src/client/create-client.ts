@@ -2,13 +2,13 @@ import { systemClock } from '../core/clock.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
 import { checkNodeOptions, type NodeClientOptions, nodePlatform } from './node-options.ts';
-import type { Headers, Renewable } from './target.ts';
+import type { Headers, Resolvable } from './reconnect/target.ts';
 
 /**
  * Dials a peer, and dials again whenever the connection is lost, until it is closed.
  *
  * @param url - where to dial, or what tells it anew for each attempt.
- * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path, or `invalid-argument`. A URL
+ * @throws MooringError `invalid-options`, naming every option that is wrong by its path, or `invalid-argument`. A URL
  *   that cannot be dialed is reported as a `config-error`.
  *
  * @example
@@ -19,7 +19,7 @@ import type { Headers, Renewable } from './target.ts';
  * ```
  */
 export function createClient<In = unknown, Out = unknown>(
-  url: Renewable<string | URL>,
+  url: Resolvable<string | URL>,
   given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
   checkNodeOptions(given);

@@ -1,28 +1,31 @@
 import type { AnyActorRef } from 'xstate';
+import type { ConnectionReport, SharedRuntime } from '../connection/connection-host.ts';
 import { countInvalid } from '../connection/invalid-messages.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { Parent } from '../connection/parent.ts';
-import type { Port } from '../connection/port.ts';
-import type { PortContext, PortReport } from '../connection/port-host.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
 import { guarded } from '../core/guard.ts';
+import type {
+  DialObserver,
+  DialTarget,
+  OutboundTransport,
+} from '../transport/outbound-transport.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { Ending } from './client-types.ts';
-import { DialedHandle, type DialedHandleHost } from './dialed-handle.ts';
-import type { DialedOutbox } from './dialed-outbox.ts';
-import { DialedPort, type DialedPortHost } from './dialed-port.ts';
-import type { DialedWire, DialObserver } from './dialed-wire.ts';
 import type { ResolvedClientOptions } from './options.ts';
+import { OutboundConnection, type OutboundHost } from './outbound-connection.ts';
+import { OutboundHandle, type OutboundHandleHost } from './outbound-handle.ts';
+import type { OutboundOutbox } from './outbound-outbox.ts';
 import type { Platform } from './platform.ts';
-import type { DialTarget } from './target.ts';
 
 /** What a dialer needs of its client, and tells it. */
 export interface DialerHost<In, Out> {
   /** The parent of its connections. */
   readonly actor: AnyActorRef;
-  readonly context: PortContext;
+  readonly context: SharedRuntime;
   readonly contract: Contract<In, Out, unknown>;
   readonly platform: Platform;
   readonly parent: Parent | null;
@@ -30,25 +33,25 @@ export interface DialerHost<In, Out> {
   readonly options: Pick<ResolvedClientOptions<In, Out>, 'onMessage'>;
   /** Where the attempt that begins now goes. May throw or reject. */
   target(): DialTarget | Promise<DialTarget>;
-  /** It opened; `tellOpen` tells the parent. */
-  attemptOpened(tellOpen: () => void): void;
+  /** It opened; `reportOpen` tells the parent. */
+  attemptOpened(reportOpen: () => void): void;
   /** It takes messages again. */
   attemptFlows(): void;
-  /** How it came to its end; `tellEnd` tells user code. */
-  attemptEnded(ending: Ending, tellEnd: () => void): void;
+  /** How it came to its end; `reportEnd` tells user code. */
+  attemptEnded(ending: Ending, reportEnd: () => void): void;
   /** Runs what reaches user code once no transition is under way. */
   later(news: () => void): void;
 }
 
-/** Makes the attempts of one client, one at a time, and owns the port of the one that there is. */
-export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
+/** Makes the attempts of one client, one at a time, and owns the connection of the current one. */
+export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
   /** Where it dialed last. */
   url: string;
 
   readonly #host: DialerHost<In, Out>;
-  #port: DialedPort | null = null;
-  /** The port that may be sent what has waited. */
-  #usable: DialedPort | null = null;
+  #current: OutboundConnection | null = null;
+  /** The connection that may be sent what has waited. */
+  #usable: OutboundConnection | null = null;
   /** Until its first turn is over. */
   #turn: TimerHandle | null = null;
   #attempts = 0;
@@ -65,41 +68,44 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
   }
 
   /** Where messages go right now. */
-  get outbox(): DialedOutbox | null {
-    return this.#port === this.#usable ? (this.#port?.messages ?? null) : null;
+  get outbox(): OutboundOutbox | null {
+    return this.#current === this.#usable ? (this.#current?.messages ?? null) : null;
   }
 
   /** The connection that is open now. */
-  get connection(): DialedHandle<In, Out> | undefined {
-    return this.#port?.isOpen ? this.#handleOf(this.#port) : undefined;
+  get connection(): OutboundHandle<In, Out> | undefined {
+    return this.#current?.isOpen ? this.#handleOf(this.#current) : undefined;
   }
 
   dial(): void {
     this.#attempts += 1;
-    const port = new DialedPort(this, this.#host.parent?.nextId() ?? `a${this.#attempts}`);
-    this.#port = port.isOver ? null : port;
+    const connection = new OutboundConnection(
+      this,
+      this.#host.parent?.nextId() ?? `a${this.#attempts}`,
+    );
+    this.#current = connection.isOver ? null : connection;
   }
 
   probe(): void {
-    this.#port?.probe();
+    this.#current?.probe();
   }
 
   /** Ends what is under way. Where nothing is it is closing by itself, and its end will be told. */
   end(frame: CloseFrame): void {
-    if (!this.#port?.abort()) this.#port?.close('close', frame);
+    if (!this.#current?.abort()) this.#current?.close('close', frame);
   }
 
   terminate(): void {
-    this.#port?.terminate();
+    this.#current?.terminate();
   }
 
-  // What a port needs.
+  // What a connection needs.
 
   get actor(): AnyActorRef {
     return this.#host.actor;
   }
 
-  get context(): PortContext {
+  get context(): SharedRuntime {
     return this.#host.context;
   }
 
@@ -111,58 +117,62 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     this.url = url;
   }
 
-  makeWire(observer: DialObserver): DialedWire {
-    return this.#host.platform.makeWire(observer, this.context);
+  makeTransport(observer: DialObserver): OutboundTransport {
+    return this.#host.platform.makeTransport(observer, this.context);
   }
 
-  portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
-    this.#host.parent?.portMoved(port, from, to);
+  connectionMoved(
+    connection: ManagedConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void {
+    this.#host.parent?.connectionMoved(connection, from, to);
   }
 
   randomErrored(error: Error): void {
     this.#host.later(() => this.#host.streams.report('random')(error));
   }
 
-  portOpened(): void {}
+  connectionOpened(): void {}
 
-  portQuarantined(port: Port): void {
-    this.#host.parent?.portQuarantined(port);
+  connectionQuarantined(connection: ManagedConnection): void {
+    this.#host.parent?.connectionQuarantined(connection);
   }
 
-  portReported(port: DialedPort, report: PortReport): void {
+  connectionReported(connection: OutboundConnection, report: ConnectionReport): void {
     const { parent } = this.#host;
-    const tell = () => parent?.portReported(port, report, this.#handleOf(port));
+    const notify = () => parent?.connectionReported(connection, report, this.#handleOf(connection));
     if (report === 'opened') {
-      this.#useLater(port);
-      this.#host.attemptOpened(tell);
+      this.#useLater(connection);
+      this.#host.attemptOpened(notify);
       return;
     }
-    if (parent !== null) this.#host.later(tell);
+    if (parent !== null) this.#host.later(notify);
     if (report === 'flowing') this.#host.attemptFlows();
-    else if (report === 'closed' || report === 'failed') this.#ended(port);
+    else if (report === 'closed' || report === 'failed') this.#ended(connection);
   }
 
   /**
    * Lets the client send one turn after open: a server that refuses it behind the 101 has sent its close frame right
    * there, and what the client wrote before it reads that frame would be lost.
    */
-  #useLater(port: DialedPort): void {
+  #useLater(connection: OutboundConnection): void {
     const { clock } = this.context;
-    const { turnMs } = port.wire;
-    const use = () => this.#use(port);
+    const { turnMs } = connection.transport;
+    const use = () => this.#use(connection);
     // The first may follow within the poll phase that brought the 101, which has not looked at all input yet.
     if (turnMs === 0) clock.afterPoll(() => clock.afterPoll(use));
     else this.#turn = clock.setTimer(turnMs, use);
   }
 
-  peerWelcomes(port: DialedPort): void {
-    if (port !== this.#usable) this.context.clock.afterPoll(() => this.#use(port));
+  peerWelcomes(connection: OutboundConnection): void {
+    if (connection !== this.#usable) this.context.clock.afterPoll(() => this.#use(connection));
   }
 
-  #use(port: DialedPort): void {
-    if (port !== this.#port || port === this.#usable || !port.isOpen) return;
+  #use(connection: OutboundConnection): void {
+    if (connection !== this.#current || connection === this.#usable || !connection.isOpen) return;
     this.#endTurn();
-    this.#usable = port;
+    this.#usable = connection;
     this.#host.attemptFlows();
   }
 
@@ -171,45 +181,49 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     this.#turn = null;
   }
 
-  messageArrived(port: DialedPort, payload: Uint8Array, isBinary: boolean): unknown {
-    const intake = this.#run('messages', port, () => this.contract.read(payload, isBinary));
+  messageArrived(connection: OutboundConnection, payload: Uint8Array, isBinary: boolean): unknown {
+    const intake = this.#run('messages', connection, () => this.contract.read(payload, isBinary));
     if (intake === undefined) return undefined;
-    if ('message' in intake) return this.#deliver(port, intake.message);
+    if ('message' in intake) return this.#deliver(connection, intake.message);
     this.#host.streams.events.next({ type: 'message.invalid', fault: intake.fault });
-    if (countInvalid(port, this.context.clock.now())) port.intake.messageRefused();
+    if (countInvalid(connection, this.context.clock.now())) connection.intake.messageRefused();
     return undefined;
   }
 
   /** Returns what `onMessage` returned: a promise while it is at work. */
-  #deliver(port: DialedPort, message: In): unknown {
+  #deliver(connection: OutboundConnection, message: In): unknown {
     const { streams, options } = this.#host;
     const { onMessage } = options;
-    const handle = (): unknown => onMessage?.(this.#handleOf(port), message);
-    const work = onMessage && this.#run('onMessage', port, handle);
+    const handle = (): unknown => onMessage?.(this.#handleOf(connection), message);
+    const work = onMessage && this.#run('onMessage', connection, handle);
     streams.messages.next(message);
-    this.#handleMade(port)?.deliver(message);
+    this.#handleMade(connection)?.deliver(message);
     return work;
   }
 
   /** Runs code of the user for a message. What it throws, now or later, costs the connection. */
-  #run<Result>(handler: string, port: DialedPort, call: () => Result): Result | undefined {
+  #run<Result>(
+    handler: string,
+    connection: OutboundConnection,
+    call: () => Result,
+  ): Result | undefined {
     return guarded(call, (error) => {
       this.#host.streams.report(handler)(error);
-      port.end('handler-error', error);
+      connection.end('handler-error', error);
     });
   }
 
-  #ended(port: DialedPort): void {
-    this.#port = null;
+  #ended(connection: OutboundConnection): void {
+    this.#current = null;
     this.#usable = null;
     this.#endTurn();
-    const { verdict, failure } = port;
+    const { verdict, failure } = connection;
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });
     if (ending === undefined) return;
     this.#host.attemptEnded(ending, () => {
       this.#host.streams.ended(ending);
-      this.#handleMade(port)?.complete();
+      this.#handleMade(connection)?.complete();
     });
   }
 
@@ -223,12 +237,12 @@ export class Dialer<In, Out> implements DialedPortHost, DialedHandleHost<Out> {
     this.#host.streams.report('messages$')(error);
   }
 
-  #handleOf(port: DialedPort): DialedHandle<In, Out> {
-    port.handle ??= new DialedHandle<In, Out>(port, this);
-    return port.handle as DialedHandle<In, Out>;
+  #handleOf(connection: OutboundConnection): OutboundHandle<In, Out> {
+    connection.handle ??= new OutboundHandle<In, Out>(connection, this);
+    return connection.handle as OutboundHandle<In, Out>;
   }
 
-  #handleMade({ handle }: DialedPort): DialedHandle<In, Out> | null {
-    return handle as DialedHandle<In, Out> | null;
+  #handleMade({ handle }: OutboundConnection): OutboundHandle<In, Out> | null {
+    return handle as OutboundHandle<In, Out> | null;
   }
 }

@@ -11,7 +11,7 @@ export type {
   SupervisedConnection,
 } from '../core/connection.ts';
 export type { ErrorCode } from '../core/errors.ts';
-export { SupervisorError } from '../core/errors.ts';
+export { MooringError } from '../core/errors.ts';
 export type { InvalidMessage } from '../core/events.ts';
 export type { Failure, FailureCause, FailurePhase } from '../core/failure.ts';
 export type {
@@ -22,8 +22,7 @@ export type {
 } from '../core/inspection.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
 export type { CloseVerdict } from '../core/verdict.ts';
-export type { BackoffOptions } from './backoff.ts';
-export type { CircuitOptions, CircuitState } from './circuit.ts';
+export type { ConnectOptions } from '../transport/connect-options.ts';
 export type {
   Client,
   ClientEvent,
@@ -34,12 +33,12 @@ export type {
   Ending,
   GaveUp,
 } from './client-types.ts';
-export type { ConnectOptions } from './connect-options.ts';
 export { createClient } from './create-client.ts';
-export { createPool } from './create-pool.ts';
 export type { NodeClientOptions } from './node-options.ts';
 export type { ClientOptions } from './options.ts';
-export type { PoolOptions } from './pool-options.ts';
+export type { CircuitOptions, CircuitState } from './pool/circuit-breaker.ts';
+export { createPool } from './pool/create-pool.ts';
+export type { PoolOptions } from './pool/pool-options.ts';
 export type {
   Pool,
   PoolDrainOptions,
@@ -47,8 +46,9 @@ export type {
   PoolState,
   PoolStatus,
   UpstreamStatus,
-} from './pool-types.ts';
-export type { RestartOptions } from './restart-intensity.ts';
-export type { PrivateCodes } from './retry.ts';
-export { privateCodes } from './retry.ts';
-export type { Headers, Renewable } from './target.ts';
+} from './pool/pool-types.ts';
+export type { BackoffOptions } from './reconnect/backoff.ts';
+export type { RestartOptions } from './reconnect/restart-intensity.ts';
+export type { PrivateCodes } from './reconnect/retry.ts';
+export { privateCodes } from './reconnect/retry.ts';
+export type { Headers, Resolvable } from './reconnect/target.ts';

@@ -3,35 +3,35 @@ import { checkUrl } from '../core/arguments.ts';
 import type { HasChildren } from '../core/child.ts';
 import type { Clock } from '../core/clock.ts';
 import { ClientHandle } from './client-handle.ts';
+import { clientRuntime } from './client-runtime.ts';
 import type { Client } from './client-types.ts';
 import { type ClientOptions, resolveClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
-import { Redial } from './redial.ts';
-import { sharedParts } from './shared-parts.ts';
+import { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
+import { type Headers, type Resolvable, routeTo } from './reconnect/target.ts';
 import { SupervisedClient } from './supervised-client.ts';
-import { type Headers, type Renewable, routeTo } from './target.ts';
 
 /** What an entry point brings along: where it runs, and what can be asked for there. */
-export interface Surroundings {
+export interface Environment {
   readonly platform: Platform;
   /** The clock, unless the options name another. */
   readonly clock: Clock;
-  readonly headers: Renewable<Headers>;
+  readonly headers: Resolvable<Headers>;
   readonly supervisor?: HasChildren | undefined;
 }
 
-/** Makes a client for wherever it runs. @throws SupervisorError `invalid-argument` or `invalid-options` */
+/** Makes a client for wherever it runs. @throws MooringError `invalid-argument` or `invalid-options` */
 export function makeClient<In, Out>(
-  url: Renewable<string | URL>,
+  url: Resolvable<string | URL>,
   given: ClientOptions<In, Out>,
-  { platform, clock, headers, supervisor }: Surroundings,
+  { platform, clock, headers, supervisor }: Environment,
 ): Client<In, Out> {
   checkUrl(url, 'createClient(url, options)');
   const options = resolveClientOptions(given, clock);
   const { subprotocols, beat } = options;
   const route = routeTo({ url, headers, subprotocols, beat });
   const parent = parentOf(supervisor);
-  const shared = sharedParts(options, parent);
+  const shared = clientRuntime(options, parent);
   const client = new SupervisedClient<In, Out>({
     url: typeof url === 'function' ? '' : String(url),
     options: shared.options,
@@ -39,7 +39,7 @@ export function makeClient<In, Out>(
     contract: shared.contract,
     platform,
     parent,
-    makeRedial: (reporter) => new Redial(shared.options, route, reporter),
+    makeReconnectPolicy: (reporter) => new ReconnectPolicy(shared.options, route, reporter),
   });
   return new ClientHandle(client);
 }

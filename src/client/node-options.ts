@@ -1,12 +1,12 @@
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { holdProcess } from '../core/clock.ts';
 import { isOptions } from '../core/option-problems.ts';
+import type { ConnectOptions } from '../transport/connect-options.ts';
+import { WsTransport } from '../transport/ws-transport.ts';
 import { Check } from './check.ts';
-import type { ConnectOptions } from './connect-options.ts';
 import { type ClientOptions, clientOptionNames } from './options.ts';
 import type { Platform } from './platform.ts';
-import { areHeaders, type Headers, type Renewable } from './target.ts';
-import { WsWire } from './ws-wire.ts';
+import { areHeaders, type Headers, type Resolvable } from './reconnect/target.ts';
 
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
@@ -15,7 +15,7 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
    * renews its headers or its URL dials again after a 401.
    * @default none
    */
-  headers?: Renewable<Headers>;
+  headers?: Resolvable<Headers>;
   /**
    * The supervisor that it belongs to: its connections are counted and told there as well, and it ends with it.
    * @default none
@@ -48,10 +48,10 @@ const usualPlatform = platformWith({});
 
 function platformWith(connect: ConnectOptions): Platform {
   return {
-    makeWire: (observer, context) => new WsWire(observer, context, connect),
+    makeTransport: (observer, context) => new WsTransport(observer, context, connect),
     holdProcess,
     // Node.js tells nothing of its network; that it slept is seen by the clock.
-    watchSigns: () => nothing,
+    watchHost: () => nothing,
   };
 }
 
@@ -60,7 +60,7 @@ function nothing(): void {}
 /**
  * Checks what a client or a pool has in Node.js alone, and that nothing else is unknown.
  *
- * @throws SupervisorError `invalid-options`
+ * @throws MooringError `invalid-options`
  */
 export function checkNodeOptions(given: object, names = nodeOptionNames): void {
   const check = new Check(given);

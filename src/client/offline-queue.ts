@@ -32,7 +32,7 @@ export class OfflineQueue {
     this.#waiting.push(waiting);
     this.#nextExpiryMs = Math.min(this.#nextExpiryMs, waiting.expiresAtMs);
     const dropped = this.#waiting.length > this.#max ? this.#waiting.shift() : undefined;
-    if (dropped !== undefined) this.#tell(dropped, 'queue-full');
+    if (dropped !== undefined) this.#reportDropped(dropped, 'queue-full');
   }
 
   /** Drops all that have expired; returns when it is to be looked at again, in the clock's time. */
@@ -44,7 +44,7 @@ export class OfflineQueue {
       (earliest, { expiresAtMs }) => Math.min(earliest, expiresAtMs),
       Number.POSITIVE_INFINITY,
     );
-    runEach(expired, (waiting) => this.#tell(waiting, 'expired'));
+    runEach(expired, (waiting) => this.#reportDropped(waiting, 'expired'));
     return this.#nextExpiryMs;
   }
 
@@ -63,11 +63,11 @@ export class OfflineQueue {
     this.#nextExpiryMs = Number.POSITIVE_INFINITY;
     runAll(
       () => this.#waiting.shift(),
-      (dropped) => this.#tell(dropped, 'stopped'),
+      (dropped) => this.#reportDropped(dropped, 'stopped'),
     );
   }
 
-  #tell(waiting: Waiting, reason: DropReason): void {
+  #reportDropped(waiting: Waiting, reason: DropReason): void {
     waiting.settle?.('lost');
     this.#dropped(waiting, reason);
   }

@@ -22,10 +22,10 @@ import {
   type StandardSchemaV1,
 } from '../core/standard-schema.ts';
 import { mustBeOneOf } from '../core/wording.ts';
-import type { BackoffOptions } from './backoff.ts';
 import { Check } from './check.ts';
-import type { RestartOptions } from './restart-intensity.ts';
-import type { PrivateCodes } from './retry.ts';
+import type { BackoffOptions } from './reconnect/backoff.ts';
+import type { RestartOptions } from './reconnect/restart-intensity.ts';
+import type { PrivateCodes } from './reconnect/retry.ts';
 
 /** Options of a client wherever it runs. Every limit is finite by default. */
 export interface ClientOptions<In = unknown, Out = unknown> {
@@ -175,7 +175,7 @@ export const clientOptionNames: ReadonlySet<string> = new Set<keyof ClientOption
 /**
  * Checks options and fills in defaults. By hand: a page that uses the client alone must not load a schema library.
  *
- * @throws SupervisorError `invalid-options`, naming the path of every option that is wrong.
+ * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
  */
 export function resolveClientOptions<In, Out>(
   options: ClientOptions<In, Out>,

@@ -4,8 +4,8 @@ import type { Contract } from '../core/contract.ts';
 import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
 import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 import type { ClientSendOptions, DropReason } from './client-types.ts';
-import type { DialedOutbox } from './dialed-outbox.ts';
 import { OfflineQueue, type Waiting } from './offline-queue.ts';
+import type { OutboundOutbox } from './outbound-outbox.ts';
 
 /** What a sender needs of the client that it sends for. */
 export interface SenderHost<Out> {
@@ -15,7 +15,7 @@ export interface SenderHost<Out> {
   /** Whether there will be no further connection. */
   readonly isOver: boolean;
   /** Where messages go right now; `null` between two connections. */
-  readonly outbox: DialedOutbox | null;
+  readonly outbox: OutboundOutbox | null;
   messageDropped(message: unknown, reason: DropReason): void;
 }
 
@@ -111,7 +111,7 @@ export class Sender<Out> implements DeadlineOwner {
   }
 }
 
-function send(outbox: DialedOutbox, { payload, settle }: Unsent): SendResult {
+function send(outbox: OutboundOutbox, { payload, settle }: Unsent): SendResult {
   return settle === undefined ? outbox.send(payload) : outbox.sendFor(payload, settle);
 }
 
@@ -120,7 +120,7 @@ export const usual: ClientSendOptions = Object.freeze({});
 
 const names = ['queue', 'ttlMs'] as const;
 
-/** Checks the options of a message, and says how long it may wait. @throws SupervisorError `invalid-options` */
+/** Checks the options of a message, and says how long it may wait. @throws MooringError `invalid-options` */
 function checkedTtl(options: ClientSendOptions): number {
   if (options === usual) return Number.POSITIVE_INFINITY;
   checkNames(options, names);

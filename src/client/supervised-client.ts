@@ -1,26 +1,27 @@
 import type { AnyActorRef } from 'xstate';
 import type { ClientFact, DelayName } from '../../machines/client-contract.ts';
+import type { SharedRuntime } from '../connection/connection-host.ts';
 import { inspected } from '../connection/inspection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
-import type { PortContext } from '../connection/port-host.ts';
 import { whenAborted } from '../core/abort.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
 import { guarded } from '../core/guard.ts';
-import type { Deadline, DeadlineOwner, Sleeper } from '../core/timer-wheel.ts';
+import type { Deadline, DeadlineOwner, WakeListener } from '../core/timer-wheel.ts';
+import type { DialTarget } from '../transport/outbound-transport.ts';
 import { type ChartedClient, type ClientChart, clientChart } from './client-chart.ts';
-import type { ClientParts } from './client-parts.ts';
-import { crashed, farewell, idle, isSame, warnIfLost } from './client-status.ts';
+import type { ClientDependencies } from './client-dependencies.ts';
+import { crashed, defaultCloseFrame, idle, isSame, warnIfLost } from './client-status.ts';
 import { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, DropReason, Ending, GaveUp } from './client-types.ts';
-import type { DialedOutbox } from './dialed-outbox.ts';
 import { Dialer, type DialerHost } from './dialer.ts';
 import type { ResolvedClientOptions } from './options.ts';
+import type { OutboundOutbox } from './outbound-outbox.ts';
 import type { Platform } from './platform.ts';
-import type { Redial } from './redial.ts';
+import type { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
+import { addressIn } from './reconnect/target.ts';
 import { Sender, type SenderHost } from './sender.ts';
-import { addressIn, type DialTarget } from './target.ts';
 import { Teller, type TellerOwner } from './teller.ts';
 
 /** What is behind a client: it gives its chart the facts and carries out the chart's orders. */
@@ -29,12 +30,12 @@ export class SupervisedClient<In, Out>
     ChartedClient,
     DialerHost<In, Out>,
     SenderHost<Out>,
-    Sleeper,
+    WakeListener,
     DeadlineOwner,
     ChildActor,
     TellerOwner<ClientFact['type']>
 {
-  readonly context: PortContext;
+  readonly context: SharedRuntime;
   readonly options: ResolvedClientOptions<In, Out>;
   readonly contract: Contract<In, Out, unknown>;
   readonly platform: Platform;
@@ -43,7 +44,7 @@ export class SupervisedClient<In, Out>
 
   readonly #chart: ClientChart;
   readonly #dialer: Dialer<In, Out>;
-  readonly #redial: Redial;
+  readonly #reconnectPolicy: ReconnectPolicy;
   readonly #teller = new Teller<ClientFact['type']>(this);
   /** Made for the first message: many clients only listen. */
   #sender: Sender<Out> | null = null;
@@ -55,7 +56,7 @@ export class SupervisedClient<In, Out>
   #status: ClientStatus;
   #delayMs: number | undefined;
   #delay: Deadline | null = null;
-  #closeFrame: CloseFrame = farewell;
+  #closeFrame: CloseFrame = defaultCloseFrame;
   #letProcessEnd: (() => void) | null = null;
   #gaveUp: GaveUp | undefined;
   #isOffline = false;
@@ -63,7 +64,7 @@ export class SupervisedClient<In, Out>
   #isFinished = false;
   #isComplete = false;
 
-  constructor(parts: ClientParts<In, Out>) {
+  constructor(parts: ClientDependencies<In, Out>) {
     const { options, context, parent, platform } = parts;
     this.options = options;
     this.context = context;
@@ -72,24 +73,24 @@ export class SupervisedClient<In, Out>
     this.parent = parent;
     this.#status = idle;
     this.streams = new ClientStreams(idle);
-    this.#redial = parts.makeRedial(this.streams);
+    this.#reconnectPolicy = parts.makeReconnectPolicy(this.streams);
     this.#dialer = new Dialer(this, parts.url);
     this.#chart = clientChart(this, {
       parent,
       ...inspected(options.inspect, this.streams.report('inspect')),
     });
-    const abort = () => this.#tell('stop.requested');
+    const abort = () => this.#send('stop.requested');
     this.#ignoreSignal = options.signal ? whenAborted(options.signal, abort) : null;
     context.wheel.whenWoken.add(this);
-    this.#stopWatching = platform.watchSigns({
+    this.#stopWatching = platform.watchHost({
       networkLost: () => this.#network(true),
       networkReturned: () => this.#network(false),
-      woke: () => this.woke(),
+      onWake: () => this.onWake(),
     });
     const isWelcome = parent === null || parent.adopt(this);
     if (options.signal?.aborted || !isWelcome) abort();
     // Not at once: whoever made it must be able to listen before the first attempt fails.
-    else context.clock.afterPoll(() => this.#tell('dial.requested'));
+    else context.clock.afterPoll(() => this.#send('dial.requested'));
   }
 
   get kind(): 'client' {
@@ -132,14 +133,14 @@ export class SupervisedClient<In, Out>
   /** Dials at once instead of waiting. Returns whether it waited. */
   dialNow(): boolean {
     if (this.state !== 'waiting') return false;
-    this.#tell('dial.requested');
+    this.#send('dial.requested');
     return true;
   }
 
   /** Closes what is open, gives up what is under way, and dials no more. Resolves when nothing is left. */
   stop(frame: CloseFrame): Promise<void> {
     this.#closeFrame = frame;
-    this.#tell('stop.requested');
+    this.#send('stop.requested');
     this.#stopped ??= new Promise((resolve) => {
       if (this.#isComplete) resolve();
       else this.#whenStopped = resolve;
@@ -159,7 +160,7 @@ export class SupervisedClient<In, Out>
     return state === 'stopping' || state === 'stopped' || state === 'exhausted';
   }
 
-  get outbox(): DialedOutbox | null {
+  get outbox(): OutboundOutbox | null {
     return this.#dialer.outbox;
   }
 
@@ -187,30 +188,30 @@ export class SupervisedClient<In, Out>
   }
 
   resetBackoff(): void {
-    this.#redial.reset();
+    this.#reconnectPolicy.reset();
   }
 
   startDelay({ name }: { name: DelayName }): void {
     this.#stopDelay();
-    const delayMs = this.#redial.delayMs(name);
+    const delayMs = this.#reconnectPolicy.delayMs(name);
     if (name !== 'stable') {
       this.#delayMs = delayMs;
       this.#holdProcess(true);
     }
     this.#delay = this.context.wheel.schedule(delayMs, this, name);
-    if (name === 'backoff' && this.#isOffline) this.#tell('network.lost');
+    if (name === 'backoff' && this.#isOffline) this.#send('network.lost');
   }
 
   #network(isLost: boolean): void {
     this.#isOffline = isLost;
-    this.#tell(isLost ? 'network.lost' : 'network.returned');
+    this.#send(isLost ? 'network.lost' : 'network.returned');
   }
 
   /** Back from sleep: what is open is asked, what waits need not wait; unless the peer has asked for it. */
-  woke(): void {
-    const { delayAwakeMs } = this.#redial;
+  onWake(): void {
+    const { delayAwakeMs } = this.#reconnectPolicy;
     if (this.#delay === null || !this.#status.states.includes('waiting.backoff')) {
-      this.#tell('wake.noticed');
+      this.#send('wake.noticed');
     } else if (delayAwakeMs !== null) {
       this.context.wheel.postpone(this.#delay, delayAwakeMs);
       this.#delayMs = delayAwakeMs;
@@ -239,35 +240,35 @@ export class SupervisedClient<In, Out>
 
   deadlinePassed(name: string): void {
     this.#delay = null;
-    const moreMs = name === 'stable' ? 0 : this.#redial.holdMs;
+    const moreMs = name === 'stable' ? 0 : this.#reconnectPolicy.holdMs;
     if (moreMs > 0) this.#delay = this.context.wheel.schedule(moreMs, this, name);
-    else this.#tell('deadline.passed');
+    else this.#send('deadline.passed');
   }
 
   // What the dialer needs, and tells.
 
   target(): DialTarget | Promise<DialTarget> {
-    return this.#redial.target();
+    return this.#reconnectPolicy.target();
   }
 
-  attemptOpened(tellOpen: () => void): void {
-    this.#redial.opened();
+  attemptOpened(reportOpen: () => void): void {
+    this.#reconnectPolicy.opened();
     this.#teller.add(() => this.#welcome());
-    this.#teller.add(tellOpen);
-    this.#tell('connection.opened');
+    this.#teller.add(reportOpen);
+    this.#send('connection.opened');
   }
 
   attemptFlows(): void {
     this.#sender?.sendQueued();
   }
 
-  attemptEnded(ending: Ending, tellEnd: () => void): void {
+  attemptEnded(ending: Ending, reportEnd: () => void): void {
     this.#stopDelay();
     // Told when the chart knows: whoever hears of it finds the client in the state that follows.
-    this.#teller.add(tellEnd);
-    const fact = this.#redial.judge(ending, this.context.clock.now());
+    this.#teller.add(reportEnd);
+    const fact = this.#reconnectPolicy.judge(ending, this.context.clock.now());
     this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
-    this.#tell(fact);
+    this.#send(fact);
   }
 
   later(news: () => void): void {
@@ -288,12 +289,12 @@ export class SupervisedClient<In, Out>
 
   // Telling.
 
-  #tell(type: ClientFact['type']): void {
-    this.#teller.tell(type);
+  #send(type: ClientFact['type']): void {
+    this.#teller.send(type);
   }
 
   take(type: ClientFact['type']): void {
-    this.#chart.tell(type);
+    this.#chart.send(type);
   }
 
   settled(): void {
@@ -335,7 +336,7 @@ export class SupervisedClient<In, Out>
       state,
       states,
       attempts: this.#dialer.attempts,
-      ending: this.#redial.ending,
+      ending: this.#reconnectPolicy.ending,
       delayMs: this.#delayMs,
       gaveUp: state === 'exhausted' ? this.#gaveUp : undefined,
     };

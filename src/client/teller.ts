@@ -25,7 +25,7 @@ export class Teller<Fact> {
     this.#owner = owner;
   }
 
-  tell(fact: Fact): void {
+  send(fact: Fact): void {
     if (this.#isTaking) {
       // From inside an order: it is taken up when the transition is done.
       this.#owner.take(fact);

@@ -4,9 +4,9 @@ import type { ConnectionFact, ConnectionOrders } from '../../machines/connection
 import { hide, thrownBy } from '../../machines/hidden.ts';
 import { toError } from '../core/errors.ts';
 import { runAll } from '../core/run-each.ts';
+import type { ConnectionHost, ConnectionReport } from './connection-host.ts';
 import { connectionLogic } from './connection-logic.ts';
 import { abridged } from './inspection.ts';
-import type { PortHost, PortReport } from './port-host.ts';
 import type { Reporter, ReportGate } from './report-gate.ts';
 
 /** What an inspector sees of each connection. */
@@ -15,10 +15,10 @@ const inspectedMachine = abridged(connectionMachine);
 /** The options of every actor that has started. */
 const started = Object.freeze({});
 
-/** What a conductor hands to the port it works for. */
+/** What a conductor hands to the connection it works for. */
 export interface ConductorObserver extends ConnectionOrders {
   /** A report is due; the chart has settled. */
-  deliver(report: PortReport): void;
+  deliver(report: ConnectionReport): void;
   /** The chart itself threw and can decide nothing any more. */
   crashed(error: Error): void;
 }
@@ -34,11 +34,11 @@ export class Conductor implements Reporter {
   readonly #gate: ReportGate;
   readonly #actor: ActorRefFrom<typeof connectionMachine> | ActorRefFrom<typeof connectionLogic>;
   /** Reports that are due; most of the time there are none. */
-  #reports: PortReport[] | null = null;
+  #reports: ConnectionReport[] | null = null;
   #telling = false;
   #delivering = false;
 
-  constructor(observer: ConductorObserver, { actor: parent, context }: PortHost) {
+  constructor(observer: ConductorObserver, { actor: parent, context }: ConnectionHost) {
     this.#observer = observer;
     this.#gate = context.reports;
     // One constant id for all: the parent chart caches what it looked up for every event type it has seen,
@@ -64,7 +64,7 @@ export class Conductor implements Reporter {
   }
 
   /** Gives the chart a fact, then delivers what it ordered to report. */
-  tell(type: ConnectionFact['type']): void {
+  send(type: ConnectionFact['type']): void {
     if (this.#telling) {
       // From inside an order: XState takes it up when the transition is done, and so do the reports.
       this.#actor.send({ type });
@@ -81,7 +81,7 @@ export class Conductor implements Reporter {
   }
 
   /** Queues a report. */
-  report(report: PortReport): void {
+  report(report: ConnectionReport): void {
     this.#reports ??= [];
     this.#reports.push(report);
   }
@@ -99,7 +99,7 @@ export class Conductor implements Reporter {
     }
   }
 
-  #next(): PortReport | undefined {
+  #next(): ConnectionReport | undefined {
     const report = this.#reports?.shift();
     if (report === undefined) this.#reports = null;
     return report;

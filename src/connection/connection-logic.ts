@@ -9,20 +9,20 @@ type ChartValue = SnapshotFrom<typeof connectionMachine>['value'];
 const nobody = { outcome: () => undefined } as unknown as ConnectionOrders;
 const memory = new ChartMemory(connectionMachine, hide(nobody));
 
-/** The state of one connection's actor, and its port, which an inspector cannot see. */
+/** The state of one connection's actor, and the connection itself, which an inspector cannot see. */
 export class ConnectionSnapshot {
   readonly status: 'active' | 'done';
   readonly output: Hidden<unknown> | undefined;
   readonly error = undefined;
   readonly #place: Place;
-  readonly #port: ConnectionOrders;
+  readonly #connection: ConnectionOrders;
 
-  constructor(place: Place, port: ConnectionOrders) {
+  constructor(place: Place, connection: ConnectionOrders) {
     const isDone = place.chart.status === 'done';
     this.status = isDone ? 'done' : 'active';
-    this.output = isDone ? hide(port.outcome()) : undefined;
+    this.output = isDone ? hide(connection.outcome()) : undefined;
     this.#place = place;
-    this.#port = port;
+    this.#connection = connection;
   }
 
   /** The active states, nested as the chart nests them. */
@@ -32,14 +32,14 @@ export class ConnectionSnapshot {
 
   /** Carries out what the chart orders first. */
   start(scope: AnyActorScope): void {
-    carryOutFor(this.#port, memory.firstOrders, scope);
+    carryOutFor(this.#connection, memory.firstOrders, scope);
   }
 
   /** Takes a fact: carries out what the chart orders, and returns the snapshot that follows. */
   take(fact: ConnectionFact['type'], scope: AnyActorScope): ConnectionSnapshot {
     const { to, orders } = this.#place.step(fact);
-    carryOutFor(this.#port, orders, scope);
-    return to === this.#place ? this : new ConnectionSnapshot(to, this.#port);
+    carryOutFor(this.#connection, orders, scope);
+    return to === this.#place ? this : new ConnectionSnapshot(to, this.#connection);
   }
 }
 
@@ -65,10 +65,10 @@ export const connectionLogic: ActorLogic<
 };
 
 function carryOutFor(
-  port: ConnectionOrders,
+  connection: ConnectionOrders,
   orders: readonly Order[],
   { self, system }: AnyActorScope,
 ): void {
-  // One for all orders of a step: what an action asks for is its port, and its own parameters.
-  if (orders.length > 0) carryOut(orders, { context: hide(port), self, system });
+  // One for all orders of a step: an action asks for the connection, and for its own parameters.
+  if (orders.length > 0) carryOut(orders, { context: hide(connection), self, system });
 }

@@ -3,13 +3,13 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { LocalCause } from '../core/verdict.ts';
 
 /** How this side ends a connection: which fact says so, and the last word the peer gets. */
-export interface Ending {
+export interface LocalEnding {
   readonly fact: ConnectionFact['type'];
   readonly frame?: CloseFrame;
 }
 
 /** Every ending that is not a plain `close` or `terminate`, by its cause. */
-export const endings = {
+export const localEndings = {
   fail: { fact: 'fail.requested', frame: { code: 1011, reason: '' } },
   'handler-error': { fact: 'handler.errored', frame: { code: 1011, reason: '' } },
   'welcome-timeout': { fact: 'welcome.expired', frame: { code: 1011, reason: '' } },
@@ -26,7 +26,7 @@ export const endings = {
   'slow-consumer': { fact: 'outbox.stalled', frame: { code: 1013, reason: 'too slow' } },
   'heartbeat-timeout': { fact: 'heartbeat.lost' },
   'ping-flood': { fact: 'ping.flooded' },
-} as const satisfies Partial<Record<LocalCause, Ending>>;
+} as const satisfies Partial<Record<LocalCause, LocalEnding>>;
 
-/** The causes that {@link endings} knows. */
-export type EndingCause = keyof typeof endings;
+/** The causes that {@link localEndings} knows. */
+export type LocalEndingCause = keyof typeof localEndings;

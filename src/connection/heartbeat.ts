@@ -1,13 +1,13 @@
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { Port } from './port.ts';
-import type { PortContext } from './port-host.ts';
+import type { SharedRuntime } from './connection-host.ts';
+import type { ManagedConnection } from './managed-connection.ts';
 
 /** A ping that was sent, and what was known of the connection at that moment. */
 interface Ping {
   /** In the time of `readingMs`. */
   readonly sentAtMs: number;
   readonly readBytes: number;
-  /** The wire's flush mark; `null` when it had no backlog. */
+  /** The transport's flush mark; `null` when it had no backlog. */
   readonly backlogMark: number | null;
   /** Half of the grace has passed: the peer is suspect. */
   isMissed: boolean;
@@ -28,8 +28,8 @@ interface Ping {
  * would never be found in a connection that is paused and resumed often.
  */
 export class Heartbeat implements DeadlineOwner {
-  readonly #port: Port;
-  readonly #context: PortContext;
+  readonly #connection: ManagedConnection;
+  readonly #context: SharedRuntime;
   /** Used again for each look: a new one each time would be old garbage by then, which costs most to collect. */
   readonly #deadline: Deadline;
   /** When something last arrived, in the time of `readingMs`. */
@@ -38,24 +38,25 @@ export class Heartbeat implements DeadlineOwner {
   #ping: Ping | null = null;
 
   /** Begins with a ping somewhere in the first interval, so that a crowd that came at once spreads out. */
-  constructor(port: Port, context: PortContext) {
-    this.#port = port;
+  constructor(connection: ManagedConnection, context: SharedRuntime) {
+    this.#connection = connection;
     this.#context = context;
-    this.#heardAtMs = port.readingMs - context.heartbeat.intervalMs;
+    this.#heardAtMs = connection.readingMs - context.heartbeat.intervalMs;
     const firstMs =
-      context.heartbeat.intervalMs * context.phases.next((error) => port.randomErrored(error));
+      context.heartbeat.intervalMs *
+      context.heartbeatStagger.next((error) => connection.randomErrored(error));
     this.#deadline = context.wheel.schedule(firstMs, this, 'heartbeat');
   }
 
   /** Notes that something arrived. */
   heard(): void {
-    this.#heardAtMs = this.#port.readingMs;
+    this.#heardAtMs = this.#connection.readingMs;
     if (this.#ping !== null) this.#answered(this.#ping);
   }
 
   /** Pings now, however long the silence, unless an answer is awaited already. */
   probe(): void {
-    if (this.#ping === null && !this.#port.wire.isPaused) this.#sendPing();
+    if (this.#ping === null && !this.#connection.transport.isPaused) this.#sendPing();
   }
 
   /** Reading resumes: an answer has the time that was left when it paused. */
@@ -70,7 +71,7 @@ export class Heartbeat implements DeadlineOwner {
   deadlinePassed(): void {
     const ping = this.#ping;
     if (ping !== null && this.#alive(ping)) this.#answered(ping);
-    else if (this.#port.wire.isPaused) this.#pingUnheard();
+    else if (this.#connection.transport.isPaused) this.#pingUnheard();
     else if (ping === null) this.#lookAtQuiet();
     else if (this.#leftMs(ping) > 0) this.#look(this.#leftMs(ping));
     else this.#missed(ping);
@@ -84,14 +85,14 @@ export class Heartbeat implements DeadlineOwner {
 
   /** How much longer the peer may be silent before it is pinged. */
   get #quietLeftMs(): number {
-    const silentMs = this.#port.readingMs - this.#heardAtMs;
+    const silentMs = this.#connection.readingMs - this.#heardAtMs;
     return this.#context.heartbeat.intervalMs - silentMs;
   }
 
   /** How much of this half of the grace is left. */
   #leftMs({ isMissed, sentAtMs }: Ping): number {
     const { graceMs } = this.#context.heartbeat;
-    return sentAtMs + (isMissed ? graceMs : graceMs / 2) - this.#port.readingMs;
+    return sentAtMs + (isMissed ? graceMs : graceMs / 2) - this.#connection.readingMs;
   }
 
   /** A peer that is not read is not judged. The ping is written because a write fails when the peer is gone. */
@@ -102,11 +103,11 @@ export class Heartbeat implements DeadlineOwner {
 
   #sendPing(): void {
     const { graceMs } = this.#context.heartbeat;
-    const { wire } = this.#port;
+    const { transport } = this.#connection;
     this.#ping = {
-      sentAtMs: this.#port.readingMs,
-      readBytes: wire.bytesIn,
-      backlogMark: wire.bufferedBytes > 0 ? wire.flushMark : null,
+      sentAtMs: this.#connection.readingMs,
+      readBytes: transport.bytesIn,
+      backlogMark: transport.bufferedBytes > 0 ? transport.flushMark : null,
       isMissed: false,
     };
     this.#look(graceMs / 2);
@@ -114,14 +115,14 @@ export class Heartbeat implements DeadlineOwner {
   }
 
   #writePing(): void {
-    const error = this.#port.wire.ping();
-    if (error !== null) this.#port.witness.sendErrored(error);
+    const error = this.#connection.transport.ping();
+    if (error !== null) this.#connection.socketEvents.sendErrored(error);
   }
 
   #alive({ readBytes, backlogMark }: Ping): boolean {
-    const { wire } = this.#port;
-    if (wire.bytesIn > readBytes) return true;
-    return backlogMark !== null && wire.flushMark !== backlogMark;
+    const { transport } = this.#connection;
+    if (transport.bytesIn > readBytes) return true;
+    return backlogMark !== null && transport.flushMark !== backlogMark;
   }
 
   /** Bytes of an unfinished frame carry no stamp: the ping is the latest moment that is certain. */
@@ -129,17 +130,17 @@ export class Heartbeat implements DeadlineOwner {
     this.#ping = null;
     this.#heardAtMs = Math.max(this.#heardAtMs, sentAtMs);
     this.#look(this.#quietLeftMs);
-    if (isMissed) this.#port.tell('heartbeat.answered');
+    if (isMissed) this.#connection.send('heartbeat.answered');
   }
 
   #missed(ping: Ping): void {
     if (ping.isMissed) {
-      this.#port.end('heartbeat-timeout');
+      this.#connection.end('heartbeat-timeout');
       return;
     }
     ping.isMissed = true;
     this.#look(this.#context.heartbeat.graceMs / 2);
-    this.#port.tell('heartbeat.missed');
+    this.#connection.send('heartbeat.missed');
   }
 
   #look(delayMs: number): void {

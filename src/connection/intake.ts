@@ -2,8 +2,8 @@ import type { TimerHandle } from '../core/clock.ts';
 import { isThenable } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
-import type { Port } from './port.ts';
-import type { PortContext } from './port-host.ts';
+import type { SharedRuntime } from './connection-host.ts';
+import type { ManagedConnection } from './managed-connection.ts';
 
 /** Why reading is paused; several reasons may hold at once. */
 export const pauseReasons = { user: 1, rate: 2, handlers: 4, fault: 8 } as const;
@@ -31,8 +31,8 @@ const FAULT_WAIT_MS_MAX = 1_000;
  * handlers that fall behind may last `timeouts.pausedMs`; that time does not run while the application pauses, too.
  */
 export class Intake implements DeadlineOwner {
-  readonly #port: Port;
-  readonly #context: PortContext;
+  readonly #connection: ManagedConnection;
+  readonly #context: SharedRuntime;
   readonly #tokens: TokenBucket;
   #arrivedAtMs = 0;
   #inFlight = 0;
@@ -49,8 +49,8 @@ export class Intake implements DeadlineOwner {
   #faultTimer: TimerHandle | null = null;
   #deadline: Deadline | null = null;
 
-  constructor(port: Port, context: PortContext) {
-    this.#port = port;
+  constructor(connection: ManagedConnection, context: SharedRuntime) {
+    this.#connection = connection;
     this.#context = context;
     this.#tokens = new TokenBucket(context.messageRate, context.clock.now());
   }
@@ -83,10 +83,10 @@ export class Intake implements DeadlineOwner {
     this.#arrivedAtMs = clock.now();
     const isWithinRate = this.#tokens.take(this.#arrivedAtMs);
     if (!isWithinRate && overRate === 'close') {
-      this.#port.end('message-rate');
+      this.#connection.end('message-rate');
       return;
     }
-    const work = this.#port.arrived(payload, isBinary);
+    const work = this.#connection.arrived(payload, isBinary);
     if (isThenable(work)) this.#track(work, payload.length);
     if (this.#isFull) this.pause('handlers');
     if (this.#tokens.isSpent && overRate === 'pause') this.pause('rate');
@@ -129,7 +129,7 @@ export class Intake implements DeadlineOwner {
   /** Returns whether this reason is new. */
   pause(reason: PauseReason): boolean {
     const bit = pauseReasons[reason];
-    if (!this.#port.isOpen || (this.#reasons & bit) !== 0) return false;
+    if (!this.#connection.isOpen || (this.#reasons & bit) !== 0) return false;
     const wasPaused = this.isPaused;
     if (!this.#isPausedByUs) this.#pausedAtMs = this.#context.wheel.nowMs;
     this.#reasons |= bit;
@@ -137,8 +137,8 @@ export class Intake implements DeadlineOwner {
     this.#limitOwnPause();
     if (!wasPaused) {
       // Before the chart or a subscriber hears of it, so that nothing more is delivered, not even from this read.
-      this.#port.wire.pause();
-      this.#port.tell('reading.paused');
+      this.#connection.transport.pause();
+      this.#connection.send('reading.paused');
     }
     return true;
   }
@@ -146,22 +146,22 @@ export class Intake implements DeadlineOwner {
   /** Returns whether this reason held. */
   resume(reason: PauseReason): boolean {
     const bit = pauseReasons[reason];
-    if (!this.#port.isOpen || (this.#reasons & bit) === 0) return false;
+    if (!this.#connection.isOpen || (this.#reasons & bit) === 0) return false;
     const { pausedMs } = this;
     this.#reasons &= ~bit;
     if (!this.#isPausedByUs) this.#pausedMs = pausedMs;
     this.#limitOwnPause();
     if (!this.isPaused) {
       // The chart decides: an `onOpen` that is at work holds messages back as well.
-      this.#port.tell('reading.resumed');
-      this.#port.heartbeat?.resumed();
+      this.#connection.send('reading.resumed');
+      this.#connection.heartbeat?.resumed();
       this.#receiveEarly();
     }
     return true;
   }
 
   #receiveEarly(): void {
-    while (this.#port.isOpen && !this.isPaused) {
+    while (this.#connection.isOpen && !this.isPaused) {
       const message = this.#early?.shift();
       if (message === undefined) break;
       this.receive(message.payload, message.isBinary);
@@ -200,6 +200,6 @@ export class Intake implements DeadlineOwner {
 
   deadlinePassed(): void {
     this.#deadline = null;
-    this.#port.end('handler-stalled');
+    this.#connection.end('handler-stalled');
   }
 }

@@ -1,4 +1,4 @@
-import type { Port } from './port.ts';
+import type { ManagedConnection } from './managed-connection.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -9,7 +9,7 @@ interface Minute {
 }
 
 /** Kept apart from the connections: nearly all of them send no invalid message, and then cost nothing. */
-const minutes = new WeakMap<Port, Minute>();
+const minutes = new WeakMap<ManagedConnection, Minute>();
 
 /**
  * Counts an invalid message, and ends the connection when there were more than `limits.invalidPerMinuteMax` within a
@@ -17,14 +17,14 @@ const minutes = new WeakMap<Port, Minute>();
  *
  * @returns whether the connection may go on.
  */
-export function countInvalid(port: Port, nowMs: number): boolean {
-  let minute = minutes.get(port);
+export function countInvalid(connection: ManagedConnection, nowMs: number): boolean {
+  let minute = minutes.get(connection);
   if (minute === undefined || nowMs - minute.beganAtMs >= MINUTE_MS) {
     minute = { beganAtMs: nowMs, count: 0 };
-    minutes.set(port, minute);
+    minutes.set(connection, minute);
   }
   minute.count += 1;
-  if (minute.count <= port.context.limits.invalidPerMinuteMax) return true;
-  port.end('invalid-message');
+  if (minute.count <= connection.context.limits.invalidPerMinuteMax) return true;
+  connection.end('invalid-message');
   return false;
 }

@@ -2,30 +2,30 @@ import type { Socket } from 'node:net';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Frame } from '../core/frame.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { Port } from './port.ts';
-import type { PortContext } from './port-host.ts';
-import type { Batch, Flushable } from './turn.ts';
+import type { SharedRuntime } from './connection-host.ts';
+import type { ManagedConnection } from './managed-connection.ts';
+import type { Flushable, FrameBatch } from './write-batcher.ts';
 
 /** A frame that may wait for the socket to drain, unless there is a newer one about the same by then. */
-export interface Keepable {
+export interface Conflatable {
   readonly frame: Frame;
   readonly topic: string;
   readonly key: string;
 }
 
 /** What became of a frame that was to be kept, and whether an older one went for it. */
-export interface KeepResult {
-  readonly isKept: boolean;
+export interface ConflateResult {
+  readonly isConflated: boolean;
   readonly replaced: boolean;
 }
 
-interface Kept extends Keepable {
+interface Conflated extends Conflatable {
   /** Tells what was kept earlier. */
   readonly number: number;
 }
 
 /** Somebody who wants to know what became of a frame. */
-type Waiter = (result: FlushResult) => void;
+type FlushWaiter = (result: FlushResult) => void;
 
 type Written = (error?: Error | null) => void;
 
@@ -44,9 +44,9 @@ type Written = (error?: Error | null) => void;
  */
 export class Outbox implements DeadlineOwner, Flushable {
   readonly #socket: Socket;
-  readonly #port: Port;
-  readonly #context: PortContext;
-  #batch: Batch | null = null;
+  readonly #connection: ManagedConnection;
+  readonly #context: SharedRuntime;
+  #batch: FrameBatch | null = null;
   /** Bytes that the batch may have before it is above the high mark. */
   #room = 0;
   /** The turn in which something was last written at once. */
@@ -57,17 +57,17 @@ export class Outbox implements DeadlineOwner, Flushable {
   #markAtLook = 0;
   #readingMsAtLook = 0;
   /** By topic and key. */
-  #kept: Map<string, Map<string, Kept>> | null = null;
-  #keptNumber = 0;
-  #keptBytes = 0;
+  #conflated: Map<string, Map<string, Conflated>> | null = null;
+  #conflatedNumber = 0;
+  #conflatedBytes = 0;
   /** Those whose frames are in the batch. */
-  #boarding: Waiter[] | null = null;
+  #pendingFlushes: FlushWaiter[] | null = null;
   /** The callback of writes that may have to wait; the same for all, which is cheaper for Node.js. */
   #whenWritten: Written | null = null;
 
-  constructor(socket: Socket, port: Port, context: PortContext) {
+  constructor(socket: Socket, connection: ManagedConnection, context: SharedRuntime) {
     this.#socket = socket;
-    this.#port = port;
+    this.#connection = connection;
     this.#context = context;
   }
 
@@ -82,16 +82,16 @@ export class Outbox implements DeadlineOwner, Flushable {
 
   /** Bytes that wait here: for the end of the turn, or for the socket to drain. */
   get pendingBytes(): number {
-    return (this.#batch?.bytes ?? 0) + this.#keptBytes;
+    return (this.#batch?.bytes ?? 0) + this.#conflatedBytes;
   }
 
   /** Writes a frame at once, or, when it is not the first of its turn, together with the others. */
   send(frame: Frame): SendResult {
     if (this.#isCongested) return 'refused';
-    const { turn } = this.#context;
-    if (this.#batch !== null || this.#turn === turn.number) return this.publish(frame);
-    this.#turn = turn.number;
-    turn.endLater();
+    const { writeBatcher } = this.#context;
+    if (this.#batch !== null || this.#turn === writeBatcher.number) return this.publish(frame);
+    this.#turn = writeBatcher.number;
+    writeBatcher.endLater();
     return this.#write([frame], frame.length);
   }
 
@@ -106,17 +106,17 @@ export class Outbox implements DeadlineOwner, Flushable {
     return batch.bytes > this.#room ? this.flush() : 'queued';
   }
 
-  #begin(frame: Frame): Batch {
+  #begin(frame: Frame): FrameBatch {
     this.#room = this.#context.limits.outboxHighBytes - this.#socket.writableLength;
-    return this.#context.turn.begin(this, frame);
+    return this.#context.writeBatcher.begin(this, frame);
   }
 
   /** Writes a frame at the end of the turn and says what became of it. */
   sendAndFlush(frame: Frame): Promise<FlushResult> {
     if (this.#isCongested) return Promise.resolve('refused');
     return new Promise((resolve) => {
-      this.#boarding ??= [];
-      this.#boarding.push(resolve);
+      this.#pendingFlushes ??= [];
+      this.#pendingFlushes.push(resolve);
       this.publish(frame);
     });
   }
@@ -127,37 +127,39 @@ export class Outbox implements DeadlineOwner, Flushable {
    * Of what is kept, one frame may be as long as it likes; beyond it there is room up to the high mark. An older one
    * of the same key goes in any case: nobody wants it any more.
    */
-  keep({ frame, topic, key }: Keepable): KeepResult {
-    if (!this.#isCongested) return { isKept: false, replaced: false };
+  keep({ frame, topic, key }: Conflatable): ConflateResult {
+    if (!this.#isCongested) return { isConflated: false, replaced: false };
     const replaced = this.#forget(topic, key);
-    const isKept =
-      this.#keptBytes === 0 ||
-      this.#keptBytes + frame.length <= this.#context.limits.outboxHighBytes;
-    if (isKept) this.#remember({ frame, topic, key, number: this.#keptNumber });
-    return { isKept, replaced };
+    const isConflated =
+      this.#conflatedBytes === 0 ||
+      this.#conflatedBytes + frame.length <= this.#context.limits.outboxHighBytes;
+    if (isConflated) this.#remember({ frame, topic, key, number: this.#conflatedNumber });
+    return { isConflated, replaced };
   }
 
   /** Gives up what is kept of a topic: a member that has left it is not to hear of it any more. */
   forget(topic: string): void {
-    for (const { frame } of this.#kept?.get(topic)?.values() ?? []) this.#keptBytes -= frame.length;
-    this.#kept?.delete(topic);
+    for (const { frame } of this.#conflated?.get(topic)?.values() ?? [])
+      this.#conflatedBytes -= frame.length;
+    this.#conflated?.delete(topic);
   }
 
-  #remember(kept: Kept): void {
-    this.#keptNumber += 1;
-    this.#keptBytes += kept.frame.length;
-    this.#kept ??= new Map();
-    const ofTopic = this.#kept.get(kept.topic);
-    if (ofTopic === undefined) this.#kept.set(kept.topic, new Map([[kept.key, kept]]));
-    else ofTopic.set(kept.key, kept);
+  #remember(conflated: Conflated): void {
+    this.#conflatedNumber += 1;
+    this.#conflatedBytes += conflated.frame.length;
+    this.#conflated ??= new Map();
+    const ofTopic = this.#conflated.get(conflated.topic);
+    if (ofTopic === undefined)
+      this.#conflated.set(conflated.topic, new Map([[conflated.key, conflated]]));
+    else ofTopic.set(conflated.key, conflated);
   }
 
   /** Returns whether there was one. */
   #forget(topic: string, key: string): boolean {
-    const ofTopic = this.#kept?.get(topic);
-    const kept = ofTopic?.get(key);
-    if (kept === undefined) return false;
-    this.#keptBytes -= kept.frame.length;
+    const ofTopic = this.#conflated?.get(topic);
+    const conflated = ofTopic?.get(key);
+    if (conflated === undefined) return false;
+    this.#conflatedBytes -= conflated.frame.length;
     ofTopic?.delete(key);
     return true;
   }
@@ -167,31 +169,33 @@ export class Outbox implements DeadlineOwner, Flushable {
     const batch = this.#batch;
     if (batch === null) return 'queued';
     this.#batch = null;
-    const boarding = this.#boarding;
-    this.#boarding = null;
+    const pendingFlushes = this.#pendingFlushes;
+    this.#pendingFlushes = null;
     const { chunks, bytes } = batch;
-    return boarding === null ? this.#write(chunks, bytes) : this.#writeFor(boarding, batch);
+    return pendingFlushes === null
+      ? this.#write(chunks, bytes)
+      : this.#writeFor(pendingFlushes, batch);
   }
 
-  #writeFor(boarding: readonly Waiter[], { chunks, bytes }: Batch): SendResult {
+  #writeFor(pendingFlushes: readonly FlushWaiter[], { chunks, bytes }: FrameBatch): SendResult {
     const result = this.#write(chunks, bytes, (error) => {
       // What the operating system took at once is on its way, whatever became of the socket since.
       if (result === 'sent') return;
-      settle(boarding, error || this.#socket.destroyed ? 'lost' : 'sent');
+      settle(pendingFlushes, error || this.#socket.destroyed ? 'lost' : 'sent');
       this.#written(error);
     });
-    if (result !== 'queued') settle(boarding, result === 'sent' ? 'sent' : 'lost');
+    if (result !== 'queued') settle(pendingFlushes, result === 'sent' ? 'sent' : 'lost');
     return result;
   }
 
   /** Writes what was accepted, then what is kept as far as there is room for it, and accepts nothing more. */
   stop(): void {
     this.#isStopped = true;
-    this.#writeKept();
+    this.#writeConflated();
     this.flush();
     this.#stall = this.#context.wheel.cancel(this.#stall);
-    this.#kept = null;
-    this.#keptBytes = 0;
+    this.#conflated = null;
+    this.#conflatedBytes = 0;
   }
 
   /**
@@ -201,10 +205,10 @@ export class Outbox implements DeadlineOwner, Flushable {
   deadlinePassed(): void {
     this.#stall = null;
     const { stalledMs } = this.#context.timeouts;
-    const leftMs = stalledMs - (this.#port.readingMs - this.#readingMsAtLook);
-    if (this.#port.wire.flushMark !== this.#markAtLook) this.#watch();
+    const leftMs = stalledMs - (this.#connection.readingMs - this.#readingMsAtLook);
+    if (this.#connection.transport.flushMark !== this.#markAtLook) this.#watch();
     else if (leftMs > 0) this.#look(leftMs);
-    else this.#port.end('slow-consumer');
+    else this.#connection.end('slow-consumer');
     // Control frames that queued up behind the last message leave without a word.
     this.#drain();
   }
@@ -213,11 +217,11 @@ export class Outbox implements DeadlineOwner, Flushable {
     const socket = this.#socket;
     if (!socket.writable) return 'refused';
     const { outboxHighBytes } = this.#context.limits;
-    this.#port.wire.noteWritten(bytes);
+    this.#connection.transport.noteWritten(bytes);
     writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
     if (socket.errored) {
       // Known here before the socket, or a callback, reports it.
-      if (!this.#isStopped) this.#port.witness.sendErrored(socket.errored);
+      if (!this.#isStopped) this.#connection.socketEvents.sendErrored(socket.errored);
       return 'refused';
     }
     const bufferedBytes = socket.writableLength;
@@ -235,10 +239,11 @@ export class Outbox implements DeadlineOwner, Flushable {
   }
 
   #written(error?: Error | null): void {
-    const { witness } = this.#port;
-    if (error) witness.sendErrored(error);
+    const { socketEvents } = this.#connection;
+    if (error) socketEvents.sendErrored(error);
     // Node.js 20 calls the write that a destroyed socket never finished a success.
-    else if (this.#socket.destroyed) witness.sendErrored(new Error('the socket was destroyed'));
+    else if (this.#socket.destroyed)
+      socketEvents.sendErrored(new Error('the socket was destroyed'));
     else this.#drain();
   }
 
@@ -246,7 +251,7 @@ export class Outbox implements DeadlineOwner, Flushable {
     if (this.#isStopped || this.#isCongested) return;
     this.#isCongested = true;
     this.#watch();
-    this.#port.tell('outbox.filled');
+    this.#connection.send('outbox.filled');
   }
 
   /** The socket's own `drain` comes only when its buffer is empty, and never below its own mark. */
@@ -255,13 +260,15 @@ export class Outbox implements DeadlineOwner, Flushable {
     if (this.#socket.writableLength > this.#context.limits.outboxLowBytes) return;
     this.#isCongested = false;
     this.#stall = this.#context.wheel.cancel(this.#stall);
-    this.#writeKept();
-    if (!this.#isCongested) this.#port.tell('outbox.drained');
+    this.#writeConflated();
+    if (!this.#isCongested) this.#connection.send('outbox.drained');
   }
 
   /** In the order of arrival, until the socket is above the high mark. */
-  #writeKept(): void {
-    const waiting = [...(this.#kept?.values() ?? [])].flatMap((ofTopic) => [...ofTopic.values()]);
+  #writeConflated(): void {
+    const waiting = [...(this.#conflated?.values() ?? [])].flatMap((ofTopic) => [
+      ...ofTopic.values(),
+    ]);
     for (const { frame, topic, key } of waiting.sort((a, b) => a.number - b.number)) {
       if (this.#socket.writableLength > this.#context.limits.outboxHighBytes) return;
       this.#forget(topic, key);
@@ -270,8 +277,8 @@ export class Outbox implements DeadlineOwner, Flushable {
   }
 
   #watch(): void {
-    this.#markAtLook = this.#port.wire.flushMark;
-    this.#readingMsAtLook = this.#port.readingMs;
+    this.#markAtLook = this.#connection.transport.flushMark;
+    this.#readingMsAtLook = this.#connection.readingMs;
     this.#look(this.#context.timeouts.stalledMs);
   }
 
@@ -298,6 +305,6 @@ function writeChunks(
   socket.uncork();
 }
 
-function settle(waiters: readonly Waiter[], result: FlushResult): void {
+function settle(waiters: readonly FlushWaiter[], result: FlushResult): void {
   for (const waiter of waiters) waiter(result);
 }

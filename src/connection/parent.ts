@@ -2,8 +2,8 @@ import type { AnyActorRef } from 'xstate';
 import { type Child, type HasChildren, parentSide } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
-import type { Port } from './port.ts';
-import type { PortReport } from './port-host.ts';
+import type { ConnectionReport } from './connection-host.ts';
+import type { ManagedConnection } from './managed-connection.ts';
 
 /** A child as its parent sees it. */
 export interface ChildActor extends Child {
@@ -26,9 +26,17 @@ export interface Parent {
   childMoved(child: ChildActor): void;
   /** A name for one more connection. */
   nextId(): string;
-  portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void;
-  portQuarantined(port: Port): void;
-  portReported(port: Port, report: PortReport, connection: DialedConnection): void;
+  connectionMoved(
+    connection: ManagedConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void;
+  connectionQuarantined(connection: ManagedConnection): void;
+  connectionReported(
+    connection: ManagedConnection,
+    report: ConnectionReport,
+    handle: DialedConnection,
+  ): void;
 }
 
 /** What a client needs of the supervisor that it was given. */

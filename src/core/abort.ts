@@ -9,13 +9,13 @@ export function whenAborted(signal: AbortSignal, aborted: () => void): () => voi
   const all = known ?? new Set();
   if (known === undefined) waiting.set(signal, all);
   // It is added again when all have left meanwhile.
-  if (all.size === 0) signal.addEventListener('abort', tellAll);
+  if (all.size === 0) signal.addEventListener('abort', notifyAll);
   all.add(aborted);
   return () => {
-    if (all.delete(aborted) && all.size === 0) signal.removeEventListener('abort', tellAll);
+    if (all.delete(aborted) && all.size === 0) signal.removeEventListener('abort', notifyAll);
   };
 }
 
-function tellAll(event: Event): void {
+function notifyAll(event: Event): void {
   runEach([...(waiting.get(event.target as AbortSignal) ?? [])], (aborted) => aborted());
 }

@@ -1,4 +1,4 @@
-import { SupervisorError } from './errors.ts';
+import { MooringError } from './errors.ts';
 import { hasMethods, propertyOf } from './methods.ts';
 import { kindOf } from './wording.ts';
 
@@ -15,9 +15,9 @@ export interface ArgumentFault {
 }
 
 /** Makes the error about an argument. It names the argument, what was expected and what was given. */
-export function invalidArgument(fault: ArgumentFault): SupervisorError {
+export function invalidArgument(fault: ArgumentFault): MooringError {
   const { call, argument, value, expected, advice } = fault;
-  return new SupervisorError(
+  return new MooringError(
     'invalid-argument',
     `${call}: ${argument} must be ${expected}, not ${kindOf(value)}; ${advice}`,
   );
@@ -26,7 +26,7 @@ export function invalidArgument(fault: ArgumentFault): SupervisorError {
 /** What every server has, and no application of a framework, whether it is a function or an object. */
 const serverMethods = ['on', 'emit', 'listenerCount', 'address', 'close'];
 
-/** @throws SupervisorError `invalid-argument` when it is no HTTP server; the message says what to pass instead. */
+/** @throws MooringError `invalid-argument` when it is no HTTP server; the message says what to pass instead. */
 export function checkServer(value: unknown, call: string): void {
   if (isServer(value)) return;
   throw invalidArgument({
@@ -41,7 +41,7 @@ function serverAdvice(value: unknown): string {
   return hasMethods(value, ['then']) ? 'await it first: ' : '';
 }
 
-/** @throws SupervisorError `invalid-argument` when it is no supervisor; the message says what to pass instead. */
+/** @throws MooringError `invalid-argument` when it is no supervisor; the message says what to pass instead. */
 export function checkSupervisor(value: unknown, call: string): void {
   if (isSupervisor(value)) return;
   throw invalidArgument({
@@ -67,7 +67,7 @@ function isServer(value: unknown): boolean {
   );
 }
 
-/** @throws SupervisorError `invalid-argument` when it is not what the event `upgrade` brings, in one object. */
+/** @throws MooringError `invalid-argument` when it is not what the event `upgrade` brings, in one object. */
 export function checkUpgrade(value: unknown): void {
   const isUpgrade = ['request', 'socket', 'head'].every((name) => name in Object(value));
   if (isUpgrade) return;
@@ -78,7 +78,7 @@ export function checkUpgrade(value: unknown): void {
   });
 }
 
-/** @throws SupervisorError `invalid-argument` when it is no list of paths. */
+/** @throws MooringError `invalid-argument` when it is no list of paths. */
 export function checkPaths(value: unknown): void {
   const isList = Array.isArray(value) && value.every((path) => typeof path === 'string');
   if (value === undefined || isList) return;
@@ -89,7 +89,7 @@ export function checkPaths(value: unknown): void {
   });
 }
 
-/** @throws SupervisorError `invalid-argument` when it cannot be where to dial. */
+/** @throws MooringError `invalid-argument` when it cannot be where to dial. */
 export function checkUrl(value: unknown, call: string): void {
   const isUrl = ['string', 'function'].includes(typeof value);
   if (isUrl || typeof propertyOf(value, 'href') === 'string') return;

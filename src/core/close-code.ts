@@ -1,4 +1,4 @@
-import { SupervisorError } from './errors.ts';
+import { MooringError } from './errors.ts';
 
 /** What an empty close frame is reported as (RFC 6455 §7.1.5); it must not be sent. */
 export const NO_STATUS = 1005;
@@ -124,21 +124,18 @@ const REASON_BYTES_MAX = 123;
  * A reason that is too long is cut to 123 bytes on a code-point boundary: an ending must not be lost over
  * its text. Lone surrogates become U+FFFD.
  *
- * @throws SupervisorError `invalid-close` for a code that may not be sent or a reason that is no string.
+ * @throws MooringError `invalid-close` for a code that may not be sent or a reason that is no string.
  */
 export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
   if (typeof code !== 'number' || !closeCodeInfo(code).sendable) {
-    const told = typeof code === 'number' ? code : `of type ${typeof code}`;
-    throw new SupervisorError(
+    const given = typeof code === 'number' ? code : `of type ${typeof code}`;
+    throw new MooringError(
       'invalid-close',
-      `close code ${told} may not be sent: use 1000-1003, 1007-1014 or 3000-4999`,
+      `close code ${given} may not be sent: use 1000-1003, 1007-1014 or 3000-4999`,
     );
   }
   if (typeof reason !== 'string') {
-    throw new SupervisorError(
-      'invalid-close',
-      `close reason must be a string, not ${typeof reason}`,
-    );
+    throw new MooringError('invalid-close', `close reason must be a string, not ${typeof reason}`);
   }
   return { code, reason: cutToBytes(reason, REASON_BYTES_MAX) };
 }

@@ -67,12 +67,12 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
   /**
    * Sends one message. Never throws for the state of the connection.
    *
-   * @throws SupervisorError `invalid-message` or `unencodable-message` when the message itself is wrong.
+   * @throws MooringError `invalid-message` or `unencodable-message` when the message itself is wrong.
    */
   send(message: Out): SendResult;
   /**
    * Sends one message and waits until the operating system has taken it, or never will. Never rejects for the
-   * state of the connection, and settles with its end at the latest. Rejects with a SupervisorError, `invalid-message` or
+   * state of the connection, and settles with its end at the latest. Rejects with a MooringError, `invalid-message` or
    * `unencodable-message`, when the message itself is wrong.
    */
   sendAndFlush(message: Out): Promise<FlushResult>;
@@ -81,7 +81,7 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
    *
    * Returns whether this call started it. A reason longer than 123 bytes of UTF-8 is cut.
    *
-   * @throws SupervisorError `invalid-close`, in every state, for a code that may not be sent.
+   * @throws MooringError `invalid-close`, in every state, for a code that may not be sent.
    * @defaultValue code 1000, no reason
    */
   close(code?: number, reason?: string): boolean;
@@ -133,16 +133,16 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   /**
    * Joins a topic; `false` when not open or already in `limits.topicsMax` topics.
    *
-   * @throws SupervisorError `invalid-topic`, in every state, for a name that is empty or longer than 256 bytes of UTF-8.
+   * @throws MooringError `invalid-topic`, in every state, for a name that is empty or longer than 256 bytes of UTF-8.
    */
   join(topic: string): boolean;
-  /** Leaves a topic; `false` when it was no member. @throws SupervisorError `invalid-topic`, as `join` does. */
+  /** Leaves a topic; `false` when it was no member. @throws MooringError `invalid-topic`, as `join` does. */
   leave(topic: string): boolean;
   /**
    * Replaces its peer, for example after it has sent a fresh token, and with `expiresInMs` lets it expire later. Without
    * `expiresInMs` it expires as before. Calls `key` again. Returns `false`, and changes nothing, when it is not open.
    *
-   * @throws SupervisorError `invalid-options` when `expiresInMs` is neither a number nor `null`, or for any other option.
+   * @throws MooringError `invalid-options` when `expiresInMs` is neither a number nor `null`, or for any other option.
    */
   renew(peer: Peer, options?: RenewOptions): boolean;
 }

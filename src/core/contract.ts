@@ -1,5 +1,5 @@
 import { type Codec, UndecodableError } from './codec.ts';
-import { SupervisorError, toError } from './errors.ts';
+import { MooringError, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
 import { ignoreRejection, isThenable } from './guard.ts';
 import { SchemaCheck } from './schema-check.ts';
@@ -54,7 +54,7 @@ export class Contract<In, Out, Sent = Out> {
   /**
    * Makes the payload of an outbound message.
    *
-   * @throws SupervisorError `invalid-message` or `unencodable-message`
+   * @throws MooringError `invalid-message` or `unencodable-message`
    */
   payload(message: Out): string | Uint8Array {
     return this.encode(this.outbound(message));
@@ -63,7 +63,7 @@ export class Contract<In, Out, Sent = Out> {
   /**
    * Returns what is sent for an outbound message: the output of the schema, without the fields that the schema drops.
    *
-   * @throws SupervisorError `invalid-message`; and whatever the schema itself throws.
+   * @throws MooringError `invalid-message`; and whatever the schema itself throws.
    */
   outbound(message: Out): Sent {
     if (this.#outbound === undefined) return message as unknown as Sent;
@@ -72,7 +72,7 @@ export class Contract<In, Out, Sent = Out> {
     const { path, problem } = contractFault(result.issues);
     // Not the issues themselves: those of some libraries contain the whole message, and errors are logged.
     const cause = result.issues.map((issue) => ({ path: pathOf(issue), message: issue.message }));
-    throw new SupervisorError('invalid-message', `message${path && `.${path}`}: ${problem}`, {
+    throw new MooringError('invalid-message', `message${path && `.${path}`}: ${problem}`, {
       cause,
     });
   }
@@ -83,7 +83,7 @@ export class Contract<In, Out, Sent = Out> {
       return checkedPayload(settledNow(this.#codec.encode(message)));
     } catch (cause) {
       const problem = toError(cause).message;
-      throw new SupervisorError(
+      throw new MooringError(
         'unencodable-message',
         `the ${this.#codec.name} codec cannot encode the message: ${problem}`,
         { cause },

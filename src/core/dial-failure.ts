@@ -34,23 +34,23 @@ export interface DialAnswer {
 
 type ErrorWithCode = Error & { readonly code?: string };
 
-interface Conclusion {
+interface DialConclusion {
   readonly cause: DialFailureCause;
   readonly retry: Retry;
   readonly level: Level;
 }
 
-const CRASH: Conclusion = { cause: 'crash', retry: 'backoff', level: 'error' };
-const ABORTED: Conclusion = { cause: 'aborted', retry: 'never', level: 'info' };
-const CONFIG: Conclusion = { cause: 'config-error', retry: 'never', level: 'error' };
-const TARGETLESS: Conclusion = { cause: 'target-error', retry: 'backoff', level: 'error' };
-const LATE: Conclusion = { cause: 'handshake-timeout', retry: 'backoff', level: 'warn' };
-const DNS: Conclusion = { cause: 'dns-error', retry: 'backoff', level: 'warn' };
-const TLS: Conclusion = { cause: 'tls-error', retry: 'never', level: 'error' };
-const INVALID: Conclusion = { cause: 'handshake-invalid', retry: 'never', level: 'error' };
-const REFUSED: Conclusion = { cause: 'tcp-refused', retry: 'backoff', level: 'warn' };
-const UNDISCLOSED: Conclusion = { cause: 'undisclosed', retry: 'backoff', level: 'warn' };
-const ABANDONED: Conclusion = { cause: 'abandoned', retry: 'backoff', level: 'warn' };
+const CRASH: DialConclusion = { cause: 'crash', retry: 'backoff', level: 'error' };
+const ABORTED: DialConclusion = { cause: 'aborted', retry: 'never', level: 'info' };
+const CONFIG: DialConclusion = { cause: 'config-error', retry: 'never', level: 'error' };
+const TARGETLESS: DialConclusion = { cause: 'target-error', retry: 'backoff', level: 'error' };
+const LATE: DialConclusion = { cause: 'handshake-timeout', retry: 'backoff', level: 'warn' };
+const DNS: DialConclusion = { cause: 'dns-error', retry: 'backoff', level: 'warn' };
+const TLS: DialConclusion = { cause: 'tls-error', retry: 'never', level: 'error' };
+const INVALID: DialConclusion = { cause: 'handshake-invalid', retry: 'never', level: 'error' };
+const REFUSED: DialConclusion = { cause: 'tcp-refused', retry: 'backoff', level: 'warn' };
+const UNDISCLOSED: DialConclusion = { cause: 'undisclosed', retry: 'backoff', level: 'warn' };
+const ABANDONED: DialConclusion = { cause: 'abandoned', retry: 'backoff', level: 'warn' };
 
 /** Says why a dialed connection never opened. Pure. */
 export function describeDialFailure(evidence: DialEvidence): Failure {
@@ -68,7 +68,7 @@ export function describeDialFailure(evidence: DialEvidence): Failure {
 }
 
 /** What this side did outranks what the peer said, and that outranks what the network did in the end. */
-function conclude(evidence: DialEvidence): Conclusion {
+function conclude(evidence: DialEvidence): DialConclusion {
   const { crash, isAborted, answer, isLate, isTargetless, phase, error } = evidence;
   if (crash !== undefined) return CRASH;
   if (isAborted) return ABORTED;
@@ -81,7 +81,7 @@ function conclude(evidence: DialEvidence): Conclusion {
   return error === undefined ? ABANDONED : errorConclusion(phase, error);
 }
 
-function errorConclusion(phase: FailurePhase, error: ErrorWithCode): Conclusion {
+function errorConclusion(phase: FailurePhase, error: ErrorWithCode): DialConclusion {
   if (phase === 'config') return CONFIG;
   if (phase === 'dns') return DNS;
   if (error.code === 'ECONNREFUSED') return REFUSED;

@@ -1,5 +1,5 @@
 import { toError } from './errors.ts';
-import { escaped } from './text.ts';
+import { escapeText } from './text.ts';
 
 /** How many parts of an AggregateError are told. */
 const PARTS_MAX = 5;
@@ -14,7 +14,7 @@ export function partsOf(error: Error): Error[] {
 /** The message of an error, escaped. That of several attempts to connect is empty: then it is that of each. */
 export function messageText(error: Error): string {
   const { message } = error;
-  return escaped(
+  return escapeText(
     message === ''
       ? partsOf(error)
           .map((part) => part.message)
@@ -32,6 +32,6 @@ export function stackText({ message, stack }: Error): string | undefined {
   if (stack === undefined) return undefined;
   const begin = message === '' ? -1 : stack.indexOf(message);
   const end = begin === -1 ? 0 : begin + message.length;
-  const frames = stack.slice(end).replaceAll(/[^\n]+|\n(?! {4}at )/g, escaped);
-  return escaped(stack.slice(0, end)) + frames;
+  const frames = stack.slice(end).replaceAll(/[^\n]+|\n(?! {4}at )/g, escapeText);
+  return escapeText(stack.slice(0, end)) + frames;
 }

@@ -11,12 +11,12 @@ export const errorCodes = {
   'stream-errored': 'An Observable that fed a topic ended with an error.',
 } as const;
 
-/** The stable code of a {@link SupervisorError}. */
+/** The stable code of a {@link MooringError}. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /** A misuse of Mooring. What happens to sockets is never thrown; it is reported as an event or a value. */
-export class SupervisorError extends Error {
-  override readonly name = 'SupervisorError';
+export class MooringError extends Error {
+  override readonly name = 'MooringError';
   /** Stable; see {@link errorCodes}. */
   readonly code: ErrorCode;
 

@@ -36,7 +36,7 @@ export interface OfConnection<C> {
  *
  * @typeParam C - the type of the connections told about.
  */
-export type SupervisorNews<C extends ConnectionIdentity = Connection | DialedConnection> =
+export type UntimedEvent<C extends ConnectionIdentity = Connection | DialedConnection> =
   | ({ readonly type: 'connection.opened' } & OfConnection<C>)
   | ({ readonly type: 'connection.suspect' } & OfConnection<C>)
   | ({ readonly type: 'connection.asleep' } & OfConnection<C>)
@@ -79,6 +79,6 @@ export type SupervisorNews<C extends ConnectionIdentity = Connection | DialedCon
 
 /** News with the wall time at which it was told, in milliseconds since 1970. */
 export type SupervisorEvent<C extends ConnectionIdentity = Connection | DialedConnection> =
-  SupervisorNews<C> & {
+  UntimedEvent<C> & {
     readonly at: number;
   };

@@ -78,7 +78,7 @@ export function unfinishedBytesFor({ payloadBytesMax }: Limits): number {
  * Checks options against their schema.
  *
  * @param call - how the options are passed, for the error about a value that is no options at all.
- * @throws SupervisorError `invalid-options`, naming the path of every option that is wrong.
+ * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
  */
 export function checkedOptions<Schema extends z.ZodType>(
   schema: Schema,

@@ -1,4 +1,4 @@
-import { SupervisorError } from './errors.ts';
+import { MooringError } from './errors.ts';
 import { kindOf, suggestion } from './wording.ts';
 
 /**
@@ -36,7 +36,7 @@ export interface OptionsCall {
 export const drainCall: OptionsCall = { call: 'drain(options)', example: '{ withinMs: 5000 }' };
 
 /** The error about a value that is no options at all. It says how to write them where the call is known. */
-export function notOptions(value: unknown, call?: OptionsCall): SupervisorError {
+export function notOptions(value: unknown, call?: OptionsCall): MooringError {
   const problem = problemAt(value, [], 'must be an object');
   if (call === undefined) return invalidOptions([problem]);
   return invalidOptions([
@@ -50,14 +50,14 @@ export function unknownOption(path: readonly PropertyKey[], known: Iterable<stri
 }
 
 /** The one error for everything that is wrong with the options of a call. */
-export function invalidOptions(problems: readonly string[], cause?: Error): SupervisorError {
-  return new SupervisorError('invalid-options', problems.join('; '), cause && { cause });
+export function invalidOptions(problems: readonly string[], cause?: Error): MooringError {
+  return new MooringError('invalid-options', problems.join('; '), cause && { cause });
 }
 
 /**
  * Checks what is given for each message: cheap, and no more than that the names are known.
  *
- * @throws SupervisorError `invalid-options`
+ * @throws MooringError `invalid-options`
  */
 export function checkNames(options: unknown, known: readonly string[]): void {
   if (!isOptions(options)) throw notOptions(options);

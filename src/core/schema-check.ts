@@ -30,7 +30,7 @@ export class SchemaCheck<Output> {
     this.#name = name;
   }
 
-  /** @throws SupervisorError `invalid-options` if the schema is async. Also throws what a check of the schema throws. */
+  /** @throws MooringError `invalid-options` if the schema is async. Also throws what a check of the schema throws. */
   run(value: unknown): StandardResult<Output> {
     const result =
       this.#proofsLeft === 0

@@ -42,7 +42,7 @@ export function pathText(path: readonly PropertyKey[]): string {
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Makes foreign text safe to print on one line, by writing its unsafe characters as `\\uXXXX`. */
-export function escaped(text: string): string {
+export function escapeText(text: string): string {
   return text.replaceAll(UNSAFE, (unsafe) => {
     const code = unsafe.charCodeAt(0).toString(16).padStart(4, '0');
     return `\\u${code}`;

@@ -7,8 +7,8 @@ export interface DeadlineOwner {
 }
 
 /** Something that wants to know when the machine, or the process, has slept. */
-export interface Sleeper {
-  woke(): void;
+export interface WakeListener {
+  onWake(): void;
 }
 
 /** The tick of a deadline that waits for none. */
@@ -54,7 +54,7 @@ export class TimerWheel {
   readonly tickMs: number;
 
   /** Told after the machine, or the process, has slept for a while; deadlines have slept as well. */
-  readonly whenWoken = new Set<Sleeper>();
+  readonly whenWoken = new Set<WakeListener>();
 
   readonly #clock: Clock;
   readonly #slots: (Deadline | null)[] = new Array(SLOTS).fill(null);
@@ -127,8 +127,8 @@ export class TimerWheel {
   }
 
   #wokeUp(): void {
-    runEach([...this.whenWoken], (sleeper) => {
-      if (this.whenWoken.has(sleeper)) sleeper.woke();
+    runEach([...this.whenWoken], (listener) => {
+      if (this.whenWoken.has(listener)) listener.onWake();
     });
   }
 

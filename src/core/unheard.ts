@@ -1,6 +1,6 @@
 import { messageText, stackText } from './error-text.ts';
 import type { Failure, FailureCause } from './failure.ts';
-import { escaped } from './text.ts';
+import { escapeText } from './text.ts';
 import { Warnings } from './warning.ts';
 
 /** What the service asked for, what a client did by itself, and what another warning tells. */
@@ -75,7 +75,7 @@ export class Unheard {
   lost(kind: string, message: string): void {
     this.#warnings.once(kind, {
       code: 'MOORING_CONNECTION_LOST',
-      message: `${escaped(message)}${nobody([this.#ways.endings], 'this cause')}`,
+      message: `${escapeText(message)}${nobody([this.#ways.endings], 'this cause')}`,
     });
   }
 

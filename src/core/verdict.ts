@@ -71,7 +71,7 @@ export interface CloseVerdict {
   readonly bytesOut: number;
 }
 
-/** What the port saw of an ending. Each field keeps the first thing that happened. */
+/** What the connection saw of an ending. Each field keeps the first thing that happened. */
 export interface Evidence {
   /** What this side had asked for. */
   intent?: LocalCause | undefined;
@@ -124,7 +124,7 @@ export function classifyClose(evidence: Evidence): Classification {
 
 function takenAway(evidence: Evidence, error: Error): Classification {
   const { received } = evidence;
-  const conclusion: Conclusion = {
+  const conclusion: CloseConclusion = {
     origin: 'local',
     layer: 'tcp',
     cause: 'taken-away',
@@ -136,7 +136,7 @@ function takenAway(evidence: Evidence, error: Error): Classification {
 
 function protocolError(evidence: Evidence, error: Error): Classification {
   const { refused } = evidence;
-  const conclusion: Conclusion = {
+  const conclusion: CloseConclusion = {
     origin: 'local',
     layer: 'websocket',
     cause: 'protocol-error',
@@ -150,7 +150,7 @@ function protocolError(evidence: Evidence, error: Error): Classification {
 function closeFrame(evidence: Evidence, received: CloseFrame): Classification {
   const { intent, sent = received } = evidence;
   const info = closeCodeInfo(received.code);
-  const conclusion: Conclusion = {
+  const conclusion: CloseConclusion = {
     origin: intent === undefined ? 'peer' : 'local',
     layer: 'websocket',
     cause: intent ?? 'peer-close',
@@ -163,7 +163,7 @@ function closeFrame(evidence: Evidence, received: CloseFrame): Classification {
 
 function localEnding(evidence: Evidence, intent: LocalCause): Classification {
   const timedOut = (intent === 'close' || intent === 'drain') && evidence.forced === true;
-  const conclusion: Conclusion = {
+  const conclusion: CloseConclusion = {
     origin: intent === 'heartbeat-timeout' ? 'network' : 'local',
     layer: 'tcp',
     cause: timedOut ? 'close-timeout' : intent,
@@ -175,7 +175,7 @@ function localEnding(evidence: Evidence, intent: LocalCause): Classification {
 
 function networkEnding(evidence: Evidence): Classification {
   const cause = networkCause(evidence);
-  const conclusion: Conclusion = {
+  const conclusion: CloseConclusion = {
     origin: cause === 'send-error' && evidence.socketError === undefined ? 'local' : 'network',
     layer: 'tcp',
     cause,
@@ -185,7 +185,7 @@ function networkEnding(evidence: Evidence): Classification {
   return classification(evidence, conclusion, { error: firstError(evidence) });
 }
 
-type Conclusion = Pick<Classification, 'origin' | 'layer' | 'cause' | 'retry' | 'level'>;
+type CloseConclusion = Pick<Classification, 'origin' | 'layer' | 'cause' | 'retry' | 'level'>;
 
 /** What was received, if it is what ended the connection, and the first error. */
 interface Grounds {
@@ -199,7 +199,7 @@ const abnormal: CloseFrame = { code: 1006, reason: '' };
 /** One shape for all: objects put together by spreading cost 4 KB of garbage for each end (measured). */
 function classification(
   { sent, simultaneous, forced, clean }: Evidence,
-  { origin, layer, cause, retry, level }: Conclusion,
+  { origin, layer, cause, retry, level }: CloseConclusion,
   { received, error }: Grounds,
 ): Classification {
   const { code, reason } = received ?? abnormal;

@@ -1,6 +1,6 @@
 /** The words of all errors about arguments and options, for both sides; a page has no schema library. */
 
-import { escaped } from './text.ts';
+import { escapeText } from './text.ts';
 
 /** What all durations, sizes and counts are. */
 export const wholeNumber = 'must be a whole number from 1 to 2147483647';
@@ -17,8 +17,8 @@ const NUMERAL = /^\d{1,5}$/;
 /** What users call the objects of these classes, whose names are internal. */
 const publicNames: ReadonlyMap<string, string> = new Map([
   ['FleetSupervisor', 'a supervisor'],
-  ['ConnectionHandle', 'a connection'],
-  ['DialedHandle', 'a connection'],
+  ['InboundHandle', 'a connection'],
+  ['OutboundHandle', 'a connection'],
   ['TopicHandle', 'a topic'],
   ['ClientHandle', 'a client'],
   ['PoolHandle', 'a pool'],
@@ -69,7 +69,7 @@ export function anyOf(names: readonly string[]): string {
 export function mustBeOneOf(words: readonly string[], value: unknown): string {
   const expected = `must be ${anyOf(words.map((word) => `'${word}'`))}`;
   if (typeof value !== 'string' || value.length > WORD_MAX) return expected;
-  return `${expected}, not '${escaped(value)}'${wordSuggestion(value, words)}`;
+  return `${expected}, not '${escapeText(value)}'${wordSuggestion(value, words)}`;
 }
 
 /** The rest of a sentence about a name that is not known: the known name that it is most like, if any. */

@@ -6,7 +6,7 @@ import { messageText, partsOf, stackText } from '../core/error-text.ts';
 import type { SupervisorEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
 import { hasMethods } from '../core/methods.ts';
-import { escaped } from '../core/text.ts';
+import { escapeText } from '../core/text.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import { LogFolder } from './log-folder.ts';
 
@@ -33,7 +33,7 @@ export interface LogLine {
  * there were, as `… and 412 more` in the message and as the field `more`. The timer does not keep the process alive.
  *
  * @returns the subscription; unsubscribe to stop logging.
- * @throws SupervisorError `invalid-argument`
+ * @throws MooringError `invalid-argument`
  *
  * @example
  * ```ts
@@ -99,7 +99,7 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
     case 'connection.errored':
       return line(['warn', event], { cause: event.cause, ...errorField(event.error) }, event.cause);
     case 'connection.closing': {
-      const reason = escaped(event.reason);
+      const reason = escapeText(event.reason);
       return line(
         ['info', event],
         { origin: event.origin, code: event.code, reason },
@@ -108,7 +108,7 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
     }
     case 'message.invalid': {
       const { path, problem, closeCode } = event.fault;
-      const fault = { path: escaped(path), problem: escaped(problem), closeCode };
+      const fault = { path: escapeText(path), problem: escapeText(problem), closeCode };
       return line(['warn', event], { fault }, `${path || 'message'}: ${problem}`);
     }
     case 'handler.errored':
@@ -121,11 +121,11 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
       return line(['error', event], errorField(event.error), messageText(event.error));
     case 'topic.opened':
     case 'topic.closed':
-      return line(['info', event], { topic: escaped(event.topic) }, event.topic);
+      return line(['info', event], { topic: escapeText(event.topic) }, event.topic);
     case 'child.changed': {
       const { kind, address, state } = event.child;
-      const told = { kind, address: escaped(address), state };
-      return line([childLevel(state), event], told, `${kind} ${address} ${state}`);
+      const child = { kind, address: escapeText(address), state };
+      return line([childLevel(state), event], child, `${kind} ${address} ${state}`);
     }
     case 'connection.suspect':
     case 'connection.congested':
@@ -161,10 +161,10 @@ function childLevel(state: string): Level {
 function failedLine(id: string, failure: Failure): LogLine {
   const { level, error, path, address, origin, host, ...rest } = failure;
   const foreign = {
-    address: escaped(address),
-    path: escaped(path),
-    ...(origin !== undefined && { origin: escaped(origin) }),
-    ...(host !== undefined && { host: escaped(host) }),
+    address: escapeText(address),
+    path: escapeText(path),
+    ...(origin !== undefined && { origin: escapeText(origin) }),
+    ...(host !== undefined && { host: escapeText(host) }),
   };
   const err = errorField(error, !isRefusal(failure));
   const fields = { event: 'connection.failed', id, ...foreign, ...rest, ...err };
@@ -186,14 +186,14 @@ function refusedRemark({ origin, host, option }: Failure): string {
     origin !== undefined && `Origin ${origin}`,
     host !== undefined && `Host ${host}`,
   ];
-  return ` (${escaped(headers.filter(Boolean).join(', '))}, by ${option})`;
+  return ` (${escapeText(headers.filter(Boolean).join(', '))}, by ${option})`;
 }
 
 function closedLine(connection: ConnectionIdentity, verdict: CloseVerdict): LogLine {
   const { level, error, reason, sent, ...rest } = verdict;
   const frames = {
-    reason: escaped(reason),
-    ...(sent && { sent: { ...sent, reason: escaped(sent.reason) } }),
+    reason: escapeText(reason),
+    ...(sent && { sent: { ...sent, reason: escapeText(sent.reason) } }),
   };
   const fields = {
     event: 'connection.closed',
@@ -216,16 +216,16 @@ function line<C extends ConnectionIdentity>(
   return {
     level,
     fields: { event: event.type, ...(connection && identity(connection)), ...about },
-    message: `${subject}${event.type}${remark && `: ${escaped(remark)}`}`,
+    message: `${subject}${event.type}${remark && `: ${escapeText(remark)}`}`,
   };
 }
 
 function identity({ id, key, address, path }: ConnectionIdentity) {
   return {
     id,
-    ...(key !== undefined && { key: escaped(key) }),
-    address: escaped(address),
-    path: escaped(path),
+    ...(key !== undefined && { key: escapeText(key) }),
+    address: escapeText(address),
+    path: escapeText(path),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Upgrade } from '../connection/upgrade.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
 import type { SupervisorState } from './supervisor-types.ts';
 
 /** Where a supervisor of any copy of Mooring keeps what `attach` needs of it besides the public methods. */

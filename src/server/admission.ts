@@ -18,7 +18,7 @@ import type { Registry } from './registry.ts';
 export type Paths = readonly string[] | undefined;
 
 /** What the supervisor's own state says about newcomers. */
-export type Door = 'open' | 'suspended' | 'draining';
+export type AdmissionState = 'open' | 'suspended' | 'draining';
 
 const RETRY_SOON = { 'Retry-After': '1' };
 const RETRY_LATER = { 'Retry-After': '5' };
@@ -46,7 +46,7 @@ export interface Applicant {
   /** The path asked for, as {@link requestPath} reads it. */
   readonly path: string;
   readonly paths: Paths;
-  readonly door: Door;
+  readonly state: AdmissionState;
 }
 
 /** What admission needs of the supervisor that it decides for. */
@@ -83,9 +83,9 @@ export class Admission {
   }
 
   /** The refusal, or `null`. The request is counted among the connections already. */
-  judge({ request, path, paths, door }: Applicant): RefusalAnswer | null {
+  judge({ request, path, paths, state }: Applicant): RefusalAnswer | null {
     return (
-      doorRefusal(door) ??
+      stateRefusal(state) ??
       requestRefusal(request) ??
       pathRefusal(path, paths) ??
       this.#hostRefusal(request) ??
@@ -98,7 +98,7 @@ export class Admission {
   judgeLoad(address: string, socket: Socket, nowMs: number): RefusalAnswer | null {
     const { connectionsMax, ipv6PrefixBits } = this.#options;
     const isProxy = this.#isProxy(address, socket);
-    if (this.#registry.ports.size > connectionsMax) {
+    if (this.#registry.connections.size > connectionsMax) {
       return refusal('connections-max', [503, 'too many connections'], RETRY_LATER);
     }
     if (this.#registry.fromAddress(address) > this.#addressMax(isProxy)) {
@@ -191,8 +191,8 @@ function pathRefusal(path: string, paths: Paths): RefusalAnswer | null {
   return refusal('wrong-path', [404, 'no WebSocket here']);
 }
 
-function doorRefusal(door: Door): RefusalAnswer | null {
-  switch (door) {
+function stateRefusal(state: AdmissionState): RefusalAnswer | null {
+  switch (state) {
     case 'open':
       return null;
     case 'suspended':

@@ -101,7 +101,7 @@ export interface AuthenticateContext {
  * after which it expires. Return it from `authenticate`. Without arguments it lets in a client that has no peer; with a
  * peer that is `undefined`, `null`, `false` or a {@link Refusal}, the connection is refused as if you had returned that.
  *
- * @throws SupervisorError `invalid-options`, naming the argument that is wrong.
+ * @throws MooringError `invalid-options`, naming the argument that is wrong.
  *
  * @example
  * ```ts
@@ -143,7 +143,7 @@ const optionNames = ['headers', 'release', 'expiresInMs'];
  * Checks what a connection is given besides its peer. It is checked where it is used as well: it may come from a copy of
  * the package that checks less.
  *
- * @throws SupervisorError `invalid-options`
+ * @throws MooringError `invalid-options`
  */
 export function checkedTerms(options: AdmittedOptions | Admitted<unknown>): AdmittedOptions {
   const { headers, release, expiresInMs } = options;
@@ -169,7 +169,7 @@ function checkedAnswerHeaders(given: unknown): AnswerHeaders {
   throw invalidOptions([problemAt({ headers }, ['headers', reserved], problem)]);
 }
 
-/** @throws SupervisorError `invalid-options` for options that `renew` does not have. */
+/** @throws MooringError `invalid-options` for options that `renew` does not have. */
 export function checkRenewal(options: RenewOptions): void {
   checkNames(options, ['expiresInMs']);
   const { expiresInMs } = options;

@@ -10,7 +10,7 @@ const VALUE = /^[\t -~\u0080-\u00ff]*$/;
  * Checks the headers of an answer before they can reach the wire: a line break in one would begin another header.
  *
  * @returns a copy that nobody can write to: what is written into the original later has not been checked.
- * @throws SupervisorError `invalid-options`, naming the header.
+ * @throws MooringError `invalid-options`, naming the header.
  */
 export function checkedHeaders(headers: unknown): AnswerHeaders {
   // A `Headers` or a `Map` can be iterated over and has no properties: it would be taken for no headers at all.

@@ -54,7 +54,7 @@ const attachSchema = z.strictObject({
  *
  * @param server - what `http.createServer()`, `https.createServer()`, `http2.createSecureServer({ allowHTTP1: true })`, or
  *   a framework's `listen()` returns.
- * @throws SupervisorError `invalid-argument`, `invalid-options`, or `path-taken` when another supervisor serves the same path.
+ * @throws MooringError `invalid-argument`, `invalid-options`, or `path-taken` when another supervisor serves the same path.
  */
 export function attach(
   server: UpgradeServer,

@@ -1,6 +1,6 @@
 import { guarded } from '../core/guard.ts';
 import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
-import type { AcceptedPort } from './accepted-port.ts';
+import type { InboundConnection } from './inbound-connection.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 
 const names = ['where', 'except'] as const;
@@ -10,14 +10,14 @@ export const everybody = Object.freeze({});
 
 /** What is needed to ask the application about its connections. */
 interface Asking<C> {
-  handleOf(port: AcceptedPort): C;
-  errored(handler: 'where', error: Error, port: undefined): void;
+  handleOf(connection: InboundConnection): C;
+  errored(handler: 'where', error: Error, connection: undefined): void;
 }
 
 /**
  * Whether a connection is to get a publication; `null` when all are.
  *
- * @throws SupervisorError `invalid-options`
+ * @throws MooringError `invalid-options`
  */
 export function filterOf<C extends object>(audience: AudienceOptions<C>, asking: Asking<C>) {
   checkAudience(audience);
@@ -25,10 +25,10 @@ export function filterOf<C extends object>(audience: AudienceOptions<C>, asking:
   if (where === undefined && except === undefined) return null;
   const left = exceptions(except);
   const report = (error: Error) => asking.errored('where', error, undefined);
-  return (port: AcceptedPort) => {
-    const connection = asking.handleOf(port);
-    if (left.has(connection)) return false;
-    return where === undefined || guarded(() => where(connection), report) === true;
+  return (connection: InboundConnection) => {
+    const handle = asking.handleOf(connection);
+    if (left.has(handle)) return false;
+    return where === undefined || guarded(() => where(handle), report) === true;
   };
 }
 

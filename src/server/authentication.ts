@@ -4,8 +4,8 @@ import type { RefusalAnswer } from '../core/failure.ts';
 import { guarded, isThenable } from '../core/guard.ts';
 import { warnOnce } from '../core/warning.ts';
 import { kindOf } from '../core/wording.ts';
-import type { AcceptedPort } from './accepted-port.ts';
 import { Admitted, type AuthenticateContext, checkedTerms, isAdmitted } from './admitted.ts';
+import type { InboundConnection } from './inbound-connection.ts';
 import type { Leases } from './leases.ts';
 import type { ResolvedOptions } from './options.ts';
 import { authenticationAnswer, authenticationRefusal, inCloseFrame, isRefusal } from './refusal.ts';
@@ -19,7 +19,11 @@ type AuthenticationOptions<Peer> = Pick<
 export interface AuthenticationHost {
   readonly leases: Leases;
   readonly handlers: {
-    errored(handler: 'authenticate' | 'key', error: Error, port: AcceptedPort | undefined): void;
+    errored(
+      handler: 'authenticate' | 'key',
+      error: Error,
+      connection: InboundConnection | undefined,
+    ): void;
     release(release: (() => unknown) | undefined): void;
   };
 }
@@ -58,34 +62,34 @@ export class Authentication<Peer> {
   readonly #options: AuthenticationOptions<Peer>;
   readonly #host: AuthenticationHost;
   /** Those that have been asked about and not answered for; they leave it when their client does. */
-  readonly #pending = new Map<AcceptedPort, Attempt>();
+  readonly #pending = new Map<InboundConnection, Attempt>();
 
   constructor(options: AuthenticationOptions<Peer>, host: AuthenticationHost) {
     this.#options = options;
     this.#host = host;
   }
 
-  /** Lets a port in or refuses it, now or later. */
-  begin(port: AcceptedPort, request: IncomingMessage): void {
+  /** Lets a connection in or refuses it, now or later. */
+  begin(connection: InboundConnection, request: IncomingMessage): void {
     const { authenticate } = this.#options;
     if (authenticate === undefined) {
-      this.#admit(port, nobody);
+      this.#admit(connection, nobody);
       return;
     }
     const attempt = new Attempt();
     try {
       const result = authenticate(request, attempt);
-      if (isThenable(result)) this.#await(port, attempt, result);
-      else this.#settle(port, result);
+      if (isThenable(result)) this.#await(connection, attempt, result);
+      else this.#settle(connection, result);
     } catch (thrown) {
-      this.#threw(port, attempt, thrown);
+      this.#threw(connection, attempt, thrown);
     }
   }
 
   /** The connection has failed: whatever `authenticate` still does for it is in vain. */
-  abort(port: AcceptedPort): void {
-    const attempt = this.#pending.get(port);
-    this.#pending.delete(port);
+  abort(connection: InboundConnection): void {
+    const attempt = this.#pending.get(connection);
+    this.#pending.delete(connection);
     attempt?.abort();
   }
 
@@ -94,61 +98,61 @@ export class Authentication<Peer> {
     return checkedKey(this.#options.key?.(peer));
   }
 
-  #await(port: AcceptedPort, attempt: Attempt, result: PromiseLike<unknown>): void {
-    if (port.isOver) attempt.abort();
-    else this.#pending.set(port, attempt);
+  #await(connection: InboundConnection, attempt: Attempt, result: PromiseLike<unknown>): void {
+    if (connection.isOver) attempt.abort();
+    else this.#pending.set(connection, attempt);
     // A promise of our own settles once and later, whatever the user's thenable does.
     Promise.resolve(result).then(
       (known) => {
-        this.#pending.delete(port);
-        this.#settle(port, known);
+        this.#pending.delete(connection);
+        this.#settle(connection, known);
       },
       (thrown) => {
-        this.#pending.delete(port);
-        this.#threw(port, attempt, thrown);
+        this.#pending.delete(connection);
+        this.#threw(connection, attempt, thrown);
       },
     );
   }
 
-  #settle(port: AcceptedPort, result: unknown): void {
-    if (isAdmitted(result)) this.#admit(port, result);
-    else if (isRefusal(result)) this.#refuse(port, 'authenticate', result);
-    else if (isNobody(result)) this.#turnAway(port, notAdmitted);
-    else this.#admit(port, new Admitted(result, {}));
+  #settle(connection: InboundConnection, result: unknown): void {
+    if (isAdmitted(result)) this.#admit(connection, result);
+    else if (isRefusal(result)) this.#refuse(connection, 'authenticate', result);
+    else if (isNobody(result)) this.#turnAway(connection, notAdmitted);
+    else this.#admit(connection, new Admitted(result, {}));
   }
 
-  #turnAway(port: AcceptedPort, answer: RefusalAnswer): void {
-    port.refuse(this.#isInCloseFrame ? inCloseFrame(answer) : answer);
+  #turnAway(connection: InboundConnection, answer: RefusalAnswer): void {
+    connection.refuse(this.#isInCloseFrame ? inCloseFrame(answer) : answer);
   }
 
-  #admit(port: AcceptedPort, admission: Admitted<unknown>): void {
+  #admit(connection: InboundConnection, admission: Admitted<unknown>): void {
     const { leases, handlers } = this.#host;
     const { peer, release } = admission;
-    if (port.isOver) {
+    if (connection.isOver) {
       handlers.release(release);
       return;
     }
     // First of all: whatever fails from here on, it is released.
-    leases.begin(port, { release });
+    leases.begin(connection, { release });
     let asked: 'authenticate' | 'key' = 'authenticate';
     try {
       const { headers, expiresInMs } = checkedTerms(admission);
       const answer = answerInstead(peer, expiresInMs);
       if (answer !== null) {
-        this.#turnAway(port, answer);
+        this.#turnAway(connection, answer);
         return;
       }
-      leases.renew(port, expiresInMs);
+      leases.renew(connection, expiresInMs);
       asked = 'key';
-      port.grant({ peer, headers, key: this.keyOf(peer as Peer) });
+      connection.grant({ peer, headers, key: this.keyOf(peer as Peer) });
     } catch (thrown) {
-      this.#refuse(port, asked, toError(thrown));
+      this.#refuse(connection, asked, toError(thrown));
     }
   }
 
-  #threw(port: AcceptedPort, attempt: Attempt, thrown: unknown): void {
+  #threw(connection: InboundConnection, attempt: Attempt, thrown: unknown): void {
     const error = toError(thrown);
-    if (!attempt.isReason(error)) this.#refuse(port, 'authenticate', error);
+    if (!attempt.isReason(error)) this.#refuse(connection, 'authenticate', error);
   }
 
   /** Whether a close frame that pages can read refuses, and no HTTP answer. */
@@ -156,12 +160,12 @@ export class Authentication<Peer> {
     return this.#options.admission.refusals === 'close';
   }
 
-  #refuse(port: AcceptedPort, handler: 'authenticate' | 'key', error: Error): void {
+  #refuse(connection: InboundConnection, handler: 'authenticate' | 'key', error: Error): void {
     const refusal =
       handler === 'key'
         ? authenticationRefusal(error)
         : authenticationAnswer(error, this.#isInCloseFrame);
-    port.refuse(refusal);
+    connection.refuse(refusal);
     if (refusal.cause === 'authenticate-error') {
       this.#host.handlers.errored(handler, refusal.error ?? error, undefined);
     }

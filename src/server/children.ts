@@ -1,11 +1,11 @@
 import type { AnyActorRef } from 'xstate';
+import type { ConnectionReport } from '../connection/connection-host.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
-import type { Port } from '../connection/port.ts';
-import type { PortReport } from '../connection/port-host.ts';
 import type { Child } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
-import type { SupervisorNews } from '../core/events.ts';
+import type { UntimedEvent } from '../core/events.ts';
 import { runEach } from '../core/run-each.ts';
 import type { Registry } from './registry.ts';
 import { describeReport } from './report.ts';
@@ -19,7 +19,7 @@ export interface ChildrenHost {
   isEnding(): boolean;
   /** Whether anybody listens. */
   isHeard(): boolean;
-  tell(news: SupervisorNews<DialedConnection>): void;
+  emit(event: UntimedEvent<DialedConnection>): void;
   /** A child, or a connection of one, has come to its end; perhaps it was the last. */
   shrank(): void;
 }
@@ -29,7 +29,7 @@ export class Children implements Parent, Iterable<Child> {
   readonly #host: ChildrenHost;
   /** Each with the state that was told last. */
   readonly #children = new Map<ChildActor, string>();
-  readonly #open = new Map<Port, DialedConnection>();
+  readonly #open = new Map<ManagedConnection, DialedConnection>();
   #ids = 0;
 
   constructor(host: ChildrenHost) {
@@ -84,7 +84,7 @@ export class Children implements Parent, Iterable<Child> {
     const { state } = child;
     if (this.#children.get(child) === state) return;
     if (this.#children.has(child)) this.#children.set(child, state);
-    this.#host.tell({ type: 'child.changed', child: childOf(child) });
+    this.#host.emit({ type: 'child.changed', child: childOf(child) });
   }
 
   nextId(): string {
@@ -92,19 +92,27 @@ export class Children implements Parent, Iterable<Child> {
     return `d${this.#ids.toString(36)}`;
   }
 
-  portMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
-    this.#host.registry.dialedMoved(port, from, to);
+  connectionMoved(
+    connection: ManagedConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void {
+    this.#host.registry.dialedMoved(connection, from, to);
   }
 
-  portQuarantined(port: Port): void {
-    this.#open.delete(port);
+  connectionQuarantined(connection: ManagedConnection): void {
+    this.#open.delete(connection);
   }
 
-  portReported(port: Port, report: PortReport, connection: DialedConnection): void {
-    if (report === 'opened' && port.isOpen) this.#open.set(port, connection);
-    const news = describeReport(report, port, connection);
-    if (news !== undefined) this.#host.tell(news);
-    if (port.isOver) this.#host.shrank();
+  connectionReported(
+    connection: ManagedConnection,
+    report: ConnectionReport,
+    handle: DialedConnection,
+  ): void {
+    if (report === 'opened' && connection.isOpen) this.#open.set(connection, handle);
+    const event = describeReport(report, connection, handle);
+    if (event !== undefined) this.#host.emit(event);
+    if (connection.isOver) this.#host.shrank();
   }
 }
 

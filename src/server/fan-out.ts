@@ -2,7 +2,7 @@ import type { ReportGate } from '../connection/report-gate.ts';
 import type { Contract } from '../core/contract.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import { runEach } from '../core/run-each.ts';
-import type { AcceptedPort } from './accepted-port.ts';
+import type { InboundConnection } from './inbound-connection.ts';
 import type { Delivery, Overflow } from './topic.ts';
 
 /** What is done about members that are congested. */
@@ -23,7 +23,7 @@ export interface Publication extends PublicationPolicy {
   readonly message: unknown;
   readonly frame: Frame;
   /** Whether a member is to get it; `null` when all are. */
-  readonly accepts: ((port: AcceptedPort) => boolean) | null;
+  readonly accepts: ((connection: InboundConnection) => boolean) | null;
   delivered: number;
   kept: number;
   /** Older ones that were waiting and that this one takes the place of. */
@@ -42,7 +42,7 @@ const broadcastPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '',
 /**
  * Checks a message and encodes it, once for everybody who gets it.
  *
- * @throws SupervisorError `invalid-message` or `unencodable-message`
+ * @throws MooringError `invalid-message` or `unencodable-message`
  */
 export function publicationOf<Out, Sent>(
   contract: Contract<unknown, Out, Sent>,
@@ -57,10 +57,10 @@ export function publicationOf<Out, Sent>(
 }
 
 /** Everybody who is reached, and whether somebody still belongs to them. */
-export interface Reachable extends Iterable<AcceptedPort> {
-  has(port: AcceptedPort): boolean;
+export interface Reachable extends Iterable<InboundConnection> {
+  has(connection: InboundConnection): boolean;
   /** How many have left so far; as long as it stays the same nobody has to be looked up. */
-  readonly departures: number;
+  readonly removals: number;
 }
 
 /**
@@ -71,12 +71,12 @@ export interface Reachable extends Iterable<AcceptedPort> {
  * has left or is no longer open does not get it, and nobody gets it twice.
  */
 export function fanOut(publication: Publication, audience: Reachable, reports: ReportGate): void {
-  const { departures } = audience;
-  const isThere = (port: AcceptedPort) =>
-    port.isOpen && (audience.departures === departures || audience.has(port));
+  const { removals } = audience;
+  const isThere = (connection: InboundConnection) =>
+    connection.isOpen && (audience.removals === removals || audience.has(connection));
   reports.during(() => {
-    runEach(accepted(publication, audience, isThere), (port) => {
-      if (isThere(port)) write(publication, port);
+    runEach(accepted(publication, audience, isThere), (connection) => {
+      if (isThere(connection)) write(publication, connection);
     });
   });
 }
@@ -85,17 +85,19 @@ export function fanOut(publication: Publication, audience: Reachable, reports: R
 function accepted(
   { accepts }: Publication,
   audience: Reachable,
-  isThere: (port: AcceptedPort) => boolean,
-): AcceptedPort[] {
+  isThere: (connection: InboundConnection) => boolean,
+): InboundConnection[] {
   const members = [...audience];
-  return accepts === null ? members : members.filter((port) => isThere(port) && accepts(port));
+  return accepts === null
+    ? members
+    : members.filter((connection) => isThere(connection) && accepts(connection));
 }
 
-function write(publication: Publication, port: AcceptedPort): void {
-  const outbox = port.outbox;
+function write(publication: Publication, connection: InboundConnection): void {
+  const outbox = connection.outbox;
   if (outbox !== null && outbox.publish(publication.frame) !== 'refused')
     publication.delivered += 1;
-  else overflow(publication, port);
+  else overflow(publication, connection);
 }
 
 /** What its publisher is told. */
@@ -104,21 +106,22 @@ export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery 
 }
 
 /** Does what the publication's policy says about a member that cannot take it. */
-function overflow(publication: Publication, port: AcceptedPort): void {
-  if (publication.overflow === 'latest' && isKept(publication, port)) return;
+function overflow(publication: Publication, connection: InboundConnection): void {
+  if (publication.overflow === 'latest' && isConflated(publication, connection)) return;
   publication.dropped += 1;
-  port.dropped += 1;
-  if (publication.overflow === 'close' && port.outbox?.isCongested) port.end('slow-consumer');
+  connection.dropped += 1;
+  if (publication.overflow === 'close' && connection.outbox?.isCongested)
+    connection.end('slow-consumer');
 }
 
-function isKept(publication: Publication, port: AcceptedPort): boolean {
-  const { outbox } = port;
+function isConflated(publication: Publication, connection: InboundConnection): boolean {
+  const { outbox } = connection;
   if (outbox === null) return false;
-  const { isKept, replaced } = outbox.keep(publication);
-  if (isKept) publication.kept += 1;
+  const { isConflated, replaced } = outbox.keep(publication);
+  if (isConflated) publication.kept += 1;
   if (replaced) {
     publication.replaced += 1;
-    port.dropped += 1;
+    connection.dropped += 1;
   }
-  return isKept;
+  return isConflated;
 }

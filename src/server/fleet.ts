@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { AnyActorRef } from 'xstate';
+import type { ConnectionReport, SharedRuntime } from '../connection/connection-host.ts';
 import { countInvalid } from '../connection/invalid-messages.ts';
-import { portContext } from '../connection/port-context.ts';
-import type { PortContext, PortReport } from '../connection/port-host.ts';
-import type { Upgrade } from '../connection/upgrade.ts';
+import { sharedRuntime } from '../connection/shared-runtime.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type {
   Connection,
@@ -12,33 +11,34 @@ import type {
   RenewOptions,
 } from '../core/connection.ts';
 import { Contract, faultMessage } from '../core/contract.ts';
-import type { InvalidMessage, SupervisorEvent, SupervisorNews } from '../core/events.ts';
+import type { InvalidMessage, SupervisorEvent, UntimedEvent } from '../core/events.ts';
 import { describeFailure, type Failure } from '../core/failure.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import type { HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
 import { Unheard, type WaysToHear } from '../core/unheard.ts';
-import {
-  AcceptedPort,
-  type AcceptedPortHost,
-  type UpgradeRequest,
-  type UpgradeResult,
-} from './accepted-port.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
 import type { AcceptorSide } from './acceptor.ts';
-import { Admission, type Door, type Paths, requestPath } from './admission.ts';
+import { Admission, type AdmissionState, type Paths, requestPath } from './admission.ts';
 import { checkRenewal } from './admitted.ts';
 import { filterOf } from './audience.ts';
 import { Authentication } from './authentication.ts';
 import { deliveryOf, fanOut, type PolicyOf, type Publication, publicationOf } from './fan-out.ts';
-import { ConnectionHandle, type HandleHost } from './handle.ts';
 import { Handlers, type HandlersObserver, type Release } from './handlers.ts';
+import {
+  InboundConnection,
+  type InboundHost,
+  type UpgradeRequest,
+  type UpgradeResult,
+} from './inbound-connection.ts';
+import { InboundHandle, type InboundHandleHost } from './inbound-handle.ts';
 import { Leases } from './leases.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Registry } from './registry.ts';
 import { describeReport } from './report.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery } from './topic.ts';
-import { type TopicNews, Topics, type TopicsObserver } from './topics.ts';
+import { type TopicEvent, Topics, type TopicsObserver } from './topics.ts';
 import type { Upgrader } from './upgrader.ts';
 
 /** What a fleet tells its supervisor. */
@@ -60,12 +60,12 @@ export interface FleetParts<Peer, In, Out, Sent> {
 export class Fleet<Peer, In, Out, Sent>
   implements
     AcceptorSide,
-    AcceptedPortHost,
-    HandleHost<In, Out>,
+    InboundHost,
+    InboundHandleHost<In, Out>,
     HandlersObserver<Connection<Peer, In, Out>>,
     TopicsObserver
 {
-  readonly context: PortContext;
+  readonly context: SharedRuntime;
   readonly actor: AnyActorRef;
   readonly registry: Registry;
   readonly topics: Topics;
@@ -90,7 +90,7 @@ export class Fleet<Peer, In, Out, Sent>
     this.#upgrader = upgrader;
     this.actor = actor;
     this.registry = new Registry(options.admission.ipv6PrefixBits);
-    this.context = portContext(options);
+    this.context = sharedRuntime(options);
     this.topics = new Topics(options.limits.topicsMax, this.context.reports, this);
     this.contract = new Contract(options.codec, options.messages, options.sends);
     this.leases = new Leases(this.context.wheel);
@@ -104,17 +104,17 @@ export class Fleet<Peer, In, Out, Sent>
   }
 
   /** Takes over one upgrade request. Whatever happens from here on ends in exactly one report. */
-  accept(upgrade: Upgrade, paths: Paths, door: Door): void {
+  accept(upgrade: Upgrade, paths: Paths, state: AdmissionState): void {
     const { request } = upgrade;
     const address = this.#admission.addressOf(request, upgrade.socket);
     const path = requestPath(request);
-    const port = new AcceptedPort(this, this.#nextId(), { ...upgrade, address, path });
-    if (port.isOver) return;
+    const connection = new InboundConnection(this, this.#nextId(), { ...upgrade, address, path });
+    if (connection.isOver) return;
     const refusal =
-      this.#admission.judge({ request, path, paths, door }) ??
+      this.#admission.judge({ request, path, paths, state }) ??
       this.#admission.judgeLoad(address, upgrade.socket, this.context.clock.now());
-    if (refusal === null) this.#authentication.begin(port, request);
-    else port.refuse(refusal);
+    if (refusal === null) this.#authentication.begin(connection, request);
+    else connection.refuse(refusal);
   }
 
   notUpgraded(request: IncomingMessage, httpStatus: number | undefined): void {
@@ -125,7 +125,7 @@ export class Fleet<Peer, In, Out, Sent>
       path: requestPath(request),
     });
     this.registry.counts.failed += 1;
-    this.tell({ type: 'connection.failed', id: this.#nextId(), failure });
+    this.emit({ type: 'connection.failed', id: this.#nextId(), failure });
     this.#failed(failure);
   }
 
@@ -139,15 +139,15 @@ export class Fleet<Peer, In, Out, Sent>
   }
 
   /** Tells news, if anybody listens. */
-  tell(news: SupervisorNews<Connection<Peer, In, Out> | DialedConnection> | undefined): void {
-    if (news === undefined || !this.events.observed) return;
-    this.events.next({ ...news, at: this.context.clock.wallNow() });
+  emit(event: UntimedEvent<Connection<Peer, In, Out> | DialedConnection> | undefined): void {
+    if (event === undefined || !this.events.observed) return;
+    this.events.next({ ...event, at: this.context.clock.wallNow() });
   }
 
   /**
    * Sends one message to every open connection.
    *
-   * @throws SupervisorError when the message or an option is wrong.
+   * @throws MooringError when the message or an option is wrong.
    */
   broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.publication(message, audience);
@@ -155,7 +155,7 @@ export class Fleet<Peer, In, Out, Sent>
     return deliveryOf(publication);
   }
 
-  /** @throws SupervisorError when the message or an option is wrong. */
+  /** @throws MooringError when the message or an option is wrong. */
   publication(
     message: Out,
     audience: AudienceOptions<Connection<Peer, In, Out>>,
@@ -165,36 +165,41 @@ export class Fleet<Peer, In, Out, Sent>
     return publicationOf(this.contract, message, { accepts, policyOf });
   }
 
-  // What a port needs.
+  // What a connection needs.
 
   completeUpgrade(upgrade: UpgradeRequest): UpgradeResult {
     return this.#upgrader.complete(upgrade);
   }
 
-  portMoved(port: AcceptedPort, from: ConnectionState | null, to: ConnectionState): void {
-    this.registry.moved(port, from, to);
+  connectionMoved(
+    connection: InboundConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void {
+    this.registry.moved(connection, from, to);
   }
 
-  portOpened(port: AcceptedPort): void {
-    port.handle = new ConnectionHandle<Peer, In, Out>(port, this);
-    this.registry.enter(port);
+  connectionOpened(connection: InboundConnection): void {
+    connection.handle = new InboundHandle<Peer, In, Out>(connection, this);
+    this.registry.enter(connection);
   }
 
-  portQuarantined(port: AcceptedPort): void {
-    this.registry.leave(port);
-    this.topics.leaveAll(port);
+  connectionQuarantined(connection: InboundConnection): void {
+    this.registry.leave(connection);
+    this.topics.leaveAll(connection);
   }
 
   randomErrored(error: Error): void {
     this.#randomError = error;
   }
 
-  portReported(port: AcceptedPort, report: PortReport): void {
+  connectionReported(connection: InboundConnection, report: ConnectionReport): void {
     this.#reportRandom();
-    if (this.events.observed) this.tell(describeReport(report, port, this.handlers.handleOf(port)));
-    this.#runHandler(port, report);
+    if (this.events.observed)
+      this.emit(describeReport(report, connection, this.handlers.handleOf(connection)));
+    this.#runHandler(connection, report);
     // It has left its topics before it could be told.
-    this.topics.tellNews();
+    this.topics.emitEvents();
     if (report === 'closed' || report === 'failed') this.#observer.fleetShrank();
   }
 
@@ -204,22 +209,22 @@ export class Fleet<Peer, In, Out, Sent>
     if (error !== null) this.handlers.errored('random', error, undefined);
   }
 
-  #runHandler(port: AcceptedPort, report: PortReport): void {
-    const { verdict, failure, closeFrame } = port;
-    if (report === 'opened') this.handlers.opened(port);
+  #runHandler(connection: InboundConnection, report: ConnectionReport): void {
+    const { verdict, failure, closeFrame } = connection;
+    if (report === 'opened') this.handlers.opened(connection);
     else if (report === 'closed' && verdict) {
-      this.handlers.closed(port, verdict, this.leases.end(port));
+      this.handlers.closed(connection, verdict, this.leases.end(connection));
     } else if (report === 'failed' && failure) {
-      this.#authentication.abort(port);
-      this.#failed(failure, this.leases.end(port));
-    } else if (report === 'closing' && isStartedByPeer(port) && closeFrame) {
-      this.handlers.closing(port, closeFrame.code, closeFrame.reason);
+      this.#authentication.abort(connection);
+      this.#failed(failure, this.leases.end(connection));
+    } else if (report === 'closing' && isStartedByPeer(connection) && closeFrame) {
+      this.handlers.closing(connection, closeFrame.code, closeFrame.reason);
     }
   }
 
   /** The chart of a connection threw. */
   crashed(error: Error): void {
-    this.tell({ type: 'connection.crashed', error });
+    this.emit({ type: 'connection.crashed', error });
     if (!this.events.observed) this.unheard.crash(error);
   }
 
@@ -229,27 +234,30 @@ export class Fleet<Peer, In, Out, Sent>
     if (!isHeard) this.unheard.failure(failure);
   }
 
-  messageArrived(port: AcceptedPort, payload: Uint8Array, isBinary: boolean): unknown {
-    const intake = this.handlers.run('messages', port, () => this.contract.read(payload, isBinary));
+  messageArrived(connection: InboundConnection, payload: Uint8Array, isBinary: boolean): unknown {
+    const intake = this.handlers.run('messages', connection, () =>
+      this.contract.read(payload, isBinary),
+    );
     if (intake === undefined) return undefined;
-    if ('message' in intake) return this.handlers.message(port, intake.message);
-    this.#refuseMessage(port, intake.fault);
-    port.intake.messageRefused();
+    if ('message' in intake) return this.handlers.message(connection, intake.message);
+    this.#refuseMessage(connection, intake.fault);
+    connection.intake.messageRefused();
     return undefined;
   }
 
-  #refuseMessage(port: AcceptedPort, fault: InvalidMessage): void {
-    this.tell({ type: 'message.invalid', connection: this.handlers.handleOf(port), fault });
-    if (!countInvalid(port, this.context.clock.now())) return;
+  #refuseMessage(connection: InboundConnection, fault: InvalidMessage): void {
+    this.emit({ type: 'message.invalid', connection: this.handlers.handleOf(connection), fault });
+    if (!countInvalid(connection, this.context.clock.now())) return;
     const policy = this.#options.invalidMessages;
-    if (policy === 'ignore' || (policy === 'reply' && this.#replied(port, fault))) return;
-    port.close('invalid-message', checkedCloseFrame(fault.closeCode, fault.path || fault.problem));
+    if (policy === 'ignore' || (policy === 'reply' && this.#replied(connection, fault))) return;
+    const { closeCode, path, problem } = fault;
+    connection.close('invalid-message', checkedCloseFrame(closeCode, path || problem));
   }
 
   /** Tells the peer what was wrong; `false` when the codec has no way to say it. */
-  #replied(port: AcceptedPort, fault: InvalidMessage): boolean {
+  #replied(connection: InboundConnection, fault: InvalidMessage): boolean {
     try {
-      port.outbox?.send(messageFrame(this.contract.encode(faultMessage(fault))));
+      connection.outbox?.send(messageFrame(this.contract.encode(faultMessage(fault))));
       return true;
     } catch {
       return false;
@@ -262,41 +270,41 @@ export class Fleet<Peer, In, Out, Sent>
     return messageFrame(this.contract.payload(message));
   }
 
-  join(port: AcceptedPort, topic: string): boolean {
-    const isMember = this.topics.join(port, topic);
+  join(connection: InboundConnection, topic: string): boolean {
+    const isMember = this.topics.join(connection, topic);
     // One that is refused may come from a subscriber who hears just now why.
-    if (isMember) this.topics.tellNews();
+    if (isMember) this.topics.emitEvents();
     return isMember;
   }
 
-  leave(port: AcceptedPort, topic: string): boolean {
-    const hasLeft = this.topics.leave(port, topic);
-    if (hasLeft) this.topics.tellNews();
+  leave(connection: InboundConnection, topic: string): boolean {
+    const hasLeft = this.topics.leave(connection, topic);
+    if (hasLeft) this.topics.emitEvents();
     return hasLeft;
   }
 
   /** A `key` that throws leaves peer and key as they were, and is an error of this connection. */
-  renew(port: AcceptedPort, peer: unknown, options: RenewOptions): boolean {
+  renew(connection: InboundConnection, peer: unknown, options: RenewOptions): boolean {
     checkRenewal(options);
-    if (!port.isOpen) return false;
-    const named = this.handlers.run('key', port, () => ({
+    if (!connection.isOpen) return false;
+    const named = this.handlers.run('key', connection, () => ({
       key: this.#authentication.keyOf(peer as Peer),
     }));
-    if (named === undefined || !port.isOpen) return false;
-    port.peer = peer;
-    this.registry.rename(port, named.key);
-    this.leases.renew(port, options.expiresInMs);
+    if (named === undefined || !connection.isOpen) return false;
+    connection.peer = peer;
+    this.registry.rename(connection, named.key);
+    this.leases.renew(connection, options.expiresInMs);
     return true;
   }
 
-  messageStream(port: AcceptedPort): Stream<In> {
-    return new Stream((error) => this.handlers.errored('messages$', error, port));
+  messageStream(connection: InboundConnection): Stream<In> {
+    return new Stream((error) => this.handlers.errored('messages$', error, connection));
   }
 
   // What the topics tell.
 
-  topicChanged(news: TopicNews): void {
-    this.tell(news);
+  topicChanged(event: TopicEvent): void {
+    this.emit(event);
   }
 
   listenerErrored(error: Error): void {
@@ -305,15 +313,11 @@ export class Fleet<Peer, In, Out, Sent>
 
   // What the handlers tell.
 
-  handlerErrored(
-    handler: HandlerName,
-    error: Error,
-    connection: Connection<Peer, In, Out> | undefined,
-  ): void {
+  handlerErrored(handler: HandlerName, error: Error, connection?: Connection<Peer, In, Out>): void {
     // A listener of the events that throws must not be told of its own error: it would throw again.
     const isEmitted = handler !== 'events$' && this.events.observed;
     if (isEmitted) {
-      this.tell({ type: 'handler.errored', handler, error, ...(connection && { connection }) });
+      this.emit({ type: 'handler.errored', handler, error, ...(connection && { connection }) });
     }
     const isHandled = handler !== 'onHandlerError' && this.#options.onHandlerError !== undefined;
     if (!isEmitted && !isHandled) this.unheard.handler(handler, error);
@@ -324,7 +328,7 @@ export class Fleet<Peer, In, Out, Sent>
   }
 }
 
-function isStartedByPeer({ witness: { evidence } }: AcceptedPort): boolean {
+function isStartedByPeer({ socketEvents: { evidence } }: InboundConnection): boolean {
   return evidence.received !== undefined && evidence.intent === undefined;
 }
 

@@ -3,9 +3,9 @@ import type { Failure } from '../core/failure.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
-import type { AcceptedPort } from './accepted-port.ts';
 import { type Disposer, disposerOf } from './disposer.ts';
-import type { ConnectionHandle } from './handle.ts';
+import type { InboundConnection } from './inbound-connection.ts';
+import type { InboundHandle } from './inbound-handle.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** What the handlers tell the supervisor they run for. */
@@ -39,7 +39,7 @@ export class Handlers<Peer, In, Out> {
   readonly #options: ResolvedOptions<Peer, In, Out, unknown>;
   readonly #observer: HandlersObserver<Connection<Peer, In, Out>>;
   readonly #wheel: TimerWheel;
-  readonly #welcomes = new WeakMap<AcceptedPort, Welcome>();
+  readonly #welcomes = new WeakMap<InboundConnection, Welcome>();
   #unsettled = 0;
 
   constructor(
@@ -60,80 +60,86 @@ export class Handlers<Peer, In, Out> {
   /** Runs a handler of one connection. What it throws costs that connection, unless the user keeps it. */
   run<Result>(
     handler: HandlerName,
-    port: AcceptedPort | undefined,
+    connection: InboundConnection | undefined,
     call: () => Result,
   ): Result | undefined {
-    return guarded(call, (error) => this.errored(handler, error, port));
+    return guarded(call, (error) => this.errored(handler, error, connection));
   }
 
-  errored(handler: HandlerName, error: Error, port: AcceptedPort | undefined): void {
-    const connection = port === undefined ? undefined : this.handleOf(port);
-    this.#observer.handlerErrored(handler, error, connection);
+  errored(handler: HandlerName, error: Error, connection: InboundConnection | undefined): void {
+    const handle = connection === undefined ? undefined : this.handleOf(connection);
+    this.#observer.handlerErrored(handler, error, handle);
     const choice = guarded(
-      () => this.#options.onHandlerError?.(error, handler, connection),
-      (thrown) => this.#observer.handlerErrored('onHandlerError', thrown, connection),
+      () => this.#options.onHandlerError?.(error, handler, handle),
+      (thrown) => this.#observer.handlerErrored('onHandlerError', thrown, handle),
     );
-    if (choice !== 'keep') port?.end('handler-error', error);
+    if (choice !== 'keep') connection?.end('handler-error', error);
   }
 
-  opened(port: AcceptedPort): void {
+  opened(connection: InboundConnection): void {
     const { onOpen } = this.#options;
-    const connection = this.handleOf(port);
-    const result = this.run('onOpen', port, () => onOpen?.(connection));
-    if (isThenable(result)) this.#await(port, result);
+    const handle = this.handleOf(connection);
+    const result = this.run('onOpen', connection, () => onOpen?.(handle));
+    if (isThenable(result)) this.#await(connection, result);
     else {
-      const dispose = this.#disposerOf(result, port);
-      if (dispose !== undefined) this.#welcomes.set(port, newWelcome(dispose, false));
-      port.tell('welcome.settled');
+      const dispose = this.#disposerOf(result, connection);
+      if (dispose !== undefined) this.#welcomes.set(connection, newWelcome(dispose, false));
+      connection.send('welcome.settled');
     }
   }
 
-  #await(port: AcceptedPort, result: PromiseLike<unknown>): void {
+  #await(connection: InboundConnection, result: PromiseLike<unknown>): void {
     const welcome = newWelcome(undefined, true);
-    this.#welcomes.set(port, welcome);
-    port.awaitWelcome();
+    this.#welcomes.set(connection, welcome);
+    connection.awaitWelcome();
     const settle = (result: unknown) => {
       welcome.pending = false;
-      welcome.dispose = this.#disposerOf(result, port);
-      port.tell('welcome.settled');
-      if (welcome.whenSettled === undefined) this.#disposeIfOver(port, welcome);
+      welcome.dispose = this.#disposerOf(result, connection);
+      connection.send('welcome.settled');
+      if (welcome.whenSettled === undefined) this.#disposeIfOver(connection, welcome);
       else welcome.whenSettled();
     };
     result.then(settle, () => settle(undefined));
   }
 
   /** Returns what `onMessage` returned: a promise while it is at work. */
-  message(port: AcceptedPort, message: In): unknown {
+  message(connection: InboundConnection, message: In): unknown {
     const { onMessage } = this.#options;
-    const handle = this.handleOf(port);
-    const work = onMessage && this.run('onMessage', port, () => onMessage(handle, message));
+    const handle = this.handleOf(connection);
+    const work = onMessage && this.run('onMessage', connection, () => onMessage(handle, message));
     handle.deliver(message);
     return work;
   }
 
-  closing(port: AcceptedPort, code: number, reason: string): void {
+  closing(connection: InboundConnection, code: number, reason: string): void {
     const { onClosing } = this.#options;
-    this.run('onClosing', port, () => onClosing?.(this.handleOf(port), code, reason));
+    this.run('onClosing', connection, () => onClosing?.(this.handleOf(connection), code, reason));
   }
 
   /** @param release - runs last of all. */
-  closed(port: AcceptedPort, verdict: CloseVerdict, release?: Release): void {
-    const handle = this.handleOf(port);
+  closed(connection: InboundConnection, verdict: CloseVerdict, release?: Release): void {
+    const handle = this.handleOf(connection);
     handle.complete();
-    const welcome = this.#welcomes.get(port);
+    const welcome = this.#welcomes.get(connection);
     const conclude = () => {
-      const closing = this.#watch('onClose', port, () => this.#options.onClose?.(handle, verdict));
+      const closing = this.#watch('onClose', connection, () =>
+        this.#options.onClose?.(handle, verdict),
+      );
       if (release === undefined && !isOwed(welcome)) return;
-      this.#after(closing, () => this.#giveBack(port, welcome, release));
+      this.#after(closing, () => this.#giveBack(connection, welcome, release));
     };
     if (welcome?.pending && verdict.cause !== 'welcome-timeout') this.#postpone(welcome, conclude);
     else conclude();
   }
 
   /** Runs the disposer, then `release`. An `onOpen` that is still at work runs the disposer when it settles. */
-  #giveBack(port: AcceptedPort, welcome: Welcome | undefined, release: Release | undefined): void {
+  #giveBack(
+    connection: InboundConnection,
+    welcome: Welcome | undefined,
+    release: Release | undefined,
+  ): void {
     if (welcome !== undefined) welcome.isOver = true;
-    const disposing = this.#disposeIfOver(port, welcome);
+    const disposing = this.#disposeIfOver(connection, welcome);
     if (release === undefined) return;
     this.#after(welcome?.pending ? disposed(welcome) : disposing, () => this.release(release));
   }
@@ -154,11 +160,11 @@ export class Handlers<Peer, In, Out> {
 
   /** @param release - runs last of all. */
   failed(failure: Failure, release?: Release): void {
-    const telling = guarded(
+    const reporting = guarded(
       () => this.#options.onFailed?.(failure),
       (error) => this.errored('onFailed', error, undefined),
     );
-    if (release !== undefined) this.#after(telling, () => this.release(release));
+    if (release !== undefined) this.#after(reporting, () => this.release(release));
   }
 
   /** Gives back what `authenticate` took for a connection that is over. */
@@ -186,27 +192,31 @@ export class Handlers<Peer, In, Out> {
     work.then(proceed, proceed);
   }
 
-  handleOf(port: AcceptedPort): ConnectionHandle<Peer, In, Out> {
-    return port.handle as ConnectionHandle<Peer, In, Out>;
+  handleOf(connection: InboundConnection): InboundHandle<Peer, In, Out> {
+    return connection.handle as InboundHandle<Peer, In, Out>;
   }
 
-  #disposeIfOver(port: AcceptedPort, welcome: Welcome | undefined): unknown {
+  #disposeIfOver(connection: InboundConnection, welcome: Welcome | undefined): unknown {
     if (welcome === undefined || welcome.pending || !welcome.isOver) return undefined;
-    if (!this.#welcomes.delete(port)) return undefined;
+    if (!this.#welcomes.delete(connection)) return undefined;
     const { dispose, whenDisposed } = welcome;
-    const work = dispose && this.#watch('dispose', port, dispose);
+    const work = dispose && this.#watch('dispose', connection, dispose);
     whenDisposed?.(work);
     return work;
   }
 
   /** A look at what the user returned may throw: its properties may be getters. */
-  #disposerOf(result: unknown, port: AcceptedPort): Disposer | undefined {
-    return this.run('onOpen', port, () => disposerOf(result));
+  #disposerOf(result: unknown, connection: InboundConnection): Disposer | undefined {
+    return this.run('onOpen', connection, () => disposerOf(result));
   }
 
   /** Runs a handler that a drain waits for, and returns what it returned. */
-  #watch(handler: HandlerName, port: AcceptedPort | undefined, call: () => unknown): unknown {
-    const result = this.run(handler, port, call);
+  #watch(
+    handler: HandlerName,
+    connection: InboundConnection | undefined,
+    call: () => unknown,
+  ): unknown {
+    const result = this.run(handler, connection, call);
     if (!isThenable(result)) return result;
     this.#unsettled += 1;
     const settled = () => this.#settled();

@@ -1,5 +1,5 @@
 import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
-import type { AcceptedPort } from './accepted-port.ts';
+import type { InboundConnection } from './inbound-connection.ts';
 
 /** What a lease begins with. */
 export interface LeaseTerms {
@@ -11,16 +11,16 @@ export interface LeaseTerms {
 class Lease implements DeadlineOwner {
   readonly release: (() => unknown) | undefined;
   expiry: Deadline | null = null;
-  readonly #port: AcceptedPort;
+  readonly #connection: InboundConnection;
 
-  constructor(port: AcceptedPort, release: (() => unknown) | undefined) {
-    this.#port = port;
+  constructor(connection: InboundConnection, release: (() => unknown) | undefined) {
+    this.#connection = connection;
     this.release = release;
   }
 
   deadlinePassed(): void {
     this.expiry = null;
-    this.#port.end('expired');
+    this.#connection.end('expired');
   }
 }
 
@@ -31,32 +31,32 @@ class Lease implements DeadlineOwner {
  */
 export class Leases {
   readonly #wheel: TimerWheel;
-  readonly #leases = new Map<AcceptedPort, Lease>();
+  readonly #leases = new Map<InboundConnection, Lease>();
 
   constructor(wheel: TimerWheel) {
     this.#wheel = wheel;
   }
 
-  begin(port: AcceptedPort, { release, expiresInMs }: LeaseTerms): void {
+  begin(connection: InboundConnection, { release, expiresInMs }: LeaseTerms): void {
     if (release === undefined && expiresInMs === undefined) return;
-    const lease = new Lease(port, release);
-    this.#leases.set(port, lease);
+    const lease = new Lease(connection, release);
+    this.#leases.set(connection, lease);
     this.#expire(lease, expiresInMs ?? null);
   }
 
   /** Sets when the connection expires: `null` for never. Without a value it expires as before. */
-  renew(port: AcceptedPort, expiresInMs: number | null | undefined): void {
+  renew(connection: InboundConnection, expiresInMs: number | null | undefined): void {
     if (expiresInMs === undefined) return;
-    const lease = this.#leases.get(port);
+    const lease = this.#leases.get(connection);
     if (lease !== undefined) this.#expire(lease, expiresInMs);
-    else if (expiresInMs !== null) this.begin(port, { expiresInMs });
+    else if (expiresInMs !== null) this.begin(connection, { expiresInMs });
   }
 
   /** The connection is over. Returns what is to be released. */
-  end(port: AcceptedPort): (() => unknown) | undefined {
-    const lease = this.#leases.get(port);
+  end(connection: InboundConnection): (() => unknown) | undefined {
+    const lease = this.#leases.get(connection);
     if (lease === undefined) return undefined;
-    this.#leases.delete(port);
+    this.#leases.delete(connection);
     this.#wheel.cancel(lease.expiry);
     return lease.release;
   }

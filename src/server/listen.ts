@@ -70,7 +70,7 @@ const listenSchema = z.strictObject({
  * Clients that connect and say nothing, or drip their headers, are cut after ten seconds.
  *
  * @returns a promise that rejects with the system's error when the address cannot be had, and with a
- *   SupervisorError, `invalid-argument` or `invalid-options`, for arguments that are wrong.
+ *   MooringError, `invalid-argument` or `invalid-options`, for arguments that are wrong.
  */
 export async function listen(
   supervisor: Listening,

@@ -291,7 +291,7 @@ export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown, Se
   readonly random: () => number;
 }
 
-/** @throws SupervisorError `invalid-options`, naming every option that is wrong by its path. */
+/** @throws MooringError `invalid-options`, naming every option that is wrong by its path. */
 export function resolveOptions<Peer, In, Out, Sent>(
   options: SupervisorOptions<Peer, In, Out, Sent>,
 ): ResolvedOptions<Peer, In, Out, Sent> {

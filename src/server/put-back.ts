@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Upgrade } from '../connection/upgrade.ts';
 import { systemClock } from '../core/clock.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
 import { ignoreErrors, type UpgradeServer } from './upgrade-server.ts';
 
 /** What Node.js keeps where `server.maxHeadersCount` is not set, names and values counted together. */

@@ -49,12 +49,12 @@ export class Refusal extends Error {
 
   /**
    * @param options - headers of the answer, or {@link RefusalOptions}: whatever has `headers` or `close`.
-   * @throws SupervisorError `invalid-options`, naming the argument that is wrong.
+   * @throws MooringError `invalid-options`, naming the argument that is wrong.
    */
   constructor(status = 401, message = '', options: AnswerHeaders | RefusalOptions = {}) {
     super(checkedMessage(message));
     this.status = checkedStatus(status);
-    const { headers, close } = checkedTelling(refusalOptions(options));
+    const { headers, close } = checkedDetails(refusalOptions(options));
     this.headers = headers;
     this.close = close;
   }
@@ -71,7 +71,7 @@ export function isRefusal(value: unknown): value is Refusal {
 }
 
 /** The options of a call, or those that a Refusal has kept. */
-type Telling = RefusalOptions | Pick<Refusal, 'headers' | 'close'>;
+type RefusalDetails = RefusalOptions | Pick<Refusal, 'headers' | 'close'>;
 
 const optionNames = ['headers', 'close'];
 
@@ -83,7 +83,10 @@ function refusalOptions(options: object): RefusalOptions {
   return options;
 }
 
-function checkedTelling({ headers = {}, close }: Telling): Pick<Refusal, 'headers' | 'close'> {
+function checkedDetails({
+  headers = {},
+  close,
+}: RefusalDetails): Pick<Refusal, 'headers' | 'close'> {
   if (close !== undefined && typeof close !== 'boolean') {
     throw invalidOptions([problemAt({ close }, ['close'], 'must be a boolean')]);
   }
@@ -120,14 +123,14 @@ export function inCloseFrame(answer: RefusalAnswer): RefusalAnswer {
 }
 
 /** An answer, and whether a close frame gives it. */
-interface Told {
+interface AnswerChoice {
   readonly answer: RefusalAnswer;
   readonly close?: boolean | undefined;
 }
 
 /** Makes the HTTP answer to whatever `key` threw. */
 export function authenticationRefusal(error: Error): RefusalAnswer {
-  return told(error).answer;
+  return answerTo(error).answer;
 }
 
 /**
@@ -136,17 +139,17 @@ export function authenticationRefusal(error: Error): RefusalAnswer {
  * @param isClose - whether a close frame tells it, unless a {@link Refusal} has a `close` of its own.
  */
 export function authenticationAnswer(error: Error, isClose: boolean): RefusalAnswer {
-  const { answer, close = isClose } = told(error);
+  const { answer, close = isClose } = answerTo(error);
   return close ? inCloseFrame(answer) : answer;
 }
 
 /** A Refusal is checked again: it may have been written to, or be of a copy of the package that checks less. */
-function told(error: Error): Told {
+function answerTo(error: Error): AnswerChoice {
   if (!isRefusal(error)) return { answer: internalError(error) };
   try {
     const status = checkedStatus(error.status);
     const body = checkedMessage(error.message);
-    const { headers, close } = checkedTelling(error);
+    const { headers, close } = checkedDetails(error);
     const cause = status === 401 ? 'unauthorized' : 'refused';
     return { answer: { cause, status, body, headers, error }, close };
   } catch (fault) {

@@ -1,11 +1,11 @@
 import type { Server } from 'node:net';
-import type { Port } from '../connection/port.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { AcceptedPort } from './accepted-port.ts';
 import { networkOf, USUAL_PREFIX_BITS } from './address.ts';
+import type { InboundConnection } from './inbound-connection.ts';
 import type { Counts } from './supervisor-types.ts';
 
-/** Who is there: every port by state, the accepted ones also by address and, when open, by id and key. */
+/** Who is there: every connection by state, the accepted ones also by address and, when open, by id and key. */
 export class Registry {
   readonly counts: Counts = {
     handshaking: 0,
@@ -16,15 +16,15 @@ export class Registry {
     failed: 0,
   };
   /** How many have left so far. */
-  departures = 0;
+  removals = 0;
   /** The connections that are open, and no others. */
-  readonly open = new Map<string, AcceptedPort>();
+  readonly open = new Map<string, InboundConnection>();
 
   /** Those that clients and pools have dialed, and that have not ended. They are counted, and no audience. */
-  readonly dialed = new Set<Port>();
+  readonly dialed = new Set<ManagedConnection>();
 
-  readonly #ports = new Set<AcceptedPort>();
-  readonly #keys = new Map<string, Set<AcceptedPort>>();
+  readonly #connections = new Set<InboundConnection>();
+  readonly #keys = new Map<string, Set<InboundConnection>>();
   readonly #ipv6PrefixBits: number;
   /** By address, or by network where one peer has a network of addresses. */
   readonly #networks = new Map<string, number>();
@@ -34,20 +34,24 @@ export class Registry {
   }
 
   /** Every accepted connection that has not ended, whatever its state. */
-  get ports(): ReadonlySet<AcceptedPort> {
-    return this.#ports;
+  get connections(): ReadonlySet<InboundConnection> {
+    return this.#connections;
   }
 
-  moved(port: AcceptedPort, from: ConnectionState | null, to: ConnectionState): void {
+  moved(connection: InboundConnection, from: ConnectionState | null, to: ConnectionState): void {
     this.#count(from, to);
-    if (from === null) this.#add(port);
-    if (to === 'closed' || to === 'failed') this.#delete(port);
+    if (from === null) this.#add(connection);
+    if (to === 'closed' || to === 'failed') this.#delete(connection);
   }
 
-  dialedMoved(port: Port, from: ConnectionState | null, to: ConnectionState): void {
+  dialedMoved(
+    connection: ManagedConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void {
     this.#count(from, to);
-    if (from === null) this.dialed.add(port);
-    if (to === 'closed' || to === 'failed') this.dialed.delete(port);
+    if (from === null) this.dialed.add(connection);
+    if (to === 'closed' || to === 'failed') this.dialed.delete(connection);
   }
 
   #count(from: ConnectionState | null, to: ConnectionState): void {
@@ -55,15 +59,15 @@ export class Registry {
     this.counts[to] += 1;
   }
 
-  #add(port: AcceptedPort): void {
-    this.#ports.add(port);
-    const network = this.#networkOf(port.address);
+  #add(connection: InboundConnection): void {
+    this.#connections.add(connection);
+    const network = this.#networkOf(connection.address);
     this.#networks.set(network, (this.#networks.get(network) ?? 0) + 1);
   }
 
-  #delete(port: AcceptedPort): void {
-    this.#ports.delete(port);
-    const network = this.#networkOf(port.address);
+  #delete(connection: InboundConnection): void {
+    this.#connections.delete(connection);
+    const network = this.#networkOf(connection.address);
     const others = (this.#networks.get(network) ?? 0) - 1;
     if (others === 0) this.#networks.delete(network);
     else this.#networks.set(network, others);
@@ -78,55 +82,55 @@ export class Registry {
     return networkOf(address, this.#ipv6PrefixBits);
   }
 
-  /** How many live sockets of one server belong to these ports. */
+  /** How many live sockets of one server belong to these connections. */
   socketsOf(server: Server): number {
     let count = 0;
-    for (const { wire } of this.#ports) if (wire.isAcceptedBy(server)) count += 1;
+    for (const { transport } of this.#connections) if (transport.isAcceptedBy(server)) count += 1;
     return count;
   }
 
-  enter(port: AcceptedPort): void {
-    this.open.set(port.id, port);
-    this.#enterKey(port);
+  enter(connection: InboundConnection): void {
+    this.open.set(connection.id, connection);
+    this.#enterKey(connection);
   }
 
-  leave(port: AcceptedPort): void {
-    this.open.delete(port.id);
-    this.departures += 1;
-    this.#leaveKey(port);
+  leave(connection: InboundConnection): void {
+    this.open.delete(connection.id);
+    this.removals += 1;
+    this.#leaveKey(connection);
   }
 
   /** An open connection has another key. */
-  rename(port: AcceptedPort, key: string | undefined): void {
-    if (key === port.key) return;
-    this.#leaveKey(port);
-    port.key = key;
-    this.#enterKey(port);
+  rename(connection: InboundConnection, key: string | undefined): void {
+    if (key === connection.key) return;
+    this.#leaveKey(connection);
+    connection.key = key;
+    this.#enterKey(connection);
   }
 
-  #enterKey(port: AcceptedPort): void {
-    if (port.key === undefined) return;
-    const namesakes = this.#keys.get(port.key);
-    if (namesakes === undefined) this.#keys.set(port.key, new Set([port]));
-    else namesakes.add(port);
+  #enterKey(connection: InboundConnection): void {
+    if (connection.key === undefined) return;
+    const sameKey = this.#keys.get(connection.key);
+    if (sameKey === undefined) this.#keys.set(connection.key, new Set([connection]));
+    else sameKey.add(connection);
   }
 
-  #leaveKey(port: AcceptedPort): void {
-    if (port.key === undefined) return;
-    const namesakes = this.#keys.get(port.key);
-    if (namesakes?.delete(port) && namesakes.size === 0) this.#keys.delete(port.key);
+  #leaveKey(connection: InboundConnection): void {
+    if (connection.key === undefined) return;
+    const sameKey = this.#keys.get(connection.key);
+    if (sameKey?.delete(connection) && sameKey.size === 0) this.#keys.delete(connection.key);
   }
 
   /** The open connections; with {@link has} they are an audience. */
-  [Symbol.iterator](): Iterator<AcceptedPort> {
+  [Symbol.iterator](): Iterator<InboundConnection> {
     return this.open.values();
   }
 
-  has(port: AcceptedPort): boolean {
-    return this.open.has(port.id);
+  has(connection: InboundConnection): boolean {
+    return this.open.has(connection.id);
   }
 
-  byKey(key: string): readonly AcceptedPort[] {
+  byKey(key: string): readonly InboundConnection[] {
     return [...(this.#keys.get(key) ?? [])];
   }
 }

@@ -1,37 +1,49 @@
-import type { Port } from '../connection/port.ts';
-import type { PortReport } from '../connection/port-host.ts';
+import type { ConnectionReport } from '../connection/connection-host.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
-import type { SupervisorNews } from '../core/events.ts';
+import type { UntimedEvent } from '../core/events.ts';
 import { classifyClose, type Origin } from '../core/verdict.ts';
 
-/** Makes the news of a port's report. */
+/** Makes the event of a connection's report. */
 export function describeReport<C extends ConnectionIdentity>(
-  report: PortReport,
-  port: Port,
-  connection: C,
-): SupervisorNews<C> | undefined {
+  report: ConnectionReport,
+  connection: ManagedConnection,
+  handle: C,
+): UntimedEvent<C> | undefined {
   switch (report) {
     case 'closing':
-      return { type: 'connection.closing', connection, ...closingOf(port) };
+      return { type: 'connection.closing', connection: handle, ...closingOf(connection) };
     case 'errored': {
-      const { cause, error } = classifyClose(port.witness.evidence);
-      return { type: 'connection.errored', connection, cause, ...(error && { error }) };
+      const { cause, error } = classifyClose(connection.socketEvents.evidence);
+      return { type: 'connection.errored', connection: handle, cause, ...(error && { error }) };
     }
     case 'closed':
-      return port.verdict && { type: 'connection.closed', connection, verdict: port.verdict };
+      return (
+        connection.verdict && {
+          type: 'connection.closed',
+          connection: handle,
+          verdict: connection.verdict,
+        }
+      );
     case 'failed':
-      return port.failure && { type: 'connection.failed', id: port.id, failure: port.failure };
+      return (
+        connection.failure && {
+          type: 'connection.failed',
+          id: connection.id,
+          failure: connection.failure,
+        }
+      );
     default:
-      return { type: `connection.${report}`, connection };
+      return { type: `connection.${report}`, connection: handle };
   }
 }
 
-function closingOf({ closeFrame, witness }: Port): {
+function closingOf({ closeFrame, socketEvents }: ManagedConnection): {
   origin: Origin;
   code: number;
   reason: string;
 } {
-  const { intent, received, taken } = witness.evidence;
+  const { intent, received, taken } = socketEvents.evidence;
   const { code, reason } = closeFrame ?? { code: 1006, reason: '' };
   const remote = received === undefined ? 'network' : 'peer';
   const isLocal = intent !== undefined || taken !== undefined;

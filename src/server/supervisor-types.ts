@@ -1,8 +1,8 @@
 import type { Observable } from 'rxjs';
-import type { Upgrade } from '../connection/upgrade.ts';
 import type { Child, HasChildren } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
 import type { Delivery, Topic, TopicOptions, TopicSize } from './topic.ts';
 
 /** The state of a supervisor's chart. */
@@ -78,13 +78,13 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
    * Without options you get the same object each time, while the topic has members or somebody holds a handle of it. With
    * options you get a view of it: options are about what is published through this handle, and nothing else.
    *
-   * @throws SupervisorError `invalid-topic` or `invalid-options`
+   * @throws MooringError `invalid-topic` or `invalid-options`
    */
   topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>>;
   /**
    * Sends one message to every open connection.
    *
-   * @throws SupervisorError `invalid-message`, `unencodable-message` or `invalid-options`
+   * @throws MooringError `invalid-message`, `unencodable-message` or `invalid-options`
    */
   broadcast(message: Out, options?: AudienceOptions<Connection<Peer, In, Out>>): Delivery;
   /** Refuses new connections with 503; the open ones live on. */
@@ -96,14 +96,14 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
    * what is left at the deadline, and waits within it for the application's close handlers.
    *
    * Resolves whatever the peers do, a second time with the report of the first; options of a second call change nothing,
-   * and that is a warning. Rejects with a SupervisorError, `invalid-options` or `invalid-close`, for options that are wrong.
+   * and that is a warning. Rejects with a MooringError, `invalid-options` or `invalid-close`, for options that are wrong.
    */
   drain(options?: DrainOptions): Promise<DrainReport>;
   /**
    * Takes over one upgrade request; for hosts that `attach` does not know.
    *
    * @param paths - paths that are served; others get 404. @default any
-   * @throws SupervisorError `invalid-argument`
+   * @throws MooringError `invalid-argument`
    */
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void;
 }

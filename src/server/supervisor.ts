@@ -9,7 +9,6 @@ import {
 } from '../../machines/supervisor.ts';
 import { inspected } from '../connection/inspection.ts';
 import type { Parent } from '../connection/parent.ts';
-import type { Upgrade } from '../connection/upgrade.ts';
 import { checkPaths, checkUpgrade } from '../core/arguments.ts';
 import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
@@ -18,13 +17,14 @@ import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import { runAll } from '../core/run-each.ts';
 import { warnOfOtherPlan } from '../core/warning.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
-import type { Door } from './admission.ts';
+import type { AdmissionState } from './admission.ts';
 import type { AdmittedPeer, HandlerPeer } from './admitted.ts';
 import { everybody } from './audience.ts';
 import { Children } from './children.ts';
+import { Drain, type DrainPlan, drainPlan } from './drain.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
-import { type DrainPlan, drainPlan, FleetDrain } from './fleet-drain.ts';
 import { resolveOptions, type SupervisorOptions } from './options.ts';
 import type {
   AudienceOptions,
@@ -55,7 +55,7 @@ const supervisorLogic: typeof supervisorMachine = Object.create(supervisorMachin
  *
  * Everything about it is settled here: options are checked at once and never again.
  *
- * @throws SupervisorError `invalid-options`, naming every option that is wrong by its path.
+ * @throws MooringError `invalid-options`, naming every option that is wrong by its path.
  *
  * @example
  * ```ts
@@ -105,7 +105,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   readonly #children: Children;
   /** What the chart ordered; carried out when it has settled, because it reaches user code. */
   readonly #effects: (() => void)[] = [];
-  #drain: FleetDrain | null = null;
+  #drain: Drain | null = null;
   #begun: { readonly plan: DrainPlan; readonly drained: Promise<DrainReport> } | null = null;
 
   /** @param upgrader - makes the WebSockets. @default ws does */
@@ -129,9 +129,9 @@ export class FleetSupervisor<Peer, In, Out, Sent>
       actor: this.#actor,
       isInspected: resolved.inspect !== undefined,
       registry: this.#fleet.registry,
-      isEnding: () => doorOf(this.state) === 'draining',
+      isEnding: () => admissionStateOf(this.state) === 'draining',
       isHeard: () => this.#fleet.events.observed,
-      tell: (news) => this.#fleet.tell(news),
+      emit: (event) => this.#fleet.emit(event),
       shrank: () => this.fleetShrank(),
     });
     this.#actor.start();
@@ -166,19 +166,19 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     const { registry, handlers } = this.#fleet;
     return {
       *[Symbol.iterator]() {
-        for (const port of registry.open.values()) yield handlers.handleOf(port);
+        for (const connection of registry.open.values()) yield handlers.handleOf(connection);
       },
     };
   }
 
   get(id: string): Connection<Peer, In, Out> | undefined {
-    const port = this.#fleet.registry.open.get(id);
-    return port && this.#fleet.handlers.handleOf(port);
+    const connection = this.#fleet.registry.open.get(id);
+    return connection && this.#fleet.handlers.handleOf(connection);
   }
 
   byKey(key: string): readonly Connection<Peer, In, Out>[] {
     const { registry, handlers } = this.#fleet;
-    return registry.byKey(key).map((port) => handlers.handleOf(port));
+    return registry.byKey(key).map((connection) => handlers.handleOf(connection));
   }
 
   topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>> {
@@ -198,11 +198,11 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   suspend(): void {
-    this.#tell('suspend.requested');
+    this.#send('suspend.requested');
   }
 
   admit(): void {
-    this.#tell('admit.requested');
+    this.#send('admit.requested');
   }
 
   async drain(options: DrainOptions = {}): Promise<DrainReport> {
@@ -212,14 +212,14 @@ export class FleetSupervisor<Peer, In, Out, Sent>
       return this.#begun.drained;
     }
     const drained = new Promise<DrainReport>((resolve) => {
-      this.#drain = new FleetDrain(plan, this.#fleet, {
+      this.#drain = new Drain(plan, this.#fleet, {
         children: this.#children,
-        expired: () => this.#tell('deadline.passed'),
+        expired: () => this.#send('deadline.passed'),
         ended: resolve,
       });
     });
     this.#begun = { plan, drained };
-    this.#tell('drain.requested');
+    this.#send('drain.requested');
     return drained;
   }
 
@@ -244,7 +244,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void {
     checkUpgrade(upgrade);
     checkPaths(paths);
-    this.#fleet.accept(upgrade, paths, doorOf(this.state));
+    this.#fleet.accept(upgrade, paths, admissionStateOf(this.state));
   }
 
   /** How many live sockets of one HTTP server belong to its connections. */
@@ -253,7 +253,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   /** Gives the chart a fact, then carries out what it ordered. */
-  #tell(type: SupervisorFact['type']): void {
+  #send(type: SupervisorFact['type']): void {
     this.#actor.send({ type });
     this.#settle();
   }
@@ -269,18 +269,18 @@ export class FleetSupervisor<Peer, In, Out, Sent>
 
   fleetShrank(): void {
     this.#drain?.shrank();
-    if (this.#drain?.isOver(this.state)) this.#tell('fleet.emptied');
+    if (this.#drain?.isOver(this.state)) this.#send('fleet.emptied');
     this.#settle();
   }
 
   // The chart's orders.
 
   announceSuspended(): void {
-    this.#effects.push(() => this.#fleet.tell({ type: 'supervisor.suspended' }));
+    this.#effects.push(() => this.#fleet.emit({ type: 'supervisor.suspended' }));
   }
 
   announceAdmitting(): void {
-    this.#effects.push(() => this.#fleet.tell({ type: 'supervisor.admitting' }));
+    this.#effects.push(() => this.#fleet.emit({ type: 'supervisor.admitting' }));
   }
 
   recordCrash({ error }: { error: unknown }): void {
@@ -306,7 +306,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 }
 
-function doorOf(state: SupervisorState): Door {
+function admissionStateOf(state: SupervisorState): AdmissionState {
   switch (state) {
     case 'admitting':
       return 'open';

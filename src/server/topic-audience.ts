@@ -2,8 +2,8 @@ import { Subject } from 'rxjs';
 import type { ReportGate } from '../connection/report-gate.ts';
 import type { ReportThrown } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
-import type { AcceptedPort } from './accepted-port.ts';
 import { fanOut, type Publication, type Reachable } from './fan-out.ts';
+import type { InboundConnection } from './inbound-connection.ts';
 
 /** What an audience needs of the topics that it belongs to. */
 export interface TopicAudienceHost {
@@ -20,8 +20,8 @@ export interface TopicAudienceHost {
  */
 export class TopicAudience implements Reachable {
   readonly name: string;
-  readonly members = new Set<AcceptedPort>();
-  departures = 0;
+  readonly members = new Set<InboundConnection>();
+  removals = 0;
   /** The public handle without options of its own; made when somebody asks for it. */
   handle: object | null = null;
   /** How its topics find it while it is idle. */
@@ -37,12 +37,12 @@ export class TopicAudience implements Reachable {
     this.#host = host;
   }
 
-  [Symbol.iterator](): Iterator<AcceptedPort> {
+  [Symbol.iterator](): Iterator<InboundConnection> {
     return this.members.values();
   }
 
-  has(port: AcceptedPort): boolean {
-    return this.members.has(port);
+  has(connection: InboundConnection): boolean {
+    return this.members.has(connection);
   }
 
   /** Whether it must be there although nobody may hold its handle. */
@@ -64,14 +64,14 @@ export class TopicAudience implements Reachable {
     return this.#messages;
   }
 
-  add(port: AcceptedPort): void {
+  add(connection: InboundConnection): void {
     if (this.members.size === 0) this.#dropped = 0;
-    this.members.add(port);
+    this.members.add(connection);
   }
 
-  remove(port: AcceptedPort): void {
-    this.members.delete(port);
-    this.departures += 1;
+  remove(connection: InboundConnection): void {
+    this.members.delete(connection);
+    this.removals += 1;
     if (this.members.size > 0) return;
     this.#publications?.complete();
     this.#publications = null;

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import { z } from 'zod';
 import type { Connection } from '../core/connection.ts';
-import { SupervisorError, toError } from '../core/errors.ts';
+import { MooringError, toError } from '../core/errors.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import { checkedOptions } from '../core/limits-schema.ts';
 import { everybody } from './audience.ts';
@@ -54,7 +54,7 @@ export class TopicHandle<Peer, In, Out, Sent>
   readonly #overflow: Overflow;
   readonly #keyOf: (message: Sent) => string;
 
-  /** @throws SupervisorError `invalid-options` */
+  /** @throws MooringError `invalid-options` */
   constructor(
     audience: TopicAudience,
     fleet: Fleet<Peer, In, Out, Sent>,
@@ -85,7 +85,8 @@ export class TopicHandle<Peer, In, Out, Sent>
     const { handlers } = this.#fleet;
     return {
       *[Symbol.iterator]() {
-        for (const port of [...members]) if (members.has(port)) yield handlers.handleOf(port);
+        for (const connection of [...members])
+          if (members.has(connection)) yield handlers.handleOf(connection);
       },
     };
   }
@@ -107,7 +108,7 @@ export class TopicHandle<Peer, In, Out, Sent>
     const overflow = this.#overflow;
     const key: unknown = overflow === 'latest' ? this.#keyOf(message) : '';
     if (typeof key === 'string') return { overflow, topic: this.name, key };
-    throw new SupervisorError(
+    throw new MooringError(
       'invalid-message',
       `keyOf of topic ${this.name} must return a string, not ${typeof key}`,
     );
@@ -128,7 +129,7 @@ export class TopicHandle<Peer, In, Out, Sent>
 
   error = (cause: unknown): void => {
     this.#errored(
-      new SupervisorError('stream-errored', `the source of topic ${this.name} errored`, { cause }),
+      new MooringError('stream-errored', `the source of topic ${this.name} errored`, { cause }),
     );
   };
 

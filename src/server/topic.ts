@@ -73,7 +73,7 @@ export interface Topic<Input = unknown, Output = Input, C = Connection> extends 
   /**
    * Sends one message to every open member.
    *
-   * @throws SupervisorError `invalid-message`, `unencodable-message` or `invalid-options`
+   * @throws MooringError `invalid-message`, `unencodable-message` or `invalid-options`
    */
   publish(message: Input, options?: AudienceOptions<C>): Delivery;
 }

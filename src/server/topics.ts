@@ -1,10 +1,10 @@
 import type { ReportGate } from '../connection/report-gate.ts';
-import { SupervisorError } from '../core/errors.ts';
-import type { SupervisorNews } from '../core/events.ts';
+import { MooringError } from '../core/errors.ts';
+import type { UntimedEvent } from '../core/events.ts';
 import { runAll } from '../core/run-each.ts';
 import { copyOf } from '../core/text.ts';
 import { kindOf } from '../core/wording.ts';
-import type { AcceptedPort } from './accepted-port.ts';
+import type { InboundConnection } from './inbound-connection.ts';
 import type { TopicSize } from './topic.ts';
 import { TopicAudience, type TopicAudienceHost } from './topic-audience.ts';
 
@@ -18,11 +18,11 @@ const NAME_BYTES_MAX = 256;
 const SHORT_NAME = Math.floor(NAME_BYTES_MAX / 3);
 
 /** A topic got its first member, or lost its last one. */
-export type TopicNews = Extract<SupervisorNews, { type: `topic.${string}` }>;
+export type TopicEvent = Extract<UntimedEvent, { type: `topic.${string}` }>;
 
 /** What topics tell their fleet. Both reach user code. */
 export interface TopicsObserver {
-  topicChanged(news: TopicNews): void;
+  topicChanged(event: TopicEvent): void;
   /** A subscriber of the messages of a topic threw. */
   listenerErrored(error: Error): void;
 }
@@ -44,11 +44,11 @@ export class Topics implements TopicAudienceHost {
   /** With neither, and with a handle that somebody may hold. */
   readonly #idle = new Map<string, WeakRef<TopicAudience>>();
   readonly #collected = new FinalizationRegistry<string>((name) => this.#forget(name));
-  readonly #news: TopicNews[] = [];
+  readonly #events: TopicEvent[] = [];
   /** How many news have been told, and how many may be by now. */
-  #told = 0;
+  #emitted = 0;
   #due = 0;
-  #isTelling = false;
+  #isEmitting = false;
   #isComplete = false;
 
   constructor(topicsMax: number, reports: ReportGate, observer: TopicsObserver) {
@@ -57,7 +57,7 @@ export class Topics implements TopicAudienceHost {
     this.#observer = observer;
   }
 
-  /** The audience of this name. @throws SupervisorError `invalid-topic` */
+  /** The audience of this name. @throws MooringError `invalid-topic` */
   audience(name: string): TopicAudience {
     checkTopicName(name);
     return this.#find(name) ?? this.#create(name);
@@ -70,61 +70,61 @@ export class Topics implements TopicAudienceHost {
     }
   }
 
-  join(port: AcceptedPort, name: string): boolean {
+  join(connection: InboundConnection, name: string): boolean {
     checkTopicName(name);
-    if (!port.isOpen) return false;
-    port.topics ??= new Set();
-    if (port.topics.has(name)) return true;
-    if (port.topics.size >= this.#topicsMax) return false;
+    if (!connection.isOpen) return false;
+    connection.topics ??= new Set();
+    if (connection.topics.has(name)) return true;
+    if (connection.topics.size >= this.#topicsMax) return false;
     const audience = this.#find(name) ?? new TopicAudience(copyOf(name), this);
     // Not the name that was given: it may be a part of a message, which it would keep alive.
-    port.topics.add(audience.name);
-    audience.add(port);
+    connection.topics.add(audience.name);
+    audience.add(connection);
     if (audience.members.size === 1) this.#changed(audience, 'topic.opened');
     return true;
   }
 
-  leave(port: AcceptedPort, name: string): boolean {
+  leave(connection: InboundConnection, name: string): boolean {
     checkTopicName(name);
-    if (!port.isOpen || !port.topics?.delete(name)) return false;
-    port.outbox?.forget(name);
-    this.#remove(port, name);
+    if (!connection.isOpen || !connection.topics?.delete(name)) return false;
+    connection.outbox?.forget(name);
+    this.#remove(connection, name);
     return true;
   }
 
-  /** Takes a port out of all its topics, in time linear in their number. It still knows their names. */
-  leaveAll(port: AcceptedPort): void {
-    for (const name of port.topics ?? []) this.#remove(port, name);
+  /** Takes a connection out of all its topics, in time linear in their number. It still knows their names. */
+  leaveAll(connection: InboundConnection): void {
+    for (const name of connection.topics ?? []) this.#remove(connection, name);
   }
 
   /** Tells what has changed since it was last called; after a fan-out that is under way. Never from inside a transition. */
-  tellNews(): void {
-    if (this.#news.length === 0) return;
-    const due = this.#told + this.#news.length;
+  emitEvents(): void {
+    if (this.#events.length === 0) return;
+    const due = this.#emitted + this.#events.length;
     // What changes after this has a cause that is told first.
-    if (this.reports.isShut) this.reports.add({ deliverReports: () => this.#tellUntil(due) });
-    else this.#tellUntil(due);
+    if (this.reports.isShut) this.reports.add({ deliverReports: () => this.#emitUntil(due) });
+    else this.#emitUntil(due);
   }
 
   /** Not by recursion: those who are told may change more, and all others hear of this first. */
-  #tellUntil(due: number): void {
+  #emitUntil(due: number): void {
     this.#due = Math.max(this.#due, due);
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+    if (this.#isEmitting) return;
+    this.#isEmitting = true;
     try {
       runAll(
-        () => this.#nextNews(),
-        (news) => this.#observer.topicChanged(news),
+        () => this.#nextEvent(),
+        (event) => this.#observer.topicChanged(event),
       );
     } finally {
-      this.#isTelling = false;
+      this.#isEmitting = false;
     }
   }
 
-  #nextNews(): TopicNews | undefined {
-    if (this.#told >= this.#due) return undefined;
-    this.#told += 1;
-    return this.#news.shift();
+  #nextEvent(): TopicEvent | undefined {
+    if (this.#emitted >= this.#due) return undefined;
+    this.#emitted += 1;
+    return this.#events.shift();
   }
 
   /** Nothing will be published any more. */
@@ -151,15 +151,15 @@ export class Topics implements TopicAudienceHost {
     return audience;
   }
 
-  #remove(port: AcceptedPort, name: string): void {
+  #remove(connection: InboundConnection, name: string): void {
     const audience = this.#active.get(name);
-    if (audience?.has(port) !== true) return;
-    audience.remove(port);
+    if (audience?.has(connection) !== true) return;
+    audience.remove(connection);
     if (audience.members.size === 0) this.#changed(audience, 'topic.closed');
   }
 
-  #changed(audience: TopicAudience, type: TopicNews['type']): void {
-    this.#news.push({ type, topic: audience.name });
+  #changed(audience: TopicAudience, type: TopicEvent['type']): void {
+    this.#events.push({ type, topic: audience.name });
     this.#place(audience);
   }
 
@@ -190,7 +190,7 @@ export class Topics implements TopicAudienceHost {
   }
 }
 
-/** Called for each `topic(name).publish()`, so most names are judged by their length alone. @throws SupervisorError `invalid-topic` */
+/** Called for each `topic(name).publish()`, so most names are judged by their length alone. @throws MooringError `invalid-topic` */
 export function checkTopicName(name: unknown): asserts name is string {
   if (typeof name !== 'string' || name.length === 0) {
     throw invalidName(`a string that is not empty, not ${kindOf(name)}`);
@@ -202,6 +202,6 @@ export function checkTopicName(name: unknown): asserts name is string {
   }
 }
 
-function invalidName(expected: string): SupervisorError {
-  return new SupervisorError('invalid-topic', `a topic name must be ${expected}`);
+function invalidName(expected: string): MooringError {
+  return new MooringError('invalid-topic', `a topic name must be ${expected}`);
 }

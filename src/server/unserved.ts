@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { inspect, types } from 'node:util';
-import type { Upgrade } from '../connection/upgrade.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
 import { ignoreErrors, type Passed } from './upgrade-server.ts';
 
 /** How long an upgrade request may wait without a sign that somebody handles it, in milliseconds. */

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Upgrade } from '../connection/upgrade.ts';
-import { SupervisorError } from '../core/errors.ts';
+import { MooringError } from '../core/errors.ts';
 import { guarded, isThenable } from '../core/guard.ts';
 import { warnOnce } from '../core/warning.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
 import { type Acceptor, acceptorSide } from './acceptor.ts';
 import { requestPath } from './admission.ts';
 import { askWith } from './header-rule.ts';
@@ -65,7 +65,7 @@ class UpgradeDispatcher {
     this.#server = server;
   }
 
-  /** @throws SupervisorError `path-taken` or `invalid-options` */
+  /** @throws MooringError `path-taken` or `invalid-options` */
   add(attachment: Attachment): void {
     this.#checkFree(attachment);
     if (this.#attachments.size === 0) {
@@ -100,13 +100,13 @@ class UpgradeDispatcher {
     for (const other of [...this.#attachments].filter(isServing)) {
       const taken = commonPath(path, other.path);
       if (taken !== undefined) {
-        throw new SupervisorError(
+        throw new MooringError(
           'path-taken',
           `another attach() on this server serves ${taken}: detach or drain that supervisor first, or use another path`,
         );
       }
       if (otherwise !== undefined && other.otherwise !== undefined) {
-        throw new SupervisorError(
+        throw new MooringError(
           'invalid-options',
           'options.otherwise: must be given once for each server; another supervisor on this server has it',
         );

@@ -1,4 +1,4 @@
-import { SupervisorError } from '../core/errors.ts';
+import { MooringError } from '../core/errors.ts';
 
 /** Which paths a supervisor serves: one, several, or those for which a function returns `true`. */
 export type UpgradePath = string | readonly string[] | ((path: string) => boolean);
@@ -9,7 +9,7 @@ const PATTERN = /[*{}]|\/:/;
 /**
  * Checks the option `path` of `attach`.
  *
- * @throws SupervisorError `invalid-options`
+ * @throws MooringError `invalid-options`
  */
 export function checkUpgradePath(path: unknown): asserts path is UpgradePath {
   if (typeof path === 'function') return;
@@ -30,8 +30,8 @@ function checkExact(path: unknown): void {
   }
 }
 
-function invalid(problem: string): SupervisorError {
-  return new SupervisorError('invalid-options', `options.path: ${problem}`);
+function invalid(problem: string): MooringError {
+  return new MooringError('invalid-options', `options.path: ${problem}`);
 }
 
 /** How closely a rule names the paths that it takes: a lower rank goes first. */

@@ -1,11 +1,11 @@
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
-import { headerLines } from '../connection/http-answer.ts';
-import { SupervisedSocket, socketOptions } from '../connection/socket.ts';
 import { agreedSubprotocol } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import type { AnswerHeaders, RefusalAnswer } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
-import type { UpgradeRequest, UpgradeResult } from './accepted-port.ts';
+import { headerLines } from '../transport/http-answer.ts';
+import { SupervisedSocket, socketOptions } from '../transport/supervised-socket.ts';
+import type { UpgradeRequest, UpgradeResult } from './inbound-connection.ts';
 
 /** Turns admitted upgrade requests into WebSockets. */
 export interface Upgrader {

@@ -99,7 +99,7 @@ export class FaultProxy implements AsyncDisposable {
   /**
    * Chooses what happens to links that are accepted from now on; `set({})` heals.
    *
-   * @throws SupervisorError `invalid-options`
+   * @throws MooringError `invalid-options`
    */
   set(faults: LinkFaults): void {
     this.#coming = checkedOptions(linkFaultsSchema, faults);

@@ -18,11 +18,11 @@ export interface StreamFaults {
   /** Lets this many bytes through, counted from the first of the link, then ends. @default no end */
   cutAt?: number;
   /** How it ends at `cutAt`. @default 'reset' */
-  cutWith?: Ending;
+  cutWith?: LinkEnd;
 }
 
 /** How TCP says that nothing more comes: `end` is FIN, `reset` is RST. */
-export type Ending = 'end' | 'reset';
+export type LinkEnd = 'end' | 'reset';
 
 const offset = z.int().min(0);
 
@@ -61,7 +61,7 @@ export class FaultStream {
   #faults: StreamFaults = {};
   readonly #held: Held[] = [];
   #heldBytes = 0;
-  #ending: Ending | null = null;
+  #ending: LinkEnd | null = null;
   #endingDueMs = 0;
   #bytes = 0;
   #isOver = false;
@@ -90,7 +90,7 @@ export class FaultStream {
    *
    * Another latency counts for what arrives from now on.
    *
-   * @throws SupervisorError `invalid-options`
+   * @throws MooringError `invalid-options`
    */
   set(faults: StreamFaults): void {
     this.#faults = checkedOptions(streamFaultsSchema, faults) as StreamFaults;
@@ -131,7 +131,7 @@ export class FaultStream {
   }
 
   /** A reset counts even after an end: a socket can do both. */
-  #finish(ending: Ending): void {
+  #finish(ending: LinkEnd): void {
     if (this.#isOver && ending === 'end') return;
     this.#ending = ending;
     this.#endingDueMs = this.#dueMs();
@@ -181,7 +181,7 @@ export class FaultStream {
     return waitMs <= 0;
   }
 
-  #carry(ending: Ending): void {
+  #carry(ending: LinkEnd): void {
     if (ending === 'end') this.end();
     else this.reset();
   }

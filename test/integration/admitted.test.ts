@@ -5,8 +5,8 @@ import {
   type AdmittedOptions,
   admitted,
   type Connection,
+  MooringError,
   Refusal,
-  SupervisorError,
 } from '../../src/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -159,7 +159,7 @@ describe('admitted', { timeout: 60_000 }, () => {
       peer.request();
       const { handler, error } = await service.when('handler.errored');
       assert.equal(handler, 'authenticate');
-      assert.ok(error instanceof SupervisorError && error.code === 'invalid-options');
+      assert.ok(error instanceof MooringError && error.code === 'invalid-options');
       assert.match(error.message, message);
       await until(() => peer.status === 500, 'it is refused');
     });
@@ -194,7 +194,7 @@ describe('headers that were sound and are no more', { timeout: 60_000 }, () => {
         peer.request();
         const { handler, error } = await service.when('handler.errored');
         assert.deepEqual(
-          [handler, (error as SupervisorError).code],
+          [handler, (error as MooringError).code],
           ['authenticate', 'invalid-options'],
         );
         assert.match(error.message, /^options\.headers/);

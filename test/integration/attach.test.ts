@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { afterEach, describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
-import { attach, createSupervisor, type SupervisorError } from '../../src/index.ts';
+import { attach, createSupervisor, type MooringError } from '../../src/index.ts';
 import { Premises } from '../support/before-open-premises.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -309,7 +309,7 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
     for (const path of ['/ws/*', '/:id', '/a/:id/b', '/ws?x', '/ws#x', '/{a,b}', ['/a', '/b/*']]) {
       assert.throws(
         () => attach(createServer(), createSupervisor(), { path }),
-        (error: SupervisorError) =>
+        (error: MooringError) =>
           error.code === 'invalid-options' &&
           /options\.path: .*(function|query)/.test(error.message),
         String(path),

@@ -6,8 +6,8 @@ import type { InspectionEvent } from 'xstate';
 import {
   createClient,
   createPool,
+  MooringError,
   type NodeClientOptions,
-  SupervisorError,
 } from '../../src/client/index.ts';
 import { createSupervisor, type SupervisorEvent } from '../../src/index.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -229,7 +229,7 @@ describe('the option `supervisor`', () => {
   const refused = (options: object, pattern: RegExp) =>
     assert.throws(
       () => createClient('ws://127.0.0.1:1', options),
-      (error) => error instanceof SupervisorError && pattern.test(error.message),
+      (error) => error instanceof MooringError && pattern.test(error.message),
     );
 
   it('must be a supervisor', () => {

@@ -6,8 +6,8 @@ import {
   createClient,
   createPool,
   type DialedConnection,
+  MooringError,
   type NodeClientOptions,
-  SupervisorError,
 } from '../../src/client/index.ts';
 import { createSupervisor } from '../../src/index.ts';
 import { Dialing } from '../support/dialing.ts';
@@ -108,7 +108,7 @@ describe('onOpen of a client', () => {
   it('must be a function', () => {
     assert.throws(
       () => new Dialing('ws://127.0.0.1:1', { onOpen: 5 as never }),
-      (error) => error instanceof SupervisorError && /options\.onOpen/.test(error.message),
+      (error) => error instanceof MooringError && /options\.onOpen/.test(error.message),
     );
   });
 });

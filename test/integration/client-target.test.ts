@@ -3,7 +3,7 @@
 // Method: a server that notes each request and answers as the test says.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { type NodeClientOptions, SupervisorError } from '../../src/client/index.ts';
+import { MooringError, type NodeClientOptions } from '../../src/client/index.ts';
 import { Dialing } from '../support/dialing.ts';
 import { accepting, type Script } from '../support/rogue-server.ts';
 import { Stops } from '../support/stops.ts';
@@ -164,7 +164,7 @@ describe('a target that is told anew', () => {
     for (const headers of [5, 'x', ['x'], { authorization: 5 }, new Headers({ a: 'b' })]) {
       assert.throws(
         () => new Dialing('ws://127.0.0.1:1', { headers: headers as never }),
-        (error) => error instanceof SupervisorError && /options\.headers: /.test(error.message),
+        (error) => error instanceof MooringError && /options\.headers: /.test(error.message),
       );
     }
   });

@@ -54,7 +54,7 @@ describe('a codec that fails', () => {
       await stage.victim();
       const connection = await stage.victimHandle();
       const { supervisor } = stage.service;
-      const unencodable = { name: 'SupervisorError', code: 'unencodable-message' };
+      const unencodable = { name: 'MooringError', code: 'unencodable-message' };
       assert.throws(() => connection.send('poison'), unencodable);
       assert.throws(() => supervisor.broadcast('poison'), unencodable);
       assert.throws(() => supervisor.topic('all').publish('poison'), unencodable);

@@ -213,7 +213,7 @@ describe('a bad source of a topic', () => {
     await fed(of('first', circular, 1n, undefined, Symbol('no'), boom, toJson, 'last'));
     assert.deepEqual(
       stage.service.of('handler.errored').map(({ handler, error }) => ({ handler, ...error })),
-      new Array(6).fill({ handler: 'topic', name: 'SupervisorError', code: 'unencodable-message' }),
+      new Array(6).fill({ handler: 'topic', name: 'MooringError', code: 'unencodable-message' }),
     );
     await until(() => stage.sibling.texts.includes('"last"'), 'the last arrives');
     assert.deepEqual(stage.sibling.texts.slice(1), ['"first"', '"last"']);

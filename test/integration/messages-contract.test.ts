@@ -225,7 +225,7 @@ describe('the outbound contract', () => {
   afterEach(() => service.stop());
 
   const sends = z.object({ price: z.number().positive() });
-  const refused = { name: 'SupervisorError', code: 'invalid-message', message: /message\.price/ };
+  const refused = { name: 'MooringError', code: 'invalid-message', message: /message\.price/ };
 
   it('refuses what breaks it, at send, publish and broadcast, and writes nothing', async () => {
     service = await Service.start({ sends, onOpen: (connection) => connection.join('prices') });

@@ -6,10 +6,10 @@ import {
   createPool,
   type DialedConnection,
   type Ending,
+  MooringError,
   type Pool,
   type PoolOptions,
   type PoolStatus,
-  SupervisorError,
 } from '../../src/client/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import { accepting, closeFrame, type RogueServer, type Script } from '../support/rogue-server.ts';
@@ -304,7 +304,7 @@ describe('createPool', () => {
   const refused = (urls: unknown, options: unknown, pattern: RegExp) =>
     assert.throws(
       () => createPool(urls as string[], options as PoolOptions),
-      (error) => error instanceof SupervisorError && pattern.test(error.message),
+      (error) => error instanceof MooringError && pattern.test(error.message),
     );
 
   it('refuses lists that are not of URLs of WebSockets, each named', () => {

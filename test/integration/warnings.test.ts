@@ -13,7 +13,7 @@ import {
   type Supervisor,
   type SupervisorOptions,
 } from '../../src/index.ts';
-import { AcceptedPort } from '../../src/server/accepted-port.ts';
+import { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { until } from '../support/until.ts';
 
 type AnySupervisor = Supervisor<unknown, unknown, unknown>;
@@ -28,7 +28,7 @@ const cleanups: (() => unknown)[] = [];
 
 /** Makes an order of the chart throw for every connection. */
 function sabotage(order: 'upgrade' | 'admitMessages') {
-  const { prototype } = AcceptedPort;
+  const { prototype } = InboundConnection;
   const before = Object.getOwnPropertyDescriptor(prototype, order);
   const crash = {
     times: 0,

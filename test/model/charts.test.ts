@@ -22,7 +22,7 @@ import {
   supervisorMachine,
 } from '../../machines/supervisor.ts';
 import { timeoutDefaults } from '../../src/core/limits.ts';
-import { drainPlan } from '../../src/server/fleet-drain.ts';
+import { drainPlan } from '../../src/server/drain.ts';
 import { type Place, placesOf } from '../support/chart-walk.ts';
 
 /** A chart with all that is to be known about it here. */

@@ -48,7 +48,7 @@ describe('the client chart, run from memory', () => {
       const both = pair();
       assertSame(both);
       for (const type of walk) {
-        for (const { chart } of both) chart.tell(type);
+        for (const { chart } of both) chart.send(type);
         assertSame(both, type);
       }
     });
@@ -58,9 +58,9 @@ describe('the client chart, run from memory', () => {
   it('takes facts that come while it orders something up afterwards, in their order', () => {
     const both = pair((order, chart) => {
       if (order === 'dial')
-        for (const type of ['connection.ended', 'stop.requested'] as const) chart.tell(type);
+        for (const type of ['connection.ended', 'stop.requested'] as const) chart.send(type);
     });
-    for (const { chart } of both) chart.tell('dial.requested');
+    for (const { chart } of both) chart.send('dial.requested');
     assertSame(both);
     assert.deepEqual(both[0].chart.states, ['stopped']);
   });
@@ -70,7 +70,7 @@ describe('the client chart, run from memory', () => {
       if (order === 'announceUp') throw new Error('broken');
     });
     for (const type of ['dial.requested', 'connection.opened', 'connection.ended'] as const) {
-      for (const { chart } of both) chart.tell(type);
+      for (const { chart } of both) chart.send(type);
     }
     const [remembered, inspected] = both;
     assert.deepEqual(remembered.log, inspected.log);

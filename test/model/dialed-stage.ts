@@ -4,15 +4,18 @@ import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
 import type { ClientOrders } from '../../machines/client-contract.ts';
 import { hide } from '../../machines/hidden.ts';
-import { DialedPort, type DialedPortHost } from '../../src/client/dialed-port.ts';
-import type { DialedWire, DialObserver } from '../../src/client/dialed-wire.ts';
-import type { DialTarget } from '../../src/client/target.ts';
-import { WsWire } from '../../src/client/ws-wire.ts';
-import { portContext } from '../../src/connection/port-context.ts';
-import type { PortContext } from '../../src/connection/port-host.ts';
-import type { RawSocketObserver } from '../../src/connection/raw-socket.ts';
+import { OutboundConnection, type OutboundHost } from '../../src/client/outbound-connection.ts';
+import type { SharedRuntime } from '../../src/connection/connection-host.ts';
+import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
+import type {
+  DialObserver,
+  DialTarget,
+  OutboundTransport,
+} from '../../src/transport/outbound-transport.ts';
+import type { RawSocketObserver } from '../../src/transport/raw-socket.ts';
+import { WsTransport } from '../../src/transport/ws-transport.ts';
 import { watchDialed } from '../support/dialed-pair.ts';
 import { RawHost } from '../support/raw-host.ts';
 import { RogueServer } from '../support/rogue-server.ts';
@@ -27,8 +30,8 @@ import {
   timeouts,
 } from './real-stage.ts';
 
-/** The wire of a client, which lets the host have a hand in its raw socket. */
-class StagedWire extends WsWire {
+/** The transport of a client, which lets the host have a hand in its raw socket. */
+class StagedTransport extends WsTransport {
   readonly #watched: Plan['watched'];
 
   constructor({ clock, plan }: RealStage, observer: DialObserver) {
@@ -44,13 +47,13 @@ class StagedWire extends WsWire {
 }
 
 /** A connection that a port of the client dials; the stage is its host. */
-export class DialedStage extends RealStage implements DialedPortHost {
-  readonly context: PortContext;
+export class DialedStage extends RealStage implements OutboundHost {
+  readonly context: SharedRuntime;
   readonly actor: ActorRefFrom<typeof clientMachine>;
   readonly reports: string[] = [];
   readonly #before = resources();
   peer!: RawHost;
-  port!: DialedPort;
+  managed!: OutboundConnection;
   server!: RogueServer;
   #quarantines = 0;
 
@@ -65,7 +68,7 @@ export class DialedStage extends RealStage implements DialedPortHost {
       overRate: 'pause' as const,
       inspect,
     };
-    this.context = portContext(options);
+    this.context = sharedRuntime(options);
     // Nobody is told anything: it is there to be the parent.
     this.actor = createActor(clientMachine, {
       input: hide({} as ClientOrders),
@@ -86,7 +89,7 @@ export class DialedStage extends RealStage implements DialedPortHost {
     });
     stage.proxy = await FaultProxy.start({ port: stage.server.port });
     const dialed = watchDialed();
-    stage.port = new DialedPort(stage, 'a1');
+    stage.managed = new OutboundConnection(stage, 'a1');
     stage.raw = dialed();
     await until(() => hosts.some(({ request }) => request !== ''), 'the request has come');
     stage.peer = hosts[0] as RawHost;
@@ -94,17 +97,17 @@ export class DialedStage extends RealStage implements DialedPortHost {
   }
 
   get connection(): OpenConnection {
-    const { port } = this;
+    const { managed } = this;
     return {
-      state: port.state,
-      states: port.states,
-      bufferedBytes: port.wire.bufferedBytes,
-      send: (message) => port.messages?.send(message as Uint8Array) ?? 'refused',
-      close: (code, reason) => port.abort() || port.close('close', { code, reason }),
-      fail: (error) => port.end('fail', error),
-      terminate: () => port.terminate(),
-      pause: () => port.intake.pause('user'),
-      resume: () => port.intake.resume('user'),
+      state: managed.state,
+      states: managed.states,
+      bufferedBytes: managed.transport.bufferedBytes,
+      send: (message) => managed.messages?.send(message as Uint8Array) ?? 'refused',
+      close: (code, reason) => managed.abort() || managed.close('close', { code, reason }),
+      fail: (error) => managed.end('fail', error),
+      terminate: () => managed.terminate(),
+      pause: () => managed.intake.pause('user'),
+      resume: () => managed.intake.resume('user'),
     };
   }
 
@@ -117,11 +120,11 @@ export class DialedStage extends RealStage implements DialedPortHost {
   }
 
   get hasOpened(): boolean {
-    return this.port.openedAt > 0;
+    return this.managed.openedAt > 0;
   }
 
   get isOver(): boolean {
-    return this.port.isOver;
+    return this.managed.isOver;
   }
 
   protected letGo(): void {
@@ -129,11 +132,11 @@ export class DialedStage extends RealStage implements DialedPortHost {
   }
 
   protected async stop(): Promise<void> {
-    const { port, hasOpened } = this;
-    assert.equal(port.verdict !== undefined, hasOpened);
-    assert.equal(port.failure !== undefined, !hasOpened);
+    const { managed, hasOpened } = this;
+    assert.equal(managed.verdict !== undefined, hasOpened);
+    assert.equal(managed.failure !== undefined, !hasOpened);
     assert.equal(this.#quarantines, hasOpened ? 1 : 0);
-    assert.equal(port.messages, null);
+    assert.equal(managed.messages, null);
     await until(() => this.raw.closed, 'the socket is gone');
     await this.server.stop();
     await assertAtRest(this.#before);
@@ -146,30 +149,30 @@ export class DialedStage extends RealStage implements DialedPortHost {
     return { url: `ws://127.0.0.1:${port}/feed`, subprotocols: [], headers: {} };
   }
 
-  makeWire(observer: DialObserver): DialedWire {
-    return new StagedWire(this, observer);
+  makeTransport(observer: DialObserver): OutboundTransport {
+    return new StagedTransport(this, observer);
   }
 
   dialsTo(): void {}
-  portMoved(): void {}
+  connectionMoved(): void {}
   peerWelcomes(): void {}
 
-  portOpened(): void {}
+  connectionOpened(): void {}
 
   randomErrored(): void {}
 
-  portQuarantined(): void {
+  connectionQuarantined(): void {
     this.#quarantines += 1;
   }
 
-  portReported(_: unknown, report: string): void {
+  connectionReported(_: unknown, report: string): void {
     this.reports.push(report);
   }
 
   /** As a client does whose contract throws, or whose `onMessage` rejects. */
   messageArrived(_: unknown, payload: Uint8Array): unknown {
-    if (String(payload) === 'throw') this.port.end('handler-error', new Error('on purpose'));
+    if (String(payload) === 'throw') this.managed.end('handler-error', new Error('on purpose'));
     if (String(payload) !== 'hold') return undefined;
-    return this.held.wait().catch((error) => this.port.end('handler-error', error));
+    return this.held.wait().catch((error) => this.managed.end('handler-error', error));
   }
 }

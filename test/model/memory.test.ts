@@ -10,22 +10,22 @@ import { hide } from '../../machines/hidden.ts';
 import { supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
 import { connectionLogic } from '../../src/connection/connection-logic.ts';
 import { type Place, placesOf } from '../support/chart-walk.ts';
-import { RecordingPort } from '../support/recording-port.ts';
+import { RecordingConnection } from '../support/recording-connection.ts';
 
 const facts = Object.keys(connectionFacts);
 const places = placesOf({ machine: connectionMachine, facts });
 const edges = [...places.values()].flatMap((place) => place.edges);
 
-/** The remembered chart has the face of the machine, as far as a recording port uses it. */
-function memory(port: ConnectionOrders): ActorRefFrom<typeof connectionMachine> {
-  return createActor(connectionLogic, { input: hide(port) }) as unknown as ActorRefFrom<
+/** The remembered chart has the face of the machine, as far as a recording connection uses it. */
+function memory(connection: ConnectionOrders): ActorRefFrom<typeof connectionMachine> {
+  return createActor(connectionLogic, { input: hide(connection) }) as unknown as ActorRefFrom<
     typeof connectionMachine
   >;
 }
 
 function assertSame(path: readonly string[]): void {
-  const chart = new RecordingPort();
-  const remembered = new RecordingPort(undefined, memory);
+  const chart = new RecordingConnection();
+  const remembered = new RecordingConnection(undefined, memory);
   for (const fact of path) {
     chart.make(fact);
     remembered.make(fact);
@@ -80,19 +80,19 @@ describe('the connection chart, run from memory', () => {
     for (const { key, path, edges: taken } of places.values()) {
       const ignored = facts.filter((fact) => !taken.some((edge) => edge.fact === fact));
       for (const fact of ignored) {
-        const port = new RecordingPort(undefined, memory);
-        for (const step of path) port.make(step);
-        const before = port.orders.length;
-        port.tell(fact);
-        assert.deepEqual([port.place, port.orders.length], [key, before], fact);
+        const connection = new RecordingConnection(undefined, memory);
+        for (const step of path) connection.make(step);
+        const before = connection.orders.length;
+        connection.send(fact);
+        assert.deepEqual([connection.place, connection.orders.length], [key, before], fact);
       }
     }
   });
 
   it('keeps connections apart: what one has done is ordered of no other', () => {
     const [one, other] = [
-      new RecordingPort(undefined, memory),
-      new RecordingPort(undefined, memory),
+      new RecordingConnection(undefined, memory),
+      new RecordingConnection(undefined, memory),
     ];
     one.make('admission.granted');
     assert.deepEqual(other.orders, ['startDeadline handshake']);

@@ -1,5 +1,5 @@
 // Goal: whatever facts come in whatever order, the charts give orders that make sense and never throw.
-// Method: run the charts with a port that only notes its orders, first from every state with every fact,
+// Method: run the charts with a connection that only notes its orders, first from every state with every fact,
 // then on random walks.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -10,15 +10,15 @@ import { exitSignals } from '../../machines/exit-signals.ts';
 import { supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
 import { placesOf } from '../support/chart-walk.ts';
 import { assertSense, assertSupervisorSense } from '../support/order-sense.ts';
-import { RecordingPort } from '../support/recording-port.ts';
+import { RecordingConnection } from '../support/recording-connection.ts';
 import { RecordingSupervisor } from '../support/recording-supervisor.ts';
 
 const facts = Object.keys(connectionFacts) as ConnectionFact['type'][];
 
-function followConnection(way: readonly string[]): RecordingPort {
-  const port = new RecordingPort();
-  for (const type of way) port.tell(type);
-  return port;
+function followConnection(way: readonly string[]): RecordingConnection {
+  const connection = new RecordingConnection();
+  for (const type of way) connection.send(type);
+  return connection;
 }
 
 function followSupervisor(way: readonly string[]): RecordingSupervisor {
@@ -27,7 +27,7 @@ function followSupervisor(way: readonly string[]): RecordingSupervisor {
   return supervisor;
 }
 
-describe('the connection chart under a recording port', () => {
+describe('the connection chart under a recording connection', () => {
   const places = placesOf({ machine: connectionMachine, facts });
 
   it('takes every fact in every place without throwing', () => {
@@ -42,12 +42,12 @@ describe('the connection chart under a recording port', () => {
 
   it('leaves a final state for no fact and gives no order there', () => {
     for (const final of ['"closed"', '"failed"']) {
-      const port = followConnection(places.get(final)?.path ?? []);
-      const before = port.orders.length;
-      for (const type of facts) port.tell(type);
-      assert.equal(port.place, final);
-      assert.equal(port.orders.length, before);
-      assert.equal(port.outcomeReported, 'the outcome');
+      const connection = followConnection(places.get(final)?.path ?? []);
+      const before = connection.orders.length;
+      for (const type of facts) connection.send(type);
+      assert.equal(connection.place, final);
+      assert.equal(connection.orders.length, before);
+      assert.equal(connection.outcomeReported, 'the outcome');
     }
   });
 
@@ -90,9 +90,9 @@ describe('the connection chart on random walks', () => {
   it('gives orders that make sense, whatever happens', () => {
     fc.assert(
       fc.property(opening, fc.array(fact, { maxLength: 40 }), (start, rest) => {
-        const port = followConnection([...start, ...rest]);
-        assert.notEqual(port.actor.getSnapshot().status, 'error');
-        assertSense(port);
+        const connection = followConnection([...start, ...rest]);
+        assert.notEqual(connection.actor.getSnapshot().status, 'error');
+        assertSense(connection);
       }),
       { numRuns: 1_500 },
     );
@@ -101,9 +101,9 @@ describe('the connection chart on random walks', () => {
   it('comes to an end when its deadlines pass, whatever happened before', () => {
     fc.assert(
       fc.property(opening, fc.array(fact, { maxLength: 20 }), (start, rest) => {
-        const port = followConnection([...start, ...rest]);
-        port.runOut();
-        assert.ok(port.isDone);
+        const connection = followConnection([...start, ...rest]);
+        connection.runOut();
+        assert.ok(connection.isDone);
       }),
       { numRuns: 500 },
     );

@@ -18,7 +18,7 @@ import {
   type WalkableChart,
 } from '../support/chart-walk.ts';
 import { assertSense, assertSupervisorSense } from '../support/order-sense.ts';
-import { RecordingPort } from '../support/recording-port.ts';
+import { RecordingConnection } from '../support/recording-connection.ts';
 import { RecordingSupervisor } from '../support/recording-supervisor.ts';
 
 /** A chart that runs, and can be driven over an edge. */
@@ -36,25 +36,25 @@ interface Subject<D extends Drive> extends WalkableChart {
   conclude(drive: D): void;
 }
 
-const connection: Subject<RecordingPort> = {
+const connection: Subject<RecordingConnection> = {
   machine: connectionMachine,
   facts: Object.keys(connectionFacts),
-  start: (inspect) => new RecordingPort(inspect),
-  check(port) {
-    assertSense(port);
-    assert.equal(port.deadline, deadlineOf(port), 'the deadline that runs');
-    assert.equal(port.outcomeReported, port.isDone ? 'the outcome' : undefined);
+  start: (inspect) => new RecordingConnection(inspect),
+  check(connection) {
+    assertSense(connection);
+    assert.equal(connection.deadline, deadlineOf(connection), 'the deadline that runs');
+    assert.equal(connection.outcomeReported, connection.isDone ? 'the outcome' : undefined);
   },
-  conclude(port) {
-    port.runOut();
-    assert.ok(port.isDone, `still in ${port.place} when all deadlines have passed`);
-    assertSense(port);
-    assert.equal(port.pending, 0, 'deadlines and timers left');
+  conclude(connection) {
+    connection.runOut();
+    assert.ok(connection.isDone, `still in ${connection.place} when all deadlines have passed`);
+    assertSense(connection);
+    assert.equal(connection.pending, 0, 'deadlines and timers left');
   },
 };
 
 /** The deadline that the chart says its place has, the innermost if there are several; heartbeat, welcome and stall are kept by others. */
-function deadlineOf({ actor }: RecordingPort): string | undefined {
+function deadlineOf({ actor }: RecordingConnection): string | undefined {
   const keptByTheChart = ['refusalMs', 'handshakeMs', 'erroredMs', 'closeMs', 'forcedMs'];
   return Object.values(actor.getSnapshot().getMeta())
     .map((meta) => meta?.deadline)
@@ -143,7 +143,7 @@ describe('coverage', () => {
   it('names the transitions that were not taken', () => {
     const coverage = new Coverage(connectionMachine);
     assert.equal(coverage.missing.length, coverage.total);
-    new RecordingPort(coverage.note).make('admission.refused');
+    new RecordingConnection(coverage.note).make('admission.refused');
     assert.equal(coverage.missing.length, coverage.total - 1);
     assert.ok(
       coverage.missing.includes(

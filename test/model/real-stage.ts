@@ -102,7 +102,7 @@ const reportedAs: Partial<Record<Fact, string>> = {
   'outbox.drained': 'flowing',
 };
 
-/** One real connection, from a peer through a fault proxy to a port of ours whose time stands still. */
+/** One real connection, from a peer through a fault proxy to a connection of ours whose time stands still. */
 export abstract class RealStage {
   readonly clock = new VirtualClock();
   readonly steps: Step[] = [];

@@ -10,23 +10,23 @@ export interface Mutant {
 }
 
 const chart = 'machines/connection.ts';
-const port = 'src/connection/port.ts';
-const witness = 'src/connection/witness.ts';
+const connection = 'src/connection/managed-connection.ts';
+const socketEvents = 'src/connection/socket-events.ts';
 const outbox = 'src/connection/outbox.ts';
 const fleet = 'src/server/fleet.ts';
 const handlers = 'src/server/handlers.ts';
 const wheel = 'src/core/timer-wheel.ts';
-const acceptedPort = 'src/server/accepted-port.ts';
+const inbound = 'src/server/inbound-connection.ts';
 const clientChart = 'machines/client.ts';
-const redial = 'src/client/redial.ts';
+const reconnectPolicy = 'src/client/reconnect/reconnect-policy.ts';
 const queue = 'src/client/offline-queue.ts';
 const sender = 'src/client/sender.ts';
-const circuit = 'src/client/circuit.ts';
-const pool = 'src/client/supervised-pool.ts';
+const circuit = 'src/client/pool/circuit-breaker.ts';
+const pool = 'src/client/pool/supervised-pool.ts';
 const children = 'src/server/children.ts';
-const drain = 'src/server/fleet-drain.ts';
-const beat = 'src/server/beat.ts';
-const rawWire = 'src/connection/raw-wire.ts';
+const drain = 'src/server/drain.ts';
+const appHeartbeat = 'src/server/app-heartbeat.ts';
+const nodeTransport = 'src/transport/node-transport.ts';
 const unserved = 'src/server/unserved.ts';
 const putBack = 'src/server/put-back.ts';
 const authentication = 'src/server/authentication.ts';
@@ -51,14 +51,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'double report',
     fault: 'The end of a connection is reported twice.',
-    file: port,
+    file: connection,
     from: "this.#conductor.report('closed');",
     to: "this.#conductor.report('closed'); this.#conductor.report('closed');",
   },
   {
     name: 'lost reason',
     fault: "The reason in the peer's close frame is thrown away.",
-    file: witness,
+    file: socketEvents,
     from: "reason: reason === undefined ? '' : textOf(reason)",
     to: "reason: ''",
   },
@@ -66,7 +66,7 @@ export const mutants: readonly Mutant[] = [
     name: 'disposer twice',
     fault: 'A disposer may run for the end and again for a late `onOpen`.',
     file: handlers,
-    from: 'if (!this.#welcomes.delete(port)) return undefined;',
+    from: 'if (!this.#welcomes.delete(connection)) return undefined;',
     to: '',
   },
   // Who is reached.
@@ -74,71 +74,71 @@ export const mutants: readonly Mutant[] = [
     name: 'registry before open',
     fault: 'A connection is in the registry while it is still being admitted.',
     file: fleet,
-    from: 'this.registry.moved(port, from, to);',
-    to: 'this.registry.moved(port, from, to); if (from === null) this.registry.enter(port);',
+    from: 'this.registry.moved(connection, from, to);',
+    to: 'this.registry.moved(connection, from, to); if (from === null) this.registry.enter(connection);',
   },
   {
     name: 'quarantine lost',
     fault: 'A connection that died stays in the registry.',
     file: fleet,
-    from: 'this.registry.leave(port);',
+    from: 'this.registry.leave(connection);',
     to: '',
   },
   {
     name: 'dead members',
     fault: 'A connection that died stays a member of its topics.',
     file: fleet,
-    from: 'this.topics.leaveAll(port);',
+    from: 'this.topics.leaveAll(connection);',
     to: '',
   },
   {
     name: 'told before quarantined',
     fault: 'User code hears of an error while the dead connection can still be found.',
-    file: witness,
-    from: "this.backlogLost();\n    this.#port.quarantine();\n    this.#port.tell('socket.errored');",
-    to: "this.backlogLost();\n    this.#port.tell('socket.errored');\n    this.#port.quarantine();",
+    file: socketEvents,
+    from: "this.backlogLost();\n    this.#connection.quarantine();\n    this.#connection.send('socket.errored');",
+    to: "this.backlogLost();\n    this.#connection.send('socket.errored');\n    this.#connection.quarantine();",
   },
   {
     name: 'stale audience',
     fault: 'A fan-out writes to members that left or died while it went on.',
     file: 'src/server/fan-out.ts',
-    from: 'if (isThere(port)) write(publication, port);',
-    to: 'write(publication, port);',
+    from: 'if (isThere(connection)) write(publication, connection);',
+    to: 'write(publication, connection);',
   },
   {
     name: 'gate missing',
     fault: 'Messages are delivered after the connection was given up.',
-    file: port,
+    file: connection,
     from: 'may have ended it.\n    if (!this.#gateOpen) return;',
     to: 'may have ended it.',
   },
   {
     name: 'send after close',
     fault: 'Messages are written to a connection that was given up.',
-    file: acceptedPort,
-    from: 'if (!this.isOpen || !(this.#outbox?.hasBatch || this.wire.isWritable)) return null;',
-    to: 'if (this.#outbox === null && !this.wire.isWritable) return null;',
+    file: inbound,
+    from: 'if (!this.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;',
+    to: 'if (this.#outbox === null && !this.transport.isWritable) return null;',
   },
   {
     name: 'early messages',
     fault: 'Messages are delivered before `onOpen` has settled.',
-    file: port,
-    from: 'this.wire.pause();',
+    file: connection,
+    from: 'this.transport.pause();',
     to: '',
   },
   // What is noticed.
   {
     name: 'half-close ignored',
     fault: 'A peer that ends its side is taken for one that is silent.',
-    file: witness,
-    from: "this.evidence.ended = true;\n    this.#port.quarantine();\n    this.#port.tell(this.#port.wire.isBound ? 'socket.ended' : 'peer.abandoned');",
+    file: socketEvents,
+    from: "this.evidence.ended = true;\n    this.#connection.quarantine();\n    this.#connection.send(this.#connection.transport.isBound ? 'socket.ended' : 'peer.abandoned');",
     to: '',
   },
   {
     name: 'write error ignored',
     fault: 'A write that fails tells nobody.',
-    file: 'src/connection/witness.ts',
-    from: 'if (!this.#port.quarantine()) return;\n    this.evidence.sendError',
+    file: 'src/connection/socket-events.ts',
+    from: 'if (!this.#connection.quarantine()) return;\n    this.evidence.sendError',
     to: 'return;\n    this.evidence.sendError',
   },
   {
@@ -158,15 +158,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'deaf heartbeat',
     fault: 'Pongs do not count as proof of life.',
-    file: witness,
-    from: 'this.#port.heard();',
+    file: socketEvents,
+    from: 'this.#connection.heard();',
     to: '',
   },
   {
     name: 'heartbeat that never judges',
     fault: 'A peer that is gone without a word stays open for ever.',
     file: 'src/connection/heartbeat.ts',
-    from: "this.#port.end('heartbeat-timeout');",
+    from: "this.#connection.end('heartbeat-timeout');",
     to: 'this.#look(this.#context.heartbeat.graceMs);',
   },
   // What is bounded.
@@ -180,7 +180,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'welcome without end',
     fault: 'An `onOpen` that never settles holds its connection for ever.',
-    file: port,
+    file: connection,
     from: "this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');",
     to: 'void wheel; void timeouts;',
   },
@@ -215,7 +215,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'forgotten turn',
     fault: 'What a turn has collected for its members never leaves.',
-    file: 'src/connection/turn.ts',
+    file: 'src/connection/write-batcher.ts',
     from: 'runEach(waiting, (outbox) => outbox.flush());',
     to: '',
   },
@@ -223,51 +223,51 @@ export const mutants: readonly Mutant[] = [
     name: 'overtaking',
     fault: 'A direct message leaves before what was published earlier.',
     file: outbox,
-    from: 'if (this.#batch !== null || this.#turn === turn.number) return this.publish(frame);',
-    to: 'if (this.#turn === turn.number) return this.publish(frame);',
+    from: 'if (this.#batch !== null || this.#turn === writeBatcher.number) return this.publish(frame);',
+    to: 'if (this.#turn === writeBatcher.number) return this.publish(frame);',
   },
   {
     name: 'pong first',
     fault: 'A pong leaves before the answers to what came ahead of its ping.',
-    file: 'src/connection/witness.ts',
-    from: 'this.#port.outbox?.flush();',
+    file: 'src/connection/socket-events.ts',
+    from: 'this.#connection.outbox?.flush();',
     to: '',
   },
   {
     name: 'drain that waits',
     fault: 'A drain leaves those alone that do not close by themselves.',
-    file: 'src/server/fleet-drain.ts',
-    from: 'runEach(left, (port) => port.expire());',
+    file: 'src/server/drain.ts',
+    from: 'runEach(left, (connection) => connection.expire());',
     to: '',
   },
   // What is released.
   {
     name: 'leaked timer',
     fault: 'The deadline of a state outlives its connection.',
-    file: port,
+    file: connection,
     from: 'finish(): void {\n    this.quarantine();\n    this.#deadline = this.host.context.wheel.cancel(this.#deadline);',
     to: 'finish(): void {\n    this.quarantine();',
   },
   {
     name: 'leaked heartbeat',
     fault: 'The heartbeat of a connection outlives it.',
-    file: port,
+    file: connection,
     from: 'this.heartbeat?.stop();',
     to: '',
   },
   {
     name: 'leaked listener',
     fault: 'A listener stays on a socket that was let go.',
-    file: 'src/connection/raw-socket.ts',
+    file: 'src/transport/raw-socket.ts',
     from: "socket.off('end', socketOnEnd);",
     to: '',
   },
   {
     name: 'leaked reference',
     fault: 'A connection that is over still holds its socket.',
-    file: acceptedPort,
-    from: 'this.#beat = null;\n    this.wire.release();',
-    to: 'this.#beat = null;',
+    file: inbound,
+    from: 'this.#appHeartbeat = null;\n    this.transport.release();',
+    to: 'this.#appHeartbeat = null;',
   },
   // What a client does.
   {
@@ -308,21 +308,21 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'Retry-After ignored',
     fault: 'A client comes back sooner than it was asked to.',
-    file: 'src/client/backoff.ts',
+    file: 'src/client/reconnect/backoff.ts',
     from: 'if (retryAfterMs !== undefined) {',
     to: 'if (retryAfterMs === null) {',
   },
   {
     name: 'never means later',
     fault: 'A client dials again although no attempt can mend what is wrong.',
-    file: redial,
+    file: reconnectPolicy,
     from: "if (this.classify(ending) === 'never') return 'connection.refused';",
     to: 'this.classify(ending);',
   },
   {
     name: 'endless restarts',
     fault: 'A client goes on however often its connections end.',
-    file: redial,
+    file: reconnectPolicy,
     from: "return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';",
     to: "return 'connection.ended';",
   },
@@ -364,15 +364,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'abandoned attempt',
     fault: 'An attempt that was given up keeps its socket.',
-    file: 'src/client/ws-wire.ts',
+    file: 'src/transport/ws-transport.ts',
     from: 'this.#socket.observer = null;\n    this.#socket.terminate();',
     to: '',
   },
   {
     name: 'stalled for ever',
     fault: 'A client waits for ever for a peer that takes nothing.',
-    file: 'src/client/dialed-outbox.ts',
-    from: "this.#port.end('slow-consumer');",
+    file: 'src/client/outbound-outbox.ts',
+    from: "this.#connection.end('slow-consumer');",
     to: '',
   },
   // What pools, children of a supervisor, and pages rely on.
@@ -380,8 +380,8 @@ export const mutants: readonly Mutant[] = [
     name: 'dead checkout',
     fault: 'A pool hands out a connection that died.',
     file: pool,
-    from: 'this.#open.delete(port);\n    this.#parts.parent?.portQuarantined(port);',
-    to: 'this.#parts.parent?.portQuarantined(port);',
+    from: 'this.#open.delete(connection);\n    this.#parts.parent?.connectionQuarantined(connection);',
+    to: 'this.#parts.parent?.connectionQuarantined(connection);',
   },
   {
     name: 'hammered upstream',
@@ -400,7 +400,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'expired credentials',
     fault: 'A client that renews its credentials gives up when they have expired.',
-    file: redial,
+    file: reconnectPolicy,
     from: "if (this.#route.isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';",
     to: '',
   },
@@ -408,7 +408,7 @@ export const mutants: readonly Mutant[] = [
     name: 'uncounted connection',
     fault: 'A supervisor does not count what its clients and pools have dialed.',
     file: children,
-    from: 'this.#host.registry.dialedMoved(port, from, to);',
+    from: 'this.#host.registry.dialedMoved(connection, from, to);',
     to: '',
   },
   {
@@ -421,8 +421,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'frozen page alive',
     fault: 'A page that answers pings and no beats is taken for alive.',
-    file: beat,
-    from: "this.#port.tell('beat.missed');",
+    file: appHeartbeat,
+    from: "this.#connection.send('beat.missed');",
     to: '',
   },
 
@@ -430,7 +430,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'neighbour unnoticed',
     fault: 'What another part of the process wrote to a socket is blamed on the peer.',
-    file: rawWire,
+    file: nodeTransport,
     from: '|| this.bytesOut > this.#written;',
     to: ';',
   },
@@ -465,21 +465,21 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'pieces kept',
     fault: 'A byte of an unfinished message keeps the read of 64 KiB alive that brought it.',
-    file: 'src/connection/pieces.ts',
+    file: 'src/transport/pieces.ts',
     from: 'if (isCostly || (isBlock && pieces.length - blocks > 1)) {',
     to: 'if (isBlock && pieces.length - blocks > 1) {',
   },
   {
     name: 'pongs buy time',
     fault: 'A message is never late while pongs come between its fragments.',
-    file: 'src/connection/reassembly.ts',
+    file: 'src/transport/reassembly.ts',
     from: 'if (this.#receiver._fragmented === 0) this.#isNext = true;',
     to: 'this.#isNext = true;',
   },
   {
     name: 'no room made',
     fault: 'Unfinished messages of all connections hold more than they may together.',
-    file: 'src/connection/unfinished.ts',
+    file: 'src/transport/unfinished-messages.ts',
     from: 'oldest.makeRoom();',
     to: 'return;',
   },

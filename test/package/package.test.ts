@@ -91,8 +91,7 @@ describe('the tarball', () => {
   });
 
   it('holds the build, package.json, README and LICENSE, and nothing else', () => {
-    const sources = [...filesIn('src', '.ts'), ...filesIn('machines', '.ts')];
-    const built = sources.flatMap((source) => {
+    const built = published().flatMap((source) => {
       const stem = `dist/${source.replace(/\.ts$/, '')}`;
       return [`${stem}.d.ts`, `${stem}.js`];
     });
@@ -279,9 +278,15 @@ function shipped(path: string): string {
   return readFileSync(join(consumer, 'node_modules', manifest.name, path), 'utf8');
 }
 
+/** The sources of what is published. `src/testing/` is for the tests of this repository alone. */
+function published(): readonly string[] {
+  const sources = filesIn('src', '.ts').filter((source) => !source.startsWith('src/testing/'));
+  return [...sources, ...filesIn('machines', '.ts')];
+}
+
 /** How each declaration begins that a comment in the sources marks as internal, and where it must not be. */
 function internals(): { path: string; declaration: string }[] {
-  return [...filesIn('src', '.ts'), ...filesIn('machines', '.ts')].flatMap((source) => {
+  return published().flatMap((source) => {
     const path = `dist/${source.replace(/\.ts$/, '.d.ts')}`;
     const marked = /@internal[^/]*\*\/\s*(?:readonly )?([^\n{=;]+)/g;
     return [...read(source).matchAll(marked)].map(([, declaration = '']) => {

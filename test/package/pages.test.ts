@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { backoffDefaults, restartDefaults } from '../../src/client/options.ts';
-import { circuitDefaults, poolDefaults } from '../../src/client/pool-options.ts';
+import { circuitDefaults, poolDefaults } from '../../src/client/pool/pool-options.ts';
 import { closeCodeInfo, closeCodes } from '../../src/core/close-code.ts';
 import { type AcceptFailureCause, describeFailure } from '../../src/core/failure.ts';
 import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
@@ -11,7 +11,7 @@ import {
   type Evidence,
   type RefusedMessage,
 } from '../../src/core/verdict.ts';
-import { drainPlan } from '../../src/server/fleet-drain.ts';
+import { drainPlan } from '../../src/server/drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import { bombLibraries, bombs } from '../support/bombs.ts';
 import {
@@ -293,7 +293,7 @@ describe('docs/guide/pool.md', () => {
 
 describe('docs/reference/events.md', () => {
   const [, news = ''] =
-    /type SupervisorNews([\s\S]*?)export type/.exec(withoutComments(read('src/core/events.ts'))) ??
+    /type UntimedEvent([\s\S]*?)export type/.exec(withoutComments(read('src/core/events.ts'))) ??
     [];
   const declared = news
     .split("readonly type: '")

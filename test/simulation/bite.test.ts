@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { simulate } from '../../src/testing/simulation.ts';
 import { plantedFaults } from './planted.ts';
+import { simulate } from './simulation.ts';
 
 // Goal: the simulation bites. Method: plant a mistake in production code, run seeds until a rule breaks, and
 // ask whether it is the rule that the mistake was to break.

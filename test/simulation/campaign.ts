@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type SimulationResult, simulate } from '../../src/testing/simulation.ts';
-import type { TraceLine } from '../../src/testing/simulation-trace.ts';
 import { root } from '../package/repository.ts';
+import { type SimulationResult, simulate } from './simulation.ts';
+import type { TraceLine } from './trace.ts';
 
 /** What came of many simulations. */
 export interface Campaign {

@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { ReadTurns } from '../../src/connection/read-turns.ts';
-import type { Upgrade } from '../../src/connection/upgrade.ts';
-import type { SocketObserver, WireSocket } from '../../src/connection/wire-socket.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { limitDefaults } from '../../src/core/limits.ts';
-import type { UpgradeResult } from '../../src/server/accepted-port.ts';
+import type { UpgradeResult } from '../../src/server/inbound-connection.ts';
 import { WsUpgrader } from '../../src/server/upgrader.ts';
-import { FakePeer } from '../../src/testing/fake-peer.ts';
-import { FakeSocket, systemError } from '../../src/testing/fake-socket.ts';
-import { FakeUpgrader, fakeUpgrade } from '../../src/testing/fake-upgrade.ts';
-import { SimulatedClock } from '../../src/testing/simulated-clock.ts';
+import { ReadTurns } from '../../src/transport/read-turns.ts';
+import type { Upgrade } from '../../src/transport/upgrade.ts';
+import type { SocketObserver, WebSocketFace } from '../../src/transport/websocket-face.ts';
 import { opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { turns, until } from '../support/until.ts';
+import { FakePeer } from './fake-peer.ts';
+import { FakeSocket, systemError } from './fake-socket.ts';
+import { FakeUpgrader, fakeUpgrade } from './fake-upgrade.ts';
+import { SimulatedClock } from './simulated-clock.ts';
 
 // Goal: a fake tells what net.Socket and ws tell, in the same order.
 // Method: the same script on a real connection and on a fake one, with one recorder for both.
@@ -24,7 +24,7 @@ import { turns, until } from '../support/until.ts';
 class Recorder implements SocketObserver {
   readonly told: string[] = [];
   readonly raw: Socket;
-  readonly socket: WireSocket;
+  readonly socket: WebSocketFace;
 
   constructor(
     { request, socket: raw, head }: Upgrade,
@@ -35,7 +35,7 @@ class Recorder implements SocketObserver {
     raw.on('error', (error: NodeJS.ErrnoException) => this.#note(`error ${error.code}`));
     raw.on('end', () => this.#note('end'));
     raw.on('close', () => this.#note('close'));
-    this.socket = complete({ request, socket: raw, head }) as WireSocket;
+    this.socket = complete({ request, socket: raw, head }) as WebSocketFace;
     this.socket.observer = this;
     this.socket.addEventListener('close', ({ wasClean }) =>
       this.#note(`closed ${wasClean ? 'cleanly' : 'uncleanly'}`),

@@ -1,19 +1,19 @@
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
 import { Intake } from '../../src/connection/intake.ts';
+import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import { Outbox } from '../../src/connection/outbox.ts';
-import { Port } from '../../src/connection/port.ts';
-import { RawWire } from '../../src/connection/raw-wire.ts';
-import { Turn } from '../../src/connection/turn.ts';
-import { Witness } from '../../src/connection/witness.ts';
+import { SocketEvents } from '../../src/connection/socket-events.ts';
+import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import { AcceptedPort } from '../../src/server/accepted-port.ts';
+import { Drain } from '../../src/server/drain.ts';
 import { Fleet } from '../../src/server/fleet.ts';
-import { FleetDrain } from '../../src/server/fleet-drain.ts';
 import { Handlers } from '../../src/server/handlers.ts';
+import { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { Registry } from '../../src/server/registry.ts';
 import { TopicAudience } from '../../src/server/topic-audience.ts';
 import { Topics } from '../../src/server/topics.ts';
-import { FakeWebSocket } from '../../src/testing/fake-web-socket.ts';
+import { NodeTransport } from '../../src/transport/node-transport.ts';
+import { FakeWebSocket } from './fake-web-socket.ts';
 
 type Method = (...args: never[]) => unknown;
 type Broken = (this: never, original: Method, ...args: never[]) => unknown;
@@ -52,11 +52,11 @@ function insteadOfGetter(
   };
 }
 
-const outboxes = new WeakMap<AcceptedPort, Outbox>();
-const outboxNow = Object.getOwnPropertyDescriptor(AcceptedPort.prototype, 'outbox')?.get;
+const outboxes = new WeakMap<InboundConnection, Outbox>();
+const outboxNow = Object.getOwnPropertyDescriptor(InboundConnection.prototype, 'outbox')?.get;
 
-/** The outbox that a port had while its gate was open. */
-function lastOutbox(this: AcceptedPort): Outbox | null {
+/** The outbox that a connection had while its gate was open. */
+function lastOutbox(this: InboundConnection): Outbox | null {
   const outbox = outboxNow?.call(this) as Outbox | null;
   if (outbox !== null) outboxes.set(this, outbox);
   return outboxes.get(this) ?? null;
@@ -96,17 +96,17 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the end of the peer is overlooked',
-    plant: instead(Witness.prototype, 'socketEnded', nothing),
+    plant: instead(SocketEvents.prototype, 'socketEnded', nothing),
     breaks: OUT,
   },
   {
     mistake: 'an error of the socket is overlooked',
-    plant: instead(Witness.prototype, 'socketErrored', nothing),
+    plant: instead(SocketEvents.prototype, 'socketErrored', nothing),
     breaks: OUT,
   },
   {
     mistake: 'a write that failed is overlooked',
-    plant: instead(Witness.prototype, 'sendErrored', nothing),
+    plant: instead(SocketEvents.prototype, 'sendErrored', nothing),
     breaks: OUT,
   },
   {
@@ -118,28 +118,28 @@ export const plantedFaults: readonly PlantedFault[] = [
     mistake: 'the heartbeat is blind to what arrives',
     plant: both(
       instead(Heartbeat.prototype, 'heard', nothing),
-      insteadOfGetter(RawWire.prototype, 'bytesIn', () => 0),
+      insteadOfGetter(NodeTransport.prototype, 'bytesIn', () => 0),
     ),
     breaks: ['verdict-is-true'],
   },
   {
     mistake: 'a close frame of the peer is overlooked',
-    plant: instead(Witness.prototype, 'closeReceived', nothing),
+    plant: instead(SocketEvents.prototype, 'closeReceived', nothing),
     breaks: [...OUT, 'verdict-is-true'],
   },
   {
     mistake: 'a flood of pings is overlooked',
-    plant: instead(Witness.prototype, 'pingFlooded', nothing),
+    plant: instead(SocketEvents.prototype, 'pingFlooded', nothing),
     breaks: OUT,
   },
   {
     mistake: 'the end of the WebSocket is not waited for',
-    plant: instead(RawWire.prototype, 'watchClose', nothing),
+    plant: instead(NodeTransport.prototype, 'watchClose', nothing),
     breaks: ['verdict-is-true'],
   },
   {
     mistake: 'the outbox never tells that it has drained',
-    plant: instead(Port.prototype, 'tell', ((original: Method, fact: never) =>
+    plant: instead(ManagedConnection.prototype, 'tell', ((original: Method, fact: never) =>
       fact === 'outbox.drained' ? undefined : original(fact)) as Broken),
     breaks: ['drained-outbox-flows'],
   },
@@ -150,17 +150,17 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the end is reported twice',
-    plant: instead(Port.prototype, 'deliver', twice),
+    plant: instead(ManagedConnection.prototype, 'deliver', twice),
     breaks: ['opened-once', 'one-terminal-report', 'reports-in-order', 'nothing-after-the-end'],
   },
   {
     mistake: 'a connection ends without letting its sockets go',
-    plant: instead(RawWire.prototype, 'release', nothing),
+    plant: instead(NodeTransport.prototype, 'release', nothing),
     breaks: ['all-is-released'],
   },
   {
     mistake: 'a close frame that failed counts as sent',
-    plant: instead(RawWire.prototype, 'sendClose', ((original: Method, frame: never) => {
+    plant: instead(NodeTransport.prototype, 'sendClose', ((original: Method, frame: never) => {
       original(frame);
       return true;
     }) as Broken),
@@ -250,22 +250,22 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'a publication waits for a turn that is not its own',
-    plant: instead(Turn.prototype, 'endLater', nothing),
+    plant: instead(WriteBatcher.prototype, 'endLater', nothing),
     breaks: ['publication-reaches-members-once', 'every-flush-settles'],
   },
   {
     mistake: 'the gate does not hold back what is written',
-    plant: insteadOfGetter(AcceptedPort.prototype, 'outbox', lastOutbox),
+    plant: insteadOfGetter(InboundConnection.prototype, 'outbox', lastOutbox),
     breaks: ['no-write-after-quarantine', 'no-send-after-quarantine'],
   },
   {
     mistake: 'a drain gives nobody up',
-    plant: instead(FleetDrain.prototype, 'expire', nothing),
+    plant: instead(Drain.prototype, 'expire', nothing),
     breaks: ['drain-ends-in-time'],
   },
   {
     mistake: 'a drain forgets who has not said that it is gone',
-    plant: instead(Port.prototype, 'abandon', nothing),
+    plant: instead(ManagedConnection.prototype, 'abandon', nothing),
     breaks: ['handlers-in-order', 'counts-follow-reports', 'all-comes-to-its-end'],
   },
   {
@@ -276,7 +276,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'no state has a deadline',
-    plant: instead(Port.prototype, 'startDeadline', nothing),
+    plant: instead(ManagedConnection.prototype, 'startDeadline', nothing),
     breaks: ['no-state-outlives-its-deadline', 'all-comes-to-its-end'],
   },
   {

@@ -5,9 +5,9 @@ import { connectionMachine } from '../../machines/connection.ts';
 import { supervisorMachine } from '../../machines/supervisor.ts';
 import type { AcceptFailureCause } from '../../src/core/failure.ts';
 import type { CloseCause, RefusedMessage } from '../../src/core/verdict.ts';
-import { simulate } from '../../src/testing/simulation.ts';
 import { Coverage } from '../support/chart-walk.ts';
 import { type Campaign, campaign, failureText, readRegressions } from './campaign.ts';
+import { simulate } from './simulation.ts';
 
 // Goal: no rule of the supervisor breaks, whatever happens in whatever order.
 // Method: production code on virtual time between fake sockets; the rules are looked at after every step.

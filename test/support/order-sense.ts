@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { RecordingPort } from './recording-port.ts';
+import type { RecordingConnection } from './recording-connection.ts';
 import type { RecordingSupervisor } from './recording-supervisor.ts';
 
 const onceAtMost = [
@@ -21,7 +21,7 @@ const onlyBeforeOpen = [
 ];
 
 /** Asserts that the orders that one connection's chart has given so far make sense. */
-export function assertSense({ orders, place }: RecordingPort): void {
+export function assertSense({ orders, place }: RecordingConnection): void {
   const opened = orders.indexOf('announceOpen');
   const before = opened === -1 ? orders : orders.slice(0, opened);
   const after = opened === -1 ? [] : orders.slice(opened);

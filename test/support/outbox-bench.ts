@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
+import type { SharedRuntime } from '../../src/connection/connection-host.ts';
+import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import { Outbox } from '../../src/connection/outbox.ts';
-import type { Port } from '../../src/connection/port.ts';
-import type { PortContext } from '../../src/connection/port-host.ts';
-import { Turn } from '../../src/connection/turn.ts';
+import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
@@ -54,7 +54,7 @@ export interface Marks {
   low: number;
 }
 
-/** An outbox over a fake socket, with a port that notes what it is told. */
+/** An outbox over a fake socket, with a connection that notes what it is told. */
 export class OutboxBench {
   readonly clock = new VirtualClock();
   readonly wheel = new TimerWheel(this.clock, 100);
@@ -68,18 +68,18 @@ export class OutboxBench {
     const { high = 100_000, low = 25_000 } = marks;
     const { socket, log, wheel } = this;
     const bench = this;
-    const port = {
+    const connection = {
       get readingMs() {
         return wheel.nowMs - bench.pausedMs;
       },
-      wire: {
+      transport: {
         noteWritten: () => {},
         get flushMark() {
           return socket.taken;
         },
       },
-      witness: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
-      tell: (fact: string) => log.push(fact),
+      socketEvents: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
+      send: (fact: string) => log.push(fact),
       end: (cause: string) => {
         log.push(`end ${cause}`);
         this.outbox.stop();
@@ -87,14 +87,14 @@ export class OutboxBench {
     };
     const context = {
       wheel,
-      turn: new Turn(this.clock),
+      writeBatcher: new WriteBatcher(this.clock),
       limits: { outboxHighBytes: high, outboxLowBytes: low },
       timeouts: { stalledMs: STALLED_MS },
     };
     this.outbox = new Outbox(
       socket as unknown as Socket,
-      port as unknown as Port,
-      context as unknown as PortContext,
+      connection as unknown as ManagedConnection,
+      context as unknown as SharedRuntime,
     );
     socket.on('error', () => {});
   }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
-import { ReadTurns } from '../../src/connection/read-turns.ts';
-import { SupervisedSocket, socketOptions } from '../../src/connection/socket.ts';
-import { UnfinishedMessages } from '../../src/connection/unfinished.ts';
-import type { MessageRefusal, SocketObserver } from '../../src/connection/wire-socket.ts';
-import { internalsOf, type WsReceiver } from '../../src/connection/ws-receiver.ts';
 import { type Limits, limitDefaults } from '../../src/core/limits.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { ReadTurns } from '../../src/transport/read-turns.ts';
+import { SupervisedSocket, socketOptions } from '../../src/transport/supervised-socket.ts';
+import { UnfinishedMessages } from '../../src/transport/unfinished-messages.ts';
+import type { MessageRefusal, SocketObserver } from '../../src/transport/websocket-face.ts';
+import { internalsOf, type WsReceiver } from '../../src/transport/ws-receiver.ts';
 
 /** What several sockets of one supervisor share, on virtual time. */
 export class Reception {

@@ -1,7 +1,7 @@
-import type { DialedWire, DialObserver } from '../../src/client/dialed-wire.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
 import type { FailurePhase } from '../../src/core/failure.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { DialObserver, OutboundTransport } from '../../src/transport/outbound-transport.ts';
 
 /** How long a dial takes, in milliseconds of virtual time. */
 const LATENCY_MS = 5;
@@ -13,7 +13,7 @@ export class VirtualServer {
   readonly dialedAtMs: number[] = [];
 
   readonly #clock: VirtualClock;
-  readonly #open = new Set<VirtualWire>();
+  readonly #open = new Set<VirtualTransport>();
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -23,32 +23,32 @@ export class VirtualServer {
     return this.#open.size;
   }
 
-  wire(observer: DialObserver): DialedWire {
-    return new VirtualWire(this, observer);
+  transport(observer: DialObserver): OutboundTransport {
+    return new VirtualTransport(this, observer);
   }
 
   /** Somebody knocks. */
-  dialed(wire: VirtualWire): void {
+  dialed(transport: VirtualTransport): void {
     this.dialedAtMs.push(this.#clock.now());
     this.#clock.setTimer(LATENCY_MS, () => {
-      if (this.isUp) this.#open.add(wire);
-      wire.answered(this.isUp);
+      if (this.isUp) this.#open.add(transport);
+      transport.answered(this.isUp);
     });
   }
 
-  left(wire: VirtualWire): void {
-    this.#open.delete(wire);
+  left(transport: VirtualTransport): void {
+    this.#open.delete(transport);
   }
 
   /** Goes down: everybody gets this close frame, or a reset when there is none. */
   goDown(frame?: CloseFrame): void {
     this.isUp = false;
-    for (const wire of [...this.#open]) wire.lose(frame);
+    for (const transport of [...this.#open]) transport.lose(frame);
   }
 }
 
-/** A wire to a {@link VirtualServer}. */
-class VirtualWire implements DialedWire {
+/** A transport to a {@link VirtualServer}. */
+class VirtualTransport implements OutboundTransport {
   readonly turnMs = 0;
   phase: FailurePhase = 'tcp';
   isBound = false;

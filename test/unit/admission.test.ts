@@ -6,7 +6,7 @@ import type { AcceptFailureCause } from '../../src/core/failure.ts';
 import type { AdmissionOptions, SupervisorOptions } from '../../src/index.ts';
 import {
   Admission,
-  type Door,
+  type AdmissionState,
   drainingRefusal,
   type Paths,
   requestPath,
@@ -41,18 +41,18 @@ interface Situation extends Request {
   options?: Partial<AdmissionOptions>;
   rules?: Pick<SupervisorOptions, 'subprotocols' | 'unmatchedSubprotocols'>;
   paths?: Paths;
-  door?: Door;
+  state?: AdmissionState;
 }
 
-function judged({ options = {}, rules = {}, paths, door = 'open', ...about }: Situation) {
-  const registry = { ports: { size: 1 }, fromAddress: () => 1 } as unknown as Registry;
+function judged({ options = {}, rules = {}, paths, state = 'open', ...about }: Situation) {
+  const registry = { connections: { size: 1 }, fromAddress: () => 1 } as unknown as Registry;
   const errors: string[] = [];
   const errored = (handler: string, error: Error) => errors.push(`${handler}: ${error.message}`);
   const resolved = resolveOptions({ ...rules, admission: options });
   const admission = new Admission(resolved, { registry, errored }, 0);
   const request = requestOf(about);
   const path = requestPath(request);
-  return { answer: admission.judge({ request, path, paths, door }), errors };
+  return { answer: admission.judge({ request, path, paths, state }), errors };
 }
 
 const judge = (situation: Situation) => judged(situation).answer;
@@ -76,9 +76,9 @@ const unmatched: [AcceptFailureCause, number] = ['wrong-subprotocol', 400];
 const rows: readonly Row[] = [
   ['admits a proper request', {}],
   ['admits it on any path when none is named', { url: '/anything?at=all' }],
-  ['refuses newcomers while suspended', { door: 'suspended' }, ['suspended', 503]],
-  ['refuses newcomers while draining', { door: 'draining' }, ['draining', 503]],
-  ['judges the door before the request', { door: 'draining', method: 'POST' }, ['draining', 503]],
+  ['refuses newcomers while suspended', { state: 'suspended' }, ['suspended', 503]],
+  ['refuses newcomers while draining', { state: 'draining' }, ['draining', 503]],
+  ['judges the door before the request', { state: 'draining', method: 'POST' }, ['draining', 503]],
 
   ['A04: refuses any method but GET', { method: 'POST' }, ['wrong-method', 405]],
   ['refuses HTTP/1.0', { httpVersion: '1.0' }, ['bad-request', 400]],
@@ -207,10 +207,10 @@ describe('Admission.judge', () => {
       judge(header('sec-websocket-version', '7'))?.headers?.['Sec-WebSocket-Version'],
       '13',
     );
-    for (const door of ['suspended', 'draining'] as const) {
-      assert.equal(judge({ door })?.headers?.['Retry-After'], '5');
+    for (const state of ['suspended', 'draining'] as const) {
+      assert.equal(judge({ state })?.headers?.['Retry-After'], '5');
     }
-    assert.equal(judge({ door: 'draining' }), drainingRefusal);
+    assert.equal(judge({ state: 'draining' }), drainingRefusal);
   });
 
   it('names the subprotocols of both sides, up to a length', () => {
@@ -239,7 +239,7 @@ describe('Admission.judge', () => {
 
 /** An admission whose registry has this many connections, the one to be judged included. */
 function loadOf(present: { all: number; ofAddress: number }, options: Partial<AdmissionOptions>) {
-  const registry = { ports: { size: present.all }, fromAddress: () => present.ofAddress };
+  const registry = { connections: { size: present.all }, fromAddress: () => present.ofAddress };
   const resolved = resolveOptions({ admission: options });
   const host = { registry: registry as unknown as Registry, errored: () => {} };
   return new Admission(resolved, host, 0);

@@ -7,7 +7,7 @@ import { createServer as createTcpServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { checkServer, checkSupervisor } from '../../src/core/arguments.ts';
-import { createSupervisor, type SupervisorError } from '../../src/index.ts';
+import { createSupervisor, type MooringError } from '../../src/index.ts';
 
 const call = 'attach(server, supervisor)';
 
@@ -15,7 +15,7 @@ function messageOf(check: () => void): string {
   try {
     check();
   } catch (thrown) {
-    assert.equal((thrown as SupervisorError).code, 'invalid-argument');
+    assert.equal((thrown as MooringError).code, 'invalid-argument');
     return (thrown as Error).message;
   }
   return 'no error';

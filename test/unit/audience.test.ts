@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
-import { createSupervisor, type SupervisorError } from '../../src/index.ts';
-import { ConnectionHandle } from '../../src/server/handle.ts';
+import { createSupervisor, type MooringError } from '../../src/index.ts';
+import { InboundHandle } from '../../src/server/inbound-handle.ts';
 
-const handle = Object.create(ConnectionHandle.prototype);
+const handle = Object.create(InboundHandle.prototype);
 const mustBeConnections = 'options.except: must be a connection, or several in a list or set';
 
 const wrong: [unknown, string][] = [
@@ -24,7 +24,7 @@ function problemOf(call: () => unknown): string {
   try {
     call();
   } catch (thrown) {
-    assert.equal((thrown as SupervisorError).code, 'invalid-options');
+    assert.equal((thrown as MooringError).code, 'invalid-options');
     return (thrown as Error).message;
   }
   return 'no error';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Backoff } from '../../src/client/backoff.ts';
-import { RestartIntensity } from '../../src/client/restart-intensity.ts';
+import { Backoff } from '../../src/client/reconnect/backoff.ts';
+import { RestartIntensity } from '../../src/client/reconnect/restart-intensity.ts';
 
 const options = { minMs: 500, maxMs: 20_000, stableMs: 5_000 };
 

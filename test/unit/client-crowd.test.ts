@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { resolveClientOptions } from '../../src/client/options.ts';
-import { portContext } from '../../src/connection/port-context.ts';
+import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
-import { SeededRandom } from '../../src/testing/seeded-random.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { SeededRandom } from '../simulation/seeded-random.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 
@@ -32,13 +32,13 @@ function restart(frame?: CloseFrame): Return {
   const server = new VirtualServer(clock);
   const { next } = new SeededRandom(7);
   const options = resolveClientOptions({ clock, random: next }, clock);
-  const context = portContext(options);
+  const context = sharedRuntime(options);
   let endings = 0;
   for (let index = 0; index < CROWD; index += 1) {
     const client = virtualClient(options, context, {
-      makeWire: (observer) => server.wire(observer),
+      makeTransport: (observer) => server.transport(observer),
       holdProcess: () => () => {},
-      watchSigns: () => () => {},
+      watchHost: () => () => {},
     });
     client.streams.endings.observable.subscribe(() => {
       endings += 1;

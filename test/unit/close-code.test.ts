@@ -85,7 +85,7 @@ describe('closeCodeInfo', () => {
 
 function refuses(code: unknown, reason: unknown): void {
   assert.throws(() => checkedCloseFrame(code, reason), {
-    name: 'SupervisorError',
+    name: 'MooringError',
     code: 'invalid-close',
   });
 }

@@ -149,7 +149,7 @@ describe('Contract.payload', () => {
   it('names the path of the first fault in what it throws', () => {
     const wrong = { type: 'order', items: [{ price: 'free' }] } as unknown as Order;
     assert.throws(() => orders.payload(wrong), {
-      name: 'SupervisorError',
+      name: 'MooringError',
       code: 'invalid-message',
       message: /^message\.items\[0\]\.price: /,
     });
@@ -164,7 +164,7 @@ describe('Contract.payload', () => {
     circular['self'] = circular;
     for (const message of [undefined, 1n, circular]) {
       assert.throws(() => open.payload(message), {
-        name: 'SupervisorError',
+        name: 'MooringError',
         code: 'unencodable-message',
         message: /^the json codec cannot encode the message: /,
       });
@@ -173,7 +173,7 @@ describe('Contract.payload', () => {
     assert.throws(() => text.payload(7), { code: 'unencodable-message', message: /text codec/ });
   });
 
-  it('throws nothing but a SupervisorError, however odd it is what a codec throws', () => {
+  it('throws nothing but a MooringError, however odd it is what a codec throws', () => {
     for (const thrown of [
       new Error('no'),
       'no',
@@ -187,7 +187,7 @@ describe('Contract.payload', () => {
       };
       const contract = new Contract({ name: 'bad', encode: fail, decode: fail });
       assert.throws(() => contract.payload(1), {
-        name: 'SupervisorError',
+        name: 'MooringError',
         code: 'unencodable-message',
         cause: thrown,
       });

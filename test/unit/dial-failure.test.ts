@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { retryAfterMs } from '../../src/client/retry-after.ts';
 import { type DialEvidence, describeDialFailure } from '../../src/core/dial-failure.ts';
 import type { Failure } from '../../src/core/failure.ts';
+import { retryAfterMs } from '../../src/transport/retry-after.ts';
 
 const nothing: DialEvidence = {
   phase: 'http',

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { errorCodes, SupervisorError, toError } from '../../src/core/errors.ts';
+import { errorCodes, MooringError, toError } from '../../src/core/errors.ts';
 
-describe('SupervisorError', () => {
+describe('MooringError', () => {
   it('is an Error with a name, a stable code and its cause', () => {
     const cause = new Error('why');
-    const error = new SupervisorError('invalid-topic', 'no', { cause });
+    const error = new MooringError('invalid-topic', 'no', { cause });
     assert.ok(error instanceof Error);
     assert.deepEqual(
       [error.name, error.code, error.message],
-      ['SupervisorError', 'invalid-topic', 'no'],
+      ['MooringError', 'invalid-topic', 'no'],
     );
     assert.equal(error.cause, cause);
-    assert.match(String(error), /^SupervisorError: no$/);
+    assert.match(String(error), /^MooringError: no$/);
     assert.ok(error.stack?.includes('errors.test'));
   });
 
@@ -29,7 +29,7 @@ describe('toError', () => {
     for (const error of [
       new Error('a'),
       new TypeError('b'),
-      new SupervisorError('invalid-topic', 'c'),
+      new MooringError('invalid-topic', 'c'),
     ]) {
       assert.equal(toError(error), error);
     }

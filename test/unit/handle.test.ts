@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ConnectionState } from '../../src/core/connection.ts';
-import { SupervisorError } from '../../src/core/errors.ts';
+import { MooringError } from '../../src/core/errors.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import { Stream } from '../../src/core/stream.ts';
-import type { AcceptedPort } from '../../src/server/accepted-port.ts';
-import { ConnectionHandle, type HandleHost } from '../../src/server/handle.ts';
+import type { InboundConnection } from '../../src/server/inbound-connection.ts';
+import { InboundHandle, type InboundHandleHost } from '../../src/server/inbound-handle.ts';
 
 const states: readonly ConnectionState[] = ['open', 'errored', 'closing', 'closed'];
 
-/** A handle over a port that notes what it is asked and answers `answer`. */
+/** A handle over a connection that notes what it is asked and answers `answer`. */
 function bench(state: ConnectionState = 'open', answer = true, isReachable = true) {
   const asked: unknown[][] = [];
   const note = (...what: unknown[]) => {
@@ -28,7 +28,7 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
       return 'lost';
     },
   };
-  const port = {
+  const connection = {
     id: 'c1',
     key: 'ann',
     address: '192.0.2.1',
@@ -40,32 +40,32 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
     dropped: 3,
     verdict: state === 'closed' ? { code: 1000 } : undefined,
     topics: new Set(['lobby', 'prices']),
-    wire: { subprotocol: 'chat', bufferedBytes: 7 },
+    transport: { subprotocol: 'chat', bufferedBytes: 7 },
     close: (...args: unknown[]) => note('close', ...args),
     end: (...args: unknown[]) => note('end', ...args),
     terminate: () => note('terminate'),
     isCongested: isReachable,
     outbox: isReachable ? outbox : null,
   };
-  const host: HandleHost<unknown, string> = {
+  const host: InboundHandleHost<unknown, string> = {
     frame: (message) => {
-      if (message === 'wrong') throw new SupervisorError('invalid-message', 'wrong');
+      if (message === 'wrong') throw new MooringError('invalid-message', 'wrong');
       return messageFrame(message);
     },
-    join: (_port, topic) => note('join', topic),
-    leave: (_port, topic) => note('leave', topic),
-    renew: (_port, peer, options) => note('renew', peer, options),
+    join: (_connection, topic) => note('join', topic),
+    leave: (_connection, topic) => note('leave', topic),
+    renew: (_connection, peer, options) => note('renew', peer, options),
     messageStream: () => new Stream(() => {}),
   };
-  const handle = new ConnectionHandle<unknown, unknown, string>(
-    port as unknown as AcceptedPort,
+  const handle = new InboundHandle<unknown, unknown, string>(
+    connection as unknown as InboundConnection,
     host,
   );
-  return { handle, asked, port };
+  return { handle, asked, connection };
 }
 
-describe('ConnectionHandle', () => {
-  it('tells what the port knows', () => {
+describe('InboundHandle', () => {
+  it('tells what the connection knows', () => {
     const { handle } = bench();
     const { id, key, address, path, peer, subprotocol, state, topics } = handle;
     assert.deepEqual([id, key, address, path], ['c1', 'ann', '192.0.2.1', '/ws']);
@@ -79,9 +79,9 @@ describe('ConnectionHandle', () => {
   });
 
   it('gives a copy of the topics', () => {
-    const { handle, port } = bench();
+    const { handle, connection } = bench();
     (handle.topics as string[]).push('more');
-    assert.equal(port.topics.size, 2);
+    assert.equal(connection.topics.size, 2);
   });
 
   for (const state of states) {
@@ -99,7 +99,7 @@ describe('ConnectionHandle', () => {
 
     it(`${state}: throws for a close code or a reason that is wrong, and asks nothing of the port`, () => {
       const { handle, asked } = bench(state);
-      const invalid = { name: 'SupervisorError', code: 'invalid-close' };
+      const invalid = { name: 'MooringError', code: 'invalid-close' };
       for (const code of [
         0,
         999,
@@ -129,7 +129,7 @@ describe('ConnectionHandle', () => {
     assert.deepEqual(asked, [['close', 'close', { code: 1000, reason: '€'.repeat(41) }]]);
   });
 
-  it('answers what the port answers', () => {
+  it('answers what the connection answers', () => {
     for (const answer of [true, false]) {
       const { handle } = bench('open', answer);
       const answers = [
@@ -193,7 +193,7 @@ describe('ConnectionHandle', () => {
   });
 });
 
-describe('the messages of a ConnectionHandle', () => {
+describe('the messages of an InboundHandle', () => {
   it('reach whoever subscribed before them, and complete', () => {
     const { handle } = bench();
     const seen: unknown[] = [];

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 import type { SupervisorOptions } from '../../src/index.ts';
-import type { AcceptedPort } from '../../src/server/accepted-port.ts';
 import { Handlers } from '../../src/server/handlers.ts';
+import type { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { turns } from '../support/until.ts';
@@ -21,13 +21,13 @@ function query(result?: unknown) {
   return { work, thenable: Object.fromEntries([['then', run]]) as object };
 }
 
-/** The handlers of a supervisor, with one port to run them for. */
+/** The handlers of a supervisor, with one connection to run them for. */
 function bench(options: SupervisorOptions) {
   const log: string[] = [];
-  const port = {
+  const connection = {
     verdict: undefined as CloseVerdict | undefined,
     handle: { complete: () => {}, deliver: () => {} },
-    tell: (fact: string) => void log.push(fact),
+    send: (fact: string) => void log.push(fact),
     end: (cause: string) => void log.push(`end ${cause}`),
     awaitWelcome: () => void log.push('awaitWelcome'),
   };
@@ -39,31 +39,31 @@ function bench(options: SupervisorOptions) {
   const wheel = new TimerWheel(new VirtualClock(), 100);
   const handlers = new Handlers(resolveOptions(options), observer, wheel);
   const close = () => {
-    port.verdict = verdict;
-    handlers.closed(port as unknown as AcceptedPort, verdict);
+    connection.verdict = verdict;
+    handlers.closed(connection as unknown as InboundConnection, verdict);
   };
-  return { handlers, port: port as unknown as AcceptedPort, log, close };
+  return { handlers, connection: connection as unknown as InboundConnection, log, close };
 }
 
 describe('Handlers', () => {
   it('settles the welcome at once when onOpen is sync, and later when it is not', async () => {
     const sync = bench({ onOpen: () => {} });
-    sync.handlers.opened(sync.port);
+    sync.handlers.opened(sync.connection);
     assert.deepEqual(sync.log, ['welcome.settled']);
     const async = bench({ onOpen: async () => {} });
-    async.handlers.opened(async.port);
+    async.handlers.opened(async.connection);
     assert.deepEqual(async.log, ['awaitWelcome']);
     await turns();
     assert.deepEqual(async.log, ['awaitWelcome', 'welcome.settled']);
   });
 
   it('settles the welcome when onOpen rejects, and reports it once', async () => {
-    const { handlers, port, log } = bench({
+    const { handlers, connection, log } = bench({
       onOpen: async () => {
         throw new Error('boom');
       },
     });
-    handlers.opened(port);
+    handlers.opened(connection);
     await turns();
     assert.deepEqual(log.toSorted(), [
       'awaitWelcome',
@@ -75,8 +75,8 @@ describe('Handlers', () => {
 
   it('awaits a thenable of onOpen once, because awaiting some of them does the work again', async () => {
     const { work, thenable } = query();
-    const { handlers, port, log } = bench({ onOpen: () => thenable });
-    handlers.opened(port);
+    const { handlers, connection, log } = bench({ onOpen: () => thenable });
+    handlers.opened(connection);
     await turns();
     assert.equal(work.times, 1);
     assert.deepEqual(log, ['awaitWelcome', 'welcome.settled']);
@@ -85,11 +85,11 @@ describe('Handlers', () => {
   it('awaits a thenable of onClose and of a disposer once', async () => {
     const closed = query();
     const disposed = query();
-    const { handlers, port, log, close } = bench({
+    const { handlers, connection, log, close } = bench({
       onOpen: () => () => disposed.thenable,
       onClose: () => closed.thenable,
     });
-    handlers.opened(port);
+    handlers.opened(connection);
     close();
     await turns(2);
     assert.deepEqual([closed.work.times, disposed.work.times], [1, 1]);
@@ -100,8 +100,8 @@ describe('Handlers', () => {
 
   it('awaits a thenable of onMessage once', async () => {
     const { work, thenable } = query();
-    const { handlers, port, log } = bench({ onMessage: () => thenable });
-    handlers.message(port, {});
+    const { handlers, connection, log } = bench({ onMessage: () => thenable });
+    handlers.message(connection, {});
     await turns();
     assert.equal(work.times, 1);
     assert.deepEqual(log, []);
@@ -115,12 +115,12 @@ describe('Handlers', () => {
     for (const onOpen of [() => dispose, async () => dispose]) {
       disposed = 0;
       const early = bench({ onOpen });
-      early.handlers.opened(early.port);
+      early.handlers.opened(early.connection);
       early.close();
       await turns(2);
       assert.equal(disposed, 1);
       const late = bench({ onOpen });
-      late.handlers.opened(late.port);
+      late.handlers.opened(late.connection);
       await turns(2);
       late.close();
       await turns(2);
@@ -129,11 +129,11 @@ describe('Handlers', () => {
   });
 
   it('counts close handlers and disposers that are at work, for whoever waits for them', async () => {
-    const { handlers, port, log, close } = bench({
+    const { handlers, connection, log, close } = bench({
       onOpen: () => async () => {},
       onClose: async () => {},
     });
-    handlers.opened(port);
+    handlers.opened(connection);
     close();
     assert.equal(handlers.unsettled, 2);
     await turns(2);
@@ -142,8 +142,8 @@ describe('Handlers', () => {
   });
 
   it('counts no disposer where onOpen gave none', () => {
-    const { handlers, port, close } = bench({ onClose: () => new Promise(() => {}) });
-    handlers.opened(port);
+    const { handlers, connection, close } = bench({ onClose: () => new Promise(() => {}) });
+    handlers.opened(connection);
     close();
     assert.equal(handlers.unsettled, 1);
   });
@@ -153,19 +153,19 @@ describe('Handlers', () => {
       ['keep', []],
       [undefined, ['end handler-error']],
     ] as const) {
-      const { handlers, port, log } = bench({ onHandlerError: () => choice });
-      handlers.errored('onMessage', new Error('boom'), port);
+      const { handlers, connection, log } = bench({ onHandlerError: () => choice });
+      handlers.errored('onMessage', new Error('boom'), connection);
       assert.deepEqual(log, ['onMessage: boom', ...expected]);
     }
   });
 
   it('survives an onHandlerError that throws', () => {
-    const { handlers, port, log } = bench({
+    const { handlers, connection, log } = bench({
       onHandlerError: () => {
         throw new Error('and again');
       },
     });
-    handlers.errored('onMessage', new Error('boom'), port);
+    handlers.errored('onMessage', new Error('boom'), connection);
     assert.deepEqual(log, ['onMessage: boom', 'onHandlerError: and again', 'end handler-error']);
   });
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
-import type { Port } from '../../src/connection/port.ts';
-import type { PortContext } from '../../src/connection/port-host.ts';
+import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
@@ -21,7 +21,7 @@ interface Settings {
 /** A heartbeat with a peer that does what the test says. */
 class Bench {
   readonly clock = new VirtualClock();
-  /** What the port was told, and the pings, each with its time. */
+  /** What the connection was told, and the pings, each with its time. */
   readonly log: string[] = [];
   /** What the peer does when a ping reaches it. */
   onPing = () => {};
@@ -41,15 +41,15 @@ class Bench {
     const context = {
       wheel: this.#wheel,
       heartbeat: { intervalMs, graceMs },
-      phases: { next: () => random },
+      heartbeatStagger: { next: () => random },
     };
-    this.heartbeat = new Heartbeat(this.#port(), context as unknown as PortContext);
+    this.heartbeat = new Heartbeat(this.#connection(), context as unknown as SharedRuntime);
   }
 
-  #port(): Port {
+  #connection(): ManagedConnection {
     const bench = this;
     return {
-      wire: {
+      transport: {
         get isPaused() {
           return bench.isPaused;
         },
@@ -68,13 +68,13 @@ class Bench {
           return bench.pingError;
         },
       },
-      witness: { sendErrored: (error: Error) => bench.#note(`sendErrored ${error.message}`) },
+      socketEvents: { sendErrored: (error: Error) => bench.#note(`sendErrored ${error.message}`) },
       get readingMs() {
         return (bench.#pausedAtMs ?? bench.#wheel.nowMs) - bench.#pausedMs;
       },
-      tell: (fact: string) => bench.#note(fact),
+      send: (fact: string) => bench.#note(fact),
       end: (cause: string) => bench.#note(`end ${cause}`),
-    } as unknown as Port;
+    } as unknown as ManagedConnection;
   }
 
   get isPaused(): boolean {
@@ -91,7 +91,7 @@ class Bench {
     this.heartbeat.resumed();
   }
 
-  /** A whole frame arrives; the port listens to no one whom it has lost. */
+  /** A whole frame arrives; the connection listens to no one whom it has lost. */
   hear(bytes = 10): void {
     this.bytesIn += bytes;
     if (!this.isLost) this.heartbeat.heard();

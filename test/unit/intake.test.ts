@@ -1,10 +1,10 @@
-// Goal: reading pauses and resumes for each reason, and for all of them together. Method: an intake with a port that notes
+// Goal: reading pauses and resumes for each reason, and for all of them together. Method: an intake with a connection that notes
 // what it is told, on virtual time. What it does to real sockets is looked at in test/integration/pause.test.ts.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { Intake } from '../../src/connection/intake.ts';
-import type { Port } from '../../src/connection/port.ts';
-import type { PortContext } from '../../src/connection/port-host.ts';
+import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import type { OverRatePolicy } from '../../src/core/limits.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -41,24 +41,24 @@ class Bench {
       limits: { inFlightMax, inFlightBytesMax },
       timeouts: { pausedMs: PAUSED_MS },
     };
-    this.intake = new Intake(this.#port(), context as unknown as PortContext);
+    this.intake = new Intake(this.#connection(), context as unknown as SharedRuntime);
   }
 
-  #port(): Port {
+  #connection(): ManagedConnection {
     const bench = this;
     return {
       get isOpen() {
         return bench.isOpen;
       },
-      wire: { pause: () => bench.log.push('pause') },
+      transport: { pause: () => bench.log.push('pause') },
       heartbeat: { resumed: () => bench.log.push('heartbeat') },
-      tell: (fact: string) => bench.log.push(fact),
+      send: (fact: string) => bench.log.push(fact),
       end: (cause: string) => bench.log.push(`end ${cause} at ${bench.clock.now()}`),
       arrived: () => {
         bench.log.push('message');
         return bench.work;
       },
-    } as unknown as Port;
+    } as unknown as ManagedConnection;
   }
 
   receive(): void {

@@ -6,14 +6,14 @@ import fc from 'fast-check';
 import { Subject } from 'rxjs';
 import type { Level } from '../../src/core/close-code.ts';
 import type { ConnectionIdentity } from '../../src/core/connection.ts';
-import type { DrainReport, SupervisorEvent, SupervisorNews } from '../../src/core/events.ts';
+import type { DrainReport, SupervisorEvent, UntimedEvent } from '../../src/core/events.ts';
 import type { Failure } from '../../src/core/failure.ts';
-import { escaped } from '../../src/core/text.ts';
+import { escapeText } from '../../src/core/text.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 import { type Logger, type LogLine, logEvents, logLine } from '../../src/observe/logger.ts';
 
 type Event = SupervisorEvent<ConnectionIdentity>;
-type News = SupervisorNews<ConnectionIdentity>;
+type News = UntimedEvent<ConnectionIdentity>;
 
 const connection = { id: 'c1', key: 'ann', address: '192.0.2.1', path: '/ws' };
 const verdict: CloseVerdict = {
@@ -319,7 +319,7 @@ describe('foreign text in a log line', () => {
     const name = `U+${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
     it(`is escaped: ${name}`, () => {
       for (const news of newsWith(`a${character}b`)) assertSafe(lineOf(news));
-      assert.equal(escaped(character), `\\u${name.slice(2)}`);
+      assert.equal(escapeText(character), `\\u${name.slice(2)}`);
     });
   }
 
@@ -345,7 +345,7 @@ describe('foreign text in a log line', () => {
       'a\\u000ab',
       '"quoted"',
     ]) {
-      assert.equal(escaped(text), text);
+      assert.equal(escapeText(text), text);
     }
   });
 });

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
 import * as v from 'valibot';
 import { createClient, createPool } from '../../src/client/index.ts';
-import { attach, createSupervisor, listen, type SupervisorError } from '../../src/index.ts';
+import { attach, createSupervisor, listen, type MooringError } from '../../src/index.ts';
 
 const url = 'ws://127.0.0.1:1/';
 
@@ -13,7 +13,7 @@ function problemOf(create: () => unknown): string {
   try {
     create();
   } catch (thrown) {
-    assert.equal((thrown as SupervisorError).code, 'invalid-options');
+    assert.equal((thrown as MooringError).code, 'invalid-options');
     return (thrown as Error).message;
   }
   return 'no error';

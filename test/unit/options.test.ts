@@ -6,7 +6,7 @@ import { resolveClientOptions } from '../../src/client/options.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
 import { attach, createSupervisor, type Limits, type SupervisorOptions } from '../../src/index.ts';
-import { drainPlan } from '../../src/server/fleet-drain.ts';
+import { drainPlan } from '../../src/server/drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import { schemaLibraries } from '../support/schema-libraries.ts';
 
@@ -69,7 +69,7 @@ function refuses(options: object, ...mentions: string[]): void {
     (thrown: Error) => {
       assert.deepEqual(
         [thrown.name, (thrown as { code?: string }).code],
-        ['SupervisorError', 'invalid-options'],
+        ['MooringError', 'invalid-options'],
       );
       for (const mention of mentions) {
         assert.ok(thrown.message.includes(mention), `${thrown.message} names ${mention}`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Turn } from '../../src/connection/turn.ts';
+import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { frame, type Marks, OutboxBench, STALLED_MS } from '../support/outbox-bench.ts';
@@ -240,9 +240,9 @@ describe('a turn of an outbox', () => {
 describe('frames that many outboxes get', () => {
   it('are joined once for all that get the same', () => {
     const clock = new VirtualClock();
-    const turn = new Turn(clock);
+    const writeBatcher = new WriteBatcher(clock);
     const [one, two, three] = [messageFrame('1'), messageFrame('2'), messageFrame('3')];
-    const begin = () => turn.begin({ flush: () => {} }, one);
+    const begin = () => writeBatcher.begin({ flush: () => {} }, one);
     assert.equal(begin(), begin());
     assert.equal(begin().chunks[0], one, 'a single frame is not copied');
     const first = begin().with(two);
@@ -256,10 +256,10 @@ describe('frames that many outboxes get', () => {
   });
 
   it('are not copied when they are large, whatever each has besides', () => {
-    const turn = new Turn(new VirtualClock());
+    const writeBatcher = new WriteBatcher(new VirtualClock());
     const large = Buffer.alloc(20_000);
     const [small, mine, yours] = [messageFrame('s'), messageFrame('mine'), messageFrame('yours')];
-    const begin = () => turn.begin({ flush: () => {} }, small).with(large);
+    const begin = () => writeBatcher.begin({ flush: () => {} }, small).with(large);
     assert.equal(begin().with(mine).chunks[1], large);
     assert.equal(begin().with(yours).chunks[1], large);
     assert.deepEqual(begin().with(mine).with(yours).chunks, [
@@ -271,33 +271,33 @@ describe('frames that many outboxes get', () => {
 
   it('are forgotten with their turn', () => {
     const clock = new VirtualClock();
-    const turn = new Turn(clock);
+    const writeBatcher = new WriteBatcher(clock);
     let flushed = 0;
     const only = messageFrame('1');
-    const batch = turn.begin({ flush: () => (flushed += 1) }, only);
-    assert.equal(turn.number, 0);
+    const batch = writeBatcher.begin({ flush: () => (flushed += 1) }, only);
+    assert.equal(writeBatcher.number, 0);
     clock.step(0);
     clock.step(0);
-    assert.deepEqual([turn.number, flushed], [1, 1]);
-    assert.notEqual(turn.begin({ flush: () => {} }, only), batch);
+    assert.deepEqual([writeBatcher.number, flushed], [1, 1]);
+    assert.notEqual(writeBatcher.begin({ flush: () => {} }, only), batch);
   });
 });
 
 describe('an outbox that throws when its turn ends', () => {
   it('does not keep what the others have from leaving', () => {
     const clock = new VirtualClock();
-    const turn = new Turn(clock);
+    const writeBatcher = new WriteBatcher(clock);
     const flushed: string[] = [];
     const failing = () => {
       throw new Error('out of order');
     };
     const only = messageFrame('1');
-    turn.begin({ flush: failing }, only);
-    turn.begin({ flush: () => flushed.push('second') }, only);
-    turn.begin({ flush: failing }, only);
-    turn.begin({ flush: () => flushed.push('fourth') }, only);
+    writeBatcher.begin({ flush: failing }, only);
+    writeBatcher.begin({ flush: () => flushed.push('second') }, only);
+    writeBatcher.begin({ flush: failing }, only);
+    writeBatcher.begin({ flush: () => flushed.push('fourth') }, only);
     assert.throws(() => clock.step(0), { name: 'AggregateError', message: /2 errors.*out of/ });
-    assert.deepEqual([flushed, turn.number], [['second', 'fourth'], 1]);
+    assert.deepEqual([flushed, writeBatcher.number], [['second', 'fourth'], 1]);
   });
 });
 

@@ -1,14 +1,14 @@
 // Goal: nobody is judged by time in which this side does not read. Method: whatever judges a peer by its silence, with a
-// port whose reading time lags behind the clock.
+// connection whose reading time lags behind the clock.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DialedOutbox } from '../../src/client/dialed-outbox.ts';
-import type { DialedWire } from '../../src/client/dialed-wire.ts';
-import type { PortContext } from '../../src/connection/port-host.ts';
+import { OutboundOutbox } from '../../src/client/outbound-outbox.ts';
+import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import type { AcceptedPort } from '../../src/server/accepted-port.ts';
-import { Beat } from '../../src/server/beat.ts';
+import { AppHeartbeat } from '../../src/server/app-heartbeat.ts';
+import type { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { OutboundTransport } from '../../src/transport/outbound-transport.ts';
 import { OutboxBench, STALLED_MS } from '../support/outbox-bench.ts';
 
 const INTERVAL_MS = 25_000;
@@ -26,20 +26,20 @@ class Bench {
     heartbeat: { intervalMs: INTERVAL_MS, graceMs: GRACE_MS },
     limits: { outboxHighBytes: 100, outboxLowBytes: 10 },
     timeouts: { stalledMs: STALLED_MS },
-  } as unknown as PortContext;
-  readonly port: AcceptedPort;
+  } as unknown as SharedRuntime;
+  readonly connection: InboundConnection;
 
   constructor() {
     const bench = this;
-    this.port = {
+    this.connection = {
       get readingMs() {
         return bench.wheel.nowMs - bench.pausedMs;
       },
-      wire: { isPaused: false, bufferedBytes: 0 },
+      transport: { isPaused: false, bufferedBytes: 0 },
       outbox: { send: () => bench.log.push('asked') },
-      tell: (fact: string) => bench.log.push(fact),
+      send: (fact: string) => bench.log.push(fact),
       end: (cause: string) => bench.log.push(`end ${cause}`),
-    } as unknown as AcceptedPort;
+    } as unknown as InboundConnection;
   }
 
   /** Lets time pass in which nothing is read. */
@@ -67,14 +67,18 @@ describe('while reading is paused', () => {
 
   it('neither does that of a dialed connection', () => {
     const bench = new Bench();
-    const wire = {
+    const transport = {
       isWritable: true,
       bufferedBytes: 1_000,
       flushMark: 0,
       bytesOut: 0,
       send: () => null,
     };
-    const outbox = new DialedOutbox(wire as unknown as DialedWire, bench.port, bench.context);
+    const outbox = new OutboundOutbox(
+      transport as unknown as OutboundTransport,
+      bench.connection,
+      bench.context,
+    );
     outbox.send('x');
     bench.clock.advance(STALLED_MS / 2);
     bench.pause(10 * STALLED_MS);
@@ -86,25 +90,25 @@ describe('while reading is paused', () => {
 
   it('no page falls asleep', () => {
     const bench = new Bench();
-    const beat = new Beat(bench.port, bench.context);
+    const appHeartbeat = new AppHeartbeat(bench.connection, bench.context);
     bench.clock.advance(GRACE_MS / 2);
     bench.pause(10 * GRACE_MS);
     assert.deepEqual(bench.log, ['asked']);
     bench.clock.advance(GRACE_MS / 2 + SLACK_MS);
     assert.deepEqual(bench.log, ['asked', 'beat.missed']);
-    beat.stop();
+    appHeartbeat.stop();
   });
 
   it('no page is asked, and it has the whole interval that it was read', () => {
     const bench = new Bench();
-    const beat = new Beat(bench.port, bench.context);
-    beat.heard();
+    const appHeartbeat = new AppHeartbeat(bench.connection, bench.context);
+    appHeartbeat.heard();
     bench.clock.advance(INTERVAL_MS / 2);
     bench.pause(10 * INTERVAL_MS);
     bench.clock.advance(INTERVAL_MS / 2 - SLACK_MS);
     assert.deepEqual(bench.log, ['asked']);
     bench.clock.advance(2 * SLACK_MS);
     assert.deepEqual(bench.log, ['asked', 'asked']);
-    beat.stop();
+    appHeartbeat.stop();
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Refusal, SupervisorError } from '../../src/index.ts';
+import { MooringError, Refusal } from '../../src/index.ts';
 import { authenticationRefusal, isRefusal } from '../../src/server/refusal.ts';
 
 /** A second copy of the package in this process: its classes are not ours, its brand is. */
@@ -14,7 +14,7 @@ function complaint(...args: unknown[]): string {
   try {
     new Refusal(...(args as ConstructorParameters<typeof Refusal>));
   } catch (error) {
-    assert.ok(error instanceof SupervisorError);
+    assert.ok(error instanceof MooringError);
     assert.equal(error.code, 'invalid-options');
     return error.message;
   }

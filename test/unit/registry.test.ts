@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { ConnectionState } from '../../src/core/connection.ts';
-import type { AcceptedPort } from '../../src/server/accepted-port.ts';
+import type { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { Registry } from '../../src/server/registry.ts';
 import type { Counts } from '../../src/server/supervisor-types.ts';
 
-/** A port as far as the registry knows one, with the life that a real port leads. */
-class FakePort {
+/** A connection as far as the registry knows one, with the life that a real one leads. */
+class FakeConnection {
   readonly id: string;
   readonly key: string | undefined;
   readonly address: string;
@@ -22,25 +22,25 @@ class FakePort {
     this.move('handshaking');
   }
 
-  get port(): AcceptedPort {
-    return this as unknown as AcceptedPort;
+  get connection(): InboundConnection {
+    return this as unknown as InboundConnection;
   }
 
   move(to: ConnectionState): this {
     const from = this.state;
     this.state = to;
-    this.#registry.moved(this.port, from, to);
+    this.#registry.moved(this.connection, from, to);
     return this;
   }
 
   open(): this {
     this.move('open');
-    this.#registry.enter(this.port);
+    this.#registry.enter(this.connection);
     return this;
   }
 
   end(): this {
-    this.#registry.leave(this.port);
+    this.#registry.leave(this.connection);
     return this.move('closed');
   }
 }
@@ -51,40 +51,40 @@ describe('Registry', () => {
   it('is empty to begin with', () => {
     const registry = new Registry();
     assert.deepEqual(registry.counts, nobody);
-    assert.deepEqual([registry.ports.size, registry.open.size], [0, 0]);
+    assert.deepEqual([registry.connections.size, registry.open.size], [0, 0]);
     assert.deepEqual([registry.byKey('ann'), registry.fromAddress('192.0.2.1')], [[], 0]);
   });
 
   it('counts connections by state, and for ever what has ended', () => {
     const registry = new Registry();
-    const one = new FakePort(registry, { id: 'c1' });
-    const other = new FakePort(registry, { id: 'c2' });
+    const one = new FakeConnection(registry, { id: 'c1' });
+    const other = new FakeConnection(registry, { id: 'c2' });
     assert.deepEqual(registry.counts, { ...nobody, handshaking: 2 });
     one.open().move('errored').move('closing');
     assert.deepEqual(registry.counts, { ...nobody, handshaking: 1, closing: 1 });
     one.end();
     other.move('failed');
     assert.deepEqual(registry.counts, { ...nobody, closed: 1, failed: 1 });
-    assert.equal(registry.ports.size, 0);
+    assert.equal(registry.connections.size, 0);
   });
 
   it('finds the open ones, and no others, by id', () => {
     const registry = new Registry();
-    const one = new FakePort(registry, { id: 'c1' });
+    const one = new FakeConnection(registry, { id: 'c1' });
     assert.equal(registry.open.get('c1'), undefined);
     one.open();
-    assert.equal(registry.open.get('c1'), one.port);
-    registry.leave(one.port);
-    registry.leave(one.port);
+    assert.equal(registry.open.get('c1'), one.connection);
+    registry.leave(one.connection);
+    registry.leave(one.connection);
     assert.equal(registry.open.size, 0);
   });
 
   it('finds every open one with a key', () => {
     const registry = new Registry();
-    const anns = ['c1', 'c2'].map((id) => new FakePort(registry, { id, key: 'ann' }).open());
-    new FakePort(registry, { id: 'c3', key: 'bob' }).open();
-    new FakePort(registry, { id: 'c4', key: '' }).open();
-    new FakePort(registry, { id: 'c5' }).open();
+    const anns = ['c1', 'c2'].map((id) => new FakeConnection(registry, { id, key: 'ann' }).open());
+    new FakeConnection(registry, { id: 'c3', key: 'bob' }).open();
+    new FakeConnection(registry, { id: 'c4', key: '' }).open();
+    new FakeConnection(registry, { id: 'c5' }).open();
     assert.deepEqual(registry.byKey('ann'), anns);
     assert.equal(registry.byKey('').length, 1);
     anns[0]?.end();
@@ -97,14 +97,14 @@ describe('Registry', () => {
     const registry = new Registry();
     for (const name of ['__proto__', 'constructor', 'size']) {
       assert.deepEqual([registry.byKey(name), registry.fromAddress(name)], [[], 0]);
-      new FakePort(registry, { id: name, key: name, address: name }).open();
+      new FakeConnection(registry, { id: name, key: name, address: name }).open();
       assert.deepEqual([registry.byKey(name).length, registry.fromAddress(name)], [1, 1]);
     }
   });
 
   it('gives a list that no later change touches', () => {
     const registry = new Registry();
-    const one = new FakePort(registry, { id: 'c1', key: 'ann' }).open();
+    const one = new FakeConnection(registry, { id: 'c1', key: 'ann' }).open();
     const found = registry.byKey('ann');
     one.end();
     assert.equal(found.length, 1);
@@ -112,8 +112,8 @@ describe('Registry', () => {
 
   it('counts the connections of an address, from the handshake to the end', () => {
     const registry = new Registry();
-    const [one, two] = ['c1', 'c2'].map((id) => new FakePort(registry, { id }));
-    new FakePort(registry, { id: 'c3', address: '192.0.2.2' });
+    const [one, two] = ['c1', 'c2'].map((id) => new FakeConnection(registry, { id }));
+    new FakeConnection(registry, { id: 'c3', address: '192.0.2.2' });
     assert.equal(registry.fromAddress('192.0.2.1'), 2);
     one?.open().move('closing');
     assert.equal(registry.fromAddress('192.0.2.1'), 2);
@@ -135,8 +135,8 @@ describe('Registry', () => {
       },
     );
     const registry = new Registry();
-    for (const id of ['c1', 'c2']) new FakePort(registry, { id, key: 'ann' }).open().end();
-    new FakePort(registry, { id: 'c3' }).move('failed');
+    for (const id of ['c1', 'c2']) new FakeConnection(registry, { id, key: 'ann' }).open().end();
+    new FakeConnection(registry, { id: 'c3' }).move('failed');
     t.mock.restoreAll();
     assert.ok(maps.size >= 3, `${maps.size} maps`);
     assert.deepEqual(
@@ -153,46 +153,53 @@ describe('Registry', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const registry = new Registry();
-        const ports = new Map<number, FakePort>();
+        const connections = new Map<number, FakeConnection>();
         for (const [index, { who, what }] of steps.entries()) {
-          const port = ports.get(who);
-          if (port === undefined || port.state === 'closed' || port.state === 'failed') {
+          const connection = connections.get(who);
+          if (
+            connection === undefined ||
+            connection.state === 'closed' ||
+            connection.state === 'failed'
+          ) {
             const about = { id: `c${index}`, key: `k${who % 3}`, address: `a${who % 2}` };
-            ports.set(who, new FakePort(registry, about));
+            connections.set(who, new FakeConnection(registry, about));
           } else {
-            live(registry, port, what);
+            live(registry, connection, what);
           }
         }
-        assertAgrees(registry, [...ports.values()]);
+        assertAgrees(registry, [...connections.values()]);
       }),
       { numRuns: 200 },
     );
   });
 });
 
-/** One step of a life, as far as it is possible in the state that the port is in. */
-function live(registry: Registry, port: FakePort, what: string): void {
-  if (port.state === 'handshaking') {
-    if (what === 'failed') port.move('failed');
-    else if (what === 'open') port.open();
+/** One step of a life, as far as it is possible in the state that the connection is in. */
+function live(registry: Registry, connection: FakeConnection, what: string): void {
+  if (connection.state === 'handshaking') {
+    if (what === 'failed') connection.move('failed');
+    else if (what === 'open') connection.open();
     return;
   }
-  registry.leave(port.port);
-  if (what === 'end') port.end();
-  else if (port.state === 'open') port.move(what === 'errored' ? 'errored' : 'closing');
+  registry.leave(connection.connection);
+  if (what === 'end') connection.end();
+  else if (connection.state === 'open') connection.move(what === 'errored' ? 'errored' : 'closing');
 }
 
-function assertAgrees(registry: Registry, ports: readonly FakePort[]): void {
-  const living = ports.filter(({ state }) => state !== 'closed' && state !== 'failed');
+function assertAgrees(registry: Registry, connections: readonly FakeConnection[]): void {
+  const living = connections.filter(({ state }) => state !== 'closed' && state !== 'failed');
   const open = living.filter(({ state }) => state === 'open');
-  assert.deepEqual(new Set(registry.ports), new Set(living));
+  assert.deepEqual(new Set(registry.connections), new Set(living));
   assert.deepEqual(new Set(registry.open.values()), new Set(open));
   for (const state of ['handshaking', 'open', 'errored', 'closing'] as const) {
-    assert.equal(registry.counts[state], living.filter((port) => port.state === state).length);
+    assert.equal(
+      registry.counts[state],
+      living.filter((connection) => connection.state === state).length,
+    );
   }
   for (const name of ['0', '1', '2']) {
-    const namesakes = open.filter(({ key }) => key === `k${name}`);
-    assert.deepEqual(new Set(registry.byKey(`k${name}`)), new Set(namesakes));
+    const sameKey = open.filter(({ key }) => key === `k${name}`);
+    assert.deepEqual(new Set(registry.byKey(`k${name}`)), new Set(sameKey));
     const neighbours = living.filter(({ address }) => address === `a${name}`);
     assert.equal(registry.fromAddress(`a${name}`), neighbours.length);
   }

@@ -6,13 +6,13 @@ import { type AnyActorRef, createEmptyActor } from 'xstate';
 import { OfflineQueue } from '../../src/client/offline-queue.ts';
 import { Teller } from '../../src/client/teller.ts';
 import { Conductor, type ConductorObserver } from '../../src/connection/conductor.ts';
+import type { ConnectionHost } from '../../src/connection/connection-host.ts';
 import type { ChildActor } from '../../src/connection/parent.ts';
-import { portContext } from '../../src/connection/port-context.ts';
-import type { PortHost } from '../../src/connection/port-host.ts';
+import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { heartbeatSchema, limitsSchema, timeoutsSchema } from '../../src/core/limits-schema.ts';
 import { runAll, runEach } from '../../src/core/run-each.ts';
 import { Children } from '../../src/server/children.ts';
-import { type DrainableFleet, drainPlan, FleetDrain } from '../../src/server/fleet-drain.ts';
+import { Drain, type DrainableFleet, drainPlan } from '../../src/server/drain.ts';
 import { Registry } from '../../src/server/registry.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
@@ -60,7 +60,7 @@ describe('runAll', () => {
 });
 
 function contextOn(clock: VirtualClock) {
-  return portContext({
+  return sharedRuntime({
     ...{ clock, random: () => 0, timeouts: timeoutsSchema.parse({}) },
     ...{ heartbeat: heartbeatSchema.parse({}), limits: limitsSchema.parse({}), overRate: 'pause' },
   });
@@ -76,7 +76,7 @@ describe('a report of a connection that throws', () => {
     const host = { actor: createEmptyActor(), context: contextOn(new VirtualClock()) };
     const conductor = new Conductor(
       { deliver } as unknown as ConductorObserver,
-      host as unknown as PortHost,
+      host as unknown as ConnectionHost,
     );
     for (const report of ['opened', 'closing'] as const) conductor.report(report);
     assert.throws(() => conductor.deliverReports(), isBroken);
@@ -105,8 +105,8 @@ describe('news that throws', () => {
       take: (fact) => (fact === 'one' ? failing() : taken.push(fact)),
       settled: () => taken.push('settled'),
     });
-    assert.throws(() => teller.tell('one'), isBroken);
-    teller.tell('two');
+    assert.throws(() => teller.send('one'), isBroken);
+    teller.send('two');
     assert.deepEqual(taken, ['two', 'settled']);
   });
 });
@@ -142,7 +142,7 @@ describe('a child that cannot be stopped', () => {
   it('keeps no other child from being asked to stop', () => {
     const children = new Children({
       ...{ actor: {} as AnyActorRef, isInspected: false, registry: new Registry() },
-      ...{ isEnding: () => false, tell: () => {}, isHeard: () => false, shrank: () => {} },
+      ...{ isEnding: () => false, emit: () => {}, isHeard: () => false, shrank: () => {} },
     });
     const stopped: string[] = [];
     const child = (address: string, stop: () => void) =>
@@ -158,11 +158,11 @@ describe('a child that cannot be stopped', () => {
   });
 });
 
-/** A drain of ports that note what is done to them; the first port throws at everything. */
+/** A drain of connections that note what is done to them; the first one throws at everything. */
 class DrainBench {
   readonly clock = new VirtualClock();
   readonly done: string[] = [];
-  readonly drain: FleetDrain;
+  readonly drain: Drain;
   ended = 0;
 
   constructor(state: 'open' | 'handshaking', perSecond = 1_000) {
@@ -172,20 +172,20 @@ class DrainBench {
         this.done.push(`${id} ${deed}`);
         if (id === 'first') failing();
       };
-      const port = {
+      const connection = {
         ...{ id, state, address: '', key: undefined, refuse: act('refused') },
         ...{ close: act('closed'), expire: act('expired'), abandon: act('abandoned') },
       };
-      registry.moved(port as never, null, state);
-      if (state === 'open') registry.enter(port as never);
+      registry.moved(connection as never, null, state);
+      if (state === 'open') registry.enter(connection as never);
     }
     const fleet: DrainableFleet = {
       context: contextOn(this.clock),
-      ...{ registry, handlers: { unsettled: 0 }, tell: () => {} },
+      ...{ registry, handlers: { unsettled: 0 }, emit: () => {} },
       ...{ topics: { complete: () => {} }, events: { complete: () => {} } },
     };
     const children = { stop: failing, size: 0 } as unknown as Children;
-    this.drain = new FleetDrain(drainPlan({ perSecond }), fleet, {
+    this.drain = new Drain(drainPlan({ perSecond }), fleet, {
       ...{ children, expired: () => {}, ended: () => (this.ended += 1) },
     });
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { DialedOutbox } from '../../src/client/dialed-outbox.ts';
+import type { OutboundOutbox } from '../../src/client/outbound-outbox.ts';
 import { Sender } from '../../src/client/sender.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -29,7 +29,7 @@ function bench({ room = 0, queueMax = 10 } = {}) {
       return connection.isOver;
     },
     get outbox() {
-      return connection.isThere ? ({ send, sendFor } as unknown as DialedOutbox) : null;
+      return connection.isThere ? ({ send, sendFor } as unknown as OutboundOutbox) : null;
     },
     messageDropped: (message, reason) => {
       log.push(`${message} ${reason}`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { resolveClientOptions } from '../../src/client/options.ts';
 import type { Platform } from '../../src/client/platform.ts';
-import { portContext } from '../../src/connection/port-context.ts';
+import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
@@ -15,17 +15,17 @@ function bench(parts: Partial<Platform> = {}) {
   const log: string[] = [];
   let held = 0;
   const platform: Platform = {
-    makeWire: (observer) => server.wire(observer),
+    makeTransport: (observer) => server.transport(observer),
     holdProcess: () => {
       held += 1;
       return () => {
         held -= 1;
       };
     },
-    watchSigns: () => () => void log.push('unwatched'),
+    watchHost: () => () => void log.push('unwatched'),
     ...parts,
   };
-  const client = virtualClient(options, portContext(options), platform);
+  const client = virtualClient(options, sharedRuntime(options), platform);
   const { streams } = client;
   streams.statuses.observable.subscribe({
     next: ({ states }) => log.push(states.at(-1) ?? ''),
@@ -67,7 +67,7 @@ describe('SupervisedClient', () => {
   it('stays away while there is no network, and looks again now and then', () => {
     let lost = () => {};
     const { client, clock, server } = bench({
-      watchSigns: ({ networkLost }) => {
+      watchHost: ({ networkLost }) => {
         lost = networkLost;
         return () => {};
       },

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { resolveClientOptions } from '../../src/client/options.ts';
-import { SupervisedPool } from '../../src/client/supervised-pool.ts';
-import { Upstreams } from '../../src/client/upstreams.ts';
-import { portContext } from '../../src/connection/port-context.ts';
+import { SupervisedPool } from '../../src/client/pool/supervised-pool.ts';
+import { Upstreams } from '../../src/client/pool/upstreams.ts';
+import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
@@ -13,7 +13,7 @@ describe('SupervisedPool', () => {
     const clock = new VirtualClock();
     const server = new VirtualServer(clock);
     const options = resolveClientOptions({ clock }, clock);
-    const context = portContext(options);
+    const context = sharedRuntime(options);
     const pool = new SupervisedPool({
       size: 2,
       upstreams: new Upstreams(['ws://virtual.test/'], { failuresMax: 5, minMs: 1, maxMs: 1 }),
@@ -23,9 +23,9 @@ describe('SupervisedPool', () => {
       inspect: undefined,
       makeMember: (parent) =>
         virtualClient(options, context, {
-          makeWire: (observer) => server.wire(observer),
+          makeTransport: (observer) => server.transport(observer),
           holdProcess: () => () => {},
-          watchSigns: () => () => {},
+          watchHost: () => () => {},
           parent,
         }),
     });

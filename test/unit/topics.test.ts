@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
-import type { Keepable, KeepResult } from '../../src/connection/outbox.ts';
+import type { Conflatable, ConflateResult } from '../../src/connection/outbox.ts';
 import { ReportGate } from '../../src/connection/report-gate.ts';
 import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
-import type { AcceptedPort } from '../../src/server/accepted-port.ts';
 import { deliveryOf, fanOut, type Publication, type Reachable } from '../../src/server/fan-out.ts';
+import type { InboundConnection } from '../../src/server/inbound-connection.ts';
 import type { Overflow } from '../../src/server/topic.ts';
 import { Topics } from '../../src/server/topics.ts';
 
-/** A port that notes the frames it is given. */
-class FakePort {
+/** A connection that notes the frames it is given. */
+class FakeConnection {
   topics: Set<string> | null = null;
   dropped = 0;
   isOpen = true;
@@ -20,11 +20,13 @@ class FakePort {
   readonly got: string[] = [];
   /** What publishing answers, and what happens meanwhile. */
   onPublish: () => SendResult = () => (this.isCongested ? 'refused' : 'queued');
-  readonly keep = mock.fn((_: Keepable): KeepResult => ({ isKept: true, replaced: false }));
+  readonly keep = mock.fn(
+    (_: Conflatable): ConflateResult => ({ isConflated: true, replaced: false }),
+  );
   readonly forget = mock.fn((_topic: string) => {});
 
   /** Its outbox, as far as a fan-out knows it; `null` when the socket can no longer be written to. */
-  get outbox(): FakePort | null {
+  get outbox(): FakeConnection | null {
     return this;
   }
 
@@ -39,8 +41,8 @@ class FakePort {
     this.isOpen = false;
   }
 
-  get port(): AcceptedPort {
-    return this as unknown as AcceptedPort;
+  get connection(): InboundConnection {
+    return this as unknown as InboundConnection;
   }
 }
 
@@ -49,18 +51,18 @@ function topicsFor(topicsMax: number, gate = new ReportGate()): Topics {
 }
 
 /** An audience that nobody leaves. */
-class Everybody extends Set<AcceptedPort> implements Reachable {
-  readonly departures = 0;
+class Everybody extends Set<InboundConnection> implements Reachable {
+  readonly removals = 0;
 
-  constructor(ports: readonly (FakePort | undefined)[]) {
-    super(ports.flatMap((each) => each?.port ?? []));
+  constructor(connections: readonly (FakeConnection | undefined)[]) {
+    super(connections.flatMap((each) => each?.connection ?? []));
   }
 }
 
-function crowd(count: number, topics: Topics, name = 'lobby'): FakePort[] {
-  const ports = Array.from({ length: count }, () => new FakePort());
-  for (const { port } of ports) topics.join(port, name);
-  return ports;
+function crowd(count: number, topics: Topics, name = 'lobby'): FakeConnection[] {
+  const connections = Array.from({ length: count }, () => new FakeConnection());
+  for (const { connection } of connections) topics.join(connection, name);
+  return connections;
 }
 
 function publicationOf(text: string, parts: Partial<Publication> = {}): Publication {
@@ -87,7 +89,7 @@ describe('Topics', () => {
     assert.deepEqual(stranger?.got, []);
   });
 
-  it('counts as dropped who refuses it, and notes it on the port', () => {
+  it('counts as dropped who refuses it, and notes it on the connection', () => {
     const topics = topicsFor(10);
     const [one, two] = crowd(2, topics);
     if (one) one.onPublish = () => 'refused';
@@ -108,9 +110,9 @@ describe('Topics', () => {
     publish(topics, 'hi');
     const [two] = crowd(1, topics);
     assert.equal(lobby.dropped, 2);
-    topics.leaveAll(one.port);
+    topics.leaveAll(one.connection);
     assert.equal(lobby.dropped, 2);
-    if (two) topics.leaveAll(two.port);
+    if (two) topics.leaveAll(two.connection);
     assert.equal(lobby.dropped, 0);
     crowd(1, topics);
     assert.equal(lobby.dropped, 0);
@@ -123,7 +125,7 @@ describe('Topics', () => {
     const [one, two, three] = crowd(3, topics);
     if (two) two.isOpen = false;
     assert.deepEqual(
-      publish(topics, 'hi', (port) => port !== one?.port),
+      publish(topics, 'hi', (connection) => connection !== one?.connection),
       [1, 0],
     );
     assert.deepEqual([one?.got, two?.got, three?.got], [[], [], ['hi']]);
@@ -131,17 +133,17 @@ describe('Topics', () => {
 
   it('takes nobody who is not open', () => {
     const topics = topicsFor(10);
-    const closing = new FakePort();
+    const closing = new FakeConnection();
     closing.isOpen = false;
-    assert.equal(topics.join(closing.port, 'lobby'), false);
+    assert.equal(topics.join(closing.connection, 'lobby'), false);
     assert.equal(topics.audience('lobby').members.size, 0);
   });
 
   it('takes a member once, however often it joins', () => {
     const topics = topicsFor(10);
-    const one = new FakePort();
+    const one = new FakeConnection();
     assert.deepEqual(
-      [topics.join(one.port, 'lobby'), topics.join(one.port, 'lobby')],
+      [topics.join(one.connection, 'lobby'), topics.join(one.connection, 'lobby')],
       [true, true],
     );
     assert.equal(topics.audience('lobby').members.size, 1);
@@ -151,30 +153,30 @@ describe('Topics', () => {
 
   it('lets a member into as many topics as the limit says, and again into those it is in', () => {
     const topics = topicsFor(2);
-    const one = new FakePort();
-    const joined = ['a', 'b', 'c', 'a'].map((name) => topics.join(one.port, name));
+    const one = new FakeConnection();
+    const joined = ['a', 'b', 'c', 'a'].map((name) => topics.join(one.connection, name));
     assert.deepEqual(joined, [true, true, false, true]);
-    topics.leave(one.port, 'a');
-    assert.equal(topics.join(one.port, 'c'), true);
+    topics.leave(one.connection, 'a');
+    assert.equal(topics.join(one.connection, 'c'), true);
   });
 
   it('forgets who leaves, and says whether it was there', () => {
     const topics = topicsFor(10);
     const [one] = crowd(2, topics);
-    assert.equal(topics.leave(one?.port as AcceptedPort, 'lobby'), true);
-    assert.equal(topics.leave(one?.port as AcceptedPort, 'lobby'), false);
-    assert.equal(topics.leave(new FakePort().port, 'lobby'), false);
+    assert.equal(topics.leave(one?.connection as InboundConnection, 'lobby'), true);
+    assert.equal(topics.leave(one?.connection as InboundConnection, 'lobby'), false);
+    assert.equal(topics.leave(new FakeConnection().connection, 'lobby'), false);
     assert.equal(topics.audience('lobby').members.size, 1);
     assert.deepEqual(publish(topics, 'hi'), [1, 0]);
   });
 
   it('forgets who leaves everything', () => {
     const topics = topicsFor(10);
-    const one = new FakePort();
-    for (const name of ['a', 'b', 'lobby']) topics.join(one.port, name);
-    topics.leaveAll(one.port);
-    topics.leaveAll(one.port);
-    topics.leaveAll(new FakePort().port);
+    const one = new FakeConnection();
+    for (const name of ['a', 'b', 'lobby']) topics.join(one.connection, name);
+    topics.leaveAll(one.connection);
+    topics.leaveAll(one.connection);
+    topics.leaveAll(new FakeConnection().connection);
     assert.deepEqual(
       ['a', 'b', 'lobby'].map((name) => topics.audience(name).members.size),
       [0, 0, 0],
@@ -185,9 +187,9 @@ describe('Topics', () => {
   it('refuses a name that is no non-empty string', () => {
     const topics = topicsFor(10);
     for (const name of ['', undefined, null, 7, {}, ['lobby']]) {
-      const fault = { name: 'SupervisorError', code: 'invalid-topic' };
-      assert.throws(() => topics.join(new FakePort().port, name as string), fault);
-      assert.throws(() => topics.leave(new FakePort().port, name as string), fault);
+      const fault = { name: 'MooringError', code: 'invalid-topic' };
+      assert.throws(() => topics.join(new FakeConnection().connection, name as string), fault);
+      assert.throws(() => topics.leave(new FakeConnection().connection, name as string), fault);
     }
   });
 
@@ -204,10 +206,10 @@ describe('Topics', () => {
   it('takes names of up to 256 bytes of UTF-8', () => {
     const topics = topicsFor(10);
     for (const name of longest) {
-      const fake = new FakePort();
-      assert.equal(topics.join(fake.port, name), true);
+      const fake = new FakeConnection();
+      assert.equal(topics.join(fake.connection, name), true);
       assert.equal(topics.audience(name).members.size, 1);
-      assert.equal(topics.leave(fake.port, name), true);
+      assert.equal(topics.leave(fake.connection, name), true);
     }
   });
 
@@ -215,13 +217,13 @@ describe('Topics', () => {
     const topics = topicsFor(10);
     for (const [name, bytes] of tooLong) {
       const fault = {
-        name: 'SupervisorError',
+        name: 'MooringError',
         code: 'invalid-topic',
         message: `a topic name must be at most 256 bytes long in UTF-8, not ${bytes}`,
       };
       assert.throws(() => topics.audience(name), fault);
-      assert.throws(() => topics.join(new FakePort().port, name), fault);
-      assert.throws(() => topics.leave(new FakePort().port, name), fault);
+      assert.throws(() => topics.join(new FakeConnection().connection, name), fault);
+      assert.throws(() => topics.leave(new FakeConnection().connection, name), fault);
     }
   });
 
@@ -236,27 +238,27 @@ describe('Topics', () => {
 });
 
 describe('a publication to a member that is congested', () => {
-  function publishTo(one: FakePort, overflow: Overflow) {
+  function publishTo(one: FakeConnection, overflow: Overflow) {
     const topics = topicsFor(10);
-    topics.join(one.port, 'lobby');
+    topics.join(one.connection, 'lobby');
     const publication = publicationOf('hi', { overflow, key: 'EUR' });
     topics.audience('lobby').publish(publication);
     return {
       ...deliveryOf(publication),
       inTopic: topics.audience('lobby').dropped,
-      onPort: one.dropped,
+      onConnection: one.dropped,
     };
   }
 
-  function congested(): FakePort {
-    const one = new FakePort();
+  function congested(): FakeConnection {
+    const one = new FakeConnection();
     one.isCongested = true;
     return one;
   }
 
   it('is dropped and counted, for the member and for the topic', () => {
     const one = congested();
-    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onConnection: 1 };
     assert.deepEqual(publishTo(one, 'drop-newest'), counts);
     assert.equal(one.keep.mock.callCount(), 0);
     assert.equal(one.endedAs, undefined);
@@ -264,29 +266,29 @@ describe('a publication to a member that is congested', () => {
 
   it('is kept by its key when only the latest matters', () => {
     const one = congested();
-    const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 0, onPort: 0 };
+    const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 0, onConnection: 0 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
     assert.equal(one.keep.mock.calls[0]?.arguments[0].key, 'EUR');
   });
 
   it('counts what it takes the place of', () => {
     const one = congested();
-    one.keep.mock.mockImplementation(() => ({ isKept: true, replaced: true }));
-    const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 1, onPort: 1 };
+    one.keep.mock.mockImplementation(() => ({ isConflated: true, replaced: true }));
+    const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 1, onConnection: 1 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
   });
 
   it('is dropped when there is no room to keep it', () => {
     const one = congested();
-    one.keep.mock.mockImplementation(() => ({ isKept: false, replaced: false }));
-    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
+    one.keep.mock.mockImplementation(() => ({ isConflated: false, replaced: false }));
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onConnection: 1 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
   });
 
   it('counts the older one as well when that goes and the newer finds no room', () => {
     const one = congested();
-    one.keep.mock.mockImplementation(() => ({ isKept: false, replaced: true }));
-    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 2, onPort: 2 };
+    one.keep.mock.mockImplementation(() => ({ isConflated: false, replaced: true }));
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 2, onConnection: 2 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
   });
 
@@ -294,15 +296,15 @@ describe('a publication to a member that is congested', () => {
     const topics = topicsFor(10);
     const [one] = crowd(1, topics);
     if (one === undefined) throw new Error('nobody there');
-    topics.leave(one.port, 'kitchen');
+    topics.leave(one.connection, 'kitchen');
     assert.equal(one.forget.mock.callCount(), 0);
-    topics.leave(one.port, 'lobby');
+    topics.leave(one.connection, 'lobby');
     assert.deepEqual(one.forget.mock.calls[0]?.arguments, ['lobby']);
   });
 
   it('ends the member when it must not be missed', () => {
     const one = congested();
-    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onConnection: 1 };
     assert.deepEqual(publishTo(one, 'close'), counts);
     assert.equal(one.endedAs, 'slow-consumer');
   });
@@ -310,7 +312,7 @@ describe('a publication to a member that is congested', () => {
   it('does not blame slowness on a member whose socket is gone', () => {
     const one = congested();
     Object.defineProperty(one, 'outbox', { value: null });
-    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onPort: 1 };
+    const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onConnection: 1 };
     for (const overflow of ['latest', 'close'] as const) {
       one.topics = null;
       one.dropped = 0;
@@ -377,7 +379,7 @@ describe('a publication during which members come and go', () => {
     const [first, second, third] = crowd(3, topics);
     if (first) {
       first.onPublish = () => {
-        topics.leave(second?.port as AcceptedPort, 'lobby');
+        topics.leave(second?.connection as InboundConnection, 'lobby');
         if (third) third.isOpen = false;
         return 'sent';
       };
@@ -389,10 +391,10 @@ describe('a publication during which members come and go', () => {
   it('skips who joins meanwhile, and gives it the next one', () => {
     const topics = topicsFor(10);
     const [first] = crowd(1, topics);
-    const late = new FakePort();
+    const late = new FakeConnection();
     if (first) {
       first.onPublish = () => {
-        topics.join(late.port, 'lobby');
+        topics.join(late.connection, 'lobby');
         return 'sent';
       };
     }
@@ -407,7 +409,7 @@ describe('a publication during which members come and go', () => {
     if (only) {
       only.onPublish = () => {
         only.onPublish = () => 'sent';
-        topics.leave(only.port, 'lobby');
+        topics.leave(only.connection, 'lobby');
         assert.deepEqual(publish(topics, 'nobody hears this'), [0, 0]);
         return 'sent';
       };
@@ -425,9 +427,12 @@ describe('a publication during which members come and go', () => {
     fc.assert(
       fc.property(fc.array(deed, { maxLength: 12 }), (deeds) => {
         const topics = topicsFor(10);
-        const ports = crowd(4, topics).concat(new FakePort(), new FakePort());
+        const connections = crowd(4, topics).concat(new FakeConnection(), new FakeConnection());
         for (const { by, to, what } of deeds) {
-          const [actor, target] = [ports[by] as FakePort, ports[to] as FakePort];
+          const [actor, target] = [
+            connections[by] as FakeConnection,
+            connections[to] as FakeConnection,
+          ];
           const before = actor.onPublish;
           actor.onPublish = () => {
             doTo(topics, target, what);
@@ -435,17 +440,17 @@ describe('a publication during which members come and go', () => {
           };
         }
         const [delivered] = publish(topics, 'hi');
-        for (const { got } of ports) assert.ok(got.length <= 1);
-        assert.deepEqual([ports[4]?.got, ports[5]?.got], [[], []]);
-        assert.equal(delivered, ports.filter(({ got }) => got.length === 1).length);
+        for (const { got } of connections) assert.ok(got.length <= 1);
+        assert.deepEqual([connections[4]?.got, connections[5]?.got], [[], []]);
+        assert.equal(delivered, connections.filter(({ got }) => got.length === 1).length);
       }),
       { numRuns: 200 },
     );
   });
 });
 
-function doTo(topics: Topics, target: FakePort, what: string): void {
+function doTo(topics: Topics, target: FakeConnection, what: string): void {
   if (what === 'shut') target.isOpen = false;
-  if (what === 'leave' || what === 'rejoin') topics.leave(target.port, 'lobby');
-  if (what === 'join' || what === 'rejoin') topics.join(target.port, 'lobby');
+  if (what === 'leave' || what === 'rejoin') topics.leave(target.connection, 'lobby');
+  if (what === 'join' || what === 'rejoin') topics.join(target.connection, 'lobby');
 }

@@ -1,12 +1,12 @@
 // Goal: a version of ws that changes what Mooring uses of it is noticed here, by name. Method: a real receiver of ws, fed
-// with real frames, and the fields that `src/connection/ws-receiver.ts` names.
+// with real frames, and the fields that `src/transport/ws-receiver.ts` names.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { SupervisedSocket } from '../../src/connection/socket.ts';
-import { internalsOf, returnUnread, type WsReceiver } from '../../src/connection/ws-receiver.ts';
+import { SupervisedSocket } from '../../src/transport/supervised-socket.ts';
+import { internalsOf, returnUnread, type WsReceiver } from '../../src/transport/ws-receiver.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { Receiving, Reception } from '../support/receiving.ts';
 import { turns } from '../support/until.ts';
@@ -40,7 +40,7 @@ async function open(): Promise<Opened> {
 
 const text = (payload: string) => buildFrame({ opcode: opcode.text, payload });
 const fault = (name: string) =>
-  `ws has changed ${name}: see src/connection/ws-receiver.ts, which relies on it to pause within a read`;
+  `ws has changed ${name}: see src/transport/ws-receiver.ts, which relies on it to pause within a read`;
 
 describe('the private fields of ws that pausing relies on', () => {
   it('have the names and types that Mooring expects', async () => {
@@ -108,7 +108,7 @@ const fieldTypes = {
   _messageLength: 'number',
 };
 
-const changed = (what: string) => `ws has changed ${what}: see src/connection/ws-receiver.ts`;
+const changed = (what: string) => `ws has changed ${what}: see src/transport/ws-receiver.ts`;
 const typeOf = (value: unknown) => (Array.isArray(value) ? 'array' : typeof value);
 
 describe('the private fields of ws that a reassembly relies on', () => {

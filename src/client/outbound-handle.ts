@@ -1,0 +1,56 @@
+import { ConnectionHandle } from '../connection/connection-handle.ts';
+import type { DialedConnection, Flow, FlushResult, SendResult } from '../core/connection.ts';
+import type { Contract } from '../core/contract.ts';
+import { Stream } from '../core/stream.ts';
+import type { OutboundConnection } from './outbound-connection.ts';
+
+/** What the handles of a client share. */
+export interface OutboundHandleHost<Out> {
+  readonly contract: Pick<Contract<unknown, Out, unknown>, 'payload'>;
+  /** Tells what a subscriber of `messages$` threw. */
+  reportThrown(error: Error): void;
+}
+
+/** The public face of a connection that dialed. */
+export class OutboundHandle<In, Out>
+  extends ConnectionHandle<In, Out>
+  implements DialedConnection<In, Out>
+{
+  readonly #connection: OutboundConnection;
+  readonly #host: OutboundHandleHost<Out>;
+
+  constructor(connection: OutboundConnection, host: OutboundHandleHost<Out>) {
+    super(connection);
+    this.#connection = connection;
+    this.#host = host;
+  }
+
+  get direction(): 'dialed' {
+    return 'dialed';
+  }
+
+  get flow(): Flow {
+    return this.#connection.messages?.isCongested === true ? 'congested' : 'flowing';
+  }
+
+  get bufferedBytes(): number {
+    return this.#connection.transport.bufferedBytes;
+  }
+
+  send(message: Out): SendResult {
+    const payload = this.#host.contract.payload(message);
+    return this.#connection.messages?.send(payload) ?? 'refused';
+  }
+
+  sendAndFlush(message: Out): Promise<FlushResult> {
+    return new Promise((settle) => {
+      const payload = this.#host.contract.payload(message);
+      const result = this.#connection.messages?.sendFor(payload, settle) ?? 'refused';
+      if (result === 'refused') settle('refused');
+    });
+  }
+
+  protected messageStream(): Stream<In> {
+    return new Stream((error) => this.#host.reportThrown(error));
+  }
+}

@@ -1,0 +1,69 @@
+import type { Observable } from 'rxjs';
+import type { DialedConnection } from '../../core/connection.ts';
+import { type InspectArguments, inspection, inspectKey } from '../../core/inspect.ts';
+import type { CloseVerdict } from '../../core/verdict.ts';
+import { warnOfOtherPlan } from '../../core/warning.ts';
+import type { ClientEvent, Ending } from '../client-types.ts';
+import { type PoolDrainPlan, poolDrainPlan } from './pool-options.ts';
+import type { Pool, PoolDrainOptions, PoolDrainReport, PoolStatus } from './pool-types.ts';
+import type { SupervisedPool } from './supervised-pool.ts';
+
+/** The public face of a pool. */
+export class PoolHandle<In, Out> implements Pool<In, Out> {
+  readonly #pool: SupervisedPool<In, Out>;
+  /** Of the first drain. */
+  #plan: PoolDrainPlan | null = null;
+
+  constructor(pool: SupervisedPool<In, Out>) {
+    this.#pool = pool;
+  }
+
+  get status(): PoolStatus {
+    return this.#pool.status;
+  }
+
+  get status$(): Observable<PoolStatus> {
+    return this.#pool.streams.statuses.observable;
+  }
+
+  get messages$(): Observable<In> {
+    return this.#pool.streams.messages.observable;
+  }
+
+  get endings$(): Observable<Ending> {
+    return this.#pool.streams.endings.observable;
+  }
+
+  get verdicts$(): Observable<CloseVerdict> {
+    return this.#pool.streams.verdicts.observable;
+  }
+
+  get events$(): Observable<ClientEvent> {
+    return this.#pool.streams.events.observable;
+  }
+
+  get connections(): Iterable<DialedConnection<In, Out>> {
+    return this.#pool.connections;
+  }
+
+  checkout(): DialedConnection<In, Out> | undefined {
+    return this.#pool.checkout();
+  }
+
+  async drain(options: PoolDrainOptions = {}): Promise<PoolDrainReport> {
+    const plan = poolDrainPlan(options);
+    if (this.#plan !== null) warnOfOtherPlan(this.#plan, plan, options);
+    this.#plan ??= plan;
+    return this.#pool.drain(plan);
+  }
+
+  /** What `console.log` prints: not the URLs, which may have credentials. */
+  [inspectKey](...given: InspectArguments): string {
+    const { state, size, open } = this.status;
+    return inspection('Pool', { state, size, open, address: this.#pool.address }, given);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+}

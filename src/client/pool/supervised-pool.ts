@@ -1,0 +1,309 @@
+import { type ActorRefFrom, createActor } from 'xstate';
+import { hide, thrownBy } from '../../../machines/hidden.ts';
+import { poolMachine } from '../../../machines/pool.ts';
+import type { PoolFact, PoolOrders } from '../../../machines/pool-contract.ts';
+import type { ConnectionReport, SharedRuntime } from '../../connection/connection-host.ts';
+import { inspected } from '../../connection/inspection.ts';
+import type { ManagedConnection } from '../../connection/managed-connection.ts';
+import type { ChildActor, Parent } from '../../connection/parent.ts';
+import { snapshotPaths } from '../../connection/snapshot-paths.ts';
+import { whenAborted } from '../../core/abort.ts';
+import type { CloseFrame } from '../../core/close-code.ts';
+import type { ConnectionState, DialedConnection } from '../../core/connection.ts';
+import { toError } from '../../core/errors.ts';
+import type { Inspector } from '../../core/inspection.ts';
+import { runEach } from '../../core/run-each.ts';
+import type { Deadline, DeadlineOwner } from '../../core/timer-wheel.ts';
+import { ClientStreams } from '../client-streams.ts';
+import type { Ending } from '../client-types.ts';
+import { isRefusal, warnOfRefusal } from '../losses.ts';
+import { addressIn } from '../reconnect/target.ts';
+import type { SupervisedClient } from '../supervised-client.ts';
+import { Teller, type TellerOwner } from '../teller.ts';
+import type { PoolDrainPlan } from './pool-options.ts';
+import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
+import type { Upstreams } from './upstreams.ts';
+
+/** What a pool is made of. */
+export interface PoolParts<In, Out> {
+  readonly size: number;
+  readonly upstreams: Upstreams;
+  readonly context: SharedRuntime;
+  readonly parent: Parent | null;
+  readonly signal: AbortSignal | undefined;
+  readonly inspect: Inspector | undefined;
+  /** Makes a member that has this parent. */
+  readonly makeMember: (parent: Parent) => SupervisedClient<In, Out>;
+}
+
+/** What is behind a pool: it gives its chart the facts, and is the parent of its members. */
+export class SupervisedPool<In, Out>
+  implements PoolOrders, Parent, ChildActor, DeadlineOwner, TellerOwner<PoolFact>
+{
+  readonly kind = 'pool';
+  readonly actor: ActorRefFrom<typeof poolMachine>;
+  readonly isInspected: boolean;
+  readonly streams: ClientStreams<In, PoolStatus>;
+
+  readonly #parts: PoolParts<In, Out>;
+  readonly #teller = new Teller<PoolFact>(this);
+  readonly #members = new Set<SupervisedClient<In, Out>>();
+  /** The open connections; whichever was checked out longest ago comes first. */
+  readonly #open = new Map<ManagedConnection, DialedConnection<In, Out>>();
+  #status: PoolStatus;
+  #ids = 0;
+  /** Connections that have opened and are not closed yet. */
+  #connections = 0;
+  #plan: PoolDrainPlan = { withinMs: 1, frame: { code: 1000, reason: '' } };
+  #drained: Promise<PoolDrainReport> | null = null;
+  #whenDrained: (report: PoolDrainReport) => void = () => {};
+  #deadline: Deadline | null = null;
+  #drainingSinceMs = 0;
+  #leaving = 0;
+  #forced = 0;
+  #isFinished = false;
+  #ignoreSignal: (() => void) | null = null;
+
+  constructor(parts: PoolParts<In, Out>) {
+    const { parent, inspect, signal } = parts;
+    this.#parts = parts;
+    this.isInspected = parent?.isInspected ?? inspect !== undefined;
+    this.#status = this.#describe('starting', ['starting']);
+    this.streams = new ClientStreams(this.#status);
+    this.actor = createActor(poolMachine, {
+      id: 'pool',
+      input: hide<PoolOrders>(this),
+      ...(parent === null
+        ? inspected(inspect, this.streams.report('inspect'))
+        : { parent: parent.actor }),
+    });
+    this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrownBy(thrown))) });
+    this.actor.start();
+    const isWelcome = parent === null || parent.adopt(this);
+    if (signal?.aborted || !isWelcome) this.#abort();
+    else this.#start();
+  }
+
+  #start(): void {
+    const { signal } = this.#parts;
+    if (signal !== undefined) this.#ignoreSignal = whenAborted(signal, this.#abort);
+    for (let index = 0; index < this.#parts.size; index += 1) {
+      const member = this.#parts.makeMember(this);
+      this.#members.add(member);
+      this.streams.follow(member.streams);
+      member.streams.endings.observable.subscribe((ending) => this.#warnIfRefused(ending));
+    }
+  }
+
+  get isHeard(): boolean {
+    return this.streams.isHeard || this.#parts.parent?.isHeard === true;
+  }
+
+  /** A pool never gives up, so that nothing else says that an upstream wants none of it. */
+  #warnIfRefused(ending: Ending): void {
+    if (!this.isHeard && isRefusal(ending)) warnOfRefusal(this.address, ending);
+  }
+
+  /** Made anew: with time alone a circuit that is open becomes half-open. */
+  get status(): PoolStatus {
+    const { state, states } = this.#status;
+    return this.#describe(state, states);
+  }
+
+  get state(): PoolState {
+    return this.#status.state;
+  }
+
+  get address(): string {
+    return this.#parts.upstreams.all.map(({ url }) => addressIn(url)).join(', ');
+  }
+
+  get connections(): Iterable<DialedConnection<In, Out>> {
+    return [...this.#open.values()];
+  }
+
+  checkout(): DialedConnection<In, Out> | undefined {
+    if (this.#drained !== null) return undefined;
+    let [best] = this.#open;
+    for (const entry of this.#open) {
+      if (best === undefined || bufferedBytes(entry) < bufferedBytes(best)) best = entry;
+      if (bufferedBytes(best) === 0) break;
+    }
+    if (best === undefined) return undefined;
+    // Its turn comes again when all others have had theirs.
+    const [connection, handle] = best;
+    this.#open.delete(connection);
+    this.#open.set(connection, handle);
+    return handle;
+  }
+
+  drain(plan: PoolDrainPlan): Promise<PoolDrainReport> {
+    if (this.#drained !== null) return this.#drained;
+    this.#plan = plan;
+    this.#drained = new Promise((resolve) => {
+      this.#whenDrained = resolve;
+    });
+    this.#send('drain.requested');
+    return this.#drained;
+  }
+
+  async stop(frame: CloseFrame): Promise<void> {
+    await this.drain({ withinMs: STOP_MS, frame });
+  }
+
+  readonly #abort = (): void => void this.drain({ ...this.#plan, withinMs: STOP_MS });
+
+  // The chart's orders.
+
+  beginDrain(): void {
+    const { wheel, clock } = this.#parts.context;
+    this.#drainingSinceMs = clock.now();
+    this.#leaving = this.#connections;
+    this.#deadline = wheel.schedule(this.#plan.withinMs, this, 'drain');
+    this.#teller.later(() => {
+      runEach([...this.#members], (member) => void member.stop(this.#plan.frame));
+      this.#emptied();
+    });
+  }
+
+  expireAll(): void {
+    const { wheel, timeouts } = this.#parts.context;
+    this.#forced = this.#connections;
+    // Each has a deadline of its own for that, and tells its end when it has passed.
+    this.#deadline = wheel.schedule(2 * timeouts.forcedMs, this, 'forced');
+    this.#teller.later(() => {
+      runEach([...this.#members], (member) => member.terminate());
+    });
+  }
+
+  finish(): void {
+    this.#deadline = this.#parts.context.wheel.cancel(this.#deadline);
+    this.#ignoreSignal?.();
+    this.#isFinished = true;
+  }
+
+  deadlinePassed(): void {
+    this.#deadline = null;
+    this.#send('deadline.passed');
+  }
+
+  // What the members tell their parent.
+
+  adopt(): boolean {
+    return true;
+  }
+
+  release(member: ChildActor): void {
+    this.#members.delete(member as SupervisedClient<In, Out>);
+    this.#emptied();
+  }
+
+  childMoved(): void {
+    this.#teller.settle();
+  }
+
+  nextId(): string {
+    this.#ids += 1;
+    return this.#parts.parent?.nextId() ?? `p${this.#ids}`;
+  }
+
+  connectionMoved(
+    connection: ManagedConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void {
+    if (to === 'open') this.#connections += 1;
+    else if (to === 'closed') this.#connections -= 1;
+    this.#parts.parent?.connectionMoved(connection, from, to);
+  }
+
+  connectionQuarantined(connection: ManagedConnection): void {
+    this.#open.delete(connection);
+    this.#parts.parent?.connectionQuarantined(connection);
+  }
+
+  connectionReported(
+    connection: ManagedConnection,
+    report: ConnectionReport,
+    handle: DialedConnection,
+  ): void {
+    if (report === 'opened' && connection.isOpen) {
+      this.#open.set(connection, handle as DialedConnection<In, Out>);
+    }
+    this.#parts.parent?.connectionReported(connection, report, handle);
+    if (this.#open.size === this.#parts.size) this.#send('pool.filled');
+    else if (!connection.isOpen) this.#send('pool.thinned');
+  }
+
+  // Telling.
+
+  #emptied(): void {
+    if (this.#drained !== null && this.#members.size === 0) this.#send('pool.emptied');
+  }
+
+  #send(type: PoolFact['type']): void {
+    this.#teller.send({ type });
+  }
+
+  take(fact: PoolFact): void {
+    this.actor.send(fact);
+  }
+
+  settled(): void {
+    const states = snapshotPaths(this.actor.getSnapshot().value);
+    const status = this.#describe(states[0] as PoolState, states);
+    if (JSON.stringify(status) !== JSON.stringify(this.#status)) {
+      this.#status = status;
+      this.#teller.add(() => {
+        this.streams.moved(status);
+        this.#parts.parent?.childMoved(this);
+      });
+    }
+    if (!this.#isFinished) return;
+    this.#isFinished = false;
+    this.#teller.add(() => this.#complete());
+  }
+
+  /** The chart itself threw: there is nobody left to decide anything. */
+  #crashed(error: Error): void {
+    this.streams.report('pool')(error);
+    this.finish();
+    this.#teller.later(() => {
+      runEach([...this.#members], (member) => {
+        void member.stop(this.#plan.frame);
+        member.terminate();
+      });
+    });
+  }
+
+  #complete(): void {
+    this.streams.complete();
+    this.#parts.parent?.release(this);
+    const { clock } = this.#parts.context;
+    const report: PoolDrainReport = {
+      closed: this.#leaving - this.#forced,
+      forced: this.#forced,
+      tookMs: Math.round(clock.now() - this.#drainingSinceMs),
+    };
+    // Whoever asks only now is answered as well.
+    this.#drained ??= Promise.resolve(report);
+    this.#whenDrained(report);
+  }
+
+  #describe(state: PoolState, states: readonly string[]): PoolStatus {
+    const nowMs = this.#parts.context.clock.now();
+    return {
+      ...{ state, states, size: this.#parts.size, open: this.#open.size },
+      upstreams: this.#parts.upstreams.all.map(({ url, circuit, members }) => ({
+        ...{ url, circuit: circuit.state(nowMs), members },
+      })),
+    };
+  }
+}
+
+/** Long enough for every closing handshake, each of which has a deadline of its own. */
+const STOP_MS = 2 ** 31 - 1;
+
+function bufferedBytes([connection]: readonly [ManagedConnection, unknown]): number {
+  return connection.transport.bufferedBytes;
+}

@@ -1,0 +1,48 @@
+import { CircuitBreaker, type CircuitOptions } from './circuit-breaker.ts';
+
+/** One of the peers that a pool dials. */
+export class Upstream {
+  readonly url: string;
+  readonly circuit: CircuitBreaker;
+  /** Members that have a connection to it, or are on their way. */
+  members = 0;
+
+  constructor(url: string, options: Readonly<CircuitOptions>) {
+    this.url = url;
+    this.circuit = new CircuitBreaker(options);
+  }
+
+  /** A member dials it. */
+  enter(member: object): void {
+    this.members += 1;
+    this.circuit.dialed(member);
+  }
+
+  /** The attempt of a member, or its connection, has come to its end. */
+  leave(): void {
+    this.members -= 1;
+  }
+}
+
+/** The peers of one pool. */
+export class Upstreams {
+  readonly all: readonly Upstream[];
+
+  constructor(urls: readonly string[], options: Readonly<CircuitOptions>) {
+    this.all = urls.map((url) => new Upstream(url, options));
+  }
+
+  /** How long until any of them may be dialed, in milliseconds. */
+  waitMs(nowMs: number): number {
+    return Math.min(...this.all.map(({ circuit }) => circuit.waitMs(nowMs)));
+  }
+
+  /** Of those that may be dialed first, the one with the fewest members. */
+  choose(nowMs: number): Upstream {
+    const rank = ({ circuit, members }: Upstream) => [circuit.waitMs(nowMs), members] as const;
+    return this.all.reduce((best, each) => {
+      const [[bestMs, bestMembers], [waitMs, members]] = [rank(best), rank(each)];
+      return waitMs < bestMs || (waitMs === bestMs && members < bestMembers) ? each : best;
+    });
+  }
+}

@@ -1,0 +1,87 @@
+/** How long to wait between attempts. */
+export interface BackoffOptions {
+  /** The longest first delay, in milliseconds; doubles with each failure. @default 500 */
+  minMs: number;
+  /** The longest delay of all, in milliseconds. @default 20_000 */
+  maxMs: number;
+  /** How long a connection must stay open before failures are forgotten, in milliseconds. @default 5_000 */
+  stableMs: number;
+}
+
+/** What an ending says about when to come back. */
+export interface RetryHint {
+  /** The close code that arrived, when one did. */
+  readonly code?: number | undefined;
+  /** What `Retry-After` asked for, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** Whether the peer has said when to come back. */
+export function isSentAway({ code, retryAfterMs }: RetryHint): boolean {
+  return retryAfterMs !== undefined || code === SERVICE_RESTART || code === TRY_AGAIN_LATER;
+}
+
+const SERVICE_RESTART = 1012;
+const TRY_AGAIN_LATER = 1013;
+
+/** After a restart all clients come back at once unless each waits for 5 to 30 seconds (IANA registry, 1012). */
+const RESTART_MIN_MS = 5_000;
+const RESTART_MAX_MS = 30_000;
+
+/** Nobody may send a client away for longer. */
+const RETRY_AFTER_MAX_MS = 600_000;
+
+/**
+ * Delays between attempts: full jitter, so that a crowd that lost its server at once comes back spread out.
+ *
+ * ```
+ * failures   0      1      2      3          …
+ * delay    0…500  0…1000 0…2000 0…4000 ms  … 0…maxMs
+ * ```
+ */
+export class Backoff {
+  readonly #options: Readonly<BackoffOptions>;
+  readonly #random: () => number;
+  #failures = 0;
+
+  constructor(options: Readonly<BackoffOptions>, random: () => number) {
+    this.#options = options;
+    this.#random = random;
+  }
+
+  /** Failures since the last stable connection. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** The delay before the next attempt, in milliseconds. */
+  next(hint: RetryHint): number {
+    const { minMs, maxMs } = this.#options;
+    const ceilingMs = Math.min(maxMs, minMs * 2 ** this.#failures);
+    this.#failures += 1;
+    return this.#askedMs(hint, ceilingMs) ?? this.#between(0, ceilingMs);
+  }
+
+  /** How long the peer wants to be left alone, in milliseconds; `null` when it has not said. */
+  askedMs(hint: RetryHint): number | null {
+    return this.#askedMs(hint, this.#options.minMs);
+  }
+
+  #askedMs({ code, retryAfterMs }: RetryHint, jitterMs: number): number | null {
+    const { maxMs } = this.#options;
+    if (retryAfterMs !== undefined) {
+      return Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) + this.#between(0, jitterMs);
+    }
+    if (code === SERVICE_RESTART) return this.#between(RESTART_MIN_MS, RESTART_MAX_MS);
+    return code === TRY_AGAIN_LATER ? this.#between(maxMs / 2, maxMs) : null;
+  }
+
+  /** Forgets the failures so far. */
+  reset(): void {
+    this.#failures = 0;
+  }
+
+  #between(lowMs: number, highMs: number): number {
+    return lowMs + this.#random() * (highMs - lowMs);
+  }
+}

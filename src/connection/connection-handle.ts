@@ -1,0 +1,117 @@
+import type { Observable } from 'rxjs';
+import { withoutBeat } from '../core/beat.ts';
+import { checkedCloseFrame } from '../core/close-code.ts';
+import type {
+  ConnectionState,
+  Flow,
+  FlushResult,
+  SendResult,
+  SupervisedConnection,
+} from '../core/connection.ts';
+import { toError } from '../core/errors.ts';
+import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
+import type { Stream } from '../core/stream.ts';
+import type { CloseVerdict } from '../core/verdict.ts';
+import type { ManagedConnection } from './managed-connection.ts';
+
+/** The public face of a connection, whichever way it dials. It stays valid when the connection has let go of its socket. */
+export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<In, Out> {
+  readonly #connection: ManagedConnection;
+  #messages: Stream<In> | undefined;
+
+  constructor(connection: ManagedConnection) {
+    this.#connection = connection;
+  }
+
+  get id(): string {
+    return this.#connection.id;
+  }
+
+  get key(): string | undefined {
+    return undefined;
+  }
+
+  get address(): string {
+    return this.#connection.address;
+  }
+
+  get path(): string {
+    return this.#connection.path;
+  }
+
+  get subprotocol(): string {
+    return withoutBeat(this.#connection.transport.subprotocol);
+  }
+
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  get states(): readonly string[] {
+    return this.#connection.states;
+  }
+
+  get openedAt(): number {
+    return this.#connection.openedAt;
+  }
+
+  get verdict(): CloseVerdict | undefined {
+    return this.#connection.verdict;
+  }
+
+  get messages$(): Observable<In> {
+    if (this.#messages === undefined) {
+      this.#messages = this.messageStream();
+      if (this.#connection.verdict !== undefined) this.#messages.complete();
+    }
+    return this.#messages.observable;
+  }
+
+  close(code = 1000, reason = ''): boolean {
+    return this.#connection.close('close', checkedCloseFrame(code, reason));
+  }
+
+  fail(error: unknown): boolean {
+    return this.#connection.end('fail', toError(error));
+  }
+
+  terminate(): boolean {
+    return this.#connection.terminate();
+  }
+
+  pause(): boolean {
+    return this.#connection.isOpen && this.#connection.intake.pause('user');
+  }
+
+  resume(): boolean {
+    return this.#connection.isOpen && this.#connection.intake.resume('user');
+  }
+
+  abstract readonly flow: Flow;
+  abstract readonly bufferedBytes: number;
+  abstract send(message: Out): SendResult;
+  abstract sendAndFlush(message: Out): Promise<FlushResult>;
+  /** A stream that tells of subscribers who throw. */
+  protected abstract messageStream(): Stream<In>;
+
+  /** What `console.log` prints: who it is, and nothing of what it was given. */
+  [inspectKey](...given: InspectArguments): string {
+    const { id, state, address } = this;
+    return inspection('Connection', { id, state, address, ...this.inspected }, given);
+  }
+
+  /** What else `console.log` prints. */
+  protected get inspected(): object {
+    return {};
+  }
+
+  /** @internal */
+  deliver(message: In): void {
+    this.#messages?.next(message);
+  }
+
+  /** @internal */
+  complete(): void {
+    this.#messages?.complete();
+  }
+}

@@ -1,0 +1,63 @@
+import type { AnyActorRef } from 'xstate';
+import type { ConnectionCondition } from '../../machines/connection-contract.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ConnectionState } from '../core/connection.ts';
+import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
+import type { TimerWheel } from '../core/timer-wheel.ts';
+import type { Rate } from '../core/token-bucket.ts';
+import type { ReadTurns } from '../transport/read-turns.ts';
+import type { UnfinishedMessages } from '../transport/unfinished-messages.ts';
+import type { HeartbeatStagger } from './heartbeat-stagger.ts';
+import type { ManagedConnection } from './managed-connection.ts';
+import type { ReportGate } from './report-gate.ts';
+import type { WriteBatcher } from './write-batcher.ts';
+
+/** What a connection reports, once its chart has settled. */
+export type ConnectionReport =
+  | 'opened'
+  | 'errored'
+  | 'closing'
+  | 'closed'
+  | 'failed'
+  | ConnectionCondition;
+
+/** Everything that the connections of one supervisor share. */
+export interface SharedRuntime {
+  readonly clock: Clock;
+  readonly heartbeatStagger: HeartbeatStagger;
+  readonly wheel: TimerWheel;
+  readonly writeBatcher: WriteBatcher;
+  readonly reports: ReportGate;
+  /** Whether somebody watches every step of every chart. */
+  readonly isInspected: boolean;
+  readonly timeouts: Readonly<Timeouts>;
+  readonly heartbeat: Readonly<HeartbeatOptions>;
+  readonly limits: Readonly<Limits>;
+  readonly messageRate: Rate;
+  readonly overRate: OverRatePolicy;
+  readonly unfinished: UnfinishedMessages;
+  readonly readTurns: ReadTurns;
+}
+
+/** What a connection needs of the supervisor it belongs to. */
+export interface ConnectionHost {
+  readonly context: SharedRuntime;
+  /** The parent of every connection's actor. */
+  readonly actor: AnyActorRef;
+  /** The connection has another state; `from` is `null` for a new one. */
+  connectionMoved(
+    connection: ManagedConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void;
+  /** The user's `random` threw. User code must not run yet. */
+  randomErrored(error: Error): void;
+  /** The connection has opened: it may enter the registry. */
+  connectionOpened(connection: ManagedConnection): void;
+  /** The connection must be forgotten everywhere, before any other code runs. */
+  connectionQuarantined(connection: ManagedConnection): void;
+  /** The connection reports to the outside; its chart has settled. */
+  connectionReported(connection: ManagedConnection, report: ConnectionReport): void;
+  /** A message arrived and may be delivered. Returns what its handler returned: a promise while it is at work. */
+  messageArrived(connection: ManagedConnection, payload: Uint8Array, isBinary: boolean): unknown;
+}

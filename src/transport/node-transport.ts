@@ -1,0 +1,173 @@
+import type { Server, Socket } from 'node:net';
+import type { CloseFrame } from '../core/close-code.ts';
+import type { RefusalAnswer } from '../core/failure.ts';
+import { pingFrame } from '../core/frame.ts';
+import type { TimerWheel } from '../core/timer-wheel.ts';
+import { answerAndLetGo } from './http-answer.ts';
+import { observeSocket, type RawSocketObserver, releaseSocket } from './raw-socket.ts';
+import type { Transport } from './transport.ts';
+import type { SocketObserver, WebSocketFace } from './websocket-face.ts';
+
+/** What Node.js notes on a socket that a server has accepted. */
+type AcceptedSocket = Socket & { readonly server?: Server };
+type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
+
+/**
+ * The raw socket of a connection and, once upgraded, the WebSocket above it.
+ *
+ * Both are let go of together; after {@link release} every question has an answer and nothing is held.
+ */
+export class NodeTransport implements Transport {
+  protected raw: Socket | null = null;
+  protected bound: WebSocketFace | null = null;
+  #readBeforeOpen = 0;
+  #writtenBeforeOpen = 0;
+  /** Bytes that this side wrote since it was bound. */
+  #written = 0;
+
+  /** Watches the raw socket from now on; `false` when it belongs to another connection. */
+  watch(raw: Socket, observer: RawSocketObserver): boolean {
+    if (!observeSocket(raw, observer)) return false;
+    this.raw = raw;
+    this.#writtenBeforeOpen = raw.bytesWritten;
+    return true;
+  }
+
+  /** The raw socket. @throws Error when it has been let go of */
+  get socket(): Socket {
+    if (this.raw === null) throw new Error('the socket has been let go of');
+    return this.raw;
+  }
+
+  /** Takes over the WebSocket that was made of the raw socket. */
+  bind(socket: WebSocketFace, observer: SocketObserver): void {
+    this.bound = socket;
+    socket.supervise(observer);
+    this.#readBeforeOpen = this.raw?.bytesRead ?? 0;
+    this.#writtenBeforeOpen = this.raw?.bytesWritten ?? 0;
+    this.#written = 0;
+  }
+
+  /** Whether this server has accepted the raw socket, and still counts it. */
+  isAcceptedBy(server: Server): boolean {
+    const raw: AcceptedSocket | null = this.raw;
+    return raw !== null && !raw.destroyed && raw.server === server;
+  }
+
+  get isBound(): boolean {
+    return this.bound !== null;
+  }
+
+  get subprotocol(): string {
+    return this.bound?.protocol ?? '';
+  }
+
+  /** ws and the raw socket each may have ended silently. */
+  get isWritable(): boolean {
+    const socket = this.bound;
+    if (socket === null || this.raw === null) return false;
+    return socket.readyState === socket.OPEN && this.raw.writable;
+  }
+
+  get bytesIn(): number {
+    return (this.raw?.bytesRead ?? 0) - this.#readBeforeOpen;
+  }
+
+  get bytesOut(): number {
+    return (this.raw?.bytesWritten ?? 0) - this.#writtenBeforeOpen;
+  }
+
+  get bufferedBytes(): number {
+    return this.raw?.writableLength ?? 0;
+  }
+
+  /**
+   * Node.js hands a whole backlog over in one write and counts it only when it is done. What libuv has
+   * left of it is known to the handle alone; Node.js judges the idle time of its sockets by the same number.
+   */
+  get flushMark(): number {
+    return (
+      this.bytesOut -
+      this.bufferedBytes -
+      ((this.raw as Libuv | null)?._handle?.writeQueueSize ?? 0)
+    );
+  }
+
+  noteWritten(bytes: number): void {
+    this.#written += bytes;
+  }
+
+  /** Errors of the system, and of TLS, have codes. Those with which somebody destroys a socket mostly have none. */
+  isTakenAway(sign?: Error | 'closed'): boolean {
+    if (this.raw === null) return false;
+    if (sign === 'closed' || (sign !== undefined && !('code' in sign))) return true;
+    const { destroyed, errored, writableEnded } = this.raw;
+    return writableEnded || (destroyed && errored === null) || this.bytesOut > this.#written;
+  }
+
+  get canPing(): boolean {
+    return true;
+  }
+
+  get isPaused(): boolean {
+    return this.bound?.isPaused === true;
+  }
+
+  pause(): void {
+    this.bound?.pause();
+  }
+
+  resume(): void {
+    if (this.isPaused) this.bound?.resume();
+  }
+
+  ping(): Error | null {
+    const raw = this.raw;
+    if (raw === null || !this.isWritable) return new Error('the socket is not writable any more');
+    this.writePing(raw);
+    return raw.errored;
+  }
+
+  /** Past ws, which would hand over header and payload apart, at twice the cost. */
+  protected writePing(raw: Socket): void {
+    this.noteWritten(pingFrame.length);
+    raw.write(pingFrame);
+  }
+
+  sendClose(frame: CloseFrame): CloseFrame | null {
+    if (!this.isWritable) return null;
+    this.bound?.answerClose(frame.code, frame.reason);
+    // A write that fails at once is known here before the socket, or ws, reports it.
+    return this.raw?.errored ? null : frame;
+  }
+
+  answerClose(code: number, reason?: Uint8Array): boolean {
+    const { isWritable } = this;
+    this.bound?.answerClose(code, reason as Buffer | undefined);
+    return isWritable && !this.raw?.errored;
+  }
+
+  watchClose(closed: (clean: boolean) => void): void {
+    this.bound?.addEventListener('close', (event) => closed(event.wasClean));
+  }
+
+  destroy(): void {
+    this.raw?.destroy();
+  }
+
+  /** Refuses the upgrade request and lets the socket go. */
+  refuse(answer: RefusalAnswer, wheel: TimerWheel): void {
+    const raw = this.raw;
+    if (raw === null) return;
+    this.release();
+    answerAndLetGo(raw, answer, wheel);
+  }
+
+  /** Lets go of a socket that somebody else has taken over, or that is gone. */
+  release(): void {
+    if (this.raw !== null) releaseSocket(this.raw);
+    this.bound?.release();
+    this.raw = null;
+    this.bound = null;
+  }
+}

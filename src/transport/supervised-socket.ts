@@ -1,0 +1,128 @@
+import { WebSocket } from 'ws';
+import { NO_STATUS } from '../core/close-code.ts';
+import type { Limits } from '../core/limits.ts';
+import type { TurnTaker } from './read-turns.ts';
+import { type Reassembly, watchMessages } from './reassembly.ts';
+import type { SocketObserver, WebSocketFace } from './websocket-face.ts';
+import { returnUnread } from './ws-receiver.ts';
+
+/** The header of a control frame of a server (RFC 6455 §5.2). */
+const CONTROL_HEADER_BYTES = 2;
+
+/** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
+const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** Pings answered at once; ws gives up a peer that sends more before the answers have left. */
+const PENDING_PONGS_MAX = 60;
+
+/** What ws is told of every socket, accepted or dialed; its published types do not know all of it yet. */
+export function socketOptions(limits: Readonly<Limits>) {
+  return {
+    // Off, and no option: it costs 255 KiB per connection (measured).
+    perMessageDeflate: false,
+    maxPayload: limits.payloadBytesMax,
+    maxFragments: limits.fragmentsMax,
+    // Counted by the reassembly, which joins small ones.
+    maxBufferedChunks: 0,
+    maxPendingAutoPongs: PENDING_PONGS_MAX,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+  };
+}
+
+/**
+ * The ws WebSocket of one connection, without a listener of its own.
+ *
+ * ws has no event for "the peer has started to close": it flips its state and answers by calling `close()`
+ * on itself, it calls `close(status)` when the peer broke the protocol, `terminate()` when it flooded us with
+ * pings, and `pong()` to answer one. These calls are the only synchronous sign of each, so they are caught here, before
+ * anything else can run. The connection closes through {@link answerClose} and never through `close()`.
+ *
+ * Events are caught in `emit` because five listeners for each idle socket cost memory and add nothing.
+ *
+ * @internal
+ */
+export class SupervisedSocket extends WebSocket implements WebSocketFace, TurnTaker {
+  observer: SocketObserver | null = null;
+  /** The message of which a part has arrived; mostly there is none. */
+  reassembly: Reassembly | null = null;
+
+  supervise(observer: SocketObserver): void {
+    this.observer = observer;
+    watchMessages(this);
+  }
+
+  release(): void {
+    this.observer = null;
+    this.reassembly?.end();
+  }
+
+  /** Called by ws when a close frame arrived, or with a bare status when it found a protocol error. */
+  override close(code?: number, reason?: string | Buffer): void {
+    const { observer } = this;
+    if (observer === null) super.close(code, reason);
+    else if (code !== undefined && reason === undefined) observer.violationFound(code);
+    else observer.closeReceived(code ?? NO_STATUS, reason as Buffer | undefined);
+  }
+
+  answerClose(code?: number, reason?: string | Buffer): void {
+    super.close(code === NO_STATUS ? undefined : code, reason);
+  }
+
+  /** What is left of the read that is under way waits as well. */
+  override pause(): void {
+    this.observer?.readTurns.leave(this);
+    super.pause();
+    returnUnread(this);
+    if (this.isPaused) this.reassembly?.pause();
+  }
+
+  override resume(): void {
+    this.observer?.readTurns.leave(this);
+    super.resume();
+    this.reassembly?.resume();
+  }
+
+  /** Not a pause of the connection: its clocks go on. */
+  awaitTurn(): boolean {
+    if (this.isPaused) return false;
+    super.pause();
+    return true;
+  }
+
+  takeTurn(): void {
+    super.resume();
+  }
+
+  /** Called by ws to answer a ping, before it says that there was one. */
+  override pong(...args: Parameters<WebSocket['pong']>): void {
+    this.observer?.pongDue(CONTROL_HEADER_BYTES + ((args[0] as Buffer | undefined)?.length ?? 0));
+    super.pong(...args);
+  }
+
+  /** Called by ws when more pings arrive than it can answer. */
+  override terminate(): void {
+    this.observer?.pingFlooded();
+    super.terminate();
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const { observer } = this;
+    switch (event) {
+      case 'message':
+        this.reassembly?.frameEnded();
+        observer?.messageReceived(args[0] as Buffer, args[1] as boolean);
+        return true;
+      case 'ping':
+      case 'pong':
+        this.reassembly?.frameEnded();
+        observer?.controlReceived();
+        return true;
+      case 'error':
+        // Without a listener Node.js would throw; a late error has nobody left to tell.
+        observer?.protocolErrored(args[0] as Error);
+        return true;
+      default:
+        return super.emit(event, ...args);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import type { CloseFrame } from '../core/close-code.ts';
+
+/**
+ * What a connection runs over: a WebSocket and, where it can be reached, the raw socket.
+ *
+ * After {@link Transport.release} every question has an answer and nothing is held.
+ */
+export interface Transport {
+  /** Whether there is a WebSocket to speak of; not before it opened. */
+  readonly isBound: boolean;
+  /** The subprotocol agreed on, or an empty string. */
+  readonly subprotocol: string;
+  /** Whether what is written now can still leave. */
+  readonly isWritable: boolean;
+  /** Bytes received since it was bound. */
+  readonly bytesIn: number;
+  /** Bytes given to it since it was bound. */
+  readonly bytesOut: number;
+  /** Bytes that wait in this process. */
+  readonly bufferedBytes: number;
+  /** Notes bytes that this side wrote past the WebSocket; what else left was written by others. */
+  noteWritten(bytes: number): void;
+  /**
+   * Whether another part of this process wrote to the socket, ended it or destroyed it. Asked before this side ends it.
+   *
+   * @param sign - the error that the socket reported, or `'closed'` when it closed without one.
+   */
+  isTakenAway(sign?: Error | 'closed'): boolean;
+  /** A number that changes whenever bytes of a backlog leave this process. */
+  readonly flushMark: number;
+  readonly isPaused: boolean;
+
+  pause(): void;
+  resume(): void;
+  /** Whether it can ping: a browser lets no page do so. */
+  readonly canPing: boolean;
+  /** Sends a ping; returns what kept it from being written at once. */
+  ping(): Error | null;
+  /** Sends our close frame; returns the one that was sent, `null` when it is too late for one. */
+  sendClose(frame: CloseFrame): CloseFrame | null;
+  /** Answers the peer's close frame, or ends TCP if ours has left already. Returns whether an answer has left. */
+  answerClose(code: number, reason?: Uint8Array): boolean;
+  /** Calls `closed` when the WebSocket has ended, with whether both close frames were exchanged. */
+  watchClose(closed: (clean: boolean) => void): void;
+  destroy(): void;
+  release(): void;
+}

@@ -1,0 +1,138 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import type { ClientOptions, WebSocket } from 'ws';
+import type { Clock } from '../core/clock.ts';
+import type { FailurePhase } from '../core/failure.ts';
+import type { Limits } from '../core/limits.ts';
+import type { ConnectOptions } from './connect-options.ts';
+import { NodeTransport } from './node-transport.ts';
+import type { DialObserver, DialTarget, OutboundTransport } from './outbound-transport.ts';
+import { retryAfterMs } from './retry-after.ts';
+import { SupervisedSocket, socketOptions } from './supervised-socket.ts';
+
+/** What all attempts of a client have in common. */
+export interface WsTransportContext {
+  readonly limits: Readonly<Limits>;
+  readonly clock: Clock;
+}
+
+const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
+
+/** A connection that ws dials. Redirects are not followed, compression is off. */
+export class WsTransport extends NodeTransport implements OutboundTransport {
+  phase: FailurePhase = 'config';
+  readonly turnMs = 0;
+
+  readonly #observer: DialObserver;
+  readonly #context: WsTransportContext;
+  readonly #connect: ConnectOptions;
+  #socket: SupervisedSocket | null = null;
+  #forgetPhases: (() => void) | null = null;
+
+  constructor(observer: DialObserver, context: WsTransportContext, connect: ConnectOptions) {
+    super();
+    this.#observer = observer;
+    this.#context = context;
+    this.#connect = connect;
+  }
+
+  dial({ url, subprotocols, headers }: DialTarget): void {
+    const options: DialOptions = {
+      ...this.#connect,
+      followRedirects: false,
+      headers,
+      ...socketOptions(this.#context.limits),
+      finishRequest: (request) => this.#send(request, new URL(url)),
+    };
+    const socket = new SupervisedSocket(url, [...subprotocols], options);
+    this.#socket = socket;
+    socket.observer = this.#observer;
+    socket.on(
+      'upgrade',
+      (response: IncomingMessage) => void this.watch(response.socket, this.#observer),
+    );
+    socket.on('unexpected-response', (_, response) => this.#rejected(response));
+    socket.on('open', () => this.#opened(socket));
+  }
+
+  /** Notes how far the request gets; ws tells nothing of it. */
+  #send(request: ClientRequest, { protocol, hostname }: URL): void {
+    const isName = protocol !== 'ws+unix:' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
+    this.phase = isName ? 'dns' : 'tcp';
+    const isSecure = /^(wss|https):$/.test(protocol);
+    const phases: [event: string, () => void][] = [
+      // `lookup` is not told of a name with several addresses.
+      ['connectionAttempt', () => this.#reached('tcp')],
+      ['connect', () => this.#reached(isSecure ? 'tls' : 'http')],
+      ['secureConnect', () => this.#reached('http')],
+    ];
+    request.on('socket', (socket) => {
+      for (const [event, reached] of phases) socket.on(event, reached);
+      // Not by `removeAllListeners`, which makes a hash table of what a socket has in fixed places: 800 bytes (measured).
+      this.#forgetPhases = () => {
+        for (const [event, reached] of phases) socket.off(event, reached);
+      };
+    });
+    request.end();
+  }
+
+  #reached(phase: FailurePhase): void {
+    this.phase = phase;
+  }
+
+  /** ws leaves the request to whoever listens; it ends with the attempt. */
+  #rejected({ statusCode = 0, headers }: IncomingMessage): void {
+    const waitMs = retryAfterMs(headers['retry-after'], this.#context.clock.wallNow());
+    this.#observer.rejected({
+      status: statusCode,
+      ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+    });
+  }
+
+  #opened(socket: SupervisedSocket): void {
+    // What these tell is over: kept, the listeners would be 500 bytes for as long as the connection lives (measured).
+    for (const event of handshakeEvents) socket.removeAllListeners(event);
+    this.#forgetPhases?.();
+    this.#forgetPhases = null;
+    this.bind(socket, this.#observer);
+    this.#observer.opened();
+  }
+
+  /** Through ws: a client's frames are masked (RFC 6455 §5.3). */
+  protected override writePing(): void {
+    this.#socket?.ping();
+  }
+
+  send(payload: string | Uint8Array): Error | null {
+    this.#socket?.send(payload);
+    return this.raw?.errored ?? null;
+  }
+
+  /** ws destroys the socket of a handshake that it does not accept, and writes to it by itself. */
+  override isTakenAway(): boolean {
+    return false;
+  }
+
+  /** It pings. */
+  beatHeard(): void {}
+
+  override destroy(): void {
+    if (this.#socket === null || this.isBound) {
+      super.destroy();
+      return;
+    }
+    // Whatever ws has to say to that is no news.
+    this.#socket.observer = null;
+    this.#socket.terminate();
+  }
+
+  override release(): void {
+    super.release();
+    this.#socket = null;
+  }
+}
+
+/** An option of ws that its published types do not know. */
+interface DialOptions extends ClientOptions {
+  finishRequest: (request: ClientRequest, socket: WebSocket) => void;
+}

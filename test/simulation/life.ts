@@ -1,0 +1,113 @@
+import type { Connection } from '../../src/core/connection.ts';
+import type { FakePeer } from './fake-peer.ts';
+import type { FakeSocket } from './fake-socket.ts';
+import type { FakeWebSocket } from './fake-web-socket.ts';
+
+/** A message of the simulated service. */
+export interface SimulatedMessage {
+  readonly n: number;
+  readonly pad?: string;
+}
+
+/** A connection of the simulated service, as its application sees it. */
+export type SimulatedConnection = Connection<number, SimulatedMessage, SimulatedMessage>;
+
+/** What somebody did to a connection: the only things that may end it. */
+export type Deed =
+  | 'peer closed'
+  | 'peer ended'
+  | 'peer reset'
+  | 'peer timed out'
+  | 'peer broke'
+  | 'peer violated'
+  | 'peer flooded pings'
+  | 'peer flooded messages'
+  | 'peer sent nonsense'
+  | 'peer was silent'
+  | 'peer read slowly'
+  | 'sent what must not be missed'
+  | 'socket destroyed'
+  | 'error came late'
+  | 'closed'
+  | 'failed'
+  | 'terminated'
+  | 'handler threw'
+  | 'welcome hung'
+  | 'handler hung'
+  | 'let in for a while'
+  | 'transport broke'
+  | 'drained'
+  | 'loop was stuck';
+
+/** What is known, from outside, of the life of one simulated connection. */
+export class SimulatedLife {
+  readonly number: number;
+  readonly id: string;
+  readonly socket: FakeSocket;
+  readonly peer: FakePeer;
+  readonly deeds = new Set<Deed>();
+  readonly topics = new Set<string>();
+  webSocket: FakeWebSocket | null = null;
+  connection: SimulatedConnection | null = null;
+  /** The sockets have given a sign of death. */
+  isDead = false;
+  isCongested = false;
+  /** The application has paused it. */
+  isPaused = false;
+  /** When the application last resumed it. */
+  unpausedAtMs = 0;
+  /** Messages whose sender waits for what became of them. */
+  flushesPending = 0;
+  isSuspect = false;
+  hasErrored = false;
+  hasClosing = false;
+  /** It was open and is not any more, as told. */
+  hasLeft = false;
+  isOver = false;
+  /** Its socket belongs to another life, too: it was handed over twice. */
+  isShadow = false;
+  /** How often its socket was handed over to be kept; each time leaves one listener for late errors. */
+  takenOver = 1;
+  /** The number in the last message that its peer sent. */
+  lastSent = 0;
+
+  /** Since when nothing of its peer can arrive any more. */
+  silentSinceMs = Number.POSITIVE_INFINITY;
+  lostAtSilenceMs = 0;
+  /** When its present stage began, and how long the loop had been stuck by then. */
+  stageSinceMs: number;
+  lostAtStageMs: number;
+  lostAtOpenMs = 0;
+  openedAtMs = 0;
+  /** How far its backlog had come when that was last seen to change, and when it was. */
+  flushMark = 0;
+  flushedAtMs = 0;
+  lostAtFlushMs = 0;
+  closeFramesWritten = 0;
+  messagesDelivered = 0;
+  messagesInvalid = 0;
+  lastMessage = 0;
+  onOpenCalls = 0;
+  onCloseCalls = 0;
+  onFailedCalls = 0;
+  disposersGiven = 0;
+  disposersRun = 0;
+  /** What `authenticate` took for it, and what was given back. */
+  taken = 0;
+  released = 0;
+  /** `onOpen` may settle late. */
+  isWelcomed = true;
+
+  constructor(number: number, peer: FakePeer, socket: FakeSocket) {
+    this.number = number;
+    this.id = `c${number.toString(36)}`;
+    this.peer = peer;
+    this.socket = socket;
+    this.stageSinceMs = 0;
+    this.lostAtStageMs = 0;
+  }
+
+  get isOpened(): boolean {
+    return this.connection !== null;
+  }
+}

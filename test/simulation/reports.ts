@@ -1,0 +1,182 @@
+import type { SupervisorEvent } from '../../src/core/events.ts';
+import type { SimulatedConnection, SimulatedLife } from './life.ts';
+import { checkFailure, checkVerdict } from './verdicts.ts';
+import type { SimulationWorld } from './world.ts';
+
+type Event = SupervisorEvent<SimulatedConnection>;
+type EventOf<Type extends Event['type']> = Extract<Event, { type: Type }>;
+
+/** Follows the reports of a simulated service, and compares its counts with what they imply. */
+export class SimulationReports {
+  readonly #world: SimulationWorld;
+  #opened = 0;
+  #left = 0;
+  #closed = 0;
+  #failed = 0;
+  /** What the beginning of the drain said, and its end. */
+  drainBegan: EventOf<'supervisor.draining'> | null = null;
+  stopped: EventOf<'supervisor.stopped'> | null = null;
+
+  constructor(world: SimulationWorld) {
+    this.#world = world;
+  }
+
+  take(event: Event): void {
+    const { number = 0 } = this.#lifeOf(event) ?? {};
+    this.#world.note(event.type, number);
+    // A subscriber that throws at the very last report is still told of.
+    if (this.stopped !== null && event.type !== 'handler.errored') {
+      this.#world.broken('nothing-after-stopped', event.type);
+    }
+    switch (event.type) {
+      case 'connection.failed':
+        this.#takeFailed(event);
+        return;
+      case 'connection.crashed':
+      case 'handler.errored':
+      case 'supervisor.suspended':
+      case 'supervisor.admitting':
+        return;
+      case 'topic.opened':
+      case 'topic.closed':
+      case 'child.changed':
+        return;
+      case 'supervisor.draining':
+        this.drainBegan = event;
+        for (const life of this.#world.lives) life.deeds.add('drained');
+        return;
+      case 'supervisor.stopped':
+        this.stopped = event;
+        this.#world.hasMicrotasks = true;
+        return;
+      default:
+        this.#takeOfConnection(event);
+    }
+  }
+
+  #lifeOf(event: Event): SimulatedLife | undefined {
+    const { lives } = this.#world;
+    if (event.type === 'connection.failed') return lives.find(({ id }) => id === event.id);
+    return 'connection' in event && event.connection ? lives[event.connection.peer - 1] : undefined;
+  }
+
+  #takeFailed(event: EventOf<'connection.failed'>): void {
+    const world = this.#world;
+    const life = this.#lifeOf(event);
+    if (life === undefined) {
+      world.broken('reports-in-order', `failed: ${event.id}`);
+      return;
+    }
+    this.#endOnce(life, 'failed');
+    if (life.isOpened) world.broken('failed-never-opened', event.failure.cause, life);
+    this.#failed += 1;
+    world.count(`failed ${event.failure.cause}`);
+    checkFailure(world, life, event.failure);
+  }
+
+  #takeOfConnection(event: Extract<Event, { connection: SimulatedConnection }>): void {
+    const life = this.#lifeOf(event);
+    if (life === undefined) return;
+    if (event.type === 'connection.opened') this.#takeOpened(life, event.connection);
+    else if (!life.isOpened) this.#world.broken('reports-in-order', `${event.type} first`, life);
+    else if (life.isOver) {
+      this.#world.broken('nothing-after-the-end', event.type, life);
+    } else this.#takeOfOpened(life, event);
+  }
+
+  #takeOpened(life: SimulatedLife, connection: SimulatedConnection): void {
+    const world = this.#world;
+    if (life.isOpened || life.isOver) world.broken('opened-once', 'opened again', life);
+    if (connection.id !== life.id) world.broken('reports-in-order', connection.id, life);
+    life.connection = connection;
+    life.openedAtMs = world.clock.now();
+    life.lostAtOpenMs = world.clock.lostMs;
+    world.enterStage(life);
+    this.#opened += 1;
+  }
+
+  #takeOfOpened(
+    life: SimulatedLife,
+    event: Extract<Event, { connection: SimulatedConnection }>,
+  ): void {
+    switch (event.type) {
+      case 'connection.suspect':
+      case 'connection.healthy':
+        this.#alternate(life, 'isSuspect', event.type === 'connection.suspect');
+        return;
+      case 'connection.congested':
+      case 'connection.flowing':
+        this.#alternate(life, 'isCongested', event.type === 'connection.congested');
+        return;
+      case 'message.invalid':
+        life.messagesInvalid += 1;
+        return;
+      case 'connection.errored':
+        if (life.hasErrored || life.hasLeft) this.#disorder(life, event.type);
+        life.hasErrored = true;
+        this.#leave(life);
+        return;
+      case 'connection.closing':
+        if (life.hasLeft) this.#disorder(life, event.type);
+        this.#leave(life);
+        return;
+      case 'connection.closed':
+        this.#takeClosed(life, event);
+        return;
+    }
+  }
+
+  #alternate(life: SimulatedLife, what: 'isSuspect' | 'isCongested', isSo: boolean): void {
+    if (life[what] === isSo || life.hasLeft) this.#disorder(life, `${what} ${isSo}`);
+    life[what] = isSo;
+    life.flushMark = Number.NaN;
+  }
+
+  #disorder(life: SimulatedLife, what: string): void {
+    this.#world.broken('reports-in-order', what, life);
+  }
+
+  #leave(life: SimulatedLife): void {
+    if (life.hasLeft) return;
+    life.hasLeft = true;
+    this.#left += 1;
+    this.#world.enterStage(life);
+    if (this.#world.isRegistered(life)) {
+      this.#world.broken('out-of-registry-before-user-code', 'at its report', life);
+    }
+  }
+
+  #takeClosed(life: SimulatedLife, { verdict }: EventOf<'connection.closed'>): void {
+    const world = this.#world;
+    this.#leave(life);
+    checkVerdict(world, life, verdict);
+    this.#endOnce(life, 'closed');
+    this.#closed += 1;
+    world.count(`closed ${verdict.cause}`);
+    for (const how of ['clean', 'simultaneous', 'lingered'] as const) {
+      if (verdict[how]) world.count(how);
+    }
+  }
+
+  #endOnce(life: SimulatedLife, how: string): void {
+    if (life.isOver) this.#world.broken('one-terminal-report', how, life);
+    life.isOver = true;
+    this.#world.enterStage(life);
+  }
+
+  /** The counts of the supervisor are what its reports imply. */
+  checkCounts(): void {
+    const world = this.#world;
+    const { handshaking, open, errored, closing, closed, failed } = world.supervisor.counts;
+    const expected = [
+      world.lives.length - this.#opened - this.#failed,
+      this.#opened - this.#left,
+      this.#left - this.#closed,
+      this.#closed,
+      this.#failed,
+    ];
+    const told = [handshaking, open, errored + closing, closed, failed];
+    if (told.every((count, index) => count === expected[index])) return;
+    world.broken('counts-follow-reports', `${told.join()} instead of ${expected.join()}`);
+  }
+}

@@ -1,0 +1,130 @@
+import type { Failure, FailureCause } from '../../src/core/failure.ts';
+import type { CloseCause, CloseVerdict } from '../../src/core/verdict.ts';
+import type { Deed, SimulatedLife } from './life.ts';
+import type { SimulationWorld } from './world.ts';
+
+/** What must have been done, one of each list, for a verdict to be true; an empty list asks for nothing. */
+const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
+  close: ['closed'],
+  drain: ['drained'],
+  terminate: ['terminated'],
+  fail: ['failed'],
+  'handler-error': ['handler threw'],
+  crash: ['transport broke'],
+  'welcome-timeout': ['welcome hung'],
+  'handler-stalled': ['handler hung'],
+  expired: ['let in for a while'],
+  'invalid-message': ['peer sent nonsense'],
+  // What has waited while nobody read comes at once.
+  'message-rate': ['peer flooded messages', 'welcome hung', 'loop was stuck'],
+  'slow-consumer': ['peer read slowly', 'sent what must not be missed'],
+  'heartbeat-timeout': ['peer was silent'],
+  'ping-flood': ['peer flooded pings'],
+  'peer-close': ['peer closed'],
+  'close-timeout': ['closed', 'drained'],
+  'protocol-error': ['peer violated'],
+  // Simulated messages arrive as a whole.
+  'message-limit': [],
+  'message-timeout': [],
+  overload: [],
+  'send-error': ['peer broke', 'socket destroyed', 'peer ended'],
+  'tcp-fin': ['peer ended'],
+  'tcp-fin-backlog': ['peer ended'],
+  'tcp-reset': ['peer reset'],
+  'tcp-timeout': ['peer timed out'],
+  'tcp-error': ['peer broke'],
+  'taken-away': ['socket destroyed'],
+  unknown: ['error came late'],
+};
+
+const CLOSED = 3;
+
+type Rule = (
+  life: SimulatedLife,
+  verdict: CloseVerdict,
+  world: SimulationWorld,
+) => string | false | undefined;
+
+/** What a verdict says, against what the sockets saw. Each names what is wrong, if anything is. */
+const rules: readonly Rule[] = [
+  ({ deeds }, { cause }) =>
+    !deedsFor[cause].some((deed) => deeds.has(deed)) &&
+    `but only: ${[...deeds].join(', ') || 'nothing'}`,
+  ({ webSocket }, { code, cause }) =>
+    cause !== 'protocol-error' && webSocket?.closeCode !== code && `${webSocket?.closeCode} came`,
+  // What a socket still holds that somebody destroyed is read after its close, too late to be the cause.
+  ({ webSocket }, { cause }) =>
+    cause !== 'taken-away' &&
+    (webSocket?.violation !== undefined) !== (cause === 'protocol-error') &&
+    'a violation',
+  ({ webSocket }, { cause }) => webSocket?.wasFlooded && cause === 'tcp-fin' && 'a ping flood',
+  ({ webSocket }, { clean }) =>
+    clean !== (webSocket?.readyState === CLOSED && webSocket.wasClean) && 'both frames or not',
+  ({ closeFramesWritten }, { sent }) => sent && closeFramesWritten !== 1 && 'none was sent',
+  ({ socket }, { sent }) =>
+    sent && socket.closeCodeWritten !== sent.code && `${socket.closeCodeWritten} was sent`,
+  ({ closeFramesWritten }, { simultaneous, code, sent }) =>
+    simultaneous && (closeFramesWritten !== 1 || code === sent?.code) && 'not simultaneous',
+  (_life, { lingered, clean }) => lingered && !clean && 'lingered, but not clean',
+  // Opening and closing are reported later than they happen where a handler before them holds up the loop.
+  ({ openedAtMs }, { openMs }, { clock }) =>
+    Math.abs(openMs - Math.round(clock.now() - openedAtMs)) > clock.lostMs &&
+    `open for ${openMs} ms`,
+  ({ socket }, { bytesIn, bytesOut }) =>
+    (bytesIn > socket.bytesRead || bytesOut > socket.bytesWritten || bytesIn < 0) && 'its bytes',
+];
+
+/** Checks whether a verdict agrees with what really happened on the wire. */
+export function checkVerdict(
+  world: SimulationWorld,
+  life: SimulatedLife,
+  verdict: CloseVerdict,
+): void {
+  for (const rule of rules) {
+    const problem = rule(life, verdict, world);
+    if (typeof problem !== 'string') continue;
+    const { cause, code, clean } = verdict;
+    world.broken('verdict-is-true', `${cause} ${code}${clean ? ' clean' : ''}: ${problem}`, life);
+  }
+}
+
+const refusals: ReadonlySet<FailureCause> = new Set([
+  'bad-request',
+  'wrong-method',
+  'wrong-version',
+  'wrong-path',
+  'wrong-host',
+  'wrong-origin',
+  'wrong-subprotocol',
+  'unauthorized',
+  'refused',
+  'authenticate-error',
+  'connections-max',
+  'address-max',
+  'address-rate',
+  'accept-rate',
+  'suspended',
+  'draining',
+  'handshake-timeout',
+]);
+
+/** Checks whether a failure agrees with what really happened before the connection could open. */
+export function checkFailure(
+  world: SimulationWorld,
+  life: SimulatedLife,
+  { cause, httpStatus, closeCode }: Failure,
+): void {
+  const answers = [httpStatus, closeCode].filter((answer) => answer !== undefined);
+  if (answers.length !== (refusals.has(cause) ? 1 : 0)) {
+    world.broken('failure-is-true', `${cause} with ${answers.join(' and ') || 'no answer'}`, life);
+  }
+  if (closeCode !== undefined && life.socket.closeCodeWritten !== closeCode) {
+    world.broken('failure-is-true', `${life.socket.closeCodeWritten} was sent`, life);
+  }
+  if (cause === 'crash' && !life.deeds.has('transport broke')) {
+    world.broken('failure-is-true', 'nothing broke', life);
+  }
+  if (cause === 'taken-away' && !(life.isShadow || life.deeds.has('socket destroyed'))) {
+    world.broken('failure-is-true', 'its socket is its own', life);
+  }
+}

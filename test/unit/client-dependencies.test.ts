@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Ending } from '../../src/client/client-types.ts';
+import { OfflineQueue, type Waiting } from '../../src/client/offline-queue.ts';
+import {
+  backoffDefaults,
+  type ClientOptions,
+  resolveClientOptions,
+  restartDefaults,
+} from '../../src/client/options.ts';
+import { type PrivateCodes, privateCodes, retryAfter } from '../../src/client/reconnect/retry.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
+import type { CloseVerdict, Origin } from '../../src/core/verdict.ts';
+
+const closed = (code: number, origin: Origin = 'peer'): Ending => ({
+  outcome: 'closed',
+  verdict: { code, origin, retry: 'backoff' } as CloseVerdict,
+});
+
+describe('private close codes', () => {
+  const rows: [keyof typeof privateCodes, Record<number, string>][] = [
+    [
+      'centrifuge',
+      { 3000: 'backoff', 3499: 'backoff', 3500: 'never', 4499: 'backoff', 4500: 'never' },
+    ],
+    [
+      'pusher',
+      { 4000: 'never', 4099: 'never', 4100: 'backoff', 4200: 'now', 4299: 'now', 4300: 'backoff' },
+    ],
+    ['http', { 4400: 'never', 4401: 'never', 4408: 'backoff', 4429: 'backoff', 4500: 'backoff' }],
+  ];
+  for (const [name, expected] of rows) {
+    it(`${name}: as its own documentation says`, () => {
+      const told = Object.keys(expected).map((code) => [code, privateCodes[name](Number(code))]);
+      assert.deepEqual(Object.fromEntries(told), expected);
+    });
+  }
+
+  const ask = (ending: Ending, codes?: PrivateCodes) => {
+    const errors: string[] = [];
+    const retry = retryAfter(ending, codes, ({ message }) => errors.push(message));
+    return { retry, errors };
+  };
+
+  it('are asked only of codes that the peer sent and that are private', () => {
+    const never = () => 'never' as const;
+    assert.equal(ask(closed(4_000), never).retry, 'never');
+    assert.equal(ask(closed(4_000)).retry, 'backoff');
+    assert.equal(ask(closed(1_012), never).retry, 'backoff');
+    assert.equal(ask(closed(3_000), never).retry, 'backoff', '3000 is registered');
+  });
+
+  it('count for nothing when they throw or answer nonsense, and that is told', () => {
+    const broken = () => {
+      throw new Error('no idea');
+    };
+    assert.deepEqual(ask(closed(4_000), broken), { retry: 'backoff', errors: ['no idea'] });
+    const told = ask(closed(4_000), () => 'soon' as never);
+    assert.equal(told.retry, 'backoff');
+    assert.match(told.errors[0] ?? '', /must return 'now', 'backoff' or 'never', not soon/);
+  });
+
+  it('what this side ended is dialed again, whether its close frame was echoed or not', () => {
+    const verdict = { origin: 'local', cause: 'message-rate', retry: 'never' } as CloseVerdict;
+    for (const code of [1008, 1006]) {
+      const ending: Ending = { outcome: 'closed', verdict: { ...verdict, code } };
+      assert.equal(ask(ending).retry, 'backoff');
+    }
+    const broken: Ending = { outcome: 'closed', verdict: { ...verdict, cause: 'protocol-error' } };
+    assert.equal(ask(broken).retry, 'never');
+  });
+});
+
+describe('OfflineQueue', () => {
+  function bench(max: number) {
+    const log: string[] = [];
+    const queue = new OfflineQueue(max, ({ message }, reason) => log.push(`${message} ${reason}`));
+    const push = (message: string, expiresAtMs = Number.POSITIVE_INFINITY) => {
+      const settle = (result: string) => void log.push(`${message} is ${result}`);
+      queue.push({ message, payload: message, expiresAtMs, settle });
+    };
+    const next = (nowMs = 0): unknown => {
+      const first: Waiting | undefined = queue.peek(nowMs);
+      if (first !== undefined) queue.shift();
+      return first?.message;
+    };
+    return { queue, log, push, next };
+  }
+
+  it('keeps the order', () => {
+    const { push, next, queue } = bench(3);
+    for (const message of ['a', 'b', 'c']) push(message);
+    assert.equal(queue.size, 3);
+    assert.deepEqual([next(), next(), next(), next()], ['a', 'b', 'c', undefined]);
+  });
+
+  it('drops the oldest when it is full, and says so', () => {
+    const { push, next, log } = bench(2);
+    for (const message of ['a', 'b', 'c']) push(message);
+    assert.deepEqual(log, ['a is lost', 'a queue-full']);
+    assert.deepEqual([next(), next()], ['b', 'c']);
+  });
+
+  it('drops all that has expired when it is purged, and says when the next one will', () => {
+    const { queue, push, log } = bench(5);
+    push('a');
+    push('b', 10);
+    push('c', 30);
+    assert.equal(queue.purge(10), 30);
+    assert.deepEqual(log, ['b is lost', 'b expired']);
+    assert.equal(queue.purge(30), Number.POSITIVE_INFINITY);
+    assert.equal(queue.size, 1);
+  });
+
+  it('passes over what has expired, and says so', () => {
+    const { push, next, log } = bench(5);
+    push('a', 10);
+    push('b', 20);
+    push('c');
+    assert.equal(next(20), 'c');
+    assert.deepEqual(log, ['a is lost', 'a expired', 'b is lost', 'b expired']);
+  });
+
+  it('gives everything up when it is cleared', () => {
+    const { push, queue, log } = bench(5);
+    push('a');
+    push('b');
+    queue.clear();
+    assert.deepEqual(log, ['a is lost', 'a stopped', 'b is lost', 'b stopped']);
+    assert.equal(queue.size, 0);
+  });
+});
+
+describe('the options of a client', () => {
+  it('have finite defaults', () => {
+    const resolved = resolveClientOptions({}, systemClock);
+    assert.deepEqual(resolved.timeouts, timeoutDefaults);
+    assert.deepEqual(resolved.heartbeat, heartbeatDefaults);
+    // It has asked for what it is sent.
+    const pace = {
+      messagesPerSecondMax: 100_000,
+      messageBurstMax: 200_000,
+      invalidPerMinuteMax: 60_000,
+      valuesMax: 200_000,
+    };
+    assert.deepEqual(resolved.limits, { ...limitDefaults, ...pace });
+    assert.deepEqual(resolved.backoff, backoffDefaults);
+    assert.deepEqual(resolved.restarts, restartDefaults);
+    assert.equal(resolved.queueMax, 256);
+    assert.equal(resolved.codec.name, 'json');
+  });
+
+  it('keep what is given, and fill in the rest', () => {
+    const { backoff } = resolveClientOptions({ backoff: { minMs: 100 } }, systemClock);
+    assert.deepEqual(backoff, { ...backoffDefaults, minMs: 100 });
+  });
+
+  const wrong: [object, RegExp][] = [
+    [{ backof: {} }, /options\.backof: unknown option/],
+    [{ backoff: { min: 1 } }, /options\.backoff\.min: unknown option/],
+    [{ backoff: { minMs: 0 } }, /options\.backoff\.minMs: must be a whole number from 1/],
+    [{ backoff: { minMs: 30_000 } }, /options\.backoff\.minMs: must not be above maxMs/],
+    [{ backoff: 'fast' }, /options\.backoff: must be an object/],
+    [{ timeouts: { handshakeMs: 1.5 } }, /options\.timeouts\.handshakeMs/],
+    [{ limits: { outboxLowBytes: 2 ** 30 } }, /options\.limits\.outboxLowBytes: must not be above/],
+    [{ queueMax: Number.POSITIVE_INFINITY }, /options\.queueMax/],
+    [{ random: 4 }, /options\.random: must be a function/],
+    [{ privateCodes: 'http' }, /options\.privateCodes: must be a function/],
+    [{ messages: {} }, /options\.messages: must be a Standard Schema/],
+    [{ subprotocols: 'chat' }, /options\.subprotocols: must be a list of strings/],
+    [{ codec: {} }, /options\.codec: must be a codec with encode and decode/],
+    [{ signal: {} }, /options\.signal: must be an AbortSignal/],
+    [{ clock: {} }, /options\.clock: must be a clock/],
+  ];
+  for (const [options, message] of wrong) {
+    it(`name what is wrong: ${JSON.stringify(options)}`, () => {
+      const resolve = () => resolveClientOptions(options as ClientOptions, systemClock);
+      assert.throws(resolve, { code: 'invalid-options', message });
+    });
+  }
+
+  it('name everything that is wrong at once', () => {
+    const options = { queueMax: 0, restarts: { max: -1 } };
+    assert.throws(
+      () => resolveClientOptions(options, systemClock),
+      /queueMax.*restarts\.max|restarts\.max.*queueMax/,
+    );
+  });
+});

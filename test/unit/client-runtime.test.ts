@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { clientRuntime } from '../../src/client/client-runtime.ts';
+import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
+import { jsonCodec } from '../../src/core/codec.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+
+describe('what clients share', () => {
+  const clock = new VirtualClock();
+  const partsOf = (given: ClientOptions = {}) =>
+    clientRuntime(resolveClientOptions(given, clock), null);
+
+  it('is everything with the same options, written down anew or not', () => {
+    const options = () => ({ heartbeat: { intervalMs: 5_000 }, subprotocols: ['a', 'b'] });
+    assert.equal(partsOf(options()), partsOf(options()));
+    assert.equal(partsOf(), partsOf({}));
+  });
+
+  it('is the wheel alone with other options, while its ticks are the same', () => {
+    const usual = partsOf();
+    for (const given of [
+      { random: () => 0.5 },
+      { codec: jsonCodec() },
+      { limits: { depthMax: 8 } },
+      { subprotocols: ['a'] },
+      { inspect: () => {} },
+    ]) {
+      const other = partsOf(given);
+      assert.notEqual(other.context, usual.context, Object.keys(given)[0]);
+      assert.equal(other.context.wheel, usual.context.wheel);
+      assert.equal(other.options.limits.depthMax, given.limits?.depthMax ?? 64);
+    }
+  });
+
+  it('is nothing with ticks, or a clock, of its own', () => {
+    const { wheel } = partsOf().context;
+    assert.notEqual(partsOf({ timeouts: { forcedMs: 40 } }).context.wheel, wheel);
+    assert.notEqual(partsOf({ clock: new VirtualClock() }).context.wheel, wheel);
+  });
+
+  it('never mistakes the start of a list for the list', () => {
+    const one = partsOf({ subprotocols: ['a'] });
+    assert.notEqual(partsOf({ subprotocols: ['a', 'b'] }), one);
+  });
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { watchPageLifecycle } from '../../src/client/page-lifecycle.ts';
+
+/** A window with a document, as far as a client looks at them. */
+class FakePage extends EventTarget {
+  readonly document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  readonly navigator = { onLine: true };
+}
+
+function watch(page: FakePage): { log: string[]; stop: () => void } {
+  const log: string[] = [];
+  const observer = {
+    networkLost: () => void log.push('lost'),
+    networkReturned: () => void log.push('returned'),
+    onWake: () => void log.push('woke'),
+  };
+  return { log, stop: watchPageLifecycle(observer, page) };
+}
+
+describe('the signs of a page', () => {
+  it('tell of the network', () => {
+    const page = new FakePage();
+    const { log } = watch(page);
+    page.dispatchEvent(new Event('offline'));
+    page.dispatchEvent(new Event('online'));
+    assert.deepEqual(log, ['lost', 'returned']);
+  });
+
+  it('tell at once when there is none to begin with', () => {
+    const page = new FakePage();
+    page.navigator.onLine = false;
+    assert.deepEqual(watch(page).log, ['lost']);
+  });
+
+  it('tell that it is back: shown, thawed, or taken out of the cache', () => {
+    const page = new FakePage();
+    const { log } = watch(page);
+    page.document.dispatchEvent(new Event('visibilitychange'));
+    page.document.dispatchEvent(new Event('resume'));
+    page.dispatchEvent(new Event('pageshow'));
+    assert.deepEqual(log, ['woke', 'woke', 'woke']);
+  });
+
+  it('say nothing when it is hidden', () => {
+    const page = new FakePage();
+    const { log } = watch(page);
+    page.document.visibilityState = 'hidden';
+    page.document.dispatchEvent(new Event('visibilitychange'));
+    assert.deepEqual(log, []);
+  });
+
+  it('say nothing any more once they are not watched', () => {
+    const page = new FakePage();
+    const { log, stop } = watch(page);
+    stop();
+    for (const type of ['offline', 'online', 'pageshow']) page.dispatchEvent(new Event(type));
+    for (const type of ['visibilitychange', 'resume']) page.document.dispatchEvent(new Event(type));
+    assert.deepEqual(log, []);
+  });
+
+  it('are none where there is no page', () => {
+    const nowhere = {};
+    const silent = { networkLost: () => {}, networkReturned: () => {}, onWake: () => {} };
+    assert.doesNotThrow(watchPageLifecycle(silent, nowhere));
+  });
+});

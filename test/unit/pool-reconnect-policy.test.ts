@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { backoffDefaults, restartDefaults } from '../../src/client/options.ts';
+import { PoolReconnectPolicy } from '../../src/client/pool/pool-reconnect-policy.ts';
+import { UpstreamLease } from '../../src/client/pool/upstream-lease.ts';
+import { Upstreams } from '../../src/client/pool/upstreams.ts';
+import { routeTo } from '../../src/client/reconnect/target.ts';
+import { describeDialFailure } from '../../src/core/dial-failure.ts';
+import { classifyClose, type Evidence } from '../../src/core/verdict.ts';
+
+const options = {
+  backoff: backoffDefaults,
+  restarts: restartDefaults,
+  random: () => 1,
+  privateCodes: undefined,
+};
+
+const nothing = {
+  phase: 'tcp',
+  isAborted: false,
+  isLate: false,
+  isTargetless: false,
+  address: '',
+  path: '',
+} as const;
+
+const failed = (evidence: Partial<Parameters<typeof describeDialFailure>[0]> = {}) =>
+  ({ outcome: 'failed', failure: describeDialFailure({ ...nothing, ...evidence }) }) as const;
+
+const closed = (evidence: Evidence) =>
+  ({
+    outcome: 'closed',
+    verdict: { ...classifyClose(evidence), openMs: 1, bytesIn: 0, bytesOut: 0 },
+  }) as const;
+
+/** Members of a pool with one upstream, whose circuit opens for 100 ms with the first failure. */
+function bench() {
+  let nowMs = 0;
+  const upstreams = new Upstreams(['ws://a.test/'], { failuresMax: 1, minMs: 100, maxMs: 100 });
+  const parts = {
+    upstreams,
+    routeTo: (url: string) => routeTo({ url, headers: {}, subprotocols: [], beat: false }),
+    isRenewed: false,
+    now: () => nowMs,
+  };
+  const member = () => {
+    const policy = new PoolReconnectPolicy(options, new UpstreamLease(parts), {
+      report: () => () => {},
+    });
+    return {
+      policy,
+      dial: () => void policy.target(),
+      end: (ending: Parameters<typeof policy.judge>[0]) => policy.judge(ending, nowMs),
+    };
+  };
+  return {
+    member,
+    circuit: () => upstreams.all[0]?.circuit.state(nowMs),
+    wait: (ms: number) => {
+      nowMs += ms;
+    },
+  };
+}
+
+describe('PoolReconnectPolicy', () => {
+  it('leaves it to one attempt to find out, whatever becomes of other connections', () => {
+    const { member, circuit, wait } = bench();
+    const [old, probe, other] = [member(), member(), member()];
+    old.dial();
+    old.policy.opened();
+    old.policy.reset();
+    probe.dial();
+    probe.end(failed());
+    assert.equal(circuit(), 'open');
+    wait(100);
+    assert.deepEqual([circuit(), other.policy.holdMs], ['half-open', 0]);
+    probe.dial();
+    old.end(closed({ intent: 'close' }));
+    assert.ok(other.policy.holdMs > 0, 'it still waits for the answer');
+    probe.end(failed());
+    assert.equal(circuit(), 'open');
+  });
+
+  it('never takes the failure of another attempt for that of the one that finds out', () => {
+    const { member, circuit, wait } = bench();
+    const [slow, probe] = [member(), member()];
+    slow.dial();
+    probe.dial();
+    probe.end(failed());
+    wait(100);
+    probe.dial();
+    slow.end(failed());
+    assert.equal(circuit(), 'half-open');
+    probe.policy.opened();
+    assert.equal(circuit(), 'closed');
+  });
+
+  it('lets another find out when the attempt that was to was given up', () => {
+    const { member, circuit, wait } = bench();
+    const [probe, other] = [member(), member()];
+    probe.dial();
+    probe.end(failed());
+    wait(100);
+    probe.dial();
+    probe.end(failed({ isAborted: true }));
+    assert.deepEqual([circuit(), other.policy.holdMs], ['half-open', 0]);
+  });
+
+  const theirs = {
+    'did not answer': failed({ isLate: true }),
+    'sent too many invalid messages': closed({ intent: 'invalid-message' }),
+    'flooded us with messages': closed({ intent: 'message-rate' }),
+    'flooded us with pings': closed({ intent: 'ping-flood' }),
+    'sent a message in too many pieces': closed({
+      protocolError: new Error('too many'),
+      refused: 'message-limit',
+    }),
+    'did not complete a message': closed({
+      protocolError: new Error('too late'),
+      refused: 'message-timeout',
+    }),
+  };
+  for (const [what, ending] of Object.entries(theirs)) {
+    it(`holds it against a peer that it ${what}`, () => {
+      const { member, circuit } = bench();
+      const one = member();
+      one.dial();
+      if (ending.outcome === 'closed') one.policy.opened();
+      one.end(ending);
+      assert.equal(circuit(), 'open');
+    });
+  }
+
+  const ours = {
+    'was closed by the application': closed({ intent: 'close' }),
+    'was closed because of code of the application': closed({ intent: 'handler-error' }),
+    'had no target': failed({ isTargetless: true }),
+    'was told its target too late': failed({ isLate: true, phase: 'config' }),
+  };
+  for (const [what, ending] of Object.entries(ours)) {
+    it(`never holds it against a peer that an attempt ${what}`, () => {
+      const { member, circuit } = bench();
+      const one = member();
+      one.dial();
+      if (ending.outcome === 'closed') one.policy.opened();
+      one.end(ending);
+      assert.equal(circuit(), 'closed');
+    });
+  }
+});
