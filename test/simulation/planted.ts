@@ -139,7 +139,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the outbox never tells that it has drained',
-    plant: instead(ManagedConnection.prototype, 'tell', ((original: Method, fact: never) =>
+    plant: instead(ManagedConnection.prototype, 'send', ((original: Method, fact: never) =>
       fact === 'outbox.drained' ? undefined : original(fact)) as Broken),
     breaks: ['drained-outbox-flows'],
   },
