@@ -35,12 +35,26 @@ export interface CloseCodeInfo {
   readonly level: Level;
 }
 
-function row(name: string, about: Omit<CloseCodeInfo, 'name'>): CloseCodeInfo {
-  return Object.freeze({ name, ...about });
-}
+/** What the codes of a class mean, as far as the table has nothing else. */
+const classes: Readonly<Record<CloseClass, readonly [retry: Retry, level: Level]>> = {
+  normal: ['backoff', 'info'],
+  fault: ['never', 'error'],
+  policy: ['never', 'warn'],
+  'server-fault': ['backoff', 'error'],
+  transient: ['backoff', 'warn'],
+  overload: ['backoff', 'warn'],
+  auth: ['never', 'warn'],
+  network: ['backoff', 'warn'],
+  tls: ['never', 'error'],
+  application: ['backoff', 'info'],
+  invalid: ['never', 'error'],
+};
 
-const sendable = true;
-const unsendable = false;
+function row(name: string, group: CloseClass, other?: Partial<CloseCodeInfo>): CloseCodeInfo {
+  const [retry, level] = classes[group];
+  const sendable = group !== 'invalid';
+  return Object.freeze({ name, class: group, sendable, retry, level, ...other });
+}
 
 /**
  * The IANA WebSocket close code registry with what each code means to a supervisor.
@@ -48,57 +62,35 @@ const unsendable = false;
  * Ranges that IANA leaves to libraries (3000–3999) and to applications (4000–4999) are answered by
  * {@link closeCodeInfo}.
  */
-export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = new Map([
-  [1000, row('normal', { class: 'normal', sendable, retry: 'never', level: 'info' })],
-  [1001, row('going away', { class: 'normal', sendable, retry: 'backoff', level: 'info' })],
-  [1002, row('protocol error', { class: 'fault', sendable, retry: 'never', level: 'error' })],
-  [1003, row('unsupported data', { class: 'fault', sendable, retry: 'never', level: 'error' })],
-  [
-    NO_STATUS,
-    row('no status', { class: 'normal', sendable: unsendable, retry: 'backoff', level: 'info' }),
-  ],
-  [
-    1006,
-    row('abnormal', { class: 'network', sendable: unsendable, retry: 'backoff', level: 'warn' }),
-  ],
-  [1007, row('invalid payload', { class: 'fault', sendable, retry: 'never', level: 'error' })],
-  [1008, row('policy violation', { class: 'policy', sendable, retry: 'never', level: 'warn' })],
-  [1009, row('too big', { class: 'fault', sendable, retry: 'never', level: 'error' })],
-  [1010, row('mandatory extension', { class: 'fault', sendable, retry: 'never', level: 'error' })],
-  [
-    1011,
-    row('internal error', { class: 'server-fault', sendable, retry: 'backoff', level: 'error' }),
-  ],
-  [1012, row('service restart', { class: 'transient', sendable, retry: 'backoff', level: 'info' })],
-  [1013, row('try again later', { class: 'overload', sendable, retry: 'backoff', level: 'warn' })],
-  [1014, row('bad gateway', { class: 'transient', sendable, retry: 'backoff', level: 'warn' })],
-  [
-    1015,
-    row('TLS failure', { class: 'tls', sendable: unsendable, retry: 'never', level: 'error' }),
-  ],
-  [3000, row('unauthorized', { class: 'auth', sendable, retry: 'never', level: 'warn' })],
-  [3003, row('forbidden', { class: 'auth', sendable, retry: 'never', level: 'warn' })],
-  [3008, row('timeout', { class: 'transient', sendable, retry: 'backoff', level: 'warn' })],
-]);
+export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = /* @__PURE__ */ registry();
 
-const registered = row('registered', {
-  class: 'application',
-  sendable,
-  retry: 'backoff',
-  level: 'info',
-});
-const application = row('application', {
-  class: 'application',
-  sendable,
-  retry: 'backoff',
-  level: 'info',
-});
-const invalid = row('invalid', {
-  class: 'invalid',
-  sendable: unsendable,
-  retry: 'never',
-  level: 'error',
-});
+function registry(): Map<number, CloseCodeInfo> {
+  const sendable = false;
+  return new Map([
+    [1000, row('normal', 'normal', { retry: 'never' })],
+    [1001, row('going away', 'normal')],
+    [1002, row('protocol error', 'fault')],
+    [1003, row('unsupported data', 'fault')],
+    [NO_STATUS, row('no status', 'normal', { sendable })],
+    [1006, row('abnormal', 'network', { sendable })],
+    [1007, row('invalid payload', 'fault')],
+    [1008, row('policy violation', 'policy')],
+    [1009, row('too big', 'fault')],
+    [1010, row('mandatory extension', 'fault')],
+    [1011, row('internal error', 'server-fault')],
+    [1012, row('service restart', 'transient', { level: 'info' })],
+    [1013, row('try again later', 'overload')],
+    [1014, row('bad gateway', 'transient')],
+    [1015, row('TLS failure', 'tls', { sendable })],
+    [3000, row('unauthorized', 'auth')],
+    [3003, row('forbidden', 'auth')],
+    [3008, row('timeout', 'transient')],
+  ]);
+}
+
+const registered = /* @__PURE__ */ row('registered', 'application');
+const application = /* @__PURE__ */ row('application', 'application');
+const invalid = /* @__PURE__ */ row('invalid', 'invalid');
 
 /** What a close code means. A code that must not appear on the wire is `invalid` (RFC 6455 §7.4.2). */
 export function closeCodeInfo(code: number): CloseCodeInfo {
