@@ -1,9 +1,8 @@
 import type { ConnectionHost } from '../connection/connection-host.ts';
 import { ManagedConnection } from '../connection/managed-connection.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
-import { describeDialFailure } from '../core/dial-failure.ts';
 import { toError } from '../core/errors.ts';
-import type { Failure } from '../core/failure.ts';
+import { describeDialFailure, type Failure } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
 import type {
   DialObserver,

@@ -1,5 +1,5 @@
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
-import type { DialAnswer } from '../core/dial-failure.ts';
+import type { DialAnswer } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 import { textOf } from '../core/text.ts';
 import {

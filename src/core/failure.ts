@@ -1,5 +1,4 @@
 import type { CloseFrame, Level, Retry } from './close-code.ts';
-import { tcpCause } from './verdict.ts';
 
 /** How far a connection had come when it failed. */
 export type FailurePhase =
@@ -107,68 +106,65 @@ export interface RefusalAnswer {
   readonly refused?: RefusedHeaders;
 }
 
-/** Statuses below 500 after which the same request may succeed later. */
-const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
+/** An HTTP answer to a request of this side, other than 101. */
+export interface DialAnswer {
+  readonly status: number;
+  /** What its `Retry-After` asks for (RFC 9110 §10.2.3), in milliseconds. */
+  readonly retryAfterMs?: number;
+}
 
-/** What a client does by default after an HTTP answer. */
+/** What a client does by default after an HTTP answer: some statuses below 500 are soon over as well. */
 export function retryAfterStatus(status: number): Retry {
-  return status >= 500 || RETRYABLE_STATUSES.has(status) ? 'backoff' : 'never';
+  return status >= 500 || [408, 425, 429].includes(status) ? 'backoff' : 'never';
 }
 
-/** How loudly a failure is logged: what the peer gave up is its own business, our faults are not. */
-export function failureLevel(cause: AcceptFailureCause): Level {
-  switch (cause) {
-    case 'abandoned':
-    case 'tcp-reset':
-    case 'tcp-timeout':
-    case 'tcp-error':
-    case 'wrong-path':
-    case 'not-upgraded':
-    case 'unauthorized':
-    case 'refused':
-    case 'suspended':
-    case 'draining':
-      return 'info';
-    case 'bad-request':
-    case 'wrong-method':
-    case 'wrong-version':
-    case 'wrong-host':
-    case 'wrong-origin':
-    case 'wrong-subprotocol':
-    case 'connections-max':
-    case 'address-max':
-    case 'address-rate':
-    case 'accept-rate':
-    case 'handshake-timeout':
-      return 'warn';
-    case 'authenticate-error':
-    case 'taken-away':
-    case 'crash':
-      return 'error';
-  }
-}
-
-/** The phase a server-side cause belongs to. */
-export function failurePhase(cause: AcceptFailureCause): FailurePhase {
-  switch (cause) {
-    case 'bad-request':
-    case 'wrong-method':
-    case 'wrong-version':
-    case 'not-upgraded':
-      return 'http';
-    case 'abandoned':
-    case 'tcp-reset':
-    case 'tcp-timeout':
-    case 'tcp-error':
-      return 'tcp';
-    case 'taken-away':
-      return 'config';
+/** Names what a socket error means, by its system code. */
+export function tcpCause(error: Error): 'tcp-reset' | 'tcp-timeout' | 'tcp-error' {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'ECONNABORTED':
+      return 'tcp-reset';
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'tcp-timeout';
     default:
-      return 'admission';
+      return 'tcp-error';
   }
 }
 
-/** What is known when a connection fails. */
+// Connections that came to us.
+
+/** How far they had come, and how loudly it is logged: a peer may give up, but our own faults are serious. */
+const accepted: Readonly<Record<AcceptFailureCause, readonly [FailurePhase, Level]>> = {
+  'bad-request': ['http', 'warn'],
+  'wrong-method': ['http', 'warn'],
+  'wrong-version': ['http', 'warn'],
+  'wrong-path': ['admission', 'info'],
+  'wrong-host': ['admission', 'warn'],
+  'wrong-origin': ['admission', 'warn'],
+  'wrong-subprotocol': ['admission', 'warn'],
+  unauthorized: ['admission', 'info'],
+  refused: ['admission', 'info'],
+  'authenticate-error': ['admission', 'error'],
+  'connections-max': ['admission', 'warn'],
+  'address-max': ['admission', 'warn'],
+  'address-rate': ['admission', 'warn'],
+  'accept-rate': ['admission', 'warn'],
+  suspended: ['admission', 'info'],
+  draining: ['admission', 'info'],
+  'handshake-timeout': ['admission', 'warn'],
+  abandoned: ['tcp', 'info'],
+  'tcp-reset': ['tcp', 'info'],
+  'tcp-timeout': ['tcp', 'info'],
+  'tcp-error': ['tcp', 'info'],
+  'taken-away': ['config', 'error'],
+  'not-upgraded': ['http', 'info'],
+  crash: ['admission', 'error'],
+};
+
+/** What is known when a connection that came to us fails. */
 export interface FailureEvidence {
   readonly refusal?: RefusalAnswer | undefined;
   /** The application answers the request, with a status that is not known here. */
@@ -181,17 +177,18 @@ export interface FailureEvidence {
   readonly path: string;
 }
 
-/** Says why a connection never opened. Pure. */
+/** Says why a connection that came to us never opened. Pure. */
 export function describeFailure(evidence: FailureEvidence): Failure {
-  const { refusal, socketError, address, path } = evidence;
-  const cause = failureCause(evidence);
-  const error = evidence.crash ?? evidence.taken ?? refusal?.error ?? socketError;
+  const { refusal, crash, taken, socketError, address, path } = evidence;
+  const cause = acceptFailureCause(evidence);
+  const [phase, level] = accepted[cause];
+  const error = crash ?? taken ?? refusal?.error ?? socketError;
   return {
-    phase: failurePhase(cause),
+    phase,
     cause,
     ...(refusal && !evidence.isAnsweredByOthers && answerGiven(refusal)),
     retry: refusal === undefined ? 'backoff' : retryAfterStatus(refusal.status),
-    level: failureLevel(cause),
+    level,
     ...(error && { error }),
     address,
     path,
@@ -199,16 +196,87 @@ export function describeFailure(evidence: FailureEvidence): Failure {
   };
 }
 
-function answerGiven({
-  status,
-  closeFrame,
-}: RefusalAnswer): Pick<Failure, 'httpStatus' | 'closeCode'> {
-  return closeFrame === undefined ? { httpStatus: status } : { closeCode: closeFrame.code };
-}
-
-function failureCause({ crash, taken, refusal, socketError }: FailureEvidence): AcceptFailureCause {
+function acceptFailureCause(evidence: FailureEvidence): AcceptFailureCause {
+  const { crash, taken, refusal, socketError } = evidence;
   if (crash !== undefined) return 'crash';
   if (taken !== undefined) return 'taken-away';
   if (refusal !== undefined) return refusal.cause;
   return socketError === undefined ? 'abandoned' : tcpCause(socketError);
+}
+
+function answerGiven({ status, closeFrame }: RefusalAnswer): Partial<Failure> {
+  return closeFrame === undefined ? { httpStatus: status } : { closeCode: closeFrame.code };
+}
+
+// Connections that this side dialed.
+
+/** What is known when an attempt to dial has failed. */
+export interface DialEvidence {
+  /** How far it had come. */
+  readonly phase: FailurePhase;
+  readonly error?: Error | undefined;
+  readonly answer?: DialAnswer | undefined;
+  /** This side gave the attempt up. */
+  readonly isAborted: boolean;
+  /** The time for opening was up. */
+  readonly isLate: boolean;
+  /** The application could not tell where to dial. */
+  readonly isTargetless: boolean;
+  readonly crash?: Error | undefined;
+  readonly address: string;
+  readonly path: string;
+}
+
+/** Why a dialed connection never opened, what to do about it, and how loudly it is logged. */
+type DialConclusion = Pick<Failure, 'retry' | 'level'> & { readonly cause: DialFailureCause };
+
+/** Says why a dialed connection never opened. Pure. */
+export function describeDialFailure(evidence: DialEvidence): Failure {
+  const { phase, answer, address, path } = evidence;
+  const error = evidence.crash ?? evidence.error;
+  return {
+    phase,
+    ...dialConclusion(evidence),
+    ...(answer && { httpStatus: answer.status }),
+    ...(answer?.retryAfterMs !== undefined && { retryAfterMs: answer.retryAfterMs }),
+    ...(error && { error }),
+    address,
+    path,
+  };
+}
+
+/** What this side did outranks what the peer said, and that outranks what the network did in the end. */
+function dialConclusion(evidence: DialEvidence): DialConclusion {
+  const { answer, phase, error } = evidence;
+  if (evidence.crash !== undefined) return fault('crash', 'backoff');
+  if (evidence.isAborted) return { cause: 'aborted', retry: 'never', level: 'info' };
+  if (answer !== undefined) return trouble('rejected', retryAfterStatus(answer.status));
+  if (evidence.isTargetless) return fault('target-error', 'backoff');
+  if (evidence.isLate) return trouble('handshake-timeout');
+  if (phase === 'undisclosed') return trouble('undisclosed');
+  return error === undefined ? trouble('abandoned') : errorConclusion(phase, error);
+}
+
+function errorConclusion(phase: FailurePhase, error: NodeJS.ErrnoException): DialConclusion {
+  if (phase === 'config') return fault('config-error', 'never');
+  if (phase === 'dns') return trouble('dns-error');
+  if (error.code === 'ECONNREFUSED') return trouble('tcp-refused');
+  if (isNetworkError(error)) return trouble(tcpCause(error));
+  if (phase === 'tls') return fault('tls-error', 'never');
+  return phase === 'http' ? fault('handshake-invalid', 'never') : trouble('tcp-error');
+}
+
+/** Something that comes and goes. */
+function trouble(cause: DialFailureCause, retry: Retry = 'backoff'): DialConclusion {
+  return { cause, retry, level: 'warn' };
+}
+
+/** Something that somebody must mend. */
+function fault(cause: DialFailureCause, retry: Retry): DialConclusion {
+  return { cause, retry, level: 'error' };
+}
+
+/** Errors of system calls have codes like `ECONNRESET`; `EPROTO` is what OpenSSL's come as. */
+function isNetworkError({ code }: NodeJS.ErrnoException): boolean {
+  return code !== undefined && /^E[A-Z0-9]+$/.test(code) && code !== 'EPROTO';
 }

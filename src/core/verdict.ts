@@ -1,5 +1,5 @@
 import { type CloseFrame, closeCodeInfo, type Level, type Retry } from './close-code.ts';
-import type { DialAnswer } from './dial-failure.ts';
+import { type DialAnswer, tcpCause } from './failure.ts';
 
 /** Who ended the connection. */
 export type Origin = 'local' | 'peer' | 'network';
@@ -109,148 +109,121 @@ export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut
 /**
  * Says from the evidence how a connection ended. Pure.
  *
- * Precedence: what another part of this process did to the socket, a violation of the protocol, then a close frame of the peer (it outranks the TCP error that
- * often follows it), then what this side had asked for, then what the network did.
+ * All results have one shape: objects put together by spreading cost 4 KB of garbage for each end (measured).
  */
 export function classifyClose(evidence: Evidence): Classification {
-  if (evidence.taken !== undefined && evidence.intent === undefined) {
-    return takenAway(evidence, evidence.taken);
-  }
-  if (evidence.protocolError !== undefined) return protocolError(evidence, evidence.protocolError);
-  if (evidence.received !== undefined) return closeFrame(evidence, evidence.received);
-  if (evidence.intent !== undefined) return localEnding(evidence, evidence.intent);
-  return networkEnding(evidence);
-}
-
-function takenAway(evidence: Evidence, error: Error): Classification {
-  const { received } = evidence;
-  const conclusion: CloseConclusion = {
-    origin: 'local',
-    layer: 'tcp',
-    cause: 'taken-away',
-    retry: 'backoff',
-    level: 'error',
-  };
-  return classification(evidence, conclusion, { ...(received && { received }), error });
-}
-
-function protocolError(evidence: Evidence, error: Error): Classification {
-  const { refused } = evidence;
-  const conclusion: CloseConclusion = {
-    origin: 'local',
-    layer: 'websocket',
-    cause: 'protocol-error',
-    retry: 'never',
-    level: 'error',
-    ...(refused !== undefined && { cause: refused, retry: 'backoff', level: 'warn' }),
-  };
-  return classification(evidence, conclusion, { error });
-}
-
-function closeFrame(evidence: Evidence, received: CloseFrame): Classification {
-  const { intent, sent = received } = evidence;
-  const info = closeCodeInfo(received.code);
-  const conclusion: CloseConclusion = {
-    origin: intent === undefined ? 'peer' : 'local',
-    layer: 'websocket',
-    cause: intent ?? 'peer-close',
-    // What ended it is what this side asked for, whatever code the peer answers with.
-    retry: intent === undefined ? info.retry : closeCodeInfo(sent.code).retry,
-    level: intent === undefined ? info.level : localLevel(intent),
-  };
-  return classification(evidence, conclusion, { received, error: firstError(evidence) });
-}
-
-function localEnding(evidence: Evidence, intent: LocalCause): Classification {
-  const timedOut = (intent === 'close' || intent === 'drain') && evidence.forced === true;
-  const conclusion: CloseConclusion = {
-    origin: intent === 'heartbeat-timeout' ? 'network' : 'local',
-    layer: 'tcp',
-    cause: timedOut ? 'close-timeout' : intent,
-    retry: 'backoff',
-    level: timedOut ? 'warn' : localLevel(intent),
-  };
-  return classification(evidence, conclusion, { error: firstError(evidence) });
-}
-
-function networkEnding(evidence: Evidence): Classification {
-  const cause = networkCause(evidence);
-  const conclusion: CloseConclusion = {
-    origin: cause === 'send-error' && evidence.socketError === undefined ? 'local' : 'network',
-    layer: 'tcp',
-    cause,
-    retry: 'backoff',
-    level: cause === 'tcp-fin' ? 'info' : 'warn',
-  };
-  return classification(evidence, conclusion, { error: firstError(evidence) });
-}
-
-type CloseConclusion = Pick<Classification, 'origin' | 'layer' | 'cause' | 'retry' | 'level'>;
-
-/** What was received, if it is what ended the connection, and the first error. */
-interface Grounds {
-  readonly received?: CloseFrame;
-  readonly error: Error | undefined;
-}
-
-/** The frame of an end without a frame (RFC 6455 §7.1.5). */
-const abnormal: CloseFrame = { code: 1006, reason: '' };
-
-/** One shape for all: objects put together by spreading cost 4 KB of garbage for each end (measured). */
-function classification(
-  { sent, simultaneous, forced, clean }: Evidence,
-  { origin, layer, cause, retry, level }: CloseConclusion,
-  { received, error }: Grounds,
-): Classification {
+  const { received, error, origin, layer, cause, retry, level } = conclude(evidence);
+  const { sent, simultaneous, forced } = evidence;
   const { code, reason } = received ?? abnormal;
-  const isClean = received !== undefined && clean === true;
+  const clean = received !== undefined && evidence.clean === true;
   const result: Mutable<Classification> = {
     code,
     reason,
     origin,
     layer,
-    clean: isClean,
+    clean,
     cause,
     retry,
     level,
   };
   if (sent !== undefined) result.sent = sent;
   if (received !== undefined && simultaneous) result.simultaneous = true;
-  if (isClean && forced) result.lingered = true;
+  if (clean && forced) result.lingered = true;
   if (error !== undefined) result.error = error;
   return result;
 }
 
+/** The frame of an end without a frame (RFC 6455 §7.1.5). */
+const abnormal: CloseFrame = { code: 1006, reason: '' };
+
 /** A value under construction. */
 export type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
 
+/** What the evidence comes to. `received` is the close frame of the peer, unless something else ended the connection. */
+type Conclusion = Pick<Classification, 'origin' | 'layer' | 'cause' | 'retry' | 'level'> &
+  Pick<Evidence, 'received'> & { readonly error: Error | undefined };
+
+/**
+ * Finds what ended the connection, in this order: what another part of this process did to the socket, a violation of the
+ * protocol, a close frame of the peer (a TCP error often follows it), what this side had asked for, what the network did.
+ */
+function conclude(evidence: Evidence): Conclusion {
+  const { taken, intent, protocolError, refused, received } = evidence;
+  if (taken !== undefined && intent === undefined) {
+    return {
+      origin: 'local',
+      layer: 'tcp',
+      cause: 'taken-away',
+      retry: 'backoff',
+      level: 'error',
+      received,
+      error: taken,
+    };
+  }
+  if (protocolError !== undefined) {
+    return {
+      origin: 'local',
+      layer: 'websocket',
+      cause: refused ?? 'protocol-error',
+      retry: refused === undefined ? 'never' : 'backoff',
+      level: refused === undefined ? 'error' : 'warn',
+      error: protocolError,
+    };
+  }
+  if (received !== undefined) return closeFrame(evidence, received);
+  return intent === undefined ? networkEnding(evidence) : localEnding(evidence, intent);
+}
+
+/** What ended it is what this side asked for, whatever code the peer answers with. */
+function closeFrame(evidence: Evidence, received: CloseFrame): Conclusion {
+  const { intent, sent = received } = evidence;
+  const { retry, level } = closeCodeInfo((intent === undefined ? received : sent).code);
+  return {
+    origin: intent === undefined ? 'peer' : 'local',
+    layer: 'websocket',
+    cause: intent ?? 'peer-close',
+    retry,
+    level: intent === undefined ? level : localLevel(intent),
+    received,
+    error: firstError(evidence),
+  };
+}
+
+function localEnding(evidence: Evidence, intent: LocalCause): Conclusion {
+  const timedOut = (intent === 'close' || intent === 'drain') && evidence.forced === true;
+  return {
+    origin: intent === 'heartbeat-timeout' ? 'network' : 'local',
+    layer: 'tcp',
+    cause: timedOut ? 'close-timeout' : intent,
+    retry: 'backoff',
+    level: timedOut ? 'warn' : localLevel(intent),
+    error: firstError(evidence),
+  };
+}
+
+function networkEnding(evidence: Evidence): Conclusion {
+  const cause = networkCause(evidence);
+  return {
+    origin: cause === 'send-error' && evidence.socketError === undefined ? 'local' : 'network',
+    layer: 'tcp',
+    cause,
+    retry: 'backoff',
+    level: cause === 'tcp-fin' ? 'info' : 'warn',
+    error: firstError(evidence),
+  };
+}
+
 /** An end of TCP that was seen first stays the cause: errors after it are its consequences. */
-function networkCause(evidence: Evidence): CloseCause {
-  if (evidence.ended) return evidence.forced ? 'tcp-fin-backlog' : 'tcp-fin';
-  if (evidence.socketError !== undefined) return tcpCause(evidence.socketError);
-  if (evidence.sendError === undefined) return 'unknown';
-  const cause = tcpCause(evidence.sendError);
+function networkCause({ ended, forced, socketError, sendError }: Evidence): CloseCause {
+  if (ended) return forced ? 'tcp-fin-backlog' : 'tcp-fin';
+  if (socketError !== undefined) return tcpCause(socketError);
+  if (sendError === undefined) return 'unknown';
+  const cause = tcpCause(sendError);
   return cause === 'tcp-error' ? 'send-error' : cause;
 }
 
-/** Names what a socket error means, by its system code. */
-export function tcpCause(error: Error): 'tcp-reset' | 'tcp-timeout' | 'tcp-error' {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ECONNRESET':
-    case 'EPIPE':
-    case 'ECONNABORTED':
-      return 'tcp-reset';
-    case 'ETIMEDOUT':
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-      return 'tcp-timeout';
-    default:
-      return 'tcp-error';
-  }
-}
-
-function firstError(evidence: Evidence): Error | undefined {
-  return evidence.handlerError ?? evidence.socketError ?? evidence.sendError;
+function firstError({ handlerError, socketError, sendError }: Evidence): Error | undefined {
+  return handlerError ?? socketError ?? sendError;
 }
 
 /** What we started ourselves is no error, unless we started it because something was wrong. */

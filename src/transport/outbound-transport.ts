@@ -1,5 +1,4 @@
-import type { DialAnswer } from '../core/dial-failure.ts';
-import type { FailurePhase } from '../core/failure.ts';
+import type { DialAnswer, FailurePhase } from '../core/failure.ts';
 import type { RawSocketObserver } from './raw-socket.ts';
 import type { Transport } from './transport.ts';
 import type { SocketObserver } from './websocket-face.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { basename, dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { closeCodeInfo } from '../../src/core/close-code.ts';
-import { type DialEvidence, describeDialFailure } from '../../src/core/dial-failure.ts';
+import { type DialEvidence, describeDialFailure } from '../../src/core/failure.ts';
 import { filesIn, type Row, read, tableRows, withoutComments } from '../package/repository.ts';
 
 // Goal: every situation that a title cites is explained, every situation is shown or says why it is not, and

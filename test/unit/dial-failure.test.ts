@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type DialEvidence, describeDialFailure } from '../../src/core/dial-failure.ts';
-import type { Failure } from '../../src/core/failure.ts';
+import { type DialEvidence, describeDialFailure, type Failure } from '../../src/core/failure.ts';
 import { retryAfterMs } from '../../src/transport/retry-after.ts';
 
 const nothing: DialEvidence = {

@@ -5,7 +5,7 @@ import { PoolReconnectPolicy } from '../../src/client/pool/pool-reconnect-policy
 import { UpstreamLease } from '../../src/client/pool/upstream-lease.ts';
 import { Upstreams } from '../../src/client/pool/upstreams.ts';
 import { routeTo } from '../../src/client/reconnect/target.ts';
-import { describeDialFailure } from '../../src/core/dial-failure.ts';
+import { describeDialFailure } from '../../src/core/failure.ts';
 import { classifyClose, type Evidence } from '../../src/core/verdict.ts';
 
 const options = {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { closeCodeInfo, type Level } from '../../src/core/close-code.ts';
+import { tcpCause } from '../../src/core/failure.ts';
 import {
   type Classification,
   type CloseCause,
@@ -10,7 +11,6 @@ import {
   classifyClose,
   type Evidence,
   type LocalCause,
-  tcpCause,
 } from '../../src/core/verdict.ts';
 
 /** An error as Node.js makes it for a failed system call; with no code one of our own. */
