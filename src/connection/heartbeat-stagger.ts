@@ -1,5 +1,4 @@
-import { chanceOf } from '../core/chance.ts';
-import type { ReportThrown } from '../core/guard.ts';
+import { chanceOf, type ReportThrown } from '../core/guard.ts';
 
 /** Neighbours that share a phase. */
 const NEIGHBOURS = 16;

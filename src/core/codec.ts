@@ -1,5 +1,4 @@
-import { exceededBound, type JsonBounds } from './json-bounds.ts';
-import { describeLoss, jsonLoss, jsonObstacle } from './json-loss.ts';
+import { exceededBound, type JsonBounds, jsonProblem } from './json.ts';
 import { limitDefaults } from './limits.ts';
 import { hasMethods } from './methods.ts';
 import { textOf } from './text.ts';
@@ -60,8 +59,8 @@ export function jsonCodec(
     encode(message) {
       const text = jsonText(message);
       if (text === undefined) throw new TypeError(`${typeof message} has no JSON form`);
-      const loss = jsonLoss(message, text);
-      if (loss !== undefined) throw new TypeError(describeLoss(loss));
+      const problem = jsonProblem(message, text);
+      if (problem !== undefined) throw new TypeError(problem);
       return text;
     },
     decode(payload, isBinary) {
@@ -88,9 +87,8 @@ function jsonText(message: unknown): string | undefined {
   try {
     return JSON.stringify(message);
   } catch (cause) {
-    const obstacle = jsonObstacle(message);
-    if (obstacle === undefined) throw cause;
-    throw new TypeError(describeLoss(obstacle), { cause });
+    const problem = jsonProblem(message);
+    throw problem === undefined ? cause : new TypeError(problem, { cause });
   }
 }
 

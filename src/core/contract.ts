@@ -2,8 +2,7 @@ import { type Codec, UndecodableError } from './codec.ts';
 import { MooringError, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
 import { ignoreRejection, isThenable } from './guard.ts';
-import { SchemaCheck } from './schema-check.ts';
-import type { StandardIssue, StandardSchemaV1 } from './standard-schema.ts';
+import { SchemaCheck, type StandardIssue, type StandardSchemaV1 } from './standard-schema.ts';
 import { copyOf, pathText } from './text.ts';
 
 /** Longest text about a fault, in characters: it may quote what a peer sent, and goes back to it. */

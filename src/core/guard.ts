@@ -1,4 +1,5 @@
 import { toError } from './errors.ts';
+import { kindOf } from './wording.ts';
 
 /** Which piece of user code threw. */
 export type HandlerName =
@@ -60,4 +61,21 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 /** Handles the rejection of a promise that nobody waits for. */
 export function ignoreRejection(promise: PromiseLike<unknown>): void {
   promise.then(undefined, () => {});
+}
+
+/** What is taken for a chance that the user's code did not give. */
+const EVEN_CHANCE = 0.5;
+
+/** A number from 0 to 1 that the user's `random` gives. What it throws, or gives instead, is reported. */
+export function chanceOf(random: () => number, report: ReportThrown): number {
+  let hasThrown = false;
+  const chance: unknown = guarded(random, (error) => {
+    hasThrown = true;
+    report(error);
+  });
+  if (typeof chance === 'number' && chance >= 0 && chance <= 1) return chance;
+  if (!hasThrown) {
+    report(new RangeError(`random must return a number from 0 to 1, not ${kindOf(chance)}`));
+  }
+  return EVEN_CHANCE;
 }

@@ -1,4 +1,4 @@
-import { messageText, stackText } from './error-text.ts';
+import { messageText, stackText } from './errors.ts';
 import type { Failure, FailureCause } from './failure.ts';
 import { escapeText } from './text.ts';
 import { Warnings } from './warning.ts';

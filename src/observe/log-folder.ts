@@ -1,5 +1,5 @@
 import { type Clock, systemClock, type TimerHandle } from '../core/clock.ts';
-import { messageText } from '../core/error-text.ts';
+import { messageText } from '../core/errors.ts';
 import { guarded } from '../core/guard.ts';
 import { warnOnce } from '../core/warning.ts';
 import type { LogLine } from './logger.ts';

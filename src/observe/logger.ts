@@ -2,7 +2,7 @@ import type { Observable, Subscription } from 'rxjs';
 import { invalidArgument } from '../core/arguments.ts';
 import type { Level } from '../core/close-code.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
-import { messageText, partsOf, stackText } from '../core/error-text.ts';
+import { messageText, partsOf, stackText } from '../core/errors.ts';
 import type { SupervisorEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
 import { hasMethods } from '../core/methods.ts';

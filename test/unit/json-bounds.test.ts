@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { exceededBound } from '../../src/core/json-bounds.ts';
+import { exceededBound } from '../../src/core/json.ts';
 
 /** How deep arrays and objects nest in a value, told the slow way. */
 function depthOf(value: unknown): number {

@@ -5,8 +5,11 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { z } from 'zod';
 import { jsonCodec } from '../../src/core/codec.ts';
 import { Contract } from '../../src/core/contract.ts';
-import { SchemaCheck } from '../../src/core/schema-check.ts';
-import type { StandardResult, StandardSchemaV1 } from '../../src/core/standard-schema.ts';
+import {
+  SchemaCheck,
+  type StandardResult,
+  type StandardSchemaV1,
+} from '../../src/core/standard-schema.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
 import { row, type SchemaLibrary, schemaLibraries, sentRow } from '../support/schema-libraries.ts';
 import { turns } from '../support/until.ts';

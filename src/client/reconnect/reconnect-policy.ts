@@ -1,6 +1,6 @@
 import type { ClientFact, DelayName } from '../../../machines/client-contract.ts';
-import { chanceOf } from '../../core/chance.ts';
 import type { Retry } from '../../core/close-code.ts';
+import { chanceOf } from '../../core/guard.ts';
 import type { DialTarget } from '../../transport/outbound-transport.ts';
 import type { Ending } from '../client-types.ts';
 import type { ResolvedClientOptions } from '../options.ts';

@@ -1,0 +1,168 @@
+import { pathText } from './text.ts';
+import { withArticle } from './wording.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const COMMA = 0x2c;
+const SPACE = 0x20;
+
+/** How much the JSON of one message may hold. */
+export interface JsonBounds {
+  /** How deep arrays and objects may nest. */
+  readonly depthMax: number;
+  /** How many values there may be: scalars, arrays and objects, at every depth. Keys do not count. */
+  readonly valuesMax: number;
+}
+
+/**
+ * Finds the bound that JSON text exceeds; `null` when it exceeds none.
+ *
+ * It reads bytes only, so it needs no stack and allocates nothing, and it stops at the first excess. For malformed
+ * text the answer is arbitrary: the parser rejects that text afterwards.
+ */
+export function exceededBound(json: Uint8Array, bounds: JsonBounds): keyof JsonBounds | null {
+  const { depthMax, valuesMax } = bounds;
+  // Each level and each value takes at least one byte.
+  if (json.length <= Math.min(depthMax, valuesMax)) return null;
+  let depth = 0;
+  // A comma is followed by a value. The other values are the first of an array or object, counted where it closes, and
+  // the message itself.
+  let values = 1;
+  for (let index = 0; index < json.length && values <= valuesMax; index += 1) {
+    switch (json[index]) {
+      case QUOTE:
+        index = closingQuote(json, index + 1);
+        break;
+      case COMMA:
+        values += 1;
+        break;
+      case OPEN_BRACKET:
+      case OPEN_BRACE:
+        depth += 1;
+        if (depth > depthMax) return 'depthMax';
+        break;
+      case CLOSE_BRACKET:
+      case CLOSE_BRACE:
+        depth -= 1;
+        values += Number(!isEmptyAt(json, index));
+        break;
+      default:
+    }
+  }
+  return values > valuesMax ? 'valuesMax' : null;
+}
+
+/** Whether the array or object that closes at `index` holds nothing. */
+function isEmptyAt(json: Uint8Array, index: number): boolean {
+  let before = index - 1;
+  while ((json[before] ?? COMMA) <= SPACE) before -= 1;
+  return json[before] === OPEN_BRACKET || json[before] === OPEN_BRACE;
+}
+
+/** Where the string that begins at `from` ends; the last index when it never does. */
+function closingQuote(json: Uint8Array, from: number): number {
+  let quote = json.indexOf(QUOTE, from);
+  while (quote !== -1 && isEscaped(json, quote)) quote = json.indexOf(QUOTE, quote + 1);
+  return quote === -1 ? json.length : quote;
+}
+
+function isEscaped(json: Uint8Array, quote: number): boolean {
+  let backslashes = 0;
+  while (json[quote - 1 - backslashes] === BACKSLASH) backslashes += 1;
+  return backslashes % 2 === 1;
+}
+
+/** What to send instead of bytes. */
+const BYTES = 'send text made of it, or use a binary codec';
+
+/** What to send instead, by the name that `Object.prototype.toString` gives it; all that is not listed are views of bytes. */
+const insteads: Readonly<Record<string, string>> = {
+  Map: 'send an object or an array made of it',
+  Set: 'send an array made of it',
+  WeakMap: 'leave it out',
+  WeakSet: 'leave it out',
+  Promise: 'await it first',
+  RegExp: 'send its source',
+  Error: 'send its name and its message',
+  BigInt: 'send it as a string or as a number',
+  ArrayBuffer: BYTES,
+  SharedArrayBuffer: BYTES,
+};
+
+/**
+ * Finds what JSON cannot write, or writes as `{}`, or byte for byte as an object, although it has other content.
+ *
+ * @param text - what `JSON.stringify` has written; nothing when it threw. Only a text that has one of these marks is worth a
+ *   look at the message, so that the others cost nothing but the search.
+ * @returns what is wrong, and what to send instead; nothing when code of the message threw.
+ */
+export function jsonProblem(message: unknown, text?: string): string | undefined {
+  if (text !== undefined && !text.includes('{}') && !text.includes('{"0":')) return undefined;
+  const path: PropertyKey[] = [];
+  try {
+    const kind = lossIn({ '': message }, '', { path, holders: new Set() });
+    return kind === undefined ? undefined : describeLoss(kind, path.slice(0, -1).reverse());
+  } catch {
+    // A getter, a proxy or a `toJSON` that answered the first time and not again: a text that is written goes.
+    return undefined;
+  }
+}
+
+function describeLoss(kind: string, path: readonly PropertyKey[]): string {
+  const place = path.length === 0 ? 'the message' : pathText(path);
+  if (kind === 'cycle') return `${place} contains itself, which JSON cannot write; leave it out`;
+  return `${place} is ${withArticle(kind)}, which has no JSON form; ${insteads[kind] ?? BYTES}`;
+}
+
+/** One walk through a message. */
+interface Walk {
+  /** The way to what was found, noted from its end: most values have nothing. */
+  readonly path: PropertyKey[];
+  /** The objects that hold the current value. */
+  readonly holders: Set<object>;
+}
+
+/** Follows `JSON.stringify` through a value. Returns the name of what it finds; `cycle` for an object that contains itself. */
+function lossIn(holder: object, key: string | number, walk: Walk): string | undefined {
+  const value = jsonValue(Reflect.get(holder, key), key);
+  const kind = lossyKind(value) ?? lossWithin(value, walk);
+  if (kind !== undefined) walk.path.push(key);
+  return kind;
+}
+
+function lossWithin(value: unknown, walk: Walk): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { holders } = walk;
+  if (holders.has(value)) return 'cycle';
+  holders.add(value);
+  for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
+    const kind = lossIn(value, key, walk);
+    if (kind !== undefined) return kind;
+  }
+  holders.delete(value);
+  return undefined;
+}
+
+/** What is written in its place (ECMA-262 §25.5.2.2); a program may have given BigInts a `toJSON`. */
+function jsonValue(value: unknown, key: string | number): unknown {
+  if ((typeof value !== 'object' && typeof value !== 'bigint') || value === null) return value;
+  const { toJSON } = value as { toJSON?: unknown };
+  return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value;
+}
+
+/** An error, or a class made of a map, may have fields of its own, which JSON writes: then it is left alone. */
+function lossyKind(value: unknown): string | undefined {
+  if (typeof value === 'bigint') return 'BigInt';
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (ArrayBuffer.isView(value)) return nameOf(value);
+  const name = value instanceof Error ? 'Error' : nameOf(value);
+  return Object.hasOwn(insteads, name) && JSON.stringify(value) === '{}' ? name : undefined;
+}
+
+function nameOf(value: object): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
