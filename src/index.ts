@@ -42,7 +42,8 @@ export type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from './core/
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
 export { escapeText } from './core/text.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
-export type { Logger, LogLine } from './observe/logger.ts';
+export type { LogLine } from './observe/log-folder.ts';
+export type { Logger } from './observe/logger.ts';
 export { logEvents, logLine } from './observe/logger.ts';
 export type {
   Admitted,

@@ -9,11 +9,14 @@ import {
   type Mutable,
   type RefusedMessage,
 } from '../core/verdict.ts';
-import type { RawSocketObserver } from '../transport/raw-socket.ts';
 import type { ReadTurns } from '../transport/read-turns.ts';
-import type { Transport } from '../transport/transport.ts';
+import type {
+  MessageRefusal,
+  RawSocketObserver,
+  SocketObserver,
+  Transport,
+} from '../transport/transport.ts';
 import type { UnfinishedMessages } from '../transport/unfinished-messages.ts';
-import type { MessageRefusal, SocketObserver } from '../transport/websocket-face.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 
 /** The error code of ws for a message in too many fragments. */

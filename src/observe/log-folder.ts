@@ -1,8 +1,15 @@
 import { type Clock, systemClock, type TimerHandle } from '../core/clock.ts';
+import type { Level } from '../core/close-code.ts';
 import { messageText } from '../core/errors.ts';
 import { guarded } from '../core/guard.ts';
 import { warnOnce } from '../core/warning.ts';
-import type { LogLine } from './logger.ts';
+
+/** One line of a log. */
+export interface LogLine {
+  readonly level: Level;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
 
 /** How long identical lines are counted before the count is printed, in milliseconds. */
 const WINDOW_MS = 1_000;

@@ -8,19 +8,12 @@ import type { Failure } from '../core/failure.ts';
 import { hasMethods } from '../core/methods.ts';
 import { escapeText } from '../core/text.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
-import { LogFolder } from './log-folder.ts';
+import { LogFolder, type LogLine } from './log-folder.ts';
 
 type LogMethod = (fields: object, message: string) => void;
 
 /** What writes log lines: pino, any logger with its call shape, or `console`. */
 export type Logger = Record<Level, LogMethod>;
-
-/** One line of a log. */
-export interface LogLine {
-  readonly level: Level;
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly message: string;
-}
 
 /**
  * Logs what happens, one line per event, at the level that its verdict deserves. It leaves out `topic.opened` and

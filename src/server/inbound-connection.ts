@@ -11,9 +11,9 @@ import {
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
 import { handshakeTimeoutAnswer } from '../transport/http-answer.ts';
+import type { WebSocketFace } from '../transport/node-transport.ts';
 import { NodeTransport } from '../transport/node-transport.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
-import type { WebSocketFace } from '../transport/websocket-face.ts';
 import { AppHeartbeat } from './app-heartbeat.ts';
 
 /** An upgrade request and what is known of who made it. */

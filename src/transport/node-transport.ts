@@ -4,9 +4,26 @@ import type { RefusalAnswer } from '../core/failure.ts';
 import { pingFrame } from '../core/frame.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import { answerAndLetGo } from './http-answer.ts';
-import { observeSocket, type RawSocketObserver, releaseSocket } from './raw-socket.ts';
-import type { Transport } from './transport.ts';
-import type { SocketObserver, WebSocketFace } from './websocket-face.ts';
+import type { RawSocketObserver, SocketObserver, Transport } from './transport.ts';
+
+/** What a transport needs of the WebSocket that it owns. That of ws is `SupervisedSocket`. */
+export interface WebSocketFace {
+  /** Who is told; nobody before the connection has taken over and after it has let go. */
+  observer: SocketObserver | null;
+  readonly readyState: number;
+  readonly OPEN: number;
+  readonly protocol: string;
+  readonly isPaused: boolean;
+  /** Reports to the observer from now on. Called when the WebSocket has opened, before anything has been read. */
+  supervise(observer: SocketObserver): void;
+  /** Reports nothing more. */
+  release(): void;
+  pause(): void;
+  resume(): void;
+  /** Sends a close frame, or completes the handshake when the peer has sent its own already. */
+  answerClose(code?: number, reason?: string | Buffer): void;
+  addEventListener(type: 'close', listener: (event: { readonly wasClean: boolean }) => void): void;
+}
 
 /** What Node.js notes on a socket that a server has accepted. */
 type AcceptedSocket = Socket & { readonly server?: Server };
@@ -170,4 +187,45 @@ export class NodeTransport implements Transport {
     this.raw = null;
     this.bound = null;
   }
+}
+
+/** Known to every copy of Mooring in the process: a socket has one observer. */
+const kObserver = Symbol.for('mooring.observer');
+
+type ObservedSocket = Socket & { [kObserver]?: RawSocketObserver | undefined };
+
+/**
+ * Watches a raw socket from the first moment it is ours.
+ *
+ * ws has no event for a network failure after open, and before open an error without a listener ends the
+ * process: the raw socket is the only witness. The listeners are shared functions and find their observer
+ * through the socket, so an idle connection pays for no closures. Returns `false`, and changes nothing, when
+ * the socket has an observer.
+ */
+function observeSocket(socket: Socket, observer: RawSocketObserver): boolean {
+  if ((socket as ObservedSocket)[kObserver] !== undefined) return false;
+  (socket as ObservedSocket)[kObserver] = observer;
+  socket.on('error', socketOnError);
+  socket.on('end', socketOnEnd);
+  socket.on('close', socketOnClose);
+  return true;
+}
+
+/** Lets go of a socket. One listener stays behind: a late error must still not end the process. */
+function releaseSocket(socket: Socket): void {
+  (socket as ObservedSocket)[kObserver] = undefined;
+  socket.off('end', socketOnEnd);
+  socket.off('close', socketOnClose);
+}
+
+function socketOnError(this: ObservedSocket, error: Error): void {
+  this[kObserver]?.socketErrored(error);
+}
+
+function socketOnEnd(this: ObservedSocket): void {
+  this[kObserver]?.socketEnded();
+}
+
+function socketOnClose(this: ObservedSocket, errored: boolean): void {
+  this[kObserver]?.socketClosed(errored);
 }

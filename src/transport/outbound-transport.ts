@@ -1,7 +1,5 @@
 import type { DialAnswer, FailurePhase } from '../core/failure.ts';
-import type { RawSocketObserver } from './raw-socket.ts';
-import type { Transport } from './transport.ts';
-import type { SocketObserver } from './websocket-face.ts';
+import type { RawSocketObserver, SocketObserver, Transport } from './transport.ts';
 
 /** What to dial. */
 export interface DialTarget {

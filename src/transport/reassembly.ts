@@ -1,93 +1,35 @@
-import { Writable } from 'node:stream';
+import type { WebSocket } from 'ws';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { compact, joined } from './pieces.ts';
-import type { SupervisedSocket } from './supervised-socket.ts';
+import type { MessageRefusal, SocketObserver } from './transport.ts';
 import type { UnfinishedMessage, UnfinishedMessages } from './unfinished-messages.ts';
-import type { MessageRefusal, SocketObserver } from './websocket-face.ts';
-import { BETWEEN_FRAMES, internalsOf, type WsReceiver } from './ws-receiver.ts';
-
-/** A receiver of ws with {@link write} in the place of its own. @internal */
-interface SupervisedReceiver extends WsReceiver {
-  supervised: SupervisedSocket;
-}
+import {
+  forgetMessage,
+  holdsMessage,
+  ignoreRead,
+  internalsOf,
+  type WsReceiver,
+  writeTo,
+} from './ws-receiver.ts';
 
 /** A buffer this large is not kept alive for the four bytes of a mask. */
 const MASK_BUFFER_BYTES_MAX = 1_024;
 
-/**
- * Watches how much ws holds of incomplete messages.
- *
- * ws keeps every chunk and every fragment as it came, and for as long as the peer likes. One function serves all sockets,
- * so an idle connection pays for no closure.
- *
- * @internal
- */
-export function watchMessages(socket: SupervisedSocket): void {
-  const receiver = internalsOf(socket)._receiver as SupervisedReceiver | null;
-  if (receiver === null) return;
-  receiver.supervised = socket;
-  receiver.write = write;
-}
-
-/** Replaces `write` of the receiver. After a long read, a socket waits for its turn. */
-function write(this: SupervisedReceiver, chunk: Buffer): boolean {
-  const { supervised: socket } = this;
-  const { observer } = socket;
-  if (observer === null) return pass(this, chunk);
-  const beganAtMs = observer.readTurns.begin(chunk.length);
-  const wantsMore = read(this, chunk);
-  observer.readTurns.end(beganAtMs, socket);
-  return wantsMore;
-}
-
-/** Most reads consist of whole messages, and leave nothing to watch. */
-function read(receiver: SupervisedReceiver, chunk: Buffer): boolean {
-  const { supervised: socket } = receiver;
-  if (socket.reassembly !== null) return socket.reassembly.read(chunk);
-  const wantsMore = pass(receiver, chunk);
-  if (holdsMessage(receiver) && socket.observer !== null) {
-    socket.reassembly = new Reassembly(socket, receiver, socket.observer);
-    socket.reassembly.look(false);
-  }
-  return wantsMore;
-}
-
-const writeOfStream: (this: Writable, chunk: Buffer) => boolean = Writable.prototype.write;
-
-/** Gives a read to ws. Returns whether it can take more. */
-function pass(receiver: WsReceiver, chunk: Buffer): boolean {
-  return writeOfStream.call(receiver, chunk);
-}
-
-/** Replaces `write` once a message has been refused: nothing more is read. */
-function ignore(): boolean {
-  return true;
-}
-
-/** Whether a part of a message, or of a frame, has arrived. */
-function holdsMessage(receiver: WsReceiver): boolean {
-  return (
-    receiver._state !== BETWEEN_FRAMES || receiver._fragmented !== 0 || receiver._bufferedBytes > 0
-  );
-}
-
-function letGo(receiver: WsReceiver): void {
-  receiver._buffers = [];
-  receiver._bufferedBytes = 0;
-  receiver._fragments = [];
-  receiver._mask = undefined;
+/** A WebSocket that watches how much ws holds of incomplete messages. */
+export interface Reassembling extends WebSocket {
+  /** The message of which a part has arrived; mostly there is none. */
+  reassembly: Reassembly | null;
 }
 
 /**
  * One message of which a part has arrived: what it holds, in how many chunks, and since when.
  *
- * Made when a read leaves a part of a message, and dropped when a read leaves none. When one read ends a message and begins
+ * ws keeps every chunk and every fragment as it came, and for as long as the peer likes. A reassembly bounds that, and joins
+ * small pieces. It is made when a read leaves a part of a message, and dropped when a read leaves none. When one read ends a message and begins
  * the next, the time starts again.
- *
- * @internal
  */
 export class Reassembly implements DeadlineOwner, UnfinishedMessage {
-  readonly #socket: SupervisedSocket;
+  readonly #socket: Reassembling;
   readonly #receiver: WsReceiver;
   readonly #observer: SocketObserver;
   readonly #all: UnfinishedMessages;
@@ -104,7 +46,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   /** A message has ended: what is left belongs to the next one. */
   #isNext = true;
 
-  constructor(socket: SupervisedSocket, receiver: WsReceiver, observer: SocketObserver) {
+  constructor(socket: Reassembling, receiver: WsReceiver, observer: SocketObserver) {
     this.#socket = socket;
     this.#receiver = receiver;
     this.#observer = observer;
@@ -120,7 +62,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
       receiver._maxBufferedChunks = 1;
     }
     const heldBefore = receiver._bufferedBytes;
-    const wantsMore = pass(receiver, chunk);
+    const wantsMore = writeTo(receiver, chunk);
     // The connection may have ended meanwhile.
     if (this.#socket.reassembly === this) {
       this.look(receiver._bufferedBytes === heldBefore + chunk.length);
@@ -136,7 +78,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   look(isMore: boolean): void {
     const receiver = this.#receiver;
     // Where ws has found a fault, it reads no more.
-    if (receiver._errored) letGo(receiver);
+    if (receiver._errored) forgetMessage(receiver);
     if (receiver._errored || !holdsMessage(receiver)) {
       this.end();
       return;
@@ -215,8 +157,8 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   /** Drops what is held, ignores what follows, and ends TCP behind the close frame. */
   #refuse(refusal: MessageRefusal): void {
     this.end();
-    this.#receiver.write = ignore;
-    letGo(this.#receiver);
+    this.#receiver.write = ignoreRead;
+    forgetMessage(this.#receiver);
     this.#observer.messageRefused(refusal);
     internalsOf(this.#socket)._socket?.end();
   }

@@ -1,10 +1,17 @@
 import { WebSocket } from 'ws';
 import { NO_STATUS } from '../core/close-code.ts';
 import type { Limits } from '../core/limits.ts';
+import type { WebSocketFace } from './node-transport.ts';
 import type { TurnTaker } from './read-turns.ts';
-import { type Reassembly, watchMessages } from './reassembly.ts';
-import type { SocketObserver, WebSocketFace } from './websocket-face.ts';
-import { returnUnread } from './ws-receiver.ts';
+import { type Reassembling, Reassembly } from './reassembly.ts';
+import type { SocketObserver } from './transport.ts';
+import {
+  holdsMessage,
+  internalsOf,
+  returnUnread,
+  type WsReceiver,
+  writeTo,
+} from './ws-receiver.ts';
 
 /** The header of a control frame of a server (RFC 6455 §5.2). */
 const CONTROL_HEADER_BYTES = 2;
@@ -41,19 +48,42 @@ export function socketOptions(limits: Readonly<Limits>) {
  *
  * @internal
  */
-export class SupervisedSocket extends WebSocket implements WebSocketFace, TurnTaker {
+export class SupervisedSocket extends WebSocket implements WebSocketFace, Reassembling, TurnTaker {
   observer: SocketObserver | null = null;
-  /** The message of which a part has arrived; mostly there is none. */
   reassembly: Reassembly | null = null;
 
   supervise(observer: SocketObserver): void {
     this.observer = observer;
-    watchMessages(this);
+    const receiver = internalsOf(this)._receiver as SupervisedReceiver | null;
+    if (receiver === null) return;
+    receiver.supervised = this;
+    receiver.write = receiverWrite;
   }
 
   release(): void {
     this.observer = null;
     this.reassembly?.end();
+  }
+
+  /** Gives a read to ws. Returns whether ws can take more. After a long read, this socket waits for its turn. */
+  read(receiver: WsReceiver, chunk: Buffer): boolean {
+    const { observer } = this;
+    if (observer === null) return writeTo(receiver, chunk);
+    const beganAtMs = observer.readTurns.begin(chunk.length);
+    const wantsMore =
+      this.reassembly === null ? this.#readWhole(receiver, chunk) : this.reassembly.read(chunk);
+    observer.readTurns.end(beganAtMs, this);
+    return wantsMore;
+  }
+
+  /** Most reads consist of whole messages, and leave nothing to watch. */
+  #readWhole(receiver: WsReceiver, chunk: Buffer): boolean {
+    const wantsMore = writeTo(receiver, chunk);
+    if (this.observer !== null && holdsMessage(receiver)) {
+      this.reassembly = new Reassembly(this, receiver, this.observer);
+      this.reassembly.look(false);
+    }
+    return wantsMore;
   }
 
   /** Called by ws when a close frame arrived, or with a bare status when it found a protocol error. */
@@ -125,4 +155,14 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, TurnTa
         return super.emit(event, ...args);
     }
   }
+}
+
+/** A receiver of ws with {@link receiverWrite} in the place of its own `write`. */
+interface SupervisedReceiver extends WsReceiver {
+  supervised: SupervisedSocket;
+}
+
+/** One function for all sockets, so an idle connection pays for no closure. */
+function receiverWrite(this: SupervisedReceiver, chunk: Buffer): boolean {
+  return this.supervised.read(this, chunk);
 }

@@ -1,4 +1,7 @@
 import type { CloseFrame } from '../core/close-code.ts';
+import type { RefusedMessage } from '../core/verdict.ts';
+import type { ReadTurns } from './read-turns.ts';
+import type { UnfinishedMessages } from './unfinished-messages.ts';
 
 /**
  * What a connection runs over: a WebSocket and, where it can be reached, the raw socket.
@@ -44,4 +47,43 @@ export interface Transport {
   watchClose(closed: (clean: boolean) => void): void;
   destroy(): void;
   release(): void;
+}
+
+/** What a raw socket reports to the connection that owns it. */
+export interface RawSocketObserver {
+  socketErrored(error: Error): void;
+  socketEnded(): void;
+  /** @param errored - whether an error closed it. */
+  socketClosed(errored: boolean): void;
+}
+
+/** Why this side does not wait for the rest of a message, and the close frame that says so. */
+export interface MessageRefusal {
+  readonly cause: RefusedMessage;
+  readonly code: number;
+  /** Names the option, for the peer and for the error. */
+  readonly problem: string;
+}
+
+/** What a supervised WebSocket reports to the connection that owns it. Every call comes from inside ws. */
+export interface SocketObserver {
+  messageReceived(payload: Uint8Array, isBinary: boolean): void;
+  /** A ping or a pong arrived. */
+  controlReceived(): void;
+  /** ws is about to answer a ping, with a frame of so many bytes. */
+  pongDue(bytes: number): void;
+  /** The peer's close frame arrived; ws waits for `answerClose`. */
+  closeReceived(code: number, reason: Uint8Array | undefined): void;
+  /** The peer broke the protocol; ws waits for `answerClose` and reports the error next. */
+  violationFound(code: number): void;
+  protocolErrored(error: Error): void;
+  /** The unfinished messages of all sockets that belong together. */
+  readonly unfinished: UnfinishedMessages;
+  readonly readTurns: ReadTurns;
+  /** A frame has more chunks than allowed; ws reports the fault next. */
+  chunksExceeded(): void;
+  /** This side does not wait for the rest of a message, and reads nothing more. TCP ends next. */
+  messageRefused(refusal: MessageRefusal): void;
+  /** ws gave the socket up because of too many pings. */
+  pingFlooded(): void;
 }

@@ -1,16 +1,14 @@
 import type { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 
 /**
  * The private fields of ws that Mooring uses. `test/unit/ws-receiver.test.ts` fails when a version of ws changes them.
- *
- * @internal
  */
 export interface WsReceiver extends Writable {
   /** Whether it is working through a read right now. */
   readonly _loop: boolean;
-  /** What it reads next; {@link BETWEEN_FRAMES} where a frame begins. */
+  /** What it reads next; `BETWEEN_FRAMES` where a frame begins. */
   readonly _state: number;
   /** Whether it has found a fault, and reads no more. */
   readonly _errored: boolean;
@@ -32,16 +30,16 @@ export interface WsReceiver extends Writable {
   consume(bytes: number): Buffer;
 }
 
-/** The state of a receiver that waits for the next frame. @internal */
-export const BETWEEN_FRAMES = 0;
+/** The state of a receiver that waits for the next frame. */
+const BETWEEN_FRAMES = 0;
 
-/** The private fields of a WebSocket that has opened. @internal */
+/** The private fields of a WebSocket that has opened. */
 interface WsInternals {
   readonly _receiver: WsReceiver | null;
   readonly _socket: Socket | null;
 }
 
-/** What ws reads with, and the socket that it reads from. @internal */
+/** What ws reads with, and the socket that it reads from. */
 export function internalsOf(socket: WebSocket): WsInternals {
   return socket as unknown as WsInternals;
 }
@@ -51,8 +49,6 @@ export function internalsOf(socket: WebSocket): WsInternals {
  *
  * Call this after `pause()`: `pause` stops the next read, but ws would still emit every frame of this one. The rest waits
  * in order in the stream's own buffer, with whatever follows it: messages, pings, the close frame, FIN.
- *
- * @internal
  */
 export function returnUnread(socket: WebSocket): void {
   const { _receiver: receiver, _socket: raw } = internalsOf(socket);
@@ -60,4 +56,31 @@ export function returnUnread(socket: WebSocket): void {
   if (receiver._loop && receiver._bufferedBytes > 0) {
     raw.unshift(receiver.consume(receiver._bufferedBytes));
   }
+}
+
+const writeOfStream: (this: Writable, chunk: Buffer) => boolean = Writable.prototype.write;
+
+/** Gives a read to ws. Returns whether ws can take more. */
+export function writeTo(receiver: WsReceiver, chunk: Buffer): boolean {
+  return writeOfStream.call(receiver, chunk);
+}
+
+/** Stands in for `write` of a receiver that reads nothing more. */
+export function ignoreRead(): boolean {
+  return true;
+}
+
+/** Whether a part of a message, or of a frame, has arrived. */
+export function holdsMessage(receiver: WsReceiver): boolean {
+  return (
+    receiver._state !== BETWEEN_FRAMES || receiver._fragmented !== 0 || receiver._bufferedBytes > 0
+  );
+}
+
+/** Drops what is held of messages that are not complete. */
+export function forgetMessage(receiver: WsReceiver): void {
+  receiver._buffers = [];
+  receiver._bufferedBytes = 0;
+  receiver._fragments = [];
+  receiver._mask = undefined;
 }

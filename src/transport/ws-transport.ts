@@ -1,13 +1,12 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { ClientOptions, WebSocket } from 'ws';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, wallTimeOf } from '../core/clock.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { DialObserver, DialTarget, OutboundTransport } from './outbound-transport.ts';
-import { retryAfterMs } from './retry-after.ts';
 import { SupervisedSocket, socketOptions } from './supervised-socket.ts';
 
 /** What all attempts of a client have in common. */
@@ -136,3 +135,22 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
 interface DialOptions extends ClientOptions {
   finishRequest: (request: ClientRequest, socket: WebSocket) => void;
 }
+
+/**
+ * Reads a `Retry-After` header (RFC 9110 §10.2.3): seconds or a date. `undefined` for none, or a wrong one.
+ *
+ * A date is checked first: JavaScript takes `1.5`, `-5` and `soon 3` for dates long ago.
+ */
+export function retryAfterMs(header: string | undefined, wallNowMs: number): number | undefined {
+  const text = header?.trim() ?? '';
+  if (/^\d+$/.test(text)) return Number(text) * 1_000;
+  const atMs = httpDate.test(text) ? wallTimeOf(`${text.replace(/ GMT$/, '')} GMT`) : Number.NaN;
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - wallNowMs);
+}
+
+/**
+ * The three forms of a date (RFC 9110 §5.6.7), the last of which is in GMT without saying so:
+ * `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
+ */
+const httpDate =
+  /^(?:\w{3}, \d{2} \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d{2}-\w{3}-\d{2} [\d:]{8} GMT|\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})$/;

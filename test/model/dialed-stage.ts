@@ -14,7 +14,7 @@ import type {
   DialTarget,
   OutboundTransport,
 } from '../../src/transport/outbound-transport.ts';
-import type { RawSocketObserver } from '../../src/transport/raw-socket.ts';
+import type { RawSocketObserver } from '../../src/transport/transport.ts';
 import { WsTransport } from '../../src/transport/ws-transport.ts';
 import { watchDialed } from '../support/dialed-pair.ts';
 import { RawHost } from '../support/raw-host.ts';

@@ -258,7 +258,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'leaked listener',
     fault: 'A listener stays on a socket that was let go.',
-    file: 'src/transport/raw-socket.ts',
+    file: nodeTransport,
     from: "socket.off('end', socketOnEnd);",
     to: '',
   },

@@ -1,5 +1,6 @@
 import { NO_STATUS } from '../../src/core/close-code.ts';
-import type { SocketObserver, WebSocketFace } from '../../src/transport/websocket-face.ts';
+import type { WebSocketFace } from '../../src/transport/node-transport.ts';
+import type { SocketObserver } from '../../src/transport/transport.ts';
 import type { FakeSocket } from './fake-socket.ts';
 import type { FakeReader } from './fake-socket-faces.ts';
 import type { SimulatedClock } from './simulated-clock.ts';

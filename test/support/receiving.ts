@@ -5,8 +5,8 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { ReadTurns } from '../../src/transport/read-turns.ts';
 import { SupervisedSocket, socketOptions } from '../../src/transport/supervised-socket.ts';
+import type { MessageRefusal, SocketObserver } from '../../src/transport/transport.ts';
 import { UnfinishedMessages } from '../../src/transport/unfinished-messages.ts';
-import type { MessageRefusal, SocketObserver } from '../../src/transport/websocket-face.ts';
 import { internalsOf, type WsReceiver } from '../../src/transport/ws-receiver.ts';
 
 /** What several sockets of one supervisor share, on virtual time. */

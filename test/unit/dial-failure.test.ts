@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type DialEvidence, describeDialFailure, type Failure } from '../../src/core/failure.ts';
-import { retryAfterMs } from '../../src/transport/retry-after.ts';
+import { retryAfterMs } from '../../src/transport/ws-transport.ts';
 
 const nothing: DialEvidence = {
   phase: 'http',

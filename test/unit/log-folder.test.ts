@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { Subject } from 'rxjs';
 import type { ConnectionIdentity } from '../../src/core/connection.ts';
 import type { SupervisorEvent } from '../../src/core/events.ts';
-import { LogFolder } from '../../src/observe/log-folder.ts';
-import { type LogLine, logEvents } from '../../src/observe/logger.ts';
+import { LogFolder, type LogLine } from '../../src/observe/log-folder.ts';
+import { logEvents } from '../../src/observe/logger.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 const line = (message: string, fields: object = {}): LogLine => ({

@@ -10,7 +10,8 @@ import type { DrainReport, SupervisorEvent, UntimedEvent } from '../../src/core/
 import type { Failure } from '../../src/core/failure.ts';
 import { escapeText } from '../../src/core/text.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
-import { type Logger, type LogLine, logEvents, logLine } from '../../src/observe/logger.ts';
+import type { LogLine } from '../../src/observe/log-folder.ts';
+import { type Logger, logEvents, logLine } from '../../src/observe/logger.ts';
 
 type Event = SupervisorEvent<ConnectionIdentity>;
 type News = UntimedEvent<ConnectionIdentity>;
