@@ -59,7 +59,7 @@ describe('before open: plain requests', { timeout: 60_000 }, () => {
     assert.equal(premises.service.inFlight, 0);
     for (const response of responses) response.end('late');
     await premises.service.opened();
-    assert.match(peer.answer, /late/);
+    await until(() => peer.answer.includes('late'), 'the first answer has arrived');
     peer.reset();
     await premises.service.closedAs({ code: 1006, cause: 'tcp-reset', level: 'warn' });
     assert.equal(responses.length, 1);
