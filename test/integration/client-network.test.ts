@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { type Codec, jsonCodec, type NodeClientOptions } from '../../src/client/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
-import { DialedPair, type PairOptions } from '../support/dialed-pair.ts';
+import { type DialedOptions, DialedPair } from '../support/dialed-pair.ts';
 import { Dialing } from '../support/dialing.ts';
 import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { FrozenService } from '../support/frozen-peer.ts';
@@ -25,7 +25,7 @@ const reset = { ...network, cause: 'tcp-reset', level: 'warn' } as const;
 
 let pair: DialedPair;
 
-async function connect(options: PairOptions = {}): Promise<void> {
+async function connect(options: DialedOptions = {}): Promise<void> {
   pair = await DialedPair.open({ timeouts, ...options });
 }
 
@@ -145,7 +145,7 @@ describe('client, D04: the peer ends while it leaves our backlog unread', () => 
 
   async function fill(): Promise<void> {
     pair.host.pause();
-    await fillBacklog(pair.sender, 200_000);
+    await fillBacklog(pair, 200_000);
   }
 
   it('D04: the socket is destroyed when the time for closing is up', async () => {
@@ -240,7 +240,7 @@ describe('client, D05: the peer stops reading', () => {
     const heartbeat = { intervalMs: 100, graceMs: 100 };
     await connect({ limits: { outboxHighBytes: 4_000_000 }, heartbeat });
     pair.host.pause();
-    await fillBacklog(pair.sender, 200_000);
+    await fillBacklog(pair, 200_000);
     const said = { cause: 'heartbeat-timeout', level: 'warn' } as const;
     await pair.closedAs({ states: byError, ...network, ...faultless, ...said });
   });
@@ -377,7 +377,7 @@ describe('client, D14: the peer breaks the protocol and stays', () => {
   it('D14c: it reads nothing, so the close frame never leaves and is not sent', async () => {
     await connect({ timeouts: patience, limits: { outboxHighBytes: 4_000_000 } });
     pair.host.pause();
-    await fillBacklog(pair.sender, 200_000);
+    await fillBacklog(pair, 200_000);
     await assertExpires({});
   });
 });

@@ -8,7 +8,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { createClient } from '../../src/client/index.ts';
 import type { Limits } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
-import { DialedPair, type PairOptions, watchDialed } from '../support/dialed-pair.ts';
+import { type DialedOptions, DialedPair, watchDialed } from '../support/dialed-pair.ts';
 import { Dialing } from '../support/dialing.ts';
 import { type Excess, excesses, tooMany } from '../support/excesses.ts';
 import { buildFrame, closePayload, type FrameSpec, opcode } from '../support/frames.ts';
@@ -23,7 +23,7 @@ const byError = ['errored', 'closing.reaping', 'closed'];
 
 let pair: DialedPair;
 
-async function connect(options: PairOptions = {}): Promise<void> {
+async function connect(options: DialedOptions = {}): Promise<void> {
   pair = await DialedPair.open({ timeouts, ...options });
 }
 
@@ -172,7 +172,7 @@ describe('client, E05: floods of control frames', () => {
   it('E05c: pings behind our own backlog, one by one, end it as a ping flood', async () => {
     await connect({ limits: { outboxHighBytes: 4_000_000 } });
     pair.host.pause();
-    await fillBacklog(pair.sender, 500_000);
+    await fillBacklog(pair, 500_000);
     for (let count = 1; count <= 60; count += 1) {
       const read = pair.raw.bytesRead;
       pair.host.socket.write(pings(1));

@@ -8,10 +8,24 @@ export const closingTimeouts = { closeMs: 300, erroredMs: 200, forcedMs: 200 };
 /** The states of an accepted connection until it is open. */
 export const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 
-/** Those of one that this side closes and whose peer answers. */
-export const closedByHandshake = [...opening, 'closing.local', 'closing.reaping', 'closed'];
+/** The states after `open` of a connection that this side closes, and of one that the peer closes. */
+export const byUs = ['closing.local', 'closing.reaping', 'closed'];
+export const byPeer = ['closing.peer', 'closing.reaping', 'closed'];
 
-/** The verdict of such a one, but for code and reason. */
+/** The same where the time for closing is up. */
+export const byUsForced = ['closing.local', 'closing.forced', 'closing.reaping', 'closed'];
+export const byPeerForced = ['closing.peer', 'closing.forced', 'closing.reaping', 'closed'];
+
+/** Those of one that broke, and of one whose peer then stays. */
+export const byError = ['errored', 'closing.reaping', 'closed'];
+export const byErrorForced = ['errored', 'closing.forced', 'closing.reaping', 'closed'];
+
+/** Those of an accepted connection that this side closes and whose peer answers, from the start. */
+export const closedByHandshake = [...opening, ...byUs];
+
+export const sent = (code: number, reason = '') => ({ code, reason });
+
+/** How a connection ends that this side closed and whose peer answered, but for code and reason. */
 export const handshake = {
   ...faultless,
   origin: 'local',
@@ -20,6 +34,29 @@ export const handshake = {
   cause: 'close',
   level: 'info',
 } as const;
+
+/** How a connection ends that the peer closed. */
+export const peerClose = {
+  ...faultless,
+  origin: 'peer',
+  layer: 'websocket',
+  clean: true,
+  cause: 'peer-close',
+} as const;
+
+/** How a connection ends without a close frame of the peer because this side ends it. */
+const forced = {
+  ...faultless,
+  code: 1006,
+  reason: '',
+  origin: 'local',
+  layer: 'tcp',
+  clean: false,
+  retry: 'backoff',
+} as const;
+
+export const timedOut = { ...forced, cause: 'close-timeout', level: 'warn' } as const;
+export const terminated = { ...forced, cause: 'terminate', level: 'info' } as const;
 
 /** What receiving each code means: how loudly it is told, and whether a client comes back. */
 export const closeMeanings: readonly [number, CloseVerdict['level'], CloseVerdict['retry']][] = [

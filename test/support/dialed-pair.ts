@@ -3,8 +3,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import type { ClientState, NodeClientOptions } from '../../src/client/index.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
+import type { SendResult } from '../../src/index.ts';
 import { watchStates } from './chart-states.ts';
 import { Dialing } from './dialing.ts';
+import type { ExpectedVerdict, Pair } from './pair.ts';
 import { ProcessWatch } from './process-watch.ts';
 import { RawHost } from './raw-host.ts';
 import { RogueServer } from './rogue-server.ts';
@@ -17,22 +19,21 @@ const patient = { minMs: 60_000, maxMs: 60_000 };
 /** What the chart of a dialed connection enters before anything happens to it. */
 export const opening = ['handshaking.admitting', 'handshaking.dialing', 'open'] as const;
 
-/** What one test expects of the one connection that was open. */
-export type ExpectedVerdict = Partial<Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut'>> & {
-  /** The states of its chart in the order in which they were entered. */
-  states?: readonly string[];
-  /** What the client does next; by default what the verdict says. */
+/** What one test expects of the ending, and of the client after it. */
+type Expected = ExpectedVerdict & {
+  /** What the client does next; by default what the verdict says, or stop when the test has closed it. */
   next?: ClientState;
 };
 
 /** What a test changes about a pair. */
-export interface PairOptions extends NodeClientOptions {
+export interface DialedOptions extends NodeClientOptions {
   /** Whether the server keeps its side of TCP when the client has ended its own. */
   readonly lingers?: boolean;
 }
 
 /** A client of ours and the raw server that it is connected to, over loopback. */
-export class DialedPair {
+export class DialedPair implements Pair {
+  readonly maskError = 'WS_ERR_UNEXPECTED_MASK';
   readonly server: RogueServer;
   readonly dialing: Dialing;
   /** The server's ends of all connections so far. */
@@ -43,6 +44,7 @@ export class DialedPair {
   readonly states: string[];
   readonly #watch: ProcessWatch;
   readonly #before: ReturnType<typeof resources>;
+  #isClosed = false;
 
   private constructor(parts: Parts) {
     this.server = parts.server;
@@ -55,7 +57,7 @@ export class DialedPair {
   }
 
   /** Dials, and waits until both ends are open. */
-  static async open({ lingers = false, ...options }: PairOptions = {}): Promise<DialedPair> {
+  static async open({ lingers = false, ...options }: DialedOptions = {}): Promise<DialedPair> {
     const before = resources();
     const watch = new ProcessWatch();
     const hosts: RawHost[] = [];
@@ -84,15 +86,33 @@ export class DialedPair {
     return host;
   }
 
-  /** What a backlog is made with. */
-  get sender() {
-    const { raw, client } = this;
-    return {
-      get bufferedBytes(): number {
-        return raw.writableLength;
-      },
-      send: (message: unknown) => client.send(message, { queue: false }),
-    };
+  get peer(): RawHost {
+    return this.host;
+  }
+
+  get messages(): readonly unknown[] {
+    return this.dialing.messages;
+  }
+
+  get isOpen(): boolean {
+    return this.client.status.state === 'up';
+  }
+
+  get bufferedBytes(): number {
+    return this.raw.writableLength;
+  }
+
+  send(message: unknown): SendResult {
+    return this.client.send(message, { queue: false });
+  }
+
+  close(...frame: [code?: number, reason?: string]): Promise<void> {
+    this.#isClosed = true;
+    return this.client.close(...frame);
+  }
+
+  onMessage(listener: () => void): void {
+    this.client.messages$.subscribe(listener);
   }
 
   /**
@@ -100,20 +120,25 @@ export class DialedPair {
    *
    * Also asserts what holds for every ending: what the client does next, that nothing more is heard or sent.
    */
-  async closedAs({ states, next, ...fields }: ExpectedVerdict): Promise<CloseVerdict> {
+  async closedAs({ states, next, ...fields }: Expected): Promise<CloseVerdict> {
     const { dialing, client } = this;
     const ending = await dialing.firstEnding();
     assert.ok(ending.outcome === 'closed', `${ending.outcome} although it was open`);
     const { verdict } = ending;
     assert.deepEqual(pick(verdict, Object.keys(fields)), fields);
     if (states !== undefined) assert.deepEqual(this.states, [...opening, ...states]);
-    const then = next ?? (verdict.retry === 'never' ? 'exhausted' : 'waiting');
+    const then = next ?? this.#nextAfter(verdict);
     await until(() => client.status.state === then, `the client is ${then}`);
     await this.#assertOver(then);
     assert.deepEqual(dialing.endings, [ending]);
     assert.deepEqual(dialing.verdicts, [verdict]);
     assert.equal(client.status.ending, ending);
     return verdict;
+  }
+
+  #nextAfter({ retry }: CloseVerdict): ClientState {
+    if (this.#isClosed) return 'stopped';
+    return retry === 'never' ? 'exhausted' : 'waiting';
   }
 
   /** The dead socket takes nothing and says nothing; a message waits for the next one, if there will be one. */

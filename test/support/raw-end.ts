@@ -66,6 +66,11 @@ export class RawEnd {
     this.socket.write(this.frame(spec));
   }
 
+  /** Sends a frame with a mask that must not be there, or without one that must. */
+  sendWronglyMasked(spec: FrameSpec): void {
+    this.send({ ...spec, masked: !this.#isClient });
+  }
+
   text(text: string): void {
     this.send({ opcode: opcode.text, payload: text });
   }

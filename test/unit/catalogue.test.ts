@@ -25,16 +25,17 @@ function citations(): Map<string, Set<string>> {
     if (file === 'test/unit/catalogue.test.ts') continue;
     const strings = withoutComments(read(file)).match(STRING) ?? [];
     for (const id of strings.flatMap((text) => text.match(ID) ?? [])) {
-      found.set(id, (found.get(id) ?? new Set()).add(placeOf(file)));
+      found.set(id, new Set([...(found.get(id) ?? []), ...placesOf(file)]));
     }
   }
   return found;
 }
 
-function placeOf(file: string): string {
+function placesOf(file: string): string[] {
   const folder = basename(dirname(file));
-  if (folder !== 'integration') return folder;
-  return basename(file).startsWith('client-') ? 'client' : 'server';
+  if (folder !== 'integration') return [folder];
+  if (read(file).includes('describeBothSides(')) return ['server', 'client'];
+  return [basename(file).startsWith('client-') ? 'client' : 'server'];
 }
 
 const cited = citations();
