@@ -5,7 +5,6 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { attach, createSupervisor } from '../../src/index.ts';
-import { fillBacklog } from '../support/backlog.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -102,40 +101,6 @@ describe('E: how a violation ends', () => {
     watch.stop();
   });
 
-  it('E09: ten violations in one chunk are one error and one close frame', async () => {
-    service = await Service.start();
-    const peer = await RawPeer.open(service.port);
-    peer.socket.write(Buffer.concat(new Array(10).fill(unmasked)));
-    await service.closedAs({
-      sent: { code: 1002, reason: '' },
-      cause: 'protocol-error',
-      level: 'error',
-    });
-    assert.equal(service.of('connection.errored').length, 1);
-    assert.deepEqual(
-      peer.frames.map((frame) => frame.opcode),
-      [opcode.close],
-    );
-  });
-
-  it('E09: messages before a violation are delivered, none after it', async () => {
-    service = await Service.start();
-    const peer = await RawPeer.open(service.port);
-    const text = (payload: string) => buildFrame({ opcode: opcode.text, payload });
-    peer.socket.write(Buffer.concat([text('1'), text('2'), unmasked, text('3')]));
-    await service.closedAs({ cause: 'protocol-error', level: 'error' });
-    assert.deepEqual(service.messages, [1, 2]);
-  });
-
-  it('E09: a close frame before a violation is what counts', async () => {
-    service = await Service.start();
-    const peer = await RawPeer.open(service.port);
-    const close = buildFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]) });
-    peer.socket.write(Buffer.concat([close, unmasked]));
-    await service.closedAs({ code: 1000, cause: 'peer-close', clean: true, level: 'info' });
-    assert.deepEqual(service.of('connection.errored'), []);
-  });
-
   it('E08b: terminate() while the error is told still lets the close frame leave', async () => {
     service = await Service.start();
     service.supervisor.events$.subscribe((event) => {
@@ -152,63 +117,6 @@ describe('E: how a violation ends', () => {
     });
     await until(() => peer.closed, 'the peer is let go');
     assert.deepEqual(peer.closeFrame, { code: 1002, reason: '' });
-  });
-
-  it('F11: a peer that violates and stays is destroyed after erroredMs', async () => {
-    service = await Service.start({ timeouts: { erroredMs: 60, closeMs: 60_000 } });
-    const peer = await RawPeer.open(service.port, { allowHalfOpen: true });
-    peer.socket.write(unmasked);
-    await service.when('connection.errored');
-    await until(() => peer.closeFrame !== undefined, 'the peer is told');
-    assert.deepEqual(service.of('connection.closed'), []);
-    assert.equal(service.supervisor.counts.errored, 1);
-    await service.closedAs({
-      sent: { code: 1002, reason: '' },
-      cause: 'protocol-error',
-      clean: false,
-      level: 'error',
-      states: [
-        'handshaking.admitting',
-        'handshaking.upgrading',
-        'open',
-        'errored',
-        'closing.forced',
-        'closing.reaping',
-        'closed',
-      ],
-    });
-    peer.destroy();
-  });
-
-  it('D14b: a peer that violates and streams on is destroyed after erroredMs', async () => {
-    service = await Service.start({ timeouts: { erroredMs: 60 } });
-    const peer = await RawPeer.open(service.port, { allowHalfOpen: true });
-    peer.socket.write(unmasked);
-    await until(() => {
-      peer.json('more');
-      return service.of('connection.closed').length > 0;
-    }, 'it is over');
-    const [closed] = service.of('connection.closed');
-    assert.equal(closed?.verdict.cause, 'protocol-error');
-    assert.deepEqual(service.messages, []);
-    peer.destroy();
-  });
-
-  it('D14c: a violation behind our own backlog: nothing is said to have been sent', async () => {
-    service = await Service.start({ timeouts: { erroredMs: 60 } });
-    const peer = await RawPeer.open(service.port);
-    const connection = await service.opened();
-    peer.pause();
-    await fillBacklog(connection, 200_000);
-    peer.socket.write(unmasked);
-    const verdict = await service.closedAs({
-      code: 1006,
-      cause: 'protocol-error',
-      clean: false,
-      level: 'error',
-    });
-    assert.equal(verdict.sent, undefined);
-    peer.destroy();
   });
 });
 

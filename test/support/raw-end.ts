@@ -66,9 +66,13 @@ export class RawEnd {
     this.socket.write(this.frame(spec));
   }
 
-  /** Sends a frame with a mask that must not be there, or without one that must. */
+  /** What `masked` of a frame of this side must not be. */
+  get wrongMask(): boolean {
+    return !this.#isClient;
+  }
+
   sendWronglyMasked(spec: FrameSpec): void {
-    this.send({ ...spec, masked: !this.#isClient });
+    this.send({ ...spec, masked: this.wrongMask });
   }
 
   text(text: string): void {

@@ -7,6 +7,23 @@ export const plain: object = { sent: undefined, simultaneous: undefined, lingere
 /** And what went wrong, when something did. */
 export const faultless: object = { ...plain, error: undefined };
 
+const lost = {
+  ...plain,
+  code: 1006,
+  reason: '',
+  origin: 'network',
+  layer: 'tcp',
+  clean: false,
+  retry: 'backoff',
+} as const;
+
+/** How a connection ends that the network took: by FIN, by RST, and by silence. */
+export const lostToNetwork = {
+  ended: { ...lost, ...faultless, cause: 'tcp-fin', level: 'info' },
+  reset: { ...lost, cause: 'tcp-reset', level: 'warn' },
+  silent: { ...lost, ...faultless, cause: 'heartbeat-timeout', level: 'warn' },
+} as const;
+
 /** How a connection ends whose peer broke the protocol. */
 export const protocolError = {
   ...plain,
