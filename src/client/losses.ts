@@ -2,7 +2,7 @@ import { Unheard } from '../core/unheard.ts';
 import type { Ending, GaveUp } from './client-types.ts';
 
 /** One for all clients and pools of the process: a thousand clients lose their peer at once. */
-export const unheard = new Unheard({
+export const unheard = /* @__PURE__ */ new Unheard({
   events: 'subscribe to events$ of the client or the pool',
   endings: 'subscribe to endings$ or status$ of the client or the pool',
 });

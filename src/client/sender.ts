@@ -116,7 +116,7 @@ function send(outbox: OutboundOutbox, { payload, settle }: Unsent): SendResult {
 }
 
 /** The options of a message that was sent without any. */
-export const usual: ClientSendOptions = Object.freeze({});
+export const usual: ClientSendOptions = /* @__PURE__ */ Object.freeze({});
 
 const names = ['queue', 'ttlMs'] as const;
 

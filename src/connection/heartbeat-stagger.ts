@@ -3,8 +3,8 @@ import { chanceOf, type ReportThrown } from '../core/guard.ts';
 /** Neighbours that share a phase. */
 const NEIGHBOURS = 16;
 
-/** Multiples of it, without their whole part, fall evenly into any number of gaps. */
-const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
+/** (√5 − 1) / 2. Multiples of it, without their whole part, fall evenly into any number of gaps. */
+const GOLDEN_RATIO = 0.618_033_988_749_894_9;
 
 /**
  * Spreads the heartbeats of a crowd that came at once evenly over the interval.

@@ -26,7 +26,7 @@ export function beatKind(payload: Uint8Array, isBinary: boolean): BeatKind {
 
 /** The subprotocol that stands for the beat alone, and what is added to the name of another. */
 const BEAT = 'mooring.beat';
-const WITH_BEAT = `+${BEAT}`;
+const WITH_BEAT = '+mooring.beat';
 
 /** What a client offers: its own subprotocols, then the same with the beat, or the beat alone. */
 export function withBeat(subprotocols: readonly string[]): readonly string[] {

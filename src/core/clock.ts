@@ -25,7 +25,7 @@ export interface Clock {
 const clockMethods = ['now', 'wallNow', 'setTimer', 'clearTimer', 'afterPoll'];
 
 /** What a value that is no clock must be. */
-export const mustBeClock = `must be a clock with ${clockMethods.join(', ')}`;
+export const mustBeClock = 'must be a clock with now, wallNow, setTimer, clearTimer, afterPoll';
 
 /** Whether a value can be a clock. */
 export function isClock(value: unknown): value is Clock {
@@ -52,7 +52,8 @@ export const pageClock: Clock = {
   afterPoll: (callback) => void setTimeout(callback, 0),
 };
 
-const HOLD_MS = 2 ** 31 - 1;
+/** The longest time of a native timer. */
+const HOLD_MS = 2_147_483_647;
 
 /** Keeps the process alive until what it returns is called. */
 export function holdProcess(): () => void {

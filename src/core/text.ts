@@ -1,5 +1,5 @@
 /** Keeps a leading U+FEFF, as `Buffer` does: in a message it is text (RFC 6455 §5.6 has no byte order mark). */
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** How much of a text that somebody else chose is repeated, in UTF-16 code units. */
 const EXCERPT_MAX = 200;

@@ -36,7 +36,7 @@ const HELD_MESSAGE_BYTES = 256;
 /** The code of a close frame; a page is told of no other bytes of it. */
 const CODE_BYTES = 2;
 
-const encoder = new TextEncoder();
+const encoder = /* @__PURE__ */ new TextEncoder();
 
 /**
  * A connection over the WebSocket of a browser.
