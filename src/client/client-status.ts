@@ -1,6 +1,6 @@
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ClientStatus } from './client-types.ts';
-import { warnOfGivingUp } from './losses.ts';
+import type { Platform } from './platform.ts';
 
 /** Of a client that has not begun. */
 export const idle: ClientStatus = {
@@ -32,10 +32,11 @@ interface Giving {
   readonly address: string;
   readonly streams: { readonly isHeard: boolean };
   readonly parent: { readonly isHeard: boolean } | null;
+  readonly platform: Platform;
 }
 
 /** Warns when a client has given up and nobody listens to it, nor to its supervisor. */
 export function warnIfLost(client: Giving, { gaveUp, ending }: ClientStatus): void {
   if (gaveUp === undefined || client.streams.isHeard || client.parent?.isHeard) return;
-  warnOfGivingUp(client.address, gaveUp, ending);
+  client.platform.warnings?.clientGaveUp(client.address, gaveUp, ending);
 }

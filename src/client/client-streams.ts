@@ -1,10 +1,11 @@
 import { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
-import { unheard } from './losses.ts';
+import type { ClientWarnings } from './client-warnings.ts';
 
 /** Everything that a client, or a pool, tells, in streams that are made when they are needed: most need one or two. */
 export class ClientStreams<In, Status = ClientStatus> {
+  readonly #warnings: ClientWarnings | null;
   #status: Status;
   #events: Stream<ClientEvent> | null = null;
   #statuses: Stream<Status> | null = null;
@@ -12,13 +13,14 @@ export class ClientStreams<In, Status = ClientStatus> {
   #endings: Stream<Ending> | null = null;
   #verdicts: Stream<CloseVerdict> | null = null;
 
-  constructor(status: Status) {
+  constructor(status: Status, warnings: ClientWarnings | null) {
+    this.#warnings = warnings;
     this.#status = status;
   }
 
   get events(): Stream<ClientEvent> {
     // Whoever throws when told that somebody threw is not told again.
-    this.#events ??= new Stream((error) => unheard.handler('events$', error));
+    this.#events ??= new Stream((error) => this.#warnings?.handlerErrored('events$', error));
     return this.#events;
   }
 
@@ -77,7 +79,7 @@ export class ClientStreams<In, Status = ClientStatus> {
 
   #emit(event: ClientEvent): void {
     if (event.type === 'handler.errored' && this.#events?.observed !== true) {
-      unheard.handler(event.handler, event.error);
+      this.#warnings?.handlerErrored(event.handler, event.error);
     }
     this.events.next(event);
   }

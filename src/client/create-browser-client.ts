@@ -11,6 +11,7 @@ import type { Platform } from './platform.ts';
 import type { Resolvable } from './reconnect/target.ts';
 
 const platform: Platform = {
+  warnings: null,
   makeTransport: (observer, { limits }) => {
     const { WebSocket } = globalThis as unknown as { WebSocket: NativeWebSocketConstructor };
     return new BrowserTransport(observer, limits, WebSocket);

@@ -4,6 +4,7 @@ import { isOptions } from '../core/option-problems.ts';
 import type { ConnectOptions } from '../transport/connect-options.ts';
 import { WsTransport } from '../transport/ws-transport.ts';
 import { Check } from './check.ts';
+import { clientWarnings } from './client-warnings.ts';
 import { type ClientOptions, clientOptionNames } from './options.ts';
 import type { Platform } from './platform.ts';
 import { areHeaders, type Headers, type Resolvable } from './reconnect/target.ts';
@@ -48,6 +49,7 @@ const usualPlatform = platformWith({});
 
 function platformWith(connect: ConnectOptions): Platform {
   return {
+    warnings: clientWarnings,
     makeTransport: (observer, context) => new WsTransport(observer, context, connect),
     holdProcess,
     // Node.js tells nothing of its network; that it slept is seen by the clock.

@@ -72,7 +72,7 @@ export class SupervisedClient<In, Out>
     this.platform = platform;
     this.parent = parent;
     this.#status = idle;
-    this.streams = new ClientStreams(idle);
+    this.streams = new ClientStreams(idle, platform.warnings);
     this.#reconnectPolicy = parts.makeReconnectPolicy(this.streams);
     this.#dialer = new Dialer(this, parts.url);
     this.#chart = clientChart(this, {

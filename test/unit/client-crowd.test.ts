@@ -36,6 +36,7 @@ function restart(frame?: CloseFrame): Return {
   let endings = 0;
   for (let index = 0; index < CROWD; index += 1) {
     const client = virtualClient(options, context, {
+      warnings: null,
       makeTransport: (observer) => server.transport(observer),
       holdProcess: () => () => {},
       watchHost: () => () => {},

@@ -7,7 +7,7 @@ import type { Failure } from '../../src/core/failure.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 
 function bench() {
-  const streams = new ClientStreams<unknown>(idle);
+  const streams = new ClientStreams<unknown>(idle, null);
   const log: string[] = [];
   streams.endings.observable.subscribe(({ outcome }) => log.push(outcome));
   streams.verdicts.observable.subscribe(({ code }) => log.push(`verdict ${code}`));

@@ -15,6 +15,7 @@ function bench(parts: Partial<Platform> = {}) {
   const log: string[] = [];
   let held = 0;
   const platform: Platform = {
+    warnings: null,
     makeTransport: (observer) => server.transport(observer),
     holdProcess: () => {
       held += 1;

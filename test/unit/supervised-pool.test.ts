@@ -23,6 +23,7 @@ describe('SupervisedPool', () => {
       inspect: undefined,
       makeMember: (parent) =>
         virtualClient(options, context, {
+          warnings: null,
           makeTransport: (observer) => server.transport(observer),
           holdProcess: () => () => {},
           watchHost: () => () => {},

@@ -16,7 +16,7 @@ import { runEach } from '../../core/run-each.ts';
 import type { Deadline, DeadlineOwner } from '../../core/timer-wheel.ts';
 import { ClientStreams } from '../client-streams.ts';
 import type { Ending } from '../client-types.ts';
-import { isRefusal, warnOfRefusal } from '../losses.ts';
+import { clientWarnings } from '../client-warnings.ts';
 import { addressIn } from '../reconnect/target.ts';
 import type { SupervisedClient } from '../supervised-client.ts';
 import { Teller, type TellerOwner } from '../teller.ts';
@@ -69,7 +69,7 @@ export class SupervisedPool<In, Out>
     this.#parts = parts;
     this.isInspected = parent?.isInspected ?? inspect !== undefined;
     this.#status = this.#describe('starting', ['starting']);
-    this.streams = new ClientStreams(this.#status);
+    this.streams = new ClientStreams(this.#status, clientWarnings);
     this.actor = createActor(poolMachine, {
       id: 'pool',
       input: hide<PoolOrders>(this),
@@ -99,9 +99,8 @@ export class SupervisedPool<In, Out>
     return this.streams.isHeard || this.#parts.parent?.isHeard === true;
   }
 
-  /** A pool never gives up, so that nothing else says that an upstream wants none of it. */
   #warnIfRefused(ending: Ending): void {
-    if (!this.isHeard && isRefusal(ending)) warnOfRefusal(this.address, ending);
+    if (!this.isHeard) clientWarnings.poolRefused(this.address, ending);
   }
 
   /** Made anew: with time alone a circuit that is open becomes half-open. */
