@@ -32,11 +32,14 @@ interface Refused {
   readonly title: string;
   readonly options?: Options;
   readonly spec?: HandshakeSpec;
+  readonly path?: string;
   readonly status: number;
   readonly cause: FailureCause;
   readonly phase: 'admission' | 'http';
   readonly level: 'info' | 'warn' | 'error';
-  readonly retryAfter?: boolean;
+  /** What the answer says besides; the `Retry-After` of any other is absent. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 function refuseWith(thrown: unknown): Options {
@@ -48,18 +51,26 @@ const admission = 'admission';
 /** Every refusal there is, but those for want of room. */
 const refusals: readonly Refused[] = [
   {
-    title: 'a bad key',
+    title: 'A02: a bad key',
     spec: { headers: { 'Sec-WebSocket-Key': 'x' } },
     ...{ status: 400, cause: 'bad-request', phase: 'http', level: 'warn' },
   },
   {
-    title: 'no credentials',
-    options: refuseWith(new Refusal()),
+    title: 'A06: no credentials',
+    options: {
+      authenticate: () => {
+        throw new Refusal(401, 'sign in first', { 'WWW-Authenticate': 'Bearer' });
+      },
+    },
+    headers: { 'www-authenticate': 'Bearer' },
+    body: 'sign in first',
     ...{ status: 401, cause: 'unauthorized', phase: admission, level: 'info' },
   },
   {
-    title: 'wrong credentials',
-    options: refuseWith(new Refusal(403, 'go away')),
+    title: 'A06b: wrong credentials, found later',
+    options: refuseWith(new Refusal(403, 'not you', { 'X-Why': 'banned' })),
+    headers: { 'x-why': 'banned' },
+    body: 'not you',
     ...{ status: 403, cause: 'refused', phase: admission, level: 'info' },
   },
   {
@@ -73,24 +84,28 @@ const refusals: readonly Refused[] = [
     ...{ status: 403, cause: 'wrong-host', phase: admission, level: 'warn' },
   },
   {
-    title: 'another path',
-    spec: { path: '/other' },
+    title: 'A05: another path',
+    spec: { path: '/wss?path=/ws' },
+    path: '/wss',
     ...{ status: 404, cause: 'wrong-path', phase: admission, level: 'info' },
   },
   {
-    title: 'another method',
+    title: 'A04: another method',
+    headers: { allow: 'GET' },
     spec: { method: 'PUT' },
     ...{ status: 405, cause: 'wrong-method', phase: 'http', level: 'warn' },
   },
   {
-    title: 'another version',
+    title: 'A03: another version',
+    headers: { 'sec-websocket-version': '13', upgrade: 'websocket' },
     spec: { headers: { 'Sec-WebSocket-Version': '8' } },
     ...{ status: 426, cause: 'wrong-version', phase: 'http', level: 'warn' },
   },
   {
     title: 'too many requests, as authenticate sees it',
     options: refuseWith(new Refusal(429, 'slow down', { 'Retry-After': '60' })),
-    ...{ status: 429, cause: 'refused', phase: admission, level: 'info', retryAfter: true },
+    ...{ status: 429, cause: 'refused', phase: admission, level: 'info' },
+    headers: { 'retry-after': '60' },
   },
   {
     title: 'an authenticate that throws',
@@ -98,24 +113,29 @@ const refusals: readonly Refused[] = [
     ...{ status: 500, cause: 'authenticate-error', phase: admission, level: 'error' },
   },
   {
-    title: 'an authenticate that takes too long',
+    title: 'A06c: an authenticate that never answers',
     options: { authenticate: () => new Promise(() => {}), timeouts: { handshakeMs: 100 } },
     ...{ status: 503, cause: 'handshake-timeout', phase: admission, level: 'warn' },
-    retryAfter: true,
+    headers: { 'retry-after': '1' },
   },
 ];
 
 describe('admission: every refusal is an HTTP answer and one report', { timeout: 60_000 }, () => {
-  for (const { title, options, spec, retryAfter = false, ...refusal } of refusals) {
-    it(`${refusal.status} for ${title}`, async () => {
+  for (const { title, options, spec, headers, body, ...refusal } of refusals) {
+    it(`${title}: ${refusal.status}`, async () => {
       premises = await Premises.start(options);
       const answer = await premises.refused(spec);
       assert.equal(answer.status, refusal.status);
-      assert.equal(answer.headers.has('retry-after'), retryAfter);
-      assert.match(answer.headers.get('content-type') ?? '', /^text\/plain; charset=utf-8$/);
-      const { status, ...told } = refusal;
+      const further = { 'content-type': 'text/plain; charset=utf-8', ...headers };
+      for (const [name, value] of Object.entries(further)) {
+        assert.equal(answer.headers.get(name), value);
+      }
+      assert.equal(answer.headers.has('retry-after'), 'retry-after' in further);
+      if (body !== undefined) assert.equal(answer.body, body);
+      const { status, ...told } = { path: '/ws', ...refusal };
       const retry = status >= 429 ? 'backoff' : 'never';
-      await premises.service.failedAs({ ...told, httpStatus: status, retry });
+      const states = ['handshaking.admitting', 'failed'];
+      await premises.service.failedAs({ states, ...told, httpStatus: status, retry });
       await premises.vacant();
     });
   }

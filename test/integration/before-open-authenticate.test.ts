@@ -5,6 +5,7 @@ import { afterEach, describe, it } from 'node:test';
 import { type Failure, Refusal } from '../../src/index.ts';
 import { answerOf } from '../support/before-open-answer.ts';
 import { Premises } from '../support/before-open-premises.ts';
+import type { RawPeer } from '../support/raw-peer.ts';
 import { turns, until } from '../support/until.ts';
 
 const whileAdmitting = ['handshaking.admitting', 'failed'];
@@ -41,50 +42,7 @@ const abandoned = {
 
 const reset = { ...abandoned, cause: 'tcp-reset' } as const;
 
-describe('before open: authenticate refuses', { timeout: 60_000 }, () => {
-  it('A06: a Refusal thrown at once is answered with 401', async () => {
-    premises = await Premises.start({
-      authenticate: () => {
-        throw new Refusal(401, 'sign in first', { 'WWW-Authenticate': 'Bearer' });
-      },
-    });
-    const answer = await premises.refused();
-    assert.equal(answer.status, 401);
-    assert.equal(answer.body, 'sign in first');
-    assert.equal(answer.headers.get('www-authenticate'), 'Bearer');
-    await premises.service.failedAs({
-      states: whileAdmitting,
-      phase: 'admission',
-      cause: 'unauthorized',
-      httpStatus: 401,
-      retry: 'never',
-      path: '/ws',
-      level: 'info',
-    });
-    await premises.vacant();
-  });
-
-  it('A06b: a Refusal that comes later is answered with 403 and its headers', async () => {
-    premises = await Premises.start({
-      authenticate: async () => {
-        await turns(3);
-        throw new Refusal(403, 'not you', { 'X-Why': 'banned' });
-      },
-    });
-    const answer = await premises.refused();
-    assert.equal(answer.status, 403);
-    assert.equal(answer.headers.get('x-why'), 'banned');
-    await premises.service.failedAs({
-      states: whileAdmitting,
-      phase: 'admission',
-      cause: 'refused',
-      httpStatus: 403,
-      retry: 'never',
-      level: 'info',
-    });
-    await premises.vacant();
-  });
-
+describe('before open: authenticate never answers', { timeout: 60_000 }, () => {
   it('A06c: authenticate never answers and the client leaves', async () => {
     premises = await Premises.start({ authenticate: () => new Promise(() => {}) });
     const peer = await premises.ask();
@@ -94,59 +52,34 @@ describe('before open: authenticate refuses', { timeout: 60_000 }, () => {
     assert.equal('httpStatus' in failure, false);
     await premises.vacant();
   });
-
-  it('A06c: authenticate never answers and the client stays: 503 at the deadline', async () => {
-    premises = await Premises.start({
-      authenticate: () => new Promise(() => {}),
-      timeouts: { handshakeMs: 200 },
-    });
-    const answer = await premises.refused();
-    assert.equal(answer.status, 503);
-    assert.equal(answer.headers.get('retry-after'), '1');
-    await premises.service.failedAs({
-      states: whileAdmitting,
-      phase: 'admission',
-      cause: 'handshake-timeout',
-      httpStatus: 503,
-      retry: 'backoff',
-      level: 'warn',
-    });
-    await premises.vacant();
-  });
 });
 
 describe('before open: the client leaves during authenticate', { timeout: 60_000 }, () => {
+  const departures = [
+    ['A08: FIN', (peer: RawPeer) => peer.end(), abandoned],
+    ['A08b: RST', (peer: RawPeer) => peer.reset(), reset],
+  ] as const;
   for (const [outcome, settle] of [
     ['grants', (asked: ReturnType<typeof pending>) => asked.resolve('somebody')],
     ['refuses', (asked: ReturnType<typeof pending>) => asked.reject(new Refusal(403))],
   ] as const) {
-    it(`A08: FIN; authenticate ${outcome} too late`, async () => {
-      const asked = pending<unknown>();
-      premises = await Premises.start({ authenticate: () => asked.promise });
-      const peer = await premises.ask();
-      await until(() => premises.service.inFlight === 1, 'it is being admitted');
-      peer.end();
-      await premises.service.failedAs(abandoned);
-      settle(asked);
-      await turns(5);
-      await premises.service.failedAs(abandoned);
-      assert.equal(peer.answer, '');
-      await premises.vacant();
-    });
-
-    it(`A08b: RST; authenticate ${outcome} too late`, async () => {
-      const asked = pending<unknown>();
-      premises = await Premises.start({ authenticate: () => asked.promise });
-      const peer = await premises.ask();
-      await until(() => premises.service.inFlight === 1, 'it is being admitted');
-      peer.reset();
-      const { error } = await premises.service.failedAs(reset);
-      assert.equal((error as NodeJS.ErrnoException).code, 'ECONNRESET');
-      settle(asked);
-      await turns(5);
-      await premises.service.failedAs(reset);
-      await premises.vacant();
-    });
+    for (const [what, leave, expected] of departures) {
+      it(`${what}; authenticate ${outcome} too late`, async () => {
+        const asked = pending<unknown>();
+        premises = await Premises.start({ authenticate: () => asked.promise });
+        const peer = await premises.ask();
+        await until(() => premises.service.inFlight === 1, 'it is being admitted');
+        leave(peer);
+        const { error } = await premises.service.failedAs(expected);
+        const { code } = (error ?? {}) as NodeJS.ErrnoException;
+        assert.equal(code, expected === reset ? 'ECONNRESET' : undefined);
+        settle(asked);
+        await turns(5);
+        await premises.service.failedAs(expected);
+        assert.equal(peer.answer, '');
+        await premises.vacant();
+      });
+    }
   }
 
   it('A08d: RST before authenticate has even begun to wait', async () => {
@@ -267,12 +200,19 @@ describe('before open: the supervisor goes away', { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('A11b: an upgrade during a drain gets 503 with Retry-After, not silence', async () => {
-    await assertRefusedWhileDraining(1);
-  });
-
-  it('G05: every further upgrade during a drain gets 503 with Retry-After, too', async () => {
-    await assertRefusedWhileDraining(5);
+  it('A11b, G05: every upgrade during a drain gets 503 with Retry-After, not silence', async () => {
+    premises = await Premises.start();
+    const peer = await premises.open();
+    const drained = premises.service.supervisor.drain();
+    for (let count = 1; count <= 5; count += 1) {
+      const answer = await premises.refused();
+      assert.equal(answer.status, 503);
+      assert.ok(Number(answer.headers.get('retry-after')) > 0);
+      const failures = premises.service.of('connection.failed').map(({ failure }) => failure);
+      assert.deepEqual(failures.map(outline), Array(count).fill(outlineOfDraining));
+    }
+    peer.destroy();
+    assert.deepEqual({ ...(await drained), tookMs: 0 }, { ...emptyDrain, closed: 1 });
   });
 
   it('A11: after the drain an upgrade still gets 503, and onFailed still hears of it', async () => {
@@ -291,21 +231,6 @@ describe('before open: the supervisor goes away', { timeout: 60_000 }, () => {
 
 const emptyDrain = { closed: 0, forced: 0, unsettled: 0, tookMs: 0 };
 const outlineOfDraining = 'admission draining 503 info backoff';
-
-async function assertRefusedWhileDraining(count: number): Promise<void> {
-  premises = await Premises.start();
-  const peer = await premises.open();
-  const drained = premises.service.supervisor.drain();
-  for (let index = 0; index < count; index += 1) {
-    const answer = await premises.refused();
-    assert.equal(answer.status, 503);
-    assert.ok(Number(answer.headers.get('retry-after')) > 0);
-  }
-  const failures = premises.service.of('connection.failed').map(({ failure }) => failure);
-  assert.deepEqual(failures.map(outline), Array(count).fill(outlineOfDraining));
-  peer.destroy();
-  assert.deepEqual({ ...(await drained), tookMs: 0 }, { ...emptyDrain, closed: 1 });
-}
 
 function outline({ phase, cause, httpStatus, level, retry }: Failure): string {
   return `${phase} ${cause} ${httpStatus} ${level} ${retry}`;

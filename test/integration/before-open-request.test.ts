@@ -135,61 +135,30 @@ describe('before open: malformed handshakes', { timeout: 60_000 }, () => {
     assert.deepEqual([failure.cause, failure.httpStatus], ['not-upgraded', 426]);
   });
 
-  it('A03: the refusal names the version that is spoken', async () => {
-    premises = await Premises.start();
-    const { headers } = await premises.refused({ headers: { 'Sec-WebSocket-Version': '7' } });
-    assert.equal(headers.get('sec-websocket-version'), '13');
-    assert.equal(headers.get('upgrade'), 'websocket');
-  });
-
-  it('A04: the refusal names the method that is allowed', async () => {
-    premises = await Premises.start();
-    const { headers } = await premises.refused({ method: 'PUT' });
-    assert.equal(headers.get('allow'), 'GET');
-  });
-
-  it('A02b: a fault that only ws finds is answered, let go and reported', async () => {
-    premises = await Premises.start();
-    const answer = await premises.refused({ headers: { 'Sec-WebSocket-Protocol': 'a,,b' } });
-    assert.equal(answer.status, 400);
-    await premises.service.failedAs({
-      states: refusedWhileUpgrading,
-      phase: 'http',
-      cause: 'bad-request',
-      httpStatus: 400,
-      retry: 'never',
-      level: 'warn',
+  const faults = [
+    ['A02b: a fault that only ws finds is answered, let go and reported', 'a,,b', {}],
+    [
+      'A02b: so is a subprotocol that is offered twice, after authenticate has said yes',
+      'a, a',
+      { authenticate: async () => 'somebody' },
+    ],
+  ] as const;
+  for (const [title, offer, options] of faults) {
+    it(title, async () => {
+      premises = await Premises.start(options);
+      const answer = await premises.refused({ headers: { 'Sec-WebSocket-Protocol': offer } });
+      assert.equal(answer.status, 400);
+      await premises.service.failedAs({
+        states: refusedWhileUpgrading,
+        phase: 'http',
+        cause: 'bad-request',
+        httpStatus: 400,
+        retry: 'never',
+        level: 'warn',
+      });
+      await premises.vacant();
     });
-    await premises.vacant();
-  });
-
-  it('A02b: so is a subprotocol that is offered twice, after authenticate has said yes', async () => {
-    premises = await Premises.start({ authenticate: async () => 'somebody' });
-    const answer = await premises.refused({ headers: { 'Sec-WebSocket-Protocol': 'a, a' } });
-    assert.equal(answer.status, 400);
-    await premises.service.failedAs({
-      states: refusedWhileUpgrading,
-      cause: 'bad-request',
-      level: 'warn',
-    });
-    await premises.vacant();
-  });
-
-  it('A05: another path is refused with 404', async () => {
-    premises = await Premises.start();
-    const answer = await premises.refused({ path: '/wss?path=/ws' });
-    assert.equal(answer.status, 404);
-    await premises.service.failedAs({
-      states: refusedWhileAdmitting,
-      phase: 'admission',
-      cause: 'wrong-path',
-      httpStatus: 404,
-      retry: 'never',
-      path: '/wss',
-      level: 'info',
-    });
-    await premises.vacant();
-  });
+  }
 
   for (const offer of [
     'permessage-deflate; =',

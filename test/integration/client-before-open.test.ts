@@ -110,38 +110,35 @@ describe('client before open: the network', () => {
     await assertFailed(attempt, { phase: 'dns', cause: 'handshake-timeout', retry: 'backoff' });
   });
 
-  it('B03, B03b: a server that is silent', async () => {
-    const attempt = await dialRogue(() => {});
-    await assertFailed(attempt, { phase: 'http', cause: 'handshake-timeout', retry: 'backoff' });
-  });
-
-  it('B03c: a server that drips', async () => {
-    const attempt = await dialRogue(({ socket }) => {
-      const drip = setInterval(() => socket.write(' '), 20);
-      socket.write('HTTP/1.1 101 Switching');
-      socket.on('close', () => clearInterval(drip));
+  const noAnswers: Readonly<Record<string, [Failure['cause'], Script]>> = {
+    'B03, B03b: a server that is silent': ['handshake-timeout', () => {}],
+    'B03c: a server that drips': [
+      'handshake-timeout',
+      ({ socket }) => {
+        const drip = setInterval(() => socket.write(' '), 20);
+        socket.write('HTTP/1.1 101 Switching');
+        socket.on('close', () => clearInterval(drip));
+      },
+    ],
+    'B07: FIN instead of an answer': [
+      'tcp-reset',
+      ({ asked, socket }) => asked(() => void socket.end()),
+    ],
+    'B07b: RST instead of an answer': [
+      'tcp-reset',
+      ({ asked, socket }) => asked(() => void socket.resetAndDestroy()),
+    ],
+    'B07c: FIN in the middle of the headers': [
+      'tcp-reset',
+      ({ asked, socket }) =>
+        asked(() => void socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgr')),
+    ],
+  };
+  for (const [title, [cause, script]] of Object.entries(noAnswers)) {
+    it(title, async () => {
+      await assertFailed(await dialRogue(script), { phase: 'http', cause, retry: 'backoff' });
     });
-    await assertFailed(attempt, { phase: 'http', cause: 'handshake-timeout', retry: 'backoff' });
-  });
-
-  it('B07: FIN instead of an answer', async () => {
-    const attempt = await dialRogue(({ asked, socket }) => asked(() => void socket.end()));
-    await assertFailed(attempt, { phase: 'http', cause: 'tcp-reset', retry: 'backoff' });
-  });
-
-  it('B07b: RST instead of an answer', async () => {
-    const attempt = await dialRogue(({ asked, socket }) =>
-      asked(() => void socket.resetAndDestroy()),
-    );
-    await assertFailed(attempt, { phase: 'http', cause: 'tcp-reset', retry: 'backoff' });
-  });
-
-  it('B07c: FIN in the middle of the headers', async () => {
-    const attempt = await dialRogue(({ asked, socket }) =>
-      asked(() => void socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgr')),
-    );
-    await assertFailed(attempt, { phase: 'http', cause: 'tcp-reset', retry: 'backoff' });
-  });
+  }
 
   it('B23: a unix socket that is not there', async () => {
     const attempt = dial('ws+unix:/nowhere/mooring.sock:/feed');
@@ -150,18 +147,11 @@ describe('client before open: the network', () => {
 });
 
 describe('client before open: the answer', () => {
-  const retries = { 400: 'never', 401: 'never', 403: 'never', 404: 'never', 426: 'never' } as const;
-  const more = {
-    408: 'backoff',
-    425: 'backoff',
-    429: 'backoff',
-    500: 'backoff',
-    503: 'backoff',
-  } as const;
-  for (const [status, retry] of Object.entries({ ...retries, ...more })) {
-    it(`B05: ${status}, retry ${retry}`, async () => {
-      const attempt = await dialRogue(answer(`HTTP/1.1 ${status} No`, 'Content-Length: 0'));
-      const httpStatus = Number(status);
+  const final = [400, 401, 403, 404, 426];
+  for (const httpStatus of [...final, 408, 425, 429, 500, 503]) {
+    const retry = final.includes(httpStatus) ? 'never' : 'backoff';
+    it(`B05: ${httpStatus}, retry ${retry}`, async () => {
+      const attempt = await dialRogue(answer(`HTTP/1.1 ${httpStatus} No`, 'Content-Length: 0'));
       await assertFailed(attempt, { phase: 'http', cause: 'rejected', httpStatus, retry });
     });
   }
@@ -181,33 +171,27 @@ describe('client before open: the answer', () => {
     assert.ok(delayMs >= 7_000 && delayMs <= 67_000, `${delayMs}`);
   });
 
-  it('B05u, B05x: an endless body is not waited for', async () => {
-    const attempt = await dialRogue(({ asked, socket }) =>
-      asked(() => {
-        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
-        const endless = setInterval(() => socket.write('1\r\nx\r\n'), 5);
-        socket.on('close', () => clearInterval(endless));
-      }),
-    );
-    await assertFailed(attempt, {
-      phase: 'http',
-      cause: 'rejected',
-      httpStatus: 200,
-      retry: 'never',
-    });
-  });
-
-  it('B06: a redirect is not followed', async () => {
-    const attempt = await dialRogue(
+  const others: Readonly<Record<string, [status: number, Script]>> = {
+    'B05u, B05x: an endless body is not waited for': [
+      200,
+      ({ asked, socket }) =>
+        asked(() => {
+          socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+          const endless = setInterval(() => socket.write('1\r\nx\r\n'), 5);
+          socket.on('close', () => clearInterval(endless));
+        }),
+    ],
+    'B06: a redirect is not followed': [
+      302,
       answer('HTTP/1.1 302 Found', 'Location: ws://127.0.0.1:1/', 'Content-Length: 0'),
-    );
-    await assertFailed(attempt, {
-      phase: 'http',
-      cause: 'rejected',
-      httpStatus: 302,
-      retry: 'never',
+    ],
+  };
+  for (const [title, [httpStatus, script]] of Object.entries(others)) {
+    it(title, async () => {
+      const rejected = { phase: 'http', cause: 'rejected', httpStatus, retry: 'never' } as const;
+      await assertFailed(await dialRogue(script), rejected);
     });
-  });
+  }
 
   const invalid = { phase: 'http', cause: 'handshake-invalid', retry: 'never' } as const;
   const faults: Record<string, { script: Script; options?: NodeClientOptions }> = {
