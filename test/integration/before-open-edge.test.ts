@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Connection } from '../../src/index.ts';
 import { Premises } from '../support/before-open-premises.ts';
+import { byError, byPeer, opening, peerClose } from '../support/closings.ts';
 import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
+import { failures } from '../support/stage.ts';
 import { turns, until } from '../support/until.ts';
-
-const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
+import { echoed, lostToNetwork } from '../support/verdicts.ts';
 
 let premises: Premises;
 
@@ -17,12 +18,9 @@ function jsonFrame(message: unknown): Buffer {
 }
 
 const politeEnd = {
-  states: [...opening, 'closing.peer', 'closing.reaping', 'closed'],
-  code: 1000,
-  origin: 'peer',
-  layer: 'websocket',
-  clean: true,
-  cause: 'peer-close',
+  states: [...opening, ...byPeer],
+  ...peerClose,
+  ...echoed(1000),
   level: 'info',
 } as const;
 
@@ -118,38 +116,26 @@ async function assertDeliveredBehind(wait: () => Promise<void>): Promise<void> {
 }
 
 describe('around open: the moment itself', { timeout: 60_000 }, () => {
-  it('A13: onOpen throws: 1011 to the peer, closed for a handler error', async () => {
-    const thrown = new Error('no room');
-    premises = await Premises.start({
-      onOpen: () => {
-        throw thrown;
-      },
+  for (const { way, fail } of failures) {
+    it(`A13: onOpen ${way}: 1011 to the peer, closed for a handler error`, async () => {
+      premises = await Premises.start({ onOpen: () => fail() as undefined });
+      const peer = await premises.open();
+      await peer.finishPolitely();
+      const verdict = await premises.service.closedAs({
+        states: [...opening, ...byError],
+        code: 1011,
+        sent: { code: 1011, reason: '' },
+        origin: 'local',
+        layer: 'websocket',
+        clean: true,
+        cause: 'handler-error',
+        level: 'error',
+      });
+      assert.equal(verdict.error?.message, 'boom');
+      assert.deepEqual(peer.closeFrame, { code: 1011, reason: '' });
+      assert.equal(premises.service.of('handler.errored')[0]?.handler, 'onOpen');
     });
-    const peer = await premises.open();
-    await peer.finishPolitely();
-    const verdict = await premises.service.closedAs({
-      states: [...opening, 'errored', 'closing.reaping', 'closed'],
-      code: 1011,
-      sent: { code: 1011, reason: '' },
-      origin: 'local',
-      layer: 'websocket',
-      cause: 'handler-error',
-      error: thrown,
-      level: 'error',
-    });
-    assert.equal(verdict.clean, true);
-    assert.deepEqual(peer.closeFrame, { code: 1011, reason: '' });
-    assert.equal(premises.service.of('handler.errored')[0]?.handler, 'onOpen');
-  });
-
-  it('A13: onOpen rejects: the same', async () => {
-    const thrown = new Error('no room');
-    premises = await Premises.start({ onOpen: () => Promise.reject(thrown) });
-    const peer = await premises.open();
-    await peer.finishPolitely();
-    await premises.service.closedAs({ cause: 'handler-error', error: thrown, level: 'error' });
-    assert.deepEqual(peer.closeFrame, { code: 1011, reason: '' });
-  });
+  }
 
   it('A14: at onOpen it is open, registered and reachable, and 101 is the first that is sent', async () => {
     const seen: unknown[] = [];
@@ -190,15 +176,8 @@ describe('around open: the moment itself', { timeout: 60_000 }, () => {
     const peer = await premises.ask();
     peer.socket.once('data', () => peer.reset());
     const { error } = await premises.service.closedAs({
-      states: [...opening, 'errored', 'closing.reaping', 'closed'],
-      code: 1006,
-      reason: '',
-      origin: 'network',
-      layer: 'tcp',
-      clean: false,
-      cause: 'tcp-reset',
-      retry: 'backoff',
-      level: 'warn',
+      states: [...opening, ...byError],
+      ...lostToNetwork.reset,
     });
     assert.equal((error as NodeJS.ErrnoException).code, 'ECONNRESET');
     await premises.vacant();
@@ -209,15 +188,8 @@ describe('around open: the moment itself', { timeout: 60_000 }, () => {
     const peer = await premises.ask();
     peer.end();
     await premises.service.closedAs({
-      states: [...opening, 'closing.peer', 'closing.reaping', 'closed'],
-      code: 1006,
-      reason: '',
-      origin: 'network',
-      layer: 'tcp',
-      clean: false,
-      cause: 'tcp-fin',
-      retry: 'backoff',
-      level: 'info',
+      states: [...opening, ...byPeer],
+      ...lostToNetwork.ended,
     });
     await premises.vacant();
   });
@@ -242,14 +214,8 @@ describe('around open: silence behind 101', { timeout: 60_000 }, () => {
     premises = await Premises.start({ heartbeat });
     const peer = await premises.open();
     await premises.service.closedAs({
-      states: [...opening, 'errored', 'closing.reaping', 'closed'],
-      code: 1006,
-      origin: 'network',
-      layer: 'tcp',
-      clean: false,
-      cause: 'heartbeat-timeout',
-      retry: 'backoff',
-      level: 'warn',
+      states: [...opening, ...byError],
+      ...lostToNetwork.silent,
     });
     await until(() => peer.closed, 'the connection is gone');
     await premises.vacant();

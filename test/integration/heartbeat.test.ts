@@ -1,37 +1,18 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Connection, SupervisorOptions } from '../../src/index.ts';
+import { byError, opening } from '../support/closings.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
+import { lostToNetwork } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 200, erroredMs: 100, forcedMs: 100 };
 /** What the supervisor makes of these: an eighth of the shortest time. */
 const TICK_MS = 13;
 const heartbeat = { intervalMs: 240, graceMs: 180 };
-const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
-const closedByError = [...opening, 'errored', 'closing.reaping', 'closed'];
-
-/** Fields that a verdict has only when there is something to say. */
-const plain: object = {
-  sent: undefined,
-  simultaneous: undefined,
-  lingered: undefined,
-  error: undefined,
-};
-
-const lost = {
-  ...plain,
-  code: 1006,
-  reason: '',
-  origin: 'network',
-  layer: 'tcp',
-  clean: false,
-  cause: 'heartbeat-timeout',
-  retry: 'backoff',
-  level: 'warn',
-} as const;
+const closedByError = [...opening, ...byError];
 
 let service: Service;
 let peer: RawPeer;
@@ -87,7 +68,7 @@ class Stopwatch {
 async function assertLostWithin(boundMs: number, atLeastMs: number): Promise<void> {
   const watch = new Stopwatch();
   try {
-    await service.closedAs({ states: closedByError, ...lost });
+    await service.closedAs({ states: closedByError, ...lostToNetwork.silent });
   } finally {
     const { tookMs, stalledMs } = watch.stop();
     const latestMs = boundMs + 5 * TICK_MS + stalledMs;
@@ -148,7 +129,7 @@ describe('heartbeat: a peer that is silent', () => {
       if (type !== 'connection.errored') return;
       seen.push(service.supervisor.topic('all').size, connection.send('x'));
     });
-    await service.closedAs({ states: closedByError, ...lost });
+    await service.closedAs({ states: closedByError, ...lostToNetwork.silent });
     const [errored] = service.of('connection.errored');
     assert.equal(errored?.cause, 'heartbeat-timeout');
     assert.deepEqual(seen, [0, 'refused']);

@@ -2,31 +2,22 @@ import assert from 'node:assert/strict';
 import { afterEach, describe } from 'node:test';
 import type { Connection, SupervisorOptions } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
+import { byError, byUsForced, opening, terminated, timedOut } from '../support/closings.ts';
 import { opcode } from '../support/frames.ts';
 import { Cable, itInNamespace, setKernel, setLoopback } from '../support/netns.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
-import { faultless, plain } from '../support/verdicts.ts';
+import { lostToNetwork } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 400, erroredMs: 200, forcedMs: 200 };
 const heartbeat = { intervalMs: 500, graceMs: 500 };
 const noHeartbeat = { intervalMs: 600_000, graceMs: 600_000 };
-const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
-const closedByError = [...opening, 'errored', 'closing.reaping', 'closed'];
+const closedByError = [...opening, ...byError];
 
-const lost = {
-  ...plain,
-  code: 1006,
-  reason: '',
-  origin: 'network',
-  layer: 'tcp',
-  clean: false,
-  retry: 'backoff',
-  level: 'warn',
-} as const;
-
-const silent = { ...lost, ...faultless, cause: 'heartbeat-timeout' } as const;
+const { silent } = lostToNetwork;
+/** The kernel gave up. */
+const unacknowledged = { ...lostToNetwork.reset, cause: 'tcp-timeout' } as const;
 
 const inNamespace = (title: string, body: () => Promise<void>) =>
   itInNamespace(import.meta.url, title, body);
@@ -57,6 +48,12 @@ function answerPings(): void {
 }
 
 const types = () => service.events.map(({ type }) => type.replace('connection.', ''));
+
+/** Asserts that the kernel found the peer gone. */
+async function assertUnacknowledged(): Promise<void> {
+  const { error } = await service.closedAs({ states: closedByError, ...unacknowledged });
+  assert.match((error as NodeJS.ErrnoException).code ?? '', /^(ETIMEDOUT|EHOSTUNREACH)$/);
+}
 
 describe('a cable that is cut', { concurrency: 3 }, () => {
   afterEach(async () => {
@@ -135,13 +132,7 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     await connect({ heartbeat: noHeartbeat });
     cable.cut();
     connection.send('into the cut');
-    const verdict = await service.closedAs({
-      states: closedByError,
-      ...lost,
-      cause: 'tcp-timeout',
-    });
-    const code = (verdict.error as NodeJS.ErrnoException).code ?? '';
-    assert.match(code, /^(ETIMEDOUT|EHOSTUNREACH)$/);
+    await assertUnacknowledged();
   });
 
   inNamespace('netns-paused: a paused peer is judged by nobody but the kernel', async () => {
@@ -150,13 +141,7 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     connection.pause();
     cable.cut();
     // It is the write of a ping that shows what the kernel knows; nothing is read.
-    const verdict = await service.closedAs({
-      states: closedByError,
-      ...lost,
-      cause: 'tcp-timeout',
-    });
-    const code = (verdict.error as NodeJS.ErrnoException).code ?? '';
-    assert.match(code, /^(ETIMEDOUT|EHOSTUNREACH)$/);
+    await assertUnacknowledged();
     assert.ok(!types().includes('suspect'));
   });
 
@@ -176,11 +161,8 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     cable.cut();
     connection.close(1001, 'leaving');
     await service.closedAs({
-      states: [...opening, 'closing.local', 'closing.forced', 'closing.reaping', 'closed'],
-      ...lost,
-      ...faultless,
-      origin: 'local',
-      cause: 'close-timeout',
+      states: [...opening, ...byUsForced],
+      ...timedOut,
       sent: { code: 1001, reason: 'leaving' },
     });
     assert.equal(peer.closeFrame, undefined);
@@ -195,11 +177,7 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     connection.terminate();
     await service.closedAs({
       states: [...opening, 'closing.forced', 'closing.reaping', 'closed'],
-      ...lost,
-      ...faultless,
-      origin: 'local',
-      cause: 'terminate',
-      level: 'info',
+      ...terminated,
     });
     assert.deepEqual([peer.ended, peer.closed], [false, false]);
     cable.repair();

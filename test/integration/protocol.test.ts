@@ -50,14 +50,14 @@ async function dribble({ peer, raw }: Pair, bytes: Buffer, size: number): Promis
   }
 }
 
-describeBothSides('E: protocol violations', (connect) => {
+describeBothSides('E01: protocol violations', (connect) => {
   const frames: readonly [string, FrameSpec][] = [
     ['text frame', text('hi')],
     ['ping', { opcode: opcode.ping, payload: 'hi' }],
     ['close frame', { opcode: opcode.close, payload: closePayload(1000) }],
   ];
   for (const [name, spec] of frames) {
-    it(`E: a ${name} with a mask where there must be none, or without one where there must be one`, async () => {
+    it(`E01: a ${name} with a mask where there must be none, or without one where there must be one`, async () => {
       const pair = await connect({ timeouts });
       pair.peer.sendWronglyMasked(spec);
       await assertViolated(pair, { error: pair.maskError, sent: 1002 });
@@ -65,7 +65,7 @@ describeBothSides('E: protocol violations', (connect) => {
   }
 
   for (const { title, frames, ...expected } of violations) {
-    it(`E: ${title}: the peer gets ${expected.sent}, the verdict says ${expected.error}`, async () => {
+    it(`E01: ${title}: the peer gets ${expected.sent}, the verdict says ${expected.error}`, async () => {
       const pair = await connect({ timeouts });
       write(pair, ...frames);
       await assertViolated(pair, expected);

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { binaryCodec } from '../../src/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
+import { byError, byErrorForced, opening } from '../support/closings.ts';
 import { DialedPair } from '../support/dialed-pair.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -16,7 +17,6 @@ import { messageLimit } from '../support/verdicts.ts';
 
 const { binary, continuation, pong } = opcode;
 const MIB = 1_048_576;
-const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 
 /** A binary message in frames of this many bytes. */
 function inFrames(bytes: number, frameBytes: number): Buffer {
@@ -112,7 +112,7 @@ describe('a message that is not completed', () => {
       let at = 0;
       await drip(peer, () => bytes(at++));
       const frame = { code: 1008, reason };
-      const states = [...opening, 'errored', 'closing.reaping', 'closed'];
+      const states = [...opening, ...byError];
       const verdict = await service.closedAs({ ...messageTimeout, states, sent: frame });
       assert.equal(verdict.error?.message, reason);
       assert.deepEqual(peer.closeFrame, frame);
@@ -169,7 +169,7 @@ describe('a message that is not completed', () => {
     peer.socket.write(bytes.subarray(0, -1));
     await until(() => peer.closeFrame !== undefined, 'the close frame arrives');
     peer.socket.write(Buffer.concat([bytes.subarray(-1), inFrames(100, 100)]));
-    const states = [...opening, 'errored', 'closing.forced', 'closing.reaping', 'closed'];
+    const states = [...opening, ...byErrorForced];
     await service.closedAs({
       ...messageTimeout,
       sent: { code: 1008, reason },
