@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { filesIn, namesIn, read, root, withoutComments } from '../package/repository.ts';
+import { filesIn, read, root, withoutComments } from '../package/repository.ts';
 
 // Goal: hold what the linter cannot say. Method: read the repository as text; every rule collects its
 // offenders, so that a failure names them all at once.
@@ -30,18 +30,6 @@ function codeOf(file: string): string {
     ? code.replace(/random: \w+\.random \?\? Math\.random,/, '')
     : code;
 }
-
-describe('the top level', () => {
-  it('holds these names and no others', () => {
-    const allowed = new Set(
-      'src machines test docs package.json package-lock.json tsconfig.json README.md LICENSE'.split(
-        ' ',
-      ),
-    );
-    const names = namesIn('.').filter((name) => !name.startsWith('.'));
-    assert.deepEqual(names.sort(), [...allowed].sort());
-  });
-});
 
 describe('src/ and machines/', () => {
   it('ask the clock for time and the options for chance', () => {
