@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Connection, SupervisorOptions } from '../../src/index.ts';
+import type { RawPeer } from '../support/raw-peer.ts';
 import { failures, Stage } from '../support/stage.ts';
 import { turns, until } from '../support/until.ts';
 
@@ -70,30 +71,61 @@ describe('onOpen, onClose and the disposer', () => {
     });
   }
 
-  it('R4: a disposer that comes after the end is called once, onClose waits for it', async () => {
-    const gate = new Gate<unknown>();
-    const diary = new Diary(() => gate.promise);
-    stage = await Stage.set(diary.options);
-    const victim = await stage.victim();
-    victim.reset();
-    await stage.victimVerdict();
-    await turns(3);
-    assert.deepEqual(diary.calls, ['onOpen']);
-    gate.resolve(diary.dispose);
-    await assertCalls(diary, ['onOpen', 'onClose', 'dispose']);
-  });
+  /** An onOpen that settles after the end of its connection. */
+  interface Late {
+    readonly welcomeMs?: number;
+    readonly ends: (victim: RawPeer) => unknown;
+    /** Whether onClose waits for it, as it does for less than `welcomeMs`. */
+    readonly isAwaited: boolean;
+    readonly settles: (gate: Gate<unknown>, dispose: () => void) => void;
+    readonly calls: readonly string[];
+  }
 
-  it('onOpen that rejects after the end: it is told, onClose is called, no disposer', async () => {
-    const gate = new Gate<unknown>();
-    const diary = new Diary(() => gate.promise);
-    stage = await Stage.set(diary.options);
-    const victim = await stage.victim();
-    victim.reset();
-    assert.equal((await stage.victimVerdict()).cause, 'tcp-reset');
-    gate.reject(new Error('late'));
-    await assertCalls(diary, ['onOpen', 'onClose']);
-    assert.deepEqual(stage.errors, [{ handler: 'onOpen', message: 'late' }]);
-  });
+  const resets = (victim: RawPeer) => victim.reset();
+  const disposes = {
+    settles: (gate: Gate<unknown>, dispose: () => void) => gate.resolve(dispose),
+    calls: ['onOpen', 'onClose', 'dispose'],
+  };
+  const late: Readonly<Record<string, Late>> = {
+    'R4: a disposer that comes after the end is called once, onClose waits for it': {
+      ...disposes,
+      ends: resets,
+      isAwaited: true,
+    },
+    'onOpen that rejects after the end: it is told, onClose is called, no disposer': {
+      ends: resets,
+      isAwaited: true,
+      settles: (gate) => gate.reject(new Error('late')),
+      calls: ['onOpen', 'onClose'],
+    },
+    'onOpen that settles after welcome-timeout: its disposer is called once': {
+      ...disposes,
+      welcomeMs: 50,
+      ends: (victim) => victim.finishPolitely(),
+      isAwaited: false,
+    },
+    'onOpen that never settles on a connection that the peer ends: onClose comes within welcomeMs':
+      { ...disposes, welcomeMs: 80, ends: resets, isAwaited: false },
+  };
+  for (const [title, { welcomeMs = 10_000, ends, isAwaited, settles, calls }] of Object.entries(
+    late,
+  )) {
+    it(title, async () => {
+      const gate = new Gate<unknown>();
+      const diary = new Diary(() => gate.promise);
+      stage = await Stage.set({ ...diary.options, timeouts: { welcomeMs } });
+      await ends(await stage.victim());
+      const { cause } = await stage.victimVerdict();
+      assert.equal(cause, ends === resets ? 'tcp-reset' : 'welcome-timeout');
+      if (isAwaited) await turns(3);
+      else await until(() => diary.calls.includes('onClose'), 'onClose is called');
+      assert.deepEqual(diary.calls, isAwaited ? ['onOpen'] : ['onOpen', 'onClose']);
+      settles(gate, diary.dispose);
+      await assertCalls(diary, calls);
+      const isRejected = !calls.includes('dispose');
+      assert.deepEqual(stage.errors, isRejected ? [{ handler: 'onOpen', message: 'late' }] : []);
+    });
+  }
 
   for (const { way, fail } of failures) {
     it(`R4: the disposer of an onOpen that ${way} does not exist; onClose is called`, async () => {
@@ -118,30 +150,6 @@ describe('onOpen, onClose and the disposer', () => {
     assert.equal(verdict.level, 'error');
     await assertCalls(diary, ['onOpen', 'onClose']);
     assert.ok(!stage.service.messages.includes('never delivered'));
-  });
-
-  it('onOpen that settles after welcome-timeout: its disposer is called once', async () => {
-    const gate = new Gate<unknown>();
-    const diary = new Diary(() => gate.promise);
-    stage = await Stage.set({ ...diary.options, timeouts: { welcomeMs: 50 } });
-    const victim = await stage.victim();
-    await victim.finishPolitely();
-    await stage.victimVerdict();
-    await until(() => diary.calls.includes('onClose'), 'onClose is called');
-    gate.resolve(diary.dispose);
-    await assertCalls(diary, ['onOpen', 'onClose', 'dispose']);
-  });
-
-  it('onOpen that never settles on a connection that the peer ends: onClose comes within welcomeMs', async () => {
-    const gate = new Gate<unknown>();
-    const diary = new Diary(() => gate.promise);
-    stage = await Stage.set({ ...diary.options, timeouts: { welcomeMs: 80 } });
-    const victim = await stage.victim();
-    victim.reset();
-    assert.equal((await stage.victimVerdict()).cause, 'tcp-reset');
-    await until(() => diary.calls.includes('onClose'), 'onClose is called');
-    gate.resolve(diary.dispose);
-    await assertCalls(diary, ['onOpen', 'onClose', 'dispose']);
   });
 
   it('onOpen that terminates its own connection: onClose waits until it has settled', async () => {

@@ -29,63 +29,52 @@ describe('E: how a violation ends', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  it('E03: a ws client that violates gets our code and ends clean', async () => {
-    service = await Service.start();
-    const { raw, ended, errors } = await wsClient(service.url);
-    raw.write(unmasked);
-    await service.closedAs({
-      code: 1006,
-      sent: { code: 1002, reason: '' },
-      origin: 'local',
-      clean: false,
-      cause: 'protocol-error',
-      level: 'error',
-    });
-    await until(() => ended.length === 1, 'the client has closed');
-    assert.deepEqual(ended, [{ code: 1002, clean: true }]);
-    assert.deepEqual(errors, []);
-  });
+  const violated = {
+    code: 1006,
+    sent: { code: 1002, reason: '' },
+    origin: 'local',
+    layer: 'websocket',
+    clean: false,
+    cause: 'protocol-error',
+    level: 'error',
+  } as const;
+  const takenAway = {
+    code: 1002,
+    origin: 'local',
+    layer: 'tcp',
+    clean: true,
+    cause: 'taken-away',
+    retry: 'backoff',
+    level: 'error',
+  } as const;
 
-  it('E03: a masked frame that a neighbour writes makes the client close 1002: taken away', async () => {
-    service = await Service.start();
-    const accepted = once(service.server, 'connection');
-    const { errors, ended } = await wsClient(service.url);
-    const [ours] = (await accepted) as [Socket];
-    ours.write(masked);
-    await service.closedAs({
-      code: 1002,
-      origin: 'local',
-      layer: 'tcp',
-      clean: true,
-      cause: 'taken-away',
-      retry: 'backoff',
-      level: 'error',
+  /** Who violates, how the connection then ends, and how the client does. */
+  const beside = [
+    ['E03: a ws client that violates gets our code and ends clean', ['client'], violated, 1002],
+    [
+      'E03: a masked frame that a neighbour writes makes the client close 1002: taken away',
+      ['server'],
+      takenAway,
+      1006,
+    ],
+    ['E10: both sides violate at once: both end with 1006', ['client', 'server'], violated, 1006],
+  ] as const;
+  for (const [title, violators, verdict, code] of beside) {
+    it(title, async () => {
+      const violates = new Set<string>(violators);
+      service = await Service.start();
+      const accepted = once(service.server, 'connection');
+      const { raw, ended, errors } = await wsClient(service.url);
+      const [ours] = (await accepted) as [Socket];
+      if (violates.has('client')) raw.write(unmasked);
+      if (violates.has('server')) ours.write(masked);
+      await service.closedAs(verdict);
+      await until(() => ended.length === 1, 'the client has closed');
+      assert.deepEqual(ended, [{ code, clean: code !== 1006 }]);
+      assert.deepEqual(errors, violates.has('server') ? ['WS_ERR_UNEXPECTED_MASK'] : []);
+      assert.equal(service.of('connection.errored').length, verdict === violated ? 1 : 0);
     });
-    assert.deepEqual(errors, ['WS_ERR_UNEXPECTED_MASK']);
-    await until(() => ended.length === 1, 'the client has closed');
-    assert.deepEqual(service.of('connection.errored'), []);
-  });
-
-  it('E10: both sides violate at once: both end with 1006', async () => {
-    service = await Service.start();
-    const accepted = once(service.server, 'connection');
-    const { raw, errors, ended } = await wsClient(service.url);
-    const [ours] = (await accepted) as [Socket];
-    raw.write(unmasked);
-    ours.write(masked);
-    await service.closedAs({
-      code: 1006,
-      sent: { code: 1002, reason: '' },
-      origin: 'local',
-      layer: 'websocket',
-      clean: false,
-      cause: 'protocol-error',
-      level: 'error',
-    });
-    await until(() => ended.length === 1, 'the client has closed');
-    assert.deepEqual(ended, [{ code: 1006, clean: false }]);
-    assert.deepEqual(errors, ['WS_ERR_UNEXPECTED_MASK']);
-  });
+  }
 
   it('E07: a listener that throws at the error does not keep the connection from closing', async () => {
     const watch = new ProcessWatch();
