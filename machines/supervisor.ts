@@ -8,6 +8,7 @@ export const supervisorFacts = {
   'admit.requested': 'New connections are welcome again.',
   'drain.requested': 'The supervisor is to close every connection and stop.',
   'fleet.emptied': 'No connection is left and every close handler has settled.',
+  'connection.crashed': 'An order of the chart of a connection threw.',
   'deadline.passed': 'The time of the current state is up.',
 } as const;
 
@@ -24,8 +25,8 @@ export interface SupervisorOrders {
   beginDrain(): void;
   /** Destroys what has not closed by itself. */
   expireAll(): void;
-  /** Reports that a connection's chart threw. */
-  recordCrash(params: { error: unknown }): void;
+  /** Reports that the chart of a connection threw. */
+  recordCrash(): void;
   /** Reports the end and what it took. */
   finish(): void;
 }
@@ -48,9 +49,7 @@ export const supervisorMachine = setup({
     announceAdmitting: order<SupervisorOrders>((supervisor) => supervisor.announceAdmitting()),
     beginDrain: order<SupervisorOrders>((supervisor) => supervisor.beginDrain()),
     expireAll: order<SupervisorOrders>((supervisor) => supervisor.expireAll()),
-    recordCrash: order<SupervisorOrders, { error: unknown }>((supervisor, params) =>
-      supervisor.recordCrash(params),
-    ),
+    recordCrash: order<SupervisorOrders>((supervisor) => supervisor.recordCrash()),
     finish: order<SupervisorOrders>((supervisor) => supervisor.finish()),
   },
 }).createMachine({
@@ -63,10 +62,10 @@ export const supervisorMachine = setup({
     },
     'xstate.error.actor.*': {
       description: 'Handled, so that this supervisor and all siblings live on.',
-      actions: {
-        type: 'recordCrash',
-        params: ({ event }) => ({ error: 'error' in event ? event.error : undefined }),
-      },
+    },
+    'connection.crashed': {
+      description: 'One connection has ended. This supervisor and all siblings live on.',
+      actions: 'recordCrash',
     },
   },
   states: {

@@ -1,3 +1,4 @@
+import type { ChartSystem } from '../chart/chart-system.ts';
 import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { Parent } from '../connection/parent.ts';
 import type { Contract } from '../core/contract.ts';
@@ -10,6 +11,7 @@ export interface ClientDependencies<In, Out> {
   /** What is known of it before the first attempt. */
   readonly url: string;
   readonly options: ResolvedClientOptions<In, Out>;
+  readonly charts: ChartSystem;
   readonly context: SharedRuntime;
   readonly contract: Contract<In, Out, unknown>;
   readonly platform: Platform;

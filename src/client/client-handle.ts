@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { ChartActor } from '../core/actor.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
@@ -31,6 +32,10 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
 
   get status(): ClientStatus {
     return this.#client.status;
+  }
+
+  get actor(): ChartActor {
+    return this.#client.actor.reader(() => undefined, this.#client.streams.report('actor'));
   }
 
   get status$(): Observable<ClientStatus> {

@@ -1,3 +1,4 @@
+import { type ActorOptions, ChartSystem } from '../chart/chart-system.ts';
 import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { Parent } from '../connection/parent.ts';
 import { sharedRuntime, tickMsOf } from '../connection/shared-runtime.ts';
@@ -30,21 +31,15 @@ const latest = new WeakMap<Clock, WeakRef<ResolvedClientOptions>>();
  */
 export function clientRuntime<In, Out>(
   options: ResolvedClientOptions<In, Out>,
-  parent: Parent | null,
 ): ClientRuntime<In, Out> {
   const { clock, codec, messages, sends } = options;
   const last = latest.get(clock)?.deref();
   const known = last && made.get(last);
-  const isInspected = parent?.isInspected === true || options.inspect !== undefined;
   // What has the same contract is of the same type.
-  if (
-    known?.context.isInspected === isInspected &&
-    saysTheSame(known.options, options as ResolvedClientOptions)
-  ) {
+  if (known !== undefined && saysTheSame(known.options, options as ResolvedClientOptions)) {
     return known as ClientRuntime<In, Out>;
   }
-  const inspect = isInspected || undefined;
-  const context = sharedRuntime({ ...options, inspect }, wheelFor(clock, tickMsOf(options)));
+  const context = sharedRuntime(options, wheelFor(clock, tickMsOf(options)));
   const parts = { options, context, contract: new Contract(codec, messages, sends) };
   made.set(options as ResolvedClientOptions, parts as ClientRuntime<unknown, unknown>);
   latest.set(clock, new WeakRef(options as ResolvedClientOptions));
@@ -72,6 +67,23 @@ function isCopy(one: object, other: object): boolean {
     ours.length === theirs.length &&
     ours.every(([name, value], at) => theirs[at]?.[0] === name && theirs[at]?.[1] === value)
   );
+}
+
+/** Those of clients that have no supervisor. Each clock has one system, or two: with actors from the start, and without. */
+const systems = new WeakMap<Clock, ChartSystem[]>();
+
+/** The charts that a client or a pool belongs to. With an inspector of its own it has a system of its own. */
+export function chartsFor(
+  { clock, inspect }: Pick<ResolvedClientOptions, 'clock' | 'inspect'>,
+  parent: Parent | null,
+  actors: ActorOptions,
+): ChartSystem {
+  if (parent !== null) return parent.charts;
+  if (inspect !== undefined) return new ChartSystem({ ...actors, areEager: true });
+  const ofClock = systems.get(clock) ?? [];
+  const known = ofClock.find((each) => each.has(actors)) ?? new ChartSystem(actors);
+  if (!ofClock.includes(known)) systems.set(clock, [...ofClock, known]);
+  return known;
 }
 
 function wheelFor(clock: Clock, tickMs: number): TimerWheel {

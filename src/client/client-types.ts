@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { ChartActor } from '../core/actor.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
@@ -74,6 +75,12 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   /** The connection that is open now. */
   readonly connection: DialedConnection<In, Out> | undefined;
   readonly status: ClientStatus;
+  /**
+   * Its XState actor, for reading; the parent of the actors of its connections.
+   *
+   * @throws MooringError `no-actor` in a page whose entry does not bring XState.
+   */
+  readonly actor: ChartActor;
   /** The status, now and at every change. Completes after `stopped` or `exhausted`. */
   readonly status$: Observable<ClientStatus>;
   /** Messages that fulfil the inbound contract, of every connection. */

@@ -1,3 +1,4 @@
+import type { ActorHost } from '../chart/chart-system.ts';
 import { pageClock } from '../core/clock.ts';
 import {
   BrowserTransport,
@@ -29,7 +30,21 @@ const platform: Platform = {
  */
 export function createClient<In = unknown, Out = unknown>(
   url: Resolvable<string | URL>,
-  given: ClientOptions<In, Out> = {},
+  given: Omit<ClientOptions<In, Out>, 'inspect'> = {},
 ): Client<In, Out> {
-  return makeClient(url, given, { platform, clock: pageClock, headers: {} });
+  return makePageClient(url, given, null);
+}
+
+/**
+ * @param actorHost - makes the actors; `null` for none.
+ *
+ * @internal
+ */
+export function makePageClient<In, Out>(
+  url: Resolvable<string | URL>,
+  given: ClientOptions<In, Out>,
+  actorHost: ActorHost | null,
+): Client<In, Out> {
+  const actors = { actorHost, areEager: true };
+  return makeClient(url, given, { platform, clock: pageClock, headers: {}, actors });
 }

@@ -1,7 +1,12 @@
 import { systemClock } from '../core/clock.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
-import { checkNodeOptions, type NodeClientOptions, nodePlatform } from './node-options.ts';
+import {
+  checkNodeOptions,
+  type NodeClientOptions,
+  nodeActors,
+  nodePlatform,
+} from './node-options.ts';
 import type { Headers, Resolvable } from './reconnect/target.ts';
 
 /**
@@ -23,9 +28,15 @@ export function createClient<In = unknown, Out = unknown>(
   given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
   checkNodeOptions(given);
-  const { headers = none, connect, supervisor, ...rest } = given;
+  const { headers = none, connect, supervisor, actors, ...rest } = given;
   const platform = nodePlatform(connect);
-  return makeClient(url, rest, { platform, clock: systemClock, headers, supervisor });
+  return makeClient(url, rest, {
+    platform,
+    clock: systemClock,
+    headers,
+    supervisor,
+    actors: nodeActors(actors),
+  });
 }
 
 const none: Headers = Object.freeze({});

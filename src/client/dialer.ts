@@ -1,4 +1,5 @@
-import type { AnyActorRef } from 'xstate';
+import type { ChartSystem } from '../chart/chart-system.ts';
+import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionReport, SharedRuntime } from '../connection/connection-host.ts';
 import { countInvalid } from '../connection/invalid-messages.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
@@ -24,7 +25,8 @@ import type { Platform } from './platform.ts';
 /** What a dialer needs of its client, and tells it. */
 export interface DialerHost<In, Out> {
   /** The parent of its connections. */
-  readonly actor: AnyActorRef;
+  readonly actor: HostedActor;
+  readonly charts: ChartSystem;
   readonly context: SharedRuntime;
   readonly contract: Contract<In, Out, unknown>;
   readonly platform: Platform;
@@ -101,8 +103,12 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
 
   // What a connection needs.
 
-  get actor(): AnyActorRef {
+  get actor(): HostedActor {
     return this.#host.actor;
+  }
+
+  get charts(): ChartSystem {
+    return this.#host.charts;
   }
 
   get context(): SharedRuntime {
@@ -134,6 +140,10 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
   }
 
   connectionOpened(): void {}
+
+  connectionCrashed(error: Error): void {
+    this.#host.parent?.connectionCrashed(error);
+  }
 
   connectionQuarantined(connection: ManagedConnection): void {
     this.#host.parent?.connectionQuarantined(connection);
@@ -233,8 +243,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
     return this.#host.contract;
   }
 
-  reportThrown(error: Error): void {
-    this.#host.streams.report('messages$')(error);
+  reportThrown(handler: 'messages$' | 'actor', error: Error): void {
+    this.#host.streams.report(handler)(error);
   }
 
   #handleOf(connection: OutboundConnection): OutboundHandle<In, Out> {

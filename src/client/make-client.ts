@@ -1,9 +1,11 @@
+import type { ActorOptions } from '../chart/chart-system.ts';
 import { parentOf } from '../connection/parent.ts';
 import { checkUrl } from '../core/arguments.ts';
 import type { HasChildren } from '../core/child.ts';
 import type { Clock } from '../core/clock.ts';
+import { invalidOptions, problemAt } from '../core/option-problems.ts';
 import { ClientHandle } from './client-handle.ts';
-import { clientRuntime } from './client-runtime.ts';
+import { chartsFor, clientRuntime } from './client-runtime.ts';
 import type { Client } from './client-types.ts';
 import { type ClientOptions, resolveClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
@@ -18,23 +20,29 @@ export interface Environment {
   readonly clock: Clock;
   readonly headers: Resolvable<Headers>;
   readonly supervisor?: HasChildren | undefined;
+  readonly actors: ActorOptions;
 }
 
 /** Makes a client for wherever it runs. @throws MooringError `invalid-argument` or `invalid-options` */
 export function makeClient<In, Out>(
   url: Resolvable<string | URL>,
   given: ClientOptions<In, Out>,
-  { platform, clock, headers, supervisor }: Environment,
+  { platform, clock, headers, supervisor, actors }: Environment,
 ): Client<In, Out> {
   checkUrl(url, 'createClient(url, options)');
   const options = resolveClientOptions(given, clock);
+  if (options.inspect !== undefined && actors.actorHost === null) {
+    const remedy = "needs XState; import createClient from 'mooring/client/inspect'";
+    throw invalidOptions([problemAt(given, ['inspect'], remedy)]);
+  }
   const { subprotocols, beat } = options;
   const route = routeTo({ url, headers, subprotocols, beat });
   const parent = parentOf(supervisor);
-  const shared = clientRuntime(options, parent);
+  const shared = clientRuntime(options);
   const client = new SupervisedClient<In, Out>({
     url: typeof url === 'function' ? '' : String(url),
     options: shared.options,
+    charts: chartsFor(options, parent, actors),
     context: shared.context,
     contract: shared.contract,
     platform,

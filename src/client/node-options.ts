@@ -1,3 +1,5 @@
+import type { ActorOptions } from '../chart/chart-system.ts';
+import { xstateHost } from '../chart/hosted-actor.ts';
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { holdProcess } from '../core/clock.ts';
 import { isOptions } from '../core/option-problems.ts';
@@ -22,6 +24,12 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
    * @default none
    */
   supervisor?: HasChildren;
+  /**
+   * When the client, and each of its connections, gets its XState actor: `eager` when it begins, `on-demand` when you ask for its
+   * `actor`. A client of a supervisor does as the supervisor; with `inspect`, all actors are eager.
+   * @default 'eager'
+   */
+  actors?: 'eager' | 'on-demand';
   /** How to connect, as `tls.connect` and `net.connect` take it. */
   connect?: ConnectOptions;
 }
@@ -33,7 +41,7 @@ const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
 /** The options of a client in Node.js. */
 export const nodeOptionNames: ReadonlySet<string> = new Set([
   ...clientOptionNames,
-  ...(['headers', 'supervisor', 'connect'] as const),
+  ...(['headers', 'supervisor', 'connect', 'actors'] as const),
 ]);
 
 /**
@@ -43,6 +51,15 @@ export const nodeOptionNames: ReadonlySet<string> = new Set([
  */
 export function nodePlatform(connect: ConnectOptions | undefined): Platform {
   return connect === undefined ? usualPlatform : platformWith(connect);
+}
+
+/**
+ * Which actors a client or a pool in Node.js has.
+ *
+ * @internal
+ */
+export function nodeActors(actors: NodeClientOptions['actors'] = 'eager'): ActorOptions {
+  return { actorHost: xstateHost, areEager: actors === 'eager' };
 }
 
 const usualPlatform = platformWith({});
@@ -67,7 +84,7 @@ function nothing(): void {}
 export function checkNodeOptions(given: object, names = nodeOptionNames): void {
   const check = new Check(given);
   check.names(given, names);
-  const { headers, connect, supervisor, inspect }: NodeClientOptions = given;
+  const { headers, connect, supervisor, inspect, actors }: NodeClientOptions = given;
   const areKnown = headers === undefined || typeof headers === 'function' || areHeaders(headers);
   check.that(areKnown, 'headers', 'must be an object of strings, or a function');
   if (isOptions(connect)) check.names(connect, connectOptions, ['connect']);
@@ -76,5 +93,9 @@ export function checkNodeOptions(given: object, names = nodeOptionNames): void {
   check.that(isParent, 'supervisor', 'must be a supervisor');
   const isSeenOnce = supervisor === undefined || inspect === undefined;
   check.that(isSeenOnce, 'inspect', 'the supervisor has its own, which sees this as well');
+  const isKnown = actors === undefined || actors === 'eager' || actors === 'on-demand';
+  check.that(isKnown, 'actors', "must be 'eager' or 'on-demand'");
+  const isOwn = supervisor === undefined || actors === undefined;
+  check.that(isOwn, 'actors', 'the supervisor has its own, which holds for this as well');
   check.done();
 }

@@ -8,7 +8,7 @@ import type { OutboundConnection } from './outbound-connection.ts';
 export interface OutboundHandleHost<Out> {
   readonly contract: Pick<Contract<unknown, Out, unknown>, 'payload'>;
   /** Tells what a subscriber of `messages$` threw. */
-  reportThrown(error: Error): void;
+  reportThrown(handler: 'messages$' | 'actor', error: Error): void;
 }
 
 /** The public face of a connection that dialed. */
@@ -50,7 +50,11 @@ export class OutboundHandle<In, Out>
     });
   }
 
+  protected reportActor(error: Error): void {
+    this.#host.reportThrown('actor', error);
+  }
+
   protected messageStream(): Stream<In> {
-    return new Stream((error) => this.#host.reportThrown(error));
+    return new Stream((error) => this.#host.reportThrown('messages$', error));
   }
 }

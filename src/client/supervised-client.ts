@@ -1,7 +1,9 @@
-import type { AnyActorRef } from 'xstate';
-import type { ClientFact, DelayName } from '../../machines/client-contract.ts';
+import type { ClientFact, ClientOrders, DelayName } from '../../machines/client-contract.ts';
+import type { ChartSystem } from '../chart/chart-system.ts';
+import type { HostedActor } from '../chart/hosted-actor.ts';
+import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
+import { clientTable } from '../chart/tables/client.ts';
 import type { SharedRuntime } from '../connection/connection-host.ts';
-import { inspected } from '../connection/inspection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
 import { whenAborted } from '../core/abort.ts';
 import type { CloseFrame } from '../core/close-code.ts';
@@ -10,7 +12,6 @@ import type { Contract } from '../core/contract.ts';
 import { guarded } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner, WakeListener } from '../core/timer-wheel.ts';
 import type { DialTarget } from '../transport/outbound-transport.ts';
-import { type ChartedClient, type ClientChart, clientChart } from './client-chart.ts';
 import type { ClientDependencies } from './client-dependencies.ts';
 import { crashed, defaultCloseFrame, idle, isSame, warnIfLost } from './client-status.ts';
 import { ClientStreams } from './client-streams.ts';
@@ -22,19 +23,19 @@ import type { Platform } from './platform.ts';
 import type { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import { addressIn } from './reconnect/target.ts';
 import { Sender, type SenderHost } from './sender.ts';
-import { Teller, type TellerOwner } from './teller.ts';
 
 /** What is behind a client: it gives its chart the facts and carries out the chart's orders. */
 export class SupervisedClient<In, Out>
   implements
-    ChartedClient,
+    ChartOwner,
+    ClientOrders,
     DialerHost<In, Out>,
     SenderHost<Out>,
     WakeListener,
     DeadlineOwner,
-    ChildActor,
-    TellerOwner<ClientFact['type']>
+    ChildActor
 {
+  readonly charts: ChartSystem;
   readonly context: SharedRuntime;
   readonly options: ResolvedClientOptions<In, Out>;
   readonly contract: Contract<In, Out, unknown>;
@@ -42,10 +43,10 @@ export class SupervisedClient<In, Out>
   readonly parent: Parent | null;
   readonly streams: ClientStreams<In>;
 
-  readonly #chart: ClientChart;
+  readonly #chart: ChartRunner<ClientFact['type']>;
+  #actor: HostedActor | null = null;
   readonly #dialer: Dialer<In, Out>;
   readonly #reconnectPolicy: ReconnectPolicy;
-  readonly #teller = new Teller<ClientFact['type']>(this);
   /** Made for the first message: many clients only listen. */
   #sender: Sender<Out> | null = null;
   readonly #stopWatching: () => void;
@@ -65,7 +66,8 @@ export class SupervisedClient<In, Out>
   #isComplete = false;
 
   constructor(parts: ClientDependencies<In, Out>) {
-    const { options, context, parent, platform } = parts;
+    const { options, charts, context, parent, platform } = parts;
+    this.charts = charts;
     this.options = options;
     this.context = context;
     this.contract = parts.contract;
@@ -75,10 +77,8 @@ export class SupervisedClient<In, Out>
     this.streams = new ClientStreams(idle, platform.warnings);
     this.#reconnectPolicy = parts.makeReconnectPolicy(this.streams);
     this.#dialer = new Dialer(this, parts.url);
-    this.#chart = clientChart(this, {
-      parent,
-      ...inspected(options.inspect, this.streams.report('inspect')),
-    });
+    this.#chart = charts.run(clientTable, this);
+    if (charts.areActorsEager) this.#actor = this.actor;
     const abort = () => this.#send('stop.requested');
     this.#ignoreSignal = options.signal ? whenAborted(options.signal, abort) : null;
     context.wheel.whenWoken.add(this);
@@ -97,9 +97,15 @@ export class SupervisedClient<In, Out>
     return 'client';
   }
 
-  /** The parent of its connections. */
-  get actor(): AnyActorRef {
-    return this.#chart.actor;
+  get actor(): HostedActor {
+    this.#actor ??= this.charts.host(this.#chart, { id: 'client', ...this.#actorPlace });
+    return this.#actor;
+  }
+
+  get #actorPlace() {
+    const { inspect } = this.options;
+    if (inspect === undefined) return { parent: this.parent?.actor ?? this.charts.root };
+    return { parent: null, inspector: { inspect, report: this.streams.report('inspect') } };
   }
 
   /** Where it dialed last. */
@@ -215,7 +221,7 @@ export class SupervisedClient<In, Out>
     } else if (delayAwakeMs !== null) {
       this.context.wheel.postpone(this.#delay, delayAwakeMs);
       this.#delayMs = delayAwakeMs;
-      this.#teller.settle();
+      this.#updateStatus();
     }
   }
 
@@ -253,8 +259,8 @@ export class SupervisedClient<In, Out>
 
   attemptOpened(reportOpen: () => void): void {
     this.#reconnectPolicy.opened();
-    this.#teller.add(() => this.#welcome());
-    this.#teller.add(reportOpen);
+    this.charts.notifications.add(() => this.#welcome());
+    this.charts.notifications.add(reportOpen);
     this.#send('connection.opened');
   }
 
@@ -265,14 +271,14 @@ export class SupervisedClient<In, Out>
   attemptEnded(ending: Ending, reportEnd: () => void): void {
     this.#stopDelay();
     // Told when the chart knows: whoever hears of it finds the client in the state that follows.
-    this.#teller.add(reportEnd);
+    this.charts.notifications.add(reportEnd);
     const fact = this.#reconnectPolicy.judge(ending, this.context.clock.now());
     this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
     this.#send(fact);
   }
 
   later(news: () => void): void {
-    this.#teller.later(news);
+    this.charts.notifications.add(news);
   }
 
   #stopDelay(): void {
@@ -290,36 +296,32 @@ export class SupervisedClient<In, Out>
   // Telling.
 
   #send(type: ClientFact['type']): void {
-    this.#teller.send(type);
-  }
-
-  take(type: ClientFact['type']): void {
     this.#chart.send(type);
   }
 
-  settled(): void {
-    const status = this.#describe();
-    if (!isSame(status, this.#status)) {
-      this.#status = status;
-      this.#teller.add(() => {
-        this.streams.moved(status);
-        this.parent?.childMoved(this);
-        warnIfLost(this, status);
-      });
-    }
-    if (this.#isFinished) {
-      this.#isFinished = false;
-      this.#teller.add(() => this.#complete());
-    }
+  chartSettled(): void {
+    this.#updateStatus();
+    if (!this.#isFinished) return;
+    this.#isFinished = false;
+    this.charts.notifications.add(() => this.#complete());
   }
 
-  /** The chart itself threw: there is nobody left to decide anything. */
-  crashed(error: Error): void {
-    this.streams.report('client')(error);
+  #updateStatus(): void {
+    const status = this.#describe();
+    if (isSame(status, this.#status)) return;
+    this.#status = status;
+    this.charts.notifications.add(() => {
+      this.streams.moved(status);
+      this.parent?.childMoved(this);
+      warnIfLost(this, status);
+    });
+  }
+
+  chartCrashed(error: Error): void {
+    this.charts.notifications.add(() => this.streams.report('client')(error));
     this.terminate();
     this.finish();
     this.#gaveUp = 'crash';
-    this.#teller.settle();
   }
 
   #complete(): void {
@@ -330,7 +332,7 @@ export class SupervisedClient<In, Out>
   }
 
   #describe(): ClientStatus {
-    const states = this.#gaveUp === 'crash' ? crashed : this.#chart.states;
+    const states = this.#gaveUp === 'crash' ? crashed : this.#chart.state.paths;
     const state = (states[0] ?? 'idle') as ClientState;
     return {
       state,

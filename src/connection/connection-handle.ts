@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { ChartActor } from '../core/actor.ts';
 import { withoutBeat } from '../core/beat.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type {
@@ -59,6 +60,14 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
     return this.#connection.verdict;
   }
 
+  get actor(): ChartActor<CloseVerdict> {
+    const connection = this.#connection;
+    return connection.actor.reader(
+      () => connection.verdict,
+      (error) => this.reportActor(error),
+    );
+  }
+
   get messages$(): Observable<In> {
     if (this.#messages === undefined) {
       this.#messages = this.messageStream();
@@ -91,6 +100,8 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
   abstract readonly bufferedBytes: number;
   abstract send(message: Out): SendResult;
   abstract sendAndFlush(message: Out): Promise<FlushResult>;
+  /** Reports what a subscriber of the actor threw. */
+  protected abstract reportActor(error: Error): void;
   /** A stream that tells of subscribers who throw. */
   protected abstract messageStream(): Stream<In>;
 

@@ -1,5 +1,6 @@
-import type { AnyActorRef } from 'xstate';
 import type { ConnectionCondition } from '../../machines/connection-contract.ts';
+import type { ChartSystem } from '../chart/chart-system.ts';
+import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
@@ -9,7 +10,6 @@ import type { ReadTurns } from '../transport/read-turns.ts';
 import type { UnfinishedMessages } from '../transport/unfinished-messages.ts';
 import type { HeartbeatStagger } from './heartbeat-stagger.ts';
 import type { ManagedConnection } from './managed-connection.ts';
-import type { ReportGate } from './report-gate.ts';
 import type { WriteBatcher } from './write-batcher.ts';
 
 /** What a connection reports, once its chart has settled. */
@@ -27,9 +27,6 @@ export interface SharedRuntime {
   readonly heartbeatStagger: HeartbeatStagger;
   readonly wheel: TimerWheel;
   readonly writeBatcher: WriteBatcher;
-  readonly reports: ReportGate;
-  /** Whether somebody watches every step of every chart. */
-  readonly isInspected: boolean;
   readonly timeouts: Readonly<Timeouts>;
   readonly heartbeat: Readonly<HeartbeatOptions>;
   readonly limits: Readonly<Limits>;
@@ -42,8 +39,9 @@ export interface SharedRuntime {
 /** What a connection needs of the supervisor it belongs to. */
 export interface ConnectionHost {
   readonly context: SharedRuntime;
-  /** The parent of every connection's actor. */
-  readonly actor: AnyActorRef;
+  readonly charts: ChartSystem;
+  /** The parent of the actors of its connections. */
+  readonly actor: HostedActor;
   /** The connection has another state; `from` is `null` for a new one. */
   connectionMoved(
     connection: ManagedConnection,
@@ -54,6 +52,8 @@ export interface ConnectionHost {
   randomErrored(error: Error): void;
   /** The connection has opened: it may enter the registry. */
   connectionOpened(connection: ManagedConnection): void;
+  /** An order of its chart threw. The connection ends, and reports that as well. */
+  connectionCrashed(error: Error): void;
   /** The connection must be forgotten everywhere, before any other code runs. */
   connectionQuarantined(connection: ManagedConnection): void;
   /** The connection reports to the outside; its chart has settled. */

@@ -1,8 +1,12 @@
 import type {
   ConnectionCondition,
   ConnectionFact,
+  ConnectionOrders,
   DeadlineName,
 } from '../../machines/connection-contract.ts';
+import type { HostedActor } from '../chart/hosted-actor.ts';
+import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
+import { connectionTable } from '../chart/tables/connection.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Failure } from '../core/failure.ts';
@@ -11,12 +15,10 @@ import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
 import type { Transport } from '../transport/transport.ts';
-import { Conductor, type ConductorObserver } from './conductor.ts';
 import type { ConnectionHost, ConnectionReport, SharedRuntime } from './connection-host.ts';
 import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
-import { snapshotPaths } from './snapshot-paths.ts';
 import { SocketEvents } from './socket-events.ts';
 import type { Flushable } from './write-batcher.ts';
 
@@ -38,7 +40,7 @@ export interface Target {
  * socket event ─▶ evidence ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
  * ```
  */
-export abstract class ManagedConnection implements ConductorObserver, DeadlineOwner {
+export abstract class ManagedConnection implements ChartOwner, ConnectionOrders, DeadlineOwner {
   readonly id: string;
   /** Empty until it is known: a dialed one learns of it with its target. */
   address: string;
@@ -54,7 +56,8 @@ export abstract class ManagedConnection implements ConductorObserver, DeadlineOw
   failure: Failure | undefined;
 
   protected readonly host: ConnectionHost;
-  readonly #conductor: Conductor;
+  readonly #chart: ChartRunner<ConnectionFact['type']>;
+  #actor: HostedActor | null = null;
   #state: ConnectionState = 'handshaking';
   #gateOpen = false;
   #deadline: Deadline | null = null;
@@ -70,13 +73,14 @@ export abstract class ManagedConnection implements ConductorObserver, DeadlineOw
     this.address = address;
     this.path = path;
     this.socketEvents = new SocketEvents(this);
-    this.#conductor = new Conductor(this, host);
+    this.#chart = host.charts.run(connectionTable, this);
   }
 
   /** Starts the chart, as soon as there is a transport. */
   protected begin(): void {
     this.host.connectionMoved(this, null, 'handshaking');
-    this.#conductor.start();
+    if (this.host.charts.areActorsEager) this.#actor = this.actor;
+    this.#chart.start();
   }
 
   get state(): ConnectionState {
@@ -85,7 +89,13 @@ export abstract class ManagedConnection implements ConductorObserver, DeadlineOw
 
   /** Every active state of the chart. */
   get states(): readonly string[] {
-    return this.isOver ? [this.#state] : snapshotPaths(this.#conductor.value);
+    return this.isOver ? [this.#state] : this.#chart.state.paths;
+  }
+
+  get actor(): HostedActor {
+    const { charts, actor: parent } = this.host;
+    this.#actor ??= charts.host(this.#chart, { id: this.id, parent });
+    return this.#actor;
   }
 
   /** Whether it may be written to and heard right now. */
@@ -210,15 +220,16 @@ export abstract class ManagedConnection implements ConductorObserver, DeadlineOw
   }
 
   send(fact: ConnectionFact['type']): void {
-    if (!this.isOver) this.#conductor.send(fact);
+    if (!this.isOver) this.#chart.send(fact);
   }
 
-  deliver(report: ConnectionReport): void {
-    this.host.connectionReported(this, report);
+  #report(report: ConnectionReport): void {
+    this.host.charts.notifications.add(() => this.host.connectionReported(this, report));
   }
 
   /** The last word of a connection whose chart is gone. */
-  crashed(error: Error): void {
+  chartCrashed(error: Error): void {
+    this.host.connectionCrashed(error);
     this.quarantine();
     this.socketEvents.evidence.intent = 'crash';
     this.socketEvents.evidence.handlerError = error;
@@ -248,7 +259,7 @@ export abstract class ManagedConnection implements ConductorObserver, DeadlineOw
     this.#gateOpen = true;
     this.#move('open');
     this.host.connectionOpened(this);
-    this.#conductor.report('opened');
+    this.#report('opened');
   }
 
   /** The user's `random` threw, within a transition: it is reported when the chart has settled. */
@@ -269,17 +280,17 @@ export abstract class ManagedConnection implements ConductorObserver, DeadlineOw
   }
 
   announceChange({ to }: { to: ConnectionCondition }): void {
-    this.#conductor.report(to);
+    this.#report(to);
   }
 
   announceError(): void {
     this.#move('errored');
-    this.#conductor.report('errored');
+    this.#report('errored');
   }
 
   /** After an error the closing is no news: `errored` has said it. */
   announceClosing(): void {
-    if (this.#state === 'open') this.#conductor.report('closing');
+    if (this.#state === 'open') this.#report('closing');
     this.#move('closing');
   }
 
@@ -318,14 +329,14 @@ export abstract class ManagedConnection implements ConductorObserver, DeadlineOw
     const openMs = Math.round(this.host.context.clock.now() - this.#openedAtMs);
     this.verdict = this.socketEvents.verdict(this.transport, openMs);
     this.#move('closed');
-    this.#conductor.report('closed');
+    this.#report('closed');
   }
 
   #fail(): void {
     this.failure = this.describeFailure();
     this.transport.destroy();
     this.#move('failed');
-    this.#conductor.report('failed');
+    this.#report('failed');
   }
 
   // What accepted and dialed ones do each in their own way.

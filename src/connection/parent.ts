@@ -1,4 +1,5 @@
-import type { AnyActorRef } from 'xstate';
+import type { ChartSystem } from '../chart/chart-system.ts';
+import type { HostedActor } from '../chart/hosted-actor.ts';
 import { type Child, type HasChildren, parentSide } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
@@ -14,9 +15,9 @@ export interface ChildActor extends Child {
 /** What a client or a pool tells the supervisor it belongs to. */
 export interface Parent {
   /** The parent of its actors. */
-  readonly actor: AnyActorRef;
-  /** Whether somebody watches every step of every chart. */
-  readonly isInspected: boolean;
+  readonly actor: HostedActor;
+  /** Runs the charts of its children. */
+  readonly charts: ChartSystem;
   /** Whether anybody listens to what is reported of its children. */
   readonly isHeard: boolean;
   /** Takes it in; `false` when the supervisor stops, and so must the child. */
@@ -31,6 +32,7 @@ export interface Parent {
     from: ConnectionState | null,
     to: ConnectionState,
   ): void;
+  connectionCrashed(error: Error): void;
   connectionQuarantined(connection: ManagedConnection): void;
   connectionReported(
     connection: ManagedConnection,

@@ -5,7 +5,6 @@ import { ReadTurns } from '../transport/read-turns.ts';
 import { UnfinishedMessages } from '../transport/unfinished-messages.ts';
 import type { SharedRuntime } from './connection-host.ts';
 import { HeartbeatStagger } from './heartbeat-stagger.ts';
-import { ReportGate } from './report-gate.ts';
 import { WriteBatcher } from './write-batcher.ts';
 
 const TICKS_PER_DEADLINE = 8;
@@ -22,7 +21,6 @@ export interface ContextOptions {
   readonly overRate: OverRatePolicy;
   /** Of connections that were accepted. */
   readonly admission?: { readonly unfinishedBytesMax: number };
-  readonly inspect?: unknown;
 }
 
 /** Makes everything that the connections of one supervisor, or the attempts of one client, share. */
@@ -30,14 +28,12 @@ export function sharedRuntime(
   options: ContextOptions,
   wheel: TimerWheel = new TimerWheel(options.clock, tickMsOf(options)),
 ): SharedRuntime {
-  const { clock, random, timeouts, heartbeat, limits, overRate, admission, inspect } = options;
+  const { clock, random, timeouts, heartbeat, limits, overRate, admission } = options;
   return {
     clock,
     wheel,
     writeBatcher: new WriteBatcher(clock),
     heartbeatStagger: new HeartbeatStagger(random),
-    reports: new ReportGate(),
-    isInspected: inspect !== undefined,
     timeouts,
     heartbeat,
     limits,

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { ChartActor } from './actor.ts';
 import type { CloseVerdict } from './verdict.ts';
 
 /** The top-level state of a connection's chart. */
@@ -61,6 +62,12 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
   readonly bufferedBytes: number;
   /** The verdict, once closed. */
   readonly verdict: CloseVerdict | undefined;
+  /**
+   * Its XState actor, for reading: it fits `waitFor`, `useSelector` and inspectors. Its output is the verdict.
+   *
+   * @throws MooringError `no-actor` in a page whose entry does not bring XState.
+   */
+  readonly actor: ChartActor<CloseVerdict>;
   /** Messages that fulfil the inbound contract. Completes when the connection ends; never errors. */
   readonly messages$: Observable<In>;
 

@@ -10,6 +10,9 @@ export const errorCodes = {
   'path-taken': 'Another supervisor serves the same path on the same HTTP server.',
   'invalid-topic': 'A topic name is not a string, is empty, or is longer than 256 bytes of UTF-8.',
   'unencodable-message': 'The codec could not encode an outbound message.',
+  'read-only': 'An actor of Mooring is for reading: it takes no events, and stops with its chart.',
+  'no-actor':
+    'The entry point that made this client has no actors, because it does not bring XState.',
   'stream-errored': 'An Observable that fed a topic ended with an error.',
 } as const;
 

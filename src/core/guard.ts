@@ -21,6 +21,7 @@ export type HandlerName =
   | 'otherwise'
   | 'random'
   | 'inspect'
+  | 'actor'
   | 'messages'
   | 'messages$'
   | 'events$'

@@ -1,4 +1,5 @@
-import type { AnyActorRef } from 'xstate';
+import type { ChartSystem } from '../chart/chart-system.ts';
+import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionReport } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
@@ -12,8 +13,8 @@ import { describeReport } from './report.ts';
 
 /** What the children of a supervisor need of it. */
 export interface ChildrenHost {
-  readonly actor: AnyActorRef;
-  readonly isInspected: boolean;
+  readonly actor: HostedActor;
+  readonly charts: ChartSystem;
   readonly registry: Registry;
   /** Whether it takes no more children. */
   isEnding(): boolean;
@@ -22,6 +23,7 @@ export interface ChildrenHost {
   emit(event: UntimedEvent<DialedConnection>): void;
   /** A child, or a connection of one, has come to its end; perhaps it was the last. */
   shrank(): void;
+  connectionCrashed(error: Error): void;
 }
 
 /** The clients and pools of one supervisor. */
@@ -36,12 +38,12 @@ export class Children implements Parent, Iterable<Child> {
     this.#host = host;
   }
 
-  get actor(): AnyActorRef {
+  get actor(): HostedActor {
     return this.#host.actor;
   }
 
-  get isInspected(): boolean {
-    return this.#host.isInspected;
+  get charts(): ChartSystem {
+    return this.#host.charts;
   }
 
   get isHeard(): boolean {
@@ -98,6 +100,10 @@ export class Children implements Parent, Iterable<Child> {
     to: ConnectionState,
   ): void {
     this.#host.registry.dialedMoved(connection, from, to);
+  }
+
+  connectionCrashed(error: Error): void {
+    this.#host.connectionCrashed(error);
   }
 
   connectionQuarantined(connection: ManagedConnection): void {

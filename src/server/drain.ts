@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ChartSystem } from '../chart/chart-system.ts';
 import type { SharedRuntime } from '../connection/connection-host.ts';
 import { holdProcess, systemClock } from '../core/clock.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
@@ -49,6 +50,7 @@ export interface DrainObserver {
 
 /** What a drain needs of the fleet it empties. */
 export interface DrainableFleet {
+  readonly charts: ChartSystem;
   readonly context: SharedRuntime;
   readonly registry: Registry;
   readonly handlers: { readonly unsettled: number };
@@ -161,7 +163,8 @@ export class Drain implements DeadlineOwner {
       // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
       runEach([...registry.connections, ...registry.dialed], (connection) => connection.abandon());
     } finally {
-      this.#conclude();
+      // Behind what those connections have to report.
+      this.#fleet.charts.notifications.add(() => this.#conclude());
     }
   }
 

@@ -1,4 +1,4 @@
-import type { ReportGate } from '../connection/report-gate.ts';
+import type { Notifications } from '../chart/notifications.ts';
 import type { Contract } from '../core/contract.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import { runEach } from '../core/run-each.ts';
@@ -70,11 +70,15 @@ export interface Reachable extends Iterable<InboundConnection> {
  * answer in the same order. `accepts` may join, leave or close anything; whoever joins meanwhile missed it, whoever
  * has left or is no longer open does not get it, and nobody gets it twice.
  */
-export function fanOut(publication: Publication, audience: Reachable, reports: ReportGate): void {
+export function fanOut(
+  publication: Publication,
+  audience: Reachable,
+  notifications: Notifications,
+): void {
   const { removals } = audience;
   const isThere = (connection: InboundConnection) =>
     connection.isOpen && (audience.removals === removals || audience.has(connection));
-  reports.during(() => {
+  notifications.during(() => {
     runEach(accepted(publication, audience, isThere), (connection) => {
       if (isThere(connection)) write(publication, connection);
     });

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { AnyActorRef } from 'xstate';
+import type { ChartSystem } from '../chart/chart-system.ts';
+import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionReport, SharedRuntime } from '../connection/connection-host.ts';
 import { countInvalid } from '../connection/invalid-messages.ts';
 import { sharedRuntime } from '../connection/shared-runtime.ts';
@@ -45,13 +46,16 @@ import type { Upgrader } from './upgrader.ts';
 export interface FleetObserver {
   /** A connection or a handler has come to its end; perhaps it was the last one. */
   fleetShrank(): void;
+  /** An order of the chart of a connection threw. */
+  connectionCrashed(error: Error): void;
 }
 
 /** What a fleet is made of. */
 export interface FleetParts<Peer, In, Out, Sent> {
   readonly options: ResolvedOptions<Peer, In, Out, Sent>;
   /** The parent of every connection's actor. */
-  readonly actor: AnyActorRef;
+  readonly actor: HostedActor;
+  readonly charts: ChartSystem;
   readonly upgrader: Upgrader;
   readonly observer: FleetObserver;
 }
@@ -66,7 +70,8 @@ export class Fleet<Peer, In, Out, Sent>
     TopicsObserver
 {
   readonly context: SharedRuntime;
-  readonly actor: AnyActorRef;
+  readonly charts: ChartSystem;
+  readonly actor: HostedActor;
   readonly registry: Registry;
   readonly topics: Topics;
   readonly contract: Contract<In, Out, Sent>;
@@ -81,17 +86,16 @@ export class Fleet<Peer, In, Out, Sent>
   readonly #authentication: Authentication<Peer>;
   readonly #upgrader: Upgrader;
   #lastId = 0;
-  /** What `random` threw, until the chart of the connection has settled. */
-  #randomError: Error | null = null;
 
-  constructor({ options, actor, upgrader, observer }: FleetParts<Peer, In, Out, Sent>) {
+  constructor({ options, actor, charts, upgrader, observer }: FleetParts<Peer, In, Out, Sent>) {
     this.#options = options;
     this.#observer = observer;
     this.#upgrader = upgrader;
     this.actor = actor;
+    this.charts = charts;
     this.registry = new Registry(options.admission.ipv6PrefixBits);
     this.context = sharedRuntime(options);
-    this.topics = new Topics(options.limits.topicsMax, this.context.reports, this);
+    this.topics = new Topics(options.limits.topicsMax, this.charts.notifications, this);
     this.contract = new Contract(options.codec, options.messages, options.sends);
     this.leases = new Leases(this.context.wheel);
     this.handlers = new Handlers(options, this, this.context.wheel);
@@ -151,7 +155,7 @@ export class Fleet<Peer, In, Out, Sent>
    */
   broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.publication(message, audience);
-    fanOut(publication, this.registry, this.context.reports);
+    fanOut(publication, this.registry, this.charts.notifications);
     return deliveryOf(publication);
   }
 
@@ -189,24 +193,21 @@ export class Fleet<Peer, In, Out, Sent>
     this.topics.leaveAll(connection);
   }
 
+  connectionCrashed(error: Error): void {
+    this.#observer.connectionCrashed(error);
+  }
+
   randomErrored(error: Error): void {
-    this.#randomError = error;
+    this.charts.notifications.add(() => this.handlers.errored('random', error, undefined));
   }
 
   connectionReported(connection: InboundConnection, report: ConnectionReport): void {
-    this.#reportRandom();
     if (this.events.observed)
       this.emit(describeReport(report, connection, this.handlers.handleOf(connection)));
     this.#runHandler(connection, report);
     // It has left its topics before it could be told.
     this.topics.emitEvents();
     if (report === 'closed' || report === 'failed') this.#observer.fleetShrank();
-  }
-
-  #reportRandom(): void {
-    const error = this.#randomError;
-    this.#randomError = null;
-    if (error !== null) this.handlers.errored('random', error, undefined);
   }
 
   #runHandler(connection: InboundConnection, report: ConnectionReport): void {
@@ -295,6 +296,10 @@ export class Fleet<Peer, In, Out, Sent>
     this.registry.rename(connection, named.key);
     this.leases.renew(connection, options.expiresInMs);
     return true;
+  }
+
+  actorErrored(error: Error): void {
+    this.handlers.errored('actor', error, undefined);
   }
 
   messageStream(connection: InboundConnection): Stream<In> {

@@ -74,6 +74,7 @@ export class InboundConnection extends ManagedConnection {
     this.#upgrade = upgrade;
     const isOurs = this.transport.watch(upgrade.socket, this.socketEvents);
     this.begin();
+    if (this.isOver) return;
     if (!isOurs) {
       this.socketEvents.evidence.taken = new Error('the socket is supervised already');
       this.send('admission.refused');

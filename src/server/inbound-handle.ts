@@ -19,6 +19,8 @@ export interface InboundHandleHost<In, Out> {
   leave(connection: InboundConnection, topic: string): boolean;
   /** @throws MooringError when the options are wrong. */
   renew(connection: InboundConnection, peer: unknown, options: RenewOptions): boolean;
+  /** A subscriber of an actor threw. */
+  actorErrored(error: Error): void;
   /** A stream whose subscribers, when they throw, are handlers of this connection that threw. */
   messageStream(connection: InboundConnection): Stream<In>;
 }
@@ -92,6 +94,10 @@ export class InboundHandle<Peer, In, Out>
 
   protected override get inspected(): object {
     return { topics: this.topics };
+  }
+
+  protected reportActor(error: Error): void {
+    this.#host.actorErrored(error);
   }
 
   protected messageStream(): Stream<In> {

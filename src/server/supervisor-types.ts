@@ -1,4 +1,6 @@
 import type { Observable } from 'rxjs';
+import type { ChartCounts } from '../chart/chart.ts';
+import type { ChartActor } from '../core/actor.ts';
 import type { Child, HasChildren } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
@@ -44,6 +46,11 @@ export interface AudienceOptions<C> {
   where?(connection: C): boolean;
 }
 
+/** What the charts of one supervisor have counted, by chart. */
+export type ChartStatistics = Readonly<
+  Record<'connection' | 'client' | 'pool' | 'supervisor', ChartCounts>
+>;
+
 /**
  * Watches over all connections of one service.
  *
@@ -58,6 +65,13 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
   readonly state: SupervisorState;
   /** Everything that happens, as one closed union. Completes when the supervisor has stopped. */
   readonly events$: Observable<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
+  /** Its XState actor, for reading; the root of the system to which the actors of its connections, clients and pools belong. */
+  readonly actor: ChartActor;
+  /**
+   * How many connections, clients and pools are in each state of their charts, and how often each arrow was taken, since
+   * the supervisor began. Counting costs nothing; reading adds up some hundred numbers.
+   */
+  readonly chart: ChartStatistics;
   /** Connections by state, accepted and dialed, and what has ended so far. */
   readonly counts: Readonly<Counts>;
   /** The clients and pools that belong to it and have not come to their end. */

@@ -1,21 +1,20 @@
 import type { Server } from 'node:net';
 import type { Observable } from 'rxjs';
-import { type ActorRefFrom, createActor } from 'xstate';
-import { hide, thrownBy } from '../../machines/hidden.ts';
-import {
-  type SupervisorFact,
-  type SupervisorOrders,
-  supervisorMachine,
-} from '../../machines/supervisor.ts';
-import { inspected } from '../connection/inspection.ts';
+import type { SupervisorFact, SupervisorOrders } from '../../machines/supervisor.ts';
+import { ChartSystem } from '../chart/chart-system.ts';
+import { type HostedActor, xstateHost } from '../chart/hosted-actor.ts';
+import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
+import { clientTable } from '../chart/tables/client.ts';
+import { connectionTable } from '../chart/tables/connection.ts';
+import { poolTable } from '../chart/tables/pool.ts';
+import { supervisorTable } from '../chart/tables/supervisor.ts';
 import type { Parent } from '../connection/parent.ts';
+import type { ChartActor } from '../core/actor.ts';
 import { checkPaths, checkUpgrade } from '../core/arguments.ts';
 import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
-import { toError } from '../core/errors.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
-import { runAll } from '../core/run-each.ts';
 import { warnOfOtherPlan } from '../core/warning.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
@@ -28,6 +27,7 @@ import { Fleet, type FleetObserver } from './fleet.ts';
 import { resolveOptions, type SupervisorOptions } from './options.ts';
 import type {
   AudienceOptions,
+  ChartStatistics,
   Counts,
   DrainOptions,
   Supervisor,
@@ -36,19 +36,6 @@ import type {
 import type { Delivery, Topic, TopicOptions, TopicSize } from './topic.ts';
 import { topicHandle } from './topic-handle.ts';
 import { type Upgrader, WsUpgrader } from './upgrader.ts';
-
-/**
- * The machine, spared the signal of each connection that has come to its end: the chart does nothing with it,
- * and to find that out anew costs 3 KB of garbage each time (measured).
- */
-const supervisorLogic: typeof supervisorMachine = Object.create(supervisorMachine, {
-  transition: {
-    value: (...[snapshot, event, scope]: Parameters<typeof supervisorMachine.transition>) =>
-      event.type.startsWith('xstate.done.actor.')
-        ? snapshot
-        : supervisorMachine.transition(snapshot, event, scope),
-  },
-});
 
 /**
  * Creates the supervisor of a service's connections.
@@ -98,48 +85,65 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
  * @internal
  */
 export class FleetSupervisor<Peer, In, Out, Sent>
-  implements Supervisor<Peer, In, Out, Sent>, SupervisorOrders, FleetObserver
+  implements Supervisor<Peer, In, Out, Sent>, SupervisorOrders, FleetObserver, ChartOwner
 {
-  readonly #actor: ActorRefFrom<typeof supervisorMachine>;
+  readonly #charts: ChartSystem;
+  readonly #chart: ChartRunner<SupervisorFact['type']>;
+  readonly #actor: HostedActor;
   readonly #fleet: Fleet<Peer, In, Out, Sent>;
   readonly #children: Children;
-  /** What the chart ordered; carried out when it has settled, because it reaches user code. */
-  readonly #effects: (() => void)[] = [];
   #drain: Drain | null = null;
+  /** What orders of connections' charts threw, until this chart has taken the fact. */
+  readonly #crashes: Error[] = [];
   #begun: { readonly plan: DrainPlan; readonly drained: Promise<DrainReport> } | null = null;
 
   /** @param upgrader - makes the WebSockets. @default ws does */
   constructor(options: SupervisorOptions<Peer, In, Out, Sent>, upgrader?: Upgrader) {
     const resolved = resolveOptions(options);
-    this.#actor = createActor(resolved.inspect ? supervisorMachine : supervisorLogic, {
-      id: 'supervisor',
-      input: hide<SupervisorOrders>(this),
-      // The very first step is that of the supervisor's own chart, before there is a fleet.
-      ...inspected(resolved.inspect, (error) =>
-        this.#fleet?.handlers.errored('inspect', error, undefined),
-      ),
-    });
+    const { inspect, actors } = resolved;
+    const areEager = actors === 'eager' || inspect !== undefined;
+    this.#charts = new ChartSystem({ actorHost: xstateHost, areEager });
+    this.#chart = this.#charts.run(supervisorTable, this);
+    // The first step is that of the supervisor's own chart, before there is a fleet.
+    const report = (error: Error) => this.#fleet?.handlers.errored('inspect', error, undefined);
+    const inspector = inspect && { inspect, report };
+    this.#actor = this.#charts.host(this.#chart, { id: 'supervisor', parent: null, inspector });
     this.#fleet = new Fleet({
       options: resolved,
       actor: this.#actor,
+      charts: this.#charts,
       upgrader: upgrader ?? new WsUpgrader(resolved.limits, resolved.subprotocols),
       observer: this,
     });
     this.#children = new Children({
       actor: this.#actor,
-      isInspected: resolved.inspect !== undefined,
+      charts: this.#charts,
       registry: this.#fleet.registry,
       isEnding: () => admissionStateOf(this.state) === 'draining',
       isHeard: () => this.#fleet.events.observed,
       emit: (event) => this.#fleet.emit(event),
       shrank: () => this.fleetShrank(),
+      connectionCrashed: (error) => this.connectionCrashed(error),
     });
-    this.#actor.start();
+    this.#chart.start();
   }
 
   get state(): SupervisorState {
-    const { value } = this.#actor.getSnapshot();
-    return typeof value === 'string' ? value : 'draining';
+    return this.#chart.state.paths[0] as SupervisorState;
+  }
+
+  get actor(): ChartActor {
+    const report = (error: Error) => this.#fleet.handlers.errored('actor', error, undefined);
+    return this.#actor.reader(() => undefined, report);
+  }
+
+  get chart(): ChartStatistics {
+    return {
+      connection: this.#charts.countsOf(connectionTable),
+      client: this.#charts.countsOf(clientTable),
+      pool: this.#charts.countsOf(poolTable),
+      supervisor: this.#charts.countsOf(supervisorTable),
+    };
   }
 
   get [parentSide](): Parent {
@@ -252,17 +256,8 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     return this.#fleet.registry.socketsOf(server);
   }
 
-  /** Gives the chart a fact, then carries out what it ordered. */
-  #send(type: SupervisorFact['type']): void {
-    this.#actor.send({ type });
-    this.#settle();
-  }
-
-  #settle(): void {
-    runAll(
-      () => this.#effects.shift(),
-      (effect) => effect(),
-    );
+  #send(fact: SupervisorFact['type']): void {
+    this.#chart.send(fact);
   }
 
   // What the fleet tells.
@@ -270,39 +265,53 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   fleetShrank(): void {
     this.#drain?.shrank();
     if (this.#drain?.isOver(this.state)) this.#send('fleet.emptied');
-    this.#settle();
   }
 
-  // The chart's orders.
+  connectionCrashed(error: Error): void {
+    this.#crashes.push(error);
+    this.#send('connection.crashed');
+  }
+
+  /** Nothing below the supervisor decides what follows from an error in its own chart: connections live on. */
+  chartCrashed(error: Error): void {
+    this.#notify(() => this.#fleet.crashed(error));
+  }
+
+  // The chart's orders. All of them reach user code.
+
+  #notify(notification: () => void): void {
+    this.#charts.notifications.add(notification);
+  }
 
   announceSuspended(): void {
-    this.#effects.push(() => this.#fleet.emit({ type: 'supervisor.suspended' }));
+    this.#notify(() => this.#fleet.emit({ type: 'supervisor.suspended' }));
   }
 
   announceAdmitting(): void {
-    this.#effects.push(() => this.#fleet.emit({ type: 'supervisor.admitting' }));
+    this.#notify(() => this.#fleet.emit({ type: 'supervisor.admitting' }));
   }
 
-  recordCrash({ error }: { error: unknown }): void {
-    this.#effects.push(() => this.#fleet.crashed(toError(thrownBy(error))));
+  recordCrash(): void {
+    const error = this.#crashes.shift();
+    if (error !== undefined) this.#notify(() => this.#fleet.crashed(error));
   }
 
   beginDrain(): void {
-    this.#effects.push(() => {
+    this.#notify(() => {
       this.#drain?.begin();
       this.fleetShrank();
     });
   }
 
   expireAll(): void {
-    this.#effects.push(() => {
+    this.#notify(() => {
       this.#drain?.expire();
       this.fleetShrank();
     });
   }
 
   finish(): void {
-    this.#effects.push(() => this.#drain?.end());
+    this.#notify(() => this.#drain?.end());
   }
 }
 

@@ -1,5 +1,5 @@
 import { Subject } from 'rxjs';
-import type { ReportGate } from '../connection/report-gate.ts';
+import type { Notifications } from '../chart/notifications.ts';
 import type { ReportThrown } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
 import { fanOut, type Publication, type Reachable } from './fan-out.ts';
@@ -7,7 +7,7 @@ import type { InboundConnection } from './inbound-connection.ts';
 
 /** What an audience needs of the topics that it belongs to. */
 export interface TopicAudienceHost {
-  readonly reports: ReportGate;
+  readonly notifications: Notifications;
   /** Somebody has begun, or ceased, to listen to what is published there. */
   listenersChanged(audience: TopicAudience): void;
   /** Reports what a listener threw. */
@@ -85,9 +85,7 @@ export class TopicAudience implements Reachable {
 
   /** Not from inside a fan-out, and in the order of publication: a listener may publish in answer. */
   #announce(messages: Stream<unknown>, message: unknown): void {
-    const { reports } = this.#host;
-    reports.add({ deliverReports: () => messages.next(message) });
-    reports.release();
+    this.#host.notifications.add(() => messages.next(message));
   }
 
   /** Made for the first publication: it takes as much memory as all else of a topic. */
@@ -95,7 +93,7 @@ export class TopicAudience implements Reachable {
     if (this.#publications !== null) return this.#publications;
     const publications$ = new Subject<Publication>();
     publications$.subscribe((publication) => {
-      fanOut(publication, this, this.#host.reports);
+      fanOut(publication, this, this.#host.notifications);
       this.#dropped += publication.dropped + publication.replaced;
     });
     this.#publications = publications$;

@@ -1,7 +1,6 @@
-import type { ReportGate } from '../connection/report-gate.ts';
+import type { Notifications } from '../chart/notifications.ts';
 import { MooringError } from '../core/errors.ts';
 import type { UntimedEvent } from '../core/events.ts';
-import { runAll } from '../core/run-each.ts';
 import { copyOf } from '../core/text.ts';
 import { kindOf } from '../core/wording.ts';
 import type { InboundConnection } from './inbound-connection.ts';
@@ -35,7 +34,7 @@ export interface TopicsObserver {
  * long as somebody holds its handle, so names that peers invent leave nothing behind.
  */
 export class Topics implements TopicAudienceHost {
-  readonly reports: ReportGate;
+  readonly notifications: Notifications;
 
   readonly #topicsMax: number;
   readonly #observer: TopicsObserver;
@@ -44,16 +43,13 @@ export class Topics implements TopicAudienceHost {
   /** With neither, and with a handle that somebody may hold. */
   readonly #idle = new Map<string, WeakRef<TopicAudience>>();
   readonly #collected = new FinalizationRegistry<string>((name) => this.#forget(name));
-  readonly #events: TopicEvent[] = [];
-  /** How many news have been told, and how many may be by now. */
-  #emitted = 0;
-  #due = 0;
-  #isEmitting = false;
+  /** What has changed and is not yet on its way to user code. */
+  #events: TopicEvent[] = [];
   #isComplete = false;
 
-  constructor(topicsMax: number, reports: ReportGate, observer: TopicsObserver) {
+  constructor(topicsMax: number, notifications: Notifications, observer: TopicsObserver) {
     this.#topicsMax = topicsMax;
-    this.reports = reports;
+    this.notifications = notifications;
     this.#observer = observer;
   }
 
@@ -97,34 +93,12 @@ export class Topics implements TopicAudienceHost {
     for (const name of connection.topics ?? []) this.#remove(connection, name);
   }
 
-  /** Tells what has changed since it was last called; after a fan-out that is under way. Never from inside a transition. */
+  /** Emits what has changed since the last call. A connection leaves its topics before its chart knows why. */
   emitEvents(): void {
     if (this.#events.length === 0) return;
-    const due = this.#emitted + this.#events.length;
-    // What changes after this has a cause that is told first.
-    if (this.reports.isShut) this.reports.add({ deliverReports: () => this.#emitUntil(due) });
-    else this.#emitUntil(due);
-  }
-
-  /** Not by recursion: those who are told may change more, and all others hear of this first. */
-  #emitUntil(due: number): void {
-    this.#due = Math.max(this.#due, due);
-    if (this.#isEmitting) return;
-    this.#isEmitting = true;
-    try {
-      runAll(
-        () => this.#nextEvent(),
-        (event) => this.#observer.topicChanged(event),
-      );
-    } finally {
-      this.#isEmitting = false;
-    }
-  }
-
-  #nextEvent(): TopicEvent | undefined {
-    if (this.#emitted >= this.#due) return undefined;
-    this.#emitted += 1;
-    return this.#events.shift();
+    const events = this.#events;
+    this.#events = [];
+    for (const event of events) this.notifications.add(() => this.#observer.topicChanged(event));
   }
 
   /** Nothing will be published any more. */

@@ -15,7 +15,7 @@ import {
 /** A buffer this large is not kept alive for the four bytes of a mask. */
 const MASK_BUFFER_BYTES_MAX = 1_024;
 
-/** A WebSocket that watches how much ws holds of incomplete messages. */
+/** A WebSocket that watches how much ws holds of incomplete messages. @internal */
 export interface Reassembling extends WebSocket {
   /** The message of which a part has arrived; mostly there is none. */
   reassembly: Reassembly | null;
@@ -27,6 +27,8 @@ export interface Reassembling extends WebSocket {
  * ws keeps every chunk and every fragment as it came, and for as long as the peer likes. A reassembly bounds that, and joins
  * small pieces. It is made when a read leaves a part of a message, and dropped when a read leaves none. When one read ends a message and begins
  * the next, the time starts again.
+ *
+ * @internal
  */
 export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   readonly #socket: Reassembling;

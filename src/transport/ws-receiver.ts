@@ -39,7 +39,7 @@ interface WsInternals {
   readonly _socket: Socket | null;
 }
 
-/** What ws reads with, and the socket that it reads from. */
+/** What ws reads with, and the socket that it reads from. @internal */
 export function internalsOf(socket: WebSocket): WsInternals {
   return socket as unknown as WsInternals;
 }
@@ -49,6 +49,8 @@ export function internalsOf(socket: WebSocket): WsInternals {
  *
  * Call this after `pause()`: `pause` stops the next read, but ws would still emit every frame of this one. The rest waits
  * in order in the stream's own buffer, with whatever follows it: messages, pings, the close frame, FIN.
+ *
+ * @internal
  */
 export function returnUnread(socket: WebSocket): void {
   const { _receiver: receiver, _socket: raw } = internalsOf(socket);

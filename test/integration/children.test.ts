@@ -67,7 +67,7 @@ describe('a client of a supervisor', () => {
     assert.deepEqual([[...supervisor.children], [...supervisor.dialed]], [[], []]);
     assert.deepEqual(told(service), [
       ...['client dialing', 'd1 opened', 'client up'],
-      ...['d1 closing', 'client stopping', 'd1 closed', 'client stopped'],
+      ...['client stopping', 'd1 closing', 'd1 closed', 'client stopped'],
     ]);
     const { open, closed } = supervisor.counts;
     assert.deepEqual([open, closed], [1, 1]);
@@ -93,8 +93,8 @@ describe('a client of a supervisor', () => {
     const upstream = await stops.service();
     const seen = new Set<string>();
     const inspect = (event: InspectionEvent) => {
-      if (event.type === '@xstate.microstep')
-        seen.add((event.actorRef as unknown as { id: string }).id);
+      const { logic } = event.actorRef as unknown as { logic: { config: { id: string } } };
+      if (event.type === '@xstate.snapshot') seen.add(logic.config.id);
     };
     const supervisor = createSupervisor({ inspect });
     const client = createClient(upstream.url, { ...quick, supervisor });

@@ -184,7 +184,7 @@ describe('client: an end that it did not ask for', () => {
     });
     await until(() => log.includes('dialing'), 'it dials');
     await dialing.client.close();
-    assert.deepEqual(log, ['idle', 'dialing', 'failed', 'stopped', 'complete']);
+    assert.deepEqual(log, ['idle', 'dialing', 'stopping', 'failed', 'stopped', 'complete']);
   });
 
   it('comes back, and each connection is told once', async () => {

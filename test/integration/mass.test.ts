@@ -17,6 +17,7 @@ describe('ten thousand connections', () => {
 
   it('killed at random: opened = closed, one verdict each, and nothing is left', async () => {
     service = await Service.start({
+      actors: 'eager',
       // All come at once and from one address, which gets half of it.
       admission: { acceptsPerSecondMax: 2 * COUNT },
       onOpen: (connection) => connection.join('all'),

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { InspectionEvent } from 'xstate';
 import { admitted, type Codec, type Connection } from '../../src/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
@@ -24,9 +23,9 @@ export class AcceptedStage extends RealStage {
   peer!: RawPeer;
 
   /** Makes a connection that is being admitted. */
-  static async set(plan: Plan, inspect: (event: InspectionEvent) => void): Promise<AcceptedStage> {
+  static async set(plan: Plan): Promise<AcceptedStage> {
     const stage = new AcceptedStage(plan);
-    stage.service = await stage.#serve(inspect);
+    stage.service = await stage.#serve();
     const { port } = stage.service;
     stage.proxy = await FaultProxy.start({ port });
     const entrance = plan.direct === true ? port : stage.proxy.port;
@@ -36,7 +35,7 @@ export class AcceptedStage extends RealStage {
     return stage;
   }
 
-  #serve(inspect: (event: InspectionEvent) => void): Promise<Service> {
+  #serve(): Promise<Service> {
     return Service.start({
       clock: this.clock,
       random: () => 0.5,
@@ -54,10 +53,7 @@ export class AcceptedStage extends RealStage {
         if (message === 'throw') throw new Error('thrown on purpose');
         return message === 'hold' ? this.held.wait() : undefined;
       },
-      inspect: (event: InspectionEvent) => {
-        inspect(event);
-        this.record(event);
-      },
+      inspect: (event) => this.record(event),
     });
   }
 

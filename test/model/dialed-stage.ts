@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
-import { clientMachine } from '../../machines/client.ts';
-import type { ClientOrders } from '../../machines/client-contract.ts';
-import { hide } from '../../machines/hidden.ts';
+import { ChartSystem } from '../../src/chart/chart-system.ts';
+import { type HostedActor, xstateHost } from '../../src/chart/hosted-actor.ts';
+import { clientTable } from '../../src/chart/tables/client.ts';
 import { OutboundConnection, type OutboundHost } from '../../src/client/outbound-connection.ts';
 import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
@@ -49,7 +48,8 @@ class StagedTransport extends WsTransport {
 /** A connection that a port of the client dials; the stage is its host. */
 export class DialedStage extends RealStage implements OutboundHost {
   readonly context: SharedRuntime;
-  readonly actor: ActorRefFrom<typeof clientMachine>;
+  readonly charts = new ChartSystem({ actorHost: xstateHost, areEager: true });
+  readonly actor: HostedActor;
   readonly reports: string[] = [];
   readonly #before = resources();
   peer!: RawHost;
@@ -57,7 +57,7 @@ export class DialedStage extends RealStage implements OutboundHost {
   server!: RogueServer;
   #quarantines = 0;
 
-  private constructor(plan: Plan, inspect: (event: InspectionEvent) => void) {
+  private constructor(plan: Plan) {
     super(plan);
     const options = {
       clock: this.clock,
@@ -66,23 +66,20 @@ export class DialedStage extends RealStage implements OutboundHost {
       heartbeat,
       limits: { ...limits, ...plan.limits },
       overRate: 'pause' as const,
-      inspect,
     };
     this.context = sharedRuntime(options);
     // Nobody is told anything: it is there to be the parent.
-    this.actor = createActor(clientMachine, {
-      input: hide({} as ClientOrders),
-      inspect: (event) => {
-        inspect(event);
-        this.record(event);
-      },
+    const runner = this.charts.run(clientTable, { chartCrashed: () => {} });
+    this.actor = this.charts.host(runner, {
+      id: 'client',
+      parent: null,
+      inspector: { inspect: (event) => this.record(event), report: assert.ifError },
     });
-    this.actor.start();
   }
 
   /** Makes a connection whose upgrade request waits for its answer. */
-  static async set(plan: Plan, inspect: (event: InspectionEvent) => void): Promise<DialedStage> {
-    const stage = new DialedStage(plan, inspect);
+  static async set(plan: Plan): Promise<DialedStage> {
+    const stage = new DialedStage(plan);
     const hosts: RawHost[] = [];
     stage.server = await RogueServer.start((visit) => void hosts.push(new RawHost(visit)), {
       lingers: true,
@@ -158,6 +155,10 @@ export class DialedStage extends RealStage implements OutboundHost {
   peerWelcomes(): void {}
 
   connectionOpened(): void {}
+
+  connectionCrashed(error: Error): void {
+    throw error;
+  }
 
   randomErrored(): void {}
 

@@ -137,8 +137,8 @@ describe('the supervisor chart under a recording supervisor', () => {
   it('survives the crash of a connection and reports it, in every place but the last', () => {
     for (const { key, path } of places.values()) {
       if (key === '"stopped"') continue;
-      const supervisor = followSupervisor([...path, 'xstate.error.actor.connection']);
-      assert.equal(supervisor.orders.at(-1), 'recordCrash Error: crash', key);
+      const supervisor = followSupervisor([...path, 'connection.crashed']);
+      assert.equal(supervisor.orders.at(-1), 'recordCrash', key);
       assert.equal(supervisor.place, key);
     }
   });

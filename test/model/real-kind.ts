@@ -1,4 +1,3 @@
-import type { InspectionEvent } from 'xstate';
 import type { Arrangement, Drivers } from './real-drivers.ts';
 import type { Impossibility } from './real-infeasible.ts';
 import type { Fact, Plan, RealStage } from './real-stage.ts';
@@ -11,7 +10,7 @@ export interface Kind<Stage extends RealStage> {
   readonly drivers: Drivers<Stage>;
   readonly arrangements: readonly Arrangement[];
   readonly cannotHappen: readonly Impossibility[];
-  set(plan: Plan, inspect: (event: InspectionEvent) => void): Promise<Stage>;
+  set(plan: Plan): Promise<Stage>;
   /** Asserts what the other end hears of a connection that failed because of this fact. */
   assertFailed(stage: Stage, why: { state: string | undefined; fact: string }): Promise<void>;
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import type { InspectionEvent } from 'xstate';
 import { type ConnectionFact, connectionFacts } from '../../machines/connection-contract.ts';
-import { snapshotPaths } from '../../src/connection/snapshot-paths.ts';
+import { statePaths } from '../../src/chart/table.ts';
+import type { InspectedActor, InspectionEvent } from '../../src/core/inspection.ts';
 import { limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
 import type { Limits, SendResult, Timeouts } from '../../src/index.ts';
 import type { FaultLink } from '../../src/testing/fault-link.ts';
@@ -134,12 +134,11 @@ export abstract class RealStage {
   protected abstract stop(): Promise<void>;
 
   record(event: InspectionEvent): void {
-    if (event.type !== '@xstate.microstep') return;
-    if ((event.actorRef as { id?: string }).id !== 'connection') return;
+    if (event.type !== '@xstate.snapshot') return;
+    const { type } = event.event;
+    if (!Object.hasOwn(connectionFacts, type) || !isOfConnection(event.actorRef)) return;
     const from = this.#place;
     this.#place = JSON.stringify((event.snapshot as { value?: unknown }).value);
-    const { type } = event.event;
-    if (event._transitions.length === 0 || !Object.hasOwn(connectionFacts, type)) return;
     this.steps.push({ from, fact: type as Fact, to: this.#place });
   }
 
@@ -217,6 +216,13 @@ export abstract class RealStage {
   }
 }
 
+/** Other charts have facts of the same names. */
+function isOfConnection(actor: InspectedActor): boolean {
+  return (
+    (actor as unknown as { logic: { config: { id: string } } }).logic.config.id === 'connection'
+  );
+}
+
 /** What is to be reported because of a step. */
 function reportsOf({ from, fact, to }: Step): string[] {
   const change = reportedAs[fact];
@@ -228,5 +234,5 @@ function reportsOf({ from, fact, to }: Step): string[] {
 
 /** The paths of the active states of a place, parents first. */
 export function activeIn(place: string): string[] {
-  return snapshotPaths(JSON.parse(place));
+  return statePaths(JSON.parse(place));
 }

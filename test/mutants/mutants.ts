@@ -52,8 +52,8 @@ export const mutants: readonly Mutant[] = [
     name: 'double report',
     fault: 'The end of a connection is reported twice.',
     file: connection,
-    from: "this.#conductor.report('closed');",
-    to: "this.#conductor.report('closed'); this.#conductor.report('closed');",
+    from: "this.#report('closed');",
+    to: "this.#report('closed'); this.#report('closed');",
   },
   {
     name: 'lost reason',
@@ -144,8 +144,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'crash unnoticed',
     fault: 'A chart that threw leaves its socket behind.',
-    file: 'src/connection/conductor.ts',
-    from: "if (snapshot.status === 'error') this.#observer.crashed(toError(thrownBy(snapshot.error)));",
+    file: 'src/chart/runner.ts',
+    from: '    this.#owner.chartCrashed(error);',
     to: '',
   },
   {

@@ -71,6 +71,25 @@ console.log(JSON.stringify({ text, cause, origin, code, clean, state: client.sta
       state: 'stopped',
     },
   },
+  './client/inspect': {
+    code: `
+import { createClient } from 'mooring/client/inspect';
+import { WebSocket, WebSocketServer } from 'ws';
+import { waitFor } from 'xstate';
+
+globalThis.WebSocket ??= WebSocket;
+const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+await new Promise((resolve) => server.on('listening', resolve));
+const facts = new Set();
+const inspect = (event) => event.type === '@xstate.event' && facts.add(event.event.type);
+const client = createClient(\`ws://127.0.0.1:\${server.address().port}\`, { inspect });
+const { value } = await waitFor(client.actor, (snapshot) => snapshot.matches('up'));
+await client.close();
+await new Promise((resolve) => server.close(resolve));
+console.log(JSON.stringify({ value, isSeen: facts.has('socket.opened') }));
+`,
+    prints: { value: { up: 'settling' }, isSeen: true },
+  },
   './machines': {
     code: `
 import { connectionMachine, hide } from 'mooring/machines';

@@ -150,7 +150,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the end is reported twice',
-    plant: instead(ManagedConnection.prototype, 'deliver', twice),
+    plant: instead(Fleet.prototype, 'connectionReported', twice),
     breaks: ['opened-once', 'one-terminal-report', 'reports-in-order', 'nothing-after-the-end'],
   },
   {
@@ -226,7 +226,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     plant: instead(FakeWebSocket.prototype, 'pause', function (this: FakeWebSocket) {
       this.isPaused = true;
     } as unknown as Broken),
-    breaks: ['no-message-while-paused', 'no-message-before-welcome'],
+    breaks: ['no-message-while-paused', 'no-message-before-welcome', 'every-message-is-delivered'],
   },
   {
     mistake: 'what handlers have settled does not resume reading',

@@ -1,6 +1,7 @@
 import type { SupervisorEvent } from '../../src/core/events.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
 import { FleetSupervisor } from '../../src/server/supervisor.ts';
+import type { ChartStatistics } from '../../src/server/supervisor-types.ts';
 import { SimulatedActs } from './acts.ts';
 import { SimulatedApplication } from './application.ts';
 import { SimulationChecks } from './checks.ts';
@@ -20,6 +21,8 @@ export interface SimulationOptions {
   trace?: boolean;
   /** Sees every step of every chart. */
   inspect?(event: InspectionEvent): void;
+  /** When connections get their actors. */
+  actors?: 'eager' | 'on-demand';
 }
 
 /** What came of one simulation. */
@@ -36,6 +39,8 @@ export interface SimulationResult {
   readonly virtualMs: number;
   /** How often each ending was reported. */
   readonly tally: Tally;
+  /** What the charts have counted. */
+  readonly chart: ChartStatistics;
 }
 
 /** How many steps lie between two looks at everything. */
@@ -69,6 +74,7 @@ export async function simulate(
     connections: world.lives.length,
     virtualMs: world.trace.atMs,
     tally: world.tally,
+    chart: world.supervisor.chart,
   };
 }
 
@@ -83,7 +89,7 @@ class Simulation {
   #noted = 0;
   #isDrained = false;
 
-  constructor(world: SimulationWorld, { inspect }: SimulationOptions) {
+  constructor(world: SimulationWorld, { inspect, actors }: SimulationOptions) {
     this.#world = world;
     const publications = new SimulatedPublications(world);
     this.#checks = new SimulationChecks(world, publications);
@@ -92,7 +98,11 @@ class Simulation {
     this.#scan = new SimulationScan(world, this.#reports);
     this.#upgrader = new FakeUpgrader(world.clock);
     const application = new SimulatedApplication(world, this.#checks, this.#acts);
-    const options = { ...application.options(), ...(inspect && { inspect }) };
+    const options = {
+      ...application.options(),
+      ...(inspect && { inspect }),
+      ...(actors && { actors }),
+    };
     world.supervisor = new FleetSupervisor(options, this.#upgrader);
     this.#listen();
     this.#disturb();

@@ -1,30 +1,16 @@
-import { connectionLogic } from '../../src/connection/connection-logic.ts';
+import type { InspectionEvent } from '../../src/core/inspection.ts';
 
 type StateValue = string | { [state: string]: StateValue };
 
-/** Whose connections are looked at; tests that look at states have one connection at a time. */
-let newest: string[] | undefined;
-
-// With an inspector other code would run than in production: the states are seen where the chart is remembered.
-const { start, transition } = connectionLogic;
-connectionLogic.start = (snapshot, scope) => {
-  enter(snapshot.value);
-  start?.(snapshot, scope);
-};
-connectionLogic.transition = (snapshot, fact, scope) => {
-  const next = transition(snapshot, fact, scope);
-  if (next !== snapshot) enter(next.value);
-  return next;
-};
-
-/** Notes in `states` from now on what the charts of connections enter. */
-export function watchStates(states: string[]): void {
-  newest = states;
-}
-
-function enter(value: StateValue): void {
-  const state = coarse(value);
-  if (newest?.at(-1) !== state) newest?.push(state);
+/** An inspector that notes in `states` what the charts of connections enter. Tests that use it have one connection at a time. */
+export function noteStates(states: string[]): (event: InspectionEvent) => void {
+  return (event) => {
+    if (event.type !== '@xstate.snapshot') return;
+    const { logic } = event.actorRef as unknown as { logic: { config: { id: string } } };
+    if (logic.config.id !== 'connection') return;
+    const state = coarse((event.snapshot as { value: StateValue }).value);
+    if (states.at(-1) !== state) states.push(state);
+  };
 }
 
 /** `closing.peer`, but only `open` for the parallel state. */

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { ClientState, NodeClientOptions } from '../../src/client/index.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 import type { SendResult } from '../../src/index.ts';
-import { watchStates } from './chart-states.ts';
+import { noteStates } from './chart-states.ts';
 import { Dialing } from './dialing.ts';
 import type { ExpectedVerdict, Pair } from './pair.ts';
 import { ProcessWatch } from './process-watch.ts';
@@ -62,12 +62,12 @@ export class DialedPair implements Pair {
     const watch = new ProcessWatch();
     const hosts: RawHost[] = [];
     const states: string[] = [];
-    watchStates(states);
     const server = await RogueServer.start(RawHost.accepting(hosts), { lingers });
     const dialed = watchDialed();
     const dialing = await new Dialing(`ws://127.0.0.1:${server.port}/feed`, {
       backoff: patient,
       random: () => 0.99,
+      inspect: noteStates(states),
       ...options,
     }).up();
     await until(() => hosts.length === 1, 'the server has accepted it');

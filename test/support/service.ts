@@ -15,7 +15,7 @@ import {
   type SupervisorEvent,
   type SupervisorOptions,
 } from '../../src/index.ts';
-import { watchStates } from './chart-states.ts';
+import { noteStates } from './chart-states.ts';
 import { until } from './until.ts';
 
 type AnyConnection = Connection<unknown, unknown, unknown>;
@@ -41,7 +41,10 @@ export class Service {
   /** Calls of the user's handlers, in order. */
   readonly calls: string[] = [];
   readonly messages: unknown[] = [];
-  /** The states that the charts of connections have entered, in order, for tests with one connection. */
+  /**
+   * The states that the charts of connections have entered, in order, for tests with one connection. Empty when the test says
+   * which `actors` there are: with an inspector all are eager.
+   */
   readonly states: string[] = [];
   port = 0;
   readonly #before: Resources;
@@ -55,6 +58,7 @@ export class Service {
     this.server = server;
     this.supervisor = createSupervisor({
       ...options,
+      ...(options.actors === undefined && { inspect: options.inspect ?? noteStates(this.states) }),
       onOpen: (connection) => {
         this.calls.push('onOpen');
         return options.onOpen?.(connection);
@@ -76,7 +80,6 @@ export class Service {
     this.supervisor.events$.subscribe((event) =>
       this.events.push(event as SupervisorEvent<AnyConnection>),
     );
-    watchStates(this.states);
   }
 
   /** Starts listening on a free port under `/ws`. */

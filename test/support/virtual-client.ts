@@ -1,3 +1,4 @@
+import { ChartSystem } from '../../src/chart/chart-system.ts';
 import type { ResolvedClientOptions } from '../../src/client/options.ts';
 import type { Platform } from '../../src/client/platform.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
@@ -21,6 +22,7 @@ export function virtualClient(
       new ReconnectPolicy(options, { isRenewed: false, target }, reporter),
     parent,
     options,
+    charts: parent?.charts ?? new ChartSystem({ actorHost: null, areEager: false }),
     context,
     contract: new Contract(options.codec),
     platform,

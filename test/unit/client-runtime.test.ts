@@ -7,8 +7,7 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 describe('what clients share', () => {
   const clock = new VirtualClock();
-  const partsOf = (given: ClientOptions = {}) =>
-    clientRuntime(resolveClientOptions(given, clock), null);
+  const partsOf = (given: ClientOptions = {}) => clientRuntime(resolveClientOptions(given, clock));
 
   it('is one wheel, whatever the options are, while its ticks are the same', () => {
     const { wheel } = partsOf().context;

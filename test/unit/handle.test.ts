@@ -53,6 +53,7 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
       return messageFrame(message);
     },
     join: (_connection, topic) => note('join', topic),
+    actorErrored: () => {},
     leave: (_connection, topic) => note('leave', topic),
     renew: (_connection, peer, options) => note('renew', peer, options),
     messageStream: () => new Stream(() => {}),

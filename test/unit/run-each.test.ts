@@ -2,11 +2,9 @@
 // each such loop over fakes of which one throws.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type AnyActorRef, createEmptyActor } from 'xstate';
+import { ChartSystem } from '../../src/chart/chart-system.ts';
+import type { HostedActor } from '../../src/chart/hosted-actor.ts';
 import { OfflineQueue } from '../../src/client/offline-queue.ts';
-import { Teller } from '../../src/client/teller.ts';
-import { Conductor, type ConductorObserver } from '../../src/connection/conductor.ts';
-import type { ConnectionHost } from '../../src/connection/connection-host.ts';
 import type { ChildActor } from '../../src/connection/parent.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { heartbeatSchema, limitsSchema, timeoutsSchema } from '../../src/core/limits-schema.ts';
@@ -66,51 +64,6 @@ function contextOn(clock: VirtualClock) {
   });
 }
 
-describe('a report of a connection that throws', () => {
-  it('keeps none of its other reports from being delivered', () => {
-    const delivered: string[] = [];
-    const deliver = (report: string) => {
-      delivered.push(report);
-      if (report === 'opened') failing();
-    };
-    const host = { actor: createEmptyActor(), context: contextOn(new VirtualClock()) };
-    const conductor = new Conductor(
-      { deliver } as unknown as ConductorObserver,
-      host as unknown as ConnectionHost,
-    );
-    for (const report of ['opened', 'closing'] as const) conductor.report(report);
-    assert.throws(() => conductor.deliverReports(), isBroken);
-    assert.deepEqual(delivered, ['opened', 'closing']);
-    conductor.report('closed');
-    conductor.deliverReports();
-    assert.deepEqual(delivered, ['opened', 'closing', 'closed']);
-  });
-});
-
-describe('news that throws', () => {
-  it('keeps none of the other news, now or later, from being told', () => {
-    const told: string[] = [];
-    const teller = new Teller<'fact'>({ take: () => {}, settled: () => {} });
-    teller.add(failing);
-    teller.add(() => told.push('second'));
-    assert.throws(() => teller.settle(), isBroken);
-    assert.deepEqual(told, ['second']);
-    teller.later(() => told.push('later'));
-    assert.deepEqual(told, ['second', 'later']);
-  });
-
-  it('does not make a chart that threw deaf', () => {
-    const taken: string[] = [];
-    const teller = new Teller<'one' | 'two'>({
-      take: (fact) => (fact === 'one' ? failing() : taken.push(fact)),
-      settled: () => taken.push('settled'),
-    });
-    assert.throws(() => teller.send('one'), isBroken);
-    teller.send('two');
-    assert.deepEqual(taken, ['two', 'settled']);
-  });
-});
-
 describe('a message whose loss cannot be told', () => {
   for (const way of ['expired', 'stopped'] as const) {
     it(`leaves none of the others unsettled when they are ${way}`, () => {
@@ -141,7 +94,8 @@ describe('VirtualClock', () => {
 describe('a child that cannot be stopped', () => {
   it('keeps no other child from being asked to stop', () => {
     const children = new Children({
-      ...{ actor: {} as AnyActorRef, isInspected: false, registry: new Registry() },
+      ...{ actor: {} as HostedActor, charts: {} as ChartSystem, registry: new Registry() },
+      connectionCrashed: () => {},
       ...{ isEnding: () => false, emit: () => {}, isHeard: () => false, shrank: () => {} },
     });
     const stopped: string[] = [];
@@ -180,6 +134,7 @@ class DrainBench {
       if (state === 'open') registry.enter(connection as never);
     }
     const fleet: DrainableFleet = {
+      charts: new ChartSystem({ actorHost: null, areEager: false }),
       context: contextOn(this.clock),
       ...{ registry, handlers: { unsettled: 0 }, emit: () => {} },
       ...{ topics: { complete: () => {} }, events: { complete: () => {} } },

@@ -61,7 +61,7 @@ describe('SupervisedClient', () => {
     });
     clock.advance(1);
     assert.equal(client.status.state, 'exhausted');
-    assert.deepEqual(log, ['idle', 'client: broken host', 'unwatched', 'exhausted', 'complete']);
+    assert.deepEqual(log, ['idle', 'unwatched', 'client: broken host', 'exhausted', 'complete']);
     await client.stop({ code: 1000, reason: '' });
   });
 

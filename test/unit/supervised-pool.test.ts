@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ChartSystem } from '../../src/chart/chart-system.ts';
 import { resolveClientOptions } from '../../src/client/options.ts';
 import { SupervisedPool } from '../../src/client/pool/supervised-pool.ts';
 import { Upstreams } from '../../src/client/pool/upstreams.ts';
@@ -17,6 +18,7 @@ describe('SupervisedPool', () => {
     const pool = new SupervisedPool({
       size: 2,
       upstreams: new Upstreams(['ws://virtual.test/'], { failuresMax: 5, minMs: 1, maxMs: 1 }),
+      charts: new ChartSystem({ actorHost: null, areEager: false }),
       context,
       parent: null,
       signal: undefined,

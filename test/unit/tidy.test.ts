@@ -65,7 +65,7 @@ function limited(files: readonly string[], linesMax: number): string[] {
 /** What takes the place of an entry point in a page. */
 function browserEntryOf(entry: string): string | undefined {
   const browser = entry.replace(/index\.ts$/, 'browser.ts');
-  return [...sources].includes(browser) ? browser : undefined;
+  return browser !== entry && [...sources].includes(browser) ? browser : undefined;
 }
 
 function builtFrom(source: string): { types: string; default: string } {

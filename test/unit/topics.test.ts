@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
+import { Notifications } from '../../src/chart/notifications.ts';
 import type { Conflatable, ConflateResult } from '../../src/connection/outbox.ts';
-import { ReportGate } from '../../src/connection/report-gate.ts';
 import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import { deliveryOf, fanOut, type Publication, type Reachable } from '../../src/server/fan-out.ts';
@@ -46,8 +46,11 @@ class FakeConnection {
   }
 }
 
-function topicsFor(topicsMax: number, gate = new ReportGate()): Topics {
-  return new Topics(topicsMax, gate, { topicChanged: () => {}, listenerErrored: () => {} });
+function topicsFor(topicsMax: number, notifications = new Notifications()): Topics {
+  return new Topics(topicsMax, notifications, {
+    topicChanged: () => {},
+    listenerErrored: () => {},
+  });
 }
 
 /** An audience that nobody leaves. */
@@ -337,39 +340,17 @@ describe('a publication to a member that throws', () => {
   };
 
   it('reaches the members behind it', () => {
-    const gate = new ReportGate();
-    const topics = topicsFor(10, gate);
+    const notifications = new Notifications();
+    const topics = topicsFor(10, notifications);
     const [first, second, third] = crowd(3, topics);
     if (second) second.onPublish = failing;
     const publication = publicationOf('hi');
-    assert.throws(() => fanOut(publication, new Everybody([first, second, third]), gate), /out of/);
+    assert.throws(
+      () => fanOut(publication, new Everybody([first, second, third]), notifications),
+      /out of/,
+    );
     assert.deepEqual([first?.got, second?.got, third?.got], [['hi'], [], ['hi']]);
-    assert.deepEqual([publication.delivered, gate.isShut], [2, false]);
-  });
-});
-
-describe('a report that throws', () => {
-  it('keeps none of those that wait behind it', () => {
-    const gate = new ReportGate();
-    const delivered: string[] = [];
-    const add = (name: string, deliverReports: () => void) =>
-      gate.add({
-        deliverReports: () => {
-          delivered.push(name);
-          deliverReports();
-        },
-      });
-    const run = () => {
-      add('one', () => {
-        throw new Error('out of order');
-      });
-      add('two', () => add('four', () => {}));
-      add('three', () => {});
-    };
-    assert.throws(() => gate.during(run), /out of order/);
-    assert.deepEqual(delivered, ['one', 'two', 'three', 'four']);
-    gate.during(() => add('five', () => {}));
-    assert.equal(delivered.at(-1), 'five');
+    assert.deepEqual(publication.delivered, 2);
   });
 });
 

@@ -1,7 +1,7 @@
 import { parentOf } from '../../connection/parent.ts';
 import { systemClock } from '../../core/clock.ts';
-import { clientRuntime } from '../client-runtime.ts';
-import { checkNodeOptions, nodePlatform } from '../node-options.ts';
+import { chartsFor, clientRuntime } from '../client-runtime.ts';
+import { checkNodeOptions, nodeActors, nodePlatform } from '../node-options.ts';
 import { restartDefaults } from '../options.ts';
 import { type Route, routeTo } from '../reconnect/target.ts';
 import { SupervisedClient } from '../supervised-client.ts';
@@ -38,11 +38,12 @@ export function createPool<In = unknown, Out = unknown>(
 ): Pool<In, Out> {
   const texts = checkedUrls(urls);
   checkNodeOptions(given, poolOptionNames);
-  const { headers = {}, connect, supervisor, ...rest } = given;
+  const { headers = {}, connect, supervisor, actors, ...rest } = given;
   const { size, circuit, member: options } = resolvePoolOptions<In, Out>(rest, systemClock);
   const parent = parentOf(supervisor);
   const { subprotocols, beat, signal, inspect } = options;
-  const { context, contract } = clientRuntime(options, parent);
+  const { context, contract } = clientRuntime(options);
+  const charts = chartsFor(options, parent, nodeActors(actors));
   const platform = nodePlatform(connect);
   const upstreams = new Upstreams(texts, circuit);
   const routes = new Map(
@@ -56,7 +57,7 @@ export function createPool<In = unknown, Out = unknown>(
   };
   const policyOptions = { ...options, restarts: restartDefaults };
   const pool = new SupervisedPool<In, Out>({
-    ...{ size, upstreams, context, parent, signal, inspect },
+    ...{ size, upstreams, charts, context, parent, signal, inspect },
     makeMember: (pool) =>
       new SupervisedClient<In, Out>({
         url: '',
@@ -64,7 +65,7 @@ export function createPool<In = unknown, Out = unknown>(
           new PoolReconnectPolicy(policyOptions, new UpstreamLease(leaseParts), reporter),
         parent: pool,
         options: { ...options, signal: undefined, inspect: undefined },
-        ...{ context, contract, platform },
+        ...{ charts, context, contract, platform },
       }),
   });
   return new PoolHandle(pool);

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
 import { type InspectArguments, inspection, inspectKey } from '../../core/inspect.ts';
 import type { CloseVerdict } from '../../core/verdict.ts';
@@ -20,6 +21,10 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
 
   get status(): PoolStatus {
     return this.#pool.status;
+  }
+
+  get actor(): ChartActor {
+    return this.#pool.actor.reader(() => undefined, this.#pool.streams.report('actor'));
   }
 
   get status$(): Observable<PoolStatus> {

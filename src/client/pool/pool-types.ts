@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
 import type { CloseVerdict } from '../../core/verdict.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
@@ -56,6 +57,8 @@ export interface PoolDrainReport {
  */
 export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly status: PoolStatus;
+  /** Its XState actor, for reading; the parent of the actors of its members. */
+  readonly actor: ChartActor;
   /** The status, now and at every change. Completes after `stopped`. */
   readonly status$: Observable<PoolStatus>;
   /** Messages of every connection. Those of one alone are on its own `messages$`. */

@@ -1,16 +1,14 @@
-import { type ActorRefFrom, createActor } from 'xstate';
-import { hide, thrownBy } from '../../../machines/hidden.ts';
-import { poolMachine } from '../../../machines/pool.ts';
 import type { PoolFact, PoolOrders } from '../../../machines/pool-contract.ts';
+import type { ChartSystem } from '../../chart/chart-system.ts';
+import type { HostedActor } from '../../chart/hosted-actor.ts';
+import type { ChartOwner, ChartRunner } from '../../chart/runner.ts';
+import { poolTable } from '../../chart/tables/pool.ts';
 import type { ConnectionReport, SharedRuntime } from '../../connection/connection-host.ts';
-import { inspected } from '../../connection/inspection.ts';
 import type { ManagedConnection } from '../../connection/managed-connection.ts';
 import type { ChildActor, Parent } from '../../connection/parent.ts';
-import { snapshotPaths } from '../../connection/snapshot-paths.ts';
 import { whenAborted } from '../../core/abort.ts';
 import type { CloseFrame } from '../../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../../core/connection.ts';
-import { toError } from '../../core/errors.ts';
 import type { Inspector } from '../../core/inspection.ts';
 import { runEach } from '../../core/run-each.ts';
 import type { Deadline, DeadlineOwner } from '../../core/timer-wheel.ts';
@@ -19,7 +17,6 @@ import type { Ending } from '../client-types.ts';
 import { clientWarnings } from '../client-warnings.ts';
 import { addressIn } from '../reconnect/target.ts';
 import type { SupervisedClient } from '../supervised-client.ts';
-import { Teller, type TellerOwner } from '../teller.ts';
 import type { PoolDrainPlan } from './pool-options.ts';
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -28,6 +25,7 @@ import type { Upstreams } from './upstreams.ts';
 export interface PoolParts<In, Out> {
   readonly size: number;
   readonly upstreams: Upstreams;
+  readonly charts: ChartSystem;
   readonly context: SharedRuntime;
   readonly parent: Parent | null;
   readonly signal: AbortSignal | undefined;
@@ -38,15 +36,15 @@ export interface PoolParts<In, Out> {
 
 /** What is behind a pool: it gives its chart the facts, and is the parent of its members. */
 export class SupervisedPool<In, Out>
-  implements PoolOrders, Parent, ChildActor, DeadlineOwner, TellerOwner<PoolFact>
+  implements ChartOwner, PoolOrders, Parent, ChildActor, DeadlineOwner
 {
   readonly kind = 'pool';
-  readonly actor: ActorRefFrom<typeof poolMachine>;
-  readonly isInspected: boolean;
+  readonly charts: ChartSystem;
   readonly streams: ClientStreams<In, PoolStatus>;
 
   readonly #parts: PoolParts<In, Out>;
-  readonly #teller = new Teller<PoolFact>(this);
+  readonly #chart: ChartRunner<PoolFact['type']>;
+  #actor: HostedActor | null = null;
   readonly #members = new Set<SupervisedClient<In, Out>>();
   /** The open connections; whichever was checked out longest ago comes first. */
   readonly #open = new Map<ManagedConnection, DialedConnection<In, Out>>();
@@ -65,23 +63,28 @@ export class SupervisedPool<In, Out>
   #ignoreSignal: (() => void) | null = null;
 
   constructor(parts: PoolParts<In, Out>) {
-    const { parent, inspect, signal } = parts;
+    const { parent, signal, charts } = parts;
     this.#parts = parts;
-    this.isInspected = parent?.isInspected ?? inspect !== undefined;
+    this.charts = charts;
     this.#status = this.#describe('starting', ['starting']);
     this.streams = new ClientStreams(this.#status, clientWarnings);
-    this.actor = createActor(poolMachine, {
-      id: 'pool',
-      input: hide<PoolOrders>(this),
-      ...(parent === null
-        ? inspected(inspect, this.streams.report('inspect'))
-        : { parent: parent.actor }),
-    });
-    this.actor.subscribe({ error: (thrown) => this.#crashed(toError(thrownBy(thrown))) });
-    this.actor.start();
+    this.#chart = charts.run(poolTable, this);
+    if (charts.areActorsEager) this.#actor = this.actor;
+    this.#chart.start();
     const isWelcome = parent === null || parent.adopt(this);
     if (signal?.aborted || !isWelcome) this.#abort();
     else this.#start();
+  }
+
+  get actor(): HostedActor {
+    this.#actor ??= this.charts.host(this.#chart, { id: 'pool', ...this.#actorPlace });
+    return this.#actor;
+  }
+
+  get #actorPlace() {
+    const { inspect, parent } = this.#parts;
+    if (inspect === undefined) return { parent: parent?.actor ?? this.charts.root };
+    return { parent: null, inspector: { inspect, report: this.streams.report('inspect') } };
   }
 
   #start(): void {
@@ -159,7 +162,7 @@ export class SupervisedPool<In, Out>
     this.#drainingSinceMs = clock.now();
     this.#leaving = this.#connections;
     this.#deadline = wheel.schedule(this.#plan.withinMs, this, 'drain');
-    this.#teller.later(() => {
+    this.charts.notifications.add(() => {
       runEach([...this.#members], (member) => void member.stop(this.#plan.frame));
       this.#emptied();
     });
@@ -170,7 +173,7 @@ export class SupervisedPool<In, Out>
     this.#forced = this.#connections;
     // Each has a deadline of its own for that, and tells its end when it has passed.
     this.#deadline = wheel.schedule(2 * timeouts.forcedMs, this, 'forced');
-    this.#teller.later(() => {
+    this.charts.notifications.add(() => {
       runEach([...this.#members], (member) => member.terminate());
     });
   }
@@ -198,7 +201,7 @@ export class SupervisedPool<In, Out>
   }
 
   childMoved(): void {
-    this.#teller.settle();
+    this.#updateStatus();
   }
 
   nextId(): string {
@@ -214,6 +217,10 @@ export class SupervisedPool<In, Out>
     if (to === 'open') this.#connections += 1;
     else if (to === 'closed') this.#connections -= 1;
     this.#parts.parent?.connectionMoved(connection, from, to);
+  }
+
+  connectionCrashed(error: Error): void {
+    this.#parts.parent?.connectionCrashed(error);
   }
 
   connectionQuarantined(connection: ManagedConnection): void {
@@ -241,33 +248,31 @@ export class SupervisedPool<In, Out>
   }
 
   #send(type: PoolFact['type']): void {
-    this.#teller.send({ type });
+    this.#chart.send(type);
   }
 
-  take(fact: PoolFact): void {
-    this.actor.send(fact);
-  }
-
-  settled(): void {
-    const states = snapshotPaths(this.actor.getSnapshot().value);
-    const status = this.#describe(states[0] as PoolState, states);
-    if (JSON.stringify(status) !== JSON.stringify(this.#status)) {
-      this.#status = status;
-      this.#teller.add(() => {
-        this.streams.moved(status);
-        this.#parts.parent?.childMoved(this);
-      });
-    }
+  chartSettled(): void {
+    this.#updateStatus();
     if (!this.#isFinished) return;
     this.#isFinished = false;
-    this.#teller.add(() => this.#complete());
+    this.charts.notifications.add(() => this.#complete());
   }
 
-  /** The chart itself threw: there is nobody left to decide anything. */
-  #crashed(error: Error): void {
-    this.streams.report('pool')(error);
+  #updateStatus(): void {
+    const { paths } = this.#chart.state;
+    const status = this.#describe(paths[0] as PoolState, paths);
+    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
+    this.#status = status;
+    this.charts.notifications.add(() => {
+      this.streams.moved(status);
+      this.#parts.parent?.childMoved(this);
+    });
+  }
+
+  chartCrashed(error: Error): void {
+    this.charts.notifications.add(() => this.streams.report('pool')(error));
     this.finish();
-    this.#teller.later(() => {
+    this.charts.notifications.add(() => {
       runEach([...this.#members], (member) => {
         void member.stop(this.#plan.frame);
         member.terminate();

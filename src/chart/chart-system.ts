@@ -1,0 +1,76 @@
+import { MooringError } from '../core/errors.ts';
+import { Chart, type ChartCounts } from './chart.ts';
+import type { ActorParent, ActorPlace, HostedActor } from './hosted-actor.ts';
+import { Notifications } from './notifications.ts';
+import { type ChartOwner, ChartRunner } from './runner.ts';
+import type { ChartTable } from './table.ts';
+
+/** Makes actors. Kept apart, so that a page can do without XState. */
+export interface ActorHost {
+  host(runner: ChartRunner, place: ActorPlace): HostedActor;
+  /** Makes a parent for actors that nobody else is the parent of. */
+  makeRoot(): ActorParent;
+}
+
+/** Which actors the runners of a system have. */
+export interface ActorOptions {
+  /** `null` in a page that has not imported XState. */
+  readonly actorHost: ActorHost | null;
+  /** Whether each runner has its actor from the start, or when somebody asks for it. */
+  readonly areEager: boolean;
+}
+
+/** The charts of one supervisor and of everything below it, or of all clients that have no supervisor. */
+export class ChartSystem {
+  readonly notifications = new Notifications();
+  readonly #actorHost: ActorHost | null;
+  /** Whether each runner has its actor from the start. */
+  readonly areActorsEager: boolean;
+  readonly #charts = new Map<string, Chart>();
+  #root: ActorParent | null = null;
+
+  constructor({ actorHost, areEager }: ActorOptions) {
+    this.#actorHost = actorHost;
+    this.areActorsEager = actorHost !== null && areEager;
+  }
+
+  /** Whether its runners have such actors. */
+  has({ actorHost, areEager }: ActorOptions): boolean {
+    return (
+      this.#actorHost === actorHost && (actorHost === null || this.areActorsEager === areEager)
+    );
+  }
+
+  /** Runs a chart for its owner, who starts it. */
+  run<Fact extends string>(table: ChartTable, owner: ChartOwner): ChartRunner<Fact> {
+    return new ChartRunner<Fact>(this.#chartOf(table), owner, this.notifications);
+  }
+
+  /** Makes the actor of a runner. @throws MooringError `no-actor` in a page that has not imported XState */
+  host(runner: ChartRunner, place: ActorPlace): HostedActor {
+    return this.#requiredHost.host(runner, place);
+  }
+
+  /** The parent of actors that have no other. Each system of XState costs 2 KB (measured), so there is one for all. */
+  get root(): ActorParent {
+    this.#root ??= this.#requiredHost.makeRoot();
+    return this.#root;
+  }
+
+  get #requiredHost(): ActorHost {
+    if (this.#actorHost !== null) return this.#actorHost;
+    const remedy = "import createClient from 'mooring/client/inspect' to have actors in a page";
+    throw new MooringError('no-actor', remedy);
+  }
+
+  #chartOf(table: ChartTable): Chart {
+    const chart = this.#charts.get(table.name) ?? new Chart(table);
+    this.#charts.set(table.name, chart);
+    return chart;
+  }
+
+  /** What all runners of a chart have done so far. */
+  countsOf(table: ChartTable): ChartCounts {
+    return this.#chartOf(table).counts;
+  }
+}

@@ -1,0 +1,346 @@
+import {
+  type ActorLogic,
+  type ActorRef,
+  type AnyActorRef,
+  createActor,
+  type EventObject,
+  matchesState,
+  type Snapshot,
+  toObserver,
+} from 'xstate';
+import { clientMachine } from '../../machines/client.ts';
+import { connectionMachine } from '../../machines/connection.ts';
+import { poolMachine } from '../../machines/pool.ts';
+import { supervisorMachine } from '../../machines/supervisor.ts';
+import type {
+  ActorObserver,
+  ActorSubscribable,
+  ActorSubscription,
+  ChartActor,
+  ChartSnapshot,
+} from '../core/actor.ts';
+import { MooringError } from '../core/errors.ts';
+import { guarded, type ReportThrown } from '../core/guard.ts';
+import type { InspectedActor, InspectionEvent, Inspector } from '../core/inspection.ts';
+import type { ChartState } from './chart.ts';
+import type { ActorHost } from './chart-system.ts';
+import type { ChartRunner, RunnerObserver } from './runner.ts';
+import type { StateValue } from './table.ts';
+
+type Status = 'active' | 'done' | 'error';
+
+/**
+ * A snapshot as XState and inspectors see it. All actors in one state share it, so it says nothing of a single connection.
+ *
+ * Inspectors serialise its own fields; a method is in the prototype.
+ */
+export class HostedSnapshot {
+  readonly status: Status;
+  readonly value: StateValue;
+  readonly context = {};
+  readonly output: unknown;
+  readonly error: unknown;
+
+  constructor(value: StateValue, status: Status, { output, error }: Outcome = {}) {
+    this.status = status;
+    this.value = value;
+    this.output = output;
+    this.error = error;
+  }
+
+  matches(state: StateValue): boolean {
+    return matchesState(state, this.value);
+  }
+}
+
+/** What a chart ended with. */
+interface Outcome {
+  readonly output?: unknown;
+  readonly error?: unknown;
+}
+
+/** The snapshot of everybody in a state. */
+export function snapshotOf(state: ChartState): HostedSnapshot {
+  state.snapshot ??= new HostedSnapshot(state.value, state.isFinal ? 'done' : 'active');
+  return state.snapshot as HostedSnapshot;
+}
+
+type LogicSnapshot = Snapshot<unknown> & HostedSnapshot;
+type HostedLogic = ActorLogic<LogicSnapshot, EventObject, undefined>;
+/** An actor as XState runs it. */
+export type HostedRef = ActorRef<LogicSnapshot, EventObject>;
+
+/** An inspector of the application, and where an error that it throws is reported. */
+export interface GuardedInspector {
+  readonly inspect: Inspector;
+  readonly report: ReportThrown;
+}
+
+/** An actor that others are children of. */
+export interface ActorParent {
+  readonly ref: AnyActorRef;
+}
+
+/** Who an actor is, and where it belongs. */
+export interface ActorPlace {
+  readonly id: string;
+  readonly parent: ActorParent | null;
+  /** Sees each step of this actor and of those below it. Only an actor without a parent has one. */
+  readonly inspector?: GuardedInspector | undefined;
+}
+
+/**
+ * The XState actor of one runner, and its logic.
+ *
+ * The runner decides, and the actor shows it. Each step is one event of the actor, sent as a notification: observers and
+ * inspectors never run inside a step. An event from anybody else changes nothing.
+ */
+export class HostedActor implements RunnerObserver {
+  /** The configuration of the machine, without its descriptions: an inspector draws the chart from it. */
+  readonly config: object;
+  readonly runner: ChartRunner;
+  readonly #place: ActorPlace;
+  #ref: HostedRef | null = null;
+  #shown: HostedSnapshot;
+  #reader: ChartActor<unknown> | null = null;
+
+  constructor(runner: ChartRunner, place: ActorPlace) {
+    this.runner = runner;
+    this.config = configOf(runner.name);
+    this.#place = place;
+    this.#shown = snapshotOf(runner.state);
+    runner.observe(this);
+    runner.notifications.add(() => void this.ref);
+  }
+
+  get ref(): HostedRef {
+    if (this.#ref !== null) return this.#ref;
+    const { id, parent, inspector } = this.#place;
+    const logic = this as unknown as HostedLogic;
+    if (parent !== null) this.#ref = createActor(logic, { id, parent: parent.ref });
+    else this.#ref = createActor(logic, inspector ? { id, inspect: inspect(inspector) } : { id });
+    this.#ref.start();
+    return this.#ref;
+  }
+
+  /**
+   * The actor for somebody outside: the same at each call.
+   *
+   * @param outcome - what the chart ended with.
+   * @param report - reports what a subscriber threw.
+   */
+  reader<Output>(outcome: () => Output | undefined, report: ReportThrown): ChartActor<Output> {
+    this.#reader ??= new ReadOnlyActor(this, outcome, report);
+    return this.#reader as ChartActor<Output>;
+  }
+
+  // What a runner shows.
+
+  stepped(fact: string, to: ChartState): void {
+    this.#show({ type: fact }, snapshotOf(to));
+  }
+
+  /** What was thrown may hold secrets of the application, and an inspector would see it. */
+  crashed(): void {
+    const error = new Error('An order of the chart threw.');
+    const snapshot = new HostedSnapshot(this.runner.state.value, 'error', { error });
+    // Without an observer of errors, XState would throw it in the process.
+    this.runner.notifications.add(() => void this.ref.subscribe({ error: () => {} }));
+    this.#show({ type: 'chart.crashed' }, snapshot);
+  }
+
+  #show(event: EventObject, snapshot: HostedSnapshot): void {
+    this.runner.notifications.add(() => {
+      this.#shown = snapshot;
+      this.ref.send(event);
+    });
+  }
+
+  // What XState asks of a logic.
+
+  /** @internal */
+  transition(): HostedSnapshot {
+    return this.#shown;
+  }
+
+  /** @internal */
+  getInitialSnapshot(): HostedSnapshot {
+    return this.#shown;
+  }
+
+  /** @internal */
+  getPersistedSnapshot(snapshot: HostedSnapshot): HostedSnapshot {
+    return snapshot;
+  }
+}
+
+/** The actor as its readers get it: always in the state of its chart, and without a way to change that. */
+class ReadOnlyActor<Output> implements ChartActor<Output> {
+  readonly #hosted: HostedActor;
+  readonly #outcome: () => Output | undefined;
+  readonly #report: ReportThrown;
+  /** Made once the chart is at its end: the only snapshot with something of its own. */
+  #last: HostedSnapshot | null = null;
+
+  /** @param outcome - what the chart ended with. @param report - reports what an observer threw. */
+  constructor(hosted: HostedActor, outcome: () => Output | undefined, report: ReportThrown) {
+    this.#hosted = hosted;
+    this.#outcome = outcome;
+    this.#report = report;
+  }
+
+  get id(): string {
+    return this.#hosted.ref.id;
+  }
+
+  get sessionId(): string {
+    return this.#hosted.ref.sessionId;
+  }
+
+  get system(): never {
+    return this.#hosted.ref.system as never;
+  }
+
+  get src(): string {
+    return this.#hosted.runner.name;
+  }
+
+  getSnapshot(): ChartSnapshot<Output> {
+    const { runner } = this.#hosted;
+    if (!runner.isOver) return snapshotOf(runner.state) as unknown as ChartSnapshot<Output>;
+    const { value } = runner.state;
+    this.#last ??=
+      runner.error !== null
+        ? new HostedSnapshot(value, 'error', { error: runner.error })
+        : new HostedSnapshot(value, 'done', { output: this.#outcome() });
+    return this.#last as unknown as ChartSnapshot<Output>;
+  }
+
+  getPersistedSnapshot(): ChartSnapshot<Output> {
+    return this.getSnapshot();
+  }
+
+  subscribe(
+    next: ActorObserver<ChartSnapshot<Output>> | ((snapshot: ChartSnapshot<Output>) => void),
+    error?: (error: unknown) => void,
+    complete?: () => void,
+  ): ActorSubscription {
+    const observer = toObserver(next as ActorObserver<ChartSnapshot<Output>>, error, complete);
+    const report = this.#report;
+    return this.#hosted.ref.subscribe({
+      next: (snapshot) => {
+        const own = snapshot.status === 'active' ? snapshot : this.getSnapshot();
+        guarded(() => observer.next?.(own as ChartSnapshot<Output>), report);
+      },
+      error: () => void guarded(() => observer.error?.(this.getSnapshot().error), report),
+      complete: () => void guarded(() => observer.complete?.(), report),
+    });
+  }
+
+  select<Selected>(
+    selector: (snapshot: ChartSnapshot<Output>) => Selected,
+    equals: (one: Selected, other: Selected) => boolean = Object.is,
+  ): ActorSubscribable<Selected> & { get(): Selected } {
+    const get = () => selector(this.getSnapshot());
+    const subscribe = (
+      next: ActorObserver<Selected> | ((value: Selected) => void),
+      error?: (error: unknown) => void,
+      complete?: () => void,
+    ) => {
+      const observer = toObserver(next as ActorObserver<Selected>, error, complete);
+      let last = get();
+      const emit = (snapshot: ChartSnapshot<Output>) => {
+        const selected = selector(snapshot);
+        if (equals(last, selected)) return;
+        last = selected;
+        observer.next?.(selected);
+      };
+      return this.subscribe({ ...observer, next: emit } as ActorObserver<ChartSnapshot<Output>>);
+    };
+    return { get, subscribe };
+  }
+
+  on(): ActorSubscription {
+    return { unsubscribe: () => {} };
+  }
+
+  send(event: { readonly type: string }): void {
+    throw readOnly(
+      `${event.type} cannot be sent: call a method of the connection, client, pool or supervisor`,
+    );
+  }
+
+  start(): void {}
+
+  stop(): void {
+    throw readOnly(
+      'it stops with its chart: close the connection or client, or drain the pool or supervisor',
+    );
+  }
+
+  toJSON(): object {
+    return { xstate$$type: 1, id: this.id };
+  }
+
+  [Symbol.observable](): this {
+    return this;
+  }
+}
+
+function readOnly(problem: string): MooringError {
+  return new MooringError('read-only', `the actor is read-only; ${problem}`);
+}
+
+/** Returns the option `inspect` of `createActor`. An event that changes nothing repeats the last snapshot, which is left out. */
+function inspect({
+  inspect: inspector,
+  report,
+}: GuardedInspector): (event: InspectionEvent) => void {
+  const see = (event: InspectionEvent) =>
+    typeof inspector === 'function' ? inspector(event) : inspector.next?.(event);
+  const snapshots = new WeakMap<InspectedActor, unknown>();
+  const isRepeated = (event: InspectionEvent) => {
+    if (event.type !== '@xstate.snapshot') return false;
+    const before = snapshots.get(event.actorRef);
+    snapshots.set(event.actorRef, event.snapshot);
+    return before === event.snapshot;
+  };
+  return (event) => {
+    if (!isRepeated(event)) guarded(() => see(event), report);
+  };
+}
+
+/** Makes actors by XState. */
+export const xstateHost: ActorHost = {
+  host: (runner, place) => new HostedActor(runner, place),
+  makeRoot: () => ({ ref: createActor(inertLogic).start() }),
+};
+
+/** Does nothing with the signals of its children. */
+const inertLogic: ActorLogic<Snapshot<unknown>, EventObject> = {
+  transition: (snapshot) => snapshot,
+  getInitialSnapshot: () => ({ status: 'active', output: undefined, error: undefined }),
+  getPersistedSnapshot: (snapshot) => snapshot,
+};
+
+const machines = [connectionMachine, clientMachine, poolMachine, supervisorMachine];
+const configs = new Map<string, object>();
+
+function configOf(name: string): object {
+  const known = configs.get(name);
+  if (known !== undefined) return known;
+  const machine = machines.find(({ id }) => id === name);
+  const config = withoutUndrawn(machine?.config ?? {}) as object;
+  configs.set(name, config);
+  return config;
+}
+
+/** Parts of a configuration that drawing it does not need: 40 % of what an inspector sends for each actor (measured). */
+const undrawn: ReadonlySet<string> = new Set(['description', 'meta', 'params']);
+
+function withoutUndrawn(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withoutUndrawn);
+  if (typeof part !== 'object' || part === null) return part;
+  const entries = Object.entries(part).filter(([name]) => !undrawn.has(name));
+  return Object.fromEntries(entries.map(([name, value]) => [name, withoutUndrawn(value)]));
+}

@@ -1,0 +1,18 @@
+import { xstateHost } from '../chart/hosted-actor.ts';
+import type { Client } from './client-types.ts';
+import { makePageClient } from './create-browser-client.ts';
+import type { ClientOptions } from './options.ts';
+import type { Resolvable } from './reconnect/target.ts';
+
+/**
+ * As `createClient` of `mooring/client`, with XState: the client and its connections have actors, and `inspect` sees each step of
+ * their charts.
+ *
+ * @throws MooringError as `createClient` of `mooring/client`.
+ */
+export function createClient<In = unknown, Out = unknown>(
+  url: Resolvable<string | URL>,
+  given: ClientOptions<In, Out> = {},
+): Client<In, Out> {
+  return makePageClient(url, given, xstateHost);
+}

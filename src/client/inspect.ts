@@ -1,0 +1,41 @@
+export type { Clock, TimerHandle } from '../core/clock.ts';
+export type { CloseFrame, Retry } from '../core/close-code.ts';
+export type { Codec } from '../core/codec.ts';
+export { binaryCodec, jsonCodec, textCodec, UndecodableError } from '../core/codec.ts';
+export type {
+  ConnectionState,
+  DialedConnection,
+  Flow,
+  FlushResult,
+  SendResult,
+  SupervisedConnection,
+} from '../core/connection.ts';
+export type { ErrorCode } from '../core/errors.ts';
+export { MooringError } from '../core/errors.ts';
+export type { InvalidMessage } from '../core/events.ts';
+export type { Failure, FailureCause, FailurePhase } from '../core/failure.ts';
+export type {
+  InspectedActor,
+  InspectionEvent,
+  InspectionObserver,
+  Inspector,
+} from '../core/inspection.ts';
+export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
+export type { CloseVerdict } from '../core/verdict.ts';
+export type {
+  Client,
+  ClientEvent,
+  ClientSendOptions,
+  ClientState,
+  ClientStatus,
+  DropReason,
+  Ending,
+  GaveUp,
+} from './client-types.ts';
+export { createClient } from './create-browser-inspect-client.ts';
+export type { ClientOptions } from './options.ts';
+export type { BackoffOptions } from './reconnect/backoff.ts';
+export type { RestartOptions } from './reconnect/restart-intensity.ts';
+export type { PrivateCodes } from './reconnect/retry.ts';
+export { privateCodes } from './reconnect/retry.ts';
+export type { Resolvable } from './reconnect/target.ts';

@@ -1,0 +1,34 @@
+import { isDeepStrictEqual } from 'node:util';
+import { clientTable } from '../../src/chart/tables/client.ts';
+import { connectionTable } from '../../src/chart/tables/connection.ts';
+import { poolTable } from '../../src/chart/tables/pool.ts';
+import { supervisorTable } from '../../src/chart/tables/supervisor.ts';
+import { charts } from './charts.ts';
+import { type Chart, tableOf } from './table-of.ts';
+
+/** The tables that are checked in. */
+export const tables = [connectionTable, clientTable, poolTable, supervisorTable];
+
+/** Where the table of a chart is kept. */
+export function tableFile({ name }: Chart): string {
+  return `src/chart/tables/${name}.ts`;
+}
+
+/** The source of a table, without layout. */
+export function tableSource(chart: Chart): string {
+  return [
+    "import type { ChartTable } from '../table.ts';",
+    '',
+    `/** Made from \`machines/${chart.name}.ts\` by \`npm run tables\`. */`,
+    `export const ${chart.name}Table: ChartTable = ${JSON.stringify(tableOf(chart))};`,
+    '',
+  ].join('\n');
+}
+
+/** The files whose tables differ from their machines. */
+export function staleTables(): string[] {
+  const stale = charts.filter(
+    (chart) => !tables.some((table) => isDeepStrictEqual(table, tableOf(chart))),
+  );
+  return stale.map(tableFile);
+}

@@ -1,0 +1,207 @@
+// Goal: facts run to completion, and user code is reached only when a chart has settled. Method: run a small chart whose orders
+// note themselves, send facts, publish or throw.
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { Chart } from '../../src/chart/chart.ts';
+import { Notifications } from '../../src/chart/notifications.ts';
+import { type ChartOwner, ChartRunner } from '../../src/chart/runner.ts';
+import type { ChartTable } from '../../src/chart/table.ts';
+
+/** A lamp: `off ⇄ on.dim ⇄ on.bright`, and `broken` at the end. */
+const lamp: ChartTable = {
+  name: 'lamp',
+  orders: [['light', { watts: 5 }], ['darken'], ['hum']],
+  start: [0, [1]],
+  shared: { on: { pressed: [0, [1], 0], dropped: [3, [], -1], touched: [1, [2], 0] } },
+  states: [
+    { value: 'off', on: { pressed: [1, [0, 2], 0], dropped: [3, [], -1] } },
+    { value: { on: 'dim' }, on: { turned: [2, [0], 1] } },
+    { value: { on: 'bright' }, on: { turned: [1, [0], 1] } },
+    { value: 'broken', isFinal: true },
+  ],
+};
+
+class Lamp implements ChartOwner {
+  readonly notes: string[] = [];
+  readonly notifications = new Notifications();
+  readonly chart: Chart;
+  readonly runner: ChartRunner;
+  whenLit = () => {};
+
+  constructor(chart = new Chart(lamp)) {
+    this.chart = chart;
+    this.runner = new ChartRunner(chart, this, this.notifications);
+    this.runner.start();
+  }
+
+  light({ watts }: { watts: number }): void {
+    this.notes.push(`light ${watts}`);
+    this.whenLit();
+  }
+
+  darken(): void {
+    this.notes.push('darken');
+  }
+
+  hum(): void {
+    this.notes.push('hum');
+  }
+
+  chartSettled(): void {
+    this.notes.push(`settled ${this.runner.state.paths.at(-1)}`);
+  }
+
+  chartCrashed(error: Error): void {
+    this.notes.push(`crashed: ${error.message}`);
+  }
+}
+
+describe('ChartRunner', () => {
+  let subject: Lamp;
+  beforeEach(() => {
+    subject = new Lamp();
+  });
+
+  it('carries out the orders of the first state when it starts', () => {
+    assert.deepEqual(subject.notes, ['darken', 'settled off']);
+  });
+
+  it('moves, then carries out the orders of the step', () => {
+    subject.notes.length = 0;
+    subject.whenLit = () => subject.notes.push(`in ${subject.runner.state.paths.join()}`);
+    subject.runner.send('pressed');
+    assert.deepEqual(subject.notes, ['light 5', 'in on,on.dim', 'hum', 'settled on.dim']);
+    assert.deepEqual(subject.runner.state.paths, ['on', 'on.dim']);
+  });
+
+  it('takes a fact that an order sends when the step is done', () => {
+    subject.notes.length = 0;
+    subject.whenLit = () => {
+      subject.whenLit = () => {};
+      subject.runner.send('turned');
+      subject.runner.send('pressed');
+    };
+    subject.runner.send('pressed');
+    assert.deepEqual(subject.notes, ['light 5', 'hum', 'light 5', 'darken', 'settled off']);
+  });
+
+  it('ignores a fact that does nothing here, and every fact at the end', () => {
+    subject.notes.length = 0;
+    subject.runner.send('turned');
+    assert.deepEqual(subject.notes, ['settled off']);
+    subject.runner.send('dropped');
+    assert.equal(subject.runner.isOver, true);
+    subject.runner.send('pressed');
+    assert.deepEqual(subject.runner.state.paths, ['broken']);
+  });
+
+  it('delivers notifications when the chart has settled', () => {
+    subject.notes.length = 0;
+    subject.whenLit = () => subject.notifications.add(() => subject.notes.push('user code'));
+    subject.runner.send('pressed');
+    assert.deepEqual(subject.notes, ['light 5', 'hum', 'settled on.dim', 'user code']);
+  });
+
+  it('ends when an order throws, and takes no further fact', () => {
+    subject.notes.length = 0;
+    subject.whenLit = () => {
+      subject.runner.send('turned');
+      throw new Error('no bulb');
+    };
+    subject.runner.send('pressed');
+    subject.runner.send('pressed');
+    assert.deepEqual(subject.notes, [
+      'light 5',
+      'crashed: no bulb',
+      'settled on.dim',
+      'settled on.dim',
+    ]);
+    assert.equal(subject.runner.isOver, true);
+    assert.equal(subject.runner.error?.message, 'no bulb');
+  });
+});
+
+describe('Chart', () => {
+  it('counts who is in each state and which arrows were taken, for all of its runners', () => {
+    const chart = new Chart(lamp);
+    const [one, two, three] = [new Lamp(chart), new Lamp(chart), new Lamp(chart)];
+    for (const { runner } of [one, two]) runner.send('pressed');
+    for (const fact of ['turned', 'turned', 'turned', 'touched']) two.runner.send(fact);
+    three.runner.send('dropped');
+    assert.deepEqual(chart.counts, {
+      states: { off: 0, on: 2, 'on.dim': 2, 'on.bright': 0, broken: 1 },
+      arrows: [
+        { from: 'off', fact: 'pressed', to: 'on.dim', taken: 2 },
+        { from: '', fact: 'dropped', to: 'broken', taken: 1 },
+        { from: 'on.dim', fact: 'turned', to: 'on.bright', taken: 2 },
+        { from: 'on.bright', fact: 'turned', to: 'on.dim', taken: 1 },
+        { from: 'on', fact: 'touched', to: 'on.dim', taken: 1 },
+      ],
+      crashed: 0,
+    });
+  });
+
+  it('counts a crash in no state', () => {
+    const one = new Lamp();
+    one.whenLit = () => {
+      throw new Error('no bulb');
+    };
+    one.runner.send('pressed');
+    assert.deepEqual(one.chart.counts, {
+      states: { off: 0, on: 0, 'on.dim': 0 },
+      arrows: [{ from: 'off', fact: 'pressed', to: 'on.dim', taken: 1 }],
+      crashed: 1,
+    });
+  });
+});
+
+describe('Notifications', () => {
+  it('are delivered at once when nothing holds them up', () => {
+    const notes: string[] = [];
+    new Notifications().add(() => notes.push('now'));
+    assert.deepEqual(notes, ['now']);
+  });
+
+  it('wait for the last of nested holds, in order', () => {
+    const notes: string[] = [];
+    const notifications = new Notifications();
+    notifications.during(() => {
+      notifications.during(() => notifications.add(() => notes.push('one')));
+      notifications.add(() => notes.push('two'));
+      assert.deepEqual(notes, []);
+    });
+    assert.deepEqual(notes, ['one', 'two']);
+  });
+
+  it('follow those that are due already, whatever causes them', () => {
+    const notes: string[] = [];
+    const notifications = new Notifications();
+    notifications.during(() => {
+      notifications.add(() => {
+        notes.push('one');
+        notifications.add(() => notes.push('three'));
+        notes.push('one is done');
+      });
+      notifications.add(() => notes.push('two'));
+    });
+    assert.deepEqual(notes, ['one', 'one is done', 'two', 'three']);
+  });
+
+  it('are all delivered when one throws, and so is its error', () => {
+    const notes: string[] = [];
+    const notifications = new Notifications();
+    const broken = new Error('out of order');
+    const held = () => {
+      notifications.add(() => {
+        throw broken;
+      });
+      notifications.add(() => notes.push('two'));
+    };
+    assert.throws(
+      () => notifications.during(held),
+      (thrown) => thrown === broken,
+    );
+    notifications.add(() => notes.push('three'));
+    assert.deepEqual(notes, ['two', 'three']);
+  });
+});

@@ -1,0 +1,199 @@
+// Goal: the actor of a runner is one that XState and inspectors can work with, and nobody can use it to change anything. Method:
+// host runners of the connection chart, send facts, and read their actors with XState's own functions.
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { type AnyActorRef, toPromise, waitFor } from 'xstate';
+import { connectionMachine } from '../../machines/connection.ts';
+import { Chart } from '../../src/chart/chart.ts';
+import { HostedActor } from '../../src/chart/hosted-actor.ts';
+import { Notifications } from '../../src/chart/notifications.ts';
+import { type ChartOwner, ChartRunner } from '../../src/chart/runner.ts';
+import { connectionTable } from '../../src/chart/tables/connection.ts';
+import { supervisorTable } from '../../src/chart/tables/supervisor.ts';
+import type { ChartActor } from '../../src/core/actor.ts';
+import type { InspectionEvent } from '../../src/core/inspection.ts';
+
+/** Carries out nothing, and throws where it is told to. */
+function ownerThat(throwsAt = ''): ChartOwner {
+  return new Proxy({} as ChartOwner, {
+    get: (_, order) => () => {
+      if (order === throwsAt) throw new Error('secret');
+    },
+  });
+}
+
+describe('HostedActor', () => {
+  let events: InspectionEvent[];
+  let notifications: Notifications;
+  let thrown: string[];
+
+  beforeEach(() => {
+    events = [];
+    thrown = [];
+    notifications = new Notifications();
+  });
+
+  function host(throwsAt?: string) {
+    const inspect = (event: InspectionEvent) => events.push(event);
+    const inspector = { inspect, report: assert.ifError };
+    const parent = new HostedActor(
+      new ChartRunner(new Chart(supervisorTable), ownerThat(), notifications),
+      { id: 'supervisor', parent: null, inspector },
+    );
+    const chart = new Chart(connectionTable);
+    const runner = new ChartRunner(chart, ownerThat(throwsAt), notifications);
+    const hosted = new HostedActor(runner, { id: 'c1', parent });
+    const actor: ChartActor<string> = hosted.reader(
+      () => 'verdict',
+      ({ message }) => thrown.push(message),
+    );
+    return { runner, hosted, actor, parent };
+  }
+
+  const toOpen = ['admission.granted', 'socket.opened', 'welcome.settled'];
+
+  it('shows the state of its chart', () => {
+    const { runner, actor } = host();
+    for (const fact of toOpen) runner.send(fact);
+    const snapshot = actor.getSnapshot();
+    assert.equal(snapshot.status, 'active');
+    assert.deepEqual(snapshot.value, {
+      open: { intake: 'receiving', liveness: 'healthy', flow: 'flowing' },
+    });
+    assert.equal(snapshot.matches('open'), true);
+    assert.equal(snapshot.matches({ open: { flow: 'congested' } }), false);
+    assert.deepEqual(snapshot.context, {});
+  });
+
+  it('can be waited for with XState', async () => {
+    const { runner, actor } = host();
+    const opened = waitFor(actor, (snapshot) => snapshot.matches('open'), { timeout: 1_000 });
+    const output = toPromise(actor);
+    for (const fact of [...toOpen, 'websocket.closed']) runner.send(fact);
+    assert.equal((await opened).matches('open'), true);
+    assert.equal(await output, 'verdict');
+    const last = actor.getSnapshot();
+    assert.equal(last.status === 'done' && last.output, 'verdict');
+    assert.equal((await waitFor(actor, ({ status }) => status === 'done')).output, 'verdict');
+  });
+
+  it('is a child of its parent, in one system', () => {
+    const { actor, hosted, parent } = host();
+    const ref: AnyActorRef = actor;
+    assert.equal(ref.id, 'c1');
+    assert.equal(hosted.ref._parent, parent.ref);
+    assert.equal(ref.system, parent.ref.system);
+    assert.notEqual(ref.sessionId, parent.ref.sessionId);
+  });
+
+  it('is read-only', () => {
+    const { actor, runner } = host();
+    assert.throws(() => actor.send({ type: 'terminate.requested' }), { code: 'read-only' });
+    assert.throws(() => actor.stop(), { code: 'read-only' });
+    actor.start();
+    assert.deepEqual(runner.state.paths, ['handshaking', 'handshaking.admitting']);
+  });
+
+  it('stays as it is when somebody sends an event past the reader', () => {
+    const { hosted, runner, actor } = host();
+    hosted.ref.send({ type: 'terminate.requested' });
+    hosted.ref.send({ type: 'socket.closed' });
+    assert.deepEqual(runner.state.paths, ['handshaking', 'handshaking.admitting']);
+    assert.equal(actor.getSnapshot().status, 'active');
+  });
+
+  it('begins in the state that its runner is in', () => {
+    const runner = new ChartRunner(new Chart(connectionTable), ownerThat(), notifications);
+    for (const fact of toOpen) runner.send(fact);
+    const hosted = new HostedActor(runner, { id: 'c1', parent: null });
+    assert.deepEqual(hosted.ref.getSnapshot().value, runner.state.value);
+    runner.send('websocket.closed');
+    assert.equal(hosted.ref.getSnapshot().status, 'done');
+    const late = new HostedActor(runner, { id: 'c1', parent: null });
+    assert.equal(late.ref.getSnapshot().status, 'done');
+  });
+
+  it('calls subscribers when the chart has settled, in order', () => {
+    const { runner, actor } = host();
+    const seen: string[] = [];
+    actor.subscribe({
+      next: ({ value }) => seen.push(JSON.stringify(value)),
+      complete: () => seen.push('complete'),
+    });
+    notifications.during(() => {
+      runner.send('admission.granted');
+      runner.send('socket.closed');
+      assert.deepEqual(seen, []);
+      assert.equal(actor.getSnapshot().status, 'done');
+    });
+    assert.deepEqual(seen, ['{"handshaking":"upgrading"}', '"failed"', 'complete']);
+  });
+
+  it('selects', () => {
+    const { runner, actor } = host();
+    const top = actor.select(({ value }) =>
+      typeof value === 'string' ? value : Object.keys(value)[0],
+    );
+    const seen: unknown[] = [];
+    top.subscribe((state) => seen.push(state));
+    for (const fact of [...toOpen, 'outbox.filled', 'websocket.closed']) runner.send(fact);
+    assert.deepEqual(seen, ['open', 'closed']);
+    assert.equal(top.get(), 'closed');
+  });
+
+  it('reports what a subscriber throws, and goes on', () => {
+    const { runner, actor } = host();
+    const seen: string[] = [];
+    actor.subscribe(() => {
+      throw new Error('subscriber');
+    });
+    actor.subscribe(({ status }) => seen.push(status));
+    for (const fact of ['admission.granted', 'socket.closed']) runner.send(fact);
+    assert.deepEqual(thrown, ['subscriber', 'subscriber']);
+    assert.deepEqual(seen, ['active', 'done']);
+  });
+
+  it('ends in an error when an order throws, and no observer of errors is needed', () => {
+    const { runner, actor } = host('upgrade');
+    const errors: unknown[] = [];
+    actor.subscribe(() => {});
+    actor.subscribe({ error: (error) => errors.push(error) });
+    runner.send('admission.granted');
+    assert.equal(actor.getSnapshot().status, 'error');
+    assert.deepEqual(errors.map(String), ['Error: secret']);
+    assert.ok(!inspect(events, { depth: 12, showHidden: false }).includes('secret'));
+  });
+
+  it('is drawn by an inspector as the machine is', () => {
+    const { runner } = host();
+    for (const fact of [...toOpen, 'websocket.closed']) runner.send(fact);
+    const of = events.filter(({ actorRef }) => (actorRef as AnyActorRef).id === 'c1');
+    const [first] = of;
+    assert.ok(first);
+    const { logic } = first.actorRef as unknown as { logic: { config: object } };
+    assert.deepEqual(
+      Object.keys(logic.config),
+      Object.keys(connectionMachine.config).filter((key) => key !== 'description'),
+    );
+    assert.deepEqual(
+      of.map((event) => `${event.type} ${'event' in event ? event.event.type : ''}`),
+      [
+        '@xstate.actor ',
+        '@xstate.event xstate.init',
+        '@xstate.snapshot xstate.init',
+        ...[...toOpen, 'websocket.closed'].flatMap((fact) => [
+          `@xstate.event ${fact}`,
+          `@xstate.snapshot ${fact}`,
+        ]),
+      ],
+    );
+    const last = of.at(-1);
+    assert.ok(last?.type === '@xstate.snapshot');
+    assert.deepEqual(JSON.parse(JSON.stringify(last.snapshot)), {
+      status: 'done',
+      value: 'closed',
+      context: {},
+    });
+  });
+});
