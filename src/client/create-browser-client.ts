@@ -1,12 +1,13 @@
 import type { ActorHost } from '../chart/chart-system.ts';
 import { pageClock } from '../core/clock.ts';
+import { invalidOptions, problemAt } from '../core/option-rules.ts';
 import {
   BrowserTransport,
   type NativeWebSocketConstructor,
 } from '../transport/browser-transport.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
-import type { ClientOptions } from './options.ts';
+import { type ClientOptions, resolveClientOptions } from './options.ts';
 import { watchPageLifecycle } from './page-lifecycle.ts';
 import type { Platform } from './platform.ts';
 import type { Resolvable } from './reconnect/target.ts';
@@ -45,6 +46,11 @@ export function makePageClient<In, Out>(
   given: ClientOptions<In, Out>,
   actorHost: ActorHost | null,
 ): Client<In, Out> {
+  const options = resolveClientOptions(given, pageClock);
+  if (options.inspect !== undefined && actorHost === null) {
+    const remedy = "needs XState; import createClient from 'mooring/client/inspect'";
+    throw invalidOptions([problemAt(given, ['inspect'], remedy)]);
+  }
   const actors = { actorHost, areEager: true };
-  return makeClient(url, given, { platform, clock: pageClock, headers: {}, actors });
+  return makeClient(url, options, { platform, headers: {}, actors });
 }

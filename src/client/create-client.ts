@@ -2,10 +2,10 @@ import { systemClock } from '../core/clock.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
 import {
-  checkNodeOptions,
   type NodeClientOptions,
   nodeActors,
   nodePlatform,
+  resolveNodeOptions,
 } from './node-options.ts';
 import type { Headers, Resolvable } from './reconnect/target.ts';
 
@@ -27,16 +27,10 @@ export function createClient<In = unknown, Out = unknown>(
   url: Resolvable<string | URL>,
   given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
-  checkNodeOptions(given);
-  const { headers = none, connect, supervisor, actors, ...rest } = given;
+  const checked = resolveNodeOptions(given, systemClock);
+  const { headers = none, connect, supervisor, actors, options } = checked;
   const platform = nodePlatform(connect);
-  return makeClient(url, rest, {
-    platform,
-    clock: systemClock,
-    headers,
-    supervisor,
-    actors: nodeActors(actors),
-  });
+  return makeClient(url, options, { platform, headers, supervisor, actors: nodeActors(actors) });
 }
 
 const none: Headers = Object.freeze({});

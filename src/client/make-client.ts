@@ -2,12 +2,10 @@ import type { ActorOptions } from '../chart/chart-system.ts';
 import { parentOf } from '../connection/parent.ts';
 import { checkUrl } from '../core/arguments.ts';
 import type { HasChildren } from '../core/child.ts';
-import type { Clock } from '../core/clock.ts';
-import { invalidOptions, problemAt } from '../core/option-problems.ts';
 import { ClientHandle } from './client-handle.ts';
 import { chartsFor, clientRuntime } from './client-runtime.ts';
 import type { Client } from './client-types.ts';
-import { type ClientOptions, resolveClientOptions } from './options.ts';
+import type { ResolvedClientOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import { type Headers, type Resolvable, routeTo } from './reconnect/target.ts';
@@ -16,29 +14,22 @@ import { SupervisedClient } from './supervised-client.ts';
 /** What an entry point brings along: where it runs, and what can be asked for there. */
 export interface Environment {
   readonly platform: Platform;
-  /** The clock, unless the options name another. */
-  readonly clock: Clock;
   readonly headers: Resolvable<Headers>;
   readonly supervisor?: HasChildren | undefined;
   readonly actors: ActorOptions;
 }
 
-/** Makes a client for wherever it runs. @throws MooringError `invalid-argument` or `invalid-options` */
+/** Makes a client for wherever it runs. @throws MooringError `invalid-argument` */
 export function makeClient<In, Out>(
   url: Resolvable<string | URL>,
-  given: ClientOptions<In, Out>,
-  { platform, clock, headers, supervisor, actors }: Environment,
+  options: ResolvedClientOptions<In, Out>,
+  { platform, headers, supervisor, actors }: Environment,
 ): Client<In, Out> {
   checkUrl(url, 'createClient(url, options)');
-  const options = resolveClientOptions(given, clock);
-  if (options.inspect !== undefined && actors.actorHost === null) {
-    const remedy = "needs XState; import createClient from 'mooring/client/inspect'";
-    throw invalidOptions([problemAt(given, ['inspect'], remedy)]);
-  }
-  const { subprotocols, beat } = options;
-  const route = routeTo({ url, headers, subprotocols, beat });
   const parent = parentOf(supervisor);
   const shared = clientRuntime(options);
+  const { subprotocols, beat } = shared.options;
+  const route = routeTo({ url, headers, subprotocols, beat });
   const client = new SupervisedClient<In, Out>({
     url: typeof url === 'function' ? '' : String(url),
     options: shared.options,

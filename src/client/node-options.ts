@@ -1,13 +1,20 @@
 import type { ActorOptions } from '../chart/chart-system.ts';
 import { xstateHost } from '../chart/hosted-actor.ts';
 import { type HasChildren, parentSide } from '../core/child.ts';
-import { holdProcess } from '../core/clock.ts';
-import { isOptions } from '../core/option-problems.ts';
+import { type Clock, holdProcess } from '../core/clock.ts';
+import {
+  objectWith,
+  oneOf,
+  optional,
+  type Report,
+  type Resolved,
+  type Rule,
+  resolved,
+} from '../core/option-rules.ts';
 import type { ConnectOptions } from '../transport/connect-options.ts';
 import { WsTransport } from '../transport/ws-transport.ts';
-import { Check } from './check.ts';
 import { clientWarnings } from './client-warnings.ts';
-import { type ClientOptions, clientOptionNames } from './options.ts';
+import { type ClientOptions, clientRules, filled } from './options.ts';
 import type { Platform } from './platform.ts';
 import { areHeaders, type Headers, type Resolvable } from './reconnect/target.ts';
 
@@ -34,15 +41,27 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
   connect?: ConnectOptions;
 }
 
-const connectOptions: ReadonlySet<string> = new Set<keyof ConnectOptions>([
-  ...(['ca', 'cert', 'key', 'servername', 'rejectUnauthorized', 'lookup', 'localAddress'] as const),
-]);
-
 /** The options of a client in Node.js. */
-export const nodeOptionNames: ReadonlySet<string> = new Set([
-  ...clientOptionNames,
-  ...(['headers', 'supervisor', 'connect', 'actors'] as const),
-]);
+export const nodeRules = {
+  ...clientRules,
+  headers: optional<Resolvable<Headers>>(
+    (given) => typeof given === 'function' || areHeaders(given),
+    'must be an object of strings, or a function',
+  ),
+  supervisor: optional<HasChildren>((given) => parentSide in Object(given), 'must be a supervisor'),
+  actors: oneOf<NonNullable<NodeClientOptions['actors']>>('eager', 'on-demand'),
+  connect: objectWith<ConnectOptions>(
+    ...([
+      'ca',
+      'cert',
+      'key',
+      'servername',
+      'rejectUnauthorized',
+      'lookup',
+      'localAddress',
+    ] as const),
+  ),
+} satisfies Record<keyof NodeClientOptions, Rule<unknown>>;
 
 /**
  * What a client in Node.js does in its own way.
@@ -58,7 +77,7 @@ export function nodePlatform(connect: ConnectOptions | undefined): Platform {
  *
  * @internal
  */
-export function nodeActors(actors: NodeClientOptions['actors'] = 'eager'): ActorOptions {
+export function nodeActors(actors: NodeClientOptions['actors']): ActorOptions {
   return { actorHost: xstateHost, areEager: actors === 'eager' };
 }
 
@@ -77,25 +96,27 @@ function platformWith(connect: ConnectOptions): Platform {
 function nothing(): void {}
 
 /**
- * Checks what a client or a pool has in Node.js alone, and that nothing else is unknown.
+ * Checks the options of a client in Node.js, and fills in defaults.
  *
- * @throws MooringError `invalid-options`
+ * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
  */
-export function checkNodeOptions(given: object, names = nodeOptionNames): void {
-  const check = new Check(given);
-  check.names(given, names);
-  const { headers, connect, supervisor, inspect, actors }: NodeClientOptions = given;
-  const areKnown = headers === undefined || typeof headers === 'function' || areHeaders(headers);
-  check.that(areKnown, 'headers', 'must be an object of strings, or a function');
-  if (isOptions(connect)) check.names(connect, connectOptions, ['connect']);
-  else check.that(connect === undefined, 'connect', 'must be an object');
-  const isParent = supervisor === undefined || parentSide in Object(supervisor);
-  check.that(isParent, 'supervisor', 'must be a supervisor');
-  const isSeenOnce = supervisor === undefined || inspect === undefined;
-  check.that(isSeenOnce, 'inspect', 'the supervisor has its own, which sees this as well');
-  const isKnown = actors === undefined || actors === 'eager' || actors === 'on-demand';
-  check.that(isKnown, 'actors', "must be 'eager' or 'on-demand'");
-  const isOwn = supervisor === undefined || actors === undefined;
-  check.that(isOwn, 'actors', 'the supervisor has its own, which holds for this as well');
-  check.done();
+export function resolveNodeOptions<In, Out>(given: NodeClientOptions<In, Out>, clock: Clock) {
+  const checked = resolved(given, nodeRules, { finish: leaveToSupervisor });
+  const { headers, supervisor, actors, connect, ...options } = checked;
+  return { headers, supervisor, actors, connect, options: filled<In, Out>(options, clock) };
+}
+
+/** A supervisor inspects what belongs to it, and says when it gets its actors. */
+export function leaveToSupervisor(
+  { supervisor, inspect }: Pick<Resolved<typeof nodeRules>, 'supervisor' | 'inspect'>,
+  report: Report,
+  given: { readonly actors?: unknown },
+): void {
+  if (supervisor === undefined) return;
+  if (inspect !== undefined) {
+    report('the supervisor has its own, which sees this as well', 'inspect');
+  }
+  if (given.actors !== undefined) {
+    report('the supervisor has its own, which holds for this as well', 'actors');
+  }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
-import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
+import { checkNames, invalidOptions, problemAt } from '../core/option-rules.ts';
 import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 import type { ClientSendOptions, DropReason } from './client-types.ts';
 import { OfflineQueue, type Waiting } from './offline-queue.ts';

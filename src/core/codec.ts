@@ -1,5 +1,5 @@
+import * as defaults from './defaults.ts';
 import { exceededBound, type JsonBounds, jsonProblem } from './json.ts';
-import { limitDefaults } from './limits.ts';
 import { hasMethods } from './methods.ts';
 import { textOf } from './text.ts';
 
@@ -50,8 +50,8 @@ export class UndecodableError extends Error {
  *   count. @default 8_000
  */
 export function jsonCodec(
-  depthMax = limitDefaults.depthMax,
-  valuesMax = limitDefaults.valuesMax,
+  depthMax = defaults.limits.depthMax,
+  valuesMax = defaults.limits.valuesMax,
 ): Codec {
   const bounds: JsonBounds = { depthMax, valuesMax };
   return {

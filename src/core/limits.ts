@@ -88,37 +88,6 @@ export interface Limits {
   topicsMax: number;
 }
 
-export const timeoutDefaults: Readonly<Timeouts> = Object.freeze({
-  handshakeMs: 10_000,
-  welcomeMs: 10_000,
-  closeMs: 5_000,
-  erroredMs: 2_000,
-  forcedMs: 2_000,
-  stalledMs: 15_000,
-  pausedMs: 60_000,
-  messageMs: 60_000,
-});
-
-export const heartbeatDefaults: Readonly<HeartbeatOptions> = Object.freeze({
-  intervalMs: 25_000,
-  graceMs: 10_000,
-});
-
-export const limitDefaults: Readonly<Limits> = Object.freeze({
-  payloadBytesMax: 1_048_576,
-  ...partsOf(1_048_576),
-  depthMax: 64,
-  valuesMax: 8_000,
-  messagesPerSecondMax: 1_000,
-  messageBurstMax: 2_000,
-  invalidPerMinuteMax: 60,
-  inFlightMax: 1_024,
-  inFlightBytesMax: 4_194_304,
-  outboxHighBytes: 1_048_576,
-  outboxLowBytes: 262_144,
-  topicsMax: 10_000,
-});
-
 /** How many fragments and chunks an honest message of this size may have: many peers write frames of 4 KiB or less. */
 export function partsOf(
   payloadBytesMax: number,

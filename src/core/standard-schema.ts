@@ -1,6 +1,6 @@
 import { ignoreRejection, isThenable } from './guard.ts';
 import { hasMethods, propertyOf } from './methods.ts';
-import { invalidOptions, problemAt } from './option-problems.ts';
+import { invalidOptions, problemAt } from './option-rules.ts';
 
 /**
  * A schema of any library that implements Standard Schema: zod from 3.24, valibot, ArkType and others.

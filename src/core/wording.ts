@@ -2,9 +2,6 @@
 
 import { escapeText } from './text.ts';
 
-/** What all durations, sizes and counts are. */
-export const wholeNumber = 'must be a whole number from 1 to 2147483647';
-
 /** Longest text that is quoted in the place of a word, in characters. */
 const WORD_MAX = 20;
 

@@ -1,8 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** What one customer usually gets of IPv6 (RFC 6177): all addresses that begin with the same 64 bits. */
-export const USUAL_PREFIX_BITS = 64;
-
 /** How a dual-stack socket writes an IPv4 address (RFC 4291 §2.5.5.2). */
 const MAPPED = '::ffff:';
 

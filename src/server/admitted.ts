@@ -2,7 +2,7 @@ import type { Connection, RenewOptions } from '../core/connection.ts';
 import type { AnswerHeaders } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
-import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
+import { checkNames, invalidOptions, problemAt } from '../core/option-rules.ts';
 import { checkedHeaders } from './answer-headers.ts';
 import type { Refusal } from './refusal.ts';
 

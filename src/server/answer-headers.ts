@@ -1,5 +1,5 @@
 import type { AnswerHeaders } from '../core/failure.ts';
-import { invalidOptions, isOptions, problemAt } from '../core/option-problems.ts';
+import { invalidOptions, isOptions, problemAt } from '../core/option-rules.ts';
 
 /** RFC 9110 §5.6.2. */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

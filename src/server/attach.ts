@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { z } from 'zod';
 import { checkServer, checkSupervisor, invalidArgument } from '../core/arguments.ts';
-import { checkedOptions } from '../core/limits-schema.ts';
+import { callback, flag, optional, type Rule, resolved } from '../core/option-rules.ts';
 import type { Acceptor } from './acceptor.ts';
 import { dispatcherOf } from './upgrade-dispatcher.ts';
 import { checkUpgradePath, type UpgradePath } from './upgrade-path.ts';
@@ -30,16 +29,12 @@ export interface AttachOptions {
   takeOver?: boolean;
 }
 
-const attachSchema = z.strictObject({
-  path: z.unknown().optional(),
-  otherwise: z
-    .custom<NonNullable<AttachOptions['otherwise']>>(
-      (value) => typeof value === 'function',
-      'must be a function',
-    )
-    .optional(),
-  takeOver: z.boolean().default(true),
-});
+/** The options of `attach`. A path is checked when it is known that the rest is right. */
+export const attachRules = {
+  path: optional<UpgradePath>(() => true, ''),
+  otherwise: callback<NonNullable<AttachOptions['otherwise']>>(),
+  takeOver: flag(true),
+} satisfies Record<keyof AttachOptions, Rule<unknown>>;
 
 /**
  * Lets a supervisor serve the WebSockets of an HTTP server, and returns a function that ends this.
@@ -64,9 +59,8 @@ export function attach(
   checkServer(server, 'attach(server, supervisor)');
   checkSupervisor(supervisor, 'attach(server, supervisor)');
   checkRuns(supervisor);
-  const { path, otherwise, takeOver } = checkedOptions(attachSchema, options, {
-    call: 'attach(server, supervisor, options)',
-    example: "{ path: '/ws' }",
+  const { path, otherwise, takeOver } = resolved(options, attachRules, {
+    call: { call: 'attach(server, supervisor, options)', example: "{ path: '/ws' }" },
   });
   if (path !== undefined) checkUpgradePath(path);
   const dispatcher = dispatcherOf(server);

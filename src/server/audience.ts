@@ -1,5 +1,5 @@
 import { guarded } from '../core/guard.ts';
-import { checkNames, invalidOptions, problemAt } from '../core/option-problems.ts';
+import { checkNames, invalidOptions, problemAt } from '../core/option-rules.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { AudienceOptions } from './supervisor-types.ts';
 

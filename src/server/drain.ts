@@ -1,11 +1,10 @@
-import { z } from 'zod';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { SharedRuntime } from '../connection/connection-host.ts';
 import { holdProcess, systemClock } from '../core/clock.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
+import * as defaults from '../core/defaults.ts';
 import type { DrainReport, UntimedEvent } from '../core/events.ts';
-import { checkedOptions, positiveInteger } from '../core/limits-schema.ts';
-import { drainCall } from '../core/option-problems.ts';
+import { drainCall, integer, integers, type Rule, resolved, text } from '../core/option-rules.ts';
 import { runEach } from '../core/run-each.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { drainingRefusal } from './admission.ts';
@@ -17,12 +16,11 @@ import type { DrainOptions } from './supervisor-types.ts';
 /** Every client understands it, and a Mooring client comes back after its first backoff (RFC 6455 §7.4.1). */
 const GOING_AWAY = 1001;
 
-const drainSchema = z.strictObject({
-  withinMs: positiveInteger.default(30_000),
-  code: z.int().default(GOING_AWAY),
-  reason: z.string().default('draining'),
-  perSecond: positiveInteger.default(500),
-});
+const drainRules = {
+  ...integers(defaults.drain),
+  code: integer(GOING_AWAY, [0, 65_535]),
+  reason: text('draining'),
+} satisfies Record<keyof DrainOptions, Rule<unknown>>;
 
 /** A drain's options, checked and filled in. */
 export interface DrainPlan {
@@ -33,7 +31,7 @@ export interface DrainPlan {
 
 /** @throws MooringError `invalid-options` or `invalid-close` */
 export function drainPlan(options: DrainOptions): DrainPlan {
-  const { withinMs, code, reason, perSecond } = checkedOptions(drainSchema, options, drainCall);
+  const { withinMs, code, reason, perSecond } = resolved(options, drainRules, { call: drainCall });
   return { withinMs, perSecond, frame: checkedCloseFrame(code, reason) };
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
+import type { Report, Rule } from '../core/option-rules.ts';
 import { anyOf, kindOf, wordSuggestion } from '../core/wording.ts';
 
 /** Whether a request with this value of a header may connect. */
@@ -32,24 +32,33 @@ function hintFor(value: unknown, words: readonly string[]): string {
 }
 
 /** Checks such a rule as an option: one of these words, a function, or a list of which no entry has a fault. */
-export function headerRule(
+export function headerRule<Value>(
+  usual: Value,
   words: readonly string[],
   faultOf: (entry: string) => string | undefined,
-): z.ZodType {
+): Rule<Value> {
   const expected = anyOf([...words.map((word) => `'${word}'`), 'a list', 'a function']);
-  return z.unknown().superRefine((value, context) => {
-    if (typeof value === 'function' || words.some((word) => word === value)) return;
-    if (!Array.isArray(value)) {
-      const message = `must be ${expected}, not ${kindOf(value)}${hintFor(value, words)}`;
-      context.addIssue({ code: 'custom', message });
-      return;
-    }
-    value.forEach((entry: unknown, index) => {
-      const isText = typeof entry === 'string' && entry !== '';
-      const fault = isText ? faultOf(entry) : `must be text, not ${kindOf(entry)}`;
-      if (fault !== undefined) {
-        context.addIssue({ code: 'custom', path: [index], message: fault });
-      }
-    });
-  });
+  const faultIn = (entry: unknown) => {
+    const isText = typeof entry === 'string' && entry !== '';
+    return isText ? faultOf(entry) : `must be text, not ${kindOf(entry)}`;
+  };
+  return (given = usual, report) => {
+    if (Array.isArray(given)) return checkedList(given, faultIn, report) as Value;
+    const isKnown =
+      given === usual || typeof given === 'function' || words.includes(given as string);
+    if (!isKnown) report(`must be ${expected}, not ${kindOf(given)}${hintFor(given, words)}`);
+    return given as Value;
+  };
+}
+
+function checkedList(
+  given: readonly unknown[],
+  faultIn: (entry: unknown) => string | undefined,
+  report: Report,
+): readonly unknown[] {
+  for (const [index, entry] of given.entries()) {
+    const fault = faultIn(entry);
+    if (fault !== undefined) report(fault, index);
+  }
+  return given;
 }

@@ -7,7 +7,7 @@ import type {
   SendResult,
 } from '../core/connection.ts';
 import type { Frame } from '../core/frame.ts';
-import { checkNames } from '../core/option-problems.ts';
+import { checkNames } from '../core/option-rules.ts';
 import type { Stream } from '../core/stream.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 

@@ -1,13 +1,20 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { z } from 'zod';
 import { checkSupervisor } from '../core/arguments.ts';
 import { holdProcess, systemClock } from '../core/clock.ts';
+import * as defaults from '../core/defaults.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
-import { checkedOptions } from '../core/limits-schema.ts';
-import { isOptions } from '../core/option-problems.ts';
-import { type AttachOptions, attach } from './attach.ts';
+import {
+  callback,
+  integers,
+  isOptions,
+  must,
+  optional,
+  type Rule,
+  resolved,
+} from '../core/option-rules.ts';
+import { type AttachOptions, attach, attachRules } from './attach.ts';
 import { FleetSupervisor } from './supervisor.ts';
 import type { Supervisor } from './supervisor-types.ts';
 
@@ -52,17 +59,17 @@ const CLOSE_POLL_MS = 20;
 /** What `listen` needs of a supervisor. */
 type Listening = Pick<Supervisor<never, never, never>, 'handleUpgrade' | 'drain' | 'state'>;
 
-const listenSchema = z.strictObject({
-  path: z.unknown().optional(),
-  otherwise: z.unknown().optional(),
-  takeOver: z.unknown().optional(),
-  port: z.int().min(0).max(65_535).default(0),
-  host: z.string().min(1).default('127.0.0.1'),
-  onRequest: z
-    .custom<RequestListener>((value) => typeof value === 'function', 'must be a function')
-    .optional(),
-  tls: z.custom<ServerOptions>(isOptions, 'must be an object').optional(),
-});
+const listenRules = {
+  ...attachRules,
+  ...integers(defaults.listen, defaults.bounds),
+  host: must(
+    '127.0.0.1',
+    (host) => typeof host === 'string' && host !== '',
+    'must be a name or an address',
+  ),
+  onRequest: callback<RequestListener>(),
+  tls: optional<ServerOptions>(isOptions, 'must be an object'),
+} satisfies Record<keyof ListenOptions, Rule<unknown>>;
 
 /**
  * Makes an HTTP server for a supervisor and listens.
@@ -76,27 +83,21 @@ export async function listen(
   supervisor: Listening,
   options: ListenOptions = {},
 ): Promise<Listener> {
-  checkSupervisor(supervisor, 'listen(supervisor, options)');
-  const checked = checkedOptions(listenSchema, options, {
-    call: 'listen(supervisor, options)',
-    example: '{ port: 8080 }',
-  });
-  const { path, otherwise, takeOver } = options;
-  const server = createHttpServer(checked.onRequest, checked.tls);
-  const detach = attach(server, supervisor, {
-    ...(path !== undefined && { path }),
-    ...(otherwise !== undefined && { otherwise }),
-    ...(takeOver !== undefined && { takeOver }),
-  });
-  await listening(server, checked.port, checked.host);
+  const call = 'listen(supervisor, options)';
+  checkSupervisor(supervisor, call);
+  const checked = resolved(options, listenRules, { call: { call, example: '{ port: 8080 }' } });
+  const { port: wanted, host, onRequest, tls, ...where } = checked;
+  const server = createHttpServer(onRequest, tls);
+  const detach = attach(server, supervisor, where as AttachOptions);
+  await listening(server, wanted, host);
   const { port } = server.address() as AddressInfo;
-  const scheme = checked.tls === undefined ? 'ws' : 'wss';
+  const scheme = tls === undefined ? 'ws' : 'wss';
   let closing: Promise<void> | null = null;
   const close = () => {
     closing ??= closed(server, supervisor).then(detach);
     return closing;
   };
-  const url = `${scheme}://${urlHost(checked.host)}:${port}${firstPath(options.path)}`;
+  const url = `${scheme}://${urlHost(host)}:${port}${firstPath(options.path)}`;
   const listener = {
     server,
     port,

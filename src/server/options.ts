@@ -1,30 +1,24 @@
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod';
-import { type Clock, isClock, mustBeClock, systemClock } from '../core/clock.ts';
-import { type Codec, isCodec, jsonCodec, mustBeCodec } from '../core/codec.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { type Codec, jsonCodec } from '../core/codec.ts';
 import type { Connection } from '../core/connection.ts';
+import * as defaults from '../core/defaults.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HandlerName } from '../core/guard.ts';
-import { type Inspector, isInspector, mustBeInspector } from '../core/inspection.ts';
+import type { Inspector } from '../core/inspection.ts';
 import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import {
-  checkedOptions,
-  heartbeatSchema,
-  limitsSchema,
-  positiveInteger,
-  timeoutsSchema,
-  unfinishedBytesFor,
-} from '../core/limits-schema.ts';
-import {
-  asyncProblems,
-  type ContractName,
-  isAsyncSchema,
-  isStandardSchema,
-  mustBeSchema,
-  type StandardSchemaV1,
-} from '../core/standard-schema.ts';
+  callback,
+  group,
+  integers,
+  oneOf,
+  type Resolved,
+  type Rule,
+  resolved,
+} from '../core/option-rules.ts';
+import { limitsRule, sharedRules } from '../core/shared-options.ts';
+import type { StandardSchemaV1 } from '../core/standard-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
-import { USUAL_PREFIX_BITS } from './address.ts';
 import type { AuthenticateContext, AuthenticateResult, HandlerConnection } from './admitted.ts';
 import { headerRule } from './header-rule.ts';
 import { type AllowedHosts, hostFault } from './hosts.ts';
@@ -234,84 +228,58 @@ export interface SupervisorOptions<
   actors?: 'eager' | 'on-demand';
 }
 
-const stringList = z.array(z.string().min(1)).readonly();
-const anyFunction = z.custom<(...args: never[]) => unknown>(
-  (value) => typeof value === 'function',
-  'must be a function',
-);
-const contract = (name: ContractName) =>
-  z
-    .custom<StandardSchemaV1>(isStandardSchema, mustBeSchema)
-    .refine((schema) => !isAsyncSchema(schema), asyncProblems[name]);
+const supervisorRules = {
+  ...sharedRules,
+  invalidMessages: oneOf<InvalidMessagePolicy>('reply', 'ignore', 'close'),
+  unmatchedSubprotocols: oneOf<UnmatchedSubprotocolsPolicy>('refuse', 'open'),
+  authenticate: callback(),
+  key: callback(),
+  onClosing: callback(),
+  onClose: callback(),
+  onFailed: callback(),
+  onHandlerError: callback(),
+  admission: group({
+    hosts: headerRule<AllowedHosts | undefined>(undefined, ['*'], hostFault),
+    origins: headerRule<AllowedOrigins>('same', ['same', 'any', '*'], originFault),
+    refusals: oneOf<AdmissionOptions['refusals']>('http', 'close'),
+    addressOf: callback<AdmissionOptions['addressOf']>(),
+    ...integers(defaults.admission, defaults.bounds),
+  } satisfies Record<keyof AdmissionOptions, Rule<unknown>>),
+  limits: limitsRule(defaults.limits),
+  actors: oneOf<NonNullable<SupervisorOptions['actors']>>('eager', 'on-demand'),
+} satisfies Record<keyof SupervisorOptions, Rule<unknown>>;
 
-const admissionSchema = z.strictObject({
-  hosts: headerRule(['*'], hostFault).optional(),
-  origins: headerRule(['same', 'any', '*'], originFault).default('same'),
-  refusals: z.enum(['http', 'close']).default('http'),
-  connectionsMax: positiveInteger.default(50_000),
-  connectionsPerAddressMax: positiveInteger.default(20_000),
-  acceptsPerSecondMax: positiveInteger.default(5_000),
-  addressOf: anyFunction.optional(),
-  ipv6PrefixBits: z.int().min(1).max(128).default(USUAL_PREFIX_BITS),
-  unfinishedBytesMax: positiveInteger.optional(),
-});
-
-const supervisorSchema = z.strictObject({
-  messages: contract('messages').optional(),
-  sends: contract('sends').optional(),
-  codec: z.custom<Codec>(isCodec, mustBeCodec).optional(),
-  invalidMessages: z.enum(['reply', 'ignore', 'close']).default('reply'),
-  overRate: z.enum(['pause', 'close']).default('pause'),
-  subprotocols: stringList.default([]),
-  unmatchedSubprotocols: z.enum(['refuse', 'open']).default('refuse'),
-  authenticate: anyFunction.optional(),
-  key: anyFunction.optional(),
-  onOpen: anyFunction.optional(),
-  onMessage: anyFunction.optional(),
-  onClosing: anyFunction.optional(),
-  onClose: anyFunction.optional(),
-  onFailed: anyFunction.optional(),
-  onHandlerError: anyFunction.optional(),
-  admission: admissionSchema.prefault({}),
-  timeouts: timeoutsSchema.prefault({}),
-  heartbeat: heartbeatSchema.prefault({}),
-  limits: limitsSchema.prefault({}),
-  clock: z.custom<Clock>(isClock, mustBeClock).optional(),
-  random: anyFunction.optional(),
-  actors: z.enum(['eager', 'on-demand']).default('eager'),
-  inspect: z.custom<Inspector>(isInspector, mustBeInspector).optional(),
-});
+type Numbers = 'timeouts' | 'heartbeat' | 'limits';
+type Words = 'invalidMessages' | 'overRate' | 'subprotocols' | 'unmatchedSubprotocols' | 'actors';
 
 /** Options with every default filled in. */
 export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown, Sent = Out>
-  extends Omit<SupervisorOptions<Peer, In, Out, Sent>, 'admission'> {
+  extends Omit<SupervisorOptions<Peer, In, Out, Sent>, Numbers | Words | 'admission'>,
+    Readonly<Pick<Resolved<typeof supervisorRules>, Numbers | Words>> {
   readonly codec: Codec;
-  readonly invalidMessages: InvalidMessagePolicy;
-  readonly overRate: OverRatePolicy;
-  readonly subprotocols: readonly string[];
-  readonly unmatchedSubprotocols: UnmatchedSubprotocolsPolicy;
-  readonly admission: Omit<AdmissionOptions, 'hosts' | 'addressOf'> &
-    Partial<Pick<AdmissionOptions, 'hosts' | 'addressOf'>>;
-  readonly timeouts: Timeouts;
-  readonly heartbeat: HeartbeatOptions;
-  readonly limits: Limits;
+  readonly admission: Readonly<
+    Omit<AdmissionOptions, 'hosts' | 'addressOf'> & {
+      hosts: AllowedHosts | undefined;
+      addressOf: AdmissionOptions['addressOf'] | undefined;
+    }
+  >;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly actors: 'eager' | 'on-demand';
 }
 
 /** @throws MooringError `invalid-options`, naming every option that is wrong by its path. */
 export function resolveOptions<Peer, In, Out, Sent>(
   options: SupervisorOptions<Peer, In, Out, Sent>,
 ): ResolvedOptions<Peer, In, Out, Sent> {
-  const checked = checkedOptions(supervisorSchema, options);
+  const checked = resolved(options, supervisorRules);
   const { admission, limits } = checked;
+  // One message fits, unless the option says otherwise.
+  const unfinishedBytesMax =
+    options.admission?.unfinishedBytesMax ??
+    Math.max(admission.unfinishedBytesMax, limits.payloadBytesMax);
   return Object.freeze({
     ...checked,
-    admission: {
-      ...admission,
-      unfinishedBytesMax: admission.unfinishedBytesMax ?? unfinishedBytesFor(limits),
-    },
+    admission: { ...admission, unfinishedBytesMax },
     clock: checked.clock ?? systemClock,
     random: checked.random ?? Math.random,
     codec: checked.codec ?? jsonCodec(limits.depthMax, limits.valuesMax),

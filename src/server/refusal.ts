@@ -7,7 +7,7 @@ import {
   isOptions,
   notOptions,
   problemAt,
-} from '../core/option-problems.ts';
+} from '../core/option-rules.ts';
 import { kindOf } from '../core/wording.ts';
 import { checkedHeaders } from './answer-headers.ts';
 

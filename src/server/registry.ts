@@ -1,7 +1,8 @@
 import type { Server } from 'node:net';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import { networkOf, USUAL_PREFIX_BITS } from './address.ts';
+import * as defaults from '../core/defaults.ts';
+import { networkOf } from './address.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { Counts } from './supervisor-types.ts';
 
@@ -29,7 +30,7 @@ export class Registry {
   /** By address, or by network where one peer has a network of addresses. */
   readonly #networks = new Map<string, number>();
 
-  constructor(ipv6PrefixBits: number = USUAL_PREFIX_BITS) {
+  constructor(ipv6PrefixBits: number = defaults.admission.ipv6PrefixBits) {
     this.#ipv6PrefixBits = ipv6PrefixBits;
   }
 

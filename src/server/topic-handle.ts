@@ -1,9 +1,8 @@
 import type { Observable } from 'rxjs';
-import { z } from 'zod';
 import type { Connection } from '../core/connection.ts';
 import { MooringError, toError } from '../core/errors.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
-import { checkedOptions } from '../core/limits-schema.ts';
+import { callback, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 import { everybody } from './audience.ts';
 import { deliveryOf, type PublicationPolicy } from './fan-out.ts';
 import type { Fleet } from './fleet.ts';
@@ -11,23 +10,22 @@ import type { AudienceOptions } from './supervisor-types.ts';
 import type { Delivery, Overflow, Topic, TopicOptions } from './topic.ts';
 import type { TopicAudience } from './topic-audience.ts';
 
-const topicSchema = z
-  .strictObject({
-    overflow: z.enum(['drop-newest', 'latest', 'close']).default('drop-newest'),
-    keyOf: z
-      .custom<(message: never) => string>(
-        (value) => typeof value === 'function',
-        'must be a function',
-      )
-      .optional(),
-  })
-  .refine(({ overflow, keyOf }) => keyOf === undefined || overflow === 'latest', {
-    path: ['keyOf'],
-    message: "is for overflow 'latest' only",
+const topicRules = {
+  overflow: oneOf<Overflow>('drop-newest', 'latest', 'close'),
+  keyOf: callback<(message: never) => string>(),
+} satisfies Record<keyof TopicOptions<never>, Rule<unknown>>;
+
+function checkedPolicy(options: unknown) {
+  return resolved(options, topicRules, {
+    finish: ({ keyOf, overflow }, report) => {
+      if (keyOf !== undefined && overflow !== 'latest')
+        report("is for overflow 'latest' only", 'keyOf');
+    },
   });
+}
 
 /** Shared by all handles without options of their own: `topic(name).publish()` is called for each message. */
-const defaults = topicSchema.parse({});
+const defaults = checkedPolicy({});
 
 /**
  * The public handle of a topic. Without options it is the same object for as long as the topic has members, or somebody holds
@@ -60,8 +58,7 @@ export class TopicHandle<Peer, In, Out, Sent>
     fleet: Fleet<Peer, In, Out, Sent>,
     options?: TopicOptions<Sent>,
   ) {
-    const { overflow, keyOf } =
-      options === undefined ? defaults : checkedOptions(topicSchema, options);
+    const { overflow, keyOf } = options === undefined ? defaults : checkedPolicy(options);
     this.#audience = audience;
     this.#fleet = fleet;
     this.#overflow = overflow;

@@ -1,9 +1,8 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { z } from 'zod';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { checkedOptions } from '../core/limits-schema.ts';
+import { group, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 import { FaultLink } from './fault-link.ts';
-import { type StreamFaults, streamFaultsSchema } from './fault-stream.ts';
+import { type StreamFaults, streamFaultRules } from './fault-stream.ts';
 
 /** Where a fault proxy leads to. */
 export interface FaultTarget {
@@ -25,11 +24,11 @@ export interface LinkFaults {
   down?: StreamFaults;
 }
 
-const linkFaultsSchema = z.strictObject({
-  accept: z.enum(['dial', 'reset', 'silence']).default('dial'),
-  up: streamFaultsSchema.default({}),
-  down: streamFaultsSchema.default({}),
-});
+const linkFaultRules = {
+  accept: oneOf<NonNullable<LinkFaults['accept']>>('dial', 'reset', 'silence'),
+  up: group(streamFaultRules),
+  down: group(streamFaultRules),
+} satisfies Record<keyof LinkFaults, Rule<unknown>>;
 
 /**
  * A TCP proxy that does to connections what networks do.
@@ -53,7 +52,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #links = new Set<FaultLink>();
-  #coming = checkedOptions(linkFaultsSchema, {});
+  #coming = resolved({}, linkFaultRules);
   #closed: Promise<void> | null = null;
 
   private constructor(target: FaultTarget, clock: Clock) {
@@ -102,7 +101,7 @@ export class FaultProxy implements AsyncDisposable {
    * @throws MooringError `invalid-options`
    */
   set(faults: LinkFaults): void {
-    this.#coming = checkedOptions(linkFaultsSchema, faults);
+    this.#coming = resolved(faults, linkFaultRules);
   }
 
   /** Stops listening, ends every link, and resolves when nothing of either is left. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { z } from 'zod';
 import type { Clock, TimerHandle } from '../core/clock.ts';
-import { checkedOptions, positiveInteger } from '../core/limits-schema.ts';
+import { INTEGER_MAX } from '../core/defaults.ts';
+import { flag, integer, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 
 /** What a network does to one direction of a link. What is not named is left undisturbed. */
 export interface StreamFaults {
@@ -24,18 +24,18 @@ export interface StreamFaults {
 /** How TCP says that nothing more comes: `end` is FIN, `reset` is RST. */
 export type LinkEnd = 'end' | 'reset';
 
-const offset = z.int().min(0);
+const offset = integer(undefined, [0, Number.MAX_SAFE_INTEGER]);
 
 /** @internal */
-export const streamFaultsSchema = z.strictObject({
-  blackhole: z.boolean().optional(),
-  latencyMs: z.int32().min(0).optional(),
-  bytesPerSecond: positiveInteger.optional(),
-  chunkBytes: positiveInteger.optional(),
-  corruptAt: offset.optional(),
-  cutAt: offset.optional(),
-  cutWith: z.enum(['end', 'reset']).optional(),
-});
+export const streamFaultRules = {
+  blackhole: flag(false),
+  latencyMs: integer(0, [0, INTEGER_MAX]),
+  bytesPerSecond: integer(undefined),
+  chunkBytes: integer(undefined),
+  corruptAt: offset,
+  cutAt: offset,
+  cutWith: oneOf<LinkEnd>('reset', 'end'),
+} satisfies Record<keyof StreamFaults, Rule<unknown>>;
 
 /** Bytes that may be on their way, or be held, before the sender is slowed down. */
 const HELD_BYTES_MAX = 65_536;
@@ -93,7 +93,7 @@ export class FaultStream {
    * @throws MooringError `invalid-options`
    */
   set(faults: StreamFaults): void {
-    this.#faults = checkedOptions(streamFaultsSchema, faults) as StreamFaults;
+    this.#faults = resolved(faults, streamFaultRules) as StreamFaults;
     this.#readyMs = 0;
     this.#wait(0);
     this.#pump();

@@ -2,7 +2,7 @@
 // default limits of an accepted connection and of a dialed one. The reference gives the factors.
 import { jsonCodec } from '../../src/core/codec.ts';
 import { Contract } from '../../src/core/contract.ts';
-import { limitDefaults } from '../../src/core/limits.ts';
+import * as defaults from '../../src/core/defaults.ts';
 import { type Bomb, bombLibraries, bombs } from '../support/bombs.ts';
 
 const ROUNDS = 7;
@@ -11,7 +11,7 @@ const MEBIBYTE = 1_048_576;
 /** What all others are compared with: the reference promises that it takes less than 50 ms. */
 const UNIT = 'a list of unions of three';
 
-const { depthMax } = limitDefaults;
+const { depthMax } = defaults.limits;
 
 /** How long it takes, in milliseconds: the median of some rounds after the first, which is noted apart. */
 interface Held {
@@ -77,7 +77,7 @@ function cellText(cell: Held | Error, unit: Held | Error | undefined): string {
 
 /** What the codec costs without a contract, and what it refuses. */
 function printCodec(): void {
-  const { valuesMax } = limitDefaults;
+  const { valuesMax } = defaults.limits;
   const open = new Contract<unknown, unknown>(jsonCodec());
   const texts: Record<string, string> = {
     'as many values as there may be': `[${new Array(valuesMax - 1).fill('1').join(',')}]`,
@@ -100,5 +100,5 @@ function listOfTexts(count: number, bytes: number): string {
 }
 
 printCodec();
-printBombs(limitDefaults.valuesMax);
+printBombs(defaults.limits.valuesMax);
 if (process.argv.includes('--dialed')) printBombs(DIALED_VALUES_MAX);

@@ -21,7 +21,7 @@ import {
   supervisorFacts,
   supervisorMachine,
 } from '../../machines/supervisor.ts';
-import { timeoutDefaults } from '../../src/core/limits.ts';
+import * as defaults from '../../src/core/defaults.ts';
 import { drainPlan } from '../../src/server/drain.ts';
 import { type Place, placesOf } from '../support/chart-walk.ts';
 
@@ -161,7 +161,7 @@ const raisedBy: Readonly<Record<string, string>> = {
 
 const deadlineOptions = [
   'heartbeat',
-  ...Object.keys(timeoutDefaults),
+  ...Object.keys(defaults.timeouts),
   // The one that is no option.
   'refusalMs',
   ...Object.keys(drainPlan({})),
@@ -188,7 +188,7 @@ function hasWayOut(node: AnyStateNode): boolean {
 /** States whose deadline is raised by `deadline.passed` but is never started on entry. */
 function deadlinesNeverStarted(chart: Chart): string[] {
   return nodesOf(chart)
-    .filter((node) => Object.keys(timeoutDefaults).includes(deadlineOf(node) ?? ''))
+    .filter((node) => Object.keys(defaults.timeouts).includes(deadlineOf(node) ?? ''))
     .filter((node) => !Object.hasOwn(raisedBy, deadlineOf(node) ?? ''))
     .filter((node) => !node.entry.some((action) => startedBy(action) === deadlineOf(node)))
     .map(pathOf);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type ConnectionFact, connectionFacts } from '../../machines/connection-contract.ts';
 import { statePaths } from '../../src/chart/table.ts';
+import * as defaults from '../../src/core/defaults.ts';
 import type { InspectedActor, InspectionEvent } from '../../src/core/inspection.ts';
-import { limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
 import type { Limits, SendResult, Timeouts } from '../../src/index.ts';
 import type { FaultLink } from '../../src/testing/fault-link.ts';
 import type { FaultProxy } from '../../src/testing/fault-proxy.ts';
@@ -86,10 +86,10 @@ const TEMPTATION_MS = 6_000;
 export const heartbeat = { intervalMs: 20_000, graceMs: 10_000 };
 
 /** Above what the kernels of both ends take for a peer that does not read; a backlog must stand. */
-export const limits = { ...limitDefaults, outboxHighBytes: 2 ** 22, outboxLowBytes: 65_536 };
+export const limits = { ...defaults.limits, outboxHighBytes: 2 ** 22, outboxLowBytes: 65_536 };
 
 /** A peer may stall for long enough to stay out of the way of all the other deadlines. */
-export const timeouts = { ...timeoutDefaults, stalledMs: 60_000 };
+export const timeouts = { ...defaults.timeouts, stalledMs: 60_000 };
 
 /** Reports that follow from a fact and not from a new state. */
 const reportedAs: Partial<Record<Fact, string>> = {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { backoffDefaults, restartDefaults } from '../../src/client/options.ts';
-import { circuitDefaults, poolDefaults } from '../../src/client/pool/pool-options.ts';
 import { closeCodeInfo, closeCodes } from '../../src/core/close-code.ts';
+import * as defaults from '../../src/core/defaults.ts';
+import { bounds, INTEGER_MAX } from '../../src/core/defaults.ts';
 import { type AcceptFailureCause, describeFailure } from '../../src/core/failure.ts';
-import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
 import {
   type CloseCause,
   classifyClose,
@@ -19,6 +18,7 @@ import {
   interfaceMembers,
   type Row,
   read,
+  section,
   tableRows,
   unionMembers,
   withoutComments,
@@ -57,15 +57,17 @@ describe('docs/reference/options.md', () => {
   }
 
   it('gives the defaults of the code', () => {
-    const resolved = resolveOptions({});
+    const { admission, ...resolved } = resolveOptions({});
     const { frame, ...plan } = drainPlan({});
+    const { invalidMessages, overRate, unmatchedSubprotocols } = resolved;
+    const { timeouts, heartbeat, limits } = defaults;
     const actual: Record<string, object> = {
-      createSupervisor: { invalidMessages: resolved.invalidMessages },
-      admission: resolved.admission,
-      timeouts: timeoutDefaults,
-      heartbeat: heartbeatDefaults,
-      limits: limitDefaults,
-      drain: { ...plan, ...frame },
+      ...{ timeouts, heartbeat, limits, drain: { ...plan, ...frame } },
+      createSupervisor: { invalidMessages, overRate, unmatchedSubprotocols },
+      admission: {
+        ...{ origins: admission.origins, refusals: admission.refusals },
+        ...defaults.admission,
+      },
     };
     for (const [heading, defaults] of Object.entries(actual)) {
       const told = tableRows(optionsPage, heading).map(({ Option, Default = '' }) => [
@@ -80,6 +82,24 @@ describe('docs/reference/options.md', () => {
     }
   });
 
+  it('gives the bounds of the code', () => {
+    const written = (value: number) => value.toLocaleString('en-US');
+    assert.ok(optionsPage.includes(`whole numbers from 1 to ${written(INTEGER_MAX)}`));
+    const rows = tableRows(optionsPage);
+    for (const [name, [min, max]] of Object.entries(bounds)) {
+      const row = rows.find(({ Option }) => Option === name);
+      assert.ok(row?.['Meaning']?.includes(`${written(min)} to ${written(max)}`), name);
+    }
+  });
+
+  it('says of each limit that is wider for a client what it is there', () => {
+    const page = section(optionsPage, 'limits');
+    const missing = Object.values(defaults.clientLimits).filter(
+      (value) => !page.includes(value.toLocaleString('en-US')),
+    );
+    assert.deepEqual(missing, []);
+  });
+
   it('gives the defaults that the doc comments give', () => {
     for (const [heading, name] of declared) {
       const documented = documentedDefaults(name);
@@ -89,6 +109,28 @@ describe('docs/reference/options.md', () => {
       }
     }
   });
+});
+
+describe('the doc comments of options', () => {
+  const { timeouts, heartbeat, limits, admission, drain } = defaults;
+  const { client, backoff, restarts, pool, circuit } = defaults;
+  const sections: Readonly<Record<string, object>> = {
+    ...{ Timeouts: timeouts, HeartbeatOptions: heartbeat, Limits: limits },
+    ...{ AdmissionOptions: admission, DrainOptions: drain, ClientOptions: client },
+    ...{ BackoffOptions: backoff, RestartOptions: restarts },
+    ...{ PoolOptions: pool, CircuitOptions: circuit },
+  };
+
+  for (const [declaration, section] of Object.entries(sections)) {
+    it(`give the defaults of the code: ${declaration}`, () => {
+      const documented = documentedDefaults(declaration);
+      const wrong = Object.entries(section).filter(([option, value]) => {
+        const shown = documented.get(option) ?? '0';
+        return /^\d/.test(shown) && plainValue(shown) !== String(value);
+      });
+      assert.deepEqual(wrong, []);
+    });
+  }
 });
 
 /** `50_000` as `50000`, `'same'` as `same`. */
@@ -264,7 +306,8 @@ describe('docs/guide/client.md', () => {
   it('gives the defaults of the code', () => {
     for (const row of tableRows(page, 'Options')) {
       const { Option = '', Default = '' } = row;
-      const actual = { backoff: backoffDefaults, restarts: restartDefaults }[Option];
+      const { backoff, restarts, client } = defaults;
+      const actual = { backoff, restarts, ...client }[Option];
       if (actual === undefined) continue;
       const told = Default.replaceAll('_', '').replaceAll(/(\w+):/g, '"$1":');
       assert.deepEqual(JSON.parse(told), actual, Option);
@@ -283,7 +326,7 @@ describe('docs/guide/pool.md', () => {
     const told = tableRows(page, 'Options').map(({ Default = '' }) =>
       JSON.parse(Default.replaceAll('_', '').replaceAll(/(\w+):/g, '"$1":')),
     );
-    assert.deepEqual(told, [poolDefaults.size, circuitDefaults]);
+    assert.deepEqual(told, [defaults.pool.size, defaults.circuit]);
   });
 
   it('lists every state', () => {

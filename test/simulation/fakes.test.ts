@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../../src/core/clock.ts';
-import { limitDefaults } from '../../src/core/limits.ts';
+import * as defaults from '../../src/core/defaults.ts';
 import type { UpgradeResult } from '../../src/server/inbound-connection.ts';
 import { WsUpgrader } from '../../src/server/upgrader.ts';
 import type { WebSocketFace } from '../../src/transport/node-transport.ts';
@@ -173,7 +173,7 @@ describe('a fake socket and the WebSocket above it', () => {
   let recorder: Recorder | undefined;
 
   before(async () => {
-    const upgrader = new WsUpgrader(limitDefaults, []);
+    const upgrader = new WsUpgrader(defaults.limits, []);
     server = createServer().on('upgrade', (request, raw, head) => {
       recorder = new Recorder({ request, socket: raw as Socket, head }, (upgrade) =>
         upgrader.complete({ ...upgrade, address: '', path: '/' }),

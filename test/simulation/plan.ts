@@ -1,11 +1,5 @@
-import {
-  type HeartbeatOptions,
-  heartbeatDefaults,
-  type Limits,
-  type OverRatePolicy,
-  type Timeouts,
-  timeoutDefaults,
-} from '../../src/core/limits.ts';
+import * as defaults from '../../src/core/defaults.ts';
+import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../../src/core/limits.ts';
 import type { AdmissionOptions, InvalidMessagePolicy } from '../../src/server/options.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -52,7 +46,7 @@ function crowd(random: SeededRandom): number {
 
 /** Where much is said, whoever does not listen is to be given up before its heartbeat is. */
 function chooseTimeouts(random: SeededRandom, isLoud: boolean): Timeouts {
-  if (!isLoud && random.chance(0.3)) return { ...timeoutDefaults };
+  if (!isLoud && random.chance(0.3)) return { ...defaults.timeouts };
   const between = (lowMs: number, highMs: number) => random.integer(lowMs, highMs);
   return {
     handshakeMs: between(800, 4_000),
@@ -60,14 +54,14 @@ function chooseTimeouts(random: SeededRandom, isLoud: boolean): Timeouts {
     closeMs: between(800, 3_000),
     erroredMs: between(800, 3_000),
     forcedMs: between(800, 2_000),
-    messageMs: timeoutDefaults.messageMs,
+    messageMs: defaults.timeouts.messageMs,
     stalledMs: between(800, isLoud ? 2_000 : 5_000),
     pausedMs: 5_000,
   };
 }
 
 function chooseHeartbeat(random: SeededRandom, isLoud: boolean): HeartbeatOptions {
-  if (random.chance(isLoud ? 0.5 : 0.1)) return { ...heartbeatDefaults };
+  if (random.chance(isLoud ? 0.5 : 0.1)) return { ...defaults.heartbeat };
   return { intervalMs: random.integer(1_000, 8_000), graceMs: random.integer(1_000, 5_000) };
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
-import { type Limits, limitDefaults } from '../../src/core/limits.ts';
+import * as defaults from '../../src/core/defaults.ts';
+import type { Limits } from '../../src/core/limits.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { ReadTurns } from '../../src/transport/read-turns.ts';
@@ -21,7 +22,7 @@ export class Reception {
     bytesMax = Number.POSITIVE_INFINITY,
     ...limits
   }: Partial<Limits> & { bytesMax?: number } = {}) {
-    this.limits = { ...limitDefaults, ...limits };
+    this.limits = { ...defaults.limits, ...limits };
     this.readTurns = new ReadTurns(this.clock);
     const { bufferedChunksMax } = this.limits;
     this.unfinished = new UnfinishedMessages(this.wheel, {

@@ -7,7 +7,8 @@ import type {
   DeadlineName,
 } from '../../machines/connection-contract.ts';
 import { hide, reveal } from '../../machines/hidden.ts';
-import { LINGER_MS, timeoutDefaults } from '../../src/core/limits.ts';
+import * as defaults from '../../src/core/defaults.ts';
+import { LINGER_MS } from '../../src/core/limits.ts';
 import { type Deadline, type DeadlineOwner, TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { keyOf } from './chart-walk.ts';
@@ -23,7 +24,7 @@ function createMachineActor(
 
 const TICK_MS = 100;
 
-const delays = { ...timeoutDefaults, refusalMs: LINGER_MS };
+const delays = { ...defaults.timeouts, refusalMs: LINGER_MS };
 
 /**
  * A connection without a socket: it notes every order of its chart, and keeps the deadlines on virtual time.

@@ -2,15 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Ending } from '../../src/client/client-types.ts';
 import { OfflineQueue, type Waiting } from '../../src/client/offline-queue.ts';
-import {
-  backoffDefaults,
-  type ClientOptions,
-  resolveClientOptions,
-  restartDefaults,
-} from '../../src/client/options.ts';
+import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
 import { type PrivateCodes, privateCodes, retryAfter } from '../../src/client/reconnect/retry.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
+import * as defaults from '../../src/core/defaults.ts';
 import type { CloseVerdict, Origin } from '../../src/core/verdict.ts';
 
 const closed = (code: number, origin: Origin = 'peer'): Ending => ({
@@ -135,8 +130,8 @@ describe('OfflineQueue', () => {
 describe('the options of a client', () => {
   it('have finite defaults', () => {
     const resolved = resolveClientOptions({}, systemClock);
-    assert.deepEqual(resolved.timeouts, timeoutDefaults);
-    assert.deepEqual(resolved.heartbeat, heartbeatDefaults);
+    assert.deepEqual(resolved.timeouts, defaults.timeouts);
+    assert.deepEqual(resolved.heartbeat, defaults.heartbeat);
     // It has asked for what it is sent.
     const pace = {
       messagesPerSecondMax: 100_000,
@@ -144,16 +139,16 @@ describe('the options of a client', () => {
       invalidPerMinuteMax: 60_000,
       valuesMax: 200_000,
     };
-    assert.deepEqual(resolved.limits, { ...limitDefaults, ...pace });
-    assert.deepEqual(resolved.backoff, backoffDefaults);
-    assert.deepEqual(resolved.restarts, restartDefaults);
+    assert.deepEqual(resolved.limits, { ...defaults.limits, ...pace });
+    assert.deepEqual(resolved.backoff, defaults.backoff);
+    assert.deepEqual(resolved.restarts, defaults.restarts);
     assert.equal(resolved.queueMax, 256);
     assert.equal(resolved.codec.name, 'json');
   });
 
   it('keep what is given, and fill in the rest', () => {
     const { backoff } = resolveClientOptions({ backoff: { minMs: 100 } }, systemClock);
-    assert.deepEqual(backoff, { ...backoffDefaults, minMs: 100 });
+    assert.deepEqual(backoff, { ...defaults.backoff, minMs: 100 });
   });
 
   const wrong: [object, RegExp][] = [

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { z } from 'zod';
 import { resolveClientOptions } from '../../src/client/options.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { heartbeatDefaults, limitDefaults, timeoutDefaults } from '../../src/core/limits.ts';
+import * as defaults from '../../src/core/defaults.ts';
 import { attach, createSupervisor, type Limits, type SupervisorOptions } from '../../src/index.ts';
 import { drainPlan } from '../../src/server/drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
@@ -88,10 +88,11 @@ describe('the defaults', () => {
     assert.deepEqual(resolved.limits, numbers.limits);
     assert.deepEqual(resolved.admission, {
       ...{ ...numbers.admission, origins: 'same', ipv6PrefixBits: 64, refusals: 'http' },
+      ...{ hosts: undefined, addressOf: undefined },
     });
-    assert.deepEqual(timeoutDefaults, numbers.timeouts);
-    assert.deepEqual(heartbeatDefaults, numbers.heartbeat);
-    assert.deepEqual(limitDefaults, numbers.limits);
+    assert.deepEqual(defaults.timeouts, numbers.timeouts);
+    assert.deepEqual(defaults.heartbeat, numbers.heartbeat);
+    assert.deepEqual(defaults.limits, numbers.limits);
   });
 
   it('are JSON, a reply to invalid messages, no subprotocol, and the time of the process', () => {
@@ -156,7 +157,9 @@ describe('the defaults', () => {
   });
 
   it('cannot be changed', () => {
-    for (const frozen of [resolved, timeoutDefaults, heartbeatDefaults, limitDefaults]) {
+    const { timeouts, heartbeat, limits } = resolved;
+    const client = resolveClientOptions({}, systemClock);
+    for (const frozen of [resolved, timeouts, heartbeat, limits, client.limits, client.backoff]) {
       assert.ok(Object.isFrozen(frozen));
     }
   });

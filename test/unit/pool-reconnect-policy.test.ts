@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { backoffDefaults, restartDefaults } from '../../src/client/options.ts';
 import { PoolReconnectPolicy } from '../../src/client/pool/pool-reconnect-policy.ts';
 import { UpstreamLease } from '../../src/client/pool/upstream-lease.ts';
 import { Upstreams } from '../../src/client/pool/upstreams.ts';
 import { routeTo } from '../../src/client/reconnect/target.ts';
+import * as defaults from '../../src/core/defaults.ts';
 import { describeDialFailure } from '../../src/core/failure.ts';
 import { classifyClose, type Evidence } from '../../src/core/verdict.ts';
 
 const options = {
-  backoff: backoffDefaults,
-  restarts: restartDefaults,
+  backoff: defaults.backoff,
+  restarts: defaults.restarts,
   random: () => 1,
   privateCodes: undefined,
 };

@@ -7,7 +7,7 @@ import type { HostedActor } from '../../src/chart/hosted-actor.ts';
 import { OfflineQueue } from '../../src/client/offline-queue.ts';
 import type { ChildActor } from '../../src/connection/parent.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
-import { heartbeatSchema, limitsSchema, timeoutsSchema } from '../../src/core/limits-schema.ts';
+import * as defaults from '../../src/core/defaults.ts';
 import { runAll, runEach } from '../../src/core/run-each.ts';
 import { Children } from '../../src/server/children.ts';
 import { Drain, type DrainableFleet, drainPlan } from '../../src/server/drain.ts';
@@ -59,8 +59,8 @@ describe('runAll', () => {
 
 function contextOn(clock: VirtualClock) {
   return sharedRuntime({
-    ...{ clock, random: () => 0, timeouts: timeoutsSchema.parse({}) },
-    ...{ heartbeat: heartbeatSchema.parse({}), limits: limitsSchema.parse({}), overRate: 'pause' },
+    ...{ clock, random: () => 0, overRate: 'pause' },
+    ...{ timeouts: defaults.timeouts, heartbeat: defaults.heartbeat, limits: defaults.limits },
   });
 }
 

@@ -27,7 +27,7 @@ function linesWith(pattern: RegExp, files: readonly string[]): string[] {
 function codeOf(file: string): string {
   const code = read(file);
   return /^src\/(server|client)\/options\.ts$/.test(file)
-    ? code.replace(/random: \w+\.random \?\? Math\.random,/, '')
+    ? code.replace(/\brandom(: \w+\.random \?\?| \?\?=) Math\.random\b/, '')
     : code;
 }
 

@@ -1,17 +1,11 @@
 import { parentOf } from '../../connection/parent.ts';
 import { systemClock } from '../../core/clock.ts';
 import { chartsFor, clientRuntime } from '../client-runtime.ts';
-import { checkNodeOptions, nodeActors, nodePlatform } from '../node-options.ts';
-import { restartDefaults } from '../options.ts';
+import { nodeActors, nodePlatform } from '../node-options.ts';
 import { type Route, routeTo } from '../reconnect/target.ts';
 import { SupervisedClient } from '../supervised-client.ts';
 import { PoolHandle } from './pool-handle.ts';
-import {
-  checkedUrls,
-  type PoolOptions,
-  poolOptionNames,
-  resolvePoolOptions,
-} from './pool-options.ts';
+import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
 import { PoolReconnectPolicy } from './pool-reconnect-policy.ts';
 import type { Pool } from './pool-types.ts';
 import { SupervisedPool } from './supervised-pool.ts';
@@ -37,9 +31,9 @@ export function createPool<In = unknown, Out = unknown>(
   given: PoolOptions<In, Out> = {},
 ): Pool<In, Out> {
   const texts = checkedUrls(urls);
-  checkNodeOptions(given, poolOptionNames);
-  const { headers = {}, connect, supervisor, actors, ...rest } = given;
-  const { size, circuit, member: options } = resolvePoolOptions<In, Out>(rest, systemClock);
+  const checked = resolvePoolOptions(given, systemClock);
+  const { size, circuit, headers = {}, connect, supervisor, actors } = checked;
+  const options = checked.member;
   const parent = parentOf(supervisor);
   const { subprotocols, beat, signal, inspect } = options;
   const { context, contract } = clientRuntime(options);
@@ -55,14 +49,13 @@ export function createPool<In = unknown, Out = unknown>(
     isRenewed: typeof headers === 'function',
     now: () => context.clock.now(),
   };
-  const policyOptions = { ...options, restarts: restartDefaults };
   const pool = new SupervisedPool<In, Out>({
     ...{ size, upstreams, charts, context, parent, signal, inspect },
     makeMember: (pool) =>
       new SupervisedClient<In, Out>({
         url: '',
         makeReconnectPolicy: (reporter) =>
-          new PoolReconnectPolicy(policyOptions, new UpstreamLease(leaseParts), reporter),
+          new PoolReconnectPolicy(options, new UpstreamLease(leaseParts), reporter),
         parent: pool,
         options: { ...options, signal: undefined, inspect: undefined },
         ...{ charts, context, contract, platform },

@@ -1,10 +1,20 @@
 import type { Clock } from '../../core/clock.ts';
 import { type CloseFrame, checkedCloseFrame } from '../../core/close-code.ts';
-import { drainCall, invalidOptions } from '../../core/option-problems.ts';
+import * as defaults from '../../core/defaults.ts';
+import {
+  drainCall,
+  group,
+  integer,
+  integers,
+  invalidOptions,
+  ordered,
+  type Rule,
+  resolved,
+  text,
+} from '../../core/option-rules.ts';
 import { kindOf } from '../../core/wording.ts';
-import { Check } from '../check.ts';
-import { type NodeClientOptions, nodeOptionNames } from '../node-options.ts';
-import { type ResolvedClientOptions, resolveClientOptions } from '../options.ts';
+import { leaveToSupervisor, type NodeClientOptions, nodeRules } from '../node-options.ts';
+import { filled } from '../options.ts';
 import type { CircuitOptions } from './circuit-breaker.ts';
 import type { PoolDrainOptions } from './pool-types.ts';
 
@@ -17,52 +27,30 @@ export interface PoolOptions<In = unknown, Out = unknown>
   circuit?: Partial<CircuitOptions>;
 }
 
-/** Options of a pool with all defaults filled in. */
-export interface ResolvedPoolOptions<In, Out> {
-  readonly size: number;
-  readonly circuit: Readonly<CircuitOptions>;
-  readonly member: ResolvedClientOptions<In, Out>;
-}
+/** Members keep no messages, and never give up. */
+const { queueMax, restarts, ...memberRules } = nodeRules;
 
-export const poolDefaults: Readonly<{ size: number }> = Object.freeze({ size: 4 });
+const poolRules = {
+  ...memberRules,
+  ...integers(defaults.pool),
+  circuit: group(integers(defaults.circuit), ordered('minMs', 'maxMs')),
+} satisfies Record<keyof PoolOptions, Rule<unknown>>;
 
-export const circuitDefaults: Readonly<CircuitOptions> = Object.freeze({
-  failuresMax: 5,
-  minMs: 1_000,
-  maxMs: 30_000,
-});
-
-const drainDefaults: Readonly<{ withinMs: number }> = Object.freeze({ withinMs: 30_000 });
-
-const drainOptionNames: ReadonlySet<string> = new Set<keyof PoolDrainOptions>([
-  ...(['withinMs', 'code', 'reason'] as const),
-]);
-
-/** The options of a pool. Its members keep no messages, and never give up. */
-export const poolOptionNames: ReadonlySet<string> = new Set(
-  [...nodeOptionNames, 'size', 'circuit'].filter(
-    (name) => !['queueMax', 'restarts'].includes(name),
-  ),
-);
+const drainRules = {
+  withinMs: integer(defaults.drain.withinMs),
+  code: integer(1000, [0, 65_535]),
+  reason: text(''),
+} satisfies Record<keyof PoolDrainOptions, Rule<unknown>>;
 
 /** @throws MooringError `invalid-options`, naming the path of every option that is wrong. */
-export function resolvePoolOptions<In, Out>(
-  options: PoolOptions<In, Out>,
-  clock: Clock,
-): ResolvedPoolOptions<In, Out> {
-  const { size, circuit, ...rest } = options;
-  const check = new Check(options);
-  const resolved = {
-    ...check.section('', { size }, poolDefaults),
-    circuit: check.section('circuit', circuit, circuitDefaults),
-  };
-  check.that(
-    resolved.circuit.minMs <= resolved.circuit.maxMs,
-    'circuit.minMs',
-    'must not be above maxMs',
+export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: Clock) {
+  const checked = resolved(given, poolRules, { finish: leaveToSupervisor });
+  const { size, circuit, headers, supervisor, actors, connect, ...options } = checked;
+  const member = filled<In, Out>(
+    { ...options, ...defaults.client, restarts: defaults.restarts },
+    clock,
   );
-  check.done();
-  return { ...resolved, member: resolveClientOptions<In, Out>(rest, clock) };
+  return { size, circuit, headers, supervisor, actors, connect, member };
 }
 
 /** @throws MooringError `invalid-options`, naming each URL that is wrong by its place. */
@@ -88,11 +76,7 @@ export interface PoolDrainPlan {
 
 /** @throws MooringError `invalid-options` or `invalid-close` */
 export function poolDrainPlan(options: PoolDrainOptions): PoolDrainPlan {
-  const check = new Check(options, drainCall);
-  const { code = 1000, reason = '' } = options;
-  check.names(options, drainOptionNames);
-  const { withinMs } = check.section('', { withinMs: options.withinMs }, drainDefaults);
-  check.done();
+  const { withinMs, code, reason } = resolved(options, drainRules, { call: drainCall });
   return { withinMs, frame: checkedCloseFrame(code, reason) };
 }
 

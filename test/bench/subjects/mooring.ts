@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { heartbeatDefaults, timeoutDefaults } from '../../../src/core/limits.ts';
+import * as defaults from '../../../src/core/defaults.ts';
 import {
   attach,
   type Connection,
@@ -52,10 +52,10 @@ function heartbeat(
   if (heartbeatMs === undefined) return {};
   if (heartbeatMs === 0) return { heartbeat: { intervalMs: NEVER_MS } };
   const shortened = (defaultMs: number) =>
-    Math.round((defaultMs * heartbeatMs) / heartbeatDefaults.intervalMs);
+    Math.round((defaultMs * heartbeatMs) / defaults.heartbeat.intervalMs);
   return {
-    heartbeat: { intervalMs: heartbeatMs, graceMs: shortened(heartbeatDefaults.graceMs) },
-    timeouts: { forcedMs: shortened(timeoutDefaults.forcedMs) },
+    heartbeat: { intervalMs: heartbeatMs, graceMs: shortened(defaults.heartbeat.graceMs) },
+    timeouts: { forcedMs: shortened(defaults.timeouts.forcedMs) },
   };
 }
 

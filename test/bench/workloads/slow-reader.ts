@@ -1,4 +1,4 @@
-import { limitDefaults } from '../../../src/core/limits.ts';
+import * as defaults from '../../../src/core/defaults.ts';
 import { median } from '../row.ts';
 import type { Stage } from '../stage.ts';
 import { type Figures, figure, type Workload } from '../workload.ts';
@@ -13,7 +13,7 @@ const WITHIN_MS = 100_000;
 const MIB = 1_048_576;
 
 /** The outbox of the slow one, and what the heap may breathe. */
-const BUDGET_BYTES = limitDefaults.outboxHighBytes + 8 * MIB;
+const BUDGET_BYTES = defaults.limits.outboxHighBytes + 8 * MIB;
 
 const p99 = 'p99 µs';
 const growth = 'grown MiB';

@@ -1,0 +1,257 @@
+import { type Bounds, INTEGER_MAX } from './defaults.ts';
+import { MooringError } from './errors.ts';
+import { kindOf, mustBeOneOf, suggestion } from './wording.ts';
+
+/** Reports what is wrong with an option. The path leads on to the place, for example an entry of a list. */
+export type Report = (problem: string, ...path: PropertyKey[]) => void;
+
+/** Returns an option as it was given, or its default, and reports what is wrong with it. */
+export interface Rule<Value> {
+  (given: unknown, report: Report): Value;
+  /** The options of a group. */
+  readonly names?: readonly string[];
+}
+
+/** A rule for each option. */
+export type Rules = Readonly<Record<string, Rule<unknown>>>;
+
+/** Options with their defaults, as their rules return them. */
+export type Resolved<R extends Rules> = { -readonly [Name in keyof R]: ReturnType<R[Name]> };
+
+/** Looks at options together, each of which is sound by itself. */
+type Finish<R extends Rules> = (
+  options: Resolved<R>,
+  report: Report,
+  given: { readonly [Name in keyof R]?: unknown },
+) => void;
+
+/** A value of which something must hold, unless it is the default. */
+export function must<Value>(
+  usual: Value,
+  holds: (given: unknown) => boolean,
+  problem: string | ((given: unknown) => string),
+): Rule<Value> {
+  return (given = usual, report) => {
+    if (given !== usual && !holds(given)) {
+      report(typeof problem === 'string' ? problem : problem(given));
+    }
+    return given as Value;
+  };
+}
+
+/** The same for what may be left out. */
+export function optional<Value>(
+  holds: (given: unknown) => boolean,
+  problem: string,
+): Rule<Value | undefined> {
+  return must<Value | undefined>(undefined, holds, problem);
+}
+
+/** A function of the application, if there is one. */
+export function callback<Fn = (...given: never[]) => unknown>(): Rule<Fn | undefined> {
+  return optional<Fn>((given) => typeof given === 'function', 'must be a function');
+}
+
+/** Yes or no. */
+export function flag(usual: boolean): Rule<boolean> {
+  return must(usual, (given) => typeof given === 'boolean', 'must be a boolean');
+}
+
+/** Text, which may be empty. */
+export function text(usual: string): Rule<string> {
+  return must(usual, (given) => typeof given === 'string', 'must be a string');
+}
+
+/** One of a few words, the first by default. */
+export function oneOf<Word extends string>(...words: readonly [Word, ...Word[]]): Rule<Word> {
+  const isWord = (given: unknown) => words.some((word) => word === given);
+  return must(words[0], isWord, (given) => mustBeOneOf(words, given));
+}
+
+/** A whole number. */
+export function integer<Usual extends number | undefined>(
+  usual: Usual,
+  [min, max]: Bounds = [1, INTEGER_MAX],
+): Rule<number | Usual> {
+  const isWithin = (given: unknown) =>
+    Number.isInteger(given) && Number(given) >= min && Number(given) <= max;
+  return must<number | Usual>(usual, isWithin, `must be a whole number from ${min} to ${max}`);
+}
+
+/** A whole number for each of a section of the table. */
+export function integers<Section extends Readonly<Record<keyof Section, number>>>(
+  usual: Section,
+  bounds: Readonly<Record<string, Bounds>> = {},
+): { readonly [Name in keyof Section]: Rule<number> } {
+  const rules = Object.entries<number>(usual).map(([name, value]) => [
+    name,
+    integer(value, bounds[name]),
+  ]);
+  return Object.fromEntries(rules);
+}
+
+/** Of two numbers of a group, the first must not be above the second. */
+export function ordered<Low extends string, High extends string>(low: Low, high: High) {
+  return (group: Readonly<Record<Low | High, number>>, report: Report): void => {
+    if (group[low] > group[high]) report(`must not be above ${high}`, low);
+  };
+}
+
+/** Options in an object of their own. What asks for none of them shares the defaults. */
+export function group<R extends Rules>(rules: R, finish?: Finish<R>): Rule<Readonly<Resolved<R>>> {
+  const usual = Object.freeze(read({}, rules, { finish, report: () => {} }));
+  const rule = (given: unknown, report: Report) => {
+    if (given === undefined) return usual;
+    if (isOptions(given)) return read(given, rules, { finish, report });
+    report('must be an object');
+    return usual;
+  };
+  return Object.assign(rule, { names: Object.keys(rules) });
+}
+
+/** An object of which the names alone are checked. */
+export function objectWith<Value extends object>(
+  ...names: readonly (keyof Value & string)[]
+): Rule<Value | undefined> {
+  const rule = (given: unknown, report: Report) => {
+    if (isOptions(given)) reportUnknown(given, names, report);
+    else if (given !== undefined) report('must be an object');
+    return given as Value | undefined;
+  };
+  return Object.assign(rule, { names });
+}
+
+/** How the options of a call are checked besides each by its rule. */
+interface Further<R extends Rules> {
+  readonly call?: OptionsCall;
+  readonly finish?: Finish<R>;
+}
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
+ */
+export function resolved<R extends Rules>(
+  given: unknown,
+  rules: R,
+  { call, finish }: Further<R> = {},
+): Resolved<R> {
+  if (!isOptions(given)) throw notOptions(given, call);
+  const problems: string[] = [];
+  const options = read(given, rules, {
+    finish,
+    report: (problem, ...path) => {
+      const hint = problem === UNKNOWN ? hintFor(path.map(String), rules) : '';
+      problems.push(problemAt(given, path, problem + hint));
+    },
+  });
+  if (problems.length > 0) throw invalidOptions(problems);
+  return options;
+}
+
+interface Reading<R extends Rules> {
+  readonly report: Report;
+  readonly finish: Finish<R> | undefined;
+}
+
+/** Reads each option in the order of the rules, so that all objects have one shape. */
+function read<R extends Rules>(
+  given: { readonly [Name in keyof R]?: unknown },
+  rules: R,
+  { report, finish }: Reading<R>,
+): Resolved<R> {
+  let isSound = true;
+  const options: Record<string, unknown> = {};
+  for (const [name, rule] of Object.entries(rules)) {
+    options[name] = rule(given[name], (problem, ...path) => {
+      isSound = false;
+      report(problem, name, ...path);
+    });
+  }
+  reportUnknown(given, Object.keys(rules), report);
+  if (isSound) finish?.(options as Resolved<R>, report, given);
+  return options as Resolved<R>;
+}
+
+const UNKNOWN = 'unknown option';
+
+function reportUnknown(given: object, known: readonly string[], report: Report): void {
+  for (const name of Object.keys(given)) if (!known.includes(name)) report(UNKNOWN, name);
+}
+
+/** A known name that is alike, or the group that has this one. */
+function hintFor([first = '', second]: readonly string[], rules: Rules): string {
+  const name = second ?? first;
+  const neighbours = second === undefined ? Object.keys(rules) : (rules[first]?.names ?? []);
+  const alike = suggestion(name, neighbours);
+  if (alike !== '') return alike;
+  const home = Object.keys(rules).find((group) => rules[group]?.names?.includes(name));
+  if (home !== undefined) return `; did you mean ${home}.${name}?`;
+  return Object.hasOwn(rules, name) ? `; did you mean ${name}?` : '';
+}
+
+/**
+ * Whether a value can be options: an object with options of its own, or with none at all.
+ *
+ * A promise of options, a Map of them, or a connection in the place of options would be taken for options without any.
+ */
+export function isOptions(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  return isPlain || Object.keys(value).length > 0;
+}
+
+/** Says what is wrong with the option at a path, and what stands there where that matters. */
+export function problemAt(options: unknown, path: readonly PropertyKey[], problem: string): string {
+  const place = ['options', ...path.map(String)].join('.');
+  if (!problem.startsWith('must be ')) return `${place}: ${problem}`;
+  let value = options;
+  for (const name of path) value = Object(value)[name];
+  const kind = kindOf(value);
+  const isSaid = problem.includes(kind) || problem.includes(', not ');
+  return `${place}: ${problem}${isSaid ? '' : `, not ${kind}`}`;
+}
+
+/** A call that takes options, for the error about a value that is no options at all. */
+export interface OptionsCall {
+  /** As it is written, for example `attach(server, supervisor, options)`. */
+  readonly call: string;
+  /** Options as they are written most often, for example `{ path: '/ws' }`. */
+  readonly example: string;
+}
+
+/** Of a supervisor and of a pool. */
+export const drainCall: OptionsCall = { call: 'drain(options)', example: '{ withinMs: 5000 }' };
+
+/** The error about a value that is no options at all. It says how to write them where the call is known. */
+export function notOptions(value: unknown, call?: OptionsCall): MooringError {
+  const problem = problemAt(value, [], 'must be an object');
+  if (call === undefined) return invalidOptions([problem]);
+  return invalidOptions([
+    `${call.call}: ${problem.replace('options:', 'options')}; write ${call.example}`,
+  ]);
+}
+
+/** Says that nobody knows the option at a path, and which one was meant. */
+export function unknownOption(path: readonly PropertyKey[], known: Iterable<string>): string {
+  return problemAt({}, path, `unknown option${suggestion(String(path.at(-1)), known)}`);
+}
+
+/** The one error for everything that is wrong with the options of a call. */
+export function invalidOptions(problems: readonly string[], cause?: Error): MooringError {
+  return new MooringError('invalid-options', problems.join('; '), cause && { cause });
+}
+
+/**
+ * Checks what is given for each message: cheap, and no more than that the names are known.
+ *
+ * @throws MooringError `invalid-options`
+ */
+export function checkNames(options: unknown, known: readonly string[]): void {
+  if (!isOptions(options)) throw notOptions(options);
+  for (const name in options) {
+    if (!known.includes(name)) throw invalidOptions([unknownOption([name], known)]);
+  }
+}

@@ -1,0 +1,73 @@
+import { type Clock, isClock, mustBeClock } from './clock.ts';
+import { type Codec, isCodec, mustBeCodec } from './codec.ts';
+import * as defaults from './defaults.ts';
+import { type Inspector, isInspector, mustBeInspector } from './inspection.ts';
+import { type Limits, type OverRatePolicy, partsOf } from './limits.ts';
+import {
+  callback,
+  group,
+  integers,
+  oneOf,
+  optional,
+  ordered,
+  type Report,
+  type Rule,
+} from './option-rules.ts';
+import {
+  asyncProblems,
+  type ContractName,
+  isAsyncSchema,
+  isStandardSchema,
+  mustBeSchema,
+  type StandardSchemaV1,
+} from './standard-schema.ts';
+
+/** The options that a supervisor and a client have in common. */
+export const sharedRules = /* @__PURE__ */ (() => ({
+  messages: contract('messages'),
+  sends: contract('sends'),
+  codec: optional<Codec>(isCodec, mustBeCodec),
+  overRate: oneOf<OverRatePolicy>('pause', 'close'),
+  subprotocols,
+  onOpen: callback(),
+  onMessage: callback(),
+  timeouts: group(integers(defaults.timeouts)),
+  heartbeat: group(integers(defaults.heartbeat)),
+  clock: optional<Clock>(isClock, mustBeClock),
+  random: callback<() => number>(),
+  inspect: optional<Inspector>(isInspector, mustBeInspector),
+}))();
+
+/** Limits, of which the numbers of pieces follow the length of a message. */
+export function limitsRule(usual: Limits): Rule<Limits> {
+  return group(integers(usual), (limits, report, given) => {
+    const parts = partsOf(limits.payloadBytesMax);
+    if (given.fragmentsMax === undefined) limits.fragmentsMax = parts.fragmentsMax;
+    if (given.bufferedChunksMax === undefined) limits.bufferedChunksMax = parts.bufferedChunksMax;
+    ordered('outboxLowBytes', 'outboxHighBytes')(limits, report);
+  });
+}
+
+const none: readonly string[] = /* @__PURE__ */ Object.freeze([]);
+
+/** It is copied: what is written to the list later has not been checked. */
+function subprotocols(given: unknown, report: Report): readonly string[] {
+  if (given === undefined) return none;
+  if (!Array.isArray(given)) {
+    report('must be a list of strings');
+    return none;
+  }
+  for (const [index, name] of given.entries()) {
+    const isName = typeof name === 'string' && name !== '';
+    if (!isName) report('must be the name of a subprotocol', index);
+  }
+  return Object.freeze([...given]);
+}
+
+function contract(name: ContractName): Rule<StandardSchemaV1 | undefined> {
+  return (given, report) => {
+    if (given !== undefined && !isStandardSchema(given)) report(mustBeSchema);
+    else if (isAsyncSchema(given)) report(asyncProblems[name]);
+    return given as StandardSchemaV1 | undefined;
+  };
+}
