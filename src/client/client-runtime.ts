@@ -4,8 +4,9 @@ import type { Parent } from '../connection/parent.ts';
 import { sharedRuntime, tickMsOf } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
+import type { Rule } from '../core/option-rules.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
-import type { ResolvedClientOptions } from './options.ts';
+import { clientRules, type ResolvedClientOptions } from './options.ts';
 
 /** What is made of the options of a client, and changes no more. */
 export interface ClientRuntime<In, Out> {
@@ -46,20 +47,16 @@ export function clientRuntime<In, Out>(
   return parts;
 }
 
-/** Options that are made anew for each client, although they say the same. */
-const sections: ReadonlySet<string> = new Set<keyof ResolvedClientOptions>([
-  ...(['timeouts', 'heartbeat', 'limits', 'backoff', 'restarts', 'subprotocols'] as const),
-]);
-
+/** Groups and lists are made anew for each client, so what is in them is compared. */
 function saysTheSame(one: ResolvedClientOptions, other: ResolvedClientOptions): boolean {
-  return (Object.keys(one) as (keyof ResolvedClientOptions)[]).every((name) =>
-    sections.has(name)
-      ? isCopy(one[name] as object, other[name] as object)
-      : one[name] === other[name],
-  );
+  return Object.entries<Rule<unknown>>(clientRules).every(([option, { names }]) => {
+    const name = option as keyof ResolvedClientOptions;
+    const isMade = names !== undefined || name === 'subprotocols';
+    return isMade ? isCopy(one[name] as object, other[name] as object) : one[name] === other[name];
+  });
 }
 
-/** Whether two sections, or lists, have the same in the same places. */
+/** Whether two groups, or lists, have the same in the same places. */
 function isCopy(one: object, other: object): boolean {
   if (one === other) return true;
   const [ours, theirs] = [Object.entries(one), Object.entries(other)];
