@@ -215,7 +215,7 @@ async function install({ filename }: Tarball): Promise<void> {
   const dependencies = { ...Object.fromEntries(versions), [manifest.name]: `file:../${filename}` };
   write('package.json', JSON.stringify({ private: true, type: 'module', dependencies }));
   await npm(['install', '--prefer-offline', '--no-audit', '--no-fund'], consumer);
-  for (const name of ['@types/node', 'zod']) installFromHere(name);
+  installFromHere('@types/node');
 }
 
 /** What a stranger has besides: as it is installed here, with all that it needs. */
