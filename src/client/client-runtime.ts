@@ -1,12 +1,10 @@
 import { type ActorOptions, ChartSystem } from '../chart/chart-system.ts';
 import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { Parent } from '../connection/parent.ts';
-import { sharedRuntime, tickMsOf } from '../connection/shared-runtime.ts';
+import { sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
-import type { Rule } from '../core/option-rules.ts';
-import { TimerWheel } from '../core/timer-wheel.ts';
-import { clientRules, type ResolvedClientOptions } from './options.ts';
+import type { ResolvedClientOptions } from './options.ts';
 
 /** What is made of the options of a client, and changes no more. */
 export interface ClientRuntime<In, Out> {
@@ -15,55 +13,13 @@ export interface ClientRuntime<In, Out> {
   readonly contract: Contract<In, Out, unknown>;
 }
 
-/** The wheels of a clock, by the length of their ticks: 96 at most. */
-const wheels = new WeakMap<Clock, Map<number, TimerWheel>>();
-
-/** What was made of options, for as long as a client has them. */
-const made = new WeakMap<ResolvedClientOptions, ClientRuntime<unknown, unknown>>();
-
-/** The options that came last for a clock. They may hold what an application keeps secret, and end with their clients. */
-const latest = new WeakMap<Clock, WeakRef<ResolvedClientOptions>>();
-
-/**
- * What a client shares with all others that have the same options: 6 KB (measured).
- *
- * A service that makes a thousand clients gives them the same options, so the last ones are remembered while one of these clients
- * lives. Clients with other options still share the wheel if their ticks are the same.
- */
+/** Makes what a client has of its options. */
 export function clientRuntime<In, Out>(
   options: ResolvedClientOptions<In, Out>,
+  context = sharedRuntime(options),
 ): ClientRuntime<In, Out> {
-  const { clock, codec, messages, sends } = options;
-  const last = latest.get(clock)?.deref();
-  const known = last && made.get(last);
-  // What has the same contract is of the same type.
-  if (known !== undefined && saysTheSame(known.options, options as ResolvedClientOptions)) {
-    return known as ClientRuntime<In, Out>;
-  }
-  const context = sharedRuntime(options, wheelFor(clock, tickMsOf(options)));
-  const parts = { options, context, contract: new Contract(codec, messages, sends) };
-  made.set(options as ResolvedClientOptions, parts as ClientRuntime<unknown, unknown>);
-  latest.set(clock, new WeakRef(options as ResolvedClientOptions));
-  return parts;
-}
-
-/** Groups and lists are made anew for each client, so what is in them is compared. */
-function saysTheSame(one: ResolvedClientOptions, other: ResolvedClientOptions): boolean {
-  return Object.entries<Rule<unknown>>(clientRules).every(([option, { names }]) => {
-    const name = option as keyof ResolvedClientOptions;
-    const isMade = names !== undefined || name === 'subprotocols';
-    return isMade ? isCopy(one[name] as object, other[name] as object) : one[name] === other[name];
-  });
-}
-
-/** Whether two groups, or lists, have the same in the same places. */
-function isCopy(one: object, other: object): boolean {
-  if (one === other) return true;
-  const [ours, theirs] = [Object.entries(one), Object.entries(other)];
-  return (
-    ours.length === theirs.length &&
-    ours.every(([name, value], at) => theirs[at]?.[0] === name && theirs[at]?.[1] === value)
-  );
+  const { codec, messages, sends } = options;
+  return { options, context, contract: new Contract(codec, messages, sends) };
 }
 
 /** Those of clients that have no supervisor. Each clock has one system, or two: with actors from the start, and without. */
@@ -81,11 +37,4 @@ export function chartsFor(
   const known = ofClock.find((each) => each.has(actors)) ?? new ChartSystem(actors);
   if (!ofClock.includes(known)) systems.set(clock, [...ofClock, known]);
   return known;
-}
-
-function wheelFor(clock: Clock, tickMs: number): TimerWheel {
-  const ofClock = wheels.get(clock) ?? new Map<number, TimerWheel>();
-  const wheel = ofClock.get(tickMs) ?? new TimerWheel(clock, tickMs);
-  wheels.set(clock, ofClock.set(tickMs, wheel));
-  return wheel;
 }

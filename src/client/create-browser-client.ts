@@ -5,6 +5,7 @@ import {
   BrowserTransport,
   type NativeWebSocketConstructor,
 } from '../transport/browser-transport.ts';
+import { clientRuntime } from './client-runtime.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
 import { type ClientOptions, resolveClientOptions } from './options.ts';
@@ -52,5 +53,5 @@ export function makePageClient<In, Out>(
     throw invalidOptions([problemAt(given, ['inspect'], remedy)]);
   }
   const actors = { actorHost, areEager: true };
-  return makeClient(url, options, { platform, headers: {}, actors });
+  return makeClient(url, options, { platform, headers: {}, actors, runtimeOf: clientRuntime });
 }

@@ -7,6 +7,7 @@ import {
   nodePlatform,
   resolveNodeOptions,
 } from './node-options.ts';
+import { sharedClientRuntime } from './node-runtime.ts';
 import type { Headers, Resolvable } from './reconnect/target.ts';
 
 /**
@@ -30,7 +31,13 @@ export function createClient<In = unknown, Out = unknown>(
   const checked = resolveNodeOptions(given, systemClock);
   const { headers = none, connect, supervisor, actors, options } = checked;
   const platform = nodePlatform(connect);
-  return makeClient(url, options, { platform, headers, supervisor, actors: nodeActors(actors) });
+  return makeClient(url, options, {
+    platform,
+    headers,
+    supervisor,
+    actors: nodeActors(actors),
+    runtimeOf: sharedClientRuntime,
+  });
 }
 
 const none: Headers = Object.freeze({});

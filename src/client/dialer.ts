@@ -9,11 +9,7 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
 import { guarded } from '../core/guard.ts';
-import type {
-  DialObserver,
-  DialTarget,
-  OutboundTransport,
-} from '../transport/outbound-transport.ts';
+import type { DialObserver, DialTarget, OutboundTransport } from '../transport/transport.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { Ending } from './client-types.ts';
 import type { ResolvedClientOptions } from './options.ts';

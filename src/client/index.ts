@@ -22,7 +22,7 @@ export type {
 } from '../core/inspection.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
 export type { CloseVerdict } from '../core/verdict.ts';
-export type { ConnectOptions } from '../transport/connect-options.ts';
+export type { ConnectOptions } from '../transport/ws-transport.ts';
 export type {
   Client,
   ClientEvent,

@@ -11,8 +11,7 @@ import {
   type Rule,
   resolved,
 } from '../core/option-rules.ts';
-import type { ConnectOptions } from '../transport/connect-options.ts';
-import { WsTransport } from '../transport/ws-transport.ts';
+import { type ConnectOptions, WsTransport } from '../transport/ws-transport.ts';
 import { clientWarnings } from './client-warnings.ts';
 import { type ClientOptions, clientRules, filled } from './options.ts';
 import type { Platform } from './platform.ts';

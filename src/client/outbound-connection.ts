@@ -4,11 +4,7 @@ import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import { describeDialFailure, type Failure } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
-import type {
-  DialObserver,
-  DialTarget,
-  OutboundTransport,
-} from '../transport/outbound-transport.ts';
+import type { DialObserver, DialTarget, OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox } from './outbound-outbox.ts';
 import { locationOf } from './reconnect/target.ts';
 

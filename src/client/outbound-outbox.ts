@@ -2,7 +2,7 @@ import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { OutboundTransport } from '../transport/outbound-transport.ts';
+import type { OutboundTransport } from '../transport/transport.ts';
 
 /** How often a backlog is looked at, in milliseconds: a browser has no event for its end. */
 const LOOK_MS = 50;

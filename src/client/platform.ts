@@ -1,5 +1,5 @@
 import type { SharedRuntime } from '../connection/connection-host.ts';
-import type { DialObserver, OutboundTransport } from '../transport/outbound-transport.ts';
+import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 
 /** Who is told what the host knows of its network and of its sleep. */

@@ -11,7 +11,7 @@ import type { DialedConnection } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
 import { guarded } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner, WakeListener } from '../core/timer-wheel.ts';
-import type { DialTarget } from '../transport/outbound-transport.ts';
+import type { DialTarget } from '../transport/transport.ts';
 import type { ClientDependencies } from './client-dependencies.ts';
 import { crashed, defaultCloseFrame, idle, isSame, warnIfLost } from './client-status.ts';
 import { ClientStreams } from './client-streams.ts';

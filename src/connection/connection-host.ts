@@ -6,11 +6,9 @@ import type { ConnectionState } from '../core/connection.ts';
 import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
-import type { ReadTurns } from '../transport/read-turns.ts';
-import type { UnfinishedMessages } from '../transport/unfinished-messages.ts';
+import type { Reads } from '../transport/reads.ts';
 import type { HeartbeatStagger } from './heartbeat-stagger.ts';
 import type { ManagedConnection } from './managed-connection.ts';
-import type { WriteBatcher } from './write-batcher.ts';
 
 /** What a connection reports, once its chart has settled. */
 export type ConnectionReport =
@@ -26,14 +24,13 @@ export interface SharedRuntime {
   readonly clock: Clock;
   readonly heartbeatStagger: HeartbeatStagger;
   readonly wheel: TimerWheel;
-  readonly writeBatcher: WriteBatcher;
   readonly timeouts: Readonly<Timeouts>;
   readonly heartbeat: Readonly<HeartbeatOptions>;
   readonly limits: Readonly<Limits>;
   readonly messageRate: Rate;
   readonly overRate: OverRatePolicy;
-  readonly unfinished: UnfinishedMessages;
-  readonly readTurns: ReadTurns;
+  /** In Node.js; a page cannot see how its browser reads. */
+  readonly reads?: Reads;
 }
 
 /** What a connection needs of the supervisor it belongs to. */

@@ -4,7 +4,12 @@ import type { Frame } from '../core/frame.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { SharedRuntime } from './connection-host.ts';
 import type { ManagedConnection } from './managed-connection.ts';
-import type { Flushable, FrameBatch } from './write-batcher.ts';
+import type { Flushable, FrameBatch, WriteBatcher } from './write-batcher.ts';
+
+/** What the outboxes of one supervisor share. */
+export interface OutboxRuntime extends SharedRuntime {
+  readonly writeBatcher: WriteBatcher;
+}
 
 /** A frame that may wait for the socket to drain, unless there is a newer one about the same by then. */
 export interface Conflatable {
@@ -45,7 +50,7 @@ type Written = (error?: Error | null) => void;
 export class Outbox implements DeadlineOwner, Flushable {
   readonly #socket: Socket;
   readonly #connection: ManagedConnection;
-  readonly #context: SharedRuntime;
+  readonly #context: OutboxRuntime;
   #batch: FrameBatch | null = null;
   /** Bytes that the batch may have before it is above the high mark. */
   #room = 0;
@@ -65,7 +70,7 @@ export class Outbox implements DeadlineOwner, Flushable {
   /** The callback of writes that may have to wait; the same for all, which is cheaper for Node.js. */
   #whenWritten: Written | null = null;
 
-  constructor(socket: Socket, connection: ManagedConnection, context: SharedRuntime) {
+  constructor(socket: Socket, connection: ManagedConnection, context: OutboxRuntime) {
     this.#socket = socket;
     this.#connection = connection;
     this.#context = context;

@@ -1,11 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
-import { ReadTurns } from '../transport/read-turns.ts';
-import { UnfinishedMessages } from '../transport/unfinished-messages.ts';
 import type { SharedRuntime } from './connection-host.ts';
 import { HeartbeatStagger } from './heartbeat-stagger.ts';
-import { WriteBatcher } from './write-batcher.ts';
 
 const TICKS_PER_DEADLINE = 8;
 const TICK_MS_MIN = 5;
@@ -19,8 +16,6 @@ export interface ContextOptions {
   readonly heartbeat: Readonly<HeartbeatOptions>;
   readonly limits: Readonly<Limits>;
   readonly overRate: OverRatePolicy;
-  /** Of connections that were accepted. */
-  readonly admission?: { readonly unfinishedBytesMax: number };
 }
 
 /** Makes everything that the connections of one supervisor, or the attempts of one client, share. */
@@ -28,23 +23,16 @@ export function sharedRuntime(
   options: ContextOptions,
   wheel: TimerWheel = new TimerWheel(options.clock, tickMsOf(options)),
 ): SharedRuntime {
-  const { clock, random, timeouts, heartbeat, limits, overRate, admission } = options;
+  const { clock, random, timeouts, heartbeat, limits, overRate } = options;
   return {
     clock,
     wheel,
-    writeBatcher: new WriteBatcher(clock),
     heartbeatStagger: new HeartbeatStagger(random),
     timeouts,
     heartbeat,
     limits,
     messageRate: { perSecond: limits.messagesPerSecondMax, burst: limits.messageBurstMax },
     overRate,
-    readTurns: new ReadTurns(clock),
-    unfinished: new UnfinishedMessages(wheel, {
-      bufferedChunksMax: limits.bufferedChunksMax,
-      messageMs: timeouts.messageMs,
-      bytesMax: admission?.unfinishedBytesMax ?? Number.POSITIVE_INFINITY,
-    }),
   };
 }
 

@@ -1,6 +1,5 @@
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/failure.ts';
-import type { Limits } from '../core/limits.ts';
 import { textOf } from '../core/text.ts';
 import {
   type CloseVerdict,
@@ -9,18 +8,13 @@ import {
   type Mutable,
   type RefusedMessage,
 } from '../core/verdict.ts';
-import type { ReadTurns } from '../transport/read-turns.ts';
 import type {
   MessageRefusal,
   RawSocketObserver,
   SocketObserver,
   Transport,
 } from '../transport/transport.ts';
-import type { UnfinishedMessages } from '../transport/unfinished-messages.ts';
 import type { ManagedConnection } from './managed-connection.ts';
-
-/** The error code of ws for a message in too many fragments. */
-const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 
 /**
  * Sees everything that the two sockets of a connection do, keeps the evidence, and tells the connection.
@@ -120,62 +114,37 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     this.evidence.sentAtBytesIn = this.#connection.transport.bytesIn;
   }
 
-  violationFound(code: number): void {
+  violationFound(frame: CloseFrame): void {
     this.#connection.quarantine();
-    const { refused, protocolError } = this.evidence;
-    const reason = refused && protocolError?.message;
-    const frame = {
-      code,
-      reason: reason ?? violationReason(code, this.#connection.context.limits),
-    };
     const sent = this.#connection.transport.sendClose(frame);
     if (sent !== null) this.evidence.sent = sent;
-    else this.#connection.transport.answerClose(code);
+    else this.#connection.transport.answerClose(frame.code);
   }
 
   /** Before it opened, whatever ws reports is an attempt that failed. */
-  protocolErrored(error: Error): void {
+  protocolErrored(error: Error, refused?: RefusedMessage): void {
     if (!this.#connection.transport.isBound) {
       this.socketErrored(error);
       return;
     }
-    this.#noteViolation(error);
+    this.#noteViolation(error, refused);
     this.#connection.quarantine();
     this.#connection.send('protocol.violated');
-  }
-
-  #noteViolation(error: NodeJS.ErrnoException): void {
-    if (error.code !== TOO_MANY_PARTS) this.evidence.protocolError ??= error;
-    else this.#noteRefusal('message-limit', violationReason(1008, this.#connection.context.limits));
-  }
-
-  chunksExceeded(): void {
-    const { bufferedChunksMax } = this.#connection.context.limits;
-    const problem = `message in over ${bufferedChunksMax} chunks (limits.bufferedChunksMax)`;
-    this.#noteRefusal('message-limit', problem);
   }
 
   /** A connection that is already closing keeps its cause. */
   messageRefused({ cause, code, problem }: MessageRefusal): void {
     if (!this.#connection.isOpen) return;
-    this.#noteRefusal(cause, problem);
-    this.violationFound(code);
+    this.#noteViolation(new Error(problem), cause);
+    this.violationFound({ code, reason: problem });
     this.#connection.send('protocol.violated');
   }
 
-  #noteRefusal(cause: RefusedMessage, problem: string): void {
+  #noteViolation(error: Error, refused: RefusedMessage | undefined): void {
     const { evidence } = this;
     if (evidence.protocolError !== undefined) return;
-    evidence.refused = cause;
-    evidence.protocolError = refusalError(cause, problem);
-  }
-
-  get unfinished(): UnfinishedMessages {
-    return this.#connection.context.unfinished;
-  }
-
-  get readTurns(): ReadTurns {
-    return this.#connection.context.readTurns;
+    evidence.protocolError = error;
+    evidence.refused = refused;
   }
 
   pingFlooded(): void {
@@ -220,27 +189,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
   }
 }
 
-/** Names the option that a message has passed. For too many pieces, the error has the code of ws. */
-function refusalError(cause: RefusedMessage, problem: string): Error {
-  const error = new Error(problem);
-  return cause === 'message-limit' ? Object.assign(error, { code: TOO_MANY_PARTS }) : error;
-}
-
 /** The error of a socket that this process has in two hands. */
 export function takenAway(): Error {
   return new Error('another part of this process wrote to the socket, ended it or destroyed it');
-}
-
-/** What a peer hears of the limit that it has passed. A code alone would not tell which. */
-function violationReason(code: number, limits: Readonly<Limits>): string {
-  switch (code) {
-    case 1007:
-      return 'text that is not UTF-8';
-    case 1008:
-      return `message in over ${limits.fragmentsMax} fragments (limits.fragmentsMax)`;
-    case 1009:
-      return `message over ${limits.payloadBytesMax} bytes (limits.payloadBytesMax)`;
-    default:
-      return '';
-  }
 }

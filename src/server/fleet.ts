@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
-import type { ConnectionReport, SharedRuntime } from '../connection/connection-host.ts';
+import type { ConnectionReport } from '../connection/connection-host.ts';
 import { countInvalid } from '../connection/invalid-messages.ts';
+import type { OutboxRuntime } from '../connection/outbox.ts';
 import { sharedRuntime } from '../connection/shared-runtime.ts';
+import { WriteBatcher } from '../connection/write-batcher.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type {
   Connection,
@@ -18,6 +20,7 @@ import { type Frame, messageFrame } from '../core/frame.ts';
 import type { HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
 import { Unheard, type WaysToHear } from '../core/unheard.ts';
+import { readsOf } from '../transport/reads.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import type { AcceptorSide } from './acceptor.ts';
 import { Admission, type AdmissionState, type Paths, requestPath } from './admission.ts';
@@ -69,7 +72,7 @@ export class Fleet<Peer, In, Out, Sent>
     HandlersObserver<Connection<Peer, In, Out>>,
     TopicsObserver
 {
-  readonly context: SharedRuntime;
+  readonly context: OutboxRuntime;
   readonly charts: ChartSystem;
   readonly actor: HostedActor;
   readonly registry: Registry;
@@ -94,7 +97,12 @@ export class Fleet<Peer, In, Out, Sent>
     this.actor = actor;
     this.charts = charts;
     this.registry = new Registry(options.admission.ipv6PrefixBits);
-    this.context = sharedRuntime(options);
+    const shared = sharedRuntime(options);
+    this.context = {
+      ...shared,
+      writeBatcher: new WriteBatcher(options.clock),
+      reads: readsOf(shared, options.admission.unfinishedBytesMax),
+    };
     this.topics = new Topics(options.limits.topicsMax, this.charts.notifications, this);
     this.contract = new Contract(options.codec, options.messages, options.sends);
     this.leases = new Leases(this.context.wheel);

@@ -1,6 +1,6 @@
 import type { ConnectionHost } from '../connection/connection-host.ts';
 import { ManagedConnection } from '../connection/managed-connection.ts';
-import { Outbox } from '../connection/outbox.ts';
+import { Outbox, type OutboxRuntime } from '../connection/outbox.ts';
 import { takenAway } from '../connection/socket-events.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import {
@@ -10,10 +10,9 @@ import {
   type RefusalAnswer,
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
-import { handshakeTimeoutAnswer } from '../transport/http-answer.ts';
 import type { WebSocketFace } from '../transport/node-transport.ts';
 import { NodeTransport } from '../transport/node-transport.ts';
-import type { Upgrade } from '../transport/upgrade.ts';
+import { handshakeTimeoutAnswer, type Upgrade } from '../transport/upgrade.ts';
 import { AppHeartbeat } from './app-heartbeat.ts';
 
 /** An upgrade request and what is known of who made it. */
@@ -43,6 +42,7 @@ export type UpgradeResult = WebSocketFace | RefusalAnswer | Error | null;
 
 /** What an inbound connection needs of the supervisor it belongs to. */
 export interface InboundHost extends ConnectionHost {
+  readonly context: OutboxRuntime;
   /** Writes 101 and binds a WebSocket. */
   completeUpgrade(upgrade: UpgradeRequest): UpgradeResult;
 }
@@ -153,7 +153,7 @@ export class InboundConnection extends ManagedConnection {
     if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
     else {
-      this.transport.bind(result, this.socketEvents);
+      this.transport.bind(result, this.socketEvents, this.host.context.reads);
       return true;
     }
     return false;

@@ -3,8 +3,8 @@ import { agreedSubprotocol } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import type { AnswerHeaders, RefusalAnswer } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
-import { headerLines } from '../transport/http-answer.ts';
 import { SupervisedSocket, socketOptions } from '../transport/supervised-socket.ts';
+import { headerLines } from '../transport/upgrade.ts';
 import type { UpgradeRequest, UpgradeResult } from './inbound-connection.ts';
 
 /** Turns admitted upgrade requests into WebSockets. */

@@ -2,7 +2,7 @@ import { beatRequest } from '../core/beat.ts';
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
-import type { DialObserver, DialTarget, OutboundTransport } from './outbound-transport.ts';
+import type { DialObserver, DialTarget, OutboundTransport } from './transport.ts';
 
 /** What is used of the WebSocket of a browser (WHATWG WebSockets Standard). */
 export interface NativeWebSocket {

@@ -3,8 +3,9 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { pingFrame } from '../core/frame.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
-import { answerAndLetGo } from './http-answer.ts';
+import type { Reads } from './reads.ts';
 import type { RawSocketObserver, SocketObserver, Transport } from './transport.ts';
+import { answerAndLetGo } from './upgrade.ts';
 
 /** What a transport needs of the WebSocket that it owns. That of ws is `SupervisedSocket`. */
 export interface WebSocketFace {
@@ -14,8 +15,8 @@ export interface WebSocketFace {
   readonly OPEN: number;
   readonly protocol: string;
   readonly isPaused: boolean;
-  /** Reports to the observer from now on. Called when the WebSocket has opened, before anything has been read. */
-  supervise(observer: SocketObserver): void;
+  /** Reports to the observer from now on, and keeps to the bounds of its reads. Called when the WebSocket has opened, before anything has been read. */
+  supervise(observer: SocketObserver, reads: Reads | undefined): void;
   /** Reports nothing more. */
   release(): void;
   pause(): void;
@@ -57,9 +58,9 @@ export class NodeTransport implements Transport {
   }
 
   /** Takes over the WebSocket that was made of the raw socket. */
-  bind(socket: WebSocketFace, observer: SocketObserver): void {
+  bind(socket: WebSocketFace, observer: SocketObserver, reads: Reads | undefined): void {
     this.bound = socket;
-    socket.supervise(observer);
+    socket.supervise(observer, reads);
     this.#readBeforeOpen = this.raw?.bytesRead ?? 0;
     this.#writtenBeforeOpen = this.raw?.bytesWritten ?? 0;
     this.#written = 0;

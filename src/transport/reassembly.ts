@@ -1,8 +1,6 @@
 import type { WebSocket } from 'ws';
-import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import { compact, joined } from './pieces.ts';
+import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 import type { MessageRefusal, SocketObserver } from './transport.ts';
-import type { UnfinishedMessage, UnfinishedMessages } from './unfinished-messages.ts';
 import {
   forgetMessage,
   holdsMessage,
@@ -19,6 +17,10 @@ const MASK_BUFFER_BYTES_MAX = 1_024;
 export interface Reassembling extends WebSocket {
   /** The message of which a part has arrived; mostly there is none. */
   reassembly: Reassembly | null;
+  /** The observer of the connection; nobody once that has let go. */
+  readonly observer: SocketObserver | null;
+  /** The limit that the peer has passed, where ws does not know which. */
+  limitPassed: string | null;
 }
 
 /**
@@ -33,7 +35,6 @@ export interface Reassembling extends WebSocket {
 export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   readonly #socket: Reassembling;
   readonly #receiver: WsReceiver;
-  readonly #observer: SocketObserver;
   readonly #all: UnfinishedMessages;
   #deadline: Deadline | null = null;
   #dueMs = 0;
@@ -48,18 +49,18 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   /** A message has ended: what is left belongs to the next one. */
   #isNext = true;
 
-  constructor(socket: Reassembling, receiver: WsReceiver, observer: SocketObserver) {
+  constructor(socket: Reassembling, receiver: WsReceiver, unfinished: UnfinishedMessages) {
     this.#socket = socket;
     this.#receiver = receiver;
-    this.#observer = observer;
-    this.#all = observer.unfinished;
+    this.#all = unfinished;
   }
 
   /** Gives a read to ws. Returns whether it can take more. */
   read(chunk: Buffer): boolean {
     const receiver = this.#receiver;
-    if (this.#chunks >= this.#all.limits.bufferedChunksMax) {
-      this.#observer.chunksExceeded();
+    const { bufferedChunksMax } = this.#all.limits;
+    if (this.#chunks >= bufferedChunksMax) {
+      this.#socket.limitPassed = `message in over ${bufferedChunksMax} chunks (limits.bufferedChunksMax)`;
       // With one as its limit, ws finds the fault itself and treats it like any other.
       receiver._maxBufferedChunks = 1;
     }
@@ -161,7 +162,114 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     this.end();
     this.#receiver.write = ignoreRead;
     forgetMessage(this.#receiver);
-    this.#observer.messageRefused(refusal);
+    this.#socket.observer?.messageRefused(refusal);
     internalsOf(this.#socket)._socket?.end();
+  }
+}
+
+/** What a piece costs besides its bytes: the view, its buffer and what the system keeps of it (measured). */
+const PIECE_BYTES = 256;
+
+/** What pieces may cost beyond twice the bytes that they hold. */
+const SLACK_BYTES = 1_024;
+
+/** Pieces that hold this much together are joined once more, and then left alone. */
+const BLOCK_BYTES = 16_384;
+
+/**
+ * Joins the last pieces of a list when they cost more than twice the bytes that they hold: a piece may be a single byte,
+ * or a view that keeps a read of 64 KiB alive.
+ *
+ * The more they hold, the more pieces fit before the next join: single bytes are copied a few hundred times at most, and
+ * pieces of 1 KiB or more about once.
+ *
+ * @param blocks - how many pieces at the beginning are blocks and stay as they are.
+ * @returns how many there are now.
+ */
+export function compact(pieces: Buffer[], blocks: number): number {
+  let bytes = 0;
+  let cost = 0;
+  let buffer: ArrayBufferLike | null = null;
+  for (let at = blocks; at < pieces.length; at += 1) {
+    const piece = pieces[at] as Buffer;
+    bytes += piece.length;
+    cost += PIECE_BYTES;
+    if (piece.buffer !== buffer) cost += piece.buffer.byteLength;
+    buffer = piece.buffer;
+  }
+  const isBlock = bytes >= BLOCK_BYTES;
+  const isCostly = cost > 2 * bytes + SLACK_BYTES;
+  if (isCostly || (isBlock && pieces.length - blocks > 1)) {
+    pieces.push(joined(pieces.splice(blocks), bytes));
+  }
+  return isBlock ? blocks + 1 : blocks;
+}
+
+/** Copies pieces into one that keeps nothing else alive: not from the pool of Node.js, which others share. */
+export function joined(pieces: readonly Uint8Array[], bytes: number): Buffer {
+  const whole = Buffer.allocUnsafeSlow(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** A message of which a part has arrived. */
+export interface UnfinishedMessage {
+  /** Refuses this message, the oldest, because all of them hold too much. */
+  makeRoom(): void;
+}
+
+/** What one unfinished message may use, and all of them together. */
+export interface UnfinishedLimits {
+  readonly bufferedChunksMax: number;
+  readonly messageMs: number;
+  readonly bytesMax: number;
+}
+
+/**
+ * The messages of which a part has arrived, over all connections of one supervisor.
+ *
+ * Each peer may keep within its own limits and send all of a message but its last byte. Without a common bound, there could
+ * be such a message for every connection. At the bound, the oldest makes room.
+ */
+export class UnfinishedMessages {
+  readonly wheel: TimerWheel;
+  readonly limits: UnfinishedLimits;
+  /** The oldest first. */
+  readonly #messages = new Set<UnfinishedMessage>();
+  #bytes = 0;
+
+  constructor(wheel: TimerWheel, limits: UnfinishedLimits) {
+    this.wheel = wheel;
+    this.limits = limits;
+  }
+
+  /** Bytes that all of them hold. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** A message has begun: it is the newest. */
+  began(message: UnfinishedMessage): void {
+    this.#messages.delete(message);
+    this.#messages.add(message);
+  }
+
+  /** A message holds more bytes, or fewer. It may have to make room itself. */
+  grew(bytes: number): void {
+    this.#bytes += bytes;
+    while (this.#bytes > this.limits.bytesMax) {
+      const [oldest] = this.#messages;
+      if (oldest === undefined) return;
+      oldest.makeRoom();
+    }
+  }
+
+  /** A message is complete or refused, and holds nothing. */
+  ended(message: UnfinishedMessage, bytes: number): void {
+    if (this.#messages.delete(message)) this.#bytes -= bytes;
   }
 }

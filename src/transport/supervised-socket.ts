@@ -2,8 +2,8 @@ import { WebSocket } from 'ws';
 import { NO_STATUS } from '../core/close-code.ts';
 import type { Limits } from '../core/limits.ts';
 import type { WebSocketFace } from './node-transport.ts';
-import type { TurnTaker } from './read-turns.ts';
-import { type Reassembling, Reassembly } from './reassembly.ts';
+import type { Reads, TurnTaker } from './reads.ts';
+import { type Reassembling, Reassembly, type UnfinishedMessages } from './reassembly.ts';
 import type { SocketObserver } from './transport.ts';
 import {
   holdsMessage,
@@ -12,6 +12,9 @@ import {
   type WsReceiver,
   writeTo,
 } from './ws-receiver.ts';
+
+/** The error code of ws for a message in too many fragments, or a frame in too many chunks. */
+const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 
 /** The header of a control frame of a server (RFC 6455 §5.2). */
 const CONTROL_HEADER_BYTES = 2;
@@ -51,9 +54,14 @@ export function socketOptions(limits: Readonly<Limits>) {
 export class SupervisedSocket extends WebSocket implements WebSocketFace, Reassembling, TurnTaker {
   observer: SocketObserver | null = null;
   reassembly: Reassembly | null = null;
+  limitPassed: string | null = null;
+  /** Nothing before it has opened. */
+  #reads: Reads | undefined;
 
-  supervise(observer: SocketObserver): void {
+  supervise(observer: SocketObserver, reads: Reads | undefined): void {
     this.observer = observer;
+    if (reads === undefined) return;
+    this.#reads = reads;
     const receiver = internalsOf(this)._receiver as SupervisedReceiver | null;
     if (receiver === null) return;
     receiver.supervised = this;
@@ -67,20 +75,22 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
 
   /** Gives a read to ws. Returns whether ws can take more. After a long read, this socket waits for its turn. */
   read(receiver: WsReceiver, chunk: Buffer): boolean {
-    const { observer } = this;
-    if (observer === null) return writeTo(receiver, chunk);
-    const beganAtMs = observer.readTurns.begin(chunk.length);
+    const reads = this.#reads;
+    if (this.observer === null || reads === undefined) return writeTo(receiver, chunk);
+    const beganAtMs = reads.turns.begin(chunk.length);
     const wantsMore =
-      this.reassembly === null ? this.#readWhole(receiver, chunk) : this.reassembly.read(chunk);
-    observer.readTurns.end(beganAtMs, this);
+      this.reassembly === null
+        ? this.#readWhole(receiver, chunk, reads.unfinished)
+        : this.reassembly.read(chunk);
+    reads.turns.end(beganAtMs, this);
     return wantsMore;
   }
 
   /** Most reads consist of whole messages, and leave nothing to watch. */
-  #readWhole(receiver: WsReceiver, chunk: Buffer): boolean {
+  #readWhole(receiver: WsReceiver, chunk: Buffer, unfinished: UnfinishedMessages): boolean {
     const wantsMore = writeTo(receiver, chunk);
     if (this.observer !== null && holdsMessage(receiver)) {
-      this.reassembly = new Reassembly(this, receiver, this.observer);
+      this.reassembly = new Reassembly(this, receiver, unfinished);
       this.reassembly.look(false);
     }
     return wantsMore;
@@ -90,7 +100,8 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
   override close(code?: number, reason?: string | Buffer): void {
     const { observer } = this;
     if (observer === null) super.close(code, reason);
-    else if (code !== undefined && reason === undefined) observer.violationFound(code);
+    else if (code !== undefined && reason === undefined)
+      observer.violationFound({ code, reason: this.#violationReason(code) });
     else observer.closeReceived(code ?? NO_STATUS, reason as Buffer | undefined);
   }
 
@@ -100,14 +111,14 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
 
   /** What is left of the read that is under way waits as well. */
   override pause(): void {
-    this.observer?.readTurns.leave(this);
+    this.#reads?.turns.leave(this);
     super.pause();
     returnUnread(this);
     if (this.isPaused) this.reassembly?.pause();
   }
 
   override resume(): void {
-    this.observer?.readTurns.leave(this);
+    this.#reads?.turns.leave(this);
     super.resume();
     this.reassembly?.resume();
   }
@@ -149,10 +160,37 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
         return true;
       case 'error':
         // Without a listener Node.js would throw; a late error has nobody left to tell.
-        observer?.protocolErrored(args[0] as Error);
+        this.#errored(args[0] as NodeJS.ErrnoException);
         return true;
       default:
         return super.emit(event, ...args);
+    }
+  }
+
+  /** A message in too many parts keeps to the protocol; it is the limit that ends it. */
+  #errored(error: NodeJS.ErrnoException): void {
+    if (error.code !== TOO_MANY_PARTS) this.observer?.protocolErrored(error);
+    else {
+      const limit = Object.assign(new Error(this.#violationReason(1008)), { code: TOO_MANY_PARTS });
+      this.observer?.protocolErrored(limit, 'message-limit');
+    }
+  }
+
+  /** What a peer hears of the limit that it has passed. A code alone would not tell which. */
+  #violationReason(code: number): string {
+    const limits = this.#reads?.limits;
+    switch (code) {
+      case 1007:
+        return 'text that is not UTF-8';
+      case 1008:
+        return (
+          this.limitPassed ??
+          `message in over ${limits?.fragmentsMax} fragments (limits.fragmentsMax)`
+        );
+      case 1009:
+        return `message over ${limits?.payloadBytesMax} bytes (limits.payloadBytesMax)`;
+      default:
+        return '';
     }
   }
 }

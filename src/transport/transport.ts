@@ -1,7 +1,6 @@
 import type { CloseFrame } from '../core/close-code.ts';
+import type { DialAnswer, FailurePhase } from '../core/failure.ts';
 import type { RefusedMessage } from '../core/verdict.ts';
-import type { ReadTurns } from './read-turns.ts';
-import type { UnfinishedMessages } from './unfinished-messages.ts';
 
 /**
  * What a connection runs over: a WebSocket and, where it can be reached, the raw socket.
@@ -74,16 +73,50 @@ export interface SocketObserver {
   pongDue(bytes: number): void;
   /** The peer's close frame arrived; ws waits for `answerClose`. */
   closeReceived(code: number, reason: Uint8Array | undefined): void;
-  /** The peer broke the protocol; ws waits for `answerClose` and reports the error next. */
-  violationFound(code: number): void;
-  protocolErrored(error: Error): void;
-  /** The unfinished messages of all sockets that belong together. */
-  readonly unfinished: UnfinishedMessages;
-  readonly readTurns: ReadTurns;
-  /** A frame has more chunks than allowed; ws reports the fault next. */
-  chunksExceeded(): void;
+  /** The peer broke the protocol, or passed a limit; ws waits for `answerClose` and reports the error next. */
+  violationFound(frame: CloseFrame): void;
+  /** @param refused - what kept this side from reading on, where the bytes keep to the protocol. */
+  protocolErrored(error: Error, refused?: RefusedMessage): void;
   /** This side does not wait for the rest of a message, and reads nothing more. TCP ends next. */
   messageRefused(refusal: MessageRefusal): void;
   /** ws gave the socket up because of too many pings. */
   pingFlooded(): void;
+}
+
+/** What to dial. */
+export interface DialTarget {
+  readonly url: string;
+  readonly subprotocols: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What a transport that dials reports to its connection. */
+export interface DialObserver extends RawSocketObserver, SocketObserver {
+  /** The handshake is done. */
+  opened(): void;
+  /** An HTTP answer other than 101 came. */
+  rejected(answer: DialAnswer): void;
+  /** More came while it was paused than it may hold. */
+  overflowed(): void;
+}
+
+/** A transport that this side dials: ws in Node.js, the native WebSocket in a browser. */
+export interface OutboundTransport extends Transport {
+  /** How far it has come. */
+  readonly phase: FailurePhase;
+  /**
+   * Begins to dial.
+   *
+   * @throws Error when the target itself is wrong; nothing has been dialed then.
+   */
+  dial(target: DialTarget): void;
+  /**
+   * How long a close frame that came with the 101 may take to be seen, in milliseconds; 0 where one turn of the event
+   * loop is enough.
+   */
+  readonly turnMs: number;
+  /** The peer answers beats: they may stand in for pings where there are none. */
+  beatHeard(): void;
+  /** Sends one message; what cannot leave yet waits in this process. Returns what kept it from being written at once. */
+  send(payload: string | Uint8Array): Error | null;
 }

@@ -1,18 +1,20 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { isIP, type TcpSocketConnectOpts } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import type { ClientOptions, WebSocket } from 'ws';
 import { type Clock, wallTimeOf } from '../core/clock.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
-import type { ConnectOptions } from './connect-options.ts';
 import { NodeTransport } from './node-transport.ts';
-import type { DialObserver, DialTarget, OutboundTransport } from './outbound-transport.ts';
+import type { Reads } from './reads.ts';
 import { SupervisedSocket, socketOptions } from './supervised-socket.ts';
+import type { DialObserver, DialTarget, OutboundTransport } from './transport.ts';
 
 /** What all attempts of a client have in common. */
 export interface WsTransportContext {
   readonly limits: Readonly<Limits>;
   readonly clock: Clock;
+  readonly reads?: Reads | undefined;
 }
 
 const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
@@ -93,7 +95,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     for (const event of handshakeEvents) socket.removeAllListeners(event);
     this.#forgetPhases?.();
     this.#forgetPhases = null;
-    this.bind(socket, this.#observer);
+    this.bind(socket, this.#observer, this.#context.reads);
     this.#observer.opened();
   }
 
@@ -154,3 +156,10 @@ export function retryAfterMs(header: string | undefined, wallNowMs: number): num
  */
 const httpDate =
   /^(?:\w{3}, \d{2} \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d{2}-\w{3}-\d{2} [\d:]{8} GMT|\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})$/;
+
+/** How Node.js is to connect, as `tls.connect` and `net.connect` take it. */
+export type ConnectOptions = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized' | 'lookup'
+> &
+  Pick<TcpSocketConnectOpts, 'localAddress'>;

@@ -8,12 +8,13 @@ import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
+import { readsOf } from '../../src/transport/reads.ts';
 import type {
   DialObserver,
   DialTarget,
   OutboundTransport,
-} from '../../src/transport/outbound-transport.ts';
-import type { RawSocketObserver } from '../../src/transport/transport.ts';
+  RawSocketObserver,
+} from '../../src/transport/transport.ts';
 import { WsTransport } from '../../src/transport/ws-transport.ts';
 import { watchDialed } from '../support/dialed-pair.ts';
 import { RawHost } from '../support/raw-host.ts';
@@ -67,7 +68,8 @@ export class DialedStage extends RealStage implements OutboundHost {
       limits: { ...limits, ...plan.limits },
       overRate: 'pause' as const,
     };
-    this.context = sharedRuntime(options);
+    const shared = sharedRuntime(options);
+    this.context = { ...shared, reads: readsOf(shared) };
     // Nobody is told anything: it is there to be the parent.
     const runner = this.charts.run(clientTable, { chartCrashed: () => {} });
     this.actor = this.charts.host(runner, {

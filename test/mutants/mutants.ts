@@ -465,7 +465,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'pieces kept',
     fault: 'A byte of an unfinished message keeps the read of 64 KiB alive that brought it.',
-    file: 'src/transport/pieces.ts',
+    file: 'src/transport/reassembly.ts',
     from: 'if (isCostly || (isBlock && pieces.length - blocks > 1)) {',
     to: 'if (isBlock && pieces.length - blocks > 1) {',
   },
@@ -479,7 +479,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no room made',
     fault: 'Unfinished messages of all connections hold more than they may together.',
-    file: 'src/transport/unfinished-messages.ts',
+    file: 'src/transport/reassembly.ts',
     from: 'oldest.makeRoom();',
     to: 'return;',
   },

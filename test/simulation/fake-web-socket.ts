@@ -150,7 +150,7 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
     const error = new RangeError('Invalid WebSocket frame');
     this.violation = error;
     this.raw.tell('violation', () => {
-      this.observer?.violationFound(status);
+      this.observer?.violationFound({ code: status, reason: '' });
       this.observer?.protocolErrored(error);
     });
   }

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { systemClock } from '../../src/core/clock.ts';
+import type { CloseFrame } from '../../src/core/close-code.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { UpgradeResult } from '../../src/server/inbound-connection.ts';
 import { WsUpgrader } from '../../src/server/upgrader.ts';
 import type { WebSocketFace } from '../../src/transport/node-transport.ts';
-import { ReadTurns } from '../../src/transport/read-turns.ts';
 import type { SocketObserver } from '../../src/transport/transport.ts';
 import type { Upgrade } from '../../src/transport/upgrade.ts';
 import { opcode } from '../support/frames.ts';
@@ -68,18 +67,11 @@ class Recorder implements SocketObserver {
     this.socket.answerClose(code, reason);
   }
 
-  violationFound(code: number): void {
+  violationFound({ code }: CloseFrame): void {
     this.#note(`violation ${code}`);
     this.socket.answerClose(code);
   }
 
-  readonly readTurns = new ReadTurns(systemClock);
-
-  get unfinished(): never {
-    throw new Error('both sides send whole messages');
-  }
-
-  chunksExceeded(): void {}
   messageRefused(): void {}
 
   protocolErrored(): void {

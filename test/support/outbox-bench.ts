@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
-import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
-import { Outbox } from '../../src/connection/outbox.ts';
+import { Outbox, type OutboxRuntime } from '../../src/connection/outbox.ts';
 import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -94,7 +93,7 @@ export class OutboxBench {
     this.outbox = new Outbox(
       socket as unknown as Socket,
       connection as unknown as ManagedConnection,
-      context as unknown as SharedRuntime,
+      context as unknown as OutboxRuntime,
     );
     socket.on('error', () => {});
   }

@@ -1,59 +1,62 @@
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
+import type { CloseFrame } from '../../src/core/close-code.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { ReadTurns } from '../../src/transport/read-turns.ts';
+import { type Reads, readsOf } from '../../src/transport/reads.ts';
+import type { UnfinishedMessages } from '../../src/transport/reassembly.ts';
 import { SupervisedSocket, socketOptions } from '../../src/transport/supervised-socket.ts';
 import type { MessageRefusal, SocketObserver } from '../../src/transport/transport.ts';
-import { UnfinishedMessages } from '../../src/transport/unfinished-messages.ts';
 import { internalsOf, type WsReceiver } from '../../src/transport/ws-receiver.ts';
 
 /** What several sockets of one supervisor share, on virtual time. */
 export class Reception {
   readonly clock = new VirtualClock();
   readonly wheel = new TimerWheel(this.clock, 100);
-  readonly unfinished: UnfinishedMessages;
-  readonly readTurns: ReadTurns;
-  readonly limits: Limits;
+  readonly reads: Reads;
 
   constructor({
     bytesMax = Number.POSITIVE_INFINITY,
     ...limits
   }: Partial<Limits> & { bytesMax?: number } = {}) {
-    this.limits = { ...defaults.limits, ...limits };
-    this.readTurns = new ReadTurns(this.clock);
-    const { bufferedChunksMax } = this.limits;
-    this.unfinished = new UnfinishedMessages(this.wheel, {
-      bufferedChunksMax,
-      messageMs: 60_000,
+    this.reads = readsOf(
+      {
+        clock: this.clock,
+        wheel: this.wheel,
+        limits: { ...defaults.limits, ...limits },
+        timeouts: { messageMs: 60_000 },
+      },
       bytesMax,
-    });
+    );
+  }
+
+  get unfinished(): UnfinishedMessages {
+    return this.reads.unfinished;
   }
 }
 
 /** A supervised WebSocket of a server, without a network: each call of `read` is one read of its socket. */
 export class Receiving implements SocketObserver {
   readonly unfinished: UnfinishedMessages;
-  readonly readTurns: ReadTurns;
   readonly socket: SupervisedSocket;
   readonly messages: string[] = [];
   readonly refusals: MessageRefusal[] = [];
   /** Codes of the faults that ws has found. */
   readonly violations: number[] = [];
-  chunkFaults = 0;
+  /** What the peer is told of them. */
+  readonly reasons: string[] = [];
   readonly raw = new Duplex({ read: () => {}, write: (_chunk, _encoding, written) => written() });
 
-  constructor({ unfinished, readTurns, limits }: Reception) {
-    this.unfinished = unfinished;
-    this.readTurns = readTurns;
+  constructor({ reads }: Reception) {
+    this.unfinished = reads.unfinished;
     // As the server of ws makes them.
     const Made = SupervisedSocket as unknown as new (...args: unknown[]) => Opening;
     const socket = new Made(null, undefined, {});
-    socket.setSocket(this.raw, Buffer.alloc(0), socketOptions(limits));
+    socket.setSocket(this.raw, Buffer.alloc(0), socketOptions(reads.limits));
     this.socket = socket;
-    socket.supervise(this);
+    socket.supervise(this, reads);
   }
 
   get receiver(): WsReceiver {
@@ -82,12 +85,9 @@ export class Receiving implements SocketObserver {
     this.messages.push(payload.toString());
   }
 
-  chunksExceeded(): void {
-    this.chunkFaults += 1;
-  }
-
-  violationFound(code: number): void {
+  violationFound({ code, reason }: CloseFrame): void {
     this.violations.push(code);
+    this.reasons.push(reason);
   }
 
   messageRefused(refusal: MessageRefusal): void {

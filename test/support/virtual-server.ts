@@ -1,7 +1,7 @@
 import type { CloseFrame } from '../../src/core/close-code.ts';
 import type { FailurePhase } from '../../src/core/failure.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import type { DialObserver, OutboundTransport } from '../../src/transport/outbound-transport.ts';
+import type { DialObserver, OutboundTransport } from '../../src/transport/transport.ts';
 
 /** How long a dial takes, in milliseconds of virtual time. */
 const LATENCY_MS = 5;

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { clientRuntime } from '../../src/client/client-runtime.ts';
+import { sharedClientRuntime } from '../../src/client/node-runtime.ts';
 import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
 import { jsonCodec } from '../../src/core/codec.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 describe('what clients share', () => {
   const clock = new VirtualClock();
-  const partsOf = (given: ClientOptions = {}) => clientRuntime(resolveClientOptions(given, clock));
+  const partsOf = (given: ClientOptions = {}) =>
+    sharedClientRuntime(resolveClientOptions(given, clock));
 
   it('is one wheel, whatever the options are, while its ticks are the same', () => {
     const { wheel } = partsOf().context;

@@ -8,7 +8,7 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { AppHeartbeat } from '../../src/server/app-heartbeat.ts';
 import type { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import type { OutboundTransport } from '../../src/transport/outbound-transport.ts';
+import type { OutboundTransport } from '../../src/transport/transport.ts';
 import { OutboxBench, STALLED_MS } from '../support/outbox-bench.ts';
 
 const INTERVAL_MS = 25_000;

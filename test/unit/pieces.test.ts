@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { compact, joined } from '../../src/transport/pieces.ts';
+import { compact, joined } from '../../src/transport/reassembly.ts';
 
 /** What the pieces keep alive: each buffer once, and 256 bytes for each piece. */
 function costOf(pieces: readonly Buffer[]): number {

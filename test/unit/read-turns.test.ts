@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Clock } from '../../src/core/clock.ts';
-import { ReadTurns } from '../../src/transport/read-turns.ts';
+import { ReadTurns } from '../../src/transport/reads.ts';
 
 /** Time that passes when it is told to, and polls that end when they are told to. */
 class Turning {

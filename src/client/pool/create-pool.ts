@@ -1,7 +1,8 @@
 import { parentOf } from '../../connection/parent.ts';
 import { systemClock } from '../../core/clock.ts';
-import { chartsFor, clientRuntime } from '../client-runtime.ts';
+import { chartsFor } from '../client-runtime.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
+import { sharedClientRuntime } from '../node-runtime.ts';
 import { type Route, routeTo } from '../reconnect/target.ts';
 import { SupervisedClient } from '../supervised-client.ts';
 import { PoolHandle } from './pool-handle.ts';
@@ -36,7 +37,7 @@ export function createPool<In = unknown, Out = unknown>(
   const options = checked.member;
   const parent = parentOf(supervisor);
   const { subprotocols, beat, signal, inspect } = options;
-  const { context, contract } = clientRuntime(options);
+  const { context, contract } = sharedClientRuntime(options);
   const charts = chartsFor(options, parent, nodeActors(actors));
   const platform = nodePlatform(connect);
   const upstreams = new Upstreams(texts, circuit);

@@ -1,7 +1,7 @@
 import type { ClientFact, DelayName } from '../../../machines/client-contract.ts';
 import type { Retry } from '../../core/close-code.ts';
 import { chanceOf } from '../../core/guard.ts';
-import type { DialTarget } from '../../transport/outbound-transport.ts';
+import type { DialTarget } from '../../transport/transport.ts';
 import type { Ending } from '../client-types.ts';
 import type { ResolvedClientOptions } from '../options.ts';
 import { Backoff, isSentAway, type RetryHint } from './backoff.ts';

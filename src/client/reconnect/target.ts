@@ -1,6 +1,6 @@
 import { withBeat } from '../../core/beat.ts';
 import { isThenable } from '../../core/guard.ts';
-import type { DialTarget } from '../../transport/outbound-transport.ts';
+import type { DialTarget } from '../../transport/transport.ts';
 
 /** A value, or a function that tells it anew for each attempt, at once or later. */
 export type Resolvable<Value> = Value | (() => Value | PromiseLike<Value>);

@@ -1,4 +1,33 @@
 import type { Clock } from '../core/clock.ts';
+import type { Limits } from '../core/limits.ts';
+import type { TimerWheel } from '../core/timer-wheel.ts';
+import { UnfinishedMessages } from './reassembly.ts';
+
+/** What bounds the reads of all sockets that belong together: those of one supervisor, or of one client. */
+export interface Reads {
+  readonly limits: Readonly<Limits>;
+  readonly turns: ReadTurns;
+  readonly unfinished: UnfinishedMessages;
+}
+
+/** What bounds of reads are made of. */
+interface ReadOptions {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly limits: Readonly<Limits>;
+  readonly timeouts: { readonly messageMs: number };
+}
+
+/** Makes the bounds of reads. @param unfinishedBytesMax - what all unfinished messages may hold together. */
+export function readsOf(
+  { clock, wheel, limits, timeouts }: ReadOptions,
+  unfinishedBytesMax = Number.POSITIVE_INFINITY,
+): Reads {
+  const { bufferedChunksMax } = limits;
+  const { messageMs } = timeouts;
+  const bounds = { bufferedChunksMax, messageMs, bytesMax: unfinishedBytesMax };
+  return { limits, turns: new ReadTurns(clock), unfinished: new UnfinishedMessages(wheel, bounds) };
+}
 
 /** Reads shorter than this are not timed: small ones cannot hold thousands of frames. */
 const TIMED_BYTES_MIN = 4_096;
