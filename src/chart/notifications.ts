@@ -1,4 +1,4 @@
-import { runAll } from '../core/run-each.ts';
+import { runAll } from '../core/guard.ts';
 
 /**
  * What is on its way to user code, in the order in which it happened. One for a supervisor and everything below it.

@@ -1,4 +1,4 @@
-import { Unheard } from '../core/unheard.ts';
+import { Unheard } from '../core/warnings.ts';
 import type { Ending, GaveUp } from './client-types.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { FlushResult } from '../core/connection.ts';
-import { runAll, runEach } from '../core/run-each.ts';
+import { runAll, runEach } from '../core/guard.ts';
 import type { DropReason } from './client-types.ts';
 
 /** A message that waits for a connection. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Frame } from '../core/frame.ts';
-import { runEach } from '../core/run-each.ts';
+import { runEach } from '../core/guard.ts';
 
 /** A frame that is worth more than a copy. */
 const LARGE_BYTES = 16_384;

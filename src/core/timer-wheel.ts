@@ -1,5 +1,5 @@
 import type { Clock, TimerHandle } from './clock.ts';
-import { runAll, runEach } from './run-each.ts';
+import { runAll, runEach } from './guard.ts';
 
 /** Something that owns deadlines and is told, by name, when one has passed. */
 export interface DeadlineOwner {

@@ -2,7 +2,7 @@ import { type Clock, systemClock, type TimerHandle } from '../core/clock.ts';
 import type { Level } from '../core/close-code.ts';
 import { messageText } from '../core/errors.ts';
 import { guarded } from '../core/guard.ts';
-import { warnOnce } from '../core/warning.ts';
+import { warnOnce } from '../core/warnings.ts';
 
 /** One line of a log. */
 export interface LogLine {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { guarded, isThenable } from '../core/guard.ts';
-import { warnOnce } from '../core/warning.ts';
+import { warnOnce } from '../core/warnings.ts';
 import { kindOf } from '../core/wording.ts';
 import { Admitted, type AuthenticateContext, checkedTerms, isAdmitted } from './admitted.ts';
 import type { InboundConnection } from './inbound-connection.ts';

@@ -7,7 +7,7 @@ import type { Child } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
 import type { UntimedEvent } from '../core/events.ts';
-import { runEach } from '../core/run-each.ts';
+import { runEach } from '../core/guard.ts';
 import type { Registry } from './registry.ts';
 import { describeReport } from './report.ts';
 

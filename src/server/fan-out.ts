@@ -1,7 +1,7 @@
 import type { Notifications } from '../chart/notifications.ts';
 import type { Contract } from '../core/contract.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
-import { runEach } from '../core/run-each.ts';
+import { runEach } from '../core/guard.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { Delivery, Overflow } from './topic.ts';
 

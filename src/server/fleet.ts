@@ -19,7 +19,7 @@ import { describeFailure, type Failure } from '../core/failure.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
 import type { HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
-import { Unheard, type WaysToHear } from '../core/unheard.ts';
+import { Unheard, type WaysToHear } from '../core/warnings.ts';
 import { readsOf } from '../transport/reads.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import type { AcceptorSide } from './acceptor.ts';

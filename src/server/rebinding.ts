@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { excerptOf } from '../core/text.ts';
-import { warnOnce } from '../core/warning.ts';
+import { warnOnce } from '../core/warnings.ts';
 import { addressIn, isLoopback } from './address.ts';
 import { hostOf, isLocalOrAddress } from './hosts.ts';
 

@@ -15,7 +15,7 @@ import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
-import { warnOfOtherPlan } from '../core/warning.ts';
+import { warnOfOtherPlan } from '../core/warnings.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
 import type { AdmissionState } from './admission.ts';

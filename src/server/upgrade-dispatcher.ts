@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MooringError } from '../core/errors.ts';
 import { guarded, isThenable } from '../core/guard.ts';
-import { warnOnce } from '../core/warning.ts';
+import { warnOnce } from '../core/warnings.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import { type Acceptor, acceptorSide } from './acceptor.ts';
 import { requestPath } from './admission.ts';

@@ -1,5 +1,5 @@
 import type { Clock, TimerHandle } from '../core/clock.ts';
-import { runEach } from '../core/run-each.ts';
+import { runEach } from '../core/guard.ts';
 
 interface VirtualTimer {
   readonly dueMs: number;

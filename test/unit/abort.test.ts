@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
-import { whenAborted } from '../../src/core/abort.ts';
+import { whenAborted } from '../../src/core/guard.ts';
 
 describe('whenAborted', () => {
   it('tells everybody who still waits, with one listener for all', () => {

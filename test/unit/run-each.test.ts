@@ -8,7 +8,7 @@ import { OfflineQueue } from '../../src/client/offline-queue.ts';
 import type { ChildActor } from '../../src/connection/parent.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import * as defaults from '../../src/core/defaults.ts';
-import { runAll, runEach } from '../../src/core/run-each.ts';
+import { runAll, runEach } from '../../src/core/guard.ts';
 import { Children } from '../../src/server/children.ts';
 import { Drain, type DrainableFleet, drainPlan } from '../../src/server/drain.ts';
 import { Registry } from '../../src/server/registry.ts';

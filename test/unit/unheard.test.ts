@@ -1,7 +1,7 @@
 // Goal: a warning names only what is missing. Method: each warning is asked of a supervisor's ways to hear and of a client's.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Unheard } from '../../src/core/unheard.ts';
+import { Unheard } from '../../src/core/warnings.ts';
 
 const messages: string[] = [];
 const note = ({ message }: Error) => void messages.push(message);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Warnings, warnOnce } from '../../src/core/warning.ts';
+import { Warnings, warnOnce } from '../../src/core/warnings.ts';
 
 const warnings: (Error & { code?: string; detail?: string })[] = [];
 const note = (warning: Error) => warnings.push(warning);

@@ -3,7 +3,7 @@ import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
 import { type InspectArguments, inspection, inspectKey } from '../../core/inspect.ts';
 import type { CloseVerdict } from '../../core/verdict.ts';
-import { warnOfOtherPlan } from '../../core/warning.ts';
+import { warnOfOtherPlan } from '../../core/warnings.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
 import { type PoolDrainPlan, poolDrainPlan } from './pool-options.ts';
 import type { Pool, PoolDrainOptions, PoolDrainReport, PoolStatus } from './pool-types.ts';
