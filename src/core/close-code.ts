@@ -35,25 +35,49 @@ export interface CloseCodeInfo {
   readonly level: Level;
 }
 
-/** What the codes of a class mean, as far as the table has nothing else. */
-const classes: Readonly<Record<CloseClass, readonly [retry: Retry, level: Level]>> = {
-  normal: ['backoff', 'info'],
-  fault: ['never', 'error'],
-  policy: ['never', 'warn'],
-  'server-fault': ['backoff', 'error'],
-  transient: ['backoff', 'warn'],
-  overload: ['backoff', 'warn'],
-  auth: ['never', 'warn'],
-  network: ['backoff', 'warn'],
-  tls: ['never', 'error'],
-  application: ['backoff', 'info'],
-  invalid: ['never', 'error'],
+/** What the close codes of a class mean. */
+interface ClassInfo extends Pick<CloseCodeInfo, 'retry' | 'level'> {
+  /** Those that IANA has registered. */
+  readonly codes: readonly number[];
+}
+
+const classes: Readonly<Record<CloseClass, ClassInfo>> = {
+  normal: { codes: [1000, 1001, NO_STATUS], retry: 'backoff', level: 'info' },
+  fault: { codes: [1002, 1003, 1007, 1009, 1010], retry: 'never', level: 'error' },
+  policy: { codes: [1008], retry: 'never', level: 'warn' },
+  'server-fault': { codes: [1011], retry: 'backoff', level: 'error' },
+  transient: { codes: [1012, 1014, 3008], retry: 'backoff', level: 'warn' },
+  overload: { codes: [1013], retry: 'backoff', level: 'warn' },
+  auth: { codes: [3000, 3003], retry: 'never', level: 'warn' },
+  network: { codes: [1006], retry: 'backoff', level: 'warn' },
+  tls: { codes: [1015], retry: 'never', level: 'error' },
+  application: { codes: [], retry: 'backoff', level: 'info' },
+  invalid: { codes: [], retry: 'never', level: 'error' },
 };
 
-function row(name: string, group: CloseClass, other?: Partial<CloseCodeInfo>): CloseCodeInfo {
-  const [retry, level] = classes[group];
-  const sendable = group !== 'invalid';
-  return Object.freeze({ name, class: group, sendable, retry, level, ...other });
+/** They stand for what happened without a close frame. */
+const UNSENDABLE: readonly number[] = [NO_STATUS, 1006, 1015];
+
+/** IANA leaves 3000–3999 to libraries and 4000–4999 to applications. */
+function classOf(code: number): CloseClass {
+  for (const [name, { codes }] of Object.entries(classes)) {
+    if (codes.includes(code)) return name as CloseClass;
+  }
+  const isFree = Number.isInteger(code) && code >= 3000 && code <= 4999;
+  return isFree ? 'application' : 'invalid';
+}
+
+/** What a close code means, without its name, which a page need not load. */
+export function closeMeaning(code: number): Omit<CloseCodeInfo, 'name'> {
+  const group = classOf(code);
+  const { retry, level } = classes[group];
+  return {
+    class: group,
+    sendable: group !== 'invalid' && !UNSENDABLE.includes(code),
+    // A peer that is done needs nobody to come back, and a restart is planned.
+    retry: code === 1000 ? 'never' : retry,
+    level: code === 1012 ? 'info' : level,
+  };
 }
 
 /**
@@ -65,39 +89,40 @@ function row(name: string, group: CloseClass, other?: Partial<CloseCodeInfo>): C
 export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = /* @__PURE__ */ registry();
 
 function registry(): Map<number, CloseCodeInfo> {
-  const sendable = false;
-  return new Map([
-    [1000, row('normal', 'normal', { retry: 'never' })],
-    [1001, row('going away', 'normal')],
-    [1002, row('protocol error', 'fault')],
-    [1003, row('unsupported data', 'fault')],
-    [NO_STATUS, row('no status', 'normal', { sendable })],
-    [1006, row('abnormal', 'network', { sendable })],
-    [1007, row('invalid payload', 'fault')],
-    [1008, row('policy violation', 'policy')],
-    [1009, row('too big', 'fault')],
-    [1010, row('mandatory extension', 'fault')],
-    [1011, row('internal error', 'server-fault')],
-    [1012, row('service restart', 'transient', { level: 'info' })],
-    [1013, row('try again later', 'overload')],
-    [1014, row('bad gateway', 'transient')],
-    [1015, row('TLS failure', 'tls', { sendable })],
-    [3000, row('unauthorized', 'auth')],
-    [3003, row('forbidden', 'auth')],
-    [3008, row('timeout', 'transient')],
-  ]);
+  const names: Readonly<Record<number, string>> = {
+    1000: 'normal',
+    1001: 'going away',
+    1002: 'protocol error',
+    1003: 'unsupported data',
+    1005: 'no status',
+    1006: 'abnormal',
+    1007: 'invalid payload',
+    1008: 'policy violation',
+    1009: 'too big',
+    1010: 'mandatory extension',
+    1011: 'internal error',
+    1012: 'service restart',
+    1013: 'try again later',
+    1014: 'bad gateway',
+    1015: 'TLS failure',
+    3000: 'unauthorized',
+    3003: 'forbidden',
+    3008: 'timeout',
+  };
+  return new Map(
+    Object.entries(names).map(([code, name]) => [Number(code), row(Number(code), name)]),
+  );
 }
 
-const registered = /* @__PURE__ */ row('registered', 'application');
-const application = /* @__PURE__ */ row('application', 'application');
-const invalid = /* @__PURE__ */ row('invalid', 'invalid');
+function row(code: number, name: string): CloseCodeInfo {
+  return Object.freeze({ name, ...closeMeaning(code) });
+}
 
 /** What a close code means. A code that must not appear on the wire is `invalid` (RFC 6455 §7.4.2). */
 export function closeCodeInfo(code: number): CloseCodeInfo {
-  const known = closeCodes.get(code);
-  if (known !== undefined) return known;
-  if (!Number.isInteger(code) || code < 3000 || code > 4999) return invalid;
-  return code < 4000 ? registered : application;
+  const { class: group } = closeMeaning(code);
+  const name = group === 'application' && code < 4000 ? 'registered' : group;
+  return closeCodes.get(code) ?? row(code, name);
 }
 
 /** A close code with its reason. */
@@ -119,7 +144,7 @@ const REASON_BYTES_MAX = 123;
  * @throws MooringError `invalid-close` for a code that may not be sent or a reason that is no string.
  */
 export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
-  if (typeof code !== 'number' || !closeCodeInfo(code).sendable) {
+  if (typeof code !== 'number' || !closeMeaning(code).sendable) {
     const given = typeof code === 'number' ? code : `of type ${typeof code}`;
     throw new MooringError(
       'invalid-close',

@@ -1,4 +1,4 @@
-import { type CloseFrame, closeCodeInfo, type Level, type Retry } from './close-code.ts';
+import { type CloseFrame, closeMeaning, type Level, type Retry } from './close-code.ts';
 import { type DialAnswer, tcpCause } from './failure.ts';
 
 /** Who ended the connection. */
@@ -177,7 +177,7 @@ function conclude(evidence: Evidence): Conclusion {
 /** What ended it is what this side asked for, whatever code the peer answers with. */
 function closeFrame(evidence: Evidence, received: CloseFrame): Conclusion {
   const { intent, sent = received } = evidence;
-  const { retry, level } = closeCodeInfo((intent === undefined ? received : sent).code);
+  const { retry, level } = closeMeaning((intent === undefined ? received : sent).code);
   return {
     origin: intent === undefined ? 'peer' : 'local',
     layer: 'websocket',

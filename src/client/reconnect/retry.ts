@@ -1,4 +1,4 @@
-import { closeCodeInfo, type Retry } from '../../core/close-code.ts';
+import { closeMeaning, type Retry } from '../../core/close-code.ts';
 import { guarded } from '../../core/guard.ts';
 import type { Ending } from '../client-types.ts';
 
@@ -32,7 +32,7 @@ export function retryAfter(
   const { code, origin, cause, retry } = ending.verdict;
   // The code is then the echo of our own frame: whether it came says nothing about the next attempt.
   if (origin === 'local' && cause !== 'protocol-error') return 'backoff';
-  const isPrivate = origin === 'peer' && closeCodeInfo(code).class === 'application';
+  const isPrivate = origin === 'peer' && closeMeaning(code).class === 'application';
   if (!isPrivate || codes === undefined) return retry;
   const answer: unknown = guarded(() => checkedRetry(codes(code)), report);
   return (answer as Retry | undefined) ?? retry;
