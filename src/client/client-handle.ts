@@ -2,7 +2,6 @@ import type { Observable } from 'rxjs';
 import type { ChartActor } from '../core/actor.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
-import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type {
   Client,
@@ -76,14 +75,6 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
 
   async close(code = 1000, reason = ''): Promise<void> {
     await this.#client.stop(checkedCloseFrame(code, reason));
-  }
-
-  /** What `console.log` prints: not the URL, which may have credentials. */
-  [inspectKey](...given: InspectArguments): string {
-    const { address, status } = this.#client;
-    const { state, attempts } = status;
-    const { queuedMessages, connection } = this;
-    return inspection('Client', { state, address, attempts, queuedMessages, connection }, given);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,14 @@
 import { sharedRuntime, tickMsOf } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Rule } from '../core/option-rules.ts';
+import { printAs } from '../core/text.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import { readsOf } from '../transport/reads.ts';
+import { ClientHandle } from './client-handle.ts';
 import { type ClientRuntime, clientRuntime } from './client-runtime.ts';
 import { clientRules, type ResolvedClientOptions } from './options.ts';
+import { OutboundHandle } from './outbound-handle.ts';
+import { addressIn } from './reconnect/target.ts';
 
 /** The wheels of a clock, by the length of their ticks: 96 at most. */
 const wheels = new WeakMap<Clock, Map<number, TimerWheel>>();
@@ -63,3 +67,13 @@ function wheelFor(clock: Clock, tickMs: number): TimerWheel {
   wheels.set(clock, ofClock.set(tickMs, wheel));
   return wheel;
 }
+
+// Not the URL, which may have credentials.
+printAs(ClientHandle.prototype, 'Client', ({ url, status, queuedMessages, connection }) => {
+  const { state, attempts } = status;
+  return { state, address: addressIn(url), attempts, queuedMessages, connection };
+});
+
+printAs(OutboundHandle.prototype, 'Connection', ({ id, state, address }) => {
+  return { id, state, address };
+});

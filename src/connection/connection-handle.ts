@@ -10,7 +10,6 @@ import type {
   SupervisedConnection,
 } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
-import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import type { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { ManagedConnection } from './managed-connection.ts';
@@ -104,17 +103,6 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
   protected abstract reportActor(error: Error): void;
   /** A stream that tells of subscribers who throw. */
   protected abstract messageStream(): Stream<In>;
-
-  /** What `console.log` prints: who it is, and nothing of what it was given. */
-  [inspectKey](...given: InspectArguments): string {
-    const { id, state, address } = this;
-    return inspection('Connection', { id, state, address, ...this.inspected }, given);
-  }
-
-  /** What else `console.log` prints. */
-  protected get inspected(): object {
-    return {};
-  }
 
   /** @internal */
   deliver(message: In): void {

@@ -48,3 +48,23 @@ export function escapeText(text: string): string {
     return `\\u${code}`;
   });
 }
+
+type Print = (value: unknown, options: object) => string;
+
+/**
+ * Has `console.log` of Node.js print a name and some fields of every instance of a class. What an instance holds besides, such as
+ * credentials, is not printed.
+ */
+export function printAs<Instance extends object>(
+  prototype: Instance,
+  name: string,
+  fieldsOf: (instance: Instance) => object,
+): void {
+  Object.defineProperty(prototype, Symbol.for('nodejs.util.inspect.custom'), {
+    configurable: true,
+    value(this: Instance, depth: number | null, options: object, print: Print): string {
+      if (depth !== null && depth < 0) return `[${name}]`;
+      return `${name} ${print(fieldsOf(this), { ...options, depth })}`;
+    },
+  });
+}

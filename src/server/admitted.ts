@@ -1,8 +1,8 @@
 import type { Connection, RenewOptions } from '../core/connection.ts';
 import type { AnswerHeaders } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
-import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import { checkNames, invalidOptions, problemAt } from '../core/option-rules.ts';
+import { printAs } from '../core/text.ts';
 import { checkedHeaders } from './answer-headers.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -51,9 +51,9 @@ export class Admitted<Peer> {
     return true;
   }
 
-  /** What it holds are credentials. @internal */
-  [inspectKey](...how: InspectArguments): string {
-    return inspection('Admitted', {}, how);
+  static {
+    // What it holds are credentials.
+    printAs(Admitted.prototype, 'Admitted', () => ({}));
   }
 }
 

@@ -9,6 +9,7 @@ import type {
 import type { Frame } from '../core/frame.ts';
 import { checkNames } from '../core/option-rules.ts';
 import type { Stream } from '../core/stream.ts';
+import { printAs } from '../core/text.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 
 /** What the public handles of a supervisor share. */
@@ -92,15 +93,17 @@ export class InboundHandle<Peer, In, Out>
     return this.#host.renew(this.#connection, peer, options);
   }
 
-  protected override get inspected(): object {
-    return { topics: this.topics };
-  }
-
   protected reportActor(error: Error): void {
     this.#host.actorErrored(error);
   }
 
   protected messageStream(): Stream<In> {
     return this.#host.messageStream(this.#connection);
+  }
+
+  static {
+    printAs(InboundHandle.prototype, 'Connection', ({ id, state, address, topics }) => {
+      return { id, state, address, topics };
+    });
   }
 }

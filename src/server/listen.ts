@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 import { checkSupervisor } from '../core/arguments.ts';
 import { holdProcess, systemClock } from '../core/clock.ts';
 import * as defaults from '../core/defaults.ts';
-import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import {
   callback,
   integers,
@@ -14,6 +13,7 @@ import {
   type Rule,
   resolved,
 } from '../core/option-rules.ts';
+import { printAs } from '../core/text.ts';
 import { type AttachOptions, attach, attachRules } from './attach.ts';
 import { FleetSupervisor } from './supervisor.ts';
 import type { Supervisor } from './supervisor-types.ts';
@@ -107,8 +107,8 @@ export async function listen(
       await supervisor.drain();
       await close();
     },
-    [inspectKey]: (...given: InspectArguments) => inspection('Listener', { url, port }, given),
   };
+  printAs(listener, 'Listener', () => ({ url, port }));
   return listener;
 }
 

@@ -14,7 +14,7 @@ import { checkPaths, checkUpgrade } from '../core/arguments.ts';
 import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
-import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
+import { printAs } from '../core/text.ts';
 import { warnOfOtherPlan } from '../core/warnings.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
@@ -227,16 +227,6 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     return drained;
   }
 
-  [inspectKey](...given: InspectArguments): string {
-    const { state, counts } = this;
-    const topics = [...this.topics].map(({ name }) => name);
-    return inspection(
-      'Supervisor',
-      { state, counts, topics, children: this.#children.size },
-      given,
-    );
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
   }
@@ -312,6 +302,14 @@ export class FleetSupervisor<Peer, In, Out, Sent>
 
   finish(): void {
     this.#notify(() => this.#drain?.end());
+  }
+
+  static {
+    printAs(FleetSupervisor.prototype, 'Supervisor', (supervisor) => {
+      const { state, counts } = supervisor;
+      const topics = [...supervisor.topics].map(({ name }) => name);
+      return { state, counts, topics, children: supervisor.#children.size };
+    });
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Observable } from 'rxjs';
 import type { Connection } from '../core/connection.ts';
 import { MooringError, toError } from '../core/errors.ts';
-import { type InspectArguments, inspection, inspectKey } from '../core/inspect.ts';
 import { callback, oneOf, type Rule, resolved } from '../core/option-rules.ts';
+import { printAs } from '../core/text.ts';
 import { everybody } from './audience.ts';
 import { deliveryOf, type PublicationPolicy } from './fan-out.ts';
 import type { Fleet } from './fleet.ts';
@@ -111,11 +111,6 @@ export class TopicHandle<Peer, In, Out, Sent>
     );
   }
 
-  [inspectKey](...given: InspectArguments): string {
-    const { name, size, droppedMessages } = this;
-    return inspection('Topic', { name, size, droppedMessages }, given);
-  }
-
   next = (message: Out): void => {
     try {
       this.publish(message);
@@ -134,5 +129,11 @@ export class TopicHandle<Peer, In, Out, Sent>
 
   #errored(error: Error): void {
     this.#fleet.handlers.errored('topic', error, undefined);
+  }
+
+  static {
+    printAs(TopicHandle.prototype, 'Topic', ({ name, size, droppedMessages }) => {
+      return { name, size, droppedMessages };
+    });
   }
 }

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
-import { type InspectArguments, inspection, inspectKey } from '../../core/inspect.ts';
+import { printAs } from '../../core/text.ts';
 import type { CloseVerdict } from '../../core/verdict.ts';
 import { warnOfOtherPlan } from '../../core/warnings.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
@@ -62,13 +62,15 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
     return this.#pool.drain(plan);
   }
 
-  /** What `console.log` prints: not the URLs, which may have credentials. */
-  [inspectKey](...given: InspectArguments): string {
-    const { state, size, open } = this.status;
-    return inspection('Pool', { state, size, open, address: this.#pool.address }, given);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
+  }
+
+  static {
+    // Not the URLs, which may have credentials.
+    printAs(PoolHandle.prototype, 'Pool', (pool) => {
+      const { state, size, open } = pool.status;
+      return { state, size, open, address: pool.#pool.address };
+    });
   }
 }
