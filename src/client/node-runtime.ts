@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Rule } from '../core/option-rules.ts';
 import { printAs } from '../core/text.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
-import { readsOf } from '../transport/reads.ts';
+import { Reads } from '../transport/reads.ts';
 import { ClientHandle } from './client-handle.ts';
 import { type ClientRuntime, clientRuntime } from './client-runtime.ts';
 import { clientRules, type ResolvedClientOptions } from './options.ts';
@@ -36,7 +36,7 @@ export function sharedClientRuntime<In, Out>(
     return known as ClientRuntime<In, Out>;
   }
   const shared = sharedRuntime(options, wheelFor(clock, tickMsOf(options)));
-  const runtime = clientRuntime(options, { ...shared, reads: readsOf(shared) });
+  const runtime = clientRuntime(options, { ...shared, reads: new Reads(shared) });
   made.set(options as ResolvedClientOptions, runtime as ClientRuntime<unknown, unknown>);
   latest.set(clock, new WeakRef(options as ResolvedClientOptions));
   return runtime;

@@ -20,7 +20,7 @@ import { type Frame, messageFrame } from '../core/frame.ts';
 import type { HandlerName } from '../core/guard.ts';
 import { Stream } from '../core/stream.ts';
 import { Unheard, type WaysToHear } from '../core/warnings.ts';
-import { readsOf } from '../transport/reads.ts';
+import { Reads } from '../transport/reads.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import type { AcceptorSide } from './acceptor.ts';
 import { Admission, type AdmissionState, type Paths, requestPath } from './admission.ts';
@@ -101,7 +101,7 @@ export class Fleet<Peer, In, Out, Sent>
     this.context = {
       ...shared,
       writeBatcher: new WriteBatcher(options.clock),
-      reads: readsOf(shared, options.admission.unfinishedBytesMax),
+      reads: new Reads(shared, options.admission.unfinishedBytesMax),
     };
     this.topics = new Topics(options.limits.topicsMax, this.charts.notifications, this);
     this.contract = new Contract(options.codec, options.messages, options.sends);

@@ -1,32 +1,31 @@
 import type { Clock } from '../core/clock.ts';
-import type { Limits } from '../core/limits.ts';
+import type { Limits, Timeouts } from '../core/limits.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import { UnfinishedMessages } from './reassembly.ts';
 
-/** What bounds the reads of all sockets that belong together: those of one supervisor, or of one client. */
-export interface Reads {
-  readonly limits: Readonly<Limits>;
-  readonly turns: ReadTurns;
-  readonly unfinished: UnfinishedMessages;
-}
-
-/** What bounds of reads are made of. */
-interface ReadOptions {
+/** What all sockets that belong together have: those of one supervisor, or of one client. */
+interface ReadContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly limits: Readonly<Limits>;
-  readonly timeouts: { readonly messageMs: number };
+  readonly timeouts: Readonly<Timeouts>;
 }
 
-/** Makes the bounds of reads. @param unfinishedBytesMax - what all unfinished messages may hold together. */
-export function readsOf(
-  { clock, wheel, limits, timeouts }: ReadOptions,
-  unfinishedBytesMax = Number.POSITIVE_INFINITY,
-): Reads {
-  const { bufferedChunksMax } = limits;
-  const { messageMs } = timeouts;
-  const bounds = { bufferedChunksMax, messageMs, bytesMax: unfinishedBytesMax };
-  return { limits, turns: new ReadTurns(clock), unfinished: new UnfinishedMessages(wheel, bounds) };
+/** What bounds the reads of all sockets that belong together. */
+export class Reads {
+  readonly limits: Readonly<Limits>;
+  readonly turns: ReadTurns;
+  readonly unfinished: UnfinishedMessages;
+
+  /** @param bytesMax - what all unfinished messages may hold together. */
+  constructor(context: ReadContext, bytesMax = Number.POSITIVE_INFINITY) {
+    const { clock, wheel, limits, timeouts } = context;
+    const { bufferedChunksMax } = limits;
+    const { messageMs } = timeouts;
+    this.limits = limits;
+    this.turns = new ReadTurns(clock);
+    this.unfinished = new UnfinishedMessages(wheel, { bufferedChunksMax, messageMs, bytesMax });
+  }
 }
 
 /** Reads shorter than this are not timed: small ones cannot hold thousands of frames. */

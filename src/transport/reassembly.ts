@@ -32,7 +32,7 @@ export interface Reassembling extends WebSocket {
  *
  * @internal
  */
-export class Reassembly implements DeadlineOwner, UnfinishedMessage {
+export class Reassembly implements DeadlineOwner {
   readonly #socket: Reassembling;
   readonly #receiver: WsReceiver;
   readonly #all: UnfinishedMessages;
@@ -144,6 +144,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     this.#refuse({ cause: 'message-timeout', code: 1008, problem });
   }
 
+  /** Refuses this message, the oldest, because all of them hold too much. */
   makeRoom(): void {
     const { bytesMax } = this.#all.limits;
     const problem = `incomplete messages over ${bytesMax} bytes (admission.unfinishedBytesMax)`;
@@ -216,12 +217,6 @@ export function joined(pieces: readonly Uint8Array[], bytes: number): Buffer {
   return whole;
 }
 
-/** A message of which a part has arrived. */
-export interface UnfinishedMessage {
-  /** Refuses this message, the oldest, because all of them hold too much. */
-  makeRoom(): void;
-}
-
 /** What one unfinished message may use, and all of them together. */
 export interface UnfinishedLimits {
   readonly bufferedChunksMax: number;
@@ -239,7 +234,7 @@ export class UnfinishedMessages {
   readonly wheel: TimerWheel;
   readonly limits: UnfinishedLimits;
   /** The oldest first. */
-  readonly #messages = new Set<UnfinishedMessage>();
+  readonly #messages = new Set<Reassembly>();
   #bytes = 0;
 
   constructor(wheel: TimerWheel, limits: UnfinishedLimits) {
@@ -253,7 +248,7 @@ export class UnfinishedMessages {
   }
 
   /** A message has begun: it is the newest. */
-  began(message: UnfinishedMessage): void {
+  began(message: Reassembly): void {
     this.#messages.delete(message);
     this.#messages.add(message);
   }
@@ -269,7 +264,7 @@ export class UnfinishedMessages {
   }
 
   /** A message is complete or refused, and holds nothing. */
-  ended(message: UnfinishedMessage, bytes: number): void {
+  ended(message: Reassembly, bytes: number): void {
     if (this.#messages.delete(message)) this.#bytes -= bytes;
   }
 }

@@ -8,7 +8,7 @@ import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
-import { readsOf } from '../../src/transport/reads.ts';
+import { Reads } from '../../src/transport/reads.ts';
 import type {
   DialObserver,
   DialTarget,
@@ -69,7 +69,7 @@ export class DialedStage extends RealStage implements OutboundHost {
       overRate: 'pause' as const,
     };
     const shared = sharedRuntime(options);
-    this.context = { ...shared, reads: readsOf(shared) };
+    this.context = { ...shared, reads: new Reads(shared) };
     // Nobody is told anything: it is there to be the parent.
     const runner = this.charts.run(clientTable, { chartCrashed: () => {} });
     this.actor = this.charts.host(runner, {

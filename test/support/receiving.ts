@@ -5,7 +5,7 @@ import * as defaults from '../../src/core/defaults.ts';
 import type { Limits } from '../../src/core/limits.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { type Reads, readsOf } from '../../src/transport/reads.ts';
+import { Reads } from '../../src/transport/reads.ts';
 import type { UnfinishedMessages } from '../../src/transport/reassembly.ts';
 import { SupervisedSocket, socketOptions } from '../../src/transport/supervised-socket.ts';
 import type { MessageRefusal, SocketObserver } from '../../src/transport/transport.ts';
@@ -21,12 +21,12 @@ export class Reception {
     bytesMax = Number.POSITIVE_INFINITY,
     ...limits
   }: Partial<Limits> & { bytesMax?: number } = {}) {
-    this.reads = readsOf(
+    this.reads = new Reads(
       {
         clock: this.clock,
         wheel: this.wheel,
         limits: { ...defaults.limits, ...limits },
-        timeouts: { messageMs: 60_000 },
+        timeouts: defaults.timeouts,
       },
       bytesMax,
     );
