@@ -32,7 +32,7 @@ export interface Reassembling extends WebSocket {
  *
  * @internal
  */
-export class Reassembly implements DeadlineOwner {
+export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   readonly #socket: Reassembling;
   readonly #receiver: WsReceiver;
   readonly #all: UnfinishedMessages;
@@ -144,7 +144,6 @@ export class Reassembly implements DeadlineOwner {
     this.#refuse({ cause: 'message-timeout', code: 1008, problem });
   }
 
-  /** Refuses this message, the oldest, because all of them hold too much. */
   makeRoom(): void {
     const { bytesMax } = this.#all.limits;
     const problem = `incomplete messages over ${bytesMax} bytes (admission.unfinishedBytesMax)`;
@@ -217,6 +216,12 @@ export function joined(pieces: readonly Uint8Array[], bytes: number): Buffer {
   return whole;
 }
 
+/** A message of which a part has arrived. Its declaration does without the types of ws. */
+export interface UnfinishedMessage {
+  /** Refuses this message, the oldest, because all of them hold too much. */
+  makeRoom(): void;
+}
+
 /** What one unfinished message may use, and all of them together. */
 export interface UnfinishedLimits {
   readonly bufferedChunksMax: number;
@@ -234,7 +239,7 @@ export class UnfinishedMessages {
   readonly wheel: TimerWheel;
   readonly limits: UnfinishedLimits;
   /** The oldest first. */
-  readonly #messages = new Set<Reassembly>();
+  readonly #messages = new Set<UnfinishedMessage>();
   #bytes = 0;
 
   constructor(wheel: TimerWheel, limits: UnfinishedLimits) {
@@ -248,7 +253,7 @@ export class UnfinishedMessages {
   }
 
   /** A message has begun: it is the newest. */
-  began(message: Reassembly): void {
+  began(message: UnfinishedMessage): void {
     this.#messages.delete(message);
     this.#messages.add(message);
   }
@@ -264,7 +269,7 @@ export class UnfinishedMessages {
   }
 
   /** A message is complete or refused, and holds nothing. */
-  ended(message: Reassembly, bytes: number): void {
+  ended(message: UnfinishedMessage, bytes: number): void {
     if (this.#messages.delete(message)) this.#bytes -= bytes;
   }
 }
