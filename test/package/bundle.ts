@@ -49,3 +49,33 @@ function packageOf(path: string): string {
   const [, name = 'page'] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path) ?? [];
   return name;
 }
+
+/** What a bundler keeps of a bare import of the client, although it is told that every module of the package does something. */
+export async function codeAtImport(folder: string): Promise<string> {
+  const isPackage = /^\.|^mooring\b/;
+  const { outputFiles } = await build({
+    stdin: { contents: "import 'mooring/client';", resolveDir: folder },
+    absWorkingDir: folder,
+    platform: 'browser',
+    format: 'esm',
+    bundle: true,
+    minify: true,
+    write: false,
+    plugins: [
+      {
+        name: 'side effects',
+        setup({ onResolve, resolve }) {
+          onResolve({ filter: isPackage }, async ({ path, pluginData, ...from }) => {
+            if (pluginData === 'resolved') return undefined;
+            const { path: file } = await resolve(path, { ...from, pluginData: 'resolved' });
+            return { path: file, sideEffects: true };
+          });
+          onResolve({ filter: /^rxjs$/ }, ({ path }) => {
+            return { path, external: true, sideEffects: false };
+          });
+        },
+      },
+    ],
+  });
+  return outputFiles[0]?.text.trim() ?? '';
+}

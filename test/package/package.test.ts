@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Bundle, bundleOf } from './bundle.ts';
+import { type Bundle, bundleOf, codeAtImport } from './bundle.ts';
 import { everyOrder, programs, typedCharts, typedConsumer } from './consumer.ts';
 import { contractConsumer } from './consumer-contracts.ts';
 import { filesIn, namesIn, read, root, section } from './repository.ts';
@@ -185,6 +185,10 @@ describe('what a page loads', () => {
 
   it('is the client and rxjs, and neither xstate, ws nor zod', () => {
     assert.deepEqual(bundle.packagesRead, ['mooring', 'page', 'rxjs', 'tslib']);
+  });
+
+  it('runs no code before it is used', async () => {
+    assert.equal(await codeAtImport(consumer), '');
   });
 
   it('weighs what the guide says at most', () => {
