@@ -1,3 +1,4 @@
+export type { ArrowCount, ChartCounts } from './chart/chart.ts';
 export type { Child } from './core/child.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { systemClock } from './core/clock.ts';
@@ -41,6 +42,7 @@ export type {
 export type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from './core/limits.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
 export { escapeText } from './core/text.ts';
+export type { Trail, TrailFact } from './core/trail.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
 export type { LogLine } from './observe/log-folder.ts';
 export type { Logger } from './observe/logger.ts';
@@ -73,6 +75,7 @@ export { Refusal } from './server/refusal.ts';
 export { createSupervisor } from './server/supervisor.ts';
 export type {
   AudienceOptions,
+  ChartStatistics,
   Counts,
   DrainOptions,
   Supervisor,

@@ -1,9 +1,12 @@
+import type { Clock } from '../core/clock.ts';
 import { MooringError } from '../core/errors.ts';
 import { Chart, type ChartCounts } from './chart.ts';
+import type { FlightRecorder } from './flight-recorder.ts';
 import type { ActorParent, ActorPlace, HostedActor } from './hosted-actor.ts';
 import { Notifications } from './notifications.ts';
 import { type ChartOwner, ChartRunner } from './runner.ts';
 import type { ChartTable } from './table.ts';
+import { connectionTable } from './tables/connection.ts';
 
 /** Makes actors. Kept apart, so that a page can do without XState. */
 export interface ActorHost {
@@ -12,24 +15,29 @@ export interface ActorHost {
   makeRoot(): ActorParent;
 }
 
-/** Which actors the runners of a system have. */
+/** What the runners of a system have. */
 export interface ActorOptions {
   /** `null` in a page that has not imported XState. */
   readonly actorHost: ActorHost | null;
   /** Whether each runner has its actor from the start, or when somebody asks for it. */
   readonly areEager: boolean;
+  /** Makes what records the last facts of each connection. Pages have none: each byte of them is downloaded. */
+  readonly makeRecorder?: (clock: Clock) => FlightRecorder;
 }
 
 /** The charts of one supervisor and of everything below it, or of all clients that have no supervisor. */
 export class ChartSystem {
   readonly notifications = new Notifications();
   readonly #actorHost: ActorHost | null;
+  readonly #recorder: FlightRecorder | null;
   /** Whether each runner has its actor from the start. */
   readonly areActorsEager: boolean;
   readonly #charts = new Map<string, Chart>();
   #root: ActorParent | null = null;
 
-  constructor({ actorHost, areEager }: ActorOptions) {
+  /** @param recorder - records the last facts of each connection. */
+  constructor({ actorHost, areEager }: ActorOptions, recorder: FlightRecorder | null = null) {
+    this.#recorder = recorder;
     this.#actorHost = actorHost;
     this.areActorsEager = actorHost !== null && areEager;
   }
@@ -64,7 +72,8 @@ export class ChartSystem {
   }
 
   #chartOf(table: ChartTable): Chart {
-    const chart = this.#charts.get(table.name) ?? new Chart(table);
+    const recorder = table === connectionTable ? this.#recorder : null;
+    const chart = this.#charts.get(table.name) ?? new Chart(table, recorder);
     this.#charts.set(table.name, chart);
     return chart;
   }

@@ -1,3 +1,4 @@
+import type { FlightRecorder } from './flight-recorder.ts';
 import { type ChartTable, type Edge, type Order, type StateValue, statePaths } from './table.ts';
 
 /** What a fact does in one state of a chart. All runners of the chart share it. */
@@ -6,6 +7,8 @@ export interface Transition {
   readonly orders: readonly Order[];
   /** The path of the active state that takes the fact; empty for the root. */
   readonly source: string;
+  /** What stands for the fact in the flight recorder. */
+  readonly code: number;
   /** How often it was taken. */
   taken: number;
 }
@@ -45,7 +48,7 @@ export class ChartState {
     const known = this.#transitions.get(fact);
     if (known !== undefined) return known;
     const edge = this.#edge(fact);
-    const transition = edge === undefined ? null : this.#chart.transition(edge, this);
+    const transition = edge === undefined ? null : this.#chart.transition(fact, edge, this);
     this.#transitions.set(fact, transition);
     return transition;
   }
@@ -90,30 +93,34 @@ export interface ChartCounts {
  */
 export class Chart {
   readonly table: ChartTable;
+  readonly recorder: FlightRecorder | null;
   crashed = 0;
   readonly #states: ChartState[] = [];
   #start: Transition | null = null;
 
-  constructor(table: ChartTable) {
+  /** @param recorder - keeps the last facts of each runner. */
+  constructor(table: ChartTable, recorder: FlightRecorder | null = null) {
     this.table = table;
+    this.recorder = recorder;
   }
 
   /** How every runner begins. */
   get start(): Transition {
-    this.#start ??= this.#transition(this.table.start[0], this.table.start[1], '');
+    this.#start ??= this.#transition(null, [...this.table.start, -1], '');
     return this.#start;
   }
 
   /** @internal */
-  transition([to, orders, source]: Edge, from: ChartState): Transition {
-    return this.#transition(to, orders, from.paths[source] ?? '');
+  transition(fact: string, edge: Edge, from: ChartState): Transition {
+    return this.#transition(fact, edge, from.paths[edge[2]] ?? '');
   }
 
-  #transition(to: number, orders: readonly number[], source: string): Transition {
+  #transition(fact: string | null, [to, orders]: Edge, source: string): Transition {
     return {
       to: this.#state(to),
       orders: orders.map((index) => this.table.orders[index] as Order),
       source,
+      code: fact === null ? 0 : (this.recorder?.codeOf(fact) ?? 0),
       taken: 0,
     };
   }
@@ -127,6 +134,8 @@ export class Chart {
   /** Adds up what the states and transitions have counted. */
   get counts(): ChartCounts {
     const states: Record<string, number> = {};
+    for (const { value } of this.table.states)
+      for (const path of statePaths(value)) states[path] = 0;
     const arrows = new Map<string, ArrowCount>();
     for (const state of this.#states.filter((each) => each !== undefined)) {
       for (const path of state.paths) states[path] = (states[path] ?? 0) + state.population;

@@ -1,6 +1,10 @@
 import { toError } from '../core/errors.ts';
+import type { Trail } from '../core/trail.ts';
 import type { Chart, ChartState, Transition } from './chart.ts';
 import type { Notifications } from './notifications.ts';
+
+/** The position of a runner that has no trail. */
+const NOT_RECORDED = -1;
 
 /** What owns a runner: it has a method for each order of the chart, which the runner calls by its name. */
 export interface ChartOwner {
@@ -36,6 +40,8 @@ export class ChartRunner<Fact extends string = string> {
   #facts: Fact[] | null = null;
   #isStepping = false;
   #error: Error | null = null;
+  /** Where its next fact is recorded; `NOT_RECORDED` when the trail was taken. */
+  #position: number;
   #observer: RunnerObserver | null = null;
 
   /** The chart begins with {@link start}. */
@@ -45,6 +51,7 @@ export class ChartRunner<Fact extends string = string> {
     this.notifications = notifications;
     this.#state = chart.start.to;
     this.#state.population += 1;
+    this.#position = chart.recorder?.begin() ?? NOT_RECORDED;
   }
 
   /** Carries out the orders of the first state. */
@@ -75,6 +82,14 @@ export class ChartRunner<Fact extends string = string> {
   /** Shows its steps to one observer from now on. */
   observe(observer: RunnerObserver): void {
     this.#observer = observer;
+  }
+
+  /** The last facts that it took; nothing is recorded from now on. Empty where nothing is. */
+  takeTrail(): Trail {
+    const position = this.#position;
+    this.#position = NOT_RECORDED;
+    const { recorder } = this.#chart;
+    return recorder === null || position === NOT_RECORDED ? [] : recorder.take(position);
   }
 
   /** Gives the chart a fact. It is taken at once, or after the orders that are being carried out. */
@@ -115,6 +130,7 @@ export class ChartRunner<Fact extends string = string> {
     const transition = this.#error !== null ? null : this.#state.transition(fact);
     if (transition === null) return;
     const { to } = transition;
+    this.#record(transition);
     // The last state is shown when its orders are done: an order that throws makes an error of the end.
     if (!to.isFinal) this.#observer?.stepped(fact, to);
     transition.taken += 1;
@@ -123,6 +139,12 @@ export class ChartRunner<Fact extends string = string> {
     this.#state = to;
     this.#execute(transition);
     if (to.isFinal) this.#observer?.stepped(fact, to);
+  }
+
+  #record({ code }: Transition): void {
+    const { recorder } = this.#chart;
+    if (recorder === null || this.#position === NOT_RECORDED) return;
+    this.#position = recorder.record(this.#position, code);
   }
 
   #execute({ orders }: Transition): void {

@@ -21,6 +21,7 @@ export type {
   Inspector,
 } from '../core/inspection.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
+export type { Trail, TrailFact } from '../core/trail.ts';
 export type { CloseVerdict } from '../core/verdict.ts';
 export type {
   Client,

@@ -32,9 +32,10 @@ export function chartsFor(
   actors: ActorOptions,
 ): ChartSystem {
   if (parent !== null) return parent.charts;
-  if (inspect !== undefined) return new ChartSystem({ ...actors, areEager: true });
+  const make = (options: ActorOptions) => new ChartSystem(options, actors.makeRecorder?.(clock));
+  if (inspect !== undefined) return make({ ...actors, areEager: true });
   const ofClock = systems.get(clock) ?? [];
-  const known = ofClock.find((each) => each.has(actors)) ?? new ChartSystem(actors);
+  const known = ofClock.find((each) => each.has(actors)) ?? make(actors);
   if (!ofClock.includes(known)) systems.set(clock, [...ofClock, known]);
   return known;
 }

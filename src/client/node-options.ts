@@ -1,4 +1,5 @@
 import type { ActorOptions } from '../chart/chart-system.ts';
+import { FlightRecorder } from '../chart/flight-recorder.ts';
 import { xstateHost } from '../chart/hosted-actor.ts';
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
@@ -77,8 +78,10 @@ export function nodePlatform(connect: ConnectOptions | undefined): Platform {
  * @internal
  */
 export function nodeActors(actors: NodeClientOptions['actors']): ActorOptions {
-  return { actorHost: xstateHost, areEager: actors === 'eager' };
+  return { actorHost: xstateHost, areEager: actors === 'eager', makeRecorder };
 }
+
+const makeRecorder = (clock: Clock) => new FlightRecorder(clock);
 
 const usualPlatform = platformWith({});
 

@@ -2,7 +2,7 @@ import type { ConnectionHost } from '../connection/connection-host.ts';
 import { ManagedConnection } from '../connection/managed-connection.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
-import { describeDialFailure, type Failure } from '../core/failure.ts';
+import { describeDialFailure, type FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
 import type { DialObserver, DialTarget, OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox } from './outbound-outbox.ts';
@@ -118,7 +118,7 @@ export class OutboundConnection extends ManagedConnection {
     this.#failureReason = 'late';
   }
 
-  protected describeFailure(): Failure {
+  protected describeFailure(): FailureDescription {
     const { evidence } = this.socketEvents;
     return describeDialFailure({
       phase: this.transport.phase,

@@ -9,7 +9,7 @@ import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
 import { connectionTable } from '../chart/tables/connection.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { Failure } from '../core/failure.ts';
+import type { Failure, FailureDescription } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
 import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
@@ -327,13 +327,13 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
 
   #conclude(): void {
     const openMs = Math.round(this.host.context.clock.now() - this.#openedAtMs);
-    this.verdict = this.socketEvents.verdict(this.transport, openMs);
+    this.verdict = this.socketEvents.verdict(this.transport, openMs, this.#chart.takeTrail());
     this.#move('closed');
     this.#report('closed');
   }
 
   #fail(): void {
-    this.failure = this.describeFailure();
+    this.failure = { ...this.describeFailure(), trail: this.#chart.takeTrail() };
     this.transport.destroy();
     this.#move('failed');
     this.#report('failed');
@@ -346,7 +346,7 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   /** The time for opening is up. */
   protected abstract handshakeExpired(): void;
   /** Why it never opened. */
-  protected abstract describeFailure(): Failure;
+  protected abstract describeFailure(): FailureDescription;
   /** It is over: nothing is held any more. */
   protected abstract letGo(): void;
 

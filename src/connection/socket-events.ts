@@ -1,6 +1,7 @@
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/failure.ts';
 import { textOf } from '../core/text.ts';
+import type { Trail } from '../core/trail.ts';
 import {
   type CloseVerdict,
   classifyClose,
@@ -180,11 +181,12 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
   }
 
   /** How a connection that was open ended. */
-  verdict({ bytesIn, bytesOut }: Transport, openMs: number): CloseVerdict {
+  verdict({ bytesIn, bytesOut }: Transport, openMs: number, trail: Trail): CloseVerdict {
     const verdict = classifyClose(this.evidence) as Mutable<CloseVerdict>;
     verdict.openMs = openMs;
     verdict.bytesIn = bytesIn;
     verdict.bytesOut = bytesOut;
+    verdict.trail = trail;
     return verdict;
   }
 }

@@ -1,4 +1,5 @@
 import type { CloseFrame, Level, Retry } from './close-code.ts';
+import type { Trail } from './trail.ts';
 
 /** How far a connection had come when it failed. */
 export type FailurePhase =
@@ -84,7 +85,12 @@ export interface Failure {
   readonly host?: string;
   /** The option that refused, of `wrong-origin` and `wrong-host`: `admission.origins` or `admission.hosts`. */
   readonly option?: string;
+  /** The last 16 facts of the connection, oldest first; empty in a page, and where there was no connection. */
+  readonly trail: Trail;
 }
+
+/** The part of a failure that follows from the evidence alone. */
+export type FailureDescription = Omit<Failure, 'trail'>;
 
 /** What a request said that an option refused. */
 export type RefusedHeaders = Required<Pick<Failure, 'host' | 'option'>> & Pick<Failure, 'origin'>;
@@ -178,7 +184,7 @@ export interface FailureEvidence {
 }
 
 /** Says why a connection that came to us never opened. Pure. */
-export function describeFailure(evidence: FailureEvidence): Failure {
+export function describeFailure(evidence: FailureEvidence): FailureDescription {
   const { refusal, crash, taken, socketError, address, path } = evidence;
   const cause = acceptFailureCause(evidence);
   const [phase, level] = accepted[cause];
@@ -231,7 +237,7 @@ export interface DialEvidence {
 type DialConclusion = Pick<Failure, 'retry' | 'level'> & { readonly cause: DialFailureCause };
 
 /** Says why a dialed connection never opened. Pure. */
-export function describeDialFailure(evidence: DialEvidence): Failure {
+export function describeDialFailure(evidence: DialEvidence): FailureDescription {
   const { phase, answer, address, path } = evidence;
   const error = evidence.crash ?? evidence.error;
   return {

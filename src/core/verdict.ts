@@ -1,5 +1,6 @@
 import { type CloseFrame, closeMeaning, type Level, type Retry } from './close-code.ts';
 import { type DialAnswer, tcpCause } from './failure.ts';
+import type { Trail } from './trail.ts';
 
 /** Who ended the connection. */
 export type Origin = 'local' | 'peer' | 'network';
@@ -69,6 +70,8 @@ export interface CloseVerdict {
   readonly bytesIn: number;
   /** Bytes given to the socket since it opened, framing included. */
   readonly bytesOut: number;
+  /** The last 16 facts of the connection, oldest first; empty in a page. */
+  readonly trail: Trail;
 }
 
 /** What the connection saw of an ending. Each field keeps the first thing that happened. */
@@ -104,7 +107,7 @@ export interface Evidence {
 }
 
 /** The part of a verdict that follows from the evidence alone. */
-export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut'>;
+export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut' | 'trail'>;
 
 /**
  * Says from the evidence how a connection ended. Pure.

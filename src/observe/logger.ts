@@ -7,6 +7,7 @@ import type { SupervisorEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
 import { hasMethods } from '../core/methods.ts';
 import { escapeText } from '../core/text.ts';
+import { type Trail, trailText } from '../core/trail.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import { LogFolder, type LogLine } from './log-folder.ts';
 
@@ -152,7 +153,7 @@ function childLevel(state: string): Level {
 }
 
 function failedLine(id: string, failure: Failure): LogLine {
-  const { level, error, path, address, origin, host, ...rest } = failure;
+  const { level, error, path, address, origin, host, trail, ...rest } = failure;
   const foreign = {
     address: escapeText(address),
     path: escapeText(path),
@@ -160,7 +161,14 @@ function failedLine(id: string, failure: Failure): LogLine {
     ...(host !== undefined && { host: escapeText(host) }),
   };
   const err = errorField(error, !isRefusal(failure));
-  const fields = { event: 'connection.failed', id, ...foreign, ...rest, ...err };
+  const fields = {
+    event: 'connection.failed',
+    id,
+    ...foreign,
+    ...rest,
+    ...trailField(level, trail),
+    ...err,
+  };
   const message = `${id} never opened: ${failure.cause}${refusedRemark(failure)}`;
   return { level, fields, message };
 }
@@ -183,7 +191,7 @@ function refusedRemark({ origin, host, option }: Failure): string {
 }
 
 function closedLine(connection: ConnectionIdentity, verdict: CloseVerdict): LogLine {
-  const { level, error, reason, sent, ...rest } = verdict;
+  const { level, error, reason, sent, trail, ...rest } = verdict;
   const frames = {
     reason: escapeText(reason),
     ...(sent && { sent: { ...sent, reason: escapeText(sent.reason) } }),
@@ -193,10 +201,16 @@ function closedLine(connection: ConnectionIdentity, verdict: CloseVerdict): LogL
     ...identity(connection),
     ...rest,
     ...frames,
+    ...trailField(level, trail),
     ...errorField(error),
   };
   const message = `${connection.id} closed ${verdict.code} by ${verdict.origin}: ${verdict.cause}`;
   return { level, fields, message };
+}
+
+/** What went well needs no explanation. */
+function trailField(level: Level, trail: Trail): object {
+  return level === 'info' || trail.length === 0 ? {} : { trail: trailText(trail) };
 }
 
 function line<C extends ConnectionIdentity>(

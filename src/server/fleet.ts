@@ -130,12 +130,13 @@ export class Fleet<Peer, In, Out, Sent>
   }
 
   notUpgraded(request: IncomingMessage, httpStatus: number | undefined): void {
-    const failure = describeFailure({
+    const description = describeFailure({
       refusal: { cause: 'not-upgraded', status: httpStatus ?? 426, body: '' },
       isAnsweredByOthers: httpStatus === undefined,
       address: this.#admission.addressOf(request, request.socket),
       path: requestPath(request),
     });
+    const failure = { ...description, trail: [] };
     this.registry.counts.failed += 1;
     this.emit({ type: 'connection.failed', id: this.#nextId(), failure });
     this.#failed(failure);

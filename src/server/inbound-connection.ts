@@ -6,7 +6,7 @@ import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import {
   type AnswerHeaders,
   describeFailure,
-  type Failure,
+  type FailureDescription,
   type RefusalAnswer,
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
@@ -196,7 +196,7 @@ export class InboundConnection extends ManagedConnection {
     this.#refusal ??= handshakeTimeoutAnswer;
   }
 
-  protected describeFailure(): Failure {
+  protected describeFailure(): FailureDescription {
     const { socketError, taken, handlerError: crash } = this.socketEvents.evidence;
     const { address, path } = this;
     return describeFailure({ refusal: this.#refusal, socketError, taken, crash, address, path });

@@ -2,6 +2,7 @@ import type { Server } from 'node:net';
 import type { Observable } from 'rxjs';
 import type { SupervisorFact, SupervisorOrders } from '../../machines/supervisor.ts';
 import { ChartSystem } from '../chart/chart-system.ts';
+import { FlightRecorder } from '../chart/flight-recorder.ts';
 import { type HostedActor, xstateHost } from '../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
 import { clientTable } from '../chart/tables/client.ts';
@@ -100,9 +101,10 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   /** @param upgrader - makes the WebSockets. @default ws does */
   constructor(options: SupervisorOptions<Peer, In, Out, Sent>, upgrader?: Upgrader) {
     const resolved = resolveOptions(options);
-    const { inspect, actors } = resolved;
+    const { clock, inspect, actors } = resolved;
     const areEager = actors === 'eager' || inspect !== undefined;
-    this.#charts = new ChartSystem({ actorHost: xstateHost, areEager });
+    const recorder = new FlightRecorder(clock);
+    this.#charts = new ChartSystem({ actorHost: xstateHost, areEager }, recorder);
     this.#chart = this.#charts.run(supervisorTable, this);
     // The first step is that of the supervisor's own chart, before there is a fleet.
     const report = (error: Error) => this.#fleet?.handlers.errored('inspect', error, undefined);

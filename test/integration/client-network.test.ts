@@ -126,7 +126,7 @@ describe('client, D08: the process of the peer', () => {
   async function closedAs(expected: object): Promise<void> {
     const ending = await dialing.firstEnding();
     assert.ok(ending.outcome === 'closed');
-    const { openMs: _, bytesIn: __, bytesOut: ___, ...verdict } = ending.verdict;
+    const { openMs: _, bytesIn: __, bytesOut: ___, trail: ____, ...verdict } = ending.verdict;
     assert.deepEqual(verdict, expected);
     assert.equal(dialing.client.status.state, 'waiting');
     assert.equal(dialing.endings.length, 1);

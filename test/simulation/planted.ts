@@ -1,3 +1,5 @@
+import { ChartState } from '../../src/chart/chart.ts';
+import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
 import { Intake } from '../../src/connection/intake.ts';
 import { ManagedConnection } from '../../src/connection/managed-connection.ts';
@@ -51,6 +53,8 @@ function insteadOfGetter(
     return () => Object.defineProperty(prototype, name, original);
   };
 }
+
+const takenNow = Object.getOwnPropertyDescriptor(ChartState.prototype, 'taken')?.get;
 
 const outboxes = new WeakMap<InboundConnection, Outbox>();
 const outboxNow = Object.getOwnPropertyDescriptor(InboundConnection.prototype, 'outbox')?.get;
@@ -284,5 +288,21 @@ export const plantedFaults: readonly PlantedFault[] = [
     plant: instead(Handlers.prototype, 'run', ((...args: never[]) =>
       (args.at(-1) as unknown as () => unknown)()) as Broken),
     breaks: ['nothing-reaches-the-emitter', 'nothing-reaches-the-process', 'counts-follow-reports'],
+  },
+  {
+    mistake: 'an arrow is not counted',
+    plant: insteadOfGetter(ChartState.prototype, 'taken', function (this: never) {
+      const taken = takenNow?.call(this) as ChartState['taken'];
+      return [...taken].filter(([fact]) => fact !== 'socket.ended');
+    }),
+    breaks: ['arrows-add-up'],
+  },
+  {
+    mistake: 'the flight recorder mistakes one fact for another',
+    plant: instead(FlightRecorder.prototype, 'codeOf', ((original: Method, fact: string) => {
+      const codeOf = original as (recorded: string) => number;
+      return codeOf(fact === 'socket.ended' ? 'heartbeat.missed' : fact);
+    }) as Broken),
+    breaks: ['trail-leads-to-the-end'],
   },
 ];

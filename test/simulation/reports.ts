@@ -1,7 +1,19 @@
+import type { ArrowCount } from '../../src/chart/chart.ts';
 import type { SupervisorEvent } from '../../src/core/events.ts';
 import type { SimulatedConnection, SimulatedLife } from './life.ts';
 import { checkFailure, checkVerdict } from './verdicts.ts';
 import type { SimulationWorld } from './world.ts';
+
+/** How many an arrow has brought into a top-level state; negative when it leads out of it. */
+function flowInto(state: string, { from, to, taken }: ArrowCount): number {
+  if (to === null || topOf(from) === topOf(to)) return 0;
+  if (topOf(to) === state) return taken;
+  return topOf(from) === state ? -taken : 0;
+}
+
+function topOf(path: string): string {
+  return path.split('.', 1)[0] as string;
+}
 
 type Event = SupervisorEvent<SimulatedConnection>;
 type EventOf<Type extends Event['type']> = Extract<Event, { type: Type }>;
@@ -156,6 +168,33 @@ export class SimulationReports {
     for (const how of ['clean', 'simultaneous', 'lingered'] as const) {
       if (verdict[how]) world.count(how);
     }
+  }
+
+  /** What the charts have counted agrees with the counts of the supervisor, and with itself. */
+  checkChart(): void {
+    const world = this.#world;
+    const { counts, chart } = world.supervisor;
+    const { states, arrows, crashed } = chart.connection;
+    const { handshaking, open, errored, closing, closed, failed } = counts;
+    const living = ['handshaking', 'open', 'errored', 'closing'].map((state) => states[state]);
+    const ended = (states['closed'] ?? 0) + (states['failed'] ?? 0) + crashed;
+    const told = [handshaking, open, errored, closing, closed + failed];
+    if ([...living, ended].join() !== told.join()) {
+      world.broken(
+        'charts-follow-counts',
+        `${[...living, ended].join()} instead of ${told.join()}`,
+      );
+    }
+    const begun = new Map([['handshaking', world.lives.length]]);
+    let lost = 0;
+    for (const state of ['handshaking', 'open', 'errored', 'closing', 'closed', 'failed']) {
+      const flow = arrows.reduce((sum, arrow) => sum + flowInto(state, arrow), 0);
+      const missing = (begun.get(state) ?? 0) + flow - (states[state] ?? 0);
+      if (missing < 0) world.broken('arrows-add-up', `${state} has ${-missing} too many`);
+      lost += missing;
+    }
+    // A chart that crashed is in no state, and nothing says in which it was.
+    if (lost !== crashed) world.broken('arrows-add-up', `${lost} lost, ${crashed} crashed`);
   }
 
   #endOnce(life: SimulatedLife, how: string): void {

@@ -37,6 +37,7 @@ export class SimulationScan {
     }
     for (const life of lives) this.#one(life);
     this.#checkDrain();
+    this.#reports.checkChart();
   }
 
   #one(life: SimulatedLife): void {

@@ -1,4 +1,7 @@
+import { Chart, type ChartState } from '../../src/chart/chart.ts';
+import { connectionTable } from '../../src/chart/tables/connection.ts';
 import type { Failure, FailureCause } from '../../src/core/failure.ts';
+import type { Trail } from '../../src/core/trail.ts';
 import type { CloseCause, CloseVerdict } from '../../src/core/verdict.ts';
 import type { Deed, SimulatedLife } from './life.ts';
 import type { SimulationWorld } from './world.ts';
@@ -39,6 +42,9 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
 
 const CLOSED = 3;
 
+/** How many facts a trail keeps. */
+const FACTS_MAX = 16;
+
 type Rule = (
   life: SimulatedLife,
   verdict: CloseVerdict,
@@ -74,12 +80,31 @@ const rules: readonly Rule[] = [
     (bytesIn > socket.bytesRead || bytesOut > socket.bytesWritten || bytesIn < 0) && 'its bytes',
 ];
 
+const chart = new Chart(connectionTable);
+
+/** A trail that has not lost its beginning leads from the first state of the chart to the last. */
+function checkTrail(
+  world: SimulationWorld,
+  life: SimulatedLife,
+  trail: Trail,
+  cause: string,
+): void {
+  const facts = trail.map(({ fact }) => fact);
+  const broken = () => world.broken('trail-leads-to-the-end', `${cause}: ${facts.join()}`, life);
+  if (trail.some(({ atMs }, index) => atMs > (trail[index + 1]?.atMs ?? atMs))) broken();
+  if (facts.length === FACTS_MAX) return;
+  let state: ChartState | undefined = chart.start.to;
+  for (const fact of facts) state = state?.transition(fact)?.to;
+  if (state === undefined || (cause !== 'crash' && !state.isFinal)) broken();
+}
+
 /** Checks whether a verdict agrees with what really happened on the wire. */
 export function checkVerdict(
   world: SimulationWorld,
   life: SimulatedLife,
   verdict: CloseVerdict,
 ): void {
+  checkTrail(world, life, verdict.trail, verdict.cause);
   for (const rule of rules) {
     const problem = rule(life, verdict, world);
     if (typeof problem !== 'string') continue;
@@ -112,8 +137,9 @@ const refusals: ReadonlySet<FailureCause> = new Set([
 export function checkFailure(
   world: SimulationWorld,
   life: SimulatedLife,
-  { cause, httpStatus, closeCode }: Failure,
+  { cause, httpStatus, closeCode, trail }: Failure,
 ): void {
+  checkTrail(world, life, trail, cause);
   const answers = [httpStatus, closeCode].filter((answer) => answer !== undefined);
   if (answers.length !== (refusals.has(cause) ? 1 : 0)) {
     world.broken('failure-is-true', `${cause} with ${answers.join(' and ') || 'no answer'}`, life);

@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Chart } from '../../src/chart/chart.ts';
+import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
 import { Notifications } from '../../src/chart/notifications.ts';
 import { type ChartOwner, ChartRunner } from '../../src/chart/runner.ts';
 import type { ChartTable } from '../../src/chart/table.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 /** A lamp: `off ⇄ on.dim ⇄ on.bright`, and `broken` at the end. */
 const lamp: ChartTable = {
@@ -141,6 +143,14 @@ describe('Chart', () => {
     });
   });
 
+  it('lists every state before anybody has been there', () => {
+    assert.deepEqual(new Chart(lamp).counts, {
+      states: { off: 0, on: 0, 'on.dim': 0, 'on.bright': 0, broken: 0 },
+      arrows: [],
+      crashed: 0,
+    });
+  });
+
   it('counts a crash in no state', () => {
     const one = new Lamp();
     one.whenLit = () => {
@@ -148,10 +158,35 @@ describe('Chart', () => {
     };
     one.runner.send('pressed');
     assert.deepEqual(one.chart.counts, {
-      states: { off: 0, on: 0, 'on.dim': 0 },
+      states: { off: 0, on: 0, 'on.dim': 0, 'on.bright': 0, broken: 0 },
       arrows: [{ from: 'off', fact: 'pressed', to: 'on.dim', taken: 1 }],
       crashed: 1,
     });
+  });
+});
+
+describe('the trail of a ChartRunner', () => {
+  const clock = new VirtualClock();
+
+  it('has the facts that did something, the last one included', () => {
+    const one = new Lamp(new Chart(lamp, new FlightRecorder(clock)));
+    for (const fact of ['turned', 'pressed', 'turned', 'dropped']) one.runner.send(fact);
+    const facts = one.runner.takeTrail().map(({ fact }) => fact);
+    assert.deepEqual(facts, ['pressed', 'turned', 'dropped']);
+  });
+
+  it('is taken once, and nothing is recorded afterwards', () => {
+    const one = new Lamp(new Chart(lamp, new FlightRecorder(clock)));
+    one.runner.send('pressed');
+    assert.equal(one.runner.takeTrail().length, 1);
+    one.runner.send('turned');
+    assert.deepEqual(one.runner.takeTrail(), []);
+  });
+
+  it('is empty without a recorder', () => {
+    const one = new Lamp();
+    one.runner.send('pressed');
+    assert.deepEqual(one.runner.takeTrail(), []);
   });
 });
 

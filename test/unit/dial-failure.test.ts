@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type DialEvidence, describeDialFailure, type Failure } from '../../src/core/failure.ts';
+import {
+  type DialEvidence,
+  describeDialFailure,
+  type FailureDescription,
+} from '../../src/core/failure.ts';
 import { retryAfterMs } from '../../src/transport/ws-transport.ts';
 
 const nothing: DialEvidence = {
@@ -63,7 +67,12 @@ describe('describeDialFailure', () => {
     const error = failed('EPROTO');
     const failure = describeDialFailure({ ...nothing, phase: 'tls', error });
     const about = { phase: 'tls', address: 'example.test', path: '/feed', error } as const;
-    const expected: Failure = { ...about, cause: 'tls-error', retry: 'never', level: 'error' };
+    const expected: FailureDescription = {
+      ...about,
+      cause: 'tls-error',
+      retry: 'never',
+      level: 'error',
+    };
     assert.deepEqual(failure, expected);
   });
 

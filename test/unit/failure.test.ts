@@ -6,7 +6,7 @@ import type { Level } from '../../src/core/close-code.ts';
 import {
   type AcceptFailureCause,
   describeFailure,
-  type Failure,
+  type FailureDescription,
   type FailureEvidence,
   type FailurePhase,
   retryAfterStatus,
@@ -107,7 +107,7 @@ describe('describeFailure', () => {
       error: z.instanceof(Error).exactOptional(),
       address: z.string(),
       path: z.string(),
-    }) satisfies z.ZodType<Failure>;
+    }) satisfies z.ZodType<FailureDescription>;
     const anyError = fc.constantFrom(boom, reset);
     const anyRefusal = fc.record({
       cause: fc.constantFrom(...causes),

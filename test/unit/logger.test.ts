@@ -29,6 +29,7 @@ const verdict: CloseVerdict = {
   openMs: 12,
   bytesIn: 3,
   bytesOut: 4,
+  trail: [],
 };
 const failure: Failure = {
   phase: 'admission',
@@ -38,6 +39,7 @@ const failure: Failure = {
   level: 'info',
   address: '192.0.2.1',
   path: '/ws',
+  trail: [],
 };
 const report: DrainReport = { closed: 5, forced: 1, unsettled: 0, tookMs: 30 };
 const error = Object.assign(new TypeError('boom'), { code: 'EBOOM' });
@@ -159,13 +161,32 @@ describe('logLine', () => {
     const sent = { code: 1000, reason: '' };
     const told: CloseVerdict = { ...verdict, sent, lingered: true, simultaneous: true, error };
     const { fields } = lineOf({ type: 'connection.closed', connection, verdict: told });
-    const { level: _, error: __, ...rest } = told;
+    const { level: _, error: __, trail: ___, ...rest } = told;
     const { event, err, ...others } = fields;
     assert.deepEqual(others, { ...connection, ...rest });
     const failed = lineOf({ type: 'connection.failed', id: 'c2', failure });
-    const { level: ___, ...facts } = failure;
+    const { level: ____, trail: _____, ...facts } = failure;
     assert.deepEqual(failed.fields, { event: 'connection.failed', id: 'c2', ...facts });
     assert.deepEqual([event, typeof err], ['connection.closed', 'object']);
+  });
+
+  it('has the trail of an ending that is a warning or an error, and of no other', () => {
+    const atMs = 1_700_000_000_000;
+    const trail = [
+      { fact: 'socket.opened', atMs: atMs - 30_250 },
+      { fact: 'heartbeat.lost', atMs },
+    ];
+    for (const level of ['info', 'warn', 'error'] as const) {
+      const text = '-30.25s socket.opened, 0s heartbeat.lost';
+      const expected = level === 'info' ? undefined : text;
+      const closed = { ...verdict, level, trail };
+      const failed = { ...failure, level, trail };
+      const lines = [
+        lineOf({ type: 'connection.closed', connection, verdict: closed }),
+        lineOf({ type: 'connection.failed', id: 'c2', failure: failed }),
+      ];
+      for (const { fields } of lines) assert.equal(fields['trail'], expected, level);
+    }
   });
 
   it('tells an error as pino does, with its code', () => {

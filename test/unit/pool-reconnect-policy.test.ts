@@ -25,12 +25,15 @@ const nothing = {
 } as const;
 
 const failed = (evidence: Partial<Parameters<typeof describeDialFailure>[0]> = {}) =>
-  ({ outcome: 'failed', failure: describeDialFailure({ ...nothing, ...evidence }) }) as const;
+  ({
+    outcome: 'failed',
+    failure: { ...describeDialFailure({ ...nothing, ...evidence }), trail: [] },
+  }) as const;
 
 const closed = (evidence: Evidence) =>
   ({
     outcome: 'closed',
-    verdict: { ...classifyClose(evidence), openMs: 1, bytesIn: 0, bytesOut: 0 },
+    verdict: { ...classifyClose(evidence), openMs: 1, bytesIn: 0, bytesOut: 0, trail: [] },
   }) as const;
 
 /** Members of a pool with one upstream, whose circuit opens for 100 ms with the first failure. */

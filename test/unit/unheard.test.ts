@@ -17,7 +17,7 @@ afterEach(() => void process.off('warning', note));
 const boom = new Error('boom');
 const refused = {
   ...({ phase: 'admission', cause: 'unauthorized', httpStatus: 401 } as const),
-  ...({ retry: 'never', level: 'info', address: '', path: '/' } as const),
+  ...({ retry: 'never', level: 'info', address: '', path: '/', trail: [] } as const),
 };
 
 describe('a warning of a supervisor', () => {

@@ -354,6 +354,7 @@ const verdictSchema = z.strictObject({
   openMs: z.int().min(0),
   bytesIn: z.int().min(0),
   bytesOut: z.int().min(0),
+  trail: z.array(z.strictObject({ fact: z.string(), atMs: z.int() })),
 }) satisfies z.ZodType<CloseVerdict>;
 
 const anyError = fc
@@ -390,7 +391,7 @@ function always(holds: (evidence: Evidence, verdict: Classification) => void): v
 describe('a verdict, whatever the evidence', () => {
   it('fulfils its schema and depends on the evidence alone', () => {
     always((evidence, verdict) => {
-      const counted = { ...verdict, openMs: 0, bytesIn: 0, bytesOut: 0 };
+      const counted = { ...verdict, openMs: 0, bytesIn: 0, bytesOut: 0, trail: [] };
       const { error } = verdictSchema.safeParse(counted);
       assert.equal(error, undefined, z.prettifyError(error ?? new z.ZodError([])));
       assert.deepEqual(classifyClose(evidence), verdict);

@@ -1,0 +1,16 @@
+/** One fact of a connection, and when its chart took it. */
+export interface TrailFact {
+  /** A fact of the [connection chart](../../docs/statecharts/connection.md), for example `heartbeat.missed`. */
+  readonly fact: string;
+  /** Wall time, in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** What happened to a connection last, oldest first. */
+export type Trail = readonly TrailFact[];
+
+/** Makes one line of a trail: `-30.004s heartbeat.missed, 0s heartbeat.lost`. Times count back from the last fact. */
+export function trailText(trail: Trail): string {
+  const endedAtMs = trail.at(-1)?.atMs ?? 0;
+  return trail.map(({ fact, atMs }) => `${(atMs - endedAtMs) / 1_000}s ${fact}`).join(', ');
+}
