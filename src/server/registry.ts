@@ -39,6 +39,12 @@ export class Registry {
     return this.#connections;
   }
 
+  /** Connections that have opened and not closed yet, and those that have closed so far. */
+  get tally(): { readonly connected: number; readonly closed: number } {
+    const { open, errored, closing, closed } = this.counts;
+    return { connected: open + errored + closing, closed };
+  }
+
   moved(connection: InboundConnection, from: ConnectionState | null, to: ConnectionState): void {
     this.#count(from, to);
     if (from === null) this.#add(connection);

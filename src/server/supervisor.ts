@@ -9,6 +9,7 @@ import { clientTable } from '../chart/tables/client.ts';
 import { connectionTable } from '../chart/tables/connection.ts';
 import { poolTable } from '../chart/tables/pool.ts';
 import { supervisorTable } from '../chart/tables/supervisor.ts';
+import { Drain, drainPlan, GOING_AWAY, supervisorDrain } from '../connection/drain.ts';
 import type { Parent } from '../connection/parent.ts';
 import type { ChartActor } from '../core/actor.ts';
 import { checkPaths, checkUpgrade } from '../core/arguments.ts';
@@ -16,15 +17,14 @@ import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { printAs } from '../core/text.ts';
-import { warnOfOtherPlan } from '../core/warnings.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import { type AcceptorSide, acceptorSide } from './acceptor.ts';
-import type { AdmissionState } from './admission.ts';
+import { type AdmissionState, drainingRefusal } from './admission.ts';
 import type { AdmittedPeer, HandlerPeer } from './admitted.ts';
 import { everybody } from './audience.ts';
 import { Children } from './children.ts';
-import { Drain, type DrainPlan, drainPlan } from './drain.ts';
 import { Fleet, type FleetObserver } from './fleet.ts';
+import type { InboundConnection } from './inbound-connection.ts';
 import { resolveOptions, type SupervisorOptions } from './options.ts';
 import type {
   AudienceOptions,
@@ -93,10 +93,9 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   readonly #actor: HostedActor;
   readonly #fleet: Fleet<Peer, In, Out, Sent>;
   readonly #children: Children;
-  #drain: Drain | null = null;
+  readonly #drain: Drain<InboundConnection, DrainReport>;
   /** What orders of connections' charts threw, until this chart has taken the fact. */
   readonly #crashes: Error[] = [];
-  #begun: { readonly plan: DrainPlan; readonly drained: Promise<DrainReport> } | null = null;
 
   /** @param upgrader - makes the WebSockets. @default ws does */
   constructor(options: SupervisorOptions<Peer, In, Out, Sent>, upgrader?: Upgrader) {
@@ -126,6 +125,15 @@ export class FleetSupervisor<Peer, In, Out, Sent>
       emit: (event) => this.#fleet.emit(event),
       shrank: () => this.fleetShrank(),
       connectionCrashed: (error) => this.connectionCrashed(error),
+    });
+    this.#drain = new Drain({
+      runtime: this.#fleet.context,
+      counts: () => this.#fleet.registry.tally,
+      send: (fact) => this.#send(fact),
+      close: (connection, frame) => void connection.close('drain', frame),
+      // Until then those who are served may need clients and pools.
+      stopServices: ({ reason }) => this.#children.stop({ code: GOING_AWAY, reason }),
+      errored: (error) => this.#notify(() => this.#fleet.crashed(error)),
     });
     this.#chart.start();
   }
@@ -212,21 +220,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   async drain(options: DrainOptions = {}): Promise<DrainReport> {
-    const plan = drainPlan(options);
-    if (this.#begun !== null) {
-      warnOfOtherPlan(this.#begun.plan, plan, options);
-      return this.#begun.drained;
-    }
-    const drained = new Promise<DrainReport>((resolve) => {
-      this.#drain = new Drain(plan, this.#fleet, {
-        children: this.#children,
-        expired: () => this.#send('deadline.passed'),
-        ended: resolve,
-      });
-    });
-    this.#begun = { plan, drained };
-    this.#send('drain.requested');
-    return drained;
+    return this.#drain.request(drainPlan(options, supervisorDrain), options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -255,8 +249,14 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   // What the fleet tells.
 
   fleetShrank(): void {
-    this.#drain?.shrank();
-    if (this.#drain?.isOver(this.state)) this.#send('fleet.emptied');
+    if (this.state !== 'draining') return;
+    const { registry, handlers } = this.#fleet;
+    const isServing = registry.connections.size > 0 || handlers.unsettled > 0;
+    if (!isServing) this.#drain.stopServices();
+    const left = registry.connections.size + registry.dialed.size + this.#children.size;
+    // After the deadline the application's handlers are not waited for.
+    const isExpiring = this.#chart.state.paths.includes('draining.expiring');
+    if (left === 0 && (isExpiring || handlers.unsettled === 0)) this.#send('fleet.emptied');
   }
 
   connectionCrashed(error: Error): void {
@@ -269,7 +269,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     this.#notify(() => this.#fleet.crashed(error));
   }
 
-  // The chart's orders. All of them reach user code.
+  // The chart's orders.
 
   #notify(notification: () => void): void {
     this.#charts.notifications.add(notification);
@@ -289,21 +289,40 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   beginDrain(): void {
-    this.#notify(() => {
-      this.#drain?.begin();
-      this.fleetShrank();
+    const { registry } = this.#fleet;
+    const { connected: connections } = registry.tally;
+    const { withinMs } = this.#drain;
+    this.#notify(() => this.#fleet.emit({ type: 'supervisor.draining', connections, withinMs }));
+    this.#drain.each(registry.connections, (connection) => {
+      if (connection.state === 'handshaking') connection.refuse(drainingRefusal);
     });
+    this.#drain.begin([...registry.open.values()]);
+    this.fleetShrank();
   }
 
   expireAll(): void {
-    this.#notify(() => {
-      this.#drain?.expire();
-      this.fleetShrank();
-    });
+    const { context, registry } = this.#fleet;
+    const left = [...registry.connections, ...registry.dialed];
+    this.#drain.expire(left, (connection) => connection.expire(), context.timeouts.forcedMs);
+    this.fleetShrank();
   }
 
   finish(): void {
-    this.#notify(() => this.#drain?.end());
+    const { registry } = this.#fleet;
+    this.#drain.end();
+    // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
+    const left = [...registry.connections, ...registry.dialed];
+    this.#drain.each(left, (connection) => connection.abandon());
+    this.#notify(() => this.#conclude());
+  }
+
+  #conclude(): void {
+    const { handlers, topics, events } = this.#fleet;
+    const report: DrainReport = { ...this.#drain.tally, unsettled: handlers.unsettled };
+    this.#fleet.emit({ type: 'supervisor.stopped', report });
+    topics.complete();
+    events.complete();
+    this.#drain.resolve(report);
   }
 
   static {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
 import { createSupervisor, type DrainOptions, listen } from '../../src/index.ts';
+import { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
@@ -210,6 +211,32 @@ describe('drain', () => {
     assert.equal(service.supervisor.counts.open, 1);
     assert.equal((await service.supervisor.drain()).closed, 1);
   });
+
+  for (const act of ['close', 'expire', 'refuse'] as const) {
+    it(`goes on when a connection throws at \`${act}\`, and reports it`, async (t) => {
+      service = await Service.start({
+        timeouts: { forcedMs: 100, closeMs: 10_000 },
+        ...(act === 'refuse' && { authenticate: () => new Promise(() => {}) }),
+      });
+      const peers = await Promise.all([1, 2].map(() => RawPeer.connect(service.port)));
+      for (const peer of peers) peer.request();
+      const state = act === 'refuse' ? 'handshaking' : 'open';
+      await until(() => service.supervisor.counts[state] === 2, 'both are there');
+      const broken = new Error('out of order');
+      const throwing = t.mock.method(InboundConnection.prototype, act, () => {
+        throwing.mock.restore();
+        throw broken;
+      });
+      const report = await service.supervisor.drain({ withinMs: 300 });
+      assert.equal(service.supervisor.state, 'stopped');
+      assert.equal(service.of('supervisor.stopped')[0]?.report, report);
+      assert.deepEqual(
+        service.of('connection.crashed').map(({ error }) => error),
+        [broken],
+      );
+      for (const peer of peers) peer.destroy();
+    });
+  }
 
   it('comes with `await using`', async () => {
     service = await Service.start();

@@ -21,8 +21,8 @@ import {
   supervisorFacts,
   supervisorMachine,
 } from '../../machines/supervisor.ts';
+import { supervisorDrain } from '../../src/connection/drain.ts';
 import * as defaults from '../../src/core/defaults.ts';
-import { drainPlan } from '../../src/server/drain.ts';
 import { type Place, placesOf } from '../support/chart-walk.ts';
 
 /** A chart with all that is to be known about it here. */
@@ -164,7 +164,7 @@ const deadlineOptions = [
   ...Object.keys(defaults.timeouts),
   // The one that is no option.
   'refusalMs',
-  ...Object.keys(drainPlan({})),
+  ...Object.keys(supervisorDrain),
 ];
 
 /** States at the bottom of the chart that no deadline leads out of. */

@@ -24,7 +24,6 @@ const sender = 'src/client/sender.ts';
 const circuit = 'src/client/pool/circuit-breaker.ts';
 const pool = 'src/client/pool/supervised-pool.ts';
 const children = 'src/server/children.ts';
-const drain = 'src/server/drain.ts';
 const appHeartbeat = 'src/server/app-heartbeat.ts';
 const nodeTransport = 'src/transport/node-transport.ts';
 const unserved = 'src/server/unserved.ts';
@@ -236,8 +235,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'drain that waits',
     fault: 'A drain leaves those alone that do not close by themselves.',
-    file: 'src/server/drain.ts',
-    from: 'runEach(left, (connection) => connection.expire());',
+    file: 'src/connection/drain.ts',
+    from: 'this.each(left, destroy);',
     to: '',
   },
   // What is released.
@@ -414,9 +413,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'orphaned handlers',
     fault: 'A drain ends what was dialed while those who are served still need it.',
-    file: drain,
-    from: 'if (this.#deadline !== null && !isServing) this.#stopChildren();',
-    to: 'if (this.#deadline !== null) this.#stopChildren();',
+    file: 'src/server/supervisor.ts',
+    from: 'if (!isServing) this.#drain.stopServices();',
+    to: 'this.#drain.stopServices();',
   },
   {
     name: 'frozen page alive',

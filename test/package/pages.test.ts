@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { drainPlan, supervisorDrain } from '../../src/connection/drain.ts';
 import { closeCodeInfo, closeCodes } from '../../src/core/close-code.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import { bounds, INTEGER_MAX } from '../../src/core/defaults.ts';
@@ -10,7 +11,6 @@ import {
   type Evidence,
   type RefusedMessage,
 } from '../../src/core/verdict.ts';
-import { drainPlan } from '../../src/server/drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import { bombLibraries, bombs } from '../support/bombs.ts';
 import {
@@ -58,7 +58,7 @@ describe('docs/reference/options.md', () => {
 
   it('gives the defaults of the code', () => {
     const { admission, ...resolved } = resolveOptions({});
-    const { frame, ...plan } = drainPlan({});
+    const { frame, ...plan } = drainPlan({}, supervisorDrain);
     const { invalidMessages, overRate, unmatchedSubprotocols } = resolved;
     const { timeouts, heartbeat, limits } = defaults;
     const actual: Record<string, object> = {

@@ -1,5 +1,6 @@
 import { ChartState } from '../../src/chart/chart.ts';
 import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
+import { Drain } from '../../src/connection/drain.ts';
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
 import { Intake } from '../../src/connection/intake.ts';
 import { ManagedConnection } from '../../src/connection/managed-connection.ts';
@@ -7,7 +8,6 @@ import { Outbox } from '../../src/connection/outbox.ts';
 import { SocketEvents } from '../../src/connection/socket-events.ts';
 import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import { Drain } from '../../src/server/drain.ts';
 import { Fleet } from '../../src/server/fleet.ts';
 import { Handlers } from '../../src/server/handlers.ts';
 import { InboundConnection } from '../../src/server/inbound-connection.ts';

@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
 import { resolveClientOptions } from '../../src/client/options.ts';
+import { drainPlan, supervisorDrain } from '../../src/connection/drain.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import { attach, createSupervisor, type Limits, type SupervisorOptions } from '../../src/index.ts';
-import { drainPlan } from '../../src/server/drain.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import { schemaLibraries } from '../support/schema-libraries.ts';
 
@@ -334,7 +334,7 @@ describe('an option that is wrong', () => {
 
 describe('the options of a drain', () => {
   it('have defaults', () => {
-    assert.deepEqual(drainPlan({}), {
+    assert.deepEqual(drainPlan({}, supervisorDrain), {
       withinMs: 30_000,
       perSecond: 500,
       frame: { code: 1001, reason: 'draining' },
@@ -348,19 +348,22 @@ describe('the options of a drain', () => {
       ['code', '1001'],
       ['reason', 1],
     ]) {
-      assert.throws(() => drainPlan({ [name as 'code']: value as never }), {
+      assert.throws(() => drainPlan({ [name as 'code']: value as never }, supervisorDrain), {
         code: 'invalid-options',
         message: new RegExp(`^options\\.${name}: `),
       });
     }
-    assert.throws(() => drainPlan({ within: 1 } as never), /within/);
+    assert.throws(() => drainPlan({ within: 1 } as never, supervisorDrain), /within/);
   });
 
   it('refuse a code that may not be sent, and cut a reason that is too long', () => {
     for (const code of [0, 1004, 1005, 1006, 1015, 2999, 5000]) {
-      assert.throws(() => drainPlan({ code }), { code: 'invalid-close' });
+      assert.throws(() => drainPlan({ code }, supervisorDrain), { code: 'invalid-close' });
     }
-    assert.equal(drainPlan({ reason: 'é'.repeat(100) }).frame.reason, 'é'.repeat(61));
+    assert.equal(
+      drainPlan({ reason: 'é'.repeat(100) }, supervisorDrain).frame.reason,
+      'é'.repeat(61),
+    );
   });
 
   it('are checked by drain before anything happens', async () => {

@@ -1,19 +1,16 @@
 import type { Observable } from 'rxjs';
+import { drainPlan, poolDrain } from '../../connection/drain.ts';
 import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
 import { printAs } from '../../core/text.ts';
 import type { CloseVerdict } from '../../core/verdict.ts';
-import { warnOfOtherPlan } from '../../core/warnings.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
-import { type PoolDrainPlan, poolDrainPlan } from './pool-options.ts';
 import type { Pool, PoolDrainOptions, PoolDrainReport, PoolStatus } from './pool-types.ts';
 import type { SupervisedPool } from './supervised-pool.ts';
 
 /** The public face of a pool. */
 export class PoolHandle<In, Out> implements Pool<In, Out> {
   readonly #pool: SupervisedPool<In, Out>;
-  /** Of the first drain. */
-  #plan: PoolDrainPlan | null = null;
 
   constructor(pool: SupervisedPool<In, Out>) {
     this.#pool = pool;
@@ -56,10 +53,7 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
   }
 
   async drain(options: PoolDrainOptions = {}): Promise<PoolDrainReport> {
-    const plan = poolDrainPlan(options);
-    if (this.#plan !== null) warnOfOtherPlan(this.#plan, plan, options);
-    this.#plan ??= plan;
-    return this.#pool.drain(plan);
+    return this.#pool.drain(drainPlan(options, poolDrain), options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

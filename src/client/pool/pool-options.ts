@@ -1,22 +1,17 @@
 import type { Clock } from '../../core/clock.ts';
-import { type CloseFrame, checkedCloseFrame } from '../../core/close-code.ts';
 import * as defaults from '../../core/defaults.ts';
 import {
-  drainCall,
   group,
-  integer,
   integers,
   invalidOptions,
   ordered,
   type Rule,
   resolved,
-  text,
 } from '../../core/option-rules.ts';
 import { kindOf } from '../../core/wording.ts';
 import { leaveToSupervisor, type NodeClientOptions, nodeRules } from '../node-options.ts';
 import { filled } from '../options.ts';
 import type { CircuitOptions } from './circuit-breaker.ts';
-import type { PoolDrainOptions } from './pool-types.ts';
 
 /** Options of a pool; those of a client are those of each member. */
 export interface PoolOptions<In = unknown, Out = unknown>
@@ -35,12 +30,6 @@ const poolRules = {
   ...integers(defaults.pool),
   circuit: group(integers(defaults.circuit), ordered('minMs', 'maxMs')),
 } satisfies Record<keyof PoolOptions, Rule<unknown>>;
-
-const drainRules = {
-  withinMs: integer(defaults.drain.withinMs),
-  code: integer(1000, [0, 65_535]),
-  reason: text(''),
-} satisfies Record<keyof PoolDrainOptions, Rule<unknown>>;
 
 /** @throws MooringError `invalid-options`, naming the path of every option that is wrong. */
 export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: Clock) {
@@ -66,18 +55,6 @@ export function checkedUrls(urls: readonly (string | URL)[]): readonly string[] 
   });
   if (problems.length > 0) throw invalidOptions(problems);
   return texts;
-}
-
-/** A drain's options, checked and filled in. */
-export interface PoolDrainPlan {
-  readonly withinMs: number;
-  readonly frame: CloseFrame;
-}
-
-/** @throws MooringError `invalid-options` or `invalid-close` */
-export function poolDrainPlan(options: PoolDrainOptions): PoolDrainPlan {
-  const { withinMs, code, reason } = resolved(options, drainRules, { call: drainCall });
-  return { withinMs, frame: checkedCloseFrame(code, reason) };
 }
 
 function isWebSocketUrl(text: string): boolean {

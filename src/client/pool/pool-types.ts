@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
+import type { DrainReport } from '../../core/events.ts';
 import type { CloseVerdict } from '../../core/verdict.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
 import type { CircuitState } from './circuit-breaker.ts';
@@ -40,14 +41,7 @@ export interface PoolDrainOptions {
 }
 
 /** What a drain of a pool did. */
-export interface PoolDrainReport {
-  /** Connections that ended by a closing handshake, or were gone by themselves. */
-  readonly closed: number;
-  /** Connections that had to be destroyed at the deadline. */
-  readonly forced: number;
-  /** How long it took, in milliseconds. */
-  readonly tookMs: number;
-}
+export type PoolDrainReport = Omit<DrainReport, 'unsettled'>;
 
 /**
  * So many connections to a set of peers, each replaced when it is lost.

@@ -4,19 +4,19 @@ import type { HostedActor } from '../../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../../chart/runner.ts';
 import { poolTable } from '../../chart/tables/pool.ts';
 import type { ConnectionReport, SharedRuntime } from '../../connection/connection-host.ts';
+import { Drain, type DrainPlan } from '../../connection/drain.ts';
 import type { ManagedConnection } from '../../connection/managed-connection.ts';
 import type { ChildActor, Parent } from '../../connection/parent.ts';
 import type { CloseFrame } from '../../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../../core/connection.ts';
-import { runEach, whenAborted } from '../../core/guard.ts';
+import { whenAborted } from '../../core/guard.ts';
 import type { Inspector } from '../../core/inspection.ts';
-import type { Deadline, DeadlineOwner } from '../../core/timer-wheel.ts';
+import { defaultCloseFrame } from '../client-status.ts';
 import { ClientStreams } from '../client-streams.ts';
 import type { Ending } from '../client-types.ts';
 import { clientWarnings } from '../client-warnings.ts';
 import { addressIn } from '../reconnect/target.ts';
 import type { SupervisedClient } from '../supervised-client.ts';
-import type { PoolDrainPlan } from './pool-options.ts';
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -34,9 +34,7 @@ export interface PoolParts<In, Out> {
 }
 
 /** What is behind a pool: it gives its chart the facts, and is the parent of its members. */
-export class SupervisedPool<In, Out>
-  implements ChartOwner, PoolOrders, Parent, ChildActor, DeadlineOwner
-{
+export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, ChildActor {
   readonly kind = 'pool';
   readonly charts: ChartSystem;
   readonly streams: ClientStreams<In, PoolStatus>;
@@ -49,22 +47,22 @@ export class SupervisedPool<In, Out>
   readonly #open = new Map<ManagedConnection, DialedConnection<In, Out>>();
   #status: PoolStatus;
   #ids = 0;
-  /** Connections that have opened and are not closed yet. */
-  #connections = 0;
-  #plan: PoolDrainPlan = { withinMs: 1, frame: { code: 1000, reason: '' } };
-  #drained: Promise<PoolDrainReport> | null = null;
-  #whenDrained: (report: PoolDrainReport) => void = () => {};
-  #deadline: Deadline | null = null;
-  #drainingSinceMs = 0;
-  #leaving = 0;
-  #forced = 0;
+  readonly #counts = { connected: 0, closed: 0 };
+  readonly #drain: Drain<SupervisedClient<In, Out>, PoolDrainReport>;
   #isFinished = false;
   #ignoreSignal: (() => void) | null = null;
 
   constructor(parts: PoolParts<In, Out>) {
-    const { parent, signal, charts } = parts;
+    const { parent, signal, charts, context } = parts;
     this.#parts = parts;
     this.charts = charts;
+    this.#drain = new Drain({
+      runtime: context,
+      counts: () => this.#counts,
+      send: (fact) => this.#send(fact),
+      close: (member, frame) => void member.stop(frame),
+      errored: (error) => this.#errored(error),
+    });
     this.#status = this.#describe('starting', ['starting']);
     this.streams = new ClientStreams(this.#status, clientWarnings);
     this.#chart = charts.run(poolTable, this);
@@ -124,7 +122,7 @@ export class SupervisedPool<In, Out>
   }
 
   checkout(): DialedConnection<In, Out> | undefined {
-    if (this.#drained !== null) return undefined;
+    if (this.#drain.isRequested) return undefined;
     let [best] = this.#open;
     for (const entry of this.#open) {
       if (best === undefined || bufferedBytes(entry) < bufferedBytes(best)) best = entry;
@@ -138,54 +136,34 @@ export class SupervisedPool<In, Out>
     return handle;
   }
 
-  drain(plan: PoolDrainPlan): Promise<PoolDrainReport> {
-    if (this.#drained !== null) return this.#drained;
-    this.#plan = plan;
-    this.#drained = new Promise((resolve) => {
-      this.#whenDrained = resolve;
-    });
-    this.#send('drain.requested');
-    return this.#drained;
+  /** @param options - what the caller has asked for; of a second call, for its warning. */
+  drain(plan: DrainPlan, options?: object): Promise<PoolDrainReport> {
+    return this.#drain.request(plan, options);
   }
 
   async stop(frame: CloseFrame): Promise<void> {
-    await this.drain({ withinMs: STOP_MS, frame });
+    await this.drain({ withinMs: STOP_MS, perSecond: Number.POSITIVE_INFINITY, frame });
   }
 
-  readonly #abort = (): void => void this.drain({ ...this.#plan, withinMs: STOP_MS });
+  readonly #abort = (): void => void this.stop(defaultCloseFrame);
 
   // The chart's orders.
 
   beginDrain(): void {
-    const { wheel, clock } = this.#parts.context;
-    this.#drainingSinceMs = clock.now();
-    this.#leaving = this.#connections;
-    this.#deadline = wheel.schedule(this.#plan.withinMs, this, 'drain');
-    this.charts.notifications.add(() => {
-      runEach([...this.#members], (member) => void member.stop(this.#plan.frame));
-      this.#emptied();
-    });
+    this.#drain.begin([...this.#members]);
+    this.#emptied();
   }
 
   expireAll(): void {
-    const { wheel, timeouts } = this.#parts.context;
-    this.#forced = this.#connections;
-    // Each has a deadline of its own for that, and tells its end when it has passed.
-    this.#deadline = wheel.schedule(2 * timeouts.forcedMs, this, 'forced');
-    this.charts.notifications.add(() => {
-      runEach([...this.#members], (member) => member.terminate());
-    });
+    // Each has a deadline of its own for that, and reports its end when it has passed.
+    const lastMs = 2 * this.#parts.context.timeouts.forcedMs;
+    this.#drain.expire(this.#members, (member) => member.terminate(), lastMs);
   }
 
   finish(): void {
-    this.#deadline = this.#parts.context.wheel.cancel(this.#deadline);
+    this.#drain.end();
     this.#ignoreSignal?.();
     this.#isFinished = true;
-  }
-
-  deadlinePassed(): void {
-    this.#deadline = null;
-    this.#send('deadline.passed');
   }
 
   // What the members tell their parent.
@@ -213,8 +191,11 @@ export class SupervisedPool<In, Out>
     from: ConnectionState | null,
     to: ConnectionState,
   ): void {
-    if (to === 'open') this.#connections += 1;
-    else if (to === 'closed') this.#connections -= 1;
+    if (to === 'open') this.#counts.connected += 1;
+    else if (to === 'closed') {
+      this.#counts.connected -= 1;
+      this.#counts.closed += 1;
+    }
     this.#parts.parent?.connectionMoved(connection, from, to);
   }
 
@@ -243,7 +224,7 @@ export class SupervisedPool<In, Out>
   // Telling.
 
   #emptied(): void {
-    if (this.#drained !== null && this.#members.size === 0) this.#send('pool.emptied');
+    if (this.#drain.isRequested && this.#members.size === 0) this.#send('pool.emptied');
   }
 
   #send(type: PoolFact['type']): void {
@@ -269,28 +250,22 @@ export class SupervisedPool<In, Out>
   }
 
   chartCrashed(error: Error): void {
-    this.charts.notifications.add(() => this.streams.report('pool')(error));
+    this.#errored(error);
     this.finish();
-    this.charts.notifications.add(() => {
-      runEach([...this.#members], (member) => {
-        void member.stop(this.#plan.frame);
-        member.terminate();
-      });
+    this.#drain.each(this.#members, (member) => {
+      void member.stop(defaultCloseFrame);
+      member.terminate();
     });
+  }
+
+  #errored(error: Error): void {
+    this.charts.notifications.add(() => this.streams.report('pool')(error));
   }
 
   #complete(): void {
     this.streams.complete();
     this.#parts.parent?.release(this);
-    const { clock } = this.#parts.context;
-    const report: PoolDrainReport = {
-      closed: this.#leaving - this.#forced,
-      forced: this.#forced,
-      tookMs: Math.round(clock.now() - this.#drainingSinceMs),
-    };
-    // Whoever asks only now is answered as well.
-    this.#drained ??= Promise.resolve(report);
-    this.#whenDrained(report);
+    this.#drain.resolve(this.#drain.tally);
   }
 
   #describe(state: PoolState, states: readonly string[]): PoolStatus {
