@@ -45,7 +45,7 @@ export class OutboundHandle<In, Out>
   sendAndFlush(message: Out): Promise<FlushResult> {
     return new Promise((settle) => {
       const payload = this.#host.contract.payload(message);
-      const result = this.#connection.messages?.sendFor(payload, settle) ?? 'refused';
+      const result = this.#connection.messages?.send(payload, settle) ?? 'refused';
       if (result === 'refused') settle('refused');
     });
   }

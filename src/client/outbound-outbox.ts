@@ -1,3 +1,4 @@
+import { Backpressure } from '../connection/back-pressure.ts';
 import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
@@ -14,57 +15,44 @@ interface MarkWaiter {
   readonly settle: (result: FlushResult) => void;
 }
 
-/**
- * What one dialed connection has to send.
- *
- * Above the high mark nothing more is accepted until the backlog is below the low mark; a peer that takes nothing
- * at all for `stalledMs` is given up.
- */
+/** Gives the messages of one dialed connection to its transport, which holds what cannot leave yet. */
 export class OutboundOutbox implements DeadlineOwner {
   readonly #transport: OutboundTransport;
-  readonly #connection: ManagedConnection;
   readonly #context: SharedRuntime;
-  #isCongested = false;
-  #isStopped = false;
+  readonly #backpressure: Backpressure;
   #waiters: MarkWaiter[] = [];
   #look: Deadline | null = null;
-  #markAtProgress = 0;
-  /** In the time of `readingMs`: a peer that waits for us to read may not read either. */
-  #progressAtMs = 0;
 
   constructor(transport: OutboundTransport, connection: ManagedConnection, context: SharedRuntime) {
     this.#transport = transport;
-    this.#connection = connection;
     this.#context = context;
+    this.#backpressure = new Backpressure(connection);
   }
 
   get isCongested(): boolean {
-    return this.#isCongested;
+    return this.#backpressure.isCongested;
   }
 
-  send(payload: string | Uint8Array): SendResult {
-    if (this.#isStopped || this.#isCongested || !this.#transport.isWritable) return 'refused';
+  /** Sends a message. In the end, `settle` hears what became of it, unless it is refused. */
+  send(payload: string | Uint8Array, settle?: (result: FlushResult) => void): SendResult {
+    const { isStopped, isCongested } = this.#backpressure;
+    if (isStopped || isCongested || !this.#transport.isWritable) return 'refused';
     if (this.#transport.send(payload) !== null) return 'refused';
-    const { bufferedBytes } = this.#transport;
-    if (bufferedBytes === 0) return 'sent';
-    if (bufferedBytes > this.#context.limits.outboxHighBytes) this.#fill();
-    return 'queued';
-  }
-
-  /** Sends, and tells `settle` in the end what became of the message, unless it is refused. */
-  sendFor(payload: string | Uint8Array, settle: (result: FlushResult) => void): SendResult {
-    const result = this.send(payload);
-    if (result === 'sent') settle('sent');
-    if (result === 'queued') {
-      this.#waiters.push({ mark: this.#transport.bytesOut, settle });
-      this.#watch();
+    const { bufferedBytes, bytesOut } = this.#transport;
+    if (bufferedBytes === 0) {
+      settle?.('sent');
+      return 'sent';
     }
-    return result;
+    // Before anybody hears that the outbox is full: they may end the connection, and then it is lost.
+    if (settle !== undefined) this.#waiters.push({ mark: bytesOut, settle });
+    this.#backpressure.backlogGrew(bufferedBytes);
+    this.#watch();
+    return 'queued';
   }
 
   /** Accepts nothing more; what still waits is lost unless it has left by now. */
   stop(): void {
-    this.#isStopped = true;
+    this.#backpressure.stop();
     this.#look = this.#context.wheel.cancel(this.#look);
     // A write that failed is counted as done by Node.js.
     if (this.#transport.isWritable) this.#settleFlushed();
@@ -76,32 +64,8 @@ export class OutboundOutbox implements DeadlineOwner {
   deadlinePassed(): void {
     this.#look = null;
     this.#settleFlushed();
-    if (this.#isCongested) this.#lookAtBacklog();
-    if (!this.#isStopped && (this.#isCongested || this.#waiters.length > 0)) this.#watch();
-  }
-
-  #fill(): void {
-    this.#isCongested = true;
-    this.#noteProgress();
+    this.#backpressure.backlogShrank();
     this.#watch();
-    this.#connection.send('outbox.filled');
-  }
-
-  #lookAtBacklog(): void {
-    const { limits, timeouts } = this.#context;
-    if (this.#transport.flushMark !== this.#markAtProgress) this.#noteProgress();
-    else if (this.#connection.readingMs - this.#progressAtMs >= timeouts.stalledMs) {
-      this.#connection.end('slow-consumer');
-      return;
-    }
-    if (this.#transport.bufferedBytes > limits.outboxLowBytes) return;
-    this.#isCongested = false;
-    this.#connection.send('outbox.drained');
-  }
-
-  #noteProgress(): void {
-    this.#markAtProgress = this.#transport.flushMark;
-    this.#progressAtMs = this.#connection.readingMs;
   }
 
   #settleFlushed(): void {
@@ -112,6 +76,8 @@ export class OutboundOutbox implements DeadlineOwner {
   }
 
   #watch(): void {
+    const { isStopped, isCongested } = this.#backpressure;
+    if (isStopped || (!isCongested && this.#waiters.length === 0)) return;
     this.#look ??= this.#context.wheel.schedule(LOOK_MS, this, 'backlog');
   }
 }

@@ -55,7 +55,7 @@ export class Sender<Out> implements DeadlineOwner {
     if (queue === null || outbox === null) return;
     const { clock } = this.#host.context;
     for (let first = queue.peek(clock.now()); first; first = queue.peek(clock.now())) {
-      if (send(outbox, first) === 'refused') return;
+      if (outbox.send(first.payload, first.settle) === 'refused') return;
       queue.shift();
     }
   }
@@ -75,7 +75,7 @@ export class Sender<Out> implements DeadlineOwner {
     const ttlMs = checkedTtl(options);
     // Not past what is older.
     const outbox = this.queued === 0 ? this.#host.outbox : null;
-    const result = outbox === null ? 'refused' : send(outbox, unsent);
+    const result = outbox?.send(unsent.payload, unsent.settle) ?? 'refused';
     if (result !== 'refused' || options.queue === false || this.#host.isOver) return result;
     return this.#keep(unsent, ttlMs);
   }
@@ -109,10 +109,6 @@ export class Sender<Out> implements DeadlineOwner {
       this.#expiry = wheel.schedule(nextMs - nowMs, this, 'expiry');
     }
   }
-}
-
-function send(outbox: OutboundOutbox, { payload, settle }: Unsent): SendResult {
-  return settle === undefined ? outbox.send(payload) : outbox.sendFor(payload, settle);
 }
 
 /** The options of a message that was sent without any. */

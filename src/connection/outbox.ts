@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Frame } from '../core/frame.ts';
-import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import { Backpressure } from './back-pressure.ts';
 import type { SharedRuntime } from './connection-host.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 import type { Flushable, FrameBatch, WriteBatcher } from './write-batcher.ts';
@@ -47,20 +47,16 @@ type Written = (error?: Error | null) => void;
  * publish while congested ──▶ dropped, or kept by key until the socket has drained
  * ```
  */
-export class Outbox implements DeadlineOwner, Flushable {
+export class Outbox implements Flushable {
   readonly #socket: Socket;
   readonly #connection: ManagedConnection;
   readonly #context: OutboxRuntime;
+  readonly #backpressure: Backpressure;
   #batch: FrameBatch | null = null;
   /** Bytes that the batch may have before it is above the high mark. */
   #room = 0;
   /** The turn in which something was last written at once. */
   #turn = -1;
-  #isCongested = false;
-  #isStopped = false;
-  #stall: Deadline | null = null;
-  #markAtLook = 0;
-  #readingMsAtLook = 0;
   /** By topic and key. */
   #conflated: Map<string, Map<string, Conflated>> | null = null;
   #conflatedNumber = 0;
@@ -74,10 +70,11 @@ export class Outbox implements DeadlineOwner, Flushable {
     this.#socket = socket;
     this.#connection = connection;
     this.#context = context;
+    this.#backpressure = new Backpressure(connection, this);
   }
 
   get isCongested(): boolean {
-    return this.#isCongested;
+    return this.#backpressure.isCongested;
   }
 
   /** Whether something waits for the end of the turn; the socket was writable when it began to. */
@@ -92,7 +89,7 @@ export class Outbox implements DeadlineOwner, Flushable {
 
   /** Writes a frame at once, or, when it is not the first of its turn, together with the others. */
   send(frame: Frame): SendResult {
-    if (this.#isCongested) return 'refused';
+    if (this.isCongested) return 'refused';
     const { writeBatcher } = this.#context;
     if (this.#batch !== null || this.#turn === writeBatcher.number) return this.publish(frame);
     this.#turn = writeBatcher.number;
@@ -102,7 +99,7 @@ export class Outbox implements DeadlineOwner, Flushable {
 
   /** Writes a frame at the end of the turn. */
   publish(frame: Frame): SendResult {
-    return this.#isCongested ? 'refused' : this.#collect(frame);
+    return this.isCongested ? 'refused' : this.#collect(frame);
   }
 
   #collect(frame: Frame): SendResult {
@@ -118,7 +115,7 @@ export class Outbox implements DeadlineOwner, Flushable {
 
   /** Writes a frame at the end of the turn and says what became of it. */
   sendAndFlush(frame: Frame): Promise<FlushResult> {
-    if (this.#isCongested) return Promise.resolve('refused');
+    if (this.isCongested) return Promise.resolve('refused');
     return new Promise((resolve) => {
       this.#pendingFlushes ??= [];
       this.#pendingFlushes.push(resolve);
@@ -133,7 +130,7 @@ export class Outbox implements DeadlineOwner, Flushable {
    * of the same key goes in any case: nobody wants it any more.
    */
   keep({ frame, topic, key }: Conflatable): ConflateResult {
-    if (!this.#isCongested) return { isConflated: false, replaced: false };
+    if (!this.isCongested) return { isConflated: false, replaced: false };
     const replaced = this.#forget(topic, key);
     const isConflated =
       this.#conflatedBytes === 0 ||
@@ -195,42 +192,25 @@ export class Outbox implements DeadlineOwner, Flushable {
 
   /** Writes what was accepted, then what is kept as far as there is room for it, and accepts nothing more. */
   stop(): void {
-    this.#isStopped = true;
-    this.#writeConflated();
+    this.#backpressure.stop();
+    this.refill();
     this.flush();
-    this.#stall = this.#context.wheel.cancel(this.#stall);
     this.#conflated = null;
     this.#conflatedBytes = 0;
-  }
-
-  /**
-   * Stalled means that not one byte left during the whole time, not that the backlog is long. While we do not read, a
-   * peer that waits for us to do so may not read either.
-   */
-  deadlinePassed(): void {
-    this.#stall = null;
-    const { stalledMs } = this.#context.timeouts;
-    const leftMs = stalledMs - (this.#connection.readingMs - this.#readingMsAtLook);
-    if (this.#connection.transport.flushMark !== this.#markAtLook) this.#watch();
-    else if (leftMs > 0) this.#look(leftMs);
-    else this.#connection.end('slow-consumer');
-    // Control frames that queued up behind the last message leave without a word.
-    this.#drain();
   }
 
   #write(chunks: readonly Buffer[], bytes: number, written?: Written): SendResult {
     const socket = this.#socket;
     if (!socket.writable) return 'refused';
-    const { outboxHighBytes } = this.#context.limits;
     this.#connection.transport.noteWritten(bytes);
     writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
     if (socket.errored) {
       // Known here before the socket, or a callback, reports it.
-      if (!this.#isStopped) this.#connection.socketEvents.sendErrored(socket.errored);
+      if (!this.#backpressure.isStopped) this.#connection.socketEvents.sendErrored(socket.errored);
       return 'refused';
     }
     const bufferedBytes = socket.writableLength;
-    if (bufferedBytes > outboxHighBytes) this.#fill();
+    this.#backpressure.backlogGrew(bufferedBytes);
     return bufferedBytes === 0 ? 'sent' : 'queued';
   }
 
@@ -249,28 +229,11 @@ export class Outbox implements DeadlineOwner, Flushable {
     // Node.js 20 calls the write that a destroyed socket never finished a success.
     else if (this.#socket.destroyed)
       socketEvents.sendErrored(new Error('the socket was destroyed'));
-    else this.#drain();
+    else this.#backpressure.backlogShrank();
   }
 
-  #fill(): void {
-    if (this.#isStopped || this.#isCongested) return;
-    this.#isCongested = true;
-    this.#watch();
-    this.#connection.send('outbox.filled');
-  }
-
-  /** The socket's own `drain` comes only when its buffer is empty, and never below its own mark. */
-  #drain(): void {
-    if (!this.#isCongested || this.#isStopped) return;
-    if (this.#socket.writableLength > this.#context.limits.outboxLowBytes) return;
-    this.#isCongested = false;
-    this.#stall = this.#context.wheel.cancel(this.#stall);
-    this.#writeConflated();
-    if (!this.#isCongested) this.#connection.send('outbox.drained');
-  }
-
-  /** In the order of arrival, until the socket is above the high mark. */
-  #writeConflated(): void {
+  /** Writes what is kept in the order of arrival, until the socket is above the high mark. */
+  refill(): void {
     const waiting = [...(this.#conflated?.values() ?? [])].flatMap((ofTopic) => [
       ...ofTopic.values(),
     ]);
@@ -279,16 +242,6 @@ export class Outbox implements DeadlineOwner, Flushable {
       this.#forget(topic, key);
       this.#collect(frame);
     }
-  }
-
-  #watch(): void {
-    this.#markAtLook = this.#connection.transport.flushMark;
-    this.#readingMsAtLook = this.#connection.readingMs;
-    this.#look(this.#context.timeouts.stalledMs);
-  }
-
-  #look(delayMs: number): void {
-    this.#stall = this.#context.wheel.schedule(delayMs, this, 'stalled');
   }
 }
 

@@ -13,6 +13,7 @@ const chart = 'machines/connection.ts';
 const connection = 'src/connection/managed-connection.ts';
 const socketEvents = 'src/connection/socket-events.ts';
 const outbox = 'src/connection/outbox.ts';
+const backpressure = 'src/connection/back-pressure.ts';
 const fleet = 'src/server/fleet.ts';
 const handlers = 'src/server/handlers.ts';
 const wheel = 'src/core/timer-wheel.ts';
@@ -201,14 +202,14 @@ export const mutants: readonly Mutant[] = [
     name: 'endless outbox',
     fault: 'A slow reader is buffered without a limit.',
     file: outbox,
-    from: 'if (bufferedBytes > outboxHighBytes) this.#fill();',
+    from: 'this.#backpressure.backlogGrew(bufferedBytes);',
     to: '',
   },
   {
     name: 'congested for ever',
     fault: 'A peer that has caught up gets nothing any more.',
     file: outbox,
-    from: '    else this.#drain();\n',
+    from: '    else this.#backpressure.backlogShrank();\n',
     to: '',
   },
   {
@@ -357,8 +358,8 @@ export const mutants: readonly Mutant[] = [
     name: 'lost on the way out',
     fault: 'What waits is thrown at a connection that takes nothing.',
     file: sender,
-    from: "if (send(outbox, first) === 'refused') return;",
-    to: 'send(outbox, first);',
+    from: "if (outbox.send(first.payload, first.settle) === 'refused') return;",
+    to: 'outbox.send(first.payload, first.settle);',
   },
   {
     name: 'abandoned attempt',
@@ -369,9 +370,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'stalled for ever',
-    fault: 'A client waits for ever for a peer that takes nothing.',
-    file: 'src/client/outbound-outbox.ts',
-    from: "this.#connection.end('slow-consumer');",
+    fault: 'A peer that takes nothing is waited for without end.',
+    file: backpressure,
+    from: "else this.#connection.end('slow-consumer');",
     to: '',
   },
   // What pools, children of a supervisor, and pages rely on.

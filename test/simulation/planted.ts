@@ -1,5 +1,6 @@
 import { ChartState } from '../../src/chart/chart.ts';
 import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
+import { Backpressure } from '../../src/connection/back-pressure.ts';
 import { Drain } from '../../src/connection/drain.ts';
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
 import { Intake } from '../../src/connection/intake.ts';
@@ -149,7 +150,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'a peer that takes nothing is waited for',
-    plant: instead(Outbox.prototype, 'deadlinePassed', nothing),
+    plant: instead(Backpressure.prototype, 'deadlinePassed', nothing),
     breaks: ['stalled-peer-is-found'],
   },
   {

@@ -67,12 +67,22 @@ export class OutboxBench {
     const { high = 100_000, low = 25_000 } = marks;
     const { socket, log, wheel } = this;
     const bench = this;
+    const context = {
+      wheel,
+      writeBatcher: new WriteBatcher(this.clock),
+      limits: { outboxHighBytes: high, outboxLowBytes: low },
+      timeouts: { stalledMs: STALLED_MS },
+    };
     const connection = {
+      context,
       get readingMs() {
         return wheel.nowMs - bench.pausedMs;
       },
       transport: {
         noteWritten: () => {},
+        get bufferedBytes() {
+          return socket.writableLength;
+        },
         get flushMark() {
           return socket.taken;
         },
@@ -83,12 +93,6 @@ export class OutboxBench {
         log.push(`end ${cause}`);
         this.outbox.stop();
       },
-    };
-    const context = {
-      wheel,
-      writeBatcher: new WriteBatcher(this.clock),
-      limits: { outboxHighBytes: high, outboxLowBytes: low },
-      timeouts: { stalledMs: STALLED_MS },
     };
     this.outbox = new Outbox(
       socket as unknown as Socket,

@@ -10,16 +10,12 @@ function bench({ room = 0, queueMax = 10 } = {}) {
   const clock = new VirtualClock();
   const log: string[] = [];
   const connection = { room, isThere: true, isOver: false, whenDropped: () => {} };
-  const send = (payload: unknown) => {
+  const send = (payload: unknown, settle?: (result: string) => void) => {
     if (connection.room === 0) return 'refused';
     connection.room -= 1;
     log.push(String(payload));
+    settle?.('sent');
     return 'sent';
-  };
-  const sendFor = (payload: unknown, settle: (result: string) => void) => {
-    const result = send(payload);
-    if (result === 'sent') settle(result);
-    return result;
   };
   const sender = new Sender<unknown>({
     contract: { payload: (message) => message as string },
@@ -29,7 +25,7 @@ function bench({ room = 0, queueMax = 10 } = {}) {
       return connection.isOver;
     },
     get outbox() {
-      return connection.isThere ? ({ send, sendFor } as unknown as OutboundOutbox) : null;
+      return connection.isThere ? ({ send } as unknown as OutboundOutbox) : null;
     },
     messageDropped: (message, reason) => {
       log.push(`${message} ${reason}`);

@@ -1,0 +1,90 @@
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { ManagedConnection } from './managed-connection.ts';
+
+/** Writes what has waited for a backlog to shrink. */
+interface Refilling {
+  refill(): void;
+}
+
+/**
+ * What a connection does about a peer that takes less than it is sent.
+ *
+ * ```
+ * flowing ──(backlog above the high mark)──▶ congested ──(not above the low mark)──▶ flowing
+ *                                                └──(no byte leaves for stalledMs)──▶ ended
+ * ```
+ * An outbox owns it, asks {@link isCongested} before it accepts a message, and says when its backlog may have grown or
+ * shrunk. Stalled means that not one byte left during the whole time, not that the backlog is long. While this side does
+ * not read, a peer that waits for it to do so may not read either: that time does not count.
+ */
+export class Backpressure implements DeadlineOwner {
+  readonly #connection: ManagedConnection;
+  readonly #refilling: Refilling | null;
+  #isCongested = false;
+  #isStopped = false;
+  #stall: Deadline | null = null;
+  #flushMark = 0;
+  /** When bytes last left, in the time of `readingMs`. */
+  #progressAtMs = 0;
+
+  constructor(connection: ManagedConnection, refilling: Refilling | null = null) {
+    this.#connection = connection;
+    this.#refilling = refilling;
+  }
+
+  get isCongested(): boolean {
+    return this.#isCongested;
+  }
+
+  /** Nothing more is accepted, and nobody is judged. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  backlogGrew(bufferedBytes: number): void {
+    const { limits, timeouts } = this.#connection.context;
+    if (bufferedBytes <= limits.outboxHighBytes || this.#isCongested || this.#isStopped) return;
+    this.#isCongested = true;
+    this.#noteProgress();
+    this.#look(timeouts.stalledMs);
+    this.#connection.send('outbox.filled');
+  }
+
+  /** The refill may bring the backlog above the high mark again: then the peer has been congested all the time. */
+  backlogShrank(): void {
+    if (!this.#isCongested || this.#isStopped) return;
+    const { transport, context } = this.#connection;
+    if (transport.flushMark !== this.#flushMark) this.#noteProgress();
+    if (transport.bufferedBytes > context.limits.outboxLowBytes) return;
+    this.#refilling?.refill();
+    if (this.#isStopped || transport.bufferedBytes > context.limits.outboxHighBytes) return;
+    this.#isCongested = false;
+    this.#stall = context.wheel.cancel(this.#stall);
+    this.#connection.send('outbox.drained');
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#stall = this.#connection.context.wheel.cancel(this.#stall);
+  }
+
+  deadlinePassed(): void {
+    this.#stall = null;
+    // Control frames that queued up behind the last message leave without a word.
+    this.backlogShrank();
+    if (!this.#isCongested || this.#isStopped) return;
+    const { stalledMs } = this.#connection.context.timeouts;
+    const leftMs = stalledMs - (this.#connection.readingMs - this.#progressAtMs);
+    if (leftMs > 0) this.#look(leftMs);
+    else this.#connection.end('slow-consumer');
+  }
+
+  #noteProgress(): void {
+    this.#flushMark = this.#connection.transport.flushMark;
+    this.#progressAtMs = this.#connection.readingMs;
+  }
+
+  #look(delayMs: number): void {
+    this.#stall = this.#connection.context.wheel.schedule(delayMs, this, 'stalled');
+  }
+}

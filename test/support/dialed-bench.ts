@@ -1,0 +1,67 @@
+import { OutboundOutbox } from '../../src/client/outbound-outbox.ts';
+import type { SharedRuntime } from '../../src/connection/connection-host.ts';
+import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
+import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { OutboundTransport } from '../../src/transport/transport.ts';
+import { type Marks, STALLED_MS } from './outbox-bench.ts';
+
+/** The outbox of a dialed connection, over a fake transport whose peer takes what the test lets it take. */
+export class DialedBench {
+  readonly clock = new VirtualClock();
+  readonly wheel = new TimerWheel(this.clock, 100);
+  readonly log: string[] = [];
+  readonly outbox: OutboundOutbox;
+  /** How long reading has been paused. */
+  pausedMs = 0;
+  /** What the connection does about `outbox.filled`. */
+  whenFilled = () => {};
+  readonly #transport = { isWritable: true, bytesOut: 0, bufferedBytes: 0, flushMark: 0 };
+
+  constructor({ high = 100_000, low = 25_000 }: Partial<Marks> = {}) {
+    const bench = this;
+    const { wheel, log } = this;
+    const transport = Object.assign(this.#transport, {
+      send: (payload: Uint8Array) => {
+        this.#transport.bytesOut += payload.length;
+        this.#transport.bufferedBytes += payload.length;
+        return null;
+      },
+    });
+    const context = {
+      wheel,
+      limits: { outboxHighBytes: high, outboxLowBytes: low },
+      timeouts: { stalledMs: STALLED_MS },
+    } as unknown as SharedRuntime;
+    const connection = {
+      context,
+      transport,
+      get readingMs() {
+        return wheel.nowMs - bench.pausedMs;
+      },
+      send: (fact: string) => {
+        log.push(fact);
+        if (fact === 'outbox.filled') this.whenFilled();
+      },
+      end: (cause: string) => {
+        log.push(`end ${cause}`);
+        this.outbox.stop();
+      },
+    };
+    this.outbox = new OutboundOutbox(
+      transport as unknown as OutboundTransport,
+      connection as unknown as ManagedConnection,
+      context,
+    );
+  }
+
+  write(bytes: number) {
+    return this.outbox.send(new Uint8Array(bytes));
+  }
+
+  /** Lets the peer take that much. */
+  take(bytes: number): void {
+    this.#transport.bufferedBytes -= bytes;
+    this.#transport.flushMark += bytes;
+  }
+}

@@ -1,0 +1,186 @@
+// Goal: a connection does the same about a slow peer, whichever way it was made. Method: one table for both outboxes, each over a
+// fake socket whose peer takes what the test lets it take, on virtual time.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { DialedBench } from '../support/dialed-bench.ts';
+import { OutboxBench, STALLED_MS } from '../support/outbox-bench.ts';
+import { turns } from '../support/until.ts';
+
+const marks = { high: 1_000, low: 250 };
+const FRAME_BYTES = 100;
+const TICK_MS = 100;
+const SLACK_MS = 2 * TICK_MS;
+
+const filled = ['outbox.filled'];
+const drained = ['outbox.filled', 'outbox.drained'];
+const ended = ['outbox.filled', 'end slow-consumer'];
+
+/** An outbox that gets frames of {@link FRAME_BYTES}, and a peer that takes some of them. */
+abstract class Stage {
+  abstract readonly bench: OutboxBench | DialedBench;
+  protected abstract takeOne(): void;
+
+  get log(): readonly string[] {
+    return this.bench.log;
+  }
+
+  write(frames = 1): string {
+    let result = '';
+    for (let left = frames; left > 0; left -= 1) result = this.bench.write(FRAME_BYTES);
+    return result;
+  }
+
+  /** Eleven frames: just above the high mark. */
+  fill(): void {
+    this.write(11);
+    assert.deepEqual(this.log, filled);
+  }
+
+  async take(frames: number): Promise<void> {
+    for (let left = frames; left > 0; left -= 1) this.takeOne();
+    await turns(2);
+    this.pass(TICK_MS);
+  }
+
+  pass(ms: number): void {
+    this.bench.clock.advance(ms);
+  }
+
+  /** Lets time pass in which nothing is read. */
+  pause(ms: number): void {
+    for (let left = ms; left > 0; left -= TICK_MS) {
+      this.bench.pausedMs += TICK_MS;
+      this.pass(TICK_MS);
+    }
+  }
+}
+
+class AcceptedStage extends Stage {
+  readonly bench = new OutboxBench(marks);
+
+  protected takeOne(): void {
+    this.bench.socket.take();
+  }
+}
+
+class DialedStage extends Stage {
+  readonly bench = new DialedBench(marks);
+
+  protected takeOne(): void {
+    this.bench.take(FRAME_BYTES);
+  }
+}
+
+for (const [side, NewStage] of [
+  ['an accepted connection', AcceptedStage],
+  ['a dialed connection', DialedStage],
+] as const) {
+  describe(`back-pressure of ${side}`, () => {
+    it('accepts the frame that passes the high mark, and none after it', () => {
+      const stage = new NewStage();
+      assert.equal(stage.write(10), 'queued');
+      assert.deepEqual(stage.log, [], 'at the mark is not above it');
+      assert.equal(stage.write(), 'queued');
+      assert.deepEqual(stage.log, filled);
+      assert.equal(stage.write(2), 'refused');
+      assert.deepEqual(stage.log, filled, 'sent once');
+    });
+
+    it('flows again at the low mark, and not before', async () => {
+      const stage = new NewStage();
+      stage.fill();
+      await stage.take(8);
+      assert.equal(stage.write(), 'refused');
+      await stage.take(1);
+      assert.deepEqual(stage.log, drained);
+      assert.equal(stage.write(), 'queued');
+      assert.equal(stage.bench.wheel.size, 0);
+    });
+
+    it('fills and drains by turns', async () => {
+      const stage = new NewStage();
+      for (let round = 0; round < 3; round += 1) {
+        stage.write(11);
+        await stage.take(11);
+      }
+      assert.deepEqual(stage.log, [...drained, ...drained, ...drained]);
+    });
+
+    it('ends a peer that takes not one byte for all of stalledMs', () => {
+      const stage = new NewStage();
+      stage.fill();
+      stage.pass(STALLED_MS - 1);
+      assert.deepEqual(stage.log, filled);
+      stage.pass(SLACK_MS);
+      assert.deepEqual(stage.log, ended);
+    });
+
+    it('bears with a peer that takes a little in every stalledMs, and no longer', async () => {
+      const stage = new NewStage();
+      stage.write(60);
+      stage.fill();
+      for (let round = 0; round < 8; round += 1) {
+        stage.pass(STALLED_MS - 2 * TICK_MS);
+        await stage.take(1);
+      }
+      assert.deepEqual(stage.log, filled);
+      stage.pass(STALLED_MS - 2 * TICK_MS);
+      assert.deepEqual(stage.log, filled);
+      stage.pass(TICK_MS + SLACK_MS);
+      assert.deepEqual(stage.log, ended);
+    });
+
+    it('does not count time in which reading is paused', () => {
+      const stage = new NewStage();
+      stage.fill();
+      stage.pass(STALLED_MS / 2);
+      stage.pause(10 * STALLED_MS);
+      assert.deepEqual(stage.log, filled);
+      stage.pass(STALLED_MS / 2 + SLACK_MS);
+      assert.deepEqual(stage.log, ended);
+    });
+
+    it('watches nobody who is not congested', () => {
+      const stage = new NewStage();
+      stage.write(10);
+      assert.equal(stage.bench.wheel.size, 0);
+      stage.pass(10 * STALLED_MS);
+      assert.deepEqual(stage.log, []);
+    });
+
+    it('holds no deadline and reports nothing once stopped', async () => {
+      const stage = new NewStage();
+      stage.fill();
+      stage.bench.outbox.stop();
+      stage.bench.outbox.stop();
+      assert.equal(stage.bench.wheel.size, 0);
+      await stage.take(11);
+      stage.pass(10 * STALLED_MS);
+      assert.deepEqual(stage.log, filled);
+    });
+  });
+}
+
+describe('a message that a dialed connection has queued', () => {
+  it('is sent when so many bytes have left, and lost when the connection ends first', () => {
+    const { bench } = new DialedStage();
+    const results: string[] = [];
+    for (const name of ['first', 'second']) {
+      bench.outbox.send(new Uint8Array(FRAME_BYTES), (result) => results.push(`${name} ${result}`));
+    }
+    bench.take(FRAME_BYTES);
+    bench.clock.advance(TICK_MS);
+    assert.deepEqual(results, ['first sent']);
+    bench.outbox.stop();
+    assert.deepEqual(results, ['first sent', 'second lost']);
+  });
+
+  it('is lost when somebody who hears that the outbox is full ends the connection', () => {
+    const { bench } = new DialedStage();
+    const results: string[] = [];
+    bench.whenFilled = () => bench.outbox.stop();
+    bench.outbox.send(new Uint8Array(2 * marks.high), (result) => results.push(result));
+    assert.deepEqual(results, ['lost']);
+    assert.equal(bench.wheel.size, 0);
+  });
+});
