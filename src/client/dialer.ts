@@ -1,7 +1,6 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionReport, SharedRuntime } from '../connection/connection-host.ts';
-import { countInvalid } from '../connection/invalid-messages.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { Parent } from '../connection/parent.ts';
 import type { TimerHandle } from '../core/clock.ts';
@@ -192,7 +191,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
     if (intake === undefined) return undefined;
     if ('message' in intake) return this.#deliver(connection, intake.message);
     this.#host.streams.events.next({ type: 'message.invalid', fault: intake.fault });
-    if (countInvalid(connection, this.context.clock.now())) connection.intake.messageRefused();
+    connection.intake.countInvalid();
     return undefined;
   }
 

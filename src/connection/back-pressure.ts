@@ -15,7 +15,8 @@ interface Refilling {
  * ```
  * An outbox owns it, asks {@link isCongested} before it accepts a message, and says when its backlog may have grown or
  * shrunk. Stalled means that not one byte left during the whole time, not that the backlog is long. While this side does
- * not read, a peer that waits for it to do so may not read either: that time does not count.
+ * not read, a peer that waits for it to do so may not read either: that time does not count, except what handlers that
+ * fall behind take beyond `timeouts.pausedMs`.
  */
 export class Backpressure implements DeadlineOwner {
   readonly #connection: ManagedConnection;
@@ -26,6 +27,7 @@ export class Backpressure implements DeadlineOwner {
   #flushMark = 0;
   /** When bytes last left, in the time of `readingMs`. */
   #progressAtMs = 0;
+  #handlersPausedMsAtProgress = 0;
 
   constructor(connection: ManagedConnection, refilling: Refilling | null = null) {
     this.#connection = connection;
@@ -73,15 +75,22 @@ export class Backpressure implements DeadlineOwner {
     // Control frames that queued up behind the last message leave without a word.
     this.backlogShrank();
     if (!this.#isCongested || this.#isStopped) return;
-    const { stalledMs } = this.#connection.context.timeouts;
-    const leftMs = stalledMs - (this.#connection.readingMs - this.#progressAtMs);
+    const leftMs = this.#connection.context.timeouts.stalledMs - this.#stalledForMs;
     if (leftMs > 0) this.#look(leftMs);
     else this.#connection.end('slow-consumer');
   }
 
+  get #stalledForMs(): number {
+    const { readingMs, handlersPausedMs, context } = this.#connection;
+    const pausedMs = handlersPausedMs - this.#handlersPausedMsAtProgress;
+    return readingMs - this.#progressAtMs + Math.max(0, pausedMs - context.timeouts.pausedMs);
+  }
+
   #noteProgress(): void {
-    this.#flushMark = this.#connection.transport.flushMark;
-    this.#progressAtMs = this.#connection.readingMs;
+    const { transport, readingMs, handlersPausedMs } = this.#connection;
+    this.#flushMark = transport.flushMark;
+    this.#progressAtMs = readingMs;
+    this.#handlersPausedMsAtProgress = handlersPausedMs;
   }
 
   #look(delayMs: number): void {

@@ -6,7 +6,7 @@ import type { SharedRuntime } from './connection-host.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 
 /** Why reading is paused; several reasons may hold at once. */
-export const pauseReasons = { user: 1, rate: 2, handlers: 4, fault: 8 } as const;
+const pauseReasons = { user: 1, rate: 2, handlers: 4 } as const;
 
 type PauseReason = keyof typeof pauseReasons;
 
@@ -14,10 +14,12 @@ type PauseReason = keyof typeof pauseReasons;
 const PAUSE_MS = 100;
 
 /** After an invalid message, reading pauses for this many times what it cost: such a peer gets a tenth of the process. */
-const FAULT_WAITS = 9;
+const INVALID_WAITS = 9;
 /** A cheaper message causes no pause. */
-const FAULT_COST_MS = 2;
-const FAULT_WAIT_MS_MAX = 1_000;
+const INVALID_COST_MS = 2;
+const INVALID_WAIT_MS_MAX = 1_000;
+
+const MINUTE_MS = 60_000;
 
 /**
  * How fast one connection may be read. Made for its first message; it ends with the connection.
@@ -27,8 +29,8 @@ const FAULT_WAIT_MS_MAX = 1_000;
  *                │ none left                                  │ too many, or too large
  *                └──────────────▶ reading pauses ◀────────────┘
  * ```
- * Reading resumes when no reason is left. A pause for the rate, or after an invalid message, ends by itself. A pause for
- * handlers that fall behind may last `timeouts.pausedMs`; that time does not run while the application pauses, too.
+ * Reading resumes when no reason is left. A pause for the rate, which an invalid message can cause, too, ends by itself. A
+ * pause for handlers that fall behind may last `timeouts.pausedMs`; that time does not run while the application pauses, too.
  */
 export class Intake implements DeadlineOwner {
   readonly #connection: ManagedConnection;
@@ -39,15 +41,19 @@ export class Intake implements DeadlineOwner {
   #inFlightBytes = 0;
   /** The sum of the {@link pauseReasons} that hold. */
   #reasons = 0;
-  /** Messages that were read before the pause: a subscriber paused when it heard that the peer is awake. */
-  #early: { readonly payload: Uint8Array; readonly isBinary: boolean }[] | null = null;
-  /** When the application or its handlers began to pause it. */
-  #pausedAtMs = 0;
-  /** How long the earlier pauses of that kind were, in the wheel's time. */
-  #pausedMs = 0;
-  #rateTimer: TimerHandle | null = null;
-  #faultTimer: TimerHandle | null = null;
+  /** The message that was read before the pause: a subscriber paused when it heard that the peer is awake. */
+  #early: { readonly payload: Uint8Array; readonly isBinary: boolean } | null = null;
+  /** When the reasons last changed, in the wheel's time; so are the sums of earlier pauses. */
+  #changedAtMs = 0;
+  #userMs = 0;
+  /** Without the time in which the application paused, too. */
+  #handlersMs = 0;
+  #restUntilMs = 0;
+  #restTimer: TimerHandle | null = null;
   #deadline: Deadline | null = null;
+  /** The invalid messages since the minute began, which begins with one. */
+  #invalid = 0;
+  #minuteAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(connection: ManagedConnection, context: SharedRuntime) {
     this.#connection = connection;
@@ -64,19 +70,30 @@ export class Intake implements DeadlineOwner {
    * count: a peer that reads nothing could otherwise gain time by sending too fast.
    */
   get pausedMs(): number {
-    const { nowMs } = this.#context.wheel;
-    return this.#pausedMs + (this.#isPausedByUs ? nowMs - this.#pausedAtMs : 0);
+    return (
+      this.#userMs + this.handlersPausedMs + (this.#pauser === 'user' ? this.#sinceChangeMs : 0)
+    );
   }
 
-  get #isPausedByUs(): boolean {
-    return (this.#reasons & (pauseReasons.user | pauseReasons.handlers)) !== 0;
+  /** How much of that its handlers alone have paused. */
+  get handlersPausedMs(): number {
+    return this.#handlersMs + (this.#pauser === 'handlers' ? this.#sinceChangeMs : 0);
+  }
+
+  get #sinceChangeMs(): number {
+    return this.#context.wheel.nowMs - this.#changedAtMs;
+  }
+
+  /** Who of this side holds reading up. */
+  get #pauser(): 'user' | 'handlers' | null {
+    if ((this.#reasons & pauseReasons.user) !== 0) return 'user';
+    return (this.#reasons & pauseReasons.handlers) === 0 ? null : 'handlers';
   }
 
   /** Delivers a message, and pauses reading if that reaches a limit. */
   receive(payload: Uint8Array, isBinary: boolean): void {
     if (this.isPaused) {
-      this.#early ??= [];
-      this.#early.push({ payload, isBinary });
+      this.#early = { payload, isBinary };
       return;
     }
     const { clock, overRate } = this.#context;
@@ -89,21 +106,33 @@ export class Intake implements DeadlineOwner {
     const work = this.#connection.arrived(payload, isBinary);
     if (isThenable(work)) this.#track(work, payload.length);
     if (this.#isFull) this.pause('handlers');
-    if (this.#tokens.isSpent && overRate === 'pause') this.pause('rate');
+    if (this.#tokens.isSpent && overRate === 'pause')
+      this.#rest(this.#tokens.msUntil(PAUSE_MS, clock.now()));
   }
 
   /**
-   * The message that is being received was invalid. A contract may check thousands of values, and one read holds many
-   * messages: reading pauses in proportion to what this one has cost, so that other connections get their turn.
+   * The message that is being received is invalid. More than `limits.invalidPerMinuteMax` within a minute end the
+   * connection. A contract may check thousands of values, and one read holds many messages: reading pauses in proportion
+   * to what this one has cost, so that other connections get their turn.
+   *
+   * @returns whether the connection may go on.
    */
-  messageRefused(): void {
-    const { clock } = this.#context;
-    const costMs = clock.now() - this.#arrivedAtMs;
-    if (costMs < FAULT_COST_MS || !this.pause('fault')) return;
-    this.#faultTimer = clock.setTimer(Math.min(costMs * FAULT_WAITS, FAULT_WAIT_MS_MAX), () => {
-      this.#faultTimer = null;
-      this.resume('fault');
-    });
+  countInvalid(): boolean {
+    const { clock, limits } = this.#context;
+    const nowMs = clock.now();
+    if (nowMs - this.#minuteAtMs >= MINUTE_MS) {
+      this.#minuteAtMs = nowMs;
+      this.#invalid = 0;
+    }
+    this.#invalid += 1;
+    if (this.#invalid > limits.invalidPerMinuteMax) {
+      this.#connection.end('invalid-message');
+      return false;
+    }
+    const costMs = nowMs - this.#arrivedAtMs;
+    if (costMs >= INVALID_COST_MS)
+      this.#rest(Math.min(costMs * INVALID_WAITS, INVALID_WAIT_MS_MAX));
+    return true;
   }
 
   /** Counts what a handler works on until it settles. */
@@ -131,10 +160,7 @@ export class Intake implements DeadlineOwner {
     const bit = pauseReasons[reason];
     if (!this.#connection.isOpen || (this.#reasons & bit) !== 0) return false;
     const wasPaused = this.isPaused;
-    if (!this.#isPausedByUs) this.#pausedAtMs = this.#context.wheel.nowMs;
-    this.#reasons |= bit;
-    if (reason === 'rate') this.#waitForTokens();
-    this.#limitOwnPause();
+    this.#change(this.#reasons | bit);
     if (!wasPaused) {
       // Before the chart or a subscriber hears of it, so that nothing more is delivered, not even from this read.
       this.#connection.transport.pause();
@@ -147,10 +173,7 @@ export class Intake implements DeadlineOwner {
   resume(reason: PauseReason): boolean {
     const bit = pauseReasons[reason];
     if (!this.#connection.isOpen || (this.#reasons & bit) === 0) return false;
-    const { pausedMs } = this;
-    this.#reasons &= ~bit;
-    if (!this.#isPausedByUs) this.#pausedMs = pausedMs;
-    this.#limitOwnPause();
+    this.#change(this.#reasons & ~bit);
     if (!this.isPaused) {
       // The chart decides: an `onOpen` that is at work holds messages back as well.
       this.#connection.send('reading.resumed');
@@ -161,40 +184,46 @@ export class Intake implements DeadlineOwner {
   }
 
   #receiveEarly(): void {
-    while (this.#connection.isOpen && !this.isPaused) {
-      const message = this.#early?.shift();
-      if (message === undefined) break;
-      this.receive(message.payload, message.isBinary);
-    }
+    const early = this.#early;
+    if (early === null || !this.#connection.isOpen || this.isPaused) return;
+    this.#early = null;
+    this.receive(early.payload, early.isBinary);
   }
 
   /** The connection is ending. */
   stop(): void {
     const { clock, wheel } = this.#context;
-    if (this.#rateTimer !== null) clock.clearTimer(this.#rateTimer);
-    if (this.#faultTimer !== null) clock.clearTimer(this.#faultTimer);
-    this.#rateTimer = null;
-    this.#faultTimer = null;
+    if (this.#restTimer !== null) clock.clearTimer(this.#restTimer);
+    this.#restTimer = null;
     this.#deadline = wheel.cancel(this.#deadline);
   }
 
-  /** By a timer of the clock: a small burst with a high rate would wait too long for the next tick of the wheel. */
-  #waitForTokens(): void {
+  /**
+   * Pauses for this long at least, by a timer of the clock: a small burst with a high rate would wait too long for the
+   * next tick of the wheel.
+   */
+  #rest(waitMs: number): void {
+    if (!this.#connection.isOpen) return;
     const { clock } = this.#context;
-    const waitMs = this.#tokens.msUntil(PAUSE_MS, clock.now());
-    this.#rateTimer = clock.setTimer(waitMs, () => {
-      this.#rateTimer = null;
-      if (this.#tokens.has(clock.now())) this.resume('rate');
-      else this.#waitForTokens();
+    this.#restUntilMs = Math.max(this.#restUntilMs, clock.now() + waitMs);
+    this.#restTimer ??= clock.setTimer(waitMs, () => {
+      this.#restTimer = null;
+      const leftMs = this.#restUntilMs - clock.now();
+      if (leftMs > 0) this.#rest(leftMs);
+      else this.resume('rate');
     });
+    this.pause('rate');
   }
 
   /** Handlers that never settle must not hold reading up without end. What the application pauses, it resumes. */
-  #limitOwnPause(): void {
-    const { user, handlers } = pauseReasons;
-    const isOurs = (this.#reasons & (user | handlers)) === handlers;
+  #change(reasons: number): void {
     const { wheel, timeouts } = this.#context;
-    if (isOurs) this.#deadline ??= wheel.schedule(timeouts.pausedMs, this, 'paused');
+    if (this.#pauser === 'user') this.#userMs += this.#sinceChangeMs;
+    if (this.#pauser === 'handlers') this.#handlersMs += this.#sinceChangeMs;
+    this.#changedAtMs = wheel.nowMs;
+    this.#reasons = reasons;
+    if (this.#pauser === 'handlers')
+      this.#deadline ??= wheel.schedule(timeouts.pausedMs, this, 'paused');
     else this.#deadline = wheel.cancel(this.#deadline);
   }
 

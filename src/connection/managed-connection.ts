@@ -204,6 +204,11 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
     return this.host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
   }
 
+  /** How much of the time that `readingMs` leaves out handlers alone have paused. */
+  get handlersPausedMs(): number {
+    return this.#intake?.handlersPausedMs ?? 0;
+  }
+
   heard(): void {
     if (this.#gateOpen) this.heartbeat?.heard();
   }

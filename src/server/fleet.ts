@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionReport } from '../connection/connection-host.ts';
-import { countInvalid } from '../connection/invalid-messages.ts';
 import type { OutboxRuntime } from '../connection/outbox.ts';
 import { sharedRuntime } from '../connection/shared-runtime.ts';
 import { WriteBatcher } from '../connection/write-batcher.ts';
@@ -251,14 +250,14 @@ export class Fleet<Peer, In, Out, Sent>
     if (intake === undefined) return undefined;
     if ('message' in intake) return this.handlers.message(connection, intake.message);
     this.#refuseMessage(connection, intake.fault);
-    connection.intake.messageRefused();
     return undefined;
   }
 
   #refuseMessage(connection: InboundConnection, fault: InvalidMessage): void {
     this.emit({ type: 'message.invalid', connection: this.handlers.handleOf(connection), fault });
-    if (!countInvalid(connection, this.context.clock.now())) return;
     const policy = this.#options.invalidMessages;
+    // Where the first one closes, there is nothing to count.
+    if (policy !== 'close' && !connection.intake.countInvalid()) return;
     if (policy === 'ignore' || (policy === 'reply' && this.#replied(connection, fault))) return;
     const { closeCode, path, problem } = fault;
     connection.close('invalid-message', checkedCloseFrame(closeCode, path || problem));

@@ -4,7 +4,7 @@ import type { ManagedConnection } from '../../src/connection/managed-connection.
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import type { OutboundTransport } from '../../src/transport/transport.ts';
-import { type Marks, STALLED_MS } from './outbox-bench.ts';
+import { type Marks, PAUSED_MS, STALLED_MS } from './outbox-bench.ts';
 
 /** The outbox of a dialed connection, over a fake transport whose peer takes what the test lets it take. */
 export class DialedBench {
@@ -14,6 +14,8 @@ export class DialedBench {
   readonly outbox: OutboundOutbox;
   /** How long reading has been paused. */
   pausedMs = 0;
+  /** How much of that only for handlers that fall behind. */
+  handlersPausedMs = 0;
   /** What the connection does about `outbox.filled`. */
   whenFilled = () => {};
   readonly #transport = { isWritable: true, bytesOut: 0, bufferedBytes: 0, flushMark: 0 };
@@ -31,13 +33,16 @@ export class DialedBench {
     const context = {
       wheel,
       limits: { outboxHighBytes: high, outboxLowBytes: low },
-      timeouts: { stalledMs: STALLED_MS },
+      timeouts: { stalledMs: STALLED_MS, pausedMs: PAUSED_MS },
     } as unknown as SharedRuntime;
     const connection = {
       context,
       transport,
       get readingMs() {
         return wheel.nowMs - bench.pausedMs;
+      },
+      get handlersPausedMs() {
+        return bench.handlersPausedMs;
       },
       send: (fact: string) => {
         log.push(fact);

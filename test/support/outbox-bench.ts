@@ -7,6 +7,7 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 export const STALLED_MS = 15_000;
+export const PAUSED_MS = 60_000;
 
 /** A socket whose peer takes what the test lets it take, with the buffer and the `drain` of a real one. */
 class FakeSocket extends Writable {
@@ -62,6 +63,8 @@ export class OutboxBench {
   readonly outbox: Outbox;
   /** How long reading has been paused. */
   pausedMs = 0;
+  /** How much of that only for handlers that fall behind. */
+  handlersPausedMs = 0;
 
   constructor(marks: Partial<Marks> = {}) {
     const { high = 100_000, low = 25_000 } = marks;
@@ -71,12 +74,15 @@ export class OutboxBench {
       wheel,
       writeBatcher: new WriteBatcher(this.clock),
       limits: { outboxHighBytes: high, outboxLowBytes: low },
-      timeouts: { stalledMs: STALLED_MS },
+      timeouts: { stalledMs: STALLED_MS, pausedMs: PAUSED_MS },
     };
     const connection = {
       context,
       get readingMs() {
         return wheel.nowMs - bench.pausedMs;
+      },
+      get handlersPausedMs() {
+        return bench.handlersPausedMs;
       },
       transport: {
         noteWritten: () => {},

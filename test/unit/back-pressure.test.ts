@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DialedBench } from '../support/dialed-bench.ts';
-import { OutboxBench, STALLED_MS } from '../support/outbox-bench.ts';
+import { OutboxBench, PAUSED_MS, STALLED_MS } from '../support/outbox-bench.ts';
 import { turns } from '../support/until.ts';
 
 const marks = { high: 1_000, low: 250 };
@@ -47,9 +47,10 @@ abstract class Stage {
   }
 
   /** Lets time pass in which nothing is read. */
-  pause(ms: number): void {
+  pause(ms: number, reason: 'user' | 'handlers'): void {
     for (let left = ms; left > 0; left -= TICK_MS) {
       this.bench.pausedMs += TICK_MS;
+      if (reason === 'handlers') this.bench.handlersPausedMs += TICK_MS;
       this.pass(TICK_MS);
     }
   }
@@ -130,13 +131,30 @@ for (const [side, NewStage] of [
       assert.deepEqual(stage.log, ended);
     });
 
-    it('does not count time in which reading is paused', () => {
+    for (const [reason, pauseMs] of [
+      ['user', 10 * PAUSED_MS],
+      ['handlers', PAUSED_MS],
+    ] as const) {
+      it(`does not count time in which reading is paused: ${reason}`, () => {
+        const stage = new NewStage();
+        stage.fill();
+        stage.pass(STALLED_MS / 2);
+        stage.pause(pauseMs, reason);
+        assert.deepEqual(stage.log, filled);
+        stage.pass(STALLED_MS / 2 + SLACK_MS);
+        assert.deepEqual(stage.log, ended);
+      });
+    }
+
+    it('counts what handlers take beyond pausedMs while not one byte leaves', async () => {
       const stage = new NewStage();
       stage.fill();
-      stage.pass(STALLED_MS / 2);
-      stage.pause(10 * STALLED_MS);
+      stage.pause(PAUSED_MS, 'handlers');
+      // The first of an idle socket leaves without a word.
+      await stage.take(2);
+      stage.pause(PAUSED_MS + STALLED_MS - SLACK_MS, 'handlers');
       assert.deepEqual(stage.log, filled);
-      stage.pass(STALLED_MS / 2 + SLACK_MS);
+      stage.pause(2 * SLACK_MS, 'handlers');
       assert.deepEqual(stage.log, ended);
     });
 

@@ -19,6 +19,7 @@ interface Settings {
   readonly inFlightMax?: number;
   readonly inFlightBytesMax?: number;
   readonly overRate?: OverRatePolicy;
+  readonly invalidPerMinuteMax?: number;
 }
 
 class Bench {
@@ -28,17 +29,20 @@ class Bench {
   readonly intake: Intake;
   /** What the handler of the next message returns. */
   work: unknown;
+  /** What happens while the next message is delivered. */
+  whenArrived = () => {};
   isOpen = true;
 
   constructor(settings: Settings = {}) {
     const { perSecond = 1_000, burst = 1_000, overRate = 'pause' } = settings;
     const { inFlightMax = 1_024, inFlightBytesMax = 4_194_304 } = settings;
+    const { invalidPerMinuteMax = 60 } = settings;
     const context = {
       clock: this.clock,
       wheel: this.wheel,
       messageRate: { perSecond, burst },
       overRate,
-      limits: { inFlightMax, inFlightBytesMax },
+      limits: { inFlightMax, inFlightBytesMax, invalidPerMinuteMax },
       timeouts: { pausedMs: PAUSED_MS },
     };
     this.intake = new Intake(this.#connection(), context as unknown as SharedRuntime);
@@ -56,6 +60,7 @@ class Bench {
       end: (cause: string) => bench.log.push(`end ${cause} at ${bench.clock.now()}`),
       arrived: () => {
         bench.log.push('message');
+        bench.whenArrived();
         return bench.work;
       },
     } as unknown as ManagedConnection;
@@ -216,6 +221,36 @@ describe('Intake', () => {
     bench.intake.pause('user');
     bench.clock.advance(500);
     assert.equal(bench.intake.pausedMs, 3_500);
+    assert.equal(bench.intake.handlersPausedMs, 0);
+  });
+
+  it('knows for how long its handlers alone have paused it', async () => {
+    const bench = new Bench({ inFlightMax: 1 });
+    bench.wheel.schedule(1_000_000, { deadlinePassed: () => {} }, 'other');
+    const { promise, settle } = pending();
+    bench.work = promise;
+    bench.receive();
+    bench.clock.advance(2_000);
+    bench.intake.pause('user');
+    bench.clock.advance(10_000);
+    bench.intake.resume('user');
+    bench.clock.advance(1_000);
+    assert.deepEqual([bench.intake.pausedMs, bench.intake.handlersPausedMs], [13_000, 3_000]);
+    await settle();
+    bench.clock.advance(1_000);
+    assert.deepEqual([bench.intake.pausedMs, bench.intake.handlersPausedMs], [13_000, 3_000]);
+  });
+
+  it('delivers a message that came while it was being paused when it resumes', () => {
+    const bench = new Bench();
+    bench.intake.pause('user');
+    bench.receive();
+    assert.deepEqual(bench.news(), paused);
+    bench.intake.resume('user');
+    assert.deepEqual(bench.news(), [...resumed, 'message']);
+    bench.intake.pause('user');
+    bench.intake.resume('user');
+    assert.deepEqual(bench.news(), [...paused, ...resumed]);
   });
 
   it('never resumes, and holds no timer, once the connection is ending', async () => {
@@ -232,5 +267,81 @@ describe('Intake', () => {
     assert.equal(bench.intake.pause('user'), false);
     assert.equal(bench.intake.resume('rate'), false);
     assert.deepEqual(bench.news(), []);
+  });
+});
+
+describe('invalid messages', () => {
+  const countAt = (bench: Bench, ...times: readonly number[]) =>
+    times.map((atMs) => {
+      bench.clock.advance(atMs - bench.clock.now());
+      return bench.intake.countInvalid();
+    });
+
+  /** A message that is found invalid after so long. */
+  const receiveCostly = (bench: Bench, costMs: number) => {
+    bench.whenArrived = () => {
+      bench.clock.stall(costMs);
+      bench.intake.countInvalid();
+    };
+    bench.receive();
+    bench.whenArrived = () => {};
+  };
+
+  it('end the connection at the first that is too many', () => {
+    const bench = new Bench({ invalidPerMinuteMax: 3 });
+    assert.deepEqual(countAt(bench, 0, 1, 59_998, 59_999), [true, true, true, false]);
+    assert.deepEqual(bench.news().slice(-1), ['end invalid-message at 59999']);
+  });
+
+  it('count anew with the first that comes after a minute', () => {
+    const bench = new Bench({ invalidPerMinuteMax: 2 });
+    const times = [1_000, 60_999, 61_000, 120_999, 500_000, 559_999, 560_000];
+    assert.deepEqual(new Set(countAt(bench, ...times)), new Set([true]));
+    assert.deepEqual(countAt(bench, 560_001, 560_002), [true, false]);
+  });
+
+  it('count for each connection by itself', () => {
+    const [one, other] = [
+      new Bench({ invalidPerMinuteMax: 1 }),
+      new Bench({ invalidPerMinuteMax: 1 }),
+    ];
+    assert.deepEqual(countAt(one, 0), [true]);
+    assert.deepEqual(countAt(other, 0), [true]);
+    assert.deepEqual(countAt(one, 0), [false]);
+  });
+
+  it('pause reading for nine times what each has cost, a second at most, and not for a cheap one', () => {
+    for (const [costMs, waitMs] of [
+      [1, 0],
+      [2, 18],
+      [50, 450],
+      [1_000, 1_000],
+    ] as const) {
+      const bench = new Bench();
+      receiveCostly(bench, costMs);
+      if (waitMs === 0) assert.deepEqual(bench.news(), ['message']);
+      else {
+        assert.deepEqual(bench.news(), ['message', ...paused]);
+        bench.clock.advance(waitMs - 1);
+        assert.deepEqual(bench.news(), []);
+        bench.clock.advance(1);
+        assert.deepEqual(bench.news(), resumed);
+      }
+      assert.equal(bench.clock.timersPending, 0);
+    }
+  });
+
+  it('pause no shorter than the rate does, nor the rate shorter than they do', () => {
+    for (const [costMs, waitMs] of [
+      [2, 100],
+      [20, 180],
+    ] as const) {
+      const bench = new Bench({ perSecond: 100, burst: 1 });
+      receiveCostly(bench, costMs);
+      bench.clock.advance(Math.max(10, waitMs - 100) - 1);
+      assert.ok(bench.intake.isPaused);
+      bench.clock.advance(101);
+      assert.deepEqual(bench.news(), ['message', ...paused, ...resumed]);
+    }
   });
 });
