@@ -4,13 +4,48 @@ import type { Parent } from '../connection/parent.ts';
 import { sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
+import type { WakeListener } from '../core/timer-wheel.ts';
+import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
+import type { ClientStreams } from './client-streams.ts';
+import type { ClientWarnings } from './client-warnings.ts';
 import type { ResolvedClientOptions } from './options.ts';
+import type { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
+import type { Route } from './reconnect/route.ts';
 
-/** What is made of the options of a client, and changes no more. */
+/** Hears what the host knows of its network and of its sleep. */
+export interface HostObserver extends WakeListener {
+  networkLost(): void;
+  networkReturned(): void;
+}
+
+/** What Node.js and a browser do each in their own way. */
+export interface Platform {
+  /** Warns the operator of what nobody listens to; `null` in a page. */
+  readonly warnings: ClientWarnings | null;
+  /** Makes the transport of one attempt. */
+  makeTransport(observer: DialObserver, context: SharedRuntime): OutboundTransport;
+  /** Keeps the process alive until what it returns is called. */
+  holdProcess(): () => void;
+  /** Watches for signs of the host until what it returns is called. */
+  watchHost(observer: HostObserver): () => void;
+}
+
+/** What is made of the options of a client, and changes no more. Clients with the same options share one. */
 export interface ClientRuntime<In, Out> {
   readonly options: ResolvedClientOptions<In, Out>;
   readonly context: SharedRuntime;
   readonly contract: Contract<In, Out, unknown>;
+}
+
+/** What a client is made of. */
+export interface ClientDependencies<In, Out> {
+  readonly runtime: ClientRuntime<In, Out>;
+  readonly charts: ChartSystem;
+  readonly platform: Platform;
+  readonly parent: Parent | null;
+  readonly streams: ClientStreams<In>;
+  readonly route: Route;
+  readonly policy: ReconnectPolicy;
 }
 
 /** Makes what a client has of its options. */

@@ -1,5 +1,4 @@
 import { Stream } from '../core/stream.ts';
-import type { CloseVerdict } from '../core/verdict.ts';
 import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 
@@ -11,7 +10,6 @@ export class ClientStreams<In, Status = ClientStatus> {
   #statuses: Stream<Status> | null = null;
   #messages: Stream<In> | null = null;
   #endings: Stream<Ending> | null = null;
-  #verdicts: Stream<CloseVerdict> | null = null;
 
   constructor(status: Status, warnings: ClientWarnings | null) {
     this.#warnings = warnings;
@@ -39,40 +37,29 @@ export class ClientStreams<In, Status = ClientStatus> {
     return this.#endings;
   }
 
-  get verdicts(): Stream<CloseVerdict> {
-    this.#verdicts ??= new Stream(this.report('verdicts$'));
-    return this.#verdicts;
-  }
-
   moved(status: Status): void {
     this.#status = status;
     this.#statuses?.next(status);
-  }
-
-  ended(ending: Ending): void {
-    this.endings.next(ending);
-    if (ending.outcome === 'closed') this.verdicts.next(ending.verdict);
   }
 
   /** Tells what another tells as well, but for its status, for as long as it does. */
   follow(other: ClientStreams<In>): void {
     other.events.observable.subscribe((event) => this.#emit(event));
     other.messages.observable.subscribe((message) => this.messages.next(message));
-    other.endings.observable.subscribe((ending) => this.ended(ending));
+    other.endings.observable.subscribe((ending) => this.endings.next(ending));
   }
 
   /** Whether anybody looks at the status or the endings. */
   get isHeard(): boolean {
-    const streams = [this.#statuses, this.#endings, this.#verdicts];
-    return streams.some((stream) => stream?.observed);
+    return this.#statuses?.observed === true || this.#endings?.observed === true;
   }
 
   complete(): void {
-    const { messages, endings, verdicts, statuses, events } = this;
-    for (const stream of [messages, endings, verdicts, statuses, events]) stream.complete();
+    const { messages, endings, statuses, events } = this;
+    for (const stream of [messages, endings, statuses, events]) stream.complete();
   }
 
-  /** Tells what code of the user threw. */
+  /** Returns what reports that code of the user threw. */
   report(handler: string): (error: Error) => void {
     return (error) => this.#emit({ type: 'handler.errored', handler, error });
   }

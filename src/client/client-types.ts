@@ -87,8 +87,6 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly messages$: Observable<In>;
   /** How each attempt came to its end: exactly one for each. */
   readonly endings$: Observable<Ending>;
-  /** How each connection that was open ended. */
-  readonly verdicts$: Observable<CloseVerdict>;
   readonly events$: Observable<ClientEvent>;
   /** Messages that wait for a connection. */
   readonly queuedMessages: number;

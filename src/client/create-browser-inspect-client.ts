@@ -2,7 +2,7 @@ import { xstateHost } from '../chart/hosted-actor.ts';
 import type { Client } from './client-types.ts';
 import { makePageClient } from './create-browser-client.ts';
 import type { ClientOptions } from './options.ts';
-import type { Resolvable } from './reconnect/target.ts';
+import type { Resolvable } from './reconnect/route.ts';
 
 /**
  * As `createClient` of `mooring/client`, with XState: the client and its connections have actors, and `inspect` sees each step of

@@ -7,8 +7,8 @@ import {
   nodePlatform,
   resolveNodeOptions,
 } from './node-options.ts';
-import { sharedClientRuntime } from './node-runtime.ts';
-import type { Headers, Resolvable } from './reconnect/target.ts';
+import { sharedClientRuntime, sharedRoute } from './node-runtime.ts';
+import type { Headers, Resolvable } from './reconnect/route.ts';
 
 /**
  * Dials a peer, and dials again whenever the connection is lost, until it is closed.
@@ -37,6 +37,7 @@ export function createClient<In = unknown, Out = unknown>(
     supervisor,
     actors: nodeActors(actors),
     runtimeOf: sharedClientRuntime,
+    routeTo: sharedRoute,
   });
 }
 

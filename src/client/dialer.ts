@@ -2,69 +2,54 @@ import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionReport, SharedRuntime } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
-import type { Parent } from '../connection/parent.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
 import { guarded } from '../core/guard.ts';
-import type { DialObserver, DialTarget, OutboundTransport } from '../transport/transport.ts';
-import type { ClientStreams } from './client-streams.ts';
+import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
+import type { ClientDependencies } from './client-runtime.ts';
 import type { Ending } from './client-types.ts';
-import type { ResolvedClientOptions } from './options.ts';
 import { OutboundConnection, type OutboundHost } from './outbound-connection.ts';
 import { OutboundHandle, type OutboundHandleHost } from './outbound-handle.ts';
 import type { OutboundOutbox } from './outbound-outbox.ts';
-import type { Platform } from './platform.ts';
+import type { Route } from './reconnect/route.ts';
 
-/** What a dialer needs of its client, and tells it. */
-export interface DialerHost<In, Out> {
+/** Hears from a dialer how its attempts go. */
+export interface DialerHost {
   /** The parent of its connections. */
   readonly actor: HostedActor;
-  readonly charts: ChartSystem;
-  readonly context: SharedRuntime;
-  readonly contract: Contract<In, Out, unknown>;
-  readonly platform: Platform;
-  readonly parent: Parent | null;
-  readonly streams: ClientStreams<In>;
-  readonly options: Pick<ResolvedClientOptions<In, Out>, 'onMessage'>;
-  /** Where the attempt that begins now goes. May throw or reject. */
-  target(): DialTarget | Promise<DialTarget>;
-  /** It opened; `reportOpen` tells the parent. */
+  /** It opened; `reportOpen` reports that to the parent. */
   attemptOpened(reportOpen: () => void): void;
   /** It takes messages again. */
   attemptFlows(): void;
-  /** How it came to its end; `reportEnd` tells user code. */
+  /** It failed, or closed; `reportEnd` reports that to user code. */
   attemptEnded(ending: Ending, reportEnd: () => void): void;
-  /** Runs what reaches user code once no transition is under way. */
-  later(news: () => void): void;
 }
 
 /** Makes the attempts of one client, one at a time, and owns the connection of the current one. */
 export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
   /** Where it dialed last. */
   url: string;
+  /** Attempts so far. */
+  attempts = 0;
 
-  readonly #host: DialerHost<In, Out>;
+  readonly #parts: ClientDependencies<In, Out>;
+  readonly #host: DialerHost;
   #current: OutboundConnection | null = null;
   /** The connection that may be sent what has waited. */
   #usable: OutboundConnection | null = null;
   /** Until its first turn is over. */
   #turn: TimerHandle | null = null;
-  #attempts = 0;
 
   /** @param url - what is known of it before the first attempt. */
-  constructor(host: DialerHost<In, Out>, url: string) {
+  constructor(parts: ClientDependencies<In, Out>, host: DialerHost, url: string) {
+    this.#parts = parts;
     this.#host = host;
     this.url = url;
   }
 
-  /** Attempts so far. */
-  get attempts(): number {
-    return this.#attempts;
-  }
-
-  /** Where messages go right now. */
+  /** Where messages go right now; `null` between two connections. */
   get outbox(): OutboundOutbox | null {
     return this.#current === this.#usable ? (this.#current?.messages ?? null) : null;
   }
@@ -75,11 +60,9 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
   }
 
   dial(): void {
-    this.#attempts += 1;
-    const connection = new OutboundConnection(
-      this,
-      this.#host.parent?.nextId() ?? `a${this.#attempts}`,
-    );
+    this.attempts += 1;
+    const id = this.#parts.parent?.nextId() ?? `a${this.attempts}`;
+    const connection = new OutboundConnection(this, id);
     this.#current = connection.isOver ? null : connection;
   }
 
@@ -87,7 +70,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
     this.#current?.probe();
   }
 
-  /** Ends what is under way. Where nothing is it is closing by itself, and its end will be told. */
+  /** Ends what is under way. Where nothing is it is closing by itself, and its end will be reported. */
   end(frame: CloseFrame): void {
     if (!this.#current?.abort()) this.#current?.close('close', frame);
   }
@@ -103,23 +86,19 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
   }
 
   get charts(): ChartSystem {
-    return this.#host.charts;
+    return this.#parts.charts;
   }
 
   get context(): SharedRuntime {
-    return this.#host.context;
+    return this.#parts.runtime.context;
   }
 
-  target(): DialTarget | Promise<DialTarget> {
-    return this.#host.target();
-  }
-
-  dialsTo({ url }: DialTarget): void {
-    this.url = url;
+  get route(): Route {
+    return this.#parts.route;
   }
 
   makeTransport(observer: DialObserver): OutboundTransport {
-    return this.#host.platform.makeTransport(observer, this.context);
+    return this.#parts.platform.makeTransport(observer, this.context);
   }
 
   connectionMoved(
@@ -127,32 +106,32 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
     from: ConnectionState | null,
     to: ConnectionState,
   ): void {
-    this.#host.parent?.connectionMoved(connection, from, to);
+    this.#parts.parent?.connectionMoved(connection, from, to);
   }
 
   randomErrored(error: Error): void {
-    this.#host.later(() => this.#host.streams.report('random')(error));
+    this.charts.notifications.add(() => this.#parts.streams.report('random')(error));
   }
 
   connectionOpened(): void {}
 
   connectionCrashed(error: Error): void {
-    this.#host.parent?.connectionCrashed(error);
+    this.#parts.parent?.connectionCrashed(error);
   }
 
   connectionQuarantined(connection: ManagedConnection): void {
-    this.#host.parent?.connectionQuarantined(connection);
+    this.#parts.parent?.connectionQuarantined(connection);
   }
 
   connectionReported(connection: OutboundConnection, report: ConnectionReport): void {
-    const { parent } = this.#host;
+    const { parent } = this.#parts;
     const notify = () => parent?.connectionReported(connection, report, this.#handleOf(connection));
     if (report === 'opened') {
       this.#useLater(connection);
       this.#host.attemptOpened(notify);
       return;
     }
-    if (parent !== null) this.#host.later(notify);
+    if (parent !== null) this.charts.notifications.add(notify);
     if (report === 'flowing') this.#host.attemptFlows();
     else if (report === 'closed' || report === 'failed') this.#ended(connection);
   }
@@ -190,15 +169,15 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
     const intake = this.#run('messages', connection, () => this.contract.read(payload, isBinary));
     if (intake === undefined) return undefined;
     if ('message' in intake) return this.#deliver(connection, intake.message);
-    this.#host.streams.events.next({ type: 'message.invalid', fault: intake.fault });
+    this.#parts.streams.events.next({ type: 'message.invalid', fault: intake.fault });
     connection.intake.countInvalid();
     return undefined;
   }
 
   /** Returns what `onMessage` returned: a promise while it is at work. */
   #deliver(connection: OutboundConnection, message: In): unknown {
-    const { streams, options } = this.#host;
-    const { onMessage } = options;
+    const { streams, runtime } = this.#parts;
+    const { onMessage } = runtime.options;
     const handle = (): unknown => onMessage?.(this.#handleOf(connection), message);
     const work = onMessage && this.#run('onMessage', connection, handle);
     streams.messages.next(message);
@@ -213,7 +192,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
     call: () => Result,
   ): Result | undefined {
     return guarded(call, (error) => {
-      this.#host.streams.report(handler)(error);
+      this.#parts.streams.report(handler)(error);
       connection.end('handler-error', error);
     });
   }
@@ -227,7 +206,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });
     if (ending === undefined) return;
     this.#host.attemptEnded(ending, () => {
-      this.#host.streams.ended(ending);
+      this.#parts.streams.endings.next(ending);
       this.#handleMade(connection)?.complete();
     });
   }
@@ -235,11 +214,11 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
   // What a handle needs.
 
   get contract(): Contract<In, Out, unknown> {
-    return this.#host.contract;
+    return this.#parts.runtime.contract;
   }
 
   reportThrown(handler: 'messages$' | 'actor', error: Error): void {
-    this.#host.streams.report(handler)(error);
+    this.#parts.streams.report(handler)(error);
   }
 
   #handleOf(connection: OutboundConnection): OutboundHandle<In, Out> {

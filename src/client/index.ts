@@ -48,8 +48,7 @@ export type {
   PoolStatus,
   UpstreamStatus,
 } from './pool/pool-types.ts';
-export type { BackoffOptions } from './reconnect/backoff.ts';
-export type { RestartOptions } from './reconnect/restart-intensity.ts';
+export type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
 export type { PrivateCodes } from './reconnect/retry.ts';
 export { privateCodes } from './reconnect/retry.ts';
-export type { Headers, Resolvable } from './reconnect/target.ts';
+export type { Headers, Resolvable } from './reconnect/route.ts';

@@ -35,8 +35,7 @@ export type {
 } from './client-types.ts';
 export { createClient } from './create-browser-inspect-client.ts';
 export type { ClientOptions } from './options.ts';
-export type { BackoffOptions } from './reconnect/backoff.ts';
-export type { RestartOptions } from './reconnect/restart-intensity.ts';
+export type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
 export type { PrivateCodes } from './reconnect/retry.ts';
 export { privateCodes } from './reconnect/retry.ts';
-export type { Resolvable } from './reconnect/target.ts';
+export type { Resolvable } from './reconnect/route.ts';

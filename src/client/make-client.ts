@@ -1,15 +1,26 @@
+import type { Observable } from 'rxjs';
 import type { ActorOptions } from '../chart/chart-system.ts';
 import { parentOf } from '../connection/parent.ts';
+import type { ChartActor } from '../core/actor.ts';
 import { checkUrl } from '../core/arguments.ts';
 import type { HasChildren } from '../core/child.ts';
-import { ClientHandle } from './client-handle.ts';
-import { type ClientRuntime, chartsFor } from './client-runtime.ts';
-import type { Client } from './client-types.ts';
+import type { Clock } from '../core/clock.ts';
+import { checkedCloseFrame } from '../core/close-code.ts';
+import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
+import { type ClientRuntime, chartsFor, type Platform } from './client-runtime.ts';
+import { ClientStreams } from './client-streams.ts';
+import type {
+  Client,
+  ClientEvent,
+  ClientSendOptions,
+  ClientStatus,
+  Ending,
+} from './client-types.ts';
 import type { ResolvedClientOptions } from './options.ts';
-import type { Platform } from './platform.ts';
 import { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
-import { type Headers, type Resolvable, routeTo } from './reconnect/target.ts';
-import { SupervisedClient } from './supervised-client.ts';
+import type { Directions, Headers, Resolvable, Route } from './reconnect/route.ts';
+import { usual } from './sender.ts';
+import { idle, SupervisedClient } from './supervised-client.ts';
 
 /** What an entry point brings along: where it runs, and what can be asked for there. */
 export interface Environment {
@@ -19,28 +30,90 @@ export interface Environment {
   readonly actors: ActorOptions;
   /** Makes what a client has of its options, or finds what others have. */
   readonly runtimeOf: <In, Out>(options: ResolvedClientOptions<In, Out>) => ClientRuntime<In, Out>;
+  /** Makes the route of a client, or finds that of others. */
+  readonly routeTo: (directions: Directions, clock: Clock) => Route;
 }
 
 /** Makes a client for wherever it runs. @throws MooringError `invalid-argument` */
 export function makeClient<In, Out>(
   url: Resolvable<string | URL>,
   options: ResolvedClientOptions<In, Out>,
-  { platform, headers, supervisor, actors, runtimeOf }: Environment,
+  { platform, headers, supervisor, actors, runtimeOf, routeTo }: Environment,
 ): Client<In, Out> {
   checkUrl(url, 'createClient(url, options)');
+  const runtime = runtimeOf(options);
+  const { subprotocols, beat, clock } = runtime.options;
+  const route = routeTo({ url, headers, subprotocols, beat }, clock);
   const parent = parentOf(supervisor);
-  const shared = runtimeOf(options);
-  const { subprotocols, beat } = shared.options;
-  const route = routeTo({ url, headers, subprotocols, beat });
-  const client = new SupervisedClient<In, Out>({
-    url: typeof url === 'function' ? '' : String(url),
-    options: shared.options,
-    charts: chartsFor(options, parent, actors),
-    context: shared.context,
-    contract: shared.contract,
-    platform,
-    parent,
-    makeReconnectPolicy: (reporter) => new ReconnectPolicy(shared.options, route, reporter),
-  });
+  const streams = new ClientStreams<In>(idle, platform.warnings);
+  const policy = new ReconnectPolicy(runtime.options, route.isRenewed, streams);
+  const charts = chartsFor(options, parent, actors);
+  const parts = { runtime, charts, platform, parent, streams, route, policy };
+  const client = new SupervisedClient<In, Out>(parts, typeof url === 'function' ? '' : String(url));
   return new ClientHandle(client);
+}
+
+/** The public face of a client. */
+export class ClientHandle<In, Out> implements Client<In, Out> {
+  readonly #client: SupervisedClient<In, Out>;
+
+  constructor(client: SupervisedClient<In, Out>) {
+    this.#client = client;
+  }
+
+  get url(): string {
+    return this.#client.url;
+  }
+
+  get connection(): DialedConnection<In, Out> | undefined {
+    return this.#client.connection;
+  }
+
+  get status(): ClientStatus {
+    return this.#client.status;
+  }
+
+  get actor(): ChartActor {
+    return this.#client.actor.reader(() => undefined, this.#client.streams.report('actor'));
+  }
+
+  get status$(): Observable<ClientStatus> {
+    return this.#client.streams.statuses.observable;
+  }
+
+  get messages$(): Observable<In> {
+    return this.#client.streams.messages.observable;
+  }
+
+  get endings$(): Observable<Ending> {
+    return this.#client.streams.endings.observable;
+  }
+
+  get events$(): Observable<ClientEvent> {
+    return this.#client.streams.events.observable;
+  }
+
+  get queuedMessages(): number {
+    return this.#client.sender.queued;
+  }
+
+  send(message: Out, options: ClientSendOptions = usual): SendResult {
+    return this.#client.sender.send(message, options);
+  }
+
+  sendAndFlush(message: Out, options: ClientSendOptions = usual): Promise<FlushResult> {
+    return this.#client.sender.sendAndFlush(message, options);
+  }
+
+  dialNow(): boolean {
+    return this.#client.dialNow();
+  }
+
+  async close(code = 1000, reason = ''): Promise<void> {
+    await this.#client.stop(checkedCloseFrame(code, reason));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }

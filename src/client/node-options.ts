@@ -13,10 +13,10 @@ import {
   resolved,
 } from '../core/option-rules.ts';
 import { type ConnectOptions, WsTransport } from '../transport/ws-transport.ts';
+import type { Platform } from './client-runtime.ts';
 import { clientWarnings } from './client-warnings.ts';
 import { type ClientOptions, clientRules, filled } from './options.ts';
-import type { Platform } from './platform.ts';
-import { areHeaders, type Headers, type Resolvable } from './reconnect/target.ts';
+import { areHeaders, type Headers, type Resolvable } from './reconnect/route.ts';
 
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {

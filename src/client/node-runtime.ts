@@ -4,42 +4,71 @@ import type { Rule } from '../core/option-rules.ts';
 import { printAs } from '../core/text.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import { Reads } from '../transport/reads.ts';
-import { ClientHandle } from './client-handle.ts';
 import { type ClientRuntime, clientRuntime } from './client-runtime.ts';
+import { ClientHandle } from './make-client.ts';
 import { clientRules, type ResolvedClientOptions } from './options.ts';
 import { OutboundHandle } from './outbound-handle.ts';
-import { addressIn } from './reconnect/target.ts';
-
-/** The wheels of a clock, by the length of their ticks: 96 at most. */
-const wheels = new WeakMap<Clock, Map<number, TimerWheel>>();
-
-/** What was made of options, for as long as a client has them. */
-const made = new WeakMap<ResolvedClientOptions, ClientRuntime<unknown, unknown>>();
-
-/** The options that came last for a clock. They may hold what an application keeps secret, and end with their clients. */
-const latest = new WeakMap<Clock, WeakRef<ResolvedClientOptions>>();
+import { addressIn, type Directions, FixedRoute, type Route, routeTo } from './reconnect/route.ts';
 
 /**
- * What a client in Node.js shares with all others that have the same options: 6 KB (measured).
+ * What the clients of one clock share in Node.js.
  *
- * A service that makes a thousand clients gives them the same options, so the last ones are remembered while one of these clients
- * lives. Clients with other options still share the wheel if their ticks are the same.
+ * A service that makes a thousand clients gives them the same options and the same peer, so the last ones of each are
+ * remembered while a client has them: 6 KB a client (measured). Both may hold what an application keeps secret, and end
+ * with their clients. Clients with other options still share the wheel if their ticks are the same.
  */
+class Shared {
+  /** By the length of their ticks: 96 at most. */
+  readonly #wheels = new Map<number, TimerWheel>();
+  #runtime: WeakRef<ClientRuntime<unknown, unknown>> | null = null;
+  #route: WeakRef<FixedRoute> | null = null;
+
+  runtime(options: ResolvedClientOptions): ClientRuntime<unknown, unknown> {
+    const last = this.#runtime?.deref();
+    if (last !== undefined && saysTheSame(last.options, options)) return last;
+    const { clock } = options;
+    const shared = sharedRuntime(options, this.#wheel(clock, tickMsOf(options)));
+    const runtime = clientRuntime(options, { ...shared, reads: new Reads(shared) });
+    this.#runtime = new WeakRef(runtime);
+    return runtime;
+  }
+
+  route(directions: Directions): Route {
+    const route = routeTo(directions);
+    if (!(route instanceof FixedRoute)) return route;
+    const last = this.#route?.deref();
+    if (last !== undefined && isCopy(last.destination, route.destination)) return last;
+    this.#route = new WeakRef(route);
+    return route;
+  }
+
+  #wheel(clock: Clock, tickMs: number): TimerWheel {
+    const wheel = this.#wheels.get(tickMs) ?? new TimerWheel(clock, tickMs);
+    this.#wheels.set(tickMs, wheel);
+    return wheel;
+  }
+}
+
+const sharedByClock = new WeakMap<Clock, Shared>();
+
+function sharedBy(clock: Clock): Shared {
+  const shared = sharedByClock.get(clock) ?? new Shared();
+  sharedByClock.set(clock, shared);
+  return shared;
+}
+
+/** What a client has of its options: the same object for all with the same options, made one after the other. */
 export function sharedClientRuntime<In, Out>(
   options: ResolvedClientOptions<In, Out>,
 ): ClientRuntime<In, Out> {
-  const { clock } = options;
-  const last = latest.get(clock)?.deref();
-  const known = last && made.get(last);
   // What has the same contract is of the same type.
-  if (known !== undefined && saysTheSame(known.options, options as ResolvedClientOptions)) {
-    return known as ClientRuntime<In, Out>;
-  }
-  const shared = sharedRuntime(options, wheelFor(clock, tickMsOf(options)));
-  const runtime = clientRuntime(options, { ...shared, reads: new Reads(shared) });
-  made.set(options as ResolvedClientOptions, runtime as ClientRuntime<unknown, unknown>);
-  latest.set(clock, new WeakRef(options as ResolvedClientOptions));
-  return runtime;
+  const runtime = sharedBy(options.clock).runtime(options as ResolvedClientOptions);
+  return runtime as ClientRuntime<In, Out>;
+}
+
+/** Where a client goes: the same object for all that go there, made one after the other. */
+export function sharedRoute(directions: Directions, clock: Clock): Route {
+  return sharedBy(clock).route(directions);
 }
 
 /** Groups and lists are made anew for each client, so what is in them is compared. */
@@ -59,13 +88,6 @@ function isCopy(one: object, other: object): boolean {
     ours.length === theirs.length &&
     ours.every(([name, value], at) => theirs[at]?.[0] === name && theirs[at]?.[1] === value)
   );
-}
-
-function wheelFor(clock: Clock, tickMs: number): TimerWheel {
-  const ofClock = wheels.get(clock) ?? new Map<number, TimerWheel>();
-  const wheel = ofClock.get(tickMs) ?? new TimerWheel(clock, tickMs);
-  wheels.set(clock, ofClock.set(tickMs, wheel));
-  return wheel;
 }
 
 // Not the URL, which may have credentials.

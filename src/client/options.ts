@@ -18,8 +18,7 @@ import {
 } from '../core/option-rules.ts';
 import { limitsRule, sharedRules } from '../core/shared-options.ts';
 import type { StandardSchemaV1 } from '../core/standard-schema.ts';
-import type { BackoffOptions } from './reconnect/backoff.ts';
-import type { RestartOptions } from './reconnect/restart-intensity.ts';
+import type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
 import type { PrivateCodes } from './reconnect/retry.ts';
 
 /** Options of a client wherever it runs. Every limit is finite by default. */

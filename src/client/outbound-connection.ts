@@ -4,16 +4,16 @@ import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import { describeDialFailure, type FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
-import type { DialObserver, DialTarget, OutboundTransport } from '../transport/transport.ts';
+import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox } from './outbound-outbox.ts';
-import { locationOf } from './reconnect/target.ts';
+import type { Destination, Route } from './reconnect/route.ts';
 
 /** What a connection that dials needs of whoever it dials for. */
 export interface OutboundHost extends ConnectionHost {
-  /** Where this attempt goes. May throw or reject. */
-  target(): DialTarget | Promise<DialTarget>;
-  /** The attempt knows where, and dials. */
-  dialsTo(target: DialTarget): void;
+  /** Where this attempt goes. */
+  readonly route: Route;
+  /** Where it dialed last. */
+  url: string;
   makeTransport(observer: DialObserver): OutboundTransport;
   /** The peer has asked for a beat: it has let this side in. */
   peerWelcomes(connection: OutboundConnection): void;
@@ -64,7 +64,7 @@ export class OutboundConnection extends ManagedConnection {
       this.socketEvents.socketErrored(toError(thrown));
     };
     try {
-      const target = this.host.target();
+      const target = this.host.route.target();
       if (isThenable(target)) target.then((known) => this.#dialTo(known), fail);
       else this.#dialTo(target);
     } catch (thrown) {
@@ -72,11 +72,12 @@ export class OutboundConnection extends ManagedConnection {
     }
   }
 
-  #dialTo(target: DialTarget): void {
+  #dialTo(target: Destination): void {
     // It may have taken longer than the attempt was given.
     if (this.isOver) return;
-    Object.assign(this, locationOf(target));
-    this.host.dialsTo(target);
+    const { url, address, path } = target;
+    Object.assign(this, { address, path });
+    this.host.url = url;
     try {
       this.transport.dial(target);
     } catch (thrown) {

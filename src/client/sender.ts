@@ -1,35 +1,31 @@
-import type { Clock } from '../core/clock.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
-import type { Contract } from '../core/contract.ts';
 import { checkNames, invalidOptions, problemAt } from '../core/option-rules.ts';
-import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
-import type { ClientSendOptions, DropReason } from './client-types.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import type { ClientDependencies } from './client-runtime.ts';
+import type { ClientSendOptions } from './client-types.ts';
+import type { Dialer } from './dialer.ts';
 import { OfflineQueue, type Waiting } from './offline-queue.ts';
-import type { OutboundOutbox } from './outbound-outbox.ts';
-
-/** What a sender needs of the client that it sends for. */
-export interface SenderHost<Out> {
-  readonly contract: Pick<Contract<unknown, Out, unknown>, 'payload'>;
-  readonly options: { readonly queueMax: number };
-  readonly context: { readonly clock: Clock; readonly wheel: TimerWheel };
-  /** Whether there will be no further connection. */
-  readonly isOver: boolean;
-  /** Where messages go right now; `null` between two connections. */
-  readonly outbox: OutboundOutbox | null;
-  messageDropped(message: unknown, reason: DropReason): void;
-}
 
 type Unsent = Omit<Waiting, 'expiresAtMs'>;
 
 /** Sends what can be sent, and keeps the rest in order for when the connection takes it, or for the next one. */
-export class Sender<Out> implements DeadlineOwner {
-  readonly #host: SenderHost<Out>;
+export class Sender<In, Out> implements DeadlineOwner {
+  readonly #parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>;
+  readonly #dialer: Pick<Dialer<In, Out>, 'outbox'>;
+  /** Whether there will be no further connection. */
+  readonly #isOver: () => boolean;
   /** Made for the first message that has to wait. */
   #queue: OfflineQueue | null = null;
   #expiry: Deadline | null = null;
 
-  constructor(host: SenderHost<Out>) {
-    this.#host = host;
+  constructor(
+    parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>,
+    dialer: Pick<Dialer<In, Out>, 'outbox'>,
+    isOver: () => boolean,
+  ) {
+    this.#parts = parts;
+    this.#dialer = dialer;
+    this.#isOver = isOver;
   }
 
   get queued(): number {
@@ -37,13 +33,13 @@ export class Sender<Out> implements DeadlineOwner {
   }
 
   send(message: Out, options: ClientSendOptions): SendResult {
-    const payload = this.#host.contract.payload(message);
+    const payload = this.#parts.runtime.contract.payload(message);
     return this.#sendOrKeep({ message, payload, settle: undefined }, options);
   }
 
   sendAndFlush(message: Out, options: ClientSendOptions): Promise<FlushResult> {
     return new Promise((settle) => {
-      const payload = this.#host.contract.payload(message);
+      const payload = this.#parts.runtime.contract.payload(message);
       if (this.#sendOrKeep({ message, payload, settle }, options) === 'refused') settle('refused');
     });
   }
@@ -51,9 +47,9 @@ export class Sender<Out> implements DeadlineOwner {
   /** Sends what has waited, as far as the connection takes it. */
   sendQueued(): void {
     const queue = this.#queue;
-    const outbox = queue === null ? null : this.#host.outbox;
+    const outbox = queue === null ? null : this.#dialer.outbox;
     if (queue === null || outbox === null) return;
-    const { clock } = this.#host.context;
+    const { clock } = this.#parts.runtime.context;
     for (let first = queue.peek(clock.now()); first; first = queue.peek(clock.now())) {
       if (outbox.send(first.payload, first.settle) === 'refused') return;
       queue.shift();
@@ -62,7 +58,7 @@ export class Sender<Out> implements DeadlineOwner {
 
   /** Gives everything up. */
   clear(): void {
-    this.#expiry = this.#host.context.wheel.cancel(this.#expiry);
+    this.#expiry = this.#parts.runtime.context.wheel.cancel(this.#expiry);
     this.#queue?.clear();
   }
 
@@ -74,22 +70,24 @@ export class Sender<Out> implements DeadlineOwner {
   #sendOrKeep(unsent: Unsent, options: ClientSendOptions): SendResult {
     const ttlMs = checkedTtl(options);
     // Not past what is older.
-    const outbox = this.queued === 0 ? this.#host.outbox : null;
+    const outbox = this.queued === 0 ? this.#dialer.outbox : null;
     const result = outbox?.send(unsent.payload, unsent.settle) ?? 'refused';
-    if (result !== 'refused' || options.queue === false || this.#host.isOver) return result;
+    if (result !== 'refused' || options.queue === false || this.#isOver()) return result;
     return this.#keep(unsent, ttlMs);
   }
 
   /** Bytes are copied: whoever sent them may write over them while they wait. */
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
-    const { context, options } = this.#host;
+    const { context, options } = this.#parts.runtime;
     const nowMs = context.clock.now();
-    this.#queue ??= new OfflineQueue(options.queueMax, (dropped, reason) =>
-      this.#host.messageDropped(dropped.message, reason),
+    this.#queue ??= new OfflineQueue(options.queueMax, ({ message }, reason) =>
+      this.#parts.charts.notifications.add(() =>
+        this.#parts.streams.events.next({ type: 'message.dropped', message, reason }),
+      ),
     );
     this.#queue.purge(nowMs);
     // Whoever was told of what had expired may have closed the client.
-    if (this.#host.isOver) return 'refused';
+    if (this.#isOver()) return 'refused';
     this.#queue.push({
       ...unsent,
       payload: typeof payload === 'string' ? payload : payload.slice(),
@@ -101,7 +99,7 @@ export class Sender<Out> implements DeadlineOwner {
 
   /** Drops what has expired, and looks again when the next one does. */
   #expire(queue: OfflineQueue): void {
-    const { clock, wheel } = this.#host.context;
+    const { clock, wheel } = this.#parts.runtime.context;
     const nowMs = clock.now();
     const nextMs = queue.purge(nowMs);
     this.#expiry = wheel.cancel(this.#expiry);

@@ -1,95 +1,76 @@
 import type { ClientFact, ClientOrders, DelayName } from '../../machines/client-contract.ts';
-import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
 import { clientTable } from '../chart/tables/client.ts';
-import type { SharedRuntime } from '../connection/connection-host.ts';
-import type { ChildActor, Parent } from '../connection/parent.ts';
+import type { ChildActor } from '../connection/parent.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
-import type { Contract } from '../core/contract.ts';
 import { guarded, whenAborted } from '../core/guard.ts';
-import type { Deadline, DeadlineOwner, WakeListener } from '../core/timer-wheel.ts';
-import type { DialTarget } from '../transport/transport.ts';
-import type { ClientDependencies } from './client-dependencies.ts';
-import { crashed, defaultCloseFrame, idle, isSame, warnIfLost } from './client-status.ts';
-import { ClientStreams } from './client-streams.ts';
-import type { ClientState, ClientStatus, DropReason, Ending, GaveUp } from './client-types.ts';
+import type { Deadline } from '../core/timer-wheel.ts';
+import type { ClientDependencies, HostObserver } from './client-runtime.ts';
+import type { ClientStreams } from './client-streams.ts';
+import type { ClientState, ClientStatus, Ending, GaveUp } from './client-types.ts';
 import { Dialer, type DialerHost } from './dialer.ts';
-import type { ResolvedClientOptions } from './options.ts';
-import type { OutboundOutbox } from './outbound-outbox.ts';
-import type { Platform } from './platform.ts';
-import type { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
-import { addressIn } from './reconnect/target.ts';
-import { Sender, type SenderHost } from './sender.ts';
+import { addressIn } from './reconnect/route.ts';
+import { Sender } from './sender.ts';
+
+/** Of a client that has not begun. */
+export const idle: ClientStatus = {
+  state: 'idle',
+  states: ['idle'],
+  attempts: 0,
+  ending: undefined,
+  delayMs: undefined,
+  gaveUp: undefined,
+};
+
+/** How it closes when nobody has said how. */
+export const defaultCloseFrame: CloseFrame = { code: 1000, reason: '' };
+
+/** The states of a client whose chart can decide nothing any more. */
+const crashed: readonly string[] = ['exhausted'];
 
 /** What is behind a client: it gives its chart the facts and carries out the chart's orders. */
 export class SupervisedClient<In, Out>
-  implements
-    ChartOwner,
-    ClientOrders,
-    DialerHost<In, Out>,
-    SenderHost<Out>,
-    WakeListener,
-    DeadlineOwner,
-    ChildActor
+  implements ChartOwner, ClientOrders, ChildActor, DialerHost, HostObserver
 {
-  readonly charts: ChartSystem;
-  readonly context: SharedRuntime;
-  readonly options: ResolvedClientOptions<In, Out>;
-  readonly contract: Contract<In, Out, unknown>;
-  readonly platform: Platform;
-  readonly parent: Parent | null;
-  readonly streams: ClientStreams<In>;
-
+  readonly #parts: ClientDependencies<In, Out>;
   readonly #chart: ChartRunner<ClientFact['type']>;
   #actor: HostedActor | null = null;
   readonly #dialer: Dialer<In, Out>;
-  readonly #reconnectPolicy: ReconnectPolicy;
   /** Made for the first message: many clients only listen. */
-  #sender: Sender<Out> | null = null;
+  #sender: Sender<In, Out> | null = null;
   readonly #stopWatching: () => void;
-  /** What is only made for whoever waits for the end, or gave a signal: a client that lives needs neither. */
+  readonly #ignoreSignal: (() => void) | null;
+  /** Made when somebody waits for the end. */
   #stopped: Promise<void> | null = null;
   #whenStopped: (() => void) | null = null;
-  readonly #ignoreSignal: (() => void) | null;
-  #status: ClientStatus;
+  #status: ClientStatus = idle;
   #delayMs: number | undefined;
   #delay: Deadline | null = null;
-  #closeFrame: CloseFrame = defaultCloseFrame;
+  #closeFrame = defaultCloseFrame;
   #letProcessEnd: (() => void) | null = null;
   #gaveUp: GaveUp | undefined;
   #isOffline = false;
-  /** The chart has come to its end, and that is still to be told. */
-  #isFinished = false;
-  #isComplete = false;
+  /** The chart has ended, user code is about to hear of it, and has. */
+  #end: 'finished' | 'reporting' | 'reported' | null = null;
 
-  constructor(parts: ClientDependencies<In, Out>) {
-    const { options, charts, context, parent, platform } = parts;
-    this.charts = charts;
-    this.options = options;
-    this.context = context;
-    this.contract = parts.contract;
-    this.platform = platform;
-    this.parent = parent;
-    this.#status = idle;
-    this.streams = new ClientStreams(idle, platform.warnings);
-    this.#reconnectPolicy = parts.makeReconnectPolicy(this.streams);
-    this.#dialer = new Dialer(this, parts.url);
+  /** @param url - what is known of it before the first attempt. */
+  constructor(parts: ClientDependencies<In, Out>, url: string) {
+    const { charts, platform, parent, runtime } = parts;
+    const { signal, clock } = runtime.options;
+    this.#parts = parts;
+    this.#dialer = new Dialer(parts, this, url);
     this.#chart = charts.run(clientTable, this);
     if (charts.areActorsEager) this.#actor = this.actor;
-    const abort = () => this.#send('stop.requested');
-    this.#ignoreSignal = options.signal ? whenAborted(options.signal, abort) : null;
-    context.wheel.whenWoken.add(this);
-    this.#stopWatching = platform.watchHost({
-      networkLost: () => this.#network(true),
-      networkReturned: () => this.#network(false),
-      onWake: () => this.onWake(),
-    });
+    const abort = () => this.#chart.send('stop.requested');
+    this.#ignoreSignal = signal ? whenAborted(signal, abort) : null;
+    runtime.context.wheel.whenWoken.add(this);
+    this.#stopWatching = platform.watchHost(this);
     const isWelcome = parent === null || parent.adopt(this);
-    if (options.signal?.aborted || !isWelcome) abort();
+    if (signal?.aborted || !isWelcome) abort();
     // Not at once: whoever made it must be able to listen before the first attempt fails.
-    else context.clock.afterPoll(() => this.#send('dial.requested'));
+    else clock.afterPoll(() => this.#chart.send('dial.requested'));
   }
 
   get kind(): 'client' {
@@ -97,14 +78,19 @@ export class SupervisedClient<In, Out>
   }
 
   get actor(): HostedActor {
-    this.#actor ??= this.charts.host(this.#chart, { id: 'client', ...this.#actorPlace });
+    if (this.#actor !== null) return this.#actor;
+    const { charts, parent, runtime, streams } = this.#parts;
+    const { inspect } = runtime.options;
+    const place =
+      inspect === undefined
+        ? { parent: parent?.actor ?? charts.root }
+        : { parent: null, inspector: { inspect, report: streams.report('inspect') } };
+    this.#actor = charts.host(this.#chart, { id: 'client', ...place });
     return this.#actor;
   }
 
-  get #actorPlace() {
-    const { inspect } = this.options;
-    if (inspect === undefined) return { parent: this.parent?.actor ?? this.charts.root };
-    return { parent: null, inspector: { inspect, report: this.streams.report('inspect') } };
+  get streams(): ClientStreams<In> {
+    return this.#parts.streams;
   }
 
   /** Where it dialed last. */
@@ -130,24 +116,28 @@ export class SupervisedClient<In, Out>
     return this.#dialer.connection;
   }
 
-  get sender(): Sender<Out> {
-    this.#sender ??= new Sender<Out>(this);
+  get sender(): Sender<In, Out> {
+    this.#sender ??= new Sender<In, Out>(this.#parts, this.#dialer, () => this.#isStopping);
     return this.#sender;
+  }
+
+  get #isStopping(): boolean {
+    return ['stopping', 'stopped', 'exhausted'].includes(this.state);
   }
 
   /** Dials at once instead of waiting. Returns whether it waited. */
   dialNow(): boolean {
     if (this.state !== 'waiting') return false;
-    this.#send('dial.requested');
+    this.#chart.send('dial.requested');
     return true;
   }
 
   /** Closes what is open, gives up what is under way, and dials no more. Resolves when nothing is left. */
   stop(frame: CloseFrame): Promise<void> {
     this.#closeFrame = frame;
-    this.#send('stop.requested');
+    this.#chart.send('stop.requested');
     this.#stopped ??= new Promise((resolve) => {
-      if (this.#isComplete) resolve();
+      if (this.#end === 'reported') resolve();
       else this.#whenStopped = resolve;
     });
     return this.#stopped;
@@ -156,21 +146,6 @@ export class SupervisedClient<In, Out>
   /** Destroys what there is of a connection. */
   terminate(): void {
     this.#dialer.terminate();
-  }
-
-  // What a sender needs.
-
-  get isOver(): boolean {
-    const { state } = this.#status;
-    return state === 'stopping' || state === 'stopped' || state === 'exhausted';
-  }
-
-  get outbox(): OutboundOutbox | null {
-    return this.#dialer.outbox;
-  }
-
-  messageDropped(message: unknown, reason: DropReason): void {
-    this.later(() => this.streams.events.next({ type: 'message.dropped', message, reason }));
   }
 
   // The chart's orders.
@@ -185,43 +160,19 @@ export class SupervisedClient<In, Out>
     this.#holdProcess(false);
   }
 
-  /** What the application has to say first leaves before what has waited, and before anybody hears that it is up. */
-  #welcome(): void {
-    const { onOpen } = this.options;
-    const connection = onOpen && this.connection;
-    if (connection) guarded(() => onOpen?.(connection), this.streams.report('onOpen'));
-  }
-
   resetBackoff(): void {
-    this.#reconnectPolicy.reset();
+    this.#parts.policy.reset();
   }
 
   startDelay({ name }: { name: DelayName }): void {
     this.#stopDelay();
-    const delayMs = this.#reconnectPolicy.delayMs(name);
+    const delayMs = this.#parts.policy.delayMs(name);
     if (name !== 'stable') {
       this.#delayMs = delayMs;
       this.#holdProcess(true);
     }
-    this.#delay = this.context.wheel.schedule(delayMs, this, name);
-    if (name === 'backoff' && this.#isOffline) this.#send('network.lost');
-  }
-
-  #network(isLost: boolean): void {
-    this.#isOffline = isLost;
-    this.#send(isLost ? 'network.lost' : 'network.returned');
-  }
-
-  /** Back from sleep: what is open is asked, what waits need not wait; unless the peer has asked for it. */
-  onWake(): void {
-    const { delayAwakeMs } = this.#reconnectPolicy;
-    if (this.#delay === null || !this.#status.states.includes('waiting.backoff')) {
-      this.#send('wake.noticed');
-    } else if (delayAwakeMs !== null) {
-      this.context.wheel.postpone(this.#delay, delayAwakeMs);
-      this.#delayMs = delayAwakeMs;
-      this.#updateStatus();
-    }
+    this.#schedule(delayMs, name);
+    if (name === 'backoff' && this.#isOffline) this.#chart.send('network.lost');
   }
 
   probe(): void {
@@ -237,51 +188,52 @@ export class SupervisedClient<In, Out>
     this.#stopDelay();
     this.#holdProcess(false);
     this.#ignoreSignal?.();
-    this.context.wheel.whenWoken.delete(this);
+    this.#parts.runtime.context.wheel.whenWoken.delete(this);
     this.#stopWatching();
     this.#sender?.clear();
-    this.#isFinished = true;
+    this.#end = 'finished';
   }
+
+  // What the host says.
+
+  networkLost(): void {
+    this.#isOffline = true;
+    this.#chart.send('network.lost');
+  }
+
+  networkReturned(): void {
+    this.#isOffline = false;
+    this.#chart.send('network.returned');
+  }
+
+  /** Back from sleep: what is open is asked, what waits need not wait; unless the peer has asked for it. */
+  onWake(): void {
+    const { policy, runtime } = this.#parts;
+    const { delayAwakeMs } = policy;
+    if (this.#delay === null || !this.#status.states.includes('waiting.backoff')) {
+      this.#chart.send('wake.noticed');
+    } else if (delayAwakeMs !== null) {
+      runtime.context.wheel.postpone(this.#delay, delayAwakeMs);
+      this.#delayMs = delayAwakeMs;
+      this.#updateStatus();
+    }
+  }
+
+  // What the timer wheel says.
 
   deadlinePassed(name: string): void {
     this.#delay = null;
-    const moreMs = name === 'stable' ? 0 : this.#reconnectPolicy.holdMs;
-    if (moreMs > 0) this.#delay = this.context.wheel.schedule(moreMs, this, name);
-    else this.#send('deadline.passed');
+    const moreMs = name === 'stable' ? 0 : this.#parts.policy.holdMs;
+    if (moreMs > 0) this.#schedule(moreMs, name);
+    else this.#chart.send('deadline.passed');
   }
 
-  // What the dialer needs, and tells.
-
-  target(): DialTarget | Promise<DialTarget> {
-    return this.#reconnectPolicy.target();
-  }
-
-  attemptOpened(reportOpen: () => void): void {
-    this.#reconnectPolicy.opened();
-    this.charts.notifications.add(() => this.#welcome());
-    this.charts.notifications.add(reportOpen);
-    this.#send('connection.opened');
-  }
-
-  attemptFlows(): void {
-    this.#sender?.sendQueued();
-  }
-
-  attemptEnded(ending: Ending, reportEnd: () => void): void {
-    this.#stopDelay();
-    // Told when the chart knows: whoever hears of it finds the client in the state that follows.
-    this.charts.notifications.add(reportEnd);
-    const fact = this.#reconnectPolicy.judge(ending, this.context.clock.now());
-    this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
-    this.#send(fact);
-  }
-
-  later(news: () => void): void {
-    this.charts.notifications.add(news);
+  #schedule(delayMs: number, name: string): void {
+    this.#delay = this.#parts.runtime.context.wheel.schedule(delayMs, this, name);
   }
 
   #stopDelay(): void {
-    this.#delay = this.context.wheel.cancel(this.#delay);
+    this.#delay = this.#parts.runtime.context.wheel.cancel(this.#delay);
     this.#delayMs = undefined;
   }
 
@@ -289,35 +241,51 @@ export class SupervisedClient<In, Out>
   #holdProcess(holds: boolean): void {
     if (holds === (this.#letProcessEnd !== null)) return;
     this.#letProcessEnd?.();
-    this.#letProcessEnd = holds ? this.platform.holdProcess() : null;
+    this.#letProcessEnd = holds ? this.#parts.platform.holdProcess() : null;
   }
 
-  // Telling.
+  // What the dialer says.
 
-  #send(type: ClientFact['type']): void {
-    this.#chart.send(type);
+  attemptOpened(reportOpen: () => void): void {
+    const { policy, charts } = this.#parts;
+    policy.opened();
+    charts.notifications.add(() => this.#welcome());
+    charts.notifications.add(reportOpen);
+    this.#chart.send('connection.opened');
   }
+
+  /** What the application has to say first leaves before what has waited, and before anybody hears that it is up. */
+  #welcome(): void {
+    const { onOpen } = this.#parts.runtime.options;
+    const connection = onOpen && this.connection;
+    if (connection) guarded(() => onOpen?.(connection), this.streams.report('onOpen'));
+  }
+
+  attemptFlows(): void {
+    this.#sender?.sendQueued();
+  }
+
+  attemptEnded(ending: Ending, reportEnd: () => void): void {
+    const { policy, charts, runtime } = this.#parts;
+    this.#stopDelay();
+    // Reported when the chart knows: whoever hears of it finds the client in the state that follows.
+    charts.notifications.add(reportEnd);
+    const fact = policy.judge(ending, runtime.options.clock.now());
+    this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
+    this.#chart.send(fact);
+  }
+
+  // What the chart's runner says.
 
   chartSettled(): void {
     this.#updateStatus();
-    if (!this.#isFinished) return;
-    this.#isFinished = false;
-    this.charts.notifications.add(() => this.#complete());
-  }
-
-  #updateStatus(): void {
-    const status = this.#describe();
-    if (isSame(status, this.#status)) return;
-    this.#status = status;
-    this.charts.notifications.add(() => {
-      this.streams.moved(status);
-      this.parent?.childMoved(this);
-      warnIfLost(this, status);
-    });
+    if (this.#end !== 'finished') return;
+    this.#end = 'reporting';
+    this.#parts.charts.notifications.add(() => this.#complete());
   }
 
   chartCrashed(error: Error): void {
-    this.charts.notifications.add(() => this.streams.report('client')(error));
+    this.#parts.charts.notifications.add(() => this.streams.report('client')(error));
     this.terminate();
     this.finish();
     this.#gaveUp = 'crash';
@@ -325,9 +293,25 @@ export class SupervisedClient<In, Out>
 
   #complete(): void {
     this.streams.complete();
-    this.#isComplete = true;
-    this.parent?.release(this);
+    this.#end = 'reported';
+    this.#parts.parent?.release(this);
     this.#whenStopped?.();
+  }
+
+  #updateStatus(): void {
+    const status = this.#describe();
+    const { attempts, delayMs, states } = this.#status;
+    const isSame =
+      status.attempts === attempts &&
+      status.delayMs === delayMs &&
+      status.states.join() === states.join();
+    if (isSame) return;
+    this.#status = status;
+    this.#parts.charts.notifications.add(() => {
+      this.streams.moved(status);
+      this.#parts.parent?.childMoved(this);
+      this.#warnIfLost(status);
+    });
   }
 
   #describe(): ClientStatus {
@@ -337,9 +321,16 @@ export class SupervisedClient<In, Out>
       state,
       states,
       attempts: this.#dialer.attempts,
-      ending: this.#reconnectPolicy.ending,
+      ending: this.#parts.policy.ending,
       delayMs: this.#delayMs,
       gaveUp: state === 'exhausted' ? this.#gaveUp : undefined,
     };
+  }
+
+  /** Warns when it has given up and nobody listens to it, nor to its supervisor. */
+  #warnIfLost({ gaveUp, ending }: ClientStatus): void {
+    const { platform, parent } = this.#parts;
+    if (gaveUp === undefined || this.streams.isHeard || parent?.isHeard) return;
+    platform.warnings?.clientGaveUp(this.address, gaveUp, ending);
   }
 }

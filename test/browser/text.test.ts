@@ -25,7 +25,7 @@ const client = createClient('ws://' + location.host + '/ws', {
   backoff: { minMs: 50, maxMs: 100 },
 });
 client.messages$.subscribe((message) => received.push(message));
-client.verdicts$.subscribe(({ reason }) => verdicts.push(reason));
+client.endings$.subscribe(({ verdict }) => verdict && verdicts.push(verdict.reason));
 Object.assign(globalThis, { client, received, verdicts });`);
 
 const texts = ['\ufeff', '\ufeffhi', '\ufeff\ufeffhi', 'h\ufeffi', '\ufeff{"price":1}'];

@@ -225,7 +225,7 @@ describe('client: an end that it did not ask for', () => {
     );
     const done = dial(normal.port);
     await until(() => done.client.status.state === 'exhausted', 'it gives up');
-    assert.equal(done.completed.length, 5);
+    assert.equal(done.completed.length, 4);
     const restless = await stops.rogue(
       accepting(({ socket }) => void socket.end(closeFrame(1001))),
     );

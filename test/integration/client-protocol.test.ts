@@ -56,8 +56,8 @@ describe('client, E: how a violation ends', () => {
 
   it('E07: subscribers that throw do not keep it from being told and from ending', async () => {
     await connect();
-    const { endings$, status$, verdicts$ } = pair.client;
-    for (const stream of [endings$, status$, verdicts$] as readonly (typeof endings$)[]) {
+    const { endings$, status$ } = pair.client;
+    for (const stream of [endings$, status$] as readonly (typeof endings$)[]) {
       stream.subscribe(() => {
         throw new Error('subscriber');
       });

@@ -115,7 +115,7 @@ describe('client: code of the user that fails', () => {
     };
     attempt.client.messages$.pipe(finalize(fail)).subscribe();
     await attempt.client.close();
-    assert.equal(attempt.completed.length, 5);
+    assert.equal(attempt.completed.length, 4);
     assert.ok(errorsOf(attempt).includes('messages$'));
   });
 

@@ -4,6 +4,7 @@ import { ChartSystem } from '../../src/chart/chart-system.ts';
 import { type HostedActor, xstateHost } from '../../src/chart/hosted-actor.ts';
 import { clientTable } from '../../src/chart/tables/client.ts';
 import { OutboundConnection, type OutboundHost } from '../../src/client/outbound-connection.ts';
+import type { Route } from '../../src/client/reconnect/route.ts';
 import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
@@ -11,7 +12,6 @@ import type { FaultStream } from '../../src/testing/fault-stream.ts';
 import { Reads } from '../../src/transport/reads.ts';
 import type {
   DialObserver,
-  DialTarget,
   OutboundTransport,
   RawSocketObserver,
 } from '../../src/transport/transport.ts';
@@ -143,16 +143,22 @@ export class DialedStage extends RealStage implements OutboundHost {
 
   // What a port needs of its host.
 
-  target(): DialTarget {
-    const { port } = this.plan.direct === true ? this.server : this.proxy;
-    return { url: `ws://127.0.0.1:${port}/feed`, subprotocols: [], headers: {} };
-  }
+  url = '';
+
+  readonly route: Route = {
+    isRenewed: false,
+    target: () => {
+      const { port } = this.plan.direct === true ? this.server : this.proxy;
+      const address = `127.0.0.1:${port}`;
+      const path = '/feed';
+      return { url: `ws://${address}${path}`, subprotocols: [], headers: {}, address, path };
+    },
+  };
 
   makeTransport(observer: DialObserver): OutboundTransport {
     return new StagedTransport(this, observer);
   }
 
-  dialsTo(): void {}
   connectionMoved(): void {}
   peerWelcomes(): void {}
 

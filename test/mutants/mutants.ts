@@ -327,11 +327,11 @@ export const mutants: readonly Mutant[] = [
     to: "return 'connection.ended';",
   },
   {
-    name: 'verdict twice',
-    fault: 'A client tells the verdict of a connection twice.',
-    file: 'src/client/client-streams.ts',
-    from: "if (ending.outcome === 'closed') this.verdicts.next(ending.verdict);",
-    to: "if (ending.outcome === 'closed') for (const _ of [1, 2]) this.verdicts.next(ending.verdict);",
+    name: 'ending twice',
+    fault: 'A client emits the ending of a connection twice.',
+    file: 'src/client/dialer.ts',
+    from: 'this.#parts.streams.endings.next(ending);',
+    to: 'for (const _ of [1, 2]) this.#parts.streams.endings.next(ending);',
   },
   {
     name: 'endless queue',
@@ -351,8 +351,8 @@ export const mutants: readonly Mutant[] = [
     name: 'jumping the queue',
     fault: 'A message is sent before older ones that wait.',
     file: sender,
-    from: 'const outbox = this.queued === 0 ? this.#host.outbox : null;',
-    to: 'const outbox = this.#host.outbox;',
+    from: 'const outbox = this.queued === 0 ? this.#dialer.outbox : null;',
+    to: 'const outbox = this.#dialer.outbox;',
   },
   {
     name: 'lost on the way out',
@@ -401,7 +401,7 @@ export const mutants: readonly Mutant[] = [
     name: 'expired credentials',
     fault: 'A client that renews its credentials gives up when they have expired.',
     file: reconnectPolicy,
-    from: "if (this.#route.isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';",
+    from: "if (this.#isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';",
     to: '',
   },
   {

@@ -54,11 +54,11 @@ await new Promise((resolve) => server.on('listening', resolve));
 
 const client = createClient(\`ws://127.0.0.1:\${server.address().port}\`);
 const echo = new Promise((resolve) => client.messages$.subscribe(resolve));
-const verdict = new Promise((resolve) => client.verdicts$.subscribe(resolve));
+const ending = new Promise((resolve) => client.endings$.subscribe(resolve));
 client.send({ text: 'hello' });
 const text = await echo;
 await client.close(4000, 'enough');
-const { cause, origin, code, clean } = await verdict;
+const { cause, origin, code, clean } = (await ending).verdict;
 await new Promise((resolve) => server.close(resolve));
 console.log(JSON.stringify({ text, cause, origin, code, clean, state: client.status.state }));
 `,

@@ -148,7 +148,7 @@ export class DialedPair implements Pair {
     assert.equal(client.send('late'), state === 'waiting' ? 'queued' : 'refused');
     assert.ok(raw.destroyed, 'the socket is gone');
     assert.deepEqual(listenersOf(raw), [], 'no listener but the one for late errors');
-    assert.deepEqual(dialing.completed.length, state === 'waiting' ? 0 : 5);
+    assert.deepEqual(dialing.completed.length, state === 'waiting' ? 0 : 4);
     assert.deepEqual([dialing.messages.length, client.status.attempts], [length, 1]);
     assert.ok(!this.hosts.some((host) => host.texts.includes('"late"')));
   }

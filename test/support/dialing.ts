@@ -16,7 +16,6 @@ export class Dialing {
   readonly statuses: ClientStatus[] = [];
   readonly messages: unknown[] = [];
   readonly endings: Ending[] = [];
-  readonly verdicts: CloseVerdict[] = [];
   readonly events: ClientEvent[] = [];
   /** Which streams have completed. */
   readonly completed: string[] = [];
@@ -27,7 +26,6 @@ export class Dialing {
     this.#note('status$', client.status$, this.statuses);
     this.#note('messages$', client.messages$, this.messages);
     this.#note('endings$', client.endings$, this.endings);
-    this.#note('verdicts$', client.verdicts$, this.verdicts);
     this.#note('events$', client.events$, this.events);
   }
 
@@ -36,6 +34,11 @@ export class Dialing {
       next: (value) => into.push(value as Value),
       complete: () => this.completed.push(name),
     });
+  }
+
+  /** How each connection that was open ended. */
+  get verdicts(): CloseVerdict[] {
+    return this.endings.flatMap((ending) => (ending.outcome === 'closed' ? [ending.verdict] : []));
   }
 
   get states(): string[] {

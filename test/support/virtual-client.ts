@@ -1,14 +1,19 @@
 import { ChartSystem } from '../../src/chart/chart-system.ts';
+import type { Platform } from '../../src/client/client-runtime.ts';
+import { ClientStreams } from '../../src/client/client-streams.ts';
 import type { ResolvedClientOptions } from '../../src/client/options.ts';
-import type { Platform } from '../../src/client/platform.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
-import { SupervisedClient } from '../../src/client/supervised-client.ts';
+import { idle, SupervisedClient } from '../../src/client/supervised-client.ts';
 import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import type { Parent } from '../../src/connection/parent.ts';
 import { Contract } from '../../src/core/contract.ts';
 
 const url = 'ws://virtual.test/';
-const target = () => ({ url, subprotocols: [], headers: {} });
+const place = { address: 'virtual.test', path: '/' };
+const route = {
+  isRenewed: false,
+  target: () => ({ url, subprotocols: [], headers: {}, ...place }),
+};
 
 /** A client without an entry point, for a platform of the test's own. */
 export function virtualClient(
@@ -16,15 +21,15 @@ export function virtualClient(
   context: SharedRuntime,
   { parent = null, ...platform }: Platform & { parent?: Parent | null },
 ): SupervisedClient<unknown, unknown> {
-  return new SupervisedClient({
-    url,
-    makeReconnectPolicy: (reporter) =>
-      new ReconnectPolicy(options, { isRenewed: false, target }, reporter),
-    parent,
-    options,
+  const streams = new ClientStreams<unknown>(idle, platform.warnings);
+  const parts = {
+    runtime: { options, context, contract: new Contract(options.codec) },
     charts: parent?.charts ?? new ChartSystem({ actorHost: null, areEager: false }),
-    context,
-    contract: new Contract(options.codec),
     platform,
-  });
+    parent,
+    streams,
+    route,
+    policy: new ReconnectPolicy(options, false, streams),
+  };
+  return new SupervisedClient(parts, url);
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Backoff } from '../../src/client/reconnect/backoff.ts';
-import { RestartIntensity } from '../../src/client/reconnect/restart-intensity.ts';
+import { Backoff, RestartIntensity } from '../../src/client/reconnect/backoff.ts';
 
 const options = { minMs: 500, maxMs: 20_000, stableMs: 5_000 };
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CircuitBreaker } from '../../src/client/pool/circuit-breaker.ts';
-import { Upstreams } from '../../src/client/pool/upstreams.ts';
+import { Upstream, Upstreams } from '../../src/client/pool/upstreams.ts';
+import { routeTo } from '../../src/client/reconnect/route.ts';
 
 const options = { failuresMax: 3, minMs: 1_000, maxMs: 8_000 };
 /** Members of a pool. */
@@ -128,8 +129,13 @@ describe('CircuitBreaker', () => {
 });
 
 describe('Upstreams', () => {
+  const upstreamsOf = (...urls: string[]) => {
+    const routeOf = (url: string) => routeTo({ url, headers: {}, subprotocols: [], beat: false });
+    return new Upstreams(urls.map((url) => new Upstream(url, routeOf(url), options)));
+  };
+
   it('sends each member where the fewest are, of those that may be dialed', () => {
-    const upstreams = new Upstreams(['a', 'b', 'c'], options);
+    const upstreams = upstreamsOf('a', 'b', 'c');
     const next = () => {
       const chosen = upstreams.choose(0);
       chosen.enter(me);
@@ -145,7 +151,7 @@ describe('Upstreams', () => {
   });
 
   it('knows how long until any may be dialed, and which that is', () => {
-    const upstreams = new Upstreams(['a', 'b'], options);
+    const upstreams = upstreamsOf('a', 'b');
     upstreams.all[0]?.circuit.leaveAlone(0, 5_000);
     upstreams.all[1]?.circuit.leaveAlone(0, 3_000);
     assert.equal(upstreams.waitMs(0), 3_000);

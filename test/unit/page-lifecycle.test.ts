@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { watchPageLifecycle } from '../../src/client/page-lifecycle.ts';
+import { watchPageLifecycle } from '../../src/client/create-browser-client.ts';
 
 /** A window with a document, as far as a client looks at them. */
 class FakePage extends EventTarget {

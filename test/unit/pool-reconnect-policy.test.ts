@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PoolReconnectPolicy } from '../../src/client/pool/pool-reconnect-policy.ts';
-import { UpstreamLease } from '../../src/client/pool/upstream-lease.ts';
-import { Upstreams } from '../../src/client/pool/upstreams.ts';
-import { routeTo } from '../../src/client/reconnect/target.ts';
+import { Upstream, Upstreams } from '../../src/client/pool/upstreams.ts';
+import { routeTo } from '../../src/client/reconnect/route.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import { describeDialFailure } from '../../src/core/failure.ts';
 import { classifyClose, type Evidence } from '../../src/core/verdict.ts';
@@ -39,15 +39,13 @@ const closed = (evidence: Evidence) =>
 /** Members of a pool with one upstream, whose circuit opens for 100 ms with the first failure. */
 function bench() {
   let nowMs = 0;
-  const upstreams = new Upstreams(['ws://a.test/'], { failuresMax: 1, minMs: 100, maxMs: 100 });
-  const parts = {
-    upstreams,
-    routeTo: (url: string) => routeTo({ url, headers: {}, subprotocols: [], beat: false }),
-    isRenewed: false,
-    now: () => nowMs,
-  };
+  const url = 'ws://a.test/';
+  const route = routeTo({ url, headers: {}, subprotocols: [], beat: false });
+  const circuit = { failuresMax: 1, minMs: 100, maxMs: 100 };
+  const upstreams = new Upstreams([new Upstream(url, route, circuit)]);
+  const clock = { now: () => nowMs } as Clock;
   const member = () => {
-    const policy = new PoolReconnectPolicy(options, new UpstreamLease(parts), {
+    const policy = new PoolReconnectPolicy({ ...options, clock }, upstreams, {
       report: () => () => {},
     });
     return {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Ending } from '../../src/client/client-types.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
-import { routeTo } from '../../src/client/reconnect/target.ts';
 import type { Failure } from '../../src/core/failure.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 
@@ -12,9 +11,8 @@ function bench(random: () => number = () => 1, max = 100) {
   const reported: string[] = [];
   const restarts = { max, withinMs: 1_000 };
   const options = { backoff, restarts, random, privateCodes: undefined };
-  const route = routeTo({ url: 'ws://redial.test/', headers: {}, subprotocols: [], beat: false });
   const report = (handler: string) => () => void reported.push(handler);
-  const policy = new ReconnectPolicy(options, route, { report });
+  const policy = new ReconnectPolicy(options, false, { report });
   return { policy, reported };
 }
 

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ChartSystem } from '../../src/chart/chart-system.ts';
+import { ClientStreams } from '../../src/client/client-streams.ts';
+import { resolveClientOptions } from '../../src/client/options.ts';
 import type { OutboundOutbox } from '../../src/client/outbound-outbox.ts';
 import { Sender } from '../../src/client/sender.ts';
+import { idle } from '../../src/client/supervised-client.ts';
+import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
+import type { Codec } from '../../src/core/codec.ts';
+import { Contract } from '../../src/core/contract.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+
+/** Sends what it is given. */
+const passing: Codec = { name: 'none', encode: (message) => message as string, decode: String };
 
 /** A sender whose connection takes as many messages as it has room for, or is not there at all. */
 function bench({ room = 0, queueMax = 10 } = {}) {
@@ -17,20 +27,22 @@ function bench({ room = 0, queueMax = 10 } = {}) {
     settle?.('sent');
     return 'sent';
   };
-  const sender = new Sender<unknown>({
-    contract: { payload: (message) => message as string },
-    options: { queueMax },
-    context: { clock, wheel: new TimerWheel(clock, 10) },
-    get isOver() {
-      return connection.isOver;
-    },
+  const options = resolveClientOptions({ queueMax }, clock);
+  const context = sharedRuntime(options, new TimerWheel(clock, 10));
+  const dialer = {
     get outbox() {
       return connection.isThere ? ({ send } as unknown as OutboundOutbox) : null;
     },
-    messageDropped: (message, reason) => {
-      log.push(`${message} ${reason}`);
-      connection.whenDropped();
-    },
+  };
+  const charts = new ChartSystem({ actorHost: null, areEager: false });
+  const streams = new ClientStreams<unknown>(idle, null);
+  const contract = new Contract(passing);
+  const runtime = { options, context, contract };
+  const sender = new Sender({ runtime, charts, streams }, dialer, () => connection.isOver);
+  streams.events.observable.subscribe((event) => {
+    if (event.type !== 'message.dropped') return;
+    log.push(`${event.message} ${event.reason}`);
+    connection.whenDropped();
   });
   return { sender, connection, log, clock };
 }

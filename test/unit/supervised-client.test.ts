@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Platform } from '../../src/client/client-runtime.ts';
 import { resolveClientOptions } from '../../src/client/options.ts';
-import type { Platform } from '../../src/client/platform.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { virtualClient } from '../support/virtual-client.ts';
@@ -68,8 +68,8 @@ describe('SupervisedClient', () => {
   it('stays away while there is no network, and looks again now and then', () => {
     let lost = () => {};
     const { client, clock, server } = bench({
-      watchHost: ({ networkLost }) => {
-        lost = networkLost;
+      watchHost: (host) => {
+        lost = () => host.networkLost();
         return () => {};
       },
     });

@@ -18,7 +18,7 @@ describe('SupervisedPool', () => {
     const context = sharedRuntime(options);
     const pool = new SupervisedPool({
       size: 2,
-      upstreams: new Upstreams(['ws://virtual.test/'], { failuresMax: 5, minMs: 1, maxMs: 1 }),
+      upstreams: new Upstreams([]),
       charts: new ChartSystem({ actorHost: null, areEager: false }),
       context,
       parent: null,

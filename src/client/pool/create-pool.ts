@@ -1,17 +1,17 @@
 import { parentOf } from '../../connection/parent.ts';
 import { systemClock } from '../../core/clock.ts';
 import { chartsFor } from '../client-runtime.ts';
+import { ClientStreams } from '../client-streams.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
 import { sharedClientRuntime } from '../node-runtime.ts';
-import { type Route, routeTo } from '../reconnect/target.ts';
-import { SupervisedClient } from '../supervised-client.ts';
+import { routeTo } from '../reconnect/route.ts';
+import { idle, SupervisedClient } from '../supervised-client.ts';
 import { PoolHandle } from './pool-handle.ts';
 import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
 import { PoolReconnectPolicy } from './pool-reconnect-policy.ts';
 import type { Pool } from './pool-types.ts';
 import { SupervisedPool } from './supervised-pool.ts';
-import { UpstreamLease, type UpstreamLeaseParts } from './upstream-lease.ts';
-import { Upstreams } from './upstreams.ts';
+import { Upstream, Upstreams } from './upstreams.ts';
 
 /**
  * Keeps so many connections open to a set of peers, until it is drained.
@@ -33,34 +33,23 @@ export function createPool<In = unknown, Out = unknown>(
 ): Pool<In, Out> {
   const texts = checkedUrls(urls);
   const checked = resolvePoolOptions(given, systemClock);
-  const { size, circuit, headers = {}, connect, supervisor, actors } = checked;
-  const options = checked.member;
+  const { size, circuit, headers = {}, connect, supervisor, actors, member } = checked;
+  const { subprotocols, beat, signal, inspect } = member;
+  const own = { signal: undefined, inspect: undefined };
+  const runtime = sharedClientRuntime<In, Out>({ ...member, ...own });
   const parent = parentOf(supervisor);
-  const { subprotocols, beat, signal, inspect } = options;
-  const { context, contract } = sharedClientRuntime(options);
-  const charts = chartsFor(options, parent, nodeActors(actors));
+  const charts = chartsFor(member, parent, nodeActors(actors));
   const platform = nodePlatform(connect);
-  const upstreams = new Upstreams(texts, circuit);
-  const routes = new Map(
-    texts.map((url) => [url, routeTo({ url, headers, subprotocols, beat })] as const),
+  const upstreams = new Upstreams(
+    texts.map((url) => new Upstream(url, routeTo({ url, headers, subprotocols, beat }), circuit)),
   );
-  const leaseParts: UpstreamLeaseParts = {
-    upstreams,
-    routeTo: (url) => routes.get(url) as Route,
-    isRenewed: typeof headers === 'function',
-    now: () => context.clock.now(),
+  const { context } = runtime;
+  const makeMember = (pool: SupervisedPool<In, Out>) => {
+    const streams = new ClientStreams<In>(idle, platform.warnings);
+    const policy = new PoolReconnectPolicy(runtime.options, upstreams, streams);
+    const parts = { runtime, charts, platform, parent: pool, streams, route: policy, policy };
+    return new SupervisedClient<In, Out>(parts, '');
   };
-  const pool = new SupervisedPool<In, Out>({
-    ...{ size, upstreams, charts, context, parent, signal, inspect },
-    makeMember: (pool) =>
-      new SupervisedClient<In, Out>({
-        url: '',
-        makeReconnectPolicy: (reporter) =>
-          new PoolReconnectPolicy(options, new UpstreamLease(leaseParts), reporter),
-        parent: pool,
-        options: { ...options, signal: undefined, inspect: undefined },
-        ...{ charts, context, contract, platform },
-      }),
-  });
-  return new PoolHandle(pool);
+  const parts = { size, upstreams, charts, context, parent, signal, inspect, makeMember };
+  return new PoolHandle(new SupervisedPool<In, Out>(parts));
 }

@@ -3,7 +3,6 @@ import { drainPlan, poolDrain } from '../../connection/drain.ts';
 import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
 import { printAs } from '../../core/text.ts';
-import type { CloseVerdict } from '../../core/verdict.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
 import type { Pool, PoolDrainOptions, PoolDrainReport, PoolStatus } from './pool-types.ts';
 import type { SupervisedPool } from './supervised-pool.ts';
@@ -34,10 +33,6 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
 
   get endings$(): Observable<Ending> {
     return this.#pool.streams.endings.observable;
-  }
-
-  get verdicts$(): Observable<CloseVerdict> {
-    return this.#pool.streams.verdicts.observable;
   }
 
   get events$(): Observable<ClientEvent> {

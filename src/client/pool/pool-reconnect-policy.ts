@@ -1,53 +1,76 @@
 import type { ClientFact } from '../../../machines/client-contract.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { CloseCause } from '../../core/verdict.ts';
 import type { Ending } from '../client-types.ts';
+import type { ResolvedClientOptions } from '../options.ts';
 import {
   type ErrorReporter,
   ReconnectPolicy,
   type ReconnectPolicyOptions,
 } from '../reconnect/reconnect-policy.ts';
-import type { UpstreamLease } from './upstream-lease.ts';
+import type { Destination, Route } from '../reconnect/route.ts';
+import type { Upstream, Upstreams } from './upstreams.ts';
 
 /**
- * Decides whether a member of a pool dials again, and when.
+ * Decides whether a member of a pool dials again, when, and which upstream.
  *
  * It never gives up. What another attempt would not mend, and what an upstream says about when to come back, is held
  * against that upstream, for all members; the member itself may go elsewhere.
  */
-export class PoolReconnectPolicy extends ReconnectPolicy {
-  readonly #lease: UpstreamLease;
+export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
+  readonly #upstreams: Upstreams;
+  readonly #clock: Clock;
+  /** The one that it dials, or has a connection to. */
+  #upstream: Upstream | null = null;
   #isStable = false;
 
-  constructor(options: ReconnectPolicyOptions, lease: UpstreamLease, reporter: ErrorReporter) {
-    super(options, lease, reporter);
-    this.#lease = lease;
+  constructor(
+    options: ReconnectPolicyOptions & Pick<ResolvedClientOptions, 'clock'>,
+    upstreams: Upstreams,
+    streams: ErrorReporter,
+  ) {
+    super(options, upstreams.areRenewed, streams);
+    this.#upstreams = upstreams;
+    this.#clock = options.clock;
+  }
+
+  get isRenewed(): boolean {
+    return this.#upstreams.areRenewed;
+  }
+
+  /** Chooses the upstream of the attempt that begins now. */
+  target(): Destination | Promise<Destination> {
+    this.#upstream = this.#upstreams.choose(this.#clock.now());
+    this.#upstream.enter(this);
+    return this.#upstream.route.target();
   }
 
   override get holdMs(): number {
-    return this.#lease.waitMs;
+    return this.#upstreams.waitMs(this.#clock.now());
   }
 
   override opened(): void {
     this.#isStable = false;
-    this.#lease.circuit?.opened();
+    this.#upstream?.circuit.opened();
   }
 
   override reset(): void {
     super.reset();
     this.#isStable = true;
-    this.#lease.circuit?.stable();
+    this.#upstream?.circuit.stable();
   }
 
   override judge(ending: Ending, nowMs: number): ClientFact['type'] {
     const retry = this.classify(ending);
     const awayMs = this.askedMs();
-    const { circuit } = this.#lease;
-    this.#lease.leave();
-    if (isOurDoing(ending)) circuit?.abandoned(this.#lease);
+    const circuit = this.#upstream?.circuit;
+    this.#upstream?.leave();
+    this.#upstream = null;
+    if (isOurDoing(ending)) circuit?.abandoned(this);
     else if (retry === 'never') circuit?.trip(nowMs);
     else if (awayMs !== null) circuit?.leaveAlone(nowMs, awayMs);
     else if (ending.outcome === 'failed' || !this.#isStable) {
-      circuit?.failed(this.#lease, nowMs, this.chance());
+      circuit?.failed(this, nowMs, this.chance());
     }
     return 'connection.ended';
   }
@@ -60,8 +83,13 @@ export class PoolReconnectPolicy extends ReconnectPolicy {
 
 /** What this side ends because of what the peer does. */
 const provoked: ReadonlySet<CloseCause> = new Set<CloseCause>([
-  ...(['protocol-error', 'invalid-message', 'message-limit', 'message-timeout'] as const),
-  ...(['message-rate', 'ping-flood', 'slow-consumer'] as const),
+  'protocol-error',
+  'invalid-message',
+  'message-limit',
+  'message-timeout',
+  'message-rate',
+  'ping-flood',
+  'slow-consumer',
 ]);
 
 /** What this side ended of itself says nothing about the peer. */

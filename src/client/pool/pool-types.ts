@@ -2,7 +2,6 @@ import type { Observable } from 'rxjs';
 import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
 import type { DrainReport } from '../../core/events.ts';
-import type { CloseVerdict } from '../../core/verdict.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
 import type { CircuitState } from './circuit-breaker.ts';
 
@@ -59,8 +58,6 @@ export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly messages$: Observable<In>;
   /** How each attempt came to its end: exactly one for each. */
   readonly endings$: Observable<Ending>;
-  /** How each connection that was open ended. */
-  readonly verdicts$: Observable<CloseVerdict>;
   readonly events$: Observable<ClientEvent>;
   /** The open connections. */
   readonly connections: Iterable<DialedConnection<In, Out>>;

@@ -11,12 +11,11 @@ import type { CloseFrame } from '../../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../../core/connection.ts';
 import { whenAborted } from '../../core/guard.ts';
 import type { Inspector } from '../../core/inspection.ts';
-import { defaultCloseFrame } from '../client-status.ts';
 import { ClientStreams } from '../client-streams.ts';
 import type { Ending } from '../client-types.ts';
 import { clientWarnings } from '../client-warnings.ts';
-import { addressIn } from '../reconnect/target.ts';
-import type { SupervisedClient } from '../supervised-client.ts';
+import { addressIn } from '../reconnect/route.ts';
+import { defaultCloseFrame, type SupervisedClient } from '../supervised-client.ts';
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -30,7 +29,7 @@ export interface PoolParts<In, Out> {
   readonly signal: AbortSignal | undefined;
   readonly inspect: Inspector | undefined;
   /** Makes a member that has this parent. */
-  readonly makeMember: (parent: Parent) => SupervisedClient<In, Out>;
+  readonly makeMember: (pool: SupervisedPool<In, Out>) => SupervisedClient<In, Out>;
 }
 
 /** What is behind a pool: it gives its chart the facts, and is the parent of its members. */

@@ -1,14 +1,17 @@
+import type { Route } from '../reconnect/route.ts';
 import { CircuitBreaker, type CircuitOptions } from './circuit-breaker.ts';
 
 /** One of the peers that a pool dials. */
 export class Upstream {
   readonly url: string;
+  readonly route: Route;
   readonly circuit: CircuitBreaker;
   /** Members that have a connection to it, or are on their way. */
   members = 0;
 
-  constructor(url: string, options: Readonly<CircuitOptions>) {
+  constructor(url: string, route: Route, options: Readonly<CircuitOptions>) {
     this.url = url;
+    this.route = route;
     this.circuit = new CircuitBreaker(options);
   }
 
@@ -28,8 +31,13 @@ export class Upstream {
 export class Upstreams {
   readonly all: readonly Upstream[];
 
-  constructor(urls: readonly string[], options: Readonly<CircuitOptions>) {
-    this.all = urls.map((url) => new Upstream(url, options));
+  constructor(all: readonly Upstream[]) {
+    this.all = all;
+  }
+
+  /** Whether each attempt has headers of its own. */
+  get areRenewed(): boolean {
+    return this.all.some(({ route }) => route.isRenewed);
   }
 
   /** How long until any of them may be dialed, in milliseconds. */

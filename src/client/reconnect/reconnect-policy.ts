@@ -1,21 +1,14 @@
 import type { ClientFact, DelayName } from '../../../machines/client-contract.ts';
 import type { Retry } from '../../core/close-code.ts';
 import { chanceOf } from '../../core/guard.ts';
-import type { DialTarget } from '../../transport/transport.ts';
+import type { ClientStreams } from '../client-streams.ts';
 import type { Ending } from '../client-types.ts';
 import type { ResolvedClientOptions } from '../options.ts';
-import { Backoff, isSentAway, type RetryHint } from './backoff.ts';
-import { RestartIntensity } from './restart-intensity.ts';
+import { Backoff, isSentAway, RestartIntensity, type RetryHint } from './backoff.ts';
 import { retryAfter } from './retry.ts';
-import type { Route } from './target.ts';
 
 /** What IANA has registered for it. */
 const CLOSE_UNAUTHORIZED = 3_000;
-
-/** Told what code of the user threw, by the name of its option. */
-export interface ErrorReporter {
-  report(handler: string): (error: Error) => void;
-}
 
 /** What a reconnect policy needs of the options of its client. */
 export type ReconnectPolicyOptions = Pick<
@@ -23,26 +16,25 @@ export type ReconnectPolicyOptions = Pick<
   'backoff' | 'restarts' | 'random' | 'privateCodes'
 >;
 
-/** Decides whether a client dials again, when, and where. */
+/** Hears what code of the user threw, by the name of its option. */
+export type ErrorReporter = Pick<ClientStreams<unknown>, 'report'>;
+
+/** Decides whether a client dials again, and when. */
 export class ReconnectPolicy {
   readonly #options: ReconnectPolicyOptions;
-  readonly #route: Route;
-  readonly #reporter: ErrorReporter;
+  readonly #isRenewed: boolean;
+  readonly #streams: ErrorReporter;
   /** Both are made for the first ending: most connections stay. */
   #backoff: Backoff | null = null;
   #intensity: RestartIntensity | null = null;
   #ending: Ending | undefined;
   #retry: Retry = 'backoff';
 
-  constructor(options: ReconnectPolicyOptions, route: Route, reporter: ErrorReporter) {
+  /** @param isRenewed - whether each attempt brings other credentials. */
+  constructor(options: ReconnectPolicyOptions, isRenewed: boolean, streams: ErrorReporter) {
     this.#options = options;
-    this.#route = route;
-    this.#reporter = reporter;
-  }
-
-  /** Where the attempt that begins now goes. May throw or reject. */
-  target(): DialTarget | Promise<DialTarget> {
-    return this.#route.target();
+    this.#isRenewed = isRenewed;
+    this.#streams = streams;
   }
 
   /** The last one that was judged. */
@@ -60,10 +52,9 @@ export class ReconnectPolicy {
   /** Notes an ending, and what is to be done after it. */
   protected classify(ending: Ending): Retry {
     this.#ending = ending;
-    const report = this.#reporter.report('privateCodes');
-    this.#retry = retryAfter(ending, this.#options.privateCodes, report);
-    // The next attempt brings other credentials.
-    if (this.#route.isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';
+    const { privateCodes } = this.#options;
+    this.#retry = retryAfter(ending, privateCodes, this.#streams.report('privateCodes'));
+    if (this.#isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';
     return this.#retry;
   }
 
@@ -109,7 +100,7 @@ export class ReconnectPolicy {
   }
 
   chance(): number {
-    return chanceOf(this.#options.random, this.#reporter.report('random'));
+    return chanceOf(this.#options.random, this.#streams.report('random'));
   }
 }
 

@@ -14,7 +14,7 @@ export const mooring: Subject = {
   setup:
     `\`timeouts.handshakeMs\` and \`closeMs\` of ${TIMEOUT_MS} ms, \`heartbeat.intervalMs\` and \`graceMs\` of ` +
     `${HEARTBEAT_MS} ms, \`backoff\` of ${RECONNECT_MS / 1_000} s, and \`random\` always 1, because the delay would ` +
-    'otherwise be random. `verdicts$`, which repeats a part of `endings$`, is not listened to.',
+    'otherwise be random.',
   endings: ['endings$'],
   attach: attachWs,
   dial,
