@@ -15,8 +15,8 @@ export interface Bundle {
 const page = `import { createClient } from 'mooring/client';
 globalThis.client = createClient('wss://example.com/feed');`;
 
-/** Bundles such a page from what is installed in `folder`, as for production. */
-export async function bundleOf(folder: string): Promise<Bundle> {
+/** Bundles such a page from what is installed in `folder`, as for production; `external` packages are left out. */
+export async function bundleOf(folder: string, external: string[] = []): Promise<Bundle> {
   const { metafile, outputFiles } = await build({
     stdin: { contents: page, resolveDir: folder },
     absWorkingDir: folder,
@@ -28,6 +28,7 @@ export async function bundleOf(folder: string): Promise<Bundle> {
     write: false,
     metafile: true,
     outfile: 'page.js',
+    external,
   });
   const code = outputFiles[0]?.contents ?? new Uint8Array();
   const kept = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));

@@ -195,6 +195,12 @@ describe('what a page loads', () => {
     const [, atMost = ''] = /at most ([\d.]+ kB) with gzip/.exec(section(guide, heading)) ?? [];
     assert.ok(bundle.gzipped <= bytes(atMost), `${bundle.gzipped} bytes, and not ${atMost}`);
   });
+
+  it('weighs what the guide says at most without rxjs', async () => {
+    const [, atMost = ''] = /and ([\d.]+ kB) without RxJS/.exec(section(guide, heading)) ?? [];
+    const { gzipped } = await bundleOf(consumer, ['rxjs']);
+    assert.ok(gzipped <= bytes(atMost), `${gzipped} bytes, and not ${atMost}`);
+  });
 });
 
 /** `1.5 kB` as 1500. */
