@@ -16,6 +16,8 @@ export class Dialing {
   readonly statuses: ClientStatus[] = [];
   readonly messages: unknown[] = [];
   readonly endings: Ending[] = [];
+  /** How each connection that was open ended. */
+  readonly verdicts: CloseVerdict[] = [];
   readonly events: ClientEvent[] = [];
   /** Which streams have completed. */
   readonly completed: string[] = [];
@@ -26,6 +28,9 @@ export class Dialing {
     this.#note('status$', client.status$, this.statuses);
     this.#note('messages$', client.messages$, this.messages);
     this.#note('endings$', client.endings$, this.endings);
+    client.endings$.subscribe((ending) => {
+      if (ending.outcome === 'closed') this.verdicts.push(ending.verdict);
+    });
     this.#note('events$', client.events$, this.events);
   }
 
@@ -34,11 +39,6 @@ export class Dialing {
       next: (value) => into.push(value as Value),
       complete: () => this.completed.push(name),
     });
-  }
-
-  /** How each connection that was open ended. */
-  get verdicts(): CloseVerdict[] {
-    return this.endings.flatMap((ending) => (ending.outcome === 'closed' ? [ending.verdict] : []));
   }
 
   get states(): string[] {
