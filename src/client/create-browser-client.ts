@@ -71,6 +71,8 @@ interface Page extends Partial<EventTarget> {
  *
  * A hidden tab is throttled, a frozen one stands still, and a phone changes its network: whoever comes back from
  * that asks at once instead of waiting for a deadline that has been asleep as well.
+ *
+ * @internal
  */
 export function watchPageLifecycle(
   observer: HostObserver,
