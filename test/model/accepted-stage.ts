@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
+import type { ChartCounts } from '../../src/chart/chart.ts';
 import { admitted, type Codec, type Connection } from '../../src/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
-import { Gate, heartbeat, limits, type Plan, RealStage, timeouts } from './real-stage.ts';
+import {
+  type Actors,
+  Gate,
+  heartbeat,
+  limits,
+  type Plan,
+  RealStage,
+  timeouts,
+} from './real-stage.ts';
 
 /** Bytes as they are; what the connection says is not what this is about. */
 const plainCodec: Codec = {
@@ -23,8 +32,8 @@ export class AcceptedStage extends RealStage {
   peer!: RawPeer;
 
   /** Makes a connection that is being admitted. */
-  static async set(plan: Plan): Promise<AcceptedStage> {
-    const stage = new AcceptedStage(plan);
+  static async set(plan: Plan, actors: Actors): Promise<AcceptedStage> {
+    const stage = new AcceptedStage(plan, actors);
     stage.service = await stage.#serve();
     const { port } = stage.service;
     stage.proxy = await FaultProxy.start({ port });
@@ -53,8 +62,14 @@ export class AcceptedStage extends RealStage {
         if (message === 'throw') throw new Error('thrown on purpose');
         return message === 'hold' ? this.held.wait() : undefined;
       },
-      inspect: (event) => this.record(event),
+      ...(this.actors === 'eager'
+        ? { inspect: (event) => this.record(event) }
+        : { actors: this.actors }),
     });
+  }
+
+  protected get counts(): ChartCounts {
+    return this.service.supervisor.chart.connection;
   }
 
   get connection(): Connection<unknown, unknown, unknown> {

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import type { ChartCounts } from '../../src/chart/chart.ts';
 import { ChartSystem } from '../../src/chart/chart-system.ts';
 import { type HostedActor, xstateHost } from '../../src/chart/hosted-actor.ts';
 import { clientTable } from '../../src/chart/tables/client.ts';
+import { connectionTable } from '../../src/chart/tables/connection.ts';
 import { OutboundConnection, type OutboundHost } from '../../src/client/outbound-connection.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
 import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
+import type { InspectionEvent } from '../../src/core/inspection.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
 import { Reads } from '../../src/transport/reads.ts';
@@ -22,6 +25,7 @@ import { RogueServer } from '../support/rogue-server.ts';
 import { assertAtRest, resources } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import {
+  type Actors,
   heartbeat,
   limits,
   type OpenConnection,
@@ -49,7 +53,7 @@ class StagedTransport extends WsTransport {
 /** A connection that a port of the client dials; the stage is its host. */
 export class DialedStage extends RealStage implements OutboundHost {
   readonly context: SharedRuntime;
-  readonly charts = new ChartSystem({ actorHost: xstateHost, areEager: true });
+  readonly charts: ChartSystem;
   readonly actor: HostedActor;
   readonly reports: string[] = [];
   readonly #before = resources();
@@ -58,8 +62,8 @@ export class DialedStage extends RealStage implements OutboundHost {
   server!: RogueServer;
   #quarantines = 0;
 
-  private constructor(plan: Plan) {
-    super(plan);
+  private constructor(plan: Plan, actors: Actors) {
+    super(plan, actors);
     const options = {
       clock: this.clock,
       random: () => 0.5,
@@ -70,18 +74,27 @@ export class DialedStage extends RealStage implements OutboundHost {
     };
     const shared = sharedRuntime(options);
     this.context = { ...shared, reads: new Reads(shared) };
+    const areEager = actors === 'eager';
+    this.charts = new ChartSystem({ actorHost: xstateHost, areEager });
     // Nobody is told anything: it is there to be the parent.
     const runner = this.charts.run(clientTable, { chartCrashed: () => {} });
+    const inspector = {
+      inspect: (event: InspectionEvent) => this.record(event),
+      report: assert.ifError,
+    };
     this.actor = this.charts.host(runner, {
-      id: 'client',
-      parent: null,
-      inspector: { inspect: (event) => this.record(event), report: assert.ifError },
+      ...{ id: 'client', parent: null },
+      ...(areEager && { inspector }),
     });
   }
 
+  protected get counts(): ChartCounts {
+    return this.charts.countsOf(connectionTable);
+  }
+
   /** Makes a connection whose upgrade request waits for its answer. */
-  static async set(plan: Plan): Promise<DialedStage> {
-    const stage = new DialedStage(plan);
+  static async set(plan: Plan, actors: Actors): Promise<DialedStage> {
+    const stage = new DialedStage(plan, actors);
     const hosts: RawHost[] = [];
     stage.server = await RogueServer.start((visit) => void hosts.push(new RawHost(visit)), {
       lingers: true,

@@ -1,22 +1,29 @@
 // Goal: every edge of the connection chart is taken by a real connection, or is known not to be and why.
 // Method: walk to the edge's source over edges that real sockets can take, then over the edge, once for connections
 // that are accepted and once for those that are dialed; the peer, the network and the application are real, time is
-// virtual. What is said to be impossible must never be seen.
+// virtual. What is said to be impossible must never be seen. All of it runs twice: with an actor for each connection, whose
+// inspection shows the steps, and with none, where the counts of the chart show them.
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { transition } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
-import { connectionFacts } from '../../machines/connection-contract.ts';
-import { type Edge, placesOf } from '../support/chart-walk.ts';
+import type { Edge } from '../support/chart-walk.ts';
 import { opcode } from '../support/frames.ts';
 import { until } from '../support/until.ts';
 import { accepted } from './accepted-kind.ts';
 import { dialed } from './dialed-kind.ts';
 import type { Impossibility } from './real-infeasible.ts';
 import type { Kind } from './real-kind.ts';
-import { activeIn, type Fact, initialPlace, type RealStage, type Step } from './real-stage.ts';
+import {
+  type Actors,
+  activeIn,
+  type Fact,
+  initialPlace,
+  places,
+  type RealStage,
+  type Step,
+} from './real-stage.ts';
 
-const places = placesOf({ machine: connectionMachine, facts: Object.keys(connectionFacts) });
 /** A fact that a state swallows leaves no trace: the table has no edge for it. */
 const edges = [...places.values()].flatMap((place) =>
   place.edges.filter(({ fact, from, to }) => {
@@ -79,14 +86,16 @@ const ATTEMPTS_MAX = 20;
 /** Drives connections of one kind over the edges that are theirs. */
 class Driving<Stage extends RealStage> {
   readonly kind: Kind<Stage>;
+  readonly actors: Actors;
   readonly drivable: readonly Edge[];
   readonly taken: Step[] = [];
   driven = 0;
   racesLost = 0;
   readonly #ways: ReadonlyMap<string, readonly Fact[]>;
 
-  constructor(kind: Kind<Stage>) {
+  constructor(kind: Kind<Stage>, actors: Actors) {
     this.kind = kind;
+    this.actors = actors;
     this.drivable = edges.filter((edge) => !this.isListed(edge));
     const ways = shortestWays(this.drivable);
     // A FIN alone leads to the end without a stop; the close frame of a peer that stays does not.
@@ -110,7 +119,7 @@ class Driving<Stage extends RealStage> {
     const isAsked = way.some((fact) => fact.startsWith('beat.'));
     const plan = { ...arranged, ...(isAsked && { headers: withBeat }) };
     for (let attempt = 1; ; attempt += 1) {
-      const stage = await this.kind.set(plan);
+      const stage = await this.kind.set(plan, this.actors);
       try {
         await this.#takeWay(stage, edge);
         stage.tempt();
@@ -159,9 +168,9 @@ function shown(key: string): string {
   return leaves.map((state) => state.split('.').at(-1)).join('+');
 }
 
-function drives<Stage extends RealStage>(kind: Kind<Stage>): Driving<Stage> {
-  const driving = new Driving(kind);
-  describe(`the connection chart on real sockets that are ${kind.name}`, () => {
+function drives<Stage extends RealStage>(kind: Kind<Stage>, actors: Actors): Driving<Stage> {
+  const driving = new Driving(kind, actors);
+  describe(`the connection chart on real sockets that are ${kind.name}, actors ${actors}`, () => {
     const begun = performance.now();
     after(() => {
       const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
@@ -174,7 +183,7 @@ function drives<Stage extends RealStage>(kind: Kind<Stage>): Driving<Stage> {
       it(`${shown(from)} ─ ${fact} → ${shown(to)}`, () => driving.drive(edge));
     }
   });
-  describe(`what cannot happen on a real socket that is ${kind.name}`, () => {
+  describe(`what cannot happen on a real socket that is ${kind.name}, actors ${actors}`, () => {
     it('is said of edges that the chart has, with nothing said twice', () => {
       for (const entry of kind.cannotHappen) {
         const others = kind.cannotHappen.filter((other) => other !== entry);
@@ -209,7 +218,10 @@ function transitionsOf({ from, fact }: Step): readonly string[] {
   return places.get(from)?.edges.find((edge) => edge.fact === fact)?.transitions ?? [];
 }
 
-const drivings = [drives(accepted), drives(dialed)];
+const drivings = [
+  ...[drives(accepted, 'eager'), drives(accepted, 'on-demand')],
+  ...[drives(dialed, 'eager'), drives(dialed, 'on-demand')],
+];
 
 describe('what cannot happen on any real socket', () => {
   it('is why some transitions were never taken', () => {

@@ -1,6 +1,6 @@
 import type { Arrangement, Drivers } from './real-drivers.ts';
 import type { Impossibility } from './real-infeasible.ts';
-import type { Fact, Plan, RealStage } from './real-stage.ts';
+import type { Actors, Fact, Plan, RealStage } from './real-stage.ts';
 
 /** One of the two ways in which a connection comes to be, and all that depends on it. */
 export interface Kind<Stage extends RealStage> {
@@ -10,7 +10,7 @@ export interface Kind<Stage extends RealStage> {
   readonly drivers: Drivers<Stage>;
   readonly arrangements: readonly Arrangement[];
   readonly cannotHappen: readonly Impossibility[];
-  set(plan: Plan): Promise<Stage>;
+  set(plan: Plan, actors: Actors): Promise<Stage>;
   /** Asserts what the other end hears of a connection that failed because of this fact. */
   assertFailed(stage: Stage, why: { state: string | undefined; fact: string }): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { connectionMachine } from '../../machines/connection.ts';
 import { type ConnectionFact, connectionFacts } from '../../machines/connection-contract.ts';
+import type { ArrowCount, ChartCounts } from '../../src/chart/chart.ts';
 import { statePaths } from '../../src/chart/table.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { InspectedActor, InspectionEvent } from '../../src/core/inspection.ts';
@@ -9,13 +11,20 @@ import type { FaultLink } from '../../src/testing/fault-link.ts';
 import type { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { type Edge, placesOf } from '../support/chart-walk.ts';
 import { opcode } from '../support/frames.ts';
 import type { RawEnd } from '../support/raw-end.ts';
 import { until } from '../support/until.ts';
 
 export type Fact = ConnectionFact['type'];
 
-/** A fact that the chart of a real connection took, as XState's inspection tells it. */
+/** Every configuration of the chart, with the edges that leave it. */
+export const places = placesOf({ machine: connectionMachine, facts: Object.keys(connectionFacts) });
+
+/** Which actors there are, and so how the steps of the chart are seen. */
+export type Actors = 'eager' | 'on-demand';
+
+/** A fact that the chart of a real connection took. */
 export interface Step {
   readonly from: string;
   readonly fact: Fact;
@@ -105,19 +114,26 @@ const reportedAs: Partial<Record<Fact, string>> = {
 /** One real connection, from a peer through a fault proxy to a connection of ours whose time stands still. */
 export abstract class RealStage {
   readonly clock = new VirtualClock();
-  readonly steps: Step[] = [];
   /** What the handler of the message `hold` waits for. */
   readonly held = new Gate();
   readonly plan: Plan;
+  readonly actors: Actors;
   abstract readonly peer: RawEnd;
   /** Our end of the connection. */
   raw!: Socket;
   proxy!: FaultProxy;
+  readonly #steps: Step[] = [];
+  /** How often each arrow had been taken when the steps were last read. */
+  readonly #taken = new Map<string, number>();
   #place = initialPlace;
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, actors: Actors) {
     this.plan = plan;
+    this.actors = actors;
   }
+
+  /** What the chart of the connection has counted. */
+  protected abstract get counts(): ChartCounts;
 
   /** The connection, once it has opened. */
   abstract get connection(): OpenConnection;
@@ -137,19 +153,43 @@ export abstract class RealStage {
     if (event.type !== '@xstate.snapshot') return;
     const { type } = event.event;
     if (!Object.hasOwn(connectionFacts, type) || !isOfConnection(event.actorRef)) return;
-    const from = this.#place;
-    this.#place = JSON.stringify((event.snapshot as { value?: unknown }).value);
-    this.steps.push({ from, fact: type as Fact, to: this.#place });
+    this.#note(type as Fact, JSON.stringify((event.snapshot as { value?: unknown }).value));
+  }
+
+  #note(fact: Fact, to: string): void {
+    this.#steps.push({ from: this.#place, fact, to });
+    this.#place = to;
+  }
+
+  /** The steps so far: as XState's inspection shows them, or as the counts of the chart tell where nothing is inspected. */
+  get steps(): readonly Step[] {
+    if (this.actors === 'on-demand') this.#readCounts();
+    return this.#steps;
+  }
+
+  #readCounts(): void {
+    const { arrows, states } = this.counts;
+    const news = arrows.flatMap((arrow) => {
+      const name = `${arrow.from} ${arrow.fact}`;
+      const before = this.#taken.get(name) ?? 0;
+      this.#taken.set(name, arrow.taken);
+      return Array<ArrowCount>(arrow.taken - before).fill(arrow);
+    });
+    if (news.length === 0) return;
+    const now = Object.keys(states).filter((path) => states[path] === 1);
+    const edges = inOrder(this.#place, news, now);
+    assert.ok(edges, `${this.#place} → ${now}: ${JSON.stringify(news)}`);
+    for (const { fact, to } of edges) this.#note(fact as Fact, to);
   }
 
   /** The active states, as the latest step left them. */
   get place(): string {
-    return this.#place;
+    return this.steps.at(-1)?.to ?? initialPlace;
   }
 
   /** Whether a state is active. */
   isIn(state: string): boolean {
-    return activeIn(this.#place).includes(state);
+    return activeIn(this.place).includes(state);
   }
 
   /** The link between the two ends. */
@@ -170,7 +210,7 @@ export abstract class RealStage {
   /** Waits for the step of this number, and asserts that it is of this fact. */
   async takes(fact: Fact, index: number): Promise<Step> {
     if (this.steps.length <= index) {
-      await until(() => this.steps.length > index, `${fact} is taken in ${this.#place}`);
+      await until(() => this.steps.length > index, `${fact} is taken in ${this.place}`);
     }
     const step = this.steps[index] as Step;
     assert.equal(step.fact, fact, `step ${index} of ${JSON.stringify(this.steps, null, 1)}`);
@@ -180,8 +220,8 @@ export abstract class RealStage {
   /** Asserts that connection and chart agree, as far as it has got by now. */
   assertStates(): void {
     if (!this.hasOpened) return;
-    assert.deepEqual(this.connection.states, activeIn(this.#place));
-    assert.equal(this.connection.state, activeIn(this.#place)[0]);
+    assert.deepEqual(this.connection.states, activeIn(this.place));
+    assert.equal(this.connection.state, activeIn(this.place)[0]);
   }
 
   /** Lets so much time pass that a deadline which should have been cancelled shows itself. */
@@ -221,6 +261,26 @@ function isOfConnection(actor: InspectedActor): boolean {
   return (
     (actor as unknown as { logic: { config: { id: string } } }).logic.config.id === 'connection'
   );
+}
+
+/** Puts arrows that were taken since in an order in which they can have been taken, ending where the chart is now. */
+function inOrder(
+  place: string,
+  arrows: readonly ArrowCount[],
+  now: readonly string[],
+): readonly Edge[] | undefined {
+  if (arrows.length === 0) return sameStates(activeIn(place), now) ? [] : undefined;
+  for (const [index, { from, fact }] of arrows.entries()) {
+    const isActive = from === '' || activeIn(place).includes(from);
+    const edge = isActive && places.get(place)?.edges.find((each) => each.fact === fact);
+    const rest = edge && inOrder(edge.to, arrows.toSpliced(index, 1), now);
+    if (edge && rest) return [edge, ...rest];
+  }
+  return undefined;
+}
+
+function sameStates(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((path) => other.includes(path));
 }
 
 /** What is to be reported because of a step. */
