@@ -11,6 +11,8 @@ export interface Setup {
   readonly handler?: Handler;
   /** Whether connections belong to a topic. @default true */
   readonly isMember?: boolean;
+  /** When connections get their actors. @default what the program itself does */
+  readonly actors?: 'eager' | 'on-demand';
   /** Whether messages are checked against a schema. @default false */
   readonly isChecked?: boolean;
   /** Time between pings; 0 is none at all, of either side. @default what the program itself does */

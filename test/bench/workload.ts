@@ -155,6 +155,12 @@ export async function medianOf(times: number, take: () => Promise<number>): Prom
   return median(values);
 }
 
+/** What Mooring costs when its connections get an actor only when somebody asks, beside what it costs by default. */
+export function actorsOnDemand(head: { name: string; unit: string }, name: string): RowPlan {
+  const row = { ...head, name: `${head.name}, actors on demand` };
+  return versus(row, name, ['actors on demand', 'mooring']);
+}
+
 /** A row that compares the same figure of two subjects. */
 export function versus(
   head: { name: string; unit: string; target?: number | ((pairs: Pairs) => number) },

@@ -25,6 +25,7 @@ export function mooring(setup: Setup): Subject {
   const supervisor = createSupervisor<undefined, unknown, unknown>({
     ...wide,
     ...heartbeat(setup.heartbeatMs),
+    ...(setup.actors && { actors: setup.actors }),
     ...(setup.isChecked && { messages: Echo }),
     ...(setup.isMember !== false && { onOpen: (connection) => void connection.join('all') }),
     onMessage: handler(setup, () => topic.publish(TEXT)),

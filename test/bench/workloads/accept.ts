@@ -1,5 +1,5 @@
 import type { Stage } from '../stage.ts';
-import { flat, medianOf, versus, type Workload } from '../workload.ts';
+import { actorsOnDemand, flat, medianOf, versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 5_000;
 const MANY = 5_000;
@@ -21,11 +21,13 @@ export const accept: Workload = {
     '14,000 others are there with 1,000 that have the server for themselves.',
   subjects: {
     mooring: { program: 'mooring' },
+    'actors on demand': { program: 'mooring', actors: 'on-demand' },
     ws: { program: 'ws' },
   },
   rows: [
     versus({ name: 'accept', unit, target: 1.2 }, cost, ['mooring', 'ws']),
     flat({ name: 'accept-flat', unit, peerName: 'mooring alone', target: 1.1 }, crowded, alone),
+    actorsOnDemand({ name: 'accept', unit }, cost),
   ],
   async measure(stage) {
     for (let times = 0; times < 2; times += 1) await comeAndGo(stage, WARM_UP);

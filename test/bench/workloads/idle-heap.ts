@@ -1,5 +1,5 @@
 import { median } from '../row.ts';
-import { versus, type Workload } from '../workload.ts';
+import { actorsOnDemand, versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 500;
 const CONNECTIONS = 15_000;
@@ -18,6 +18,7 @@ export const idleHeap: Workload = {
     'it. The target allows 2.5 KiB beyond ws.',
   subjects: {
     mooring: { program: 'mooring', isMember: false },
+    'actors on demand': { program: 'mooring', isMember: false, actors: 'on-demand' },
     ws: { program: 'ws' },
     'Socket.IO': { program: 'socket.io' },
   },
@@ -28,6 +29,7 @@ export const idleHeap: Workload = {
       ['mooring', 'ws'],
     ),
     versus({ name: 'idle-heap-socket.io', unit, target: 0.5 }, cost, ['mooring', 'Socket.IO']),
+    actorsOnDemand({ name: 'idle-heap', unit }, cost),
   ],
   async measure(stage) {
     await stage.connect(WARM_UP);

@@ -1,5 +1,5 @@
 import type { Stage } from '../stage.ts';
-import { flat, medianOf, versus, type Workload } from '../workload.ts';
+import { actorsOnDemand, flat, medianOf, versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 5_000;
 const FEW = 1_000;
@@ -18,6 +18,7 @@ export const massClose: Workload = {
     'left of them. `mass-close-flat` compares that with 1,000 that are reset at once.',
   subjects: {
     mooring: { program: 'mooring' },
+    'actors on demand': { program: 'mooring', actors: 'on-demand' },
     ws: { program: 'ws' },
   },
   rows: [
@@ -27,6 +28,7 @@ export const massClose: Workload = {
       many,
       few,
     ),
+    actorsOnDemand({ name: 'mass-close', unit }, many),
   ],
   async measure(stage) {
     for (let times = 0; times < 2; times += 1) await lose(stage, WARM_UP);
