@@ -51,9 +51,8 @@ export class Intake implements DeadlineOwner {
   #restUntilMs = 0;
   #restTimer: TimerHandle | null = null;
   #deadline: Deadline | null = null;
-  /** The invalid messages since the minute began, which begins with one. */
-  #invalid = 0;
-  #minuteAtMs = Number.NEGATIVE_INFINITY;
+  /** The invalid messages since the minute began, which begins with one. Most connections never have any. */
+  #invalid: { readonly beganAtMs: number; count: number } | null = null;
 
   constructor(connection: ManagedConnection, context: SharedRuntime) {
     this.#connection = connection;
@@ -120,12 +119,10 @@ export class Intake implements DeadlineOwner {
   countInvalid(): boolean {
     const { clock, limits } = this.#context;
     const nowMs = clock.now();
-    if (nowMs - this.#minuteAtMs >= MINUTE_MS) {
-      this.#minuteAtMs = nowMs;
-      this.#invalid = 0;
-    }
-    this.#invalid += 1;
-    if (this.#invalid > limits.invalidPerMinuteMax) {
+    if (this.#invalid === null || nowMs - this.#invalid.beganAtMs >= MINUTE_MS)
+      this.#invalid = { beganAtMs: nowMs, count: 0 };
+    this.#invalid.count += 1;
+    if (this.#invalid.count > limits.invalidPerMinuteMax) {
       this.#connection.end('invalid-message');
       return false;
     }
