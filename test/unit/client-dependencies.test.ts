@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Ending } from '../../src/client/client-types.ts';
-import { OfflineQueue, type Waiting } from '../../src/client/offline-queue.ts';
 import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
 import { type PrivateCodes, privateCodes, retryAfter } from '../../src/client/reconnect/retry.ts';
+import { OfflineQueue, type Waiting } from '../../src/client/sender.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { CloseVerdict, Origin } from '../../src/core/verdict.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ChartSystem } from '../../src/chart/chart-system.ts';
 import type { HostedActor } from '../../src/chart/hosted-actor.ts';
-import { OfflineQueue } from '../../src/client/offline-queue.ts';
+import { OfflineQueue } from '../../src/client/sender.ts';
 import { Drain, type DrainTally, drainPlan, supervisorDrain } from '../../src/connection/drain.ts';
 import type { ChildActor } from '../../src/connection/parent.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';

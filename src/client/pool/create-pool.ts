@@ -1,15 +1,20 @@
+import type { Observable } from 'rxjs';
+import { drainPlan, poolDrain } from '../../connection/drain.ts';
 import { parentOf } from '../../connection/parent.ts';
+import type { ChartActor } from '../../core/actor.ts';
 import { systemClock } from '../../core/clock.ts';
+import type { DialedConnection } from '../../core/connection.ts';
+import { printAs } from '../../core/text.ts';
 import { chartsFor } from '../client-runtime.ts';
 import { ClientStreams } from '../client-streams.ts';
+import type { ClientEvent, Ending } from '../client-types.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
 import { sharedClientRuntime } from '../node-runtime.ts';
 import { routeTo } from '../reconnect/route.ts';
 import { idle, SupervisedClient } from '../supervised-client.ts';
-import { PoolHandle } from './pool-handle.ts';
 import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
 import { PoolReconnectPolicy } from './pool-reconnect-policy.ts';
-import type { Pool } from './pool-types.ts';
+import type { Pool, PoolDrainOptions, PoolDrainReport, PoolStatus } from './pool-types.ts';
 import { SupervisedPool } from './supervised-pool.ts';
 import { Upstream, Upstreams } from './upstreams.ts';
 
@@ -52,4 +57,61 @@ export function createPool<In = unknown, Out = unknown>(
   };
   const parts = { size, upstreams, charts, context, parent, signal, inspect, makeMember };
   return new PoolHandle(new SupervisedPool<In, Out>(parts));
+}
+
+/** The public face of a pool. */
+export class PoolHandle<In, Out> implements Pool<In, Out> {
+  readonly #pool: SupervisedPool<In, Out>;
+
+  constructor(pool: SupervisedPool<In, Out>) {
+    this.#pool = pool;
+  }
+
+  get status(): PoolStatus {
+    return this.#pool.status;
+  }
+
+  get actor(): ChartActor {
+    return this.#pool.actor.reader(() => undefined, this.#pool.streams.report('actor'));
+  }
+
+  get status$(): Observable<PoolStatus> {
+    return this.#pool.streams.statuses.observable;
+  }
+
+  get messages$(): Observable<In> {
+    return this.#pool.streams.messages.observable;
+  }
+
+  get endings$(): Observable<Ending> {
+    return this.#pool.streams.endings.observable;
+  }
+
+  get events$(): Observable<ClientEvent> {
+    return this.#pool.streams.events.observable;
+  }
+
+  get connections(): Iterable<DialedConnection<In, Out>> {
+    return this.#pool.connections;
+  }
+
+  checkout(): DialedConnection<In, Out> | undefined {
+    return this.#pool.checkout();
+  }
+
+  async drain(options: PoolDrainOptions = {}): Promise<PoolDrainReport> {
+    return this.#pool.drain(drainPlan(options, poolDrain), options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+
+  static {
+    // Not the URLs, which may have credentials.
+    printAs(PoolHandle.prototype, 'Pool', (pool) => {
+      const { state, size, open } = pool.status;
+      return { state, size, open, address: pool.#pool.address };
+    });
+  }
 }
