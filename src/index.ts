@@ -59,6 +59,8 @@ export type {
 export { admitted } from './server/admitted.ts';
 export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
+export type { CaptureOptions } from './server/capture.ts';
+export { captureFrames } from './server/capture.ts';
 export type { Disposer } from './server/disposer.ts';
 export type { AllowedHosts } from './server/hosts.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';

@@ -22,6 +22,7 @@ export type HandlerName =
   | 'random'
   | 'inspect'
   | 'actor'
+  | 'capture'
   | 'messages'
   | 'messages$'
   | 'events$'

@@ -6,6 +6,11 @@ import { networkOf } from './address.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { Counts } from './supervisor-types.ts';
 
+/** Follows the connections of a registry. */
+export interface ConnectionWatcher {
+  connectionMoved(connection: ManagedConnection, to: ConnectionState): void;
+}
+
 /** Who is there: every connection by state, the accepted ones also by address and, when open, by id and key. */
 export class Registry {
   readonly counts: Counts = {
@@ -16,6 +21,8 @@ export class Registry {
     closed: 0,
     failed: 0,
   };
+  /** Captures that are under way. */
+  readonly watchers = new Set<ConnectionWatcher>();
   /** How many have left so far. */
   removals = 0;
   /** The connections that are open, and no others. */
@@ -49,6 +56,7 @@ export class Registry {
     this.#count(from, to);
     if (from === null) this.#add(connection);
     if (to === 'closed' || to === 'failed') this.#delete(connection);
+    if (this.watchers.size > 0) this.#show(connection, to);
   }
 
   dialedMoved(
@@ -59,6 +67,11 @@ export class Registry {
     this.#count(from, to);
     if (from === null) this.dialed.add(connection);
     if (to === 'closed' || to === 'failed') this.dialed.delete(connection);
+    if (this.watchers.size > 0) this.#show(connection, to);
+  }
+
+  #show(connection: ManagedConnection, to: ConnectionState): void {
+    for (const watcher of this.watchers) watcher.connectionMoved(connection, to);
   }
 
   #count(from: ConnectionState | null, to: ConnectionState): void {

@@ -3,9 +3,11 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { pingFrame } from '../core/frame.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
+import { type FrameHeader, tapFrames } from './frame-tap.ts';
 import type { Reads } from './reads.ts';
 import type { RawSocketObserver, SocketObserver, Transport } from './transport.ts';
 import { answerAndLetGo } from './upgrade.ts';
+import type { WsInternals } from './ws-receiver.ts';
 
 /** What a transport needs of the WebSocket that it owns. That of ws is `SupervisedSocket`. */
 export interface WebSocketFace {
@@ -70,6 +72,12 @@ export class NodeTransport implements Transport {
   isAcceptedBy(server: Server): boolean {
     const raw: AcceptedSocket | null = this.raw;
     return raw !== null && !raw.destroyed && raw.server === server;
+  }
+
+  /** Notes the header of every frame from now on; `null` when it is not open. */
+  tap(note: (header: FrameHeader) => void): (() => void) | null {
+    const receiver = (this.bound as Partial<Pick<WsInternals, '_receiver'>> | null)?._receiver;
+    return this.raw === null || !receiver ? null : tapFrames(this.raw, receiver, note);
   }
 
   get isBound(): boolean {

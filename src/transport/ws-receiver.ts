@@ -28,13 +28,22 @@ export interface WsReceiver extends Writable {
   _messageLength: number;
   /** Takes bytes out of those of the frame. */
   consume(bytes: number): Buffer;
+  /** The header of the frame that it is reading. A fragment has the opcode of its message. */
+  readonly _fin: boolean;
+  readonly _opcode: number;
+  readonly _masked: boolean;
+  readonly _payloadLength: number;
+  /** Called when the header is known but for the mask. */
+  haveLength(...given: never[]): void;
+  /** Called with the payload of a control frame. */
+  controlMessage(...given: never[]): void;
 }
 
 /** The state of a receiver that waits for the next frame. */
 const BETWEEN_FRAMES = 0;
 
 /** The private fields of a WebSocket that has opened. */
-interface WsInternals {
+export interface WsInternals {
   readonly _receiver: WsReceiver | null;
   readonly _socket: Socket | null;
 }

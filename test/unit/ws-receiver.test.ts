@@ -50,6 +50,8 @@ describe('the private fields of ws that pausing relies on', () => {
     assert.equal(typeof receiver._loop, 'boolean', fault('_loop'));
     assert.equal(typeof receiver._bufferedBytes, 'number', fault('_bufferedBytes'));
     assert.equal(typeof receiver.consume, 'function', fault('consume()'));
+    assert.equal(typeof receiver.haveLength, 'function', fault('haveLength()'));
+    assert.equal(typeof receiver.controlMessage, 'function', fault('controlMessage()'));
     assert.equal(typeof socket._socket.unshift, 'function', fault('_socket'));
     end();
   });

@@ -1,0 +1,196 @@
+import type { ChartSystem } from '../chart/chart-system.ts';
+import type { SharedRuntime } from '../connection/connection-host.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
+import { checkSupervisor } from '../core/arguments.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ConnectionState } from '../core/connection.ts';
+import { guarded } from '../core/guard.ts';
+import { callback, integer, optional, type Report, resolved } from '../core/option-rules.ts';
+import { TokenBucket } from '../core/token-bucket.ts';
+import type { FrameHeader } from '../transport/frame-tap.ts';
+import { NodeTransport } from '../transport/node-transport.ts';
+import { type Acceptor, acceptorSide } from './acceptor.ts';
+import type { ConnectionWatcher, Registry } from './registry.ts';
+
+/** Which connections are captured, and where the lines go. Every condition that is given must hold. */
+export interface CaptureOptions {
+  /** The connection with this id. */
+  id?: string;
+  /** Accepted connections with this key, as it was when they opened or when the capture began. */
+  key?: string;
+  /** Connections with this address. */
+  address?: string;
+  /** This share of the connections, from 0 to 1: with 0.01 each hundredth. */
+  sample?: number;
+  /** Gets one line of JSON at a time, with its line break. What it throws is reported as an error of the handler `capture`. */
+  write(line: string): unknown;
+  /** Lines per second. Beyond it frames are only counted, and the next line says how many: `{"at":…,"dropped":412}`. @default 1_000 */
+  linesPerSecondMax?: number;
+  /** Lines of all connections together; then the capture ends. @default 100_000 */
+  linesMax?: number;
+}
+
+const isText = (given: unknown) => typeof given === 'string';
+const isShare = (given: unknown) => typeof given === 'number' && given > 0 && given <= 1;
+
+const captureRules = {
+  id: optional<string>(isText, 'must be a string'),
+  key: optional<string>(isText, 'must be a string'),
+  address: optional<string>(isText, 'must be a string'),
+  sample: optional<number>(isShare, 'must be a number above 0, up to 1'),
+  write: callback<CaptureOptions['write']>(),
+  linesPerSecondMax: integer(1_000),
+  linesMax: integer(100_000),
+};
+
+type Captured = ReturnType<typeof resolved<typeof captureRules>>;
+
+/**
+ * Writes the headers of frames, in both directions, as lines of JSON. Payloads are left out.
+ *
+ * It captures connections that are open and those that open later, accepted and dialed. What is not captured costs nothing.
+ *
+ * @returns ends the capture.
+ * @throws MooringError `invalid-argument` or `invalid-options`
+ *
+ * @example
+ * ```ts
+ * const stop = captureFrames(supervisor, {
+ *   address: '192.0.2.7',
+ *   write: (line) => process.stdout.write(line),
+ * });
+ * ```
+ */
+export function captureFrames(supervisor: Acceptor, options: CaptureOptions): () => void {
+  const call = 'captureFrames(supervisor, options)';
+  checkSupervisor(supervisor, call);
+  const example = "{ id: 'c1', write: (line) => process.stdout.write(line) }";
+  const checked = resolved(options, captureRules, { call: { call, example }, finish: isNamed });
+  const host = supervisor[acceptorSide] as unknown as CaptureHost;
+  const capture = new FrameCapture(host, checked);
+  capture.start();
+  return () => capture.stop();
+}
+
+/** A capture of everything must be meant. */
+function isNamed({ id, key, address, sample, write }: Captured, report: Report): void {
+  if (write === undefined) report('must be a function', 'write');
+  if ([id, key, address, sample].some((condition) => condition !== undefined)) return;
+  report('is missing: give an id, a key, an address or a sample; 1 is all connections', 'sample');
+}
+
+/** The fleet of a supervisor, as far as a capture needs it. */
+interface CaptureHost {
+  readonly registry: Registry;
+  readonly context: Pick<SharedRuntime, 'clock'>;
+  readonly charts: ChartSystem;
+  readonly handlers: { errored(handler: 'capture', error: Error, connection: undefined): void };
+}
+
+/** An accepted connection; a dialed one has no key. */
+interface Keyed extends ManagedConnection {
+  readonly key: string | undefined;
+}
+
+class FrameCapture implements ConnectionWatcher {
+  readonly #host: CaptureHost;
+  readonly #options: Captured;
+  readonly #clock: Clock;
+  readonly #bucket: TokenBucket;
+  /** How to leave each connection alone again. */
+  readonly #taps = new Map<ManagedConnection, () => void>();
+  #lines: string[] = [];
+  #left: number;
+  #dropped = 0;
+  /** How much of one more connection the sample has. */
+  #share = 0;
+
+  constructor(host: CaptureHost, options: Captured) {
+    const { linesPerSecondMax, linesMax } = options;
+    this.#host = host;
+    this.#options = options;
+    this.#clock = host.context.clock;
+    const rate = { perSecond: linesPerSecondMax, burst: linesPerSecondMax };
+    this.#bucket = new TokenBucket(rate, this.#clock.now());
+    this.#left = linesMax;
+  }
+
+  start(): void {
+    const { registry } = this.#host;
+    registry.watchers.add(this);
+    for (const connection of [...registry.connections, ...registry.dialed])
+      this.connectionMoved(connection, connection.state);
+  }
+
+  /** What was noted is written now. */
+  stop(): void {
+    this.#leaveAlone();
+    this.#noteDropped();
+    this.#flush();
+  }
+
+  #leaveAlone(): void {
+    this.#host.registry.watchers.delete(this);
+    for (const untap of this.#taps.values()) untap();
+    this.#taps.clear();
+  }
+
+  connectionMoved(connection: ManagedConnection, to: ConnectionState): void {
+    if (to === 'closed') this.#taps.delete(connection);
+    if (to !== 'open' || !this.#isMeant(connection)) return;
+    const { transport, id } = connection;
+    if (!(transport instanceof NodeTransport)) return;
+    const untap = transport.tap((header) => this.#note(id, header));
+    if (untap !== null) this.#taps.set(connection, untap);
+  }
+
+  #isMeant(connection: ManagedConnection): boolean {
+    const { id, key, address, sample } = this.#options;
+    if (id !== undefined && id !== connection.id) return false;
+    if (key !== undefined && key !== (connection as Partial<Keyed>).key) return false;
+    if (address !== undefined && address !== connection.address) return false;
+    if (sample === undefined) return true;
+    this.#share += sample;
+    if (this.#share < 1) return false;
+    this.#share -= 1;
+    return true;
+  }
+
+  /** Called from within the sockets. */
+  #note(id: string, header: FrameHeader): void {
+    if (!this.#bucket.take(this.#clock.now())) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#noteDropped();
+    this.#add({ id, ...header });
+    this.#left -= 1;
+    if (this.#left > 0) return;
+    this.#add({ ended: 'linesMax' });
+    this.#leaveAlone();
+  }
+
+  #noteDropped(): void {
+    if (this.#dropped > 0) this.#add({ dropped: this.#dropped });
+    this.#dropped = 0;
+  }
+
+  /** Lines are written behind the turn: user code must not run in the midst of a read or a write. */
+  #add(fields: object): void {
+    if (this.#lines.length === 0) this.#clock.afterPoll(() => this.#flush());
+    this.#lines.push(`${JSON.stringify({ at: this.#clock.wallNow(), ...fields })}\n`);
+  }
+
+  #flush(): void {
+    const lines = this.#lines;
+    this.#lines = [];
+    for (const line of lines) this.#host.charts.notifications.add(() => this.#write(line));
+  }
+
+  #write(line: string): void {
+    guarded(
+      () => this.#options.write?.(line),
+      (error) => this.#host.handlers.errored('capture', error, undefined),
+    );
+  }
+}
