@@ -10,6 +10,8 @@ const NOT_RECORDED = -1;
 export interface ChartOwner {
   /** An order threw. The chart is at an end; nothing that it would have ordered follows. */
   chartCrashed(error: Error): void;
+  /** A fact led from one state to another; the orders follow. */
+  chartMoved?(from: ChartState, to: ChartState): void;
   /** The chart has taken all facts there were, and notifications follow. */
   chartSettled?(): void;
 }
@@ -136,7 +138,9 @@ export class ChartRunner<Fact extends string = string> {
     transition.taken += 1;
     this.#state.population -= 1;
     to.population += 1;
+    const from = this.#state;
     this.#state = to;
+    this.#owner.chartMoved?.(from, to);
     this.#execute(transition);
     if (to.isFinal) this.#observer?.stepped(fact, to);
   }

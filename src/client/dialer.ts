@@ -1,16 +1,25 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
-import type { ConnectionReport, SharedRuntime } from '../connection/connection-host.ts';
+import type {
+  ConnectionReport,
+  MessageHandlers,
+  SharedRuntime,
+} from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
-import { guarded } from '../core/guard.ts';
+import type { InvalidMessage } from '../core/events.ts';
+import { guarded, type HandlerName } from '../core/guard.ts';
 import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
 import type { ClientDependencies } from './client-runtime.ts';
 import type { Ending } from './client-types.ts';
-import { OutboundConnection, type OutboundHost } from './outbound-connection.ts';
+import {
+  type OutboundConnection,
+  type OutboundHost,
+  outboundConnection,
+} from './outbound-connection.ts';
 import { OutboundHandle, type OutboundHandleHost } from './outbound-handle.ts';
 import type { OutboundOutbox } from './outbound-outbox.ts';
 import type { Route } from './reconnect/route.ts';
@@ -28,7 +37,7 @@ export interface DialerHost {
 }
 
 /** Makes the attempts of one client, one at a time, and owns the connection of the current one. */
-export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
+export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, MessageHandlers {
   /** Where it dialed last. */
   url: string;
   /** Attempts so far. */
@@ -51,7 +60,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
 
   /** Where messages go right now; `null` between two connections. */
   get outbox(): OutboundOutbox | null {
-    return this.#current === this.#usable ? (this.#current?.messages ?? null) : null;
+    return this.#current === this.#usable ? (this.#current?.side.outbox ?? null) : null;
   }
 
   /** The connection that is open now. */
@@ -62,17 +71,17 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
   dial(): void {
     this.attempts += 1;
     const id = this.#parts.parent?.nextId() ?? `a${this.attempts}`;
-    const connection = new OutboundConnection(this, id);
+    const connection = outboundConnection(this, id);
     this.#current = connection.isOver ? null : connection;
   }
 
   probe(): void {
-    this.#current?.probe();
+    this.#current?.side.probe();
   }
 
   /** Ends what is under way. Where nothing is it is closing by itself, and its end will be reported. */
   end(frame: CloseFrame): void {
-    if (!this.#current?.abort()) this.#current?.close('close', frame);
+    if (!this.#current?.side.abort()) this.#current?.close('close', frame);
   }
 
   terminate(): void {
@@ -165,36 +174,31 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out> {
     this.#turn = null;
   }
 
-  messageArrived(connection: OutboundConnection, payload: Uint8Array, isBinary: boolean): unknown {
-    const intake = this.#run('messages', connection, () => this.contract.read(payload, isBinary));
-    if (intake === undefined) return undefined;
-    if ('message' in intake) return this.#deliver(connection, intake.message);
-    this.#parts.streams.events.next({ type: 'message.invalid', fault: intake.fault });
+  get handlers(): MessageHandlers {
+    return this;
+  }
+
+  messageInvalid(connection: OutboundConnection, fault: InvalidMessage): void {
+    this.#parts.streams.events.next({ type: 'message.invalid', fault });
     connection.intake.countInvalid();
-    return undefined;
   }
 
   /** Returns what `onMessage` returned: a promise while it is at work. */
-  #deliver(connection: OutboundConnection, message: In): unknown {
+  message(connection: OutboundConnection, message: In): unknown {
     const { streams, runtime } = this.#parts;
     const { onMessage } = runtime.options;
     const handle = (): unknown => onMessage?.(this.#handleOf(connection), message);
-    const work = onMessage && this.#run('onMessage', connection, handle);
+    const work =
+      onMessage && guarded(handle, (error) => this.errored('onMessage', error, connection));
     streams.messages.next(message);
     this.#handleMade(connection)?.deliver(message);
     return work;
   }
 
-  /** Runs code of the user for a message. What it throws, now or later, costs the connection. */
-  #run<Result>(
-    handler: string,
-    connection: OutboundConnection,
-    call: () => Result,
-  ): Result | undefined {
-    return guarded(call, (error) => {
-      this.#parts.streams.report(handler)(error);
-      connection.end('handler-error', error);
-    });
+  /** What the user's code throws for a message, now or later, costs the connection. */
+  errored(handler: HandlerName, error: Error, connection: ManagedConnection): void {
+    this.#parts.streams.report(handler)(error);
+    connection.end('handler-error', error);
   }
 
   #ended(connection: OutboundConnection): void {

@@ -1,5 +1,5 @@
 import type { ConnectionHost } from '../connection/connection-host.ts';
-import { ManagedConnection } from '../connection/managed-connection.ts';
+import { type ConnectionSide, ManagedConnection } from '../connection/managed-connection.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import { describeDialFailure, type FailureDescription } from '../core/failure.ts';
@@ -20,51 +20,65 @@ export interface OutboundHost extends ConnectionHost {
 }
 
 /** A connection that goes to its peer: one attempt, and the connection that comes of it. */
-export class OutboundConnection extends ManagedConnection {
-  readonly transport: OutboundTransport;
-  /** The public handle for this connection, once somebody has asked for it. */
-  handle: object | null = null;
+export type OutboundConnection = ManagedConnection<Outbound>;
 
-  declare protected readonly host: OutboundHost;
+/** Begins an attempt. */
+export function outboundConnection(host: OutboundHost, id: string): OutboundConnection {
+  const connection = new ManagedConnection(
+    host,
+    id,
+    { address: '', path: '' },
+    (made: OutboundConnection) => new Outbound(made, host),
+  );
+  connection.begin();
+  connection.send('dial.requested');
+  return connection;
+}
+
+/** What dialing adds to a connection: its target, and messages that leave masked. */
+export class Outbound implements ConnectionSide {
+  readonly transport: OutboundTransport;
+
+  readonly #connection: OutboundConnection;
+  readonly #host: OutboundHost;
   #outbox: OutboundOutbox | null = null;
   #hasBeat = false;
   /** What kept it from opening, where no socket can tell. */
   #failureReason: 'late' | 'targetless' | null = null;
 
-  constructor(host: OutboundHost, id: string) {
-    super(host, id, { address: '', path: '' });
-    this.transport = host.makeTransport(this.socketEvents);
-    this.begin();
-    this.send('dial.requested');
+  constructor(connection: OutboundConnection, host: OutboundHost) {
+    this.#connection = connection;
+    this.#host = host;
+    this.transport = host.makeTransport(connection.socketEvents);
   }
 
-  /** Messages for the peer, while they can still leave. */
-  get messages(): OutboundOutbox | null {
-    if (!this.isOpen) return null;
-    this.#outbox ??= new OutboundOutbox(this.transport, this, this.host.context);
+  /** Where messages for the peer go, while they can still leave; made for the first of them. */
+  get outbox(): OutboundOutbox | null {
+    if (!this.#connection.isOpen) return null;
+    this.#outbox ??= new OutboundOutbox(this.transport, this.#connection, this.#host.context);
     return this.#outbox;
   }
 
   /** Gives the attempt up. Returns whether there was one under way. */
   abort(): boolean {
-    if (this.state !== 'handshaking') return false;
-    this.socketEvents.evidence.intent = 'close';
-    this.send('close.requested');
+    if (this.#connection.state !== 'handshaking') return false;
+    this.#connection.record.noteIntent('close');
+    this.#connection.send('close.requested');
     return true;
   }
 
   /** Asks for a sign of life at once. */
   probe(): void {
-    if (this.isOpen) this.heartbeat?.probe();
+    if (this.#connection.isOpen) this.#connection.heartbeat?.probe();
   }
 
   dial(): void {
     const fail = (thrown: unknown) => {
       this.#failureReason = 'targetless';
-      this.socketEvents.socketErrored(toError(thrown));
+      this.#connection.socketEvents.socketErrored(toError(thrown));
     };
     try {
-      const target = this.host.route.target();
+      const target = this.#host.route.target();
       if (isThenable(target)) target.then((known) => this.#dialTo(known), fail);
       else this.#dialTo(target);
     } catch (thrown) {
@@ -74,67 +88,71 @@ export class OutboundConnection extends ManagedConnection {
 
   #dialTo(target: Destination): void {
     // It may have taken longer than the attempt was given.
-    if (this.isOver) return;
+    if (this.#connection.isOver) return;
     const { url, address, path } = target;
-    Object.assign(this, { address, path });
-    this.host.url = url;
+    Object.assign(this.#connection, { address, path });
+    this.#host.url = url;
     try {
       this.transport.dial(target);
     } catch (thrown) {
-      this.socketEvents.socketErrored(toError(thrown));
+      this.#connection.socketEvents.socketErrored(toError(thrown));
     }
   }
 
-  /** Nobody tells it to: there is no upgrade request to answer. */
+  /** Its chart orders none of these: there is no upgrade request to answer. */
   upgrade(): void {}
   refuseUpgrade(): void {}
   refuseWithClose(): void {}
 
-  override announceOpen(): void {
+  opened(): void {
     this.#hasBeat = agreesOnBeat(this.transport.subprotocol);
-    super.announceOpen();
-    this.send('welcome.settled');
+    this.#connection.send('welcome.settled');
   }
 
-  override arrived(payload: Uint8Array, isBinary: boolean): unknown {
+  messageHeard(): void {}
+
+  takesBeat(payload: Uint8Array, isBinary: boolean): boolean {
     const kind = this.#hasBeat ? beatKind(payload, isBinary) : null;
-    if (kind === null) return super.arrived(payload, isBinary);
     if (kind === 'request') this.#answerBeat();
-    return undefined;
+    return kind !== null;
   }
 
   /** Only a peer that has asked is ever asked: another may merely have echoed what it was offered. */
   #answerBeat(): void {
     this.transport.beatHeard();
-    this.host.peerWelcomes(this);
-    this.startHeartbeat();
-    this.messages?.send(beatAnswer);
+    this.#host.peerWelcomes(this.#connection);
+    this.#connection.startHeartbeat();
+    this.outbox?.send(beatAnswer);
   }
 
-  protected stopSending(): void {
+  /** Nothing is collected: each message goes to its WebSocket at once. */
+  flush(): void {}
+
+  stopSending(): void {
     this.#outbox?.stop();
   }
 
-  protected handshakeExpired(): void {
+  handshakeExpired(): void {
     this.#failureReason = 'late';
   }
 
-  protected describeFailure(): FailureDescription {
-    const { evidence } = this.socketEvents;
+  describeFailure(): FailureDescription {
+    const { record, address, path } = this.#connection;
+    const { socketError, answer, intent, handlerError } = record.evidence;
     return describeDialFailure({
       phase: this.transport.phase,
-      error: evidence.socketError,
-      answer: evidence.answer,
-      isAborted: evidence.intent === 'close',
+      error: socketError,
+      answer,
+      isAborted: intent === 'close',
       isLate: this.#failureReason === 'late',
       isTargetless: this.#failureReason === 'targetless',
-      crash: evidence.handlerError,
-      address: this.address,
-      path: this.path,
+      crash: handlerError,
+      address,
+      path,
     });
   }
 
-  protected letGo(): void {
+  letGo(): void {
     this.#outbox = null;
     this.transport.release();
   }

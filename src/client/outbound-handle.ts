@@ -30,7 +30,7 @@ export class OutboundHandle<In, Out>
   }
 
   get flow(): Flow {
-    return this.#connection.messages?.isCongested === true ? 'congested' : 'flowing';
+    return this.#connection.side.outbox?.isCongested === true ? 'congested' : 'flowing';
   }
 
   get bufferedBytes(): number {
@@ -39,13 +39,13 @@ export class OutboundHandle<In, Out>
 
   send(message: Out): SendResult {
     const payload = this.#host.contract.payload(message);
-    return this.#connection.messages?.send(payload) ?? 'refused';
+    return this.#connection.side.outbox?.send(payload) ?? 'refused';
   }
 
   sendAndFlush(message: Out): Promise<FlushResult> {
     return new Promise((settle) => {
       const payload = this.#host.contract.payload(message);
-      const result = this.#connection.messages?.send(payload, settle) ?? 'refused';
+      const result = this.#connection.side.outbox?.send(payload, settle) ?? 'refused';
       if (result === 'refused') settle('refused');
     });
   }

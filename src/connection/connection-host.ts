@@ -3,6 +3,9 @@ import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ConnectionState } from '../core/connection.ts';
+import type { Contract } from '../core/contract.ts';
+import type { InvalidMessage } from '../core/events.ts';
+import type { HandlerName } from '../core/guard.ts';
 import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { Rate } from '../core/token-bucket.ts';
@@ -55,6 +58,17 @@ export interface ConnectionHost {
   connectionQuarantined(connection: ManagedConnection): void;
   /** The connection reports to the outside; its chart has settled. */
   connectionReported(connection: ManagedConnection, report: ConnectionReport): void;
-  /** A message arrived and may be delivered. Returns what its handler returned: a promise while it is at work. */
-  messageArrived(connection: ManagedConnection, payload: Uint8Array, isBinary: boolean): unknown;
+  /** Reads the messages of its peers. */
+  readonly contract: Pick<Contract<unknown, never>, 'read'>;
+  readonly handlers: MessageHandlers;
+  /** A message was not what the contract says. */
+  messageInvalid(connection: ManagedConnection, fault: InvalidMessage): void;
+}
+
+/** Runs the user's code for messages. */
+export interface MessageHandlers {
+  /** Returns what `onMessage` returned: a promise while it is at work. */
+  message(connection: ManagedConnection, message: unknown): unknown;
+  /** The user's code threw, for a message of this connection. */
+  errored(handler: HandlerName, error: Error, connection: ManagedConnection | undefined): void;
 }

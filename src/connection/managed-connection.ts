@@ -4,11 +4,14 @@ import type {
   ConnectionOrders,
   DeadlineName,
 } from '../../machines/connection-contract.ts';
+import type { ChartState } from '../chart/chart.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
 import { connectionTable } from '../chart/tables/connection.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
+import type { Intake as ReadResult } from '../core/contract.ts';
+import { toError } from '../core/errors.ts';
 import type { Failure, FailureDescription } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
 import { LINGER_MS } from '../core/limits.ts';
@@ -16,11 +19,11 @@ import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { ConnectionHost, ConnectionReport, SharedRuntime } from './connection-host.ts';
+import { EndingRecord } from './ending-record.ts';
 import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import { SocketEvents } from './socket-events.ts';
-import type { Flushable } from './write-batcher.ts';
 
 /** Who is on the other end, as far as it is known from the start. */
 export interface Target {
@@ -29,71 +32,114 @@ export interface Target {
   readonly path: string;
 }
 
+/** What accepting and dialing do each in their own way. Each connection has one of the two as a part. */
+export interface ConnectionSide
+  extends Pick<ConnectionOrders, 'upgrade' | 'refuseUpgrade' | 'refuseWithClose' | 'dial'> {
+  readonly transport: Transport;
+  /** It opened; its messages may be sent from now on. */
+  opened(): void;
+  /** A message arrived, whatever is in it. */
+  messageHeard(): void;
+  /** Answers a beat of the peer. Returns whether the message is one, and so nothing for the application. */
+  takesBeat(payload: Uint8Array, isBinary: boolean): boolean;
+  /** Messages that were accepted leave before the WebSocket writes something by itself. */
+  flush(): void;
+  /** Messages for the peer that were accepted leave, if they still can; no more are accepted. */
+  stopSending(): void;
+  /** The time for opening is up. */
+  handshakeExpired(): void;
+  /** Why it never opened. */
+  describeFailure(): FailureDescription;
+  /** It is over: nothing is held any more. */
+  letGo(): void;
+}
+
 /**
  * The one object that owns one socket.
  *
  * It gives its chart the facts and carries out the chart's orders. The gate is here, not in the chart,
  * because it must shut before anything else runs: *quarantine first, then send the fact*. How a connection comes to be,
- * and how messages leave, differs between accepted and dialed ones; all else is the same.
+ * and how messages leave, differs between accepted and dialed ones: that is its {@link ConnectionSide}.
  *
  * ```
- * socket event ─▶ evidence ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
+ * socket event ─▶ record ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
+ * message ─▶ gate, proof of life, rate ─▶ contract ─▶ handler
  * ```
  */
-export abstract class ManagedConnection implements ChartOwner, ConnectionOrders, DeadlineOwner {
+export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
+  implements ChartOwner, ConnectionOrders, DeadlineOwner
+{
   readonly id: string;
   /** Empty until it is known: a dialed one learns of it with its target. */
   address: string;
   path: string;
-  abstract readonly transport: Transport;
+  readonly side: Side;
   readonly socketEvents: SocketEvents;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
   openedAt = 0;
-  /** The close frame that began the closing: the peer's, or the one this side means to send. */
-  closeFrame: CloseFrame | undefined;
   /** How it ended, once it has: a verdict if it ever opened, a failure if not. */
   verdict: CloseVerdict | undefined;
   failure: Failure | undefined;
+  /** The public handle, once there is one. */
+  handle: object | null = null;
+  heartbeat: Heartbeat | null = null;
 
-  protected readonly host: ConnectionHost;
+  readonly #host: ConnectionHost;
   readonly #chart: ChartRunner<ConnectionFact['type']>;
   #actor: HostedActor | null = null;
-  #state: ConnectionState = 'handshaking';
+  #record: EndingRecord | null = null;
   #gateOpen = false;
   #deadline: Deadline | null = null;
   #welcome: Deadline | null = null;
-  heartbeat: Heartbeat | null = null;
   /** Made for the first message, or the first pause. */
   #intake: Intake | null = null;
   #openedAtMs = 0;
 
-  constructor(host: ConnectionHost, id: string, { address, path }: Target) {
-    this.host = host;
+  /** It begins with {@link begin}. */
+  constructor(
+    host: ConnectionHost,
+    id: string,
+    { address, path }: Target,
+    makeSide: (connection: ManagedConnection<Side>) => Side,
+  ) {
+    this.#host = host;
     this.id = id;
     this.address = address;
     this.path = path;
     this.socketEvents = new SocketEvents(this);
+    this.side = makeSide(this);
     this.#chart = host.charts.run(connectionTable, this);
   }
 
-  /** Starts the chart, as soon as there is a transport. */
-  protected begin(): void {
-    this.host.connectionMoved(this, null, 'handshaking');
-    if (this.host.charts.areActorsEager) this.#actor = this.actor;
+  /** Starts the chart. */
+  begin(): void {
+    this.#host.connectionMoved(this, null, 'handshaking');
+    if (this.#host.charts.areActorsEager) this.#actor = this.actor;
     this.#chart.start();
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    if (this.verdict !== undefined) return 'closed';
+    return this.failure === undefined ? topOf(this.#chart.state) : 'failed';
   }
 
   /** Every active state of the chart. */
   get states(): readonly string[] {
-    return this.isOver ? [this.#state] : this.#chart.state.paths;
+    return this.isOver ? [this.state] : this.#chart.state.paths;
+  }
+
+  /** What is known of its ending. */
+  get record(): EndingRecord {
+    this.#record ??= new EndingRecord();
+    return this.#record;
+  }
+
+  get transport(): Side['transport'] {
+    return this.side.transport;
   }
 
   get actor(): HostedActor {
-    const { charts, actor: parent } = this.host;
+    const { charts, actor: parent } = this.#host;
     this.#actor ??= charts.host(this.#chart, { id: this.id, parent });
     return this.#actor;
   }
@@ -108,12 +154,7 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   }
 
   get context(): SharedRuntime {
-    return this.host.context;
-  }
-
-  /** What collects messages for the peer, where something does. */
-  get outbox(): Flushable | null {
-    return null;
+    return this.#host.context;
   }
 
   /** Starts the closing handshake. Returns whether this call did. */
@@ -123,14 +164,13 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
 
   /** Ends it for a cause of our own. Returns whether this call did. */
   end(cause: LocalEndingCause, error?: Error): boolean {
-    if (this.#gateOpen && error !== undefined) this.socketEvents.evidence.handlerError = error;
+    if (this.#gateOpen && error !== undefined) this.record.noteHandlerError(error);
     return this.#endAs(cause, localEndings[cause]);
   }
 
   #endAs(intent: LocalCause, ending: LocalEnding): boolean {
     if (!this.quarantine()) return false;
-    this.socketEvents.evidence.intent = intent;
-    this.closeFrame = ending.frame;
+    this.record.noteIntent(intent, ending.frame);
     this.send(ending.fact);
     return true;
   }
@@ -138,23 +178,22 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   /** Destroys the socket. Returns whether there was anything left to destroy. */
   terminate(): boolean {
     if (this.isOver) return false;
-    const { evidence } = this.socketEvents;
-    if (this.quarantine() || evidence.intent === 'close') evidence.intent = 'terminate';
+    if (this.quarantine() || this.record.evidence.intent === 'close')
+      this.record.noteIntent('terminate');
     this.send('terminate.requested');
     return true;
   }
 
   /** Destroys the socket because the time for closing it nicely is up. */
   expire(): void {
-    const { evidence } = this.socketEvents;
-    evidence.forced = true;
-    if (this.quarantine()) evidence.intent = 'drain';
+    this.record.noteForced();
+    if (this.quarantine()) this.record.noteIntent('drain');
     this.send('terminate.requested');
   }
 
   /** Waits no longer for a destroyed socket to say that it is gone. */
   abandon(): void {
-    this.host.context.wheel.cancel(this.#deadline);
+    this.#host.context.wheel.cancel(this.#deadline);
     this.deadlinePassed('forced');
   }
 
@@ -162,7 +201,7 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   awaitWelcome(): void {
     if (!this.#gateOpen) return;
     this.transport.pause();
-    const { wheel, timeouts } = this.host.context;
+    const { wheel, timeouts } = this.#host.context;
     this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
   }
 
@@ -170,18 +209,20 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   quarantine(): boolean {
     if (!this.#gateOpen) return false;
     // What was accepted while the gate was open leaves while it still is.
-    this.stopSending();
+    this.side.stopSending();
     this.#gateOpen = false;
-    this.host.connectionQuarantined(this);
+    this.#host.connectionQuarantined(this);
     this.heartbeat?.stop();
     this.#intake?.stop();
-    this.#welcome = this.host.context.wheel.cancel(this.#welcome);
+    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     this.transport.resume();
-    this.transport.watchClose((clean) => this.socketEvents.websocketClosed(clean));
+    this.transport.watchClose((isClean) => this.socketEvents.websocketClosed(isClean));
     return true;
   }
 
+  /** Takes a message from the transport. */
   receive(payload: Uint8Array, isBinary: boolean): void {
+    this.side.messageHeard();
     this.heard();
     // Only now: whoever was told that a suspect is healthy again may have ended it.
     if (!this.#gateOpen) return;
@@ -190,18 +231,29 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
 
   /** A message may be delivered. Returns what its handler returned: a promise while it is at work. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown {
-    return this.host.messageArrived(this, payload, isBinary);
+    if (this.side.takesBeat(payload, isBinary)) return undefined;
+    const { contract, handlers } = this.#host;
+    let read: ReadResult<unknown>;
+    try {
+      read = contract.read(payload, isBinary);
+    } catch (thrown) {
+      handlers.errored('messages', toError(thrown), this);
+      return undefined;
+    }
+    if ('message' in read) return handlers.message(this, read.message);
+    this.#host.messageInvalid(this, read.fault);
+    return undefined;
   }
 
   /** How fast it may be read. */
   get intake(): Intake {
-    this.#intake ??= new Intake(this, this.host.context);
+    this.#intake ??= new Intake(this, this.#host.context);
     return this.#intake;
   }
 
   /** Time in the wheel's milliseconds, without that in which the application or its handlers paused reading. */
   get readingMs(): number {
-    return this.host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
+    return this.#host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
   }
 
   /** How much of the time that `readingMs` leaves out handlers alone have paused. */
@@ -219,8 +271,8 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
       return;
     }
     this.#deadline = null;
-    if (this.#state === 'handshaking') this.handshakeExpired();
-    else this.socketEvents.evidence.forced = true;
+    if (this.state === 'handshaking') this.side.handshakeExpired();
+    else this.record.noteForced();
     this.send('deadline.passed');
   }
 
@@ -229,56 +281,74 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   }
 
   #report(report: ConnectionReport): void {
-    this.host.charts.notifications.add(() => this.host.connectionReported(this, report));
+    this.#host.charts.notifications.add(() => this.#host.connectionReported(this, report));
+  }
+
+  chartMoved(from: ChartState, to: ChartState): void {
+    if (topOf(from) !== topOf(to)) this.#host.connectionMoved(this, topOf(from), topOf(to));
   }
 
   /** The last word of a connection whose chart is gone. */
   chartCrashed(error: Error): void {
-    this.host.connectionCrashed(error);
+    this.#host.connectionCrashed(error);
     this.quarantine();
-    this.socketEvents.evidence.intent = 'crash';
-    this.socketEvents.evidence.handlerError = error;
-    this.closeFrame = { code: 1011, reason: '' };
+    this.record.noteIntent('crash', { code: 1011, reason: '' });
+    this.record.noteHandlerError(error);
     // The socket may be what threw, and a frame that cannot leave must not keep it from being destroyed.
     guarded(
       () => this.sendClose(),
       () => {},
     );
     this.destroy();
+    if (!this.#chart.state.isFinal) {
+      const to = this.openedAt === 0 ? 'failed' : 'closed';
+      this.#host.connectionMoved(this, this.state, to);
+    }
     this.finish();
   }
 
   // The chart's orders.
 
-  abstract upgrade(): void;
-  abstract refuseUpgrade(): void;
-  abstract refuseWithClose(): void;
-  abstract dial(): void;
+  upgrade(): void {
+    this.side.upgrade();
+  }
+
+  refuseUpgrade(): void {
+    this.side.refuseUpgrade();
+  }
+
+  refuseWithClose(): void {
+    this.side.refuseWithClose();
+  }
+
+  dial(): void {
+    this.side.dial();
+  }
 
   announceOpen(): void {
-    const { context } = this.host;
+    const { context } = this.#host;
     this.#deadline = context.wheel.cancel(this.#deadline);
     this.startHeartbeat();
     this.openedAt = context.clock.wallNow();
     this.#openedAtMs = context.clock.now();
     this.#gateOpen = true;
-    this.#move('open');
-    this.host.connectionOpened(this);
+    this.#host.connectionOpened(this);
     this.#report('opened');
+    this.side.opened();
   }
 
   /** The user's `random` threw, within a transition: it is reported when the chart has settled. */
   randomErrored(error: Error): void {
-    this.host.randomErrored(error);
+    this.#host.randomErrored(error);
   }
 
   /** As soon as there is a way to ask. */
-  protected startHeartbeat(): void {
-    if (this.transport.canPing) this.heartbeat ??= new Heartbeat(this, this.host.context);
+  startHeartbeat(): void {
+    if (this.transport.canPing) this.heartbeat ??= new Heartbeat(this, this.#host.context);
   }
 
   admitMessages(): void {
-    this.#welcome = this.host.context.wheel.cancel(this.#welcome);
+    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     // It may have been paused while it was being welcomed.
     if (this.#intake?.isPaused) this.send('reading.paused');
     else this.transport.resume();
@@ -289,20 +359,19 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   }
 
   announceError(): void {
-    this.#move('errored');
+    this.record.noteErrorReport();
     this.#report('errored');
   }
 
   /** After an error the closing is no news: `errored` has said it. */
   announceClosing(): void {
-    if (this.#state === 'open') this.#report('closing');
-    this.#move('closing');
+    if (!this.record.isErrorReported) this.#report('closing');
   }
 
   sendClose(): void {
-    const frame = this.closeFrame;
-    const sent = frame === undefined ? null : this.transport.sendClose(frame);
-    if (sent !== null) this.socketEvents.closeSent(sent);
+    const { closeFrame } = this.record;
+    const sent = closeFrame === undefined ? null : this.transport.sendClose(closeFrame);
+    if (sent !== null) this.record.noteSentFirst(sent, this.transport.bytesIn);
   }
 
   destroy(): void {
@@ -311,7 +380,7 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   }
 
   startDeadline({ name }: { name: DeadlineName }): void {
-    const { wheel, timeouts } = this.host.context;
+    const { wheel, timeouts } = this.#host.context;
     wheel.cancel(this.#deadline);
     const delayMs = name === 'refusal' ? LINGER_MS : timeouts[`${name}Ms`];
     this.#deadline = wheel.schedule(delayMs, this, name);
@@ -319,11 +388,11 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
 
   finish(): void {
     this.quarantine();
-    this.#deadline = this.host.context.wheel.cancel(this.#deadline);
+    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);
     if (this.openedAt === 0) this.#fail();
     else this.#conclude();
     this.heartbeat = null;
-    this.letGo();
+    this.side.letGo();
   }
 
   outcome(): CloseVerdict | Failure | undefined {
@@ -331,32 +400,19 @@ export abstract class ManagedConnection implements ChartOwner, ConnectionOrders,
   }
 
   #conclude(): void {
-    const openMs = Math.round(this.host.context.clock.now() - this.#openedAtMs);
-    this.verdict = this.socketEvents.verdict(this.transport, openMs, this.#chart.takeTrail());
-    this.#move('closed');
+    const openMs = Math.round(this.#host.context.clock.now() - this.#openedAtMs);
+    this.verdict = this.record.verdict(this.transport, openMs, this.#chart.takeTrail());
     this.#report('closed');
   }
 
   #fail(): void {
-    this.failure = { ...this.describeFailure(), trail: this.#chart.takeTrail() };
+    this.failure = { ...this.side.describeFailure(), trail: this.#chart.takeTrail() };
     this.transport.destroy();
-    this.#move('failed');
     this.#report('failed');
   }
+}
 
-  // What accepted and dialed ones do each in their own way.
-
-  /** Messages for the peer that were accepted leave, if they still can; no more are accepted. */
-  protected abstract stopSending(): void;
-  /** The time for opening is up. */
-  protected abstract handshakeExpired(): void;
-  /** Why it never opened. */
-  protected abstract describeFailure(): FailureDescription;
-  /** It is over: nothing is held any more. */
-  protected abstract letGo(): void;
-
-  #move(to: ConnectionState): void {
-    this.host.connectionMoved(this, this.#state, to);
-    this.#state = to;
-  }
+/** The state of the connection, of which all others of the chart are parts. */
+function topOf({ paths }: ChartState): ConnectionState {
+  return paths[0] as ConnectionState;
 }

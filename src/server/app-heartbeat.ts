@@ -26,7 +26,7 @@ export class AppHeartbeat implements DeadlineOwner {
     this.#connection = connection;
     this.#context = context;
     this.#heardAtMs = connection.readingMs - context.heartbeat.intervalMs;
-    connection.outbox?.send(request);
+    connection.side.outbox?.send(request);
     this.#deadline = context.wheel.schedule(context.heartbeat.graceMs, this, 'beat');
   }
 
@@ -56,7 +56,7 @@ export class AppHeartbeat implements DeadlineOwner {
     else if (this.#isAsked) this.#judge();
     else {
       this.#isAsked = true;
-      this.#connection.outbox?.send(request);
+      this.#connection.side.outbox?.send(request);
       this.#look(heartbeat.graceMs);
     }
   }

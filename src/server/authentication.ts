@@ -122,7 +122,7 @@ export class Authentication<Peer> {
   }
 
   #turnAway(connection: InboundConnection, answer: RefusalAnswer): void {
-    connection.refuse(this.#isInCloseFrame ? inCloseFrame(answer) : answer);
+    connection.side.refuse(this.#isInCloseFrame ? inCloseFrame(answer) : answer);
   }
 
   #admit(connection: InboundConnection, admission: Admitted<unknown>): void {
@@ -144,7 +144,7 @@ export class Authentication<Peer> {
       }
       leases.renew(connection, expiresInMs);
       asked = 'key';
-      connection.grant({ peer, headers, key: this.keyOf(peer as Peer) });
+      connection.side.grant({ peer, headers, key: this.keyOf(peer as Peer) });
     } catch (thrown) {
       this.#refuse(connection, asked, toError(thrown));
     }
@@ -165,7 +165,7 @@ export class Authentication<Peer> {
       handler === 'key'
         ? authenticationRefusal(error)
         : authenticationAnswer(error, this.#isInCloseFrame);
-    connection.refuse(refusal);
+    connection.side.refuse(refusal);
     if (refusal.cause === 'authenticate-error') {
       this.#host.handlers.errored(handler, refusal.error ?? error, undefined);
     }

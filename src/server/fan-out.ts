@@ -98,7 +98,7 @@ function accepted(
 }
 
 function write(publication: Publication, connection: InboundConnection): void {
-  const outbox = connection.outbox;
+  const outbox = connection.side.outbox;
   if (outbox !== null && outbox.publish(publication.frame) !== 'refused')
     publication.delivered += 1;
   else overflow(publication, connection);
@@ -113,19 +113,19 @@ export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery 
 function overflow(publication: Publication, connection: InboundConnection): void {
   if (publication.overflow === 'latest' && isConflated(publication, connection)) return;
   publication.dropped += 1;
-  connection.dropped += 1;
-  if (publication.overflow === 'close' && connection.outbox?.isCongested)
+  connection.side.dropped += 1;
+  if (publication.overflow === 'close' && connection.side.outbox?.isCongested)
     connection.end('slow-consumer');
 }
 
 function isConflated(publication: Publication, connection: InboundConnection): boolean {
-  const { outbox } = connection;
+  const { outbox } = connection.side;
   if (outbox === null) return false;
   const { isConflated, replaced } = outbox.keep(publication);
   if (isConflated) publication.kept += 1;
   if (replaced) {
     publication.replaced += 1;
-    connection.dropped += 1;
+    connection.side.dropped += 1;
   }
   return isConflated;
 }

@@ -29,8 +29,9 @@ import { Authentication } from './authentication.ts';
 import { deliveryOf, fanOut, type PolicyOf, type Publication, publicationOf } from './fan-out.ts';
 import { Handlers, type HandlersObserver, type Release } from './handlers.ts';
 import {
-  InboundConnection,
+  type InboundConnection,
   type InboundHost,
+  inboundConnection,
   type UpgradeRequest,
   type UpgradeResult,
 } from './inbound-connection.ts';
@@ -119,13 +120,13 @@ export class Fleet<Peer, In, Out, Sent>
     const { request } = upgrade;
     const address = this.#admission.addressOf(request, upgrade.socket);
     const path = requestPath(request);
-    const connection = new InboundConnection(this, this.#nextId(), { ...upgrade, address, path });
+    const connection = inboundConnection(this, this.#nextId(), { ...upgrade, address, path });
     if (connection.isOver) return;
     const refusal =
       this.#admission.judge({ request, path, paths, state }) ??
       this.#admission.judgeLoad(address, upgrade.socket, this.context.clock.now());
     if (refusal === null) this.#authentication.begin(connection, request);
-    else connection.refuse(refusal);
+    else connection.side.refuse(refusal);
   }
 
   notUpgraded(request: IncomingMessage, httpStatus: number | undefined): void {
@@ -219,15 +220,16 @@ export class Fleet<Peer, In, Out, Sent>
   }
 
   #runHandler(connection: InboundConnection, report: ConnectionReport): void {
-    const { verdict, failure, closeFrame } = connection;
+    const { verdict, failure } = connection;
     if (report === 'opened') this.handlers.opened(connection);
     else if (report === 'closed' && verdict) {
       this.handlers.closed(connection, verdict, this.leases.end(connection));
     } else if (report === 'failed' && failure) {
       this.#authentication.abort(connection);
       this.#failed(failure, this.leases.end(connection));
-    } else if (report === 'closing' && isStartedByPeer(connection) && closeFrame) {
-      this.handlers.closing(connection, closeFrame.code, closeFrame.reason);
+    } else if (report === 'closing' && connection.record.isStartedByPeer) {
+      const { code, reason } = connection.record.closing;
+      this.handlers.closing(connection, code, reason);
     }
   }
 
@@ -243,17 +245,7 @@ export class Fleet<Peer, In, Out, Sent>
     if (!isHeard) this.unheard.failure(failure);
   }
 
-  messageArrived(connection: InboundConnection, payload: Uint8Array, isBinary: boolean): unknown {
-    const intake = this.handlers.run('messages', connection, () =>
-      this.contract.read(payload, isBinary),
-    );
-    if (intake === undefined) return undefined;
-    if ('message' in intake) return this.handlers.message(connection, intake.message);
-    this.#refuseMessage(connection, intake.fault);
-    return undefined;
-  }
-
-  #refuseMessage(connection: InboundConnection, fault: InvalidMessage): void {
+  messageInvalid(connection: InboundConnection, fault: InvalidMessage): void {
     this.emit({ type: 'message.invalid', connection: this.handlers.handleOf(connection), fault });
     const policy = this.#options.invalidMessages;
     // Where the first one closes, there is nothing to count.
@@ -266,7 +258,7 @@ export class Fleet<Peer, In, Out, Sent>
   /** Tells the peer what was wrong; `false` when the codec has no way to say it. */
   #replied(connection: InboundConnection, fault: InvalidMessage): boolean {
     try {
-      connection.outbox?.send(messageFrame(this.contract.encode(faultMessage(fault))));
+      connection.side.outbox?.send(messageFrame(this.contract.encode(faultMessage(fault))));
       return true;
     } catch {
       return false;
@@ -300,7 +292,7 @@ export class Fleet<Peer, In, Out, Sent>
       key: this.#authentication.keyOf(peer as Peer),
     }));
     if (named === undefined || !connection.isOpen) return false;
-    connection.peer = peer;
+    connection.side.peer = peer;
     this.registry.rename(connection, named.key);
     this.leases.renew(connection, options.expiresInMs);
     return true;
@@ -339,10 +331,6 @@ export class Fleet<Peer, In, Out, Sent>
   handlerSettled(): void {
     this.#observer.fleetShrank();
   }
-}
-
-function isStartedByPeer({ socketEvents: { evidence } }: InboundConnection): boolean {
-  return evidence.received !== undefined && evidence.intent === undefined;
 }
 
 const waysToHear: WaysToHear = {

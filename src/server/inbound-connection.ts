@@ -1,7 +1,7 @@
 import type { ConnectionHost } from '../connection/connection-host.ts';
-import { ManagedConnection } from '../connection/managed-connection.ts';
+import { takenAway } from '../connection/ending-record.ts';
+import { type ConnectionSide, ManagedConnection } from '../connection/managed-connection.ts';
 import { Outbox, type OutboxRuntime } from '../connection/outbox.ts';
-import { takenAway } from '../connection/socket-events.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import {
   type AnswerHeaders,
@@ -50,43 +50,67 @@ export interface InboundHost extends ConnectionHost {
 const answer = messageFrame(beatAnswer);
 
 /** A connection whose peer has come to us: admitted or refused, then upgraded. */
-export class InboundConnection extends ManagedConnection {
+export type InboundConnection = ManagedConnection<Inbound>;
+
+/** Takes over the socket of an upgrade request. What it sees from now on ends in exactly one report. */
+export function inboundConnection(
+  host: InboundHost,
+  id: string,
+  upgrade: UpgradeRequest,
+): InboundConnection {
+  const connection = new ManagedConnection(
+    host,
+    id,
+    upgrade,
+    (made: InboundConnection) => new Inbound(made, host, upgrade),
+  );
+  connection.side.begin(upgrade);
+  return connection;
+}
+
+/** What accepting adds to a connection: its upgrade request, and what the supervisor knows of its peer. */
+export class Inbound implements ConnectionSide {
   readonly transport = new NodeTransport();
   /** What `authenticate` returned. */
   peer: unknown;
   key: string | undefined;
   /** The topics it is, or was, a member of; kept by the topics themselves. */
   topics: Set<string> | null = null;
-  /** The supervisor's public handle for this connection. */
-  handle: object | null = null;
   /** Publications that it did not get because its outbox was full. */
   dropped = 0;
 
-  declare protected readonly host: InboundHost;
+  readonly #connection: InboundConnection;
+  readonly #host: InboundHost;
   #upgrade: UpgradeRequest | null;
   #refusal: RefusalAnswer | undefined;
   #outbox: Outbox | null = null;
   /** Where the beat was agreed on. */
   #appHeartbeat: AppHeartbeat | null = null;
 
-  constructor(host: InboundHost, id: string, upgrade: UpgradeRequest) {
-    super(host, id, upgrade);
+  constructor(connection: InboundConnection, host: InboundHost, upgrade: UpgradeRequest) {
+    this.#connection = connection;
+    this.#host = host;
     this.#upgrade = upgrade;
-    const isOurs = this.transport.watch(upgrade.socket, this.socketEvents);
-    this.begin();
-    if (this.isOver) return;
+  }
+
+  begin({ socket }: UpgradeRequest): void {
+    const connection = this.#connection;
+    const isOurs = this.transport.watch(socket, connection.socketEvents);
+    connection.begin();
+    if (connection.isOver) return;
     if (!isOurs) {
-      this.socketEvents.evidence.taken = new Error('the socket is supervised already');
-      this.send('admission.refused');
+      connection.record.noteTaken(new Error('the socket is supervised already'));
+      connection.send('admission.refused');
     }
     // Its own events may be over.
-    else if (upgrade.socket.closed) this.disown(takenAway());
+    else if (socket.closed) this.disown(takenAway());
   }
 
   /** Where messages for the peer go, while they can still leave; made for the first of them. */
-  override get outbox(): Outbox | null {
-    if (!this.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;
-    this.#outbox ??= new Outbox(this.transport.socket, this, this.host.context);
+  get outbox(): Outbox | null {
+    const connection = this.#connection;
+    if (!connection.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;
+    this.#outbox ??= new Outbox(this.transport.socket, connection, this.#host.context);
     return this.#outbox;
   }
 
@@ -101,21 +125,23 @@ export class InboundConnection extends ManagedConnection {
     if (this.#upgrade !== null && headers !== undefined) {
       this.#upgrade = { ...this.#upgrade, answerHeaders: headers };
     }
-    this.send('admission.granted');
+    this.#connection.send('admission.granted');
   }
 
   refuse(answer: RefusalAnswer): void {
     this.#refusal ??= answer;
-    this.send(answer.closeFrame === undefined ? 'admission.refused' : 'admission.denied');
+    this.#connection.send(
+      answer.closeFrame === undefined ? 'admission.refused' : 'admission.denied',
+    );
   }
 
   /** The socket is somebody else's: it is left to them, unanswered and unharmed. */
   disown(error: Error): void {
     const { socket } = this.transport;
-    const { timeouts, wheel } = this.host.context;
-    this.socketEvents.evidence.taken = error;
+    const { timeouts, wheel } = this.#host.context;
+    this.#connection.record.noteTaken(error);
     this.transport.release();
-    this.send('admission.refused');
+    this.#connection.send('admission.refused');
     if (socket.destroyed || socket.readableFlowing !== null) return;
     // A socket that nobody reads does not notice that its client has left.
     const destroyUnread = () => void (socket.readableFlowing === null && socket.destroy());
@@ -123,7 +149,8 @@ export class InboundConnection extends ManagedConnection {
   }
 
   upgrade(): void {
-    if (this.#upgrade !== null && this.#complete(this.#upgrade)) this.send('socket.opened');
+    if (this.#upgrade !== null && this.#complete(this.#upgrade))
+      this.#connection.send('socket.opened');
   }
 
   refuseWithClose(): void {
@@ -147,13 +174,13 @@ export class InboundConnection extends ManagedConnection {
       this.disown(takenAway());
       return false;
     }
-    const result = this.host.completeUpgrade(upgrade);
+    const result = this.#host.completeUpgrade(upgrade);
     // The socket was destroyed a moment ago; its own events are still to come, and say by whom.
     if (result === null) return false;
     if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
     else {
-      this.transport.bind(result, this.socketEvents, this.host.context.reads);
+      this.transport.bind(result, this.#connection.socketEvents, this.#host.context.reads);
       return true;
     }
     return false;
@@ -162,47 +189,48 @@ export class InboundConnection extends ManagedConnection {
   /** Behind a 101 no HTTP answer can be given any more. */
   refuseUpgrade(): void {
     if (this.#refusal === undefined || this.transport.isBound) return;
-    this.transport.refuse(this.#refusal, this.host.context.wheel);
+    this.transport.refuse(this.#refusal, this.#host.context.wheel);
   }
 
-  /** Nobody tells it to: the peer has dialed. */
+  /** Its chart does not order it: the peer has dialed. */
   dial(): void {}
 
-  override announceOpen(): void {
+  opened(): void {
     this.#upgrade = null;
-    super.announceOpen();
     if (agreesOnBeat(this.transport.subprotocol))
-      this.#appHeartbeat = new AppHeartbeat(this, this.host.context);
+      this.#appHeartbeat = new AppHeartbeat(this.#connection, this.#host.context);
   }
 
-  override receive(payload: Uint8Array, isBinary: boolean): void {
-    if (this.isOpen) this.#appHeartbeat?.heard();
-    super.receive(payload, isBinary);
+  messageHeard(): void {
+    if (this.#connection.isOpen) this.#appHeartbeat?.heard();
   }
 
-  override arrived(payload: Uint8Array, isBinary: boolean): unknown {
+  takesBeat(payload: Uint8Array, isBinary: boolean): boolean {
     const kind = this.#appHeartbeat === null ? null : beatKind(payload, isBinary);
-    if (kind === null) return super.arrived(payload, isBinary);
     if (kind === 'request') this.outbox?.send(answer);
-    return undefined;
+    return kind !== null;
   }
 
-  protected stopSending(): void {
+  flush(): void {
+    this.outbox?.flush();
+  }
+
+  stopSending(): void {
     this.#appHeartbeat?.stop();
     this.#outbox?.stop();
   }
 
-  protected handshakeExpired(): void {
+  handshakeExpired(): void {
     this.#refusal ??= handshakeTimeoutAnswer;
   }
 
-  protected describeFailure(): FailureDescription {
-    const { socketError, taken, handlerError: crash } = this.socketEvents.evidence;
-    const { address, path } = this;
+  describeFailure(): FailureDescription {
+    const { address, path, record } = this.#connection;
+    const { socketError, taken, handlerError: crash } = record.evidence;
     return describeFailure({ refusal: this.#refusal, socketError, taken, crash, address, path });
   }
 
-  protected letGo(): void {
+  letGo(): void {
     this.#upgrade = null;
     this.#outbox = null;
     this.#appHeartbeat = null;

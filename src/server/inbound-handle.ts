@@ -45,38 +45,38 @@ export class InboundHandle<Peer, In, Out>
   }
 
   override get key(): string | undefined {
-    return this.#connection.key;
+    return this.#connection.side.key;
   }
 
   get peer(): Peer {
-    return this.#connection.peer as Peer;
+    return this.#connection.side.peer as Peer;
   }
 
   get flow(): Flow {
-    return this.#connection.isCongested ? 'congested' : 'flowing';
+    return this.#connection.side.isCongested ? 'congested' : 'flowing';
   }
 
   get bufferedBytes(): number {
-    const { transport, outbox } = this.#connection;
+    const { transport, outbox } = this.#connection.side;
     return transport.bufferedBytes + (outbox?.pendingBytes ?? 0);
   }
 
   get droppedMessages(): number {
-    return this.#connection.dropped;
+    return this.#connection.side.dropped;
   }
 
   get topics(): readonly string[] {
-    return [...(this.#connection.topics ?? [])];
+    return [...(this.#connection.side.topics ?? [])];
   }
 
   send(message: Out): SendResult {
     const frame = this.#host.frame(message);
-    return this.#connection.outbox?.send(frame) ?? 'refused';
+    return this.#connection.side.outbox?.send(frame) ?? 'refused';
   }
 
   async sendAndFlush(message: Out): Promise<FlushResult> {
     const frame = this.#host.frame(message);
-    return this.#connection.outbox?.sendAndFlush(frame) ?? 'refused';
+    return this.#connection.side.outbox?.sendAndFlush(frame) ?? 'refused';
   }
 
   /** @param options - there are none yet: options that are passed are an error. */

@@ -122,23 +122,23 @@ export class Registry {
 
   /** An open connection has another key. */
   rename(connection: InboundConnection, key: string | undefined): void {
-    if (key === connection.key) return;
+    if (key === connection.side.key) return;
     this.#leaveKey(connection);
-    connection.key = key;
+    connection.side.key = key;
     this.#enterKey(connection);
   }
 
   #enterKey(connection: InboundConnection): void {
-    if (connection.key === undefined) return;
-    const sameKey = this.#keys.get(connection.key);
-    if (sameKey === undefined) this.#keys.set(connection.key, new Set([connection]));
+    if (connection.side.key === undefined) return;
+    const sameKey = this.#keys.get(connection.side.key);
+    if (sameKey === undefined) this.#keys.set(connection.side.key, new Set([connection]));
     else sameKey.add(connection);
   }
 
   #leaveKey(connection: InboundConnection): void {
-    if (connection.key === undefined) return;
-    const sameKey = this.#keys.get(connection.key);
-    if (sameKey?.delete(connection) && sameKey.size === 0) this.#keys.delete(connection.key);
+    if (connection.side.key === undefined) return;
+    const sameKey = this.#keys.get(connection.side.key);
+    if (sameKey?.delete(connection) && sameKey.size === 0) this.#keys.delete(connection.side.key);
   }
 
   /** The open connections; with {@link has} they are an audience. */

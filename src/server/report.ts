@@ -2,7 +2,7 @@ import type { ConnectionReport } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
 import type { UntimedEvent } from '../core/events.ts';
-import { classifyClose, type Origin } from '../core/verdict.ts';
+import { classifyClose } from '../core/verdict.ts';
 
 /** Makes the event of a connection's report. */
 export function describeReport<C extends ConnectionIdentity>(
@@ -12,9 +12,9 @@ export function describeReport<C extends ConnectionIdentity>(
 ): UntimedEvent<C> | undefined {
   switch (report) {
     case 'closing':
-      return { type: 'connection.closing', connection: handle, ...closingOf(connection) };
+      return { type: 'connection.closing', connection: handle, ...connection.record.closing };
     case 'errored': {
-      const { cause, error } = classifyClose(connection.socketEvents.evidence);
+      const { cause, error } = classifyClose(connection.record.evidence);
       return { type: 'connection.errored', connection: handle, cause, ...(error && { error }) };
     }
     case 'closed':
@@ -36,16 +36,4 @@ export function describeReport<C extends ConnectionIdentity>(
     default:
       return { type: `connection.${report}`, connection: handle };
   }
-}
-
-function closingOf({ closeFrame, socketEvents }: ManagedConnection): {
-  origin: Origin;
-  code: number;
-  reason: string;
-} {
-  const { intent, received, taken } = socketEvents.evidence;
-  const { code, reason } = closeFrame ?? { code: 1006, reason: '' };
-  const remote = received === undefined ? 'network' : 'peer';
-  const isLocal = intent !== undefined || taken !== undefined;
-  return { origin: isLocal ? 'local' : remote, code, reason };
 }

@@ -294,7 +294,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     const { withinMs } = this.#drain;
     this.#notify(() => this.#fleet.emit({ type: 'supervisor.draining', connections, withinMs }));
     this.#drain.each(registry.connections, (connection) => {
-      if (connection.state === 'handshaking') connection.refuse(drainingRefusal);
+      if (connection.state === 'handshaking') connection.side.refuse(drainingRefusal);
     });
     this.#drain.begin([...registry.open.values()]);
     this.fleetShrank();

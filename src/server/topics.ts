@@ -69,12 +69,12 @@ export class Topics implements TopicAudienceHost {
   join(connection: InboundConnection, name: string): boolean {
     checkTopicName(name);
     if (!connection.isOpen) return false;
-    connection.topics ??= new Set();
-    if (connection.topics.has(name)) return true;
-    if (connection.topics.size >= this.#topicsMax) return false;
+    connection.side.topics ??= new Set();
+    if (connection.side.topics.has(name)) return true;
+    if (connection.side.topics.size >= this.#topicsMax) return false;
     const audience = this.#find(name) ?? new TopicAudience(copyOf(name), this);
     // Not the name that was given: it may be a part of a message, which it would keep alive.
-    connection.topics.add(audience.name);
+    connection.side.topics.add(audience.name);
     audience.add(connection);
     if (audience.members.size === 1) this.#changed(audience, 'topic.opened');
     return true;
@@ -82,15 +82,15 @@ export class Topics implements TopicAudienceHost {
 
   leave(connection: InboundConnection, name: string): boolean {
     checkTopicName(name);
-    if (!connection.isOpen || !connection.topics?.delete(name)) return false;
-    connection.outbox?.forget(name);
+    if (!connection.isOpen || !connection.side.topics?.delete(name)) return false;
+    connection.side.outbox?.forget(name);
     this.#remove(connection, name);
     return true;
   }
 
   /** Takes a connection out of all its topics, in time linear in their number. It still knows their names. */
   leaveAll(connection: InboundConnection): void {
-    for (const name of connection.topics ?? []) this.#remove(connection, name);
+    for (const name of connection.side.topics ?? []) this.#remove(connection, name);
   }
 
   /** Emits what has changed since the last call. A connection leaves its topics before its chart knows why. */

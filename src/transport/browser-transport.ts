@@ -92,7 +92,7 @@ export class BrowserTransport implements OutboundTransport {
       typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
     this.bytesIn += bytes.length;
     if (this.isPaused) this.#hold(bytes, typeof data !== 'string');
-    else this.#observer.messageReceived(bytes, typeof data !== 'string');
+    else this.#observer.connection.receive(bytes, typeof data !== 'string');
   }
 
   /** A page cannot keep its browser from reading; what it must hold is bounded, and one message always fits. */
@@ -105,7 +105,7 @@ export class BrowserTransport implements OutboundTransport {
     this.#heldBytes += bytes;
     this.#held.push(() => {
       this.#heldBytes -= bytes;
-      this.#observer.messageReceived(payload, isBinary);
+      this.#observer.connection.receive(payload, isBinary);
     });
   }
 

@@ -151,12 +151,12 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     switch (event) {
       case 'message':
         this.reassembly?.frameEnded();
-        observer?.messageReceived(args[0] as Buffer, args[1] as boolean);
+        observer?.connection.receive(args[0] as Buffer, args[1] as boolean);
         return true;
       case 'ping':
       case 'pong':
         this.reassembly?.frameEnded();
-        observer?.controlReceived();
+        observer?.connection.heard();
         return true;
       case 'error':
         // Without a listener Node.js would throw; a late error has nobody left to tell.

@@ -64,11 +64,17 @@ export interface MessageRefusal {
   readonly problem: string;
 }
 
+/** What takes what a WebSocket receives. */
+export interface MessageReceiver {
+  receive(payload: Uint8Array, isBinary: boolean): void;
+  /** A ping or a pong arrived. */
+  heard(): void;
+}
+
 /** What a supervised WebSocket reports to the connection that owns it. Every call comes from inside ws. */
 export interface SocketObserver {
-  messageReceived(payload: Uint8Array, isBinary: boolean): void;
-  /** A ping or a pong arrived. */
-  controlReceived(): void;
+  /** Messages, and signs of life, go to the connection itself. */
+  readonly connection: MessageReceiver;
   /** ws is about to answer a ping, with a frame of so many bytes. */
   pongDue(bytes: number): void;
   /** The peer's close frame arrived; ws waits for `answerClose`. */

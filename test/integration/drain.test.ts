@@ -1,11 +1,27 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, it } from 'node:test';
+import { afterEach, describe, it, type TestContext } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
+import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import { createSupervisor, type DrainOptions, listen } from '../../src/index.ts';
-import { InboundConnection } from '../../src/server/inbound-connection.ts';
+import { Inbound } from '../../src/server/inbound-connection.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
+
+/** What a drain does to a connection. */
+type Act = 'refuse' | 'close' | 'expire';
+
+/** Makes the first connection throw at what a drain does to it. */
+function failOnce(t: TestContext, act: Act, broken: Error): void {
+  const fail = () => {
+    throwing.mock.restore();
+    throw broken;
+  };
+  const throwing =
+    act === 'refuse'
+      ? t.mock.method(Inbound.prototype, act, fail)
+      : t.mock.method(ManagedConnection.prototype, act, fail);
+}
 
 /** Opens peers that answer a close frame as they should. */
 async function politePeers(service: Service, count: number): Promise<RawPeer[]> {
@@ -223,10 +239,7 @@ describe('drain', () => {
       const state = act === 'refuse' ? 'handshaking' : 'open';
       await until(() => service.supervisor.counts[state] === 2, 'both are there');
       const broken = new Error('out of order');
-      const throwing = t.mock.method(InboundConnection.prototype, act, () => {
-        throwing.mock.restore();
-        throw broken;
-      });
+      failOnce(t, act, broken);
       const report = await service.supervisor.drain({ withinMs: 300 });
       assert.equal(service.supervisor.state, 'stopped');
       assert.equal(service.of('supervisor.stopped')[0]?.report, report);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import type { SupervisorOptions } from '../../src/index.ts';
-import { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { fillBacklog } from '../support/backlog.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Stage } from '../support/stage.ts';
@@ -26,10 +26,10 @@ const VICTIMS = '/victim';
 
 /** Makes an order of the chart throw once for a victim, and returns how to make it work again. */
 function sabotage(order: Order): () => void {
-  const { prototype } = InboundConnection;
+  const { prototype } = ManagedConnection;
   const original = prototype[order] as (...args: unknown[]) => unknown;
   let armed = true;
-  const broken = function (this: InboundConnection, ...args: unknown[]): unknown {
+  const broken = function (this: ManagedConnection, ...args: unknown[]): unknown {
     if (armed && this.path === VICTIMS) {
       armed = false;
       throw new Error(`${order} crashed`);

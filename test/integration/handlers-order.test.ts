@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
-import { SocketEvents } from '../../src/connection/socket-events.ts';
+import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import type { Connection, Timeouts } from '../../src/index.ts';
 import { fillBacklog } from '../support/backlog.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
@@ -170,12 +170,12 @@ describe('F04, I14: a receiver that is wedged', () => {
     service = await Service.start({
       timeouts: { forcedMs: 60, closeMs: 60_000, erroredMs: 60_000, ...timeouts },
     });
-    const { messageReceived } = SocketEvents.prototype;
-    SocketEvents.prototype.messageReceived = () => {
+    const { receive } = ManagedConnection.prototype;
+    ManagedConnection.prototype.receive = () => {
       throw new Error('wedged');
     };
     restore = () => {
-      SocketEvents.prototype.messageReceived = messageReceived;
+      ManagedConnection.prototype.receive = receive;
     };
     const accepted = once(service.server, 'connection');
     const peer = await RawPeer.open(service.port);

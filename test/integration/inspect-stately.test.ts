@@ -12,8 +12,8 @@ import {
 } from '../../src/client/index.ts';
 import { SupervisedPool } from '../../src/client/pool/supervised-pool.ts';
 import { SupervisedClient } from '../../src/client/supervised-client.ts';
+import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import { admitted, type SupervisorOptions } from '../../src/index.ts';
-import { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import type { Service } from '../support/service.ts';
 import { Stops } from '../support/stops.ts';
@@ -206,7 +206,7 @@ describe('what an inspector sees', () => {
   });
 
   it('of the crash of a connection carries nothing of the error, which is reported', async (t) => {
-    t.mock.method(InboundConnection.prototype, 'upgrade', leak, { times: 1 });
+    t.mock.method(ManagedConnection.prototype, 'upgrade', leak, { times: 1 });
     const watched = new Watched();
     const service = await serve({ inspect: watched.inspect });
     const peer = await RawPeer.connect(service.port);

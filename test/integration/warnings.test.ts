@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type Client, createClient, createPool } from '../../src/client/index.ts';
+import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import {
   attach,
   createSupervisor,
@@ -13,7 +14,6 @@ import {
   type Supervisor,
   type SupervisorOptions,
 } from '../../src/index.ts';
-import { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { until } from '../support/until.ts';
 
 type AnySupervisor = Supervisor<unknown, unknown, unknown>;
@@ -28,7 +28,7 @@ const cleanups: (() => unknown)[] = [];
 
 /** Makes an order of the chart throw for every connection. */
 function sabotage(order: 'upgrade' | 'admitMessages') {
-  const { prototype } = InboundConnection;
+  const { prototype } = ManagedConnection;
   const before = Object.getOwnPropertyDescriptor(prototype, order);
   const crash = {
     times: 0,

@@ -5,9 +5,13 @@ import { ChartSystem } from '../../src/chart/chart-system.ts';
 import { type HostedActor, xstateHost } from '../../src/chart/hosted-actor.ts';
 import { clientTable } from '../../src/chart/tables/client.ts';
 import { connectionTable } from '../../src/chart/tables/connection.ts';
-import { OutboundConnection, type OutboundHost } from '../../src/client/outbound-connection.ts';
+import {
+  type OutboundConnection,
+  type OutboundHost,
+  outboundConnection,
+} from '../../src/client/outbound-connection.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
-import type { SharedRuntime } from '../../src/connection/connection-host.ts';
+import type { MessageHandlers, SharedRuntime } from '../../src/connection/connection-host.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
@@ -51,7 +55,7 @@ class StagedTransport extends WsTransport {
 }
 
 /** A connection that a port of the client dials; the stage is its host. */
-export class DialedStage extends RealStage implements OutboundHost {
+export class DialedStage extends RealStage implements OutboundHost, MessageHandlers {
   readonly context: SharedRuntime;
   readonly charts: ChartSystem;
   readonly actor: HostedActor;
@@ -101,7 +105,7 @@ export class DialedStage extends RealStage implements OutboundHost {
     });
     stage.proxy = await FaultProxy.start({ port: stage.server.port });
     const dialed = watchDialed();
-    stage.managed = new OutboundConnection(stage, 'a1');
+    stage.managed = outboundConnection(stage, 'a1');
     stage.raw = dialed();
     await until(() => hosts.some(({ request }) => request !== ''), 'the request has come');
     stage.peer = hosts[0] as RawHost;
@@ -114,8 +118,8 @@ export class DialedStage extends RealStage implements OutboundHost {
       state: managed.state,
       states: managed.states,
       bufferedBytes: managed.transport.bufferedBytes,
-      send: (message) => managed.messages?.send(message as Uint8Array) ?? 'refused',
-      close: (code, reason) => managed.abort() || managed.close('close', { code, reason }),
+      send: (message) => managed.side.outbox?.send(message as Uint8Array) ?? 'refused',
+      close: (code, reason) => managed.side.abort() || managed.close('close', { code, reason }),
       fail: (error) => managed.end('fail', error),
       terminate: () => managed.terminate(),
       pause: () => managed.intake.pause('user'),
@@ -148,7 +152,7 @@ export class DialedStage extends RealStage implements OutboundHost {
     assert.equal(managed.verdict !== undefined, hasOpened);
     assert.equal(managed.failure !== undefined, !hasOpened);
     assert.equal(this.#quarantines, hasOpened ? 1 : 0);
-    assert.equal(managed.messages, null);
+    assert.equal(managed.side.outbox, null);
     await until(() => this.raw.closed, 'the socket is gone');
     await this.server.stop();
     await assertAtRest(this.#before);
@@ -191,10 +195,25 @@ export class DialedStage extends RealStage implements OutboundHost {
     this.reports.push(report);
   }
 
-  /** As a client does whose contract throws, or whose `onMessage` rejects. */
-  messageArrived(_: unknown, payload: Uint8Array): unknown {
-    if (String(payload) === 'throw') this.managed.end('handler-error', new Error('on purpose'));
-    if (String(payload) !== 'hold') return undefined;
+  // As a client does whose contract throws, or whose `onMessage` rejects.
+
+  readonly contract = {
+    read(payload: Uint8Array) {
+      if (String(payload) === 'throw') throw new Error('on purpose');
+      return { message: String(payload) };
+    },
+  };
+
+  readonly handlers = this;
+
+  message(_: unknown, message: unknown): unknown {
+    if (message !== 'hold') return undefined;
     return this.held.wait().catch((error) => this.managed.end('handler-error', error));
   }
+
+  errored(_: unknown, error: Error): void {
+    this.managed.end('handler-error', error);
+  }
+
+  messageInvalid(): void {}
 }

@@ -95,8 +95,8 @@ export const mutants: readonly Mutant[] = [
     name: 'told before quarantined',
     fault: 'User code hears of an error while the dead connection can still be found.',
     file: socketEvents,
-    from: "this.backlogLost();\n    this.#connection.quarantine();\n    this.#connection.send('socket.errored');",
-    to: "this.backlogLost();\n    this.#connection.send('socket.errored');\n    this.#connection.quarantine();",
+    from: "this.backlogLost();\n    this.connection.quarantine();\n    this.connection.send('socket.errored');",
+    to: "this.backlogLost();\n    this.connection.send('socket.errored');\n    this.connection.quarantine();",
   },
   {
     name: 'stale audience',
@@ -116,7 +116,7 @@ export const mutants: readonly Mutant[] = [
     name: 'send after close',
     fault: 'Messages are written to a connection that was given up.',
     file: inbound,
-    from: 'if (!this.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;',
+    from: 'if (!connection.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;',
     to: 'if (this.#outbox === null && !this.transport.isWritable) return null;',
   },
   {
@@ -131,15 +131,15 @@ export const mutants: readonly Mutant[] = [
     name: 'half-close ignored',
     fault: 'A peer that ends its side is taken for one that is silent.',
     file: socketEvents,
-    from: "this.evidence.ended = true;\n    this.#connection.quarantine();\n    this.#connection.send(this.#connection.transport.isBound ? 'socket.ended' : 'peer.abandoned');",
+    from: "this.connection.record.noteSocketEnd();\n    this.connection.quarantine();\n    this.connection.send(this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned');",
     to: '',
   },
   {
     name: 'write error ignored',
     fault: 'A write that fails tells nobody.',
     file: 'src/connection/socket-events.ts',
-    from: 'if (!this.#connection.quarantine()) return;\n    this.evidence.sendError',
-    to: 'return;\n    this.evidence.sendError',
+    from: 'if (!this.connection.quarantine()) return;\n    this.connection.record.noteSendError',
+    to: 'return;\n    this.connection.record.noteSendError',
   },
   {
     name: 'crash unnoticed',
@@ -158,8 +158,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'deaf heartbeat',
     fault: 'Pongs do not count as proof of life.',
-    file: socketEvents,
-    from: 'this.#connection.heard();',
+    file: 'src/transport/supervised-socket.ts',
+    from: 'observer?.connection.heard();',
     to: '',
   },
   {
@@ -230,7 +230,7 @@ export const mutants: readonly Mutant[] = [
     name: 'pong first',
     fault: 'A pong leaves before the answers to what came ahead of its ping.',
     file: 'src/connection/socket-events.ts',
-    from: 'this.#connection.outbox?.flush();',
+    from: 'this.connection.side.flush();',
     to: '',
   },
   {
@@ -245,7 +245,7 @@ export const mutants: readonly Mutant[] = [
     name: 'leaked timer',
     fault: 'The deadline of a state outlives its connection.',
     file: connection,
-    from: 'finish(): void {\n    this.quarantine();\n    this.#deadline = this.host.context.wheel.cancel(this.#deadline);',
+    from: 'finish(): void {\n    this.quarantine();\n    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);',
     to: 'finish(): void {\n    this.quarantine();',
   },
   {

@@ -127,11 +127,11 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
 
   readMessage(payload: Buffer, isBinary: boolean): void {
     if (this.#isDeaf()) return;
-    this.raw.tell('message', () => this.observer?.messageReceived(payload, isBinary));
+    this.raw.tell('message', () => this.observer?.connection.receive(payload, isBinary));
   }
 
   readPong(): void {
-    if (!this.#isDeaf()) this.observer?.controlReceived();
+    if (!this.#isDeaf()) this.observer?.connection.heard();
   }
 
   readClose(code: number, reason: string): void {
@@ -158,7 +158,7 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
   readPing(): void {
     if (this.#isDeaf()) return;
     if (this.readyState === OPEN) this.#answerPing();
-    this.observer?.controlReceived();
+    this.observer?.connection.heard();
   }
 
   #answerPing(): void {

@@ -23,6 +23,10 @@ import { SimulatedClock } from './simulated-clock.ts';
 /** Notes what a raw socket and its WebSocket tell, each with the state of the WebSocket at that moment. */
 class Recorder implements SocketObserver {
   readonly told: string[] = [];
+  readonly connection = {
+    receive: (payload: Uint8Array) => this.#note(`message ${payload}`),
+    heard: () => this.#note('control'),
+  };
   readonly raw: Socket;
   readonly socket: WebSocketFace;
 
@@ -48,14 +52,6 @@ class Recorder implements SocketObserver {
 
   #note(what: string): void {
     this.told.push(`${what} (${this.socket?.readyState})`);
-  }
-
-  messageReceived(payload: Buffer): void {
-    this.#note(`message ${payload}`);
-  }
-
-  controlReceived(): void {
-    this.#note('control');
   }
 
   pongDue(): void {

@@ -11,7 +11,7 @@ import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { Fleet } from '../../src/server/fleet.ts';
 import { Handlers } from '../../src/server/handlers.ts';
-import { InboundConnection } from '../../src/server/inbound-connection.ts';
+import { Inbound } from '../../src/server/inbound-connection.ts';
 import { Registry } from '../../src/server/registry.ts';
 import { TopicAudience } from '../../src/server/topic-audience.ts';
 import { Topics } from '../../src/server/topics.ts';
@@ -57,11 +57,11 @@ function insteadOfGetter(
 
 const takenNow = Object.getOwnPropertyDescriptor(ChartState.prototype, 'taken')?.get;
 
-const outboxes = new WeakMap<InboundConnection, Outbox>();
-const outboxNow = Object.getOwnPropertyDescriptor(InboundConnection.prototype, 'outbox')?.get;
+const outboxes = new WeakMap<Inbound, Outbox>();
+const outboxNow = Object.getOwnPropertyDescriptor(Inbound.prototype, 'outbox')?.get;
 
 /** The outbox that a connection had while its gate was open. */
-function lastOutbox(this: InboundConnection): Outbox | null {
+function lastOutbox(this: Inbound): Outbox | null {
   const outbox = outboxNow?.call(this) as Outbox | null;
   if (outbox !== null) outboxes.set(this, outbox);
   return outboxes.get(this) ?? null;
@@ -223,7 +223,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'a message is dropped',
-    plant: instead(Fleet.prototype, 'messageArrived', nothing),
+    plant: instead(ManagedConnection.prototype, 'arrived', nothing),
     breaks: ['every-message-is-delivered'],
   },
   {
@@ -260,7 +260,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the gate does not hold back what is written',
-    plant: insteadOfGetter(InboundConnection.prototype, 'outbox', lastOutbox),
+    plant: insteadOfGetter(Inbound.prototype, 'outbox', lastOutbox),
     breaks: ['no-write-after-quarantine', 'no-send-after-quarantine'],
   },
   {

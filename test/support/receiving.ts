@@ -42,6 +42,10 @@ export class Receiving implements SocketObserver {
   readonly unfinished: UnfinishedMessages;
   readonly socket: SupervisedSocket;
   readonly messages: string[] = [];
+  readonly connection = {
+    receive: (payload: Uint8Array) => void this.messages.push(payload.toString()),
+    heard: () => {},
+  };
   readonly refusals: MessageRefusal[] = [];
   /** Codes of the faults that ws has found. */
   readonly violations: number[] = [];
@@ -81,10 +85,6 @@ export class Receiving implements SocketObserver {
     return pinned + 256 * pieces.length;
   }
 
-  messageReceived(payload: Uint8Array): void {
-    this.messages.push(payload.toString());
-  }
-
   violationFound({ code, reason }: CloseFrame): void {
     this.violations.push(code);
     this.reasons.push(reason);
@@ -94,7 +94,6 @@ export class Receiving implements SocketObserver {
     this.refusals.push(refusal);
   }
 
-  controlReceived(): void {}
   pongDue(): void {}
   closeReceived(): void {}
   protocolErrored(): void {}

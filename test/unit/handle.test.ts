@@ -28,24 +28,28 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
       return 'lost';
     },
   };
+  const transport = { subprotocol: 'chat', bufferedBytes: 7 };
   const connection = {
     id: 'c1',
-    key: 'ann',
     address: '192.0.2.1',
     path: '/ws',
-    peer: { name: 'Ann' },
     state,
     states: [state],
     openedAt: 1_700_000_000_000,
-    dropped: 3,
     verdict: state === 'closed' ? { code: 1000 } : undefined,
-    topics: new Set(['lobby', 'prices']),
-    transport: { subprotocol: 'chat', bufferedBytes: 7 },
+    transport,
     close: (...args: unknown[]) => note('close', ...args),
     end: (...args: unknown[]) => note('end', ...args),
     terminate: () => note('terminate'),
-    isCongested: isReachable,
-    outbox: isReachable ? outbox : null,
+    side: {
+      key: 'ann',
+      peer: { name: 'Ann' },
+      dropped: 3,
+      topics: new Set(['lobby', 'prices']),
+      transport,
+      isCongested: isReachable,
+      outbox: isReachable ? outbox : null,
+    },
   };
   const host: InboundHandleHost<unknown, string> = {
     frame: (message) => {
@@ -82,7 +86,7 @@ describe('InboundHandle', () => {
   it('gives a copy of the topics', () => {
     const { handle, connection } = bench();
     (handle.topics as string[]).push('more');
-    assert.equal(connection.topics.size, 2);
+    assert.equal(connection.side.topics.size, 2);
   });
 
   for (const state of states) {

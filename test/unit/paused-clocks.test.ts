@@ -31,7 +31,7 @@ class Bench {
         return bench.wheel.nowMs - bench.pausedMs;
       },
       transport: { isPaused: false, bufferedBytes: 0 },
-      outbox: { send: () => bench.log.push('asked') },
+      side: { outbox: { send: () => bench.log.push('asked') } },
       send: (fact: string) => bench.log.push(fact),
     } as unknown as InboundConnection;
   }

@@ -22,6 +22,11 @@ class FakeConnection {
     this.move('handshaking');
   }
 
+  /** Its part as an accepted connection. */
+  get side(): this {
+    return this;
+  }
+
   get connection(): InboundConnection {
     return this as unknown as InboundConnection;
   }

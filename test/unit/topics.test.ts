@@ -41,6 +41,11 @@ class FakeConnection {
     this.isOpen = false;
   }
 
+  /** Its part as an accepted connection. */
+  get side(): this {
+    return this;
+  }
+
   get connection(): InboundConnection {
     return this as unknown as InboundConnection;
   }

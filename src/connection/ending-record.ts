@@ -1,0 +1,160 @@
+import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
+import type { DialAnswer } from '../core/failure.ts';
+import type { Trail } from '../core/trail.ts';
+import {
+  type CloseVerdict,
+  classifyClose,
+  type Evidence,
+  type LocalCause,
+  type Mutable,
+  type Origin,
+  type RefusedMessage,
+} from '../core/verdict.ts';
+import type { Transport } from '../transport/transport.ts';
+
+/**
+ * What one connection saw of its ending. It alone writes the evidence; everybody else notes what happened, and reads.
+ *
+ * Made when there is something to note, which is late: nothing is known of an ending for most of a life.
+ */
+export class EndingRecord {
+  readonly #evidence: Evidence = {};
+  #closeFrame: CloseFrame | undefined;
+  #isErrorReported = false;
+
+  get evidence(): Readonly<Evidence> {
+    return this.#evidence;
+  }
+
+  /** The close frame that began the closing: the peer's, or the one this side means to send. */
+  get closeFrame(): CloseFrame | undefined {
+    return this.#closeFrame;
+  }
+
+  /** Whether `errored` has said already that the connection ends. */
+  get isErrorReported(): boolean {
+    return this.#isErrorReported;
+  }
+
+  get isStartedByPeer(): boolean {
+    return this.#evidence.received !== undefined && this.#evidence.intent === undefined;
+  }
+
+  /** This side asked for the end, and that shut the gate. */
+  noteIntent(intent: LocalCause, frame?: CloseFrame): void {
+    this.#evidence.intent = intent;
+    this.#closeFrame = frame ?? this.#closeFrame;
+  }
+
+  /** The peer's close frame shut the gate. */
+  notePeerClosing(frame: CloseFrame): void {
+    this.#closeFrame = frame;
+  }
+
+  noteErrorReport(): void {
+    this.#isErrorReported = true;
+  }
+
+  /** The user's code, or ours, threw. */
+  noteHandlerError(error: Error): void {
+    this.#evidence.handlerError = error;
+  }
+
+  noteSocketError(error: Error): void {
+    this.#evidence.socketError ??= error;
+  }
+
+  noteSendError(error: Error): void {
+    this.#evidence.sendError = error;
+  }
+
+  /** The peer ended its side of the TCP connection. */
+  noteSocketEnd(): void {
+    this.#evidence.ended = true;
+  }
+
+  /** Before it opened, an HTTP answer other than 101 came. */
+  noteAnswer(answer: DialAnswer): void {
+    this.#evidence.answer = answer;
+  }
+
+  /** The socket is, or has become, somebody else's. */
+  noteTaken(error: Error): void {
+    this.#evidence.taken ??= error;
+  }
+
+  /** A deadline of closing passed. */
+  noteForced(): void {
+    this.#evidence.forced = true;
+  }
+
+  /** ws reports the end; `isClean` when both close frames were exchanged (RFC 6455 §7.1.4). */
+  noteWebSocketEnd(isClean: boolean): void {
+    this.#evidence.clean = isClean;
+  }
+
+  /** The peer's close frame arrived. */
+  noteCloseFrame(received: CloseFrame, transport: Transport): void {
+    this.#evidence.received ??= received;
+    const { sent } = this.#evidence;
+    if (sent !== undefined && !this.#mayAnswer(received.code, sent.code, transport)) {
+      this.#evidence.simultaneous = true;
+    }
+  }
+
+  /**
+   * Whether a close frame of the peer may be its answer to ours: peers answer with the same code, with none, or, against
+   * RFC 6455 §5.5.1, with one of their own. It cannot be one when ours has not left, or when it had been read before.
+   */
+  #mayAnswer(code: number, sentCode: number, { bufferedBytes, bytesIn }: Transport): boolean {
+    if (code === sentCode || code === NO_STATUS) return true;
+    return bufferedBytes === 0 && bytesIn !== this.#evidence.sentAtBytesIn;
+  }
+
+  /** A close frame of ours has been given to the socket. */
+  noteSent(frame: CloseFrame): void {
+    this.#evidence.sent = frame;
+  }
+
+  /** A close frame of ours that answers nothing has been given to the socket, after so many bytes of the peer. */
+  noteSentFirst(frame: CloseFrame, bytesIn: number): void {
+    this.#evidence.sent = frame;
+    this.#evidence.sentAtBytesIn = bytesIn;
+  }
+
+  /** A close frame that still waits behind a backlog has not been sent, and dies with the socket. */
+  noteBacklogLost(): void {
+    this.#evidence.sent = undefined;
+  }
+
+  /** The peer broke the protocol, or this side does not wait for the rest of its message. */
+  noteViolation(error: Error, refused: RefusedMessage | undefined): void {
+    if (this.#evidence.protocolError !== undefined) return;
+    this.#evidence.protocolError = error;
+    this.#evidence.refused = refused;
+  }
+
+  /** How a connection that was open ended. */
+  verdict({ bytesIn, bytesOut }: Transport, openMs: number, trail: Trail): CloseVerdict {
+    const verdict = classifyClose(this.#evidence) as Mutable<CloseVerdict>;
+    verdict.openMs = openMs;
+    verdict.bytesIn = bytesIn;
+    verdict.bytesOut = bytesOut;
+    verdict.trail = trail;
+    return verdict;
+  }
+
+  /** Who began the closing, and with which close frame. */
+  get closing(): { origin: Origin; code: number; reason: string } {
+    const { intent, received, taken } = this.#evidence;
+    const { code, reason } = this.#closeFrame ?? { code: 1006, reason: '' };
+    const remote = received === undefined ? 'network' : 'peer';
+    const isLocal = intent !== undefined || taken !== undefined;
+    return { origin: isLocal ? 'local' : remote, code, reason };
+  }
+}
+
+/** The error of a socket that this process has in two hands. */
+export function takenAway(): Error {
+  return new Error('another part of this process wrote to the socket, ended it or destroyed it');
+}
