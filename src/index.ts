@@ -61,7 +61,7 @@ export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
 export type { CaptureOptions } from './server/capture.ts';
 export { captureFrames } from './server/capture.ts';
-export type { Disposer } from './server/disposer.ts';
+export type { Disposer } from './server/handlers.ts';
 export type { AllowedHosts } from './server/hosts.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
@@ -79,9 +79,13 @@ export type {
   AudienceOptions,
   ChartStatistics,
   Counts,
+  Delivery,
   DrainOptions,
+  Overflow,
   Supervisor,
   SupervisorState,
+  Topic,
+  TopicOptions,
+  TopicSize,
 } from './server/supervisor-types.ts';
-export type { Delivery, Overflow, Topic, TopicOptions, TopicSize } from './server/topic.ts';
 export type { Upgrade } from './transport/upgrade.ts';

@@ -13,7 +13,7 @@ const NUMERAL = /^\d{1,5}$/;
 
 /** What users call the objects of these classes, whose names are internal. */
 const publicNames: ReadonlyMap<string, string> = new Map([
-  ['FleetSupervisor', 'a supervisor'],
+  ['ServiceSupervisor', 'a supervisor'],
   ['InboundHandle', 'a connection'],
   ['OutboundHandle', 'a connection'],
   ['TopicHandle', 'a topic'],

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { agreedSubprotocol } from '../core/beat.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
-import { guarded, type HandlerName } from '../core/guard.ts';
+import { guarded } from '../core/guard.ts';
 import { excerptOf } from '../core/text.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import { addressIn, networkOf } from './address.ts';
@@ -13,6 +13,7 @@ import type { ResolvedOptions } from './options.ts';
 import { originRule } from './origins.ts';
 import { warnOfRebinding } from './rebinding.ts';
 import type { Registry } from './registry.ts';
+import type { AnyReporter } from './report.ts';
 
 /** Paths that are served; `undefined` for any. */
 export type Paths = readonly string[] | undefined;
@@ -49,13 +50,6 @@ export interface Applicant {
   readonly state: AdmissionState;
 }
 
-/** What admission needs of the supervisor that it decides for. */
-export interface AdmissionHost {
-  readonly registry: Registry;
-  /** A rule of the application threw. */
-  errored(handler: HandlerName, error: Error): void;
-}
-
 /** Decides, before `authenticate` runs, whether an upgrade request may go on. */
 export class Admission {
   readonly #rules: AdmissionRules;
@@ -63,26 +57,26 @@ export class Admission {
   readonly #registry: Registry;
   readonly #accepts: TokenBucket;
   readonly #addressRates: AddressRates;
-  readonly #report: AdmissionHost['errored'];
+  readonly #reporter: AnyReporter;
   readonly #isServed: HeaderRule | null;
   readonly #mayConnect: HeaderRule;
 
-  constructor(rules: AdmissionRules, { registry, errored }: AdmissionHost, nowMs: number) {
+  constructor(rules: AdmissionRules, registry: Registry, reporter: AnyReporter, nowMs: number) {
     this.#rules = rules;
     this.#options = rules.admission;
     this.#registry = registry;
     const { hosts, origins } = this.#options;
-    const ask = askWith(errored);
+    const ask = askWith((handler, error) => reporter.errored(handler, error));
     this.#isServed = hosts === undefined ? null : hostRule(hosts, ask);
     this.#mayConnect = originRule(origins, ask);
     const perSecond = this.#options.acceptsPerSecondMax;
     this.#accepts = new TokenBucket({ perSecond, burst: 2 * perSecond }, nowMs);
     // Half of both, so that one address cannot keep all others out.
     this.#addressRates = new AddressRates({ perSecond: perSecond / 2, burst: perSecond }, nowMs);
-    this.#report = errored;
+    this.#reporter = reporter;
   }
 
-  /** The refusal, or `null`. The request is counted among the connections already. */
+  /** The refusal, or `null`. Nothing has been made for the request yet. */
   judge({ request, path, paths, state }: Applicant): RefusalAnswer | null {
     return (
       stateRefusal(state) ??
@@ -98,10 +92,10 @@ export class Admission {
   judgeLoad(address: string, socket: Socket, nowMs: number): RefusalAnswer | null {
     const { connectionsMax, ipv6PrefixBits } = this.#options;
     const isProxy = this.#isProxy(address, socket);
-    if (this.#registry.connections.size > connectionsMax) {
+    if (this.#registry.connections.size >= connectionsMax) {
       return refusal('connections-max', [503, 'too many connections'], RETRY_LATER);
     }
-    if (this.#registry.fromAddress(address) > this.#addressMax(isProxy)) {
+    if (this.#registry.fromAddress(address) >= this.#addressMax(isProxy)) {
       return refusal('address-max', [429, 'too many connections from this address'], RETRY_LATER);
     }
     if (!this.#accepts.has(nowMs)) {
@@ -123,7 +117,7 @@ export class Admission {
       addressOf &&
       guarded(
         () => addressOf(request),
-        (error) => this.#report('addressOf', error),
+        (error) => this.#reporter.errored('addressOf', error),
       );
     return addressIn(typeof read === 'string' && read !== '' ? read : (socket.remoteAddress ?? ''));
   }
@@ -191,7 +185,8 @@ function pathRefusal(path: string, paths: Paths): RefusalAnswer | null {
   return refusal('wrong-path', [404, 'no WebSocket here']);
 }
 
-function stateRefusal(state: AdmissionState): RefusalAnswer | null {
+/** The refusal of a supervisor that takes nobody, or `null`. */
+export function stateRefusal(state: AdmissionState): RefusalAnswer | null {
   switch (state) {
     case 'open':
       return null;

@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { checkServer, checkSupervisor, invalidArgument } from '../core/arguments.ts';
 import { callback, flag, optional, type Rule, resolved } from '../core/option-rules.ts';
-import type { Acceptor } from './acceptor.ts';
-import { dispatcherOf } from './upgrade-dispatcher.ts';
+import { type AttachedSupervisor, dispatcherOf } from './upgrade-dispatcher.ts';
 import { checkUpgradePath, type UpgradePath } from './upgrade-path.ts';
 import type { UpgradeServer } from './upgrade-server.ts';
 
@@ -53,7 +52,7 @@ export const attachRules = {
  */
 export function attach(
   server: UpgradeServer,
-  supervisor: Acceptor,
+  supervisor: AttachedSupervisor,
   options: AttachOptions = {},
 ): () => void {
   checkServer(server, 'attach(server, supervisor)');
@@ -72,7 +71,7 @@ export function attach(
 }
 
 /** One that has stopped would answer 503 for as long as the server lives. */
-function checkRuns(supervisor: Acceptor): void {
+function checkRuns(supervisor: AttachedSupervisor): void {
   if (supervisor.state !== 'stopped') return;
   throw invalidArgument({
     ...{ call: 'attach(server, supervisor)', argument: 'supervisor', value: supervisor },

@@ -1,31 +1,36 @@
 import type { IncomingMessage } from 'node:http';
+import type { RenewOptions } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { guarded, isThenable } from '../core/guard.ts';
+import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 import { warnOnce } from '../core/warnings.ts';
 import { kindOf } from '../core/wording.ts';
-import { Admitted, type AuthenticateContext, checkedTerms, isAdmitted } from './admitted.ts';
+import {
+  Admitted,
+  type AuthenticateContext,
+  checkedTerms,
+  checkRenewal,
+  isAdmitted,
+} from './admitted.ts';
+import type { Handlers, Release } from './handlers.ts';
 import type { InboundConnection } from './inbound-connection.ts';
-import type { Leases } from './leases.ts';
 import type { ResolvedOptions } from './options.ts';
 import { authenticationAnswer, authenticationRefusal, inCloseFrame, isRefusal } from './refusal.ts';
+import type { Registry } from './registry.ts';
+import type { Reporter } from './report.ts';
 
 type AuthenticationOptions<Peer> = Pick<
   ResolvedOptions<Peer>,
   'authenticate' | 'key' | 'admission'
 >;
 
-/** What authentication needs of the fleet it works for. */
-export interface AuthenticationHost {
-  readonly leases: Leases;
-  readonly handlers: {
-    errored(
-      handler: 'authenticate' | 'key',
-      error: Error,
-      connection: InboundConnection | undefined,
-    ): void;
-    release(release: (() => unknown) | undefined): void;
-  };
+/** What authentication works with. */
+export interface AuthenticationParts<Peer, In, Out> {
+  readonly registry: Registry;
+  readonly reporter: Reporter<Peer, In, Out>;
+  readonly handlers: Handlers<Peer, In, Out>;
+  readonly wheel: TimerWheel;
 }
 
 /** One call of `authenticate`. Most ask for no signal, and none is made for them. */
@@ -57,16 +62,92 @@ class Attempt implements AuthenticateContext {
   }
 }
 
-/** Calls `authenticate` for each request, and lets the client in or refuses it. */
-export class Authentication<Peer> {
+/** What a lease begins with. */
+interface LeaseTerms {
+  readonly release?: (() => unknown) | undefined;
+  readonly expiresInMs?: number | undefined;
+}
+
+/** What one connection holds of what `authenticate` took for it, and for how long. */
+class Lease implements DeadlineOwner {
+  readonly release: (() => unknown) | undefined;
+  expiry: Deadline | null = null;
+  readonly #connection: InboundConnection;
+
+  constructor(connection: InboundConnection, release: (() => unknown) | undefined) {
+    this.#connection = connection;
+    this.release = release;
+  }
+
+  deadlinePassed(): void {
+    this.expiry = null;
+    this.#connection.end('expired');
+  }
+}
+
+/**
+ * The leases of one supervisor's connections.
+ *
+ * Beside the connections, not in them: most have none, and pay nothing for it.
+ */
+class Leases {
+  readonly #wheel: TimerWheel;
+  readonly #leases = new Map<InboundConnection, Lease>();
+
+  constructor(wheel: TimerWheel) {
+    this.#wheel = wheel;
+  }
+
+  begin(connection: InboundConnection, { release, expiresInMs }: LeaseTerms): void {
+    if (release === undefined && expiresInMs === undefined) return;
+    const lease = new Lease(connection, release);
+    this.#leases.set(connection, lease);
+    this.#expire(lease, expiresInMs ?? null);
+  }
+
+  /** Sets when the connection expires: `null` for never. Without a value it expires as before. */
+  renew(connection: InboundConnection, expiresInMs: number | null | undefined): void {
+    if (expiresInMs === undefined) return;
+    const lease = this.#leases.get(connection);
+    if (lease !== undefined) this.#expire(lease, expiresInMs);
+    else if (expiresInMs !== null) this.begin(connection, { expiresInMs });
+  }
+
+  /** The connection is over. Returns what is to be released. */
+  end(connection: InboundConnection): (() => unknown) | undefined {
+    const lease = this.#leases.get(connection);
+    if (lease === undefined) return undefined;
+    this.#leases.delete(connection);
+    this.#wheel.cancel(lease.expiry);
+    return lease.release;
+  }
+
+  #expire(lease: Lease, expiresInMs: number | null): void {
+    lease.expiry = this.#wheel.cancel(lease.expiry);
+    if (expiresInMs === null) return;
+    lease.expiry = this.#wheel.schedule(Math.max(0, expiresInMs), lease, 'expiry');
+  }
+}
+
+/** Calls `authenticate` for each request, and lets the client in or refuses it. It keeps what the client was given. */
+export class Authentication<Peer, In, Out> {
   readonly #options: AuthenticationOptions<Peer>;
-  readonly #host: AuthenticationHost;
+  readonly #registry: Registry;
+  readonly #reporter: Reporter<Peer, In, Out>;
+  readonly #handlers: Handlers<Peer, In, Out>;
+  readonly #leases: Leases;
   /** Those that have been asked about and not answered for; they leave it when their client does. */
   readonly #pending = new Map<InboundConnection, Attempt>();
 
-  constructor(options: AuthenticationOptions<Peer>, host: AuthenticationHost) {
+  constructor(
+    options: AuthenticationOptions<Peer>,
+    { registry, reporter, handlers, wheel }: AuthenticationParts<Peer, In, Out>,
+  ) {
     this.#options = options;
-    this.#host = host;
+    this.#registry = registry;
+    this.#reporter = reporter;
+    this.#handlers = handlers;
+    this.#leases = new Leases(wheel);
   }
 
   /** Lets a connection in or refuses it, now or later. */
@@ -86,15 +167,27 @@ export class Authentication<Peer> {
     }
   }
 
-  /** The connection has failed: whatever `authenticate` still does for it is in vain. */
-  abort(connection: InboundConnection): void {
+  /** The connection is over: what `authenticate` still does for it is in vain. Returns what is to be released. */
+  end(connection: InboundConnection): Release | undefined {
     const attempt = this.#pending.get(connection);
     this.#pending.delete(connection);
     attempt?.abort();
+    return this.#leases.end(connection);
   }
 
-  /** The key of a peer. @throws whatever `key` throws */
-  keyOf(peer: Peer): string | undefined {
+  /** A `key` that throws leaves peer and key as they were, and is an error of this connection. */
+  renew(connection: InboundConnection, peer: Peer, options: RenewOptions): boolean {
+    checkRenewal(options);
+    if (!connection.isOpen) return false;
+    const named = this.#handlers.run('key', connection, () => ({ key: this.#keyOf(peer) }));
+    if (named === undefined || !connection.isOpen) return false;
+    connection.peer = peer;
+    this.#registry.rename(connection, named.key);
+    this.#leases.renew(connection, options.expiresInMs);
+    return true;
+  }
+
+  #keyOf(peer: Peer): string | undefined {
     return checkedKey(this.#options.key?.(peer));
   }
 
@@ -126,14 +219,13 @@ export class Authentication<Peer> {
   }
 
   #admit(connection: InboundConnection, admission: Admitted<unknown>): void {
-    const { leases, handlers } = this.#host;
     const { peer, release } = admission;
     if (connection.isOver) {
-      handlers.release(release);
+      this.#handlers.release(release);
       return;
     }
     // First of all: whatever fails from here on, it is released.
-    leases.begin(connection, { release });
+    this.#leases.begin(connection, { release });
     let asked: 'authenticate' | 'key' = 'authenticate';
     try {
       const { headers, expiresInMs } = checkedTerms(admission);
@@ -142,9 +234,9 @@ export class Authentication<Peer> {
         this.#turnAway(connection, answer);
         return;
       }
-      leases.renew(connection, expiresInMs);
+      this.#leases.renew(connection, expiresInMs);
       asked = 'key';
-      connection.side.grant({ peer, headers, key: this.keyOf(peer as Peer) });
+      connection.side.grant({ peer, headers, key: this.#keyOf(peer as Peer) });
     } catch (thrown) {
       this.#refuse(connection, asked, toError(thrown));
     }
@@ -167,7 +259,7 @@ export class Authentication<Peer> {
         : authenticationAnswer(error, this.#isInCloseFrame);
     connection.side.refuse(refusal);
     if (refusal.cause === 'authenticate-error') {
-      this.#host.handlers.errored(handler, refusal.error ?? error, undefined);
+      this.#reporter.errored(handler, refusal.error ?? error);
     }
   }
 }

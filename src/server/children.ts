@@ -6,48 +6,45 @@ import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { Child } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
-import type { UntimedEvent } from '../core/events.ts';
 import { runEach } from '../core/guard.ts';
 import type { Registry } from './registry.ts';
-import { describeReport } from './report.ts';
+import type { AnyReporter } from './report.ts';
 
-/** What the children of a supervisor need of it. */
-export interface ChildrenHost {
+/** What the children of a supervisor have of it. */
+export interface ChildrenParts {
   readonly actor: HostedActor;
   readonly charts: ChartSystem;
   readonly registry: Registry;
+  readonly reporter: AnyReporter;
   /** Whether it takes no more children. */
   isEnding(): boolean;
-  /** Whether anybody listens. */
-  isHeard(): boolean;
-  emit(event: UntimedEvent<DialedConnection>): void;
-  /** A child, or a connection of one, has come to its end; perhaps it was the last. */
+  /** A child, or a connection of one, has ended; perhaps it was the last. */
   shrank(): void;
   connectionCrashed(error: Error): void;
 }
 
 /** The clients and pools of one supervisor. */
 export class Children implements Parent, Iterable<Child> {
-  readonly #host: ChildrenHost;
+  readonly #parts: ChildrenParts;
   /** Each with the state that was told last. */
   readonly #children = new Map<ChildActor, string>();
   readonly #open = new Map<ManagedConnection, DialedConnection>();
   #ids = 0;
 
-  constructor(host: ChildrenHost) {
-    this.#host = host;
+  constructor(parts: ChildrenParts) {
+    this.#parts = parts;
   }
 
   get actor(): HostedActor {
-    return this.#host.actor;
+    return this.#parts.actor;
   }
 
   get charts(): ChartSystem {
-    return this.#host.charts;
+    return this.#parts.charts;
   }
 
   get isHeard(): boolean {
-    return this.#host.isHeard();
+    return this.#parts.reporter.isHeard;
   }
 
   get size(): number {
@@ -72,13 +69,13 @@ export class Children implements Parent, Iterable<Child> {
   // What a child tells.
 
   adopt(child: ChildActor): boolean {
-    if (this.#host.isEnding()) return false;
+    if (this.#parts.isEnding()) return false;
     this.#children.set(child, child.state);
     return true;
   }
 
   release(child: ChildActor): void {
-    if (this.#children.delete(child)) this.#host.shrank();
+    if (this.#children.delete(child)) this.#parts.shrank();
   }
 
   /** What else there is to know of its status is told by the child itself. */
@@ -86,7 +83,7 @@ export class Children implements Parent, Iterable<Child> {
     const { state } = child;
     if (this.#children.get(child) === state) return;
     if (this.#children.has(child)) this.#children.set(child, state);
-    this.#host.emit({ type: 'child.changed', child: childOf(child) });
+    this.#parts.reporter.emit({ type: 'child.changed', child: childOf(child) });
   }
 
   nextId(): string {
@@ -99,11 +96,11 @@ export class Children implements Parent, Iterable<Child> {
     from: ConnectionState | null,
     to: ConnectionState,
   ): void {
-    this.#host.registry.dialedMoved(connection, from, to);
+    this.#parts.registry.dialedMoved(connection, from, to);
   }
 
   connectionCrashed(error: Error): void {
-    this.#host.connectionCrashed(error);
+    this.#parts.connectionCrashed(error);
   }
 
   connectionQuarantined(connection: ManagedConnection): void {
@@ -116,9 +113,8 @@ export class Children implements Parent, Iterable<Child> {
     handle: DialedConnection,
   ): void {
     if (report === 'opened' && connection.isOpen) this.#open.set(connection, handle);
-    const event = describeReport(report, connection, handle);
-    if (event !== undefined) this.#host.emit(event);
-    if (connection.isOver) this.#host.shrank();
+    this.#parts.reporter.reported(report, connection, handle);
+    if (connection.isOver) this.#parts.shrank();
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Notifications } from '../chart/notifications.ts';
 import type { Contract } from '../core/contract.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
-import { runEach } from '../core/guard.ts';
+import { guarded, runEach } from '../core/guard.ts';
+import { checkNames, invalidOptions, problemAt } from '../core/option-rules.ts';
 import type { InboundConnection } from './inbound-connection.ts';
-import type { Delivery, Overflow } from './topic.ts';
+import { type AnyReporter, handleOf } from './report.ts';
+import type { AudienceOptions, Delivery, Overflow } from './supervisor-types.ts';
 
 /** What is done about members that are congested. */
 export interface PublicationPolicy {
@@ -128,4 +130,54 @@ function isConflated(publication: Publication, connection: InboundConnection): b
     connection.side.dropped += 1;
   }
   return isConflated;
+}
+
+const names = ['where', 'except'] as const;
+
+/** The audience of a publication without options. */
+export const everybody = Object.freeze({});
+
+/**
+ * Whether a connection is to get a publication; `null` when all are.
+ *
+ * @throws MooringError `invalid-options`
+ */
+export function filterOf<C extends object>(audience: AudienceOptions<C>, reporter: AnyReporter) {
+  checkAudience(audience);
+  const { where, except } = audience;
+  if (where === undefined && except === undefined) return null;
+  const left = exceptions(except);
+  const report = (error: Error) => reporter.errored('where', error);
+  return (connection: InboundConnection) => {
+    const handle = handleOf(connection) as object as C;
+    if (left.has(handle)) return false;
+    return where === undefined || guarded(() => where(handle), report) === true;
+  };
+}
+
+/** By hand, and only what was given: it is called for each message. */
+function checkAudience<C>(audience: AudienceOptions<C>): void {
+  if (audience === everybody) return;
+  checkNames(audience, names);
+  const { where, except } = audience;
+  if (where !== undefined && typeof where !== 'function') {
+    throw invalidOptions([problemAt(audience, ['where'], 'must be a function')]);
+  }
+  if (except !== undefined && (typeof except !== 'object' || except === null)) {
+    throw invalidOptions([problemAt(audience, ['except'], mustBeConnections)]);
+  }
+}
+
+const mustBeConnections = 'must be a connection, or several in a list or set';
+
+/** Those who are left out. What cannot be a connection, for example an id, is an error. */
+function exceptions<C extends object>(except: AudienceOptions<C>['except']): ReadonlySet<C> {
+  if (except === undefined) return new Set();
+  const left = new Set(Symbol.iterator in except ? except : [except]);
+  for (const one of left) {
+    if (typeof one !== 'object') {
+      throw invalidOptions([problemAt({ except: one }, ['except'], mustBeConnections)]);
+    }
+  }
+  return left;
 }

@@ -1,19 +1,15 @@
-import type { Connection } from '../core/connection.ts';
+import type { Unsubscribable } from 'rxjs';
+
 import type { Failure } from '../core/failure.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
-import { type Disposer, disposerOf } from './disposer.ts';
 import type { InboundConnection } from './inbound-connection.ts';
-import type { InboundHandle } from './inbound-handle.ts';
 import type { ResolvedOptions } from './options.ts';
+import { handleOf, type Reporter } from './report.ts';
 
-/** What the handlers tell the supervisor they run for. */
-export interface HandlersObserver<C> {
-  handlerErrored(handler: HandlerName, error: Error, connection: C | undefined): void;
-  /** A close handler or disposer has settled; none may be left. */
-  handlerSettled(): void;
-}
+/** Releases what `onOpen` has taken for a connection. Called once, when the connection has ended. */
+export type Disposer = () => unknown;
 
 /**
  * What is owed to a connection whose `onOpen` was called.
@@ -37,19 +33,23 @@ export type Release = () => unknown;
 /** Runs the user's handlers, each behind a guard, in the order that was promised. */
 export class Handlers<Peer, In, Out> {
   readonly #options: ResolvedOptions<Peer, In, Out, unknown>;
-  readonly #observer: HandlersObserver<Connection<Peer, In, Out>>;
+  readonly #reporter: Reporter<Peer, In, Out>;
   readonly #wheel: TimerWheel;
+  readonly #onSettled: () => void;
   readonly #welcomes = new WeakMap<InboundConnection, Welcome>();
   #unsettled = 0;
 
+  /** @param onSettled - called when a close handler or disposer has settled; none may be left. */
   constructor(
     options: ResolvedOptions<Peer, In, Out, unknown>,
-    observer: HandlersObserver<Connection<Peer, In, Out>>,
+    reporter: Reporter<Peer, In, Out>,
     wheel: TimerWheel,
+    onSettled: () => void,
   ) {
     this.#options = options;
+    this.#reporter = reporter;
     this.#wheel = wheel;
-    this.#observer = observer;
+    this.#onSettled = onSettled;
   }
 
   /** Close handlers and disposers that are still at work. */
@@ -63,22 +63,12 @@ export class Handlers<Peer, In, Out> {
     connection: InboundConnection | undefined,
     call: () => Result,
   ): Result | undefined {
-    return guarded(call, (error) => this.errored(handler, error, connection));
-  }
-
-  errored(handler: HandlerName, error: Error, connection: InboundConnection | undefined): void {
-    const handle = connection === undefined ? undefined : this.handleOf(connection);
-    this.#observer.handlerErrored(handler, error, handle);
-    const choice = guarded(
-      () => this.#options.onHandlerError?.(error, handler, handle),
-      (thrown) => this.#observer.handlerErrored('onHandlerError', thrown, handle),
-    );
-    if (choice !== 'keep') connection?.end('handler-error', error);
+    return guarded(call, (error) => this.#reporter.errored(handler, error, connection));
   }
 
   opened(connection: InboundConnection): void {
     const { onOpen } = this.#options;
-    const handle = this.handleOf(connection);
+    const handle = handleOf<Peer, In, Out>(connection);
     const result = this.run('onOpen', connection, () => onOpen?.(handle));
     if (isThenable(result)) this.#await(connection, result);
     else {
@@ -105,7 +95,7 @@ export class Handlers<Peer, In, Out> {
   /** Returns what `onMessage` returned: a promise while it is at work. */
   message(connection: InboundConnection, message: In): unknown {
     const { onMessage } = this.#options;
-    const handle = this.handleOf(connection);
+    const handle = handleOf<Peer, In, Out>(connection);
     const work = onMessage && this.run('onMessage', connection, () => onMessage(handle, message));
     handle.deliver(message);
     return work;
@@ -113,12 +103,14 @@ export class Handlers<Peer, In, Out> {
 
   closing(connection: InboundConnection, code: number, reason: string): void {
     const { onClosing } = this.#options;
-    this.run('onClosing', connection, () => onClosing?.(this.handleOf(connection), code, reason));
+    this.run('onClosing', connection, () =>
+      onClosing?.(handleOf<Peer, In, Out>(connection), code, reason),
+    );
   }
 
   /** @param release - runs last of all. */
   closed(connection: InboundConnection, verdict: CloseVerdict, release?: Release): void {
-    const handle = this.handleOf(connection);
+    const handle = handleOf<Peer, In, Out>(connection);
     handle.complete();
     const welcome = this.#welcomes.get(connection);
     const conclude = () => {
@@ -160,10 +152,9 @@ export class Handlers<Peer, In, Out> {
 
   /** @param release - runs last of all. */
   failed(failure: Failure, release?: Release): void {
-    const reporting = guarded(
-      () => this.#options.onFailed?.(failure),
-      (error) => this.errored('onFailed', error, undefined),
-    );
+    const { onFailed } = this.#options;
+    const reporting = onFailed && this.run('onFailed', undefined, () => onFailed(failure));
+    if (onFailed === undefined) this.#reporter.failureUnhandled(failure);
     if (release !== undefined) this.#after(reporting, () => this.release(release));
   }
 
@@ -190,10 +181,6 @@ export class Handlers<Peer, In, Out> {
     const { welcomeMs } = this.#options.timeouts;
     const deadline = this.#wheel.schedule(welcomeMs, { deadlinePassed: proceed }, 'after');
     work.then(proceed, proceed);
-  }
-
-  handleOf(connection: InboundConnection): InboundHandle<Peer, In, Out> {
-    return connection.handle as InboundHandle<Peer, In, Out>;
   }
 
   #disposeIfOver(connection: InboundConnection, welcome: Welcome | undefined): unknown {
@@ -226,7 +213,7 @@ export class Handlers<Peer, In, Out> {
 
   #settled(): void {
     this.#unsettled -= 1;
-    this.#observer.handlerSettled();
+    this.#onSettled();
   }
 }
 
@@ -244,4 +231,20 @@ function isOwed(welcome: Welcome | undefined): boolean {
 
 function newWelcome(dispose: Disposer | undefined, pending: boolean): Welcome {
   return { pending, isOver: false, dispose, whenSettled: undefined };
+}
+
+/**
+ * Makes the disposer of what `onOpen` returned: a function, an `AsyncDisposable`, a `Disposable` or an RxJS `Subscription`.
+ * `undefined` for anything else.
+ *
+ * A value that offers several of them is released once, by the first in this order.
+ */
+export function disposerOf(value: unknown): Disposer | undefined {
+  if (typeof value === 'function') return () => value();
+  if (typeof value !== 'object' || value === null) return undefined;
+  const faces = value as Partial<AsyncDisposable & Disposable & Unsubscribable>;
+  const release = [faces[Symbol.asyncDispose], faces[Symbol.dispose], faces.unsubscribe].find(
+    (method) => typeof method === 'function',
+  );
+  return release && (() => release.call(value));
 }

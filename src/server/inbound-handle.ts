@@ -6,24 +6,19 @@ import type {
   RenewOptions,
   SendResult,
 } from '../core/connection.ts';
-import type { Frame } from '../core/frame.ts';
 import { checkNames } from '../core/option-rules.ts';
-import type { Stream } from '../core/stream.ts';
+import { Stream } from '../core/stream.ts';
 import { printAs } from '../core/text.ts';
+import type { Authentication } from './authentication.ts';
+import type { Broadcaster } from './broadcaster.ts';
 import type { InboundConnection } from './inbound-connection.ts';
+import type { Reporter } from './report.ts';
 
 /** What the public handles of a supervisor share. */
-export interface InboundHandleHost<In, Out> {
-  /** @throws MooringError when the message is wrong. */
-  frame(message: Out): Frame;
-  join(connection: InboundConnection, topic: string): boolean;
-  leave(connection: InboundConnection, topic: string): boolean;
-  /** @throws MooringError when the options are wrong. */
-  renew(connection: InboundConnection, peer: unknown, options: RenewOptions): boolean;
-  /** A subscriber of an actor threw. */
-  actorErrored(error: Error): void;
-  /** A stream whose subscribers, when they throw, are handlers of this connection that threw. */
-  messageStream(connection: InboundConnection): Stream<In>;
+export interface InboundHandleParts<Peer, In, Out> {
+  readonly broadcaster: Pick<Broadcaster<Peer, In, Out, unknown>, 'frame' | 'join' | 'leave'>;
+  readonly reporter: Reporter<Peer, In, Out>;
+  readonly authentication: Authentication<Peer, In, Out>;
 }
 
 /** The public face of a connection whose peer has come to us. */
@@ -32,12 +27,12 @@ export class InboundHandle<Peer, In, Out>
   implements Connection<Peer, In, Out>
 {
   readonly #connection: InboundConnection;
-  readonly #host: InboundHandleHost<In, Out>;
+  readonly #parts: InboundHandleParts<Peer, In, Out>;
 
-  constructor(connection: InboundConnection, host: InboundHandleHost<In, Out>) {
+  constructor(connection: InboundConnection, parts: InboundHandleParts<Peer, In, Out>) {
     super(connection);
     this.#connection = connection;
-    this.#host = host;
+    this.#parts = parts;
   }
 
   get direction(): 'accepted' {
@@ -70,35 +65,36 @@ export class InboundHandle<Peer, In, Out>
   }
 
   send(message: Out): SendResult {
-    const frame = this.#host.frame(message);
+    const frame = this.#parts.broadcaster.frame(message);
     return this.#connection.side.outbox?.send(frame) ?? 'refused';
   }
 
   async sendAndFlush(message: Out): Promise<FlushResult> {
-    const frame = this.#host.frame(message);
+    const frame = this.#parts.broadcaster.frame(message);
     return this.#connection.side.outbox?.sendAndFlush(frame) ?? 'refused';
   }
 
   /** @param options - there are none yet: options that are passed are an error. */
   join(topic: string, options?: unknown): boolean {
     if (typeof options === 'object') checkNames(options, []);
-    return this.#host.join(this.#connection, topic);
+    return this.#parts.broadcaster.join(this.#connection, topic);
   }
 
   leave(topic: string): boolean {
-    return this.#host.leave(this.#connection, topic);
+    return this.#parts.broadcaster.leave(this.#connection, topic);
   }
 
   renew(peer: Peer, options: RenewOptions = {}): boolean {
-    return this.#host.renew(this.#connection, peer, options);
+    return this.#parts.authentication.renew(this.#connection, peer, options);
   }
 
   protected reportActor(error: Error): void {
-    this.#host.actorErrored(error);
+    this.#parts.reporter.errored('actor', error);
   }
 
   protected messageStream(): Stream<In> {
-    return this.#host.messageStream(this.#connection);
+    const { reporter } = this.#parts;
+    return new Stream((error) => reporter.errored('messages$', error, this.#connection));
   }
 
   static {

@@ -15,7 +15,7 @@ import {
 } from '../core/option-rules.ts';
 import { printAs } from '../core/text.ts';
 import { type AttachOptions, attach, attachRules } from './attach.ts';
-import { FleetSupervisor } from './supervisor.ts';
+import { ServiceSupervisor } from './supervisor.ts';
 import type { Supervisor } from './supervisor-types.ts';
 
 /** Where to listen, for a service that has no HTTP server of its own. */
@@ -174,7 +174,7 @@ function connectionsOf(server: Server): Promise<number> {
 }
 
 function webSocketsOf(server: Server, supervisor: Listening): number {
-  return supervisor instanceof FleetSupervisor ? supervisor.socketsOf(server) : 0;
+  return supervisor instanceof ServiceSupervisor ? supervisor.socketsOf(server) : 0;
 }
 
 function urlHost(host: string): string {

@@ -10,32 +10,41 @@ import { connectionTable } from '../chart/tables/connection.ts';
 import { poolTable } from '../chart/tables/pool.ts';
 import { supervisorTable } from '../chart/tables/supervisor.ts';
 import { Drain, drainPlan, GOING_AWAY, supervisorDrain } from '../connection/drain.ts';
+import type { OutboxRuntime } from '../connection/outbox.ts';
 import type { Parent } from '../connection/parent.ts';
+import { sharedRuntime } from '../connection/shared-runtime.ts';
+import { WriteBatcher } from '../connection/write-batcher.ts';
 import type { ChartActor } from '../core/actor.ts';
 import { checkPaths, checkUpgrade } from '../core/arguments.ts';
 import { type Child, parentSide } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { printAs } from '../core/text.ts';
+import { Reads } from '../transport/reads.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
-import { type AcceptorSide, acceptorSide } from './acceptor.ts';
+import { Acceptor, acceptorKey } from './acceptor.ts';
 import { type AdmissionState, drainingRefusal } from './admission.ts';
 import type { AdmittedPeer, HandlerPeer } from './admitted.ts';
-import { everybody } from './audience.ts';
+import { Broadcaster } from './broadcaster.ts';
 import { Children } from './children.ts';
-import { Fleet, type FleetObserver } from './fleet.ts';
+import { everybody } from './fan-out.ts';
+import { Handlers } from './handlers.ts';
 import type { InboundConnection } from './inbound-connection.ts';
-import { resolveOptions, type SupervisorOptions } from './options.ts';
+import { type ResolvedOptions, resolveOptions, type SupervisorOptions } from './options.ts';
+import { Registry } from './registry.ts';
+import { handleOf, Reporter } from './report.ts';
 import type {
   AudienceOptions,
   ChartStatistics,
   Counts,
+  Delivery,
   DrainOptions,
   Supervisor,
   SupervisorState,
+  Topic,
+  TopicOptions,
+  TopicSize,
 } from './supervisor-types.ts';
-import type { Delivery, Topic, TopicOptions, TopicSize } from './topic.ts';
-import { topicHandle } from './topic-handle.ts';
 import { type Upgrader, WsUpgrader } from './upgrader.ts';
 
 /**
@@ -77,63 +86,70 @@ export function createSupervisor<
   options: SupervisorOptions<Peer, In, Out, Sent, KeyPeer, OpenPeer, SeenPeer>,
 ): Supervisor<AdmittedPeer<Peer>, In, Out, Sent>;
 export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
-  return new FleetSupervisor(options);
+  return new ServiceSupervisor(options);
 }
 
 /**
- * The supervisor that is a fleet and a chart.
+ * The supervisor of a service: it makes the parts that work together, and owns its chart.
  *
  * @internal
  */
-export class FleetSupervisor<Peer, In, Out, Sent>
-  implements Supervisor<Peer, In, Out, Sent>, SupervisorOrders, FleetObserver, ChartOwner
+export class ServiceSupervisor<Peer, In, Out, Sent>
+  implements Supervisor<Peer, In, Out, Sent>, SupervisorOrders, ChartOwner
 {
   readonly #charts: ChartSystem;
   readonly #chart: ChartRunner<SupervisorFact['type']>;
   readonly #actor: HostedActor;
-  readonly #fleet: Fleet<Peer, In, Out, Sent>;
+  readonly #context: OutboxRuntime;
+  readonly #registry: Registry;
+  readonly #reporter: Reporter<Peer, In, Out>;
+  readonly #handlers: Handlers<Peer, In, Out>;
+  readonly #broadcaster: Broadcaster<Peer, In, Out, Sent>;
+  readonly #acceptor: Acceptor<Peer, In, Out, Sent>;
   readonly #children: Children;
   readonly #drain: Drain<InboundConnection, DrainReport>;
   /** What orders of connections' charts threw, until this chart has taken the fact. */
   readonly #crashes: Error[] = [];
 
   /** @param upgrader - makes the WebSockets. @default ws does */
-  constructor(options: SupervisorOptions<Peer, In, Out, Sent>, upgrader?: Upgrader) {
-    const resolved = resolveOptions(options);
-    const { clock, inspect, actors } = resolved;
+  constructor(given: SupervisorOptions<Peer, In, Out, Sent>, upgrader?: Upgrader) {
+    const options = resolveOptions(given);
+    const { clock, inspect, actors, admission } = options;
     const areEager = actors === 'eager' || inspect !== undefined;
-    const recorder = new FlightRecorder(clock);
-    this.#charts = new ChartSystem({ actorHost: xstateHost, areEager }, recorder);
-    this.#chart = this.#charts.run(supervisorTable, this);
-    // The first step is that of the supervisor's own chart, before there is a fleet.
-    const report = (error: Error) => this.#fleet?.handlers.errored('inspect', error, undefined);
+    const charts = new ChartSystem({ actorHost: xstateHost, areEager }, new FlightRecorder(clock));
+    const reporter = new Reporter<Peer, In, Out>(options);
+    const registry = new Registry(admission.ipv6PrefixBits);
+    const context = acceptedRuntime(options);
+    const shrank = () => this.#shrank();
+    const handlers = new Handlers<Peer, In, Out>(options, reporter, context.wheel, shrank);
+    const { notifications } = charts;
+    const broadcaster = new Broadcaster(options, { registry, notifications, reporter });
+    this.#charts = charts;
+    this.#reporter = reporter;
+    this.#registry = registry;
+    this.#context = context;
+    this.#handlers = handlers;
+    this.#broadcaster = broadcaster;
+    this.#chart = charts.run(supervisorTable, this);
+    const report = (error: Error) => reporter.errored('inspect', error);
     const inspector = inspect && { inspect, report };
-    this.#actor = this.#charts.host(this.#chart, { id: 'supervisor', parent: null, inspector });
-    this.#fleet = new Fleet({
-      options: resolved,
-      actor: this.#actor,
-      charts: this.#charts,
-      upgrader: upgrader ?? new WsUpgrader(resolved.limits, resolved.subprotocols),
-      observer: this,
-    });
-    this.#children = new Children({
-      actor: this.#actor,
-      charts: this.#charts,
-      registry: this.#fleet.registry,
-      isEnding: () => admissionStateOf(this.state) === 'draining',
-      isHeard: () => this.#fleet.events.observed,
-      emit: (event) => this.#fleet.emit(event),
-      shrank: () => this.fleetShrank(),
-      connectionCrashed: (error) => this.connectionCrashed(error),
-    });
+    const actor = charts.host(this.#chart, { id: 'supervisor', parent: null, inspector });
+    this.#actor = actor;
+    const connectionCrashed = (error: Error) => this.#connectionCrashed(error);
+    const parts = { actor, charts, registry, reporter, shrank, connectionCrashed };
+    const admissionState = () => admissionStateOf(this.state);
+    this.#children = new Children({ ...parts, isEnding: () => admissionState() === 'draining' });
+    upgrader ??= new WsUpgrader(options.limits, options.subprotocols);
+    const further = { options, context, handlers, broadcaster, upgrader, admissionState };
+    this.#acceptor = new Acceptor({ ...parts, ...further });
     this.#drain = new Drain({
-      runtime: this.#fleet.context,
-      counts: () => this.#fleet.registry.tally,
+      runtime: context,
+      counts: () => registry.tally,
       send: (fact) => this.#send(fact),
       close: (connection, frame) => void connection.close('drain', frame),
       // Until then those who are served may need clients and pools.
       stopServices: ({ reason }) => this.#children.stop({ code: GOING_AWAY, reason }),
-      errored: (error) => this.#notify(() => this.#fleet.crashed(error)),
+      errored: (error) => this.#notify(() => this.#reporter.crashed(error)),
     });
     this.#chart.start();
   }
@@ -143,7 +159,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   get actor(): ChartActor {
-    const report = (error: Error) => this.#fleet.handlers.errored('actor', error, undefined);
+    const report = (error: Error) => this.#reporter.errored('actor', error);
     return this.#actor.reader(() => undefined, report);
   }
 
@@ -169,38 +185,37 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   get events$(): Observable<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>> {
-    return this.#fleet.events.observable;
+    return this.#reporter.events.observable;
   }
 
   get counts(): Readonly<Counts> {
-    return { ...this.#fleet.registry.counts };
+    return { ...this.#registry.counts };
   }
 
   get connections(): Iterable<Connection<Peer, In, Out>> {
-    const { registry, handlers } = this.#fleet;
+    const { open } = this.#registry;
     return {
       *[Symbol.iterator]() {
-        for (const connection of registry.open.values()) yield handlers.handleOf(connection);
+        for (const connection of open.values()) yield handleOf<Peer, In, Out>(connection);
       },
     };
   }
 
   get(id: string): Connection<Peer, In, Out> | undefined {
-    const connection = this.#fleet.registry.open.get(id);
-    return connection && this.#fleet.handlers.handleOf(connection);
+    const connection = this.#registry.open.get(id);
+    return connection && handleOf<Peer, In, Out>(connection);
   }
 
   byKey(key: string): readonly Connection<Peer, In, Out>[] {
-    const { registry, handlers } = this.#fleet;
-    return registry.byKey(key).map((connection) => handlers.handleOf(connection));
+    return this.#registry.byKey(key).map((connection) => handleOf<Peer, In, Out>(connection));
   }
 
   topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>> {
-    return topicHandle(this.#fleet, name, options);
+    return this.#broadcaster.topic(name, options);
   }
 
   get topics(): Iterable<TopicSize> {
-    const { topics } = this.#fleet;
+    const { topics } = this.#broadcaster;
     return { [Symbol.iterator]: () => topics.sizes() };
   }
 
@@ -208,7 +223,7 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     message: Out,
     audience: AudienceOptions<Connection<Peer, In, Out>> = everybody,
   ): Delivery {
-    return this.#fleet.broadcast(message, audience);
+    return this.#broadcaster.broadcast(message, audience);
   }
 
   suspend(): void {
@@ -227,30 +242,31 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     await this.drain();
   }
 
-  get [acceptorSide](): AcceptorSide {
-    return this.#fleet;
+  /** For `attach`. */
+  get [acceptorKey](): Acceptor<Peer, In, Out, Sent> {
+    return this.#acceptor;
   }
 
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void {
     checkUpgrade(upgrade);
     checkPaths(paths);
-    this.#fleet.accept(upgrade, paths, admissionStateOf(this.state));
+    this.#acceptor.accept(upgrade, paths);
   }
 
   /** How many live sockets of one HTTP server belong to its connections. */
   socketsOf(server: Server): number {
-    return this.#fleet.registry.socketsOf(server);
+    return this.#registry.socketsOf(server);
   }
 
   #send(fact: SupervisorFact['type']): void {
     this.#chart.send(fact);
   }
 
-  // What the fleet tells.
-
-  fleetShrank(): void {
+  /** Something has ended; perhaps it was the last. */
+  #shrank(): void {
     if (this.state !== 'draining') return;
-    const { registry, handlers } = this.#fleet;
+    const registry = this.#registry;
+    const handlers = this.#handlers;
     const isServing = registry.connections.size > 0 || handlers.unsettled > 0;
     if (!isServing) this.#drain.stopServices();
     const left = registry.connections.size + registry.dialed.size + this.#children.size;
@@ -259,14 +275,14 @@ export class FleetSupervisor<Peer, In, Out, Sent>
     if (left === 0 && (isExpiring || handlers.unsettled === 0)) this.#send('fleet.emptied');
   }
 
-  connectionCrashed(error: Error): void {
+  #connectionCrashed(error: Error): void {
     this.#crashes.push(error);
     this.#send('connection.crashed');
   }
 
   /** Nothing below the supervisor decides what follows from an error in its own chart: connections live on. */
   chartCrashed(error: Error): void {
-    this.#notify(() => this.#fleet.crashed(error));
+    this.#notify(() => this.#reporter.crashed(error));
   }
 
   // The chart's orders.
@@ -276,39 +292,39 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   announceSuspended(): void {
-    this.#notify(() => this.#fleet.emit({ type: 'supervisor.suspended' }));
+    this.#notify(() => this.#reporter.emit({ type: 'supervisor.suspended' }));
   }
 
   announceAdmitting(): void {
-    this.#notify(() => this.#fleet.emit({ type: 'supervisor.admitting' }));
+    this.#notify(() => this.#reporter.emit({ type: 'supervisor.admitting' }));
   }
 
   recordCrash(): void {
     const error = this.#crashes.shift();
-    if (error !== undefined) this.#notify(() => this.#fleet.crashed(error));
+    if (error !== undefined) this.#notify(() => this.#reporter.crashed(error));
   }
 
   beginDrain(): void {
-    const { registry } = this.#fleet;
+    const registry = this.#registry;
     const { connected: connections } = registry.tally;
     const { withinMs } = this.#drain;
-    this.#notify(() => this.#fleet.emit({ type: 'supervisor.draining', connections, withinMs }));
+    this.#notify(() => this.#reporter.emit({ type: 'supervisor.draining', connections, withinMs }));
     this.#drain.each(registry.connections, (connection) => {
       if (connection.state === 'handshaking') connection.side.refuse(drainingRefusal);
     });
     this.#drain.begin([...registry.open.values()]);
-    this.fleetShrank();
+    this.#shrank();
   }
 
   expireAll(): void {
-    const { context, registry } = this.#fleet;
+    const registry = this.#registry;
     const left = [...registry.connections, ...registry.dialed];
-    this.#drain.expire(left, (connection) => connection.expire(), context.timeouts.forcedMs);
-    this.fleetShrank();
+    this.#drain.expire(left, (connection) => connection.expire(), this.#context.timeouts.forcedMs);
+    this.#shrank();
   }
 
   finish(): void {
-    const { registry } = this.#fleet;
+    const registry = this.#registry;
     this.#drain.end();
     // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
     const left = [...registry.connections, ...registry.dialed];
@@ -317,16 +333,15 @@ export class FleetSupervisor<Peer, In, Out, Sent>
   }
 
   #conclude(): void {
-    const { handlers, topics, events } = this.#fleet;
-    const report: DrainReport = { ...this.#drain.tally, unsettled: handlers.unsettled };
-    this.#fleet.emit({ type: 'supervisor.stopped', report });
-    topics.complete();
-    events.complete();
+    const report: DrainReport = { ...this.#drain.tally, unsettled: this.#handlers.unsettled };
+    this.#reporter.emit({ type: 'supervisor.stopped', report });
+    this.#broadcaster.topics.complete();
+    this.#reporter.complete();
     this.#drain.resolve(report);
   }
 
   static {
-    printAs(FleetSupervisor.prototype, 'Supervisor', (supervisor) => {
+    printAs(ServiceSupervisor.prototype, 'Supervisor', (supervisor) => {
       const { state, counts } = supervisor;
       const topics = [...supervisor.topics].map(({ name }) => name);
       return { state, counts, topics, children: supervisor.#children.size };
@@ -344,4 +359,14 @@ function admissionStateOf(state: SupervisorState): AdmissionState {
     case 'stopped':
       return 'draining';
   }
+}
+
+/** What accepted connections share. */
+function acceptedRuntime(options: ResolvedOptions): OutboxRuntime {
+  const shared = sharedRuntime(options);
+  return {
+    ...shared,
+    writeBatcher: new WriteBatcher(options.clock),
+    reads: new Reads(shared, options.admission.unfinishedBytesMax),
+  };
 }

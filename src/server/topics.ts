@@ -1,11 +1,14 @@
+import { Subject } from 'rxjs';
 import type { Notifications } from '../chart/notifications.ts';
 import { MooringError } from '../core/errors.ts';
 import type { UntimedEvent } from '../core/events.ts';
+import { Stream } from '../core/stream.ts';
 import { copyOf } from '../core/text.ts';
 import { kindOf } from '../core/wording.ts';
+import { fanOut, type Publication, type Reachable } from './fan-out.ts';
 import type { InboundConnection } from './inbound-connection.ts';
-import type { TopicSize } from './topic.ts';
-import { TopicAudience, type TopicAudienceHost } from './topic-audience.ts';
+import type { AnyReporter } from './report.ts';
+import type { TopicSize } from './supervisor-types.ts';
 
 /**
  * Longest name of a topic, in bytes of UTF-8. A peer that chooses names then holds at most `limits.topicsMax` times as much of
@@ -19,11 +22,91 @@ const SHORT_NAME = Math.floor(NAME_BYTES_MAX / 3);
 /** A topic got its first member, or lost its last one. */
 export type TopicEvent = Extract<UntimedEvent, { type: `topic.${string}` }>;
 
-/** What topics tell their fleet. Both reach user code. */
-export interface TopicsObserver {
-  topicChanged(event: TopicEvent): void;
-  /** A subscriber of the messages of a topic threw. */
-  listenerErrored(error: Error): void;
+/**
+ * The members of one topic, and its two streams: one RxJS pipeline into {@link fanOut} while it has members, and one
+ * out to those who listen to what is published there.
+ */
+export class TopicAudience implements Reachable {
+  readonly name: string;
+  readonly members = new Set<InboundConnection>();
+  removals = 0;
+  /** The public handle without options of its own; made when somebody asks for it. */
+  handle: object | null = null;
+  /** How its topics find it while it is idle. */
+  ref: WeakRef<TopicAudience> | null = null;
+
+  readonly #topics: Topics;
+  #publications: Subject<Publication> | null = null;
+  #messages: Stream<unknown> | null = null;
+  #dropped = 0;
+
+  constructor(name: string, topics: Topics) {
+    this.name = name;
+    this.#topics = topics;
+  }
+
+  [Symbol.iterator](): Iterator<InboundConnection> {
+    return this.members.values();
+  }
+
+  has(connection: InboundConnection): boolean {
+    return this.members.has(connection);
+  }
+
+  /** Whether it must be there although nobody may hold its handle. */
+  get isNeeded(): boolean {
+    return this.members.size > 0 || this.#messages?.observed === true;
+  }
+
+  /** Publications that members did not get since it has had members. */
+  get dropped(): number {
+    return this.members.size === 0 ? 0 : this.#dropped;
+  }
+
+  /** What is published there; made when it is first asked for. */
+  get messages(): Stream<unknown> {
+    const topics = this.#topics;
+    this.#messages ??= new Stream<unknown>(topics.listenerErrored, undefined, () =>
+      topics.place(this),
+    );
+    return this.#messages;
+  }
+
+  add(connection: InboundConnection): void {
+    if (this.members.size === 0) this.#dropped = 0;
+    this.members.add(connection);
+  }
+
+  remove(connection: InboundConnection): void {
+    this.members.delete(connection);
+    this.removals += 1;
+    if (this.members.size > 0) return;
+    this.#publications?.complete();
+    this.#publications = null;
+  }
+
+  /** Writes a publication to its members; then those who listen get its message. */
+  publish(publication: Publication): void {
+    if (this.members.size > 0) this.#pipeline().next(publication);
+    if (this.#messages?.observed) this.#announce(this.#messages, publication.message);
+  }
+
+  /** Not from inside a fan-out, and in the order of publication: a listener may publish in answer. */
+  #announce(messages: Stream<unknown>, message: unknown): void {
+    this.#topics.notifications.add(() => messages.next(message));
+  }
+
+  /** Made for the first publication: it takes as much memory as all else of a topic. */
+  #pipeline(): Subject<Publication> {
+    if (this.#publications !== null) return this.#publications;
+    const publications$ = new Subject<Publication>();
+    publications$.subscribe((publication) => {
+      fanOut(publication, this, this.#topics.notifications);
+      this.#dropped += publication.dropped + publication.replaced;
+    });
+    this.#publications = publications$;
+    return publications$;
+  }
 }
 
 /**
@@ -33,11 +116,11 @@ export interface TopicsObserver {
  * members or ten thousand. An audience is held here while it has members or listeners. Without either it lives only as
  * long as somebody holds its handle, so names that peers invent leave nothing behind.
  */
-export class Topics implements TopicAudienceHost {
+export class Topics {
   readonly notifications: Notifications;
 
   readonly #topicsMax: number;
-  readonly #observer: TopicsObserver;
+  readonly #reporter: AnyReporter;
   /** With members or listeners. */
   readonly #active = new Map<string, TopicAudience>();
   /** With neither, and with a handle that somebody may hold. */
@@ -47,10 +130,10 @@ export class Topics implements TopicAudienceHost {
   #events: TopicEvent[] = [];
   #isComplete = false;
 
-  constructor(topicsMax: number, notifications: Notifications, observer: TopicsObserver) {
+  constructor(topicsMax: number, notifications: Notifications, reporter: AnyReporter) {
     this.#topicsMax = topicsMax;
     this.notifications = notifications;
-    this.#observer = observer;
+    this.#reporter = reporter;
   }
 
   /** The audience of this name. @throws MooringError `invalid-topic` */
@@ -98,7 +181,7 @@ export class Topics implements TopicAudienceHost {
     if (this.#events.length === 0) return;
     const events = this.#events;
     this.#events = [];
-    for (const event of events) this.notifications.add(() => this.#observer.topicChanged(event));
+    for (const event of events) this.notifications.add(() => this.#reporter.emit(event));
   }
 
   /** Nothing will be published any more. */
@@ -108,11 +191,8 @@ export class Topics implements TopicAudienceHost {
     for (const audience of [...this.#active.values(), ...idle]) audience?.messages.complete();
   }
 
-  listenersChanged(audience: TopicAudience): void {
-    this.#place(audience);
-  }
-
-  readonly listenerErrored = (error: Error): void => this.#observer.listenerErrored(error);
+  readonly listenerErrored = (error: Error): void =>
+    this.#reporter.errored('topic.messages$', error);
 
   #find(name: string): TopicAudience | undefined {
     return this.#active.get(name) ?? this.#idle.get(name)?.deref();
@@ -134,11 +214,11 @@ export class Topics implements TopicAudienceHost {
 
   #changed(audience: TopicAudience, type: TopicEvent['type']): void {
     this.#events.push({ type, topic: audience.name });
-    this.#place(audience);
+    this.place(audience);
   }
 
   /** Holds an audience that is needed, and only finds the others again. */
-  #place(audience: TopicAudience): void {
+  place(audience: TopicAudience): void {
     const { name } = audience;
     if (audience.isNeeded) {
       this.#active.set(name, audience);

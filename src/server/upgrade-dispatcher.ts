@@ -5,10 +5,11 @@ import { MooringError } from '../core/errors.ts';
 import { guarded, isThenable } from '../core/guard.ts';
 import { warnOnce } from '../core/warnings.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
-import { type Acceptor, acceptorSide } from './acceptor.ts';
+import { type Acceptor, acceptorKey } from './acceptor.ts';
 import { requestPath } from './admission.ts';
 import { askWith } from './header-rule.ts';
 import { afterResponses, putBack } from './put-back.ts';
+import type { SupervisorState } from './supervisor-types.ts';
 import { UnservedUpgrade } from './unserved.ts';
 import { commonPath, rankOf, takesPath, type UpgradePath } from './upgrade-path.ts';
 import {
@@ -22,9 +23,19 @@ import {
   type UpgradeServer,
 } from './upgrade-server.ts';
 
+/** A supervisor, of whichever copy of Mooring, as `attach` sees it. */
+export interface AttachedSupervisor {
+  readonly state: SupervisorState;
+  handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void;
+  readonly [acceptorKey]?: Pick<
+    Acceptor<unknown, unknown, unknown, unknown>,
+    'notUpgraded' | 'attachErrored'
+  >;
+}
+
 /** One supervisor on one server. */
 export interface Attachment {
-  readonly supervisor: Acceptor;
+  readonly supervisor: AttachedSupervisor;
   readonly path: UpgradePath | undefined;
   readonly otherwise:
     | ((request: IncomingMessage, socket: Duplex, head: Buffer) => unknown)
@@ -213,7 +224,7 @@ class UpgradeDispatcher {
     // Without any other listener the request would hang.
     if (isOurs) answerUpgradeRequired(response);
     const meant = this.#meant(request, isOurs);
-    meant?.supervisor[acceptorSide]?.notUpgraded(request, isOurs ? 426 : undefined);
+    meant?.supervisor[acceptorKey]?.notUpgraded(request, isOurs ? 426 : undefined);
   });
 
   /**
@@ -254,7 +265,7 @@ function callOtherwise(
   const result = guarded(
     () => otherwise?.(request, socket, head),
     (error) => {
-      supervisor[acceptorSide]?.attachErrored('otherwise', error);
+      supervisor[acceptorKey]?.attachErrored('otherwise', error);
       watch.failed();
     },
   );
@@ -267,7 +278,7 @@ function isServing({ supervisor: { state } }: Attachment): boolean {
 }
 
 function takes({ path, supervisor }: Attachment, asked: string): boolean {
-  const ask = askWith((_, error) => supervisor[acceptorSide]?.attachErrored('path', error));
+  const ask = askWith((_, error) => supervisor[acceptorKey]?.attachErrored('path', error));
   return takesPath(path, asked, (call) => ask('path', call));
 }
 

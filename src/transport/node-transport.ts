@@ -203,6 +203,11 @@ const kObserver = Symbol.for('mooring.observer');
 
 type ObservedSocket = Socket & { [kObserver]?: RawSocketObserver | undefined };
 
+/** Whether a connection, of whichever copy of Mooring, has the socket. */
+export function isSupervised(socket: Socket): boolean {
+  return (socket as ObservedSocket)[kObserver] !== undefined;
+}
+
 /**
  * Watches a raw socket from the first moment it is ours.
  *
@@ -212,7 +217,7 @@ type ObservedSocket = Socket & { [kObserver]?: RawSocketObserver | undefined };
  * the socket has an observer.
  */
 function observeSocket(socket: Socket, observer: RawSocketObserver): boolean {
-  if ((socket as ObservedSocket)[kObserver] !== undefined) return false;
+  if (isSupervised(socket)) return false;
   (socket as ObservedSocket)[kObserver] = observer;
   socket.on('error', socketOnError);
   socket.on('end', socketOnEnd);

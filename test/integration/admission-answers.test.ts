@@ -134,7 +134,8 @@ describe('admission: every refusal is an HTTP answer and one report', { timeout:
       if (body !== undefined) assert.equal(answer.body, body);
       const { status, ...told } = { path: '/ws', ...refusal };
       const retry = status >= 429 ? 'backoff' : 'never';
-      const states = ['handshaking.admitting', 'failed'];
+      // Nothing is made for what is refused before `authenticate` is asked.
+      const states = options?.authenticate ? ['handshaking.admitting', 'failed'] : [];
       await premises.service.failedAs({ states, ...told, httpStatus: status, retry });
       await premises.vacant();
     });
@@ -246,4 +247,49 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
       await premises.service.failedAs({ cause: 'refused', httpStatus: odd, level: 'info' });
     });
   }
+});
+
+describe('admission: a refusal before anything is made', { timeout: 60_000 }, () => {
+  it('a rule that drains the supervisor lets nobody in, and the drain ends', async () => {
+    let drained: Promise<unknown> | undefined;
+    const origins = () => {
+      drained = premises.service.supervisor.drain();
+      return true;
+    };
+    premises = await Premises.start({ admission: { origins } });
+    const answer = await premises.refused({ headers: { Origin: 'https://a.example' } });
+    assert.equal(answer.status, 503);
+    await drained;
+    assert.equal(premises.service.supervisor.state, 'stopped');
+    // As for whom it refuses from now on: the events have completed.
+    assert.deepEqual(premises.service.calls, ['onFailed']);
+    assert.equal(premises.service.supervisor.counts.failed, 1);
+  });
+
+  it('a socket that throws at the answer is destroyed, and is one report', async () => {
+    premises = await Premises.start();
+    premises.service.server.on('connection', (socket) => {
+      socket.end = () => {
+        throw new Error('faulty instrumentation');
+      };
+    });
+    const peer = await premises.connect();
+    peer.request({ method: 'PUT' });
+    await until(() => peer.closed, 'the socket is let go of');
+    const { error } = await premises.service.failedAs({
+      states: [],
+      ...{ cause: 'crash', phase: 'admission', level: 'error' },
+    });
+    assert.equal(error?.message, 'faulty instrumentation');
+    assert.equal(premises.service.of('connection.crashed').length, 1);
+  });
+
+  it('counts it, and no chart does', async () => {
+    premises = await Premises.start();
+    await premises.refused({ method: 'PUT' });
+    await premises.service.when('connection.failed');
+    const { counts, chart } = premises.service.supervisor;
+    assert.equal(counts.failed, 1);
+    assert.equal(chart.connection.states['failed'] ?? 0, 0);
+  });
 });

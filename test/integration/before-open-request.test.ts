@@ -9,7 +9,6 @@ import { closePayload, opcode } from '../support/frames.ts';
 import type { HandshakeSpec, RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
-const refusedWhileAdmitting = ['handshaking.admitting', 'failed'];
 const refusedWhileUpgrading = ['handshaking.admitting', 'handshaking.upgrading', 'failed'];
 
 let premises: Premises;
@@ -228,7 +227,7 @@ async function assertRefused(
   const answer = await premises.refused(spec);
   assert.equal(answer.status, expected.httpStatus);
   await premises.service.failedAs({
-    states: refusedWhileAdmitting,
+    states: [],
     phase: 'http',
     retry: 'never',
     path: '/ws',

@@ -14,7 +14,7 @@ const connection = 'src/connection/managed-connection.ts';
 const socketEvents = 'src/connection/socket-events.ts';
 const outbox = 'src/connection/outbox.ts';
 const backpressure = 'src/connection/back-pressure.ts';
-const fleet = 'src/server/fleet.ts';
+const acceptor = 'src/server/acceptor.ts';
 const handlers = 'src/server/handlers.ts';
 const wheel = 'src/core/timer-wheel.ts';
 const inbound = 'src/server/inbound-connection.ts';
@@ -73,22 +73,22 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'registry before open',
     fault: 'A connection is in the registry while it is still being admitted.',
-    file: fleet,
-    from: 'this.registry.moved(connection, from, to);',
-    to: 'this.registry.moved(connection, from, to); if (from === null) this.registry.enter(connection);',
+    file: acceptor,
+    from: 'this.#parts.registry.moved(connection, from, to);',
+    to: 'this.#parts.registry.moved(connection, from, to); if (from === null) this.#parts.registry.enter(connection);',
   },
   {
     name: 'quarantine lost',
     fault: 'A connection that died stays in the registry.',
-    file: fleet,
-    from: 'this.registry.leave(connection);',
+    file: acceptor,
+    from: 'this.#parts.registry.leave(connection);',
     to: '',
   },
   {
     name: 'dead members',
     fault: 'A connection that died stays a member of its topics.',
-    file: fleet,
-    from: 'this.topics.leaveAll(connection);',
+    file: acceptor,
+    from: 'this.#parts.broadcaster.topics.leaveAll(connection);',
     to: '',
   },
   {
@@ -408,7 +408,7 @@ export const mutants: readonly Mutant[] = [
     name: 'uncounted connection',
     fault: 'A supervisor does not count what its clients and pools have dialed.',
     file: children,
-    from: 'this.#host.registry.dialedMoved(connection, from, to);',
+    from: 'this.#parts.registry.dialedMoved(connection, from, to);',
     to: '',
   },
   {

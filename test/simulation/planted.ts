@@ -9,12 +9,11 @@ import { Outbox } from '../../src/connection/outbox.ts';
 import { SocketEvents } from '../../src/connection/socket-events.ts';
 import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import { Fleet } from '../../src/server/fleet.ts';
+import { Acceptor } from '../../src/server/acceptor.ts';
 import { Handlers } from '../../src/server/handlers.ts';
 import { Inbound } from '../../src/server/inbound-connection.ts';
 import { Registry } from '../../src/server/registry.ts';
-import { TopicAudience } from '../../src/server/topic-audience.ts';
-import { Topics } from '../../src/server/topics.ts';
+import { TopicAudience, Topics } from '../../src/server/topics.ts';
 import { NodeTransport } from '../../src/transport/node-transport.ts';
 import { FakeWebSocket } from './fake-web-socket.ts';
 
@@ -155,7 +154,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the end is reported twice',
-    plant: instead(Fleet.prototype, 'connectionReported', twice),
+    plant: instead(Acceptor.prototype, 'connectionReported', twice),
     breaks: ['opened-once', 'one-terminal-report', 'reports-in-order', 'nothing-after-the-end'],
   },
   {

@@ -1,5 +1,4 @@
-import type { AudienceOptions } from '../../src/server/supervisor-types.ts';
-import type { Delivery, TopicOptions } from '../../src/server/topic.ts';
+import type { AudienceOptions, Delivery, TopicOptions } from '../../src/server/supervisor-types.ts';
 import type { SimulatedConnection, SimulatedLife, SimulatedMessage } from './life.ts';
 import type { SimulationWorld } from './world.ts';
 

@@ -1,6 +1,6 @@
 import type { SupervisorEvent } from '../../src/core/events.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
-import { FleetSupervisor } from '../../src/server/supervisor.ts';
+import { ServiceSupervisor } from '../../src/server/supervisor.ts';
 import type { ChartStatistics } from '../../src/server/supervisor-types.ts';
 import { SimulatedActs } from './acts.ts';
 import { SimulatedApplication } from './application.ts';
@@ -103,7 +103,7 @@ class Simulation {
       ...(inspect && { inspect }),
       ...(actors && { actors }),
     };
-    world.supervisor = new FleetSupervisor(options, this.#upgrader);
+    world.supervisor = new ServiceSupervisor(options, this.#upgrader);
     this.#listen();
     this.#disturb();
     new SimulatedPeers(world, this.#checks).invite();

@@ -13,6 +13,7 @@ import {
 } from '../../src/server/admission.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import type { Registry } from '../../src/server/registry.ts';
+import type { AnyReporter } from '../../src/server/report.ts';
 
 interface Request {
   method?: string;
@@ -45,11 +46,11 @@ interface Situation extends Request {
 }
 
 function judged({ options = {}, rules = {}, paths, state = 'open', ...about }: Situation) {
-  const registry = { connections: { size: 1 }, fromAddress: () => 1 } as unknown as Registry;
+  const registry = { connections: { size: 0 }, fromAddress: () => 0 } as unknown as Registry;
   const errors: string[] = [];
   const errored = (handler: string, error: Error) => errors.push(`${handler}: ${error.message}`);
   const resolved = resolveOptions({ ...rules, admission: options });
-  const admission = new Admission(resolved, { registry, errored }, 0);
+  const admission = new Admission(resolved, registry, { errored } as unknown as AnyReporter, 0);
   const request = requestOf(about);
   const path = requestPath(request);
   return { answer: admission.judge({ request, path, paths, state }), errors };
@@ -237,12 +238,12 @@ describe('Admission.judge', () => {
   });
 });
 
-/** An admission whose registry has this many connections, the one to be judged included. */
+/** An admission whose registry has this many connections. */
 function loadOf(present: { all: number; ofAddress: number }, options: Partial<AdmissionOptions>) {
   const registry = { connections: { size: present.all }, fromAddress: () => present.ofAddress };
   const resolved = resolveOptions({ admission: options });
-  const host = { registry: registry as unknown as Registry, errored: () => {} };
-  return new Admission(resolved, host, 0);
+  const reporter = { errored: () => {} } as unknown as AnyReporter;
+  return new Admission(resolved, registry as unknown as Registry, reporter, 0);
 }
 
 /** The socket of a proxy that passes on other addresses. */
@@ -255,16 +256,16 @@ describe('Admission.judgeLoad', () => {
   it('admits up to the limits and refuses beyond them', () => {
     const cause = (all: number, ofAddress: number) =>
       loadOf({ all, ofAddress }, limits).judgeLoad('192.0.2.1', behind, 0);
-    assert.equal(cause(10, 5), null);
-    const full = cause(11, 1);
+    assert.equal(cause(9, 4), null);
+    const full = cause(10, 0);
     assert.deepEqual([full?.cause, full?.status], ['connections-max', 503]);
-    const crowded = cause(6, 6);
+    const crowded = cause(5, 5);
     assert.deepEqual([crowded?.cause, crowded?.status], ['address-max', 429]);
     for (const answer of [full, crowded]) assert.equal(answer?.headers?.['Retry-After'], '5');
   });
 
   it('admits a burst of twice the rate, and the rate after it', () => {
-    const admission = loadOf({ all: 1, ofAddress: 1 }, { acceptsPerSecondMax: 10 });
+    const admission = loadOf({ all: 0, ofAddress: 0 }, { acceptsPerSecondMax: 10 });
     let addresses = 0;
     const next = (nowMs: number) => {
       addresses += 1;
@@ -285,7 +286,7 @@ describe('Admission.judgeLoad', () => {
   });
 
   it('gives one address half of the rate, and its burst, and leaves the rest to others', () => {
-    const admission = loadOf({ all: 1, ofAddress: 1 }, { acceptsPerSecondMax: 10 });
+    const admission = loadOf({ all: 0, ofAddress: 0 }, { acceptsPerSecondMax: 10 });
     const admitted = (address: string, nowMs: number) => {
       let count = 0;
       while (admission.judgeLoad(address, behind, nowMs) === null) count += 1;
@@ -303,7 +304,7 @@ describe('Admission.judgeLoad', () => {
 
   it('gives a network of IPv6 addresses the share of one', () => {
     const cause = (options: Partial<AdmissionOptions>) => {
-      const admission = loadOf({ all: 1, ofAddress: 1 }, { acceptsPerSecondMax: 2, ...options });
+      const admission = loadOf({ all: 0, ofAddress: 0 }, { acceptsPerSecondMax: 2, ...options });
       const knock = (host: number) => admission.judgeLoad(`2001:db8::${host}`, behind, 0)?.cause;
       return [knock(1), knock(2), knock(3)];
     };
@@ -315,14 +316,14 @@ describe('Admission.judgeLoad', () => {
     const cause = (ofAddress: number, connectionsMax: number) =>
       loadOf({ all: ofAddress, ofAddress }, { connectionsMax }).judgeLoad('192.0.2.1', behind, 0)
         ?.cause;
-    assert.deepEqual([cause(5, 11), cause(6, 11)], [undefined, 'address-max']);
-    assert.deepEqual([cause(1, 1), cause(2, 1)], [undefined, 'connections-max']);
-    assert.deepEqual([cause(1, 2), cause(2, 2)], [undefined, 'address-max']);
+    assert.deepEqual([cause(4, 11), cause(5, 11)], [undefined, 'address-max']);
+    assert.deepEqual([cause(0, 1), cause(1, 1)], [undefined, 'connections-max']);
+    assert.deepEqual([cause(0, 2), cause(1, 2)], [undefined, 'address-max']);
   });
 
   it('gives the address of a proxy all of both, up to its own limit', () => {
     const admitted = (options: Partial<AdmissionOptions>) => {
-      const admission = loadOf({ all: 9, ofAddress: 9 }, { connectionsMax: 10, ...options });
+      const admission = loadOf({ all: 8, ofAddress: 8 }, { connectionsMax: 10, ...options });
       const proxy = { remoteAddress: '::ffff:192.0.2.1' } as Socket;
       let count = 0;
       while (count < 100 && admission.judgeLoad('192.0.2.1', proxy, 0) === null) count += 1;
@@ -335,7 +336,7 @@ describe('Admission.judgeLoad', () => {
   });
 
   it('counts nobody against the rate who is refused for want of room', () => {
-    const present = { all: 11, ofAddress: 1 };
+    const present = { all: 10, ofAddress: 0 };
     const admission = loadOf(present, { ...limits, acceptsPerSecondMax: 1 });
     for (let attempt = 0; attempt < 50; attempt += 1) {
       assert.equal(admission.judgeLoad('192.0.2.1', behind, 0)?.cause, 'connections-max');

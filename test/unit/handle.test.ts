@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ConnectionState } from '../../src/core/connection.ts';
+import type { ConnectionState, RenewOptions } from '../../src/core/connection.ts';
 import { MooringError } from '../../src/core/errors.ts';
 import { messageFrame } from '../../src/core/frame.ts';
-import { Stream } from '../../src/core/stream.ts';
 import type { InboundConnection } from '../../src/server/inbound-connection.ts';
-import { InboundHandle, type InboundHandleHost } from '../../src/server/inbound-handle.ts';
+import { InboundHandle, type InboundHandleParts } from '../../src/server/inbound-handle.ts';
 
 const states: readonly ConnectionState[] = ['open', 'errored', 'closing', 'closed'];
 
@@ -51,20 +50,24 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
       outbox: isReachable ? outbox : null,
     },
   };
-  const host: InboundHandleHost<unknown, string> = {
-    frame: (message) => {
-      if (message === 'wrong') throw new MooringError('invalid-message', 'wrong');
-      return messageFrame(message);
+  const parts = {
+    broadcaster: {
+      frame: (message: string) => {
+        if (message === 'wrong') throw new MooringError('invalid-message', 'wrong');
+        return messageFrame(message);
+      },
+      join: (_connection: unknown, topic: string) => note('join', topic),
+      leave: (_connection: unknown, topic: string) => note('leave', topic),
     },
-    join: (_connection, topic) => note('join', topic),
-    actorErrored: () => {},
-    leave: (_connection, topic) => note('leave', topic),
-    renew: (_connection, peer, options) => note('renew', peer, options),
-    messageStream: () => new Stream(() => {}),
+    authentication: {
+      renew: (_connection: unknown, peer: unknown, options: RenewOptions) =>
+        note('renew', peer, options),
+    },
+    reporter: { errored: () => {} },
   };
   const handle = new InboundHandle<unknown, unknown, string>(
     connection as unknown as InboundConnection,
-    host,
+    parts as unknown as InboundHandleParts<unknown, unknown, string>,
   );
   return { handle, asked, connection };
 }

@@ -6,6 +6,7 @@ import type { SupervisorOptions } from '../../src/index.ts';
 import { Handlers } from '../../src/server/handlers.ts';
 import type { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { resolveOptions } from '../../src/server/options.ts';
+import { Reporter } from '../../src/server/report.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { turns } from '../support/until.ts';
 
@@ -31,18 +32,18 @@ function bench(options: SupervisorOptions) {
     end: (cause: string) => void log.push(`end ${cause}`),
     awaitWelcome: () => void log.push('awaitWelcome'),
   };
-  const observer = {
-    handlerErrored: (handler: string, error: Error) =>
-      void log.push(`${handler}: ${error.message}`),
-    handlerSettled: () => void log.push('settled'),
-  };
+  const resolved = resolveOptions(options);
+  const reporter = new Reporter(resolved);
+  reporter.events.observable.subscribe((event) => {
+    if (event.type === 'handler.errored') log.push(`${event.handler}: ${event.error.message}`);
+  });
   const wheel = new TimerWheel(new VirtualClock(), 100);
-  const handlers = new Handlers(resolveOptions(options), observer, wheel);
+  const handlers = new Handlers(resolved, reporter, wheel, () => void log.push('settled'));
   const close = () => {
     connection.verdict = verdict;
     handlers.closed(connection as unknown as InboundConnection, verdict);
   };
-  return { handlers, connection: connection as unknown as InboundConnection, log, close };
+  return { handlers, reporter, connection: connection as unknown as InboundConnection, log, close };
 }
 
 describe('Handlers', () => {
@@ -153,19 +154,19 @@ describe('Handlers', () => {
       ['keep', []],
       [undefined, ['end handler-error']],
     ] as const) {
-      const { handlers, connection, log } = bench({ onHandlerError: () => choice });
-      handlers.errored('onMessage', new Error('boom'), connection);
+      const { reporter, connection, log } = bench({ onHandlerError: () => choice });
+      reporter.errored('onMessage', new Error('boom'), connection);
       assert.deepEqual(log, ['onMessage: boom', ...expected]);
     }
   });
 
   it('survives an onHandlerError that throws', () => {
-    const { handlers, connection, log } = bench({
+    const { reporter, connection, log } = bench({
       onHandlerError: () => {
         throw new Error('and again');
       },
     });
-    handlers.errored('onMessage', new Error('boom'), connection);
+    reporter.errored('onMessage', new Error('boom'), connection);
     assert.deepEqual(log, ['onMessage: boom', 'onHandlerError: and again', 'end handler-error']);
   });
 });

@@ -12,6 +12,7 @@ import * as defaults from '../../src/core/defaults.ts';
 import { runAll, runEach } from '../../src/core/guard.ts';
 import { Children } from '../../src/server/children.ts';
 import { Registry } from '../../src/server/registry.ts';
+import type { AnyReporter } from '../../src/server/report.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 const broken = new Error('out of order');
@@ -96,7 +97,7 @@ describe('a child that cannot be stopped', () => {
     const children = new Children({
       ...{ actor: {} as HostedActor, charts: {} as ChartSystem, registry: new Registry() },
       connectionCrashed: () => {},
-      ...{ isEnding: () => false, emit: () => {}, isHeard: () => false, shrank: () => {} },
+      ...{ isEnding: () => false, shrank: () => {}, reporter: {} as AnyReporter },
     });
     const stopped: string[] = [];
     const child = (address: string, stop: () => void) =>

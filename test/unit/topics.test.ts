@@ -7,7 +7,8 @@ import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import { deliveryOf, fanOut, type Publication, type Reachable } from '../../src/server/fan-out.ts';
 import type { InboundConnection } from '../../src/server/inbound-connection.ts';
-import type { Overflow } from '../../src/server/topic.ts';
+import type { AnyReporter } from '../../src/server/report.ts';
+import type { Overflow } from '../../src/server/supervisor-types.ts';
 import { Topics } from '../../src/server/topics.ts';
 
 /** A connection that notes the frames it is given. */
@@ -52,10 +53,8 @@ class FakeConnection {
 }
 
 function topicsFor(topicsMax: number, notifications = new Notifications()): Topics {
-  return new Topics(topicsMax, notifications, {
-    topicChanged: () => {},
-    listenerErrored: () => {},
-  });
+  const reporter = { emit: () => {}, errored: () => {} } as unknown as AnyReporter;
+  return new Topics(topicsMax, notifications, reporter);
 }
 
 /** An audience that nobody leaves. */

@@ -1,0 +1,219 @@
+import type { Observable } from 'rxjs';
+import type { Notifications } from '../chart/notifications.ts';
+import type { Connection } from '../core/connection.ts';
+import { Contract } from '../core/contract.ts';
+import { MooringError, toError } from '../core/errors.ts';
+import { type Frame, messageFrame } from '../core/frame.ts';
+import { callback, oneOf, type Rule, resolved } from '../core/option-rules.ts';
+import { printAs } from '../core/text.ts';
+import {
+  deliveryOf,
+  everybody,
+  fanOut,
+  filterOf,
+  type PolicyOf,
+  type Publication,
+  type PublicationPolicy,
+  publicationOf,
+} from './fan-out.ts';
+import type { InboundConnection } from './inbound-connection.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { Registry } from './registry.ts';
+import { handleOf, type Reporter } from './report.ts';
+import type {
+  AudienceOptions,
+  Delivery,
+  Overflow,
+  Topic,
+  TopicOptions,
+} from './supervisor-types.ts';
+import { type TopicAudience, Topics } from './topics.ts';
+
+/** Where a broadcaster finds its audience, and what it reports to. */
+export interface BroadcasterParts<Peer, In, Out> {
+  readonly registry: Registry;
+  readonly notifications: Notifications;
+  readonly reporter: Reporter<Peer, In, Out>;
+}
+
+/** Sends to many: checks and encodes a message once, and writes one frame to the open connections or to those of a topic. */
+export class Broadcaster<Peer, In, Out, Sent> {
+  readonly topics: Topics;
+  readonly contract: Contract<In, Out, Sent>;
+  readonly reporter: Reporter<Peer, In, Out>;
+  readonly #registry: Registry;
+  readonly #notifications: Notifications;
+
+  constructor(
+    { limits, codec, messages, sends }: ResolvedOptions<Peer, In, Out, Sent>,
+    { registry, notifications, reporter }: BroadcasterParts<Peer, In, Out>,
+  ) {
+    this.#registry = registry;
+    this.#notifications = notifications;
+    this.reporter = reporter;
+    this.contract = new Contract(codec, messages, sends);
+    this.topics = new Topics(limits.topicsMax, notifications, reporter);
+  }
+
+  /**
+   * Sends one message to every open connection.
+   *
+   * @throws MooringError when the message or an option is wrong.
+   */
+  broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
+    const publication = this.publication(message, audience);
+    fanOut(publication, this.#registry, this.#notifications);
+    return deliveryOf(publication);
+  }
+
+  /** @throws MooringError when the message or an option is wrong. */
+  publication(
+    message: Out,
+    audience: AudienceOptions<Connection<Peer, In, Out>>,
+    policyOf?: PolicyOf<Sent>,
+  ): Publication {
+    const accepts = filterOf(audience, this.reporter);
+    return publicationOf(this.contract, message, { accepts, policyOf });
+  }
+
+  /** The frame of a message for one connection. @throws MooringError when the message is wrong. */
+  frame(message: Out): Frame {
+    return messageFrame(this.contract.payload(message));
+  }
+
+  join(connection: InboundConnection, topic: string): boolean {
+    const isMember = this.topics.join(connection, topic);
+    // One that is refused may come from a subscriber who hears just now why.
+    if (isMember) this.topics.emitEvents();
+    return isMember;
+  }
+
+  leave(connection: InboundConnection, topic: string): boolean {
+    const hasLeft = this.topics.leave(connection, topic);
+    if (hasLeft) this.topics.emitEvents();
+    return hasLeft;
+  }
+
+  /**
+   * The public handle of a topic. Without options it is the same object for as long as the topic has members, or somebody
+   * holds a handle; with options it is a view of the same audience, with a policy of its own.
+   */
+  topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>> {
+    const audience = this.topics.audience(name);
+    audience.handle ??= new TopicHandle(audience, this);
+    return options === undefined
+      ? (audience.handle as TopicHandle<Peer, In, Out, Sent>)
+      : new TopicHandle(audience, this, options);
+  }
+}
+
+const topicRules = {
+  overflow: oneOf<Overflow>('drop-newest', 'latest', 'close'),
+  keyOf: callback<(message: never) => string>(),
+} satisfies Record<keyof TopicOptions<never>, Rule<unknown>>;
+
+function checkedPolicy(options: unknown) {
+  return resolved(options, topicRules, {
+    finish: ({ keyOf, overflow }, report) => {
+      if (keyOf !== undefined && overflow !== 'latest')
+        report("is for overflow 'latest' only", 'keyOf');
+    },
+  });
+}
+
+/** Shared by all handles without options of their own: `topic(name).publish()` is called for each message. */
+const defaults = checkedPolicy({});
+
+/** An audience, and the policy of what is published there through this handle. */
+class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Peer, In, Out>> {
+  readonly #audience: TopicAudience;
+  readonly #broadcaster: Broadcaster<Peer, In, Out, Sent>;
+  readonly #overflow: Overflow;
+  readonly #keyOf: (message: Sent) => string;
+
+  /** @throws MooringError `invalid-options` */
+  constructor(
+    audience: TopicAudience,
+    broadcaster: Broadcaster<Peer, In, Out, Sent>,
+    options?: TopicOptions<Sent>,
+  ) {
+    const { overflow, keyOf } = options === undefined ? defaults : checkedPolicy(options);
+    this.#audience = audience;
+    this.#broadcaster = broadcaster;
+    this.#overflow = overflow;
+    this.#keyOf = (keyOf as TopicOptions<Sent>['keyOf']) ?? (() => '');
+  }
+
+  get name(): string {
+    return this.#audience.name;
+  }
+
+  get size(): number {
+    return this.#audience.members.size;
+  }
+
+  get droppedMessages(): number {
+    return this.#audience.dropped;
+  }
+
+  get connections(): Iterable<Connection<Peer, In, Out>> {
+    const { members } = this.#audience;
+    return {
+      *[Symbol.iterator]() {
+        for (const connection of [...members])
+          if (members.has(connection)) yield handleOf<Peer, In, Out>(connection);
+      },
+    };
+  }
+
+  get messages$(): Observable<Sent> {
+    return this.#audience.messages.observable as Observable<Sent>;
+  }
+
+  publish(
+    message: Out,
+    audience: AudienceOptions<Connection<Peer, In, Out>> = everybody,
+  ): Delivery {
+    const publication = this.#broadcaster.publication(message, audience, (sent) =>
+      this.#policyFor(sent),
+    );
+    this.#audience.publish(publication);
+    return deliveryOf(publication);
+  }
+
+  #policyFor(message: Sent): PublicationPolicy {
+    const overflow = this.#overflow;
+    const key: unknown = overflow === 'latest' ? this.#keyOf(message) : '';
+    if (typeof key === 'string') return { overflow, topic: this.name, key };
+    throw new MooringError(
+      'invalid-message',
+      `keyOf of topic ${this.name} must return a string, not ${typeof key}`,
+    );
+  }
+
+  next = (message: Out): void => {
+    try {
+      this.publish(message);
+    } catch (thrown) {
+      this.#errored(toError(thrown));
+    }
+  };
+
+  error = (cause: unknown): void => {
+    this.#errored(
+      new MooringError('stream-errored', `the source of topic ${this.name} errored`, { cause }),
+    );
+  };
+
+  complete = (): void => {};
+
+  #errored(error: Error): void {
+    this.#broadcaster.reporter.errored('topic', error);
+  }
+
+  static {
+    printAs(TopicHandle.prototype, 'Topic', ({ name, size, droppedMessages }) => {
+      return { name, size, droppedMessages };
+    });
+  }
+}
