@@ -47,6 +47,9 @@ export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdic
 export type { LogLine } from './observe/log-folder.ts';
 export type { Logger } from './observe/logger.ts';
 export { logEvents, logLine } from './observe/logger.ts';
+export type { AttachOptions } from './server/attach.ts';
+export { attach } from './server/attach.ts';
+
 export type {
   Admitted,
   AdmittedOptions,
@@ -55,14 +58,13 @@ export type {
   AuthenticateResult,
   HandlerConnection,
   HandlerPeer,
-} from './server/admitted.ts';
-export { admitted } from './server/admitted.ts';
-export type { AttachOptions } from './server/attach.ts';
-export { attach } from './server/attach.ts';
+  RefusalOptions,
+} from './server/authenticate-result.ts';
+
+export { admitted, Refusal } from './server/authenticate-result.ts';
 export type { CaptureOptions } from './server/capture.ts';
 export { captureFrames } from './server/capture.ts';
 export type { Disposer } from './server/handlers.ts';
-export type { AllowedHosts } from './server/hosts.ts';
 export type { Listener, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
 export type {
@@ -71,9 +73,7 @@ export type {
   SupervisorOptions,
   UnmatchedSubprotocolsPolicy,
 } from './server/options.ts';
-export type { AllowedOrigins } from './server/origins.ts';
-export type { RefusalOptions } from './server/refusal.ts';
-export { Refusal } from './server/refusal.ts';
+export type { AllowedHosts, AllowedOrigins } from './server/request-headers.ts';
 export { createSupervisor } from './server/supervisor.ts';
 export type {
   AudienceOptions,

@@ -2,11 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
-import type { ConnectionReport } from '../connection/connection-host.ts';
+import type { ConnectionReport, MessageHandlers } from '../connection/connection-host.ts';
 import type { OutboxRuntime } from '../connection/outbox.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import { faultMessage } from '../core/contract.ts';
+import { type Contract, faultMessage } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import { describeFailure, type FailureEvidence, type RefusalAnswer } from '../core/failure.ts';
@@ -24,8 +24,9 @@ import { Authentication } from './authentication.ts';
 import type { Broadcaster } from './broadcaster.ts';
 import type { Handlers } from './handlers.ts';
 import {
-  InboundConnection,
+  type InboundConnection,
   type InboundHost,
+  inboundConnection,
   type UpgradeRequest,
   type UpgradeResult,
 } from './inbound-connection.ts';
@@ -64,6 +65,9 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   readonly context: OutboxRuntime;
   readonly charts: ChartSystem;
   readonly actor: HostedActor;
+  readonly registry: Registry;
+  readonly contract: Contract<In, Out, Sent>;
+  readonly handlers: MessageHandlers;
   readonly #parts: AcceptorParts<Peer, In, Out, Sent>;
   readonly #admission: Admission;
   readonly #authentication: Authentication<Peer, In, Out>;
@@ -76,6 +80,14 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     this.actor = actor;
     this.charts = charts;
     this.context = context;
+    this.registry = registry;
+    this.contract = broadcaster.contract;
+    this.handlers = {
+      message: (connection, message) =>
+        handlers.message(connection as InboundConnection, message as In),
+      errored: (handler, error, connection) =>
+        reporter.errored(handler, error, connection as InboundConnection | undefined),
+    };
     this.#admission = new Admission(options, registry, reporter, options.clock.now());
     const { wheel } = context;
     this.#authentication = new Authentication(options, { registry, reporter, handlers, wheel });
@@ -100,7 +112,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
       this.#fail(id, { refusal, crash, address, path });
       return;
     }
-    const connection = new InboundConnection(this, id, { ...upgrade, address, path });
+    const connection = inboundConnection(this, id, { ...upgrade, address, path });
     if (!connection.isOver) this.#authentication.begin(connection, request);
   }
 
@@ -206,29 +218,19 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
 
   #runHandler(connection: InboundConnection, report: ConnectionReport): void {
     const { handlers } = this.#parts;
-    const { verdict, failure, closeFrame } = connection;
+    const { verdict, failure, record } = connection;
     if (report === 'opened') handlers.opened(connection);
     else if (report === 'closed' && verdict) {
       handlers.closed(connection, verdict, this.#authentication.end(connection));
     } else if (report === 'failed' && failure) {
       handlers.failed(failure, this.#authentication.end(connection));
-    } else if (report === 'closing' && isStartedByPeer(connection) && closeFrame) {
-      handlers.closing(connection, closeFrame.code, closeFrame.reason);
+    } else if (report === 'closing' && record.isStartedByPeer) {
+      const { code, reason } = record.closing;
+      handlers.closing(connection, code, reason);
     }
   }
 
-  messageArrived(connection: InboundConnection, payload: Uint8Array, isBinary: boolean): unknown {
-    const { handlers, broadcaster } = this.#parts;
-    const intake = handlers.run('messages', connection, () =>
-      broadcaster.contract.read(payload, isBinary),
-    );
-    if (intake === undefined) return undefined;
-    if ('message' in intake) return handlers.message(connection, intake.message);
-    this.#refuseMessage(connection, intake.fault);
-    return undefined;
-  }
-
-  #refuseMessage(connection: InboundConnection, fault: InvalidMessage): void {
+  messageInvalid(connection: InboundConnection, fault: InvalidMessage): void {
     const { reporter, options } = this.#parts;
     reporter.emit({
       type: 'message.invalid',
@@ -247,14 +249,10 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   #replied(connection: InboundConnection, fault: InvalidMessage): boolean {
     try {
       const payload = this.#parts.broadcaster.contract.encode(faultMessage(fault));
-      connection.outbox?.send(messageFrame(payload));
+      connection.side.outbox?.send(messageFrame(payload));
       return true;
     } catch {
       return false;
     }
   }
-}
-
-function isStartedByPeer({ socketEvents: { evidence } }: InboundConnection): boolean {
-  return evidence.received !== undefined && evidence.intent === undefined;
 }

@@ -5,15 +5,17 @@ import type { RefusalAnswer } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
 import { excerptOf } from '../core/text.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
-import { addressIn, networkOf } from './address.ts';
-import { AddressRates } from './address-rates.ts';
-import { askWith, type HeaderRule } from './header-rule.ts';
-import { hostRule } from './hosts.ts';
+import { AddressRates, addressIn, networkOf } from './address.ts';
 import type { ResolvedOptions } from './options.ts';
-import { originRule } from './origins.ts';
-import { warnOfRebinding } from './rebinding.ts';
 import type { Registry } from './registry.ts';
 import type { AnyReporter } from './report.ts';
+import {
+  askWith,
+  type HeaderRule,
+  hostRule,
+  originRule,
+  warnOfRebinding,
+} from './request-headers.ts';
 
 /** Paths that are served; `undefined` for any. */
 export type Paths = readonly string[] | undefined;

@@ -2,8 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { checkServer, checkSupervisor, invalidArgument } from '../core/arguments.ts';
 import { callback, flag, optional, type Rule, resolved } from '../core/option-rules.ts';
-import { type AttachedSupervisor, dispatcherOf } from './upgrade-dispatcher.ts';
-import { checkUpgradePath, type UpgradePath } from './upgrade-path.ts';
+import {
+  type AttachedSupervisor,
+  checkUpgradePath,
+  dispatcherOf,
+  type UpgradePath,
+} from './upgrade-dispatcher.ts';
 import type { UpgradeServer } from './upgrade-server.ts';
 
 /** Where a supervisor serves, on a server that it may share. */

@@ -9,14 +9,17 @@ import { kindOf } from '../core/wording.ts';
 import {
   Admitted,
   type AuthenticateContext,
+  authenticationAnswer,
+  authenticationRefusal,
   checkedTerms,
   checkRenewal,
+  inCloseFrame,
   isAdmitted,
-} from './admitted.ts';
+  isRefusal,
+} from './authenticate-result.ts';
 import type { Handlers, Release } from './handlers.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { ResolvedOptions } from './options.ts';
-import { authenticationAnswer, authenticationRefusal, inCloseFrame, isRefusal } from './refusal.ts';
 import type { Registry } from './registry.ts';
 import type { Reporter } from './report.ts';
 
@@ -181,7 +184,7 @@ export class Authentication<Peer, In, Out> {
     if (!connection.isOpen) return false;
     const named = this.#handlers.run('key', connection, () => ({ key: this.#keyOf(peer) }));
     if (named === undefined || !connection.isOpen) return false;
-    connection.peer = peer;
+    connection.side.peer = peer;
     this.#registry.rename(connection, named.key);
     this.#leases.renew(connection, options.expiresInMs);
     return true;

@@ -9,8 +9,9 @@ import { callback, integer, optional, type Report, resolved } from '../core/opti
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { FrameHeader } from '../transport/frame-tap.ts';
 import { NodeTransport } from '../transport/node-transport.ts';
-import { type Acceptor, acceptorSide } from './acceptor.ts';
+import { acceptorKey } from './acceptor.ts';
 import type { ConnectionWatcher, Registry } from './registry.ts';
+import type { AttachedSupervisor } from './upgrade-dispatcher.ts';
 
 /** Which connections are captured, and where the lines go. Every condition that is given must hold. */
 export interface CaptureOptions {
@@ -61,12 +62,12 @@ type Captured = ReturnType<typeof resolved<typeof captureRules>>;
  * });
  * ```
  */
-export function captureFrames(supervisor: Acceptor, options: CaptureOptions): () => void {
+export function captureFrames(supervisor: AttachedSupervisor, options: CaptureOptions): () => void {
   const call = 'captureFrames(supervisor, options)';
   checkSupervisor(supervisor, call);
-  const example = "{ id: 'c1', write: (line) => process.stdout.write(line) }";
+  const example = "{ id: 'c1', write: (line) => file.write(line) }";
   const checked = resolved(options, captureRules, { call: { call, example }, finish: isNamed });
-  const host = supervisor[acceptorSide] as unknown as CaptureHost;
+  const host = supervisor[acceptorKey] as unknown as CaptureHost;
   const capture = new FrameCapture(host, checked);
   capture.start();
   return () => capture.stop();
@@ -79,7 +80,7 @@ function isNamed({ id, key, address, sample, write }: Captured, report: Report):
   report('is missing: give an id, a key, an address or a sample; 1 is all connections', 'sample');
 }
 
-/** The fleet of a supervisor, as far as a capture needs it. */
+/** What a capture needs of a supervisor. */
 interface CaptureHost {
   readonly registry: Registry;
   readonly context: Pick<SharedRuntime, 'clock'>;
@@ -87,8 +88,8 @@ interface CaptureHost {
   readonly handlers: { errored(handler: 'capture', error: Error, connection: undefined): void };
 }
 
-/** An accepted connection; a dialed one has no key. */
-interface Keyed extends ManagedConnection {
+/** The side of an accepted connection; a dialed one has no key. */
+interface Keyed {
   readonly key: string | undefined;
 }
 
@@ -147,7 +148,7 @@ class FrameCapture implements ConnectionWatcher {
   #isMeant(connection: ManagedConnection): boolean {
     const { id, key, address, sample } = this.#options;
     if (id !== undefined && id !== connection.id) return false;
-    if (key !== undefined && key !== (connection as Partial<Keyed>).key) return false;
+    if (key !== undefined && key !== (connection.side as Partial<Keyed>).key) return false;
     if (address !== undefined && address !== connection.address) return false;
     if (sample === undefined) return true;
     this.#share += sample;

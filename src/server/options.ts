@@ -19,10 +19,18 @@ import {
 import { limitsRule, sharedRules } from '../core/shared-options.ts';
 import type { StandardSchemaV1 } from '../core/standard-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
-import type { AuthenticateContext, AuthenticateResult, HandlerConnection } from './admitted.ts';
-import { headerRule } from './header-rule.ts';
-import { type AllowedHosts, hostFault } from './hosts.ts';
-import { type AllowedOrigins, originFault } from './origins.ts';
+import type {
+  AuthenticateContext,
+  AuthenticateResult,
+  HandlerConnection,
+} from './authenticate-result.ts';
+import {
+  type AllowedHosts,
+  type AllowedOrigins,
+  headerRule,
+  hostFault,
+  originFault,
+} from './request-headers.ts';
 
 /** Which clients may connect, and how many. All others get an HTTP answer before any 101. */
 export interface AdmissionOptions {

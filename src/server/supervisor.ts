@@ -24,7 +24,7 @@ import { Reads } from '../transport/reads.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import { Acceptor, acceptorKey } from './acceptor.ts';
 import { type AdmissionState, drainingRefusal } from './admission.ts';
-import type { AdmittedPeer, HandlerPeer } from './admitted.ts';
+import type { AdmittedPeer, HandlerPeer } from './authenticate-result.ts';
 import { Broadcaster } from './broadcaster.ts';
 import { Children } from './children.ts';
 import { everybody } from './fan-out.ts';

@@ -1,7 +1,11 @@
 import { EventEmitter } from 'node:events';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Http2SecureServer, Http2Server } from 'node:http2';
 import type { Server as SecureServer } from 'node:https';
+import type { Socket } from 'node:net';
+import { inspect, types } from 'node:util';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { Upgrade } from '../transport/upgrade.ts';
 
 /**
  * An HTTP server that `attach` takes: of `node:http`, of `node:https`, or of `node:http2` with `allowHTTP1`.
@@ -141,4 +145,181 @@ export class UpgradeEmit {
     });
     return this.#shouldUpgrade?.call(withoutOurs, request) === true;
   };
+}
+
+/** What Node.js keeps where `server.maxHeadersCount` is not set, names and values counted together. */
+const HEADER_LINES_MAX = 2_000;
+
+/** How long the responses to earlier requests may take, in milliseconds. */
+const RESPONSES_MS = 30_000;
+
+/** The response that a socket is busy with. Nothing public names it. */
+function responseOn(socket: Socket): ServerResponse | null {
+  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? null;
+}
+
+/**
+ * Calls `proceed` when the responses to earlier requests on this socket have left.
+ *
+ * A client may pipeline requests (RFC 9112 §9.3.2); Node.js emits `upgrade` without waiting for the answers to those before.
+ */
+export function afterResponses(socket: Socket, proceed: () => void): void {
+  if (responseOn(socket) === null) {
+    proceed();
+    return;
+  }
+  ignoreErrors(socket);
+  const late = systemClock.setTimer(RESPONSES_MS, () => socket.destroy());
+  const look = () => {
+    const response = responseOn(socket);
+    // The next response takes its place while this one emits `finish`.
+    if (response !== null) response.once('finish', look);
+    else {
+      systemClock.clearTimer(late);
+      // With `Connection: close` the last answer ends it; a client that has left wants no other.
+      if (socket.writableEnded || socket.readableEnded) socket.destroy();
+      if (!socket.destroyed) proceed();
+    }
+  };
+  look();
+}
+
+/**
+ * Gives a request back to the HTTP server, to be handled as if it had not asked for an upgrade.
+ *
+ * The server sees the socket a second time: `connection`, or `secureConnection`, is emitted again. The body, and
+ * whatever follows it, is still to be read.
+ *
+ * @returns `false`, and does nothing, for a request with so many headers that Node.js may have left some out: without its
+ *   length a body would be read as the next request.
+ */
+export function putBack(server: UpgradeServer, { request, socket, head }: Upgrade): boolean {
+  if (request.rawHeaders.length >= headerLinesMax(server)) return false;
+  socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), head]));
+  // A server that somebody hands TLS sockets to, as plain connections, has no listener for secure ones.
+  const isSecure = 'encrypted' in socket && server.listenerCount('secureConnection') > 0;
+  server.emit(isSecure ? 'secureConnection' : 'connection', socket);
+  return true;
+}
+
+/** Names and values that Node.js keeps of a request, counted together. */
+function headerLinesMax(server: UpgradeServer): number {
+  const { maxHeadersCount = null } = server as Server;
+  if (maxHeadersCount === null) return HEADER_LINES_MAX;
+  return maxHeadersCount === 0 ? Number.POSITIVE_INFINITY : 2 * maxHeadersCount;
+}
+
+/** The request line and the headers without those that ask for the upgrade. */
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    const value = withoutUpgrade(name.toLowerCase(), rawHeaders[index + 1] ?? '');
+    if (value !== null) lines.push(`${name}: ${value}`);
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/** The value of a header without what asks for the upgrade; `null` when nothing is left of it. */
+function withoutUpgrade(name: string, value: string): string | null {
+  if (name === 'upgrade') return null;
+  if (name !== 'connection') return value;
+  const options = value.split(',').map((option) => option.trim());
+  return options.filter((option) => option.toLowerCase() !== 'upgrade').join(', ') || null;
+}
+
+/** How long an upgrade request may wait without a sign that somebody handles it, in milliseconds. */
+const UNTOUCHED_MS = 2_000;
+/** How long it may take altogether until the first byte of an answer, in milliseconds. */
+const UNANSWERED_MS = 30_000;
+
+/** Whether it is a promise that has not settled. Not asked with `then`, which would hide that nobody handles its rejection. */
+function isPending(result: unknown): boolean {
+  const options = { depth: 0, customInspect: false };
+  return types.isPromise(result) && inspect(result, options).includes('<pending>');
+}
+
+/** The listeners of a socket, counted over all events. */
+function listenersOf(socket: Socket): number {
+  return socket.eventNames().reduce((sum, event) => sum + socket.listenerCount(event), 0);
+}
+
+/**
+ * Watches an upgrade request that no supervisor serves while other listeners may handle it.
+ *
+ * Node.js lets go of the socket when it emits `upgrade`: a reset without an error listener ends the process, and
+ * nothing ends a socket that no listener handles.
+ */
+export class UnservedUpgrade {
+  readonly #request: IncomingMessage;
+  readonly #socket: Socket;
+  readonly #refuse: () => void;
+  readonly #clock: Clock;
+  readonly #listeners: number;
+  readonly #requestKeys: number;
+  readonly #writtenBytes: number;
+  #results: readonly unknown[] = [];
+  #mayBePending = false;
+
+  /** @param refuse - answers and closes the socket. */
+  constructor({ request, socket }: Upgrade, refuse: () => void, clock: Clock = systemClock) {
+    this.#clock = clock;
+    this.#request = request;
+    this.#socket = socket;
+    this.#refuse = refuse;
+    ignoreErrors(socket);
+    this.#listeners = listenersOf(socket);
+    this.#requestKeys = Reflect.ownKeys(request).length;
+    this.#writtenBytes = socket.bytesWritten;
+    clock.setTimer(UNTOUCHED_MS, () => this.#look());
+  }
+
+  /** Async listeners may handle the request until they settle. */
+  wasPassedOn({ results, mayBePending }: Passed): void {
+    this.#results = results;
+    this.#mayBePending = mayBePending;
+  }
+
+  /** What was to handle the request has failed. */
+  failed(): void {
+    if (this.#isAnswered) this.#socket.destroy();
+    else if (!this.#socket.destroyed) this.#refuse();
+  }
+
+  /** A stream that a test tool injects counts no bytes: it is never answered from here. */
+  get #isAnswered(): boolean {
+    const { bytesWritten, writableEnded } = this.#socket;
+    return writableEnded || !(bytesWritten <= this.#writtenBytes);
+  }
+
+  /** Whether somebody reads the socket or listens to it. */
+  get #isAttended(): boolean {
+    return this.#socket.readableFlowing !== null || listenersOf(this.#socket) > this.#listeners;
+  }
+
+  /** Whether somebody ended it and does not read it: then nobody notices when the client leaves. */
+  get #isAbandoned(): boolean {
+    return this.#socket.writableFinished && this.#socket.readableFlowing === null;
+  }
+
+  /** socket.io and fastify note on the request that they handle it, before they touch the socket. */
+  get #isTouched(): boolean {
+    const isNoted = Reflect.ownKeys(this.#request).length > this.#requestKeys;
+    const mayBePending = this.#mayBePending || this.#results.some(isPending);
+    return mayBePending || this.#isAnswered || this.#isAttended || isNoted;
+  }
+
+  #look(): void {
+    if (this.#socket.destroyed) return;
+    if (this.#isAbandoned) this.#socket.destroy();
+    else if (!this.#isTouched) this.#refuse();
+    else this.#clock.setTimer(UNANSWERED_MS - UNTOUCHED_MS, () => this.#lookAgain());
+  }
+
+  /** A listener that answered and attends to the socket owns it. An answer that nobody attends to is over by now. */
+  #lookAgain(): void {
+    if (this.#socket.destroyed) return;
+    if (!this.#isAnswered) this.#refuse();
+    else if (this.#isAbandoned || !this.#isAttended) this.#socket.destroy();
+  }
 }

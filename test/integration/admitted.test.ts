@@ -18,8 +18,8 @@ let service: Service;
 afterEach(() => service.stop());
 
 /** A second copy of the package in this process. */
-const copy: typeof import('../../src/server/admitted.ts') = await import(
-  new URL('../../src/server/admitted.js?copy', import.meta.url).href
+const copy: typeof import('../../src/server/authenticate-result.ts') = await import(
+  new URL('../../src/server/authenticate-result.js?copy', import.meta.url).href
 );
 
 describe('admitted', { timeout: 60_000 }, () => {

@@ -27,8 +27,7 @@ const pool = 'src/client/pool/supervised-pool.ts';
 const children = 'src/server/children.ts';
 const appHeartbeat = 'src/server/app-heartbeat.ts';
 const nodeTransport = 'src/transport/node-transport.ts';
-const unserved = 'src/server/unserved.ts';
-const putBack = 'src/server/put-back.ts';
+const upgradeServer = 'src/server/upgrade-server.ts';
 const authentication = 'src/server/authentication.ts';
 
 /** Every fault that the tests are known to find, ordered by what it breaks. */
@@ -437,21 +436,21 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'unserved reset',
     fault: 'A reset of an upgrade request that nobody serves ends the process.',
-    file: unserved,
-    from: 'ignoreErrors(socket);',
-    to: '',
+    file: upgradeServer,
+    from: 'ignoreErrors(socket);\n    this.#listeners',
+    to: 'this.#listeners',
   },
   {
     name: 'unserved, unanswered',
     fault: 'An upgrade request that nobody serves is never answered.',
-    file: unserved,
+    file: upgradeServer,
     from: 'else if (!this.#isTouched) this.#refuse();',
     to: 'else if (!this.#isTouched) return;',
   },
   {
     name: 'body lost',
     fault: 'A request that is put back loses the part of its body that came with its head.',
-    file: putBack,
+    file: upgradeServer,
     from: "Buffer.concat([Buffer.from(headOf(request), 'latin1'), head])",
     to: "Buffer.concat([Buffer.from(headOf(request), 'latin1'), head.subarray(0, 0)])",
   },

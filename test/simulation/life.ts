@@ -64,6 +64,8 @@ export class SimulatedLife {
   /** It was open and is not any more, as told. */
   hasLeft = false;
   isOver = false;
+  /** Refused before a connection was made. */
+  isJudged = false;
   /** Its socket belongs to another life, too: it was handed over twice. */
   isShadow = false;
   /** How often its socket was handed over to be kept; each time leaves one listener for late errors. */

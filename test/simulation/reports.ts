@@ -1,7 +1,7 @@
 import type { ArrowCount } from '../../src/chart/chart.ts';
 import type { SupervisorEvent } from '../../src/core/events.ts';
 import type { SimulatedConnection, SimulatedLife } from './life.ts';
-import { checkFailure, checkVerdict } from './verdicts.ts';
+import { checkFailure, checkVerdict, isJudged } from './verdicts.ts';
 import type { SimulationWorld } from './world.ts';
 
 /** How many an arrow has brought into a top-level state; negative when it leads out of it. */
@@ -82,6 +82,7 @@ export class SimulationReports {
     this.#endOnce(life, 'failed');
     if (life.isOpened) world.broken('failed-never-opened', event.failure.cause, life);
     this.#failed += 1;
+    life.isJudged = isJudged(event.failure);
     world.count(`failed ${event.failure.cause}`);
     checkFailure(world, life, event.failure);
   }
@@ -177,7 +178,9 @@ export class SimulationReports {
     const { states, arrows, crashed } = chart.connection;
     const { handshaking, open, errored, closing, closed, failed } = counts;
     const living = ['handshaking', 'open', 'errored', 'closing'].map((state) => states[state]);
-    const ended = (states['closed'] ?? 0) + (states['failed'] ?? 0) + crashed;
+    // What a judgement refuses has no chart.
+    const judged = world.lives.filter(({ isJudged }) => isJudged).length;
+    const ended = (states['closed'] ?? 0) + (states['failed'] ?? 0) + crashed + judged;
     const told = [handshaking, open, errored, closing, closed + failed];
     if ([...living, ended].join() !== told.join()) {
       world.broken(
@@ -185,7 +188,7 @@ export class SimulationReports {
         `${[...living, ended].join()} instead of ${told.join()}`,
       );
     }
-    const begun = new Map([['handshaking', world.lives.length]]);
+    const begun = new Map([['handshaking', world.lives.length - judged]]);
     let lost = 0;
     for (const state of ['handshaking', 'open', 'errored', 'closing', 'closed', 'failed']) {
       const flow = arrows.reduce((sum, arrow) => sum + flowInto(state, arrow), 0);

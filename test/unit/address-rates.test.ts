@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { TokenBucket } from '../../src/core/token-bucket.ts';
-import { AddressRates } from '../../src/server/address-rates.ts';
+import { AddressRates } from '../../src/server/address.ts';
 
 const rate = { perSecond: 10, burst: 20 };
 const fillMs = 2_000;

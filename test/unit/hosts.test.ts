@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HostList, hostFault, hostOf } from '../../src/server/hosts.ts';
+import { HostList, hostFault, hostOf } from '../../src/server/request-headers.ts';
 
 describe('hostOf', () => {
   const table: Record<string, [name: string, port: string] | undefined> = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { OriginList, originFault, originOf } from '../../src/server/origins.ts';
+import { OriginList, originFault, originOf } from '../../src/server/request-headers.ts';
 
 describe('originOf', () => {
   const table: Record<string, string | undefined> = {

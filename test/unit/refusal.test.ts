@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { MooringError, Refusal } from '../../src/index.ts';
-import { authenticationRefusal, isRefusal } from '../../src/server/refusal.ts';
+import { authenticationRefusal, isRefusal } from '../../src/server/authenticate-result.ts';
 
 /** A second copy of the package in this process: its classes are not ours, its brand is. */
-const copy: typeof import('../../src/server/refusal.ts') = await import(
-  new URL('../../src/server/refusal.js?copy', import.meta.url).href
+const copy: typeof import('../../src/server/authenticate-result.ts') = await import(
+  new URL('../../src/server/authenticate-result.js?copy', import.meta.url).href
 );
 
 /** What the constructor says to these arguments. */

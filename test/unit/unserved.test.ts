@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import { UnservedUpgrade } from '../../src/server/unserved.ts';
+import { UnservedUpgrade } from '../../src/server/upgrade-server.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { turns } from '../support/until.ts';
 

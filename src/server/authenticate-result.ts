@@ -1,0 +1,393 @@
+import { checkedCloseFrame } from '../core/close-code.ts';
+import type { Connection, RenewOptions } from '../core/connection.ts';
+import { toError } from '../core/errors.ts';
+import type { AnswerHeaders, RefusalAnswer } from '../core/failure.ts';
+import { guarded } from '../core/guard.ts';
+import {
+  checkNames,
+  invalidOptions,
+  isOptions,
+  notOptions,
+  problemAt,
+} from '../core/option-rules.ts';
+import { printAs } from '../core/text.ts';
+import { kindOf } from '../core/wording.ts';
+
+/** RFC 9110 §5.6.2. */
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 9110 §5.5, with the bytes above ASCII that Node.js lets through as well. */
+const HEADER_VALUE = /^[\t -~\u0080-\u00ff]*$/;
+
+/**
+ * Checks the headers of an answer before they can reach the wire: a line break in one would begin another header.
+ *
+ * @returns a copy that nobody can write to: what is written into the original later has not been checked.
+ * @throws MooringError `invalid-options`, naming the header.
+ */
+export function checkedHeaders(headers: unknown): AnswerHeaders {
+  // A `Headers` or a `Map` can be iterated over and has no properties: it would be taken for no headers at all.
+  if (!isOptions(headers) || Symbol.iterator in headers) {
+    throw invalidOptions([
+      problemAt({ headers }, ['headers'], 'must be an object of header values'),
+    ]);
+  }
+  const entries = Object.entries(headers).map(([name, value]) => [name, frozen(value)] as const);
+  const copy = Object.freeze(Object.fromEntries(entries));
+  for (const [name, value] of entries) checkHeader(copy, name, value);
+  return copy as AnswerHeaders;
+}
+
+function frozen(value: unknown): unknown {
+  return Array.isArray(value) ? Object.freeze([...value]) : value;
+}
+
+function checkHeader(headers: object, name: string, value: unknown): void {
+  if (!HEADER_NAME.test(name))
+    throw wrong(headers, [], `${JSON.stringify(name)} is not a valid header name`);
+  if (!Array.isArray(value)) {
+    checkValue(headers, [name], value);
+    return;
+  }
+  value.forEach((line, index) => {
+    checkValue(headers, [name, index], line);
+  });
+}
+
+function checkValue(headers: object, path: readonly PropertyKey[], value: unknown): void {
+  if (typeof value !== 'string' && typeof value !== 'number') {
+    throw wrong(headers, path, 'must be a string, a number or a list of them');
+  }
+  if (!HEADER_VALUE.test(String(value))) throw wrong(headers, path, 'is not a valid header value');
+}
+
+function wrong(headers: object, path: readonly PropertyKey[], problem: string): Error {
+  return invalidOptions([problemAt({ headers }, ['headers', ...path], problem)]);
+}
+
+/** Known to every copy of this package in the process: `instanceof` knows the classes of its own copy only. */
+const refusalBrand = Symbol.for('mooring.refusal');
+
+/** How a {@link Refusal} is told besides its status and its message. */
+export interface RefusalOptions {
+  /** Further headers of the HTTP answer, for example `Retry-After`. @default none */
+  headers?: AnswerHeaders;
+  /**
+   * Completes the upgrade and closes it at once: a page can read a close code and a reason, and no HTTP answer.
+   * @default as `admission.refusals` says
+   */
+  close?: boolean;
+}
+
+/**
+ * Refuses a connection with an HTTP answer of your choice: `authenticate` throws it or returns it.
+ *
+ * @example
+ * ```ts
+ * authenticate: async (request) => {
+ *   const user = await sessions.find(request.headers.cookie);
+ *   if (user === undefined) throw new Refusal(401, 'sign in first');
+ *   return user;
+ * }
+ * ```
+ */
+export class Refusal extends Error {
+  // A literal type here would keep the literals of a peer's `name`, which TypeScript widens otherwise.
+  override readonly name: string = 'Refusal';
+  /** The HTTP status to answer with, 400–599. @default 401 */
+  readonly status: number;
+  /** Further headers of the answer, for example `Retry-After`. */
+  readonly headers: AnswerHeaders;
+  /** Whether a close frame says it, where a browser can read it; without it as `admission.refusals` says. */
+  readonly close: boolean | undefined;
+
+  /**
+   * @param options - headers of the answer, or {@link RefusalOptions}: whatever has `headers` or `close`.
+   * @throws MooringError `invalid-options`, naming the argument that is wrong.
+   */
+  constructor(status = 401, message = '', options: AnswerHeaders | RefusalOptions = {}) {
+    super(checkedMessage(message));
+    this.status = checkedStatus(status);
+    const { headers, close } = checkedDetails(refusalOptions(options));
+    this.headers = headers;
+    this.close = close;
+  }
+
+  /** @internal */
+  get [refusalBrand](): true {
+    return true;
+  }
+}
+
+/** Whether it is a {@link Refusal}, of whichever copy of this package. */
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && refusalBrand in value;
+}
+
+/** The options of a call, or those that a Refusal has kept. */
+type RefusalDetails = RefusalOptions | Pick<Refusal, 'headers' | 'close'>;
+
+const refusalOptionNames = ['headers', 'close'];
+
+/** No header of HTTP is called as an option is. */
+function refusalOptions(options: object): RefusalOptions {
+  if (!isOptions(options)) throw notOptions(options);
+  if (!refusalOptionNames.some((name) => name in options))
+    return { headers: options as AnswerHeaders };
+  checkNames(options, refusalOptionNames);
+  return options;
+}
+
+function checkedDetails({
+  headers = {},
+  close,
+}: RefusalDetails): Pick<Refusal, 'headers' | 'close'> {
+  if (close !== undefined && typeof close !== 'boolean') {
+    throw invalidOptions([problemAt({ close }, ['close'], 'must be a boolean')]);
+  }
+  return { headers: checkedHeaders(headers), close };
+}
+
+function checkedStatus(status: number): number {
+  if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
+  throw invalidOptions([`status: must be a number from 400 to 599, not ${kindOf(status)}`]);
+}
+
+function checkedMessage(message: string): string {
+  if (typeof message === 'string') return message;
+  throw invalidOptions([`message: must be a string, not ${kindOf(message)}`]);
+}
+
+/** The close code that stands for an HTTP status. */
+function closeCodeOf(status: number): number {
+  switch (status) {
+    case 401:
+      return 3000;
+    case 403:
+      return 3003;
+    case 408:
+      return 3008;
+    default:
+      return 4000 + status;
+  }
+}
+
+/** The same refusal, in a close frame behind a 101. */
+export function inCloseFrame(answer: RefusalAnswer): RefusalAnswer {
+  return { ...answer, closeFrame: checkedCloseFrame(closeCodeOf(answer.status), answer.body) };
+}
+
+/** An answer, and whether a close frame gives it. */
+interface AnswerChoice {
+  readonly answer: RefusalAnswer;
+  readonly close?: boolean | undefined;
+}
+
+/** Makes the HTTP answer to whatever `key` threw. */
+export function authenticationRefusal(error: Error): RefusalAnswer {
+  return answerTo(error).answer;
+}
+
+/**
+ * Makes the answer to whatever `authenticate` threw.
+ *
+ * @param isClose - whether a close frame tells it, unless a {@link Refusal} has a `close` of its own.
+ */
+export function authenticationAnswer(error: Error, isClose: boolean): RefusalAnswer {
+  const { answer, close = isClose } = answerTo(error);
+  return close ? inCloseFrame(answer) : answer;
+}
+
+/** A Refusal is checked again: it may have been written to, or be of a copy of the package that checks less. */
+function answerTo(error: Error): AnswerChoice {
+  if (!isRefusal(error)) return { answer: internalError(error) };
+  try {
+    const status = checkedStatus(error.status);
+    const body = checkedMessage(error.message);
+    const { headers, close } = checkedDetails(error);
+    const cause = status === 401 ? 'unauthorized' : 'refused';
+    return { answer: { cause, status, body, headers, error }, close };
+  } catch (fault) {
+    return { answer: internalError(toError(fault)) };
+  }
+}
+
+function internalError(error: Error): RefusalAnswer {
+  return { cause: 'authenticate-error', status: 500, body: 'internal error', error };
+}
+
+/** Known to every copy of this package in the process. */
+const admittedBrand = Symbol.for('mooring.admitted');
+
+/** What {@link admitted} gives a connection besides its peer. */
+export interface AdmittedOptions {
+  /**
+   * Further headers of the 101, for example `Set-Cookie` or a request id; a list makes one header of each of its
+   * values. Headers that belong to the handshake itself are refused. @default none
+   */
+  headers?: AnswerHeaders;
+  /**
+   * Gives back what `authenticate` took. It runs exactly once, after `onClose` and the disposer have settled, or
+   * when the connection does not open after all. It waits for neither of them longer than `timeouts.welcomeMs`: where
+   * `onOpen` takes longer than that after the end, it runs before the disposer that `onOpen` gives.
+   * @default nothing to release
+   */
+  release?: () => unknown;
+  /**
+   * After how many milliseconds the connection is closed with 3000, unless `connection.renew` came first. A
+   * connection whose time is over already is refused with 401.
+   * @default never
+   */
+  expiresInMs?: number;
+}
+
+/** What {@link admitted} returns; `authenticate` returns it. */
+export class Admitted<Peer> {
+  readonly peer: Peer;
+  readonly headers: AnswerHeaders | undefined;
+  readonly release: (() => unknown) | undefined;
+  readonly expiresInMs: number | undefined;
+
+  /** @internal */
+  constructor(peer: Peer, { headers, release, expiresInMs }: AdmittedOptions) {
+    this.peer = peer;
+    this.headers = headers;
+    this.release = release;
+    this.expiresInMs = expiresInMs;
+  }
+
+  /** @internal */
+  get [admittedBrand](): true {
+    return true;
+  }
+
+  static {
+    // What it holds are credentials.
+    printAs(Admitted.prototype, 'Admitted', () => ({}));
+  }
+}
+
+/** What `authenticate` returns: a peer, with or without more for its connection, or that it is not let in. */
+export type AuthenticateResult<Peer> = Peer | Admitted<Peer> | Refusal | false | null | undefined;
+
+/** The peers among what `authenticate` was inferred to return: a class of its own that extends `Refusal` is none. */
+export type AdmittedPeer<Peer> = Exclude<Peer, Refusal>;
+
+/**
+ * The peer of a handler. TypeScript reads the options in their order: where a handler returns an expression about its
+ * peer and stands before `authenticate`, nothing is known of that peer yet, and it is `any`.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
+export type HandlerPeer<Peer> = [Peer] extends [undefined] ? any : AdmittedPeer<Peer>;
+
+/**
+ * The connection of a handler. TypeScript reads the options in their order and settles `Known`, `In` and `Out` at the
+ * first handler. If `authenticate` stands before it, that is the peer, and the connection is an ordinary one.
+ * Otherwise `Known` is `any`, and the connection is `Later`: a type parameter of the handler, which TypeScript resolves
+ * only when the handler's body uses it.
+ */
+export type HandlerConnection<Known, In, Out, Later> = 0 extends 1 & Known
+  ? LaterConnection<Later, In, Out>
+  : Connection<Known, In, Out>;
+
+/**
+ * If a handler further down returns an expression about its own connection, `Later` becomes circular and loses its
+ * constraint. TypeScript then takes both branches, of which one has `any` for a peer.
+ */
+type LaterConnection<Later, In, Out> =
+  Later extends Connection<infer Peer, In, Out>
+    ? Connection<Peer, In, Out>
+    : // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
+      Connection<any, In, Out>;
+
+/** What `authenticate` is given besides the request. */
+export interface AuthenticateContext {
+  /** Aborts when the client leaves, when `timeouts.handshakeMs` has passed, and when the supervisor drains. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Lets a connection in, with more than its peer: headers of the 101, something to release at the end, a time
+ * after which it expires. Return it from `authenticate`. Without arguments it lets in a client that has no peer; with a
+ * peer that is `undefined`, `null`, `false` or a {@link Refusal}, the connection is refused as if you had returned that.
+ *
+ * @throws MooringError `invalid-options`, naming the argument that is wrong.
+ *
+ * @example
+ * ```ts
+ * authenticate: async (request) => {
+ *   const { user, expiresInMs } = await tokens.verify(request.headers.authorization);
+ *   const seat = await seats.take(user);
+ *   return admitted(user, { release: () => seat.free(), expiresInMs });
+ * }
+ * ```
+ */
+export function admitted(): Admitted<undefined>;
+export function admitted<Peer>(peer: Peer, options?: AdmittedOptions): Admitted<Peer>;
+export function admitted(
+  ...given: readonly [peer?: unknown, options?: AdmittedOptions]
+): Admitted<unknown> {
+  const [peer, options = {}] = given;
+  try {
+    checkNames(options, admittedOptionNames);
+    // A peer that was looked for and not found is `undefined` as well; only without arguments there is to be none.
+    return new Admitted(given.length === 0 ? peer : (peer ?? null), checkedTerms(options));
+  } catch (thrown) {
+    // `authenticate` fails with this error, and what it has taken would be taken for good.
+    guarded(
+      () => options?.release?.(),
+      () => {},
+    );
+    throw thrown;
+  }
+}
+
+/** Whether it was made by {@link admitted}, of whichever copy of this package. */
+export function isAdmitted(value: unknown): value is Admitted<unknown> {
+  return typeof value === 'object' && value !== null && admittedBrand in value;
+}
+
+const admittedOptionNames = ['headers', 'release', 'expiresInMs'];
+
+/**
+ * Checks what a connection is given besides its peer. It is checked where it is used as well: it may come from a copy of
+ * the package that checks less.
+ *
+ * @throws MooringError `invalid-options`
+ */
+export function checkedTerms(options: AdmittedOptions | Admitted<unknown>): AdmittedOptions {
+  const { headers, release, expiresInMs } = options;
+  if (release !== undefined && typeof release !== 'function') {
+    throw invalidOptions([problemAt(options, ['release'], 'must be a function')]);
+  }
+  checkExpiry(options);
+  return {
+    ...(headers !== undefined && { headers: checkedAnswerHeaders(headers) }),
+    ...(release !== undefined && { release }),
+    ...(expiresInMs !== undefined && { expiresInMs }),
+  };
+}
+
+/** Headers by which client and server agree on the upgrade, or that frame a body: ws writes them, or none may. */
+const HANDSHAKE = /^(connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
+
+function checkedAnswerHeaders(given: unknown): AnswerHeaders {
+  const headers = checkedHeaders(given);
+  const reserved = Object.keys(headers).find((name) => HANDSHAKE.test(name));
+  if (reserved === undefined) return headers;
+  const problem = 'belongs to the handshake itself';
+  throw invalidOptions([problemAt({ headers }, ['headers', reserved], problem)]);
+}
+
+/** @throws MooringError `invalid-options` for options that `renew` does not have. */
+export function checkRenewal(options: RenewOptions): void {
+  checkNames(options, ['expiresInMs']);
+  const { expiresInMs } = options;
+  if (expiresInMs !== null) checkExpiry({ expiresInMs }, ', or null for never');
+}
+
+function checkExpiry(options: { readonly expiresInMs?: number | undefined }, or = ''): void {
+  const { expiresInMs } = options;
+  if (expiresInMs === undefined || Number.isFinite(expiresInMs)) return;
+  const problem = `must be a number of milliseconds${or}`;
+  throw invalidOptions([problemAt(options, ['expiresInMs'], problem)]);
+}
