@@ -219,7 +219,7 @@ describe('modules of the lobby', { timeout: TIMEOUT_MS }, () => {
     await page.goto(url);
     await page.locator('#own-state[data-state="up"]').waitFor();
     const packages = new Set(modules.map((path) => path.split('/')[3]));
-    assert.deepEqual([...packages].sort(), ['mooring', 'rxjs', 'xstate']);
+    assert.deepEqual([...packages].sort(), ['mooring', 'rxjs']);
     assert.deepEqual(
       modules.filter((path) => /\/(server|testing|observe)\/|\/ws|operators/.test(path)),
       [],
@@ -232,7 +232,7 @@ describe('modules of the lobby', { timeout: TIMEOUT_MS }, () => {
       await (await fetch(url)).text(),
     );
     const map = JSON.parse(imports?.[1] ?? '{}').imports;
-    assert.deepEqual(Object.keys(map), ['mooring/client', 'rxjs', 'xstate']);
+    assert.deepEqual(Object.keys(map), ['mooring/client', 'rxjs']);
     for (const path of Object.values<string>(map)) {
       assert.match(path, /^\/modules\/[\da-f]{12}\//);
       const { headers } = await fetch(new URL(path, url));
@@ -240,10 +240,10 @@ describe('modules of the lobby', { timeout: TIMEOUT_MS }, () => {
       assert.match(headers.get('cache-control') ?? '', /immutable/);
     }
     assert.equal((await fetch(url)).headers.get('cache-control'), 'no-cache');
-    const base = map['xstate'].replace(/xstate\/.*/, '');
+    const base = map['rxjs'].replace(/rxjs\/.*/, '');
     const others = [
       'xstate/',
-      'xstate/../ws/index.js',
+      'rxjs/../ws/index.js',
       'rxjs/internal/ajax/ajax',
       'tslib/tslib.es6.mjs',
     ];

@@ -14,7 +14,6 @@ const packages: Readonly<Record<string, ModulePackage>> = {
   'mooring/client': { folder: '.test', entry: 'src/client/browser.js' },
   rxjs: { folder: 'node_modules/rxjs/dist/esm', entry: 'index.js' },
   tslib: { folder: 'node_modules/tslib', entry: 'tslib.es6.mjs' },
-  xstate: { folder: 'node_modules/xstate/dist', entry: 'xstate.esm.js' },
 };
 
 /** A static import or a re-export. What none of the packages has is an error at the start, not in the page. */
