@@ -40,7 +40,7 @@ import type { Upgrader } from './upgrader.ts';
 /** Where a supervisor of any copy of Mooring keeps its acceptor, for `attach`. */
 export const acceptorKey: unique symbol = Symbol.for('mooring.acceptor');
 
-/** What an acceptor works with. */
+/** What an acceptor works with. @internal */
 export interface AcceptorParts<Peer, In, Out, Sent> {
   readonly options: ResolvedOptions<Peer, In, Out, Sent>;
   /** The parent of every connection's actor. */
@@ -60,7 +60,11 @@ export interface AcceptorParts<Peer, In, Out, Sent> {
   connectionCrashed(error: Error): void;
 }
 
-/** Turns upgrade requests into connections, or refuses them, and is there for the connections until they have ended. */
+/**
+ * Turns upgrade requests into connections, or refuses them, and is there for the connections until they have ended.
+ *
+ * @internal
+ */
 export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   readonly context: OutboxRuntime;
   readonly charts: ChartSystem;

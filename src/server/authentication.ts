@@ -28,7 +28,7 @@ type AuthenticationOptions<Peer> = Pick<
   'authenticate' | 'key' | 'admission'
 >;
 
-/** What authentication works with. */
+/** What authentication works with. @internal */
 export interface AuthenticationParts<Peer, In, Out> {
   readonly registry: Registry;
   readonly reporter: Reporter<Peer, In, Out>;
@@ -132,7 +132,7 @@ class Leases {
   }
 }
 
-/** Calls `authenticate` for each request, and lets the client in or refuses it. It keeps what the client was given. */
+/** Calls `authenticate` for each request, and lets the client in or refuses it. It keeps what the client was given. @internal */
 export class Authentication<Peer, In, Out> {
   readonly #options: AuthenticationOptions<Peer>;
   readonly #registry: Registry;

@@ -30,7 +30,7 @@ interface Welcome {
 /** Gives back what `authenticate` took. */
 export type Release = () => unknown;
 
-/** Runs the user's handlers, each behind a guard, in the order that was promised. */
+/** Runs the user's handlers, each behind a guard, in the order that was promised. @internal */
 export class Handlers<Peer, In, Out> {
   readonly #options: ResolvedOptions<Peer, In, Out, unknown>;
   readonly #reporter: Reporter<Peer, In, Out>;

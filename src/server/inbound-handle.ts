@@ -14,14 +14,14 @@ import type { Broadcaster } from './broadcaster.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { Reporter } from './report.ts';
 
-/** What the public handles of a supervisor share. */
+/** What the public handles of a supervisor share. @internal */
 export interface InboundHandleParts<Peer, In, Out> {
   readonly broadcaster: Pick<Broadcaster<Peer, In, Out, unknown>, 'frame' | 'join' | 'leave'>;
   readonly reporter: Reporter<Peer, In, Out>;
   readonly authentication: Authentication<Peer, In, Out>;
 }
 
-/** The public face of a connection whose peer has come to us. */
+/** The public face of a connection whose peer has come to us. @internal */
 export class InboundHandle<Peer, In, Out>
   extends ConnectionHandle<In, Out>
   implements Connection<Peer, In, Out>

@@ -5,7 +5,7 @@ import { MooringError } from '../core/errors.ts';
 import { guarded, isThenable } from '../core/guard.ts';
 import { warnOnce } from '../core/warnings.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
-import { type Acceptor, acceptorKey } from './acceptor.ts';
+import { acceptorKey } from './acceptor.ts';
 import { requestPath } from './admission.ts';
 import { askWith } from './request-headers.ts';
 import type { SupervisorState } from './supervisor-types.ts';
@@ -23,14 +23,19 @@ import {
   type UpgradeServer,
 } from './upgrade-server.ts';
 
+/** What a server reports to its supervisor besides upgrades. */
+interface AttachReports {
+  /** A plain request for a path of the WebSocket. */
+  notUpgraded(request: IncomingMessage, httpStatus: number | undefined): void;
+  /** `path` or `otherwise` threw. */
+  attachErrored(handler: 'path' | 'otherwise', error: Error): void;
+}
+
 /** A supervisor, of whichever copy of Mooring, as `attach` sees it. */
 export interface AttachedSupervisor {
   readonly state: SupervisorState;
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void;
-  readonly [acceptorKey]?: Pick<
-    Acceptor<unknown, unknown, unknown, unknown>,
-    'notUpgraded' | 'attachErrored'
-  >;
+  readonly [acceptorKey]?: AttachReports;
 }
 
 /** One supervisor on one server. */

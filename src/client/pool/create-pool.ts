@@ -59,7 +59,7 @@ export function createPool<In = unknown, Out = unknown>(
   return new PoolHandle(new SupervisedPool<In, Out>(parts));
 }
 
-/** The public face of a pool. */
+/** The public face of a pool. @internal */
 export class PoolHandle<In, Out> implements Pool<In, Out> {
   readonly #pool: SupervisedPool<In, Out>;
 
