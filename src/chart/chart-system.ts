@@ -2,18 +2,11 @@ import type { Clock } from '../core/clock.ts';
 import { MooringError } from '../core/errors.ts';
 import { Chart, type ChartCounts } from './chart.ts';
 import type { FlightRecorder } from './flight-recorder.ts';
-import type { ActorParent, ActorPlace, HostedActor } from './hosted-actor.ts';
+import type { ActorHost, ActorParent, ActorPlace, HostedActor } from './hosted-actor.ts';
 import { Notifications } from './notifications.ts';
 import { type ChartOwner, ChartRunner } from './runner.ts';
 import type { ChartTable } from './table.ts';
 import { connectionTable } from './tables/connection.ts';
-
-/** Makes actors. Kept apart, so that a page can do without XState. */
-export interface ActorHost {
-  host(runner: ChartRunner, place: ActorPlace): HostedActor;
-  /** Makes a parent for actors that nobody else is the parent of. */
-  makeRoot(): ActorParent;
-}
 
 /** What the runners of a system have. */
 export interface ActorOptions {
@@ -35,11 +28,11 @@ export class ChartSystem {
   readonly #charts = new Map<string, Chart>();
   #root: ActorParent | null = null;
 
-  /** @param recorder - records the last facts of each connection. */
-  constructor({ actorHost, areEager }: ActorOptions, recorder: FlightRecorder | null = null) {
-    this.#recorder = recorder;
+  /** @param clock - when facts come. */
+  constructor({ actorHost, areEager, makeRecorder }: ActorOptions, clock: Clock) {
     this.#actorHost = actorHost;
     this.areActorsEager = actorHost !== null && areEager;
+    this.#recorder = makeRecorder?.(clock) ?? null;
   }
 
   /** Whether its runners have such actors. */

@@ -3,6 +3,8 @@ import { type ChartTable, type Edge, type Order, type StateValue, statePaths } f
 
 /** What a fact does in one state of a chart. All runners of the chart share it. */
 export interface Transition {
+  /** `null` for the one that every runner begins with. */
+  readonly fact: string | null;
   readonly to: ChartState;
   readonly orders: readonly Order[];
   /** The path of the active state that takes the fact; empty for the root. */
@@ -43,6 +45,11 @@ export class ChartState {
     return this.#paths;
   }
 
+  /** The outermost active state. */
+  get top(): string {
+    return this.paths[0] as string;
+  }
+
   /** What a fact does here; `null` when it does nothing. */
   transition(fact: string): Transition | null {
     const known = this.#transitions.get(fact);
@@ -62,7 +69,7 @@ export class ChartState {
 
   #edge(fact: string): Edge | undefined {
     const { shared, states } = this.#chart.table;
-    return states[this.index]?.on?.[fact] ?? shared[this.paths[0] ?? '']?.[fact];
+    return states[this.index]?.on?.[fact] ?? shared[this.top]?.[fact];
   }
 }
 
@@ -95,6 +102,8 @@ export class Chart {
   readonly table: ChartTable;
   readonly recorder: FlightRecorder | null;
   crashed = 0;
+  /** What the host of actors draws of it, once for all actors. */
+  config: object | null = null;
   readonly #states: ChartState[] = [];
   #start: Transition | null = null;
 
@@ -117,6 +126,7 @@ export class Chart {
 
   #transition(fact: string | null, [to, orders]: Edge, source: string): Transition {
     return {
+      fact,
       to: this.#state(to),
       orders: orders.map((index) => this.table.orders[index] as Order),
       source,

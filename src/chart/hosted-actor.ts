@@ -22,8 +22,7 @@ import type {
 import { MooringError } from '../core/errors.ts';
 import { guarded, type ReportThrown } from '../core/guard.ts';
 import type { InspectedActor, InspectionEvent, Inspector } from '../core/inspection.ts';
-import type { ChartState } from './chart.ts';
-import type { ActorHost } from './chart-system.ts';
+import type { Chart, ChartState } from './chart.ts';
 import type { ChartRunner, RunnerObserver } from './runner.ts';
 import type { StateValue } from './table.ts';
 
@@ -65,6 +64,14 @@ export function snapshotOf(state: ChartState): HostedSnapshot {
   return state.snapshot as HostedSnapshot;
 }
 
+/** What the actor of a runner shows. What an order threw may hold secrets of the application, and an inspector would see it. */
+function shownOf({ state, error }: ChartRunner): HostedSnapshot {
+  if (error === null) return snapshotOf(state);
+  return new HostedSnapshot(state.value, 'error', {
+    error: new Error('An order of the chart threw.'),
+  });
+}
+
 type LogicSnapshot = Snapshot<unknown> & HostedSnapshot;
 type HostedLogic = ActorLogic<LogicSnapshot, EventObject, undefined>;
 /** An actor as XState runs it. */
@@ -89,6 +96,13 @@ export interface ActorPlace {
   readonly inspector?: GuardedInspector | undefined;
 }
 
+/** Makes actors. Kept apart, so that a page can do without XState. */
+export interface ActorHost {
+  host(runner: ChartRunner, place: ActorPlace): HostedActor;
+  /** Makes a parent for actors that nobody else is the parent of. */
+  makeRoot(): ActorParent;
+}
+
 /**
  * The XState actor of one runner, and its logic.
  *
@@ -106,9 +120,9 @@ export class HostedActor implements RunnerObserver {
 
   constructor(runner: ChartRunner, place: ActorPlace) {
     this.runner = runner;
-    this.config = configOf(runner.name);
+    this.config = configOf(runner.chart);
     this.#place = place;
-    this.#shown = snapshotOf(runner.state);
+    this.#shown = shownOf(runner);
     runner.observe(this);
     runner.notifications.add(() => void this.ref);
   }
@@ -119,6 +133,8 @@ export class HostedActor implements RunnerObserver {
     const logic = this as unknown as HostedLogic;
     if (parent !== null) this.#ref = createActor(logic, { id, parent: parent.ref });
     else this.#ref = createActor(logic, inspector ? { id, inspect: inspect(inspector) } : { id });
+    // Without an observer of errors, XState would throw one in the process.
+    if (this.#shown.status === 'error') this.#ref.subscribe({ error: () => {} });
     this.#ref.start();
     return this.#ref;
   }
@@ -140,13 +156,10 @@ export class HostedActor implements RunnerObserver {
     this.#show({ type: fact }, snapshotOf(to));
   }
 
-  /** What was thrown may hold secrets of the application, and an inspector would see it. */
   crashed(): void {
-    const error = new Error('An order of the chart threw.');
-    const snapshot = new HostedSnapshot(this.runner.state.value, 'error', { error });
-    // Without an observer of errors, XState would throw it in the process.
+    // Without an observer of errors, XState would throw one in the process.
     this.runner.notifications.add(() => void this.ref.subscribe({ error: () => {} }));
-    this.#show({ type: 'chart.crashed' }, snapshot);
+    this.#show({ type: 'chart.crashed' }, shownOf(this.runner));
   }
 
   #show(event: EventObject, snapshot: HostedSnapshot): void {
@@ -174,6 +187,10 @@ export class HostedActor implements RunnerObserver {
   }
 }
 
+/** What RxJS and XState look for where JavaScript has no `Symbol.observable`. */
+const observable: typeof Symbol.observable =
+  Symbol.observable ?? ('@@observable' as unknown as typeof Symbol.observable);
+
 /** The actor as its readers get it: always in the state of its chart, and without a way to change that. */
 class ReadOnlyActor<Output> implements ChartActor<Output> {
   readonly #hosted: HostedActor;
@@ -198,11 +215,11 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
   }
 
   get system(): never {
-    return this.#hosted.ref.system as never;
+    return guardedSystem(this.#hosted.ref.system, this.#report) as never;
   }
 
   get src(): string {
-    return this.#hosted.runner.name;
+    return this.#hosted.runner.chart.table.name;
   }
 
   getSnapshot(): ChartSnapshot<Output> {
@@ -227,8 +244,12 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
   ): ActorSubscription {
     const observer = toObserver(next as ActorObserver<ChartSnapshot<Output>>, error, complete);
     const report = this.#report;
+    let last: unknown = this.#hosted.ref.getSnapshot();
     return this.#hosted.ref.subscribe({
       next: (snapshot) => {
+        // XState repeats it for each child that ends.
+        if (snapshot === last) return;
+        last = snapshot;
         const own = snapshot.status === 'active' ? snapshot : this.getSnapshot();
         guarded(() => observer.next?.(own as ChartSnapshot<Output>), report);
       },
@@ -282,7 +303,7 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
     return { xstate$$type: 1, id: this.id };
   }
 
-  [Symbol.observable](): this {
+  [observable](): this {
     return this;
   }
 }
@@ -291,7 +312,22 @@ function readOnly(problem: string): MooringError {
   return new MooringError('read-only', `the actor is read-only; ${problem}`);
 }
 
-/** Returns the option `inspect` of `createActor`. An event that changes nothing repeats the last snapshot, which is left out. */
+type ActorSystem = HostedRef['system'];
+
+const guardedSystems = new WeakMap<ActorSystem, ActorSystem>();
+
+/** A system to which inspectors can be added. They run within a step of XState: one that throws would end it. */
+function guardedSystem(system: ActorSystem, report: ReportThrown): ActorSystem {
+  const known = guardedSystems.get(system);
+  if (known !== undefined) return known;
+  const inspectGuarded: ActorSystem['inspect'] = (observer) =>
+    system.inspect(inspect({ inspect: observer as Inspector, report }) as typeof observer);
+  const guarded = { ...system, inspect: inspectGuarded };
+  guardedSystems.set(system, guarded);
+  return guarded;
+}
+
+/** Makes the inspector of a system. XState emits the last snapshot again when an event changes nothing: this leaves it out. */
 function inspect({
   inspect: inspector,
   report,
@@ -324,15 +360,12 @@ const inertLogic: ActorLogic<Snapshot<unknown>, EventObject> = {
 };
 
 const machines = [connectionMachine, clientMachine, poolMachine, supervisorMachine];
-const configs = new Map<string, object>();
 
-function configOf(name: string): object {
-  const known = configs.get(name);
-  if (known !== undefined) return known;
-  const machine = machines.find(({ id }) => id === name);
-  const config = withoutUndrawn(machine?.config ?? {}) as object;
-  configs.set(name, config);
-  return config;
+/** The configuration of the machine that a chart was made from. All actors of the chart share it. */
+function configOf(chart: Chart): object {
+  const machine = machines.find(({ id }) => id === chart.table.name);
+  chart.config ??= withoutUndrawn(machine?.config ?? {}) as object;
+  return chart.config;
 }
 
 /** Parts of a configuration that drawing it does not need: 40 % of what an inspector sends for each actor (measured). */

@@ -10,6 +10,8 @@ import { runAll } from '../core/guard.ts';
  */
 export class Notifications {
   #due: (() => void)[] = [];
+  /** Delivered when nothing else is due. */
+  readonly #last: (() => void)[] = [];
   #delivered = 0;
   #holds = 0;
   #isDelivering = false;
@@ -17,6 +19,12 @@ export class Notifications {
   /** Delivers a notification: now, or when nothing holds it up any more. */
   add(notification: () => void): void {
     this.#due.push(notification);
+    this.#deliver();
+  }
+
+  /** Delivers a notification behind all others, and behind those that they cause. */
+  addLast(notification: () => void): void {
+    this.#last.push(notification);
     this.#deliver();
   }
 
@@ -42,7 +50,7 @@ export class Notifications {
 
   /** Not by recursion: a notification may cause the next ones. */
   #deliver(): void {
-    if (this.#holds > 0 || this.#isDelivering || this.#due.length === 0) return;
+    if (this.#holds > 0 || this.#isDelivering) return;
     this.#isDelivering = true;
     try {
       runAll(
@@ -60,6 +68,6 @@ export class Notifications {
     if (next !== undefined) return next;
     this.#due = [];
     this.#delivered = 0;
-    return undefined;
+    return this.#last.shift();
   }
 }

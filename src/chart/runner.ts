@@ -12,8 +12,10 @@ export interface ChartOwner {
   chartCrashed(error: Error): void;
   /** A fact led from one state to another; the orders follow. */
   chartMoved?(from: ChartState, to: ChartState): void;
-  /** The chart has taken all facts there were, and notifications follow. */
+  /** The chart has taken all facts there were, and notifications follow. Sends no fact. */
   chartSettled?(): void;
+  /** The chart has settled for the last time: it has reached a final state, or crashed. */
+  chartEnded?(): void;
 }
 
 /** Sees what a runner does. */
@@ -29,11 +31,11 @@ export interface RunnerObserver {
  * ```
  * fact ─▶ transition ─▶ state ─▶ orders ─▶ … further facts … ─▶ settled ─▶ notifications ─▶ user code
  * ```
- * A fact that comes while orders are being carried out is taken after them. Orders are methods of the owner and never run
- * user code; what must reach user code is added to the notifications.
+ * A fact that comes while orders are being carried out is taken after them. Orders are methods of the owner. They run no
+ * user code but the option `random`; what must reach user code is added to the notifications.
  */
 export class ChartRunner<Fact extends string = string> {
-  readonly #chart: Chart;
+  readonly chart: Chart;
   readonly #owner: ChartOwner;
   /** What is on its way to user code. */
   readonly notifications: Notifications;
@@ -48,7 +50,7 @@ export class ChartRunner<Fact extends string = string> {
 
   /** The chart begins with {@link start}. */
   constructor(chart: Chart, owner: ChartOwner, notifications: Notifications) {
-    this.#chart = chart;
+    this.chart = chart;
     this.#owner = owner;
     this.notifications = notifications;
     this.#state = chart.start.to;
@@ -58,12 +60,7 @@ export class ChartRunner<Fact extends string = string> {
 
   /** Carries out the orders of the first state. */
   start(): void {
-    this.#run(null);
-  }
-
-  /** The name of the chart. */
-  get name(): string {
-    return this.#chart.table.name;
+    this.#run(this.chart.start);
   }
 
   /** Where it is, or was when it crashed. */
@@ -90,70 +87,75 @@ export class ChartRunner<Fact extends string = string> {
   takeTrail(): Trail {
     const position = this.#position;
     this.#position = NOT_RECORDED;
-    const { recorder } = this.#chart;
+    const { recorder } = this.chart;
     return recorder === null || position === NOT_RECORDED ? [] : recorder.take(position);
   }
 
   /** Gives the chart a fact. It is taken at once, or after the orders that are being carried out. */
   send(fact: Fact): void {
-    if (this.#isStepping) {
-      this.#facts ??= [];
-      this.#facts.push(fact);
+    if (this.isOver) return;
+    if (!this.#isStepping) {
+      this.#run(this.#state.transition(fact));
       return;
     }
-    this.#run(fact);
+    this.#facts ??= [];
+    this.#facts.push(fact);
   }
 
-  /** @param first - `null` to start. */
-  #run(first: Fact | null): void {
+  #run(first: Transition | null): void {
     this.#isStepping = true;
     this.notifications.hold();
     try {
-      if (first === null) this.#execute(this.#chart.start);
-      else this.#take(first);
-      for (let fact = this.#nextFact(); fact !== undefined; fact = this.#nextFact())
-        this.#take(fact);
+      let transition: Transition | null | undefined = first;
+      while (transition !== undefined) {
+        if (transition !== null) this.#step(transition);
+        transition = this.#next();
+      }
     } catch (thrown) {
       this.#crash(toError(thrown));
     } finally {
       this.#isStepping = false;
+      this.#settle();
+    }
+  }
+
+  #settle(): void {
+    try {
       this.#owner.chartSettled?.();
+      if (this.isOver) this.#owner.chartEnded?.();
+    } finally {
       this.notifications.release();
     }
   }
 
-  #nextFact(): Fact | undefined {
+  /** What the next fact does; `undefined` when no fact is left. */
+  #next(): Transition | null | undefined {
     const fact = this.#facts?.shift();
-    if (fact === undefined) this.#facts = null;
-    return fact;
+    if (fact !== undefined) return this.#state.transition(fact);
+    this.#facts = null;
+    return undefined;
   }
 
-  #take(fact: Fact): void {
-    const transition = this.#error !== null ? null : this.#state.transition(fact);
-    if (transition === null) return;
-    const { to } = transition;
-    this.#record(transition);
-    // The last state is shown when its orders are done: an order that throws makes an error of the end.
-    if (!to.isFinal) this.#observer?.stepped(fact, to);
-    transition.taken += 1;
-    this.#state.population -= 1;
-    to.population += 1;
+  #step(transition: Transition): void {
+    const { fact, to, orders } = transition;
     const from = this.#state;
+    if (fact !== null) this.#record(transition);
+    // The last state is shown when its orders are done: an order that throws makes an error of the end.
+    if (fact !== null && !to.isFinal) this.#observer?.stepped(fact, to);
+    transition.taken += 1;
+    from.population -= 1;
+    to.population += 1;
     this.#state = to;
     this.#owner.chartMoved?.(from, to);
-    this.#execute(transition);
-    if (to.isFinal) this.#observer?.stepped(fact, to);
+    const owner = this.#owner as unknown as Readonly<Record<string, (params: unknown) => void>>;
+    for (const [name, params] of orders) (owner[name] as (params: unknown) => void)(params);
+    if (fact !== null && to.isFinal) this.#observer?.stepped(fact, to);
   }
 
   #record({ code }: Transition): void {
-    const { recorder } = this.#chart;
+    const { recorder } = this.chart;
     if (recorder === null || this.#position === NOT_RECORDED) return;
     this.#position = recorder.record(this.#position, code);
-  }
-
-  #execute({ orders }: Transition): void {
-    const owner = this.#owner as unknown as Record<string, (params: unknown) => void>;
-    for (const [name, params] of orders) owner[name]?.(params);
   }
 
   #crash(error: Error): void {
@@ -161,7 +163,7 @@ export class ChartRunner<Fact extends string = string> {
     this.#error = error;
     this.#facts = null;
     this.#state.population -= 1;
-    this.#chart.crashed += 1;
+    this.chart.crashed += 1;
     this.#observer?.crashed(error);
     this.#owner.chartCrashed(error);
   }

@@ -1,6 +1,6 @@
 import { type ActorOptions, ChartSystem } from '../chart/chart-system.ts';
-import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { Parent } from '../connection/parent.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import { sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
@@ -67,10 +67,9 @@ export function chartsFor(
   actors: ActorOptions,
 ): ChartSystem {
   if (parent !== null) return parent.charts;
-  const make = (options: ActorOptions) => new ChartSystem(options, actors.makeRecorder?.(clock));
-  if (inspect !== undefined) return make({ ...actors, areEager: true });
+  if (inspect !== undefined) return new ChartSystem({ ...actors, areEager: true }, clock);
   const ofClock = systems.get(clock) ?? [];
-  const known = ofClock.find((each) => each.has(actors)) ?? make(actors);
+  const known = ofClock.find((each) => each.has(actors)) ?? new ChartSystem(actors, clock);
   if (!ofClock.includes(known)) systems.set(clock, [...ofClock, known]);
   return known;
 }

@@ -1,4 +1,4 @@
-import type { ActorHost } from '../chart/chart-system.ts';
+import type { ActorHost } from '../chart/hosted-actor.ts';
 import { pageClock } from '../core/clock.ts';
 import { invalidOptions, problemAt } from '../core/option-rules.ts';
 import {

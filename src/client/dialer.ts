@@ -2,10 +2,10 @@ import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type {
   ConnectionReport,
+  ManagedConnection,
   MessageHandlers,
-  SharedRuntime,
-} from '../connection/connection-host.ts';
-import type { ManagedConnection } from '../connection/managed-connection.ts';
+} from '../connection/managed-connection.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
@@ -61,6 +61,11 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** Where messages go right now; `null` between two connections. */
   get outbox(): OutboundOutbox | null {
     return this.#current === this.#usable ? (this.#current?.side.outbox ?? null) : null;
+  }
+
+  /** Whether an attempt, or its connection, has not ended. */
+  get isDialing(): boolean {
+    return this.#current !== null;
   }
 
   /** The connection that is open now. */
@@ -140,7 +145,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
       this.#host.attemptOpened(notify);
       return;
     }
-    if (parent !== null) this.charts.notifications.add(notify);
+    notify();
     if (report === 'flowing') this.#host.attemptFlows();
     else if (report === 'closed' || report === 'failed') this.#ended(connection);
   }

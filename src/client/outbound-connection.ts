@@ -1,5 +1,6 @@
-import type { ConnectionHost } from '../connection/connection-host.ts';
-import { type ConnectionSide, ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionSide } from '../connection/connection-core.ts';
+import type { ConnectionHost } from '../connection/managed-connection.ts';
+import { ManagedConnection } from '../connection/managed-connection.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import { describeDialFailure, type FailureDescription } from '../core/failure.ts';
@@ -31,7 +32,7 @@ export function outboundConnection(host: OutboundHost, id: string): OutboundConn
     (made: OutboundConnection) => new Outbound(made, host),
   );
   connection.begin();
-  connection.send('dial.requested');
+  connection.chart.send('dial.requested');
   return connection;
 }
 
@@ -63,7 +64,7 @@ export class Outbound implements ConnectionSide {
   abort(): boolean {
     if (this.#connection.state !== 'handshaking') return false;
     this.#connection.record.noteIntent('close');
-    this.#connection.send('close.requested');
+    this.#connection.chart.send('close.requested');
     return true;
   }
 
@@ -72,7 +73,12 @@ export class Outbound implements ConnectionSide {
     if (this.#connection.isOpen) this.#connection.heartbeat?.probe();
   }
 
+  /** Where it goes may be for functions of the application to say. */
   dial(): void {
+    this.#host.charts.notifications.add(() => this.#findTarget());
+  }
+
+  #findTarget(): void {
     const fail = (thrown: unknown) => {
       this.#failureReason = 'targetless';
       this.#connection.socketEvents.socketErrored(toError(thrown));
@@ -106,7 +112,7 @@ export class Outbound implements ConnectionSide {
 
   opened(): void {
     this.#hasBeat = agreesOnBeat(this.transport.subprotocol);
-    this.#connection.send('welcome.settled');
+    this.#connection.chart.send('welcome.settled');
   }
 
   messageHeard(): void {}

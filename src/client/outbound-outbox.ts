@@ -1,6 +1,6 @@
 import { Backpressure } from '../connection/back-pressure.ts';
-import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { OutboundTransport } from '../transport/transport.ts';

@@ -52,8 +52,7 @@ export class SupervisedClient<In, Out>
   #letProcessEnd: (() => void) | null = null;
   #gaveUp: GaveUp | undefined;
   #isOffline = false;
-  /** The chart has ended, user code is about to hear of it, and has. */
-  #end: 'finished' | 'reporting' | 'reported' | null = null;
+  #isComplete = false;
 
   /** @param url - what is known of it before the first attempt. */
   constructor(parts: ClientDependencies<In, Out>, url: string) {
@@ -137,7 +136,7 @@ export class SupervisedClient<In, Out>
     this.#closeFrame = frame;
     this.#chart.send('stop.requested');
     this.#stopped ??= new Promise((resolve) => {
-      if (this.#end === 'reported') resolve();
+      if (this.#isComplete) resolve();
       else this.#whenStopped = resolve;
     });
     return this.#stopped;
@@ -191,7 +190,6 @@ export class SupervisedClient<In, Out>
     this.#parts.runtime.context.wheel.whenWoken.delete(this);
     this.#stopWatching();
     this.#sender?.clear();
-    this.#end = 'finished';
   }
 
   // What the host says.
@@ -271,7 +269,8 @@ export class SupervisedClient<In, Out>
     // Reported when the chart knows: whoever hears of it finds the client in the state that follows.
     charts.notifications.add(reportEnd);
     const fact = policy.judge(ending, runtime.options.clock.now());
-    this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
+    if (this.#chart.isOver) this.#completeSoon();
+    else this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
     this.#chart.send(fact);
   }
 
@@ -279,9 +278,11 @@ export class SupervisedClient<In, Out>
 
   chartSettled(): void {
     this.#updateStatus();
-    if (this.#end !== 'finished') return;
-    this.#end = 'reporting';
-    this.#parts.charts.notifications.add(() => this.#complete());
+  }
+
+  /** A connection that a crash leaves behind reports its own ending first. */
+  chartEnded(): void {
+    if (!this.#dialer.isDialing) this.#completeSoon();
   }
 
   chartCrashed(error: Error): void {
@@ -291,9 +292,13 @@ export class SupervisedClient<In, Out>
     this.#gaveUp = 'crash';
   }
 
+  #completeSoon(): void {
+    this.#parts.charts.notifications.add(() => this.#complete());
+  }
+
   #complete(): void {
     this.streams.complete();
-    this.#end = 'reported';
+    this.#isComplete = true;
     this.#parts.parent?.release(this);
     this.#whenStopped?.();
   }

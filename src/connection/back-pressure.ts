@@ -1,5 +1,5 @@
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionCore } from './connection-core.ts';
 
 /** Writes what has waited for a backlog to shrink. */
 interface Refilling {
@@ -19,7 +19,7 @@ interface Refilling {
  * fall behind take beyond `timeouts.pausedMs`.
  */
 export class Backpressure implements DeadlineOwner {
-  readonly #connection: ManagedConnection;
+  readonly #connection: ConnectionCore;
   readonly #refilling: Refilling | null;
   #isCongested = false;
   #isStopped = false;
@@ -29,7 +29,7 @@ export class Backpressure implements DeadlineOwner {
   #progressAtMs = 0;
   #handlersPausedMsAtProgress = 0;
 
-  constructor(connection: ManagedConnection, refilling: Refilling | null = null) {
+  constructor(connection: ConnectionCore, refilling: Refilling | null = null) {
     this.#connection = connection;
     this.#refilling = refilling;
   }
@@ -49,7 +49,7 @@ export class Backpressure implements DeadlineOwner {
     this.#isCongested = true;
     this.#noteProgress();
     this.#look(timeouts.stalledMs);
-    this.#connection.send('outbox.filled');
+    this.#connection.chart.send('outbox.filled');
   }
 
   /** The refill may bring the backlog above the high mark again: then the peer has been congested all the time. */
@@ -62,7 +62,7 @@ export class Backpressure implements DeadlineOwner {
     if (this.#isStopped || transport.bufferedBytes > context.limits.outboxHighBytes) return;
     this.#isCongested = false;
     this.#stall = context.wheel.cancel(this.#stall);
-    this.#connection.send('outbox.drained');
+    this.#connection.chart.send('outbox.drained');
   }
 
   stop(): void {

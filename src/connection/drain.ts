@@ -7,7 +7,7 @@ import { runEach } from '../core/guard.ts';
 import { drainCall, integer, type Rule, resolved, text } from '../core/option-rules.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { warnOfOtherPlan } from '../core/warnings.ts';
-import type { SharedRuntime } from './connection-host.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 
 /** Every client understands it, and a Mooring client comes back after its first backoff (RFC 6455 §7.4.1). */
 export const GOING_AWAY = 1001;

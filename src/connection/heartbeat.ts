@@ -1,6 +1,6 @@
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { SharedRuntime } from './connection-host.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 
 /** A ping that was sent, and what was known of the connection at that moment. */
 interface Ping {
@@ -28,7 +28,7 @@ interface Ping {
  * would never be found in a connection that is paused and resumed often.
  */
 export class Heartbeat implements DeadlineOwner {
-  readonly #connection: ManagedConnection;
+  readonly #connection: ConnectionCore;
   readonly #context: SharedRuntime;
   /** Used again for each look: a new one each time would be old garbage by then, which costs most to collect. */
   readonly #deadline: Deadline;
@@ -38,7 +38,7 @@ export class Heartbeat implements DeadlineOwner {
   #ping: Ping | null = null;
 
   /** Begins with a ping somewhere in the first interval, so that a crowd that came at once spreads out. */
-  constructor(connection: ManagedConnection, context: SharedRuntime) {
+  constructor(connection: ConnectionCore, context: SharedRuntime) {
     this.#connection = connection;
     this.#context = context;
     this.#heardAtMs = connection.readingMs - context.heartbeat.intervalMs;
@@ -130,7 +130,7 @@ export class Heartbeat implements DeadlineOwner {
     this.#ping = null;
     this.#heardAtMs = Math.max(this.#heardAtMs, sentAtMs);
     this.#look(this.#quietLeftMs);
-    if (isMissed) this.#connection.send('heartbeat.answered');
+    if (isMissed) this.#connection.chart.send('heartbeat.answered');
   }
 
   #missed(ping: Ping): void {
@@ -140,7 +140,7 @@ export class Heartbeat implements DeadlineOwner {
     }
     ping.isMissed = true;
     this.#look(this.#context.heartbeat.graceMs / 2);
-    this.#connection.send('heartbeat.missed');
+    this.#connection.chart.send('heartbeat.missed');
   }
 
   #look(delayMs: number): void {

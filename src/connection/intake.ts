@@ -2,8 +2,8 @@ import type { TimerHandle } from '../core/clock.ts';
 import { isThenable } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
-import type { SharedRuntime } from './connection-host.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 
 /** Why reading is paused; several reasons may hold at once. */
 const pauseReasons = { user: 1, rate: 2, handlers: 4 } as const;
@@ -33,7 +33,7 @@ const MINUTE_MS = 60_000;
  * pause for handlers that fall behind may last `timeouts.pausedMs`; that time does not run while the application pauses, too.
  */
 export class Intake implements DeadlineOwner {
-  readonly #connection: ManagedConnection;
+  readonly #connection: ConnectionCore;
   readonly #context: SharedRuntime;
   readonly #tokens: TokenBucket;
   #arrivedAtMs = 0;
@@ -54,7 +54,7 @@ export class Intake implements DeadlineOwner {
   /** The invalid messages since the minute began, which begins with one. Most connections never have any. */
   #invalid: { readonly beganAtMs: number; count: number } | null = null;
 
-  constructor(connection: ManagedConnection, context: SharedRuntime) {
+  constructor(connection: ConnectionCore, context: SharedRuntime) {
     this.#connection = connection;
     this.#context = context;
     this.#tokens = new TokenBucket(context.messageRate, context.clock.now());
@@ -161,7 +161,7 @@ export class Intake implements DeadlineOwner {
     if (!wasPaused) {
       // Before the chart or a subscriber hears of it, so that nothing more is delivered, not even from this read.
       this.#connection.transport.pause();
-      this.#connection.send('reading.paused');
+      this.#connection.chart.send('reading.paused');
     }
     return true;
   }
@@ -173,7 +173,7 @@ export class Intake implements DeadlineOwner {
     this.#change(this.#reasons & ~bit);
     if (!this.isPaused) {
       // The chart decides: an `onOpen` that is at work holds messages back as well.
-      this.#connection.send('reading.resumed');
+      this.#connection.chart.send('reading.resumed');
       this.#connection.heartbeat?.resumed();
       this.#receiveEarly();
     }
@@ -192,6 +192,7 @@ export class Intake implements DeadlineOwner {
     const { clock, wheel } = this.#context;
     if (this.#restTimer !== null) clock.clearTimer(this.#restTimer);
     this.#restTimer = null;
+    this.#early = null;
     this.#deadline = wheel.cancel(this.#deadline);
   }
 

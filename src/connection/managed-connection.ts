@@ -5,53 +5,72 @@ import type {
   DeadlineName,
 } from '../../machines/connection-contract.ts';
 import type { ChartState } from '../chart/chart.ts';
+import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
 import { connectionTable } from '../chart/tables/connection.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { Intake as ReadResult } from '../core/contract.ts';
+import type { Contract, ReadResult } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
-import type { Failure, FailureDescription } from '../core/failure.ts';
-import { guarded } from '../core/guard.ts';
+import type { InvalidMessage } from '../core/events.ts';
+import type { Failure } from '../core/failure.ts';
+import { guarded, type HandlerName } from '../core/guard.ts';
 import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
-import type { Transport } from '../transport/transport.ts';
-import type { ConnectionHost, ConnectionReport, SharedRuntime } from './connection-host.ts';
+import type { ConnectionCore, ConnectionSide, Target } from './connection-core.ts';
 import { EndingRecord } from './ending-record.ts';
 import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 import { SocketEvents } from './socket-events.ts';
 
-/** Who is on the other end, as far as it is known from the start. */
-export interface Target {
-  readonly address: string;
-  /** The path asked for, without its query. */
-  readonly path: string;
+/** What a connection reports, once its chart has settled. */
+export type ConnectionReport =
+  | 'opened'
+  | 'errored'
+  | 'closing'
+  | 'closed'
+  | 'failed'
+  | ConnectionCondition;
+
+/** What a connection needs of the supervisor it belongs to. */
+export interface ConnectionHost {
+  readonly context: SharedRuntime;
+  readonly charts: ChartSystem;
+  /** The parent of the actors of its connections. */
+  readonly actor: HostedActor;
+  /** The connection has another state; `from` is `null` for a new one. */
+  connectionMoved(
+    connection: ManagedConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void;
+  /** The user's `random` threw. User code must not run yet. */
+  randomErrored(error: Error): void;
+  /** The connection has opened: it may enter the registry. */
+  connectionOpened(connection: ManagedConnection): void;
+  /** An order of its chart threw. The connection ends, and reports that as well. */
+  connectionCrashed(error: Error): void;
+  /** The connection must be forgotten everywhere, before any other code runs. */
+  connectionQuarantined(connection: ManagedConnection): void;
+  /** The connection reports to the outside; its chart has settled. */
+  connectionReported(connection: ManagedConnection, report: ConnectionReport): void;
+  /** Reads the messages of its peers. */
+  readonly contract: Pick<Contract<unknown, never>, 'read'>;
+  readonly handlers: MessageHandlers;
+  /** A message was not what the contract says. */
+  messageInvalid(connection: ManagedConnection, fault: InvalidMessage): void;
 }
 
-/** What accepting and dialing do each in their own way. Each connection has one of the two as a part. */
-export interface ConnectionSide
-  extends Pick<ConnectionOrders, 'upgrade' | 'refuseUpgrade' | 'refuseWithClose' | 'dial'> {
-  readonly transport: Transport;
-  /** It opened; its messages may be sent from now on. */
-  opened(): void;
-  /** A message arrived, whatever is in it. */
-  messageHeard(): void;
-  /** Answers a beat of the peer. Returns whether the message is one, and so nothing for the application. */
-  takesBeat(payload: Uint8Array, isBinary: boolean): boolean;
-  /** Messages that were accepted leave before the WebSocket writes something by itself. */
-  flush(): void;
-  /** Messages for the peer that were accepted leave, if they still can; no more are accepted. */
-  stopSending(): void;
-  /** The time for opening is up. */
-  handshakeExpired(): void;
-  /** Why it never opened. */
-  describeFailure(): FailureDescription;
-  /** It is over: nothing is held any more. */
-  letGo(): void;
+/** Runs the user's code for messages. */
+export interface MessageHandlers {
+  /** Returns what `onMessage` returned: a promise while it is at work. */
+  message(connection: ManagedConnection, message: unknown): unknown;
+  /** The user's code threw, for a message of this connection. */
+  errored(handler: HandlerName, error: Error, connection: ManagedConnection | undefined): void;
 }
 
 /**
@@ -67,7 +86,7 @@ export interface ConnectionSide
  * ```
  */
 export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
-  implements ChartOwner, ConnectionOrders, DeadlineOwner
+  implements ConnectionCore, ChartOwner, ConnectionOrders, DeadlineOwner
 {
   readonly id: string;
   /** Empty until it is known: a dialed one learns of it with its target. */
@@ -75,6 +94,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   path: string;
   readonly side: Side;
   readonly socketEvents: SocketEvents;
+  readonly chart: ChartRunner<ConnectionFact['type']>;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
   openedAt = 0;
   /** How it ended, once it has: a verdict if it ever opened, a failure if not. */
@@ -85,7 +105,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   heartbeat: Heartbeat | null = null;
 
   readonly #host: ConnectionHost;
-  readonly #chart: ChartRunner<ConnectionFact['type']>;
   #actor: HostedActor | null = null;
   #record: EndingRecord | null = null;
   #gateOpen = false;
@@ -108,24 +127,24 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.path = path;
     this.socketEvents = new SocketEvents(this);
     this.side = makeSide(this);
-    this.#chart = host.charts.run(connectionTable, this);
+    this.chart = host.charts.run(connectionTable, this);
   }
 
   /** Starts the chart. */
   begin(): void {
     this.#host.connectionMoved(this, null, 'handshaking');
     if (this.#host.charts.areActorsEager) this.#actor = this.actor;
-    this.#chart.start();
+    this.chart.start();
   }
 
   get state(): ConnectionState {
     if (this.verdict !== undefined) return 'closed';
-    return this.failure === undefined ? topOf(this.#chart.state) : 'failed';
+    return this.failure === undefined ? topOf(this.chart.state) : 'failed';
   }
 
   /** Every active state of the chart. */
   get states(): readonly string[] {
-    return this.isOver ? [this.state] : this.#chart.state.paths;
+    return this.isOver ? [this.state] : this.chart.state.paths;
   }
 
   /** What is known of its ending. */
@@ -140,7 +159,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
 
   get actor(): HostedActor {
     const { charts, actor: parent } = this.#host;
-    this.#actor ??= charts.host(this.#chart, { id: this.id, parent });
+    this.#actor ??= charts.host(this.chart, { id: this.id, parent });
     return this.#actor;
   }
 
@@ -171,7 +190,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   #endAs(intent: LocalCause, ending: LocalEnding): boolean {
     if (!this.quarantine()) return false;
     this.record.noteIntent(intent, ending.frame);
-    this.send(ending.fact);
+    this.chart.send(ending.fact);
     return true;
   }
 
@@ -180,7 +199,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     if (this.isOver) return false;
     if (this.quarantine() || this.record.evidence.intent === 'close')
       this.record.noteIntent('terminate');
-    this.send('terminate.requested');
+    this.chart.send('terminate.requested');
     return true;
   }
 
@@ -188,7 +207,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   expire(): void {
     this.record.noteForced();
     if (this.quarantine()) this.record.noteIntent('drain');
-    this.send('terminate.requested');
+    this.chart.send('terminate.requested');
   }
 
   /** Waits no longer for a destroyed socket to say that it is gone. */
@@ -209,7 +228,10 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   quarantine(): boolean {
     if (!this.#gateOpen) return false;
     // What was accepted while the gate was open leaves while it still is.
-    this.side.stopSending();
+    guarded(
+      () => this.side.stopSending(),
+      (error) => this.record.noteSendError(error),
+    );
     this.#gateOpen = false;
     this.#host.connectionQuarantined(this);
     this.heartbeat?.stop();
@@ -273,11 +295,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#deadline = null;
     if (this.state === 'handshaking') this.side.handshakeExpired();
     else this.record.noteForced();
-    this.send('deadline.passed');
-  }
-
-  send(fact: ConnectionFact['type']): void {
-    if (!this.isOver) this.#chart.send(fact);
+    this.chart.send('deadline.passed');
   }
 
   #report(report: ConnectionReport): void {
@@ -288,23 +306,24 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     if (topOf(from) !== topOf(to)) this.#host.connectionMoved(this, topOf(from), topOf(to));
   }
 
-  /** The last word of a connection whose chart is gone. */
+  /** The socket may be what threw, and may throw again: the connection is reported as over all the same. */
   chartCrashed(error: Error): void {
     this.#host.connectionCrashed(error);
+    if (!this.isOver) this.#crash(error);
+    ignoreThrown(() => this.side.letGo());
+  }
+
+  #crash(error: Error): void {
     this.quarantine();
     this.record.noteIntent('crash', { code: 1011, reason: '' });
     this.record.noteHandlerError(error);
-    // The socket may be what threw, and a frame that cannot leave must not keep it from being destroyed.
-    guarded(
-      () => this.sendClose(),
-      () => {},
-    );
-    this.destroy();
-    if (!this.#chart.state.isFinal) {
+    ignoreThrown(() => this.sendClose());
+    ignoreThrown(() => this.destroy());
+    if (!this.chart.state.isFinal) {
       const to = this.openedAt === 0 ? 'failed' : 'closed';
       this.#host.connectionMoved(this, this.state, to);
     }
-    this.finish();
+    this.#end();
   }
 
   // The chart's orders.
@@ -350,7 +369,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   admitMessages(): void {
     this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     // It may have been paused while it was being welcomed.
-    if (this.#intake?.isPaused) this.send('reading.paused');
+    if (this.#intake?.isPaused) this.chart.send('reading.paused');
     else this.transport.resume();
   }
 
@@ -387,32 +406,41 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   finish(): void {
-    this.quarantine();
-    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);
-    if (this.openedAt === 0) this.#fail();
-    else this.#conclude();
-    this.heartbeat = null;
+    this.#end();
     this.side.letGo();
   }
 
+  #end(): void {
+    this.quarantine();
+    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);
+    this.heartbeat = null;
+    if (this.openedAt === 0) this.#fail();
+    else this.#conclude();
+  }
+
+  /** What its actor gives as its output. */
   outcome(): CloseVerdict | Failure | undefined {
     return this.verdict ?? this.failure;
   }
 
   #conclude(): void {
     const openMs = Math.round(this.#host.context.clock.now() - this.#openedAtMs);
-    this.verdict = this.record.verdict(this.transport, openMs, this.#chart.takeTrail());
+    this.verdict = this.record.verdict(this.transport, openMs, this.chart.takeTrail());
     this.#report('closed');
   }
 
   #fail(): void {
-    this.failure = { ...this.side.describeFailure(), trail: this.#chart.takeTrail() };
-    this.transport.destroy();
+    this.failure = { ...this.side.describeFailure(), trail: this.chart.takeTrail() };
     this.#report('failed');
+    this.transport.destroy();
   }
 }
 
 /** The state of the connection, of which all others of the chart are parts. */
-function topOf({ paths }: ChartState): ConnectionState {
-  return paths[0] as ConnectionState;
+function topOf({ top }: ChartState): ConnectionState {
+  return top as ConnectionState;
+}
+
+function ignoreThrown(run: () => void): void {
+  guarded(run, () => {});
 }

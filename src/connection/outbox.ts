@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Frame } from '../core/frame.ts';
 import { Backpressure } from './back-pressure.ts';
-import type { SharedRuntime } from './connection-host.ts';
 import type { ManagedConnection } from './managed-connection.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 import type { Flushable, FrameBatch, WriteBatcher } from './write-batcher.ts';
 
 /** What the outboxes of one supervisor share. */

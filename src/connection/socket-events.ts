@@ -3,8 +3,8 @@ import type { DialAnswer } from '../core/failure.ts';
 import { textOf } from '../core/text.ts';
 import type { RefusedMessage } from '../core/verdict.ts';
 import type { MessageRefusal, RawSocketObserver, SocketObserver } from '../transport/transport.ts';
+import type { ConnectionCore } from './connection-core.ts';
 import { takenAway } from './ending-record.ts';
-import type { ManagedConnection } from './managed-connection.ts';
 
 /**
  * Translates what the two sockets of a connection report.
@@ -12,9 +12,9 @@ import type { ManagedConnection } from './managed-connection.ts';
  * Each method follows the same order: note what happened, shut the gate, then give the chart its fact.
  */
 export class SocketEvents implements RawSocketObserver, SocketObserver {
-  readonly connection: ManagedConnection;
+  readonly connection: ConnectionCore;
 
-  constructor(connection: ManagedConnection) {
+  constructor(connection: ConnectionCore) {
     this.connection = connection;
   }
 
@@ -24,30 +24,32 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     this.connection.record.noteSocketError(error);
     this.backlogLost();
     this.connection.quarantine();
-    this.connection.send('socket.errored');
+    this.connection.chart.send('socket.errored');
   }
 
   socketEnded(): void {
     this.#blameOthers();
     this.connection.record.noteSocketEnd();
     this.connection.quarantine();
-    this.connection.send(this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned');
+    this.connection.chart.send(
+      this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned',
+    );
   }
 
   socketClosed(errored = false): void {
     const { ended, socketError } = this.connection.record.evidence;
     this.#blameOthers(ended || socketError || errored ? undefined : 'closed');
     this.connection.quarantine();
-    this.connection.send('socket.closed');
+    this.connection.chart.send('socket.closed');
   }
 
   opened(): void {
-    this.connection.send('socket.opened');
+    this.connection.chart.send('socket.opened');
   }
 
   rejected(answer: DialAnswer): void {
     this.connection.record.noteAnswer(answer);
-    this.connection.send('admission.refused');
+    this.connection.chart.send('admission.refused');
   }
 
   /** In a page, more arrived during a pause than may be held: a browser cannot be kept from reading. */
@@ -68,7 +70,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     record.noteCloseFrame(received, transport);
     if (this.connection.quarantine()) record.notePeerClosing(received);
     if (transport.answerClose(code, reason)) record.noteSent(received);
-    this.connection.send('peer.closing');
+    this.connection.chart.send('peer.closing');
   }
 
   violationFound(frame: CloseFrame): void {
@@ -87,7 +89,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     }
     this.connection.record.noteViolation(error, refused);
     this.connection.quarantine();
-    this.connection.send('protocol.violated');
+    this.connection.chart.send('protocol.violated');
   }
 
   /** A connection that is already closing keeps its cause. */
@@ -95,7 +97,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     if (!this.connection.isOpen) return;
     this.connection.record.noteViolation(new Error(problem), cause);
     this.violationFound({ code, reason: problem });
-    this.connection.send('protocol.violated');
+    this.connection.chart.send('protocol.violated');
   }
 
   pingFlooded(): void {
@@ -104,7 +106,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
 
   websocketClosed(isClean: boolean): void {
     this.connection.record.noteWebSocketEnd(isClean);
-    this.connection.send('websocket.closed');
+    this.connection.chart.send('websocket.closed');
   }
 
   /** A write failed: often the first sign of death, before the socket itself reports an error. */
@@ -112,7 +114,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     this.#blameOthers();
     if (!this.connection.quarantine()) return;
     this.connection.record.noteSendError(error);
-    this.connection.send('send.errored');
+    this.connection.chart.send('send.errored');
   }
 
   /** What waits in this process is lost, and with it a close frame of ours that waits behind it. */

@@ -9,7 +9,7 @@ import { copyOf, pathText } from './text.ts';
 const FAULT_TEXT_MAX = 200;
 
 /** What came of a payload: a message of the contract, or the fault in it. */
-export type Intake<In> = { readonly message: In } | { readonly fault: InvalidMessage };
+export type ReadResult<In> = { readonly message: In } | { readonly fault: InvalidMessage };
 
 /**
  * The two contracts of a supervisor and the codec below them.
@@ -38,7 +38,7 @@ export class Contract<In, Out, Sent = Out> {
    *
    * @throws what the schema throws when it is itself at fault, for example because a check of it is async.
    */
-  read(payload: Uint8Array, isBinary: boolean): Intake<In> {
+  read(payload: Uint8Array, isBinary: boolean): ReadResult<In> {
     let decoded: unknown;
     try {
       decoded = settledNow(this.#codec.decode(payload, isBinary));

@@ -136,10 +136,10 @@ export class TimerWheel {
     try {
       this.#liveMs += this.#aliveSinceAdvanceMs();
       this.#advancedAt = this.#clock.now();
-      const target = Math.floor(this.#liveMs / this.tickMs);
+      const due = this.#dueUpTo(Math.floor(this.#liveMs / this.tickMs));
       runAll(
-        () => (this.#tick < target ? ++this.#tick : undefined),
-        (tick) => this.#expireTick(tick),
+        () => due.next().value,
+        ({ owner, name }) => owner.deadlinePassed(name),
       );
     } finally {
       // An owner that throws must not stop the clock of all others.
@@ -153,20 +153,28 @@ export class TimerWheel {
   }
 
   /**
-   * Takes the due deadlines out before telling anyone: an owner may schedule into this very slot, and that
-   * deadline belongs to a later turn.
+   * The deadlines that are due, tick by tick, each taken off the wheel. Those of a tick are collected before an owner hears
+   * of any: it may schedule into this very slot, and that deadline belongs to a later turn.
    */
-  #expireTick(tick: number): void {
-    const due: Deadline[] = [];
-    for (let entry = this.#slots[tick % SLOTS] ?? null; entry !== null; entry = entry.next) {
-      if (entry.dueTick <= tick) due.push(entry);
+  *#dueUpTo(lastTick: number): Generator<Deadline, undefined> {
+    while (this.#tick < lastTick) {
+      this.#tick += 1;
+      for (const deadline of this.#dueNow()) {
+        // An owner that came before may have cancelled or postponed it.
+        if (deadline.dueTick === NEVER || deadline.dueTick > this.#tick) continue;
+        this.cancel(deadline);
+        yield deadline;
+      }
     }
-    runEach(due, (entry) => {
-      // An owner that came before may have cancelled or postponed it.
-      if (entry.dueTick === NEVER || entry.dueTick > tick) return;
-      this.cancel(entry);
-      entry.owner.deadlinePassed(entry.name);
-    });
+    return undefined;
+  }
+
+  #dueNow(): Deadline[] {
+    const due: Deadline[] = [];
+    for (let entry = this.#slots[this.#tick % SLOTS] ?? null; entry !== null; entry = entry.next) {
+      if (entry.dueTick <= this.#tick) due.push(entry);
+    }
+    return due;
   }
 
   #link(deadline: Deadline): void {

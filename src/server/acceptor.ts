@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
-import type { ConnectionReport, MessageHandlers } from '../connection/connection-host.ts';
+import type { ConnectionReport, MessageHandlers } from '../connection/managed-connection.ts';
 import type { OutboxRuntime } from '../connection/outbox.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
@@ -86,12 +86,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     this.context = context;
     this.registry = registry;
     this.contract = broadcaster.contract;
-    this.handlers = {
-      message: (connection, message) =>
-        handlers.message(connection as InboundConnection, message as In),
-      errored: (handler, error, connection) =>
-        reporter.errored(handler, error, connection as InboundConnection | undefined),
-    };
+    this.handlers = handlers;
     this.#admission = new Admission(options, registry, reporter, options.clock.now());
     const { wheel } = context;
     this.#authentication = new Authentication(options, { registry, reporter, handlers, wheel });

@@ -237,6 +237,8 @@ export class Authentication<Peer, In, Out> {
         this.#turnAway(connection, answer);
         return;
       }
+      // To read what was given may run code of the application, which may have ended it.
+      if (connection.isOver) return;
       this.#leases.renew(connection, expiresInMs);
       asked = 'key';
       connection.side.grant({ peer, headers, key: this.#keyOf(peer as Peer) });

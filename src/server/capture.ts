@@ -1,6 +1,6 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
-import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import { checkSupervisor } from '../core/arguments.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ConnectionState } from '../core/connection.ts';

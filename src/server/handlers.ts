@@ -1,5 +1,6 @@
 import type { Unsubscribable } from 'rxjs';
 
+import type { MessageHandlers } from '../connection/managed-connection.ts';
 import type { Failure } from '../core/failure.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
@@ -31,7 +32,7 @@ interface Welcome {
 export type Release = () => unknown;
 
 /** Runs the user's handlers, each behind a guard, in the order that was promised. @internal */
-export class Handlers<Peer, In, Out> {
+export class Handlers<Peer, In, Out> implements MessageHandlers {
   readonly #options: ResolvedOptions<Peer, In, Out, unknown>;
   readonly #reporter: Reporter<Peer, In, Out>;
   readonly #wheel: TimerWheel;
@@ -63,7 +64,7 @@ export class Handlers<Peer, In, Out> {
     connection: InboundConnection | undefined,
     call: () => Result,
   ): Result | undefined {
-    return guarded(call, (error) => this.#reporter.errored(handler, error, connection));
+    return guarded(call, (error) => this.errored(handler, error, connection));
   }
 
   opened(connection: InboundConnection): void {
@@ -74,7 +75,7 @@ export class Handlers<Peer, In, Out> {
     else {
       const dispose = this.#disposerOf(result, connection);
       if (dispose !== undefined) this.#welcomes.set(connection, newWelcome(dispose, false));
-      connection.send('welcome.settled');
+      connection.chart.send('welcome.settled');
     }
   }
 
@@ -85,7 +86,7 @@ export class Handlers<Peer, In, Out> {
     const settle = (result: unknown) => {
       welcome.pending = false;
       welcome.dispose = this.#disposerOf(result, connection);
-      connection.send('welcome.settled');
+      connection.chart.send('welcome.settled');
       if (welcome.whenSettled === undefined) this.#disposeIfOver(connection, welcome);
       else welcome.whenSettled();
     };
@@ -99,6 +100,10 @@ export class Handlers<Peer, In, Out> {
     const work = onMessage && this.run('onMessage', connection, () => onMessage(handle, message));
     handle.deliver(message);
     return work;
+  }
+
+  errored(handler: HandlerName, error: Error, connection: InboundConnection | undefined): void {
+    this.#reporter.errored(handler, error, connection);
   }
 
   closing(connection: InboundConnection, code: number, reason: string): void {

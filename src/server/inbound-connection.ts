@@ -1,6 +1,7 @@
-import type { ConnectionHost } from '../connection/connection-host.ts';
+import type { ConnectionSide } from '../connection/connection-core.ts';
 import { takenAway } from '../connection/ending-record.ts';
-import { type ConnectionSide, ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionHost } from '../connection/managed-connection.ts';
+import { ManagedConnection } from '../connection/managed-connection.ts';
 import { Outbox, type OutboxRuntime } from '../connection/outbox.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import {
@@ -100,7 +101,7 @@ export class Inbound implements ConnectionSide {
     if (connection.isOver) return;
     if (!isOurs) {
       connection.record.noteTaken(new Error('the socket is supervised already'));
-      connection.send('admission.refused');
+      connection.chart.send('admission.refused');
     }
     // Its own events may be over.
     else if (socket.closed) this.disown(takenAway());
@@ -125,12 +126,12 @@ export class Inbound implements ConnectionSide {
     if (this.#upgrade !== null && headers !== undefined) {
       this.#upgrade = { ...this.#upgrade, answerHeaders: headers };
     }
-    this.#connection.send('admission.granted');
+    this.#connection.chart.send('admission.granted');
   }
 
   refuse(answer: RefusalAnswer): void {
     this.#refusal ??= answer;
-    this.#connection.send(
+    this.#connection.chart.send(
       answer.closeFrame === undefined ? 'admission.refused' : 'admission.denied',
     );
   }
@@ -141,7 +142,7 @@ export class Inbound implements ConnectionSide {
     const { timeouts, wheel } = this.#host.context;
     this.#connection.record.noteTaken(error);
     this.transport.release();
-    this.#connection.send('admission.refused');
+    this.#connection.chart.send('admission.refused');
     if (socket.destroyed || socket.readableFlowing !== null) return;
     // A socket that nobody reads does not notice that its client has left.
     const destroyUnread = () => void (socket.readableFlowing === null && socket.destroy());
@@ -150,7 +151,7 @@ export class Inbound implements ConnectionSide {
 
   upgrade(): void {
     if (this.#upgrade !== null && this.#complete(this.#upgrade))
-      this.#connection.send('socket.opened');
+      this.#connection.chart.send('socket.opened');
   }
 
   refuseWithClose(): void {
@@ -197,8 +198,9 @@ export class Inbound implements ConnectionSide {
 
   opened(): void {
     this.#upgrade = null;
-    if (agreesOnBeat(this.transport.subprotocol))
-      this.#appHeartbeat = new AppHeartbeat(this.#connection, this.#host.context);
+    if (!agreesOnBeat(this.transport.subprotocol)) return;
+    this.#appHeartbeat = new AppHeartbeat(this.#connection, this.#host.context);
+    this.#appHeartbeat.ask();
   }
 
   messageHeard(): void {

@@ -28,7 +28,7 @@ export class Registry {
   /** The connections that are open, and no others. */
   readonly open = new Map<string, InboundConnection>();
 
-  /** Those that clients and pools have dialed, and that have not ended. They are counted, and no audience. */
+  /** Those that clients and pools have dialed, and that have not ended. They are counted, but a broadcast does not reach them. */
   readonly dialed = new Set<ManagedConnection>();
 
   readonly #connections = new Set<InboundConnection>();

@@ -17,6 +17,7 @@ import { WriteBatcher } from '../connection/write-batcher.ts';
 import type { ChartActor } from '../core/actor.ts';
 import { checkPaths, checkUpgrade } from '../core/arguments.ts';
 import { type Child, parentSide } from '../core/child.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { printAs } from '../core/text.ts';
@@ -116,7 +117,8 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     const options = resolveOptions(given);
     const { clock, inspect, actors, admission } = options;
     const areEager = actors === 'eager' || inspect !== undefined;
-    const charts = new ChartSystem({ actorHost: xstateHost, areEager }, new FlightRecorder(clock));
+    const makeRecorder = (clock: Clock) => new FlightRecorder(clock);
+    const charts = new ChartSystem({ actorHost: xstateHost, areEager, makeRecorder }, clock);
     const reporter = new Reporter<Peer, In, Out>(options);
     const registry = new Registry(admission.ipv6PrefixBits);
     const context = acceptedRuntime(options);
@@ -155,7 +157,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   }
 
   get state(): SupervisorState {
-    return this.#chart.state.paths[0] as SupervisorState;
+    return this.#chart.state.top as SupervisorState;
   }
 
   get actor(): ChartActor {
@@ -235,7 +237,9 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   }
 
   async drain(options: DrainOptions = {}): Promise<DrainReport> {
-    return this.#drain.request(drainPlan(options, supervisorDrain), options);
+    const report = this.#drain.request(drainPlan(options, supervisorDrain), options);
+    if (this.#chart.error !== null) this.#destroyAll();
+    return report;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -278,11 +282,26 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   #connectionCrashed(error: Error): void {
     this.#crashes.push(error);
     this.#send('connection.crashed');
+    // A chart that is over takes no fact, and gives no order.
+    if (this.#chart.isOver) this.recordCrash();
   }
 
-  /** Nothing below the supervisor decides what follows from an error in its own chart: connections live on. */
+  /** Its connections live on. A drain cannot be paced any more: it destroys what is left. */
   chartCrashed(error: Error): void {
     this.#notify(() => this.#reporter.crashed(error));
+    if (this.#drain.isRequested) this.#destroyAll();
+  }
+
+  #destroyAll(): void {
+    const { connections, dialed } = this.#registry;
+    this.#drain.stopServices();
+    this.#drain.each([...connections, ...dialed], (connection) => connection.expire());
+    this.#drain.end();
+    this.#charts.notifications.addLast(() => this.#drain.resolve(this.#report));
+  }
+
+  get #report(): DrainReport {
+    return { ...this.#drain.tally, unsettled: this.#handlers.unsettled };
   }
 
   // The chart's orders.
@@ -329,11 +348,12 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
     const left = [...registry.connections, ...registry.dialed];
     this.#drain.each(left, (connection) => connection.abandon());
-    this.#notify(() => this.#conclude());
+    // Behind their reports, and behind what their clients and pools report in turn.
+    this.#charts.notifications.addLast(() => this.#conclude());
   }
 
   #conclude(): void {
-    const report: DrainReport = { ...this.#drain.tally, unsettled: this.#handlers.unsettled };
+    const report = this.#report;
     this.#reporter.emit({ type: 'supervisor.stopped', report });
     this.#broadcaster.topics.complete();
     this.#reporter.complete();

@@ -6,7 +6,7 @@ import { afterEach, describe, it } from 'node:test';
 import type { Clock } from '../../src/index.ts';
 import { crowd, type Member } from '../support/crowd.ts';
 import { Service } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { turns, until } from '../support/until.ts';
 
 /** The clock of the process, with a net below what it calls after the poll phase. */
 function collectingClock(errors: Error[]): Clock {
@@ -75,4 +75,43 @@ describe('a socket whose write throws', () => {
     assert.notEqual(code, before);
     assert.equal(members[1]?.connection.verdict?.error?.message, 'faulty instrumentation');
   });
+});
+
+describe('a socket of which a method throws while its connection ends', () => {
+  let service: Service;
+  let socket: Socket;
+  let mend = () => {};
+  afterEach(async () => {
+    mend();
+    socket.destroy();
+    await service.stop();
+  });
+
+  async function start(method: 'destroy' | 'off'): Promise<Member> {
+    const sockets: Socket[] = [];
+    service = await Service.start({ timeouts: { closeMs: 200, forcedMs: 100 } });
+    service.server.on('connection', (accepted: Socket) => void sockets.push(accepted));
+    const [member] = await crowd(service, 1);
+    socket = sockets[0] as Socket;
+    socket[method] = () => {
+      throw new Error(`faulty ${method}`);
+    };
+    mend = () => void Reflect.deleteProperty(socket, method);
+    return member as Member;
+  }
+
+  for (const method of ['destroy', 'off'] as const)
+    it(`is reported once: ${method}`, async () => {
+      const { connection } = await start(method);
+      connection.terminate();
+      await service.when('connection.closed');
+      await turns(5);
+      assert.deepEqual(service.calls, ['onOpen', 'onClose']);
+      assert.equal(service.of('connection.closed').length, 1);
+      assert.equal(service.of('connection.crashed').length, 1);
+      const { counts } = service.supervisor;
+      assert.deepEqual([counts.open, counts.closing, counts.closed], [0, 0, 1]);
+      const { states, crashed } = service.supervisor.chart.connection;
+      assert.deepEqual([states['closing'], crashed], [0, 1]);
+    });
 });

@@ -11,7 +11,8 @@ import {
   outboundConnection,
 } from '../../src/client/outbound-connection.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
-import type { MessageHandlers, SharedRuntime } from '../../src/connection/connection-host.ts';
+import type { MessageHandlers } from '../../src/connection/managed-connection.ts';
+import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
@@ -79,7 +80,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
     const shared = sharedRuntime(options);
     this.context = { ...shared, reads: new Reads(shared) };
     const areEager = actors === 'eager';
-    this.charts = new ChartSystem({ actorHost: xstateHost, areEager });
+    this.charts = new ChartSystem({ actorHost: xstateHost, areEager }, this.clock);
     // Nobody is told anything: it is there to be the parent.
     const runner = this.charts.run(clientTable, { chartCrashed: () => {} });
     const inspector = {

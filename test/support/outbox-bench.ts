@@ -94,7 +94,7 @@ export class OutboxBench {
         },
       },
       socketEvents: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
-      send: (fact: string) => log.push(fact),
+      chart: { send: (fact: string) => log.push(fact) },
       end: (cause: string) => {
         log.push(`end ${cause}`);
         this.outbox.stop();

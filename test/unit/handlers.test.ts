@@ -28,7 +28,7 @@ function bench(options: SupervisorOptions) {
   const connection = {
     verdict: undefined as CloseVerdict | undefined,
     handle: { complete: () => {}, deliver: () => {} },
-    send: (fact: string) => void log.push(fact),
+    chart: { send: (fact: string) => void log.push(fact) },
     end: (cause: string) => void log.push(`end ${cause}`),
     awaitWelcome: () => void log.push('awaitWelcome'),
   };

@@ -3,10 +3,10 @@ import type { ChartSystem } from '../../chart/chart-system.ts';
 import type { HostedActor } from '../../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../../chart/runner.ts';
 import { poolTable } from '../../chart/tables/pool.ts';
-import type { ConnectionReport, SharedRuntime } from '../../connection/connection-host.ts';
 import { Drain, type DrainPlan } from '../../connection/drain.ts';
-import type { ManagedConnection } from '../../connection/managed-connection.ts';
+import type { ConnectionReport, ManagedConnection } from '../../connection/managed-connection.ts';
 import type { ChildActor, Parent } from '../../connection/parent.ts';
+import type { SharedRuntime } from '../../connection/shared-runtime.ts';
 import type { CloseFrame } from '../../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../../core/connection.ts';
 import { whenAborted } from '../../core/guard.ts';
@@ -48,7 +48,6 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   #ids = 0;
   readonly #counts = { connected: 0, closed: 0 };
   readonly #drain: Drain<SupervisedClient<In, Out>, PoolDrainReport>;
-  #isFinished = false;
   #ignoreSignal: (() => void) | null = null;
 
   constructor(parts: PoolParts<In, Out>) {
@@ -162,7 +161,6 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   finish(): void {
     this.#drain.end();
     this.#ignoreSignal?.();
-    this.#isFinished = true;
   }
 
   // What the members tell their parent.
@@ -191,7 +189,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     to: ConnectionState,
   ): void {
     if (to === 'open') this.#counts.connected += 1;
-    else if (to === 'closed') {
+    else if (from !== 'handshaking' && (to === 'closed' || to === 'failed')) {
       this.#counts.connected -= 1;
       this.#counts.closed += 1;
     }
@@ -232,8 +230,9 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
 
   chartSettled(): void {
     this.#updateStatus();
-    if (!this.#isFinished) return;
-    this.#isFinished = false;
+  }
+
+  chartEnded(): void {
     this.charts.notifications.add(() => this.#complete());
   }
 
