@@ -137,12 +137,19 @@ class FrameCapture implements ConnectionWatcher {
   }
 
   connectionMoved(connection: ManagedConnection, to: ConnectionState): void {
-    if (to === 'closed') this.#taps.delete(connection);
+    if (to === 'closed' || to === 'failed') this.#ended(connection);
     if (to !== 'open' || !this.#isMeant(connection)) return;
     const { transport, id } = connection;
     if (!(transport instanceof NodeTransport)) return;
     const untap = transport.tap((header) => this.#note(id, header));
     if (untap !== null) this.#taps.set(connection, untap);
+  }
+
+  /** No other connection will have its id. */
+  #ended(connection: ManagedConnection): void {
+    this.#taps.get(connection)?.();
+    this.#taps.delete(connection);
+    if (connection.id === this.#options.id) this.stop();
   }
 
   #isMeant(connection: ManagedConnection): boolean {
