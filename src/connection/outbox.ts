@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FlushResult, SendResult } from '../core/connection.ts';
+import { toError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
 import { Backpressure } from './back-pressure.ts';
 import type { ManagedConnection } from './managed-connection.ts';
@@ -203,10 +204,11 @@ export class Outbox implements Flushable {
     const socket = this.#socket;
     if (!socket.writable) return 'refused';
     this.#connection.transport.noteWritten(bytes);
-    writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
-    if (socket.errored) {
+    const error = writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
+    if (error !== null) {
       // Known here before the socket, or a callback, reports it.
-      if (!this.#backpressure.isStopped) this.#connection.socketEvents.sendErrored(socket.errored);
+      if (this.#backpressure.isStopped) this.#connection.record.noteSendError(error);
+      else this.#connection.socketEvents.sendErrored(error);
       return 'refused';
     }
     const bufferedBytes = socket.writableLength;
@@ -245,22 +247,23 @@ export class Outbox implements Flushable {
   }
 }
 
-/** In one system call, and large frames without a copy. */
+/** In one system call, and large frames without a copy. Returns why it failed, as far as that is known at once. */
 function writeChunks(
   socket: Socket,
   chunks: readonly Buffer[],
   written: Written | undefined,
-): void {
-  const [first, ...others] = chunks;
-  if (others.length === 0 && first !== undefined) {
-    socket.write(first, written);
-    return;
+): Error | null {
+  try {
+    const last = chunks.length - 1;
+    if (last > 0) socket.cork();
+    for (const [index, chunk] of chunks.entries())
+      socket.write(chunk, index === last ? written : undefined);
+    if (last > 0) socket.uncork();
+    return socket.errored;
+  } catch (thrown) {
+    // Somebody has wrapped the methods of this socket.
+    return toError(thrown);
   }
-  const last = chunks.length - 1;
-  socket.cork();
-  for (const [index, chunk] of chunks.entries())
-    socket.write(chunk, index === last ? written : undefined);
-  socket.uncork();
 }
 
 function settle(waiters: readonly FlushWaiter[], result: FlushResult): void {

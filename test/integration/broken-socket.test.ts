@@ -1,5 +1,5 @@
-// Goal: a socket whose `write` throws, as a faulty instrumentation makes it, costs nobody else anything. Method: break one
-// of three accepted sockets by hand; a clock collects what reaches the event loop.
+// Goal: a socket whose methods throw, as a faulty instrumentation makes them, ends its own connection and costs nobody else
+// anything. Method: break accepted sockets by hand; a clock collects what reaches the event loop.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
@@ -48,7 +48,7 @@ describe('a socket whose write throws', () => {
     };
   }
 
-  it('keeps no publication from the others, and its error gets out', async () => {
+  it('keeps no publication from the others, and ends its own connection', async () => {
     await start();
     for (const { connection } of members) connection.join('lobby');
     service.supervisor.topic('lobby').publish('hi');
@@ -58,10 +58,18 @@ describe('a socket whose write throws', () => {
       await until(() => peer.texts.length === 2, 'both have arrived');
       assert.deepEqual(peer.texts, ['"hi"', '"all"']);
     }
-    assert.deepEqual(
-      errors.map(({ message }) => message),
-      ['faulty instrumentation'],
-    );
+    const { verdict } = await service.when('connection.closed');
+    assert.deepEqual([verdict.layer, verdict.error?.message], ['tcp', 'faulty instrumentation']);
+    assert.deepEqual(errors, []);
+  });
+
+  it('is no exception for who sends to it', async () => {
+    await start();
+    const [, connection] = members.map((member) => member.connection);
+    assert.equal(connection?.send('hi'), 'refused');
+    assert.equal(await connection?.sendAndFlush('hi'), 'refused');
+    await service.when('connection.closed');
+    assert.deepEqual(errors, []);
   });
 
   it('keeps no drain from closing the others nicely, nor from its end', async () => {
