@@ -30,9 +30,9 @@ import type { StateValue } from './table.ts';
 type Status = 'active' | 'done' | 'error';
 
 /**
- * A snapshot as XState and inspectors see it. All actors in one state share it, so it says nothing of a single connection.
+ * A snapshot as XState and inspectors see it. All actors in one state share it, so it contains nothing of a connection.
  *
- * Inspectors serialise its own fields; a method is in the prototype.
+ * Inspectors serialise own fields only, so `matches` is in the prototype.
  */
 export class HostedSnapshot {
   readonly status: Status;
@@ -53,13 +53,13 @@ export class HostedSnapshot {
   }
 }
 
-/** What a chart ended with. */
+/** The result of a chart. */
 interface Outcome {
   readonly output?: unknown;
   readonly error?: unknown;
 }
 
-/** The snapshot of everybody in a state. */
+/** The snapshot that all actors in a state share. */
 export function snapshotOf(state: ChartState): HostedSnapshot {
   state.snapshot ??= new HostedSnapshot(state.value, state.isFinal ? 'done' : 'active');
   return state.snapshot as HostedSnapshot;
@@ -76,27 +76,27 @@ export interface GuardedInspector {
   readonly report: ReportThrown;
 }
 
-/** An actor that others are children of. */
+/** The parent of actors. */
 export interface ActorParent {
   readonly ref: AnyActorRef;
 }
 
-/** Who an actor is, and where it belongs. */
+/** The id of an actor, and its place in the actor system. */
 export interface ActorPlace {
   readonly id: string;
   readonly parent: ActorParent | null;
-  /** Sees each step of this actor and of those below it. Only an actor without a parent has one. */
+  /** Gets each step of this actor and of its descendants. Only an actor without a parent has one. */
   readonly inspector?: GuardedInspector | undefined;
 }
 
 /**
  * The XState actor of one runner, and its logic.
  *
- * The runner decides, and the actor shows it. Each step is one event of the actor, sent as a notification: observers and
- * inspectors never run inside a step. An event from anybody else changes nothing.
+ * The runner decides, and the actor shows the result. Each step becomes one event of the actor, sent as a notification,
+ * so observers and inspectors never run inside a step. An event from anyone else changes nothing.
  */
 export class HostedActor implements RunnerObserver {
-  /** The configuration of the machine, without its descriptions: an inspector draws the chart from it. */
+  /** The configuration of the machine without its descriptions. An inspector draws the chart from it. */
   readonly config: object;
   readonly runner: ChartRunner;
   readonly #place: ActorPlace;
@@ -124,10 +124,10 @@ export class HostedActor implements RunnerObserver {
   }
 
   /**
-   * The actor for somebody outside: the same at each call.
+   * The public actor: the same object at each call.
    *
-   * @param outcome - what the chart ended with.
-   * @param report - reports what a subscriber threw.
+   * @param outcome - returns the result of the chart.
+   * @param report - reports the error of a subscriber.
    */
   reader<Output>(outcome: () => Output | undefined, report: ReportThrown): ChartActor<Output> {
     this.#reader ??= new ReadOnlyActor(this, outcome, report);
@@ -140,11 +140,11 @@ export class HostedActor implements RunnerObserver {
     this.#show({ type: fact }, snapshotOf(to));
   }
 
-  /** What was thrown may hold secrets of the application, and an inspector would see it. */
+  /** Shows another error than the one thrown, which may contain secrets of the application: an inspector would see them. */
   crashed(): void {
     const error = new Error('An order of the chart threw.');
     const snapshot = new HostedSnapshot(this.runner.state.value, 'error', { error });
-    // Without an observer of errors, XState would throw it in the process.
+    // Without an observer for errors, XState would rethrow the error in the process.
     this.runner.notifications.add(() => void this.ref.subscribe({ error: () => {} }));
     this.#show({ type: 'chart.crashed' }, snapshot);
   }
@@ -174,15 +174,15 @@ export class HostedActor implements RunnerObserver {
   }
 }
 
-/** The actor as its readers get it: always in the state of its chart, and without a way to change that. */
+/** The public side of an actor: always in the state of its chart, and read-only. */
 class ReadOnlyActor<Output> implements ChartActor<Output> {
   readonly #hosted: HostedActor;
   readonly #outcome: () => Output | undefined;
   readonly #report: ReportThrown;
-  /** Made once the chart is at its end: the only snapshot with something of its own. */
+  /** The snapshot after the end. It alone belongs to one actor, because it has the output. */
   #last: HostedSnapshot | null = null;
 
-  /** @param outcome - what the chart ended with. @param report - reports what an observer threw. */
+  /** @param outcome - returns the result of the chart. @param report - reports the error of an observer. */
   constructor(hosted: HostedActor, outcome: () => Output | undefined, report: ReportThrown) {
     this.#hosted = hosted;
     this.#outcome = outcome;
@@ -291,7 +291,7 @@ function readOnly(problem: string): MooringError {
   return new MooringError('read-only', `the actor is read-only; ${problem}`);
 }
 
-/** Returns the option `inspect` of `createActor`. An event that changes nothing repeats the last snapshot, which is left out. */
+/** Returns the option `inspect` of `createActor`. It leaves out a repeated snapshot, which an event without effect causes. */
 function inspect({
   inspect: inspector,
   report,
@@ -310,13 +310,13 @@ function inspect({
   };
 }
 
-/** Makes actors by XState. */
+/** Makes actors with XState. */
 export const xstateHost: ActorHost = {
   host: (runner, place) => new HostedActor(runner, place),
   makeRoot: () => ({ ref: createActor(inertLogic).start() }),
 };
 
-/** Does nothing with the signals of its children. */
+/** Ignores the signals of its children. */
 const inertLogic: ActorLogic<Snapshot<unknown>, EventObject> = {
   transition: (snapshot) => snapshot,
   getInitialSnapshot: () => ({ status: 'active', output: undefined, error: undefined }),
@@ -335,7 +335,7 @@ function configOf(name: string): object {
   return config;
 }
 
-/** Parts of a configuration that drawing it does not need: 40 % of what an inspector sends for each actor (measured). */
+/** Parts of a configuration that a drawing does not need. They are 40 % of what an inspector sends per actor (measured). */
 const undrawn: ReadonlySet<string> = new Set(['description', 'meta', 'params']);
 
 function withoutUndrawn(part: unknown): unknown {

@@ -13,7 +13,7 @@ import type { Reads } from '../transport/reads.ts';
 import type { HeartbeatStagger } from './heartbeat-stagger.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 
-/** What a connection reports, once its chart has settled. */
+/** What a connection reports after its chart has settled. */
 export type ConnectionReport =
   | 'opened'
   | 'errored'
@@ -32,43 +32,43 @@ export interface SharedRuntime {
   readonly limits: Readonly<Limits>;
   readonly messageRate: Rate;
   readonly overRate: OverRatePolicy;
-  /** In Node.js; a page cannot see how its browser reads. */
+  /** In Node.js only: a page cannot see how its browser reads. */
   readonly reads?: Reads;
 }
 
-/** What a connection needs of the supervisor it belongs to. */
+/** What a connection needs of its host: the acceptor of a supervisor, or the dialer of a client. */
 export interface ConnectionHost {
   readonly context: SharedRuntime;
   readonly charts: ChartSystem;
   /** The parent of the actors of its connections. */
   readonly actor: HostedActor;
-  /** The connection has another state; `from` is `null` for a new one. */
+  /** The state of the connection has changed; `from` is `null` for a new connection. */
   connectionMoved(
     connection: ManagedConnection,
     from: ConnectionState | null,
     to: ConnectionState,
   ): void;
-  /** The user's `random` threw. User code must not run yet. */
+  /** The user's `random` threw. Called inside a step, so user code must not run yet. */
   randomErrored(error: Error): void;
   /** The connection has opened: it may enter the registry. */
   connectionOpened(connection: ManagedConnection): void;
-  /** An order of its chart threw. The connection ends, and reports that as well. */
+  /** An order of its chart threw. The connection also ends, and reports its end. */
   connectionCrashed(error: Error): void;
-  /** The connection must be forgotten everywhere, before any other code runs. */
+  /** The connection must leave registry and topics, before any other code runs. */
   connectionQuarantined(connection: ManagedConnection): void;
-  /** The connection reports to the outside; its chart has settled. */
+  /** The connection reports a change, after its chart has settled. */
   connectionReported(connection: ManagedConnection, report: ConnectionReport): void;
   /** Reads the messages of its peers. */
   readonly contract: Pick<Contract<unknown, never>, 'read'>;
   readonly handlers: MessageHandlers;
-  /** A message was not what the contract says. */
+  /** A message broke the contract. */
   messageInvalid(connection: ManagedConnection, fault: InvalidMessage): void;
 }
 
 /** Runs the user's code for messages. */
 export interface MessageHandlers {
-  /** Returns what `onMessage` returned: a promise while it is at work. */
+  /** Runs `onMessage` and returns its result: a promise while an async handler works. */
   message(connection: ManagedConnection, message: unknown): unknown;
-  /** The user's code threw, for a message of this connection. */
+  /** Code of the user threw for a message of this connection. */
   errored(handler: HandlerName, error: Error, connection: ManagedConnection | undefined): void;
 }

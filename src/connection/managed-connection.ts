@@ -25,41 +25,41 @@ import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import { SocketEvents } from './socket-events.ts';
 
-/** Who is on the other end, as far as it is known from the start. */
+/** The other end, as far as it is known at the start. */
 export interface Target {
   readonly address: string;
   /** The path asked for, without its query. */
   readonly path: string;
 }
 
-/** What accepting and dialing do each in their own way. Each connection has one of the two as a part. */
+/** The part of a connection that differs between accepted and dialed connections. */
 export interface ConnectionSide
   extends Pick<ConnectionOrders, 'upgrade' | 'refuseUpgrade' | 'refuseWithClose' | 'dial'> {
   readonly transport: Transport;
-  /** It opened; its messages may be sent from now on. */
+  /** It opened. Messages may be sent from now on. */
   opened(): void;
-  /** A message arrived, whatever is in it. */
+  /** A message arrived, valid or not. */
   messageHeard(): void;
-  /** Answers a beat of the peer. Returns whether the message is one, and so nothing for the application. */
+  /** Answers a beat of the peer. Returns whether the message is a beat, which the application does not get. */
   takesBeat(payload: Uint8Array, isBinary: boolean): boolean;
-  /** Messages that were accepted leave before the WebSocket writes something by itself. */
+  /** Writes accepted messages now, before the WebSocket writes a frame of its own. */
   flush(): void;
-  /** Messages for the peer that were accepted leave, if they still can; no more are accepted. */
+  /** Writes accepted messages if that is still possible, and accepts no more. */
   stopSending(): void;
   /** The time for opening is up. */
   handshakeExpired(): void;
-  /** Why it never opened. */
+  /** Says why it never opened. */
   describeFailure(): FailureDescription;
-  /** It is over: nothing is held any more. */
+  /** It is over: releases everything. */
   letGo(): void;
 }
 
 /**
- * The one object that owns one socket.
+ * A connection, accepted or dialed: the owner of one socket.
  *
- * It gives its chart the facts and carries out the chart's orders. The gate is here, not in the chart,
- * because it must shut before anything else runs: *quarantine first, then send the fact*. How a connection comes to be,
- * and how messages leave, differs between accepted and dialed ones: that is its {@link ConnectionSide}.
+ * It sends facts to its chart and carries out the orders of the chart. The gate is here, and not in the chart, because it
+ * must shut before anything else runs: *quarantine first, then send the fact*. Its {@link ConnectionSide} opens it and
+ * sends its messages, which differs between accepted and dialed connections.
  *
  * ```
  * socket event ─▶ record ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
@@ -70,17 +70,17 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   implements ChartOwner, ConnectionOrders, DeadlineOwner
 {
   readonly id: string;
-  /** Empty until it is known: a dialed one learns of it with its target. */
+  /** Empty until it is known. A dialed connection gets it with its target. */
   address: string;
   path: string;
   readonly side: Side;
   readonly socketEvents: SocketEvents;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
   openedAt = 0;
-  /** How it ended, once it has: a verdict if it ever opened, a failure if not. */
+  /** Set at the end: the verdict if it ever opened, the failure if not. */
   verdict: CloseVerdict | undefined;
   failure: Failure | undefined;
-  /** The public handle, once there is one. */
+  /** The public handle; `null` until it is made. */
   handle: object | null = null;
   heartbeat: Heartbeat | null = null;
 
@@ -95,7 +95,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   #intake: Intake | null = null;
   #openedAtMs = 0;
 
-  /** It begins with {@link begin}. */
+  /** {@link begin} starts it. */
   constructor(
     host: ConnectionHost,
     id: string,
@@ -128,7 +128,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.isOver ? [this.state] : this.#chart.state.paths;
   }
 
-  /** What is known of its ending. */
+  /** What is known about its ending. */
   get record(): EndingRecord {
     this.#record ??= new EndingRecord();
     return this.#record;
@@ -144,7 +144,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.#actor;
   }
 
-  /** Whether it may be written to and heard right now. */
+  /** Whether the gate is open: messages may pass in both directions. */
   get isOpen(): boolean {
     return this.#gateOpen;
   }
@@ -157,12 +157,12 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.#host.context;
   }
 
-  /** Starts the closing handshake. Returns whether this call did. */
+  /** Starts the closing handshake. Returns whether this call started it. */
   close(intent: LocalCause, frame: CloseFrame): boolean {
     return this.#endAs(intent, { fact: 'close.requested', frame });
   }
 
-  /** Ends it for a cause of our own. Returns whether this call did. */
+  /** Ends it for a cause of this side. Returns whether this call ended it. */
   end(cause: LocalEndingCause, error?: Error): boolean {
     if (this.#gateOpen && error !== undefined) this.record.noteHandlerError(error);
     return this.#endAs(cause, localEndings[cause]);
@@ -175,7 +175,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return true;
   }
 
-  /** Destroys the socket. Returns whether there was anything left to destroy. */
+  /** Destroys the socket. Returns `false` when the connection is over already. */
   terminate(): boolean {
     if (this.isOver) return false;
     if (this.quarantine() || this.record.evidence.intent === 'close')
@@ -184,14 +184,14 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return true;
   }
 
-  /** Destroys the socket because the time for closing it nicely is up. */
+  /** Destroys the socket at the deadline of a drain. */
   expire(): void {
     this.record.noteForced();
     if (this.quarantine()) this.record.noteIntent('drain');
     this.send('terminate.requested');
   }
 
-  /** Waits no longer for a destroyed socket to say that it is gone. */
+  /** Stops waiting for a destroyed socket to report that it is closed. */
   abandon(): void {
     this.#host.context.wheel.cancel(this.#deadline);
     this.deadlinePassed('forced');
@@ -208,7 +208,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
   quarantine(): boolean {
     if (!this.#gateOpen) return false;
-    // What was accepted while the gate was open leaves while it still is.
+    // Accepted messages leave while the gate is still open.
     this.side.stopSending();
     this.#gateOpen = false;
     this.#host.connectionQuarantined(this);
@@ -224,12 +224,12 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   receive(payload: Uint8Array, isBinary: boolean): void {
     this.side.messageHeard();
     this.heard();
-    // Only now: whoever was told that a suspect is healthy again may have ended it.
+    // After the proof of life: a subscriber that gets `connection.healthy` may have ended it.
     if (!this.#gateOpen) return;
     this.intake.receive(payload, isBinary);
   }
 
-  /** A message may be delivered. Returns what its handler returned: a promise while it is at work. */
+  /** Delivers a message that the intake has let through. Returns the result of its handler, which may be a promise. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown {
     if (this.side.takesBeat(payload, isBinary)) return undefined;
     const { contract, handlers } = this.#host;
@@ -245,18 +245,18 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return undefined;
   }
 
-  /** How fast it may be read. */
+  /** Controls how fast it is read. */
   get intake(): Intake {
     this.#intake ??= new Intake(this, this.#host.context);
     return this.#intake;
   }
 
-  /** Time in the wheel's milliseconds, without that in which the application or its handlers paused reading. */
+  /** The wheel's time without the time in which the application or its handlers paused reading. */
   get readingMs(): number {
     return this.#host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
   }
 
-  /** How much of the time that `readingMs` leaves out handlers alone have paused. */
+  /** The part of the time left out of `readingMs` in which only handlers paused. */
   get handlersPausedMs(): number {
     return this.#intake?.handlersPausedMs ?? 0;
   }
@@ -288,13 +288,13 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     if (topOf(from) !== topOf(to)) this.#host.connectionMoved(this, topOf(from), topOf(to));
   }
 
-  /** The last word of a connection whose chart is gone. */
+  /** Ends the connection without its chart, which has crashed. */
   chartCrashed(error: Error): void {
     this.#host.connectionCrashed(error);
     this.quarantine();
     this.record.noteIntent('crash', { code: 1011, reason: '' });
     this.record.noteHandlerError(error);
-    // The socket may be what threw, and a frame that cannot leave must not keep it from being destroyed.
+    // The socket itself may have thrown. It must be destroyed even if the close frame cannot be sent.
     guarded(
       () => this.sendClose(),
       () => {},
@@ -337,19 +337,19 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.side.opened();
   }
 
-  /** The user's `random` threw, within a transition: it is reported when the chart has settled. */
+  /** The user's `random` threw inside a step. The error is reported when the chart has settled. */
   randomErrored(error: Error): void {
     this.#host.randomErrored(error);
   }
 
-  /** As soon as there is a way to ask. */
+  /** Does nothing until the transport can ping. */
   startHeartbeat(): void {
     if (this.transport.canPing) this.heartbeat ??= new Heartbeat(this, this.#host.context);
   }
 
   admitMessages(): void {
     this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
-    // It may have been paused while it was being welcomed.
+    // The application may have paused it before `onOpen` settled.
     if (this.#intake?.isPaused) this.send('reading.paused');
     else this.transport.resume();
   }
@@ -363,7 +363,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#report('errored');
   }
 
-  /** After an error the closing is no news: `errored` has said it. */
+  /** After an error, the report `errored` has announced the end already. */
   announceClosing(): void {
     if (!this.record.isErrorReported) this.#report('closing');
   }
@@ -412,7 +412,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 }
 
-/** The state of the connection, of which all others of the chart are parts. */
+/** The top-level state of the chart. */
 function topOf({ paths }: ChartState): ConnectionState {
   return paths[0] as ConnectionState;
 }

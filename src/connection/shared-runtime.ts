@@ -8,7 +8,7 @@ const TICKS_PER_DEADLINE = 8;
 const TICK_MS_MIN = 5;
 const TICK_MS_MAX = 100;
 
-/** What the shared things of connections are made of. */
+/** The options from which a shared runtime is made. */
 export interface ContextOptions {
   readonly clock: Clock;
   readonly random: () => number;
@@ -36,7 +36,7 @@ export function sharedRuntime(
   };
 }
 
-/** How long the ticks of a wheel are that is precise enough for the shortest deadline. */
+/** The longest tick that is precise enough for the shortest deadline. */
 export function tickMsOf({
   timeouts,
   heartbeat,
