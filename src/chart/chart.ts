@@ -9,7 +9,7 @@ export interface Transition {
   readonly orders: readonly Order[];
   /** The path of the active state that takes the fact; empty for the root. */
   readonly source: string;
-  /** What stands for the fact in the flight recorder. */
+  /** The number of the fact in the flight recorder. */
   readonly code: number;
   /** How often it was taken. */
   taken: number;
@@ -20,9 +20,9 @@ export class ChartState {
   readonly index: number;
   readonly value: StateValue;
   readonly isFinal: boolean;
-  /** How many runners are in it; of a final state, how many have ended in it. */
+  /** How many runners are in it; for a final state, how many have ended in it. */
   population = 0;
-  /** What the host of actors makes of it, once for all actors. */
+  /** The snapshot that all actors in this state share. */
   snapshot: object | null = null;
 
   readonly #chart: Chart;
@@ -85,7 +85,7 @@ export interface ArrowCount {
 
 /** What all runners of one chart have done so far. */
 export interface ChartCounts {
-  /** How many are in each active state, by its path; of a final state, how many have ended in it. */
+  /** How many are in each state, by its path; for a final state, how many have ended in it. */
   readonly states: Readonly<Record<string, number>>;
   /** The arrows that were taken at least once. */
   readonly arrows: readonly ArrowCount[];
@@ -94,9 +94,9 @@ export interface ChartCounts {
 }
 
 /**
- * One chart, for all runners that belong together: those of one supervisor, or of one client.
+ * One chart, shared by all its runners in one chart system.
  *
- * Its states are made when a runner first reaches them, and count who is in them.
+ * A state is made when a runner first reaches it, and counts the runners that are in it.
  */
 export class Chart {
   readonly table: ChartTable;
@@ -160,7 +160,7 @@ export class Chart {
   }
 }
 
-/** The state that an arrow points at: of all states that it enters, the innermost that has all others within it. */
+/** The state that an arrow points at: the innermost entered state that contains all other entered states. */
 function targetOf(from: ChartState, to: ChartState): string | null {
   const entered = to.paths.filter((path) => !from.paths.includes(path));
   let target: string | null = null;

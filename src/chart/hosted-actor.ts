@@ -29,9 +29,9 @@ import type { StateValue } from './table.ts';
 type Status = 'active' | 'done' | 'error';
 
 /**
- * A snapshot as XState and inspectors see it. All actors in one state share it, so it says nothing of a single connection.
+ * A snapshot as XState and inspectors see it. All actors in one state share it, so it contains nothing of a connection.
  *
- * Inspectors serialise its own fields; a method is in the prototype.
+ * Inspectors serialise own fields only, so `matches` is in the prototype.
  */
 export class HostedSnapshot {
   readonly status: Status;
@@ -52,19 +52,22 @@ export class HostedSnapshot {
   }
 }
 
-/** What a chart ended with. */
+/** The result of a chart. */
 interface Outcome {
   readonly output?: unknown;
   readonly error?: unknown;
 }
 
-/** The snapshot of everybody in a state. */
+/** The snapshot that all actors in a state share. */
 export function snapshotOf(state: ChartState): HostedSnapshot {
   state.snapshot ??= new HostedSnapshot(state.value, state.isFinal ? 'done' : 'active');
   return state.snapshot as HostedSnapshot;
 }
 
-/** What the actor of a runner shows. What an order threw may hold secrets of the application, and an inspector would see it. */
+/**
+ * What the actor of a runner shows: of a crash, another error than the one thrown, which may contain secrets of the
+ * application. An inspector would see them.
+ */
 function shownOf({ state, error }: ChartRunner): HostedSnapshot {
   if (error === null) return snapshotOf(state);
   return new HostedSnapshot(state.value, 'error', {
@@ -83,20 +86,20 @@ export interface GuardedInspector {
   readonly report: ReportThrown;
 }
 
-/** An actor that others are children of. */
+/** The parent of actors. */
 export interface ActorParent {
   readonly ref: AnyActorRef;
 }
 
-/** Who an actor is, and where it belongs. */
+/** The id of an actor, and its place in the actor system. */
 export interface ActorPlace {
   readonly id: string;
   readonly parent: ActorParent | null;
-  /** Sees each step of this actor and of those below it. Only an actor without a parent has one. */
+  /** Gets each step of this actor and of its descendants. Only an actor without a parent has one. */
   readonly inspector?: GuardedInspector | undefined;
 }
 
-/** Makes actors. Kept apart, so that a page can do without XState. */
+/** Makes actors. Behind an interface, so that a page does not have to load XState. */
 export interface ActorHost {
   host(runner: ChartRunner, place: ActorPlace): HostedActor;
   /** Makes a parent for actors that nobody else is the parent of. */
@@ -106,11 +109,11 @@ export interface ActorHost {
 /**
  * The XState actor of one runner, and its logic.
  *
- * The runner decides, and the actor shows it. Each step is one event of the actor, sent as a notification: observers and
- * inspectors never run inside a step. An event from anybody else changes nothing.
+ * The runner decides, and the actor shows the result. Each step becomes one event of the actor, sent as a notification,
+ * so observers and inspectors never run inside a step. An event from anyone else changes nothing.
  */
 export class HostedActor implements RunnerObserver {
-  /** The configuration of the machine, without its descriptions: an inspector draws the chart from it. */
+  /** The configuration of the machine without its descriptions. An inspector draws the chart from it. */
   readonly config: object;
   readonly runner: ChartRunner;
   readonly #place: ActorPlace;
@@ -133,17 +136,17 @@ export class HostedActor implements RunnerObserver {
     const logic = this as unknown as HostedLogic;
     if (parent !== null) this.#ref = createActor(logic, { id, parent: parent.ref });
     else this.#ref = createActor(logic, inspector ? { id, inspect: inspect(inspector) } : { id });
-    // Without an observer of errors, XState would throw one in the process.
+    // Without an observer for errors, XState would rethrow the error in the process.
     if (this.#shown.status === 'error') this.#ref.subscribe({ error: () => {} });
     this.#ref.start();
     return this.#ref;
   }
 
   /**
-   * The actor for somebody outside: the same at each call.
+   * The public actor: the same object at each call.
    *
-   * @param outcome - what the chart ended with.
-   * @param report - reports what a subscriber threw.
+   * @param outcome - returns the result of the chart.
+   * @param report - reports the error of a subscriber.
    */
   reader<Output>(outcome: () => Output | undefined, report: ReportThrown): ChartActor<Output> {
     this.#reader ??= new ReadOnlyActor(this, outcome, report);
@@ -157,7 +160,7 @@ export class HostedActor implements RunnerObserver {
   }
 
   crashed(): void {
-    // Without an observer of errors, XState would throw one in the process.
+    // Without an observer for errors, XState would rethrow the error in the process.
     this.runner.notifications.add(() => void this.ref.subscribe({ error: () => {} }));
     this.#show({ type: 'chart.crashed' }, shownOf(this.runner));
   }
@@ -187,19 +190,19 @@ export class HostedActor implements RunnerObserver {
   }
 }
 
-/** What RxJS and XState look for where JavaScript has no `Symbol.observable`. */
+/** The name of the method that RxJS and XState call where JavaScript has no `Symbol.observable`. */
 const observable: typeof Symbol.observable =
   Symbol.observable ?? ('@@observable' as unknown as typeof Symbol.observable);
 
-/** The actor as its readers get it: always in the state of its chart, and without a way to change that. */
+/** The public side of an actor: always in the state of its chart, and read-only. */
 class ReadOnlyActor<Output> implements ChartActor<Output> {
   readonly #hosted: HostedActor;
   readonly #outcome: () => Output | undefined;
   readonly #report: ReportThrown;
-  /** Made once the chart is at its end: the only snapshot with something of its own. */
+  /** The snapshot after the end. It alone belongs to one actor, because it has the output. */
   #last: HostedSnapshot | null = null;
 
-  /** @param outcome - what the chart ended with. @param report - reports what an observer threw. */
+  /** @param outcome - returns the result of the chart. @param report - reports the error of an observer. */
   constructor(hosted: HostedActor, outcome: () => Output | undefined, report: ReportThrown) {
     this.#hosted = hosted;
     this.#outcome = outcome;
@@ -316,7 +319,7 @@ type ActorSystem = HostedRef['system'];
 
 const guardedSystems = new WeakMap<ActorSystem, ActorSystem>();
 
-/** A system to which inspectors can be added. They run within a step of XState: one that throws would end it. */
+/** A system that guards the inspectors you add: they run within a step of XState, and an error would end it. */
 function guardedSystem(system: ActorSystem, report: ReportThrown): ActorSystem {
   const known = guardedSystems.get(system);
   if (known !== undefined) return known;
@@ -327,7 +330,7 @@ function guardedSystem(system: ActorSystem, report: ReportThrown): ActorSystem {
   return guarded;
 }
 
-/** Makes the inspector of a system. XState emits the last snapshot again when an event changes nothing: this leaves it out. */
+/** Makes the inspector of a system. It leaves out a repeated snapshot, which an event without effect causes. */
 function inspect({
   inspect: inspector,
   report,
@@ -346,13 +349,13 @@ function inspect({
   };
 }
 
-/** Makes actors by XState. */
+/** Makes actors with XState. */
 export const xstateHost: ActorHost = {
   host: (runner, place) => new HostedActor(runner, place),
   makeRoot: () => ({ ref: createActor(inertLogic).start() }),
 };
 
-/** Does nothing with the signals of its children. */
+/** Ignores the signals of its children. */
 const inertLogic: ActorLogic<Snapshot<unknown>, EventObject> = {
   transition: (snapshot) => snapshot,
   getInitialSnapshot: () => ({ status: 'active', output: undefined, error: undefined }),
@@ -368,7 +371,7 @@ function configOf(chart: Chart): object {
   return chart.config;
 }
 
-/** Parts of a configuration that drawing it does not need: 40 % of what an inspector sends for each actor (measured). */
+/** Parts of a configuration that a drawing does not need. They are 40 % of what an inspector sends per actor (measured). */
 const undrawn: ReadonlySet<string> = new Set(['description', 'meta', 'params']);
 
 function withoutUndrawn(part: unknown): unknown {

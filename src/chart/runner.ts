@@ -6,13 +6,13 @@ import type { Notifications } from './notifications.ts';
 /** The position of a runner that has no trail. */
 const NOT_RECORDED = -1;
 
-/** What owns a runner: it has a method for each order of the chart, which the runner calls by its name. */
+/** The owner of a runner. It has a method for each order of the chart, and the runner calls the method by its name. */
 export interface ChartOwner {
-  /** An order threw. The chart is at an end; nothing that it would have ordered follows. */
+  /** An order threw. The chart is over, and gives no further order. */
   chartCrashed(error: Error): void;
-  /** A fact led from one state to another; the orders follow. */
+  /** A fact led from one state to another. The orders follow. */
   chartMoved?(from: ChartState, to: ChartState): void;
-  /** The chart has taken all facts there were, and notifications follow. Sends no fact. */
+  /** The chart has taken all facts. Notifications follow. It must send no further fact. */
   chartSettled?(): void;
   /** The chart has settled for the last time: it has reached a final state, or crashed. */
   chartEnded?(): void;
@@ -31,24 +31,24 @@ export interface RunnerObserver {
  * ```
  * fact ─▶ transition ─▶ state ─▶ orders ─▶ … further facts … ─▶ settled ─▶ notifications ─▶ user code
  * ```
- * A fact that comes while orders are being carried out is taken after them. Orders are methods of the owner. They run no
- * user code but the option `random`; what must reach user code is added to the notifications.
+ * A fact that is sent while orders run is taken after them. Orders are methods of the owner. They run no user code except
+ * the option `random`. Calls to user code are added to the notifications.
  */
 export class ChartRunner<Fact extends string = string> {
   readonly chart: Chart;
   readonly #owner: ChartOwner;
-  /** What is on its way to user code. */
+  /** The queue of calls to user code. */
   readonly notifications: Notifications;
   #state: ChartState;
-  /** Facts that came while orders were carried out; most of the time there are none. */
+  /** Facts that were sent while orders ran; `null` when there are none, as most of the time. */
   #facts: Fact[] | null = null;
   #isStepping = false;
   #error: Error | null = null;
-  /** Where its next fact is recorded; `NOT_RECORDED` when the trail was taken. */
+  /** Where the next fact is recorded; `NOT_RECORDED` without a recorder, and after the trail was taken. */
   #position: number;
   #observer: RunnerObserver | null = null;
 
-  /** The chart begins with {@link start}. */
+  /** {@link start} starts the chart. */
   constructor(chart: Chart, owner: ChartOwner, notifications: Notifications) {
     this.chart = chart;
     this.#owner = owner;
@@ -63,17 +63,17 @@ export class ChartRunner<Fact extends string = string> {
     this.#run(this.chart.start);
   }
 
-  /** Where it is, or was when it crashed. */
+  /** The current state, or the state in which it crashed. */
   get state(): ChartState {
     return this.#state;
   }
 
-  /** What an order threw; `null` as long as none has. */
+  /** The error of an order that threw; `null` if none has. */
   get error(): Error | null {
     return this.#error;
   }
 
-  /** Whether it takes no further fact. */
+  /** Whether it takes no further facts. */
   get isOver(): boolean {
     return this.#error !== null || this.#state.isFinal;
   }
@@ -83,7 +83,7 @@ export class ChartRunner<Fact extends string = string> {
     this.#observer = observer;
   }
 
-  /** The last facts that it took; nothing is recorded from now on. Empty where nothing is. */
+  /** Returns the last facts, and stops recording. Empty without a recorder. */
   takeTrail(): Trail {
     const position = this.#position;
     this.#position = NOT_RECORDED;
@@ -91,7 +91,7 @@ export class ChartRunner<Fact extends string = string> {
     return recorder === null || position === NOT_RECORDED ? [] : recorder.take(position);
   }
 
-  /** Gives the chart a fact. It is taken at once, or after the orders that are being carried out. */
+  /** Sends the chart a fact. It takes the fact at once, or after the orders that are running. */
   send(fact: Fact): void {
     if (this.isOver) return;
     if (!this.#isStepping) {
@@ -140,7 +140,7 @@ export class ChartRunner<Fact extends string = string> {
     const { fact, to, orders } = transition;
     const from = this.#state;
     if (fact !== null) this.#record(transition);
-    // The last state is shown when its orders are done: an order that throws makes an error of the end.
+    // A final state is shown after its orders: if one of them throws, the end is an error instead.
     if (fact !== null && !to.isFinal) this.#observer?.stepped(fact, to);
     transition.taken += 1;
     from.population -= 1;

@@ -12,32 +12,32 @@ import type { ResolvedClientOptions } from './options.ts';
 import type { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import type { Route } from './reconnect/route.ts';
 
-/** Hears what the host knows of its network and of its sleep. */
+/** Is called when the host loses its network, gets it back, or wakes up. */
 export interface HostObserver extends WakeListener {
   networkLost(): void;
   networkReturned(): void;
 }
 
-/** What Node.js and a browser do each in their own way. */
+/** What differs between Node.js and a browser. */
 export interface Platform {
-  /** Warns the operator of what nobody listens to; `null` in a page. */
+  /** Warns the operator of problems that nobody listens to; `null` in a page. */
   readonly warnings: ClientWarnings | null;
   /** Makes the transport of one attempt. */
   makeTransport(observer: DialObserver, context: SharedRuntime): OutboundTransport;
-  /** Keeps the process alive until what it returns is called. */
+  /** Keeps the process alive. Returns a function that ends this. */
   holdProcess(): () => void;
-  /** Watches for signs of the host until what it returns is called. */
+  /** Watches the host. Returns a function that ends this. */
   watchHost(observer: HostObserver): () => void;
 }
 
-/** What is made of the options of a client, and changes no more. Clients with the same options share one. */
+/** What is made from the options of a client. It does not change, and in Node.js clients with the same options share one. */
 export interface ClientRuntime<In, Out> {
   readonly options: ResolvedClientOptions<In, Out>;
   readonly context: SharedRuntime;
   readonly contract: Contract<In, Out, unknown>;
 }
 
-/** What a client is made of. */
+/** The dependencies of a client. */
 export interface ClientDependencies<In, Out> {
   readonly runtime: ClientRuntime<In, Out>;
   readonly charts: ChartSystem;
@@ -48,7 +48,7 @@ export interface ClientDependencies<In, Out> {
   readonly policy: ReconnectPolicy;
 }
 
-/** Makes what a client has of its options. */
+/** Makes the runtime of a client from its options. */
 export function clientRuntime<In, Out>(
   options: ResolvedClientOptions<In, Out>,
   context = sharedRuntime(options),
@@ -57,10 +57,10 @@ export function clientRuntime<In, Out>(
   return { options, context, contract: new Contract(codec, messages, sends) };
 }
 
-/** Those of clients that have no supervisor. Each clock has one system, or two: with actors from the start, and without. */
+/** The chart systems of clients without a supervisor: at most two for each clock, with eager actors and without. */
 const systems = new WeakMap<Clock, ChartSystem[]>();
 
-/** The charts that a client or a pool belongs to. With an inspector of its own it has a system of its own. */
+/** The chart system of a client or a pool. With its own inspector, it has its own system. */
 export function chartsFor(
   { clock, inspect }: Pick<ResolvedClientOptions, 'clock' | 'inspect'>,
   parent: Parent | null,

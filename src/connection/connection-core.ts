@@ -34,31 +34,31 @@ export interface ConnectionCore extends MessageReceiver {
   randomErrored(error: Error): void;
 }
 
-/** Who is on the other end, as far as it is known from the start. */
+/** The other end, as far as it is known at the start. */
 export interface Target {
   readonly address: string;
   /** The path asked for, without its query. */
   readonly path: string;
 }
 
-/** What accepting and dialing do each in their own way. Each connection has one of the two as a part. */
+/** The part of a connection that differs between accepted and dialed connections. */
 export interface ConnectionSide
   extends Pick<ConnectionOrders, 'upgrade' | 'refuseUpgrade' | 'refuseWithClose' | 'dial'> {
   readonly transport: Transport;
-  /** It opened; its messages may be sent from now on. */
+  /** It opened. Messages may be sent from now on. */
   opened(): void;
-  /** A message arrived, whatever is in it. */
+  /** A message arrived, valid or not. */
   messageHeard(): void;
-  /** Answers a beat of the peer. Returns whether the message is one, and so nothing for the application. */
+  /** Answers a beat of the peer. Returns whether the message is a beat, which the application does not get. */
   takesBeat(payload: Uint8Array, isBinary: boolean): boolean;
-  /** Messages that were accepted leave before the WebSocket writes something by itself. */
+  /** Writes accepted messages now, before the WebSocket writes a frame of its own. */
   flush(): void;
-  /** Messages for the peer that were accepted leave, if they still can; no more are accepted. */
+  /** Writes accepted messages if that is still possible, and accepts no more. */
   stopSending(): void;
   /** The time for opening is up. */
   handshakeExpired(): void;
-  /** Why it never opened. */
+  /** Says why it never opened. */
   describeFailure(): FailureDescription;
-  /** It is over: nothing is held any more. */
+  /** It is over: releases everything. */
   letGo(): void;
 }

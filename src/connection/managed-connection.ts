@@ -27,7 +27,7 @@ import { Intake } from './intake.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
 import { SocketEvents } from './socket-events.ts';
 
-/** What a connection reports, once its chart has settled. */
+/** What a connection reports after its chart has settled. */
 export type ConnectionReport =
   | 'opened'
   | 'errored'
@@ -36,49 +36,49 @@ export type ConnectionReport =
   | 'failed'
   | ConnectionCondition;
 
-/** What a connection needs of the supervisor it belongs to. */
+/** What a connection needs of its host: the acceptor of a supervisor, or the dialer of a client. */
 export interface ConnectionHost {
   readonly context: SharedRuntime;
   readonly charts: ChartSystem;
   /** The parent of the actors of its connections. */
   readonly actor: HostedActor;
-  /** The connection has another state; `from` is `null` for a new one. */
+  /** The state of the connection has changed; `from` is `null` for a new connection. */
   connectionMoved(
     connection: ManagedConnection,
     from: ConnectionState | null,
     to: ConnectionState,
   ): void;
-  /** The user's `random` threw. User code must not run yet. */
+  /** The user's `random` threw. Called inside a step, so user code must not run yet. */
   randomErrored(error: Error): void;
   /** The connection has opened: it may enter the registry. */
   connectionOpened(connection: ManagedConnection): void;
-  /** An order of its chart threw. The connection ends, and reports that as well. */
+  /** An order of its chart threw. The connection also ends, and reports its end. */
   connectionCrashed(error: Error): void;
-  /** The connection must be forgotten everywhere, before any other code runs. */
+  /** The connection must leave registry and topics, before any other code runs. */
   connectionQuarantined(connection: ManagedConnection): void;
-  /** The connection reports to the outside; its chart has settled. */
+  /** The connection reports a change, after its chart has settled. */
   connectionReported(connection: ManagedConnection, report: ConnectionReport): void;
   /** Reads the messages of its peers. */
   readonly contract: Pick<Contract<unknown, never>, 'read'>;
   readonly handlers: MessageHandlers;
-  /** A message was not what the contract says. */
+  /** A message broke the contract. */
   messageInvalid(connection: ManagedConnection, fault: InvalidMessage): void;
 }
 
 /** Runs the user's code for messages. */
 export interface MessageHandlers {
-  /** Returns what `onMessage` returned: a promise while it is at work. */
+  /** Runs `onMessage` and returns its result: a promise while an async handler works. */
   message(connection: ManagedConnection, message: unknown): unknown;
-  /** The user's code threw, for a message of this connection. */
+  /** Code of the user threw for a message of this connection. */
   errored(handler: HandlerName, error: Error, connection: ManagedConnection | undefined): void;
 }
 
 /**
- * The one object that owns one socket.
+ * A connection, accepted or dialed: the owner of one socket.
  *
- * It gives its chart the facts and carries out the chart's orders. The gate is here, not in the chart,
- * because it must shut before anything else runs: *quarantine first, then send the fact*. How a connection comes to be,
- * and how messages leave, differs between accepted and dialed ones: that is its {@link ConnectionSide}.
+ * It sends facts to its chart and carries out the orders of the chart. The gate is here, and not in the chart, because it
+ * must shut before anything else runs: *quarantine first, then send the fact*. Its {@link ConnectionSide} opens it and
+ * sends its messages, which differs between accepted and dialed connections.
  *
  * ```
  * socket event ─▶ record ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
@@ -89,7 +89,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   implements ConnectionCore, ChartOwner, ConnectionOrders, DeadlineOwner
 {
   readonly id: string;
-  /** Empty until it is known: a dialed one learns of it with its target. */
+  /** Empty until it is known. A dialed connection gets it with its target. */
   address: string;
   path: string;
   readonly side: Side;
@@ -97,10 +97,10 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   readonly chart: ChartRunner<ConnectionFact['type']>;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
   openedAt = 0;
-  /** How it ended, once it has: a verdict if it ever opened, a failure if not. */
+  /** Set at the end: the verdict if it ever opened, the failure if not. */
   verdict: CloseVerdict | undefined;
   failure: Failure | undefined;
-  /** The public handle, once there is one. */
+  /** The public handle; `null` until it is made. */
   handle: object | null = null;
   heartbeat: Heartbeat | null = null;
 
@@ -114,7 +114,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   #intake: Intake | null = null;
   #openedAtMs = 0;
 
-  /** It begins with {@link begin}. */
+  /** {@link begin} starts it. */
   constructor(
     host: ConnectionHost,
     id: string,
@@ -147,7 +147,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.isOver ? [this.state] : this.chart.state.paths;
   }
 
-  /** What is known of its ending. */
+  /** What is known about its ending. */
   get record(): EndingRecord {
     this.#record ??= new EndingRecord();
     return this.#record;
@@ -163,7 +163,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.#actor;
   }
 
-  /** Whether it may be written to and heard right now. */
+  /** Whether the gate is open: messages may pass in both directions. */
   get isOpen(): boolean {
     return this.#gateOpen;
   }
@@ -176,12 +176,12 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.#host.context;
   }
 
-  /** Starts the closing handshake. Returns whether this call did. */
+  /** Starts the closing handshake. Returns whether this call started it. */
   close(intent: LocalCause, frame: CloseFrame): boolean {
     return this.#endAs(intent, { fact: 'close.requested', frame });
   }
 
-  /** Ends it for a cause of our own. Returns whether this call did. */
+  /** Ends it for a cause of this side. Returns whether this call ended it. */
   end(cause: LocalEndingCause, error?: Error): boolean {
     if (this.#gateOpen && error !== undefined) this.record.noteHandlerError(error);
     return this.#endAs(cause, localEndings[cause]);
@@ -194,7 +194,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return true;
   }
 
-  /** Destroys the socket. Returns whether there was anything left to destroy. */
+  /** Destroys the socket. Returns `false` when the connection is over already. */
   terminate(): boolean {
     if (this.isOver) return false;
     if (this.quarantine() || this.record.evidence.intent === 'close')
@@ -203,14 +203,14 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return true;
   }
 
-  /** Destroys the socket because the time for closing it nicely is up. */
+  /** Destroys the socket at the deadline of a drain. */
   expire(): void {
     this.record.noteForced();
     if (this.quarantine()) this.record.noteIntent('drain');
     this.chart.send('terminate.requested');
   }
 
-  /** Waits no longer for a destroyed socket to say that it is gone. */
+  /** Stops waiting for a destroyed socket to report that it is closed. */
   abandon(): void {
     this.#host.context.wheel.cancel(this.#deadline);
     this.deadlinePassed('forced');
@@ -227,7 +227,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
   quarantine(): boolean {
     if (!this.#gateOpen) return false;
-    // What was accepted while the gate was open leaves while it still is.
+    // Accepted messages leave while the gate is still open.
     guarded(
       () => this.side.stopSending(),
       (error) => this.record.noteSendError(error),
@@ -246,12 +246,12 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   receive(payload: Uint8Array, isBinary: boolean): void {
     this.side.messageHeard();
     this.heard();
-    // Only now: whoever was told that a suspect is healthy again may have ended it.
+    // After the proof of life: a subscriber that gets `connection.healthy` may have ended it.
     if (!this.#gateOpen) return;
     this.intake.receive(payload, isBinary);
   }
 
-  /** A message may be delivered. Returns what its handler returned: a promise while it is at work. */
+  /** Delivers a message that the intake has let through. Returns the result of its handler, which may be a promise. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown {
     if (this.side.takesBeat(payload, isBinary)) return undefined;
     const { contract, handlers } = this.#host;
@@ -267,18 +267,18 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return undefined;
   }
 
-  /** How fast it may be read. */
+  /** Controls how fast it is read. */
   get intake(): Intake {
     this.#intake ??= new Intake(this, this.#host.context);
     return this.#intake;
   }
 
-  /** Time in the wheel's milliseconds, without that in which the application or its handlers paused reading. */
+  /** The wheel's time without the time in which the application or its handlers paused reading. */
   get readingMs(): number {
     return this.#host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
   }
 
-  /** How much of the time that `readingMs` leaves out handlers alone have paused. */
+  /** The part of the time left out of `readingMs` in which only handlers paused. */
   get handlersPausedMs(): number {
     return this.#intake?.handlersPausedMs ?? 0;
   }
@@ -306,7 +306,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     if (topOf(from) !== topOf(to)) this.#host.connectionMoved(this, topOf(from), topOf(to));
   }
 
-  /** The socket may be what threw, and may throw again: the connection is reported as over all the same. */
+  /** Ends the connection without its chart. The socket itself may have thrown, and may throw again. */
   chartCrashed(error: Error): void {
     this.#host.connectionCrashed(error);
     if (!this.isOver) this.#crash(error);
@@ -356,19 +356,19 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.side.opened();
   }
 
-  /** The user's `random` threw, within a transition: it is reported when the chart has settled. */
+  /** The user's `random` threw inside a step. The error is reported when the chart has settled. */
   randomErrored(error: Error): void {
     this.#host.randomErrored(error);
   }
 
-  /** As soon as there is a way to ask. */
+  /** Does nothing until the transport can ping. */
   startHeartbeat(): void {
     if (this.transport.canPing) this.heartbeat ??= new Heartbeat(this, this.#host.context);
   }
 
   admitMessages(): void {
     this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
-    // It may have been paused while it was being welcomed.
+    // The application may have paused it before `onOpen` settled.
     if (this.#intake?.isPaused) this.chart.send('reading.paused');
     else this.transport.resume();
   }
@@ -382,7 +382,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#report('errored');
   }
 
-  /** After an error the closing is no news: `errored` has said it. */
+  /** After an error, the report `errored` has announced the end already. */
   announceClosing(): void {
     if (!this.record.isErrorReported) this.#report('closing');
   }
@@ -436,7 +436,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 }
 
-/** The state of the connection, of which all others of the chart are parts. */
+/** The top-level state of the chart. */
 function topOf({ top }: ChartState): ConnectionState {
   return top as ConnectionState;
 }

@@ -19,11 +19,11 @@ export interface SharedRuntime {
   readonly limits: Readonly<Limits>;
   readonly messageRate: Rate;
   readonly overRate: OverRatePolicy;
-  /** In Node.js; a page cannot see how its browser reads. */
+  /** In Node.js only: a page cannot see how its browser reads. */
   readonly reads?: Reads;
 }
 
-/** What the shared things of connections are made of. */
+/** The options from which a shared runtime is made. */
 export interface ContextOptions {
   readonly clock: Clock;
   readonly random: () => number;
@@ -51,7 +51,7 @@ export function sharedRuntime(
   };
 }
 
-/** How long the ticks of a wheel are that is precise enough for the shortest deadline. */
+/** The longest tick that is precise enough for the shortest deadline. */
 export function tickMsOf({
   timeouts,
   heartbeat,

@@ -7,9 +7,9 @@ import type { ConnectionCore } from './connection-core.ts';
 import { takenAway } from './ending-record.ts';
 
 /**
- * Translates what the two sockets of a connection report.
+ * Translates the events of the raw socket and of ws into facts.
  *
- * Each method follows the same order: note what happened, shut the gate, then give the chart its fact.
+ * A method that reports an end notes it in the record and shuts the gate before it sends the fact.
  */
 export class SocketEvents implements RawSocketObserver, SocketObserver {
   readonly connection: ConnectionCore;
@@ -52,12 +52,12 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     this.connection.chart.send('admission.refused');
   }
 
-  /** In a page, more arrived during a pause than may be held: a browser cannot be kept from reading. */
+  /** In a page, more arrived during a pause than the page may hold. A page cannot stop its browser from reading. */
   overflowed(): void {
     this.connection.end('handler-stalled');
   }
 
-  /** What was accepted before a ping leaves before its answer does. */
+  /** Messages that were accepted before a ping leave before the answer to it. */
   pongDue(bytes: number): void {
     this.connection.side.flush();
     this.connection.transport.noteWritten(bytes);
@@ -81,7 +81,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     else transport.answerClose(frame.code);
   }
 
-  /** Before it opened, whatever ws reports is an attempt that failed. */
+  /** Before the connection is open, every error of ws is a failed attempt. */
   protocolErrored(error: Error, refused?: RefusedMessage): void {
     if (!this.connection.transport.isBound) {
       this.socketErrored(error);
@@ -109,7 +109,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     this.connection.chart.send('websocket.closed');
   }
 
-  /** A write failed: often the first sign of death, before the socket itself reports an error. */
+  /** A write failed. This is often the first sign of a broken connection, before the socket itself reports an error. */
   sendErrored(error: Error): void {
     this.#blameOthers();
     if (!this.connection.quarantine()) return;
@@ -117,15 +117,15 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     this.connection.chart.send('send.errored');
   }
 
-  /** What waits in this process is lost, and with it a close frame of ours that waits behind it. */
+  /** The backlog is lost, and a close frame of ours that waits behind it. */
   backlogLost(): void {
     if (this.connection.transport.bufferedBytes > 0) this.connection.record.noteBacklogLost();
   }
 
-  /** The first sign of an end counts: afterwards this side, and ws, end the socket themselves. */
+  /** Checks at the first sign of an end only: after it, this side and ws end the socket themselves. */
   #blameOthers(sign?: Error | 'closed'): void {
     const { isOpen, state, transport } = this.connection;
-    // One that is refused behind a 101 has been written to, and is ended by ws as well.
+    // Not for a connection that is refused behind a 101: ws writes to its socket, and ends it.
     const isOurs = isOpen || (state === 'handshaking' && !transport.isBound);
     if (isOurs && transport.isTakenAway(sign)) this.connection.record.noteTaken(takenAway());
   }

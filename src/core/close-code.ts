@@ -3,7 +3,7 @@ import { MooringError } from './errors.ts';
 /** What an empty close frame is reported as (RFC 6455 §7.1.5); it must not be sent. */
 export const NO_STATUS = 1005;
 
-/** What a client that dialed should do after an ending: come back at once, after a backoff, or not at all. */
+/** What a client that dialed should do after an ending: dial again at once, after a backoff, or never. */
 export type Retry = 'now' | 'backoff' | 'never';
 
 /** How loudly an ending is logged. */
@@ -55,7 +55,7 @@ const classes: Readonly<Record<CloseClass, ClassInfo>> = {
   invalid: { codes: [], retry: 'never', level: 'error' },
 };
 
-/** They stand for what happened without a close frame. */
+/** Codes that report an ending without a code on the wire. */
 const UNSENDABLE: readonly number[] = [NO_STATUS, 1006, 1015];
 
 /** IANA leaves 3000–3999 to libraries and 4000–4999 to applications. */
@@ -74,7 +74,7 @@ export function closeMeaning(code: number): Omit<CloseCodeInfo, 'name'> {
   return {
     class: group,
     sendable: group !== 'invalid' && !UNSENDABLE.includes(code),
-    // A peer that is done needs nobody to come back, and a restart is planned.
+    // 1000 says that the peer is done, so do not dial again. 1012 is a planned restart, so it is no warning.
     retry: code === 1000 ? 'never' : retry,
     level: code === 1012 ? 'info' : level,
   };
@@ -83,8 +83,7 @@ export function closeMeaning(code: number): Omit<CloseCodeInfo, 'name'> {
 /**
  * The IANA WebSocket close code registry with what each code means to a supervisor.
  *
- * Ranges that IANA leaves to libraries (3000–3999) and to applications (4000–4999) are answered by
- * {@link closeCodeInfo}.
+ * {@link closeCodeInfo} also knows the ranges that IANA leaves to libraries (3000–3999) and to applications (4000–4999).
  */
 export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = /* @__PURE__ */ registry();
 
@@ -138,8 +137,8 @@ const REASON_BYTES_MAX = 123;
 /**
  * Checks what an application wants to close with.
  *
- * A reason that is too long is cut to 123 bytes on a code-point boundary: an ending must not be lost over
- * its text. Lone surrogates become U+FFFD.
+ * A reason that is too long is cut to 123 bytes on a code-point boundary, so that a long text never prevents the close.
+ * Lone surrogates become U+FFFD.
  *
  * @throws MooringError `invalid-close` for a code that may not be sent or a reason that is no string.
  */

@@ -11,17 +11,17 @@ const request = messageFrame(beatRequest);
 type AskedConnection = ManagedConnection<ConnectionSide & { readonly outbox: Outbox | null }>;
 
 /**
- * Asks whether the code of a peer runs, where the beat was agreed on.
+ * Asks whether the code of a peer runs, on a connection with the beat.
  *
- * Only messages count: a browser answers pings for a page that is frozen. It asks at open, then after every
- * `intervalMs` without a message; a page that does not answer within `graceMs` is asleep until it does. Time in which
- * reading is paused does not count.
+ * Only messages count, because a browser answers pings even for a frozen page. It asks when the connection opens, then
+ * after every `intervalMs` without a message. A page that does not answer within `graceMs` is asleep until a message
+ * arrives. Time in which reading is paused does not count.
  */
 export class AppHeartbeat implements DeadlineOwner {
   readonly #connection: AskedConnection;
   readonly #context: SharedRuntime;
   readonly #deadline: Deadline;
-  /** In the time of `readingMs`. */
+  /** In `readingMs`. */
   #heardAtMs: number;
   #isAsked = false;
   #isAsleep = false;
@@ -68,14 +68,14 @@ export class AppHeartbeat implements DeadlineOwner {
     else this.ask();
   }
 
-  /** What is not read cannot be heard, and what waits here cannot be answered. */
+  /** While reading is paused, or the question may still wait in the backlog, the peer is not to blame. */
   #judge(): void {
     const { transport } = this.#connection;
     if (transport.isPaused || transport.bufferedBytes > 0) {
       this.#look(this.#context.heartbeat.graceMs);
       return;
     }
-    // Told again each time: a peer that was suspect meanwhile is healthy for the chart.
+    // Sent each time: if the peer was suspect meanwhile, the chart takes it for healthy.
     this.#isAsked = false;
     this.#isAsleep = true;
     this.#look(this.#context.heartbeat.intervalMs);

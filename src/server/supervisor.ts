@@ -51,7 +51,7 @@ import { type Upgrader, WsUpgrader } from './upgrader.ts';
 /**
  * Creates the supervisor of a service's connections.
  *
- * Everything about it is settled here: options are checked at once and never again.
+ * Options are checked here, once.
  *
  * @throws MooringError `invalid-options`, naming every option that is wrong by its path.
  *
@@ -91,7 +91,7 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
 }
 
 /**
- * The supervisor of a service: it makes the parts that work together, and owns its chart.
+ * The supervisor of a service: it makes the parts that work together, and owns the supervisor chart.
  *
  * @internal
  */
@@ -109,10 +109,10 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   readonly #acceptor: Acceptor<Peer, In, Out, Sent>;
   readonly #children: Children;
   readonly #drain: Drain<InboundConnection, DrainReport>;
-  /** What orders of connections' charts threw, until this chart has taken the fact. */
+  /** Errors of connections that crashed, until this chart has taken the fact. */
   readonly #crashes: Error[] = [];
 
-  /** @param upgrader - makes the WebSockets. @default ws does */
+  /** @param upgrader - makes the WebSockets. @default one that uses ws */
   constructor(given: SupervisorOptions<Peer, In, Out, Sent>, upgrader?: Upgrader) {
     const options = resolveOptions(given);
     const { clock, inspect, actors, admission } = options;
@@ -149,7 +149,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
       counts: () => registry.tally,
       send: (fact) => this.#send(fact),
       close: (connection, frame) => void connection.close('drain', frame),
-      // Until then those who are served may need clients and pools.
+      // Last, because handlers of the accepted connections may need clients and pools.
       stopServices: ({ reason }) => this.#children.stop({ code: GOING_AWAY, reason }),
       errored: (error) => this.#notify(() => this.#reporter.crashed(error)),
     });
@@ -266,7 +266,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     this.#chart.send(fact);
   }
 
-  /** Something has ended; perhaps it was the last. */
+  /** A connection, a child or a close handler has ended, and may have been the last. */
   #shrank(): void {
     if (this.state !== 'draining') return;
     const registry = this.#registry;
@@ -274,7 +274,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     const isServing = registry.connections.size > 0 || handlers.unsettled > 0;
     if (!isServing) this.#drain.stopServices();
     const left = registry.connections.size + registry.dialed.size + this.#children.size;
-    // After the deadline the application's handlers are not waited for.
+    // After the deadline, it does not wait for the application's handlers.
     const isExpiring = this.#chart.state.paths.includes('draining.expiring');
     if (left === 0 && (isExpiring || handlers.unsettled === 0)) this.#send('fleet.emptied');
   }
@@ -286,7 +286,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     if (this.#chart.isOver) this.recordCrash();
   }
 
-  /** Its connections live on. A drain cannot be paced any more: it destroys what is left. */
+  /** Reports an error of the supervisor's own chart. Connections live on. */
   chartCrashed(error: Error): void {
     this.#notify(() => this.#reporter.crashed(error));
     if (this.#drain.isRequested) this.#destroyAll();
@@ -345,7 +345,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   finish(): void {
     const registry = this.#registry;
     this.#drain.end();
-    // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
+    // Ends connections whose sockets are still closing, so that each has its report before `supervisor.stopped`.
     const left = [...registry.connections, ...registry.dialed];
     this.#drain.each(left, (connection) => connection.abandon());
     // Behind their reports, and behind what their clients and pools report in turn.

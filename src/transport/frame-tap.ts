@@ -31,7 +31,7 @@ const opcodes: Readonly<Record<number, FrameHeader['opcode']>> = {
 
 type Note = (header: FrameHeader) => void;
 
-/** What is seen of a frame, before its opcode has a name. */
+/** What was read of a frame, with its opcode as a number. */
 interface Seen extends Pick<FrameHeader, 'direction' | 'fin' | 'masked' | 'bytes'> {
   readonly opcode: number;
   readonly code: number | undefined;
@@ -43,10 +43,10 @@ function headerOf({ direction, opcode, fin, masked, bytes, code }: Seen): FrameH
 }
 
 /**
- * Notes the header of every frame that a socket reads and writes, until what it returns is called.
+ * Calls `note` with the header of every frame that a socket reads and writes. Returns a function that stops this.
  *
- * It stands in for methods of this one receiver and this one socket, so that all others pay nothing. What ws reads is noted
- * where ws knows a header, and what leaves is parsed: ws and the outbox both write to the socket.
+ * It replaces methods of this one receiver and this one socket, so other sockets pay nothing. Inbound headers come from
+ * ws. Outbound bytes are parsed, because both ws and the outbox write to the socket.
  */
 export function tapFrames(raw: Socket, receiver: WsReceiver, note: Note): () => void {
   const untapIn = tapReceiver(receiver, note);
@@ -58,7 +58,7 @@ export function tapFrames(raw: Socket, receiver: WsReceiver, note: Note): () => 
 }
 
 function tapReceiver(receiver: WsReceiver, note: Note): () => void {
-  // ws gives the fragments of a message the opcode of the first.
+  // ws gives all fragments of a message the opcode of the first.
   let isInMessage = receiver._fragmented !== 0;
   const noteFrame = (opcode: number, code: number | undefined) => {
     const { _fin: fin, _masked: masked, _payloadLength: bytes } = receiver;
@@ -86,7 +86,7 @@ function tapSocket(raw: Socket, note: Note): () => void {
   });
 }
 
-/** Calls `before` ahead of one method of one object. Another stand-in above it may stay behind, without effect. */
+/** Calls `before` ahead of a method of one object. If the method was replaced again, this stays below, without effect. */
 function standIn<Name extends string, Given extends unknown[]>(
   target: { [Method in Name]: (...given: never[]) => unknown },
   name: Name,
@@ -111,12 +111,12 @@ function standIn<Name extends string, Given extends unknown[]>(
 /** The longest header, with a mask and a close code behind it. */
 const HEAD_BYTES_MAX = 16;
 
-/** Finds the headers in the bytes that leave. A chunk may end anywhere in a frame; the first begins one. */
+/** Finds the headers in outbound bytes. A chunk may end anywhere in a frame; the first chunk begins with a frame. */
 class HeaderParser {
   readonly #note: Note;
   readonly #head = Buffer.alloc(HEAD_BYTES_MAX);
   #headBytes = 0;
-  /** Bytes of the payload that are still to come. */
+  /** Bytes of the payload that have not passed yet. */
   #payloadBytes = 0;
 
   constructor(note: Note) {
@@ -139,7 +139,7 @@ class HeaderParser {
     }
   }
 
-  /** Whether the header is complete, with the code of a close frame. */
+  /** Notes the header if it is complete, for a close frame together with its code. */
   #look(): void {
     const [first = 0, second = 0] = this.#head;
     if (this.#headBytes < 2) return;

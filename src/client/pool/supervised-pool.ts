@@ -19,7 +19,7 @@ import { defaultCloseFrame, type SupervisedClient } from '../supervised-client.t
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { Upstreams } from './upstreams.ts';
 
-/** What a pool is made of. */
+/** The dependencies of a pool. */
 export interface PoolParts<In, Out> {
   readonly size: number;
   readonly upstreams: Upstreams;
@@ -28,11 +28,11 @@ export interface PoolParts<In, Out> {
   readonly parent: Parent | null;
   readonly signal: AbortSignal | undefined;
   readonly inspect: Inspector | undefined;
-  /** Makes a member that has this parent. */
+  /** Makes a member whose parent is this pool. */
   readonly makeMember: (pool: SupervisedPool<In, Out>) => SupervisedClient<In, Out>;
 }
 
-/** What is behind a pool: it gives its chart the facts, and is the parent of its members. */
+/** A pool behind its public handle. It sends facts to its chart, and is the parent of its members. */
 export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, ChildActor {
   readonly kind = 'pool';
   readonly charts: ChartSystem;
@@ -42,7 +42,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   readonly #chart: ChartRunner<PoolFact['type']>;
   #actor: HostedActor | null = null;
   readonly #members = new Set<SupervisedClient<In, Out>>();
-  /** The open connections; whichever was checked out longest ago comes first. */
+  /** The open connections. The one that was checked out longest ago comes first. */
   readonly #open = new Map<ManagedConnection, DialedConnection<In, Out>>();
   #status: PoolStatus;
   #ids = 0;
@@ -101,7 +101,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     if (!this.isHeard) clientWarnings.poolRefused(this.address, ending);
   }
 
-  /** Made anew: with time alone a circuit that is open becomes half-open. */
+  /** Made at each call, because time alone changes a circuit from open to half-open. */
   get status(): PoolStatus {
     const { state, states } = this.#status;
     return this.#describe(state, states);
@@ -127,14 +127,14 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
       if (bufferedBytes(best) === 0) break;
     }
     if (best === undefined) return undefined;
-    // Its turn comes again when all others have had theirs.
+    // To the end of the map, behind all others.
     const [connection, handle] = best;
     this.#open.delete(connection);
     this.#open.set(connection, handle);
     return handle;
   }
 
-  /** @param options - what the caller has asked for; of a second call, for its warning. */
+  /** @param options - as the caller gave them, for the warning about a second call. */
   drain(plan: DrainPlan, options?: object): Promise<PoolDrainReport> {
     return this.#drain.request(plan, options);
   }
@@ -153,7 +153,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   }
 
   expireAll(): void {
-    // Each has a deadline of its own for that, and reports its end when it has passed.
+    // Twice, because each member has a deadline of its own for this, and reports its end when that has passed.
     const lastMs = 2 * this.#parts.context.timeouts.forcedMs;
     this.#drain.expire(this.#members, (member) => member.terminate(), lastMs);
   }
@@ -163,7 +163,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     this.#ignoreSignal?.();
   }
 
-  // What the members tell their parent.
+  // The parent of the members.
 
   adopt(): boolean {
     return true;
@@ -218,7 +218,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     else if (!connection.isOpen) this.#send('pool.thinned');
   }
 
-  // Telling.
+  // Facts and reports.
 
   #emptied(): void {
     if (this.#drain.isRequested && this.#members.size === 0) this.#send('pool.emptied');
@@ -277,7 +277,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   }
 }
 
-/** Long enough for every closing handshake, each of which has a deadline of its own. */
+/** No limit: each closing handshake has its own deadline. */
 const STOP_MS = 2 ** 31 - 1;
 
 function bufferedBytes([connection]: readonly [ManagedConnection, unknown]): number {
