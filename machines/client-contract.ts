@@ -2,9 +2,11 @@
 export const clientFacts = {
   'dial.requested': 'The application wants a connection, now.',
   'connection.opened': 'The attempt under way has opened.',
-  'connection.ended': 'The attempt failed, or its connection closed, and another may follow.',
-  'connection.refused':
-    'The attempt failed, or its connection closed, for a reason that no further one can mend.',
+  'ended.now': 'The attempt failed, or its connection closed. The next attempt may begin at once.',
+  'ended.backoff': 'The attempt failed, or its connection closed. The next attempt waits.',
+  'ended.deferred': 'The peer ended the connection or the attempt, and said when to come back.',
+  'ended.never':
+    'The attempt failed, or its connection closed, for a reason that no further attempt can mend.',
   'restarts.exceeded': 'Connections end faster than the restart intensity allows.',
   'deadline.passed': 'The time of the current state is up.',
   'network.lost': 'The host says that there is no network.',
@@ -17,7 +19,7 @@ export const clientFacts = {
 export type ClientFact = { readonly type: keyof typeof clientFacts };
 
 /** The delays that a client keeps for its chart. */
-export type DelayName = 'stable' | 'backoff' | 'offline';
+export type DelayName = 'stable' | 'now' | 'backoff' | 'deferred' | 'awake' | 'offline';
 
 /** Orders of the chart to its client. Imperative, synchronous, and never user code. */
 export interface ClientOrders {

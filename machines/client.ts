@@ -6,8 +6,11 @@ import { type Hidden, order } from './hidden.ts';
 /**
  * The life of a client: one connection at a time, dialed again and again.
  *
- * Each attempt is a connection with a chart of its own. This chart knows only whether the attempt opened, and whether
- * another may follow its end. No second attempt begins while one is under way.
+ * Each attempt is a connection with a chart of its own. This chart knows only whether the attempt opened, and when another
+ * may follow its end. No second attempt begins while one is under way.
+ *
+ * The reconnect policy stays outside: it decides by code and cause what an ending means, counts restarts, and measures the
+ * delays. Its tables, numbers, random parts and the option `privateCodes` cannot be drawn.
  */
 export const clientMachine = setup({
   types: {} as {
@@ -49,8 +52,10 @@ export const clientMachine = setup({
       entry: 'dial',
       on: {
         'connection.opened': 'up',
-        'connection.ended': 'waiting',
-        'connection.refused': 'exhausted',
+        'ended.now': 'waiting.now',
+        'ended.backoff': 'waiting.backoff',
+        'ended.deferred': 'waiting.deferred',
+        'ended.never': 'exhausted',
         'restarts.exceeded': 'exhausted',
         'stop.requested': 'stopping',
       },
@@ -72,8 +77,10 @@ export const clientMachine = setup({
         },
       },
       on: {
-        'connection.ended': 'waiting',
-        'connection.refused': 'exhausted',
+        'ended.now': 'waiting.now',
+        'ended.backoff': 'waiting.backoff',
+        'ended.deferred': 'waiting.deferred',
+        'ended.never': 'exhausted',
         'restarts.exceeded': 'exhausted',
         'wake.noticed': { actions: 'probe' },
         'network.returned': { actions: 'probe' },
@@ -84,34 +91,48 @@ export const clientMachine = setup({
       description: 'Between two attempts.',
       initial: 'backoff',
       states: {
+        now: {
+          description: 'The next attempt begins in the next turn of the event loop.',
+          entry: { type: 'startDelay', params: { name: 'now' } },
+        },
         backoff: {
           description: 'A random part of a time that doubles with every failure.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'backoff' } },
-          on: {
-            'deadline.passed': '#client.dialing',
-            'network.lost': 'offline',
-          },
+          on: { 'wake.noticed': 'awake' },
+        },
+        deferred: {
+          description: 'The time that the peer asked for: `Retry-After`, 1012 or 1013.',
+          meta: { deadline: 'backoff' },
+          entry: { type: 'startDelay', params: { name: 'deferred' } },
+        },
+        awake: {
+          description: 'The host has slept, so the backoff is short again.',
+          meta: { deadline: 'backoff' },
+          entry: { type: 'startDelay', params: { name: 'awake' } },
         },
         offline: {
-          description: 'The host says that there is no network; it is dialed only now and then.',
+          description: 'The host says that there is no network. The client dials rarely.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'offline' } },
-          on: {
-            'network.returned': '#client.dialing',
-            'wake.noticed': '#client.dialing',
-            'deadline.passed': '#client.dialing',
-          },
+          on: { 'network.returned': '#client.dialing', 'wake.noticed': '#client.dialing' },
         },
       },
-      on: { 'dial.requested': 'dialing', 'stop.requested': 'stopped' },
+      on: {
+        'deadline.passed': 'dialing',
+        'dial.requested': 'dialing',
+        'network.lost': '.offline',
+        'stop.requested': 'stopped',
+      },
     },
     stopping: {
       description: 'Asked to stop; the connection is on its way out.',
       entry: 'endConnection',
       on: {
-        'connection.ended': 'stopped',
-        'connection.refused': 'stopped',
+        'ended.now': 'stopped',
+        'ended.backoff': 'stopped',
+        'ended.deferred': 'stopped',
+        'ended.never': 'stopped',
         'restarts.exceeded': 'stopped',
       },
     },

@@ -69,7 +69,13 @@ export const subjects: readonly Subject[] = [
     source: 'machines/client.ts',
     orders: { name: 'ClientOrders', source: 'machines/client-contract.ts' },
     facts: { ...clientFacts, ...exitSignals },
-    mainArrows: ['idle>dialing', 'dialing>up', 'up>waiting', 'up>stopping', 'stopping>stopped'],
+    mainArrows: [
+      'idle>dialing',
+      'dialing>up',
+      'up>waiting.backoff',
+      'up>stopping',
+      'stopping>stopped',
+    ],
     besides: [],
     tones: {
       idle: 'gray',

@@ -107,11 +107,10 @@ function expiries(chart: Chart, state: ChartState, meanings: Meanings): readonly
       (fact.startsWith(`${state.deadline}.`) ||
         meanings.get(fact)?.includes(code(state.deadline ?? '')) === true),
   );
-  return own.length > 0
-    ? own
-    : chart.transitions.filter(
-        ({ from, fact }) => fact === 'deadline.passed' && isBoundBy(chart, from, state),
-      );
+  if (own.length > 0) return own;
+  const passed = chart.transitions.filter(({ fact }) => fact === 'deadline.passed');
+  const bound = passed.filter(({ from }) => isBoundBy(chart, from, state));
+  return bound.length > 0 ? bound : passed.filter(({ from }) => isWithin(state.path, from));
 }
 
 /** Whether the deadline of a state runs in another state: the same one, or one inside without its own. */

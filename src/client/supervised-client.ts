@@ -171,7 +171,7 @@ export class SupervisedClient<In, Out>
       this.#holdProcess(true);
     }
     this.#schedule(delayMs, name);
-    if (name === 'backoff' && this.#isOffline) this.#chart.send('network.lost');
+    if (this.#isOffline && name !== 'offline') this.#chart.send('network.lost');
   }
 
   probe(): void {
@@ -195,6 +195,8 @@ export class SupervisedClient<In, Out>
   // Signs of the host.
 
   networkLost(): void {
+    // A host that repeats itself must not put off the next attempt.
+    if (this.#isOffline) return;
     this.#isOffline = true;
     this.#chart.send('network.lost');
   }
@@ -204,17 +206,8 @@ export class SupervisedClient<In, Out>
     this.#chart.send('network.returned');
   }
 
-  /** After sleep, an open connection is probed, and a backoff is shortened, unless the peer has asked for the delay. */
   onWake(): void {
-    const { policy, runtime } = this.#parts;
-    const { delayAwakeMs } = policy;
-    if (this.#delay === null || !this.#status.states.includes('waiting.backoff')) {
-      this.#chart.send('wake.noticed');
-    } else if (delayAwakeMs !== null) {
-      runtime.context.wheel.postpone(this.#delay, delayAwakeMs);
-      this.#delayMs = delayAwakeMs;
-      this.#updateStatus();
-    }
+    this.#chart.send('wake.noticed');
   }
 
   // Deadlines.

@@ -98,7 +98,8 @@ const client: Chart = {
   orders: Object.keys(clientOrders),
   resting: [
     ...['idle', 'dialing', 'up', 'up.settling', 'up.stable'],
-    ...['waiting', 'waiting.backoff', 'waiting.offline', 'stopping'],
+    ...['waiting', 'waiting.now', 'waiting.backoff', 'waiting.deferred', 'waiting.awake'],
+    ...['waiting.offline', 'stopping'],
   ],
 };
 

@@ -26,8 +26,10 @@ function run(facts: readonly Fact[]): { log: string[]; state: string; isDone: bo
 }
 
 const ends: readonly string[] = [
-  '(connection.ended)',
-  '(connection.refused)',
+  '(ended.now)',
+  '(ended.backoff)',
+  '(ended.deferred)',
+  '(ended.never)',
   '(restarts.exceeded)',
 ];
 const facts = fc.array(fc.constantFrom(...(Object.keys(clientFacts) as Fact[])), { maxLength: 40 });
@@ -69,7 +71,7 @@ describe('the client chart on any walk', () => {
 
   it('can always be stopped: with the end of its connection, if there is one', () => {
     const property = fc.property(facts, (walk) => {
-      const { isDone } = run([...walk, 'stop.requested', 'connection.ended']);
+      const { isDone } = run([...walk, 'stop.requested', 'ended.backoff']);
       assert.equal(isDone, true);
     });
     fc.assert(property, { numRuns: 2_000 });
@@ -81,11 +83,11 @@ describe('the client chart on any walk', () => {
       run([...up, ...more]).log.filter((entry) => entry === 'probe').length;
     assert.equal(probes(['wake.noticed']), 1);
     assert.equal(probes(['deadline.passed', 'wake.noticed', 'network.returned']), 2);
-    assert.equal(probes(['connection.ended', 'wake.noticed', 'network.returned']), 0);
+    assert.equal(probes(['ended.backoff', 'wake.noticed', 'network.returned']), 0);
   });
 
   it('dials again after a wait, and as soon as there is a network again', () => {
-    const lost: Fact[] = ['dial.requested', 'connection.opened', 'connection.ended'];
+    const lost: Fact[] = ['dial.requested', 'connection.opened', 'ended.backoff'];
     const dials = (more: readonly Fact[]) =>
       run([...lost, ...more]).log.filter((entry) => entry === 'dial').length;
     assert.equal(dials([]), 1);
@@ -95,5 +97,19 @@ describe('the client chart on any walk', () => {
     assert.equal(dials(['network.lost', 'wake.noticed']), 2);
     assert.equal(dials(['network.lost', 'deadline.passed']), 2);
     assert.equal(dials(['network.lost', 'network.returned']), 2);
+  });
+
+  it('waits as its ending says, and a wake shortens a backoff only', () => {
+    const lastDelay = (...more: Fact[]) =>
+      run(['dial.requested', 'connection.opened', ...more]).log.findLast((entry) =>
+        entry.startsWith('startDelay'),
+      );
+    for (const ended of ['now', 'backoff', 'deferred'] as const) {
+      assert.equal(lastDelay(`ended.${ended}`), `startDelay ${ended}`);
+      const awake = ended === 'backoff' ? 'awake' : ended;
+      assert.equal(lastDelay(`ended.${ended}`, 'wake.noticed'), `startDelay ${awake}`);
+      assert.equal(lastDelay(`ended.${ended}`, 'network.lost'), 'startDelay offline');
+    }
+    assert.equal(lastDelay('ended.backoff', 'wake.noticed', 'wake.noticed'), 'startDelay awake');
   });
 });

@@ -300,9 +300,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'offline for ever',
     fault: 'A client whose host is wrong about its network never dials again.',
-    file: clientChart,
-    from: "'wake.noticed': '#client.dialing',\n            'deadline.passed': '#client.dialing',",
-    to: "'wake.noticed': '#client.dialing',",
+    file: reconnectPolicy,
+    from: "case 'offline':\n        return maxMs;",
+    to: "case 'offline':\n        return 10 ** 9;",
   },
   {
     name: 'Retry-After ignored',
@@ -315,15 +315,15 @@ export const mutants: readonly Mutant[] = [
     name: 'never means later',
     fault: 'A client dials again although no attempt can mend what is wrong.',
     file: reconnectPolicy,
-    from: "if (this.classify(ending) === 'never') return 'connection.refused';",
-    to: 'this.classify(ending);',
+    from: "if (fact === 'ended.never') return fact;",
+    to: '',
   },
   {
     name: 'endless restarts',
     fault: 'A client goes on however often its connections end.',
     file: reconnectPolicy,
-    from: "return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';",
-    to: "return 'connection.ended';",
+    from: "return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : fact;",
+    to: 'return fact;',
   },
   {
     name: 'ending twice',
@@ -400,8 +400,8 @@ export const mutants: readonly Mutant[] = [
     name: 'expired credentials',
     fault: 'A client that renews its credentials gives up when they have expired.',
     file: reconnectPolicy,
-    from: "if (this.#isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';",
-    to: '',
+    from: "if (retry === 'never' && !(this.#isRenewed && isUnauthorized(ending))) return 'ended.never';",
+    to: "if (retry === 'never') return 'ended.never';",
   },
   {
     name: 'uncounted connection',

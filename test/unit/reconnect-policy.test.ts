@@ -30,7 +30,7 @@ describe('ReconnectPolicy', () => {
   it('refuses another attempt after what none can mend, and remembers the ending', () => {
     for (const ending of [failed({ retry: 'never' }), closed({ retry: 'never', origin: 'peer' })]) {
       const { policy } = bench();
-      assert.equal(policy.judge(ending, 0), 'connection.refused');
+      assert.equal(policy.judge(ending, 0), 'ended.never');
       assert.equal(policy.ending, ending);
     }
   });
@@ -38,9 +38,9 @@ describe('ReconnectPolicy', () => {
   it('allows another attempt after anything else, until there were too many', () => {
     const { policy } = bench(undefined, 3);
     const judge = (atMs: number) => policy.judge(closed({}), atMs);
-    assert.deepEqual([0, 1, 2].map(judge), new Array(3).fill('connection.ended'));
+    assert.deepEqual([0, 1, 2].map(judge), new Array(3).fill('ended.backoff'));
     assert.equal(judge(3), 'restarts.exceeded');
-    assert.equal(judge(5_000), 'connection.ended', 'what is long ago does not count');
+    assert.equal(judge(5_000), 'ended.backoff', 'what is long ago does not count');
   });
 
   it('waits longer with every failure, until it is reset', () => {
@@ -55,22 +55,26 @@ describe('ReconnectPolicy', () => {
   it('waits as long as the peer asks, and an echo of our own code asks nothing', () => {
     const delayAfter = (ending: Ending) => {
       const { policy } = bench(() => 0);
-      policy.judge(ending, 0);
-      return [policy.delayMs('backoff'), policy.delayAwakeMs];
+      const fact = policy.judge(ending, 0);
+      return [fact, policy.delayMs(fact === 'ended.deferred' ? 'deferred' : 'backoff')];
     };
-    assert.deepEqual(delayAfter(failed({ retryAfterMs: 7_000 })), [7_000, null]);
-    assert.deepEqual(delayAfter(closed({ code: 1012, origin: 'peer' })), [5_000, null]);
-    assert.deepEqual(delayAfter(closed({ code: 1013, origin: 'peer' })), [10_000, null]);
-    assert.deepEqual(delayAfter(closed({ code: 1012, origin: 'local' })), [0, 0]);
-    assert.deepEqual(delayAfter(closed({})), [0, 0]);
+    assert.deepEqual(delayAfter(failed({ retryAfterMs: 7_000 })), ['ended.deferred', 7_000]);
+    assert.deepEqual(delayAfter(closed({ code: 1012, origin: 'peer' })), ['ended.deferred', 5_000]);
+    assert.deepEqual(delayAfter(closed({ code: 1013, origin: 'peer' })), [
+      'ended.deferred',
+      10_000,
+    ]);
+    assert.deepEqual(delayAfter(closed({ code: 1012, origin: 'local' })), ['ended.backoff', 0]);
+    assert.deepEqual(delayAfter(closed({})), ['ended.backoff', 0]);
   });
 
   it('knows the other delays', () => {
     const { policy } = bench();
     assert.equal(policy.delayMs('stable'), backoff.stableMs);
     assert.equal(policy.delayMs('offline'), backoff.maxMs);
-    policy.judge(closed({ retry: 'now', origin: 'peer' }), 0);
-    assert.equal(policy.delayMs('backoff'), 0);
+    assert.equal(policy.delayMs('awake'), backoff.minMs);
+    assert.equal(policy.judge(closed({ retry: 'now', origin: 'peer' }), 0), 'ended.now');
+    assert.equal(policy.delayMs('now'), 0);
   });
 
   it('takes an even chance for one that cannot be told, and tells what was thrown', () => {

@@ -93,7 +93,9 @@ describe('SupervisedClient', () => {
     server.goDown();
     assert.deepEqual(client.status.states, ['waiting', 'waiting.offline']);
     const before = server.dialedAtMs.length;
-    clock.advance(19_000);
+    clock.advance(10_000);
+    lost();
+    clock.advance(9_000);
     assert.equal(server.dialedAtMs.length, before);
     clock.advance(2_000);
     assert.equal(server.dialedAtMs.length, before + 1);

@@ -61,18 +61,18 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
   }
 
   override judge(ending: Ending, nowMs: number): ClientFact['type'] {
-    const retry = this.classify(ending);
+    const fact = this.classify(ending);
     const awayMs = this.askedMs();
     const circuit = this.#upstream?.circuit;
     this.#upstream?.leave();
     this.#upstream = null;
     if (isOurDoing(ending)) circuit?.abandoned(this);
-    else if (retry === 'never') circuit?.trip(nowMs);
+    else if (fact === 'ended.never') circuit?.trip(nowMs);
     else if (awayMs !== null) circuit?.leaveAlone(nowMs, awayMs);
     else if (ending.outcome === 'failed' || !this.#isStable) {
       circuit?.failed(this, nowMs, this.chance());
     }
-    return 'connection.ended';
+    return fact === 'ended.never' ? 'ended.backoff' : fact;
   }
 
   /** Ignores the delay that the upstream asked for, which its circuit enforces. */

@@ -1,5 +1,4 @@
 import type { ClientFact, DelayName } from '../../../machines/client-contract.ts';
-import type { Retry } from '../../core/close-code.ts';
 import { chanceOf } from '../../core/guard.ts';
 import type { ClientStreams } from '../client-streams.ts';
 import type { Ending } from '../client-types.ts';
@@ -9,6 +8,9 @@ import { retryAfter } from './retry.ts';
 
 /** The close code that IANA has registered for "unauthorized". */
 const CLOSE_UNAUTHORIZED = 3_000;
+
+/** The facts by which a chart hears of an ending. */
+export type EndedFact = Extract<ClientFact['type'], `ended.${string}`>;
 
 /** What a reconnect policy needs of the options of its client. */
 export type ReconnectPolicyOptions = Pick<
@@ -28,7 +30,6 @@ export class ReconnectPolicy {
   #backoff: Backoff | null = null;
   #intensity: RestartIntensity | null = null;
   #ending: Ending | undefined;
-  #retry: Retry = 'backoff';
 
   /** @param isRenewed - whether each attempt may bring other credentials. */
   constructor(options: ReconnectPolicyOptions, isRenewed: boolean, streams: ErrorReporter) {
@@ -44,26 +45,38 @@ export class ReconnectPolicy {
 
   /** Decides what follows an ending. Returns the fact for the chart. */
   judge(ending: Ending, nowMs: number): ClientFact['type'] {
-    if (this.classify(ending) === 'never') return 'connection.refused';
+    const fact = this.classify(ending);
+    if (fact === 'ended.never') return fact;
     this.#intensity ??= new RestartIntensity(this.#options.restarts);
-    return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';
+    return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : fact;
   }
 
-  /** Notes an ending, and whether to dial again after it. */
-  protected classify(ending: Ending): Retry {
+  /** Notes an ending, and says when to dial again after it. */
+  protected classify(ending: Ending): EndedFact {
     this.#ending = ending;
     const { privateCodes } = this.#options;
-    this.#retry = retryAfter(ending, privateCodes, this.#streams.report('privateCodes'));
-    if (this.#isRenewed && isUnauthorized(ending)) this.#retry = 'backoff';
-    return this.#retry;
+    const retry = retryAfter(ending, privateCodes, this.#streams.report('privateCodes'));
+    if (retry === 'now') return 'ended.now';
+    if (retry === 'never' && !(this.#isRenewed && isUnauthorized(ending))) return 'ended.never';
+    return isSentAway(whatPeerAsks(ending)) ? 'ended.deferred' : 'ended.backoff';
   }
 
   /** The length of a delay. The host may be wrong about its network, so even offline the client dials now and then. */
   delayMs(name: DelayName): number {
-    const { stableMs, maxMs } = this.#options.backoff;
-    if (name === 'stable') return stableMs;
-    if (name === 'offline') return maxMs;
-    return this.#retry === 'now' ? 0 : this.backoffMs();
+    const { minMs, maxMs, stableMs } = this.#options.backoff;
+    switch (name) {
+      case 'stable':
+        return stableMs;
+      case 'now':
+        return 0;
+      case 'awake':
+        return this.chance() * minMs;
+      case 'offline':
+        return maxMs;
+      case 'backoff':
+      case 'deferred':
+        return this.backoffMs();
+    }
   }
 
   protected backoffMs(): number {
@@ -78,12 +91,6 @@ export class ReconnectPolicy {
   /** The delay that the peer asks for; `null` if it asks for none. */
   protected askedMs(): number | null {
     return this.backoff.askedMs(whatPeerAsks(this.#ending));
-  }
-
-  /** The delay after waking up; `null` if the peer has asked for a delay, which stays. */
-  get delayAwakeMs(): number | null {
-    if (isSentAway(whatPeerAsks(this.#ending))) return null;
-    return this.chance() * this.#options.backoff.minMs;
   }
 
   /** How much longer to wait after a delay has passed, in milliseconds. A pool uses it for its circuits. */
