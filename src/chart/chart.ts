@@ -5,8 +5,8 @@ import { type ChartTable, type Edge, type Order, type StateValue, statePaths } f
 export interface Transition {
   readonly to: ChartState;
   readonly orders: readonly Order[];
-  /** The path of the active state that takes the fact; empty for the root. */
-  readonly source: string;
+  /** Which of the active states takes the fact, by its place among the paths; -1 for the root. */
+  readonly source: number;
   /** What stands for the fact in the flight recorder. */
   readonly code: number;
   /** How often it was taken. */
@@ -23,8 +23,10 @@ export class ChartState {
   /** What the host of actors makes of it, once for all actors. */
   snapshot: object | null = null;
 
+  /** The facts that have come so far; `null` for those that do nothing here. */
+  readonly transitions = new Map<string, Transition | null>();
+
   readonly #chart: Chart;
-  readonly #transitions = new Map<string, Transition | null>();
   #paths: readonly string[] | null = null;
 
   constructor(chart: Chart, index: number) {
@@ -45,45 +47,18 @@ export class ChartState {
 
   /** What a fact does here; `null` when it does nothing. */
   transition(fact: string): Transition | null {
-    const known = this.#transitions.get(fact);
+    const known = this.transitions.get(fact);
     if (known !== undefined) return known;
     const edge = this.#edge(fact);
-    const transition = edge === undefined ? null : this.#chart.transition(fact, edge, this);
-    this.#transitions.set(fact, transition);
+    const transition = edge === undefined ? null : this.#chart.transition(edge, fact);
+    this.transitions.set(fact, transition);
     return transition;
-  }
-
-  /** The transitions that have been taken at least once, by their fact. */
-  get taken(): Iterable<readonly [fact: string, transition: Transition]> {
-    return [...this.#transitions].flatMap(([fact, transition]) =>
-      transition !== null && transition.taken > 0 ? [[fact, transition] as const] : [],
-    );
   }
 
   #edge(fact: string): Edge | undefined {
     const { shared, states } = this.#chart.table;
     return states[this.index]?.on?.[fact] ?? shared[this.paths[0] ?? '']?.[fact];
   }
-}
-
-/** One arrow of a chart, as it is drawn, and how often it was taken. */
-export interface ArrowCount {
-  /** The path of the state that it leaves; empty for the root. */
-  readonly from: string;
-  readonly fact: string;
-  /** The path of the state that it leads to; `null` when it stays where it is. */
-  readonly to: string | null;
-  readonly taken: number;
-}
-
-/** What all runners of one chart have done so far. */
-export interface ChartCounts {
-  /** How many are in each active state, by its path; of a final state, how many have ended in it. */
-  readonly states: Readonly<Record<string, number>>;
-  /** The arrows that were taken at least once. */
-  readonly arrows: readonly ArrowCount[];
-  /** How many have ended because an order threw. They are in no state. */
-  readonly crashed: number;
 }
 
 /**
@@ -106,21 +81,22 @@ export class Chart {
 
   /** How every runner begins. */
   get start(): Transition {
-    this.#start ??= this.#transition(null, [...this.table.start, -1], '');
+    this.#start ??= this.transition([...this.table.start, -1]);
     return this.#start;
   }
 
-  /** @internal */
-  transition(fact: string, edge: Edge, from: ChartState): Transition {
-    return this.#transition(fact, edge, from.paths[edge[2]] ?? '');
+  /** The states that a runner has reached. */
+  get reached(): readonly ChartState[] {
+    return this.#states.filter((state) => state !== undefined);
   }
 
-  #transition(fact: string | null, [to, orders]: Edge, source: string): Transition {
+  /** @internal */
+  transition([to, orders, source]: Edge, fact?: string): Transition {
     return {
       to: this.#state(to),
       orders: orders.map((index) => this.table.orders[index] as Order),
       source,
-      code: fact === null ? 0 : (this.recorder?.codeOf(fact) ?? 0),
+      code: fact === undefined ? 0 : (this.recorder?.codeOf(fact) ?? 0),
       taken: 0,
     };
   }
@@ -130,37 +106,4 @@ export class Chart {
     this.#states[index] = state;
     return state;
   }
-
-  /** Adds up what the states and transitions have counted. */
-  get counts(): ChartCounts {
-    const states: Record<string, number> = {};
-    for (const { value } of this.table.states)
-      for (const path of statePaths(value)) states[path] = 0;
-    const arrows = new Map<string, ArrowCount>();
-    for (const state of this.#states.filter((each) => each !== undefined)) {
-      for (const path of state.paths) states[path] = (states[path] ?? 0) + state.population;
-      for (const [fact, { source, to, taken }] of state.taken) {
-        const key = `${source} ${fact}`;
-        const before = arrows.get(key)?.taken ?? 0;
-        const target = targetOf(state, to);
-        arrows.set(key, { from: source, fact, to: target, taken: before + taken });
-      }
-    }
-    return { states, arrows: [...arrows.values()], crashed: this.crashed };
-  }
-}
-
-/** The state that an arrow points at: of all states that it enters, the innermost that has all others within it. */
-function targetOf(from: ChartState, to: ChartState): string | null {
-  const entered = to.paths.filter((path) => !from.paths.includes(path));
-  let target: string | null = null;
-  for (const path of entered) {
-    if (!entered.every((other) => isWithin(other, path) || isWithin(path, other))) break;
-    target = path;
-  }
-  return target;
-}
-
-function isWithin(path: string, outer: string): boolean {
-  return path === outer || path.startsWith(`${outer}.`);
 }

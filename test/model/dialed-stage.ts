@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import type { ChartCounts } from '../../src/chart/chart.ts';
+import { type ChartCounts, countsOf } from '../../src/chart/chart-counts.ts';
 import { ChartSystem } from '../../src/chart/chart-system.ts';
 import { type HostedActor, xstateHost } from '../../src/chart/hosted-actor.ts';
 import { clientTable } from '../../src/chart/tables/client.ts';
@@ -93,7 +93,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   }
 
   protected get counts(): ChartCounts {
-    return this.charts.countsOf(connectionTable);
+    return countsOf(this.charts.chartOf(connectionTable));
   }
 
   /** Makes a connection whose upgrade request waits for its answer. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { connectionMachine } from '../../machines/connection.ts';
 import { type ConnectionFact, connectionFacts } from '../../machines/connection-contract.ts';
-import type { ArrowCount, ChartCounts } from '../../src/chart/chart.ts';
+import type { ArrowCount, ChartCounts } from '../../src/chart/chart-counts.ts';
 import { statePaths } from '../../src/chart/table.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { InspectedActor, InspectionEvent } from '../../src/core/inspection.ts';
