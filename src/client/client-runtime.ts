@@ -1,11 +1,12 @@
 import { type ActorOptions, ChartSystem } from '../chart/chart-system.ts';
 import type { SharedRuntime } from '../connection/connection-host.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { Parent } from '../connection/parent.ts';
 import { sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
 import type { WakeListener } from '../core/timer-wheel.ts';
-import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
+import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 import type { ResolvedClientOptions } from './options.ts';
@@ -23,7 +24,7 @@ export interface Platform {
   /** Warns the operator of what nobody listens to; `null` in a page. */
   readonly warnings: ClientWarnings | null;
   /** Makes the transport of one attempt. */
-  makeTransport(observer: DialObserver, context: SharedRuntime): OutboundTransport;
+  makeTransport(connection: ManagedConnection, context: SharedRuntime): OutboundTransport;
   /** Keeps the process alive until what it returns is called. */
   holdProcess(): () => void;
   /** Watches for signs of the host until what it returns is called. */

@@ -1,4 +1,5 @@
 import type { ActorHost } from '../chart/chart-system.ts';
+import { WebSocketEvents } from '../connection/web-socket-events.ts';
 import { pageClock } from '../core/clock.ts';
 import { invalidOptions, problemAt } from '../core/option-rules.ts';
 import {
@@ -13,9 +14,9 @@ import { type Resolvable, routeTo } from './reconnect/route.ts';
 
 const platform: Platform = {
   warnings: null,
-  makeTransport: (observer, { limits }) => {
+  makeTransport: (connection, { limits }) => {
     const { WebSocket } = globalThis as unknown as { WebSocket: NativeWebSocketConstructor };
-    return new BrowserTransport(observer, limits, WebSocket);
+    return new BrowserTransport(new WebSocketEvents(connection), limits, WebSocket);
   },
   // A page lives as long as its tab.
   holdProcess: () => () => {},

@@ -1,6 +1,7 @@
 import type { ActorOptions } from '../chart/chart-system.ts';
 import { FlightRecorder } from '../chart/flight-recorder.ts';
 import { xstateHost } from '../chart/hosted-actor.ts';
+import { SocketEvents } from '../connection/socket-events.ts';
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
 import {
@@ -88,7 +89,8 @@ const usualPlatform = platformWith({});
 function platformWith(connect: ConnectOptions): Platform {
   return {
     warnings: clientWarnings,
-    makeTransport: (observer, context) => new WsTransport(observer, context, connect),
+    makeTransport: (connection, context) =>
+      new WsTransport(new SocketEvents(connection), context, connect),
     holdProcess,
     // Node.js tells nothing of its network; that it slept is seen by the clock.
     watchHost: () => nothing,

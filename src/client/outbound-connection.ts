@@ -4,7 +4,7 @@ import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import { describeDialFailure, type FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
-import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
+import type { OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox } from './outbound-outbox.ts';
 import type { Destination, Route } from './reconnect/route.ts';
 
@@ -14,7 +14,7 @@ export interface OutboundHost extends ConnectionHost {
   readonly route: Route;
   /** Where it dialed last. */
   url: string;
-  makeTransport(observer: DialObserver): OutboundTransport;
+  makeTransport(connection: ManagedConnection): OutboundTransport;
   /** The peer has asked for a beat: it has let this side in. */
   peerWelcomes(connection: OutboundConnection): void;
 }
@@ -49,7 +49,7 @@ export class Outbound implements ConnectionSide {
   constructor(connection: OutboundConnection, host: OutboundHost) {
     this.#connection = connection;
     this.#host = host;
-    this.transport = host.makeTransport(connection.socketEvents);
+    this.transport = host.makeTransport(connection);
   }
 
   /** Where messages for the peer go, while they can still leave; made for the first of them. */
@@ -75,7 +75,7 @@ export class Outbound implements ConnectionSide {
   dial(): void {
     const fail = (thrown: unknown) => {
       this.#failureReason = 'targetless';
-      this.#connection.socketEvents.socketErrored(toError(thrown));
+      this.#notDialed(thrown);
     };
     try {
       const target = this.#host.route.target();
@@ -95,8 +95,14 @@ export class Outbound implements ConnectionSide {
     try {
       this.transport.dial(target);
     } catch (thrown) {
-      this.#connection.socketEvents.socketErrored(toError(thrown));
+      this.#notDialed(thrown);
     }
+  }
+
+  /** There is no socket that could report it. */
+  #notDialed(thrown: unknown): void {
+    this.#connection.record.noteSocketError(toError(thrown));
+    this.#connection.send('socket.errored');
   }
 
   /** Its chart orders none of these: there is no upgrade request to answer. */

@@ -23,7 +23,6 @@ import { EndingRecord } from './ending-record.ts';
 import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
-import { SocketEvents } from './socket-events.ts';
 
 /** Who is on the other end, as far as it is known from the start. */
 export interface Target {
@@ -74,7 +73,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   address: string;
   path: string;
   readonly side: Side;
-  readonly socketEvents: SocketEvents;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
   openedAt = 0;
   /** How it ended, once it has: a verdict if it ever opened, a failure if not. */
@@ -106,7 +104,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.id = id;
     this.address = address;
     this.path = path;
-    this.socketEvents = new SocketEvents(this);
     this.side = makeSide(this);
     this.#chart = host.charts.run(connectionTable, this);
   }
@@ -216,8 +213,18 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#intake?.stop();
     this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     this.transport.resume();
-    this.transport.watchClose((isClean) => this.socketEvents.websocketClosed(isClean));
+    this.transport.watchClose((isClean) => this.#websocketClosed(isClean));
     return true;
+  }
+
+  #websocketClosed(isClean: boolean): void {
+    this.record.noteWebSocketEnd(isClean);
+    this.send('websocket.closed');
+  }
+
+  /** What waits in this process is lost, and with it a close frame of ours that waits behind it. */
+  backlogLost(): void {
+    if (this.transport.bufferedBytes > 0) this.record.noteBacklogLost();
   }
 
   /** Takes a message from the transport. */
@@ -375,7 +382,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   destroy(): void {
-    this.socketEvents.backlogLost();
+    this.backlogLost();
     this.transport.destroy();
   }
 

@@ -3,8 +3,14 @@ import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Frame } from '../core/frame.ts';
 import { Backpressure } from './back-pressure.ts';
 import type { SharedRuntime } from './connection-host.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionSide, ManagedConnection } from './managed-connection.ts';
+import type { SocketEvents } from './socket-events.ts';
 import type { Flushable, FrameBatch, WriteBatcher } from './write-batcher.ts';
+
+/** The side of a connection whose raw socket is written to. */
+export interface SocketSide extends ConnectionSide {
+  readonly socketEvents: Pick<SocketEvents, 'sendErrored'>;
+}
 
 /** What the outboxes of one supervisor share. */
 export interface OutboxRuntime extends SharedRuntime {
@@ -49,7 +55,7 @@ type Written = (error?: Error | null) => void;
  */
 export class Outbox implements Flushable {
   readonly #socket: Socket;
-  readonly #connection: ManagedConnection;
+  readonly #connection: ManagedConnection<SocketSide>;
   readonly #context: OutboxRuntime;
   readonly #backpressure: Backpressure;
   #batch: FrameBatch | null = null;
@@ -66,7 +72,7 @@ export class Outbox implements Flushable {
   /** The callback of writes that may have to wait; the same for all, which is cheaper for Node.js. */
   #whenWritten: Written | null = null;
 
-  constructor(socket: Socket, connection: ManagedConnection, context: OutboxRuntime) {
+  constructor(socket: Socket, connection: ManagedConnection<SocketSide>, context: OutboxRuntime) {
     this.#socket = socket;
     this.#connection = connection;
     this.#context = context;
@@ -206,7 +212,8 @@ export class Outbox implements Flushable {
     writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
     if (socket.errored) {
       // Known here before the socket, or a callback, reports it.
-      if (!this.#backpressure.isStopped) this.#connection.socketEvents.sendErrored(socket.errored);
+      if (!this.#backpressure.isStopped)
+        this.#connection.side.socketEvents.sendErrored(socket.errored);
       return 'refused';
     }
     const bufferedBytes = socket.writableLength;
@@ -224,7 +231,7 @@ export class Outbox implements Flushable {
   }
 
   #written(error?: Error | null): void {
-    const { socketEvents } = this.#connection;
+    const { socketEvents } = this.#connection.side;
     if (error) socketEvents.sendErrored(error);
     // Node.js 20 calls the write that a destroyed socket never finished a success.
     else if (this.#socket.destroyed)

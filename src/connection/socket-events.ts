@@ -2,16 +2,16 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/failure.ts';
 import { textOf } from '../core/text.ts';
 import type { RefusedMessage } from '../core/verdict.ts';
-import type { MessageRefusal, RawSocketObserver, SocketObserver } from '../transport/transport.ts';
+import type { DialObserver, MessageRefusal } from '../transport/transport.ts';
 import { takenAway } from './ending-record.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 
 /**
- * Translates what the two sockets of a connection report.
+ * Translates what ws and the raw socket of a connection report. What a page hears is in `WebSocketEvents`.
  *
  * Each method follows the same order: note what happened, shut the gate, then give the chart its fact.
  */
-export class SocketEvents implements RawSocketObserver, SocketObserver {
+export class SocketEvents implements DialObserver {
   readonly connection: ManagedConnection;
 
   constructor(connection: ManagedConnection) {
@@ -22,7 +22,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     if (error.syscall === 'write') this.sendErrored(error);
     this.#blameOthers(error);
     this.connection.record.noteSocketError(error);
-    this.backlogLost();
+    this.connection.backlogLost();
     this.connection.quarantine();
     this.connection.send('socket.errored');
   }
@@ -48,11 +48,6 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
   rejected(answer: DialAnswer): void {
     this.connection.record.noteAnswer(answer);
     this.connection.send('admission.refused');
-  }
-
-  /** In a page, more arrived during a pause than may be held: a browser cannot be kept from reading. */
-  overflowed(): void {
-    this.connection.end('handler-stalled');
   }
 
   /** What was accepted before a ping leaves before its answer does. */
@@ -102,22 +97,12 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     this.connection.end('ping-flood');
   }
 
-  websocketClosed(isClean: boolean): void {
-    this.connection.record.noteWebSocketEnd(isClean);
-    this.connection.send('websocket.closed');
-  }
-
   /** A write failed: often the first sign of death, before the socket itself reports an error. */
   sendErrored(error: Error): void {
     this.#blameOthers();
     if (!this.connection.quarantine()) return;
     this.connection.record.noteSendError(error);
     this.connection.send('send.errored');
-  }
-
-  /** What waits in this process is lost, and with it a close frame of ours that waits behind it. */
-  backlogLost(): void {
-    if (this.connection.transport.bufferedBytes > 0) this.connection.record.noteBacklogLost();
   }
 
   /** The first sign of an end counts: afterwards this side, and ws, end the socket themselves. */

@@ -2,6 +2,7 @@ import type { ConnectionHost } from '../connection/connection-host.ts';
 import { takenAway } from '../connection/ending-record.ts';
 import { type ConnectionSide, ManagedConnection } from '../connection/managed-connection.ts';
 import { Outbox, type OutboxRuntime } from '../connection/outbox.ts';
+import { SocketEvents } from '../connection/socket-events.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import {
   type AnswerHeaders,
@@ -71,6 +72,7 @@ export function inboundConnection(
 /** What accepting adds to a connection: its upgrade request, and what the supervisor knows of its peer. */
 export class Inbound implements ConnectionSide {
   readonly transport = new NodeTransport();
+  readonly socketEvents: SocketEvents;
   /** What `authenticate` returned. */
   peer: unknown;
   key: string | undefined;
@@ -88,6 +90,7 @@ export class Inbound implements ConnectionSide {
   #appHeartbeat: AppHeartbeat | null = null;
 
   constructor(connection: InboundConnection, host: InboundHost, upgrade: UpgradeRequest) {
+    this.socketEvents = new SocketEvents(connection);
     this.#connection = connection;
     this.#host = host;
     this.#upgrade = upgrade;
@@ -95,7 +98,7 @@ export class Inbound implements ConnectionSide {
 
   begin({ socket }: UpgradeRequest): void {
     const connection = this.#connection;
-    const isOurs = this.transport.watch(socket, connection.socketEvents);
+    const isOurs = this.transport.watch(socket, this.socketEvents);
     connection.begin();
     if (connection.isOver) return;
     if (!isOurs) {
@@ -180,7 +183,7 @@ export class Inbound implements ConnectionSide {
     if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
     else {
-      this.transport.bind(result, this.#connection.socketEvents, this.#host.context.reads);
+      this.transport.bind(result, this.socketEvents, this.#host.context.reads);
       return true;
     }
     return false;

@@ -2,7 +2,7 @@ import { beatRequest } from '../core/beat.ts';
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { FailurePhase } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
-import type { DialObserver, DialTarget, OutboundTransport } from './transport.ts';
+import type { DialTarget, OutboundTransport, PageSocketObserver } from './transport.ts';
 
 /** What is used of the WebSocket of a browser (WHATWG WebSockets Standard). */
 export interface NativeWebSocket {
@@ -54,7 +54,7 @@ export class BrowserTransport implements OutboundTransport {
   bytesIn = 0;
   bytesOut = 0;
 
-  readonly #observer: DialObserver;
+  readonly #observer: PageSocketObserver;
   readonly #heldBytesMax: number;
   readonly #Native: NativeWebSocketConstructor;
   #socket: NativeWebSocket | null = null;
@@ -65,7 +65,7 @@ export class BrowserTransport implements OutboundTransport {
   #heldBytes = 0;
 
   constructor(
-    observer: DialObserver,
+    observer: PageSocketObserver,
     limits: Pick<Limits, 'inFlightBytesMax'>,
     Native: NativeWebSocketConstructor,
   ) {
@@ -127,10 +127,10 @@ export class BrowserTransport implements OutboundTransport {
 
   #conclude({ code, reason, wasClean }: NativeCloseEvent): void {
     const whenClosed = this.#whenClosed;
-    if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed(false);
+    if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed();
     else {
       this.bytesIn += CODE_BYTES;
-      this.#observer.closeReceived(code, encoder.encode(reason));
+      this.#observer.closeReceived(code, reason);
     }
     (whenClosed ?? this.#whenClosed)?.(wasClean);
   }

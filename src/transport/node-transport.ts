@@ -147,11 +147,13 @@ export class NodeTransport implements Transport {
     if (this.isPaused) this.bound?.resume();
   }
 
-  ping(): Error | null {
-    const raw = this.raw;
-    if (raw === null || !this.isWritable) return new Error('the socket is not writable any more');
-    this.writePing(raw);
-    return raw.errored;
+  ping(): void {
+    const raw: ObservedSocket | null = this.raw;
+    if (raw === null) return;
+    const { isWritable } = this;
+    if (isWritable) this.writePing(raw);
+    const error = isWritable ? raw.errored : new Error('the socket is not writable any more');
+    if (error !== null) raw[kObserver]?.sendErrored(error);
   }
 
   /** Past ws, which would hand over header and payload apart, at twice the cost. */

@@ -36,8 +36,7 @@ export interface Transport {
   resume(): void;
   /** Whether it can ping: a browser lets no page do so. */
   readonly canPing: boolean;
-  /** Sends a ping; returns what kept it from being written at once. */
-  ping(): Error | null;
+  ping(): void;
   /** Sends our close frame; returns the one that was sent, `null` when it is too late for one. */
   sendClose(frame: CloseFrame): CloseFrame | null;
   /** Answers the peer's close frame, or ends TCP if ours has left already. Returns whether an answer has left. */
@@ -51,6 +50,8 @@ export interface Transport {
 /** What a raw socket reports to the connection that owns it. */
 export interface RawSocketObserver {
   socketErrored(error: Error): void;
+  /** A write failed. */
+  sendErrored(error: Error): void;
   socketEnded(): void;
   /** @param errored - whether an error closed it. */
   socketClosed(errored: boolean): void;
@@ -96,14 +97,22 @@ export interface DialTarget {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What a transport that dials reports to its connection. */
+/** What a transport that dials by ws reports to its connection. */
 export interface DialObserver extends RawSocketObserver, SocketObserver {
   /** The handshake is done. */
   opened(): void;
   /** An HTTP answer other than 101 came. */
   rejected(answer: DialAnswer): void;
-  /** More came while it was paused than it may hold. */
+}
+
+/** What the WebSocket of a page reports to its connection. */
+export interface PageSocketObserver extends Pick<SocketObserver, 'connection'> {
+  opened(): void;
+  /** More came while it was paused than it may hold: a browser cannot be kept from reading. */
   overflowed(): void;
+  /** It failed to open, or ended without a close frame. */
+  socketClosed(): void;
+  closeReceived(code: number, reason: string): void;
 }
 
 /** A transport that this side dials: ws in Node.js, the native WebSocket in a browser. */

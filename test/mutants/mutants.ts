@@ -94,8 +94,8 @@ export const mutants: readonly Mutant[] = [
     name: 'told before quarantined',
     fault: 'User code hears of an error while the dead connection can still be found.',
     file: socketEvents,
-    from: "this.backlogLost();\n    this.connection.quarantine();\n    this.connection.send('socket.errored');",
-    to: "this.backlogLost();\n    this.connection.send('socket.errored');\n    this.connection.quarantine();",
+    from: "this.connection.backlogLost();\n    this.connection.quarantine();\n    this.connection.send('socket.errored');",
+    to: "this.connection.backlogLost();\n    this.connection.send('socket.errored');\n    this.connection.quarantine();",
   },
   {
     name: 'stale audience',

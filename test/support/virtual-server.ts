@@ -1,3 +1,5 @@
+import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
+import { SocketEvents } from '../../src/connection/socket-events.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
 import type { FailurePhase } from '../../src/core/failure.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -23,8 +25,8 @@ export class VirtualServer {
     return this.#open.size;
   }
 
-  transport(observer: DialObserver): OutboundTransport {
-    return new VirtualTransport(this, observer);
+  transport(connection: ManagedConnection): OutboundTransport {
+    return new VirtualTransport(this, new SocketEvents(connection));
   }
 
   /** Somebody knocks. */

@@ -37,7 +37,7 @@ function restart(frame?: CloseFrame): Return {
   for (let index = 0; index < CROWD; index += 1) {
     const client = virtualClient(options, context, {
       warnings: null,
-      makeTransport: (observer) => server.transport(observer),
+      makeTransport: (connection) => server.transport(connection),
       holdProcess: () => () => {},
       watchHost: () => () => {},
     });

@@ -16,7 +16,7 @@ function bench(parts: Partial<Platform> = {}) {
   let held = 0;
   const platform: Platform = {
     warnings: null,
-    makeTransport: (observer) => server.transport(observer),
+    makeTransport: (connection) => server.transport(connection),
     holdProcess: () => {
       held += 1;
       return () => {

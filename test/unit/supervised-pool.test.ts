@@ -27,7 +27,7 @@ describe('SupervisedPool', () => {
       makeMember: (parent) =>
         virtualClient(options, context, {
           warnings: null,
-          makeTransport: (observer) => server.transport(observer),
+          makeTransport: (connection) => server.transport(connection),
           holdProcess: () => () => {},
           watchHost: () => () => {},
           parent,
