@@ -2,7 +2,7 @@ import type { ConnectionHost } from '../connection/connection-host.ts';
 import { type ConnectionSide, ManagedConnection } from '../connection/managed-connection.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
-import { describeDialFailure, type FailureDescription } from '../core/failure.ts';
+import type { FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox } from './outbound-outbox.ts';
@@ -145,8 +145,7 @@ export class Outbound implements ConnectionSide {
   describeFailure(): FailureDescription {
     const { record, address, path } = this.#connection;
     const { socketError, answer, intent, handlerError } = record.evidence;
-    return describeDialFailure({
-      phase: this.transport.phase,
+    return this.transport.describeFailure({
       error: socketError,
       answer,
       isAborted: intent === 'close',

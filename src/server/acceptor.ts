@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionReport, MessageHandlers } from '../connection/connection-host.ts';
+import { closingOf } from '../connection/ending-record.ts';
 import type { OutboxRuntime } from '../connection/outbox.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
@@ -229,7 +230,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     } else if (report === 'failed' && failure) {
       handlers.failed(failure, this.#authentication.end(connection));
     } else if (report === 'closing' && record.isStartedByPeer) {
-      const { code, reason } = record.closing;
+      const { code, reason } = closingOf(record);
       handlers.closing(connection, code, reason);
     }
   }

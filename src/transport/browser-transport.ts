@@ -1,7 +1,13 @@
 import { beatRequest } from '../core/beat.ts';
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
-import type { FailurePhase } from '../core/failure.ts';
+import {
+  type AttemptEvidence,
+  describePageFailure,
+  type FailureDescription,
+  type FailurePhase,
+} from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
+import { type Classification, classifyPageClose, type Evidence } from '../core/verdict.ts';
 import type { DialTarget, OutboundTransport, PageSocketObserver } from './transport.ts';
 
 /** What is used of the WebSocket of a browser (WHATWG WebSockets Standard). */
@@ -45,7 +51,6 @@ const encoder = /* @__PURE__ */ new TextEncoder();
  * pings. What it is told comes out here as the same facts that a raw socket gives.
  */
 export class BrowserTransport implements OutboundTransport {
-  phase: FailurePhase = 'config';
   /** A page cannot ping; where the peer answers beats, they do as well. */
   canPing = false;
   isPaused = false;
@@ -54,6 +59,8 @@ export class BrowserTransport implements OutboundTransport {
   bytesIn = 0;
   bytesOut = 0;
 
+  /** How far it has come, as far as a page can know. */
+  #phase: FailurePhase = 'config';
   readonly #observer: PageSocketObserver;
   readonly #heldBytesMax: number;
   readonly #Native: NativeWebSocketConstructor;
@@ -76,7 +83,7 @@ export class BrowserTransport implements OutboundTransport {
 
   dial({ url, subprotocols }: DialTarget): void {
     const socket = new this.#Native(url, [...subprotocols]);
-    this.phase = 'undisclosed';
+    this.#phase = 'undisclosed';
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
@@ -212,6 +219,14 @@ export class BrowserTransport implements OutboundTransport {
     if (!this.isPaused) return;
     this.isPaused = false;
     if (this.#held.length > 0) void Promise.resolve().then(() => this.#release());
+  }
+
+  describeFailure(evidence: AttemptEvidence): FailureDescription {
+    return describePageFailure({ ...evidence, phase: this.#phase });
+  }
+
+  classify(evidence: Evidence): Classification {
+    return classifyPageClose(evidence);
   }
 
   // What a browser does by itself, or does not offer.

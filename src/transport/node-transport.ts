@@ -3,6 +3,7 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { pingFrame } from '../core/frame.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
+import { type Classification, classifyClose, type Evidence } from '../core/verdict.ts';
 import { type FrameHeader, tapFrames } from './frame-tap.ts';
 import type { Reads } from './reads.ts';
 import type { RawSocketObserver, SocketObserver, Transport } from './transport.ts';
@@ -177,6 +178,10 @@ export class NodeTransport implements Transport {
 
   watchClose(closed: (clean: boolean) => void): void {
     this.bound?.addEventListener('close', (event) => closed(event.wasClean));
+  }
+
+  classify(evidence: Evidence): Classification {
+    return classifyClose(evidence);
   }
 
   destroy(): void {

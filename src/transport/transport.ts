@@ -1,6 +1,6 @@
 import type { CloseFrame } from '../core/close-code.ts';
-import type { DialAnswer, FailurePhase } from '../core/failure.ts';
-import type { RefusedMessage } from '../core/verdict.ts';
+import type { AttemptEvidence, DialAnswer, FailureDescription } from '../core/failure.ts';
+import type { Classification, Evidence, RefusedMessage } from '../core/verdict.ts';
 
 /**
  * What a connection runs over: a WebSocket and, where it can be reached, the raw socket.
@@ -45,6 +45,8 @@ export interface Transport {
   watchClose(closed: (clean: boolean) => void): void;
   destroy(): void;
   release(): void;
+  /** Says how the connection ended, from what can be known of it here. */
+  classify(evidence: Evidence): Classification;
 }
 
 /** What a raw socket reports to the connection that owns it. */
@@ -117,8 +119,6 @@ export interface PageSocketObserver extends Pick<SocketObserver, 'connection'> {
 
 /** A transport that this side dials: ws in Node.js, the native WebSocket in a browser. */
 export interface OutboundTransport extends Transport {
-  /** How far it has come. */
-  readonly phase: FailurePhase;
   /**
    * Begins to dial.
    *
@@ -132,6 +132,8 @@ export interface OutboundTransport extends Transport {
   readonly turnMs: number;
   /** The peer answers beats: they may stand in for pings where there are none. */
   beatHeard(): void;
+  /** Says why the connection never opened, from what can be known of it here. */
+  describeFailure(evidence: AttemptEvidence): FailureDescription;
   /** Sends one message; what cannot leave yet waits in this process. Returns what kept it from being written at once. */
   send(payload: string | Uint8Array): Error | null;
 }

@@ -3,7 +3,12 @@ import { isIP, type TcpSocketConnectOpts } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientOptions, WebSocket } from 'ws';
 import { type Clock, wallTimeOf } from '../core/clock.ts';
-import type { FailurePhase } from '../core/failure.ts';
+import {
+  type AttemptEvidence,
+  describeDialFailure,
+  type FailureDescription,
+  type FailurePhase,
+} from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Reads } from './reads.ts';
@@ -21,7 +26,8 @@ const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
 
 /** A connection that ws dials. Redirects are not followed, compression is off. */
 export class WsTransport extends NodeTransport implements OutboundTransport {
-  phase: FailurePhase = 'config';
+  /** How far it has come. */
+  #phase: FailurePhase = 'config';
   readonly turnMs = 0;
 
   readonly #observer: DialObserver;
@@ -59,7 +65,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   /** Notes how far the request gets; ws tells nothing of it. */
   #send(request: ClientRequest, { protocol, hostname }: URL): void {
     const isName = protocol !== 'ws+unix:' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
-    this.phase = isName ? 'dns' : 'tcp';
+    this.#phase = isName ? 'dns' : 'tcp';
     const isSecure = /^(wss|https):$/.test(protocol);
     const phases: [event: string, () => void][] = [
       // `lookup` is not told of a name with several addresses.
@@ -78,7 +84,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   }
 
   #reached(phase: FailurePhase): void {
-    this.phase = phase;
+    this.#phase = phase;
   }
 
   /** ws leaves the request to whoever listens; it ends with the attempt. */
@@ -116,6 +122,10 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
 
   /** It pings. */
   beatHeard(): void {}
+
+  describeFailure(evidence: AttemptEvidence): FailureDescription {
+    return describeDialFailure({ ...evidence, phase: this.#phase });
+  }
 
   override destroy(): void {
     if (this.#socket === null || this.isBound) {

@@ -1,7 +1,12 @@
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import { SocketEvents } from '../../src/connection/socket-events.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
-import type { FailurePhase } from '../../src/core/failure.ts';
+import {
+  type AttemptEvidence,
+  describeDialFailure,
+  type FailureDescription,
+} from '../../src/core/failure.ts';
+import { classifyClose } from '../../src/core/verdict.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import type { DialObserver, OutboundTransport } from '../../src/transport/transport.ts';
 
@@ -52,7 +57,7 @@ export class VirtualServer {
 /** A transport to a {@link VirtualServer}. */
 class VirtualTransport implements OutboundTransport {
   readonly turnMs = 0;
-  phase: FailurePhase = 'tcp';
+  readonly classify = classifyClose;
   isBound = false;
   readonly subprotocol = '';
   readonly canPing = false;
@@ -108,6 +113,9 @@ class VirtualTransport implements OutboundTransport {
     this.#whenClosed = null;
   }
 
+  describeFailure(evidence: AttemptEvidence): FailureDescription {
+    return describeDialFailure({ ...evidence, phase: 'tcp' });
+  }
   noteWritten(): void {}
   isTakenAway(): boolean {
     return false;
