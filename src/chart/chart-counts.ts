@@ -1,5 +1,5 @@
 import type { Chart, ChartState } from './chart.ts';
-import { statePaths } from './table.ts';
+import { type ChartTable, pathsTo } from './table.ts';
 
 /** One arrow of a chart, as it is drawn, and how often it was taken. */
 export interface ArrowCount {
@@ -24,13 +24,19 @@ export interface ChartCounts {
 /** Adds up what the states and transitions of a chart have counted. Apart from the chart: no page asks for it. */
 export function countsOf({ table, reached, crashed }: Chart): ChartCounts {
   const states: Record<string, number> = {};
-  for (const { value } of table.states) for (const path of statePaths(value)) states[path] = 0;
+  for (const path of allPaths(table)) states[path] = 0;
   const arrows = new Map<string, ArrowCount>();
   for (const state of reached) {
     for (const path of state.paths) states[path] = (states[path] ?? 0) + state.population;
     for (const arrow of arrowsFrom(state)) count(arrows, arrow);
   }
   return { states, arrows: [...arrows.values()], crashed };
+}
+
+/** Every state that a chart can be in. */
+function allPaths({ start, edges }: ChartTable): readonly string[] {
+  const all = [start, ...Object.values(edges).flatMap((ofState) => Object.values(ofState))];
+  return pathsTo(all.flatMap((edge) => edge?.[0] ?? []));
 }
 
 /** The arrows that were taken from one state. */

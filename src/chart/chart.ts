@@ -1,5 +1,5 @@
 import type { FlightRecorder } from './flight-recorder.ts';
-import { type ChartTable, type Edge, type Order, type StateValue, statePaths } from './table.ts';
+import { type ChartTable, type Edge, type Order, pathsTo } from './table.ts';
 
 /** What a fact does in one state of a chart. All runners of the chart share it. */
 export interface Transition {
@@ -15,49 +15,34 @@ export interface Transition {
 
 /** One configuration of a chart. All runners that are in it share it. */
 export class ChartState {
-  readonly index: number;
-  readonly value: StateValue;
+  /** The innermost active states: one, or one for each region. */
+  readonly leaves: readonly string[];
+  /** Every active state as a path, parents first. */
+  readonly paths: readonly string[];
   readonly isFinal: boolean;
   /** How many runners are in it; of a final state, how many have ended in it. */
   population = 0;
   /** What the host of actors makes of it, once for all actors. */
   snapshot: object | null = null;
-
   /** The facts that have come so far; `null` for those that do nothing here. */
   readonly transitions = new Map<string, Transition | null>();
 
   readonly #chart: Chart;
-  #paths: readonly string[] | null = null;
 
-  constructor(chart: Chart, index: number) {
-    const row = chart.table.states[index];
-    if (row === undefined)
-      throw new Error(`the table of ${chart.table.name} has no state ${index}`);
+  constructor(chart: Chart, leaves: readonly string[]) {
     this.#chart = chart;
-    this.index = index;
-    this.value = row.value;
-    this.isFinal = row.isFinal === true;
-  }
-
-  /** Every active state as a path, parents first. */
-  get paths(): readonly string[] {
-    this.#paths ??= Object.freeze(statePaths(this.value));
-    return this.#paths;
+    this.leaves = leaves;
+    this.paths = Object.freeze(pathsTo(leaves));
+    this.isFinal = chart.table.final.includes(leaves.join());
   }
 
   /** What a fact does here; `null` when it does nothing. */
   transition(fact: string): Transition | null {
     const known = this.transitions.get(fact);
     if (known !== undefined) return known;
-    const edge = this.#edge(fact);
-    const transition = edge === undefined ? null : this.#chart.transition(edge, fact);
+    const transition = this.#chart.transition(this, fact);
     this.transitions.set(fact, transition);
     return transition;
-  }
-
-  #edge(fact: string): Edge | undefined {
-    const { shared, states } = this.#chart.table;
-    return states[this.index]?.on?.[fact] ?? shared[this.paths[0] ?? '']?.[fact];
   }
 }
 
@@ -70,7 +55,8 @@ export class Chart {
   readonly table: ChartTable;
   readonly recorder: FlightRecorder | null;
   crashed = 0;
-  readonly #states: ChartState[] = [];
+  /** By their innermost states. */
+  readonly #states = new Map<string, ChartState>();
   #start: Transition | null = null;
 
   /** @param recorder - keeps the last facts of each runner. */
@@ -81,29 +67,47 @@ export class Chart {
 
   /** How every runner begins. */
   get start(): Transition {
-    this.#start ??= this.transition([...this.table.start, -1]);
+    this.#start ??= this.#transition(this.table.start, { leaves: [] });
     return this.#start;
   }
 
   /** The states that a runner has reached. */
-  get reached(): readonly ChartState[] {
-    return this.#states.filter((state) => state !== undefined);
+  get reached(): Iterable<ChartState> {
+    return this.#states.values();
   }
 
   /** @internal */
-  transition([to, orders, source]: Edge, fact?: string): Transition {
+  transition(from: ChartState, fact: string): Transition | null {
+    const { edges } = this.table;
+    const source = from.paths.findLastIndex((path) => edges[path]?.[fact] !== undefined);
+    const edge = edges[from.paths[source] ?? '']?.[fact];
+    if (!edge) return null;
+    return { ...this.#transition(edge, from), source, code: this.recorder?.codeOf(fact) ?? 0 };
+  }
+
+  #transition([to, orders]: Edge, { leaves }: Pick<ChartState, 'leaves'>): Transition {
     return {
-      to: this.#state(to),
+      to: this.#state(leavesAfter(leaves, to)),
       orders: orders.map((index) => this.table.orders[index] as Order),
-      source,
-      code: fact === undefined ? 0 : (this.recorder?.codeOf(fact) ?? 0),
+      source: -1,
+      code: 0,
       taken: 0,
     };
   }
 
-  #state(index: number): ChartState {
-    const state = this.#states[index] ?? new ChartState(this, index);
-    this.#states[index] = state;
+  #state(leaves: readonly string[]): ChartState {
+    const key = leaves.join();
+    const state = this.#states.get(key) ?? new ChartState(this, leaves);
+    this.#states.set(key, state);
     return state;
   }
+}
+
+/** A state that is entered next to one that was left replaces that one alone: other regions stay where they are. */
+function leavesAfter(before: readonly string[], entered: readonly string[]): readonly string[] {
+  const [first] = entered;
+  if (first === undefined) return before;
+  const region = first.slice(0, first.lastIndexOf('.') + 1);
+  const isLeft = (leaf: string) => region !== '' && leaf.startsWith(region);
+  return before.some(isLeft) ? before.map((leaf) => (isLeft(leaf) ? first : leaf)) : entered;
 }

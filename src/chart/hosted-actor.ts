@@ -25,7 +25,7 @@ import type { InspectedActor, InspectionEvent, Inspector } from '../core/inspect
 import type { ChartState } from './chart.ts';
 import type { ActorHost } from './chart-system.ts';
 import type { ChartRunner, RunnerObserver } from './runner.ts';
-import type { StateValue } from './table.ts';
+import { nested, type StateValue } from './table.ts';
 
 type Status = 'active' | 'done' | 'error';
 
@@ -61,7 +61,7 @@ interface Outcome {
 
 /** The snapshot of everybody in a state. */
 export function snapshotOf(state: ChartState): HostedSnapshot {
-  state.snapshot ??= new HostedSnapshot(state.value, state.isFinal ? 'done' : 'active');
+  state.snapshot ??= new HostedSnapshot(nested(state.paths), state.isFinal ? 'done' : 'active');
   return state.snapshot as HostedSnapshot;
 }
 
@@ -143,7 +143,7 @@ export class HostedActor implements RunnerObserver {
   /** What was thrown may hold secrets of the application, and an inspector would see it. */
   crashed(): void {
     const error = new Error('An order of the chart threw.');
-    const snapshot = new HostedSnapshot(this.runner.state.value, 'error', { error });
+    const snapshot = new HostedSnapshot(nested(this.runner.state.paths), 'error', { error });
     // Without an observer of errors, XState would throw it in the process.
     this.runner.notifications.add(() => void this.ref.subscribe({ error: () => {} }));
     this.#show({ type: 'chart.crashed' }, snapshot);
@@ -208,7 +208,7 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
   getSnapshot(): ChartSnapshot<Output> {
     const { runner } = this.#hosted;
     if (!runner.isOver) return snapshotOf(runner.state) as unknown as ChartSnapshot<Output>;
-    const { value } = runner.state;
+    const value = nested(runner.state.paths);
     this.#last ??=
       runner.error !== null
         ? new HostedSnapshot(value, 'error', { error: runner.error })

@@ -129,7 +129,7 @@ export class ChartRunner<Fact extends string = string> {
   }
 
   #take(fact: Fact): void {
-    const transition = this.#error !== null ? null : this.#state.transition(fact);
+    const transition = this.isOver ? null : this.#state.transition(fact);
     if (transition === null) return;
     const { to } = transition;
     this.#record(transition);

@@ -290,8 +290,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     mistake: 'an arrow is not counted',
     plant: instead(Chart.prototype, 'transition', ((original: Method, ...args: never[]) => {
-      const transition = original(...args) as Transition;
-      if (args.at(-1) !== 'socket.ended') return transition;
+      const transition = original(...args) as Transition | null;
+      if (transition === null || args.at(-1) !== 'socket.ended') return transition;
       return Object.defineProperty(transition, 'taken', { get: () => 0, set: () => {} });
     }) as Broken),
     breaks: ['arrows-add-up'],

@@ -14,14 +14,15 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 const lamp: ChartTable = {
   name: 'lamp',
   orders: [['light', { watts: 5 }], ['darken'], ['hum']],
-  start: [0, [1]],
-  shared: { on: { pressed: [0, [1], 0], dropped: [3, [], -1], touched: [1, [2], 0] } },
-  states: [
-    { value: 'off', on: { pressed: [1, [0, 2], 0], dropped: [3, [], -1] } },
-    { value: { on: 'dim' }, on: { turned: [2, [0], 1] } },
-    { value: { on: 'bright' }, on: { turned: [1, [0], 1] } },
-    { value: 'broken', isFinal: true },
-  ],
+  start: [['off'], [1]],
+  final: ['broken'],
+  edges: {
+    '': { dropped: [['broken'], []] },
+    off: { pressed: [['on.dim'], [0, 2]] },
+    on: { pressed: [['off'], [1]], touched: [['on.dim'], [2]] },
+    'on.dim': { turned: [['on.bright'], [0]] },
+    'on.bright': { turned: [['on.dim'], [0]] },
+  },
 };
 
 class Lamp implements ChartOwner {

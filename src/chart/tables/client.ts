@@ -14,58 +14,40 @@ export const clientTable: ChartTable = {
     ['probe'],
     ['startDelay', { name: 'offline' }],
   ],
-  start: [0, []],
-  shared: {
-    up: {
-      'connection.ended': [4, [4], 0],
-      'connection.refused': [5, [1], 0],
-      'restarts.exceeded': [5, [1], 0],
-      'stop.requested': [6, [5], 0],
+  start: [['idle'], []],
+  final: ['stopped', 'exhausted'],
+  edges: {
+    idle: { 'dial.requested': [['dialing'], [0]], 'stop.requested': [['stopped'], [1]] },
+    dialing: {
+      'connection.opened': [['up.settling'], [2, 3]],
+      'connection.ended': [['waiting.backoff'], [4]],
+      'connection.refused': [['exhausted'], [1]],
+      'restarts.exceeded': [['exhausted'], [1]],
+      'stop.requested': [['stopping'], [5]],
     },
-    waiting: {
-      'dial.requested': [1, [0], 0],
-      'deadline.passed': [1, [0], 1],
-      'stop.requested': [2, [1], 0],
+    up: {
+      'connection.ended': [['waiting.backoff'], [4]],
+      'connection.refused': [['exhausted'], [1]],
+      'restarts.exceeded': [['exhausted'], [1]],
+      'network.returned': [[], [7]],
+      'wake.noticed': [[], [7]],
+      'stop.requested': [['stopping'], [5]],
+    },
+    'up.settling': { 'deadline.passed': [['up.stable'], [6]] },
+    waiting: { 'dial.requested': [['dialing'], [0]], 'stop.requested': [['stopped'], [1]] },
+    'waiting.backoff': {
+      'deadline.passed': [['dialing'], [0]],
+      'network.lost': [['waiting.offline'], [8]],
+    },
+    stopping: {
+      'connection.ended': [['stopped'], [1]],
+      'connection.refused': [['stopped'], [1]],
+      'restarts.exceeded': [['stopped'], [1]],
+    },
+    'waiting.offline': {
+      'deadline.passed': [['dialing'], [0]],
+      'network.returned': [['dialing'], [0]],
+      'wake.noticed': [['dialing'], [0]],
     },
   },
-  states: [
-    { value: 'idle', on: { 'dial.requested': [1, [0], 0], 'stop.requested': [2, [1], 0] } },
-    {
-      value: 'dialing',
-      on: {
-        'connection.opened': [3, [2, 3], 0],
-        'connection.ended': [4, [4], 0],
-        'connection.refused': [5, [1], 0],
-        'restarts.exceeded': [5, [1], 0],
-        'stop.requested': [6, [5], 0],
-      },
-    },
-    { value: 'stopped', isFinal: true },
-    {
-      value: { up: 'settling' },
-      on: {
-        'deadline.passed': [7, [6], 1],
-        'network.returned': [3, [7], 0],
-        'wake.noticed': [3, [7], 0],
-      },
-    },
-    { value: { waiting: 'backoff' }, on: { 'network.lost': [8, [8], 1] } },
-    { value: 'exhausted', isFinal: true },
-    {
-      value: 'stopping',
-      on: {
-        'connection.ended': [2, [1], 0],
-        'connection.refused': [2, [1], 0],
-        'restarts.exceeded': [2, [1], 0],
-      },
-    },
-    {
-      value: { up: 'stable' },
-      on: { 'network.returned': [7, [7], 0], 'wake.noticed': [7, [7], 0] },
-    },
-    {
-      value: { waiting: 'offline' },
-      on: { 'network.returned': [1, [0], 1], 'wake.noticed': [1, [0], 1] },
-    },
-  ],
 };
