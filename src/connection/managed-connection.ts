@@ -66,7 +66,7 @@ export interface ConnectionSide
  * ```
  */
 export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
-  implements ChartOwner, ConnectionOrders, DeadlineOwner
+  implements ChartOwner, Omit<ConnectionOrders, 'outcome'>, DeadlineOwner
 {
   readonly id: string;
   /** Empty until it is known: a dialed one learns of it with its target. */
@@ -88,7 +88,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   #record: EndingRecord | null = null;
   #gateOpen = false;
   #deadline: Deadline | null = null;
-  #welcome: Deadline | null = null;
   /** Made for the first message, or the first pause. */
   #intake: Intake | null = null;
   #openedAtMs = 0;
@@ -191,15 +190,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** Waits no longer for a destroyed socket to say that it is gone. */
   abandon(): void {
     this.#host.context.wheel.cancel(this.#deadline);
-    this.deadlinePassed('forced');
-  }
-
-  /** Holds messages back until `welcome.settled`, for `welcomeMs` at most. */
-  awaitWelcome(): void {
-    if (!this.#gateOpen) return;
-    this.transport.pause();
-    const { wheel, timeouts } = this.#host.context;
-    this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
+    this.deadlinePassed();
   }
 
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
@@ -211,7 +202,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#host.connectionQuarantined(this);
     this.heartbeat?.stop();
     this.#intake?.stop();
-    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     this.transport.resume();
     this.transport.watchClose((isClean) => this.#websocketClosed(isClean));
     return true;
@@ -272,11 +262,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     if (this.#gateOpen) this.heartbeat?.heard();
   }
 
-  deadlinePassed(name: string): void {
-    if (name === 'welcome') {
-      this.end('welcome-timeout');
-      return;
-    }
+  deadlinePassed(): void {
     this.#deadline = null;
     if (this.state === 'handshaking') this.side.handshakeExpired();
     else this.record.noteForced();
@@ -355,7 +341,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   admitMessages(): void {
-    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     // It may have been paused while it was being welcomed.
     if (this.#intake?.isPaused) this.send('reading.paused');
     else this.transport.resume();
@@ -400,10 +385,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     else this.#conclude();
     this.heartbeat = null;
     this.side.letGo();
-  }
-
-  outcome(): CloseVerdict | Failure | undefined {
-    return this.verdict ?? this.failure;
   }
 
   #conclude(): void {

@@ -11,6 +11,7 @@ import {
   type RefusalAnswer,
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { WebSocketFace } from '../transport/node-transport.ts';
 import { NodeTransport } from '../transport/node-transport.ts';
 import { handshakeTimeoutAnswer, type Upgrade } from '../transport/upgrade.ts';
@@ -70,7 +71,7 @@ export function inboundConnection(
 }
 
 /** What accepting adds to a connection: its upgrade request, and what the supervisor knows of its peer. */
-export class Inbound implements ConnectionSide {
+export class Inbound implements ConnectionSide, DeadlineOwner {
   readonly transport = new NodeTransport();
   readonly socketEvents: SocketEvents;
   /** What `authenticate` returned. */
@@ -86,6 +87,7 @@ export class Inbound implements ConnectionSide {
   #upgrade: UpgradeRequest | null;
   #refusal: RefusalAnswer | undefined;
   #outbox: Outbox | null = null;
+  #welcome: Deadline | null = null;
   /** Where the beat was agreed on. */
   #appHeartbeat: AppHeartbeat | null = null;
 
@@ -120,6 +122,27 @@ export class Inbound implements ConnectionSide {
   /** Whether the peer takes less than it is sent. */
   get isCongested(): boolean {
     return this.#outbox?.isCongested === true;
+  }
+
+  /** Holds messages back until {@link settleWelcome}, for `welcomeMs` at most. */
+  awaitWelcome(): void {
+    if (!this.#connection.isOpen) return;
+    this.transport.pause();
+    const { wheel, timeouts } = this.#host.context;
+    this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
+  }
+
+  settleWelcome(): void {
+    this.#forgetWelcome();
+    this.#connection.send('welcome.settled');
+  }
+
+  deadlinePassed(): void {
+    this.#connection.end('welcome-timeout');
+  }
+
+  #forgetWelcome(): void {
+    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
   }
 
   grant({ peer, key, headers }: Grant): void {
@@ -219,6 +242,7 @@ export class Inbound implements ConnectionSide {
   }
 
   stopSending(): void {
+    this.#forgetWelcome();
     this.#appHeartbeat?.stop();
     this.#outbox?.stop();
   }

@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'early messages',
     fault: 'Messages are delivered before `onOpen` has settled.',
-    file: connection,
+    file: inbound,
     from: 'this.transport.pause();',
     to: '',
   },
@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'welcome without end',
     fault: 'An `onOpen` that never settles holds its connection for ever.',
-    file: connection,
+    file: inbound,
     from: "this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');",
     to: 'void wheel; void timeouts;',
   },
