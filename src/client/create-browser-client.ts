@@ -54,7 +54,6 @@ export function makePageClient<In, Out>(
   const actors = { actorHost, areEager: true };
   return makeClient(url, options, {
     platform,
-    headers: {},
     actors,
     runtimeOf: clientRuntime,
     routeTo,

@@ -17,7 +17,8 @@ import { type ConnectOptions, WsTransport } from '../transport/ws-transport.ts';
 import type { Platform } from './client-runtime.ts';
 import { clientWarnings } from './client-warnings.ts';
 import { type ClientOptions, clientRules, filled } from './options.ts';
-import { areHeaders, type Headers, type Resolvable } from './reconnect/route.ts';
+import { areHeaders, type Headers } from './reconnect/headers.ts';
+import type { Resolvable } from './reconnect/route.ts';
 
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {

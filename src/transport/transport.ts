@@ -96,7 +96,8 @@ export interface SocketObserver {
 export interface DialTarget {
   readonly url: string;
   readonly subprotocols: readonly string[];
-  readonly headers: Readonly<Record<string, string>>;
+  /** In Node.js; a page cannot set headers. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What a transport that dials by ws reports to its connection. */

@@ -43,7 +43,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     this.#connect = connect;
   }
 
-  dial({ url, subprotocols, headers }: DialTarget): void {
+  dial({ url, subprotocols, headers = {} }: DialTarget): void {
     const options: DialOptions = {
       ...this.#connect,
       followRedirects: false,
