@@ -22,15 +22,15 @@ export interface ChartCounts {
 }
 
 /** Adds up what the states and transitions of a chart have counted. Apart from the chart: no page asks for it. */
-export function countsOf({ table, reached, crashed }: Chart): ChartCounts {
+export function countsOf(chart: Chart): ChartCounts {
   const states: Record<string, number> = {};
-  for (const path of allPaths(table)) states[path] = 0;
+  for (const path of allPaths(chart.table)) states[path] = 0;
   const arrows = new Map<string, ArrowCount>();
-  for (const state of reached) {
+  for (const state of chart.states.values()) {
     for (const path of state.paths) states[path] = (states[path] ?? 0) + state.population;
     for (const arrow of arrowsFrom(state)) count(arrows, arrow);
   }
-  return { states, arrows: [...arrows.values()], crashed };
+  return { states, arrows: [...arrows.values()], crashed: chart.crashed };
 }
 
 /** Every state that a chart can be in. */

@@ -55,8 +55,8 @@ export class Chart {
   readonly table: ChartTable;
   readonly recorder: FlightRecorder | null;
   crashed = 0;
-  /** By their innermost states. */
-  readonly #states = new Map<string, ChartState>();
+  /** Those that a runner has reached, by their innermost states. */
+  readonly states = new Map<string, ChartState>();
   #start: Transition | null = null;
 
   /** @param recorder - keeps the last facts of each runner. */
@@ -69,11 +69,6 @@ export class Chart {
   get start(): Transition {
     this.#start ??= this.#transition(this.table.start, { leaves: [] });
     return this.#start;
-  }
-
-  /** The states that a runner has reached. */
-  get reached(): Iterable<ChartState> {
-    return this.#states.values();
   }
 
   /** @internal */
@@ -97,8 +92,8 @@ export class Chart {
 
   #state(leaves: readonly string[]): ChartState {
     const key = leaves.join();
-    const state = this.#states.get(key) ?? new ChartState(this, leaves);
-    this.#states.set(key, state);
+    const state = this.states.get(key) ?? new ChartState(this, leaves);
+    this.states.set(key, state);
     return state;
   }
 }

@@ -42,13 +42,6 @@ export class ClientStreams<In, Status = ClientStatus> {
     this.#statuses?.next(status);
   }
 
-  /** Tells what another tells as well, but for its status, for as long as it does. */
-  follow(other: ClientStreams<In>): void {
-    other.events.observable.subscribe((event) => this.#emit(event));
-    other.messages.observable.subscribe((message) => this.messages.next(message));
-    other.endings.observable.subscribe((ending) => this.endings.next(ending));
-  }
-
   /** Whether anybody looks at the status or the endings. */
   get isHeard(): boolean {
     return this.#statuses?.observed === true || this.#endings?.observed === true;
@@ -61,10 +54,11 @@ export class ClientStreams<In, Status = ClientStatus> {
 
   /** Returns what reports that code of the user threw. */
   report(handler: string): (error: Error) => void {
-    return (error) => this.#emit({ type: 'handler.errored', handler, error });
+    return (error) => this.emit({ type: 'handler.errored', handler, error });
   }
 
-  #emit(event: ClientEvent): void {
+  /** An error that nobody listens to is a warning. */
+  emit(event: ClientEvent): void {
     if (event.type === 'handler.errored' && this.#events?.observed !== true) {
       this.#warnings?.handlerErrored(event.handler, event.error);
     }
