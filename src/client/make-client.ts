@@ -54,6 +54,9 @@ export function makeClient<In, Out>(
 
 /** The public face of a client. */
 export class ClientHandle<In, Out> implements Client<In, Out> {
+  /** For messages about values. */
+  static readonly spokenName = 'a client';
+
   readonly #client: SupervisedClient<In, Out>;
 
   constructor(client: SupervisedClient<In, Out>) {

@@ -16,6 +16,9 @@ import type { ManagedConnection } from './managed-connection.ts';
 
 /** The public face of a connection, whichever way it dials. It stays valid when the connection has let go of its socket. */
 export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<In, Out> {
+  /** For messages about values. */
+  static readonly spokenName = 'a connection';
+
   readonly #connection: ManagedConnection;
   #messages: Stream<In> | undefined;
 

@@ -126,6 +126,9 @@ const defaults = checkedPolicy({});
 
 /** An audience, and the policy of what is published there through this handle. */
 class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Peer, In, Out>> {
+  /** For messages about values. */
+  static readonly spokenName = 'a topic';
+
   readonly #audience: TopicAudience;
   readonly #broadcaster: Broadcaster<Peer, In, Out, Sent>;
   readonly #overflow: Overflow;

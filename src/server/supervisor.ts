@@ -98,6 +98,9 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
 export class ServiceSupervisor<Peer, In, Out, Sent>
   implements Supervisor<Peer, In, Out, Sent>, SupervisorOrders, ChartOwner
 {
+  /** For messages about values. */
+  static readonly spokenName = 'a supervisor';
+
   readonly #charts: ChartSystem;
   readonly #chart: ChartRunner<SupervisorFact['type']>;
   readonly #actor: HostedActor;

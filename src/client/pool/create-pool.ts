@@ -63,6 +63,9 @@ export function createPool<In = unknown, Out = unknown>(
 
 /** The public face of a pool. @internal */
 export class PoolHandle<In, Out> implements Pool<In, Out> {
+  /** For messages about values. */
+  static readonly spokenName = 'a pool';
+
   readonly #pool: SupervisedPool<In, Out>;
 
   constructor(pool: SupervisedPool<In, Out>) {
