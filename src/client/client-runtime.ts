@@ -27,6 +27,8 @@ export interface Platform {
   makeTransport(connection: ManagedConnection, context: SharedRuntime): OutboundTransport;
   /** Keeps the process alive until what it returns is called. */
   holdProcess(): () => void;
+  /** Calls `aborted` when the signal aborts, until what it returns is called. */
+  whenAborted(signal: AbortSignal, aborted: () => void): () => void;
   /** Watches for signs of the host until what it returns is called. */
   watchHost(observer: HostObserver): () => void;
 }

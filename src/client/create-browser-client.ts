@@ -20,6 +20,10 @@ const platform: Platform = {
   },
   // A page lives as long as its tab.
   holdProcess: () => () => {},
+  whenAborted: (signal, aborted) => {
+    signal.addEventListener('abort', aborted);
+    return () => signal.removeEventListener('abort', aborted);
+  },
   watchHost: watchPageLifecycle,
 };
 

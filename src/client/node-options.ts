@@ -4,6 +4,7 @@ import { xstateHost } from '../chart/hosted-actor.ts';
 import { SocketEvents } from '../connection/socket-events.ts';
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
+import { whenAborted } from '../core/guard.ts';
 import {
   objectWith,
   oneOf,
@@ -93,6 +94,7 @@ function platformWith(connect: ConnectOptions): Platform {
     makeTransport: (connection, context) =>
       new WsTransport(new SocketEvents(connection), context, connect),
     holdProcess,
+    whenAborted,
     // Node.js tells nothing of its network; that it slept is seen by the clock.
     watchHost: () => nothing,
   };
