@@ -1,6 +1,6 @@
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import { runAll, runEach } from '../core/guard.ts';
-import { checkNames, invalidOptions, problemAt } from '../core/option-rules.ts';
+import { flag, must, type Rule, resolved } from '../core/option-rules.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { ClientDependencies } from './client-runtime.ts';
 import type { ClientSendOptions, DropReason } from './client-types.ts';
@@ -112,18 +112,19 @@ export class Sender<In, Out> implements DeadlineOwner {
 /** The options of a message that was sent without any. */
 export const usual: ClientSendOptions = /* @__PURE__ */ Object.freeze({});
 
-const names = ['queue', 'ttlMs'] as const;
+const rules = /* @__PURE__ */ (() =>
+  ({
+    queue: flag(true),
+    ttlMs: must(
+      Number.POSITIVE_INFINITY,
+      (given) => typeof given === 'number' && given >= 0,
+      'must be a number of milliseconds',
+    ),
+  }) satisfies Record<keyof ClientSendOptions, Rule<unknown>>)();
 
 /** Checks the options of a message, and says how long it may wait. @throws MooringError `invalid-options` */
 function checkedTtl(options: ClientSendOptions): number {
-  if (options === usual) return Number.POSITIVE_INFINITY;
-  checkNames(options, names);
-  const { queue = true, ttlMs = Number.POSITIVE_INFINITY } = options;
-  if (typeof queue !== 'boolean') {
-    throw invalidOptions([problemAt(options, ['queue'], 'must be a boolean')]);
-  }
-  if (typeof ttlMs === 'number' && ttlMs >= 0) return ttlMs;
-  throw invalidOptions([problemAt(options, ['ttlMs'], 'must be a number of milliseconds')]);
+  return options === usual ? Number.POSITIVE_INFINITY : resolved(options, rules).ttlMs;
 }
 
 /** A message that waits for a connection. */
