@@ -1,7 +1,8 @@
 import type { ActorOptions } from '../chart/chart-system.ts';
 import { FlightRecorder } from '../chart/flight-recorder.ts';
 import { xstateHost } from '../chart/hosted-actor.ts';
-import { SocketEvents } from '../connection/socket-events.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
+import { SocketEvents, type SocketSide } from '../connection/socket-events.ts';
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
 import { whenAborted } from '../core/guard.ts';
@@ -91,8 +92,13 @@ const usualPlatform = platformWith({});
 function platformWith(connect: ConnectOptions): Platform {
   return {
     warnings: clientWarnings,
+    // What it makes is the transport of the connection.
     makeTransport: (connection, context) =>
-      new WsTransport(new SocketEvents(connection), context, connect),
+      new WsTransport(
+        new SocketEvents(connection as ManagedConnection<SocketSide>),
+        context,
+        connect,
+      ),
     holdProcess,
     whenAborted,
     // Node.js tells nothing of its network; that it slept is seen by the clock.

@@ -3,12 +3,12 @@ import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Frame } from '../core/frame.ts';
 import { Backpressure } from './back-pressure.ts';
 import type { SharedRuntime } from './connection-host.ts';
-import type { ConnectionSide, ManagedConnection } from './managed-connection.ts';
-import type { SocketEvents } from './socket-events.ts';
+import type { ManagedConnection } from './managed-connection.ts';
+import type { SocketEvents, SocketSide } from './socket-events.ts';
 import type { Flushable, FrameBatch, WriteBatcher } from './write-batcher.ts';
 
 /** The side of a connection whose raw socket is written to. */
-export interface SocketSide extends ConnectionSide {
+export interface WrittenSide extends SocketSide {
   readonly socketEvents: Pick<SocketEvents, 'sendErrored'>;
 }
 
@@ -55,7 +55,7 @@ type Written = (error?: Error | null) => void;
  */
 export class Outbox implements Flushable {
   readonly #socket: Socket;
-  readonly #connection: ManagedConnection<SocketSide>;
+  readonly #connection: ManagedConnection<WrittenSide>;
   readonly #context: OutboxRuntime;
   readonly #backpressure: Backpressure;
   #batch: FrameBatch | null = null;
@@ -72,7 +72,7 @@ export class Outbox implements Flushable {
   /** The callback of writes that may have to wait; the same for all, which is cheaper for Node.js. */
   #whenWritten: Written | null = null;
 
-  constructor(socket: Socket, connection: ManagedConnection<SocketSide>, context: OutboxRuntime) {
+  constructor(socket: Socket, connection: ManagedConnection<WrittenSide>, context: OutboxRuntime) {
     this.#socket = socket;
     this.#connection = connection;
     this.#context = context;

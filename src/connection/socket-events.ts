@@ -2,9 +2,14 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/failure.ts';
 import { textOf } from '../core/text.ts';
 import type { RefusedMessage } from '../core/verdict.ts';
-import type { DialObserver, MessageRefusal } from '../transport/transport.ts';
+import type { DialObserver, MessageRefusal, SocketTransport } from '../transport/transport.ts';
 import { takenAway } from './ending-record.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionSide, ManagedConnection } from './managed-connection.ts';
+
+/** The side of a connection in Node.js, accepted or dialed. */
+export interface SocketSide extends ConnectionSide {
+  readonly transport: SocketTransport;
+}
 
 /**
  * Translates what ws and the raw socket of a connection report. What a page hears is in `WebSocketEvents`.
@@ -12,9 +17,9 @@ import type { ManagedConnection } from './managed-connection.ts';
  * Each method follows the same order: note what happened, shut the gate, then give the chart its fact.
  */
 export class SocketEvents implements DialObserver {
-  readonly connection: ManagedConnection;
+  readonly connection: ManagedConnection<SocketSide>;
 
-  constructor(connection: ManagedConnection) {
+  constructor(connection: ManagedConnection<SocketSide>) {
     this.connection = connection;
   }
 

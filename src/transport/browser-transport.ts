@@ -142,10 +142,6 @@ export class BrowserTransport implements OutboundTransport {
     (whenClosed ?? this.#whenClosed)?.(wasClean);
   }
 
-  get isBound(): boolean {
-    return this.#isOpen;
-  }
-
   get subprotocol(): string {
     return this.#socket?.protocol ?? '';
   }
@@ -227,16 +223,5 @@ export class BrowserTransport implements OutboundTransport {
 
   classify(evidence: Evidence): Classification {
     return classifyPageClose(evidence);
-  }
-
-  // What a browser does by itself, or does not offer.
-
-  noteWritten(): void {}
-  isTakenAway(): boolean {
-    return false;
-  }
-
-  answerClose(): boolean {
-    return false;
   }
 }

@@ -6,7 +6,7 @@ import type { TimerWheel } from '../core/timer-wheel.ts';
 import { type Classification, classifyClose, type Evidence } from '../core/verdict.ts';
 import { type FrameHeader, tapFrames } from './frame-tap.ts';
 import type { Reads } from './reads.ts';
-import type { RawSocketObserver, SocketObserver, Transport } from './transport.ts';
+import type { RawSocketObserver, SocketObserver, SocketTransport } from './transport.ts';
 import { answerAndLetGo } from './upgrade.ts';
 import type { WsInternals } from './ws-receiver.ts';
 
@@ -38,7 +38,7 @@ type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } 
  *
  * Both are let go of together; after {@link release} every question has an answer and nothing is held.
  */
-export class NodeTransport implements Transport {
+export class NodeTransport implements SocketTransport {
   protected raw: Socket | null = null;
   protected bound: WebSocketFace | null = null;
   #readBeforeOpen = 0;

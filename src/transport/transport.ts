@@ -8,8 +8,6 @@ import type { Classification, Evidence, RefusedMessage } from '../core/verdict.t
  * After {@link Transport.release} every question has an answer and nothing is held.
  */
 export interface Transport {
-  /** Whether there is a WebSocket to speak of; not before it opened. */
-  readonly isBound: boolean;
   /** The subprotocol agreed on, or an empty string. */
   readonly subprotocol: string;
   /** Whether what is written now can still leave. */
@@ -20,14 +18,6 @@ export interface Transport {
   readonly bytesOut: number;
   /** Bytes that wait in this process. */
   readonly bufferedBytes: number;
-  /** Notes bytes that this side wrote past the WebSocket; what else left was written by others. */
-  noteWritten(bytes: number): void;
-  /**
-   * Whether another part of this process wrote to the socket, ended it or destroyed it. Asked before this side ends it.
-   *
-   * @param sign - the error that the socket reported, or `'closed'` when it closed without one.
-   */
-  isTakenAway(sign?: Error | 'closed'): boolean;
   /** A number that changes whenever bytes of a backlog leave this process. */
   readonly flushMark: number;
   readonly isPaused: boolean;
@@ -39,14 +29,28 @@ export interface Transport {
   ping(): void;
   /** Sends our close frame; returns the one that was sent, `null` when it is too late for one. */
   sendClose(frame: CloseFrame): CloseFrame | null;
-  /** Answers the peer's close frame, or ends TCP if ours has left already. Returns whether an answer has left. */
-  answerClose(code: number, reason?: Uint8Array): boolean;
   /** Calls `closed` when the WebSocket has ended, with whether both close frames were exchanged. */
   watchClose(closed: (clean: boolean) => void): void;
   destroy(): void;
   release(): void;
   /** Says how the connection ended, from what can be known of it here. */
   classify(evidence: Evidence): Classification;
+}
+
+/** A transport over a raw socket, which others in this process may reach as well. A page has none. */
+export interface SocketTransport extends Transport {
+  /** Whether there is a WebSocket to speak of; not before it opened. */
+  readonly isBound: boolean;
+  /** Notes bytes that this side wrote past the WebSocket; what else left was written by others. */
+  noteWritten(bytes: number): void;
+  /**
+   * Whether another part of this process wrote to the socket, ended it or destroyed it. Asked before this side ends it.
+   *
+   * @param sign - the error that the socket reported, or `'closed'` when it closed without one.
+   */
+  isTakenAway(sign?: Error | 'closed'): boolean;
+  /** Answers the peer's close frame, or ends TCP if ours has left already. Returns whether an answer has left. */
+  answerClose(code: number, reason?: Uint8Array): boolean;
 }
 
 /** What a raw socket reports to the connection that owns it. */

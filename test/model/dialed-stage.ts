@@ -14,7 +14,7 @@ import type { Route } from '../../src/client/reconnect/route.ts';
 import type { MessageHandlers, SharedRuntime } from '../../src/connection/connection-host.ts';
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
-import { SocketEvents } from '../../src/connection/socket-events.ts';
+import { SocketEvents, type SocketSide } from '../../src/connection/socket-events.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
@@ -175,7 +175,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   };
 
   makeTransport(connection: ManagedConnection): OutboundTransport {
-    return new StagedTransport(this, new SocketEvents(connection));
+    return new StagedTransport(this, new SocketEvents(connection as ManagedConnection<SocketSide>));
   }
 
   connectionMoved(): void {}

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
-import { Outbox, type OutboxRuntime, type SocketSide } from '../../src/connection/outbox.ts';
+import { Outbox, type OutboxRuntime, type WrittenSide } from '../../src/connection/outbox.ts';
 import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -104,7 +104,7 @@ export class OutboxBench {
     };
     this.outbox = new Outbox(
       socket as unknown as Socket,
-      connection as unknown as ManagedConnection<SocketSide>,
+      connection as unknown as ManagedConnection<WrittenSide>,
       context as unknown as OutboxRuntime,
     );
     socket.on('error', () => {});

@@ -1,5 +1,5 @@
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
-import { SocketEvents } from '../../src/connection/socket-events.ts';
+import { SocketEvents, type SocketSide } from '../../src/connection/socket-events.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
 import {
   type AttemptEvidence,
@@ -8,7 +8,11 @@ import {
 } from '../../src/core/failure.ts';
 import { classifyClose } from '../../src/core/verdict.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import type { DialObserver, OutboundTransport } from '../../src/transport/transport.ts';
+import type {
+  DialObserver,
+  OutboundTransport,
+  SocketTransport,
+} from '../../src/transport/transport.ts';
 
 /** How long a dial takes, in milliseconds of virtual time. */
 const LATENCY_MS = 5;
@@ -31,7 +35,10 @@ export class VirtualServer {
   }
 
   transport(connection: ManagedConnection): OutboundTransport {
-    return new VirtualTransport(this, new SocketEvents(connection));
+    return new VirtualTransport(
+      this,
+      new SocketEvents(connection as ManagedConnection<SocketSide>),
+    );
   }
 
   /** Somebody knocks. */
@@ -55,7 +62,7 @@ export class VirtualServer {
 }
 
 /** A transport to a {@link VirtualServer}. */
-class VirtualTransport implements OutboundTransport {
+class VirtualTransport implements OutboundTransport, SocketTransport {
   readonly turnMs = 0;
   readonly classify = classifyClose;
   isBound = false;
