@@ -19,11 +19,11 @@ export type ClientFact = { readonly type: keyof typeof clientFacts };
 /** The delays that a client keeps for its chart. */
 export type DelayName = 'stable' | 'backoff' | 'offline';
 
-/** Orders: what the chart tells its client to do. Imperative, synchronous, and never user code. */
+/** Orders of the chart to its client. Imperative, synchronous, and never user code. */
 export interface ClientOrders {
   /** Begins one attempt: one connection with a chart of its own. */
   dial(): void;
-  /** Sends what has waited while there was no connection. */
+  /** Notes that the connection is open: the client no longer has to keep the process alive. */
   announceUp(): void;
   /** Forgets the failures so far: the connection has proved to be stable. */
   resetBackoff(): void;
@@ -31,7 +31,7 @@ export interface ClientOrders {
   startDelay(params: { name: DelayName }): void;
   /** Asks the open connection for a sign of life at once. */
   probe(): void;
-  /** Ends the connection or the attempt under way. */
+  /** Ends the connection or the attempt. */
   endConnection(): void;
   /** Releases everything and says why there will be no further attempt. */
   finish(): void;

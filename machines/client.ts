@@ -6,8 +6,8 @@ import { type Hidden, order } from './hidden.ts';
 /**
  * The life of a client: one connection at a time, dialed again and again.
  *
- * Each attempt is a connection with a chart of its own; this one knows only whether it opened and how it ended. There is
- * never a second attempt while one is under way.
+ * Each attempt is a connection with a chart of its own. This chart knows only whether the attempt opened, and whether
+ * another may follow its end. No second attempt begins while one is under way.
  */
 export const clientMachine = setup({
   types: {} as {

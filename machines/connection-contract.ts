@@ -1,5 +1,5 @@
 /**
- * Facts: what can have happened to one socket, with what each means. Past tense, no payload.
+ * Facts: everything that can happen to one socket, with what each means. Past tense, no payload.
  *
  * A fact never carries bytes, codes or errors from the wire. The connection keeps the evidence; the chart only
  * needs to know that something happened (an event object built from foreign data could stop the actor).
@@ -44,18 +44,18 @@ export const connectionFacts = {
 /** A fact about one socket. */
 export type ConnectionFact = { readonly type: keyof typeof connectionFacts };
 
-/** The deadlines a connection keeps for its chart: each an option of the supervisor in milliseconds, but for `refusal`. */
+/** The deadlines that a connection keeps for its chart. Each is an option in milliseconds, except `refusal`. */
 export type DeadlineName = 'handshake' | 'refusal' | 'errored' | 'close' | 'forced';
 
 /**
- * Orders: what the chart tells the connection to do. Imperative, synchronous, and never user code.
+ * Orders of the chart to its connection. Imperative, synchronous, and never user code.
  */
 export interface ConnectionOrders {
   /** Begins to dial: name, TCP, TLS and the upgrade request. */
   dial(): void;
   /** Answers the upgrade request with 101 and binds the WebSocket. */
   upgrade(): void;
-  /** Answers the upgrade request with the refusal that was decided on; there is nobody to answer to when dialing. */
+  /** Answers the upgrade request with the refusal that was decided on. Does nothing when this side dials. */
   refuseUpgrade(): void;
   /** Answers the upgrade request with 101 and sends a close frame that says why it is refused. */
   refuseWithClose(): void;
@@ -81,5 +81,5 @@ export interface ConnectionOrders {
   outcome(): unknown;
 }
 
-/** What an open connection's parallel regions can say of it. */
+/** The conditions that the parallel regions of an open connection report. */
 export type ConnectionCondition = 'healthy' | 'suspect' | 'asleep' | 'flowing' | 'congested';

@@ -10,7 +10,7 @@ import { type Hidden, hide, order, reveal } from './hidden.ts';
 /**
  * The life of one socket, accepted or dialed, from the upgrade request to its one terminal report.
  *
- * `closed` can be reached only through `open`, `failed` only from `handshaking`; no state waits for ever.
+ * `closed` can be reached only through `open`, and `failed` only from `handshaking`. Every state that waits has a deadline.
  * The chart is pure: it owns no socket and no clock. It receives {@link ConnectionFact}s and gives
  * {@link ConnectionOrders} to the connection that its context hides.
  */

@@ -1,4 +1,4 @@
-/** What an actor of one connection tells its parent when it ends: the exit signals of OTP. */
+/** The events that the actor of a connection sends to its parent when it ends, like the exit signals of OTP. */
 export const exitSignals = {
   'xstate.done.actor.*': 'A connection has come to its end.',
   'xstate.error.actor.*': 'The chart of a connection threw; the connection itself reports the end.',

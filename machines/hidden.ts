@@ -16,9 +16,9 @@ class Holder<Value> {
 /**
  * A value that code can reach and an inspector cannot: an empty object for `Object.keys`, JSON and `structuredClone`.
  *
- * XState sends an inspector the input, the context, the output and the error of each actor. Behind those of Mooring are
- * peers, headers, messages and close reasons. Its key is a symbol because XState copies a context with `Object.assign`,
- * which loses a property that is not enumerable.
+ * XState sends an inspector the input, the context, the output and the error of each actor. In Mooring these lead to
+ * peers, headers, messages and close reasons. The key is a symbol, and not a property that is not enumerable, because
+ * XState copies a context with `Object.assign`, which would lose such a property.
  */
 export interface Hidden<Value> {
   readonly [key]: { readonly value: Value };
@@ -34,7 +34,7 @@ export function reveal<Value>(hidden: Hidden<Value>): Value {
   return hidden[key].value;
 }
 
-/** The error of an actor whose order threw. What was thrown may be an error of the application, and is hidden. */
+/** The error of an actor whose order threw. It hides the original, which may be an error of the application. */
 class OrderError extends Error {
   readonly #thrown: unknown;
 
@@ -48,7 +48,7 @@ class OrderError extends Error {
   }
 }
 
-/** Makes an action of a chart that gives one order to the owner of the chart, which its context hides. */
+/** Makes an action that gives one order to the owner of the chart. The context hides the owner. */
 export function order<Orders, Params = undefined>(give: (to: Orders, params: Params) => void) {
   return ({ context }: { context: Hidden<Orders> }, params: Params): void => {
     try {

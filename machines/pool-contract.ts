@@ -10,12 +10,12 @@ export const poolFacts = {
 /** A fact about a pool. */
 export type PoolFact = { readonly type: keyof typeof poolFacts };
 
-/** Orders: what the chart tells its pool to do. Imperative, synchronous, and never user code. */
+/** Orders of the chart to its pool. Imperative, synchronous, and never user code. */
 export interface PoolOrders {
   /** Closes every connection, gives up every attempt, and dials no more. */
   beginDrain(): void;
-  /** Destroys what has not closed by itself. */
+  /** Destroys the connections that have not closed. */
   expireAll(): void;
-  /** Releases everything and says what the drain took. */
+  /** Releases everything. The report of the drain follows. */
   finish(): void;
 }

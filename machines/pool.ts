@@ -4,10 +4,10 @@ import { type Hidden, order } from './hidden.ts';
 import type { PoolFact, PoolOrders } from './pool-contract.ts';
 
 /**
- * The life of a pool: so many members, each with a connection or on its way to one.
+ * The life of a pool: a fixed number of members, each of which has a connection or is getting one.
  *
- * Each member is a client with a chart of its own, and replaces its connection by itself. This chart knows only
- * whether all of them have one.
+ * Each member is a client with a chart of its own, and replaces its own connection. This chart knows only whether all
+ * members have a connection.
  */
 export const poolMachine = setup({
   types: {} as {

@@ -15,7 +15,7 @@ export const supervisorFacts = {
 /** A fact about a supervisor. */
 export type SupervisorFact = { readonly type: keyof typeof supervisorFacts };
 
-/** Orders: what the chart tells its supervisor to do. */
+/** Orders of the chart to its supervisor. Imperative, synchronous, and never user code. */
 export interface SupervisorOrders {
   /** Reports that new connections are refused. */
   announceSuspended(): void;
@@ -23,19 +23,19 @@ export interface SupervisorOrders {
   announceAdmitting(): void;
   /** Refuses what is being admitted and spreads the closing of all others over the time given. */
   beginDrain(): void;
-  /** Destroys what has not closed by itself. */
+  /** Destroys the connections that have not closed. */
   expireAll(): void;
   /** Reports that the chart of a connection threw. */
   recordCrash(): void;
-  /** Reports the end and what it took. */
+  /** Reports the end and what the drain did. */
   finish(): void;
 }
 
 /**
- * The life of a supervisor: who is let in, and how it ends.
+ * The life of a supervisor: whether it admits connections, and how it ends.
  *
- * One connection that crashes is one event here, never the end of its siblings: XState stops a parent that
- * does not handle `xstate.error.actor.*`, and with it everything below.
+ * A connection that crashes is one event here and does not end its siblings. XState stops a parent that does not handle
+ * `xstate.error.actor.*`, and everything below it.
  */
 export const supervisorMachine = setup({
   types: {} as {

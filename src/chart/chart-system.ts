@@ -2,26 +2,19 @@ import type { Clock } from '../core/clock.ts';
 import { MooringError } from '../core/errors.ts';
 import { Chart } from './chart.ts';
 import type { FlightRecorder } from './flight-recorder.ts';
-import type { ActorParent, ActorPlace, HostedActor } from './hosted-actor.ts';
+import type { ActorHost, ActorParent, ActorPlace, HostedActor } from './hosted-actor.ts';
 import { Notifications } from './notifications.ts';
 import { type ChartOwner, ChartRunner } from './runner.ts';
 import type { ChartTable } from './table.ts';
 import { connectionTable } from './tables/connection.ts';
 
-/** Makes actors. Kept apart, so that a page can do without XState. */
-export interface ActorHost {
-  host(runner: ChartRunner, place: ActorPlace): HostedActor;
-  /** Makes a parent for actors that nobody else is the parent of. */
-  makeRoot(): ActorParent;
-}
-
-/** What the runners of a system have. */
+/** Which actors and which recorder the runners of a system have. */
 export interface ActorOptions {
   /** `null` in a page that has not imported XState. */
   readonly actorHost: ActorHost | null;
-  /** Whether each runner has its actor from the start, or when somebody asks for it. */
+  /** Whether each runner gets its actor at the start, instead of on demand. */
   readonly areEager: boolean;
-  /** Makes what records the last facts of each connection. Pages have none: each byte of them is downloaded. */
+  /** Makes the recorder of each connection's last facts. A page has none, because its size matters more. */
   readonly makeRecorder?: (clock: Clock) => FlightRecorder;
 }
 
@@ -30,26 +23,26 @@ export class ChartSystem {
   readonly notifications = new Notifications();
   readonly #actorHost: ActorHost | null;
   readonly #recorder: FlightRecorder | null;
-  /** Whether each runner has its actor from the start. */
+  /** Whether each runner gets its actor at the start. */
   readonly areActorsEager: boolean;
   readonly #charts = new Map<string, Chart>();
   #root: ActorParent | null = null;
 
-  /** @param recorder - records the last facts of each connection. */
-  constructor({ actorHost, areEager }: ActorOptions, recorder: FlightRecorder | null = null) {
-    this.#recorder = recorder;
+  /** @param clock - gives the times in trails. */
+  constructor({ actorHost, areEager, makeRecorder }: ActorOptions, clock: Clock) {
     this.#actorHost = actorHost;
     this.areActorsEager = actorHost !== null && areEager;
+    this.#recorder = makeRecorder?.(clock) ?? null;
   }
 
-  /** Whether its runners have such actors. */
+  /** Whether its runners get their actors in the same way. */
   has({ actorHost, areEager }: ActorOptions): boolean {
     return (
       this.#actorHost === actorHost && (actorHost === null || this.areActorsEager === areEager)
     );
   }
 
-  /** Runs a chart for its owner, who starts it. */
+  /** Makes the runner of a chart. The owner starts it. */
   run<Fact extends string>(table: ChartTable, owner: ChartOwner): ChartRunner<Fact> {
     return new ChartRunner<Fact>(this.chartOf(table), owner, this.notifications);
   }
@@ -59,7 +52,7 @@ export class ChartSystem {
     return this.#requiredHost.host(runner, place);
   }
 
-  /** The parent of actors that have no other. Each system of XState costs 2 KB (measured), so there is one for all. */
+  /** The parent of actors that have no other. All share one, because each actor system of XState costs 2 KB (measured). */
   get root(): ActorParent {
     this.#root ??= this.#requiredHost.makeRoot();
     return this.#root;

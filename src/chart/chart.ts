@@ -3,11 +3,13 @@ import { type ChartTable, type Edge, type Order, pathsTo } from './table.ts';
 
 /** What a fact does in one state of a chart. All runners of the chart share it. */
 export interface Transition {
+  /** `null` for the one that every runner begins with. */
+  readonly fact: string | null;
   readonly to: ChartState;
   readonly orders: readonly Order[];
   /** Which of the active states takes the fact, by its place among the paths; -1 for the root. */
   readonly source: number;
-  /** What stands for the fact in the flight recorder. */
+  /** The number of the fact in the flight recorder. */
   readonly code: number;
   /** How often it was taken. */
   taken: number;
@@ -20,9 +22,9 @@ export class ChartState {
   /** Every active state as a path, parents first. */
   readonly paths: readonly string[];
   readonly isFinal: boolean;
-  /** How many runners are in it; of a final state, how many have ended in it. */
+  /** How many runners are in it; for a final state, how many have ended in it. */
   population = 0;
-  /** What the host of actors makes of it, once for all actors. */
+  /** The snapshot that all actors in this state share. */
   snapshot: object | null = null;
   /** The facts that have come so far; `null` for those that do nothing here. */
   readonly transitions = new Map<string, Transition | null>();
@@ -36,6 +38,11 @@ export class ChartState {
     this.isFinal = chart.table.final.includes(leaves.join());
   }
 
+  /** The outermost active state. */
+  get top(): string {
+    return this.paths[0] as string;
+  }
+
   /** What a fact does here; `null` when it does nothing. */
   transition(fact: string): Transition | null {
     const known = this.transitions.get(fact);
@@ -47,9 +54,9 @@ export class ChartState {
 }
 
 /**
- * One chart, for all runners that belong together: those of one supervisor, or of one client.
+ * One chart, shared by all its runners in one chart system.
  *
- * Its states are made when a runner first reaches them, and count who is in them.
+ * A state is made when a runner first reaches it, and counts the runners that are in it.
  */
 export class Chart {
   readonly table: ChartTable;
@@ -57,6 +64,8 @@ export class Chart {
   crashed = 0;
   /** Those that a runner has reached, by their innermost states. */
   readonly states = new Map<string, ChartState>();
+  /** What the host of actors draws of it, once for all actors. */
+  config: object | null = null;
   #start: Transition | null = null;
 
   /** @param recorder - keeps the last facts of each runner. */
@@ -76,12 +85,14 @@ export class Chart {
     const { edges } = this.table;
     const source = from.paths.findLastIndex((path) => edges[path]?.[fact] !== undefined);
     const edge = edges[from.paths[source] ?? '']?.[fact];
-    if (!edge) return null;
-    return { ...this.#transition(edge, from), source, code: this.recorder?.codeOf(fact) ?? 0 };
+    if (!edge || from.isFinal) return null;
+    const code = this.recorder?.codeOf(fact) ?? 0;
+    return { ...this.#transition(edge, from), fact, source, code };
   }
 
   #transition([to, orders]: Edge, { leaves }: Pick<ChartState, 'leaves'>): Transition {
     return {
+      fact: null,
       to: this.#state(leavesAfter(leaves, to)),
       orders: orders.map((index) => this.table.orders[index] as Order),
       source: -1,

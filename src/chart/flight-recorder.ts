@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Trail, TrailFact } from '../core/trail.ts';
 
-/** How many facts of each trail are kept. A position is a trail times this, plus the place of the next fact. */
+/** How many facts a trail keeps. A position is the number of a trail times this, plus the index of its next fact. */
 const FACTS_MAX = 16;
 const PLACE_MASK = FACTS_MAX - 1;
 
@@ -21,23 +21,23 @@ const TICKS_MAX = 2 ** SCALE_SHIFT - 1;
 const NO_TRAIL = 0xffff_ffff;
 
 interface Chunk {
-  /** A trail that is not in use keeps the number of the next such trail in its first entry. */
+  /** An unused trail keeps the number of the next unused trail in its first entry. */
   readonly entries: Uint32Array;
   /** When the last fact of each trail came, in milliseconds of the clock. */
   readonly lastMs: Float64Array;
 }
 
 /**
- * Keeps the last facts of every chart that it was given, so that one can say afterwards what happened.
+ * Keeps the last facts of every connection, so that a verdict can show what happened before the end.
  *
- * It owns the memory of all trails: 72 bytes each, which are used again when a chart has ended. What the largest crowd
- * needed is kept until no chart runs any more. Each entry has the time since the one before: to the millisecond up to
- * 4.6 hours, to 64 ms up to 12 days, to 4 seconds up to two years.
+ * It owns the memory of all trails, 72 bytes each, and reuses it when a chart has ended. It frees memory only when no
+ * chart runs any more. Each entry has the time since the entry before: to the millisecond up to 4.6 hours, to 64 ms up
+ * to 12 days, to 4 seconds up to two years.
  */
 export class FlightRecorder {
   readonly #clock: Clock;
   readonly #codes = new Map<string, number>();
-  /** By their codes, which begin with 1. */
+  /** The facts by their codes, which begin with 1. */
   readonly #facts = [''];
   #chunks: Chunk[] = [];
   #unused = NO_TRAIL;
@@ -82,7 +82,7 @@ export class FlightRecorder {
     return (position & ~PLACE_MASK) | ((position + 1) & PLACE_MASK);
   }
 
-  /** Ends a trail, and returns what it has. Its memory goes to the next one. */
+  /** Ends a trail and returns its facts. The next trail reuses the memory. */
   take(position: number): Trail {
     const { entries, lastMs } = this.#chunkOf(position);
     const at = position & POSITION_MASK;
@@ -125,7 +125,7 @@ export class FlightRecorder {
   }
 }
 
-/** A time in 26 bits. */
+/** Packs a time into 26 bits. */
 function packed(elapsedMs: number): number {
   let ticks = Math.max(0, elapsedMs);
   let scale = 0;

@@ -22,17 +22,16 @@ import type {
 import { MooringError } from '../core/errors.ts';
 import { guarded, type ReportThrown } from '../core/guard.ts';
 import type { InspectedActor, InspectionEvent, Inspector } from '../core/inspection.ts';
-import type { ChartState } from './chart.ts';
-import type { ActorHost } from './chart-system.ts';
+import type { Chart, ChartState } from './chart.ts';
 import type { ChartRunner, RunnerObserver } from './runner.ts';
 import { nested, type StateValue } from './table.ts';
 
 type Status = 'active' | 'done' | 'error';
 
 /**
- * A snapshot as XState and inspectors see it. All actors in one state share it, so it says nothing of a single connection.
+ * A snapshot as XState and inspectors see it. All actors in one state share it, so it contains nothing of a connection.
  *
- * Inspectors serialise its own fields; a method is in the prototype.
+ * Inspectors serialise own fields only, so `matches` is in the prototype.
  */
 export class HostedSnapshot {
   readonly status: Status;
@@ -53,16 +52,27 @@ export class HostedSnapshot {
   }
 }
 
-/** What a chart ended with. */
+/** The result of a chart. */
 interface Outcome {
   readonly output?: unknown;
   readonly error?: unknown;
 }
 
-/** The snapshot of everybody in a state. */
+/** The snapshot that all actors in a state share. */
 export function snapshotOf(state: ChartState): HostedSnapshot {
   state.snapshot ??= new HostedSnapshot(nested(state.paths), state.isFinal ? 'done' : 'active');
   return state.snapshot as HostedSnapshot;
+}
+
+/**
+ * What the actor of a runner shows: of a crash, another error than the one thrown, which may contain secrets of the
+ * application. An inspector would see them.
+ */
+function shownOf({ state, error }: ChartRunner): HostedSnapshot {
+  if (error === null) return snapshotOf(state);
+  return new HostedSnapshot(nested(state.paths), 'error', {
+    error: new Error('An order of the chart threw.'),
+  });
 }
 
 type LogicSnapshot = Snapshot<unknown> & HostedSnapshot;
@@ -76,27 +86,34 @@ export interface GuardedInspector {
   readonly report: ReportThrown;
 }
 
-/** An actor that others are children of. */
+/** The parent of actors. */
 export interface ActorParent {
   readonly ref: AnyActorRef;
 }
 
-/** Who an actor is, and where it belongs. */
+/** The id of an actor, and its place in the actor system. */
 export interface ActorPlace {
   readonly id: string;
   readonly parent: ActorParent | null;
-  /** Sees each step of this actor and of those below it. Only an actor without a parent has one. */
+  /** Gets each step of this actor and of its descendants. Only an actor without a parent has one. */
   readonly inspector?: GuardedInspector | undefined;
+}
+
+/** Makes actors. Behind an interface, so that a page does not have to load XState. */
+export interface ActorHost {
+  host(runner: ChartRunner, place: ActorPlace): HostedActor;
+  /** Makes a parent for actors that nobody else is the parent of. */
+  makeRoot(): ActorParent;
 }
 
 /**
  * The XState actor of one runner, and its logic.
  *
- * The runner decides, and the actor shows it. Each step is one event of the actor, sent as a notification: observers and
- * inspectors never run inside a step. An event from anybody else changes nothing.
+ * The runner decides, and the actor shows the result. Each step becomes one event of the actor, sent as a notification,
+ * so observers and inspectors never run inside a step. An event from anyone else changes nothing.
  */
 export class HostedActor implements RunnerObserver {
-  /** The configuration of the machine, without its descriptions: an inspector draws the chart from it. */
+  /** The configuration of the machine without its descriptions. An inspector draws the chart from it. */
   readonly config: object;
   readonly runner: ChartRunner;
   readonly #place: ActorPlace;
@@ -106,9 +123,9 @@ export class HostedActor implements RunnerObserver {
 
   constructor(runner: ChartRunner, place: ActorPlace) {
     this.runner = runner;
-    this.config = configOf(runner.name);
+    this.config = configOf(runner.chart);
     this.#place = place;
-    this.#shown = snapshotOf(runner.state);
+    this.#shown = shownOf(runner);
     runner.observe(this);
     runner.notifications.add(() => void this.ref);
   }
@@ -119,15 +136,17 @@ export class HostedActor implements RunnerObserver {
     const logic = this as unknown as HostedLogic;
     if (parent !== null) this.#ref = createActor(logic, { id, parent: parent.ref });
     else this.#ref = createActor(logic, inspector ? { id, inspect: inspect(inspector) } : { id });
+    // Without an observer for errors, XState would rethrow the error in the process.
+    if (this.#shown.status === 'error') this.#ref.subscribe({ error: () => {} });
     this.#ref.start();
     return this.#ref;
   }
 
   /**
-   * The actor for somebody outside: the same at each call.
+   * The public actor: the same object at each call.
    *
-   * @param outcome - what the chart ended with.
-   * @param report - reports what a subscriber threw.
+   * @param outcome - returns the result of the chart.
+   * @param report - reports the error of a subscriber.
    */
   reader<Output>(outcome: () => Output | undefined, report: ReportThrown): ChartActor<Output> {
     this.#reader ??= new ReadOnlyActor(this, outcome, report);
@@ -140,13 +159,10 @@ export class HostedActor implements RunnerObserver {
     this.#show({ type: fact }, snapshotOf(to));
   }
 
-  /** What was thrown may hold secrets of the application, and an inspector would see it. */
   crashed(): void {
-    const error = new Error('An order of the chart threw.');
-    const snapshot = new HostedSnapshot(nested(this.runner.state.paths), 'error', { error });
-    // Without an observer of errors, XState would throw it in the process.
+    // Without an observer for errors, XState would rethrow the error in the process.
     this.runner.notifications.add(() => void this.ref.subscribe({ error: () => {} }));
-    this.#show({ type: 'chart.crashed' }, snapshot);
+    this.#show({ type: 'chart.crashed' }, shownOf(this.runner));
   }
 
   #show(event: EventObject, snapshot: HostedSnapshot): void {
@@ -174,15 +190,19 @@ export class HostedActor implements RunnerObserver {
   }
 }
 
-/** The actor as its readers get it: always in the state of its chart, and without a way to change that. */
+/** The name of the method that RxJS and XState call where JavaScript has no `Symbol.observable`. */
+const observable: typeof Symbol.observable =
+  Symbol.observable ?? ('@@observable' as unknown as typeof Symbol.observable);
+
+/** The public side of an actor: always in the state of its chart, and read-only. */
 class ReadOnlyActor<Output> implements ChartActor<Output> {
   readonly #hosted: HostedActor;
   readonly #outcome: () => Output | undefined;
   readonly #report: ReportThrown;
-  /** Made once the chart is at its end: the only snapshot with something of its own. */
+  /** The snapshot after the end. It alone belongs to one actor, because it has the output. */
   #last: HostedSnapshot | null = null;
 
-  /** @param outcome - what the chart ended with. @param report - reports what an observer threw. */
+  /** @param outcome - returns the result of the chart. @param report - reports the error of an observer. */
   constructor(hosted: HostedActor, outcome: () => Output | undefined, report: ReportThrown) {
     this.#hosted = hosted;
     this.#outcome = outcome;
@@ -198,11 +218,11 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
   }
 
   get system(): never {
-    return this.#hosted.ref.system as never;
+    return guardedSystem(this.#hosted.ref.system, this.#report) as never;
   }
 
   get src(): string {
-    return this.#hosted.runner.name;
+    return this.#hosted.runner.chart.table.name;
   }
 
   getSnapshot(): ChartSnapshot<Output> {
@@ -227,8 +247,12 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
   ): ActorSubscription {
     const observer = toObserver(next as ActorObserver<ChartSnapshot<Output>>, error, complete);
     const report = this.#report;
+    let last: unknown = this.#hosted.ref.getSnapshot();
     return this.#hosted.ref.subscribe({
       next: (snapshot) => {
+        // XState repeats it for each child that ends.
+        if (snapshot === last) return;
+        last = snapshot;
         const own = snapshot.status === 'active' ? snapshot : this.getSnapshot();
         guarded(() => observer.next?.(own as ChartSnapshot<Output>), report);
       },
@@ -282,7 +306,7 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
     return { xstate$$type: 1, id: this.id };
   }
 
-  [Symbol.observable](): this {
+  [observable](): this {
     return this;
   }
 }
@@ -291,7 +315,22 @@ function readOnly(problem: string): MooringError {
   return new MooringError('read-only', `the actor is read-only; ${problem}`);
 }
 
-/** Returns the option `inspect` of `createActor`. An event that changes nothing repeats the last snapshot, which is left out. */
+type ActorSystem = HostedRef['system'];
+
+const guardedSystems = new WeakMap<ActorSystem, ActorSystem>();
+
+/** A system that guards the inspectors you add: they run within a step of XState, and an error would end it. */
+function guardedSystem(system: ActorSystem, report: ReportThrown): ActorSystem {
+  const known = guardedSystems.get(system);
+  if (known !== undefined) return known;
+  const inspectGuarded: ActorSystem['inspect'] = (observer) =>
+    system.inspect(inspect({ inspect: observer as Inspector, report }) as typeof observer);
+  const guarded = { ...system, inspect: inspectGuarded };
+  guardedSystems.set(system, guarded);
+  return guarded;
+}
+
+/** Makes the inspector of a system. It leaves out a repeated snapshot, which an event without effect causes. */
 function inspect({
   inspect: inspector,
   report,
@@ -310,13 +349,13 @@ function inspect({
   };
 }
 
-/** Makes actors by XState. */
+/** Makes actors with XState. */
 export const xstateHost: ActorHost = {
   host: (runner, place) => new HostedActor(runner, place),
   makeRoot: () => ({ ref: createActor(inertLogic).start() }),
 };
 
-/** Does nothing with the signals of its children. */
+/** Ignores the signals of its children. */
 const inertLogic: ActorLogic<Snapshot<unknown>, EventObject> = {
   transition: (snapshot) => snapshot,
   getInitialSnapshot: () => ({ status: 'active', output: undefined, error: undefined }),
@@ -324,18 +363,15 @@ const inertLogic: ActorLogic<Snapshot<unknown>, EventObject> = {
 };
 
 const machines = [connectionMachine, clientMachine, poolMachine, supervisorMachine];
-const configs = new Map<string, object>();
 
-function configOf(name: string): object {
-  const known = configs.get(name);
-  if (known !== undefined) return known;
-  const machine = machines.find(({ id }) => id === name);
-  const config = withoutUndrawn(machine?.config ?? {}) as object;
-  configs.set(name, config);
-  return config;
+/** The configuration of the machine that a chart was made from. All actors of the chart share it. */
+function configOf(chart: Chart): object {
+  const machine = machines.find(({ id }) => id === chart.table.name);
+  chart.config ??= withoutUndrawn(machine?.config ?? {}) as object;
+  return chart.config;
 }
 
-/** Parts of a configuration that drawing it does not need: 40 % of what an inspector sends for each actor (measured). */
+/** Parts of a configuration that a drawing does not need. They are 40 % of what an inspector sends per actor (measured). */
 const undrawn: ReadonlySet<string> = new Set(['description', 'meta', 'params']);
 
 function withoutUndrawn(part: unknown): unknown {

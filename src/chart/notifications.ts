@@ -1,26 +1,33 @@
 import { runAll } from '../core/guard.ts';
 
 /**
- * What is on its way to user code, in the order in which it happened. One for a supervisor and everything below it.
+ * The queue of calls to user code, in the order in which things happened. A supervisor and everything below it share one.
  *
- * User code must not run while a chart takes a step, or while a fan-out writes to its members: it would see half of
- * it, and what it publishes or closes would overtake the rest. Whatever reaches user code is added here instead, and
- * delivered when nothing holds it up. What user code does in answer is delivered after everything that is here already, so
- * all listeners hear of each thing before the next.
+ * User code must not run while a chart takes a step, or while a fan-out writes to its members. It would see a half-done
+ * step, and what it publishes or closes would overtake the rest. So such calls are added here, and delivered when nothing
+ * holds the queue. Calls that user code causes go to the end of the queue, so all listeners get one event before the next.
  */
 export class Notifications {
   #due: (() => void)[] = [];
+  /** Delivered when the queue is empty. */
+  readonly #last: (() => void)[] = [];
   #delivered = 0;
   #holds = 0;
   #isDelivering = false;
 
-  /** Delivers a notification: now, or when nothing holds it up any more. */
+  /** Delivers a notification now, or when nothing holds the queue any more. */
   add(notification: () => void): void {
     this.#due.push(notification);
     this.#deliver();
   }
 
-  /** Holds notifications up until {@link release}. Calls may be nested. */
+  /** Delivers a notification after all others, and after those that they add. */
+  addLast(notification: () => void): void {
+    this.#last.push(notification);
+    this.#deliver();
+  }
+
+  /** Holds the queue until {@link release}. Calls may be nested. */
   hold(): void {
     this.#holds += 1;
   }
@@ -30,7 +37,7 @@ export class Notifications {
     this.#deliver();
   }
 
-  /** Holds notifications up while something runs. */
+  /** Holds the queue while `run` runs. */
   during(run: () => void): void {
     this.hold();
     try {
@@ -40,9 +47,9 @@ export class Notifications {
     }
   }
 
-  /** Not by recursion: a notification may cause the next ones. */
+  /** A loop, and no recursion, because a notification may add others. */
   #deliver(): void {
-    if (this.#holds > 0 || this.#isDelivering || this.#due.length === 0) return;
+    if (this.#holds > 0 || this.#isDelivering) return;
     this.#isDelivering = true;
     try {
       runAll(
@@ -60,6 +67,6 @@ export class Notifications {
     if (next !== undefined) return next;
     this.#due = [];
     this.#delivered = 0;
-    return undefined;
+    return this.#last.shift();
   }
 }

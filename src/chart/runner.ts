@@ -6,14 +6,16 @@ import type { Notifications } from './notifications.ts';
 /** The position of a runner that has no trail. */
 const NOT_RECORDED = -1;
 
-/** What owns a runner: it has a method for each order of the chart, which the runner calls by its name. */
+/** The owner of a runner. It has a method for each order of the chart, and the runner calls the method by its name. */
 export interface ChartOwner {
-  /** An order threw. The chart is at an end; nothing that it would have ordered follows. */
+  /** An order threw. The chart is over, and gives no further order. */
   chartCrashed(error: Error): void;
-  /** A fact led from one state to another; the orders follow. */
+  /** A fact led from one state to another. The orders follow. */
   chartMoved?(from: ChartState, to: ChartState): void;
-  /** The chart has taken all facts there were, and notifications follow. */
+  /** The chart has taken all facts. Notifications follow. It must send no further fact. */
   chartSettled?(): void;
+  /** The chart has settled for the last time: it has reached a final state, or crashed. */
+  chartEnded?(): void;
 }
 
 /** Sees what a runner does. */
@@ -29,26 +31,26 @@ export interface RunnerObserver {
  * ```
  * fact ─▶ transition ─▶ state ─▶ orders ─▶ … further facts … ─▶ settled ─▶ notifications ─▶ user code
  * ```
- * A fact that comes while orders are being carried out is taken after them. Orders are methods of the owner and never run
- * user code; what must reach user code is added to the notifications.
+ * A fact that is sent while orders run is taken after them. Orders are methods of the owner. They run no user code except
+ * the option `random`. Calls to user code are added to the notifications.
  */
 export class ChartRunner<Fact extends string = string> {
-  readonly #chart: Chart;
+  readonly chart: Chart;
   readonly #owner: ChartOwner;
-  /** What is on its way to user code. */
+  /** The queue of calls to user code. */
   readonly notifications: Notifications;
   #state: ChartState;
-  /** Facts that came while orders were carried out; most of the time there are none. */
+  /** Facts that were sent while orders ran; `null` when there are none, as most of the time. */
   #facts: Fact[] | null = null;
   #isStepping = false;
   #error: Error | null = null;
-  /** Where its next fact is recorded; `NOT_RECORDED` when the trail was taken. */
+  /** Where the next fact is recorded; `NOT_RECORDED` without a recorder, and after the trail was taken. */
   #position: number;
   #observer: RunnerObserver | null = null;
 
-  /** The chart begins with {@link start}. */
+  /** {@link start} starts the chart. */
   constructor(chart: Chart, owner: ChartOwner, notifications: Notifications) {
-    this.#chart = chart;
+    this.chart = chart;
     this.#owner = owner;
     this.notifications = notifications;
     this.#state = chart.start.to;
@@ -58,25 +60,20 @@ export class ChartRunner<Fact extends string = string> {
 
   /** Carries out the orders of the first state. */
   start(): void {
-    this.#run(null);
+    this.#run(this.chart.start);
   }
 
-  /** The name of the chart. */
-  get name(): string {
-    return this.#chart.table.name;
-  }
-
-  /** Where it is, or was when it crashed. */
+  /** The current state, or the state in which it crashed. */
   get state(): ChartState {
     return this.#state;
   }
 
-  /** What an order threw; `null` as long as none has. */
+  /** The error of an order that threw; `null` if none has. */
   get error(): Error | null {
     return this.#error;
   }
 
-  /** Whether it takes no further fact. */
+  /** Whether it takes no further facts. */
   get isOver(): boolean {
     return this.#error !== null || this.#state.isFinal;
   }
@@ -86,74 +83,79 @@ export class ChartRunner<Fact extends string = string> {
     this.#observer = observer;
   }
 
-  /** The last facts that it took; nothing is recorded from now on. Empty where nothing is. */
+  /** Returns the last facts, and stops recording. Empty without a recorder. */
   takeTrail(): Trail {
     const position = this.#position;
     this.#position = NOT_RECORDED;
-    const { recorder } = this.#chart;
+    const { recorder } = this.chart;
     return recorder === null || position === NOT_RECORDED ? [] : recorder.take(position);
   }
 
-  /** Gives the chart a fact. It is taken at once, or after the orders that are being carried out. */
+  /** Sends the chart a fact. It takes the fact at once, or after the orders that are running. */
   send(fact: Fact): void {
-    if (this.#isStepping) {
-      this.#facts ??= [];
-      this.#facts.push(fact);
+    if (this.isOver) return;
+    if (!this.#isStepping) {
+      this.#run(this.#state.transition(fact));
       return;
     }
-    this.#run(fact);
+    this.#facts ??= [];
+    this.#facts.push(fact);
   }
 
-  /** @param first - `null` to start. */
-  #run(first: Fact | null): void {
+  #run(first: Transition | null): void {
     this.#isStepping = true;
     this.notifications.hold();
     try {
-      if (first === null) this.#execute(this.#chart.start);
-      else this.#take(first);
-      for (let fact = this.#nextFact(); fact !== undefined; fact = this.#nextFact())
-        this.#take(fact);
+      let transition: Transition | null | undefined = first;
+      while (transition !== undefined) {
+        if (transition !== null) this.#step(transition);
+        transition = this.#next();
+      }
     } catch (thrown) {
       this.#crash(toError(thrown));
     } finally {
       this.#isStepping = false;
+      this.#settle();
+    }
+  }
+
+  #settle(): void {
+    try {
       this.#owner.chartSettled?.();
+      if (this.isOver) this.#owner.chartEnded?.();
+    } finally {
       this.notifications.release();
     }
   }
 
-  #nextFact(): Fact | undefined {
+  /** What the next fact does; `undefined` when no fact is left. */
+  #next(): Transition | null | undefined {
     const fact = this.#facts?.shift();
-    if (fact === undefined) this.#facts = null;
-    return fact;
+    if (fact !== undefined) return this.#state.transition(fact);
+    this.#facts = null;
+    return undefined;
   }
 
-  #take(fact: Fact): void {
-    const transition = this.isOver ? null : this.#state.transition(fact);
-    if (transition === null) return;
-    const { to } = transition;
-    this.#record(transition);
-    // The last state is shown when its orders are done: an order that throws makes an error of the end.
-    if (!to.isFinal) this.#observer?.stepped(fact, to);
-    transition.taken += 1;
-    this.#state.population -= 1;
-    to.population += 1;
+  #step(transition: Transition): void {
+    const { fact, to, orders } = transition;
     const from = this.#state;
+    if (fact !== null) this.#record(transition);
+    // A final state is shown after its orders: if one of them throws, the end is an error instead.
+    if (fact !== null && !to.isFinal) this.#observer?.stepped(fact, to);
+    transition.taken += 1;
+    from.population -= 1;
+    to.population += 1;
     this.#state = to;
     this.#owner.chartMoved?.(from, to);
-    this.#execute(transition);
-    if (to.isFinal) this.#observer?.stepped(fact, to);
+    const owner = this.#owner as unknown as Readonly<Record<string, (params: unknown) => void>>;
+    for (const [name, params] of orders) (owner[name] as (params: unknown) => void)(params);
+    if (fact !== null && to.isFinal) this.#observer?.stepped(fact, to);
   }
 
   #record({ code }: Transition): void {
-    const { recorder } = this.#chart;
+    const { recorder } = this.chart;
     if (recorder === null || this.#position === NOT_RECORDED) return;
     this.#position = recorder.record(this.#position, code);
-  }
-
-  #execute({ orders }: Transition): void {
-    const owner = this.#owner as unknown as Record<string, (params: unknown) => void>;
-    for (const [name, params] of orders) owner[name]?.(params);
   }
 
   #crash(error: Error): void {
@@ -161,7 +163,7 @@ export class ChartRunner<Fact extends string = string> {
     this.#error = error;
     this.#facts = null;
     this.#state.population -= 1;
-    this.#chart.crashed += 1;
+    this.chart.crashed += 1;
     this.#observer?.crashed(error);
     this.#owner.chartCrashed(error);
   }

@@ -1,7 +1,7 @@
 import { type ActorOptions, ChartSystem } from '../chart/chart-system.ts';
-import type { SharedRuntime } from '../connection/connection-host.ts';
-import type { ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { Parent } from '../connection/parent.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import { sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
@@ -13,34 +13,34 @@ import type { ResolvedClientOptions } from './options.ts';
 import type { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import type { Route } from './reconnect/route.ts';
 
-/** Hears what the host knows of its network and of its sleep. */
+/** Is called when the host loses its network, gets it back, or wakes up. */
 export interface HostObserver extends WakeListener {
   networkLost(): void;
   networkReturned(): void;
 }
 
-/** What Node.js and a browser do each in their own way. */
+/** What differs between Node.js and a browser. */
 export interface Platform {
-  /** Warns the operator of what nobody listens to; `null` in a page. */
+  /** Warns the operator of problems that nobody listens to; `null` in a page. */
   readonly warnings: ClientWarnings | null;
   /** Makes the transport of one attempt. */
-  makeTransport(connection: ManagedConnection, context: SharedRuntime): OutboundTransport;
-  /** Keeps the process alive until what it returns is called. */
+  makeTransport(connection: ConnectionCore, context: SharedRuntime): OutboundTransport;
+  /** Keeps the process alive. Returns a function that ends this. */
   holdProcess(): () => void;
-  /** Calls `aborted` when the signal aborts, until what it returns is called. */
+  /** Calls `aborted` when the signal aborts. Returns a function that ends this. */
   whenAborted(signal: AbortSignal, aborted: () => void): () => void;
-  /** Watches for signs of the host until what it returns is called. */
+  /** Watches the host. Returns a function that ends this. */
   watchHost(observer: HostObserver): () => void;
 }
 
-/** What is made of the options of a client, and changes no more. Clients with the same options share one. */
+/** What is made from the options of a client. It does not change, and in Node.js clients with the same options share one. */
 export interface ClientRuntime<In, Out> {
   readonly options: ResolvedClientOptions<In, Out>;
   readonly context: SharedRuntime;
   readonly contract: Contract<In, Out, unknown>;
 }
 
-/** What a client is made of. */
+/** The dependencies of a client. */
 export interface ClientDependencies<In, Out> {
   readonly runtime: ClientRuntime<In, Out>;
   readonly charts: ChartSystem;
@@ -51,7 +51,7 @@ export interface ClientDependencies<In, Out> {
   readonly policy: ReconnectPolicy;
 }
 
-/** Makes what a client has of its options. */
+/** Makes the runtime of a client from its options. */
 export function clientRuntime<In, Out>(
   options: ResolvedClientOptions<In, Out>,
   context = sharedRuntime(options),
@@ -60,20 +60,19 @@ export function clientRuntime<In, Out>(
   return { options, context, contract: new Contract(codec, messages, sends) };
 }
 
-/** Those of clients that have no supervisor. Each clock has one system, or two: with actors from the start, and without. */
+/** The chart systems of clients without a supervisor: at most two for each clock, with eager actors and without. */
 const systems = new WeakMap<Clock, ChartSystem[]>();
 
-/** The charts that a client or a pool belongs to. With an inspector of its own it has a system of its own. */
+/** The chart system of a client or a pool. With its own inspector, it has its own system. */
 export function chartsFor(
   { clock, inspect }: Pick<ResolvedClientOptions, 'clock' | 'inspect'>,
   parent: Parent | null,
   actors: ActorOptions,
 ): ChartSystem {
   if (parent !== null) return parent.charts;
-  const make = (options: ActorOptions) => new ChartSystem(options, actors.makeRecorder?.(clock));
-  if (inspect !== undefined) return make({ ...actors, areEager: true });
+  if (inspect !== undefined) return new ChartSystem({ ...actors, areEager: true }, clock);
   const ofClock = systems.get(clock) ?? [];
-  const known = ofClock.find((each) => each.has(actors)) ?? make(actors);
+  const known = ofClock.find((each) => each.has(actors)) ?? new ChartSystem(actors, clock);
   if (!ofClock.includes(known)) systems.set(clock, [...ofClock, known]);
   return known;
 }

@@ -2,7 +2,7 @@ import { Stream } from '../core/stream.ts';
 import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 
-/** Everything that a client, or a pool, tells, in streams that are made when they are needed: most need one or two. */
+/** The public streams of a client or a pool. Each is made when it is first used: most clients use one or two. */
 export class ClientStreams<In, Status = ClientStatus> {
   readonly #warnings: ClientWarnings | null;
   #status: Status;
@@ -17,7 +17,7 @@ export class ClientStreams<In, Status = ClientStatus> {
   }
 
   get events(): Stream<ClientEvent> {
-    // Whoever throws when told that somebody threw is not told again.
+    // Not emitted: a subscriber of `events$` that throws would get its own error.
     this.#events ??= new Stream((error) => this.#warnings?.handlerErrored('events$', error));
     return this.#events;
   }
@@ -42,7 +42,7 @@ export class ClientStreams<In, Status = ClientStatus> {
     this.#statuses?.next(status);
   }
 
-  /** Whether anybody looks at the status or the endings. */
+  /** Whether the status or the endings have subscribers. */
   get isHeard(): boolean {
     return this.#statuses?.observed === true || this.#endings?.observed === true;
   }
@@ -52,7 +52,7 @@ export class ClientStreams<In, Status = ClientStatus> {
     for (const stream of [messages, endings, statuses, events]) stream.complete();
   }
 
-  /** Returns what reports that code of the user threw. */
+  /** Returns a function that reports what a handler threw. */
   report(handler: string): (error: Error) => void {
     return (error) => this.emit({ type: 'handler.errored', handler, error });
   }

@@ -15,13 +15,13 @@ export type ClientState =
   | 'stopped'
   | 'exhausted';
 
-/** How one attempt came to its end: it never opened, or it did and is closed. */
+/** How one attempt ended: it never opened, or its connection has closed. */
 export type Ending =
   | { readonly outcome: 'failed'; readonly failure: Failure }
   | { readonly outcome: 'closed'; readonly verdict: CloseVerdict };
 
 /**
- * Why a client has given up: the last ending is of a kind that no further attempt mends, there were more endings than
+ * Why a client has given up: another attempt after the last ending would be pointless, there were more endings than
  * `restarts` allows, or Mooring itself failed.
  */
 export type GaveUp = 'refused' | 'restarts' | 'crash';
@@ -31,26 +31,26 @@ export interface ClientStatus {
   readonly state: ClientState;
   /** Every active state of the chart as a path, for example `up.settling`. */
   readonly states: readonly string[];
-  /** Attempts so far, the one under way included. */
+  /** Attempts so far, including the current one. */
   readonly attempts: number;
-  /** How the last attempt came to its end; `undefined` before the first has. */
+  /** How the last attempt ended; `undefined` before the first end. */
   readonly ending: Ending | undefined;
-  /** How long the wait for the next attempt is, in milliseconds; in `waiting` only. */
+  /** The delay before the next attempt, in milliseconds; in `waiting` only. */
   readonly delayMs: number | undefined;
   /** Why there will be no further attempt; in `exhausted` only. */
   readonly gaveUp: GaveUp | undefined;
 }
 
-/** Why a message that waited was given up. */
+/** Why a queued message was dropped. */
 export type DropReason = 'queue-full' | 'expired' | 'stopped';
 
-/** What a client tells besides its status. */
+/** An event of a client. Its status and its endings have streams of their own. */
 export type ClientEvent =
   | { readonly type: 'message.dropped'; readonly message: unknown; readonly reason: DropReason }
   | { readonly type: 'message.invalid'; readonly fault: InvalidMessage }
   | {
       readonly type: 'handler.errored';
-      /** The option or the stream whose code of yours threw. */
+      /** The option, or the stream, whose function threw. */
       readonly handler: string;
       readonly error: Error;
     };
@@ -59,7 +59,7 @@ export type ClientEvent =
 export interface ClientSendOptions {
   /** Whether it may wait for the next connection. @default true */
   readonly queue?: boolean;
-  /** How long it may wait, in milliseconds. @default for ever */
+  /** How long it may wait, in milliseconds. @default no limit */
   readonly ttlMs?: number;
 }
 
@@ -70,7 +70,7 @@ export interface ClientSendOptions {
  * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
-  /** The URL; where a function tells it, the one that was dialed last. */
+  /** The URL. If a function returns it, the URL that was dialed last. */
   readonly url: string;
   /** The connection that is open now. */
   readonly connection: DialedConnection<In, Out> | undefined;
@@ -85,7 +85,7 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly status$: Observable<ClientStatus>;
   /** Messages that fulfil the inbound contract, of every connection. */
   readonly messages$: Observable<In>;
-  /** How each attempt came to its end: exactly one for each. */
+  /** How each attempt ended: exactly one ending for each attempt. */
   readonly endings$: Observable<Ending>;
   readonly events$: Observable<ClientEvent>;
   /** Messages that wait for a connection. */
@@ -98,11 +98,11 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
    */
   send(message: Out, options?: ClientSendOptions): SendResult;
   /**
-   * Sends one message and waits until it has left this process, or never will. Rejects with a MooringError,
+   * Sends one message and waits until it has left this process or is lost. Rejects with a MooringError,
    * `invalid-message`, `unencodable-message` or `invalid-options`, when the message or an option is wrong.
    */
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
-  /** Dials at once instead of waiting for the delay to pass. Returns whether it waited. */
+  /** Dials at once if it waits for a delay. Returns whether it was waiting. */
   dialNow(): boolean;
   /**
    * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.

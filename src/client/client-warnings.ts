@@ -2,10 +2,10 @@ import { Unheard } from '../core/warnings.ts';
 import type { Ending, GaveUp } from './client-types.ts';
 
 /**
- * Warns the operator of what happens to clients and pools while nobody listens.
+ * Warns the operator of problems of clients and pools that nobody listens to.
  *
- * In Node.js there is one for all clients and pools of the process: a thousand clients lose their peer at once. A page has none,
- * because it has no process that could emit a warning.
+ * In Node.js, all clients and pools of the process share one, because a thousand clients may lose their peer at the same
+ * time. A page has none, because it has no process that could emit a warning.
  */
 export class ClientWarnings {
   readonly #unheard = new Unheard({
@@ -24,7 +24,7 @@ export class ClientWarnings {
     this.#unheard.lost(kind, `a client of ${address} gave up: ${why}`);
   }
 
-  /** A pool never gives up, so that nothing else says that a peer refuses its connections. */
+  /** A pool never gives up, so nothing else reports that a peer refuses its connections. */
   poolRefused(address: string, ending: Ending): void {
     if (!isRefusal(ending)) return;
     const [kind, why] = reasonOf(ending);
@@ -35,7 +35,7 @@ export class ClientWarnings {
 /** The warnings of this process. */
 export const clientWarnings = /* @__PURE__ */ new ClientWarnings();
 
-/** Its kind, of which there are few, and all that may be said of it. */
+/** The kind of an ending, of which there are few, and its description without foreign text. */
 function reasonOf(ending: Ending): readonly [kind: string, why: string] {
   if (ending.outcome === 'closed') return ['closed', `closed with ${ending.verdict.code}`];
   const { cause, httpStatus } = ending.failure;

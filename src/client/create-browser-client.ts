@@ -1,4 +1,4 @@
-import type { ActorHost } from '../chart/chart-system.ts';
+import type { ActorHost } from '../chart/hosted-actor.ts';
 import { WebSocketEvents } from '../connection/web-socket-events.ts';
 import { pageClock } from '../core/clock.ts';
 import { invalidOptions, problemAt } from '../core/option-rules.ts';
@@ -64,17 +64,17 @@ export function makePageClient<In, Out>(
   });
 }
 
-/** What is used of a page: its window and its document. Where a client runs without one, there is nothing to watch. */
+/** The parts of a page that are watched. All are optional, because a worker lacks some of them. */
 interface Page extends Partial<EventTarget> {
   readonly document?: EventTarget & { readonly visibilityState?: string };
   readonly navigator?: { readonly onLine?: boolean };
 }
 
 /**
- * Watches a page for signs that its connection may be gone, or can be had again.
+ * Watches a page for signs that its connection may be gone, or that it can connect again.
  *
- * A hidden tab is throttled, a frozen one stands still, and a phone changes its network: whoever comes back from
- * that asks at once instead of waiting for a deadline that has been asleep as well.
+ * A browser throttles hidden tabs and freezes pages, and a phone changes its network. After that, the client probes or
+ * dials at once, because its deadlines did not run meanwhile.
  *
  * @internal
  */

@@ -5,8 +5,8 @@ import type { ClientOptions } from './options.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
 /**
- * As `createClient` of `mooring/client`, with XState: the client and its connections have actors, and `inspect` sees each step of
- * their charts.
+ * Like `createClient` of `mooring/client`, but with XState: the client and its connections have actors, and `inspect` gets
+ * each step of their charts.
  *
  * @throws MooringError as `createClient` of `mooring/client`.
  */

@@ -14,7 +14,7 @@ import type { Resolvable } from './reconnect/route.ts';
 /**
  * Dials a peer, and dials again whenever the connection is lost, until it is closed.
  *
- * @param url - where to dial, or what tells it anew for each attempt.
+ * @param url - where to dial, or a function that returns this for each attempt.
  * @throws MooringError `invalid-options`, naming every option that is wrong by its path, or `invalid-argument`. A URL
  *   that cannot be dialed is reported as a `config-error`.
  *

@@ -1,11 +1,12 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
 import type {
   ConnectionReport,
+  ManagedConnection,
   MessageHandlers,
-  SharedRuntime,
-} from '../connection/connection-host.ts';
-import type { ManagedConnection } from '../connection/managed-connection.ts';
+} from '../connection/managed-connection.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
@@ -24,21 +25,21 @@ import { OutboundHandle, type OutboundHandleHost } from './outbound-handle.ts';
 import type { OutboundOutbox } from './outbound-outbox.ts';
 import type { Route } from './reconnect/route.ts';
 
-/** Hears from a dialer how its attempts go. */
+/** Gets the results of a dialer's attempts. */
 export interface DialerHost {
   /** The parent of its connections. */
   readonly actor: HostedActor;
-  /** It opened; `reportOpen` reports that to the parent. */
+  /** The attempt has opened. `reportOpen` reports this to the parent. */
   attemptOpened(reportOpen: () => void): void;
-  /** It takes messages again. */
+  /** The connection takes messages: it has become usable, or is no longer congested. */
   attemptFlows(): void;
-  /** It failed, or closed; `reportEnd` reports that to user code. */
+  /** The attempt failed, or its connection has closed. `reportEnd` reports this to user code. */
   attemptEnded(ending: Ending, reportEnd: () => void): void;
 }
 
 /** Makes the attempts of one client, one at a time, and owns the connection of the current one. */
 export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, MessageHandlers {
-  /** Where it dialed last. */
+  /** The URL that it dialed last. */
   url: string;
   /** Attempts so far. */
   attempts = 0;
@@ -46,21 +47,26 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   readonly #parts: ClientDependencies<In, Out>;
   readonly #host: DialerHost;
   #current: OutboundConnection | null = null;
-  /** The connection that may be sent what has waited. */
+  /** The connection that takes messages: the current one, from a turn after it has opened. */
   #usable: OutboundConnection | null = null;
-  /** Until its first turn is over. */
+  /** Runs until the connection becomes usable. */
   #turn: TimerHandle | null = null;
 
-  /** @param url - what is known of it before the first attempt. */
+  /** @param url - the URL as far as it is known before the first attempt. */
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost, url: string) {
     this.#parts = parts;
     this.#host = host;
     this.url = url;
   }
 
-  /** Where messages go right now; `null` between two connections. */
+  /** The outbox of the usable connection; `null` if there is none. */
   get outbox(): OutboundOutbox | null {
     return this.#current === this.#usable ? (this.#current?.side.outbox ?? null) : null;
+  }
+
+  /** Whether an attempt, or its connection, has not ended. */
+  get isDialing(): boolean {
+    return this.#current !== null;
   }
 
   /** The connection that is open now. */
@@ -79,7 +85,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#current?.side.probe();
   }
 
-  /** Ends what is under way. Where nothing is it is closing by itself, and its end will be reported. */
+  /** Ends the attempt or the connection. If the connection is closing already, its end will be reported. */
   end(frame: CloseFrame): void {
     if (!this.#current?.side.abort()) this.#current?.close('close', frame);
   }
@@ -106,7 +112,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#parts.route;
   }
 
-  makeTransport(connection: ManagedConnection): OutboundTransport {
+  makeTransport(connection: ConnectionCore): OutboundTransport {
     return this.#parts.platform.makeTransport(connection, this.context);
   }
 
@@ -140,20 +146,20 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
       this.#host.attemptOpened(notify);
       return;
     }
-    if (parent !== null) this.charts.notifications.add(notify);
+    notify();
     if (report === 'flowing') this.#host.attemptFlows();
     else if (report === 'closed' || report === 'failed') this.#ended(connection);
   }
 
   /**
-   * Lets the client send one turn after open: a server that refuses it behind the 101 has sent its close frame right
-   * there, and what the client wrote before it reads that frame would be lost.
+   * Lets the client send one turn after it has opened. A server that refuses with a close frame sends the frame together
+   * with the 101, and messages that the client writes before it has read the frame would be lost.
    */
   #useLater(connection: OutboundConnection): void {
     const { clock } = this.context;
     const { turnMs } = connection.transport;
     const use = () => this.#use(connection);
-    // The first may follow within the poll phase that brought the 101, which has not looked at all input yet.
+    // Twice: the first may run after the same poll phase that brought the 101, which has not read all input yet.
     if (turnMs === 0) clock.afterPoll(() => clock.afterPoll(use));
     else this.#turn = clock.setTimer(turnMs, use);
   }
@@ -183,7 +189,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     connection.intake.countInvalid();
   }
 
-  /** Returns what `onMessage` returned: a promise while it is at work. */
+  /** Runs `onMessage` and returns its result: a promise while an async handler works. */
   message(connection: OutboundConnection, message: In): unknown {
     const { streams, runtime } = this.#parts;
     const { onMessage } = runtime.options;
@@ -195,7 +201,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return work;
   }
 
-  /** What the user's code throws for a message, now or later, costs the connection. */
+  /** If the user's code throws or rejects for a message, the connection ends. */
   errored(handler: HandlerName, error: Error, connection: ManagedConnection): void {
     this.#parts.streams.report(handler)(error);
     connection.end('handler-error', error);

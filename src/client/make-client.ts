@@ -22,18 +22,18 @@ import type { Directions, Resolvable, Route } from './reconnect/route.ts';
 import { usual } from './sender.ts';
 import { idle, SupervisedClient } from './supervised-client.ts';
 
-/** What an entry point brings along: where it runs, and what can be asked for there. */
+/** What an entry point provides: the platform, and the options that only that platform has. */
 export interface Environment {
   readonly platform: Platform;
   readonly supervisor?: HasChildren | undefined;
   readonly actors: ActorOptions;
-  /** Makes what a client has of its options, or finds what others have. */
+  /** Makes the runtime of a client, or returns a shared one. */
   readonly runtimeOf: <In, Out>(options: ResolvedClientOptions<In, Out>) => ClientRuntime<In, Out>;
-  /** Makes the route of a client, or finds that of others. */
+  /** Makes the route of a client, or returns a shared one. */
   readonly routeTo: (directions: Directions, clock: Clock) => Route;
 }
 
-/** Makes a client for wherever it runs. @throws MooringError `invalid-argument` */
+/** Makes a client for a platform. @throws MooringError `invalid-argument` */
 export function makeClient<In, Out>(
   url: Resolvable<string | URL>,
   options: ResolvedClientOptions<In, Out>,
@@ -52,7 +52,7 @@ export function makeClient<In, Out>(
   return new ClientHandle(client);
 }
 
-/** The public face of a client. */
+/** The public side of a client. */
 export class ClientHandle<In, Out> implements Client<In, Out> {
   /** For messages about values. */
   static readonly spokenName = 'a client';

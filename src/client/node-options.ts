@@ -1,8 +1,7 @@
 import type { ActorOptions } from '../chart/chart-system.ts';
 import { FlightRecorder } from '../chart/flight-recorder.ts';
 import { xstateHost } from '../chart/hosted-actor.ts';
-import type { ManagedConnection } from '../connection/managed-connection.ts';
-import { SocketEvents, type SocketSide } from '../connection/socket-events.ts';
+import { type SocketCore, SocketEvents } from '../connection/socket-events.ts';
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
 import { whenAborted } from '../core/guard.ts';
@@ -25,23 +24,24 @@ import type { Resolvable } from './reconnect/route.ts';
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
   /**
-   * Headers of the upgrade request, for example `authorization`, or what tells them anew for each attempt. A client that
-   * renews its headers or its URL dials again after a 401.
+   * Headers of the upgrade request, for example `authorization`, or a function that returns them for each attempt. If the
+   * headers or the URL come from a function, the client dials again after a 401.
    * @default none
    */
   headers?: Resolvable<Headers>;
   /**
-   * The supervisor that it belongs to: its connections are counted and told there as well, and it ends with it.
+   * The supervisor that the client belongs to. It counts and reports the client's connections as well, and stops the
+   * client when it stops.
    * @default none
    */
   supervisor?: HasChildren;
   /**
-   * When the client, and each of its connections, gets its XState actor: `eager` when it begins, `on-demand` when you ask for its
-   * `actor`. A client of a supervisor does as the supervisor; with `inspect`, all actors are eager.
+   * When the client, and each of its connections, gets its XState actor: `eager` when it begins, `on-demand` when you ask
+   * for its `actor`. A client of a supervisor follows the supervisor. With `inspect`, all actors are eager.
    * @default 'eager'
    */
   actors?: 'eager' | 'on-demand';
-  /** How to connect, as `tls.connect` and `net.connect` take it. */
+  /** How Node.js connects: options of `tls.connect` and `net.connect`. */
   connect?: ConnectOptions;
 }
 
@@ -68,7 +68,7 @@ export const nodeRules = {
 } satisfies Record<keyof NodeClientOptions, Rule<unknown>>;
 
 /**
- * What a client in Node.js does in its own way.
+ * The platform of a client in Node.js.
  *
  * @internal
  */
@@ -77,7 +77,7 @@ export function nodePlatform(connect: ConnectOptions | undefined): Platform {
 }
 
 /**
- * Which actors a client or a pool in Node.js has.
+ * The actors of a client or a pool in Node.js.
  *
  * @internal
  */
@@ -94,14 +94,10 @@ function platformWith(connect: ConnectOptions): Platform {
     warnings: clientWarnings,
     // What it makes is the transport of the connection.
     makeTransport: (connection, context) =>
-      new WsTransport(
-        new SocketEvents(connection as ManagedConnection<SocketSide>),
-        context,
-        connect,
-      ),
+      new WsTransport(new SocketEvents(connection as SocketCore), context, connect),
     holdProcess,
     whenAborted,
-    // Node.js tells nothing of its network; that it slept is seen by the clock.
+    // Node.js does not report changes of the network. The timer wheel notices sleep.
     watchHost: () => nothing,
   };
 }
@@ -119,7 +115,7 @@ export function resolveNodeOptions<In, Out>(given: NodeClientOptions<In, Out>, c
   return { headers, supervisor, actors, connect, options: filled<In, Out>(options, clock) };
 }
 
-/** A supervisor inspects what belongs to it, and says when it gets its actors. */
+/** Refuses `inspect` and `actors` for a client of a supervisor: the supervisor decides both. */
 export function leaveToSupervisor(
   { supervisor, inspect }: Pick<Resolved<typeof nodeRules>, 'supervisor' | 'inspect'>,
   report: Report,

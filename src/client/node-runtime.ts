@@ -14,12 +14,13 @@ import { addressIn, FixedRoute, type Route } from './reconnect/route.ts';
 /**
  * What the clients of one clock share in Node.js.
  *
- * A service that makes a thousand clients gives them the same options and the same peer, so the last ones of each are
- * remembered while a client has them: 6 KB a client (measured). Both may hold what an application keeps secret, and end
- * with their clients. Clients with other options still share the wheel if their ticks are the same.
+ * A service that makes a thousand clients gives them the same options and the same peer. So the last runtime and the last
+ * route are shared, which saves 6 KB per client (measured). References to them are weak, because both may hold secrets of
+ * the application, which must go with the clients. Clients with other options still share the wheel if their ticks have
+ * the same length.
  */
 class Shared {
-  /** By the length of their ticks: 96 at most. */
+  /** By the length of their ticks, of which there are 96 at most. */
   readonly #wheels = new Map<number, TimerWheel>();
   #runtime: WeakRef<ClientRuntime<unknown, unknown>> | null = null;
   #route: WeakRef<FixedRoute> | null = null;
@@ -58,21 +59,21 @@ function sharedBy(clock: Clock): Shared {
   return shared;
 }
 
-/** What a client has of its options: the same object for all with the same options, made one after the other. */
+/** The runtime for these options: the same object for clients with the same options that are made one after another. */
 export function sharedClientRuntime<In, Out>(
   options: ResolvedClientOptions<In, Out>,
 ): ClientRuntime<In, Out> {
-  // What has the same contract is of the same type.
+  // The same contract objects have the same types.
   const runtime = sharedBy(options.clock).runtime(options as ResolvedClientOptions);
   return runtime as ClientRuntime<In, Out>;
 }
 
-/** Where a client goes: the same object for all that go there, made one after the other. */
+/** The route to a peer: the same object for clients of the same peer that are made one after another. */
 export function sharedRoute(directions: NodeDirections, clock: Clock): Route {
   return sharedBy(clock).route(directions);
 }
 
-/** Groups and lists are made anew for each client, so what is in them is compared. */
+/** Whether two clients have the same options. Groups and lists are new objects for each client, so it compares their entries. */
 function saysTheSame(one: ResolvedClientOptions, other: ResolvedClientOptions): boolean {
   return Object.entries<Rule<unknown>>(clientRules).every(([option, { names }]) => {
     const name = option as keyof ResolvedClientOptions;
@@ -81,7 +82,7 @@ function saysTheSame(one: ResolvedClientOptions, other: ResolvedClientOptions): 
   });
 }
 
-/** Whether two groups, or lists, have the same in the same places. */
+/** Whether two groups, or lists, have the same entries in the same order. */
 function isCopy(one: object, other: object): boolean {
   if (one === other) return true;
   const [ours, theirs] = [Object.entries(one), Object.entries(other)];
@@ -91,7 +92,7 @@ function isCopy(one: object, other: object): boolean {
   );
 }
 
-// Not the URL, which may have credentials.
+// Not with the URL, which may contain credentials.
 printAs(ClientHandle.prototype, 'Client', ({ url, status, queuedMessages, connection }) => {
   const { state, attempts } = status;
   return { state, address: addressIn(url), attempts, queuedMessages, connection };

@@ -21,13 +21,13 @@ import type { StandardSchemaV1 } from '../core/standard-schema.ts';
 import type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
 import type { PrivateCodes } from './reconnect/retry.ts';
 
-/** Options of a client wherever it runs. Every limit is finite by default. */
+/** Options of a client on every platform. Every limit is finite by default. */
 export interface ClientOptions<In = unknown, Out = unknown> {
   /** Subprotocols to offer, in the order of preference (RFC 6455 §1.9). @default none */
   subprotocols?: readonly string[];
   /**
-   * Whether the peer, a Mooring server, may ask whether the code of this page runs, and answer the same. It is agreed
-   * on by subprotocol; a browser refuses a server that knows none of those it is offered, so do not ask for it elsewhere.
+   * Whether the peer and this page ask each other whether their code runs. The peer must be a Mooring server: the beat is
+   * agreed on by subprotocol, and a browser refuses a server that knows none of the offered subprotocols.
    * @default false
    */
   beat?: boolean;
@@ -48,14 +48,14 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   backoff?: Partial<BackoffOptions>;
   restarts?: Partial<RestartOptions>;
   /**
-   * Called with each connection that opens. What it sends until it returns leaves before what has waited, and before
-   * anybody hears of the connection: the place to sign in, or to ask again for what was subscribed to.
+   * Called with each connection that opens. Send sign-in or resubscribe messages here: what it sends before it returns
+   * leaves before queued messages, and before the status changes.
    */
   onOpen?: (connection: DialedConnection<In, Out>) => unknown;
   /**
-   * Called with each message that fulfils the contract, in the order of arrival, before `messages$` emits it. A promise that
-   * it returns counts as in flight until it settles: see `limits.inFlightMax`. When it throws or rejects, the connection is
-   * closed with 1011 and the client dials again.
+   * Called with each message that fulfils the contract, in the order of arrival, before `messages$` emits it. If it returns
+   * a promise, the message is in flight until the promise settles: see `limits.inFlightMax`. If it throws or rejects, the
+   * connection is closed with 1011 and the client dials again.
    */
   onMessage?: (connection: DialedConnection<In, Out>, message: In) => unknown;
   /**
@@ -64,7 +64,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * @default 'pause'
    */
   overRate?: OverRatePolicy;
-  /** Messages that may wait while there is no connection; the oldest makes room. @default 256 */
+  /** How many messages may wait for a connection. At the limit, the oldest is dropped. @default 256 */
   queueMax?: number;
   timeouts?: Partial<Timeouts>;
   heartbeat?: Partial<HeartbeatOptions>;
@@ -77,7 +77,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   signal?: AbortSignal;
   /** Time. @default the clock of the process */
   clock?: Clock;
-  /** A number from 0 to 1, like `Math.random`. Spreads attempts. */
+  /** Returns a number from 0 to 1, like `Math.random`. It spreads attempts. */
   random?: () => number;
   /**
    * Gets an event for every step of every chart, as in XState's inspection API: a function, or an observer such as that of
@@ -87,7 +87,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   inspect?: Inspector;
 }
 
-/** The options of a client wherever it runs. */
+/** The rules for the options of a client on every platform. */
 export const clientRules = /* @__PURE__ */ (() =>
   ({
     ...sharedRules,
@@ -103,7 +103,7 @@ export const clientRules = /* @__PURE__ */ (() =>
     ),
   }) satisfies Record<keyof ClientOptions, Rule<unknown>>)();
 
-/** What is typed by the contracts. */
+/** Options whose types follow from the contracts. */
 type Typed = 'messages' | 'sends' | 'onOpen' | 'onMessage';
 
 /** Options with all defaults filled in. */
@@ -130,7 +130,7 @@ export function resolveClientOptions<In, Out>(
   return filled(resolved(options, clientRules), clock);
 }
 
-/** Fills in what follows from other options, and from where the client runs. */
+/** Fills in the defaults that depend on other options, and on the platform. */
 export function filled<In, Out>(
   options: Resolved<typeof clientRules>,
   clock: Clock,
@@ -147,7 +147,7 @@ function usualLimits(): Limits {
   return { ...defaults.limits, ...defaults.clientLimits };
 }
 
-/** All clients with the usual bounds share one codec. */
+/** All clients with the default limits share one codec. */
 function codecFor(limits: Limits): Codec {
   const { depthMax, valuesMax } = usualLimits();
   const isUsual = limits.depthMax === depthMax && limits.valuesMax === valuesMax;

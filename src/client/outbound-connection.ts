@@ -1,5 +1,6 @@
-import type { ConnectionHost } from '../connection/connection-host.ts';
-import { type ConnectionSide, ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionCore, ConnectionSide } from '../connection/connection-core.ts';
+import type { ConnectionHost } from '../connection/managed-connection.ts';
+import { ManagedConnection } from '../connection/managed-connection.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import type { FailureDescription } from '../core/failure.ts';
@@ -8,18 +9,18 @@ import type { OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox } from './outbound-outbox.ts';
 import type { Destination, Route } from './reconnect/route.ts';
 
-/** What a connection that dials needs of whoever it dials for. */
+/** What a dialed connection needs of its dialer. */
 export interface OutboundHost extends ConnectionHost {
-  /** Where this attempt goes. */
+  /** Chooses where this attempt goes. */
   readonly route: Route;
-  /** Where it dialed last. */
+  /** The URL that was dialed last. */
   url: string;
-  makeTransport(connection: ManagedConnection): OutboundTransport;
-  /** The peer has asked for a beat: it has let this side in. */
+  makeTransport(connection: ConnectionCore): OutboundTransport;
+  /** The peer has asked for a beat, so it has admitted this side. */
   peerWelcomes(connection: OutboundConnection): void;
 }
 
-/** A connection that goes to its peer: one attempt, and the connection that comes of it. */
+/** A dialed connection: one attempt, and the connection that it opens. */
 export type OutboundConnection = ManagedConnection<Outbound>;
 
 /** Begins an attempt. */
@@ -31,11 +32,11 @@ export function outboundConnection(host: OutboundHost, id: string): OutboundConn
     (made: OutboundConnection) => new Outbound(made, host),
   );
   connection.begin();
-  connection.send('dial.requested');
+  connection.chart.send('dial.requested');
   return connection;
 }
 
-/** What dialing adds to a connection: its target, and messages that leave masked. */
+/** The dialing side of a connection: its target and its outbox. */
 export class Outbound implements ConnectionSide {
   readonly transport: OutboundTransport;
 
@@ -43,7 +44,7 @@ export class Outbound implements ConnectionSide {
   readonly #host: OutboundHost;
   #outbox: OutboundOutbox | null = null;
   #hasBeat = false;
-  /** What kept it from opening, where no socket can tell. */
+  /** Why it did not open, if the reason is not in the record. */
   #failureReason: 'late' | 'targetless' | null = null;
 
   constructor(connection: OutboundConnection, host: OutboundHost) {
@@ -52,18 +53,18 @@ export class Outbound implements ConnectionSide {
     this.transport = host.makeTransport(connection);
   }
 
-  /** Where messages for the peer go, while they can still leave; made for the first of them. */
+  /** The outbox, made for the first message; `null` when messages cannot leave any more. */
   get outbox(): OutboundOutbox | null {
     if (!this.#connection.isOpen) return null;
     this.#outbox ??= new OutboundOutbox(this.transport, this.#connection, this.#host.context);
     return this.#outbox;
   }
 
-  /** Gives the attempt up. Returns whether there was one under way. */
+  /** Gives up the attempt. Returns whether it had not opened yet. */
   abort(): boolean {
     if (this.#connection.state !== 'handshaking') return false;
     this.#connection.record.noteIntent('close');
-    this.#connection.send('close.requested');
+    this.#connection.chart.send('close.requested');
     return true;
   }
 
@@ -72,7 +73,12 @@ export class Outbound implements ConnectionSide {
     if (this.#connection.isOpen) this.#connection.heartbeat?.probe();
   }
 
+  /** Where it goes may be for functions of the application to say. */
   dial(): void {
+    this.#host.charts.notifications.add(() => this.#findTarget());
+  }
+
+  #findTarget(): void {
     const fail = (thrown: unknown) => {
       this.#failureReason = 'targetless';
       this.#notDialed(thrown);
@@ -87,7 +93,7 @@ export class Outbound implements ConnectionSide {
   }
 
   #dialTo(target: Destination): void {
-    // It may have taken longer than the attempt was given.
+    // The route may have taken longer than the attempt lasted.
     if (this.#connection.isOver) return;
     const { url, address, path } = target;
     Object.assign(this.#connection, { address, path });
@@ -102,17 +108,17 @@ export class Outbound implements ConnectionSide {
   /** There is no socket that could report it. */
   #notDialed(thrown: unknown): void {
     this.#connection.record.noteSocketError(toError(thrown));
-    this.#connection.send('socket.errored');
+    this.#connection.chart.send('socket.errored');
   }
 
-  /** Its chart orders none of these: there is no upgrade request to answer. */
+  /** Never ordered, or without effect: there is no upgrade request to answer. */
   upgrade(): void {}
   refuseUpgrade(): void {}
   refuseWithClose(): void {}
 
   opened(): void {
     this.#hasBeat = agreesOnBeat(this.transport.subprotocol);
-    this.#connection.send('welcome.settled');
+    this.#connection.chart.send('welcome.settled');
   }
 
   messageHeard(): void {}
@@ -123,7 +129,7 @@ export class Outbound implements ConnectionSide {
     return kind !== null;
   }
 
-  /** Only a peer that has asked is ever asked: another may merely have echoed what it was offered. */
+  /** Asks for beats only after the peer has asked: another peer may only have echoed the offered subprotocol. */
   #answerBeat(): void {
     this.transport.beatHeard();
     this.#host.peerWelcomes(this.#connection);
@@ -131,7 +137,7 @@ export class Outbound implements ConnectionSide {
     this.outbox?.send(beatAnswer);
   }
 
-  /** Nothing is collected: each message goes to its WebSocket at once. */
+  /** Nothing to do: each message goes to the WebSocket at once. */
   flush(): void {}
 
   stopSending(): void {

@@ -4,14 +4,14 @@ import type { Contract } from '../core/contract.ts';
 import { Stream } from '../core/stream.ts';
 import type { OutboundConnection } from './outbound-connection.ts';
 
-/** What the handles of a client share. */
+/** What the handles of a client's connections share. */
 export interface OutboundHandleHost<Out> {
   readonly contract: Pick<Contract<unknown, Out, unknown>, 'payload'>;
-  /** Tells what a subscriber of `messages$` threw. */
+  /** Reports what a subscriber of `messages$` or of the actor threw. */
   reportThrown(handler: 'messages$' | 'actor', error: Error): void;
 }
 
-/** The public face of a connection that dialed. */
+/** The public side of a dialed connection. */
 export class OutboundHandle<In, Out>
   extends ConnectionHandle<In, Out>
   implements DialedConnection<In, Out>

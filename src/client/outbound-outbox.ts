@@ -1,21 +1,21 @@
 import { Backpressure } from '../connection/back-pressure.ts';
-import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 
-/** How often a backlog is looked at, in milliseconds: a browser has no event for its end. */
+/** How often a backlog is checked, in milliseconds: a browser has no event for its end. */
 const LOOK_MS = 50;
 
-/** Somebody who wants to know what became of a message. */
+/** Gets the result of a message. */
 interface MarkWaiter {
-  /** How many bytes will have left when the message has. */
+  /** The number of bytes that have left when this message has left. */
   readonly mark: number;
   readonly settle: (result: FlushResult) => void;
 }
 
-/** Gives the messages of one dialed connection to its transport, which holds what cannot leave yet. */
+/** Passes the messages of one dialed connection to its transport, which buffers what cannot leave yet. */
 export class OutboundOutbox implements DeadlineOwner {
   readonly #transport: OutboundTransport;
   readonly #context: SharedRuntime;
@@ -33,7 +33,7 @@ export class OutboundOutbox implements DeadlineOwner {
     return this.#backpressure.isCongested;
   }
 
-  /** Sends a message. In the end, `settle` hears what became of it, unless it is refused. */
+  /** Sends a message. Calls `settle` with the final result, unless the message is refused. */
   send(payload: string | Uint8Array, settle?: (result: FlushResult) => void): SendResult {
     const { isStopped, isCongested } = this.#backpressure;
     if (isStopped || isCongested || !this.#transport.isWritable) return 'refused';
@@ -43,18 +43,18 @@ export class OutboundOutbox implements DeadlineOwner {
       settle?.('sent');
       return 'sent';
     }
-    // Before anybody hears that the outbox is full: they may end the connection, and then it is lost.
+    // Before a subscriber gets `connection.congested`: it may end the connection, which settles the waiters.
     if (settle !== undefined) this.#waiters.push({ mark: bytesOut, settle });
     this.#backpressure.backlogGrew(bufferedBytes);
     this.#watch();
     return 'queued';
   }
 
-  /** Accepts nothing more; what still waits is lost unless it has left by now. */
+  /** Accepts nothing more. Messages that have not left by now are lost. */
   stop(): void {
     this.#backpressure.stop();
     this.#look = this.#context.wheel.cancel(this.#look);
-    // A write that failed is counted as done by Node.js.
+    // Node.js counts a failed write as done, so the numbers are valid only while the transport is writable.
     if (this.#transport.isWritable) this.#settleFlushed();
     const lost = this.#waiters;
     this.#waiters = [];

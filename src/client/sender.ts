@@ -8,7 +8,7 @@ import type { Dialer } from './dialer.ts';
 
 type Unsent = Omit<Waiting, 'expiresAtMs'>;
 
-/** Sends what can be sent, and keeps the rest in order for when the connection takes it, or for the next one. */
+/** Sends messages, and queues them in order while there is no connection or the connection is congested. */
 export class Sender<In, Out> implements DeadlineOwner {
   readonly #parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>;
   readonly #dialer: Pick<Dialer<In, Out>, 'outbox'>;
@@ -44,7 +44,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     });
   }
 
-  /** Sends what has waited, as far as the connection takes it. */
+  /** Sends queued messages until the connection refuses one. */
   sendQueued(): void {
     const queue = this.#queue;
     const outbox = queue === null ? null : this.#dialer.outbox;
@@ -56,7 +56,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     }
   }
 
-  /** Gives everything up. */
+  /** Drops all queued messages. */
   clear(): void {
     this.#expiry = this.#parts.runtime.context.wheel.cancel(this.#expiry);
     this.#queue?.clear();
@@ -69,14 +69,14 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   #sendOrKeep(unsent: Unsent, options: ClientSendOptions): SendResult {
     const ttlMs = checkedTtl(options);
-    // Not past what is older.
+    // Not past older messages in the queue.
     const outbox = this.queued === 0 ? this.#dialer.outbox : null;
     const result = outbox?.send(unsent.payload, unsent.settle) ?? 'refused';
     if (result !== 'refused' || options.queue === false || this.#isOver()) return result;
     return this.#keep(unsent, ttlMs);
   }
 
-  /** Bytes are copied: whoever sent them may write over them while they wait. */
+  /** Queues a message. Bytes are copied, because the application may overwrite them while they wait. */
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
     const { context, options } = this.#parts.runtime;
     const nowMs = context.clock.now();
@@ -86,7 +86,7 @@ export class Sender<In, Out> implements DeadlineOwner {
       ),
     );
     this.#queue.purge(nowMs);
-    // Whoever was told of what had expired may have closed the client.
+    // A subscriber that got the dropped messages may have closed the client.
     if (this.#isOver()) return 'refused';
     this.#queue.push({
       ...unsent,
@@ -97,7 +97,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     return 'queued';
   }
 
-  /** Drops what has expired, and looks again when the next one does. */
+  /** Drops expired messages, and schedules this for the next one that expires. */
   #expire(queue: OfflineQueue): void {
     const { clock, wheel } = this.#parts.runtime.context;
     const nowMs = clock.now();
@@ -109,7 +109,7 @@ export class Sender<In, Out> implements DeadlineOwner {
   }
 }
 
-/** The options of a message that was sent without any. */
+/** The options of a message that is sent without options. */
 export const usual: ClientSendOptions = /* @__PURE__ */ Object.freeze({});
 
 const rules = /* @__PURE__ */ (() =>
@@ -136,12 +136,12 @@ export interface Waiting {
   readonly settle: ((result: FlushResult) => void) | undefined;
 }
 
-/** Messages in the order in which they were sent, at most so many; the oldest makes room for the newest. */
+/** Messages that wait for a connection, in order and up to a maximum. At the maximum, the oldest is dropped. */
 export class OfflineQueue {
   readonly #max: number;
   readonly #dropped: (waiting: Waiting, reason: DropReason) => void;
   #waiting: Waiting[] = [];
-  /** No message expires earlier: most looks need not go through them. */
+  /** No message expires earlier, so most calls of `purge` need not look at the messages. */
   #nextExpiryMs = Number.POSITIVE_INFINITY;
 
   constructor(max: number, dropped: (waiting: Waiting, reason: DropReason) => void) {
@@ -160,7 +160,7 @@ export class OfflineQueue {
     if (dropped !== undefined) this.#reportDropped(dropped, 'queue-full');
   }
 
-  /** Drops all that have expired; returns when it is to be looked at again, in the clock's time. */
+  /** Drops all expired messages. Returns when the next one expires, in the clock's time. */
   purge(nowMs: number): number {
     if (nowMs < this.#nextExpiryMs) return this.#nextExpiryMs;
     const expired = this.#waiting.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
@@ -173,7 +173,7 @@ export class OfflineQueue {
     return this.#nextExpiryMs;
   }
 
-  /** The next that has not expired; it stays where it is until {@link shift}. */
+  /** The first message that has not expired. It stays in the queue until {@link shift}. */
   peek(nowMs: number): Waiting | undefined {
     this.purge(nowMs);
     return this.#waiting[0];
@@ -183,7 +183,7 @@ export class OfflineQueue {
     this.#waiting.shift();
   }
 
-  /** Gives everything up. */
+  /** Drops everything. */
   clear(): void {
     this.#nextExpiryMs = Number.POSITIVE_INFINITY;
     runAll(

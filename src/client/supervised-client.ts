@@ -14,7 +14,7 @@ import { Dialer, type DialerHost } from './dialer.ts';
 import { addressIn } from './reconnect/route.ts';
 import { Sender } from './sender.ts';
 
-/** Of a client that has not begun. */
+/** The status of a client that has not begun. */
 export const idle: ClientStatus = {
   state: 'idle',
   states: ['idle'],
@@ -24,13 +24,13 @@ export const idle: ClientStatus = {
   gaveUp: undefined,
 };
 
-/** How it closes when nobody has said how. */
+/** The close frame when the application gives none. */
 export const defaultCloseFrame: CloseFrame = { code: 1000, reason: '' };
 
-/** The states of a client whose chart can decide nothing any more. */
+/** The states of a client whose chart has crashed. */
 const crashed: readonly string[] = ['exhausted'];
 
-/** What is behind a client: it gives its chart the facts and carries out the chart's orders. */
+/** A client behind its public handle. It sends facts to its chart and carries out the orders of the chart. */
 export class SupervisedClient<In, Out>
   implements ChartOwner, ClientOrders, ChildActor, DialerHost, HostObserver
 {
@@ -38,11 +38,11 @@ export class SupervisedClient<In, Out>
   readonly #chart: ChartRunner<ClientFact['type']>;
   #actor: HostedActor | null = null;
   readonly #dialer: Dialer<In, Out>;
-  /** Made for the first message: many clients only listen. */
+  /** Made for the first message, because many clients only listen. */
   #sender: Sender<In, Out> | null = null;
   readonly #stopWatching: () => void;
   readonly #ignoreSignal: (() => void) | null;
-  /** Made when somebody waits for the end. */
+  /** Made when the client is asked to stop. */
   #stopped: Promise<void> | null = null;
   #whenStopped: (() => void) | null = null;
   #status: ClientStatus = idle;
@@ -52,10 +52,9 @@ export class SupervisedClient<In, Out>
   #letProcessEnd: (() => void) | null = null;
   #gaveUp: GaveUp | undefined;
   #isOffline = false;
-  /** The chart has ended, user code is about to hear of it, and has. */
-  #end: 'finished' | 'reporting' | 'reported' | null = null;
+  #isComplete = false;
 
-  /** @param url - what is known of it before the first attempt. */
+  /** @param url - the URL as far as it is known before the first attempt. */
   constructor(parts: ClientDependencies<In, Out>, url: string) {
     const { charts, platform, parent, runtime } = parts;
     const { signal, clock } = runtime.options;
@@ -69,7 +68,7 @@ export class SupervisedClient<In, Out>
     this.#stopWatching = platform.watchHost(this);
     const isWelcome = parent === null || parent.adopt(this);
     if (signal?.aborted || !isWelcome) abort();
-    // Not at once: whoever made it must be able to listen before the first attempt fails.
+    // Not at once, so that the application can subscribe before the first attempt fails.
     else clock.afterPoll(() => this.#chart.send('dial.requested'));
   }
 
@@ -93,7 +92,7 @@ export class SupervisedClient<In, Out>
     return this.#parts.streams;
   }
 
-  /** Where it dialed last. */
+  /** The URL that it dialed last. */
   get url(): string {
     return this.#dialer.url;
   }
@@ -125,25 +124,25 @@ export class SupervisedClient<In, Out>
     return ['stopping', 'stopped', 'exhausted'].includes(this.state);
   }
 
-  /** Dials at once instead of waiting. Returns whether it waited. */
+  /** Dials at once if it waits. Returns whether it was waiting. */
   dialNow(): boolean {
     if (this.state !== 'waiting') return false;
     this.#chart.send('dial.requested');
     return true;
   }
 
-  /** Closes what is open, gives up what is under way, and dials no more. Resolves when nothing is left. */
+  /** Closes the connection or gives up the attempt, and dials no more. Resolves when nothing is left. */
   stop(frame: CloseFrame): Promise<void> {
     this.#closeFrame = frame;
     this.#chart.send('stop.requested');
     this.#stopped ??= new Promise((resolve) => {
-      if (this.#end === 'reported') resolve();
+      if (this.#isComplete) resolve();
       else this.#whenStopped = resolve;
     });
     return this.#stopped;
   }
 
-  /** Destroys what there is of a connection. */
+  /** Destroys the socket of the connection, if there is one. */
   terminate(): void {
     this.#dialer.terminate();
   }
@@ -191,10 +190,9 @@ export class SupervisedClient<In, Out>
     this.#parts.runtime.context.wheel.whenWoken.delete(this);
     this.#stopWatching();
     this.#sender?.clear();
-    this.#end = 'finished';
   }
 
-  // What the host says.
+  // Signs of the host.
 
   networkLost(): void {
     this.#isOffline = true;
@@ -206,7 +204,7 @@ export class SupervisedClient<In, Out>
     this.#chart.send('network.returned');
   }
 
-  /** Back from sleep: what is open is asked, what waits need not wait; unless the peer has asked for it. */
+  /** After sleep, an open connection is probed, and a backoff is shortened, unless the peer has asked for the delay. */
   onWake(): void {
     const { policy, runtime } = this.#parts;
     const { delayAwakeMs } = policy;
@@ -219,7 +217,7 @@ export class SupervisedClient<In, Out>
     }
   }
 
-  // What the timer wheel says.
+  // Deadlines.
 
   deadlinePassed(name: string): void {
     this.#delay = null;
@@ -237,14 +235,14 @@ export class SupervisedClient<In, Out>
     this.#delayMs = undefined;
   }
 
-  /** Timers do not keep a process alive; somebody who waits for the next attempt wants it to live. */
+  /** Keeps the process alive while there is no socket that does: timers of a clock do not keep it alive. */
   #holdProcess(holds: boolean): void {
     if (holds === (this.#letProcessEnd !== null)) return;
     this.#letProcessEnd?.();
     this.#letProcessEnd = holds ? this.#parts.platform.holdProcess() : null;
   }
 
-  // What the dialer says.
+  // Results of the dialer.
 
   attemptOpened(reportOpen: () => void): void {
     const { policy, charts } = this.#parts;
@@ -254,7 +252,7 @@ export class SupervisedClient<In, Out>
     this.#chart.send('connection.opened');
   }
 
-  /** What the application has to say first leaves before what has waited, and before anybody hears that it is up. */
+  /** Runs `onOpen` first: its messages leave before queued ones, and before the status changes. */
   #welcome(): void {
     const { onOpen } = this.#parts.runtime.options;
     const connection = onOpen && this.connection;
@@ -268,20 +266,23 @@ export class SupervisedClient<In, Out>
   attemptEnded(ending: Ending, reportEnd: () => void): void {
     const { policy, charts, runtime } = this.#parts;
     this.#stopDelay();
-    // Reported when the chart knows: whoever hears of it finds the client in the state that follows.
+    // Added before the fact, but delivered after the step: a subscriber finds the client in its next state.
     charts.notifications.add(reportEnd);
     const fact = policy.judge(ending, runtime.options.clock.now());
-    this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
+    if (this.#chart.isOver) this.#completeSoon();
+    else this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
     this.#chart.send(fact);
   }
 
-  // What the chart's runner says.
+  // The owner of the chart.
 
   chartSettled(): void {
     this.#updateStatus();
-    if (this.#end !== 'finished') return;
-    this.#end = 'reporting';
-    this.#parts.charts.notifications.add(() => this.#complete());
+  }
+
+  /** A connection that a crash leaves behind reports its own ending first. */
+  chartEnded(): void {
+    if (!this.#dialer.isDialing) this.#completeSoon();
   }
 
   chartCrashed(error: Error): void {
@@ -291,9 +292,13 @@ export class SupervisedClient<In, Out>
     this.#gaveUp = 'crash';
   }
 
+  #completeSoon(): void {
+    this.#parts.charts.notifications.add(() => this.#complete());
+  }
+
   #complete(): void {
     this.streams.complete();
-    this.#end = 'reported';
+    this.#isComplete = true;
     this.#parts.parent?.release(this);
     this.#whenStopped?.();
   }
@@ -327,7 +332,7 @@ export class SupervisedClient<In, Out>
     };
   }
 
-  /** Warns when it has given up and nobody listens to it, nor to its supervisor. */
+  /** Warns if it has given up, and nobody listens to it or to its supervisor. */
   #warnIfLost({ gaveUp, ending }: ClientStatus): void {
     const { platform, parent } = this.#parts;
     if (gaveUp === undefined || this.streams.isHeard || parent?.isHeard) return;

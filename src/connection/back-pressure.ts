@@ -1,35 +1,36 @@
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionCore } from './connection-core.ts';
 
-/** Writes what has waited for a backlog to shrink. */
+/** Writes kept frames when the backlog has shrunk. */
 interface Refilling {
   refill(): void;
 }
 
 /**
- * What a connection does about a peer that takes less than it is sent.
+ * Detects a peer that reads more slowly than this side writes.
  *
  * ```
  * flowing ──(backlog above the high mark)──▶ congested ──(not above the low mark)──▶ flowing
  *                                                └──(no byte leaves for stalledMs)──▶ ended
  * ```
- * An outbox owns it, asks {@link isCongested} before it accepts a message, and says when its backlog may have grown or
- * shrunk. Stalled means that not one byte left during the whole time, not that the backlog is long. While this side does
- * not read, a peer that waits for it to do so may not read either: that time does not count, except what handlers that
- * fall behind take beyond `timeouts.pausedMs`.
+ * An outbox owns it, asks {@link isCongested} before it accepts a message, and reports when its backlog may have grown or
+ * shrunk. Stalled means that no byte left during the whole time, not that the backlog is long.
+ *
+ * While this side does not read, a peer that waits for this side may not read either, so such a pause does not count. If
+ * the handlers are the reason for the pause, at most `timeouts.pausedMs` of it are left out.
  */
 export class Backpressure implements DeadlineOwner {
-  readonly #connection: ManagedConnection;
+  readonly #connection: ConnectionCore;
   readonly #refilling: Refilling | null;
   #isCongested = false;
   #isStopped = false;
   #stall: Deadline | null = null;
   #flushMark = 0;
-  /** When bytes last left, in the time of `readingMs`. */
+  /** When bytes last left, in `readingMs`. */
   #progressAtMs = 0;
   #handlersPausedMsAtProgress = 0;
 
-  constructor(connection: ManagedConnection, refilling: Refilling | null = null) {
+  constructor(connection: ConnectionCore, refilling: Refilling | null = null) {
     this.#connection = connection;
     this.#refilling = refilling;
   }
@@ -38,7 +39,7 @@ export class Backpressure implements DeadlineOwner {
     return this.#isCongested;
   }
 
-  /** Nothing more is accepted, and nobody is judged. */
+  /** Whether the connection is ending: nothing is accepted, and the peer is not watched any more. */
   get isStopped(): boolean {
     return this.#isStopped;
   }
@@ -49,10 +50,10 @@ export class Backpressure implements DeadlineOwner {
     this.#isCongested = true;
     this.#noteProgress();
     this.#look(timeouts.stalledMs);
-    this.#connection.send('outbox.filled');
+    this.#connection.chart.send('outbox.filled');
   }
 
-  /** The refill may bring the backlog above the high mark again: then the peer has been congested all the time. */
+  /** If the refill brings the backlog above the high mark again, the peer stays congested. */
   backlogShrank(): void {
     if (!this.#isCongested || this.#isStopped) return;
     const { transport, context } = this.#connection;
@@ -62,7 +63,7 @@ export class Backpressure implements DeadlineOwner {
     if (this.#isStopped || transport.bufferedBytes > context.limits.outboxHighBytes) return;
     this.#isCongested = false;
     this.#stall = context.wheel.cancel(this.#stall);
-    this.#connection.send('outbox.drained');
+    this.#connection.chart.send('outbox.drained');
   }
 
   stop(): void {
@@ -72,7 +73,7 @@ export class Backpressure implements DeadlineOwner {
 
   deadlinePassed(): void {
     this.#stall = null;
-    // Control frames that queued up behind the last message leave without a word.
+    // Control frames behind the last message leave without a callback.
     this.backlogShrank();
     if (!this.#isCongested || this.#isStopped) return;
     const leftMs = this.#connection.context.timeouts.stalledMs - this.#stalledForMs;

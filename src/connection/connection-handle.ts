@@ -14,7 +14,7 @@ import type { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 
-/** The public face of a connection, whichever way it dials. It stays valid when the connection has let go of its socket. */
+/** The public side of a connection, accepted or dialed. It stays valid after the connection has let go of its socket. */
 export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<In, Out> {
   /** For messages about values. */
   static readonly spokenName = 'a connection';
@@ -104,7 +104,7 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
   abstract sendAndFlush(message: Out): Promise<FlushResult>;
   /** Reports what a subscriber of the actor threw. */
   protected abstract reportActor(error: Error): void;
-  /** A stream that tells of subscribers who throw. */
+  /** Makes a stream that reports what its subscribers throw. */
   protected abstract messageStream(): Stream<In>;
 
   /** @internal */

@@ -7,9 +7,9 @@ import { runEach } from '../core/guard.ts';
 import { drainCall, integer, type Rule, resolved, text } from '../core/option-rules.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { warnOfOtherPlan } from '../core/warnings.ts';
-import type { SharedRuntime } from './connection-host.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 
-/** Every client understands it, and a Mooring client comes back after its first backoff (RFC 6455 §7.4.1). */
+/** Every client knows this code, and a Mooring client dials again after its first backoff (RFC 6455 §7.4.1). */
 export const GOING_AWAY = 1001;
 
 /** The rules for the options of a drain. */
@@ -25,13 +25,13 @@ function rulesWith(code: number, reason: string) {
   return { withinMs, code: integer(code, [0, 65_535]), reason: text(reason) };
 }
 
-/** Peers that are told to go away come back all at once, unless they are closed at a pace. */
+/** The drain of a supervisor closes at a pace. Otherwise all clients would come back at the same time. */
 export const supervisorDrain = {
   ...rulesWith(GOING_AWAY, 'draining'),
   perSecond: integer(defaults.drain.perSecond),
 };
 
-/** Whoever dialed does not come back. */
+/** A pool has dialed its connections and does not dial them again, so it closes all at once, with 1000. */
 export const poolDrain = rulesWith(1000, '');
 
 /** The options of a drain, checked and filled in. */
@@ -49,7 +49,7 @@ export function drainPlan(options: object, rules: DrainRules): DrainPlan {
   return { withinMs, perSecond, frame: checkedCloseFrame(code, reason) };
 }
 
-/** The part of the time in which closes are spread; the rest is for the handshakes to end. */
+/** The part of the time over which closes are spread. The rest is left for the closing handshakes. */
 const SPREAD = 0.8;
 
 /** What a drain has done to connections. */
@@ -60,27 +60,27 @@ export interface DrainParts<Member> {
   readonly runtime: SharedRuntime;
   /** Connections that have opened and not closed yet, and those that have closed so far. */
   counts(): { readonly connected: number; readonly closed: number };
-  /** Sends a fact to the chart, which decides how the drain goes on. */
+  /** Sends a fact to the chart, which decides what follows. */
   send(fact: 'drain.requested' | 'deadline.passed'): void;
   close(member: Member, frame: CloseFrame): void;
-  /** Stops what members may need while they are served: once, when none is left or most of the time is over. */
+  /** Stops services that the members may need: once, when no member is left or most of the time is over. */
   stopServices?(frame: CloseFrame): void;
   /** Closing or destroying a member threw, which is a bug in Mooring. User code must not run yet. */
   errored(error: Error): void;
 }
 
 /**
- * Empties a supervisor or a pool within a time: members are closed at a pace, and what is left at the deadline is destroyed.
+ * Empties a supervisor or a pool within a time: it closes members at a pace, and destroys the rest at the deadline.
  *
  * ```
  * request ─▶ chart ─▶ begin: closes at a pace ─▶ (deadline ─▶ chart ─▶ expire) ─▶ chart ─▶ end ─▶ resolve
  * ```
- * The chart of its owner decides, and the owner obeys by these methods. Nothing here runs user code, so that an order of
- * a chart may call it.
+ * The chart of the owner decides, and the owner calls these methods as orders. Orders must not run user code, so no method
+ * here does.
  */
 export class Drain<Member extends object, Report extends DrainTally> implements DeadlineOwner {
   readonly #parts: DrainParts<Member>;
-  /** Of the first call, with its plan; a further one changes nothing. */
+  /** The promise of the first call, with its plan. A further call changes nothing. */
   #drained: Promise<Report> | null = null;
   #plan: DrainPlan = { withinMs: 1, perSecond: 1, frame: { code: GOING_AWAY, reason: '' } };
   #resolve: (report: Report) => void = () => {};
@@ -108,7 +108,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
   /**
    * Asks the chart for a drain. A second call gets the report of the first.
    *
-   * @param options - as given by the caller, who is warned when a later call wants something else.
+   * @param options - as the caller gave them. A second call with other options causes a warning.
    */
   request(plan: DrainPlan, options: object = {}): Promise<Report> {
     if (this.#drained !== null) {
@@ -128,7 +128,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     const { runtime, counts, stopServices } = this.#parts;
     const { clock, wheel } = runtime;
     const { withinMs, perSecond } = this.#plan;
-    // Timers do not keep a process alive, and somebody awaits the report.
+    // The process must live until the report, and timers of a clock do not keep it alive.
     if (clock === systemClock) this.#letProcessEnd = holdProcess();
     this.#before = { atMs: clock.now(), closed: counts().closed };
     const overMs = Math.min(SPREAD * withinMs, (1_000 * members.length) / perSecond);
@@ -138,7 +138,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     this.#closeDue();
   }
 
-  /** Closes what is due by now and comes back for the rest. */
+  /** Closes the members that are due, and schedules the next batch. */
   #closeDue(): void {
     const { wheel } = this.#parts.runtime;
     const due = this.#queue?.take(wheel.nowMs + wheel.tickMs) ?? [];
@@ -148,7 +148,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     this.each(due, (member) => this.#parts.close(member, this.#plan.frame));
   }
 
-  /** Does something to each member. One that throws costs the others nothing, and the drain goes on. */
+  /** Calls `act` for each item. An error is reported, and the drain goes on. */
   each<Item extends object>(items: Iterable<Item>, act: (item: Item) => void): void {
     try {
       runEach([...items], act);
@@ -157,7 +157,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     }
   }
 
-  /** Stops the services, if that is still to be done. */
+  /** Stops the services, unless they are stopped already. */
   stopServices(): void {
     this.#servicesEnd = this.#parts.runtime.wheel.cancel(this.#servicesEnd);
     if (this.#areServicesStopped) return;
@@ -165,7 +165,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     this.each([this.#parts], (parts) => parts.stopServices?.(this.#plan.frame));
   }
 
-  /** The time is up: what is left is destroyed, and has a last deadline to say that it is gone. */
+  /** The time is up: destroys the rest, and starts a last deadline for their ends. */
   expire<Left extends object>(left: Iterable<Left>, destroy: (item: Left) => void, lastMs: number) {
     const { counts, runtime } = this.#parts;
     runtime.wheel.cancel(this.#nextBatch);
@@ -175,7 +175,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     this.each(left, destroy);
   }
 
-  /** Nothing more happens. The report waits for {@link resolve}. */
+  /** Cancels everything. {@link resolve} follows with the report. */
   end(): void {
     const { wheel } = this.#parts.runtime;
     this.#letProcessEnd?.();
@@ -195,7 +195,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     };
   }
 
-  /** Answers every call there was, and every one that comes. */
+  /** Resolves all earlier and later calls of {@link request}. */
   resolve(report: Report): void {
     this.#drained ??= Promise.resolve(report);
     this.#resolve(report);
@@ -208,7 +208,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
   }
 }
 
-/** Members that wait for their turn, which comes at a steady pace. */
+/** Members that become due at a steady pace. */
 class PacedQueue<Member> {
   readonly #members: readonly Member[];
   readonly #perMs: number;
@@ -225,7 +225,7 @@ class PacedQueue<Member> {
     return this.#taken >= this.#members.length;
   }
 
-  /** Takes those whose turn comes until then. */
+  /** Takes the members that are due until `untilMs`. */
   take(untilMs: number): Member[] {
     const due = Math.ceil((untilMs - this.#sinceMs) * this.#perMs);
     const taken = this.#members.slice(this.#taken, due);

@@ -12,9 +12,9 @@ import type {
 import type { Transport } from '../transport/transport.ts';
 
 /**
- * What one connection saw of its ending. It alone writes the evidence; everybody else notes what happened, and reads.
+ * What one connection knows about its ending. Only this class writes the evidence; others call its `note…` methods.
  *
- * Made when there is something to note, which is late: nothing is known of an ending for most of a life.
+ * It is made when there is something to note, because most of the time a connection has no ending yet.
  */
 export class EndingRecord {
   readonly #evidence: Evidence = {};
@@ -25,12 +25,12 @@ export class EndingRecord {
     return this.#evidence;
   }
 
-  /** The close frame that began the closing: the peer's, or the one this side means to send. */
+  /** The close frame that began the closing: the peer's, or the one that this side wants to send. */
   get closeFrame(): CloseFrame | undefined {
     return this.#closeFrame;
   }
 
-  /** Whether `errored` has said already that the connection ends. */
+  /** Whether the report `errored` has announced the end already. */
   get isErrorReported(): boolean {
     return this.#isErrorReported;
   }
@@ -39,7 +39,7 @@ export class EndingRecord {
     return this.#evidence.received !== undefined && this.#evidence.intent === undefined;
   }
 
-  /** This side asked for the end, and that shut the gate. */
+  /** This side asked for the end, and the request shut the gate. */
   noteIntent(intent: LocalCause, frame?: CloseFrame): void {
     this.#evidence.intent = intent;
     this.#closeFrame = frame ?? this.#closeFrame;
@@ -77,7 +77,7 @@ export class EndingRecord {
     this.#evidence.answer = answer;
   }
 
-  /** The socket is, or has become, somebody else's. */
+  /** The socket belongs to another part of the process. */
   noteTaken(error: Error): void {
     this.#evidence.taken ??= error;
   }
@@ -87,7 +87,7 @@ export class EndingRecord {
     this.#evidence.forced = true;
   }
 
-  /** ws reports the end; `isClean` when both close frames were exchanged (RFC 6455 §7.1.4). */
+  /** ws reported the end; `isClean` when both close frames were exchanged (RFC 6455 §7.1.4). */
   noteWebSocketEnd(isClean: boolean): void {
     this.#evidence.clean = isClean;
   }
@@ -102,31 +102,32 @@ export class EndingRecord {
   }
 
   /**
-   * Whether a close frame of the peer may be its answer to ours: peers answer with the same code, with none, or, against
-   * RFC 6455 §5.5.1, with one of their own. It cannot be one when ours has not left, or when it had been read before.
+   * Whether a close frame of the peer may be an answer to ours. Peers answer with the same code, with no code, or, against
+   * RFC 6455 §5.5.1, with a code of their own. It is no answer if our frame has not left yet, or if no byte has arrived
+   * since our frame was written.
    */
   #mayAnswer(code: number, sentCode: number, { bufferedBytes, bytesIn }: Transport): boolean {
     if (code === sentCode || code === NO_STATUS) return true;
     return bufferedBytes === 0 && bytesIn !== this.#evidence.sentAtBytesIn;
   }
 
-  /** A close frame of ours has been given to the socket. */
+  /** A close frame of ours was written to the socket. */
   noteSent(frame: CloseFrame): void {
     this.#evidence.sent = frame;
   }
 
-  /** A close frame of ours that answers nothing has been given to the socket, after so many bytes of the peer. */
+  /** A close frame of ours that is no answer was written to the socket, after `bytesIn` bytes of the peer. */
   noteSentFirst(frame: CloseFrame, bytesIn: number): void {
     this.#evidence.sent = frame;
     this.#evidence.sentAtBytesIn = bytesIn;
   }
 
-  /** A close frame that still waits behind a backlog has not been sent, and dies with the socket. */
+  /** A close frame that still waits behind a backlog is lost with the socket, and counts as not sent. */
   noteBacklogLost(): void {
     this.#evidence.sent = undefined;
   }
 
-  /** The peer broke the protocol, or this side does not wait for the rest of its message. */
+  /** The peer broke the protocol, or this side refuses the rest of its message. */
   noteViolation(error: Error, refused: RefusedMessage | undefined): void {
     if (this.#evidence.protocolError !== undefined) return;
     this.#evidence.protocolError = error;
@@ -153,7 +154,7 @@ export function closingOf({ evidence, closeFrame }: EndingRecord): CloseFrame & 
   return { origin: isLocal ? 'local' : remote, code, reason };
 }
 
-/** The error of a socket that this process has in two hands. */
+/** The error of a socket that another part of this process uses as well. */
 export function takenAway(): Error {
   return new Error('another part of this process wrote to the socket, ended it or destroyed it');
 }

@@ -2,13 +2,13 @@ import type { ConnectionFact } from '../../machines/connection-contract.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { LocalCause } from '../core/verdict.ts';
 
-/** How this side ends a connection: which fact says so, and the last word the peer gets. */
+/** How this side ends a connection: the fact for the chart, and the close frame for the peer. */
 export interface LocalEnding {
   readonly fact: ConnectionFact['type'];
   readonly frame?: CloseFrame;
 }
 
-/** Every ending that is not a plain `close` or `terminate`, by its cause. */
+/** The endings by this side, except `close`, `terminate`, `drain` and `crash`, by their cause. */
 export const localEndings = {
   fail: { fact: 'fail.requested', frame: { code: 1011, reason: '' } },
   'handler-error': { fact: 'handler.errored', frame: { code: 1011, reason: '' } },

@@ -1,16 +1,16 @@
 import { chanceOf, type ReportThrown } from '../core/guard.ts';
 
-/** Neighbours that share a phase. */
+/** How many connections in a row share a phase. */
 const NEIGHBOURS = 16;
 
-/** (√5 − 1) / 2. Multiples of it, without their whole part, fall evenly into any number of gaps. */
+/** (√5 − 1) / 2. The fractional parts of its multiples spread evenly, however many there are. */
 const GOLDEN_RATIO = 0.618_033_988_749_894_9;
 
 /**
- * Spreads the heartbeats of a crowd that came at once evenly over the interval.
+ * Spreads the heartbeats of connections that open at the same time evenly over the interval.
  *
- * Neighbours, which came one after another and lie side by side in memory, share a phase: to ping them in turn costs
- * two thirds of what it costs to ping as many from all over the heap (measured).
+ * Connections that open one after another share a phase, because they lie side by side in memory: pinging them together
+ * costs two thirds of what it costs to ping as many from all over the heap (measured).
  *
  * ```
  * 1 … 16 ─▶ r    17 … 32 ─▶ r + 0.618    33 … 48 ─▶ r + 0.236    …    0 ≤ phase < 1
@@ -26,7 +26,7 @@ export class HeartbeatStagger {
     this.#random = random;
   }
 
-  /** The phase of the next one, from 0 to 1. What the user's `random` throws is reported. */
+  /** The phase of the next connection, from 0 to 1. What the user's `random` throws is reported. */
   next(report: ReportThrown): number {
     if (this.#left === 0) this.#begin(report);
     this.#left -= 1;

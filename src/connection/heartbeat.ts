@@ -1,10 +1,10 @@
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { SharedRuntime } from './connection-host.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 
-/** A ping that was sent, and what was known of the connection at that moment. */
+/** A ping that was sent, and the state of the connection at that moment. */
 interface Ping {
-  /** In the time of `readingMs`. */
+  /** In `readingMs`. */
   readonly sentAtMs: number;
   readonly readBytes: number;
   /** The transport's flush mark; `null` when it had no backlog. */
@@ -21,24 +21,24 @@ interface Ping {
  *   ▲                                    │ any byte of the peer, or │
  *   └────────────────────────────────────┴─ progress of a backlog ──┘
  * ```
- * Only what arrives after the ping counts. Progress of a backlog is proof because the peer must have made
- * room; bytes that merely fit into the kernel's buffer prove nothing.
+ * Only what arrives after the ping counts. Progress of a backlog is proof, because the peer must have made room. Bytes
+ * that only fit into the buffer of the kernel prove nothing.
  *
- * The time stands still while reading is paused. It goes on at a resume and does not start again: otherwise a vanished peer
- * would never be found in a connection that is paused and resumed often.
+ * The time stands still while reading is paused. A resume continues it and does not restart it: otherwise a connection
+ * that pauses often would never notice that its peer has vanished.
  */
 export class Heartbeat implements DeadlineOwner {
-  readonly #connection: ManagedConnection;
+  readonly #connection: ConnectionCore;
   readonly #context: SharedRuntime;
-  /** Used again for each look: a new one each time would be old garbage by then, which costs most to collect. */
+  /** Reused: a new deadline each time would live long enough to become old garbage, which is the most expensive to collect. */
   readonly #deadline: Deadline;
-  /** When something last arrived, in the time of `readingMs`. */
+  /** When something last arrived, in `readingMs`. */
   #heardAtMs: number;
-  /** What is waited for; `null` while it is quiet. */
+  /** The ping without an answer so far; `null` when there is none. */
   #ping: Ping | null = null;
 
-  /** Begins with a ping somewhere in the first interval, so that a crowd that came at once spreads out. */
-  constructor(connection: ManagedConnection, context: SharedRuntime) {
+  /** The first ping comes at a staggered time in the first interval, to spread connections that open at the same time. */
+  constructor(connection: ConnectionCore, context: SharedRuntime) {
     this.#connection = connection;
     this.#context = context;
     this.#heardAtMs = connection.readingMs - context.heartbeat.intervalMs;
@@ -54,12 +54,12 @@ export class Heartbeat implements DeadlineOwner {
     if (this.#ping !== null) this.#answered(this.#ping);
   }
 
-  /** Pings now, however long the silence, unless an answer is awaited already. */
+  /** Pings now, unless a ping waits for its answer already. */
   probe(): void {
     if (this.#ping === null && !this.#connection.transport.isPaused) this.#sendPing();
   }
 
-  /** Reading resumes: an answer has the time that was left when it paused. */
+  /** Reading resumes: the answer gets the time that was left before the pause. */
   resumed(): void {
     if (this.#ping !== null) this.#look(this.#leftMs(this.#ping));
   }
@@ -95,7 +95,7 @@ export class Heartbeat implements DeadlineOwner {
     return sentAtMs + (isMissed ? graceMs : graceMs / 2) - this.#connection.readingMs;
   }
 
-  /** A peer that is not read is not judged. The ping is written because a write fails when the peer is gone. */
+  /** While this side does not read, it expects no answer. It still pings, because the write fails when the peer is gone. */
   #pingUnheard(): void {
     this.#look(this.#context.heartbeat.intervalMs);
     this.#connection.transport.ping();
@@ -120,12 +120,12 @@ export class Heartbeat implements DeadlineOwner {
     return backlogMark !== null && transport.flushMark !== backlogMark;
   }
 
-  /** Bytes of an unfinished frame carry no stamp: the ping is the latest moment that is certain. */
+  /** Bytes of an incomplete frame set no `#heardAtMs`. The time of the ping is the latest that is certain. */
   #answered({ isMissed, sentAtMs }: Ping): void {
     this.#ping = null;
     this.#heardAtMs = Math.max(this.#heardAtMs, sentAtMs);
     this.#look(this.#quietLeftMs);
-    if (isMissed) this.#connection.send('heartbeat.answered');
+    if (isMissed) this.#connection.chart.send('heartbeat.answered');
   }
 
   #missed(ping: Ping): void {
@@ -135,7 +135,7 @@ export class Heartbeat implements DeadlineOwner {
     }
     ping.isMissed = true;
     this.#look(this.#context.heartbeat.graceMs / 2);
-    this.#connection.send('heartbeat.missed');
+    this.#connection.chart.send('heartbeat.missed');
   }
 
   #look(delayMs: number): void {

@@ -2,18 +2,18 @@ import type { TimerHandle } from '../core/clock.ts';
 import { isThenable } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
-import type { SharedRuntime } from './connection-host.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionCore } from './connection-core.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 
 /** Why reading is paused; several reasons may hold at once. */
 const pauseReasons = { user: 1, rate: 2, handlers: 4 } as const;
 
 type PauseReason = keyof typeof pauseReasons;
 
-/** A pause for the rate waits until this many milliseconds' worth of messages may come: one pause for each costs more. */
+/** A pause for the rate lasts until this many milliseconds' worth of messages may come. A pause per message costs more. */
 const PAUSE_MS = 100;
 
-/** After an invalid message, reading pauses for this many times what it cost: such a peer gets a tenth of the process. */
+/** After an invalid message, reading pauses for this many times its cost, so such a peer gets a tenth of the CPU time. */
 const INVALID_WAITS = 9;
 /** A cheaper message causes no pause. */
 const INVALID_COST_MS = 2;
@@ -22,18 +22,19 @@ const INVALID_WAIT_MS_MAX = 1_000;
 const MINUTE_MS = 60_000;
 
 /**
- * How fast one connection may be read. Made for its first message; it ends with the connection.
+ * Controls how fast one connection is read. It is made for the first message or the first pause.
  *
  * ```
  * message ──▶ a token ──▶ handler ──(returns a promise)──▶ in flight ──▶ settled
  *                │ none left                                  │ too many, or too large
  *                └──────────────▶ reading pauses ◀────────────┘
  * ```
- * Reading resumes when no reason is left. A pause for the rate, which an invalid message can cause, too, ends by itself. A
- * pause for handlers that fall behind may last `timeouts.pausedMs`; that time does not run while the application pauses, too.
+ * Reading resumes when no reason to pause is left. A pause for the rate, or for an invalid message, ends after a time. A
+ * pause for handlers that are behind may last `timeouts.pausedMs`, not counting the time in which the application
+ * pauses, too.
  */
 export class Intake implements DeadlineOwner {
-  readonly #connection: ManagedConnection;
+  readonly #connection: ConnectionCore;
   readonly #context: SharedRuntime;
   readonly #tokens: TokenBucket;
   #arrivedAtMs = 0;
@@ -41,20 +42,20 @@ export class Intake implements DeadlineOwner {
   #inFlightBytes = 0;
   /** The sum of the {@link pauseReasons} that hold. */
   #reasons = 0;
-  /** The message that was read before the pause: a subscriber paused when it heard that the peer is awake. */
+  /** A message that was read before a pause. A subscriber may pause while it gets `connection.healthy` for that message. */
   #early: { readonly payload: Uint8Array; readonly isBinary: boolean } | null = null;
-  /** When the reasons last changed, in the wheel's time; so are the sums of earlier pauses. */
+  /** When the reasons last changed. This and the sums of earlier pauses are in the wheel's time. */
   #changedAtMs = 0;
   #userMs = 0;
-  /** Without the time in which the application paused, too. */
+  /** Excludes the time in which the application paused, too. */
   #handlersMs = 0;
   #restUntilMs = 0;
   #restTimer: TimerHandle | null = null;
   #deadline: Deadline | null = null;
-  /** The invalid messages since the minute began, which begins with one. Most connections never have any. */
+  /** The invalid messages of the current minute, which the first of them begins. Most connections never have any. */
   #invalid: { readonly beganAtMs: number; count: number } | null = null;
 
-  constructor(connection: ManagedConnection, context: SharedRuntime) {
+  constructor(connection: ConnectionCore, context: SharedRuntime) {
     this.#connection = connection;
     this.#context = context;
     this.#tokens = new TokenBucket(context.messageRate, context.clock.now());
@@ -66,7 +67,7 @@ export class Intake implements DeadlineOwner {
 
   /**
    * How long the application or its handlers have paused reading so far, in the wheel's time. A pause for the rate does not
-   * count: a peer that reads nothing could otherwise gain time by sending too fast.
+   * count: otherwise a peer that reads nothing could gain time by sending too fast.
    */
   get pausedMs(): number {
     return (
@@ -74,7 +75,7 @@ export class Intake implements DeadlineOwner {
     );
   }
 
-  /** How much of that its handlers alone have paused. */
+  /** The part of `pausedMs` in which only its handlers paused. */
   get handlersPausedMs(): number {
     return this.#handlersMs + (this.#pauser === 'handlers' ? this.#sinceChangeMs : 0);
   }
@@ -83,7 +84,7 @@ export class Intake implements DeadlineOwner {
     return this.#context.wheel.nowMs - this.#changedAtMs;
   }
 
-  /** Who of this side holds reading up. */
+  /** Which part of this side pauses reading. */
   get #pauser(): 'user' | 'handlers' | null {
     if ((this.#reasons & pauseReasons.user) !== 0) return 'user';
     return (this.#reasons & pauseReasons.handlers) === 0 ? null : 'handlers';
@@ -110,9 +111,9 @@ export class Intake implements DeadlineOwner {
   }
 
   /**
-   * The message that is being received is invalid. More than `limits.invalidPerMinuteMax` within a minute end the
-   * connection. A contract may check thousands of values, and one read holds many messages: reading pauses in proportion
-   * to what this one has cost, so that other connections get their turn.
+   * Counts the current message as invalid. More than `limits.invalidPerMinuteMax` within a minute end the connection. A
+   * contract may check thousands of values, and one read holds many messages. So reading pauses in proportion to the
+   * cost of this message, and other connections get their turn.
    *
    * @returns whether the connection may go on.
    */
@@ -132,7 +133,7 @@ export class Intake implements DeadlineOwner {
     return true;
   }
 
-  /** Counts what a handler works on until it settles. */
+  /** Counts a message as in flight until its handler settles. */
   #track(work: PromiseLike<unknown>, bytes: number): void {
     this.#inFlight += 1;
     this.#inFlightBytes += bytes;
@@ -159,9 +160,9 @@ export class Intake implements DeadlineOwner {
     const wasPaused = this.isPaused;
     this.#change(this.#reasons | bit);
     if (!wasPaused) {
-      // Before the chart or a subscriber hears of it, so that nothing more is delivered, not even from this read.
+      // Before the chart gets the fact and a subscriber the event, so that nothing more is delivered, even from this read.
       this.#connection.transport.pause();
-      this.#connection.send('reading.paused');
+      this.#connection.chart.send('reading.paused');
     }
     return true;
   }
@@ -172,8 +173,8 @@ export class Intake implements DeadlineOwner {
     if (!this.#connection.isOpen || (this.#reasons & bit) === 0) return false;
     this.#change(this.#reasons & ~bit);
     if (!this.isPaused) {
-      // The chart decides: an `onOpen` that is at work holds messages back as well.
-      this.#connection.send('reading.resumed');
+      // The chart decides, because an async `onOpen` holds messages back as well.
+      this.#connection.chart.send('reading.resumed');
       this.#connection.heartbeat?.resumed();
       this.#receiveEarly();
     }
@@ -192,12 +193,13 @@ export class Intake implements DeadlineOwner {
     const { clock, wheel } = this.#context;
     if (this.#restTimer !== null) clock.clearTimer(this.#restTimer);
     this.#restTimer = null;
+    this.#early = null;
     this.#deadline = wheel.cancel(this.#deadline);
   }
 
   /**
-   * Pauses for this long at least, by a timer of the clock: a small burst with a high rate would wait too long for the
-   * next tick of the wheel.
+   * Pauses for `waitMs` at least. It uses a timer of the clock, because the next tick of the wheel would be too late for a
+   * small burst with a high rate.
    */
   #rest(waitMs: number): void {
     if (!this.#connection.isOpen) return;
@@ -212,7 +214,7 @@ export class Intake implements DeadlineOwner {
     this.pause('rate');
   }
 
-  /** Handlers that never settle must not hold reading up without end. What the application pauses, it resumes. */
+  /** A pause by handlers has a deadline, because they may never settle. A pause by the application has none. */
   #change(reasons: number): void {
     const { wheel, timeouts } = this.#context;
     if (this.#pauser === 'user') this.#userMs += this.#sinceChangeMs;

@@ -5,60 +5,79 @@ import type {
   DeadlineName,
 } from '../../machines/connection-contract.ts';
 import type { ChartState } from '../chart/chart.ts';
+import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
 import { connectionTable } from '../chart/tables/connection.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { Intake as ReadResult } from '../core/contract.ts';
+import type { Contract, ReadResult } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
-import type { Failure, FailureDescription } from '../core/failure.ts';
-import { guarded } from '../core/guard.ts';
+import type { InvalidMessage } from '../core/events.ts';
+import type { Failure } from '../core/failure.ts';
+import { guarded, type HandlerName } from '../core/guard.ts';
 import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
-import type { Transport } from '../transport/transport.ts';
-import type { ConnectionHost, ConnectionReport, SharedRuntime } from './connection-host.ts';
+import type { ConnectionCore, ConnectionSide, Target } from './connection-core.ts';
 import { EndingRecord } from './ending-record.ts';
 import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
 
-/** Who is on the other end, as far as it is known from the start. */
-export interface Target {
-  readonly address: string;
-  /** The path asked for, without its query. */
-  readonly path: string;
+/** What a connection reports after its chart has settled. */
+export type ConnectionReport =
+  | 'opened'
+  | 'errored'
+  | 'closing'
+  | 'closed'
+  | 'failed'
+  | ConnectionCondition;
+
+/** What a connection needs of its host: the acceptor of a supervisor, or the dialer of a client. */
+export interface ConnectionHost {
+  readonly context: SharedRuntime;
+  readonly charts: ChartSystem;
+  /** The parent of the actors of its connections. */
+  readonly actor: HostedActor;
+  /** The state of the connection has changed; `from` is `null` for a new connection. */
+  connectionMoved(
+    connection: ManagedConnection,
+    from: ConnectionState | null,
+    to: ConnectionState,
+  ): void;
+  /** The user's `random` threw. Called inside a step, so user code must not run yet. */
+  randomErrored(error: Error): void;
+  /** The connection has opened: it may enter the registry. */
+  connectionOpened(connection: ManagedConnection): void;
+  /** An order of its chart threw. The connection also ends, and reports its end. */
+  connectionCrashed(error: Error): void;
+  /** The connection must leave registry and topics, before any other code runs. */
+  connectionQuarantined(connection: ManagedConnection): void;
+  /** The connection reports a change, after its chart has settled. */
+  connectionReported(connection: ManagedConnection, report: ConnectionReport): void;
+  /** Reads the messages of its peers. */
+  readonly contract: Pick<Contract<unknown, never>, 'read'>;
+  readonly handlers: MessageHandlers;
+  /** A message broke the contract. */
+  messageInvalid(connection: ManagedConnection, fault: InvalidMessage): void;
 }
 
-/** What accepting and dialing do each in their own way. Each connection has one of the two as a part. */
-export interface ConnectionSide
-  extends Pick<ConnectionOrders, 'upgrade' | 'refuseUpgrade' | 'refuseWithClose' | 'dial'> {
-  readonly transport: Transport;
-  /** It opened; its messages may be sent from now on. */
-  opened(): void;
-  /** A message arrived, whatever is in it. */
-  messageHeard(): void;
-  /** Answers a beat of the peer. Returns whether the message is one, and so nothing for the application. */
-  takesBeat(payload: Uint8Array, isBinary: boolean): boolean;
-  /** Messages that were accepted leave before the WebSocket writes something by itself. */
-  flush(): void;
-  /** Messages for the peer that were accepted leave, if they still can; no more are accepted. */
-  stopSending(): void;
-  /** The time for opening is up. */
-  handshakeExpired(): void;
-  /** Why it never opened. */
-  describeFailure(): FailureDescription;
-  /** It is over: nothing is held any more. */
-  letGo(): void;
+/** Runs the user's code for messages. */
+export interface MessageHandlers {
+  /** Runs `onMessage` and returns its result: a promise while an async handler works. */
+  message(connection: ManagedConnection, message: unknown): unknown;
+  /** Code of the user threw for a message of this connection. */
+  errored(handler: HandlerName, error: Error, connection: ManagedConnection | undefined): void;
 }
 
 /**
- * The one object that owns one socket.
+ * A connection, accepted or dialed: the owner of one socket.
  *
- * It gives its chart the facts and carries out the chart's orders. The gate is here, not in the chart,
- * because it must shut before anything else runs: *quarantine first, then send the fact*. How a connection comes to be,
- * and how messages leave, differs between accepted and dialed ones: that is its {@link ConnectionSide}.
+ * It sends facts to its chart and carries out the orders of the chart. The gate is here, and not in the chart, because it
+ * must shut before anything else runs: *quarantine first, then send the fact*. Its {@link ConnectionSide} opens it and
+ * sends its messages, which differs between accepted and dialed connections.
  *
  * ```
  * socket event ─▶ record ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
@@ -66,24 +85,24 @@ export interface ConnectionSide
  * ```
  */
 export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
-  implements ChartOwner, Omit<ConnectionOrders, 'outcome'>, DeadlineOwner
+  implements ConnectionCore, ChartOwner, Omit<ConnectionOrders, 'outcome'>, DeadlineOwner
 {
   readonly id: string;
-  /** Empty until it is known: a dialed one learns of it with its target. */
+  /** Empty until it is known. A dialed connection gets it with its target. */
   address: string;
   path: string;
   readonly side: Side;
+  readonly chart: ChartRunner<ConnectionFact['type']>;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
   openedAt = 0;
-  /** How it ended, once it has: a verdict if it ever opened, a failure if not. */
+  /** Set at the end: the verdict if it ever opened, the failure if not. */
   verdict: CloseVerdict | undefined;
   failure: Failure | undefined;
-  /** The public handle, once there is one. */
+  /** The public handle; `null` until it is made. */
   handle: object | null = null;
   heartbeat: Heartbeat | null = null;
 
   readonly #host: ConnectionHost;
-  readonly #chart: ChartRunner<ConnectionFact['type']>;
   #actor: HostedActor | null = null;
   #record: EndingRecord | null = null;
   #gateOpen = false;
@@ -92,7 +111,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   #intake: Intake | null = null;
   #openedAtMs = 0;
 
-  /** It begins with {@link begin}. */
+  /** {@link begin} starts it. */
   constructor(
     host: ConnectionHost,
     id: string,
@@ -104,27 +123,27 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.address = address;
     this.path = path;
     this.side = makeSide(this);
-    this.#chart = host.charts.run(connectionTable, this);
+    this.chart = host.charts.run(connectionTable, this);
   }
 
   /** Starts the chart. */
   begin(): void {
     this.#host.connectionMoved(this, null, 'handshaking');
     if (this.#host.charts.areActorsEager) this.#actor = this.actor;
-    this.#chart.start();
+    this.chart.start();
   }
 
   get state(): ConnectionState {
     if (this.verdict !== undefined) return 'closed';
-    return this.failure === undefined ? topOf(this.#chart.state) : 'failed';
+    return this.failure === undefined ? topOf(this.chart.state) : 'failed';
   }
 
   /** Every active state of the chart. */
   get states(): readonly string[] {
-    return this.isOver ? [this.state] : this.#chart.state.paths;
+    return this.isOver ? [this.state] : this.chart.state.paths;
   }
 
-  /** What is known of its ending. */
+  /** What is known about its ending. */
   get record(): EndingRecord {
     this.#record ??= new EndingRecord();
     return this.#record;
@@ -136,11 +155,11 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
 
   get actor(): HostedActor {
     const { charts, actor: parent } = this.#host;
-    this.#actor ??= charts.host(this.#chart, { id: this.id, parent });
+    this.#actor ??= charts.host(this.chart, { id: this.id, parent });
     return this.#actor;
   }
 
-  /** Whether it may be written to and heard right now. */
+  /** Whether the gate is open: messages may pass in both directions. */
   get isOpen(): boolean {
     return this.#gateOpen;
   }
@@ -153,12 +172,12 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.#host.context;
   }
 
-  /** Starts the closing handshake. Returns whether this call did. */
+  /** Starts the closing handshake. Returns whether this call started it. */
   close(intent: LocalCause, frame: CloseFrame): boolean {
     return this.#endAs(intent, { fact: 'close.requested', frame });
   }
 
-  /** Ends it for a cause of our own. Returns whether this call did. */
+  /** Ends it for a cause of this side. Returns whether this call ended it. */
   end(cause: LocalEndingCause, error?: Error): boolean {
     if (this.#gateOpen && error !== undefined) this.record.noteHandlerError(error);
     return this.#endAs(cause, localEndings[cause]);
@@ -167,27 +186,27 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   #endAs(intent: LocalCause, ending: LocalEnding): boolean {
     if (!this.quarantine()) return false;
     this.record.noteIntent(intent, ending.frame);
-    this.send(ending.fact);
+    this.chart.send(ending.fact);
     return true;
   }
 
-  /** Destroys the socket. Returns whether there was anything left to destroy. */
+  /** Destroys the socket. Returns `false` when the connection is over already. */
   terminate(): boolean {
     if (this.isOver) return false;
     if (this.quarantine() || this.record.evidence.intent === 'close')
       this.record.noteIntent('terminate');
-    this.send('terminate.requested');
+    this.chart.send('terminate.requested');
     return true;
   }
 
-  /** Destroys the socket because the time for closing it nicely is up. */
+  /** Destroys the socket at the deadline of a drain. */
   expire(): void {
     this.record.noteForced();
     if (this.quarantine()) this.record.noteIntent('drain');
-    this.send('terminate.requested');
+    this.chart.send('terminate.requested');
   }
 
-  /** Waits no longer for a destroyed socket to say that it is gone. */
+  /** Stops waiting for a destroyed socket to report that it is closed. */
   abandon(): void {
     this.#host.context.wheel.cancel(this.#deadline);
     this.deadlinePassed();
@@ -196,8 +215,11 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
   quarantine(): boolean {
     if (!this.#gateOpen) return false;
-    // What was accepted while the gate was open leaves while it still is.
-    this.side.stopSending();
+    // Accepted messages leave while the gate is still open.
+    guarded(
+      () => this.side.stopSending(),
+      (error) => this.record.noteSendError(error),
+    );
     this.#gateOpen = false;
     this.#host.connectionQuarantined(this);
     this.heartbeat?.stop();
@@ -209,10 +231,9 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
 
   #websocketClosed(isClean: boolean): void {
     this.record.noteWebSocketEnd(isClean);
-    this.send('websocket.closed');
+    this.chart.send('websocket.closed');
   }
 
-  /** What waits in this process is lost, and with it a close frame of ours that waits behind it. */
   backlogLost(): void {
     if (this.transport.bufferedBytes > 0) this.record.noteBacklogLost();
   }
@@ -221,12 +242,12 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   receive(payload: Uint8Array, isBinary: boolean): void {
     this.side.messageHeard();
     this.heard();
-    // Only now: whoever was told that a suspect is healthy again may have ended it.
+    // After the proof of life: a subscriber that gets `connection.healthy` may have ended it.
     if (!this.#gateOpen) return;
     this.intake.receive(payload, isBinary);
   }
 
-  /** A message may be delivered. Returns what its handler returned: a promise while it is at work. */
+  /** Delivers a message that the intake has let through. Returns the result of its handler, which may be a promise. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown {
     if (this.side.takesBeat(payload, isBinary)) return undefined;
     const { contract, handlers } = this.#host;
@@ -242,18 +263,18 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return undefined;
   }
 
-  /** How fast it may be read. */
+  /** Controls how fast it is read. */
   get intake(): Intake {
     this.#intake ??= new Intake(this, this.#host.context);
     return this.#intake;
   }
 
-  /** Time in the wheel's milliseconds, without that in which the application or its handlers paused reading. */
+  /** The wheel's time without the time in which the application or its handlers paused reading. */
   get readingMs(): number {
     return this.#host.context.wheel.nowMs - (this.#intake?.pausedMs ?? 0);
   }
 
-  /** How much of the time that `readingMs` leaves out handlers alone have paused. */
+  /** The part of the time left out of `readingMs` in which only handlers paused. */
   get handlersPausedMs(): number {
     return this.#intake?.handlersPausedMs ?? 0;
   }
@@ -266,11 +287,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#deadline = null;
     if (this.state === 'handshaking') this.side.handshakeExpired();
     else this.record.noteForced();
-    this.send('deadline.passed');
-  }
-
-  send(fact: ConnectionFact['type']): void {
-    if (!this.isOver) this.#chart.send(fact);
+    this.chart.send('deadline.passed');
   }
 
   #report(report: ConnectionReport): void {
@@ -281,23 +298,24 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     if (topOf(from) !== topOf(to)) this.#host.connectionMoved(this, topOf(from), topOf(to));
   }
 
-  /** The last word of a connection whose chart is gone. */
+  /** Ends the connection without its chart. The socket itself may have thrown, and may throw again. */
   chartCrashed(error: Error): void {
     this.#host.connectionCrashed(error);
+    if (!this.isOver) this.#crash(error);
+    ignoreThrown(() => this.side.letGo());
+  }
+
+  #crash(error: Error): void {
     this.quarantine();
     this.record.noteIntent('crash', { code: 1011, reason: '' });
     this.record.noteHandlerError(error);
-    // The socket may be what threw, and a frame that cannot leave must not keep it from being destroyed.
-    guarded(
-      () => this.sendClose(),
-      () => {},
-    );
-    this.destroy();
-    if (!this.#chart.state.isFinal) {
+    ignoreThrown(() => this.sendClose());
+    ignoreThrown(() => this.destroy());
+    if (!this.chart.state.isFinal) {
       const to = this.openedAt === 0 ? 'failed' : 'closed';
       this.#host.connectionMoved(this, this.state, to);
     }
-    this.finish();
+    this.#end();
   }
 
   // The chart's orders.
@@ -330,19 +348,19 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.side.opened();
   }
 
-  /** The user's `random` threw, within a transition: it is reported when the chart has settled. */
+  /** The user's `random` threw inside a step. The error is reported when the chart has settled. */
   randomErrored(error: Error): void {
     this.#host.randomErrored(error);
   }
 
-  /** As soon as there is a way to ask. */
+  /** Does nothing until the transport can ping. */
   startHeartbeat(): void {
     if (this.transport.canPing) this.heartbeat ??= new Heartbeat(this, this.#host.context);
   }
 
   admitMessages(): void {
-    // It may have been paused while it was being welcomed.
-    if (this.#intake?.isPaused) this.send('reading.paused');
+    // The application may have paused it before `onOpen` settled.
+    if (this.#intake?.isPaused) this.chart.send('reading.paused');
     else this.transport.resume();
   }
 
@@ -355,7 +373,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#report('errored');
   }
 
-  /** After an error the closing is no news: `errored` has said it. */
+  /** After an error, the report `errored` has announced the end already. */
   announceClosing(): void {
     if (!this.record.isErrorReported) this.#report('closing');
   }
@@ -379,28 +397,36 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   finish(): void {
+    this.#end();
+    this.side.letGo();
+  }
+
+  #end(): void {
     this.quarantine();
     this.#deadline = this.#host.context.wheel.cancel(this.#deadline);
+    this.heartbeat = null;
     if (this.openedAt === 0) this.#fail();
     else this.#conclude();
-    this.heartbeat = null;
-    this.side.letGo();
   }
 
   #conclude(): void {
     const openMs = Math.round(this.#host.context.clock.now() - this.#openedAtMs);
-    this.verdict = this.record.verdict(this.transport, openMs, this.#chart.takeTrail());
+    this.verdict = this.record.verdict(this.transport, openMs, this.chart.takeTrail());
     this.#report('closed');
   }
 
   #fail(): void {
-    this.failure = { ...this.side.describeFailure(), trail: this.#chart.takeTrail() };
-    this.transport.destroy();
+    this.failure = { ...this.side.describeFailure(), trail: this.chart.takeTrail() };
     this.#report('failed');
+    this.transport.destroy();
   }
 }
 
-/** The state of the connection, of which all others of the chart are parts. */
-function topOf({ paths }: ChartState): ConnectionState {
-  return paths[0] as ConnectionState;
+/** The top-level state of the chart. */
+function topOf({ top }: ChartState): ConnectionState {
+  return top as ConnectionState;
+}
+
+function ignoreThrown(run: () => void): void {
+  guarded(run, () => {});
 }

@@ -1,14 +1,18 @@
 import type { Socket } from 'node:net';
 import type { FlushResult, SendResult } from '../core/connection.ts';
+import { toError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
+import type { SocketTransport } from '../transport/transport.ts';
 import { Backpressure } from './back-pressure.ts';
-import type { SharedRuntime } from './connection-host.ts';
+import type { ConnectionSide } from './connection-core.ts';
 import type { ManagedConnection } from './managed-connection.ts';
-import type { SocketEvents, SocketSide } from './socket-events.ts';
+import type { SharedRuntime } from './shared-runtime.ts';
+import type { SocketEvents } from './socket-events.ts';
 import type { Flushable, FrameBatch, WriteBatcher } from './write-batcher.ts';
 
 /** The side of a connection whose raw socket is written to. */
-export interface WrittenSide extends SocketSide {
+export interface WrittenSide extends ConnectionSide {
+  readonly transport: SocketTransport;
   readonly socketEvents: Pick<SocketEvents, 'sendErrored'>;
 }
 
@@ -17,35 +21,35 @@ export interface OutboxRuntime extends SharedRuntime {
   readonly writeBatcher: WriteBatcher;
 }
 
-/** A frame that may wait for the socket to drain, unless there is a newer one about the same by then. */
+/** A frame that may wait until the socket has drained. A newer frame with the same topic and key replaces it. */
 export interface Conflatable {
   readonly frame: Frame;
   readonly topic: string;
   readonly key: string;
 }
 
-/** What became of a frame that was to be kept, and whether an older one went for it. */
+/** Whether a frame is kept, and whether an older one was dropped for it. */
 export interface ConflateResult {
   readonly isConflated: boolean;
   readonly replaced: boolean;
 }
 
 interface Conflated extends Conflatable {
-  /** Tells what was kept earlier. */
+  /** The order in which frames were kept. */
   readonly number: number;
 }
 
-/** Somebody who wants to know what became of a frame. */
+/** Gets the result of a frame. */
 type FlushWaiter = (result: FlushResult) => void;
 
 type Written = (error?: Error | null) => void;
 
 /**
- * The one place that writes messages to a socket.
+ * Writes all messages of an accepted connection to its socket.
  *
- * Frames go straight to the raw socket; ws writes only control frames, each whole and at once, so the two
- * never interleave within a frame. What one turn of the event loop has to write leaves in one write. Above the
- * high mark nothing more is accepted until the socket has drained.
+ * Frames go directly to the raw socket. ws writes only control frames, each in one piece, so the two never interleave
+ * within a frame. The first `send` of a turn of the event loop is written at once, and all further frames of the turn
+ * leave in one write. Above the high mark, the outbox accepts nothing until the socket has drained.
  *
  * ```
  * send ──(first of its turn)──────────────▶ socket
@@ -59,7 +63,7 @@ export class Outbox implements Flushable {
   readonly #context: OutboxRuntime;
   readonly #backpressure: Backpressure;
   #batch: FrameBatch | null = null;
-  /** Bytes that the batch may have before it is above the high mark. */
+  /** How many bytes the batch may have before it passes the high mark. */
   #room = 0;
   /** The turn in which something was last written at once. */
   #turn = -1;
@@ -67,9 +71,9 @@ export class Outbox implements Flushable {
   #conflated: Map<string, Map<string, Conflated>> | null = null;
   #conflatedNumber = 0;
   #conflatedBytes = 0;
-  /** Those whose frames are in the batch. */
+  /** Callers that wait for frames of the batch. */
   #pendingFlushes: FlushWaiter[] | null = null;
-  /** The callback of writes that may have to wait; the same for all, which is cheaper for Node.js. */
+  /** The callback of writes that may have to wait. All share it, which is cheaper for Node.js. */
   #whenWritten: Written | null = null;
 
   constructor(socket: Socket, connection: ManagedConnection<WrittenSide>, context: OutboxRuntime) {
@@ -83,17 +87,17 @@ export class Outbox implements Flushable {
     return this.#backpressure.isCongested;
   }
 
-  /** Whether something waits for the end of the turn; the socket was writable when it began to. */
+  /** Whether frames wait for the end of the turn. The socket was writable when the batch began. */
   get hasBatch(): boolean {
     return this.#batch !== null;
   }
 
-  /** Bytes that wait here: for the end of the turn, or for the socket to drain. */
+  /** Bytes that wait here for the end of the turn, or until the socket has drained. */
   get pendingBytes(): number {
     return (this.#batch?.bytes ?? 0) + this.#conflatedBytes;
   }
 
-  /** Writes a frame at once, or, when it is not the first of its turn, together with the others. */
+  /** Writes the first frame of a turn at once, and later ones together at the end of the turn. */
   send(frame: Frame): SendResult {
     if (this.isCongested) return 'refused';
     const { writeBatcher } = this.#context;
@@ -119,7 +123,7 @@ export class Outbox implements Flushable {
     return this.#context.writeBatcher.begin(this, frame);
   }
 
-  /** Writes a frame at the end of the turn and says what became of it. */
+  /** Writes a frame at the end of the turn and returns its result. */
   sendAndFlush(frame: Frame): Promise<FlushResult> {
     if (this.isCongested) return Promise.resolve('refused');
     return new Promise((resolve) => {
@@ -132,8 +136,8 @@ export class Outbox implements Flushable {
   /**
    * Keeps the newest frame of each key until the socket has drained.
    *
-   * Of what is kept, one frame may be as long as it likes; beyond it there is room up to the high mark. An older one
-   * of the same key goes in any case: nobody wants it any more.
+   * A single kept frame may have any length; several have room up to the high mark. An older frame with the same key is
+   * dropped in any case, because it is outdated.
    */
   keep({ frame, topic, key }: Conflatable): ConflateResult {
     if (!this.isCongested) return { isConflated: false, replaced: false };
@@ -145,7 +149,7 @@ export class Outbox implements Flushable {
     return { isConflated, replaced };
   }
 
-  /** Gives up what is kept of a topic: a member that has left it is not to hear of it any more. */
+  /** Drops the kept frames of a topic that the member has left. */
   forget(topic: string): void {
     for (const { frame } of this.#conflated?.get(topic)?.values() ?? [])
       this.#conflatedBytes -= frame.length;
@@ -162,7 +166,7 @@ export class Outbox implements Flushable {
     else ofTopic.set(conflated.key, conflated);
   }
 
-  /** Returns whether there was one. */
+  /** Drops the kept frame with this key. Returns whether there was one. */
   #forget(topic: string, key: string): boolean {
     const ofTopic = this.#conflated?.get(topic);
     const conflated = ofTopic?.get(key);
@@ -172,7 +176,7 @@ export class Outbox implements Flushable {
     return true;
   }
 
-  /** Writes what has collected, as long as the socket takes it. */
+  /** Writes the batch. */
   flush(): SendResult {
     const batch = this.#batch;
     if (batch === null) return 'queued';
@@ -187,7 +191,7 @@ export class Outbox implements Flushable {
 
   #writeFor(pendingFlushes: readonly FlushWaiter[], { chunks, bytes }: FrameBatch): SendResult {
     const result = this.#write(chunks, bytes, (error) => {
-      // What the operating system took at once is on its way, whatever became of the socket since.
+      // The operating system took it at once, so it counts as sent, whatever happened to the socket since.
       if (result === 'sent') return;
       settle(pendingFlushes, error || this.#socket.destroyed ? 'lost' : 'sent');
       this.#written(error);
@@ -196,7 +200,7 @@ export class Outbox implements Flushable {
     return result;
   }
 
-  /** Writes what was accepted, then what is kept as far as there is room for it, and accepts nothing more. */
+  /** Writes the accepted frames, then kept frames up to the high mark, and accepts nothing more. */
   stop(): void {
     this.#backpressure.stop();
     this.refill();
@@ -209,11 +213,11 @@ export class Outbox implements Flushable {
     const socket = this.#socket;
     if (!socket.writable) return 'refused';
     this.#connection.transport.noteWritten(bytes);
-    writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
-    if (socket.errored) {
+    const error = writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
+    if (error !== null) {
       // Known here before the socket, or a callback, reports it.
-      if (!this.#backpressure.isStopped)
-        this.#connection.side.socketEvents.sendErrored(socket.errored);
+      if (this.#backpressure.isStopped) this.#connection.record.noteSendError(error);
+      else this.#connection.side.socketEvents.sendErrored(error);
       return 'refused';
     }
     const bufferedBytes = socket.writableLength;
@@ -233,13 +237,13 @@ export class Outbox implements Flushable {
   #written(error?: Error | null): void {
     const { socketEvents } = this.#connection.side;
     if (error) socketEvents.sendErrored(error);
-    // Node.js 20 calls the write that a destroyed socket never finished a success.
+    // Node.js 20 reports success for the unfinished write of a destroyed socket.
     else if (this.#socket.destroyed)
       socketEvents.sendErrored(new Error('the socket was destroyed'));
     else this.#backpressure.backlogShrank();
   }
 
-  /** Writes what is kept in the order of arrival, until the socket is above the high mark. */
+  /** Writes kept frames, oldest first, until the socket is above the high mark. */
   refill(): void {
     const waiting = [...(this.#conflated?.values() ?? [])].flatMap((ofTopic) => [
       ...ofTopic.values(),
@@ -252,22 +256,23 @@ export class Outbox implements Flushable {
   }
 }
 
-/** In one system call, and large frames without a copy. */
+/** Writes all chunks in one system call, without copying large frames. */
 function writeChunks(
   socket: Socket,
   chunks: readonly Buffer[],
   written: Written | undefined,
-): void {
-  const [first, ...others] = chunks;
-  if (others.length === 0 && first !== undefined) {
-    socket.write(first, written);
-    return;
+): Error | null {
+  try {
+    const last = chunks.length - 1;
+    if (last > 0) socket.cork();
+    for (const [index, chunk] of chunks.entries())
+      socket.write(chunk, index === last ? written : undefined);
+    if (last > 0) socket.uncork();
+    return socket.errored;
+  } catch (thrown) {
+    // Somebody has wrapped the methods of this socket.
+    return toError(thrown);
   }
-  const last = chunks.length - 1;
-  socket.cork();
-  for (const [index, chunk] of chunks.entries())
-    socket.write(chunk, index === last ? written : undefined);
-  socket.uncork();
 }
 
 function settle(waiters: readonly FlushWaiter[], result: FlushResult): void {

@@ -3,29 +3,28 @@ import type { HostedActor } from '../chart/hosted-actor.ts';
 import { type Child, type HasChildren, parentSide } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
-import type { ConnectionReport } from './connection-host.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionReport, ManagedConnection } from './managed-connection.ts';
 
-/** A child as its parent sees it. */
+/** A client or a pool as its parent sees it. */
 export interface ChildActor extends Child {
   /** Closes what is open and dials no more. Resolves when nothing is left. */
   stop(frame: CloseFrame): Promise<void>;
 }
 
-/** What a client or a pool tells the supervisor it belongs to. */
+/** What a client or a pool needs of its parent: a supervisor, or the pool that a client is a member of. */
 export interface Parent {
   /** The parent of its actors. */
   readonly actor: HostedActor;
   /** Runs the charts of its children. */
   readonly charts: ChartSystem;
-  /** Whether anybody listens to what is reported of its children. */
+  /** Whether anybody listens to the reports about its children. */
   readonly isHeard: boolean;
-  /** Takes it in; `false` when the supervisor stops, and so must the child. */
+  /** Adds a child. Returns `false` when the supervisor is stopping, and the child must stop as well. */
   adopt(child: ChildActor): boolean;
-  /** It has come to its end. */
+  /** Removes a child that has ended. */
   release(child: ChildActor): void;
   childMoved(child: ChildActor): void;
-  /** A name for one more connection. */
+  /** Makes the id of a connection. */
   nextId(): string;
   connectionMoved(
     connection: ManagedConnection,
@@ -41,7 +40,7 @@ export interface Parent {
   ): void;
 }
 
-/** What a client needs of the supervisor that it was given. */
+/** Returns the internal side of the supervisor that a client or a pool was given. */
 export function parentOf(supervisor: HasChildren | undefined): Parent | null {
   return supervisor === undefined ? null : (supervisor[parentSide] as Parent);
 }

@@ -1,14 +1,29 @@
 import type { Clock } from '../core/clock.ts';
 import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
-import type { SharedRuntime } from './connection-host.ts';
+import type { Rate } from '../core/token-bucket.ts';
+import type { Reads } from '../transport/reads.ts';
 import { HeartbeatStagger } from './heartbeat-stagger.ts';
 
 const TICKS_PER_DEADLINE = 8;
 const TICK_MS_MIN = 5;
 const TICK_MS_MAX = 100;
 
-/** What the shared things of connections are made of. */
+/** Everything that the connections of one supervisor share. */
+export interface SharedRuntime {
+  readonly clock: Clock;
+  readonly heartbeatStagger: HeartbeatStagger;
+  readonly wheel: TimerWheel;
+  readonly timeouts: Readonly<Timeouts>;
+  readonly heartbeat: Readonly<HeartbeatOptions>;
+  readonly limits: Readonly<Limits>;
+  readonly messageRate: Rate;
+  readonly overRate: OverRatePolicy;
+  /** In Node.js only: a page cannot see how its browser reads. */
+  readonly reads?: Reads;
+}
+
+/** The options from which a shared runtime is made. */
 export interface ContextOptions {
   readonly clock: Clock;
   readonly random: () => number;
@@ -36,7 +51,7 @@ export function sharedRuntime(
   };
 }
 
-/** How long the ticks of a wheel are that is precise enough for the shortest deadline. */
+/** The longest tick that is precise enough for the shortest deadline. */
 export function tickMsOf({
   timeouts,
   heartbeat,

@@ -3,23 +3,23 @@ import type { DialAnswer } from '../core/failure.ts';
 import { textOf } from '../core/text.ts';
 import type { RefusedMessage } from '../core/verdict.ts';
 import type { DialObserver, MessageRefusal, SocketTransport } from '../transport/transport.ts';
+import type { ConnectionCore } from './connection-core.ts';
 import { takenAway } from './ending-record.ts';
-import type { ConnectionSide, ManagedConnection } from './managed-connection.ts';
 
-/** The side of a connection in Node.js, accepted or dialed. */
-export interface SocketSide extends ConnectionSide {
+/** A connection in Node.js, accepted or dialed. */
+export interface SocketCore extends ConnectionCore {
   readonly transport: SocketTransport;
 }
 
 /**
- * Translates what ws and the raw socket of a connection report. What a page hears is in `WebSocketEvents`.
+ * Translates the events of the raw socket and of ws into facts. In a page, `WebSocketEvents` does.
  *
- * Each method follows the same order: note what happened, shut the gate, then give the chart its fact.
+ * A method that reports an end notes it in the record and shuts the gate before it sends the fact.
  */
 export class SocketEvents implements DialObserver {
-  readonly connection: ManagedConnection<SocketSide>;
+  readonly connection: SocketCore;
 
-  constructor(connection: ManagedConnection<SocketSide>) {
+  constructor(connection: SocketCore) {
     this.connection = connection;
   }
 
@@ -29,33 +29,35 @@ export class SocketEvents implements DialObserver {
     this.connection.record.noteSocketError(error);
     this.connection.backlogLost();
     this.connection.quarantine();
-    this.connection.send('socket.errored');
+    this.connection.chart.send('socket.errored');
   }
 
   socketEnded(): void {
     this.#blameOthers();
     this.connection.record.noteSocketEnd();
     this.connection.quarantine();
-    this.connection.send(this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned');
+    this.connection.chart.send(
+      this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned',
+    );
   }
 
   socketClosed(errored = false): void {
     const { ended, socketError } = this.connection.record.evidence;
     this.#blameOthers(ended || socketError || errored ? undefined : 'closed');
     this.connection.quarantine();
-    this.connection.send('socket.closed');
+    this.connection.chart.send('socket.closed');
   }
 
   opened(): void {
-    this.connection.send('socket.opened');
+    this.connection.chart.send('socket.opened');
   }
 
   rejected(answer: DialAnswer): void {
     this.connection.record.noteAnswer(answer);
-    this.connection.send('admission.refused');
+    this.connection.chart.send('admission.refused');
   }
 
-  /** What was accepted before a ping leaves before its answer does. */
+  /** Messages that were accepted before a ping leave before the answer to it. */
   pongDue(bytes: number): void {
     this.connection.side.flush();
     this.connection.transport.noteWritten(bytes);
@@ -68,7 +70,7 @@ export class SocketEvents implements DialObserver {
     record.noteCloseFrame(received, transport);
     if (this.connection.quarantine()) record.notePeerClosing(received);
     if (transport.answerClose(code, reason)) record.noteSent(received);
-    this.connection.send('peer.closing');
+    this.connection.chart.send('peer.closing');
   }
 
   violationFound(frame: CloseFrame): void {
@@ -79,7 +81,7 @@ export class SocketEvents implements DialObserver {
     else transport.answerClose(frame.code);
   }
 
-  /** Before it opened, whatever ws reports is an attempt that failed. */
+  /** Before the connection is open, every error of ws is a failed attempt. */
   protocolErrored(error: Error, refused?: RefusedMessage): void {
     if (!this.connection.transport.isBound) {
       this.socketErrored(error);
@@ -87,7 +89,7 @@ export class SocketEvents implements DialObserver {
     }
     this.connection.record.noteViolation(error, refused);
     this.connection.quarantine();
-    this.connection.send('protocol.violated');
+    this.connection.chart.send('protocol.violated');
   }
 
   /** A connection that is already closing keeps its cause. */
@@ -95,25 +97,25 @@ export class SocketEvents implements DialObserver {
     if (!this.connection.isOpen) return;
     this.connection.record.noteViolation(new Error(problem), cause);
     this.violationFound({ code, reason: problem });
-    this.connection.send('protocol.violated');
+    this.connection.chart.send('protocol.violated');
   }
 
   pingFlooded(): void {
     this.connection.end('ping-flood');
   }
 
-  /** A write failed: often the first sign of death, before the socket itself reports an error. */
+  /** A write failed. This is often the first sign of a broken connection, before the socket itself reports an error. */
   sendErrored(error: Error): void {
     this.#blameOthers();
     if (!this.connection.quarantine()) return;
     this.connection.record.noteSendError(error);
-    this.connection.send('send.errored');
+    this.connection.chart.send('send.errored');
   }
 
-  /** The first sign of an end counts: afterwards this side, and ws, end the socket themselves. */
+  /** Checks at the first sign of an end only: after it, this side and ws end the socket themselves. */
   #blameOthers(sign?: Error | 'closed'): void {
     const { isOpen, state, transport } = this.connection;
-    // One that is refused behind a 101 has been written to, and is ended by ws as well.
+    // Not for a connection that is refused behind a 101: ws writes to its socket, and ends it.
     const isOurs = isOpen || (state === 'handshaking' && !transport.isBound);
     if (isOurs && transport.isTakenAway(sign)) this.connection.record.noteTaken(takenAway());
   }

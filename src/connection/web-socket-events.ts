@@ -1,16 +1,16 @@
 import type { PageSocketObserver } from '../transport/transport.ts';
-import type { ManagedConnection } from './managed-connection.ts';
+import type { ConnectionCore } from './connection-core.ts';
 
 /** Translates what the WebSocket of a page reports, which is little. In Node.js, `SocketEvents` does. */
 export class WebSocketEvents implements PageSocketObserver {
-  readonly connection: ManagedConnection;
+  readonly connection: ConnectionCore;
 
-  constructor(connection: ManagedConnection) {
+  constructor(connection: ConnectionCore) {
     this.connection = connection;
   }
 
   opened(): void {
-    this.connection.send('socket.opened');
+    this.connection.chart.send('socket.opened');
   }
 
   overflowed(): void {
@@ -19,7 +19,7 @@ export class WebSocketEvents implements PageSocketObserver {
 
   socketClosed(): void {
     this.connection.quarantine();
-    this.connection.send('socket.closed');
+    this.connection.chart.send('socket.closed');
   }
 
   closeReceived(code: number, reason: string): void {
@@ -27,6 +27,6 @@ export class WebSocketEvents implements PageSocketObserver {
     const received = { code, reason };
     record.noteCloseFrame(received, transport);
     if (this.connection.quarantine()) record.notePeerClosing(received);
-    this.connection.send('peer.closing');
+    this.connection.chart.send('peer.closing');
   }
 }

@@ -2,14 +2,14 @@ import type { Clock } from '../core/clock.ts';
 import type { Frame } from '../core/frame.ts';
 import { runEach } from '../core/guard.ts';
 
-/** A frame that is worth more than a copy. */
+/** A frame of this size is written without a copy. */
 const LARGE_BYTES = 16_384;
 
 /**
- * The frames that one turn of the event loop has for a member, in order.
+ * The frames of one turn of the event loop for one member, in order.
  *
- * What is published goes to many members in the same order, so members with the same frames share one batch,
- * and its bytes are joined once for all of them.
+ * Publications go to many members in the same order, so members with the same frames share one batch, and its bytes are
+ * joined once for all of them.
  */
 export class FrameBatch {
   /** Bytes of all its frames. */
@@ -26,7 +26,7 @@ export class FrameBatch {
     this.bytes = (before?.bytes ?? 0) + frame.length;
   }
 
-  /** This batch and one more frame: the same object for all members that get the same frame next. */
+  /** Returns this batch with one more frame: the same object for all members that get the same frame next. */
   with(frame: Frame): FrameBatch {
     if (this.#next === null || !this.#next.endsWith(frame))
       this.#next = new FrameBatch(this, frame);
@@ -37,7 +37,7 @@ export class FrameBatch {
     return this.#frame === frame;
   }
 
-  /** What is to be written: small frames joined, large ones as they are, for all members the same bytes. */
+  /** The bytes to write, the same for all members: small frames joined, large ones unchanged. */
   get chunks(): readonly Buffer[] {
     this.#chunks ??= this.#before === null ? [this.#frame] : joined(this.#frames());
     return this.#chunks;
@@ -52,7 +52,7 @@ export class FrameBatch {
   }
 }
 
-/** Joins neighbours that are small: a copy costs less than a chunk of its own. */
+/** Joins small frames in a row: a copy costs less than a chunk of its own. */
 function joined(frames: readonly Frame[]): Buffer[] {
   const chunks: Buffer[] = [];
   let small: Frame[] = [];
@@ -68,16 +68,17 @@ function joined(frames: readonly Frame[]): Buffer[] {
   return chunks;
 }
 
-/** Something that writes what it has collected when the turn is over. */
+/** Writes what it has collected when the turn is over. */
 export interface Flushable {
   flush(): unknown;
 }
 
 /**
- * One turn of the event loop: from the first thing that is written until all waiting input has been looked at.
+ * Tracks the turns of the event loop, and flushes outboxes at the end of each. A turn lasts from its first frame until all
+ * waiting input has been read.
  *
- * Whatever a turn has for one socket leaves in one write, because a write costs twenty times as much as the
- * rest of a delivery (measured).
+ * The batch of a turn leaves in one write, because a write costs twenty times as much as the rest of a delivery
+ * (measured).
  */
 export class WriteBatcher {
   readonly #clock: Clock;
@@ -90,7 +91,7 @@ export class WriteBatcher {
     this.#clock = clock;
   }
 
-  /** Tells turns apart. */
+  /** The number of the current turn. */
   get number(): number {
     return this.#number;
   }
@@ -104,7 +105,7 @@ export class WriteBatcher {
     return this.#first;
   }
 
-  /** Makes sure that this turn comes to its end; without it nobody would notice that it is over. */
+  /** Schedules the end of this turn, unless that is done already. */
   endLater(): void {
     if (this.#isEndDue) return;
     this.#isEndDue = true;

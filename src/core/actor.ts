@@ -6,12 +6,12 @@ export type ChartValue = string | { readonly [state: string]: ChartValue };
 /**
  * The state of a chart at one moment, with the fields of a snapshot of an XState machine.
  *
- * @typeParam Output - what the chart ended with: of a connection, its verdict or its failure.
+ * @typeParam Output - the result of the chart: for a connection, its verdict or its failure.
  */
 export type ChartSnapshot<Output = undefined> = {
   /** The active states, nested as the chart nests them. */
   readonly value: ChartValue;
-  /** Always empty: what a chart works with belongs to Mooring. */
+  /** Always empty: what a chart works with is internal. */
   readonly context: Readonly<Record<string, never>>;
   /** Whether a state is active, for example `'open'` or `{ open: { flow: 'congested' } }`. */
   matches(state: ChartValue): boolean;

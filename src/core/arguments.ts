@@ -8,7 +8,7 @@ export interface ArgumentFault {
   readonly call: string;
   readonly argument: string;
   readonly value: unknown;
-  /** What it must be, after "must be". */
+  /** The words that follow "must be". */
   readonly expected: string;
   /** How to mend it, in one sentence. */
   readonly advice: string;
@@ -23,7 +23,7 @@ export function invalidArgument(fault: ArgumentFault): MooringError {
   );
 }
 
-/** What every server has, and no application of a framework, whether it is a function or an object. */
+/** Methods that every HTTP server has, and that the application object of a framework does not have. */
 const serverMethods = ['on', 'emit', 'listenerCount', 'address', 'close'];
 
 /** @throws MooringError `invalid-argument` when it is no HTTP server; the message says what to pass instead. */
@@ -55,7 +55,7 @@ function supervisorAdvice(value: unknown): string {
   return typeof value === 'number' ? 'the port is an option, { port }: ' : '';
 }
 
-/** Only what a class has in common over all copies of the package, and a WebSocketServer of ws has not. */
+/** Looks at methods, because `instanceof` knows one copy of the package only. A WebSocketServer of ws has `shouldHandle`. */
 function isSupervisor(value: unknown): boolean {
   return hasMethods(value, ['handleUpgrade']) && !hasMethods(value, ['shouldHandle']);
 }
@@ -67,7 +67,7 @@ function isServer(value: unknown): boolean {
   );
 }
 
-/** @throws MooringError `invalid-argument` when it is not what the event `upgrade` brings, in one object. */
+/** @throws MooringError `invalid-argument` when it is not one object with the three arguments of an `upgrade` event. */
 export function checkUpgrade(value: unknown): void {
   const isUpgrade = ['request', 'socket', 'head'].every((name) => name in Object(value));
   if (isUpgrade) return;
@@ -89,7 +89,7 @@ export function checkPaths(value: unknown): void {
   });
 }
 
-/** @throws MooringError `invalid-argument` when it cannot be where to dial. */
+/** @throws MooringError `invalid-argument` when it cannot be a URL, or a function that returns one. */
 export function checkUrl(value: unknown, call: string): void {
   const isUrl = ['string', 'function'].includes(typeof value);
   if (isUrl || typeof propertyOf(value, 'href') === 'string') return;

@@ -1,18 +1,19 @@
 /**
  * The application beat: proof that the code of a page runs.
  *
- * A browser answers pings for a page that is frozen, and lets no page send one. Between peers that agree on it by
- * subprotocol (RFC 6455 §1.9), either side may ask with one text frame and is answered with another. The server
- * asks first, at open: a server that merely echoes the first subprotocol it is offered never does, and so
- * hears no beat of ours.
+ * A browser answers pings even while it has frozen the page, and a page cannot send pings. Peers agree on the beat by
+ * subprotocol (RFC 6455 §1.9). Then either side may ask with one text frame, and the other answers with another.
+ *
+ * The server asks first, when the connection opens. A server that only echoes the first subprotocol it is offered never
+ * asks, so the client sends it no beats.
  */
 
-/** What asks for a beat (ASCII ENQ), as the payload of a text frame. */
+/** The payload of the text frame that asks for a beat (ASCII ENQ). */
 export const beatRequest = '\u0005';
-/** What answers (ASCII ACK). */
+/** The payload of the text frame that answers (ASCII ACK). */
 export const beatAnswer = '\u0006';
 
-/** What a message is, where the beat was agreed on; `null` for one of the application. */
+/** The kind of a message on a connection with the beat; `null` for a message of the application. */
 export type BeatKind = 'request' | 'answer' | null;
 
 const REQUEST = beatRequest.charCodeAt(0);
@@ -24,17 +25,17 @@ export function beatKind(payload: Uint8Array, isBinary: boolean): BeatKind {
   return payload[0] === ANSWER ? 'answer' : null;
 }
 
-/** The subprotocol that stands for the beat alone, and what is added to the name of another. */
+/** The subprotocol for the beat alone, and the suffix that adds the beat to another subprotocol. */
 const BEAT = 'mooring.beat';
 const WITH_BEAT = '+mooring.beat';
 
-/** What a client offers: its own subprotocols, then the same with the beat, or the beat alone. */
+/** The subprotocols that a client offers: its own, then the same with the beat. Without any, the beat alone. */
 export function withBeat(subprotocols: readonly string[]): readonly string[] {
   if (subprotocols.length === 0) return [BEAT];
   return [...subprotocols, ...subprotocols.map((name) => name + WITH_BEAT)];
 }
 
-/** What a server agrees to: the best that it speaks, with the beat where that is offered; `false` for none. */
+/** Chooses the subprotocol of the server: its best that is offered, with the beat if that is offered; `false` for none. */
 export function agreedSubprotocol(
   offered: ReadonlySet<string>,
   spoken: readonly string[],
@@ -51,7 +52,7 @@ export function agreesOnBeat(agreed: string): boolean {
   return agreed === BEAT || agreed.endsWith(WITH_BEAT);
 }
 
-/** The application's part of what was agreed on. */
+/** The agreed subprotocol as the application knows it, without the beat. */
 export function withoutBeat(agreed: string): string {
   if (agreed === BEAT) return '';
   return agreed.endsWith(WITH_BEAT) ? agreed.slice(0, -WITH_BEAT.length) : agreed;

@@ -7,10 +7,10 @@ export interface Child {
   readonly state: string;
 }
 
-/** Where a supervisor keeps what its children need of it. */
+/** The property under which a supervisor gives its children what they need. */
 export const parentSide: unique symbol = Symbol('mooring.parent');
 
-/** Whatever can have clients and pools: a supervisor. What it has for them is not public. */
+/** A supervisor, as an option of a client or a pool. The property is internal. */
 export interface HasChildren {
   readonly [parentSide]: unknown;
 }

@@ -6,8 +6,8 @@ export type TimerHandle = object;
 /**
  * Time as a parameter.
  *
- * Everything in Mooring that waits or stamps asks its clock, so a virtual clock can run a whole fleet
- * without waiting. Timers of a clock never keep the process alive.
+ * Everything in Mooring that waits or reads the time asks a clock, so a test with a virtual clock runs thousands of
+ * connections without waiting. The timers of a clock never keep the process alive.
  */
 export interface Clock {
   /** Monotonic time in milliseconds; only differences mean anything. */
@@ -24,7 +24,7 @@ export interface Clock {
 
 const clockMethods = ['now', 'wallNow', 'setTimer', 'clearTimer', 'afterPoll'];
 
-/** What a value that is no clock must be. */
+/** The problem of a value that is no clock. */
 export const mustBeClock = 'must be a clock with now, wallNow, setTimer, clearTimer, afterPoll';
 
 /** Whether a value can be a clock. */
@@ -38,7 +38,7 @@ export const systemClock: Clock = {
   wallNow: () => Date.now(),
   setTimer: (delayMs, callback) => setTimeout(callback, delayMs).unref(),
   clearTimer: (handle) => clearTimeout(handle as NodeJS.Timeout),
-  // Kept: an immediate without a reference does not wake a loop that sleeps in its poll phase.
+  // Not `unref`ed: an immediate without a reference does not wake a loop that sleeps in its poll phase.
   afterPoll: (callback) => void setImmediate(callback),
 };
 
@@ -48,7 +48,7 @@ export const pageClock: Clock = {
   wallNow: () => Date.now(),
   setTimer: (delayMs, callback) => ({ id: setTimeout(callback, delayMs) }),
   clearTimer: (handle) => clearTimeout((handle as { id: NodeJS.Timeout }).id),
-  // A task of its own comes behind whatever the page has received by now.
+  // A new task runs after everything that the page has received by now.
   afterPoll: (callback) => void setTimeout(callback, 0),
 };
 
@@ -61,7 +61,7 @@ export function holdProcess(): () => void {
   return () => clearInterval(timer);
 }
 
-/** Reads a date as HTTP writes it, in milliseconds since 1970; `NaN` for what is none. */
+/** Reads a date as HTTP writes it, in milliseconds since 1970; `NaN` if the text is no date. */
 export function wallTimeOf(text: string): number {
   return Date.parse(text);
 }

@@ -3,7 +3,7 @@ import { MooringError } from './errors.ts';
 /** What an empty close frame is reported as (RFC 6455 §7.1.5); it must not be sent. */
 export const NO_STATUS = 1005;
 
-/** What a client that dialed should do after an ending: come back at once, after a backoff, or not at all. */
+/** What a client that dialed should do after an ending: dial again at once, after a backoff, or never. */
 export type Retry = 'now' | 'backoff' | 'never';
 
 /** How loudly an ending is logged. */
@@ -47,7 +47,7 @@ const meanings: readonly (readonly [retry: Retry, level: Level, ...codes: number
   ['never', 'error', 1002, 1003, 1007, 1009, 1010, 1015],
 ];
 
-/** They stand for what happened without a close frame. */
+/** Codes that report an ending without a code on the wire. */
 const UNSENDABLE: readonly number[] = [NO_STATUS, 1006, 1015];
 
 /** What a close code means, without its name and its class, which a page need not load. */
@@ -81,8 +81,7 @@ const classes = {
 /**
  * The IANA WebSocket close code registry with what each code means to a supervisor.
  *
- * Ranges that IANA leaves to libraries (3000–3999) and to applications (4000–4999) are answered by
- * {@link closeCodeInfo}.
+ * {@link closeCodeInfo} also knows the ranges that IANA leaves to libraries (3000–3999) and to applications (4000–4999).
  */
 export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = /* @__PURE__ */ registry();
 
@@ -144,8 +143,8 @@ const REASON_BYTES_MAX = 123;
 /**
  * Checks what an application wants to close with.
  *
- * A reason that is too long is cut to 123 bytes on a code-point boundary: an ending must not be lost over
- * its text. Lone surrogates become U+FFFD.
+ * A reason that is too long is cut to 123 bytes on a code-point boundary, so that a long text never prevents the close.
+ * Lone surrogates become U+FFFD.
  *
  * @throws MooringError `invalid-close` for a code that may not be sent or a reason that is no string.
  */

@@ -17,7 +17,7 @@ export interface Codec {
   decode(payload: Uint8Array, isBinary: boolean): unknown;
 }
 
-/** What a value that is no codec must be. */
+/** The problem of a value that is no codec. */
 export const mustBeCodec = 'must be a codec with encode and decode';
 
 /** Whether a value can be a codec. */
@@ -82,7 +82,7 @@ function excessText(exceeded: keyof JsonBounds, { depthMax, valuesMax }: JsonBou
     : `JSON with more than ${valuesMax} values (valuesMax)`;
 }
 
-/** @throws TypeError that names the path, where the engine's own does not. */
+/** @throws TypeError that names the path. The error of the engine names none. */
 function jsonText(message: unknown): string | undefined {
   try {
     return JSON.stringify(message);

@@ -6,21 +6,21 @@ import type { CloseVerdict } from './verdict.ts';
 export type ConnectionState = 'handshaking' | 'open' | 'errored' | 'closing' | 'closed' | 'failed';
 
 /**
- * What became of one outbound message.
+ * The result of `send`.
  *
- * - `sent`: the operating system has taken it. It is not proof that the peer got it.
- * - `queued`: it waits in this process: for the end of this turn of the event loop, when it leaves together
- *   with what else the turn has for this connection, or behind what the peer has not taken yet.
- * - `refused`: it was not accepted: the connection is not open, or its outbox is above the high mark.
+ * - `sent`: the operating system has taken the message. This does not prove that the peer got it.
+ * - `queued`: the message waits in this process, either for the end of this turn of the event loop, when all messages of
+ *   the turn leave together, or until the peer has taken earlier messages.
+ * - `refused`: the message was not accepted: the connection is not open, or its outbox is above the high mark.
  */
 export type SendResult = 'sent' | 'queued' | 'refused';
 
 /**
- * What became of one outbound message in the end.
+ * The final result of an outbound message.
  *
- * - `sent`: the operating system has taken it. It is not proof that the peer got it.
- * - `refused`: it was not accepted, as `send` would have said.
- * - `lost`: it was accepted, and the connection ended before it had left this process.
+ * - `sent`: the operating system has taken the message. This does not prove that the peer got it.
+ * - `refused`: the message was not accepted, as with `send`.
+ * - `lost`: the message was accepted, but the connection ended before the message left this process.
  */
 export type FlushResult = 'sent' | 'refused' | 'lost';
 
@@ -31,7 +31,7 @@ export type Flow = 'flowing' | 'congested';
 export interface ConnectionIdentity {
   /** Unique within the supervisor. */
   readonly id: string;
-  /** What the `key` option made of it. */
+  /** What your `key` function returned for its peer. */
   readonly key: string | undefined;
   /** The peer's address, from `admission.addressOf` or the TCP connection: without a port, in its usual spelling. */
   readonly address: string;
@@ -42,7 +42,7 @@ export interface ConnectionIdentity {
 /**
  * One supervised socket, accepted or dialed, from open to its verdict.
  *
- * The handle stays safe for ever: after the end every operation answers `false` or `'refused'`.
+ * The handle stays safe to use: after the end, every operation returns `false` or `'refused'`.
  *
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
@@ -78,9 +78,9 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
    */
   send(message: Out): SendResult;
   /**
-   * Sends one message and waits until the operating system has taken it, or never will. Never rejects for the
-   * state of the connection, and settles with its end at the latest. Rejects with a MooringError, `invalid-message` or
-   * `unencodable-message`, when the message itself is wrong.
+   * Sends one message and waits until the operating system has taken it, or the message is lost. Never rejects for the
+   * state of the connection, and settles when the connection ends at the latest. Rejects with a MooringError,
+   * `invalid-message` or `unencodable-message`, when the message itself is wrong.
    */
   sendAndFlush(message: Out): Promise<FlushResult>;
   /**
@@ -93,38 +93,38 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
    */
   close(code?: number, reason?: string): boolean;
   /**
-   * Ends the connection because of an error: it is recorded, 1011 is sent as a last word, and the socket is
-   * destroyed after `timeouts.erroredMs` at the latest. Returns whether this call ended it.
+   * Ends the connection because of an error. The verdict has the error, the peer gets 1011, and the socket is destroyed
+   * after `timeouts.erroredMs` at the latest. Returns whether this call ended the connection.
    */
   fail(error: unknown): boolean;
-  /** Destroys the socket now. Returns whether there was anything left to destroy. */
+  /** Destroys the socket now. Returns `false` when the connection is over already. */
   terminate(): boolean;
   /**
    * Stops delivering messages at once, until `resume()`. Nothing is lost: messages wait in order, at most two reads of them in
    * this process, the rest in the network and with the peer. There is no time limit.
    *
    * Pings are still written, but no answer is expected. Pings of the peer are not answered, so a peer with a heartbeat may
-   * end the connection. `close`, `terminate` and a drain work as usual, and end it without delivering what waits.
+   * end the connection. `close`, `terminate` and a drain work as usual. They do not deliver the messages that wait.
    *
    * @returns whether this call paused it: `false` when it is not open, or paused by an earlier call.
    */
   pause(): boolean;
   /**
-   * Delivers messages again, as soon as nothing else holds them up: `onOpen`, handlers that have fallen behind, or the rate.
+   * Delivers messages again, unless something else still pauses them: `onOpen`, handlers that are behind, or the rate.
    *
    * @returns whether this call undid a `pause()`.
    */
   resume(): boolean;
 }
 
-/** How a connection is renewed. */
+/** Options of `renew`. */
 export interface RenewOptions {
   /** After how many milliseconds from now it is closed with 3000; `null` for never. @default as before */
   readonly expiresInMs?: number | null;
 }
 
 /**
- * A connection whose peer came to us.
+ * A connection that a supervisor accepted.
  *
  * @typeParam Peer - what `authenticate` returned.
  */
@@ -133,7 +133,7 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   readonly direction: 'accepted';
   /** What `authenticate` returned, or `renew` was given since. */
   readonly peer: Peer;
-  /** Publications that it did not get: its outbox was above the high mark, or its socket gone already. */
+  /** Publications that this connection missed, because its outbox was above the high mark or its socket was gone. */
   readonly droppedMessages: number;
   /** The topics it is a member of; after the end, those that it was a member of. */
   readonly topics: readonly string[];
@@ -143,18 +143,19 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
    * @throws MooringError `invalid-topic`, in every state, for a name that is empty or longer than 256 bytes of UTF-8.
    */
   join(topic: string): boolean;
-  /** Leaves a topic; `false` when it was no member. @throws MooringError `invalid-topic`, as `join` does. */
+  /** Leaves a topic; `false` when it is no member. @throws MooringError `invalid-topic`, as `join` does. */
   leave(topic: string): boolean;
   /**
-   * Replaces its peer, for example after it has sent a fresh token, and with `expiresInMs` lets it expire later. Without
-   * `expiresInMs` it expires as before. Calls `key` again. Returns `false`, and changes nothing, when it is not open.
+   * Replaces the peer, for example after the client has sent a fresh token, and calls `key` again. `expiresInMs` sets a new
+   * time at which the connection expires; without it, that time stays. Returns `false`, and changes nothing, when the
+   * connection is not open.
    *
    * @throws MooringError `invalid-options` when `expiresInMs` is neither a number nor `null`, or for any other option.
    */
   renew(peer: Peer, options?: RenewOptions): boolean;
 }
 
-/** A connection that a client or a pool of ours dialed; its address is the host asked for. */
+/** A connection that a client or a pool dialed. Its address is the host of the URL. */
 export interface DialedConnection<In = unknown, Out = unknown>
   extends SupervisedConnection<In, Out> {
   readonly direction: 'dialed';

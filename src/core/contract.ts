@@ -5,18 +5,18 @@ import { ignoreRejection, isThenable } from './guard.ts';
 import { SchemaCheck, type StandardIssue, type StandardSchemaV1 } from './standard-schema.ts';
 import { copyOf, pathText } from './text.ts';
 
-/** Longest text about a fault, in characters: it may quote what a peer sent, and goes back to it. */
+/** Longest text about a fault, in characters. It may quote the peer, and is sent back to the peer. */
 const FAULT_TEXT_MAX = 200;
 
-/** What came of a payload: a message of the contract, or the fault in it. */
-export type Intake<In> = { readonly message: In } | { readonly fault: InvalidMessage };
+/** The result of reading a payload: a message of the contract, or its fault. */
+export type ReadResult<In> = { readonly message: In } | { readonly fault: InvalidMessage };
 
 /**
  * The two contracts of a supervisor and the codec below them.
  *
- * @typeParam In - what the inbound schema makes of a message.
- * @typeParam Out - what the outbound schema takes.
- * @typeParam Sent - what the outbound schema makes of that.
+ * @typeParam In - the output of the inbound schema.
+ * @typeParam Out - the input of the outbound schema.
+ * @typeParam Sent - the output of the outbound schema.
  */
 export class Contract<In, Out, Sent = Out> {
   readonly #codec: Codec;
@@ -34,11 +34,11 @@ export class Contract<In, Out, Sent = Out> {
   }
 
   /**
-   * Reads a payload. Whatever a peer puts into it is a message or a fault.
+   * Reads a payload. The result is a message or a fault, whatever the peer sent.
    *
-   * @throws what the schema throws when it is itself at fault, for example because a check of it is async.
+   * @throws the error of a schema that is itself at fault, for example because it has an async check.
    */
-  read(payload: Uint8Array, isBinary: boolean): Intake<In> {
+  read(payload: Uint8Array, isBinary: boolean): ReadResult<In> {
     let decoded: unknown;
     try {
       decoded = settledNow(this.#codec.decode(payload, isBinary));
@@ -76,7 +76,7 @@ export class Contract<In, Out, Sent = Out> {
     });
   }
 
-  /** Makes the payload of a message of ours, which is not part of the contract. */
+  /** Encodes a message without checking it: one that {@link outbound} returned, or a message of Mooring itself. */
   encode(message: unknown): string | Uint8Array {
     try {
       return checkedPayload(settledNow(this.#codec.encode(message)));
@@ -91,7 +91,7 @@ export class Contract<In, Out, Sent = Out> {
   }
 }
 
-/** What a peer hears about an invalid message under the policy `reply`. Not part of the `sends` contract. */
+/** The answer to an invalid message under the policy `reply`. It is not part of the `sends` contract. */
 export interface FaultMessage {
   readonly type: 'error';
   readonly code: 'invalid-message';
@@ -101,12 +101,12 @@ export interface FaultMessage {
   readonly message: string;
 }
 
-/** Tells a peer what was wrong with its message. */
+/** Makes the answer to an invalid message. */
 export function faultMessage({ path, problem }: InvalidMessage): FaultMessage {
   return { type: 'error', code: 'invalid-message', path, message: problem };
 }
 
-/** A codec answers at once: order, and the bytes of a broadcast, cannot wait for a promise. */
+/** Refuses a promise: neither the order of messages nor a broadcast can wait for an async codec. */
 function settledNow<Result>(result: Result): Result {
   if (!isThenable(result)) return result;
   ignoreRejection(result);

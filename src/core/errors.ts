@@ -44,17 +44,17 @@ function describe(thrown: unknown): string {
   }
 }
 
-/** How many parts of an AggregateError are told. */
+/** How many parts of an AggregateError are reported. */
 const PARTS_MAX = 5;
 
-/** What an AggregateError is made of, at most five; nothing for any other error. */
+/** The first five parts of an AggregateError; an empty list for any other error. */
 export function partsOf(error: Error): Error[] {
   const { errors } = error as { errors?: unknown };
   if (error.name !== 'AggregateError' || !Array.isArray(errors)) return [];
   return errors.slice(0, PARTS_MAX).map(toError);
 }
 
-/** The message of an error, escaped. That of several attempts to connect is empty: then it is that of each. */
+/** The message of an error, escaped. An AggregateError of attempts to connect has none: then the messages of its parts. */
 export function messageText(error: Error): string {
   const { message } = error;
   return escapeText(
@@ -67,9 +67,9 @@ export function messageText(error: Error): string {
 }
 
 /**
- * The stack of an error, escaped but for the ends of its lines.
+ * The stack of an error, escaped except for the line breaks between its frames.
  *
- * The message may quote a peer, who must not be able to write frames.
+ * The message may quote a peer, and a peer must not be able to forge frames of the stack.
  */
 export function stackText({ message, stack }: Error): string | undefined {
   if (stack === undefined) return undefined;

@@ -6,7 +6,7 @@ import type { CloseCause, CloseVerdict, Origin } from './verdict.ts';
 
 /** What a drain did. */
 export interface DrainReport {
-  /** Connections that ended by a closing handshake, or were gone by themselves. */
+  /** Connections that ended before the deadline, by a closing handshake or otherwise. */
   readonly closed: number;
   /** Connections that had to be destroyed at the deadline. */
   readonly forced: number;
@@ -26,15 +26,15 @@ export interface InvalidMessage {
   readonly closeCode: 1003 | 1007 | 1008;
 }
 
-/** News about one connection. */
+/** The connection of an event. */
 export interface OfConnection<C> {
   readonly connection: C;
 }
 
 /**
- * Everything a supervisor tells, as one closed union.
+ * Every event of a supervisor, as one closed union.
  *
- * @typeParam C - the type of the connections told about.
+ * @typeParam C - the type of the connections in the events.
  */
 export type UntimedEvent<C extends ConnectionIdentity = Connection | DialedConnection> =
   | ({ readonly type: 'connection.opened' } & OfConnection<C>)
@@ -77,7 +77,7 @@ export type UntimedEvent<C extends ConnectionIdentity = Connection | DialedConne
     }
   | { readonly type: 'supervisor.stopped'; readonly report: DrainReport };
 
-/** News with the wall time at which it was told, in milliseconds since 1970. */
+/** An event with the wall time at which it was emitted, in milliseconds since 1970. */
 export type SupervisorEvent<C extends ConnectionIdentity = Connection | DialedConnection> =
   UntimedEvent<C> & {
     readonly at: number;

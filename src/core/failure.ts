@@ -9,10 +9,10 @@ export type FailurePhase =
   | 'tls'
   | 'http'
   | 'admission'
-  /** Somewhere on the way to open: a browser does not tell a page where. */
+  /** Unknown: a browser does not say how far an attempt came. */
   | 'undisclosed';
 
-/** Why a connection that came to us never opened. */
+/** Why an accepted connection never opened. */
 export type AcceptFailureCause =
   | 'bad-request'
   | 'wrong-method'
@@ -42,7 +42,7 @@ export type AcceptFailureCause =
 /** Why a connection that this side dialed never opened. */
 export type DialFailureCause =
   | 'config-error'
-  /** What tells the URL or the headers threw or rejected. */
+  /** Your function for the URL or the headers threw or rejected. */
   | 'target-error'
   | 'dns-error'
   | 'tcp-refused'
@@ -71,7 +71,7 @@ export interface Failure {
   readonly closeCode?: number;
   /** What `Retry-After` asked for, in milliseconds. Dialed connections only. */
   readonly retryAfterMs?: number;
-  /** What a client that was refused like this should do. */
+  /** What a client should do after this failure. */
   readonly retry: Retry;
   readonly level: Level;
   readonly error?: Error;
@@ -92,7 +92,7 @@ export interface Failure {
 /** The part of a failure that follows from the evidence alone. */
 export type FailureDescription = Omit<Failure, 'trail'>;
 
-/** What a request said that an option refused. */
+/** The headers of a request that an option refused. */
 export type RefusedHeaders = Required<Pick<Failure, 'host' | 'option'>> & Pick<Failure, 'origin'>;
 
 /** Headers of an HTTP answer by their names; a list makes one header of each of its values. */
@@ -108,7 +108,7 @@ export interface RefusalAnswer {
   /** Sent behind a 101 instead of the HTTP answer. */
   readonly closeFrame?: CloseFrame;
   readonly error?: Error;
-  /** For the failure alone; the answer says nothing of it. */
+  /** For the failure only. The answer does not contain it. */
   readonly refused?: RefusedHeaders;
 }
 
@@ -119,7 +119,7 @@ export interface DialAnswer {
   readonly retryAfterMs?: number;
 }
 
-/** What a client does by default after an HTTP answer: some statuses below 500 are soon over as well. */
+/** What a client does by default after an HTTP answer. 408, 425 and 429 are temporary, like every status from 500. */
 export function retryAfterStatus(status: number): Retry {
   return status >= 500 || [408, 425, 429].includes(status) ? 'backoff' : 'never';
 }
@@ -140,9 +140,9 @@ export function tcpCause(error: Error): 'tcp-reset' | 'tcp-timeout' | 'tcp-error
   }
 }
 
-// Connections that came to us.
+// Accepted connections.
 
-/** How far they had come, and how loudly it is logged: a peer may give up, but our own faults are serious. */
+/** The phase and the level of each cause. A peer that gives up is no problem; a fault of this side is an error. */
 const accepted: Readonly<Record<AcceptFailureCause, readonly [FailurePhase, Level]>> = {
   'bad-request': ['http', 'warn'],
   'wrong-method': ['http', 'warn'],
@@ -170,7 +170,7 @@ const accepted: Readonly<Record<AcceptFailureCause, readonly [FailurePhase, Leve
   crash: ['admission', 'error'],
 };
 
-/** What is known when a connection that came to us fails. */
+/** What is known when an accepted connection fails. */
 export interface FailureEvidence {
   readonly refusal?: RefusalAnswer | undefined;
   /** The application answers the request, with a status that is not known here. */
@@ -183,7 +183,7 @@ export interface FailureEvidence {
   readonly path: string;
 }
 
-/** Says why a connection that came to us never opened. Pure. */
+/** Says why an accepted connection never opened. Pure. */
 export function describeFailure(evidence: FailureEvidence): FailureDescription {
   const { refusal, crash, taken, socketError, address, path } = evidence;
   const cause = acceptFailureCause(evidence);
@@ -214,7 +214,7 @@ function answerGiven({ status, closeFrame }: RefusalAnswer): Partial<Failure> {
   return closeFrame === undefined ? { httpStatus: status } : { closeCode: closeFrame.code };
 }
 
-// Connections that this side dialed.
+// Dialed connections.
 
 /** What its connection knows when an attempt to dial has failed. */
 export interface AttemptEvidence {
@@ -224,7 +224,7 @@ export interface AttemptEvidence {
   readonly isAborted: boolean;
   /** The time for opening was up. */
   readonly isLate: boolean;
-  /** The application could not tell where to dial. */
+  /** The function of the application for the URL or the headers threw or rejected. */
   readonly isTargetless: boolean;
   readonly crash?: Error | undefined;
   readonly address: string;
@@ -292,17 +292,17 @@ function errorConclusion(
   return phase === 'http' ? fault('handshake-invalid', 'never') : trouble('tcp-error');
 }
 
-/** Something that comes and goes. */
+/** A temporary problem. */
 function trouble(cause: DialFailureCause, retry: Retry = 'backoff'): DialConclusion {
   return { cause, retry, level: 'warn' };
 }
 
-/** Something that somebody must mend. */
+/** A problem that stays until a person fixes it. */
 function fault(cause: DialFailureCause, retry: Retry): DialConclusion {
   return { cause, retry, level: 'error' };
 }
 
-/** Errors of system calls have codes like `ECONNRESET`; `EPROTO` is what OpenSSL's come as. */
+/** Errors of system calls have codes like `ECONNRESET`. `EPROTO` is an error of OpenSSL. */
 function isNetworkError({ code }: NodeJS.ErrnoException): boolean {
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) && code !== 'EPROTO';
 }

@@ -35,13 +35,13 @@ export type ReportThrown = (error: Error) => void;
 /**
  * Runs user code so that nothing it throws, now or later, can reach a socket, a chart or the process.
  *
- * Returns what it returned, or `undefined` when it threw. A promise among the results is watched.
+ * Returns its result, or `undefined` when it threw. If the result is a promise that rejects, that is reported as well.
  */
 export function guarded<Result>(run: () => Result, report: ReportThrown): Result | undefined {
   try {
     const result = run();
     if (!isThenable(result)) return result;
-    // One promise of our own for all who wait: some thenables do their work anew at each `then`.
+    // Wrapped once: some thenables repeat their work at each `then`.
     const promise = Promise.resolve(result);
     promise.then(undefined, (thrown: unknown) => report(toError(thrown)));
     return promise as Result;
@@ -65,10 +65,10 @@ export function ignoreRejection(promise: PromiseLike<unknown>): void {
   promise.then(undefined, () => {});
 }
 
-/** What is taken for a chance that the user's code did not give. */
+/** The chance that is used when the user's `random` returns none. */
 const EVEN_CHANCE = 0.5;
 
-/** A number from 0 to 1 that the user's `random` gives. What it throws, or gives instead, is reported. */
+/** Returns what the user's `random` returns, a number from 0 to 1. An error, or another result, is reported. */
 export function chanceOf(random: () => number, report: ReportThrown): number {
   let hasThrown = false;
   const chance: unknown = guarded(random, (error) => {
@@ -83,7 +83,7 @@ export function chanceOf(random: () => number, report: ReportThrown): number {
 }
 
 /**
- * Calls `run` for each item. A call that throws does not cost the other items their turn.
+ * Calls `run` for each item, also when a call throws.
  *
  * @throws what a call threw, after the last one; an `AggregateError` when several threw.
  */
@@ -96,7 +96,7 @@ export function runEach<Item extends NonNullable<unknown>>(
 }
 
 /**
- * Calls `run` for each item that `next` takes, until it has none. A call that throws does not end the loop.
+ * Calls `run` for each item that `next` returns, until it returns none. A call that throws does not end the loop.
  *
  * @throws what a call threw, after the last one; an `AggregateError` when several threw.
  */
@@ -122,15 +122,15 @@ function oneErrorOf(thrown: readonly unknown[]): unknown {
   return new AggregateError(thrown, message);
 }
 
-/** Who waits for a signal. One listener for all of them: Node.js warns of a leak from the eleventh on. */
+/** The callbacks of each signal. A signal has one listener for all: Node.js warns of a leak from the eleventh on. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
-/** Calls `aborted` when the signal aborts, until what it returns is called. One that has aborted already calls nobody. */
+/** Calls `aborted` when the signal aborts. Returns a function that stops this. Does nothing for a signal that has aborted. */
 export function whenAborted(signal: AbortSignal, aborted: () => void): () => void {
   const known = waiting.get(signal);
   const all = known ?? new Set();
   if (known === undefined) waiting.set(signal, all);
-  // It is added again when all have left meanwhile.
+  // Also after all earlier callbacks have left, which removed the listener.
   if (all.size === 0) signal.addEventListener('abort', notifyAll);
   all.add(aborted);
   return () => {

@@ -79,7 +79,7 @@ function isEscaped(json: Uint8Array, quote: number): boolean {
 /** What to send instead of bytes. */
 const BYTES = 'send text made of it, or use a binary codec';
 
-/** What to send instead, by the name that `Object.prototype.toString` gives it; all that is not listed are views of bytes. */
+/** What to send instead, by the name that `Object.prototype.toString` gives. Every kind that is not listed is a view of bytes. */
 const insteads: Readonly<Record<string, string>> = {
   Map: 'send an object or an array made of it',
   Set: 'send an array made of it',
@@ -94,10 +94,10 @@ const insteads: Readonly<Record<string, string>> = {
 };
 
 /**
- * Finds what JSON cannot write, or writes as `{}`, or byte for byte as an object, although it has other content.
+ * Finds a value that JSON loses: one that it cannot write, or writes as `{}` or as an object with a key for each byte.
  *
- * @param text - what `JSON.stringify` has written; nothing when it threw. Only a text that has one of these marks is worth a
- *   look at the message, so that the others cost nothing but the search.
+ * @param text - what `JSON.stringify` has written; nothing when it threw. The message is searched only when the text has
+ *   `{}` or `{"0":`, so all other messages cost one search of their text.
  * @returns what is wrong, and what to send instead; nothing when code of the message threw.
  */
 export function jsonProblem(message: unknown, text?: string): string | undefined {
@@ -111,7 +111,7 @@ export function jsonProblem(message: unknown, text?: string): string | undefined
       }),
     );
   } catch {
-    // A getter, a proxy or a `toJSON` that answered the first time and not again: a text that is written goes.
+    // A getter, a proxy or a `toJSON` that worked the first time threw now. The text is written, so it is sent.
   }
   return problem;
 }
@@ -143,7 +143,7 @@ function describeLoss(kind: string, path: readonly PropertyKey[]): string {
   return `${place} is ${withArticle(kind)}, which has no JSON form; ${insteads[kind] ?? BYTES}`;
 }
 
-/** An error, or a class made of a map, may have fields of its own, which JSON writes: then it is left alone. */
+/** Names the kind if JSON loses it. An error, or a subclass of Map, whose own fields JSON writes is accepted. */
 function lossyKind(value: unknown): string | undefined {
   if (typeof value === 'bigint') return 'BigInt';
   if (typeof value !== 'object' || value === null) return undefined;

@@ -8,9 +8,9 @@ export interface Timeouts {
   closeMs: number;
   /** How long a last close frame may take to leave after an error. @default 2_000 */
   erroredMs: number;
-  /** How long a destroyed socket may take to say so. @default 2_000 */
+  /** How long a destroyed socket may take to report that it is closed. @default 2_000 */
   forcedMs: number;
-  /** How long a congested peer may take nothing at all before 1013. @default 15_000 */
+  /** How long a congested peer may take no byte at all before it gets 1013. @default 15_000 */
   stalledMs: number;
   /**
    * How long reading may be paused because no `onMessage` settles, before the connection is closed with 1011. Your own
@@ -80,8 +80,8 @@ export interface Limits {
   /** Outbox size above which sends are refused and publications dropped, in bytes. @default 1_048_576 */
   outboxHighBytes: number;
   /**
-   * Outbox size at which a congested connection flows again, in bytes; looked at whenever a write that had to
-   * wait has left. @default 262_144
+   * Outbox size at which a congested connection flows again, in bytes. It is checked whenever a write that had to wait
+   * has left. @default 262_144
    */
   outboxLowBytes: number;
   /** Topics one connection may be a member of; their names have at most 256 bytes each. @default 10_000 */

@@ -2,7 +2,7 @@ import { type Bounds, INTEGER_MAX } from './defaults.ts';
 import { MooringError } from './errors.ts';
 import { kindOf, mustBeOneOf, suggestion } from './wording.ts';
 
-/** Reports what is wrong with an option. The path leads on to the place, for example an entry of a list. */
+/** Reports what is wrong with an option. `path` names the place within it, for example an entry of a list. */
 export type Report = (problem: string, ...path: PropertyKey[]) => void;
 
 /** Returns an option as it was given, or its default, and reports what is wrong with it. */
@@ -18,14 +18,14 @@ export type Rules = Readonly<Record<string, Rule<unknown>>>;
 /** Options with their defaults, as their rules return them. */
 export type Resolved<R extends Rules> = { -readonly [Name in keyof R]: ReturnType<R[Name]> };
 
-/** Looks at options together, each of which is sound by itself. */
+/** Checks options against each other, after each has passed its own rule. */
 type Finish<R extends Rules> = (
   options: Resolved<R>,
   report: Report,
   given: { readonly [Name in keyof R]?: unknown },
 ) => void;
 
-/** A value of which something must hold, unless it is the default. */
+/** A value that must pass a check, unless it is the default. */
 export function must<Value>(
   usual: Value,
   holds: (given: unknown) => boolean,
@@ -39,7 +39,7 @@ export function must<Value>(
   };
 }
 
-/** The same for what may be left out. */
+/** A value that may be left out, and must pass a check otherwise. */
 export function optional<Value>(
   holds: (given: unknown) => boolean,
   problem: string,
@@ -47,12 +47,12 @@ export function optional<Value>(
   return must<Value | undefined>(undefined, holds, problem);
 }
 
-/** A function of the application, if there is one. */
+/** A function of the application, which may be left out. */
 export function callback<Fn = (...given: never[]) => unknown>(): Rule<Fn | undefined> {
   return optional<Fn>((given) => typeof given === 'function', 'must be a function');
 }
 
-/** Yes or no. */
+/** A boolean. */
 export function flag(usual: boolean): Rule<boolean> {
   return must(usual, (given) => typeof given === 'boolean', 'must be a boolean');
 }
@@ -78,7 +78,7 @@ export function integer<Usual extends number | undefined>(
   return must<number | Usual>(usual, isWithin, `must be a whole number from ${min} to ${max}`);
 }
 
-/** A whole number for each of a section of the table. */
+/** A whole number for each entry of a section of the defaults. */
 export function integers<Section extends Readonly<Record<keyof Section, number>>>(
   usual: Section,
   bounds: Readonly<Record<string, Bounds>> = {},
@@ -97,7 +97,7 @@ export function ordered<Low extends string, High extends string>(low: Low, high:
   };
 }
 
-/** Options in an object of their own. What asks for none of them shares the defaults. */
+/** A group of options in an object of their own. Where it is left out, all share one frozen object with the defaults. */
 export function group<R extends Rules>(rules: R, finish?: Finish<R>): Rule<Readonly<Resolved<R>>> {
   const usual = Object.freeze(read({}, rules, { finish, report: () => {} }));
   const rule = (given: unknown, report: Report) => {
@@ -109,7 +109,7 @@ export function group<R extends Rules>(rules: R, finish?: Finish<R>): Rule<Reado
   return Object.assign(rule, { names: Object.keys(rules) });
 }
 
-/** An object of which the names alone are checked. */
+/** An object whose option names are checked, and not their values. */
 export function objectWith<Value extends object>(
   ...names: readonly (keyof Value & string)[]
 ): Rule<Value | undefined> {
@@ -121,7 +121,7 @@ export function objectWith<Value extends object>(
   return Object.assign(rule, { names });
 }
 
-/** How the options of a call are checked besides each by its rule. */
+/** What `resolved` does besides checking each option by its rule. */
 interface Further<R extends Rules> {
   readonly call?: OptionsCall;
   readonly finish?: Finish<R>;
@@ -180,7 +180,7 @@ function reportUnknown(given: object, known: readonly string[], report: Report):
   for (const name of Object.keys(given)) if (!known.includes(name)) report(UNKNOWN, name);
 }
 
-/** A known name that is alike, or the group that has this one. */
+/** Suggests a known name that is similar, or the group that has this name. */
 function hintFor([first = '', second]: readonly string[], rules: Rules): string {
   const name = second ?? first;
   const neighbours = second === undefined ? Object.keys(rules) : (rules[first]?.names ?? []);
@@ -192,9 +192,9 @@ function hintFor([first = '', second]: readonly string[], rules: Rules): string 
 }
 
 /**
- * Whether a value can be options: an object with options of its own, or with none at all.
+ * Whether a value can be options: a plain object, or an object with properties of its own.
  *
- * A promise of options, a Map of them, or a connection in the place of options would be taken for options without any.
+ * Without this check, a promise, a Map or a connection that is passed as options would count as empty options.
  */
 export function isOptions(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
@@ -203,7 +203,7 @@ export function isOptions(value: unknown): value is object {
   return isPlain || Object.keys(value).length > 0;
 }
 
-/** Says what is wrong with the option at a path, and what stands there where that matters. */
+/** Says what is wrong with the option at a path, and what kind of value it has where that helps. */
 export function problemAt(options: unknown, path: readonly PropertyKey[], problem: string): string {
   const place = ['options', ...path.map(String)].join('.');
   if (!problem.startsWith('must be ')) return `${place}: ${problem}`;
@@ -222,10 +222,10 @@ export interface OptionsCall {
   readonly example: string;
 }
 
-/** Of a supervisor and of a pool. */
+/** `drain` of a supervisor and of a pool. */
 export const drainCall: OptionsCall = { call: 'drain(options)', example: '{ withinMs: 5000 }' };
 
-/** The error about a value that is no options at all. It says how to write them where the call is known. */
+/** The error about a value that is no options at all. It shows how to write them if the call is known. */
 export function notOptions(value: unknown, call?: OptionsCall): MooringError {
   const problem = problemAt(value, [], 'must be an object');
   if (call === undefined) return invalidOptions([problem]);
@@ -234,7 +234,7 @@ export function notOptions(value: unknown, call?: OptionsCall): MooringError {
   ]);
 }
 
-/** Says that nobody knows the option at a path, and which one was meant. */
+/** Says that the option at a path is unknown, and which one was probably meant. */
 export function unknownOption(path: readonly PropertyKey[], known: Iterable<string>): string {
   return problemAt({}, path, `unknown option${suggestion(String(path.at(-1)), known)}`);
 }
@@ -245,7 +245,7 @@ export function invalidOptions(problems: readonly string[], cause?: Error): Moor
 }
 
 /**
- * Checks what is given for each message: cheap, and no more than that the names are known.
+ * Checks only that the names of options are known. It is cheap, because it runs for each message.
  *
  * @throws MooringError `invalid-options`
  */

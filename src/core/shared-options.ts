@@ -38,7 +38,7 @@ export const sharedRules = /* @__PURE__ */ (() => ({
   inspect: optional<Inspector>(isInspector, mustBeInspector),
 }))();
 
-/** Limits, of which the numbers of pieces follow the length of a message. */
+/** Limits. The default numbers of fragments and chunks follow from the longest message. */
 export function limitsRule(usual: Limits): Rule<Limits> {
   return group(integers(usual), (limits, report, given) => {
     const parts = partsOf(limits.payloadBytesMax);
@@ -50,7 +50,7 @@ export function limitsRule(usual: Limits): Rule<Limits> {
 
 const none: readonly string[] = /* @__PURE__ */ Object.freeze([]);
 
-/** It is copied: what is written to the list later has not been checked. */
+/** Returns a copy, because later changes of the list would not be checked. */
 function subprotocols(given: unknown, report: Report): readonly string[] {
   if (given === undefined) return none;
   if (!Array.isArray(given)) {

@@ -5,17 +5,17 @@ import { invalidOptions, problemAt } from './option-rules.ts';
 /**
  * A schema of any library that implements Standard Schema: zod from 3.24, valibot, ArkType and others.
  *
- * @typeParam Input - what it takes.
- * @typeParam Output - what it makes of that.
+ * @typeParam Input - the values that it accepts.
+ * @typeParam Output - the values that it returns.
  */
 export interface StandardSchemaV1<Input = unknown, Output = Input> {
-  /** What the library offers to others. */
+  /** The interface that libraries share. */
   readonly '~standard': {
     readonly version: 1;
     readonly vendor: string;
     /** Checks a value. A schema for Mooring returns the result itself, and never a promise of it. */
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
-    /** Is for TypeScript alone, and `undefined` when the program runs. */
+    /** For TypeScript only; `undefined` when the program runs. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
@@ -35,7 +35,7 @@ export interface StandardIssue {
 /** The options that take a schema. */
 export type ContractName = 'messages' | 'sends';
 
-/** What a value that is no schema must be. */
+/** The problem of a value that is no schema. */
 export const mustBeSchema =
   'must be a Standard Schema, for example of zod (3.24 or later), valibot or ArkType';
 
@@ -45,12 +45,12 @@ export const asyncProblems: Readonly<Record<ContractName, string>> = {
   sends: 'a contract must check at once, but this schema is async: do async work before you send',
 };
 
-/** Whether a value is a schema. Those of ArkType are functions. */
+/** Whether a value is a schema. A schema of ArkType is a function. */
 export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
   return hasMethods(propertyOf(value, '~standard'), ['validate']);
 }
 
-/** Whether a schema says that it is async. Those of valibot do; others show it only when they check. */
+/** Whether a schema declares that it is async. A schema of valibot does; others show it only when they check. */
 export function isAsyncSchema(value: unknown): boolean {
   return propertyOf(value, 'async') === true;
 }
@@ -67,8 +67,8 @@ export class SchemaCheck<Output> {
   readonly #name: ContractName;
   /**
    * How many more values it must accept before it counts as synchronous. zod calls every check synchronously first and drops
-   * the promise of an async one. If that promise rejects, nobody handles it, and the process ends. Promises are therefore
-   * caught until then, and always once there was one.
+   * the promise of an async check. If that promise rejects, nothing handles it, and the process ends. So promises are
+   * caught until the schema counts as synchronous, and always after the first promise.
    */
   #proofsLeft = PROOFS;
 
@@ -133,9 +133,9 @@ function isZodLike<Output>(schema: object): schema is ZodLike<Output> {
 }
 
 /**
- * Makes a call, and handles the rejection of every promise that it tests with `instanceof`. That is how zod finds out that
- * a check is async, and it leaves no other trace of the promise that it drops. zod's own async mode is no way around this: it
- * returns a promise for every transform, also for a synchronous one.
+ * Makes a call, and handles the rejection of every promise that the call tests with `instanceof`. zod finds out with
+ * `instanceof` that a check is async, and leaves no other trace of the promise that it drops. The async mode of zod does
+ * not help: it returns a promise for every transform, also for a synchronous one.
  *
  * `instanceof Promise` and `await` are as fast afterwards as before (measured).
  */

@@ -8,12 +8,12 @@ type ObserverOrNext<Value> = Partial<Observer<Value>> | ((value: Value) => void)
 /**
  * An Observable whose subscribers cannot harm the process.
  *
- * RxJS rethrows what a subscriber throws from a timer, which ends a Node.js process. Here it is caught and
- * reported, whether thrown or rejected, directly on the stream or behind operators. An Observable that was
- * not made by `pipe`, such as `merge(a$, b$)`, is RxJS's own and has no guard.
+ * RxJS rethrows the errors of subscribers from a timer, which ends a Node.js process. This Observable reports what a
+ * subscriber throws or rejects with, also behind operators. An Observable that was not made by `pipe`, such as
+ * `merge(a$, b$)`, belongs to RxJS and has no guard.
  *
- * It overrides `subscribe` and `pipe` and uses nothing of RxJS that is not public: the unit test of this
- * file passes with RxJS 7.8 and with 8.0.0-alpha.14.
+ * It overrides `subscribe` and `pipe`, and uses the public API of RxJS only: the unit test of this file passes with
+ * RxJS 7.8 and with 8.0.0-alpha.14.
  */
 class GuardedObservable<Value> extends Observable<Value> {
   readonly #source: Observable<Value>;
@@ -48,7 +48,7 @@ class GuardedObservable<Value> extends Observable<Value> {
 }
 
 /**
- * An observer of the user's; what it throws is reported.
+ * An observer of the application. What it throws is reported.
  *
  * No field is `#private`: with `useDeprecatedNextContext`, RxJS 7 calls it through an object that inherits
  * from it.
@@ -80,8 +80,8 @@ class GuardedObserver<Value> implements Observer<Value> {
   }
 
   /**
-   * What was put behind the stream, with `finalize` for example, is code of the user as well. RxJS would run
-   * it next, and let what it throws escape.
+   * A teardown such as that of `finalize` is code of the application as well. RxJS would run it next, and would not catch
+   * what it throws.
    */
   tearDown(): void {
     guarded(() => this.subscription?.unsubscribe(), this.report);
@@ -89,17 +89,17 @@ class GuardedObserver<Value> implements Observer<Value> {
 }
 
 /**
- * Whether it is a subscriber of RxJS, of any copy of it: operators subscribe with one.
+ * Whether it is a Subscriber of any copy of RxJS. Operators subscribe with one.
  *
- * It hands errors downstream by itself.
+ * A Subscriber needs no guard: it passes errors downstream.
  */
 function isSubscriber(value: unknown): value is Observer<unknown> {
   return hasMethods(value, ['next', 'error', 'complete', 'add', 'unsubscribe']);
 }
 
 /**
- * Whether it is an Observable of any copy of RxJS, and not of a subclass, which may have methods of its
- * own, such as `connect`.
+ * Whether it is an Observable of any copy of RxJS. A subclass is left alone, because it may have further methods, such
+ * as `connect`.
  */
 function isPlainObservable(value: unknown): value is Observable<unknown> {
   if (!hasMethods(value, ['subscribe', 'pipe'])) return false;
@@ -120,27 +120,26 @@ function toObserver<Value>(
 }
 
 /**
- * A stream of values with a guarded public side, made when somebody asks for it.
+ * A stream of values. Its public Observable is guarded, and made when it is first read.
  *
- * It has its own list of subscribers, where a Subject of RxJS would stop at the first one that throws. Those
- * of users never do, but the subscriber of an operator may: it runs what was put behind it at the end.
+ * It keeps its own list of subscribers, because a Subject of RxJS stops at the first subscriber that throws. Guarded
+ * observers never throw, but the Subscriber of an operator may, when it runs a teardown at the end.
  */
 export class Stream<Value> {
   readonly #report: ReportThrown;
   readonly #subscribersChanged: (() => void) | undefined;
-  /** What a subscriber gets at once; nothing on a stream without a first value. */
+  /** The value that a new subscriber gets at once; `undefined` on a stream without a first value. */
   #latest: Value | undefined;
   #observable: Observable<Value> | null = null;
-  /** Everybody who listens, made for the first of them; each leaves it when its subscription ends. */
+  /** Made for the first subscriber. */
   #subscribers: Set<Observer<Value>> | null = null;
-  /** Those who get the next value; dropped when somebody comes or leaves. */
+  /** A copy of the subscribers for `next`; dropped when a subscriber comes or leaves. */
   #recipients: readonly Observer<Value>[] | null = null;
   #isComplete = false;
 
   /**
-   * With a first value, subscribers get the latest at once.
-   *
-   * @param subscribersChanged - called when somebody has subscribed, or left.
+   * @param first - with a first value, a new subscriber gets the latest value at once.
+   * @param subscribersChanged - called when a subscriber has come or left.
    */
   constructor(report: ReportThrown, first?: Value, subscribersChanged?: () => void) {
     this.#report = report;
@@ -148,18 +147,18 @@ export class Stream<Value> {
     this.#subscribersChanged = subscribersChanged;
   }
 
-  /** What users subscribe to. */
+  /** The public side. */
   get observable(): Observable<Value> {
     this.#observable ??= new GuardedObservable<Value>(this.#source(), this.#report);
     return this.#observable;
   }
 
-  /** Whether anybody listens; a value nobody sees need not be made. */
+  /** Whether there are subscribers. Callers ask first, so that they make no value for nobody. */
   get observed(): boolean {
     return this.#subscribers !== null && this.#subscribers.size > 0;
   }
 
-  /** Gives a value to all who listen now, not to those who come meanwhile. */
+  /** Emits a value to the subscribers of this moment, and not to those that one of them adds meanwhile. */
   next(value: Value): void {
     if (this.#latest !== undefined) this.#latest = value;
     if (this.#subscribers === null) return;

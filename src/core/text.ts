@@ -1,10 +1,10 @@
 /** Keeps a leading U+FEFF, as `Buffer` does: in a message it is text (RFC 6455 §5.6 has no byte order mark). */
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** How much of a text that somebody else chose is repeated, in UTF-16 code units. */
+/** How much of a foreign text is quoted, in UTF-16 code units. */
 const EXCERPT_MAX = 200;
 
-/** The beginning of a text that somebody else chose. */
+/** The beginning of a foreign text, such as a header. */
 export function excerptOf(text: string): string {
   return text.length > EXCERPT_MAX ? `${text.slice(0, EXCERPT_MAX)}…` : text;
 }
@@ -19,7 +19,7 @@ export function copyOf(text: string): string {
   return ` ${text}`.slice(1);
 }
 
-/** Reads UTF-8. A `Buffer` does so faster than a decoder; a page has none. */
+/** Reads UTF-8. A `Buffer` is faster than a decoder, but a page has none. */
 export function textOf(bytes: Uint8Array): string {
   return bytes.toString === Uint8Array.prototype.toString
     ? decoder.decode(bytes)
@@ -35,8 +35,8 @@ export function pathText(path: readonly PropertyKey[]): string {
 }
 
 /**
- * Control characters, line separators and the marks that reorder text, which would let foreign text pretend
- * to be something else in a log or a terminal.
+ * Control characters, line separators and marks that reorder text. Foreign text could use them to look like something
+ * else in a log or a terminal.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
@@ -52,8 +52,8 @@ export function escapeText(text: string): string {
 type Print = (value: unknown, options: object) => string;
 
 /**
- * Has `console.log` of Node.js print a name and some fields of every instance of a class. What an instance holds besides, such as
- * credentials, is not printed.
+ * Makes `console.log` of Node.js print a name and some fields of every instance of a class. Other fields, such as
+ * credentials, are not printed.
  */
 export function printAs<Instance extends object>(
   prototype: Instance,

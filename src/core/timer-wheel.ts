@@ -1,17 +1,17 @@
 import type { Clock, TimerHandle } from './clock.ts';
 import { runAll, runEach } from './guard.ts';
 
-/** Something that owns deadlines and is told, by name, when one has passed. */
+/** Owns deadlines. The wheel calls it with the name of each deadline that has passed. */
 export interface DeadlineOwner {
   deadlinePassed(name: string): void;
 }
 
-/** Something that wants to know when the machine, or the process, has slept. */
+/** Is called after the machine, or the process, has slept. */
 export interface WakeListener {
   onWake(): void;
 }
 
-/** The tick of a deadline that waits for none. */
+/** The tick of a deadline that is not pending. */
 const NEVER = -1;
 
 /** One deadline. Opaque; pass it to {@link TimerWheel.cancel} or {@link TimerWheel.postpone}. */
@@ -31,19 +31,18 @@ export class Deadline {
 
 const SLOTS = 512;
 
-/** By how much the wall clock may run ahead of a tick before the machine must have slept, in milliseconds. */
+/** If the wall clock is ahead of a tick by this many milliseconds, the machine has slept. */
 const SLEEP_MS_MIN = 5_000;
 
-/** Ticks that one turn may count at most; whatever a stall adds beyond them is not held against anybody. */
+/** How many ticks one turn of the event loop counts at most. The rest of a stall does not count. */
 const TICKS_PER_TURN_MAX = 2;
 
 /**
  * Spreads all deadlines of a supervisor over one native timer.
  *
- * The wheel counts time in which the event loop was alive. A tick is judged only after the loop has looked
- * at all waiting input, and a stalled loop (or a suspended machine) advances the wheel by two ticks at
- * most: deadlines stretch by the measured lateness instead of killing peers whose answers were waiting in
- * the kernel. A deadline fires up to one tick late and never early.
+ * The wheel counts only time in which the event loop was alive. It advances after the loop has read all waiting input,
+ * and a stalled loop or a suspended machine advances it by two ticks at most. So after a stall, deadlines wait longer
+ * instead of ending peers whose answers are still in the kernel. A deadline fires up to one tick late, and never early.
  *
  * ```
  * native timer ─▶ poll phase (pongs, closes, data are read) ─▶ check phase: advance, expire
@@ -53,7 +52,7 @@ export class TimerWheel {
   /** Tick length in milliseconds. */
   readonly tickMs: number;
 
-  /** Told after the machine, or the process, has slept for a while; deadlines have slept as well. */
+  /** Called after the machine, or the process, has slept. Deadlines did not run in that time. */
   readonly whenWoken = new Set<WakeListener>();
 
   readonly #clock: Clock;
@@ -70,7 +69,7 @@ export class TimerWheel {
     this.tickMs = tickMs;
   }
 
-  /** Milliseconds during which the loop was alive, in steps of a tick; stands still while the wheel is empty. */
+  /** Milliseconds in which the loop was alive, in steps of a tick. It stands still while the wheel is empty. */
   get nowMs(): number {
     return this.#liveMs;
   }
@@ -80,14 +79,14 @@ export class TimerWheel {
     return this.#size;
   }
 
-  /** Tells `owner` once, `delayMs` from now, that the deadline `name` has passed. */
+  /** Calls `owner.deadlinePassed(name)` once, `delayMs` from now. */
   schedule(delayMs: number, owner: DeadlineOwner, name: string): Deadline {
     const deadline = new Deadline(owner, name);
     this.postpone(deadline, delayMs);
     return deadline;
   }
 
-  /** Lets a deadline, over or not, pass `delayMs` from now. For whoever needs one again and again. */
+  /** Sets a deadline to `delayMs` from now, whether it is pending or not. Use it where one deadline is needed repeatedly. */
   postpone(deadline: Deadline, delayMs: number): void {
     if (this.#size === 0) this.#wake();
     if (deadline.dueTick !== NEVER) this.#unlink(deadline);
@@ -97,8 +96,8 @@ export class TimerWheel {
   }
 
   /**
-   * Forgets a deadline; doing so twice, or after it passed, changes nothing. Returns what is left of it, for
-   * whoever keeps it: a deadline that is over is 64 bytes that nobody needs.
+   * Cancels a deadline. Does nothing when it has passed or was cancelled before. Returns `null` for the field that held
+   * the deadline, because each kept deadline costs 64 bytes.
    */
   cancel(deadline: Deadline | null): null {
     if (deadline !== null && deadline.dueTick !== NEVER) {
@@ -115,7 +114,7 @@ export class TimerWheel {
 
   #arm(): void {
     if (this.#timer !== null) return;
-    // To the next border of a tick, not a tick from now: late timers must not add up.
+    // To the next boundary of a tick, and not one tick from now: the lateness of timers must not add up.
     const nextTickMs = Math.ceil((this.#tick + 1) * this.tickMs - this.#liveMs);
     const dueAtWallMs = this.#clock.wallNow() + nextTickMs;
     this.#timer = this.#clock.setTimer(nextTickMs, () => {
@@ -136,13 +135,13 @@ export class TimerWheel {
     try {
       this.#liveMs += this.#aliveSinceAdvanceMs();
       this.#advancedAt = this.#clock.now();
-      const target = Math.floor(this.#liveMs / this.tickMs);
+      const due = this.#dueUpTo(Math.floor(this.#liveMs / this.tickMs));
       runAll(
-        () => (this.#tick < target ? ++this.#tick : undefined),
-        (tick) => this.#expireTick(tick),
+        () => due.next().value,
+        ({ owner, name }) => owner.deadlinePassed(name),
       );
     } finally {
-      // An owner that throws must not stop the clock of all others.
+      // An owner that throws must not stop the deadlines of all others.
       this.#advancing = false;
       if (this.#size > 0) this.#arm();
     }
@@ -153,20 +152,28 @@ export class TimerWheel {
   }
 
   /**
-   * Takes the due deadlines out before telling anyone: an owner may schedule into this very slot, and that
-   * deadline belongs to a later turn.
+   * Collects the due deadlines before it calls an owner: an owner may schedule a deadline into this slot for a later
+   * turn of the wheel.
    */
-  #expireTick(tick: number): void {
-    const due: Deadline[] = [];
-    for (let entry = this.#slots[tick % SLOTS] ?? null; entry !== null; entry = entry.next) {
-      if (entry.dueTick <= tick) due.push(entry);
+  *#dueUpTo(lastTick: number): Generator<Deadline, undefined> {
+    while (this.#tick < lastTick) {
+      this.#tick += 1;
+      for (const deadline of this.#dueNow()) {
+        // An earlier owner may have cancelled or postponed it.
+        if (deadline.dueTick === NEVER || deadline.dueTick > this.#tick) continue;
+        this.cancel(deadline);
+        yield deadline;
+      }
     }
-    runEach(due, (entry) => {
-      // An owner that came before may have cancelled or postponed it.
-      if (entry.dueTick === NEVER || entry.dueTick > tick) return;
-      this.cancel(entry);
-      entry.owner.deadlinePassed(entry.name);
-    });
+    return undefined;
+  }
+
+  #dueNow(): Deadline[] {
+    const due: Deadline[] = [];
+    for (let entry = this.#slots[this.#tick % SLOTS] ?? null; entry !== null; entry = entry.next) {
+      if (entry.dueTick <= this.#tick) due.push(entry);
+    }
+    return due;
   }
 
   #link(deadline: Deadline): void {

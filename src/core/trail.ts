@@ -1,4 +1,4 @@
-/** One fact of a connection, and when its chart took it. */
+/** A fact of a connection, and when the chart took it. */
 export interface TrailFact {
   /** A fact of the [connection chart](../../docs/statecharts/connection.md), for example `heartbeat.missed`. */
   readonly fact: string;
@@ -6,7 +6,7 @@ export interface TrailFact {
   readonly atMs: number;
 }
 
-/** What happened to a connection last, oldest first. */
+/** The last facts of a connection, oldest first. */
 export type Trail = readonly TrailFact[];
 
 /** Makes one line of a trail: `-30.004s heartbeat.missed, 0s heartbeat.lost`. Times count back from the last fact. */

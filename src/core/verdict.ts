@@ -40,7 +40,7 @@ export type CloseCause =
   | 'tcp-error'
   | 'unknown';
 
-/** Why this side does not wait for the rest of a message of the peer. */
+/** Why this side refuses the rest of a message. */
 export type RefusedMessage = Extract<CloseCause, 'message-limit' | 'message-timeout' | 'overload'>;
 
 /** How a connection that was open ended. Reported exactly once, as `connection.closed`. */
@@ -74,7 +74,7 @@ export interface CloseVerdict {
   readonly trail: Trail;
 }
 
-/** What the connection saw of an ending. Each field keeps the first thing that happened. */
+/** What is known about an ending. Each field keeps the first thing that happened. */
 export interface Evidence {
   /** What this side had asked for. */
   intent?: LocalCause | undefined;
@@ -82,15 +82,15 @@ export interface Evidence {
   sent?: CloseFrame | undefined;
   /** The close frame that arrived; 1005 when it was empty. */
   received?: CloseFrame | undefined;
-  /** How many bytes had arrived when it was sent, if it is no answer to the peer's. */
+  /** How many bytes had arrived when `sent` left, if `sent` is no answer. */
   sentAtBytesIn?: number;
-  /** The peer's close frame cannot be an answer to ours. */
+  /** The close frame of the peer cannot be an answer to `sent`. */
   simultaneous?: boolean;
   /** ws saw both close frames. */
   clean?: boolean;
   /** What ws, or this side, found wrong in the bytes of the peer. */
   protocolError?: Error | undefined;
-  /** The bytes keep to the protocol, but this side does not wait for the rest of the message. */
+  /** The bytes follow the protocol, but this side refuses the rest of the message. */
   refused?: RefusedMessage | undefined;
   /** What the user's code or ours threw. */
   handlerError?: Error | undefined;
@@ -109,7 +109,7 @@ export interface Evidence {
 /** The part of a verdict that follows from the evidence alone. */
 export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut' | 'trail'>;
 
-/** Says from the evidence how a connection ended whose socket can be seen. Pure. */
+/** Derives from the evidence how a connection ended whose socket can be seen. Pure. */
 export function classifyClose(evidence: Evidence): Classification {
   return classification(evidence, concludeOfSocket(evidence) ?? conclude(evidence));
 }
@@ -142,13 +142,13 @@ function classification(evidence: Evidence, conclusion: Conclusion): Classificat
   return result;
 }
 
-/** The frame of an end without a frame (RFC 6455 §7.1.5). */
+/** Stands for an end without a close frame (RFC 6455 §7.1.5). */
 const abnormal: CloseFrame = { code: 1006, reason: '' };
 
 /** A value under construction. */
 export type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
 
-/** What the evidence comes to. `received` is the close frame of the peer, unless something else ended the connection. */
+/** The conclusion from the evidence. `received` is the peer's close frame, unless something else ended the connection. */
 type Conclusion = Pick<Classification, 'origin' | 'layer' | 'cause' | 'retry' | 'level'> &
   Pick<Evidence, 'received'> & { readonly error: Error | undefined };
 
@@ -190,7 +190,7 @@ function conclude(evidence: Evidence): Conclusion {
   return intent === undefined ? networkEnding(evidence, 'unknown') : localEnding(evidence, intent);
 }
 
-/** What ended it is what this side asked for, whatever code the peer answers with. */
+/** If this side asked for the end first, that is the cause, and the code of the peer's answer does not matter. */
 function closeFrame(evidence: Evidence, received: CloseFrame): Conclusion {
   const { intent, sent = received } = evidence;
   const { retry, level } = closeMeaning((intent === undefined ? received : sent).code);
@@ -228,7 +228,7 @@ function networkEnding(evidence: Evidence, cause: CloseCause): Conclusion {
   };
 }
 
-/** An end of TCP that was seen first stays the cause: errors after it are its consequences. */
+/** If TCP ended first, that stays the cause: later errors are its consequences. */
 function networkCause({ ended, forced, socketError, sendError }: Evidence): CloseCause {
   if (ended) return forced ? 'tcp-fin-backlog' : 'tcp-fin';
   if (socketError !== undefined) return tcpCause(socketError);
@@ -241,7 +241,7 @@ function firstError({ handlerError, socketError, sendError }: Evidence): Error |
   return handlerError ?? socketError ?? sendError;
 }
 
-/** What we started ourselves is no error, unless we started it because something was wrong. */
+/** An end that this side wanted is no problem, unless a problem was the reason for it. */
 function localLevel(intent: LocalCause): Level {
   switch (intent) {
     case 'close':

@@ -2,10 +2,10 @@ import { messageText, stackText } from './errors.ts';
 import type { Failure, FailureCause } from './failure.ts';
 import { escapeText } from './text.ts';
 
-/** Codes of the warnings that have been given, with how often. Bounded: each code is one kind of warning. */
+/** How often each code was emitted. Bounded, because the source lists the codes. */
 const counts = new Map<string, number>();
 
-/** How many warnings of one code a process gives at most: it may have thousands of supervisors. */
+/** How many warnings of one code a process emits at most: it may have thousands of supervisors. */
 const OF_CODE_MAX = 20;
 
 /** One warning to the operator. */
@@ -18,7 +18,7 @@ export interface Warning {
 }
 
 /**
- * Warns the operator through `process.emitWarning`, once for each code, where there is a process.
+ * Warns the operator through `process.emitWarning`, once for each code. Does nothing in a page, which has no process.
  *
  * Node.js prints such a warning on standard error, with its code, unless the process was started with
  * `--no-warnings`; `process.on('warning')` receives it.
@@ -29,9 +29,9 @@ export function warnOnce(code: string, message: string): void {
   if (!counts.has(code)) emit({ code, message });
 }
 
-/** The warnings of one supervisor, or of all clients: one about each thing. */
+/** The warnings of one supervisor, or of all clients: one for each subject. */
 export class Warnings {
-  /** Bounded: what there is to warn about are names and causes that the source lists. */
+  /** Bounded: the subjects are names and causes that the source lists. */
   readonly #about = new Set<string>();
 
   once(about: string, warning: Warning): void {
@@ -42,12 +42,12 @@ export class Warnings {
   }
 }
 
-/** What two calls of `drain` may want differently. */
+/** The part of a drain that two calls of `drain` may want differently. */
 interface Plan {
   readonly frame: object;
 }
 
-/** Warns that a drain which has begun stands, whatever options a further call was given. */
+/** Warns that a second call of `drain` has other options, which are ignored. */
 export function warnOfOtherPlan(begun: Plan, wanted: Plan, options: object): void {
   const [ours, theirs] = [optionsOf(begun), optionsOf(wanted)];
   const names = Object.entries(options)
@@ -64,7 +64,7 @@ function optionsOf({ frame, ...rest }: Plan): ReadonlyMap<string, unknown> {
   return new Map(Object.entries({ ...rest, ...frame }));
 }
 
-/** As often as it happens, within the bound of its code. */
+/** Warns each time, up to the limit for the code. */
 function warn(warning: Warning): void {
   if ((counts.get(warning.code) ?? 0) < OF_CODE_MAX) emit(warning);
 }
@@ -78,14 +78,14 @@ function emit({ code, message, detail }: Warning): void {
   });
 }
 
-/** What the service asked for, what a client did by itself, and what another warning tells. */
+/** Causes without a warning: the service wanted them, a client left, or another warning covers them. */
 const expected: ReadonlySet<FailureCause> = new Set<FailureCause>([
   ...(['draining', 'suspended'] as const),
   ...(['abandoned', 'tcp-reset', 'tcp-timeout', 'tcp-error'] as const),
   ...(['authenticate-error', 'crash'] as const),
 ]);
 
-/** How to hear of what happens, each as an imperative; only those that are there. */
+/** Advice on how to listen, each as an imperative. */
 export interface WaysToHear {
   /** Of handlers that throw, and of failures. */
   readonly events: string;
@@ -98,9 +98,9 @@ export interface WaysToHear {
 }
 
 /**
- * Warns of what happened and nobody listens to, so that nothing fails silently before a service has its logs.
+ * Warns of problems that nobody listens to, so that nothing fails silently before a service has its logs.
  *
- * Its owner asks first whether somebody listens. Each kind of problem gives one warning.
+ * The owner checks first that there are no listeners. Each kind of problem causes one warning.
  */
 export class Unheard {
   readonly #warnings = new Warnings();
@@ -119,7 +119,7 @@ export class Unheard {
     });
   }
 
-  /** A connection that came to us did not open. */
+  /** A request did not become an open connection. */
   failure({ cause, httpStatus, closeCode, option, error }: Failure): void {
     if (expected.has(cause)) return;
     const { events, onFailed } = this.#ways;
@@ -143,7 +143,7 @@ export class Unheard {
   }
 
   /**
-   * A client has given up, or a peer wants nothing of a pool.
+   * A client has given up, or a peer refuses a pool.
    *
    * @param kind - why, as the source lists it.
    */
@@ -154,7 +154,7 @@ export class Unheard {
     });
   }
 
-  /** Who threw cannot hear of it: a listener of the events would get its own error. */
+  /** Leaves out the listener that threw: it would get its own error. */
   #waysToHearOf(handler: string): readonly (string | undefined)[] {
     const { events, onHandlerError } = this.#ways;
     return [

@@ -1,17 +1,17 @@
-/** The words of all errors about arguments and options, for both sides; a page has no schema library. */
+/** The words of errors about arguments and options. Written by hand, because a page has no schema library. */
 
 import { escapeText } from './text.ts';
 
-/** Longest text that is quoted in the place of a word, in characters. */
+/** Longest text that is quoted where a word was expected, in characters. */
 const WORD_MAX = 20;
 
 /** Longest name that is compared with others, in characters. */
 const NAME_MAX = 40;
 
-/** A number that was passed as text, and is too short to be a secret. */
+/** A number as text, too short to be a secret. */
 const NUMERAL = /^\d{1,5}$/;
 
-/** Says what a value is. Text is not quoted, because it may be a credential; only numbers written as text are. */
+/** Says what a value is. Text is not quoted, because it may be a credential. A short number as text is. */
 export function kindOf(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -53,28 +53,28 @@ export function anyOf(names: readonly string[]): string {
   return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
-/** Says that a value is none of a few words. A short text is quoted: among such words nobody writes a credential. */
+/** Says that a value is none of a few words. A short text is quoted: in place of such a word it is no credential. */
 export function mustBeOneOf(words: readonly string[], value: unknown): string {
   const expected = `must be ${anyOf(words.map((word) => `'${word}'`))}`;
   if (typeof value !== 'string' || value.length > WORD_MAX) return expected;
   return `${expected}, not '${escapeText(value)}'${wordSuggestion(value, words)}`;
 }
 
-/** The rest of a sentence about a name that is not known: the known name that it is most like, if any. */
+/** Ends a sentence about an unknown name with the most similar known name, if there is one. */
 export function suggestion(name: string, known: Iterable<string>): string {
   const near = nearest(name, known);
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
-/** The same about a word that is written in quotation marks. */
+/** The same for a word in quotation marks. */
 export function wordSuggestion(text: string, words: readonly string[]): string {
   const near = nearest(text, words);
   return near === undefined ? '' : `; did you mean '${near}'?`;
 }
 
 /**
- * Two typing errors, but not more than one for each three characters: short names are alike by chance. A name that was
- * not written to its end, for example without its unit, is one error.
+ * Finds the most similar name. It allows two typing errors, and one for each three characters at most, because short
+ * names are similar by chance. A name that lacks its end, for example its unit, counts as one error.
  */
 function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > NAME_MAX) return undefined;

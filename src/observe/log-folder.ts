@@ -13,11 +13,11 @@ export interface LogLine {
 
 /** How long identical lines are counted before the count is printed, in milliseconds. */
 const WINDOW_MS = 1_000;
-/** How much is remembered within a window: lines, and characters of them. Beyond either a new window begins. */
+/** The limits of a window: lines, and their characters. Beyond either, a new window begins. */
 const LINES_MAX = 1_000;
 const CHARACTERS_MAX = 1_048_576;
 
-/** A line, and how often it came again. */
+/** A line, and how often it was repeated. */
 interface Repeated {
   readonly line: LogLine;
   more: number;
@@ -26,8 +26,8 @@ interface Repeated {
 /**
  * Prints identical lines once and counts the others, so that a flood of them does not fill a disk.
  *
- * A line is printed when it comes for the first time within a window. When the window ends, each line that came again
- * is printed with how often it did: `… and 412 more`. A window begins with a line, and its timer does not keep the
+ * The first line of its kind in a window is printed at once. When the window ends, each repeated line is printed once more
+ * with the number of repeats: `… and 412 more`. A window begins with its first line, and its timer does not keep the
  * process alive.
  */
 export class LogFolder {
@@ -42,7 +42,7 @@ export class LogFolder {
     this.#clock = clock;
   }
 
-  /** Prints a line, or counts it. Throws what the logger throws. */
+  /** Prints a line or counts it. Throws what the logger throws. */
   add(line: LogLine): void {
     const text = textOf(line);
     const repeated = text === undefined ? undefined : this.#lines.get(text);
@@ -75,7 +75,7 @@ export class LogFolder {
   }
 }
 
-/** Lines with the same text are identical. There is none for fields that have no JSON, such as a BigInt as a code. */
+/** The text by which lines are compared; `undefined` for fields that JSON cannot write, such as a BigInt. */
 function textOf({ level, message, fields }: LogLine): string | undefined {
   try {
     return JSON.stringify([level, message, fields]);
@@ -88,7 +88,7 @@ function folded({ level, message, fields }: LogLine, more: number): LogLine {
   return { level, fields: { ...fields, more }, message: `${message} … and ${more} more` };
 }
 
-/** Outside of an event nobody else catches what a logger throws: it would end the process. */
+/** Outside of an event, nobody else catches what a logger throws, and it would end the process. */
 function warnOfLogger(error: Error): void {
   warnOnce('MOORING_LOGGER_ERROR', `the logger of logEvents threw: ${messageText(error)}`);
 }

@@ -13,18 +13,18 @@ import { LogFolder, type LogLine } from './log-folder.ts';
 
 type LogMethod = (fields: object, message: string) => void;
 
-/** What writes log lines: pino, any logger with its call shape, or `console`. */
+/** Writes log lines: pino, a logger with the same methods, or `console`. */
 export type Logger = Record<Level, LogMethod>;
 
 /**
  * Logs what happens, one line per event, at the level that its verdict deserves. It leaves out `topic.opened` and
  * `topic.closed`, which would be two lines for each connection where every user has a topic: use {@link logLine} for them.
  *
- * Text that a peer supplied is escaped in message and fields, so it can neither begin a line of its own nor
- * steer a terminal.
+ * Text from a peer is escaped in message and fields, so it can neither begin a line of its own nor control a terminal.
  *
- * Identical lines within a second are folded: the first is printed at once, and at the end of the second how many more
- * there were, as `… and 412 more` in the message and as the field `more`. The timer does not keep the process alive.
+ * Identical lines within a second are folded. The first is printed at once. At the end of the second, one more line has
+ * the number of the others, as `… and 412 more` in the message and as the field `more`. The timer does not keep the
+ * process alive.
  *
  * @returns the subscription; unsubscribe to stop logging.
  * @throws MooringError `invalid-argument`
@@ -68,7 +68,7 @@ function checkLogging(events$: unknown, logger: unknown): void {
   }
 }
 
-/** A logger has no tables. */
+/** Only `console` has a method `table`. */
 function isConsole(logger: Logger): boolean {
   return hasMethods(logger, ['table']);
 }
@@ -77,7 +77,7 @@ function writeForMachines(logger: Logger, { level, fields, message }: LogLine): 
   logger[level](fields, message);
 }
 
-/** The message comes first. It is not the format: a path may have a percent sign. */
+/** The message comes first, but not as the format string: a path may contain a percent sign. */
 function writeForPeople(logger: Logger, { level, fields, message }: LogLine): void {
   (logger as Record<Level, (...texts: unknown[]) => void>)[level]('%s', message, fields);
 }
@@ -146,7 +146,7 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
   }
 }
 
-/** A child that has given up needs somebody; one that is on its way back will tell when it is. */
+/** `error` for a child that has given up, which somebody must look at. `warn` for one that is trying to reconnect. */
 function childLevel(state: string): Level {
   if (state === 'exhausted') return 'error';
   return state === 'waiting' || state === 'degraded' ? 'warn' : 'info';
@@ -173,14 +173,14 @@ function failedLine(id: string, failure: Failure): LogLine {
   return { level, fields, message };
 }
 
-/** Whether the service, or a peer of a client, refused on purpose: where that was thrown is no news. */
+/** Whether the service, or the peer of a client, refused on purpose. Then the stack is of no interest. */
 function isRefusal({ httpStatus, closeCode }: Failure): boolean {
   if (httpStatus !== undefined) return httpStatus < 500;
   // 4500 to 4599 stand for an HTTP status of 5xx.
   return closeCode !== undefined && closeCode < 4_500;
 }
 
-/** What a request said that an option refused. */
+/** The headers of a request that an option refused. */
 function refusedRemark({ origin, host, option }: Failure): string {
   if (option === undefined) return '';
   const headers = [
@@ -208,7 +208,7 @@ function closedLine(connection: ConnectionIdentity, verdict: CloseVerdict): LogL
   return { level, fields, message };
 }
 
-/** What went well needs no explanation. */
+/** An ending at level `info` needs no explanation. */
 function trailField(level: Level, trail: Trail): object {
   return level === 'info' || trail.length === 0 ? {} : { trail: trailText(trail) };
 }
@@ -241,7 +241,7 @@ function errorField(error: Error | undefined, hasStack = true): object {
   return error === undefined ? {} : { err: errorFields(error, hasStack) };
 }
 
-/** The parts of a part are not told: an error may be a part of itself. */
+/** Includes the parts of an error, but not their parts: an error may contain itself. */
 function errorFields(error: Error, hasStack: boolean): object {
   const parts = partsOf(error);
   return {

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
-import type { ConnectionReport, MessageHandlers } from '../connection/connection-host.ts';
 import { closingOf } from '../connection/ending-record.ts';
+import type { ConnectionReport, MessageHandlers } from '../connection/managed-connection.ts';
 import type { OutboxRuntime } from '../connection/outbox.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
@@ -38,7 +38,7 @@ import { handleOf, type Reporter } from './report.ts';
 import { ignoreErrors } from './upgrade-server.ts';
 import type { Upgrader } from './upgrader.ts';
 
-/** Where a supervisor of any copy of Mooring keeps its acceptor, for `attach`. */
+/** The property of a supervisor that has its acceptor, in every copy of Mooring. `attach` and `captureFrames` read it. */
 export const acceptorKey: unique symbol = Symbol.for('mooring.acceptor');
 
 /** What an acceptor works with. @internal */
@@ -53,16 +53,16 @@ export interface AcceptorParts<Peer, In, Out, Sent> {
   readonly reporter: Reporter<Peer, In, Out>;
   readonly handlers: Handlers<Peer, In, Out>;
   readonly broadcaster: Broadcaster<Peer, In, Out, Sent>;
-  /** What the supervisor's own state says about newcomers. */
+  /** Whether the supervisor admits connections now. */
   admissionState(): AdmissionState;
-  /** A connection has ended; perhaps it was the last one. */
+  /** A connection has ended, and may have been the last. */
   shrank(): void;
   /** An order of the chart of a connection threw. */
   connectionCrashed(error: Error): void;
 }
 
 /**
- * Turns upgrade requests into connections, or refuses them, and is there for the connections until they have ended.
+ * Turns upgrade requests into connections, or refuses them. It is the host of these connections until they have ended.
  *
  * @internal
  */
@@ -87,12 +87,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     this.context = context;
     this.registry = registry;
     this.contract = broadcaster.contract;
-    this.handlers = {
-      message: (connection, message) =>
-        handlers.message(connection as InboundConnection, message as In),
-      errored: (handler, error, connection) =>
-        reporter.errored(handler, error, connection as InboundConnection | undefined),
-    };
+    this.handlers = handlers;
     this.#admission = new Admission(options, registry, reporter, options.clock.now());
     const { wheel } = context;
     this.#authentication = new Authentication(options, { registry, reporter, handlers, wheel });
@@ -100,16 +95,16 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   }
 
   /**
-   * Takes over one upgrade request. Whatever happens from here on ends in exactly one report.
+   * Takes over one upgrade request. From here on, it leads to exactly one report, whatever happens.
    *
-   * The request is judged first. One that is refused is answered and reported, and nothing is made for it.
+   * Admission judges the request first. If admission refuses it, no connection is made for it.
    */
   accept(upgrade: Upgrade, paths: Paths): void {
     const { request, socket } = upgrade;
     const address = this.#admission.addressOf(request, socket);
     const path = requestPath(request);
     const id = this.#nextId();
-    // A socket that is somebody else's, or gone, gets no answer: its connection finds out.
+    // A socket that is taken or gone gets no answer. The connection that is made for it reports why.
     const isFree = !isSupervised(socket) && !socket.closed;
     const refusal = isFree ? this.#judge(upgrade, paths, { address, path }) : null;
     if (refusal !== null) {
@@ -129,13 +124,13 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     const { admissionState } = this.#parts;
     return (
       this.#admission.judge({ request, path, paths, state: admissionState() }) ??
-      // A rule of the application may have suspended or drained the supervisor.
+      // A function of the application that was just called may have suspended or drained the supervisor.
       stateRefusal(admissionState()) ??
       this.#admission.judgeLoad(address, socket, this.context.clock.now())
     );
   }
 
-  /** Returns what the socket threw: it may be one that somebody has instrumented. */
+  /** Answers and returns the error of the socket if it threw: the application may have instrumented it. */
   #answer(socket: Socket, refusal: RefusalAnswer): Error | undefined {
     ignoreErrors(socket);
     try {
@@ -216,7 +211,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     const { reporter, broadcaster } = this.#parts;
     reporter.reported(report, connection, handleOf<Peer, In, Out>(connection));
     this.#runHandler(connection, report);
-    // It left its topics before its report.
+    // Leaving the topics came before the report, so its events are due now.
     broadcaster.topics.emitEvents();
     if (report === 'closed' || report === 'failed') this.#parts.shrank();
   }
@@ -243,14 +238,14 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
       fault,
     });
     const policy = options.invalidMessages;
-    // Where the first one closes, there is nothing to count.
+    // With `close` the first invalid message ends the connection, so there is nothing to count.
     if (policy !== 'close' && !connection.intake.countInvalid()) return;
     if (policy === 'ignore' || (policy === 'reply' && this.#replied(connection, fault))) return;
     const { closeCode, path, problem } = fault;
     connection.close('invalid-message', checkedCloseFrame(closeCode, path || problem));
   }
 
-  /** Sends the peer what was wrong; `false` when the codec has no way to say it. */
+  /** Answers an invalid message. Returns `false` when the codec cannot encode the answer. */
   #replied(connection: InboundConnection, fault: InvalidMessage): boolean {
     try {
       const payload = this.#parts.broadcaster.contract.encode(faultMessage(fault));

@@ -5,9 +5,9 @@ import { type Rate, TokenBucket } from '../core/token-bucket.ts';
 const MAPPED = '::ffff:';
 
 /**
- * An address without port, brackets and zone, in its one spelling (RFC 5952); IPv4 that is mapped into IPv6 as IPv4.
+ * An address without port, brackets and zone, in its canonical form (RFC 5952). IPv4 that is mapped into IPv6 becomes IPv4.
  *
- * Text that is no address, for example a name that a proxy made up, stays as it is.
+ * Text that is no address, for example a name that a proxy made up, is returned unchanged.
  */
 export function addressIn(text: string): string {
   if (isIPv4(text)) return text;
@@ -30,8 +30,8 @@ function spelledOnce(address: string): string {
 }
 
 /**
- * What counts as one peer: an IPv4 address, or the network of an IPv6 address, because one customer gets all addresses
- * of a network.
+ * The unit that counts as one peer: an IPv4 address, or the network of an IPv6 address, because one customer usually has
+ * all addresses of a network.
  */
 export function networkOf(address: string, ipv6PrefixBits: number): string {
   if (!address.includes(':') || !isIPv6(address)) return address;
@@ -41,7 +41,7 @@ export function networkOf(address: string, ipv6PrefixBits: number): string {
   return `${groups.map((group) => group.toString(16)).join(':')}/${ipv6PrefixBits}`;
 }
 
-/** The eight groups of an address that is spelled once. */
+/** The eight groups of a canonical IPv6 address. */
 function groupsOf(address: string): number[] {
   const [head = [], tail = []] = address
     .split('::')
@@ -54,17 +54,17 @@ function maskOf(bits: number): number {
   return bits >= 16 ? 0xffff : (0xffff << (16 - bits)) & 0xffff;
 }
 
-/** Whether an address leads nowhere but to this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+/** Whether an address always means this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
 export function isLoopback(address: string): boolean {
   return address === '::1' || (isIPv4(address) && address.startsWith('127.'));
 }
 
 /**
- * How often each address comes.
+ * Limits how often each address connects.
  *
- * A bucket that nobody took from while it could have filled up is full, and a full one is the same as none: so
- * buckets are kept in two generations, and the older one is dropped each time they could have filled up. Memory is bounded by
- * how many addresses come in twice that time.
+ * A bucket that was not used for the time that it takes to fill is full, and a full bucket can be forgotten. So buckets
+ * are kept in two generations, and each time that this time has passed, the older generation is dropped. Memory is bounded
+ * by the number of addresses that come in twice that time.
  */
 export class AddressRates {
   readonly #rate: Rate;

@@ -20,12 +20,12 @@ import {
 /** Paths that are served; `undefined` for any. */
 export type Paths = readonly string[] | undefined;
 
-/** What the supervisor's own state says about newcomers. */
+/** Whether a supervisor admits connections, and why not. */
 export type AdmissionState = 'open' | 'suspended' | 'draining';
 
 const RETRY_SOON = { 'Retry-After': '1' };
 const RETRY_LATER = { 'Retry-After': '5' };
-/** What newcomers hear while the supervisor drains. */
+/** The answer to requests while the supervisor drains. */
 export const drainingRefusal: RefusalAnswer = {
   cause: 'draining',
   status: 503,
@@ -37,13 +37,13 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 /** One name of a list of subprotocols (RFC 9110 §5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** What admission goes by. */
+/** The options of admission. */
 export type AdmissionRules = Pick<
   ResolvedOptions,
   'admission' | 'subprotocols' | 'unmatchedSubprotocols'
 >;
 
-/** What a request is judged by: itself, and what its supervisor serves. */
+/** A request, and what its supervisor serves. */
 export interface Applicant {
   readonly request: IncomingMessage;
   /** The path asked for, as {@link requestPath} reads it. */
@@ -73,12 +73,12 @@ export class Admission {
     this.#mayConnect = originRule(origins, ask);
     const perSecond = this.#options.acceptsPerSecondMax;
     this.#accepts = new TokenBucket({ perSecond, burst: 2 * perSecond }, nowMs);
-    // Half of both, so that one address cannot keep all others out.
+    // Half of rate and burst, so that one address cannot keep all others out.
     this.#addressRates = new AddressRates({ perSecond: perSecond / 2, burst: perSecond }, nowMs);
     this.#reporter = reporter;
   }
 
-  /** The refusal, or `null`. Nothing has been made for the request yet. */
+  /** Judges the request itself. Returns the refusal, or `null`. */
   judge({ request, path, paths, state }: Applicant): RefusalAnswer | null {
     return (
       stateRefusal(state) ??
@@ -90,7 +90,7 @@ export class Admission {
     );
   }
 
-  /** The refusal for want of room, or `null`. Judged last: a wrong request uses nobody's share. */
+  /** Judges the load. Returns the refusal, or `null`. Comes last, so that a wrong request uses up no limit. */
   judgeLoad(address: string, socket: Socket, nowMs: number): RefusalAnswer | null {
     const { connectionsMax, ipv6PrefixBits } = this.#options;
     const isProxy = this.#isProxy(address, socket);
@@ -103,7 +103,7 @@ export class Admission {
     if (!this.#accepts.has(nowMs)) {
       return refusal('accept-rate', [503, 'too many connections at once'], RETRY_SOON);
     }
-    // Asked only while there is room at all, which bounds how many addresses are remembered.
+    // After the check of the whole rate, which bounds how many addresses are remembered.
     if (!isProxy && !this.#addressRates.take(networkOf(address, ipv6PrefixBits), nowMs)) {
       const body = 'too many connections at once from this address';
       return refusal('address-rate', [429, body], RETRY_SOON);
@@ -112,7 +112,7 @@ export class Admission {
     return null;
   }
 
-  /** The address of a client: the one that the application reads, else that of the TCP connection. */
+  /** The address of a client: the result of `addressOf`, or else the address of the TCP connection. */
   addressOf(request: IncomingMessage, socket: Socket): string {
     const { addressOf } = this.#options;
     const read =
@@ -125,9 +125,10 @@ export class Admission {
   }
 
   /**
-   * Whether it is the address of a proxy, behind which there are many clients.
+   * Whether it is the address of a proxy, which has many clients behind it.
    *
-   * A service that sets `addressOf` stands behind proxies. A client that reached it past them could forge its address anyway.
+   * A service that sets `addressOf` is behind proxies. A client that bypasses them can forge its address anyway, so it gains
+   * nothing here.
    */
   #isProxy(address: string, socket: Socket): boolean {
     const { addressOf } = this.#options;
@@ -151,7 +152,7 @@ export class Admission {
     const { origin, host = '' } = request.headers;
     if (origin === undefined) return null;
     const { addressOf, origins } = this.#options;
-    // Behind a proxy the name is one that the proxy serves.
+    // Behind a proxy there is no such danger: the proxy serves known names only.
     const mayBeRebound = this.#isServed === null && addressOf === undefined && origins === 'same';
     if (mayBeRebound) warnOfRebinding(request);
     if (this.#mayConnect(origin, request)) return null;
@@ -160,7 +161,7 @@ export class Admission {
     return { ...refusal('wrong-origin', [403, 'this origin may not connect']), refused };
   }
 
-  /** A header that is no list of different names is left to ws, which refuses it. */
+  /** ws refuses a header that is no list of different names. */
   #subprotocolRefusal({ headers }: IncomingMessage): RefusalAnswer | null {
     const { subprotocols, unmatchedSubprotocols } = this.#rules;
     const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
@@ -175,7 +176,7 @@ export class Admission {
   }
 }
 
-/** The path asked for, without its query; of a whole URI too (RFC 9112 §3.2.2). */
+/** The path of a request without its query. The request may have an absolute URI (RFC 9112 §3.2.2). */
 export function requestPath({ url = '/' }: IncomingMessage): string {
   const target = url.startsWith('/') || !URL.canParse(url) ? url : new URL(url).pathname;
   const query = target.indexOf('?');
@@ -187,7 +188,7 @@ function pathRefusal(path: string, paths: Paths): RefusalAnswer | null {
   return refusal('wrong-path', [404, 'no WebSocket here']);
 }
 
-/** The refusal of a supervisor that takes nobody, or `null`. */
+/** The refusal of a supervisor that admits nobody, or `null`. */
 export function stateRefusal(state: AdmissionState): RefusalAnswer | null {
   switch (state) {
     case 'open':

@@ -1,33 +1,44 @@
-import type { SharedRuntime } from '../connection/connection-host.ts';
+import type { ConnectionSide } from '../connection/connection-core.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
+import type { Outbox } from '../connection/outbox.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import { beatRequest } from '../core/beat.ts';
 import { messageFrame } from '../core/frame.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { InboundConnection } from './inbound-connection.ts';
 
 const request = messageFrame(beatRequest);
 
+type AskedConnection = ManagedConnection<ConnectionSide & { readonly outbox: Outbox | null }>;
+
 /**
- * Asks whether the code of a peer runs, where the beat was agreed on.
+ * Asks whether the code of a peer runs, on a connection with the beat.
  *
- * Only messages count: a browser answers pings for a page that is frozen. It asks at open, then after every
- * `intervalMs` without a message; a page that does not answer within `graceMs` is asleep until it does. Time in which
- * reading is paused does not count.
+ * Only messages count, because a browser answers pings even for a frozen page. It asks when the connection opens, then
+ * after every `intervalMs` without a message. A page that does not answer within `graceMs` is asleep until a message
+ * arrives. Time in which reading is paused does not count.
  */
 export class AppHeartbeat implements DeadlineOwner {
-  readonly #connection: InboundConnection;
+  readonly #connection: AskedConnection;
   readonly #context: SharedRuntime;
   readonly #deadline: Deadline;
-  /** In the time of `readingMs`. */
+  /** In `readingMs`. */
   #heardAtMs: number;
-  #isAsked = true;
+  #isAsked = false;
   #isAsleep = false;
 
-  constructor(connection: InboundConnection, context: SharedRuntime) {
+  /** It begins with {@link ask}. */
+  constructor(connection: AskedConnection, context: SharedRuntime) {
     this.#connection = connection;
     this.#context = context;
     this.#heardAtMs = connection.readingMs - context.heartbeat.intervalMs;
-    connection.side.outbox?.send(request);
     this.#deadline = context.wheel.schedule(context.heartbeat.graceMs, this, 'beat');
+  }
+
+  /** Asks now. The write may fail and end the connection, which must find a deadline to cancel. */
+  ask(): void {
+    this.#isAsked = true;
+    this.#look(this.#context.heartbeat.graceMs);
+    this.#connection.side.outbox?.send(request);
   }
 
   /** A message arrived. */
@@ -40,7 +51,7 @@ export class AppHeartbeat implements DeadlineOwner {
     }
     if (this.#isAsleep) {
       this.#isAsleep = false;
-      this.#connection.send('beat.answered');
+      this.#connection.chart.send('beat.answered');
     }
   }
 
@@ -54,25 +65,21 @@ export class AppHeartbeat implements DeadlineOwner {
     const dueMs = heartbeat.intervalMs + (this.#isAsked ? heartbeat.graceMs : 0);
     if (silentMs < dueMs) this.#look(dueMs - silentMs);
     else if (this.#isAsked) this.#judge();
-    else {
-      this.#isAsked = true;
-      this.#connection.side.outbox?.send(request);
-      this.#look(heartbeat.graceMs);
-    }
+    else this.ask();
   }
 
-  /** What is not read cannot be heard, and what waits here cannot be answered. */
+  /** While reading is paused, or the question may still wait in the backlog, the peer is not to blame. */
   #judge(): void {
     const { transport } = this.#connection;
     if (transport.isPaused || transport.bufferedBytes > 0) {
       this.#look(this.#context.heartbeat.graceMs);
       return;
     }
-    // Told again each time: a peer that was suspect meanwhile is healthy for the chart.
+    // Sent each time: if the peer was suspect meanwhile, the chart takes it for healthy.
     this.#isAsked = false;
     this.#isAsleep = true;
     this.#look(this.#context.heartbeat.intervalMs);
-    this.#connection.send('beat.missed');
+    this.#connection.chart.send('beat.missed');
   }
 
   #look(delayMs: number): void {

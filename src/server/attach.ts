@@ -10,29 +10,29 @@ import {
 } from './upgrade-dispatcher.ts';
 import type { UpgradeServer } from './upgrade-server.ts';
 
-/** Where a supervisor serves, on a server that it may share. */
+/** Which requests of a server a supervisor serves. */
 export interface AttachOptions {
   /**
-   * The path of the WebSocket, compared as it is and without the query; several of them; or a function that
-   * returns `true` for the paths to serve.
+   * The path of the WebSocket, several paths, or a function that returns `true` for the paths to serve. Paths are compared
+   * exactly, without the query.
    * @default every path
    */
   path?: UpgradePath;
   /**
-   * Gets the upgrade requests that no supervisor of this server serves, in place of the server's other `upgrade` listeners.
-   * A request that it does not touch within two seconds is answered with 404.
+   * Gets the upgrade requests that no supervisor of this server serves, instead of the server's other `upgrade` listeners.
+   * A request that it does not touch within two seconds gets 404.
    * @default the server's other `upgrade` listeners
    */
   otherwise?: (request: IncomingMessage, socket: Duplex, head: Buffer) => unknown;
   /**
    * Whether the supervisor gets its requests before any `upgrade` listener of the server. With `false` it is one
-   * listener among the others: each of them sees every request, and must leave alone what it does not serve.
+   * listener among others: each listener sees every request, and must ignore those that it does not serve.
    * @default true
    */
   takeOver?: boolean;
 }
 
-/** The options of `attach`. A path is checked when it is known that the rest is right. */
+/** The options of `attach`. `attach` checks the path after all others. */
 export const attachRules = {
   path: optional<UpgradePath>(() => true, ''),
   otherwise: callback<NonNullable<AttachOptions['otherwise']>>(),
@@ -42,16 +42,16 @@ export const attachRules = {
 /**
  * Lets a supervisor serve the WebSockets of an HTTP server, and returns a function that ends this.
  *
- * Each upgrade request gets one owner. Those for the path go to the supervisor; the server's other `upgrade` listeners are
- * called for all others, so ws, socket.io, a dev server and several supervisors can share one server. What nobody handles
- * is answered with 404. A request that asks for an upgrade to something else, such as `h2c`, is handled as if you had not called
- * `attach`.
+ * Each upgrade request gets one owner. The supervisor gets the requests for its path, and the server's other `upgrade`
+ * listeners get all others. So ws, socket.io, a dev server and several supervisors can share one server. A request that
+ * nobody handles gets 404. A request that asks for an upgrade to something else, such as `h2c`, is handled as if you had
+ * not called `attach`.
  *
- * The server stays yours: it is never closed from here. While a supervisor drains it answers with 503; detach it
- * when the server itself is gone.
+ * The server stays yours: Mooring never closes it. A supervisor that drains answers with 503. Detach it when the server
+ * itself is gone.
  *
- * @param server - what `http.createServer()`, `https.createServer()`, `http2.createSecureServer({ allowHTTP1: true })`, or
- *   a framework's `listen()` returns.
+ * @param server - the result of `http.createServer()`, `https.createServer()`,
+ *   `http2.createSecureServer({ allowHTTP1: true })`, or `listen()` of a framework.
  * @throws MooringError `invalid-argument`, `invalid-options`, or `path-taken` when another supervisor serves the same path.
  */
 export function attach(
@@ -67,14 +67,14 @@ export function attach(
   });
   if (path !== undefined) checkUpgradePath(path);
   const dispatcher = dispatcherOf(server);
-  // A copy: what is added to a list later has not been checked.
+  // A copy, because later changes of the list would not be checked.
   const paths: UpgradePath | undefined = Array.isArray(path) ? [...path] : path;
   const attachment = { supervisor, path: paths, otherwise, takeOver };
   dispatcher.add(attachment);
   return () => dispatcher.delete(attachment);
 }
 
-/** One that has stopped would answer 503 for as long as the server lives. */
+/** Refuses a supervisor that has stopped: it would answer 503 for as long as the server lives. */
 function checkRuns(supervisor: AttachedSupervisor): void {
   if (supervisor.state !== 'stopped') return;
   throw invalidArgument({

@@ -15,17 +15,17 @@ import { kindOf } from '../core/wording.ts';
 
 /** RFC 9110 §5.6.2. */
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** RFC 9110 §5.5, with the bytes above ASCII that Node.js lets through as well. */
+/** RFC 9110 §5.5, with the bytes above ASCII that Node.js accepts. */
 const HEADER_VALUE = /^[\t -~\u0080-\u00ff]*$/;
 
 /**
- * Checks the headers of an answer before they can reach the wire: a line break in one would begin another header.
+ * Checks the headers of an answer before they reach the wire: a line break in a value would begin another header.
  *
- * @returns a copy that nobody can write to: what is written into the original later has not been checked.
+ * @returns a frozen copy, because later changes of the original would not be checked.
  * @throws MooringError `invalid-options`, naming the header.
  */
 export function checkedHeaders(headers: unknown): AnswerHeaders {
-  // A `Headers` or a `Map` can be iterated over and has no properties: it would be taken for no headers at all.
+  // A `Headers` or a `Map` has no properties of its own, so it would count as no headers.
   if (!isOptions(headers) || Symbol.iterator in headers) {
     throw invalidOptions([
       problemAt({ headers }, ['headers'], 'must be an object of header values'),
@@ -64,15 +64,15 @@ function wrong(headers: object, path: readonly PropertyKey[], problem: string): 
   return invalidOptions([problemAt({ headers }, ['headers', ...path], problem)]);
 }
 
-/** Known to every copy of this package in the process: `instanceof` knows the classes of its own copy only. */
+/** Shared by all copies of this package in the process: `instanceof` knows the classes of its own copy only. */
 const refusalBrand = Symbol.for('mooring.refusal');
 
-/** How a {@link Refusal} is told besides its status and its message. */
+/** Options of a {@link Refusal}. */
 export interface RefusalOptions {
   /** Further headers of the HTTP answer, for example `Retry-After`. @default none */
   headers?: AnswerHeaders;
   /**
-   * Completes the upgrade and closes it at once: a page can read a close code and a reason, and no HTTP answer.
+   * Completes the upgrade and closes at once. A page can read a close code and a reason, but no HTTP answer.
    * @default as `admission.refusals` says
    */
   close?: boolean;
@@ -91,17 +91,17 @@ export interface RefusalOptions {
  * ```
  */
 export class Refusal extends Error {
-  // A literal type here would keep the literals of a peer's `name`, which TypeScript widens otherwise.
+  // With a literal type here, TypeScript would not widen the literal `name` of a peer.
   override readonly name: string = 'Refusal';
   /** The HTTP status to answer with, 400–599. @default 401 */
   readonly status: number;
   /** Further headers of the answer, for example `Retry-After`. */
   readonly headers: AnswerHeaders;
-  /** Whether a close frame says it, where a browser can read it; without it as `admission.refusals` says. */
+  /** Whether a close frame refuses, which a page can read; `undefined` leaves it to `admission.refusals`. */
   readonly close: boolean | undefined;
 
   /**
-   * @param options - headers of the answer, or {@link RefusalOptions}: whatever has `headers` or `close`.
+   * @param options - {@link RefusalOptions} if it has `headers` or `close`, otherwise headers of the answer.
    * @throws MooringError `invalid-options`, naming the argument that is wrong.
    */
   constructor(status = 401, message = '', options: AnswerHeaders | RefusalOptions = {}) {
@@ -118,17 +118,17 @@ export class Refusal extends Error {
   }
 }
 
-/** Whether it is a {@link Refusal}, of whichever copy of this package. */
+/** Whether it is a {@link Refusal} of any copy of this package. */
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && refusalBrand in value;
 }
 
-/** The options of a call, or those that a Refusal has kept. */
+/** Options of a call, or a Refusal. */
 type RefusalDetails = RefusalOptions | Pick<Refusal, 'headers' | 'close'>;
 
 const refusalOptionNames = ['headers', 'close'];
 
-/** No header of HTTP is called as an option is. */
+/** Tells options from headers: no HTTP header has the name of an option. */
 function refusalOptions(options: object): RefusalOptions {
   if (!isOptions(options)) throw notOptions(options);
   if (!refusalOptionNames.some((name) => name in options))
@@ -171,33 +171,33 @@ function closeCodeOf(status: number): number {
   }
 }
 
-/** The same refusal, in a close frame behind a 101. */
+/** The same refusal as a close frame behind a 101. */
 export function inCloseFrame(answer: RefusalAnswer): RefusalAnswer {
   return { ...answer, closeFrame: checkedCloseFrame(closeCodeOf(answer.status), answer.body) };
 }
 
-/** An answer, and whether a close frame gives it. */
+/** An answer, and whether to send it as a close frame. */
 interface AnswerChoice {
   readonly answer: RefusalAnswer;
   readonly close?: boolean | undefined;
 }
 
-/** Makes the HTTP answer to whatever `key` threw. */
+/** Makes the HTTP answer to an error of `key`. */
 export function authenticationRefusal(error: Error): RefusalAnswer {
   return answerTo(error).answer;
 }
 
 /**
- * Makes the answer to whatever `authenticate` threw.
+ * Makes the answer to an error of `authenticate`.
  *
- * @param isClose - whether a close frame tells it, unless a {@link Refusal} has a `close` of its own.
+ * @param isClose - whether to send it as a close frame, unless the {@link Refusal} has a `close` of its own.
  */
 export function authenticationAnswer(error: Error, isClose: boolean): RefusalAnswer {
   const { answer, close = isClose } = answerTo(error);
   return close ? inCloseFrame(answer) : answer;
 }
 
-/** A Refusal is checked again: it may have been written to, or be of a copy of the package that checks less. */
+/** Checks a Refusal again: the application may have changed it, or it comes from a copy of the package that checks less. */
 function answerTo(error: Error): AnswerChoice {
   if (!isRefusal(error)) return { answer: internalError(error) };
   try {
@@ -215,10 +215,10 @@ function internalError(error: Error): RefusalAnswer {
   return { cause: 'authenticate-error', status: 500, body: 'internal error', error };
 }
 
-/** Known to every copy of this package in the process. */
+/** Shared by all copies of this package in the process. */
 const admittedBrand = Symbol.for('mooring.admitted');
 
-/** What {@link admitted} gives a connection besides its peer. */
+/** Options of {@link admitted}. */
 export interface AdmittedOptions {
   /**
    * Further headers of the 101, for example `Set-Cookie` or a request id; a list makes one header of each of its
@@ -226,15 +226,15 @@ export interface AdmittedOptions {
    */
   headers?: AnswerHeaders;
   /**
-   * Gives back what `authenticate` took. It runs exactly once, after `onClose` and the disposer have settled, or
-   * when the connection does not open after all. It waits for neither of them longer than `timeouts.welcomeMs`: where
-   * `onOpen` takes longer than that after the end, it runs before the disposer that `onOpen` gives.
+   * Releases what `authenticate` took. It runs exactly once, after `onClose` and the disposer have settled, or when the
+   * connection does not open. It waits for each of them at most `timeouts.welcomeMs`. If `onOpen` takes longer than that
+   * after the end, `release` runs before the disposer that `onOpen` returns.
    * @default nothing to release
    */
   release?: () => unknown;
   /**
-   * After how many milliseconds the connection is closed with 3000, unless `connection.renew` came first. A
-   * connection whose time is over already is refused with 401.
+   * After how many milliseconds the connection is closed with 3000, unless you call `connection.renew` first. If the time
+   * is over already, the connection is refused with 401.
    * @default never
    */
   expiresInMs?: number;
@@ -261,20 +261,20 @@ export class Admitted<Peer> {
   }
 
   static {
-    // What it holds are credentials.
+    // Its fields may be credentials.
     printAs(Admitted.prototype, 'Admitted', () => ({}));
   }
 }
 
-/** What `authenticate` returns: a peer, with or without more for its connection, or that it is not let in. */
+/** What `authenticate` returns: a peer, an {@link Admitted} with a peer and more, or a refusal. */
 export type AuthenticateResult<Peer> = Peer | Admitted<Peer> | Refusal | false | null | undefined;
 
-/** The peers among what `authenticate` was inferred to return: a class of its own that extends `Refusal` is none. */
+/** The peers among the inferred results of `authenticate`: a subclass of `Refusal` is no peer. */
 export type AdmittedPeer<Peer> = Exclude<Peer, Refusal>;
 
 /**
- * The peer of a handler. TypeScript reads the options in their order: where a handler returns an expression about its
- * peer and stands before `authenticate`, nothing is known of that peer yet, and it is `any`.
+ * The peer of a handler. TypeScript reads the options in their order. If a handler stands before `authenticate` and
+ * returns an expression about its peer, the type of the peer is not known yet, and it is `any`.
  */
 // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
 export type HandlerPeer<Peer> = [Peer] extends [undefined] ? any : AdmittedPeer<Peer>;
@@ -299,16 +299,16 @@ type LaterConnection<Later, In, Out> =
     : // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
       Connection<any, In, Out>;
 
-/** What `authenticate` is given besides the request. */
+/** The second argument of `authenticate`. */
 export interface AuthenticateContext {
   /** Aborts when the client leaves, when `timeouts.handshakeMs` has passed, and when the supervisor drains. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Lets a connection in, with more than its peer: headers of the 101, something to release at the end, a time
- * after which it expires. Return it from `authenticate`. Without arguments it lets in a client that has no peer; with a
- * peer that is `undefined`, `null`, `false` or a {@link Refusal}, the connection is refused as if you had returned that.
+ * Admits a connection with more than its peer: headers of the 101, something to release at the end, a time after which it
+ * expires. Return the result from `authenticate`. Without arguments it admits a client that has no peer. If the peer is
+ * `undefined`, `null`, `false` or a {@link Refusal}, the connection is refused as if you had returned that.
  *
  * @throws MooringError `invalid-options`, naming the argument that is wrong.
  *
@@ -329,10 +329,10 @@ export function admitted(
   const [peer, options = {}] = given;
   try {
     checkNames(options, admittedOptionNames);
-    // A peer that was looked for and not found is `undefined` as well; only without arguments there is to be none.
+    // `admitted(undefined)` refuses, because a peer that was not found is `undefined`. `admitted()` means no peer.
     return new Admitted(given.length === 0 ? peer : (peer ?? null), checkedTerms(options));
   } catch (thrown) {
-    // `authenticate` fails with this error, and what it has taken would be taken for good.
+    // `authenticate` fails with this error, so nothing else would release what it has taken.
     guarded(
       () => options?.release?.(),
       () => {},
@@ -341,7 +341,7 @@ export function admitted(
   }
 }
 
-/** Whether it was made by {@link admitted}, of whichever copy of this package. */
+/** Whether it was made by {@link admitted} of any copy of this package. */
 export function isAdmitted(value: unknown): value is Admitted<unknown> {
   return typeof value === 'object' && value !== null && admittedBrand in value;
 }
@@ -349,8 +349,8 @@ export function isAdmitted(value: unknown): value is Admitted<unknown> {
 const admittedOptionNames = ['headers', 'release', 'expiresInMs'];
 
 /**
- * Checks what a connection is given besides its peer. It is checked where it is used as well: it may come from a copy of
- * the package that checks less.
+ * Checks the options of {@link admitted}. They are checked again where they are used, because they may come from a copy
+ * of the package that checks less.
  *
  * @throws MooringError `invalid-options`
  */
@@ -367,7 +367,7 @@ export function checkedTerms(options: AdmittedOptions | Admitted<unknown>): Admi
   };
 }
 
-/** Headers by which client and server agree on the upgrade, or that frame a body: ws writes them, or none may. */
+/** Headers of the handshake, which ws writes, and headers that frame a body, which a 101 must not have. */
 const HANDSHAKE = /^(connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
 
 function checkedAnswerHeaders(given: unknown): AnswerHeaders {
@@ -378,7 +378,7 @@ function checkedAnswerHeaders(given: unknown): AnswerHeaders {
   throw invalidOptions([problemAt({ headers }, ['headers', reserved], problem)]);
 }
 
-/** @throws MooringError `invalid-options` for options that `renew` does not have. */
+/** Checks the options of `renew`. @throws MooringError `invalid-options` */
 export function checkRenewal(options: RenewOptions): void {
   checkNames(options, ['expiresInMs']);
   const { expiresInMs } = options;

@@ -28,7 +28,7 @@ type AuthenticationOptions<Peer> = Pick<
   'authenticate' | 'key' | 'admission'
 >;
 
-/** What authentication works with. @internal */
+/** The dependencies of authentication. @internal */
 export interface AuthenticationParts<Peer, In, Out> {
   readonly registry: Registry;
   readonly reporter: Reporter<Peer, In, Out>;
@@ -36,7 +36,7 @@ export interface AuthenticationParts<Peer, In, Out> {
   readonly wheel: TimerWheel;
 }
 
-/** One call of `authenticate`. Most ask for no signal, and none is made for them. */
+/** One call of `authenticate`. Its signal is made when it is first read, which most functions never do. */
 class Attempt implements AuthenticateContext {
   #controller: AbortController | null = null;
   #isAborted = false;
@@ -52,7 +52,7 @@ class Attempt implements AuthenticateContext {
     this.#controller?.abort();
   }
 
-  /** Whether an error says no more than that this attempt was aborted. */
+  /** Whether an error only reports that this attempt was aborted. */
   isReason(error: Error): boolean {
     const isAborted = this.#controller?.signal.aborted === true;
     return (
@@ -65,13 +65,13 @@ class Attempt implements AuthenticateContext {
   }
 }
 
-/** What a lease begins with. */
+/** The terms of a lease. */
 interface LeaseTerms {
   readonly release?: (() => unknown) | undefined;
   readonly expiresInMs?: number | undefined;
 }
 
-/** What one connection holds of what `authenticate` took for it, and for how long. */
+/** What `authenticate` took for one connection, and when the connection expires. */
 class Lease implements DeadlineOwner {
   readonly release: (() => unknown) | undefined;
   expiry: Deadline | null = null;
@@ -91,7 +91,7 @@ class Lease implements DeadlineOwner {
 /**
  * The leases of one supervisor's connections.
  *
- * Beside the connections, not in them: most have none, and pay nothing for it.
+ * They are in a map and not in the connections, because most connections have none.
  */
 class Leases {
   readonly #wheel: TimerWheel;
@@ -108,7 +108,7 @@ class Leases {
     this.#expire(lease, expiresInMs ?? null);
   }
 
-  /** Sets when the connection expires: `null` for never. Without a value it expires as before. */
+  /** Sets when the connection expires: `null` for never, `undefined` for as before. */
   renew(connection: InboundConnection, expiresInMs: number | null | undefined): void {
     if (expiresInMs === undefined) return;
     const lease = this.#leases.get(connection);
@@ -116,7 +116,7 @@ class Leases {
     else if (expiresInMs !== null) this.begin(connection, { expiresInMs });
   }
 
-  /** The connection is over. Returns what is to be released. */
+  /** The connection is over. Returns its `release`, which is due now. */
   end(connection: InboundConnection): (() => unknown) | undefined {
     const lease = this.#leases.get(connection);
     if (lease === undefined) return undefined;
@@ -132,14 +132,14 @@ class Leases {
   }
 }
 
-/** Calls `authenticate` for each request, and lets the client in or refuses it. It keeps what the client was given. @internal */
+/** Calls `authenticate` for each request, and admits or refuses the client. It also keeps the leases. @internal */
 export class Authentication<Peer, In, Out> {
   readonly #options: AuthenticationOptions<Peer>;
   readonly #registry: Registry;
   readonly #reporter: Reporter<Peer, In, Out>;
   readonly #handlers: Handlers<Peer, In, Out>;
   readonly #leases: Leases;
-  /** Those that have been asked about and not answered for; they leave it when their client does. */
+  /** Connections whose `authenticate` has not settled. A connection leaves the map when it ends. */
   readonly #pending = new Map<InboundConnection, Attempt>();
 
   constructor(
@@ -153,7 +153,7 @@ export class Authentication<Peer, In, Out> {
     this.#leases = new Leases(wheel);
   }
 
-  /** Lets a connection in or refuses it, now or later. */
+  /** Admits a connection or refuses it, now or later. */
   begin(connection: InboundConnection, request: IncomingMessage): void {
     const { authenticate } = this.#options;
     if (authenticate === undefined) {
@@ -170,7 +170,7 @@ export class Authentication<Peer, In, Out> {
     }
   }
 
-  /** The connection is over: what `authenticate` still does for it is in vain. Returns what is to be released. */
+  /** The connection is over: aborts `authenticate` if it still runs. Returns the `release` that is due now. */
   end(connection: InboundConnection): Release | undefined {
     const attempt = this.#pending.get(connection);
     this.#pending.delete(connection);
@@ -178,7 +178,7 @@ export class Authentication<Peer, In, Out> {
     return this.#leases.end(connection);
   }
 
-  /** A `key` that throws leaves peer and key as they were, and is an error of this connection. */
+  /** If `key` throws, peer and key stay as before, and the error is one of this connection. */
   renew(connection: InboundConnection, peer: Peer, options: RenewOptions): boolean {
     checkRenewal(options);
     if (!connection.isOpen) return false;
@@ -197,7 +197,7 @@ export class Authentication<Peer, In, Out> {
   #await(connection: InboundConnection, attempt: Attempt, result: PromiseLike<unknown>): void {
     if (connection.isOver) attempt.abort();
     else this.#pending.set(connection, attempt);
-    // A promise of our own settles once and later, whatever the user's thenable does.
+    // Wrapped, so that it settles once and asynchronously, whatever the user's thenable does.
     Promise.resolve(result).then(
       (known) => {
         this.#pending.delete(connection);
@@ -227,7 +227,7 @@ export class Authentication<Peer, In, Out> {
       this.#handlers.release(release);
       return;
     }
-    // First of all: whatever fails from here on, it is released.
+    // First, so that it is released whatever fails below.
     this.#leases.begin(connection, { release });
     let asked: 'authenticate' | 'key' = 'authenticate';
     try {
@@ -237,6 +237,8 @@ export class Authentication<Peer, In, Out> {
         this.#turnAway(connection, answer);
         return;
       }
+      // To read what was given may run code of the application, which may have ended it.
+      if (connection.isOver) return;
       this.#leases.renew(connection, expiresInMs);
       asked = 'key';
       connection.side.grant({ peer, headers, key: this.#keyOf(peer as Peer) });
@@ -250,7 +252,7 @@ export class Authentication<Peer, In, Out> {
     if (!attempt.isReason(error)) this.#refuse(connection, 'authenticate', error);
   }
 
-  /** Whether a close frame that pages can read refuses, and no HTTP answer. */
+  /** Whether refusals are close frames, which pages can read, instead of HTTP answers. */
   get #isInCloseFrame(): boolean {
     return this.#options.admission.refusals === 'close';
   }
@@ -267,12 +269,12 @@ export class Authentication<Peer, In, Out> {
   }
 }
 
-/** Let in without being asked. */
+/** The result for a supervisor without `authenticate`. */
 const nobody = new Admitted(undefined, {});
 
 const expired: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'expired' };
 
-/** What refuses although `admitted` was returned: it was given nobody, or a time that is over. @throws Refusal, TypeError */
+/** The refusal for an `admitted` without a peer, or whose time is over; `null` otherwise. @throws Refusal, TypeError */
 function answerInstead(peer: unknown, expiresInMs = 1): RefusalAnswer | null {
   if (peer === null || peer === false) return notAdmitted;
   if (isRefusal(peer)) throw peer;
@@ -286,7 +288,7 @@ function answerInstead(peer: unknown, expiresInMs = 1): RefusalAnswer | null {
 
 const notAdmitted: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'not admitted' };
 
-/** Whether `authenticate` knows nobody by this result. To say nothing at all is mostly a mistake. */
+/** Whether this result of `authenticate` refuses. `undefined` is mostly a mistake, so it causes a warning. */
 function isNobody(result: unknown): boolean {
   if (result === undefined) {
     warnOnce(

@@ -29,14 +29,14 @@ import type {
 } from './supervisor-types.ts';
 import { type TopicAudience, Topics } from './topics.ts';
 
-/** Where a broadcaster finds its audience, and what it reports to. */
+/** The dependencies of a broadcaster. */
 export interface BroadcasterParts<Peer, In, Out> {
   readonly registry: Registry;
   readonly notifications: Notifications;
   readonly reporter: Reporter<Peer, In, Out>;
 }
 
-/** Sends to many: checks and encodes a message once, and writes one frame to the open connections or to those of a topic. */
+/** Sends to many: checks and encodes a message once, and writes one frame to all open connections or to those of a topic. */
 export class Broadcaster<Peer, In, Out, Sent> {
   readonly topics: Topics;
   readonly contract: Contract<In, Out, Sent>;
@@ -83,7 +83,7 @@ export class Broadcaster<Peer, In, Out, Sent> {
 
   join(connection: InboundConnection, topic: string): boolean {
     const isMember = this.topics.join(connection, topic);
-    // One that is refused may come from a subscriber who hears just now why.
+    // Not when refused: a subscriber of the report that a connection ends may call it, and topic events follow that report.
     if (isMember) this.topics.emitEvents();
     return isMember;
   }
@@ -95,8 +95,8 @@ export class Broadcaster<Peer, In, Out, Sent> {
   }
 
   /**
-   * The public handle of a topic. Without options it is the same object for as long as the topic has members, or somebody
-   * holds a handle; with options it is a view of the same audience, with a policy of its own.
+   * The public handle of a topic. Without options it is the same object while the topic has members or somebody holds a
+   * handle of it. With options it is another view of the same audience, with a policy of its own.
    */
   topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>> {
     const audience = this.topics.audience(name);
@@ -121,10 +121,10 @@ function checkedPolicy(options: unknown) {
   });
 }
 
-/** Shared by all handles without options of their own: `topic(name).publish()` is called for each message. */
+/** Shared by all handles without options, because `topic(name).publish()` is called for each message. */
 const defaults = checkedPolicy({});
 
-/** An audience, and the policy of what is published there through this handle. */
+/** An audience with the policy for messages that are published through this handle. */
 class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Peer, In, Out>> {
   /** For messages about values. */
   static readonly spokenName = 'a topic';

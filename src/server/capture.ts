@@ -1,6 +1,6 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
-import type { SharedRuntime } from '../connection/connection-host.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
+import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import { checkSupervisor } from '../core/arguments.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ConnectionState } from '../core/connection.ts';
@@ -13,7 +13,7 @@ import { acceptorKey } from './acceptor.ts';
 import type { ConnectionWatcher, Registry } from './registry.ts';
 import type { AttachedSupervisor } from './upgrade-dispatcher.ts';
 
-/** Which connections are captured, and where the lines go. Every condition that is given must hold. */
+/** Which connections are captured, and where the lines go. A connection must meet every given condition. */
 export interface CaptureOptions {
   /** The connection with this id. */
   id?: string;
@@ -21,7 +21,7 @@ export interface CaptureOptions {
   key?: string;
   /** Connections with this address. */
   address?: string;
-  /** This share of the connections, from 0 to 1: with 0.01 each hundredth. */
+  /** The share of the connections to capture, above 0 and up to 1: with 0.01, each hundredth. */
   sample?: number;
   /** Gets one line of JSON at a time, with its line break. What it throws is reported as an error of the handler `capture`. */
   write(line: string): unknown;
@@ -49,9 +49,9 @@ type Captured = ReturnType<typeof resolved<typeof captureRules>>;
 /**
  * Writes the headers of frames, in both directions, as lines of JSON. Payloads are left out.
  *
- * It captures connections that are open and those that open later, accepted and dialed. What is not captured costs nothing.
+ * It captures connections that are open and those that open later, accepted and dialed. Other connections pay nothing.
  *
- * @returns ends the capture.
+ * @returns a function that ends the capture.
  * @throws MooringError `invalid-argument` or `invalid-options`
  *
  * @example
@@ -73,7 +73,7 @@ export function captureFrames(supervisor: AttachedSupervisor, options: CaptureOp
   return () => capture.stop();
 }
 
-/** A capture of everything must be meant. */
+/** Requires a condition, so that nobody captures everything by mistake. */
 function isNamed({ id, key, address, sample, write }: Captured, report: Report): void {
   if (write === undefined) report('must be a function', 'write');
   if ([id, key, address, sample].some((condition) => condition !== undefined)) return;
@@ -98,12 +98,12 @@ class FrameCapture implements ConnectionWatcher {
   readonly #options: Captured;
   readonly #clock: Clock;
   readonly #bucket: TokenBucket;
-  /** How to leave each connection alone again. */
+  /** For each captured connection, the function that ends its capture. */
   readonly #taps = new Map<ManagedConnection, () => void>();
   #lines: string[] = [];
   #left: number;
   #dropped = 0;
-  /** How much of one more connection the sample has. */
+  /** The sum of the shares since the last connection of the sample. At 1, the next connection is captured. */
   #share = 0;
 
   constructor(host: CaptureHost, options: Captured) {
@@ -123,7 +123,7 @@ class FrameCapture implements ConnectionWatcher {
       this.connectionMoved(connection, connection.state);
   }
 
-  /** What was noted is written now. */
+  /** Writes what was noted so far. */
   stop(): void {
     this.#leaveAlone();
     this.#noteDropped();
@@ -137,12 +137,19 @@ class FrameCapture implements ConnectionWatcher {
   }
 
   connectionMoved(connection: ManagedConnection, to: ConnectionState): void {
-    if (to === 'closed') this.#taps.delete(connection);
+    if (to === 'closed' || to === 'failed') this.#ended(connection);
     if (to !== 'open' || !this.#isMeant(connection)) return;
     const { transport, id } = connection;
     if (!(transport instanceof NodeTransport)) return;
     const untap = transport.tap((header) => this.#note(id, header));
     if (untap !== null) this.#taps.set(connection, untap);
+  }
+
+  /** No other connection will have its id. */
+  #ended(connection: ManagedConnection): void {
+    this.#taps.get(connection)?.();
+    this.#taps.delete(connection);
+    if (connection.id === this.#options.id) this.stop();
   }
 
   #isMeant(connection: ManagedConnection): boolean {
@@ -176,7 +183,7 @@ class FrameCapture implements ConnectionWatcher {
     this.#dropped = 0;
   }
 
-  /** Lines are written behind the turn: user code must not run in the midst of a read or a write. */
+  /** Lines are written after the turn, because user code must not run during a read or a write of a socket. */
   #add(fields: object): void {
     if (this.#lines.length === 0) this.#clock.afterPoll(() => this.#flush());
     this.#lines.push(`${JSON.stringify({ at: this.#clock.wallNow(), ...fields })}\n`);

@@ -1,7 +1,6 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
-import type { ConnectionReport } from '../connection/connection-host.ts';
-import type { ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionReport, ManagedConnection } from '../connection/managed-connection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { Child } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
@@ -10,7 +9,7 @@ import { runEach } from '../core/guard.ts';
 import type { Registry } from './registry.ts';
 import type { AnyReporter } from './report.ts';
 
-/** What the children of a supervisor have of it. */
+/** What the children of a supervisor need of it. */
 export interface ChildrenParts {
   readonly actor: HostedActor;
   readonly charts: ChartSystem;
@@ -18,7 +17,7 @@ export interface ChildrenParts {
   readonly reporter: AnyReporter;
   /** Whether it takes no more children. */
   isEnding(): boolean;
-  /** A child, or a connection of one, has ended; perhaps it was the last. */
+  /** A child, or a connection of one, has ended, and may have been the last. */
   shrank(): void;
   connectionCrashed(error: Error): void;
 }
@@ -26,7 +25,7 @@ export interface ChildrenParts {
 /** The clients and pools of one supervisor. */
 export class Children implements Parent, Iterable<Child> {
   readonly #parts: ChildrenParts;
-  /** Each with the state that was told last. */
+  /** Each child with the state that was reported last. */
   readonly #children = new Map<ChildActor, string>();
   readonly #open = new Map<ManagedConnection, DialedConnection>();
   #ids = 0;
@@ -51,7 +50,7 @@ export class Children implements Parent, Iterable<Child> {
     return this.#children.size;
   }
 
-  /** As they are now. */
+  /** Iterates over a copy. */
   *[Symbol.iterator](): Iterator<Child> {
     for (const child of [...this.#children.keys()]) yield childOf(child);
   }
@@ -66,7 +65,7 @@ export class Children implements Parent, Iterable<Child> {
     runEach([...this.#children.keys()], (child) => void child.stop(frame));
   }
 
-  // What a child tells.
+  // The interface for children.
 
   adopt(child: ChildActor): boolean {
     if (this.#parts.isEnding()) return false;
@@ -78,7 +77,7 @@ export class Children implements Parent, Iterable<Child> {
     if (this.#children.delete(child)) this.#parts.shrank();
   }
 
-  /** What else there is to know of its status is told by the child itself. */
+  /** Reports a change of the state only. The child has the rest of its status on its own streams. */
   childMoved(child: ChildActor): void {
     const { state } = child;
     if (this.#children.get(child) === state) return;

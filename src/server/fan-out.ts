@@ -7,33 +7,33 @@ import type { InboundConnection } from './inbound-connection.ts';
 import { type AnyReporter, handleOf } from './report.ts';
 import type { AudienceOptions, Delivery, Overflow } from './supervisor-types.ts';
 
-/** What is done about members that are congested. */
+/** How a publication treats congested members. */
 export interface PublicationPolicy {
   readonly overflow: Overflow;
-  /** Where it is published; empty for a broadcast. */
+  /** The name of the topic; empty for a broadcast. */
   readonly topic: string;
-  /** What it is about, for `latest`. */
+  /** The key of the message, for `latest`. */
   readonly key: string;
 }
 
-/** Decides how a message is published, from its form as it is sent. */
+/** Chooses the policy for a message: the output of `sends`. */
 export type PolicyOf<Sent> = (sent: Sent) => PublicationPolicy;
 
-/** One frame for an audience, and what became of it so far. */
+/** One frame for an audience, and the counts so far. */
 export interface Publication extends PublicationPolicy {
-  /** What is in the frame. */
+  /** The message in the frame. */
   readonly message: unknown;
   readonly frame: Frame;
-  /** Whether a member is to get it; `null` when all are. */
+  /** Whether a member gets it; `null` when all members do. */
   readonly accepts: ((connection: InboundConnection) => boolean) | null;
   delivered: number;
   kept: number;
-  /** Older ones that were waiting and that this one takes the place of. */
+  /** Kept frames that this one has replaced. */
   replaced: number;
   dropped: number;
 }
 
-/** Who gets a publication, and how. */
+/** The audience and the policy of a publication. */
 export interface PublicationTerms<Sent> extends Pick<Publication, 'accepts'> {
   /** @default that of a broadcast */
   readonly policyOf?: PolicyOf<Sent> | undefined;
@@ -58,19 +58,19 @@ export function publicationOf<Out, Sent>(
   return { message, frame, accepts, ...policy, delivered: 0, kept: 0, replaced: 0, dropped: 0 };
 }
 
-/** Everybody who is reached, and whether somebody still belongs to them. */
+/** The members that a publication reaches: those of a topic, or all open connections. */
 export interface Reachable extends Iterable<InboundConnection> {
   has(connection: InboundConnection): boolean;
-  /** How many have left so far; as long as it stays the same nobody has to be looked up. */
+  /** How many members have left so far. While this number stays the same, `has` need not be asked. */
   readonly removals: number;
 }
 
 /**
- * Writes one frame to every member that is open at the moment of its turn.
+ * Writes one frame to every member that is open when its turn comes.
  *
- * User code is asked before the first is written to, and told after the last: all members get what it publishes in
- * answer in the same order. `accepts` may join, leave or close anything; whoever joins meanwhile missed it, whoever
- * has left or is no longer open does not get it, and nobody gets it twice.
+ * `accepts` runs before the first write, and notifications follow the last write. So all members get publications that
+ * user code makes in answer in the same order. `accepts` may join, leave or close any connection: a new member does not
+ * get the frame, a member that has left or ended does not get it either, and no member gets it twice.
  */
 export function fanOut(
   publication: Publication,
@@ -87,7 +87,7 @@ export function fanOut(
   });
 }
 
-/** A copy: those who are written to may leave by it. */
+/** Returns a copy, because a write may end a connection, which then leaves the audience. */
 function accepted(
   { accepts }: Publication,
   audience: Reachable,
@@ -106,12 +106,12 @@ function write(publication: Publication, connection: InboundConnection): void {
   else overflow(publication, connection);
 }
 
-/** What its publisher is told. */
+/** The result for the publisher. */
 export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery {
   return { delivered, kept, dropped };
 }
 
-/** Does what the publication's policy says about a member that cannot take it. */
+/** Applies the policy of the publication to a member that cannot take it. */
 function overflow(publication: Publication, connection: InboundConnection): void {
   if (publication.overflow === 'latest' && isConflated(publication, connection)) return;
   publication.dropped += 1;
@@ -138,7 +138,7 @@ const names = ['where', 'except'] as const;
 export const everybody = Object.freeze({});
 
 /**
- * Whether a connection is to get a publication; `null` when all are.
+ * Makes the filter for a publication; `null` when all members get it.
  *
  * @throws MooringError `invalid-options`
  */
@@ -155,7 +155,7 @@ export function filterOf<C extends object>(audience: AudienceOptions<C>, reporte
   };
 }
 
-/** By hand, and only what was given: it is called for each message. */
+/** Written by hand, and checks only given options, because it runs for each message. */
 function checkAudience<C>(audience: AudienceOptions<C>): void {
   if (audience === everybody) return;
   checkNames(audience, names);
@@ -170,7 +170,7 @@ function checkAudience<C>(audience: AudienceOptions<C>): void {
 
 const mustBeConnections = 'must be a connection, or several in a list or set';
 
-/** Those who are left out. What cannot be a connection, for example an id, is an error. */
+/** The connections to leave out. @throws MooringError for a value that cannot be a connection, for example an id */
 function exceptions<C extends object>(except: AudienceOptions<C>['except']): ReadonlySet<C> {
   if (except === undefined) return new Set();
   const left = new Set(Symbol.iterator in except ? except : [except]);

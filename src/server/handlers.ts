@@ -1,5 +1,6 @@
 import type { Unsubscribable } from 'rxjs';
 
+import type { MessageHandlers } from '../connection/managed-connection.ts';
 import type { Failure } from '../core/failure.ts';
 import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
@@ -12,26 +13,26 @@ import { handleOf, type Reporter } from './report.ts';
 export type Disposer = () => unknown;
 
 /**
- * What is owed to a connection whose `onOpen` was called.
+ * What is still due for a connection whose `onOpen` was called.
  *
- * `onClose` waits for `onOpen`, and the disposer for both. It runs exactly once, whichever comes last.
+ * `onClose` waits for `onOpen`, and the disposer waits for both. The disposer runs exactly once.
  */
 interface Welcome {
   pending: boolean;
-  /** Whether `onClose` has settled, or has had its time. */
+  /** Whether `onClose` has settled, or its time is up. */
   isOver: boolean;
   dispose: Disposer | undefined;
-  /** Called with the work of the disposer, when something is to be released after it. */
+  /** Called with the result of the disposer, if a `release` waits for it. */
   whenDisposed?: (work: unknown) => void;
-  /** Set when it closed while `onOpen` was still at work. */
+  /** Set when the connection closed before `onOpen` had settled. */
   whenSettled: (() => void) | undefined;
 }
 
-/** Gives back what `authenticate` took. */
+/** Releases what `authenticate` took. */
 export type Release = () => unknown;
 
-/** Runs the user's handlers, each behind a guard, in the order that was promised. @internal */
-export class Handlers<Peer, In, Out> {
+/** Runs the user's handlers, each behind a guard, in the documented order. @internal */
+export class Handlers<Peer, In, Out> implements MessageHandlers {
   readonly #options: ResolvedOptions<Peer, In, Out, unknown>;
   readonly #reporter: Reporter<Peer, In, Out>;
   readonly #wheel: TimerWheel;
@@ -39,7 +40,7 @@ export class Handlers<Peer, In, Out> {
   readonly #welcomes = new WeakMap<InboundConnection, Welcome>();
   #unsettled = 0;
 
-  /** @param onSettled - called when a close handler or disposer has settled; none may be left. */
+  /** @param onSettled - called when a close handler or disposer has settled, which may have been the last. */
   constructor(
     options: ResolvedOptions<Peer, In, Out, unknown>,
     reporter: Reporter<Peer, In, Out>,
@@ -52,18 +53,18 @@ export class Handlers<Peer, In, Out> {
     this.#onSettled = onSettled;
   }
 
-  /** Close handlers and disposers that are still at work. */
+  /** Close handlers and disposers that have not settled. */
   get unsettled(): number {
     return this.#unsettled;
   }
 
-  /** Runs a handler of one connection. What it throws costs that connection, unless the user keeps it. */
+  /** Runs a handler of one connection. If it throws, the connection ends, unless `onHandlerError` keeps it. */
   run<Result>(
     handler: HandlerName,
     connection: InboundConnection | undefined,
     call: () => Result,
   ): Result | undefined {
-    return guarded(call, (error) => this.#reporter.errored(handler, error, connection));
+    return guarded(call, (error) => this.errored(handler, error, connection));
   }
 
   opened(connection: InboundConnection): void {
@@ -92,13 +93,17 @@ export class Handlers<Peer, In, Out> {
     result.then(settle, () => settle(undefined));
   }
 
-  /** Returns what `onMessage` returned: a promise while it is at work. */
+  /** Runs `onMessage` and returns its result: a promise while an async handler works. */
   message(connection: InboundConnection, message: In): unknown {
     const { onMessage } = this.#options;
     const handle = handleOf<Peer, In, Out>(connection);
     const work = onMessage && this.run('onMessage', connection, () => onMessage(handle, message));
     handle.deliver(message);
     return work;
+  }
+
+  errored(handler: HandlerName, error: Error, connection: InboundConnection | undefined): void {
+    this.#reporter.errored(handler, error, connection);
   }
 
   closing(connection: InboundConnection, code: number, reason: string): void {
@@ -108,7 +113,7 @@ export class Handlers<Peer, In, Out> {
     );
   }
 
-  /** @param release - runs last of all. */
+  /** @param release - runs last. */
   closed(connection: InboundConnection, verdict: CloseVerdict, release?: Release): void {
     const handle = handleOf<Peer, In, Out>(connection);
     handle.complete();
@@ -124,7 +129,7 @@ export class Handlers<Peer, In, Out> {
     else conclude();
   }
 
-  /** Runs the disposer, then `release`. An `onOpen` that is still at work runs the disposer when it settles. */
+  /** Runs the disposer, then `release`. If `onOpen` has not settled, the disposer runs when it does. */
   #giveBack(
     connection: InboundConnection,
     welcome: Welcome | undefined,
@@ -136,7 +141,7 @@ export class Handlers<Peer, In, Out> {
     this.#after(welcome?.pending ? disposed(welcome) : disposing, () => this.release(release));
   }
 
-  /** Waits for `onOpen` to settle, but not longer than it would have been given on an open connection. */
+  /** Waits until `onOpen` has settled, for `welcomeMs` at most, as on an open connection. */
   #postpone(welcome: Welcome, conclude: () => void): void {
     this.#unsettled += 1;
     const proceed = () => {
@@ -150,7 +155,7 @@ export class Handlers<Peer, In, Out> {
     welcome.whenSettled = proceed;
   }
 
-  /** @param release - runs last of all. */
+  /** @param release - runs last. */
   failed(failure: Failure, release?: Release): void {
     const { onFailed } = this.#options;
     const reporting = onFailed && this.run('onFailed', undefined, () => onFailed(failure));
@@ -158,12 +163,12 @@ export class Handlers<Peer, In, Out> {
     if (release !== undefined) this.#after(reporting, () => this.release(release));
   }
 
-  /** Gives back what `authenticate` took for a connection that is over. */
+  /** Releases what `authenticate` took for a connection that is over. */
   release(release: Release | undefined): void {
     if (release !== undefined) this.#watch('release', undefined, release);
   }
 
-  /** Goes on when work on the end of a connection has settled, but waits no longer than for an `onOpen`. */
+  /** Calls `run` when `work` has settled, after `welcomeMs` at the latest. */
   #after(work: unknown, run: () => void): void {
     if (!isThenable(work)) {
       run();
@@ -192,12 +197,12 @@ export class Handlers<Peer, In, Out> {
     return work;
   }
 
-  /** A look at what the user returned may throw: its properties may be getters. */
+  /** Guarded, because reading properties of the user's value may throw: they may be getters. */
   #disposerOf(result: unknown, connection: InboundConnection): Disposer | undefined {
     return this.run('onOpen', connection, () => disposerOf(result));
   }
 
-  /** Runs a handler that a drain waits for, and returns what it returned. */
+  /** Runs a handler that a drain waits for, and returns its result. */
   #watch(
     handler: HandlerName,
     connection: InboundConnection | undefined,
@@ -217,14 +222,14 @@ export class Handlers<Peer, In, Out> {
   }
 }
 
-/** Settles when the disposer of a welcome that is still pending has done its work. */
+/** Settles when the disposer of a pending welcome has done its work. */
 function disposed(welcome: Welcome): Promise<unknown> {
   return new Promise((settle) => {
     welcome.whenDisposed = settle;
   });
 }
 
-/** Whether there is something to release, or may be once `onOpen` has settled. */
+/** Whether there is a disposer, or may be one when `onOpen` has settled. */
 function isOwed(welcome: Welcome | undefined): boolean {
   return welcome?.pending === true || welcome?.dispose !== undefined;
 }
@@ -234,10 +239,10 @@ function newWelcome(dispose: Disposer | undefined, pending: boolean): Welcome {
 }
 
 /**
- * Makes the disposer of what `onOpen` returned: a function, an `AsyncDisposable`, a `Disposable` or an RxJS `Subscription`.
- * `undefined` for anything else.
+ * Makes the disposer for the result of `onOpen`: a function, an `AsyncDisposable`, a `Disposable` or an RxJS
+ * `Subscription`. Returns `undefined` for anything else.
  *
- * A value that offers several of them is released once, by the first in this order.
+ * A value that is several of these is released once, by the first in this order.
  */
 export function disposerOf(value: unknown): Disposer | undefined {
   if (typeof value === 'function') return () => value();

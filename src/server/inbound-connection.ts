@@ -1,6 +1,7 @@
-import type { ConnectionHost } from '../connection/connection-host.ts';
+import type { ConnectionSide } from '../connection/connection-core.ts';
 import { takenAway } from '../connection/ending-record.ts';
-import { type ConnectionSide, ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionHost } from '../connection/managed-connection.ts';
+import { ManagedConnection } from '../connection/managed-connection.ts';
 import { Outbox, type OutboxRuntime } from '../connection/outbox.ts';
 import { SocketEvents } from '../connection/socket-events.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
@@ -17,18 +18,18 @@ import { NodeTransport } from '../transport/node-transport.ts';
 import { handshakeTimeoutAnswer, type Upgrade } from '../transport/upgrade.ts';
 import { AppHeartbeat } from './app-heartbeat.ts';
 
-/** An upgrade request and what is known of who made it. */
+/** An upgrade request, and what is known about its client. */
 export interface UpgradeRequest extends Upgrade {
   readonly address: string;
-  /** The path asked for, without its query. */
+  /** The path of the request, without its query. */
   readonly path: string;
   /** Further headers of the 101. */
   readonly answerHeaders?: AnswerHeaders | undefined;
-  /** It is completed only to be closed: a subprotocol is named even where none is agreed on. */
+  /** The upgrade is completed only to be closed. Then a subprotocol is named even if none is agreed on. */
   readonly isRefused?: boolean;
 }
 
-/** Who somebody is, as `authenticate` and `key` have said. */
+/** What `authenticate` and `key` have returned. */
 export interface Grant {
   readonly peer: unknown;
   readonly key: string | undefined;
@@ -37,8 +38,8 @@ export interface Grant {
 }
 
 /**
- * What came of an admitted upgrade request: a WebSocket, a refusal when ws found a fault, an error when
- * somebody else has upgraded the socket, `null` when the socket has died.
+ * The result of an admitted upgrade request: a WebSocket, a refusal if ws found a fault, an error if another part of the
+ * process has upgraded the socket, `null` if the socket is gone.
  */
 export type UpgradeResult = WebSocketFace | RefusalAnswer | Error | null;
 
@@ -51,10 +52,10 @@ export interface InboundHost extends ConnectionHost {
 
 const answer = messageFrame(beatAnswer);
 
-/** A connection whose peer has come to us: admitted or refused, then upgraded. */
+/** A connection that the supervisor accepts: from the upgrade request on. */
 export type InboundConnection = ManagedConnection<Inbound>;
 
-/** Takes over the socket of an upgrade request. What it sees from now on ends in exactly one report. */
+/** Takes over the socket of an upgrade request. This leads to exactly one report. */
 export function inboundConnection(
   host: InboundHost,
   id: string,
@@ -70,16 +71,16 @@ export function inboundConnection(
   return connection;
 }
 
-/** What accepting adds to a connection: its upgrade request, and what the supervisor knows of its peer. */
+/** The accepting side of a connection: its upgrade request, its peer and its outbox. */
 export class Inbound implements ConnectionSide, DeadlineOwner {
   readonly transport = new NodeTransport();
   readonly socketEvents: SocketEvents;
   /** What `authenticate` returned. */
   peer: unknown;
   key: string | undefined;
-  /** The topics it is, or was, a member of; kept by the topics themselves. */
+  /** The topics that it is, or was, a member of. `Topics` maintains it. */
   topics: Set<string> | null = null;
-  /** Publications that it did not get because its outbox was full. */
+  /** Publications that it missed because its outbox was above the high mark, or its socket gone. */
   dropped = 0;
 
   readonly #connection: InboundConnection;
@@ -88,7 +89,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
   #refusal: RefusalAnswer | undefined;
   #outbox: Outbox | null = null;
   #welcome: Deadline | null = null;
-  /** Where the beat was agreed on. */
+  /** Only on a connection with the beat. */
   #appHeartbeat: AppHeartbeat | null = null;
 
   constructor(connection: InboundConnection, host: InboundHost, upgrade: UpgradeRequest) {
@@ -105,13 +106,13 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     if (connection.isOver) return;
     if (!isOurs) {
       connection.record.noteTaken(new Error('the socket is supervised already'));
-      connection.send('admission.refused');
+      connection.chart.send('admission.refused');
     }
-    // Its own events may be over.
+    // The socket may have emitted its last event already.
     else if (socket.closed) this.disown(takenAway());
   }
 
-  /** Where messages for the peer go, while they can still leave; made for the first of them. */
+  /** The outbox, made for the first message; `null` when messages cannot leave any more. */
   get outbox(): Outbox | null {
     const connection = this.#connection;
     if (!connection.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;
@@ -119,7 +120,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     return this.#outbox;
   }
 
-  /** Whether the peer takes less than it is sent. */
+  /** Whether the outbox is above its high mark. */
   get isCongested(): boolean {
     return this.#outbox?.isCongested === true;
   }
@@ -134,7 +135,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
 
   settleWelcome(): void {
     this.#forgetWelcome();
-    this.#connection.send('welcome.settled');
+    this.#connection.chart.send('welcome.settled');
   }
 
   deadlinePassed(): void {
@@ -151,42 +152,42 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     if (this.#upgrade !== null && headers !== undefined) {
       this.#upgrade = { ...this.#upgrade, answerHeaders: headers };
     }
-    this.#connection.send('admission.granted');
+    this.#connection.chart.send('admission.granted');
   }
 
   refuse(answer: RefusalAnswer): void {
     this.#refusal ??= answer;
-    this.#connection.send(
+    this.#connection.chart.send(
       answer.closeFrame === undefined ? 'admission.refused' : 'admission.denied',
     );
   }
 
-  /** The socket is somebody else's: it is left to them, unanswered and unharmed. */
+  /** Another part of the process uses the socket: leaves it alone, without an answer. */
   disown(error: Error): void {
     const { socket } = this.transport;
     const { timeouts, wheel } = this.#host.context;
     this.#connection.record.noteTaken(error);
     this.transport.release();
-    this.#connection.send('admission.refused');
+    this.#connection.chart.send('admission.refused');
     if (socket.destroyed || socket.readableFlowing !== null) return;
-    // A socket that nobody reads does not notice that its client has left.
+    // If nobody reads the socket, it never closes when its client leaves. So it is destroyed after a while.
     const destroyUnread = () => void (socket.readableFlowing === null && socket.destroy());
     wheel.schedule(timeouts.handshakeMs, { deadlinePassed: destroyUnread }, 'disown');
   }
 
   upgrade(): void {
     if (this.#upgrade !== null && this.#complete(this.#upgrade))
-      this.#connection.send('socket.opened');
+      this.#connection.chart.send('socket.opened');
   }
 
   refuseWithClose(): void {
     const upgrade = this.#upgrade;
     const refusal = this.#refusal;
     if (upgrade === null || refusal?.closeFrame === undefined) return;
-    // The upgrade itself may fail; then that failure is reported, and not this refusal.
+    // If the upgrade itself fails, that failure is reported instead of this refusal.
     this.#refusal = undefined;
     const { socket } = this.transport;
-    // In one packet: a client that sends at open then finds the close frame there already.
+    // In one packet, so that a client that sends as soon as it opens has received the close frame already.
     socket.cork();
     const isUpgraded = this.#complete({ ...upgrade, isRefused: true });
     if (isUpgraded && this.transport.sendClose(refusal.closeFrame) !== null)
@@ -194,14 +195,14 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     socket.uncork();
   }
 
-  /** Writes the 101 and binds the WebSocket, or says why not. Returns whether it did. */
+  /** Writes the 101 and binds the WebSocket. Returns `false` if that failed. */
   #complete(upgrade: UpgradeRequest): boolean {
     if (this.transport.isTakenAway()) {
       this.disown(takenAway());
       return false;
     }
     const result = this.#host.completeUpgrade(upgrade);
-    // The socket was destroyed a moment ago; its own events are still to come, and say by whom.
+    // The socket was destroyed just now. Its events follow, and say why.
     if (result === null) return false;
     if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
@@ -212,19 +213,20 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     return false;
   }
 
-  /** Behind a 101 no HTTP answer can be given any more. */
+  /** Does nothing after a 101, because no HTTP answer can follow it. */
   refuseUpgrade(): void {
     if (this.#refusal === undefined || this.transport.isBound) return;
     this.transport.refuse(this.#refusal, this.#host.context.wheel);
   }
 
-  /** Its chart does not order it: the peer has dialed. */
+  /** Never ordered: the peer has dialed. */
   dial(): void {}
 
   opened(): void {
     this.#upgrade = null;
-    if (agreesOnBeat(this.transport.subprotocol))
-      this.#appHeartbeat = new AppHeartbeat(this.#connection, this.#host.context);
+    if (!agreesOnBeat(this.transport.subprotocol)) return;
+    this.#appHeartbeat = new AppHeartbeat(this.#connection, this.#host.context);
+    this.#appHeartbeat.ask();
   }
 
   messageHeard(): void {

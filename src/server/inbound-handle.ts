@@ -14,14 +14,14 @@ import type { Broadcaster } from './broadcaster.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { Reporter } from './report.ts';
 
-/** What the public handles of a supervisor share. @internal */
+/** What the public handles of a supervisor's connections share. @internal */
 export interface InboundHandleParts<Peer, In, Out> {
   readonly broadcaster: Pick<Broadcaster<Peer, In, Out, unknown>, 'frame' | 'join' | 'leave'>;
   readonly reporter: Reporter<Peer, In, Out>;
   readonly authentication: Authentication<Peer, In, Out>;
 }
 
-/** The public face of a connection whose peer has come to us. @internal */
+/** The public side of an accepted connection. @internal */
 export class InboundHandle<Peer, In, Out>
   extends ConnectionHandle<In, Out>
   implements Connection<Peer, In, Out>
@@ -74,7 +74,7 @@ export class InboundHandle<Peer, In, Out>
     return this.#connection.side.outbox?.sendAndFlush(frame) ?? 'refused';
   }
 
-  /** @param options - there are none yet: options that are passed are an error. */
+  /** @param options - there are none yet, so passing any is an error. */
   join(topic: string, options?: unknown): boolean {
     if (typeof options === 'object') checkNames(options, []);
     return this.#parts.broadcaster.join(this.#connection, topic);

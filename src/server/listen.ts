@@ -37,23 +37,22 @@ export interface Listener extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   /**
-   * Stops listening. Resolves when the plain requests that are under way have been answered; after two seconds those
-   * that are left are cut. WebSockets live on until the supervisor is drained. A second call gets the promise of the
-   * first.
+   * Stops listening. Resolves when the current plain requests have been answered, and cuts those that are left after two
+   * seconds. WebSockets live on until the supervisor is drained. A second call returns the promise of the first.
    */
   close(): Promise<void>;
   /** Drains the supervisor, then closes. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What a client gets for its request line and headers, and for its TLS handshake, in milliseconds. */
+/** The time for the request line and the headers, and for the TLS handshake, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000;
-/** How often Node.js looks for requests that are late, in milliseconds; its own default is 30 s. */
+/** How often Node.js checks for late requests, in milliseconds. Its own default is 30 s. */
 const CHECKING_INTERVAL_MS = 1_000;
 
-/** How long requests that are under way have when the server closes, in milliseconds. */
+/** How long requests may still take when the server closes, in milliseconds. */
 const CLOSE_GRACE_MS = 2_000;
-/** How often a server that closes is asked whether they are gone, in milliseconds. */
+/** How often a closing server checks whether they are gone, in milliseconds. */
 const CLOSE_POLL_MS = 20;
 
 /** What `listen` needs of a supervisor. */
@@ -76,8 +75,8 @@ const listenRules = {
  *
  * Clients that connect and say nothing, or drip their headers, are cut after ten seconds.
  *
- * @returns a promise that rejects with the system's error when the address cannot be had, and with a
- *   MooringError, `invalid-argument` or `invalid-options`, for arguments that are wrong.
+ * @returns a promise that rejects with the error of the system if the address is not available, and with a MooringError,
+ *   `invalid-argument` or `invalid-options`, for wrong arguments.
  */
 export async function listen(
   supervisor: Listening,
@@ -135,12 +134,12 @@ function listening(server: Server, port: number, host: string): Promise<void> {
 }
 
 /**
- * Node.js waits with its own `close` event for WebSockets, too, and stops looking for late requests when it closes:
- * a client that says nothing would hold it open.
+ * Does not wait for the `close` event of Node.js, which waits for WebSockets, too. And a closing server does not check for
+ * late requests any more, so a silent client would keep it open.
  */
 async function closed(server: Server, supervisor: Listening): Promise<void> {
   server.close();
-  // Timers do not keep a process alive, and somebody awaits this.
+  // The process must live until this resolves, and timers of a clock do not keep it alive.
   const letProcessEnd = holdProcess();
   try {
     await plainRequestsGone(server, supervisor);

@@ -53,17 +53,17 @@ export interface AdmissionOptions {
    */
   origins: AllowedOrigins;
   /**
-   * How a client hears that `authenticate` refuses it. A browser lets no page read an HTTP answer; with `close` the
-   * upgrade is completed and closed at once, with 3000 for 401, 3003 for 403, 3008 for 408 and 4000 + status for any
-   * other, and the message as the reason. All other refusals are HTTP answers in any case.
+   * How a client that `authenticate` refuses gets the refusal. A page cannot read an HTTP answer. With `close`, Mooring
+   * completes the upgrade and closes at once, with 3000 for 401, 3003 for 403, 3008 for 408 and 4000 + status for any
+   * other, and with the message as the reason. All other refusals are HTTP answers in any case.
    * @default 'http'
    */
   refusals: 'http' | 'close';
   /** Connections at once, those being admitted included; beyond it 503. @default 50_000 */
   connectionsMax: number;
   /**
-   * Connections of one address; beyond it 429. Whatever it is, one address gets at most half of `connectionsMax`, so that
-   * nobody keeps all others out. Behind a proxy, set `addressOf` first.
+   * Connections of one address; beyond it 429. In any case, one address gets at most half of `connectionsMax`, so that it
+   * cannot keep all others out. Behind a proxy, set `addressOf` first.
    * @default 20_000
    */
   connectionsPerAddressMax: number;
@@ -74,21 +74,21 @@ export interface AdmissionOptions {
    */
   acceptsPerSecondMax: number;
   /**
-   * Reads the address of a client from its request: for services behind a proxy. A port, brackets or a zone in it do not
-   * matter. Where it returns nothing the address of the TCP connection counts: that is your proxy's, so it may use
-   * more than half of `connectionsMax` and `acceptsPerSecondMax`.
+   * Reads the address of a client from its request. Set it if your service is behind a proxy. The result may have a port,
+   * brackets or a zone. If it returns nothing, the address of the TCP connection counts: that is your proxy's, so it may
+   * use more than half of `connectionsMax` and `acceptsPerSecondMax`.
    * @default the address of the TCP connection
    */
   addressOf: (request: IncomingMessage) => string | undefined;
   /**
-   * How many leading bits two IPv6 addresses share that count as one address, from 1 to 128: a customer has a whole
-   * network of them, and would have as many shares as addresses.
+   * IPv6 addresses count as one address if this many leading bits are equal, from 1 to 128. A customer usually has a whole
+   * network of addresses, and would otherwise have a share for each of them.
    * @default 64
    */
   ipv6PrefixBits: number;
   /**
-   * Bytes of incomplete messages of all connections; beyond it the connection whose message has been arriving for longest
-   * gets 1013. If `limits.payloadBytesMax` is larger, that is the default. @default 67_108_864
+   * Bytes of incomplete messages of all connections; beyond it the connection with the oldest incomplete message gets 1013.
+   * If `limits.payloadBytesMax` is larger, that is the default. @default 67_108_864
    */
   unfinishedBytesMax: number;
 }
@@ -96,22 +96,22 @@ export interface AdmissionOptions {
 /** What to do with a message that breaks the inbound contract; it is never delivered. */
 export type InvalidMessagePolicy = 'reply' | 'ignore' | 'close';
 
-/** What to do with a client that offers subprotocols of which none is spoken. */
+/** What to do with a client that offers only subprotocols that the server does not speak. */
 export type UnmatchedSubprotocolsPolicy = 'refuse' | 'open';
 
 /**
  * Options of {@link createSupervisor}. Every limit is finite by default.
  *
- * The handlers are generic so that they may stand before `authenticate`: see {@link HandlerConnection}. Nothing is passed
- * as `none`: it sets them apart from each handler of yours, or TypeScript compares the two for identity, and finds no end
- * (TS2589) unless your project sets `exactOptionalPropertyTypes`.
+ * The handlers are generic so that they may stand before `authenticate`: see {@link HandlerConnection}. The parameter
+ * `none` never gets a value. It makes these types differ from those of your handlers; otherwise TypeScript compares the
+ * two for identity and fails with TS2589, unless your project sets `exactOptionalPropertyTypes`.
  *
  * @typeParam Peer - what `authenticate` returns.
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
- * @typeParam Sent - a message as it is sent: the output of `sends`.
- * @typeParam KeyPeer - the peer as `key` sees it. Inferred apart from the others, because a handler that returns an
- *   expression about its peer settles the type as it is known by then.
+ * @typeParam Sent - the output of `sends`: what is encoded.
+ * @typeParam KeyPeer - the peer as `key` sees it. It is inferred separately, because a handler that returns an expression
+ *   about its peer fixes the type at that point.
  * @typeParam OpenPeer - the peer as `onOpen` sees it.
  * @typeParam SeenPeer - the peer as the other handlers see it.
  */
@@ -134,10 +134,10 @@ export interface SupervisorOptions<
   /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec;
   /**
-   * What an invalid message leads to: an error message to the peer that names the path of the fault, nothing,
-   * or the end of the connection (1003, 1007 or 1008). It is an event in each case. A codec that cannot write
-   * the error message turns `reply` into `close`. With any of them, more than `limits.invalidPerMinuteMax` invalid messages
-   * end the connection with 1008.
+   * What happens after an invalid message. `reply` sends the peer an error message with the path of the fault, `ignore` does
+   * nothing, and `close` ends the connection (1003, 1007 or 1008). Each of them emits `message.invalid`. If the codec cannot
+   * write the error message, `reply` acts like `close`. In any case, more than `limits.invalidPerMinuteMax` invalid
+   * messages end the connection with 1008.
    * @default 'reply'
    */
   invalidMessages?: InvalidMessagePolicy;
@@ -146,11 +146,11 @@ export interface SupervisorOptions<
    * rate allows more, so a burst is only delayed; `close` ends the connection with 1008. @default 'pause'
    */
   overRate?: OverRatePolicy;
-  /** Subprotocols that are spoken, best first (RFC 6455 §1.9). @default none */
+  /** Subprotocols that the server speaks, best first (RFC 6455 §1.9). @default none */
   subprotocols?: readonly string[];
   /**
-   * What happens to a client that offers subprotocols of which none is spoken. Browsers, and most other clients, fail such
-   * a connection as soon as it opens. `refuse` answers 400 before `authenticate` runs, and names both lists; `open`
+   * What happens to a client that offers only subprotocols that the server does not speak. Browsers, and most other clients,
+   * fail such a connection as soon as it opens. `refuse` answers 400 before `authenticate` runs, and names both lists. `open`
    * lets the connection open without a subprotocol.
    * @default 'refuse'
    */
@@ -167,28 +167,29 @@ export interface SupervisorOptions<
     request: IncomingMessage,
     context: AuthenticateContext,
   ): AuthenticateResult<Peer> | Promise<AuthenticateResult<Peer>>;
-  /** A name to find the connection by with `byKey`, for example the user's id. */
+  /** Returns a name under which `byKey` finds the connection, for example the id of the user. */
   key?(peer: KeyPeer): string | undefined;
   /**
-   * The connection is open. No message is delivered before it settles, and none is lost. It may return, or
-   * resolve to, what is to be released at the end: a disposer function, an RxJS `Subscription`, a `Disposable` or an
-   * `AsyncDisposable`. Each is released exactly once, when `onClose` has settled, or after `timeouts.welcomeMs` if that
-   * takes longer; anything else is ignored.
+   * The connection is open. No message is delivered before this handler settles, and none is lost. It may return, or resolve
+   * to, something to release at the end: a disposer function, an RxJS `Subscription`, a `Disposable` or an
+   * `AsyncDisposable`. It is released exactly once, when `onClose` has settled, or after `timeouts.welcomeMs` if that takes
+   * longer. Any other result is ignored.
    */
   onOpen?<Opened extends Connection<OpenPeer, In, Out>>(
     connection: HandlerConnection<KeyPeer, In, Out, Opened>,
     ...none: never[]
   ): unknown;
   /**
-   * A message that fulfils the contract, in the order of arrival. The next one waits for a promise that this returns only
-   * when `limits.inFlightMax` of them have not settled; set that to 1 to handle messages strictly one after another.
+   * A message that fulfils the contract, in the order of arrival. If it returns a promise, the next message does not wait
+   * for it, unless `limits.inFlightMax` promises have not settled. Set that limit to 1 to handle messages strictly one after
+   * another.
    */
   onMessage?<Seen extends Connection<SeenPeer, In, Out>>(
     connection: HandlerConnection<KeyPeer, In, Out, Seen>,
     message: In,
     ...none: never[]
   ): unknown;
-  /** The peer has started to close; nothing can be sent any more. */
+  /** The peer has started to close. You cannot send any more. */
   onClosing?<Seen extends Connection<SeenPeer, In, Out>>(
     connection: HandlerConnection<KeyPeer, In, Out, Seen>,
     code: number,
@@ -220,7 +221,7 @@ export interface SupervisorOptions<
 
   /** Time. @default the clock of the process */
   clock?: Clock;
-  /** A number from 0 to 1, like `Math.random`. Where the heartbeats of this server begin in their interval. */
+  /** Returns a number from 0 to 1, like `Math.random`. It decides where in their interval the heartbeats begin. */
   random?: () => number;
   /**
    * Gets an event for every step of every chart, as in XState's inspection API: a function, or an observer such as that of

@@ -11,7 +11,7 @@ export interface ConnectionWatcher {
   connectionMoved(connection: ManagedConnection, to: ConnectionState): void;
 }
 
-/** Who is there: every connection by state, the accepted ones also by address and, when open, by id and key. */
+/** The connections of a supervisor. It finds open ones by id and key, and counts all by state and accepted ones by address. */
 export class Registry {
   readonly counts: Counts = {
     handshaking: 0,
@@ -23,18 +23,18 @@ export class Registry {
   };
   /** Captures that are under way. */
   readonly watchers = new Set<ConnectionWatcher>();
-  /** How many have left so far. */
+  /** How many connections have left so far. */
   removals = 0;
-  /** The connections that are open, and no others. */
+  /** The open connections by their ids. */
   readonly open = new Map<string, InboundConnection>();
 
-  /** Those that clients and pools have dialed, and that have not ended. They are counted, and no audience. */
+  /** Connections of clients and pools that have not ended. They are counted, but get no broadcasts. */
   readonly dialed = new Set<ManagedConnection>();
 
   readonly #connections = new Set<InboundConnection>();
   readonly #keys = new Map<string, Set<InboundConnection>>();
   readonly #ipv6PrefixBits: number;
-  /** By address, or by network where one peer has a network of addresses. */
+  /** The number of connections by IPv4 address or IPv6 network. */
   readonly #networks = new Map<string, number>();
 
   constructor(ipv6PrefixBits: number = defaults.admission.ipv6PrefixBits) {
@@ -93,7 +93,7 @@ export class Registry {
     else this.#networks.set(network, others);
   }
 
-  /** How many connections an address has, or the IPv6 network that it is of; those being admitted included. */
+  /** How many connections an IPv4 address, or the network of an IPv6 address, has. Includes those being admitted. */
   fromAddress(address: string): number {
     return this.#networks.get(this.#networkOf(address)) ?? 0;
   }
@@ -120,7 +120,7 @@ export class Registry {
     this.#leaveKey(connection);
   }
 
-  /** An open connection has another key. */
+  /** Gives an open connection another key. */
   rename(connection: InboundConnection, key: string | undefined): void {
     if (key === connection.side.key) return;
     this.#leaveKey(connection);
@@ -141,7 +141,7 @@ export class Registry {
     if (sameKey?.delete(connection) && sameKey.size === 0) this.#keys.delete(connection.side.key);
   }
 
-  /** The open connections; with {@link has} they are an audience. */
+  /** The open connections: the audience of a broadcast. */
   [Symbol.iterator](): Iterator<InboundConnection> {
     return this.open.values();
   }

@@ -1,7 +1,6 @@
 import type { ConnectionHandle } from '../connection/connection-handle.ts';
-import type { ConnectionReport } from '../connection/connection-host.ts';
 import { closingOf } from '../connection/ending-record.ts';
-import type { ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionReport, ManagedConnection } from '../connection/managed-connection.ts';
 import type { Connection, ConnectionIdentity, DialedConnection } from '../core/connection.ts';
 import type { SupervisorEvent, UntimedEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
@@ -19,7 +18,7 @@ export function handleOf<Peer, In, Out>(
   return connection.handle as ConnectionHandle<In, Out> & Connection<Peer, In, Out>;
 }
 
-/** Emits the events of one supervisor, and reports what its application's code throws. Where nobody listens it warns. */
+/** Emits the events of one supervisor, and reports errors of the application's code. If nobody listens, it warns instead. */
 export class Reporter<Peer, In, Out> {
   readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
   readonly #options: Pick<ResolvedOptions<Peer, In, Out>, 'clock' | 'onHandlerError'>;
@@ -34,7 +33,7 @@ export class Reporter<Peer, In, Out> {
     return this.events.observed;
   }
 
-  /** Nothing will happen any more. */
+  /** The supervisor has stopped: completes the stream. */
   complete(): void {
     this.events.complete();
   }
@@ -92,7 +91,7 @@ export class Reporter<Peer, In, Out> {
   }
 }
 
-/** What reports without knowing of what kind the connections are. */
+/** A reporter for callers that do not know the types of the connections. */
 export type AnyReporter = Pick<
   Reporter<unknown, unknown, never>,
   'emit' | 'errored' | 'reported' | 'isHeard' | 'complete'

@@ -9,7 +9,7 @@ import { addressIn, isLoopback } from './address.ts';
 /** Whether a request with this value of a header may connect. */
 export type HeaderRule = (value: string, request: IncomingMessage) => boolean;
 
-/** Asks a rule of the application; what throws, or answers with anything but `true`, lets nobody in. */
+/** Calls a rule of the application. A rule that throws, or returns anything but `true`, refuses. */
 export type Ask = (handler: HandlerName, call: () => unknown) => boolean;
 
 /** Asks behind a guard. */
@@ -21,20 +21,20 @@ export function askWith(report: (handler: HandlerName, error: Error) => void): A
     ) === true;
 }
 
-/** A promise would count as `true` wherever it is merely looked at. */
+/** Refuses a promise, which would count as `true` in a condition. */
 function checkedAnswer(handler: HandlerName, answer: unknown): boolean {
   if (typeof answer === 'boolean') return answer;
   if (isThenable(answer)) answer.then(undefined, () => {});
   throw new TypeError(`${handler} must return a boolean, not ${kindOf(answer)}`);
 }
 
-/** What somebody meant who passed one text: one of the words, or a list of it. */
+/** Suggests what a single text was meant to be: one of the words, or a list with this entry. */
 function hintFor(value: unknown, words: readonly string[]): string {
   if (typeof value !== 'string' || value === '') return '';
   return wordSuggestion(value, words) || '; put it into a list';
 }
 
-/** Checks such a rule as an option: one of these words, a function, or a list of which no entry has a fault. */
+/** The rule for an option that is one of a few words, a function, or a list whose entries have no fault. */
 export function headerRule<Value>(
   usual: Value,
   words: readonly string[],
@@ -74,9 +74,9 @@ export type AllowedHosts =
 
 /** What a Host header says. */
 export interface Host {
-  /** In lower case; an international name in its ASCII form, an IPv6 address in brackets and its one spelling. */
+  /** In lower case; an international name in its ASCII form, an IPv6 address in brackets and canonical. */
   readonly name: string;
-  /** As written; empty where the port is the one that the scheme implies. */
+  /** As written; empty if there is none. */
   readonly port: string;
 }
 
@@ -86,7 +86,7 @@ const FOREIGN = /[\s/\\?#@]/;
 /** A wildcard for the first names of a host, with or without a port. */
 const HOST_WILDCARD = /^\*\.[^*.:][^*]*$/;
 
-/** The ports that browsers leave out. Behind a proxy that ends TLS it is not known which of the two it was. */
+/** The ports that browsers leave out. Behind a proxy that ends TLS, it is not known which of them was meant. */
 const IMPLIED: ReadonlySet<string> = new Set(['80', '443']);
 
 /** Reads a Host header (RFC 9110 §7.2); `undefined` for text that names no host. */
@@ -97,7 +97,7 @@ export function hostOf(text: string): Host | undefined {
   return { name: new URL(url).hostname, port: port.replace(/^0+(?=\d)/, '') };
 }
 
-/** Makes the rule that `admission.hosts` stands for. */
+/** Makes the rule of `admission.hosts`. */
 export function hostRule(hosts: AllowedHosts, ask: Ask): HeaderRule {
   if (typeof hosts === 'function')
     return (host, request) => ask('hosts', () => hosts(host, request));
@@ -107,12 +107,12 @@ export function hostRule(hosts: AllowedHosts, ask: Ask): HeaderRule {
 }
 
 /**
- * A list of hosts that are served; `*` is any, `*.example.com` every name below `example.com`. One without a port
- * stands for all ports.
+ * A list of hosts that are served: `*` is any, `*.example.com` is every name below `example.com`. An entry without a
+ * port matches all ports.
  */
 export class HostList {
   readonly #exact: ReadonlySet<string>;
-  /** How names end, and their port. */
+  /** The endings of names, with their port. */
   readonly #wildcards: readonly Host[];
   readonly #isAny: boolean;
 
@@ -152,7 +152,7 @@ function textOf({ name, port }: Host): string {
   return port === '' ? name : `${name}:${port}`;
 }
 
-/** Why no browser can ever send this entry of a list as its Host; `undefined` when one can. */
+/** Says why no browser sends this entry of a list as its Host; `undefined` if one can. */
 export function hostFault(entry: string): string | undefined {
   const named = hostOf(entry);
   if (entry === '*' || named?.name.includes('*') === false) return undefined;
@@ -168,12 +168,12 @@ export function hostFault(entry: string): string | undefined {
   return `must consist of a name, or a name and a port${hostExample(`[${entry}]`)}`;
 }
 
-/** How to write it instead, where that would do. */
+/** Shows how to write it instead, if that is valid. */
 function hostExample(instead: string): string {
   return hostOf(instead)?.name.includes('*') === false ? `: write '${excerptOf(instead)}'` : '';
 }
 
-/** Whether only this machine has the name (RFC 6761 §6.3), or whether it is no name but an address. */
+/** Whether the name is one that only this machine has (RFC 6761 §6.3), or an address. */
 export function isLocalOrAddress({ name }: Host): boolean {
   return (
     name === 'localhost' ||
@@ -194,16 +194,16 @@ export type AllowedOrigins =
 /** A scheme, and a host with or without a port. A trailing slash is no path. */
 const SHAPE = /^([a-z][a-z0-9+.-]*):\/\/([^\s/\\?#@]*)\/?$/i;
 
-/** What an entry of a list is made of: scheme, the rest of what an origin has, and what no origin has. */
+/** The parts of an entry: scheme, authority, and a rest that no origin has. */
 const PARTS = /^([a-z][a-z0-9+.-]*:\/\/)([^/\\?#]*)(.*)$/is;
 
 /** A wildcard for the first names of a host, with or without a port. */
 const ORIGIN_WILDCARD = /^\*\.[^*.][^*]*$/;
 
-/** Pages have no other origin than these two, besides those of apps and extensions. */
+/** The schemes of pages. Apps and extensions have others. */
 const WEB: ReadonlySet<string> = new Set(['http', 'https']);
 
-/** What a browser sends for a page without an origin of its own: a sandboxed frame, a local file. */
+/** The origin that a browser sends for a page without one, such as a sandboxed frame or a local file. */
 const OPAQUE = 'null';
 
 /**
@@ -219,7 +219,7 @@ export function originOf(text: string): string | undefined {
   return URL.canParse(named) ? new URL(named).origin : undefined;
 }
 
-/** Makes the rule that `admission.origins` stands for. */
+/** Makes the rule of `admission.origins`. */
 export function originRule(origins: AllowedOrigins, ask: Ask): HeaderRule {
   if (typeof origins === 'function') {
     return (origin, request) => ask('origins', () => origins(origin, request));
@@ -233,7 +233,7 @@ export function originRule(origins: AllowedOrigins, ask: Ask): HeaderRule {
 /**
  * An origin is the same when it names the host and the port that the request was sent to (RFC 6454 §4).
  *
- * The scheme is judged only where it is known: a server without TLS may stand behind a proxy that has it.
+ * The scheme is compared only if it is known: a server without TLS may be behind a proxy that ends TLS.
  */
 function isSameOrigin(text: string, { headers: { host = '' }, socket }: IncomingMessage): boolean {
   const origin = originOf(text);
@@ -243,10 +243,10 @@ function isSameOrigin(text: string, { headers: { host = '' }, socket }: Incoming
   return origin === originOf(`${scheme}//${host}`);
 }
 
-/** A list of origins that may connect; `*` is any, `https://*.example.com` every name below `example.com`. */
+/** A list of origins that may connect: `*` is any, `https://*.example.com` is every name below `example.com`. */
 export class OriginList {
   readonly #exact: ReadonlySet<string>;
-  /** What an origin begins with, and what it ends with. */
+  /** The beginning and the end of an origin. */
   readonly #wildcards: readonly (readonly [string, string])[];
   readonly #isAny: boolean;
 
@@ -273,7 +273,7 @@ export class OriginList {
   }
 }
 
-/** Why no browser can ever send this entry of a list as its origin; `undefined` when one can. */
+/** Says why no browser sends this entry of a list as its origin; `undefined` if one can. */
 export function originFault(entry: string): string | undefined {
   if (entry === '*' || entry === OPAQUE) return undefined;
   if (entry === 'same' || entry === 'any') {
@@ -295,16 +295,16 @@ export function originFault(entry: string): string | undefined {
   return originOf(entry) === undefined ? "must look like 'https://example.com'" : undefined;
 }
 
-/** How to write it instead, where that would do. */
+/** Shows how to write it instead, if that is valid. */
 function originExample(instead: string): string {
   return originFault(instead) === undefined ? `: write '${excerptOf(instead)}'` : '';
 }
 
 /**
- * Warns of a page that reaches this machine from within, under a name that is not of this machine.
+ * Warns if a page connects to a loopback address under a name that is not local.
  *
- * Its site may have pointed a name of its own at 127.0.0.1, past every firewall, and then has the same origin (DNS
- * rebinding). Where a proxy of this machine passes Host on, it is a name that the service has in public.
+ * A foreign site may have pointed its own name at 127.0.0.1, which bypasses every firewall. Then its pages have the same
+ * origin (DNS rebinding). If a proxy on this machine forwards Host, the name is the public name of the service instead.
  */
 export function warnOfRebinding({ headers, socket }: IncomingMessage): void {
   const host = hostOf(headers.host ?? '');

@@ -9,15 +9,15 @@ import type { Upgrade } from '../transport/upgrade.ts';
 /** The state of a supervisor's chart. */
 export type SupervisorState = 'admitting' | 'suspended' | 'draining' | 'stopped';
 
-/** Connections by state, accepted and dialed, and what has ended so far. */
+/** The number of connections in each state, accepted and dialed, and of those that have ended. */
 export interface Counts {
   handshaking: number;
   open: number;
   errored: number;
   closing: number;
-  /** Ended after having been open, since the supervisor began. */
+  /** Connections that were open and have ended, since the supervisor began. */
   closed: number;
-  /** Ended without ever having been open, since the supervisor began. */
+  /** Connections that never opened, since the supervisor began. */
   failed: number;
 }
 
@@ -30,8 +30,7 @@ export interface DrainOptions {
   /** The close reason peers get. @default 'draining' */
   reason?: string;
   /**
-   * Connections closed per second. When the time is too short for this pace, closing is spread over four
-   * fifths of it.
+   * Connections closed per second. If `withinMs` is too short for this pace, closing is spread over four fifths of it.
    * @default 500
    */
   perSecond?: number;
@@ -41,39 +40,39 @@ export interface DrainOptions {
 export interface AudienceOptions<C> {
   /** Leaves out one connection, or several. */
   except?: C | Iterable<C>;
-  /** Only connections for which it returns `true`. When it throws, that is reported and counts as `false`. */
+  /** Selects the connections for which it returns `true`. If it throws, that is reported and counts as `false`. */
   where?(connection: C): boolean;
 }
 
 /**
- * What a publication does about a member whose outbox is above its high mark.
+ * What happens with a publication for a member whose outbox is above its high mark.
  *
  * - `drop-newest`: the member misses it.
- * - `latest`: the member gets it when it has caught up, unless there is a newer one of the same key by then.
- * - `close`: the member is closed with 1013; it is to come back and start afresh.
+ * - `latest`: the member gets it when it has caught up, unless a newer publication with the same key replaces it.
+ * - `close`: the member is closed with 1013, so that it connects again and starts afresh.
  */
 export type Overflow = 'drop-newest' | 'latest' | 'close';
 
 /**
- * How a topic treats its members.
+ * How a topic treats congested members.
  *
- * @typeParam Output - a message as it is sent.
+ * @typeParam Output - what is sent: the output of `sends`.
  */
 export interface TopicOptions<Output> {
   /** What happens to a member that is congested. @default 'drop-newest' */
   overflow?: Overflow;
   /**
-   * For `latest`: what a message is about, for example a symbol. It gets what is sent: the output of `sends`.
-   * @default all are about the same
+   * For `latest`: returns the key of a message, for example a symbol. Its argument is what is sent: the output of `sends`.
+   * @default one key for all messages
    */
   keyOf?: (message: Output) => string;
 }
 
-/** What became of one publication. */
+/** The result of one publication. */
 export interface Delivery {
   /** Members that got it, or have it waiting in their outbox. */
   readonly delivered: number;
-  /** Members that get it, or a newer one of its key, when they have caught up. */
+  /** Members that get it, or a newer publication with its key, when they have caught up. */
   readonly kept: number;
   /** Members that will not get it: their outbox is above its high mark, or their socket is gone already. */
   readonly dropped: number;
@@ -90,8 +89,8 @@ export interface TopicSize {
  * A named audience. Also an RxJS Observer: `prices$.subscribe(supervisor.topic('prices'))`, and with
  * {@link Topic.messages$} an Observable of what is published there.
  *
- * As an Observer it never throws: a message that breaks the outbound contract, and an error of the source,
- * are reported as `handler.errored`. Completion of a source leaves the topic as it is.
+ * As an Observer it never throws: a message that breaks the outbound contract, and an error of the source, are reported
+ * as `handler.errored`. When a source completes, the topic stays open.
  *
  * @typeParam Input - what may be published: the input of `sends`.
  * @typeParam Output - what is sent: the output of `sends`.
@@ -101,7 +100,7 @@ export interface Topic<Input = unknown, Output = Input, C = Connection> extends 
   readonly name: string;
   /** How many open connections are members. */
   readonly size: number;
-  /** The members. The iteration survives joins, leaves and endings meanwhile, and yields none that has left before its turn. */
+  /** The members. You may join, leave and close while you iterate. A member that has left before its turn is skipped. */
   readonly connections: Iterable<C>;
   /**
    * Every message that is published here, through any handle, with or without members: by `publish` and by Observables that
@@ -109,7 +108,7 @@ export interface Topic<Input = unknown, Output = Input, C = Connection> extends 
    * message that they publish in answer. Completes when the supervisor has stopped.
    */
   readonly messages$: Observable<Output>;
-  /** Publications that members did not get, summed over all members, since it has had any. */
+  /** Publications that members missed, summed over all members, since the topic last got its first member. */
   readonly droppedMessages: number;
   /** Publishes one message, as an Observer: never throws. */
   next(message: Input): void;
@@ -121,7 +120,7 @@ export interface Topic<Input = unknown, Output = Input, C = Connection> extends 
   publish(message: Input, options?: AudienceOptions<C>): Delivery;
 }
 
-/** What the charts of one supervisor have counted, by chart. */
+/** The counts of one supervisor's charts, by chart. */
 export type ChartStatistics = Readonly<
   Record<'connection' | 'client' | 'pool' | 'supervisor', ChartCounts>
 >;
@@ -132,7 +131,7 @@ export type ChartStatistics = Readonly<
  * @typeParam Peer - what `authenticate` returns.
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
- * @typeParam Sent - a message as it is sent: the output of `sends`.
+ * @typeParam Sent - the output of `sends`: what is encoded.
  */
 export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = Out>
   extends AsyncDisposable,
@@ -148,25 +147,25 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
    * `authenticate` is asked has no chart: only {@link Supervisor.counts} counts it, as failed.
    */
   readonly chart: ChartStatistics;
-  /** Connections by state, accepted and dialed, and what has ended so far. */
+  /** The number of connections in each state, accepted and dialed, and of those that have ended. */
   readonly counts: Readonly<Counts>;
-  /** The clients and pools that belong to it and have not come to their end. */
+  /** The clients and pools that belong to it and have not ended. */
   readonly children: Iterable<Child>;
   /** The open connections that its clients and pools have dialed. They get no broadcasts and join no topics. */
   readonly dialed: Iterable<DialedConnection>;
-  /** The open connections that were accepted. The iteration survives whatever happens to them meanwhile. */
+  /** The open connections that were accepted. They may open and close while you iterate. */
   readonly connections: Iterable<Connection<Peer, In, Out>>;
-  /** The topics that have members, and how many each has. The iteration survives what happens meanwhile. */
+  /** The topics that have members, and how many each has. Members may join and leave while you iterate. */
   readonly topics: Iterable<TopicSize>;
   /** The open connection with this id. */
   get(id: string): Connection<Peer, In, Out> | undefined;
   /** The open connections with this key. */
   byKey(key: string): readonly Connection<Peer, In, Out>[];
   /**
-   * A named audience. The same name is the same audience, whichever handle is used. A name has at most 256 bytes of UTF-8.
+   * A named audience. All handles with the same name share one audience. A name has at most 256 bytes of UTF-8.
    *
    * Without options you get the same object each time, while the topic has members or somebody holds a handle of it. With
-   * options you get a view of it: options are about what is published through this handle, and nothing else.
+   * options you get another view of it: the options apply only to messages that you publish through this handle.
    *
    * @throws MooringError `invalid-topic` or `invalid-options`
    */
@@ -182,15 +181,15 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
   /** Takes new connections again. */
   admit(): void;
   /**
-   * Stops for good: refuses newcomers, closes every connection at a steady pace, then every client and pool, destroys
-   * what is left at the deadline, and waits within it for the application's close handlers.
+   * Stops for good: refuses new connections, closes every connection at a steady pace, then every client and pool, and
+   * destroys the rest at the deadline. Until then it also waits for the application's close handlers.
    *
-   * Resolves whatever the peers do, a second time with the report of the first; options of a second call change nothing,
-   * and that is a warning. Rejects with a MooringError, `invalid-options` or `invalid-close`, for options that are wrong.
+   * Resolves whatever the peers do. A second call resolves with the report of the first; its options change nothing, and
+   * cause a warning if they differ. Rejects with a MooringError, `invalid-options` or `invalid-close`, for wrong options.
    */
   drain(options?: DrainOptions): Promise<DrainReport>;
   /**
-   * Takes over one upgrade request; for hosts that `attach` does not know.
+   * Takes over one upgrade request. Use it where `attach` cannot be used.
    *
    * @param paths - paths that are served; others get 404. @default any
    * @throws MooringError `invalid-argument`

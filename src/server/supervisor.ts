@@ -18,6 +18,7 @@ import { WriteBatcher } from '../connection/write-batcher.ts';
 import type { ChartActor } from '../core/actor.ts';
 import { checkPaths, checkUpgrade } from '../core/arguments.ts';
 import { type Child, parentSide } from '../core/child.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';
 import type { DrainReport, SupervisorEvent } from '../core/events.ts';
 import { printAs } from '../core/text.ts';
@@ -51,7 +52,7 @@ import { type Upgrader, WsUpgrader } from './upgrader.ts';
 /**
  * Creates the supervisor of a service's connections.
  *
- * Everything about it is settled here: options are checked at once and never again.
+ * Options are checked here, once.
  *
  * @throws MooringError `invalid-options`, naming every option that is wrong by its path.
  *
@@ -91,7 +92,7 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
 }
 
 /**
- * The supervisor of a service: it makes the parts that work together, and owns its chart.
+ * The supervisor of a service: it makes the parts that work together, and owns the supervisor chart.
  *
  * @internal
  */
@@ -112,15 +113,16 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   readonly #acceptor: Acceptor<Peer, In, Out, Sent>;
   readonly #children: Children;
   readonly #drain: Drain<InboundConnection, DrainReport>;
-  /** What orders of connections' charts threw, until this chart has taken the fact. */
+  /** Errors of connections that crashed, until this chart has taken the fact. */
   readonly #crashes: Error[] = [];
 
-  /** @param upgrader - makes the WebSockets. @default ws does */
+  /** @param upgrader - makes the WebSockets. @default one that uses ws */
   constructor(given: SupervisorOptions<Peer, In, Out, Sent>, upgrader?: Upgrader) {
     const options = resolveOptions(given);
     const { clock, inspect, actors, admission } = options;
     const areEager = actors === 'eager' || inspect !== undefined;
-    const charts = new ChartSystem({ actorHost: xstateHost, areEager }, new FlightRecorder(clock));
+    const makeRecorder = (clock: Clock) => new FlightRecorder(clock);
+    const charts = new ChartSystem({ actorHost: xstateHost, areEager, makeRecorder }, clock);
     const reporter = new Reporter<Peer, In, Out>(options);
     const registry = new Registry(admission.ipv6PrefixBits);
     const context = acceptedRuntime(options);
@@ -151,7 +153,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
       counts: () => registry.tally,
       send: (fact) => this.#send(fact),
       close: (connection, frame) => void connection.close('drain', frame),
-      // Until then those who are served may need clients and pools.
+      // Last, because handlers of the accepted connections may need clients and pools.
       stopServices: ({ reason }) => this.#children.stop({ code: GOING_AWAY, reason }),
       errored: (error) => this.#notify(() => this.#reporter.crashed(error)),
     });
@@ -159,7 +161,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   }
 
   get state(): SupervisorState {
-    return this.#chart.state.paths[0] as SupervisorState;
+    return this.#chart.state.top as SupervisorState;
   }
 
   get actor(): ChartActor {
@@ -239,7 +241,9 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   }
 
   async drain(options: DrainOptions = {}): Promise<DrainReport> {
-    return this.#drain.request(drainPlan(options, supervisorDrain), options);
+    const report = this.#drain.request(drainPlan(options, supervisorDrain), options);
+    if (this.#chart.error !== null) this.#destroyAll();
+    return report;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -266,7 +270,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     this.#chart.send(fact);
   }
 
-  /** Something has ended; perhaps it was the last. */
+  /** A connection, a child or a close handler has ended, and may have been the last. */
   #shrank(): void {
     if (this.state !== 'draining') return;
     const registry = this.#registry;
@@ -274,7 +278,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     const isServing = registry.connections.size > 0 || handlers.unsettled > 0;
     if (!isServing) this.#drain.stopServices();
     const left = registry.connections.size + registry.dialed.size + this.#children.size;
-    // After the deadline the application's handlers are not waited for.
+    // After the deadline, it does not wait for the application's handlers.
     const isExpiring = this.#chart.state.paths.includes('draining.expiring');
     if (left === 0 && (isExpiring || handlers.unsettled === 0)) this.#send('fleet.emptied');
   }
@@ -282,11 +286,26 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   #connectionCrashed(error: Error): void {
     this.#crashes.push(error);
     this.#send('connection.crashed');
+    // A chart that is over takes no fact, and gives no order.
+    if (this.#chart.isOver) this.recordCrash();
   }
 
-  /** Nothing below the supervisor decides what follows from an error in its own chart: connections live on. */
+  /** Reports an error of the supervisor's own chart. Connections live on. */
   chartCrashed(error: Error): void {
     this.#notify(() => this.#reporter.crashed(error));
+    if (this.#drain.isRequested) this.#destroyAll();
+  }
+
+  #destroyAll(): void {
+    const { connections, dialed } = this.#registry;
+    this.#drain.stopServices();
+    this.#drain.each([...connections, ...dialed], (connection) => connection.expire());
+    this.#drain.end();
+    this.#charts.notifications.addLast(() => this.#drain.resolve(this.#report));
+  }
+
+  get #report(): DrainReport {
+    return { ...this.#drain.tally, unsettled: this.#handlers.unsettled };
   }
 
   // The chart's orders.
@@ -330,14 +349,15 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   finish(): void {
     const registry = this.#registry;
     this.#drain.end();
-    // A socket may take longer to go than the drain may last; its report must not be lost behind the last one.
+    // Ends connections whose sockets are still closing, so that each has its report before `supervisor.stopped`.
     const left = [...registry.connections, ...registry.dialed];
     this.#drain.each(left, (connection) => connection.abandon());
-    this.#notify(() => this.#conclude());
+    // Behind their reports, and behind what their clients and pools report in turn.
+    this.#charts.notifications.addLast(() => this.#conclude());
   }
 
   #conclude(): void {
-    const report: DrainReport = { ...this.#drain.tally, unsettled: this.#handlers.unsettled };
+    const report = this.#report;
     this.#reporter.emit({ type: 'supervisor.stopped', report });
     this.#broadcaster.topics.complete();
     this.#reporter.complete();

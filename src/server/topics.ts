@@ -11,28 +11,28 @@ import type { AnyReporter } from './report.ts';
 import type { TopicSize } from './supervisor-types.ts';
 
 /**
- * Longest name of a topic, in bytes of UTF-8. A peer that chooses names then holds at most `limits.topicsMax` times as much of
- * them.
+ * Longest name of a topic, in bytes of UTF-8. So a peer that chooses names can use at most `limits.topicsMax` times this
+ * much memory for them.
  */
 const NAME_BYTES_MAX = 256;
 
-/** A name of this length is short enough whatever it says: a UTF-16 code unit takes at most three bytes. */
+/** A name of this length is always short enough: a UTF-16 code unit takes at most three bytes. */
 const SHORT_NAME = Math.floor(NAME_BYTES_MAX / 3);
 
 /** A topic got its first member, or lost its last one. */
 export type TopicEvent = Extract<UntimedEvent, { type: `topic.${string}` }>;
 
 /**
- * The members of one topic, and its two streams: one RxJS pipeline into {@link fanOut} while it has members, and one
- * out to those who listen to what is published there.
+ * The members of one topic, and its two streams: an RxJS pipeline into {@link fanOut} while it has members, and
+ * `messages$` for listeners in this process.
  */
 export class TopicAudience implements Reachable {
   readonly name: string;
   readonly members = new Set<InboundConnection>();
   removals = 0;
-  /** The public handle without options of its own; made when somebody asks for it. */
+  /** The public handle without options; made when it is first asked for. */
   handle: object | null = null;
-  /** How its topics find it while it is idle. */
+  /** Lets {@link Topics} find it while it is idle. */
   ref: WeakRef<TopicAudience> | null = null;
 
   readonly #topics: Topics;
@@ -53,17 +53,17 @@ export class TopicAudience implements Reachable {
     return this.members.has(connection);
   }
 
-  /** Whether it must be there although nobody may hold its handle. */
+  /** Whether it must be kept even if nobody holds its handle. */
   get isNeeded(): boolean {
     return this.members.size > 0 || this.#messages?.observed === true;
   }
 
-  /** Publications that members did not get since it has had members. */
+  /** Publications that members missed, since it last got its first member. */
   get dropped(): number {
     return this.members.size === 0 ? 0 : this.#dropped;
   }
 
-  /** What is published there; made when it is first asked for. */
+  /** The messages that are published; made when it is first asked for. */
   get messages(): Stream<unknown> {
     const topics = this.#topics;
     this.#messages ??= new Stream<unknown>(topics.listenerErrored, undefined, () =>
@@ -85,18 +85,18 @@ export class TopicAudience implements Reachable {
     this.#publications = null;
   }
 
-  /** Writes a publication to its members; then those who listen get its message. */
+  /** Writes a publication to the members, then emits its message to the listeners. */
   publish(publication: Publication): void {
     if (this.members.size > 0) this.#pipeline().next(publication);
     if (this.#messages?.observed) this.#announce(this.#messages, publication.message);
   }
 
-  /** Not from inside a fan-out, and in the order of publication: a listener may publish in answer. */
+  /** As a notification, so that a listener that publishes in answer does not run inside a fan-out. */
   #announce(messages: Stream<unknown>, message: unknown): void {
     this.#topics.notifications.add(() => messages.next(message));
   }
 
-  /** Made for the first publication: it takes as much memory as all else of a topic. */
+  /** Made for the first publication, because it takes as much memory as the rest of a topic. */
   #pipeline(): Subject<Publication> {
     if (this.#publications !== null) return this.#publications;
     const publications$ = new Subject<Publication>();
@@ -110,23 +110,23 @@ export class TopicAudience implements Reachable {
 }
 
 /**
- * Who listens to what.
+ * The topics of one supervisor.
  *
- * Each topic is an {@link TopicAudience}, and its members are a plain set: joining, leaving and dying cost the same for ten
- * members or ten thousand. An audience is held here while it has members or listeners. Without either it lives only as
- * long as somebody holds its handle, so names that peers invent leave nothing behind.
+ * Each topic is a {@link TopicAudience}, and its members are a plain set: joining and leaving cost the same with ten
+ * members or ten thousand. An audience is kept here while it has members or listeners. Otherwise it lives only while
+ * somebody holds its handle, so names that peers invent leave nothing behind.
  */
 export class Topics {
   readonly notifications: Notifications;
 
   readonly #topicsMax: number;
   readonly #reporter: AnyReporter;
-  /** With members or listeners. */
+  /** Audiences with members or listeners. */
   readonly #active = new Map<string, TopicAudience>();
-  /** With neither, and with a handle that somebody may hold. */
+  /** Audiences with neither, whose handle somebody may hold. */
   readonly #idle = new Map<string, WeakRef<TopicAudience>>();
   readonly #collected = new FinalizationRegistry<string>((name) => this.#forget(name));
-  /** What has changed and is not yet on its way to user code. */
+  /** Events that are not among the notifications yet. */
   #events: TopicEvent[] = [];
   #isComplete = false;
 
@@ -142,7 +142,7 @@ export class Topics {
     return this.#find(name) ?? this.#create(name);
   }
 
-  /** Those with members, and how many they have. */
+  /** The topics with members, and how many each has. */
   *sizes(): Iterator<TopicSize> {
     for (const { name, members } of [...this.#active.values()]) {
       if (members.size > 0) yield { name, size: members.size };
@@ -156,7 +156,7 @@ export class Topics {
     if (connection.side.topics.has(name)) return true;
     if (connection.side.topics.size >= this.#topicsMax) return false;
     const audience = this.#find(name) ?? new TopicAudience(copyOf(name), this);
-    // Not the name that was given: it may be a part of a message, which it would keep alive.
+    // Not the given name: it may be a slice of a message, and would keep the message alive.
     connection.side.topics.add(audience.name);
     audience.add(connection);
     if (audience.members.size === 1) this.#changed(audience, 'topic.opened');
@@ -171,12 +171,12 @@ export class Topics {
     return true;
   }
 
-  /** Takes a connection out of all its topics, in time linear in their number. It still knows their names. */
+  /** Takes a connection out of all its topics, in time linear in their number. The connection keeps their names. */
   leaveAll(connection: InboundConnection): void {
     for (const name of connection.side.topics ?? []) this.#remove(connection, name);
   }
 
-  /** Emits what has changed since the last call. A connection leaves its topics before its chart knows why. */
+  /** Emits the events since the last call. They wait, because a connection leaves its topics before its own report. */
   emitEvents(): void {
     if (this.#events.length === 0) return;
     const events = this.#events;
@@ -184,7 +184,7 @@ export class Topics {
     for (const event of events) this.notifications.add(() => this.#reporter.emit(event));
   }
 
-  /** Nothing will be published any more. */
+  /** The supervisor has stopped: completes all streams. */
   complete(): void {
     this.#isComplete = true;
     const idle = [...this.#idle.values()].map((ref) => ref.deref());
@@ -217,7 +217,7 @@ export class Topics {
     this.place(audience);
   }
 
-  /** Holds an audience that is needed, and only finds the others again. */
+  /** Keeps an audience that is needed, and holds the others weakly. */
   place(audience: TopicAudience): void {
     const { name } = audience;
     if (audience.isNeeded) {
@@ -229,7 +229,7 @@ export class Topics {
     }
   }
 
-  /** One for its whole life: each is registered, and a registration lasts as long as the audience. */
+  /** Makes one reference per audience: each is registered, and a registration lasts as long as the audience. */
   #refTo(audience: TopicAudience): WeakRef<TopicAudience> {
     if (audience.ref === null) {
       audience.ref = new WeakRef(audience);
@@ -239,12 +239,12 @@ export class Topics {
   }
 
   #forget(name: string): void {
-    // There may be another of this name by now.
+    // Another audience may have this name by now.
     if (this.#idle.get(name)?.deref() === undefined) this.#idle.delete(name);
   }
 }
 
-/** Called for each `topic(name).publish()`, so most names are judged by their length alone. @throws MooringError `invalid-topic` */
+/** Runs for each `topic(name).publish()`, so it checks most names by their length alone. @throws MooringError `invalid-topic` */
 export function checkTopicName(name: unknown): asserts name is string {
   if (typeof name !== 'string' || name.length === 0) {
     throw invalidName(`a string that is not empty, not ${kindOf(name)}`);

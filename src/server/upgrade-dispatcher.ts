@@ -23,7 +23,7 @@ import {
   type UpgradeServer,
 } from './upgrade-server.ts';
 
-/** What a server reports to its supervisor besides upgrades. */
+/** What a dispatcher reports to a supervisor besides upgrades. */
 interface AttachReports {
   /** A plain request for a path of the WebSocket. */
   notUpgraded(request: IncomingMessage, httpStatus: number | undefined): void;
@@ -31,7 +31,7 @@ interface AttachReports {
   attachErrored(handler: 'path' | 'otherwise', error: Error): void;
 }
 
-/** A supervisor, of whichever copy of Mooring, as `attach` sees it. */
+/** A supervisor of any copy of Mooring, as `attach` sees it. */
 export interface AttachedSupervisor {
   readonly state: SupervisorState;
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void;
@@ -73,7 +73,7 @@ export function dispatcherOf(server: UpgradeServer): UpgradeDispatcher {
 class UpgradeDispatcher {
   readonly #server: UpgradeServer;
   readonly #attachments = new Set<Attachment>();
-  /** The request that the listeners are being called for; ours among them must not handle it again. */
+  /** The request that is being passed to the other listeners. Our own listener must not handle it again. */
   #passedOn: IncomingMessage | null = null;
   #emit: UpgradeEmit | null = null;
 
@@ -95,7 +95,7 @@ class UpgradeDispatcher {
     this.#warnOfNeighbours(attachment);
   }
 
-  /** The first `request` listener makes a server of HTTP/2 turn every stream into a request and a response. */
+  /** A first `request` listener would make an HTTP/2 server turn every stream into a request and a response. */
   get #mayListenToRequests(): boolean {
     return !isHttp2(this.#server) || foreignListeners(this.#server, 'request').length > 0;
   }
@@ -111,7 +111,7 @@ class UpgradeDispatcher {
     this.#server.off('request', this.#onRequest);
   }
 
-  /** A supervisor that drains, or has stopped, makes room for the next one. */
+  /** A supervisor that drains or has stopped does not block its paths. */
   #checkFree({ path, otherwise }: Attachment): void {
     for (const other of [...this.#attachments].filter(isServing)) {
       const taken = commonPath(path, other.path);
@@ -139,7 +139,7 @@ class UpgradeDispatcher {
     );
   }
 
-  /** An `upgrade` event, before any listener has it. */
+  /** Handles an `upgrade` event before any listener gets it. */
   #dispatch(args: readonly unknown[], emit: UpgradeEmit): void {
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer];
     const upgrade = { request, socket, head };
@@ -151,7 +151,7 @@ class UpgradeDispatcher {
         this.#passedOn = null;
       }
     };
-    // You may have detached the supervisor by the time that earlier responses have left.
+    // Routed late: the application may detach the supervisor before the earlier responses have left.
     afterResponses(socket, () => this.#route(upgrade, passOn));
   }
 
@@ -169,7 +169,7 @@ class UpgradeDispatcher {
     }
   }
 
-  /** It asks for an upgrade to something else: only listeners of others may want that. */
+  /** Routes a request for another upgrade, which only other listeners may want. */
   #routePlain(upgrade: Upgrade, passOn: () => Passed): void {
     const handlePlainly = () => {
       if (!putBack(this.#server, upgrade)) this.#refuse(upgrade);
@@ -178,14 +178,14 @@ class UpgradeDispatcher {
     else new UnservedUpgrade(upgrade, handlePlainly).wasPassedOn(passOn());
   }
 
-  /** The supervisor whose path is the closest; of several the one that still serves, then the newest. */
+  /** The supervisor with the most specific path. Of several, one that still serves comes first, then the oldest. */
   #serving(request: IncomingMessage): Attachment | undefined {
     const path = requestPath(request);
     const taking = [...this.#attachments].filter((attachment) => takes(attachment, path));
     return taking.sort(byPrecedence).at(0);
   }
 
-  /** Nobody here serves it. */
+  /** Passes on a request that no supervisor serves. */
   #passOn(upgrade: Upgrade, passOn: () => Passed): void {
     const owner = [...this.#attachments].filter(isServing).find(({ otherwise }) => otherwise);
     if (owner === undefined && this.#isAlone) {
@@ -196,7 +196,7 @@ class UpgradeDispatcher {
     watch.wasPassedOn(owner === undefined ? passOn() : callOtherwise(owner, upgrade, watch));
   }
 
-  /** 404, in the name of a supervisor, which reports it. */
+  /** Lets a supervisor answer with 404, so that it is reported. */
   #refuse(upgrade: Upgrade): void {
     const [first] = [...this.#attachments].sort(byPrecedence);
     if (first === undefined) upgrade.socket.destroy();
@@ -204,8 +204,8 @@ class UpgradeDispatcher {
   }
 
   /**
-   * Node.js emits `upgrade` only where there is a listener. It handles what did not come through `emit` above: for
-   * those who asked for it, and when somebody has taken `emit` back.
+   * Must be there, because Node.js emits `upgrade` only if there is a listener. It handles requests that did not come
+   * through {@link UpgradeEmit}: with `takeOver: false`, and after another package has replaced `emit`.
    */
   readonly #onUpgrade = ours((request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     if (this.#passedOn === request) return;
@@ -216,14 +216,14 @@ class UpgradeDispatcher {
     else ignoreErrors(stream);
   });
 
-  /** Whether nobody else listens for upgrades; another copy of Mooring is somebody else. */
+  /** Whether nobody else listens for upgrades. Another copy of Mooring counts as somebody else. */
   get #isAlone(): boolean {
     return this.#server.rawListeners('upgrade').every((listener) => listener === this.#onUpgrade);
   }
 
-  /** A proxy that strips the headers makes a plain request of what asked for a WebSocket. */
+  /** Handles plain requests: a proxy that strips headers turns an upgrade request into a plain one. */
   readonly #onRequest = ours((request: IncomingMessage, response: ServerResponse): void => {
-    // Over HTTP/2 there are no upgrades. A client of HTTP/1 may write 2.0 as its version, too.
+    // Over HTTP/2 there are no upgrades. `httpVersion` does not help: a client of HTTP/1 may send 2.0 as its version.
     if ('stream' in request) return;
     const isOurs = foreignListeners(this.#server, 'request').length === 0 && !response.headersSent;
     // Without any other listener the request would hang.
@@ -233,9 +233,9 @@ class UpgradeDispatcher {
   });
 
   /**
-   * The supervisor that a plain request was meant for. Where the application answers it, it may have been meant for
-   * the application: then it counts only when it has the other headers of a WebSocket, or asks for nothing that only an
-   * application has.
+   * The supervisor that a plain request was meant for. If the application answers the request, it was probably meant for
+   * the application. Then it counts only if it has `Sec-WebSocket-Key`, or if it asks for no certain type of content and
+   * has no `Sec-Fetch-Mode`.
    */
   #meant(request: IncomingMessage, isOurs: boolean): Attachment | undefined {
     const { method, headers } = request;
@@ -261,7 +261,7 @@ function answerUpgradeRequired(response: ServerResponse): void {
   response.end(body);
 }
 
-/** Whatever it throws, the request is still answered, and the process goes on. */
+/** Calls `otherwise` behind a guard. If it throws, the request is still answered. */
 function callOtherwise(
   { otherwise, supervisor }: Attachment,
   { request, socket, head }: Upgrade,
@@ -287,7 +287,7 @@ function takes({ path, supervisor }: Attachment, asked: string): boolean {
   return takesPath(path, asked, (call) => ask('path', call));
 }
 
-/** Negative when the first goes first. Sorting keeps the order of those that are equal: the oldest first. */
+/** A comparator for sorting. Sorting keeps the order of equal attachments, so the oldest comes first. */
 function byPrecedence(one: Attachment, other: Attachment): number {
   const byRank = rankOf(one.path) - rankOf(other.path);
   return byRank === 0 ? Number(isServing(other)) - Number(isServing(one)) : byRank;
@@ -296,7 +296,7 @@ function byPrecedence(one: Attachment, other: Attachment): number {
 /** Which paths a supervisor serves: one, several, or those for which a function returns `true`. */
 export type UpgradePath = string | readonly string[] | ((path: string) => boolean);
 
-/** What looks like a pattern of a router. */
+/** Text that looks like the pattern of a router. */
 const PATTERN = /[*{}]|\/:/;
 
 /**
@@ -335,7 +335,7 @@ export function rankOf(path: UpgradePath | undefined): number {
   return typeof path === 'function' ? 1 : 0;
 }
 
-/** Whether a rule names a path; a function is asked elsewhere, behind a guard. */
+/** Whether a path or a list names a path. */
 function namesPath(rule: string | readonly string[], path: string): boolean {
   return typeof rule === 'string' ? rule === path : rule.includes(path);
 }
@@ -350,7 +350,7 @@ export function takesPath(
   return typeof rule === 'function' ? ask(() => rule(path)) : namesPath(rule, path);
 }
 
-/** A path that two rules both name, or `undefined`. What a function takes is not known before it is asked. */
+/** A path that two rules both name, or `undefined`. The paths of a function are not known until it is called. */
 export function commonPath(
   one: UpgradePath | undefined,
   other: UpgradePath | undefined,

@@ -19,10 +19,10 @@ export function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return /(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade ?? '');
 }
 
-/** Decides whether Node.js emits `upgrade` for a request that asks for one, or handles it as a plain one. */
+/** Decides whether Node.js emits `upgrade` for an upgrade request, or handles it as a plain request. */
 type ShouldUpgrade = (this: unknown, request: IncomingMessage) => boolean;
 
-/** What servers have that their published types do not tell. */
+/** Properties of a server that its published types lack. */
 interface ServerInside extends EventEmitter {
   /** Node.js 24.9 and newer. */
   shouldUpgradeCallback?: ShouldUpgrade;
@@ -30,7 +30,7 @@ interface ServerInside extends EventEmitter {
 
 function ignore(): void {}
 
-/** Adds an error listener to a socket that nobody owns yet: without one, a reset would end the process. */
+/** Adds an error listener to a socket without an owner: otherwise a reset would end the process. */
 export function ignoreErrors(socket: EventEmitter): void {
   if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
 }
@@ -40,7 +40,7 @@ export function isHttp2(server: UpgradeServer): boolean {
   return 'updateSettings' in server;
 }
 
-/** Marks the listeners of every copy of Mooring in the process. */
+/** Marks listeners of Mooring, for all its copies in the process. */
 const kOurs = Symbol.for('mooring.listener');
 
 type Listener = (this: unknown, ...args: never[]) => unknown;
@@ -58,24 +58,24 @@ export function foreignListeners(server: UpgradeServer, event: string): Listener
   return listeners.filter((listener) => !(kOurs in (listener.listener ?? listener)));
 }
 
-/** Whether a function is async, so that nobody knows when it is done who does not get its promise. */
+/** Whether a function is async. Without its promise, nobody knows when it is done. */
 function isAsync(listener: Listener): boolean {
   return listener.constructor.name === 'AsyncFunction';
 }
 
-/** What became of an event that was passed on. */
+/** The result of passing on an event. */
 export interface Passed {
-  /** What the listeners returned, as far as it is known. */
+  /** The results of the listeners, as far as they are known. */
   readonly results: readonly unknown[];
-  /** Whether an async listener may be at work whose promise is not known. */
+  /** Whether an async listener may still work whose promise is not known. */
   readonly mayBePending: boolean;
 }
 
 /**
- * The `emit` of one server, taken over for one event.
+ * Replaces the `emit` of one server, to intercept one event.
  *
- * The listeners stay as they are; they are called by {@link UpgradeEmit.passOn}. When `emit` has been replaced by somebody else
- * meanwhile, it cannot be given back: then this one stays below and does nothing.
+ * The listeners stay on the server, and {@link UpgradeEmit.passOn} calls them. If other code has replaced `emit` meanwhile,
+ * it cannot be restored: then this one stays below, and passes everything on.
  */
 export class UpgradeEmit {
   readonly #server: ServerInside;
@@ -94,7 +94,7 @@ export class UpgradeEmit {
     if (this.#shouldUpgrade !== undefined) this.#server.shouldUpgradeCallback = this.#mayUpgrade;
   }
 
-  /** Gives `emit` back. */
+  /** Restores `emit`. */
   release(): void {
     this.#isActive = false;
     const server = this.#server;
@@ -107,7 +107,7 @@ export class UpgradeEmit {
     }
   }
 
-  /** Lets the listeners have the event. */
+  /** Passes the event to the listeners. */
   passOn(args: readonly unknown[]): Passed {
     const listeners = this.#server.rawListeners('upgrade') as Listener[];
     const below = this.#below;
@@ -115,12 +115,12 @@ export class UpgradeEmit {
       const results = listeners.map((listener) => listener.apply(this.#server, args as never[]));
       return { results, mayBePending: false };
     }
-    // Somebody replaced `emit` before us and must see the event; what the listeners return is lost on the way.
+    // Other code replaced `emit` before us and must see the event. Then the results of the listeners are lost.
     below.call(this.#server, 'upgrade', ...args);
     return { results: [], mayBePending: listeners.some(isAsync) };
   }
 
-  /** The `emit` that this one has taken the place of; looked up each time, because prototypes are patched, too. */
+  /** The `emit` that this one replaces. It is looked up each time, because prototypes may be patched later. */
   get #below(): EventEmitter['emit'] {
     return this.#own ?? Object.getPrototypeOf(this.#server).emit;
   }
@@ -132,7 +132,7 @@ export class UpgradeEmit {
     return true;
   };
 
-  /** The host's answer stands; what is asked about the listeners is answered without ours. */
+  /** Asks the callback of the server. For other upgrades than WebSocket, the callback does not see listeners of Mooring. */
   readonly #mayUpgrade: ShouldUpgrade = (request) => {
     const server = this.#server;
     if (!this.#isActive || asksForWebSocket(request))
@@ -147,13 +147,13 @@ export class UpgradeEmit {
   };
 }
 
-/** What Node.js keeps where `server.maxHeadersCount` is not set, names and values counted together. */
+/** How many header names and values Node.js keeps by default, if `server.maxHeadersCount` is not set. */
 const HEADER_LINES_MAX = 2_000;
 
 /** How long the responses to earlier requests may take, in milliseconds. */
 const RESPONSES_MS = 30_000;
 
-/** The response that a socket is busy with. Nothing public names it. */
+/** The response that a socket is sending. There is no public API for it. */
 function responseOn(socket: Socket): ServerResponse | null {
   return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? null;
 }
@@ -161,7 +161,7 @@ function responseOn(socket: Socket): ServerResponse | null {
 /**
  * Calls `proceed` when the responses to earlier requests on this socket have left.
  *
- * A client may pipeline requests (RFC 9112 §9.3.2); Node.js emits `upgrade` without waiting for the answers to those before.
+ * A client may pipeline requests (RFC 9112 §9.3.2), and Node.js emits `upgrade` without waiting for earlier responses.
  */
 export function afterResponses(socket: Socket, proceed: () => void): void {
   if (responseOn(socket) === null) {
@@ -172,11 +172,11 @@ export function afterResponses(socket: Socket, proceed: () => void): void {
   const late = systemClock.setTimer(RESPONSES_MS, () => socket.destroy());
   const look = () => {
     const response = responseOn(socket);
-    // The next response takes its place while this one emits `finish`.
+    // While this response emits `finish`, the next one takes its place.
     if (response !== null) response.once('finish', look);
     else {
       systemClock.clearTimer(late);
-      // With `Connection: close` the last answer ends it; a client that has left wants no other.
+      // The last response ended it with `Connection: close`, or the client has left.
       if (socket.writableEnded || socket.readableEnded) socket.destroy();
       if (!socket.destroyed) proceed();
     }
@@ -185,18 +185,18 @@ export function afterResponses(socket: Socket, proceed: () => void): void {
 }
 
 /**
- * Gives a request back to the HTTP server, to be handled as if it had not asked for an upgrade.
+ * Returns a request to the HTTP server, which handles it as if it had not asked for an upgrade.
  *
- * The server sees the socket a second time: `connection`, or `secureConnection`, is emitted again. The body, and
- * whatever follows it, is still to be read.
+ * The server gets the socket a second time: `connection`, or `secureConnection`, is emitted again. The server has not read
+ * the body yet.
  *
- * @returns `false`, and does nothing, for a request with so many headers that Node.js may have left some out: without its
- *   length a body would be read as the next request.
+ * @returns `false`, and does nothing, for a request with so many headers that Node.js may have dropped some. Without
+ *   `Content-Length`, the body would be read as the next request.
  */
 export function putBack(server: UpgradeServer, { request, socket, head }: Upgrade): boolean {
   if (request.rawHeaders.length >= headerLinesMax(server)) return false;
   socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), head]));
-  // A server that somebody hands TLS sockets to, as plain connections, has no listener for secure ones.
+  // A plain server that gets TLS sockets from other code has no listener for `secureConnection`.
   const isSecure = 'encrypted' in socket && server.listenerCount('secureConnection') > 0;
   server.emit(isSecure ? 'secureConnection' : 'connection', socket);
   return true;
@@ -228,12 +228,12 @@ function withoutUpgrade(name: string, value: string): string | null {
   return options.filter((option) => option.toLowerCase() !== 'upgrade').join(', ') || null;
 }
 
-/** How long an upgrade request may wait without a sign that somebody handles it, in milliseconds. */
+/** How long an upgrade request may wait for a sign that somebody handles it, in milliseconds. */
 const UNTOUCHED_MS = 2_000;
-/** How long it may take altogether until the first byte of an answer, in milliseconds. */
+/** How long it may wait for the first byte of an answer, in milliseconds. */
 const UNANSWERED_MS = 30_000;
 
-/** Whether it is a promise that has not settled. Not asked with `then`, which would hide that nobody handles its rejection. */
+/** Whether it is a promise that has not settled. It does not call `then`, which would count as handling a rejection. */
 function isPending(result: unknown): boolean {
   const options = { depth: 0, customInspect: false };
   return types.isPromise(result) && inspect(result, options).includes('<pending>');
@@ -280,13 +280,13 @@ export class UnservedUpgrade {
     this.#mayBePending = mayBePending;
   }
 
-  /** What was to handle the request has failed. */
+  /** `otherwise` threw. */
   failed(): void {
     if (this.#isAnswered) this.#socket.destroy();
     else if (!this.#socket.destroyed) this.#refuse();
   }
 
-  /** A stream that a test tool injects counts no bytes: it is never answered from here. */
+  /** A stream that a test tool injects counts no bytes. It counts as answered. */
   get #isAnswered(): boolean {
     const { bytesWritten, writableEnded } = this.#socket;
     return writableEnded || !(bytesWritten <= this.#writtenBytes);
@@ -297,12 +297,12 @@ export class UnservedUpgrade {
     return this.#socket.readableFlowing !== null || listenersOf(this.#socket) > this.#listeners;
   }
 
-  /** Whether somebody ended it and does not read it: then nobody notices when the client leaves. */
+  /** Whether it was ended and nobody reads it: then nobody notices when the client leaves. */
   get #isAbandoned(): boolean {
     return this.#socket.writableFinished && this.#socket.readableFlowing === null;
   }
 
-  /** socket.io and fastify note on the request that they handle it, before they touch the socket. */
+  /** Properties of the request count, because socket.io and fastify set some before they touch the socket. */
   get #isTouched(): boolean {
     const isNoted = Reflect.ownKeys(this.#request).length > this.#requestKeys;
     const mayBePending = this.#mayBePending || this.#results.some(isPending);
@@ -316,7 +316,7 @@ export class UnservedUpgrade {
     else this.#clock.setTimer(UNANSWERED_MS - UNTOUCHED_MS, () => this.#lookAgain());
   }
 
-  /** A listener that answered and attends to the socket owns it. An answer that nobody attends to is over by now. */
+  /** A listener that has answered and still reads or listens owns the socket. An answer without that is over by now. */
   #lookAgain(): void {
     if (this.#socket.destroyed) return;
     if (!this.#isAnswered) this.#refuse();

@@ -13,11 +13,11 @@ export interface Upgrader {
   complete(upgrade: UpgradeRequest): UpgradeResult;
 }
 
-/** The upgrader that goes through ws. */
+/** The upgrader that uses ws. */
 export class WsUpgrader implements Upgrader {
   readonly #server: WebSocketServer;
   #fault: RefusalAnswer | null = null;
-  /** Of the upgrade that is being completed. */
+  /** Headers of the upgrade that is being completed. */
   #headers: AnswerHeaders | undefined;
   #isRefused = false;
 
@@ -39,7 +39,7 @@ export class WsUpgrader implements Upgrader {
     });
   }
 
-  /** ws stays silent when the socket has died meanwhile: then the answer is `null`. */
+  /** Returns `null` when the socket has died meanwhile: then ws does nothing. */
   complete(upgrade: UpgradeRequest): UpgradeResult {
     const { request, socket, head, answerHeaders, isRefused = false } = upgrade;
     this.#fault = null;
@@ -51,14 +51,14 @@ export class WsUpgrader implements Upgrader {
         bound = upgraded as SupervisedSocket;
       });
     } catch (thrown) {
-      // Another WebSocket server listens for `upgrade` on the same HTTP server and was first.
+      // Another WebSocket server on the same HTTP server has upgraded this socket already.
       return toError(thrown);
     }
     return bound ?? this.#fault;
   }
 }
 
-/** A browser fails a connection that agrees to none of the subprotocols it has offered, and hears no close frame. */
+/** Names the first. A browser fails a connection without any of its subprotocols, and does not read the close frame. */
 function firstOf(offered: ReadonlySet<string>): string | false {
   const [first = false] = offered;
   return first;

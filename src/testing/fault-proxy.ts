@@ -4,7 +4,7 @@ import { group, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 import { FaultLink } from './fault-link.ts';
 import { type StreamFaults, streamFaultRules } from './fault-stream.ts';
 
-/** Where a fault proxy leads to. */
+/** The target of a fault proxy. */
 export interface FaultTarget {
   port: number;
   /** @default '127.0.0.1' */
@@ -33,15 +33,15 @@ const linkFaultRules = {
 /**
  * A TCP proxy that does to connections what networks do.
  *
- * It listens on a free port of the loopback and leads to one target. Each connection is a link with two
- * directions; faults can be chosen for links to come, and changed on a live link. A target that cannot be
- * reached resets the client.
+ * It listens on a free port of the loopback and connects to one target. Each connection is a link with two directions. You
+ * can set faults for future links, and change them on a live link. If the target cannot be reached, the proxy resets the
+ * client.
  *
  * @example
  * ```ts
  * await using proxy = await FaultProxy.start({ port: 8080 });
  * const client = new WebSocket(`ws://127.0.0.1:${proxy.port}/`);
- * // Later: the client vanishes without a word, and comes back.
+ * // Later: the client becomes unreachable, and comes back.
  * const [link] = proxy.links;
  * link.up.set({ blackhole: true });
  * link.up.set({});
@@ -58,7 +58,7 @@ export class FaultProxy implements AsyncDisposable {
   private constructor(target: FaultTarget, clock: Clock) {
     this.#target = target;
     this.#clock = clock;
-    // An end of one side must not end the other before the link lets it through.
+    // The end of one side must not end the other side before the link passes it on.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) =>
       this.#accept(client),
     );
@@ -80,7 +80,7 @@ export class FaultProxy implements AsyncDisposable {
         resolve();
       });
     });
-    // One connection that could not be accepted is a fault like any other.
+    // A connection that cannot be accepted is a fault like any other.
     server.on('error', () => {});
     return proxy;
   }
@@ -90,13 +90,13 @@ export class FaultProxy implements AsyncDisposable {
     return (this.#server.address() as AddressInfo | null)?.port ?? 0;
   }
 
-  /** The links whose sockets are not both gone, the oldest first. */
+  /** The links that have a socket left, oldest first. */
   get links(): readonly FaultLink[] {
     return [...this.#links];
   }
 
   /**
-   * Chooses what happens to links that are accepted from now on; `set({})` heals.
+   * Sets the faults of links that are accepted from now on. `set({})` removes all faults.
    *
    * @throws MooringError `invalid-options`
    */
@@ -104,7 +104,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#coming = resolved(faults, linkFaultRules);
   }
 
-  /** Stops listening, ends every link, and resolves when nothing of either is left. */
+  /** Stops listening, ends every link, and resolves when nothing is left. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;

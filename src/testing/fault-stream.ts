@@ -3,25 +3,25 @@ import type { Clock, TimerHandle } from '../core/clock.ts';
 import { INTEGER_MAX } from '../core/defaults.ts';
 import { flag, integer, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 
-/** What a network does to one direction of a link. What is not named is left undisturbed. */
+/** The faults of one direction of a link. By default there are none. */
 export interface StreamFaults {
-  /** Lets nothing through, neither bytes nor FIN nor RST; nothing is lost, all of it waits. @default false */
+  /** Lets nothing through: no bytes, no FIN and no RST. Nothing is lost, everything waits. @default false */
   blackhole?: boolean;
-  /** How long everything is on its way, in milliseconds; the order is kept. @default 0 */
+  /** The delay of everything, in milliseconds. The order is kept. @default 0 */
   latencyMs?: number;
-  /** How many bytes get through in a second. @default unlimited */
+  /** How many bytes pass in a second. @default unlimited */
   bytesPerSecond?: number;
   /** Splits into writes of this many bytes, with a turn of the event loop between two. @default unsplit */
   chunkBytes?: number;
   /** Inverts the byte at this offset, counted from the first byte of the link. @default none */
   corruptAt?: number;
-  /** Lets this many bytes through, counted from the first of the link, then ends. @default no end */
+  /** Lets this many bytes through, counted from the first byte of the link, then ends. @default no end */
   cutAt?: number;
   /** How it ends at `cutAt`. @default 'reset' */
   cutWith?: LinkEnd;
 }
 
-/** How TCP says that nothing more comes: `end` is FIN, `reset` is RST. */
+/** How TCP ends: `end` is FIN, `reset` is RST. */
 export type LinkEnd = 'end' | 'reset';
 
 const offset = integer(undefined, [0, Number.MAX_SAFE_INTEGER]);
@@ -37,10 +37,10 @@ export const streamFaultRules = {
   cutWith: oneOf<LinkEnd>('reset', 'end'),
 } satisfies Record<keyof StreamFaults, Rule<unknown>>;
 
-/** Bytes that may be on their way, or be held, before the sender is slowed down. */
+/** How many bytes may be held before the sender is slowed down. */
 const HELD_BYTES_MAX = 65_536;
 
-/** A limited rate is kept in steps of this length, or of one byte. */
+/** A limited rate is applied in steps of this length, or of one byte. */
 const STEP_MS = 10;
 
 interface Held {
@@ -49,10 +49,10 @@ interface Held {
 }
 
 /**
- * One direction of a link: from the socket that sends to the socket that is sent to.
+ * One direction of a link, from the sending socket to the receiving socket.
  *
- * Faults act on the receiving side alone, and can be changed at any time. At most 64 KiB are held; then the
- * sender is no longer read, and TCP slows it down.
+ * Faults affect the receiving side only, and you can change them at any time. At most 64 KiB are held. Then the sender is
+ * not read any more, and TCP slows it down.
  */
 export class FaultStream {
   readonly #source: Socket | null;
@@ -80,15 +80,15 @@ export class FaultStream {
     source?.on('error', () => this.#finish('reset'));
   }
 
-  /** Bytes that have got through so far. */
+  /** Bytes that have passed so far. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * Replaces the faults, also for what is held already; `set({})` heals.
+   * Replaces the faults, also for bytes that are held already. `set({})` removes all faults.
    *
-   * Another latency counts for what arrives from now on.
+   * A new latency applies to bytes that arrive from now on.
    *
    * @throws MooringError `invalid-options`
    */
@@ -100,14 +100,14 @@ export class FaultStream {
     this.#regulate();
   }
 
-  /** Resets the receiving side at once (RST); what is held, and all that still comes, is dropped. */
+  /** Resets the receiving side at once (RST). Held bytes, and all later ones, are dropped. */
   reset(): void {
     this.#drop();
     const destination = this.#destination;
     if (destination !== null && !destination.destroyed) destination.resetAndDestroy();
   }
 
-  /** Ends the receiving side at once (FIN); what is held, and all that still comes, is dropped. */
+  /** Ends the receiving side at once (FIN). Held bytes, and all later ones, are dropped. */
   end(): void {
     this.#drop();
     this.#destination?.end();
@@ -142,7 +142,7 @@ export class FaultStream {
     return this.#clock.now() + (this.#faults.latencyMs ?? 0);
   }
 
-  /** Reads on only as long as there is room. */
+  /** Reads only while there is room. */
   #regulate(): void {
     const source = this.#source;
     if (source === null) return;
@@ -151,7 +151,7 @@ export class FaultStream {
     else if (source.isPaused()) source.resume();
   }
 
-  /** Lets through what may get through now. */
+  /** Passes on what may pass now. */
   #pump(): void {
     const destination = this.#destination;
     if (destination === null || this.#isHeldUp) return;
@@ -174,7 +174,7 @@ export class FaultStream {
     return !this.#isOver && this.#bytes >= (this.#faults.cutAt ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Whether the time has come; looks again when it has not. */
+  /** Whether the time has come. If not, it pumps again at that time. */
   #isDue(dueMs: number): boolean {
     const waitMs = dueMs - this.#clock.now();
     if (waitMs > 0) this.#wait(waitMs);
@@ -186,7 +186,7 @@ export class FaultStream {
     else this.reset();
   }
 
-  /** Looks again in a while; `0` takes that back. */
+  /** Pumps again after `waitMs`; `0` cancels that. */
   #wait(waitMs: number): void {
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
     this.#timer = null;
@@ -213,7 +213,7 @@ export class FaultStream {
       this.#pump();
       this.#regulate();
     };
-    // Without the turn in between, the kernel would put what was split together again.
+    // Without a turn in between, the kernel would join the split writes again.
     const isSplit = chunkBytes !== undefined;
     destination.write(this.#corrupted(first.bytes.subarray(0, length)), () => {
       if (isSplit) this.#clock.afterPoll(written);
@@ -241,7 +241,7 @@ export class FaultStream {
     return copy;
   }
 
-  /** @internal Lets go of everything that waits. */
+  /** @internal Drops everything that waits. */
   release(): void {
     this.#drop();
   }

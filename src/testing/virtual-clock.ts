@@ -15,13 +15,13 @@ const EPOCH_MS = 1_700_000_000_000;
 /**
  * Time that stands still until a test moves it.
  *
- * Timers fire in the order in which they are due, each at its own moment, and what was put off until after
- * the poll phase runs right behind the timer that put it off.
+ * Timers fire in the order in which they are due, each at its own time. Callbacks of `afterPoll` run directly after the
+ * timer that added them.
  */
 export class VirtualClock implements Clock {
   /** How late the next timer is, in milliseconds; a busy event loop is late, an idle one is not. */
   latenessMs: () => number = () => 0;
-  /** How many timers were ever set. */
+  /** How many timers have been set so far. */
   timersSet = 0;
 
   readonly #heap: VirtualTimer[] = [];
@@ -31,12 +31,12 @@ export class VirtualClock implements Clock {
   #nowMs = 0;
   #wallOffsetMs = 0;
 
-  /** @param random - decides which of two timers due at once fires first. @default the one set first */
+  /** @param random - decides which of two timers that are due at the same time fires first. @default the one set first */
   constructor(random?: () => number) {
     this.#random = random;
   }
 
-  /** Timers that are set and have neither fired nor been cleared. */
+  /** How many timers are pending. */
   get timersPending(): number {
     return this.#pending;
   }
@@ -69,16 +69,16 @@ export class VirtualClock implements Clock {
     this.#polls.push(callback);
   }
 
-  /** Lets `durationMs` pass in an event loop that is alive. */
+  /** Lets `durationMs` pass in a live event loop. */
   advance(durationMs: number): void {
     const untilMs = this.#nowMs + durationMs;
     while (this.step(untilMs));
   }
 
   /**
-   * Lets time pass until one timer has fired, `untilMs` at most. Returns whether one has.
+   * Lets time pass until one timer has fired, but not beyond `untilMs`. Returns whether a timer has fired.
    *
-   * Between two steps a test can look at everything.
+   * Between two steps, a test can check everything.
    */
   step(untilMs: number): boolean {
     this.#runPolls();
@@ -94,18 +94,18 @@ export class VirtualClock implements Clock {
     return true;
   }
 
-  /** Lets `durationMs` pass while the event loop is stuck: what became due meanwhile fires afterwards. */
+  /** Lets `durationMs` pass while the event loop is blocked. Timers that became due fire afterwards. */
   stall(durationMs: number): void {
     this.#nowMs += durationMs;
     this.advance(0);
   }
 
-  /** Sets the wall clock forward or back, as an operator or a time server does; timers do not notice. */
+  /** Sets the wall clock forward or back, as an operator or a time server does. Timers are not affected. */
   setWall(byMs: number): void {
     this.#wallOffsetMs += byMs;
   }
 
-  /** Takes the first timer that is due out of the heap. */
+  /** Takes the first due timer out of the heap. */
   #due(untilMs: number): VirtualTimer | undefined {
     for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
       if (first.isPending && first.dueMs > untilMs) return undefined;
@@ -124,7 +124,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-// A binary heap: with many timers, sorting them at each step would be most of what a test does.
+// A binary heap, because with many timers a test would spend most of its time on sorting.
 
 function isBefore(one: VirtualTimer, other: VirtualTimer): boolean {
   return one.dueMs === other.dueMs ? one.rank < other.rank : one.dueMs < other.dueMs;

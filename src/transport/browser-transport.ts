@@ -10,7 +10,7 @@ import type { Limits } from '../core/limits.ts';
 import { type Classification, classifyPageClose, type Evidence } from '../core/verdict.ts';
 import type { DialTarget, OutboundTransport, PageSocketObserver } from './transport.ts';
 
-/** What is used of the WebSocket of a browser (WHATWG WebSockets Standard). */
+/** The part of a browser's WebSocket that Mooring uses (WHATWG WebSockets Standard). */
 export interface NativeWebSocket {
   readonly readyState: number;
   readonly protocol: string;
@@ -23,7 +23,7 @@ export interface NativeWebSocket {
   close(code?: number, reason?: string): void;
 }
 
-/** How a native WebSocket says that it is over. */
+/** The close event of a native WebSocket. */
 export interface NativeCloseEvent {
   readonly code: number;
   readonly reason: string;
@@ -36,10 +36,10 @@ export type NativeWebSocketConstructor = new (url: string, protocols: string[]) 
 const OPEN = 1;
 const NO_FRAME = 1006;
 
-/** What one held message costs besides its bytes (236 measured in Node.js 20). */
+/** What a held message costs besides its bytes (236 measured in Node.js 20). */
 const HELD_MESSAGE_BYTES = 256;
 
-/** The code of a close frame; a page is told of no other bytes of it. */
+/** The code of a close frame. A page sees no other bytes of the frame. */
 const CODE_BYTES = 2;
 
 const encoder = /* @__PURE__ */ new TextEncoder();
@@ -47,14 +47,14 @@ const encoder = /* @__PURE__ */ new TextEncoder();
 /**
  * A connection over the WebSocket of a browser.
  *
- * A page is told little: not why a connection did not open, not when the other side began to close, and nothing of
- * pings. What it is told comes out here as the same facts that a raw socket gives.
+ * A browser tells a page little: not why a connection did not open, not when the peer began to close, and nothing of
+ * pings. This transport reports the rest in the same way as a raw socket.
  */
 export class BrowserTransport implements OutboundTransport {
-  /** A page cannot ping; where the peer answers beats, they do as well. */
+  /** A page cannot ping. If the peer answers beats, beats take the place of pings. */
   canPing = false;
   isPaused = false;
-  /** A browser reads in another process: what has come is told up to 5 ms after open (measured in Chromium). */
+  /** A browser reads in another process, so a close frame may reach the page 5 ms after open (measured in Chromium). */
   readonly turnMs = 50;
   bytesIn = 0;
   bytesOut = 0;
@@ -67,7 +67,7 @@ export class BrowserTransport implements OutboundTransport {
   #socket: NativeWebSocket | null = null;
   #isOpen = false;
   #whenClosed: ((clean: boolean) => void) | null = null;
-  /** What came while it was paused, in order: messages, and at last a close frame. */
+  /** What arrived while it was paused, in order: messages, and a close frame last. */
   #held: (() => void)[] = [];
   #heldBytes = 0;
 
@@ -102,7 +102,7 @@ export class BrowserTransport implements OutboundTransport {
     else this.#observer.connection.receive(bytes, typeof data !== 'string');
   }
 
-  /** A page cannot keep its browser from reading; what it must hold is bounded, and one message always fits. */
+  /** A page cannot stop its browser from reading, so it holds messages, up to a limit. One message always fits. */
   #hold(payload: Uint8Array, isBinary: boolean): void {
     const bytes = payload.length + HELD_MESSAGE_BYTES;
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#heldBytesMax) {
@@ -124,9 +124,9 @@ export class BrowserTransport implements OutboundTransport {
     }
   }
 
-  /** One event for everything: a close frame of the peer, an answer to ours, or the network. */
+  /** A browser has one event for every end: a close frame of the peer, an answer to ours, or a network failure. */
   #closed(event: NativeCloseEvent): void {
-    // A close frame waits behind the messages that came before it. A network that failed does not.
+    // A close frame waits behind the messages before it. A network failure does not wait.
     const waits = this.#held.length > 0 && event.code !== NO_FRAME;
     if (waits) this.#held.push(() => this.#conclude(event));
     else this.#conclude(event);
@@ -172,7 +172,7 @@ export class BrowserTransport implements OutboundTransport {
     return this.send(beatRequest);
   }
 
-  /** A page may send 1000 and 3000 to 4999; whatever else there is to say, it says with an empty frame. */
+  /** A page may send 1000 and 3000 to 4999. For any other code it sends an empty close frame. */
   sendClose(frame: CloseFrame): CloseFrame | null {
     if (!this.isWritable) return null;
     if (frame.code === 1000 || frame.code >= 3000) {
@@ -187,7 +187,7 @@ export class BrowserTransport implements OutboundTransport {
     this.#whenClosed = closed;
   }
 
-  /** A page cannot end a connection at once: it lets the browser close it, and listens no more. */
+  /** A page cannot end a connection at once. It lets the browser close the socket, and stops listening. */
   destroy(): void {
     const whenClosed = this.#whenClosed;
     this.release();
@@ -210,7 +210,7 @@ export class BrowserTransport implements OutboundTransport {
     this.isPaused = true;
   }
 
-  /** What was held comes in a microtask: it is the chart that resumes, and user code must not run within its transition. */
+  /** Delivers what was held in a microtask: the chart orders the resume, and user code must not run inside a step. */
   resume(): void {
     if (!this.isPaused) return;
     this.isPaused = false;

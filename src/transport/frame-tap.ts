@@ -31,7 +31,7 @@ const opcodes: Readonly<Record<number, FrameHeader['opcode']>> = {
 
 type Note = (header: FrameHeader) => void;
 
-/** What is seen of a frame, before its opcode has a name. */
+/** What was read of a frame, with its opcode as a number. */
 interface Seen extends Pick<FrameHeader, 'direction' | 'fin' | 'masked' | 'bytes'> {
   readonly opcode: number;
   readonly code: number | undefined;
@@ -55,8 +55,8 @@ export function tapFrames(raw: Socket, receiver: WsReceiver, note: Note): () => 
 /**
  * Sees the frames of one socket.
  *
- * It stands in for methods of this one receiver and this one socket, so that all others pay nothing. What ws reads is noted
- * where ws knows a header, and what leaves is parsed: ws and the outbox both write to the socket.
+ * It replaces methods of this one receiver and this one socket, so other sockets pay nothing. Inbound headers come from
+ * ws. Outbound bytes are parsed, because both ws and the outbox write to the socket.
  */
 class FrameTap {
   readonly #receiver: WsReceiver;
@@ -165,12 +165,12 @@ class StandIn {
 /** The longest header, with a mask and a close code behind it. */
 const HEAD_BYTES_MAX = 16;
 
-/** Finds the headers in the bytes that leave. A chunk may end anywhere in a frame; the first begins one. */
+/** Finds the headers in outbound bytes. A chunk may end anywhere in a frame; the first chunk begins with a frame. */
 class HeaderParser {
   readonly #note: Note;
   readonly #head = Buffer.alloc(HEAD_BYTES_MAX);
   #headBytes = 0;
-  /** Bytes of the payload that are still to come. */
+  /** Bytes of the payload that have not passed yet. */
   #payloadBytes = 0;
 
   constructor(note: Note) {
@@ -193,7 +193,7 @@ class HeaderParser {
     }
   }
 
-  /** Whether the header is complete, with the code of a close frame. */
+  /** Notes the header if it is complete, for a close frame together with its code. */
   #look(): void {
     const [first = 0, second = 0] = this.#head;
     if (this.#headBytes < 2) return;

@@ -10,17 +10,17 @@ import type { RawSocketObserver, SocketObserver, SocketTransport } from './trans
 import { answerAndLetGo } from './upgrade.ts';
 import type { WsInternals } from './ws-receiver.ts';
 
-/** What a transport needs of the WebSocket that it owns. That of ws is `SupervisedSocket`. */
+/** What a transport needs of its WebSocket. `SupervisedSocket` implements it over ws. */
 export interface WebSocketFace {
-  /** Who is told; nobody before the connection has taken over and after it has let go. */
+  /** The connection that gets the reports; `null` before `supervise` and after `release`. */
   observer: SocketObserver | null;
   readonly readyState: number;
   readonly OPEN: number;
   readonly protocol: string;
   readonly isPaused: boolean;
-  /** Reports to the observer from now on, and keeps to the bounds of its reads. Called when the WebSocket has opened, before anything has been read. */
+  /** Reports to the observer and limits reads from now on. Called when the WebSocket has opened, before it has read anything. */
   supervise(observer: SocketObserver, reads: Reads | undefined): void;
-  /** Reports nothing more. */
+  /** Stops reporting. */
   release(): void;
   pause(): void;
   resume(): void;
@@ -29,21 +29,21 @@ export interface WebSocketFace {
   addEventListener(type: 'close', listener: (event: { readonly wasClean: boolean }) => void): void;
 }
 
-/** What Node.js notes on a socket that a server has accepted. */
+/** The property that Node.js sets on a socket that a server has accepted. */
 type AcceptedSocket = Socket & { readonly server?: Server };
 type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
 
 /**
  * The raw socket of a connection and, once upgraded, the WebSocket above it.
  *
- * Both are let go of together; after {@link release} every question has an answer and nothing is held.
+ * {@link release} lets go of both. After it, every method still works, and the transport holds nothing.
  */
 export class NodeTransport implements SocketTransport {
   protected raw: Socket | null = null;
   protected bound: WebSocketFace | null = null;
   #readBeforeOpen = 0;
   #writtenBeforeOpen = 0;
-  /** Bytes that this side wrote since it was bound. */
+  /** Bytes that this side has written since the WebSocket was bound. */
   #written = 0;
 
   /** Watches the raw socket from now on; `false` when it belongs to another connection. */
@@ -89,7 +89,7 @@ export class NodeTransport implements SocketTransport {
     return this.bound?.protocol ?? '';
   }
 
-  /** ws and the raw socket each may have ended silently. */
+  /** Asks both: ws and the raw socket may each have ended silently. */
   get isWritable(): boolean {
     const socket = this.bound;
     if (socket === null || this.raw === null) return false;
@@ -109,8 +109,8 @@ export class NodeTransport implements SocketTransport {
   }
 
   /**
-   * Node.js hands a whole backlog over in one write and counts it only when it is done. What libuv has
-   * left of it is known to the handle alone; Node.js judges the idle time of its sockets by the same number.
+   * Node.js passes a whole backlog to libuv in one write, and counts it as one. Only the handle knows how much of it is
+   * left. Node.js uses the same number for the idle timeout of its sockets.
    */
   get flushMark(): number {
     return (
@@ -124,7 +124,7 @@ export class NodeTransport implements SocketTransport {
     this.#written += bytes;
   }
 
-  /** Errors of the system, and of TLS, have codes. Those with which somebody destroys a socket mostly have none. */
+  /** An error of the system or of TLS has a code. The argument of a foreign `destroy(error)` mostly has none. */
   isTakenAway(sign?: Error | 'closed'): boolean {
     if (this.raw === null) return false;
     if (sign === 'closed' || (sign !== undefined && !('code' in sign))) return true;
@@ -157,7 +157,7 @@ export class NodeTransport implements SocketTransport {
     if (error !== null) raw[kObserver]?.sendErrored(error);
   }
 
-  /** Past ws, which would hand over header and payload apart, at twice the cost. */
+  /** Bypasses ws, which would write header and payload separately, at twice the cost. */
   protected writePing(raw: Socket): void {
     this.noteWritten(pingFrame.length);
     raw.write(pingFrame);
@@ -166,7 +166,7 @@ export class NodeTransport implements SocketTransport {
   sendClose(frame: CloseFrame): CloseFrame | null {
     if (!this.isWritable) return null;
     this.bound?.answerClose(frame.code, frame.reason);
-    // A write that fails at once is known here before the socket, or ws, reports it.
+    // A write that fails at once sets `errored` before the socket, or ws, reports it.
     return this.raw?.errored ? null : frame;
   }
 
@@ -188,7 +188,7 @@ export class NodeTransport implements SocketTransport {
     this.raw?.destroy();
   }
 
-  /** Refuses the upgrade request and lets the socket go. */
+  /** Refuses the upgrade request, and lets go of the socket. */
   refuse(answer: RefusalAnswer, wheel: TimerWheel): void {
     const raw = this.raw;
     if (raw === null) return;
@@ -196,7 +196,7 @@ export class NodeTransport implements SocketTransport {
     answerAndLetGo(raw, answer, wheel);
   }
 
-  /** Lets go of a socket that somebody else has taken over, or that is gone. */
+  /** Lets go of both sockets, without ending them. */
   release(): void {
     if (this.raw !== null) releaseSocket(this.raw);
     this.bound?.release();
@@ -205,23 +205,22 @@ export class NodeTransport implements SocketTransport {
   }
 }
 
-/** Known to every copy of Mooring in the process: a socket has one observer. */
+/** Shared by all copies of Mooring in the process, so that a socket has one observer. */
 const kObserver = Symbol.for('mooring.observer');
 
 type ObservedSocket = Socket & { [kObserver]?: RawSocketObserver | undefined };
 
-/** Whether a connection, of whichever copy of Mooring, has the socket. */
+/** Whether a connection of any copy of Mooring has the socket. */
 export function isSupervised(socket: Socket): boolean {
   return (socket as ObservedSocket)[kObserver] !== undefined;
 }
 
 /**
- * Watches a raw socket from the first moment it is ours.
+ * Watches a raw socket from the moment Mooring gets it.
  *
- * ws has no event for a network failure after open, and before open an error without a listener ends the
- * process: the raw socket is the only witness. The listeners are shared functions and find their observer
- * through the socket, so an idle connection pays for no closures. Returns `false`, and changes nothing, when
- * the socket has an observer.
+ * Only the raw socket reports network failures: ws has no event for them after open, and before open an error without a
+ * listener ends the process. The listeners are shared functions and find their observer through the socket, so an idle
+ * connection pays for no closures. Returns `false`, and changes nothing, when the socket has an observer.
  */
 function observeSocket(socket: Socket, observer: RawSocketObserver): boolean {
   if (isSupervised(socket)) return false;
@@ -232,7 +231,7 @@ function observeSocket(socket: Socket, observer: RawSocketObserver): boolean {
   return true;
 }
 
-/** Lets go of a socket. One listener stays behind: a late error must still not end the process. */
+/** Stops watching a socket. The error listener stays, because a late error must not end the process. */
 function releaseSocket(socket: Socket): void {
   (socket as ObservedSocket)[kObserver] = undefined;
   socket.off('end', socketOnEnd);

@@ -3,7 +3,7 @@ import type { Limits, Timeouts } from '../core/limits.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import { UnfinishedMessages } from './reassembly.ts';
 
-/** What all sockets that belong together have: those of one supervisor, or of one client. */
+/** What the sockets of one supervisor, or of clients with the same options, share. */
 interface ReadContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -11,13 +11,13 @@ interface ReadContext {
   readonly timeouts: Readonly<Timeouts>;
 }
 
-/** What bounds the reads of all sockets that belong together. */
+/** Limits the reads of the sockets of one supervisor, or of clients with the same options. */
 export class Reads {
   readonly limits: Readonly<Limits>;
   readonly turns: ReadTurns;
   readonly unfinished: UnfinishedMessages;
 
-  /** @param bytesMax - what all unfinished messages may hold together. */
+  /** @param bytesMax - bytes that all unfinished messages together may hold. */
   constructor(context: ReadContext, bytesMax = Number.POSITIVE_INFINITY) {
     const { clock, wheel, limits, timeouts } = context;
     const { bufferedChunksMax } = limits;
@@ -28,28 +28,28 @@ export class Reads {
   }
 }
 
-/** Reads shorter than this are not timed: small ones cannot hold thousands of frames. */
+/** Shorter reads are not timed: they cannot hold thousands of frames. */
 const TIMED_BYTES_MIN = 4_096;
 
-/** A read that takes longer than this is a long one. Node.js gives a socket up to 32 reads in a row. */
+/** A read that takes longer than this counts as long. Node.js gives a socket up to 32 reads in a row. */
 const READ_MS_MAX = 0.5;
 
 /** A socket whose reads may take long. */
 export interface TurnTaker {
-  /** Reads nothing until its turn; `false` when it is paused anyway. */
+  /** Stops reading until its turn. Returns `false`, and does nothing, when it is paused anyway. */
   awaitTurn(): boolean;
   takeTurn(): void;
 }
 
 /**
- * Lets sockets with long reads take turns, one for each turn of the event loop.
+ * Lets sockets with long reads take turns: one socket in each turn of the event loop.
  *
- * A peer may fill its reads with thousands of tiny frames, of kinds that no rate counts, and goes on while its connection is
+ * A peer may fill its reads with thousands of tiny frames that no rate limit counts, also while its connection is
  * closing. Without turns, each such socket would get 32 reads in a row, and all other sockets would wait.
  */
 export class ReadTurns {
   readonly #clock: Clock;
-  /** In the order in which they began to wait. */
+  /** Sockets that wait for a turn, the first first. */
   readonly #waiting = new Set<TurnTaker>();
   #isDue = false;
 
@@ -62,7 +62,7 @@ export class ReadTurns {
     return bytes < TIMED_BYTES_MIN ? null : this.#clock.now();
   }
 
-  /** A read has ended. If it took long, its socket waits for a turn. */
+  /** Ends a read. If it took long, its socket waits for a turn. */
   end(beganAtMs: number | null, taker: TurnTaker): void {
     if (beganAtMs === null || this.#clock.now() - beganAtMs < READ_MS_MAX) return;
     if (!taker.awaitTurn()) return;
@@ -70,7 +70,7 @@ export class ReadTurns {
     this.#nextLater();
   }
 
-  /** The socket reads again, or is paused for another reason. */
+  /** Takes a socket out that reads again, or is paused for another reason. */
   leave(taker: TurnTaker): void {
     this.#waiting.delete(taker);
   }

@@ -10,25 +10,25 @@ import {
   writeTo,
 } from './ws-receiver.ts';
 
-/** A buffer this large is not kept alive for the four bytes of a mask. */
+/** If the buffer of a mask is larger than this, the four bytes of the mask are copied, so that the buffer can be freed. */
 const MASK_BUFFER_BYTES_MAX = 1_024;
 
 /** A WebSocket that watches how much ws holds of incomplete messages. @internal */
 export interface Reassembling extends WebSocket {
-  /** The message of which a part has arrived; mostly there is none. */
+  /** The incomplete message; mostly there is none. */
   reassembly: Reassembly | null;
-  /** The observer of the connection; nobody once that has let go. */
+  /** The observer of the connection; `null` after release. */
   readonly observer: SocketObserver | null;
-  /** The limit that the peer has passed, where ws does not know which. */
+  /** The limit that the peer has passed, if ws does not know which. */
   limitPassed: string | null;
 }
 
 /**
- * One message of which a part has arrived: what it holds, in how many chunks, and since when.
+ * An incomplete message: how many bytes it holds, in how many chunks, and since when.
  *
- * ws keeps every chunk and every fragment as it came, and for as long as the peer likes. A reassembly bounds that, and joins
- * small pieces. It is made when a read leaves a part of a message, and dropped when a read leaves none. When one read ends a message and begins
- * the next, the time starts again.
+ * ws keeps every chunk and every fragment as it arrived, for as long as the peer likes. A reassembly limits that, and
+ * joins small pieces. It is made when a read ends within a message, and dropped when a read ends between messages. When
+ * one read ends a message and begins the next, the time starts again.
  *
  * @internal
  */
@@ -38,7 +38,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   readonly #all: UnfinishedMessages;
   #deadline: Deadline | null = null;
   #dueMs = 0;
-  /** How much time is left, while reading is paused. */
+  /** The time that is left, while reading is paused. */
   #leftMs: number | null = null;
   #bytes = 0;
   /** Chunks of the frame that is arriving. */
@@ -61,7 +61,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     const { bufferedChunksMax } = this.#all.limits;
     if (this.#chunks >= bufferedChunksMax) {
       this.#socket.limitPassed = `message in over ${bufferedChunksMax} chunks (limits.bufferedChunksMax)`;
-      // With one as its limit, ws finds the fault itself and treats it like any other.
+      // With a limit of 1, ws finds the violation itself and handles it like any other.
       receiver._maxBufferedChunks = 1;
     }
     const heldBefore = receiver._bufferedBytes;
@@ -74,13 +74,13 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   }
 
   /**
-   * Looks at what a read has left.
+   * Checks what is held after a read.
    *
-   * @param isMore - whether all of the read belongs to a frame that is not complete.
+   * @param isMore - whether the whole read belongs to a frame that is still incomplete.
    */
   look(isMore: boolean): void {
     const receiver = this.#receiver;
-    // Where ws has found a fault, it reads no more.
+    // ws has found a violation, and reads no more.
     if (receiver._errored) forgetMessage(receiver);
     if (receiver._errored || !holdsMessage(receiver)) {
       this.end();
@@ -115,7 +115,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     this.#start(this.#all.limits.messageMs);
   }
 
-  /** A message, or a control frame, is complete. A control frame between the fragments of a message ends nothing. */
+  /** A message or a control frame is complete. A control frame between the fragments of a message does not end the message. */
   frameEnded(): void {
     if (this.#receiver._fragmented === 0) this.#isNext = true;
   }
@@ -129,7 +129,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     else wheel.postpone(this.#deadline, leftMs);
   }
 
-  /** Stops the time while reading is paused: a peer is not judged by time in which nobody reads. */
+  /** Stops the time while reading is paused: that time is no fault of the peer. */
   pause(): void {
     if (this.#leftMs === null) this.#start(this.#dueMs - this.#all.wheel.nowMs);
   }
@@ -157,7 +157,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     this.#all.ended(this, this.#bytes);
   }
 
-  /** Drops what is held, ignores what follows, and ends TCP behind the close frame. */
+  /** Drops the message, ignores what follows, and ends TCP behind the close frame. */
   #refuse(refusal: MessageRefusal): void {
     this.end();
     this.#receiver.write = ignoreRead;
@@ -167,24 +167,24 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   }
 }
 
-/** What a piece costs besides its bytes: the view, its buffer and what the system keeps of it (measured). */
+/** What a piece costs besides its bytes: the view, its buffer and the bookkeeping of the system (measured). */
 const PIECE_BYTES = 256;
 
-/** What pieces may cost beyond twice the bytes that they hold. */
+/** The overhead that pieces may have beyond twice their bytes. */
 const SLACK_BYTES = 1_024;
 
-/** Pieces that hold this much together are joined once more, and then left alone. */
+/** Pieces of this many bytes together are joined into a block, which is not joined again. */
 const BLOCK_BYTES = 16_384;
 
 /**
- * Joins the last pieces of a list when they cost more than twice the bytes that they hold: a piece may be a single byte,
- * or a view that keeps a read of 64 KiB alive.
+ * Joins the pieces at the end of a list when they cost more than twice their bytes: a piece may be a single byte, or a
+ * view that keeps a read of 64 KiB alive.
  *
- * The more they hold, the more pieces fit before the next join: single bytes are copied a few hundred times at most, and
- * pieces of 1 KiB or more about once.
+ * The more bytes are held, the more pieces fit before the next join. So single bytes are copied a few hundred times at
+ * most, and pieces of 1 KiB or more about once.
  *
- * @param blocks - how many pieces at the beginning are blocks and stay as they are.
- * @returns how many there are now.
+ * @param blocks - how many pieces at the beginning are blocks, which are not touched.
+ * @returns how many blocks there are now.
  */
 export function compact(pieces: Buffer[], blocks: number): number {
   let bytes = 0;
@@ -205,7 +205,7 @@ export function compact(pieces: Buffer[], blocks: number): number {
   return isBlock ? blocks + 1 : blocks;
 }
 
-/** Copies pieces into one that keeps nothing else alive: not from the pool of Node.js, which others share. */
+/** Copies pieces into one buffer of its own. It does not use the buffer pool of Node.js, which would keep other data alive. */
 export function joined(pieces: readonly Uint8Array[], bytes: number): Buffer {
   const whole = Buffer.allocUnsafeSlow(bytes);
   let at = 0;
@@ -216,7 +216,7 @@ export function joined(pieces: readonly Uint8Array[], bytes: number): Buffer {
   return whole;
 }
 
-/** A message of which a part has arrived. Its declaration does without the types of ws. */
+/** An incomplete message, declared without the types of ws. */
 export interface UnfinishedMessage {
   /** Refuses this message, the oldest, because all of them hold too much. */
   makeRoom(): void;
@@ -230,10 +230,10 @@ export interface UnfinishedLimits {
 }
 
 /**
- * The messages of which a part has arrived, over all connections of one supervisor.
+ * The incomplete messages of all connections of one supervisor.
  *
- * Each peer may keep within its own limits and send all of a message but its last byte. Without a common bound, there could
- * be such a message for every connection. At the bound, the oldest makes room.
+ * Each peer may stay within its own limits and send a message without its last byte. Without a common limit, every
+ * connection could hold such a message. At the limit, the oldest makes room.
  */
 export class UnfinishedMessages {
   readonly wheel: TimerWheel;
@@ -258,7 +258,7 @@ export class UnfinishedMessages {
     this.#messages.add(message);
   }
 
-  /** A message holds more bytes, or fewer. It may have to make room itself. */
+  /** A message holds more bytes, or fewer. At the limit, this may refuse the same message. */
   grew(bytes: number): void {
     this.#bytes += bytes;
     while (this.#bytes > this.limits.bytesMax) {
@@ -268,7 +268,7 @@ export class UnfinishedMessages {
     }
   }
 
-  /** A message is complete or refused, and holds nothing. */
+  /** A message is complete or refused, and holds nothing any more. */
   ended(message: UnfinishedMessage, bytes: number): void {
     if (this.#messages.delete(message)) this.#bytes -= bytes;
   }

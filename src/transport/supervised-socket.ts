@@ -19,20 +19,20 @@ const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
 /** The header of a control frame of a server (RFC 6455 §5.2). */
 const CONTROL_HEADER_BYTES = 2;
 
-/** ws's own close timer must never be the one that decides: every state has a deadline of ours. */
+/** Disables the close timer of ws: the deadlines of the chart decide. */
 const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Pings answered at once; ws gives up a peer that sends more before the answers have left. */
+/** How many answers to pings may wait. ws terminates a peer that sends more pings before the answers have left. */
 const PENDING_PONGS_MAX = 60;
 
-/** What ws is told of every socket, accepted or dialed; its published types do not know all of it yet. */
+/** The options of ws for every socket, accepted or dialed. The published types of ws lack some of them. */
 export function socketOptions(limits: Readonly<Limits>) {
   return {
-    // Off, and no option: it costs 255 KiB per connection (measured).
+    // Not an option of Mooring: compression costs 255 KiB per connection (measured).
     perMessageDeflate: false,
     maxPayload: limits.payloadBytesMax,
     maxFragments: limits.fragmentsMax,
-    // Counted by the reassembly, which joins small ones.
+    // The reassembly counts chunks, because it joins small ones.
     maxBufferedChunks: 0,
     maxPendingAutoPongs: PENDING_PONGS_MAX,
     closeTimeout: CLOSE_TIMEOUT_MS,
@@ -40,14 +40,14 @@ export function socketOptions(limits: Readonly<Limits>) {
 }
 
 /**
- * The ws WebSocket of one connection, without a listener of its own.
+ * The ws WebSocket of one connection. It has no listeners.
  *
- * ws has no event for "the peer has started to close": it flips its state and answers by calling `close()`
- * on itself, it calls `close(status)` when the peer broke the protocol, `terminate()` when it flooded us with
- * pings, and `pong()` to answer one. These calls are the only synchronous sign of each, so they are caught here, before
- * anything else can run. The connection closes through {@link answerClose} and never through `close()`.
+ * ws has no event for the start of a close by the peer. It calls its own methods instead: `close()` to answer a close
+ * frame, `close(status)` when the peer broke the protocol, `terminate()` when the peer sent too many pings, and `pong()`
+ * to answer a ping. Nothing else reports these synchronously, so this class overrides the methods. The connection itself
+ * closes through {@link answerClose}, and never through `close()`.
  *
- * Events are caught in `emit` because five listeners for each idle socket cost memory and add nothing.
+ * Events are caught in `emit`, because five listeners for each idle socket would cost memory and add nothing.
  *
  * @internal
  */
@@ -55,7 +55,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
   observer: SocketObserver | null = null;
   reassembly: Reassembly | null = null;
   limitPassed: string | null = null;
-  /** Nothing before it has opened. */
+  /** Set when it has opened. */
   #reads: Reads | undefined;
 
   supervise(observer: SocketObserver, reads: Reads | undefined): void {
@@ -86,7 +86,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     return wantsMore;
   }
 
-  /** Most reads consist of whole messages, and leave nothing to watch. */
+  /** Most reads consist of whole messages and need no reassembly. */
   #readWhole(receiver: WsReceiver, chunk: Buffer, unfinished: UnfinishedMessages): boolean {
     const wantsMore = writeTo(receiver, chunk);
     if (this.observer !== null && holdsMessage(receiver)) {
@@ -96,7 +96,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     return wantsMore;
   }
 
-  /** Called by ws when a close frame arrived, or with a bare status when it found a protocol error. */
+  /** Called by ws when a close frame arrived, or with a status alone when it found a protocol error. */
   override close(code?: number, reason?: string | Buffer): void {
     const { observer } = this;
     if (observer === null) super.close(code, reason);
@@ -109,7 +109,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     super.close(code === NO_STATUS ? undefined : code, reason);
   }
 
-  /** What is left of the read that is under way waits as well. */
+  /** Also holds back the rest of the current read. */
   override pause(): void {
     this.#reads?.turns.leave(this);
     super.pause();
@@ -123,7 +123,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     this.reassembly?.resume();
   }
 
-  /** Not a pause of the connection: its clocks go on. */
+  /** This is no pause of the connection: its deadlines go on. */
   awaitTurn(): boolean {
     if (this.isPaused) return false;
     super.pause();
@@ -134,7 +134,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     super.resume();
   }
 
-  /** Called by ws to answer a ping, before it says that there was one. */
+  /** Called by ws to answer a ping, before it emits `ping`. */
   override pong(...args: Parameters<WebSocket['pong']>): void {
     this.observer?.pongDue(CONTROL_HEADER_BYTES + ((args[0] as Buffer | undefined)?.length ?? 0));
     super.pong(...args);
@@ -159,7 +159,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
         observer?.connection.heard();
         return true;
       case 'error':
-        // Without a listener Node.js would throw; a late error has nobody left to tell.
+        // Not emitted: without a listener, Node.js would throw. After release, an error is dropped.
         this.#errored(args[0] as NodeJS.ErrnoException);
         return true;
       default:
@@ -167,7 +167,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     }
   }
 
-  /** A message in too many parts keeps to the protocol; it is the limit that ends it. */
+  /** A message in too many parts follows the protocol, so it is reported as a limit and not as a violation. */
   #errored(error: NodeJS.ErrnoException): void {
     if (error.code !== TOO_MANY_PARTS) this.observer?.protocolErrored(error);
     else {
@@ -176,7 +176,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     }
   }
 
-  /** What a peer hears of the limit that it has passed. A code alone would not tell which. */
+  /** The close reason for the limit that the peer has passed. The code alone would not say which limit. */
   #violationReason(code: number): string {
     const limits = this.#reads?.limits;
     switch (code) {
@@ -195,12 +195,12 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
   }
 }
 
-/** A receiver of ws with {@link receiverWrite} in the place of its own `write`. */
+/** A receiver of ws whose `write` is {@link receiverWrite}. */
 interface SupervisedReceiver extends WsReceiver {
   supervised: SupervisedSocket;
 }
 
-/** One function for all sockets, so an idle connection pays for no closure. */
+/** Shared by all sockets, so that an idle connection pays for no closure. */
 function receiverWrite(this: SupervisedReceiver, chunk: Buffer): boolean {
   return this.supervised.read(this, chunk);
 }

@@ -3,18 +3,18 @@ import type { AttemptEvidence, DialAnswer, FailureDescription } from '../core/fa
 import type { Classification, Evidence, RefusedMessage } from '../core/verdict.ts';
 
 /**
- * What a connection runs over: a WebSocket and, where it can be reached, the raw socket.
+ * What a connection runs over: a WebSocket and, except in a page, the raw socket below it.
  *
- * After {@link Transport.release} every question has an answer and nothing is held.
+ * After {@link Transport.release} every method still works, and the transport holds nothing.
  */
 export interface Transport {
   /** The subprotocol agreed on, or an empty string. */
   readonly subprotocol: string;
-  /** Whether what is written now can still leave. */
+  /** Whether a write can still leave. */
   readonly isWritable: boolean;
   /** Bytes received since it was bound. */
   readonly bytesIn: number;
-  /** Bytes given to it since it was bound. */
+  /** Bytes written to it since it was bound. */
   readonly bytesOut: number;
   /** Bytes that wait in this process. */
   readonly bufferedBytes: number;
@@ -24,10 +24,10 @@ export interface Transport {
 
   pause(): void;
   resume(): void;
-  /** Whether it can ping: a browser lets no page do so. */
+  /** Whether it can ping. A page cannot. */
   readonly canPing: boolean;
   ping(): void;
-  /** Sends our close frame; returns the one that was sent, `null` when it is too late for one. */
+  /** Sends a close frame. Returns the frame that was sent, or `null` when it is too late to send one. */
   sendClose(frame: CloseFrame): CloseFrame | null;
   /** Calls `closed` when the WebSocket has ended, with whether both close frames were exchanged. */
   watchClose(closed: (clean: boolean) => void): void;
@@ -63,7 +63,7 @@ export interface RawSocketObserver {
   socketClosed(errored: boolean): void;
 }
 
-/** Why this side does not wait for the rest of a message, and the close frame that says so. */
+/** Why this side refuses the rest of a message, and the close frame for it. */
 export interface MessageRefusal {
   readonly cause: RefusedMessage;
   readonly code: number;
@@ -71,7 +71,7 @@ export interface MessageRefusal {
   readonly problem: string;
 }
 
-/** What takes what a WebSocket receives. */
+/** Receives the messages of a WebSocket. */
 export interface MessageReceiver {
   receive(payload: Uint8Array, isBinary: boolean): void;
   /** A ping or a pong arrived. */
@@ -80,19 +80,19 @@ export interface MessageReceiver {
 
 /** What a supervised WebSocket reports to the connection that owns it. Every call comes from inside ws. */
 export interface SocketObserver {
-  /** Messages, and signs of life, go to the connection itself. */
+  /** Messages and signs of life go directly to the connection. */
   readonly connection: MessageReceiver;
-  /** ws is about to answer a ping, with a frame of so many bytes. */
+  /** ws is about to answer a ping, with a frame of this many bytes. */
   pongDue(bytes: number): void;
   /** The peer's close frame arrived; ws waits for `answerClose`. */
   closeReceived(code: number, reason: Uint8Array | undefined): void;
   /** The peer broke the protocol, or passed a limit; ws waits for `answerClose` and reports the error next. */
   violationFound(frame: CloseFrame): void;
-  /** @param refused - what kept this side from reading on, where the bytes keep to the protocol. */
+  /** @param refused - the limit that the peer passed, if the bytes follow the protocol. */
   protocolErrored(error: Error, refused?: RefusedMessage): void;
-  /** This side does not wait for the rest of a message, and reads nothing more. TCP ends next. */
+  /** This side refuses the rest of a message and reads nothing more. TCP ends next. */
   messageRefused(refusal: MessageRefusal): void;
-  /** ws gave the socket up because of too many pings. */
+  /** ws terminates the socket because of too many pings. */
   pingFlooded(): void;
 }
 
@@ -115,7 +115,7 @@ export interface DialObserver extends RawSocketObserver, SocketObserver {
 /** What the WebSocket of a page reports to its connection. */
 export interface PageSocketObserver extends Pick<SocketObserver, 'connection'> {
   opened(): void;
-  /** More came while it was paused than it may hold: a browser cannot be kept from reading. */
+  /** More arrived during a pause than it may hold: a page cannot stop its browser from reading. */
   overflowed(): void;
   /** It failed to open, or ended without a close frame. */
   socketClosed(): void;
@@ -127,18 +127,18 @@ export interface OutboundTransport extends Transport {
   /**
    * Begins to dial.
    *
-   * @throws Error when the target itself is wrong; nothing has been dialed then.
+   * @throws Error when the target itself is wrong. Then nothing was dialed.
    */
   dial(target: DialTarget): void;
   /**
-   * How long a close frame that came with the 101 may take to be seen, in milliseconds; 0 where one turn of the event
-   * loop is enough.
+   * How long it may take until a close frame that came with the 101 is read, in milliseconds; 0 if one turn of the
+   * event loop is enough.
    */
   readonly turnMs: number;
-  /** The peer answers beats: they may stand in for pings where there are none. */
+  /** Notes that the peer answers beats. A transport that cannot ping uses them instead. */
   beatHeard(): void;
   /** Says why the connection never opened, from what can be known of it here. */
   describeFailure(evidence: AttemptEvidence): FailureDescription;
-  /** Sends one message; what cannot leave yet waits in this process. Returns what kept it from being written at once. */
+  /** Sends one message, which may wait in this process. Returns the error if the write failed at once. */
   send(payload: string | Uint8Array): Error | null;
 }

@@ -12,7 +12,7 @@ export interface Upgrade {
   readonly head: Buffer;
 }
 
-/** What a client hears whose admission took too long. */
+/** The answer to a client whose admission took too long. */
 export const handshakeTimeoutAnswer: RefusalAnswer = {
   cause: 'handshake-timeout',
   status: 503,
@@ -21,11 +21,10 @@ export const handshakeTimeoutAnswer: RefusalAnswer = {
 };
 
 /**
- * Refuses an upgrade request with a complete HTTP/1.1 answer and lets the socket go.
+ * Refuses an upgrade request with a complete HTTP/1.1 answer, and then destroys the socket.
  *
- * The socket is destroyed when the client has ended its side, at the latest after a second. Destroying it
- * at once would answer with a reset when the client had already sent something, and a reset takes the
- * answer away from a client that has not read it yet.
+ * The socket is destroyed when the client has ended its side, after a second at the latest. If the client has sent more,
+ * destroying the socket at once would send a reset, and a reset discards the answer before the client has read it.
  */
 export function answerAndLetGo(socket: Socket, answer: RefusalAnswer, wheel: TimerWheel): void {
   if (!socket.writable) {
@@ -46,7 +45,7 @@ function httpAnswer({ status, body, headers = {} }: RefusalAnswer): string {
     'content-length': Buffer.byteLength(body),
   };
   const given = byLowerName(headers);
-  // What frames the answer is ours alone to say, whatever the application put into its refusal.
+  // The application must not change how the body is framed.
   delete given['transfer-encoding'];
   const type = { 'content-type': 'text/plain; charset=utf-8' };
   const lines = headerLines({ ...type, ...given, ...own });
@@ -54,14 +53,14 @@ function httpAnswer({ status, body, headers = {} }: RefusalAnswer): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n${head}\r\n${body}`;
 }
 
-/** One line of an HTTP head for each header, without its end. */
+/** One line of an HTTP head for each value of a header, without the line break. */
 export function headerLines(headers: AnswerHeaders): string[] {
   return Object.entries(headers).flatMap(([name, value]) =>
     [value].flat().map((one) => `${name}: ${one}`),
   );
 }
 
-/** Of two headers whose names differ in case alone, the later one counts. */
+/** If the names of two headers differ in case only, the later one counts. */
 function byLowerName(headers: AnswerHeaders): Record<string, AnswerHeaders[string]> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),

@@ -6,34 +6,34 @@ import type { WebSocket } from 'ws';
  * The private fields of ws that Mooring uses. `test/unit/ws-receiver.test.ts` fails when a version of ws changes them.
  */
 export interface WsReceiver extends Writable {
-  /** Whether it is working through a read right now. */
+  /** Whether it is processing a read now. */
   readonly _loop: boolean;
-  /** What it reads next; `BETWEEN_FRAMES` where a frame begins. */
+  /** What it reads next; `BETWEEN_FRAMES` at the start of a frame. */
   readonly _state: number;
-  /** Whether it has found a fault, and reads no more. */
+  /** Whether it has found a violation. Then it reads no more. */
   readonly _errored: boolean;
-  /** The bytes of a frame that is not complete, in the chunks in which they came. */
+  /** The bytes of an incomplete frame, in the chunks in which they came. */
   _buffers: Buffer[];
-  /** How many bytes these are. */
+  /** The size of `_buffers`. */
   _bufferedBytes: number;
   /** How many chunks there may be; 0 for any number. */
   _maxBufferedChunks: number;
   /** The mask of the frame that it is reading. */
   _mask: Buffer | undefined;
-  /** The opcode of a message in fragments that is not complete; 0 when there is none. */
+  /** The opcode of an incomplete message in fragments; 0 when there is none. */
   readonly _fragmented: number;
-  /** The fragments of that message that are complete. */
+  /** The complete fragments of that message. */
   _fragments: Buffer[];
-  /** How many bytes these are. */
+  /** The size of `_fragments`. */
   _messageLength: number;
-  /** Takes bytes out of those of the frame. */
+  /** Takes bytes out of `_buffers`. */
   consume(bytes: number): Buffer;
   /** The header of the frame that it is reading. A fragment has the opcode of its message. */
   readonly _fin: boolean;
   readonly _opcode: number;
   readonly _masked: boolean;
   readonly _payloadLength: number;
-  /** Called when the header is known but for the mask. */
+  /** Called when the header is known, except the mask. */
   haveLength(...given: never[]): void;
   /** Called with the payload of a control frame. */
   controlMessage(...given: never[]): void;
@@ -48,16 +48,16 @@ export interface WsInternals {
   readonly _socket: Socket | null;
 }
 
-/** What ws reads with, and the socket that it reads from. @internal */
+/** The receiver of ws, and the socket from which it reads. @internal */
 export function internalsOf(socket: WebSocket): WsInternals {
   return socket as unknown as WsInternals;
 }
 
 /**
- * Gives back to the stream what is left of the read that ws is working through, behind the frame it has just emitted.
+ * Returns the unread rest of the current read to the stream: all bytes behind the frame that ws has just emitted.
  *
- * Call this after `pause()`: `pause` stops the next read, but ws would still emit every frame of this one. The rest waits
- * in order in the stream's own buffer, with whatever follows it: messages, pings, the close frame, FIN.
+ * Call this after `pause()`, which stops the next read only: ws would still emit every frame of this read. The rest waits
+ * in order in the buffer of the stream, with everything that follows: messages, pings, the close frame, FIN.
  *
  * @internal
  */
@@ -76,7 +76,7 @@ export function writeTo(receiver: WsReceiver, chunk: Buffer): boolean {
   return writeOfStream.call(receiver, chunk);
 }
 
-/** Stands in for `write` of a receiver that reads nothing more. */
+/** The `write` of a receiver that reads nothing more. */
 export function ignoreRead(): boolean {
   return true;
 }
@@ -88,7 +88,7 @@ export function holdsMessage(receiver: WsReceiver): boolean {
   );
 }
 
-/** Drops what is held of messages that are not complete. */
+/** Drops the bytes of incomplete messages. */
 export function forgetMessage(receiver: WsReceiver): void {
   receiver._buffers = [];
   receiver._bufferedBytes = 0;

@@ -15,7 +15,7 @@ import type { Reads } from './reads.ts';
 import { SupervisedSocket, socketOptions } from './supervised-socket.ts';
 import type { DialObserver, DialTarget, OutboundTransport } from './transport.ts';
 
-/** What all attempts of a client have in common. */
+/** What all attempts of a client share. */
 export interface WsTransportContext {
   readonly limits: Readonly<Limits>;
   readonly clock: Clock;
@@ -62,20 +62,20 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     socket.on('open', () => this.#opened(socket));
   }
 
-  /** Notes how far the request gets; ws tells nothing of it. */
+  /** Follows how far the request gets, which ws does not report. */
   #send(request: ClientRequest, { protocol, hostname }: URL): void {
     const isName = protocol !== 'ws+unix:' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
     this.#phase = isName ? 'dns' : 'tcp';
     const isSecure = /^(wss|https):$/.test(protocol);
     const phases: [event: string, () => void][] = [
-      // `lookup` is not told of a name with several addresses.
+      // Not `lookup`: Node.js does not emit it for a name with several addresses.
       ['connectionAttempt', () => this.#reached('tcp')],
       ['connect', () => this.#reached(isSecure ? 'tls' : 'http')],
       ['secureConnect', () => this.#reached('http')],
     ];
     request.on('socket', (socket) => {
       for (const [event, reached] of phases) socket.on(event, reached);
-      // Not by `removeAllListeners`, which makes a hash table of what a socket has in fixed places: 800 bytes (measured).
+      // Not `removeAllListeners`: it turns the listeners of a socket into a hash table, which costs 800 bytes (measured).
       this.#forgetPhases = () => {
         for (const [event, reached] of phases) socket.off(event, reached);
       };
@@ -87,7 +87,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     this.#phase = phase;
   }
 
-  /** ws leaves the request to whoever listens; it ends with the attempt. */
+  /** ws leaves the request to its listener. The request ends with the attempt. */
   #rejected({ statusCode = 0, headers }: IncomingMessage): void {
     const waitMs = retryAfterMs(headers['retry-after'], this.#context.clock.wallNow());
     this.#observer.rejected({
@@ -97,7 +97,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   }
 
   #opened(socket: SupervisedSocket): void {
-    // What these tell is over: kept, the listeners would be 500 bytes for as long as the connection lives (measured).
+    // These events cannot come any more, and their listeners would cost 500 bytes per connection (measured).
     for (const event of handshakeEvents) socket.removeAllListeners(event);
     this.#forgetPhases?.();
     this.#forgetPhases = null;
@@ -105,7 +105,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     this.#observer.opened();
   }
 
-  /** Through ws: a client's frames are masked (RFC 6455 §5.3). */
+  /** Goes through ws, because the frames of a client are masked (RFC 6455 §5.3). */
   protected override writePing(): void {
     this.#socket?.ping();
   }
@@ -115,12 +115,12 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     return this.raw?.errored ?? null;
   }
 
-  /** ws destroys the socket of a handshake that it does not accept, and writes to it by itself. */
+  /** Cannot tell: ws itself writes to the socket, and destroys it if it does not accept the handshake. */
   override isTakenAway(): boolean {
     return false;
   }
 
-  /** It pings. */
+  /** Does nothing: it can ping. */
   beatHeard(): void {}
 
   describeFailure(evidence: AttemptEvidence): FailureDescription {
@@ -132,7 +132,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
       super.destroy();
       return;
     }
-    // Whatever ws has to say to that is no news.
+    // The errors that ws reports for this are of no interest.
     this.#socket.observer = null;
     this.#socket.terminate();
   }
@@ -143,7 +143,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   }
 }
 
-/** An option of ws that its published types do not know. */
+/** An option of ws that its published types lack. */
 interface DialOptions extends ClientOptions {
   finishRequest: (request: ClientRequest, socket: WebSocket) => void;
 }
@@ -151,7 +151,7 @@ interface DialOptions extends ClientOptions {
 /**
  * Reads a `Retry-After` header (RFC 9110 §10.2.3): seconds or a date. `undefined` for none, or a wrong one.
  *
- * A date is checked first: JavaScript takes `1.5`, `-5` and `soon 3` for dates long ago.
+ * The form of a date is checked first, because JavaScript reads `1.5`, `-5` and `soon 3` as dates long ago.
  */
 export function retryAfterMs(header: string | undefined, wallNowMs: number): number | undefined {
   const text = header?.trim() ?? '';
@@ -161,13 +161,13 @@ export function retryAfterMs(header: string | undefined, wallNowMs: number): num
 }
 
 /**
- * The three forms of a date (RFC 9110 §5.6.7), the last of which is in GMT without saying so:
+ * The three forms of a date (RFC 9110 §5.6.7). The last form means GMT but does not name it:
  * `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
  */
 const httpDate =
   /^(?:\w{3}, \d{2} \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d{2}-\w{3}-\d{2} [\d:]{8} GMT|\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})$/;
 
-/** How Node.js is to connect, as `tls.connect` and `net.connect` take it. */
+/** How Node.js connects: options of `tls.connect` and `net.connect`. */
 export type ConnectOptions = Pick<
   ConnectionOptions,
   'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized' | 'lookup'

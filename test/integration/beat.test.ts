@@ -149,6 +149,22 @@ describe('the beat of a server', () => {
     assert.deepEqual(service.of('connection.asleep'), []);
   });
 
+  it('leaves nothing behind for a page that leaves together with its request', async () => {
+    const count = 10;
+    const service = await serve();
+    for (let index = 0; index < count; index += 1) {
+      const peer = await RawPeer.connect(service.port);
+      peer.request(offering('mooring.beat'));
+      peer.destroy();
+    }
+    await until(() => {
+      const { closed, failed } = service.supervisor.counts;
+      return closed + failed === count;
+    }, 'all are over');
+    // It asserts that no timer is left.
+    await service.stop();
+  });
+
   it('goes with a subprotocol of the application, which sees its own name alone', async () => {
     const service = await serve({ subprotocols: ['chat.v2', 'chat.v1'] });
     const peer = await connect(

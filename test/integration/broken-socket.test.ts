@@ -1,12 +1,12 @@
-// Goal: a socket whose `write` throws, as a faulty instrumentation makes it, costs nobody else anything. Method: break one
-// of three accepted sockets by hand; a clock collects what reaches the event loop.
+// Goal: a socket whose methods throw, as a faulty instrumentation makes them, ends its own connection and costs nobody else
+// anything. Method: break accepted sockets by hand; a clock collects what reaches the event loop.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import type { Clock } from '../../src/index.ts';
 import { crowd, type Member } from '../support/crowd.ts';
 import { Service } from '../support/service.ts';
-import { until } from '../support/until.ts';
+import { turns, until } from '../support/until.ts';
 
 /** The clock of the process, with a net below what it calls after the poll phase. */
 function collectingClock(errors: Error[]): Clock {
@@ -48,7 +48,7 @@ describe('a socket whose write throws', () => {
     };
   }
 
-  it('keeps no publication from the others, and its error gets out', async () => {
+  it('keeps no publication from the others, and ends its own connection', async () => {
     await start();
     for (const { connection } of members) connection.join('lobby');
     service.supervisor.topic('lobby').publish('hi');
@@ -58,10 +58,18 @@ describe('a socket whose write throws', () => {
       await until(() => peer.texts.length === 2, 'both have arrived');
       assert.deepEqual(peer.texts, ['"hi"', '"all"']);
     }
-    assert.deepEqual(
-      errors.map(({ message }) => message),
-      ['faulty instrumentation'],
-    );
+    const { verdict } = await service.when('connection.closed');
+    assert.deepEqual([verdict.layer, verdict.error?.message], ['tcp', 'faulty instrumentation']);
+    assert.deepEqual(errors, []);
+  });
+
+  it('is no exception for who sends to it', async () => {
+    await start();
+    const [, connection] = members.map((member) => member.connection);
+    assert.equal(connection?.send('hi'), 'refused');
+    assert.equal(await connection?.sendAndFlush('hi'), 'refused');
+    await service.when('connection.closed');
+    assert.deepEqual(errors, []);
   });
 
   it('keeps no drain from closing the others nicely, nor from its end', async () => {
@@ -75,4 +83,43 @@ describe('a socket whose write throws', () => {
     assert.notEqual(code, before);
     assert.equal(members[1]?.connection.verdict?.error?.message, 'faulty instrumentation');
   });
+});
+
+describe('a socket of which a method throws while its connection ends', () => {
+  let service: Service;
+  let socket: Socket;
+  let mend = () => {};
+  afterEach(async () => {
+    mend();
+    socket.destroy();
+    await service.stop();
+  });
+
+  async function start(method: 'destroy' | 'off'): Promise<Member> {
+    const sockets: Socket[] = [];
+    service = await Service.start({ timeouts: { closeMs: 200, forcedMs: 100 } });
+    service.server.on('connection', (accepted: Socket) => void sockets.push(accepted));
+    const [member] = await crowd(service, 1);
+    socket = sockets[0] as Socket;
+    socket[method] = () => {
+      throw new Error(`faulty ${method}`);
+    };
+    mend = () => void Reflect.deleteProperty(socket, method);
+    return member as Member;
+  }
+
+  for (const method of ['destroy', 'off'] as const)
+    it(`is reported once: ${method}`, async () => {
+      const { connection } = await start(method);
+      connection.terminate();
+      await service.when('connection.closed');
+      await turns(5);
+      assert.deepEqual(service.calls, ['onOpen', 'onClose']);
+      assert.equal(service.of('connection.closed').length, 1);
+      assert.equal(service.of('connection.crashed').length, 1);
+      const { counts } = service.supervisor;
+      assert.deepEqual([counts.open, counts.closing, counts.closed], [0, 0, 1]);
+      const { states, crashed } = service.supervisor.chart.connection;
+      assert.deepEqual([states['closing'], crashed], [0, 1]);
+    });
 });

@@ -1,6 +1,7 @@
 // Goal: what a supervisor dials is counted, told, watched and drained with what it accepts, and is no audience.
 // Method: a service whose clients and pools dial other real services; everything that it tells is kept.
 import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import type { InspectionEvent } from 'xstate';
 import {
@@ -67,7 +68,7 @@ describe('a client of a supervisor', () => {
     assert.deepEqual([[...supervisor.children], [...supervisor.dialed]], [[], []]);
     assert.deepEqual(told(service), [
       ...['client dialing', 'd1 opened', 'client up'],
-      ...['client stopping', 'd1 closing', 'd1 closed', 'client stopped'],
+      ...['d1 closing', 'client stopping', 'd1 closed', 'client stopped'],
     ]);
     const { open, closed } = supervisor.counts;
     assert.deepEqual([open, closed], [1, 1]);
@@ -191,6 +192,27 @@ describe('the drain of a supervisor with children', () => {
     const { closed, forced, tookMs } = await supervisor.drain({ withinMs: 300 });
     assert.deepEqual([closed, forced, client.status.state], [0, 1, 'stopped']);
     assert.ok(tookMs >= 300 && tookMs < 5_000, `${tookMs} ms`);
+  });
+
+  it('reports the end of all of them before its own, however long a socket takes to go', async () => {
+    const url = await rogue(accepting(() => {}));
+    const service = await stops.service({ timeouts: { forcedMs: 50 } });
+    const timeouts = { ...quick.timeouts, closeMs: 60_000, forcedMs: 60_000 };
+    const client = createClient(url, { ...quick, timeouts, supervisor: service.supervisor });
+    await until(() => isUp(client), 'it is up');
+    const { prototype } = Socket;
+    const { _destroy: destroy } = prototype;
+    prototype._destroy = function (this: Socket, error, callback) {
+      setTimeout(() => destroy.call(this, error, callback), 300);
+    };
+    try {
+      await service.supervisor.drain({ withinMs: 100 });
+    } finally {
+      prototype._destroy = destroy;
+    }
+    const order = service.events.map(({ type }) => type);
+    assert.deepEqual(order.slice(-3), ['connection.closed', 'child.changed', 'supervisor.stopped']);
+    assert.deepEqual(told(service).slice(-2), ['d1 closed', 'client stopped']);
   });
 
   it('stops them in time when those who are served take all of it', async () => {

@@ -11,10 +11,11 @@ import {
   outboundConnection,
 } from '../../src/client/outbound-connection.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
-import type { MessageHandlers, SharedRuntime } from '../../src/connection/connection-host.ts';
-import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
+import type { ConnectionCore } from '../../src/connection/connection-core.ts';
+import type { MessageHandlers } from '../../src/connection/managed-connection.ts';
+import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
-import { SocketEvents, type SocketSide } from '../../src/connection/socket-events.ts';
+import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
@@ -81,7 +82,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
     const shared = sharedRuntime(options);
     this.context = { ...shared, reads: new Reads(shared) };
     const areEager = actors === 'eager';
-    this.charts = new ChartSystem({ actorHost: xstateHost, areEager });
+    this.charts = new ChartSystem({ actorHost: xstateHost, areEager }, this.clock);
     // Nobody is told anything: it is there to be the parent.
     const runner = this.charts.run(clientTable, { chartCrashed: () => {} });
     const inspector = {
@@ -174,8 +175,8 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
     },
   };
 
-  makeTransport(connection: ManagedConnection): OutboundTransport {
-    return new StagedTransport(this, new SocketEvents(connection as ManagedConnection<SocketSide>));
+  makeTransport(connection: ConnectionCore): OutboundTransport {
+    return new StagedTransport(this, new SocketEvents(connection as SocketCore));
   }
 
   connectionMoved(): void {}

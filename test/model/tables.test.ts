@@ -29,7 +29,7 @@ function recordingOwner(orders: string[]): ChartOwner {
   return new Proxy({ chartCrashed: crashed } as ChartOwner, {
     get(owner, name) {
       if (name === 'chartCrashed') return owner.chartCrashed;
-      if (name === 'chartSettled' || name === 'chartMoved') return undefined;
+      if (['chartSettled', 'chartMoved', 'chartEnded'].includes(String(name))) return undefined;
       return (params: unknown) => orders.push(orderText(String(name), params));
     },
   });

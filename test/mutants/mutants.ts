@@ -94,8 +94,8 @@ export const mutants: readonly Mutant[] = [
     name: 'told before quarantined',
     fault: 'User code hears of an error while the dead connection can still be found.',
     file: socketEvents,
-    from: "this.connection.backlogLost();\n    this.connection.quarantine();\n    this.connection.send('socket.errored');",
-    to: "this.connection.backlogLost();\n    this.connection.send('socket.errored');\n    this.connection.quarantine();",
+    from: "this.connection.backlogLost();\n    this.connection.quarantine();\n    this.connection.chart.send('socket.errored');",
+    to: "this.connection.backlogLost();\n    this.connection.chart.send('socket.errored');\n    this.connection.quarantine();",
   },
   {
     name: 'stale audience',
@@ -130,7 +130,7 @@ export const mutants: readonly Mutant[] = [
     name: 'half-close ignored',
     fault: 'A peer that ends its side is taken for one that is silent.',
     file: socketEvents,
-    from: "this.connection.record.noteSocketEnd();\n    this.connection.quarantine();\n    this.connection.send(this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned');",
+    from: "this.connection.record.noteSocketEnd();\n    this.connection.quarantine();\n    this.connection.chart.send(\n      this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned',\n    );",
     to: '',
   },
   {
@@ -244,8 +244,8 @@ export const mutants: readonly Mutant[] = [
     name: 'leaked timer',
     fault: 'The deadline of a state outlives its connection.',
     file: connection,
-    from: 'finish(): void {\n    this.quarantine();\n    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);',
-    to: 'finish(): void {\n    this.quarantine();',
+    from: '#end(): void {\n    this.quarantine();\n    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);',
+    to: '#end(): void {\n    this.quarantine();',
   },
   {
     name: 'leaked heartbeat',
@@ -421,7 +421,7 @@ export const mutants: readonly Mutant[] = [
     name: 'frozen page alive',
     fault: 'A page that answers pings and no beats is taken for alive.',
     file: appHeartbeat,
-    from: "this.#connection.send('beat.missed');",
+    from: "this.#connection.chart.send('beat.missed');",
     to: '',
   },
 

@@ -1,6 +1,6 @@
 import { OutboundOutbox } from '../../src/client/outbound-outbox.ts';
-import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
+import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import type { OutboundTransport } from '../../src/transport/transport.ts';
@@ -44,9 +44,11 @@ export class DialedBench {
       get handlersPausedMs() {
         return bench.handlersPausedMs;
       },
-      send: (fact: string) => {
-        log.push(fact);
-        if (fact === 'outbox.filled') this.whenFilled();
+      chart: {
+        send: (fact: string) => {
+          log.push(fact);
+          if (fact === 'outbox.filled') this.whenFilled();
+        },
       },
       end: (cause: string) => {
         log.push(`end ${cause}`);

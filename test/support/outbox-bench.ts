@@ -96,7 +96,7 @@ export class OutboxBench {
       side: {
         socketEvents: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
       },
-      send: (fact: string) => log.push(fact),
+      chart: { send: (fact: string) => log.push(fact) },
       end: (cause: string) => {
         log.push(`end ${cause}`);
         this.outbox.stop();

@@ -4,8 +4,8 @@ import { ClientStreams } from '../../src/client/client-streams.ts';
 import type { ResolvedClientOptions } from '../../src/client/options.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
 import { idle, SupervisedClient } from '../../src/client/supervised-client.ts';
-import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import type { Parent } from '../../src/connection/parent.ts';
+import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { Contract } from '../../src/core/contract.ts';
 
 const url = 'ws://virtual.test/';
@@ -24,7 +24,7 @@ export function virtualClient(
   const streams = new ClientStreams<unknown>(idle, platform.warnings);
   const parts = {
     runtime: { options, context, contract: new Contract(options.codec) },
-    charts: parent?.charts ?? new ChartSystem({ actorHost: null, areEager: false }),
+    charts: parent?.charts ?? new ChartSystem({ actorHost: null, areEager: false }, options.clock),
     platform,
     parent,
     streams,

@@ -1,5 +1,5 @@
-import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
-import { SocketEvents, type SocketSide } from '../../src/connection/socket-events.ts';
+import type { ConnectionCore } from '../../src/connection/connection-core.ts';
+import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
 import {
   type AttemptEvidence,
@@ -34,11 +34,8 @@ export class VirtualServer {
     return this.#open.size;
   }
 
-  transport(connection: ManagedConnection): OutboundTransport {
-    return new VirtualTransport(
-      this,
-      new SocketEvents(connection as ManagedConnection<SocketSide>),
-    );
+  transport(connection: ConnectionCore): OutboundTransport {
+    return new VirtualTransport(this, new SocketEvents(connection as SocketCore));
   }
 
   /** Somebody knocks. */

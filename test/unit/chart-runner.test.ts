@@ -31,6 +31,7 @@ class Lamp implements ChartOwner {
   readonly chart: Chart;
   readonly runner: ChartRunner;
   whenLit = () => {};
+  chartEnded?: () => void;
 
   constructor(chart = new Chart(lamp)) {
     this.chart = chart;
@@ -106,6 +107,30 @@ describe('ChartRunner', () => {
     assert.deepEqual(subject.notes, ['light 5', 'hum', 'settled on.dim', 'user code']);
   });
 
+  it('ends when it has no order of that name', () => {
+    subject.notes.length = 0;
+    Object.defineProperty(subject, 'hum', { value: undefined });
+    subject.runner.send('pressed');
+    assert.match(subject.notes.join(), /light 5,crashed: .*not a function/);
+  });
+
+  it('says once that it has ended, when it has settled for the last time', () => {
+    subject.notes.length = 0;
+    subject.chartEnded = () => subject.notes.push('ended');
+    for (const fact of ['dropped', 'pressed', 'dropped']) subject.runner.send(fact);
+    assert.deepEqual(subject.notes, ['settled broken', 'ended']);
+  });
+
+  it('delivers notifications although its owner throws when it has settled', () => {
+    subject.notes.length = 0;
+    subject.chartSettled = () => {
+      throw new Error('no socket');
+    };
+    subject.whenLit = () => subject.notifications.add(() => subject.notes.push('user code'));
+    assert.throws(() => subject.runner.send('pressed'), { message: 'no socket' });
+    assert.equal(subject.notes.at(-1), 'user code');
+  });
+
   it('ends when an order throws, and takes no further fact', () => {
     subject.notes.length = 0;
     subject.whenLit = () => {
@@ -114,14 +139,29 @@ describe('ChartRunner', () => {
     };
     subject.runner.send('pressed');
     subject.runner.send('pressed');
-    assert.deepEqual(subject.notes, [
-      'light 5',
-      'crashed: no bulb',
-      'settled on.dim',
-      'settled on.dim',
-    ]);
+    assert.deepEqual(subject.notes, ['light 5', 'crashed: no bulb', 'settled on.dim']);
     assert.equal(subject.runner.isOver, true);
     assert.equal(subject.runner.error?.message, 'no bulb');
+  });
+});
+
+describe('Notifications', () => {
+  it('delivers last what was added as the last, behind all that others cause', () => {
+    const notifications = new Notifications();
+    const notes: string[] = [];
+    notifications.during(() => {
+      notifications.addLast(() => notes.push('last'));
+      notifications.add(() => {
+        notes.push('first');
+        notifications.add(() => {
+          notes.push('second');
+          notifications.add(() => notes.push('third'));
+        });
+      });
+    });
+    assert.deepEqual(notes, ['first', 'second', 'third', 'last']);
+    notifications.addLast(() => notes.push('alone'));
+    assert.equal(notes.at(-1), 'alone');
   });
 });
 

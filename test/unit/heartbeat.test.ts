@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
+import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
@@ -71,7 +71,7 @@ class Bench {
       get readingMs() {
         return (bench.#pausedAtMs ?? bench.#wheel.nowMs) - bench.#pausedMs;
       },
-      send: (fact: string) => bench.#note(fact),
+      chart: { send: (fact: string) => bench.#note(fact) },
       end: (cause: string) => bench.#note(`end ${cause}`),
     } as unknown as ManagedConnection;
   }

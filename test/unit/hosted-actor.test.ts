@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
+import { from } from 'rxjs';
 import { type AnyActorRef, toPromise, waitFor } from 'xstate';
 import { connectionMachine } from '../../machines/connection.ts';
 import { Chart } from '../../src/chart/chart.ts';
@@ -84,7 +85,8 @@ describe('HostedActor', () => {
     const ref: AnyActorRef = actor;
     assert.equal(ref.id, 'c1');
     assert.equal(hosted.ref._parent, parent.ref);
-    assert.equal(ref.system, parent.ref.system);
+    assert.equal(hosted.ref.system, parent.ref.system);
+    assert.equal(ref.system, ref.system);
     assert.notEqual(ref.sessionId, parent.ref.sessionId);
   });
 
@@ -164,6 +166,45 @@ describe('HostedActor', () => {
     assert.equal(actor.getSnapshot().status, 'error');
     assert.deepEqual(errors.map(String), ['Error: secret']);
     assert.ok(!inspect(events, { depth: 12, showHidden: false }).includes('secret'));
+  });
+
+  it('made after an order has thrown ends in that error at once', async () => {
+    const chart = new Chart(connectionTable);
+    const runner = new ChartRunner(chart, ownerThat('upgrade'), notifications);
+    runner.send('admission.granted');
+    const hosted = new HostedActor(runner, { id: 'c1', parent: null });
+    const actor = hosted.reader(() => undefined, assert.ifError);
+    await assert.rejects(toPromise(actor), { message: 'secret' });
+    await assert.rejects(waitFor(actor, ({ status }) => status === 'done'));
+  });
+
+  it('is an Observable for RxJS', () => {
+    const { runner, actor } = host();
+    const seen: unknown[] = [];
+    from(actor).subscribe(({ value }) => seen.push(value));
+    runner.send('admission.granted');
+    assert.deepEqual(seen, [{ handshaking: 'upgrading' }]);
+  });
+
+  it('shows its subscribers each snapshot once, however many children end', () => {
+    const { parent, runner } = host();
+    const seen: unknown[] = [];
+    const reader = parent.reader(() => undefined, assert.ifError);
+    reader.subscribe(({ value }) => seen.push(value));
+    runner.send('socket.closed');
+    parent.runner.send('suspend.requested');
+    assert.deepEqual(seen, ['suspended']);
+  });
+
+  it('reports what an inspector throws that was added to its system', () => {
+    const { runner, actor } = host();
+    const ref: AnyActorRef = actor;
+    ref.system.inspect(() => {
+      throw new Error('inspector');
+    });
+    runner.send('admission.granted');
+    assert.deepEqual([...new Set(thrown)], ['inspector']);
+    assert.deepEqual(runner.state.paths, ['handshaking', 'handshaking.upgrading']);
   });
 
   it('is drawn by an inspector as the machine is', () => {

@@ -2,9 +2,9 @@
 // what it is told, on virtual time. What it does to real sockets is looked at in test/integration/pause.test.ts.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { SharedRuntime } from '../../src/connection/connection-host.ts';
 import { Intake } from '../../src/connection/intake.ts';
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
+import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import type { OverRatePolicy } from '../../src/core/limits.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -56,7 +56,7 @@ class Bench {
       },
       transport: { pause: () => bench.log.push('pause') },
       heartbeat: { resumed: () => bench.log.push('heartbeat') },
-      send: (fact: string) => bench.log.push(fact),
+      chart: { send: (fact: string) => bench.log.push(fact) },
       end: (cause: string) => bench.log.push(`end ${cause} at ${bench.clock.now()}`),
       arrived: () => {
         bench.log.push('message');

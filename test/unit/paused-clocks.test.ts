@@ -2,7 +2,7 @@
 // connection whose reading time lags behind the clock.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { SharedRuntime } from '../../src/connection/connection-host.ts';
+import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { AppHeartbeat } from '../../src/server/app-heartbeat.ts';
 import type { InboundConnection } from '../../src/server/inbound-connection.ts';
@@ -18,6 +18,7 @@ class Bench {
   readonly wheel = new TimerWheel(this.clock, 100);
   readonly log: string[] = [];
   pausedMs = 0;
+  ask = (): unknown => this.log.push('asked');
   readonly context = {
     wheel: this.wheel,
     heartbeat: { intervalMs: INTERVAL_MS, graceMs: GRACE_MS },
@@ -31,8 +32,8 @@ class Bench {
         return bench.wheel.nowMs - bench.pausedMs;
       },
       transport: { isPaused: false, bufferedBytes: 0 },
-      side: { outbox: { send: () => bench.log.push('asked') } },
-      send: (fact: string) => bench.log.push(fact),
+      side: { outbox: { send: () => bench.ask() } },
+      chart: { send: (fact: string) => bench.log.push(fact) },
     } as unknown as InboundConnection;
   }
 
@@ -49,6 +50,7 @@ describe('while reading is paused', () => {
   it('no page falls asleep', () => {
     const bench = new Bench();
     const appHeartbeat = new AppHeartbeat(bench.connection, bench.context);
+    appHeartbeat.ask();
     bench.clock.advance(GRACE_MS / 2);
     bench.pause(10 * GRACE_MS);
     assert.deepEqual(bench.log, ['asked']);
@@ -60,6 +62,7 @@ describe('while reading is paused', () => {
   it('no page is asked, and it has the whole interval that it was read', () => {
     const bench = new Bench();
     const appHeartbeat = new AppHeartbeat(bench.connection, bench.context);
+    appHeartbeat.ask();
     appHeartbeat.heard();
     bench.clock.advance(INTERVAL_MS / 2);
     bench.pause(10 * INTERVAL_MS);
@@ -69,4 +72,22 @@ describe('while reading is paused', () => {
     assert.deepEqual(bench.log, ['asked', 'asked']);
     appHeartbeat.stop();
   });
+});
+
+describe('a question that cannot be written ends its connection', () => {
+  for (const which of ['first', 'second'])
+    it(`and leaves no deadline behind: ${which}`, () => {
+      const bench = new Bench();
+      const appHeartbeat = new AppHeartbeat(bench.connection, bench.context);
+      // This is what a connection does with it when its gate shuts.
+      const fail = () => appHeartbeat.stop();
+      if (which === 'first') bench.ask = fail;
+      appHeartbeat.ask();
+      if (which === 'second') {
+        bench.ask = fail;
+        appHeartbeat.heard();
+        bench.clock.advance(INTERVAL_MS + SLACK_MS);
+      }
+      assert.equal(bench.wheel.size, 0);
+    });
 });

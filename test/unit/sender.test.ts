@@ -34,7 +34,7 @@ function bench({ room = 0, queueMax = 10 } = {}) {
       return connection.isThere ? ({ send } as unknown as OutboundOutbox) : null;
     },
   };
-  const charts = new ChartSystem({ actorHost: null, areEager: false });
+  const charts = new ChartSystem({ actorHost: null, areEager: false }, clock);
   const streams = new ClientStreams<unknown>(idle, null);
   const contract = new Contract(passing);
   const runtime = { options, context, contract };

@@ -67,6 +67,21 @@ describe('SupervisedClient', () => {
     await client.stop({ code: 1000, reason: '' });
   });
 
+  it('whose chart throws reports the ending of its connection before its streams complete', () => {
+    const parts = { hold: false };
+    const { client, clock, log } = bench({
+      holdProcess: () => () => {
+        const { hold } = parts;
+        parts.hold = false;
+        if (hold) throw new Error('broken host');
+      },
+    });
+    parts.hold = true;
+    clock.advance(1_000);
+    assert.deepEqual(log.slice(-3), ['exhausted', 'closed', 'complete']);
+    assert.equal(client.status.gaveUp, 'crash');
+  });
+
   it('stays away while there is no network, and looks again now and then', () => {
     let lost = () => {};
     const { client, clock, server } = bench({

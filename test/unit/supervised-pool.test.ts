@@ -20,7 +20,7 @@ describe('SupervisedPool', () => {
     const pool = new SupervisedPool({
       size: 2,
       upstreams: new Upstreams([]),
-      charts: new ChartSystem({ actorHost: null, areEager: false }),
+      charts: new ChartSystem({ actorHost: null, areEager: false }, clock),
       context,
       parent: null,
       signal: undefined,

@@ -1,30 +1,29 @@
 /** When a pool stops dialing one of its upstreams for a while. */
 export interface CircuitOptions {
-  /** How many attempts may fail in a row, each attempt of each member counting. @default 5 */
+  /** How many attempts may fail in a row, counted over all members. @default 5 */
   failuresMax: number;
-  /** How long the upstream is left alone at first, in milliseconds; doubles each time. @default 1_000 */
+  /** How long the upstream is not dialed at first, in milliseconds; doubles each time. @default 1_000 */
   minMs: number;
-  /** For how long at most, in milliseconds. @default 30_000 */
+  /** How long it is not dialed at most, in milliseconds. @default 30_000 */
   maxMs: number;
 }
 
 /**
- * Whether an upstream is dialed: `closed` when it is, `open` while it is left alone, `half-open` when one attempt is to
- * find out.
+ * Whether a pool dials an upstream: `closed` if it does, `open` if it does not, `half-open` if one attempt tests it.
  */
 export type CircuitState = 'closed' | 'open' | 'half-open';
 
-/** What is waited for while somebody else finds out, in milliseconds. */
+/** How long other members wait while one attempt tests the upstream, in milliseconds. */
 const PROBE_MS = 250;
 
-/** Keeps the members of a pool from knocking all at once, again and again, at a door that does not open. */
+/** Stops the members of a pool from dialing an upstream that fails, for a while. */
 export class CircuitBreaker {
   readonly #options: Readonly<CircuitOptions>;
   #failures = 0;
   #openings = 0;
   #openUntilMs = 0;
   #isOpen = false;
-  /** Who finds out. Only what becomes of that attempt says whether it may be dialed again. */
+  /** The member whose attempt tests the upstream. Only that attempt decides whether others may dial it again. */
   #probe: object | null = null;
 
   constructor(options: Readonly<CircuitOptions>) {
@@ -36,7 +35,7 @@ export class CircuitBreaker {
     return nowMs < this.#openUntilMs ? 'open' : 'half-open';
   }
 
-  /** How long it must not be dialed yet, in milliseconds. */
+  /** How long it must not be dialed, in milliseconds. */
   waitMs(nowMs: number): number {
     if (!this.#isOpen) return 0;
     if (nowMs < this.#openUntilMs) return this.#openUntilMs - nowMs;
@@ -47,7 +46,7 @@ export class CircuitBreaker {
     this.#probe = this.#isOpen ? by : null;
   }
 
-  /** It opened: dialed again, but the next failure is one too many. */
+  /** An attempt opened: members may dial again, but one more failure opens the circuit. */
   opened(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -61,7 +60,7 @@ export class CircuitBreaker {
     this.#openings = 0;
   }
 
-  /** An attempt was given up before it had told anything. */
+  /** An attempt was given up without a result. */
   abandoned(by: object): void {
     if (this.#probe === by) this.#probe = null;
   }
@@ -72,20 +71,20 @@ export class CircuitBreaker {
     if (this.#isOpen ? this.#probe === by : this.#failures >= this.#options.failuresMax) {
       const { minMs, maxMs } = this.#options;
       const longestMs = Math.min(maxMs, minMs * 2 ** this.#openings);
-      // Not all of it: the pools of other processes have lost the same upstream.
+      // A random part from a half on, because pools in other processes have lost the same upstream.
       this.leaveAlone(nowMs, longestMs * (1 + chance) * 0.5);
       this.#openings += 1;
     }
   }
 
-  /** It has said what another attempt would not mend. */
+  /** The upstream has refused in a way that another attempt would not change. */
   trip(nowMs: number): void {
     this.leaveAlone(nowMs, this.#options.maxMs);
   }
 
-  /** It is not to be dialed for so long, whatever was counted. */
+  /** Opens the circuit for this time, whatever the counts are. */
   leaveAlone(nowMs: number, delayMs: number): void {
-    // What was under way when it opened has nothing new to say.
+    // Attempts that were under way when the circuit opened do not count.
     if (this.#isOpen && this.#probe === null) return;
     this.#isOpen = true;
     this.#probe = null;

@@ -19,10 +19,10 @@ import { SupervisedPool } from './supervised-pool.ts';
 import { Upstream, Upstreams } from './upstreams.ts';
 
 /**
- * Keeps so many connections open to a set of peers, until it is drained.
+ * Keeps a fixed number of connections open across a set of peers, until it is drained.
  *
- * Each is replaced when it is lost, with backoff; a peer at which attempts fail one after the other is left alone for a
- * while, and the others take over.
+ * It replaces a lost connection, with backoff. If attempts at one peer fail one after another, the pool does not dial that
+ * peer for a while, and the other peers take over.
  *
  * @throws MooringError `invalid-options`, naming every option, or URL, that is wrong by its path.
  *
@@ -61,7 +61,7 @@ export function createPool<In = unknown, Out = unknown>(
   return new PoolHandle(new SupervisedPool<In, Out>(parts));
 }
 
-/** The public face of a pool. @internal */
+/** The public side of a pool. @internal */
 export class PoolHandle<In, Out> implements Pool<In, Out> {
   /** For messages about values. */
   static readonly spokenName = 'a pool';
@@ -113,7 +113,7 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
   }
 
   static {
-    // Not the URLs, which may have credentials.
+    // Not with the URLs, which may contain credentials.
     printAs(PoolHandle.prototype, 'Pool', (pool) => {
       const { state, size, open } = pool.status;
       return { state, size, open, address: pool.#pool.address };

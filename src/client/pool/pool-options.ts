@@ -13,12 +13,12 @@ import { leaveToSupervisor, type NodeClientOptions, nodeRules } from '../node-op
 import { filled } from '../options.ts';
 import type { CircuitOptions } from './circuit-breaker.ts';
 
-/** Options of a pool; those of a client are those of each member. */
+/** Options of a pool. Options of a client apply to each member. */
 export interface PoolOptions<In = unknown, Out = unknown>
   extends Omit<NodeClientOptions<In, Out>, 'queueMax' | 'restarts'> {
   /** Connections, spread over the peers. @default 4 */
   size?: number;
-  /** When a peer is left alone for a while. */
+  /** When the pool does not dial a peer for a while. */
   circuit?: Partial<CircuitOptions>;
 }
 

@@ -14,13 +14,13 @@ import type { Upstream, Upstreams } from './upstreams.ts';
 /**
  * Decides whether a member of a pool dials again, when, and which upstream.
  *
- * It never gives up. What another attempt would not mend, and what an upstream says about when to come back, is held
- * against that upstream, for all members; the member itself may go elsewhere.
+ * It never gives up. If an upstream refuses for good, or says when to come back, the circuit of that upstream opens for
+ * all members. The member itself may dial another upstream.
  */
 export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
   readonly #upstreams: Upstreams;
   readonly #clock: Clock;
-  /** The one that it dials, or has a connection to. */
+  /** The upstream that the member dials or is connected to. */
   #upstream: Upstream | null = null;
   #isStable = false;
 
@@ -75,13 +75,13 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
     return 'connection.ended';
   }
 
-  /** The upstream's wish is kept by its circuit. */
+  /** Ignores the delay that the upstream asked for, which its circuit enforces. */
   protected override backoffMs(): number {
     return this.backoff.next({});
   }
 }
 
-/** What this side ends because of what the peer does. */
+/** Causes for which this side ends a connection because of the peer. */
 const provoked: ReadonlySet<CloseCause> = new Set<CloseCause>([
   'protocol-error',
   'invalid-message',
@@ -92,11 +92,11 @@ const provoked: ReadonlySet<CloseCause> = new Set<CloseCause>([
   'slow-consumer',
 ]);
 
-/** What this side ended of itself says nothing about the peer. */
+/** Whether this side ended the attempt for its own reasons, which say nothing about the peer. */
 function isOurDoing(ending: Ending): boolean {
   if (ending.outcome === 'failed') {
     const { cause, phase } = ending.failure;
-    // Nothing has been dialed: it was told too late where to.
+    // Nothing was dialed: the function for the URL or the headers took too long.
     const isTargetless = cause === 'handshake-timeout' && phase === 'config';
     return isTargetless || cause === 'aborted' || cause === 'target-error';
   }

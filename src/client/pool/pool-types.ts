@@ -8,12 +8,12 @@ import type { CircuitState } from './circuit-breaker.ts';
 /** The top-level state of a pool's chart. */
 export type PoolState = 'starting' | 'operational' | 'degraded' | 'draining' | 'stopped';
 
-/** How one of the peers of a pool fares. */
+/** The status of one peer of a pool. */
 export interface UpstreamStatus {
   readonly url: string;
-  /** `open` while it is left alone, `half-open` when the next attempt is to find out. */
+  /** `open` while the pool does not dial it, `half-open` when one attempt tests it. */
   readonly circuit: CircuitState;
-  /** Members that have a connection to it, or are on their way to one. */
+  /** How many members have a connection to it, or dial it. */
   readonly members: number;
 }
 
@@ -22,9 +22,9 @@ export interface PoolStatus {
   readonly state: PoolState;
   /** Every active state of the chart as a path, for example `draining.closing`. */
   readonly states: readonly string[];
-  /** Members. */
+  /** How many members it has. */
   readonly size: number;
-  /** Connections that can be checked out. */
+  /** How many connections are open. */
   readonly open: number;
   readonly upstreams: readonly UpstreamStatus[];
 }
@@ -43,7 +43,7 @@ export interface PoolDrainOptions {
 export type PoolDrainReport = Omit<DrainReport, 'unsettled'>;
 
 /**
- * So many connections to a set of peers, each replaced when it is lost.
+ * A fixed number of connections across a set of peers. The pool replaces lost connections.
  *
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
@@ -54,22 +54,24 @@ export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly actor: ChartActor;
   /** The status, now and at every change. Completes after `stopped`. */
   readonly status$: Observable<PoolStatus>;
-  /** Messages of every connection. Those of one alone are on its own `messages$`. */
+  /** Messages of every connection. Each connection also has its own `messages$`. */
   readonly messages$: Observable<In>;
-  /** How each attempt came to its end: exactly one for each. */
+  /** How each attempt ended: exactly one ending for each attempt. */
   readonly endings$: Observable<Ending>;
   readonly events$: Observable<ClientEvent>;
   /** The open connections. */
   readonly connections: Iterable<DialedConnection<In, Out>>;
   /**
-   * The open connection that has the least to send; among equals the one that was checked out longest ago. It is
-   * shared, not taken: others may get the same. `undefined` when none is open, or the pool drains.
+   * Returns the open connection with the fewest bytes that wait to be sent. Among equals, it returns the one that was
+   * checked out longest ago. The connection is shared: other calls may return the same. Returns `undefined` when no
+   * connection is open, or the pool drains.
    */
   checkout(): DialedConnection<In, Out> | undefined;
   /**
-   * Hands out nothing more, closes every connection, and destroys what is left at the deadline. Resolves
-   * whatever the peers do, a second time with the report of the first; options of a second call change nothing, and that
-   * is a warning. Rejects with a MooringError, `invalid-options` or `invalid-close`, for options that are wrong.
+   * Closes every connection, and destroys the rest at the deadline. From now on, `checkout` returns `undefined`.
+   *
+   * Resolves whatever the peers do. A second call resolves with the report of the first; its options change nothing, and
+   * cause a warning if they differ. Rejects with a MooringError, `invalid-options` or `invalid-close`, for wrong options.
    */
   drain(options?: PoolDrainOptions): Promise<PoolDrainReport>;
 }

@@ -3,10 +3,10 @@ import type { ChartSystem } from '../../chart/chart-system.ts';
 import type { HostedActor } from '../../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../../chart/runner.ts';
 import { poolTable } from '../../chart/tables/pool.ts';
-import type { ConnectionReport, SharedRuntime } from '../../connection/connection-host.ts';
 import { Drain, type DrainPlan } from '../../connection/drain.ts';
-import type { ManagedConnection } from '../../connection/managed-connection.ts';
+import type { ConnectionReport, ManagedConnection } from '../../connection/managed-connection.ts';
 import type { ChildActor, Parent } from '../../connection/parent.ts';
+import type { SharedRuntime } from '../../connection/shared-runtime.ts';
 import type { CloseFrame } from '../../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../../core/connection.ts';
 import { whenAborted } from '../../core/guard.ts';
@@ -19,7 +19,7 @@ import { defaultCloseFrame, type SupervisedClient } from '../supervised-client.t
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { Upstreams } from './upstreams.ts';
 
-/** What a pool is made of. */
+/** The dependencies of a pool. */
 export interface PoolParts<In, Out> {
   readonly size: number;
   readonly upstreams: Upstreams;
@@ -28,11 +28,11 @@ export interface PoolParts<In, Out> {
   readonly parent: Parent | null;
   readonly signal: AbortSignal | undefined;
   readonly inspect: Inspector | undefined;
-  /** Makes a member that has this parent. */
+  /** Makes a member whose parent is this pool. */
   readonly makeMember: (pool: SupervisedPool<In, Out>) => SupervisedClient<In, Out>;
 }
 
-/** What is behind a pool: it gives its chart the facts, and is the parent of its members. */
+/** A pool behind its public handle. It sends facts to its chart, and is the parent of its members. */
 export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, ChildActor {
   readonly kind = 'pool';
   readonly charts: ChartSystem;
@@ -42,13 +42,12 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   readonly #chart: ChartRunner<PoolFact['type']>;
   #actor: HostedActor | null = null;
   readonly #members = new Set<SupervisedClient<In, Out>>();
-  /** The open connections; whichever was checked out longest ago comes first. */
+  /** The open connections. The one that was checked out longest ago comes first. */
   readonly #open = new Map<ManagedConnection, DialedConnection<In, Out>>();
   #status: PoolStatus;
   #ids = 0;
   readonly #counts = { connected: 0, closed: 0 };
   readonly #drain: Drain<SupervisedClient<In, Out>, PoolDrainReport>;
-  #isFinished = false;
   #ignoreSignal: (() => void) | null = null;
 
   constructor(parts: PoolParts<In, Out>) {
@@ -109,7 +108,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     if (!this.isHeard) clientWarnings.poolRefused(this.address, ending);
   }
 
-  /** Made anew: with time alone a circuit that is open becomes half-open. */
+  /** Made at each call, because time alone changes a circuit from open to half-open. */
   get status(): PoolStatus {
     const { state, states } = this.#status;
     return this.#describe(state, states);
@@ -135,14 +134,14 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
       if (bufferedBytes(best) === 0) break;
     }
     if (best === undefined) return undefined;
-    // Its turn comes again when all others have had theirs.
+    // To the end of the map, behind all others.
     const [connection, handle] = best;
     this.#open.delete(connection);
     this.#open.set(connection, handle);
     return handle;
   }
 
-  /** @param options - what the caller has asked for; of a second call, for its warning. */
+  /** @param options - as the caller gave them, for the warning about a second call. */
   drain(plan: DrainPlan, options?: object): Promise<PoolDrainReport> {
     return this.#drain.request(plan, options);
   }
@@ -161,7 +160,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   }
 
   expireAll(): void {
-    // Each has a deadline of its own for that, and reports its end when it has passed.
+    // Twice, because each member has a deadline of its own for this, and reports its end when that has passed.
     const lastMs = 2 * this.#parts.context.timeouts.forcedMs;
     this.#drain.expire(this.#members, (member) => member.terminate(), lastMs);
   }
@@ -169,10 +168,9 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   finish(): void {
     this.#drain.end();
     this.#ignoreSignal?.();
-    this.#isFinished = true;
   }
 
-  // What the members tell their parent.
+  // The parent of the members.
 
   adopt(): boolean {
     return true;
@@ -198,7 +196,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     to: ConnectionState,
   ): void {
     if (to === 'open') this.#counts.connected += 1;
-    else if (to === 'closed') {
+    else if (from !== 'handshaking' && (to === 'closed' || to === 'failed')) {
       this.#counts.connected -= 1;
       this.#counts.closed += 1;
     }
@@ -227,7 +225,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     else if (!connection.isOpen) this.#send('pool.thinned');
   }
 
-  // Telling.
+  // Facts and reports.
 
   #emptied(): void {
     if (this.#drain.isRequested && this.#members.size === 0) this.#send('pool.emptied');
@@ -239,8 +237,9 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
 
   chartSettled(): void {
     this.#updateStatus();
-    if (!this.#isFinished) return;
-    this.#isFinished = false;
+  }
+
+  chartEnded(): void {
     this.charts.notifications.add(() => this.#complete());
   }
 
@@ -285,7 +284,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   }
 }
 
-/** Long enough for every closing handshake, each of which has a deadline of its own. */
+/** No limit: each closing handshake has its own deadline. */
 const STOP_MS = 2 ** 31 - 1;
 
 function bufferedBytes([connection]: readonly [ManagedConnection, unknown]): number {

@@ -6,7 +6,7 @@ export class Upstream {
   readonly url: string;
   readonly route: Route;
   readonly circuit: CircuitBreaker;
-  /** Members that have a connection to it, or are on their way. */
+  /** How many members have a connection to it, or dial it. */
   members = 0;
 
   constructor(url: string, route: Route, options: Readonly<CircuitOptions>) {
@@ -21,7 +21,7 @@ export class Upstream {
     this.circuit.dialed(member);
   }
 
-  /** The attempt of a member, or its connection, has come to its end. */
+  /** The attempt of a member, or its connection, has ended. */
   leave(): void {
     this.members -= 1;
   }
@@ -35,17 +35,17 @@ export class Upstreams {
     this.all = all;
   }
 
-  /** Whether each attempt has headers of its own. */
+  /** Whether a function returns the headers of each attempt. */
   get areRenewed(): boolean {
     return this.all.some(({ route }) => route.isRenewed);
   }
 
-  /** How long until any of them may be dialed, in milliseconds. */
+  /** How long until one of them may be dialed, in milliseconds. */
   waitMs(nowMs: number): number {
     return Math.min(...this.all.map(({ circuit }) => circuit.waitMs(nowMs)));
   }
 
-  /** Of those that may be dialed first, the one with the fewest members. */
+  /** Chooses the upstream that may be dialed first; among equals, the one with the fewest members. */
   choose(nowMs: number): Upstream {
     const rank = ({ circuit, members }: Upstream) => [circuit.waitMs(nowMs), members] as const;
     return this.all.reduce((best, each) => {

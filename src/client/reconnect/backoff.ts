@@ -8,7 +8,7 @@ export interface BackoffOptions {
   stableMs: number;
 }
 
-/** How many attempts may come to their end within some time before a client gives up. */
+/** How many attempts may end within a time before a client gives up. */
 export interface RestartOptions {
   /** @default 100 */
   max: number;
@@ -16,7 +16,7 @@ export interface RestartOptions {
   withinMs: number;
 }
 
-/** What an ending says about when to come back. */
+/** What an ending says about when to dial again. */
 export interface RetryHint {
   /** The close code that arrived, when one did. */
   readonly code?: number | undefined;
@@ -24,7 +24,7 @@ export interface RetryHint {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** Whether the peer has said when to come back. */
+/** Whether the peer has asked for a delay. */
 export function isSentAway({ code, retryAfterMs }: RetryHint): boolean {
   return retryAfterMs !== undefined || code === SERVICE_RESTART || code === TRY_AGAIN_LATER;
 }
@@ -36,11 +36,11 @@ const TRY_AGAIN_LATER = 1013;
 const RESTART_MIN_MS = 5_000;
 const RESTART_MAX_MS = 30_000;
 
-/** Nobody may send a client away for longer. */
+/** The longest delay that a peer may ask for. */
 const RETRY_AFTER_MAX_MS = 600_000;
 
 /**
- * Delays between attempts: full jitter, so that a crowd that lost its server at once comes back spread out.
+ * Delays between attempts, with full jitter: clients that lose their server at the same time come back spread out.
  *
  * ```
  * failures   0      1      2      3          …
@@ -70,7 +70,7 @@ export class Backoff {
     return this.#askedMs(hint, ceilingMs) ?? this.#between(0, ceilingMs);
   }
 
-  /** How long the peer wants to be left alone, in milliseconds; `null` when it has not said. */
+  /** The delay that the peer asks for, in milliseconds; `null` if it asks for none. */
   askedMs(hint: RetryHint): number | null {
     return this.#askedMs(hint, this.#options.minMs);
   }
@@ -103,7 +103,7 @@ export class RestartIntensity {
     this.#options = options;
   }
 
-  /** Counts one more ending; whether that is one too many. */
+  /** Counts an ending. Returns whether there are too many now. */
   exceeded(nowMs: number): boolean {
     const { max, withinMs } = this.#options;
     this.#endedAtMs = this.#endedAtMs.filter((atMs) => nowMs - atMs < withinMs);

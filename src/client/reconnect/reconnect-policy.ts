@@ -7,7 +7,7 @@ import type { ResolvedClientOptions } from '../options.ts';
 import { Backoff, isSentAway, RestartIntensity, type RetryHint } from './backoff.ts';
 import { retryAfter } from './retry.ts';
 
-/** What IANA has registered for it. */
+/** The close code that IANA has registered for "unauthorized". */
 const CLOSE_UNAUTHORIZED = 3_000;
 
 /** What a reconnect policy needs of the options of its client. */
@@ -16,7 +16,7 @@ export type ReconnectPolicyOptions = Pick<
   'backoff' | 'restarts' | 'random' | 'privateCodes'
 >;
 
-/** Hears what code of the user threw, by the name of its option. */
+/** Reports what a function of the user threw, with the name of its option. */
 export type ErrorReporter = Pick<ClientStreams<unknown>, 'report'>;
 
 /** Decides whether a client dials again, and when. */
@@ -24,32 +24,32 @@ export class ReconnectPolicy {
   readonly #options: ReconnectPolicyOptions;
   readonly #isRenewed: boolean;
   readonly #streams: ErrorReporter;
-  /** Both are made for the first ending: most connections stay. */
+  /** Both are made for the first ending, because most connections stay open. */
   #backoff: Backoff | null = null;
   #intensity: RestartIntensity | null = null;
   #ending: Ending | undefined;
   #retry: Retry = 'backoff';
 
-  /** @param isRenewed - whether each attempt brings other credentials. */
+  /** @param isRenewed - whether each attempt may bring other credentials. */
   constructor(options: ReconnectPolicyOptions, isRenewed: boolean, streams: ErrorReporter) {
     this.#options = options;
     this.#isRenewed = isRenewed;
     this.#streams = streams;
   }
 
-  /** The last one that was judged. */
+  /** The last ending that was judged. */
   get ending(): Ending | undefined {
     return this.#ending;
   }
 
-  /** What follows from an ending. */
+  /** Decides what follows an ending. Returns the fact for the chart. */
   judge(ending: Ending, nowMs: number): ClientFact['type'] {
     if (this.classify(ending) === 'never') return 'connection.refused';
     this.#intensity ??= new RestartIntensity(this.#options.restarts);
     return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : 'connection.ended';
   }
 
-  /** Notes an ending, and what is to be done after it. */
+  /** Notes an ending, and whether to dial again after it. */
   protected classify(ending: Ending): Retry {
     this.#ending = ending;
     const { privateCodes } = this.#options;
@@ -58,7 +58,7 @@ export class ReconnectPolicy {
     return this.#retry;
   }
 
-  /** How long a delay is. A host may be wrong about its network: even without one it is dialed now and then. */
+  /** The length of a delay. The host may be wrong about its network, so even offline the client dials now and then. */
   delayMs(name: DelayName): number {
     const { stableMs, maxMs } = this.#options.backoff;
     if (name === 'stable') return stableMs;
@@ -75,23 +75,23 @@ export class ReconnectPolicy {
     return this.#backoff;
   }
 
-  /** How long the peer wants to be left alone; `null` when it has not said. */
+  /** The delay that the peer asks for; `null` if it asks for none. */
   protected askedMs(): number | null {
     return this.backoff.askedMs(whatPeerAsks(this.#ending));
   }
 
-  /** How long to wait after waking up; `null` when the peer has said how long, and that stands. */
+  /** The delay after waking up; `null` if the peer has asked for a delay, which stays. */
   get delayAwakeMs(): number | null {
     if (isSentAway(whatPeerAsks(this.#ending))) return null;
     return this.chance() * this.#options.backoff.minMs;
   }
 
-  /** How much longer to wait although a delay is over, in milliseconds. */
+  /** How much longer to wait after a delay has passed, in milliseconds. A pool uses it for its circuits. */
   get holdMs(): number {
     return 0;
   }
 
-  /** The attempt under way has opened. */
+  /** The current attempt has opened. */
   opened(): void {}
 
   /** Forgets the failures so far. */
@@ -109,7 +109,7 @@ function isUnauthorized(ending: Ending): boolean {
   return ending.verdict.origin === 'peer' && ending.verdict.code === CLOSE_UNAUTHORIZED;
 }
 
-/** What the peer said about when to come back; the code of our own close frame, echoed, says nothing. */
+/** What the peer said about when to dial again. If the code is only the echo of our close frame, it says nothing. */
 function whatPeerAsks(ending: Ending | undefined): RetryHint {
   if (ending === undefined) return {};
   if (ending.outcome === 'failed') return { retryAfterMs: ending.failure.retryAfterMs };

@@ -22,7 +22,7 @@ export const privateCodes = {
   },
 } as const satisfies Record<string, PrivateCodes>;
 
-/** What a client does after an ending. What `codes` throws is told to `report`. */
+/** Decides what a client does after an ending. Calls `report` if `codes` throws. */
 export function retryAfter(
   ending: Ending,
   codes: PrivateCodes | undefined,
@@ -30,7 +30,7 @@ export function retryAfter(
 ): Retry {
   if (ending.outcome === 'failed') return ending.failure.retry;
   const { code, origin, cause, retry } = ending.verdict;
-  // The code is then the echo of our own frame: whether it came says nothing about the next attempt.
+  // Then the code is the echo of our own frame, and says nothing about the next attempt.
   if (origin === 'local' && cause !== 'protocol-error') return 'backoff';
   const isPrivate = origin === 'peer' && closeMeaning(code).isPrivate;
   if (!isPrivate || codes === undefined) return retry;

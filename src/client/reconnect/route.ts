@@ -2,25 +2,25 @@ import { withBeat } from '../../core/beat.ts';
 import { isThenable } from '../../core/guard.ts';
 import type { DialTarget } from '../../transport/transport.ts';
 
-/** A value, or a function that returns it anew for each attempt, at once or later. */
+/** A value, or a function that returns the value for each attempt, or a promise of it. */
 export type Resolvable<Value> = Value | (() => Value | PromiseLike<Value>);
 
 /** Where one attempt goes. */
 export interface Destination extends DialTarget {
-  /** The host and the port, without credentials. Empty when the URL cannot be read; the attempt will say so. */
+  /** The host and the port, without credentials. Empty if the URL is invalid; then the attempt fails. */
   readonly address: string;
   readonly path: string;
 }
 
-/** Where the attempts of a client go. */
+/** Says where each attempt of a client goes. */
 export interface Route {
-  /** Whether a 401 may be another answer next time. */
+  /** Whether the next attempt may bring other credentials, so that a retry after a 401 makes sense. */
   readonly isRenewed: boolean;
   /** Returns where the attempt that begins now goes. May throw or reject. */
   target(): Destination | Promise<Destination>;
 }
 
-/** What a client was given to find its peer. */
+/** The options from which a route is made. */
 export interface Directions {
   readonly url: Resolvable<string | URL>;
   readonly subprotocols: readonly string[];
@@ -36,7 +36,7 @@ export function routeTo({ url, subprotocols, beat }: Directions): Route {
     : new FixedRoute(destination(url, offered));
 }
 
-/** Leads to the same place each time. Clients of one peer share one. */
+/** A route with one destination. In Node.js, clients of one peer share it. */
 export class FixedRoute implements Route {
   readonly destination: Destination;
 
