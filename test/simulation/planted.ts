@@ -1,5 +1,6 @@
 import { Chart, type Transition } from '../../src/chart/chart.ts';
 import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
+import { ChartRunner } from '../../src/chart/runner.ts';
 import { Backpressure } from '../../src/connection/back-pressure.ts';
 import { Drain } from '../../src/connection/drain.ts';
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
@@ -141,7 +142,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the outbox never tells that it has drained',
-    plant: instead(ManagedConnection.prototype, 'send', ((original: Method, fact: never) =>
+    plant: instead(ChartRunner.prototype, 'send', ((original: Method, fact: never) =>
       fact === 'outbox.drained' ? undefined : original(fact)) as Broken),
     breaks: ['drained-outbox-flows'],
   },
