@@ -1,4 +1,4 @@
-export type { ArrowCount, ChartCounts } from './chart/chart.ts';
+export type { ArrowCount, ChartCounts } from './chart/chart-counts.ts';
 export type { Child } from './core/child.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { systemClock } from './core/clock.ts';

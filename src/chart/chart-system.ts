@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { MooringError } from '../core/errors.ts';
-import { Chart, type ChartCounts } from './chart.ts';
+import { Chart } from './chart.ts';
 import type { FlightRecorder } from './flight-recorder.ts';
 import type { ActorHost, ActorParent, ActorPlace, HostedActor } from './hosted-actor.ts';
 import { Notifications } from './notifications.ts';
@@ -44,7 +44,7 @@ export class ChartSystem {
 
   /** Makes the runner of a chart. The owner starts it. */
   run<Fact extends string>(table: ChartTable, owner: ChartOwner): ChartRunner<Fact> {
-    return new ChartRunner<Fact>(this.#chartOf(table), owner, this.notifications);
+    return new ChartRunner<Fact>(this.chartOf(table), owner, this.notifications);
   }
 
   /** Makes the actor of a runner. @throws MooringError `no-actor` in a page that has not imported XState */
@@ -64,15 +64,11 @@ export class ChartSystem {
     throw new MooringError('no-actor', remedy);
   }
 
-  #chartOf(table: ChartTable): Chart {
+  /** The chart that all runners of a table share. */
+  chartOf(table: ChartTable): Chart {
     const recorder = table === connectionTable ? this.#recorder : null;
     const chart = this.#charts.get(table.name) ?? new Chart(table, recorder);
     this.#charts.set(table.name, chart);
     return chart;
-  }
-
-  /** What all runners of a chart have done so far. */
-  countsOf(table: ChartTable): ChartCounts {
-    return this.#chartOf(table).counts;
   }
 }

@@ -1,5 +1,5 @@
 import type { FlightRecorder } from './flight-recorder.ts';
-import { type ChartTable, type Edge, type Order, type StateValue, statePaths } from './table.ts';
+import { type ChartTable, type Edge, type Order, pathsTo } from './table.ts';
 
 /** What a fact does in one state of a chart. All runners of the chart share it. */
 export interface Transition {
@@ -7,8 +7,8 @@ export interface Transition {
   readonly fact: string | null;
   readonly to: ChartState;
   readonly orders: readonly Order[];
-  /** The path of the active state that takes the fact; empty for the root. */
-  readonly source: string;
+  /** Which of the active states takes the fact, by its place among the paths; -1 for the root. */
+  readonly source: number;
   /** The number of the fact in the flight recorder. */
   readonly code: number;
   /** How often it was taken. */
@@ -17,32 +17,25 @@ export interface Transition {
 
 /** One configuration of a chart. All runners that are in it share it. */
 export class ChartState {
-  readonly index: number;
-  readonly value: StateValue;
+  /** The innermost active states: one, or one for each region. */
+  readonly leaves: readonly string[];
+  /** Every active state as a path, parents first. */
+  readonly paths: readonly string[];
   readonly isFinal: boolean;
   /** How many runners are in it; for a final state, how many have ended in it. */
   population = 0;
   /** The snapshot that all actors in this state share. */
   snapshot: object | null = null;
+  /** The facts that have come so far; `null` for those that do nothing here. */
+  readonly transitions = new Map<string, Transition | null>();
 
   readonly #chart: Chart;
-  readonly #transitions = new Map<string, Transition | null>();
-  #paths: readonly string[] | null = null;
 
-  constructor(chart: Chart, index: number) {
-    const row = chart.table.states[index];
-    if (row === undefined)
-      throw new Error(`the table of ${chart.table.name} has no state ${index}`);
+  constructor(chart: Chart, leaves: readonly string[]) {
     this.#chart = chart;
-    this.index = index;
-    this.value = row.value;
-    this.isFinal = row.isFinal === true;
-  }
-
-  /** Every active state as a path, parents first. */
-  get paths(): readonly string[] {
-    this.#paths ??= Object.freeze(statePaths(this.value));
-    return this.#paths;
+    this.leaves = leaves;
+    this.paths = Object.freeze(pathsTo(leaves));
+    this.isFinal = chart.table.final.includes(leaves.join());
   }
 
   /** The outermost active state. */
@@ -52,45 +45,12 @@ export class ChartState {
 
   /** What a fact does here; `null` when it does nothing. */
   transition(fact: string): Transition | null {
-    const known = this.#transitions.get(fact);
+    const known = this.transitions.get(fact);
     if (known !== undefined) return known;
-    const edge = this.#edge(fact);
-    const transition = edge === undefined ? null : this.#chart.transition(fact, edge, this);
-    this.#transitions.set(fact, transition);
+    const transition = this.#chart.transition(this, fact);
+    this.transitions.set(fact, transition);
     return transition;
   }
-
-  /** The transitions that have been taken at least once, by their fact. */
-  get taken(): Iterable<readonly [fact: string, transition: Transition]> {
-    return [...this.#transitions].flatMap(([fact, transition]) =>
-      transition !== null && transition.taken > 0 ? [[fact, transition] as const] : [],
-    );
-  }
-
-  #edge(fact: string): Edge | undefined {
-    const { shared, states } = this.#chart.table;
-    return states[this.index]?.on?.[fact] ?? shared[this.top]?.[fact];
-  }
-}
-
-/** One arrow of a chart, as it is drawn, and how often it was taken. */
-export interface ArrowCount {
-  /** The path of the state that it leaves; empty for the root. */
-  readonly from: string;
-  readonly fact: string;
-  /** The path of the state that it leads to; `null` when it stays where it is. */
-  readonly to: string | null;
-  readonly taken: number;
-}
-
-/** What all runners of one chart have done so far. */
-export interface ChartCounts {
-  /** How many are in each state, by its path; for a final state, how many have ended in it. */
-  readonly states: Readonly<Record<string, number>>;
-  /** The arrows that were taken at least once. */
-  readonly arrows: readonly ArrowCount[];
-  /** How many have ended because an order threw. They are in no state. */
-  readonly crashed: number;
 }
 
 /**
@@ -102,9 +62,10 @@ export class Chart {
   readonly table: ChartTable;
   readonly recorder: FlightRecorder | null;
   crashed = 0;
+  /** Those that a runner has reached, by their innermost states. */
+  readonly states = new Map<string, ChartState>();
   /** What the host of actors draws of it, once for all actors. */
   config: object | null = null;
-  readonly #states: ChartState[] = [];
   #start: Transition | null = null;
 
   /** @param recorder - keeps the last facts of each runner. */
@@ -115,62 +76,44 @@ export class Chart {
 
   /** How every runner begins. */
   get start(): Transition {
-    this.#start ??= this.#transition(null, [...this.table.start, -1], '');
+    this.#start ??= this.#transition(this.table.start, { leaves: [] });
     return this.#start;
   }
 
   /** @internal */
-  transition(fact: string, edge: Edge, from: ChartState): Transition {
-    return this.#transition(fact, edge, from.paths[edge[2]] ?? '');
+  transition(from: ChartState, fact: string): Transition | null {
+    const { edges } = this.table;
+    const source = from.paths.findLastIndex((path) => edges[path]?.[fact] !== undefined);
+    const edge = edges[from.paths[source] ?? '']?.[fact];
+    if (!edge || from.isFinal) return null;
+    const code = this.recorder?.codeOf(fact) ?? 0;
+    return { ...this.#transition(edge, from), fact, source, code };
   }
 
-  #transition(fact: string | null, [to, orders]: Edge, source: string): Transition {
+  #transition([to, orders]: Edge, { leaves }: Pick<ChartState, 'leaves'>): Transition {
     return {
-      fact,
-      to: this.#state(to),
+      fact: null,
+      to: this.#state(leavesAfter(leaves, to)),
       orders: orders.map((index) => this.table.orders[index] as Order),
-      source,
-      code: fact === null ? 0 : (this.recorder?.codeOf(fact) ?? 0),
+      source: -1,
+      code: 0,
       taken: 0,
     };
   }
 
-  #state(index: number): ChartState {
-    const state = this.#states[index] ?? new ChartState(this, index);
-    this.#states[index] = state;
+  #state(leaves: readonly string[]): ChartState {
+    const key = leaves.join();
+    const state = this.states.get(key) ?? new ChartState(this, leaves);
+    this.states.set(key, state);
     return state;
   }
-
-  /** Adds up what the states and transitions have counted. */
-  get counts(): ChartCounts {
-    const states: Record<string, number> = {};
-    for (const { value } of this.table.states)
-      for (const path of statePaths(value)) states[path] = 0;
-    const arrows = new Map<string, ArrowCount>();
-    for (const state of this.#states.filter((each) => each !== undefined)) {
-      for (const path of state.paths) states[path] = (states[path] ?? 0) + state.population;
-      for (const [fact, { source, to, taken }] of state.taken) {
-        const key = `${source} ${fact}`;
-        const before = arrows.get(key)?.taken ?? 0;
-        const target = targetOf(state, to);
-        arrows.set(key, { from: source, fact, to: target, taken: before + taken });
-      }
-    }
-    return { states, arrows: [...arrows.values()], crashed: this.crashed };
-  }
 }
 
-/** The state that an arrow points at: the innermost entered state that contains all other entered states. */
-function targetOf(from: ChartState, to: ChartState): string | null {
-  const entered = to.paths.filter((path) => !from.paths.includes(path));
-  let target: string | null = null;
-  for (const path of entered) {
-    if (!entered.every((other) => isWithin(other, path) || isWithin(path, other))) break;
-    target = path;
-  }
-  return target;
-}
-
-function isWithin(path: string, outer: string): boolean {
-  return path === outer || path.startsWith(`${outer}.`);
+/** A state that is entered next to one that was left replaces that one alone: other regions stay where they are. */
+function leavesAfter(before: readonly string[], entered: readonly string[]): readonly string[] {
+  const [first] = entered;
+  if (first === undefined) return before;
+  const region = first.slice(0, first.lastIndexOf('.') + 1);
+  const isLeft = (leaf: string) => region !== '' && leaf.startsWith(region);
+  return before.some(isLeft) ? before.map((leaf) => (isLeft(leaf) ? first : leaf)) : entered;
 }

@@ -24,7 +24,7 @@ import { guarded, type ReportThrown } from '../core/guard.ts';
 import type { InspectedActor, InspectionEvent, Inspector } from '../core/inspection.ts';
 import type { Chart, ChartState } from './chart.ts';
 import type { ChartRunner, RunnerObserver } from './runner.ts';
-import type { StateValue } from './table.ts';
+import { nested, type StateValue } from './table.ts';
 
 type Status = 'active' | 'done' | 'error';
 
@@ -60,7 +60,7 @@ interface Outcome {
 
 /** The snapshot that all actors in a state share. */
 export function snapshotOf(state: ChartState): HostedSnapshot {
-  state.snapshot ??= new HostedSnapshot(state.value, state.isFinal ? 'done' : 'active');
+  state.snapshot ??= new HostedSnapshot(nested(state.paths), state.isFinal ? 'done' : 'active');
   return state.snapshot as HostedSnapshot;
 }
 
@@ -70,7 +70,7 @@ export function snapshotOf(state: ChartState): HostedSnapshot {
  */
 function shownOf({ state, error }: ChartRunner): HostedSnapshot {
   if (error === null) return snapshotOf(state);
-  return new HostedSnapshot(state.value, 'error', {
+  return new HostedSnapshot(nested(state.paths), 'error', {
     error: new Error('An order of the chart threw.'),
   });
 }
@@ -228,7 +228,7 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
   getSnapshot(): ChartSnapshot<Output> {
     const { runner } = this.#hosted;
     if (!runner.isOver) return snapshotOf(runner.state) as unknown as ChartSnapshot<Output>;
-    const { value } = runner.state;
+    const value = nested(runner.state.paths);
     this.#last ??=
       runner.error !== null
         ? new HostedSnapshot(value, 'error', { error: runner.error })

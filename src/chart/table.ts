@@ -4,39 +4,47 @@ export type StateValue = string | { readonly [state: string]: StateValue };
 /** An order of a chart: the name of a method of the chart's owner, and its argument. */
 export type Order = readonly [name: string, params?: unknown];
 
-/** Where a fact leads: the index of a state, the indexes of orders, and which active state takes the fact. */
-export type Edge = readonly [to: number, orders: readonly number[], source: number];
+/** Where a fact leads: the innermost states that it enters, none where it stays, and the indexes of orders. */
+export type Edge = readonly [to: readonly string[], orders: readonly number[]];
 
-/** Edges by the name of their fact. */
-export type Edges = { readonly [fact: string]: Edge };
-
-/** One configuration of a chart. */
-export interface StateRow {
-  readonly value: StateValue;
-  readonly on?: Edges;
-  readonly isFinal?: true;
-}
+/** Edges by the name of their fact; `null` where an inner state ignores what an outer one would take. */
+export type Edges = { readonly [fact: string]: Edge | null };
 
 /**
- * A chart as data: every configuration that it can be in, and what each fact does there.
+ * A chart as data: what each fact does in each state, with all orders that entering and leaving states add to it.
  *
  * `npm run tables` makes one from each machine in `machines/`. A table can be run without XState, and a step costs the same for every chart.
  */
 export interface ChartTable {
   readonly name: string;
   readonly orders: readonly Order[];
-  /** The first configuration, and the orders on entering it. */
-  readonly start: readonly [state: number, orders: readonly number[]];
-  /** Edges that all configurations within a top-level state have, by its name. */
-  readonly shared: { readonly [state: string]: Edges };
-  readonly states: readonly StateRow[];
+  /** The first states, and the orders on entering them. */
+  readonly start: Edge;
+  readonly final: readonly string[];
+  /** The edges of each state, by its path; of the root, by an empty one. Those of an inner state come first. */
+  readonly edges: { readonly [path: string]: Edges };
 }
 
-/** Lists the active states as paths, parents first: `['open', 'open.flow', 'open.flow.flowing', …]`. */
-export function statePaths(value: StateValue, parent = ''): string[] {
-  if (typeof value === 'string') return [parent + value];
-  return Object.entries(value).flatMap(([state, inner]) => [
-    parent + state,
-    ...statePaths(inner, `${parent}${state}.`),
-  ]);
+/**
+ * Lists every active state as a path, parents first: `['open', 'open.flow', 'open.flow.flowing', …]`.
+ *
+ * @param leaves - the innermost of them.
+ */
+export function pathsTo(leaves: readonly string[]): readonly string[] {
+  const paths = leaves.flatMap((leaf) => {
+    const names = leaf.split('.');
+    return names.map((_, at) => names.slice(0, at + 1).join('.'));
+  });
+  return [...new Set(paths)];
+}
+
+/** Nests active states as XState does. @param paths - all of them. */
+export function nested(paths: readonly string[], parent = ''): StateValue {
+  const inner = paths.filter((path) => path.startsWith(parent) && path !== parent);
+  const names = inner
+    .map((path) => path.slice(parent.length))
+    .filter((name) => !name.includes('.'));
+  const [only] = names;
+  if (inner.length === 1 && only !== undefined) return only;
+  return Object.fromEntries(names.map((name) => [name, nested(paths, `${parent}${name}.`)]));
 }

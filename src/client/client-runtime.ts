@@ -1,11 +1,12 @@
 import { type ActorOptions, ChartSystem } from '../chart/chart-system.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { Parent } from '../connection/parent.ts';
 import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import { sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
 import type { WakeListener } from '../core/timer-wheel.ts';
-import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
+import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 import type { ResolvedClientOptions } from './options.ts';
@@ -23,9 +24,11 @@ export interface Platform {
   /** Warns the operator of problems that nobody listens to; `null` in a page. */
   readonly warnings: ClientWarnings | null;
   /** Makes the transport of one attempt. */
-  makeTransport(observer: DialObserver, context: SharedRuntime): OutboundTransport;
+  makeTransport(connection: ConnectionCore, context: SharedRuntime): OutboundTransport;
   /** Keeps the process alive. Returns a function that ends this. */
   holdProcess(): () => void;
+  /** Calls `aborted` when the signal aborts. Returns a function that ends this. */
+  whenAborted(signal: AbortSignal, aborted: () => void): () => void;
   /** Watches the host. Returns a function that ends this. */
   watchHost(observer: HostObserver): () => void;
 }

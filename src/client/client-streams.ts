@@ -42,13 +42,6 @@ export class ClientStreams<In, Status = ClientStatus> {
     this.#statuses?.next(status);
   }
 
-  /** Emits everything that another client emits, too, except its status. */
-  follow(other: ClientStreams<In>): void {
-    other.events.observable.subscribe((event) => this.#emit(event));
-    other.messages.observable.subscribe((message) => this.messages.next(message));
-    other.endings.observable.subscribe((ending) => this.endings.next(ending));
-  }
-
   /** Whether the status or the endings have subscribers. */
   get isHeard(): boolean {
     return this.#statuses?.observed === true || this.#endings?.observed === true;
@@ -61,10 +54,11 @@ export class ClientStreams<In, Status = ClientStatus> {
 
   /** Returns a function that reports what a handler threw. */
   report(handler: string): (error: Error) => void {
-    return (error) => this.#emit({ type: 'handler.errored', handler, error });
+    return (error) => this.emit({ type: 'handler.errored', handler, error });
   }
 
-  #emit(event: ClientEvent): void {
+  /** An error that nobody listens to is a warning. */
+  emit(event: ClientEvent): void {
     if (event.type === 'handler.errored' && this.#events?.observed !== true) {
       this.#warnings?.handlerErrored(event.handler, event.error);
     }

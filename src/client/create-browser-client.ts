@@ -1,4 +1,5 @@
 import type { ActorHost } from '../chart/hosted-actor.ts';
+import { WebSocketEvents } from '../connection/web-socket-events.ts';
 import { pageClock } from '../core/clock.ts';
 import { invalidOptions, problemAt } from '../core/option-rules.ts';
 import {
@@ -13,12 +14,16 @@ import { type Resolvable, routeTo } from './reconnect/route.ts';
 
 const platform: Platform = {
   warnings: null,
-  makeTransport: (observer, { limits }) => {
+  makeTransport: (connection, { limits }) => {
     const { WebSocket } = globalThis as unknown as { WebSocket: NativeWebSocketConstructor };
-    return new BrowserTransport(observer, limits, WebSocket);
+    return new BrowserTransport(new WebSocketEvents(connection), limits, WebSocket);
   },
   // A page lives as long as its tab.
   holdProcess: () => () => {},
+  whenAborted: (signal, aborted) => {
+    signal.addEventListener('abort', aborted);
+    return () => signal.removeEventListener('abort', aborted);
+  },
   watchHost: watchPageLifecycle,
 };
 
@@ -53,7 +58,6 @@ export function makePageClient<In, Out>(
   const actors = { actorHost, areEager: true };
   return makeClient(url, options, {
     platform,
-    headers: {},
     actors,
     runtimeOf: clientRuntime,
     routeTo,

@@ -8,7 +8,8 @@ import {
   resolveNodeOptions,
 } from './node-options.ts';
 import { sharedClientRuntime, sharedRoute } from './node-runtime.ts';
-import type { Headers, Resolvable } from './reconnect/route.ts';
+import type { Headers } from './reconnect/headers.ts';
+import type { Resolvable } from './reconnect/route.ts';
 
 /**
  * Dials a peer, and dials again whenever the connection is lost, until it is closed.
@@ -33,11 +34,10 @@ export function createClient<In = unknown, Out = unknown>(
   const platform = nodePlatform(connect);
   return makeClient(url, options, {
     platform,
-    headers,
     supervisor,
     actors: nodeActors(actors),
     runtimeOf: sharedClientRuntime,
-    routeTo: sharedRoute,
+    routeTo: (directions, clock) => sharedRoute({ ...directions, headers }, clock),
   });
 }
 

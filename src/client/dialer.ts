@@ -1,5 +1,6 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
+import type { ConnectionCore } from '../connection/connection-core.ts';
 import type {
   ConnectionReport,
   ManagedConnection,
@@ -12,7 +13,7 @@ import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import { guarded, type HandlerName } from '../core/guard.ts';
-import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
+import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientDependencies } from './client-runtime.ts';
 import type { Ending } from './client-types.ts';
 import {
@@ -111,8 +112,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#parts.route;
   }
 
-  makeTransport(observer: DialObserver): OutboundTransport {
-    return this.#parts.platform.makeTransport(observer, this.context);
+  makeTransport(connection: ConnectionCore): OutboundTransport {
+    return this.#parts.platform.makeTransport(connection, this.context);
   }
 
   connectionMoved(

@@ -49,6 +49,7 @@ export type {
   UpstreamStatus,
 } from './pool/pool-types.ts';
 export type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
+export type { Headers } from './reconnect/headers.ts';
 export type { PrivateCodes } from './reconnect/retry.ts';
 export { privateCodes } from './reconnect/retry.ts';
-export type { Headers, Resolvable } from './reconnect/route.ts';
+export type { Resolvable } from './reconnect/route.ts';

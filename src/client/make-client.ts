@@ -18,14 +18,13 @@ import type {
 } from './client-types.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
-import type { Directions, Headers, Resolvable, Route } from './reconnect/route.ts';
+import type { Directions, Resolvable, Route } from './reconnect/route.ts';
 import { usual } from './sender.ts';
 import { idle, SupervisedClient } from './supervised-client.ts';
 
 /** What an entry point provides: the platform, and the options that only that platform has. */
 export interface Environment {
   readonly platform: Platform;
-  readonly headers: Resolvable<Headers>;
   readonly supervisor?: HasChildren | undefined;
   readonly actors: ActorOptions;
   /** Makes the runtime of a client, or returns a shared one. */
@@ -38,12 +37,12 @@ export interface Environment {
 export function makeClient<In, Out>(
   url: Resolvable<string | URL>,
   options: ResolvedClientOptions<In, Out>,
-  { platform, headers, supervisor, actors, runtimeOf, routeTo }: Environment,
+  { platform, supervisor, actors, runtimeOf, routeTo }: Environment,
 ): Client<In, Out> {
   checkUrl(url, 'createClient(url, options)');
   const runtime = runtimeOf(options);
   const { subprotocols, beat, clock } = runtime.options;
-  const route = routeTo({ url, headers, subprotocols, beat }, clock);
+  const route = routeTo({ url, subprotocols, beat }, clock);
   const parent = parentOf(supervisor);
   const streams = new ClientStreams<In>(idle, platform.warnings);
   const policy = new ReconnectPolicy(runtime.options, route.isRenewed, streams);
@@ -55,6 +54,9 @@ export function makeClient<In, Out>(
 
 /** The public side of a client. */
 export class ClientHandle<In, Out> implements Client<In, Out> {
+  /** For messages about values. */
+  static readonly spokenName = 'a client';
+
   readonly #client: SupervisedClient<In, Out>;
 
   constructor(client: SupervisedClient<In, Out>) {

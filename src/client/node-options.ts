@@ -1,8 +1,10 @@
 import type { ActorOptions } from '../chart/chart-system.ts';
 import { FlightRecorder } from '../chart/flight-recorder.ts';
 import { xstateHost } from '../chart/hosted-actor.ts';
+import { type SocketCore, SocketEvents } from '../connection/socket-events.ts';
 import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
+import { whenAborted } from '../core/guard.ts';
 import {
   objectWith,
   oneOf,
@@ -16,7 +18,8 @@ import { type ConnectOptions, WsTransport } from '../transport/ws-transport.ts';
 import type { Platform } from './client-runtime.ts';
 import { clientWarnings } from './client-warnings.ts';
 import { type ClientOptions, clientRules, filled } from './options.ts';
-import { areHeaders, type Headers, type Resolvable } from './reconnect/route.ts';
+import { areHeaders, type Headers } from './reconnect/headers.ts';
+import type { Resolvable } from './reconnect/route.ts';
 
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
@@ -89,8 +92,11 @@ const usualPlatform = platformWith({});
 function platformWith(connect: ConnectOptions): Platform {
   return {
     warnings: clientWarnings,
-    makeTransport: (observer, context) => new WsTransport(observer, context, connect),
+    // What it makes is the transport of the connection.
+    makeTransport: (connection, context) =>
+      new WsTransport(new SocketEvents(connection as SocketCore), context, connect),
     holdProcess,
+    whenAborted,
     // Node.js does not report changes of the network. The timer wheel notices sleep.
     watchHost: () => nothing,
   };

@@ -8,7 +8,8 @@ import { type ClientRuntime, clientRuntime } from './client-runtime.ts';
 import { ClientHandle } from './make-client.ts';
 import { clientRules, type ResolvedClientOptions } from './options.ts';
 import { OutboundHandle } from './outbound-handle.ts';
-import { addressIn, type Directions, FixedRoute, type Route, routeTo } from './reconnect/route.ts';
+import { type NodeDirections, routeWithHeaders } from './reconnect/headers.ts';
+import { addressIn, FixedRoute, type Route } from './reconnect/route.ts';
 
 /**
  * What the clients of one clock share in Node.js.
@@ -34,8 +35,8 @@ class Shared {
     return runtime;
   }
 
-  route(directions: Directions): Route {
-    const route = routeTo(directions);
+  route(directions: NodeDirections): Route {
+    const route = routeWithHeaders(directions);
     if (!(route instanceof FixedRoute)) return route;
     const last = this.#route?.deref();
     if (last !== undefined && isCopy(last.destination, route.destination)) return last;
@@ -68,7 +69,7 @@ export function sharedClientRuntime<In, Out>(
 }
 
 /** The route to a peer: the same object for clients of the same peer that are made one after another. */
-export function sharedRoute(directions: Directions, clock: Clock): Route {
+export function sharedRoute(directions: NodeDirections, clock: Clock): Route {
   return sharedBy(clock).route(directions);
 }
 

@@ -1,11 +1,11 @@
-import type { ConnectionSide } from '../connection/connection-core.ts';
+import type { ConnectionCore, ConnectionSide } from '../connection/connection-core.ts';
 import type { ConnectionHost } from '../connection/managed-connection.ts';
 import { ManagedConnection } from '../connection/managed-connection.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
-import { describeDialFailure, type FailureDescription } from '../core/failure.ts';
+import type { FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
-import type { DialObserver, OutboundTransport } from '../transport/transport.ts';
+import type { OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox } from './outbound-outbox.ts';
 import type { Destination, Route } from './reconnect/route.ts';
 
@@ -15,7 +15,7 @@ export interface OutboundHost extends ConnectionHost {
   readonly route: Route;
   /** The URL that was dialed last. */
   url: string;
-  makeTransport(observer: DialObserver): OutboundTransport;
+  makeTransport(connection: ConnectionCore): OutboundTransport;
   /** The peer has asked for a beat, so it has admitted this side. */
   peerWelcomes(connection: OutboundConnection): void;
 }
@@ -50,7 +50,7 @@ export class Outbound implements ConnectionSide {
   constructor(connection: OutboundConnection, host: OutboundHost) {
     this.#connection = connection;
     this.#host = host;
-    this.transport = host.makeTransport(connection.socketEvents);
+    this.transport = host.makeTransport(connection);
   }
 
   /** The outbox, made for the first message; `null` when messages cannot leave any more. */
@@ -81,7 +81,7 @@ export class Outbound implements ConnectionSide {
   #findTarget(): void {
     const fail = (thrown: unknown) => {
       this.#failureReason = 'targetless';
-      this.#connection.socketEvents.socketErrored(toError(thrown));
+      this.#notDialed(thrown);
     };
     try {
       const target = this.#host.route.target();
@@ -101,8 +101,14 @@ export class Outbound implements ConnectionSide {
     try {
       this.transport.dial(target);
     } catch (thrown) {
-      this.#connection.socketEvents.socketErrored(toError(thrown));
+      this.#notDialed(thrown);
     }
+  }
+
+  /** There is no socket that could report it. */
+  #notDialed(thrown: unknown): void {
+    this.#connection.record.noteSocketError(toError(thrown));
+    this.#connection.chart.send('socket.errored');
   }
 
   /** Never ordered, or without effect: there is no upgrade request to answer. */
@@ -145,8 +151,7 @@ export class Outbound implements ConnectionSide {
   describeFailure(): FailureDescription {
     const { record, address, path } = this.#connection;
     const { socketError, answer, intent, handlerError } = record.evidence;
-    return describeDialFailure({
-      phase: this.transport.phase,
+    return this.transport.describeFailure({
       error: socketError,
       answer,
       isAborted: intent === 'close',

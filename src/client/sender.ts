@@ -112,13 +112,11 @@ export class Sender<In, Out> implements DeadlineOwner {
 /** The options of a message that is sent without options. */
 export const usual: ClientSendOptions = /* @__PURE__ */ Object.freeze({});
 
-const FOREVER = Number.POSITIVE_INFINITY;
-
 const rules = /* @__PURE__ */ (() =>
   ({
     queue: flag(true),
     ttlMs: must(
-      FOREVER,
+      Number.POSITIVE_INFINITY,
       (given) => typeof given === 'number' && given >= 0,
       'must be a number of milliseconds',
     ),
@@ -126,7 +124,7 @@ const rules = /* @__PURE__ */ (() =>
 
 /** Checks the options of a message, and says how long it may wait. @throws MooringError `invalid-options` */
 function checkedTtl(options: ClientSendOptions): number {
-  return options === usual ? FOREVER : resolved(options, rules).ttlMs;
+  return options === usual ? Number.POSITIVE_INFINITY : resolved(options, rules).ttlMs;
 }
 
 /** A message that waits for a connection. */

@@ -5,7 +5,7 @@ import { clientTable } from '../chart/tables/client.ts';
 import type { ChildActor } from '../connection/parent.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
-import { guarded, whenAborted } from '../core/guard.ts';
+import { guarded } from '../core/guard.ts';
 import type { Deadline } from '../core/timer-wheel.ts';
 import type { ClientDependencies, HostObserver } from './client-runtime.ts';
 import type { ClientStreams } from './client-streams.ts';
@@ -63,7 +63,7 @@ export class SupervisedClient<In, Out>
     this.#chart = charts.run(clientTable, this);
     if (charts.areActorsEager) this.#actor = this.actor;
     const abort = () => this.#chart.send('stop.requested');
-    this.#ignoreSignal = signal ? whenAborted(signal, abort) : null;
+    this.#ignoreSignal = signal ? platform.whenAborted(signal, abort) : null;
     runtime.context.wheel.whenWoken.add(this);
     this.#stopWatching = platform.watchHost(this);
     const isWelcome = parent === null || parent.adopt(this);

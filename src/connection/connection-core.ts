@@ -23,9 +23,10 @@ export interface ConnectionCore extends MessageReceiver {
   /** How much of the time that `readingMs` leaves out handlers alone have paused. */
   readonly handlersPausedMs: number;
   readonly heartbeat: { resumed(): void } | null;
-  readonly socketEvents: { sendErrored(error: Error): void };
   /** A message may be delivered. Returns what its handler returned: a promise while it is at work. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown;
+  /** The backlog is lost, and a close frame of ours that waits behind it. */
+  backlogLost(): void;
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
   quarantine(): boolean;
   /** Ends it for a cause of our own. Returns whether this call did. */

@@ -1,14 +1,13 @@
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/failure.ts';
 import type { Trail } from '../core/trail.ts';
-import {
-  type CloseVerdict,
-  classifyClose,
-  type Evidence,
-  type LocalCause,
-  type Mutable,
-  type Origin,
-  type RefusedMessage,
+import type {
+  CloseVerdict,
+  Evidence,
+  LocalCause,
+  Mutable,
+  Origin,
+  RefusedMessage,
 } from '../core/verdict.ts';
 import type { Transport } from '../transport/transport.ts';
 
@@ -136,23 +135,23 @@ export class EndingRecord {
   }
 
   /** How a connection that was open ended. */
-  verdict({ bytesIn, bytesOut }: Transport, openMs: number, trail: Trail): CloseVerdict {
-    const verdict = classifyClose(this.#evidence) as Mutable<CloseVerdict>;
+  verdict(transport: Transport, openMs: number, trail: Trail): CloseVerdict {
+    const verdict = transport.classify(this.#evidence) as Mutable<CloseVerdict>;
     verdict.openMs = openMs;
-    verdict.bytesIn = bytesIn;
-    verdict.bytesOut = bytesOut;
+    verdict.bytesIn = transport.bytesIn;
+    verdict.bytesOut = transport.bytesOut;
     verdict.trail = trail;
     return verdict;
   }
+}
 
-  /** Who began the closing, and with which close frame. */
-  get closing(): { origin: Origin; code: number; reason: string } {
-    const { intent, received, taken } = this.#evidence;
-    const { code, reason } = this.#closeFrame ?? { code: 1006, reason: '' };
-    const remote = received === undefined ? 'network' : 'peer';
-    const isLocal = intent !== undefined || taken !== undefined;
-    return { origin: isLocal ? 'local' : remote, code, reason };
-  }
+/** Who began the closing, and with which close frame. */
+export function closingOf({ evidence, closeFrame }: EndingRecord): CloseFrame & { origin: Origin } {
+  const { intent, received, taken } = evidence;
+  const { code, reason } = closeFrame ?? { code: 1006, reason: '' };
+  const remote = received === undefined ? 'network' : 'peer';
+  const isLocal = intent !== undefined || taken !== undefined;
+  return { origin: isLocal ? 'local' : remote, code, reason };
 }
 
 /** The error of a socket that another part of this process uses as well. */

@@ -98,7 +98,7 @@ export class Heartbeat implements DeadlineOwner {
   /** While this side does not read, it expects no answer. It still pings, because the write fails when the peer is gone. */
   #pingUnheard(): void {
     this.#look(this.#context.heartbeat.intervalMs);
-    this.#writePing();
+    this.#connection.transport.ping();
   }
 
   #sendPing(): void {
@@ -111,12 +111,7 @@ export class Heartbeat implements DeadlineOwner {
       isMissed: false,
     };
     this.#look(graceMs / 2);
-    this.#writePing();
-  }
-
-  #writePing(): void {
-    const error = this.#connection.transport.ping();
-    if (error !== null) this.#connection.socketEvents.sendErrored(error);
+    this.#connection.transport.ping();
   }
 
   #alive({ readBytes, backlogMark }: Ping): boolean {

@@ -25,7 +25,6 @@ import { type LocalEnding, type LocalEndingCause, localEndings } from './endings
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
-import { SocketEvents } from './socket-events.ts';
 
 /** What a connection reports after its chart has settled. */
 export type ConnectionReport =
@@ -86,14 +85,13 @@ export interface MessageHandlers {
  * ```
  */
 export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
-  implements ConnectionCore, ChartOwner, ConnectionOrders, DeadlineOwner
+  implements ConnectionCore, ChartOwner, Omit<ConnectionOrders, 'outcome'>, DeadlineOwner
 {
   readonly id: string;
   /** Empty until it is known. A dialed connection gets it with its target. */
   address: string;
   path: string;
   readonly side: Side;
-  readonly socketEvents: SocketEvents;
   readonly chart: ChartRunner<ConnectionFact['type']>;
   /** Wall time, in milliseconds since 1970; 0 before it opened. */
   openedAt = 0;
@@ -109,7 +107,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   #record: EndingRecord | null = null;
   #gateOpen = false;
   #deadline: Deadline | null = null;
-  #welcome: Deadline | null = null;
   /** Made for the first message, or the first pause. */
   #intake: Intake | null = null;
   #openedAtMs = 0;
@@ -125,7 +122,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.id = id;
     this.address = address;
     this.path = path;
-    this.socketEvents = new SocketEvents(this);
     this.side = makeSide(this);
     this.chart = host.charts.run(connectionTable, this);
   }
@@ -213,15 +209,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** Stops waiting for a destroyed socket to report that it is closed. */
   abandon(): void {
     this.#host.context.wheel.cancel(this.#deadline);
-    this.deadlinePassed('forced');
-  }
-
-  /** Holds messages back until `welcome.settled`, for `welcomeMs` at most. */
-  awaitWelcome(): void {
-    if (!this.#gateOpen) return;
-    this.transport.pause();
-    const { wheel, timeouts } = this.#host.context;
-    this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
+    this.deadlinePassed();
   }
 
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
@@ -236,10 +224,18 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#host.connectionQuarantined(this);
     this.heartbeat?.stop();
     this.#intake?.stop();
-    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     this.transport.resume();
-    this.transport.watchClose((isClean) => this.socketEvents.websocketClosed(isClean));
+    this.transport.watchClose((isClean) => this.#websocketClosed(isClean));
     return true;
+  }
+
+  #websocketClosed(isClean: boolean): void {
+    this.record.noteWebSocketEnd(isClean);
+    this.chart.send('websocket.closed');
+  }
+
+  backlogLost(): void {
+    if (this.transport.bufferedBytes > 0) this.record.noteBacklogLost();
   }
 
   /** Takes a message from the transport. */
@@ -287,11 +283,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     if (this.#gateOpen) this.heartbeat?.heard();
   }
 
-  deadlinePassed(name: string): void {
-    if (name === 'welcome') {
-      this.end('welcome-timeout');
-      return;
-    }
+  deadlinePassed(): void {
     this.#deadline = null;
     if (this.state === 'handshaking') this.side.handshakeExpired();
     else this.record.noteForced();
@@ -367,7 +359,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   admitMessages(): void {
-    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
     // The application may have paused it before `onOpen` settled.
     if (this.#intake?.isPaused) this.chart.send('reading.paused');
     else this.transport.resume();
@@ -394,7 +385,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   destroy(): void {
-    this.socketEvents.backlogLost();
+    this.backlogLost();
     this.transport.destroy();
   }
 
@@ -416,11 +407,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.heartbeat = null;
     if (this.openedAt === 0) this.#fail();
     else this.#conclude();
-  }
-
-  /** What its actor gives as its output. */
-  outcome(): CloseVerdict | Failure | undefined {
-    return this.verdict ?? this.failure;
   }
 
   #conclude(): void {

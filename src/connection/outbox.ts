@@ -2,10 +2,19 @@ import type { Socket } from 'node:net';
 import type { FlushResult, SendResult } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { Frame } from '../core/frame.ts';
+import type { SocketTransport } from '../transport/transport.ts';
 import { Backpressure } from './back-pressure.ts';
+import type { ConnectionSide } from './connection-core.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
+import type { SocketEvents } from './socket-events.ts';
 import type { Flushable, FrameBatch, WriteBatcher } from './write-batcher.ts';
+
+/** The side of a connection whose raw socket is written to. */
+export interface WrittenSide extends ConnectionSide {
+  readonly transport: SocketTransport;
+  readonly socketEvents: Pick<SocketEvents, 'sendErrored'>;
+}
 
 /** What the outboxes of one supervisor share. */
 export interface OutboxRuntime extends SharedRuntime {
@@ -50,7 +59,7 @@ type Written = (error?: Error | null) => void;
  */
 export class Outbox implements Flushable {
   readonly #socket: Socket;
-  readonly #connection: ManagedConnection;
+  readonly #connection: ManagedConnection<WrittenSide>;
   readonly #context: OutboxRuntime;
   readonly #backpressure: Backpressure;
   #batch: FrameBatch | null = null;
@@ -67,7 +76,7 @@ export class Outbox implements Flushable {
   /** The callback of writes that may have to wait. All share it, which is cheaper for Node.js. */
   #whenWritten: Written | null = null;
 
-  constructor(socket: Socket, connection: ManagedConnection, context: OutboxRuntime) {
+  constructor(socket: Socket, connection: ManagedConnection<WrittenSide>, context: OutboxRuntime) {
     this.#socket = socket;
     this.#connection = connection;
     this.#context = context;
@@ -208,7 +217,7 @@ export class Outbox implements Flushable {
     if (error !== null) {
       // Known here before the socket, or a callback, reports it.
       if (this.#backpressure.isStopped) this.#connection.record.noteSendError(error);
-      else this.#connection.socketEvents.sendErrored(error);
+      else this.#connection.side.socketEvents.sendErrored(error);
       return 'refused';
     }
     const bufferedBytes = socket.writableLength;
@@ -226,7 +235,7 @@ export class Outbox implements Flushable {
   }
 
   #written(error?: Error | null): void {
-    const { socketEvents } = this.#connection;
+    const { socketEvents } = this.#connection.side;
     if (error) socketEvents.sendErrored(error);
     // Node.js 20 reports success for the unfinished write of a destroyed socket.
     else if (this.#socket.destroyed)

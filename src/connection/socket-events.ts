@@ -2,19 +2,24 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { DialAnswer } from '../core/failure.ts';
 import { textOf } from '../core/text.ts';
 import type { RefusedMessage } from '../core/verdict.ts';
-import type { MessageRefusal, RawSocketObserver, SocketObserver } from '../transport/transport.ts';
+import type { DialObserver, MessageRefusal, SocketTransport } from '../transport/transport.ts';
 import type { ConnectionCore } from './connection-core.ts';
 import { takenAway } from './ending-record.ts';
 
+/** A connection in Node.js, accepted or dialed. */
+export interface SocketCore extends ConnectionCore {
+  readonly transport: SocketTransport;
+}
+
 /**
- * Translates the events of the raw socket and of ws into facts.
+ * Translates the events of the raw socket and of ws into facts. In a page, `WebSocketEvents` does.
  *
  * A method that reports an end notes it in the record and shuts the gate before it sends the fact.
  */
-export class SocketEvents implements RawSocketObserver, SocketObserver {
-  readonly connection: ConnectionCore;
+export class SocketEvents implements DialObserver {
+  readonly connection: SocketCore;
 
-  constructor(connection: ConnectionCore) {
+  constructor(connection: SocketCore) {
     this.connection = connection;
   }
 
@@ -22,7 +27,7 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     if (error.syscall === 'write') this.sendErrored(error);
     this.#blameOthers(error);
     this.connection.record.noteSocketError(error);
-    this.backlogLost();
+    this.connection.backlogLost();
     this.connection.quarantine();
     this.connection.chart.send('socket.errored');
   }
@@ -50,11 +55,6 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
   rejected(answer: DialAnswer): void {
     this.connection.record.noteAnswer(answer);
     this.connection.chart.send('admission.refused');
-  }
-
-  /** In a page, more arrived during a pause than the page may hold. A page cannot stop its browser from reading. */
-  overflowed(): void {
-    this.connection.end('handler-stalled');
   }
 
   /** Messages that were accepted before a ping leave before the answer to it. */
@@ -104,22 +104,12 @@ export class SocketEvents implements RawSocketObserver, SocketObserver {
     this.connection.end('ping-flood');
   }
 
-  websocketClosed(isClean: boolean): void {
-    this.connection.record.noteWebSocketEnd(isClean);
-    this.connection.chart.send('websocket.closed');
-  }
-
   /** A write failed. This is often the first sign of a broken connection, before the socket itself reports an error. */
   sendErrored(error: Error): void {
     this.#blameOthers();
     if (!this.connection.quarantine()) return;
     this.connection.record.noteSendError(error);
     this.connection.chart.send('send.errored');
-  }
-
-  /** The backlog is lost, and a close frame of ours that waits behind it. */
-  backlogLost(): void {
-    if (this.connection.transport.bufferedBytes > 0) this.connection.record.noteBacklogLost();
   }
 
   /** Checks at the first sign of an end only: after it, this side and ws end the socket themselves. */

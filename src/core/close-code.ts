@@ -35,50 +35,48 @@ export interface CloseCodeInfo {
   readonly level: Level;
 }
 
-/** What the close codes of a class mean. */
-interface ClassInfo extends Pick<CloseCodeInfo, 'retry' | 'level'> {
-  /** Those that IANA has registered. */
-  readonly codes: readonly number[];
-}
-
-const classes: Readonly<Record<CloseClass, ClassInfo>> = {
-  normal: { codes: [1000, 1001, NO_STATUS], retry: 'backoff', level: 'info' },
-  fault: { codes: [1002, 1003, 1007, 1009, 1010], retry: 'never', level: 'error' },
-  policy: { codes: [1008], retry: 'never', level: 'warn' },
-  'server-fault': { codes: [1011], retry: 'backoff', level: 'error' },
-  transient: { codes: [1012, 1014, 3008], retry: 'backoff', level: 'warn' },
-  overload: { codes: [1013], retry: 'backoff', level: 'warn' },
-  auth: { codes: [3000, 3003], retry: 'never', level: 'warn' },
-  network: { codes: [1006], retry: 'backoff', level: 'warn' },
-  tls: { codes: [1015], retry: 'never', level: 'error' },
-  application: { codes: [], retry: 'backoff', level: 'info' },
-  invalid: { codes: [], retry: 'never', level: 'error' },
-};
+/** What a client does after a close code, and how loudly it is logged, for all that IANA has registered. */
+const meanings: readonly (readonly [retry: Retry, level: Level, ...codes: number[]])[] = [
+  // A peer that is done needs nobody to come back.
+  ['never', 'info', 1000],
+  // A restart is planned.
+  ['backoff', 'info', 1001, NO_STATUS, 1012],
+  ['backoff', 'warn', 1006, 1013, 1014, 3008],
+  ['backoff', 'error', 1011],
+  ['never', 'warn', 1008, 3000, 3003],
+  ['never', 'error', 1002, 1003, 1007, 1009, 1010, 1015],
+];
 
 /** Codes that report an ending without a code on the wire. */
 const UNSENDABLE: readonly number[] = [NO_STATUS, 1006, 1015];
 
-/** IANA leaves 3000–3999 to libraries and 4000–4999 to applications. */
-function classOf(code: number): CloseClass {
-  for (const [name, { codes }] of Object.entries(classes)) {
-    if (codes.includes(code)) return name as CloseClass;
-  }
-  const isFree = Number.isInteger(code) && code >= 3000 && code <= 4999;
-  return isFree ? 'application' : 'invalid';
+/** What a close code means, without its name and its class, which a page need not load. */
+export interface CloseMeaning extends Pick<CloseCodeInfo, 'sendable' | 'retry' | 'level'> {
+  /** IANA leaves 3000–3999 to libraries and 4000–4999 to applications. */
+  readonly isPrivate: boolean;
 }
 
-/** What a close code means, without its name, which a page need not load. */
-export function closeMeaning(code: number): Omit<CloseCodeInfo, 'name'> {
-  const group = classOf(code);
-  const { retry, level } = classes[group];
-  return {
-    class: group,
-    sendable: group !== 'invalid' && !UNSENDABLE.includes(code),
-    // 1000 says that the peer is done, so do not dial again. 1012 is a planned restart, so it is no warning.
-    retry: code === 1000 ? 'never' : retry,
-    level: code === 1012 ? 'info' : level,
-  };
+export function closeMeaning(code: number): CloseMeaning {
+  const registered = meanings.find((row) => row.includes(code));
+  const isPrivate =
+    registered === undefined && Number.isInteger(code) && code >= 3000 && code <= 4999;
+  const [retry, level] = registered ?? (isPrivate ? ['backoff', 'info'] : ['never', 'error']);
+  const sendable = isPrivate || (registered !== undefined && !UNSENDABLE.includes(code));
+  return { sendable, retry, level, isPrivate };
 }
+
+/** The classes of the codes that IANA has registered. */
+const classes = {
+  normal: [1000, 1001, NO_STATUS],
+  fault: [1002, 1003, 1007, 1009, 1010],
+  policy: [1008],
+  'server-fault': [1011],
+  transient: [1012, 1014, 3008],
+  overload: [1013],
+  auth: [3000, 3003],
+  network: [1006],
+  tls: [1015],
+} as const satisfies Partial<Record<CloseClass, readonly number[]>>;
 
 /**
  * The IANA WebSocket close code registry with what each code means to a supervisor.
@@ -114,12 +112,20 @@ function registry(): Map<number, CloseCodeInfo> {
 }
 
 function row(code: number, name: string): CloseCodeInfo {
-  return Object.freeze({ name, ...closeMeaning(code) });
+  const { isPrivate, ...meaning } = closeMeaning(code);
+  return Object.freeze({ name, class: classOf(code), ...meaning });
+}
+
+function classOf(code: number): CloseClass {
+  for (const [name, codes] of Object.entries<readonly number[]>(classes)) {
+    if (codes.includes(code)) return name as CloseClass;
+  }
+  return closeMeaning(code).isPrivate ? 'application' : 'invalid';
 }
 
 /** What a close code means. A code that must not appear on the wire is `invalid` (RFC 6455 §7.4.2). */
 export function closeCodeInfo(code: number): CloseCodeInfo {
-  const { class: group } = closeMeaning(code);
+  const group = classOf(code);
   const name = group === 'application' && code < 4000 ? 'registered' : group;
   return closeCodes.get(code) ?? row(code, name);
 }

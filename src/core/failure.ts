@@ -216,10 +216,8 @@ function answerGiven({ status, closeFrame }: RefusalAnswer): Partial<Failure> {
 
 // Dialed connections.
 
-/** What is known when an attempt to dial has failed. */
-export interface DialEvidence {
-  /** How far it had come. */
-  readonly phase: FailurePhase;
+/** What its connection knows when an attempt to dial has failed. */
+export interface AttemptEvidence {
   readonly error?: Error | undefined;
   readonly answer?: DialAnswer | undefined;
   /** This side gave the attempt up. */
@@ -233,38 +231,60 @@ export interface DialEvidence {
   readonly path: string;
 }
 
+/** The same with what its transport knows. */
+export interface DialEvidence extends AttemptEvidence {
+  /** How far it had come. */
+  readonly phase: FailurePhase;
+}
+
 /** Why a dialed connection never opened, what to do about it, and how loudly it is logged. */
 type DialConclusion = Pick<Failure, 'retry' | 'level'> & { readonly cause: DialFailureCause };
 
-/** Says why a dialed connection never opened. Pure. */
+/** Says why a connection never opened that this side dialed over a socket that can be seen. Pure. */
 export function describeDialFailure(evidence: DialEvidence): FailureDescription {
-  const { phase, answer, address, path } = evidence;
-  const error = evidence.crash ?? evidence.error;
+  const { answer } = evidence;
   return {
-    phase,
-    ...dialConclusion(evidence),
+    ...dialFailure(evidence, concludeOfSocket(evidence) ?? conclude(evidence)),
     ...(answer && { httpStatus: answer.status }),
     ...(answer?.retryAfterMs !== undefined && { retryAfterMs: answer.retryAfterMs }),
-    ...(error && { error }),
-    address,
-    path,
   };
 }
 
-/** The first that applies counts: what this side did, then what the peer said, then what the network did. */
-function dialConclusion(evidence: DialEvidence): DialConclusion {
-  const { answer, phase, error } = evidence;
-  if (evidence.crash !== undefined) return fault('crash', 'backoff');
-  if (evidence.isAborted) return { cause: 'aborted', retry: 'never', level: 'info' };
-  if (answer !== undefined) return trouble('rejected', retryAfterStatus(answer.status));
-  if (evidence.isTargetless) return fault('target-error', 'backoff');
-  if (evidence.isLate) return trouble('handshake-timeout');
-  if (phase === 'undisclosed') return trouble('undisclosed');
-  return error === undefined ? trouble('abandoned') : errorConclusion(phase, error);
+/** The same in a page, which sees no answer and hears of no error but that the target is wrong. Pure. */
+export function describePageFailure(evidence: DialEvidence): FailureDescription {
+  return dialFailure(evidence, conclude(evidence));
 }
 
-function errorConclusion(phase: FailurePhase, error: NodeJS.ErrnoException): DialConclusion {
-  if (phase === 'config') return fault('config-error', 'never');
+function dialFailure(evidence: DialEvidence, conclusion: DialConclusion): FailureDescription {
+  const { phase, address, path } = evidence;
+  const error = evidence.crash ?? evidence.error;
+  return { phase, ...conclusion, ...(error && { error }), address, path };
+}
+
+/** What this side did outranks what the network did in the end. */
+function conclude(evidence: DialEvidence): DialConclusion {
+  if (evidence.crash !== undefined) return fault('crash', 'backoff');
+  if (evidence.isAborted) return { cause: 'aborted', retry: 'never', level: 'info' };
+  if (evidence.isTargetless) return fault('target-error', 'backoff');
+  if (evidence.isLate) return trouble('handshake-timeout');
+  if (evidence.phase === 'undisclosed') return trouble('undisclosed');
+  return evidence.error === undefined ? trouble('abandoned') : fault('config-error', 'never');
+}
+
+/** What the peer said, unless this side gave up; then what the network did, unless this side was late. */
+function concludeOfSocket(evidence: DialEvidence): DialConclusion | undefined {
+  const { answer, phase, error } = evidence;
+  if (evidence.crash !== undefined || evidence.isAborted) return undefined;
+  if (answer !== undefined) return trouble('rejected', retryAfterStatus(answer.status));
+  if (evidence.isTargetless || evidence.isLate || error === undefined) return undefined;
+  return errorConclusion(phase, error);
+}
+
+function errorConclusion(
+  phase: FailurePhase,
+  error: NodeJS.ErrnoException,
+): DialConclusion | undefined {
+  if (phase === 'config' || phase === 'undisclosed') return undefined;
   if (phase === 'dns') return trouble('dns-error');
   if (error.code === 'ECONNREFUSED') return trouble('tcp-refused');
   if (isNetworkError(error)) return trouble(tcpCause(error));

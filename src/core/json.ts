@@ -102,56 +102,45 @@ const insteads: Readonly<Record<string, string>> = {
  */
 export function jsonProblem(message: unknown, text?: string): string | undefined {
   if (text !== undefined && !text.includes('{}') && !text.includes('{"0":')) return undefined;
-  const path: PropertyKey[] = [];
+  let problem: string | undefined;
   try {
-    const kind = lossIn({ '': message }, '', { path, holders: new Set() });
-    return kind === undefined ? undefined : describeLoss(kind, path.slice(0, -1).reverse());
+    JSON.stringify(
+      message,
+      lossFinder((kind, path) => {
+        problem ??= describeLoss(kind, path);
+      }),
+    );
   } catch {
     // A getter, a proxy or a `toJSON` that worked the first time threw now. The text is written, so it is sent.
-    return undefined;
   }
+  return problem;
+}
+
+/**
+ * Looks at each value as `JSON.stringify` is about to write it, after its `toJSON`, and leaves out what it finds: nothing
+ * within that is looked at, and a cycle ends.
+ */
+function lossFinder(found: (kind: string, path: readonly PropertyKey[]) => void) {
+  // The first holder is an object that `JSON.stringify` puts around the message.
+  const holders: unknown[] = [];
+  const path: PropertyKey[] = [];
+  return function look(this: unknown, key: string, value: unknown): unknown {
+    const known = holders.indexOf(this);
+    if (known === -1) holders.push(this);
+    else holders.length = known + 1;
+    path.length = holders.length - 1;
+    path.push(Array.isArray(this) ? Number(key) : key);
+    const kind = holders.includes(value) ? 'cycle' : lossyKind(value);
+    if (kind === undefined) return value;
+    found(kind, path.slice(1));
+    return undefined;
+  };
 }
 
 function describeLoss(kind: string, path: readonly PropertyKey[]): string {
   const place = path.length === 0 ? 'the message' : pathText(path);
   if (kind === 'cycle') return `${place} contains itself, which JSON cannot write; leave it out`;
   return `${place} is ${withArticle(kind)}, which has no JSON form; ${insteads[kind] ?? BYTES}`;
-}
-
-/** One walk through a message. */
-interface Walk {
-  /** The path to what was found, from its end: written on the way back, because most values have no problem. */
-  readonly path: PropertyKey[];
-  /** The objects that hold the current value. */
-  readonly holders: Set<object>;
-}
-
-/** Follows `JSON.stringify` through a value. Returns the name of what it finds; `cycle` for an object that contains itself. */
-function lossIn(holder: object, key: string | number, walk: Walk): string | undefined {
-  const value = jsonValue(Reflect.get(holder, key), key);
-  const kind = lossyKind(value) ?? lossWithin(value, walk);
-  if (kind !== undefined) walk.path.push(key);
-  return kind;
-}
-
-function lossWithin(value: unknown, walk: Walk): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { holders } = walk;
-  if (holders.has(value)) return 'cycle';
-  holders.add(value);
-  for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
-    const kind = lossIn(value, key, walk);
-    if (kind !== undefined) return kind;
-  }
-  holders.delete(value);
-  return undefined;
-}
-
-/** The value that JSON writes instead (ECMA-262 §25.5.2.2). A program may have given BigInts a `toJSON`. */
-function jsonValue(value: unknown, key: string | number): unknown {
-  if ((typeof value !== 'object' && typeof value !== 'bigint') || value === null) return value;
-  const { toJSON } = value as { toJSON?: unknown };
-  return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value;
 }
 
 /** Names the kind if JSON loses it. An error, or a subclass of Map, whose own fields JSON writes is accepted. */

@@ -109,13 +109,19 @@ export interface Evidence {
 /** The part of a verdict that follows from the evidence alone. */
 export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut' | 'trail'>;
 
-/**
- * Derives from the evidence how a connection ended. Pure.
- *
- * It builds the result field by field, because spreading objects makes 4 KB of garbage for each end (measured).
- */
+/** Derives from the evidence how a connection ended whose socket can be seen. Pure. */
 export function classifyClose(evidence: Evidence): Classification {
-  const { received, error, origin, layer, cause, retry, level } = conclude(evidence);
+  return classification(evidence, concludeOfSocket(evidence) ?? conclude(evidence));
+}
+
+/** The same in a page, which sees nothing of the socket. Pure. */
+export function classifyPageClose(evidence: Evidence): Classification {
+  return classification(evidence, conclude(evidence));
+}
+
+/** All results have one shape: objects put together by spreading cost 4 KB of garbage for each end (measured). */
+function classification(evidence: Evidence, conclusion: Conclusion): Classification {
+  const { received, error, origin, layer, cause, retry, level } = conclusion;
   const { sent, simultaneous, forced } = evidence;
   const { code, reason } = received ?? abnormal;
   const clean = received !== undefined && evidence.clean === true;
@@ -147,11 +153,10 @@ type Conclusion = Pick<Classification, 'origin' | 'layer' | 'cause' | 'retry' | 
   Pick<Evidence, 'received'> & { readonly error: Error | undefined };
 
 /**
- * Finds what ended the connection. The first that applies counts: another part of this process took the socket, the peer
- * broke the protocol, the peer sent a close frame (a TCP error often follows it), this side asked for the end, the
- * network failed.
+ * Finds in what is known of the socket what ended the connection; `undefined` when the close frame of the peer, or what this
+ * side asked for, did. A TCP error often follows a close frame.
  */
-function conclude(evidence: Evidence): Conclusion {
+function concludeOfSocket(evidence: Evidence): Conclusion | undefined {
   const { taken, intent, protocolError, refused, received } = evidence;
   if (taken !== undefined && intent === undefined) {
     return {
@@ -174,8 +179,15 @@ function conclude(evidence: Evidence): Conclusion {
       error: protocolError,
     };
   }
+  const isLost = received === undefined && intent === undefined;
+  return isLost ? networkEnding(evidence, networkCause(evidence)) : undefined;
+}
+
+/** A close frame of the peer comes first, then what this side had asked for. */
+function conclude(evidence: Evidence): Conclusion {
+  const { received, intent } = evidence;
   if (received !== undefined) return closeFrame(evidence, received);
-  return intent === undefined ? networkEnding(evidence) : localEnding(evidence, intent);
+  return intent === undefined ? networkEnding(evidence, 'unknown') : localEnding(evidence, intent);
 }
 
 /** If this side asked for the end first, that is the cause, and the code of the peer's answer does not matter. */
@@ -205,8 +217,7 @@ function localEnding(evidence: Evidence, intent: LocalCause): Conclusion {
   };
 }
 
-function networkEnding(evidence: Evidence): Conclusion {
-  const cause = networkCause(evidence);
+function networkEnding(evidence: Evidence, cause: CloseCause): Conclusion {
   return {
     origin: cause === 'send-error' && evidence.socketError === undefined ? 'local' : 'network',
     layer: 'tcp',

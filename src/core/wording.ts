@@ -11,16 +11,6 @@ const NAME_MAX = 40;
 /** A number as text, too short to be a secret. */
 const NUMERAL = /^\d{1,5}$/;
 
-/** Public names for objects of these internal classes. */
-const publicNames: ReadonlyMap<string, string> = new Map([
-  ['ServiceSupervisor', 'a supervisor'],
-  ['InboundHandle', 'a connection'],
-  ['OutboundHandle', 'a connection'],
-  ['TopicHandle', 'a topic'],
-  ['ClientHandle', 'a client'],
-  ['PoolHandle', 'a pool'],
-]);
-
 /** Says what a value is. Text is not quoted, because it may be a credential. A short number as text is. */
 export function kindOf(value: unknown): string {
   switch (typeof value) {
@@ -44,12 +34,13 @@ function kindOfText(text: string): string {
   return NUMERAL.test(text) ? `the string '${text}'` : 'a string';
 }
 
+/** A class of ours says as `spokenName` what users call its objects: its name is internal, and a bundler changes it. */
 function kindOfObject(value: object): string {
   if (Array.isArray(value)) return 'a list';
   const maker: unknown = (value as { constructor?: unknown }).constructor;
-  const name = typeof maker === 'function' ? maker.name : '';
-  if (name === '' || name === 'Object') return 'an object';
-  return publicNames.get(name) ?? withArticle(name);
+  if (typeof maker !== 'function') return 'an object';
+  const { name, spokenName } = maker as { name: string; spokenName?: string };
+  return spokenName ?? (name === '' || name === 'Object' ? 'an object' : withArticle(name));
 }
 
 /** `a Map`, `an Error`. `Uint8Array` and `URL` begin as "you" does. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
+import { closingOf } from '../connection/ending-record.ts';
 import type { ConnectionReport, MessageHandlers } from '../connection/managed-connection.ts';
 import type { OutboxRuntime } from '../connection/outbox.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
@@ -224,7 +225,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     } else if (report === 'failed' && failure) {
       handlers.failed(failure, this.#authentication.end(connection));
     } else if (report === 'closing' && record.isStartedByPeer) {
-      const { code, reason } = record.closing;
+      const { code, reason } = closingOf(record);
       handlers.closing(connection, code, reason);
     }
   }

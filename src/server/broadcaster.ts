@@ -126,6 +126,9 @@ const defaults = checkedPolicy({});
 
 /** An audience with the policy for messages that are published through this handle. */
 class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Peer, In, Out>> {
+  /** For messages about values. */
+  static readonly spokenName = 'a topic';
+
   readonly #audience: TopicAudience;
   readonly #broadcaster: Broadcaster<Peer, In, Out, Sent>;
   readonly #overflow: Overflow;

@@ -75,18 +75,18 @@ export class Handlers<Peer, In, Out> implements MessageHandlers {
     else {
       const dispose = this.#disposerOf(result, connection);
       if (dispose !== undefined) this.#welcomes.set(connection, newWelcome(dispose, false));
-      connection.chart.send('welcome.settled');
+      connection.side.settleWelcome();
     }
   }
 
   #await(connection: InboundConnection, result: PromiseLike<unknown>): void {
     const welcome = newWelcome(undefined, true);
     this.#welcomes.set(connection, welcome);
-    connection.awaitWelcome();
+    connection.side.awaitWelcome();
     const settle = (result: unknown) => {
       welcome.pending = false;
       welcome.dispose = this.#disposerOf(result, connection);
-      connection.chart.send('welcome.settled');
+      connection.side.settleWelcome();
       if (welcome.whenSettled === undefined) this.#disposeIfOver(connection, welcome);
       else welcome.whenSettled();
     };

@@ -3,6 +3,7 @@ import { takenAway } from '../connection/ending-record.ts';
 import type { ConnectionHost } from '../connection/managed-connection.ts';
 import { ManagedConnection } from '../connection/managed-connection.ts';
 import { Outbox, type OutboxRuntime } from '../connection/outbox.ts';
+import { SocketEvents } from '../connection/socket-events.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import {
   type AnswerHeaders,
@@ -11,6 +12,7 @@ import {
   type RefusalAnswer,
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
+import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { WebSocketFace } from '../transport/node-transport.ts';
 import { NodeTransport } from '../transport/node-transport.ts';
 import { handshakeTimeoutAnswer, type Upgrade } from '../transport/upgrade.ts';
@@ -70,8 +72,9 @@ export function inboundConnection(
 }
 
 /** The accepting side of a connection: its upgrade request, its peer and its outbox. */
-export class Inbound implements ConnectionSide {
+export class Inbound implements ConnectionSide, DeadlineOwner {
   readonly transport = new NodeTransport();
+  readonly socketEvents: SocketEvents;
   /** What `authenticate` returned. */
   peer: unknown;
   key: string | undefined;
@@ -85,10 +88,12 @@ export class Inbound implements ConnectionSide {
   #upgrade: UpgradeRequest | null;
   #refusal: RefusalAnswer | undefined;
   #outbox: Outbox | null = null;
+  #welcome: Deadline | null = null;
   /** Only on a connection with the beat. */
   #appHeartbeat: AppHeartbeat | null = null;
 
   constructor(connection: InboundConnection, host: InboundHost, upgrade: UpgradeRequest) {
+    this.socketEvents = new SocketEvents(connection);
     this.#connection = connection;
     this.#host = host;
     this.#upgrade = upgrade;
@@ -96,7 +101,7 @@ export class Inbound implements ConnectionSide {
 
   begin({ socket }: UpgradeRequest): void {
     const connection = this.#connection;
-    const isOurs = this.transport.watch(socket, connection.socketEvents);
+    const isOurs = this.transport.watch(socket, this.socketEvents);
     connection.begin();
     if (connection.isOver) return;
     if (!isOurs) {
@@ -118,6 +123,27 @@ export class Inbound implements ConnectionSide {
   /** Whether the outbox is above its high mark. */
   get isCongested(): boolean {
     return this.#outbox?.isCongested === true;
+  }
+
+  /** Holds messages back until {@link settleWelcome}, for `welcomeMs` at most. */
+  awaitWelcome(): void {
+    if (!this.#connection.isOpen) return;
+    this.transport.pause();
+    const { wheel, timeouts } = this.#host.context;
+    this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
+  }
+
+  settleWelcome(): void {
+    this.#forgetWelcome();
+    this.#connection.chart.send('welcome.settled');
+  }
+
+  deadlinePassed(): void {
+    this.#connection.end('welcome-timeout');
+  }
+
+  #forgetWelcome(): void {
+    this.#welcome = this.#host.context.wheel.cancel(this.#welcome);
   }
 
   grant({ peer, key, headers }: Grant): void {
@@ -181,7 +207,7 @@ export class Inbound implements ConnectionSide {
     if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);
     else {
-      this.transport.bind(result, this.#connection.socketEvents, this.#host.context.reads);
+      this.transport.bind(result, this.socketEvents, this.#host.context.reads);
       return true;
     }
     return false;
@@ -218,6 +244,7 @@ export class Inbound implements ConnectionSide {
   }
 
   stopSending(): void {
+    this.#forgetWelcome();
     this.#appHeartbeat?.stop();
     this.#outbox?.stop();
   }

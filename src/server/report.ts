@@ -1,4 +1,5 @@
 import type { ConnectionHandle } from '../connection/connection-handle.ts';
+import { closingOf } from '../connection/ending-record.ts';
 import type { ConnectionReport, ManagedConnection } from '../connection/managed-connection.ts';
 import type { Connection, ConnectionIdentity, DialedConnection } from '../core/connection.ts';
 import type { SupervisorEvent, UntimedEvent } from '../core/events.ts';
@@ -110,7 +111,7 @@ function describeReport<C extends ConnectionIdentity>(
 ): UntimedEvent<C> | undefined {
   switch (report) {
     case 'closing':
-      return { type: 'connection.closing', connection: handle, ...connection.record.closing };
+      return { type: 'connection.closing', connection: handle, ...closingOf(connection.record) };
     case 'errored': {
       const { cause, error } = classifyClose(connection.record.evidence);
       return { type: 'connection.errored', connection: handle, cause, ...(error && { error }) };

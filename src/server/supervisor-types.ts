@@ -1,5 +1,5 @@
 import type { Observable, Observer } from 'rxjs';
-import type { ChartCounts } from '../chart/chart.ts';
+import type { ChartCounts } from '../chart/chart-counts.ts';
 import type { ChartActor } from '../core/actor.ts';
 import type { Child, HasChildren } from '../core/child.ts';
 import type { Connection, DialedConnection } from '../core/connection.ts';

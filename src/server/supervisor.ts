@@ -1,6 +1,7 @@
 import type { Server } from 'node:net';
 import type { Observable } from 'rxjs';
 import type { SupervisorFact, SupervisorOrders } from '../../machines/supervisor.ts';
+import { countsOf } from '../chart/chart-counts.ts';
 import { ChartSystem } from '../chart/chart-system.ts';
 import { FlightRecorder } from '../chart/flight-recorder.ts';
 import { type HostedActor, xstateHost } from '../chart/hosted-actor.ts';
@@ -98,6 +99,9 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
 export class ServiceSupervisor<Peer, In, Out, Sent>
   implements Supervisor<Peer, In, Out, Sent>, SupervisorOrders, ChartOwner
 {
+  /** For messages about values. */
+  static readonly spokenName = 'a supervisor';
+
   readonly #charts: ChartSystem;
   readonly #chart: ChartRunner<SupervisorFact['type']>;
   readonly #actor: HostedActor;
@@ -167,10 +171,10 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
 
   get chart(): ChartStatistics {
     return {
-      connection: this.#charts.countsOf(connectionTable),
-      client: this.#charts.countsOf(clientTable),
-      pool: this.#charts.countsOf(poolTable),
-      supervisor: this.#charts.countsOf(supervisorTable),
+      connection: countsOf(this.#charts.chartOf(connectionTable)),
+      client: countsOf(this.#charts.chartOf(clientTable)),
+      pool: countsOf(this.#charts.chartOf(poolTable)),
+      supervisor: countsOf(this.#charts.chartOf(supervisorTable)),
     };
   }
 

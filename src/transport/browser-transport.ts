@@ -1,8 +1,14 @@
 import { beatRequest } from '../core/beat.ts';
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
-import type { FailurePhase } from '../core/failure.ts';
+import {
+  type AttemptEvidence,
+  describePageFailure,
+  type FailureDescription,
+  type FailurePhase,
+} from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
-import type { DialObserver, DialTarget, OutboundTransport } from './transport.ts';
+import { type Classification, classifyPageClose, type Evidence } from '../core/verdict.ts';
+import type { DialTarget, OutboundTransport, PageSocketObserver } from './transport.ts';
 
 /** The part of a browser's WebSocket that Mooring uses (WHATWG WebSockets Standard). */
 export interface NativeWebSocket {
@@ -45,7 +51,6 @@ const encoder = /* @__PURE__ */ new TextEncoder();
  * pings. This transport reports the rest in the same way as a raw socket.
  */
 export class BrowserTransport implements OutboundTransport {
-  phase: FailurePhase = 'config';
   /** A page cannot ping. If the peer answers beats, beats take the place of pings. */
   canPing = false;
   isPaused = false;
@@ -54,7 +59,9 @@ export class BrowserTransport implements OutboundTransport {
   bytesIn = 0;
   bytesOut = 0;
 
-  readonly #observer: DialObserver;
+  /** How far it has come, as far as a page can know. */
+  #phase: FailurePhase = 'config';
+  readonly #observer: PageSocketObserver;
   readonly #heldBytesMax: number;
   readonly #Native: NativeWebSocketConstructor;
   #socket: NativeWebSocket | null = null;
@@ -65,7 +72,7 @@ export class BrowserTransport implements OutboundTransport {
   #heldBytes = 0;
 
   constructor(
-    observer: DialObserver,
+    observer: PageSocketObserver,
     limits: Pick<Limits, 'inFlightBytesMax'>,
     Native: NativeWebSocketConstructor,
   ) {
@@ -76,7 +83,7 @@ export class BrowserTransport implements OutboundTransport {
 
   dial({ url, subprotocols }: DialTarget): void {
     const socket = new this.#Native(url, [...subprotocols]);
-    this.phase = 'undisclosed';
+    this.#phase = 'undisclosed';
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
@@ -127,16 +134,12 @@ export class BrowserTransport implements OutboundTransport {
 
   #conclude({ code, reason, wasClean }: NativeCloseEvent): void {
     const whenClosed = this.#whenClosed;
-    if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed(false);
+    if (!this.#isOpen || code === NO_FRAME) this.#observer.socketClosed();
     else {
       this.bytesIn += CODE_BYTES;
-      this.#observer.closeReceived(code, encoder.encode(reason));
+      this.#observer.closeReceived(code, reason);
     }
     (whenClosed ?? this.#whenClosed)?.(wasClean);
-  }
-
-  get isBound(): boolean {
-    return this.#isOpen;
   }
 
   get subprotocol(): string {
@@ -214,14 +217,11 @@ export class BrowserTransport implements OutboundTransport {
     if (this.#held.length > 0) void Promise.resolve().then(() => this.#release());
   }
 
-  // What the browser does itself, or does not offer.
-
-  noteWritten(): void {}
-  isTakenAway(): boolean {
-    return false;
+  describeFailure(evidence: AttemptEvidence): FailureDescription {
+    return describePageFailure({ ...evidence, phase: this.#phase });
   }
 
-  answerClose(): boolean {
-    return false;
+  classify(evidence: Evidence): Classification {
+    return classifyPageClose(evidence);
   }
 }

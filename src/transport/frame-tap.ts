@@ -42,70 +42,124 @@ function headerOf({ direction, opcode, fin, masked, bytes, code }: Seen): FrameH
   return code === undefined ? header : { ...header, code, reasonBytes: bytes - CODE_BYTES };
 }
 
+/** The tap of each socket that has one, for all who listen: a stand-in below another one could not be removed. */
+const taps = new WeakMap<Socket, FrameTap>();
+
+/** Notes the header of every frame that a socket reads and writes, until what it returns is called. */
+export function tapFrames(raw: Socket, receiver: WsReceiver, note: Note): () => void {
+  const tap = taps.get(raw) ?? new FrameTap(raw, receiver);
+  taps.set(raw, tap);
+  return tap.add(note);
+}
+
 /**
- * Calls `note` with the header of every frame that a socket reads and writes. Returns a function that stops this.
+ * Sees the frames of one socket.
  *
  * It replaces methods of this one receiver and this one socket, so other sockets pay nothing. Inbound headers come from
  * ws. Outbound bytes are parsed, because both ws and the outbox write to the socket.
  */
-export function tapFrames(raw: Socket, receiver: WsReceiver, note: Note): () => void {
-  const untapIn = tapReceiver(receiver, note);
-  const untapOut = tapSocket(raw, note);
-  return () => {
-    untapIn();
-    untapOut();
-  };
+class FrameTap {
+  readonly #receiver: WsReceiver;
+  readonly #notes = new Set<{ readonly note: Note }>();
+  readonly #standIns: readonly StandIn[];
+  #sent = new HeaderParser((header) => this.#note(header));
+  /** ws gives the fragments of a message the opcode of the first. */
+  #isInMessage = false;
+
+  constructor(raw: Socket, receiver: WsReceiver) {
+    this.#receiver = receiver;
+    this.#standIns = [
+      new StandIn(receiver, 'haveLength', () => this.#dataHeaderRead()),
+      new StandIn(receiver, 'controlMessage', (data) => this.#controlFrameRead(data as Buffer)),
+      new StandIn(raw, 'write', (chunk) => {
+        if (chunk instanceof Uint8Array) this.#sent.read(chunk);
+      }),
+    ];
+  }
+
+  /** Returns what takes the listener away. */
+  add(note: Note): () => void {
+    const listener = { note };
+    if (this.#notes.size === 0) this.#begin();
+    this.#notes.add(listener);
+    return () => {
+      if (!this.#notes.delete(listener) || this.#notes.size > 0) return;
+      for (const standIn of this.#standIns) standIn.remove();
+    };
+  }
+
+  /** Every write begins with a header: Mooring and ws write whole frames. */
+  #begin(): void {
+    this.#sent = new HeaderParser((header) => this.#note(header));
+    this.#isInMessage = this.#receiver._fragmented !== 0;
+    for (const standIn of this.#standIns) standIn.install();
+  }
+
+  #dataHeaderRead(): void {
+    const { _opcode: opcode, _fin: fin } = this.#receiver;
+    if (opcode >= CLOSE) return;
+    this.#noteRead(this.#isInMessage ? CONTINUATION : opcode, undefined);
+    this.#isInMessage = !fin;
+  }
+
+  #controlFrameRead(data: Buffer): void {
+    const { _opcode: opcode } = this.#receiver;
+    const hasCode = opcode === CLOSE && data.length >= CODE_BYTES;
+    this.#noteRead(opcode, hasCode ? data.readUInt16BE() : undefined);
+  }
+
+  #noteRead(opcode: number, code: number | undefined): void {
+    const { _fin: fin, _masked: masked, _payloadLength: bytes } = this.#receiver;
+    this.#note(headerOf({ direction: 'in', opcode, fin, masked, bytes, code }));
+  }
+
+  #note(header: FrameHeader): void {
+    for (const { note } of this.#notes) note(header);
+  }
 }
 
-function tapReceiver(receiver: WsReceiver, note: Note): () => void {
-  // ws gives all fragments of a message the opcode of the first.
-  let isInMessage = receiver._fragmented !== 0;
-  const noteFrame = (opcode: number, code: number | undefined) => {
-    const { _fin: fin, _masked: masked, _payloadLength: bytes } = receiver;
-    note(headerOf({ direction: 'in', opcode, fin, masked, bytes, code }));
-  };
-  const untapLength = standIn(receiver, 'haveLength', () => {
-    if (receiver._opcode >= CLOSE) return;
-    noteFrame(isInMessage ? CONTINUATION : receiver._opcode, undefined);
-    isInMessage = !receiver._fin;
-  });
-  const untapControl = standIn(receiver, 'controlMessage', (data: Buffer) => {
-    const hasCode = receiver._opcode === CLOSE && data.length >= CODE_BYTES;
-    noteFrame(receiver._opcode, hasCode ? data.readUInt16BE() : undefined);
-  });
-  return () => {
-    untapLength();
-    untapControl();
-  };
-}
+type Method = (...given: unknown[]) => unknown;
 
-function tapSocket(raw: Socket, note: Note): () => void {
-  const parser = new HeaderParser(note);
-  return standIn(raw, 'write', (chunk: unknown) => {
-    if (chunk instanceof Uint8Array) parser.read(chunk);
-  });
-}
+/** Calls `before` ahead of one method of one object, while it is installed. */
+class StandIn {
+  readonly #target: Record<string, Method>;
+  readonly #name: string;
+  readonly #before: (first: unknown) => void;
+  /** What it stands in for, as long as it stands there. */
+  #original: Method | null = null;
+  #wasOwn = false;
+  #isOn = false;
+  readonly #method: Method;
 
-/** Calls `before` ahead of a method of one object. If the method was replaced again, this stays below, without effect. */
-function standIn<Name extends string, Given extends unknown[]>(
-  target: { [Method in Name]: (...given: never[]) => unknown },
-  name: Name,
-  before: (...given: Given) => void,
-): () => void {
-  const original = target[name] as (...given: unknown[]) => unknown;
-  const isOwn = Object.hasOwn(target, name);
-  let isOn = true;
-  const tapped = function (this: unknown, ...given: unknown[]): unknown {
-    if (isOn) before(...(given as Given));
-    return original.apply(this, given);
-  };
-  Object.assign(target, { [name]: tapped });
-  return () => {
-    isOn = false;
-    if ((target[name] as unknown) !== tapped) return;
-    if (isOwn) Object.assign(target, { [name]: original });
-    else Reflect.deleteProperty(target, name);
-  };
+  constructor(target: object, name: string, before: (first: unknown) => void) {
+    this.#target = target as Record<string, Method>;
+    this.#name = name;
+    this.#before = before;
+    const standIn = this;
+    this.#method = function (this: unknown, ...given: unknown[]): unknown {
+      const original = standIn.#original;
+      // Whoever hears of it may remove this.
+      if (standIn.#isOn) standIn.#before(given[0]);
+      return original?.apply(this, given);
+    };
+  }
+
+  install(): void {
+    this.#isOn = true;
+    if (this.#original !== null) return;
+    this.#wasOwn = Object.hasOwn(this.#target, this.#name);
+    this.#original = this.#target[this.#name] as Method;
+    this.#target[this.#name] = this.#method;
+  }
+
+  /** Where somebody has wrapped it meanwhile it stays below the wrapper, does nothing, and is installed again from there. */
+  remove(): void {
+    this.#isOn = false;
+    if (this.#original === null || this.#target[this.#name] !== this.#method) return;
+    if (this.#wasOwn) this.#target[this.#name] = this.#original;
+    else Reflect.deleteProperty(this.#target, this.#name);
+    this.#original = null;
+  }
 }
 
 /** The longest header, with a mask and a close code behind it. */

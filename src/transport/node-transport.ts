@@ -3,9 +3,10 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { pingFrame } from '../core/frame.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
+import { type Classification, classifyClose, type Evidence } from '../core/verdict.ts';
 import { type FrameHeader, tapFrames } from './frame-tap.ts';
 import type { Reads } from './reads.ts';
-import type { RawSocketObserver, SocketObserver, Transport } from './transport.ts';
+import type { RawSocketObserver, SocketObserver, SocketTransport } from './transport.ts';
 import { answerAndLetGo } from './upgrade.ts';
 import type { WsInternals } from './ws-receiver.ts';
 
@@ -37,7 +38,7 @@ type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } 
  *
  * {@link release} lets go of both. After it, every method still works, and the transport holds nothing.
  */
-export class NodeTransport implements Transport {
+export class NodeTransport implements SocketTransport {
   protected raw: Socket | null = null;
   protected bound: WebSocketFace | null = null;
   #readBeforeOpen = 0;
@@ -147,11 +148,13 @@ export class NodeTransport implements Transport {
     if (this.isPaused) this.bound?.resume();
   }
 
-  ping(): Error | null {
-    const raw = this.raw;
-    if (raw === null || !this.isWritable) return new Error('the socket is not writable any more');
-    this.writePing(raw);
-    return raw.errored;
+  ping(): void {
+    const raw: ObservedSocket | null = this.raw;
+    if (raw === null) return;
+    const { isWritable } = this;
+    if (isWritable) this.writePing(raw);
+    const error = isWritable ? raw.errored : new Error('the socket is not writable any more');
+    if (error !== null) raw[kObserver]?.sendErrored(error);
   }
 
   /** Bypasses ws, which would write header and payload separately, at twice the cost. */
@@ -175,6 +178,10 @@ export class NodeTransport implements Transport {
 
   watchClose(closed: (clean: boolean) => void): void {
     this.bound?.addEventListener('close', (event) => closed(event.wasClean));
+  }
+
+  classify(evidence: Evidence): Classification {
+    return classifyClose(evidence);
   }
 
   destroy(): void {

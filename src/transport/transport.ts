@@ -1,6 +1,6 @@
 import type { CloseFrame } from '../core/close-code.ts';
-import type { DialAnswer, FailurePhase } from '../core/failure.ts';
-import type { RefusedMessage } from '../core/verdict.ts';
+import type { AttemptEvidence, DialAnswer, FailureDescription } from '../core/failure.ts';
+import type { Classification, Evidence, RefusedMessage } from '../core/verdict.ts';
 
 /**
  * What a connection runs over: a WebSocket and, except in a page, the raw socket below it.
@@ -8,8 +8,6 @@ import type { RefusedMessage } from '../core/verdict.ts';
  * After {@link Transport.release} every method still works, and the transport holds nothing.
  */
 export interface Transport {
-  /** Whether it has a WebSocket that has opened. */
-  readonly isBound: boolean;
   /** The subprotocol agreed on, or an empty string. */
   readonly subprotocol: string;
   /** Whether a write can still leave. */
@@ -20,14 +18,6 @@ export interface Transport {
   readonly bytesOut: number;
   /** Bytes that wait in this process. */
   readonly bufferedBytes: number;
-  /** Notes bytes that this side writes. All other bytes that leave were written by another part of the process. */
-  noteWritten(bytes: number): void;
-  /**
-   * Whether another part of this process wrote to the socket, ended it or destroyed it. Ask before this side ends it.
-   *
-   * @param sign - the error that the socket reported, or `'closed'` when it closed without one.
-   */
-  isTakenAway(sign?: Error | 'closed'): boolean;
   /** A number that changes whenever bytes of a backlog leave this process. */
   readonly flushMark: number;
   readonly isPaused: boolean;
@@ -36,21 +26,38 @@ export interface Transport {
   resume(): void;
   /** Whether it can ping. A page cannot. */
   readonly canPing: boolean;
-  /** Sends a ping. Returns the error if the write failed at once. */
-  ping(): Error | null;
+  ping(): void;
   /** Sends a close frame. Returns the frame that was sent, or `null` when it is too late to send one. */
   sendClose(frame: CloseFrame): CloseFrame | null;
-  /** Answers the peer's close frame, or ends TCP if ours has left already. Returns whether the answer was written. */
-  answerClose(code: number, reason?: Uint8Array): boolean;
   /** Calls `closed` when the WebSocket has ended, with whether both close frames were exchanged. */
   watchClose(closed: (clean: boolean) => void): void;
   destroy(): void;
   release(): void;
+  /** Says how the connection ended, from what can be known of it here. */
+  classify(evidence: Evidence): Classification;
+}
+
+/** A transport over a raw socket, which others in this process may reach as well. A page has none. */
+export interface SocketTransport extends Transport {
+  /** Whether there is a WebSocket to speak of; not before it opened. */
+  readonly isBound: boolean;
+  /** Notes bytes that this side wrote past the WebSocket; what else left was written by others. */
+  noteWritten(bytes: number): void;
+  /**
+   * Whether another part of this process wrote to the socket, ended it or destroyed it. Asked before this side ends it.
+   *
+   * @param sign - the error that the socket reported, or `'closed'` when it closed without one.
+   */
+  isTakenAway(sign?: Error | 'closed'): boolean;
+  /** Answers the peer's close frame, or ends TCP if ours has left already. Returns whether an answer has left. */
+  answerClose(code: number, reason?: Uint8Array): boolean;
 }
 
 /** What a raw socket reports to the connection that owns it. */
 export interface RawSocketObserver {
   socketErrored(error: Error): void;
+  /** A write failed. */
+  sendErrored(error: Error): void;
   socketEnded(): void;
   /** @param errored - whether an error closed it. */
   socketClosed(errored: boolean): void;
@@ -93,23 +100,30 @@ export interface SocketObserver {
 export interface DialTarget {
   readonly url: string;
   readonly subprotocols: readonly string[];
-  readonly headers: Readonly<Record<string, string>>;
+  /** In Node.js; a page cannot set headers. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a transport that dials reports to its connection. */
+/** What a transport that dials by ws reports to its connection. */
 export interface DialObserver extends RawSocketObserver, SocketObserver {
   /** The handshake is done. */
   opened(): void;
   /** An HTTP answer other than 101 came. */
   rejected(answer: DialAnswer): void;
-  /** More arrived during a pause than it may hold. */
+}
+
+/** What the WebSocket of a page reports to its connection. */
+export interface PageSocketObserver extends Pick<SocketObserver, 'connection'> {
+  opened(): void;
+  /** More arrived during a pause than it may hold: a page cannot stop its browser from reading. */
   overflowed(): void;
+  /** It failed to open, or ended without a close frame. */
+  socketClosed(): void;
+  closeReceived(code: number, reason: string): void;
 }
 
 /** A transport that this side dials: ws in Node.js, the native WebSocket in a browser. */
 export interface OutboundTransport extends Transport {
-  /** How far the attempt has come. */
-  readonly phase: FailurePhase;
   /**
    * Begins to dial.
    *
@@ -123,6 +137,8 @@ export interface OutboundTransport extends Transport {
   readonly turnMs: number;
   /** Notes that the peer answers beats. A transport that cannot ping uses them instead. */
   beatHeard(): void;
+  /** Says why the connection never opened, from what can be known of it here. */
+  describeFailure(evidence: AttemptEvidence): FailureDescription;
   /** Sends one message, which may wait in this process. Returns the error if the write failed at once. */
   send(payload: string | Uint8Array): Error | null;
 }

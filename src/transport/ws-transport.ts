@@ -3,7 +3,12 @@ import { isIP, type TcpSocketConnectOpts } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientOptions, WebSocket } from 'ws';
 import { type Clock, wallTimeOf } from '../core/clock.ts';
-import type { FailurePhase } from '../core/failure.ts';
+import {
+  type AttemptEvidence,
+  describeDialFailure,
+  type FailureDescription,
+  type FailurePhase,
+} from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Reads } from './reads.ts';
@@ -21,7 +26,8 @@ const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
 
 /** A connection that ws dials. Redirects are not followed, compression is off. */
 export class WsTransport extends NodeTransport implements OutboundTransport {
-  phase: FailurePhase = 'config';
+  /** How far it has come. */
+  #phase: FailurePhase = 'config';
   readonly turnMs = 0;
 
   readonly #observer: DialObserver;
@@ -37,7 +43,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     this.#connect = connect;
   }
 
-  dial({ url, subprotocols, headers }: DialTarget): void {
+  dial({ url, subprotocols, headers = {} }: DialTarget): void {
     const options: DialOptions = {
       ...this.#connect,
       followRedirects: false,
@@ -59,7 +65,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   /** Follows how far the request gets, which ws does not report. */
   #send(request: ClientRequest, { protocol, hostname }: URL): void {
     const isName = protocol !== 'ws+unix:' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
-    this.phase = isName ? 'dns' : 'tcp';
+    this.#phase = isName ? 'dns' : 'tcp';
     const isSecure = /^(wss|https):$/.test(protocol);
     const phases: [event: string, () => void][] = [
       // Not `lookup`: Node.js does not emit it for a name with several addresses.
@@ -78,7 +84,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   }
 
   #reached(phase: FailurePhase): void {
-    this.phase = phase;
+    this.#phase = phase;
   }
 
   /** ws leaves the request to its listener. The request ends with the attempt. */
@@ -116,6 +122,10 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
 
   /** Does nothing: it can ping. */
   beatHeard(): void {}
+
+  describeFailure(evidence: AttemptEvidence): FailureDescription {
+    return describeDialFailure({ ...evidence, phase: this.#phase });
+  }
 
   override destroy(): void {
     if (this.#socket === null || this.isBound) {

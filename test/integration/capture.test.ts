@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
 import { type CaptureOptions, captureFrames, MooringError } from '../../src/index.ts';
+import { type Acceptor, acceptorKey } from '../../src/server/acceptor.ts';
+import type { AttachedSupervisor } from '../../src/server/upgrade-dispatcher.ts';
 import { closePayload, opcode } from '../support/frames.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
@@ -171,6 +173,40 @@ describe('captureFrames', () => {
     await until(() => service.messages.length === 3, 'all arrive');
     await turns(3);
     assert.equal(lines.length, 3);
+  });
+
+  it('may begin and stop any number of times, each before the one before has stopped', async () => {
+    service = await Service.start();
+    const peer = await RawPeer.open(service.port);
+    const connection = await service.opened();
+    const write = () => {};
+    let stop = captureFrames(service.supervisor, { sample: 1, write });
+    for (let index = 0; index < 20_000; index += 1) {
+      const next = captureFrames(service.supervisor, { sample: 1, write });
+      stop();
+      stop = next;
+    }
+    const last = capture();
+    stop();
+    assert.equal(connection.send('one'), 'sent');
+    peer.text('"two"');
+    await whenWritten(2);
+    last();
+    assert.deepEqual([headers('out').length, headers('in').length], [1, 1]);
+  });
+
+  it('of one id is over with that connection', async () => {
+    service = await Service.start();
+    const peer = await RawPeer.open(service.port);
+    const { id } = await service.opened();
+    capture({ id });
+    const { registry } = (service.supervisor as unknown as AttachedSupervisor)[
+      acceptorKey
+    ] as unknown as Acceptor<unknown, unknown, unknown, unknown>;
+    assert.equal(registry.watchers.size, 1);
+    peer.destroy();
+    await service.when('connection.closed');
+    assert.equal(registry.watchers.size, 0);
   });
 
   it('counts what is more than its lines per second, and ends after its last line', async () => {

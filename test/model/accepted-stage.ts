@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ChartCounts } from '../../src/chart/chart.ts';
+import type { ChartCounts } from '../../src/chart/chart-counts.ts';
 import { admitted, type Codec, type Connection } from '../../src/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import type { ChartCounts } from '../../src/chart/chart.ts';
+import { type ChartCounts, countsOf } from '../../src/chart/chart-counts.ts';
 import { ChartSystem } from '../../src/chart/chart-system.ts';
 import { type HostedActor, xstateHost } from '../../src/chart/hosted-actor.ts';
 import { clientTable } from '../../src/chart/tables/client.ts';
@@ -11,9 +11,11 @@ import {
   outboundConnection,
 } from '../../src/client/outbound-connection.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
+import type { ConnectionCore } from '../../src/connection/connection-core.ts';
 import type { MessageHandlers } from '../../src/connection/managed-connection.ts';
 import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
+import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
@@ -94,7 +96,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   }
 
   protected get counts(): ChartCounts {
-    return this.charts.countsOf(connectionTable);
+    return countsOf(this.charts.chartOf(connectionTable));
   }
 
   /** Makes a connection whose upgrade request waits for its answer. */
@@ -173,8 +175,8 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
     },
   };
 
-  makeTransport(observer: DialObserver): OutboundTransport {
-    return new StagedTransport(this, observer);
+  makeTransport(connection: ConnectionCore): OutboundTransport {
+    return new StagedTransport(this, new SocketEvents(connection as SocketCore));
   }
 
   connectionMoved(): void {}

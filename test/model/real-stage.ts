@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { connectionMachine } from '../../machines/connection.ts';
 import { type ConnectionFact, connectionFacts } from '../../machines/connection-contract.ts';
-import type { ArrowCount, ChartCounts } from '../../src/chart/chart.ts';
-import { statePaths } from '../../src/chart/table.ts';
+import type { ArrowCount, ChartCounts } from '../../src/chart/chart-counts.ts';
+import { pathsTo } from '../../src/chart/table.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { InspectedActor, InspectionEvent } from '../../src/core/inspection.ts';
 import type { Limits, SendResult, Timeouts } from '../../src/index.ts';
@@ -15,6 +15,7 @@ import { type Edge, placesOf } from '../support/chart-walk.ts';
 import { opcode } from '../support/frames.ts';
 import type { RawEnd } from '../support/raw-end.ts';
 import { until } from '../support/until.ts';
+import { leavesIn } from '../tables/table-of.ts';
 
 export type Fact = ConnectionFact['type'];
 
@@ -294,5 +295,5 @@ function reportsOf({ from, fact, to }: Step): string[] {
 
 /** The paths of the active states of a place, parents first. */
 export function activeIn(place: string): string[] {
-  return statePaths(JSON.parse(place));
+  return [...pathsTo(leavesIn(JSON.parse(place)))];
 }

@@ -94,8 +94,8 @@ export const mutants: readonly Mutant[] = [
     name: 'told before quarantined',
     fault: 'User code hears of an error while the dead connection can still be found.',
     file: socketEvents,
-    from: "this.backlogLost();\n    this.connection.quarantine();\n    this.connection.chart.send('socket.errored');",
-    to: "this.backlogLost();\n    this.connection.chart.send('socket.errored');\n    this.connection.quarantine();",
+    from: "this.connection.backlogLost();\n    this.connection.quarantine();\n    this.connection.chart.send('socket.errored');",
+    to: "this.connection.backlogLost();\n    this.connection.chart.send('socket.errored');\n    this.connection.quarantine();",
   },
   {
     name: 'stale audience',
@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'early messages',
     fault: 'Messages are delivered before `onOpen` has settled.',
-    file: connection,
+    file: inbound,
     from: 'this.transport.pause();',
     to: '',
   },
@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'welcome without end',
     fault: 'An `onOpen` that never settles holds its connection for ever.',
-    file: connection,
+    file: inbound,
     from: "this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');",
     to: 'void wheel; void timeouts;',
   },

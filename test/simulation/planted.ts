@@ -1,5 +1,6 @@
-import { ChartState } from '../../src/chart/chart.ts';
+import { Chart, type Transition } from '../../src/chart/chart.ts';
 import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
+import { ChartRunner } from '../../src/chart/runner.ts';
 import { Backpressure } from '../../src/connection/back-pressure.ts';
 import { Drain } from '../../src/connection/drain.ts';
 import { Heartbeat } from '../../src/connection/heartbeat.ts';
@@ -53,8 +54,6 @@ function insteadOfGetter(
     return () => Object.defineProperty(prototype, name, original);
   };
 }
-
-const takenNow = Object.getOwnPropertyDescriptor(ChartState.prototype, 'taken')?.get;
 
 const outboxes = new WeakMap<Inbound, Outbox>();
 const outboxNow = Object.getOwnPropertyDescriptor(Inbound.prototype, 'outbox')?.get;
@@ -143,7 +142,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the outbox never tells that it has drained',
-    plant: instead(ManagedConnection.prototype, 'send', ((original: Method, fact: never) =>
+    plant: instead(ChartRunner.prototype, 'send', ((original: Method, fact: never) =>
       fact === 'outbox.drained' ? undefined : original(fact)) as Broken),
     breaks: ['drained-outbox-flows'],
   },
@@ -291,10 +290,11 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'an arrow is not counted',
-    plant: insteadOfGetter(ChartState.prototype, 'taken', function (this: never) {
-      const taken = takenNow?.call(this) as ChartState['taken'];
-      return [...taken].filter(([fact]) => fact !== 'socket.ended');
-    }),
+    plant: instead(Chart.prototype, 'transition', ((original: Method, ...args: never[]) => {
+      const transition = original(...args) as Transition | null;
+      if (transition === null || args.at(-1) !== 'socket.ended') return transition;
+      return Object.defineProperty(transition, 'taken', { get: () => 0, set: () => {} });
+    }) as Broken),
     breaks: ['arrows-add-up'],
   },
   {

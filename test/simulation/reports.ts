@@ -1,4 +1,4 @@
-import type { ArrowCount } from '../../src/chart/chart.ts';
+import type { ArrowCount } from '../../src/chart/chart-counts.ts';
 import type { SupervisorEvent } from '../../src/core/events.ts';
 import type { SimulatedConnection, SimulatedLife } from './life.ts';
 import { checkFailure, checkVerdict, isJudged } from './verdicts.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import type { ManagedConnection } from '../../src/connection/managed-connection.ts';
-import { Outbox, type OutboxRuntime } from '../../src/connection/outbox.ts';
+import { Outbox, type OutboxRuntime, type WrittenSide } from '../../src/connection/outbox.ts';
 import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
@@ -93,7 +93,9 @@ export class OutboxBench {
           return socket.taken;
         },
       },
-      socketEvents: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
+      side: {
+        socketEvents: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
+      },
       chart: { send: (fact: string) => log.push(fact) },
       end: (cause: string) => {
         log.push(`end ${cause}`);
@@ -102,7 +104,7 @@ export class OutboxBench {
     };
     this.outbox = new Outbox(
       socket as unknown as Socket,
-      connection as unknown as ManagedConnection,
+      connection as unknown as ManagedConnection<WrittenSide>,
       context as unknown as OutboxRuntime,
     );
     socket.on('error', () => {});

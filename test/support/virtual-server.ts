@@ -1,7 +1,18 @@
+import type { ConnectionCore } from '../../src/connection/connection-core.ts';
+import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
-import type { FailurePhase } from '../../src/core/failure.ts';
+import {
+  type AttemptEvidence,
+  describeDialFailure,
+  type FailureDescription,
+} from '../../src/core/failure.ts';
+import { classifyClose } from '../../src/core/verdict.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import type { DialObserver, OutboundTransport } from '../../src/transport/transport.ts';
+import type {
+  DialObserver,
+  OutboundTransport,
+  SocketTransport,
+} from '../../src/transport/transport.ts';
 
 /** How long a dial takes, in milliseconds of virtual time. */
 const LATENCY_MS = 5;
@@ -23,8 +34,8 @@ export class VirtualServer {
     return this.#open.size;
   }
 
-  transport(observer: DialObserver): OutboundTransport {
-    return new VirtualTransport(this, observer);
+  transport(connection: ConnectionCore): OutboundTransport {
+    return new VirtualTransport(this, new SocketEvents(connection as SocketCore));
   }
 
   /** Somebody knocks. */
@@ -48,9 +59,9 @@ export class VirtualServer {
 }
 
 /** A transport to a {@link VirtualServer}. */
-class VirtualTransport implements OutboundTransport {
+class VirtualTransport implements OutboundTransport, SocketTransport {
   readonly turnMs = 0;
-  phase: FailurePhase = 'tcp';
+  readonly classify = classifyClose;
   isBound = false;
   readonly subprotocol = '';
   readonly canPing = false;
@@ -106,6 +117,9 @@ class VirtualTransport implements OutboundTransport {
     this.#whenClosed = null;
   }
 
+  describeFailure(evidence: AttemptEvidence): FailureDescription {
+    return describeDialFailure({ ...evidence, phase: 'tcp' });
+  }
   noteWritten(): void {}
   isTakenAway(): boolean {
     return false;

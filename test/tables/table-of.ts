@@ -5,15 +5,7 @@ import {
   transition,
 } from 'xstate';
 import { hide } from '../../machines/hidden.ts';
-import {
-  type ChartTable,
-  type Edge,
-  type Edges,
-  type Order,
-  type StateRow,
-  type StateValue,
-  statePaths,
-} from '../../src/chart/table.ts';
+import type { ChartTable, Edge, Order, StateValue } from '../../src/chart/table.ts';
 
 /** A machine, and everything that it can be told. */
 export interface Chart {
@@ -30,6 +22,7 @@ export function tableOf(chart: Chart): ChartTable {
 class TableMaker {
   readonly #chart: Chart;
   readonly #orders: Order[] = [];
+  readonly #edges: Record<string, Record<string, Edge | null>> = {};
   /** In the order in which they were found; the list grows while it is worked off. */
   readonly #snapshots: AnyMachineSnapshot[] = [];
 
@@ -38,44 +31,47 @@ class TableMaker {
   }
 
   make(): ChartTable {
-    const { machine, name } = this.#chart;
+    const { machine, name, facts } = this.#chart;
     const [first, actions] = initialTransition(machine, hide({ outcome: () => undefined }));
-    const start = [this.#indexOf(first), this.#ordersOf(actions)] as const;
-    const rows: StateRow[] = [];
-    for (const snapshot of this.#snapshots) rows.push(this.#rowOf(snapshot));
-    const shared = sharedEdges(rows);
-    const states = rows.map((row) => withoutShared(row, shared[topOf(row)]));
-    return { name, orders: this.#orders, start, shared, states };
-  }
-
-  #rowOf(snapshot: AnyMachineSnapshot): StateRow {
-    const value = snapshot.value as StateValue;
-    if (snapshot.status === 'done') return { value, isFinal: true };
-    const on: [fact: string, Edge][] = [];
-    for (const fact of this.#chart.facts) {
-      const edge = this.#edgeOf(snapshot, fact);
-      if (edge !== undefined) on.push([fact, edge]);
+    const start = [leavesOf(first), this.#ordersOf(actions)] as const;
+    this.#reach(first);
+    for (const snapshot of this.#snapshots) {
+      if (snapshot.status !== 'done') for (const fact of facts) this.#take(snapshot, fact);
     }
-    return { value, on: Object.fromEntries(on) };
+    const done = this.#snapshots.filter(({ status }) => status === 'done');
+    const final = done.flatMap(leavesOf);
+    return { name, orders: this.#orders, start, final, edges: this.#edges };
   }
 
-  /** `undefined` where the fact changes nothing and orders nothing. */
-  #edgeOf(snapshot: AnyMachineSnapshot, fact: string): Edge | undefined {
+  /** Notes the edge of the state that takes a fact. A fact that changes nothing and orders nothing has none. */
+  #take(snapshot: AnyMachineSnapshot, fact: string): void {
     const { machine } = this.#chart;
     const [next, actions] = transition(machine, snapshot, { type: fact });
-    const to = this.#indexOf(next);
-    const orders = this.#ordersOf(actions);
-    if (to === this.#indexOf(snapshot) && orders.length === 0) return undefined;
+    this.#reach(next);
     const taken = machine.getTransitionData(snapshot, { type: fact });
-    if (taken.length !== 1) throw new Error(`${fact} takes ${taken.length} transitions at once`);
-    const source = taken[0]?.source.path.join('.') ?? '';
-    return [to, orders, statePaths(snapshot.value as StateValue).indexOf(source)];
+    if (taken.length > 1) throw new Error(`${fact} takes ${taken.length} transitions at once`);
+    const [{ source, target } = {}] = taken;
+    if (source === undefined) return;
+    const entered = (target ?? []).map(({ path }) => path.join('.'));
+    const to = leavesOf(next).filter((leaf) => entered.some((path) => isWithin(leaf, path)));
+    const orders = this.#ordersOf(actions);
+    const isIgnored = to.length === 0 && orders.length === 0;
+    this.#note(source.path.join('.'), fact, isIgnored ? null : [to, orders]);
   }
 
-  #indexOf(snapshot: AnyMachineSnapshot): number {
-    const key = JSON.stringify(snapshot.value);
-    const index = this.#snapshots.findIndex(({ value }) => JSON.stringify(value) === key);
-    return index === -1 ? this.#snapshots.push(snapshot) - 1 : index;
+  /** One edge stands for a fact in all configurations with its state. */
+  #note(path: string, fact: string, edge: Edge | null): void {
+    this.#edges[path] ??= {};
+    const known = this.#edges[path][fact];
+    if (known !== undefined && JSON.stringify(known) !== JSON.stringify(edge))
+      throw new Error(`${fact} does not always do the same in ${path || 'the root'}`);
+    this.#edges[path][fact] = edge;
+  }
+
+  #reach(snapshot: AnyMachineSnapshot): void {
+    const key = leavesOf(snapshot).join();
+    if (!this.#snapshots.some((known) => leavesOf(known).join() === key))
+      this.#snapshots.push(snapshot);
   }
 
   #ordersOf(actions: readonly { readonly type: string; readonly params: unknown }[]): number[] {
@@ -88,28 +84,17 @@ class TableMaker {
   }
 }
 
-function topOf({ value }: StateRow): string {
-  return statePaths(value)[0] ?? '';
+/** The innermost active states, in the order of their regions. */
+function leavesOf({ value }: AnyMachineSnapshot): string[] {
+  return leavesIn(value as StateValue);
 }
 
-/** What all rows within one top-level state have in common, where there is more than one row. */
-function sharedEdges(rows: readonly StateRow[]): Record<string, Edges> {
-  const shared: Record<string, Edges> = {};
-  for (const top of new Set(rows.map(topOf))) {
-    const [first, ...others] = rows.filter((row) => topOf(row) === top);
-    if (others.length === 0) continue;
-    const common = Object.entries(first?.on ?? {}).filter(([fact, edge]) =>
-      others.every(({ on }) => JSON.stringify(on?.[fact]) === JSON.stringify(edge)),
-    );
-    if (common.length > 0) shared[top] = Object.fromEntries(common);
-  }
-  return shared;
+/** The innermost states of a value of XState. */
+export function leavesIn(value: StateValue, parent = ''): string[] {
+  if (typeof value === 'string') return [parent + value];
+  return Object.entries(value).flatMap(([state, inner]) => leavesIn(inner, `${parent}${state}.`));
 }
 
-function withoutShared({ on, ...row }: StateRow, shared: Edges = {}): StateRow {
-  if (on === undefined) return row;
-  return {
-    ...row,
-    on: Object.fromEntries(Object.entries(on).filter(([fact]) => !(fact in shared))),
-  };
+function isWithin(path: string, outer: string): boolean {
+  return path === outer || path.startsWith(`${outer}.`);
 }

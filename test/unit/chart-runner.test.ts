@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Chart } from '../../src/chart/chart.ts';
+import { countsOf } from '../../src/chart/chart-counts.ts';
 import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
 import { Notifications } from '../../src/chart/notifications.ts';
 import { type ChartOwner, ChartRunner } from '../../src/chart/runner.ts';
@@ -13,14 +14,15 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 const lamp: ChartTable = {
   name: 'lamp',
   orders: [['light', { watts: 5 }], ['darken'], ['hum']],
-  start: [0, [1]],
-  shared: { on: { pressed: [0, [1], 0], dropped: [3, [], -1], touched: [1, [2], 0] } },
-  states: [
-    { value: 'off', on: { pressed: [1, [0, 2], 0], dropped: [3, [], -1] } },
-    { value: { on: 'dim' }, on: { turned: [2, [0], 1] } },
-    { value: { on: 'bright' }, on: { turned: [1, [0], 1] } },
-    { value: 'broken', isFinal: true },
-  ],
+  start: [['off'], [1]],
+  final: ['broken'],
+  edges: {
+    '': { dropped: [['broken'], []] },
+    off: { pressed: [['on.dim'], [0, 2]] },
+    on: { pressed: [['off'], [1]], touched: [['on.dim'], [2]] },
+    'on.dim': { turned: [['on.bright'], [0]] },
+    'on.bright': { turned: [['on.dim'], [0]] },
+  },
 };
 
 class Lamp implements ChartOwner {
@@ -170,7 +172,7 @@ describe('Chart', () => {
     for (const { runner } of [one, two]) runner.send('pressed');
     for (const fact of ['turned', 'turned', 'turned', 'touched']) two.runner.send(fact);
     three.runner.send('dropped');
-    assert.deepEqual(chart.counts, {
+    assert.deepEqual(countsOf(chart), {
       states: { off: 0, on: 2, 'on.dim': 2, 'on.bright': 0, broken: 1 },
       arrows: [
         { from: 'off', fact: 'pressed', to: 'on.dim', taken: 2 },
@@ -184,7 +186,7 @@ describe('Chart', () => {
   });
 
   it('lists every state before anybody has been there', () => {
-    assert.deepEqual(new Chart(lamp).counts, {
+    assert.deepEqual(countsOf(new Chart(lamp)), {
       states: { off: 0, on: 0, 'on.dim': 0, 'on.bright': 0, broken: 0 },
       arrows: [],
       crashed: 0,
@@ -197,7 +199,7 @@ describe('Chart', () => {
       throw new Error('no bulb');
     };
     one.runner.send('pressed');
-    assert.deepEqual(one.chart.counts, {
+    assert.deepEqual(countsOf(one.chart), {
       states: { off: 0, on: 0, 'on.dim': 0, 'on.bright': 0, broken: 0 },
       arrows: [{ from: 'off', fact: 'pressed', to: 'on.dim', taken: 1 }],
       crashed: 1,

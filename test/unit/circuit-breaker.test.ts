@@ -130,7 +130,7 @@ describe('CircuitBreaker', () => {
 
 describe('Upstreams', () => {
   const upstreamsOf = (...urls: string[]) => {
-    const routeOf = (url: string) => routeTo({ url, headers: {}, subprotocols: [], beat: false });
+    const routeOf = (url: string) => routeTo({ url, subprotocols: [], beat: false });
     return new Upstreams(urls.map((url) => new Upstream(url, routeOf(url), options)));
   };
 

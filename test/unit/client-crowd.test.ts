@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { resolveClientOptions } from '../../src/client/options.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
+import { whenAborted } from '../../src/core/guard.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { virtualClient } from '../support/virtual-client.ts';
@@ -37,8 +38,9 @@ function restart(frame?: CloseFrame): Return {
   for (let index = 0; index < CROWD; index += 1) {
     const client = virtualClient(options, context, {
       warnings: null,
-      makeTransport: (observer) => server.transport(observer),
+      makeTransport: (connection) => server.transport(connection),
       holdProcess: () => () => {},
+      whenAborted,
       watchHost: () => () => {},
     });
     client.streams.endings.observable.subscribe(() => {

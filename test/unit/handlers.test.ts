@@ -28,9 +28,11 @@ function bench(options: SupervisorOptions) {
   const connection = {
     verdict: undefined as CloseVerdict | undefined,
     handle: { complete: () => {}, deliver: () => {} },
-    chart: { send: (fact: string) => void log.push(fact) },
     end: (cause: string) => void log.push(`end ${cause}`),
-    awaitWelcome: () => void log.push('awaitWelcome'),
+    side: {
+      awaitWelcome: () => void log.push('awaitWelcome'),
+      settleWelcome: () => void log.push('welcome.settled'),
+    },
   };
   const resolved = resolveOptions(options);
   const reporter = new Reporter(resolved);

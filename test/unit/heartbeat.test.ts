@@ -65,10 +65,9 @@ class Bench {
         ping: () => {
           bench.#note('ping');
           bench.onPing();
-          return bench.pingError;
+          if (bench.pingError !== null) bench.#note(`sendErrored ${bench.pingError.message}`);
         },
       },
-      socketEvents: { sendErrored: (error: Error) => bench.#note(`sendErrored ${error.message}`) },
       get readingMs() {
         return (bench.#pausedAtMs ?? bench.#wheel.nowMs) - bench.#pausedMs;
       },

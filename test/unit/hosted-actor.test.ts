@@ -10,6 +10,7 @@ import { Chart } from '../../src/chart/chart.ts';
 import { HostedActor } from '../../src/chart/hosted-actor.ts';
 import { Notifications } from '../../src/chart/notifications.ts';
 import { type ChartOwner, ChartRunner } from '../../src/chart/runner.ts';
+import { nested } from '../../src/chart/table.ts';
 import { connectionTable } from '../../src/chart/tables/connection.ts';
 import { supervisorTable } from '../../src/chart/tables/supervisor.ts';
 import type { ChartActor } from '../../src/core/actor.ts';
@@ -109,7 +110,7 @@ describe('HostedActor', () => {
     const runner = new ChartRunner(new Chart(connectionTable), ownerThat(), notifications);
     for (const fact of toOpen) runner.send(fact);
     const hosted = new HostedActor(runner, { id: 'c1', parent: null });
-    assert.deepEqual(hosted.ref.getSnapshot().value, runner.state.value);
+    assert.deepEqual(hosted.ref.getSnapshot().value, nested(runner.state.paths));
     runner.send('websocket.closed');
     assert.equal(hosted.ref.getSnapshot().status, 'done');
     const late = new HostedActor(runner, { id: 'c1', parent: null });

@@ -40,7 +40,7 @@ const closed = (evidence: Evidence) =>
 function bench() {
   let nowMs = 0;
   const url = 'ws://a.test/';
-  const route = routeTo({ url, headers: {}, subprotocols: [], beat: false });
+  const route = routeTo({ url, subprotocols: [], beat: false });
   const circuit = { failuresMax: 1, minMs: 100, maxMs: 100 };
   const upstreams = new Upstreams([new Upstream(url, route, circuit)]);
   const clock = { now: () => nowMs } as Clock;

@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { statePaths } from '../../src/chart/table.ts';
+import { nested, pathsTo, type StateValue } from '../../src/chart/table.ts';
 
-describe('statePaths', () => {
-  it('is the one state of a simple value', () => {
-    assert.deepEqual(statePaths('closed'), ['closed']);
-  });
-
-  it('lists parents first', () => {
-    assert.deepEqual(statePaths({ closing: 'local' }), ['closing', 'closing.local']);
-  });
-
-  it('lists every region', () => {
-    const value = { open: { intake: 'receiving', liveness: 'healthy', flow: 'flowing' } };
-    assert.deepEqual(statePaths(value), [
+/** The innermost states, all paths, and the value of XState. */
+const rows: Record<string, [leaves: string[], paths: string[], value: StateValue]> = {
+  'one state': [['closed'], ['closed'], 'closed'],
+  'a state within another': [['closing.local'], ['closing', 'closing.local'], { closing: 'local' }],
+  'states in regions': [
+    ['open.intake.receiving', 'open.liveness.healthy', 'open.flow.flowing'],
+    [
       'open',
       'open.intake',
       'open.intake.receiving',
@@ -21,6 +16,14 @@ describe('statePaths', () => {
       'open.liveness.healthy',
       'open.flow',
       'open.flow.flowing',
-    ]);
+    ],
+    { open: { intake: 'receiving', liveness: 'healthy', flow: 'flowing' } },
+  ],
+};
+
+for (const [title, [leaves, paths, value]] of Object.entries(rows)) {
+  describe(title, () => {
+    it('has paths, parents first', () => assert.deepEqual(pathsTo(leaves), paths));
+    it('has the value of XState', () => assert.deepEqual(nested(paths), value));
   });
-});
+}

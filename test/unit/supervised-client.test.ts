@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Platform } from '../../src/client/client-runtime.ts';
 import { resolveClientOptions } from '../../src/client/options.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
+import { whenAborted } from '../../src/core/guard.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
@@ -16,13 +17,14 @@ function bench(parts: Partial<Platform> = {}) {
   let held = 0;
   const platform: Platform = {
     warnings: null,
-    makeTransport: (observer) => server.transport(observer),
+    makeTransport: (connection) => server.transport(connection),
     holdProcess: () => {
       held += 1;
       return () => {
         held -= 1;
       };
     },
+    whenAborted,
     watchHost: () => () => void log.push('unwatched'),
     ...parts,
   };

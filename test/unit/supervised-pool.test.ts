@@ -6,6 +6,7 @@ import { SupervisedPool } from '../../src/client/pool/supervised-pool.ts';
 import { Upstreams } from '../../src/client/pool/upstreams.ts';
 import { drainPlan, poolDrain } from '../../src/connection/drain.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
+import { whenAborted } from '../../src/core/guard.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
@@ -27,8 +28,9 @@ describe('SupervisedPool', () => {
       makeMember: (parent) =>
         virtualClient(options, context, {
           warnings: null,
-          makeTransport: (observer) => server.transport(observer),
+          makeTransport: (connection) => server.transport(connection),
           holdProcess: () => () => {},
+          whenAborted,
           watchHost: () => () => {},
           parent,
         }),

@@ -4,17 +4,24 @@ import type { ChartTable } from '../table.ts';
 export const poolTable: ChartTable = {
   name: 'pool',
   orders: [['beginDrain'], ['finish'], ['expireAll']],
-  start: [0, []],
-  shared: { draining: { 'pool.emptied': [4, [1], 0] } },
-  states: [
-    {
-      value: 'starting',
-      on: { 'pool.filled': [1, [], 0], 'pool.thinned': [2, [], 0], 'drain.requested': [3, [0], 0] },
+  start: [['starting'], []],
+  final: ['stopped'],
+  edges: {
+    starting: {
+      'pool.filled': [['operational'], []],
+      'pool.thinned': [['degraded'], []],
+      'drain.requested': [['draining.closing'], [0]],
     },
-    { value: 'operational', on: { 'pool.thinned': [2, [], 0], 'drain.requested': [3, [0], 0] } },
-    { value: 'degraded', on: { 'pool.filled': [1, [], 0], 'drain.requested': [3, [0], 0] } },
-    { value: { draining: 'closing' }, on: { 'deadline.passed': [5, [2], 1] } },
-    { value: 'stopped', isFinal: true },
-    { value: { draining: 'expiring' }, on: { 'deadline.passed': [4, [1], 1] } },
-  ],
+    operational: {
+      'pool.thinned': [['degraded'], []],
+      'drain.requested': [['draining.closing'], [0]],
+    },
+    degraded: {
+      'pool.filled': [['operational'], []],
+      'drain.requested': [['draining.closing'], [0]],
+    },
+    draining: { 'pool.emptied': [['stopped'], [1]] },
+    'draining.closing': { 'deadline.passed': [['draining.expiring'], [2]] },
+    'draining.expiring': { 'deadline.passed': [['stopped'], [1]] },
+  },
 };

@@ -11,33 +11,20 @@ export const supervisorTable: ChartTable = {
     ['finish'],
     ['expireAll'],
   ],
-  start: [0, []],
-  shared: { draining: { 'fleet.emptied': [3, [4], 0] } },
-  states: [
-    {
-      value: 'admitting',
-      on: {
-        'suspend.requested': [1, [0], 0],
-        'drain.requested': [2, [1], 0],
-        'connection.crashed': [0, [2], -1],
-      },
+  start: [['admitting'], []],
+  final: ['stopped'],
+  edges: {
+    admitting: {
+      'suspend.requested': [['suspended'], [0]],
+      'drain.requested': [['draining.closing'], [1]],
     },
-    {
-      value: 'suspended',
-      on: {
-        'admit.requested': [0, [3], 0],
-        'drain.requested': [2, [1], 0],
-        'connection.crashed': [1, [2], -1],
-      },
+    '': { 'connection.crashed': [[], [2]] },
+    suspended: {
+      'admit.requested': [['admitting'], [3]],
+      'drain.requested': [['draining.closing'], [1]],
     },
-    {
-      value: { draining: 'closing' },
-      on: { 'connection.crashed': [2, [2], -1], 'deadline.passed': [4, [5], 1] },
-    },
-    { value: 'stopped', isFinal: true },
-    {
-      value: { draining: 'expiring' },
-      on: { 'connection.crashed': [4, [2], -1], 'deadline.passed': [3, [4], 1] },
-    },
-  ],
+    draining: { 'fleet.emptied': [['stopped'], [4]] },
+    'draining.closing': { 'deadline.passed': [['draining.expiring'], [5]] },
+    'draining.expiring': { 'deadline.passed': [['stopped'], [4]] },
+  },
 };

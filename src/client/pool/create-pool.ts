@@ -10,7 +10,7 @@ import { ClientStreams } from '../client-streams.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
 import { sharedClientRuntime } from '../node-runtime.ts';
-import { routeTo } from '../reconnect/route.ts';
+import { routeWithHeaders } from '../reconnect/headers.ts';
 import { idle, SupervisedClient } from '../supervised-client.ts';
 import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
 import { PoolReconnectPolicy } from './pool-reconnect-policy.ts';
@@ -46,7 +46,9 @@ export function createPool<In = unknown, Out = unknown>(
   const charts = chartsFor(member, parent, nodeActors(actors));
   const platform = nodePlatform(connect);
   const upstreams = new Upstreams(
-    texts.map((url) => new Upstream(url, routeTo({ url, headers, subprotocols, beat }), circuit)),
+    texts.map(
+      (url) => new Upstream(url, routeWithHeaders({ url, headers, subprotocols, beat }), circuit),
+    ),
   );
   const { context } = runtime;
   const makeMember = (pool: SupervisedPool<In, Out>) => {
@@ -61,6 +63,9 @@ export function createPool<In = unknown, Out = unknown>(
 
 /** The public side of a pool. @internal */
 export class PoolHandle<In, Out> implements Pool<In, Out> {
+  /** For messages about values. */
+  static readonly spokenName = 'a pool';
+
   readonly #pool: SupervisedPool<In, Out>;
 
   constructor(pool: SupervisedPool<In, Out>) {

@@ -88,9 +88,16 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     for (let index = 0; index < this.#parts.size; index += 1) {
       const member = this.#parts.makeMember(this);
       this.#members.add(member);
-      this.streams.follow(member.streams);
+      this.#follow(member.streams);
       member.streams.endings.observable.subscribe((ending) => this.#warnIfRefused(ending));
     }
+  }
+
+  /** Tells what a member tells, but for its status, for as long as it does. */
+  #follow({ events, messages, endings }: ClientStreams<In>): void {
+    events.observable.subscribe((event) => this.streams.emit(event));
+    messages.observable.subscribe((message) => this.streams.messages.next(message));
+    endings.observable.subscribe((ending) => this.streams.endings.next(ending));
   }
 
   get isHeard(): boolean {

@@ -32,7 +32,7 @@ export function retryAfter(
   const { code, origin, cause, retry } = ending.verdict;
   // Then the code is the echo of our own frame, and says nothing about the next attempt.
   if (origin === 'local' && cause !== 'protocol-error') return 'backoff';
-  const isPrivate = origin === 'peer' && closeMeaning(code).class === 'application';
+  const isPrivate = origin === 'peer' && closeMeaning(code).isPrivate;
   if (!isPrivate || codes === undefined) return retry;
   const answer: unknown = guarded(() => checkedRetry(codes(code)), report);
   return (answer as Retry | undefined) ?? retry;

@@ -5,9 +5,6 @@ import type { DialTarget } from '../../transport/transport.ts';
 /** A value, or a function that returns the value for each attempt, or a promise of it. */
 export type Resolvable<Value> = Value | (() => Value | PromiseLike<Value>);
 
-/** Headers of an upgrade request. */
-export type Headers = Readonly<Record<string, string>>;
-
 /** Where one attempt goes. */
 export interface Destination extends DialTarget {
   /** The host and the port, without credentials. Empty if the URL is invalid; then the attempt fails. */
@@ -26,18 +23,17 @@ export interface Route {
 /** The options from which a route is made. */
 export interface Directions {
   readonly url: Resolvable<string | URL>;
-  readonly headers: Resolvable<Headers>;
   readonly subprotocols: readonly string[];
   /** Whether the beat is offered. */
   readonly beat: boolean;
 }
 
 /** Makes the route of a client. */
-export function routeTo({ url, headers, subprotocols, beat }: Directions): Route {
+export function routeTo({ url, subprotocols, beat }: Directions): Route {
   const offered = beat ? withBeat(subprotocols) : subprotocols;
-  return typeof url === 'function' || typeof headers === 'function'
-    ? new RenewedRoute({ url, headers, subprotocols: offered, beat })
-    : new FixedRoute(destination(url, headers, offered));
+  return typeof url === 'function'
+    ? new RenewedRoute(url, offered)
+    : new FixedRoute(destination(url, offered));
 }
 
 /** A route with one destination. In Node.js, clients of one peer share it. */
@@ -58,10 +54,15 @@ export class FixedRoute implements Route {
 }
 
 class RenewedRoute implements Route {
-  readonly #directions: Directions;
+  readonly #url: () => string | URL | PromiseLike<string | URL>;
+  readonly #subprotocols: readonly string[];
 
-  constructor(directions: Directions) {
-    this.#directions = directions;
+  constructor(
+    url: () => string | URL | PromiseLike<string | URL>,
+    subprotocols: readonly string[],
+  ) {
+    this.#url = url;
+    this.#subprotocols = subprotocols;
   }
 
   get isRenewed(): boolean {
@@ -69,35 +70,19 @@ class RenewedRoute implements Route {
   }
 
   target(): Destination | Promise<Destination> {
-    const { url, headers, subprotocols } = this.#directions;
-    const given = [
-      typeof url === 'function' ? url() : url,
-      typeof headers === 'function' ? headers() : headers,
-    ] as const;
-    const [there, fields] = given;
-    if (!isThenable(there) && !isThenable(fields)) return destination(there, fields, subprotocols);
-    return Promise.all(given).then((known) => destination(...known, subprotocols));
+    const url = this.#url();
+    if (!isThenable(url)) return destination(url, this.#subprotocols);
+    return Promise.resolve(url).then((known) => destination(known, this.#subprotocols));
   }
 }
 
-function destination(
-  url: string | URL,
-  headers: Headers,
-  subprotocols: readonly string[],
-): Destination {
-  if (!areHeaders(headers)) throw new TypeError('headers must be an object of strings');
+function destination(url: string | URL, subprotocols: readonly string[]): Destination {
   const text = String(url);
   const { host: address, pathname: path } = URL.canParse(text) ? new URL(text) : nowhere;
-  return { url: text, headers, subprotocols, address, path };
+  return { url: text, subprotocols, address, path };
 }
 
 const nowhere = { host: '', pathname: '' };
-
-/** Refuses a web `Headers` and a `Map`, which have no properties of their own and would count as no headers. */
-export function areHeaders(value: unknown): value is Headers {
-  if (typeof value !== 'object' || value === null || Symbol.iterator in value) return false;
-  return Object.values(value).every((header) => typeof header === 'string');
-}
 
 /** The host and the port of a URL, without its credentials. */
 export function addressIn(url: string): string {

@@ -1,0 +1,71 @@
+import type { Chart, ChartState } from './chart.ts';
+import { type ChartTable, pathsTo } from './table.ts';
+
+/** One arrow of a chart, as it is drawn, and how often it was taken. */
+export interface ArrowCount {
+  /** The path of the state that it leaves; empty for the root. */
+  readonly from: string;
+  readonly fact: string;
+  /** The path of the state that it leads to; `null` when it stays where it is. */
+  readonly to: string | null;
+  readonly taken: number;
+}
+
+/** What all runners of one chart have done so far. */
+export interface ChartCounts {
+  /** How many are in each active state, by its path; of a final state, how many have ended in it. */
+  readonly states: Readonly<Record<string, number>>;
+  /** The arrows that were taken at least once. */
+  readonly arrows: readonly ArrowCount[];
+  /** How many have ended because an order threw. They are in no state. */
+  readonly crashed: number;
+}
+
+/** Adds up what the states and transitions of a chart have counted. Apart from the chart: no page asks for it. */
+export function countsOf(chart: Chart): ChartCounts {
+  const states: Record<string, number> = {};
+  for (const path of allPaths(chart.table)) states[path] = 0;
+  const arrows = new Map<string, ArrowCount>();
+  for (const state of chart.states.values()) {
+    for (const path of state.paths) states[path] = (states[path] ?? 0) + state.population;
+    for (const arrow of arrowsFrom(state)) count(arrows, arrow);
+  }
+  return { states, arrows: [...arrows.values()], crashed: chart.crashed };
+}
+
+/** Every state that a chart can be in. */
+function allPaths({ start, edges }: ChartTable): readonly string[] {
+  const all = [start, ...Object.values(edges).flatMap((ofState) => Object.values(ofState))];
+  return pathsTo(all.flatMap((edge) => edge?.[0] ?? []));
+}
+
+/** The arrows that were taken from one state. */
+function arrowsFrom(state: ChartState): ArrowCount[] {
+  return [...state.transitions].flatMap(([fact, transition]) => {
+    if (transition === null || transition.taken === 0) return [];
+    const { source, to, taken } = transition;
+    return [{ from: state.paths[source] ?? '', fact, to: targetOf(state, to), taken }];
+  });
+}
+
+/** Several states may have the same arrow: it leaves a state that they are all within. */
+function count(arrows: Map<string, ArrowCount>, arrow: ArrowCount): void {
+  const key = `${arrow.from} ${arrow.fact}`;
+  const before = arrows.get(key)?.taken ?? 0;
+  arrows.set(key, { ...arrow, taken: before + arrow.taken });
+}
+
+/** The state that an arrow points at: of all states that it enters, the innermost that has all others within it. */
+function targetOf(from: ChartState, to: ChartState): string | null {
+  const entered = to.paths.filter((path) => !from.paths.includes(path));
+  let target: string | null = null;
+  for (const path of entered) {
+    if (!entered.every((other) => isWithin(other, path) || isWithin(path, other))) break;
+    target = path;
+  }
+  return target;
+}
+
+function isWithin(path: string, outer: string): boolean {
+  return path === outer || path.startsWith(`${outer}.`);
+}
