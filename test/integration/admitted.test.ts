@@ -44,6 +44,21 @@ describe('admitted', { timeout: 60_000 }, () => {
     }
   }
 
+  it('keeps no deadline when reading the peer ends the connection', async () => {
+    const clock = new VirtualClock();
+    // What looks for a promise calls this getter.
+    const then = () => void service.supervisor.drain();
+    const peer = Object.defineProperty({}, 'then', { get: then });
+    service = await Service.start({
+      clock,
+      authenticate: () => admitted(peer, { expiresInMs: 60_000 }),
+    });
+    await assert.rejects(RawPeer.open(service.port), /503/);
+    clock.advance(10_000);
+    await service.when('supervisor.stopped');
+    assert.equal(clock.timersPending, 0);
+  });
+
   it('refuses with the Refusal that it is given', async () => {
     service = await Service.start({ authenticate: () => admitted(new Refusal(403, 'no')) });
     await assert.rejects(RawPeer.open(service.port), /403/);

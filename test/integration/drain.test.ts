@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, type TestContext } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
+import { Drain } from '../../src/connection/drain.ts';
 import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import { createSupervisor, type DrainOptions, listen } from '../../src/index.ts';
 import { Inbound } from '../../src/server/inbound-connection.ts';
@@ -250,6 +251,22 @@ describe('drain', () => {
       for (const peer of peers) peer.destroy();
     });
   }
+
+  for (const step of ['begin', 'expire'] as const)
+    it(`destroys what is left, and resolves, when the chart of the supervisor throws: ${step}`, async (t) => {
+      service = await Service.start();
+      const peer = await RawPeer.open(service.port);
+      await service.opened();
+      t.mock.method(Drain.prototype, step, () => {
+        throw new Error('broken');
+      });
+      const report = await service.supervisor.drain({ withinMs: 100 });
+      await until(() => peer.closed, 'the socket is gone');
+      await service.when('connection.closed');
+      assert.equal(service.of('connection.crashed')[0]?.error.message, 'broken');
+      assert.deepEqual(await service.supervisor.drain(), report);
+      assert.equal(service.supervisor.counts.closed, 1);
+    });
 
   it('comes with `await using`', async () => {
     service = await Service.start();

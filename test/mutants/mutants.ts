@@ -15,6 +15,7 @@ const socketEvents = 'src/connection/socket-events.ts';
 const outbox = 'src/connection/outbox.ts';
 const backpressure = 'src/connection/back-pressure.ts';
 const acceptor = 'src/server/acceptor.ts';
+const supervisor = 'src/server/supervisor.ts';
 const handlers = 'src/server/handlers.ts';
 const wheel = 'src/core/timer-wheel.ts';
 const inbound = 'src/server/inbound-connection.ts';
@@ -89,6 +90,20 @@ export const mutants: readonly Mutant[] = [
     file: acceptor,
     from: 'this.#parts.broadcaster.topics.leaveAll(connection);',
     to: '',
+  },
+  {
+    name: 'question before deadline',
+    fault: 'A page that leaves as it is asked leaves a timer behind.',
+    file: appHeartbeat,
+    from: 'this.#look(this.#context.heartbeat.graceMs);\n    this.#connection.side.outbox?.send(request);\n  }',
+    to: 'this.#connection.side.outbox?.send(request);\n    this.#look(this.#context.heartbeat.graceMs);\n  }',
+  },
+  {
+    name: 'stopped before the others',
+    fault: 'A supervisor reports its end before those of the connections that it dialed.',
+    file: supervisor,
+    from: 'this.#charts.notifications.addLast(() => this.#conclude());',
+    to: 'this.#notify(() => this.#conclude());',
   },
   {
     name: 'told before quarantined',
@@ -413,7 +428,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'orphaned handlers',
     fault: 'A drain ends what was dialed while those who are served still need it.',
-    file: 'src/server/supervisor.ts',
+    file: supervisor,
     from: 'if (!isServing) this.#drain.stopServices();',
     to: 'this.#drain.stopServices();',
   },
