@@ -113,33 +113,42 @@ export interface ActorHost {
  * so observers and inspectors never run inside a step. An event from anyone else changes nothing.
  */
 export class HostedActor implements RunnerObserver {
-  /** The configuration of the machine without its descriptions. An inspector draws the chart from it. */
-  readonly config: object;
   readonly runner: ChartRunner;
-  readonly #place: ActorPlace;
+  /** Until the actor is made. */
+  #place: ActorPlace | null;
   #ref: HostedRef | null = null;
   #shown: HostedSnapshot;
   #reader: ChartActor<unknown> | null = null;
 
   constructor(runner: ChartRunner, place: ActorPlace) {
     this.runner = runner;
-    this.config = configOf(runner.chart);
     this.#place = place;
     this.#shown = shownOf(runner);
     runner.observe(this);
     runner.notifications.add(() => void this.ref);
   }
 
+  /** The configuration of the machine without its descriptions. An inspector draws the chart from it. */
+  get config(): object {
+    return configOf(this.runner.chart);
+  }
+
   get ref(): HostedRef {
-    if (this.#ref !== null) return this.#ref;
-    const { id, parent, inspector } = this.#place;
-    const logic = this as unknown as HostedLogic;
-    if (parent !== null) this.#ref = createActor(logic, { id, parent: parent.ref });
-    else this.#ref = createActor(logic, inspector ? { id, inspect: inspect(inspector) } : { id });
-    // Without an observer for errors, XState would rethrow the error in the process.
-    if (this.#shown.status === 'error') this.#ref.subscribe({ error: () => {} });
-    this.#ref.start();
+    this.#ref ??= this.#makeRef(this.#place as ActorPlace);
     return this.#ref;
+  }
+
+  #makeRef({ id, parent, inspector }: ActorPlace): HostedRef {
+    const logic = this as unknown as HostedLogic;
+    const options =
+      parent === null
+        ? { id, ...(inspector && { inspect: inspect(inspector) }) }
+        : { id, parent: parent.ref };
+    const ref = createActor(logic, options);
+    this.#place = null;
+    // Without an observer for errors, XState would rethrow the error in the process.
+    if (this.#shown.status === 'error') ref.subscribe({ error: () => {} });
+    return ref.start();
   }
 
   /**
