@@ -79,6 +79,7 @@ export class Outbound implements ConnectionSide {
   }
 
   #findTarget(): void {
+    if (this.#connection.isOver) return;
     const fail = (thrown: unknown) => {
       this.#failureReason = 'targetless';
       this.#notDialed(thrown);

@@ -50,9 +50,10 @@ export class Sender<In, Out> implements DeadlineOwner {
     const outbox = queue === null ? null : this.#dialer.outbox;
     if (queue === null || outbox === null) return;
     const { clock } = this.#parts.runtime.context;
-    for (let first = queue.peek(clock.now()); first; first = queue.peek(clock.now())) {
-      if (outbox.send(first.payload, first.settle) === 'refused') return;
-      queue.shift();
+    for (let first = queue.take(clock.now()); first; first = queue.take(clock.now())) {
+      if (outbox.send(first.payload, first.settle) !== 'refused') continue;
+      queue.putBack(first);
+      return;
     }
   }
 
@@ -173,14 +174,16 @@ export class OfflineQueue {
     return this.#nextExpiryMs;
   }
 
-  /** The first message that has not expired. It stays in the queue until {@link shift}. */
-  peek(nowMs: number): Waiting | undefined {
+  /** Takes the first message that has not expired. Sending it may run code that sends others. */
+  take(nowMs: number): Waiting | undefined {
     this.purge(nowMs);
-    return this.#waiting[0];
+    return this.#waiting.shift();
   }
 
-  shift(): void {
-    this.#waiting.shift();
+  /** Puts a message back that could not be sent. */
+  putBack(first: Waiting): void {
+    this.#waiting.unshift(first);
+    this.#nextExpiryMs = Math.min(this.#nextExpiryMs, first.expiresAtMs);
   }
 
   /** Drops everything. */

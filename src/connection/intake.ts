@@ -1,5 +1,4 @@
 import type { TimerHandle } from '../core/clock.ts';
-import { isThenable } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { ConnectionCore } from './connection-core.ts';
@@ -104,7 +103,7 @@ export class Intake implements DeadlineOwner {
       return;
     }
     const work = this.#connection.arrived(payload, isBinary);
-    if (isThenable(work)) this.#track(work, payload.length);
+    if (work instanceof Promise) this.#track(work, payload.length);
     if (this.#isFull) this.pause('handlers');
     if (this.#tokens.isSpent && overRate === 'pause')
       this.#rest(this.#tokens.msUntil(PAUSE_MS, clock.now()));

@@ -258,6 +258,8 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
       handlers.errored('messages', toError(thrown), this);
       return undefined;
     }
+    // A schema or a codec may have ended it.
+    if (!this.#gateOpen) return undefined;
     if ('message' in read) return handlers.message(this, read.message);
     this.#host.messageInvalid(this, read.fault);
     return undefined;

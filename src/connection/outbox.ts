@@ -190,13 +190,21 @@ export class Outbox implements Flushable {
   }
 
   #writeFor(pendingFlushes: readonly FlushWaiter[], { chunks, bytes }: FrameBatch): SendResult {
-    const result = this.#write(chunks, bytes, (error) => {
+    let waiters = pendingFlushes;
+    const settle = (flushed: FlushResult) => {
+      const settled = waiters;
+      waiters = [];
+      for (const waiter of settled) waiter(flushed);
+    };
+    // Something else than a socket of Node.js may call back before `write` returns.
+    let result: SendResult | null = null;
+    result = this.#write(chunks, bytes, (error) => {
       // The operating system took it at once, so it counts as sent, whatever happened to the socket since.
       if (result === 'sent') return;
-      settle(pendingFlushes, error || this.#socket.destroyed ? 'lost' : 'sent');
+      settle(error || this.#socket.destroyed ? 'lost' : 'sent');
       this.#written(error);
     });
-    if (result !== 'queued') settle(pendingFlushes, result === 'sent' ? 'sent' : 'lost');
+    if (result !== 'queued') settle(result === 'sent' ? 'sent' : 'lost');
     return result;
   }
 
@@ -273,8 +281,4 @@ function writeChunks(
     // Somebody has wrapped the methods of this socket.
     return toError(thrown);
   }
-}
-
-function settle(waiters: readonly FlushWaiter[], result: FlushResult): void {
-  for (const waiter of waiters) waiter(result);
 }

@@ -1,5 +1,5 @@
 import { type Codec, UndecodableError } from './codec.ts';
-import { MooringError, toError } from './errors.ts';
+import { isError, MooringError, messageOf, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
 import { ignoreRejection, isThenable } from './guard.ts';
 import { SchemaCheck, type StandardIssue, type StandardSchemaV1 } from './standard-schema.ts';
@@ -81,7 +81,7 @@ export class Contract<In, Out, Sent = Out> {
     try {
       return checkedPayload(settledNow(this.#codec.encode(message)));
     } catch (cause) {
-      const problem = toError(cause).message;
+      const problem = messageOf(toError(cause));
       throw new MooringError(
         'unencodable-message',
         `the ${this.#codec.name} codec cannot encode the message: ${problem}`,
@@ -131,9 +131,9 @@ function pathOf({ path = [] }: StandardIssue): string {
 }
 
 function decodingFault(thrown: unknown): InvalidMessage {
-  const problem = thrown instanceof Error ? thrown.message : 'undecodable';
-  const closeCode = thrown instanceof UndecodableError ? thrown.closeCode : 1007;
-  return { path: '', problem: clipped(problem), closeCode };
+  if (!isError(thrown)) return { path: '', problem: 'undecodable', closeCode: 1007 };
+  const closeCode = thrown instanceof UndecodableError && thrown.closeCode === 1003 ? 1003 : 1007;
+  return { path: '', problem: clipped(messageOf(thrown)), closeCode };
 }
 
 /** Returns a copy: a slice would keep the whole text alive for as long as somebody keeps the fault. */

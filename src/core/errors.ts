@@ -33,7 +33,16 @@ export class MooringError extends Error {
 
 /** Makes an Error of anything that was thrown or rejected. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(describe(thrown));
+  return isError(thrown) ? thrown : new Error(describe(thrown));
+}
+
+/** Whether something thrown is an Error. A proxy may throw at the question. */
+export function isError(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error;
+  } catch {
+    return false;
+  }
 }
 
 function describe(thrown: unknown): string {
@@ -44,26 +53,47 @@ function describe(thrown: unknown): string {
   }
 }
 
+/**
+ * Reads a property of an error as text; `undefined` where there is none.
+ *
+ * Code of the application may have put anything there: an object as the message, call sites as the stack, a getter that
+ * throws.
+ */
+function textIn(error: Error, property: 'name' | 'message' | 'stack'): string | undefined {
+  try {
+    const value: unknown = error[property];
+    if (typeof value === 'string' || value === undefined || value === null)
+      return value ?? undefined;
+    return property === 'stack' ? undefined : String(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name of an error. */
+export function nameOf(error: Error): string {
+  return textIn(error, 'name') ?? 'Error';
+}
+
+/** The message of an error, as it was given. */
+export function messageOf(error: Error): string {
+  return textIn(error, 'message') ?? '';
+}
+
 /** How many parts of an AggregateError are reported. */
 const PARTS_MAX = 5;
 
 /** The first five parts of an AggregateError; an empty list for any other error. */
 export function partsOf(error: Error): Error[] {
+  if (nameOf(error) !== 'AggregateError') return [];
   const { errors } = error as { errors?: unknown };
-  if (error.name !== 'AggregateError' || !Array.isArray(errors)) return [];
-  return errors.slice(0, PARTS_MAX).map(toError);
+  return Array.isArray(errors) ? errors.slice(0, PARTS_MAX).map(toError) : [];
 }
 
 /** The message of an error, escaped. An AggregateError of attempts to connect has none: then the messages of its parts. */
 export function messageText(error: Error): string {
-  const { message } = error;
-  return escapeText(
-    message === ''
-      ? partsOf(error)
-          .map((part) => part.message)
-          .join('; ')
-      : message,
-  );
+  const message = messageOf(error);
+  return escapeText(message === '' ? partsOf(error).map(messageOf).join('; ') : message);
 }
 
 /**
@@ -71,8 +101,10 @@ export function messageText(error: Error): string {
  *
  * The message may quote a peer, and a peer must not be able to forge frames of the stack.
  */
-export function stackText({ message, stack }: Error): string | undefined {
+export function stackText(error: Error): string | undefined {
+  const stack = textIn(error, 'stack');
   if (stack === undefined) return undefined;
+  const message = messageOf(error);
   const begin = message === '' ? -1 : stack.indexOf(message);
   const end = begin === -1 ? 0 : begin + message.length;
   const frames = stack.slice(end).replaceAll(/[^\n]+|\n(?! {4}at )/g, escapeText);

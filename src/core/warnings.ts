@@ -1,4 +1,4 @@
-import { messageText, stackText } from './errors.ts';
+import { messageText, nameOf, stackText } from './errors.ts';
 import type { Failure, FailureCause } from './failure.ts';
 import { escapeText } from './text.ts';
 
@@ -114,7 +114,7 @@ export class Unheard {
   handler(name: string, error: Error): void {
     this.#warnings.once(name, {
       code: 'MOORING_HANDLER_ERROR',
-      message: `${name} threw ${error.name}: ${messageText(error)}${nobody(this.#waysToHearOf(name), 'this handler')}`,
+      message: `${name} threw ${nameOf(error)}: ${messageText(error)}${nobody(this.#waysToHearOf(name), 'this handler')}`,
       detail: stackText(error),
     });
   }
@@ -137,7 +137,7 @@ export class Unheard {
   crash(error: Error): void {
     this.#warnings.once('crash', {
       code: 'MOORING_CONNECTION_CRASHED',
-      message: `a connection crashed: ${error.name}: ${messageText(error)}. This is a bug in Mooring, please report it${nobody([this.#ways.events], 'crashes')}`,
+      message: `a connection crashed: ${nameOf(error)}: ${messageText(error)}. This is a bug in Mooring, please report it${nobody([this.#ways.events], 'crashes')}`,
       detail: stackText(error),
     });
   }

@@ -2,7 +2,7 @@ import type { Observable, Subscription } from 'rxjs';
 import { invalidArgument } from '../core/arguments.ts';
 import type { Level } from '../core/close-code.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
-import { messageText, partsOf, stackText } from '../core/errors.ts';
+import { messageText, nameOf, partsOf, stackText } from '../core/errors.ts';
 import type { SupervisorEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
 import { hasMethods } from '../core/methods.ts';
@@ -254,7 +254,7 @@ function ownFields(error: Error, hasStack: boolean): object {
   const code: unknown = 'code' in error ? error.code : undefined;
   const stack = hasStack ? stackText(error) : undefined;
   return {
-    type: error.name,
+    type: nameOf(error),
     message: messageText(error),
     ...(code !== undefined && { code }),
     ...(stack !== undefined && { stack }),

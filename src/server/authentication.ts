@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RenewOptions } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
-import { guarded, isThenable } from '../core/guard.ts';
+import { guarded, ignoreRejection, isThenable } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 import { warnOnce } from '../core/warnings.ts';
 import { kindOf } from '../core/wording.ts';
@@ -170,6 +170,15 @@ export class Authentication<Peer, In, Out> {
     }
   }
 
+  /** To look at the result may run code of the application. */
+  #trySettle(connection: InboundConnection, attempt: Attempt, result: unknown): void {
+    try {
+      this.#settle(connection, result);
+    } catch (thrown) {
+      this.#threw(connection, attempt, thrown);
+    }
+  }
+
   /** The connection is over: aborts `authenticate` if it still runs. Returns the `release` that is due now. */
   end(connection: InboundConnection): Release | undefined {
     const attempt = this.#pending.get(connection);
@@ -201,7 +210,7 @@ export class Authentication<Peer, In, Out> {
     Promise.resolve(result).then(
       (known) => {
         this.#pending.delete(connection);
-        this.#settle(connection, known);
+        this.#trySettle(connection, attempt, known);
       },
       (thrown) => {
         this.#pending.delete(connection);
@@ -278,6 +287,7 @@ const expired: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'expi
 function answerInstead(peer: unknown, expiresInMs = 1): RefusalAnswer | null {
   if (peer === null || peer === false) return notAdmitted;
   if (isRefusal(peer)) throw peer;
+  if (isThenable(peer)) ignoreRejection(peer);
   if (isAdmitted(peer) || isThenable(peer)) {
     throw new TypeError(
       `admitted(peer): peer must not be ${kindOf(peer)}; await it, or return it as it is`,

@@ -2,7 +2,7 @@ import type { Unsubscribable } from 'rxjs';
 
 import type { MessageHandlers } from '../connection/managed-connection.ts';
 import type { Failure } from '../core/failure.ts';
-import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
+import { guarded, type HandlerName } from '../core/guard.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { InboundConnection } from './inbound-connection.ts';
@@ -71,7 +71,7 @@ export class Handlers<Peer, In, Out> implements MessageHandlers {
     const { onOpen } = this.#options;
     const handle = handleOf<Peer, In, Out>(connection);
     const result = this.run('onOpen', connection, () => onOpen?.(handle));
-    if (isThenable(result)) this.#await(connection, result);
+    if (result instanceof Promise) this.#await(connection, result);
     else {
       const dispose = this.#disposerOf(result, connection);
       if (dispose !== undefined) this.#welcomes.set(connection, newWelcome(dispose, false));
@@ -170,7 +170,7 @@ export class Handlers<Peer, In, Out> implements MessageHandlers {
 
   /** Calls `run` when `work` has settled, after `welcomeMs` at the latest. */
   #after(work: unknown, run: () => void): void {
-    if (!isThenable(work)) {
+    if (!(work instanceof Promise)) {
       run();
       return;
     }
@@ -209,7 +209,7 @@ export class Handlers<Peer, In, Out> implements MessageHandlers {
     call: () => unknown,
   ): unknown {
     const result = this.run(handler, connection, call);
-    if (!isThenable(result)) return result;
+    if (!(result instanceof Promise)) return result;
     this.#unsettled += 1;
     const settled = () => this.#settled();
     result.then(settled, settled);

@@ -57,12 +57,16 @@ export class Reporter<Peer, In, Out> {
   /** Code of the application threw. The connection that it ran for ends, unless `onHandlerError` keeps it. */
   errored(handler: HandlerName, error: Error, connection?: InboundConnection): void {
     const handle = connection && handleOf<Peer, In, Out>(connection);
-    this.#emitErrored(handler, error, handle);
-    const choice = guarded(
-      () => this.#options.onHandlerError?.(error, handler, handle),
-      (thrown) => this.#emitErrored('onHandlerError', thrown, handle),
-    );
-    if (choice !== 'keep') connection?.end('handler-error', error);
+    let choice: unknown;
+    try {
+      this.#emitErrored(handler, error, handle);
+      choice = guarded(
+        () => this.#options.onHandlerError?.(error, handler, handle),
+        (thrown) => this.#emitErrored('onHandlerError', thrown, handle),
+      );
+    } finally {
+      if (choice !== 'keep') connection?.end('handler-error', error);
+    }
   }
 
   #emitErrored(

@@ -98,7 +98,7 @@ export class BrowserTransport implements OutboundTransport {
     const bytes =
       typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
     this.bytesIn += bytes.length;
-    if (this.isPaused) this.#hold(bytes, typeof data !== 'string');
+    if (this.isPaused || this.#held.length > 0) this.#hold(bytes, typeof data !== 'string');
     else this.#observer.connection.receive(bytes, typeof data !== 'string');
   }
 

@@ -15,6 +15,9 @@ export interface FrameHeader {
   readonly reasonBytes?: number;
 }
 
+/** The first state of a receiver of ws that has reported the header of a frame. */
+const READING_MASK = 3;
+
 const CONTINUATION = 0x0;
 const CLOSE = 0x8;
 const CODE_BYTES = 2;
@@ -91,7 +94,7 @@ class FrameTap {
   /** Every write begins with a header: Mooring and ws write whole frames. */
   #begin(): void {
     this.#sent = new HeaderParser((header) => this.#note(header));
-    this.#isInMessage = this.#receiver._fragmented !== 0;
+    this.#isInMessage = isNextInMessage(this.#receiver);
     for (const standIn of this.#standIns) standIn.install();
   }
 
@@ -116,6 +119,12 @@ class FrameTap {
   #note(header: FrameHeader): void {
     for (const { note } of this.#notes) note(header);
   }
+}
+
+/** Whether the next data frame continues a message. The one that is being read may be the last of it. */
+function isNextInMessage({ _state, _opcode, _fin, _fragmented }: WsReceiver): boolean {
+  const isReadingData = _state >= READING_MASK && _opcode < CLOSE;
+  return isReadingData ? !_fin : _fragmented !== 0;
 }
 
 type Method = (...given: unknown[]) => unknown;

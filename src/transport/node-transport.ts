@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import type { CloseFrame } from '../core/close-code.ts';
+import { toError } from '../core/errors.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { pingFrame } from '../core/frame.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
@@ -149,12 +150,34 @@ export class NodeTransport implements SocketTransport {
   }
 
   ping(): void {
-    const raw: ObservedSocket | null = this.raw;
+    const { raw } = this;
     if (raw === null) return;
-    const { isWritable } = this;
-    if (isWritable) this.writePing(raw);
-    const error = isWritable ? raw.errored : new Error('the socket is not writable any more');
-    if (error !== null) raw[kObserver]?.sendErrored(error);
+    const error = this.isWritable
+      ? this.write(() => this.writePing(raw))
+      : new Error('the socket is not writable any more');
+    if (error !== null) this.#sendErrored(error);
+  }
+
+  /**
+   * Lets ws or this transport write to the raw socket. A method of the socket may throw if another part of this process has
+   * replaced it: no event would follow, so this reports it.
+   *
+   * @returns the error that is known at once. Of a write that fails, the socket emits it later.
+   */
+  protected write(write: () => void): Error | null {
+    try {
+      write();
+      return this.raw?.errored ?? null;
+    } catch (thrown) {
+      const error = toError(thrown);
+      this.#sendErrored(error);
+      return error;
+    }
+  }
+
+  #sendErrored(error: Error): void {
+    const raw: ObservedSocket | null = this.raw;
+    raw?.[kObserver]?.sendErrored(error);
   }
 
   /** Bypasses ws, which would write header and payload separately, at twice the cost. */
@@ -165,15 +188,16 @@ export class NodeTransport implements SocketTransport {
 
   sendClose(frame: CloseFrame): CloseFrame | null {
     if (!this.isWritable) return null;
-    this.bound?.answerClose(frame.code, frame.reason);
-    // A write that fails at once sets `errored` before the socket, or ws, reports it.
-    return this.raw?.errored ? null : frame;
+    return this.#writeClose(frame.code, frame.reason) ? frame : null;
   }
 
   answerClose(code: number, reason?: Uint8Array): boolean {
     const { isWritable } = this;
-    this.bound?.answerClose(code, reason as Buffer | undefined);
-    return isWritable && !this.raw?.errored;
+    return this.#writeClose(code, reason as Buffer | undefined) && isWritable;
+  }
+
+  #writeClose(code: number, reason: string | Buffer | undefined): boolean {
+    return this.write(() => this.bound?.answerClose(code, reason)) === null;
   }
 
   watchClose(closed: (clean: boolean) => void): void {

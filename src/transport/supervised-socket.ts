@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import { NO_STATUS } from '../core/close-code.ts';
+import { toError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
 import type { WebSocketFace } from './node-transport.ts';
 import type { Reads, TurnTaker } from './reads.ts';
@@ -137,7 +138,11 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
   /** Called by ws to answer a ping, before it emits `ping`. */
   override pong(...args: Parameters<WebSocket['pong']>): void {
     this.observer?.pongDue(CONTROL_HEADER_BYTES + ((args[0] as Buffer | undefined)?.length ?? 0));
-    super.pong(...args);
+    try {
+      super.pong(...args);
+    } catch (thrown) {
+      this.observer?.sendErrored(toError(thrown));
+    }
   }
 
   /** Called by ws when more pings arrive than it can answer. */

@@ -92,6 +92,8 @@ export interface SocketObserver {
   protocolErrored(error: Error, refused?: RefusedMessage): void;
   /** This side refuses the rest of a message and reads nothing more. TCP ends next. */
   messageRefused(refusal: MessageRefusal): void;
+  /** ws could not write an answer. */
+  sendErrored(error: Error): void;
   /** ws terminates the socket because of too many pings. */
   pingFlooded(): void;
 }

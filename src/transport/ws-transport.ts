@@ -111,8 +111,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   }
 
   send(payload: string | Uint8Array): Error | null {
-    this.#socket?.send(payload);
-    return this.raw?.errored ?? null;
+    return this.write(() => this.#socket?.send(payload));
   }
 
   /** Cannot tell: ws itself writes to the socket, and destroys it if it does not accept the handshake. */

@@ -358,8 +358,8 @@ export const mutants: readonly Mutant[] = [
     name: 'stale messages',
     fault: 'Messages that have expired are sent with the next connection.',
     file: queue,
-    from: 'this.purge(nowMs);\n    return this.#waiting[0];',
-    to: 'void nowMs;\n    return this.#waiting[0];',
+    from: 'this.purge(nowMs);\n    return this.#waiting.shift();',
+    to: 'void nowMs;\n    return this.#waiting.shift();',
   },
   {
     name: 'jumping the queue',
@@ -372,8 +372,8 @@ export const mutants: readonly Mutant[] = [
     name: 'lost on the way out',
     fault: 'What waits is thrown at a connection that takes nothing.',
     file: sender,
-    from: "if (outbox.send(first.payload, first.settle) === 'refused') return;",
-    to: 'outbox.send(first.payload, first.settle);',
+    from: "if (outbox.send(first.payload, first.settle) !== 'refused') continue;",
+    to: 'outbox.send(first.payload, first.settle);\n      continue;',
   },
   {
     name: 'abandoned attempt',

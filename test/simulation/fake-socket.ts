@@ -44,6 +44,8 @@ export class FakeSocket extends EventEmitter {
   bytesRead = 0;
   bytesWritten = 0;
   readable = true;
+  /** `destroy` throws when this side has called it: somebody has wrapped it. */
+  throwsAtDestroy = false;
   destroyed = false;
   /** Whether `close` has been emitted. */
   closed = false;
@@ -120,7 +122,14 @@ export class FakeSocket extends EventEmitter {
     return this;
   }
 
+  /** What Mooring calls. The world, and the fake of ws, call {@link tearDown}. */
   destroy(error?: Error): this {
+    this.tearDown(error);
+    if (this.throwsAtDestroy) throw new Error('something threw behind it');
+    return this;
+  }
+
+  tearDown(error?: Error): this {
     if (this.destroyed) return this;
     this.destroyed = true;
     this.errored ??= error ?? null;
@@ -159,7 +168,7 @@ export class FakeSocket extends EventEmitter {
     if (error !== undefined) {
       this.#clock.soon(() => {
         this.#failWrite({ kind, end: 0, written }, error);
-        if (!this.destroyed) this.destroy(error);
+        if (!this.destroyed) this.tearDown(error);
       });
       return;
     }
@@ -201,7 +210,7 @@ export class FakeSocket extends EventEmitter {
     if (this.destroyed || this.#resetBy !== null) return;
     this.#resetBy = error;
     this.#clock.arriveAt(this.#clock.now() + (this.#quirks.resetReadMs ?? 0), () => {
-      this.destroy(error);
+      this.tearDown(error);
     });
   }
 
@@ -261,7 +270,7 @@ export class FakeSocket extends EventEmitter {
   }
 
   #destroyWhenOver(): void {
-    if (this.#finished && !this.readable) this.destroy();
+    if (this.#finished && !this.readable) this.tearDown();
   }
 
   #read(): void {

@@ -56,7 +56,7 @@ export class FakeUpgrader {
       return { cause: 'bad-request', status: 400, body: 'invalid extensions' };
     }
     if (!raw.readable || !raw.writable) {
-      raw.destroy();
+      raw.tearDown();
       return null;
     }
     if (raw.reader !== null) return new Error('upgraded already');

@@ -173,7 +173,7 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
     this.wasFlooded = true;
     this.raw.tell('ping-flood', () => this.observer?.pingFlooded());
     this.readyState = CLOSING;
-    this.raw.destroy();
+    this.raw.tearDown();
   }
 
   /** ws stops to listen after a close frame and after a violation. */
@@ -199,7 +199,7 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
     this.raw.off('error', this.#rawErrored);
     this.raw.on('error', noop);
     this.readyState = CLOSING;
-    this.raw.destroy();
+    this.raw.tearDown();
   };
 
   /** What a paused socket still held is read at the very end. */

@@ -74,6 +74,8 @@ class Recorder implements SocketObserver {
     this.#note('protocol error');
   }
 
+  sendErrored(): void {}
+
   pingFlooded(): void {
     this.#note('ping flood');
   }

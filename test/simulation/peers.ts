@@ -55,7 +55,7 @@ export class SimulatedPeers {
     const upgrade = fakeUpgrade(life.socket, request);
     if (world.random.chance(0.04)) {
       life.deeds.add('socket destroyed');
-      life.socket.destroy();
+      life.socket.tearDown();
     }
     world.note('comes', life.number);
     const paths = world.random.chance(0.01) ? ['/elsewhere'] : undefined;
@@ -246,7 +246,7 @@ export class SimulatedPeers {
     } else if (draw < 0.65) {
       this.#did(life, 'socket destroyed');
       this.#did(life, 'peer was silent');
-      this.#world.in(random.integer(0, 50), () => life.socket.destroy());
+      this.#world.in(random.integer(0, 50), () => life.socket.tearDown());
     } else this.#vanish(life);
   }
 

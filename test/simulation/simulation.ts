@@ -124,6 +124,7 @@ class Simulation {
       const life = this.#world.bySocket.get(socket.raw);
       if (life !== undefined) life.webSocket = socket;
       socket.throwsAtClose = this.#breaks(socket.raw);
+      socket.raw.throwsAtDestroy = socket.throwsAtClose;
       if (random.chance(plan.stuck)) socket.closesAfterMs = random.pick(STUCK_MS);
     };
   }

@@ -97,6 +97,8 @@ export class Receiving implements SocketObserver {
   pongDue(): void {}
   closeReceived(): void {}
   protocolErrored(): void {}
+  sendErrored(): void {}
+
   pingFlooded(): void {}
 }
 

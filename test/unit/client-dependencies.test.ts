@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Ending } from '../../src/client/client-types.ts';
 import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
 import { type PrivateCodes, privateCodes, retryAfter } from '../../src/client/reconnect/retry.ts';
-import { OfflineQueue, type Waiting } from '../../src/client/sender.ts';
+import { OfflineQueue } from '../../src/client/sender.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { CloseVerdict, Origin } from '../../src/core/verdict.ts';
@@ -75,11 +75,7 @@ describe('OfflineQueue', () => {
       const settle = (result: string) => void log.push(`${message} is ${result}`);
       queue.push({ message, payload: message, expiresAtMs, settle });
     };
-    const next = (nowMs = 0): unknown => {
-      const first: Waiting | undefined = queue.peek(nowMs);
-      if (first !== undefined) queue.shift();
-      return first?.message;
-    };
+    const next = (nowMs = 0): unknown => queue.take(nowMs)?.message;
     return { queue, log, push, next };
   }
 
@@ -88,6 +84,18 @@ describe('OfflineQueue', () => {
     for (const message of ['a', 'b', 'c']) push(message);
     assert.equal(queue.size, 3);
     assert.deepEqual([next(), next(), next(), next()], ['a', 'b', 'c', undefined]);
+  });
+
+  it('takes a message back that could not be sent', () => {
+    const { push, next, queue, log } = bench(3);
+    push('a', 10);
+    push('b');
+    const first = queue.take(0);
+    assert.ok(first);
+    push('c');
+    queue.putBack(first);
+    assert.deepEqual([queue.size, queue.purge(5)], [3, 10]);
+    assert.deepEqual([next(20), log], ['b', ['a is lost', 'a expired']]);
   });
 
   it('drops the oldest when it is full, and says so', () => {

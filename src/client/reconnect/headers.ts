@@ -1,4 +1,4 @@
-import { isThenable } from '../../core/guard.ts';
+import { ignoreRejection, isThenable } from '../../core/guard.ts';
 import {
   type Destination,
   type Directions,
@@ -39,10 +39,20 @@ class HeaderRoute implements Route {
   }
 
   target(): Destination | Promise<Destination> {
-    const given = [this.#route.target(), this.#headers()] as const;
-    const [there, headers] = given;
+    const there = this.#route.target();
+    const headers = this.#headersBeside(there);
     if (!isThenable(there) && !isThenable(headers)) return withHeaders(there, headers);
-    return Promise.all(given).then((known) => withHeaders(...known));
+    return Promise.all([there, headers]).then((known) => withHeaders(...known));
+  }
+
+  /** If this throws, nobody waits for the target any more. */
+  #headersBeside(there: Destination | Promise<Destination>): Headers | PromiseLike<Headers> {
+    try {
+      return this.#headers();
+    } catch (thrown) {
+      if (isThenable(there)) ignoreRejection(there);
+      throw thrown;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { closeMeaning, type Retry } from '../../core/close-code.ts';
-import { guarded } from '../../core/guard.ts';
+import { guarded, ignoreRejection, isThenable } from '../../core/guard.ts';
 import type { Ending } from '../client-types.ts';
 
 /** What to do after a close code that IANA leaves to libraries and applications (3000–4999). */
@@ -40,6 +40,7 @@ export function retryAfter(
 
 function checkedRetry(answer: unknown): Retry {
   if (answer === 'now' || answer === 'backoff' || answer === 'never') return answer;
+  if (isThenable(answer)) ignoreRejection(answer);
   throw new TypeError(
     `privateCodes must return 'now', 'backoff' or 'never', not ${String(answer)}`,
   );
