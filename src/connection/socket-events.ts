@@ -104,6 +104,12 @@ export class SocketEvents implements DialObserver {
     this.connection.end('ping-flood');
   }
 
+  /** Something in front of the socket threw. It is noted also of a close frame, which leaves behind the gate. */
+  writeThrew(error: Error): void {
+    this.connection.record.noteSendError(error);
+    this.sendErrored(error);
+  }
+
   /** A write failed. This is often the first sign of a broken connection, before the socket itself reports an error. */
   sendErrored(error: Error): void {
     this.#blameOthers();

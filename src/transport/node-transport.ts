@@ -170,7 +170,8 @@ export class NodeTransport implements SocketTransport {
       return this.raw?.errored ?? null;
     } catch (thrown) {
       const error = toError(thrown);
-      this.#sendErrored(error);
+      const raw: ObservedSocket | null = this.raw;
+      raw?.[kObserver]?.writeThrew(error);
       return error;
     }
   }

@@ -58,6 +58,7 @@ export interface RawSocketObserver {
   socketErrored(error: Error): void;
   /** A write failed. */
   sendErrored(error: Error): void;
+  writeThrew(error: Error): void;
   socketEnded(): void;
   /** @param errored - whether an error closed it. */
   socketClosed(errored: boolean): void;
