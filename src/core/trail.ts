@@ -1,7 +1,9 @@
+import type { ConnectionFact } from '../../machines/connection-contract.ts';
+
 /** A fact of a connection, and when the chart took it. */
 export interface TrailFact {
-  /** A fact of the [connection chart](../../docs/statecharts/connection.md), for example `heartbeat.missed`. */
-  readonly fact: string;
+  /** A fact of the connection chart, for example `heartbeat.missed`. */
+  readonly fact: ConnectionFact['type'];
   /** Wall time, in milliseconds since 1970. */
   readonly atMs: number;
 }

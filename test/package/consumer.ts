@@ -152,7 +152,9 @@ const supervisor = createSupervisor({
   },
   onClose(_connection, verdict) {
     const exact: Exactly<typeof verdict, CloseVerdict> = true;
-    return exact;
+    const missed = verdict.trail.some(({ fact }) => fact === 'heartbeat.missed');
+    // @ts-expect-error no such fact
+    return verdict.trail.some(({ fact }) => fact === 'heartbeat.mised') ? exact : missed;
   },
   onFailed(failure) {
     const exact: Exactly<typeof failure, Failure> = true;
