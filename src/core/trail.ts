@@ -11,7 +11,12 @@ export interface TrailFact {
 /** The last facts of a connection, oldest first. */
 export type Trail = readonly TrailFact[];
 
-/** Makes one line of a trail: `-30.004s heartbeat.missed, 0s heartbeat.lost`. Times count back from the last fact. */
+/**
+ * Makes one line of a trail. Times count back from the last fact, in seconds. An empty trail is an empty string.
+ *
+ * @example
+ * `trailText(verdict.trail)` is `'-5.124s heartbeat.missed, -0.024s heartbeat.lost, 0s websocket.closed'`.
+ */
 export function trailText(trail: Trail): string {
   const endedAtMs = trail.at(-1)?.atMs ?? 0;
   return trail.map(({ fact, atMs }) => `${(atMs - endedAtMs) / 1_000}s ${fact}`).join(', ');
