@@ -43,6 +43,7 @@ export type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from './core/
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
 export { escapeText } from './core/text.ts';
 export type { Trail, TrailFact } from './core/trail.ts';
+export { trailText } from './core/trail.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
 export type { LogLine } from './observe/log-folder.ts';
 export type { Logger } from './observe/logger.ts';

@@ -1,5 +1,4 @@
 import type { Chart, ChartState } from './chart.ts';
-import { type ChartTable, pathsTo } from './table.ts';
 
 /** One arrow of a chart, as it is drawn, and how often it was taken. */
 export interface ArrowCount {
@@ -13,7 +12,10 @@ export interface ArrowCount {
 
 /** What all runners of one chart have done so far. */
 export interface ChartCounts {
-  /** How many are in each active state, by its path; of a final state, how many have ended in it. */
+  /**
+   * How many are in each active state, by its path; of a final state, how many have ended in it. In the order of the
+   * chart, parents before their children.
+   */
   readonly states: Readonly<Record<string, number>>;
   /** The arrows that were taken at least once. */
   readonly arrows: readonly ArrowCount[];
@@ -24,19 +26,13 @@ export interface ChartCounts {
 /** Adds up what the states and transitions of a chart have counted. Apart from the chart: no page asks for it. */
 export function countsOf(chart: Chart): ChartCounts {
   const states: Record<string, number> = {};
-  for (const path of allPaths(chart.table)) states[path] = 0;
+  for (const path of Object.keys(chart.table.edges)) if (path !== '') states[path] = 0;
   const arrows = new Map<string, ArrowCount>();
   for (const state of chart.states.values()) {
     for (const path of state.paths) states[path] = (states[path] ?? 0) + state.population;
     for (const arrow of arrowsFrom(state)) count(arrows, arrow);
   }
   return { states, arrows: [...arrows.values()], crashed: chart.crashed };
-}
-
-/** Every state that a chart can be in. */
-function allPaths({ start, edges }: ChartTable): readonly string[] {
-  const all = [start, ...Object.values(edges).flatMap((ofState) => Object.values(ofState))];
-  return pathsTo(all.flatMap((edge) => edge?.[0] ?? []));
 }
 
 /** The arrows that were taken from one state. */

@@ -93,7 +93,7 @@ export class FlightRecorder {
     for (let back = 1; back <= FACTS_MAX; back += 1) {
       const entry = entries[first + ((at - back) & PLACE_MASK)] as number;
       if (entry === 0) break;
-      trail.push({ fact: this.#facts[entry >>> CODE_SHIFT] as string, atMs });
+      trail.push({ fact: this.#facts[entry >>> CODE_SHIFT] as TrailFact['fact'], atMs });
       atMs -= unpacked(entry);
     }
     this.#free((position - (at & PLACE_MASK)) / FACTS_MAX, entries, first);

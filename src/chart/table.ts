@@ -21,7 +21,10 @@ export interface ChartTable {
   /** The first states, and the orders on entering them. */
   readonly start: Edge;
   readonly final: readonly string[];
-  /** The edges of each state, by its path; of the root, by an empty one. Those of an inner state come first. */
+  /**
+   * The edges of each state by its path; the root has an empty path. Every state is here, in the order in which the
+   * machine is written, also a state without edges.
+   */
   readonly edges: { readonly [path: string]: Edges };
 }
 

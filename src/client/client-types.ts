@@ -35,7 +35,7 @@ export interface ClientStatus {
   readonly attempts: number;
   /** How the last attempt ended; `undefined` before the first end. */
   readonly ending: Ending | undefined;
-  /** The delay before the next attempt, in milliseconds; in `waiting` only. */
+  /** The delay before the next attempt, in whole milliseconds; in `waiting` only. */
   readonly delayMs: number | undefined;
   /** Why there will be no further attempt; in `exhausted` only. */
   readonly gaveUp: GaveUp | undefined;

@@ -37,7 +37,8 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
   supervisor?: HasChildren;
   /**
    * When the client, and each of its connections, gets its XState actor: `eager` when it begins, `on-demand` when you ask
-   * for its `actor`. A client of a supervisor follows the supervisor. With `inspect`, all actors are eager.
+   * for its `actor`. With `inspect`, all actors are eager. A client of a supervisor cannot have `actors` or `inspect`: the
+   * supervisor's hold for it.
    * @default 'eager'
    */
   actors?: 'eager' | 'on-demand';

@@ -165,7 +165,8 @@ export class SupervisedClient<In, Out>
 
   startDelay({ name }: { name: DelayName }): void {
     this.#stopDelay();
-    const delayMs = this.#parts.policy.delayMs(name);
+    // Whole, because users read it; rounded up, because a peer may have asked for the time.
+    const delayMs = Math.ceil(this.#parts.policy.delayMs(name));
     if (name !== 'stable') {
       this.#delayMs = delayMs;
       this.#holdProcess(true);

@@ -81,7 +81,7 @@ export interface MessageHandlers {
  *
  * ```
  * socket event ─▶ record ─▶ quarantine ─▶ fact ─▶ chart ─▶ orders ─▶ reports ─▶ user code
- * message ─▶ gate, proof of life, rate ─▶ contract ─▶ handler
+ * message ─▶ proof of life ─▶ gate ─▶ rate ─▶ contract ─▶ handler
  * ```
  */
 export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>

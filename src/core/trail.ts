@@ -1,7 +1,9 @@
+import type { ConnectionFact } from '../../machines/connection-contract.ts';
+
 /** A fact of a connection, and when the chart took it. */
 export interface TrailFact {
-  /** A fact of the [connection chart](../../docs/statecharts/connection.md), for example `heartbeat.missed`. */
-  readonly fact: string;
+  /** A fact of the connection chart, for example `heartbeat.missed`. */
+  readonly fact: ConnectionFact['type'];
   /** Wall time, in milliseconds since 1970. */
   readonly atMs: number;
 }
@@ -9,7 +11,12 @@ export interface TrailFact {
 /** The last facts of a connection, oldest first. */
 export type Trail = readonly TrailFact[];
 
-/** Makes one line of a trail: `-30.004s heartbeat.missed, 0s heartbeat.lost`. Times count back from the last fact. */
+/**
+ * Makes one line of a trail. Times count back from the last fact, in seconds. An empty trail is an empty string.
+ *
+ * @example
+ * `trailText(verdict.trail)` is `'-5.124s heartbeat.missed, -0.024s heartbeat.lost, 0s websocket.closed'`.
+ */
 export function trailText(trail: Trail): string {
   const endedAtMs = trail.at(-1)?.atMs ?? 0;
   return trail.map(({ fact, atMs }) => `${(atMs - endedAtMs) / 1_000}s ${fact}`).join(', ');

@@ -121,7 +121,7 @@ console.log(JSON.stringify({ state: actor.getSnapshot().value, orders }));
 /** A module that compiles only if every type is inferred as the documentation promises. */
 export const typedConsumer = `
 import { createServer } from 'node:http';
-import { admitted, attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen, Refusal } from 'mooring';
+import { admitted, attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen, Refusal, trailText } from 'mooring';
 import type { Supervisor, Topic } from 'mooring';
 import { createClient, createPool, type DialedConnection } from 'mooring/client';
 import type { Observer } from 'rxjs';
@@ -152,11 +152,13 @@ const supervisor = createSupervisor({
   },
   onClose(_connection, verdict) {
     const exact: Exactly<typeof verdict, CloseVerdict> = true;
-    return exact;
+    const missed = verdict.trail.some(({ fact }) => fact === 'heartbeat.missed');
+    // @ts-expect-error no such fact
+    return verdict.trail.some(({ fact }) => fact === 'heartbeat.mised') ? exact : missed;
   },
   onFailed(failure) {
     const exact: Exactly<typeof failure, Failure> = true;
-    return exact;
+    return exact && trailText(failure.trail) satisfies string;
   },
 });
 

@@ -1,6 +1,7 @@
 import {
   type AnyMachineSnapshot,
   type AnyStateMachine,
+  type AnyStateNode,
   initialTransition,
   transition,
 } from 'xstate';
@@ -22,12 +23,13 @@ export function tableOf(chart: Chart): ChartTable {
 class TableMaker {
   readonly #chart: Chart;
   readonly #orders: Order[] = [];
-  readonly #edges: Record<string, Record<string, Edge | null>> = {};
+  readonly #edges: Record<string, Record<string, Edge | null>>;
   /** In the order in which they were found; the list grows while it is worked off. */
   readonly #snapshots: AnyMachineSnapshot[] = [];
 
   constructor(chart: Chart) {
     this.#chart = chart;
+    this.#edges = Object.fromEntries(statesIn(chart.machine.root).map((path) => [path, {}]));
   }
 
   make(): ChartTable {
@@ -61,11 +63,11 @@ class TableMaker {
 
   /** One edge stands for a fact in all configurations with its state. */
   #note(path: string, fact: string, edge: Edge | null): void {
-    this.#edges[path] ??= {};
-    const known = this.#edges[path][fact];
+    const edges = this.#edges[path] as Record<string, Edge | null>;
+    const known = edges[fact];
     if (known !== undefined && JSON.stringify(known) !== JSON.stringify(edge))
       throw new Error(`${fact} does not always do the same in ${path || 'the root'}`);
-    this.#edges[path][fact] = edge;
+    edges[fact] = edge;
   }
 
   #reach(snapshot: AnyMachineSnapshot): void {
@@ -82,6 +84,11 @@ class TableMaker {
       return index === -1 ? this.#orders.push(order) - 1 : index;
     });
   }
+}
+
+/** Every state in the order in which the machine is written, parents first; the root is an empty path. */
+function statesIn({ path, states }: AnyStateNode): string[] {
+  return [path.join('.'), ...Object.values(states).flatMap(statesIn)];
 }
 
 /** The innermost active states, in the order of their regions. */

@@ -8,6 +8,7 @@ import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
 import { Notifications } from '../../src/chart/notifications.ts';
 import { type ChartOwner, ChartRunner } from '../../src/chart/runner.ts';
 import type { ChartTable } from '../../src/chart/table.ts';
+import { connectionTable } from '../../src/chart/tables/connection.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 /** A lamp: `off ⇄ on.dim ⇄ on.bright`, and `broken` at the end. */
@@ -22,6 +23,7 @@ const lamp: ChartTable = {
     on: { pressed: [['off'], [1]], touched: [['on.dim'], [2]] },
     'on.dim': { turned: [['on.bright'], [0]] },
     'on.bright': { turned: [['on.dim'], [0]] },
+    broken: {},
   },
 };
 
@@ -191,6 +193,21 @@ describe('Chart', () => {
       arrows: [],
       crashed: 0,
     });
+  });
+
+  it('lists the states of a connection in the order of its chart, parents first', () => {
+    const states = Object.keys(countsOf(new Chart(connectionTable)).states);
+    assert.deepEqual(states.slice(0, 3), [
+      'handshaking',
+      'handshaking.admitting',
+      'handshaking.upgrading',
+    ]);
+    const top = states.filter((path) => !path.includes('.'));
+    assert.deepEqual(top, ['handshaking', 'open', 'errored', 'closing', 'closed', 'failed']);
+    for (const [index, path] of states.entries()) {
+      const parent = path.slice(0, Math.max(0, path.lastIndexOf('.')));
+      assert.ok(parent === '' || states.indexOf(parent) < index, path);
+    }
   });
 
   it('counts a crash in no state', () => {

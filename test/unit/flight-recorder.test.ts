@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { connectionFacts } from '../../machines/connection-contract.ts';
 import { FlightRecorder } from '../../src/chart/flight-recorder.ts';
-import { trailText } from '../../src/core/trail.ts';
+import { type Trail, trailText } from '../../src/core/trail.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 const DAY_MS = 86_400_000;
@@ -106,7 +106,7 @@ describe('FlightRecorder', () => {
 
 describe('trailText', () => {
   it('counts back in seconds from the last fact', () => {
-    const trail = [
+    const trail: Trail = [
       { fact: 'socket.opened', atMs: 1_000 },
       { fact: 'heartbeat.missed', atMs: 21_004 },
       { fact: 'heartbeat.lost', atMs: 31_010 },

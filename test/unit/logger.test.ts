@@ -9,6 +9,7 @@ import type { ConnectionIdentity } from '../../src/core/connection.ts';
 import type { DrainReport, SupervisorEvent, UntimedEvent } from '../../src/core/events.ts';
 import type { Failure } from '../../src/core/failure.ts';
 import { escapeText } from '../../src/core/text.ts';
+import type { Trail } from '../../src/core/trail.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 import type { LogLine } from '../../src/observe/log-folder.ts';
 import { type Logger, logEvents, logLine } from '../../src/observe/logger.ts';
@@ -172,7 +173,7 @@ describe('logLine', () => {
 
   it('has the trail of an ending that is a warning or an error, and of no other', () => {
     const atMs = 1_700_000_000_000;
-    const trail = [
+    const trail: Trail = [
       { fact: 'socket.opened', atMs: atMs - 30_250 },
       { fact: 'heartbeat.lost', atMs },
     ];

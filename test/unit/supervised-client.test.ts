@@ -9,10 +9,10 @@ import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 
 /** A client on virtual time, and a log of all that it tells. */
-function bench(parts: Partial<Platform> = {}) {
+function bench(parts: Partial<Platform> = {}, random: () => number = () => 0.5) {
   const clock = new VirtualClock();
   const server = new VirtualServer(clock);
-  const options = resolveClientOptions({ clock, random: () => 0.5 }, clock);
+  const options = resolveClientOptions({ clock, random }, clock);
   const log: string[] = [];
   let held = 0;
   const platform: Platform = {
@@ -53,6 +53,13 @@ describe('SupervisedClient', () => {
     void client.stop({ code: 1000, reason: '' });
     assert.deepEqual([client.status.state, held()], ['stopped', 0]);
     assert.equal(clock.timersPending, 0);
+  });
+
+  it('waits for whole milliseconds, whatever chance says', () => {
+    const { client, clock, server } = bench({}, () => 0.1641);
+    clock.advance(1_000);
+    server.goDown();
+    assert.deepEqual([client.status.state, client.status.delayMs], ['waiting', 83]);
   });
 
   it('comes to its end also when its chart throws, and says so', async () => {

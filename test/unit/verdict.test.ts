@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { type ConnectionFact, connectionFacts } from '../../machines/connection-contract.ts';
 import { closeCodeInfo, type Level } from '../../src/core/close-code.ts';
 import { tcpCause } from '../../src/core/failure.ts';
 import {
@@ -335,6 +336,7 @@ describe('tcpCause', () => {
   });
 });
 
+const facts = Object.keys(connectionFacts) as ConnectionFact['type'][];
 const frameSchema = z.strictObject({ code: z.int().min(0).max(65_535), reason: z.string() });
 
 /** What every verdict looks like; optional members are there or not, but never `undefined`. */
@@ -354,7 +356,7 @@ const verdictSchema = z.strictObject({
   openMs: z.int().min(0),
   bytesIn: z.int().min(0),
   bytesOut: z.int().min(0),
-  trail: z.array(z.strictObject({ fact: z.string(), atMs: z.int() })),
+  trail: z.array(z.strictObject({ fact: z.enum(facts), atMs: z.int() })),
 }) satisfies z.ZodType<CloseVerdict>;
 
 const anyError = fc

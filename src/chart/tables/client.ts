@@ -20,6 +20,7 @@ export const clientTable: ChartTable = {
   start: [['idle'], []],
   final: ['stopped', 'exhausted'],
   edges: {
+    '': {},
     idle: { 'dial.requested': [['dialing'], [0]], 'stop.requested': [['stopped'], [1]] },
     dialing: {
       'connection.opened': [['up.settling'], [2, 3]],
@@ -41,13 +42,21 @@ export const clientTable: ChartTable = {
       'stop.requested': [['stopping'], [7]],
     },
     'up.settling': { 'deadline.passed': [['up.stable'], [8]] },
+    'up.stable': {},
     waiting: {
       'dial.requested': [['dialing'], [0]],
       'deadline.passed': [['dialing'], [0]],
       'network.lost': [['waiting.offline'], [10]],
       'stop.requested': [['stopped'], [1]],
     },
+    'waiting.now': {},
     'waiting.backoff': { 'wake.noticed': [['waiting.awake'], [11]] },
+    'waiting.deferred': {},
+    'waiting.awake': {},
+    'waiting.offline': {
+      'network.returned': [['dialing'], [0]],
+      'wake.noticed': [['dialing'], [0]],
+    },
     stopping: {
       'ended.now': [['stopped'], [1]],
       'ended.backoff': [['stopped'], [1]],
@@ -55,9 +64,7 @@ export const clientTable: ChartTable = {
       'ended.never': [['stopped'], [1]],
       'restarts.exceeded': [['stopped'], [1]],
     },
-    'waiting.offline': {
-      'network.returned': [['dialing'], [0]],
-      'wake.noticed': [['dialing'], [0]],
-    },
+    stopped: {},
+    exhausted: {},
   },
 };

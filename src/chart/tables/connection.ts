@@ -29,11 +29,7 @@ export const connectionTable: ChartTable = {
   start: [['handshaking.admitting'], [0]],
   final: ['failed', 'closed'],
   edges: {
-    'handshaking.admitting': {
-      'dial.requested': [['handshaking.dialing'], [1]],
-      'admission.granted': [['handshaking.upgrading'], [2]],
-      'admission.denied': [['handshaking.refusing'], [5, 6]],
-    },
+    '': {},
     handshaking: {
       'admission.refused': [['failed'], [3, 4]],
       'peer.abandoned': [['failed'], [4]],
@@ -41,13 +37,10 @@ export const connectionTable: ChartTable = {
       'socket.closed': [['failed'], [4]],
       'deadline.passed': [['failed'], [3, 4]],
     },
-    'handshaking.dialing': {
-      'socket.opened': [
-        ['open.intake.welcoming', 'open.liveness.healthy', 'open.flow.flowing'],
-        [7],
-      ],
-      'close.requested': [['failed'], [4]],
-      'terminate.requested': [['failed'], [4]],
+    'handshaking.admitting': {
+      'dial.requested': [['handshaking.dialing'], [1]],
+      'admission.granted': [['handshaking.upgrading'], [2]],
+      'admission.denied': [['handshaking.refusing'], [5, 6]],
     },
     'handshaking.upgrading': {
       'socket.opened': [
@@ -60,6 +53,14 @@ export const connectionTable: ChartTable = {
       'peer.closing': [['failed'], [4]],
       'protocol.violated': [['failed'], [4]],
       'deadline.passed': [['failed'], [4]],
+    },
+    'handshaking.dialing': {
+      'socket.opened': [
+        ['open.intake.welcoming', 'open.liveness.healthy', 'open.flow.flowing'],
+        [7],
+      ],
+      'close.requested': [['failed'], [4]],
+      'terminate.requested': [['failed'], [4]],
     },
     open: {
       'socket.errored': [['errored'], [8, 9]],
@@ -79,12 +80,23 @@ export const connectionTable: ChartTable = {
       'fail.requested': [['errored'], [14, 8, 9]],
       'terminate.requested': [['closing.forced'], [10, 13, 12]],
     },
+    'open.intake': {},
+    'open.intake.welcoming': { 'welcome.settled': [['open.intake.receiving'], [18]] },
+    'open.intake.receiving': { 'reading.paused': [['open.intake.paused'], []] },
+    'open.intake.paused': { 'reading.resumed': [['open.intake.receiving'], [18]] },
+    'open.liveness': {},
     'open.liveness.healthy': {
       'heartbeat.missed': [['open.liveness.suspect'], [15]],
       'beat.missed': [['open.liveness.asleep'], [16]],
     },
+    'open.liveness.suspect': { 'heartbeat.answered': [['open.liveness.healthy'], [19]] },
+    'open.liveness.asleep': {
+      'heartbeat.missed': [['open.liveness.suspect'], [15]],
+      'beat.answered': [['open.liveness.healthy'], [19]],
+    },
+    'open.flow': {},
     'open.flow.flowing': { 'outbox.filled': [['open.flow.congested'], [17]] },
-    'open.intake.welcoming': { 'welcome.settled': [['open.intake.receiving'], [18]] },
+    'open.flow.congested': { 'outbox.drained': [['open.flow.flowing'], [20]] },
     errored: {
       'socket.closed': [['closing.reaping'], [10, 12]],
       'websocket.closed': [['closed'], [4]],
@@ -96,17 +108,11 @@ export const connectionTable: ChartTable = {
       'websocket.closed': [['closed'], [4]],
       'terminate.requested': [['closing.forced'], [13, 12]],
     },
-    'closing.peer': { 'deadline.passed': [['closing.forced'], [13, 12]] },
-    'closing.reaping': { 'deadline.passed': [['closed'], [4]], 'terminate.requested': null },
-    'open.liveness.suspect': { 'heartbeat.answered': [['open.liveness.healthy'], [19]] },
-    'open.liveness.asleep': {
-      'heartbeat.missed': [['open.liveness.suspect'], [15]],
-      'beat.answered': [['open.liveness.healthy'], [19]],
-    },
-    'open.flow.congested': { 'outbox.drained': [['open.flow.flowing'], [20]] },
     'closing.local': { 'deadline.passed': [['closing.forced'], [13, 12]] },
-    'open.intake.receiving': { 'reading.paused': [['open.intake.paused'], []] },
+    'closing.peer': { 'deadline.passed': [['closing.forced'], [13, 12]] },
     'closing.forced': { 'deadline.passed': [['closed'], [4]], 'terminate.requested': null },
-    'open.intake.paused': { 'reading.resumed': [['open.intake.receiving'], [18]] },
+    'closing.reaping': { 'deadline.passed': [['closed'], [4]], 'terminate.requested': null },
+    closed: {},
+    failed: {},
   },
 };

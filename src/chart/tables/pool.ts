@@ -7,6 +7,7 @@ export const poolTable: ChartTable = {
   start: [['starting'], []],
   final: ['stopped'],
   edges: {
+    '': {},
     starting: {
       'pool.filled': [['operational'], []],
       'pool.thinned': [['degraded'], []],
@@ -23,5 +24,6 @@ export const poolTable: ChartTable = {
     draining: { 'pool.emptied': [['stopped'], [1]] },
     'draining.closing': { 'deadline.passed': [['draining.expiring'], [2]] },
     'draining.expiring': { 'deadline.passed': [['stopped'], [1]] },
+    stopped: {},
   },
 };

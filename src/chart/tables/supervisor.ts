@@ -14,11 +14,11 @@ export const supervisorTable: ChartTable = {
   start: [['admitting'], []],
   final: ['stopped'],
   edges: {
+    '': { 'connection.crashed': [[], [2]] },
     admitting: {
       'suspend.requested': [['suspended'], [0]],
       'drain.requested': [['draining.closing'], [1]],
     },
-    '': { 'connection.crashed': [[], [2]] },
     suspended: {
       'admit.requested': [['admitting'], [3]],
       'drain.requested': [['draining.closing'], [1]],
@@ -26,5 +26,6 @@ export const supervisorTable: ChartTable = {
     draining: { 'fleet.emptied': [['stopped'], [4]] },
     'draining.closing': { 'deadline.passed': [['draining.expiring'], [5]] },
     'draining.expiring': { 'deadline.passed': [['stopped'], [4]] },
+    stopped: {},
   },
 };
