@@ -4,6 +4,8 @@ export const clientFacts = {
   'connection.opened': 'The attempt under way has opened.',
   'ended.now': 'The attempt failed, or its connection closed. The next attempt may begin at once.',
   'ended.backoff': 'The attempt failed, or its connection closed. The next attempt waits.',
+  'ended.slow':
+    'The attempt failed, or its connection closed, for a reason that may stay for a while.',
   'ended.deferred': 'The peer ended the connection or the attempt, and said when to come back.',
   'ended.never':
     'The attempt failed, or its connection closed, for a reason that no further attempt can mend.',
@@ -19,7 +21,7 @@ export const clientFacts = {
 export type ClientFact = { readonly type: keyof typeof clientFacts };
 
 /** The delays that a client keeps for its chart. */
-export type DelayName = 'stable' | 'now' | 'backoff' | 'deferred' | 'awake' | 'offline';
+export type DelayName = 'stable' | 'now' | 'backoff' | 'slow' | 'deferred' | 'awake' | 'offline';
 
 /** Orders of the chart to its client. Imperative, synchronous, and never user code. */
 export interface ClientOrders {
@@ -33,8 +35,10 @@ export interface ClientOrders {
   startDelay(params: { name: DelayName }): void;
   /** Asks the open connection for a sign of life at once. */
   probe(): void;
+  /** Dials no more by itself, and lets the process end. */
+  giveUp(): void;
   /** Ends the connection or the attempt. */
   endConnection(): void;
-  /** Releases everything and says why there will be no further attempt. */
+  /** Releases everything. */
   finish(): void;
 }

@@ -27,6 +27,7 @@ export const clientMachine = setup({
       client.startDelay(params),
     ),
     probe: order<ClientOrders>((client) => client.probe()),
+    giveUp: order<ClientOrders>((client) => client.giveUp()),
     endConnection: order<ClientOrders>((client) => client.endConnection()),
     finish: order<ClientOrders>((client) => client.finish()),
   },
@@ -54,6 +55,7 @@ export const clientMachine = setup({
         'connection.opened': 'up',
         'ended.now': 'waiting.now',
         'ended.backoff': 'waiting.backoff',
+        'ended.slow': 'waiting.slow',
         'ended.deferred': 'waiting.deferred',
         'ended.never': 'exhausted',
         'restarts.exceeded': 'exhausted',
@@ -79,6 +81,7 @@ export const clientMachine = setup({
       on: {
         'ended.now': 'waiting.now',
         'ended.backoff': 'waiting.backoff',
+        'ended.slow': 'waiting.slow',
         'ended.deferred': 'waiting.deferred',
         'ended.never': 'exhausted',
         'restarts.exceeded': 'exhausted',
@@ -100,6 +103,12 @@ export const clientMachine = setup({
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'backoff' } },
           on: { 'wake.noticed': 'awake' },
+        },
+        slow: {
+          description:
+            'A random time from `backoff.slowMs` to twice as long: a person may have to mend something.',
+          meta: { deadline: 'backoff' },
+          entry: { type: 'startDelay', params: { name: 'slow' } },
         },
         deferred: {
           description: 'The time that the peer asked for: `Retry-After`, 1012 or 1013.',
@@ -131,6 +140,7 @@ export const clientMachine = setup({
       on: {
         'ended.now': 'stopped',
         'ended.backoff': 'stopped',
+        'ended.slow': 'stopped',
         'ended.deferred': 'stopped',
         'ended.never': 'stopped',
         'restarts.exceeded': 'stopped',
@@ -142,9 +152,10 @@ export const clientMachine = setup({
       entry: 'finish',
     },
     exhausted: {
-      description: 'Another attempt would be pointless, or there have been too many.',
-      type: 'final',
-      entry: 'finish',
+      description:
+        'Another attempt would be pointless, or there have been too many; `dialNow` dials again.',
+      entry: 'giveUp',
+      on: { 'dial.requested': 'dialing', 'stop.requested': 'stopped' },
     },
   },
 });

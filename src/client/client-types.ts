@@ -22,7 +22,7 @@ export type Ending =
 
 /**
  * Why a client has given up: another attempt after the last ending would be pointless, there were more endings than
- * `restarts` allows, or Mooring itself failed.
+ * `restarts` allows, or Mooring itself failed. After the first two, `dialNow` dials again.
  */
 export type GaveUp = 'refused' | 'restarts' | 'crash';
 
@@ -37,7 +37,7 @@ export interface ClientStatus {
   readonly ending: Ending | undefined;
   /** The delay before the next attempt, in whole milliseconds; in `waiting` only. */
   readonly delayMs: number | undefined;
-  /** Why there will be no further attempt; in `exhausted` only. */
+  /** Why it does not dial again by itself; in `exhausted` only. */
   readonly gaveUp: GaveUp | undefined;
 }
 
@@ -81,7 +81,7 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
    * @throws MooringError `no-actor` in a page whose entry does not bring XState.
    */
   readonly actor: ChartActor;
-  /** The status, now and at every change. Completes after `stopped` or `exhausted`. */
+  /** The status, now and at every change. Completes after `stopped`, or after a crash. */
   readonly status$: Observable<ClientStatus>;
   /** Messages that fulfil the inbound contract, of every connection. */
   readonly messages$: Observable<In>;
@@ -102,7 +102,7 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
    * `invalid-message`, `unencodable-message` or `invalid-options`, when the message or an option is wrong.
    */
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
-  /** Dials at once if it waits for a delay. Returns whether it was waiting. */
+  /** Dials at once if it waits for a delay, or has given up for another reason than a crash. Returns whether it does. */
   dialNow(): boolean;
   /**
    * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.

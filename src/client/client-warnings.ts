@@ -1,5 +1,6 @@
 import { Unheard } from '../core/warnings.ts';
 import type { Ending, GaveUp } from './client-types.ts';
+import { isRefusal } from './reconnect/retry.ts';
 
 /**
  * Warns the operator of problems of clients and pools that nobody listens to.
@@ -24,9 +25,16 @@ export class ClientWarnings {
     this.#unheard.lost(kind, `a client of ${address} gave up: ${why}`);
   }
 
+  /** What refuses it may stay until a person mends it. */
+  clientSlowed(address: string, ending: Ending): void {
+    const [kind, why] = reasonOf(ending);
+    this.#unheard.lost(`slow ${kind}`, `a client of ${address} dials slowly: ${why}`);
+  }
+
   /** A pool never gives up, so nothing else reports that a peer refuses its connections. */
   poolRefused(address: string, ending: Ending): void {
-    if (!isRefusal(ending)) return;
+    const { level } = ending.outcome === 'failed' ? ending.failure : ending.verdict;
+    if (level === 'info' || !isRefusal(ending)) return;
     const [kind, why] = reasonOf(ending);
     this.#unheard.lost(`pool ${kind}`, `a pool of ${address} is refused: ${why}`);
   }
@@ -40,14 +48,4 @@ function reasonOf(ending: Ending): readonly [kind: string, why: string] {
   if (ending.outcome === 'closed') return ['closed', `closed with ${ending.verdict.code}`];
   const { cause, httpStatus } = ending.failure;
   return [cause, httpStatus === undefined ? cause : `${cause} with ${httpStatus}`];
-}
-
-/** Whether the peer has said that another attempt is pointless. */
-function isRefusal(ending: Ending): boolean {
-  if (ending.outcome === 'failed') {
-    const { retry, cause } = ending.failure;
-    return retry === 'never' && cause !== 'aborted';
-  }
-  const { origin, retry, level } = ending.verdict;
-  return origin === 'peer' && retry === 'never' && level !== 'info';
 }

@@ -50,6 +50,6 @@ export type {
 } from './pool/pool-types.ts';
 export type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
 export type { Headers } from './reconnect/headers.ts';
-export type { PrivateCodes } from './reconnect/retry.ts';
+export type { PrivateCodes, RetryDecision } from './reconnect/retry.ts';
 export { privateCodes } from './reconnect/retry.ts';
 export type { Resolvable } from './reconnect/route.ts';

@@ -36,6 +36,6 @@ export type {
 export { createClient } from './create-browser-inspect-client.ts';
 export type { ClientOptions } from './options.ts';
 export type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
-export type { PrivateCodes } from './reconnect/retry.ts';
+export type { PrivateCodes, RetryDecision } from './reconnect/retry.ts';
 export { privateCodes } from './reconnect/retry.ts';
 export type { Resolvable } from './reconnect/route.ts';

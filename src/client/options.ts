@@ -19,7 +19,7 @@ import {
 import { limitsRule, sharedRules } from '../core/shared-options.ts';
 import type { StandardSchemaV1 } from '../core/standard-schema.ts';
 import type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
-import type { PrivateCodes } from './reconnect/retry.ts';
+import type { PrivateCodes, RetryDecision } from './reconnect/retry.ts';
 
 /** Options of a client on every platform. Every limit is finite by default. */
 export interface ClientOptions<In = unknown, Out = unknown> {
@@ -45,6 +45,12 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   codec?: Codec;
   /** What private close codes mean. @default `backoff` for all of them */
   privateCodes?: PrivateCodes;
+  /**
+   * Decides when to dial again after each ending. `suggested` is what the client would do: at once, after a backoff, slowly,
+   * or never. What it throws, or returns instead of these four words, is reported, and the suggestion stands.
+   * @default the suggestion
+   */
+  retry?: RetryDecision;
   backoff?: Partial<BackoffOptions>;
   restarts?: Partial<RestartOptions>;
   /**
@@ -94,6 +100,7 @@ export const clientRules = /* @__PURE__ */ (() =>
     ...integers(defaults.client),
     beat: flag(false),
     privateCodes: callback<PrivateCodes>(),
+    retry: callback<RetryDecision>(),
     backoff: group(integers(defaults.backoff), ordered('minMs', 'maxMs')),
     restarts: group(integers(defaults.restarts)),
     limits: limitsRule(usualLimits()),

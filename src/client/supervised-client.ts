@@ -40,7 +40,7 @@ export class SupervisedClient<In, Out>
   readonly #dialer: Dialer<In, Out>;
   /** Made for the first message, because many clients only listen. */
   #sender: Sender<In, Out> | null = null;
-  readonly #stopWatching: () => void;
+  #stopWatching: (() => void) | null = null;
   readonly #ignoreSignal: (() => void) | null;
   /** Made when the client is asked to stop. */
   #stopped: Promise<void> | null = null;
@@ -64,8 +64,7 @@ export class SupervisedClient<In, Out>
     if (charts.areActorsEager) this.#actor = this.actor;
     const abort = () => this.#chart.send('stop.requested');
     this.#ignoreSignal = signal ? platform.whenAborted(signal, abort) : null;
-    runtime.context.wheel.whenWoken.add(this);
-    this.#stopWatching = platform.watchHost(this);
+    this.#watchHost();
     const isWelcome = parent === null || parent.adopt(this);
     if (signal?.aborted || !isWelcome) abort();
     // Not at once, so that the application can subscribe before the first attempt fails.
@@ -126,7 +125,8 @@ export class SupervisedClient<In, Out>
 
   /** Dials at once if it waits. Returns whether it was waiting. */
   dialNow(): boolean {
-    if (this.state !== 'waiting') return false;
+    if (this.state === 'exhausted' && !this.#chart.isOver) this.#parts.policy.restart();
+    else if (this.state !== 'waiting') return false;
     this.#chart.send('dial.requested');
     return true;
   }
@@ -150,6 +150,7 @@ export class SupervisedClient<In, Out>
   // The chart's orders.
 
   dial(): void {
+    this.#watchHost();
     this.#stopDelay();
     this.#holdProcess(true);
     this.#dialer.dial();
@@ -179,6 +180,13 @@ export class SupervisedClient<In, Out>
     this.#dialer.probe();
   }
 
+  giveUp(): void {
+    this.#stopDelay();
+    this.#holdProcess(false);
+    this.#unwatchHost();
+    this.#sender?.clear();
+  }
+
   endConnection(): void {
     this.#stopDelay();
     this.#dialer.end(this.#closeFrame);
@@ -188,9 +196,22 @@ export class SupervisedClient<In, Out>
     this.#stopDelay();
     this.#holdProcess(false);
     this.#ignoreSignal?.();
-    this.#parts.runtime.context.wheel.whenWoken.delete(this);
-    this.#stopWatching();
+    this.#unwatchHost();
     this.#sender?.clear();
+  }
+
+  #watchHost(): void {
+    const { platform, runtime } = this.#parts;
+    runtime.context.wheel.whenWoken.add(this);
+    this.#stopWatching ??= platform.watchHost(this);
+  }
+
+  /** A client that is dropped after it has given up can then be collected. */
+  #unwatchHost(): void {
+    this.#parts.runtime.context.wheel.whenWoken.delete(this);
+    this.#stopWatching?.();
+    this.#stopWatching = null;
+    this.#isOffline = false;
   }
 
   // Signs of the host.
@@ -326,10 +347,12 @@ export class SupervisedClient<In, Out>
     };
   }
 
-  /** Warns if it has given up, and nobody listens to it or to its supervisor. */
-  #warnIfLost({ gaveUp, ending }: ClientStatus): void {
+  /** Warns when it has given up, or dials slowly, and nobody listens to it, nor to its supervisor. */
+  #warnIfLost({ gaveUp, ending, states }: ClientStatus): void {
     const { platform, parent } = this.#parts;
-    if (gaveUp === undefined || this.streams.isHeard || parent?.isHeard) return;
-    platform.warnings?.clientGaveUp(this.address, gaveUp, ending);
+    if (this.streams.isHeard || parent?.isHeard) return;
+    if (gaveUp !== undefined) platform.warnings?.clientGaveUp(this.address, gaveUp, ending);
+    else if (states.includes('waiting.slow') && ending !== undefined)
+      platform.warnings?.clientSlowed(this.address, ending);
   }
 }

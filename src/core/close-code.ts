@@ -3,8 +3,11 @@ import { MooringError } from './errors.ts';
 /** What an empty close frame is reported as (RFC 6455 §7.1.5); it must not be sent. */
 export const NO_STATUS = 1005;
 
-/** What a client that dialed should do after an ending: dial again at once, after a backoff, or never. */
-export type Retry = 'now' | 'backoff' | 'never';
+/**
+ * What a client that dialed should do after an ending: dial again at once, after a backoff, slowly because a person may have
+ * to mend something, or never because only another configuration can.
+ */
+export type Retry = 'now' | 'backoff' | 'slow' | 'never';
 
 /** How loudly an ending is logged. */
 export type Level = 'info' | 'warn' | 'error';
@@ -37,14 +40,11 @@ export interface CloseCodeInfo {
 
 /** What a client does after a close code, and how loudly it is logged, for all that IANA has registered. */
 const meanings: readonly (readonly [retry: Retry, level: Level, ...codes: number[]])[] = [
-  // A peer that is done needs nobody to come back.
-  ['never', 'info', 1000],
-  // A restart is planned.
-  ['backoff', 'info', 1001, NO_STATUS, 1012],
-  ['backoff', 'warn', 1006, 1013, 1014, 3008],
-  ['backoff', 'error', 1011],
-  ['never', 'warn', 1008, 3000, 3003],
-  ['never', 'error', 1002, 1003, 1007, 1009, 1010, 1015],
+  ['backoff', 'info', 1000, 1001, NO_STATUS, 1012],
+  ['backoff', 'warn', 1006, 1008, 1013, 1014, 3008],
+  ['backoff', 'error', 1002, 1003, 1007, 1009, 1010, 1011, 1015],
+  // Other credentials are needed.
+  ['slow', 'warn', 3000, 3003],
 ];
 
 /** Codes that report an ending without a code on the wire. */
@@ -60,7 +60,7 @@ export function closeMeaning(code: number): CloseMeaning {
   const registered = meanings.find((row) => row.includes(code));
   const isPrivate =
     registered === undefined && Number.isInteger(code) && code >= 3000 && code <= 4999;
-  const [retry, level] = registered ?? (isPrivate ? ['backoff', 'info'] : ['never', 'error']);
+  const [retry, level] = registered ?? ['backoff', isPrivate ? 'info' : 'error'];
   const sendable = isPrivate || (registered !== undefined && !UNSENDABLE.includes(code));
   return { sendable, retry, level, isPrivate };
 }

@@ -41,7 +41,7 @@ export const clientLimits = {
 };
 
 export const client = { queueMax: 256 };
-export const backoff = { minMs: 500, maxMs: 20_000, stableMs: 5_000 };
+export const backoff = { minMs: 500, maxMs: 20_000, slowMs: 30_000, stableMs: 5_000 };
 export const restarts = { max: 100, withinMs: 600_000 };
 export const pool = { size: 4 };
 export const circuit = { failuresMax: 5, minMs: 1_000, maxMs: 30_000 };

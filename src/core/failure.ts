@@ -119,9 +119,13 @@ export interface DialAnswer {
   readonly retryAfterMs?: number;
 }
 
-/** What a client does by default after an HTTP answer. 408, 425 and 429 are temporary, like every status from 500. */
+/**
+ * What a client does by default after an HTTP answer. A proxy or a deploy may give nearly any answer for a while; 401 wants
+ * other credentials, and after 410 nothing comes back (RFC 9110 §15.5.11).
+ */
 export function retryAfterStatus(status: number): Retry {
-  return status >= 500 || [408, 425, 429].includes(status) ? 'backoff' : 'never';
+  if (status === 410) return 'never';
+  return status === 401 ? 'slow' : 'backoff';
 }
 
 /** Names what a socket error means, by its system code. */
@@ -288,8 +292,8 @@ function errorConclusion(
   if (phase === 'dns') return trouble('dns-error');
   if (error.code === 'ECONNREFUSED') return trouble('tcp-refused');
   if (isNetworkError(error)) return trouble(tcpCause(error));
-  if (phase === 'tls') return fault('tls-error', 'never');
-  return phase === 'http' ? fault('handshake-invalid', 'never') : trouble('tcp-error');
+  if (phase === 'tls') return fault('tls-error', 'backoff');
+  return phase === 'http' ? fault('handshake-invalid', 'backoff') : trouble('tcp-error');
 }
 
 /** A temporary problem. */

@@ -174,7 +174,7 @@ function concludeOfSocket(evidence: Evidence): Conclusion | undefined {
       origin: 'local',
       layer: 'websocket',
       cause: refused ?? 'protocol-error',
-      retry: refused === undefined ? 'never' : 'backoff',
+      retry: 'backoff',
       level: refused === undefined ? 'error' : 'warn',
       error: protocolError,
     };

@@ -133,7 +133,7 @@ describe('admission: every refusal is an HTTP answer and one report', { timeout:
       assert.equal(answer.headers.has('retry-after'), 'retry-after' in further);
       if (body !== undefined) assert.equal(answer.body, body);
       const { status, ...told } = { path: '/ws', ...refusal };
-      const retry = status >= 429 ? 'backoff' : 'never';
+      const retry = status === 401 ? 'slow' : 'backoff';
       // Nothing is made for what is refused before `authenticate` is asked.
       const states = options?.authenticate ? ['handshaking.admitting', 'failed'] : [];
       await premises.service.failedAs({ states, ...told, httpStatus: status, retry });

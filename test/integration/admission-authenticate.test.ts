@@ -177,7 +177,7 @@ describe('authenticate: what it returns', { timeout: 60_000 }, () => {
         assert.deepEqual([status, body], [401, 'not admitted']);
         await premises.service.failedAs({
           states: ['handshaking.admitting', 'failed'],
-          ...{ phase: 'admission', cause: 'unauthorized', httpStatus: 401, retry: 'never' },
+          ...{ phase: 'admission', cause: 'unauthorized', httpStatus: 401, retry: 'slow' },
           level: 'info',
         });
         assert.deepEqual(premises.service.of('handler.errored'), []);

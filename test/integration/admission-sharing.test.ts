@@ -149,7 +149,7 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
       assert.deepEqual([answer.status, answer.body.includes(lists)], [400, true], answer.body);
       const failure = await premises.service.failedAs({
         ...{ cause: 'wrong-subprotocol', phase: 'admission', httpStatus: 400 },
-        ...{ retry: 'never', level: 'warn' },
+        ...{ retry: 'backoff', level: 'warn' },
       });
       // Clients put credentials there: they belong in no log.
       assert.equal(JSON.stringify([failure, premises.service.logLines()]).includes(offer), false);
@@ -170,10 +170,10 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
     assert.match(peer.answer, /^sec-websocket-protocol: mooring\.beat\r$/im);
   });
 
-  it('a client of ours that speaks another version learns it, and gives up', async () => {
+  it('a client of ours that speaks another version learns it, and waits', async () => {
     premises = await Premises.start({ subprotocols: ['chat.v2'] });
     const client = createClient(premises.service.url, { beat: true, subprotocols: ['chat.v1'] });
-    await until(() => client.status.state === 'exhausted', 'it has given up');
+    await until(() => client.status.ending !== undefined, 'it is refused');
     const { ending } = client.status;
     assert.equal(ending?.outcome === 'failed' && ending.failure.httpStatus, 400);
     await premises.service.failedAs({ cause: 'wrong-subprotocol', level: 'warn' });

@@ -248,7 +248,7 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
       peer.socket.write(`${lines.join('\r\n')}\r\n\r\n`);
       await until(() => peer.answer.includes('>'), 'it is answered');
       const told = failures.map(({ address: _, ...failure }) => failure);
-      const meaning = { phase: 'http', retry: 'never', level: 'info' };
+      const meaning = { phase: 'http', retry: 'backoff', level: 'info' };
       const expected = { cause: 'not-upgraded', path: '/ws', ...meaning, trail: [] };
       assert.deepEqual(told, isReported ? [expected] : []);
     });

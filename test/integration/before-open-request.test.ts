@@ -152,7 +152,7 @@ describe('before open: malformed handshakes', { timeout: 60_000 }, () => {
         phase: 'http',
         cause: 'bad-request',
         httpStatus: 400,
-        retry: 'never',
+        retry: 'backoff',
         level: 'warn',
       });
       await premises.vacant();
@@ -229,7 +229,7 @@ async function assertRefused(
   await premises.service.failedAs({
     states: [],
     phase: 'http',
-    retry: 'never',
+    retry: 'backoff',
     path: '/ws',
     level: 'warn',
     ...expected,

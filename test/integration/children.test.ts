@@ -78,14 +78,19 @@ describe('a client of a supervisor', () => {
 
   it('is told to have failed, each attempt, and to have given up', async () => {
     const url = await rogue(({ asked, socket }) =>
-      asked(() => void socket.end('HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n')),
+      asked(() => void socket.end('HTTP/1.1 410 No\r\nContent-Length: 0\r\n\r\n')),
     );
     const service = await stops.service();
     const client = createClient(url, { ...quick, supervisor: service.supervisor });
     await until(() => client.status.state === 'exhausted', 'it gives up');
-    await until(() => [...service.supervisor.children].length === 0, 'it is let go');
+    assert.deepEqual(
+      [...service.supervisor.children].map(({ state }) => state),
+      ['exhausted'],
+    );
     assert.deepEqual(told(service), ['client dialing', 'd1 failed', 'client exhausted']);
     assert.equal(client.status.gaveUp, 'refused');
+    await client.close();
+    assert.deepEqual([...service.supervisor.children], []);
     assert.equal(service.supervisor.counts.failed, 1);
     assert.deepEqual(service.calls, []);
   });

@@ -19,7 +19,7 @@ const timeouts = { handshakeMs: 400 };
 const backoff = { minMs: 60_000, maxMs: 60_000 };
 
 let watch: ProcessWatch;
-let dialing: Dialing | undefined;
+let dialings: Dialing[] = [];
 let server: RogueServer | undefined;
 
 beforeEach(() => {
@@ -27,16 +27,17 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await dialing?.client.close();
+  await Promise.all(dialings.map(({ client }) => client.close()));
   await server?.stop();
   await watch.assertQuiet();
   watch.stop();
-  dialing = undefined;
+  dialings = [];
   server = undefined;
 });
 
 function dial(url: string, options: NodeClientOptions = {}): Dialing {
-  dialing = new Dialing(url, { timeouts, backoff, random: () => 0.99, ...options });
+  const dialing = new Dialing(url, { timeouts, backoff, random: () => 0.99, ...options });
+  dialings.push(dialing);
   return dialing;
 }
 
@@ -147,9 +148,9 @@ describe('client before open: the network', () => {
 });
 
 describe('client before open: the answer', () => {
-  const final = [400, 401, 403, 404, 426];
-  for (const httpStatus of [...final, 408, 425, 429, 500, 503]) {
-    const retry = final.includes(httpStatus) ? 'never' : 'backoff';
+  const decided: Readonly<Record<number, 'slow' | 'never'>> = { 401: 'slow', 410: 'never' };
+  for (const httpStatus of [400, 401, 403, 404, 408, 410, 425, 426, 429, 500, 503]) {
+    const retry = decided[httpStatus] ?? 'backoff';
     it(`B05: ${httpStatus}, retry ${retry}`, async () => {
       const attempt = await dialRogue(answer(`HTTP/1.1 ${httpStatus} No`, 'Content-Length: 0'));
       await assertFailed(attempt, { phase: 'http', cause: 'rejected', httpStatus, retry });
@@ -188,12 +189,12 @@ describe('client before open: the answer', () => {
   };
   for (const [title, [httpStatus, script]] of Object.entries(others)) {
     it(title, async () => {
-      const rejected = { phase: 'http', cause: 'rejected', httpStatus, retry: 'never' } as const;
+      const rejected = { phase: 'http', cause: 'rejected', httpStatus, retry: 'backoff' } as const;
       await assertFailed(await dialRogue(script), rejected);
     });
   }
 
-  const invalid = { phase: 'http', cause: 'handshake-invalid', retry: 'never' } as const;
+  const invalid = { phase: 'http', cause: 'handshake-invalid', retry: 'backoff' } as const;
   const faults: Record<string, { script: Script; options?: NodeClientOptions }> = {
     'B08: a wrong accept': {
       script: answer(
@@ -307,7 +308,7 @@ describe('client before open: TLS', () => {
   it('B13: wss to a plain port', async () => {
     server = await RogueServer.start(({ socket }) => void socket.write('HTTP/1.1 400 No\r\n\r\n'));
     const attempt = dial(`wss://127.0.0.1:${server.port}`);
-    await assertFailed(attempt, { phase: 'tls', cause: 'tls-error', retry: 'never' });
+    await assertFailed(attempt, { phase: 'tls', cause: 'tls-error', retry: 'backoff' });
   });
 
   it('B13b: a certificate that signed itself, and one for another name', async () => {
@@ -317,7 +318,7 @@ describe('client before open: TLS', () => {
     tls.on('tlsClientError', () => {});
     const { port } = tls.address() as { port: number };
     try {
-      const failure = { phase: 'tls', cause: 'tls-error', retry: 'never' } as const;
+      const failure = { phase: 'tls', cause: 'tls-error', retry: 'backoff' } as const;
       const strange = dial(`wss://127.0.0.1:${port}`, { connect: { servername: 'mooring.test' } });
       const { error } = await assertFailed(strange, failure);
       assert.equal((error as NodeJS.ErrnoException).code, 'DEPTH_ZERO_SELF_SIGNED_CERT');

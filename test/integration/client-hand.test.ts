@@ -140,9 +140,12 @@ describe('dialNow', () => {
 describe('gaveUp', () => {
   it('says that no further attempt would mend it', async () => {
     const url = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1008))));
-    const { client } = dial(url, quick);
+    const { client, completed } = dial(url, { ...quick, retry: () => 'never' });
     await until(() => client.status.state === 'exhausted', 'it gives up');
     assert.equal(client.status.gaveUp, 'refused');
+    assert.deepEqual([client.send('hi'), completed.length], ['refused', 0]);
+    await client.close();
+    assert.deepEqual([client.status.state, completed.length], ['stopped', 4]);
   });
 
   it('says that there were too many', async () => {
@@ -151,6 +154,23 @@ describe('gaveUp', () => {
     await until(() => client.status.state === 'exhausted', 'it gives up');
     assert.equal(client.status.gaveUp, 'restarts');
     assert.ok(statuses.slice(0, -1).every(({ gaveUp }) => gaveUp === undefined));
+  });
+
+  it('is left by dialNow, which begins to count anew', async () => {
+    let isUp = false;
+    const url = await rogue((visit) => {
+      if (isUp) accepting(() => {})(visit);
+      else visit.socket.resetAndDestroy();
+    });
+    const { client } = dial(url, { ...quick, restarts: { max: 1 } });
+    for (const round of [1, 2]) {
+      await until(() => client.status.state === 'exhausted', `it gives up: ${round}`);
+      isUp = round === 2;
+      assert.equal(client.dialNow(), true);
+      assert.equal(client.status.state, 'dialing');
+    }
+    await until(() => client.status.state === 'up', 'it is up');
+    assert.equal(client.status.gaveUp, undefined);
   });
 
   it('says nothing of a client that was closed', async () => {

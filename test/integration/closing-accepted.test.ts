@@ -42,7 +42,7 @@ describe('close of a connection', () => {
     const { connection, peer } = await connect();
     assert.equal(connection.close(), true);
     await peer.finishPolitely();
-    const said = { code: 1000, reason: '', sent: sent(1000), retry: 'never' } as const;
+    const said = { code: 1000, reason: '', sent: sent(1000), retry: 'backoff' } as const;
     await pair.closedAs({ states: byUs, ...handshake, ...said });
     assert.deepEqual(peer.closeFrame, sent(1000));
   });
@@ -112,7 +112,7 @@ describe('C01 and C06b the peer closes', () => {
       },
     });
     peer.sendClose(1000, 'first');
-    const said = { ...echoed(1000, 'first'), retry: 'never', level: 'info' } as const;
+    const said = { ...echoed(1000, 'first'), retry: 'backoff', level: 'info' } as const;
     await pair.closedAs({ states: byPeer, ...peerClose, ...said });
     assert.deepEqual(answers, [false, false]);
     assert.deepEqual(peer.closeFrame, sent(1000, 'first'));
@@ -135,7 +135,7 @@ describe('C06 frames that cross', () => {
     connection.close(1000);
     await hasOurs();
     peer.sendClose();
-    const said = { code: 1005, reason: '', sent: sent(1000), retry: 'never' } as const;
+    const said = { code: 1005, reason: '', sent: sent(1000), retry: 'backoff' } as const;
     await pair.closedAs({ ...handshake, ...said });
   });
 

@@ -136,10 +136,8 @@ describeBothSides('D04: the peer ends while it leaves our backlog unread', (conn
     assert.ok(verdict.openMs >= timeouts.closeMs - 50, `forced early: ${verdict.openMs} ms`);
   });
 
-  for (const [code, retry] of [
-    [1000, 'never'],
-    [1001, 'backoff'],
-  ] as const) {
+  const retry = 'backoff';
+  for (const code of [1000, 1001]) {
     it(`D04: a close frame ${code} whose echo cannot leave is no clean close`, async () => {
       const pair = await connect({ timeouts, limits: roomy, lingers: true });
       await backlog(pair);

@@ -201,7 +201,7 @@ describe('the circuit of an upstream', () => {
   });
 
   it('opens at once for what another attempt would not mend; the pool does not give up', async () => {
-    const { server, url } = await rogue(refusal(404));
+    const { server, url } = await rogue(refusal(401));
     const { pool, endings } = open([url], { size: 1 });
     await until(() => endings.length === 1, 'it is refused');
     await until(() => circuits(pool)[0] === 'open', 'it is left alone');

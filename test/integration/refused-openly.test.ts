@@ -37,11 +37,11 @@ async function told(peer: RawPeer) {
 }
 
 describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
-  const codes: readonly [number, number, 'never' | 'backoff'][] = [
-    [401, 3000, 'never'],
-    [403, 3003, 'never'],
+  const codes: readonly [number, number, 'slow' | 'backoff'][] = [
+    [401, 3000, 'slow'],
+    [403, 3003, 'backoff'],
     [408, 3008, 'backoff'],
-    [404, 4404, 'never'],
+    [404, 4404, 'backoff'],
     [429, 4429, 'backoff'],
     [503, 4503, 'backoff'],
     [599, 4599, 'backoff'],

@@ -66,6 +66,7 @@ const clientOrders: Record<keyof ClientOrders, true> = {
   resetBackoff: true,
   startDelay: true,
   probe: true,
+  giveUp: true,
   endConnection: true,
   finish: true,
 };
@@ -99,7 +100,7 @@ const client: Chart = {
   resting: [
     ...['idle', 'dialing', 'up', 'up.settling', 'up.stable'],
     ...['waiting', 'waiting.now', 'waiting.backoff', 'waiting.deferred', 'waiting.awake'],
-    ...['waiting.offline', 'stopping'],
+    ...['waiting.slow', 'waiting.offline', 'stopping', 'exhausted'],
   ],
 };
 

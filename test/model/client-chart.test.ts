@@ -28,6 +28,7 @@ function run(facts: readonly Fact[]): { log: string[]; state: string; isDone: bo
 const ends: readonly string[] = [
   '(ended.now)',
   '(ended.backoff)',
+  '(ended.slow)',
   '(ended.deferred)',
   '(ended.never)',
   '(restarts.exceeded)',
@@ -104,7 +105,7 @@ describe('the client chart on any walk', () => {
       run(['dial.requested', 'connection.opened', ...more]).log.findLast((entry) =>
         entry.startsWith('startDelay'),
       );
-    for (const ended of ['now', 'backoff', 'deferred'] as const) {
+    for (const ended of ['now', 'backoff', 'slow', 'deferred'] as const) {
       assert.equal(lastDelay(`ended.${ended}`), `startDelay ${ended}`);
       const awake = ended === 'backoff' ? 'awake' : ended;
       assert.equal(lastDelay(`ended.${ended}`, 'wake.noticed'), `startDelay ${awake}`);

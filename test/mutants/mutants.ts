@@ -330,8 +330,8 @@ export const mutants: readonly Mutant[] = [
     name: 'never means later',
     fault: 'A client dials again although no attempt can mend what is wrong.',
     file: reconnectPolicy,
-    from: "if (fact === 'ended.never') return fact;",
-    to: '',
+    from: "if (retry === 'now' || retry === 'never') return retry;",
+    to: "if (retry === 'never') return 'backoff';\n    if (retry === 'now') return retry;",
   },
   {
     name: 'endless restarts',
@@ -413,10 +413,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'expired credentials',
-    fault: 'A client that renews its credentials gives up when they have expired.',
+    fault: 'A client that renews its credentials is slow when they have expired.',
     file: reconnectPolicy,
-    from: "if (retry === 'never' && !(this.#isRenewed && isUnauthorized(ending))) return 'ended.never';",
-    to: "if (retry === 'never') return 'ended.never';",
+    from: 'if (this.#isRenewed && isDenied(ending)) {',
+    to: 'if (!this.#isRenewed && isDenied(ending)) {',
   },
   {
     name: 'uncounted connection',

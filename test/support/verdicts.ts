@@ -33,7 +33,7 @@ export const protocolError = {
   layer: 'websocket',
   clean: false,
   cause: 'protocol-error',
-  retry: 'never',
+  retry: 'backoff',
   level: 'error',
 } as const;
 

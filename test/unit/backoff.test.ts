@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Backoff, RestartIntensity } from '../../src/client/reconnect/backoff.ts';
 
-const options = { minMs: 500, maxMs: 20_000, stableMs: 5_000 };
+const options = { minMs: 500, maxMs: 20_000, slowMs: 30_000, stableMs: 5_000 };
 
 /** The delays of an outage in which every attempt ends alike. */
 function delays(random: number, count: number, ending = {}): number[] {

@@ -53,7 +53,10 @@ describe('private close codes', () => {
     assert.deepEqual(ask(closed(4_000), broken), { retry: 'backoff', errors: ['no idea'] });
     const told = ask(closed(4_000), () => 'soon' as never);
     assert.equal(told.retry, 'backoff');
-    assert.match(told.errors[0] ?? '', /must return 'now', 'backoff' or 'never', not soon/);
+    assert.match(
+      told.errors[0] ?? '',
+      /must return 'now', 'backoff', 'slow' or 'never', not a string/,
+    );
   });
 
   it('what this side ended is dialed again, whether its close frame was echoed or not', () => {

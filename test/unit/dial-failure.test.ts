@@ -35,22 +35,24 @@ const table: Record<string, [Partial<DialEvidence>, string, string, string]> = {
     'backoff',
     'warn',
   ],
-  'no TLS': [{ phase: 'tls', error: failed('EPROTO') }, 'tls-error', 'never', 'error'],
+  'no TLS': [{ phase: 'tls', error: failed('EPROTO') }, 'tls-error', 'backoff', 'error'],
   'a wrong certificate': [
     { phase: 'tls', error: failed('CERT_HAS_EXPIRED') },
     'tls-error',
-    'never',
+    'backoff',
     'error',
   ],
   'hung up on': [{ error: failed('ECONNRESET') }, 'tcp-reset', 'backoff', 'warn'],
-  'no HTTP': [{ error: failed('HPE_INVALID_CONSTANT') }, 'handshake-invalid', 'never', 'error'],
-  'a wrong accept': [{ error: failed() }, 'handshake-invalid', 'never', 'error'],
+  'no HTTP': [{ error: failed('HPE_INVALID_CONSTANT') }, 'handshake-invalid', 'backoff', 'error'],
+  'a wrong accept': [{ error: failed() }, 'handshake-invalid', 'backoff', 'error'],
   'wrong from the start': [{ phase: 'config', error: failed() }, 'config-error', 'never', 'error'],
   'not told why': [{ phase: 'undisclosed' }, 'undisclosed', 'backoff', 'warn'],
   late: [{ isLate: true }, 'handshake-timeout', 'backoff', 'warn'],
   'gone without a word': [{}, 'abandoned', 'backoff', 'warn'],
   'asked to stop': [{ isAborted: true, isLate: true, error: failed() }, 'aborted', 'never', 'info'],
-  forbidden: [{ answer: { status: 403 }, error: failed() }, 'rejected', 'never', 'warn'],
+  forbidden: [{ answer: { status: 403 }, error: failed() }, 'rejected', 'backoff', 'warn'],
+  unauthorized: [{ answer: { status: 401 } }, 'rejected', 'slow', 'warn'],
+  gone: [{ answer: { status: 410 } }, 'rejected', 'never', 'warn'],
   busy: [{ answer: { status: 503 }, isLate: true }, 'rejected', 'backoff', 'warn'],
   'a chart that threw': [{ crash: failed(), isAborted: true }, 'crash', 'backoff', 'error'],
 };
@@ -70,7 +72,7 @@ describe('describeDialFailure', () => {
     const expected: FailureDescription = {
       ...about,
       cause: 'tls-error',
-      retry: 'never',
+      retry: 'backoff',
       level: 'error',
     };
     assert.deepEqual(failure, expected);

@@ -70,7 +70,7 @@ describe('describeFailure', () => {
     const failure = describeFailure({ ...who, refusal: unauthorized, socketError: reset });
     assert.deepEqual(
       [failure.cause, failure.httpStatus, failure.retry],
-      ['unauthorized', 401, 'never'],
+      ['unauthorized', 401, 'slow'],
     );
     assert.equal(failure.error, reset);
   });
@@ -102,7 +102,7 @@ describe('describeFailure', () => {
       phase: z.enum(['dns', 'tcp', 'tls', 'http', 'admission', 'config']),
       cause: z.enum(causes),
       httpStatus: z.int().min(400).max(599).exactOptional(),
-      retry: z.enum(['now', 'backoff', 'never']),
+      retry: z.enum(['now', 'backoff', 'slow', 'never']),
       level: z.enum(['info', 'warn', 'error']),
       error: z.instanceof(Error).exactOptional(),
       address: z.string(),
@@ -135,10 +135,10 @@ describe('describeFailure', () => {
 });
 
 describe('retryAfterStatus', () => {
-  it('lets a client come back after 408, 425, 429 and what the server is at fault for', () => {
+  it('lets a client come back after every status but 410, and slowly after 401', () => {
     for (let status = 200; status <= 599; status += 1) {
-      const comeBack = [408, 425, 429].includes(status) || status >= 500;
-      assert.equal(retryAfterStatus(status), comeBack ? 'backoff' : 'never', String(status));
+      const expected = { 401: 'slow', 410: 'never' }[status] ?? 'backoff';
+      assert.equal(retryAfterStatus(status), expected, String(status));
     }
   });
 });

@@ -13,6 +13,7 @@ const options = {
   restarts: defaults.restarts,
   random: () => 1,
   privateCodes: undefined,
+  retry: undefined,
 };
 
 const nothing = {

@@ -2,17 +2,28 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Ending } from '../../src/client/client-types.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
+import type { RetryDecision } from '../../src/client/reconnect/retry.ts';
+import type { Retry } from '../../src/core/close-code.ts';
 import type { Failure } from '../../src/core/failure.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 
-const backoff = { minMs: 500, maxMs: 20_000, stableMs: 5_000 };
+const backoff = { minMs: 500, maxMs: 20_000, slowMs: 30_000, stableMs: 5_000 };
 
-function bench(random: () => number = () => 1, max = 100) {
+interface Given {
+  readonly retry?: RetryDecision;
+  readonly isRenewed?: boolean;
+}
+
+function bench(
+  random: () => number = () => 1,
+  max = 100,
+  { retry, isRenewed = false }: Given = {},
+) {
   const reported: string[] = [];
   const restarts = { max, withinMs: 1_000 };
-  const options = { backoff, restarts, random, privateCodes: undefined };
+  const options = { backoff, restarts, random, privateCodes: undefined, retry };
   const report = (handler: string) => () => void reported.push(handler);
-  const policy = new ReconnectPolicy(options, false, { report });
+  const policy = new ReconnectPolicy(options, isRenewed, { report });
   return { policy, reported };
 }
 
@@ -41,6 +52,120 @@ describe('ReconnectPolicy', () => {
     assert.deepEqual([0, 1, 2].map(judge), new Array(3).fill('ended.backoff'));
     assert.equal(judge(3), 'restarts.exceeded');
     assert.equal(judge(5_000), 'ended.backoff', 'what is long ago does not count');
+  });
+
+  it('counts no ending of a connection that was stable', () => {
+    const { policy } = bench(undefined, 3);
+    for (let index = 0; index < 100; index += 1) {
+      policy.reset();
+      assert.equal(policy.judge(closed({}), index), 'ended.backoff');
+    }
+    const judge = (atMs: number) => policy.judge(closed({}), atMs);
+    assert.deepEqual([100, 101, 102].map(judge), new Array(3).fill('ended.backoff'));
+    assert.equal(judge(103), 'restarts.exceeded');
+    policy.restart();
+    assert.equal(judge(104), 'ended.backoff', 'the application has dialed again');
+  });
+
+  const refusals: Readonly<Record<string, Ending>> = {
+    'status 404': failed({ cause: 'rejected', httpStatus: 404 }),
+    'status 403': failed({ cause: 'rejected', httpStatus: 403 }),
+    'a bad certificate': failed({ cause: 'tls-error' }),
+    'an invalid handshake': failed({ cause: 'handshake-invalid' }),
+    'a violation': closed({ cause: 'protocol-error', origin: 'local' }),
+    ...Object.fromEntries(
+      [1000, 1002, 1003, 1007, 1008, 1009, 1016].map((code) => [
+        `code ${code}`,
+        closed({ code, origin: 'peer' }),
+      ]),
+    ),
+  };
+  for (const [title, ending] of Object.entries(refusals))
+    it(`slows down after the ninth in a row, until a connection is stable: ${title}`, () => {
+      const { policy } = bench(undefined, 1_000);
+      const judge = () => policy.judge(ending, 0);
+      for (const round of ['first', 'second']) {
+        const facts = Array.from({ length: 10 }, judge);
+        const expected = [...new Array(8).fill('ended.backoff'), 'ended.slow', 'ended.slow'];
+        assert.deepEqual(facts, expected, round);
+        policy.reset();
+      }
+    });
+
+  const troubles: Readonly<Record<string, Ending>> = {
+    'nobody listens': failed({ cause: 'tcp-refused' }),
+    'status 503': failed({ cause: 'rejected', httpStatus: 503 }),
+    'status 429': failed({ cause: 'rejected', httpStatus: 429 }),
+    'a reset': closed({ cause: 'tcp-reset' }),
+    'code 1011': closed({ code: 1011, origin: 'peer' }),
+    'code 4000': closed({ code: 4000, origin: 'peer' }),
+  };
+  for (const [title, ending] of Object.entries(troubles))
+    it(`never slows down for what passes: ${title}`, () => {
+      const { policy } = bench(undefined, 1_000);
+      for (let index = 0; index < 50; index += 1)
+        assert.equal(policy.judge(ending, 0), 'ended.backoff');
+    });
+
+  const denials: Readonly<Record<string, Ending>> = {
+    'status 401': failed({ cause: 'rejected', httpStatus: 401, retry: 'slow' }),
+    'status 403': failed({ cause: 'rejected', httpStatus: 403 }),
+    ...Object.fromEntries(
+      [1008, 3000, 3003, 4401, 4403].map((code) => [
+        `code ${code}`,
+        closed({ code, origin: 'peer', retry: [3000, 3003].includes(code) ? 'slow' : 'backoff' }),
+      ]),
+    ),
+  };
+  for (const [title, ending] of Object.entries(denials))
+    it(`tries other credentials three times before it slows down: ${title}`, () => {
+      const { policy } = bench(undefined, 1_000, { isRenewed: true });
+      const facts = [1, 2, 3, 4].map(() => policy.judge(ending, 0));
+      assert.deepEqual(facts, [...new Array(3).fill('ended.backoff'), 'ended.slow']);
+    });
+
+  it('slows down at once where the same credentials would be sent again', () => {
+    for (const title of ['status 401', 'code 3000', 'code 3003'])
+      assert.equal(bench().policy.judge(denials[title] as Ending, 0), 'ended.slow');
+  });
+
+  it('leaves every ending to the application, which hears what would be done', () => {
+    const heard: unknown[] = [];
+    const answers = ['now', 'slow', 'never', 'backoff'] as const;
+    const retry: RetryDecision = (ending, suggested) => {
+      heard.push([ending, suggested]);
+      return answers[heard.length - 1] as Retry;
+    };
+    const { policy } = bench(undefined, 100, { retry });
+    const ending = failed({ cause: 'tcp-refused' });
+    const facts = answers.map(() => policy.judge(ending, 0));
+    assert.deepEqual(
+      facts,
+      answers.map((answer) => `ended.${answer}`),
+    );
+    assert.deepEqual(heard, new Array(4).fill([ending, 'backoff']));
+  });
+
+  it('keeps the suggestion when the application throws or answers something else', () => {
+    const fail = () => {
+      throw new Error('no idea');
+    };
+    for (const retry of [fail, () => 'soon', async () => 'never', () => undefined] as never[]) {
+      const { policy, reported } = bench(undefined, 100, { retry });
+      assert.equal(policy.judge(failed({ cause: 'tcp-refused' }), 0), 'ended.backoff');
+      assert.deepEqual(reported, ['retry']);
+    }
+  });
+
+  it('waits for slowMs to twice as long when it is slow, and longer if the peer asks', () => {
+    const delayAfter = (random: number, ending: Ending) => {
+      const { policy } = bench(() => random);
+      policy.judge(ending, 0);
+      return policy.delayMs('slow');
+    };
+    assert.equal(delayAfter(0, closed({})), backoff.slowMs);
+    assert.equal(delayAfter(1, closed({})), 2 * backoff.slowMs);
+    assert.equal(delayAfter(0, failed({ retryAfterMs: 90_000 })), 90_000);
   });
 
   it('waits longer with every failure, until it is reset', () => {

@@ -79,7 +79,7 @@ const endings: readonly [string, Evidence, Classification][] = [
       layer: 'websocket',
       clean: true,
       cause: 'peer-close',
-      retry: 'never',
+      retry: 'backoff',
       level: 'info',
     },
   ],
@@ -112,7 +112,7 @@ const endings: readonly [string, Evidence, Classification][] = [
       layer: 'websocket',
       clean: true,
       cause: 'close',
-      retry: 'never',
+      retry: 'backoff',
       level: 'info',
       lingered: true,
     },
@@ -198,7 +198,7 @@ const endings: readonly [string, Evidence, Classification][] = [
       origin: 'local',
       layer: 'websocket',
       cause: 'protocol-error',
-      retry: 'never',
+      retry: 'backoff',
       level: 'error',
       error: violation,
     },
@@ -348,7 +348,7 @@ const verdictSchema = z.strictObject({
   layer: z.enum(['websocket', 'tcp']),
   clean: z.boolean(),
   cause: z.enum(Object.keys(causes) as [CloseCause, ...CloseCause[]]),
-  retry: z.enum(['now', 'backoff', 'never']),
+  retry: z.enum(['now', 'backoff', 'slow', 'never']),
   level: z.enum(['info', 'warn', 'error']),
   simultaneous: z.literal(true).exactOptional(),
   lingered: z.literal(true).exactOptional(),
@@ -404,7 +404,7 @@ describe('a verdict, whatever the evidence', () => {
     always(({ protocolError }, { cause, level, retry, error, code, clean }) => {
       assert.equal(cause === 'protocol-error', protocolError !== undefined);
       if (protocolError === undefined) return;
-      assert.deepEqual([level, retry, code, clean], ['error', 'never', 1006, false]);
+      assert.deepEqual([level, retry, code, clean], ['error', 'backoff', 1006, false]);
       assert.equal(error, protocolError);
     });
   });

@@ -62,17 +62,19 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
 
   override judge(ending: Ending, nowMs: number): ClientFact['type'] {
     const fact = this.classify(ending);
+    // Not the member waits, but the upstream is left alone: another one may be better.
+    const isElsewhere = fact === 'ended.never' || fact === 'ended.slow';
     const awayMs = this.askedMs();
     const circuit = this.#upstream?.circuit;
     this.#upstream?.leave();
     this.#upstream = null;
     if (isOurDoing(ending)) circuit?.abandoned(this);
-    else if (fact === 'ended.never') circuit?.trip(nowMs);
+    else if (isElsewhere) circuit?.trip(nowMs);
     else if (awayMs !== null) circuit?.leaveAlone(nowMs, awayMs);
     else if (ending.outcome === 'failed' || !this.#isStable) {
       circuit?.failed(this, nowMs, this.chance());
     }
-    return fact === 'ended.never' ? 'ended.backoff' : fact;
+    return isElsewhere ? 'ended.backoff' : fact;
   }
 
   /** Ignores the delay that the upstream asked for, which its circuit enforces. */

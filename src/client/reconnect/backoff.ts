@@ -4,6 +4,8 @@ export interface BackoffOptions {
   minMs: number;
   /** The longest delay of all, in milliseconds. @default 20_000 */
   maxMs: number;
+  /** The delay after an ending that may repeat for long is random between this and twice this, in milliseconds. @default 30_000 */
+  slowMs: number;
   /** How long a connection must stay open before failures are forgotten, in milliseconds. @default 5_000 */
   stableMs: number;
 }

@@ -1,13 +1,16 @@
 import type { ClientFact, DelayName } from '../../../machines/client-contract.ts';
-import { chanceOf } from '../../core/guard.ts';
+import type { Retry } from '../../core/close-code.ts';
+import { chanceOf, guarded } from '../../core/guard.ts';
 import type { ClientStreams } from '../client-streams.ts';
 import type { Ending } from '../client-types.ts';
 import type { ResolvedClientOptions } from '../options.ts';
 import { Backoff, isSentAway, RestartIntensity, type RetryHint } from './backoff.ts';
-import { retryAfter } from './retry.ts';
+import { checkedRetry, isDenied, isRefusal, retryAfter } from './retry.ts';
 
-/** The close code that IANA has registered for "unauthorized". */
-const CLOSE_UNAUTHORIZED = 3_000;
+/** How many refusals in a row are taken for a deploy or an outage that passes. */
+const REFUSALS_MAX = 8;
+/** How often in a row other credentials are tried quickly. */
+const DENIALS_MAX = 3;
 
 /** The facts by which a chart hears of an ending. */
 export type EndedFact = Extract<ClientFact['type'], `ended.${string}`>;
@@ -15,7 +18,7 @@ export type EndedFact = Extract<ClientFact['type'], `ended.${string}`>;
 /** What a reconnect policy needs of the options of its client. */
 export type ReconnectPolicyOptions = Pick<
   ResolvedClientOptions,
-  'backoff' | 'restarts' | 'random' | 'privateCodes'
+  'backoff' | 'restarts' | 'random' | 'privateCodes' | 'retry'
 >;
 
 /** Reports what a function of the user threw, with the name of its option. */
@@ -30,6 +33,10 @@ export class ReconnectPolicy {
   #backoff: Backoff | null = null;
   #intensity: RestartIntensity | null = null;
   #ending: Ending | undefined;
+  /** Both since the last stable connection. */
+  #refusals = 0;
+  #denials = 0;
+  #wasStable = false;
 
   /** @param isRenewed - whether each attempt may bring other credentials. */
   constructor(options: ReconnectPolicyOptions, isRenewed: boolean, streams: ErrorReporter) {
@@ -45,8 +52,10 @@ export class ReconnectPolicy {
 
   /** Decides what follows an ending. Returns the fact for the chart. */
   judge(ending: Ending, nowMs: number): ClientFact['type'] {
+    const wasStable = this.#wasStable;
     const fact = this.classify(ending);
-    if (fact === 'ended.never') return fact;
+    // Restarts are counted to stop a loop, and a connection that was stable is none.
+    if (fact === 'ended.never' || wasStable) return fact;
     this.#intensity ??= new RestartIntensity(this.#options.restarts);
     return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : fact;
   }
@@ -54,16 +63,36 @@ export class ReconnectPolicy {
   /** Notes an ending, and says when to dial again after it. */
   protected classify(ending: Ending): EndedFact {
     this.#ending = ending;
+    this.#wasStable = false;
+    const retry = this.#decide(ending);
+    const isSent = retry === 'backoff' && isSentAway(whatPeerAsks(ending));
+    return isSent ? 'ended.deferred' : `ended.${retry}`;
+  }
+
+  #decide(ending: Ending): Retry {
+    const suggested = this.#suggest(ending);
+    const { retry } = this.#options;
+    if (retry === undefined) return suggested;
+    const decide = () => checkedRetry('retry', retry(ending, suggested));
+    return guarded(decide, this.#streams.report('retry')) ?? suggested;
+  }
+
+  #suggest(ending: Ending): Retry {
     const { privateCodes } = this.#options;
     const retry = retryAfter(ending, privateCodes, this.#streams.report('privateCodes'));
-    if (retry === 'now') return 'ended.now';
-    if (retry === 'never' && !(this.#isRenewed && isUnauthorized(ending))) return 'ended.never';
-    return isSentAway(whatPeerAsks(ending)) ? 'ended.deferred' : 'ended.backoff';
+    if (retry === 'now' || retry === 'never') return retry;
+    if (this.#isRenewed && isDenied(ending)) {
+      this.#denials += 1;
+      return this.#denials > DENIALS_MAX ? 'slow' : 'backoff';
+    }
+    if (!isRefusal(ending)) return retry;
+    this.#refusals += 1;
+    return this.#refusals > REFUSALS_MAX ? 'slow' : retry;
   }
 
   /** The length of a delay. The host may be wrong about its network, so even offline the client dials now and then. */
   delayMs(name: DelayName): number {
-    const { minMs, maxMs, stableMs } = this.#options.backoff;
+    const { minMs, maxMs, slowMs, stableMs } = this.#options.backoff;
     switch (name) {
       case 'stable':
         return stableMs;
@@ -73,6 +102,8 @@ export class ReconnectPolicy {
         return this.chance() * minMs;
       case 'offline':
         return maxMs;
+      case 'slow':
+        return Math.max(slowMs * (1 + this.chance()), this.askedMs() ?? 0);
       case 'backoff':
       case 'deferred':
         return this.backoffMs();
@@ -101,19 +132,24 @@ export class ReconnectPolicy {
   /** The current attempt has opened. */
   opened(): void {}
 
-  /** Forgets the failures so far. */
+  /** The connection is stable: forgets the failures so far. */
   reset(): void {
     this.#backoff = null;
+    this.#refusals = 0;
+    this.#denials = 0;
+    this.#wasStable = true;
+  }
+
+  /** The application dials again after the client has given up. */
+  restart(): void {
+    this.reset();
+    this.#intensity = null;
+    this.#wasStable = false;
   }
 
   chance(): number {
     return chanceOf(this.#options.random, this.#streams.report('random'));
   }
-}
-
-function isUnauthorized(ending: Ending): boolean {
-  if (ending.outcome === 'failed') return ending.failure.httpStatus === 401;
-  return ending.verdict.origin === 'peer' && ending.verdict.code === CLOSE_UNAUTHORIZED;
 }
 
 /** What the peer said about when to dial again. If the code is only the echo of our close frame, it says nothing. */

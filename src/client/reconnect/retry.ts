@@ -1,6 +1,14 @@
 import { closeMeaning, type Retry } from '../../core/close-code.ts';
 import { guarded, ignoreRejection, isThenable } from '../../core/guard.ts';
+import { kindOf } from '../../core/wording.ts';
 import type { Ending } from '../client-types.ts';
+
+/**
+ * Decides what a client does after an ending, when it is given as the option `retry`.
+ *
+ * @param suggested - what the client would do.
+ */
+export type RetryDecision = (ending: Ending, suggested: Retry) => Retry;
 
 /** What to do after a close code that IANA leaves to libraries and applications (3000–4999). */
 export type PrivateCodes = (code: number) => Retry;
@@ -22,7 +30,11 @@ export const privateCodes = {
   },
 } as const satisfies Record<string, PrivateCodes>;
 
-/** Decides what a client does after an ending. Calls `report` if `codes` throws. */
+/**
+ * What an ending says by itself. The user's `privateCodes` decides for private close codes.
+ *
+ * @param report - reports what `privateCodes` threw.
+ */
 export function retryAfter(
   ending: Ending,
   codes: PrivateCodes | undefined,
@@ -34,14 +46,40 @@ export function retryAfter(
   if (origin === 'local' && cause !== 'protocol-error') return 'backoff';
   const isPrivate = origin === 'peer' && closeMeaning(code).isPrivate;
   if (!isPrivate || codes === undefined) return retry;
-  const answer: unknown = guarded(() => checkedRetry(codes(code)), report);
-  return (answer as Retry | undefined) ?? retry;
+  return guarded(() => checkedRetry('privateCodes', codes(code)), report) ?? retry;
 }
 
-function checkedRetry(answer: unknown): Retry {
-  if (answer === 'now' || answer === 'backoff' || answer === 'never') return answer;
+/** Checks what a function of the user decided. @throws TypeError */
+export function checkedRetry(option: string, answer: unknown): Retry {
+  if (isRetry(answer)) return answer;
   if (isThenable(answer)) ignoreRejection(answer);
   throw new TypeError(
-    `privateCodes must return 'now', 'backoff' or 'never', not ${String(answer)}`,
+    `${option} must return 'now', 'backoff', 'slow' or 'never', not ${kindOf(answer)}`,
   );
+}
+
+function isRetry(answer: unknown): answer is Retry {
+  return ['now', 'backoff', 'slow', 'never'].includes(answer as Retry);
+}
+
+/** Close codes that say nothing against another attempt. */
+const passing: readonly number[] = [1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008];
+
+/** Whether the peer, or something in between, refused: the next attempt may well end in the same way. */
+export function isRefusal(ending: Ending): boolean {
+  if (ending.outcome === 'failed') {
+    const { cause, httpStatus = 0 } = ending.failure;
+    if (cause === 'rejected') return httpStatus < 500 && ![408, 425, 429].includes(httpStatus);
+    return ['tls-error', 'handshake-invalid', 'config-error'].includes(cause);
+  }
+  const { origin, cause, code } = ending.verdict;
+  if (cause === 'protocol-error') return true;
+  return origin === 'peer' && !closeMeaning(code).isPrivate && !passing.includes(code);
+}
+
+/** Whether the peer wants other credentials, or does not accept these. */
+export function isDenied(ending: Ending): boolean {
+  if (ending.outcome === 'failed') return [401, 403].includes(ending.failure.httpStatus ?? 0);
+  const { origin, code } = ending.verdict;
+  return origin === 'peer' && [1008, 3000, 3003, 4401, 4403].includes(code);
 }

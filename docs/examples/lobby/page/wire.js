@@ -48,10 +48,10 @@ export class Wire {
     else if (this.#isOutdated) connection.close(1000, 'under another name');
   }
 
-  /** Dials at once. A client that has left, or has given up, dials no more: another one takes its place. */
+  /** Dials at once. A client that has left dials no more: another one takes its place. */
   dialNow() {
-    const { state } = this.#client?.status ?? { state: 'stopped' };
-    if (state === 'stopped' || state === 'exhausted') this.#begin();
+    const { state, gaveUp } = this.#client?.status ?? { state: 'stopped' };
+    if (state === 'stopped' || gaveUp === 'crash') this.#begin();
     else this.#client.dialNow();
   }
 
@@ -77,6 +77,7 @@ export class Wire {
       beat: true,
       codec,
       queueMax: WAITING_MAX,
+      retry: (ending, suggested) => (isOwnFault(ending) ? 'never' : suggested),
       onOpen: (connection) => this.#clientOnOpen(connection),
     });
     this.#client.endings$.subscribe((ending) => this.#clientOnEnding(ending));
@@ -135,4 +136,9 @@ export class Wire {
     const secure = location.protocol === 'https:' ? 's' : '';
     return `${scheme}${secure}://${location.host}/ws?${new URLSearchParams({ name: this.#name })}`;
   }
+}
+
+/** Whether this tab did what the server does not accept. It comes back when its user asks for it. */
+function isOwnFault({ outcome, verdict }) {
+  return outcome === 'closed' && verdict.origin === 'peer' && [1008, 1009].includes(verdict.code);
 }
