@@ -147,7 +147,7 @@ class StandIn {
     const standIn = this;
     this.#method = function (this: unknown, ...given: unknown[]): unknown {
       const original = standIn.#original;
-      // Whoever hears of it may remove this.
+      // A listener may remove this stand-in.
       if (standIn.#isOn) standIn.#before(given[0]);
       return original?.apply(this, given);
     };
