@@ -105,9 +105,11 @@ describe('drain of peers of all kinds', () => {
 
   it('connections on their way out that never arrive are destroyed at the deadline', async () => {
     service = await Service.start({ timeouts: { closeMs: 60_000, erroredMs: 60_000 } });
-    const peers = await Promise.all(
-      [1, 2, 3].map(() => RawPeer.open(service.port, { allowHalfOpen: true })),
-    );
+    // One after the other, so that the third peer is that of the third connection.
+    const peers: RawPeer[] = [];
+    for (let index = 0; index < 3; index += 1) {
+      peers.push(await RawPeer.open(service.port, { allowHalfOpen: true }));
+    }
     const [first, second] = await opened(3);
     first?.close(4000);
     second?.fail(new Error('boom'));
