@@ -237,12 +237,15 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
   getSnapshot(): ChartSnapshot<Output> {
     const { runner } = this.#hosted;
     if (!runner.isOver) return snapshotOf(runner.state) as unknown as ChartSnapshot<Output>;
-    const value = nested(runner.state.paths);
-    this.#last ??=
-      runner.error !== null
-        ? new HostedSnapshot(value, 'error', { error: runner.error })
-        : new HostedSnapshot(value, 'done', { output: this.#outcome() });
+    this.#last ??= this.#makeLast(runner);
     return this.#last as unknown as ChartSnapshot<Output>;
+  }
+
+  #makeLast({ state, error }: ChartRunner): HostedSnapshot {
+    const value = nested(state.paths);
+    return error !== null
+      ? new HostedSnapshot(value, 'error', { error })
+      : new HostedSnapshot(value, 'done', { output: this.#outcome() });
   }
 
   getPersistedSnapshot(): ChartSnapshot<Output> {
@@ -375,8 +378,9 @@ const machines = [connectionMachine, clientMachine, poolMachine, supervisorMachi
 
 /** The configuration of the machine that a chart was made from. All actors of the chart share it. */
 function configOf(chart: Chart): object {
+  if (chart.config !== null) return chart.config;
   const machine = machines.find(({ id }) => id === chart.table.name);
-  chart.config ??= withoutUndrawn(machine?.config ?? {}) as object;
+  chart.config = withoutUndrawn(machine?.config ?? {}) as object;
   return chart.config;
 }
 

@@ -1,8 +1,7 @@
 import { type ActorOptions, ChartSystem } from '../chart/chart-system.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { Parent } from '../connection/parent.ts';
-import type { SharedRuntime } from '../connection/shared-runtime.ts';
-import { sharedRuntime } from '../connection/shared-runtime.ts';
+import { type SharedRuntime, sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
 import type { WakeListener } from '../core/timer-wheel.ts';

@@ -1,6 +1,5 @@
 import type { ConnectionCore, ConnectionSide } from '../connection/connection-core.ts';
-import type { ConnectionHost } from '../connection/managed-connection.ts';
-import { ManagedConnection } from '../connection/managed-connection.ts';
+import { type ConnectionHost, ManagedConnection } from '../connection/managed-connection.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import type { FailureDescription } from '../core/failure.ts';

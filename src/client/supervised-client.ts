@@ -193,11 +193,8 @@ export class SupervisedClient<In, Out>
   }
 
   finish(): void {
-    this.#stopDelay();
-    this.#holdProcess(false);
+    this.giveUp();
     this.#ignoreSignal?.();
-    this.#unwatchHost();
-    this.#sender?.clear();
   }
 
   #watchHost(): void {

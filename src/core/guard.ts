@@ -60,9 +60,9 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-/** Handles the rejection of a promise that nobody waits for. */
-export function ignoreRejection(promise: PromiseLike<unknown>): void {
-  promise.then(undefined, () => {});
+/** Handles the rejection of a promise that nobody waits for. Any other value is left alone. */
+export function ignoreRejection(value: unknown): void {
+  if (isThenable(value)) value.then(undefined, () => {});
 }
 
 /** The chance that is used when the user's `random` returns none. */

@@ -161,19 +161,17 @@ export class Authentication<Peer, In, Out> {
       return;
     }
     const attempt = new Attempt();
-    try {
+    this.#try(connection, attempt, () => {
       const result = authenticate(request, attempt);
       if (isThenable(result)) this.#await(connection, attempt, result);
       else this.#settle(connection, result);
-    } catch (thrown) {
-      this.#threw(connection, attempt, thrown);
-    }
+    });
   }
 
-  /** To look at the result may run code of the application. */
-  #trySettle(connection: InboundConnection, attempt: Attempt, result: unknown): void {
+  /** Runs code of the application. To look at what it returned may run such code, too. */
+  #try(connection: InboundConnection, attempt: Attempt, run: () => void): void {
     try {
-      this.#settle(connection, result);
+      run();
     } catch (thrown) {
       this.#threw(connection, attempt, thrown);
     }
@@ -210,7 +208,7 @@ export class Authentication<Peer, In, Out> {
     Promise.resolve(result).then(
       (known) => {
         this.#pending.delete(connection);
-        this.#trySettle(connection, attempt, known);
+        this.#try(connection, attempt, () => this.#settle(connection, known));
       },
       (thrown) => {
         this.#pending.delete(connection);
@@ -287,7 +285,7 @@ const expired: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'expi
 function answerInstead(peer: unknown, expiresInMs = 1): RefusalAnswer | null {
   if (peer === null || peer === false) return notAdmitted;
   if (isRefusal(peer)) throw peer;
-  if (isThenable(peer)) ignoreRejection(peer);
+  ignoreRejection(peer);
   if (isAdmitted(peer) || isThenable(peer)) {
     throw new TypeError(
       `admitted(peer): peer must not be ${kindOf(peer)}; await it, or return it as it is`,
@@ -311,6 +309,6 @@ function isNobody(result: unknown): boolean {
 
 function checkedKey(key: unknown): string | undefined {
   if (key === undefined || typeof key === 'string') return key;
-  if (isThenable(key)) key.then(undefined, () => {});
+  ignoreRejection(key);
   throw new TypeError(`key must return a string or undefined, not ${typeof key}`);
 }

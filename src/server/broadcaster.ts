@@ -4,7 +4,7 @@ import type { Connection } from '../core/connection.ts';
 import { Contract } from '../core/contract.ts';
 import { MooringError, toError } from '../core/errors.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
-import { ignoreRejection, isThenable } from '../core/guard.ts';
+import { ignoreRejection } from '../core/guard.ts';
 import { callback, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 import { printAs } from '../core/text.ts';
 import {
@@ -189,7 +189,7 @@ class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Pe
     const overflow = this.#overflow;
     const key: unknown = overflow === 'latest' ? this.#keyOf(message) : '';
     if (typeof key === 'string') return { overflow, topic: this.name, key };
-    if (isThenable(key)) ignoreRejection(key);
+    ignoreRejection(key);
     throw new MooringError(
       'invalid-message',
       `keyOf of topic ${this.name} must return a string, not ${typeof key}`,

@@ -1,7 +1,6 @@
 import type { ConnectionSide } from '../connection/connection-core.ts';
 import { takenAway } from '../connection/ending-record.ts';
-import type { ConnectionHost } from '../connection/managed-connection.ts';
-import { ManagedConnection } from '../connection/managed-connection.ts';
+import { type ConnectionHost, ManagedConnection } from '../connection/managed-connection.ts';
 import { Outbox, type OutboxRuntime } from '../connection/outbox.ts';
 import { SocketEvents } from '../connection/socket-events.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
@@ -13,8 +12,7 @@ import {
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
-import type { WebSocketFace } from '../transport/node-transport.ts';
-import { NodeTransport } from '../transport/node-transport.ts';
+import { NodeTransport, type WebSocketFace } from '../transport/node-transport.ts';
 import { handshakeTimeoutAnswer, type Upgrade } from '../transport/upgrade.ts';
 import { AppHeartbeat } from './app-heartbeat.ts';
 

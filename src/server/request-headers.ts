@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { guarded, type HandlerName, isThenable } from '../core/guard.ts';
+import { guarded, type HandlerName, ignoreRejection } from '../core/guard.ts';
 import type { Report, Rule } from '../core/option-rules.ts';
 import { excerptOf } from '../core/text.ts';
 import { warnOnce } from '../core/warnings.ts';
@@ -24,7 +24,7 @@ export function askWith(report: (handler: HandlerName, error: Error) => void): A
 /** Refuses a promise, which would count as `true` in a condition. */
 function checkedAnswer(handler: HandlerName, answer: unknown): boolean {
   if (typeof answer === 'boolean') return answer;
-  if (isThenable(answer)) answer.then(undefined, () => {});
+  ignoreRejection(answer);
   throw new TypeError(`${handler} must return a boolean, not ${kindOf(answer)}`);
 }
 

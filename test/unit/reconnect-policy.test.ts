@@ -60,10 +60,12 @@ describe('ReconnectPolicy', () => {
       policy.reset();
       assert.equal(policy.judge(closed({}), index), 'ended.backoff');
     }
+    policy.opened();
     const judge = (atMs: number) => policy.judge(closed({}), atMs);
     assert.deepEqual([100, 101, 102].map(judge), new Array(3).fill('ended.backoff'));
     assert.equal(judge(103), 'restarts.exceeded');
     policy.restart();
+    policy.opened();
     assert.equal(judge(104), 'ended.backoff', 'the application has dialed again');
   });
 

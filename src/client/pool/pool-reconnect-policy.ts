@@ -22,7 +22,6 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
   readonly #clock: Clock;
   /** The upstream that the member dials or is connected to. */
   #upstream: Upstream | null = null;
-  #isStable = false;
 
   constructor(
     options: ReconnectPolicyOptions & Pick<ResolvedClientOptions, 'clock'>,
@@ -50,13 +49,12 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
   }
 
   override opened(): void {
-    this.#isStable = false;
+    super.opened();
     this.#upstream?.circuit.opened();
   }
 
   override reset(): void {
     super.reset();
-    this.#isStable = true;
     this.#upstream?.circuit.stable();
   }
 
@@ -71,7 +69,7 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
     if (isOurDoing(ending)) circuit?.abandoned(this);
     else if (isElsewhere) circuit?.trip(nowMs);
     else if (awayMs !== null) circuit?.leaveAlone(nowMs, awayMs);
-    else if (ending.outcome === 'failed' || !this.#isStable) {
+    else if (!this.wasStable(ending)) {
       circuit?.failed(this, nowMs, this.chance());
     }
     return isElsewhere ? 'ended.backoff' : fact;

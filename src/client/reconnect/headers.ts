@@ -50,7 +50,7 @@ class HeaderRoute implements Route {
     try {
       return this.#headers();
     } catch (thrown) {
-      if (isThenable(there)) ignoreRejection(there);
+      ignoreRejection(there);
       throw thrown;
     }
   }

@@ -36,7 +36,8 @@ export class ReconnectPolicy {
   /** Both since the last stable connection. */
   #refusals = 0;
   #denials = 0;
-  #wasStable = false;
+  /** Whether the last connection has proved to be stable. */
+  #isStable = false;
 
   /** @param isRenewed - whether each attempt may bring other credentials. */
   constructor(options: ReconnectPolicyOptions, isRenewed: boolean, streams: ErrorReporter) {
@@ -52,10 +53,9 @@ export class ReconnectPolicy {
 
   /** Decides what follows an ending. Returns the fact for the chart. */
   judge(ending: Ending, nowMs: number): ClientFact['type'] {
-    const wasStable = this.#wasStable;
     const fact = this.classify(ending);
     // Restarts are counted to stop a loop, and a connection that was stable is none.
-    if (fact === 'ended.never' || wasStable) return fact;
+    if (fact === 'ended.never' || this.wasStable(ending)) return fact;
     this.#intensity ??= new RestartIntensity(this.#options.restarts);
     return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : fact;
   }
@@ -63,7 +63,6 @@ export class ReconnectPolicy {
   /** Notes an ending, and says when to dial again after it. */
   protected classify(ending: Ending): EndedFact {
     this.#ending = ending;
-    this.#wasStable = false;
     const retry = this.#decide(ending);
     const isSent = retry === 'backoff' && isSentAway(whatPeerAsks(ending));
     return isSent ? 'ended.deferred' : `ended.${retry}`;
@@ -130,21 +129,27 @@ export class ReconnectPolicy {
   }
 
   /** The current attempt has opened. */
-  opened(): void {}
+  opened(): void {
+    this.#isStable = false;
+  }
+
+  /** Whether it is the end of a connection that was stable. */
+  protected wasStable({ outcome }: Ending): boolean {
+    return outcome === 'closed' && this.#isStable;
+  }
 
   /** The connection is stable: forgets the failures so far. */
   reset(): void {
     this.#backoff = null;
     this.#refusals = 0;
     this.#denials = 0;
-    this.#wasStable = true;
+    this.#isStable = true;
   }
 
   /** The application dials again after the client has given up. */
   restart(): void {
     this.reset();
     this.#intensity = null;
-    this.#wasStable = false;
   }
 
   chance(): number {

@@ -1,5 +1,5 @@
 import { closeMeaning, type Retry } from '../../core/close-code.ts';
-import { guarded, ignoreRejection, isThenable } from '../../core/guard.ts';
+import { guarded, ignoreRejection } from '../../core/guard.ts';
 import { kindOf } from '../../core/wording.ts';
 import type { Ending } from '../client-types.ts';
 
@@ -52,7 +52,7 @@ export function retryAfter(
 /** Checks what a function of the user decided. @throws TypeError */
 export function checkedRetry(option: string, answer: unknown): Retry {
   if (isRetry(answer)) return answer;
-  if (isThenable(answer)) ignoreRejection(answer);
+  ignoreRejection(answer);
   throw new TypeError(
     `${option} must return 'now', 'backoff', 'slow' or 'never', not ${kindOf(answer)}`,
   );
