@@ -1,35 +1,21 @@
 // Goal: a client tells of each connection once, comes back by itself, and loses no message without saying so.
 // Method: real sockets against our own service, plain ws, and servers that keep to no rule.
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { z } from 'zod';
 import type { NodeClientOptions } from '../../src/client/index.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { Dialing } from '../support/dialing.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
-import { ProcessWatch } from '../support/process-watch.ts';
 import { accepting, closeFrame } from '../support/rogue-server.ts';
-import { Stops } from '../support/stops.ts';
+import { stopsAndWatch } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 /** Comes back soon, so that a test need not wait. */
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 
-let watch: ProcessWatch;
-const dialings: Dialing[] = [];
-const stops = new Stops();
-
-beforeEach(() => {
-  watch = new ProcessWatch();
-});
-
-afterEach(async () => {
-  await Promise.all(dialings.splice(0).map(({ client }) => client.close()));
-  await stops.all();
-  await watch.assertQuiet();
-  watch.stop();
-});
+const stops = stopsAndWatch();
 
 function dial(port: number, options: NodeClientOptions = {}): Dialing {
   const dialing = new Dialing(`ws://127.0.0.1:${port}/ws`, {
@@ -37,7 +23,7 @@ function dial(port: number, options: NodeClientOptions = {}): Dialing {
     timeouts: { closeMs: 200 },
     ...options,
   });
-  dialings.push(dialing);
+  stops.add(() => dialing.client.close());
   return dialing;
 }
 

@@ -1,36 +1,26 @@
 // Goal: over the WebSocket of a browser a client tells the same as over a raw socket, as far as a page can know it.
 // Method: the entry point for browsers with undici's WebSocket, which keeps to the same standard, on real sockets.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { WebSocket as UndiciWebSocket } from 'undici';
 import { type Client, createClient, type Ending } from '../../src/client/browser.ts';
-import { ProcessWatch } from '../support/process-watch.ts';
 import { accepting, closeFrame } from '../support/rogue-server.ts';
 import { Service } from '../support/service.ts';
-import { Stops } from '../support/stops.ts';
+import { stopsAndWatch } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 const timeouts = { handshakeMs: 400, closeMs: 200 };
 
-const stops = new Stops();
+const stops = stopsAndWatch();
 const page = globalThis as { WebSocket?: unknown };
 const native = page.WebSocket;
-let watch: ProcessWatch;
 
 before(() => {
   page.WebSocket = UndiciWebSocket;
 });
 after(() => {
   page.WebSocket = native;
-});
-beforeEach(() => {
-  watch = new ProcessWatch();
-});
-afterEach(async () => {
-  await stops.all();
-  await watch.assertQuiet();
-  watch.stop();
 });
 
 function dial(port: number, options: Parameters<typeof createClient>[1] = {}) {

@@ -1,36 +1,23 @@
 // Goal: whatever code of the user does, and whenever a connection dies, a client lives on, says what happened, and
 // loses no message without a word. Method: options and subscribers that throw, answer nonsense or act at once.
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { finalize } from 'rxjs';
 import { z } from 'zod';
 import { type NodeClientOptions, privateCodes } from '../../src/client/index.ts';
 import { Dialing } from '../support/dialing.ts';
-import { ProcessWatch } from '../support/process-watch.ts';
 import { accepting, closeFrame } from '../support/rogue-server.ts';
-import { Stops } from '../support/stops.ts';
+import { stopsAndWatch } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 
-let watch: ProcessWatch;
-let dialing: Dialing | undefined;
-const stops = new Stops();
-
-beforeEach(() => {
-  watch = new ProcessWatch();
-});
-
-afterEach(async () => {
-  await dialing?.client.close();
-  await stops.all();
-  await watch.assertQuiet();
-  watch.stop();
-});
+const stops = stopsAndWatch();
 
 function dial(port: number, options: NodeClientOptions = {}): Dialing {
   const timeouts = { closeMs: 200 };
-  dialing = new Dialing(`ws://127.0.0.1:${port}/ws`, { backoff, timeouts, ...options });
+  const dialing = new Dialing(`ws://127.0.0.1:${port}/ws`, { backoff, timeouts, ...options });
+  stops.add(() => dialing.client.close());
   return dialing;
 }
 
@@ -43,10 +30,11 @@ describe('client: code of the user that fails', () => {
   it('a contract that throws costs the connection, not the process', async () => {
     const server = await stops.service({ onOpen: (connection) => void connection.send(1) });
     const messages = z.number().refine(async () => true);
-    const { verdicts, client } = dial(server.port, { messages });
+    const dialing = dial(server.port, { messages });
+    const { verdicts, client } = dialing;
     await until(() => verdicts.length >= 2, 'it has come back');
     assert.equal(verdicts[0]?.cause, 'handler-error');
-    assert.ok(dialing && errorsOf(dialing).includes('messages'));
+    assert.ok(errorsOf(dialing).includes('messages'));
     await client.close();
   });
 

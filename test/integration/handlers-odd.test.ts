@@ -2,7 +2,7 @@
 // properties, promises that nobody awaits, proxies and wrapped sockets, with nobody listening; the process must hear of none.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
 import {
   admitted,
@@ -12,27 +12,15 @@ import {
   UndecodableError,
 } from '../../src/index.ts';
 import { opcode } from '../support/frames.ts';
-import { ProcessWatch } from '../support/process-watch.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { accepting, closeFrame } from '../support/rogue-server.ts';
-import { Stops } from '../support/stops.ts';
+import { stopsAndWatch } from '../support/stops.ts';
 import { turns, until } from '../support/until.ts';
 
 type Options = SupervisorOptions<unknown, unknown, unknown>;
 
 const timeouts = { closeMs: 200, erroredMs: 100, forcedMs: 100 };
-const stops = new Stops();
-let watch: ProcessWatch;
-
-beforeEach(() => {
-  watch = new ProcessWatch();
-});
-
-afterEach(async () => {
-  await stops.all();
-  await watch.assertQuiet();
-  watch.stop();
-});
+const stops = stopsAndWatch();
 
 const errors: Readonly<Record<string, () => Error>> = {
   'an object as its message': () => Object.assign(new Error('x'), { message: { code: 7 } }),

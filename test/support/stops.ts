@@ -1,3 +1,5 @@
+import { afterEach, beforeEach } from 'node:test';
+import { ProcessWatch } from './process-watch.ts';
 import { RogueServer, type Script } from './rogue-server.ts';
 import { Service } from './service.ts';
 
@@ -24,4 +26,19 @@ export class Stops {
   async all(): Promise<void> {
     for (const stop of this.#stops.splice(0).reverse()) await stop();
   }
+}
+
+/** Returns what is stopped after each test. The test fails if the process saw an uncaught error by then. */
+export function stopsAndWatch(): Stops {
+  const stops = new Stops();
+  let watch: ProcessWatch;
+  beforeEach(() => {
+    watch = new ProcessWatch();
+  });
+  afterEach(async () => {
+    await stops.all();
+    await watch.assertQuiet();
+    watch.stop();
+  });
+  return stops;
 }
