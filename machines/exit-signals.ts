@@ -1,6 +1,6 @@
 /** The events that the actor of a connection sends to its parent when it ends, like the exit signals of OTP. */
 export const exitSignals = {
-  'xstate.done.actor.*': 'A connection has come to its end.',
+  'xstate.done.actor.*': 'A connection has ended.',
   'xstate.error.actor.*': 'The chart of a connection threw; the connection itself reports the end.',
 } as const;
 

@@ -27,7 +27,7 @@ export const poolMachine = setup({
   initial: 'starting',
   on: {
     'xstate.done.actor.*': {
-      description: 'A member has come to its end; it has told so itself.',
+      description: 'A member has ended; the member itself reports how.',
     },
     'xstate.error.actor.*': {
       description: 'Handled, so that this pool and all other members live on.',

@@ -135,7 +135,7 @@ function isZodLike<Output>(schema: object): schema is ZodLike<Output> {
 /**
  * Makes a call, and handles the rejection of every promise that the call tests with `instanceof`. zod finds out with
  * `instanceof` that a check is async, and leaves no other trace of the promise that it drops. The async mode of zod does
- * not help: it returns a promise for every transform, also for a synchronous one.
+ * not help: it returns a promise for each transform, even for a synchronous one.
  *
  * `instanceof Promise` and `await` are as fast afterwards as before (measured).
  */

@@ -124,7 +124,7 @@ export class BrowserTransport implements OutboundTransport {
     }
   }
 
-  /** A browser has one event for every end: a close frame of the peer, an answer to ours, or a network failure. */
+  /** A browser emits the same event for a close frame of the peer, the answer to ours, and a network failure. */
   #closed(event: NativeCloseEvent): void {
     // A close frame waits behind the messages before it. A network failure does not wait.
     const waits = this.#held.length > 0 && event.code !== NO_FRAME;

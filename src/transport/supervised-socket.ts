@@ -26,7 +26,7 @@ const CLOSE_TIMEOUT_MS = 2 ** 31 - 1;
 /** How many answers to pings may wait. ws terminates a peer that sends more pings before the answers have left. */
 const PENDING_PONGS_MAX = 60;
 
-/** The options of ws for every socket, accepted or dialed. The published types of ws lack some of them. */
+/** The options of ws for accepted and dialed sockets. The published types of ws lack some of them. */
 export function socketOptions(limits: Readonly<Limits>) {
   return {
     // Not an option of Mooring: compression costs 255 KiB per connection (measured).
