@@ -200,9 +200,9 @@ export function stateRefusal(state: AdmissionState): RefusalAnswer | null {
   }
 }
 
-/** Checks the opening handshake (RFC 6455 §4.2.1). */
+/** Checks the opening handshake (RFC 6455 §4.2.1). Node.js takes a request line without a version for HTTP/0.9. */
 function requestRefusal({ method, headers, httpVersion }: IncomingMessage): RefusalAnswer | null {
-  if (httpVersion === '1.0' || headers.host === undefined) {
+  if (Number(httpVersion) < 1.1 || headers.host === undefined) {
     return refusal('bad-request', [400, 'use HTTP/1.1 and name the host']);
   }
   if (method !== 'GET') return refusal('wrong-method', [405, 'use GET'], { Allow: 'GET' });

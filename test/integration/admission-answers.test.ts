@@ -151,15 +151,20 @@ describe('admission: every refusal is an HTTP answer and one report', { timeout:
     assert.deepEqual(options.sort(), ['close', 'upgrade']);
   });
 
-  it('a request in HTTP/1.0 is no opening handshake (RFC 6455 §4.2.1)', async () => {
-    premises = await Premises.start();
-    const peer = await premises.connect();
-    const request = requestBytes(premises.service.port).toString().replace('HTTP/1.1', 'HTTP/1.0');
-    peer.socket.write(request);
-    await until(() => premises.service.events.length > 0 || peer.closed, 'it is answered');
-    assert.deepEqual(premises.service.of('connection.opened'), []);
-    assert.ok([400, 426, 505].includes((await answerOf(peer)).status), peer.answer);
-  });
+  for (const [name, version] of [
+    ['HTTP/1.0', ' HTTP/1.0'],
+    ['HTTP/0.9', ''],
+  ] as const) {
+    it(`a request in ${name} is no opening handshake (RFC 6455 §4.2.1)`, async () => {
+      premises = await Premises.start();
+      const peer = await premises.connect();
+      const request = requestBytes(premises.service.port).toString().replace(' HTTP/1.1', version);
+      peer.socket.write(request);
+      await until(() => premises.service.events.length > 0 || peer.closed, 'it is answered');
+      assert.deepEqual(premises.service.of('connection.opened'), []);
+      assert.ok([400, 426, 505].includes((await answerOf(peer)).status), peer.answer);
+    });
+  }
 
   it('what authenticate threw is told to the application and not to the client', async () => {
     const { body } = await refusedWith(new Error('secret'));

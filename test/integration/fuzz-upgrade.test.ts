@@ -136,7 +136,7 @@ function isStricter(bytes: Buffer): boolean {
   const [head = ''] = bytes.toString('latin1').split('\r\n\r\n');
   const [line = ''] = head.split('\r\n');
   return (
-    line.endsWith('HTTP/1.0') ||
+    !/ HTTP\/(1\.1|2\.0)$/.test(line) ||
     !/^host:/im.test(head) ||
     /^sec-websocket-version:[ \t]*8\s*$/im.test(head)
   );

@@ -83,6 +83,7 @@ const rows: readonly Row[] = [
 
   ['A04: refuses any method but GET', { method: 'POST' }, ['wrong-method', 405]],
   ['refuses HTTP/1.0', { httpVersion: '1.0' }, ['bad-request', 400]],
+  ['refuses HTTP/0.9', { httpVersion: '0.9' }, ['bad-request', 400]],
   ['refuses a request that names no host', header('host', undefined), ['bad-request', 400]],
   ['I02: refuses an upgrade to something else', header('upgrade', 'h2c'), ['bad-request', 426]],
   ['takes WebSocket in any case', header('upgrade', 'WebSocket')],
