@@ -1,7 +1,11 @@
 /** Facts about a client, with what each means. Past tense, no payload. */
 export const clientFacts = {
   'dial.requested': 'The application wants a connection, now.',
-  'connection.opened': 'The attempt under way has opened.',
+  'welcome.awaited': 'The attempt has opened, and an async `onOpen` is at work.',
+  'connection.opened': 'The attempt has opened, and `onOpen` has settled.',
+  'heartbeat.missed': 'The peer owes the connection a sign of life.',
+  'heartbeat.answered': 'Something was heard from a suspect peer.',
+  'connection.ending': 'The connection takes no more messages. Its end follows.',
   'ended.now': 'The attempt failed, or its connection closed. The next attempt may begin at once.',
   'ended.backoff': 'The attempt failed, or its connection closed. The next attempt waits.',
   'ended.slow':

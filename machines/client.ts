@@ -3,6 +3,16 @@ import type { ClientFact, ClientOrders, DelayName } from './client-contract.ts';
 import type { ExitSignal } from './exit-signals.ts';
 import { type Hidden, order } from './hidden.ts';
 
+/** What follows the end of an attempt or of its connection. */
+const afterEnding = {
+  'ended.now': 'waiting.now',
+  'ended.backoff': 'waiting.backoff',
+  'ended.slow': 'waiting.slow',
+  'ended.deferred': 'waiting.deferred',
+  'ended.never': 'exhausted',
+  'restarts.exceeded': 'exhausted',
+} as const;
+
 /**
  * The life of a client: one connection at a time, dialed again and again.
  *
@@ -51,19 +61,26 @@ export const clientMachine = setup({
     dialing: {
       description: 'One attempt is under way.',
       entry: 'dial',
+      initial: 'connecting',
+      states: {
+        connecting: {
+          description: 'The connection has not opened yet.',
+          on: { 'welcome.awaited': 'welcoming' },
+        },
+        welcoming: {
+          description: 'It is open, and `onOpen` has not settled yet. Queued messages wait.',
+          meta: { deadline: 'welcomeMs' },
+          on: { 'connection.ending': '#client.closing' },
+        },
+      },
       on: {
         'connection.opened': 'up',
-        'ended.now': 'waiting.now',
-        'ended.backoff': 'waiting.backoff',
-        'ended.slow': 'waiting.slow',
-        'ended.deferred': 'waiting.deferred',
-        'ended.never': 'exhausted',
-        'restarts.exceeded': 'exhausted',
+        ...afterEnding,
         'stop.requested': 'stopping',
       },
     },
     up: {
-      description: 'The connection is open.',
+      description: 'The connection is open, and `onOpen` has settled.',
       entry: 'announceUp',
       initial: 'settling',
       states: {
@@ -71,24 +88,29 @@ export const clientMachine = setup({
           description: 'It opened a moment ago; failures so far still count.',
           meta: { deadline: 'stableMs' },
           entry: { type: 'startDelay', params: { name: 'stable' } },
-          on: { 'deadline.passed': 'stable' },
+          on: { 'deadline.passed': 'stable', 'heartbeat.missed': 'suspect' },
         },
         stable: {
           description: 'It has stayed open for a while: the next backoff begins anew.',
           entry: 'resetBackoff',
+          on: { 'heartbeat.missed': 'suspect' },
+        },
+        suspect: {
+          description: 'The peer owes a sign of life. It is stable again only after a while.',
+          on: { 'heartbeat.answered': 'settling' },
         },
       },
       on: {
-        'ended.now': 'waiting.now',
-        'ended.backoff': 'waiting.backoff',
-        'ended.slow': 'waiting.slow',
-        'ended.deferred': 'waiting.deferred',
-        'ended.never': 'exhausted',
-        'restarts.exceeded': 'exhausted',
+        ...afterEnding,
+        'connection.ending': 'closing',
         'wake.noticed': { actions: 'probe' },
         'network.returned': { actions: 'probe' },
         'stop.requested': 'stopping',
       },
+    },
+    closing: {
+      description: 'The connection takes no more messages, and has not ended yet.',
+      on: { ...afterEnding, 'stop.requested': 'stopping' },
     },
     waiting: {
       description: 'Between two attempts.',

@@ -10,6 +10,7 @@ export type ClientState =
   | 'idle'
   | 'dialing'
   | 'up'
+  | 'closing'
   | 'waiting'
   | 'stopping'
   | 'stopped'

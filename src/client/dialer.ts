@@ -24,15 +24,25 @@ import {
 import { OutboundHandle, type OutboundHandleHost } from './outbound-handle.ts';
 import type { OutboundOutbox } from './outbound-outbox.ts';
 import type { Route } from './reconnect/route.ts';
+import { Welcome } from './welcome.ts';
+
+/** What a connection reports between open and its end. */
+export type ConnectionChange = Exclude<ConnectionReport, 'opened' | 'closed' | 'failed'>;
 
 /** Gets the results of a dialer's attempts. */
 export interface DialerHost {
   /** The parent of its connections. */
   readonly actor: HostedActor;
-  /** The attempt has opened. `reportOpen` reports this to the parent. */
-  attemptOpened(reportOpen: () => void): void;
-  /** The connection takes messages: it has become usable, or is no longer congested. */
+  /** The attempt has opened. */
+  attemptOpened(): void;
+  /** `onOpen` of the connection has not settled yet. */
+  welcomeAwaited(): void;
+  /** `onOpen` of the connection has settled. */
+  welcomeSettled(): void;
+  /** The connection takes messages: it has become usable. */
   attemptFlows(): void;
+  /** The connection reports a change between open and its end. */
+  connectionChanged(report: ConnectionChange): void;
   /** The attempt failed, or its connection has closed. `reportEnd` reports this to user code. */
   attemptEnded(ending: Ending, reportEnd: () => void): void;
 }
@@ -51,6 +61,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   #usable: OutboundConnection | null = null;
   /** Runs until the connection becomes usable. */
   #turn: TimerHandle | null = null;
+  /** While the async `onOpen` of the current connection has not settled. */
+  #welcome: Welcome | null = null;
 
   /** @param url - the URL as far as it is known before the first attempt. */
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost, url: string) {
@@ -142,13 +154,39 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     const { parent } = this.#parts;
     const notify = () => parent?.connectionReported(connection, report, this.#handleOf(connection));
     if (report === 'opened') {
-      this.#useLater(connection);
-      this.#host.attemptOpened(notify);
+      this.#host.attemptOpened();
+      this.#runOnOpen(connection);
+      notify();
+      if (this.#welcome === null) this.#welcomed(connection);
       return;
     }
     notify();
-    if (report === 'flowing') this.#host.attemptFlows();
-    else if (report === 'closed' || report === 'failed') this.#ended(connection);
+    if (report === 'closed' || report === 'failed') this.#ended(connection);
+    else this.#host.connectionChanged(report);
+  }
+
+  /** What `onOpen` sends leaves before queued messages, and before the status changes. */
+  #runOnOpen(connection: OutboundConnection): void {
+    const { onOpen } = this.#parts.runtime.options;
+    if (onOpen === undefined || !connection.isOpen) return;
+    const work = guarded(
+      () => onOpen(this.#handleOf(connection)),
+      (error) => this.errored('onOpen', error, connection),
+    );
+    if (!(work instanceof Promise) || !connection.isOpen) return;
+    this.#welcome = new Welcome(connection, work, () => {
+      this.#welcome = null;
+      this.#welcomed(connection);
+    });
+    this.#host.welcomeAwaited();
+  }
+
+  /** Nothing stands between the connection and the application any more. */
+  #welcomed(connection: OutboundConnection): void {
+    if (!connection.isOpen) return;
+    this.#parts.parent?.connectionWelcomed(connection, this.#handleOf(connection));
+    this.#host.welcomeSettled();
+    this.#useLater(connection);
   }
 
   /**
@@ -170,6 +208,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
 
   #use(connection: OutboundConnection): void {
     if (connection !== this.#current || connection === this.#usable || !connection.isOpen) return;
+    if (this.#welcome !== null) return;
     this.#endTurn();
     this.#usable = connection;
     this.#host.attemptFlows();
@@ -189,19 +228,33 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     connection.intake.countInvalid();
   }
 
-  /** Runs `onMessage` and returns its result: a promise while an async handler works. */
+  /**
+   * Delivers a message. While an async `onOpen` is at work, only the connection's own stream gets it at once: the answer to
+   * a sign-in can be awaited there. The message is in flight until the rest has it.
+   */
   message(connection: OutboundConnection, message: In): unknown {
+    if (this.#welcome === null) {
+      const work = this.#handle(connection, message);
+      this.#handleMade(connection)?.deliver(message);
+      return work;
+    }
+    const handled = this.#welcome.after(() => this.#handle(connection, message));
+    this.#handleMade(connection)?.deliver(message);
+    return handled;
+  }
+
+  /** Runs `onMessage` and returns its result: a promise while an async handler works. */
+  #handle(connection: OutboundConnection, message: In): unknown {
     const { streams, runtime } = this.#parts;
     const { onMessage } = runtime.options;
     const handle = (): unknown => onMessage?.(this.#handleOf(connection), message);
     const work =
       onMessage && guarded(handle, (error) => this.errored('onMessage', error, connection));
     streams.messages.next(message);
-    this.#handleMade(connection)?.deliver(message);
     return work;
   }
 
-  /** If the user's code throws or rejects for a message, the connection ends. */
+  /** If the user's code throws or rejects, the connection ends. */
   errored(handler: HandlerName, error: Error, connection: ManagedConnection): void {
     this.#parts.streams.report(handler)(error);
     connection.end('handler-error', error);
@@ -211,6 +264,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#current = null;
     this.#usable = null;
     this.#endTurn();
+    this.#welcome?.stop();
+    this.#welcome = null;
     const { verdict, failure } = connection;
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });

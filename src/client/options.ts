@@ -54,8 +54,11 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   backoff?: Partial<BackoffOptions>;
   restarts?: Partial<RestartOptions>;
   /**
-   * Called with each connection that opens. Send sign-in or resubscribe messages here: what it sends before it returns
-   * leaves before queued messages, and before the status changes.
+   * Called with each connection that opens. Send sign-in or resubscribe messages here: what it sends leaves before queued
+   * messages, and before the status changes. If it returns a promise, queued messages, `messages$` and the status `up` wait
+   * until the promise settles, for `timeouts.welcomeMs` at most. The connection's own `messages$` delivers at once, so that
+   * you can await the answer to a sign-in. If it throws or rejects, the connection is closed with 1011 and the client dials
+   * again.
    */
   onOpen?: (connection: DialedConnection<In, Out>) => unknown;
   /**

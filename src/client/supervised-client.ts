@@ -5,12 +5,11 @@ import { clientTable } from '../chart/tables/client.ts';
 import type { ChildActor } from '../connection/parent.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
-import { guarded } from '../core/guard.ts';
 import type { Deadline } from '../core/timer-wheel.ts';
 import type { ClientDependencies, HostObserver } from './client-runtime.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, Ending, GaveUp } from './client-types.ts';
-import { Dialer, type DialerHost } from './dialer.ts';
+import { type ConnectionChange, Dialer, type DialerHost } from './dialer.ts';
 import { addressIn } from './reconnect/route.ts';
 import { Sender } from './sender.ts';
 
@@ -26,6 +25,14 @@ export const idle: ClientStatus = {
 
 /** The close frame when the application gives none. */
 export const defaultCloseFrame: CloseFrame = { code: 1000, reason: '' };
+
+/** The facts by which the chart hears what its connection reports. */
+const changes: Partial<Record<ConnectionChange, ClientFact['type']>> = {
+  suspect: 'heartbeat.missed',
+  healthy: 'heartbeat.answered',
+  errored: 'connection.ending',
+  closing: 'connection.ending',
+};
 
 /** The states of a client whose chart has crashed. */
 const crashed: readonly string[] = ['exhausted'];
@@ -256,23 +263,26 @@ export class SupervisedClient<In, Out>
 
   // Results of the dialer.
 
-  attemptOpened(reportOpen: () => void): void {
-    const { policy, charts } = this.#parts;
-    policy.opened();
-    charts.notifications.add(() => this.#welcome());
-    charts.notifications.add(reportOpen);
-    this.#chart.send('connection.opened');
+  attemptOpened(): void {
+    this.#parts.policy.opened();
   }
 
-  /** Runs `onOpen` first: its messages leave before queued ones, and before the status changes. */
-  #welcome(): void {
-    const { onOpen } = this.#parts.runtime.options;
-    const connection = onOpen && this.connection;
-    if (connection) guarded(() => onOpen?.(connection), this.streams.report('onOpen'));
+  welcomeAwaited(): void {
+    this.#chart.send('welcome.awaited');
+  }
+
+  welcomeSettled(): void {
+    this.#chart.send('connection.opened');
   }
 
   attemptFlows(): void {
     this.#sender?.sendQueued();
+  }
+
+  connectionChanged(report: ConnectionChange): void {
+    if (report === 'flowing') this.attemptFlows();
+    const fact = changes[report];
+    if (fact !== undefined) this.#chart.send(fact);
   }
 
   attemptEnded(ending: Ending, reportEnd: () => void): void {

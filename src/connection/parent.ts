@@ -38,6 +38,8 @@ export interface Parent {
     report: ConnectionReport,
     handle: DialedConnection,
   ): void;
+  /** `onOpen` of a connection has settled, and the connection is open. */
+  connectionWelcomed(connection: ManagedConnection, handle: DialedConnection): void;
 }
 
 /** Returns the internal side of the supervisor that a client or a pool was given. */

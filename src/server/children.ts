@@ -115,6 +115,8 @@ export class Children implements Parent, Iterable<Child> {
     this.#parts.reporter.reported(report, connection, handle);
     if (connection.isOver) this.#parts.shrank();
   }
+
+  connectionWelcomed(): void {}
 }
 
 function childOf({ kind, address, state }: ChildActor): Child {

@@ -152,7 +152,7 @@ describe('client: an end that it did not ask for', () => {
     await until(() => log.includes('waiting'), 'it waits');
     assert.deepEqual(
       [...new Set(log)],
-      ['idle', 'dialing', 'up', 'ended: waiting closed', 'waiting'],
+      ['idle', 'dialing', 'up', 'closing', 'ended: waiting closed', 'waiting'],
     );
   });
 

@@ -101,8 +101,8 @@ describe('onOpen of a client', () => {
     );
     client.connection?.terminate();
     client.send('b');
-    await until(() => service.messages.length === 2, 'the other has come, on the third');
-    assert.deepEqual([service.messages, opened], [['a', 'b'], 3]);
+    await until(() => service.messages.length === 2, 'the other has come, on the fourth');
+    assert.deepEqual([service.messages, opened], [['a', 'b'], 4]);
   });
 
   it('must be a function', () => {

@@ -98,7 +98,8 @@ const client: Chart = {
   facts: { ...clientFacts, ...exitSignals },
   orders: Object.keys(clientOrders),
   resting: [
-    ...['idle', 'dialing', 'up', 'up.settling', 'up.stable'],
+    ...['idle', 'dialing', 'dialing.connecting', 'dialing.welcoming'],
+    ...['up', 'up.settling', 'up.stable', 'up.suspect', 'closing'],
     ...['waiting', 'waiting.now', 'waiting.backoff', 'waiting.deferred', 'waiting.awake'],
     ...['waiting.slow', 'waiting.offline', 'stopping', 'exhausted'],
   ],

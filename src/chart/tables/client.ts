@@ -23,7 +23,7 @@ export const clientTable: ChartTable = {
   final: ['stopped'],
   edges: {
     '': {},
-    idle: { 'dial.requested': [['dialing'], [0]], 'stop.requested': [['stopped'], [1]] },
+    idle: { 'dial.requested': [['dialing.connecting'], [0]], 'stop.requested': [['stopped'], [1]] },
     dialing: {
       'connection.opened': [['up.settling'], [2, 3]],
       'ended.now': [['waiting.now'], [4]],
@@ -34,7 +34,10 @@ export const clientTable: ChartTable = {
       'restarts.exceeded': [['exhausted'], [8]],
       'stop.requested': [['stopping'], [9]],
     },
+    'dialing.connecting': { 'welcome.awaited': [['dialing.welcoming'], []] },
+    'dialing.welcoming': { 'connection.ending': [['closing'], []] },
     up: {
+      'connection.ending': [['closing'], []],
       'ended.now': [['waiting.now'], [4]],
       'ended.backoff': [['waiting.backoff'], [5]],
       'ended.slow': [['waiting.slow'], [6]],
@@ -45,11 +48,24 @@ export const clientTable: ChartTable = {
       'wake.noticed': [[], [11]],
       'stop.requested': [['stopping'], [9]],
     },
-    'up.settling': { 'deadline.passed': [['up.stable'], [10]] },
-    'up.stable': {},
+    'up.settling': {
+      'heartbeat.missed': [['up.suspect'], []],
+      'deadline.passed': [['up.stable'], [10]],
+    },
+    'up.stable': { 'heartbeat.missed': [['up.suspect'], []] },
+    'up.suspect': { 'heartbeat.answered': [['up.settling'], [3]] },
+    closing: {
+      'ended.now': [['waiting.now'], [4]],
+      'ended.backoff': [['waiting.backoff'], [5]],
+      'ended.slow': [['waiting.slow'], [6]],
+      'ended.deferred': [['waiting.deferred'], [7]],
+      'ended.never': [['exhausted'], [8]],
+      'restarts.exceeded': [['exhausted'], [8]],
+      'stop.requested': [['stopping'], [9]],
+    },
     waiting: {
-      'dial.requested': [['dialing'], [0]],
-      'deadline.passed': [['dialing'], [0]],
+      'dial.requested': [['dialing.connecting'], [0]],
+      'deadline.passed': [['dialing.connecting'], [0]],
       'network.lost': [['waiting.offline'], [12]],
       'stop.requested': [['stopped'], [1]],
     },
@@ -59,8 +75,8 @@ export const clientTable: ChartTable = {
     'waiting.deferred': {},
     'waiting.awake': {},
     'waiting.offline': {
-      'network.returned': [['dialing'], [0]],
-      'wake.noticed': [['dialing'], [0]],
+      'network.returned': [['dialing.connecting'], [0]],
+      'wake.noticed': [['dialing.connecting'], [0]],
     },
     stopping: {
       'ended.now': [['stopped'], [1]],
@@ -71,6 +87,9 @@ export const clientTable: ChartTable = {
       'restarts.exceeded': [['stopped'], [1]],
     },
     stopped: {},
-    exhausted: { 'dial.requested': [['dialing'], [0]], 'stop.requested': [['stopped'], [1]] },
+    exhausted: {
+      'dial.requested': [['dialing.connecting'], [0]],
+      'stop.requested': [['stopped'], [1]],
+    },
   },
 };

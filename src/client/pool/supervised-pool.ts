@@ -217,12 +217,13 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     report: ConnectionReport,
     handle: DialedConnection,
   ): void {
-    if (report === 'opened' && connection.isOpen) {
-      this.#open.set(connection, handle as DialedConnection<In, Out>);
-    }
     this.#parts.parent?.connectionReported(connection, report, handle);
+    if (!connection.isOpen) this.#send('pool.thinned');
+  }
+
+  connectionWelcomed(connection: ManagedConnection, handle: DialedConnection): void {
+    this.#open.set(connection, handle as DialedConnection<In, Out>);
     if (this.#open.size === this.#parts.size) this.#send('pool.filled');
-    else if (!connection.isOpen) this.#send('pool.thinned');
   }
 
   // Facts and reports.

@@ -1,0 +1,77 @@
+import { filter, firstValueFrom, map, Observable } from 'rxjs';
+import { type Client, createClient, type DialedConnection } from '../../src/client/index.ts';
+
+/** A message of the graphql-transport-ws protocol. */
+interface Message {
+  readonly type: string;
+  readonly id?: string;
+  readonly payload?: unknown;
+}
+
+type Connection = DialedConnection<Message, Message>;
+
+/** A GraphQL client that signs in and subscribes again on each connection. */
+export class GraphqlClient {
+  readonly client: Client<Message, Message>;
+  readonly #token: () => Promise<string>;
+  /** What the application has subscribed to, by id. */
+  readonly #subscriptions = new Map<string, Message>();
+  /** The connection that has signed in last. After its end, it refuses what it is given. */
+  #connection: Connection | null = null;
+  #ids = 0;
+
+  constructor(url: string, token: () => Promise<string>) {
+    this.#token = token;
+    this.client = createClient<Message, Message>(url, {
+      subprotocols: ['graphql-transport-ws'],
+      onOpen: (connection) => this.#signIn(connection),
+    });
+  }
+
+  /** Sends `connection_init` and waits for `connection_ack`. The queue waits, too: the server accepts nothing else before. */
+  async #signIn(connection: Connection): Promise<void> {
+    const acknowledged = connection.messages$.pipe(filter(({ type }) => type === 'connection_ack'));
+    connection.send({ type: 'connection_init', payload: { token: await this.#token() } });
+    // With a default, the promise does not reject when the server closes the connection instead.
+    await firstValueFrom(acknowledged, { defaultValue: undefined });
+    for (const subscription of this.#subscriptions.values()) connection.send(subscription);
+    this.#connection = connection;
+  }
+
+  /** Runs a query or a mutation. Without a connection, it waits in the queue. */
+  execute(query: string): Promise<unknown> {
+    const id = this.#nextId();
+    const result = firstValueFrom(this.#resultsOf(id));
+    this.client.send({ id, type: 'subscribe', payload: { query } });
+    return result;
+  }
+
+  /** Subscribes, and again on each new connection until the caller unsubscribes. */
+  subscribe(query: string): Observable<unknown> {
+    return new Observable((subscriber) => {
+      const id = this.#nextId();
+      const subscription: Message = { id, type: 'subscribe', payload: { query } };
+      this.#subscriptions.set(id, subscription);
+      const results = this.#resultsOf(id).subscribe(subscriber);
+      // Without a connection, the next sign-in sends it.
+      this.#connection?.send(subscription);
+      return () => {
+        results.unsubscribe();
+        this.#subscriptions.delete(id);
+        this.#connection?.send({ id, type: 'complete' });
+      };
+    });
+  }
+
+  #resultsOf(id: string): Observable<unknown> {
+    return this.client.messages$.pipe(
+      filter((message) => message.id === id && message.type === 'next'),
+      map(({ payload }) => payload),
+    );
+  }
+
+  #nextId(): string {
+    this.#ids += 1;
+    return String(this.#ids);
+  }
+}

@@ -1,0 +1,97 @@
+// Goal: the example of a GraphQL client keeps to graphql-transport-ws on every connection: init, ack, its subscriptions, then
+// what has waited. Method: a real graphql-ws server that is slow to admit and is cut off.
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GraphQLObjectType, GraphQLSchema, GraphQLString } from 'graphql';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
+import { GraphqlClient } from '../../docs/examples/graphql-client.ts';
+import { stopsAndWatch } from '../support/stops.ts';
+import { until } from '../support/until.ts';
+
+const stops = stopsAndWatch();
+
+const ticks = new GraphQLObjectType({
+  name: 'Subscription',
+  fields: {
+    news: {
+      type: GraphQLString,
+      async *subscribe() {
+        yield { news: 'first' };
+        await new Promise(() => {});
+      },
+    },
+  },
+});
+const query = new GraphQLObjectType({
+  name: 'Query',
+  fields: { hello: { type: GraphQLString, resolve: () => 'world' } },
+});
+
+/** A graphql-ws server that takes a while to look a token up, and notes what clients sent. */
+async function graphqlServer() {
+  const http: Server = createServer();
+  const wss = new WebSocketServer({ server: http });
+  const heard: string[] = [];
+  wss.on('connection', (socket) => {
+    socket.on('message', (data) => {
+      const { type, payload } = JSON.parse(String(data));
+      heard.push(payload?.query ?? type);
+    });
+    socket.on('close', (code) => heard.push(`closed ${code}`));
+  });
+  const onConnect = async () => {
+    await delay(30);
+    return true;
+  };
+  const graphql = useServer(
+    { schema: new GraphQLSchema({ query, subscription: ticks }), onConnect },
+    wss,
+  );
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  stops.add(async () => {
+    await graphql.dispose();
+    http.close();
+  });
+  const cut = () => {
+    for (const socket of wss.clients) socket.terminate();
+  };
+  const { port } = http.address() as AddressInfo;
+  return { url: `ws://127.0.0.1:${port}/graphql`, heard, cut };
+}
+
+describe('the GraphQL client of the examples', () => {
+  it('signs in, subscribes and then sends what has waited, on every connection', async () => {
+    const { url, heard, cut } = await graphqlServer();
+    const { client, ...graphql } = makeClient(url);
+    const news: unknown[] = [];
+    graphql.subscribe('subscription { news }', news);
+    assert.deepEqual(await graphql.execute('{ hello }'), { data: { hello: 'world' } });
+    await until(() => news.length === 1, 'the news have come');
+    assert.deepEqual(heard, ['connection_init', 'subscription { news }', '{ hello }']);
+    cut();
+    await until(() => client.status.state !== 'up', 'the client has noticed');
+    assert.deepEqual(await graphql.execute('{ hello }'), { data: { hello: 'world' } });
+    await until(() => news.length === 2, 'the news have come again');
+    assert.deepEqual(heard.slice(3), [
+      'closed 1006',
+      'connection_init',
+      'subscription { news }',
+      '{ hello }',
+    ]);
+  });
+});
+
+function makeClient(url: string) {
+  const graphql = new GraphqlClient(url, async () => 'secret');
+  stops.add(() => graphql.client.close());
+  return {
+    client: graphql.client,
+    execute: (text: string) => graphql.execute(text),
+    subscribe: (text: string, into: unknown[]) =>
+      void graphql.subscribe(text).subscribe((value) => into.push(value)),
+  };
+}
