@@ -130,8 +130,10 @@ describe('an async onOpen of a client', () => {
   it('that settles after its connection has ended changes nothing', async () => {
     const { service, waiting, asked } = await admittingService();
     const settle: (() => void)[] = [];
+    const own: unknown[] = [];
     const dialing = dial(service.url, {
       onOpen: (connection) => {
+        connection.messages$.subscribe((message) => own.push(message));
         connection.send('sign in');
         return new Promise<void>((resolve) => settle.push(resolve));
       },
@@ -144,6 +146,8 @@ describe('an async onOpen of a client', () => {
     await asked(2);
     settle[0]?.();
     await turns(5);
+    waiting[1]?.send('still too early');
+    await until(() => own.includes('still too early'), 'it has come');
     assert.deepEqual([client.status.state, client.queuedMessages], ['dialing', 1]);
     assert.deepEqual(dialing.messages, []);
     settle[1]?.();
