@@ -210,10 +210,12 @@ describe('an async onOpen of a client', () => {
 describe('the status of a client', () => {
   it('leaves up as soon as the server breaks the protocol', async () => {
     const masked = buildFrame({ opcode: opcode.text, payload: '"x"' });
-    const server = await stops.rogue(
-      accepting(({ socket }) => setTimeout(() => socket.write(masked), 20)),
-    );
-    const dialing = dial(`ws://127.0.0.1:${server.port}/`, { timeouts: { erroredMs: 60_000 } });
+    const sockets: Socket[] = [];
+    const server = await stops.rogue(accepting(({ socket }) => void sockets.push(socket)));
+    const dialing = await dial(`ws://127.0.0.1:${server.port}/`, {
+      timeouts: { erroredMs: 60_000 },
+    }).up();
+    sockets[0]?.write(masked);
     await until(() => dialing.states.length === 4, 'it has left up');
     assert.deepEqual(dialing.states, ['idle', 'dialing', 'up', 'closing']);
     assert.equal(dialing.client.send('waits'), 'queued');
