@@ -212,15 +212,10 @@ describe('the status of a client', () => {
     const masked = buildFrame({ opcode: opcode.text, payload: '"x"' });
     const sockets: Socket[] = [];
     const server = await stops.rogue(accepting(({ socket }) => void sockets.push(socket)));
-    const dialing = await dial(`ws://127.0.0.1:${server.port}/`, {
-      timeouts: { erroredMs: 60_000 },
-    }).up();
+    const dialing = await dial(`ws://127.0.0.1:${server.port}/`, {}).up();
     sockets[0]?.write(masked);
-    await until(() => dialing.states.length === 4, 'it has left up');
-    assert.deepEqual(dialing.states, ['idle', 'dialing', 'up', 'closing']);
-    assert.equal(dialing.client.send('waits'), 'queued');
-    await dialing.client.close();
-    assert.deepEqual(dialing.states.slice(4), ['stopping', 'stopped']);
+    await until(() => dialing.states.length >= 5, 'the connection has ended');
+    assert.deepEqual(dialing.states.slice(0, 5), ['idle', 'dialing', 'up', 'closing', 'waiting']);
   });
 
   it('says that the server is suspect, and that it has answered', async () => {
