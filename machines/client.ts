@@ -3,7 +3,7 @@ import type { ClientFact, ClientOrders, DelayName } from './client-contract.ts';
 import type { ExitSignal } from './exit-signals.ts';
 import { type Hidden, order } from './hidden.ts';
 
-/** What follows the end of an attempt or of its connection. */
+/** What follows the end of an attempt that did not open, or of a connection. */
 const afterEnding = {
   'ended.now': 'waiting.now',
   'ended.backoff': 'waiting.backoff',
@@ -101,7 +101,6 @@ export const clientMachine = setup({
         },
       },
       on: {
-        ...afterEnding,
         'connection.ending': 'closing',
         'wake.noticed': { actions: 'probe' },
         'network.returned': { actions: 'probe' },

@@ -72,7 +72,8 @@ export const subjects: readonly Subject[] = [
     mainArrows: [
       'idle>dialing',
       'dialing>up',
-      'up>waiting.backoff',
+      'up>closing',
+      'closing>waiting.backoff',
       'up>stopping',
       'stopping>stopped',
     ],
@@ -81,6 +82,7 @@ export const subjects: readonly Subject[] = [
       idle: 'gray',
       dialing: 'violet',
       up: 'green',
+      closing: 'blue',
       waiting: 'amber',
       stopping: 'blue',
       stopped: 'gray',

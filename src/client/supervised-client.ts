@@ -288,6 +288,8 @@ export class SupervisedClient<In, Out>
   attemptEnded(ending: Ending, reportEnd: () => void): void {
     const { policy, charts, runtime } = this.#parts;
     this.#stopDelay();
+    // Not every connection has reported this.
+    this.#chart.send('connection.ending');
     // Added before the fact, but delivered after the step: a subscriber finds the client in its next state.
     charts.notifications.add(reportEnd);
     const fact = policy.judge(ending, runtime.options.clock.now());

@@ -84,11 +84,17 @@ describe('the client chart on any walk', () => {
       run([...up, ...more]).log.filter((entry) => entry === 'probe').length;
     assert.equal(probes(['wake.noticed']), 1);
     assert.equal(probes(['deadline.passed', 'wake.noticed', 'network.returned']), 2);
-    assert.equal(probes(['ended.backoff', 'wake.noticed', 'network.returned']), 0);
+    const ended: Fact[] = ['connection.ending', 'ended.backoff'];
+    assert.equal(probes([...ended, 'wake.noticed', 'network.returned']), 0);
   });
 
   it('dials again after a wait, and as soon as there is a network again', () => {
-    const lost: Fact[] = ['dial.requested', 'connection.opened', 'ended.backoff'];
+    const lost: Fact[] = [
+      'dial.requested',
+      'connection.opened',
+      'connection.ending',
+      'ended.backoff',
+    ];
     const dials = (more: readonly Fact[]) =>
       run([...lost, ...more]).log.filter((entry) => entry === 'dial').length;
     assert.equal(dials([]), 1);
@@ -102,8 +108,8 @@ describe('the client chart on any walk', () => {
 
   it('waits as its ending says, and a wake shortens a backoff only', () => {
     const lastDelay = (...more: Fact[]) =>
-      run(['dial.requested', 'connection.opened', ...more]).log.findLast((entry) =>
-        entry.startsWith('startDelay'),
+      run(['dial.requested', 'connection.opened', 'connection.ending', ...more]).log.findLast(
+        (entry) => entry.startsWith('startDelay'),
       );
     for (const ended of ['now', 'backoff', 'slow', 'deferred'] as const) {
       assert.equal(lastDelay(`ended.${ended}`), `startDelay ${ended}`);

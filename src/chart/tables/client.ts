@@ -38,12 +38,6 @@ export const clientTable: ChartTable = {
     'dialing.welcoming': { 'connection.ending': [['closing'], []] },
     up: {
       'connection.ending': [['closing'], []],
-      'ended.now': [['waiting.now'], [4]],
-      'ended.backoff': [['waiting.backoff'], [5]],
-      'ended.slow': [['waiting.slow'], [6]],
-      'ended.deferred': [['waiting.deferred'], [7]],
-      'ended.never': [['exhausted'], [8]],
-      'restarts.exceeded': [['exhausted'], [8]],
       'network.returned': [[], [11]],
       'wake.noticed': [[], [11]],
       'stop.requested': [['stopping'], [9]],
