@@ -68,8 +68,8 @@ export const clientMachine = setup({
           on: { 'welcome.awaited': 'welcoming' },
         },
         welcoming: {
-          description: 'It is open, and `onOpen` has not settled yet. Queued messages wait.',
-          meta: { deadline: 'welcomeMs' },
+          description:
+            'It is open, and `onOpen` has not settled yet; it may take `welcomeMs`. Queued messages wait.',
           on: { 'connection.ending': '#client.closing' },
         },
       },

@@ -57,11 +57,9 @@ export class ClientStreams<In, Status = ClientStatus> {
     return (error) => this.emit({ type: 'handler.errored', handler, error });
   }
 
-  /** An error that nobody listens to is a warning. */
+  /** An error, or a message that is given up, is a warning if nobody listens. */
   emit(event: ClientEvent): void {
-    if (event.type === 'handler.errored' && this.#events?.observed !== true) {
-      this.#warnings?.handlerErrored(event.handler, event.error);
-    }
+    if (this.#warnings !== null && this.#events?.observed !== true) this.#warnings.unheard(event);
     this.events.next(event);
   }
 }

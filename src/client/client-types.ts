@@ -42,8 +42,15 @@ export interface ClientStatus {
   readonly gaveUp: GaveUp | undefined;
 }
 
-/** Why a queued message was dropped. */
-export type DropReason = 'queue-full' | 'expired' | 'stopped';
+/**
+ * Why a message was given up.
+ *
+ * - `queue-full`: newer messages needed its place in the queue.
+ * - `expired`: it waited longer than its `ttlMs`.
+ * - `stopped`: it waited when the client was closed, or gave up.
+ * - `connection-lost`: the socket had it, and the connection ended before it had left this process for certain.
+ */
+export type DropReason = 'queue-full' | 'expired' | 'stopped' | 'connection-lost';
 
 /** An event of a client. Its status and its endings have streams of their own. */
 export type ClientEvent =
@@ -58,7 +65,7 @@ export type ClientEvent =
 
 /** How one message is sent. */
 export interface ClientSendOptions {
-  /** Whether it may wait for the next connection. @default true */
+  /** Whether it may wait, for a connection or for room in the socket. @default true */
   readonly queue?: boolean;
   /** How long it may wait, in milliseconds. @default no limit */
   readonly ttlMs?: number;
@@ -82,14 +89,17 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
    * @throws MooringError `no-actor` in a page whose entry does not bring XState.
    */
   readonly actor: ChartActor;
-  /** The status, now and at every change. Completes after `stopped`, or after a crash. */
+  /**
+   * The status, now and at every change. Completes after `stopped`, or after a crash. A later subscriber gets the last
+   * status.
+   */
   readonly status$: Observable<ClientStatus>;
   /** Messages that fulfil the inbound contract, of every connection. */
   readonly messages$: Observable<In>;
   /** How each attempt ended: exactly one ending for each attempt. */
   readonly endings$: Observable<Ending>;
   readonly events$: Observable<ClientEvent>;
-  /** Messages that wait for a connection. */
+  /** Messages that wait, for a connection or for room in its socket. */
   readonly queuedMessages: number;
 
   /**
@@ -105,6 +115,14 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
   /** Dials at once if it waits for a delay, or has given up for another reason than a crash. Returns whether it does. */
   dialNow(): boolean;
+  /**
+   * Stops delivering messages at once, until `resume()`, on this connection and on later ones, so that the server has to
+   * wait: see `pause()` of a connection. On a later connection it begins when `onOpen` has settled. Returns whether this call
+   * paused it.
+   */
+  pause(): boolean;
+  /** Delivers messages again. Returns whether this call undid a `pause()`. */
+  resume(): boolean;
   /**
    * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.
    * Rejects with a MooringError, `invalid-close`, in every state, for a code that may not be sent.

@@ -1,5 +1,5 @@
 import { Unheard } from '../core/warnings.ts';
-import type { Ending, GaveUp } from './client-types.ts';
+import type { ClientEvent, Ending, GaveUp } from './client-types.ts';
 import { isRefusal } from './reconnect/retry.ts';
 
 /**
@@ -17,6 +17,14 @@ export class ClientWarnings {
   /** Code of the user threw or rejected. */
   handlerErrored(name: string, error: Error): void {
     this.#unheard.handler(name, error);
+  }
+
+  /** Nobody listens to the events of a client or a pool. */
+  unheard(event: ClientEvent): void {
+    if (event.type === 'handler.errored') this.handlerErrored(event.handler, event.error);
+    // Whoever closes a client knows that nothing more leaves.
+    else if (event.type === 'message.dropped' && event.reason !== 'stopped')
+      this.#unheard.dropped(event.reason);
   }
 
   clientGaveUp(address: string, gaveUp: GaveUp, ending: Ending | undefined): void {

@@ -14,9 +14,9 @@ import { type Resolvable, routeTo } from './reconnect/route.ts';
 
 const platform: Platform = {
   warnings: null,
-  makeTransport: (connection, { limits }) => {
+  makeTransport: (connection, context) => {
     const { WebSocket } = globalThis as unknown as { WebSocket: NativeWebSocketConstructor };
-    return new BrowserTransport(new WebSocketEvents(connection), limits, WebSocket);
+    return new BrowserTransport(new WebSocketEvents(connection), context, WebSocket);
   },
   // A page lives as long as its tab.
   holdProcess: () => () => {},

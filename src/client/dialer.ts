@@ -22,7 +22,7 @@ import {
   outboundConnection,
 } from './outbound-connection.ts';
 import { OutboundHandle, type OutboundHandleHost } from './outbound-handle.ts';
-import type { OutboundOutbox } from './outbound-outbox.ts';
+import type { OutboundOutbox, Outgoing } from './outbound-outbox.ts';
 import type { Route } from './reconnect/route.ts';
 import { Welcome } from './welcome.ts';
 
@@ -40,7 +40,11 @@ export interface DialerHost {
   /** `onOpen` of the connection has settled. */
   welcomeSettled(): void;
   /** The connection takes messages: it has become usable. */
+  attemptUsable(): void;
+  /** The socket of the connection takes messages again. */
   attemptFlows(): void;
+  /** A message has not left before the connection ended. */
+  messageLost(outgoing: Outgoing): void;
   /** The connection reports a change between open and its end. */
   connectionChanged(report: ConnectionChange): void;
   /** The attempt failed, or its connection has closed. `reportEnd` reports this to user code. */
@@ -63,6 +67,9 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   #turn: TimerHandle | null = null;
   /** While the async `onOpen` of the current connection has not settled. */
   #welcome: Welcome | null = null;
+  #isPaused = false;
+  /** What was held back during `onOpen`, while the application pauses the client. */
+  #held: Welcome | null = null;
 
   /** @param url - the URL as far as it is known before the first attempt. */
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost, url: string) {
@@ -95,6 +102,31 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
 
   probe(): void {
     this.#current?.side.probe();
+  }
+
+  /** Delivers no message until {@link resume}. Returns whether this call paused it. */
+  pause(): boolean {
+    if (this.#isPaused) return false;
+    this.#isPaused = true;
+    // The answer to a sign-in must still arrive.
+    if (this.#welcome === null) this.#current?.intake.pause('user');
+    return true;
+  }
+
+  resume(): boolean {
+    if (!this.#isPaused) return false;
+    this.#isPaused = false;
+    const connection = this.#current;
+    if (this.#held === null) connection?.intake.resume('user');
+    // Behind the messages that were held back.
+    else void this.#held.release().then(() => this.#resumeUnpaused(connection));
+    this.#held = null;
+    return true;
+  }
+
+  /** It may be paused again by now. */
+  #resumeUnpaused(connection: OutboundConnection | null): void {
+    if (!this.#isPaused) connection?.intake.resume('user');
   }
 
   /** Ends the attempt or the connection. If the connection is closing already, its end will be reported. */
@@ -136,6 +168,14 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#parts.parent?.connectionMoved(connection, from, to);
   }
 
+  messageLost(outgoing: Outgoing): void {
+    this.#host.messageLost(outgoing);
+  }
+
+  roomFound(): void {
+    this.#host.attemptFlows();
+  }
+
   randomErrored(error: Error): void {
     this.charts.notifications.add(() => this.#parts.streams.report('random')(error));
   }
@@ -174,16 +214,20 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
       (error) => this.errored('onOpen', error, connection),
     );
     if (!(work instanceof Promise) || !connection.isOpen) return;
-    this.#welcome = new Welcome(connection, work, () => {
+    const welcome = new Welcome(connection, work, () => {
       this.#welcome = null;
+      if (this.#isPaused) this.#held = welcome;
+      else void welcome.release();
       this.#welcomed(connection);
     });
+    this.#welcome = welcome;
     this.#host.welcomeAwaited();
   }
 
   /** Nothing stands between the connection and the application any more. */
   #welcomed(connection: OutboundConnection): void {
     if (!connection.isOpen) return;
+    if (this.#isPaused) connection.intake.pause('user');
     this.#parts.parent?.connectionWelcomed(connection, this.#handleOf(connection));
     this.#host.welcomeSettled();
     this.#useLater(connection);
@@ -211,7 +255,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     if (this.#welcome !== null) return;
     this.#endTurn();
     this.#usable = connection;
-    this.#host.attemptFlows();
+    this.#host.attemptUsable();
   }
 
   #endTurn(): void {
@@ -266,6 +310,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#endTurn();
     this.#welcome?.stop();
     this.#welcome = null;
+    this.#held = null;
     const { verdict, failure } = connection;
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });

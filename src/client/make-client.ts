@@ -111,6 +111,14 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
     return this.#client.dialNow();
   }
 
+  pause(): boolean {
+    return this.#client.pause();
+  }
+
+  resume(): boolean {
+    return this.#client.resume();
+  }
+
   async close(code = 1000, reason = ''): Promise<void> {
     await this.#client.stop(checkedCloseFrame(code, reason));
   }

@@ -73,8 +73,16 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * @default 'pause'
    */
   overRate?: OverRatePolicy;
-  /** How many messages may wait for a connection. At the limit, the oldest is dropped. @default 256 */
+  /** How many messages may wait, for a connection or for room in its socket. At the limit, the oldest is dropped. @default 10_000 */
   queueMax?: number;
+  /** How many bytes those messages may have. At the limit, the oldest are dropped; a larger message is refused. @default 16_777_216 */
+  queueBytesMax?: number;
+  /**
+   * How many messages per second leave of those that have waited for a connection, after twice as many at once. Raise it if
+   * the server takes more.
+   * @default 500
+   */
+  queueFlushPerSecond?: number;
   timeouts?: Partial<Timeouts>;
   heartbeat?: Partial<HeartbeatOptions>;
   /**

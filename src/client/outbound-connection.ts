@@ -5,11 +5,11 @@ import { toError } from '../core/errors.ts';
 import type { FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
-import { OutboundOutbox } from './outbound-outbox.ts';
+import { OutboundOutbox, type OutboxHost } from './outbound-outbox.ts';
 import type { Destination, Route } from './reconnect/route.ts';
 
 /** What a dialed connection needs of its dialer. */
-export interface OutboundHost extends ConnectionHost {
+export interface OutboundHost extends ConnectionHost, OutboxHost {
   /** Chooses where this attempt goes. */
   readonly route: Route;
   /** The URL that was dialed last. */
@@ -55,7 +55,7 @@ export class Outbound implements ConnectionSide {
   /** The outbox, made for the first message; `null` when messages cannot leave any more. */
   get outbox(): OutboundOutbox | null {
     if (!this.#connection.isOpen) return null;
-    this.#outbox ??= new OutboundOutbox(this.transport, this.#connection, this.#host.context);
+    this.#outbox ??= new OutboundOutbox(this.transport, this.#connection, this.#host);
     return this.#outbox;
   }
 
@@ -142,6 +142,10 @@ export class Outbound implements ConnectionSide {
 
   stopSending(): void {
     this.#outbox?.stop();
+  }
+
+  endSending(): void {
+    this.#outbox?.end();
   }
 
   handshakeExpired(): void {

@@ -3,6 +3,7 @@ import type { DialedConnection, Flow, FlushResult, SendResult } from '../core/co
 import type { Contract } from '../core/contract.ts';
 import { Stream } from '../core/stream.ts';
 import type { OutboundConnection } from './outbound-connection.ts';
+import type { Outgoing } from './outbound-outbox.ts';
 
 /** What the handles of a client's connections share. */
 export interface OutboundHandleHost<Out> {
@@ -38,16 +39,18 @@ export class OutboundHandle<In, Out>
   }
 
   send(message: Out): SendResult {
-    const payload = this.#host.contract.payload(message);
-    return this.#connection.side.outbox?.send(payload) ?? 'refused';
+    return this.#send({ message, settle: undefined });
   }
 
   sendAndFlush(message: Out): Promise<FlushResult> {
     return new Promise((settle) => {
-      const payload = this.#host.contract.payload(message);
-      const result = this.#connection.side.outbox?.send(payload, settle) ?? 'refused';
-      if (result === 'refused') settle('refused');
+      if (this.#send({ message, settle }) === 'refused') settle('refused');
     });
+  }
+
+  #send(outgoing: Outgoing & { readonly message: Out }): SendResult {
+    const payload = this.#host.contract.payload(outgoing.message);
+    return this.#connection.side.outbox?.send(payload, outgoing) ?? 'refused';
   }
 
   protected reportActor(error: Error): void {

@@ -1,83 +1,126 @@
 import { Backpressure } from '../connection/back-pressure.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
-import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
-import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 
-/** How often a backlog is checked, in milliseconds: a browser has no event for its end. */
-const LOOK_MS = 50;
-
-/** Gets the result of a message. */
-interface MarkWaiter {
-  /** The number of bytes that have left when this message has left. */
-  readonly mark: number;
-  readonly settle: (result: FlushResult) => void;
+/** A message on its way out, with the caller that waits for its result. */
+export interface Outgoing {
+  readonly message: unknown;
+  readonly settle: ((result: FlushResult) => void) | undefined;
 }
 
-/** Passes the messages of one dialed connection to its transport, which buffers what cannot leave yet. */
-export class OutboundOutbox implements DeadlineOwner {
-  readonly #transport: OutboundTransport;
-  readonly #context: SharedRuntime;
-  readonly #backpressure: Backpressure;
-  #waiters: MarkWaiter[] = [];
-  #look: Deadline | null = null;
+/** What an outbox needs of its connection's dialer. */
+export interface OutboxHost {
+  /** A message that was handed to the socket has not left this process, and will not. */
+  messageLost(outgoing: Outgoing): void;
+  /** There is room again for a message that waits. */
+  roomFound(): void;
+}
 
-  constructor(transport: OutboundTransport, connection: ManagedConnection, context: SharedRuntime) {
+/** How much a client hands to its socket at once, in bytes. What the socket has cannot be taken back. */
+const WINDOW_BYTES = 65_536;
+
+/** A message that the transport has, and that has not left. */
+interface InFlight {
+  readonly outgoing: Outgoing;
+  /** How many bytes have left when this message has left. */
+  readonly mark: number;
+}
+
+/**
+ * Passes the messages of one dialed connection to its transport, which buffers what cannot leave yet, and accounts for
+ * each: it has left this process, or it is lost.
+ */
+export class OutboundOutbox {
+  readonly #transport: OutboundTransport;
+  readonly #host: OutboxHost;
+  readonly #backpressure: Backpressure;
+  #inFlight: InFlight[] = [];
+  /** How many bytes the message has that waits for room; `null` when none waits. */
+  #awaitedBytes: number | null = null;
+
+  constructor(transport: OutboundTransport, connection: ManagedConnection, host: OutboxHost) {
     this.#transport = transport;
-    this.#context = context;
+    this.#host = host;
     this.#backpressure = new Backpressure(connection);
+    transport.watchWrites(() => this.#progressed());
   }
 
   get isCongested(): boolean {
     return this.#backpressure.isCongested;
   }
 
-  /** Sends a message. Calls `settle` with the final result, unless the message is refused. */
-  send(payload: string | Uint8Array, settle?: (result: FlushResult) => void): SendResult {
+  /**
+   * Whether a message of the client is accepted now. One message may be larger than the window.
+   *
+   * @param bytesOf - measures the message; called only if messages are in flight.
+   */
+  hasRoom(bytesOf: () => number): boolean {
+    const { isStopped, isCongested } = this.#backpressure;
+    if (isStopped || isCongested || !this.#transport.isWritable) return false;
+    return this.#inFlight.length === 0 || this.#transport.bufferedBytes + bytesOf() <= WINDOW_BYTES;
+  }
+
+  /** A message waits for room. Reports when there is some, and ends the connection of a peer that takes nothing. */
+  awaitRoom(bytes: number): void {
+    this.#awaitedBytes = bytes;
+    this.#backpressure.awaitRoom();
+  }
+
+  /**
+   * Sends a message. Its result, unless it is refused, is reported when it is known. It is also refused if the write fails
+   * at once: then nothing of it has left.
+   *
+   * @param outgoing - `undefined` for a message of this library, which nobody misses.
+   */
+  send(payload: string | Uint8Array, outgoing?: Outgoing): SendResult {
     const { isStopped, isCongested } = this.#backpressure;
     if (isStopped || isCongested || !this.#transport.isWritable) return 'refused';
     if (this.#transport.send(payload) !== null) return 'refused';
-    const { bufferedBytes, bytesOut } = this.#transport;
+    if (outgoing !== undefined) this.#inFlight.push({ outgoing, mark: this.#transport.bytesOut });
+    const { bufferedBytes } = this.#transport;
     if (bufferedBytes === 0) {
-      settle?.('sent');
+      this.#settleLeft();
       return 'sent';
     }
-    // Before a subscriber gets `connection.congested`: it may end the connection, which settles the waiters.
-    if (settle !== undefined) this.#waiters.push({ mark: bytesOut, settle });
     this.#backpressure.backlogGrew(bufferedBytes);
-    this.#watch();
     return 'queued';
   }
 
-  /** Accepts nothing more. Messages that have not left by now are lost. */
+  /** Accepts nothing more. What the transport has may still leave before the end. */
   stop(): void {
     this.#backpressure.stop();
-    this.#look = this.#context.wheel.cancel(this.#look);
-    // Node.js counts a failed write as done, so the numbers are valid only while the transport is writable.
-    if (this.#transport.isWritable) this.#settleFlushed();
-    const lost = this.#waiters;
-    this.#waiters = [];
-    for (const { settle } of lost) settle('lost');
+    this.#settleLeft();
   }
 
-  deadlinePassed(): void {
-    this.#look = null;
-    this.#settleFlushed();
+  /** The connection has ended: what has not left is lost. */
+  end(): void {
+    this.stop();
+    const lost = this.#inFlight;
+    this.#inFlight = [];
+    for (const { outgoing } of lost) this.#host.messageLost(outgoing);
+  }
+
+  #progressed(): void {
+    this.#settleLeft();
+    // A write that fails empties the backlog as well.
+    if (this.#backpressure.isStopped || !this.#transport.isWritable) return;
     this.#backpressure.backlogShrank();
-    this.#watch();
+    const bytes = this.#awaitedBytes;
+    if (bytes === null || !this.hasRoom(() => bytes)) return;
+    this.#awaitedBytes = null;
+    this.#backpressure.roomFound();
+    this.#host.roomFound();
   }
 
-  #settleFlushed(): void {
-    const leftBytes = this.#transport.bytesOut - this.#transport.bufferedBytes;
-    const flushed = this.#waiters.filter(({ mark }) => mark <= leftBytes);
-    this.#waiters = this.#waiters.filter(({ mark }) => mark > leftBytes);
-    for (const { settle } of flushed) settle('sent');
-  }
-
-  #watch(): void {
-    const { isStopped, isCongested } = this.#backpressure;
-    if (isStopped || (!isCongested && this.#waiters.length === 0)) return;
-    this.#look ??= this.#context.wheel.schedule(LOOK_MS, this, 'backlog');
+  #settleLeft(): void {
+    const { leftBytes } = this.#transport;
+    let count = 0;
+    for (const { mark } of this.#inFlight) {
+      if (mark > leftBytes) break;
+      count += 1;
+    }
+    if (count === 0) return;
+    for (const { outgoing } of this.#inFlight.splice(0, count)) outgoing.settle?.('sent');
   }
 }

@@ -1,14 +1,23 @@
+import type { TimerHandle } from '../core/clock.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
-import { runAll, runEach } from '../core/guard.ts';
 import { flag, must, type Rule, resolved } from '../core/option-rules.ts';
+import { byteLength } from '../core/text.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
+import { TokenBucket } from '../core/token-bucket.ts';
 import type { ClientDependencies } from './client-runtime.ts';
 import type { ClientSendOptions, DropReason } from './client-types.ts';
 import type { Dialer } from './dialer.ts';
+import { OfflineQueue, type Waiting } from './offline-queue.ts';
+import type { Outgoing } from './outbound-outbox.ts';
 
-type Unsent = Omit<Waiting, 'expiresAtMs'>;
+interface Unsent extends Outgoing {
+  readonly payload: string | Uint8Array;
+}
 
-/** Sends messages, and queues them in order while there is no connection or the connection is congested. */
+/** A pause of the pace lasts until this many milliseconds' worth of messages may leave. */
+const PACE_MS = 50;
+
+/** Sends messages, and queues them in order while there is no connection or its socket has enough. */
 export class Sender<In, Out> implements DeadlineOwner {
   readonly #parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>;
   readonly #dialer: Pick<Dialer<In, Out>, 'outbox'>;
@@ -17,6 +26,10 @@ export class Sender<In, Out> implements DeadlineOwner {
   /** Made for the first message that has to wait. */
   #queue: OfflineQueue | null = null;
   #expiry: Deadline | null = null;
+  /** How many messages have waited for the connection and must leave at a pace. */
+  #backlog = 0;
+  #pace: TokenBucket | null = null;
+  #paceTimer: TimerHandle | null = null;
 
   constructor(
     parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>,
@@ -44,22 +57,48 @@ export class Sender<In, Out> implements DeadlineOwner {
     });
   }
 
-  /** Sends queued messages until the connection refuses one. */
+  /** A connection takes messages. What has waited for it leaves at a pace, because a server may limit the rate. */
+  connected(): void {
+    const { options, context } = this.#parts.runtime;
+    const { queueFlushPerSecond: perSecond } = options;
+    this.#stopPace();
+    this.#backlog = this.queued;
+    this.#pace = new TokenBucket({ perSecond, burst: 2 * perSecond }, context.clock.now());
+    this.sendQueued();
+  }
+
+  /** Sends queued messages until the socket has enough. */
   sendQueued(): void {
-    const queue = this.#queue;
-    const outbox = queue === null ? null : this.#dialer.outbox;
-    if (queue === null || outbox === null) return;
     const { clock } = this.#parts.runtime.context;
-    for (let first = queue.take(clock.now()); first; first = queue.take(clock.now())) {
-      if (outbox.send(first.payload, first.settle) !== 'refused') continue;
-      queue.putBack(first);
-      return;
+    for (let first = this.#queue?.first(clock.now()); first; first = this.#next()) {
+      const { bytes, payload } = first;
+      // Asked each time, because a subscriber that gets an event may end the connection.
+      const { outbox } = this.#dialer;
+      if (outbox === null) return;
+      if (!outbox.hasRoom(() => bytes)) {
+        outbox.awaitRoom(bytes);
+        return;
+      }
+      if (!this.#mayLeave()) return;
+      // Before it is sent, because a subscriber that gets an event may clear the queue.
+      this.#queue?.shift();
+      if (outbox.send(payload, first) === 'refused') {
+        this.#putBack(first);
+        return;
+      }
     }
+    this.#backlog = 0;
+  }
+
+  #putBack(first: Waiting): void {
+    if (this.#isOver()) this.dropped(first, 'stopped');
+    else this.#queue?.putBack(first);
   }
 
   /** Drops all queued messages. */
   clear(): void {
     this.#expiry = this.#parts.runtime.context.wheel.cancel(this.#expiry);
+    this.#stopPace();
     this.#queue?.clear();
   }
 
@@ -72,30 +111,66 @@ export class Sender<In, Out> implements DeadlineOwner {
     const ttlMs = checkedTtl(options);
     // Not past older messages in the queue.
     const outbox = this.queued === 0 ? this.#dialer.outbox : null;
-    const result = outbox?.send(unsent.payload, unsent.settle) ?? 'refused';
-    if (result !== 'refused' || options.queue === false || this.#isOver()) return result;
-    return this.#keep(unsent, ttlMs);
+    if (outbox?.hasRoom(() => byteLength(unsent.payload))) {
+      const result = outbox.send(unsent.payload, unsent);
+      if (result !== 'refused') return result;
+    }
+    if (options.queue === false || this.#isOver()) return 'refused';
+    const result = this.#keep(unsent, ttlMs);
+    // So that it leaves as soon as there is room.
+    if (outbox !== null) this.sendQueued();
+    return result;
   }
 
   /** Queues a message. Bytes are copied, because the application may overwrite them while they wait. */
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
     const { context, options } = this.#parts.runtime;
+    const bytes = byteLength(payload);
+    if (bytes > options.queueBytesMax) return 'refused';
     const nowMs = context.clock.now();
-    this.#queue ??= new OfflineQueue(options.queueMax, ({ message }, reason) =>
-      this.#parts.charts.notifications.add(() =>
-        this.#parts.streams.events.next({ type: 'message.dropped', message, reason }),
-      ),
-    );
+    this.#queue ??= new OfflineQueue(options, (waiting, reason) => this.dropped(waiting, reason));
     this.#queue.purge(nowMs);
     // A subscriber that got the dropped messages may have closed the client.
     if (this.#isOver()) return 'refused';
     this.#queue.push({
       ...unsent,
       payload: typeof payload === 'string' ? payload : payload.slice(),
+      bytes,
       expiresAtMs: nowMs + ttlMs,
     });
     this.#expire(this.#queue);
     return 'queued';
+  }
+
+  /** A message is given up. */
+  dropped({ message, settle }: Outgoing, reason: DropReason): void {
+    const { charts, streams } = this.#parts;
+    settle?.('lost');
+    charts.notifications.add(() => streams.emit({ type: 'message.dropped', message, reason }));
+  }
+
+  #next() {
+    return this.#queue?.first(this.#parts.runtime.context.clock.now());
+  }
+
+  /** Whether the pace allows the next message to leave. If not, it leaves later. */
+  #mayLeave(): boolean {
+    if (this.#backlog === 0 || this.#pace === null) return true;
+    const { clock } = this.#parts.runtime.context;
+    if (this.#paceTimer === null && this.#pace.take(clock.now())) {
+      this.#backlog -= 1;
+      return true;
+    }
+    this.#paceTimer ??= clock.setTimer(this.#pace.msUntil(PACE_MS, clock.now()), () => {
+      this.#paceTimer = null;
+      this.sendQueued();
+    });
+    return false;
+  }
+
+  #stopPace(): void {
+    if (this.#paceTimer !== null) this.#parts.runtime.context.clock.clearTimer(this.#paceTimer);
+    this.#paceTimer = null;
   }
 
   /** Drops expired messages, and schedules this for the next one that expires. */
@@ -126,77 +201,4 @@ const rules = /* @__PURE__ */ (() =>
 /** Checks the options of a message, and says how long it may wait. @throws MooringError `invalid-options` */
 function checkedTtl(options: ClientSendOptions): number {
   return options === usual ? Number.POSITIVE_INFINITY : resolved(options, rules).ttlMs;
-}
-
-/** A message that waits for a connection. */
-export interface Waiting {
-  readonly message: unknown;
-  readonly payload: string | Uint8Array;
-  /** In the clock's time, in milliseconds. */
-  readonly expiresAtMs: number;
-  readonly settle: ((result: FlushResult) => void) | undefined;
-}
-
-/** Messages that wait for a connection, in order and up to a maximum. At the maximum, the oldest is dropped. */
-export class OfflineQueue {
-  readonly #max: number;
-  readonly #dropped: (waiting: Waiting, reason: DropReason) => void;
-  #waiting: Waiting[] = [];
-  /** No message expires earlier, so most calls of `purge` need not look at the messages. */
-  #nextExpiryMs = Number.POSITIVE_INFINITY;
-
-  constructor(max: number, dropped: (waiting: Waiting, reason: DropReason) => void) {
-    this.#max = max;
-    this.#dropped = dropped;
-  }
-
-  get size(): number {
-    return this.#waiting.length;
-  }
-
-  push(waiting: Waiting): void {
-    this.#waiting.push(waiting);
-    this.#nextExpiryMs = Math.min(this.#nextExpiryMs, waiting.expiresAtMs);
-    const dropped = this.#waiting.length > this.#max ? this.#waiting.shift() : undefined;
-    if (dropped !== undefined) this.#reportDropped(dropped, 'queue-full');
-  }
-
-  /** Drops all expired messages. Returns when the next one expires, in the clock's time. */
-  purge(nowMs: number): number {
-    if (nowMs < this.#nextExpiryMs) return this.#nextExpiryMs;
-    const expired = this.#waiting.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
-    this.#waiting = this.#waiting.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
-    this.#nextExpiryMs = this.#waiting.reduce(
-      (earliest, { expiresAtMs }) => Math.min(earliest, expiresAtMs),
-      Number.POSITIVE_INFINITY,
-    );
-    runEach(expired, (waiting) => this.#reportDropped(waiting, 'expired'));
-    return this.#nextExpiryMs;
-  }
-
-  /** Takes the first message that has not expired. Sending it may run code that sends others. */
-  take(nowMs: number): Waiting | undefined {
-    this.purge(nowMs);
-    return this.#waiting.shift();
-  }
-
-  /** Puts a message back that could not be sent. */
-  putBack(first: Waiting): void {
-    this.#waiting.unshift(first);
-    this.#nextExpiryMs = Math.min(this.#nextExpiryMs, first.expiresAtMs);
-  }
-
-  /** Drops everything. */
-  clear(): void {
-    this.#nextExpiryMs = Number.POSITIVE_INFINITY;
-    runAll(
-      () => this.#waiting.shift(),
-      (dropped) => this.#reportDropped(dropped, 'stopped'),
-    );
-  }
-
-  #reportDropped(waiting: Waiting, reason: DropReason): void {
-    waiting.settle?.('lost');
-    this.#dropped(waiting, reason);
-  }
 }

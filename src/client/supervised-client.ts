@@ -10,6 +10,7 @@ import type { ClientDependencies, HostObserver } from './client-runtime.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, Ending, GaveUp } from './client-types.ts';
 import { type ConnectionChange, Dialer, type DialerHost } from './dialer.ts';
+import type { Outgoing } from './outbound-outbox.ts';
 import { addressIn } from './reconnect/route.ts';
 import { Sender } from './sender.ts';
 
@@ -136,6 +137,14 @@ export class SupervisedClient<In, Out>
     else if (this.state !== 'waiting') return false;
     this.#chart.send('dial.requested');
     return true;
+  }
+
+  pause(): boolean {
+    return !this.#chart.isOver && this.#dialer.pause();
+  }
+
+  resume(): boolean {
+    return this.#dialer.resume();
   }
 
   /** Closes the connection or gives up the attempt, and dials no more. Resolves when nothing is left. */
@@ -273,6 +282,14 @@ export class SupervisedClient<In, Out>
 
   welcomeSettled(): void {
     this.#chart.send('connection.opened');
+  }
+
+  attemptUsable(): void {
+    this.#sender?.connected();
+  }
+
+  messageLost(outgoing: Outgoing): void {
+    this.sender.dropped(outgoing, 'connection-lost');
   }
 
   attemptFlows(): void {

@@ -1,10 +1,14 @@
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { OutboundConnection } from './outbound-connection.ts';
 
-/** An async `onOpen` at work: the time between open and usable. It may last `timeouts.welcomeMs`. */
+/**
+ * An async `onOpen` at work: the time between open and usable, for `timeouts.welcomeMs` at most. It holds messages back
+ * until {@link release}.
+ */
 export class Welcome implements DeadlineOwner {
   readonly #connection: OutboundConnection;
-  readonly #settled: Promise<void>;
+  readonly #released: Promise<void>;
+  #release: () => void = () => {};
   #deadline: Deadline | null;
 
   /** @param settled - called when `onOpen` has done its work, unless the connection has ended. */
@@ -12,8 +16,11 @@ export class Welcome implements DeadlineOwner {
     const { wheel, timeouts } = connection.context;
     this.#connection = connection;
     this.#deadline = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
+    this.#released = new Promise((resolve) => {
+      this.#release = resolve;
+    });
     // A rejection is reported, and ends the connection.
-    this.#settled = work.then(
+    work.then(
       () => this.#end(settled),
       () => this.stop(),
     );
@@ -25,9 +32,15 @@ export class Welcome implements DeadlineOwner {
     if (isAwaited) settled();
   }
 
-  /** Calls `run` when `onOpen` has settled, in the order of the calls, unless the connection is not open then. */
+  /** Calls `run` after the release, in the order of the calls, unless the connection is not open then. */
   after(run: () => unknown): Promise<unknown> {
-    return this.#settled.then(() => (this.#connection.isOpen ? run() : undefined));
+    return this.#released.then(() => (this.#connection.isOpen ? run() : undefined));
+  }
+
+  /** Resolves when everything that was held back has run. */
+  release(): Promise<void> {
+    this.#release();
+    return this.#released.then(() => {});
   }
 
   /** The connection has ended. */

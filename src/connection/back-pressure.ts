@@ -23,6 +23,8 @@ export class Backpressure implements DeadlineOwner {
   readonly #connection: ConnectionCore;
   readonly #refilling: Refilling | null;
   #isCongested = false;
+  /** Whether a message waits for room, although the backlog is below the high mark. */
+  #isAwaited = false;
   #isStopped = false;
   #stall: Deadline | null = null;
   #flushMark = 0;
@@ -44,25 +46,47 @@ export class Backpressure implements DeadlineOwner {
     return this.#isStopped;
   }
 
+  /** A message waits for room: a peer that takes nothing is stalled. */
+  awaitRoom(): void {
+    if (this.#isAwaited || this.#isStopped) return;
+    this.#isAwaited = true;
+    if (!this.#isCongested) this.#watch();
+  }
+
+  /** No message waits for room any more. */
+  roomFound(): void {
+    this.#isAwaited = false;
+    if (!this.#isCongested) this.#stall = this.#connection.context.wheel.cancel(this.#stall);
+  }
+
   backlogGrew(bufferedBytes: number): void {
-    const { limits, timeouts } = this.#connection.context;
+    const { limits } = this.#connection.context;
     if (bufferedBytes <= limits.outboxHighBytes || this.#isCongested || this.#isStopped) return;
     this.#isCongested = true;
-    this.#noteProgress();
-    this.#look(timeouts.stalledMs);
+    if (!this.#isAwaited) this.#watch();
     this.#connection.chart.send('outbox.filled');
+  }
+
+  get #isWatched(): boolean {
+    return this.#isCongested || this.#isAwaited;
+  }
+
+  #watch(): void {
+    this.#noteProgress();
+    this.#look(this.#connection.context.timeouts.stalledMs);
   }
 
   /** If the refill brings the backlog above the high mark again, the peer stays congested. */
   backlogShrank(): void {
-    if (!this.#isCongested || this.#isStopped) return;
+    if (!this.#isWatched || this.#isStopped) return;
     const { transport, context } = this.#connection;
     if (transport.flushMark !== this.#flushMark) this.#noteProgress();
+    if (!this.#isCongested) return;
     if (transport.bufferedBytes > context.limits.outboxLowBytes) return;
     this.#refilling?.refill();
     if (this.#isStopped || transport.bufferedBytes > context.limits.outboxHighBytes) return;
     this.#isCongested = false;
-    this.#stall = context.wheel.cancel(this.#stall);
+    if (!this.#isAwaited) this.#stall = context.wheel.cancel(this.#stall);
     this.#connection.chart.send('outbox.drained');
   }
 
@@ -75,7 +99,7 @@ export class Backpressure implements DeadlineOwner {
     this.#stall = null;
     // Control frames behind the last message leave without a callback.
     this.backlogShrank();
-    if (!this.#isCongested || this.#isStopped) return;
+    if (!this.#isWatched || this.#isStopped) return;
     const leftMs = this.#connection.context.timeouts.stalledMs - this.#stalledForMs;
     if (leftMs > 0) this.#look(leftMs);
     else this.#connection.end('slow-consumer');

@@ -56,6 +56,8 @@ export interface ConnectionSide
   flush(): void;
   /** Writes accepted messages if that is still possible, and accepts no more. */
   stopSending(): void;
+  /** The connection has ended: messages that have not left are lost. */
+  endSending(): void;
   /** The time for opening is up. */
   handshakeExpired(): void;
   /** Says why it never opened. */

@@ -405,6 +405,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
 
   #end(): void {
     this.quarantine();
+    this.side.endSending();
     this.#deadline = this.#host.context.wheel.cancel(this.#deadline);
     this.heartbeat = null;
     if (this.openedAt === 0) this.#fail();

@@ -40,7 +40,7 @@ export const clientLimits = {
   invalidPerMinuteMax: 60_000,
 };
 
-export const client = { queueMax: 256 };
+export const client = { queueMax: 10_000, queueBytesMax: 16_777_216, queueFlushPerSecond: 500 };
 export const backoff = { minMs: 500, maxMs: 20_000, slowMs: 30_000, stableMs: 5_000 };
 export const restarts = { max: 100, withinMs: 600_000 };
 export const pool = { size: 4 };

@@ -138,7 +138,7 @@ export class Stream<Value> {
   #isComplete = false;
 
   /**
-   * @param first - with a first value, a new subscriber gets the latest value at once.
+   * @param first - with a first value, a new subscriber gets the latest value at once, also after the end.
    * @param subscribersChanged - called when a subscriber has come or left.
    */
   constructor(report: ReportThrown, first?: Value, subscribersChanged?: () => void) {
@@ -182,6 +182,7 @@ export class Stream<Value> {
   #source(): Observable<Value> {
     return new Observable((subscriber) => {
       if (this.#isComplete) {
+        if (this.#latest !== undefined) subscriber.next(this.#latest);
         subscriber.complete();
         return;
       }

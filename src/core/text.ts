@@ -1,6 +1,13 @@
 /** Keeps a leading U+FEFF, as `Buffer` does: in a message it is text (RFC 6455 §5.6 has no byte order mark). */
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });
 
+const encoder = /* @__PURE__ */ new TextEncoder();
+
+/** The length of a payload in bytes, of text in UTF-8. */
+export function byteLength(payload: string | Uint8Array): number {
+  return typeof payload === 'string' ? encoder.encode(payload).length : payload.length;
+}
+
 /** How much of a foreign text is quoted, in UTF-16 code units. */
 const EXCERPT_MAX = 200;
 

@@ -154,6 +154,18 @@ export class Unheard {
     });
   }
 
+  /**
+   * A client has given a message up.
+   *
+   * @param reason - as the source lists it.
+   */
+  dropped(reason: string): void {
+    this.#warnings.once(reason, {
+      code: 'MOORING_MESSAGE_DROPPED',
+      message: `a client has dropped a message: ${reason}${nobody([this.#ways.events], 'this reason')}`,
+    });
+  }
+
   /** Leaves out the listener that threw: it would get its own error. */
   #waysToHearOf(handler: string): readonly (string | undefined)[] {
     const { events, onHandlerError } = this.#ways;

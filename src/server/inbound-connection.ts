@@ -247,6 +247,9 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     this.#outbox?.stop();
   }
 
+  /** Does nothing: the callbacks of its writes report each result. */
+  endSending(): void {}
+
   handshakeExpired(): void {
     this.#refusal ??= handshakeTimeoutAnswer;
   }

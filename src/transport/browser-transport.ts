@@ -1,4 +1,5 @@
 import { beatRequest } from '../core/beat.ts';
+import type { Clock, TimerHandle } from '../core/clock.ts';
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
 import {
   type AttemptEvidence,
@@ -7,6 +8,7 @@ import {
   type FailurePhase,
 } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
+import { byteLength } from '../core/text.ts';
 import { type Classification, classifyPageClose, type Evidence } from '../core/verdict.ts';
 import type { DialTarget, OutboundTransport, PageSocketObserver } from './transport.ts';
 
@@ -30,6 +32,12 @@ export interface NativeCloseEvent {
   readonly wasClean: boolean;
 }
 
+/** What all connections of a client share. */
+export interface BrowserTransportContext {
+  readonly limits: Pick<Limits, 'inFlightBytesMax'>;
+  readonly clock: Clock;
+}
+
 /** Makes a native WebSocket; throws for a URL or a subprotocol that is wrong. */
 export type NativeWebSocketConstructor = new (url: string, protocols: string[]) => NativeWebSocket;
 
@@ -38,6 +46,10 @@ const NO_FRAME = 1006;
 
 /** What a held message costs besides its bytes (236 measured in Node.js 20). */
 const HELD_MESSAGE_BYTES = 256;
+
+/** How soon and how rarely a backlog is looked at, in milliseconds. Browsers delay shorter timers to 4 ms. */
+const LOOK_MS = 4;
+const LOOK_MS_MAX = 64;
 
 /** The code of a close frame. A page sees no other bytes of the frame. */
 const CODE_BYTES = 2;
@@ -67,16 +79,21 @@ export class BrowserTransport implements OutboundTransport {
   #socket: NativeWebSocket | null = null;
   #isOpen = false;
   #whenClosed: ((clean: boolean) => void) | null = null;
+  readonly #clock: Clock;
+  #progressed: () => void = () => {};
+  #look: TimerHandle | null = null;
+  #lookMs = LOOK_MS;
   /** What arrived while it was paused, in order: messages, and a close frame last. */
   #held: (() => void)[] = [];
   #heldBytes = 0;
 
   constructor(
     observer: PageSocketObserver,
-    limits: Pick<Limits, 'inFlightBytesMax'>,
+    { limits, clock }: BrowserTransportContext,
     Native: NativeWebSocketConstructor,
   ) {
     this.#observer = observer;
+    this.#clock = clock;
     this.#heldBytesMax = limits.inFlightBytesMax;
     this.#Native = Native;
   }
@@ -159,9 +176,33 @@ export class BrowserTransport implements OutboundTransport {
   }
 
   send(payload: string | Uint8Array): Error | null {
-    this.bytesOut += typeof payload === 'string' ? encoder.encode(payload).length : payload.length;
+    this.bytesOut += byteLength(payload);
     this.#socket?.send(payload);
+    this.#lookMs = LOOK_MS;
+    this.#lookLater();
     return null;
+  }
+
+  /** After the end, a browser still says how many bytes have stayed (WHATWG WebSockets, `bufferedAmount`). */
+  get leftBytes(): number {
+    return this.flushMark;
+  }
+
+  watchWrites(progressed: () => void): void {
+    this.#progressed = progressed;
+  }
+
+  /** A browser has no event for the end of a backlog, so this looks, and more rarely while nothing leaves. */
+  #lookLater(): void {
+    if (this.#look !== null || this.bufferedBytes === 0) return;
+    const before = this.flushMark;
+    this.#look = this.#clock.setTimer(this.#lookMs, () => {
+      this.#look = null;
+      const isStalled = this.flushMark === before;
+      this.#lookMs = isStalled ? Math.min(2 * this.#lookMs, LOOK_MS_MAX) : LOOK_MS;
+      if (!isStalled) this.#progressed();
+      this.#lookLater();
+    });
   }
 
   beatHeard(): void {
@@ -197,6 +238,8 @@ export class BrowserTransport implements OutboundTransport {
   release(): void {
     const socket = this.#socket;
     if (socket === null) return;
+    if (this.#look !== null) this.#clock.clearTimer(this.#look);
+    this.#look = null;
     socket.onopen = null;
     socket.onmessage = null;
     socket.onclose = null;

@@ -144,4 +144,8 @@ export interface OutboundTransport extends Transport {
   describeFailure(evidence: AttemptEvidence): FailureDescription;
   /** Sends one message, which may wait in this process. Returns the error if the write failed at once. */
   send(payload: string | Uint8Array): Error | null;
+  /** How many of the bytes written since it was bound have left this process for certain, also after its end. */
+  readonly leftBytes: number;
+  /** Calls `progressed` when messages that waited may have left, or are lost. */
+  watchWrites(progressed: () => void): void;
 }

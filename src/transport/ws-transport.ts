@@ -35,6 +35,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   readonly #connect: ConnectOptions;
   #socket: SupervisedSocket | null = null;
   #forgetPhases: (() => void) | null = null;
+  #progressed: () => void = () => {};
 
   constructor(observer: DialObserver, context: WsTransportContext, connect: ConnectOptions) {
     super();
@@ -110,8 +111,19 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     this.#socket?.ping();
   }
 
+  watchWrites(progressed: () => void): void {
+    this.#progressed = progressed;
+  }
+
   send(payload: string | Uint8Array): Error | null {
-    return this.write(() => this.#socket?.send(payload));
+    return this.write(() => this.#socket?.send(payload, this.#progressed));
+  }
+
+  /** A failed write counts as done in Node.js, so after an error nothing is certain. */
+  get leftBytes(): number {
+    const { raw } = this;
+    if (raw === null || raw.destroyed || raw.errored !== null) return 0;
+    return this.bytesOut - this.bufferedBytes;
   }
 
   /** Cannot tell: ws itself writes to the socket, and destroys it if it does not accept the handshake. */

@@ -168,6 +168,12 @@ describe('client: an end that it did not ask for', () => {
     await until(() => log.includes('dialing'), 'it dials');
     await dialing.client.close();
     assert.deepEqual(log, ['idle', 'dialing', 'stopping', 'failed', 'stopped', 'complete']);
+    const late: string[] = [];
+    dialing.client.status$.subscribe({
+      next: ({ state }) => late.push(state),
+      complete: () => late.push('complete'),
+    });
+    assert.deepEqual(late, ['stopped', 'complete']);
   });
 
   it('comes back, and each connection is told once', async () => {

@@ -65,7 +65,7 @@ describe('client, D04 and D05: what it was given behind a backlog', () => {
     await connect({ limits: { outboxHighBytes: 4_000_000 }, lingers: true });
     pair.host.pause();
     await fillBacklog(pair, 200_000);
-    const flushed = pair.client.sendAndFlush('behind it all', { queue: false });
+    const flushed = pair.client.connection?.sendAndFlush('behind it all');
     pair.host.end();
     assert.equal(await flushed, 'lost');
   });

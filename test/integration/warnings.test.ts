@@ -270,7 +270,10 @@ describe('a client to which nobody listens', () => {
     const { url } = await serve();
     const clients = [dialUnheard(url, { onOpen: boom }), dialUnheard(url, { onOpen: boom })];
     await warned(1);
-    await until(() => clients.every(({ status }) => status.state === 'up'), 'both are up');
+    await until(
+      () => clients.every(({ status }) => status.ending !== undefined),
+      'both are closed',
+    );
     await turn();
     assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR']);
     assert.match(
@@ -313,8 +316,21 @@ describe('a client to which nobody listens', () => {
     assert.match(String(warnings[0]?.message), /^a client of 127\.0\.0\.1:1 gave up: restarts\. /);
   });
 
+  it('warns when it drops a message, once for each reason', async () => {
+    const client = dialUnheard('ws://127.0.0.1:1/', { queueMax: 1 });
+    for (const message of ['one', 'two', 'three']) client.send(message);
+    await warned(1);
+    assert.deepEqual(codes(), ['MOORING_MESSAGE_DROPPED']);
+    assert.match(
+      String(warnings[0]?.message),
+      /^a client has dropped a message: queue-full\. Nobody listens: subscribe to events\$ /,
+    );
+  });
+
   it('does not warn when it was closed', async () => {
-    await dialUnheard('ws://127.0.0.1:1/').close();
+    const client = dialUnheard('ws://127.0.0.1:1/');
+    client.send('waits');
+    await client.close();
     await turn();
     assert.deepEqual(codes(), []);
   });

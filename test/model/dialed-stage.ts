@@ -181,6 +181,8 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
 
   connectionMoved(): void {}
   peerWelcomes(): void {}
+  messageLost(): void {}
+  roomFound(): void {}
 
   connectionOpened(): void {}
 

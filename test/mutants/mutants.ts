@@ -21,7 +21,7 @@ const wheel = 'src/core/timer-wheel.ts';
 const inbound = 'src/server/inbound-connection.ts';
 const clientChart = 'machines/client.ts';
 const reconnectPolicy = 'src/client/reconnect/reconnect-policy.ts';
-const queue = 'src/client/sender.ts';
+const queue = 'src/client/offline-queue.ts';
 const sender = 'src/client/sender.ts';
 const circuit = 'src/client/pool/circuit-breaker.ts';
 const pool = 'src/client/pool/supervised-pool.ts';
@@ -259,8 +259,8 @@ export const mutants: readonly Mutant[] = [
     name: 'leaked timer',
     fault: 'The deadline of a state outlives its connection.',
     file: connection,
-    from: '#end(): void {\n    this.quarantine();\n    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);',
-    to: '#end(): void {\n    this.quarantine();',
+    from: 'this.side.endSending();\n    this.#deadline = this.#host.context.wheel.cancel(this.#deadline);',
+    to: 'this.side.endSending();',
   },
   {
     name: 'leaked heartbeat',
@@ -351,15 +351,15 @@ export const mutants: readonly Mutant[] = [
     name: 'endless queue',
     fault: 'What is sent without a connection is kept without a limit.',
     file: queue,
-    from: 'this.#waiting.length > this.#max ?',
-    to: 'this.#waiting.length < 0 ?',
+    from: 'return this.size > queueMax || this.#bytes > queueBytesMax;',
+    to: 'return this.size > queueMax && this.#bytes > queueBytesMax;',
   },
   {
     name: 'stale messages',
     fault: 'Messages that have expired are sent with the next connection.',
     file: queue,
-    from: 'this.purge(nowMs);\n    return this.#waiting.shift();',
-    to: 'void nowMs;\n    return this.#waiting.shift();',
+    from: 'this.purge(nowMs);\n    return this.#waiting[this.#taken];',
+    to: 'void nowMs;\n    return this.#waiting[this.#taken];',
   },
   {
     name: 'jumping the queue',
@@ -372,8 +372,8 @@ export const mutants: readonly Mutant[] = [
     name: 'lost on the way out',
     fault: 'What waits is thrown at a connection that takes nothing.',
     file: sender,
-    from: "if (outbox.send(first.payload, first.settle) !== 'refused') continue;",
-    to: 'outbox.send(first.payload, first.settle);\n      continue;',
+    from: 'if (!outbox.hasRoom(() => bytes)) {',
+    to: 'if (bytes < 0) {',
   },
   {
     name: 'abandoned attempt',

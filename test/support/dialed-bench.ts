@@ -18,7 +18,18 @@ export class DialedBench {
   handlersPausedMs = 0;
   /** What the connection does about `outbox.filled`. */
   whenFilled = () => {};
-  readonly #transport = { isWritable: true, bytesOut: 0, bufferedBytes: 0, flushMark: 0 };
+  /** The messages that are lost. */
+  readonly lost: unknown[] = [];
+  #progressed = () => {};
+  readonly #transport = {
+    ...{ isWritable: true, bytesOut: 0, bufferedBytes: 0, flushMark: 0 },
+    get leftBytes(): number {
+      return this.bytesOut - this.bufferedBytes;
+    },
+    watchWrites: (progressed: () => void) => {
+      this.#progressed = progressed;
+    },
+  };
 
   constructor({ high = 100_000, low = 25_000 }: Partial<Marks> = {}) {
     const bench = this;
@@ -58,7 +69,13 @@ export class DialedBench {
     this.outbox = new OutboundOutbox(
       transport as unknown as OutboundTransport,
       connection as unknown as ManagedConnection,
-      context,
+      {
+        messageLost: ({ message, settle }) => {
+          this.lost.push(message);
+          settle?.('lost');
+        },
+        roomFound: () => log.push('room'),
+      },
     );
   }
 
@@ -70,5 +87,6 @@ export class DialedBench {
   take(bytes: number): void {
     this.#transport.bufferedBytes -= bytes;
     this.#transport.flushMark += bytes;
+    this.#progressed();
   }
 }

@@ -103,7 +103,7 @@ export class DialedPair implements Pair {
   }
 
   send(message: unknown): SendResult {
-    return this.client.send(message, { queue: false });
+    return this.client.connection?.send(message) ?? 'refused';
   }
 
   close(...frame: [code?: number, reason?: string]): Promise<void> {

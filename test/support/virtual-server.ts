@@ -70,6 +70,7 @@ class VirtualTransport implements OutboundTransport, SocketTransport {
   readonly bytesOut = 0;
   readonly bufferedBytes = 0;
   readonly flushMark = 0;
+  readonly leftBytes = 0;
   readonly #server: VirtualServer;
   readonly #observer: DialObserver;
   #whenClosed: ((clean: boolean) => void) | null = null;
@@ -127,6 +128,7 @@ class VirtualTransport implements OutboundTransport, SocketTransport {
   send(): null {
     return null;
   }
+  watchWrites(): void {}
   sendClose(): null {
     return null;
   }

@@ -65,7 +65,12 @@ class AcceptedStage extends Stage {
 }
 
 class DialedStage extends Stage {
-  readonly bench = new DialedBench(marks);
+  readonly bench: DialedBench;
+
+  constructor(high = marks.high) {
+    super();
+    this.bench = new DialedBench({ ...marks, high });
+  }
 
   protected takeOne(): void {
     this.bench.take(FRAME_BYTES);
@@ -184,21 +189,72 @@ describe('a message that a dialed connection has queued', () => {
     const { bench } = new DialedStage();
     const results: string[] = [];
     for (const name of ['first', 'second']) {
-      bench.outbox.send(new Uint8Array(FRAME_BYTES), (result) => results.push(`${name} ${result}`));
+      bench.outbox.send(new Uint8Array(FRAME_BYTES), {
+        message: name,
+        settle: (result) => results.push(`${name} ${result}`),
+      });
     }
     bench.take(FRAME_BYTES);
-    bench.clock.advance(TICK_MS);
     assert.deepEqual(results, ['first sent']);
     bench.outbox.stop();
-    assert.deepEqual(results, ['first sent', 'second lost']);
+    assert.deepEqual(results, ['first sent']);
+    bench.outbox.end();
+    assert.deepEqual([results, bench.lost], [['first sent', 'second lost'], ['second']]);
+  });
+
+  it('is sent when it leaves behind the close frame that ends the connection', () => {
+    const { bench } = new DialedStage();
+    const results: string[] = [];
+    const settle = (result: string) => results.push(result);
+    bench.outbox.send(new Uint8Array(FRAME_BYTES), { message: 'last', settle });
+    bench.outbox.stop();
+    assert.equal(bench.write(FRAME_BYTES), 'refused');
+    bench.take(FRAME_BYTES);
+    bench.outbox.end();
+    assert.deepEqual([results, bench.lost], [['sent'], []]);
   });
 
   it('is lost when somebody who hears that the outbox is full ends the connection', () => {
     const { bench } = new DialedStage();
     const results: string[] = [];
-    bench.whenFilled = () => bench.outbox.stop();
-    bench.outbox.send(new Uint8Array(2 * marks.high), (result) => results.push(result));
+    bench.whenFilled = () => bench.outbox.end();
+    const settle = (result: string) => results.push(result);
+    bench.outbox.send(new Uint8Array(2 * marks.high), { message: 'large', settle });
     assert.deepEqual(results, ['lost']);
     assert.equal(bench.wheel.size, 0);
+  });
+
+  it('leaves room for as much as fits into the window, or for one that does not', () => {
+    const { bench } = new DialedStage(100_000);
+    const fits = (bytes: number) => bench.outbox.hasRoom(() => bytes);
+    assert.equal(fits(1_000_000), true);
+    bench.outbox.send(new Uint8Array(60_000), { message: 'first', settle: undefined });
+    assert.deepEqual([fits(5_536), fits(5_537)], [true, false]);
+    bench.take(60_000);
+    assert.equal(fits(1_000_000), true);
+  });
+
+  it('has to leave within stalledMs when another waits for room', () => {
+    const { bench } = new DialedStage(100_000);
+    bench.outbox.send(new Uint8Array(60_000), { message: 'first', settle: undefined });
+    bench.clock.advance(10 * STALLED_MS);
+    assert.deepEqual(bench.log, []);
+    bench.outbox.awaitRoom(10_000);
+    bench.clock.advance(STALLED_MS - TICK_MS);
+    bench.take(1);
+    bench.clock.advance(STALLED_MS - TICK_MS);
+    assert.deepEqual(bench.log, []);
+    bench.clock.advance(2 * TICK_MS + SLACK_MS);
+    assert.deepEqual(bench.log, ['end slow-consumer']);
+  });
+
+  it('makes room when it has left, and then nobody is watched', () => {
+    const { bench } = new DialedStage(100_000);
+    bench.outbox.send(new Uint8Array(70_000), { message: 'first', settle: undefined });
+    bench.outbox.awaitRoom(10_000);
+    bench.take(1_000);
+    assert.deepEqual(bench.log, []);
+    bench.take(69_000);
+    assert.deepEqual([bench.log, bench.wheel.size], [['room'], 0]);
   });
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Ending } from '../../src/client/client-types.ts';
+import { OfflineQueue } from '../../src/client/offline-queue.ts';
 import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
 import { type PrivateCodes, privateCodes, retryAfter } from '../../src/client/reconnect/retry.ts';
-import { OfflineQueue } from '../../src/client/sender.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { CloseVerdict, Origin } from '../../src/core/verdict.ts';
@@ -71,14 +71,20 @@ describe('private close codes', () => {
 });
 
 describe('OfflineQueue', () => {
-  function bench(max: number) {
+  function bench(queueMax: number, queueBytesMax = 1_000) {
     const log: string[] = [];
-    const queue = new OfflineQueue(max, ({ message }, reason) => log.push(`${message} ${reason}`));
+    const limits = { queueMax, queueBytesMax };
+    const queue = new OfflineQueue(limits, ({ message }, reason) =>
+      log.push(`${message} ${reason}`),
+    );
     const push = (message: string, expiresAtMs = Number.POSITIVE_INFINITY) => {
-      const settle = (result: string) => void log.push(`${message} is ${result}`);
-      queue.push({ message, payload: message, expiresAtMs, settle });
+      const bytes = message.length;
+      queue.push({ message, payload: message, bytes, expiresAtMs, settle: undefined });
     };
-    const next = (nowMs = 0): unknown => queue.take(nowMs)?.message;
+    const next = (nowMs = 0): unknown => {
+      const first = queue.first(nowMs);
+      return queue.shift() === first ? first?.message : 'another';
+    };
     return { queue, log, push, next };
   }
 
@@ -89,22 +95,30 @@ describe('OfflineQueue', () => {
     assert.deepEqual([next(), next(), next(), next()], ['a', 'b', 'c', undefined]);
   });
 
-  it('takes a message back that could not be sent', () => {
-    const { push, next, queue, log } = bench(3);
-    push('a', 10);
-    push('b');
-    const first = queue.take(0);
-    assert.ok(first);
-    push('c');
-    queue.putBack(first);
-    assert.deepEqual([queue.size, queue.purge(5)], [3, 10]);
-    assert.deepEqual([next(20), log], ['b', ['a is lost', 'a expired']]);
+  it('keeps the order, the count and the bytes over many messages', () => {
+    const { push, next, queue, log } = bench(5_000, 20_000);
+    const numbers = [...Array(5_000).keys()].map(String);
+    for (const number of numbers.slice(0, 3_000)) push(number);
+    const taken = numbers.slice(0, 2_500).map(() => next());
+    for (const number of numbers.slice(3_000)) push(number);
+    assert.equal(queue.size, 2_500);
+    assert.deepEqual([...taken, ...numbers.slice(2_500).map(() => next())], numbers);
+    assert.deepEqual([queue.size, log], [0, []]);
+    push('x'.repeat(20_000));
+    assert.deepEqual([queue.size, log], [1, []]);
+  });
+
+  it('drops the oldest when there are too many bytes, as many as needed', () => {
+    const { push, next, log } = bench(10, 10);
+    for (const message of ['aaaa', 'bbbb', 'cc', 'ddddd']) push(message);
+    assert.deepEqual(log, ['aaaa queue-full', 'bbbb queue-full']);
+    assert.deepEqual([next(), next(), next()], ['cc', 'ddddd', undefined]);
   });
 
   it('drops the oldest when it is full, and says so', () => {
     const { push, next, log } = bench(2);
     for (const message of ['a', 'b', 'c']) push(message);
-    assert.deepEqual(log, ['a is lost', 'a queue-full']);
+    assert.deepEqual(log, ['a queue-full']);
     assert.deepEqual([next(), next()], ['b', 'c']);
   });
 
@@ -114,7 +128,7 @@ describe('OfflineQueue', () => {
     push('b', 10);
     push('c', 30);
     assert.equal(queue.purge(10), 30);
-    assert.deepEqual(log, ['b is lost', 'b expired']);
+    assert.deepEqual(log, ['b expired']);
     assert.equal(queue.purge(30), Number.POSITIVE_INFINITY);
     assert.equal(queue.size, 1);
   });
@@ -125,7 +139,7 @@ describe('OfflineQueue', () => {
     push('b', 20);
     push('c');
     assert.equal(next(20), 'c');
-    assert.deepEqual(log, ['a is lost', 'a expired', 'b is lost', 'b expired']);
+    assert.deepEqual(log, ['a expired', 'b expired']);
   });
 
   it('gives everything up when it is cleared', () => {
@@ -133,7 +147,7 @@ describe('OfflineQueue', () => {
     push('a');
     push('b');
     queue.clear();
-    assert.deepEqual(log, ['a is lost', 'a stopped', 'b is lost', 'b stopped']);
+    assert.deepEqual(log, ['a stopped', 'b stopped']);
     assert.equal(queue.size, 0);
   });
 });
@@ -153,7 +167,8 @@ describe('the options of a client', () => {
     assert.deepEqual(resolved.limits, { ...defaults.limits, ...pace });
     assert.deepEqual(resolved.backoff, defaults.backoff);
     assert.deepEqual(resolved.restarts, defaults.restarts);
-    assert.equal(resolved.queueMax, 256);
+    const { queueMax, queueBytesMax, queueFlushPerSecond } = resolved;
+    assert.deepEqual({ queueMax, queueBytesMax, queueFlushPerSecond }, defaults.client);
     assert.equal(resolved.codec.name, 'json');
   });
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ChartSystem } from '../../src/chart/chart-system.ts';
 import { ClientStreams } from '../../src/client/client-streams.ts';
 import { resolveClientOptions } from '../../src/client/options.ts';
-import type { OutboundOutbox } from '../../src/client/outbound-outbox.ts';
+import type { OutboundOutbox, Outgoing } from '../../src/client/outbound-outbox.ts';
 import { Sender } from '../../src/client/sender.ts';
 import { idle } from '../../src/client/supervised-client.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
@@ -15,23 +15,33 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 /** Sends what it is given. */
 const passing: Codec = { name: 'none', encode: (message) => message as string, decode: String };
 
+type Bench = Record<'room' | 'queueMax' | 'queueBytesMax' | 'queueFlushPerSecond', number>;
+
 /** A sender whose connection takes as many messages as it has room for, or is not there at all. */
-function bench({ room = 0, queueMax = 10 } = {}) {
+function bench({ room = 0, queueMax = 10, ...more }: Partial<Bench> = {}) {
   const clock = new VirtualClock();
   const log: string[] = [];
-  const connection = { room, isThere: true, isOver: false, whenDropped: () => {} };
-  const send = (payload: unknown, settle?: (result: string) => void) => {
-    if (connection.room === 0) return 'refused';
-    connection.room -= 1;
-    log.push(String(payload));
-    settle?.('sent');
-    return 'sent';
+  const connection = {
+    ...{ room, isThere: true, isOver: false, isAwaited: false },
+    whenDropped: () => {},
   };
-  const options = resolveClientOptions({ queueMax }, clock);
+  const outbox = {
+    hasRoom: () => connection.room > 0,
+    awaitRoom: () => {
+      connection.isAwaited = true;
+    },
+    send: (payload: unknown, { settle }: Outgoing) => {
+      connection.room -= 1;
+      log.push(String(payload));
+      settle?.('sent');
+      return 'sent';
+    },
+  };
+  const options = resolveClientOptions({ queueMax, ...more }, clock);
   const context = sharedRuntime(options, new TimerWheel(clock, 10));
   const dialer = {
     get outbox() {
-      return connection.isThere ? ({ send } as unknown as OutboundOutbox) : null;
+      return connection.isThere ? (outbox as unknown as OutboundOutbox) : null;
     },
   };
   const charts = new ChartSystem({ actorHost: null, areEager: false }, clock);
@@ -55,6 +65,7 @@ describe('Sender', () => {
       [...['sent', 'queued', 'queued']],
     );
     assert.deepEqual([log, sender.queued], [['a'], 2]);
+    assert.equal(connection.isAwaited, true);
     connection.room = 10;
     sender.sendQueued();
     assert.deepEqual([log, sender.queued], [['a', 'b', 'c'], 0]);
@@ -136,6 +147,54 @@ describe('Sender', () => {
       assert.equal(clock.timersPending, 0);
     });
   }
+
+  it('lets what has waited for a connection leave at a pace, and what comes later behind it', () => {
+    const { sender, connection, log, clock } = bench({ queueMax: 100, queueFlushPerSecond: 10 });
+    const numbers = [...Array(40).keys()].map(String);
+    for (const number of numbers) sender.send(number, {});
+    connection.room = 1_000;
+    sender.connected();
+    assert.equal(log.length, 20);
+    sender.send('later', {});
+    clock.advance(1_000);
+    assert.equal(log.length, 30);
+    clock.advance(1_000);
+    assert.deepEqual(log, [...numbers, 'later']);
+    assert.deepEqual([sender.send('now', {}), clock.timersPending], ['sent', 0]);
+  });
+
+  it('does not pace what waits for room on an open connection', () => {
+    const { sender, connection, log } = bench({ queueMax: 100, queueFlushPerSecond: 10 });
+    sender.connected();
+    for (let number = 0; number < 100; number += 1) sender.send(String(number), {});
+    connection.room = 1_000;
+    sender.sendQueued();
+    assert.equal(log.length, 100);
+  });
+
+  it('begins a new pace with each connection, and holds no timer of the old one', () => {
+    const { sender, connection, log, clock } = bench({ queueFlushPerSecond: 1 });
+    for (const message of ['a', 'b', 'c', 'd']) sender.send(message, {});
+    connection.room = 1_000;
+    sender.connected();
+    assert.equal(log.length, 2);
+    connection.isThere = false;
+    clock.advance(5_000);
+    assert.equal(log.length, 2);
+    connection.isThere = true;
+    sender.connected();
+    assert.deepEqual([log, clock.timersPending], [['a', 'b', 'c', 'd'], 0]);
+  });
+
+  it('refuses a message that is larger than its whole queue, and drops nothing for it', () => {
+    const { sender, log } = bench({ queueBytesMax: 10 });
+    sender.send('a', {});
+    assert.equal(sender.send('ü'.repeat(6), {}), 'refused');
+    assert.equal(sender.send('ü'.repeat(4), {}), 'queued');
+    assert.deepEqual([sender.queued, log], [2, []]);
+    sender.send('bb', {});
+    assert.deepEqual([sender.queued, log], [2, ['a queue-full']]);
+  });
 
   it('refuses a time to live that is none', () => {
     const { sender } = bench();

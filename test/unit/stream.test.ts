@@ -256,8 +256,9 @@ describe('Stream', () => {
     const seen: unknown[] = [];
     stream.observable.subscribe((value) => seen.push(value));
     stream.complete();
-    stream.observable.subscribe({ next: fail, complete: () => seen.push('end') });
-    assert.deepEqual([seen, stream.observed], [[2, 'end'], false]);
+    const late = { next: (value: number) => seen.push(`late ${value}`) };
+    stream.observable.subscribe({ ...late, complete: () => seen.push('end') });
+    assert.deepEqual([seen, stream.observed], [[2, 'late 2', 'end'], false]);
   });
 
   it('gives a value to nobody who comes while it is given', () => {

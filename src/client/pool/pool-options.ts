@@ -15,7 +15,7 @@ import type { CircuitOptions } from './circuit-breaker.ts';
 
 /** Options of a pool. Options of a client apply to each member. */
 export interface PoolOptions<In = unknown, Out = unknown>
-  extends Omit<NodeClientOptions<In, Out>, 'queueMax' | 'restarts'> {
+  extends Omit<NodeClientOptions<In, Out>, keyof typeof defaults.client | 'restarts'> {
   /** Connections, spread over the peers. @default 4 */
   size?: number;
   /** When the pool does not dial a peer for a while. */
@@ -23,7 +23,7 @@ export interface PoolOptions<In = unknown, Out = unknown>
 }
 
 /** Members keep no messages, and never give up. */
-const { queueMax, restarts, ...memberRules } = nodeRules;
+const { queueMax, queueBytesMax, queueFlushPerSecond, restarts, ...memberRules } = nodeRules;
 
 const poolRules = {
   ...memberRules,

@@ -1,0 +1,119 @@
+import { runAll, runEach } from '../core/guard.ts';
+import type { DropReason } from './client-types.ts';
+import type { Outgoing } from './outbound-outbox.ts';
+
+/** A message that waits. */
+export interface Waiting extends Outgoing {
+  readonly payload: string | Uint8Array;
+  /** The length of the payload in bytes of UTF-8. */
+  readonly bytes: number;
+  /** In the clock's time, in milliseconds. */
+  readonly expiresAtMs: number;
+}
+
+/** How much may wait. */
+export interface QueueLimits {
+  readonly queueMax: number;
+  readonly queueBytesMax: number;
+}
+
+/** How many taken places are kept at the head of the list: removing them one by one would move all others each time. */
+const TAKEN_MAX = 1_024;
+
+/** Messages that wait, in order and up to two limits. At a limit, the oldest are dropped. */
+export class OfflineQueue {
+  readonly #limits: QueueLimits;
+  readonly #dropped: (waiting: Waiting, reason: DropReason) => void;
+  /** The first {@link #taken} places are empty. */
+  #waiting: (Waiting | undefined)[] = [];
+  #taken = 0;
+  #bytes = 0;
+  /** No message expires earlier, so most calls of `purge` need not look at the messages. */
+  #nextExpiryMs = Number.POSITIVE_INFINITY;
+
+  constructor(limits: QueueLimits, dropped: (waiting: Waiting, reason: DropReason) => void) {
+    this.#limits = limits;
+    this.#dropped = dropped;
+  }
+
+  get size(): number {
+    return this.#waiting.length - this.#taken;
+  }
+
+  /** Adds a message that is not larger than the queue may be. */
+  push(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    this.#bytes += waiting.bytes;
+    this.#nextExpiryMs = Math.min(this.#nextExpiryMs, waiting.expiresAtMs);
+    this.#dropOldest();
+  }
+
+  /** Puts the first message back that could not be sent. */
+  putBack(first: Waiting): void {
+    this.#reset([first, ...this.#all()]);
+    this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    runAll(
+      () => (this.#isOver ? this.shift() : undefined),
+      (dropped) => this.#dropped(dropped, 'queue-full'),
+    );
+  }
+
+  get #isOver(): boolean {
+    const { queueMax, queueBytesMax } = this.#limits;
+    return this.size > queueMax || this.#bytes > queueBytesMax;
+  }
+
+  /** Drops all expired messages. Returns when the next one expires, in the clock's time. */
+  purge(nowMs: number): number {
+    if (nowMs < this.#nextExpiryMs) return this.#nextExpiryMs;
+    const waiting = this.#all();
+    const expired = waiting.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
+    this.#reset(waiting.filter(({ expiresAtMs }) => expiresAtMs > nowMs));
+    runEach(expired, (each) => this.#dropped(each, 'expired'));
+    return this.#nextExpiryMs;
+  }
+
+  /** The first message that has not expired. */
+  first(nowMs: number): Waiting | undefined {
+    this.purge(nowMs);
+    return this.#waiting[this.#taken];
+  }
+
+  /** Takes the first message. */
+  shift(): Waiting | undefined {
+    const first = this.#waiting[this.#taken];
+    if (first === undefined) return undefined;
+    this.#waiting[this.#taken] = undefined;
+    this.#taken += 1;
+    this.#bytes -= first.bytes;
+    if (this.#taken > TAKEN_MAX && this.#taken * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return first;
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    const waiting = this.#all();
+    this.#reset([]);
+    runEach(waiting, (each) => this.#dropped(each, 'stopped'));
+  }
+
+  #all(): Waiting[] {
+    return this.#waiting.slice(this.#taken) as Waiting[];
+  }
+
+  #reset(waiting: Waiting[]): void {
+    this.#waiting = waiting;
+    this.#taken = 0;
+    this.#bytes = waiting.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#nextExpiryMs = waiting.reduce(
+      (earliest, { expiresAtMs }) => Math.min(earliest, expiresAtMs),
+      Number.POSITIVE_INFINITY,
+    );
+  }
+}
