@@ -197,6 +197,7 @@ describe('the queue of a client', () => {
     const client = createClient(server.url, {
       supervisor,
       queueMax: 2,
+      queueBytesMax: 64 << 20,
       limits: { outboxHighBytes: 1 << 20 },
     });
     stops.add(() => client.close());
