@@ -14,6 +14,7 @@ export const clientFacts = {
   'ended.never':
     'The attempt failed, or its connection closed, for a reason that no further attempt can mend.',
   'restarts.exceeded': 'Connections end faster than the restart intensity allows.',
+  'demand.ended': 'Nobody has needed the connection for `idleMs`.',
   'deadline.passed': 'The time of the current state is up.',
   'network.lost': 'The host says that there is no network.',
   'network.returned': 'The host says that there is a network again.',
@@ -41,6 +42,8 @@ export interface ClientOrders {
   probe(): void;
   /** Dials no more by itself, and lets the process end. */
   giveUp(): void;
+  /** Lets go of everything that a client needs to dial. */
+  rest(): void;
   /** Ends the connection or the attempt. */
   endConnection(): void;
   /** Releases everything. */

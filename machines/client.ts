@@ -38,6 +38,7 @@ export const clientMachine = setup({
     ),
     probe: order<ClientOrders>((client) => client.probe()),
     giveUp: order<ClientOrders>((client) => client.giveUp()),
+    rest: order<ClientOrders>((client) => client.rest()),
     endConnection: order<ClientOrders>((client) => client.endConnection()),
     finish: order<ClientOrders>((client) => client.finish()),
   },
@@ -55,7 +56,8 @@ export const clientMachine = setup({
   },
   states: {
     idle: {
-      description: 'Nothing has been asked for yet.',
+      description: 'Nobody has asked for a connection yet, or nobody needs it any more.',
+      entry: 'rest',
       on: { 'dial.requested': 'dialing', 'stop.requested': 'stopped' },
     },
     dialing: {
@@ -76,6 +78,7 @@ export const clientMachine = setup({
       on: {
         'connection.opened': 'up',
         ...afterEnding,
+        'demand.ended': 'idling',
         'stop.requested': 'stopping',
       },
     },
@@ -104,12 +107,26 @@ export const clientMachine = setup({
         'connection.ending': 'closing',
         'wake.noticed': { actions: 'probe' },
         'network.returned': { actions: 'probe' },
+        'demand.ended': 'idling',
         'stop.requested': 'stopping',
       },
     },
     closing: {
       description: 'The connection takes no more messages, and has not ended yet.',
-      on: { ...afterEnding, 'stop.requested': 'stopping' },
+      on: { ...afterEnding, 'demand.ended': 'idling', 'stop.requested': 'stopping' },
+    },
+    idling: {
+      description: 'Nobody needs the connection, or the attempt, any more: it is on its way out.',
+      entry: 'endConnection',
+      on: {
+        'ended.now': 'idle',
+        'ended.backoff': 'idle',
+        'ended.slow': 'idle',
+        'ended.deferred': 'idle',
+        'ended.never': 'idle',
+        'restarts.exceeded': 'idle',
+        'stop.requested': 'stopping',
+      },
     },
     waiting: {
       description: 'Between two attempts.',
@@ -152,6 +169,7 @@ export const clientMachine = setup({
         'deadline.passed': 'dialing',
         'dial.requested': 'dialing',
         'network.lost': '.offline',
+        'demand.ended': 'idle',
         'stop.requested': 'stopped',
       },
     },

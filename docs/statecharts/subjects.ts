@@ -83,6 +83,7 @@ export const subjects: readonly Subject[] = [
       dialing: 'violet',
       up: 'green',
       closing: 'blue',
+      idling: 'gray',
       waiting: 'amber',
       stopping: 'blue',
       stopped: 'gray',

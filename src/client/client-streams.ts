@@ -10,6 +10,8 @@ export class ClientStreams<In, Status = ClientStatus> {
   #statuses: Stream<Status> | null = null;
   #messages: Stream<In> | null = null;
   #endings: Stream<Ending> | null = null;
+  /** Called when a subscriber of the messages has come or left. */
+  whenListenersChange: (() => void) | null = null;
 
   constructor(status: Status, warnings: ClientWarnings | null) {
     this.#warnings = warnings;
@@ -28,7 +30,8 @@ export class ClientStreams<In, Status = ClientStatus> {
   }
 
   get messages(): Stream<In> {
-    this.#messages ??= new Stream(this.report('messages$'));
+    const changed = () => this.whenListenersChange?.();
+    this.#messages ??= new Stream<In>(this.report('messages$'), undefined, changed);
     return this.#messages;
   }
 

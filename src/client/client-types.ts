@@ -11,6 +11,7 @@ export type ClientState =
   | 'dialing'
   | 'up'
   | 'closing'
+  | 'idling'
   | 'waiting'
   | 'stopping'
   | 'stopped'
@@ -115,6 +116,11 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
   /** Dials at once if it waits for a delay, or has given up for another reason than a crash. Returns whether it does. */
   dialNow(): boolean;
+  /**
+   * Asks for a connection, of a client with `dial: 'on-demand'`. Returns whether it was idle, and dials now. With `idleMs`, it
+   * hangs up again unless it is used.
+   */
+  open(): boolean;
   /**
    * Stops delivering messages at once, until `resume()`, on this connection and on later ones, so that the server has to
    * wait: see `pause()` of a connection. On a later connection it begins when `onOpen` has settled. Returns whether this call

@@ -100,11 +100,15 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
   }
 
   send(message: Out, options: ClientSendOptions = usual): SendResult {
-    return this.#client.sender.send(message, options);
+    return this.#client.used().send(message, options);
   }
 
   sendAndFlush(message: Out, options: ClientSendOptions = usual): Promise<FlushResult> {
-    return this.#client.sender.sendAndFlush(message, options);
+    return this.#client.used().sendAndFlush(message, options);
+  }
+
+  open(): boolean {
+    return this.#client.open();
   }
 
   dialNow(): boolean {

@@ -17,7 +17,7 @@ import {
 import { type ConnectOptions, WsTransport } from '../transport/ws-transport.ts';
 import type { Platform } from './client-runtime.ts';
 import { clientWarnings } from './client-warnings.ts';
-import { type ClientOptions, clientRules, filled } from './options.ts';
+import { type ClientOptions, checkIdle, clientRules, filled } from './options.ts';
 import { areHeaders, type Headers } from './reconnect/headers.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
@@ -111,9 +111,14 @@ function nothing(): void {}
  * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
  */
 export function resolveNodeOptions<In, Out>(given: NodeClientOptions<In, Out>, clock: Clock) {
-  const checked = resolved(given, nodeRules, { finish: leaveToSupervisor });
+  const checked = resolved(given, nodeRules, { finish });
   const { headers, supervisor, actors, connect, ...options } = checked;
   return { headers, supervisor, actors, connect, options: filled<In, Out>(options, clock) };
+}
+
+function finish(options: Resolved<typeof nodeRules>, report: Report, given: object): void {
+  leaveToSupervisor(options, report, given);
+  checkIdle(options, report);
 }
 
 /** Refuses `inspect` and `actors` for a client of a supervisor: the supervisor decides both. */

@@ -9,9 +9,12 @@ import {
   callback,
   flag,
   group,
+  integer,
   integers,
+  oneOf,
   optional,
   ordered,
+  type Report,
   type Resolved,
   type Rule,
   resolved,
@@ -83,6 +86,18 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * @default 500
    */
   queueFlushPerSecond?: number;
+  /**
+   * When it dials: `at-once`, or `on-demand` for the first `send`, subscriber of `messages$`, or `open()`. Until then it holds
+   * neither a socket nor the process.
+   * @default 'at-once'
+   */
+  dial?: 'at-once' | 'on-demand';
+  /**
+   * With `dial: 'on-demand'`: after how many milliseconds without a `send`, a subscriber of `messages$`, or a message that
+   * waits it hangs up, until it is needed again.
+   * @default it does not
+   */
+  idleMs?: number;
   timeouts?: Partial<Timeouts>;
   heartbeat?: Partial<HeartbeatOptions>;
   /**
@@ -110,6 +125,8 @@ export const clientRules = /* @__PURE__ */ (() =>
     ...sharedRules,
     ...integers(defaults.client),
     beat: flag(false),
+    dial: oneOf<NonNullable<ClientOptions['dial']>>('at-once', 'on-demand'),
+    idleMs: integer(undefined),
     privateCodes: callback<PrivateCodes>(),
     retry: callback<RetryDecision>(),
     backoff: group(integers(defaults.backoff), ordered('minMs', 'maxMs')),
@@ -145,7 +162,15 @@ export function resolveClientOptions<In, Out>(
   options: ClientOptions<In, Out>,
   clock: Clock,
 ): ResolvedClientOptions<In, Out> {
-  return filled(resolved(options, clientRules), clock);
+  return filled(resolved(options, clientRules, { finish: checkIdle }), clock);
+}
+
+/** Refuses `idleMs` for a client that would dial again at once. */
+export function checkIdle(
+  { dial, idleMs }: Pick<Resolved<typeof clientRules>, 'dial' | 'idleMs'>,
+  report: Report,
+): void {
+  if (idleMs !== undefined && dial !== 'on-demand') report("needs dial: 'on-demand'", 'idleMs');
 }
 
 /** Fills in the defaults that depend on other options, and on the platform. */

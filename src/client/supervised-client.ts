@@ -9,6 +9,7 @@ import type { Deadline } from '../core/timer-wheel.ts';
 import type { ClientDependencies, HostObserver } from './client-runtime.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, Ending, GaveUp } from './client-types.ts';
+import { Demand, type DemandHost } from './demand.ts';
 import { type ConnectionChange, Dialer, type DialerHost } from './dialer.ts';
 import type { Outgoing } from './outbound-outbox.ts';
 import { addressIn } from './reconnect/route.ts';
@@ -40,7 +41,7 @@ const crashed: readonly string[] = ['exhausted'];
 
 /** A client behind its public handle. It sends facts to its chart and carries out the orders of the chart. */
 export class SupervisedClient<In, Out>
-  implements ChartOwner, ClientOrders, ChildActor, DialerHost, HostObserver
+  implements ChartOwner, ClientOrders, ChildActor, DialerHost, DemandHost, HostObserver
 {
   readonly #parts: ClientDependencies<In, Out>;
   readonly #chart: ChartRunner<ClientFact['type']>;
@@ -61,22 +62,34 @@ export class SupervisedClient<In, Out>
   #gaveUp: GaveUp | undefined;
   #isOffline = false;
   #isComplete = false;
+  /** Of a client that dials on demand. */
+  readonly #demand: Demand | null = null;
 
   /** @param url - the URL as far as it is known before the first attempt. */
   constructor(parts: ClientDependencies<In, Out>, url: string) {
     const { charts, platform, parent, runtime } = parts;
-    const { signal, clock } = runtime.options;
+    const { signal, clock, dial, idleMs } = runtime.options;
     this.#parts = parts;
     this.#dialer = new Dialer(parts, this, url);
     this.#chart = charts.run(clientTable, this);
     if (charts.areActorsEager) this.#actor = this.actor;
     const abort = () => this.#chart.send('stop.requested');
     this.#ignoreSignal = signal ? platform.whenAborted(signal, abort) : null;
-    this.#watchHost();
+    this.#chart.start();
     const isWelcome = parent === null || parent.adopt(this);
     if (signal?.aborted || !isWelcome) abort();
-    // Not at once, so that the application can subscribe before the first attempt fails.
-    else clock.afterPoll(() => this.#chart.send('dial.requested'));
+    else if (dial === 'on-demand') this.#demand = this.#watchDemand(idleMs);
+    else {
+      this.#watchHost();
+      // Not at once, so that the application can subscribe before the first attempt fails.
+      clock.afterPoll(() => this.#chart.send('dial.requested'));
+    }
+  }
+
+  #watchDemand(idleMs: number | undefined): Demand {
+    const demand = new Demand(this.#parts.runtime.context, idleMs, this);
+    this.streams.whenListenersChange = () => demand.subscribersChanged();
+    return demand;
   }
 
   get kind(): 'client' {
@@ -139,6 +152,33 @@ export class SupervisedClient<In, Out>
     return true;
   }
 
+  /** Asks for a connection. Returns whether it was idle. */
+  open(): boolean {
+    const isIdle = this.state === 'idle';
+    this.#demand?.ask();
+    return isIdle;
+  }
+
+  /** The sender, for a message. */
+  used(): Sender<In, Out> {
+    this.#demand?.ask();
+    return this.sender;
+  }
+
+  // The need of a connection.
+
+  get isNeeded(): boolean {
+    return this.streams.messages.observed || (this.#sender?.queued ?? 0) > 0;
+  }
+
+  demandBegan(): void {
+    if (this.state === 'idle') this.#chart.send('dial.requested');
+  }
+
+  demandEnded(): void {
+    this.#chart.send('demand.ended');
+  }
+
   pause(): boolean {
     return !this.#chart.isOver && this.#dialer.pause();
   }
@@ -197,10 +237,15 @@ export class SupervisedClient<In, Out>
   }
 
   giveUp(): void {
+    this.rest();
+    this.#demand?.stop();
+    this.#sender?.clear();
+  }
+
+  rest(): void {
     this.#stopDelay();
     this.#holdProcess(false);
     this.#unwatchHost();
-    this.#sender?.clear();
   }
 
   endConnection(): void {
@@ -309,10 +354,15 @@ export class SupervisedClient<In, Out>
     this.#chart.send('connection.ending');
     // Added before the fact, but delivered after the step: a subscriber finds the client in its next state.
     charts.notifications.add(reportEnd);
-    const fact = policy.judge(ending, runtime.options.clock.now());
+    const fact =
+      this.state === 'idling'
+        ? policy.note(ending)
+        : policy.judge(ending, runtime.options.clock.now());
     if (this.#chart.isOver) this.#completeSoon();
     else this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
     this.#chart.send(fact);
+    // Somebody asked while it hung up.
+    if (this.#demand?.isWanted) this.demandBegan();
   }
 
   // The owner of the chart.

@@ -6,6 +6,7 @@ import { run } from '../package/run.ts';
 // left to do.
 
 const index = new URL('../../src/index.js', import.meta.url).href;
+const clientIndex = new URL('../../src/client/index.js', import.meta.url).href;
 
 async function printed(program: string): Promise<string> {
   const code = `import { createSupervisor, listen } from '${index}';\n${program}`;
@@ -38,6 +39,16 @@ describe('the process', { timeout: 60_000 }, () => {
       console.log(status, supervisor.state);
     `);
     assert.equal(output, '401 stopped');
+  });
+
+  it('does not live for a client that dials on demand and is not needed', async () => {
+    const output = await printed(`
+      import { createClient } from '${clientIndex}';
+      const client = createClient('ws://127.0.0.1:1/', { dial: 'on-demand', idleMs: 60_000 });
+      client.status$.subscribe();
+      process.on('exit', () => console.log(client.status.state, process.getActiveResourcesInfo().length));
+    `);
+    assert.equal(output, 'idle 0');
   });
 
   it('lives until a drain has given up a handler that never settles', async () => {

@@ -61,14 +61,8 @@ const supervisorOrders: Record<keyof SupervisorOrders, true> = {
 };
 
 const clientOrders: Record<keyof ClientOrders, true> = {
-  dial: true,
-  announceUp: true,
-  resetBackoff: true,
-  startDelay: true,
-  probe: true,
-  giveUp: true,
-  endConnection: true,
-  finish: true,
+  ...{ dial: true, announceUp: true, resetBackoff: true, startDelay: true, probe: true },
+  ...{ giveUp: true, rest: true, endConnection: true, finish: true },
 };
 
 const poolOrders: Record<keyof PoolOrders, true> = {
@@ -99,7 +93,7 @@ const client: Chart = {
   orders: Object.keys(clientOrders),
   resting: [
     ...['idle', 'dialing', 'dialing.connecting', 'dialing.welcoming'],
-    ...['up', 'up.settling', 'up.stable', 'up.suspect', 'closing'],
+    ...['up', 'up.settling', 'up.stable', 'up.suspect', 'closing', 'idling'],
     ...['waiting', 'waiting.now', 'waiting.backoff', 'waiting.deferred', 'waiting.awake'],
     ...['waiting.slow', 'waiting.offline', 'stopping', 'exhausted'],
   ],

@@ -309,8 +309,8 @@ export const mutants: readonly Mutant[] = [
     name: 'unstoppable',
     fault: 'A client that is connected ignores `close` and its signal.',
     file: clientChart,
-    from: "'network.returned': { actions: 'probe' },\n        'stop.requested': 'stopping',",
-    to: "'network.returned': { actions: 'probe' },",
+    from: "'network.returned': { actions: 'probe' },\n        'demand.ended': 'idling',\n        'stop.requested': 'stopping',",
+    to: "'network.returned': { actions: 'probe' },\n        'demand.ended': 'idling',",
   },
   {
     name: 'offline for ever',

@@ -15,7 +15,10 @@ import type { CircuitOptions } from './circuit-breaker.ts';
 
 /** Options of a pool. Options of a client apply to each member. */
 export interface PoolOptions<In = unknown, Out = unknown>
-  extends Omit<NodeClientOptions<In, Out>, keyof typeof defaults.client | 'restarts'> {
+  extends Omit<
+    NodeClientOptions<In, Out>,
+    keyof typeof defaults.client | 'restarts' | 'dial' | 'idleMs'
+  > {
   /** Connections, spread over the peers. @default 4 */
   size?: number;
   /** When the pool does not dial a peer for a while. */
@@ -23,7 +26,8 @@ export interface PoolOptions<In = unknown, Out = unknown>
 }
 
 /** Members keep no messages, and never give up. */
-const { queueMax, queueBytesMax, queueFlushPerSecond, restarts, ...memberRules } = nodeRules;
+const { queueMax, queueBytesMax, queueFlushPerSecond, restarts, dial, idleMs, ...memberRules } =
+  nodeRules;
 
 const poolRules = {
   ...memberRules,
@@ -36,7 +40,10 @@ export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: 
   const checked = resolved(given, poolRules, { finish: leaveToSupervisor });
   const { size, circuit, headers, supervisor, actors, connect, ...options } = checked;
   const member = filled<In, Out>(
-    { ...options, ...defaults.client, restarts: defaults.restarts },
+    {
+      ...{ ...options, ...defaults.client, restarts: defaults.restarts },
+      ...{ dial: 'at-once', idleMs: undefined },
+    },
     clock,
   );
   return { size, circuit, headers, supervisor, actors, connect, member };

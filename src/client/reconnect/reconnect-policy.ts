@@ -60,6 +60,12 @@ export class ReconnectPolicy {
     return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : fact;
   }
 
+  /** Notes an ending that the client wanted. */
+  note(ending: Ending): ClientFact['type'] {
+    this.#ending = ending;
+    return 'ended.backoff';
+  }
+
   /** Notes an ending, and says when to dial again after it. */
   protected classify(ending: Ending): EndedFact {
     this.#ending = ending;

@@ -1,0 +1,157 @@
+// Goal: a client that dials on demand opens nothing before somebody needs it, and hangs up when nobody does. Method: real
+// servers that count their connections, and processes that must end by themselves.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createClient as createPageClient } from '../../src/client/browser.ts';
+import { createClient, type NodeClientOptions } from '../../src/client/index.ts';
+import { createSupervisor } from '../../src/index.ts';
+import type { Service } from '../support/service.ts';
+import { stopsAndWatch } from '../support/stops.ts';
+import { turns, until } from '../support/until.ts';
+
+const stops = stopsAndWatch();
+const onDemand: NodeClientOptions = {
+  dial: 'on-demand',
+  backoff: { minMs: 5, maxMs: 10 },
+};
+
+function dial(service: { readonly url: string }, options: NodeClientOptions = {}) {
+  const client = createClient(service.url, { ...onDemand, ...options });
+  stops.add(() => client.close());
+  const states: string[] = [];
+  client.status$.subscribe(({ state }) => states.push(state));
+  const closed: string[] = [];
+  client.endings$.subscribe((ending) => {
+    if (ending.outcome === 'closed') closed.push(`${ending.verdict.cause} ${ending.verdict.code}`);
+  });
+  return { client, states, closed };
+}
+
+const openedAt = (service: Service) => service.of('connection.opened').length;
+
+describe('a client that dials on demand', () => {
+  it('opens nothing and watches nothing before it is needed', async () => {
+    const service = await stops.service();
+    const { client, states } = dial(service);
+    client.events$.subscribe(() => {});
+    await turns(5);
+    assert.deepEqual([states, openedAt(service)], [['idle'], 0]);
+    await client.close();
+    assert.deepEqual(states, ['idle', 'stopped']);
+  });
+
+  const needs: Record<string, (client: ReturnType<typeof dial>['client']) => unknown> = {
+    'a message': (client) => client.send('hello'),
+    'a message that somebody waits for': (client) => client.sendAndFlush('hello'),
+    'a subscriber of messages$': (client) => client.messages$.subscribe(),
+    open: (client) => assert.deepEqual([client.open(), client.open()], [true, true]),
+  };
+  for (const [need, ask] of Object.entries(needs)) {
+    it(`dials once for ${need}`, async () => {
+      const service = await stops.service();
+      const { client, states } = dial(service);
+      ask(client);
+      await until(() => client.status.state === 'up', 'it is up');
+      assert.deepEqual(states, ['idle', 'dialing', 'up']);
+      assert.deepEqual([client.open(), openedAt(service)], [false, 1]);
+    });
+  }
+
+  it('hangs up when nobody has needed it for idleMs, and comes back at once', async () => {
+    const service = await stops.service();
+    const { client, closed, states } = dial(service, { idleMs: 40 });
+    const subscription = client.messages$.subscribe();
+    await until(() => client.status.state === 'up', 'it is up');
+    await until(() => service.of('connection.opened').length === 1, 'the server has it');
+    subscription.unsubscribe();
+    await until(() => client.status.state === 'idle', 'it is idle');
+    assert.deepEqual(closed, ['close 1000']);
+    assert.deepEqual(states, ['idle', 'dialing', 'up', 'idling', 'idle']);
+    assert.equal(await client.sendAndFlush('again'), 'sent');
+    await until(() => service.messages.includes('again'), 'it has come');
+    assert.equal(openedAt(service), 2);
+    await until(() => client.status.state === 'idle', 'it is idle again');
+  });
+
+  it('stays while somebody subscribes, and while messages wait', async () => {
+    const service = await stops.service();
+    const { client, states } = dial(service, { idleMs: 10 });
+    client.messages$.subscribe();
+    await until(() => client.status.state === 'up', 'it is up');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(client.status.state, 'up');
+    const other = dial({ url: 'ws://127.0.0.1:1/' }, { idleMs: 10 });
+    other.client.send('waits');
+    await until(() => other.client.status.attempts > 3, 'it goes on dialing');
+    assert.equal(other.client.queuedMessages, 1);
+    assert.ok(!states.includes('idle', 1));
+  });
+
+  it('gives up dialing when nobody needs it any more', async () => {
+    const service = await stops.service();
+    await service.stop();
+    const { client } = dial(service, { idleMs: 30 });
+    client.open();
+    await until(() => client.status.attempts > 0, 'it dials');
+    await until(() => client.status.state === 'idle', 'it is idle');
+    const { attempts } = client.status;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(client.status.attempts, attempts);
+  });
+
+  it('dials again when it is needed while it hangs up', async () => {
+    const service = await stops.service();
+    const { client, states } = dial(service, { idleMs: 20 });
+    let hasAsked = false;
+    client.status$.subscribe(({ state }) => {
+      if (state !== 'idling' || hasAsked) return;
+      hasAsked = true;
+      client.open();
+    });
+    client.open();
+    await until(() => states.filter((state) => state === 'up').length === 2, 'it is back');
+    assert.deepEqual(states.slice(0, 7), [
+      ...['idle', 'dialing', 'up', 'idling'],
+      ...['idle', 'dialing', 'up'],
+    ]);
+  });
+
+  it('does not count what it hangs up towards restarts', async () => {
+    const service = await stops.service();
+    const { client } = dial(service, { idleMs: 5, restarts: { max: 1 } });
+    for (let round = 1; round <= 3; round += 1) {
+      client.open();
+      await until(() => openedAt(service) === round, 'it has opened');
+      await until(() => client.status.state === 'idle', 'it is idle');
+    }
+    assert.equal(client.status.gaveUp, undefined);
+  });
+
+  it('lets its supervisor stop', async () => {
+    const service = await stops.service();
+    const supervisor = createSupervisor();
+    const { client } = dial(service, { supervisor });
+    await supervisor.drain({ withinMs: 1_000 });
+    assert.equal(client.status.state, 'stopped');
+    assert.equal(client.send('late'), 'refused');
+  });
+
+  it('can be created where pages are rendered, which have no WebSocket', async () => {
+    const page = globalThis as { WebSocket?: unknown };
+    const native = page.WebSocket;
+    delete page.WebSocket;
+    stops.add(() => {
+      page.WebSocket = native;
+    });
+    const client = createPageClient('wss://feed.example/', { dial: 'on-demand' });
+    await turns(5);
+    assert.equal(client.status.state, 'idle');
+    await client.close();
+  });
+
+  it('needs dial: on-demand for idleMs', () => {
+    const error = { code: 'invalid-options', message: "options.idleMs: needs dial: 'on-demand'" };
+    assert.throws(() => createClient('ws://127.0.0.1:1/', { idleMs: 10 }), error);
+    assert.throws(() => createPageClient('ws://127.0.0.1:1/', { idleMs: 10 }), error);
+  });
+});
