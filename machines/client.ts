@@ -118,15 +118,7 @@ export const clientMachine = setup({
     idling: {
       description: 'Nobody needs the connection, or the attempt, any more: it is on its way out.',
       entry: 'endConnection',
-      on: {
-        'ended.now': 'idle',
-        'ended.backoff': 'idle',
-        'ended.slow': 'idle',
-        'ended.deferred': 'idle',
-        'ended.never': 'idle',
-        'restarts.exceeded': 'idle',
-        'stop.requested': 'stopping',
-      },
+      on: { 'ended.backoff': 'idle', 'stop.requested': 'stopping' },
     },
     waiting: {
       description: 'Between two attempts.',

@@ -124,21 +124,24 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   /** Queues a message. Bytes are copied, because the application may overwrite them while they wait. */
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
-    const { context, options } = this.#parts.runtime;
+    const { runtime, charts } = this.#parts;
+    const { context, options } = runtime;
     const bytes = byteLength(payload);
     if (bytes > options.queueBytesMax) return 'refused';
     const nowMs = context.clock.now();
     this.#queue ??= new OfflineQueue(options, (waiting, reason) => this.dropped(waiting, reason));
-    this.#queue.purge(nowMs);
-    // A subscriber that got the dropped messages may have closed the client.
-    if (this.#isOver()) return 'refused';
-    this.#queue.push({
-      ...unsent,
-      payload: typeof payload === 'string' ? payload : payload.slice(),
-      bytes,
-      expiresAtMs: nowMs + ttlMs,
+    const queue = this.#queue;
+    // A subscriber that gets the dropped messages may send others, which come behind this one.
+    charts.notifications.during(() => {
+      queue.purge(nowMs);
+      queue.push({
+        ...unsent,
+        payload: typeof payload === 'string' ? payload : payload.slice(),
+        bytes,
+        expiresAtMs: nowMs + ttlMs,
+      });
+      this.#expire(queue);
     });
-    this.#expire(this.#queue);
     return 'queued';
   }
 
@@ -161,7 +164,9 @@ export class Sender<In, Out> implements DeadlineOwner {
       this.#backlog -= 1;
       return true;
     }
-    this.#paceTimer ??= clock.setTimer(this.#pace.msUntil(PACE_MS, clock.now()), () => {
+    // Whole, because the rest of a rounding error would be no time at all.
+    const waitMs = Math.ceil(this.#pace.msUntil(PACE_MS, clock.now()));
+    this.#paceTimer ??= clock.setTimer(waitMs, () => {
       this.#paceTimer = null;
       this.sendQueued();
     });

@@ -82,6 +82,7 @@ export class BrowserTransport implements OutboundTransport {
   readonly #clock: Clock;
   #progressed: () => void = () => {};
   #look: TimerHandle | null = null;
+  #leftAtRelease = 0;
   #lookMs = LOOK_MS;
   /** What arrived while it was paused, in order: messages, and a close frame last. */
   #held: (() => void)[] = [];
@@ -185,7 +186,7 @@ export class BrowserTransport implements OutboundTransport {
 
   /** After the end, a browser still says how many bytes have stayed (WHATWG WebSockets, `bufferedAmount`). */
   get leftBytes(): number {
-    return this.flushMark;
+    return this.#socket === null ? this.#leftAtRelease : this.flushMark;
   }
 
   watchWrites(progressed: () => void): void {
@@ -240,6 +241,7 @@ export class BrowserTransport implements OutboundTransport {
     if (socket === null) return;
     if (this.#look !== null) this.#clock.clearTimer(this.#look);
     this.#look = null;
+    this.#leftAtRelease = this.flushMark;
     socket.onopen = null;
     socket.onmessage = null;
     socket.onclose = null;

@@ -31,7 +31,7 @@ export interface PlantedFault {
 }
 
 /** Puts another method in the place of one of production. */
-function instead(prototype: object, name: string, broken: Broken): () => () => void {
+export function instead(prototype: object, name: string, broken: Broken): () => () => void {
   const original = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor;
   const method = original.value as Method;
   const value = function (this: never, ...args: never[]): unknown {
@@ -43,7 +43,7 @@ function instead(prototype: object, name: string, broken: Broken): () => () => v
   };
 }
 
-function insteadOfGetter(
+export function insteadOfGetter(
   prototype: object,
   name: string,
   get: (this: never) => unknown,

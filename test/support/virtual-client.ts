@@ -15,16 +15,21 @@ const route = {
   target: () => ({ url, subprotocols: [], headers: {}, ...place }),
 };
 
+type VirtualPlatform = Platform & { parent?: Parent | null; charts?: ChartSystem };
+
 /** A client without an entry point, for a platform of the test's own. */
 export function virtualClient(
   options: ResolvedClientOptions,
   context: SharedRuntime,
-  { parent = null, ...platform }: Platform & { parent?: Parent | null },
+  { parent = null, charts, ...platform }: VirtualPlatform,
 ): SupervisedClient<unknown, unknown> {
   const streams = new ClientStreams<unknown>(idle, platform.warnings);
   const parts = {
     runtime: { options, context, contract: new Contract(options.codec) },
-    charts: parent?.charts ?? new ChartSystem({ actorHost: null, areEager: false }, options.clock),
+    charts:
+      charts ??
+      parent?.charts ??
+      new ChartSystem({ actorHost: null, areEager: false }, options.clock),
     platform,
     parent,
     streams,

@@ -61,15 +61,7 @@ export const clientTable: ChartTable = {
       'demand.ended': [['idling'], [10]],
       'stop.requested': [['stopping'], [10]],
     },
-    idling: {
-      'ended.now': [['idle'], [0]],
-      'ended.backoff': [['idle'], [0]],
-      'ended.slow': [['idle'], [0]],
-      'ended.deferred': [['idle'], [0]],
-      'ended.never': [['idle'], [0]],
-      'restarts.exceeded': [['idle'], [0]],
-      'stop.requested': [['stopping'], [10]],
-    },
+    idling: { 'ended.backoff': [['idle'], [0]], 'stop.requested': [['stopping'], [10]] },
     waiting: {
       'dial.requested': [['dialing.connecting'], [1]],
       'demand.ended': [['idle'], [0]],

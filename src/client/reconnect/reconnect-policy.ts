@@ -60,7 +60,7 @@ export class ReconnectPolicy {
     return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : fact;
   }
 
-  /** Notes an ending that the client wanted. */
+  /** Notes an ending that the client wanted, which counts for nothing. */
   note(ending: Ending): ClientFact['type'] {
     this.#ending = ending;
     return 'ended.backoff';

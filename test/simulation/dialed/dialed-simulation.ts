@@ -1,0 +1,343 @@
+import { type ArrowCount, countsOf } from '../../../src/chart/chart-counts.ts';
+import { ChartSystem } from '../../../src/chart/chart-system.ts';
+import { clientTable } from '../../../src/chart/tables/client.ts';
+import { connectionTable } from '../../../src/chart/tables/connection.ts';
+import type { HostObserver, Platform } from '../../../src/client/client-runtime.ts';
+import type { ClientEvent, Ending } from '../../../src/client/client-types.ts';
+import {
+  type ClientOptions,
+  type ResolvedClientOptions,
+  resolveClientOptions,
+} from '../../../src/client/options.ts';
+import { usual } from '../../../src/client/sender.ts';
+import type { SupervisedClient } from '../../../src/client/supervised-client.ts';
+import { type SharedRuntime, sharedRuntime } from '../../../src/connection/shared-runtime.ts';
+import { type SocketCore, SocketEvents } from '../../../src/connection/socket-events.ts';
+import { WebSocketEvents } from '../../../src/connection/web-socket-events.ts';
+import type { DialedConnection, FlushResult } from '../../../src/core/connection.ts';
+import { BrowserTransport } from '../../../src/transport/browser-transport.ts';
+import { virtualClient } from '../../support/virtual-client.ts';
+import { SeededRandom } from '../seeded-random.ts';
+import { SimulatedClock } from '../simulated-clock.ts';
+import { DialedSocket } from './dialed-socket.ts';
+import { chooseFate } from './fate.ts';
+import { Ledger } from './line.ts';
+import { pageSocketClass } from './page-socket.ts';
+
+/** What came of one simulated client. */
+export interface DialedResult {
+  readonly seed: number;
+  /** The rule that was broken first, or `null`. */
+  readonly violation: { readonly rule: string; readonly problem: string } | null;
+  readonly attempts: number;
+  readonly accepted: number;
+  readonly arrows: Readonly<Record<'client' | 'connection', readonly ArrowCount[]>>;
+  readonly causes: ReadonlySet<string>;
+  readonly dropped: ReadonlySet<string>;
+}
+
+interface Message {
+  readonly i: number;
+  readonly pad: string;
+}
+
+/** How long a client goes on after its application has left it alone, in milliseconds. */
+const AFTERMATH_MS = 600_000;
+
+/** Runs one client from its creation to its end, on virtual time, over sockets that break. */
+export async function simulateDialed(seed: number): Promise<DialedResult> {
+  return new DialedSimulation(seed).run();
+}
+
+class DialedSimulation {
+  readonly #seed: number;
+  readonly #random: SeededRandom;
+  readonly #clock: SimulatedClock;
+  readonly #ledger = new Ledger();
+  readonly #client: SupervisedClient<unknown, unknown>;
+  readonly #runtime: SharedRuntime;
+  readonly #charts: ChartSystem;
+  #host: HostObserver | null = null;
+  readonly #accepted: number[] = [];
+  readonly #results = new Map<number, FlushResult>();
+  readonly #dropped = new Map<number, string>();
+  readonly #endings: Ending[] = [];
+  readonly #states: string[] = [];
+  /** The messages that were sent by the client, and not on a connection. */
+  readonly #own = new Set<number>();
+  #violation: DialedResult['violation'] = null;
+  #numbers = 0;
+  #isStopped = false;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#random = new SeededRandom(seed);
+    this.#random.next();
+    this.#clock = new SimulatedClock(this.#random.next);
+    const options = resolveClientOptions(this.#options(), this.#clock);
+    this.#runtime = sharedRuntime(options as ResolvedClientOptions);
+    this.#charts = new ChartSystem({ actorHost: null, areEager: false }, this.#clock);
+    const platform = { ...this.#platform(), charts: this.#charts };
+    this.#client = virtualClient(options as ResolvedClientOptions, this.#runtime, platform);
+    this.#listen();
+    this.#plan();
+  }
+
+  #options(): ClientOptions {
+    const random = this.#random;
+    const between = (low: number, high: number) => random.integer(low, high);
+    const isOnDemand = random.chance(0.3);
+    return {
+      clock: this.#clock,
+      random: random.next,
+      backoff: {
+        minMs: between(5, 500),
+        maxMs: 2_000,
+        slowMs: 3_000,
+        stableMs: between(50, 5_000),
+      },
+      restarts: random.chance(0.1) ? { max: 3 } : { max: 100_000 },
+      heartbeat: { intervalMs: between(200, 5_000), graceMs: between(200, 3_000) },
+      timeouts: { handshakeMs: 2_000, welcomeMs: 1_000, closeMs: 1_000, stalledMs: 3_000 },
+      queueMax: random.pick([3, 20, 10_000]),
+      queueBytesMax: random.pick([20_000, 16_000_000]),
+      queueFlushPerSecond: random.pick([5, 500]),
+      limits: random.chance(0.3) ? { outboxHighBytes: 30_000, outboxLowBytes: 10_000 } : {},
+      ...(random.chance(0.2) && {
+        retry: (_, suggested) => random.pick([suggested, suggested, 'now', 'slow', 'never']),
+      }),
+      ...(isOnDemand && { dial: 'on-demand', idleMs: between(100, 3_000) }),
+      ...(random.chance(0.5) && { onOpen: (connection) => this.#onOpen(connection) }),
+      ...(random.chance(0.3) && { onMessage: () => this.#maybeThrow() }),
+    };
+  }
+
+  #platform(): Platform {
+    const parts = { clock: this.#clock, random: this.#random, ledger: this.#ledger };
+    const fateOf = () => chooseFate(this.#random);
+    const isPage = this.#random.chance(0.4);
+    const PageSocket = pageSocketClass(parts, fateOf);
+    return {
+      warnings: null,
+      makeTransport: (connection, context) =>
+        isPage
+          ? new BrowserTransport(new WebSocketEvents(connection), context, PageSocket)
+          : new DialedSocket(parts, new SocketEvents(connection as SocketCore), fateOf()),
+      holdProcess: () => () => {},
+      whenAborted: () => () => {},
+      watchHost: (observer) => {
+        this.#host = observer;
+        return () => {
+          this.#host = null;
+        };
+      },
+    };
+  }
+
+  #onOpen(connection: DialedConnection<unknown, unknown>): unknown {
+    const random = this.#random;
+    if (random.chance(0.3)) this.#sendOn(connection);
+    if (random.chance(0.05)) connection.close();
+    this.#maybeThrow();
+    if (random.chance(0.5)) return undefined;
+    if (random.chance(0.05)) return new Promise(() => {});
+    return new Promise((resolve, reject) => {
+      this.#clock.setTimer(random.integer(0, 1_500), () => {
+        if (random.chance(0.1)) reject(new Error('not admitted'));
+        else resolve(undefined);
+      });
+    });
+  }
+
+  #maybeThrow(): void {
+    if (this.#random.chance(0.03)) throw new Error('the application threw');
+  }
+
+  #listen(): void {
+    const { streams } = this.#client;
+    streams.endings.observable.subscribe((ending) => this.#endings.push(ending));
+    streams.statuses.observable.subscribe(({ state }) => this.#states.push(state));
+    streams.events.observable.subscribe((event) => {
+      this.#take(event);
+      // A subscriber acts, too.
+      if (this.#random.chance(0.05)) this.#act();
+    });
+  }
+
+  #take(event: ClientEvent): void {
+    if (event.type !== 'message.dropped') return;
+    const { i } = event.message as Message;
+    if (this.#dropped.has(i)) this.#broken('reported-once', `${i} ${event.reason}`);
+    this.#dropped.set(i, event.reason);
+  }
+
+  #plan(): void {
+    const random = this.#random;
+    const lifeMs = random.integer(2_000, 60_000);
+    for (let left = random.integer(0, 120); left > 0; left -= 1) {
+      this.#at(random.integer(0, lifeMs), () => this.#act());
+    }
+    this.#at(lifeMs, () => {
+      this.#isStopped = true;
+      void this.#client.stop({ code: 1000, reason: '' });
+    });
+  }
+
+  #at(delayMs: number, act: () => void): void {
+    this.#clock.arriveAt(delayMs, act);
+  }
+
+  #act(): void {
+    const random = this.#random;
+    const client = this.#client;
+    const act = random.integer(0, 19);
+    if (act < 9) this.#sendSome();
+    else if (act < 12) this.#sendOn(client.connection);
+    else if (act === 12) client.connection?.terminate();
+    else if (act === 13) client.dialNow();
+    else if (act === 14) random.chance(0.5) ? client.pause() : client.resume();
+    else if (act === 15) client.open();
+    else if (act === 16) this.#host?.networkLost();
+    else if (act === 17) this.#host?.networkReturned();
+    else if (act === 18) this.#host?.onWake();
+    else this.#subscribe();
+  }
+
+  #subscribe(): void {
+    const subscription = this.#client.streams.messages.observable.subscribe(() =>
+      this.#maybeThrow(),
+    );
+    this.#clock.setTimer(this.#random.integer(10, 5_000), () => subscription.unsubscribe());
+  }
+
+  #sendSome(): void {
+    const random = this.#random;
+    for (let left = random.pick([1, 1, 5, 60]); left > 0; left -= 1) {
+      const message = this.#message();
+      const options = random.chance(0.7)
+        ? usual
+        : { queue: random.chance(0.5), ttlMs: random.integer(0, 5_000) };
+      const sender = this.#client.used();
+      this.#own.add(message.i);
+      if (random.chance(0.5)) {
+        if (sender.send(message, options) !== 'refused') this.#accepted.push(message.i);
+      } else this.#await(message, sender.sendAndFlush(message, options));
+    }
+  }
+
+  #sendOn(connection: DialedConnection<unknown, unknown> | undefined): void {
+    const message = this.#message();
+    if (connection === undefined) return;
+    if (this.#random.chance(0.5)) {
+      if (connection.send(message) !== 'refused') this.#accepted.push(message.i);
+    } else this.#await(message, connection.sendAndFlush(message));
+  }
+
+  #await({ i }: Message, result: Promise<FlushResult>): void {
+    void result.then((each) => {
+      this.#results.set(i, each);
+      if (each !== 'refused') this.#accepted.push(i);
+    });
+  }
+
+  #message(): Message {
+    this.#numbers += 1;
+    const bytes = this.#random.pick([0, 0, 100, 100, 5_000, 70_000]);
+    return { i: this.#numbers, pad: 'x'.repeat(bytes) };
+  }
+
+  async run(): Promise<DialedResult> {
+    const untilMs = AFTERMATH_MS;
+    while (this.#violation === null && this.#step(untilMs)) await this.#settle();
+    await this.#settle();
+    if (this.#violation === null) this.#checkEnd();
+    const charts = this.#charts;
+    return {
+      seed: this.#seed,
+      violation: this.#violation,
+      attempts: this.#client.status.attempts,
+      accepted: this.#accepted.length,
+      arrows: {
+        client: countsOf(charts.chartOf(clientTable)).arrows,
+        connection: countsOf(charts.chartOf(connectionTable)).arrows,
+      },
+      causes: new Set(this.#endings.map(causeOf)),
+      dropped: new Set(this.#dropped.values()),
+    };
+  }
+
+  #step(untilMs: number): boolean {
+    try {
+      return this.#clock.step(untilMs);
+    } catch (thrown) {
+      this.#broken('nothing-reaches-the-process', (thrown as Error).stack ?? String(thrown));
+      return false;
+    }
+  }
+
+  async #settle(): Promise<void> {
+    for (let turns = 6; turns > 0; turns -= 1) await null;
+  }
+
+  #broken(rule: string, problem: string): void {
+    this.#violation ??= { rule, problem };
+  }
+
+  /** What must hold of a client that is over. */
+  #checkEnd(): void {
+    const { state, attempts } = this.#client.status;
+    if (!this.#isStopped || state !== 'stopped') this.#broken('stops', state);
+    if (this.#endings.length !== attempts)
+      this.#broken('one-ending-each', `${this.#endings.length} of ${attempts}`);
+    this.#checkOnce();
+    this.#checkBalance();
+    this.#checkOrder();
+    if (this.#runtime.wheel.size > 0)
+      this.#broken('holds-no-deadline', String(this.#runtime.wheel.size));
+  }
+
+  #checkOnce(): void {
+    const { written, received } = this.#ledger;
+    if (new Set(written).size !== written.length) this.#broken('written-once', '');
+    if (new Set(received).size !== received.length) this.#broken('received-once', '');
+  }
+
+  /** Accepted = left + reported. What was reported may have left, for the socket may not have said so. */
+  #checkBalance(): void {
+    const written = new Set(this.#ledger.written);
+    for (const i of this.#accepted) this.#checkMessage(i, written.has(i));
+    for (const [i, result] of this.#results) {
+      const has = { sent: this.#ledger.left.has(i), lost: this.#dropped.has(i), refused: true };
+      if (!has[result] || (this.#dropped.has(i) && result !== 'lost'))
+        this.#broken('tells-the-truth', `${i} ${result} ${this.#dropped.get(i)}`);
+    }
+  }
+
+  #checkMessage(i: number, wasWritten: boolean): void {
+    const reason = this.#dropped.get(i);
+    const isAccountedFor = reason === undefined ? this.#ledger.left.has(i) : true;
+    const isRightReason = reason === undefined || wasWritten === (reason === 'connection-lost');
+    if (!isAccountedFor || !isRightReason)
+      this.#broken('accounted-for', `${i} ${wasWritten ? 'written' : 'not written'} ${reason}`);
+  }
+
+  /**
+   * Of the messages of the client itself, each is written after those that were sent before it. A browser may still deliver
+   * what its page has given up, when the next connection is open.
+   */
+  #checkOrder(): void {
+    const { written, received } = this.#ledger;
+    const kept = received.filter((i) => !this.#dropped.has(i));
+    for (const list of [written, kept]) {
+      const own = list.filter((i) => this.#own.has(i));
+      const jump = own.find((i, at) => i < (own[at - 1] ?? 0));
+      if (jump !== undefined) this.#broken('in-order', String(jump));
+    }
+  }
+}
+
+function causeOf(ending: Ending): string {
+  return ending.outcome === 'failed'
+    ? `failed ${ending.failure.cause}`
+    : `closed ${ending.verdict.cause}`;
+}

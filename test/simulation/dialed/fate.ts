@@ -1,0 +1,35 @@
+import type { SeededRandom } from '../seeded-random.ts';
+
+/** How an attempt goes, and how its connection ends. */
+export interface Fate {
+  readonly attempt: 'opens' | 'refused' | 'rejected' | 'hangs';
+  /** The status of the answer that rejects it. */
+  readonly status: number;
+  /** What `Retry-After` of that answer says, in milliseconds; `undefined` for nothing. */
+  readonly retryAfterMs: number | undefined;
+  readonly afterMs: number;
+  readonly end: 'reset' | 'fin' | 'close' | 'violation' | 'silence' | 'never';
+  readonly endsAfterMs: number;
+  readonly closeCode: number;
+  /** Whether the server answers pings, and close frames. */
+  readonly answers: boolean;
+  /** How long the socket takes to close once it is destroyed; infinite when it never says so. */
+  readonly closesAfterMs: number;
+  /** How often the server speaks, as a gap in milliseconds; 0 for never. */
+  readonly speaksEveryMs: number;
+}
+
+export function chooseFate(random: SeededRandom): Fate {
+  return {
+    attempt: random.pick(['opens', 'opens', 'opens', 'opens', 'refused', 'rejected', 'hangs']),
+    status: random.pick([401, 403, 404, 410, 429, 503]),
+    retryAfterMs: random.chance(0.3) ? 1_000 : undefined,
+    afterMs: random.integer(1, 300),
+    end: random.pick(['reset', 'reset', 'fin', 'close', 'violation', 'silence', 'never']),
+    endsAfterMs: random.integer(0, random.pick([50, 3_000, 20_000])),
+    closeCode: random.pick([1000, 1001, 1008, 1012, 1013, 3000, 4000, 4403]),
+    answers: random.chance(0.9),
+    closesAfterMs: random.chance(0.03) ? Number.POSITIVE_INFINITY : random.integer(0, 50),
+    speaksEveryMs: random.chance(0.5) ? random.integer(20, 2_000) : 0,
+  };
+}

@@ -1,0 +1,102 @@
+import type { SeededRandom } from '../seeded-random.ts';
+import type { SimulatedClock } from '../simulated-clock.ts';
+
+/** What reached which place, over all connections of one client. */
+export class Ledger {
+  /** The messages that were handed to a socket, in order. */
+  readonly written: number[] = [];
+  /** Those that left the process, and those that the server got, in order. */
+  readonly left = new Set<number>();
+  readonly received: number[] = [];
+}
+
+interface Chunk {
+  /** The number of the message; `null` for a frame that is none. */
+  readonly message: number | null;
+  readonly bytes: number;
+}
+
+/** What a simulated socket and its line share. */
+export interface LineParts {
+  readonly clock: SimulatedClock;
+  readonly random: SeededRandom;
+  readonly ledger: Ledger;
+}
+
+/** The way from a socket over the kernel and the network to the server. It may be slow, stand still, or be cut. */
+export class Line {
+  readonly #parts: LineParts;
+  readonly #buffered: Chunk[] = [];
+  /** What is on its way to the server. */
+  readonly #underWay: Chunk[] = [];
+  bufferedBytes = 0;
+  /** How much the kernel takes at the moment. */
+  #room: number;
+  #isStill: boolean;
+  #isCut = false;
+  /** Called when something of the backlog has left. */
+  onProgress: () => void = () => {};
+
+  constructor(parts: LineParts) {
+    const { random } = parts;
+    this.#parts = parts;
+    this.#room = random.pick([0, 1_000, 100_000, 10_000_000]);
+    this.#isStill = random.chance(0.15);
+    this.#flow();
+  }
+
+  /** Every now and then the kernel has room again. */
+  #flow(): void {
+    const { clock, random } = this.#parts;
+    clock.arriveAt(clock.now() + random.integer(1, 400), () => {
+      if (this.#isCut) return;
+      if (!this.#isStill) this.#room += random.pick([500, 20_000, 500_000]);
+      else if (random.chance(0.02)) this.#isStill = false;
+      if (this.#take()) this.onProgress();
+      this.#flow();
+    });
+  }
+
+  write(payload: string | Uint8Array, bytes: number): void {
+    const { ledger } = this.#parts;
+    const message = numberOf(payload);
+    if (message !== null) ledger.written.push(message);
+    this.#buffered.push({ message, bytes });
+    this.bufferedBytes += bytes;
+    this.#take();
+  }
+
+  /** Moves what the kernel has room for. Returns whether that was anything. */
+  #take(): boolean {
+    let hasMoved = false;
+    for (let head = this.#buffered[0]; head !== undefined; head = this.#buffered[0]) {
+      if (this.#isCut || head.bytes > this.#room) break;
+      this.#room -= head.bytes;
+      this.bufferedBytes -= head.bytes;
+      this.#buffered.shift();
+      hasMoved = true;
+      this.#deliver(head);
+    }
+    return hasMoved;
+  }
+
+  #deliver(chunk: Chunk): void {
+    const { clock, ledger } = this.#parts;
+    if (chunk.message !== null) ledger.left.add(chunk.message);
+    this.#underWay.push(chunk);
+    clock.arriveAt(clock.now() + 5, () => {
+      const message = this.#underWay.shift()?.message ?? null;
+      if (!this.#isCut && message !== null) ledger.received.push(message);
+    });
+  }
+
+  /** What is in the kernel and behind it is gone. */
+  cut(): void {
+    this.#isCut = true;
+  }
+}
+
+function numberOf(payload: string | Uint8Array): number | null {
+  const [, digits] = /^\{"i":(\d+)/.exec(String(payload).slice(0, 20)) ?? [];
+  return digits === undefined ? null : Number(digits);
+}
