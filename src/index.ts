@@ -31,7 +31,13 @@ export type {
   InvalidMessage,
   SupervisorEvent,
 } from './core/events.ts';
-export type { AnswerHeaders, Failure, FailureCause, FailurePhase } from './core/failure.ts';
+export type {
+  AnswerHeaders,
+  Failure,
+  FailureCause,
+  FailurePhase,
+  FailureResponse,
+} from './core/failure.ts';
 export type { HandlerName } from './core/guard.ts';
 export type {
   InspectedActor,

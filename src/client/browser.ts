@@ -13,7 +13,7 @@ export type {
 export type { ErrorCode } from '../core/errors.ts';
 export { MooringError } from '../core/errors.ts';
 export type { InvalidMessage } from '../core/events.ts';
-export type { Failure, FailureCause, FailurePhase } from '../core/failure.ts';
+export type { Failure, FailureCause, FailurePhase, FailureResponse } from '../core/failure.ts';
 export type {
   InspectedActor,
   InspectionEvent,

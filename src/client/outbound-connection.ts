@@ -154,10 +154,9 @@ export class Outbound implements ConnectionSide {
 
   describeFailure(): FailureDescription {
     const { record, address, path } = this.#connection;
-    const { socketError, answer, intent, handlerError } = record.evidence;
+    const { socketError, intent, handlerError } = record.evidence;
     return this.transport.describeFailure({
       error: socketError,
-      answer,
       isAborted: intent === 'close',
       isLate: this.#failureReason === 'late',
       isTargetless: this.#failureReason === 'targetless',

@@ -1,5 +1,4 @@
 import { type CloseFrame, NO_STATUS } from '../core/close-code.ts';
-import type { DialAnswer } from '../core/failure.ts';
 import type { Trail } from '../core/trail.ts';
 import type {
   CloseVerdict,
@@ -70,11 +69,6 @@ export class EndingRecord {
   /** The peer ended its side of the TCP connection. */
   noteSocketEnd(): void {
     this.#evidence.ended = true;
-  }
-
-  /** Before it opened, an HTTP answer other than 101 came. */
-  noteAnswer(answer: DialAnswer): void {
-    this.#evidence.answer = answer;
   }
 
   /** The socket belongs to another part of the process. */

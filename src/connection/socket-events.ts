@@ -1,5 +1,4 @@
 import type { CloseFrame } from '../core/close-code.ts';
-import type { DialAnswer } from '../core/failure.ts';
 import { textOf } from '../core/text.ts';
 import type { RefusedMessage } from '../core/verdict.ts';
 import type { DialObserver, MessageRefusal, SocketTransport } from '../transport/transport.ts';
@@ -52,8 +51,7 @@ export class SocketEvents implements DialObserver {
     this.connection.chart.send('socket.opened');
   }
 
-  rejected(answer: DialAnswer): void {
-    this.connection.record.noteAnswer(answer);
+  rejected(): void {
     this.connection.chart.send('admission.refused');
   }
 

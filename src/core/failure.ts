@@ -61,6 +61,19 @@ export type DialFailureCause =
 /** Why a connection never opened. */
 export type FailureCause = AcceptFailureCause | DialFailureCause;
 
+/**
+ * An HTTP answer that refused a connection.
+ *
+ * Headers and body are foreign text, which you must escape before you show it. They may contain secrets, for example cookies.
+ */
+export interface FailureResponse {
+  readonly status: number;
+  /** Headers by their names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** The first 4,096 bytes of the body, as far as they came within a second. What is no UTF-8 is U+FFFD. */
+  readonly body: string;
+}
+
 /** Why a connection never opened. Reported exactly once, as `connection.failed`. */
 export interface Failure {
   readonly phase: FailurePhase;
@@ -71,6 +84,8 @@ export interface Failure {
   readonly closeCode?: number;
   /** What `Retry-After` asked for, in milliseconds. Dialed connections only. */
   readonly retryAfterMs?: number;
+  /** The HTTP answer to the upgrade request, if it was no 101. Dialed connections in Node.js only. */
+  readonly response?: FailureResponse;
   /** What a client should do after this failure. */
   readonly retry: Retry;
   readonly level: Level;
@@ -117,6 +132,7 @@ export interface DialAnswer {
   readonly status: number;
   /** What its `Retry-After` asks for (RFC 9110 §10.2.3), in milliseconds. */
   readonly retryAfterMs?: number;
+  readonly response?: FailureResponse;
 }
 
 /**
@@ -223,7 +239,6 @@ function answerGiven({ status, closeFrame }: RefusalAnswer): Partial<Failure> {
 /** What its connection knows when an attempt to dial has failed. */
 export interface AttemptEvidence {
   readonly error?: Error | undefined;
-  readonly answer?: DialAnswer | undefined;
   /** This side gave the attempt up. */
   readonly isAborted: boolean;
   /** The time for opening was up. */
@@ -239,6 +254,7 @@ export interface AttemptEvidence {
 export interface DialEvidence extends AttemptEvidence {
   /** How far it had come. */
   readonly phase: FailurePhase;
+  readonly answer?: DialAnswer | undefined;
 }
 
 /** Why a dialed connection never opened, what to do about it, and how loudly it is logged. */
@@ -251,6 +267,7 @@ export function describeDialFailure(evidence: DialEvidence): FailureDescription 
     ...dialFailure(evidence, concludeOfSocket(evidence) ?? conclude(evidence)),
     ...(answer && { httpStatus: answer.status }),
     ...(answer?.retryAfterMs !== undefined && { retryAfterMs: answer.retryAfterMs }),
+    ...(answer?.response && { response: answer.response }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type CloseFrame, closeMeaning, type Level, type Retry } from './close-code.ts';
-import { type DialAnswer, tcpCause } from './failure.ts';
+import { tcpCause } from './failure.ts';
 import type { Trail } from './trail.ts';
 
 /** Who ended the connection. */
@@ -96,8 +96,6 @@ export interface Evidence {
   handlerError?: Error | undefined;
   socketError?: Error | undefined;
   sendError?: Error | undefined;
-  /** Before it opened, an HTTP answer other than 101 came. */
-  answer?: DialAnswer | undefined;
   /** Another part of this process wrote to the socket, ended it or destroyed it. */
   taken?: Error | undefined;
   /** The peer ended its side of the TCP connection. */

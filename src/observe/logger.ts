@@ -153,7 +153,8 @@ function childLevel(state: string): Level {
 }
 
 function failedLine(id: string, failure: Failure): LogLine {
-  const { level, error, path, address, origin, host, trail, ...rest } = failure;
+  // Without the response: it is large foreign text, and may contain secrets.
+  const { level, error, path, address, origin, host, trail, response, ...rest } = failure;
   const foreign = {
     address: escapeText(address),
     path: escapeText(path),

@@ -1,5 +1,5 @@
 import type { CloseFrame } from '../core/close-code.ts';
-import type { AttemptEvidence, DialAnswer, FailureDescription } from '../core/failure.ts';
+import type { AttemptEvidence, FailureDescription } from '../core/failure.ts';
 import type { Classification, Evidence, RefusedMessage } from '../core/verdict.ts';
 
 /**
@@ -111,8 +111,8 @@ export interface DialTarget {
 export interface DialObserver extends RawSocketObserver, SocketObserver {
   /** The handshake is done. */
   opened(): void;
-  /** An HTTP answer other than 101 came. */
-  rejected(answer: DialAnswer): void;
+  /** An HTTP answer other than 101 has been read. */
+  rejected(): void;
 }
 
 /** What the WebSocket of a page reports to its connection. */

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { isIP, type TcpSocketConnectOpts } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientOptions, WebSocket } from 'ws';
-import { type Clock, wallTimeOf } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import {
   type AttemptEvidence,
   describeDialFailure,
@@ -10,6 +10,7 @@ import {
   type FailurePhase,
 } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
+import { HttpAnswer } from './http-answer.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Reads } from './reads.ts';
 import { SupervisedSocket, socketOptions } from './supervised-socket.ts';
@@ -36,6 +37,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   #socket: SupervisedSocket | null = null;
   #forgetPhases: (() => void) | null = null;
   #progressed: () => void = () => {};
+  #answer: HttpAnswer | null = null;
 
   constructor(observer: DialObserver, context: WsTransportContext, connect: ConnectOptions) {
     super();
@@ -89,12 +91,8 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   }
 
   /** ws leaves the request to its listener. The request ends with the attempt. */
-  #rejected({ statusCode = 0, headers }: IncomingMessage): void {
-    const waitMs = retryAfterMs(headers['retry-after'], this.#context.clock.wallNow());
-    this.#observer.rejected({
-      status: statusCode,
-      ...(waitMs !== undefined && { retryAfterMs: waitMs }),
-    });
+  #rejected(response: IncomingMessage): void {
+    this.#answer = new HttpAnswer(response, this.#context.clock, () => this.#observer.rejected());
   }
 
   #opened(socket: SupervisedSocket): void {
@@ -135,7 +133,11 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   beatHeard(): void {}
 
   describeFailure(evidence: AttemptEvidence): FailureDescription {
-    return describeDialFailure({ ...evidence, phase: this.#phase });
+    return describeDialFailure({
+      ...evidence,
+      phase: this.#phase,
+      answer: this.#answer?.description,
+    });
   }
 
   override destroy(): void {
@@ -150,6 +152,8 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
 
   override release(): void {
     super.release();
+    this.#answer?.stop();
+    this.#answer = null;
     this.#socket = null;
   }
 }
@@ -158,25 +162,6 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
 interface DialOptions extends ClientOptions {
   finishRequest: (request: ClientRequest, socket: WebSocket) => void;
 }
-
-/**
- * Reads a `Retry-After` header (RFC 9110 §10.2.3): seconds or a date. `undefined` for none, or a wrong one.
- *
- * The form of a date is checked first, because JavaScript reads `1.5`, `-5` and `soon 3` as dates long ago.
- */
-export function retryAfterMs(header: string | undefined, wallNowMs: number): number | undefined {
-  const text = header?.trim() ?? '';
-  if (/^\d+$/.test(text)) return Number(text) * 1_000;
-  const atMs = httpDate.test(text) ? wallTimeOf(`${text.replace(/ GMT$/, '')} GMT`) : Number.NaN;
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - wallNowMs);
-}
-
-/**
- * The three forms of a date (RFC 9110 §5.6.7). The last form means GMT but does not name it:
- * `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
- */
-const httpDate =
-  /^(?:\w{3}, \d{2} \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d{2}-\w{3}-\d{2} [\d:]{8} GMT|\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})$/;
 
 /** How Node.js connects: options of `tls.connect` and `net.connect`. */
 export type ConnectOptions = Pick<

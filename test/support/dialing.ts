@@ -7,6 +7,7 @@ import {
   type Ending,
   type NodeClientOptions,
 } from '../../src/client/index.ts';
+import type { Failure } from '../../src/core/failure.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 import { turns, until } from './until.ts';
 
@@ -50,6 +51,13 @@ export class Dialing {
     // It sends what has waited one turn later, and then at once.
     await turns(3);
     return this;
+  }
+
+  /** Why the first attempt failed. */
+  async firstFailure(): Promise<Failure> {
+    const ending = await this.firstEnding();
+    assert.ok(ending.outcome === 'failed', 'it opened');
+    return ending.failure;
   }
 
   /** The first ending; there must be one, of one attempt. */

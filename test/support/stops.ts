@@ -23,6 +23,13 @@ export class Stops {
     return service;
   }
 
+  /** Waits until a server has started. */
+  async started<Server extends { stop(): unknown }>(server: Promise<Server>): Promise<Server> {
+    const started = await server;
+    this.add(() => started.stop());
+    return started;
+  }
+
   async all(): Promise<void> {
     for (const stop of this.#stops.splice(0).reverse()) await stop();
   }

@@ -5,7 +5,7 @@ import {
   describeDialFailure,
   type FailureDescription,
 } from '../../src/core/failure.ts';
-import { retryAfterMs } from '../../src/transport/ws-transport.ts';
+import { retryAfterMs } from '../../src/transport/http-answer.ts';
 
 const nothing: DialEvidence = {
   phase: 'http',
