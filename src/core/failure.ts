@@ -51,6 +51,8 @@ export type DialFailureCause =
   | 'tcp-error'
   | 'tls-error'
   | 'handshake-invalid'
+  /** The server agreed to none of the offered subprotocols. */
+  | 'wrong-subprotocol'
   | 'handshake-timeout'
   | 'rejected'
   | 'abandoned'
@@ -255,6 +257,8 @@ export interface DialEvidence extends AttemptEvidence {
   /** How far it had come. */
   readonly phase: FailurePhase;
   readonly answer?: DialAnswer | undefined;
+  /** The 101 named no subprotocol although some were offered, and the error is about that. */
+  readonly isUnmatched?: boolean;
 }
 
 /** Why a dialed connection never opened, what to do about it, and how loudly it is logged. */
@@ -298,6 +302,7 @@ function concludeOfSocket(evidence: DialEvidence): DialConclusion | undefined {
   if (evidence.crash !== undefined || evidence.isAborted) return undefined;
   if (answer !== undefined) return trouble('rejected', retryAfterStatus(answer.status));
   if (evidence.isTargetless || evidence.isLate || error === undefined) return undefined;
+  if (evidence.isUnmatched) return fault('wrong-subprotocol', 'backoff');
   return errorConclusion(phase, error);
 }
 
@@ -327,3 +332,26 @@ function fault(cause: DialFailureCause, retry: Retry): DialConclusion {
 function isNetworkError({ code }: NodeJS.ErrnoException): boolean {
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) && code !== 'EPROTO';
 }
+
+/**
+ * Says in which phase an error arose. Pure.
+ *
+ * Most errors show it themselves. Events of the socket may come late, or not at all behind an agent, and in TLS 1.3 the
+ * server refuses the certificate of a client when the client has already sent its request (RFC 8446 §4.4.2.4).
+ *
+ * @param reached - how far the attempt had come.
+ */
+export function phaseOfError(
+  error: NodeJS.ErrnoException | undefined,
+  reached: FailurePhase,
+): FailurePhase {
+  if (error === undefined || reached === 'config') return reached;
+  const { code = '', syscall = '' } = error;
+  if (/^(getaddrinfo|query)/.test(syscall) || /^(ENOTFOUND|EAI_\w+)$/.test(code)) return 'dns';
+  if (tlsError.test(code)) return 'tls';
+  return syscall === 'connect' || reached === 'dns' ? 'tcp' : reached;
+}
+
+/** Codes of errors of TLS: those of OpenSSL and Node.js, and the results of a check of a certificate. */
+const tlsError =
+  /^(EPROTO|ERR_(SSL|TLS|OSSL)_\w+|(UNABLE_TO|CERT|CRL|SELF_SIGNED|DEPTH_ZERO|ERROR_IN)_\w+|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)$/;

@@ -3,11 +3,13 @@ import { isIP, type TcpSocketConnectOpts } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientOptions, WebSocket } from 'ws';
 import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
 import {
   type AttemptEvidence,
   describeDialFailure,
   type FailureDescription,
   type FailurePhase,
+  phaseOfError,
 } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
 import { HttpAnswer } from './http-answer.ts';
@@ -38,6 +40,8 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   #forgetPhases: (() => void) | null = null;
   #progressed: () => void = () => {};
   #answer: HttpAnswer | null = null;
+  /** Whether the 101 names no subprotocol although some were offered. */
+  #isUnmatched = false;
 
   constructor(observer: DialObserver, context: WsTransportContext, connect: ConnectOptions) {
     super();
@@ -57,10 +61,11 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     const socket = new SupervisedSocket(url, [...subprotocols], options);
     this.#socket = socket;
     socket.observer = this.#observer;
-    socket.on(
-      'upgrade',
-      (response: IncomingMessage) => void this.watch(response.socket, this.#observer),
-    );
+    socket.on('upgrade', (response: IncomingMessage) => {
+      this.#isUnmatched =
+        subprotocols.length > 0 && response.headers['sec-websocket-protocol'] === undefined;
+      this.watch(response.socket, this.#observer);
+    });
     socket.on('unexpected-response', (_, response) => this.#rejected(response));
     socket.on('open', () => this.#opened(socket));
   }
@@ -133,10 +138,13 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
   beatHeard(): void {}
 
   describeFailure(evidence: AttemptEvidence): FailureDescription {
+    const { error } = evidence;
+    if (error !== undefined) describeAttempts(error);
     return describeDialFailure({
       ...evidence,
-      phase: this.#phase,
+      phase: phaseOfError(error, this.#phase),
       answer: this.#answer?.description,
+      isUnmatched: this.#isUnmatched && error !== undefined && /subprotocol/.test(error.message),
     });
   }
 
@@ -156,6 +164,15 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     this.#answer = null;
     this.#socket = null;
   }
+}
+
+/** How many attempts the message of an error lists. */
+const ATTEMPTS_MAX = 16;
+
+/** Node.js gives the error of attempts at several addresses no message. */
+function describeAttempts(error: Error): void {
+  if (!(error instanceof AggregateError) || error.message !== '') return;
+  error.message = error.errors.slice(0, ATTEMPTS_MAX).map(messageOf).join('; ');
 }
 
 /** An option of ws that its published types lack. */

@@ -4,6 +4,8 @@ import {
   type DialEvidence,
   describeDialFailure,
   type FailureDescription,
+  type FailurePhase,
+  phaseOfError,
 } from '../../src/core/failure.ts';
 import { retryAfterMs } from '../../src/transport/http-answer.ts';
 
@@ -45,6 +47,18 @@ const table: Record<string, [Partial<DialEvidence>, string, string, string]> = {
   'hung up on': [{ error: failed('ECONNRESET') }, 'tcp-reset', 'backoff', 'warn'],
   'no HTTP': [{ error: failed('HPE_INVALID_CONSTANT') }, 'handshake-invalid', 'backoff', 'error'],
   'a wrong accept': [{ error: failed() }, 'handshake-invalid', 'backoff', 'error'],
+  'without a subprotocol': [
+    { isUnmatched: true, error: failed() },
+    'wrong-subprotocol',
+    'backoff',
+    'error',
+  ],
+  'by a function that threw': [
+    { isTargetless: true, phase: 'config', error: failed() },
+    'target-error',
+    'backoff',
+    'error',
+  ],
   'wrong from the start': [{ phase: 'config', error: failed() }, 'config-error', 'never', 'error'],
   'not told why': [{ phase: 'undisclosed' }, 'undisclosed', 'backoff', 'warn'],
   late: [{ isLate: true }, 'handshake-timeout', 'backoff', 'warn'],
@@ -83,6 +97,36 @@ describe('describeDialFailure', () => {
     assert.deepEqual(Object.keys(told({ status: 503 })).includes('retryAfterMs'), false);
     const { httpStatus, retryAfterMs } = told({ status: 503, retryAfterMs: 0 });
     assert.deepEqual([httpStatus, retryAfterMs], [503, 0]);
+  });
+});
+
+describe('phaseOfError', () => {
+  const rows: [code: string, syscall: string | undefined, reached: FailurePhase, FailurePhase][] = [
+    ['ENOTFOUND', 'getaddrinfo', 'dns', 'dns'],
+    ['EAI_AGAIN', 'getaddrinfo', 'tcp', 'dns'],
+    ['ECONNREFUSED', 'queryA', 'tcp', 'dns'],
+    ['ECONNREFUSED', 'connect', 'dns', 'tcp'],
+    ['ECONNREFUSED', undefined, 'dns', 'tcp'],
+    ['EADDRNOTAVAIL', 'bind', 'dns', 'tcp'],
+    ['ETIMEDOUT', 'connect', 'http', 'tcp'],
+    ['ECONNRESET', 'read', 'tls', 'tls'],
+    ['EPROTO', 'write', 'tcp', 'tls'],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', undefined, 'http', 'tls'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', undefined, 'tcp', 'tls'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', undefined, 'tcp', 'tls'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', undefined, 'http', 'tls'],
+    ['HPE_INVALID_CONSTANT', undefined, 'http', 'http'],
+    ['ERR_INVALID_PROTOCOL', undefined, 'config', 'config'],
+  ];
+  for (const [code, syscall, reached, phase] of rows) {
+    it(`${code} of ${syscall ?? 'no system call'}, having reached ${reached}, is of ${phase}`, () => {
+      const error = Object.assign(failed(code), syscall && { syscall });
+      assert.equal(phaseOfError(error, reached), phase);
+    });
+  }
+
+  it('is how far it came where there is no error', () => {
+    assert.equal(phaseOfError(undefined, 'dns'), 'dns');
   });
 });
 

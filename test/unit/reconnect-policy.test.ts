@@ -74,6 +74,7 @@ describe('ReconnectPolicy', () => {
     'status 403': failed({ cause: 'rejected', httpStatus: 403 }),
     'a bad certificate': failed({ cause: 'tls-error' }),
     'an invalid handshake': failed({ cause: 'handshake-invalid' }),
+    'no subprotocol': failed({ cause: 'wrong-subprotocol' }),
     'a violation': closed({ cause: 'protocol-error', origin: 'local' }),
     ...Object.fromEntries(
       [1000, 1002, 1003, 1007, 1008, 1009, 1016].map((code) => [

@@ -70,7 +70,7 @@ export function isRefusal(ending: Ending): boolean {
   if (ending.outcome === 'failed') {
     const { cause, httpStatus = 0 } = ending.failure;
     if (cause === 'rejected') return httpStatus < 500 && ![408, 425, 429].includes(httpStatus);
-    return ['tls-error', 'handshake-invalid', 'config-error'].includes(cause);
+    return ['tls-error', 'handshake-invalid', 'wrong-subprotocol', 'config-error'].includes(cause);
   }
   const { origin, cause, code } = ending.verdict;
   if (cause === 'protocol-error') return true;
