@@ -2,6 +2,7 @@ import type { ActorHost } from '../chart/hosted-actor.ts';
 import { WebSocketEvents } from '../connection/web-socket-events.ts';
 import { pageClock } from '../core/clock.ts';
 import { invalidOptions, problemAt } from '../core/option-rules.ts';
+import { sharedRules } from '../core/shared-options.ts';
 import {
   BrowserTransport,
   type NativeWebSocketConstructor,
@@ -10,7 +11,15 @@ import { clientRuntime, type HostObserver, type Platform } from './client-runtim
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
 import { type ClientOptions, resolveClientOptions } from './options.ts';
-import { type Resolvable, routeTo } from './reconnect/route.ts';
+import {
+  type Directions,
+  offered,
+  type Parts,
+  type Plan,
+  type Resolvable,
+  type Route,
+  routeBy,
+} from './reconnect/route.ts';
 
 const platform: Platform = {
   warnings: null,
@@ -30,8 +39,10 @@ const platform: Platform = {
 /**
  * Dials a peer from a page, and dials again whenever the connection is lost, until it is closed.
  *
- * @throws MooringError `invalid-options`, naming every option that is wrong by its path, or `invalid-argument`. A URL
- *   that cannot be dialed is reported as a `config-error`.
+ * @param url - where to dial: a URL of `ws:`, `wss:`, `http:` or `https:`, also relative to that of the page; or a function
+ *   that returns this for each attempt.
+ * @throws MooringError `invalid-options`, naming every option that is wrong by its path, or `url`; or `invalid-argument`.
+ *   A URL of a function that cannot be dialed is reported as a `target-error`.
  */
 export function createClient<In = unknown, Out = unknown>(
   url: Resolvable<string | URL>,
@@ -62,6 +73,29 @@ export function makePageClient<In, Out>(
     runtimeOf: clientRuntime,
     routeTo,
   });
+}
+
+function routeTo({ beat, ...parts }: Directions): Route {
+  return routeBy(planWith(beat), parts);
+}
+
+function planWith(beat: boolean): Plan<Parts> {
+  return {
+    rules: { subprotocols: sharedRules.subprotocols },
+    parse: pageUrl,
+    destination: (parts, { href: url, host: address, pathname: path }) => {
+      return { url, subprotocols: offered(parts, beat), address, path };
+    },
+  };
+}
+
+/** Reads a URL as new browsers do for a WebSocket, because older ones take neither `http:` nor a relative one. */
+function pageUrl(text: string): URL | null {
+  const { location } = globalThis as { location?: { href: string } };
+  if (!URL.canParse(text, location?.href)) return null;
+  const url = new URL(text, location?.href);
+  url.protocol = url.protocol.replace('http', 'ws');
+  return /^wss?:[^#]*$/.test(url.href) ? url : null;
 }
 
 /** The parts of a page that are watched. All are optional, because a worker lacks some of them. */

@@ -8,15 +8,14 @@ import {
   resolveNodeOptions,
 } from './node-options.ts';
 import { sharedClientRuntime, sharedRoute } from './node-runtime.ts';
-import type { Headers } from './reconnect/headers.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
 /**
  * Dials a peer, and dials again whenever the connection is lost, until it is closed.
  *
  * @param url - where to dial, or a function that returns this for each attempt.
- * @throws MooringError `invalid-options`, naming every option that is wrong by its path, or `invalid-argument`. A URL
- *   that cannot be dialed is reported as a `config-error`.
+ * @throws MooringError `invalid-options`, naming every option that is wrong by its path, or `url`; or `invalid-argument`.
+ *   A URL of a function that cannot be dialed is reported as a `target-error`.
  *
  * @example
  * ```ts
@@ -30,15 +29,12 @@ export function createClient<In = unknown, Out = unknown>(
   given: NodeClientOptions<In, Out> = {},
 ): Client<In, Out> {
   const checked = resolveNodeOptions(given, systemClock);
-  const { headers = none, connect, supervisor, actors, options } = checked;
-  const platform = nodePlatform(connect);
+  const { headers, connect, supervisor, actors, options } = checked;
   return makeClient(url, options, {
-    platform,
+    platform: nodePlatform,
     supervisor,
     actors: nodeActors(actors),
     runtimeOf: sharedClientRuntime,
-    routeTo: (directions, clock) => sharedRoute({ ...directions, headers }, clock),
+    routeTo: (directions, clock) => sharedRoute({ ...directions, headers, connect }, clock),
   });
 }
-
-const none: Headers = Object.freeze({});

@@ -23,7 +23,7 @@ export type {
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
 export type { Trail, TrailFact } from '../core/trail.ts';
 export type { CloseVerdict } from '../core/verdict.ts';
-export type { ConnectOptions } from '../transport/ws-transport.ts';
+export type { ConnectionTarget, ConnectOptions } from '../transport/connect-options.ts';
 export type {
   Client,
   ClientEvent,

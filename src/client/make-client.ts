@@ -18,7 +18,7 @@ import type {
 } from './client-types.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
-import type { Directions, Resolvable, Route } from './reconnect/route.ts';
+import { type Directions, FixedRoute, type Resolvable, type Route } from './reconnect/route.ts';
 import { usual } from './sender.ts';
 import { idle, SupervisedClient } from './supervised-client.ts';
 
@@ -33,7 +33,7 @@ export interface Environment {
   readonly routeTo: (directions: Directions, clock: Clock) => Route;
 }
 
-/** Makes a client for a platform. @throws MooringError `invalid-argument` */
+/** Makes a client for a platform. @throws MooringError `invalid-argument`, or `invalid-options` for its URL */
 export function makeClient<In, Out>(
   url: Resolvable<string | URL>,
   options: ResolvedClientOptions<In, Out>,
@@ -48,8 +48,13 @@ export function makeClient<In, Out>(
   const policy = new ReconnectPolicy(runtime.options, route.isRenewed, streams);
   const charts = chartsFor(options, parent, actors);
   const parts = { runtime, charts, platform, parent, streams, route, policy };
-  const client = new SupervisedClient<In, Out>(parts, typeof url === 'function' ? '' : String(url));
-  return new ClientHandle(client);
+  return new ClientHandle(new SupervisedClient<In, Out>(parts, urlBefore(url, route)));
+}
+
+/** The URL as far as it is known before the first attempt. */
+function urlBefore(url: Resolvable<string | URL>, route: Route): string {
+  if (route instanceof FixedRoute) return route.destination.url;
+  return typeof url === 'function' ? '' : String(url);
 }
 
 /** The public side of a client. */

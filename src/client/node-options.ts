@@ -6,7 +6,6 @@ import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
 import { whenAborted } from '../core/guard.ts';
 import {
-  objectWith,
   oneOf,
   optional,
   type Report,
@@ -14,18 +13,22 @@ import {
   type Rule,
   resolved,
 } from '../core/option-rules.ts';
-import { type ConnectOptions, WsTransport } from '../transport/ws-transport.ts';
+import type { ConnectOptions } from '../transport/connect-options.ts';
+import { WsTransport } from '../transport/ws-transport.ts';
 import type { Platform } from './client-runtime.ts';
 import { clientWarnings } from './client-warnings.ts';
-import { type ClientOptions, checkIdle, clientRules, filled } from './options.ts';
-import { areHeaders, type Headers } from './reconnect/headers.ts';
+import { connectRule } from './connect-rule.ts';
+import { type ClientOptions, checkIdle, clientRules, filled, resolvable } from './options.ts';
+import { type Headers, headersRule } from './reconnect/headers.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
 /** Options of a client in Node.js. */
 export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
   /**
-   * Headers of the upgrade request, for example `authorization`, or a function that returns them for each attempt. If the
-   * headers or the URL come from a function, the client dials again after a 401.
+   * Headers of the upgrade request, for example `authorization`, or a function that returns them for each attempt.
+   *
+   * If a function returns the headers, the URL, `subprotocols` or `connect`, a client that is denied (401, 403, 1008, 3000, 3003,
+   * 4401 or 4403) dials again after its backoff, and slowly after three in a row.
    * @default none
    */
   headers?: Resolvable<Headers>;
@@ -42,40 +45,38 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
    * @default 'eager'
    */
   actors?: 'eager' | 'on-demand';
-  /** How Node.js connects: options of `tls.connect` and `net.connect`. */
-  connect?: ConnectOptions;
+  /**
+   * How Node.js connects: through a proxy, with a certificate, from an address of this host, and so on. Options of
+   * `http.request`, `net.connect` and `tls.connect`, or a function that returns them for each attempt.
+   * @default none
+   */
+  connect?: Resolvable<ConnectOptions>;
 }
 
 /** The options of a client in Node.js. */
 export const nodeRules = {
   ...clientRules,
-  headers: optional<Resolvable<Headers>>(
-    (given) => typeof given === 'function' || areHeaders(given),
-    'must be an object of strings, or a function',
-  ),
+  headers: resolvable(headersRule),
   supervisor: optional<HasChildren>((given) => parentSide in Object(given), 'must be a supervisor'),
   actors: oneOf<NonNullable<NodeClientOptions['actors']>>('eager', 'on-demand'),
-  connect: objectWith<ConnectOptions>(
-    ...([
-      'ca',
-      'cert',
-      'key',
-      'servername',
-      'rejectUnauthorized',
-      'lookup',
-      'localAddress',
-    ] as const),
-  ),
+  connect: resolvable(connectRule),
 } satisfies Record<keyof NodeClientOptions, Rule<unknown>>;
 
 /**
- * The platform of a client in Node.js.
+ * The platform of every client in Node.js.
  *
  * @internal
  */
-export function nodePlatform(connect: ConnectOptions | undefined): Platform {
-  return connect === undefined ? usualPlatform : platformWith(connect);
-}
+export const nodePlatform: Platform = {
+  warnings: clientWarnings,
+  // What it makes is the transport of the connection.
+  makeTransport: (connection, context) =>
+    new WsTransport(new SocketEvents(connection as SocketCore), context),
+  holdProcess,
+  whenAborted,
+  // Node.js does not report changes of the network. The timer wheel notices sleep.
+  watchHost: () => nothing,
+};
 
 /**
  * The actors of a client or a pool in Node.js.
@@ -87,21 +88,6 @@ export function nodeActors(actors: NodeClientOptions['actors']): ActorOptions {
 }
 
 const makeRecorder = (clock: Clock) => new FlightRecorder(clock);
-
-const usualPlatform = platformWith({});
-
-function platformWith(connect: ConnectOptions): Platform {
-  return {
-    warnings: clientWarnings,
-    // What it makes is the transport of the connection.
-    makeTransport: (connection, context) =>
-      new WsTransport(new SocketEvents(connection as SocketCore), context, connect),
-    holdProcess,
-    whenAborted,
-    // Node.js does not report changes of the network. The timer wheel notices sleep.
-    watchHost: () => nothing,
-  };
-}
 
 function nothing(): void {}
 

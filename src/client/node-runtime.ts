@@ -8,7 +8,7 @@ import { type ClientRuntime, clientRuntime } from './client-runtime.ts';
 import { ClientHandle } from './make-client.ts';
 import { clientRules, type ResolvedClientOptions } from './options.ts';
 import { OutboundHandle } from './outbound-handle.ts';
-import { type NodeDirections, routeWithHeaders } from './reconnect/headers.ts';
+import { type NodeDirections, nodeRoute } from './reconnect/node-route.ts';
 import { addressIn, FixedRoute, type Route } from './reconnect/route.ts';
 
 /**
@@ -36,7 +36,7 @@ class Shared {
   }
 
   route(directions: NodeDirections): Route {
-    const route = routeWithHeaders(directions);
+    const route = nodeRoute(directions);
     if (!(route instanceof FixedRoute)) return route;
     const last = this.#route?.deref();
     if (last !== undefined && isCopy(last.destination, route.destination)) return last;
@@ -82,9 +82,10 @@ function saysTheSame(one: ResolvedClientOptions, other: ResolvedClientOptions): 
   });
 }
 
-/** Whether two groups, or lists, have the same entries in the same order. */
+/** Whether two groups, or lists, have the same entries in the same order. Functions have none to compare. */
 function isCopy(one: object, other: object): boolean {
   if (one === other) return true;
+  if (typeof one === 'function' || typeof other === 'function') return false;
   const [ours, theirs] = [Object.entries(one), Object.entries(other)];
   return (
     ours.length === theirs.length &&

@@ -23,11 +23,15 @@ import { limitsRule, sharedRules } from '../core/shared-options.ts';
 import type { StandardSchemaV1 } from '../core/standard-schema.ts';
 import type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
 import type { PrivateCodes, RetryDecision } from './reconnect/retry.ts';
+import type { Resolvable } from './reconnect/route.ts';
 
 /** Options of a client on every platform. Every limit is finite by default. */
 export interface ClientOptions<In = unknown, Out = unknown> {
-  /** Subprotocols to offer, in the order of preference (RFC 6455 §1.9). @default none */
-  subprotocols?: readonly string[];
+  /**
+   * Subprotocols to offer, in the order of preference (RFC 6455 §1.9), or a function that returns them for each attempt.
+   * @default none
+   */
+  subprotocols?: Resolvable<readonly string[]>;
   /**
    * Whether the peer and this page ask each other whether their code runs. The peer must be a Mooring server: the beat is
    * agreed on by subprotocol, and a browser refuses a server that knows none of the offered subprotocols.
@@ -124,6 +128,7 @@ export const clientRules = /* @__PURE__ */ (() =>
   ({
     ...sharedRules,
     ...integers(defaults.client),
+    subprotocols: resolvable(sharedRules.subprotocols),
     beat: flag(false),
     dial: oneOf<NonNullable<ClientOptions['dial']>>('at-once', 'on-demand'),
     idleMs: integer(undefined),
@@ -137,6 +142,13 @@ export const clientRules = /* @__PURE__ */ (() =>
       'must be an AbortSignal',
     ),
   }) satisfies Record<keyof ClientOptions, Rule<unknown>>)();
+
+/** A function is asked for each attempt, and what it returns is checked then. */
+export function resolvable<Value>(rule: Rule<Value>): Rule<Resolvable<Value>> {
+  const resolvableRule: Rule<Resolvable<Value>> = (given, report) =>
+    typeof given === 'function' ? (given as () => Value) : rule(given, report);
+  return Object.assign(resolvableRule, rule);
+}
 
 /** Options whose types follow from the contracts. */
 type Typed = 'messages' | 'sends' | 'onOpen' | 'onMessage';

@@ -42,7 +42,7 @@ export type AcceptFailureCause =
 /** Why a connection that this side dialed never opened. */
 export type DialFailureCause =
   | 'config-error'
-  /** Your function for the URL or the headers threw or rejected. */
+  /** A function of yours that says where and how to dial threw, rejected or returned what cannot be used. */
   | 'target-error'
   | 'dns-error'
   | 'tcp-refused'
@@ -245,7 +245,7 @@ export interface AttemptEvidence {
   readonly isAborted: boolean;
   /** The time for opening was up. */
   readonly isLate: boolean;
-  /** The function of the application for the URL or the headers threw or rejected. */
+  /** A function of the application that says where and how to dial failed. */
   readonly isTargetless: boolean;
   readonly crash?: Error | undefined;
   readonly address: string;

@@ -109,18 +109,6 @@ export function group<R extends Rules>(rules: R, finish?: Finish<R>): Rule<Reado
   return Object.assign(rule, { names: Object.keys(rules) });
 }
 
-/** An object whose option names are checked, and not their values. */
-export function objectWith<Value extends object>(
-  ...names: readonly (keyof Value & string)[]
-): Rule<Value | undefined> {
-  const rule = (given: unknown, report: Report) => {
-    if (isOptions(given)) reportUnknown(given, names, report);
-    else if (given !== undefined) report('must be an object');
-    return given as Value | undefined;
-  };
-  return Object.assign(rule, { names });
-}
-
 /** What `resolved` does besides checking each option by its rule. */
 interface Further<R extends Rules> {
   readonly call?: OptionsCall;

@@ -58,11 +58,15 @@ function subprotocols(given: unknown, report: Report): readonly string[] {
     return none;
   }
   for (const [index, name] of given.entries()) {
-    const isName = typeof name === 'string' && name !== '';
-    if (!isName) report('must be the name of a subprotocol', index);
+    if (typeof name !== 'string' || name === '') report('must be the name of a subprotocol', index);
+    else if (!token.test(name)) report('has a character that a subprotocol may not have', index);
+    else if (given.indexOf(name) < index) report('is listed twice', index);
   }
   return Object.freeze([...given]);
 }
+
+/** RFC 9110 §5.6.2, as RFC 6455 §4.1 demands. */
+const token = /^[\w!#$%&'*+.^`|~-]+$/;
 
 function contract(name: ContractName): Rule<StandardSchemaV1 | undefined> {
   return (given, report) => {

@@ -105,6 +105,8 @@ export interface DialTarget {
   readonly subprotocols: readonly string[];
   /** In Node.js; a page cannot set headers. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** In Node.js: how it connects. */
+  readonly connect?: object;
 }
 
 /** What a transport that dials by ws reports to its connection. */

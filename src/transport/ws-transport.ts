@@ -1,6 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { isIP, type TcpSocketConnectOpts } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import { isIP, type Socket } from 'node:net';
 import type { ClientOptions, WebSocket } from 'ws';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
@@ -12,6 +11,8 @@ import {
   phaseOfError,
 } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
+import type { ConnectOptions } from './connect-options.ts';
+import { type ConnectAttempt, type ConnectDuty, guardedConnect } from './guarded-connect.ts';
 import { HttpAnswer } from './http-answer.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Reads } from './reads.ts';
@@ -25,38 +26,52 @@ export interface WsTransportContext {
   readonly reads?: Reads | undefined;
 }
 
+/** What to dial, and how Node.js connects. */
+export interface NodeDialTarget extends DialTarget {
+  readonly connect?: ConnectOptions;
+}
+
 const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
 
+/** In which phase an attempt fails when a function of the application does not do its duty. */
+const phaseOfDuty = { lookup: 'dns', identity: 'tls', connection: 'config' } as const;
+
 /** A connection that ws dials. Redirects are not followed, compression is off. */
-export class WsTransport extends NodeTransport implements OutboundTransport {
+export class WsTransport extends NodeTransport implements OutboundTransport, ConnectAttempt {
   /** How far it has come. */
   #phase: FailurePhase = 'config';
   readonly turnMs = 0;
 
   readonly #observer: DialObserver;
   readonly #context: WsTransportContext;
-  readonly #connect: ConnectOptions;
   #socket: SupervisedSocket | null = null;
+  #request: ClientRequest | null = null;
   #forgetPhases: (() => void) | null = null;
   #progressed: () => void = () => {};
   #answer: HttpAnswer | null = null;
+  /** What a function of the application among the connect options did wrong. */
+  #fault: { readonly duty: ConnectDuty; readonly error: Error } | null = null;
   /** Whether the 101 names no subprotocol although some were offered. */
   #isUnmatched = false;
 
-  constructor(observer: DialObserver, context: WsTransportContext, connect: ConnectOptions) {
+  constructor(observer: DialObserver, context: WsTransportContext) {
     super();
     this.#observer = observer;
     this.#context = context;
-    this.#connect = connect;
   }
 
-  dial({ url, subprotocols, headers = {} }: DialTarget): void {
+  dial({ url, subprotocols, headers = {}, connect = {} }: NodeDialTarget): void {
+    const address = new URL(url);
     const options: DialOptions = {
-      ...this.#connect,
+      ...(guardedConnect(connect, this) as object),
+      ...nameToAskFor(address, connect),
       followRedirects: false,
       headers,
       ...socketOptions(this.#context.limits),
-      finishRequest: (request) => this.#send(request, new URL(url)),
+      finishRequest: (request) => {
+        this.#phase = firstPhase(address, connect);
+        this.#send(request, isSecure(address));
+      },
     };
     const socket = new SupervisedSocket(url, [...subprotocols], options);
     this.#socket = socket;
@@ -70,18 +85,28 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     socket.on('open', () => this.#opened(socket));
   }
 
+  later(callback: () => void): void {
+    this.#context.clock.afterPoll(callback);
+  }
+
+  /** With `rejectUnauthorized: false`, Node.js goes on after the error of a check that threw. */
+  failed(duty: ConnectDuty, error: Error): void {
+    this.#fault ??= { duty, error };
+    if (duty === 'identity') this.#request?.destroy(error);
+  }
+
   /** Follows how far the request gets, which ws does not report. */
-  #send(request: ClientRequest, { protocol, hostname }: URL): void {
-    const isName = protocol !== 'ws+unix:' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
-    this.#phase = isName ? 'dns' : 'tcp';
-    const isSecure = /^(wss|https):$/.test(protocol);
+  #send(request: ClientRequest, isOverTls: boolean): void {
+    this.#request = request;
     const phases: [event: string, () => void][] = [
       // Not `lookup`: Node.js does not emit it for a name with several addresses.
       ['connectionAttempt', () => this.#reached('tcp')],
-      ['connect', () => this.#reached(isSecure ? 'tls' : 'http')],
+      ['connect', () => this.#reached(isOverTls ? 'tls' : 'http')],
       ['secureConnect', () => this.#reached('http')],
     ];
     request.on('socket', (socket) => {
+      // What an agent makes may be connected already.
+      if (socket.connecting === false) this.#reached(isInTlsHandshake(socket) ? 'tls' : 'http');
       for (const [event, reached] of phases) socket.on(event, reached);
       // Not `removeAllListeners`: it turns the listeners of a socket into a hash table, which costs 800 bytes (measured).
       this.#forgetPhases = () => {
@@ -105,6 +130,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     for (const event of handshakeEvents) socket.removeAllListeners(event);
     this.#forgetPhases?.();
     this.#forgetPhases = null;
+    this.#request = null;
     this.bind(socket, this.#observer, this.#context.reads);
     this.#observer.opened();
   }
@@ -139,11 +165,13 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
 
   describeFailure(evidence: AttemptEvidence): FailureDescription {
     const { error } = evidence;
+    const duty = error !== undefined && this.#fault?.error === error ? this.#fault.duty : undefined;
     if (error !== undefined) describeAttempts(error);
     return describeDialFailure({
       ...evidence,
-      phase: phaseOfError(error, this.#phase),
+      phase: duty === undefined ? phaseOfError(error, this.#phase) : phaseOfDuty[duty],
       answer: this.#answer?.description,
+      isTargetless: evidence.isTargetless || duty === 'connection',
       isUnmatched: this.#isUnmatched && error !== undefined && /subprotocol/.test(error.message),
     });
   }
@@ -162,8 +190,36 @@ export class WsTransport extends NodeTransport implements OutboundTransport {
     super.release();
     this.#answer?.stop();
     this.#answer = null;
+    this.#request = null;
     this.#socket = null;
   }
+}
+
+function isSecure({ protocol }: URL): boolean {
+  return /^(wss|https):$/.test(protocol);
+}
+
+function hasName({ protocol, hostname }: URL): boolean {
+  return protocol !== 'ws+unix:' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
+}
+
+/** What an agent or the application does first is not known. */
+function firstPhase(address: URL, { agent, createConnection }: ConnectOptions): FailurePhase {
+  return hasName(address) && agent === undefined && createConnection === undefined ? 'dns' : 'tcp';
+}
+
+/** A socket of TLS that has not negotiated yet. The published types of Node.js lack the property. */
+function isInTlsHandshake(socket: Socket & { readonly secureConnecting?: boolean }): boolean {
+  return socket.secureConnecting === true;
+}
+
+/** ws sends the name of the host in TLS (SNI), but not where the application connects. */
+function nameToAskFor(
+  address: URL,
+  { createConnection, servername = address.hostname }: ConnectOptions,
+): Pick<ConnectOptions, 'servername'> {
+  const isDue = createConnection !== undefined && isSecure(address) && hasName(address);
+  return isDue ? { servername } : {};
 }
 
 /** How many attempts the message of an error lists. */
@@ -179,10 +235,3 @@ function describeAttempts(error: Error): void {
 interface DialOptions extends ClientOptions {
   finishRequest: (request: ClientRequest, socket: WebSocket) => void;
 }
-
-/** How Node.js connects: options of `tls.connect` and `net.connect`. */
-export type ConnectOptions = Pick<
-  ConnectionOptions,
-  'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized' | 'lookup'
-> &
-  Pick<TcpSocketConnectOpts, 'localAddress'>;

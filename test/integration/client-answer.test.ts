@@ -178,3 +178,33 @@ describe('the response of a failure', () => {
     assert.doesNotMatch(JSON.stringify(line), /secret/);
   });
 });
+
+describe('a client that is denied', () => {
+  const denied = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
+  const quick = { backoff: { minMs: 1, maxMs: 2, slowMs: 60_000 } };
+  const functions: Record<string, NodeClientOptions> = {
+    headers: { headers: () => ({}) },
+    connect: { connect: () => ({}) },
+    subprotocols: { subprotocols: async () => ['access_token'] },
+  };
+  for (const [name, options] of Object.entries(functions)) {
+    it(`asks ${name} for others three times before it is slow`, async () => {
+      const attempt = await dial(
+        answering((socket) => socket.end(denied)),
+        { ...quick, ...options },
+      );
+      await until(() => attempt.client.status.states.includes('waiting.slow'), 'it is slow');
+      assert.equal(attempt.endings.length, 4);
+    });
+  }
+
+  it('is slow at once where nothing is asked for', async () => {
+    const options = { ...quick, headers: {}, connect: {}, subprotocols: ['a'] };
+    const attempt = await dial(
+      answering((socket) => socket.end(denied)),
+      options,
+    );
+    await until(() => attempt.client.status.states.includes('waiting.slow'), 'it is slow');
+    assert.equal(attempt.endings.length, 1);
+  });
+});

@@ -1,12 +1,13 @@
 // Goal: an attempt that does not open is told once, as what it was, and leaves nothing behind. Method: every row
 // of section B of the catalogue, on real sockets, against servers that keep to no rule.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { Agent } from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
-import type { NodeClientOptions } from '../../src/client/index.ts';
+import type { ConnectOptions, NodeClientOptions } from '../../src/client/index.ts';
 import type { Failure } from '../../src/core/failure.ts';
 import { selfSigned } from '../support/certificate.ts';
+import { deadPort } from '../support/dead-port.ts';
 import { Dialing } from '../support/dialing.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
 import { RogueServer, type Script } from '../support/rogue-server.ts';
@@ -63,15 +64,6 @@ async function assertFailed(attempt: Dialing, expected: Expected): Promise<Failu
   return failure;
 }
 
-/** A port on which nobody listens. */
-async function deadPort(): Promise<number> {
-  const listener = createServer();
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const { port } = listener.address() as { port: number };
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
-}
-
 const answer =
   (...lines: readonly string[]): Script =>
   ({ asked, socket }) =>
@@ -88,22 +80,13 @@ describe('client before open: the network', () => {
   });
 
   it('B01: refused at both addresses of a name', async () => {
-    const lookup: NonNullable<NonNullable<NodeClientOptions['connect']>['lookup']> = (
-      _,
-      __,
-      found,
-    ) =>
+    const lookup: ConnectOptions['lookup'] = (_, __, found) =>
       found(null, [
         { address: '127.0.0.1', family: 4 },
         { address: '127.0.0.2', family: 4 },
       ]);
-    const port = await deadPort();
-    const attempt = dial(`ws://both.test:${port}`, { connect: { lookup } });
-    const failure = await assertFailed(attempt, {
-      ...{ phase: 'tcp', cause: 'tcp-refused', retry: 'backoff' },
-    } as const);
-    const tried = ['127.0.0.1', '127.0.0.2'].map((each) => `connect ECONNREFUSED ${each}:${port}`);
-    assert.equal(failure.error?.message, tried.join('; '));
+    const attempt = dial(`ws://both.test:${await deadPort()}`, { connect: { lookup } });
+    await assertFailed(attempt, { phase: 'tcp', cause: 'tcp-refused', retry: 'backoff' });
   });
 
   it('B02: no such name', async () => {
@@ -310,17 +293,48 @@ describe('client before open: given up by this side', () => {
 });
 
 describe('client before open: wrong from the start', () => {
-  const config = { phase: 'config', cause: 'config-error', retry: 'never' } as const;
-  const wrong: Record<string, [url: string, options?: NodeClientOptions]> = {
-    'no URL': ['somewhere'],
-    'a fragment': ['ws://127.0.0.1:1/#top'],
-    'another scheme': ['ftp://127.0.0.1:1/'],
-    'a subprotocol twice': ['ws://127.0.0.1:1/', { subprotocols: ['a', 'a'] }],
-    'a header that cannot be': ['ws://127.0.0.1:1/', { headers: { 'x y': '1' } }],
+  const good = 'ws://127.0.0.1:1/';
+  const wrong: Record<string, [problem: string, url: string, options?: NodeClientOptions]> = {
+    'no URL': ['url: must be the URL of a WebSocket', 'somewhere'],
+    'a fragment': ['url: must be the URL of a WebSocket', `${good}#top`],
+    'another scheme': ['url: must be the URL of a WebSocket', 'ftp://127.0.0.1:1/'],
+    'no path of a unix socket': ['url: must be the URL of a WebSocket', 'ws+unix:'],
+    'no URL beside headers that are asked for': [
+      'url: must be the URL of a WebSocket',
+      'somewhere',
+      { headers: () => ({}) },
+    ],
+    'a subprotocol twice': [
+      'options.subprotocols.1: is listed twice',
+      good,
+      { subprotocols: ['a', 'a'] },
+    ],
+    'a subprotocol that cannot be': [
+      'options.subprotocols.0: has a character that a subprotocol may not have',
+      good,
+      { subprotocols: ['a b'] },
+    ],
+    'a header that cannot be': [
+      'options.headers.x y: is no name of a header',
+      good,
+      { headers: { 'x y': '1' } },
+    ],
+    'a header with a line break': [
+      'options.headers.x: has a character that a header may not have',
+      good,
+      { headers: { x: '1\r\ny: 2' } },
+    ],
   };
-  for (const [title, [url, options]] of Object.entries(wrong)) {
-    it(`B12: ${title}`, async () => void (await assertFailed(dial(url, options), config)));
+  for (const [title, [message, url, options]] of Object.entries(wrong)) {
+    it(`B12: ${title}`, () => {
+      assert.throws(() => dial(url, options), { code: 'invalid-options', message });
+    });
   }
+
+  it('B12b: an agent for another scheme is found when it dials', async () => {
+    const attempt = dial('wss://127.0.0.1:1/', { connect: { agent: new Agent() } });
+    await assertFailed(attempt, { phase: 'config', cause: 'config-error', retry: 'never' });
+  });
 });
 
 describe('client before open: TLS', () => {

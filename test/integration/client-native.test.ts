@@ -86,13 +86,48 @@ describe('client over a native WebSocket', () => {
     assert.equal(endings[0].failure.cause, 'handshake-timeout');
   });
 
-  it('tells a wrong URL as that', async () => {
-    const client = createClient('nowhere');
+  it('refuses a URL that no WebSocket can have', () => {
+    const error = { code: 'invalid-options', message: 'url: must be the URL of a WebSocket' };
+    for (const url of ['nowhere', '/ws', 'ftp://a.test/', 'ws://a.test/#top'])
+      assert.throws(() => createClient(url), error, url);
+  });
+
+  it('takes what is relative to its page, and the scheme of the page', async () => {
+    const server = await Service.start();
+    stops.add(() => server.stop());
+    const place = globalThis as { location?: unknown };
+    place.location = { href: `http://127.0.0.1:${server.port}/app/index.html` };
+    stops.add(() => delete place.location);
+    for (const url of ['/ws', '../ws', new URL(`http://127.0.0.1:${server.port}/ws`)]) {
+      const client = createClient(url, { backoff, timeouts });
+      stops.add(() => client.close());
+      assert.equal(client.url, `ws://127.0.0.1:${server.port}/ws`);
+      await up(client);
+      await client.close();
+    }
+  });
+
+  it('asks for its subprotocols for each attempt, and for its URL', async () => {
+    const server = await Service.start({ subprotocols: ['new'] });
+    stops.add(() => server.stop());
+    let asked = 0;
+    const client = createClient(async () => new URL(server.url), {
+      backoff,
+      timeouts,
+      subprotocols: () => {
+        asked += 1;
+        return asked === 1 ? ['a b'] : ['new'];
+      },
+    });
+    stops.add(() => client.close());
     const endings: Ending[] = [];
     client.endings$.subscribe((ending) => endings.push(ending));
-    await until(() => client.status.state === 'exhausted', 'it gives up');
-    assert.ok(endings[0]?.outcome === 'failed');
-    assert.equal(endings[0].failure.cause, 'config-error');
+    await up(client);
+    assert.equal(client.connection?.subprotocol, 'new');
+    assert.ok(endings[0]?.outcome === 'failed' && endings.length === 1);
+    const { cause, error, retry } = endings[0].failure;
+    assert.deepEqual([cause, retry], ['target-error', 'backoff']);
+    assert.match(String(error?.message), /options\.subprotocols\.0: has a character/);
   });
 
   it('knows the close frame of the peer, and comes back', async () => {

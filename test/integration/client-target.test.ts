@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { MooringError, type NodeClientOptions } from '../../src/client/index.ts';
 import { Dialing } from '../support/dialing.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
 import { accepting, type Script } from '../support/rogue-server.ts';
 import { Stops } from '../support/stops.ts';
 import { turns, until } from '../support/until.ts';
@@ -115,6 +116,40 @@ describe('a target that is told anew', () => {
           ['config', 'target-error', 'backoff', 'error'],
         );
       }
+    });
+  }
+
+  it('leaves no rejection behind when one function rejects and another throws', async () => {
+    const watch = new ProcessWatch();
+    const { client, endings } = dial(() => Promise.reject(new Error('no URL')), {
+      ...options,
+      headers: () => {
+        throw new Error('no token');
+      },
+    });
+    await until(() => endings.length >= 2, 'it has dialed twice');
+    await client.close();
+    await watch.assertQuiet();
+    watch.stop();
+    assert.ok(endings[0]?.outcome === 'failed');
+    const { cause, error } = endings[0].failure;
+    assert.deepEqual([cause, error?.message], ['target-error', 'no token']);
+  });
+
+  const undialable: Record<string, () => unknown> = {
+    'no URL': () => 'somewhere',
+    'a scheme of its own': async () => 'ftp://a.test/',
+    nothing: () => undefined,
+    'an object that is no text': () => Object.create(null),
+  };
+  for (const [title, url] of Object.entries(undialable)) {
+    it(`is a failed attempt when it is ${title}, and is told anew`, async () => {
+      const { client, endings } = dial(url as () => string, options);
+      await until(() => endings.length >= 2, 'it has dialed twice');
+      await client.close();
+      assert.ok(endings[0]?.outcome === 'failed');
+      const { cause, phase, retry } = endings[0].failure;
+      assert.deepEqual([cause, phase, retry], ['target-error', 'config', 'backoff']);
     });
   }
 

@@ -46,7 +46,7 @@ class StagedTransport extends WsTransport {
   readonly #watched: Plan['watched'];
 
   constructor({ clock, plan }: RealStage, observer: DialObserver) {
-    super(observer, { limits, clock }, {});
+    super(observer, { limits, clock });
     this.#watched = plan.watched;
   }
 

@@ -123,7 +123,9 @@ export const typedConsumer = `
 import { createServer } from 'node:http';
 import { admitted, attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen, Refusal, trailText } from 'mooring';
 import type { Supervisor, Topic } from 'mooring';
-import { createClient, createPool, type DialedConnection } from 'mooring/client';
+import { connect as tcp } from 'node:net';
+import { connect as tls } from 'node:tls';
+import { type ConnectOptions, createClient, createPool, type DialedConnection, type FailureResponse } from 'mooring/client';
 import type { Observer } from 'rxjs';
 import { z } from 'zod';
 
@@ -177,6 +179,24 @@ client.messages$.subscribe((message) => {
 client.send({ nope: 1 });
 const pool = createPool(['wss://example.com/'], { messages: prices, supervisor });
 export const first: DialedConnection<{ price: number }> | undefined = pool.checkout();
+
+const connecting: ConnectOptions = {
+  createConnection: (target) => (target.servername === undefined ? tcp(target) : tls(target)),
+  lookup: (_name, { all }, done) => (all ? done(null, [{ address: '::1', family: 6 }]) : done(null, '::1', 6)),
+  checkServerIdentity: (name, { subject }) => (subject.CN === name ? undefined : new Error(name)),
+};
+export const renewed = createClient('wss://example.com/', {
+  headers: async () => ({ authorization: 'x' }),
+  subprotocols: () => ['token'],
+  connect: async () => connecting,
+});
+renewed.endings$.subscribe((ending) => {
+  const response: FailureResponse | undefined = ending.outcome === 'failed' ? ending.failure.response : undefined;
+  const location: string | readonly string[] | undefined = response?.headers['location'];
+  void location;
+});
+// @ts-expect-error no such option
+createClient('wss://example.com/', { connect: { famly: 4 } });
 supervisor.events$.subscribe((event) => {
   if (event.type !== 'connection.closed') return;
   if (event.connection.direction === 'accepted') {

@@ -47,6 +47,7 @@ describe('docs/reference/options.md', () => {
     ['admitted', 'AdmittedOptions'],
     ['attach', 'AttachOptions'],
     ['listen', 'ListenOptions'],
+    ['connect', 'ConnectOptions'],
     ['drain', 'DrainOptions'],
   ] as const;
 

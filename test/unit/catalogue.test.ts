@@ -96,6 +96,7 @@ const dialEvidence: Readonly<Record<string, Partial<DialEvidence>>> = {
   aborted: { isAborted: true },
   rejected: { answer: { status: 503 } },
   'handshake-timeout': { isLate: true },
+  'target-error': { isTargetless: true },
   'wrong-subprotocol': { isUnmatched: true, error: new Error('no subprotocol') },
   'config-error': { phase: 'config', error: new Error('no URL') },
   'dns-error': { phase: 'dns', error: systemError('ENOTFOUND') },

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CircuitBreaker } from '../../src/client/pool/circuit-breaker.ts';
 import { Upstream, Upstreams } from '../../src/client/pool/upstreams.ts';
-import { routeTo } from '../../src/client/reconnect/route.ts';
+import { FixedRoute } from '../../src/client/reconnect/route.ts';
 
 const options = { failuresMax: 3, minMs: 1_000, maxMs: 8_000 };
 /** Members of a pool. */
@@ -130,7 +130,8 @@ describe('CircuitBreaker', () => {
 
 describe('Upstreams', () => {
   const upstreamsOf = (...urls: string[]) => {
-    const routeOf = (url: string) => routeTo({ url, subprotocols: [], beat: false });
+    const routeOf = (url: string) =>
+      new FixedRoute({ url, subprotocols: [], address: url, path: '/' });
     return new Upstreams(urls.map((url) => new Upstream(url, routeOf(url), options)));
   };
 

@@ -23,7 +23,8 @@ describe('private close codes', () => {
       'pusher',
       { 4000: 'never', 4099: 'never', 4100: 'backoff', 4200: 'now', 4299: 'now', 4300: 'backoff' },
     ],
-    ['http', { 4400: 'never', 4401: 'never', 4408: 'backoff', 4429: 'backoff', 4500: 'backoff' }],
+    ['http', { 4400: 'never', 4404: 'never', 4401: 'slow', 4403: 'slow' }],
+    ['http', { 4408: 'backoff', 4429: 'backoff', 4500: 'backoff' }],
   ];
   for (const [name, expected] of rows) {
     it(`${name}: as its own documentation says`, () => {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { sharedClientRuntime } from '../../src/client/node-runtime.ts';
+import { sharedClientRuntime, sharedRoute } from '../../src/client/node-runtime.ts';
 import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
 import { jsonCodec } from '../../src/core/codec.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import type { ConnectOptions } from '../../src/transport/connect-options.ts';
+import type { NodeDialTarget } from '../../src/transport/ws-transport.ts';
 
 describe('what clients share', () => {
   const clock = new VirtualClock();
@@ -31,6 +33,27 @@ describe('what clients share', () => {
     const { wheel } = partsOf().context;
     assert.notEqual(partsOf({ timeouts: { forcedMs: 40 } }).context.wheel, wheel);
     assert.notEqual(partsOf({ clock: new VirtualClock() }).context.wheel, wheel);
+  });
+
+  it('never takes one function for another', () => {
+    for (const name of ['a', 'b']) {
+      const subprotocols = () => [name];
+      assert.equal(partsOf({ subprotocols }).options.subprotocols, subprotocols);
+    }
+  });
+
+  it('is a route for the same peer, and never one with other connect options', () => {
+    const [headers, none, own] = [{}, {}, { servername: 'b.test' }];
+    const there = { url: 'ws://a.test/', subprotocols: [], beat: false, headers };
+    const routeWith = (connect: ConnectOptions | (() => ConnectOptions)) =>
+      sharedRoute({ ...there, connect }, clock);
+    const one = routeWith(none);
+    assert.equal(routeWith(none), one);
+    for (const connect of [own, () => own]) {
+      const route = routeWith(connect);
+      assert.equal(route.isRenewed, typeof connect === 'function');
+      assert.deepEqual((route.target() as NodeDialTarget).connect, own);
+    }
   });
 
   it('never mistakes the start of a list for the list', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PoolReconnectPolicy } from '../../src/client/pool/pool-reconnect-policy.ts';
 import { Upstream, Upstreams } from '../../src/client/pool/upstreams.ts';
-import { routeTo } from '../../src/client/reconnect/route.ts';
+import { nodeRoute } from '../../src/client/reconnect/node-route.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import { describeDialFailure } from '../../src/core/failure.ts';
@@ -41,7 +41,7 @@ const closed = (evidence: Evidence) =>
 function bench() {
   let nowMs = 0;
   const url = 'ws://a.test/';
-  const route = routeTo({ url, subprotocols: [], beat: false });
+  const route = nodeRoute({ url, subprotocols: [], beat: false, headers: {}, connect: {} });
   const circuit = { failuresMax: 1, minMs: 100, maxMs: 100 };
   const upstreams = new Upstreams([new Upstream(url, route, circuit)]);
   const clock = { now: () => nowMs } as Clock;

@@ -10,7 +10,7 @@ import { ClientStreams } from '../client-streams.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
 import { sharedClientRuntime } from '../node-runtime.ts';
-import { routeWithHeaders } from '../reconnect/headers.ts';
+import { nodeRoute } from '../reconnect/node-route.ts';
 import { idle, SupervisedClient } from '../supervised-client.ts';
 import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
 import { PoolReconnectPolicy } from './pool-reconnect-policy.ts';
@@ -38,20 +38,19 @@ export function createPool<In = unknown, Out = unknown>(
 ): Pool<In, Out> {
   const texts = checkedUrls(urls);
   const checked = resolvePoolOptions(given, systemClock);
-  const { size, circuit, headers = {}, connect, supervisor, actors, member } = checked;
+  const { size, circuit, headers, connect, supervisor, actors, member } = checked;
   const { subprotocols, beat, signal, inspect } = member;
   const own = { signal: undefined, inspect: undefined };
   const runtime = sharedClientRuntime<In, Out>({ ...member, ...own });
   const parent = parentOf(supervisor);
   const charts = chartsFor(member, parent, nodeActors(actors));
-  const platform = nodePlatform(connect);
+  const directions = { headers, connect, subprotocols, beat };
   const upstreams = new Upstreams(
-    texts.map(
-      (url) => new Upstream(url, routeWithHeaders({ url, headers, subprotocols, beat }), circuit),
-    ),
+    texts.map((url) => new Upstream(url, nodeRoute({ url, ...directions }), circuit)),
   );
   const { context } = runtime;
   const makeMember = (pool: SupervisedPool<In, Out>) => {
+    const platform = nodePlatform;
     const streams = new ClientStreams<In>(idle, platform.warnings);
     const policy = new PoolReconnectPolicy(runtime.options, upstreams, streams);
     const parts = { runtime, charts, platform, parent: pool, streams, route: policy, policy };

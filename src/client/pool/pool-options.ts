@@ -11,6 +11,7 @@ import {
 import { kindOf } from '../../core/wording.ts';
 import { leaveToSupervisor, type NodeClientOptions, nodeRules } from '../node-options.ts';
 import { filled } from '../options.ts';
+import { nodeUrl } from '../reconnect/node-route.ts';
 import type { CircuitOptions } from './circuit-breaker.ts';
 
 /** Options of a pool. Options of a client apply to each member. */
@@ -57,15 +58,9 @@ export function checkedUrls(urls: readonly (string | URL)[]): readonly string[] 
   }
   const texts = urls.map(String);
   const problems = texts.flatMap((text, index) => {
-    if (!isWebSocketUrl(text)) return [`urls[${index}]: must be the URL of a WebSocket`];
+    if (nodeUrl(text) === null) return [`urls[${index}]: must be the URL of a WebSocket`];
     return texts.indexOf(text) < index ? [`urls[${index}]: is listed twice`] : [];
   });
   if (problems.length > 0) throw invalidOptions(problems);
   return texts;
-}
-
-function isWebSocketUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hash } = new URL(text);
-  return /^(wss?|https?|ws\+unix|wss\+unix):$/.test(protocol) && hash === '';
 }

@@ -96,7 +96,7 @@ const provoked: ReadonlySet<CloseCause> = new Set<CloseCause>([
 function isOurDoing(ending: Ending): boolean {
   if (ending.outcome === 'failed') {
     const { cause, phase } = ending.failure;
-    // Nothing was dialed: the function for the URL or the headers took too long.
+    // Nothing was dialed: a function of the application took too long.
     const isTargetless = cause === 'handshake-timeout' && phase === 'config';
     return isTargetless || cause === 'aborted' || cause === 'target-error';
   }

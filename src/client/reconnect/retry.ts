@@ -22,9 +22,10 @@ export const privateCodes = {
     if (code >= 4000 && code < 4100) return 'never';
     return code >= 4200 && code < 4300 ? 'now' : 'backoff';
   },
-  /** An HTTP status behind 4: 4401 means what 401 does. */
+  /** An HTTP status behind 4: 4401 means what 401 does. After it and 4403, other credentials may help. */
   http: (code) => {
     const status = code - 4_000;
+    if (status === 401 || status === 403) return 'slow';
     const isFinal = status >= 400 && status < 500 && ![408, 425, 429].includes(status);
     return isFinal ? 'never' : 'backoff';
   },

@@ -1,5 +1,6 @@
 import { withBeat } from '../../core/beat.ts';
-import { isThenable } from '../../core/guard.ts';
+import { ignoreRejection, isThenable } from '../../core/guard.ts';
+import { invalidOptions, type Rules, resolved } from '../../core/option-rules.ts';
 import type { DialTarget } from '../../transport/transport.ts';
 
 /** A value, or a function that returns the value for each attempt, or a promise of it. */
@@ -7,7 +8,7 @@ export type Resolvable<Value> = Value | (() => Value | PromiseLike<Value>);
 
 /** Where one attempt goes. */
 export interface Destination extends DialTarget {
-  /** The host and the port, without credentials. Empty if the URL is invalid; then the attempt fails. */
+  /** The host and the port, without credentials. */
   readonly address: string;
   readonly path: string;
 }
@@ -20,20 +21,43 @@ export interface Route {
   target(): Destination | Promise<Destination>;
 }
 
-/** The options from which a route is made. */
+/** What a client on every platform is given to find its peer. */
 export interface Directions {
   readonly url: Resolvable<string | URL>;
-  readonly subprotocols: readonly string[];
+  readonly subprotocols: Resolvable<readonly string[]>;
   /** Whether the beat is offered. */
   readonly beat: boolean;
 }
 
-/** Makes the route of a client. */
-export function routeTo({ url, subprotocols, beat }: Directions): Route {
-  const offered = beat ? withBeat(subprotocols) : subprotocols;
-  return typeof url === 'function'
-    ? new RenewedRoute(url, offered)
-    : new FixedRoute(destination(url, offered));
+/** What a destination is made of. */
+export interface Parts {
+  readonly url: string | URL;
+  readonly subprotocols: readonly string[];
+}
+
+/** The same, where each part may be a function that is asked for each attempt. */
+export type Resolvables<P> = { readonly [Name in keyof P]: Resolvable<P[Name]> };
+
+/** How a platform makes a destination of its parts. */
+export interface Plan<P> {
+  /** The rules for what functions return. The parts that are fixed have been checked. */
+  readonly rules: Rules;
+  /** Reads a URL; `null` if it cannot be dialed. */
+  parse(url: string): URL | null;
+  destination(parts: P, url: URL): Destination;
+}
+
+/**
+ * Makes the route of a client.
+ *
+ * @throws MooringError `invalid-options` for a fixed URL that cannot be dialed.
+ */
+export function routeBy<P extends Parts>(plan: Plan<P>, parts: Resolvables<P>): Route {
+  // What is fixed can never become right.
+  const url = typeof parts.url === 'function' ? null : dialable(plan, parts.url as P['url']);
+  const isRenewed = Object.values(parts).some((part) => typeof part === 'function');
+  if (url === null || isRenewed) return new RenewedRoute(plan, parts);
+  return new FixedRoute(plan.destination(parts as P, url));
 }
 
 /** A route with one destination. In Node.js, clients of one peer share it. */
@@ -53,16 +77,14 @@ export class FixedRoute implements Route {
   }
 }
 
-class RenewedRoute implements Route {
-  readonly #url: () => string | URL | PromiseLike<string | URL>;
-  readonly #subprotocols: readonly string[];
+/** Asks all functions for each attempt, at once. */
+class RenewedRoute<P extends Parts> implements Route {
+  readonly #plan: Plan<P>;
+  readonly #parts: readonly (readonly [name: string, part: unknown])[];
 
-  constructor(
-    url: () => string | URL | PromiseLike<string | URL>,
-    subprotocols: readonly string[],
-  ) {
-    this.#url = url;
-    this.#subprotocols = subprotocols;
+  constructor(plan: Plan<P>, parts: Resolvables<P>) {
+    this.#plan = plan;
+    this.#parts = Object.entries(parts);
   }
 
   get isRenewed(): boolean {
@@ -70,19 +92,54 @@ class RenewedRoute implements Route {
   }
 
   target(): Destination | Promise<Destination> {
-    const url = this.#url();
-    if (!isThenable(url)) return destination(url, this.#subprotocols);
-    return Promise.resolve(url).then((known) => destination(known, this.#subprotocols));
+    const values = this.#ask();
+    if (!values.some(isThenable)) return this.#destination(values);
+    return Promise.all(values).then((known) => this.#destination(known));
+  }
+
+  /** If one throws, nobody waits for what the others return. */
+  #ask(): unknown[] {
+    const values: unknown[] = [];
+    try {
+      for (const [, part] of this.#parts) values.push(typeof part === 'function' ? part() : part);
+      return values;
+    } catch (thrown) {
+      values.forEach(ignoreRejection);
+      throw thrown;
+    }
+  }
+
+  #destination(values: readonly unknown[]): Destination {
+    const parts = this.#parts.map(([name, part], index) => {
+      const value = values[index];
+      return [name, typeof part === 'function' ? this.#checked(name, value) : value];
+    });
+    const known: P = Object.fromEntries(parts);
+    return this.#plan.destination(known, dialable(this.#plan, known.url));
+  }
+
+  /** @throws MooringError `invalid-options`, naming the option whose function returned what cannot be used. */
+  #checked(name: string, value: unknown): unknown {
+    const rule = this.#plan.rules[name];
+    // The URL has none.
+    if (rule === undefined) return value;
+    if (value === undefined)
+      throw invalidOptions([`options.${name}: its function returned nothing`]);
+    return resolved({ [name]: value }, { [name]: rule })[name];
   }
 }
 
-function destination(url: string | URL, subprotocols: readonly string[]): Destination {
-  const text = String(url);
-  const { host: address, pathname: path } = URL.canParse(text) ? new URL(text) : nowhere;
-  return { url: text, subprotocols, address, path };
+/** The subprotocols that an attempt offers. */
+export function offered({ subprotocols }: Parts, beat: boolean): readonly string[] {
+  return beat ? withBeat(subprotocols) : subprotocols;
 }
 
-const nowhere = { host: '', pathname: '' };
+/** @throws MooringError `invalid-options` for a URL that cannot be dialed. */
+function dialable({ parse }: Pick<Plan<never>, 'parse'>, text: string | URL): URL {
+  const url = parse(String(text));
+  if (url === null) throw invalidOptions(['url: must be the URL of a WebSocket']);
+  return url;
+}
 
 /** The host and the port of a URL, without its credentials. */
 export function addressIn(url: string): string {

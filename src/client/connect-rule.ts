@@ -1,0 +1,160 @@
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { INTEGER_MAX } from '../core/defaults.ts';
+import { messageOf, toError } from '../core/errors.ts';
+import { hasMethods } from '../core/methods.ts';
+import {
+  callback,
+  group,
+  integer,
+  must,
+  optional,
+  type Report,
+  type Resolved,
+  type Rule,
+} from '../core/option-rules.ts';
+import { mustBeOneOf } from '../core/wording.ts';
+import type { ConnectOptions } from '../transport/connect-options.ts';
+
+const versions: readonly string[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
+
+const material = 'must be text or bytes, or a list of them';
+
+const rules = {
+  agent: optional<NonNullable<ConnectOptions['agent']>>(
+    (given) => hasMethods(given, ['addRequest']),
+    'must be an agent as those of node:http and node:https are',
+  ),
+  createConnection: callback<NonNullable<ConnectOptions['createConnection']>>(),
+  lookup: callback<NonNullable<ConnectOptions['lookup']>>(),
+  family: optional<0 | 4 | 6>((given) => [0, 4, 6].includes(given as number), 'must be 0, 4 or 6'),
+  autoSelectFamily: switchRule(),
+  autoSelectFamilyAttemptTimeout: integer(undefined, [1, INTEGER_MAX]),
+  localAddress: optional<string>(
+    (given) => typeof given === 'string' && isIP(given) !== 0,
+    'must be an IP address',
+  ),
+  servername: textRule(),
+  ca: optional<NonNullable<ConnectOptions['ca']>>(isMaterial, material),
+  cert: optional<NonNullable<ConnectOptions['cert']>>(isMaterial, material),
+  key: optional<NonNullable<ConnectOptions['key']>>(isMaterial, material),
+  pfx: optional<NonNullable<ConnectOptions['pfx']>>(isMaterial, material),
+  passphrase: textRule(),
+  rejectUnauthorized: switchRule(),
+  checkServerIdentity: callback<NonNullable<ConnectOptions['checkServerIdentity']>>(),
+  minVersion: must<ConnectOptions['minVersion']>(
+    undefined,
+    (given) => versions.includes(given as string),
+    (given) => mustBeOneOf(versions, given),
+  ),
+  ciphers: textRule(),
+} satisfies Record<keyof ConnectOptions, Rule<unknown>>;
+
+function switchRule() {
+  return optional<boolean>((given) => typeof given === 'boolean', 'must be a boolean');
+}
+
+function textRule() {
+  return optional<string>((given) => typeof given === 'string', 'must be a string');
+}
+
+/** Text, bytes, or, in a list, objects that have either with its passphrase. */
+function isMaterial(given: unknown): boolean {
+  if (Array.isArray(given))
+    return given.every((each) => isMaterial(each) || isWithPassphrase(each));
+  return typeof given === 'string' || ArrayBuffer.isView(given);
+}
+
+function isWithPassphrase(given: unknown): boolean {
+  const { pem, buf = pem } = Object(given);
+  return typeof buf === 'string' || ArrayBuffer.isView(buf);
+}
+
+/** The options of TLS that are tried one after another, each with those that it needs. */
+const trials = [
+  ['ciphers'],
+  ['ca'],
+  ['cert'],
+  ['key', 'passphrase'],
+  ['pfx', 'passphrase'],
+  ['key', 'cert', 'passphrase'],
+] as const satisfies readonly (readonly (keyof SecureContextOptions)[])[];
+
+const checked = group(rules, (options, report) => {
+  if (options.agent !== undefined && options.createConnection !== undefined) {
+    report('has no effect with an agent', 'createConnection');
+  }
+  checkAuthorities(options.ca, report);
+  checkSecrets(options, report);
+});
+
+const none: ConnectOptions = Object.freeze({});
+
+/** Options of a connection. Returns a copy, because later changes would not be checked. */
+export const connectRule: Rule<ConnectOptions> = Object.assign(
+  (given: unknown, report: Report): ConnectOptions => {
+    if (given === undefined) return none;
+    const options = Object.entries(checked(given, report));
+    // Node.js takes a property that is undefined for a value in place of its default.
+    return Object.freeze(Object.fromEntries(options.filter(([, value]) => value !== undefined)));
+  },
+  { names: Object.keys(rules) },
+);
+
+/** Node.js takes any text as `ca`, leaves out what it cannot read, and then trusts nobody. */
+function checkAuthorities(ca: ConnectOptions['ca'], report: Report): void {
+  const all = ca === undefined ? [] : [ca].flat();
+  if (!all.every((each) => hasCertificates(textIn(each)))) {
+    report('cannot be used: it is no complete certificate in PEM', 'ca');
+  }
+}
+
+/** Reads the first only, because a bundle has hundreds. The others must be complete. */
+function hasCertificates(pem: string): boolean {
+  const [begins, ends] = ['BEGIN', 'END'].map(
+    (word) => pem.match(new RegExp(`-----${word} [A-Z0-9 ]*CERTIFICATE-----`, 'g'))?.length ?? 0,
+  );
+  if (begins === 0 || begins !== ends) return false;
+  try {
+    return new X509Certificate(pem).serialNumber !== '';
+  } catch {
+    return false;
+  }
+}
+
+function textIn(material: unknown): string {
+  if (typeof material === 'string') return material;
+  const { buffer, byteOffset, byteLength } = material as Uint8Array;
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+}
+
+/** Lets Node.js read certificates and keys, and reports the first that it cannot use. */
+function checkSecrets(options: Resolved<typeof rules>, report: Report): void {
+  for (const names of trials) {
+    const [name] = names;
+    if (options[name] === undefined) continue;
+    const problem = problemOf(Object.fromEntries(names.map((each) => [each, options[each]])));
+    if (problem === null) continue;
+    report(`cannot be used: ${problem}${passphraseHint(name, options)}`, name);
+    return;
+  }
+}
+
+function problemOf(options: SecureContextOptions): string | null {
+  try {
+    // An empty list, or Node.js would load all the authorities that it knows.
+    createSecureContext({ ca: [], ...options });
+    return null;
+  } catch (thrown) {
+    return messageOf(toError(thrown));
+  }
+}
+
+/** What OpenSSL says about an encrypted key does not name the passphrase. */
+function passphraseHint(name: string, { passphrase }: Resolved<typeof rules>): string {
+  if (name !== 'key' && name !== 'pfx') return '';
+  return passphrase === undefined
+    ? '; if it is encrypted, it needs connect.passphrase'
+    : '; is connect.passphrase right?';
+}

@@ -1,0 +1,173 @@
+import type { LookupAddress } from 'node:dns';
+import type { Agent, ClientRequest } from 'node:http';
+import { isIP, type LookupFunction } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { toError } from '../core/errors.ts';
+import { guarded, isThenable } from '../core/guard.ts';
+import { hasMethods } from '../core/methods.ts';
+import { kindOf } from '../core/wording.ts';
+import type { ConnectOptions } from './connect-options.ts';
+
+/** What a function of the application among the connect options was asked for. */
+export type ConnectDuty = 'lookup' | 'connection' | 'identity';
+
+/** What the functions of the application need of the attempt that calls them. */
+export interface ConnectAttempt {
+  /** Runs a callback in a later turn. */
+  later(callback: () => void): void;
+  /** A function did not do its duty. `error` ends the attempt. */
+  failed(duty: ConnectDuty, error: Error): void;
+}
+
+/**
+ * Puts the functions of the application behind a guard, for one attempt.
+ *
+ * Node.js calls them where nothing catches an error, and believes what they return. So whatever they do, the attempt ends with
+ * an error, and the process goes on.
+ */
+export function guardedConnect(connect: ConnectOptions, attempt: ConnectAttempt): ConnectOptions {
+  const { lookup, createConnection, checkServerIdentity, agent } = connect;
+  return {
+    ...connect,
+    ...(lookup && { lookup: guardedLookup(lookup, attempt) }),
+    ...(createConnection && {
+      createConnection: guardedCreateConnection(createConnection, attempt),
+    }),
+    ...(checkServerIdentity && {
+      checkServerIdentity: guardedIdentityCheck(checkServerIdentity, attempt),
+    }),
+    ...(agent && { agent: guardedAgent(agent, attempt) }),
+  };
+}
+
+/**
+ * Takes the first answer and no other, and passes it on in a later turn. If Node.js gets an answer at once, it connects before
+ * anything listens to the socket, and an error of the socket then ends the process.
+ */
+function guardedLookup(lookup: LookupFunction, attempt: ConnectAttempt): LookupFunction {
+  return (hostname, options, done) => {
+    const pass = ([first, ...others]: readonly LookupAddress[], error: Error) => {
+      if (first === undefined) {
+        attempt.failed('lookup', error);
+        done(error, '', 0);
+      } else if (options.all) done(null, [first, ...others]);
+      else done(null, first.address, first.family);
+    };
+    const answer = once((error: unknown, found?: unknown) => {
+      const addresses = error ? [] : addressesIn(found);
+      const reason = error ? toError(error) : noAddress(hostname);
+      attempt.later(() => pass(addresses, reason));
+    });
+    guarded(() => lookup(hostname, options, answer) as unknown, answer);
+  };
+}
+
+/** The IP addresses in an answer: a list of objects, or a single address also where a list was asked for. */
+function addressesIn(found: unknown): LookupAddress[] {
+  const entries = Array.isArray(found) ? found : [{ address: found }];
+  return entries.flatMap((entry) => {
+    const { address } = Object(entry);
+    const family = typeof address === 'string' ? isIP(address) : 0;
+    return family === 0 ? [] : [{ address, family }];
+  });
+}
+
+function noAddress(hostname: string): Error {
+  const error = new Error(`connect.lookup found no IP address for ${hostname}`);
+  return Object.assign(error, { code: 'ENOTFOUND', hostname });
+}
+
+type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
+
+/** Takes the first socket, or the first error. */
+function guardedCreateConnection(
+  createConnection: CreateConnection,
+  attempt: ConnectAttempt,
+): CreateConnection {
+  return (target, done) => {
+    const settle = once(done);
+    const fail = (error: Error) => {
+      attempt.failed('connection', error);
+      settle(error);
+    };
+    const take = (socket: unknown) => {
+      const problem = guarded(() => socketProblem(socket), fail);
+      if (problem) fail(problem);
+      else settle(null, socket as Duplex);
+    };
+    const finish = (error: unknown, socket?: unknown) => {
+      if (error) settle(toError(error));
+      else take(socket);
+    };
+    const made = guarded(() => createConnection(target, finish), fail);
+    if (isThenable(made)) made.then(take, () => {});
+    else if (made) take(made);
+  };
+}
+
+/** A function that runs for its first call only. */
+function once<Given extends unknown[]>(run: (...given: Given) => void): typeof run {
+  let isDone = false;
+  return (...given) => {
+    if (isDone) return;
+    isDone = true;
+    run(...given);
+  };
+}
+
+/** Why Node.js cannot use what was made as a socket; `null` if it can. */
+function socketProblem(socket: unknown): Error | null {
+  if (!hasMethods(socket, ['on', 'write', 'destroy'])) {
+    return new TypeError(`connect.createConnection must make a socket, not ${kindOf(socket)}`);
+  }
+  const { destroyed, errored } = socket as Duplex;
+  // Nothing listens to it yet, and its error would end the process.
+  (socket as Duplex).on('error', () => {});
+  return destroyed ? (errored ?? new Error('connect.createConnection made a closed socket')) : null;
+}
+
+type IdentityCheck = NonNullable<ConnectOptions['checkServerIdentity']>;
+
+/** An error that it returns is none of Node.js with `rejectUnauthorized: false`, but one that it throws is. */
+function guardedIdentityCheck(check: IdentityCheck, attempt: ConnectAttempt): IdentityCheck {
+  return (hostname, certificate) => {
+    let fault: Error | undefined;
+    const result: unknown = guarded(
+      () => check(hostname, certificate),
+      (error) => {
+        fault = error;
+      },
+    );
+    if (fault === undefined && isVerdict(result)) return result;
+    fault ??= new TypeError(
+      `connect.checkServerIdentity must return an Error or undefined, not ${kindOf(result)}`,
+    );
+    attempt.failed('identity', fault);
+    return fault;
+  };
+}
+
+function isVerdict(result: unknown): result is Error | undefined {
+  return result === undefined || result instanceof Error;
+}
+
+/** Node.js calls `addRequest` of an agent, and nothing else. A proxy, because an agent may have private fields. */
+function guardedAgent(agent: Agent, attempt: ConnectAttempt): Agent {
+  const addRequest = (request: ClientRequest, options: unknown): void => {
+    const fail = (error: Error) => {
+      attempt.failed('connection', error);
+      request.destroy(error);
+      // A request without a socket reports nothing. Later, because ws does not listen to it yet.
+      attempt.later(() => request.emit('error', error));
+    };
+    guarded(() => (agent as RequestAgent).addRequest(request, options), fail);
+  };
+  return new Proxy(agent, {
+    get: (target, name) => (name === 'addRequest' ? addRequest : Reflect.get(target, name)),
+  });
+}
+
+/** The method by which a request gets its socket. The published types of Node.js lack it. */
+export interface RequestAgent extends Agent {
+  addRequest(request: ClientRequest, options: unknown): unknown;
+}

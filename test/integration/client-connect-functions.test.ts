@@ -1,0 +1,339 @@
+// Goal: connections go through a proxy, or are made by the application, and none of the functions among the connect options can
+// end the process. Method: a real proxy, servers that note how they were reached, and functions that misbehave.
+import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
+import { type TcpNetConnectOpts, connect as tcpConnect } from 'node:net';
+import { Duplex } from 'node:stream';
+import { describe, it } from 'node:test';
+import { connect as tlsConnect } from 'node:tls';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { type ConnectOptions, createPool, type NodeClientOptions } from '../../src/client/index.ts';
+import { ConnectProxy } from '../support/connect-proxy.ts';
+import { deadPort } from '../support/dead-port.ts';
+import { Dialing } from '../support/dialing.ts';
+import { SecureService } from '../support/secure-service.ts';
+import { stopsAndWatch } from '../support/stops.ts';
+import { until } from '../support/until.ts';
+
+type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
+type Lookup = NonNullable<ConnectOptions['lookup']>;
+
+const stops = stopsAndWatch();
+
+const backoff = { minMs: 60_000, maxMs: 60_000 };
+const timeouts = { closeMs: 200 };
+
+function dial(url: string, connect: NodeClientOptions['connect'], more: NodeClientOptions = {}) {
+  const options = { backoff, timeouts, random: () => 1, ...more };
+  const dialing = new Dialing(url, { ...options, ...(connect && { connect }) });
+  stops.add(() => dialing.client.close());
+  return dialing;
+}
+
+const secureService = (...args: Parameters<typeof SecureService.start>) =>
+  stops.started(SecureService.start(...args));
+
+/** Finds every name at this host, at once. */
+const here: Lookup = (_name, { all }, done) =>
+  all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4);
+
+describe('connect: agent', () => {
+  it('reaches a server through a proxy', async () => {
+    const service = await stops.service();
+    const proxy = await stops.started(ConnectProxy.start());
+    const agent = new HttpsProxyAgent(proxy.url.replace('//', '//ada:secret@'));
+    const dialing = await dial(`ws://feed.test:${service.port}/ws`, { agent }).up();
+    assert.deepEqual(proxy.targets, [`feed.test:${service.port}`]);
+    assert.equal(proxy.credentials[0], `Basic ${Buffer.from('ada:secret').toString('base64')}`);
+    dialing.client.send({ text: 'through' });
+    await until(() => service.messages.length === 1, 'the message arrives');
+    assert.deepEqual(service.messages, [{ text: 'through' }]);
+    await dialing.client.close();
+    const { verdict } = await service.when('connection.closed');
+    assert.deepEqual([verdict.code, verdict.clean], [1000, true]);
+  });
+
+  it('reaches a server over TLS through a proxy, which is asked for the name', async () => {
+    const service = await secureService('feed.test');
+    const proxy = await stops.started(ConnectProxy.start());
+    const agent = new HttpsProxyAgent(proxy.url);
+    const url = `wss://feed.test:${service.port}/`;
+    await dial(url, { agent, ca: service.certificate.cert }).up();
+    assert.equal(service.visits[0]?.servername, 'feed.test');
+    const { cause, phase } = await dial(url, { agent }).firstFailure();
+    assert.deepEqual([cause, phase], ['tls-error', 'tls']);
+    assert.equal(proxy.targets.length, 2);
+  });
+
+  it('B24: reports the answer of a proxy that refuses', async () => {
+    const proxy = await stops.started(ConnectProxy.start(407));
+    const agent = new HttpsProxyAgent(proxy.url);
+    const failure = await dial('ws://feed.test:80/', { agent }).firstFailure();
+    assert.deepEqual([failure.cause, failure.httpStatus], ['rejected', 407]);
+    assert.equal(failure.response?.headers['proxy-authenticate'], 'Basic');
+    assert.equal(failure.response?.body, 'this proxy does not know you');
+  });
+
+  it('reports a proxy that is not there', async () => {
+    const agent = new HttpsProxyAgent(`http://127.0.0.1:${await deadPort()}`);
+    const { cause, phase } = await dial('ws://feed.test:80/', { agent }).firstFailure();
+    assert.deepEqual([cause, phase], ['tcp-refused', 'tcp']);
+  });
+
+  it('says how far an attempt came behind the proxy', async () => {
+    const silent = await stops.rogue(() => {});
+    const proxy = await stops.started(ConnectProxy.start());
+    const connect = { agent: new HttpsProxyAgent(proxy.url) };
+    const timeouts = { handshakeMs: 300 };
+    for (const [scheme, phase] of [
+      ['ws', 'http'],
+      ['wss', 'tls'],
+    ]) {
+      const attempt = dial(`${scheme}://feed.test:${silent.port}/`, connect, { timeouts });
+      const failure = await attempt.firstFailure();
+      assert.deepEqual([failure.cause, failure.phase], ['handshake-timeout', phase]);
+    }
+  });
+
+  it('serves the members of a pool', async () => {
+    const service = await stops.service();
+    const proxy = await stops.started(ConnectProxy.start());
+    const agent = new HttpsProxyAgent(proxy.url);
+    const pool = createPool([`ws://feed.test:${service.port}/ws`], { size: 2, connect: { agent } });
+    stops.add(() => pool.drain({ withinMs: 500 }));
+    await until(() => pool.status.open === 2, 'it is full');
+    assert.equal(proxy.targets.length, 2);
+  });
+
+  it('may have private fields', async () => {
+    const service = await stops.service();
+    class PrivateAgent extends Agent {
+      readonly #protocol = 'http:';
+      get protocol() {
+        return this.#protocol;
+      }
+      /** Its parent class sets it. */
+      set protocol(_protocol) {}
+    }
+    await dial(service.url, { agent: new PrivateAgent() }).up();
+  });
+
+  const agents: Record<string, () => unknown> = {
+    throws: () => {
+      throw new Error('no proxy yet');
+    },
+    rejects: () => Promise.reject(new Error('no proxy yet')),
+    'throws nothing': () => {
+      throw undefined;
+    },
+  };
+  for (const [title, addRequest] of Object.entries(agents)) {
+    it(`B12c: that ${title} fails the attempt`, async () => {
+      const agent = Object.assign(new Agent(), { addRequest });
+      const failed = dial('ws://feed.test:80/', { agent });
+      const { cause, phase, retry, level } = await failed.firstFailure();
+      const expected = ['target-error', 'config', 'backoff', 'error'];
+      assert.deepEqual([cause, phase, retry, level], expected);
+      assert.equal(failed.endings.length, 1);
+    });
+  }
+
+  it('that throws after it has made a socket leaves no socket', async () => {
+    const service = await stops.service();
+    const sockets: Duplex[] = [];
+    class FickleAgent extends Agent {
+      addRequest(...args: unknown[]) {
+        (Agent.prototype as unknown as FickleAgent).addRequest.apply(this, args);
+        throw new Error('changed my mind');
+      }
+      override createConnection(target: TcpNetConnectOpts) {
+        const socket = tcpConnect(target);
+        sockets.push(socket);
+        return socket;
+      }
+    }
+    const { cause } = await dial(service.url, { agent: new FickleAgent() }).firstFailure();
+    assert.equal(cause, 'target-error');
+    await until(() => sockets[0]?.destroyed === true, 'the socket is destroyed');
+  });
+});
+
+describe('connect: createConnection', () => {
+  it('makes a connection over TCP, at once, from a promise, or by calling back', async () => {
+    const service = await stops.service();
+    const ways: CreateConnection[] = [
+      (target) => tcpConnect(target),
+      async (target) => tcpConnect(target),
+      (target, done) => void setImmediate(() => done(null, tcpConnect(target))),
+    ];
+    for (const createConnection of ways) await dial(service.url, { createConnection }).up();
+  });
+
+  it('makes one over TLS, for the name in the URL', async () => {
+    const service = await secureService('feed.test');
+    const createConnection: CreateConnection = (target) => tlsConnect(target);
+    const connect = { createConnection, lookup: here, ca: service.certificate.cert };
+    await dial(`wss://feed.test:${service.port}/`, connect).up();
+    assert.equal(service.visits[0]?.servername, 'feed.test');
+  });
+
+  it('may make a stream that is no socket', async () => {
+    const service = await stops.service();
+    const createConnection: CreateConnection = () => {
+      const socket = tcpConnect(service.port, '127.0.0.1');
+      return Duplex.from({ readable: socket, writable: socket });
+    };
+    const dialing = await dial(service.url, { createConnection }).up();
+    const sent = Array.from({ length: 8 }, () => dialing.client.sendAndFlush('x'.repeat(50_000)));
+    assert.deepEqual(await Promise.all(sent), new Array(8).fill('sent'));
+    await until(() => service.messages.length === 8, 'the messages arrive');
+    await dialing.client.close();
+    assert.equal(dialing.verdicts[0]?.cause, 'close');
+    assert.ok(Number.isFinite(dialing.verdicts[0]?.bytesIn));
+  });
+
+  const wrong: Record<string, [make: CreateConnection, message: RegExp]> = {
+    throws: [
+      () => {
+        throw new Error('no tunnel');
+      },
+      /^no tunnel$/,
+    ],
+    'throws nothing': [
+      () => {
+        throw undefined;
+      },
+      /non-error/,
+    ],
+    rejects: [() => Promise.reject(new Error('no tunnel')), /^no tunnel$/],
+    'makes no socket': [() => 5 as never, /must make a socket, not 5/],
+    'makes a promise of no socket': [async () => undefined as never, /not undefined/],
+    'calls back without a socket': [(_target, done) => done(null), /not undefined/],
+    'makes a closed socket': [
+      () => new Duplex().destroy(new Error('closed by itself')),
+      /closed by itself/,
+    ],
+  };
+  for (const [title, [createConnection, message]] of Object.entries(wrong)) {
+    it(`B12c: that ${title} fails the attempt`, async () => {
+      const failed = dial('ws://feed.test:80/', { createConnection });
+      const { cause, phase, retry, error } = await failed.firstFailure();
+      assert.deepEqual([cause, phase, retry], ['target-error', 'config', 'backoff']);
+      assert.match(String(error?.message), message);
+      assert.equal(failed.endings.length, 1);
+    });
+  }
+
+  it('that calls back with an error fails as the error says, and is heard once', async () => {
+    const error = Object.assign(new Error('tunnel refused'), { code: 'ECONNREFUSED' });
+    const createConnection: CreateConnection = (_target, done) => {
+      done(error);
+      done(
+        null,
+        tcpConnect(1, '127.0.0.1').on('error', () => {}),
+      );
+      throw new Error('too late');
+    };
+    const failed = dial('ws://feed.test:80/', { createConnection });
+    const { cause, phase } = await failed.firstFailure();
+    assert.deepEqual([cause, phase], ['tcp-refused', 'tcp']);
+    assert.equal(failed.endings.length, 1);
+  });
+});
+
+describe('connect: lookup behind a guard', () => {
+  type Done = Parameters<Lookup>[2];
+  const first = { address: '127.0.0.1', family: 4 };
+  const answers: Record<string, [lookup: (done: Done) => unknown, cause: string, phase: string]> = {
+    'calls back at once': [(done) => done(null, [first]), 'tcp-refused', 'tcp'],
+    'calls back in the next tick': [
+      (done) => process.nextTick(done, null, [first]),
+      'tcp-refused',
+      'tcp',
+    ],
+    'calls back later': [(done) => setImmediate(done, null, [first]), 'tcp-refused', 'tcp'],
+    'calls back twice': [
+      (done) => {
+        done(null, [first]);
+        done(new Error('twice'), '');
+        done(null, []);
+      },
+      'tcp-refused',
+      'tcp',
+    ],
+    'calls back, then throws': [
+      (done) => {
+        done(null, [first]);
+        throw new Error('too late');
+      },
+      'tcp-refused',
+      'tcp',
+    ],
+    'gives one address where several are asked for': [
+      (done) => done(null, '127.0.0.1', 4),
+      'tcp-refused',
+      'tcp',
+    ],
+    throws: [
+      () => {
+        throw new Error('not ready');
+      },
+      'dns-error',
+      'dns',
+    ],
+    rejects: [() => Promise.reject(new Error('not ready')), 'dns-error', 'dns'],
+    'calls back with an error': [(done) => done(new Error('nobody'), ''), 'dns-error', 'dns'],
+    'calls back with what is no error': [(done) => done('nobody' as never, ''), 'dns-error', 'dns'],
+    'finds that its name server refuses': [
+      (done) =>
+        done(Object.assign(new Error('queryA'), { code: 'ECONNREFUSED', syscall: 'queryA' }), ''),
+      'dns-error',
+      'dns',
+    ],
+    'finds an empty list': [(done) => done(null, []), 'dns-error', 'dns'],
+    'finds nothing': [(done) => done(null, undefined as never), 'dns-error', 'dns'],
+    'finds a name': [
+      (done) => done(null, [{ address: 'other.test', family: 4 }]),
+      'dns-error',
+      'dns',
+    ],
+    'finds nonsense': [(done) => done(null, [null, 5, {}] as never), 'dns-error', 'dns'],
+  };
+  for (const [title, [lookup, cause, phase]] of Object.entries(answers)) {
+    it(`${cause === 'dns-error' ? 'B02d' : 'B02c'}: that ${title} is one ${cause}`, async () => {
+      const failed = dial(`ws://feed.test:${await deadPort()}/`, {
+        lookup: ((_name, _options, done) => lookup(done)) as Lookup,
+      });
+      const failure = await failed.firstFailure();
+      assert.deepEqual([failure.cause, failure.phase, failure.retry], [cause, phase, 'backoff']);
+      assert.ok(failure.error);
+      assert.equal(failed.endings.length, 1);
+    });
+  }
+
+  it('B02c: that calls back at once survives a connection that fails at once', async () => {
+    // An address that no host has (RFC 5737): the system refuses to bind to it.
+    const failed = dial('ws://feed.test:9/', { lookup: here, localAddress: '203.0.113.9' });
+    const { cause, phase, error } = await failed.firstFailure();
+    assert.deepEqual([cause, phase], ['tcp-error', 'tcp']);
+    assert.equal((error as NodeJS.ErrnoException).code, 'EADDRNOTAVAIL');
+  });
+
+  it('B02b: that never calls back is given up, and is not heard after that', async () => {
+    let answer: Done = () => {};
+    const failed = dial(
+      'ws://feed.test:9/',
+      {
+        lookup: (_name, _options, done) => {
+          answer = done;
+        },
+      },
+      { timeouts: { handshakeMs: 50 } },
+    );
+    const { cause, phase } = await failed.firstFailure();
+    assert.deepEqual([cause, phase], ['handshake-timeout', 'dns']);
+    answer(new Error('late'), '');
+    await failed.client.close();
+    assert.equal(failed.endings.length, 1);
+  });
+});
