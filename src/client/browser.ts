@@ -34,7 +34,13 @@ export type {
   GaveUp,
 } from './client-types.ts';
 export { createClient } from './create-browser-client.ts';
-export type { ClientOptions } from './options.ts';
+export type {
+  ClientHeartbeatOptions,
+  HeartbeatAnswer,
+  HeartbeatMatch,
+} from './heartbeat-options.ts';
+export type { HostSigns, WatchSigns } from './host-signs.ts';
+export type { PageClientOptions as ClientOptions } from './page-options.ts';
 export type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
 export type { PrivateCodes, RetryDecision } from './reconnect/retry.ts';
 export { privateCodes } from './reconnect/retry.ts';

@@ -130,6 +130,11 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   /** Delivers messages again. Returns whether this call undid a `pause()`. */
   resume(): boolean;
   /**
+   * The host was asleep, or has another network: asks the open connection for a sign of life at once. If the client waits for a
+   * backoff, it dials within `backoff.minMs`. A page, and the clock, notice most of this themselves.
+   */
+  wake(): void;
+  /**
    * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.
    * Rejects with a MooringError, `invalid-close`, in every state, for a code that may not be sent.
    *

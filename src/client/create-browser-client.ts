@@ -1,6 +1,5 @@
 import type { ActorHost } from '../chart/hosted-actor.ts';
 import { WebSocketEvents } from '../connection/web-socket-events.ts';
-import { pageClock } from '../core/clock.ts';
 import { invalidOptions, problemAt } from '../core/option-rules.ts';
 import { sharedRules } from '../core/shared-options.ts';
 import {
@@ -10,7 +9,7 @@ import {
 import { clientRuntime, type HostObserver, type Platform } from './client-runtime.ts';
 import type { Client } from './client-types.ts';
 import { makeClient } from './make-client.ts';
-import { type ClientOptions, resolveClientOptions } from './options.ts';
+import { type PageClientOptions, resolvePageOptions } from './page-options.ts';
 import {
   type Directions,
   offered,
@@ -46,7 +45,7 @@ const platform: Platform = {
  */
 export function createClient<In = unknown, Out = unknown>(
   url: Resolvable<string | URL>,
-  given: Omit<ClientOptions<In, Out>, 'inspect'> = {},
+  given: Omit<PageClientOptions<In, Out>, 'inspect'> = {},
 ): Client<In, Out> {
   return makePageClient(url, given, null);
 }
@@ -58,10 +57,10 @@ export function createClient<In = unknown, Out = unknown>(
  */
 export function makePageClient<In, Out>(
   url: Resolvable<string | URL>,
-  given: ClientOptions<In, Out>,
+  given: PageClientOptions<In, Out>,
   actorHost: ActorHost | null,
 ): Client<In, Out> {
-  const options = resolveClientOptions(given, pageClock);
+  const options = resolvePageOptions(given);
   if (options.inspect !== undefined && actorHost === null) {
     const remedy = "needs XState; import createClient from 'mooring/client/inspect'";
     throw invalidOptions([problemAt(given, ['inspect'], remedy)]);

@@ -1,7 +1,7 @@
 import { xstateHost } from '../chart/hosted-actor.ts';
 import type { Client } from './client-types.ts';
 import { makePageClient } from './create-browser-client.ts';
-import type { ClientOptions } from './options.ts';
+import type { PageClientOptions } from './page-options.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
 /**
@@ -12,7 +12,7 @@ import type { Resolvable } from './reconnect/route.ts';
  */
 export function createClient<In = unknown, Out = unknown>(
   url: Resolvable<string | URL>,
-  given: ClientOptions<In, Out> = {},
+  given: PageClientOptions<In, Out> = {},
 ): Client<In, Out> {
   return makePageClient(url, given, xstateHost);
 }

@@ -23,6 +23,7 @@ import {
 } from './outbound-connection.ts';
 import { OutboundHandle, type OutboundHandleHost } from './outbound-handle.ts';
 import type { OutboundOutbox, Outgoing } from './outbound-outbox.ts';
+import { type PeerWatch, peerWatch } from './peer-watch.ts';
 import type { Route } from './reconnect/route.ts';
 import { Welcome } from './welcome.ts';
 
@@ -227,6 +228,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** Nothing stands between the connection and the application any more. */
   #welcomed(connection: OutboundConnection): void {
     if (!connection.isOpen) return;
+    connection.side.welcomed();
     if (this.#isPaused) connection.intake.pause('user');
     this.#parts.parent?.connectionWelcomed(connection, this.#handleOf(connection));
     this.#host.welcomeSettled();
@@ -248,6 +250,10 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
 
   peerWelcomes(connection: OutboundConnection): void {
     if (connection !== this.#usable) this.context.clock.afterPoll(() => this.#use(connection));
+  }
+
+  watchPeer(connection: OutboundConnection): PeerWatch | null {
+    return peerWatch(connection, this.#parts);
   }
 
   #use(connection: OutboundConnection): void {

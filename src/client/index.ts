@@ -35,6 +35,12 @@ export type {
   GaveUp,
 } from './client-types.ts';
 export { createClient } from './create-client.ts';
+export type {
+  ClientHeartbeatOptions,
+  HeartbeatAnswer,
+  HeartbeatMatch,
+} from './heartbeat-options.ts';
+export type { HostSigns, WatchSigns } from './host-signs.ts';
 export type { NodeClientOptions } from './node-options.ts';
 export type { ClientOptions } from './options.ts';
 export type { CircuitOptions, CircuitState } from './pool/circuit-breaker.ts';

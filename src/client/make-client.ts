@@ -20,6 +20,7 @@ import type { ResolvedClientOptions } from './options.ts';
 import { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import { type Directions, FixedRoute, type Resolvable, type Route } from './reconnect/route.ts';
 import { usual } from './sender.ts';
+import { withSigns } from './signs-watch.ts';
 import { idle, SupervisedClient } from './supervised-client.ts';
 
 /** What an entry point provides: the platform, and the options that only that platform has. */
@@ -47,7 +48,8 @@ export function makeClient<In, Out>(
   const streams = new ClientStreams<In>(idle, platform.warnings);
   const policy = new ReconnectPolicy(runtime.options, route.isRenewed, streams);
   const charts = chartsFor(options, parent, actors);
-  const parts = { runtime, charts, platform, parent, streams, route, policy };
+  const watched = withSigns(platform, { runtime, charts, streams });
+  const parts = { runtime, charts, platform: watched, parent, streams, route, policy };
   return new ClientHandle(new SupervisedClient<In, Out>(parts, urlBefore(url, route)));
 }
 
@@ -126,6 +128,10 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
 
   resume(): boolean {
     return this.#client.resume();
+  }
+
+  wake(): void {
+    this.#client.onWake();
   }
 
   async close(code = 1000, reason = ''): Promise<void> {

@@ -3,10 +3,11 @@ import { type Codec, jsonCodec } from '../core/codec.ts';
 import type { DialedConnection } from '../core/connection.ts';
 import * as defaults from '../core/defaults.ts';
 import type { Inspector } from '../core/inspection.ts';
-import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
+import type { Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import { hasMethods } from '../core/methods.ts';
 import {
   callback,
+  type Finish,
   flag,
   group,
   integer,
@@ -21,6 +22,8 @@ import {
 } from '../core/option-rules.ts';
 import { limitsRule, sharedRules } from '../core/shared-options.ts';
 import type { StandardSchemaV1 } from '../core/standard-schema.ts';
+import { type ClientHeartbeatOptions, heartbeatRule } from './heartbeat-options.ts';
+import type { WatchSigns } from './host-signs.ts';
 import type { BackoffOptions, RestartOptions } from './reconnect/backoff.ts';
 import type { PrivateCodes, RetryDecision } from './reconnect/retry.ts';
 import type { Resolvable } from './reconnect/route.ts';
@@ -103,7 +106,14 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   idleMs?: number;
   timeouts?: Partial<Timeouts>;
-  heartbeat?: Partial<HeartbeatOptions>;
+  /** How a peer that is gone is found: by pings, and by messages of your own. */
+  heartbeat?: Partial<ClientHeartbeatOptions>;
+  /**
+   * How long the peer may send no message, in milliseconds, before the client closes the connection with 4000 and dials
+   * again. Pings, pongs, beats and heartbeats are no messages. Time in which reading is paused does not count.
+   * @default no limit
+   */
+  silentMs?: number;
   /**
    * @default those of a server, but 100,000 messages a second, 200,000 at once, 200,000 values in one, and 60,000 invalid
    * ones a minute
@@ -111,6 +121,12 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   limits?: Partial<Limits>;
   /** Closes the client when it aborts. */
   signal?: AbortSignal;
+  /**
+   * Tells the client when the host goes offline, is online again, or has been asleep, in place of the events of a page. It
+   * is called when the client begins to watch its host; if it returns a function, that is called when the client stops.
+   * @default in a page its events, elsewhere nothing
+   */
+  signs?: WatchSigns;
   /** Time. @default the clock of the process */
   clock?: Clock;
   /** Returns a number from 0 to 1, like `Math.random`. It spreads attempts. */
@@ -129,6 +145,8 @@ export const clientRules = /* @__PURE__ */ (() =>
     ...sharedRules,
     ...integers(defaults.client),
     subprotocols: resolvable(sharedRules.subprotocols),
+    heartbeat: heartbeatRule,
+    silentMs: integer<number | undefined>(undefined),
     beat: flag(false),
     dial: oneOf<NonNullable<ClientOptions['dial']>>('at-once', 'on-demand'),
     idleMs: integer(undefined),
@@ -141,6 +159,7 @@ export const clientRules = /* @__PURE__ */ (() =>
       (given) => hasMethods(given, ['addEventListener']),
       'must be an AbortSignal',
     ),
+    signs: callback<WatchSigns>(),
   }) satisfies Record<keyof ClientOptions, Rule<unknown>>)();
 
 /** A function is asked for each attempt, and what it returns is checked then. */
@@ -165,6 +184,13 @@ export interface ResolvedClientOptions<In = unknown, Out = unknown>
   readonly random: () => number;
 }
 
+/** What a platform checks besides. */
+export interface PlatformRules {
+  readonly rules?: typeof clientRules;
+  /** Refuses what has no effect there. */
+  readonly finish?: Finish<typeof clientRules>;
+}
+
 /**
  * Checks options and fills in defaults.
  *
@@ -173,8 +199,13 @@ export interface ResolvedClientOptions<In = unknown, Out = unknown>
 export function resolveClientOptions<In, Out>(
   options: ClientOptions<In, Out>,
   clock: Clock,
+  { rules = clientRules, finish }: PlatformRules = {},
 ): ResolvedClientOptions<In, Out> {
-  return filled(resolved(options, clientRules, { finish: checkIdle }), clock);
+  const check: Finish<typeof clientRules> = (options, report, given) => {
+    checkIdle(options, report);
+    finish?.(options, report, given);
+  };
+  return filled(resolved(options, rules, { finish: check }), clock);
 }
 
 /** Refuses `idleMs` for a client that would dial again at once. */

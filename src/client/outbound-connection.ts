@@ -6,6 +6,7 @@ import type { FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox, type OutboxHost } from './outbound-outbox.ts';
+import type { PeerWatch } from './peer-watch.ts';
 import type { Destination, Route } from './reconnect/route.ts';
 
 /** What a dialed connection needs of its dialer. */
@@ -17,6 +18,8 @@ export interface OutboundHost extends ConnectionHost, OutboxHost {
   makeTransport(connection: ConnectionCore): OutboundTransport;
   /** The peer has asked for a beat, so it has admitted this side. */
   peerWelcomes(connection: OutboundConnection): void;
+  /** Begins to watch the peer of a connection that has opened; `null` if no option asks for it. */
+  watchPeer(connection: OutboundConnection): PeerWatch | null;
 }
 
 /** A dialed connection: one attempt, and the connection that it opens. */
@@ -43,6 +46,7 @@ export class Outbound implements ConnectionSide {
   readonly #host: OutboundHost;
   #outbox: OutboundOutbox | null = null;
   #hasBeat = false;
+  #watch: PeerWatch | null = null;
   /** Why it did not open, if the reason is not in the record. */
   #failureReason: 'late' | 'targetless' | null = null;
 
@@ -70,6 +74,8 @@ export class Outbound implements ConnectionSide {
   /** Asks for a sign of life at once. */
   probe(): void {
     if (this.#connection.isOpen) this.#connection.heartbeat?.probe();
+    // The ping may have failed.
+    if (this.#connection.isOpen) this.#watch?.probe();
   }
 
   /** Where it goes may be for functions of the application to say. */
@@ -118,15 +124,23 @@ export class Outbound implements ConnectionSide {
 
   opened(): void {
     this.#hasBeat = agreesOnBeat(this.transport.subprotocol);
+    this.#watch = this.#host.watchPeer(this.#connection);
     this.#connection.chart.send('welcome.settled');
   }
 
-  messageHeard(): void {}
+  /** `onOpen` has settled. */
+  welcomed(): void {
+    this.#watch?.begin();
+  }
+
+  messageHeard(): void {
+    this.#watch?.heard();
+  }
 
   takesBeat(payload: Uint8Array, isBinary: boolean): boolean {
     const kind = this.#hasBeat ? beatKind(payload, isBinary) : null;
     if (kind === 'request') this.#answerBeat();
-    return kind !== null;
+    return kind !== null || this.#watch?.takes(payload, isBinary) === true;
   }
 
   /** Asks for beats only after the peer has asked: another peer may only have echoed the offered subprotocol. */
@@ -141,6 +155,7 @@ export class Outbound implements ConnectionSide {
   flush(): void {}
 
   stopSending(): void {
+    this.#watch?.stop();
     this.#outbox?.stop();
   }
 
@@ -168,6 +183,7 @@ export class Outbound implements ConnectionSide {
 
   letGo(): void {
     this.#outbox = null;
+    this.#watch = null;
     this.transport.release();
   }
 }

@@ -50,7 +50,7 @@ export interface ConnectionSide
   opened(): void;
   /** A message arrived, valid or not. */
   messageHeard(): void;
-  /** Answers a beat of the peer. Returns whether the message is a beat, which the application does not get. */
+  /** Answers a beat of the peer. Returns whether the message is a beat, or another sign of life that the application does not get. */
   takesBeat(payload: Uint8Array, isBinary: boolean): boolean;
   /** Writes accepted messages now, before the WebSocket writes a frame of its own. */
   flush(): void;

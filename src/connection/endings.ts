@@ -23,7 +23,9 @@ export const localEndings = {
     fact: 'pause.expired',
     frame: { code: 1011, reason: 'handlers have stalled' },
   },
+  'reader-too-slow': { fact: 'pause.expired', frame: { code: 1011, reason: 'reader too slow' } },
   'slow-consumer': { fact: 'outbox.stalled', frame: { code: 1013, reason: 'too slow' } },
+  silent: { fact: 'close.requested', frame: { code: 4000, reason: 'silent' } },
   'heartbeat-timeout': { fact: 'heartbeat.lost' },
   'ping-flood': { fact: 'ping.flooded' },
 } as const satisfies Partial<Record<LocalCause, LocalEnding>>;

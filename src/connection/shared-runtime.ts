@@ -28,7 +28,9 @@ export interface ContextOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly timeouts: Readonly<Timeouts>;
-  readonly heartbeat: Readonly<HeartbeatOptions>;
+  /** `everyMs` and `silentMs` are times of a client. A supervisor has neither. */
+  readonly heartbeat: Readonly<HeartbeatOptions> & { readonly everyMs?: number | undefined };
+  readonly silentMs?: number | undefined;
   readonly limits: Readonly<Limits>;
   readonly overRate: OverRatePolicy;
 }
@@ -55,8 +57,11 @@ export function sharedRuntime(
 export function tickMsOf({
   timeouts,
   heartbeat,
-}: Pick<ContextOptions, 'timeouts' | 'heartbeat'>): number {
-  const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
+  silentMs = Number.POSITIVE_INFINITY,
+}: Pick<ContextOptions, 'timeouts' | 'heartbeat' | 'silentMs'>): number {
+  const { intervalMs, graceMs, everyMs = intervalMs } = heartbeat;
+  const beatMs = Math.min(intervalMs, graceMs, everyMs, silentMs);
+  const shortestMs = Math.min(...Object.values(timeouts), beatMs);
   const tickMs = Math.ceil(shortestMs / TICKS_PER_DEADLINE);
   return Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, tickMs));
 }

@@ -1,4 +1,4 @@
-import type { PageSocketObserver } from '../transport/transport.ts';
+import type { MessageRefusal, PageSocketObserver } from '../transport/transport.ts';
 import type { ConnectionCore } from './connection-core.ts';
 
 /** Translates what the WebSocket of a page reports, which is little. In Node.js, `SocketEvents` does. */
@@ -14,7 +14,18 @@ export class WebSocketEvents implements PageSocketObserver {
   }
 
   overflowed(): void {
-    this.connection.end('handler-stalled');
+    this.connection.end('reader-too-slow');
+  }
+
+  /** A connection that is already closing keeps its cause. */
+  messageRefused({ cause, code, problem }: MessageRefusal): void {
+    if (!this.connection.isOpen) return;
+    const { record, transport } = this.connection;
+    record.noteViolation(new Error(problem), cause);
+    this.connection.quarantine();
+    const sent = transport.sendClose({ code, reason: problem });
+    if (sent !== null) record.noteSent(sent);
+    this.connection.chart.send('protocol.violated');
   }
 
   socketClosed(): void {

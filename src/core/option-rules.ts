@@ -19,7 +19,7 @@ export type Rules = Readonly<Record<string, Rule<unknown>>>;
 export type Resolved<R extends Rules> = { -readonly [Name in keyof R]: ReturnType<R[Name]> };
 
 /** Checks options against each other, after each has passed its own rule. */
-type Finish<R extends Rules> = (
+export type Finish<R extends Rules> = (
   options: Resolved<R>,
   report: Report,
   given: { readonly [Name in keyof R]?: unknown },
@@ -112,7 +112,7 @@ export function group<R extends Rules>(rules: R, finish?: Finish<R>): Rule<Reado
 /** What `resolved` does besides checking each option by its rule. */
 interface Further<R extends Rules> {
   readonly call?: OptionsCall;
-  readonly finish?: Finish<R>;
+  readonly finish?: Finish<R> | undefined;
 }
 
 /**

@@ -15,10 +15,12 @@ export type LocalCause =
   | 'crash'
   | 'welcome-timeout'
   | 'handler-stalled'
+  | 'reader-too-slow'
   | 'expired'
   | 'invalid-message'
   | 'message-rate'
   | 'slow-consumer'
+  | 'silent'
   | 'heartbeat-timeout'
   | 'ping-flood';
 
@@ -38,6 +40,7 @@ export type CloseCause =
   | 'tcp-reset'
   | 'tcp-timeout'
   | 'tcp-error'
+  | 'connection-lost'
   | 'unknown';
 
 /** Why this side refuses the rest of a message. */
@@ -109,12 +112,12 @@ export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut
 
 /** Derives from the evidence how a connection ended whose socket can be seen. Pure. */
 export function classifyClose(evidence: Evidence): Classification {
-  return classification(evidence, concludeOfSocket(evidence) ?? conclude(evidence));
+  return classification(evidence, concludeOfSocket(evidence) ?? conclude(evidence, 'unknown'));
 }
 
-/** The same in a page, which sees nothing of the socket. Pure. */
+/** The same in a page, which sees nothing of the socket: an end without a close frame is all that it is told. Pure. */
 export function classifyPageClose(evidence: Evidence): Classification {
-  return classification(evidence, conclude(evidence));
+  return classification(evidence, violation(evidence) ?? conclude(evidence, 'connection-lost'));
 }
 
 /** All results have one shape: objects put together by spreading cost 4 KB of garbage for each end (measured). */
@@ -155,7 +158,7 @@ type Conclusion = Pick<Classification, 'origin' | 'layer' | 'cause' | 'retry' | 
  * side asked for, did. A TCP error often follows a close frame.
  */
 function concludeOfSocket(evidence: Evidence): Conclusion | undefined {
-  const { taken, intent, protocolError, refused, received } = evidence;
+  const { taken, intent, received } = evidence;
   if (taken !== undefined && intent === undefined) {
     return {
       origin: 'local',
@@ -167,25 +170,30 @@ function concludeOfSocket(evidence: Evidence): Conclusion | undefined {
       error: taken,
     };
   }
-  if (protocolError !== undefined) {
-    return {
-      origin: 'local',
-      layer: 'websocket',
-      cause: refused ?? 'protocol-error',
-      retry: 'backoff',
-      level: refused === undefined ? 'error' : 'warn',
-      error: protocolError,
-    };
-  }
+  const found = violation(evidence);
+  if (found !== undefined) return found;
   const isLost = received === undefined && intent === undefined;
   return isLost ? networkEnding(evidence, networkCause(evidence)) : undefined;
 }
 
-/** A close frame of the peer comes first, then what this side had asked for. */
-function conclude(evidence: Evidence): Conclusion {
+/** This side has ended it for what the peer sent. */
+function violation({ protocolError, refused }: Evidence): Conclusion | undefined {
+  if (protocolError === undefined) return undefined;
+  return {
+    origin: 'local',
+    layer: 'websocket',
+    cause: refused ?? 'protocol-error',
+    retry: 'backoff',
+    level: refused === undefined ? 'error' : 'warn',
+    error: protocolError,
+  };
+}
+
+/** A close frame of the peer comes first, then what this side had asked for. `lost` is the cause if there is neither. */
+function conclude(evidence: Evidence, lost: CloseCause): Conclusion {
   const { received, intent } = evidence;
   if (received !== undefined) return closeFrame(evidence, received);
-  return intent === undefined ? networkEnding(evidence, 'unknown') : localEnding(evidence, intent);
+  return intent === undefined ? networkEnding(evidence, lost) : localEnding(evidence, intent);
 }
 
 /** If this side asked for the end first, that is the cause, and the code of the peer's answer does not matter. */
@@ -250,6 +258,7 @@ function localLevel(intent: LocalCause): Level {
     case 'invalid-message':
     case 'message-rate':
     case 'slow-consumer':
+    case 'silent':
     case 'heartbeat-timeout':
     case 'ping-flood':
       return 'warn';
@@ -258,6 +267,7 @@ function localLevel(intent: LocalCause): Level {
     case 'crash':
     case 'welcome-timeout':
     case 'handler-stalled':
+    case 'reader-too-slow':
       return 'error';
   }
 }

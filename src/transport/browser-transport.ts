@@ -10,7 +10,12 @@ import {
 import type { Limits } from '../core/limits.ts';
 import { byteLength } from '../core/text.ts';
 import { type Classification, classifyPageClose, type Evidence } from '../core/verdict.ts';
-import type { DialTarget, OutboundTransport, PageSocketObserver } from './transport.ts';
+import type {
+  DialTarget,
+  MessageRefusal,
+  OutboundTransport,
+  PageSocketObserver,
+} from './transport.ts';
 
 /** The part of a browser's WebSocket that Mooring uses (WHATWG WebSockets Standard). */
 export interface NativeWebSocket {
@@ -34,7 +39,7 @@ export interface NativeCloseEvent {
 
 /** What all connections of a client share. */
 export interface BrowserTransportContext {
-  readonly limits: Pick<Limits, 'inFlightBytesMax'>;
+  readonly limits: Pick<Limits, 'payloadBytesMax'>;
   readonly clock: Clock;
 }
 
@@ -74,7 +79,7 @@ export class BrowserTransport implements OutboundTransport {
   /** How far it has come, as far as a page can know. */
   #phase: FailurePhase = 'config';
   readonly #observer: PageSocketObserver;
-  readonly #heldBytesMax: number;
+  readonly #payloadBytesMax: number;
   readonly #Native: NativeWebSocketConstructor;
   #socket: NativeWebSocket | null = null;
   #isOpen = false;
@@ -95,7 +100,7 @@ export class BrowserTransport implements OutboundTransport {
   ) {
     this.#observer = observer;
     this.#clock = clock;
-    this.#heldBytesMax = limits.inFlightBytesMax;
+    this.#payloadBytesMax = limits.payloadBytesMax;
     this.#Native = Native;
   }
 
@@ -116,14 +121,21 @@ export class BrowserTransport implements OutboundTransport {
     const bytes =
       typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
     this.bytesIn += bytes.length;
-    if (this.isPaused || this.#held.length > 0) this.#hold(bytes, typeof data !== 'string');
+    if (bytes.length > this.#payloadBytesMax) this.#observer.messageRefused(this.#tooLong);
+    else if (this.isPaused || this.#held.length > 0) this.#hold(bytes, typeof data !== 'string');
     else this.#observer.connection.receive(bytes, typeof data !== 'string');
+  }
+
+  /** The browser has the whole message by now. The limit protects what the page does with it. */
+  get #tooLong(): MessageRefusal {
+    const problem = `message over ${this.#payloadBytesMax} bytes (limits.payloadBytesMax)`;
+    return { cause: 'message-limit', code: 1009, problem };
   }
 
   /** A page cannot stop its browser from reading, so it holds messages, up to a limit. One message always fits. */
   #hold(payload: Uint8Array, isBinary: boolean): void {
     const bytes = payload.length + HELD_MESSAGE_BYTES;
-    if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#heldBytesMax) {
+    if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#payloadBytesMax) {
       this.#observer.overflowed();
       return;
     }

@@ -118,9 +118,9 @@ export interface DialObserver extends RawSocketObserver, SocketObserver {
 }
 
 /** What the WebSocket of a page reports to its connection. */
-export interface PageSocketObserver extends Pick<SocketObserver, 'connection'> {
+export interface PageSocketObserver extends Pick<SocketObserver, 'connection' | 'messageRefused'> {
   opened(): void;
-  /** More arrived during a pause than it may hold: a page cannot stop its browser from reading. */
+  /** More messages wait than it may hold: a page cannot stop its browser from reading. */
   overflowed(): void;
   /** It failed to open, or ended without a close frame. */
   socketClosed(): void;

@@ -89,7 +89,7 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     assert.deepEqual(verdicts(service), [expected]);
     const told = await toldIn(tab);
     // A browser tells a page no more than that.
-    assert.deepEqual(told.endings, ['closed unknown 1006']);
+    assert.deepEqual(told.endings, ['closed connection-lost 1006']);
     assert.deepEqual(outer(told.states), ['idle', 'dialing', 'up', 'waiting', 'dialing', 'up']);
     assert.deepEqual(told.events, []);
     return told;
@@ -195,7 +195,7 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     await isUp(tab, 2);
     const { endings, events } = await toldIn(tab);
     const [end, ...attempts] = endings;
-    assert.equal(end, 'closed unknown 1006');
+    assert.equal(end, 'closed connection-lost 1006');
     // Every attempt on a server that is not there has an end of its own.
     assert.deepEqual(new Set(attempts), new Set(['failed undisclosed']));
     assert.deepEqual(events, []);

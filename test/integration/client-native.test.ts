@@ -143,15 +143,16 @@ describe('client over a native WebSocket', () => {
     }
   });
 
-  it('tells a network that fails, once, and comes back', async () => {
+  it('D16: tells a network that fails, once, and comes back', async () => {
     const server = await stops.rogue(
       accepting(({ socket }) => setTimeout(() => socket.resetAndDestroy(), 10)),
     );
     const { endings } = dial(server.port);
     await until(() => endings.length >= 2, 'it has come back');
     assert.ok(endings[0]?.outcome === 'closed');
-    const { code, origin, clean } = endings[0].verdict;
-    assert.deepEqual([code, origin, clean], [1006, 'network', false]);
+    const { code, cause, origin, clean, level } = endings[0].verdict;
+    assert.deepEqual([code, cause, origin, clean], [1006, 'connection-lost', 'network', false]);
+    assert.equal(level, 'warn');
   });
 
   it('does not wait for a peer that never answers its close frame', async () => {

@@ -213,28 +213,37 @@ for (const [kind, create] of kinds) {
 }
 
 describe('a page that is paused', () => {
-  it('holds no more than inFlightBytesMax, and ends the connection beyond it', async () => {
-    const server = await sending(1_000);
-    const { client, messages, verdict } = dial(createPageClient, server, {
-      limits: { inFlightBytesMax: 20_000 },
-      onMessage: (connection) => void connection.pause(),
+  const pauses: readonly [string, ClientOptions][] = [
+    ['pauses', { onMessage: (connection) => void connection.pause() }],
+    ['is behind', { limits: { inFlightMax: 1 }, onMessage: () => new Promise(() => {}) }],
+  ];
+  for (const [how, { limits, ...options }] of pauses)
+    it(`D17: holds no more than payloadBytesMax when it ${how}, and ends the connection beyond it`, async () => {
+      const server = await sending(1_000);
+      const { client, messages, verdict } = dial(createPageClient, server, {
+        limits: { ...limits, payloadBytesMax: 20_000 },
+        ...options,
+      });
+      const { cause, origin, level, retry, sent } = await verdict();
+      assert.deepEqual(
+        [cause, origin, level, retry],
+        ['reader-too-slow', 'local', 'error', 'backoff'],
+      );
+      // A page may send 1000 and private codes only.
+      assert.deepEqual(sent, { code: 1005, reason: '' });
+      assert.deepEqual(messages, [0]);
+      assert.equal(client.status.state, 'waiting');
     });
-    const { cause, sent } = await verdict();
-    assert.equal(cause, 'handler-stalled');
-    // A page may send 1000 and private codes only.
-    assert.deepEqual(sent, { code: 1005, reason: '' });
-    assert.deepEqual(messages, [0]);
-    assert.equal(client.status.state, 'waiting');
-  });
 
-  it('holds one message of any size', async () => {
+  it('holds one message of any size that it takes', async () => {
     const server = await Service.start();
     stops.add(() => server.stop());
     const { client, messages } = dial(createPageClient, server, {
-      limits: { inFlightBytesMax: 1_000 },
+      limits: { payloadBytesMax: 50_002 },
     });
     await until(() => client.connection !== undefined, 'it is up');
     client.connection?.pause();
+    // With its quotes, and what holding it costs, it takes more than the limit.
     const long = 'x'.repeat(50_000);
     const connection = await server.opened();
     connection.send(long);
@@ -252,9 +261,34 @@ describe('a page that is paused', () => {
     });
     await until(() => isPaused(client), 'it is paused');
     (await server.opened()).terminate();
-    assert.equal((await verdict()).code, 1006);
+    const { code, cause } = await verdict();
+    assert.deepEqual([code, cause], [1006, 'connection-lost']);
     assert.deepEqual(messages, [0]);
   });
+
+  for (const isPaused of [false, true]) {
+    it(`never delivers a message over payloadBytesMax, ${isPaused ? 'held or not' : 'nor what follows'}`, async () => {
+      const server = await Service.start({
+        onOpen: (connection) => {
+          for (const text of ['short', 'x'.repeat(98), 'x'.repeat(99), 'late'])
+            connection.send(text);
+        },
+      });
+      stops.add(() => server.stop());
+      const { messages, verdict } = dial(createPageClient, server, {
+        limits: { payloadBytesMax: 100 },
+        onMessage: (connection) => void (isPaused && connection.pause()),
+      });
+      const { cause, origin, layer, level, retry, error, sent } = await verdict();
+      assert.deepEqual(
+        [cause, origin, layer, level],
+        ['message-limit', 'local', 'websocket', 'warn'],
+      );
+      assert.deepEqual([retry, sent], ['backoff', { code: 1005, reason: '' }]);
+      assert.equal(error?.message, 'message over 100 bytes (limits.payloadBytesMax)');
+      assert.deepEqual(messages, isPaused ? ['short'] : ['short', 'x'.repeat(98)]);
+    });
+  }
 });
 
 describe('a pool', () => {

@@ -183,6 +183,9 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   peerWelcomes(): void {}
   messageLost(): void {}
   roomFound(): void {}
+  watchPeer() {
+    return null;
+  }
 
   connectionOpened(): void {}
 

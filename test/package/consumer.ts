@@ -177,7 +177,23 @@ client.messages$.subscribe((message) => {
 });
 // @ts-expect-error a message of another contract
 client.send({ nope: 1 });
-const pool = createPool(['wss://example.com/'], { messages: prices, supervisor });
+client.wake();
+createClient('wss://example.com/', {
+  silentMs: 60_000,
+  heartbeat: {
+    message: () => ['heartbeat'],
+    expects: (payload, answer) => typeof payload === 'string' && answer('pong') !== 'refused',
+    everyMs: 20_000,
+    always: true,
+  },
+  signs(host) {
+    host.offline();
+    return () => host.online();
+  },
+});
+// @ts-expect-error a server has no such heartbeat
+createSupervisor({ heartbeat: { message: 'ping' } });
+const pool = createPool(['wss://example.com/'], { messages: prices, supervisor, silentMs: 60_000 });
 export const first: DialedConnection<{ price: number }> | undefined = pool.checkout();
 
 const connecting: ConnectOptions = {

@@ -8,6 +8,7 @@ import { type AcceptFailureCause, describeFailure } from '../../src/core/failure
 import {
   type CloseCause,
   classifyClose,
+  classifyPageClose,
   type Evidence,
   type RefusedMessage,
 } from '../../src/core/verdict.ts';
@@ -177,7 +178,8 @@ describe('docs/reference/verdicts.md', () => {
   it('classifies every close cause as the code does', () => {
     for (const { Cause = '', ...told } of closes) {
       const evidence = closeEvidence[Cause as CloseCause];
-      const { cause, origin, layer, level, retry } = classifyClose(evidence);
+      const classify = Cause === 'connection-lost' ? classifyPageClose : classifyClose;
+      const { cause, origin, layer, level, retry } = classify(evidence);
       assert.equal(cause, Cause);
       assert.deepEqual([told['Origin'], told['Layer']], [origin, layer], Cause);
       assertToldOrByCode(told['Level'], level, Cause);
@@ -247,10 +249,12 @@ const closeEvidence: Record<CloseCause, Evidence> = {
   crash: { intent: 'crash', handlerError: new Error('crash') },
   'welcome-timeout': answered('welcome-timeout', 1011),
   'handler-stalled': answered('handler-stalled', 1011),
+  'reader-too-slow': answered('reader-too-slow', 1005),
   expired: answered('expired', 3000),
   'invalid-message': answered('invalid-message', 1008),
   'message-rate': answered('message-rate', 1008),
   'slow-consumer': answered('slow-consumer', 1013),
+  silent: answered('silent', 4000),
   'heartbeat-timeout': { intent: 'heartbeat-timeout' },
   'ping-flood': { intent: 'ping-flood' },
   'peer-close': { received: { code: 1000, reason: '' }, clean: true },
@@ -266,6 +270,7 @@ const closeEvidence: Record<CloseCause, Evidence> = {
   'tcp-reset': { socketError: systemError('ECONNRESET') },
   'tcp-timeout': { socketError: systemError('ETIMEDOUT') },
   'tcp-error': { socketError: systemError('EBADF') },
+  'connection-lost': {},
   unknown: {},
 };
 
@@ -291,6 +296,11 @@ describe('docs/guide/client.md', () => {
   it('lists every option and no others', () => {
     const members = ['ClientOptions', 'NodeClientOptions'].flatMap(interfaceMembers);
     assert.deepEqual(names(page, 'Options'), members);
+  });
+
+  it('lists every option of a heartbeat and no others', () => {
+    const members = ['HeartbeatOptions', 'ClientHeartbeatOptions'].flatMap(interfaceMembers);
+    assert.deepEqual(names(page, 'Heartbeats of the application'), members);
   });
 
   it('lists every cause of a failure and no others', () => {

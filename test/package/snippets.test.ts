@@ -44,7 +44,7 @@ const config = {
 /** Optional peers of an application: their types are not installed here. */
 const ambient = `declare module 'pino' {
   export function pino(): Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
-}\n`;
+}\n${read('docs/examples/react-native/native-modules.d.ts')}`;
 
 describe('the TypeScript blocks of the pages', () => {
   const snippets = ['README.md', ...filesIn('docs', '.md')].flatMap(snippetsOf);

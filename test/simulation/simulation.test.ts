@@ -130,8 +130,11 @@ describe('a seed', () => {
   });
 });
 
+/** Causes that only clients have, which are not simulated. */
+type ClientCause = 'silent' | 'reader-too-slow' | 'connection-lost';
+
 /** Simulated messages arrive as a whole: none takes too long, or too many pieces. */
-const closeCauses: Readonly<Record<Exclude<CloseCause, RefusedMessage>, true>> = {
+const closeCauses: Readonly<Record<Exclude<CloseCause, RefusedMessage | ClientCause>, true>> = {
   close: true,
   drain: true,
   terminate: true,

@@ -16,6 +16,10 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   crash: ['transport broke'],
   'welcome-timeout': ['welcome hung'],
   'handler-stalled': ['handler hung'],
+  // Clients are not simulated: three causes only they have.
+  'reader-too-slow': [],
+  silent: [],
+  'connection-lost': [],
   expired: ['let in for a while'],
   'invalid-message': ['peer sent nonsense'],
   // What has waited while nobody read comes at once.

@@ -157,7 +157,8 @@ describe('the options of a client', () => {
   it('have finite defaults', () => {
     const resolved = resolveClientOptions({}, systemClock);
     assert.deepEqual(resolved.timeouts, defaults.timeouts);
-    assert.deepEqual(resolved.heartbeat, defaults.heartbeat);
+    const messages = { message: undefined, expects: undefined, everyMs: 25_000, always: false };
+    assert.deepEqual(resolved.heartbeat, { ...defaults.heartbeat, ...messages });
     // It has asked for what it is sent.
     const pace = {
       messagesPerSecondMax: 100_000,
@@ -176,6 +177,11 @@ describe('the options of a client', () => {
   it('keep what is given, and fill in the rest', () => {
     const { backoff } = resolveClientOptions({ backoff: { minMs: 100 } }, systemClock);
     assert.deepEqual(backoff, { ...defaults.backoff, minMs: 100 });
+    const heartbeatOf = (heartbeat: object) =>
+      resolveClientOptions({ heartbeat }, systemClock).heartbeat;
+    assert.equal(heartbeatOf({ message: 'ping', intervalMs: 7 }).everyMs, 7);
+    assert.equal(heartbeatOf({ message: 'ping', intervalMs: 7, everyMs: 8 }).everyMs, 8);
+    assert.equal(heartbeatOf({ message: 0 }).message, 0);
   });
 
   const wrong: [object, RegExp][] = [
@@ -194,6 +200,14 @@ describe('the options of a client', () => {
     [{ codec: {} }, /options\.codec: must be a codec with encode and decode/],
     [{ signal: {} }, /options\.signal: must be an AbortSignal/],
     [{ clock: {} }, /options\.clock: must be a clock/],
+    [{ silentMs: 0 }, /options\.silentMs: must be a whole number from 1/],
+    [{ signs: {} }, /options\.signs: must be a function/],
+    [{ heartbeat: { expects: 'pong' } }, /options\.heartbeat\.expects: must be a function/],
+    [{ heartbeat: { message: 1, everyMs: 0 } }, /options\.heartbeat\.everyMs: must be a whole/],
+    [{ heartbeat: { message: 1, always: 1 } }, /options\.heartbeat\.always: must be a boolean/],
+    [{ heartbeat: { everyMs: 9 } }, /options\.heartbeat\.everyMs: has no effect without message/],
+    [{ heartbeat: { always: true } }, /options\.heartbeat\.always: has no effect without message/],
+    [{ heartbeat: { every: 9 } }, /options\.heartbeat\.every: unknown option/],
   ];
   for (const [options, message] of wrong) {
     it(`name what is wrong: ${JSON.stringify(options)}`, () => {

@@ -112,6 +112,7 @@ describe('PoolReconnectPolicy', () => {
     'did not answer': failed({ isLate: true }),
     'sent too many invalid messages': closed({ intent: 'invalid-message' }),
     'flooded us with messages': closed({ intent: 'message-rate' }),
+    'sent no message for too long': closed({ intent: 'silent' }),
     'flooded us with pings': closed({ intent: 'ping-flood' }),
     'sent a message in too many pieces': closed({
       protocolError: new Error('too many'),

@@ -143,7 +143,8 @@ function symbolsOf(entry: string): { file: string; name: string }[] {
   return statements(entry).flatMap((text) => {
     const [, names, from = ''] = /^export (?:type )?(\*|\{.*\}) from '([^']+)'/.exec(text) ?? [];
     const file = join(dirname(entry), from);
-    const listed = names === '*' ? definedIn(file) : (names?.match(/\w+/g) ?? []);
+    const listed =
+      names === '*' ? definedIn(file) : (names?.replaceAll(/ as \w+/g, '').match(/\w+/g) ?? []);
     return listed.map((name) => ({ file, name }));
   });
 }

@@ -10,6 +10,7 @@ import {
   type CloseCause,
   type CloseVerdict,
   classifyClose,
+  classifyPageClose,
   type Evidence,
   type LocalCause,
 } from '../../src/core/verdict.ts';
@@ -32,6 +33,7 @@ const levels: Record<LocalCause, Level> = {
   'invalid-message': 'warn',
   'message-rate': 'warn',
   'slow-consumer': 'warn',
+  silent: 'warn',
   'heartbeat-timeout': 'warn',
   'ping-flood': 'warn',
   fail: 'error',
@@ -39,6 +41,7 @@ const levels: Record<LocalCause, Level> = {
   crash: 'error',
   'welcome-timeout': 'error',
   'handler-stalled': 'error',
+  'reader-too-slow': 'error',
 };
 const intents = Object.keys(levels) as LocalCause[];
 
@@ -61,6 +64,7 @@ const causes: Record<CloseCause, Evidence> = {
   'tcp-reset': { socketError: reset },
   'tcp-timeout': { socketError: errorOf('ETIMEDOUT') },
   'tcp-error': { socketError: errorOf('ENOBUFS') },
+  'connection-lost': {},
   unknown: {},
 };
 
@@ -228,7 +232,8 @@ describe('classifyClose', () => {
 
   it('tells every cause there is', () => {
     for (const [cause, evidence] of Object.entries(causes)) {
-      assert.equal(classifyClose(evidence).cause, cause);
+      const classify = cause === 'connection-lost' ? classifyPageClose : classifyClose;
+      assert.equal(classify(evidence).cause, cause);
     }
   });
 

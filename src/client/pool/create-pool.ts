@@ -11,6 +11,7 @@ import type { ClientEvent, Ending } from '../client-types.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
 import { sharedClientRuntime } from '../node-runtime.ts';
 import { nodeRoute } from '../reconnect/node-route.ts';
+import { withSigns } from '../signs-watch.ts';
 import { idle, SupervisedClient } from '../supervised-client.ts';
 import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
 import { PoolReconnectPolicy } from './pool-reconnect-policy.ts';
@@ -53,7 +54,11 @@ export function createPool<In = unknown, Out = unknown>(
     const platform = nodePlatform;
     const streams = new ClientStreams<In>(idle, platform.warnings);
     const policy = new PoolReconnectPolicy(runtime.options, upstreams, streams);
-    const parts = { runtime, charts, platform, parent: pool, streams, route: policy, policy };
+    const watched = withSigns(platform, { runtime, charts, streams });
+    const parts = {
+      ...{ runtime, charts, streams },
+      ...{ platform: watched, parent: pool, route: policy, policy },
+    };
     return new SupervisedClient<In, Out>(parts, '');
   };
   const parts = { size, upstreams, charts, context, parent, signal, inspect, makeMember };

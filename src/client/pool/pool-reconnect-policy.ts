@@ -90,6 +90,7 @@ const provoked: ReadonlySet<CloseCause> = new Set<CloseCause>([
   'message-rate',
   'ping-flood',
   'slow-consumer',
+  'silent',
 ]);
 
 /** Whether this side ended the attempt for its own reasons, which say nothing about the peer. */

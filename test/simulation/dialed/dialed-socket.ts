@@ -35,6 +35,7 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
   #isDestroyed = false;
   #isReleased = false;
   #hasClosed = false;
+  #isRejected = false;
   #progressed: () => void = () => {};
   #whenClosed: ((clean: boolean) => void) | null = null;
   /** What arrived while it was paused. */
@@ -49,12 +50,13 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
   }
 
   dial(): void {
-    const { attempt, status, retryAfterMs, afterMs } = this.#fate;
+    const { attempt, afterMs } = this.#fate;
     this.#later(afterMs, () => {
       if (attempt === 'opens') this.#open();
-      else if (attempt === 'rejected')
-        this.#observer.rejected({ status, ...(retryAfterMs !== undefined && { retryAfterMs }) });
-      else if (attempt === 'refused') this.#fail(coded('connect ECONNREFUSED', 'ECONNREFUSED'));
+      else if (attempt === 'rejected') {
+        this.#isRejected = true;
+        this.#observer.rejected();
+      } else if (attempt === 'refused') this.#fail(coded('connect ECONNREFUSED', 'ECONNREFUSED'));
     });
   }
 
@@ -224,7 +226,13 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
   }
 
   describeFailure(evidence: AttemptEvidence): FailureDescription {
-    return describeDialFailure({ ...evidence, phase: 'tcp' });
+    const { status, retryAfterMs } = this.#fate;
+    const answer = { status, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    return describeDialFailure({
+      ...evidence,
+      phase: 'tcp',
+      answer: this.#isRejected ? answer : undefined,
+    });
   }
 
   classify(evidence: Evidence) {

@@ -1,0 +1,69 @@
+import { pageClock } from '../core/clock.ts';
+import type { Limits, Timeouts } from '../core/limits.ts';
+import type { Finish, Rule } from '../core/option-rules.ts';
+import {
+  type ClientOptions,
+  clientRules,
+  type ResolvedClientOptions,
+  resolveClientOptions,
+} from './options.ts';
+
+/** Limits of what a page never gets to see, and of what only a server has. */
+const absent = {
+  timeouts: ['messageMs'],
+  limits: ['fragmentsMax', 'bufferedChunksMax', 'topicsMax'],
+} as const satisfies {
+  readonly timeouts: readonly (keyof Timeouts)[];
+  readonly limits: readonly (keyof Limits)[];
+};
+
+/** Options of a client over the native WebSocket of its host: those of Node.js, without what cannot work there. */
+export interface PageClientOptions<In = unknown, Out = unknown>
+  extends Omit<ClientOptions<In, Out>, 'timeouts' | 'limits'> {
+  timeouts?: Partial<Omit<Timeouts, (typeof absent.timeouts)[number]>>;
+  /**
+   * As of a client in Node.js. A message over `payloadBytesMax` ends the connection, and no more than that waits while
+   * reading is paused.
+   */
+  limits?: Partial<Omit<Limits, (typeof absent.limits)[number]>>;
+}
+
+const inNodeOnly: Rule<undefined> = (given, report) => {
+  if (given !== undefined) report('exists in Node.js only');
+  return undefined;
+};
+
+const pageRules = /* @__PURE__ */ (() => ({
+  ...clientRules,
+  headers: inNodeOnly,
+  supervisor: inNodeOnly,
+  actors: inNodeOnly,
+  connect: inNodeOnly,
+}))();
+
+/**
+ * Checks the options of a client in a page, and fills in defaults.
+ *
+ * @throws MooringError `invalid-options`, naming the path of every option that is wrong, or has no effect in a page.
+ */
+export function resolvePageOptions<In, Out>(
+  options: PageClientOptions<In, Out>,
+): ResolvedClientOptions<In, Out> {
+  return resolveClientOptions<In, Out>(options, pageClock, { rules: pageRules, finish: refuse });
+}
+
+/** Refuses what would have no effect. A page cannot ping, so the times of a heartbeat need beats or messages. */
+const refuse: Finish<typeof clientRules> = ({ beat, heartbeat }, report, given) => {
+  const refuseIn = (group: keyof typeof given, names: readonly string[], without = '') => {
+    const options = Object(given[group]) as Record<string, unknown>;
+    for (const name of names)
+      if (options[name] !== undefined) report(`has no effect in a page${without}`, group, name);
+  };
+  refuseIn('timeouts', absent.timeouts);
+  refuseIn('limits', absent.limits);
+  if (beat) return;
+  const { message, expects } = heartbeat;
+  if (message === undefined) refuseIn('heartbeat', ['intervalMs'], ' without beat or message');
+  if (message === undefined || expects === undefined)
+    refuseIn('heartbeat', ['graceMs'], ' without beat, or message and expects');
+};

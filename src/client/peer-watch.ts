@@ -1,0 +1,95 @@
+import type { ConnectionCore } from '../connection/connection-core.ts';
+import type { SendResult } from '../core/connection.ts';
+import type { Contract } from '../core/contract.ts';
+import { guarded, ignoreRejection } from '../core/guard.ts';
+import { textOf } from '../core/text.ts';
+import { kindOf } from '../core/wording.ts';
+import { type HeartbeatParts, MessageHeartbeat } from './message-heartbeat.ts';
+import type { ResolvedClientOptions } from './options.ts';
+import type { OutboundOutbox } from './outbound-outbox.ts';
+import { SilenceLimit } from './silence-limit.ts';
+
+/** A dialed connection as the watch of its peer sees it. */
+export interface WatchedConnection extends ConnectionCore {
+  readonly side: ConnectionCore['side'] & { readonly outbox: Pick<OutboundOutbox, 'send'> | null };
+}
+
+/** What the watch of a peer needs of the client. */
+export interface WatchParts extends HeartbeatParts {
+  readonly runtime: {
+    readonly options: Pick<ResolvedClientOptions, 'heartbeat' | 'silentMs'>;
+    readonly contract: Pick<Contract<never, never>, 'encode'>;
+  };
+}
+
+/** Watches the peer of an open connection, if an option of the client asks for it. */
+export function peerWatch(connection: WatchedConnection, parts: WatchParts): PeerWatch | null {
+  const { heartbeat, silentMs } = parts.runtime.options;
+  const { message, expects } = heartbeat;
+  const isAsked = message !== undefined || expects !== undefined || silentMs !== undefined;
+  return isAsked ? new PeerWatch(connection, parts) : null;
+}
+
+/** Judges by its messages whether the application of a peer lives, and takes out the messages that are heartbeats. */
+export class PeerWatch {
+  readonly #connection: WatchedConnection;
+  readonly #parts: WatchParts;
+  #heartbeat: MessageHeartbeat | null = null;
+  #silence: SilenceLimit | null = null;
+
+  /** It takes heartbeats of the peer at once. Time runs from {@link begin} on. */
+  constructor(connection: WatchedConnection, parts: WatchParts) {
+    this.#connection = connection;
+    this.#parts = parts;
+  }
+
+  /** `onOpen` has settled: a peer that wants a sign-in first takes other messages now. */
+  begin(): void {
+    const { heartbeat, silentMs } = this.#parts.runtime.options;
+    if (heartbeat.message !== undefined)
+      this.#heartbeat = new MessageHeartbeat(this.#connection, this.#parts, this.#send);
+    if (silentMs !== undefined) this.#silence = new SilenceLimit(this.#connection, silentMs);
+  }
+
+  /** A message arrived, of whatever kind. */
+  heard(): void {
+    this.#heartbeat?.heard();
+  }
+
+  /** Returns whether a message is a heartbeat of the peer, which the application does not get. */
+  takes(payload: Uint8Array, isBinary: boolean): boolean {
+    const { expects } = this.#parts.runtime.options.heartbeat;
+    const isHeartbeat =
+      expects !== undefined &&
+      guarded(
+        () => checked(expects(isBinary ? payload : textOf(payload), this.#send)),
+        this.#parts.streams.report('heartbeat.expects'),
+      ) === true;
+    if (!isHeartbeat) this.#silence?.heard();
+    return isHeartbeat;
+  }
+
+  /** Asks for a sign of life at once. */
+  probe(): void {
+    this.#heartbeat?.probe();
+  }
+
+  stop(): void {
+    this.#heartbeat?.stop();
+    this.#silence?.stop();
+  }
+
+  /** Sends a heartbeat, which neither waits in the queue nor has to fulfil a contract. @throws MooringError `unencodable-message` */
+  readonly #send = (message: unknown): SendResult => {
+    const isRaw = typeof message === 'string' || message instanceof Uint8Array;
+    const payload = isRaw ? message : this.#parts.runtime.contract.encode(message);
+    return this.#connection.side.outbox?.send(payload) ?? 'refused';
+  };
+}
+
+/** @throws TypeError for anything but a boolean: a promise would hide every message. */
+function checked(answer: unknown): boolean {
+  if (typeof answer === 'boolean') return answer;
+  ignoreRejection(answer);
+  throw new TypeError(`heartbeat.expects must return a boolean, not ${kindOf(answer)}`);
+}

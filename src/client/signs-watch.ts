@@ -1,0 +1,63 @@
+import type { ChartSystem } from '../chart/chart-system.ts';
+import { guarded } from '../core/guard.ts';
+import type { HostObserver, Platform } from './client-runtime.ts';
+import type { HostSigns, WatchSigns } from './host-signs.ts';
+import type { ResolvedClientOptions } from './options.ts';
+import type { ErrorReporter } from './reconnect/reconnect-policy.ts';
+
+/** What a watch of the host needs of the client. */
+export interface SignsParts {
+  readonly runtime: {
+    readonly options: Pick<ResolvedClientOptions, 'signs' | 'clock'>;
+  };
+  readonly charts: Pick<ChartSystem, 'notifications'>;
+  readonly streams: ErrorReporter;
+}
+
+/** The platform of a client. With the option `signs`, the application watches the host in its place. */
+export function withSigns(platform: Platform, parts: SignsParts): Platform {
+  const { signs } = parts.runtime.options;
+  if (signs === undefined) return platform;
+  return {
+    ...platform,
+    watchHost: (observer) => {
+      const watch = new SignsWatch(signs, observer, parts);
+      return () => watch.end();
+    },
+  };
+}
+
+/** One time that a client watches its host. User code runs when the chart has settled. */
+class SignsWatch {
+  readonly #parts: SignsParts;
+  #stop: unknown;
+  #isOver = false;
+
+  /** Waits for the next turn, so that the application has the client, and its subscribers, by then. */
+  constructor(signs: WatchSigns, observer: HostObserver, parts: SignsParts) {
+    this.#parts = parts;
+    const host: HostSigns = {
+      offline: () => this.#isOver || observer.networkLost(),
+      online: () => this.#isOver || observer.networkReturned(),
+      woke: () => this.#isOver || observer.onWake(),
+    };
+    parts.runtime.options.clock.afterPoll(() =>
+      this.#run(() => {
+        if (!this.#isOver) this.#stop = signs(host);
+      }),
+    );
+  }
+
+  /** Also when `signs` itself closes the client: the notification comes after it has returned. */
+  end(): void {
+    this.#isOver = true;
+    this.#run(() => {
+      if (typeof this.#stop === 'function') this.#stop();
+    });
+  }
+
+  #run(call: () => void): void {
+    const { charts, streams } = this.#parts;
+    charts.notifications.add(() => guarded(call, streams.report('signs')));
+  }
+}
