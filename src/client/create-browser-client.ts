@@ -15,6 +15,7 @@ import {
   offered,
   type Parts,
   type Plan,
+  placeIn,
   type Resolvable,
   type Route,
   routeBy,
@@ -82,19 +83,25 @@ function planWith(beat: boolean): Plan<Parts> {
   return {
     rules: { subprotocols: sharedRules.subprotocols },
     parse: pageUrl,
-    destination: (parts, { href: url, host: address, pathname: path }) => {
-      return { url, subprotocols: offered(parts, beat), address, path };
+    destination: (parts, { href: url }) => {
+      return { url, subprotocols: offered(parts, beat), ...placeIn(url) };
     },
   };
 }
 
-/** Reads a URL as new browsers do for a WebSocket, because older ones take neither `http:` nor a relative one. */
+/**
+ * Reads a URL as new browsers do for a WebSocket, because older ones take neither `http:` nor a relative one. The URL of
+ * React Native has neither `canParse` nor setters.
+ */
 function pageUrl(text: string): URL | null {
   const { location } = globalThis as { location?: { href: string } };
-  if (!URL.canParse(text, location?.href)) return null;
-  const url = new URL(text, location?.href);
-  url.protocol = url.protocol.replace('http', 'ws');
-  return /^wss?:[^#]*$/.test(url.href) ? url : null;
+  try {
+    const { href } = new URL(text, location?.href);
+    const url = new URL(href.replace(/^http/, 'ws'));
+    return /^wss?:[^#]*$/.test(url.href) ? url : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The parts of a page that are watched. All are optional, because a worker lacks some of them. */

@@ -1,4 +1,5 @@
 import { MooringError } from './errors.ts';
+import { textOf } from './text.ts';
 
 /** What an empty close frame is reported as (RFC 6455 §7.1.5); it must not be sent. */
 export const NO_STATUS = 1005;
@@ -162,7 +163,9 @@ export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
   return { code, reason: cutToBytes(reason, REASON_BYTES_MAX) };
 }
 
+/** Lone surrogates are replaced by what encodes them. */
 function cutToBytes(text: string, bytesMax: number): string {
-  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytesMax));
-  return text.slice(0, read).toWellFormed();
+  const bytes = new Uint8Array(bytesMax);
+  const { written } = new TextEncoder().encodeInto(text, bytes);
+  return textOf(bytes.subarray(0, written));
 }

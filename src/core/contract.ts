@@ -3,7 +3,7 @@ import { isError, MooringError, messageOf, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
 import { ignoreRejection, isThenable } from './guard.ts';
 import { SchemaCheck, type StandardIssue, type StandardSchemaV1 } from './standard-schema.ts';
-import { copyOf, pathText } from './text.ts';
+import { pathText, wellFormed } from './text.ts';
 
 /** Longest text about a fault, in characters. It may quote the peer, and is sent back to the peer. */
 const FAULT_TEXT_MAX = 200;
@@ -136,8 +136,8 @@ function decodingFault(thrown: unknown): InvalidMessage {
   return { path: '', problem: clipped(messageOf(thrown)), closeCode };
 }
 
-/** Returns a copy: a slice would keep the whole text alive for as long as somebody keeps the fault. */
+/** The result is a copy: a slice would keep the whole text alive for as long as somebody keeps the fault. */
 function clipped(text: string): string {
   if (text.length <= FAULT_TEXT_MAX) return text;
-  return `${copyOf(text.slice(0, FAULT_TEXT_MAX).toWellFormed())}…`;
+  return `${wellFormed(text.slice(0, FAULT_TEXT_MAX))}…`;
 }

@@ -26,6 +26,11 @@ export function copyOf(text: string): string {
   return ` ${text}`.slice(1);
 }
 
+/** The same text, with U+FFFD for each lone surrogate, in memory of its own. Not every host has `toWellFormed`. */
+export function wellFormed(text: string): string {
+  return textOf(encoder.encode(text));
+}
+
 /** Reads UTF-8. A `Buffer` is faster than a decoder, but a page has none. */
 export function textOf(bytes: Uint8Array): string {
   return bytes.toString === Uint8Array.prototype.toString

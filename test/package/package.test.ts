@@ -12,10 +12,13 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { FeedServer } from '../support/feed-server.ts';
+import { until } from '../support/until.ts';
 import { type Bundle, bundleOf, codeAtImport } from './bundle.ts';
 import { everyOrder, programs, typedCharts, typedConsumer } from './consumer.ts';
 import { contractConsumer } from './consumer-contracts.ts';
-import { filesIn, namesIn, read, root, section } from './repository.ts';
+import { hostConsumer, talkFrom } from './hosts.ts';
+import { filesIn, namesIn, pageConditions, read, root, section } from './repository.ts';
 import { type Run, run } from './run.ts';
 
 // Goal: what is published works for a stranger. Method: pack a copy of the repository, install the tarball
@@ -170,6 +173,60 @@ describe('the tarball', () => {
       const ran = await run(process.execPath, [`${entry.replaceAll(/\W/g, '_')}.mjs`], consumer);
       assert.equal(ran.status, 0, ran.output);
       assert.deepEqual(JSON.parse(ran.output), prints);
+    });
+  }
+});
+
+describe('a host with a WebSocket of its own', () => {
+  let echo: FeedServer;
+
+  before(async () => {
+    echo = await FeedServer.start(({ socket, heard }) => {
+      heard((text) => socket.send(text));
+      return undefined;
+    });
+  });
+  after(() => echo.stop());
+
+  async function resolvedBy(entry: string, ...options: string[]): Promise<string> {
+    const code = `console.log(import.meta.resolve('${manifest.name}/${entry}'))`;
+    const args = [...options, '--input-type=module', '--eval', code];
+    const { status, output } = await run(process.execPath, args, consumer);
+    assert.equal(status, 0, output);
+    return output.trim().replace(/^.*dist\/src\//, '');
+  }
+
+  it('is told from Node.js by a condition', async () => {
+    assert.equal(await resolvedBy('client'), 'client/index.js');
+    for (const condition of pageConditions) {
+      const option = `--conditions=${condition}`;
+      assert.equal(await resolvedBy('client', option), 'client/browser.js', condition);
+      assert.equal(await resolvedBy('client/inspect', option), 'client/inspect.js', condition);
+    }
+  });
+
+  for (const condition of pageConditions) {
+    for (const entry of ['client', 'client/inspect']) {
+      it(`runs ${entry} under ${condition}`, async () => {
+        const place = { condition, entry: `${manifest.name}/${entry}`, folder: consumer };
+        const { log, packages } = await talkFrom(place, echo.url);
+        assert.deepEqual(log, [{ text: 'grüß dich' }, 'close']);
+        const served = echo.sockets.length;
+        await until(() => echo.closed.length === served, 'the server has heard it');
+        assert.equal(echo.closed.at(-1), '4001 enough');
+        const xstate = entry === 'client' ? [] : ['xstate'];
+        assert.deepEqual(packages, ['mooring', 'rxjs', 'tslib', ...xstate]);
+      });
+    }
+
+    it(`shows under ${condition} what is there, and nothing of Node.js`, async () => {
+      write('host.ts', hostConsumer);
+      const further = {
+        ...{ customConditions: [condition], types: [] },
+        lib: ['es2023', 'esnext.disposable', 'dom'],
+      };
+      const compiled = await compile(`host-${condition}`, { files: ['host.ts'] }, further);
+      assert.deepEqual(compiled, { status: 0, output: '' });
     });
   }
 });

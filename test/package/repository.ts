@@ -8,6 +8,16 @@ function rootAbove(folder: string): string {
   return existsSync(join(folder, 'package-lock.json')) ? folder : rootAbove(dirname(folder));
 }
 
+/** The conditions of hosts with a WebSocket of their own, and without those of Node.js. */
+export const pageConditions = [
+  'browser',
+  'worker',
+  'workerd',
+  'edge-light',
+  'deno',
+  'react-native',
+] as const;
+
 /** Reads one file of the repository. */
 export function read(path: string): string {
   return readFileSync(join(root, path), 'utf8');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { filesIn, read, root, withoutComments } from '../package/repository.ts';
+import { filesIn, pageConditions, read, root, withoutComments } from '../package/repository.ts';
 
 // Goal: hold what the linter cannot say. Method: read the repository as text; every rule collects its
 // offenders, so that a failure names them all at once.
@@ -82,7 +82,9 @@ describe('the entry points', () => {
     const expected = exported.map(([subpath]) => {
       const entry = entryOf(subpath) ?? subpath;
       const browser = browserEntryOf(entry);
-      return [subpath, { ...(browser && { browser: builtFrom(browser) }), ...builtFrom(entry) }];
+      const native = browser === undefined ? [] : pageConditions;
+      const ofPages = native.map((condition) => [condition, builtFrom(browser ?? '')]);
+      return [subpath, { ...Object.fromEntries(ofPages), ...builtFrom(entry) }];
     });
     assert.deepEqual(exported, expected);
   });

@@ -143,5 +143,15 @@ function dialable({ parse }: Pick<Plan<never>, 'parse'>, text: string | URL): UR
 
 /** The host and the port of a URL, without its credentials. */
 export function addressIn(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : '';
+  return placeIn(url).address;
+}
+
+/** Not by `URL.canParse`: React Native has none, and older versions have no `host` either. */
+export function placeIn(url: string): Pick<Destination, 'address' | 'path'> {
+  try {
+    const { host: address, pathname: path } = new URL(url);
+    return { address, path };
+  } catch {
+    return { address: '', path: '' };
+  }
 }
