@@ -5,12 +5,15 @@ import { WAITING_MAX } from './wire.js';
 const list = byId('outgoing');
 const log = byId('lines');
 
+const PERHAPS_LOST = 'left as the connection broke; perhaps it never arrived';
+
 /** What became of a message that this tab has posted and not heard back. */
 const fates = new Map([
   ['sending', ''],
   ['sent', ''],
   ['waiting', 'waits'],
-  ['lost', 'left as the connection broke; perhaps it never arrived'],
+  ['lost', PERHAPS_LOST],
+  ['connection-lost', PERHAPS_LOST],
   ['queue-full', `dropped: no more than ${WAITING_MAX} may wait`],
   ['stopped', 'not sent: this tab is not connected any more'],
   ['refused', 'not sent: this tab is not connected'],

@@ -11,6 +11,7 @@ const action = byId('standing-action');
 const pills = new Map([
   ['dialing', 'dialing'],
   ['up', 'open'],
+  ['closing', 'closing'],
   ['waiting', 'waiting'],
   ['offline', 'offline'],
   ['stopping', 'leaving'],
@@ -83,6 +84,8 @@ export class Standing {
     switch (shown) {
       case 'up':
         return 'Connected, and waiting for a welcome.';
+      case 'closing':
+        return 'The connection is closing.';
       case 'offline':
         return 'This device is offline. The tab comes back when the network does.';
       case 'stopping':
