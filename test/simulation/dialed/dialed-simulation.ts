@@ -20,7 +20,7 @@ import { virtualClient } from '../../support/virtual-client.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { DialedSocket } from './dialed-socket.ts';
-import { chooseFate } from './fate.ts';
+import { chooseFate, type Fate, heartbeat, isAlive } from './fate.ts';
 import { Ledger } from './line.ts';
 import { pageSocketClass } from './page-socket.ts';
 
@@ -41,6 +41,9 @@ interface Message {
   readonly pad: string;
 }
 
+/** How long a line may take for one large message, and a ping behind it. */
+const SLOW_LINE_MS = 2_000;
+
 /** How long a client goes on after its application has left it alone, in milliseconds. */
 const AFTERMATH_MS = 600_000;
 
@@ -57,6 +60,8 @@ class DialedSimulation {
   readonly #client: SupervisedClient<unknown, unknown>;
   readonly #runtime: SharedRuntime;
   readonly #charts: ChartSystem;
+  /** That of the last attempt. */
+  #fate: Fate | null = null;
   #host: HostObserver | null = null;
   readonly #accepted: number[] = [];
   readonly #results = new Map<number, FlushResult>();
@@ -97,7 +102,15 @@ class DialedSimulation {
         stableMs: between(50, 5_000),
       },
       restarts: random.chance(0.1) ? { max: 3 } : { max: 100_000 },
-      heartbeat: { intervalMs: between(200, 5_000), graceMs: between(200, 3_000) },
+      heartbeat: {
+        ...{ intervalMs: between(200, 5_000), graceMs: between(200, 3_000) },
+        ...(random.chance(0.4) && {
+          message: heartbeat.message,
+          expects: (payload) => payload === heartbeat.answer,
+          always: random.chance(0.5),
+        }),
+      },
+      ...(random.chance(0.2) && { silentMs: between(500, 5_000) }),
       timeouts: { handshakeMs: 2_000, welcomeMs: 1_000, closeMs: 1_000, stalledMs: 3_000 },
       queueMax: random.pick([3, 20, 10_000]),
       queueBytesMax: random.pick([20_000, 16_000_000]),
@@ -114,7 +127,10 @@ class DialedSimulation {
 
   #platform(): Platform {
     const parts = { clock: this.#clock, random: this.#random, ledger: this.#ledger };
-    const fateOf = () => chooseFate(this.#random);
+    const fateOf = () => {
+      this.#fate = chooseFate(this.#random);
+      return this.#fate;
+    };
     const isPage = this.#random.chance(0.4);
     const PageSocket = pageSocketClass(parts, fateOf);
     return {
@@ -155,13 +171,22 @@ class DialedSimulation {
 
   #listen(): void {
     const { streams } = this.#client;
-    streams.endings.observable.subscribe((ending) => this.#endings.push(ending));
+    streams.endings.observable.subscribe((ending) => this.#ended(ending));
     streams.statuses.observable.subscribe(({ state }) => this.#states.push(state));
     streams.events.observable.subscribe((event) => {
       this.#take(event);
       // A subscriber acts, too.
       if (this.#random.chance(0.05)) this.#act();
     });
+  }
+
+  #ended(ending: Ending): void {
+    this.#endings.push(ending);
+    const fate = this.#fate;
+    const isInTime = this.#runtime.heartbeat.graceMs >= SLOW_LINE_MS;
+    const isBlameless = fate !== null && isAlive(fate) && !fate.isStill && isInTime;
+    if (isBlameless && causeOf(ending) === 'closed heartbeat-timeout')
+      this.#broken('the-living-live', JSON.stringify(fate));
   }
 
   #take(event: ClientEvent): void {
@@ -204,9 +229,10 @@ class DialedSimulation {
   }
 
   #subscribe(): void {
-    const subscription = this.#client.streams.messages.observable.subscribe(() =>
-      this.#maybeThrow(),
-    );
+    const subscription = this.#client.streams.messages.observable.subscribe((message) => {
+      if (message !== 'news') this.#broken('heartbeats-are-hidden', String(message));
+      this.#maybeThrow();
+    });
     this.#clock.setTimer(this.#random.integer(10, 5_000), () => subscription.unsubscribe());
   }
 

@@ -11,7 +11,7 @@ import type {
   OutboundTransport,
   SocketTransport,
 } from '../../../src/transport/transport.ts';
-import type { Fate } from './fate.ts';
+import { type Fate, heartbeat, isAlive } from './fate.ts';
 import { Line, type LineParts } from './line.ts';
 
 const FRAMING_BYTES = 8;
@@ -45,8 +45,9 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     this.#parts = parts;
     this.#observer = observer;
     this.#fate = fate;
-    this.#line = new Line(parts);
+    this.#line = new Line(parts, fate.isStill);
     this.#line.onProgress = () => this.#progressed();
+    this.#line.onRead = (payload) => this.#answer(payload);
   }
 
   dial(): void {
@@ -75,6 +76,17 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
       this.#arrive(() => this.#observer.connection.receive(Buffer.from('"news"'), false));
       this.#speak();
     });
+  }
+
+  /** What the server does about a ping, or a heartbeat. */
+  #answer(payload: string): void {
+    const { connection } = this.#observer;
+    if (!isAlive(this.#fate)) return;
+    if (payload === 'ping') this.#later(15, () => this.#arrive(() => connection.heard()));
+    if (payload === heartbeat.message) {
+      const answer = Buffer.from(heartbeat.answer);
+      this.#later(15, () => this.#arrive(() => connection.receive(answer, false)));
+    }
   }
 
   #arrive(read: () => void): void {
@@ -168,8 +180,6 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     if (!this.isWritable) return;
     this.bytesOut += CONTROL_BYTES;
     this.#line.write('ping', CONTROL_BYTES);
-    if (!this.#fate.answers || this.#fate.end === 'silence') return;
-    this.#later(20, () => this.#arrive(() => this.#observer.connection.heard()));
   }
 
   sendClose(frame: CloseFrame): CloseFrame | null {

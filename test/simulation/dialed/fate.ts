@@ -13,10 +13,19 @@ export interface Fate {
   readonly closeCode: number;
   /** Whether the server answers pings, and close frames. */
   readonly answers: boolean;
+  /** Whether the line takes nothing for a long time. */
+  readonly isStill: boolean;
   /** How long the socket takes to close once it is destroyed; infinite when it never says so. */
   readonly closesAfterMs: number;
   /** How often the server speaks, as a gap in milliseconds; 0 for never. */
   readonly speaksEveryMs: number;
+}
+
+/** A heartbeat of the client, and the answer of a server that lives. */
+export const heartbeat = { message: '"are you there?"', answer: '"yes"' };
+
+export function isAlive({ answers, end }: Fate): boolean {
+  return answers && end !== 'silence';
 }
 
 export function chooseFate(random: SeededRandom): Fate {
@@ -29,6 +38,7 @@ export function chooseFate(random: SeededRandom): Fate {
     endsAfterMs: random.integer(0, random.pick([50, 3_000, 20_000])),
     closeCode: random.pick([1000, 1001, 1008, 1012, 1013, 3000, 4000, 4403]),
     answers: random.chance(0.9),
+    isStill: random.chance(0.15),
     closesAfterMs: random.chance(0.03) ? Number.POSITIVE_INFINITY : random.integer(0, 50),
     speaksEveryMs: random.chance(0.5) ? random.integer(20, 2_000) : 0,
   };

@@ -13,6 +13,7 @@ export class Ledger {
 interface Chunk {
   /** The number of the message; `null` for a frame that is none. */
   readonly message: number | null;
+  readonly payload: string | Uint8Array;
   readonly bytes: number;
 }
 
@@ -36,12 +37,13 @@ export class Line {
   #isCut = false;
   /** Called when something of the backlog has left. */
   onProgress: () => void = () => {};
+  /** Called when the server has read something that is no message. */
+  onRead: (payload: string) => void = () => {};
 
-  constructor(parts: LineParts) {
-    const { random } = parts;
+  constructor(parts: LineParts, isStill: boolean) {
     this.#parts = parts;
-    this.#room = random.pick([0, 1_000, 100_000, 10_000_000]);
-    this.#isStill = random.chance(0.15);
+    this.#room = parts.random.pick([0, 1_000, 100_000, 10_000_000]);
+    this.#isStill = isStill;
     this.#flow();
   }
 
@@ -61,7 +63,7 @@ export class Line {
     const { ledger } = this.#parts;
     const message = numberOf(payload);
     if (message !== null) ledger.written.push(message);
-    this.#buffered.push({ message, bytes });
+    this.#buffered.push({ message, payload, bytes });
     this.bufferedBytes += bytes;
     this.#take();
   }
@@ -85,8 +87,10 @@ export class Line {
     if (chunk.message !== null) ledger.left.add(chunk.message);
     this.#underWay.push(chunk);
     clock.arriveAt(clock.now() + 5, () => {
-      const message = this.#underWay.shift()?.message ?? null;
-      if (!this.#isCut && message !== null) ledger.received.push(message);
+      const { message = null, payload = '' } = this.#underWay.shift() ?? {};
+      if (this.#isCut) return;
+      if (message === null) this.onRead(String(payload));
+      else ledger.received.push(message);
     });
   }
 

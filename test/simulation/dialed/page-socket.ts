@@ -3,7 +3,7 @@ import type {
   NativeWebSocket,
   NativeWebSocketConstructor,
 } from '../../../src/transport/browser-transport.ts';
-import type { Fate } from './fate.ts';
+import { type Fate, heartbeat, isAlive } from './fate.ts';
 import { Line, type LineParts } from './line.ts';
 
 const CONNECTING = 0;
@@ -36,7 +36,10 @@ class PageSocket implements NativeWebSocket {
   constructor(parts: LineParts, fate: Fate) {
     this.#parts = parts;
     this.#fate = fate;
-    this.#line = new Line(parts);
+    this.#line = new Line(parts, fate.isStill);
+    this.#line.onRead = (payload) => {
+      if (payload === heartbeat.message && isAlive(fate)) this.#say(heartbeat.answer);
+    };
     this.#later(fate.afterMs, () => {
       if (fate.attempt === 'opens') this.#open();
       else if (fate.attempt !== 'hangs') this.#close({ code: 1006, reason: '', wasClean: false });
@@ -52,6 +55,12 @@ class PageSocket implements NativeWebSocket {
       if (end === 'silence') this.#line.cut();
       else if (end === 'close') this.#close({ code: closeCode, reason: 'bye', wasClean: true });
       else if (end !== 'never') this.#close({ code: 1006, reason: '', wasClean: false });
+    });
+  }
+
+  #say(data: string): void {
+    this.#later(15, () => {
+      if (this.readyState === OPEN) this.onmessage?.({ data });
     });
   }
 
