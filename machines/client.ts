@@ -127,12 +127,13 @@ export const clientMachine = setup({
         now: {
           description: 'The next attempt begins in the next turn of the event loop.',
           entry: { type: 'startDelay', params: { name: 'now' } },
+          on: { 'network.lost': 'offline' },
         },
         backoff: {
           description: 'A random part of a time that doubles with every failure.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'backoff' } },
-          on: { 'wake.noticed': 'awake' },
+          on: { 'wake.noticed': 'awake', 'network.lost': 'offline' },
         },
         slow: {
           description:
@@ -149,6 +150,7 @@ export const clientMachine = setup({
           description: 'The host has slept, so the backoff is short again.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'awake' } },
+          on: { 'network.lost': 'offline' },
         },
         offline: {
           description: 'The host says that there is no network. The client dials rarely.',
@@ -160,7 +162,6 @@ export const clientMachine = setup({
       on: {
         'deadline.passed': 'dialing',
         'dial.requested': 'dialing',
-        'network.lost': '.offline',
         'demand.ended': 'idle',
         'stop.requested': 'stopped',
       },

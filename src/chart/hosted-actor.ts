@@ -285,11 +285,11 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
     ) => {
       const observer = toObserver(next as ActorObserver<Selected>, error, complete);
       let last = get();
-      const emit = (snapshot: ChartSnapshot<Output>) => {
+      const emit = (snapshot: ChartSnapshot<Output>): unknown => {
         const selected = selector(snapshot);
-        if (equals(last, selected)) return;
+        if (equals(last, selected)) return undefined;
         last = selected;
-        observer.next?.(selected);
+        return observer.next?.(selected);
       };
       return this.subscribe({ ...observer, next: emit } as ActorObserver<ChartSnapshot<Output>>);
     };

@@ -9,7 +9,7 @@ import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 import type { ResolvedClientOptions } from './options.ts';
-import type { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
+import type { ErrorReporter, ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import type { Route } from './reconnect/route.ts';
 
 /** Is called when the host loses its network, gets it back, or wakes up. */
@@ -74,4 +74,11 @@ export function chartsFor(
   const known = ofClock.find((each) => each.has(actors)) ?? new ChartSystem(actors, clock);
   if (!ofClock.includes(known)) systems.set(clock, [...ofClock, known]);
   return known;
+}
+
+/** Reports errors of functions that a step of a chart has to call: subscribers must not run before the chart has settled. */
+export function reportLater(charts: ChartSystem, streams: ErrorReporter): ErrorReporter {
+  return {
+    report: (handler) => (error) => charts.notifications.add(() => streams.report(handler)(error)),
+  };
 }

@@ -48,10 +48,11 @@ export interface ClientStatus {
  *
  * - `queue-full`: newer messages needed its place in the queue.
  * - `expired`: it waited longer than its `ttlMs`.
- * - `stopped`: it waited when the client was closed, or gave up.
+ * - `stopped`: it waited when the client was closed.
+ * - `gave-up`: it waited when the client gave up.
  * - `connection-lost`: the socket had it, and the connection ended before it had left this process for certain.
  */
-export type DropReason = 'queue-full' | 'expired' | 'stopped' | 'connection-lost';
+export type DropReason = 'queue-full' | 'expired' | 'stopped' | 'gave-up' | 'connection-lost';
 
 /** An event of a client. Its status and its endings have streams of their own. */
 export type ClientEvent =
@@ -66,7 +67,7 @@ export type ClientEvent =
 
 /** How one message is sent. */
 export interface ClientSendOptions {
-  /** Whether it may wait, for a connection or for room in the socket. @default true */
+  /** Whether it may wait for a connection, or behind messages that wait. @default true */
   readonly queue?: boolean;
   /** How long it may wait, in milliseconds. @default no limit */
   readonly ttlMs?: number;

@@ -36,8 +36,8 @@ const rules = {
     'must be an IP address',
   ),
   servername: textRule(),
-  ca: optional<NonNullable<ConnectOptions['ca']>>(isMaterial, material),
-  cert: optional<NonNullable<ConnectOptions['cert']>>(isMaterial, material),
+  ca: optional<NonNullable<ConnectOptions['ca']>>(isPlainMaterial, material),
+  cert: optional<NonNullable<ConnectOptions['cert']>>(isPlainMaterial, material),
   key: optional<NonNullable<ConnectOptions['key']>>(isMaterial, material),
   pfx: optional<NonNullable<ConnectOptions['pfx']>>(isMaterial, material),
   passphrase: textRule(),
@@ -59,10 +59,16 @@ function textRule() {
   return optional<string>((given) => typeof given === 'string', 'must be a string');
 }
 
+/** Text, bytes, or a list of them. */
+function isPlainMaterial(given: unknown): boolean {
+  if (Array.isArray(given)) return [...given].every(isPlainMaterial);
+  return typeof given === 'string' || ArrayBuffer.isView(given);
+}
+
 /** Text, bytes, or, in a list, objects that have either with its passphrase. */
 function isMaterial(given: unknown): boolean {
   if (Array.isArray(given))
-    return given.every((each) => isMaterial(each) || isWithPassphrase(each));
+    return [...given].every((each) => isMaterial(each) || isWithPassphrase(each));
   return typeof given === 'string' || ArrayBuffer.isView(given);
 }
 

@@ -3,7 +3,7 @@ import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 
 /** The client that dials on demand. */
 export interface DemandHost {
-  /** Whether messages have subscribers, or wait to be sent. */
+  /** Whether messages have subscribers, or wait to leave. */
   readonly isNeeded: boolean;
   demandBegan(): void;
   demandEnded(): void;
@@ -12,13 +12,16 @@ export interface DemandHost {
 /** Notices when a client that dials on demand is needed, and when it has not been needed for a while. */
 export class Demand implements DeadlineOwner {
   readonly #context: SharedRuntime;
-  readonly #idleMs: number | undefined;
+  readonly #idleMs: number;
   readonly #host: DemandHost;
   #isWanted = false;
+  #isOver = false;
+  #usedAtMs = 0;
+  #wasNeeded = false;
   #idle: Deadline | null = null;
 
-  /** @param idleMs - `undefined` if the connection is kept. */
-  constructor(context: SharedRuntime, idleMs: number | undefined, host: DemandHost) {
+  /** @param idleMs - infinite if the connection is kept. */
+  constructor(context: SharedRuntime, idleMs: number, host: DemandHost) {
     this.#context = context;
     this.#idleMs = idleMs;
     this.#host = host;
@@ -31,36 +34,46 @@ export class Demand implements DeadlineOwner {
 
   /** Somebody needs the client. It dials a little later, so that the application can subscribe to its streams first. */
   ask(): void {
-    this.#watch();
-    if (this.#isWanted) return;
+    this.used();
+    if (this.#isWanted || this.#isOver) return;
     this.#isWanted = true;
+    this.#look(this.#idleMs);
     this.#context.clock.afterPoll(() => this.#host.demandBegan());
+  }
+
+  /** The time without use begins anew. */
+  used(): void {
+    this.#usedAtMs = this.#context.clock.now();
   }
 
   /** A subscriber of the messages has come or left. */
   subscribersChanged(): void {
     if (this.#host.isNeeded) this.ask();
-    else this.#watch();
+    else this.used();
   }
 
-  /** The time without need begins anew. */
-  #watch(): void {
-    this.stop();
-    if (this.#idleMs !== undefined)
-      this.#idle = this.#context.wheel.schedule(this.#idleMs, this, 'idle');
-  }
-
-  stop(): void {
+  /** The client has stopped. */
+  end(): void {
+    this.#isOver = true;
     this.#idle = this.#context.wheel.cancel(this.#idle);
   }
 
   deadlinePassed(): void {
     this.#idle = null;
-    if (this.#host.isNeeded) {
-      this.#watch();
+    const { isNeeded } = this.#host;
+    // Messages have left since the last look, it is not known when.
+    if (isNeeded || this.#wasNeeded) this.used();
+    this.#wasNeeded = isNeeded;
+    const leftMs = this.#usedAtMs + this.#idleMs - this.#context.clock.now();
+    if (leftMs > 0) {
+      this.#look(leftMs);
       return;
     }
     this.#isWanted = false;
     this.#host.demandEnded();
+  }
+
+  #look(delayMs: number): void {
+    if (Number.isFinite(delayMs)) this.#idle = this.#context.wheel.schedule(delayMs, this, 'idle');
   }
 }

@@ -42,6 +42,8 @@ export interface DialerHost {
   welcomeSettled(): void;
   /** The connection takes messages: it has become usable. */
   attemptUsable(): void;
+  /** `onMessage` has got a message. */
+  messageHandled(): void;
   /** The socket of the connection takes messages again. */
   attemptFlows(): void;
   /** A message has not left before the connection ended. */
@@ -69,8 +71,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** While the async `onOpen` of the current connection has not settled. */
   #welcome: Welcome | null = null;
   #isPaused = false;
-  /** What was held back during `onOpen`, while the application pauses the client. */
-  #held: Welcome | null = null;
+  /** Messages that are held back: during `onOpen`, and after it while reading is paused. */
+  #held: In[] = [];
 
   /** @param url - the URL as far as it is known before the first attempt. */
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost, url: string) {
@@ -82,6 +84,11 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** The outbox of the usable connection; `null` if there is none. */
   get outbox(): OutboundOutbox | null {
     return this.#current === this.#usable ? (this.#current?.side.outbox ?? null) : null;
+  }
+
+  /** Whether its socket has messages that have not left. */
+  get isSending(): boolean {
+    return this.#current?.side.outbox?.isSending === true;
   }
 
   /** Whether an attempt, or its connection, has not ended. */
@@ -110,24 +117,15 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     if (this.#isPaused) return false;
     this.#isPaused = true;
     // The answer to a sign-in must still arrive.
-    if (this.#welcome === null) this.#current?.intake.pause('user');
+    if (this.#welcome === null) this.#current?.intake.pause('client');
     return true;
   }
 
   resume(): boolean {
     if (!this.#isPaused) return false;
     this.#isPaused = false;
-    const connection = this.#current;
-    if (this.#held === null) connection?.intake.resume('user');
-    // Behind the messages that were held back.
-    else void this.#held.release().then(() => this.#resumeUnpaused(connection));
-    this.#held = null;
+    this.#current?.intake.resume('client');
     return true;
-  }
-
-  /** It may be paused again by now. */
-  #resumeUnpaused(connection: OutboundConnection | null): void {
-    if (!this.#isPaused) connection?.intake.resume('user');
   }
 
   /** Ends the attempt or the connection. If the connection is closing already, its end will be reported. */
@@ -215,24 +213,33 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
       (error) => this.errored('onOpen', error, connection),
     );
     if (!(work instanceof Promise) || !connection.isOpen) return;
-    const welcome = new Welcome(connection, work, () => {
+    this.#welcome = new Welcome(connection, work, () => {
       this.#welcome = null;
-      if (this.#isPaused) this.#held = welcome;
-      else void welcome.release();
       this.#welcomed(connection);
+      connection.intake.resume('handlers');
+      this.readingResumed(connection);
     });
-    this.#welcome = welcome;
     this.#host.welcomeAwaited();
   }
 
-  /** Nothing stands between the connection and the application any more. */
+  /** `onOpen` has settled: the client may use the connection. */
   #welcomed(connection: OutboundConnection): void {
     if (!connection.isOpen) return;
     connection.side.welcomed();
-    if (this.#isPaused) connection.intake.pause('user');
+    if (this.#isPaused) connection.intake.pause('client');
     this.#parts.parent?.connectionWelcomed(connection, this.#handleOf(connection));
     this.#host.welcomeSettled();
     this.#useLater(connection);
+  }
+
+  /** Delivers what was held back, as far as nothing pauses reading. */
+  readingResumed(connection: OutboundConnection): void {
+    if (this.#welcome !== null) return;
+    while (connection.isOpen && !connection.intake.isPaused) {
+      const message = this.#held.shift();
+      if (message === undefined) return;
+      connection.intake.track(this.#handle(connection, message), 0);
+    }
   }
 
   /**
@@ -280,23 +287,28 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
 
   /**
    * Delivers a message. While an async `onOpen` is at work, only the connection's own stream gets it at once: the answer to
-   * a sign-in can be awaited there. The message is in flight until the rest has it.
+   * a sign-in can be awaited there.
    */
   message(connection: OutboundConnection, message: In): unknown {
-    if (this.#welcome === null) {
-      const work = this.#handle(connection, message);
-      this.#handleMade(connection)?.deliver(message);
-      return work;
-    }
-    const handled = this.#welcome.after(() => this.#handle(connection, message));
+    const work =
+      this.#welcome === null
+        ? this.#handle(connection, message)
+        : this.#hold(connection, message, this.#welcome);
     this.#handleMade(connection)?.deliver(message);
-    return handled;
+    return work;
+  }
+
+  /** When too much is held back, reading pauses until `onOpen` settles. */
+  #hold(connection: OutboundConnection, message: In, { heldBytes }: Welcome): void {
+    this.#held.push(message);
+    if (heldBytes >= this.context.limits.inFlightBytesMax) connection.intake.pause('handlers');
   }
 
   /** Runs `onMessage` and returns its result: a promise while an async handler works. */
   #handle(connection: OutboundConnection, message: In): unknown {
     const { streams, runtime } = this.#parts;
     const { onMessage } = runtime.options;
+    if (onMessage !== undefined) this.#host.messageHandled();
     const handle = (): unknown => onMessage?.(this.#handleOf(connection), message);
     const work =
       onMessage && guarded(handle, (error) => this.errored('onMessage', error, connection));
@@ -316,7 +328,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#endTurn();
     this.#welcome?.stop();
     this.#welcome = null;
-    this.#held = null;
+    this.#held = [];
     const { verdict, failure } = connection;
     const ending: Ending | undefined =
       (verdict && { outcome: 'closed', verdict }) || (failure && { outcome: 'failed', failure });

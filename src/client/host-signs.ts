@@ -1,4 +1,4 @@
-/** What a host tells a client of itself. A call that comes after the client has stopped to watch does nothing. */
+/** Reports changes of the host to a client. A call that comes after the client has stopped to watch does nothing. */
 export interface HostSigns {
   /** There is no network. A client that waits dials rarely. */
   offline(): void;

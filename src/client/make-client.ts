@@ -7,7 +7,7 @@ import type { HasChildren } from '../core/child.ts';
 import type { Clock } from '../core/clock.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
-import { type ClientRuntime, chartsFor, type Platform } from './client-runtime.ts';
+import { type ClientRuntime, chartsFor, type Platform, reportLater } from './client-runtime.ts';
 import { ClientStreams } from './client-streams.ts';
 import type {
   Client,
@@ -46,8 +46,9 @@ export function makeClient<In, Out>(
   const route = routeTo({ url, subprotocols, beat }, clock);
   const parent = parentOf(supervisor);
   const streams = new ClientStreams<In>(idle, platform.warnings);
-  const policy = new ReconnectPolicy(runtime.options, route.isRenewed, streams);
   const charts = chartsFor(options, parent, actors);
+  const reporter = reportLater(charts, streams);
+  const policy = new ReconnectPolicy(runtime.options, route.isRenewed, reporter);
   const watched = withSigns(platform, { runtime, charts, streams });
   const parts = { runtime, charts, platform: watched, parent, streams, route, policy };
   return new ClientHandle(new SupervisedClient<In, Out>(parts, urlBefore(url, route)));

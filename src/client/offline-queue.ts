@@ -97,10 +97,10 @@ export class OfflineQueue {
   }
 
   /** Drops everything. */
-  clear(): void {
+  clear(reason: DropReason): void {
     const waiting = this.#all();
     this.#reset([]);
-    runEach(waiting, (each) => this.#dropped(each, 'stopped'));
+    runEach(waiting, (each) => this.#dropped(each, reason));
   }
 
   #all(): Waiting[] {

@@ -88,8 +88,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   /** How many bytes those messages may have. At the limit, the oldest are dropped; a larger message is refused. @default 16_777_216 */
   queueBytesMax?: number;
   /**
-   * How many messages per second leave of those that have waited for a connection, after twice as many at once. Raise it if
-   * the server takes more.
+   * How many queued messages per second the client sends after it has connected, beginning with twice as many at once. Raise
+   * it if the server takes more.
    * @default 500
    */
   queueFlushPerSecond?: number;
@@ -100,8 +100,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   dial?: 'at-once' | 'on-demand';
   /**
-   * With `dial: 'on-demand'`: after how many milliseconds without a `send`, a subscriber of `messages$`, or a message that
-   * waits it hangs up, until it is needed again.
+   * With `dial: 'on-demand'`: closes the connection after this many milliseconds in which nothing was sent, nothing waited,
+   * `messages$` had no subscriber, and `onMessage` got no message. The client dials again when it is needed.
    * @default it does not
    */
   idleMs?: number;
@@ -156,7 +156,7 @@ export const clientRules = /* @__PURE__ */ (() =>
     restarts: group(integers(defaults.restarts)),
     limits: limitsRule(usualLimits()),
     signal: optional<AbortSignal>(
-      (given) => hasMethods(given, ['addEventListener']),
+      (given) => hasMethods(given, ['addEventListener', 'removeEventListener']),
       'must be an AbortSignal',
     ),
     signs: callback<WatchSigns>(),

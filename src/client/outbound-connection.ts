@@ -18,6 +18,8 @@ export interface OutboundHost extends ConnectionHost, OutboxHost {
   makeTransport(connection: ConnectionCore): OutboundTransport;
   /** The peer has asked for a beat, so it has admitted this side. */
   peerWelcomes(connection: OutboundConnection): void;
+  /** The messages that were held back may be delivered. */
+  readingResumed(connection: OutboundConnection): void;
   /** Begins to watch the peer of a connection that has opened; `null` if no option asks for it. */
   watchPeer(connection: OutboundConnection): PeerWatch | null;
 }
@@ -131,6 +133,10 @@ export class Outbound implements ConnectionSide {
   /** `onOpen` has settled. */
   welcomed(): void {
     this.#watch?.begin();
+  }
+
+  readingResumed(): void {
+    this.#host.readingResumed(this.#connection);
   }
 
   messageHeard(): void {

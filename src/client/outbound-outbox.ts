@@ -36,8 +36,8 @@ export class OutboundOutbox {
   readonly #host: OutboxHost;
   readonly #backpressure: Backpressure;
   #inFlight: InFlight[] = [];
-  /** How many bytes the message has that waits for room; `null` when none waits. */
-  #awaitedBytes: number | null = null;
+  /** Whether a message waits for room. */
+  #isAwaited = false;
 
   constructor(transport: OutboundTransport, connection: ManagedConnection, host: OutboxHost) {
     this.#transport = transport;
@@ -61,10 +61,15 @@ export class OutboundOutbox {
     return this.#inFlight.length === 0 || this.#transport.bufferedBytes + bytesOf() <= WINDOW_BYTES;
   }
 
-  /** A message waits for room. Reports when there is some, and ends the connection of a peer that takes nothing. */
-  awaitRoom(bytes: number): void {
-    this.#awaitedBytes = bytes;
-    this.#backpressure.awaitRoom();
+  /** Whether messages have not left. */
+  get isSending(): boolean {
+    return this.#inFlight.length > 0;
+  }
+
+  /** A message waits for room, or none does any more. While one waits, a peer that takes nothing is stalled. */
+  awaitRoom(isAwaited: boolean): void {
+    this.#isAwaited = isAwaited;
+    this.#backpressure.awaitRoom(isAwaited);
   }
 
   /**
@@ -106,11 +111,7 @@ export class OutboundOutbox {
     // A write that fails empties the backlog as well.
     if (this.#backpressure.isStopped || !this.#transport.isWritable) return;
     this.#backpressure.backlogShrank();
-    const bytes = this.#awaitedBytes;
-    if (bytes === null || !this.hasRoom(() => bytes)) return;
-    this.#awaitedBytes = null;
-    this.#backpressure.roomFound();
-    this.#host.roomFound();
+    if (this.#isAwaited) this.#host.roomFound();
   }
 
   #settleLeft(): void {

@@ -76,7 +76,7 @@ export class Sender<In, Out> implements DeadlineOwner {
       const { outbox } = this.#dialer;
       if (outbox === null) return;
       if (!outbox.hasRoom(() => bytes)) {
-        outbox.awaitRoom(bytes);
+        outbox.awaitRoom(true);
         return;
       }
       if (!this.#mayLeave()) return;
@@ -88,6 +88,7 @@ export class Sender<In, Out> implements DeadlineOwner {
       }
     }
     this.#backlog = 0;
+    this.#dialer.outbox?.awaitRoom(false);
   }
 
   #putBack(first: Waiting): void {
@@ -96,15 +97,17 @@ export class Sender<In, Out> implements DeadlineOwner {
   }
 
   /** Drops all queued messages. */
-  clear(): void {
+  clear(reason: DropReason): void {
     this.#expiry = this.#parts.runtime.context.wheel.cancel(this.#expiry);
     this.#stopPace();
-    this.#queue?.clear();
+    this.#queue?.clear(reason);
   }
 
   deadlinePassed(): void {
     this.#expiry = null;
-    if (this.#queue !== null) this.#expire(this.#queue);
+    if (this.#queue === null) return;
+    this.#expire(this.#queue);
+    this.sendQueued();
   }
 
   #sendOrKeep(unsent: Unsent, options: ClientSendOptions): SendResult {
@@ -122,7 +125,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     return result;
   }
 
-  /** Queues a message. Bytes are copied, because the application may overwrite them while they wait. */
+  /** Queues a message. Bytes are copied, because the application may overwrite them while they wait; `slice` of a `Buffer` does not. */
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
     const { runtime, charts } = this.#parts;
     const { context, options } = runtime;
@@ -136,7 +139,7 @@ export class Sender<In, Out> implements DeadlineOwner {
       queue.purge(nowMs);
       queue.push({
         ...unsent,
-        payload: typeof payload === 'string' ? payload : payload.slice(),
+        payload: typeof payload === 'string' ? payload : new Uint8Array(payload),
         bytes,
         expiresAtMs: nowMs + ttlMs,
       });

@@ -1,5 +1,5 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
-import { guarded } from '../core/guard.ts';
+import { guarded, ignoreRejection, isThenable } from '../core/guard.ts';
 import type { HostObserver, Platform } from './client-runtime.ts';
 import type { HostSigns, WatchSigns } from './host-signs.ts';
 import type { ResolvedClientOptions } from './options.ts';
@@ -43,7 +43,7 @@ class SignsWatch {
     };
     parts.runtime.options.clock.afterPoll(() =>
       this.#run(() => {
-        if (!this.#isOver) this.#stop = signs(host);
+        if (!this.#isOver) this.#stop = checked(signs(host));
       }),
     );
   }
@@ -51,13 +51,18 @@ class SignsWatch {
   /** Also when `signs` itself closes the client: the notification comes after it has returned. */
   end(): void {
     this.#isOver = true;
-    this.#run(() => {
-      if (typeof this.#stop === 'function') this.#stop();
-    });
+    this.#run(() => (typeof this.#stop === 'function' ? this.#stop() : undefined));
   }
 
-  #run(call: () => void): void {
+  #run(call: () => unknown): void {
     const { charts, streams } = this.#parts;
     charts.notifications.add(() => guarded(call, streams.report('signs')));
   }
+}
+
+/** @throws TypeError for a promise: what it resolves with could not be called in time. */
+function checked(stop: unknown): unknown {
+  if (!isThenable(stop)) return stop;
+  ignoreRejection(stop);
+  throw new TypeError('signs must not be async');
 }

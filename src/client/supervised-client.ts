@@ -86,7 +86,7 @@ export class SupervisedClient<In, Out>
     }
   }
 
-  #watchDemand(idleMs: number | undefined): Demand {
+  #watchDemand(idleMs = Number.POSITIVE_INFINITY): Demand {
     const demand = new Demand(this.#parts.runtime.context, idleMs, this);
     this.streams.whenListenersChange = () => demand.subscribersChanged();
     return demand;
@@ -148,6 +148,7 @@ export class SupervisedClient<In, Out>
   dialNow(): boolean {
     if (this.state === 'exhausted' && !this.#chart.isOver) this.#parts.policy.restart();
     else if (this.state !== 'waiting') return false;
+    this.#demand?.ask();
     this.#chart.send('dial.requested');
     return true;
   }
@@ -168,15 +169,17 @@ export class SupervisedClient<In, Out>
   // The need of a connection.
 
   get isNeeded(): boolean {
-    return this.streams.messages.observed || (this.#sender?.queued ?? 0) > 0;
+    const isSending = (this.#sender?.queued ?? 0) > 0 || this.#dialer.isSending;
+    return isSending || this.streams.messages.observed;
   }
 
   demandBegan(): void {
     if (this.state === 'idle') this.#chart.send('dial.requested');
   }
 
+  /** A delay that has begun passes first: who comes and goes must not shorten it. */
   demandEnded(): void {
-    this.#chart.send('demand.ended');
+    if (this.state !== 'waiting') this.#chart.send('demand.ended');
   }
 
   pause(): boolean {
@@ -238,8 +241,7 @@ export class SupervisedClient<In, Out>
 
   giveUp(): void {
     this.rest();
-    this.#demand?.stop();
-    this.#sender?.clear();
+    this.#sender?.clear('gave-up');
   }
 
   rest(): void {
@@ -254,7 +256,9 @@ export class SupervisedClient<In, Out>
   }
 
   finish(): void {
-    this.giveUp();
+    this.rest();
+    this.#demand?.end();
+    this.#sender?.clear('stopped');
     this.#ignoreSignal?.();
   }
 
@@ -295,8 +299,9 @@ export class SupervisedClient<In, Out>
   deadlinePassed(name: string): void {
     this.#delay = null;
     const moreMs = name === 'stable' ? 0 : this.#parts.policy.holdMs;
+    const isNeedless = this.state === 'waiting' && this.#demand?.isWanted === false;
     if (moreMs > 0) this.#schedule(moreMs, name);
-    else this.#chart.send('deadline.passed');
+    else this.#chart.send(isNeedless ? 'demand.ended' : 'deadline.passed');
   }
 
   #schedule(delayMs: number, name: string): void {
@@ -335,6 +340,10 @@ export class SupervisedClient<In, Out>
 
   messageLost(outgoing: Outgoing): void {
     this.sender.dropped(outgoing, 'connection-lost');
+  }
+
+  messageHandled(): void {
+    this.#demand?.used();
   }
 
   attemptFlows(): void {

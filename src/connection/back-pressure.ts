@@ -46,17 +46,13 @@ export class Backpressure implements DeadlineOwner {
     return this.#isStopped;
   }
 
-  /** A message waits for room: a peer that takes nothing is stalled. */
-  awaitRoom(): void {
-    if (this.#isAwaited || this.#isStopped) return;
-    this.#isAwaited = true;
-    if (!this.#isCongested) this.#watch();
-  }
-
-  /** No message waits for room any more. */
-  roomFound(): void {
-    this.#isAwaited = false;
-    if (!this.#isCongested) this.#stall = this.#connection.context.wheel.cancel(this.#stall);
+  /** A message waits for room, or none does any more. While one waits, a peer that takes nothing is stalled. */
+  awaitRoom(isAwaited: boolean): void {
+    if (this.#isAwaited === isAwaited || this.#isStopped) return;
+    this.#isAwaited = isAwaited;
+    if (this.#isCongested) return;
+    if (isAwaited) this.#watch();
+    else this.#stall = this.#connection.context.wheel.cancel(this.#stall);
   }
 
   backlogGrew(bufferedBytes: number): void {

@@ -5,7 +5,7 @@ import type { ConnectionCore } from './connection-core.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
 
 /** Why reading is paused; several reasons may hold at once. */
-const pauseReasons = { user: 1, rate: 2, handlers: 4 } as const;
+const pauseReasons = { user: 1, rate: 2, handlers: 4, client: 8 } as const;
 
 type PauseReason = keyof typeof pauseReasons;
 
@@ -85,7 +85,7 @@ export class Intake implements DeadlineOwner {
 
   /** Which part of this side pauses reading. */
   get #pauser(): 'user' | 'handlers' | null {
-    if ((this.#reasons & pauseReasons.user) !== 0) return 'user';
+    if ((this.#reasons & (pauseReasons.user | pauseReasons.client)) !== 0) return 'user';
     return (this.#reasons & pauseReasons.handlers) === 0 ? null : 'handlers';
   }
 
@@ -102,9 +102,7 @@ export class Intake implements DeadlineOwner {
       this.#connection.end('message-rate');
       return;
     }
-    const work = this.#connection.arrived(payload, isBinary);
-    if (work instanceof Promise) this.#track(work, payload.length);
-    if (this.#isFull) this.pause('handlers');
+    this.track(this.#connection.arrived(payload, isBinary), payload.length);
     if (this.#tokens.isSpent && overRate === 'pause')
       this.#rest(this.#tokens.msUntil(PAUSE_MS, clock.now()));
   }
@@ -132,8 +130,13 @@ export class Intake implements DeadlineOwner {
     return true;
   }
 
-  /** Counts a message as in flight until its handler settles. */
-  #track(work: PromiseLike<unknown>, bytes: number): void {
+  /** Counts a message as in flight until its handler settles, and pauses reading if that reaches a limit. */
+  track(work: unknown, bytes: number): void {
+    if (work instanceof Promise) this.#await(work, bytes);
+    if (this.#isFull) this.pause('handlers');
+  }
+
+  #await(work: PromiseLike<unknown>, bytes: number): void {
     this.#inFlight += 1;
     this.#inFlightBytes += bytes;
     const { wheel, timeouts } = this.#context;
@@ -175,6 +178,7 @@ export class Intake implements DeadlineOwner {
       // The chart decides, because an async `onOpen` holds messages back as well.
       this.#connection.chart.send('reading.resumed');
       this.#connection.heartbeat?.resumed();
+      this.#connection.side.readingResumed();
       this.#receiveEarly();
     }
     return true;

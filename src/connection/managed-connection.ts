@@ -14,7 +14,7 @@ import type { ConnectionState } from '../core/connection.ts';
 import type { Contract, ReadResult } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage } from '../core/events.ts';
-import type { Failure } from '../core/failure.ts';
+import type { Failure, FailureDescription } from '../core/failure.ts';
 import { guarded, type HandlerName } from '../core/guard.ts';
 import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
@@ -418,8 +418,27 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#report('closed');
   }
 
+  /** It must end in a failure, also if an odd error of the application cannot be described. */
+  #describeFailure(): FailureDescription {
+    const { address, path } = this;
+    const crashed = (error?: Error): FailureDescription => ({
+      ...{ phase: 'config', cause: 'crash', retry: 'backoff', level: 'error' },
+      ...{ address, path, ...(error && { error }) },
+    });
+    let failure = crashed();
+    guarded(
+      () => {
+        failure = this.side.describeFailure();
+      },
+      (error) => {
+        failure = crashed(error);
+      },
+    );
+    return failure;
+  }
+
   #fail(): void {
-    this.failure = { ...this.side.describeFailure(), trail: this.chart.takeTrail() };
+    this.failure = { ...this.#describeFailure(), trail: this.chart.takeTrail() };
     this.#report('failed');
     this.transport.destroy();
   }

@@ -146,9 +146,12 @@ export function retryAfterStatus(status: number): Retry {
   return status === 401 ? 'slow' : 'backoff';
 }
 
+/** The part of an error of Node.js that is read. Its own type would need the types of Node.js in a page. */
+type SystemError = Error & { readonly code?: string; readonly syscall?: string };
+
 /** Names what a socket error means, by its system code. */
 export function tcpCause(error: Error): 'tcp-reset' | 'tcp-timeout' | 'tcp-error' {
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch ((error as SystemError).code) {
     case 'ECONNRESET':
     case 'EPIPE':
     case 'ECONNABORTED':
@@ -306,10 +309,7 @@ function concludeOfSocket(evidence: DialEvidence): DialConclusion | undefined {
   return errorConclusion(phase, error);
 }
 
-function errorConclusion(
-  phase: FailurePhase,
-  error: NodeJS.ErrnoException,
-): DialConclusion | undefined {
+function errorConclusion(phase: FailurePhase, error: SystemError): DialConclusion | undefined {
   if (phase === 'config' || phase === 'undisclosed') return undefined;
   if (phase === 'dns') return trouble('dns-error');
   if (error.code === 'ECONNREFUSED') return trouble('tcp-refused');
@@ -329,7 +329,7 @@ function fault(cause: DialFailureCause, retry: Retry): DialConclusion {
 }
 
 /** Errors of system calls have codes like `ECONNRESET`. `EPROTO` is an error of OpenSSL. */
-function isNetworkError({ code }: NodeJS.ErrnoException): boolean {
+function isNetworkError({ code }: SystemError): boolean {
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) && code !== 'EPROTO';
 }
 
@@ -341,10 +341,7 @@ function isNetworkError({ code }: NodeJS.ErrnoException): boolean {
  *
  * @param reached - how far the attempt had come.
  */
-export function phaseOfError(
-  error: NodeJS.ErrnoException | undefined,
-  reached: FailurePhase,
-): FailurePhase {
+export function phaseOfError(error: SystemError | undefined, reached: FailurePhase): FailurePhase {
   if (error === undefined || reached === 'config') return reached;
   const { code = '', syscall = '' } = error;
   if (/^(getaddrinfo|query)/.test(syscall) || /^(ENOTFOUND|EAI_\w+)$/.test(code)) return 'dns';

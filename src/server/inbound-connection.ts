@@ -237,6 +237,8 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     return kind !== null;
   }
 
+  readingResumed(): void {}
+
   flush(): void {
     this.outbox?.flush();
   }

@@ -26,6 +26,7 @@ export interface NativeWebSocket {
   onopen: (() => void) | null;
   onmessage: ((event: { readonly data: unknown }) => void) | null;
   onclose: ((event: NativeCloseEvent) => void) | null;
+  onerror: (() => void) | null;
   send(data: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
 }
@@ -115,6 +116,8 @@ export class BrowserTransport implements OutboundTransport {
     };
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = (event) => this.#closed(event);
+    // Stays: a WebSocket that is an EventEmitter would throw for an error without a listener.
+    socket.onerror = () => {};
   }
 
   #received(data: unknown): void {

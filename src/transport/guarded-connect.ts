@@ -128,7 +128,7 @@ function socketProblem(socket: unknown): Error | null {
 
 type IdentityCheck = NonNullable<ConnectOptions['checkServerIdentity']>;
 
-/** An error that it returns is none of Node.js with `rejectUnauthorized: false`, but one that it throws is. */
+/** With `rejectUnauthorized: false`, Node.js ignores an error that the check returns, but not one that it throws. */
 function guardedIdentityCheck(check: IdentityCheck, attempt: ConnectAttempt): IdentityCheck {
   return (hostname, certificate) => {
     let fault: Error | undefined;

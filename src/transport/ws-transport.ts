@@ -10,6 +10,7 @@ import {
   type FailurePhase,
   phaseOfError,
 } from '../core/failure.ts';
+import { guarded } from '../core/guard.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ConnectOptions } from './connect-options.ts';
 import { type ConnectAttempt, type ConnectDuty, guardedConnect } from './guarded-connect.ts';
@@ -151,7 +152,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   /** A failed write counts as done in Node.js, so after an error nothing is certain. */
   get leftBytes(): number {
     const { raw } = this;
-    if (raw === null || raw.destroyed || raw.errored !== null) return 0;
+    if (raw === null || raw.destroyed || raw.errored !== null) return Number.NEGATIVE_INFINITY;
     return this.bytesOut - this.bufferedBytes;
   }
 
@@ -228,7 +229,11 @@ const ATTEMPTS_MAX = 16;
 /** Node.js gives the error of attempts at several addresses no message. */
 function describeAttempts(error: Error): void {
   if (!(error instanceof AggregateError) || error.message !== '') return;
-  error.message = error.errors.slice(0, ATTEMPTS_MAX).map(messageOf).join('; ');
+  // It may be an error of the application, which need not be as one of Node.js is.
+  const describe = () => {
+    error.message = error.errors.slice(0, ATTEMPTS_MAX).map(messageOf).join('; ');
+  };
+  guarded(describe, () => {});
 }
 
 /** An option of ws that its published types lack. */

@@ -165,7 +165,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await ada.say('It is me.');
     await ada.sees(ada.line('It is me.').filter({ hasText: 'Adele' }));
     // Dialed at once: there is no moment in which it is closed and waits.
-    const lit = ['open', 'handshaking', 'open'].map((name) => `connection.${name}`);
+    const lit = ['open', 'closing', 'handshaking', 'open'].map((name) => `connection.${name}`);
     assert.deepEqual(await ada.recordedLit(), lit);
   });
 

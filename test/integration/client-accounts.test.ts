@@ -207,6 +207,22 @@ describe('a message to a server that does not read', () => {
     assert.equal(client.status.state, 'up');
   });
 
+  it('does not end the connection once it has expired, and nothing waits', async () => {
+    const { client, account } = await stalled({
+      queueMax: 1,
+      timeouts: { stalledMs: 100, closeMs: 100 },
+    });
+    let hasEnded = false;
+    client.endings$.subscribe(() => {
+      hasEnded = true;
+    });
+    // It takes the place of what waits.
+    client.send({ i: -1 }, { ttlMs: 20 });
+    await until(() => account.dropped.some(({ reason }) => reason === 'expired'), 'it has expired');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.deepEqual([hasEnded, client.status.state], [false, 'up']);
+  });
+
   it('waits within `queueMax` and `queueBytesMax`', async () => {
     const { client, account } = await stalled({ queueMax: 3, queueBytesMax: 100_000 });
     for (let i = 100; i < 110; i += 1) client.send({ i });

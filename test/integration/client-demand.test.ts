@@ -1,10 +1,13 @@
 // Goal: a client that dials on demand opens nothing before somebody needs it, and hangs up when nobody does. Method: real
 // servers that count their connections, and processes that must end by themselves.
 import assert from 'node:assert/strict';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
+import { WebSocketServer } from 'ws';
 import { createClient as createPageClient } from '../../src/client/browser.ts';
 import { createClient, type NodeClientOptions } from '../../src/client/index.ts';
 import { createSupervisor } from '../../src/index.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import type { Service } from '../support/service.ts';
 import { stopsAndWatch } from '../support/stops.ts';
 import { turns, until } from '../support/until.ts';
@@ -114,6 +117,84 @@ describe('a client that dials on demand', () => {
       ...['idle', 'dialing', 'up', 'idling'],
       ...['idle', 'dialing', 'up'],
     ]);
+  });
+
+  it('does not hang up while a message leaves, and while onMessage gets messages', async () => {
+    const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    stops.add(() => wss.close());
+    let received = 0;
+    wss.on('connection', (socket) => {
+      socket.pause();
+      setTimeout(() => socket.resume(), 900);
+      socket.on('message', () => {
+        received += 1;
+        for (let step = 0; step < 10; step += 1)
+          setTimeout(() => socket.send(`${step}`), 100 * step);
+      });
+    });
+    await new Promise((resolve) => wss.on('listening', resolve));
+    const handled: unknown[] = [];
+    const { port } = wss.address() as AddressInfo;
+    const { client } = dial(
+      { url: `ws://127.0.0.1:${port}/` },
+      { idleMs: 400, onMessage: (_, message) => void handled.push(message) },
+    );
+    assert.equal(await client.sendAndFlush('x'.repeat(12_000_000)), 'sent');
+    await until(() => client.status.state === 'idle', 'it is idle');
+    assert.deepEqual([received, handled.length], [1, 10]);
+  });
+
+  it('keeps to the delay that the server asked for, however often it is needed', async () => {
+    let asked = 0;
+    const server = await stops.rogue(({ asked: whenAsked, socket }) =>
+      whenAsked(() => {
+        asked += 1;
+        socket.end('HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n');
+      }),
+    );
+    const { client } = dial({ url: `ws://127.0.0.1:${server.port}/` }, { idleMs: 20 });
+    for (let round = 0; round < 10; round += 1) {
+      const subscription = client.messages$.subscribe();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      subscription.unsubscribe();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    assert.deepEqual([asked, client.status.state], [1, 'waiting']);
+  });
+
+  it('hangs up again after it had given up and was told to dial', async () => {
+    const service = await stops.service();
+    let isUp = false;
+    const client = createClient(() => (isUp ? service.url : 'ws://127.0.0.1:1/'), {
+      ...onDemand,
+      idleMs: 40,
+      retry: (_, suggested) => (isUp ? suggested : 'never'),
+    });
+    stops.add(() => client.close());
+    const dropped: string[] = [];
+    client.events$.subscribe((event) => {
+      if (event.type === 'message.dropped') dropped.push(event.reason);
+    });
+    client.send('lost');
+    await until(() => client.status.state === 'exhausted', 'it gives up');
+    assert.deepEqual(dropped, ['gave-up']);
+    isUp = true;
+    client.dialNow();
+    await until(() => client.status.state === 'idle', 'it is idle');
+    assert.equal(openedAt(service), 1);
+  });
+
+  it('leaves no timer behind', async () => {
+    const clock = new VirtualClock();
+    const client = createClient('ws://127.0.0.1:1/', { ...onDemand, idleMs: 60_000, clock });
+    const subscription = client.messages$.subscribe();
+    subscription.unsubscribe();
+    const closed = client.close();
+    clock.advance(100);
+    await closed;
+    client.send('late');
+    clock.advance(200);
+    assert.equal(clock.timersPending, 0);
   });
 
   it('does not count what it hangs up towards restarts', async () => {

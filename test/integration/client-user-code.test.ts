@@ -91,7 +91,7 @@ describe('client: code of the user that fails', () => {
     // Its time is up, and no timer has come by yet: it is found to be over when the next one is sent.
     const sinceMs = performance.now();
     while (performance.now() - sinceMs < 3);
-    assert.equal(await client.sendAndFlush('b'), 'refused');
+    assert.equal(await client.sendAndFlush('b'), 'lost');
     assert.equal(client.queuedMessages, 0);
   });
 

@@ -159,7 +159,7 @@ describe('an async onOpen of a client', () => {
     const { service, waiting, asked } = await admittingService();
     let settle: () => void = () => {};
     const dialing = dial(service.url, {
-      limits: { inFlightMax: 10 },
+      limits: { inFlightBytesMax: 50 },
       onOpen: (connection) => {
         connection.send('sign in');
         return new Promise<void>((resolve) => {
@@ -176,6 +176,59 @@ describe('an async onOpen of a client', () => {
     settle();
     await until(() => dialing.messages.length === 50, 'all have come');
     assert.deepEqual(dialing.messages, [...Array(50).keys()]);
+  });
+
+  it('can take several answers, also where messages are handled strictly one after another', async () => {
+    const service = await stops.service({
+      onMessage: (connection: Connection, message: unknown) => {
+        if (message === 'sign in') for (const step of [1, 2, 3]) connection.send(step);
+      },
+    });
+    let inWork = 0;
+    const mostInWork: number[] = [];
+    const dialing = dial(service.url, {
+      limits: { inFlightMax: 1 },
+      onOpen: async (connection) => {
+        connection.send('sign in');
+        await firstValueFrom(connection.messages$.pipe(filter((step) => step === 3)));
+      },
+      onMessage: async () => {
+        inWork += 1;
+        mostInWork.push(inWork);
+        await turns(2);
+        inWork -= 1;
+      },
+    });
+    await until(() => dialing.messages.length === 3, 'all have come');
+    assert.deepEqual(
+      [dialing.messages, mostInWork],
+      [
+        [1, 2, 3],
+        [1, 1, 1],
+      ],
+    );
+  });
+
+  it('holds back what a handler pauses before', async () => {
+    const { service, waiting, asked } = await admittingService();
+    const handled: unknown[] = [];
+    const dialing = dial(service.url, {
+      onOpen: signIn,
+      onMessage: (_, message) => {
+        handled.push(message);
+        if (message === 1) dialing.client.pause();
+      },
+    });
+    await asked(1);
+    for (const message of [1, 2, 'admitted', 3]) waiting[0]?.send(message);
+    await until(() => handled.length === 1, 'the first is handled');
+    await turns(5);
+    assert.equal(dialing.client.connection?.resume(), false);
+    await turns(5);
+    assert.deepEqual(handled, [1]);
+    dialing.client.resume();
+    await until(() => handled.length === 4, 'all are handled');
+    assert.deepEqual(handled, [1, 2, 'admitted', 3]);
   });
 
   it('is stopped by close at once', async () => {

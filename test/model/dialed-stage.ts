@@ -183,6 +183,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   peerWelcomes(): void {}
   messageLost(): void {}
   roomFound(): void {}
+  readingResumed(): void {}
   watchPeer() {
     return null;
   }

@@ -56,6 +56,7 @@ const lacks: Partial<Record<Condition, string>> = {
 delete String.prototype.toWellFormed;
 delete String.prototype.isWellFormed;
 globalThis.URL = class {
+  constructor(url) { this.href = String(url); }
   get host() { throw new Error('URL.host is not implemented'); }
   get pathname() { throw new Error('URL.pathname is not implemented'); }
 };`,

@@ -25,7 +25,7 @@ import { type Run, run } from './run.ts';
 // into an empty project, and there run and type-check every entry point. Everything it depends on is pinned
 // to the lockfile, so that a release of somebody else cannot change the outcome.
 
-const PACKED_BYTES_MAX = 270_000;
+const PACKED_BYTES_MAX = 280_000;
 
 interface Tarball {
   readonly filename: string;

@@ -13,7 +13,7 @@ import { instead, insteadOfGetter, type PlantedFault } from './planted.ts';
 // Goal: whatever breaks, a client accounts for every message that it accepted: it left, or it was reported, once and in order.
 // Method: production code on virtual time, over sockets of Node.js and of a page that break anywhere.
 
-const SEEDS = 800;
+const SEEDS = 1_200;
 
 describe('a simulated client', () => {
   const taken = new Set<string>();

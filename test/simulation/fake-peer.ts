@@ -34,6 +34,8 @@ export class FakePeer implements FakeOtherEnd {
   /** When the last thing that it sent arrives. */
   lastDueMs = 0;
   readonly manners: FakePeerManners;
+  /** What it does about a close frame that it does not answer. */
+  onUnanswered: () => void = () => {};
 
   readonly #clock: SimulatedClock;
   readonly #socket: FakeSocket;
@@ -164,7 +166,7 @@ export class FakePeer implements FakeOtherEnd {
         this.close(4_999, 'my own');
         return;
       case 'never':
-        return;
+        this.onUnanswered();
     }
   }
 

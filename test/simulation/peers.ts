@@ -97,10 +97,24 @@ export class SimulatedPeers {
     const life = new SimulatedLife(lives.length + 1, peer, socket);
     lives.push(life);
     bySocket.set(socket, life);
+    peer.onUnanswered = () => this.#refused(life);
     if (closesFirst) life.deeds.add('error came late');
     this.#world.enterStage(life);
     this.#judge(life);
     return life;
+  }
+
+  /** A close frame behind the 101 refuses it. Derived, not drawn, so that old seeds give the same runs. */
+  #refused(life: SimulatedLife): void {
+    if (life.isOpened) return;
+    const choice = Math.floor(this.#world.clock.now()) % 3;
+    if (choice === 1) {
+      this.#did(life, 'peer ended');
+      life.peer.end();
+    } else if (choice === 2) {
+      this.#did(life, 'peer violated');
+      life.peer.violate(1002);
+    }
   }
 
   #manners(): FakePeerManners {

@@ -1,5 +1,5 @@
 import { ChartSystem } from '../../src/chart/chart-system.ts';
-import type { Platform } from '../../src/client/client-runtime.ts';
+import { type Platform, reportLater } from '../../src/client/client-runtime.ts';
 import { ClientStreams } from '../../src/client/client-streams.ts';
 import type { ResolvedClientOptions } from '../../src/client/options.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
@@ -24,17 +24,18 @@ export function virtualClient(
   { parent = null, charts, ...platform }: VirtualPlatform,
 ): SupervisedClient<unknown, unknown> {
   const streams = new ClientStreams<unknown>(idle, platform.warnings);
+  const own =
+    charts ??
+    parent?.charts ??
+    new ChartSystem({ actorHost: null, areEager: false }, options.clock);
   const parts = {
     runtime: { options, context, contract: new Contract(options.codec) },
-    charts:
-      charts ??
-      parent?.charts ??
-      new ChartSystem({ actorHost: null, areEager: false }, options.clock),
+    charts: own,
     platform,
     parent,
     streams,
     route,
-    policy: new ReconnectPolicy(options, false, streams),
+    policy: new ReconnectPolicy(options, false, reportLater(own, streams)),
   };
   return new SupervisedClient(parts, url);
 }

@@ -147,7 +147,7 @@ describe('OfflineQueue', () => {
     const { push, queue, log } = bench(5);
     push('a');
     push('b');
-    queue.clear();
+    queue.clear('stopped');
     assert.deepEqual(log, ['a stopped', 'b stopped']);
     assert.equal(queue.size, 0);
   });

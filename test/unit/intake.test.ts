@@ -56,6 +56,7 @@ class Bench {
       },
       transport: { pause: () => bench.log.push('pause') },
       heartbeat: { resumed: () => bench.log.push('heartbeat') },
+      side: { readingResumed: () => {} },
       chart: { send: (fact: string) => bench.log.push(fact) },
       end: (cause: string) => bench.log.push(`end ${cause} at ${bench.clock.now()}`),
       arrived: () => {

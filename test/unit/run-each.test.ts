@@ -77,7 +77,7 @@ describe('a message whose loss cannot be told', () => {
         queue.push({
           ...{ message, payload: message, bytes: 1, expiresAtMs: 10, settle: undefined },
         });
-      assert.throws(() => (way === 'expired' ? queue.purge(10) : queue.clear()), isBroken);
+      assert.throws(() => (way === 'expired' ? queue.purge(10) : queue.clear('stopped')), isBroken);
       assert.deepEqual([given, queue.size], [['a', 'b'], 0]);
     });
   }

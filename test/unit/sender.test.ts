@@ -118,7 +118,7 @@ describe('Sender', () => {
     sender.send('c', {});
     clock.advance(200);
     assert.deepEqual([log, sender.queued], [['b expired', 'a expired'], 1]);
-    sender.clear();
+    sender.clear('stopped');
     assert.deepEqual([log.at(-1), clock.timersPending], ['c stopped', 0]);
   });
 
@@ -136,7 +136,7 @@ describe('Sender', () => {
       const { sender, connection, log, clock } = bench({ queueMax });
       connection.whenDropped = () => {
         connection.isOver = true;
-        sender.clear();
+        sender.clear('stopped');
       };
       sender.send('a', { ttlMs: why === 'expired' ? 15 : 60_000 });
       // Over, but the wheel has not come by yet.

@@ -5,7 +5,7 @@ import type { ChartActor } from '../../core/actor.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { DialedConnection } from '../../core/connection.ts';
 import { printAs } from '../../core/text.ts';
-import { chartsFor } from '../client-runtime.ts';
+import { chartsFor, reportLater } from '../client-runtime.ts';
 import { ClientStreams } from '../client-streams.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
@@ -53,7 +53,11 @@ export function createPool<In = unknown, Out = unknown>(
   const makeMember = (pool: SupervisedPool<In, Out>) => {
     const platform = nodePlatform;
     const streams = new ClientStreams<In>(idle, platform.warnings);
-    const policy = new PoolReconnectPolicy(runtime.options, upstreams, streams);
+    const policy = new PoolReconnectPolicy(
+      runtime.options,
+      upstreams,
+      reportLater(charts, streams),
+    );
     const watched = withSigns(platform, { runtime, charts, streams });
     const parts = {
       ...{ runtime, charts, streams },

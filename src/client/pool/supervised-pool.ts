@@ -86,14 +86,17 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     const { signal } = this.#parts;
     if (signal !== undefined) this.#ignoreSignal = whenAborted(signal, this.#abort);
     for (let index = 0; index < this.#parts.size; index += 1) {
+      // An inspector sees each member being made, and may drain the pool.
+      if (this.#drain.isRequested) return;
       const member = this.#parts.makeMember(this);
       this.#members.add(member);
       this.#follow(member.streams);
       member.streams.endings.observable.subscribe((ending) => this.#warnIfRefused(ending));
+      if (this.#drain.isRequested) void member.stop(defaultCloseFrame);
     }
   }
 
-  /** Tells what a member tells, but for its status, for as long as it does. */
+  /** Emits again what a member emits, except its status. */
   #follow({ events, messages, endings }: ClientStreams<In>): void {
     events.observable.subscribe((event) => this.streams.emit(event));
     messages.observable.subscribe((message) => this.streams.messages.next(message));

@@ -1,6 +1,7 @@
 import { withBeat } from '../../core/beat.ts';
 import { ignoreRejection, isThenable } from '../../core/guard.ts';
 import { invalidOptions, type Rules, resolved } from '../../core/option-rules.ts';
+import { kindOf } from '../../core/wording.ts';
 import type { DialTarget } from '../../transport/transport.ts';
 
 /** A value, or a function that returns the value for each attempt, or a promise of it. */
@@ -120,12 +121,13 @@ class RenewedRoute<P extends Parts> implements Route {
 
   /** @throws MooringError `invalid-options`, naming the option whose function returned what cannot be used. */
   #checked(name: string, value: unknown): unknown {
-    const rule = this.#plan.rules[name];
-    // The URL has none.
-    if (rule === undefined) return value;
-    if (value === undefined)
+    if (value === undefined || value === null)
       throw invalidOptions([`options.${name}: its function returned nothing`]);
-    return resolved({ [name]: value }, { [name]: rule })[name];
+    const rule = this.#plan.rules[name];
+    // The URL has none: whatever is no URL cannot be dialed.
+    if (rule !== undefined) return resolved({ [name]: value }, { [name]: rule })[name];
+    if (typeof value === 'string' || value instanceof URL) return value;
+    throw invalidOptions([`${name}: its function must return a URL, not ${kindOf(value)}`]);
   }
 }
 

@@ -60,14 +60,13 @@ class DialedSimulation {
   readonly #client: SupervisedClient<unknown, unknown>;
   readonly #runtime: SharedRuntime;
   readonly #charts: ChartSystem;
-  /** That of the last attempt. */
-  #fate: Fate | null = null;
+  /** Those of all attempts. */
+  readonly #fates: Fate[] = [];
   #host: HostObserver | null = null;
   readonly #accepted: number[] = [];
   readonly #results = new Map<number, FlushResult>();
   readonly #dropped = new Map<number, string>();
   readonly #endings: Ending[] = [];
-  readonly #states: string[] = [];
   /** The messages that were sent by the client, and not on a connection. */
   readonly #own = new Set<number>();
   #violation: DialedResult['violation'] = null;
@@ -127,18 +126,18 @@ class DialedSimulation {
 
   #platform(): Platform {
     const parts = { clock: this.#clock, random: this.#random, ledger: this.#ledger };
-    const fateOf = () => {
-      this.#fate = chooseFate(this.#random);
-      return this.#fate;
-    };
+    let fate = chooseFate(this.#random);
     const isPage = this.#random.chance(0.4);
-    const PageSocket = pageSocketClass(parts, fateOf);
+    const PageSocket = pageSocketClass(parts, () => fate);
     return {
       warnings: null,
-      makeTransport: (connection, context) =>
-        isPage
+      makeTransport: (connection, context) => {
+        fate = chooseFate(this.#random);
+        this.#fates.push(fate);
+        return isPage
           ? new BrowserTransport(new WebSocketEvents(connection), context, PageSocket)
-          : new DialedSocket(parts, new SocketEvents(connection as SocketCore), fateOf()),
+          : new DialedSocket(parts, new SocketEvents(connection as SocketCore), fate);
+      },
       holdProcess: () => () => {},
       whenAborted: () => () => {},
       watchHost: (observer) => {
@@ -172,7 +171,9 @@ class DialedSimulation {
   #listen(): void {
     const { streams } = this.#client;
     streams.endings.observable.subscribe((ending) => this.#ended(ending));
-    streams.statuses.observable.subscribe(({ state }) => this.#states.push(state));
+    streams.statuses.observable.subscribe(({ state }) => {
+      if (state === 'idling' && this.#random.chance(0.02)) this.#stop();
+    });
     streams.events.observable.subscribe((event) => {
       this.#take(event);
       // A subscriber acts, too.
@@ -181,10 +182,10 @@ class DialedSimulation {
   }
 
   #ended(ending: Ending): void {
+    const fate = this.#fates[this.#endings.length];
     this.#endings.push(ending);
-    const fate = this.#fate;
     const isInTime = this.#runtime.heartbeat.graceMs >= SLOW_LINE_MS;
-    const isBlameless = fate !== null && isAlive(fate) && !fate.isStill && isInTime;
+    const isBlameless = fate !== undefined && isAlive(fate) && !fate.isStill && isInTime;
     if (isBlameless && causeOf(ending) === 'closed heartbeat-timeout')
       this.#broken('the-living-live', JSON.stringify(fate));
   }
@@ -202,10 +203,12 @@ class DialedSimulation {
     for (let left = random.integer(0, 120); left > 0; left -= 1) {
       this.#at(random.integer(0, lifeMs), () => this.#act());
     }
-    this.#at(lifeMs, () => {
-      this.#isStopped = true;
-      void this.#client.stop({ code: 1000, reason: '' });
-    });
+    this.#at(lifeMs, () => this.#stop());
+  }
+
+  #stop(): void {
+    this.#isStopped = true;
+    void this.#client.stop({ code: 1000, reason: '' });
   }
 
   #at(delayMs: number, act: () => void): void {
@@ -218,14 +221,21 @@ class DialedSimulation {
     const act = random.integer(0, 19);
     if (act < 9) this.#sendSome();
     else if (act < 12) this.#sendOn(client.connection);
-    else if (act === 12) client.connection?.terminate();
-    else if (act === 13) client.dialNow();
-    else if (act === 14) random.chance(0.5) ? client.pause() : client.resume();
+    else if (act < 15) this.#steer(act);
     else if (act === 15) client.open();
     else if (act === 16) this.#host?.networkLost();
     else if (act === 17) this.#host?.networkReturned();
     else if (act === 18) this.#host?.onWake();
     else this.#subscribe();
+  }
+
+  #steer(act: number): void {
+    const client = this.#client;
+    const isMild = this.#random.chance(0.5);
+    if (act === 13) client.dialNow();
+    else if (act === 14) isMild ? client.pause() : client.resume();
+    else if (isMild) client.connection?.terminate();
+    else client.terminate();
   }
 
   #subscribe(): void {

@@ -29,6 +29,7 @@ export function isAlive({ answers, end }: Fate): boolean {
 }
 
 export function chooseFate(random: SeededRandom): Fate {
+  const slowness = random.pick([50, 50, 50, 900]);
   return {
     attempt: random.pick(['opens', 'opens', 'opens', 'opens', 'refused', 'rejected', 'hangs']),
     status: random.pick([401, 403, 404, 410, 429, 503]),
@@ -36,10 +37,10 @@ export function chooseFate(random: SeededRandom): Fate {
     afterMs: random.integer(1, 300),
     end: random.pick(['reset', 'reset', 'fin', 'close', 'violation', 'silence', 'never']),
     endsAfterMs: random.integer(0, random.pick([50, 3_000, 20_000])),
-    closeCode: random.pick([1000, 1001, 1008, 1012, 1013, 3000, 4000, 4403]),
+    closeCode: random.pick([1000, 1001, 1008, 1012, 1012, 1013, 1013, 3000, 4403]),
     answers: random.chance(0.9),
     isStill: random.chance(0.15),
-    closesAfterMs: random.chance(0.03) ? Number.POSITIVE_INFINITY : random.integer(0, 50),
+    closesAfterMs: random.chance(0.03) ? Number.POSITIVE_INFINITY : random.integer(0, slowness),
     speaksEveryMs: random.chance(0.5) ? random.integer(20, 2_000) : 0,
   };
 }

@@ -28,6 +28,7 @@ class PageSocket implements NativeWebSocket {
   onopen: (() => void) | null = null;
   onmessage: ((event: { readonly data: unknown }) => void) | null = null;
   onclose: ((event: NativeCloseEvent) => void) | null = null;
+  onerror: (() => void) | null = null;
 
   readonly #parts: LineParts;
   readonly #fate: Fate;

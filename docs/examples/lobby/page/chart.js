@@ -69,6 +69,7 @@ export class Chart {
 /** What this tab knows of its own connection before the server says more, and after it cannot any more. */
 function ownStates({ state, ending }) {
   if (state === 'dialing') return ['handshaking'];
+  if (state === 'closing') return ['closing'];
   if (state === 'up') return ['open'];
   return ending === undefined ? [] : [ending.outcome];
 }
