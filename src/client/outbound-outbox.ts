@@ -36,8 +36,6 @@ export class OutboundOutbox {
   readonly #host: OutboxHost;
   readonly #backpressure: Backpressure;
   #inFlight: InFlight[] = [];
-  /** Whether a message waits for room. */
-  #isAwaited = false;
 
   constructor(transport: OutboundTransport, connection: ManagedConnection, host: OutboxHost) {
     this.#transport = transport;
@@ -56,9 +54,13 @@ export class OutboundOutbox {
    * @param bytesOf - measures the message; called only if messages are in flight.
    */
   hasRoom(bytesOf: () => number): boolean {
-    const { isStopped, isCongested } = this.#backpressure;
-    if (isStopped || isCongested || !this.#transport.isWritable) return false;
+    if (!this.#isAccepting) return false;
     return this.#inFlight.length === 0 || this.#transport.bufferedBytes + bytesOf() <= WINDOW_BYTES;
+  }
+
+  get #isAccepting(): boolean {
+    const { isStopped, isCongested } = this.#backpressure;
+    return !isStopped && !isCongested && this.#transport.isWritable;
   }
 
   /** Whether messages have not left. */
@@ -68,7 +70,6 @@ export class OutboundOutbox {
 
   /** A message waits for room, or none does any more. While one waits, a peer that takes nothing is stalled. */
   awaitRoom(isAwaited: boolean): void {
-    this.#isAwaited = isAwaited;
     this.#backpressure.awaitRoom(isAwaited);
   }
 
@@ -79,9 +80,7 @@ export class OutboundOutbox {
    * @param outgoing - `undefined` for a message of this library, which nobody misses.
    */
   send(payload: string | Uint8Array, outgoing?: Outgoing): SendResult {
-    const { isStopped, isCongested } = this.#backpressure;
-    if (isStopped || isCongested || !this.#transport.isWritable) return 'refused';
-    if (this.#transport.send(payload) !== null) return 'refused';
+    if (!this.#isAccepting || this.#transport.send(payload) !== null) return 'refused';
     if (outgoing !== undefined) this.#inFlight.push({ outgoing, mark: this.#transport.bytesOut });
     const { bufferedBytes } = this.#transport;
     if (bufferedBytes === 0) {
@@ -111,7 +110,7 @@ export class OutboundOutbox {
     // A write that fails empties the backlog as well.
     if (this.#backpressure.isStopped || !this.#transport.isWritable) return;
     this.#backpressure.backlogShrank();
-    if (this.#isAwaited) this.#host.roomFound();
+    if (this.#backpressure.isAwaited) this.#host.roomFound();
   }
 
   #settleLeft(): void {

@@ -69,8 +69,7 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   /** Sends queued messages until the socket has enough. */
   sendQueued(): void {
-    const { clock } = this.#parts.runtime.context;
-    for (let first = this.#queue?.first(clock.now()); first; first = this.#next()) {
+    for (let first = this.#first(); first; first = this.#first()) {
       const { bytes, payload } = first;
       // Asked each time, because a subscriber that gets an event may end the connection.
       const { outbox } = this.#dialer;
@@ -155,7 +154,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     charts.notifications.add(() => streams.emit({ type: 'message.dropped', message, reason }));
   }
 
-  #next() {
+  #first() {
     return this.#queue?.first(this.#parts.runtime.context.clock.now());
   }
 

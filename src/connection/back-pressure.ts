@@ -46,6 +46,11 @@ export class Backpressure implements DeadlineOwner {
     return this.#isStopped;
   }
 
+  /** Whether a message waits for room. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
+
   /** A message waits for room, or none does any more. While one waits, a peer that takes nothing is stalled. */
   awaitRoom(isAwaited: boolean): void {
     if (this.#isAwaited === isAwaited || this.#isStopped) return;
