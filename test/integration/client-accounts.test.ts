@@ -3,26 +3,18 @@
 import assert from 'node:assert/strict';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { after, before, describe, it } from 'node:test';
-import { WebSocket as UndiciWebSocket } from 'undici';
+import { describe, it } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { createClient as createPageClient } from '../../src/client/browser.ts';
 import { type Client, createClient, type NodeClientOptions } from '../../src/client/index.ts';
 import { createSupervisor, listen } from '../../src/index.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { stopsAndWatch } from '../support/stops.ts';
+import { useUndiciWebSocket } from '../support/undici-web-socket.ts';
 import { turns, until } from '../support/until.ts';
 
 const stops = stopsAndWatch();
-const page = globalThis as { WebSocket?: unknown };
-const native = page.WebSocket;
-
-before(() => {
-  page.WebSocket = UndiciWebSocket;
-});
-after(() => {
-  page.WebSocket = native;
-});
+useUndiciWebSocket();
 
 const quick: NodeClientOptions = {
   backoff: { minMs: 5, maxMs: 20, stableMs: 60_000 },

@@ -95,7 +95,7 @@ describe('the response of a failure', () => {
   });
 
   const slow: Record<string, (socket: Socket) => void> = {
-    'drips for ever': (socket) => {
+    'drips without end': (socket) => {
       socket.write(`${head('Transfer-Encoding: chunked')}3\r\nwhy\r\n`);
       const drip = setInterval(() => socket.write('1\r\n.\r\n'), 20);
       socket.on('close', () => clearInterval(drip));

@@ -7,11 +7,10 @@ import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
 import { HttpsProxyAgent } from 'https-proxy-agent';
-import { type ConnectOptions, createPool, type NodeClientOptions } from '../../src/client/index.ts';
+import { type ConnectOptions, createPool } from '../../src/client/index.ts';
 import { ConnectProxy } from '../support/connect-proxy.ts';
+import { connectStage, here } from '../support/connect-stage.ts';
 import { deadPort } from '../support/dead-port.ts';
-import { Dialing } from '../support/dialing.ts';
-import { SecureService } from '../support/secure-service.ts';
 import { stopsAndWatch } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
@@ -19,23 +18,7 @@ type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
 type Lookup = NonNullable<ConnectOptions['lookup']>;
 
 const stops = stopsAndWatch();
-
-const backoff = { minMs: 60_000, maxMs: 60_000 };
-const timeouts = { closeMs: 200 };
-
-function dial(url: string, connect: NodeClientOptions['connect'], more: NodeClientOptions = {}) {
-  const options = { backoff, timeouts, random: () => 1, ...more };
-  const dialing = new Dialing(url, { ...options, ...(connect && { connect }) });
-  stops.add(() => dialing.client.close());
-  return dialing;
-}
-
-const secureService = (...args: Parameters<typeof SecureService.start>) =>
-  stops.started(SecureService.start(...args));
-
-/** Finds every name at this host, at once. */
-const here: Lookup = (_name, { all }, done) =>
-  all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4);
+const { dial, secureService } = connectStage(stops);
 
 describe('connect: agent', () => {
   it('reaches a server through a proxy', async () => {

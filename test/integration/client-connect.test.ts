@@ -5,13 +5,12 @@ import { createPrivateKey } from 'node:crypto';
 import { connect as tcpConnect } from 'node:net';
 import { describe, it } from 'node:test';
 import { HttpsProxyAgent } from 'https-proxy-agent';
-import type { ConnectOptions, NodeClientOptions } from '../../src/client/index.ts';
+import type { ConnectOptions } from '../../src/client/index.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { clientPfx } from '../support/client-pfx.ts';
 import { ConnectProxy } from '../support/connect-proxy.ts';
+import { connectStage, here } from '../support/connect-stage.ts';
 import { deadPort } from '../support/dead-port.ts';
-import { Dialing } from '../support/dialing.ts';
-import { SecureService } from '../support/secure-service.ts';
 import { stopsAndWatch } from '../support/stops.ts';
 
 type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
@@ -19,19 +18,7 @@ type Lookup = NonNullable<ConnectOptions['lookup']>;
 type IdentityCheck = NonNullable<ConnectOptions['checkServerIdentity']>;
 
 const stops = stopsAndWatch();
-
-const backoff = { minMs: 60_000, maxMs: 60_000 };
-const timeouts = { closeMs: 200 };
-
-function dial(url: string, connect: NodeClientOptions['connect'], more: NodeClientOptions = {}) {
-  const options = { backoff, timeouts, random: () => 1, ...more };
-  const dialing = new Dialing(url, { ...options, ...(connect && { connect }) });
-  stops.add(() => dialing.client.close());
-  return dialing;
-}
-
-const secureService = (...args: Parameters<typeof SecureService.start>) =>
-  stops.started(SecureService.start(...args));
+const { dial, secureService } = connectStage(stops);
 
 /** Finds every name at two addresses of this host. Servers of these tests listen at the second only. */
 const bothAddresses: Lookup = (_name, { all }, done) => {
@@ -39,10 +26,6 @@ const bothAddresses: Lookup = (_name, { all }, done) => {
   if (all) done(null, addresses);
   else done(null, '127.0.0.2', 4);
 };
-
-/** Finds every name at this host, at once. */
-const here: Lookup = (_name, { all }, done) =>
-  all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4);
 
 describe('connect: over which addresses', () => {
   it('lookup finds the addresses of a name, at once or later', async () => {

@@ -2,8 +2,7 @@
 // Mooring. Method: servers of plain ws that want heartbeats as services on the internet do; the client of Node.js, and that
 // of a page over undici's WebSocket.
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { WebSocket as UndiciWebSocket } from 'undici';
+import { describe, it } from 'node:test';
 import { z } from 'zod';
 import { createClient as createPageClient } from '../../src/client/browser.ts';
 import {
@@ -25,18 +24,11 @@ import {
 } from '../support/feed-server.ts';
 import { FrozenService } from '../support/frozen-peer.ts';
 import { stopsAndWatch } from '../support/stops.ts';
+import { useUndiciWebSocket } from '../support/undici-web-socket.ts';
 import { turns, until } from '../support/until.ts';
 
 const stops = stopsAndWatch();
-const page = globalThis as { WebSocket?: unknown };
-const native = page.WebSocket;
-
-before(() => {
-  page.WebSocket = UndiciWebSocket;
-});
-after(() => {
-  page.WebSocket = native;
-});
+useUndiciWebSocket();
 
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 

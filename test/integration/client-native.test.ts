@@ -1,27 +1,19 @@
 // Goal: over the WebSocket of a browser a client tells the same as over a raw socket, as far as a page can know it.
 // Method: the entry point for browsers with undici's WebSocket, which keeps to the same standard, on real sockets.
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { WebSocket as UndiciWebSocket } from 'undici';
+import { describe, it } from 'node:test';
 import { type Client, createClient, type Ending } from '../../src/client/browser.ts';
 import { accepting, closeFrame } from '../support/rogue-server.ts';
 import { Service } from '../support/service.ts';
 import { stopsAndWatch } from '../support/stops.ts';
+import { useUndiciWebSocket } from '../support/undici-web-socket.ts';
 import { until } from '../support/until.ts';
 
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 const timeouts = { handshakeMs: 400, closeMs: 200 };
 
 const stops = stopsAndWatch();
-const page = globalThis as { WebSocket?: unknown };
-const native = page.WebSocket;
-
-before(() => {
-  page.WebSocket = UndiciWebSocket;
-});
-after(() => {
-  page.WebSocket = native;
-});
+useUndiciWebSocket();
 
 function dial(port: number, options: Parameters<typeof createClient>[1] = {}) {
   const client = createClient(`ws://127.0.0.1:${port}/ws`, { backoff, timeouts, ...options });

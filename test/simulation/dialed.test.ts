@@ -10,7 +10,7 @@ import { transitionNames } from '../support/chart-walk.ts';
 import { type DialedResult, simulateDialed } from './dialed/dialed-simulation.ts';
 import { instead, insteadOfGetter, type PlantedFault } from './planted.ts';
 
-// Goal: whatever breaks, a client accounts for every message that it accepted: it left, or it was reported, once and in order.
+// Goal: a client accounts for every message that it accepted. Each one leaves in order, or is reported once.
 // Method: production code on virtual time, over sockets of Node.js and of a page that break anywhere.
 
 const SEEDS = 1_200;
