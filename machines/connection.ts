@@ -207,7 +207,6 @@ export const connectionMachine = setup({
         'socket.ended': 'closing.peer',
         'terminate.requested': 'closing.forced',
         'socket.closed': 'closing.reaping',
-        'websocket.closed': 'closed',
       },
     },
     errored: {

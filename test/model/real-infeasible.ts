@@ -56,11 +56,6 @@ const cannotHappen: readonly Impossibility[] = [
     because: 'Its writes end, well or badly, before a socket tells that it has closed.',
   },
   {
-    states: ['open'],
-    facts: ['websocket.closed'],
-    because: 'ws is listened to for its end only from the quarantine on, and that ends `open`.',
-  },
-  {
     states: ['closing.reaping'],
     facts: ['socket.closed'],
     because: 'A socket closes once, and that is what began the reaping.',

@@ -62,7 +62,7 @@ export class SimulationChecks implements FakeSocketWatcher {
     const life = world.bySocket.get(socket);
     if (life === undefined) return;
     world.note(sign, life.number);
-    if (sign !== 'message') life.isDead = true;
+    if (sign !== 'message' && sign !== 'beat') life.isDead = true;
     const handled = life.messagesDelivered + life.messagesInvalid;
     this.#telling.push({ life, handled, wasOpen: world.isRegistered(life) });
   }
@@ -72,6 +72,7 @@ export class SimulationChecks implements FakeSocketWatcher {
     if (life === undefined) return;
     const telling = this.#telling.pop();
     if (sign === 'message' && telling !== undefined) this.#toldMessage(telling);
+    else if (sign === 'beat' && telling !== undefined) this.#toldBeat(telling);
     else if (this.#world.isRegistered(life)) {
       this.#world.broken('out-of-registry-at-once', `after ${sign}`, life);
     }
@@ -86,6 +87,11 @@ export class SimulationChecks implements FakeSocketWatcher {
     if (wasOpen && now !== handled + 1 && world.isRegistered(life)) {
       world.broken('every-message-is-delivered', `${now - handled} delivered`, life);
     }
+  }
+
+  #toldBeat({ life, handled }: Telling): void {
+    const now = life.messagesDelivered + life.messagesInvalid;
+    if (now > handled) this.#world.broken('beats-are-hidden', `${now - handled} delivered`, life);
   }
 
   threw(socket: FakeSocket, sign: FakeSign, error: unknown): void {

@@ -1,3 +1,4 @@
+import { beatAnswer, beatRequest } from '../../src/core/beat.ts';
 import type { FakeSocket } from './fake-socket.ts';
 import type { FakeChunk, FakeOtherEnd, FakeReader } from './fake-socket-faces.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
@@ -8,6 +9,8 @@ export interface FakePeerManners {
   latencyMs: () => number;
   /** How long it takes to answer a ping, in milliseconds; `null` for never. */
   pongMs: () => number | null;
+  /** How long it takes to answer a beat, in milliseconds; `null` for never. */
+  beatMs: () => number | null;
   /** How it answers a close frame. `other` answers with a code of its own. */
   closing: 'echo' | 'empty' | 'other' | 'never';
   /** Whether it ends its side when it has seen the end of the other. */
@@ -76,6 +79,11 @@ export class FakePeer implements FakeOtherEnd {
     });
   }
 
+  /** Asks for a beat. */
+  ask(): void {
+    this.#sendBeat(beatRequest);
+  }
+
   /** Starts, or answers, the closing handshake. */
   close(code: number, reason = ''): void {
     if (this.#hasClosed) return;
@@ -141,6 +149,7 @@ export class FakePeer implements FakeOtherEnd {
   #read(): void {
     for (const kind of this.#socket.take(this.manners.readBytes)) {
       if (kind === 'ping') this.#answerPing();
+      else if (kind === 'beat') this.#answerBeat();
       else if (kind === 'close') this.#answerClose();
     }
     this.bytesWaiting();
@@ -152,6 +161,15 @@ export class FakePeer implements FakeOtherEnd {
     this.#in(pongMs, () => {
       this.#sendChunk({ bytes: FRAME_BYTES, frames: [(reader) => reader.readPong()] });
     });
+  }
+
+  #answerBeat(): void {
+    const beatMs = this.manners.beatMs();
+    if (beatMs !== null) this.#in(beatMs, () => this.#sendBeat(beatAnswer));
+  }
+
+  #sendBeat(payload: string): void {
+    this.#sendChunk({ bytes: FRAME_BYTES, frames: [(reader) => reader.readBeat(payload)] });
   }
 
   #answerClose(): void {

@@ -1,7 +1,10 @@
 import type { FakeSocket } from './fake-socket.ts';
 
-/** What is written to a fake socket. `data` is what the code under test wrote to the raw socket itself. */
-export type FakeFrameKind = 'data' | 'ping' | 'pong' | 'close';
+/**
+ * What is written to a fake socket. `data` is what the code under test wrote to the raw socket itself; each question of the
+ * beat in it counts again, as `beat`.
+ */
+export type FakeFrameKind = 'data' | 'beat' | 'ping' | 'pong' | 'close';
 
 /** What reaches a fake socket in one chunk. */
 export interface FakeChunk {
@@ -13,6 +16,8 @@ export interface FakeChunk {
 /** The WebSocket above a fake socket, as far as the socket knows it. */
 export interface FakeReader {
   readMessage(payload: Buffer, isBinary: boolean): void;
+  /** A question or an answer of the beat, which is a message for ws. */
+  readBeat(payload: string): void;
   readPing(): void;
   readPong(): void;
   /** A close frame; code 1005 for an empty one. */
@@ -40,7 +45,8 @@ export type FakeSign =
   | 'close-frame'
   | 'violation'
   | 'ping-flood'
-  | 'message';
+  | 'message'
+  | 'beat';
 
 /** Sees what happens between a fake socket and the code under test. */
 export interface FakeSocketWatcher {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { beatRequest } from '../../src/core/beat.ts';
 import type {
   FakeChunk,
   FakeFrameKind,
@@ -8,6 +9,7 @@ import type {
   FakeSocketQuirks,
   FakeSocketWatcher,
 } from './fake-socket-faces.ts';
+import { payloadsIn } from './server-frames.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 
 interface PendingWrite {
@@ -19,6 +21,8 @@ interface PendingWrite {
 
 /** How the frame of a ping begins. */
 const PING = 0x89;
+
+const BEAT = beatRequest.charCodeAt(0);
 
 const END = Symbol('end');
 
@@ -175,6 +179,8 @@ export class FakeSocket extends EventEmitter {
     this.watcher?.wrote(this, kind, bytes);
     this.bytesWritten += typeof bytes === 'number' ? bytes : bytes.length;
     this.#writes.push({ kind, end: this.bytesWritten, written });
+    for (let left = beatsIn(kind, bytes); left > 0; left -= 1)
+      this.#writes.push({ kind: 'beat', end: this.bytesWritten, written: undefined });
     this.#progress();
     this.otherEnd?.bytesWaiting();
   }
@@ -339,6 +345,12 @@ export class FakeSocket extends EventEmitter {
     }
     watcher?.told(this, sign);
   }
+}
+
+/** How many questions of the beat are in what was written. */
+function beatsIn(kind: FakeFrameKind, bytes: Uint8Array | string | number): number {
+  if (kind !== 'data' || !(bytes instanceof Uint8Array) || !bytes.includes(BEAT)) return 0;
+  return payloadsIn(bytes).filter(({ length, 0: first }) => length === 1 && first === BEAT).length;
 }
 
 /** An error as Node.js makes it, of a system call if there was one. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { agreedSubprotocol } from '../../src/core/beat.ts';
 import type { UpgradeRequest, UpgradeResult } from '../../src/server/inbound-connection.ts';
 import type { Upgrade } from '../../src/transport/upgrade.ts';
 import type { FakeSocket } from './fake-socket.ts';
@@ -61,7 +62,9 @@ export class FakeUpgrader {
     }
     if (raw.reader !== null) return new Error('upgraded already');
     raw.write(SWITCHING);
-    const made = new FakeWebSocket(raw, this.#clock);
+    const offered = request.headers['sec-websocket-protocol']?.split(',') ?? [];
+    const agreed = agreedSubprotocol(new Set(offered), []);
+    const made = new FakeWebSocket(raw, this.#clock, agreed === false ? '' : agreed);
     this.made(made);
     return made;
   }

@@ -130,6 +130,11 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
     this.raw.tell('message', () => this.observer?.connection.receive(payload, isBinary));
   }
 
+  readBeat(payload: string): void {
+    if (this.#isDeaf()) return;
+    this.raw.tell('beat', () => this.observer?.connection.receive(Buffer.from(payload), false));
+  }
+
   readPong(): void {
     if (!this.#isDeaf()) this.observer?.connection.heard();
   }

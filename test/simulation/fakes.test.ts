@@ -141,6 +141,7 @@ function playOnFake(script: readonly Act[]): readonly string[] {
   const peer = new FakePeer(clock, raw, {
     latencyMs: () => 1,
     pongMs: () => 1,
+    beatMs: () => 1,
     closing: 'never',
     ends: true,
     readBytes: 1_000_000,

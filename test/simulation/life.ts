@@ -24,6 +24,7 @@ export type Deed =
   | 'peer flooded messages'
   | 'peer sent nonsense'
   | 'peer was silent'
+  | 'peer slept'
   | 'peer read slowly'
   | 'sent what must not be missed'
   | 'socket destroyed'
@@ -56,9 +57,12 @@ export class SimulatedLife {
   isPaused = false;
   /** When the application last resumed it. */
   unpausedAtMs = 0;
+  /** It has agreed on the beat. */
+  hasBeat = false;
   /** Messages whose sender waits for what became of them. */
   flushesPending = 0;
   isSuspect = false;
+  isAsleep = false;
   hasErrored = false;
   hasClosing = false;
   /** It was open and is not any more, as told. */

@@ -16,6 +16,11 @@ export const STUCK_MS = [20, 400, 5_000, Number.POSITIVE_INFINITY] as const;
 /** With all latencies it stays far below the shortest grace. */
 const PROMPTLY = () => 5;
 
+/** How long a peer sleeps that sleeps now and then. */
+const NAP_MS = 7_000;
+
+const OFFERS_BEAT = { 'sec-websocket-protocol': 'mooring.beat' };
+
 /** What may be wrong with an upgrade request. */
 const FAULTY_REQUESTS: readonly [FakeRequest, ...FakeRequest[]] = [
   { method: 'POST' },
@@ -51,7 +56,7 @@ export class SimulatedPeers {
     const world = this.#world;
     if (world.isQuiet) return;
     const life = this.#newLife();
-    const request = { ...this.#request(), url: `/${life.number}` };
+    const request = this.#request(life);
     const upgrade = fakeUpgrade(life.socket, request);
     if (world.random.chance(0.04)) {
       life.deeds.add('socket destroyed');
@@ -99,6 +104,7 @@ export class SimulatedPeers {
     bySocket.set(socket, life);
     peer.onUnanswered = () => this.#refused(life);
     if (closesFirst) life.deeds.add('error came late');
+    this.#agreeOnBeat(life);
     this.#world.enterStage(life);
     this.#judge(life);
     return life;
@@ -125,11 +131,23 @@ export class SimulatedPeers {
     return {
       latencyMs: () => baseMs + jitterMs * random.next(),
       pongMs: this.#pongs(),
+      beatMs: PROMPTLY,
       closing: random.chance(0.6) ? 'echo' : random.pick(['empty', 'other', 'never']),
       ends: random.chance(0.85),
       readBytes: isSlowReader ? random.integer(50, 4_000) : 1_000_000,
       readEveryMs: isSlowReader ? random.integer(10, random.pick([300, 3_000, 30_000])) : 0,
     };
+  }
+
+  /** Derived, not drawn, so that old seeds give the same runs. One in three is awake, one sleeps now and then, one always. */
+  #agreeOnBeat(life: SimulatedLife): void {
+    const { clock, plan } = this.#world;
+    life.hasBeat = plan.hasBeats && life.number % 2 === 1;
+    const sleep = life.number % 3;
+    if (!life.hasBeat || sleep === 0) return;
+    this.#did(life, 'peer slept');
+    const isAwake = () => sleep === 1 && Math.floor(clock.now() / NAP_MS) % 2 === 1;
+    life.peer.manners.beatMs = () => (isAwake() ? PROMPTLY() : null);
   }
 
   #pongs(): () => number | null {
@@ -158,10 +176,12 @@ export class SimulatedPeers {
     this.#world.note(deed, life.number);
   }
 
-  #request(): FakeRequest {
+  #request(life: SimulatedLife): FakeRequest {
     const { random } = this.#world;
-    if (random.chance(0.94)) return {};
-    return random.pick(FAULTY_REQUESTS);
+    const request = random.chance(0.94) ? {} : random.pick(FAULTY_REQUESTS);
+    const url = `/${life.number}`;
+    if (!life.hasBeat) return { ...request, url };
+    return { ...request, url, headers: { ...OFFERS_BEAT, ...request.headers } };
   }
 
   // What a peer does once it has come.
@@ -171,6 +191,7 @@ export class SimulatedPeers {
     const gapMs = Math.max(GAP_MS_MIN, plan.gapMs * 2 * random.next());
     this.#world.in(gapMs, () => {
       if (!life.peer.isThere || life.isOver || this.#world.isQuiet) return;
+      if (life.hasBeat && life.lastSent % 4 === 3) life.peer.ask();
       this.#act(life);
       this.#live(life);
     });

@@ -19,6 +19,8 @@ export interface SimulationPlan {
   readonly admission: Partial<AdmissionOptions>;
   readonly invalidMessages: InvalidMessagePolicy;
   readonly overRate: OverRatePolicy;
+  /** Whether some peers agree on the beat. */
+  readonly hasBeats: boolean;
   /** What the application does unasked, in acts. */
   readonly acts: number;
   /** Publications to everybody that come close together. */
@@ -121,6 +123,7 @@ export function choosePlan(random: SeededRandom): SimulationPlan {
     admission: chooseAdmission(random, connections),
     invalidMessages: random.pick(['reply', 'ignore', 'close']),
     overRate: overRateOf(drainAtMs),
+    hasBeats: drainAtMs % 4 === 1,
     acts: random.integer(0, 10),
     loud: isLoud ? random.integer(10, 40) : 0,
     restless: random.chance(0.4) ? 0 : 0.25 * random.next(),

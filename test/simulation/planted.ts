@@ -11,6 +11,7 @@ import { SocketEvents } from '../../src/connection/socket-events.ts';
 import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { Acceptor } from '../../src/server/acceptor.ts';
+import { AppHeartbeat } from '../../src/server/app-heartbeat.ts';
 import { Handlers } from '../../src/server/handlers.ts';
 import { Inbound } from '../../src/server/inbound-connection.ts';
 import { Registry } from '../../src/server/registry.ts';
@@ -124,6 +125,16 @@ export const plantedFaults: readonly PlantedFault[] = [
       insteadOfGetter(NodeTransport.prototype, 'bytesIn', () => 0),
     ),
     breaks: ['verdict-is-true'],
+  },
+  {
+    mistake: 'the beat is blind to what arrives',
+    plant: instead(AppHeartbeat.prototype, 'heard', nothing),
+    breaks: ['the-awake-are-not-asleep'],
+  },
+  {
+    mistake: 'a beat reaches the application',
+    plant: instead(Inbound.prototype, 'takesBeat', () => false),
+    breaks: ['beats-are-hidden'],
   },
   {
     mistake: 'a close frame of the peer is overlooked',

@@ -1,5 +1,6 @@
 import type { AudienceOptions, Delivery, TopicOptions } from '../../src/server/supervisor-types.ts';
 import type { SimulatedConnection, SimulatedLife, SimulatedMessage } from './life.ts';
+import { payloadsIn } from './server-frames.ts';
 import type { SimulationWorld } from './world.ts';
 
 /** The topics of the simulated service, one for each thing that can happen to a slow member. */
@@ -219,20 +220,10 @@ function isCongested({ isCongested: isTold, connection }: SimulatedLife): boolea
 }
 
 const ZERO = 0x30;
-const LENGTH_16 = 126;
 
-/** The number in `{"n":123…}` of each frame, which all messages of the service begin with. */
+/** The number in `{"n":123…}` of each frame, which all messages of the service begin with; 0 for a beat. */
 function numbersIn(chunk: Uint8Array): number[] {
-  const numbers: number[] = [];
-  for (let start = 0; start < chunk.length; ) {
-    const short = chunk[start + 1] as number;
-    const header = short < LENGTH_16 ? 2 : 4;
-    const length =
-      header === 2 ? short : (chunk[start + 2] as number) * 256 + (chunk[start + 3] as number);
-    numbers.push(numberAt(chunk, start + header + '{"n":'.length));
-    start += header + length;
-  }
-  return numbers;
+  return payloadsIn(chunk).map((payload) => numberAt(payload, '{"n":'.length));
 }
 
 function numberAt(bytes: Uint8Array, start: number): number {

@@ -1,6 +1,6 @@
 import type { ArrowCount } from '../../src/chart/chart-counts.ts';
 import type { SupervisorEvent } from '../../src/core/events.ts';
-import type { SimulatedConnection, SimulatedLife } from './life.ts';
+import type { Deed, SimulatedConnection, SimulatedLife } from './life.ts';
 import { checkFailure, checkVerdict, isJudged } from './verdicts.ts';
 import type { SimulationWorld } from './world.ts';
 
@@ -14,6 +14,9 @@ function flowInto(state: string, { from, to, taken }: ArrowCount): number {
 function topOf(path: string): string {
   return path.split('.', 1)[0] as string;
 }
+
+/** A peer that does not read what it is asked, or does not answer anything, sleeps as well. */
+const ASLEEP: readonly Deed[] = ['peer slept', 'peer read slowly', 'peer was silent'];
 
 type Event = SupervisorEvent<SimulatedConnection>;
 type EventOf<Type extends Event['type']> = Extract<Event, { type: Type }>;
@@ -114,8 +117,14 @@ export class SimulationReports {
   ): void {
     switch (event.type) {
       case 'connection.suspect':
+        life.isAsleep = false;
+        this.#alternate(life, 'isSuspect', true);
+        return;
+      case 'connection.asleep':
+        this.#takeAsleep(life);
+        return;
       case 'connection.healthy':
-        this.#alternate(life, 'isSuspect', event.type === 'connection.suspect');
+        this.#alternate(life, life.isAsleep ? 'isAsleep' : 'isSuspect', false);
         return;
       case 'connection.congested':
       case 'connection.flowing':
@@ -139,7 +148,17 @@ export class SimulationReports {
     }
   }
 
-  #alternate(life: SimulatedLife, what: 'isSuspect' | 'isCongested', isSo: boolean): void {
+  #takeAsleep(life: SimulatedLife): void {
+    const isBlameless = ASLEEP.every((deed) => !life.deeds.has(deed));
+    if (isBlameless) this.#world.broken('the-awake-are-not-asleep', '', life);
+    this.#alternate(life, 'isAsleep', true);
+  }
+
+  #alternate(
+    life: SimulatedLife,
+    what: 'isSuspect' | 'isAsleep' | 'isCongested',
+    isSo: boolean,
+  ): void {
     if (life[what] === isSo || life.hasLeft) this.#disorder(life, `${what} ${isSo}`);
     life[what] = isSo;
     life.flushMark = Number.NaN;

@@ -3,6 +3,7 @@ import { type Platform, reportLater } from '../../src/client/client-runtime.ts';
 import { ClientStreams } from '../../src/client/client-streams.ts';
 import type { ResolvedClientOptions } from '../../src/client/options.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
+import type { Route } from '../../src/client/reconnect/route.ts';
 import { idle, SupervisedClient } from '../../src/client/supervised-client.ts';
 import type { Parent } from '../../src/connection/parent.ts';
 import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
@@ -10,18 +11,18 @@ import { Contract } from '../../src/core/contract.ts';
 
 const url = 'ws://virtual.test/';
 const place = { address: 'virtual.test', path: '/' };
-const route = {
+const fixed: Route = {
   isRenewed: false,
   target: () => ({ url, subprotocols: [], headers: {}, ...place }),
 };
 
-type VirtualPlatform = Platform & { parent?: Parent | null; charts?: ChartSystem };
+type VirtualPlatform = Platform & { parent?: Parent | null; charts?: ChartSystem; route?: Route };
 
 /** A client without an entry point, for a platform of the test's own. */
 export function virtualClient(
   options: ResolvedClientOptions,
   context: SharedRuntime,
-  { parent = null, charts, ...platform }: VirtualPlatform,
+  { parent = null, charts, route = fixed, ...platform }: VirtualPlatform,
 ): SupervisedClient<unknown, unknown> {
   const streams = new ClientStreams<unknown>(idle, platform.warnings);
   const own =

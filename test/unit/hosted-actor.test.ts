@@ -54,6 +54,7 @@ describe('HostedActor', () => {
   }
 
   const toOpen = ['admission.granted', 'socket.opened', 'welcome.settled'];
+  const toClosed = ['socket.closed', 'websocket.closed'];
 
   it('shows the state of its chart', () => {
     const { runner, actor } = host();
@@ -72,7 +73,7 @@ describe('HostedActor', () => {
     const { runner, actor } = host();
     const opened = waitFor(actor, (snapshot) => snapshot.matches('open'), { timeout: 1_000 });
     const output = toPromise(actor);
-    for (const fact of [...toOpen, 'websocket.closed']) runner.send(fact);
+    for (const fact of [...toOpen, ...toClosed]) runner.send(fact);
     assert.equal((await opened).matches('open'), true);
     assert.equal(await output, 'verdict');
     const last = actor.getSnapshot();
@@ -111,7 +112,7 @@ describe('HostedActor', () => {
     for (const fact of toOpen) runner.send(fact);
     const hosted = new HostedActor(runner, { id: 'c1', parent: null });
     assert.deepEqual(hosted.ref.getSnapshot().value, nested(runner.state.paths));
-    runner.send('websocket.closed');
+    for (const fact of toClosed) runner.send(fact);
     assert.equal(hosted.ref.getSnapshot().status, 'done');
     const late = new HostedActor(runner, { id: 'c1', parent: null });
     assert.equal(late.ref.getSnapshot().status, 'done');
@@ -140,8 +141,8 @@ describe('HostedActor', () => {
     );
     const seen: unknown[] = [];
     top.subscribe((state) => seen.push(state));
-    for (const fact of [...toOpen, 'outbox.filled', 'websocket.closed']) runner.send(fact);
-    assert.deepEqual(seen, ['open', 'closed']);
+    for (const fact of [...toOpen, 'outbox.filled', ...toClosed]) runner.send(fact);
+    assert.deepEqual(seen, ['open', 'closing', 'closed']);
     assert.equal(top.get(), 'closed');
   });
 
@@ -209,7 +210,7 @@ describe('HostedActor', () => {
 
   it('is drawn by an inspector as the machine is', () => {
     const { runner } = host();
-    for (const fact of [...toOpen, 'websocket.closed']) runner.send(fact);
+    for (const fact of [...toOpen, ...toClosed]) runner.send(fact);
     const of = events.filter(({ actorRef }) => (actorRef as AnyActorRef).id === 'c1');
     const [first] = of;
     assert.ok(first);
@@ -224,7 +225,7 @@ describe('HostedActor', () => {
         '@xstate.actor ',
         '@xstate.event xstate.init',
         '@xstate.snapshot xstate.init',
-        ...[...toOpen, 'websocket.closed'].flatMap((fact) => [
+        ...[...toOpen, ...toClosed].flatMap((fact) => [
           `@xstate.event ${fact}`,
           `@xstate.snapshot ${fact}`,
         ]),

@@ -66,7 +66,6 @@ export const connectionTable: ChartTable = {
       'socket.errored': [['errored'], [8, 9]],
       'socket.ended': [['closing.peer'], [10, 11]],
       'socket.closed': [['closing.reaping'], [10, 12]],
-      'websocket.closed': [['closed'], [4]],
       'peer.closing': [['closing.peer'], [10, 11]],
       'protocol.violated': [['errored'], [8, 9]],
       'send.errored': [['errored'], [13, 8, 9]],

@@ -9,6 +9,7 @@ import {
   type ResolvedClientOptions,
   resolveClientOptions,
 } from '../../../src/client/options.ts';
+import type { Route } from '../../../src/client/reconnect/route.ts';
 import { usual } from '../../../src/client/sender.ts';
 import type { SupervisedClient } from '../../../src/client/supervised-client.ts';
 import { type SharedRuntime, sharedRuntime } from '../../../src/connection/shared-runtime.ts';
@@ -19,8 +20,9 @@ import { BrowserTransport } from '../../../src/transport/browser-transport.ts';
 import { virtualClient } from '../../support/virtual-client.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
+import { DialedRules, type Guidance } from './dialed-rules.ts';
 import { DialedSocket } from './dialed-socket.ts';
-import { chooseFate, type Fate, heartbeat, isAlive } from './fate.ts';
+import { chooseFate, heartbeat } from './fate.ts';
 import { Ledger } from './line.ts';
 import { pageSocketClass } from './page-socket.ts';
 
@@ -41,9 +43,6 @@ interface Message {
   readonly pad: string;
 }
 
-/** How long a line may take for one large message, and a ping behind it. */
-const SLOW_LINE_MS = 2_000;
-
 /** How long a client goes on after its application has left it alone, in milliseconds. */
 const AFTERMATH_MS = 600_000;
 
@@ -60,8 +59,9 @@ class DialedSimulation {
   readonly #client: SupervisedClient<unknown, unknown>;
   readonly #runtime: SharedRuntime;
   readonly #charts: ChartSystem;
-  /** Those of all attempts. */
-  readonly #fates: Fate[] = [];
+  readonly #rules: DialedRules;
+  readonly #isPage: boolean;
+  #guidance: Guidance = 'sound';
   #host: HostObserver | null = null;
   readonly #accepted: number[] = [];
   readonly #results = new Map<number, FlushResult>();
@@ -81,10 +81,44 @@ class DialedSimulation {
     const options = resolveClientOptions(this.#options(), this.#clock);
     this.#runtime = sharedRuntime(options as ResolvedClientOptions);
     this.#charts = new ChartSystem({ actorHost: null, areEager: false }, this.#clock);
-    const platform = { ...this.#platform(), charts: this.#charts };
+    this.#isPage = this.#random.chance(0.4);
+    const platform = { ...this.#platform(), charts: this.#charts, route: this.#route() };
     this.#client = virtualClient(options as ResolvedClientOptions, this.#runtime, platform);
+    this.#rules = new DialedRules(
+      {
+        clock: this.#clock,
+        options: options as ResolvedClientOptions,
+        ledger: this.#ledger,
+        isPage: this.#isPage,
+        broken: (rule, problem) => this.#broken(rule, problem),
+      },
+      this.#client,
+    );
     this.#listen();
     this.#plan();
+  }
+
+  /** Where it goes is for a function of the application to say, which may fail. */
+  #route(): Route {
+    const address = 'virtual.test';
+    const url = `ws://${address}/`;
+    const target = { url, subprotocols: [], headers: {}, address, path: '/' };
+    return {
+      isRenewed: this.#random.chance(0.3),
+      target: () => {
+        const isLate = this.#random.chance(0.2);
+        if (this.#guidance === 'hangs') return new Promise(() => {});
+        if (this.#guidance === 'sound') return isLate ? this.#later(() => target) : target;
+        if (isLate) return this.#later(() => Promise.reject(new Error('nowhere')));
+        throw new Error('nowhere');
+      },
+    };
+  }
+
+  #later<Value>(settle: () => Value | Promise<Value>): Promise<Value> {
+    return new Promise((resolve) => {
+      this.#clock.setTimer(this.#random.integer(0, 200), () => resolve(settle()));
+    });
   }
 
   #options(): ClientOptions {
@@ -120,21 +154,24 @@ class DialedSimulation {
       }),
       ...(isOnDemand && { dial: 'on-demand', idleMs: between(100, 3_000) }),
       ...(random.chance(0.5) && { onOpen: (connection) => this.#onOpen(connection) }),
-      ...(random.chance(0.3) && { onMessage: () => this.#maybeThrow() }),
+      ...(random.chance(0.3) && { onMessage: () => this.#onMessage() }),
     };
   }
 
   #platform(): Platform {
     const parts = { clock: this.#clock, random: this.#random, ledger: this.#ledger };
     let fate = chooseFate(this.#random);
-    const isPage = this.#random.chance(0.4);
     const PageSocket = pageSocketClass(parts, () => fate);
     return {
       warnings: null,
       makeTransport: (connection, context) => {
         fate = chooseFate(this.#random);
-        this.#fates.push(fate);
-        return isPage
+        this.#guidance = this.#random.chance(0.9)
+          ? 'sound'
+          : this.#random.pick(['throws', 'hangs']);
+        const beganAtMs = this.#clock.now();
+        this.#rules.attempted({ fate, guidance: this.#guidance, beganAtMs, welcomedAtMs: null });
+        return this.#isPage
           ? new BrowserTransport(new WebSocketEvents(connection), context, PageSocket)
           : new DialedSocket(parts, new SocketEvents(connection as SocketCore), fate);
       },
@@ -155,13 +192,20 @@ class DialedSimulation {
     if (random.chance(0.05)) connection.close();
     this.#maybeThrow();
     if (random.chance(0.5)) return undefined;
+    const settled = this.#rules.welcomes();
     if (random.chance(0.05)) return new Promise(() => {});
     return new Promise((resolve, reject) => {
       this.#clock.setTimer(random.integer(0, 1_500), () => {
+        settled();
         if (random.chance(0.1)) reject(new Error('not admitted'));
         else resolve(undefined);
       });
     });
+  }
+
+  #onMessage(): void {
+    this.#rules.handled();
+    this.#maybeThrow();
   }
 
   #maybeThrow(): void {
@@ -171,8 +215,12 @@ class DialedSimulation {
   #listen(): void {
     const { streams } = this.#client;
     streams.endings.observable.subscribe((ending) => this.#ended(ending));
-    streams.statuses.observable.subscribe(({ state }) => {
-      if (state === 'idling' && this.#random.chance(0.02)) this.#stop();
+    this.#ledger.onWrite = (message) => {
+      if (this.#own.has(message)) this.#rules.wrote(message);
+    };
+    streams.statuses.observable.subscribe((status) => {
+      this.#rules.moved(status);
+      if (status.state === 'idling' && this.#random.chance(0.02)) this.#stop();
     });
     streams.events.observable.subscribe((event) => {
       this.#take(event);
@@ -182,12 +230,8 @@ class DialedSimulation {
   }
 
   #ended(ending: Ending): void {
-    const fate = this.#fates[this.#endings.length];
     this.#endings.push(ending);
-    const isInTime = this.#runtime.heartbeat.graceMs >= SLOW_LINE_MS;
-    const isBlameless = fate !== undefined && isAlive(fate) && !fate.isStill && isInTime;
-    if (isBlameless && causeOf(ending) === 'closed heartbeat-timeout')
-      this.#broken('the-living-live', JSON.stringify(fate));
+    this.#rules.ended(ending);
   }
 
   #take(event: ClientEvent): void {
@@ -222,7 +266,7 @@ class DialedSimulation {
     if (act < 9) this.#sendSome();
     else if (act < 12) this.#sendOn(client.connection);
     else if (act < 15) this.#steer(act);
-    else if (act === 15) client.open();
+    else if (act === 15) this.#open();
     else if (act === 16) this.#host?.networkLost();
     else if (act === 17) this.#host?.networkReturned();
     else if (act === 18) this.#host?.onWake();
@@ -232,14 +276,31 @@ class DialedSimulation {
   #steer(act: number): void {
     const client = this.#client;
     const isMild = this.#random.chance(0.5);
-    if (act === 13) client.dialNow();
-    else if (act === 14) isMild ? client.pause() : client.resume();
+    if (act === 13) this.#hurry();
+    else if (act === 14) this.#pauseOrResume(isMild);
     else if (isMild) client.connection?.terminate();
     else client.terminate();
   }
 
+  #open(): void {
+    this.#rules.used();
+    this.#client.open();
+  }
+
+  #hurry(): void {
+    if (['waiting', 'exhausted'].includes(this.#client.state)) this.#rules.hurried();
+    this.#client.dialNow();
+  }
+
+  #pauseOrResume(isMild: boolean): void {
+    this.#rules.paused();
+    isMild ? this.#client.pause() : this.#client.resume();
+  }
+
   #subscribe(): void {
+    this.#rules.used();
     const subscription = this.#client.streams.messages.observable.subscribe((message) => {
+      this.#rules.delivered();
       if (message !== 'news') this.#broken('heartbeats-are-hidden', String(message));
       this.#maybeThrow();
     });
@@ -253,6 +314,7 @@ class DialedSimulation {
       const options = random.chance(0.7)
         ? usual
         : { queue: random.chance(0.5), ttlMs: random.integer(0, 5_000) };
+      this.#rules.used();
       const sender = this.#client.used();
       this.#own.add(message.i);
       if (random.chance(0.5)) {
@@ -304,7 +366,9 @@ class DialedSimulation {
 
   #step(untilMs: number): boolean {
     try {
-      return this.#clock.step(untilMs);
+      const isGoing = this.#clock.step(untilMs);
+      this.#rules.check();
+      return isGoing;
     } catch (thrown) {
       this.#broken('nothing-reaches-the-process', (thrown as Error).stack ?? String(thrown));
       return false;

@@ -8,6 +8,8 @@ export class Ledger {
   /** Those that left the process, and those that the server got, in order. */
   readonly left = new Set<number>();
   readonly received: number[] = [];
+  /** Called when a message is handed to a socket. */
+  onWrite: (message: number) => void = () => {};
 }
 
 interface Chunk {
@@ -62,7 +64,10 @@ export class Line {
   write(payload: string | Uint8Array, bytes: number): void {
     const { ledger } = this.#parts;
     const message = numberOf(payload);
-    if (message !== null) ledger.written.push(message);
+    if (message !== null) {
+      ledger.written.push(message);
+      ledger.onWrite(message);
+    }
     this.#buffered.push({ message, payload, bytes });
     this.bufferedBytes += bytes;
     this.#take();

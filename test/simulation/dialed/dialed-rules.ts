@@ -1,0 +1,212 @@
+import type { ClientStatus, Ending } from '../../../src/client/client-types.ts';
+import type { ResolvedClientOptions } from '../../../src/client/options.ts';
+import type { SupervisedClient } from '../../../src/client/supervised-client.ts';
+import type { SimulatedClock } from '../simulated-clock.ts';
+import { type Fate, isAlive } from './fate.ts';
+import type { Ledger } from './line.ts';
+
+/** How late anything may be: several ticks of the wheel, and the time that a deadline takes to be read. */
+const SLACK_MS = 1_000;
+
+/** How long a line may take for one large message, and a ping behind it. */
+const SLOW_LINE_MS = 2_000;
+
+const SERVICE_RESTART = 1012;
+const RESTART_MIN_MS = 5_000;
+
+/** How the functions that say where to dial behave in one attempt. */
+export type Guidance = 'sound' | 'throws' | 'hangs';
+
+/** One attempt, as the world outside the client knows it. */
+export interface Attempt {
+  readonly fate: Fate;
+  readonly guidance: Guidance;
+  readonly beganAtMs: number;
+  /** When the application began its async `onOpen`; `null` while there is none. */
+  welcomedAtMs: number | null;
+}
+
+interface RuleParts {
+  readonly clock: SimulatedClock;
+  readonly options: ResolvedClientOptions;
+  readonly ledger: Ledger;
+  readonly isPage: boolean;
+  readonly broken: (rule: string, problem: string) => void;
+}
+
+/** The promises about time, order and causes, held against what the application and the network did. */
+export class DialedRules {
+  readonly #parts: RuleParts;
+  readonly #client: SupervisedClient<unknown, unknown>;
+  #attempt: Attempt | null = null;
+  #state = 'idle';
+  /** Before this, the server does not want the client back. */
+  #notBeforeMs = 0;
+  /** Whether somebody has asked for a connection since the client hung up. */
+  #isWanted = false;
+  #usedAtMs = 0;
+  /** Whether the application has ever paused the client: the time of the peer stood still then. */
+  #hasPaused = false;
+
+  constructor(parts: RuleParts, client: SupervisedClient<unknown, unknown>) {
+    this.#parts = parts;
+    this.#client = client;
+  }
+
+  get #nowMs(): number {
+    return this.#parts.clock.now();
+  }
+
+  // What the application did.
+
+  /** It has sent a message, subscribed, or asked for a connection. */
+  used(): void {
+    this.#isWanted = true;
+    this.#usedAtMs = this.#nowMs;
+  }
+
+  /** It has dialed by hand, which ends every delay. */
+  hurried(): void {
+    this.used();
+    this.#notBeforeMs = 0;
+  }
+
+  handled(): void {
+    this.#usedAtMs = this.#nowMs;
+  }
+
+  paused(): void {
+    this.#hasPaused = true;
+  }
+
+  /** The async `onOpen` of the connection that is open begins; calls back when it is over. */
+  welcomes(): () => void {
+    const attempt = this.#attempt;
+    if (attempt === null) return () => {};
+    attempt.welcomedAtMs = this.#nowMs;
+    return () => {
+      attempt.welcomedAtMs = null;
+    };
+  }
+
+  // What the client did.
+
+  attempted(attempt: Attempt): void {
+    const { options, broken } = this.#parts;
+    this.#attempt = attempt;
+    const earlyMs = this.#notBeforeMs - this.#nowMs;
+    if (earlyMs > 0) broken('the-asked-delay-is-kept', `${earlyMs} ms too early`);
+    if (options.dial === 'on-demand' && !this.#isWanted) broken('dials-when-asked', '');
+  }
+
+  moved({ state, gaveUp }: ClientStatus): void {
+    const { broken } = this.#parts;
+    const isGoing = state === 'idling' || (state === 'idle' && this.#state !== 'idling');
+    if (isGoing && this.#client.isNeeded) broken('serves-the-needed', state);
+    if (isGoing) this.#isWanted = false;
+    if (state === 'up' && this.#isWelcoming) broken('welcome-comes-first', 'up');
+    if ((state === 'exhausted') !== (gaveUp !== undefined)) broken('says-why-it-gave-up', state);
+    this.#state = state;
+  }
+
+  /** A message came out of the stream of the client. */
+  delivered(): void {
+    if (this.#isWelcoming) this.#parts.broken('welcome-comes-first', 'a message is delivered');
+  }
+
+  /** A message that the client itself had was handed to a socket. */
+  wrote(message: number): void {
+    if (this.#isWelcoming) this.#parts.broken('welcome-comes-first', `${message} is written`);
+  }
+
+  ended(ending: Ending): void {
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    if (attempt === null) return;
+    this.#checkBlame(attempt, ending);
+    if (ending.outcome === 'failed') this.#checkFailure(attempt, ending.failure.cause);
+    // Whoever hung up because nobody needed it is not sent away.
+    const isAsked = this.#state !== 'idling' && this.#parts.options.retry === undefined;
+    this.#notBeforeMs = isAsked ? this.#nowMs + askedMs(ending) : 0;
+  }
+
+  /** What must hold at every moment. */
+  check(): void {
+    const { options, broken } = this.#parts;
+    const attempt = this.#attempt;
+    if (attempt !== null) this.#checkLateness(attempt);
+    if (this.#isNeeded) this.#usedAtMs = this.#nowMs;
+    if (options.idleMs === undefined || this.#state !== 'up') return;
+    // Twice: a look in between may find that something has left meanwhile, and not when.
+    const unusedMs = this.#nowMs - this.#usedAtMs;
+    if (unusedMs > 2 * options.idleMs + SLACK_MS) broken('hangs-up-when-idle', `${unusedMs} ms`);
+  }
+
+  get #isNeeded(): boolean {
+    return this.#client.isNeeded;
+  }
+
+  get #isWelcoming(): boolean {
+    return this.#attempt?.welcomedAtMs != null;
+  }
+
+  /** A peer that has answered in time is not given up. */
+  #checkBlame({ fate }: Attempt, ending: Ending): void {
+    const { broken, options } = this.#parts;
+    if (ending.outcome === 'failed' || ending.verdict.cause !== 'heartbeat-timeout') return;
+    const isInTime = options.heartbeat.graceMs >= SLOW_LINE_MS;
+    if (isAlive(fate) && !fate.isStill && isInTime) broken('the-living-live', JSON.stringify(fate));
+  }
+
+  /** What a page hears of a failure is nothing. */
+  #checkFailure({ fate, guidance }: Attempt, cause: string): void {
+    const { broken } = this.#parts;
+    // The application may give it up at any moment.
+    if (cause === 'aborted' || cause === 'abandoned') return;
+    const isSound = guidance === 'throws' ? cause === 'target-error' : this.#expects(fate, cause);
+    if (!isSound) broken('failure-is-true', `${cause}: ${guidance} ${fate.attempt}`);
+  }
+
+  #expects({ attempt }: Fate, cause: string): boolean {
+    const expected = this.#parts.isPage ? 'undisclosed' : causes[attempt];
+    return cause === expected || cause === 'handshake-timeout';
+  }
+
+  /** A peer that is gone, or whose application says nothing, and an `onOpen` that hangs, are found in time. */
+  #checkLateness(attempt: Attempt): void {
+    const { options, isPage } = this.#parts;
+    const { fate, beganAtMs, welcomedAtMs } = attempt;
+    if (welcomedAtMs !== null && this.#client.state === 'dialing')
+      this.#checkBy('welcome-ends-in-time', welcomedAtMs + options.timeouts.welcomeMs);
+    if (this.#client.state !== 'up' || this.#hasPaused || fate.speaksEveryMs > 0) return;
+    const { intervalMs, graceMs, message, expects, everyMs } = options.heartbeat;
+    const openMs = beganAtMs + fate.afterMs + options.timeouts.welcomeMs;
+    if (options.silentMs !== undefined && expects === undefined)
+      this.#checkBy('the-silent-are-found', openMs + options.silentMs);
+    const goneAtMs = beganAtMs + fate.afterMs + fate.endsAfterMs;
+    const isAsked = message === undefined ? !isPage : true;
+    if (fate.end !== 'silence' || !isAsked) return;
+    const roundMs = (message === undefined ? intervalMs : everyMs) + graceMs;
+    this.#checkBy('the-dead-are-found', Math.max(goneAtMs, openMs) + roundMs);
+  }
+
+  #checkBy(rule: string, dueMs: number): void {
+    const lateMs = this.#nowMs - dueMs - SLACK_MS;
+    if (lateMs > 0) this.#parts.broken(rule, `${lateMs} ms late`);
+  }
+}
+
+const causes: Readonly<Record<Fate['attempt'], string>> = {
+  // It was to open, and came too late or was given up.
+  opens: 'handshake-timeout',
+  refused: 'tcp-refused',
+  rejected: 'rejected',
+  hangs: 'handshake-timeout',
+};
+
+/** How long the server has asked the client to stay away, at least, in milliseconds. */
+function askedMs(ending: Ending): number {
+  if (ending.outcome === 'failed') return ending.failure.retryAfterMs ?? 0;
+  const { verdict } = ending;
+  return verdict.cause === 'peer-close' && verdict.code === SERVICE_RESTART ? RESTART_MIN_MS : 0;
+}
