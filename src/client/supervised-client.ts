@@ -287,11 +287,22 @@ export class SupervisedClient<In, Out>
 
   networkReturned(): void {
     this.#isOffline = false;
-    this.#chart.send('network.returned');
+    this.#hostSigned('network.returned');
   }
 
   onWake(): void {
-    this.#chart.send('wake.noticed');
+    this.#hostSigned('wake.noticed');
+  }
+
+  /** Each of these signs ends the state `offline`. A client that nobody needs must not dial then. */
+  #hostSigned(sign: 'network.returned' | 'wake.noticed'): void {
+    const isOffline = this.#status.states.includes('waiting.offline');
+    this.#chart.send(isOffline && this.#isNeedless ? 'demand.ended' : sign);
+  }
+
+  /** Whether it waits, and nobody needs it any more. */
+  get #isNeedless(): boolean {
+    return this.state === 'waiting' && this.#demand?.isWanted === false;
   }
 
   // Deadlines.
@@ -299,9 +310,8 @@ export class SupervisedClient<In, Out>
   deadlinePassed(name: string): void {
     this.#delay = null;
     const moreMs = name === 'stable' ? 0 : this.#parts.policy.holdMs;
-    const isNeedless = this.state === 'waiting' && this.#demand?.isWanted === false;
     if (moreMs > 0) this.#schedule(moreMs, name);
-    else this.#chart.send(isNeedless ? 'demand.ended' : 'deadline.passed');
+    else this.#chart.send(this.#isNeedless ? 'demand.ended' : 'deadline.passed');
   }
 
   #schedule(delayMs: number, name: string): void {

@@ -2,13 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AnyStateMachine } from 'xstate';
 import { clientMachine } from '../../machines/client.ts';
-import { OfflineQueue } from '../../src/client/offline-queue.ts';
-import { OutboundOutbox } from '../../src/client/outbound-outbox.ts';
-import { Sender } from '../../src/client/sender.ts';
-import { BrowserTransport } from '../../src/transport/browser-transport.ts';
 import { transitionNames } from '../support/chart-walk.ts';
 import { type DialedResult, simulateDialed } from './dialed/dialed-simulation.ts';
-import { instead, insteadOfGetter, type PlantedFault } from './planted.ts';
+import { dialedFaults } from './dialed/planted-faults.ts';
 
 // Goal: a client accounts for every message that it accepted. Each one leaves in order, or is reported once.
 // Method: production code on virtual time, over sockets of Node.js and of a page that break anywhere.
@@ -53,60 +49,8 @@ function arrowsOf(machine: AnyStateMachine): string[] {
   );
 }
 
-const faults: readonly PlantedFault[] = [
-  {
-    mistake: 'what a socket had is forgotten when its connection ends',
-    plant: instead(OutboundOutbox.prototype, 'end', function (this: OutboundOutbox) {
-      this.stop();
-    }),
-    breaks: ['accounted-for'],
-  },
-  {
-    mistake: 'what a socket had is sent again',
-    plant: instead(OutboundOutbox.prototype, 'send', (original, ...args) => {
-      original(...args);
-      return 'refused';
-    }),
-    breaks: ['written-once', 'accounted-for'],
-  },
-  {
-    mistake: 'a message that could not be written is lost',
-    plant: instead(OfflineQueue.prototype, 'putBack', () => {}),
-    breaks: ['accounted-for', 'tells-the-truth'],
-  },
-  {
-    mistake: 'a queue that is given up is forgotten',
-    plant: instead(OfflineQueue.prototype, 'clear', () => {}),
-    breaks: ['accounted-for', 'tells-the-truth'],
-  },
-  {
-    mistake: 'a dropped message is reported twice',
-    plant: instead(Sender.prototype, 'dropped', (original, ...args) => {
-      original(...args);
-      original(...args);
-    }),
-    breaks: ['reported-once'],
-  },
-  {
-    mistake: 'a page takes for left what its browser still has',
-    plant: insteadOfGetter(
-      BrowserTransport.prototype,
-      'leftBytes',
-      function (this: BrowserTransport) {
-        return this.bytesOut;
-      },
-    ),
-    breaks: ['accounted-for', 'tells-the-truth'],
-  },
-  {
-    mistake: 'a connection that is over holds its deadline',
-    plant: instead(OutboundOutbox.prototype, 'stop', () => {}),
-    breaks: ['holds-no-deadline', 'accounted-for'],
-  },
-];
-
 describe('the simulation of clients finds out when', () => {
-  for (const { mistake, plant, breaks } of faults) {
+  for (const { mistake, plant, breaks } of dialedFaults) {
     it(mistake, async () => {
       const restore = plant();
       try {

@@ -66,7 +66,8 @@ function lastOutbox(this: Inbound): Outbox | null {
   return outboxes.get(this) ?? null;
 }
 
-function both(one: () => () => void, other: () => () => void): () => () => void {
+/** Makes two mistakes together. */
+export function both(one: () => () => void, other: () => () => void): () => () => void {
   return () => {
     const restoreOne = one();
     const restoreOther = other();

@@ -24,6 +24,7 @@ export interface Attempt {
   readonly beganAtMs: number;
   /** When the application began its async `onOpen`; `null` while there is none. */
   welcomedAtMs: number | null;
+  isGivenUp: boolean;
 }
 
 interface RuleParts {
@@ -39,6 +40,8 @@ export class DialedRules {
   readonly #parts: RuleParts;
   readonly #client: SupervisedClient<unknown, unknown>;
   #attempt: Attempt | null = null;
+  /** Those whose ending has not been reported: the next may begin before. */
+  readonly #unreported: Attempt[] = [];
   #state = 'idle';
   /** Before this, the server does not want the client back. */
   #notBeforeMs = 0;
@@ -75,6 +78,11 @@ export class DialedRules {
     this.#usedAtMs = this.#nowMs;
   }
 
+  /** It has given the attempt up. */
+  gaveUp(): void {
+    for (const attempt of this.#unreported) attempt.isGivenUp = true;
+  }
+
   paused(): void {
     this.#hasPaused = true;
   }
@@ -91,9 +99,10 @@ export class DialedRules {
 
   // What the client did.
 
-  attempted(attempt: Attempt): void {
+  attempted(attempt: Omit<Attempt, 'welcomedAtMs' | 'isGivenUp'>): void {
     const { options, broken } = this.#parts;
-    this.#attempt = attempt;
+    this.#attempt = { ...attempt, welcomedAtMs: null, isGivenUp: false };
+    this.#unreported.push(this.#attempt);
     const earlyMs = this.#notBeforeMs - this.#nowMs;
     if (earlyMs > 0) broken('the-asked-delay-is-kept', `${earlyMs} ms too early`);
     if (options.dial === 'on-demand' && !this.#isWanted) broken('dials-when-asked', '');
@@ -103,10 +112,15 @@ export class DialedRules {
     const { broken } = this.#parts;
     const isGoing = state === 'idling' || (state === 'idle' && this.#state !== 'idling');
     if (isGoing && this.#client.isNeeded) broken('serves-the-needed', state);
-    if (isGoing) this.#isWanted = false;
+    if (isGoing) this.#hangsUp();
     if (state === 'up' && this.#isWelcoming) broken('welcome-comes-first', 'up');
     if ((state === 'exhausted') !== (gaveUp !== undefined)) broken('says-why-it-gave-up', state);
     this.#state = state;
+  }
+
+  #hangsUp(): void {
+    this.#isWanted = false;
+    this.gaveUp();
   }
 
   /** A message came out of the stream of the client. */
@@ -120,9 +134,9 @@ export class DialedRules {
   }
 
   ended(ending: Ending): void {
-    const attempt = this.#attempt;
-    this.#attempt = null;
-    if (attempt === null) return;
+    const attempt = this.#unreported.shift();
+    if (attempt === undefined) return;
+    if (attempt === this.#attempt) this.#attempt = null;
     this.#checkBlame(attempt, ending);
     if (ending.outcome === 'failed') this.#checkFailure(attempt, ending.failure.cause);
     // Whoever hung up because nobody needed it is not sent away.
@@ -159,10 +173,9 @@ export class DialedRules {
   }
 
   /** What a page hears of a failure is nothing. */
-  #checkFailure({ fate, guidance }: Attempt, cause: string): void {
+  #checkFailure({ fate, guidance, isGivenUp }: Attempt, cause: string): void {
     const { broken } = this.#parts;
-    // The application may give it up at any moment.
-    if (cause === 'aborted' || cause === 'abandoned') return;
+    if (isGivenUp && (cause === 'aborted' || cause === 'abandoned')) return;
     const isSound = guidance === 'throws' ? cause === 'target-error' : this.#expects(fate, cause);
     if (!isSound) broken('failure-is-true', `${cause}: ${guidance} ${fate.attempt}`);
   }

@@ -170,7 +170,7 @@ class DialedSimulation {
           ? 'sound'
           : this.#random.pick(['throws', 'hangs']);
         const beganAtMs = this.#clock.now();
-        this.#rules.attempted({ fate, guidance: this.#guidance, beganAtMs, welcomedAtMs: null });
+        this.#rules.attempted({ fate, guidance: this.#guidance, beganAtMs });
         return this.#isPage
           ? new BrowserTransport(new WebSocketEvents(connection), context, PageSocket)
           : new DialedSocket(parts, new SocketEvents(connection as SocketCore), fate);
@@ -220,7 +220,8 @@ class DialedSimulation {
     };
     streams.statuses.observable.subscribe((status) => {
       this.#rules.moved(status);
-      if (status.state === 'idling' && this.#random.chance(0.02)) this.#stop();
+      const isHangingUp = status.state === 'idling' || status.state === 'closing';
+      if (isHangingUp && this.#random.chance(0.02)) this.#stop();
     });
     streams.events.observable.subscribe((event) => {
       this.#take(event);
@@ -252,6 +253,7 @@ class DialedSimulation {
 
   #stop(): void {
     this.#isStopped = true;
+    this.#rules.gaveUp();
     void this.#client.stop({ code: 1000, reason: '' });
   }
 
@@ -279,7 +281,12 @@ class DialedSimulation {
     if (act === 13) this.#hurry();
     else if (act === 14) this.#pauseOrResume(isMild);
     else if (isMild) client.connection?.terminate();
-    else client.terminate();
+    else this.#terminate();
+  }
+
+  #terminate(): void {
+    this.#rules.gaveUp();
+    this.#client.terminate();
   }
 
   #open(): void {
