@@ -118,7 +118,7 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   /** Dials at once if it waits for a delay, or has given up for another reason than a crash. Returns whether it does. */
   dialNow(): boolean;
   /**
-   * Asks for a connection, of a client with `dial: 'on-demand'`. Returns whether it was idle, and dials now. With `idleMs`, it
+   * Asks for a connection, of a client with `dial: 'on-demand'`. Returns whether it was idle or hung up, and dials. With `idleMs`, it
    * hangs up again unless it is used.
    */
   open(): boolean;

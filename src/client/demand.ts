@@ -3,8 +3,10 @@ import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 
 /** The client that dials on demand. */
 export interface DemandHost {
-  /** Whether messages have subscribers, or wait to leave. */
+  /** Whether messages have subscribers, wait to leave, or wait to be handled. */
   readonly isNeeded: boolean;
+  /** Whether it hangs up because nobody needed it. */
+  readonly isHangingUp: boolean;
   demandBegan(): void;
   demandEnded(): void;
 }
@@ -60,9 +62,9 @@ export class Demand implements DeadlineOwner {
 
   deadlinePassed(): void {
     this.#idle = null;
-    const { isNeeded } = this.#host;
-    // Messages have left since the last look, it is not known when.
-    if (isNeeded || this.#wasNeeded) this.used();
+    const { isNeeded, isHangingUp } = this.#host;
+    // A need may have ended since the last look, it is not known when. Who asks while it hangs up has not been served yet.
+    if (isNeeded || this.#wasNeeded || isHangingUp) this.used();
     this.#wasNeeded = isNeeded;
     const leftMs = this.#usedAtMs + this.#idleMs - this.#context.clock.now();
     if (leftMs > 0) {

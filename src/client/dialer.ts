@@ -42,8 +42,8 @@ export interface DialerHost {
   welcomeSettled(): void;
   /** The connection takes messages: it has become usable. */
   attemptUsable(): void;
-  /** `onMessage` has got a message. */
-  messageHandled(): void;
+  /** `onMessage` has got a message, or the application has sent one on the connection itself. */
+  connectionUsed(): void;
   /** The socket of the connection takes messages again. */
   attemptFlows(): void;
   /** A message has not left before the connection ended. */
@@ -86,9 +86,13 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#current === this.#usable ? (this.#current?.side.outbox ?? null) : null;
   }
 
-  /** Whether its socket has messages that have not left. */
-  get isSending(): boolean {
-    return this.#current?.side.outbox?.isSending === true;
+  /** Whether messages have not left or have not been handled, `onOpen` is at work, or somebody listens to the connection. */
+  get isBusy(): boolean {
+    const connection = this.#current;
+    if (connection === null) return false;
+    const isSending = connection.side.outbox?.isSending === true;
+    const isHeard = this.#handleMade(connection)?.isHeard === true;
+    return isSending || isHeard || connection.isReceiving || this.#welcome !== null;
   }
 
   /** Whether an attempt, or its connection, has not ended. */
@@ -308,7 +312,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   #handle(connection: OutboundConnection, message: In): unknown {
     const { streams, runtime } = this.#parts;
     const { onMessage } = runtime.options;
-    if (onMessage !== undefined) this.#host.messageHandled();
+    if (onMessage !== undefined) this.connectionUsed();
     const handle = (): unknown => onMessage?.(this.#handleOf(connection), message);
     const work =
       onMessage && guarded(handle, (error) => this.errored('onMessage', error, connection));
@@ -343,6 +347,10 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
 
   get contract(): Contract<In, Out, unknown> {
     return this.#parts.runtime.contract;
+  }
+
+  connectionUsed(): void {
+    this.#host.connectionUsed();
   }
 
   reportThrown(handler: 'messages$' | 'actor', error: Error): void {

@@ -100,8 +100,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   dial?: 'at-once' | 'on-demand';
   /**
-   * With `dial: 'on-demand'`: closes the connection after this many milliseconds in which nothing was sent, nothing waited,
-   * `messages$` had no subscriber, and `onMessage` got no message. The client dials again when it is needed.
+   * With `dial: 'on-demand'`: closes the connection after this many milliseconds in which nothing was sent, no message waited to
+   * leave or to be handled, and `messages$` had no subscriber. The client dials again when it is needed.
    * @default it does not
    */
   idleMs?: number;

@@ -40,6 +40,8 @@ export function outboundConnection(host: OutboundHost, id: string): OutboundConn
   return connection;
 }
 
+const unsettled = 'a function for the URL, headers, subprotocols or connect did not settle';
+
 /** The dialing side of a connection: its target and its outbox. */
 export class Outbound implements ConnectionSide {
   readonly transport: OutboundTransport;
@@ -49,6 +51,8 @@ export class Outbound implements ConnectionSide {
   #outbox: OutboundOutbox | null = null;
   #hasBeat = false;
   #watch: PeerWatch | null = null;
+  /** Whether it is known where it goes. */
+  #isRouted = false;
   /** Why it did not open, if the reason is not in the record. */
   #failureReason: 'late' | 'targetless' | null = null;
 
@@ -103,6 +107,7 @@ export class Outbound implements ConnectionSide {
   #dialTo(target: Destination): void {
     // The route may have taken longer than the attempt lasted.
     if (this.#connection.isOver) return;
+    this.#isRouted = true;
     const { url, address, path } = target;
     Object.assign(this.#connection, { address, path });
     this.#host.url = url;
@@ -171,6 +176,7 @@ export class Outbound implements ConnectionSide {
 
   handshakeExpired(): void {
     this.#failureReason = 'late';
+    if (!this.#isRouted) this.#connection.record.noteSocketError(new Error(unsettled));
   }
 
   describeFailure(): FailureDescription {

@@ -8,6 +8,8 @@ import type { Outgoing } from './outbound-outbox.ts';
 /** What the handles of a client's connections share. */
 export interface OutboundHandleHost<Out> {
   readonly contract: Pick<Contract<unknown, Out, unknown>, 'payload'>;
+  /** The application has sent a message on its connection. */
+  connectionUsed(): void;
   /** Reports what a subscriber of `messages$` or of the actor threw. */
   reportThrown(handler: 'messages$' | 'actor', error: Error): void;
 }
@@ -50,6 +52,7 @@ export class OutboundHandle<In, Out>
 
   #send(outgoing: Outgoing & { readonly message: Out }): SendResult {
     const payload = this.#host.contract.payload(outgoing.message);
+    this.#host.connectionUsed();
     return this.#connection.side.outbox?.send(payload, outgoing) ?? 'refused';
   }
 

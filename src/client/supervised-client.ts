@@ -155,7 +155,7 @@ export class SupervisedClient<In, Out>
 
   /** Asks for a connection. Returns whether it was idle. */
   open(): boolean {
-    const isIdle = this.state === 'idle';
+    const isIdle = this.state === 'idle' || this.state === 'idling';
     this.#demand?.ask();
     return isIdle;
   }
@@ -169,8 +169,12 @@ export class SupervisedClient<In, Out>
   // The need of a connection.
 
   get isNeeded(): boolean {
-    const isSending = (this.#sender?.queued ?? 0) > 0 || this.#dialer.isSending;
-    return isSending || this.streams.messages.observed;
+    const isBusy = (this.#sender?.queued ?? 0) > 0 || this.#dialer.isBusy;
+    return isBusy || this.streams.messages.observed;
+  }
+
+  get isHangingUp(): boolean {
+    return this.state === 'idling';
   }
 
   demandBegan(): void {
@@ -352,7 +356,7 @@ export class SupervisedClient<In, Out>
     this.sender.dropped(outgoing, 'connection-lost');
   }
 
-  messageHandled(): void {
+  connectionUsed(): void {
     this.#demand?.used();
   }
 

@@ -107,6 +107,11 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
   /** Makes a stream that reports what its subscribers throw. */
   protected abstract messageStream(): Stream<In>;
 
+  /** Whether its messages have subscribers. @internal */
+  get isHeard(): boolean {
+    return this.#messages?.observed === true;
+  }
+
   /** @internal */
   deliver(message: In): void {
     this.#messages?.next(message);

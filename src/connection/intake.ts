@@ -64,6 +64,11 @@ export class Intake implements DeadlineOwner {
     return this.#reasons !== 0;
   }
 
+  /** Whether messages wait behind a pause, or handlers are at work. */
+  get isBusy(): boolean {
+    return this.isPaused || this.#inFlight > 0;
+  }
+
   /**
    * How long the application or its handlers have paused reading so far, in the wheel's time. A pause for the rate does not
    * count: otherwise a peer that reads nothing could gain time by sending too fast.

@@ -261,8 +261,12 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     // A schema or a codec may have ended it.
     if (!this.#gateOpen) return undefined;
     if ('message' in read) return handlers.message(this, read.message);
-    this.#host.messageInvalid(this, read.fault);
-    return undefined;
+    return void this.#host.messageInvalid(this, read.fault);
+  }
+
+  /** Whether received messages wait, or are being handled. */
+  get isReceiving(): boolean {
+    return this.#intake?.isBusy === true;
   }
 
   /** Controls how fast it is read. */

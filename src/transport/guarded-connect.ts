@@ -3,7 +3,7 @@ import type { Agent, ClientRequest } from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { toError } from '../core/errors.ts';
-import { guarded, isThenable } from '../core/guard.ts';
+import { guarded, ignoreRejection, isThenable } from '../core/guard.ts';
 import { hasMethods } from '../core/methods.ts';
 import { kindOf } from '../core/wording.ts';
 import type { ConnectOptions } from './connect-options.ts';
@@ -25,13 +25,17 @@ export interface ConnectAttempt {
  * Node.js calls them where nothing catches an error, and believes what they return. So whatever they do, the attempt ends with
  * an error, and the process goes on.
  */
-export function guardedConnect(connect: ConnectOptions, attempt: ConnectAttempt): ConnectOptions {
+export function guardedConnect(
+  connect: ConnectOptions,
+  attempt: ConnectAttempt,
+  isOverTls: boolean,
+): ConnectOptions {
   const { lookup, createConnection, checkServerIdentity, agent } = connect;
   return {
     ...connect,
     ...(lookup && { lookup: guardedLookup(lookup, attempt) }),
     ...(createConnection && {
-      createConnection: guardedCreateConnection(createConnection, attempt),
+      createConnection: guardedCreateConnection(createConnection, attempt, isOverTls),
     }),
     ...(checkServerIdentity && {
       checkServerIdentity: guardedIdentityCheck(checkServerIdentity, attempt),
@@ -58,17 +62,21 @@ function guardedLookup(lookup: LookupFunction, attempt: ConnectAttempt): LookupF
       const reason = error ? toError(error) : noAddress(hostname);
       attempt.later(() => pass(addresses, reason));
     });
-    guarded(() => lookup(hostname, options, answer) as unknown, answer);
+    const found: unknown = guarded(() => lookup(hostname, options, answer), answer);
+    // An async function may return what it has found, as those of `dns.promises` do. A rejection was passed on.
+    if (isThenable(found)) found.then((known) => known !== undefined && answer(null, known), noop);
   };
 }
 
-/** The IP addresses in an answer: a list of objects, or a single address also where a list was asked for. */
+function noop(): void {}
+
+/** The IP addresses in an answer: a list, or a single one also where a list was asked for; each an object or its text. */
 function addressesIn(found: unknown): LookupAddress[] {
-  const entries = Array.isArray(found) ? found : [{ address: found }];
+  const entries: unknown[] = Array.isArray(found) ? found : [found];
   return entries.flatMap((entry) => {
-    const { address } = Object(entry);
-    const family = typeof address === 'string' ? isIP(address) : 0;
-    return family === 0 ? [] : [{ address, family }];
+    const address: unknown = typeof entry === 'string' ? entry : Object(entry).address;
+    if (typeof address !== 'string' || isIP(address) === 0) return [];
+    return [{ address, family: isIP(address) }];
   });
 }
 
@@ -83,6 +91,7 @@ type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
 function guardedCreateConnection(
   createConnection: CreateConnection,
   attempt: ConnectAttempt,
+  isOverTls: boolean,
 ): CreateConnection {
   return (target, done) => {
     const settle = once(done);
@@ -91,7 +100,7 @@ function guardedCreateConnection(
       settle(error);
     };
     const take = (socket: unknown) => {
-      const problem = guarded(() => socketProblem(socket), fail);
+      const problem = guarded(() => socketProblem(socket, isOverTls), fail);
       if (problem) fail(problem);
       else settle(null, socket as Duplex);
     };
@@ -100,7 +109,7 @@ function guardedCreateConnection(
       else take(socket);
     };
     const made = guarded(() => createConnection(target, finish), fail);
-    if (isThenable(made)) made.then(take, () => {});
+    if (isThenable(made)) made.then(take, noop);
     else if (made) take(made);
   };
 }
@@ -116,14 +125,20 @@ function once<Given extends unknown[]>(run: (...given: Given) => void): typeof r
 }
 
 /** Why Node.js cannot use what was made as a socket; `null` if it can. */
-function socketProblem(socket: unknown): Error | null {
+function socketProblem(socket: unknown, isOverTls: boolean): Error | null {
   if (!hasMethods(socket, ['on', 'write', 'destroy'])) {
     return new TypeError(`connect.createConnection must make a socket, not ${kindOf(socket)}`);
   }
-  const { destroyed, errored } = socket as Duplex;
+  const { destroyed, errored, encrypted } = socket as Duplex & { readonly encrypted?: boolean };
   // Nothing listens to it yet, and its error would end the process.
   (socket as Duplex).on('error', () => {});
-  return destroyed ? (errored ?? new Error('connect.createConnection made a closed socket')) : null;
+  if (destroyed) return errored ?? new Error('connect.createConnection made a closed socket');
+  if (!isOverTls || encrypted === true) return null;
+  // Node.js would send the credentials in clear text.
+  (socket as Duplex).destroy();
+  return new Error(
+    'connect.createConnection must make a socket of TLS for a wss: URL, with encrypted: true',
+  );
 }
 
 type IdentityCheck = NonNullable<ConnectOptions['checkServerIdentity']>;
@@ -160,11 +175,35 @@ function guardedAgent(agent: Agent, attempt: ConnectAttempt): Agent {
       // A request without a socket reports nothing. Later, because ws does not listen to it yet.
       attempt.later(() => request.emit('error', error));
     };
-    guarded(() => (agent as RequestAgent).addRequest(request, options), fail);
+    const add = () => (agent as RequestAgent).addRequest(request, options);
+    guarded(() => withGuardedSockets(agent, add), fail);
   };
   return new Proxy(agent, {
     get: (target, name) => (name === 'addRequest' ? addRequest : Reflect.get(target, name)),
   });
+}
+
+/**
+ * Runs `add` while `createConnection` of an agent is guarded. Node.js takes a promise for a socket, and a rejection would end
+ * the process. Not by an object that inherits from the agent, whose private fields it would lack.
+ */
+function withGuardedSockets(agent: Agent, add: () => unknown): unknown {
+  const createConnection: unknown = Reflect.get(agent, 'createConnection');
+  if (typeof createConnection !== 'function' || !Object.isExtensible(agent)) return add();
+  const own = Object.getOwnPropertyDescriptor(agent, 'createConnection');
+  const make = (...given: unknown[]): unknown => {
+    const made: unknown = Reflect.apply(createConnection, agent, given);
+    if (!isThenable(made)) return made;
+    ignoreRejection(made);
+    throw new TypeError('createConnection of connect.agent must make a socket, not a promise');
+  };
+  Object.defineProperty(agent, 'createConnection', { value: make, configurable: true });
+  try {
+    return add();
+  } finally {
+    Reflect.deleteProperty(agent, 'createConnection');
+    if (own !== undefined) Object.defineProperty(agent, 'createConnection', own);
+  }
 }
 
 /** The method by which a request gets its socket. The published types of Node.js lack it. */

@@ -64,7 +64,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   dial({ url, subprotocols, headers = {}, connect = {} }: NodeDialTarget): void {
     const address = new URL(url);
     const options: DialOptions = {
-      ...(guardedConnect(connect, this) as object),
+      ...(guardedConnect(connect, this, isSecure(address)) as object),
       ...nameToAskFor(address, connect),
       followRedirects: false,
       headers,

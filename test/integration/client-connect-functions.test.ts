@@ -11,6 +11,7 @@ import { type ConnectOptions, createPool } from '../../src/client/index.ts';
 import { ConnectProxy } from '../support/connect-proxy.ts';
 import { connectStage, here } from '../support/connect-stage.ts';
 import { deadPort } from '../support/dead-port.ts';
+import { ProcessWatch } from '../support/process-watch.ts';
 import { stopsAndWatch } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
@@ -121,6 +122,24 @@ describe('connect: agent', () => {
     });
   }
 
+  const creations: Record<string, () => unknown> = {
+    'rejects to make a socket': () => Promise.reject(new Error('no tunnel')),
+    'makes a promise of a socket': async () => new Duplex(),
+    'makes no socket': () => 42,
+  };
+  for (const [title, createConnection] of Object.entries(creations)) {
+    it(`B12c: that ${title} fails the attempt, and stays as it was`, async () => {
+      const watch = new ProcessWatch();
+      const agent = Object.assign(new Agent(), { createConnection });
+      const failed = dial('ws://feed.test:80/', { agent });
+      const { cause, phase } = await failed.firstFailure();
+      assert.deepEqual([cause, phase], ['target-error', 'config']);
+      assert.equal(agent.createConnection, createConnection);
+      await watch.assertQuiet();
+      watch.stop();
+    });
+  }
+
   it('that throws after it has made a socket leaves no socket', async () => {
     const service = await stops.service();
     const sockets: Duplex[] = [];
@@ -158,6 +177,20 @@ describe('connect: createConnection', () => {
     const connect = { createConnection, lookup: here, ca: service.certificate.cert };
     await dial(`wss://feed.test:${service.port}/`, connect).up();
     assert.equal(service.visits[0]?.servername, 'feed.test');
+  });
+
+  it('must make one over TLS for wss:, or nothing is sent', async () => {
+    const heard: Buffer[] = [];
+    const plain = await stops.rogue(({ socket }) =>
+      socket.on('data', (bytes) => heard.push(bytes)),
+    );
+    const createConnection: CreateConnection = () => tcpConnect(plain.port, '127.0.0.1');
+    const failed = dial('wss://feed.test/', { createConnection });
+    const { cause, error } = await failed.firstFailure();
+    assert.equal(cause, 'target-error');
+    assert.match(String(error?.message), /must make a socket of TLS for a wss: URL/);
+    await until(() => plain.open === 0, 'it is closed');
+    assert.deepEqual(heard, []);
   });
 
   it('may make a stream that is no socket', async () => {
@@ -257,6 +290,10 @@ describe('connect: lookup behind a guard', () => {
       'tcp-refused',
       'tcp',
     ],
+    'returns a promise of an address': [async () => first, 'tcp-refused', 'tcp'],
+    'returns a promise of its text': [async () => '127.0.0.1', 'tcp-refused', 'tcp'],
+    'returns a promise of a list': [async () => [first], 'tcp-refused', 'tcp'],
+    'returns a promise of nonsense': [async () => 42, 'dns-error', 'dns'],
     throws: [
       () => {
         throw new Error('not ready');

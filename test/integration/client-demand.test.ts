@@ -5,7 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { createClient as createPageClient } from '../../src/client/browser.ts';
-import { createClient, type NodeClientOptions } from '../../src/client/index.ts';
+import {
+  createClient,
+  type DialedConnection,
+  type HostSigns,
+  type NodeClientOptions,
+} from '../../src/client/index.ts';
 import { createSupervisor } from '../../src/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import type { Service } from '../support/service.ts';
@@ -142,6 +147,95 @@ describe('a client that dials on demand', () => {
     assert.equal(await client.sendAndFlush('x'.repeat(12_000_000)), 'sent');
     await until(() => client.status.state === 'idle', 'it is idle');
     assert.deepEqual([received, handled.length], [1, 10]);
+  });
+
+  it('handles every message before it hangs up, one at a time', async () => {
+    const service = await stops.service({
+      onMessage: (connection) => {
+        for (let step = 0; step < 4; step += 1) connection.send(step);
+      },
+    });
+    const handled: unknown[] = [];
+    const { client } = dial(service, {
+      idleMs: 50,
+      limits: { inFlightMax: 1 },
+      onMessage: async (_, message) => {
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        handled.push(message);
+      },
+    });
+    assert.equal(await client.sendAndFlush('go'), 'sent');
+    await until(() => client.status.state === 'idle', 'it is idle');
+    assert.deepEqual(handled, [0, 1, 2, 3]);
+  });
+
+  const uses: Record<string, (connection: DialedConnection<unknown, unknown>) => () => void> = {
+    'sends on its connection': (connection) => {
+      const timer = setInterval(() => connection.send('more'), 20);
+      return () => clearInterval(timer);
+    },
+    'listens to its connection': (connection) => {
+      const subscription = connection.messages$.subscribe();
+      return () => subscription.unsubscribe();
+    },
+    'pauses its connection': (connection) => {
+      connection.pause();
+      return () => connection.resume();
+    },
+  };
+  for (const [use, begin] of Object.entries(uses)) {
+    it(`stays while the application ${use}`, async () => {
+      const service = await stops.service();
+      const { client, states } = dial(service, { idleMs: 50 });
+      client.open();
+      await until(() => client.connection !== undefined, 'it is open');
+      const end = begin(client.connection as DialedConnection<unknown, unknown>);
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      assert.deepEqual(states, ['idle', 'dialing', 'up']);
+      end();
+      await until(() => client.status.state === 'idle', 'it is idle');
+    });
+  }
+
+  it('does not dial for a network that returns when nobody needs it any more', async () => {
+    let host: HostSigns | null = null;
+    const { client } = dial(
+      { url: 'ws://127.0.0.1:1/' },
+      {
+        idleMs: 20,
+        backoff: { minMs: 60_000, maxMs: 60_000 },
+        signs: (signs) => {
+          host = signs;
+        },
+      },
+    );
+    client.open();
+    await until(() => client.status.state === 'waiting', 'it waits');
+    const { offline, online } = host as unknown as HostSigns;
+    offline();
+    assert.deepEqual(client.status.states, ['waiting', 'waiting.offline']);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    online();
+    await turns(3);
+    assert.deepEqual([client.status.state, client.status.attempts], ['idle', 1]);
+  });
+
+  it('dials again for open while it hangs up, however long that takes', async () => {
+    // It opens, and reads no close frame.
+    const service = await stops.rogue(({ socket, asked, acceptance }) =>
+      asked((request) => {
+        socket.write(acceptance(request));
+        socket.pause();
+      }),
+    );
+    const { client, states } = dial(
+      { url: `ws://127.0.0.1:${service.port}/` },
+      { idleMs: 50, timeouts: { closeMs: 700 } },
+    );
+    client.open();
+    await until(() => client.status.state === 'idling', 'it hangs up');
+    assert.deepEqual([client.open(), client.open()], [true, true]);
+    await until(() => states.filter((state) => state === 'up').length === 2, 'it is back');
   });
 
   it('keeps to the delay that the server asked for, however often it is needed', async () => {

@@ -133,7 +133,9 @@ describe('a target that is told anew', () => {
     watch.stop();
     assert.ok(endings[0]?.outcome === 'failed');
     const { cause, error } = endings[0].failure;
-    assert.deepEqual([cause, error?.message], ['target-error', 'no token']);
+    const message = 'options.headers: its function threw Error: no token';
+    assert.deepEqual([cause, error?.message], ['target-error', message]);
+    assert.match(String(error?.cause), /no token/);
   });
 
   const undialable: Record<string, () => unknown> = {
@@ -166,6 +168,7 @@ describe('a target that is told anew', () => {
     const ending = await dialing.firstEnding();
     assert.ok(ending.outcome === 'failed');
     assert.equal(ending.failure.cause, 'handshake-timeout');
+    assert.match(String(ending.failure.error), /a function for the URL, headers/);
     tell(base);
     await client.close();
     assert.deepEqual([visits, endings.length], [[], 1]);

@@ -1,4 +1,5 @@
 import { withBeat } from '../../core/beat.ts';
+import { toError } from '../../core/errors.ts';
 import { ignoreRejection, isThenable } from '../../core/guard.ts';
 import { invalidOptions, type Rules, resolved } from '../../core/option-rules.ts';
 import { kindOf } from '../../core/wording.ts';
@@ -102,7 +103,7 @@ class RenewedRoute<P extends Parts> implements Route {
   #ask(): unknown[] {
     const values: unknown[] = [];
     try {
-      for (const [, part] of this.#parts) values.push(typeof part === 'function' ? part() : part);
+      for (const [name, part] of this.#parts) values.push(answerOf(name, part));
       return values;
     } catch (thrown) {
       values.forEach(ignoreRejection);
@@ -127,7 +128,22 @@ class RenewedRoute<P extends Parts> implements Route {
     // The URL has none: whatever is no URL cannot be dialed.
     if (rule !== undefined) return resolved({ [name]: value }, { [name]: rule })[name];
     if (typeof value === 'string' || value instanceof URL) return value;
-    throw invalidOptions([`${name}: its function must return a URL, not ${kindOf(value)}`]);
+    throw invalidOptions([`options.${name}: its function must return a URL, not ${kindOf(value)}`]);
+  }
+}
+
+/** A part, or what its function returns. What the function throws or rejects with gets the name of its option. */
+function answerOf(name: string, part: unknown): unknown {
+  if (typeof part !== 'function') return part;
+  const fail = (thrown: unknown): never => {
+    const error = toError(thrown);
+    throw new Error(`options.${name}: its function threw ${error}`, { cause: error });
+  };
+  try {
+    const answer: unknown = part();
+    return isThenable(answer) ? Promise.resolve(answer).then(undefined, fail) : answer;
+  } catch (thrown) {
+    return fail(thrown);
   }
 }
 
