@@ -6,6 +6,7 @@ import { messageOf, toError } from '../core/errors.ts';
 import { hasMethods } from '../core/methods.ts';
 import {
   callback,
+  flag,
   group,
   integer,
   must,
@@ -13,6 +14,7 @@ import {
   type Report,
   type Resolved,
   type Rule,
+  text,
 } from '../core/option-rules.ts';
 import { mustBeOneOf } from '../core/wording.ts';
 import type { ConnectOptions } from '../transport/connect-options.ts';
@@ -29,35 +31,27 @@ const rules = {
   createConnection: callback<NonNullable<ConnectOptions['createConnection']>>(),
   lookup: callback<NonNullable<ConnectOptions['lookup']>>(),
   family: optional<0 | 4 | 6>((given) => [0, 4, 6].includes(given as number), 'must be 0, 4 or 6'),
-  autoSelectFamily: switchRule(),
+  autoSelectFamily: flag(undefined),
   autoSelectFamilyAttemptTimeout: integer(undefined, [1, INTEGER_MAX]),
   localAddress: optional<string>(
     (given) => typeof given === 'string' && isIP(given) !== 0,
     'must be an IP address',
   ),
-  servername: textRule(),
+  servername: text(undefined),
   ca: optional<NonNullable<ConnectOptions['ca']>>(isPlainMaterial, material),
   cert: optional<NonNullable<ConnectOptions['cert']>>(isPlainMaterial, material),
   key: optional<NonNullable<ConnectOptions['key']>>(isMaterial, material),
   pfx: optional<NonNullable<ConnectOptions['pfx']>>(isMaterial, material),
-  passphrase: textRule(),
-  rejectUnauthorized: switchRule(),
+  passphrase: text(undefined),
+  rejectUnauthorized: flag(undefined),
   checkServerIdentity: callback<NonNullable<ConnectOptions['checkServerIdentity']>>(),
   minVersion: must<ConnectOptions['minVersion']>(
     undefined,
     (given) => versions.includes(given as string),
     (given) => mustBeOneOf(versions, given),
   ),
-  ciphers: textRule(),
+  ciphers: text(undefined),
 } satisfies Record<keyof ConnectOptions, Rule<unknown>>;
-
-function switchRule() {
-  return optional<boolean>((given) => typeof given === 'boolean', 'must be a boolean');
-}
-
-function textRule() {
-  return optional<string>((given) => typeof given === 'string', 'must be a string');
-}
 
 /** Text, bytes, or a list of them. */
 function isPlainMaterial(given: unknown): boolean {

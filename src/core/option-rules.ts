@@ -53,13 +53,13 @@ export function callback<Fn = (...given: never[]) => unknown>(): Rule<Fn | undef
 }
 
 /** A boolean. */
-export function flag(usual: boolean): Rule<boolean> {
-  return must(usual, (given) => typeof given === 'boolean', 'must be a boolean');
+export function flag<Usual extends boolean | undefined>(usual: Usual): Rule<boolean | Usual> {
+  return must<boolean | Usual>(usual, (given) => typeof given === 'boolean', 'must be a boolean');
 }
 
 /** Text, which may be empty. */
-export function text(usual: string): Rule<string> {
-  return must(usual, (given) => typeof given === 'string', 'must be a string');
+export function text<Usual extends string | undefined>(usual: Usual): Rule<string | Usual> {
+  return must<string | Usual>(usual, (given) => typeof given === 'string', 'must be a string');
 }
 
 /** One of a few words, the first by default. */
