@@ -1,5 +1,6 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
+import type { Contract } from '../core/contract.ts';
 import { guarded, ignoreRejection, isThenable } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { ResolvedClientOptions } from './options.ts';
@@ -16,9 +17,12 @@ interface AwaitedAnswer {
   isMissed: boolean;
 }
 
-/** What a heartbeat by messages needs of the client. */
-export interface HeartbeatParts {
-  readonly runtime: { readonly options: Pick<ResolvedClientOptions, 'heartbeat'> };
+/** What the watch of a peer needs of the client. */
+export interface WatchParts {
+  readonly runtime: {
+    readonly options: Pick<ResolvedClientOptions, 'heartbeat' | 'silentMs'>;
+    readonly contract: Pick<Contract<never, never>, 'encode'>;
+  };
   readonly charts: Pick<ChartSystem, 'notifications'>;
   readonly streams: ErrorReporter;
 }
@@ -37,7 +41,7 @@ export interface HeartbeatParts {
  */
 export class MessageHeartbeat implements DeadlineOwner {
   readonly #connection: ConnectionCore;
-  readonly #parts: HeartbeatParts;
+  readonly #parts: WatchParts;
   readonly #send: (message: unknown) => string;
   readonly #deadline: Deadline;
   /** Both in the time of the wheel. Pauses count: the peer counts them, too. */
@@ -47,11 +51,7 @@ export class MessageHeartbeat implements DeadlineOwner {
   #isStopped = false;
 
   /** @param send - sends one message; `refused` if it cannot leave. */
-  constructor(
-    connection: ConnectionCore,
-    parts: HeartbeatParts,
-    send: (message: unknown) => string,
-  ) {
+  constructor(connection: ConnectionCore, parts: WatchParts, send: (message: unknown) => string) {
     const { wheel } = connection.context;
     this.#connection = connection;
     this.#parts = parts;

@@ -1,29 +1,13 @@
-import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { SendResult } from '../core/connection.ts';
-import type { Contract } from '../core/contract.ts';
 import { guarded, ignoreRejection } from '../core/guard.ts';
 import { textOf } from '../core/text.ts';
 import { kindOf } from '../core/wording.ts';
-import { type HeartbeatParts, MessageHeartbeat } from './message-heartbeat.ts';
-import type { ResolvedClientOptions } from './options.ts';
-import type { OutboundOutbox } from './outbound-outbox.ts';
+import { MessageHeartbeat, type WatchParts } from './message-heartbeat.ts';
+import type { OutboundConnection } from './outbound-connection.ts';
 import { SilenceLimit } from './silence-limit.ts';
 
-/** A dialed connection as the watch of its peer sees it. */
-export interface WatchedConnection extends ConnectionCore {
-  readonly side: ConnectionCore['side'] & { readonly outbox: Pick<OutboundOutbox, 'send'> | null };
-}
-
-/** What the watch of a peer needs of the client. */
-export interface WatchParts extends HeartbeatParts {
-  readonly runtime: {
-    readonly options: Pick<ResolvedClientOptions, 'heartbeat' | 'silentMs'>;
-    readonly contract: Pick<Contract<never, never>, 'encode'>;
-  };
-}
-
 /** Watches the peer of an open connection, if an option of the client asks for it. */
-export function peerWatch(connection: WatchedConnection, parts: WatchParts): PeerWatch | null {
+export function peerWatch(connection: OutboundConnection, parts: WatchParts): PeerWatch | null {
   const { heartbeat, silentMs } = parts.runtime.options;
   const { message, expects } = heartbeat;
   const isAsked = message !== undefined || expects !== undefined || silentMs !== undefined;
@@ -32,13 +16,13 @@ export function peerWatch(connection: WatchedConnection, parts: WatchParts): Pee
 
 /** Judges by its messages whether the application of a peer lives, and takes out the messages that are heartbeats. */
 export class PeerWatch {
-  readonly #connection: WatchedConnection;
+  readonly #connection: OutboundConnection;
   readonly #parts: WatchParts;
   #heartbeat: MessageHeartbeat | null = null;
   #silence: SilenceLimit | null = null;
 
   /** It takes heartbeats of the peer at once. Time runs from {@link begin} on. */
-  constructor(connection: WatchedConnection, parts: WatchParts) {
+  constructor(connection: OutboundConnection, parts: WatchParts) {
     this.#connection = connection;
     this.#parts = parts;
   }
