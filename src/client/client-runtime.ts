@@ -4,19 +4,13 @@ import type { Parent } from '../connection/parent.ts';
 import { type SharedRuntime, sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
 import { Contract } from '../core/contract.ts';
-import type { WakeListener } from '../core/timer-wheel.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientWarnings } from './client-warnings.ts';
+import type { HostSigns } from './host-signs.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { ErrorReporter, ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import type { Route } from './reconnect/route.ts';
-
-/** Is called when the host loses its network, gets it back, or wakes up. */
-export interface HostObserver extends WakeListener {
-  networkLost(): void;
-  networkReturned(): void;
-}
 
 /** What differs between Node.js and a browser. */
 export interface Platform {
@@ -29,7 +23,7 @@ export interface Platform {
   /** Calls `aborted` when the signal aborts. Returns a function that ends this. */
   whenAborted(signal: AbortSignal, aborted: () => void): () => void;
   /** Watches the host. Returns a function that ends this. */
-  watchHost(observer: HostObserver): () => void;
+  watchHost(client: HostSigns): () => void;
 }
 
 /** What is made from the options of a client. It does not change, and in Node.js clients with the same options share one. */

@@ -6,8 +6,9 @@ import {
   BrowserTransport,
   type NativeWebSocketConstructor,
 } from '../transport/browser-transport.ts';
-import { clientRuntime, type HostObserver, type Platform } from './client-runtime.ts';
+import { clientRuntime, type Platform } from './client-runtime.ts';
 import type { Client } from './client-types.ts';
+import type { HostSigns } from './host-signs.ts';
 import { makeClient } from './make-client.ts';
 import { type PageClientOptions, resolvePageOptions } from './page-options.ts';
 import {
@@ -119,13 +120,13 @@ interface Page extends Partial<EventTarget> {
  * @internal
  */
 export function watchPageLifecycle(
-  observer: HostObserver,
+  client: HostSigns,
   page: Page = globalThis as unknown as Page,
 ): () => void {
-  const offline = () => observer.networkLost();
-  const online = () => observer.networkReturned();
+  const offline = () => client.offline();
+  const online = () => client.online();
   const awake = () => {
-    if (page.document?.visibilityState !== 'hidden') observer.onWake();
+    if (page.document?.visibilityState !== 'hidden') client.woke();
   };
   const { document } = page;
   const signs: [Partial<EventTarget> | undefined, string, () => void][] = [

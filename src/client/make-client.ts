@@ -132,7 +132,7 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
   }
 
   wake(): void {
-    this.#client.onWake();
+    this.#client.woke();
   }
 
   async close(code = 1000, reason = ''): Promise<void> {

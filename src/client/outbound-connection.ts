@@ -54,7 +54,7 @@ export class Outbound implements ConnectionSide {
   /** Whether it is known where it goes. */
   #isRouted = false;
   /** Why it did not open, if the reason is not in the record. */
-  #failureReason: 'late' | 'targetless' | null = null;
+  #failureReason: 'late' | 'target-error' | null = null;
 
   constructor(connection: OutboundConnection, host: OutboundHost) {
     this.#connection = connection;
@@ -92,7 +92,7 @@ export class Outbound implements ConnectionSide {
   #findTarget(): void {
     if (this.#connection.isOver) return;
     const fail = (thrown: unknown) => {
-      this.#failureReason = 'targetless';
+      this.#failureReason = 'target-error';
       this.#notDialed(thrown);
     };
     try {
@@ -148,10 +148,10 @@ export class Outbound implements ConnectionSide {
     this.#watch?.heard();
   }
 
-  takesBeat(payload: Uint8Array, isBinary: boolean): boolean {
+  handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean {
     const kind = this.#hasBeat ? beatKind(payload, isBinary) : null;
     if (kind === 'request') this.#answerBeat();
-    return kind !== null || this.#watch?.takes(payload, isBinary) === true;
+    return kind !== null || this.#watch?.handleHeartbeat(payload, isBinary) === true;
   }
 
   /** Asks for beats only after the peer has asked: another peer may only have echoed the offered subprotocol. */
@@ -186,7 +186,7 @@ export class Outbound implements ConnectionSide {
       error: socketError,
       isAborted: intent === 'close',
       isLate: this.#failureReason === 'late',
-      isTargetless: this.#failureReason === 'targetless',
+      isTargetError: this.#failureReason === 'target-error',
       crash: handlerError,
       address,
       path,

@@ -41,7 +41,7 @@ export class PeerWatch {
   }
 
   /** Returns whether a message is a heartbeat of the peer, which the application does not get. */
-  takes(payload: Uint8Array, isBinary: boolean): boolean {
+  handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean {
     const { expects } = this.#parts.runtime.options.heartbeat;
     const isHeartbeat =
       expects !== undefined &&

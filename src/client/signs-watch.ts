@@ -1,6 +1,6 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import { guarded, ignoreRejection, isThenable } from '../core/guard.ts';
-import type { HostObserver, Platform } from './client-runtime.ts';
+import type { Platform } from './client-runtime.ts';
 import type { HostSigns, WatchSigns } from './host-signs.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { ErrorReporter } from './reconnect/reconnect-policy.ts';
@@ -20,8 +20,8 @@ export function withSigns(platform: Platform, parts: SignsParts): Platform {
   if (signs === undefined) return platform;
   return {
     ...platform,
-    watchHost: (observer) => {
-      const watch = new SignsWatch(signs, observer, parts);
+    watchHost: (client) => {
+      const watch = new SignsWatch(signs, client, parts);
       return () => watch.end();
     },
   };
@@ -34,12 +34,12 @@ class SignsWatch {
   #isOver = false;
 
   /** Waits for the next turn, so that the application has the client, and its subscribers, by then. */
-  constructor(signs: WatchSigns, observer: HostObserver, parts: SignsParts) {
+  constructor(signs: WatchSigns, client: HostSigns, parts: SignsParts) {
     this.#parts = parts;
     const host: HostSigns = {
-      offline: () => this.#isOver || observer.networkLost(),
-      online: () => this.#isOver || observer.networkReturned(),
-      woke: () => this.#isOver || observer.onWake(),
+      offline: () => this.#isOver || client.offline(),
+      online: () => this.#isOver || client.online(),
+      woke: () => this.#isOver || client.woke(),
     };
     parts.runtime.options.clock.afterPoll(() =>
       this.#run(() => {

@@ -6,11 +6,12 @@ import type { ChildActor } from '../connection/parent.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
 import type { Deadline } from '../core/timer-wheel.ts';
-import type { ClientDependencies, HostObserver } from './client-runtime.ts';
+import type { ClientDependencies } from './client-runtime.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, Ending, GaveUp } from './client-types.ts';
 import { Demand, type DemandHost } from './demand.ts';
 import { type ConnectionChange, Dialer, type DialerHost } from './dialer.ts';
+import type { HostSigns } from './host-signs.ts';
 import type { Outgoing } from './outbound-outbox.ts';
 import { addressIn } from './reconnect/route.ts';
 import { Sender } from './sender.ts';
@@ -41,7 +42,7 @@ const crashed: readonly string[] = ['exhausted'];
 
 /** A client behind its public handle. It sends facts to its chart and carries out the orders of the chart. */
 export class SupervisedClient<In, Out>
-  implements ChartOwner, ClientOrders, ChildActor, DialerHost, DemandHost, HostObserver
+  implements ChartOwner, ClientOrders, ChildActor, DialerHost, DemandHost, HostSigns
 {
   readonly #parts: ClientDependencies<In, Out>;
   readonly #chart: ChartRunner<ClientFact['type']>;
@@ -282,19 +283,19 @@ export class SupervisedClient<In, Out>
 
   // Signs of the host.
 
-  networkLost(): void {
+  offline(): void {
     // A host that repeats itself must not put off the next attempt.
     if (this.#isOffline) return;
     this.#isOffline = true;
     this.#chart.send('network.lost');
   }
 
-  networkReturned(): void {
+  online(): void {
     this.#isOffline = false;
     this.#hostSigned('network.returned');
   }
 
-  onWake(): void {
+  woke(): void {
     this.#hostSigned('wake.noticed');
   }
 

@@ -51,7 +51,7 @@ export interface ConnectionSide
   /** A message arrived, valid or not. */
   messageHeard(): void;
   /** Answers a beat of the peer. Returns whether the message is a beat, or another sign of life that the application does not get. */
-  takesBeat(payload: Uint8Array, isBinary: boolean): boolean;
+  handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean;
   /** Nothing pauses reading any more. Called before more is read. */
   readingResumed(): void;
   /** Writes accepted messages now, before the WebSocket writes a frame of its own. */

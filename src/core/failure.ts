@@ -249,7 +249,7 @@ export interface AttemptEvidence {
   /** The time for opening was up. */
   readonly isLate: boolean;
   /** A function of the application that says where and how to dial failed. */
-  readonly isTargetless: boolean;
+  readonly isTargetError: boolean;
   readonly crash?: Error | undefined;
   readonly address: string;
   readonly path: string;
@@ -293,7 +293,7 @@ function dialFailure(evidence: DialEvidence, conclusion: DialConclusion): Failur
 function conclude(evidence: DialEvidence): DialConclusion {
   if (evidence.crash !== undefined) return fault('crash', 'backoff');
   if (evidence.isAborted) return { cause: 'aborted', retry: 'never', level: 'info' };
-  if (evidence.isTargetless) return fault('target-error', 'backoff');
+  if (evidence.isTargetError) return fault('target-error', 'backoff');
   if (evidence.isLate) return trouble('handshake-timeout');
   if (evidence.phase === 'undisclosed') return trouble('undisclosed');
   return evidence.error === undefined ? trouble('abandoned') : fault('config-error', 'never');
@@ -304,7 +304,7 @@ function concludeOfSocket(evidence: DialEvidence): DialConclusion | undefined {
   const { answer, phase, error } = evidence;
   if (evidence.crash !== undefined || evidence.isAborted) return undefined;
   if (answer !== undefined) return trouble('rejected', retryAfterStatus(answer.status));
-  if (evidence.isTargetless || evidence.isLate || error === undefined) return undefined;
+  if (evidence.isTargetError || evidence.isLate || error === undefined) return undefined;
   if (evidence.isUnmatched) return fault('wrong-subprotocol', 'backoff');
   return errorConclusion(phase, error);
 }

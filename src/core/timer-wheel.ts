@@ -8,7 +8,7 @@ export interface DeadlineOwner {
 
 /** Is called after the machine, or the process, has slept. */
 export interface WakeListener {
-  onWake(): void;
+  woke(): void;
 }
 
 /** The tick of a deadline that is not pending. */
@@ -127,7 +127,7 @@ export class TimerWheel {
 
   #wokeUp(): void {
     runEach([...this.whenWoken], (listener) => {
-      if (this.whenWoken.has(listener)) listener.onWake();
+      if (this.whenWoken.has(listener)) listener.woke();
     });
   }
 

@@ -231,7 +231,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     if (this.#connection.isOpen) this.#appHeartbeat?.heard();
   }
 
-  takesBeat(payload: Uint8Array, isBinary: boolean): boolean {
+  handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean {
     const kind = this.#appHeartbeat === null ? null : beatKind(payload, isBinary);
     if (kind === 'request') this.outbox?.send(answer);
     return kind !== null;

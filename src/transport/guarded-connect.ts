@@ -8,15 +8,15 @@ import { hasMethods } from '../core/methods.ts';
 import { kindOf } from '../core/wording.ts';
 import type { ConnectOptions } from './connect-options.ts';
 
-/** What a function of the application among the connect options was asked for. */
-export type ConnectDuty = 'lookup' | 'connection' | 'identity';
+/** What the application is asked for by its functions among the connect options. */
+export type ConnectHook = 'lookup' | 'connection' | 'identity';
 
 /** What the functions of the application need of the attempt that calls them. */
 export interface ConnectAttempt {
   /** Runs a callback in a later turn. */
   later(callback: () => void): void;
-  /** A function did not do its duty. `error` ends the attempt. */
-  failed(duty: ConnectDuty, error: Error): void;
+  /** A function failed, or returned what cannot be used. `error` ends the attempt. */
+  failed(hook: ConnectHook, error: Error): void;
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 import { guarded } from '../core/guard.ts';
 import type { Limits } from '../core/limits.ts';
 import type { ConnectOptions } from './connect-options.ts';
-import { type ConnectAttempt, type ConnectDuty, guardedConnect } from './guarded-connect.ts';
+import { type ConnectAttempt, type ConnectHook, guardedConnect } from './guarded-connect.ts';
 import { HttpAnswer } from './http-answer.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Reads } from './reads.ts';
@@ -34,8 +34,8 @@ export interface NodeDialTarget extends DialTarget {
 
 const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
 
-/** In which phase an attempt fails when a function of the application does not do its duty. */
-const phaseOfDuty = { lookup: 'dns', identity: 'tls', connection: 'config' } as const;
+/** In which phase an attempt fails because of a function of the application. */
+const phaseOfHook = { lookup: 'dns', identity: 'tls', connection: 'config' } as const;
 
 /** A connection that ws dials. Redirects are not followed, compression is off. */
 export class WsTransport extends NodeTransport implements OutboundTransport, ConnectAttempt {
@@ -51,7 +51,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   #progressed: () => void = () => {};
   #answer: HttpAnswer | null = null;
   /** What a function of the application among the connect options did wrong. */
-  #fault: { readonly duty: ConnectDuty; readonly error: Error } | null = null;
+  #fault: { readonly hook: ConnectHook; readonly error: Error } | null = null;
   /** Whether the 101 names no subprotocol although some were offered. */
   #isUnmatched = false;
 
@@ -91,9 +91,9 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   }
 
   /** With `rejectUnauthorized: false`, Node.js goes on after the error of a check that threw. */
-  failed(duty: ConnectDuty, error: Error): void {
-    this.#fault ??= { duty, error };
-    if (duty === 'identity') this.#request?.destroy(error);
+  failed(hook: ConnectHook, error: Error): void {
+    this.#fault ??= { hook, error };
+    if (hook === 'identity') this.#request?.destroy(error);
   }
 
   /** Follows how far the request gets, which ws does not report. */
@@ -166,13 +166,13 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
 
   describeFailure(evidence: AttemptEvidence): FailureDescription {
     const { error } = evidence;
-    const duty = error !== undefined && this.#fault?.error === error ? this.#fault.duty : undefined;
+    const hook = error !== undefined && this.#fault?.error === error ? this.#fault.hook : undefined;
     if (error !== undefined) describeAttempts(error);
     return describeDialFailure({
       ...evidence,
-      phase: duty === undefined ? phaseOfError(error, this.#phase) : phaseOfDuty[duty],
+      phase: hook === undefined ? phaseOfError(error, this.#phase) : phaseOfHook[hook],
       answer: this.#answer?.description,
-      isTargetless: evidence.isTargetless || duty === 'connection',
+      isTargetError: evidence.isTargetError || hook === 'connection',
       isUnmatched: this.#isUnmatched && error !== undefined && /subprotocol/.test(error.message),
     });
   }

@@ -87,7 +87,7 @@ describe(PAGE, () => {
 const isDialed = (id: string) => id.startsWith('B');
 const attempt: DialEvidence = {
   ...{ phase: 'http', address: '', path: '/' },
-  ...{ isAborted: false, isLate: false, isTargetless: false },
+  ...{ isAborted: false, isLate: false, isTargetError: false },
 };
 const systemError = (code: string) => Object.assign(new Error(code), { code });
 
@@ -96,7 +96,7 @@ const dialEvidence: Readonly<Record<string, Partial<DialEvidence>>> = {
   aborted: { isAborted: true },
   rejected: { answer: { status: 503 } },
   'handshake-timeout': { isLate: true },
-  'target-error': { isTargetless: true },
+  'target-error': { isTargetError: true },
   'wrong-subprotocol': { isUnmatched: true, error: new Error('no subprotocol') },
   'config-error': { phase: 'config', error: new Error('no URL') },
   'dns-error': { phase: 'dns', error: systemError('ENOTFOUND') },

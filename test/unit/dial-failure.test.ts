@@ -13,7 +13,7 @@ const nothing: DialEvidence = {
   phase: 'http',
   isAborted: false,
   isLate: false,
-  isTargetless: false,
+  isTargetError: false,
   address: 'example.test',
   path: '/feed',
 };
@@ -54,7 +54,7 @@ const table: Record<string, [Partial<DialEvidence>, string, string, string]> = {
     'error',
   ],
   'by a function that threw': [
-    { isTargetless: true, phase: 'config', error: failed() },
+    { isTargetError: true, phase: 'config', error: failed() },
     'target-error',
     'backoff',
     'error',

@@ -11,9 +11,9 @@ class FakePage extends EventTarget {
 function watch(page: FakePage): { log: string[]; stop: () => void } {
   const log: string[] = [];
   const observer = {
-    networkLost: () => void log.push('lost'),
-    networkReturned: () => void log.push('returned'),
-    onWake: () => void log.push('woke'),
+    offline: () => void log.push('lost'),
+    online: () => void log.push('returned'),
+    woke: () => void log.push('woke'),
   };
   return { log, stop: watchPageLifecycle(observer, page) };
 }
@@ -61,7 +61,7 @@ describe('the signs of a page', () => {
 
   it('are none where there is no page', () => {
     const nowhere = {};
-    const silent = { networkLost: () => {}, networkReturned: () => {}, onWake: () => {} };
+    const silent = { offline: () => {}, online: () => {}, woke: () => {} };
     assert.doesNotThrow(watchPageLifecycle(silent, nowhere));
   });
 });

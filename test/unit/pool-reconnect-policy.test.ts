@@ -20,7 +20,7 @@ const nothing = {
   phase: 'tcp',
   isAborted: false,
   isLate: false,
-  isTargetless: false,
+  isTargetError: false,
   address: '',
   path: '',
 } as const;
@@ -137,7 +137,7 @@ describe('PoolReconnectPolicy', () => {
   const ours = {
     'was closed by the application': closed({ intent: 'close' }),
     'was closed because of code of the application': closed({ intent: 'handler-error' }),
-    'had no target': failed({ isTargetless: true }),
+    'had no target': failed({ isTargetError: true }),
     'was told its target too late': failed({ isLate: true, phase: 'config' }),
   };
   for (const [what, ending] of Object.entries(ours)) {

@@ -93,7 +93,7 @@ describe('SupervisedClient', () => {
     let lost = () => {};
     const { client, clock, server } = bench({
       watchHost: (host) => {
-        lost = () => host.networkLost();
+        lost = () => host.offline();
         return () => {};
       },
     });

@@ -169,10 +169,10 @@ describe('the native timer of a TimerWheel', () => {
   it('tells when the machine has slept, and not when a tick is merely late', () => {
     const bench = new Bench();
     let wakes = 0;
-    const onWake = () => {
+    const woke = () => {
       wakes += 1;
     };
-    bench.wheel.whenWoken.add({ onWake });
+    bench.wheel.whenWoken.add({ woke });
     bench.schedule(60_000, 'keeps the wheel awake');
     bench.clock.latenessMs = () => 4_000;
     bench.clock.advance(10_000);
@@ -260,11 +260,11 @@ describe('a sleeper that throws when it is woken', () => {
     const bench = new Bench();
     const woken: string[] = [];
     bench.wheel.whenWoken.add({
-      onWake: () => {
+      woke: () => {
         throw new Error('still drowsy');
       },
     });
-    bench.wheel.whenWoken.add({ onWake: () => woken.push('second') });
+    bench.wheel.whenWoken.add({ woke: () => woken.push('second') });
     bench.schedule(10, 'a');
     bench.clock.setWall(3_600_000);
     assert.throws(() => bench.clock.advance(10), /still drowsy/);
@@ -275,8 +275,8 @@ describe('a sleeper that throws when it is woken', () => {
   it('never reaches a sleeper that left meanwhile', () => {
     const bench = new Bench();
     let woken = 0;
-    const second = { onWake: () => (woken += 1) };
-    bench.wheel.whenWoken.add({ onWake: () => bench.wheel.whenWoken.delete(second) });
+    const second = { woke: () => (woken += 1) };
+    bench.wheel.whenWoken.add({ woke: () => bench.wheel.whenWoken.delete(second) });
     bench.wheel.whenWoken.add(second);
     bench.schedule(10, 'a');
     bench.clock.setWall(3_600_000);

@@ -98,8 +98,8 @@ function isOurDoing(ending: Ending): boolean {
   if (ending.outcome === 'failed') {
     const { cause, phase } = ending.failure;
     // Nothing was dialed: a function of the application took too long.
-    const isTargetless = cause === 'handshake-timeout' && phase === 'config';
-    return isTargetless || cause === 'aborted' || cause === 'target-error';
+    const isNotDialed = cause === 'handshake-timeout' && phase === 'config';
+    return isNotDialed || cause === 'aborted' || cause === 'target-error';
   }
   const { origin, cause } = ending.verdict;
   return origin === 'local' && !provoked.has(cause);

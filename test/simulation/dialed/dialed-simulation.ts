@@ -2,8 +2,9 @@ import { type ArrowCount, countsOf } from '../../../src/chart/chart-counts.ts';
 import { ChartSystem } from '../../../src/chart/chart-system.ts';
 import { clientTable } from '../../../src/chart/tables/client.ts';
 import { connectionTable } from '../../../src/chart/tables/connection.ts';
-import type { HostObserver, Platform } from '../../../src/client/client-runtime.ts';
+import type { Platform } from '../../../src/client/client-runtime.ts';
 import type { ClientEvent, Ending } from '../../../src/client/client-types.ts';
+import type { HostSigns } from '../../../src/client/host-signs.ts';
 import {
   type ClientOptions,
   type ResolvedClientOptions,
@@ -62,7 +63,7 @@ class DialedSimulation {
   readonly #rules: DialedRules;
   readonly #isPage: boolean;
   #guidance: Guidance = 'sound';
-  #host: HostObserver | null = null;
+  #host: HostSigns | null = null;
   readonly #accepted: number[] = [];
   readonly #results = new Map<number, FlushResult>();
   readonly #dropped = new Map<number, string>();
@@ -269,9 +270,9 @@ class DialedSimulation {
     else if (act < 12) this.#sendOn(client.connection);
     else if (act < 15) this.#steer(act);
     else if (act === 15) this.#open();
-    else if (act === 16) this.#host?.networkLost();
-    else if (act === 17) this.#host?.networkReturned();
-    else if (act === 18) this.#host?.onWake();
+    else if (act === 16) this.#host?.offline();
+    else if (act === 17) this.#host?.online();
+    else if (act === 18) this.#host?.woke();
     else this.#subscribe();
   }
 
