@@ -11,16 +11,7 @@ import type { Client } from './client-types.ts';
 import type { HostSigns } from './host-signs.ts';
 import { makeClient } from './make-client.ts';
 import { type PageClientOptions, resolvePageOptions } from './page-options.ts';
-import {
-  type Directions,
-  offered,
-  type Parts,
-  type Plan,
-  placeIn,
-  type Resolvable,
-  type Route,
-  routeBy,
-} from './reconnect/route.ts';
+import { type Directions, type Resolvable, type Route, routeBy } from './reconnect/route.ts';
 
 const platform: Platform = {
   warnings: null,
@@ -76,30 +67,20 @@ export function makePageClient<In, Out>(
   });
 }
 
-function routeTo({ beat, ...parts }: Directions): Route {
-  return routeBy(planWith(beat), parts);
-}
-
-function planWith(beat: boolean): Plan<Parts> {
-  return {
-    rules: { subprotocols: sharedRules.subprotocols },
-    parse: pageUrl,
-    destination: (parts, { href: url }) => {
-      return { url, subprotocols: offered(parts, beat), ...placeIn(url) };
-    },
-  };
+function routeTo(directions: Directions): Route {
+  const rules = { subprotocols: sharedRules.subprotocols };
+  return routeBy({ rules, urlOf: pageUrl }, directions);
 }
 
 /**
  * Reads a URL as new browsers do for a WebSocket, because older ones take neither `http:` nor a relative one. The URL of
  * React Native has neither `canParse` nor setters.
  */
-function pageUrl(text: string): URL | null {
+function pageUrl(text: string): string | null {
   const { location } = globalThis as { location?: { href: string } };
   try {
-    const { href } = new URL(text, location?.href);
-    const url = new URL(href.replace(/^http/, 'ws'));
-    return /^wss?:[^#]*$/.test(url.href) ? url : null;
+    const url = new URL(new URL(text, location?.href).href.replace(/^http/, 'ws')).href;
+    return /^wss?:[^#]*$/.test(url) ? url : null;
   } catch {
     return null;
   }

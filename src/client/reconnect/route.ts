@@ -23,7 +23,7 @@ export interface Route {
   target(): Destination | Promise<Destination>;
 }
 
-/** What a client on every platform is given to find its peer. */
+/** What a client is given to find its peer. Each part may be a function that is asked for each attempt. */
 export interface Directions {
   readonly url: Resolvable<string | URL>;
   readonly subprotocols: Resolvable<readonly string[]>;
@@ -31,22 +31,18 @@ export interface Directions {
   readonly beat: boolean;
 }
 
-/** What a destination is made of. */
-export interface Parts {
+/** What one attempt is made of. In Node.js it has more parts, which pass to the destination as they are. */
+interface Parts {
   readonly url: string | URL;
   readonly subprotocols: readonly string[];
 }
 
-/** The same, where each part may be a function that is asked for each attempt. */
-export type Resolvables<P> = { readonly [Name in keyof P]: Resolvable<P[Name]> };
-
-/** How a platform makes a destination of its parts. */
-export interface Plan<P> {
+/** How a platform reads directions. */
+export interface Addressing {
   /** The rules for what functions return. The parts that are fixed have been checked. */
   readonly rules: Rules;
-  /** Reads a URL; `null` if it cannot be dialed. */
-  parse(url: string): URL | null;
-  destination(parts: P, url: URL): Destination;
+  /** Returns the URL to dial; `null` if it cannot be dialed. */
+  urlOf(text: string): string | null;
 }
 
 /**
@@ -54,12 +50,16 @@ export interface Plan<P> {
  *
  * @throws MooringError `invalid-options` for a fixed URL that cannot be dialed.
  */
-export function routeBy<P extends Parts>(plan: Plan<P>, parts: Resolvables<P>): Route {
+export function routeBy(addressing: Addressing, { beat, ...parts }: Directions): Route {
+  const destinationOf = ({ url, subprotocols, ...others }: Parts): Destination => {
+    const dialed = dialable(addressing, url);
+    const offered = beat ? withBeat(subprotocols) : subprotocols;
+    return { url: dialed, subprotocols: offered, ...others, ...placeIn(dialed) };
+  };
+  if (!Object.values(parts).some(isFunction)) return new FixedRoute(destinationOf(parts as Parts));
   // What is fixed can never become right.
-  const url = typeof parts.url === 'function' ? null : dialable(plan, parts.url as P['url']);
-  const isRenewed = Object.values(parts).some((part) => typeof part === 'function');
-  if (url === null || isRenewed) return new RenewedRoute(plan, parts);
-  return new FixedRoute(plan.destination(parts as P, url));
+  if (!isFunction(parts.url)) dialable(addressing, parts.url);
+  return new RenewedRoute(addressing.rules, parts, destinationOf);
 }
 
 /** A route with one destination. In Node.js, clients of one peer share it. */
@@ -80,13 +80,15 @@ export class FixedRoute implements Route {
 }
 
 /** Asks all functions for each attempt, at once. */
-class RenewedRoute<P extends Parts> implements Route {
-  readonly #plan: Plan<P>;
+class RenewedRoute implements Route {
+  readonly #rules: Rules;
   readonly #parts: readonly (readonly [name: string, part: unknown])[];
+  readonly #destinationOf: (parts: Parts) => Destination;
 
-  constructor(plan: Plan<P>, parts: Resolvables<P>) {
-    this.#plan = plan;
+  constructor(rules: Rules, parts: object, destinationOf: (parts: Parts) => Destination) {
+    this.#rules = rules;
     this.#parts = Object.entries(parts);
+    this.#destinationOf = destinationOf;
   }
 
   get isRenewed(): boolean {
@@ -114,17 +116,16 @@ class RenewedRoute<P extends Parts> implements Route {
   #destination(values: readonly unknown[]): Destination {
     const parts = this.#parts.map(([name, part], index) => {
       const value = values[index];
-      return [name, typeof part === 'function' ? this.#checked(name, value) : value];
+      return [name, isFunction(part) ? this.#checked(name, value) : value];
     });
-    const known: P = Object.fromEntries(parts);
-    return this.#plan.destination(known, dialable(this.#plan, known.url));
+    return this.#destinationOf(Object.fromEntries(parts));
   }
 
   /** @throws MooringError `invalid-options`, naming the option whose function returned what cannot be used. */
   #checked(name: string, value: unknown): unknown {
     if (value === undefined || value === null)
       throw invalidOptions([`options.${name}: its function returned nothing`]);
-    const rule = this.#plan.rules[name];
+    const rule = this.#rules[name];
     // The URL has none: whatever is no URL cannot be dialed.
     if (rule !== undefined) return resolved({ [name]: value }, { [name]: rule })[name];
     if (typeof value === 'string' || value instanceof URL) return value;
@@ -134,7 +135,7 @@ class RenewedRoute<P extends Parts> implements Route {
 
 /** A part, or what its function returns. What the function throws or rejects with gets the name of its option. */
 function answerOf(name: string, part: unknown): unknown {
-  if (typeof part !== 'function') return part;
+  if (!isFunction(part)) return part;
   const fail = (thrown: unknown): never => {
     const error = toError(thrown);
     throw new Error(`options.${name}: its function threw ${error}`, { cause: error });
@@ -147,14 +148,13 @@ function answerOf(name: string, part: unknown): unknown {
   }
 }
 
-/** The subprotocols that an attempt offers. */
-export function offered({ subprotocols }: Parts, beat: boolean): readonly string[] {
-  return beat ? withBeat(subprotocols) : subprotocols;
+function isFunction(part: unknown): part is () => unknown {
+  return typeof part === 'function';
 }
 
 /** @throws MooringError `invalid-options` for a URL that cannot be dialed. */
-function dialable({ parse }: Pick<Plan<never>, 'parse'>, text: string | URL): URL {
-  const url = parse(String(text));
+function dialable({ urlOf }: Addressing, text: string | URL): string {
+  const url = urlOf(String(text));
   if (url === null) throw invalidOptions(['url: must be the URL of a WebSocket']);
   return url;
 }
