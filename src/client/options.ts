@@ -7,7 +7,6 @@ import type { Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
 import { hasMethods } from '../core/methods.ts';
 import {
   callback,
-  type Finish,
   flag,
   group,
   integer,
@@ -18,7 +17,6 @@ import {
   type Report,
   type Resolved,
   type Rule,
-  resolved,
 } from '../core/option-rules.ts';
 import { limitsRule, sharedRules } from '../core/shared-options.ts';
 import type { StandardSchemaV1 } from '../core/standard-schema.ts';
@@ -182,30 +180,6 @@ export interface ResolvedClientOptions<In = unknown, Out = unknown>
   readonly onMessage: ((connection: DialedConnection<In, Out>, message: In) => unknown) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
-}
-
-/** What a platform checks besides. */
-export interface PlatformRules {
-  readonly rules?: typeof clientRules;
-  /** Refuses what has no effect there. */
-  readonly finish?: Finish<typeof clientRules>;
-}
-
-/**
- * Checks options and fills in defaults.
- *
- * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
- */
-export function resolveClientOptions<In, Out>(
-  options: ClientOptions<In, Out>,
-  clock: Clock,
-  { rules = clientRules, finish }: PlatformRules = {},
-): ResolvedClientOptions<In, Out> {
-  const check: Finish<typeof clientRules> = (options, report, given) => {
-    checkIdle(options, report);
-    finish?.(options, report, given);
-  };
-  return filled(resolved(options, rules, { finish: check }), clock);
 }
 
 /** Refuses `idleMs` for a client that would dial again at once. */

@@ -1,11 +1,12 @@
 import { pageClock } from '../core/clock.ts';
 import type { Limits, Timeouts } from '../core/limits.ts';
-import type { Finish, Rule } from '../core/option-rules.ts';
+import { type Finish, type Rule, resolved } from '../core/option-rules.ts';
 import {
   type ClientOptions,
+  checkIdle,
   clientRules,
+  filled,
   type ResolvedClientOptions,
-  resolveClientOptions,
 } from './options.ts';
 
 /** Limits of what a page never gets to see, and of what only a server has. */
@@ -49,11 +50,13 @@ const pageRules = /* @__PURE__ */ (() => ({
 export function resolvePageOptions<In, Out>(
   options: PageClientOptions<In, Out>,
 ): ResolvedClientOptions<In, Out> {
-  return resolveClientOptions<In, Out>(options, pageClock, { rules: pageRules, finish: refuse });
+  return filled<In, Out>(resolved(options, pageRules, { finish }), pageClock);
 }
 
 /** Refuses what would have no effect. A page cannot ping, so the times of a heartbeat need beats or messages. */
-const refuse: Finish<typeof clientRules> = ({ beat, heartbeat }, report, given) => {
+const finish: Finish<typeof pageRules> = (options, report, given) => {
+  checkIdle(options, report);
+  const { beat, heartbeat } = options;
   const refuseIn = (group: keyof typeof given, names: readonly string[], without = '') => {
     const options = Object(given[group]) as Record<string, unknown>;
     for (const name of names)

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { resolveClientOptions } from '../../src/client/options.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import type { CloseFrame } from '../../src/core/close-code.ts';
 import { whenAborted } from '../../src/core/guard.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
+import { resolveClientOptions } from '../support/client-options.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 

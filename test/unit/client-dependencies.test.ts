@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Ending } from '../../src/client/client-types.ts';
 import { OfflineQueue } from '../../src/client/offline-queue.ts';
-import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
+import type { ClientOptions } from '../../src/client/options.ts';
 import { type PrivateCodes, privateCodes, retryAfter } from '../../src/client/reconnect/retry.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import type { CloseVerdict, Origin } from '../../src/core/verdict.ts';
+import { resolveClientOptions } from '../support/client-options.ts';
 
 const closed = (code: number, origin: Origin = 'peer'): Ending => ({
   outcome: 'closed',

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { sharedClientRuntime, sharedRoute } from '../../src/client/node-runtime.ts';
-import { type ClientOptions, resolveClientOptions } from '../../src/client/options.ts';
+import type { ClientOptions } from '../../src/client/options.ts';
 import { jsonCodec } from '../../src/core/codec.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import type { ConnectOptions } from '../../src/transport/connect-options.ts';
 import type { NodeDialTarget } from '../../src/transport/ws-transport.ts';
+import { resolveClientOptions } from '../support/client-options.ts';
 
 describe('what clients share', () => {
   const clock = new VirtualClock();

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
-import { resolveClientOptions } from '../../src/client/options.ts';
 import { drainPlan, supervisorDrain } from '../../src/connection/drain.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import { attach, createSupervisor, type Limits, type SupervisorOptions } from '../../src/index.ts';
 import { resolveOptions } from '../../src/server/options.ts';
+import { resolveClientOptions } from '../support/client-options.ts';
 import { schemaLibraries } from '../support/schema-libraries.ts';
 
 /** Every limit there is, with its default; `docs` says the same. */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ChartSystem } from '../../src/chart/chart-system.ts';
 import { ClientStreams } from '../../src/client/client-streams.ts';
-import { resolveClientOptions } from '../../src/client/options.ts';
 import type { OutboundOutbox, Outgoing } from '../../src/client/outbound-outbox.ts';
 import { Sender } from '../../src/client/sender.ts';
 import { idle } from '../../src/client/supervised-client.ts';
@@ -11,6 +10,7 @@ import type { Codec } from '../../src/core/codec.ts';
 import { Contract } from '../../src/core/contract.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { resolveClientOptions } from '../support/client-options.ts';
 
 /** Sends what it is given. */
 const passing: Codec = { name: 'none', encode: (message) => message as string, decode: String };

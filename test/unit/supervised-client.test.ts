@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Platform } from '../../src/client/client-runtime.ts';
-import { resolveClientOptions } from '../../src/client/options.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { whenAborted } from '../../src/core/guard.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { resolveClientOptions } from '../support/client-options.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ChartSystem } from '../../src/chart/chart-system.ts';
-import { resolveClientOptions } from '../../src/client/options.ts';
 import { SupervisedPool } from '../../src/client/pool/supervised-pool.ts';
 import { Upstreams } from '../../src/client/pool/upstreams.ts';
 import { drainPlan, poolDrain } from '../../src/connection/drain.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { whenAborted } from '../../src/core/guard.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { resolveClientOptions } from '../support/client-options.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 

@@ -5,11 +5,7 @@ import { connectionTable } from '../../../src/chart/tables/connection.ts';
 import type { Platform } from '../../../src/client/client-runtime.ts';
 import type { ClientEvent, Ending } from '../../../src/client/client-types.ts';
 import type { HostSigns } from '../../../src/client/host-signs.ts';
-import {
-  type ClientOptions,
-  type ResolvedClientOptions,
-  resolveClientOptions,
-} from '../../../src/client/options.ts';
+import type { ClientOptions, ResolvedClientOptions } from '../../../src/client/options.ts';
 import type { Route } from '../../../src/client/reconnect/route.ts';
 import { usual } from '../../../src/client/sender.ts';
 import type { SupervisedClient } from '../../../src/client/supervised-client.ts';
@@ -18,6 +14,7 @@ import { type SocketCore, SocketEvents } from '../../../src/connection/socket-ev
 import { WebSocketEvents } from '../../../src/connection/web-socket-events.ts';
 import type { DialedConnection, FlushResult } from '../../../src/core/connection.ts';
 import { BrowserTransport } from '../../../src/transport/browser-transport.ts';
+import { resolveClientOptions } from '../../support/client-options.ts';
 import { virtualClient } from '../../support/virtual-client.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
