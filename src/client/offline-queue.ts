@@ -2,11 +2,13 @@ import { runAll, runEach } from '../core/guard.ts';
 import type { DropReason } from './client-types.ts';
 import type { Outgoing } from './outbound-outbox.ts';
 
-/** A message that waits. */
-export interface Waiting extends Outgoing {
+/** A message with its payload, which was measured. */
+export interface Unsent extends Required<Outgoing> {
   readonly payload: string | Uint8Array;
-  /** The length of the payload in bytes of UTF-8. */
-  readonly bytes: number;
+}
+
+/** A message that waits. */
+export interface Waiting extends Unsent {
   /** In the clock's time, in milliseconds. */
   readonly expiresAtMs: number;
 }

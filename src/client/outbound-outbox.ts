@@ -7,6 +7,8 @@ import type { OutboundTransport } from '../transport/transport.ts';
 export interface Outgoing {
   readonly message: unknown;
   readonly settle: ((result: FlushResult) => void) | undefined;
+  /** The length of its payload in bytes, as far as it was measured already. */
+  readonly bytes?: number;
 }
 
 /** What an outbox needs of its connection's dialer. */
@@ -48,14 +50,10 @@ export class OutboundOutbox {
     return this.#backpressure.isCongested;
   }
 
-  /**
-   * Whether a message of the client is accepted now. One message may be larger than the window.
-   *
-   * @param bytesOf - measures the message; called only if messages are in flight.
-   */
-  hasRoom(bytesOf: () => number): boolean {
+  /** Whether a message of this length is accepted now. One message may be larger than the window. */
+  hasRoom(bytes: number): boolean {
     if (!this.#isAccepting) return false;
-    return this.#inFlight.length === 0 || this.#transport.bufferedBytes + bytesOf() <= WINDOW_BYTES;
+    return this.#inFlight.length === 0 || this.#transport.bufferedBytes + bytes <= WINDOW_BYTES;
   }
 
   get #isAccepting(): boolean {
@@ -80,7 +78,8 @@ export class OutboundOutbox {
    * @param outgoing - `undefined` for a message of this library, which nobody misses.
    */
   send(payload: string | Uint8Array, outgoing?: Outgoing): SendResult {
-    if (!this.#isAccepting || this.#transport.send(payload) !== null) return 'refused';
+    if (!this.#isAccepting || this.#transport.send(payload, outgoing?.bytes) !== null)
+      return 'refused';
     if (outgoing !== undefined) this.#inFlight.push({ outgoing, mark: this.#transport.bytesOut });
     const { bufferedBytes } = this.#transport;
     if (bufferedBytes === 0) {

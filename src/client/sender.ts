@@ -7,12 +7,8 @@ import { TokenBucket } from '../core/token-bucket.ts';
 import type { ClientDependencies } from './client-runtime.ts';
 import type { ClientSendOptions, DropReason } from './client-types.ts';
 import type { Dialer } from './dialer.ts';
-import { OfflineQueue, type Waiting } from './offline-queue.ts';
+import { OfflineQueue, type Unsent, type Waiting } from './offline-queue.ts';
 import type { Outgoing } from './outbound-outbox.ts';
-
-interface Unsent extends Outgoing {
-  readonly payload: string | Uint8Array;
-}
 
 /** A pause of the pace lasts until this many milliseconds' worth of messages may leave. */
 const PACE_MS = 50;
@@ -46,15 +42,18 @@ export class Sender<In, Out> implements DeadlineOwner {
   }
 
   send(message: Out, options: ClientSendOptions): SendResult {
-    const payload = this.#parts.runtime.contract.payload(message);
-    return this.#sendOrKeep({ message, payload, settle: undefined }, options);
+    return this.#sendOrKeep(this.#unsent(message, undefined), options);
   }
 
   sendAndFlush(message: Out, options: ClientSendOptions): Promise<FlushResult> {
     return new Promise((settle) => {
-      const payload = this.#parts.runtime.contract.payload(message);
-      if (this.#sendOrKeep({ message, payload, settle }, options) === 'refused') settle('refused');
+      if (this.#sendOrKeep(this.#unsent(message, settle), options) === 'refused') settle('refused');
     });
+  }
+
+  #unsent(message: Out, settle: Outgoing['settle']): Unsent {
+    const payload = this.#parts.runtime.contract.payload(message);
+    return { message, payload, bytes: byteLength(payload), settle };
   }
 
   /** A connection takes messages. What has waited for it leaves at a pace, because a server may limit the rate. */
@@ -74,7 +73,7 @@ export class Sender<In, Out> implements DeadlineOwner {
       // Asked each time, because a subscriber that gets an event may end the connection.
       const { outbox } = this.#dialer;
       if (outbox === null) return;
-      if (!outbox.hasRoom(() => bytes)) {
+      if (!outbox.hasRoom(bytes)) {
         outbox.awaitRoom(true);
         return;
       }
@@ -113,7 +112,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     const ttlMs = checkedTtl(options);
     // Not past older messages in the queue.
     const outbox = this.queued === 0 ? this.#dialer.outbox : null;
-    if (outbox?.hasRoom(() => byteLength(unsent.payload))) {
+    if (outbox?.hasRoom(unsent.bytes)) {
       const result = outbox.send(unsent.payload, unsent);
       if (result !== 'refused') return result;
     }
@@ -128,8 +127,7 @@ export class Sender<In, Out> implements DeadlineOwner {
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
     const { runtime, charts } = this.#parts;
     const { context, options } = runtime;
-    const bytes = byteLength(payload);
-    if (bytes > options.queueBytesMax) return 'refused';
+    if (unsent.bytes > options.queueBytesMax) return 'refused';
     const nowMs = context.clock.now();
     this.#queue ??= new OfflineQueue(options, (waiting, reason) => this.dropped(waiting, reason));
     const queue = this.#queue;
@@ -139,7 +137,6 @@ export class Sender<In, Out> implements DeadlineOwner {
       queue.push({
         ...unsent,
         payload: typeof payload === 'string' ? payload : new Uint8Array(payload),
-        bytes,
         expiresAtMs: nowMs + ttlMs,
       });
       this.#expire(queue);

@@ -3,9 +3,19 @@ const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 
-/** The length of a payload in bytes, of text in UTF-8. */
+/** Where text is encoded to be measured. */
+const scratch = /* @__PURE__ */ new Uint8Array(8_192);
+
+/** The length of a payload in bytes, of text in UTF-8. A long text is not copied, because a slice of it refers to it. */
 export function byteLength(payload: string | Uint8Array): number {
-  return typeof payload === 'string' ? encoder.encode(payload).length : payload.length;
+  if (typeof payload !== 'string') return payload.length;
+  let bytes = 0;
+  for (let at = 0; at < payload.length; ) {
+    const { read, written } = encoder.encodeInto(at === 0 ? payload : payload.slice(at), scratch);
+    at += read;
+    bytes += written;
+  }
+  return bytes;
 }
 
 /** How much of a foreign text is quoted, in UTF-16 code units. */

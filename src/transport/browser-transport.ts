@@ -191,8 +191,8 @@ export class BrowserTransport implements OutboundTransport {
     return this.bytesOut - this.bufferedBytes;
   }
 
-  send(payload: string | Uint8Array): Error | null {
-    this.bytesOut += byteLength(payload);
+  send(payload: string | Uint8Array, bytes = byteLength(payload)): Error | null {
+    this.bytesOut += bytes;
     this.#socket?.send(payload);
     this.#lookMs = LOOK_MS;
     this.#lookLater();

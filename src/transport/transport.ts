@@ -144,8 +144,12 @@ export interface OutboundTransport extends Transport {
   beatHeard(): void;
   /** Says why the connection never opened, from what can be known of it here. */
   describeFailure(evidence: AttemptEvidence): FailureDescription;
-  /** Sends one message, which may wait in this process. Returns the error if the write failed at once. */
-  send(payload: string | Uint8Array): Error | null;
+  /**
+   * Sends one message, which may wait in this process. Returns the error if the write failed at once.
+   *
+   * @param bytes - the length of the payload, if the caller knows it.
+   */
+  send(payload: string | Uint8Array, bytes?: number): Error | null;
   /** How many of the bytes written since it was bound have left this process for certain, also after its end. */
   readonly leftBytes: number;
   /** Calls `progressed` when messages that waited may have left, or are lost. */

@@ -372,7 +372,7 @@ export const mutants: readonly Mutant[] = [
     name: 'lost on the way out',
     fault: 'What waits is thrown at a connection that takes nothing.',
     file: sender,
-    from: 'if (!outbox.hasRoom(() => bytes)) {',
+    from: 'if (!outbox.hasRoom(bytes)) {',
     to: 'if (bytes < 0) {',
   },
   {

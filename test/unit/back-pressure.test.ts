@@ -226,7 +226,7 @@ describe('a message that a dialed connection has queued', () => {
 
   it('leaves room for as much as fits into the window, or for one that does not', () => {
     const { bench } = new DialedStage(100_000);
-    const fits = (bytes: number) => bench.outbox.hasRoom(() => bytes);
+    const fits = (bytes: number) => bench.outbox.hasRoom(bytes);
     assert.equal(fits(1_000_000), true);
     bench.outbox.send(new Uint8Array(60_000), { message: 'first', settle: undefined });
     assert.deepEqual([fits(5_536), fits(5_537)], [true, false]);
