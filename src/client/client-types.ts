@@ -69,7 +69,7 @@ export type ClientEvent =
 export interface ClientSendOptions {
   /** Whether it may wait for a connection, or behind messages that wait. @default true */
   readonly queue?: boolean;
-  /** How long it may wait, in milliseconds. @default no limit */
+  /** How long it may wait, in milliseconds: any number from 0 on. @default `Infinity` */
   readonly ttlMs?: number;
 }
 

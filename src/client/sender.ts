@@ -198,7 +198,7 @@ const rules = /* @__PURE__ */ (() =>
     ttlMs: must(
       Number.POSITIVE_INFINITY,
       (given) => typeof given === 'number' && given >= 0,
-      'must be a number of milliseconds',
+      'must be a number of milliseconds from 0 on',
     ),
   }) satisfies Record<keyof ClientSendOptions, Rule<unknown>>)();
 

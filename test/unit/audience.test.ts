@@ -73,8 +73,9 @@ describe('the options of a message of a client', () => {
     [{ que: false }, 'options.que: unknown option; did you mean queue?'],
     [{ ttl: 5 }, 'options.ttl: unknown option; did you mean ttlMs?'],
     [{ queue: 'no' }, 'options.queue: must be a boolean, not a string'],
-    [{ ttlMs: Number.NaN }, 'options.ttlMs: must be a number of milliseconds, not NaN'],
-    [{ ttlMs: 'soon' }, 'options.ttlMs: must be a number of milliseconds, not a string'],
+    [{ ttlMs: Number.NaN }, 'options.ttlMs: must be a number of milliseconds from 0 on, not NaN'],
+    [{ ttlMs: -1 }, 'options.ttlMs: must be a number of milliseconds from 0 on, not -1'],
+    [{ ttlMs: 'soon' }, 'options.ttlMs: must be a number of milliseconds from 0 on, not a string'],
     [null, 'options: must be an object, not null'],
   ];
   for (const [options, problem] of misspelt) {
@@ -88,6 +89,7 @@ describe('the options of a message of a client', () => {
 
   it('may be left out', () => {
     assert.equal(client.send('hi'), 'refused');
-    assert.equal(client.send('hi', { queue: true, ttlMs: 0 }), 'refused');
+    for (const ttlMs of [0, 0.5, Number.POSITIVE_INFINITY])
+      assert.equal(client.send('hi', { queue: true, ttlMs }), 'refused');
   });
 });
