@@ -111,21 +111,24 @@ describe('an error that cannot be described', () => {
 });
 
 describe('a pool that is stopped while it is made', () => {
-  it('has no member left', async () => {
+  it('makes no further member, and has none left', async () => {
     const { url, wss } = await receiving();
     const aborting = new AbortController();
+    let made = 0;
     const pool = createPool([url], {
       size: 3,
       backoff,
       signal: aborting.signal,
       inspect: (event) => {
-        if (event.type === '@xstate.actor' && (event.actorRef as { id?: string }).id === 'client')
-          aborting.abort();
+        if (event.type !== '@xstate.actor' || (event.actorRef as { id?: string }).id !== 'client')
+          return;
+        made += 1;
+        aborting.abort();
       },
     });
     await until(() => pool.status.state === 'stopped', 'it has stopped');
     await turns(10);
-    assert.deepEqual([pool.status.open, wss.clients.size], [0, 0]);
+    assert.deepEqual([made, pool.status.open, wss.clients.size], [1, 0, 0]);
   });
 });
 

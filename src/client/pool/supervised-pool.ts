@@ -85,9 +85,8 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   #start(): void {
     const { signal } = this.#parts;
     if (signal !== undefined) this.#ignoreSignal = whenAborted(signal, this.#abort);
-    for (let index = 0; index < this.#parts.size; index += 1) {
-      // An inspector sees each member being made, and may drain the pool.
-      if (this.#drain.isRequested) return;
+    // An inspector sees each member being made, and may drain the pool.
+    for (let index = 0; index < this.#parts.size && !this.#drain.isRequested; index += 1) {
       const member = this.#parts.makeMember(this);
       this.#members.add(member);
       this.#follow(member.streams);
