@@ -1,5 +1,5 @@
 import { Stream } from '../core/stream.ts';
-import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
+import type { ClientEvent, ClientHandlerName, ClientStatus, Ending } from './client-types.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 
 /** The public streams of a client or a pool. Each is made when it is first used: most clients use one or two. */
@@ -56,7 +56,7 @@ export class ClientStreams<In, Status = ClientStatus> {
   }
 
   /** Returns a function that reports what a handler threw. */
-  report(handler: string): (error: Error) => void {
+  report(handler: ClientHandlerName): (error: Error) => void {
     return (error) => this.emit({ type: 'handler.errored', handler, error });
   }
 

@@ -54,14 +54,32 @@ export interface ClientStatus {
  */
 export type DropReason = 'queue-full' | 'expired' | 'stopped' | 'gave-up' | 'connection-lost';
 
+/** Which code of the application threw: an option, or a subscriber of a stream. `client` and `pool` are Mooring itself. */
+export type ClientHandlerName =
+  | 'onOpen'
+  | 'onMessage'
+  | 'messages'
+  | 'retry'
+  | 'privateCodes'
+  | 'heartbeat.message'
+  | 'heartbeat.expects'
+  | 'signs'
+  | 'random'
+  | 'inspect'
+  | 'actor'
+  | 'messages$'
+  | 'status$'
+  | 'endings$'
+  | 'client'
+  | 'pool';
+
 /** An event of a client. Its status and its endings have streams of their own. */
 export type ClientEvent =
   | { readonly type: 'message.dropped'; readonly message: unknown; readonly reason: DropReason }
   | { readonly type: 'message.invalid'; readonly fault: InvalidMessage }
   | {
       readonly type: 'handler.errored';
-      /** The option, or the stream, whose function threw. */
-      readonly handler: string;
+      readonly handler: ClientHandlerName;
       readonly error: Error;
     };
 

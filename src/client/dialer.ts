@@ -12,10 +12,10 @@ import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
 import type { InvalidMessage } from '../core/events.ts';
-import { guarded, type HandlerName } from '../core/guard.ts';
+import { guarded } from '../core/guard.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientDependencies } from './client-runtime.ts';
-import type { Ending } from './client-types.ts';
+import type { ClientHandlerName, Ending } from './client-types.ts';
 import {
   type OutboundConnection,
   type OutboundHost,
@@ -321,7 +321,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   /** If the user's code throws or rejects, the connection ends. */
-  errored(handler: HandlerName, error: Error, connection: ManagedConnection): void {
+  errored(handler: ClientHandlerName, error: Error, connection: ManagedConnection): void {
     this.#parts.streams.report(handler)(error);
     connection.end('handler-error', error);
   }

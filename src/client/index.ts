@@ -27,6 +27,7 @@ export type { ConnectionTarget, ConnectOptions } from '../transport/connect-opti
 export type {
   Client,
   ClientEvent,
+  ClientHandlerName,
   ClientSendOptions,
   ClientState,
   ClientStatus,

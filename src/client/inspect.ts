@@ -26,6 +26,7 @@ export type { CloseVerdict } from '../core/verdict.ts';
 export type {
   Client,
   ClientEvent,
+  ClientHandlerName,
   ClientSendOptions,
   ClientState,
   ClientStatus,

@@ -15,7 +15,7 @@ import type { Contract, ReadResult } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import type { Failure, FailureDescription } from '../core/failure.ts';
-import { guarded, type HandlerName } from '../core/guard.ts';
+import { guarded } from '../core/guard.ts';
 import { LINGER_MS } from '../core/limits.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
@@ -68,8 +68,8 @@ export interface ConnectionHost {
 export interface MessageHandlers {
   /** Runs `onMessage` and returns its result: a promise while an async handler works. */
   message(connection: ManagedConnection, message: unknown): unknown;
-  /** Code of the user threw for a message of this connection. */
-  errored(handler: HandlerName, error: Error, connection: ManagedConnection | undefined): void;
+  /** The contract threw for a message of this connection. */
+  errored(handler: 'messages', error: Error, connection: ManagedConnection | undefined): void;
 }
 
 /**

@@ -372,4 +372,9 @@ describe('docs/reference/events.md', () => {
     const handlers = unionMembers('HandlerName');
     assert.deepEqual(names(eventsPage, 'Handlers'), handlers);
   });
+
+  it('lists every handler of a client and no others', () => {
+    const handlers = unionMembers('ClientHandlerName');
+    assert.deepEqual(names(eventsPage, 'Handlers of a client'), handlers);
+  });
 });
