@@ -121,7 +121,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   signal?: AbortSignal;
   /**
    * Tells the client when the host goes offline, is online again, or has been asleep, in place of the events of a page. It
-   * is called when the client begins to watch its host; if it returns a function, that is called when the client stops.
+   * is called before the client dials for the first time, or again after it was idle or had given up. If it returns a
+   * function, that is called when the client stops, gives up or is idle.
    * @default in a page its events, elsewhere nothing
    */
   signs?: WatchSigns;

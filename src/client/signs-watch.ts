@@ -8,7 +8,7 @@ import type { ErrorReporter } from './reconnect/reconnect-policy.ts';
 /** What a watch of the host needs of the client. */
 export interface SignsParts {
   readonly runtime: {
-    readonly options: Pick<ResolvedClientOptions, 'signs' | 'clock'>;
+    readonly options: Pick<ResolvedClientOptions, 'signs'>;
   };
   readonly charts: Pick<ChartSystem, 'notifications'>;
   readonly streams: ErrorReporter;
@@ -33,7 +33,6 @@ class SignsWatch {
   #stop: unknown;
   #isOver = false;
 
-  /** Waits for the next turn, so that the application has the client, and its subscribers, by then. */
   constructor(signs: WatchSigns, client: HostSigns, parts: SignsParts) {
     this.#parts = parts;
     const host: HostSigns = {
@@ -41,11 +40,9 @@ class SignsWatch {
       online: () => this.#isOver || client.online(),
       woke: () => this.#isOver || client.woke(),
     };
-    parts.runtime.options.clock.afterPoll(() =>
-      this.#run(() => {
-        if (!this.#isOver) this.#stop = checked(signs(host));
-      }),
-    );
+    this.#run(() => {
+      if (!this.#isOver) this.#stop = checked(signs(host));
+    });
   }
 
   /** Also when `signs` itself closes the client: the notification comes after it has returned. */

@@ -80,11 +80,8 @@ export class SupervisedClient<In, Out>
     const isWelcome = parent === null || parent.adopt(this);
     if (signal?.aborted || !isWelcome) abort();
     else if (dial === 'on-demand') this.#demand = this.#watchDemand(idleMs);
-    else {
-      this.#watchHost();
-      // Not at once, so that the application can subscribe before the first attempt fails.
-      clock.afterPoll(() => this.#chart.send('dial.requested'));
-    }
+    // Not at once, so that the application can subscribe before the first attempt fails.
+    else clock.afterPoll(() => this.demandBegan());
   }
 
   #watchDemand(idleMs = Number.POSITIVE_INFINITY): Demand {
@@ -178,8 +175,11 @@ export class SupervisedClient<In, Out>
     return this.state === 'idling';
   }
 
+  /** What the host says first counts for the first attempt. `signs` may also close the client, which must then be watching. */
   demandBegan(): void {
-    if (this.state === 'idle') this.#chart.send('dial.requested');
+    if (this.state !== 'idle') return;
+    this.#parts.charts.notifications.during(() => this.#watchHost());
+    this.#chart.send('dial.requested');
   }
 
   /** A delay that has begun passes first: who comes and goes must not shorten it. */

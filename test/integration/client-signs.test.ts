@@ -10,6 +10,7 @@ import {
   createClient,
   createPool,
   type HostSigns,
+  type Resolvable,
 } from '../../src/client/index.ts';
 import { FeedServer, hung } from '../support/feed-server.ts';
 import { stopsAndWatch } from '../support/stops.ts';
@@ -41,9 +42,9 @@ class FakeHost {
 const backoff = { minMs: 60_000, maxMs: 60_000 };
 const random = () => 0.99;
 
-type Create = (url: string, options: ClientOptions) => Client;
+type Create = (url: Resolvable<string>, options: ClientOptions) => Client;
 
-function dial(create: Create, url: string, options: ClientOptions = {}) {
+function dial(create: Create, url: Resolvable<string>, options: ClientOptions = {}) {
   const host = new FakeHost();
   const client = create(url, { backoff, random, signs: host.watch, ...options });
   stops.add(() => client.close());
@@ -77,6 +78,36 @@ for (const [kind, create] of kinds) {
       assert.deepEqual(host.log, ['watched']);
       await client.close();
       assert.deepEqual(host.log, ['watched', 'unwatched']);
+    });
+
+    for (const mode of ['at-once', 'on-demand'] as const) {
+      it(`are watched before it dials ${mode}`, async () => {
+        const url = await serve();
+        const dials = () => {
+          host.log.push('dials');
+          return url;
+        };
+        const { host, client, reaches } = dial(create, dials, { dial: mode });
+        client.open();
+        await reaches('up');
+        assert.deepEqual(host.log, ['watched', 'dials']);
+      });
+    }
+
+    it('are watched while somebody needs it, if it dials on demand', async () => {
+      const options = { dial: 'on-demand', idleMs: 20 } as const;
+      const { host, client, reaches } = dial(create, await serve(), options);
+      await turns(5);
+      assert.deepEqual(host.log, []);
+      client.open();
+      await reaches('up');
+      assert.deepEqual(host.log, ['watched']);
+      await reaches('idle');
+      assert.deepEqual(host.log, ['watched', 'unwatched']);
+      client.open();
+      await reaches('up');
+      await client.close();
+      assert.deepEqual(host.log, ['watched', 'unwatched', 'watched', 'unwatched']);
     });
 
     it('say that there is no network, and that there is one again', async () => {
@@ -170,10 +201,11 @@ describe('the signs of a page', () => {
       page.addEventListener = before;
     });
     dial(createPageClient, 'ws://127.0.0.1:1/');
+    await turns(5);
     assert.equal(heard.length, 0);
     const client = createPageClient('ws://127.0.0.1:1/');
     stops.add(() => client.close());
-    assert.ok(heard.includes('online'));
+    await until(() => heard.includes('online'), 'it listens to the page');
   });
 });
 
