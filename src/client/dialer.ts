@@ -64,9 +64,9 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   readonly #parts: ClientDependencies<In, Out>;
   readonly #host: DialerHost;
   #current: OutboundConnection | null = null;
-  /** The connection that takes messages: the current one, from a turn after it has opened. */
+  /** The connection that takes messages: the current one, when `onOpen` has settled and its first turn is over. */
   #usable: OutboundConnection | null = null;
-  /** Runs until the connection becomes usable. */
+  #isTurnOver = false;
   #turn: TimerHandle | null = null;
   /** While the async `onOpen` of the current connection has not settled. */
   #welcome: Welcome | null = null;
@@ -198,6 +198,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     const notify = () => parent?.connectionReported(connection, report, this.#handleOf(connection));
     if (report === 'opened') {
       this.#host.attemptOpened();
+      this.#beginTurn(connection);
       this.#runOnOpen(connection);
       notify();
       if (this.#welcome === null) this.#welcomed(connection);
@@ -222,6 +223,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
       this.#welcomed(connection);
       connection.intake.resume('handlers');
       this.readingResumed(connection);
+      this.#use(connection);
     });
     this.#host.welcomeAwaited();
   }
@@ -233,7 +235,6 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     if (this.#isPaused) connection.intake.pause('client');
     this.#parts.parent?.connectionWelcomed(connection, this.#handleOf(connection));
     this.#host.welcomeSettled();
-    this.#useLater(connection);
   }
 
   /** Delivers what was held back, as far as nothing pauses reading. */
@@ -250,17 +251,24 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
    * Lets the client send one turn after it has opened. A server that refuses with a close frame sends the frame together
    * with the 101, and messages that the client writes before it has read the frame would be lost.
    */
-  #useLater(connection: OutboundConnection): void {
+  #beginTurn(connection: OutboundConnection): void {
     const { clock } = this.context;
     const { turnMs } = connection.transport;
-    const use = () => this.#use(connection);
+    const end = () => this.#endTurn(connection);
     // Twice: the first may run after the same poll phase that brought the 101, which has not read all input yet.
-    if (turnMs === 0) clock.afterPoll(() => clock.afterPoll(use));
-    else this.#turn = clock.setTimer(turnMs, use);
+    if (turnMs === 0) clock.afterPoll(() => clock.afterPoll(end));
+    else this.#turn = clock.setTimer(turnMs, end);
   }
 
   peerWelcomes(connection: OutboundConnection): void {
-    if (connection !== this.#usable) this.context.clock.afterPoll(() => this.#use(connection));
+    if (!this.#isTurnOver) this.context.clock.afterPoll(() => this.#endTurn(connection));
+  }
+
+  #endTurn(connection: OutboundConnection): void {
+    if (connection !== this.#current) return;
+    this.#stopTurn();
+    this.#isTurnOver = true;
+    this.#use(connection);
   }
 
   watchPeer(connection: OutboundConnection): PeerWatch | null {
@@ -268,14 +276,13 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   #use(connection: OutboundConnection): void {
-    if (connection !== this.#current || connection === this.#usable || !connection.isOpen) return;
-    if (this.#welcome !== null) return;
-    this.#endTurn();
+    if (connection === this.#usable || !connection.isOpen) return;
+    if (this.#welcome !== null || !this.#isTurnOver) return;
     this.#usable = connection;
     this.#host.attemptUsable();
   }
 
-  #endTurn(): void {
+  #stopTurn(): void {
     if (this.#turn !== null) this.context.clock.clearTimer(this.#turn);
     this.#turn = null;
   }
@@ -329,7 +336,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   #ended(connection: OutboundConnection): void {
     this.#current = null;
     this.#usable = null;
-    this.#endTurn();
+    this.#stopTurn();
+    this.#isTurnOver = false;
     this.#welcome?.stop();
     this.#welcome = null;
     this.#held = [];

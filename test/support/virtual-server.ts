@@ -23,6 +23,9 @@ export class VirtualServer {
   /** When somebody dialed, in virtual milliseconds. */
   readonly dialedAtMs: number[] = [];
 
+  /** What has come, of everybody. */
+  readonly received: unknown[] = [];
+
   readonly #clock: VirtualClock;
   readonly #open = new Set<VirtualTransport>();
 
@@ -125,7 +128,8 @@ class VirtualTransport implements OutboundTransport, SocketTransport {
   isTakenAway(): boolean {
     return false;
   }
-  send(): null {
+  send(payload: string | Uint8Array): null {
+    this.#server.received.push(payload);
     return null;
   }
   watchWrites(): void {}

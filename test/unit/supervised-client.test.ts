@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Platform } from '../../src/client/client-runtime.ts';
+import type { ClientOptions } from '../../src/client/options.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { whenAborted } from '../../src/core/guard.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { resolveClientOptions } from '../support/client-options.ts';
+import { turns } from '../support/until.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 
 /** A client on virtual time, and a log of all that it tells. */
-function bench(parts: Partial<Platform> = {}, random: () => number = () => 0.5) {
+function bench(parts: Partial<Platform> = {}, { random = () => 0.5, onOpen }: ClientOptions = {}) {
   const clock = new VirtualClock();
   const server = new VirtualServer(clock);
-  const options = resolveClientOptions({ clock, random }, clock);
+  const options = resolveClientOptions({ clock, random, ...(onOpen && { onOpen }) }, clock);
   const log: string[] = [];
   let held = 0;
   const platform: Platform = {
@@ -56,7 +58,7 @@ describe('SupervisedClient', () => {
   });
 
   it('waits for whole milliseconds, whatever chance says', () => {
-    const { client, clock, server } = bench({}, () => 0.1641);
+    const { client, clock, server } = bench({}, { random: () => 0.1641 });
     clock.advance(1_000);
     server.goDown();
     assert.deepEqual([client.status.state, client.status.delayMs], ['waiting', 83]);
@@ -87,6 +89,21 @@ describe('SupervisedClient', () => {
     clock.advance(1_000);
     assert.deepEqual(log.slice(-3), ['exhausted', 'closed', 'complete']);
     assert.equal(client.status.gaveUp, 'crash');
+  });
+
+  it('uses a connection as soon as an async onOpen has settled', async () => {
+    let settle = () => {};
+    const onOpen = () =>
+      new Promise<void>((resolve) => {
+        settle = resolve;
+      });
+    const { client, clock, server } = bench({}, { onOpen });
+    client.sender.send('it has waited', {});
+    clock.advance(1_000);
+    assert.deepEqual(server.received, []);
+    settle();
+    await turns(1);
+    assert.deepEqual(server.received, ['"it has waited"']);
   });
 
   it('stays away while there is no network, and looks again now and then', () => {
