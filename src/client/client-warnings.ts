@@ -1,5 +1,5 @@
 import { Unheard } from '../core/warnings.ts';
-import type { ClientEvent, Ending, GaveUp } from './client-types.ts';
+import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
 import { isRefusal } from './reconnect/retry.ts';
 
 /**
@@ -27,16 +27,17 @@ export class ClientWarnings {
       this.#unheard.dropped(event.reason);
   }
 
-  clientGaveUp(address: string, gaveUp: GaveUp, ending: Ending | undefined): void {
-    const isRefused = gaveUp === 'refused' && ending !== undefined;
-    const [kind, why] = isRefused ? reasonOf(ending) : [gaveUp, gaveUp];
-    this.#unheard.lost(kind, `a client of ${address} gave up: ${why}`);
-  }
-
-  /** What refuses it may stay until a person mends it. */
-  clientSlowed(address: string, ending: Ending): void {
-    const [kind, why] = reasonOf(ending);
-    this.#unheard.lost(`slow ${kind}`, `a client of ${address} dials slowly: ${why}`);
+  /** A client has given up, or dials slowly: what refuses it may stay until a person mends it. */
+  clientMoved(address: string, { gaveUp, ending, states }: ClientStatus): void {
+    const [kind, why] = ending === undefined ? [] : reasonOf(ending);
+    if (gaveUp !== undefined) {
+      const isRefused = gaveUp === 'refused' && kind !== undefined;
+      this.#unheard.lost(
+        isRefused ? kind : gaveUp,
+        `a client of ${address} gave up: ${isRefused ? why : gaveUp}`,
+      );
+    } else if (states.includes('waiting.slow') && kind !== undefined)
+      this.#unheard.lost(`slow ${kind}`, `a client of ${address} dials slowly: ${why}`);
   }
 
   /** A pool never gives up, so nothing else reports that a peer refuses its connections. */

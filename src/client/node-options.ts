@@ -97,7 +97,7 @@ function nothing(): void {}
  * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
  */
 export function resolveNodeOptions<In, Out>(given: NodeClientOptions<In, Out>, clock: Clock) {
-  const checked = resolved(given, nodeRules, { finish });
+  const checked = resolved(given, nodeRules, finish);
   const { headers, supervisor, actors, connect, ...options } = checked;
   return { headers, supervisor, actors, connect, options: filled<In, Out>(options, clock) };
 }

@@ -50,7 +50,7 @@ const pageRules = /* @__PURE__ */ (() => ({
 export function resolvePageOptions<In, Out>(
   options: PageClientOptions<In, Out>,
 ): ResolvedClientOptions<In, Out> {
-  return filled<In, Out>(resolved(options, pageRules, { finish }), pageClock);
+  return filled<In, Out>(resolved(options, pageRules, finish), pageClock);
 }
 
 /** Refuses what would have no effect. A page cannot ping, so the times of a heartbeat need beats or messages. */

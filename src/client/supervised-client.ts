@@ -430,7 +430,8 @@ export class SupervisedClient<In, Out>
     this.#parts.charts.notifications.add(() => {
       this.streams.moved(status);
       this.#parts.parent?.childMoved(this);
-      this.#warnIfLost(status);
+      const isHeard = this.streams.isHeard || this.#parts.parent?.isHeard === true;
+      if (!isHeard) this.#parts.platform.warnings?.clientMoved(this.address, status);
     });
   }
 
@@ -445,14 +446,5 @@ export class SupervisedClient<In, Out>
       delayMs: this.#delayMs,
       gaveUp: state === 'exhausted' ? this.#gaveUp : undefined,
     };
-  }
-
-  /** Warns when it has given up, or dials slowly, and nobody listens to it, nor to its supervisor. */
-  #warnIfLost({ gaveUp, ending, states }: ClientStatus): void {
-    const { platform, parent } = this.#parts;
-    if (this.streams.isHeard || parent?.isHeard) return;
-    if (gaveUp !== undefined) platform.warnings?.clientGaveUp(this.address, gaveUp, ending);
-    else if (states.includes('waiting.slow') && ending !== undefined)
-      platform.warnings?.clientSlowed(this.address, ending);
   }
 }

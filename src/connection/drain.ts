@@ -4,7 +4,8 @@ import * as defaults from '../core/defaults.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport } from '../core/events.ts';
 import { runEach } from '../core/guard.ts';
-import { drainCall, integer, type Rule, resolved, text } from '../core/option-rules.ts';
+import { integer, type Rule, resolved, text } from '../core/option-rules.ts';
+import { checkOptions } from '../core/options-call.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { warnOfOtherPlan } from '../core/warnings.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
@@ -44,7 +45,8 @@ export interface DrainPlan {
 
 /** @throws MooringError `invalid-options` or `invalid-close` */
 export function drainPlan(options: object, rules: DrainRules): DrainPlan {
-  const checked = resolved(options, { ...rules }, { call: drainCall });
+  checkOptions(options, 'drain(options)', '{ withinMs: 5000 }');
+  const checked = resolved(options, { ...rules });
   const { withinMs, perSecond = Number.POSITIVE_INFINITY, code, reason } = checked;
   return { withinMs, perSecond, frame: checkedCloseFrame(code, reason) };
 }

@@ -1,5 +1,5 @@
 import { MooringError } from './errors.ts';
-import { textOf } from './text.ts';
+import { encoder, textOf } from './text.ts';
 
 /** What an empty close frame is reported as (RFC 6455 §7.1.5); it must not be sent. */
 export const NO_STATUS = 1005;
@@ -166,6 +166,6 @@ export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
 /** Lone surrogates are replaced by what encodes them. */
 function cutToBytes(text: string, bytesMax: number): string {
   const bytes = new Uint8Array(bytesMax);
-  const { written } = new TextEncoder().encodeInto(text, bytes);
+  const { written } = encoder.encodeInto(text, bytes);
   return textOf(bytes.subarray(0, written));
 }

@@ -109,12 +109,6 @@ export function group<R extends Rules>(rules: R, finish?: Finish<R>): Rule<Reado
   return Object.assign(rule, { names: Object.keys(rules) });
 }
 
-/** What `resolved` does besides checking each option by its rule. */
-interface Further<R extends Rules> {
-  readonly call?: OptionsCall;
-  readonly finish?: Finish<R> | undefined;
-}
-
 /**
  * Checks options and fills in defaults.
  *
@@ -123,9 +117,9 @@ interface Further<R extends Rules> {
 export function resolved<R extends Rules>(
   given: unknown,
   rules: R,
-  { call, finish }: Further<R> = {},
+  finish?: Finish<R>,
 ): Resolved<R> {
-  if (!isOptions(given)) throw notOptions(given, call);
+  if (!isOptions(given)) throw notOptions(given);
   const problems: string[] = [];
   const options = read(given, rules, {
     finish,
@@ -202,24 +196,9 @@ export function problemAt(options: unknown, path: readonly PropertyKey[], proble
   return `${place}: ${problem}${isSaid ? '' : `, not ${kind}`}`;
 }
 
-/** A call that takes options, for the error about a value that is no options at all. */
-export interface OptionsCall {
-  /** As it is written, for example `attach(server, supervisor, options)`. */
-  readonly call: string;
-  /** Options as they are written most often, for example `{ path: '/ws' }`. */
-  readonly example: string;
-}
-
-/** `drain` of a supervisor and of a pool. */
-export const drainCall: OptionsCall = { call: 'drain(options)', example: '{ withinMs: 5000 }' };
-
-/** The error about a value that is no options at all. It shows how to write them if the call is known. */
-export function notOptions(value: unknown, call?: OptionsCall): MooringError {
-  const problem = problemAt(value, [], 'must be an object');
-  if (call === undefined) return invalidOptions([problem]);
-  return invalidOptions([
-    `${call.call}: ${problem.replace('options:', 'options')}; write ${call.example}`,
-  ]);
+/** The error about a value that is no options at all. */
+export function notOptions(value: unknown): MooringError {
+  return invalidOptions([problemAt(value, [], 'must be an object')]);
 }
 
 /** Says that the option at a path is unknown, and which one was probably meant. */

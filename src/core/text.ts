@@ -1,7 +1,7 @@
 /** Keeps a leading U+FEFF, as `Buffer` does: in a message it is text (RFC 6455 §5.6 has no byte order mark). */
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });
 
-const encoder = /* @__PURE__ */ new TextEncoder();
+export const encoder = /* @__PURE__ */ new TextEncoder();
 
 /** Where text is encoded to be measured. */
 const scratch = /* @__PURE__ */ new Uint8Array(8_192);

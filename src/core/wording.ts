@@ -57,19 +57,13 @@ export function anyOf(names: readonly string[]): string {
 export function mustBeOneOf(words: readonly string[], value: unknown): string {
   const expected = `must be ${anyOf(words.map((word) => `'${word}'`))}`;
   if (typeof value !== 'string' || value.length > WORD_MAX) return expected;
-  return `${expected}, not '${escapeText(value)}'${wordSuggestion(value, words)}`;
+  return `${expected}, not '${escapeText(value)}'${suggestion(value, words, "'")}`;
 }
 
-/** Ends a sentence about an unknown name with the most similar known name, if there is one. */
-export function suggestion(name: string, known: Iterable<string>): string {
+/** Ends a sentence about an unknown name with the most similar known name, if there is one. `quote` goes around it. */
+export function suggestion(name: string, known: Iterable<string>, quote = ''): string {
   const near = nearest(name, known);
-  return near === undefined ? '' : `; did you mean ${near}?`;
-}
-
-/** The same for a word in quotation marks. */
-export function wordSuggestion(text: string, words: readonly string[]): string {
-  const near = nearest(text, words);
-  return near === undefined ? '' : `; did you mean '${near}'?`;
+  return near === undefined ? '' : `; did you mean ${quote}${near}${quote}?`;
 }
 
 /**

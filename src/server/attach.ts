@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { checkServer, checkSupervisor, invalidArgument } from '../core/arguments.ts';
 import { callback, flag, optional, type Rule, resolved } from '../core/option-rules.ts';
+import { checkOptions } from '../core/options-call.ts';
 import {
   type AttachedSupervisor,
   checkUpgradePath,
@@ -62,9 +63,8 @@ export function attach(
   checkServer(server, 'attach(server, supervisor)');
   checkSupervisor(supervisor, 'attach(server, supervisor)');
   checkRuns(supervisor);
-  const { path, otherwise, takeOver } = resolved(options, attachRules, {
-    call: { call: 'attach(server, supervisor, options)', example: "{ path: '/ws' }" },
-  });
+  checkOptions(options, 'attach(server, supervisor, options)', "{ path: '/ws' }");
+  const { path, otherwise, takeOver } = resolved(options, attachRules);
   if (path !== undefined) checkUpgradePath(path);
   const dispatcher = dispatcherOf(server);
   // A copy, because later changes of the list would not be checked.

@@ -114,11 +114,9 @@ const topicRules = {
 } satisfies Record<keyof TopicOptions<never>, Rule<unknown>>;
 
 function checkedPolicy(options: unknown) {
-  return resolved(options, topicRules, {
-    finish: ({ keyOf, overflow }, report) => {
-      if (keyOf !== undefined && overflow !== 'latest')
-        report("is for overflow 'latest' only", 'keyOf');
-    },
+  return resolved(options, topicRules, ({ keyOf, overflow }, report) => {
+    if (keyOf !== undefined && overflow !== 'latest')
+      report("is for overflow 'latest' only", 'keyOf');
   });
 }
 

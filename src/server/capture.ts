@@ -6,6 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import { guarded } from '../core/guard.ts';
 import { callback, integer, optional, type Report, resolved } from '../core/option-rules.ts';
+import { checkOptions } from '../core/options-call.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { FrameHeader } from '../transport/frame-tap.ts';
 import { NodeTransport } from '../transport/node-transport.ts';
@@ -65,8 +66,8 @@ type Captured = ReturnType<typeof resolved<typeof captureRules>>;
 export function captureFrames(supervisor: AttachedSupervisor, options: CaptureOptions): () => void {
   const call = 'captureFrames(supervisor, options)';
   checkSupervisor(supervisor, call);
-  const example = "{ id: 'c1', write: (line) => file.write(line) }";
-  const checked = resolved(options, captureRules, { call: { call, example }, finish: isNamed });
+  checkOptions(options, call, "{ id: 'c1', write: (line) => file.write(line) }");
+  const checked = resolved(options, captureRules, isNamed);
   const host = supervisor[acceptorKey] as unknown as CaptureHost;
   const capture = new FrameCapture(host, checked);
   capture.start();

@@ -13,6 +13,7 @@ import {
   type Rule,
   resolved,
 } from '../core/option-rules.ts';
+import { checkOptions } from '../core/options-call.ts';
 import { printAs } from '../core/text.ts';
 import { type AttachOptions, attach, attachRules } from './attach.ts';
 import { ServiceSupervisor } from './supervisor.ts';
@@ -84,7 +85,8 @@ export async function listen(
 ): Promise<Listener> {
   const call = 'listen(supervisor, options)';
   checkSupervisor(supervisor, call);
-  const checked = resolved(options, listenRules, { call: { call, example: '{ port: 8080 }' } });
+  checkOptions(options, call, '{ port: 8080 }');
+  const checked = resolved(options, listenRules);
   const { port: wanted, host, onRequest, tls, ...where } = checked;
   const server = createHttpServer(onRequest, tls);
   const detach = attach(server, supervisor, where as AttachOptions);

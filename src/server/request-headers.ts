@@ -3,7 +3,7 @@ import { guarded, type HandlerName, ignoreRejection } from '../core/guard.ts';
 import type { Report, Rule } from '../core/option-rules.ts';
 import { excerptOf } from '../core/text.ts';
 import { warnOnce } from '../core/warnings.ts';
-import { anyOf, kindOf, wordSuggestion } from '../core/wording.ts';
+import { anyOf, kindOf, suggestion } from '../core/wording.ts';
 import { addressIn, isLoopback } from './address.ts';
 
 /** Whether a request with this value of a header may connect. */
@@ -31,7 +31,7 @@ function checkedAnswer(handler: HandlerName, answer: unknown): boolean {
 /** Suggests what a single text was meant to be: one of the words, or a list with this entry. */
 function hintFor(value: unknown, words: readonly string[]): string {
   if (typeof value !== 'string' || value === '') return '';
-  return wordSuggestion(value, words) || '; put it into a list';
+  return suggestion(value, words, "'") || '; put it into a list';
 }
 
 /** The rule for an option that is one of a few words, a function, or a list whose entries have no fault. */

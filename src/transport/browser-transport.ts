@@ -8,7 +8,7 @@ import {
   type FailurePhase,
 } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
-import { byteLength } from '../core/text.ts';
+import { byteLength, encoder } from '../core/text.ts';
 import { type Classification, classifyPageClose, type Evidence } from '../core/verdict.ts';
 import type {
   DialTarget,
@@ -59,8 +59,6 @@ const LOOK_MS_MAX = 64;
 
 /** The code of a close frame. A page sees no other bytes of the frame. */
 const CODE_BYTES = 2;
-
-const encoder = /* @__PURE__ */ new TextEncoder();
 
 /**
  * A connection over the WebSocket of a browser.

@@ -38,7 +38,7 @@ const poolRules = {
 
 /** @throws MooringError `invalid-options`, naming the path of every option that is wrong. */
 export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: Clock) {
-  const checked = resolved(given, poolRules, { finish: leaveToSupervisor });
+  const checked = resolved(given, poolRules, leaveToSupervisor);
   const { size, circuit, headers, supervisor, actors, connect, ...options } = checked;
   const member = filled<In, Out>(
     {

@@ -59,11 +59,6 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Failures since the last stable connection. */
-  get failures(): number {
-    return this.#failures;
-  }
-
   /** The delay before the next attempt, in milliseconds. */
   next(hint: RetryHint): number {
     const { minMs, maxMs } = this.#options;
