@@ -49,7 +49,7 @@ export function makeClient<In, Out>(
   const charts = chartsFor(options, parent, actors);
   const reporter = reportLater(charts, streams);
   const policy = new ReconnectPolicy(runtime.options, route.isRenewed, reporter);
-  const watched = withSigns(platform, { runtime, charts, streams });
+  const watched = withSigns(platform, runtime.options.signs, charts, streams);
   const parts = { runtime, charts, platform: watched, parent, streams, route, policy };
   return new ClientHandle(new SupervisedClient<In, Out>(parts, urlBefore(url, route)));
 }

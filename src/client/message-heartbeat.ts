@@ -1,7 +1,7 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { Contract } from '../core/contract.ts';
-import { guarded, ignoreRejection, isThenable } from '../core/guard.ts';
+import { guarded, settledNow } from '../core/guard.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { ErrorReporter } from './reconnect/reconnect-policy.ts';
@@ -141,7 +141,8 @@ export class MessageHeartbeat implements DeadlineOwner {
   #write(): void {
     if (this.#isStopped) return;
     const { message, expects } = this.#options;
-    const written = this.#send(typeof message === 'function' ? checked(message()) : message);
+    const made = typeof message === 'function' ? message() : message;
+    const written = this.#send(settledNow('heartbeat.message', made));
     if (written === 'refused' || expects === undefined) return;
     const { bytesOut, flushMark } = this.#connection.transport;
     this.#awaited ??= {
@@ -161,11 +162,4 @@ export class MessageHeartbeat implements DeadlineOwner {
       judgeMs = this.#isPaused ? this.#options.graceMs / 2 : this.#leftMs(this.#awaited);
     wheel.postpone(this.#deadline, Math.min(judgeMs, this.#untilNextMs));
   }
-}
-
-/** @throws TypeError for a promise: a heartbeat that waits would come too late. */
-function checked(message: unknown): unknown {
-  if (!isThenable(message)) return message;
-  ignoreRejection(message);
-  throw new TypeError('heartbeat.message must not be async');
 }

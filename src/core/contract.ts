@@ -1,7 +1,7 @@
 import { type Codec, UndecodableError } from './codec.ts';
 import { isError, MooringError, messageOf, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
-import { ignoreRejection, isThenable } from './guard.ts';
+import { settledNow } from './guard.ts';
 import { SchemaCheck, type StandardIssue, type StandardSchemaV1 } from './standard-schema.ts';
 import { pathText, wellFormed } from './text.ts';
 
@@ -41,7 +41,8 @@ export class Contract<In, Out, Sent = Out> {
   read(payload: Uint8Array, isBinary: boolean): ReadResult<In> {
     let decoded: unknown;
     try {
-      decoded = settledNow(this.#codec.decode(payload, isBinary));
+      // Neither the order of messages nor a broadcast can wait for an async codec.
+      decoded = settledNow('a codec', this.#codec.decode(payload, isBinary));
     } catch (thrown) {
       return { fault: decodingFault(thrown) };
     }
@@ -79,7 +80,7 @@ export class Contract<In, Out, Sent = Out> {
   /** Encodes a message without checking it: one that {@link outbound} returned, or a message of Mooring itself. */
   encode(message: unknown): string | Uint8Array {
     try {
-      return checkedPayload(settledNow(this.#codec.encode(message)));
+      return checkedPayload(settledNow('a codec', this.#codec.encode(message)));
     } catch (cause) {
       const problem = messageOf(toError(cause));
       throw new MooringError(
@@ -104,13 +105,6 @@ export interface FaultMessage {
 /** Makes the answer to an invalid message. */
 export function faultMessage({ path, problem }: InvalidMessage): FaultMessage {
   return { type: 'error', code: 'invalid-message', path, message: problem };
-}
-
-/** Refuses a promise: neither the order of messages nor a broadcast can wait for an async codec. */
-function settledNow<Result>(result: Result): Result {
-  if (!isThenable(result)) return result;
-  ignoreRejection(result);
-  throw new TypeError('a codec must not be async');
 }
 
 function checkedPayload(payload: unknown): string | Uint8Array {

@@ -65,6 +65,13 @@ export function ignoreRejection(value: unknown): void {
   if (isThenable(value)) value.then(undefined, () => {});
 }
 
+/** Returns a value that the application gave at once. @throws TypeError for a promise, which nobody could wait for */
+export function settledNow<Value>(what: string, value: Value): Value {
+  if (!isThenable(value)) return value;
+  ignoreRejection(value);
+  throw new TypeError(`${what} must not be async`);
+}
+
 /** The chance that is used when the user's `random` returns none. */
 const EVEN_CHANCE = 0.5;
 

@@ -58,7 +58,7 @@ export function createPool<In = unknown, Out = unknown>(
       upstreams,
       reportLater(charts, streams),
     );
-    const watched = withSigns(platform, { runtime, charts, streams });
+    const watched = withSigns(platform, runtime.options.signs, charts, streams);
     const parts = {
       ...{ runtime, charts, streams },
       ...{ platform: watched, parent: pool, route: policy, policy },
