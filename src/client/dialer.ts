@@ -1,3 +1,4 @@
+import type { ClientFact } from '../../machines/client-contract.ts';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
@@ -27,19 +28,20 @@ import { type PeerWatch, peerWatch } from './peer-watch.ts';
 import type { Route } from './reconnect/route.ts';
 import { Welcome } from './welcome.ts';
 
-/** What a connection reports between open and its end. */
-export type ConnectionChange = Exclude<ConnectionReport, 'opened' | 'closed' | 'failed'>;
+/** The facts by which the chart of the client hears what its connection reports between open and its end. */
+const changes: Partial<Record<ConnectionReport, ClientFact['type']>> = {
+  suspect: 'heartbeat.missed',
+  healthy: 'heartbeat.answered',
+  errored: 'connection.ending',
+  closing: 'connection.ending',
+};
 
 /** Gets the results of a dialer's attempts. */
 export interface DialerHost {
   /** The parent of its connections. */
   readonly actor: HostedActor;
-  /** The attempt has opened. */
-  attemptOpened(): void;
-  /** `onOpen` of the connection has not settled yet. */
-  welcomeAwaited(): void;
-  /** `onOpen` of the connection has settled. */
-  welcomeSettled(): void;
+  /** Sends a fact about the current attempt to the chart of the client. */
+  send(fact: ClientFact['type']): void;
   /** The connection takes messages: it has become usable. */
   attemptUsable(): void;
   /** `onMessage` has got a message, or the application has sent one on the connection itself. */
@@ -48,8 +50,6 @@ export interface DialerHost {
   attemptFlows(): void;
   /** A message has not left before the connection ended. */
   messageLost(outgoing: Outgoing): void;
-  /** The connection reports a change between open and its end. */
-  connectionChanged(report: ConnectionChange): void;
   /** The attempt failed, or its connection has closed. `reportEnd` reports this to user code. */
   attemptEnded(ending: Ending, reportEnd: () => void): void;
 }
@@ -197,7 +197,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     const { parent } = this.#parts;
     const notify = () => parent?.connectionReported(connection, report, this.#handleOf(connection));
     if (report === 'opened') {
-      this.#host.attemptOpened();
+      this.#parts.policy.opened();
       this.#beginTurn(connection);
       this.#runOnOpen(connection);
       notify();
@@ -206,7 +206,9 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     }
     notify();
     if (report === 'closed' || report === 'failed') this.#ended(connection);
-    else this.#host.connectionChanged(report);
+    else if (report === 'flowing') this.#host.attemptFlows();
+    const fact = changes[report];
+    if (fact !== undefined) this.#host.send(fact);
   }
 
   /** What `onOpen` sends leaves before queued messages, and before the status changes. */
@@ -225,7 +227,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
       this.readingResumed(connection);
       this.#use(connection);
     });
-    this.#host.welcomeAwaited();
+    this.#host.send('welcome.awaited');
   }
 
   /** `onOpen` has settled: the client may use the connection. */
@@ -234,7 +236,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     connection.side.welcomed();
     if (this.#isPaused) connection.intake.pause('client');
     this.#parts.parent?.connectionWelcomed(connection, this.#handleOf(connection));
-    this.#host.welcomeSettled();
+    this.#host.send('connection.opened');
   }
 
   /** Delivers what was held back, as far as nothing pauses reading. */

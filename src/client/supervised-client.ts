@@ -10,7 +10,7 @@ import type { ClientDependencies } from './client-runtime.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, Ending, GaveUp } from './client-types.ts';
 import { Demand, type DemandHost } from './demand.ts';
-import { type ConnectionChange, Dialer, type DialerHost } from './dialer.ts';
+import { Dialer, type DialerHost } from './dialer.ts';
 import type { HostSigns } from './host-signs.ts';
 import type { Outgoing } from './outbound-outbox.ts';
 import { addressIn } from './reconnect/route.ts';
@@ -28,14 +28,6 @@ export const idle: ClientStatus = {
 
 /** The close frame when the application gives none. */
 export const defaultCloseFrame: CloseFrame = { code: 1000, reason: '' };
-
-/** The facts by which the chart hears what its connection reports. */
-const changes: Partial<Record<ConnectionChange, ClientFact['type']>> = {
-  suspect: 'heartbeat.missed',
-  healthy: 'heartbeat.answered',
-  errored: 'connection.ending',
-  closing: 'connection.ending',
-};
 
 /** The states of a client whose chart has crashed. */
 const crashed: readonly string[] = ['exhausted'];
@@ -337,16 +329,8 @@ export class SupervisedClient<In, Out>
 
   // Results of the dialer.
 
-  attemptOpened(): void {
-    this.#parts.policy.opened();
-  }
-
-  welcomeAwaited(): void {
-    this.#chart.send('welcome.awaited');
-  }
-
-  welcomeSettled(): void {
-    this.#chart.send('connection.opened');
+  send(fact: ClientFact['type']): void {
+    this.#chart.send(fact);
   }
 
   attemptUsable(): void {
@@ -363,12 +347,6 @@ export class SupervisedClient<In, Out>
 
   attemptFlows(): void {
     this.#sender?.sendQueued();
-  }
-
-  connectionChanged(report: ConnectionChange): void {
-    if (report === 'flowing') this.attemptFlows();
-    const fact = changes[report];
-    if (fact !== undefined) this.#chart.send(fact);
   }
 
   attemptEnded(ending: Ending, reportEnd: () => void): void {
