@@ -56,7 +56,7 @@ export interface DialerHost {
 
 /** Makes the attempts of one client, one at a time, and owns the connection of the current one. */
 export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, MessageHandlers {
-  /** The URL that it dialed last. */
+  /** The URL that it dialed last, or will dial first as far as that is known. */
   url: string;
   /** Attempts so far. */
   attempts = 0;
@@ -74,11 +74,10 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** Messages that are held back: during `onOpen`, and after it while reading is paused. */
   #held: In[] = [];
 
-  /** @param url - the URL as far as it is known before the first attempt. */
-  constructor(parts: ClientDependencies<In, Out>, host: DialerHost, url: string) {
+  constructor(parts: ClientDependencies<In, Out>, host: DialerHost) {
     this.#parts = parts;
     this.#host = host;
-    this.url = url;
+    this.url = parts.route.url;
   }
 
   /** The outbox of the usable connection; `null` if there is none. */

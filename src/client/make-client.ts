@@ -18,7 +18,7 @@ import type {
 } from './client-types.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
-import { type Directions, FixedRoute, type Resolvable, type Route } from './reconnect/route.ts';
+import type { Directions, Resolvable, Route } from './reconnect/route.ts';
 import { usual } from './sender.ts';
 import { withSigns } from './signs-watch.ts';
 import { idle, SupervisedClient } from './supervised-client.ts';
@@ -51,13 +51,7 @@ export function makeClient<In, Out>(
   const policy = new ReconnectPolicy(runtime.options, route.isRenewed, reporter);
   const watched = withSigns(platform, runtime.options.signs, charts, streams);
   const parts = { runtime, charts, platform: watched, parent, streams, route, policy };
-  return new ClientHandle(new SupervisedClient<In, Out>(parts, urlBefore(url, route)));
-}
-
-/** The URL as far as it is known before the first attempt. */
-function urlBefore(url: Resolvable<string | URL>, route: Route): string {
-  if (route instanceof FixedRoute) return route.destination.url;
-  return typeof url === 'function' ? '' : String(url);
+  return new ClientHandle(new SupervisedClient<In, Out>(parts));
 }
 
 /** The public side of a client. */

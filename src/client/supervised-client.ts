@@ -58,12 +58,11 @@ export class SupervisedClient<In, Out>
   /** Of a client that dials on demand. */
   readonly #demand: Demand | null = null;
 
-  /** @param url - the URL as far as it is known before the first attempt. */
-  constructor(parts: ClientDependencies<In, Out>, url: string) {
+  constructor(parts: ClientDependencies<In, Out>) {
     const { charts, platform, parent, runtime } = parts;
     const { signal, clock, dial, idleMs } = runtime.options;
     this.#parts = parts;
-    this.#dialer = new Dialer(parts, this, url);
+    this.#dialer = new Dialer(parts, this);
     this.#chart = charts.run(clientTable, this);
     if (charts.areActorsEager) this.#actor = this.actor;
     const abort = () => this.#chart.send('stop.requested');

@@ -166,6 +166,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   url = '';
 
   readonly route: Route = {
+    url: '',
     isRenewed: false,
     target: () => {
       const { port } = this.plan.direct === true ? this.server : this.proxy;

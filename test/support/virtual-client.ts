@@ -12,6 +12,7 @@ import { Contract } from '../../src/core/contract.ts';
 const url = 'ws://virtual.test/';
 const place = { address: 'virtual.test', path: '/' };
 const fixed: Route = {
+  url,
   isRenewed: false,
   target: () => ({ url, subprotocols: [], headers: {}, ...place }),
 };
@@ -38,5 +39,5 @@ export function virtualClient(
     route,
     policy: new ReconnectPolicy(options, false, reportLater(own, streams)),
   };
-  return new SupervisedClient(parts, url);
+  return new SupervisedClient(parts);
 }

@@ -63,7 +63,7 @@ export function createPool<In = unknown, Out = unknown>(
       ...{ runtime, charts, streams },
       ...{ platform: watched, parent: pool, route: policy, policy },
     };
-    return new SupervisedClient<In, Out>(parts, '');
+    return new SupervisedClient<In, Out>(parts);
   };
   const parts = { size, upstreams, charts, context, parent, signal, inspect, makeMember };
   return new PoolHandle(new SupervisedPool<In, Out>(parts));

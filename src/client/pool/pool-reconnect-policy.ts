@@ -18,6 +18,8 @@ import type { Upstream, Upstreams } from './upstreams.ts';
  * all members. The member itself may dial another upstream.
  */
 export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
+  /** Not known before an upstream is chosen. */
+  readonly url = '';
   readonly #upstreams: Upstreams;
   readonly #clock: Clock;
   /** The upstream that the member dials or is connected to. */

@@ -17,6 +17,8 @@ export interface Destination extends DialTarget {
 
 /** Says where each attempt of a client goes. */
 export interface Route {
+  /** The URL as far as it is known before the first attempt; empty if a function returns it. */
+  readonly url: string;
   /** Whether the next attempt may bring other credentials, so that a retry after a 401 makes sense. */
   readonly isRenewed: boolean;
   /** Returns where the attempt that begins now goes. May throw or reject. */
@@ -58,20 +60,21 @@ export function routeBy(addressing: Addressing, { beat, ...parts }: Directions):
   };
   if (!Object.values(parts).some(isFunction)) return new FixedRoute(destinationOf(parts as Parts));
   // What is fixed can never become right.
-  if (!isFunction(parts.url)) dialable(addressing, parts.url);
-  return new RenewedRoute(addressing.rules, parts, destinationOf);
+  const url = isFunction(parts.url) ? '' : dialable(addressing, parts.url);
+  return new RenewedRoute(url, addressing.rules, parts, destinationOf);
 }
 
 /** A route with one destination. In Node.js, clients of one peer share it. */
 export class FixedRoute implements Route {
+  readonly isRenewed = false;
   readonly destination: Destination;
 
   constructor(fixed: Destination) {
     this.destination = fixed;
   }
 
-  get isRenewed(): boolean {
-    return false;
+  get url(): string {
+    return this.destination.url;
   }
 
   target(): Destination {
@@ -81,18 +84,22 @@ export class FixedRoute implements Route {
 
 /** Asks all functions for each attempt, at once. */
 class RenewedRoute implements Route {
+  readonly url: string;
+  readonly isRenewed = true;
   readonly #rules: Rules;
   readonly #parts: readonly (readonly [name: string, part: unknown])[];
   readonly #destinationOf: (parts: Parts) => Destination;
 
-  constructor(rules: Rules, parts: object, destinationOf: (parts: Parts) => Destination) {
+  constructor(
+    url: string,
+    rules: Rules,
+    parts: object,
+    destinationOf: (parts: Parts) => Destination,
+  ) {
+    this.url = url;
     this.#rules = rules;
     this.#parts = Object.entries(parts);
     this.#destinationOf = destinationOf;
-  }
-
-  get isRenewed(): boolean {
-    return true;
   }
 
   target(): Destination | Promise<Destination> {
