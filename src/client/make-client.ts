@@ -7,7 +7,13 @@ import type { HasChildren } from '../core/child.ts';
 import type { Clock } from '../core/clock.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
-import { type ClientRuntime, chartsFor, type Platform, reportLater } from './client-runtime.ts';
+import {
+  type ClientDependencies,
+  type ClientRuntime,
+  chartsFor,
+  type Platform,
+  reportLater,
+} from './client-runtime.ts';
 import { ClientStreams } from './client-streams.ts';
 import type {
   Client,
@@ -17,7 +23,7 @@ import type {
   Ending,
 } from './client-types.ts';
 import type { ResolvedClientOptions } from './options.ts';
-import { ReconnectPolicy } from './reconnect/reconnect-policy.ts';
+import { type ErrorReporter, ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import type { Directions, Resolvable, Route } from './reconnect/route.ts';
 import { usual } from './sender.ts';
 import { withSigns } from './signs-watch.ts';
@@ -45,13 +51,24 @@ export function makeClient<In, Out>(
   const { subprotocols, beat, clock } = runtime.options;
   const route = routeTo({ url, subprotocols, beat }, clock);
   const parent = parentOf(supervisor);
-  const streams = new ClientStreams<In>(idle, platform.warnings);
   const charts = chartsFor(options, parent, actors);
-  const reporter = reportLater(charts, streams);
-  const policy = new ReconnectPolicy(runtime.options, route.isRenewed, reporter);
-  const watched = withSigns(platform, runtime.options.signs, charts, streams);
-  const parts = { runtime, charts, platform: watched, parent, streams, route, policy };
-  return new ClientHandle(new SupervisedClient<In, Out>(parts));
+  const client = supervisedClient({ runtime, charts, platform, parent }, (reporter) => {
+    const policy = new ReconnectPolicy(runtime.options, route.isRenewed, reporter);
+    return { route, policy };
+  });
+  return new ClientHandle(client);
+}
+
+/** Makes a client without its public side. @param wayOf - makes what decides whether, when and where it dials. */
+export function supervisedClient<In, Out>(
+  parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'charts' | 'platform' | 'parent'>,
+  wayOf: (reporter: ErrorReporter) => Pick<ClientDependencies<In, Out>, 'route' | 'policy'>,
+): SupervisedClient<In, Out> {
+  const { runtime, charts } = parts;
+  const streams = new ClientStreams<In>(idle, parts.platform.warnings);
+  const platform = withSigns(parts.platform, runtime.options.signs, charts, streams);
+  const way = wayOf(reportLater(charts, streams));
+  return new SupervisedClient({ ...parts, ...way, platform, streams });
 }
 
 /** The public side of a client. */

@@ -202,7 +202,7 @@ export function notOptions(value: unknown): MooringError {
 }
 
 /** Says that the option at a path is unknown, and which one was probably meant. */
-export function unknownOption(path: readonly PropertyKey[], known: Iterable<string>): string {
+function unknownOption(path: readonly PropertyKey[], known: Iterable<string>): string {
   return problemAt({}, path, `unknown option${suggestion(String(path.at(-1)), known)}`);
 }
 

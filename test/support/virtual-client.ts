@@ -1,10 +1,11 @@
 import { ChartSystem } from '../../src/chart/chart-system.ts';
-import { type Platform, reportLater } from '../../src/client/client-runtime.ts';
-import { ClientStreams } from '../../src/client/client-streams.ts';
+import type { Platform } from '../../src/client/client-runtime.ts';
+import { supervisedClient } from '../../src/client/make-client.ts';
 import type { ResolvedClientOptions } from '../../src/client/options.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
-import { idle, SupervisedClient } from '../../src/client/supervised-client.ts';
+
+import type { SupervisedClient } from '../../src/client/supervised-client.ts';
 import type { Parent } from '../../src/connection/parent.ts';
 import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { Contract } from '../../src/core/contract.ts';
@@ -25,19 +26,12 @@ export function virtualClient(
   context: SharedRuntime,
   { parent = null, charts, route = fixed, ...platform }: VirtualPlatform,
 ): SupervisedClient<unknown, unknown> {
-  const streams = new ClientStreams<unknown>(idle, platform.warnings);
   const own =
     charts ??
     parent?.charts ??
     new ChartSystem({ actorHost: null, areEager: false }, options.clock);
-  const parts = {
-    runtime: { options, context, contract: new Contract(options.codec) },
-    charts: own,
-    platform,
-    parent,
-    streams,
-    route,
-    policy: new ReconnectPolicy(options, false, reportLater(own, streams)),
-  };
-  return new SupervisedClient(parts);
+  const runtime = { options, context, contract: new Contract(options.codec) };
+  return supervisedClient({ runtime, charts: own, platform, parent }, (reporter) => {
+    return { route, policy: new ReconnectPolicy(options, false, reporter) };
+  });
 }

@@ -5,14 +5,12 @@ import type { ChartActor } from '../../core/actor.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { DialedConnection } from '../../core/connection.ts';
 import { printAs } from '../../core/text.ts';
-import { chartsFor, reportLater } from '../client-runtime.ts';
-import { ClientStreams } from '../client-streams.ts';
+import { chartsFor } from '../client-runtime.ts';
 import type { ClientEvent, Ending } from '../client-types.ts';
+import { supervisedClient } from '../make-client.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
 import { sharedClientRuntime } from '../node-runtime.ts';
 import { nodeRoute } from '../reconnect/node-route.ts';
-import { withSigns } from '../signs-watch.ts';
-import { idle, SupervisedClient } from '../supervised-client.ts';
 import { checkedUrls, type PoolOptions, resolvePoolOptions } from './pool-options.ts';
 import { PoolReconnectPolicy } from './pool-reconnect-policy.ts';
 import type { Pool, PoolDrainOptions, PoolDrainReport, PoolStatus } from './pool-types.ts';
@@ -50,21 +48,11 @@ export function createPool<In = unknown, Out = unknown>(
     texts.map((url) => new Upstream(url, nodeRoute({ url, ...directions }), circuit)),
   );
   const { context } = runtime;
-  const makeMember = (pool: SupervisedPool<In, Out>) => {
-    const platform = nodePlatform;
-    const streams = new ClientStreams<In>(idle, platform.warnings);
-    const policy = new PoolReconnectPolicy(
-      runtime.options,
-      upstreams,
-      reportLater(charts, streams),
-    );
-    const watched = withSigns(platform, runtime.options.signs, charts, streams);
-    const parts = {
-      ...{ runtime, charts, streams },
-      ...{ platform: watched, parent: pool, route: policy, policy },
-    };
-    return new SupervisedClient<In, Out>(parts);
-  };
+  const makeMember = (pool: SupervisedPool<In, Out>) =>
+    supervisedClient({ runtime, charts, platform: nodePlatform, parent: pool }, (reporter) => {
+      const policy = new PoolReconnectPolicy(runtime.options, upstreams, reporter);
+      return { route: policy, policy };
+    });
   const parts = { size, upstreams, charts, context, parent, signal, inspect, makeMember };
   return new PoolHandle(new SupervisedPool<In, Out>(parts));
 }

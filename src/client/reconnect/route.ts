@@ -172,7 +172,7 @@ export function addressIn(url: string): string {
 }
 
 /** Not by `URL.canParse`: React Native has none, and older versions have no `host` either. */
-export function placeIn(url: string): Pick<Destination, 'address' | 'path'> {
+function placeIn(url: string): Pick<Destination, 'address' | 'path'> {
   try {
     const { host: address, pathname: path } = new URL(url);
     return { address, path };
