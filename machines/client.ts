@@ -78,7 +78,6 @@ export const clientMachine = setup({
       on: {
         'connection.opened': 'up',
         ...afterEnding,
-        'demand.ended': 'idling',
         'stop.requested': 'stopping',
       },
     },
@@ -113,10 +112,10 @@ export const clientMachine = setup({
     },
     closing: {
       description: 'The connection takes no more messages, and has not ended yet.',
-      on: { ...afterEnding, 'demand.ended': 'idling', 'stop.requested': 'stopping' },
+      on: { ...afterEnding, 'stop.requested': 'stopping' },
     },
     idling: {
-      description: 'Nobody needs the connection, or the attempt, any more: it is on its way out.',
+      description: 'Nobody needs the connection any more: it is on its way out.',
       entry: 'endConnection',
       on: { 'ended.backoff': 'idle', 'stop.requested': 'stopping' },
     },

@@ -55,20 +55,22 @@ const rules = {
 
 /** Text, bytes, or a list of them. */
 function isPlainMaterial(given: unknown): boolean {
-  if (Array.isArray(given)) return [...given].every(isPlainMaterial);
+  return (Array.isArray(given) ? [...given] : [given]).every(isContent);
+}
+
+function isContent(given: unknown): given is string | NodeJS.ArrayBufferView {
   return typeof given === 'string' || ArrayBuffer.isView(given);
 }
 
 /** Text, bytes, or, in a list, objects that have either with its passphrase. */
 function isMaterial(given: unknown): boolean {
-  if (Array.isArray(given))
-    return [...given].every((each) => isMaterial(each) || isWithPassphrase(each));
-  return typeof given === 'string' || ArrayBuffer.isView(given);
+  if (!Array.isArray(given)) return isContent(given);
+  return [...given].every((each) => isContent(each) || isWithPassphrase(each));
 }
 
 function isWithPassphrase(given: unknown): boolean {
   const { pem, buf = pem } = Object(given);
-  return typeof buf === 'string' || ArrayBuffer.isView(buf);
+  return isContent(buf);
 }
 
 /** The options of TLS that are tried one after another, each with those that it needs. */

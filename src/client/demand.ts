@@ -63,7 +63,7 @@ export class Demand implements DeadlineOwner {
   deadlinePassed(): void {
     this.#idle = null;
     const { isNeeded, isHangingUp } = this.#host;
-    // A need may have ended since the last look, it is not known when. Who asks while it hangs up has not been served yet.
+    // A need may have ended since the last look, it is not known when. Who asks while it hangs up has to be served first.
     if (isNeeded || this.#wasNeeded || isHangingUp) this.used();
     this.#wasNeeded = isNeeded;
     const leftMs = this.#usedAtMs + this.#idleMs - this.#context.clock.now();

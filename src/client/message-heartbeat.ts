@@ -10,8 +10,9 @@ import type { ErrorReporter } from './reconnect/reconnect-policy.ts';
 interface AwaitedAnswer {
   /** When it left, or when bytes before it last left, in `readingMs`. */
   sinceMs: number;
-  /** The flush mark at which it has left. */
+  /** How many bytes have left when it has left. */
   readonly leftMark: number;
+  hasLeft: boolean;
   flushMark: number;
   /** Half of the grace has passed: the peer is suspect. */
   isMissed: boolean;
@@ -122,9 +123,10 @@ export class MessageHeartbeat implements DeadlineOwner {
 
   /** A peer that takes a backlog cannot have read the message that waits behind it. */
   #noteProgress(awaited: AwaitedAnswer): void {
-    const { flushMark } = this.#connection.transport;
-    if (awaited.flushMark >= awaited.leftMark || flushMark === awaited.flushMark) return;
+    const { flushMark, bytesOut, bufferedBytes } = this.#connection.transport;
+    if (awaited.hasLeft || flushMark === awaited.flushMark) return;
     awaited.flushMark = flushMark;
+    awaited.hasLeft = bytesOut - bufferedBytes >= awaited.leftMark;
     awaited.sinceMs = this.#connection.readingMs;
   }
 
@@ -144,10 +146,11 @@ export class MessageHeartbeat implements DeadlineOwner {
     const made = typeof message === 'function' ? message() : message;
     const written = this.#send(settledNow('heartbeat.message', made));
     if (written === 'refused' || expects === undefined) return;
-    const { bytesOut, flushMark } = this.#connection.transport;
+    const { bytesOut, bufferedBytes, flushMark } = this.#connection.transport;
     this.#awaited ??= {
       sinceMs: this.#connection.readingMs,
       leftMark: bytesOut,
+      hasLeft: bufferedBytes === 0,
       flushMark,
       isMissed: false,
     };

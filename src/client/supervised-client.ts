@@ -173,9 +173,12 @@ export class SupervisedClient<In, Out>
     this.#chart.send('dial.requested');
   }
 
-  /** A delay that has begun passes first: who comes and goes must not shorten it. */
+  /**
+   * Hangs up. An attempt comes to its end first, and so does a delay that has begun: who comes and goes must not shorten it.
+   * Then the client is idle, or asks itself whether it is needed.
+   */
   demandEnded(): void {
-    if (this.state !== 'waiting') this.#chart.send('demand.ended');
+    if (this.state === 'up') this.#chart.send('demand.ended');
   }
 
   pause(): boolean {
@@ -212,7 +215,7 @@ export class SupervisedClient<In, Out>
   }
 
   announceUp(): void {
-    this.#holdProcess(false);
+    this.#demand?.ask();
   }
 
   resetBackoff(): void {
@@ -225,7 +228,6 @@ export class SupervisedClient<In, Out>
     const delayMs = Math.ceil(this.#parts.policy.delayMs(name));
     if (name !== 'stable') {
       this.#delayMs = delayMs;
-      this.#holdProcess(true);
     }
     this.#schedule(delayMs, name);
     if (this.#isOffline && name !== 'offline') this.#chart.send('network.lost');

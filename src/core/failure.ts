@@ -329,7 +329,7 @@ function fault(cause: DialFailureCause, retry: Retry): DialConclusion {
 }
 
 /** Errors of system calls have codes like `ECONNRESET`. `EPROTO` is an error of OpenSSL. */
-function isNetworkError({ code }: SystemError): boolean {
+export function isNetworkError({ code }: SystemError): boolean {
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) && code !== 'EPROTO';
 }
 

@@ -3,6 +3,7 @@ import type { Agent, ClientRequest } from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { toError } from '../core/errors.ts';
+import { isNetworkError } from '../core/failure.ts';
 import { guarded, ignoreRejection, isThenable } from '../core/guard.ts';
 import { hasMethods } from '../core/methods.ts';
 import { kindOf } from '../core/wording.ts';
@@ -86,6 +87,7 @@ function noAddress(hostname: string): Error {
 }
 
 type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
+type Made = (error: Error | null, socket?: Duplex) => void;
 
 /** Takes the first socket, or the first error. */
 function guardedCreateConnection(
@@ -94,24 +96,42 @@ function guardedCreateConnection(
   isOverTls: boolean,
 ): CreateConnection {
   return (target, done) => {
-    const settle = once(done);
-    const fail = (error: Error) => {
-      attempt.failed('connection', error);
-      settle(error);
-    };
-    const take = (socket: unknown) => {
-      const problem = guarded(() => socketProblem(socket, isOverTls), fail);
-      if (problem) fail(problem);
-      else settle(null, socket as Duplex);
-    };
-    const finish = (error: unknown, socket?: unknown) => {
-      if (error) settle(toError(error));
-      else take(socket);
-    };
-    const made = guarded(() => createConnection(target, finish), fail);
-    if (isThenable(made)) made.then(take, noop);
-    else if (made) take(made);
+    const finish = checkedSocket('connect.createConnection', attempt, isOverTls, done);
+    const made = guarded(
+      () => createConnection(target, finish),
+      (error) => finish(isNetworkError(error) ? error : failedBy(attempt, error)),
+    );
+    const settle = (socket: unknown) => finish(null, socket);
+    if (isThenable(made)) made.then(settle, noop);
+    else if (made) settle(made);
   };
+}
+
+/** Marks an error as one of the application. */
+function failedBy(attempt: ConnectAttempt, error: Error): Error {
+  attempt.failed('connection', error);
+  return error;
+}
+
+/** Passes on the first socket that Node.js can use, or the first error. */
+function checkedSocket(
+  maker: string,
+  attempt: ConnectAttempt,
+  isOverTls: boolean,
+  done: Made,
+): (error: unknown, socket?: unknown) => void {
+  return once((error: unknown, socket?: unknown) => {
+    if (error) {
+      done(toError(error));
+      return;
+    }
+    const problem = guarded(
+      () => socketProblem(maker, socket, isOverTls),
+      (thrown) => thrown,
+    );
+    if (problem) done(failedBy(attempt, problem));
+    else done(null, countingBytes(socket as Duplex));
+  });
 }
 
 /** A function that runs for its first call only. */
@@ -124,21 +144,52 @@ function once<Given extends unknown[]>(run: (...given: Given) => void): typeof r
   };
 }
 
+/** What Mooring looks at, of a socket or a stream that takes its place. */
+interface SocketFace extends Duplex {
+  readonly encrypted?: boolean;
+  bytesRead?: number;
+  bytesWritten?: number;
+}
+
 /** Why Node.js cannot use what was made as a socket; `null` if it can. */
-function socketProblem(socket: unknown, isOverTls: boolean): Error | null {
+function socketProblem(maker: string, socket: unknown, isOverTls: boolean): Error | null {
   if (!hasMethods(socket, ['on', 'write', 'destroy'])) {
-    return new TypeError(`connect.createConnection must make a socket, not ${kindOf(socket)}`);
+    return new TypeError(`${maker} must make a socket, not ${kindOf(socket)}`);
   }
-  const { destroyed, errored, encrypted } = socket as Duplex & { readonly encrypted?: boolean };
+  const { destroyed, errored, encrypted, readableEncoding } = socket as SocketFace;
   // Nothing listens to it yet, and its error would end the process.
   (socket as Duplex).on('error', () => {});
-  if (destroyed) return errored ?? new Error('connect.createConnection made a closed socket');
-  if (!isOverTls || encrypted === true) return null;
-  // Node.js would send the credentials in clear text.
+  if (destroyed) return errored ?? new Error(`${maker} made a closed socket`);
+  let problem: string | undefined;
+  // Node.js aborts the process when its parser of HTTP gets text.
+  if (readableEncoding) problem = 'a socket without an encoding';
+  // The credentials would leave in clear text.
+  else if (isOverTls && encrypted !== true)
+    problem = 'a socket of TLS for a wss: URL, with encrypted: true';
+  if (problem === undefined) return null;
   (socket as Duplex).destroy();
-  return new Error(
-    'connect.createConnection must make a socket of TLS for a wss: URL, with encrypted: true',
-  );
+  return new Error(`${maker} must make ${problem}`);
+}
+
+/** Counts the bytes of a stream that is no socket, as a socket does. Without them, nobody could tell what has left. */
+function countingBytes(stream: SocketFace): Duplex {
+  if (stream.bytesWritten !== undefined) return stream;
+  stream.bytesWritten = 0;
+  stream.bytesRead = 0;
+  const { push, write } = stream;
+  const count = (name: 'bytesRead' | 'bytesWritten', given: readonly unknown[]) => {
+    const [chunk] = given as [string | Uint8Array | null];
+    stream[name] = (stream[name] ?? 0) + (chunk?.length ?? 0);
+  };
+  stream.push = (...given) => {
+    count('bytesRead', given);
+    return Reflect.apply(push, stream, given);
+  };
+  stream.write = (...given: unknown[]) => {
+    count('bytesWritten', given);
+    return Reflect.apply(write, stream, given);
+  };
+  return stream;
 }
 
 type IdentityCheck = NonNullable<ConnectOptions['checkServerIdentity']>;
@@ -166,7 +217,11 @@ function isVerdict(result: unknown): result is Error | undefined {
   return result === undefined || result instanceof Error;
 }
 
-/** Node.js calls `addRequest` of an agent, and nothing else. A proxy, because an agent may have private fields. */
+/**
+ * Node.js calls `addRequest` of an agent, and nothing else. A proxy, because an agent may have private fields.
+ *
+ * What an agent does later, in callbacks of its own, is beyond this guard.
+ */
 function guardedAgent(agent: Agent, attempt: ConnectAttempt): Agent {
   const addRequest = (request: ClientRequest, options: unknown): void => {
     const fail = (error: Error) => {
@@ -175,27 +230,37 @@ function guardedAgent(agent: Agent, attempt: ConnectAttempt): Agent {
       // A request without a socket reports nothing. Later, because ws does not listen to it yet.
       attempt.later(() => request.emit('error', error));
     };
+    guardSocketOf(request as SocketTaker, attempt);
     const add = () => (agent as RequestAgent).addRequest(request, options);
-    guarded(() => withGuardedSockets(agent, add), fail);
+    guarded(() => withGuardedSockets(agent, attempt, add), fail);
   };
   return new Proxy(agent, {
     get: (target, name) => (name === 'addRequest' ? addRequest : Reflect.get(target, name)),
   });
 }
 
+/** Checks the socket that an agent hands to a request. */
+function guardSocketOf(request: SocketTaker, attempt: ConnectAttempt): void {
+  const { onSocket } = request;
+  const pass: Made = (error, socket) => void Reflect.apply(onSocket, request, [socket, error]);
+  const take = checkedSocket('connect.agent', attempt, false, pass);
+  request.onSocket = (socket, error) => take(error, socket);
+}
+
 /**
- * Runs `add` while `createConnection` of an agent is guarded. Node.js takes a promise for a socket, and a rejection would end
- * the process. Not by an object that inherits from the agent, whose private fields it would lack.
+ * Runs `add` while `createConnection` of an agent is guarded: Node.js uses whatever it makes. Not by an object that inherits
+ * from the agent, whose private fields it would lack.
  */
-function withGuardedSockets(agent: Agent, add: () => unknown): unknown {
+function withGuardedSockets(agent: Agent, attempt: ConnectAttempt, add: () => unknown): unknown {
   const createConnection: unknown = Reflect.get(agent, 'createConnection');
   if (typeof createConnection !== 'function' || !Object.isExtensible(agent)) return add();
   const own = Object.getOwnPropertyDescriptor(agent, 'createConnection');
-  const make = (...given: unknown[]): unknown => {
-    const made: unknown = Reflect.apply(createConnection, agent, given);
-    if (!isThenable(made)) return made;
+  const make = (target: unknown, done: Made): unknown => {
+    const finish = checkedSocket('connect.agent', attempt, false, done);
+    const made: unknown = Reflect.apply(createConnection, agent, [target, finish]);
     ignoreRejection(made);
-    throw new TypeError('createConnection of connect.agent must make a socket, not a promise');
+    if (made) finish(null, made);
+    return undefined;
   };
   Object.defineProperty(agent, 'createConnection', { value: make, configurable: true });
   try {
@@ -206,7 +271,12 @@ function withGuardedSockets(agent: Agent, add: () => unknown): unknown {
   }
 }
 
-/** The method by which a request gets its socket. The published types of Node.js lack it. */
+/** How a request gets its socket from an agent. The published types of Node.js lack it. */
+interface SocketTaker extends ClientRequest {
+  onSocket(socket: unknown, error?: unknown): void;
+}
+
+/** The method by which a request asks for its socket. The published types of Node.js lack it. */
 export interface RequestAgent extends Agent {
   addRequest(request: ClientRequest, options: unknown): unknown;
 }

@@ -32,7 +32,15 @@ export interface WebSocketFace {
 
 /** The property that Node.js sets on a socket that a server has accepted. */
 type AcceptedSocket = Socket & { readonly server?: Server };
-type Libuv = Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
+
+/** The handle of a socket. That of TLS stands above another, which may be one of TLS as well. */
+interface Handle {
+  readonly writeQueueSize: number;
+  readonly bytesWritten: number;
+  readonly _parent?: Handle;
+}
+
+type Libuv = Socket & { readonly _handle?: Handle | null };
 
 /**
  * The raw socket of a connection and, once upgraded, the WebSocket above it.
@@ -110,15 +118,15 @@ export class NodeTransport implements SocketTransport {
   }
 
   /**
-   * Node.js passes a whole backlog to libuv in one write, and counts it as one. Only the handle knows how much of it is
-   * left. Node.js uses the same number for the idle timeout of its sockets.
+   * Node.js passes a whole backlog to libuv in one write, and counts it as one. Only the handle of the TCP connection, below
+   * that of TLS, knows how much of it is left. Node.js uses the same number for the idle timeout of its sockets.
    */
   get flushMark(): number {
-    return (
-      this.bytesOut -
-      this.bufferedBytes -
-      ((this.raw as Libuv | null)?._handle?.writeQueueSize ?? 0)
-    );
+    const handle = (this.raw as Libuv | null)?._handle;
+    const tcp = below(handle);
+    // TLS has encrypted all of a write before the kernel takes the first byte.
+    if (tcp !== undefined) return tcp.bytesWritten - tcp.writeQueueSize;
+    return this.bytesOut - this.bufferedBytes - (handle?.writeQueueSize ?? 0);
   }
 
   noteWritten(bytes: number): void {
@@ -273,4 +281,11 @@ function socketOnEnd(this: ObservedSocket): void {
 
 function socketOnClose(this: ObservedSocket, errored: boolean): void {
   this[kObserver]?.socketClosed(errored);
+}
+
+/** The lowest handle below that of TLS; `undefined` if there is none, or it belongs to a stream that is no socket. */
+function below(handle: Handle | null | undefined): Handle | undefined {
+  const parent = handle?._parent;
+  if (typeof parent?.writeQueueSize !== 'number') return undefined;
+  return below(parent) ?? parent;
 }

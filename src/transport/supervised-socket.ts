@@ -165,7 +165,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
         return true;
       case 'error':
         // Not emitted: without a listener, Node.js would throw. After release, an error is dropped.
-        this.#errored(args[0] as NodeJS.ErrnoException);
+        this.#errored(toError(args[0]));
         return true;
       default:
         return super.emit(event, ...args);

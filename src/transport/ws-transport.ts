@@ -46,6 +46,8 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   readonly #observer: DialObserver;
   readonly #context: WsTransportContext;
   #socket: SupervisedSocket | null = null;
+  /** Ended, perhaps by a function of the application while ws began to connect. */
+  #isGivenUp = false;
   #request: ClientRequest | null = null;
   #forgetPhases: (() => void) | null = null;
   #progressed: () => void = () => {};
@@ -76,6 +78,10 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
     };
     const socket = new SupervisedSocket(url, [...subprotocols], options);
     this.#socket = socket;
+    if (this.#isGivenUp) {
+      this.destroy();
+      return;
+    }
     socket.observer = this.#observer;
     socket.on('upgrade', (response: IncomingMessage) => {
       this.#isUnmatched =
@@ -107,7 +113,8 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
     ];
     request.on('socket', (socket) => {
       // What an agent makes may be connected already.
-      if (socket.connecting === false) this.#reached(isInTlsHandshake(socket) ? 'tls' : 'http');
+      if (!(socket.connecting || socket.destroyed))
+        this.#reached(isInTlsHandshake(socket) ? 'tls' : 'http');
       for (const [event, reached] of phases) socket.on(event, reached);
       // Not `removeAllListeners`: it turns the listeners of a socket into a hash table, which costs 800 bytes (measured).
       this.#forgetPhases = () => {
@@ -178,6 +185,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   }
 
   override destroy(): void {
+    this.#isGivenUp = true;
     if (this.#socket === null || this.isBound) {
       super.destroy();
       return;
@@ -188,6 +196,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   }
 
   override release(): void {
+    this.#isGivenUp = true;
     super.release();
     this.#answer?.stop();
     this.#answer = null;

@@ -134,7 +134,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'a beat reaches the application',
-    plant: instead(Inbound.prototype, 'takesBeat', () => false),
+    plant: instead(Inbound.prototype, 'handleHeartbeat', () => false),
     breaks: ['beats-are-hidden'],
   },
   {

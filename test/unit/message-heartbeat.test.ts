@@ -43,6 +43,9 @@ class Line {
         get bytesOut() {
           return line.bytesOut;
         },
+        get bufferedBytes() {
+          return line.bytesOut - line.bytesLeft;
+        },
         get flushMark() {
           return line.bytesLeft;
         },

@@ -102,6 +102,7 @@ class DialedSimulation {
     const url = `ws://${address}/`;
     const target = { url, subprotocols: [], headers: {}, address, path: '/' };
     return {
+      url,
       isRenewed: this.#random.chance(0.3),
       target: () => {
         const isLate = this.#random.chance(0.2);

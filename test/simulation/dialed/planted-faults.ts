@@ -1,3 +1,4 @@
+import type { ClientFact } from '../../../machines/client-contract.ts';
 import { Demand } from '../../../src/client/demand.ts';
 import { Dialer } from '../../../src/client/dialer.ts';
 import { MessageHeartbeat } from '../../../src/client/message-heartbeat.ts';
@@ -15,8 +16,6 @@ import { EndingRecord } from '../../../src/connection/ending-record.ts';
 import { Heartbeat } from '../../../src/connection/heartbeat.ts';
 import { BrowserTransport } from '../../../src/transport/browser-transport.ts';
 import { both, instead, insteadOfGetter, type PlantedFault } from '../planted.ts';
-
-type Client = SupervisedClient<unknown, unknown>;
 
 /** The last connection that each dialer has opened. */
 const opened = new WeakMap<object, OutboundConnection>();
@@ -89,9 +88,9 @@ export const dialedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'the client counts as up during `onOpen`',
-    plant: instead(SupervisedClient.prototype, 'welcomeAwaited', function (this: Client) {
-      this.welcomeSettled();
-    }),
+    plant: instead(SupervisedClient.prototype, 'send', (original, fact: ClientFact['type']) =>
+      original((fact === 'welcome.awaited' ? 'connection.opened' : fact) as never),
+    ),
     breaks: ['welcome-comes-first'],
   },
   {
@@ -109,7 +108,7 @@ export const dialedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'a heartbeat of the peer reaches the application',
-    plant: instead(PeerWatch.prototype, 'takes', () => false),
+    plant: instead(PeerWatch.prototype, 'handleHeartbeat', () => false),
     breaks: ['heartbeats-are-hidden'],
   },
   {
