@@ -3,7 +3,7 @@ import { ChartSystem } from '../../../src/chart/chart-system.ts';
 import { clientTable } from '../../../src/chart/tables/client.ts';
 import { connectionTable } from '../../../src/chart/tables/connection.ts';
 import type { Platform } from '../../../src/client/client-runtime.ts';
-import type { ClientEvent, Ending } from '../../../src/client/client-types.ts';
+import type { Ending } from '../../../src/client/client-types.ts';
 import type { HostSigns } from '../../../src/client/host-signs.ts';
 import type { ClientOptions, ResolvedClientOptions } from '../../../src/client/options.ts';
 import type { Route } from '../../../src/client/reconnect/route.ts';
@@ -12,12 +12,14 @@ import type { SupervisedClient } from '../../../src/client/supervised-client.ts'
 import { type SharedRuntime, sharedRuntime } from '../../../src/connection/shared-runtime.ts';
 import { type SocketCore, SocketEvents } from '../../../src/connection/socket-events.ts';
 import { WebSocketEvents } from '../../../src/connection/web-socket-events.ts';
-import type { DialedConnection, FlushResult } from '../../../src/core/connection.ts';
+import type { DialedConnection } from '../../../src/core/connection.ts';
 import { BrowserTransport } from '../../../src/transport/browser-transport.ts';
 import { resolveClientOptions } from '../../support/client-options.ts';
 import { virtualClient } from '../../support/virtual-client.ts';
 import { SeededRandom } from '../seeded-random.ts';
+import type { SeedResult, Violation } from '../seeds.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
+import { Accounts, causeOf } from './accounts.ts';
 import { DialedRules, type Guidance } from './dialed-rules.ts';
 import { DialedSocket } from './dialed-socket.ts';
 import { chooseFate, heartbeat } from './fate.ts';
@@ -25,20 +27,12 @@ import { Ledger } from './line.ts';
 import { pageSocketClass } from './page-socket.ts';
 
 /** What came of one simulated client. */
-export interface DialedResult {
-  readonly seed: number;
-  /** The rule that was broken first, or `null`. */
-  readonly violation: { readonly rule: string; readonly problem: string } | null;
+export interface DialedResult extends SeedResult {
   readonly attempts: number;
   readonly accepted: number;
   readonly arrows: Readonly<Record<'client' | 'connection', readonly ArrowCount[]>>;
   readonly causes: ReadonlySet<string>;
   readonly dropped: ReadonlySet<string>;
-}
-
-interface Message {
-  readonly i: number;
-  readonly pad: string;
 }
 
 /** How long a client goes on after its application has left it alone, in milliseconds. */
@@ -61,14 +55,11 @@ class DialedSimulation {
   readonly #isPage: boolean;
   #guidance: Guidance = 'sound';
   #host: HostSigns | null = null;
-  readonly #accepted: number[] = [];
-  readonly #results = new Map<number, FlushResult>();
-  readonly #dropped = new Map<number, string>();
+  readonly #accounts: Accounts;
   readonly #endings: Ending[] = [];
   /** The messages that were sent by the client, and not on a connection. */
   readonly #own = new Set<number>();
-  #violation: DialedResult['violation'] = null;
-  #numbers = 0;
+  #violation: Violation | null = null;
   #isStopped = false;
 
   constructor(seed: number) {
@@ -76,6 +67,9 @@ class DialedSimulation {
     this.#random = new SeededRandom(seed);
     this.#random.next();
     this.#clock = new SimulatedClock(this.#random.next);
+    this.#accounts = new Accounts(this.#random, this.#ledger, (rule, problem) =>
+      this.#broken(rule, problem),
+    );
     const options = resolveClientOptions(this.#options(), this.#clock);
     this.#runtime = sharedRuntime(options as ResolvedClientOptions);
     this.#charts = new ChartSystem({ actorHost: null, areEager: false }, this.#clock);
@@ -223,7 +217,7 @@ class DialedSimulation {
       if (isHangingUp && this.#random.chance(0.02)) this.#stop();
     });
     streams.events.observable.subscribe((event) => {
-      this.#take(event);
+      this.#accounts.take(event);
       // A subscriber acts, too.
       if (this.#random.chance(0.05)) this.#act();
     });
@@ -232,13 +226,6 @@ class DialedSimulation {
   #ended(ending: Ending): void {
     this.#endings.push(ending);
     this.#rules.ended(ending);
-  }
-
-  #take(event: ClientEvent): void {
-    if (event.type !== 'message.dropped') return;
-    const { i } = event.message as Message;
-    if (this.#dropped.has(i)) this.#broken('reported-once', `${i} ${event.reason}`);
-    this.#dropped.set(i, event.reason);
   }
 
   #plan(): void {
@@ -316,38 +303,23 @@ class DialedSimulation {
   #sendSome(): void {
     const random = this.#random;
     for (let left = random.pick([1, 1, 5, 60]); left > 0; left -= 1) {
-      const message = this.#message();
+      const message = this.#accounts.message();
       const options = random.chance(0.7)
         ? usual
         : { queue: random.chance(0.5), ttlMs: random.integer(0, 5_000) };
       this.#rules.used();
       const sender = this.#client.used();
       this.#own.add(message.i);
-      if (random.chance(0.5)) {
-        if (sender.send(message, options) !== 'refused') this.#accepted.push(message.i);
-      } else this.#await(message, sender.sendAndFlush(message, options));
+      this.#accounts.hand(message, {
+        send: (given) => sender.send(given, options),
+        sendAndFlush: (given) => sender.sendAndFlush(given, options),
+      });
     }
   }
 
   #sendOn(connection: DialedConnection<unknown, unknown> | undefined): void {
-    const message = this.#message();
-    if (connection === undefined) return;
-    if (this.#random.chance(0.5)) {
-      if (connection.send(message) !== 'refused') this.#accepted.push(message.i);
-    } else this.#await(message, connection.sendAndFlush(message));
-  }
-
-  #await({ i }: Message, result: Promise<FlushResult>): void {
-    void result.then((each) => {
-      this.#results.set(i, each);
-      if (each !== 'refused') this.#accepted.push(i);
-    });
-  }
-
-  #message(): Message {
-    this.#numbers += 1;
-    const bytes = this.#random.pick([0, 0, 100, 100, 5_000, 70_000]);
-    return { i: this.#numbers, pad: 'x'.repeat(bytes) };
+    const message = this.#accounts.message();
+    if (connection !== undefined) this.#accounts.hand(message, connection);
   }
 
   async run(): Promise<DialedResult> {
@@ -360,13 +332,13 @@ class DialedSimulation {
       seed: this.#seed,
       violation: this.#violation,
       attempts: this.#client.status.attempts,
-      accepted: this.#accepted.length,
+      accepted: this.#accounts.accepted.length,
       arrows: {
         client: countsOf(charts.chartOf(clientTable)).arrows,
         connection: countsOf(charts.chartOf(connectionTable)).arrows,
       },
       causes: new Set(this.#endings.map(causeOf)),
-      dropped: new Set(this.#dropped.values()),
+      dropped: new Set(this.#accounts.dropped.values()),
     };
   }
 
@@ -395,36 +367,10 @@ class DialedSimulation {
     if (!this.#isStopped || state !== 'stopped') this.#broken('stops', state);
     if (this.#endings.length !== attempts)
       this.#broken('one-ending-each', `${this.#endings.length} of ${attempts}`);
-    this.#checkOnce();
-    this.#checkBalance();
+    this.#accounts.check();
     this.#checkOrder();
     if (this.#runtime.wheel.size > 0)
       this.#broken('holds-no-deadline', String(this.#runtime.wheel.size));
-  }
-
-  #checkOnce(): void {
-    const { written, received } = this.#ledger;
-    if (new Set(written).size !== written.length) this.#broken('written-once', '');
-    if (new Set(received).size !== received.length) this.#broken('received-once', '');
-  }
-
-  /** Accepted = left + reported. What was reported may have left, for the socket may not have said so. */
-  #checkBalance(): void {
-    const written = new Set(this.#ledger.written);
-    for (const i of this.#accepted) this.#checkMessage(i, written.has(i));
-    for (const [i, result] of this.#results) {
-      const has = { sent: this.#ledger.left.has(i), lost: this.#dropped.has(i), refused: true };
-      if (!has[result] || (this.#dropped.has(i) && result !== 'lost'))
-        this.#broken('tells-the-truth', `${i} ${result} ${this.#dropped.get(i)}`);
-    }
-  }
-
-  #checkMessage(i: number, wasWritten: boolean): void {
-    const reason = this.#dropped.get(i);
-    const isAccountedFor = reason === undefined ? this.#ledger.left.has(i) : true;
-    const isRightReason = reason === undefined || wasWritten === (reason === 'connection-lost');
-    if (!isAccountedFor || !isRightReason)
-      this.#broken('accounted-for', `${i} ${wasWritten ? 'written' : 'not written'} ${reason}`);
   }
 
   /**
@@ -433,17 +379,11 @@ class DialedSimulation {
    */
   #checkOrder(): void {
     const { written, received } = this.#ledger;
-    const kept = received.filter((i) => !this.#dropped.has(i));
+    const kept = received.filter((i) => !this.#accounts.dropped.has(i));
     for (const list of [written, kept]) {
       const own = list.filter((i) => this.#own.has(i));
       const jump = own.find((i, at) => i < (own[at - 1] ?? 0));
       if (jump !== undefined) this.#broken('in-order', String(jump));
     }
   }
-}
-
-function causeOf(ending: Ending): string {
-  return ending.outcome === 'failed'
-    ? `failed ${ending.failure.cause}`
-    : `closed ${ending.verdict.cause}`;
 }

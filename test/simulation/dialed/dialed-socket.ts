@@ -8,6 +8,7 @@ import { byteLength } from '../../../src/core/text.ts';
 import { classifyClose, type Evidence } from '../../../src/core/verdict.ts';
 import type {
   DialObserver,
+  DialTarget,
   OutboundTransport,
   SocketTransport,
 } from '../../../src/transport/transport.ts';
@@ -32,6 +33,7 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
   readonly #fate: Fate;
   readonly #line: Line;
   #error: Error | null = null;
+  #hasDialed = false;
   #isDestroyed = false;
   #isReleased = false;
   #hasClosed = false;
@@ -50,7 +52,18 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     this.#line.onRead = (payload) => this.#answer(payload);
   }
 
-  dial(): void {
+  /** Whether it holds a socket, or is about to get one. */
+  get isLive(): boolean {
+    return this.#hasDialed && !this.#isDestroyed;
+  }
+
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
+  /** @param _target - where it goes; for those that tell their peers apart. */
+  dial(_target: DialTarget): void {
+    this.#hasDialed = true;
     const { attempt, afterMs } = this.#fate;
     this.#later(afterMs, () => {
       if (attempt === 'opens') this.#open();
@@ -109,6 +122,8 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
   /** It is read behind the messages before it. */
   #readEnd(): void {
     const { end, closeCode } = this.#fate;
+    // A stream that is destroyed does not say that it has ended; ws still reads what has arrived.
+    if (end === 'fin' && this.#isDestroyed) return;
     if (end === 'fin') this.#observer.socketEnded();
     else if (end === 'close') this.#observer.closeReceived(closeCode, Buffer.from('bye'));
     else {
@@ -138,7 +153,8 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
       this.#line.bufferedBytes = 0;
       this.#progressed();
       this.#observer.socketClosed(this.#error !== null);
-      this.#whenClosed?.(isClean);
+      if (this.#fate.lingersMs === 0) this.#whenClosed?.(isClean);
+      else this.#later(this.#fate.lingersMs, () => this.#whenClosed?.(isClean));
     });
   }
 
@@ -240,7 +256,7 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     const answer = { status, ...(retryAfterMs !== undefined && { retryAfterMs }) };
     return describeDialFailure({
       ...evidence,
-      phase: 'tcp',
+      phase: this.#hasDialed ? 'tcp' : 'config',
       answer: this.#isRejected ? answer : undefined,
     });
   }

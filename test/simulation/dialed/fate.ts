@@ -17,6 +17,8 @@ export interface Fate {
   readonly isStill: boolean;
   /** How long the socket takes to close once it is destroyed; infinite when it never says so. */
   readonly closesAfterMs: number;
+  /** How long after that ws takes to say that it has closed. */
+  readonly lingersMs: number;
   /** How often the server speaks, as a gap in milliseconds; 0 for never. */
   readonly speaksEveryMs: number;
 }
@@ -41,6 +43,7 @@ export function chooseFate(random: SeededRandom): Fate {
     answers: random.chance(0.9),
     isStill: random.chance(0.15),
     closesAfterMs: random.chance(0.03) ? Number.POSITIVE_INFINITY : random.integer(0, slowness),
+    lingersMs: 0,
     speaksEveryMs: random.chance(0.5) ? random.integer(20, 2_000) : 0,
   };
 }

@@ -105,7 +105,8 @@ export class Line {
   }
 }
 
-function numberOf(payload: string | Uint8Array): number | null {
+/** The number of the message in a payload; `null` if it is none. */
+export function numberOf(payload: string | Uint8Array): number | null {
   const [, digits] = /^\{"i":(\d+)/.exec(String(payload).slice(0, 20)) ?? [];
   return digits === undefined ? null : Number(digits);
 }
