@@ -4,7 +4,6 @@ import { supervisedClient } from '../../src/client/make-client.ts';
 import type { ResolvedClientOptions } from '../../src/client/options.ts';
 import { ReconnectPolicy } from '../../src/client/reconnect/reconnect-policy.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
-
 import type { SupervisedClient } from '../../src/client/supervised-client.ts';
 import type { Parent } from '../../src/connection/parent.ts';
 import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
@@ -18,13 +17,19 @@ const fixed: Route = {
   target: () => ({ url, subprotocols: [], headers: {}, ...place }),
 };
 
-type VirtualPlatform = Platform & { parent?: Parent | null; charts?: ChartSystem; route?: Route };
+type VirtualPlatform = Platform & {
+  parent?: Parent | null;
+  charts?: ChartSystem;
+  /** Where it goes, and when: both are of a pool for its members. */
+  route?: Route;
+  policy?: ReconnectPolicy;
+};
 
 /** A client without an entry point, for a platform of the test's own. */
 export function virtualClient(
   options: ResolvedClientOptions,
   context: SharedRuntime,
-  { parent = null, charts, route = fixed, ...platform }: VirtualPlatform,
+  { parent = null, charts, route = fixed, policy, ...platform }: VirtualPlatform,
 ): SupervisedClient<unknown, unknown> {
   const own =
     charts ??
@@ -32,6 +37,6 @@ export function virtualClient(
     new ChartSystem({ actorHost: null, areEager: false }, options.clock);
   const runtime = { options, context, contract: new Contract(options.codec) };
   return supervisedClient({ runtime, charts: own, platform, parent }, (reporter) => {
-    return { route, policy: new ReconnectPolicy(options, false, reporter) };
+    return { route, policy: policy ?? new ReconnectPolicy(options, false, reporter) };
   });
 }
