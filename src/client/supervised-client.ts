@@ -292,10 +292,16 @@ export class SupervisedClient<In, Out>
     this.#hostSigned('wake.noticed');
   }
 
-  /** Each of these signs ends the state `offline`. A client that nobody needs must not dial then. */
+  /** Each of these signs ends the state `offline`: the client dials, unless nobody needs it or its policy holds it back. */
   #hostSigned(sign: 'network.returned' | 'wake.noticed'): void {
     const isOffline = this.#status.states.includes('waiting.offline');
-    this.#chart.send(isOffline && this.#isNeedless ? 'demand.ended' : sign);
+    const holdMs = isOffline ? this.#parts.policy.holdMs : 0;
+    if (isOffline && this.#isNeedless) this.#chart.send('demand.ended');
+    else if (holdMs === 0) this.#chart.send(sign);
+    else {
+      this.#parts.runtime.context.wheel.cancel(this.#delay);
+      this.#schedule(holdMs, 'offline');
+    }
   }
 
   /** Whether it waits, and nobody needs it any more. */

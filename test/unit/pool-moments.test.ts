@@ -1,0 +1,63 @@
+// Goal: a pool is right about its members also at the moments at which something else happens. Method: virtual time, and
+// sockets that do what one moment needs.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HostObserver } from '../../src/client/client-runtime.ts';
+import type { PoolOptions } from '../../src/client/pool/pool-options.ts';
+import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';
+import { DialedSocket } from '../simulation/dialed/dialed-socket.ts';
+import { chooseFate, type Fate } from '../simulation/dialed/fate.ts';
+import { Ledger } from '../simulation/dialed/line.ts';
+import { SeededRandom } from '../simulation/seeded-random.ts';
+import { SimulatedClock } from '../simulation/simulated-clock.ts';
+import { virtualPool } from '../support/virtual-pool.ts';
+
+const steady: Partial<Fate> = {
+  ...{ attempt: 'opens', afterMs: 5, end: 'never', speaksEveryMs: 0 },
+  ...{ answers: true, isStill: false, closesAfterMs: 0, lingersMs: 0 },
+};
+
+/** A pool of one upstream, all of whose sockets have the same fate. */
+function poolOver(fate: Partial<Fate>, options: PoolOptions) {
+  const clock = new SimulatedClock();
+  const random = new SeededRandom(1);
+  const parts = { clock, random, ledger: new Ledger() };
+  const hosts = new Set<HostObserver>();
+  const dialedAtMs: number[] = [];
+  const platform = () => ({
+    warnings: null,
+    makeTransport: (connection: object) =>
+      new DialedSocket(parts, new SocketEvents(connection as SocketCore), {
+        ...{ ...chooseFate(random), ...steady, ...fate },
+      }),
+    holdProcess: () => () => {},
+    whenAborted: () => () => {},
+    watchHost: (host: HostObserver) => {
+      hosts.add(host);
+      return () => void hosts.delete(host);
+    },
+  });
+  const given = { random: () => 1, ...options, clock };
+  const { handle } = virtualPool(['ws://a.test/'], given, {
+    ...{ platform, made: () => {} },
+    chosen: () => dialedAtMs.push(clock.now()),
+  });
+  return { pool: handle, clock, hosts, dialedAtMs };
+}
+
+describe('pool', () => {
+  it('leaves an upstream alone also when the network returns', () => {
+    const { clock, hosts, dialedAtMs } = poolOver(
+      { attempt: 'refused' },
+      { size: 3, circuit: { failuresMax: 3, minMs: 10_000, maxMs: 10_000 } },
+    );
+    clock.advance(300);
+    assert.deepEqual(dialedAtMs, [0, 0, 0]);
+    for (const host of hosts) host.networkLost();
+    for (const host of hosts) host.networkReturned();
+    clock.advance(9_500);
+    assert.deepEqual(dialedAtMs, [0, 0, 0], 'its circuit is open');
+    clock.advance(300);
+    assert.equal(dialedAtMs.length, 4, 'one finds out');
+  });
+});
