@@ -60,4 +60,24 @@ describe('pool', () => {
     clock.advance(300);
     assert.equal(dialedAtMs.length, 4, 'one finds out');
   });
+
+  it('never says that it is operational when a connection has just been lost', () => {
+    const { pool, clock } = poolOver({}, { size: 2 });
+    const said: string[] = [];
+    pool.status$.subscribe(({ state, open, size }) => {
+      said.push(`${state} ${open} of ${size}`);
+      if (state === 'operational' && clock.now() < 50) pool.checkout()?.terminate();
+    });
+    clock.advance(5_000);
+    assert.deepEqual(
+      said.filter((status, at) => status !== said[at - 1]),
+      [
+        'starting 0 of 2',
+        'starting 1 of 2',
+        'operational 2 of 2',
+        'degraded 1 of 2',
+        'operational 2 of 2',
+      ],
+    );
+  });
 });

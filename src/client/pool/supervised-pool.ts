@@ -249,6 +249,8 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   #updateStatus(): void {
     const { paths } = this.#chart.state;
     const status = this.#describe(paths[0] as PoolState, paths);
+    // A member has just lost its connection: the report of that follows, and the state with it.
+    if (status.state === 'operational' && status.open < status.size) return;
     if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
     this.#status = status;
     this.charts.notifications.add(() => {
