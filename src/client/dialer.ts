@@ -330,8 +330,12 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
 
   /** If the user's code throws or rejects, the connection ends. */
   errored(handler: ClientHandlerName, error: Error, connection: ManagedConnection): void {
-    this.#parts.streams.report(handler)(error);
-    connection.end('handler-error', error);
+    const { notifications } = this.charts;
+    // Held back until the gate has shut: a subscriber must not find, or check out, what is about to end.
+    notifications.during(() => {
+      notifications.add(() => this.#parts.streams.report(handler)(error));
+      connection.end('handler-error', error);
+    });
   }
 
   #ended(connection: OutboundConnection): void {

@@ -2,7 +2,7 @@
 // sockets that do what one moment needs.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HostObserver } from '../../src/client/client-runtime.ts';
+import type { HostSigns } from '../../src/client/client-runtime.ts';
 import type { PoolOptions } from '../../src/client/pool/pool-options.ts';
 import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';
 import { DialedSocket } from '../simulation/dialed/dialed-socket.ts';
@@ -22,7 +22,7 @@ function poolOver(fate: Partial<Fate>, options: PoolOptions) {
   const clock = new SimulatedClock();
   const random = new SeededRandom(1);
   const parts = { clock, random, ledger: new Ledger() };
-  const hosts = new Set<HostObserver>();
+  const hosts = new Set<HostSigns>();
   const dialedAtMs: number[] = [];
   const platform = () => ({
     warnings: null,
@@ -32,7 +32,7 @@ function poolOver(fate: Partial<Fate>, options: PoolOptions) {
       }),
     holdProcess: () => () => {},
     whenAborted: () => () => {},
-    watchHost: (host: HostObserver) => {
+    watchHost: (host: HostSigns) => {
       hosts.add(host);
       return () => void hosts.delete(host);
     },
@@ -79,5 +79,16 @@ describe('pool', () => {
         'operational 2 of 2',
       ],
     );
+  });
+
+  it('never hands out a connection to those who hear that its handler threw', () => {
+    const onMessage = () => {
+      throw new Error('the application threw');
+    };
+    const { pool, clock } = poolOver({ speaksEveryMs: 10 }, { size: 1, onMessage });
+    const found: unknown[] = [];
+    pool.events$.subscribe(() => found.push(pool.checkout()));
+    clock.advance(100);
+    assert.deepEqual(found, [undefined]);
   });
 });
