@@ -91,4 +91,19 @@ describe('pool', () => {
     clock.advance(100);
     assert.deepEqual(found, [undefined]);
   });
+
+  it('ends a drain only when every member has reported its end', async () => {
+    // The socket closes shortly before the time for that is up, and ws never says so: then it gets the same time again.
+    const { pool, clock } = poolOver(
+      { answers: false, closesAfterMs: 86, lingersMs: 60_000 },
+      { size: 1, timeouts: { forcedMs: 81 } },
+    );
+    const endings: string[] = [];
+    pool.endings$.subscribe(({ outcome }) => endings.push(outcome));
+    clock.advance(100);
+    const drained = pool.drain({ withinMs: 100 });
+    clock.advance(1_000);
+    const { closed, forced } = await drained;
+    assert.deepEqual({ closed, forced, endings }, { closed: 0, forced: 1, endings: ['closed'] });
+  });
 });

@@ -46,7 +46,9 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   readonly #open = new Map<ManagedConnection, DialedConnection<In, Out>>();
   #status: PoolStatus;
   #ids = 0;
-  readonly #counts = { connected: 0, closed: 0 };
+  /** The connections that have opened and not closed, and how many have closed. */
+  readonly #connected = new Set<ManagedConnection>();
+  #closed = 0;
   readonly #drain: Drain<SupervisedClient<In, Out>, PoolDrainReport>;
   #ignoreSignal: (() => void) | null = null;
 
@@ -56,7 +58,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     this.charts = charts;
     this.#drain = new Drain({
       runtime: context,
-      counts: () => this.#counts,
+      counts: () => ({ connected: this.#connected.size, closed: this.#closed }),
       send: (fact) => this.#send(fact),
       close: (member, frame) => void member.stop(frame),
       errored: (error) => this.#errored(error),
@@ -168,6 +170,12 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   }
 
   finish(): void {
+    this.#letGo();
+    // Those whose sockets are still closing report their ends now: nobody would hear of them later.
+    this.#drain.each(this.#connected, (connection) => connection.abandon());
+  }
+
+  #letGo(): void {
     this.#drain.end();
     this.#ignoreSignal?.();
   }
@@ -197,11 +205,8 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     from: ConnectionState | null,
     to: ConnectionState,
   ): void {
-    if (to === 'open') this.#counts.connected += 1;
-    else if (from !== 'handshaking' && (to === 'closed' || to === 'failed')) {
-      this.#counts.connected -= 1;
-      this.#counts.closed += 1;
-    }
+    if (to === 'open') this.#connected.add(connection);
+    else if (to === 'closed' && this.#connected.delete(connection)) this.#closed += 1;
     this.#parts.parent?.connectionMoved(connection, from, to);
   }
 
@@ -242,8 +247,13 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     this.#updateStatus();
   }
 
+  /** Behind what members report that were abandoned. */
   chartEnded(): void {
-    this.charts.notifications.add(() => this.#complete());
+    const { notifications } = this.charts;
+    const complete = () => this.#complete();
+    notifications.add(() =>
+      this.#members.size > 0 ? notifications.addLast(complete) : complete(),
+    );
   }
 
   #updateStatus(): void {
@@ -261,7 +271,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
 
   chartCrashed(error: Error): void {
     this.#errored(error);
-    this.finish();
+    this.#letGo();
     this.#drain.each(this.#members, (member) => {
       void member.stop(defaultCloseFrame);
       member.terminate();
