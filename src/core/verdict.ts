@@ -199,6 +199,9 @@ function conclude(evidence: Evidence, lost: CloseCause): Conclusion {
 /** If this side asked for the end first, that is the cause, and the code of the peer's answer does not matter. */
 function closeFrame(evidence: Evidence, received: CloseFrame): Conclusion {
   const { intent, sent = received } = evidence;
+  // It came too late, and the only frame that this side has sent is the answer to it.
+  if (intent === 'heartbeat-timeout')
+    return { ...localEnding(evidence, intent), layer: 'websocket', received };
   const { retry, level } = closeMeaning((intent === undefined ? received : sent).code);
   return {
     origin: intent === undefined ? 'peer' : 'local',
