@@ -2,7 +2,7 @@
 // sockets that do what one moment needs.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HostSigns } from '../../src/client/client-runtime.ts';
+import type { HostSigns } from '../../src/client/host-signs.ts';
 import type { PoolOptions } from '../../src/client/pool/pool-options.ts';
 import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';
 import { DialedSocket } from '../simulation/dialed/dialed-socket.ts';
@@ -53,8 +53,8 @@ describe('pool', () => {
     );
     clock.advance(300);
     assert.deepEqual(dialedAtMs, [0, 0, 0]);
-    for (const host of hosts) host.networkLost();
-    for (const host of hosts) host.networkReturned();
+    for (const host of hosts) host.offline();
+    for (const host of hosts) host.online();
     clock.advance(9_500);
     assert.deepEqual(dialedAtMs, [0, 0, 0], 'its circuit is open');
     clock.advance(300);

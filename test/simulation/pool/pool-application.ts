@@ -174,9 +174,9 @@ export class PoolApplication {
     if (act === 17) clock.setWall(10_000);
     if (act === 14) this.#world.offlineSinceMs = clock.now();
     for (const host of [...hosts]) {
-      if (act === 14) host.networkLost();
-      else if (act === 15) host.networkReturned();
-      else if (act === 16) host.onWake();
+      if (act === 14) host.offline();
+      else if (act === 15) host.online();
+      else if (act === 16) host.woke();
     }
   }
 

@@ -1,5 +1,6 @@
-import type { HostObserver, Platform } from '../../../src/client/client-runtime.ts';
+import type { Platform } from '../../../src/client/client-runtime.ts';
 import type { Ending } from '../../../src/client/client-types.ts';
+import type { HostSigns } from '../../../src/client/host-signs.ts';
 import type { OutboundConnection } from '../../../src/client/outbound-connection.ts';
 import type { Retry } from '../../../src/core/close-code.ts';
 import type { DialTarget } from '../../../src/transport/transport.ts';
@@ -54,7 +55,7 @@ export class PoolWorld implements PoolSocketWatcher {
   readonly upstreams: readonly SimulatedUpstream[];
   readonly members: SimulatedMember[] = [];
   readonly attempts: Attempt[] = [];
-  readonly hosts = new Set<HostObserver>();
+  readonly hosts = new Set<HostSigns>();
   /** Whether the application has an `onOpen`. */
   readonly hasOnOpen: boolean;
   /** What the option `retry` decided. */
