@@ -1,7 +1,7 @@
 // Goal: connections go through a proxy, or are made by the application, and none of the functions among the connect options can
 // end the process. Method: a real proxy, servers that note how they were reached, and functions that misbehave.
 import assert from 'node:assert/strict';
-import { Agent } from 'node:http';
+import { Agent, type ClientRequest } from 'node:http';
 import { type TcpNetConnectOpts, connect as tcpConnect } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
@@ -12,10 +12,16 @@ import { ConnectProxy } from '../support/connect-proxy.ts';
 import { connectStage, here } from '../support/connect-stage.ts';
 import { deadPort } from '../support/dead-port.ts';
 import { ProcessWatch } from '../support/process-watch.ts';
+import { accepting } from '../support/rogue-server.ts';
 import { stopsAndWatch } from '../support/stops.ts';
-import { until } from '../support/until.ts';
+import { turns, until } from '../support/until.ts';
 
 type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
+/** A request, which an agent hands its socket. */
+interface SocketTaker extends ClientRequest {
+  onSocket(socket: unknown): void;
+}
+
 type Lookup = NonNullable<ConnectOptions['lookup']>;
 
 const stops = stopsAndWatch();
@@ -122,6 +128,41 @@ describe('connect: agent', () => {
     });
   }
 
+  const takers: Record<string, (request: SocketTaker) => void> = {
+    'hands over nothing': (request) => request.onSocket(undefined),
+    'hands over no socket': (request) => request.onSocket({}),
+    'hands over a closed socket': (request) =>
+      request.onSocket(new Duplex().destroy(new Error('closed by itself'))),
+    'hands over a socket with an encoding': (request) =>
+      request.onSocket(new Duplex({ read() {} }).setEncoding('latin1')),
+    'reports an error that is none': (request) => void request.emit('error', null),
+  };
+  for (const [title, hand] of Object.entries(takers)) {
+    it(`B12c: that ${title} later fails the attempt`, async () => {
+      const watch = new ProcessWatch();
+      const addRequest = (request: SocketTaker) => void setImmediate(() => hand(request));
+      const failed = dial('ws://feed.test:80/', {
+        agent: Object.assign(new Agent(), { addRequest }),
+      });
+      const { retry } = await failed.firstFailure();
+      assert.equal(retry, 'backoff');
+      assert.equal(failed.endings.length, 1);
+      await watch.assertQuiet();
+      watch.stop();
+    });
+  }
+
+  it('B12c: that calls back without a socket fails the attempt', async () => {
+    const watch = new ProcessWatch();
+    const createConnection = (_target: unknown, done: (error: null) => void) =>
+      void setImmediate(done, null);
+    const agent = Object.assign(new Agent(), { createConnection });
+    const { cause } = await dial('ws://feed.test:80/', { agent }).firstFailure();
+    assert.equal(cause, 'target-error');
+    await watch.assertQuiet();
+    watch.stop();
+  });
+
   const creations: Record<string, () => unknown> = {
     'rejects to make a socket': () => Promise.reject(new Error('no tunnel')),
     'makes a promise of a socket': async () => new Duplex(),
@@ -205,7 +246,8 @@ describe('connect: createConnection', () => {
     await until(() => service.messages.length === 8, 'the messages arrive');
     await dialing.client.close();
     assert.equal(dialing.verdicts[0]?.cause, 'close');
-    assert.ok(Number.isFinite(dialing.verdicts[0]?.bytesIn));
+    const { bytesIn = 0, bytesOut = 0 } = dialing.verdicts[0] ?? {};
+    assert.ok(bytesIn > 0 && bytesOut > 400_000, `${bytesIn} in, ${bytesOut} out`);
   });
 
   const wrong: Record<string, [make: CreateConnection, message: RegExp]> = {
@@ -225,6 +267,11 @@ describe('connect: createConnection', () => {
     'makes no socket': [() => 5 as never, /must make a socket, not 5/],
     'makes a promise of no socket': [async () => undefined as never, /not undefined/],
     'calls back without a socket': [(_target, done) => done(null), /not undefined/],
+    // The parser of Node.js aborts the process for text.
+    'makes a socket with an encoding': [
+      () => new Duplex({ read() {} }).setEncoding('latin1'),
+      /without an encoding/,
+    ],
     'makes a closed socket': [
       () => new Duplex().destroy(new Error('closed by itself')),
       /closed by itself/,
@@ -255,6 +302,37 @@ describe('connect: createConnection', () => {
     assert.deepEqual([cause, phase], ['tcp-refused', 'tcp']);
     assert.equal(failed.endings.length, 1);
   });
+});
+
+describe('a client that is closed from a function of its connect options', () => {
+  const ways: Record<string, (close: () => void) => ConnectOptions> = {
+    lookup: (close) => ({
+      lookup: (name, options, done) => {
+        close();
+        here(name, options, done);
+      },
+    }),
+    createConnection: (close) => ({
+      createConnection: (target) => {
+        close();
+        return tcpConnect({ ...target, host: '127.0.0.1' } as TcpNetConnectOpts);
+      },
+    }),
+  };
+  for (const [title, way] of Object.entries(ways)) {
+    it(`leaves no WebSocket behind: ${title}`, async () => {
+      const server = await stops.rogue(accepting(() => {}));
+      const failed = dial(
+        `ws://feed.test:${server.port}/`,
+        way(() => void failed.client.close()),
+      );
+      const { cause } = await failed.firstFailure();
+      assert.equal(cause, 'aborted');
+      await until(() => server.visits === 0 || server.open === 0, 'no socket is left');
+      await turns(5);
+      assert.equal(server.open, 0);
+    });
+  }
 });
 
 describe('connect: lookup behind a guard', () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
+import { WebSocketServer } from 'ws';
 import { run } from '../package/run.ts';
 
 // Goal: a process does not end while it awaits a drain or a close. Method: a process of its own, in which nothing else is
@@ -49,6 +51,32 @@ describe('the process', { timeout: 60_000 }, () => {
       process.on('exit', () => console.log(client.status.state, process.getActiveResourcesInfo().length));
     `);
     assert.equal(output, 'idle 0');
+  });
+
+  it('lives for a client whose reading is paused', async () => {
+    // Its own process, which stays: while nobody reads a socket, the socket does not keep its process alive.
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    server.on('connection', (socket) => {
+      const chunk = 'x'.repeat(60_000);
+      for (let sent = 0; sent < 200; sent += 1) socket.send(chunk);
+      socket.send('last');
+    });
+    await new Promise((resolve) => server.on('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const output = await printed(`
+      import { createClient } from '${clientIndex}';
+      const client = createClient('ws://127.0.0.1:${port}/', {
+        codec: { name: 'text', encode: String, decode: String },
+        limits: { messagesPerSecondMax: 100, messageBurstMax: 20 },
+      });
+      client.messages$.subscribe((message) => {
+        if (message !== 'last') return;
+        console.log('all');
+        void client.close();
+      });
+    `);
+    server.close();
+    assert.equal(output, 'all');
   });
 
   it('lives until a drain has given up a handler that never settles', async () => {

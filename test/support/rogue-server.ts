@@ -74,7 +74,8 @@ export function closeFrame(code: number, reason = ''): Buffer {
   return buildFrame({ opcode: opcode.close, payload: closePayload(code, reason), masked: false });
 }
 
-function whenAsked(socket: Socket, answer: (request: string) => void): void {
+/** Calls back with the headers of the request, once they have come. */
+export function whenAsked(socket: Socket, answer: (request: string) => void): void {
   let request = '';
   const read = (chunk: Buffer) => {
     request += chunk.toString('latin1');
@@ -85,7 +86,8 @@ function whenAsked(socket: Socket, answer: (request: string) => void): void {
   socket.on('data', read);
 }
 
-function acceptance(request: string, ...headers: readonly string[]): string {
+/** The lines of an answer that accepts the request; with further headers. */
+export function acceptance(request: string, ...headers: readonly string[]): string {
   const [, key = ''] = /sec-websocket-key: (.*)\r\n/i.exec(request) ?? [];
   const digest = createHash('sha1')
     .update(key + GUID)
