@@ -60,7 +60,7 @@ export class ClientStreams<In, Status = ClientStatus> {
     return (error) => this.emit({ type: 'handler.errored', handler, error });
   }
 
-  /** An error, or a message that is given up, is a warning if nobody listens. */
+  /** An error, and a message that is given up or invalid, is a warning if nobody listens. */
   emit(event: ClientEvent): void {
     if (this.#warnings !== null && this.#events?.observed !== true) this.#warnings.unheard(event);
     this.events.next(event);

@@ -22,6 +22,7 @@ export class ClientWarnings {
   /** Nobody listens to the events of a client or a pool. */
   unheard(event: ClientEvent): void {
     if (event.type === 'handler.errored') this.handlerErrored(event.handler, event.error);
+    else if (event.type === 'message.invalid') this.#unheard.invalid(event.fault);
     // Not when the application closed the client: it expects this.
     else if (event.type === 'message.dropped' && event.reason !== 'stopped')
       this.#unheard.dropped(event.reason);

@@ -293,7 +293,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   messageInvalid(connection: OutboundConnection, fault: InvalidMessage): void {
-    this.#parts.streams.events.next({ type: 'message.invalid', fault });
+    this.#parts.streams.emit({ type: 'message.invalid', fault });
     connection.intake.countInvalid();
   }
 

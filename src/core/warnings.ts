@@ -1,4 +1,5 @@
 import { messageText, nameOf, stackText } from './errors.ts';
+import type { InvalidMessage } from './events.ts';
 import type { Failure, FailureCause } from './failure.ts';
 import { escapeText } from './text.ts';
 
@@ -163,6 +164,16 @@ export class Unheard {
     this.#warnings.once(reason, {
       code: 'MOORING_MESSAGE_DROPPED',
       message: `a client has dropped a message: ${reason}${nobody([this.#ways.events], 'this reason')}`,
+    });
+  }
+
+  /** A peer sent a client a message that is not delivered. */
+  invalid({ path, problem, closeCode }: InvalidMessage): void {
+    const place = path === '' ? '' : `${escapeText(path)}: `;
+    // By its code: one kind of fault must not hide the others.
+    this.#warnings.once(String(closeCode), {
+      code: 'MOORING_MESSAGE_INVALID',
+      message: `a client got an invalid message, which is not delivered: ${place}${escapeText(problem)}${nobody([this.#ways.events], 'this kind of fault')}`,
     });
   }
 

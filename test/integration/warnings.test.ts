@@ -1,9 +1,13 @@
 // Goal: nothing fails silently. Method: services and clients to which nobody listens, and those to which somebody does, with
 // everything that fails; what Node.js gives to `process.on('warning')` is noted.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { firstValueFrom } from 'rxjs';
+import { WebSocketServer } from 'ws';
+import { z } from 'zod';
 import { type Client, createClient, createPool } from '../../src/client/index.ts';
 import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import {
@@ -324,6 +328,33 @@ describe('a client to which nobody listens', () => {
     assert.match(
       String(warnings[0]?.message),
       /^a client has dropped a message: queue-full\. Nobody listens: subscribe to events\$ /,
+    );
+  });
+
+  it('warns of messages that are invalid, once for each close code that fits', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    cleanups.push(() => server.close());
+    server.on('connection', (socket) => {
+      for (const price of ['1', '2']) socket.send(JSON.stringify({ [`a\u001b${price}`]: 0 }));
+      for (const _ of ['once', 'twice']) socket.send(Buffer.from('{}'));
+      socket.send('{"price":1}');
+    });
+    await once(server, 'listening');
+    const messages = z.strictObject({ price: z.number().optional() });
+    const { port } = server.address() as AddressInfo;
+    const client = dialUnheard(`ws://127.0.0.1:${port}/`, { messages });
+    await firstValueFrom(client.messages$);
+    await warned(2);
+    await turn();
+    assert.deepEqual(codes(), ['MOORING_MESSAGE_INVALID', 'MOORING_MESSAGE_INVALID']);
+    const [broken, unreadable] = warnings.map(({ message }) => message);
+    assert.match(
+      String(broken),
+      /^a client got an invalid message, which is not delivered: .*a\\u001b1.*\. Nobody listens: /,
+    );
+    assert.match(
+      String(unreadable),
+      /: expected a text frame with JSON\. Nobody listens: subscribe to events\$ of the client /,
     );
   });
 
