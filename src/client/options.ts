@@ -67,6 +67,9 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * until the promise settles, for `timeouts.welcomeMs` at most. The connection's own `messages$` delivers at once, so that
    * you can await the answer to a sign-in. If it throws or rejects, the connection is closed with 1011 and the client dials
    * again.
+   *
+   * Send with `connection.send`: what `client.send` is given waits in the queue. What `onOpen` returns besides a promise is
+   * ignored. To release something at the end of the connection, wait until its `messages$` completes.
    */
   onOpen?: (connection: DialedConnection<In, Out>) => unknown;
   /**
