@@ -28,6 +28,7 @@ import { Upstream, Upstreams } from './upstreams.ts';
  * @example
  * ```ts
  * const pool = createPool(['wss://a.example.com/', 'wss://b.example.com/'], { size: 8 });
+ * await firstValueFrom(pool.status$.pipe(filter(({ open }) => open > 0)));
  * pool.checkout()?.send({ subscribe: 'EUR' });
  * ```
  */
