@@ -98,7 +98,7 @@ export interface ClientSendOptions {
  * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
-  /** The URL. If a function returns it, the URL that was dialed last. */
+  /** The URL. If a function returns it, the URL that was dialed last; an empty string before the first attempt. */
   readonly url: string;
   /** The connection that is open now. */
   readonly connection: DialedConnection<In, Out> | undefined;

@@ -29,11 +29,14 @@ export type Flow = 'flowing' | 'congested';
 
 /** Who a connection is; enough for a log line. */
 export interface ConnectionIdentity {
-  /** Unique within the supervisor. */
+  /** Unique among the connections of its supervisor; of a client or a pool without one, among the connections of that. */
   readonly id: string;
   /** What your `key` function returned for its peer. */
   readonly key: string | undefined;
-  /** The peer's address, from `admission.addressOf` or the TCP connection: without a port, in its usual spelling. */
+  /**
+   * The peer's address. Of an accepted connection, from `admission.addressOf` or the TCP connection: without a port, in its
+   * usual spelling. Of a dialed one, the host of its URL, which is not resolved, with its port unless that is the default.
+   */
   readonly address: string;
   /** The path of the upgrade request, without its query. Foreign text: escape it before showing it. */
   readonly path: string;
@@ -155,7 +158,7 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   renew(peer: Peer, options?: RenewOptions): boolean;
 }
 
-/** A connection that a client or a pool dialed. Its address is the host of the URL. */
+/** A connection that a client or a pool dialed. */
 export interface DialedConnection<In = unknown, Out = unknown>
   extends SupervisedConnection<In, Out> {
   readonly direction: 'dialed';
