@@ -41,7 +41,8 @@ export class UndecodableError extends Error {
  * JSON in text frames.
  *
  * `encode` throws for a BigInt and a cycle, and for a Map, a Set, bytes, a Promise, a RegExp or an Error that has no
- * `toJSON`: JSON would write it as `{}`, or as an object with a key for each byte. The error names the path.
+ * `toJSON`: JSON would write it as `{}`, or as an object with a key for each byte. It throws for a `Buffer`, too, whose
+ * `toJSON` makes a list of numbers. The error names the path.
  *
  * `decode` checks both bounds before it parses. The defaults are the limits of an accepted connection.
  *

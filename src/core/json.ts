@@ -93,15 +93,18 @@ const insteads: Readonly<Record<string, string>> = {
   SharedArrayBuffer: BYTES,
 };
 
+/** What JSON makes of a value that it loses begins like this: of a Map, of bytes, and of a `Buffer`, which has a `toJSON`. */
+const traces = ['{}', '{"0":', '{"type":"Buffer"'];
+
 /**
- * Finds a value that JSON loses: one that it cannot write, or writes as `{}` or as an object with a key for each byte.
+ * Finds a value that JSON loses: one that it cannot write, or writes as `{}` or as an object with its bytes.
  *
- * @param text - what `JSON.stringify` has written; nothing when it threw. The message is searched only when the text has
- *   `{}` or `{"0":`, so all other messages cost one search of their text.
+ * @param text - what `JSON.stringify` has written; nothing when it threw. The message is searched only when the text has a
+ *   trace of such a value, so all other messages cost one search of their text for each trace.
  * @returns what is wrong, and what to send instead; nothing when code of the message threw.
  */
 export function jsonProblem(message: unknown, text?: string): string | undefined {
-  if (text !== undefined && !text.includes('{}') && !text.includes('{"0":')) return undefined;
+  if (text !== undefined && !traces.some((trace) => text.includes(trace))) return undefined;
   let problem: string | undefined;
   try {
     JSON.stringify(
@@ -130,7 +133,8 @@ function lossFinder(found: (kind: string, path: readonly PropertyKey[]) => void)
     else holders.length = known + 1;
     path.length = holders.length - 1;
     path.push(Array.isArray(this) ? Number(key) : key);
-    const kind = holders.includes(value) ? 'cycle' : lossyKind(value);
+    const isBuffer = ArrayBuffer.isView(Object(this)[key]) && Object(value).type === 'Buffer';
+    const kind = isBuffer ? 'Buffer' : holders.includes(value) ? 'cycle' : lossyKind(value);
     if (kind === undefined) return value;
     found(kind, path.slice(1));
     return undefined;

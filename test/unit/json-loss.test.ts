@@ -23,6 +23,8 @@ const lossy: readonly [string, object][] = [
   ['DataView', new DataView(new ArrayBuffer(2))],
   ['Uint8Array', Uint8Array.of(1, 2)],
   ['Uint8Array', new Uint8Array(0)],
+  ['Buffer', Buffer.from('ab')],
+  ['Buffer', Buffer.alloc(0)],
   ['Float64Array', Float64Array.of(0.5)],
   ['BigInt64Array', new BigInt64Array(0)],
   ['Map', runInNewContext('new Map([[1, 2]])') as object],
@@ -145,7 +147,13 @@ describe('jsonCodec, given what JSON writes well', () => {
       }
     }
     assertWritten({ tags: new Tags([['a', 1]]), none: new Tags(), at: new Date(0) });
-    assertWritten({ bytes: Buffer.from('hi'), empty: {} });
+    class Base64 extends Uint8Array {
+      toJSON() {
+        return Buffer.from(this).toString('base64');
+      }
+    }
+    assertWritten({ bytes: Base64.of(1, 2), empty: {} });
+    assertWritten({ bytes: Buffer.from('hi').toJSON() });
     assertWritten({ error: Object.assign(new Error('boom'), { toJSON: () => ({}) }) });
     assert.throws(() => json.encode({ a: { toJSON: () => new Set() } }), refused(/^a is a Set/));
     const keys: string[] = [];
