@@ -260,6 +260,8 @@ export interface DialEvidence extends AttemptEvidence {
   /** How far it had come. */
   readonly phase: FailurePhase;
   readonly answer?: DialAnswer | undefined;
+  /** The server answered 101. */
+  readonly isUpgraded?: boolean;
   /** The 101 named no subprotocol although some were offered, and the error is about that. */
   readonly isUnmatched?: boolean;
 }
@@ -301,21 +303,28 @@ function conclude(evidence: DialEvidence): DialConclusion {
 
 /** What the peer said, unless this side gave up; then what the network did, unless this side was late. */
 function concludeOfSocket(evidence: DialEvidence): DialConclusion | undefined {
-  const { answer, phase, error } = evidence;
+  const { answer, error } = evidence;
   if (evidence.crash !== undefined || evidence.isAborted) return undefined;
   if (answer !== undefined) return trouble('rejected', retryAfterStatus(answer.status));
   if (evidence.isTargetError || evidence.isLate || error === undefined) return undefined;
   if (evidence.isUnmatched) return fault('wrong-subprotocol', 'backoff');
-  return errorConclusion(phase, error);
+  return errorConclusion(evidence, error);
 }
 
-function errorConclusion(phase: FailurePhase, error: SystemError): DialConclusion | undefined {
+function errorConclusion(
+  { phase, isUpgraded = false }: DialEvidence,
+  error: SystemError,
+): DialConclusion | undefined {
   if (phase === 'config' || phase === 'undisclosed') return undefined;
   if (phase === 'dns') return trouble('dns-error');
   if (error.code === 'ECONNREFUSED') return trouble('tcp-refused');
   if (isNetworkError(error)) return trouble(tcpCause(error));
   if (phase === 'tls') return fault('tls-error', 'backoff');
-  return phase === 'http' ? fault('handshake-invalid', 'backoff') : trouble('tcp-error');
+  // Another error before the answer is one of the socket, which an agent may have made: it may have no code.
+  const isOfAnswer = isUpgraded || error.code?.startsWith('HPE_') === true;
+  return phase === 'http' && isOfAnswer
+    ? fault('handshake-invalid', 'backoff')
+    : trouble('tcp-error');
 }
 
 /** A temporary problem. */
@@ -346,7 +355,7 @@ export function phaseOfError(error: SystemError | undefined, reached: FailurePha
   const { code = '', syscall = '' } = error;
   if (/^(getaddrinfo|query)/.test(syscall) || /^(ENOTFOUND|EAI_\w+)$/.test(code)) return 'dns';
   if (tlsError.test(code)) return 'tls';
-  return syscall === 'connect' || reached === 'dns' ? 'tcp' : reached;
+  return /^(connect|bind)$/.test(syscall) || reached === 'dns' ? 'tcp' : reached;
 }
 
 /** Codes of errors of TLS: those of OpenSSL and Node.js, and the results of a check of a certificate. */

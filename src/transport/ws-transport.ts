@@ -54,6 +54,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   #answer: HttpAnswer | null = null;
   /** What a function of the application among the connect options did wrong. */
   #fault: { readonly hook: ConnectHook; readonly error: Error } | null = null;
+  #isUpgraded = false;
   /** Whether the 101 names no subprotocol although some were offered. */
   #isUnmatched = false;
 
@@ -84,6 +85,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
     }
     socket.observer = this.#observer;
     socket.on('upgrade', (response: IncomingMessage) => {
+      this.#isUpgraded = true;
       this.#isUnmatched =
         subprotocols.length > 0 && response.headers['sec-websocket-protocol'] === undefined;
       this.watch(response.socket, this.#observer);
@@ -180,6 +182,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
       phase: hook === undefined ? phaseOfError(error, this.#phase) : phaseOfHook[hook],
       answer: this.#answer?.description,
       isTargetError: evidence.isTargetError || hook === 'connection',
+      isUpgraded: this.#isUpgraded,
       isUnmatched: this.#isUnmatched && error !== undefined && /subprotocol/.test(error.message),
     });
   }

@@ -1,6 +1,7 @@
 // Goal: connections go through a proxy, or are made by the application, and none of the functions among the connect options can
 // end the process. Method: a real proxy, servers that note how they were reached, and functions that misbehave.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { Agent, type ClientRequest } from 'node:http';
 import { type TcpNetConnectOpts, connect as tcpConnect } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -180,6 +181,17 @@ describe('connect: agent', () => {
       watch.stop();
     });
   }
+
+  it('that made a socket which breaks before the answer fails the attempt as the socket does', async () => {
+    const collapse = () => tunnel.destroy(new Error('the tunnel is gone'));
+    const { port } = await stops.rogue(({ asked }) => asked(collapse));
+    const tunnel = tcpConnect(port, '127.0.0.1');
+    await once(tunnel, 'connect');
+    const agent = Object.assign(new Agent(), { createConnection: () => tunnel });
+    const failed = dial('ws://feed.test:80/', { agent });
+    const { cause, phase, error } = await failed.firstFailure();
+    assert.deepEqual([cause, phase, error?.message], ['tcp-error', 'http', 'the tunnel is gone']);
+  });
 
   it('that throws after it has made a socket leaves no socket', async () => {
     const service = await stops.service();

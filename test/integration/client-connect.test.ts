@@ -67,6 +67,12 @@ describe('connect: over which addresses', () => {
     assert.equal(connection.address, '127.0.0.9');
   });
 
+  it('localAddress that no host has is an error of tcp', async () => {
+    const failed = dial('ws://127.0.0.1:9/', { localAddress: '203.0.113.9' });
+    const { cause, phase } = await failed.firstFailure();
+    assert.deepEqual([cause, phase], ['tcp-error', 'tcp']);
+  });
+
   it('autoSelectFamilyAttemptTimeout reaches Node.js, as the other options do', async () => {
     const service = await stops.service();
     const given = {

@@ -104,7 +104,7 @@ const dialEvidence: Readonly<Record<string, Partial<DialEvidence>>> = {
   'tcp-reset': { error: systemError('ECONNRESET') },
   'tcp-error': { phase: 'tcp', error: systemError('ENOENT') },
   'tls-error': { phase: 'tls', error: systemError('EPROTO') },
-  'handshake-invalid': { error: new Error('no HTTP') },
+  'handshake-invalid': { isUpgraded: true, error: new Error('no WebSocket') },
 };
 
 describe(`${PAGE}: what Mooring makes of it`, () => {

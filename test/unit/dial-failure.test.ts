@@ -46,7 +46,13 @@ const table: Record<string, [Partial<DialEvidence>, string, string, string]> = {
   ],
   'hung up on': [{ error: failed('ECONNRESET') }, 'tcp-reset', 'backoff', 'warn'],
   'no HTTP': [{ error: failed('HPE_INVALID_CONSTANT') }, 'handshake-invalid', 'backoff', 'error'],
-  'a wrong accept': [{ error: failed() }, 'handshake-invalid', 'backoff', 'error'],
+  'a wrong accept': [
+    { isUpgraded: true, error: failed() },
+    'handshake-invalid',
+    'backoff',
+    'error',
+  ],
+  'a socket of an agent that breaks': [{ error: failed() }, 'tcp-error', 'backoff', 'warn'],
   'without a subprotocol': [
     { isUnmatched: true, error: failed() },
     'wrong-subprotocol',
@@ -108,6 +114,7 @@ describe('phaseOfError', () => {
     ['ECONNREFUSED', 'connect', 'dns', 'tcp'],
     ['ECONNREFUSED', undefined, 'dns', 'tcp'],
     ['EADDRNOTAVAIL', 'bind', 'dns', 'tcp'],
+    ['EADDRNOTAVAIL', 'bind', 'http', 'tcp'],
     ['ETIMEDOUT', 'connect', 'http', 'tcp'],
     ['ECONNRESET', 'read', 'tls', 'tls'],
     ['EPROTO', 'write', 'tcp', 'tls'],
