@@ -1,5 +1,6 @@
+import type { ClientEvent, ClientHandlerName } from '../core/events.ts';
 import { Stream } from '../core/stream.ts';
-import type { ClientEvent, ClientHandlerName, ClientStatus, Ending } from './client-types.ts';
+import type { ClientStatus, Ending } from './client-types.ts';
 import type { ClientWarnings } from './client-warnings.ts';
 
 /** The public streams of a client or a pool. Each is made when it is first used: most clients use one or two. */

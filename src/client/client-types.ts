@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { ChartActor } from '../core/actor.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
-import type { InvalidMessage } from '../core/events.ts';
+import type { ClientEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 
@@ -29,8 +29,18 @@ export type Ending =
 export type GaveUp = 'refused' | 'restarts' | 'crash';
 
 /** What a client is doing, and why. */
-export interface ClientStatus {
-  readonly state: ClientState;
+export type ClientStatus = ClientCondition &
+  (
+    | {
+        readonly state: 'exhausted';
+        /** Why it does not dial again by itself; in `exhausted` only. */
+        readonly gaveUp: GaveUp;
+      }
+    | { readonly state: Exclude<ClientState, 'exhausted'>; readonly gaveUp: undefined }
+  );
+
+/** What the status of a client has in every state. */
+export interface ClientCondition {
   /** Every active state of the chart as a path, for example `up.settling`. */
   readonly states: readonly string[];
   /** Attempts so far, including the current one. */
@@ -39,49 +49,7 @@ export interface ClientStatus {
   readonly ending: Ending | undefined;
   /** The delay before the next attempt, in whole milliseconds; in `waiting` only. */
   readonly delayMs: number | undefined;
-  /** Why it does not dial again by itself; in `exhausted` only. */
-  readonly gaveUp: GaveUp | undefined;
 }
-
-/**
- * Why a message was given up.
- *
- * - `queue-full`: newer messages needed its place in the queue.
- * - `expired`: it waited longer than its `ttlMs`.
- * - `stopped`: it waited when the client was closed.
- * - `gave-up`: it waited when the client gave up.
- * - `connection-lost`: the socket had it, and the connection ended before it had left this process for certain.
- */
-export type DropReason = 'queue-full' | 'expired' | 'stopped' | 'gave-up' | 'connection-lost';
-
-/** Which code of the application threw: an option, or a subscriber of a stream. `client` and `pool` are Mooring itself. */
-export type ClientHandlerName =
-  | 'onOpen'
-  | 'onMessage'
-  | 'messages'
-  | 'retry'
-  | 'privateCodes'
-  | 'heartbeat.message'
-  | 'heartbeat.expects'
-  | 'signs'
-  | 'random'
-  | 'inspect'
-  | 'actor'
-  | 'messages$'
-  | 'status$'
-  | 'endings$'
-  | 'client'
-  | 'pool';
-
-/** An event of a client. Its status and its endings have streams of their own. */
-export type ClientEvent =
-  | { readonly type: 'message.dropped'; readonly message: unknown; readonly reason: DropReason }
-  | { readonly type: 'message.invalid'; readonly fault: InvalidMessage }
-  | {
-      readonly type: 'handler.errored';
-      readonly handler: ClientHandlerName;
-      readonly error: Error;
-    };
 
 /** How one message is sent. */
 export interface ClientSendOptions {
@@ -118,7 +86,8 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly messages$: Observable<In>;
   /** How each attempt ended: exactly one ending for each attempt. */
   readonly endings$: Observable<Ending>;
-  readonly events$: Observable<ClientEvent>;
+  /** What happens besides: messages that are dropped or invalid, and code of the application that threw. */
+  readonly events$: Observable<ClientEvent<Out>>;
   /** Messages that wait, for a connection or for room in its socket. */
   readonly queuedMessages: number;
 

@@ -1,5 +1,6 @@
+import type { ClientEvent } from '../core/events.ts';
 import { Unheard } from '../core/warnings.ts';
-import type { ClientEvent, ClientStatus, Ending } from './client-types.ts';
+import type { ClientStatus, Ending } from './client-types.ts';
 import { isRefusal } from './reconnect/retry.ts';
 
 /**

@@ -12,11 +12,11 @@ import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import type { Contract } from '../core/contract.ts';
-import type { InvalidMessage } from '../core/events.ts';
+import type { ClientHandlerName, InvalidMessage } from '../core/events.ts';
 import { guarded } from '../core/guard.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientDependencies } from './client-runtime.ts';
-import type { ClientHandlerName, Ending } from './client-types.ts';
+import type { Ending } from './client-types.ts';
 import {
   type OutboundConnection,
   type OutboundHost,

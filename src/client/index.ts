@@ -12,7 +12,7 @@ export type {
 } from '../core/connection.ts';
 export type { ErrorCode } from '../core/errors.ts';
 export { MooringError } from '../core/errors.ts';
-export type { InvalidMessage } from '../core/events.ts';
+export type { ClientEvent, ClientHandlerName, DropReason, InvalidMessage } from '../core/events.ts';
 export type { Failure, FailureCause, FailurePhase, FailureResponse } from '../core/failure.ts';
 export type {
   InspectedActor,
@@ -26,12 +26,10 @@ export type { CloseVerdict } from '../core/verdict.ts';
 export type { ConnectionTarget, ConnectOptions } from '../transport/connect-options.ts';
 export type {
   Client,
-  ClientEvent,
-  ClientHandlerName,
+  ClientCondition,
   ClientSendOptions,
   ClientState,
   ClientStatus,
-  DropReason,
   Ending,
   GaveUp,
 } from './client-types.ts';

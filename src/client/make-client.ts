@@ -7,6 +7,7 @@ import type { HasChildren } from '../core/child.ts';
 import type { Clock } from '../core/clock.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
+import type { ClientEvent } from '../core/events.ts';
 import {
   type ClientDependencies,
   type ClientRuntime,
@@ -15,13 +16,7 @@ import {
   reportLater,
 } from './client-runtime.ts';
 import { ClientStreams } from './client-streams.ts';
-import type {
-  Client,
-  ClientEvent,
-  ClientSendOptions,
-  ClientStatus,
-  Ending,
-} from './client-types.ts';
+import type { Client, ClientSendOptions, ClientStatus, Ending } from './client-types.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { type ErrorReporter, ReconnectPolicy } from './reconnect/reconnect-policy.ts';
 import type { Directions, Resolvable, Route } from './reconnect/route.ts';
@@ -110,8 +105,9 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
     return this.#client.streams.endings.observable;
   }
 
-  get events$(): Observable<ClientEvent> {
-    return this.#client.streams.events.observable;
+  get events$(): Observable<ClientEvent<Out>> {
+    // The messages in its events are those that were given to `send`.
+    return this.#client.streams.events.observable as Observable<ClientEvent<Out>>;
   }
 
   get queuedMessages(): number {

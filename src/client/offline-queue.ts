@@ -1,5 +1,5 @@
+import type { DropReason } from '../core/events.ts';
 import { runAll, runEach } from '../core/guard.ts';
-import type { DropReason } from './client-types.ts';
 import type { Outgoing } from './outbound-outbox.ts';
 
 /** A message with its payload, which was measured. */

@@ -1,11 +1,12 @@
 import type { TimerHandle } from '../core/clock.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
+import type { DropReason } from '../core/events.ts';
 import { flag, must, type Rule, resolved } from '../core/option-rules.ts';
 import { byteLength } from '../core/text.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import type { ClientDependencies } from './client-runtime.ts';
-import type { ClientSendOptions, DropReason } from './client-types.ts';
+import type { ClientSendOptions } from './client-types.ts';
 import type { Dialer } from './dialer.ts';
 import { OfflineQueue, type Unsent, type Waiting } from './offline-queue.ts';
 import type { Outgoing } from './outbound-outbox.ts';

@@ -423,6 +423,7 @@ export class SupervisedClient<In, Out>
   #describe(): ClientStatus {
     const states = this.#gaveUp === 'crash' ? crashed : this.#chart.state.paths;
     const state = (states[0] ?? 'idle') as ClientState;
+    // The reason is noted before the chart gives up.
     return {
       state,
       states,
@@ -430,6 +431,6 @@ export class SupervisedClient<In, Out>
       ending: this.#parts.policy.ending,
       delayMs: this.#delayMs,
       gaveUp: state === 'exhausted' ? this.#gaveUp : undefined,
-    };
+    } as ClientStatus;
   }
 }

@@ -82,3 +82,47 @@ export type SupervisorEvent<C extends ConnectionIdentity = Connection | DialedCo
   UntimedEvent<C> & {
     readonly at: number;
   };
+
+/**
+ * Why a message was given up.
+ *
+ * - `queue-full`: newer messages needed its place in the queue.
+ * - `expired`: it waited longer than its `ttlMs`.
+ * - `stopped`: it waited when the client was closed.
+ * - `gave-up`: it waited when the client gave up.
+ * - `connection-lost`: the socket had it, and the connection ended before it had left this process for certain.
+ */
+export type DropReason = 'queue-full' | 'expired' | 'stopped' | 'gave-up' | 'connection-lost';
+
+/** Which code of the application threw: an option, or a subscriber of a stream. `client` and `pool` are Mooring itself. */
+export type ClientHandlerName =
+  | 'onOpen'
+  | 'onMessage'
+  | 'messages'
+  | 'retry'
+  | 'privateCodes'
+  | 'heartbeat.message'
+  | 'heartbeat.expects'
+  | 'signs'
+  | 'random'
+  | 'inspect'
+  | 'actor'
+  | 'messages$'
+  | 'status$'
+  | 'endings$'
+  | 'client'
+  | 'pool';
+
+/**
+ * An event of a client or a pool. Its status and its endings have streams of their own.
+ *
+ * @typeParam Out - a message that may be sent: the input of `sends`.
+ */
+export type ClientEvent<Out = unknown> =
+  | { readonly type: 'message.dropped'; readonly message: Out; readonly reason: DropReason }
+  | { readonly type: 'message.invalid'; readonly fault: InvalidMessage }
+  | {
+      readonly type: 'handler.errored';
+      readonly handler: ClientHandlerName;
+      readonly error: Error;
+    };

@@ -178,6 +178,16 @@ client.messages$.subscribe((message) => {
 // @ts-expect-error a message of another contract
 client.send({ nope: 1 });
 client.wake();
+client.events$.subscribe((event) => {
+  if (event.type !== 'message.dropped') return;
+  const exact: Exactly<typeof event.message, { type: 'say'; text: string }> = true;
+  void exact;
+});
+client.status$.subscribe((status) => {
+  if (status.state === 'exhausted') status.gaveUp satisfies 'refused' | 'restarts' | 'crash';
+  else status.gaveUp satisfies undefined;
+  if (status.gaveUp !== undefined) status.state satisfies 'exhausted';
+});
 createClient('wss://example.com/', {
   silentMs: 60_000,
   heartbeat: {
@@ -194,6 +204,7 @@ createClient('wss://example.com/', {
 // @ts-expect-error a server has no such heartbeat
 createSupervisor({ heartbeat: { message: 'ping' } });
 const pool = createPool(['wss://example.com/'], { messages: prices, supervisor, silentMs: 60_000 });
+pool.events$.subscribe((event) => event.type === 'message.dropped' && event.message);
 export const first: DialedConnection<{ price: number }> | undefined = pool.checkout();
 
 const connecting: ConnectOptions = {

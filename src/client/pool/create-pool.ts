@@ -4,9 +4,10 @@ import { parentOf } from '../../connection/parent.ts';
 import type { ChartActor } from '../../core/actor.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { DialedConnection } from '../../core/connection.ts';
+import type { ClientEvent } from '../../core/events.ts';
 import { printAs } from '../../core/text.ts';
 import { chartsFor } from '../client-runtime.ts';
-import type { ClientEvent, Ending } from '../client-types.ts';
+import type { Ending } from '../client-types.ts';
 import { supervisedClient } from '../make-client.ts';
 import { nodeActors, nodePlatform } from '../node-options.ts';
 import { sharedClientRuntime } from '../node-runtime.ts';
@@ -89,8 +90,9 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
     return this.#pool.streams.endings.observable;
   }
 
-  get events$(): Observable<ClientEvent> {
-    return this.#pool.streams.events.observable;
+  get events$(): Observable<ClientEvent<Out>> {
+    // The messages in its events are those that were given to `send`.
+    return this.#pool.streams.events.observable as Observable<ClientEvent<Out>>;
   }
 
   get connections(): Iterable<DialedConnection<In, Out>> {

@@ -1,8 +1,8 @@
 import type { Observable } from 'rxjs';
 import type { ChartActor } from '../../core/actor.ts';
 import type { DialedConnection } from '../../core/connection.ts';
-import type { DrainReport } from '../../core/events.ts';
-import type { ClientEvent, Ending } from '../client-types.ts';
+import type { ClientEvent, DrainReport } from '../../core/events.ts';
+import type { Ending } from '../client-types.ts';
 import type { CircuitState } from './circuit-breaker.ts';
 
 /** The top-level state of a pool's chart. */
@@ -58,7 +58,8 @@ export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly messages$: Observable<In>;
   /** How each attempt ended: exactly one ending for each attempt. */
   readonly endings$: Observable<Ending>;
-  readonly events$: Observable<ClientEvent>;
+  /** What happens besides: messages that are dropped or invalid, and code of the application that threw. */
+  readonly events$: Observable<ClientEvent<Out>>;
   /** The open connections. */
   readonly connections: Iterable<DialedConnection<In, Out>>;
   /**

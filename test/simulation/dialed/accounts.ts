@@ -1,5 +1,6 @@
-import type { ClientEvent, Ending } from '../../../src/client/client-types.ts';
+import type { Ending } from '../../../src/client/client-types.ts';
 import type { FlushResult, SendResult } from '../../../src/core/connection.ts';
+import type { ClientEvent } from '../../../src/core/events.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { Ledger } from './line.ts';
 
