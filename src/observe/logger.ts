@@ -2,13 +2,14 @@ import type { Observable, Subscription } from 'rxjs';
 import { invalidArgument } from '../core/arguments.ts';
 import type { Level } from '../core/close-code.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
-import { messageText, nameOf, partsOf, stackText } from '../core/errors.ts';
-import type { SupervisorEvent } from '../core/events.ts';
+import { MooringError, messageText, nameOf, partsOf, stackText } from '../core/errors.ts';
+import type { ClientEvent, DropReason, SupervisorEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
 import { hasMethods } from '../core/methods.ts';
 import { escapeText } from '../core/text.ts';
 import { type Trail, trailText } from '../core/trail.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
+import { kindOf } from '../core/wording.ts';
 import { LogFolder, type LogLine } from './log-folder.ts';
 
 type LogMethod = (fields: object, message: string) => void;
@@ -17,8 +18,9 @@ type LogMethod = (fields: object, message: string) => void;
 export type Logger = Record<Level, LogMethod>;
 
 /**
- * Logs what happens, one line per event, at the level that its verdict deserves. It leaves out `topic.opened` and
- * `topic.closed`, which would be two lines for each connection where every user has a topic: use {@link logLine} for them.
+ * Logs the events of a supervisor, a client or a pool, one line per event, at the level that it deserves. It leaves out
+ * `topic.opened` and `topic.closed`, which would be two lines for each connection where every user has a topic: use
+ * {@link logLine} for them.
  *
  * Text from a peer is escaped in message and fields, so it can neither begin a line of its own nor control a terminal.
  *
@@ -33,32 +35,42 @@ export type Logger = Record<Level, LogMethod>;
  * ```ts
  * logEvents(supervisor.events$, pino());
  * logEvents(supervisor.events$, console);
+ * logEvents(client.events$, console);
  * ```
  */
 export function logEvents<C extends ConnectionIdentity>(
-  events$: Observable<SupervisorEvent<C>>,
+  events$: Observable<SupervisorEvent<C>> | Observable<ClientEvent>,
   logger: Logger,
 ): Subscription {
   checkLogging(events$, logger);
   const write = isConsole(logger) ? writeForPeople : writeForMachines;
   const folder = new LogFolder((line) => write(logger, line));
-  const subscription = events$.subscribe((event) => {
-    if (!isOfTopic(event)) folder.add(logLine(event));
+  const all$ = events$ as Observable<SupervisorEvent<C> | ClientEvent>;
+  const subscription = all$.subscribe((event) => {
+    if (!isOfTopic(event)) folder.add(logLine(event) ?? refuse(event));
   });
   subscription.add(() => folder.flush());
   return subscription;
 }
 
 /** A service may have a topic for each of its users. */
-function isOfTopic({ type }: { readonly type: string }): boolean {
+function isOfTopic(event: { readonly type: string }): boolean {
+  const { type } = Object(event);
   return type === 'topic.opened' || type === 'topic.closed';
 }
 
+const call = 'logEvents(events$, logger)';
+const advice = 'pass events$ of a supervisor, a client or a pool';
+
+/** Plain JavaScript can pass another stream, for example `endings$`. */
+function refuse(value: unknown): never {
+  const problem = `events$ emitted ${kindOf(value)} that is no event; ${advice}`;
+  throw new MooringError('invalid-argument', `${call}: ${problem}`);
+}
+
 function checkLogging(events$: unknown, logger: unknown): void {
-  const call = 'logEvents(events$, logger)';
   if (!hasMethods(events$, ['subscribe'])) {
     const expected = 'an Observable';
-    const advice = 'pass supervisor.events$';
     throw invalidArgument({ call, argument: 'events$', value: events$, expected, advice });
   }
   if (!hasMethods(logger, ['info', 'warn', 'error'])) {
@@ -82,8 +94,10 @@ function writeForPeople(logger: Logger, { level, fields, message }: LogLine): vo
   (logger as Record<Level, (...texts: unknown[]) => void>)[level]('%s', message, fields);
 }
 
-/** Makes the log line of an event. Pure. */
-export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>): LogLine {
+/** Makes the log line of an event of a supervisor, a client or a pool. Pure. */
+export function logLine<C extends ConnectionIdentity>(
+  event: SupervisorEvent<C> | ClientEvent,
+): LogLine {
   switch (event.type) {
     case 'connection.closed':
       return closedLine(event.connection, event.verdict);
@@ -93,18 +107,17 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
     case 'connection.errored':
       return line(['warn', event], { cause: event.cause, ...errorField(event.error) }, event.cause);
     case 'connection.closing': {
-      const reason = escapeText(event.reason);
-      return line(
-        ['info', event],
-        { origin: event.origin, code: event.code, reason },
-        event.origin,
-      );
+      const { origin, code, reason } = event;
+      return line(['info', event], { origin, code, reason: escapeText(reason) }, origin);
     }
     case 'message.invalid': {
       const { path, problem, closeCode } = event.fault;
       const fault = { path: escapeText(path), problem: escapeText(problem), closeCode };
       return line(['warn', event], { fault }, `${path || 'message'}: ${problem}`);
     }
+    case 'message.dropped':
+      // Without the message, which is data of the application.
+      return line([dropLevel(event.reason), event], { reason: event.reason }, event.reason);
     case 'handler.errored':
       return line(
         ['error', event],
@@ -144,6 +157,11 @@ export function logLine<C extends ConnectionIdentity>(event: SupervisorEvent<C>)
       return line(['info', event], event.report, `${closed} closed, ${forced} forced`);
     }
   }
+}
+
+/** The application expects it of a client that it has closed. */
+function dropLevel(reason: DropReason): Level {
+  return reason === 'stopped' ? 'info' : 'warn';
 }
 
 /** `error` for a child that has given up, which somebody must look at. `warn` for one that is trying to reconnect. */
@@ -215,7 +233,7 @@ function trailField(level: Level, trail: Trail): object {
 }
 
 function line<C extends ConnectionIdentity>(
-  [level, event]: readonly [Level, SupervisorEvent<C>],
+  [level, event]: readonly [Level, SupervisorEvent<C> | ClientEvent],
   about: object,
   remark: string,
 ): LogLine {

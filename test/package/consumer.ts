@@ -121,7 +121,7 @@ console.log(JSON.stringify({ state: actor.getSnapshot().value, orders }));
 /** A module that compiles only if every type is inferred as the documentation promises. */
 export const typedConsumer = `
 import { createServer } from 'node:http';
-import { admitted, attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen, Refusal, trailText } from 'mooring';
+import { admitted, attach, type CloseVerdict, type Connection, createSupervisor, type Failure, listen, logEvents, Refusal, trailText } from 'mooring';
 import type { Supervisor, Topic } from 'mooring';
 import { connect as tcp } from 'node:net';
 import { connect as tls } from 'node:tls';
@@ -204,6 +204,11 @@ createClient('wss://example.com/', {
 // @ts-expect-error a server has no such heartbeat
 createSupervisor({ heartbeat: { message: 'ping' } });
 const pool = createPool(['wss://example.com/'], { messages: prices, supervisor, silentMs: 60_000 });
+logEvents(client.events$, console);
+logEvents(pool.events$, console);
+logEvents(supervisor.events$, console);
+// @ts-expect-error no events
+logEvents(client.endings$, console);
 pool.events$.subscribe((event) => event.type === 'message.dropped' && event.message);
 export const first: DialedConnection<{ price: number }> | undefined = pool.checkout();
 

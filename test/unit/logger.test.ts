@@ -6,8 +6,9 @@ import fc from 'fast-check';
 import { Subject } from 'rxjs';
 import type { Level } from '../../src/core/close-code.ts';
 import type { ConnectionIdentity } from '../../src/core/connection.ts';
-import type { DrainReport, SupervisorEvent, UntimedEvent } from '../../src/core/events.ts';
+import type { ClientEvent, SupervisorEvent, UntimedEvent } from '../../src/core/events.ts';
 import type { Failure } from '../../src/core/failure.ts';
+import { Stream } from '../../src/core/stream.ts';
 import { escapeText } from '../../src/core/text.ts';
 import type { Trail } from '../../src/core/trail.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
@@ -42,7 +43,7 @@ const failure: Failure = {
   path: '/ws',
   trail: [],
 };
-const report: DrainReport = { closed: 5, forced: 1, unsettled: 0, tookMs: 30 };
+const report = { closed: 5, forced: 1, unsettled: 0, tookMs: 30 };
 const error = Object.assign(new TypeError('boom'), { code: 'EBOOM' });
 const fault = { path: 'items[0]', problem: 'expected number', closeCode: 1008 } as const;
 
@@ -141,6 +142,27 @@ describe('logLine', () => {
       }
     });
   }
+
+  it('has a line for each event of a client, without data of the application', () => {
+    const dropped = { type: 'message.dropped', message: 'secret' } as const;
+    const events: ClientEvent[] = [
+      { ...dropped, reason: 'expired' },
+      { ...dropped, reason: 'stopped' },
+      { type: 'message.invalid', fault },
+      { type: 'handler.errored', handler: 'status$', error },
+    ];
+    const lines = events.map((event) => logLine(event));
+    assert.deepEqual(
+      lines.map(({ level, message }) => `${level} ${message}`),
+      [
+        'warn message.dropped: expired',
+        'info message.dropped: stopped',
+        'warn message.invalid: items[0]: expected number',
+        'error handler.errored: status$: boom',
+      ],
+    );
+    assert.ok(!JSON.stringify(lines).includes('secret'));
+  });
 
   it('takes the level of an ending from its verdict or failure', () => {
     for (const level of ['info', 'warn', 'error'] as const) {
@@ -436,12 +458,25 @@ describe('logEvents', () => {
     logEvents(new Subject<Event>(), console);
   });
 
+  it('refuses a stream that emits something else, and says what to pass', () => {
+    const { lines, logger } = notingLogger();
+    const thrown: Error[] = [];
+    const endings = new Stream<object>((error) => thrown.push(error));
+    (logEvents as (...given: unknown[]) => unknown)(endings.observable, logger);
+    endings.next({ outcome: 'failed', failure });
+    assert.match(
+      String(thrown[0]?.message),
+      /^logEvents\(events\$, logger\): events\$ emitted an object that is no event; pass events\$ of /,
+    );
+    assert.deepEqual(lines, []);
+  });
+
   it('refuses what cannot be logged, or cannot log, and says what to pass', () => {
     const { logger } = notingLogger();
     const log = logEvents as (...given: unknown[]) => unknown;
     const events = {
       code: 'invalid-argument',
-      message: /events\$ must be .*pass supervisor\.events\$/,
+      message: /events\$ must be .*pass events\$ of a supervisor/,
     };
     for (const wrong of [undefined, {}, logger]) assert.throws(() => log(wrong, logger), events);
     const writer = { code: 'invalid-argument', message: /logger must be .*info, warn and error/ };
