@@ -115,7 +115,7 @@ export class Unheard {
   handler(name: string, error: Error): void {
     this.#warnings.once(name, {
       code: 'MOORING_HANDLER_ERROR',
-      message: `${name} threw ${nameOf(error)}: ${messageText(error)}${nobody(this.#waysToHearOf(name), 'this handler')}`,
+      message: `${name} threw ${nameOf(error)}: ${unended(messageText(error))}${nobody(this.#waysToHearOf(name), 'this handler')}`,
       detail: stackText(error),
     });
   }
@@ -127,7 +127,7 @@ export class Unheard {
     const status = httpStatus ?? closeCode;
     const what = status === undefined ? 'failed' : `was refused with ${status}`;
     const by = option === undefined ? '' : `, by ${option}`;
-    const why = error === undefined ? '' : `: ${messageText(error)}`;
+    const why = error === undefined ? '' : `: ${unended(messageText(error))}`;
     this.#warnings.once(cause, {
       code: 'MOORING_REFUSED',
       message: `a connection ${what} (${cause}${by})${why}${nobody([events, onFailed], 'this cause')}`,
@@ -138,7 +138,7 @@ export class Unheard {
   crash(error: Error): void {
     this.#warnings.once('crash', {
       code: 'MOORING_CONNECTION_CRASHED',
-      message: `a connection crashed: ${nameOf(error)}: ${messageText(error)}. This is a bug in Mooring, please report it${nobody([this.#ways.events], 'crashes')}`,
+      message: `a connection crashed: ${nameOf(error)}: ${unended(messageText(error))}. This is a bug in Mooring, please report it${nobody([this.#ways.events], 'crashes')}`,
       detail: stackText(error),
     });
   }
@@ -173,7 +173,7 @@ export class Unheard {
     // By its code: one kind of fault must not hide the others.
     this.#warnings.once(String(closeCode), {
       code: 'MOORING_MESSAGE_INVALID',
-      message: `a client got an invalid message, which is not delivered: ${place}${escapeText(problem)}${nobody([this.#ways.events], 'this kind of fault')}`,
+      message: `a client got an invalid message, which is not delivered: ${place}${unended(escapeText(problem))}${nobody([this.#ways.events], 'this kind of fault')}`,
     });
   }
 
@@ -191,4 +191,9 @@ function nobody(ways: readonly (string | undefined)[], kind: string): string {
   const advice = ways.filter((way) => way !== undefined).join(', or ');
   const listens = advice === '' ? '' : `. Nobody listens: ${advice}`;
   return `${listens}. There is no second warning about ${kind}.`;
+}
+
+/** The text of an error without its full stop, because the warning sets one. */
+function unended(text: string): string {
+  return text.replace(/\.$/, '');
 }

@@ -57,6 +57,17 @@ describe('a warning of a supervisor', () => {
 });
 
 describe('a warning of a client', () => {
+  it('ends the text of an error once', async () => {
+    const unheard = new Unheard({ events: 'EVENTS' });
+    unheard.handler('onOpen', new Error('No price yet.'));
+    unheard.invalid({ path: 'price', problem: 'Not a number.', closeCode: 1008 });
+    await turn();
+    assert.deepEqual(messages, [
+      'onOpen threw Error: No price yet. Nobody listens: EVENTS. There is no second warning about this handler.',
+      'a client got an invalid message, which is not delivered: price: Not a number. Nobody listens: EVENTS. There is no second warning about this kind of fault.',
+    ]);
+  });
+
   it('names the streams that hear of it, or none', async () => {
     const unheard = new Unheard({ events: 'EVENTS', endings: 'ENDINGS' });
     unheard.handler('onOpen', boom);
