@@ -54,9 +54,9 @@ export interface ClientCondition {
 /** How one message is sent. */
 export interface ClientSendOptions {
   /** Whether it may wait for a connection, or behind messages that wait. @default true */
-  readonly queue?: boolean;
+  readonly queue?: boolean | undefined;
   /** How long it may wait, in milliseconds: any number from 0 on. @default `Infinity` */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
 }
 
 /**

@@ -27,7 +27,7 @@ export interface ClientHeartbeatOptions extends HeartbeatOptions {
    * message. It may call `answer` to answer the peer at once, as `message` is sent.
    * @default none
    */
-  expects?: HeartbeatMatch;
+  expects?: HeartbeatMatch | undefined;
   /** After how much silence of the peer `message` leaves, in milliseconds. @default `intervalMs` */
   everyMs: number;
   /**

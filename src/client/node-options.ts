@@ -31,26 +31,26 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
    * 4401 or 4403) dials again after its backoff, and slowly after three in a row.
    * @default none
    */
-  headers?: Resolvable<Headers>;
+  headers?: Resolvable<Headers> | undefined;
   /**
    * The supervisor that the client belongs to. It counts and reports the client's connections as well, and stops the
    * client when it stops.
    * @default none
    */
-  supervisor?: HasChildren;
+  supervisor?: HasChildren | undefined;
   /**
    * When the client, and each of its connections, gets its XState actor: `eager` when it begins, `on-demand` when you ask
    * for its `actor`. With `inspect`, all actors are eager. A client of a supervisor cannot have `actors` or `inspect`: the
    * supervisor's hold for it.
    * @default 'eager'
    */
-  actors?: 'eager' | 'on-demand';
+  actors?: 'eager' | 'on-demand' | undefined;
   /**
    * How Node.js connects: through a proxy, with a certificate, from an address of this host, and so on. Options of
    * `http.request`, `net.connect` and `tls.connect`, or a function that returns them for each attempt.
    * @default none
    */
-  connect?: Resolvable<ConnectOptions>;
+  connect?: Resolvable<ConnectOptions> | undefined;
 }
 
 /** The options of a client in Node.js. */

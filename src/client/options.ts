@@ -8,6 +8,7 @@ import { hasMethods } from '../core/methods.ts';
 import {
   callback,
   flag,
+  type Given,
   group,
   integer,
   integers,
@@ -32,35 +33,35 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * Subprotocols to offer, in the order of preference (RFC 6455 §1.9), or a function that returns them for each attempt.
    * @default none
    */
-  subprotocols?: Resolvable<readonly string[]>;
+  subprotocols?: Resolvable<readonly string[]> | undefined;
   /**
    * Whether the peer and this page ask each other whether their code runs. The peer must be a Mooring server: the beat is
    * agreed on by subprotocol, and a browser refuses a server that knows none of the offered subprotocols.
    * @default false
    */
-  beat?: boolean;
+  beat?: boolean | undefined;
   /**
    * The inbound contract, any synchronous Standard Schema. `onMessage` and `messages$` get its output. Without it every
    * decodable message is delivered.
    */
-  messages?: StandardSchemaV1<unknown, In>;
+  messages?: StandardSchemaV1<unknown, In> | undefined;
   /**
    * The outbound contract, any synchronous Standard Schema. `send` takes its input, sends its output, and throws for a
    * message that breaks it.
    */
-  sends?: StandardSchemaV1<Out, unknown>;
+  sends?: StandardSchemaV1<Out, unknown> | undefined;
   /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
-  codec?: Codec;
+  codec?: Codec | undefined;
   /** What private close codes mean. @default `backoff` for all of them */
-  privateCodes?: PrivateCodes;
+  privateCodes?: PrivateCodes | undefined;
   /**
    * Decides when to dial again after each ending. `suggested` is what the client would do: at once, after a backoff, slowly,
    * or never. What it throws, or returns instead of these four words, is reported, and the suggestion stands.
    * @default the suggestion
    */
-  retry?: RetryDecision;
-  backoff?: Partial<BackoffOptions>;
-  restarts?: Partial<RestartOptions>;
+  retry?: RetryDecision | undefined;
+  backoff?: Given<BackoffOptions> | undefined;
+  restarts?: Given<RestartOptions> | undefined;
   /**
    * Called with each connection that opens. Send sign-in or resubscribe messages here: what it sends leaves before queued
    * messages, and before the status changes. If it returns a promise, queued messages, `messages$` and the status `up` wait
@@ -71,74 +72,74 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * Send with `connection.send`: what `client.send` is given waits in the queue. What `onOpen` returns besides a promise is
    * ignored. To release something at the end of the connection, wait until its `messages$` completes.
    */
-  onOpen?: (connection: DialedConnection<In, Out>) => unknown;
+  onOpen?: ((connection: DialedConnection<In, Out>) => unknown) | undefined;
   /**
    * Called with each message that fulfils the contract, in the order of arrival, before `messages$` emits it. If it returns
    * a promise, the message is in flight until the promise settles: see `limits.inFlightMax`. If it throws or rejects, the
    * connection is closed with 1011 and the client dials again.
    */
-  onMessage?: (connection: DialedConnection<In, Out>, message: In) => unknown;
+  onMessage?: ((connection: DialedConnection<In, Out>, message: In) => unknown) | undefined;
   /**
    * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` stops reading until the
    * rate allows more; `close` ends the connection with 1008.
    * @default 'pause'
    */
-  overRate?: OverRatePolicy;
+  overRate?: OverRatePolicy | undefined;
   /** How many messages may wait, for a connection or for room in its socket. At the limit, the oldest is dropped. @default 10_000 */
-  queueMax?: number;
+  queueMax?: number | undefined;
   /** How many bytes those messages may have. At the limit, the oldest are dropped; a larger message is refused. @default 16_777_216 */
-  queueBytesMax?: number;
+  queueBytesMax?: number | undefined;
   /**
    * How many queued messages per second the client sends after it has connected, beginning with twice as many at once. Raise
    * it if the server takes more.
    * @default 500
    */
-  queueFlushPerSecond?: number;
+  queueFlushPerSecond?: number | undefined;
   /**
    * When it dials: `at-once`, or `on-demand` for the first `send`, subscriber of `messages$`, or `open()`. Until then it holds
    * neither a socket nor the process.
    * @default 'at-once'
    */
-  dial?: 'at-once' | 'on-demand';
+  dial?: 'at-once' | 'on-demand' | undefined;
   /**
    * With `dial: 'on-demand'`: closes the connection after this many milliseconds in which nothing was sent, no message waited to
    * leave or to be handled, and `messages$` had no subscriber. The client dials again when it is needed.
    * @default it does not
    */
-  idleMs?: number;
-  timeouts?: Partial<Timeouts>;
+  idleMs?: number | undefined;
+  timeouts?: Given<Timeouts> | undefined;
   /** How a peer that is gone is found: by pings, and by messages of your own. */
-  heartbeat?: Partial<ClientHeartbeatOptions>;
+  heartbeat?: Given<ClientHeartbeatOptions> | undefined;
   /**
    * How long the peer may send no message, in milliseconds, before the client closes the connection with 4000 and dials
    * again. Pings, pongs, beats and heartbeats are no messages. Time in which reading is paused does not count.
    * @default no limit
    */
-  silentMs?: number;
+  silentMs?: number | undefined;
   /**
    * @default those of a server, but 100,000 messages a second, 200,000 at once, 200,000 values in one, and 60,000 invalid
    * ones a minute
    */
-  limits?: Partial<Limits>;
+  limits?: Given<Limits> | undefined;
   /** Closes the client when it aborts. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Tells the client when the host goes offline, is online again, or has been asleep, in place of the events of a page. It
    * is called before the client dials for the first time, or again after it was idle or had given up. If it returns a
    * function, that is called when the client stops, gives up or is idle.
    * @default in a page its events, elsewhere nothing
    */
-  signs?: WatchSigns;
+  signs?: WatchSigns | undefined;
   /** Time. @default the clock of the process */
-  clock?: Clock;
+  clock?: Clock | undefined;
   /** Returns a number from 0 to 1, like `Math.random`. It spreads attempts. */
-  random?: () => number;
+  random?: (() => number) | undefined;
   /**
    * Gets an event for every step of every chart, as in XState's inspection API: a function, or an observer such as that of
    * `@statelyai/inspect`. The events carry no data of your application.
    * @default none
    */
-  inspect?: Inspector;
+  inspect?: Inspector | undefined;
 }
 
 /** The rules for the options of a client on every platform. */

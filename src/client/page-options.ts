@@ -1,6 +1,6 @@
 import { pageClock } from '../core/clock.ts';
 import type { Limits, Timeouts } from '../core/limits.ts';
-import { type Finish, type Rule, resolved } from '../core/option-rules.ts';
+import { type Finish, type Given, type Rule, resolved } from '../core/option-rules.ts';
 import {
   type ClientOptions,
   checkIdle,
@@ -21,12 +21,12 @@ const absent = {
 /** Options of a client over the native WebSocket of its host: those of Node.js, without what cannot work there. */
 export interface PageClientOptions<In = unknown, Out = unknown>
   extends Omit<ClientOptions<In, Out>, 'timeouts' | 'limits'> {
-  timeouts?: Partial<Omit<Timeouts, (typeof absent.timeouts)[number]>>;
+  timeouts?: Given<Omit<Timeouts, (typeof absent.timeouts)[number]>> | undefined;
   /**
    * As of a client in Node.js. A message over `payloadBytesMax` ends the connection, and no more than that waits while
    * reading is paused.
    */
-  limits?: Partial<Omit<Limits, (typeof absent.limits)[number]>>;
+  limits?: Given<Omit<Limits, (typeof absent.limits)[number]>> | undefined;
 }
 
 const inNodeOnly: Rule<undefined> = (given, report) => {

@@ -123,7 +123,7 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
 /** Options of `renew`. */
 export interface RenewOptions {
   /** After how many milliseconds from now it is closed with 3000; `null` for never. @default as before */
-  readonly expiresInMs?: number | null;
+  readonly expiresInMs?: number | null | undefined;
 }
 
 /**

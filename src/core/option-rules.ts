@@ -2,6 +2,9 @@ import { type Bounds, INTEGER_MAX } from './defaults.ts';
 import { MooringError } from './errors.ts';
 import { kindOf, mustBeOneOf, suggestion } from './wording.ts';
 
+/** A group of options as it is given: each may be left out, or be `undefined`, which is the same. */
+export type Given<Options> = { [Name in keyof Options]?: Options[Name] | undefined };
+
 /** Reports what is wrong with an option. `path` names the place within it, for example an entry of a list. */
 export type Report = (problem: string, ...path: PropertyKey[]) => void;
 

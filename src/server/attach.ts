@@ -18,19 +18,19 @@ export interface AttachOptions {
    * exactly, without the query.
    * @default every path
    */
-  path?: UpgradePath;
+  path?: UpgradePath | undefined;
   /**
    * Gets the upgrade requests that no supervisor of this server serves, instead of the server's other `upgrade` listeners.
    * A request that it does not touch within two seconds gets 404.
    * @default the server's other `upgrade` listeners
    */
-  otherwise?: (request: IncomingMessage, socket: Duplex, head: Buffer) => unknown;
+  otherwise?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => unknown) | undefined;
   /**
    * Whether the supervisor gets its requests before any `upgrade` listener of the server. With `false` it is one
    * listener among others: each listener sees every request, and must ignore those that it does not serve.
    * @default true
    */
-  takeOver?: boolean;
+  takeOver?: boolean | undefined;
 }
 
 /** The options of `attach`. `attach` checks the path after all others. */

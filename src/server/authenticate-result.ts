@@ -70,12 +70,12 @@ const refusalBrand = Symbol.for('mooring.refusal');
 /** Options of a {@link Refusal}. */
 export interface RefusalOptions {
   /** Further headers of the HTTP answer, for example `Retry-After`. @default none */
-  headers?: AnswerHeaders;
+  headers?: AnswerHeaders | undefined;
   /**
    * Completes the upgrade and closes at once. A page can read a close code and a reason, but no HTTP answer.
    * @default as `admission.refusals` says
    */
-  close?: boolean;
+  close?: boolean | undefined;
 }
 
 /**
@@ -224,20 +224,20 @@ export interface AdmittedOptions {
    * Further headers of the 101, for example `Set-Cookie` or a request id; a list makes one header of each of its
    * values. Headers that belong to the handshake itself are refused. @default none
    */
-  headers?: AnswerHeaders;
+  headers?: AnswerHeaders | undefined;
   /**
    * Releases what `authenticate` took. It runs exactly once, after `onClose` and the disposer have settled, or when the
    * connection does not open. It waits for each of them at most `timeouts.welcomeMs`. If `onOpen` takes longer than that
    * after the end, `release` runs before the disposer that `onOpen` returns.
    * @default nothing to release
    */
-  release?: () => unknown;
+  release?: (() => unknown) | undefined;
   /**
    * After how many milliseconds the connection is closed with 3000, unless you call `connection.renew` first. If the time
    * is over already, the connection is refused with 401.
    * @default never
    */
-  expiresInMs?: number;
+  expiresInMs?: number | undefined;
 }
 
 /** What {@link admitted} returns; `authenticate` returns it. */

@@ -17,19 +17,19 @@ import type { AttachedSupervisor } from './upgrade-dispatcher.ts';
 /** Which connections are captured, and where the lines go. A connection must meet every given condition. */
 export interface CaptureOptions {
   /** The connection with this id. */
-  id?: string;
+  id?: string | undefined;
   /** Accepted connections with this key, as it was when they opened or when the capture began. */
-  key?: string;
+  key?: string | undefined;
   /** Connections with this address. */
-  address?: string;
+  address?: string | undefined;
   /** The share of the connections to capture, above 0 and up to 1: with 0.01, each hundredth. */
-  sample?: number;
+  sample?: number | undefined;
   /** Gets one line of JSON at a time, with its line break. What it throws is reported as an error of the handler `capture`. */
   write(line: string): unknown;
   /** Lines per second. Beyond it frames are only counted, and the next line says how many: `{"at":…,"dropped":412}`. @default 1_000 */
-  linesPerSecondMax?: number;
+  linesPerSecondMax?: number | undefined;
   /** Lines of all connections together; then the capture ends. @default 100_000 */
-  linesMax?: number;
+  linesMax?: number | undefined;
 }
 
 const isText = (given: unknown) => typeof given === 'string';

@@ -22,13 +22,13 @@ import type { Supervisor } from './supervisor-types.ts';
 /** Where to listen, for a service that has no HTTP server of its own. */
 export interface ListenOptions extends AttachOptions {
   /** @default any free port */
-  port?: number;
+  port?: number | undefined;
   /** @default '127.0.0.1' */
-  host?: string;
+  host?: string | undefined;
   /** Answers plain HTTP requests. @default 426 for every one */
-  onRequest?: RequestListener;
+  onRequest?: RequestListener | undefined;
   /** Key and certificate, as `node:https` takes them. @default plain TCP */
-  tls?: ServerOptions;
+  tls?: ServerOptions | undefined;
 }
 
 /** An HTTP server that was made for one supervisor. */

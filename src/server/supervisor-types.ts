@@ -24,22 +24,22 @@ export interface Counts {
 /** How to drain. */
 export interface DrainOptions {
   /** Time for everything, in milliseconds. @default 30_000 */
-  withinMs?: number;
+  withinMs?: number | undefined;
   /** The close code peers get. @default 1001 */
-  code?: number;
+  code?: number | undefined;
   /** The close reason peers get. @default 'draining' */
-  reason?: string;
+  reason?: string | undefined;
   /**
    * Connections closed per second. If `withinMs` is too short for this pace, closing is spread over four fifths of it.
    * @default 500
    */
-  perSecond?: number;
+  perSecond?: number | undefined;
 }
 
 /** Who gets a publication. */
 export interface AudienceOptions<C> {
   /** Leaves out one connection, or several. */
-  except?: C | Iterable<C>;
+  except?: C | Iterable<C> | undefined;
   /** Selects the connections for which it returns `true`. If it throws, that is reported and counts as `false`. */
   where?(connection: C): boolean;
 }
@@ -60,12 +60,12 @@ export type Overflow = 'drop-newest' | 'latest' | 'close';
  */
 export interface TopicOptions<Output> {
   /** What happens to a member that is congested. @default 'drop-newest' */
-  overflow?: Overflow;
+  overflow?: Overflow | undefined;
   /**
    * For `latest`: returns the key of a message, for example a symbol. Its argument is what is sent: the output of `sends`.
    * @default one key for all messages
    */
-  keyOf?: (message: Output) => string;
+  keyOf?: ((message: Output) => string) | undefined;
 }
 
 /** The result of one publication. */

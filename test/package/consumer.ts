@@ -263,6 +263,34 @@ createClient('wss://example.com/', { supervisor: bare });
 createPool(['wss://example.com/'], { supervisor: bare });
 createClient('wss://example.com/', { inspect: (event) => void event.actorRef.sessionId });
 
+// What an option may be left out for, it may be undefined for.
+declare const signal: AbortSignal | undefined;
+declare const token: string | undefined;
+declare const number: number | undefined;
+declare const text: string | undefined;
+const clientOptions = {
+  signal,
+  headers: token === undefined ? undefined : { authorization: token },
+  connect: { servername: text, ca: text, family: undefined, lookup: undefined, createConnection: undefined },
+  heartbeat: { intervalMs: number, everyMs: number, expects: undefined, always: undefined },
+  backoff: { minMs: number },
+  limits: { payloadBytesMax: number },
+  timeouts: { closeMs: number },
+  ...{ messages: undefined, supervisor: undefined, retry: undefined, onOpen: undefined, clock: undefined },
+};
+const patient = createClient('wss://example.com/', { ...clientOptions, restarts: { max: number }, queueMax: number });
+patient.send(1, { ttlMs: number, queue: undefined });
+createClient('wss://example.com/', { connect: () => ({ ca: text }) });
+createPool(['wss://example.com/'], { ...clientOptions, size: number, circuit: { minMs: number } }).drain({ reason: text });
+const plain = createSupervisor({
+  admission: { connectionsMax: number, addressOf: undefined },
+  ...{ timeouts: { closeMs: number }, heartbeat: { graceMs: number }, limits: { topicsMax: number }, messages: undefined },
+});
+attach(createServer(), plain, { path: text, otherwise: undefined, takeOver: undefined });
+void listen(plain, { port: number, tls: undefined });
+void plain.drain({ withinMs: number, reason: text });
+void new Refusal(401, '', { headers: undefined, close: undefined });
+
 type User = { userId: string };
 type PeerOf<S> = S extends Supervisor<infer Peer, infer _In, infer _Out> ? Peer : never;
 declare const user: User;

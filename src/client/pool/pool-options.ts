@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import * as defaults from '../../core/defaults.ts';
 import {
+  type Given,
   group,
   integers,
   invalidOptions,
@@ -21,9 +22,9 @@ export interface PoolOptions<In = unknown, Out = unknown>
     keyof typeof defaults.client | 'restarts' | 'dial' | 'idleMs'
   > {
   /** Connections, spread over the peers. @default 4 */
-  size?: number;
+  size?: number | undefined;
   /** When the pool does not dial a peer for a while. */
-  circuit?: Partial<CircuitOptions>;
+  circuit?: Given<CircuitOptions> | undefined;
 }
 
 /** Members keep no messages, and never give up. */

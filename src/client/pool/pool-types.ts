@@ -32,11 +32,11 @@ export interface PoolStatus {
 /** How to drain a pool. */
 export interface PoolDrainOptions {
   /** Time for everything, in milliseconds. @default 30_000 */
-  withinMs?: number;
+  withinMs?: number | undefined;
   /** The close code peers get. @default 1000 */
-  code?: number;
+  code?: number | undefined;
   /** The close reason peers get. @default '' */
-  reason?: string;
+  reason?: string | undefined;
 }
 
 /** What a drain of a pool did. */
