@@ -9,7 +9,8 @@ export interface CircuitOptions {
 }
 
 /**
- * Whether a pool dials an upstream: `closed` if it does, `open` if it does not, `half-open` if one attempt tests it.
+ * Whether a pool dials an upstream: `closed` if it does, `open` if it does not, `half-open` when the time is up: the next
+ * attempt tests the upstream, alone.
  */
 export type CircuitState = 'closed' | 'open' | 'half-open';
 

@@ -11,7 +11,10 @@ export type PoolState = 'starting' | 'operational' | 'degraded' | 'draining' | '
 /** The status of one peer of a pool. */
 export interface UpstreamStatus {
   readonly url: string;
-  /** `open` while the pool does not dial it, `half-open` when one attempt tests it. */
+  /**
+   * `open` while the pool does not dial it; `half-open` from then on, until one attempt has tested it. No attempt may be
+   * needed for long, if all members are connected elsewhere. `status$` does not emit for the time alone.
+   */
   readonly circuit: CircuitState;
   /** How many members have a connection to it, or dial it. */
   readonly members: number;
