@@ -168,14 +168,8 @@ export const clientMachine = setup({
     stopping: {
       description: 'Asked to stop; the connection is on its way out.',
       entry: 'endConnection',
-      on: {
-        'ended.now': 'stopped',
-        'ended.backoff': 'stopped',
-        'ended.slow': 'stopped',
-        'ended.deferred': 'stopped',
-        'ended.never': 'stopped',
-        'restarts.exceeded': 'stopped',
-      },
+      // The client wanted this ending, so nothing judges it.
+      on: { 'ended.backoff': 'stopped' },
     },
     stopped: {
       description: 'Asked to stop, and done. Nothing is left.',

@@ -56,7 +56,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   privateCodes?: PrivateCodes | undefined;
   /**
    * Decides when to dial again after each ending. `suggested` is what the client would do: at once, after a backoff, slowly,
-   * or never. What it throws, or returns instead of these four words, is reported, and the suggestion stands.
+   * or never. What it throws, or returns instead of these four words, is reported, and the suggestion stands. It is not asked
+   * when the client is closed. In a pool, `slow` and `never` open the circuit of the upstream.
    * @default the suggestion
    */
   retry?: RetryDecision | undefined;

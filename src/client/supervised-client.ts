@@ -363,10 +363,9 @@ export class SupervisedClient<In, Out>
     this.#chart.send('connection.ending');
     // Added before the fact, but delivered after the step: a subscriber finds the client in its next state.
     charts.notifications.add(reportEnd);
-    const fact =
-      this.state === 'idling'
-        ? policy.note(ending)
-        : policy.judge(ending, runtime.options.clock.now());
+    // It is not asked about an ending that the client wanted.
+    const isWanted = this.state === 'idling' || this.state === 'stopping';
+    const fact = isWanted ? policy.note(ending) : policy.judge(ending, runtime.options.clock.now());
     if (this.#chart.isOver) this.#completeSoon();
     else this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
     this.#chart.send(fact);

@@ -134,6 +134,22 @@ describe('client: subscribers that act at once', () => {
     assert.deepEqual(second, ['idle', 'dialing', 'up', 'stopping', 'stopped']);
   });
 
+  it('retry is asked about a connection that the application closed, and not when it closes the client', async () => {
+    const server = await stops.service();
+    const asked: string[] = [];
+    const attempt = dial(server.port, {
+      retry: (_ending, suggested) => {
+        asked.push(suggested);
+        return 'now';
+      },
+    });
+    (await attempt.up()).client.connection?.close();
+    await until(() => attempt.client.status.attempts === 2, 'it has come back');
+    await attempt.up();
+    await attempt.client.close();
+    assert.deepEqual([asked, attempt.verdicts.length], [['backoff'], 2]);
+  });
+
   it('retry now means at once', async () => {
     const server = await stops.rogue(closing(4_200));
     const slow = { minMs: 60_000, maxMs: 60_000 };

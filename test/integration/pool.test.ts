@@ -161,6 +161,25 @@ describe('the circuit of an upstream', () => {
     assert.ok(server.visits <= 3 + 2, `${server.visits} attempts`);
   });
 
+  it('opens when retry says never about a member that the application closed', async () => {
+    const [one, other] = [await serve(), await serve()];
+    const asked: string[] = [];
+    const { pool } = open([one.url, other.url], {
+      size: 1,
+      retry: (_ending, suggested) => {
+        asked.push(suggested);
+        return 'never';
+      },
+    });
+    await inState(pool, 'operational');
+    pool.checkout()?.close();
+    await until(() => other.supervisor.counts.open === 1, 'the other has it');
+    await inState(pool, 'operational');
+    assert.deepEqual(circuits(pool), ['open', 'closed']);
+    await pool.drain();
+    assert.deepEqual([asked, members(pool)], [['backoff'], [0, 0]]);
+  });
+
   it('is said to be half-open when its time is up, although nobody dials', async () => {
     const { url } = await rogue(refusal(500));
     const service = await serve();

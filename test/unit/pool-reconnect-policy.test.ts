@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { PoolReconnectPolicy } from '../../src/client/pool/pool-reconnect-policy.ts';
 import { Upstream, Upstreams } from '../../src/client/pool/upstreams.ts';
 import { nodeRoute } from '../../src/client/reconnect/node-route.ts';
+import type { RetryDecision } from '../../src/client/reconnect/retry.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import { describeDialFailure } from '../../src/core/failure.ts';
@@ -38,7 +39,7 @@ const closed = (evidence: Evidence) =>
   }) as const;
 
 /** Members of a pool with one upstream, whose circuit opens for 100 ms with the first failure. */
-function bench() {
+function bench(retry?: RetryDecision) {
   let nowMs = 0;
   const url = 'ws://a.test/';
   const route = nodeRoute({ url, subprotocols: [], beat: false, headers: {}, connect: {} });
@@ -46,7 +47,7 @@ function bench() {
   const upstreams = new Upstreams([new Upstream(url, route, circuit)]);
   const clock = { now: () => nowMs } as Clock;
   const member = () => {
-    const policy = new PoolReconnectPolicy({ ...options, clock }, upstreams, {
+    const policy = new PoolReconnectPolicy({ ...options, clock, retry }, upstreams, {
       report: () => () => {},
     });
     return {
@@ -58,6 +59,7 @@ function bench() {
   return {
     member,
     circuit: () => upstreams.all[0]?.circuit.state(nowMs),
+    members: () => upstreams.all[0]?.members,
     wait: (ms: number) => {
       nowMs += ms;
     },
@@ -104,7 +106,7 @@ describe('PoolReconnectPolicy', () => {
     probe.end(failed());
     wait(100);
     probe.dial();
-    probe.end(failed({ isAborted: true }));
+    probe.policy.note(failed({ isAborted: true }));
     assert.deepEqual([circuit(), other.policy.holdMs], ['half-open', 0]);
   });
 
@@ -150,4 +152,25 @@ describe('PoolReconnectPolicy', () => {
       assert.equal(circuit(), 'closed');
     });
   }
+
+  for (const answer of ['never', 'slow'] as const) {
+    it(`opens the circuit when retry says ${answer}, also about what this side did`, () => {
+      for (const ending of Object.values(ours)) {
+        const { member, circuit } = bench(() => answer);
+        const one = member();
+        one.dial();
+        assert.equal(one.end(ending), 'ended.backoff');
+        assert.equal(circuit(), 'open');
+      }
+    });
+  }
+
+  it('never asks about an attempt that the pool gave up, and leaves its upstream', () => {
+    const { member, circuit, members } = bench(() => assert.fail('asked'));
+    const one = member();
+    one.dial();
+    assert.equal(members(), 1);
+    one.policy.note(closed({ intent: 'close' }));
+    assert.deepEqual([circuit(), members()], ['closed', 0]);
+  });
 });

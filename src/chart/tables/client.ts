@@ -78,14 +78,7 @@ export const clientTable: ChartTable = {
       'network.returned': [['dialing.connecting'], [1]],
       'wake.noticed': [['dialing.connecting'], [1]],
     },
-    stopping: {
-      'ended.now': [['stopped'], [2]],
-      'ended.backoff': [['stopped'], [2]],
-      'ended.slow': [['stopped'], [2]],
-      'ended.deferred': [['stopped'], [2]],
-      'ended.never': [['stopped'], [2]],
-      'restarts.exceeded': [['stopped'], [2]],
-    },
+    stopping: { 'ended.backoff': [['stopped'], [2]] },
     stopped: {},
     exhausted: {
       'dial.requested': [['dialing.connecting'], [1]],

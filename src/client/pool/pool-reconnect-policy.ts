@@ -9,6 +9,7 @@ import {
   type ReconnectPolicyOptions,
 } from '../reconnect/reconnect-policy.ts';
 import type { Destination, Route } from '../reconnect/route.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Upstream, Upstreams } from './upstreams.ts';
 
 /**
@@ -60,21 +61,33 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
     this.#upstream?.circuit.stable();
   }
 
+  override note(ending: Ending): ClientFact['type'] {
+    this.#leave()?.abandoned(this);
+    return super.note(ending);
+  }
+
   override judge(ending: Ending, nowMs: number): ClientFact['type'] {
     const fact = this.classify(ending);
     // Not the member waits, but the upstream is left alone: another one may be better.
     const isElsewhere = fact === 'ended.never' || fact === 'ended.slow';
     const awayMs = this.askedMs();
-    const circuit = this.#upstream?.circuit;
-    this.#upstream?.leave();
-    this.#upstream = null;
-    if (isOurDoing(ending)) circuit?.abandoned(this);
-    else if (isElsewhere) circuit?.trip(nowMs);
+    const circuit = this.#leave();
+    // Also after what this side did: then the application decided it, by `retry`.
+    if (isElsewhere) circuit?.trip(nowMs);
+    else if (isOurDoing(ending)) circuit?.abandoned(this);
     else if (awayMs !== null) circuit?.leaveAlone(nowMs, awayMs);
     else if (!this.wasStable(ending)) {
       circuit?.failed(this, nowMs, this.chance());
     }
     return isElsewhere ? 'ended.backoff' : fact;
+  }
+
+  /** The attempt at the upstream, or the connection to it, has ended. Returns the circuit. */
+  #leave(): CircuitBreaker | undefined {
+    const circuit = this.#upstream?.circuit;
+    this.#upstream?.leave();
+    this.#upstream = null;
+    return circuit;
   }
 
   /** Ignores the delay that the upstream asked for, which its circuit enforces. */
@@ -101,7 +114,7 @@ function isOurDoing(ending: Ending): boolean {
     const { cause, phase } = ending.failure;
     // Nothing was dialed: a function of the application took too long.
     const isNotDialed = cause === 'handshake-timeout' && phase === 'config';
-    return isNotDialed || cause === 'aborted' || cause === 'target-error';
+    return isNotDialed || cause === 'target-error';
   }
   const { origin, cause } = ending.verdict;
   return origin === 'local' && !provoked.has(cause);

@@ -49,7 +49,7 @@ class PoolSimulation {
     const options = { ...numbers, ...watch, clock, random: random.next };
     this.#pool = virtualPool(
       upstreams.map(({ url }) => url),
-      { ...options, ...this.#application.options },
+      { ...options, ...this.#application.options, clock },
       {
         platform: (index) => {
           world.members[index] = { attempt: null, idleSinceMs: -1 };
