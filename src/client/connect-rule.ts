@@ -89,6 +89,7 @@ const checked = group(rules, (options, report) => {
   }
   checkAuthorities(options.ca, report);
   checkSecrets(options, report);
+  checkPair(options, report);
 });
 
 const none: ConnectOptions = Object.freeze({});
@@ -108,8 +109,24 @@ export const connectRule: Rule<ConnectOptions> = Object.assign(
 function checkAuthorities(ca: ConnectOptions['ca'], report: Report): void {
   const all = ca === undefined ? [] : [ca].flat();
   if (!all.every((each) => hasCertificates(textIn(each)))) {
-    report('cannot be used: it is no complete certificate in PEM', 'ca');
+    const hint = all.some(isPath) ? NO_PATH : '';
+    report(`cannot be used: it is no complete certificate in PEM${hint}`, 'ca');
   }
+}
+
+/** The name of a file, which is a common mistake: no PEM and no PKCS #12 is that short. */
+function isPath(material: unknown): boolean {
+  return typeof material === 'string' && material.length < 256 && !material.includes('\n');
+}
+
+const NO_PATH = '; pass the contents of the file, not its path';
+
+/** Node.js takes one without the other, and then sends no certificate. An agent, or a function, may bring the other. */
+function checkPair(options: Resolved<typeof rules>, report: Report): void {
+  const { agent, createConnection, pfx, cert, key } = options;
+  if (agent !== undefined || createConnection !== undefined || pfx !== undefined) return;
+  if (cert !== undefined && key === undefined) report('has no effect without connect.key', 'cert');
+  if (key !== undefined && cert === undefined) report('has no effect without connect.cert', 'key');
 }
 
 /** Reads the first only, because a bundle has hundreds. The others must be complete. */
@@ -138,9 +155,15 @@ function checkSecrets(options: Resolved<typeof rules>, report: Report): void {
     if (options[name] === undefined) continue;
     const problem = problemOf(Object.fromEntries(names.map((each) => [each, options[each]])));
     if (problem === null) continue;
-    report(`cannot be used: ${problem}${passphraseHint(name, options)}`, name);
+    report(`cannot be used: ${described(problem)}${hintFor(names, options)}`, name);
     return;
   }
+}
+
+const MISMATCH = 'key values mismatch';
+
+function described(problem: string): string {
+  return problem.includes(MISMATCH) ? 'it is not the key of connect.cert' : problem;
 }
 
 function problemOf(options: SecureContextOptions): string | null {
@@ -153,9 +176,14 @@ function problemOf(options: SecureContextOptions): string | null {
   }
 }
 
-/** What OpenSSL says about an encrypted key does not name the passphrase. */
-function passphraseHint(name: string, { passphrase }: Resolved<typeof rules>): string {
-  if (name !== 'key' && name !== 'pfx') return '';
+/** What OpenSSL says about an encrypted key does not name the passphrase, nor what it says about a path that it is one. */
+function hintFor(
+  [name, other]: readonly (keyof SecureContextOptions)[],
+  options: Resolved<typeof rules>,
+): string {
+  const { passphrase } = options;
+  if ([options[name as 'cert']].flat().some(isPath)) return NO_PATH;
+  if (other !== 'passphrase') return '';
   return passphrase === undefined
     ? '; if it is encrypted, it needs connect.passphrase'
     : '; is connect.passphrase right?';

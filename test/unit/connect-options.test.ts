@@ -35,7 +35,7 @@ function problemOf(connect: unknown): string {
 const material = 'must be text or bytes, or a list of them';
 
 const authorities = [
-  'nonsense',
+  Buffer.from('nonsense'),
   [mine.cert, Buffer.from('nonsense')],
   mine.cert.slice(0, 300),
   mine.cert + mine.cert.slice(0, 300),
@@ -81,6 +81,13 @@ const wrong: [connect: object, problem: string][] = [
     { agent: { addRequest() {} }, createConnection() {} },
     'createConnection: has no effect with an agent',
   ],
+  [
+    { ca: 'certificates/authority.pem' },
+    'ca: cannot be used: it is no complete certificate in PEM; pass the contents of the file, not its path',
+  ],
+  [{ cert: mine.cert }, 'cert: has no effect without connect.key'],
+  [{ key: mine.key }, 'key: has no effect without connect.cert'],
+  [{ cert: mine.cert, key: other.key }, 'key: cannot be used: it is not the key of connect.cert'],
   ...authorities.map((ca): [object, string] => [
     { ca },
     'ca: cannot be used: it is no complete certificate in PEM',
@@ -99,10 +106,14 @@ const unusable: [title: string, connect: object, problem: RegExp][] = [
   ],
   [
     'an encrypted key with a wrong passphrase',
-    { key: encrypted, passphrase: 'open' },
+    { cert: mine.cert, key: encrypted, passphrase: 'open' },
     /key: cannot be used: .*; is connect\.passphrase right\?$/,
   ],
-  ['a key of another certificate', { cert: mine.cert, key: other.key }, /key: cannot be used: /],
+  [
+    'the path of a key',
+    { cert: mine.cert, key: 'certificates/client.key' },
+    /key: cannot be used: .*; pass the contents of the file, not its path$/,
+  ],
   ['a PKCS #12 that is none', { pfx: 'nonsense' }, /pfx: cannot be used: /],
   [
     'a PKCS #12 without its passphrase',
