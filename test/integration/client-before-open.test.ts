@@ -294,15 +294,30 @@ describe('client before open: given up by this side', () => {
 
 describe('client before open: wrong from the start', () => {
   const good = 'ws://127.0.0.1:1/';
+  const notUrl = 'url: must be the URL of a WebSocket';
+  const relative = `${notUrl}: it is relative, and only a page has a URL of its own`;
   const wrong: Record<string, [problem: string, url: string, options?: NodeClientOptions]> = {
-    'no URL': ['url: must be the URL of a WebSocket', 'somewhere'],
-    'a fragment': ['url: must be the URL of a WebSocket', `${good}#top`],
-    'another scheme': ['url: must be the URL of a WebSocket', 'ftp://127.0.0.1:1/'],
-    'no path of a unix socket': ['url: must be the URL of a WebSocket', 'ws+unix:'],
-    'no URL beside headers that are asked for': [
-      'url: must be the URL of a WebSocket',
-      'somewhere',
-      { headers: () => ({}) },
+    'no URL': [`${notUrl}: it cannot be read`, 'ws://'],
+    'a relative URL': [relative, '/feed'],
+    'a fragment': [`${notUrl}: it has a fragment (#)`, `${good}#top`],
+    'another scheme': [`${notUrl}: it begins with neither ws: nor wss:`, 'ftp://127.0.0.1:1/'],
+    'no scheme': [`${notUrl}: it begins with neither ws: nor wss:`, 'localhost:8080'],
+    'no path of a unix socket': [`${notUrl}: it names no socket`, 'ws+unix:'],
+    'no URL beside headers that are asked for': [relative, 'somewhere', { headers: () => ({}) }],
+    'a header that is no text': [
+      'options.headers.x: must be a string, not 1',
+      good,
+      { headers: { authorization: 'ok', x: 1 as never } },
+    ],
+    'a header in place of subprotocols': [
+      'options.headers.Sec-WebSocket-Protocol: use options.subprotocols instead',
+      good,
+      { headers: { 'Sec-WebSocket-Protocol': 'chat' } },
+    ],
+    'a header of the handshake': [
+      'options.headers.sec-websocket-key: is set by the handshake',
+      good,
+      { headers: { 'sec-websocket-key': 'x' } },
     ],
     'a subprotocol twice': [
       'options.subprotocols.1: is listed twice',

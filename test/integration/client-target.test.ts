@@ -199,7 +199,7 @@ describe('a target that is told anew', () => {
   });
 
   it('is refused when it can never be headers', () => {
-    for (const headers of [5, 'x', ['x'], { authorization: 5 }, new Headers({ a: 'b' })]) {
+    for (const headers of [5, 'x', ['x'], new Headers({ a: 'b' })]) {
       assert.throws(
         () => new Dialing('ws://127.0.0.1:1', { headers: headers as never }),
         (error) => error instanceof MooringError && /options\.headers: /.test(error.message),

@@ -12,7 +12,7 @@ import {
 import { kindOf } from '../../core/wording.ts';
 import { leaveToSupervisor, type NodeClientOptions, nodeRules } from '../node-options.ts';
 import { filled } from '../options.ts';
-import { nodeUrl } from '../reconnect/node-route.ts';
+import { urlProblem } from '../reconnect/node-route.ts';
 import type { CircuitOptions } from './circuit-breaker.ts';
 
 /** Options of a pool. Options of a client apply to each member. */
@@ -59,7 +59,8 @@ export function checkedUrls(urls: readonly (string | URL)[]): readonly string[] 
   }
   const texts = urls.map(String);
   const problems = texts.flatMap((text, index) => {
-    if (nodeUrl(text) === null) return [`urls[${index}]: must be the URL of a WebSocket`];
+    const problem = urlProblem(text);
+    if (problem !== null) return [`urls[${index}]: ${problem}`];
     return texts.indexOf(text) < index ? [`urls[${index}]: is listed twice`] : [];
   });
   if (problems.length > 0) throw invalidOptions(problems);

@@ -8,19 +8,22 @@ const none: Headers = Object.freeze({});
 
 /** Refuses headers that Node.js would refuse in every attempt. */
 export const headersRule: Rule<Headers> = (given = none, report) => {
-  if (areHeaders(given)) for (const header of Object.entries(given)) checkHeader(header, report);
+  if (isObject(given)) for (const header of Object.entries(given)) checkHeader(header, report);
   else report('must be an object of strings, or a function');
   return given as Headers;
 };
 
 /** What can be iterated over, a `Headers` of the web or a `Map`, would be taken for an object without any. */
-function areHeaders(value: unknown): value is Headers {
-  if (typeof value !== 'object' || value === null || Symbol.iterator in value) return false;
-  return Object.values(value).every((header) => typeof header === 'string');
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 }
 
-function checkHeader([name, value]: readonly [string, string], report: Report): void {
+function checkHeader([name, value]: readonly [string, unknown], report: Report): void {
   if (!passes(() => validateHeaderName(name))) report('is no name of a header', name);
+  else if (typeof value !== 'string') report('must be a string', name);
+  // ws would refuse the answer, because it has not asked for what these headers ask for.
+  else if (/^sec-websocket-protocol$/i.test(name)) report('use options.subprotocols instead', name);
+  else if (/^sec-websocket-/i.test(name)) report('is set by the handshake', name);
   else if (!passes(() => validateHeaderValue(name, value))) {
     report('has a character that a header may not have', name);
   }

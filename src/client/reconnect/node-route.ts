@@ -1,3 +1,4 @@
+import { invalidOptions } from '../../core/option-rules.ts';
 import { sharedRules } from '../../core/shared-options.ts';
 import type { ConnectOptions } from '../../transport/connect-options.ts';
 import { connectRule } from '../connect-rule.ts';
@@ -21,11 +22,25 @@ export function nodeRoute(directions: NodeDirections): Route {
   return routeBy({ rules, urlOf: nodeUrl }, directions);
 }
 
-/** Returns the URL of a WebSocket as it is; `null` if ws would refuse it. */
-export function nodeUrl(text: string): string | null {
-  if (!URL.canParse(text)) return null;
-  const { protocol, hash, pathname } = new URL(text);
-  const isSocket =
-    /^(wss?|https?):$/.test(protocol) || (protocol === 'ws+unix:' && pathname !== '');
-  return isSocket && hash === '' ? text : null;
+/** Why a text cannot be the URL of a WebSocket: what ws would refuse. `null` if it can. The text may contain credentials. */
+export function urlProblem(text: string): string | null {
+  const reason = URL.canParse(text) ? refusal(new URL(text)) : unreadable(text);
+  return reason === null ? null : `must be the URL of a WebSocket: ${reason}`;
+}
+
+function unreadable(text: string): string {
+  const isAbsolute = /^[a-z][a-z\d+.-]*:/i.test(text);
+  return isAbsolute ? 'it cannot be read' : 'it is relative, and only a page has a URL of its own';
+}
+
+function refusal({ protocol, hash, pathname }: URL): string | null {
+  if (protocol === 'ws+unix:' && pathname === '') return 'it names no socket';
+  if (!/^(wss?|https?|ws\+unix):$/.test(protocol)) return 'it begins with neither ws: nor wss:';
+  return hash === '' ? null : 'it has a fragment (#)';
+}
+
+function nodeUrl(text: string): string {
+  const problem = urlProblem(text);
+  if (problem !== null) throw invalidOptions([`url: ${problem}`]);
+  return text;
 }

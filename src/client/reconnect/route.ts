@@ -43,7 +43,7 @@ interface Parts {
 export interface Addressing {
   /** The rules for what functions return. The parts that are fixed have been checked. */
   readonly rules: Rules;
-  /** Returns the URL to dial; `null` if it cannot be dialed. */
+  /** Returns the URL to dial; `null` if it cannot be dialed. May throw to say why. */
   urlOf(text: string): string | null;
 }
 
