@@ -93,10 +93,18 @@ export function integers<Section extends Readonly<Record<keyof Section, number>>
   return Object.fromEntries(rules);
 }
 
-/** Of two numbers of a group, the first must not be above the second. */
+/**
+ * Of two numbers of a group, the first must not be above the second. As what finishes a group, it lowers the first if that
+ * is not given, so that a lower maximum needs no minimum.
+ */
 export function ordered<Low extends string, High extends string>(low: Low, high: High) {
-  return (group: Readonly<Record<Low | High, number>>, report: Report): void => {
-    if (group[low] > group[high]) report(`must not be above ${high}`, low);
+  return (
+    group: Record<Low | High, number>,
+    report: Report,
+    given: { readonly [Name in Low]?: unknown } = group,
+  ): void => {
+    if (given[low] === undefined) group[low] = Math.min(group[low], group[high]);
+    if (group[low] > group[high]) report(`must not be above ${high}, ${group[high]}`, low);
   };
 }
 

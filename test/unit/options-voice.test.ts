@@ -47,7 +47,7 @@ const wrong: [unknown, string][] = [
   ],
   [
     { limits: { outboxHighBytes: 1 } },
-    'options.limits.outboxLowBytes: must not be above outboxHighBytes',
+    'options.limits.outboxLowBytes: must not be above outboxHighBytes, 1',
   ],
   [
     { limits: { closeMs: 1 } },

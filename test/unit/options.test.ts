@@ -306,7 +306,7 @@ describe('an option that is wrong', () => {
   it('outboxLowBytes: is not above outboxHighBytes', () => {
     refuses(
       { limits: { outboxHighBytes: 1_000, outboxLowBytes: 1_001 } },
-      'options.limits.outboxLowBytes: must not be above outboxHighBytes',
+      'options.limits.outboxLowBytes: must not be above outboxHighBytes, 1000',
     );
     refuses({ limits: { outboxHighBytes: 1_000 } }, 'options.limits.outboxLowBytes: ');
     assert.doesNotThrow(() => resolve({ limits: { outboxHighBytes: 9, outboxLowBytes: 9 } }));

@@ -2,7 +2,10 @@
 export interface CircuitOptions {
   /** How many attempts may fail in a row, counted over all members. @default 5 */
   failuresMax: number;
-  /** How long the upstream is not dialed at first, in milliseconds; doubles each time. @default 1_000 */
+  /**
+   * How long the upstream is not dialed at first, in milliseconds; doubles each time. A shorter `maxMs` lowers the default.
+   * @default 1_000
+   */
   minMs: number;
   /** How long it is not dialed at most, in milliseconds. @default 30_000 */
   maxMs: number;

@@ -1,6 +1,6 @@
 /** How long to wait between attempts. */
 export interface BackoffOptions {
-  /** The longest first delay, in milliseconds; doubles with each failure. @default 500 */
+  /** The longest first delay, in milliseconds; doubles with each failure. A shorter `maxMs` lowers the default. @default 500 */
   minMs: number;
   /** The longest delay of all, in milliseconds. @default 20_000 */
   maxMs: number;
