@@ -18,11 +18,11 @@ export interface Codec {
 }
 
 /** The problem of a value that is no codec. */
-export const mustBeCodec = 'must be a codec with encode and decode';
+export const mustBeCodec = 'must be a codec with name, encode and decode';
 
 /** Whether a value can be a codec. */
 export function isCodec(value: unknown): value is Codec {
-  return hasMethods(value, ['encode', 'decode']);
+  return hasMethods(value, ['encode', 'decode']) && Boolean((value as Codec).name);
 }
 
 /** Why a payload could not be read, with the close code that says so. */

@@ -208,7 +208,7 @@ describe('the options of a client', () => {
     [{ privateCodes: 'http' }, /options\.privateCodes: must be a function/],
     [{ messages: {} }, /options\.messages: must be a Standard Schema/],
     [{ subprotocols: 'chat' }, /options\.subprotocols: must be a list of strings/],
-    [{ codec: {} }, /options\.codec: must be a codec with encode and decode/],
+    [{ codec: {} }, /options\.codec: must be a codec with name, encode and decode/],
     [{ signal: {} }, /options\.signal: must be an AbortSignal/],
     [{ clock: {} }, /options\.clock: must be a clock/],
     [{ silentMs: 0 }, /options\.silentMs: must be a whole number from 1/],
