@@ -6,8 +6,10 @@ import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
 import { whenAborted } from '../core/guard.ts';
 import {
+  invalidOptions,
   oneOf,
   optional,
+  problemAt,
   type Report,
   type Resolved,
   type Rule,
@@ -91,12 +93,37 @@ const makeRecorder = (clock: Clock) => new FlightRecorder(clock);
 
 function nothing(): void {}
 
+/** What takes the place of options that other clients have. Not in a page, which would have to load this. */
+const insteads: Readonly<Record<string, string>> = {
+  onClose: 'subscribe to endings$',
+  onError: 'subscribe to endings$, and to events$ for errors of your functions',
+  protocols: 'use subprotocols',
+  proxy: 'use connect.agent',
+  reconnect: 'it always does; see retry, backoff and restarts',
+};
+
+/**
+ * Refuses options that other clients have, and says what to use instead.
+ *
+ * @throws MooringError `invalid-options`
+ *
+ * @internal
+ */
+export function refuseForeign(given: unknown): void {
+  const foreign = Object.entries(insteads).filter(([name]) => Object.hasOwn(Object(given), name));
+  if (foreign.length === 0) return;
+  throw invalidOptions(
+    foreign.map(([name, instead]) => problemAt({}, [name], `unknown option; ${instead}`)),
+  );
+}
+
 /**
  * Checks the options of a client in Node.js, and fills in defaults.
  *
  * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
  */
 export function resolveNodeOptions<In, Out>(given: NodeClientOptions<In, Out>, clock: Clock) {
+  refuseForeign(given);
   const checked = resolved(given, nodeRules, finish);
   const { headers, supervisor, actors, connect, ...options } = checked;
   return { headers, supervisor, actors, connect, options: filled<In, Out>(options, clock) };

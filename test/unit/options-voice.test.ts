@@ -75,7 +75,11 @@ const wrong: [unknown, string][] = [
     { clock: {} },
     'options.clock: must be a clock with now, wallNow, setTimer, clearTimer, afterPoll, not an object',
   ],
-  [{ codec: {} }, 'options.codec: must be a codec with encode and decode, not an object'],
+  [
+    { codec: { encode() {}, decode() {} } },
+    'options.codec: must be a codec with name, encode and decode, not an object',
+  ],
+  [{ codec: {} }, 'options.codec: must be a codec with name, encode and decode, not an object'],
   [
     { messages: 'text' },
     'options.messages: must be a Standard Schema, for example of zod (3.24 or later), valibot or ArkType, not a string',
@@ -115,6 +119,21 @@ describe('options that are wrong', () => {
       }
     }
   });
+
+  for (const [name, instead] of Object.entries({
+    onClose: 'subscribe to endings$',
+    onError: 'subscribe to endings$, and to events$ for errors of your functions',
+    protocols: 'use subprotocols',
+    proxy: 'use connect.agent',
+    reconnect: 'it always does; see retry, backoff and restarts',
+  })) {
+    it(`are named with what a client has instead: ${name}`, () => {
+      for (const create of [sides.client, sides.pool]) {
+        const problem = problemOf(() => create({ [name]: () => {} }));
+        assert.equal(problem, `options.${name}: unknown option; ${instead}`);
+      }
+    });
+  }
 
   it('are named with what one platform alone has', () => {
     assert.match(

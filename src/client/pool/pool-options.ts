@@ -10,7 +10,12 @@ import {
   resolved,
 } from '../../core/option-rules.ts';
 import { kindOf } from '../../core/wording.ts';
-import { leaveToSupervisor, type NodeClientOptions, nodeRules } from '../node-options.ts';
+import {
+  leaveToSupervisor,
+  type NodeClientOptions,
+  nodeRules,
+  refuseForeign,
+} from '../node-options.ts';
 import { filled } from '../options.ts';
 import { urlProblem } from '../reconnect/node-route.ts';
 import type { CircuitOptions } from './circuit-breaker.ts';
@@ -39,6 +44,7 @@ const poolRules = {
 
 /** @throws MooringError `invalid-options`, naming the path of every option that is wrong. */
 export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: Clock) {
+  refuseForeign(given);
   const checked = resolved(given, poolRules, leaveToSupervisor);
   const { size, circuit, headers, supervisor, actors, connect, ...options } = checked;
   const member = filled<In, Out>(
