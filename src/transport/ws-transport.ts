@@ -176,7 +176,10 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
   describeFailure(evidence: AttemptEvidence): FailureDescription {
     const { error } = evidence;
     const hook = error !== undefined && this.#fault?.error === error ? this.#fault.hook : undefined;
-    if (error !== undefined) describeAttempts(error);
+    if (error !== undefined) {
+      describeAttempts(error);
+      trimSource(error);
+    }
     return describeDialFailure({
       ...evidence,
       phase: hook === undefined ? phaseOfError(error, this.#phase) : phaseOfHook[hook],
@@ -246,6 +249,16 @@ function describeAttempts(error: Error): void {
     error.message = error.errors.slice(0, ATTEMPTS_MAX).map(messageOf).join('; ');
   };
   guarded(describe, () => {});
+}
+
+/** OpenSSL ends its texts with the place in its source, and a line break. */
+const sourcePlace = /:[\w./-]*\/openssl\/[\w./-]+:\d+:?\n?$/;
+
+function trimSource(error: Error): void {
+  const trim = () => {
+    if (sourcePlace.test(error.message)) error.message = error.message.replace(sourcePlace, '');
+  };
+  guarded(trim, () => {});
 }
 
 /** An option of ws that its published types lack. */

@@ -357,6 +357,10 @@ describe('client before open: TLS', () => {
     server = await RogueServer.start(({ socket }) => void socket.write('HTTP/1.1 400 No\r\n\r\n'));
     const attempt = dial(`wss://127.0.0.1:${server.port}`);
     await assertFailed(attempt, { phase: 'tls', cause: 'tls-error', retry: 'backoff' });
+    const { error } = await attempt.firstFailure();
+    // Without the place in the source of OpenSSL.
+    assert.match(String(error?.message), /error:[^\n]*[a-z]$/);
+    assert.doesNotMatch(String(error?.message), /openssl\//);
   });
 
   it('B13b: a certificate that signed itself, and one for another name', async () => {
