@@ -1,5 +1,10 @@
-import { filter, firstValueFrom, map, Observable } from 'rxjs';
-import { type Client, createClient, type DialedConnection } from '../../src/client/index.ts';
+import { filter, firstValueFrom, map, Observable, takeWhile, tap } from 'rxjs';
+import {
+  type Client,
+  createClient,
+  type DialedConnection,
+  type HeartbeatAnswer,
+} from '../../src/client/index.ts';
 
 /** A message of the graphql-transport-ws protocol. */
 interface Message {
@@ -9,6 +14,14 @@ interface Message {
 }
 
 type Connection = DialedConnection<Message, Message>;
+
+/** Either side may ping, at any time after `connection_init`. A message with the word in its data is parsed as well. */
+function isHeartbeat(payload: string | Uint8Array, answer: HeartbeatAnswer): boolean {
+  if (typeof payload !== 'string' || !/"p[io]ng"/.test(payload)) return false;
+  const { type } = JSON.parse(payload) as Message;
+  if (type === 'ping') answer({ type: 'pong' });
+  return type === 'ping' || type === 'pong';
+}
 
 /** A GraphQL client that signs in and subscribes again on each connection. */
 export class GraphqlClient {
@@ -24,6 +37,7 @@ export class GraphqlClient {
     this.#token = token;
     this.client = createClient<Message, Message>(url, {
       subprotocols: ['graphql-transport-ws'],
+      heartbeat: { message: { type: 'ping' }, expects: isHeartbeat },
       onOpen: (connection) => this.#signIn(connection),
     });
   }
@@ -46,27 +60,34 @@ export class GraphqlClient {
     return result;
   }
 
-  /** Subscribes, and again on each new connection until the caller unsubscribes. */
+  /** Subscribes, and again on each new connection until the caller unsubscribes, or the server completes it or fails. */
   subscribe(query: string): Observable<unknown> {
     return new Observable((subscriber) => {
       const id = this.#nextId();
       const subscription: Message = { id, type: 'subscribe', payload: { query } };
       this.#subscriptions.set(id, subscription);
-      const results = this.#resultsOf(id).subscribe(subscriber);
+      const forget = () => this.#subscriptions.delete(id);
+      const results = this.#resultsOf(id)
+        .pipe(tap({ complete: forget, error: forget }))
+        .subscribe(subscriber);
       // Without a connection, the next sign-in sends it.
       this.#connection?.send(subscription);
       return () => {
         results.unsubscribe();
-        this.#subscriptions.delete(id);
-        this.#connection?.send({ id, type: 'complete' });
+        if (forget()) this.#connection?.send({ id, type: 'complete' });
       };
     });
   }
 
   #resultsOf(id: string): Observable<unknown> {
     return this.client.messages$.pipe(
-      filter((message) => message.id === id && message.type === 'next'),
-      map(({ payload }) => payload),
+      filter((message) => message.id === id),
+      takeWhile(({ type }) => type !== 'complete'),
+      map(({ type, payload }) => {
+        if (type === 'error')
+          throw new Error('the server refused the operation', { cause: payload });
+        return payload;
+      }),
     );
   }
 

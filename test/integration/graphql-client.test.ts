@@ -24,6 +24,12 @@ const ticks = new GraphQLObjectType({
         await new Promise(() => {});
       },
     },
+    flash: {
+      type: GraphQLString,
+      async *subscribe() {
+        yield { flash: 'only' };
+      },
+    },
   },
 });
 const query = new GraphQLObjectType({
@@ -59,8 +65,11 @@ async function graphqlServer() {
   const cut = () => {
     for (const socket of wss.clients) socket.terminate();
   };
+  const ping = () => {
+    for (const socket of wss.clients) socket.send('{"type":"ping"}');
+  };
   const { port } = http.address() as AddressInfo;
-  return { url: `ws://127.0.0.1:${port}/graphql`, heard, cut };
+  return { url: `ws://127.0.0.1:${port}/graphql`, heard, cut, ping };
 }
 
 describe('the GraphQL client of the examples', () => {
@@ -83,6 +92,37 @@ describe('the GraphQL client of the examples', () => {
       '{ hello }',
     ]);
   });
+
+  it('answers pings, and shows them to nobody', async () => {
+    const { url, heard, ping } = await graphqlServer();
+    const { client, ...graphql } = makeClient(url);
+    const types: string[] = [];
+    client.messages$.subscribe(({ type }) => types.push(type));
+    await graphql.execute('{ hello }');
+    ping();
+    await until(() => heard.includes('pong'), 'the server has its pong');
+    assert.deepEqual(types, ['connection_ack', 'next', 'complete']);
+  });
+
+  it('completes what the server completes, and does not subscribe to it again', async () => {
+    const { url, heard, cut } = await graphqlServer();
+    const { client, ...graphql } = makeClient(url);
+    const flashes: unknown[] = [];
+    await graphql.completion('subscription { flash }', flashes);
+    assert.deepEqual(flashes, [{ data: { flash: 'only' } }]);
+    cut();
+    await until(() => client.status.state !== 'up', 'the client has noticed');
+    await graphql.execute('{ hello }');
+    assert.deepEqual(heard.slice(2), ['closed 1006', 'connection_init', '{ hello }']);
+  });
+
+  it('fails what the server refuses, with its errors', async () => {
+    const { url } = await graphqlServer();
+    const graphql = makeClient(url);
+    const isRefusal = ({ cause }: Error) => /Cannot query field/.test(JSON.stringify(cause));
+    await assert.rejects(graphql.execute('{ nothing }'), isRefusal);
+    await assert.rejects(graphql.completion('subscription { nothing }', []), isRefusal);
+  });
 });
 
 function makeClient(url: string) {
@@ -93,5 +133,7 @@ function makeClient(url: string) {
     execute: (text: string) => graphql.execute(text),
     subscribe: (text: string, into: unknown[]) =>
       void graphql.subscribe(text).subscribe((value) => into.push(value)),
+    completion: (text: string, into: unknown[]) =>
+      graphql.subscribe(text).forEach((value) => void into.push(value)),
   };
 }
