@@ -355,6 +355,7 @@ export function phaseOfError(error: SystemError | undefined, reached: FailurePha
   const { code = '', syscall = '' } = error;
   if (/^(getaddrinfo|query)/.test(syscall) || /^(ENOTFOUND|EAI_\w+)$/.test(code)) return 'dns';
   if (tlsError.test(code)) return 'tls';
+  if (code.startsWith('HPE_')) return 'http';
   return /^(connect|bind)$/.test(syscall) || reached === 'dns' ? 'tcp' : reached;
 }
 

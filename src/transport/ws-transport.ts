@@ -86,6 +86,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
     socket.observer = this.#observer;
     socket.on('upgrade', (response: IncomingMessage) => {
       this.#isUpgraded = true;
+      this.#reached('http');
       this.#isUnmatched =
         subprotocols.length > 0 && response.headers['sec-websocket-protocol'] === undefined;
       this.watch(response.socket, this.#observer);

@@ -214,6 +214,22 @@ describe('connect: agent', () => {
 });
 
 describe('connect: createConnection', () => {
+  it('may make a socket that is no socket of Node.js, whose answer is judged as any other', async () => {
+    const upgrade = 'HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade';
+    for (const answer of ['nonsense', `${upgrade}\r\nSec-WebSocket-Accept: no\r\n\r\n`]) {
+      const createConnection = () =>
+        new Duplex({
+          read() {},
+          write(_request, _encoding, done) {
+            this.push(answer);
+            done();
+          },
+        });
+      const failure = await dial('ws://feed.test:80/', { createConnection }).firstFailure();
+      assert.deepEqual([failure.cause, failure.phase], ['handshake-invalid', 'http']);
+    }
+  });
+
   it('makes a connection over TCP, at once, from a promise, or by calling back', async () => {
     const service = await stops.service();
     const ways: CreateConnection[] = [

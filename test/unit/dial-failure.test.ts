@@ -122,7 +122,7 @@ describe('phaseOfError', () => {
     ['ERR_TLS_CERT_ALTNAME_INVALID', undefined, 'tcp', 'tls'],
     ['DEPTH_ZERO_SELF_SIGNED_CERT', undefined, 'tcp', 'tls'],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', undefined, 'http', 'tls'],
-    ['HPE_INVALID_CONSTANT', undefined, 'http', 'http'],
+    ['HPE_INVALID_CONSTANT', undefined, 'tcp', 'http'],
     ['ERR_INVALID_PROTOCOL', undefined, 'config', 'config'],
   ];
   for (const [code, syscall, reached, phase] of rows) {
