@@ -13,6 +13,7 @@ import {
 } from '../../src/client/index.ts';
 import { createSupervisor } from '../../src/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { closeFrame } from '../support/rogue-server.ts';
 import type { Service } from '../support/service.ts';
 import { stopsAndWatch } from '../support/stops.ts';
 import { turns, until } from '../support/until.ts';
@@ -236,6 +237,35 @@ describe('a client that dials on demand', () => {
     await until(() => client.status.state === 'idling', 'it hangs up');
     assert.deepEqual([client.open(), client.open()], [true, true]);
     await until(() => states.filter((state) => state === 'up').length === 2, 'it is back');
+  });
+
+  it('lets an attempt come to its end that takes longer than idleMs', async () => {
+    const server = await stops.rogue(({ socket, asked, acceptance }) =>
+      asked((request) => void setTimeout(() => socket.write(acceptance(request)), 500)),
+    );
+    const { client, states } = dial({ url: `ws://127.0.0.1:${server.port}/` }, { idleMs: 50 });
+    client.open();
+    await until(() => states.includes('idling'), 'it hangs up in the end');
+    assert.deepEqual(states.slice(0, 4), ['idle', 'dialing', 'up', 'idling']);
+  });
+
+  it('keeps to a delay that the server asks for while nobody needs the client any more', async () => {
+    const server = await stops.rogue(({ socket, asked, acceptance }) =>
+      asked((request) => {
+        socket.write(acceptance(request));
+        socket.write(closeFrame(1013));
+        setTimeout(() => socket.destroy(), 600);
+      }),
+    );
+    const url = `ws://127.0.0.1:${server.port}/`;
+    const backoff = { minMs: 5, maxMs: 60_000 };
+    const { client, states } = dial({ url }, { idleMs: 50, backoff });
+    client.open();
+    await until(() => client.status.state === 'waiting', 'it waits');
+    client.send('later');
+    await turns(5);
+    assert.deepEqual(client.status.states, ['waiting', 'waiting.deferred']);
+    assert.ok(!states.includes('idling'), states.join());
   });
 
   it('keeps to the delay that the server asked for, however often it is needed', async () => {
