@@ -15,14 +15,29 @@ export interface PlacedArrow {
 
 /** Draws an arrow with all its facts. */
 export function arrowView(chartId: string, placed: PlacedArrow): string {
-  const { arrow, route, isMain, tone } = placed;
+  const { arrow, isMain, tone } = placed;
   const facts = [...new Set(arrow.transitions.map(({ fact }) => fact))];
   const attributes = [
     `class="${['arrow', isMain ? 'main' : tone].filter(Boolean).join(' ')}"`,
     `id="${escapeText(`${chartId}.${arrow.id}`)}"`,
     `data-from="${arrow.from}" data-to="${arrow.to}" data-facts="${escapeText(facts.join(' '))}"`,
   ];
-  return `<g ${attributes.join(' ')}>${line(route)}${head(route)}${arrow.isInward ? anywhere(route) : ''}${labelView(arrow, route)}</g>`;
+  return `<g ${attributes.join(' ')}>${arrowParts(placed)}</g>`;
+}
+
+/** Draws an arrow as a step of an example takes it. It has no id: the arrow below it has that. */
+export function takenArrowView(placed: PlacedArrow): string {
+  return `<g class="arrow is-taken">${arrowParts(placed)}</g>`;
+}
+
+function arrowParts({ arrow, route }: PlacedArrow): string {
+  return `${line(route)}${head(route)}${arrow.isInward ? anywhere(route) : ''}${labelView(arrow, route)}`;
+}
+
+/** Where the number of a step goes: before the text of the arrow, or halfway along the arrow. */
+export function numberPlace({ arrow, route: { label, points, tip } }: PlacedArrow): Point {
+  if (label === undefined) return points[Math.floor(points.length / 2)] ?? tip;
+  return { x: label.x - linesSize(arrowLines(arrow)).width / 2 - 11, y: label.y };
 }
 
 /** The ring where an arrow begins that leaves whatever is active inside the state. */

@@ -1,7 +1,9 @@
 import { readChart } from './chart.ts';
+import { drawExample } from './example-picture.ts';
 import { chartPage } from './page.ts';
-import { drawChart } from './picture.ts';
+import { drawPlaced, placeChart } from './picture.ts';
 import { type Subject, subjects } from './subjects.ts';
+import { walk } from './walk.ts';
 
 /** A file as it has to be. */
 export interface GeneratedFile {
@@ -15,12 +17,21 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   return (await Promise.all(subjects.map(filesOf))).flat();
 }
 
-/** The picture and the page of one chart. */
+/** The picture and the page of one chart, and the pictures of its examples. */
 export async function filesOf(subject: Subject): Promise<readonly GeneratedFile[]> {
   const chart = readChart(subject.machine);
+  const placed = await placeChart(chart, subject);
   const path = `docs/statecharts/${chart.id}`;
+  const examples = subject.examples.map((example) => ({
+    example,
+    stages: walk(subject.machine, chart, example),
+  }));
   return [
-    { path: `${path}.svg`, text: await drawChart(chart, subject) },
-    { path: `${path}.md`, text: chartPage(chart, subject) },
+    { path: `${path}.svg`, text: drawPlaced(placed) },
+    { path: `${path}.md`, text: chartPage(chart, subject, examples) },
+    ...examples.map(({ example, stages }) => ({
+      path: `${path}-${example.name}.svg`,
+      text: drawExample(placed, example, stages),
+    })),
   ];
 }

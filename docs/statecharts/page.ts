@@ -1,11 +1,17 @@
 import { type Chart, statesBelow } from './chart.ts';
+import { STILL_ID } from './example-picture.ts';
 import { markdownTable, wrapped } from './markdown.ts';
 import type { Subject } from './subjects.ts';
 import { deadlinesTable, factsTable, ordersTable, statesTable } from './tables.ts';
+import { innermost, type WalkedExample } from './walk.ts';
 import { machineStory, orderMeanings } from './words.ts';
 
-/** Writes the page of a chart: the picture, how to use it, and its tables. */
-export function chartPage(chart: Chart, subject: Subject): string {
+/** Writes the page of a chart: the picture, how to use it, its tables, and its examples. */
+export function chartPage(
+  chart: Chart,
+  subject: Subject,
+  examples: readonly WalkedExample[],
+): string {
   const facts = new Map(Object.entries(subject.facts));
   const orders = orderMeanings(subject.orders);
   const [first = '', ...others] = machineStory(subject.source);
@@ -37,7 +43,43 @@ ${markdownTable(ordersTable(chart, orders))}
 ## Deadlines
 
 ${markdownTable(deadlinesTable(chart, facts))}
+
+## Examples
+
+${wrapped(howToWatch(examples))}
+
+${examples.map((walked) => exampleSection(chart, walked)).join('\n\n')}
 `;
+}
+
+function howToWatch(examples: readonly WalkedExample[]): string {
+  const them = examples.length === 1 ? 'The picture shows' : 'Each picture shows';
+  return [
+    `${them} one step after the other, again and again, or the whole way with numbers if your system is set to reduce`,
+    'motion. Open the file of a picture in a browser, for example from a clone, to step through it with buttons or',
+    'the arrow keys.',
+  ].join(' ');
+}
+
+function exampleSection(chart: Chart, { example, stages }: WalkedExample): string {
+  const { id } = chart;
+  const file = `${id}-${example.name}.svg`;
+  const rows = stages.map(({ fact, text, active }, index) => [
+    String(index),
+    fact === undefined ? '–' : `\`${fact}\``,
+    text,
+    innermost(chart, active)
+      .map((path) => `\`${path}\``)
+      .join(', '),
+  ]);
+  return [
+    `### ${example.title}`,
+    `<a href="${file}"><picture>
+<source media="(prefers-reduced-motion: reduce)" srcset="${file}#${STILL_ID}">
+<img src="${file}" alt="${example.title}, step by step">
+</picture></a>`,
+    markdownTable([['Step', 'Fact', 'What happens', 'Active then'], ...rows]),
+  ].join('\n\n');
 }
 
 function howToUse(chart: Chart): string {
@@ -46,7 +88,8 @@ function howToUse(chart: Chart): string {
     `The picture, [${id}.svg](${id}.svg), can be part of a page: each state is a group whose id is its path,`,
     `\`${idExample(chart)}\`, which lights up with the class \`is-active\` and shows a count with the`,
     'attribute `data-count` and the same text in its `.count`; each arrow is a group with `data-from`,',
-    '`data-to` and `data-facts`.',
+    '`data-to` and `data-facts`, which lights up with the class `is-taken`. [Examples](#examples) show ways',
+    'through the chart step by step.',
   ].join(' ');
 }
 

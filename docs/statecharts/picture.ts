@@ -1,11 +1,12 @@
-import { arrowView, startView } from './arrow-view.ts';
+import { arrowView, type PlacedArrow, startView } from './arrow-view.ts';
 import { type Arrow, arrowsOf } from './arrows.ts';
 import { type Chart, type ChartState, isLeaf, leavesBelow, statesBelow } from './chart.ts';
+import type { Layout } from './layout.ts';
 import { LEGEND_GAP, legend } from './legend.ts';
 import { escapeText, rounded } from './markup.ts';
 import type { Size } from './measure.ts';
 import { boxOf, place, type Wishes } from './placement.ts';
-import { stateView } from './state-view.ts';
+import { type PlacedState, stateView } from './state-view.ts';
 import { pictureStyle } from './style.ts';
 
 const MARGIN = 20;
@@ -15,46 +16,91 @@ export interface Looks extends Wishes {
   readonly tones: Readonly<Record<string, string>>;
 }
 
-/** Draws a chart as SVG. @throws Error when a main arrow or a tone is about nothing in the chart. */
-export async function drawChart(chart: Chart, looks: Looks): Promise<string> {
-  checkLooks(chart, looks);
-  const layout = await place(chart, chart.root, looks);
-  const { view: signs, height } = legend(chart, layout.width);
-  const size = { width: layout.width, height: layout.height + LEGEND_GAP + height };
-  const views = [
-    ...statesBelow(chart.root).flatMap((state) => (isLeaf(state) ? [] : [drawState(state)])),
-    startView(layout),
-    ...arrowsOf(chart).map(drawArrow),
-    // What is small comes last, so that no arrow runs over it.
-    ...leavesBelow(chart.root).map(drawState),
-    `<g transform="translate(0 ${rounded(layout.height + LEGEND_GAP)})">${signs}</g>`,
-  ];
-  return framed(chart.id, size, views);
-
-  function drawState(state: ChartState): string {
-    const tone = toneOf(looks, state.path);
-    return stateView(chart, { state, box: boxOf(layout, state), tone });
-  }
-
-  function drawArrow(arrow: Arrow): string {
-    const isMain = looks.mainArrows.includes(arrow.id);
-    const route = layout.routes.get(arrow.id);
-    if (route === undefined) throw new Error(`no route for ${arrow.id}`);
-    return arrowView(chart.id, { arrow, route, isMain, tone: arrowTone(looks, arrow) });
-  }
+/** A chart, how it is to look, and where everything in it is. */
+export interface PlacedChart {
+  readonly chart: Chart;
+  readonly looks: Looks;
+  readonly layout: Layout;
 }
 
-function framed(id: string, size: Size, views: readonly string[]): string {
+/** What is drawn, and how large it is without its margin. */
+export interface Drawing {
+  readonly views: readonly string[];
+  readonly size: Size;
+}
+
+/** Finds a place for everything. @throws Error when a main arrow or a tone is about nothing in the chart. */
+export async function placeChart(chart: Chart, looks: Looks): Promise<PlacedChart> {
+  checkLooks(chart, looks);
+  return { chart, looks, layout: await place(chart, chart.root, looks) };
+}
+
+/** Draws a chart as SVG. @throws Error when a main arrow or a tone is about nothing in the chart. */
+export async function drawChart(chart: Chart, looks: Looks): Promise<string> {
+  return drawPlaced(await placeChart(chart, looks));
+}
+
+/** Draws a chart whose places are known. */
+export function drawPlaced(placed: PlacedChart): string {
+  const { views, size } = drawingOf(placed);
+  const { id } = placed.chart;
+  return framed({ id, label: `Statechart: ${id}`, size, style: pictureStyle(), views });
+}
+
+/** Everything in a chart, and its legend. */
+export function drawingOf(placed: PlacedChart): Drawing {
+  const { chart, layout } = placed;
+  const { view: signs, height } = legend(chart, layout.width);
+  const views = [
+    ...statesBelow(chart.root).flatMap((state) => (isLeaf(state) ? [] : [viewOf(placed, state)])),
+    startView(layout),
+    ...arrowsOf(chart).map((arrow) => arrowView(chart.id, placedArrow(placed, arrow))),
+    // What is small comes last, so that no arrow runs over it.
+    ...leavesBelow(chart.root).map((state) => viewOf(placed, state)),
+    `<g transform="translate(0 ${rounded(layout.height + LEGEND_GAP)})">${signs}</g>`,
+  ];
+  return { views, size: { width: layout.width, height: layout.height + LEGEND_GAP + height } };
+}
+
+function viewOf(placed: PlacedChart, state: ChartState): string {
+  return stateView(placed.chart, placedState(placed, state));
+}
+
+/** Where a state is, and its hue. */
+export function placedState({ layout, looks }: PlacedChart, state: ChartState): PlacedState {
+  return { state, box: boxOf(layout, state), tone: toneOf(looks, state.path) };
+}
+
+/** How an arrow runs, and its hue. */
+export function placedArrow({ layout, looks }: PlacedChart, arrow: Arrow): PlacedArrow {
+  const isMain = looks.mainArrows.includes(arrow.id);
+  const route = layout.routes.get(arrow.id);
+  if (route === undefined) throw new Error(`no route for ${arrow.id}`);
+  return { arrow, route, isMain, tone: arrowTone(looks, arrow) };
+}
+
+/** What goes around a drawing. */
+export interface Frame extends Drawing {
+  readonly id: string;
+  /** What a screen reader says. */
+  readonly label: string;
+  readonly style: string;
+  /** Classes beside that of every picture. */
+  readonly classes?: string;
+}
+
+/** Puts a drawing on its ground. */
+export function framed({ id, label, style, classes, size, views }: Frame): string {
   const width = rounded(size.width + 2 * MARGIN);
   const height = rounded(size.height + 2 * MARGIN);
   const attributes = [
     'xmlns="http://www.w3.org/2000/svg"',
-    `class="statechart" id="${id}" role="img" aria-label="Statechart: ${escapeText(id)}"`,
+    `class="${['statechart', classes].filter(Boolean).join(' ')}" id="${id}" role="img" aria-label="${escapeText(label)}"`,
     `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
   ];
   return `<svg ${attributes.join(' ')}>
 <style>
-${pictureStyle()}
+${style}
 </style>
 <rect class="ground" x="0.5" y="0.5" width="${rounded(width - 1)}" height="${rounded(height - 1)}" rx="16"/>
 <g transform="translate(${MARGIN} ${MARGIN})">

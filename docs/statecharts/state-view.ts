@@ -20,13 +20,25 @@ export function stateView(chart: Chart, { state, box, tone }: PlacedState): stri
   const classes = ['state', kind, tone, ...(state.isRegion ? ['region'] : [])];
   const parts = [
     `<title>${escapeText(`${state.path}: ${state.description}`)}</title>`,
-    rectangle('box', box, leaf ? 8 : 12),
-    ...(state.type === 'final' ? [rectangle('inner', shrunk(box, 3.5), 5.5)] : []),
+    boxView(state, box),
     leaf ? leafText(chart, state, box) : headerText(chart, state, box),
     badge(box, leaf),
   ];
   const id = `${chart.id}.${state.path}`;
   return `<g class="${classes.join(' ')}" id="${escapeText(id)}">${parts.join('')}</g>`;
+}
+
+/** Draws a state as it is lit in a step of an example. It has no id: the state below it has that. */
+export function litStateView(chart: Chart, { state, box, tone }: PlacedState): string {
+  const leaf = isLeaf(state);
+  const classes = ['state', leaf ? 'leaf' : 'outer', tone, ...(state.isRegion ? ['region'] : [])];
+  const text = leaf ? leafText(chart, state, box) : '';
+  return `<g class="${classes.join(' ')} is-active">${boxView(state, box)}${text}</g>`;
+}
+
+function boxView(state: ChartState, box: Box): string {
+  const inner = state.type === 'final' ? rectangle('inner', shrunk(box, 3.5), 5.5) : '';
+  return rectangle('box', box, isLeaf(state) ? 8 : 12) + inner;
 }
 
 function leafText(chart: Chart, state: ChartState, box: Box): string {

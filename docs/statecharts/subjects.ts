@@ -11,6 +11,14 @@ import {
   supervisorMachine,
 } from '../../machines/index.ts';
 
+import {
+  clientExamples,
+  connectionExamples,
+  type Example,
+  poolExamples,
+  supervisorExamples,
+} from './examples.ts';
+
 /** A machine to draw, and where its words are. */
 export interface Subject {
   readonly machine: AnyStateMachine;
@@ -26,12 +34,15 @@ export interface Subject {
   readonly besides: readonly (readonly [string, string])[];
   /** The hue of each outermost state, by the name of a variable in the style of the picture. */
   readonly tones: Readonly<Record<string, string>>;
+  /** Ways through the chart that its page shows step by step. */
+  readonly examples: readonly Example[];
 }
 
 /** Every chart that has a page. */
 export const subjects: readonly Subject[] = [
   {
     machine: connectionMachine,
+    examples: connectionExamples,
     title: 'The chart of a connection',
     source: 'machines/connection.ts',
     orders: { name: 'ConnectionOrders', source: 'machines/connection-contract.ts' },
@@ -55,6 +66,7 @@ export const subjects: readonly Subject[] = [
   },
   {
     machine: supervisorMachine,
+    examples: supervisorExamples,
     title: 'The chart of a supervisor',
     source: 'machines/supervisor.ts',
     orders: { name: 'SupervisorOrders', source: 'machines/supervisor.ts' },
@@ -65,6 +77,7 @@ export const subjects: readonly Subject[] = [
   },
   {
     machine: clientMachine,
+    examples: clientExamples,
     title: 'The chart of a client',
     source: 'machines/client.ts',
     orders: { name: 'ClientOrders', source: 'machines/client-contract.ts' },
@@ -92,6 +105,7 @@ export const subjects: readonly Subject[] = [
   },
   {
     machine: poolMachine,
+    examples: poolExamples,
     title: 'The chart of a pool',
     source: 'machines/pool.ts',
     orders: { name: 'PoolOrders', source: 'machines/pool-contract.ts' },

@@ -187,7 +187,7 @@ describe('generated files', () => {
     const strangeFact = withPlant(supervisor, ({ states }) => {
       Object.assign(states['admitting'] ?? {}, { on: { 'moon.rose': 'draining' } });
     });
-    await assert.rejects(filesOf({ ...strangeFact, mainArrows: [] }), /moon\.rose/);
+    await assert.rejects(filesOf({ ...strangeFact, mainArrows: [], examples: [] }), /moon\.rose/);
     const strangeOrder = withPlant(supervisor, ({ states }) => {
       Object.assign(states['stopped'] ?? {}, { entry: 'howl' });
     });
