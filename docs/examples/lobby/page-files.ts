@@ -4,10 +4,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { basename, extname, join } from 'node:path';
 import { Refusal } from '../../../src/index.ts';
 import { packageRoot } from '../../statecharts/package-root.ts';
+import { chartExamples } from './chart-examples.ts';
 import { readPageModules } from './page-modules.ts';
 import { signOn } from './sign-on.ts';
 
 const SCRIPT = 'text/javascript; charset=utf-8';
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -64,6 +66,8 @@ export async function pageRequests(): Promise<RequestListener> {
   const paths = (await readdir(page)).map((name) => join(page, name));
   const chart = join(packageRoot(), 'docs/statecharts/connection.svg');
   const files = await readFiles([...paths, chart]);
+  const examples = Buffer.from(chartExamples());
+  files.set('/examples.json', { type: JSON_TYPE, body: examples, caching: NO_CACHE });
   const { importMap, bodies } = await readPageModules();
   for (const [path, body] of bodies) files.set(path, { type: SCRIPT, body, caching: FOR_EVER });
   const index = files.get('/');

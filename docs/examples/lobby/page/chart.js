@@ -4,15 +4,28 @@ const PICTURE = '/connection.svg';
 const COUNT_SHOWN_MAX = 999;
 
 const holder = byId('chart');
+const hint = byId('chart-hint');
 const ownHint = byId('own-states');
 
-/** The chart of a connection: the states of this tab are lit, and each state counts who is in it. */
+/**
+ * The chart of a connection: the states of this tab are lit, and each state counts who is in it. A stage of an example
+ * takes the place of both.
+ */
 export class Chart {
   #ownId = '';
   #own = [];
   #counts = new Map();
+  /** Which stage of an example is shown, if any. */
+  #stage;
+  /** The innermost states that were lit when the chart was last brought into view. */
+  #inView = '';
+  /** Whether somebody has moved the chart by hand: then it stays where it is. */
+  #isHeld = false;
 
   constructor() {
+    for (const type of ['pointerdown', 'wheel', 'keydown']) {
+      holder.addEventListener(type, () => (this.#isHeld = true), { passive: true });
+    }
     this.#load();
   }
 
@@ -37,6 +50,13 @@ export class Chart {
     this.#draw();
   }
 
+  /** Shows a stage of an example; without one, what happens now. */
+  showStage(stage) {
+    this.#stage = stage;
+    this.#isHeld = false;
+    this.#draw();
+  }
+
   #add(path, count) {
     if (count > 0) this.#counts.set(path, (this.#counts.get(path) ?? 0) + count);
   }
@@ -54,16 +74,68 @@ export class Chart {
   }
 
   #draw() {
-    setText(ownHint, this.#own.length === 0 ? '' : `this tab: ${deepest(this.#own).join(', ')}`);
-    const own = new Set(this.#own);
+    const active = this.#stage?.active ?? this.#own;
+    this.#say(active);
+    const lit = new Set(active);
     for (const group of holder.querySelectorAll('.state')) {
-      const path = group.id.slice(group.id.indexOf('.') + 1);
-      group.classList.toggle('is-active', own.has(path));
-      const count = this.#counts.get(path);
+      const path = pathOf(group);
+      group.classList.toggle('is-active', lit.has(path));
+      const count = this.#stage === undefined ? this.#counts.get(path) : undefined;
       setData(group, 'count', count);
       setText(group.querySelector('.count'), countWords(count));
     }
+    const taken = new Set(this.#stage?.arrows);
+    for (const group of holder.querySelectorAll('.arrow')) {
+      group.classList.toggle('is-taken', taken.has(pathOf(group)));
+    }
+    this.#bringIntoView(deepest(active).join());
   }
+
+  #say(active) {
+    const isLive = this.#stage === undefined;
+    setText(
+      hint,
+      isLive ? 'lit: this tab; numbers: the whole fleet' : 'an example, and not this tab',
+    );
+    const whose = isLive ? 'this tab' : 'lit';
+    setText(ownHint, active.length === 0 ? '' : `${whose}: ${deepest(active).join(', ')}`);
+  }
+
+  /** Where the chart is wider than the window, what is lit must not be beside it. */
+  #bringIntoView(shown) {
+    if (this.#isHeld || this.#inView === shown) return;
+    const lit = [...holder.querySelectorAll('.is-active')].filter((group) => !hasLitInside(group));
+    if (lit.length === 0) return;
+    this.#inView = shown;
+    const boxes = lit.map((group) => group.querySelector('.box').getBoundingClientRect());
+    const frame = holder.getBoundingClientRect();
+    const middle = (Math.min(...lefts(boxes)) + Math.max(...rights(boxes))) / 2;
+    holder.scrollLeft += middle - (frame.left + frame.right) / 2;
+    // Somebody who steps looks at the chart; everybody else may be reading anything.
+    if (this.#stage !== undefined) scrollTo(lit[0]);
+  }
+}
+
+const lefts = (boxes) => boxes.map(({ left }) => left);
+const rights = (boxes) => boxes.map(({ right }) => right);
+
+function scrollTo(group) {
+  const box = group.querySelector('.box').getBoundingClientRect();
+  const isSeen = box.top > innerHeight * 0.3 && box.bottom < innerHeight * 0.95;
+  if (!isSeen) scrollBy({ top: box.top - innerHeight * 0.55, behavior: motion() });
+}
+
+function motion() {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
+}
+
+function hasLitInside(group) {
+  return holder.querySelector(`.is-active[id^="${group.id}."]`) !== null;
+}
+
+/** The path of a state, or both of an arrow. */
+function pathOf({ id }) {
+  return id.slice(id.indexOf('.') + 1);
 }
 
 /** What this tab knows of its own connection before the server says more, and after it cannot any more. */

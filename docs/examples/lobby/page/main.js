@@ -7,6 +7,7 @@ import { Outage } from './outage.js';
 import { Outgoing } from './outgoing.js';
 import { Rooms } from './rooms.js';
 import { Standing } from './standing.js';
+import { Stepper } from './stepper.js';
 import { toast } from './toasts.js';
 import { Wire } from './wire.js';
 
@@ -19,6 +20,7 @@ const rooms = new Rooms(wire, outgoing);
 const fleet = new Fleet();
 const chart = new Chart();
 const endings = new Endings();
+new Stepper(chart);
 const mischief = new Mischief(wire);
 
 wire.dial(identity.name);
