@@ -83,6 +83,27 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     });
   }
 
+  it('restarts when a tab asks for it, at the same address, and can be stopped afterwards', async () => {
+    await ada.join('galley');
+    await ben.recordLit();
+    await ada.misbehave('restart');
+    await Promise.all(
+      [ada, ben].map((tab) => tab.sees(tab.standing('The server went away (1001'))),
+    );
+    for (const tab of [ada, ben]) {
+      await tab.isAboard();
+      await tab.sees(tab.outage(/The server restarted \(1001/));
+    }
+    await ben.sees(ben.row('Ada').filter({ hasText: 'galley' }));
+    assert.ok(((await ben.recordedLit()) as string[]).includes('connection.closed'));
+    await ben.say('Still here.');
+    await ada.page.getByRole('button', { name: /^harbour/ }).click();
+    await ada.sees(ada.line('Still here.'));
+    const { exitCode, output } = await lobby.stop('SIGTERM');
+    assert.equal(exitCode, 0, output);
+    assert.match(output, /2 left, 0 cut off/);
+  });
+
   it('lets go of the oldest of too many messages, says so, and says it again when asked to', async () => {
     await lobby.stop('SIGKILL');
     await ada.sees(ada.standing('1006'));

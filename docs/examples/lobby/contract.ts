@@ -32,6 +32,7 @@ export const inbound = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('say'), room, text: z.string().trim().min(1).max(500) }),
   z.strictObject({ type: z.literal('noise') }),
   z.strictObject({ type: z.literal('trip') }),
+  z.strictObject({ type: z.literal('restart') }),
   z.strictObject({ type: z.literal('haul') }),
   z.strictObject({ type: z.literal('invite'), kind: guestKind }),
 ]);

@@ -41,9 +41,11 @@ export class Lobby {
   readonly #rooms: Rooms;
   readonly #fleet: FleetFeed;
   readonly #cargo: Cargo;
+  readonly #restart: () => void;
   readonly #startedAt = Date.now();
 
-  constructor(guests: GuestHouse) {
+  /** @param restart - ends this lobby, and opens another one at its address. */
+  constructor(guests: GuestHouse, restart: () => void) {
     this.supervisor = createSupervisor<Sailor, Inbound, Outbound>({
       messages: inbound,
       sends: outbound,
@@ -55,6 +57,7 @@ export class Lobby {
       ...impatience,
     });
     this.#guests = guests;
+    this.#restart = restart;
     this.#rooms = new Rooms(this.supervisor);
     this.#cargo = new Cargo(this.supervisor);
     this.#fleet = new FleetFeed({ supervisor: this.supervisor, rooms: this.#rooms, guests });
@@ -91,6 +94,9 @@ export class Lobby {
         break;
       case 'invite':
         member.send(this.#guests.invite(message.kind));
+        break;
+      case 'restart':
+        this.#restart();
         break;
       case 'trip':
         throw new Error(`${member.peer.name} tripped this handler on purpose`);

@@ -1,11 +1,6 @@
-import { listen, logEvents } from '../../../src/index.ts';
 import { readArguments, UsageError, usage } from './arguments.ts';
-import { consoleLog } from './console-log.ts';
-import { GuestHouse } from './guest-house.ts';
-import { Lobby } from './lobby.ts';
 import { pageRequests } from './page-files.ts';
-
-const DRAIN_WITHIN_MS = 5_000;
+import { Service } from './service.ts';
 
 try {
   const wish = readArguments(process.argv.slice(2));
@@ -17,19 +12,13 @@ try {
 }
 
 async function serve(port: number): Promise<void> {
-  const guests = new GuestHouse();
-  const { supervisor } = new Lobby(guests);
-  const onRequest = await pageRequests();
-  const listener = await listen(supervisor, { port, path: '/ws', onRequest });
-  guests.port = listener.port;
-  logEvents(supervisor.events$, consoleLog);
-  console.log(`The lobby is open at http://127.0.0.1:${listener.port}/ (Ctrl+C closes it)`);
+  const service = await Service.open(await pageRequests(), port);
+  const url = `http://127.0.0.1:${await service.port()}/`;
+  console.log(`The lobby is open at ${url} (Ctrl+C closes it)`);
 
   onFirstSignal(async (signal) => {
     console.log(`${signal}: everybody is asked to leave with 1001`);
-    const { closed, forced, tookMs } = await supervisor.drain({ withinMs: DRAIN_WITHIN_MS });
-    guests.close();
-    await listener.close();
+    const { closed, forced, tookMs } = await service.stop();
     console.log(`The lobby is closed: ${closed} left, ${forced} cut off, in ${tookMs} ms`);
     process.exit(0);
   });

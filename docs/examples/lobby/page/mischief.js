@@ -41,6 +41,13 @@ const ownMischief = [
     verdict: 'message.invalid',
     perform: (wire) => wire.send({ type: 'say', room: 'atlantis', text: 'Anybody here?' }),
   },
+  {
+    kind: 'restart',
+    title: 'Restart the server',
+    about: 'lets every tab go, and is back soon',
+    verdict: 'drain 1001',
+    perform: (wire) => wire.send({ type: 'restart' }),
+  },
 ];
 
 /** What a guest does wrong on request, because a browser cannot. */
