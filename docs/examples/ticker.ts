@@ -1,0 +1,60 @@
+// Sends prices to the clients that watch them:
+//
+//   PORT=8080 node ticker.js
+//
+// A client sends `{"watch":["EUR"]}` and gets the price of now and each new one. A slow reader gets the latest.
+
+import { interval } from 'rxjs';
+import { z } from 'zod';
+import { createSupervisor, listen, logEvents } from '../../src/index.ts';
+
+const { PORT = '8080', EVERY_MS = '250' } = process.env;
+
+const Currency = z.enum(['CHF', 'EUR', 'USD']);
+const Quote = z.object({ symbol: Currency, price: z.number(), at: z.number() });
+type Quote = z.infer<typeof Quote>;
+
+const supervisor = createSupervisor({
+  messages: z.object({ watch: z.array(Currency).max(3) }),
+  sends: Quote,
+  onMessage(connection, { watch }) {
+    for (const symbol of watch) {
+      const quote = quotes.get(symbol);
+      // The price of now first, or the client would see nothing before the next one.
+      if (quote !== undefined) connection.send(quote);
+      connection.join(symbol);
+    }
+  },
+});
+
+const quotes = new Map(
+  Currency.options.map((symbol) => [symbol, moved({ symbol, price: 1, at: 0 })]),
+);
+
+/** One topic for each symbol, so one key for all of its messages is enough. */
+const topics = new Map(
+  Currency.options.map((symbol) => [symbol, supervisor.topic(symbol, { overflow: 'latest' })]),
+);
+
+// A real service subscribes to its market here.
+const market = interval(Number(EVERY_MS)).subscribe(() => {
+  for (const quote of quotes.values()) {
+    const next = moved(quote);
+    quotes.set(next.symbol, next);
+    topics.get(next.symbol)?.publish(next);
+  }
+});
+
+function moved({ symbol, price }: Quote): Quote {
+  return { symbol, price: price * (1 + (Math.random() - 0.5) / 100), at: Date.now() };
+}
+
+logEvents(supervisor.events$, console);
+const listener = await listen(supervisor, { port: Number(PORT), path: '/prices' });
+console.log(`listening at ${listener.url}`);
+
+process.once('SIGTERM', async () => {
+  market.unsubscribe();
+  await supervisor.drain({ withinMs: 5_000 });
+  await listener.close();
+});

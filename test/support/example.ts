@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { until } from './until.ts';
+
+const EXAMPLES = new URL('../../docs/examples/', import.meta.url);
+
+/** One of the programs in docs/examples/, in a process of its own. */
+export class Example {
+  readonly #process: ChildProcess;
+  /** What it has written, to either stream. */
+  output = '';
+
+  private constructor(name: string, env: Readonly<Record<string, string>>) {
+    const file = fileURLToPath(new URL(`${name}.js`, EXAMPLES));
+    this.#process = spawn(process.execPath, [file], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr])
+      stream?.on('data', (text) => {
+        this.output += text;
+      });
+  }
+
+  /** Starts it, and waits until it has written what matches. */
+  static async start(
+    name: string,
+    env: Readonly<Record<string, string>>,
+    isReady = /listening at (\S+)/,
+  ): Promise<Example> {
+    const example = new Example(name, env);
+    await until(() => isReady.test(example.output) || example.#isOver, `${name} is ready`);
+    if (example.#isOver) throw new Error(`${name} has ended: ${example.output}`);
+    return example;
+  }
+
+  /** Where it listens. */
+  get url(): string {
+    return /listening at (\S+)/.exec(this.output)?.[1] ?? '';
+  }
+
+  get #isOver(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  /** Asks it to stop, as a platform does, and returns its exit code or the signal that ended it. */
+  async stop(): Promise<number | string | null> {
+    if (!this.#isOver) {
+      this.#process.kill('SIGTERM');
+      await once(this.#process, 'exit');
+    }
+    return this.#process.exitCode ?? this.#process.signalCode;
+  }
+}
