@@ -11,7 +11,8 @@ import { type Run, run } from './run.ts';
 // begins with `given`, and does not show on the page.
 
 const folder = join(root, '.test/snippets');
-const BLOCK = /(?:<!-- given\n(?<given>[\s\S]*?)-->\n\n)?^```ts\n(?<code>[\s\S]*?)^```$/gm;
+const BLOCK =
+  /(?:<!-- given\n(?<given>[\s\S]*?)-->\n\n)?^```(?<language>tsx?)\n(?<code>[\s\S]*?)^```$/gm;
 
 interface Snippet {
   readonly name: string;
@@ -22,7 +23,7 @@ function snippetsOf(page: string): Snippet[] {
   const text = read(page);
   return [...text.matchAll(BLOCK)].map(({ groups, index }) => {
     const line = text.slice(0, index).split('\n').length;
-    const name = `${page.replaceAll(/[/.]/g, '-')}-line-${line}.ts`;
+    const name = `${page.replaceAll(/[/.]/g, '-')}-line-${line}.${groups?.['language']}`;
     return { name, code: `${groups?.['given'] ?? ''}${groups?.['code'] ?? ''}\nexport {};\n` };
   });
 }
@@ -60,7 +61,7 @@ describe('the TypeScript blocks of the pages', () => {
   });
 
   for (const { name } of snippets) {
-    it(`${name.replace('.ts', '')} compiles`, () => {
+    it(`${name.replace(/\.tsx?$/, '')} compiles`, () => {
       const errors = compiled.output.split('\n').filter((line) => line.includes(name));
       assert.deepEqual(errors, []);
     });
