@@ -1,0 +1,49 @@
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
+import express from 'express';
+import { attach, createSupervisor, Refusal } from '../../../src/index.ts';
+
+/** Any middleware that needs no more than Node.js gives it, for example express-session. */
+type Middleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/** Runs a middleware on an upgrade request, which Express never sees. */
+function through(middleware: Middleware, request: IncomingMessage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // Nobody gets this response: the answer to an upgrade is the WebSocket.
+    const response = new ServerResponse(request);
+    middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)));
+  });
+}
+
+/** @param session - sets `request.session`, as express-session does. */
+export function expressApp(session: Middleware) {
+  const app = express();
+  app.use(session);
+  app.get('/hello', (_request, response) => {
+    response.send('hello from Express');
+  });
+
+  const supervisor = createSupervisor({
+    async authenticate(request: IncomingMessage & { session?: { userId?: string } }) {
+      await through(session, request);
+      const userId = request.session?.userId;
+      if (userId === undefined) throw new Refusal(401, 'sign in first');
+      return { userId };
+    },
+    onOpen(connection) {
+      connection.send({ hello: connection.peer.userId });
+    },
+  });
+
+  const server = createServer(app); // or what app.listen() returns
+  attach(server, supervisor, { path: '/ws' });
+
+  async function stop(): Promise<void> {
+    server.close(); // takes nobody new
+    await supervisor.drain({ withinMs: 20_000 });
+  }
+  return { server, supervisor, stop };
+}

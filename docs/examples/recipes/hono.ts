@@ -1,0 +1,39 @@
+import type { Server } from 'node:http';
+import { serve } from '@hono/node-server';
+import { Hono } from 'hono';
+import { setSignedCookie } from 'hono/cookie';
+import { parseSigned } from 'hono/utils/cookie';
+import { attach, createSupervisor, Refusal } from '../../../src/index.ts';
+
+export function honoApp(secret: string, port: number) {
+  const app = new Hono();
+  app.get('/hello', (context) => context.text('hello from Hono'));
+  app.post('/sign-in', async (context) => {
+    // Check a password first.
+    const options = { httpOnly: true, secure: true, sameSite: 'Strict' } as const;
+    await setSignedCookie(context, 'user', 'ada', secret, options);
+    return context.body(null, 204);
+  });
+
+  const supervisor = createSupervisor({
+    async authenticate({ headers }) {
+      const { user } = await parseSigned(headers.cookie ?? '', secret, 'user');
+      // `false` means that the signature is wrong.
+      if (user === undefined || user === false) throw new Refusal(401, 'sign in first');
+      return { user };
+    },
+    onOpen(connection) {
+      connection.send({ hello: connection.peer.user });
+    },
+  });
+
+  // Without `createServer` among the options, it is a server of node:http.
+  const server = serve({ fetch: app.fetch, port }) as Server;
+  attach(server, supervisor, { path: '/ws' });
+
+  async function stop(): Promise<void> {
+    server.close(); // takes nobody new
+    await supervisor.drain({ withinMs: 20_000 });
+  }
+  return { server, supervisor, stop };
+}
