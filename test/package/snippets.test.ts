@@ -5,14 +5,14 @@ import { before, describe, it } from 'node:test';
 import { filesIn, read, root } from './repository.ts';
 import { type Run, run } from './run.ts';
 
-// Goal: every TypeScript block of the README and of docs/ compiles as it stands. Method: each block becomes
-// a module beside the compiled tests, where its imports resolve as they do in an application, and the
+// Goal: every block of TypeScript or JavaScript in the README and docs/ compiles as it stands. Method: each block
+// becomes a module beside the compiled tests, where its imports resolve as they do in an application, and the
 // compiler looks at all of them at once. What a block takes for granted stands in a comment above it that
 // begins with `given`, and does not show on the page.
 
 const folder = join(root, '.test/snippets');
 const BLOCK =
-  /(?:<!-- given\n(?<given>[\s\S]*?)-->\n\n)?^```(?<language>tsx?)\n(?<code>[\s\S]*?)^```$/gm;
+  /(?:<!-- given\n(?<given>[\s\S]*?)-->\n\n)?^```(?<language>tsx?|js)\n(?<code>[\s\S]*?)^```$/gm;
 
 interface Snippet {
   readonly name: string;
@@ -23,7 +23,8 @@ function snippetsOf(page: string): Snippet[] {
   const text = read(page);
   return [...text.matchAll(BLOCK)].map(({ groups, index }) => {
     const line = text.slice(0, index).split('\n').length;
-    const name = `${page.replaceAll(/[/.]/g, '-')}-line-${line}.${groups?.['language']}`;
+    const extension = groups?.['language'] === 'tsx' ? 'tsx' : 'ts';
+    const name = `${page.replaceAll(/[/.]/g, '-')}-line-${line}.${extension}`;
     return { name, code: `${groups?.['given'] ?? ''}${groups?.['code'] ?? ''}\nexport {};\n` };
   });
 }
@@ -47,7 +48,7 @@ const ambient = `declare module 'pino' {
   export function pino(): Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
 }\n${read('docs/examples/react-native/native-modules.d.ts')}`;
 
-describe('the TypeScript blocks of the pages', () => {
+describe('the blocks of code of the pages', () => {
   const snippets = ['README.md', ...filesIn('docs', '.md')].flatMap(snippetsOf);
   let compiled: Run;
 
