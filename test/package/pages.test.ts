@@ -290,6 +290,39 @@ function failureEvidence(
   return { ...about, refusal: { cause, status, body: '' } };
 }
 
+describe('docs/guide/troubleshooting.md', () => {
+  const known = ['LocalCause', 'CloseCause', 'AcceptFailureCause', 'DialFailureCause'].flatMap(
+    unionMembers,
+  );
+  const entries = read('docs/guide/troubleshooting.md').match(/^### `.*$/gm) ?? [];
+  const causesOf = (entry: string) => entry.match(/[\w-]+/g) ?? [];
+
+  it('has one entry for every cause and none for a cause that does not exist', () => {
+    assert.deepEqual(entries.flatMap(causesOf).toSorted(), [...new Set(known)].toSorted());
+  });
+
+  it('is linked from every row about a cause', () => {
+    const anchors = new Map(
+      entries.flatMap((entry) =>
+        causesOf(entry).map((cause) => [cause, causesOf(entry).join('-')]),
+      ),
+    );
+    const tables = [
+      [verdictsPage, '../guide/', 'Why a connection closed'],
+      [verdictsPage, '../guide/', 'Why a connection never opened'],
+      [read('docs/guide/client.md'), '', 'Why an attempt failed'],
+    ] as const;
+    for (const [page, folder, heading] of tables) {
+      const text = section(page, heading);
+      const missing = names(page, heading).filter((cause = '') => {
+        const target = `${folder}troubleshooting.md#${anchors.get(cause)}`;
+        return !text.includes(`\n| [\`${cause}\`](${target}) `);
+      });
+      assert.deepEqual(missing, [], heading);
+    }
+  });
+});
+
 describe('docs/guide/client.md', () => {
   const page = read('docs/guide/client.md');
 

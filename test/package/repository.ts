@@ -80,7 +80,7 @@ export function interfaceMembers(name: string): string[] {
   return [...members].map(([, member = '']) => member);
 }
 
-/** A row of a table on a page: its cells by the heading of their column, without code marks. */
+/** A row of a table on a page: its cells by the heading of their column, without code marks; a cell that is a link is its text. */
 export type Row = Readonly<Record<string, string>>;
 
 /** The rows of every table in the section with this heading; of the whole page without one. */
@@ -107,7 +107,12 @@ function cells(line: string): string[] {
   return line
     .split('|')
     .slice(1, -1)
-    .map((cell) => cell.trim().replaceAll('`', ''));
+    .map((cell) =>
+      cell
+        .trim()
+        .replaceAll('`', '')
+        .replace(/^\[([^\]]*)\]\([^)]*\)$/, '$1'),
+    );
 }
 
 function rowOf(headings: readonly string[], values: readonly string[]): Row {
