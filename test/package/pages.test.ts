@@ -323,6 +323,31 @@ describe('docs/guide/troubleshooting.md', () => {
   });
 });
 
+describe('docs/guide/security.md', () => {
+  const { admission, timeouts, limits } = defaults;
+  const groups: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+    ...{ admission, timeouts: { ...timeouts }, limits: { ...limits } },
+  };
+  const rows = tableRows(read('docs/guide/security.md')).filter((row) => row['Option']);
+
+  it('gives the defaults of the code', () => {
+    for (const { Option = '', Default = '' } of rows) {
+      const told: readonly string[] = Default.match(/\d+(?:,\d{3})*(?: s| MiB)?/g) ?? [];
+      for (const [option, group = '', name = ''] of Option.matchAll(/(\w+)\.(\w+)/g)) {
+        const value = groups[group]?.[name] ?? Number.NaN;
+        assert.ok(told.includes(written(name, value)), option);
+      }
+    }
+  });
+});
+
+/** A default as a person writes it: `10 s`, `1 MiB`, `5,000`. */
+function written(option: string, value: number): string {
+  if (option.endsWith('Ms')) return `${value / 1_000} s`;
+  if (/Bytes/.test(option)) return `${value / 1_048_576} MiB`;
+  return value.toLocaleString('en-US');
+}
+
 describe('docs/guide/client.md', () => {
   const page = read('docs/guide/client.md');
 
