@@ -1,0 +1,39 @@
+import {
+  computed,
+  DestroyRef,
+  InjectionToken,
+  inject,
+  type Provider,
+  type Signal,
+} from '@angular/core';
+import { toSignal } from '@angular/core/rxjs-interop';
+import { type Client, type ClientState, createClient } from '../../../src/client/index.ts';
+
+export interface Quote {
+  readonly symbol: string;
+  readonly price: number;
+}
+
+/** The client of the injector that provides it: of the application, a route or a component. */
+export const FEED = new InjectionToken<Client<Quote>>('feed');
+
+export function provideFeed(url: string): Provider {
+  return {
+    provide: FEED,
+    useFactory: () => {
+      const client = createClient<Quote>(url, { dial: 'on-demand' });
+      inject(DestroyRef).onDestroy(() => void client.close());
+      return client;
+    },
+  };
+}
+
+/** The last quote, and the state of the client. Call it where you may call `inject`, for example in a field of a component. */
+export function injectFeed(): {
+  readonly quote: Signal<Quote | undefined>;
+  readonly state: Signal<ClientState>;
+} {
+  const client = inject(FEED);
+  const status = toSignal(client.status$, { requireSync: true });
+  return { quote: toSignal(client.messages$), state: computed(() => status().state) };
+}

@@ -1,0 +1,39 @@
+import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
+import type { Observable } from 'rxjs';
+import type { Client, ClientStatus } from '../../../src/client/index.ts';
+
+/** The status of a client. The component renders again at each change. */
+export function useStatus(client: Pick<Client, 'status' | 'status$'>): ClientStatus {
+  const subscribe = useCallback(
+    (changed: () => void) => {
+      const subscription = client.status$.subscribe(changed);
+      return () => subscription.unsubscribe();
+    },
+    [client],
+  );
+  const status = () => client.status;
+  return useSyncExternalStore(subscribe, status, status);
+}
+
+/** The latest value of a stream since the component was mounted. */
+export function useLatest<Value>(stream$: Observable<Value>): Value | undefined {
+  const [latest, setLatest] = useState<Value>();
+  useEffect(() => {
+    const subscription = stream$.subscribe((value) => setLatest(() => value));
+    return () => subscription.unsubscribe();
+  }, [stream$]);
+  return latest;
+}
+
+export interface Quote {
+  readonly symbol: string;
+  readonly price: number;
+}
+
+/** Shows the last price, and whether it can still change. */
+export function Price({ client }: { readonly client: Client<Quote> }) {
+  const { state } = useStatus(client);
+  const quote = useLatest(client.messages$);
+  const price = quote === undefined ? '…' : `${quote.symbol} ${quote.price}`;
+  return <p title={state}>{state === 'up' ? price : `${price} (not live)`}</p>;
+}
