@@ -75,9 +75,11 @@ export class EndingChecks {
   #says(attempt: Attempt, ending: Ending): Says {
     const cause = causeOf(ending);
     const isUndialed = attempt.dialedMs === null && cause === 'failed handshake-timeout';
-    if (ours.has(cause) || isUndialed) return { what: 'nothing' };
+    // The application decides by `retry`, also about what this side did. It is not asked when the pool drains.
     const decision = this.#world.decisions.get(ending);
+    if (decision === undefined) return { what: 'nothing' };
     if (decision === 'never' || decision === 'slow') return { what: 'refused' };
+    if (ours.has(cause) || isUndialed) return { what: 'nothing' };
     const after = this.#askedFor(ending);
     if (after !== null) return { what: 'come-back', after };
     return { what: attempt.hasLasted ? 'nothing' : 'failed' };

@@ -181,7 +181,9 @@ export class PoolWorld implements PoolSocketWatcher {
     );
     if (better !== undefined) this.broken('goes-where-the-fewest-are', `${url}, not ${better.url}`);
     attempt.url = url;
-    const problem = upstream.circuit.chosen(attempt, nowMs);
+    // All members begin together, so one may open a circuit while the others are on their way there.
+    const isUnderWay = nowMs === 0 && upstream.circuit.states(nowMs).includes('open');
+    const problem = isUnderWay ? null : upstream.circuit.chosen(attempt, nowMs);
     if (problem !== null) this.broken('open-circuit-is-left-alone', `${url}: ${problem}`);
   }
 
