@@ -16,10 +16,15 @@ const TOO_SMALL = `[...document.querySelectorAll('a, button, input, select, summ
   .map((node) => [node, node.getBoundingClientRect()])
   .filter(([, { width, height }]) => width > 0 && (width < ${FINGER_PX} || height < ${FINGER_PX}))
   .map(([node, { width, height }]) => (node.id || node.textContent) + ': ' + width + ' × ' + height)`;
+/** Words that run over the edge of what they are in. */
+const CUT_OFF = `[...document.querySelectorAll('#counts dt, .tile span, .card-head *, .stepper *, .legend *')]
+  .filter((node) => node.getBoundingClientRect().right > node.parentElement.getBoundingClientRect().right + 1
+    || node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'inline')
+  .map((node) => node.textContent)`;
 const SCROLLED = `document.querySelector('#chart').scrollLeft`;
 
 /** Whether something is within the part of the chart that is not scrolled away to the left or right. */
-async function isBesideNothing(tab: LobbyTab, wanted: Locator): Promise<boolean> {
+async function isInSight(tab: LobbyTab, wanted: Locator): Promise<boolean> {
   const [frame, box] = await Promise.all([
     tab.page.locator('#chart').boundingBox(),
     wanted.locator('.box').boundingBox(),
@@ -64,6 +69,7 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
       const wide = await tab.page.evaluate('[document.documentElement.scrollWidth, innerWidth]');
       assert.deepEqual(wide, [width, width]);
       assert.deepEqual(await tab.page.evaluate(TOO_SMALL), []);
+      assert.deepEqual(await tab.page.evaluate(CUT_OFF), []);
       await tab.close();
     });
   }
@@ -72,7 +78,7 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
     const tab = await phone(320);
     await tab.sees(tab.lit('open.intake.receiving'));
     assert.ok(Number(await tab.page.evaluate(SCROLLED)) > 0);
-    assert.ok(await isBesideNothing(tab, tab.lit('open.intake.receiving')));
+    assert.ok(await isInSight(tab, tab.lit('open.intake.receiving')));
     await tab.page.locator('#chart').dispatchEvent('pointerdown');
     await tab.page.evaluate(`${SCROLLED} = 0`);
     await tab.misbehave('trip');
@@ -99,8 +105,10 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
         const told = `Step ${index + 1} of ${steps.length}: ${fact} ${text.replaceAll('`', '')}`;
         await tab.sees(page.locator('.stepper-told', { hasText: told }));
         assert.equal(await page.locator('#chart .is-taken').count(), 1);
+        const lit = await page.locator('#chart .leaf.is-active').all();
+        const seen = await Promise.all(lit.map((leaf) => isInSight(tab, leaf)));
+        assert.ok(seen.includes(true), told);
       }
-      assert.ok(await isBesideNothing(tab, tab.lit('closed')));
       assert.equal(await next?.isDisabled(), true);
       await back?.click();
       await tab.sees(page.locator('#chart .is-active').first());

@@ -17,8 +17,8 @@ export class Chart {
   #counts = new Map();
   /** Which stage of an example is shown, if any. */
   #stage;
-  /** The innermost states that were lit when the chart was last brought into view. */
-  #inView = '';
+  /** The innermost active states of when the chart was last moved. */
+  #inView = [];
   /** Whether somebody has moved the chart by hand: then it stays where it is. */
   #isHeld = false;
 
@@ -88,7 +88,7 @@ export class Chart {
     for (const group of holder.querySelectorAll('.arrow')) {
       group.classList.toggle('is-taken', taken.has(pathOf(group)));
     }
-    this.#bringIntoView(deepest(active).join());
+    this.#bringIntoView(deepest(active));
   }
 
   #say(active) {
@@ -101,12 +101,15 @@ export class Chart {
     setText(ownHint, active.length === 0 ? '' : `${whose}: ${deepest(active).join(', ')}`);
   }
 
-  /** Where the chart is wider than the window, what is lit must not be beside it. */
-  #bringIntoView(shown) {
-    if (this.#isHeld || this.#inView === shown) return;
-    const lit = [...holder.querySelectorAll('.is-active')].filter((group) => !hasLitInside(group));
+  /** Where the chart is wider than the window, what has become active must not be beside it. */
+  #bringIntoView(active) {
+    if (this.#isHeld) return;
+    const lit = active
+      .filter((path) => !this.#inView.includes(path))
+      .map((path) => holder.querySelector(`.state[id$=".${path}"]`))
+      .filter((group) => group !== null);
     if (lit.length === 0) return;
-    this.#inView = shown;
+    this.#inView = active;
     const boxes = lit.map((group) => group.querySelector('.box').getBoundingClientRect());
     const frame = holder.getBoundingClientRect();
     const middle = (Math.min(...lefts(boxes)) + Math.max(...rights(boxes))) / 2;
@@ -127,10 +130,6 @@ function scrollTo(group) {
 
 function motion() {
   return matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
-}
-
-function hasLitInside(group) {
-  return holder.querySelector(`.is-active[id^="${group.id}."]`) !== null;
 }
 
 /** The path of a state, or both of an arrow. */
