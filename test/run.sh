@@ -44,6 +44,7 @@ done
 tools=
 case $files in *test/integration/*) tools="$tools integration" ;; esac
 case $files in *test/browser/*) tools="$tools browser" ;; esac
+case $files in *test/package/*) tools="$tools package" ;; esac
 # shellcheck disable=SC2086 # one word for each kind of tests
 sh test/setup.sh $tools
 npm run --silent compile

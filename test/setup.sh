@@ -4,6 +4,7 @@
 #   sh test/setup.sh                        the npm packages
 #   sh test/setup.sh integration browser    also what test/integration/ and test/browser/ need: nginx and the tools
 #                                           for private networks, and a browser
+#   sh test/setup.sh package                also what test/package/ needs: compilers and runtimes of strangers
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,6 +16,22 @@ if [ ! -e "$installed" ] || [ -n "$(find package-lock.json -newer "$installed")"
   touch "$installed"
 fi
 
+# Compilers and runtimes in exact versions, in a folder of their own: several packages have a command called `tsc`.
+# Their binaries are in packages for each platform, so no script has to run.
+others() {
+  wanted=test/package/others/package.json
+  if cmp -s "$wanted" .test/others/package.json; then return; fi
+  rm -rf .test/others .test/others-new
+  mkdir -p .test/others-new
+  cp "$wanted" .test/others-new
+  # The folder has its name when the installation is complete. Tests without it say what is missing.
+  if npm install --prefix .test/others-new --ignore-scripts --no-audit --no-fund --loglevel=error; then
+    mv .test/others-new .test/others
+  else
+    echo "setup: cannot install what $wanted asks for" >&2
+  fi
+}
+
 PATH=$PATH:/usr/sbin:/sbin
 missing=
 # Notes a package of Debian when the command that it brings is not there.
@@ -24,13 +41,14 @@ need() {
 for tests do
   case $tests in
     browser) need chromium chromium ;;
+    package) others ;;
     integration)
       need nft nftables
       need ip iproute2
       need nginx nginx-light
       ;;
     *)
-      echo "setup: $tests needs nothing that could be installed; say integration or browser" >&2
+      echo "setup: $tests needs nothing that could be installed; say integration, browser or package" >&2
       exit 1
       ;;
   esac

@@ -12,12 +12,15 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { problemAffectsResolutionKind } from '@arethetypeswrong/core/problems';
 import { FeedServer } from '../support/feed-server.ts';
 import { until } from '../support/until.ts';
 import { type Bundle, bundleOf, codeAtImport } from './bundle.ts';
 import { everyOrder, programs, typedCharts, typedConsumer } from './consumer.ts';
 import { contractConsumer } from './consumer-contracts.ts';
 import { hostConsumer, talkFrom } from './hosts.ts';
+import { binaryOf, compilers, fanOutPrints, fanOutProgram, runtimes } from './others.ts';
 import { filesIn, namesIn, pageConditions, read, root, section } from './repository.ts';
 import { type Run, run } from './run.ts';
 
@@ -112,18 +115,18 @@ describe('the tarball', () => {
 
   it('infers the types of a stranger, who needs those of Node.js and no others', async () => {
     write('typed.ts', typedConsumer);
-    const compiled = await compile('typed', { files: ['typed.ts'] }, strictest);
+    const compiled = await compile('typed', ['typed.ts'], strictest);
     assert.deepEqual(compiled, { status: 0, output: '' });
   });
 
   it('infers those of the charts, and takes the inspectors of XState', async () => {
     write('charts.ts', typedCharts);
-    assert.deepEqual(await compile('charts', { files: ['charts.ts'] }), { status: 0, output: '' });
+    assert.deepEqual(await compile('charts', ['charts.ts']), { status: 0, output: '' });
   });
 
   it('infers the same peer in every order of the options', async () => {
     write('orders.ts', everyOrder);
-    assert.deepEqual(await compile('orders', { files: ['orders.ts'] }), { status: 0, output: '' });
+    assert.deepEqual(await compile('orders', ['orders.ts']), { status: 0, output: '' });
   });
 
   for (const exactOptionalPropertyTypes of [true, false]) {
@@ -133,7 +136,7 @@ describe('the tarball', () => {
       const name = `contracts-${exactOptionalPropertyTypes}`;
       // The declarations of those libraries are their own concern.
       const further = { exactOptionalPropertyTypes, skipLibCheck: true };
-      const compiled = await compile(name, { files: ['contracts.ts'] }, further);
+      const compiled = await compile(name, ['contracts.ts'], further);
       assert.deepEqual(compiled, { status: 0, output: '' });
     });
   }
@@ -162,6 +165,30 @@ describe('the tarball', () => {
     assert.deepEqual([...new Set(faulty)], [setup]);
   });
 
+  it('has the right types for every way in which an ES module is resolved', async () => {
+    const analysis = await checkPackage(
+      createPackageFromTarballData(readFileSync(join(sandbox, tarball.filename))),
+    );
+    assert.ok(analysis.types, 'it has types');
+    assert.deepEqual(Object.keys(analysis.entrypoints), Object.keys(manifest.exports));
+    // CommonJS and resolution without `exports` are not supported.
+    const esm = ['node16-esm', 'bundler'] as const;
+    const problems = analysis.problems.filter((problem) =>
+      esm.some((kind) => problemAffectsResolutionKind(problem, kind, analysis)),
+    );
+    assert.deepEqual(problems, []);
+  });
+
+  for (const { name, tsc } of compilers) {
+    it(`gives ${name} the same types, and declarations without a mistake`, async () => {
+      write('typed.ts', typedConsumer);
+      write('charts.ts', typedCharts);
+      const declarations = files.filter((path) => path.endsWith('.d.ts'));
+      const all = ['typed.ts', 'charts.ts', ...installed(declarations)];
+      assert.deepEqual(await compile(name, all, {}, tsc), { status: 0, output: '' });
+    });
+  }
+
   it('has an example here for each entry point', () => {
     const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
     assert.deepEqual(Object.keys(programs), entries);
@@ -173,6 +200,27 @@ describe('the tarball', () => {
       const ran = await run(process.execPath, [`${entry.replaceAll(/\W/g, '_')}.mjs`], consumer);
       assert.equal(ran.status, 0, ran.output);
       assert.deepEqual(JSON.parse(ran.output), prints);
+    });
+  }
+});
+
+describe('a runtime that is not Node.js', () => {
+  before(() => write('fan-out.mjs', fanOutProgram));
+
+  it('prints what Node.js prints', async () => {
+    const { status, output } = await run(process.execPath, ['fan-out.mjs'], consumer);
+    assert.equal(status, 0, output);
+    assert.deepEqual(JSON.parse(output), fanOutPrints({ name: 'node' }));
+  });
+
+  for (const runtime of runtimes) {
+    it(`runs a server, clients and a topic: ${runtime.name}`, async (context) => {
+      const binary = await binaryOf(runtime);
+      if (typeof binary === 'string') return context.skip(binary);
+      const args = [...runtime.args, 'fan-out.mjs'];
+      const { status, output } = await run(binary.path, args, consumer);
+      assert.equal(status, 0, output);
+      assert.deepEqual(JSON.parse(output), fanOutPrints(runtime));
     });
   }
 });
@@ -225,7 +273,7 @@ describe('a host with a WebSocket of its own', () => {
         ...{ customConditions: [condition], types: [] },
         lib: ['es2023', 'esnext.disposable', 'dom'],
       };
-      const compiled = await compile(`host-${condition}`, { files: ['host.ts'] }, further);
+      const compiled = await compile(`host-${condition}`, ['host.ts'], further);
       assert.deepEqual(compiled, { status: 0, output: '' });
     });
   }
@@ -299,9 +347,9 @@ async function npm(args: readonly string[], cwd: string): Promise<string> {
   return output;
 }
 
-/** Files of the installed package, as what to compile. */
-function installed(paths: readonly string[]): object {
-  return { files: paths.map((path) => `node_modules/${manifest.name}/${path}`) };
+/** Where files of the package are installed. */
+function installed(paths: readonly string[]): string[] {
+  return paths.map((path) => `node_modules/${manifest.name}/${path}`);
 }
 
 /** The declarations of every entry point but the charts, those for a page included. */
@@ -311,15 +359,20 @@ function serverAndClient(): string[] {
 }
 
 /** Compiles as strictly as XState's declarations allow, and with further checks where they are not reached. */
-function compile(name: string, about: object, further: object = {}): Promise<Run> {
+function compile(
+  name: string,
+  files: readonly string[],
+  further: object = {},
+  tsc = join(root, 'node_modules/typescript/bin/tsc'),
+): Promise<Run> {
   const compilerOptions = {
     ...{ module: 'nodenext', target: 'es2023', lib: ['es2023', 'esnext.disposable'] },
     ...{ types: ['node'], strict: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
     noEmit: true,
     ...further,
   };
-  write(`tsconfig.${name}.json`, JSON.stringify({ compilerOptions, ...about }));
-  return run(join(root, 'node_modules/.bin/tsc'), ['-p', `tsconfig.${name}.json`], consumer);
+  write(`tsconfig.${name}.json`, JSON.stringify({ compilerOptions, files }));
+  return run(process.execPath, [tsc, '-p', `tsconfig.${name}.json`], consumer);
 }
 
 function write(name: string, text: string): void {
