@@ -10,7 +10,10 @@ import { filesIn, pageConditions, read, root, withoutComments } from '../package
 const sources = filesIn('src', '.ts');
 const charts = filesIn('machines', '.ts');
 const tests = filesIn('test', '.ts');
-const pages = ['README.md', ...filesIn('docs', '.md'), ...filesIn('test', '.md')];
+const pages = [
+  'README.md',
+  ...['docs', 'test', '.github'].flatMap((folder) => filesIn(folder, '.md')),
+];
 
 /** Lines of code that match, as `file:line`. Comments do not count. */
 function linesWith(pattern: RegExp, files: readonly string[]): string[] {
