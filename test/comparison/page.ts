@@ -27,7 +27,7 @@ ${wrapped(INTRODUCTION)}
 
 ## Who takes part
 
-${wrapped(`Observed on Node.js ${node}. What is not named here has its default.`)}
+${wrapped(`Observed on Node.js ${node}. Options that are not named here have their defaults.`)}
 
 ${setupText(comparison)}
 
@@ -48,47 +48,49 @@ ${FACTS.map((text) => wrapped(text, '- ')).join('\n')}
 }
 
 const INTRODUCTION =
-  'What libraries for the client side tell their users when something goes wrong. `npm run compare` leads each ' +
-  'of them, on real sockets, into the same situations and notes every event in its own words. The libraries have ' +
-  'different aims: ws is the protocol alone, reconnecting-websocket and partysocket keep to the interface of the ' +
-  "browser's `WebSocket`, and socket.io-client has a protocol of its own and needs a server that speaks it.";
+  'This page compares what client libraries report to their users when something goes wrong. `npm run compare` puts ' +
+  'each of them into the same situations, on real sockets, and notes every event in the words of the library. The ' +
+  'libraries have different aims: ws is the protocol alone, reconnecting-websocket and partysocket keep to the ' +
+  "interface of the browser's `WebSocket`, and socket.io-client has a protocol of its own and needs a server that " +
+  'speaks it.';
 
 const METHOD = [
-  `Each library is alone in each situation, for ${OBSERVED_MS} ms. What comes later is not seen; a trace of more ` +
-    `than ${EVENTS_MAX} events is cut short. No library gets to a second attempt in that time.`,
-  'Peers that never accept a connection are bare TCP servers, the same for all. Behind a connection that opens ' +
-    'is a sound server, that of ws or of socket.io, and between both a TCP proxy that breaks it.',
-  'Reports are the events that tell of the failure or the end: `error`, `close`, `connect_error`, `disconnect` ' +
-    'and `endings$`. `status$` of Mooring is not counted: it says what the client does next. Nor is an ' +
-    'uncaught exception, of which only the process is told.',
-  `One message is sent ${SEND_AT_MS} ms after dialing, unless the situation says when. The last column shows what ` +
-    '`send` returned or threw, or what its callback got.',
-  'An error is shown by its code when it has one, else by its text. Long texts are cut.',
+  `Each library runs alone in each situation, for ${OBSERVED_MS} ms. The page does not show what comes later, and ` +
+    `cuts a trace after ${EVENTS_MAX} events. No library makes a second attempt in that time.`,
+  'Peers that never accept a connection are bare TCP servers, the same for all libraries. Behind a connection that ' +
+    'opens is a sound server, of ws or of socket.io. A TCP proxy between client and server breaks the connection.',
+  'Reports are the events that announce the failure or the end: `error`, `close`, `connect_error`, `disconnect` ' +
+    'and `endings$`. `status$` of Mooring does not count, because it says what the client does next. An uncaught ' +
+    'exception does not count either, because only the process sees it.',
+  `The user sends one message ${SEND_AT_MS} ms after dialing, unless the situation names another time. The last ` +
+    'column shows what `send` returned or threw, or what its callback got.',
+  'The page shows an error by its code, or by its text if it has no code. It cuts long texts.',
 ];
 
 const SUMMARY =
-  'In how many situations a failure or an end was told how often, and how many raised an exception that no ' +
-  'listener and no `catch` of the user can get hold of, which ends a process by default.';
+  'The table counts situations by how often a library reported the failure or the end. The last column counts the ' +
+  'situations that raised an exception which no listener and no `catch` of the user can handle. By default, such an ' +
+  'exception ends a process.';
 
 const FACTS = [
-  '`error` and then `close` is what the standard of the browser asks for, so two reports are no mistake of ws. ' +
-    'Its `close` alone comes exactly once in every situation but the silent peer, and its `error` says why.',
-  'Silence is found by socket.io-client and Mooring, which have a heartbeat. The others leave it to the ' +
-    'application, as the documentation of ws shows; here their `send` took a message for a peer that was gone.',
-  'socket.io-client tells each failure once, with a reason, and hands out the error below it. It says nothing of ' +
-    'an attempt that its user gave up.',
-  'reconnecting-websocket and partysocket report a `close` with 1000, a normal end, for attempts that failed; the ' +
-    '`error` behind it has the reason.',
-  'After its connection timeout reconnecting-websocket closes a socket of ws to which it no longer listens. The ' +
-    'WebSocket of a browser lets an `error` without listeners pass; that of ws throws it. partysocket, which comes ' +
-    'from the same code, has mended that.',
-  'After an open connection is lost, ws, reconnecting-websocket, partysocket and socket.io-client tell RST and ' +
-    'FIN alike. Mooring tells them apart.',
-  'What `send` says: the callback of ws says that a message cannot leave and why; partysocket returns whether it ' +
-    'left at once, and warns after `close`; reconnecting-websocket returns nothing; socket.io-client ' +
-    'returns the socket, and offers acknowledgements; Mooring returns `queued` or `refused`.',
-  'Mooring tells each attempt once, on `endings$`. Whoever listens to `status$` as well hears of it again: each ' +
-    'status holds the last ending.',
+  'The standard of the browser asks for `error` and then `close`, so two reports are no mistake of ws. Its `close` ' +
+    'comes exactly once in every situation but the silent peer, and its `error` says why.',
+  'socket.io-client and Mooring have a heartbeat and find a silent peer. The others leave this to the application, ' +
+    'as the documentation of ws shows; here their `send` took a message for a peer that was gone.',
+  'socket.io-client reports each failure once, with a reason, and passes on the error below it. It reports nothing ' +
+    'about an attempt that its user gave up.',
+  'reconnecting-websocket and partysocket report a `close` with 1000, a normal end, for attempts that failed. The ' +
+    '`error` that follows has the reason.',
+  'After its connection timeout, reconnecting-websocket closes a socket of ws to which it no longer listens. The ' +
+    'WebSocket of a browser ignores an `error` without listeners; that of ws throws it. partysocket, which comes ' +
+    'from the same code, has fixed this.',
+  'After an open connection is lost, ws, reconnecting-websocket, partysocket and socket.io-client report RST and ' +
+    'FIN in the same way. Mooring distinguishes them.',
+  'What `send` tells you: the callback of ws gets an error with the reason if a message cannot leave; partysocket ' +
+    'returns whether the message left at once, and warns after `close`; reconnecting-websocket returns nothing; ' +
+    'socket.io-client returns the socket, and offers acknowledgements; Mooring returns `queued` or `refused`.',
+  'Mooring reports each attempt once, on `endings$`. If you also subscribe to `status$`, you see it again, because ' +
+    'each status holds the last ending.',
 ];
 
 function setupText({ subjects, versions }: Comparison): string {
@@ -99,7 +101,7 @@ function setupText({ subjects, versions }: Comparison): string {
 
 function situationText({ name, about }: Situation, { observations }: Comparison): string {
   const rows = observations.filter(({ situation }) => situation === name).map(cellsOf);
-  const head = ['Library', 'What its user is told, in order', 'Reports', '`send` then'];
+  const head = ['Library', 'What its user sees, in order', 'Reports', '`send` then'];
   return `## ${name}\n\n${wrapped(about)}\n\n${markdownTable([head, ...rows])}`;
 }
 

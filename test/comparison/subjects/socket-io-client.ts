@@ -14,7 +14,7 @@ export const socketIoClient: Subject = {
   name: 'socket.io-client',
   setup:
     `\`transports: ['websocket']\`, \`timeout\` of ${TIMEOUT_MS} ms, \`reconnectionDelay\` of ` +
-    `${RECONNECT_MS / 1_000} s. The events are those of the \`Socket\`. Where a handshake is to be completed, its ` +
+    `${RECONNECT_MS / 1_000} s. The events are those of the \`Socket\`. If a handshake has to complete, the ` +
     `peer is a socket.io server with \`pingInterval\` and \`pingTimeout\` of ${HEARTBEAT_MS} ms.`,
   endings: ['connect_error', 'disconnect'],
   attach(server) {

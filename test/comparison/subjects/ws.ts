@@ -5,8 +5,8 @@ import { attachWs } from './web-socket-events.ts';
 export const ws: Subject = {
   name: 'ws',
   setup:
-    `\`handshakeTimeout\` and \`closeTimeout\` of ${TIMEOUT_MS} ms. \`send\` is given a callback. It does not come ` +
-    'back by itself, and leaves pings to the application.',
+    `\`handshakeTimeout\` and \`closeTimeout\` of ${TIMEOUT_MS} ms. \`send\` gets a callback. It does not ` +
+    'reconnect by itself, and leaves pings to the application.',
   endings: ['error', 'close'],
   attach: attachWs,
   dial,
