@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './until.ts';
 
-const GUIDE = new URL('../../../docs/guide/embedding.md', import.meta.url);
+const DOCS = new URL('../../../docs/', import.meta.url);
 
 /** Texts of the configuration and what stands there instead. */
 export type Changes = Readonly<Record<string, string>>;
 
-/** A real nginx on loopback, with the configuration that the guide shows. */
+/** A real nginx on loopback, with the configuration that a page shows. */
 export class Nginx {
   readonly port: number;
   readonly #process: ChildProcess;
@@ -30,12 +30,19 @@ export class Nginx {
   }
 
   /** Starts it in front of a service on `upstreamPort`, and waits until it takes connections. */
-  static async start(upstreamPort: number, changes: Changes = {}): Promise<Nginx> {
+  static start(upstreamPort: number, changes: Changes = {}): Promise<Nginx> {
+    return Nginx.startOf('guide/embedding.md', 'listen 8080', {
+      ':3000': `:${upstreamPort}`,
+      ...changes,
+    });
+  }
+
+  /** Starts it with the configuration that another page shows, on a port of its own instead of the one of `listen`. */
+  static async startOf(page: string, listen: string, changes: Changes): Promise<Nginx> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'mooring-nginx-'));
-    const places = { 'listen 8080': `listen 127.0.0.1:${port}`, ':3000': `:${upstreamPort}` };
-    const config = changed(guideConfig(), { ...places, 'http {': inFolder(folder), ...changes });
-    writeFileSync(join(folder, 'nginx.conf'), config);
+    const places = { [listen]: `listen 127.0.0.1:${port}`, 'http {': inFolder(folder) };
+    writeFileSync(join(folder, 'nginx.conf'), changed(configOf(page), { ...places, ...changes }));
     const nginx = new Nginx(port, folder);
     await eventually(() => nginx.#isListening(), 'nginx listens');
     return nginx;
@@ -70,16 +77,16 @@ export class Nginx {
   }
 }
 
-/** The block of the guide that is a configuration of nginx. */
-function guideConfig(): string {
-  const [, config] = /```nginx\n(.*?)```/s.exec(readFileSync(GUIDE, 'utf8')) ?? [];
-  if (config === undefined) throw new Error('the guide shows no configuration of nginx');
+/** The block of a page that is a configuration of nginx. */
+function configOf(page: string): string {
+  const [, config] = /```nginx\n(.*?)```/s.exec(readFileSync(new URL(page, DOCS), 'utf8')) ?? [];
+  if (config === undefined) throw new Error(`${page} shows no configuration of nginx`);
   return config;
 }
 
 function changed(config: string, changes: Changes): string {
   return Object.entries(changes).reduce((text, [from, to]) => {
-    if (!text.includes(from)) throw new Error(`the configuration of the guide has no “${from}”`);
+    if (!text.includes(from)) throw new Error(`the configuration has no “${from}”`);
     // Not a pattern: `$` is common in what nginx reads.
     return text.split(from).join(to);
   }, config);

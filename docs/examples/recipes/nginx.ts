@@ -1,0 +1,28 @@
+import { createServer } from 'node:http';
+import { attach, createSupervisor } from '../../../src/index.ts';
+
+/** One of several processes behind nginx. */
+export function behindNginx(hosts: readonly string[]) {
+  const supervisor = createSupervisor({
+    admission: {
+      // The names that the browser shows. nginx passes them on as Host.
+      hosts,
+      // nginx overwrites this header, so a client cannot forge it.
+      addressOf: ({ headers }) => String(headers['x-real-ip'] ?? ''),
+      connectionsPerAddressMax: 100,
+    },
+    onOpen(connection) {
+      connection.send({ address: connection.address });
+    },
+  });
+
+  const server = createServer((_request, response) => response.writeHead(404).end());
+  attach(server, supervisor, { path: '/ws' });
+
+  /** Stops this process. While it drains, it answers 503, and nginx takes the next process. */
+  async function stop(): Promise<void> {
+    await supervisor.drain({ withinMs: 20_000, perSecond: 200 });
+    server.close();
+  }
+  return { server, supervisor, stop };
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { createPool, type Pool } from '../../../src/client/index.ts';
+
+const EARLY_MS = 5_000;
+
+export interface Credential {
+  readonly token: string;
+  readonly expiresAt: number;
+}
+
+/** One credential for all attempts: a pool of eight asks for one token, and not for eight. */
+export class Credentials {
+  readonly #issue: () => Promise<Credential>;
+  #token: Promise<string> | undefined;
+  #renewAt = 0;
+
+  constructor(issue: () => Promise<Credential>) {
+    this.#issue = issue;
+  }
+
+  /** Rejects if no token is to be had. Then that attempt fails as `target-error`, and the next one asks again. */
+  token(): Promise<string> {
+    if (this.#token !== undefined && Date.now() < this.#renewAt) return this.#token;
+    this.#renewAt = Number.POSITIVE_INFINITY; // one question at a time
+    this.#token = this.#issue().then(
+      ({ token, expiresAt }) => {
+        this.#renewAt = expiresAt - EARLY_MS;
+        return token;
+      },
+      (error) => {
+        this.#renewAt = 0;
+        throw error;
+      },
+    );
+    return this.#token;
+  }
+
+  /** The upstream has refused the token before its time. */
+  refused(): void {
+    this.#renewAt = 0;
+  }
+}
+
+const Job = z.object({ id: z.string(), input: z.unknown() });
+const Result = z.object({ id: z.string(), output: z.unknown() });
+export type Job = z.infer<typeof Job>;
+export type Result = z.infer<typeof Result>;
+
+/** Works on the jobs of its upstreams. */
+export function createWorker(
+  urls: readonly string[],
+  credentials: Credentials,
+  work: (input: unknown) => Promise<unknown>,
+): Pool<Job, Result> {
+  const pool = createPool(urls, {
+    size: 4,
+    messages: Job,
+    sends: Result,
+    headers: async () => ({ authorization: `Bearer ${await credentials.token()}` }),
+    limits: { inFlightMax: 8 },
+    async onMessage(connection, { id, input }) {
+      connection.send({ id, output: await work(input) });
+    },
+  });
+  pool.endings$.subscribe((ending) => {
+    if (ending.outcome === 'failed' && ending.failure.httpStatus === 401) credentials.refused();
+  });
+  return pool;
+}
