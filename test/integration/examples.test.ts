@@ -114,7 +114,7 @@ describe('docs/examples/upstream-worker.ts', () => {
   it('answers jobs on the connection that they came on, and finishes them before it stops', async () => {
     const [first, second] = [await upstream(), await upstream()];
     const env = { UPSTREAMS: `${first.url} ${second.url}`, SIZE: '2', WORK_MS: '300' };
-    const worker = await started('upstream-worker', env, /operational: 2 of 2/);
+    const worker = await started('upstream-worker', env, { isReady: /operational: 2 of 2/ });
     first.supervisor.broadcast({ id: 'a', numbers: [1, 2, 3] });
     second.supervisor.broadcast({ id: 'b', numbers: [4, 5] });
     await until(() => first.sums.length + second.sums.length === 2, 'both are answered');

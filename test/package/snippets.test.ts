@@ -38,6 +38,7 @@ const config = {
     paths: {
       mooring: ['../../src/index.ts'],
       'mooring/*': ['../../*/index.ts', '../../src/*/index.ts'],
+      next: ['../../docs/examples/next.d.ts'],
     },
   },
   include: ['.'],

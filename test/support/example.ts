@@ -11,10 +11,10 @@ export class Example {
   /** What it has written, to either stream. */
   output = '';
 
-  private constructor(name: string, env: Readonly<Record<string, string>>) {
+  private constructor(name: string, env: Readonly<Record<string, string>>, cwd?: string) {
     const file = fileURLToPath(new URL(`${name}.js`, EXAMPLES));
     this.#process = spawn(process.execPath, [file], {
-      env: { ...process.env, ...env },
+      ...{ env: { ...process.env, ...env }, cwd },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#process.stdout, this.#process.stderr])
@@ -27,9 +27,9 @@ export class Example {
   static async start(
     name: string,
     env: Readonly<Record<string, string>>,
-    isReady = /listening at (\S+)/,
+    { isReady = /listening at (\S+)/, cwd }: { isReady?: RegExp; cwd?: string } = {},
   ): Promise<Example> {
-    const example = new Example(name, env);
+    const example = new Example(name, env, cwd);
     await until(() => isReady.test(example.output) || example.#isOver, `${name} is ready`);
     if (example.#isOver) throw new Error(`${name} has ended: ${example.output}`);
     return example;

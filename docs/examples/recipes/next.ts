@@ -1,0 +1,37 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import next from 'next';
+import { attach, createSupervisor, logEvents, Refusal } from '../../../src/index.ts';
+
+const { NODE_ENV, PORT = '3000' } = process.env;
+
+const app = next({ dev: NODE_ENV !== 'production', port: Number(PORT) });
+await app.prepare();
+const handle = app.getRequestHandler();
+const server = createServer((request, response) => void handle(request, response));
+
+const supervisor = createSupervisor({
+  authenticate({ headers }) {
+    const [, user] = /(?:^|; )user=(\w+)/.exec(headers.cookie ?? '') ?? []; // look your session up here
+    if (user === undefined) throw new Refusal(401, 'sign in first');
+    return { user };
+  },
+  onOpen(connection) {
+    connection.send({ hello: connection.peer.user });
+  },
+});
+
+logEvents(supervisor.events$, console);
+attach(server, supervisor, { path: '/ws' });
+
+server.listen(Number(PORT), () => {
+  const { port } = server.address() as AddressInfo;
+  console.log(`listening at http://localhost:${port}`);
+});
+
+process.once('SIGTERM', async () => {
+  server.close(); // takes nobody new
+  await supervisor.drain({ withinMs: 20_000 });
+  await app.close();
+  process.exit(); // Next keeps the process alive
+});
