@@ -114,7 +114,7 @@ describe('docs/recipes/price-ticker.md', () => {
 });
 
 describe('docs/recipes/acknowledgement.md', () => {
-  /** The service, and a client of it; `book` is told how often it was called with an order. */
+  /** The service, and a client of it; `book` gets how often it was called with an order. */
   async function orders(book: (times: number, cut: () => void) => Promise<void>) {
     const booked: string[] = [];
     const supervisor = orderService(async ({ item }) => {

@@ -15,6 +15,7 @@ const stops = stopsAndWatch();
 describe('docs/recipes/cookie.md', () => {
   it('takes the session of the site, and ends with it', async () => {
     const { server, supervisor } = cookie;
+    supervisor.events$.subscribe();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     stops.add(async () => {
       await supervisor.drain({ withinMs: 500 });
@@ -49,7 +50,7 @@ describe('docs/recipes/cookie.md', () => {
 describe('docs/recipes/token-subprotocol.md', () => {
   const verify = async (token: string) => (token === 'good' ? { userId: 'ada' } : undefined);
 
-  it('lets in who sends a token, and tells others why not', async () => {
+  it('lets in who sends a token, and says to others why not', async () => {
     const url = await served(tokenService(verify), stops);
     const client = await PlainClient.open(url, { protocols: ['access_token', 'good'] });
     assert.deepEqual(await client.hears(1), [{ hello: 'ada' }]);
@@ -60,6 +61,16 @@ describe('docs/recipes/token-subprotocol.md', () => {
     assert.equal(await refusedWith(url, { protocols: ['good'] }), 400);
     const refused = await PlainClient.open(url, { protocols: ['access_token', 'bad'] });
     assert.equal(await refused.isClosed(), '3000 sign in again');
+  });
+
+  it('fails an attempt with a token that is no subprotocol', async () => {
+    const url = await served(tokenService(verify), stops);
+    const { endings } = noted(
+      tokenClient(url, async () => 'bm8=/bm8='),
+      stops,
+    );
+    await until(() => endings.length > 0, 'the attempt has failed');
+    assert.deepEqual(shortly(endings).slice(0, 1), ['target-error']);
   });
 
   it('comes back with a fresh token', async () => {

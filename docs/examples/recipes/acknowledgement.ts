@@ -13,7 +13,7 @@ type Order = z.infer<typeof Order>;
 type Receipt = z.infer<typeof Receipt>;
 
 export function orderService(book: (order: Order) => Promise<void>) {
-  /** What is booked, or being booked. In your service, a unique key of the database. */
+  /** Orders that are booked, or being booked. In your service, use a unique key of the database. */
   const booked = new Map<string, Promise<void>>();
   return createSupervisor({
     messages: Order,

@@ -10,7 +10,7 @@ interface Session {
   readonly expiresAt: number;
 }
 
-/** What your service has a database for. */
+/** In your service, this is a database. */
 const sessions = new Map<string, Session>();
 
 function sessionOf({ headers }: IncomingMessage): Session | undefined {

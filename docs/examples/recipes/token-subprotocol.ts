@@ -10,7 +10,7 @@ export type Verify = (token: string, signal: AbortSignal) => Promise<User | unde
 
 export function tokenService(verify: Verify) {
   return createSupervisor({
-    // What is agreed on. The token is never sent back.
+    // The server answers with this name, and never with the token.
     subprotocols: ['access_token'],
     async authenticate({ headers }, { signal }) {
       // Sec-WebSocket-Protocol: access_token, eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U

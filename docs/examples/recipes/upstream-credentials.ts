@@ -8,7 +8,7 @@ export interface Credential {
   readonly expiresAt: number;
 }
 
-/** One credential for all attempts: a pool of eight asks for one token, and not for eight. */
+/** Shares one token among all attempts, so a pool of eight asks for one token and not for eight. */
 export class Credentials {
   readonly #issue: () => Promise<Credential>;
   #token: Promise<string> | undefined;
@@ -18,7 +18,7 @@ export class Credentials {
     this.#issue = issue;
   }
 
-  /** Rejects if no token is to be had. Then that attempt fails as `target-error`, and the next one asks again. */
+  /** Rejects if the issuer fails. That attempt then ends as `target-error`, and the next attempt asks again. */
   token(): Promise<string> {
     if (this.#token !== undefined && Date.now() < this.#renewAt) return this.#token;
     this.#renewAt = Number.POSITIVE_INFINITY; // one question at a time
