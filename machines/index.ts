@@ -1,3 +1,9 @@
+/**
+ * The charts of connections, clients, pools and supervisors as XState machines, with the facts that they get and the orders
+ * that they give. Nothing of them touches a socket, a clock or a timer.
+ *
+ * @packageDocumentation
+ */
 export * from './client.ts';
 export * from './client-contract.ts';
 export * from './connection.ts';

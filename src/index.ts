@@ -1,5 +1,18 @@
+/**
+ * Supervises the WebSocket connections that a service accepts: admission, registry, topics, verdicts and drain.
+ *
+ * @packageDocumentation
+ */
 export type { ArrowCount, ChartCounts } from './chart/chart-counts.ts';
-export type { Child } from './core/child.ts';
+export type {
+  ActorObserver,
+  ActorSubscribable,
+  ActorSubscription,
+  ChartActor,
+  ChartSnapshot,
+  ChartValue,
+} from './core/actor.ts';
+export type { Child, HasChildren } from './core/child.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { systemClock } from './core/clock.ts';
 export type {
@@ -29,10 +42,14 @@ export { errorCodes, MooringError } from './core/errors.ts';
 export type {
   DrainReport,
   InvalidMessage,
+  OfConnection,
   SupervisorEvent,
+  UntimedEvent,
 } from './core/events.ts';
 export type {
+  AcceptFailureCause,
   AnswerHeaders,
+  DialFailureCause,
   Failure,
   FailureCause,
   FailurePhase,
@@ -46,13 +63,14 @@ export type {
   Inspector,
 } from './core/inspection.ts';
 export type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from './core/limits.ts';
+export type { Given } from './core/option-rules.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
 export { escapeText } from './core/text.ts';
 export type { Trail, TrailFact } from './core/trail.ts';
 export { trailText } from './core/trail.ts';
 export type { CloseCause, CloseVerdict, LocalCause, Origin } from './core/verdict.ts';
 export type { LogLine } from './observe/log-folder.ts';
-export type { Logger } from './observe/logger.ts';
+export type { Logger, LogMethod } from './observe/logger.ts';
 export { logEvents, logLine } from './observe/logger.ts';
 export type { AttachOptions } from './server/attach.ts';
 export { attach } from './server/attach.ts';
@@ -72,7 +90,7 @@ export { admitted, Refusal } from './server/authenticate-result.ts';
 export type { CaptureOptions } from './server/capture.ts';
 export { captureFrames } from './server/capture.ts';
 export type { Disposer } from './server/handlers.ts';
-export type { Listener, ListenOptions } from './server/listen.ts';
+export type { Listener, Listening, ListenOptions } from './server/listen.ts';
 export { listen } from './server/listen.ts';
 export type {
   AdmissionOptions,
@@ -95,4 +113,6 @@ export type {
   TopicOptions,
   TopicSize,
 } from './server/supervisor-types.ts';
+export type { AttachedSupervisor, UpgradePath } from './server/upgrade-dispatcher.ts';
+export type { UpgradeServer } from './server/upgrade-server.ts';
 export type { Upgrade } from './transport/upgrade.ts';

@@ -4,9 +4,11 @@ import type { Chart, ChartState } from './chart.ts';
 export interface ArrowCount {
   /** The path of the state that it leaves; empty for the root. */
   readonly from: string;
+  /** The fact that leads along it. */
   readonly fact: string;
   /** The path of the state that it leads to; `null` when it stays where it is. */
   readonly to: string | null;
+  /** How often it was taken. */
   readonly taken: number;
 }
 

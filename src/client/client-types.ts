@@ -70,6 +70,7 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   readonly url: string;
   /** The connection that is open now. */
   readonly connection: DialedConnection<In, Out> | undefined;
+  /** The status, at this moment. */
   readonly status: ClientStatus;
   /**
    * Its XState actor, for reading; the parent of the actors of its connections.

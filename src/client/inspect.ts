@@ -1,3 +1,16 @@
+/**
+ * The client of a page with XState: its `actor` and `inspect` work, and the page loads XState, too.
+ *
+ * @packageDocumentation
+ */
+export type {
+  ActorObserver,
+  ActorSubscribable,
+  ActorSubscription,
+  ChartActor,
+  ChartSnapshot,
+  ChartValue,
+} from '../core/actor.ts';
 export type { Clock, TimerHandle } from '../core/clock.ts';
 export type { CloseFrame, Retry } from '../core/close-code.ts';
 export type { Codec } from '../core/codec.ts';
@@ -13,13 +26,21 @@ export type {
 export type { ErrorCode } from '../core/errors.ts';
 export { MooringError } from '../core/errors.ts';
 export type { ClientEvent, ClientHandlerName, DropReason, InvalidMessage } from '../core/events.ts';
-export type { Failure, FailureCause, FailurePhase, FailureResponse } from '../core/failure.ts';
+export type {
+  AcceptFailureCause,
+  DialFailureCause,
+  Failure,
+  FailureCause,
+  FailurePhase,
+  FailureResponse,
+} from '../core/failure.ts';
 export type {
   InspectedActor,
   InspectionEvent,
   InspectionObserver,
   Inspector,
 } from '../core/inspection.ts';
+export type { Given } from '../core/option-rules.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
 export type { Trail, TrailFact } from '../core/trail.ts';
 export type { CloseVerdict } from '../core/verdict.ts';

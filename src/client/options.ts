@@ -61,7 +61,9 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * @default the suggestion
    */
   retry?: RetryDecision | undefined;
+  /** How long to wait between attempts. */
   backoff?: Given<BackoffOptions> | undefined;
+  /** How many attempts may end within a time before the client gives up. */
   restarts?: Given<RestartOptions> | undefined;
   /**
    * Called with each connection that opens. Send sign-in or resubscribe messages here: what it sends leaves before queued
@@ -108,6 +110,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * @default it does not
    */
   idleMs?: number | undefined;
+  /** How long each state of a connection may last. */
   timeouts?: Given<Timeouts> | undefined;
   /** How a peer that is gone is found: by pings, and by messages of your own. */
   heartbeat?: Given<ClientHeartbeatOptions> | undefined;
@@ -118,6 +121,8 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   silentMs?: number | undefined;
   /**
+   * What one connection may use.
+   *
    * @default those of a server, but 100,000 messages a second, 200,000 at once, 200,000 values in one, and 60,000 invalid
    * ones a minute
    */

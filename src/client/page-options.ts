@@ -21,6 +21,7 @@ const absent = {
 /** Options of a client over the native WebSocket of its host: those of Node.js, without what cannot work there. */
 export interface PageClientOptions<In = unknown, Out = unknown>
   extends Omit<ClientOptions<In, Out>, 'timeouts' | 'limits'> {
+  /** How long each state of a connection may last. */
   timeouts?: Given<Omit<Timeouts, (typeof absent.timeouts)[number]>> | undefined;
   /**
    * As of a client in Node.js. A message over `payloadBytesMax` ends the connection, and no more than that waits while

@@ -23,19 +23,25 @@ export type ChartSnapshot<Output = undefined> = {
 
 /** Receives the snapshots of an actor. */
 export interface ActorObserver<Value> {
+  /** Gets each value. */
   next?: (value: Value) => void;
+  /** Called when the actor ends with an error. */
   error?: (error: unknown) => void;
+  /** Called when the actor is done. */
   complete?: () => void;
 }
 
 /** Ends a subscription. */
 export interface ActorSubscription {
+  /** Ends it. A second call does nothing. */
   unsubscribe(): void;
 }
 
 /** What can be subscribed to in the way of XState. */
 export interface ActorSubscribable<Value> {
+  /** Calls the observer, or its functions, with each value from now on. */
   subscribe(observer: ActorObserver<Value>): ActorSubscription;
+  /** Calls the observer, or its functions, with each value from now on. */
   subscribe(
     next: (value: Value) => void,
     error?: (error: unknown) => void,
@@ -56,26 +62,31 @@ export interface ActorSubscribable<Value> {
 export interface ChartActor<Output = undefined>
   extends ActorSubscribable<ChartSnapshot<Output>>,
     InteropObservable<ChartSnapshot<Output>> {
+  /** Unique among its siblings: for a connection, its `id`. */
   readonly id: string;
   /** Unique within the actor system. */
   readonly sessionId: string;
+  /** The state of the chart, at this moment. */
   getSnapshot(): ChartSnapshot<Output>;
   /** The same as {@link getSnapshot}. An actor of Mooring cannot be restored. */
   getPersistedSnapshot(): ChartSnapshot<Output>;
+  /** A value that is made of each snapshot; its subscribers get it when it changes. */
   select<Selected>(
     selector: (snapshot: ChartSnapshot<Output>) => Selected,
     equals?: (one: Selected, other: Selected) => boolean,
   ): ActorSubscribable<Selected> & { get(): Selected };
   /** Never calls the listener: charts of Mooring emit nothing besides their snapshots. */
   on(type: string, listener: (emitted: never) => void): ActorSubscription;
-  /** @throws MooringError `read-only` */
+  /** Not for you: the connection, client, pool or supervisor sends the facts. @throws MooringError `read-only` */
   send(event: { readonly type: string }): void;
   /** Does nothing: the actor has started. */
   start(): void;
-  /** @throws MooringError `read-only` */
+  /** Not for you: the actor stops with its chart. @throws MooringError `read-only` */
   stop(): void;
+  /** What an inspector shows of it. */
   toJSON(): object;
   /** The actor system, typed so that XState takes it. */
   readonly system: never;
+  /** The name of the chart. */
   readonly src: string;
 }

@@ -1,5 +1,6 @@
 /** A client or a pool that belongs to a supervisor. */
 export interface Child {
+  /** Whether it is one client or a pool of them. */
   readonly kind: 'client' | 'pool';
   /** The hosts that it dials. */
   readonly address: string;

@@ -29,7 +29,9 @@ export type CloseClass =
 
 /** One row of the close-code table. */
 export interface CloseCodeInfo {
+  /** Its name in the IANA registry, or what stands for a private code. */
   readonly name: string;
+  /** Who is at fault. */
   readonly class: CloseClass;
   /** Whether an application may send it (RFC 6455 §7.4). */
   readonly sendable: boolean;

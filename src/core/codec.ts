@@ -27,6 +27,7 @@ export function isCodec(value: unknown): value is Codec {
 
 /** Why a payload could not be read, with the close code that says so. */
 export class UndecodableError extends Error {
+  /** What its stack begins with. */
   override readonly name = 'UndecodableError';
   /** 1003 for a kind of payload that is not accepted, 1007 for one that is malformed (RFC 6455 §7.4.1). */
   readonly closeCode: 1003 | 1007;
@@ -46,9 +47,9 @@ export class UndecodableError extends Error {
  *
  * `decode` checks both bounds before it parses. The defaults are the limits of an accepted connection.
  *
- * @param depthMax - how deep arrays and objects may nest. @default 64
+ * @param depthMax - how deep arrays and objects may nest; 64 by default.
  * @param valuesMax - how many values a message may have: scalars, arrays and objects, at every depth; keys do not
- *   count. @default 8_000
+ *   count; 8,000 by default.
  */
 export function jsonCodec(
   depthMax = defaults.limits.depthMax,

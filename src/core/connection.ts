@@ -133,6 +133,7 @@ export interface RenewOptions {
  */
 export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   extends SupervisedConnection<In, Out> {
+  /** Tells it from one that was dialed. */
   readonly direction: 'accepted';
   /** What `authenticate` returned, or `renew` was given since. */
   readonly peer: Peer;
@@ -161,5 +162,6 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
 /** A connection that a client or a pool dialed. */
 export interface DialedConnection<In = unknown, Out = unknown>
   extends SupervisedConnection<In, Out> {
+  /** Tells it from one that was accepted. */
   readonly direction: 'dialed';
 }

@@ -94,7 +94,9 @@ export class Contract<In, Out, Sent = Out> {
 
 /** The answer to an invalid message under the policy `reply`. It is not part of the `sends` contract. */
 export interface FaultMessage {
+  /** Tells it from other messages. */
   readonly type: 'error';
+  /** The same for every message that breaks the contract. */
   readonly code: 'invalid-message';
   /** Where the fault is, for example `items[2].price`. */
   readonly path: string;

@@ -21,6 +21,7 @@ export type ErrorCode = keyof typeof errorCodes;
 
 /** A misuse of Mooring. What happens to sockets is never thrown; it is reported as an event or a value. */
 export class MooringError extends Error {
+  /** What its stack begins with. */
   override readonly name = 'MooringError';
   /** Stable; see {@link errorCodes}. */
   readonly code: ErrorCode;

@@ -69,6 +69,7 @@ export type FailureCause = AcceptFailureCause | DialFailureCause;
  * Headers and body are foreign text, which you must escape before you show it. They may contain secrets, for example cookies.
  */
 export interface FailureResponse {
+  /** The status of the answer. */
   readonly status: number;
   /** Headers by their names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
@@ -78,7 +79,9 @@ export interface FailureResponse {
 
 /** Why a connection never opened. Reported exactly once, as `connection.failed`. */
 export interface Failure {
+  /** How far it had come. */
   readonly phase: FailurePhase;
+  /** Why it failed. */
   readonly cause: FailureCause;
   /** The status of the HTTP answer, when one was given. */
   readonly httpStatus?: number;
@@ -90,7 +93,9 @@ export interface Failure {
   readonly response?: FailureResponse;
   /** What a client should do after this failure. */
   readonly retry: Retry;
+  /** How loudly to log it. */
   readonly level: Level;
+  /** The error of the system or of the application behind it, when there is one. */
   readonly error?: Error;
   /** The peer's address, as `connection.address` has it; an empty string when the socket no longer knew it. */
   readonly address: string;

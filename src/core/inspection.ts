@@ -1,6 +1,8 @@
 /** The actor that an inspection event is about. */
 export interface InspectedActor {
+  /** Unique within the actor system. */
   readonly sessionId: string;
+  /** The state of its chart. */
   getSnapshot(): unknown;
 }
 
@@ -30,6 +32,7 @@ export type InspectionEvent = { readonly rootId: string; readonly actorRef: Insp
 
 /** An observer as XState and `@statelyai/inspect` make it. */
 export interface InspectionObserver {
+  /** Gets each step. */
   next?(event: InspectionEvent): void;
 }
 

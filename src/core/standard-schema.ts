@@ -11,12 +11,21 @@ import { invalidOptions, problemAt } from './option-rules.ts';
 export interface StandardSchemaV1<Input = unknown, Output = Input> {
   /** The interface that libraries share. */
   readonly '~standard': {
+    /** The version of the interface. */
     readonly version: 1;
+    /** The name of the library. */
     readonly vendor: string;
     /** Checks a value. A schema for Mooring returns the result itself, and never a promise of it. */
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
     /** For TypeScript only; `undefined` when the program runs. */
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    readonly types?:
+      | {
+          /** The values that it accepts. */
+          readonly input: Input;
+          /** The values that it returns. */
+          readonly output: Output;
+        }
+      | undefined;
   };
 }
 
@@ -27,6 +36,7 @@ export type StandardResult<Output> =
 
 /** One fault that a schema found. */
 export interface StandardIssue {
+  /** What is wrong. */
   readonly message: string;
   /** The keys that lead to the fault. Some libraries put each into an object. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;

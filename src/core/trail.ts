@@ -15,7 +15,9 @@ export type Trail = readonly TrailFact[];
  * Makes one line of a trail. Times count back from the last fact, in seconds. An empty trail is an empty string.
  *
  * @example
- * `trailText(verdict.trail)` is `'-5.124s heartbeat.missed, -0.024s heartbeat.lost, 0s websocket.closed'`.
+ * ```ts
+ * trailText(verdict.trail); // '-5.124s heartbeat.missed, -0.024s heartbeat.lost, 0s websocket.closed'
+ * ```
  */
 export function trailText(trail: Trail): string {
   const endedAtMs = trail.at(-1)?.atMs ?? 0;

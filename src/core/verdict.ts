@@ -54,18 +54,23 @@ export interface CloseVerdict {
   readonly reason: string;
   /** The close frame this side sent, of its own accord or as the answer to the peer's; code 1005 for an empty one. */
   readonly sent?: CloseFrame;
+  /** Who ended it. */
   readonly origin: Origin;
   /** Where it ended: with a closing handshake, or below it. */
   readonly layer: 'websocket' | 'tcp';
   /** Whether both close frames were exchanged (RFC 6455 §7.1.4). */
   readonly clean: boolean;
+  /** Why it ended. */
   readonly cause: CloseCause;
+  /** What a client should do after this ending. */
   readonly retry: Retry;
+  /** How loudly to log it. */
   readonly level: Level;
   /** The peer started closing before it can have read the close frame of this side; `code` is the peer's, `sent` ours. */
   readonly simultaneous?: true;
   /** The closing handshake was done but the peer kept the TCP connection. */
   readonly lingered?: true;
+  /** The error of the system or of the application that ended it, when there is one. */
   readonly error?: Error;
   /** How long the connection was open, in milliseconds. */
   readonly openMs: number;

@@ -6,8 +6,11 @@ import { warnOnce } from '../core/warnings.ts';
 
 /** One line of a log. */
 export interface LogLine {
+  /** How loudly it is logged. */
   readonly level: Level;
+  /** What machines read. Text from a peer is escaped. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** What people read. Text from a peer is escaped. */
   readonly message: string;
 }
 

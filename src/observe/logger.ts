@@ -12,7 +12,8 @@ import type { CloseVerdict } from '../core/verdict.ts';
 import { kindOf } from '../core/wording.ts';
 import { LogFolder, type LogLine } from './log-folder.ts';
 
-type LogMethod = (fields: object, message: string) => void;
+/** Writes one line: its fields, and its message. */
+export type LogMethod = (fields: object, message: string) => void;
 
 /** Writes log lines: pino, a logger with the same methods, or `console`. */
 export type Logger = Record<Level, LogMethod>;

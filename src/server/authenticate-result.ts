@@ -91,6 +91,7 @@ export interface RefusalOptions {
  * ```
  */
 export class Refusal extends Error {
+  /** What its stack begins with. */
   // With a literal type here, TypeScript would not widen the literal `name` of a peer.
   override readonly name: string = 'Refusal';
   /** The HTTP status to answer with, 400–599. @default 401 */
@@ -242,9 +243,13 @@ export interface AdmittedOptions {
 
 /** What {@link admitted} returns; `authenticate` returns it. */
 export class Admitted<Peer> {
+  /** Who is admitted: it becomes `connection.peer`. */
   readonly peer: Peer;
+  /** Further headers of the 101. */
   readonly headers: AnswerHeaders | undefined;
+  /** Releases what `authenticate` took. */
   readonly release: (() => unknown) | undefined;
+  /** After how many milliseconds the connection expires. */
   readonly expiresInMs: number | undefined;
 
   /** @internal */

@@ -21,9 +21,9 @@ import type { Supervisor } from './supervisor-types.ts';
 
 /** Where to listen, for a service that has no HTTP server of its own. */
 export interface ListenOptions extends AttachOptions {
-  /** @default any free port */
+  /** The port to listen on; 0 is any free port. @default any free port */
   port?: number | undefined;
-  /** @default '127.0.0.1' */
+  /** The name or address to listen on. @default '127.0.0.1' */
   host?: string | undefined;
   /** Answers plain HTTP requests. @default 426 for every one */
   onRequest?: RequestListener | undefined;
@@ -33,9 +33,11 @@ export interface ListenOptions extends AttachOptions {
 
 /** An HTTP server that was made for one supervisor. */
 export interface Listener extends AsyncDisposable {
+  /** The HTTP server, for example to count its connections. */
   readonly server: Server;
   /** Where clients connect, for example `ws://127.0.0.1:8080/ws`. */
   readonly url: string;
+  /** The port on which it listens. */
   readonly port: number;
   /**
    * Stops listening. Resolves when the current plain requests have been answered, and cuts those that are left after two
@@ -57,7 +59,7 @@ const CLOSE_GRACE_MS = 2_000;
 const CLOSE_POLL_MS = 20;
 
 /** What `listen` needs of a supervisor. */
-type Listening = Pick<Supervisor<never, never, never>, 'handleUpgrade' | 'drain' | 'state'>;
+export type Listening = Pick<Supervisor<never, never, never>, 'handleUpgrade' | 'drain' | 'state'>;
 
 const listenRules = {
   ...attachRules,

@@ -215,9 +215,13 @@ export interface SupervisorOptions<
     ...none: never[]
   ): unknown;
 
+  /** Who may connect, and how many. */
   admission?: Given<AdmissionOptions> | undefined;
+  /** How long each state may last. */
   timeouts?: Given<Timeouts> | undefined;
+  /** When a silent peer is asked for proof of life. */
   heartbeat?: Given<HeartbeatOptions> | undefined;
+  /** What one connection may use. */
   limits?: Given<Limits> | undefined;
 
   /** Time. @default the clock of the process */

@@ -11,9 +11,13 @@ export type SupervisorState = 'admitting' | 'suspended' | 'draining' | 'stopped'
 
 /** The number of connections in each state, accepted and dialed, and of those that have ended. */
 export interface Counts {
+  /** Connections that are being admitted, or dialed. */
   handshaking: number;
+  /** Connections that are open. */
   open: number;
+  /** Connections that have failed and are about to close. */
   errored: number;
+  /** Connections in their closing handshake. */
   closing: number;
   /** Connections that were open and have ended, since the supervisor began. */
   closed: number;
@@ -80,6 +84,7 @@ export interface Delivery {
 
 /** A topic that has members. */
 export interface TopicSize {
+  /** The name of the topic. */
   readonly name: string;
   /** How many open connections are members. */
   readonly size: number;
@@ -97,6 +102,7 @@ export interface TopicSize {
  * @typeParam C - the members.
  */
 export interface Topic<Input = unknown, Output = Input, C = Connection> extends Observer<Input> {
+  /** The name that `supervisor.topic` was given. */
   readonly name: string;
   /** How many open connections are members. */
   readonly size: number;
@@ -136,6 +142,7 @@ export type ChartStatistics = Readonly<
 export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = Out>
   extends AsyncDisposable,
     HasChildren {
+  /** The top-level state of its chart. */
   readonly state: SupervisorState;
   /** Everything that happens, as one closed union. Completes when the supervisor has stopped. */
   readonly events$: Observable<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;

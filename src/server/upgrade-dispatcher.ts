@@ -33,8 +33,11 @@ interface AttachReports {
 
 /** A supervisor of any copy of Mooring, as `attach` sees it. */
 export interface AttachedSupervisor {
+  /** The top-level state of its chart. */
   readonly state: SupervisorState;
+  /** Takes over one upgrade request. */
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void;
+  /** @internal */
   readonly [acceptorKey]?: AttachReports;
 }
 

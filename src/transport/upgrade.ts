@@ -6,7 +6,9 @@ import type { DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 
 /** The three arguments of an HTTP server's `upgrade` event. */
 export interface Upgrade {
+  /** The upgrade request. */
   readonly request: IncomingMessage;
+  /** Its socket. */
   readonly socket: Socket;
   /** Bytes that arrived behind the request. */
   readonly head: Buffer;

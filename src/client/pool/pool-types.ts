@@ -10,6 +10,7 @@ export type PoolState = 'starting' | 'operational' | 'degraded' | 'draining' | '
 
 /** The status of one peer of a pool. */
 export interface UpstreamStatus {
+  /** The URL that its members dial. */
   readonly url: string;
   /**
    * `open` while the pool does not dial it; `half-open` from then on, until one attempt has tested it. No attempt may be
@@ -22,6 +23,7 @@ export interface UpstreamStatus {
 
 /** What a pool is doing. */
 export interface PoolStatus {
+  /** The top-level state of its chart. */
   readonly state: PoolState;
   /** Every active state of the chart as a path, for example `draining.closing`. */
   readonly states: readonly string[];
@@ -29,6 +31,7 @@ export interface PoolStatus {
   readonly size: number;
   /** How many connections are open. */
   readonly open: number;
+  /** The status of each peer, in the order in which they were given. */
   readonly upstreams: readonly UpstreamStatus[];
 }
 
@@ -52,6 +55,7 @@ export type PoolDrainReport = Omit<DrainReport, 'unsettled'>;
  * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
+  /** The status, at this moment. */
   readonly status: PoolStatus;
   /** Its XState actor, for reading; the parent of the actors of its members. */
   readonly actor: ChartActor;

@@ -12,9 +12,9 @@ export interface BackoffOptions {
 
 /** How many attempts may end within a time before a client gives up. */
 export interface RestartOptions {
-  /** @default 100 */
+  /** How many. @default 100 */
   max: number;
-  /** In milliseconds. @default 600_000 */
+  /** The time, in milliseconds. @default 600_000 */
   withinMs: number;
 }
 
