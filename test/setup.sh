@@ -5,6 +5,7 @@
 #   sh test/setup.sh integration browser    also what test/integration/ and test/browser/ need: nginx and the tools
 #                                           for private networks, and a browser
 #   sh test/setup.sh package                also what test/package/ needs: compilers and runtimes of strangers
+#   sh test/setup.sh docs                   also what `npm run docs` needs: TypeDoc
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,6 +33,17 @@ others() {
   fi
 }
 
+# TypeDoc refuses the compiler of the project, so it has one of its own, and a lockfile for both.
+typedoc() {
+  wanted=docs/typedoc
+  if cmp -s "$wanted/package-lock.json" .test/typedoc/package-lock.json; then return; fi
+  rm -rf .test/typedoc .test/typedoc-new
+  mkdir -p .test/typedoc-new
+  cp "$wanted/package.json" "$wanted/package-lock.json" .test/typedoc-new
+  npm ci --prefix .test/typedoc-new --ignore-scripts --no-audit --no-fund --loglevel=error
+  mv .test/typedoc-new .test/typedoc
+}
+
 PATH=$PATH:/usr/sbin:/sbin
 missing=
 # Notes a package of Debian when the command that it brings is not there.
@@ -42,13 +54,14 @@ for tests do
   case $tests in
     browser) need chromium chromium ;;
     package) others ;;
+    docs) typedoc ;;
     integration)
       need nft nftables
       need ip iproute2
       need nginx nginx-light
       ;;
     *)
-      echo "setup: $tests needs nothing that could be installed; say integration, browser or package" >&2
+      echo "setup: $tests needs nothing that could be installed; say integration, browser, package or docs" >&2
       exit 1
       ;;
   esac

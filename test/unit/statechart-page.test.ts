@@ -18,7 +18,7 @@ import {
 } from '../support/statechart-config.ts';
 
 const run = promisify(execFile);
-const GENERATE = join(import.meta.dirname, '../../docs/statecharts/generate.js');
+const GENERATE = join(import.meta.dirname, '../../docs/generate.js');
 
 /** Adds something to the configuration of a machine; everything else stays as it is. */
 function withPlant(subject: Subject, plant: (config: PlantedConfig) => void): Subject {
@@ -207,13 +207,13 @@ describe('generate', () => {
       await writeFile(join(into, file.path), read(file.path));
     }
     await appendFile(join(into, path), 'by hand\n');
-    const { code, stderr } = await failed([GENERATE, '--into', into, '--check']);
+    const { code, stderr } = await failed([GENERATE, 'statecharts', '--into', into, '--check']);
     assert.equal(code, 1);
     assert.equal(stderr, `stale: ${path}\nnpm run docs makes them again\n`, 'another process');
     assert.match(await readFile(join(into, path), 'utf8'), /by hand\n$/);
-    await run(process.execPath, [GENERATE, '--into', into]);
+    await run(process.execPath, [GENERATE, 'statecharts', '--into', into]);
     assert.equal(await readFile(join(into, path), 'utf8'), read(path));
-    await run(process.execPath, [GENERATE, '--into', into, '--check']);
+    await run(process.execPath, [GENERATE, 'statecharts', '--into', into, '--check']);
   });
 });
 

@@ -2,6 +2,14 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
+import {
+  browserEntryOf,
+  DEFINITION,
+  entryOf,
+  exported,
+  statements,
+  symbolsOf,
+} from '../package/entry-points.ts';
 import { filesIn, pageConditions, read, root, withoutComments } from '../package/repository.ts';
 
 // Goal: hold what the linter cannot say. Method: read the repository as text; every rule collects its
@@ -65,22 +73,12 @@ function limited(files: readonly string[], linesMax: number): string[] {
   });
 }
 
-/** What takes the place of an entry point in a page. */
-function browserEntryOf(entry: string): string | undefined {
-  const browser = entry.replace(/index\.ts$/, 'browser.ts');
-  return browser !== entry && [...sources].includes(browser) ? browser : undefined;
-}
-
 function builtFrom(source: string): { types: string; default: string } {
   const stem = source.replace(/\.ts$/, '');
   return { types: `./dist/${stem}.d.ts`, default: `./dist/${stem}.js` };
 }
 
 describe('the entry points', () => {
-  const exported = Object.entries<unknown>(JSON.parse(read('package.json')).exports).filter(
-    ([subpath]) => subpath !== './package.json',
-  );
-
   it('are named in package.json with the files that the build makes of them', () => {
     const expected = exported.map(([subpath]) => {
       const entry = entryOf(subpath) ?? subpath;
@@ -124,44 +122,8 @@ describe('the entry points', () => {
   });
 });
 
-/** `./x` is `src/x/index.ts` or `src/x.ts`; the charts and the main entry have places of their own. */
-function entryOf(subpath: string): string | undefined {
-  if (subpath === '.') return 'src/index.ts';
-  const path = subpath.slice(2);
-  return [`${path}/index.ts`, `src/${path}/index.ts`, `src/${path}.ts`].find((file) =>
-    existsSync(join(root, file)),
-  );
-}
-
 const isChartEntry = (file: string) => file === 'machines/index.ts';
 const isStar = (text: string) => /^export \* from '\.\/[^']+';$/.test(text);
-
-function statements(file: string): string[] {
-  return withoutComments(read(file))
-    .split(/(?<=;)/)
-    .map((statement) => statement.trim().replaceAll(/\s+/g, ' '))
-    .filter(Boolean);
-}
-
-/** What an entry file exports, with the file that its text says defines it. */
-function symbolsOf(entry: string): { file: string; name: string }[] {
-  return statements(entry).flatMap((text) => {
-    const [, names, from = ''] = /^export (?:type )?(\*|\{.*\}) from '([^']+)'/.exec(text) ?? [];
-    const file = join(dirname(entry), from);
-    const listed =
-      names === '*' ? definedIn(file) : (names?.replaceAll(/ as \w+/g, '').match(/\w+/g) ?? []);
-    return listed.map((name) => ({ file, name }));
-  });
-}
-
-const DEFINITION = 'export (?:abstract )?(?:async )?(?:const|function|class|interface|type)';
-
-function definedIn(file: string): string[] {
-  const definitions = withoutComments(read(file)).matchAll(
-    new RegExp(`^${DEFINITION} (\\w+)`, 'gm'),
-  );
-  return [...definitions].map(([, name = '']) => name);
-}
 
 function documented(code: string, name: string): boolean {
   return new RegExp(`\\*/\\n(?:// biome-ignore[^\\n]*\\n)?${DEFINITION} ${name}\\b`).test(code);
@@ -190,8 +152,7 @@ describe('the pages', () => {
 });
 
 function linksOf(page: string): string[] {
-  const text = read(page).replaceAll(/^```[\s\S]*?^```/gm, '');
-  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+  return [...withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target = '']) => target)
     .filter((target) => !/^[a-z]+:/.test(target));
 }
@@ -200,15 +161,25 @@ function resolves(page: string, target: string): boolean {
   const [path = '', heading] = target.split('#');
   const file = path === '' ? page : join(dirname(page), path);
   if (!existsSync(join(root, file))) return false;
-  return heading === undefined || headingsOf(file).includes(heading);
+  return heading === undefined || anchorsOf(file).includes(heading);
 }
 
-/** The anchors of a page, as code hosts make them of its headings. */
-function headingsOf(page: string): string[] {
-  return [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
+/** The anchors of a page: those that code hosts make of its headings, and marks in tables. */
+function anchorsOf(page: string): string[] {
+  const text = read(page);
+  const counts = new Map<string, number>();
+  const headings = [...withoutCode(text).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => {
+    const anchor = heading
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replaceAll(/\s/g, '-'),
-  );
+      .replaceAll(/\s/g, '-');
+    const count = counts.get(anchor) ?? 0;
+    counts.set(anchor, count + 1);
+    return count === 0 ? anchor : `${anchor}-${count}`;
+  });
+  return [...headings, ...(text.match(/(?<=<a id=")[^"]+/g) ?? [])];
+}
+
+function withoutCode(text: string): string {
+  return text.replaceAll(/^```[\s\S]*?^```/gm, '');
 }

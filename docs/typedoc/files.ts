@@ -1,0 +1,66 @@
+import type { GeneratedFile } from '../statecharts/files.ts';
+import { apiPages } from './page.ts';
+import { type Project, plainText } from './reflection.ts';
+import { type Entry, simplify } from './simplify.ts';
+import { declaredTypes } from './source.ts';
+import { readExports, writePages } from './typedoc.ts';
+
+/** Every entry point, in the order in which the first of them describes what several export. */
+export const entries: readonly Entry[] = [
+  { source: 'src/index.ts', module: 'src', title: 'mooring', page: 'mooring' },
+  { source: 'src/client/index.ts', module: 'src/client', title: 'mooring/client', page: 'client' },
+  {
+    source: 'src/client/browser.ts',
+    module: 'src/client/browser',
+    title: 'mooring/client in a page',
+    page: 'client-in-a-page',
+  },
+  {
+    source: 'src/client/inspect.ts',
+    module: 'src/client/inspect',
+    title: 'mooring/client/inspect',
+    page: 'client-inspect',
+  },
+  {
+    source: 'machines/index.ts',
+    module: 'machines',
+    title: 'mooring/machines',
+    page: 'machines',
+  },
+];
+
+/** Every file that is made of the comments in the sources. */
+export async function apiFiles(): Promise<readonly GeneratedFile[]> {
+  const project = await readExports(entries.map(({ source }) => source));
+  const types = declaredTypes(project);
+  simplify(project, entries);
+  const pages = apiPages(await writePages(project), entries, types);
+  const files = pages.map((text, index) => ({ path: pathOf(entries[index]), text }));
+  return [{ path: `${FOLDER}/README.md`, text: indexPage(project) }, ...files];
+}
+
+const FOLDER = 'docs/reference/api';
+
+function pathOf(entry: Entry | undefined): string {
+  return `${FOLDER}/${entry?.page}.md`;
+}
+
+/** The page of the folder: what each entry point is for. */
+function indexPage(project: Project): string {
+  const summaries = new Map(
+    (project.children ?? []).map(({ name, comment }) => [name, plainText(comment?.summary)]),
+  );
+  const rows = entries.map(({ page, title }) => {
+    return `- [${title}](${page}.md): ${summaries.get(page)?.replaceAll(/\s+/g, ' ')}`;
+  });
+  return `<!-- Made by \`npm run docs\`; change docs/typedoc/files.ts, not this. -->
+
+# API reference
+
+Everything that the package exports, made from the comments in the sources. What an entry point shares with one above it is
+described there. The [guide](../../guide/embedding.md) shows how to use it, and [options](../options.md) lists every option with what
+happens at its limit.
+
+${rows.join('\n')}
+`;
+}
