@@ -1,4 +1,5 @@
 import type { GeneratedFile } from '../statecharts/files.ts';
+import { optionsSchema } from './options-schema.ts';
 import { apiPages } from './page.ts';
 import { type Project, plainText } from './reflection.ts';
 import { type Entry, simplify } from './simplify.ts';
@@ -33,10 +34,15 @@ export const entries: readonly Entry[] = [
 export async function apiFiles(): Promise<readonly GeneratedFile[]> {
   const project = await readExports(entries.map(({ source }) => source));
   const types = declaredTypes(project);
+  const schema = `${JSON.stringify(optionsSchema(project), null, 2)}\n`;
   simplify(project, entries);
   const pages = apiPages(await writePages(project), entries, types);
   const files = pages.map((text, index) => ({ path: pathOf(entries[index]), text }));
-  return [{ path: `${FOLDER}/README.md`, text: indexPage(project) }, ...files];
+  return [
+    { path: 'docs/reference/options.schema.json', text: schema },
+    { path: `${FOLDER}/README.md`, text: indexPage(project) },
+    ...files,
+  ];
 }
 
 const FOLDER = 'docs/reference/api';

@@ -33,6 +33,7 @@ export interface Reflection {
   name: string;
   readonly variant: string;
   readonly kind: number;
+  readonly flags?: { readonly isOptional?: boolean };
   comment?: Comment;
   children?: readonly Reflection[];
   groups?: readonly Group[];
