@@ -161,7 +161,7 @@ function socketProblem(maker: string, socket: unknown, isOverTls: boolean): Erro
   (socket as Duplex).on('error', () => {});
   if (destroyed) return errored ?? new Error(`${maker} made a closed socket`);
   let problem: string | undefined;
-  // Node.js aborts the process when its parser of HTTP gets text.
+  // HTTP is bytes: Node.js allows no encoding on a socket of its own either (ERR_HTTP_SOCKET_ENCODING).
   if (readableEncoding) problem = 'a socket without an encoding';
   // The credentials would leave in clear text.
   else if (isOverTls && encrypted !== true)

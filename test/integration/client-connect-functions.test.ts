@@ -295,7 +295,7 @@ describe('connect: createConnection', () => {
     'makes no socket': [() => 5 as never, /must make a socket, not 5/],
     'makes a promise of no socket': [async () => undefined as never, /not undefined/],
     'calls back without a socket': [(_target, done) => done(null), /not undefined/],
-    // The parser of Node.js aborts the process for text.
+    // HTTP is bytes, and an encoding makes text of them.
     'makes a socket with an encoding': [
       () => new Duplex({ read() {} }).setEncoding('latin1'),
       /without an encoding/,
