@@ -91,7 +91,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     if (connection === null) return false;
     const isSending = connection.side.outbox?.isSending === true;
     const isHeard = this.#handleMade(connection)?.isHeard === true;
-    return isSending || isHeard || connection.isReceiving || this.#welcome !== null;
+    return isSending || isHeard || connection.intake.isBusy || this.#welcome !== null;
   }
 
   /** Whether an attempt, or its connection, has not ended. */

@@ -261,12 +261,8 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     // A schema or a codec may have ended it.
     if (!this.#gateOpen) return undefined;
     if ('message' in read) return handlers.message(this, read.message);
-    return void this.#host.messageInvalid(this, read.fault);
-  }
-
-  /** Whether received messages wait, or are being handled. */
-  get isReceiving(): boolean {
-    return this.#intake?.isBusy === true;
+    this.#host.messageInvalid(this, read.fault);
+    return undefined;
   }
 
   /** Controls how fast it is read. */

@@ -3,7 +3,6 @@ import type { ResolvedClientOptions } from '../../../src/client/options.ts';
 import type { SupervisedClient } from '../../../src/client/supervised-client.ts';
 import type { SimulatedClock } from '../simulated-clock.ts';
 import { type Fate, isAlive } from './fate.ts';
-import type { Ledger } from './line.ts';
 
 /** How late anything may be: several ticks of the wheel, and the time that a deadline takes to be read. */
 const SLACK_MS = 1_000;
@@ -30,7 +29,6 @@ export interface Attempt {
 interface RuleParts {
   readonly clock: SimulatedClock;
   readonly options: ResolvedClientOptions;
-  readonly ledger: Ledger;
   readonly isPage: boolean;
   readonly broken: (rule: string, problem: string) => void;
 }
@@ -149,15 +147,11 @@ export class DialedRules {
     const { options, broken } = this.#parts;
     const attempt = this.#attempt;
     if (attempt !== null) this.#checkLateness(attempt);
-    if (this.#isNeeded) this.#usedAtMs = this.#nowMs;
+    if (this.#client.isNeeded) this.#usedAtMs = this.#nowMs;
     if (options.idleMs === undefined || this.#state !== 'up') return;
     // Twice: a look in between may find that something has left meanwhile, and not when.
     const unusedMs = this.#nowMs - this.#usedAtMs;
     if (unusedMs > 2 * options.idleMs + SLACK_MS) broken('hangs-up-when-idle', `${unusedMs} ms`);
-  }
-
-  get #isNeeded(): boolean {
-    return this.#client.isNeeded;
   }
 
   get #isWelcoming(): boolean {

@@ -80,7 +80,6 @@ class DialedSimulation {
       {
         clock: this.#clock,
         options: options as ResolvedClientOptions,
-        ledger: this.#ledger,
         isPage: this.#isPage,
         broken: (rule, problem) => this.#broken(rule, problem),
       },
