@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { whenAborted } from '../../src/core/guard.ts';
 
 describe('whenAborted', () => {
-  it('tells everybody who still waits, with one listener for all', () => {
+  it('calls every waiter through one listener on the signal', () => {
     const controller = new AbortController();
     const { signal } = controller;
     const told: number[] = [];
@@ -17,7 +17,7 @@ describe('whenAborted', () => {
     assert.deepEqual(told, [0, 1]);
   });
 
-  it('lets go of the signal when nobody waits, and takes it up again', () => {
+  it('removes its listener when nobody waits, and adds it again for the next waiter', () => {
     const controller = new AbortController();
     const { signal } = controller;
     let told = 0;
@@ -31,9 +31,9 @@ describe('whenAborted', () => {
     assert.equal(told, 1);
   });
 
-  it('reaches the others although one throws, and lets the error out', () => {
+  it('calls the other waiters when one throws, and rethrows the error', () => {
     const told: string[] = [];
-    // A signal whose listener can be called by hand: a real one throws into the process.
+    // A signal whose listener the test calls by hand: a real signal would throw into the process.
     const listeners: ((event: Event) => void)[] = [];
     const signal = {
       addEventListener: (_type: string, listener: (event: Event) => void) =>
@@ -49,7 +49,7 @@ describe('whenAborted', () => {
     assert.deepEqual(told, ['first', 'third']);
   });
 
-  it('bears those who leave, or come, while it tells', () => {
+  it('copes with waiters that leave or arrive during the call', () => {
     const controller = new AbortController();
     const { signal } = controller;
     const told: string[] = [];

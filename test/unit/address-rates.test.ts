@@ -7,7 +7,7 @@ import { AddressRates } from '../../src/server/address.ts';
 const rate = { perSecond: 10, burst: 20 };
 const fillMs = 2_000;
 
-/** How many tokens an address gets until it has none left. */
+/** Counts the tokens that an address gets until it has none left. */
 function drained(rates: AddressRates, address: string, nowMs: number): number {
   let taken = 0;
   while (rates.take(address, nowMs)) taken += 1;
@@ -15,14 +15,14 @@ function drained(rates: AddressRates, address: string, nowMs: number): number {
 }
 
 describe('AddressRates', () => {
-  it('gives each address a burst, and its rate after it', () => {
+  it('gives each address a burst, then its rate', () => {
     const rates = new AddressRates(rate, 0);
     assert.deepEqual([drained(rates, 'a', 0), drained(rates, 'b', 0)], [20, 20]);
     assert.deepEqual([drained(rates, 'a', 1_000), drained(rates, 'b', 500)], [10, 5]);
   });
 
-  it('gives what a bucket for each address gives, whatever is forgotten', () => {
-    // Most visits follow soon: otherwise every bucket would be full each time.
+  it('gives as many tokens as one bucket for each address would, whatever it forgets', () => {
+    // Most visits follow soon. With longer gaps, every bucket would be full each time.
     const afterMs = fc.oneof(fc.constant(0), fc.nat(1_000), fc.nat(2 * fillMs));
     const visit = fc.record({ address: fc.constantFrom('a', 'b', 'c'), afterMs });
     fc.assert(
@@ -49,7 +49,7 @@ describe('AddressRates', () => {
     assert.equal(rates.size, 1);
   });
 
-  it('remembers one that comes again and again, once', () => {
+  it('remembers an address that returns repeatedly, once', () => {
     const rates = new AddressRates(rate, 0);
     for (let nowMs = 0; nowMs < 5 * fillMs; nowMs += 100) rates.take('a', nowMs);
     assert.equal(rates.size, 1);

@@ -35,7 +35,7 @@ describe('addressIn', () => {
     }
   }
 
-  it('leaves alone what is no address', () => {
+  it('leaves anything that is not an address unchanged', () => {
     const texts = [
       'unknown',
       '_hidden',
@@ -51,7 +51,7 @@ describe('addressIn', () => {
 });
 
 describe('networkOf', () => {
-  it('is the address itself for IPv4, and for what is no address', () => {
+  it('returns an IPv4 address, and anything that is not an address, unchanged', () => {
     for (const text of ['192.0.2.1', 'unknown', 'host:80', '']) {
       assert.equal(networkOf(text, 64), text);
     }
@@ -70,12 +70,12 @@ describe('networkOf', () => {
     ['ffff::', 1, '8000/1'],
   ];
   for (const [address, bits, network] of table) {
-    it(`is ${network} of ${address}`, () => assert.equal(networkOf(address, bits), network));
+    it(`returns ${network} for ${address}`, () => assert.equal(networkOf(address, bits), network));
   }
 });
 
 describe('isLoopback', () => {
-  it('knows the addresses of this machine', () => {
+  it('recognizes the addresses of this machine', () => {
     for (const address of ['127.0.0.1', '127.8.9.1', '::1']) assert.ok(isLoopback(address));
     for (const address of ['192.0.2.1', '::2', '127.example', '', '10.0.0.1']) {
       assert.equal(isLoopback(address), false, address);

@@ -23,7 +23,7 @@ interface Request {
   encrypted?: boolean;
 }
 
-/** A proper upgrade request, but for what is said. */
+/** A valid upgrade request, except for the given headers. */
 function requestOf(about: Request = {}): IncomingMessage {
   const { method = 'GET', url = '/ws', httpVersion = '1.1', encrypted } = about;
   const headers = {
@@ -79,14 +79,14 @@ const rows: readonly Row[] = [
   ['admits it on any path when none is named', { url: '/anything?at=all' }],
   ['refuses newcomers while suspended', { state: 'suspended' }, ['suspended', 503]],
   ['refuses newcomers while draining', { state: 'draining' }, ['draining', 503]],
-  ['judges the door before the request', { state: 'draining', method: 'POST' }, ['draining', 503]],
+  ['checks the load before the request', { state: 'draining', method: 'POST' }, ['draining', 503]],
 
   ['A04: refuses any method but GET', { method: 'POST' }, ['wrong-method', 405]],
   ['refuses HTTP/1.0', { httpVersion: '1.0' }, ['bad-request', 400]],
   ['refuses HTTP/0.9', { httpVersion: '0.9' }, ['bad-request', 400]],
   ['refuses a request that names no host', header('host', undefined), ['bad-request', 400]],
   ['I02: refuses an upgrade to something else', header('upgrade', 'h2c'), ['bad-request', 426]],
-  ['takes WebSocket in any case', header('upgrade', 'WebSocket')],
+  ['accepts WebSocket in any case', header('upgrade', 'WebSocket')],
   ['A03: refuses version 7', header('sec-websocket-version', '7'), ['wrong-version', 426]],
   ['refuses version 8', header('sec-websocket-version', '8'), ['wrong-version', 426]],
   ['refuses no version', header('sec-websocket-version', undefined), ['wrong-version', 426]],
@@ -100,9 +100,9 @@ const rows: readonly Row[] = [
   ),
 
   ['admits a path that is served', { paths: ['/a', '/ws'], url: '/ws?x=1' }],
-  ['A05: refuses a path that is not', { paths: ['/a'], url: '/ws' }, ['wrong-path', 404]],
+  ['A05: refuses a path that is not served', { paths: ['/a'], url: '/ws' }, ['wrong-path', 404]],
   [
-    'refuses a path that only begins like one',
+    'refuses a path that only starts like a served one',
     { paths: ['/ws'], url: '/ws/x' },
     ['wrong-path', 404],
   ],
@@ -120,19 +120,19 @@ const rows: readonly Row[] = [
   ],
   ['knows IPv6 hosts', { options: { hosts: ['[::1]'] }, ...header('host', '[::1]:8080') }],
 
-  ['admits whoever has no origin', {}],
+  ['admits a client without an origin', {}],
   ['admits the same origin', from('http://chat.example:8080')],
   ['admits the same origin behind TLS that ended before us', from('https://chat.example:8080')],
   ['admits the same origin in any case', from('HTTP://Chat.Example:8080')],
   ['refuses another port', from('http://chat.example'), ['wrong-origin', 403]],
   ['refuses another host', from('http://evil.example:8080'), ['wrong-origin', 403]],
   [
-    'refuses a host that only ends alike',
+    'refuses a host that only ends like a listed one',
     from('http://evilchat.example:8080'),
     ['wrong-origin', 403],
   ],
   [
-    'refuses a host that only begins alike',
+    'refuses a host that only begins like a listed one',
     from('http://chat.example:8080.evil.example'),
     ['wrong-origin', 403],
   ],
@@ -142,32 +142,42 @@ const rows: readonly Row[] = [
     ['wrong-origin', 403],
   ],
   ['refuses the opaque origin', from('null'), ['wrong-origin', 403]],
-  ['refuses what is no origin', from('chat.example:8080'), ['wrong-origin', 403]],
+  ['refuses an origin that is not one', from('chat.example:8080'), ['wrong-origin', 403]],
   ['refuses an empty origin', from(''), ['wrong-origin', 403]],
   ['refuses other schemes', from('ws://chat.example:8080'), ['wrong-origin', 403]],
-  ['refuses file: and the like', from('file://chat.example:8080'), ['wrong-origin', 403]],
+  ['refuses file: and similar schemes', from('file://chat.example:8080'), ['wrong-origin', 403]],
   [
-    'refuses http where it is known that TLS is on',
+    'refuses http where TLS is known to be on',
     from('http://chat.example:8080', { encrypted: true }),
     ['wrong-origin', 403],
   ],
-  ['admits https there', from('https://chat.example:8080', { encrypted: true })],
+  [
+    'admits https where TLS is known to be on',
+    from('https://chat.example:8080', { encrypted: true }),
+  ],
   ['knows default ports', from('http://chat.example', header('host', 'chat.example:80'))],
   ['knows default ports of TLS', from('https://chat.example', header('host', 'chat.example:443'))],
-  ['admits any origin when told so', from('http://evil.example', { options: { origins: 'any' } })],
+  [
+    'admits any origin when configured so',
+    from('http://evil.example', { options: { origins: 'any' } }),
+  ],
   [
     'admits listed origins',
     from('https://app.example', { options: { origins: ['https://app.example'] } }),
   ],
   [
-    'refuses others, the same origin too',
+    'refuses other origins, including its own',
     from('http://chat.example:8080', { options: { origins: ['https://app.example'] } }),
     ['wrong-origin', 403],
   ],
   ['admits a subprotocol that is spoken', offering('v1, v2', { subprotocols: ['v2'] })],
   ['refuses subprotocols where none is spoken', offering('token, s3cret'), unmatched],
-  ['refuses those that are not spoken', offering('v1,v3', { subprotocols: ['v2'] }), unmatched],
-  ['tells the case of subprotocols apart', offering('V2', { subprotocols: ['v2'] }), unmatched],
+  [
+    'refuses subprotocols that are not spoken',
+    offering('v1,v3', { subprotocols: ['v2'] }),
+    unmatched,
+  ],
+  ['distinguishes the case of subprotocols', offering('V2', { subprotocols: ['v2'] }), unmatched],
   ['admits the beat alone where none is spoken', offering('mooring.beat')],
   ['admits the beat alone where some are', offering('mooring.beat', { subprotocols: ['v2'] })],
   [
@@ -179,8 +189,8 @@ const rows: readonly Row[] = [
     offering('v1, v1+mooring.beat', { subprotocols: ['v2'] }),
     unmatched,
   ],
-  ['admits any subprotocol when told so', offering('v1', { unmatchedSubprotocols: 'open' })],
-  ['leaves what is no list of names to ws', offering('v1;')],
+  ['admits any subprotocol when configured so', offering('v1', { unmatchedSubprotocols: 'open' })],
+  ['leaves a malformed list to ws', offering('v1;')],
   ['leaves a name that is offered twice to ws', offering('v1, v1')],
   [
     'judges the origin before the subprotocol',
@@ -202,7 +212,7 @@ describe('Admission.judge', () => {
     });
   }
 
-  it('tells a client what it would have to do instead', () => {
+  it('states in the answer what the client must do instead', () => {
     assert.deepEqual(judge({ method: 'POST' })?.headers, { Allow: 'GET' });
     assert.equal(judge(header('upgrade', 'h2c'))?.headers?.['Upgrade'], 'websocket');
     assert.equal(
@@ -215,7 +225,7 @@ describe('Admission.judge', () => {
     assert.equal(judge({ state: 'draining' }), drainingRefusal);
   });
 
-  it('names the subprotocols of both sides, up to a length', () => {
+  it('names the subprotocols of both sides, up to a length limit', () => {
     const body = (names: string, subprotocols: readonly string[]) =>
       judge(offering(names, { subprotocols }))?.body;
     assert.equal(
@@ -232,7 +242,7 @@ describe('Admission.judge', () => {
     const situations = rows.map(([, situation]) => ({ ...situation, url: `/${marked}` }));
     for (const situation of situations) {
       const headers = { origin: `http://${marked}`, host: marked, ...situation.headers };
-      // What the failure tells is not sent.
+      // The failure has details that the answer does not have.
       const { refused: _, ...sent } = judge({ ...situation, headers }) ?? {};
       assert.equal(JSON.stringify(sent).includes(marked), false);
     }
@@ -247,7 +257,7 @@ function loadOf(present: { all: number; ofAddress: number }, options: Partial<Ad
   return new Admission(resolved, registry as unknown as Registry, reporter, 0);
 }
 
-/** The socket of a proxy that passes on other addresses. */
+/** The socket of a proxy that forwards other addresses. */
 const behind = { remoteAddress: '198.51.100.1' } as Socket;
 const addressOf = () => '192.0.2.1';
 
@@ -265,7 +275,7 @@ describe('Admission.judgeLoad', () => {
     for (const answer of [full, crowded]) assert.equal(answer?.headers?.['Retry-After'], '5');
   });
 
-  it('admits a burst of twice the rate, and the rate after it', () => {
+  it('admits a burst of twice the rate, then the rate', () => {
     const admission = loadOf({ all: 0, ofAddress: 0 }, { acceptsPerSecondMax: 10 });
     let addresses = 0;
     const next = (nowMs: number) => {
@@ -286,7 +296,7 @@ describe('Admission.judgeLoad', () => {
     assert.equal(refused?.headers?.['Retry-After'], '1');
   });
 
-  it('gives one address half of the rate, and its burst, and leaves the rest to others', () => {
+  it('gives one address half of the rate and of its burst, and leaves the rest to others', () => {
     const admission = loadOf({ all: 0, ofAddress: 0 }, { acceptsPerSecondMax: 10 });
     const admitted = (address: string, nowMs: number) => {
       let count = 0;
@@ -303,7 +313,7 @@ describe('Admission.judgeLoad', () => {
     assert.equal(admitted('192.0.2.1', 1_000), 5);
   });
 
-  it('gives a network of IPv6 addresses the share of one', () => {
+  it('gives a network of IPv6 addresses the share of one address', () => {
     const cause = (options: Partial<AdmissionOptions>) => {
       const admission = loadOf({ all: 0, ofAddress: 0 }, { acceptsPerSecondMax: 2, ...options });
       const knock = (host: number) => admission.judgeLoad(`2001:db8::${host}`, behind, 0)?.cause;
@@ -322,7 +332,7 @@ describe('Admission.judgeLoad', () => {
     assert.deepEqual([cause(0, 2), cause(1, 2)], [undefined, 'address-max']);
   });
 
-  it('gives the address of a proxy all of both, up to its own limit', () => {
+  it('gives the address of a proxy all connections and the whole rate, up to its own limit', () => {
     const admitted = (options: Partial<AdmissionOptions>) => {
       const admission = loadOf({ all: 8, ofAddress: 8 }, { connectionsMax: 10, ...options });
       const proxy = { remoteAddress: '::ffff:192.0.2.1' } as Socket;
@@ -336,7 +346,7 @@ describe('Admission.judgeLoad', () => {
     assert.equal(admitted({ acceptsPerSecondMax }), 0);
   });
 
-  it('counts nobody against the rate who is refused for want of room', () => {
+  it('never charges the rate for a client that is refused for lack of room', () => {
     const present = { all: 10, ofAddress: 0 };
     const admission = loadOf(present, { ...limits, acceptsPerSecondMax: 1 });
     for (let attempt = 0; attempt < 50; attempt += 1) {

@@ -5,8 +5,8 @@ import { wrapped } from '../../docs/typedoc/wrap.ts';
 import { browserEntryOf, entryOf, exported, symbolsOf } from '../package/entry-points.ts';
 import { filesIn, read } from '../package/repository.ts';
 
-// Goal: the API reference has everything that the package exports. Method: names are read from the entry points, and
-// looked for on their pages. `npm run docs -- --check` compares what the pages say; it needs TypeDoc.
+// Goal: the API reference covers every export of the package. Method: read the names from the entry points and look
+// them up on their pages. `npm run docs -- --check` compares the texts; it needs TypeDoc.
 
 const FOLDER = 'docs/reference/api';
 
@@ -39,7 +39,7 @@ describe('the API reference', () => {
     });
   }
 
-  it('says of everything what it is', () => {
+  it('describes every export', () => {
     const silent = entries.flatMap(({ page }) =>
       read(`${FOLDER}/${page}.md`)
         .split(/^(?=#{2,4} )/m)
@@ -50,7 +50,7 @@ describe('the API reference', () => {
     assert.deepEqual(silent, []);
   });
 
-  it('leaves no row of a table without a word', () => {
+  it('leaves no table row without a description', () => {
     const silent = entries.flatMap(({ page }) =>
       (read(`${FOLDER}/${page}.md`).match(/^\| (?!Property|Name|-).*\| \|$/gm) ?? []).map(
         (row) => `${page}: ${row}`,
@@ -63,18 +63,18 @@ describe('the API reference', () => {
 describe('wrapped', () => {
   const long = 'x'.repeat(60);
 
-  it('leaves a short line alone', () => {
+  it('leaves a short line unchanged', () => {
     assert.equal(wrapped('send(message: Out): SendResult;'), 'send(message: Out): SendResult;');
   });
 
-  it('gives each parameter a line of its own, whatever is in brackets', () => {
+  it('puts each parameter on its own line, whatever its brackets contain', () => {
     assert.equal(
       wrapped(`function f<A>(${long}: (a: A, b: B) => void, options?: { c: D }): Promise<E>;`),
       `function f<A>(\n  ${long}: (a: A, b: B) => void,\n  options?: { c: D },\n): Promise<E>;`,
     );
   });
 
-  it('does the same with many types', () => {
+  it('wraps long type parameters in the same way', () => {
     assert.equal(
       wrapped(`function f<${long} = Map<string, A>, ${long}>(): void;`),
       `function f<\n  ${long} = Map<string, A>,\n  ${long},\n>(): void;`,

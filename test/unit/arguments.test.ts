@@ -24,19 +24,19 @@ function messageOf(check: () => void): string {
 const onServer = (value: unknown) => messageOf(() => checkServer(value, call));
 const onSupervisor = (value: unknown) => messageOf(() => checkSupervisor(value, call));
 
-/** What frameworks give their users, none of which is a server. */
+/** What frameworks return to their users. None of it is a server. */
 function express(): unknown {
   return Object.assign(() => {}, EventEmitter.prototype, { listen: () => createServer() });
 }
 
-describe('a server that is none', () => {
-  it('is not what node:http, node:https and node:http2 make', () => {
+describe('checkServer', () => {
+  it('accepts servers of node:http, node:https and node:http2', () => {
     for (const server of [createServer(), createHttpsServer(), createSecureServer()]) {
       assert.equal(onServer(server), 'no error');
     }
   });
 
-  it('is an application, whose message says what to pass', () => {
+  it('refuses an application, and names what to pass instead', () => {
     const koa = Object.assign(new EventEmitter(), { listen: () => createServer() });
     for (const [app, kind] of [
       [express(), 'a function'],
@@ -49,7 +49,7 @@ describe('a server that is none', () => {
     }
   });
 
-  it('is anything that has one, is promised one, or is missing', () => {
+  it('refuses an object that has a server, a promise of a server, and a missing argument', () => {
     assert.match(
       onServer({ server: createServer(), listen() {} }),
       /its property `server` is one: /,
@@ -60,7 +60,7 @@ describe('a server that is none', () => {
     assert.match(onServer(createTcpServer()), /not a Server; pass the http\.Server/);
   });
 
-  it('is a supervisor: the arguments are swapped', () => {
+  it('refuses a supervisor: the arguments are swapped', () => {
     assert.match(
       onServer(createSupervisor()),
       /must be an http\.Server, not a supervisor; the arguments are swapped: pass the http\.Server/,
@@ -68,13 +68,13 @@ describe('a server that is none', () => {
   });
 });
 
-describe('a supervisor that is none', () => {
-  it('is not what createSupervisor makes, nor something that only takes upgrades', () => {
+describe('checkSupervisor', () => {
+  it('accepts what createSupervisor returns, and any object that takes upgrades', () => {
     assert.equal(onSupervisor(createSupervisor()), 'no error');
     assert.equal(onSupervisor({ handleUpgrade() {} }), 'no error');
   });
 
-  it('is missing, or the options of one', () => {
+  it('refuses a missing supervisor, and the options of one', () => {
     for (const value of [undefined, null, {}, { path: '/ws' }]) {
       assert.match(
         onSupervisor(value),
@@ -83,25 +83,25 @@ describe('a supervisor that is none', () => {
     }
   });
 
-  it('is a server: the arguments are swapped', () => {
+  it('refuses a server: the arguments are swapped', () => {
     assert.match(
       onSupervisor(createServer()),
       /the arguments are swapped: pass what createSupervisor/,
     );
   });
 
-  it('is a port', () => {
+  it('refuses a port', () => {
     assert.match(onSupervisor(8080), /not 8080; the port is an option, \{ port \}: /);
   });
 
-  it('is the server of another library', () => {
+  it('refuses the server of another library', () => {
     const server = new WebSocketServer({ noServer: true });
     assert.match(onSupervisor(server), /not a WebSocketServer; /);
   });
 });
 
-describe('an upgrade that is none', () => {
-  it('is the arguments of the upgrade event, one by one, or nothing', () => {
+describe('handleUpgrade', () => {
+  it('refuses the arguments of the upgrade event passed one by one, and a missing argument', () => {
     const supervisor = createSupervisor();
     const handle = supervisor.handleUpgrade.bind(supervisor) as (...given: unknown[]) => void;
     const request = { url: '/ws', headers: {}, socket: {} };

@@ -1,4 +1,4 @@
-// Goal: an option that nobody knows is an error at the call that was given it, not a publication to everybody.
+// Goal: an unknown option is an error at the call that got it. It never turns into a publication to everybody.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
@@ -46,7 +46,7 @@ describe('the options of a publication', () => {
         ));
     }
 
-    it(`${name}: takes what it knows, and none`, () => {
+    it(`${name}: accepts its known options, or none`, () => {
       const known = [
         undefined,
         {},
@@ -66,7 +66,7 @@ describe('the options of a publication', () => {
   }
 });
 
-describe('the options of a message of a client', () => {
+describe('the options of a client message', () => {
   const client = createClient('ws://127.0.0.1:1/', { signal: AbortSignal.abort() });
 
   const misspelt: [unknown, string][] = [

@@ -1,5 +1,5 @@
-// Goal: a connection does the same about a slow peer, whichever way it was made. Method: one table for both outboxes, each over a
-// fake socket whose peer takes what the test lets it take, on virtual time.
+// Goal: a slow peer is handled alike whichever side dialed. Method: one table for both outboxes, each over a fake
+// socket whose peer reads as much as the test allows, on virtual time.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DialedBench } from '../support/dialed-bench.ts';
@@ -15,7 +15,7 @@ const filled = ['outbox.filled'];
 const drained = ['outbox.filled', 'outbox.drained'];
 const ended = ['outbox.filled', 'end slow-consumer'];
 
-/** An outbox that gets frames of {@link FRAME_BYTES}, and a peer that takes some of them. */
+/** An outbox that gets frames of {@link FRAME_BYTES}, and a peer that reads some of them. */
 abstract class Stage {
   abstract readonly bench: OutboxBench | DialedBench;
   protected abstract takeOne(): void;
@@ -92,7 +92,7 @@ for (const [side, NewStage] of [
       assert.deepEqual(stage.log, filled, 'sent once');
     });
 
-    it('flows again at the low mark, and not before', async () => {
+    it('accepts frames again at the low mark, and not before', async () => {
       const stage = new NewStage();
       stage.fill();
       await stage.take(8);
@@ -103,7 +103,7 @@ for (const [side, NewStage] of [
       assert.equal(stage.bench.wheel.size, 0);
     });
 
-    it('fills and drains by turns', async () => {
+    it('fills and drains in alternation', async () => {
       const stage = new NewStage();
       for (let round = 0; round < 3; round += 1) {
         stage.write(11);
@@ -112,7 +112,7 @@ for (const [side, NewStage] of [
       assert.deepEqual(stage.log, [...drained, ...drained, ...drained]);
     });
 
-    it('ends a peer that takes not one byte for all of stalledMs', () => {
+    it('ends a connection whose peer reads no byte for stalledMs', () => {
       const stage = new NewStage();
       stage.fill();
       stage.pass(STALLED_MS - 1);
@@ -121,7 +121,7 @@ for (const [side, NewStage] of [
       assert.deepEqual(stage.log, ended);
     });
 
-    it('bears with a peer that takes a little in every stalledMs, and no longer', async () => {
+    it('keeps a peer that reads a little in every stalledMs, and ends the connection when it stops', async () => {
       const stage = new NewStage();
       stage.write(60);
       stage.fill();
@@ -140,7 +140,7 @@ for (const [side, NewStage] of [
       ['user', 10 * PAUSED_MS],
       ['handlers', PAUSED_MS],
     ] as const) {
-      it(`does not count time in which reading is paused: ${reason}`, () => {
+      it(`never counts time in which reading is paused: ${reason}`, () => {
         const stage = new NewStage();
         stage.fill();
         stage.pass(STALLED_MS / 2);
@@ -151,11 +151,11 @@ for (const [side, NewStage] of [
       });
     }
 
-    it('counts what handlers take beyond pausedMs while not one byte leaves', async () => {
+    it('counts handler time beyond pausedMs while no byte leaves', async () => {
       const stage = new NewStage();
       stage.fill();
       stage.pause(PAUSED_MS, 'handlers');
-      // The first of an idle socket leaves without a word.
+      // The first frame on an idle socket leaves without a notification.
       await stage.take(2);
       stage.pause(PAUSED_MS + STALLED_MS - SLACK_MS, 'handlers');
       assert.deepEqual(stage.log, filled);
@@ -163,7 +163,7 @@ for (const [side, NewStage] of [
       assert.deepEqual(stage.log, ended);
     });
 
-    it('watches nobody who is not congested', () => {
+    it('never watches a peer that is not congested', () => {
       const stage = new NewStage();
       stage.write(10);
       assert.equal(stage.bench.wheel.size, 0);
@@ -185,7 +185,7 @@ for (const [side, NewStage] of [
 }
 
 describe('a message that a dialed connection has queued', () => {
-  it('is sent when so many bytes have left, and lost when the connection ends first', () => {
+  it('is sent once enough bytes have left, and lost when the connection ends first', () => {
     const { bench } = new DialedStage();
     const results: string[] = [];
     for (const name of ['first', 'second']) {
@@ -202,7 +202,7 @@ describe('a message that a dialed connection has queued', () => {
     assert.deepEqual([results, bench.lost], [['first sent', 'second lost'], ['second']]);
   });
 
-  it('is sent when it leaves behind the close frame that ends the connection', () => {
+  it('is sent when it leaves after the outbox was stopped', () => {
     const { bench } = new DialedStage();
     const results: string[] = [];
     const settle = (result: string) => results.push(result);
@@ -214,7 +214,7 @@ describe('a message that a dialed connection has queued', () => {
     assert.deepEqual([results, bench.lost], [['sent'], []]);
   });
 
-  it('is lost when somebody who hears that the outbox is full ends the connection', () => {
+  it('is lost when a listener for the full outbox ends the connection', () => {
     const { bench } = new DialedStage();
     const results: string[] = [];
     bench.whenFilled = () => bench.outbox.end();
@@ -224,7 +224,7 @@ describe('a message that a dialed connection has queued', () => {
     assert.equal(bench.wheel.size, 0);
   });
 
-  it('leaves room for as much as fits into the window, or for one that does not', () => {
+  it('leaves room for as much as fits into the window, or for one message that does not fit', () => {
     const { bench } = new DialedStage(100_000);
     const fits = (bytes: number) => bench.outbox.hasRoom(bytes);
     assert.equal(fits(1_000_000), true);
@@ -234,7 +234,7 @@ describe('a message that a dialed connection has queued', () => {
     assert.equal(fits(1_000_000), true);
   });
 
-  it('has to leave within stalledMs when another waits for room', () => {
+  it('must leave within stalledMs when another message waits for room', () => {
     const { bench } = new DialedStage(100_000);
     bench.outbox.send(new Uint8Array(60_000), { message: 'first', settle: undefined });
     bench.clock.advance(10 * STALLED_MS);
@@ -248,7 +248,7 @@ describe('a message that a dialed connection has queued', () => {
     assert.deepEqual(bench.log, ['room', 'end slow-consumer']);
   });
 
-  it('makes room when it has left, and then nobody is watched', () => {
+  it('makes room once it has left, and then nothing is watched', () => {
     const { bench } = new DialedStage(100_000);
     bench.outbox.send(new Uint8Array(70_000), { message: 'first', settle: undefined });
     bench.outbox.awaitRoom(true);

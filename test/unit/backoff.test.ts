@@ -16,12 +16,12 @@ describe('Backoff', () => {
     assert.deepEqual(delays(1, 8), [500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
   });
 
-  it('is full jitter: anything from nothing to the ceiling', () => {
+  it('applies full jitter: anything from zero to the ceiling', () => {
     assert.deepEqual(delays(0, 3), [0, 0, 0]);
     assert.deepEqual(delays(0.5, 3), [250, 500, 1_000]);
   });
 
-  it('begins anew once it is reset', () => {
+  it('starts over after a reset', () => {
     const backoff = new Backoff(options, () => 1);
     for (let failures = 0; failures < 5; failures += 1) backoff.next({});
     assert.equal(backoff.next({}), 16_000);
@@ -38,11 +38,11 @@ describe('Backoff', () => {
     assert.deepEqual(delays(1, 2, { retryAfterMs: 7_000 }), [7_500, 8_000]);
   });
 
-  it('is sent away by nobody for longer than ten minutes', () => {
+  it('never waits longer than ten minutes for a Retry-After', () => {
     assert.deepEqual(delays(0, 1, { retryAfterMs: 10 ** 12 }), [600_000]);
   });
 
-  it('spreads over 5 to 30 seconds after 1012, and over the long half after 1013', () => {
+  it('spreads over 5 to 30 seconds after 1012, and over the second half of that after 1013', () => {
     assert.deepEqual(delays(0, 1, { code: 1012 }), [5_000]);
     assert.deepEqual(delays(1, 1, { code: 1012 }), [30_000]);
     assert.deepEqual(delays(0, 1, { code: 1013 }), [10_000]);
@@ -68,13 +68,13 @@ describe('Backoff', () => {
 });
 
 describe('RestartIntensity', () => {
-  it('is exceeded by one ending more than allowed within the time', () => {
+  it('is exceeded by one more ending than allowed within the time', () => {
     const intensity = new RestartIntensity({ max: 3, withinMs: 1_000 });
     const answers = [0, 10, 20, 30].map((nowMs) => intensity.exceeded(nowMs));
     assert.deepEqual(answers, [false, false, false, true]);
   });
 
-  it('forgets what is longer ago', () => {
+  it('forgets older endings', () => {
     const intensity = new RestartIntensity({ max: 3, withinMs: 1_000 });
     for (let nowMs = 0; nowMs < 100_000; nowMs += 400)
       assert.equal(intensity.exceeded(nowMs), false);

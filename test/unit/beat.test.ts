@@ -16,7 +16,7 @@ const agreed = (offered: readonly string[], spoken: readonly string[]) =>
   agreedSubprotocol(new Set(offered), spoken);
 
 describe('beatKind', () => {
-  it('tells beats from messages', () => {
+  it('distinguishes beats from messages', () => {
     assert.equal(beatKind(bytes(beatRequest), false), 'request');
     assert.equal(beatKind(bytes(beatAnswer), false), 'answer');
     for (const text of ['', '1', `${beatRequest}1`, '{}']) {
@@ -24,12 +24,12 @@ describe('beatKind', () => {
     }
   });
 
-  it('never takes a binary frame for one', () => {
+  it('never treats a binary frame as a beat', () => {
     assert.equal(beatKind(bytes(beatRequest), true), null);
     assert.equal(beatKind(bytes(beatAnswer), true), null);
   });
 
-  it('never takes JSON for one', () => {
+  it('never treats JSON as a beat', () => {
     fc.assert(
       fc.property(fc.json(), (json) => {
         assert.equal(beatKind(bytes(json), false), null);
@@ -39,23 +39,23 @@ describe('beatKind', () => {
 });
 
 describe('the subprotocol of the beat', () => {
-  it('is agreed on with the best subprotocol that both sides have', () => {
+  it('is negotiated together with the best subprotocol that both sides have', () => {
     assert.equal(agreed(withBeat([]), []), 'mooring.beat');
     assert.equal(agreed(withBeat(['b', 'a']), ['a', 'b']), 'a+mooring.beat');
     assert.equal(agreed(withBeat(['c']), ['a']), false);
   });
 
-  it('is never agreed on with whoever has not offered it', () => {
+  it('is never negotiated with a peer that has not offered it', () => {
     assert.equal(agreed([], []), false);
     assert.equal(agreed(['a'], ['a', 'b']), 'a');
     assert.equal(agreed(['b'], ['a']), false);
   });
 
-  it('comes behind what a server may know that knows nothing of it', () => {
+  it('comes after the names that a server without the beat may know', () => {
     assert.deepEqual(withBeat(['b', 'a']), ['b', 'a', 'b+mooring.beat', 'a+mooring.beat']);
   });
 
-  it('is no business of the application', () => {
+  it('is hidden from the application', () => {
     const name = fc.stringMatching(/^[a-z][a-z.+0-9]{0,12}$/);
     const names = fc.uniqueArray(name, { maxLength: 4 });
     fc.assert(

@@ -11,8 +11,8 @@ import { versus, type Workload } from '../bench/workload.ts';
 import { workloads } from '../bench/workloads/index.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 
-// Goal: a wrong figure in the benchmarks is worse than none. Method: everything that is computed from what was
-// measured is checked here, without measuring anything.
+// Goal: a wrong figure in the benchmarks is worse than none. Method: check every computation on measured
+// values, without measuring anything.
 
 const head = { name: 'burst-ws', unit: 'µs', peerName: 'ws' };
 
@@ -21,7 +21,7 @@ function rowOf(ours: readonly number[], peer: readonly number[], target = 1): Be
 }
 
 describe('median', () => {
-  it('is the middle one, or the mean of the two in the middle', () => {
+  it('is the middle value, or the mean of the two in the middle', () => {
     assert.equal(median([9, 1, 2]), 2);
     assert.equal(median([4, 1, 2, 100]), 3);
     assert.equal(median([]), Number.NaN);
@@ -38,7 +38,7 @@ describe('percentile', () => {
 });
 
 describe('a row', () => {
-  it('compares the medians, and holds up to its target', () => {
+  it('compares the medians with its target', () => {
     const { ours, peer, ratio, holds } = rowOf([1, 50, 2], [4, 4, 0], 0.5);
     assert.deepEqual({ ours, peer, ratio, holds }, { ours: 2, peer: 4, ratio: 0.5, holds: true });
     assert.equal(rowOf([2.1], [4], 0.5).holds, false);
@@ -49,7 +49,7 @@ describe('a row', () => {
     assert.throws(() => rowOf([1], [0]), /burst-ws/);
   });
 
-  it('holds without a target, and is then no target that holds', () => {
+  it('passes without a target, and does not count as a passed target', () => {
     const free = compare(head, { ours: [9], peer: [1] });
     assert.deepEqual([free.holds, 'target' in free], [true, false]);
     assert.match(tableText([free, rowOf([1], [2])]), /all 1 targets hold/);
@@ -80,11 +80,11 @@ describe('the options', () => {
   });
 });
 
-describe('what is measured', () => {
+describe('the rows of the benchmarks', () => {
   const namesOf = (only?: string) =>
     select(workloads, only).flatMap(({ rows }) => rows.map(({ name }) => name));
 
-  it('has rows with names of their own, and each needs subjects that there are', () => {
+  it('have unique names, and need only subjects that exist', () => {
     const names = namesOf();
     assert.equal(new Set(names).size, names.length);
     for (const { subjects, rows } of workloads) {
@@ -96,7 +96,7 @@ describe('what is measured', () => {
     }
   });
 
-  it('is chosen by how a workload or a row begins', () => {
+  it('are selected by the start of a workload or row name', () => {
     assert.deepEqual(namesOf('echo'), ['echo-ws', 'echo-zod']);
     assert.deepEqual(namesOf('burst-b'), ['burst-bun']);
     assert.deepEqual(namesOf('idle-heap-socket.io'), ['idle-heap-socket.io']);
@@ -109,7 +109,7 @@ describe('what is measured', () => {
 });
 
 describe('the results', () => {
-  it('replace a row that is measured again and keep the others in their places', () => {
+  it('replace a row that is measured again, and keep the others in place', () => {
     const rows = ['a', 'b'].map((name) => ({ name, value: 1 }));
     const now = ['c', 'a'].map((name) => ({ name, value: 2 }));
     assert.deepEqual(merged(rows, now), [
@@ -119,7 +119,7 @@ describe('the results', () => {
     ]);
   });
 
-  it('have a row either measured or left out', () => {
+  it('have each row either measured or left out', () => {
     const leftOut = [{ name: head.name, reason: 'no peer' }];
     const measured = { rows: [rowOf([1], [2])], leftOut: [], curves: [] };
     const without = withOutcome(noResults(), { rows: [], leftOut, curves: [] });
@@ -131,14 +131,14 @@ describe('the results', () => {
 });
 
 describe('the table', () => {
-  it('says what was missed', () => {
+  it('names the missed targets', () => {
     const text = tableText([rowOf([1], [2]), { ...rowOf([3], [2]), name: 'single-ws' }]);
     assert.match(text, /✓ {2}burst-ws +1\.00 +2\.00 +µs +ws +0\.50 +≤ 1\.00/);
     assert.match(text, /✗ {2}single-ws/);
     assert.match(text, /missed 1 of 2 targets: single-ws/);
   });
 
-  it('has columns that line up', () => {
+  it('aligns its columns', () => {
     const rows = [rowOf([1_234], [2]), rowOf([0.01], [2])];
     const [, first = '', second = ''] = tableText(rows).split('\n');
     assert.equal(first.indexOf('µs'), second.indexOf('µs'));
@@ -148,7 +148,7 @@ describe('the table', () => {
 describe('the page', () => {
   const some: Workload[] = workloads.slice(0, 1);
 
-  it('shows figures, notes and what was left out', () => {
+  it('shows figures, notes and omissions', () => {
     const row = { ...rowOf([3], [2]), note: 'ws: 7 ms' };
     const leftOut = [{ name: 'burst-bun', reason: 'no Bun here' }];
     const page = benchmarksPage({ ...noResults(), rows: [row], leftOut }, some);
@@ -161,14 +161,14 @@ describe('the page', () => {
     assert.match(page, /- `burst-bun`: no Bun here/);
   });
 
-  it('counts no row without a target', () => {
+  it('never counts a row without a target', () => {
     const free = compare({ ...head, name: 'storm' }, { ours: [9], peer: [1] });
     const page = benchmarksPage({ ...noResults(), rows: [rowOf([1], [2]), free] }, some);
     assert.match(page, /1 of 1 targets hold/);
     assert.match(page, /\| `storm` +\| 9\.00 +\| 1\.00 +\|.*\| 9\.00 +\| – +\| – +\|/);
   });
 
-  it('has no long lines outside of its table', () => {
+  it('has no long lines outside its table', () => {
     const page = benchmarksPage({ ...noResults(), rows: [rowOf([1], [2])] }, workloads);
     const long = page.split('\n').filter((line) => !line.startsWith('|') && line.length > 110);
     assert.deepEqual(long, []);
@@ -180,7 +180,7 @@ describe('the picture', () => {
     assert.deepEqual([9.5, 10, 11, 260, 0.7].map(niceStep), [2, 2, 5, 100, 0.2]);
   });
 
-  it('puts every cost at its height, and says the last one', () => {
+  it('draws every cost at its height, and labels the last one', () => {
     const points = [[500, 10] as const, [1_000, 5] as const];
     const svg = drawPlots([{ plot: 'burst', subject: 'mooring', points }]);
     const heights = [...svg.matchAll(/cy="([\d.]+)"/g)].map(([, y]) => Number(y));
@@ -209,7 +209,7 @@ describe('FrameReader', () => {
     });
   }
 
-  it('says where the payload begins', () => {
+  it('locates the start of the payload', () => {
     let said = '';
     const reader = new FrameReader(({ opcode: kind, bytes, start, length }) => {
       if (kind === opcode.ping) said = bytes.toString('latin1', start, start + length);

@@ -5,9 +5,10 @@ import { closeCodeInfo } from '../../src/core/close-code.ts';
 import { type DialEvidence, describeDialFailure } from '../../src/core/failure.ts';
 import { filesIn, type Row, read, tableRows, withoutComments } from '../package/repository.ts';
 
-// Goal: every situation that a title cites is explained, every situation is shown or says why it is not, and
-// no row contradicts the code. Method: the tables of the page are compared with the strings of the tests, as
-// some titles come from tables, and with the page of the verdicts, which other tests compare with the code.
+// Goal: the page explains every situation that a title cites, each situation names its tests or says why it
+// has none, and no row contradicts the code. Method: compare the tables of the page with the strings of the
+// tests, because some titles come from tables, and with the page of verdicts, which other tests compare with
+// the code.
 
 const PAGE = 'docs/internals/situations.md';
 const ID = /\b(?:[A-I]\d{2}[a-z]?|netns-[a-z]+)\b/g;
@@ -18,7 +19,10 @@ const idOf = ({ Id = '' }: Row) => Id;
 const testsOf = ({ Tests = '' }: Row) => Tests;
 const resultOf = (row: Row) => row['What Mooring makes of it'] ?? '';
 
-/** Where each identifier is cited: `server` and `client` for real sockets, else the folder of the test. */
+/**
+ * Where each identifier is cited: `server` and `client` for real sockets, otherwise the folder of the
+ * test.
+ */
 function citations(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const file of filesIn('test', '.test.ts')) {
@@ -48,7 +52,7 @@ function shownIn(id: string): string {
 }
 
 describe(PAGE, () => {
-  it('has one row for each identifier, and none that no title could cite', () => {
+  it('has one row for each identifier, and no identifier that a title could not cite', () => {
     const ids = rows.map(idOf);
     assert.ok(ids.length > 150);
     assert.deepEqual(
@@ -57,7 +61,7 @@ describe(PAGE, () => {
     );
   });
 
-  it('has a row for each situation that the title of a test cites', () => {
+  it('has a row for each situation that a test title cites', () => {
     const known = new Set(rows.map(idOf));
     assert.deepEqual(
       [...cited.keys()].filter((id) => !known.has(id)),
@@ -65,7 +69,7 @@ describe(PAGE, () => {
     );
   });
 
-  it('says where each situation is shown, or why it is not', () => {
+  it('names the tests of each situation, or says why it has none', () => {
     const wrong = rows
       .map((row) => ({ id: idOf(row), says: testsOf(row).split(/; no client: |(?<=none): /) }))
       .filter(({ id, says: [place, reason = ''] }) => {
@@ -74,7 +78,7 @@ describe(PAGE, () => {
     assert.deepEqual(wrong, []);
   });
 
-  it('says why a client does not show what both sides can meet', () => {
+  it('gives a reason where the client lacks a situation that both sides can meet', () => {
     const silent = rows.filter((row) => {
       if (!/^(?:[B-E]|netns)/.test(idOf(row)) || /^none/.test(testsOf(row))) return false;
       const [, reason = ''] = testsOf(row).split('; no client: ');
@@ -91,7 +95,7 @@ const attempt: DialEvidence = {
 };
 const systemError = (code: string) => Object.assign(new Error(code), { code });
 
-/** An attempt of each cause that the page names. */
+/** An attempt for each cause that the page names. */
 const dialEvidence: Readonly<Record<string, Partial<DialEvidence>>> = {
   aborted: { isAborted: true },
   rejected: { answer: { status: 503 } },
@@ -113,14 +117,14 @@ describe(`${PAGE}: what Mooring makes of it`, () => {
   const failures = tableRows(verdicts, 'Why a connection never opened');
   const text = rows.map((row) => ({ id: idOf(row), result: resultOf(row) }));
 
-  /** Every conclusion of this kind in the tables, as `id`, cause and what follows it. */
+  /** Every conclusion of this kind in the tables, as `id`, cause and the text after it. */
   function conclusions(pattern: RegExp): string[][] {
     return text.flatMap(({ id, result }) =>
       [...result.matchAll(pattern)].map(([, ...parts]) => [id, ...parts.map((part) => part ?? '')]),
     );
   }
 
-  it('gives each closed connection the level of its cause, or of the code of the peer', () => {
+  it("gives each closed connection the level of its cause, or of the peer's close code", () => {
     const all = conclusions(/closed ([\w-]+), (\d+|the code of the peer)(?:, (info|warn|error))?/g);
     for (const [id, cause, code = '', level] of all) {
       const told = closes.find(({ Cause }) => Cause === cause)?.['Level'];
@@ -129,7 +133,7 @@ describe(`${PAGE}: what Mooring makes of it`, () => {
     }
   });
 
-  it('gives each request that was refused the level and the status of its cause', () => {
+  it('gives each refused request the level and the status of its cause', () => {
     const all = conclusions(/failed ([\w-]+)(?:, (\d{3}))?, (info|warn|error)/g);
     for (const [id = '', cause, status = '', level] of all.filter(([id = '']) => !isDialed(id))) {
       const { Level, Answer = '' } = failures.find(({ Cause }) => Cause === cause) ?? {};
@@ -140,7 +144,7 @@ describe(`${PAGE}: what Mooring makes of it`, () => {
     }
   });
 
-  it('gives each attempt that failed the level of its cause', () => {
+  it('gives each failed attempt the level of its cause', () => {
     const all = conclusions(/failed ([\w-]+), (?:\d{3}, |the status, )?(info|warn|error)/g);
     for (const [id = '', cause = '', level] of all.filter(([id = '']) => isDialed(id))) {
       const failure = describeDialFailure({ ...attempt, ...dialEvidence[cause] });
@@ -148,7 +152,7 @@ describe(`${PAGE}: what Mooring makes of it`, () => {
     }
   });
 
-  it('has no conclusion that these checks do not read', () => {
+  it('has no conclusion that these checks skip', () => {
     const read = [
       ...conclusions(/(closed) [\w-]+, (?:\d+|the code of the peer)/g),
       ...conclusions(/(failed) [\w-]+, (?:\d{3}, |the status, )?(?:info|warn|error)/g),

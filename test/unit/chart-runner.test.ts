@@ -1,5 +1,5 @@
-// Goal: facts run to completion, and user code is reached only when a chart has settled. Method: run a small chart whose orders
-// note themselves, send facts, publish or throw.
+// Goal: facts run to completion, and user code runs only once the chart has settled. Method: run a small chart whose
+// orders record themselves, send facts, publish or throw.
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Chart } from '../../src/chart/chart.ts';
@@ -69,7 +69,7 @@ describe('ChartRunner', () => {
     subject = new Lamp();
   });
 
-  it('carries out the orders of the first state when it starts', () => {
+  it('carries out the orders of the first state at the start', () => {
     assert.deepEqual(subject.notes, ['darken', 'settled off']);
   });
 
@@ -81,7 +81,7 @@ describe('ChartRunner', () => {
     assert.deepEqual(subject.runner.state.paths, ['on', 'on.dim']);
   });
 
-  it('takes a fact that an order sends when the step is done', () => {
+  it('processes a fact that an order sends after the current step', () => {
     subject.notes.length = 0;
     subject.whenLit = () => {
       subject.whenLit = () => {};
@@ -92,7 +92,7 @@ describe('ChartRunner', () => {
     assert.deepEqual(subject.notes, ['light 5', 'hum', 'light 5', 'darken', 'settled off']);
   });
 
-  it('ignores a fact that does nothing here, and every fact at the end', () => {
+  it('ignores a fact that has no effect in its state, and every fact at the end', () => {
     subject.notes.length = 0;
     subject.runner.send('turned');
     assert.deepEqual(subject.notes, ['settled off']);
@@ -116,14 +116,14 @@ describe('ChartRunner', () => {
     assert.match(subject.notes.join(), /light 5,crashed: .*not a function/);
   });
 
-  it('says once that it has ended, when it has settled for the last time', () => {
+  it('reports its end once, after it has settled for the last time', () => {
     subject.notes.length = 0;
     subject.chartEnded = () => subject.notes.push('ended');
     for (const fact of ['dropped', 'pressed', 'dropped']) subject.runner.send(fact);
     assert.deepEqual(subject.notes, ['settled broken', 'ended']);
   });
 
-  it('delivers notifications although its owner throws when it has settled', () => {
+  it('delivers notifications although its owner throws once it has settled', () => {
     subject.notes.length = 0;
     subject.chartSettled = () => {
       throw new Error('no socket');
@@ -133,7 +133,7 @@ describe('ChartRunner', () => {
     assert.equal(subject.notes.at(-1), 'user code');
   });
 
-  it('ends when an order throws, and takes no further fact', () => {
+  it('ends when an order throws, and accepts no further fact', () => {
     subject.notes.length = 0;
     subject.whenLit = () => {
       subject.runner.send('turned');
@@ -148,7 +148,7 @@ describe('ChartRunner', () => {
 });
 
 describe('Notifications', () => {
-  it('delivers last what was added as the last, behind all that others cause', () => {
+  it('delivers a notification added as the last after all that the others cause', () => {
     const notifications = new Notifications();
     const notes: string[] = [];
     notifications.during(() => {
@@ -168,7 +168,7 @@ describe('Notifications', () => {
 });
 
 describe('Chart', () => {
-  it('counts who is in each state and which arrows were taken, for all of its runners', () => {
+  it('counts the runners in each state, and the arrows that they took', () => {
     const chart = new Chart(lamp);
     const [one, two, three] = [new Lamp(chart), new Lamp(chart), new Lamp(chart)];
     for (const { runner } of [one, two]) runner.send('pressed');
@@ -187,7 +187,7 @@ describe('Chart', () => {
     });
   });
 
-  it('lists every state before anybody has been there', () => {
+  it('lists every state before any runner has entered it', () => {
     assert.deepEqual(countsOf(new Chart(lamp)), {
       states: { off: 0, on: 0, 'on.dim': 0, 'on.bright': 0, broken: 0 },
       arrows: [],
@@ -227,7 +227,7 @@ describe('Chart', () => {
 describe('the trail of a ChartRunner', () => {
   const clock = new VirtualClock();
 
-  it('has the facts that did something, the last one included', () => {
+  it('has every fact that had an effect, including the last one', () => {
     const one = new Lamp(new Chart(lamp, new FlightRecorder(clock)));
     for (const fact of ['turned', 'pressed', 'turned', 'dropped']) one.runner.send(fact);
     const facts = one.runner.takeTrail().map(({ fact }) => fact);
@@ -250,13 +250,13 @@ describe('the trail of a ChartRunner', () => {
 });
 
 describe('Notifications', () => {
-  it('are delivered at once when nothing holds them up', () => {
+  it('are delivered at once when nothing holds them', () => {
     const notes: string[] = [];
     new Notifications().add(() => notes.push('now'));
     assert.deepEqual(notes, ['now']);
   });
 
-  it('wait for the last of nested holds, in order', () => {
+  it('wait until the last of nested holds is released, in order', () => {
     const notes: string[] = [];
     const notifications = new Notifications();
     notifications.during(() => {
@@ -267,7 +267,7 @@ describe('Notifications', () => {
     assert.deepEqual(notes, ['one', 'two']);
   });
 
-  it('follow those that are due already, whatever causes them', () => {
+  it('follow those that are already due, whatever causes them', () => {
     const notes: string[] = [];
     const notifications = new Notifications();
     notifications.during(() => {
@@ -281,7 +281,7 @@ describe('Notifications', () => {
     assert.deepEqual(notes, ['one', 'one is done', 'two', 'three']);
   });
 
-  it('are all delivered when one throws, and so is its error', () => {
+  it('are all delivered when one throws, and the error is rethrown', () => {
     const notes: string[] = [];
     const notifications = new Notifications();
     const broken = new Error('out of order');

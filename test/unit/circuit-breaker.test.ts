@@ -8,7 +8,7 @@ import { FixedRoute } from '../../src/client/reconnect/route.ts';
 const options = { failuresMax: 3, minMs: 1_000, maxMs: 8_000 };
 /** Members of a pool. */
 const [me, other] = [{}, {}];
-/** The longest that each opening may last. */
+/** The longest time that each opening may last. */
 const FULL = 1;
 
 function opened(): CircuitBreaker {
@@ -18,7 +18,7 @@ function opened(): CircuitBreaker {
 }
 
 describe('CircuitBreaker', () => {
-  it('opens after so many failures in a row, and not before', () => {
+  it('opens after the given number of failures in a row, and not before', () => {
     const circuit = new CircuitBreaker(options);
     circuit.failed(me, 0, FULL);
     circuit.failed(me, 0, FULL);
@@ -33,7 +33,7 @@ describe('CircuitBreaker', () => {
     assert.deepEqual([circuit.state(1_000), circuit.waitMs(1_000)], ['half-open', 0]);
   });
 
-  it('lets one find out, and the others wait for that', () => {
+  it('lets one member probe, and makes the others wait for the result', () => {
     const circuit = opened();
     circuit.dialed(me);
     assert.ok(circuit.waitMs(1_000) > 0);
@@ -54,7 +54,7 @@ describe('CircuitBreaker', () => {
     assert.equal(circuit.state(9_000), 'closed');
   });
 
-  it('lasts twice as long each time, up to the longest, and at least half of that', () => {
+  it('doubles its delay each time up to the longest, with jitter down to half of it', () => {
     for (const [chance, part] of [
       [1, 1],
       [0, 0.5],
@@ -75,7 +75,7 @@ describe('CircuitBreaker', () => {
     }
   });
 
-  it('takes no word of those who were under way when it opened', () => {
+  it('ignores the results of attempts that were under way when it opened', () => {
     const circuit = opened();
     circuit.failed(other, 500, FULL);
     circuit.leaveAlone(500, 60_000);
@@ -85,17 +85,17 @@ describe('CircuitBreaker', () => {
     circuit.failed(other, 1_000, FULL);
     circuit.abandoned(other);
     assert.equal(circuit.state(1_000), 'half-open');
-    assert.ok(circuit.waitMs(1_000) > 0, 'who finds out is still at it');
+    assert.ok(circuit.waitMs(1_000) > 0, 'the probe is still under way');
   });
 
-  it('lets another find out when the first was called back', () => {
+  it('lets another member probe when the first was called back', () => {
     const circuit = opened();
     circuit.dialed(me);
     circuit.abandoned(me);
     assert.equal(circuit.waitMs(1_000), 0);
   });
 
-  it('closes for a connection that opens although it was left alone', () => {
+  it('closes for a connection that opens although the circuit was open', () => {
     const circuit = opened();
     circuit.opened();
     assert.equal(circuit.waitMs(0), 0);
@@ -120,7 +120,7 @@ describe('CircuitBreaker', () => {
           else circuit[what as 'abandoned'](me);
           assert.ok(circuit.waitMs(nowMs) <= options.maxMs);
         }
-        // Whoever was finding out comes to an end as well.
+        // The probe ends as well.
         circuit.abandoned(me);
         assert.equal(circuit.waitMs(nowMs + options.maxMs), 0);
       }),
@@ -135,7 +135,7 @@ describe('Upstreams', () => {
     return new Upstreams(urls.map((url) => new Upstream(url, routeOf(url), options)));
   };
 
-  it('sends each member where the fewest are, of those that may be dialed', () => {
+  it('sends each member to the allowed upstream that has the fewest', () => {
     const upstreams = upstreamsOf('a', 'b', 'c');
     const next = () => {
       const chosen = upstreams.choose(0);
@@ -151,7 +151,7 @@ describe('Upstreams', () => {
     assert.equal(upstreams.waitMs(0), 0);
   });
 
-  it('knows how long until any may be dialed, and which that is', () => {
+  it('gives the time until an upstream may be dialed, and which one it is', () => {
     const upstreams = upstreamsOf('a', 'b');
     upstreams.all[0]?.circuit.leaveAlone(0, 5_000);
     upstreams.all[1]?.circuit.leaveAlone(0, 3_000);

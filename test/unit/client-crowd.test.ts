@@ -1,5 +1,5 @@
-// Goal: a crowd that loses its server at once comes back spread out. Method: a thousand clients on virtual time, a
-// server that restarts, and the times at which they knock. The guide shows the histograms that are made here.
+// Goal: a crowd that loses its server at once returns spread out over time. Method: a thousand clients on virtual
+// time, a server that restarts, and the times of their attempts. The guide shows these histograms.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -19,15 +19,15 @@ const BAR_MAX = 50;
 const GUIDE = new URL('../../../docs/guide/client.md', import.meta.url);
 
 interface Return {
-  /** When each dialed, in milliseconds since the server went down. */
+  /** When each client dialed, in milliseconds since the server went down. */
   readonly knocksMs: readonly number[];
   /** How many are connected in the end. */
   readonly connected: number;
-  /** How many endings were told, of all clients. */
+  /** How many endings all clients reported. */
   readonly endings: number;
 }
 
-/** Lets a server restart under a crowd: down for three seconds, with a close frame or without a word. */
+/** Restarts a server under a crowd: down for three seconds, with a close frame or without one. */
 function restart(frame?: CloseFrame): Return {
   const clock = new VirtualClock();
   const server = new VirtualServer(clock);
@@ -58,7 +58,7 @@ function restart(frame?: CloseFrame): Return {
   return { knocksMs, connected: server.connections, endings };
 }
 
-/** Counts by slots of time, as text. */
+/** The counts of each time slot, as text. */
 function histogram({ knocksMs }: Return, slotMs: number): string {
   const slots = Math.ceil((Math.max(...knocksMs) + 1) / slotMs);
   const counts = Array.from(
@@ -78,21 +78,21 @@ describe('a thousand clients whose server restarts', () => {
   const resets = restart();
   const restarted = restart({ code: 1012, reason: 'restart' });
 
-  it('all come back, and each ending is told once', () => {
+  it('all reconnect, and each ending is reported once', () => {
     for (const { connected, endings, knocksMs } of [resets, restarted]) {
       assert.equal(connected, CROWD);
       assert.equal(endings, knocksMs.length, 'one for each attempt after the first, and the first');
     }
   });
 
-  it('without a word: the first knocks are spread over half a second, and then thin out', () => {
+  it('without a close frame: the first attempts spread over half a second, then thin out', () => {
     const { knocksMs } = resets;
     const inTenth = (tenth: number) =>
       knocksMs.filter((ms) => Math.floor(ms / 100) === tenth).length;
     const busiest = Math.max(...Array.from({ length: 200 }, (_, tenth) => inTenth(tenth)));
     assert.ok(busiest < CROWD / 2, `${busiest} in one tenth of a second`);
     const late = knocksMs.filter((ms) => ms >= DOWN_MS).length;
-    assert.equal(late, CROWD, 'once it is up nobody is refused');
+    assert.equal(late, CROWD, 'no attempt is refused once the server is up');
   });
 
   it('with 1012: spread evenly over 5 to 30 seconds', () => {
@@ -107,14 +107,14 @@ describe('a thousand clients whose server restarts', () => {
     }
   });
 
-  it('look in the guide as they do here', () => {
+  it('match the histograms in the guide', () => {
     const guide = readFileSync(GUIDE, 'utf8');
     for (const [shown, slotMs] of [
       [resets, 1_000],
       [restarted, 2_500],
     ] as const) {
       const picture = histogram(shown, slotMs);
-      assert.ok(guide.includes(picture), `the guide is to show:\n${picture}`);
+      assert.ok(guide.includes(picture), `the guide must show:\n${picture}`);
     }
   });
 });

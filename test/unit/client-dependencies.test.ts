@@ -28,7 +28,7 @@ describe('private close codes', () => {
     ['http', { 4408: 'backoff', 4429: 'backoff', 4500: 'backoff' }],
   ];
   for (const [name, expected] of rows) {
-    it(`${name}: as its own documentation says`, () => {
+    it(`${name}: as documented`, () => {
       const told = Object.keys(expected).map((code) => [code, privateCodes[name](Number(code))]);
       assert.deepEqual(Object.fromEntries(told), expected);
     });
@@ -40,7 +40,7 @@ describe('private close codes', () => {
     return { retry, errors };
   };
 
-  it('are asked only of codes that the peer sent and that are private', () => {
+  it('are asked only about private codes that the peer sent', () => {
     const never = () => 'never' as const;
     assert.equal(ask(closed(4_000), never).retry, 'never');
     assert.equal(ask(closed(4_000)).retry, 'backoff');
@@ -48,7 +48,7 @@ describe('private close codes', () => {
     assert.equal(ask(closed(3_000), never).retry, 'backoff', '3000 is registered');
   });
 
-  it('count for nothing when they throw or answer nonsense, and that is told', () => {
+  it('fall back to the default and are reported when they throw or return nonsense', () => {
     const broken = () => {
       throw new Error('no idea');
     };
@@ -61,7 +61,7 @@ describe('private close codes', () => {
     );
   });
 
-  it('what this side ended is dialed again, whether its close frame was echoed or not', () => {
+  it('lead to another attempt after an ending by this side, with or without an echo', () => {
     const verdict = { origin: 'local', cause: 'message-rate', retry: 'never' } as CloseVerdict;
     for (const code of [1008, 1006]) {
       const ending: Ending = { outcome: 'closed', verdict: { ...verdict, code } };
@@ -117,14 +117,14 @@ describe('OfflineQueue', () => {
     assert.deepEqual([next(), next(), next()], ['cc', 'ddddd', undefined]);
   });
 
-  it('drops the oldest when it is full, and says so', () => {
+  it('drops the oldest when it is full, and reports it', () => {
     const { push, next, log } = bench(2);
     for (const message of ['a', 'b', 'c']) push(message);
     assert.deepEqual(log, ['a queue-full']);
     assert.deepEqual([next(), next()], ['b', 'c']);
   });
 
-  it('drops all that has expired when it is purged, and says when the next one will', () => {
+  it('drops everything expired when purged, and returns when the next message expires', () => {
     const { queue, push, log } = bench(5);
     push('a');
     push('b', 10);
@@ -135,7 +135,7 @@ describe('OfflineQueue', () => {
     assert.equal(queue.size, 1);
   });
 
-  it('passes over what has expired, and says so', () => {
+  it('skips expired messages, and reports them', () => {
     const { push, next, log } = bench(5);
     push('a', 10);
     push('b', 20);
@@ -144,7 +144,7 @@ describe('OfflineQueue', () => {
     assert.deepEqual(log, ['a expired', 'b expired']);
   });
 
-  it('gives everything up when it is cleared', () => {
+  it('drops everything when cleared', () => {
     const { push, queue, log } = bench(5);
     push('a');
     push('b');
@@ -160,7 +160,7 @@ describe('the options of a client', () => {
     assert.deepEqual(resolved.timeouts, defaults.timeouts);
     const messages = { message: undefined, expects: undefined, everyMs: 25_000, always: false };
     assert.deepEqual(resolved.heartbeat, { ...defaults.heartbeat, ...messages });
-    // It has asked for what it is sent.
+    // The client has asked for the data.
     const pace = {
       messagesPerSecondMax: 100_000,
       messageBurstMax: 200_000,
@@ -175,7 +175,7 @@ describe('the options of a client', () => {
     assert.equal(resolved.codec.name, 'json');
   });
 
-  it('keep what is given, and fill in the rest', () => {
+  it('keep the given values, and fill in the rest', () => {
     const { backoff } = resolveClientOptions({ backoff: { minMs: 100 } }, systemClock);
     assert.deepEqual(backoff, { ...defaults.backoff, minMs: 100 });
     const heartbeatOf = (heartbeat: object) =>
@@ -185,7 +185,7 @@ describe('the options of a client', () => {
     assert.equal(heartbeatOf({ message: 0 }).message, 0);
   });
 
-  it('let the shortest backoff follow the longest', () => {
+  it('adjust the shortest backoff to the longest', () => {
     const backoffOf = (backoff: object) => resolveClientOptions({ backoff }, systemClock).backoff;
     const { minMs, maxMs } = backoffOf({ maxMs: 100 });
     assert.deepEqual([minMs, maxMs], [100, 100]);
@@ -221,13 +221,13 @@ describe('the options of a client', () => {
     [{ heartbeat: { every: 9 } }, /options\.heartbeat\.every: unknown option/],
   ];
   for (const [options, message] of wrong) {
-    it(`name what is wrong: ${JSON.stringify(options)}`, () => {
+    it(`name the fault: ${JSON.stringify(options)}`, () => {
       const resolve = () => resolveClientOptions(options as ClientOptions, systemClock);
       assert.throws(resolve, { code: 'invalid-options', message });
     });
   }
 
-  it('name everything that is wrong at once', () => {
+  it('name all faults at once', () => {
     const options = { queueMax: 0, restarts: { max: -1 } };
     assert.throws(
       () => resolveClientOptions(options, systemClock),

@@ -13,7 +13,7 @@ describe('what clients share', () => {
   const partsOf = (given: ClientOptions = {}) =>
     sharedClientRuntime(resolveClientOptions(given, clock));
 
-  it('is one wheel, whatever the options are, while its ticks are the same', () => {
+  it('is one wheel whatever the options are, as long as its ticks match', () => {
     const { wheel } = partsOf().context;
     for (const given of [
       {},
@@ -30,20 +30,20 @@ describe('what clients share', () => {
     }
   });
 
-  it('is nothing with ticks, or a clock, of its own', () => {
+  it('is separate for a client with its own ticks or clock', () => {
     const { wheel } = partsOf().context;
     assert.notEqual(partsOf({ timeouts: { forcedMs: 40 } }).context.wheel, wheel);
     assert.notEqual(partsOf({ clock: new VirtualClock() }).context.wheel, wheel);
   });
 
-  it('never takes one function for another', () => {
+  it('never confuses one function with another', () => {
     for (const name of ['a', 'b']) {
       const subprotocols = () => [name];
       assert.equal(partsOf({ subprotocols }).options.subprotocols, subprotocols);
     }
   });
 
-  it('is a route for the same peer, and never one with other connect options', () => {
+  it('is a route to the same peer, but not one with other connect options', () => {
     const [headers, none, own] = [{}, {}, { servername: 'b.test' }];
     const there = { url: 'ws://a.test/', subprotocols: [], beat: false, headers };
     const routeWith = (connect: ConnectOptions | (() => ConnectOptions)) =>
@@ -57,7 +57,7 @@ describe('what clients share', () => {
     }
   });
 
-  it('never mistakes the start of a list for the list', () => {
+  it('never confuses the start of a list with the list', () => {
     for (const subprotocols of [['a'], ['a', 'b'], []]) {
       assert.deepEqual(partsOf({ subprotocols }).options.subprotocols, subprotocols);
     }

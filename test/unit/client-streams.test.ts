@@ -17,14 +17,14 @@ const closed: Ending = { outcome: 'closed', verdict: { code: 1006 } as CloseVerd
 const failed: Ending = { outcome: 'failed', failure: {} as Failure };
 
 describe('ClientStreams', () => {
-  it('tell each ending once', () => {
+  it('emit each ending once', () => {
     const { streams, log } = bench();
     streams.endings.next(closed);
     streams.endings.next(failed);
     assert.deepEqual(log, ['closed', 'failed']);
   });
 
-  it('tell what a subscriber throws, and whoever throws at that is told nothing more', () => {
+  it('report what a subscriber throws, but not what a subscriber of that report throws', () => {
     const { streams, log } = bench();
     const thrown: string[] = [];
     const broken = () => {

@@ -18,7 +18,7 @@ const no = false;
 
 type Row = [from: number, to: number, class_: CloseClass, sendable: boolean, Retry, Level];
 
-/** The table of docs: every code there is, in order and without a gap. */
+/** The table in the docs: every code, in order and without a gap. */
 const table: readonly Row[] = [
   [0, 999, 'invalid', no, 'backoff', 'error'],
   [1000, 1000, 'normal', yes, 'backoff', 'info'],
@@ -47,7 +47,7 @@ const table: readonly Row[] = [
 ];
 
 describe('closeCodeInfo', () => {
-  it('says of every code there is what the table says', () => {
+  it('describes every code as the table does', () => {
     let code = 0;
     for (const [from, to, class_, sendable, retry, level] of table) {
       assert.equal(from, code, 'the table has no gap');
@@ -59,7 +59,7 @@ describe('closeCodeInfo', () => {
     }
   });
 
-  it('calls numbers that are no code invalid', () => {
+  it('calls a number that is not a code invalid', () => {
     for (const code of [
       -1,
       -1000,
@@ -76,7 +76,7 @@ describe('closeCodeInfo', () => {
     }
   });
 
-  it('gives rows that nobody can change', () => {
+  it('returns rows that cannot be changed', () => {
     for (const info of [...closeCodes.values(), closeCodeInfo(3500), closeCodeInfo(7)]) {
       assert.ok(Object.isFrozen(info), info.name);
     }
@@ -90,12 +90,12 @@ function refuses(code: unknown, reason: unknown): void {
   });
 }
 
-/** Any character; fast-check's own unit for that takes a second to be made. */
+/** Any character. fast-check's own unit for that takes a second to build. */
 const character = fc.integer({ min: 0, max: 0x10_ffff - 0x800 }).map((index) => {
   return String.fromCodePoint(index < 0xd800 ? index : index + 0x800);
 });
 
-/** Whether a code is taken as it is; a throw of another kind than promised is none of both. */
+/** Whether a code is accepted; undefined if something other than the documented error is thrown. */
 function isTaken(code: number): boolean | undefined {
   try {
     return checkedCloseFrame(code, '').code === code;
@@ -105,7 +105,7 @@ function isTaken(code: number): boolean | undefined {
 }
 
 describe('checkedCloseFrame', () => {
-  it('takes exactly the codes that ws can send, of all whole numbers from -10 to 70,000', () => {
+  it('accepts exactly the codes that ws can send, of all whole numbers from -10 to 70,000', () => {
     for (let code = -10; code <= 70_000; code += 1) {
       const { sendable } = closeCodeInfo(code);
       assert.equal(wsSends({ code, reason: '' }), sendable, `ws and ${code}`);
@@ -113,31 +113,31 @@ describe('checkedCloseFrame', () => {
     }
   });
 
-  it('refuses what is no whole number', () => {
+  it('refuses a value that is not a whole number', () => {
     const numbers = [1000.5, 3000.000_1, 4999.5, Number.NaN, Infinity, -0.5];
     const others = ['1000', '', null, undefined, true, {}, [1000], 1000n, new Date(1000)];
     for (const code of [...numbers, ...others]) refuses(code, '');
   });
 
-  it('refuses a reason that is no string, whatever the code', () => {
+  it('refuses a reason that is not a string, whatever the code', () => {
     for (const reason of [null, undefined, 1000, {}, Buffer.from('bye'), ['bye'], true]) {
       refuses(1000, reason);
       refuses(999, reason);
     }
   });
 
-  it('explains itself for a code that cannot even be printed', () => {
+  it('reports a code that cannot be printed', () => {
     refuses(Symbol('code'), '');
     refuses(Object.create(null), '');
   });
 
-  it('leaves a reason of 123 bytes as it is', () => {
+  it('leaves a reason of 123 bytes unchanged', () => {
     for (const reason of ['a'.repeat(123), `${'é'.repeat(61)}a`, '€'.repeat(41), '😀'.repeat(30)]) {
       assert.equal(checkedCloseFrame(1000, reason).reason, reason);
     }
   });
 
-  it('cuts a longer reason in front of the code point that does not fit', () => {
+  it('cuts a longer reason before the code point that does not fit', () => {
     const cut = (reason: string) => checkedCloseFrame(1000, reason).reason;
     assert.equal(cut('a'.repeat(124)), 'a'.repeat(123));
     assert.equal(cut('é'.repeat(62)), 'é'.repeat(61));
@@ -182,7 +182,7 @@ describe('checkedCloseFrame', () => {
   });
 });
 
-/** The part of ws that writes close frames; its types do not know it. */
+/** The part of ws that writes close frames. The types of ws omit it. */
 interface WsSender {
   close(code: unknown, reason: string, mask: boolean, sent: () => void): void;
 }
@@ -198,8 +198,8 @@ function wsSends({ code, reason }: CloseFrame): boolean {
   }
 }
 
-describe('ws, when told to close with what Mooring refuses', () => {
-  it('refuses it too and stays open', async (t) => {
+describe('ws, given a close frame that Mooring refuses', () => {
+  it('refuses it too, and stays open', async (t) => {
     const server = new ws.WebSocketServer({ port: 0 });
     t.after(() => server.close());
     await new Promise((resolve) => server.once('listening', resolve));

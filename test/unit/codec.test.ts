@@ -35,7 +35,7 @@ describe('jsonCodec', () => {
     );
   });
 
-  it('refuses to write what has no JSON form', () => {
+  it('refuses to write a value without a JSON form', () => {
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
     for (const value of [undefined, () => {}, Symbol('s'), 1n, circular]) {
@@ -43,18 +43,18 @@ describe('jsonCodec', () => {
     }
   });
 
-  it('calls a binary frame unsupported (1003)', () => {
+  it('treats a binary frame as unsupported (1003)', () => {
     assert.throws(() => decode(json, '{}', true), undecodable(1003));
   });
 
-  it('calls a byte order mark malformed (1007), in a page as in Node.js', () => {
+  it('treats a byte order mark as malformed (1007), in a page as in Node.js', () => {
     const marked = new TextEncoder().encode('\ufeff{}');
     for (const bytes of [marked, Buffer.from(marked)]) {
       assert.throws(() => json.decode(bytes, false), undecodable(1007));
     }
   });
 
-  it('calls malformed text malformed (1007)', () => {
+  it('treats malformed text as malformed (1007)', () => {
     for (const text of [
       '',
       ' ',
@@ -71,7 +71,7 @@ describe('jsonCodec', () => {
     }
   });
 
-  it('nests 64 deep by default, and as deep as it is told', () => {
+  it('accepts 64 levels by default, and the configured number otherwise', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
     for (const [codec, depthMax] of [
       [json, 64],
@@ -84,14 +84,14 @@ describe('jsonCodec', () => {
     assert.throws(() => decode(json, nested(10_000)), undecodable(1007));
   });
 
-  it('takes text that is no UTF-8 for text, and leaves no prototype to be changed', () => {
+  it('accepts invalid UTF-8 as text, and gives access to no prototype', () => {
     assert.deepEqual(decode(json, Uint8Array.of(0x22, 0xff, 0x22)), '\ufffd');
     const decoded = decode(json, '{"__proto__":{"admin":true}}') as { admin?: boolean };
     assert.equal(decoded.admin, undefined);
     assert.equal(({} as { admin?: boolean }).admin, undefined);
   });
 
-  it('never throws anything but an UndecodableError, whatever the bytes are', () => {
+  it('never throws anything but an UndecodableError, whatever the bytes', () => {
     const almostJson = fc.tuple(fc.json(), fc.nat(), fc.nat(255)).map(([text, at, byte]) => {
       const bytes = Buffer.from(text);
       bytes[at % Math.max(1, bytes.length)] = byte;
@@ -123,7 +123,7 @@ describe('binaryCodec', () => {
     assert.deepEqual(decode(binary, bytes, true), Buffer.from(bytes));
   });
 
-  it('refuses to write anything else', () => {
+  it('refuses to write any other value', () => {
     for (const value of [
       'text',
       [1, 2],
@@ -135,7 +135,7 @@ describe('binaryCodec', () => {
     }
   });
 
-  it('calls a text frame unsupported (1003)', () => {
+  it('treats a text frame as unsupported (1003)', () => {
     assert.throws(() => decode(binary, 'text', false), undecodable(1003));
   });
 });
@@ -151,7 +151,7 @@ describe('textCodec', () => {
     );
   });
 
-  it('reads bytes without Node.js as it reads a Buffer, a leading U+FEFF included', () => {
+  it('reads bytes without Node.js as it reads a Buffer, including a leading U+FEFF', () => {
     const encoder = new TextEncoder();
     for (const given of ['\ufeff', '\ufeffhi', '\ufeff\ufeffhi', 'h\ufeffi', 'grüß dich']) {
       const bytes = encoder.encode(given);
@@ -160,19 +160,19 @@ describe('textCodec', () => {
     }
   });
 
-  it('refuses to write anything else', () => {
+  it('refuses to write any other value', () => {
     for (const value of [1, null, undefined, {}, Buffer.from('text'), new String('text')]) {
       assert.throws(() => text.encode(value), TypeError);
     }
   });
 
-  it('calls a binary frame unsupported (1003)', () => {
+  it('treats a binary frame as unsupported (1003)', () => {
     assert.throws(() => decode(text, 'text', true), undecodable(1003));
   });
 });
 
 describe('codecs', () => {
-  it('have names, for events', () => {
+  it('have names that events show', () => {
     assert.deepEqual(
       [jsonCodec(), binaryCodec(), textCodec()].map(({ name }) => name),
       ['json', 'binary', 'text'],

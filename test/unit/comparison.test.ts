@@ -1,5 +1,5 @@
-// Goal: the page of the comparison shows what was observed, whatever libraries write into their errors, and names
-// everybody and everything that was compared. Method: a made-up comparison is rendered; the page is read as text.
+// Goal: the comparison page shows what was observed, whatever text the libraries put into their errors, and names
+// every library and situation compared. Method: render a made-up comparison, and read the page as text.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Observation } from '../comparison/observe.ts';
@@ -11,7 +11,7 @@ import { versionOf } from '../comparison/versions.ts';
 import { read, tableRows } from '../package/repository.ts';
 
 describe('foreign text in a table', () => {
-  it('stays in its cell, in its code and in its line', () => {
+  it('stays within its cell, code span and line', () => {
     assert.equal(codeOf('a|b `c`\n  d'), "`a\\|b 'c' d`");
   });
 
@@ -27,7 +27,7 @@ describe('a rendered comparison', () => {
   const render = (observations: readonly Observation[]) =>
     comparisonPage({ subjects, situations, observations, versions: { ws: '1.2.3' }, node: '20' });
 
-  it('shows a trace in order, and that nothing was told', () => {
+  it('shows a trace in order, and marks a library that reported nothing', () => {
     const [first, second] = situations.map(({ name }) => name);
     assert.ok(first && second);
     const trace = ['error E', 'close 1006'];
@@ -68,9 +68,9 @@ describe(PAGE, () => {
     });
   }
 
-  it('names the versions that are installed', () => {
+  it('names the installed versions', () => {
     const missing = names.filter((name) => !page.includes(`- ${name} ${versionOf(name)}: `));
-    assert.deepEqual(missing, [], 'npm run compare -- --write makes it again');
+    assert.deepEqual(missing, [], 'npm run compare -- --write regenerates it');
   });
 
   it('shows exactly one report of Mooring in every situation', () => {
@@ -88,7 +88,7 @@ describe('a comparison in a terminal', () => {
   const observations = [{ ...observed, situation: situation.name, trace }];
   const told = { subjects, situations, observations, versions: {}, node: '20' };
 
-  it('gives each library a column, and each step a place under the one before', () => {
+  it('gives each library a column, and puts each step below the one before', () => {
     const [name, about, , head, , first] = sideBySide(told, 160).split('\n');
     assert.deepEqual([name, about], [situation.name, situation.about]);
     assert.deepEqual(
@@ -98,7 +98,7 @@ describe('a comparison in a terminal', () => {
     assert.match(first ?? '', /^open +│ nothing/);
   });
 
-  it('is as wide as it may be, and loses nothing of what is longer', () => {
+  it('is at most the given width, and cuts no text', () => {
     for (const columns of [110, 160, 240]) {
       const text = sideBySide(told, columns);
       const widest = Math.max(

@@ -1,5 +1,6 @@
-// Goal: a connect option that Node.js would refuse in every attempt, or that would end the process, is refused when the client is
-// made, by its name. Method: each option is given wrong to a client and to a pool, and certificates and keys that do not fit.
+// Goal: creating a client refuses, by name, each connect option that Node.js would refuse in every attempt or that
+// would end the process. Method: pass each option with a wrong value to a client and to a pool, and certificates that
+// do not match their keys.
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
 import { describe, it } from 'node:test';
@@ -14,7 +15,7 @@ const encrypted = createPrivateKey(mine.key).export({
   ...{ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'sesame' },
 } as const) as string;
 
-/** What both say about connect options. */
+/** What a client and a pool both report about connect options. */
 function problemOf(connect: unknown): string {
   const problems = [
     () => createClient(url, { connect: connect as ConnectOptions }).close(),
@@ -94,10 +95,10 @@ const wrong: [connect: object, problem: string][] = [
   ]),
 ];
 
-/** What OpenSSL finds, whose words differ from version to version. */
+/** Faults that OpenSSL finds; its wording differs from version to version. */
 const unusable: [title: string, connect: object, problem: RegExp][] = [
-  ['a certificate that is none', { cert: 'nonsense' }, /cert: cannot be used: /],
-  ['a key that is none', { key: 'nonsense' }, /key: cannot be used: /],
+  ['a certificate that is not one', { cert: 'nonsense' }, /cert: cannot be used: /],
+  ['a key that is not one', { key: 'nonsense' }, /key: cannot be used: /],
   ['a certificate in place of the key', { key: mine.cert }, /key: cannot be used: /],
   [
     'an encrypted key without its passphrase',
@@ -114,13 +115,13 @@ const unusable: [title: string, connect: object, problem: RegExp][] = [
     { cert: mine.cert, key: 'certificates/client.key' },
     /key: cannot be used: .*; pass the contents of the file, not its path$/,
   ],
-  ['a PKCS #12 that is none', { pfx: 'nonsense' }, /pfx: cannot be used: /],
+  ['a PKCS #12 that is not one', { pfx: 'nonsense' }, /pfx: cannot be used: /],
   [
     'a PKCS #12 without its passphrase',
     { pfx: clientPfx.pfx },
     /pfx: cannot be used: .*; if it is encrypted, it needs connect\.passphrase$/,
   ],
-  ['ciphers that nobody knows', { ciphers: 'NONE-OF-THEM' }, /ciphers: cannot be used: /],
+  ['unknown ciphers', { ciphers: 'NONE-OF-THEM' }, /ciphers: cannot be used: /],
 ];
 
 describe('connect options', () => {
@@ -136,12 +137,12 @@ describe('connect options', () => {
     });
   }
 
-  it('are refused when they are no object', () => {
+  it('are refused when they are not an object', () => {
     assert.equal(problemOf(5), 'options.connect: must be an object, not 5');
     assert.equal(problemOf(null), 'options.connect: must be an object, not null');
   });
 
-  it('quote no secret', () => {
+  it('never quote a secret', () => {
     for (const name of ['ca', 'cert', 'key', 'pfx', 'passphrase', 'ciphers', 'servername']) {
       for (const value of ['s3cret', ['s3cret'], { s3cret: 1 }]) {
         assert.doesNotMatch(problemOf({ [name]: value }), /s3cret/);

@@ -27,7 +27,7 @@ function faultOf(
 }
 
 describe('Contract.read', () => {
-  it('gives the message that fulfils the contract, as the schema makes it', () => {
+  it('returns a valid message as the schema transforms it', () => {
     const trimmed = new Contract(jsonCodec(), z.string().trim().toUpperCase());
     assert.deepEqual(trimmed.read(Buffer.from('"  hi "'), false), { message: 'HI' });
     assert.deepEqual(open.read(Buffer.from('[1,null]'), false), { message: [1, null] });
@@ -52,19 +52,19 @@ describe('Contract.read', () => {
     }
   });
 
-  it('writes paths that begin with an index, and keys that are none', () => {
+  it('writes paths that begin with an index, and keys that are no identifiers', () => {
     const rows = new Contract(jsonCodec(), z.array(z.record(z.string(), z.number())));
     assert.equal(faultOf(rows, '[{},{"a b.c":"x"}]').path, '[1].a b.c');
     assert.equal(faultOf(rows, '[{"":"x"}]').path.startsWith('[0]'), true);
   });
 
-  it('tells malformed text (1007) from a kind of frame that is not taken (1003)', () => {
+  it('distinguishes malformed text (1007) from an unsupported kind of frame (1003)', () => {
     assert.equal(faultOf(orders, '{').closeCode, 1007);
     assert.equal(faultOf(orders, '{}', true).closeCode, 1003);
     assert.equal(faultOf(open, '[['.repeat(100)).closeCode, 1007);
   });
 
-  it('counts whatever else a codec throws as malformed (1007)', () => {
+  it('treats anything else that a codec throws as malformed (1007)', () => {
     for (const thrown of [new Error('no'), 'no', null, undefined, Object.create(null)]) {
       const codec: Codec = {
         name: 'bad',
@@ -91,7 +91,7 @@ describe('Contract.read', () => {
     assert.deepEqual(faultOf(new Contract(codec), 'x'), fault);
   });
 
-  it('keeps the words about a fault short, whatever the peer put into it', () => {
+  it('keeps the text about a fault short, whatever the peer put into it', () => {
     const records = new Contract(jsonCodec(), z.record(z.string(), z.number()));
     for (const key of ['k'.repeat(100_000), '😀'.repeat(50_000), '\ud800'.repeat(1_000)]) {
       const { path } = faultOf(records, JSON.stringify({ [key]: 'x' }));
@@ -105,7 +105,7 @@ describe('Contract.read', () => {
     assert.ok(strict.problem.length <= 201, `${strict.problem.length} characters`);
   });
 
-  it('keeps nothing of a message alive with a fault of it', async () => {
+  it('releases a message although its fault is kept', async () => {
     const strict = new Contract(jsonCodec(), z.strictObject({}));
     const before = await heapUsed();
     const faults = Array.from({ length: 30 }, (_, index) =>
@@ -115,7 +115,7 @@ describe('Contract.read', () => {
     assert.ok(held < 5_000_000, `${faults.length} faults hold ${held} bytes`);
   });
 
-  it('throws for a schema that is itself at fault, so that the peer is not blamed', () => {
+  it('throws for a schema that is faulty, so that the peer is not blamed', () => {
     const later = new Contract(
       jsonCodec(),
       z.string().refine(async () => true),
@@ -141,12 +141,12 @@ describe('Contract.read', () => {
 });
 
 describe('Contract.payload', () => {
-  it('makes the payload of a message that fulfils the contract', () => {
+  it('encodes a valid message', () => {
     const payload = orders.payload({ type: 'order', items: [] });
     assert.equal(payload, '{"type":"order","items":[]}');
   });
 
-  it('names the path of the first fault in what it throws', () => {
+  it('names the path of the first fault in the error that it throws', () => {
     const wrong = { type: 'order', items: [{ price: 'free' }] } as unknown as Order;
     assert.throws(() => orders.payload(wrong), {
       name: 'MooringError',
@@ -159,7 +159,7 @@ describe('Contract.payload', () => {
     });
   });
 
-  it('says which codec could not write the message', () => {
+  it('names the codec that could not write the message', () => {
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
     for (const message of [undefined, 1n, circular]) {
@@ -173,7 +173,7 @@ describe('Contract.payload', () => {
     assert.throws(() => text.payload(7), { code: 'unencodable-message', message: /text codec/ });
   });
 
-  it('throws nothing but a MooringError, however odd it is what a codec throws', () => {
+  it('throws only a MooringError, whatever a codec throws', () => {
     for (const thrown of [
       new Error('no'),
       'no',
@@ -194,7 +194,7 @@ describe('Contract.payload', () => {
     }
   });
 
-  it('sends what the schema makes of a message, not what the application wrote', () => {
+  it('sends what the schema makes of a message, not what the application passed', () => {
     const note = z.object({ kind: z.string().default('note'), text: z.string().toUpperCase() });
     const contract = new Contract(jsonCodec(), undefined, note);
     const given = { text: 'hi', passwordHash: 's3cret' };
@@ -202,7 +202,7 @@ describe('Contract.payload', () => {
     assert.deepEqual(given, { text: 'hi', passwordHash: 's3cret' });
   });
 
-  it('encodes a message that was transformed into what the codec takes', () => {
+  it('encodes a message that was transformed into what the codec accepts', () => {
     const dates = new Contract(
       jsonCodec(),
       undefined,
@@ -219,7 +219,7 @@ describe('Contract.payload', () => {
 });
 
 describe('faultMessage', () => {
-  it('tells the peer where and what, in a form that is the same for all contracts', () => {
+  it('reports place and fault to the peer, in the same form for all contracts', () => {
     const fault = { path: 'items[2].price', problem: 'expected number', closeCode: 1008 } as const;
     assert.deepEqual(faultMessage(fault), {
       type: 'error',

@@ -20,14 +20,9 @@ const nothing: DialEvidence = {
 
 const failed = (code?: string) => Object.assign(new Error('failed'), code && { code });
 
-/** What is known, and the cause, retry and level that follow. */
+/** What is known, and the expected cause, retry and level. */
 const table: Record<string, [Partial<DialEvidence>, string, string, string]> = {
-  'a name that is unknown': [
-    { phase: 'dns', error: failed('ENOTFOUND') },
-    'dns-error',
-    'backoff',
-    'warn',
-  ],
+  'an unknown name': [{ phase: 'dns', error: failed('ENOTFOUND') }, 'dns-error', 'backoff', 'warn'],
   refused: [{ phase: 'tcp', error: failed('ECONNREFUSED') }, 'tcp-refused', 'backoff', 'warn'],
   unreachable: [{ phase: 'tcp', error: failed('EHOSTUNREACH') }, 'tcp-timeout', 'backoff', 'warn'],
   'without a code': [{ phase: 'tcp', error: failed() }, 'tcp-error', 'backoff', 'warn'],
@@ -66,9 +61,9 @@ const table: Record<string, [Partial<DialEvidence>, string, string, string]> = {
     'error',
   ],
   'wrong from the start': [{ phase: 'config', error: failed() }, 'config-error', 'never', 'error'],
-  'not told why': [{ phase: 'undisclosed' }, 'undisclosed', 'backoff', 'warn'],
+  'without an answer': [{ phase: 'undisclosed' }, 'undisclosed', 'backoff', 'warn'],
   late: [{ isLate: true }, 'handshake-timeout', 'backoff', 'warn'],
-  'gone without a word': [{}, 'abandoned', 'backoff', 'warn'],
+  'gone without a close frame': [{}, 'abandoned', 'backoff', 'warn'],
   'asked to stop': [{ isAborted: true, isLate: true, error: failed() }, 'aborted', 'never', 'info'],
   forbidden: [{ answer: { status: 403 }, error: failed() }, 'rejected', 'backoff', 'warn'],
   unauthorized: [{ answer: { status: 401 } }, 'rejected', 'slow', 'warn'],
@@ -85,7 +80,7 @@ describe('describeDialFailure', () => {
     });
   }
 
-  it('keeps what is known, and nothing that is not', () => {
+  it('keeps what is known, and nothing else', () => {
     const error = failed('EPROTO');
     const failure = describeDialFailure({ ...nothing, phase: 'tls', error });
     const about = { phase: 'tls', address: 'example.test', path: '/feed', error } as const;
@@ -98,7 +93,7 @@ describe('describeDialFailure', () => {
     assert.deepEqual(failure, expected);
   });
 
-  it('tells the status, and how long to wait when that was said', () => {
+  it('has the status, and the Retry-After if the answer had one', () => {
     const told = (answer: DialEvidence['answer']) => describeDialFailure({ ...nothing, answer });
     assert.deepEqual(Object.keys(told({ status: 503 })).includes('retryAfterMs'), false);
     const { httpStatus, retryAfterMs } = told({ status: 503, retryAfterMs: 0 });
@@ -126,13 +121,13 @@ describe('phaseOfError', () => {
     ['ERR_INVALID_PROTOCOL', undefined, 'config', 'config'],
   ];
   for (const [code, syscall, reached, phase] of rows) {
-    it(`${code} of ${syscall ?? 'no system call'}, having reached ${reached}, is of ${phase}`, () => {
+    it(`${code} of ${syscall ?? 'no system call'}, after ${reached}, belongs to ${phase}`, () => {
       const error = Object.assign(failed(code), syscall && { syscall });
       assert.equal(phaseOfError(error, reached), phase);
     });
   }
 
-  it('is how far it came where there is no error', () => {
+  it('is the phase that the attempt reached if there is no error', () => {
     assert.equal(phaseOfError(undefined, 'dns'), 'dns');
   });
 });
@@ -148,7 +143,7 @@ describe('Retry-After', () => {
     ['Saturday, 21-Nov-26 12:00:30 GMT', 30_000],
     ['Sat Nov 21 12:00:30 2026', 30_000],
     ['soon', undefined],
-    // What JavaScript takes for a date.
+    // Dates that only JavaScript accepts.
     ['soon 3', undefined],
     ['1.5', undefined],
     ['-5', undefined],
@@ -162,7 +157,7 @@ describe('Retry-After', () => {
     ['', undefined],
   ];
   for (const [header, expected] of rows) {
-    it(`${JSON.stringify(header)} is ${expected}`, () => {
+    it(`${JSON.stringify(header)} means ${expected}`, () => {
       assert.equal(retryAfterMs(header, NOW), expected);
     });
   }

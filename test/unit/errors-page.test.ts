@@ -13,21 +13,21 @@ describe('docs/reference/errors.md', () => {
     );
   });
 
-  it('means what the source means', () => {
+  it('gives each code the meaning that the source gives it', () => {
     assert.deepEqual(
       rows.map(({ Meaning }) => Meaning),
       Object.values(errorCodes).map((meaning) => meaning.replaceAll('`', '')),
     );
   });
 
-  it('says of every code where it appears and what to do', () => {
+  it('names for each code where it appears and what to do', () => {
     const empty = rows.filter((row) => !row['Where it appears'] || !row['What to do']);
     assert.deepEqual(empty, []);
   });
 });
 
 describe('docs/reference/warnings.md', () => {
-  it('lists every warning and no others', () => {
+  it('lists every warning, and no others', () => {
     const given = filesIn('src', '.ts').flatMap((file) => read(file).match(/'MOORING_\w+'/g) ?? []);
     const told = tableRows(read('docs/reference/warnings.md')).map(({ Code }) => `'${Code}'`);
     assert.deepEqual(told.toSorted(), [...new Set(given)].toSorted());

@@ -25,7 +25,7 @@ describe('MooringError', () => {
 });
 
 describe('toError', () => {
-  it('leaves an Error as it is, whatever its class', () => {
+  it('leaves an Error unchanged, whatever its class', () => {
     for (const error of [
       new Error('a'),
       new TypeError('b'),
@@ -35,7 +35,7 @@ describe('toError', () => {
     }
   });
 
-  it('names what was thrown instead of an Error', () => {
+  it('describes a thrown value that is not an Error', () => {
     const named: [unknown, string][] = [
       ['text', 'text'],
       [undefined, 'undefined'],
@@ -50,7 +50,7 @@ describe('toError', () => {
     }
   });
 
-  it('makes an Error even of what cannot be printed', () => {
+  it('makes an Error even of a value that cannot be printed', () => {
     const unprintable = {
       toString() {
         throw new Error('not even this');

@@ -47,7 +47,7 @@ const unauthorized = { cause: 'unauthorized', status: 401, body: 'sign in first'
 
 describe('describeFailure', () => {
   for (const cause of causes) {
-    it(`${cause}: knows phase and level`, () => {
+    it(`${cause}: has its phase and level`, () => {
       const [phase, level] = table[cause];
       const failure = describeFailure({ ...who, refusal: { cause, status: 503, body: '' } });
       assert.deepEqual(failure, { phase, cause, httpStatus: 503, retry: 'backoff', level, ...who });
@@ -66,7 +66,7 @@ describe('describeFailure', () => {
     assert.equal('httpStatus' in failure, false);
   });
 
-  it('lets a refusal outrank the socket error that follows it', () => {
+  it('prefers a refusal to the socket error that follows it', () => {
     const failure = describeFailure({ ...who, refusal: unauthorized, socketError: reset });
     assert.deepEqual(
       [failure.cause, failure.httpStatus, failure.retry],
@@ -80,7 +80,7 @@ describe('describeFailure', () => {
     assert.equal(describeFailure({ ...who, refusal, socketError: reset }).error, boom);
   });
 
-  it('lets a crash outrank everything', () => {
+  it('prefers a crash to everything else', () => {
     const failure = describeFailure({
       ...who,
       crash: boom,
@@ -90,7 +90,7 @@ describe('describeFailure', () => {
     assert.deepEqual([failure.cause, failure.level, failure.error], ['crash', 'error', boom]);
   });
 
-  it('A10: lets only a crash outrank that somebody else has taken the socket', () => {
+  it('A10: prefers only a crash to a socket that another server has taken', () => {
     const taken = new Error('taken');
     const failure = describeFailure({ ...who, taken, refusal: unauthorized, socketError: reset });
     assert.deepEqual([failure.cause, failure.level, failure.error], ['taken-away', 'error', taken]);
@@ -135,7 +135,7 @@ describe('describeFailure', () => {
 });
 
 describe('retryAfterStatus', () => {
-  it('lets a client come back after every status but 410, and slowly after 401', () => {
+  it('lets a client retry after every status but 410, and slowly after 401', () => {
     for (let status = 200; status <= 599; status += 1) {
       const expected = { 401: 'slow', 410: 'never' }[status] ?? 'backoff';
       assert.equal(retryAfterStatus(status), expected, String(status));

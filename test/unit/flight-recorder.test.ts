@@ -15,7 +15,10 @@ describe('FlightRecorder', () => {
     recorder = new FlightRecorder(clock);
   });
 
-  /** Records facts, each some time after the one before, and returns the trail with times from now. */
+  /**
+   * Records facts, each a given time after the one before, and returns the trail with times relative
+   * to now.
+   */
   function trailOf(facts: readonly (readonly [fact: string, afterMs: number])[], laterMs = 0) {
     let position = recorder.begin();
     for (const [fact, afterMs] of facts) {
@@ -28,7 +31,7 @@ describe('FlightRecorder', () => {
       .map(({ fact, atMs }): [string, number] => [fact, atMs - clock.wallNow()]);
   }
 
-  it('has the facts in their order, with the wall time of each', () => {
+  it('keeps the order of the facts, with the wall time of each', () => {
     const trail = trailOf([
       ['one', 5],
       ['two', 100],
@@ -56,7 +59,7 @@ describe('FlightRecorder', () => {
     assert.deepEqual(trail[0], ['fact 24', -150]);
   });
 
-  it('knows the times of hours to the millisecond, and those of years roughly', () => {
+  it('stores gaps of hours to the millisecond, and gaps of years approximately', () => {
     const [hours] = trailOf([
       ['one', 1],
       ['two', 16_000_001],
@@ -75,7 +78,7 @@ describe('FlightRecorder', () => {
     }
   });
 
-  it('keeps the trails of a crowd apart, and uses memory again', () => {
+  it('keeps the trails of many connections apart, and reuses memory', () => {
     const positions = Array.from({ length: 1_000 }, () => recorder.begin());
     const next = positions.map((position, index) =>
       recorder.record(position, recorder.codeOf(`fact ${index % 50}`)),
@@ -94,7 +97,7 @@ describe('FlightRecorder', () => {
       );
     }
     for (const position of again) assert.deepEqual(recorder.take(position), []);
-    // All have ended: it begins anew.
+    // All have ended, so the recorder starts over.
     assert.equal(recorder.begin(), 0);
   });
 

@@ -6,7 +6,7 @@ import * as ws from 'ws';
 import { messageFrame } from '../../src/core/frame.ts';
 import { StrictFrameReader } from '../support/frames.ts';
 
-/** The part of ws that reads frames; its types do not know it. */
+/** The part of ws that reads frames. The types of ws omit it. */
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable };
 
 interface Message {
@@ -14,7 +14,7 @@ interface Message {
   isBinary: boolean;
 }
 
-/** What a client made of ws hears. */
+/** What a client made of ws receives. */
 function heardByWs(frame: Buffer): Message[] {
   const messages: Message[] = [];
   const receiver = new Receiver({ isServer: false });
@@ -28,11 +28,11 @@ function heardByWs(frame: Buffer): Message[] {
 
 function assertHeard(frame: Buffer, bytes: Buffer, isBinary: boolean): void {
   const [message, ...others] = heardByWs(frame);
-  assert.ok(message?.payload.equals(bytes), 'the payload is what it was');
+  assert.ok(message?.payload.equals(bytes), 'the payload is unchanged');
   assert.deepEqual([message?.isBinary, others], [isBinary, []]);
 }
 
-/** Any character; fast-check's own unit for that takes a second to be made. */
+/** Any character. fast-check's own unit for that takes a second to build. */
 const character = fc.integer({ min: 0, max: 0x10_ffff - 0x800 }).map((index) => {
   return String.fromCodePoint(index < 0xd800 ? index : index + 0x800);
 });
@@ -70,21 +70,21 @@ describe('messageFrame', () => {
     }
   });
 
-  it('writes lone surrogates as the replacement character, so that it stays UTF-8', () => {
+  it('writes lone surrogates as the replacement character, so that the text stays UTF-8', () => {
     for (const text of ['\ud800', 'a\udc00b', '\udc00\ud800', '\ud83d'.repeat(100)]) {
       const [message] = heardByWs(messageFrame(text));
       assert.equal(message?.payload.toString(), text.toWellFormed());
     }
   });
 
-  it('copies bytes, so that the caller may use them again', () => {
+  it('copies bytes, so that the caller may reuse them', () => {
     const bytes = Buffer.from('abc');
     const frame = messageFrame(bytes);
     bytes.fill(0);
     assert.equal(heardByWs(frame)[0]?.payload.toString(), 'abc');
   });
 
-  it('takes a view into a larger buffer for what it shows', () => {
+  it('sends only the part of a larger buffer that a view shows', () => {
     const view = new Uint8Array(Uint8Array.of(1, 2, 3, 4, 5).buffer, 1, 3);
     assert.deepEqual(heardByWs(messageFrame(view))[0]?.payload, Buffer.of(2, 3, 4));
   });
@@ -98,7 +98,7 @@ describe('messageFrame', () => {
     );
   });
 
-  it('is read by ws as what it was made of, whatever that is', () => {
+  it('makes frames that ws reads back unchanged, whatever the message', () => {
     const payloads = fc.oneof(
       fc.string({ unit: character, maxLength: 300 }),
       fc.uint8Array({ maxLength: 300 }),

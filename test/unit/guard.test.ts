@@ -10,14 +10,14 @@ function fail(): never {
   throw boom;
 }
 
-/** Something with a `then` that is no promise. */
+/** An object with a `then` that is not a promise. */
 function withThen(then: unknown): object {
   return Object.fromEntries([['then', then]]);
 }
 
 const hostile = Object.defineProperty({}, 'then', { get: fail });
 
-/** Runs something guarded and returns what it returned and what was reported. */
+/** Runs a guarded function. Returns its result and the reported errors. */
 async function run(call: () => unknown): Promise<{ result: unknown; reported: Error[] }> {
   const reported: Error[] = [];
   const result = guarded(call, (error) => reported.push(error));
@@ -47,12 +47,12 @@ describe('guarded', () => {
     assert.deepEqual(reported, [boom]);
   });
 
-  it('reports nothing for a promise that is fulfilled', async () => {
+  it('reports nothing for a fulfilled promise', async () => {
     const { reported } = await run(async () => 'done');
     assert.deepEqual(reported, []);
   });
 
-  it('watches thenables that are no promises', async () => {
+  it('watches thenables that are not promises', async () => {
     const thenable = withThen((_: unknown, reject: (error: Error) => void) => reject(boom));
     assert.deepEqual((await run(() => thenable)).reported, [boom]);
   });
@@ -64,7 +64,7 @@ describe('guarded', () => {
 });
 
 describe('isThenable', () => {
-  it('is true for what can be awaited', () => {
+  it('is true for anything that can be awaited', () => {
     assert.equal(isThenable(Promise.resolve()), true);
     assert.equal(isThenable(withThen(fail)), true);
   });
@@ -77,7 +77,7 @@ describe('isThenable', () => {
 });
 
 describe('an inspector that throws', () => {
-  it('harms neither the supervisor nor whoever calls it', async () => {
+  it('harms neither the supervisor nor its caller', async () => {
     const supervisor = createSupervisor({ inspect: fail });
     supervisor.suspend();
     assert.equal(supervisor.state, 'suspended');

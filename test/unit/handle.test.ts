@@ -8,7 +8,7 @@ import { InboundHandle, type InboundHandleParts } from '../../src/server/inbound
 
 const states: readonly ConnectionState[] = ['open', 'errored', 'closing', 'closed'];
 
-/** A handle over a connection that notes what it is asked and answers `answer`. */
+/** A handle over a connection that records each call and returns `answer`. */
 function bench(state: ConnectionState = 'open', answer = true, isReachable = true) {
   const asked: unknown[][] = [];
   const note = (...what: unknown[]) => {
@@ -73,7 +73,7 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
 }
 
 describe('InboundHandle', () => {
-  it('tells what the connection knows', () => {
+  it('shows the data of the connection', () => {
     const { handle } = bench();
     const { id, key, address, path, peer, subprotocol, state, topics } = handle;
     assert.deepEqual([id, key, address, path], ['c1', 'ann', '192.0.2.1', '/ws']);
@@ -86,14 +86,14 @@ describe('InboundHandle', () => {
     assert.deepEqual(topics, ['lobby', 'prices']);
   });
 
-  it('gives a copy of the topics', () => {
+  it('returns a copy of the topics', () => {
     const { handle, connection } = bench();
     (handle.topics as string[]).push('more');
     assert.equal(connection.side.topics.size, 2);
   });
 
   for (const state of states) {
-    it(`${state}: closes with 1000 and no reason unless told otherwise`, () => {
+    it(`${state}: closes with 1000 and no reason by default`, () => {
       const { handle, asked } = bench(state);
       handle.close();
       handle.close(4001);
@@ -105,7 +105,7 @@ describe('InboundHandle', () => {
       ]);
     });
 
-    it(`${state}: throws for a close code or a reason that is wrong, and asks nothing of the port`, () => {
+    it(`${state}: throws for a wrong close code or reason, and never calls the port`, () => {
       const { handle, asked } = bench(state);
       const invalid = { name: 'MooringError', code: 'invalid-close' };
       for (const code of [
@@ -137,7 +137,7 @@ describe('InboundHandle', () => {
     assert.deepEqual(asked, [['close', 'close', { code: 1000, reason: '€'.repeat(41) }]]);
   });
 
-  it('answers what the connection answers', () => {
+  it('returns what the connection returns', () => {
     for (const answer of [true, false]) {
       const { handle } = bench('open', answer);
       const answers = [
@@ -151,7 +151,7 @@ describe('InboundHandle', () => {
     }
   });
 
-  it('joins a topic without options, and refuses any that are given', () => {
+  it('joins a topic without options, and refuses options', () => {
     const { handle, asked } = bench();
     const join = (...given: unknown[]) => handle.join(...(given as [string]));
     const message = 'options.history: unknown option';
@@ -177,7 +177,7 @@ describe('InboundHandle', () => {
     );
   });
 
-  it('sends a message as a frame, and throws for one that is wrong', async () => {
+  it('sends a message as a frame, and throws for an invalid one', async () => {
     const { handle, asked } = bench();
     assert.equal(handle.send('hi'), 'sent');
     assert.equal(await handle.sendAndFlush('ho'), 'lost');
@@ -189,7 +189,7 @@ describe('InboundHandle', () => {
     ]);
   });
 
-  it('says whether the peer takes what it is sent', () => {
+  it('reports whether the peer reads what it is sent', () => {
     assert.equal(bench().handle.flow, 'congested');
     assert.equal(bench('closing', true, false).handle.flow, 'flowing');
   });
@@ -202,7 +202,7 @@ describe('InboundHandle', () => {
 });
 
 describe('the messages of an InboundHandle', () => {
-  it('reach whoever subscribed before them, and complete', () => {
+  it('reach everybody who subscribed before them, and complete', () => {
     const { handle } = bench();
     const seen: unknown[] = [];
     handle.deliver('to nobody');
@@ -218,13 +218,13 @@ describe('the messages of an InboundHandle', () => {
     assert.deepEqual(seen, ['first', 'second', 'second', 'end']);
   });
 
-  it('are one stream, made when somebody asks for it', () => {
+  it('are one stream, created at the first access', () => {
     const { handle } = bench();
     assert.equal(handle.messages$, handle.messages$);
     assert.doesNotThrow(() => bench().handle.complete());
   });
 
-  it('complete at once when it has closed already', () => {
+  it('complete at once on a closed connection', () => {
     const { handle } = bench('closed');
     const seen: unknown[] = [];
     handle.messages$.subscribe({ complete: () => seen.push('end') });

@@ -12,7 +12,7 @@ import { turns } from '../support/until.ts';
 
 const verdict = { cause: 'peer-close' } as unknown as CloseVerdict;
 
-/** What a query builder returns: a description of work that is done each time it is awaited. */
+/** Like the result of a query builder: a description of work that runs each time it is awaited. */
 function query(result?: unknown) {
   const work = { times: 0 };
   const run = (done?: (result: unknown) => void) => {
@@ -22,7 +22,7 @@ function query(result?: unknown) {
   return { work, thenable: Object.fromEntries([['then', run]]) as object };
 }
 
-/** The handlers of a supervisor, with one connection to run them for. */
+/** The handlers of a supervisor, and one connection to run them for. */
 function bench(options: SupervisorOptions) {
   const log: string[] = [];
   const connection = {
@@ -49,7 +49,7 @@ function bench(options: SupervisorOptions) {
 }
 
 describe('Handlers', () => {
-  it('settles the welcome at once when onOpen is sync, and later when it is not', async () => {
+  it('settles the welcome at once for a sync onOpen, and later for an async one', async () => {
     const sync = bench({ onOpen: () => {} });
     sync.handlers.opened(sync.connection);
     assert.deepEqual(sync.log, ['welcome.settled']);
@@ -76,7 +76,7 @@ describe('Handlers', () => {
     ]);
   });
 
-  it('awaits a thenable of onOpen once, because awaiting some of them does the work again', async () => {
+  it('awaits a thenable of onOpen once, because awaiting some thenables repeats the work', async () => {
     const { work, thenable } = query();
     const { handlers, connection, log } = bench({ onOpen: () => thenable });
     handlers.opened(connection);
@@ -97,7 +97,7 @@ describe('Handlers', () => {
     await turns(2);
     assert.deepEqual([closed.work.times, disposed.work.times], [1, 1]);
     assert.equal(handlers.unsettled, 0);
-    // What waits for onClose settles, too.
+    // Whatever waits for onClose settles, too.
     assert.deepEqual(log, ['welcome.settled', 'settled', 'settled', 'settled']);
   });
 
@@ -131,7 +131,7 @@ describe('Handlers', () => {
     }
   });
 
-  it('counts close handlers and disposers that are at work, for whoever waits for them', async () => {
+  it('counts running close handlers and disposers, for callers that wait for them', async () => {
     const { handlers, connection, log, close } = bench({
       onOpen: () => async () => {},
       onClose: async () => {},
@@ -144,14 +144,14 @@ describe('Handlers', () => {
     assert.ok(log.includes('settled'));
   });
 
-  it('counts no disposer where onOpen gave none', () => {
+  it('counts no disposer where onOpen returned none', () => {
     const { handlers, connection, close } = bench({ onClose: () => new Promise(() => {}) });
     handlers.opened(connection);
     close();
     assert.equal(handlers.unsettled, 1);
   });
 
-  it('keeps the connection when onHandlerError says so', () => {
+  it('keeps the connection when onHandlerError requests it', () => {
     for (const [choice, expected] of [
       ['keep', []],
       [undefined, ['end handler-error']],

@@ -11,7 +11,7 @@ function take(stagger: HeartbeatStagger, count: number): number[] {
 }
 
 describe('HeartbeatStagger', () => {
-  it('begins where it is told, and asks for that when the first one comes', () => {
+  it('begins at the given place, and asks for it when the first connection arrives', () => {
     let asked = 0;
     const stagger = new HeartbeatStagger(() => {
       asked += 1;
@@ -23,7 +23,7 @@ describe('HeartbeatStagger', () => {
     assert.equal(asked, 1);
   });
 
-  it('begins in the middle when it is not told where, and reports that', () => {
+  it('begins in the middle when random returns no valid place, and reports that', () => {
     const wrong = ['NaN', 'undefined', '1.1', '-0.1', 'a string'];
     for (const [index, answer] of [Number.NaN, undefined, 1.1, -0.1, '0.5'].entries()) {
       const reported: string[] = [];
@@ -37,7 +37,7 @@ describe('HeartbeatStagger', () => {
     }
   });
 
-  it('gives neighbours one phase and the next ones another', () => {
+  it('gives neighbours the same phase, and the next group another one', () => {
     const phases = take(new HeartbeatStagger(() => 0), 3 * NEIGHBOURS);
     assert.equal(new Set(phases).size, 3);
     for (const block of [0, 1, 2]) {

@@ -14,21 +14,21 @@ const GRACE_MS = 10_000;
 interface Settings {
   intervalMs?: number;
   graceMs?: number;
-  /** Where in the first interval the first look falls. */
+  /** The place of the first look within the first interval. */
   random?: number;
 }
 
-/** A heartbeat with a peer that does what the test says. */
+/** A heartbeat with a peer that does what the test specifies. */
 class Bench {
   readonly clock = new VirtualClock();
-  /** What the connection was told, and the pings, each with its time. */
+  /** The reports to the connection, and the pings, each with its time. */
   readonly log: string[] = [];
-  /** What the peer does when a ping reaches it. */
+  /** What the peer does when a ping arrives. */
   onPing = () => {};
   bytesIn = 0;
   bytesFlushed = 0;
   bufferedBytes = 0;
-  /** How long reading was paused, before the pause that is under way. */
+  /** How long reading was paused, without the pause that is under way. */
   #pausedMs = 0;
   #pausedAtMs: number | null = null;
   pingError: Error | null = null;
@@ -90,13 +90,13 @@ class Bench {
     this.heartbeat.resumed();
   }
 
-  /** A whole frame arrives; the connection listens to no one whom it has lost. */
+  /** A whole frame arrives. The connection ignores a peer that it has lost. */
   hear(bytes = 10): void {
     this.bytesIn += bytes;
     if (!this.isLost) this.heartbeat.heard();
   }
 
-  /** The operating system takes bytes. */
+  /** The operating system accepts bytes. */
   flush(bytes: number): void {
     this.bytesFlushed += bytes;
   }
@@ -119,7 +119,7 @@ class Bench {
 }
 
 describe('Heartbeat', () => {
-  it('pings a silent peer, suspects it after half of the grace and loses it after the whole', () => {
+  it('pings a silent peer, suspects it after half of the grace and loses it after all of it', () => {
     const bench = new Bench();
     bench.clock.advance(60_000);
     assert.deepEqual(bench.log, [
@@ -130,7 +130,7 @@ describe('Heartbeat', () => {
     assert.equal(bench.deadlinesPending, 0);
   });
 
-  it('pings again and again, and never suspects a peer that answers', () => {
+  it('pings repeatedly, and never suspects a peer that answers', () => {
     const bench = new Bench();
     bench.onPing = () => bench.clock.setTimer(40, () => bench.hear());
     bench.clock.advance(10 * INTERVAL_MS);
@@ -141,7 +141,7 @@ describe('Heartbeat', () => {
     );
   });
 
-  it('never pings a peer that talks by itself', () => {
+  it('never pings a peer that sends by itself', () => {
     const bench = new Bench();
     for (let second = 0; second < 300; second += 1) {
       bench.clock.advance(1_000);
@@ -150,7 +150,7 @@ describe('Heartbeat', () => {
     assert.deepEqual(bench.log, []);
   });
 
-  it('pings when an interval has passed since the peer last spoke', () => {
+  it('pings when an interval has passed since the peer last sent', () => {
     const bench = new Bench();
     bench.clock.advance(20_000);
     bench.hear();
@@ -172,7 +172,7 @@ describe('Heartbeat', () => {
     }
   });
 
-  it('hears a suspect at once, and starts from there', () => {
+  it('takes any input of a suspect as proof at once, and restarts the interval', () => {
     const bench = new Bench();
     bench.clock.advance(31_000);
     bench.hear();
@@ -189,7 +189,7 @@ describe('Heartbeat', () => {
     assert.deepEqual(bench.log, ['ping@25000']);
   });
 
-  it('finds a peer dead within interval and grace of a byte of a frame that was never finished', () => {
+  it('loses a dead peer within interval plus grace of a byte of an unfinished frame', () => {
     const bench = new Bench();
     bench.clock.advance(25_100);
     bench.bytesIn += 1;
@@ -197,7 +197,7 @@ describe('Heartbeat', () => {
     assert.equal(bench.isLost, true);
   });
 
-  it('finds a peer dead in time that answered at once, even when the grace is the longer half', () => {
+  it('loses in time a peer that dies after an instant answer, even when the grace is the longer half', () => {
     const bench = new Bench({ intervalMs: 1_000, graceMs: 20_000 });
     bench.clock.advance(1_050);
     bench.hear();
@@ -205,7 +205,7 @@ describe('Heartbeat', () => {
     assert.equal(bench.isLost, true);
   });
 
-  it('never counts what came before the ping', () => {
+  it('never counts input from before the ping', () => {
     const bench = new Bench();
     bench.bytesIn = 5_000;
     bench.clock.advance(36_000);
@@ -228,7 +228,7 @@ describe('Heartbeat', () => {
     assert.equal(bench.isLost, true);
   });
 
-  it('loses a peer whose backlog stands still', () => {
+  it('loses a peer whose backlog makes no progress', () => {
     const bench = new Bench();
     bench.bufferedBytes = 1_000_000;
     bench.clock.advance(36_000);
@@ -246,7 +246,7 @@ describe('Heartbeat', () => {
     assert.equal(bench.isLost, true, 'once it is read again');
   });
 
-  it('gives a peer the benefit of the doubt when reading pauses after the ping', () => {
+  it('never blames a peer when reading pauses after the ping', () => {
     for (const pausedAtMs of [26_000, 31_000]) {
       const bench = new Bench();
       bench.clock.advance(pausedAtMs);
@@ -264,7 +264,7 @@ describe('Heartbeat', () => {
     assert.deepEqual(bench.log, ['ping@25000', 'sendErrored EPIPE@25000']);
   });
 
-  it('stands still while reading is paused: the rest of the grace is left at resume', () => {
+  it('stops the clock while reading is paused: the rest of the grace remains at resume', () => {
     const bench = new Bench();
     bench.clock.advance(31_000);
     assert.deepEqual(bench.log, ['ping@25000', 'heartbeat.missed@30000']);
@@ -287,7 +287,7 @@ describe('Heartbeat', () => {
     assert.deepEqual(bench.log.slice(1), ['heartbeat.missed@30000', 'heartbeat.answered@35000']);
   });
 
-  it('finds a peer dead where reading pauses and resumes more often than it looks', () => {
+  it('loses a dead peer although reading pauses and resumes more often than the checks', () => {
     for (const [readMs, pausedMs] of [
       [2_000, 2_000],
       [500, 3_000],
@@ -311,7 +311,7 @@ describe('Heartbeat', () => {
     assert.deepEqual(bench.log, ['ping@25000', 'sendErrored EPIPE@25000']);
   });
 
-  it('holds no deadline and says nothing once stopped, in any phase', () => {
+  it('holds no deadline and reports nothing once stopped, in any phase', () => {
     for (const untilMs of [0, 10_000, 26_000, 31_000]) {
       const bench = new Bench();
       bench.clock.advance(untilMs);
@@ -348,7 +348,7 @@ describe('Heartbeat in a process that stalls', () => {
     assert.equal(bench.log.at(-1)?.startsWith('heartbeat.answered'), true);
   });
 
-  it('loses a dead peer all the same', () => {
+  it('loses a dead peer despite stalls', () => {
     const bench = new Bench();
     for (let round = 0; round < 20; round += 1) {
       bench.clock.advance(7_777);
@@ -365,7 +365,7 @@ const settings = fc.record({
 });
 
 describe('Heartbeat with any settings', () => {
-  it('finds a dead peer within interval and grace of its last byte, and a tick for each step', () => {
+  it('loses a dead peer within interval plus grace of its last byte, plus a tick for each step', () => {
     const talk = fc.array(fc.integer({ min: 1, max: 90_000 }), { maxLength: 12 });
     fc.assert(
       fc.property(settings, talk, (given, pauses) => {
@@ -385,7 +385,7 @@ describe('Heartbeat with any settings', () => {
     );
   });
 
-  it('never loses a peer that answers every ping in time, whatever it says besides', () => {
+  it('never loses a peer that answers every ping in time, whatever else it sends', () => {
     const answerRatio = fc.double({ min: 0, max: 0.99, noNaN: true });
     fc.assert(
       fc.property(settings, answerRatio, fc.array(fc.nat(40_000)), (given, ratio, chatter) => {
@@ -402,7 +402,7 @@ describe('Heartbeat with any settings', () => {
     );
   });
 
-  it('tells missed and answered by turns', () => {
+  it('alternates between missed and answered', () => {
     fc.assert(
       fc.property(settings, fc.array(fc.nat(80_000), { maxLength: 20 }), (given, pauses) => {
         const bench = new Bench(given);

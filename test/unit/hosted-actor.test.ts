@@ -1,4 +1,4 @@
-// Goal: the actor of a runner is one that XState and inspectors can work with, and nobody can use it to change anything. Method:
+// Goal: XState and inspectors can work with the actor of a runner, and nobody can change anything through it. Method:
 // host runners of the connection chart, send facts, and read their actors with XState's own functions.
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
@@ -16,7 +16,7 @@ import { supervisorTable } from '../../src/chart/tables/supervisor.ts';
 import type { ChartActor } from '../../src/core/actor.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
 
-/** Carries out nothing, and throws where it is told to. */
+/** Carries out nothing, and throws where the test requests it. */
 function ownerThat(throwsAt = ''): ChartOwner {
   return new Proxy({} as ChartOwner, {
     get: (_, order) => () => {
@@ -69,7 +69,7 @@ describe('HostedActor', () => {
     assert.deepEqual(snapshot.context, {});
   });
 
-  it('can be waited for with XState', async () => {
+  it('works with waitFor of XState', async () => {
     const { runner, actor } = host();
     const opened = waitFor(actor, (snapshot) => snapshot.matches('open'), { timeout: 1_000 });
     const output = toPromise(actor);
@@ -99,7 +99,7 @@ describe('HostedActor', () => {
     assert.deepEqual(runner.state.paths, ['handshaking', 'handshaking.admitting']);
   });
 
-  it('stays as it is when somebody sends an event past the reader', () => {
+  it('ignores events that are sent to the actor directly', () => {
     const { hosted, runner, actor } = host();
     hosted.ref.send({ type: 'terminate.requested' });
     hosted.ref.send({ type: 'socket.closed' });
@@ -107,7 +107,7 @@ describe('HostedActor', () => {
     assert.equal(actor.getSnapshot().status, 'active');
   });
 
-  it('begins in the state that its runner is in', () => {
+  it('begins in the state of its runner', () => {
     const runner = new ChartRunner(new Chart(connectionTable), ownerThat(), notifications);
     for (const fact of toOpen) runner.send(fact);
     const hosted = new HostedActor(runner, { id: 'c1', parent: null });
@@ -118,7 +118,7 @@ describe('HostedActor', () => {
     assert.equal(late.ref.getSnapshot().status, 'done');
   });
 
-  it('calls subscribers when the chart has settled, in order', () => {
+  it('calls subscribers in order once the chart has settled', () => {
     const { runner, actor } = host();
     const seen: string[] = [];
     actor.subscribe({
@@ -134,7 +134,7 @@ describe('HostedActor', () => {
     assert.deepEqual(seen, ['{"handshaking":"upgrading"}', '"failed"', 'complete']);
   });
 
-  it('selects', () => {
+  it('supports select', () => {
     const { runner, actor } = host();
     const top = actor.select(({ value }) =>
       typeof value === 'string' ? value : Object.keys(value)[0],
@@ -146,7 +146,7 @@ describe('HostedActor', () => {
     assert.equal(top.get(), 'closed');
   });
 
-  it('reports what a subscriber throws, and goes on', () => {
+  it('reports what a subscriber throws, and continues', () => {
     const { runner, actor } = host();
     const seen: string[] = [];
     actor.subscribe(() => {
@@ -158,7 +158,7 @@ describe('HostedActor', () => {
     assert.deepEqual(seen, ['active', 'done']);
   });
 
-  it('ends in an error when an order throws, and no observer of errors is needed', () => {
+  it('ends in an error when an order throws, without an observer of errors', () => {
     const { runner, actor } = host('upgrade');
     const errors: unknown[] = [];
     actor.subscribe(() => {});
@@ -169,7 +169,7 @@ describe('HostedActor', () => {
     assert.ok(!inspect(events, { depth: 12, showHidden: false }).includes('secret'));
   });
 
-  it('made after an order has thrown ends in that error at once', async () => {
+  it('created after an order has thrown, ends in that error at once', async () => {
     const chart = new Chart(connectionTable);
     const runner = new ChartRunner(chart, ownerThat('upgrade'), notifications);
     runner.send('admission.granted');
@@ -197,7 +197,7 @@ describe('HostedActor', () => {
     assert.deepEqual(seen, ['suspended']);
   });
 
-  it('reports what an inspector throws that was added to its system', () => {
+  it('reports what an inspector of its system throws', () => {
     const { runner, actor } = host();
     const ref: AnyActorRef = actor;
     ref.system.inspect(() => {
@@ -208,7 +208,7 @@ describe('HostedActor', () => {
     assert.deepEqual(runner.state.paths, ['handshaking', 'handshaking.upgrading']);
   });
 
-  it('is drawn by an inspector as the machine is', () => {
+  it('appears in an inspector like the machine', () => {
     const { runner } = host();
     for (const fact of [...toOpen, ...toClosed]) runner.send(fact);
     const of = events.filter(({ actorRef }) => (actorRef as AnyActorRef).id === 'c1');

@@ -68,22 +68,23 @@ describe('HostList', () => {
     'me@example.com',
     '',
   ];
-  for (const host of inside) it(`has ${host}`, () => assert.equal(list.has(host, false), true));
+  for (const host of inside)
+    it(`contains ${host}`, () => assert.equal(list.has(host, false), true));
   for (const host of outside) it(`lacks ${host}`, () => assert.equal(list.has(host, false), false));
 
-  it('knows the port that is left out where TLS ends here', () => {
+  it('infers an omitted port where TLS ends here', () => {
     assert.equal(list.has('secure.example', true), true);
     assert.equal(list.has('plain.example', true), false);
   });
 
-  it('has every host with a star, and none without an entry', () => {
+  it('contains every host with a star, and none without an entry', () => {
     assert.equal(new HostList(['*']).has('what?ever', false), true);
     assert.equal(new HostList([]).has('example.com', false), false);
   });
 });
 
 describe('hostFault', () => {
-  it('finds none in what a browser can send', () => {
+  it('accepts what a browser can send', () => {
     const sound = ['*', 'localhost', 'Example.com:80', '[::1]', '[::1]:3000', '127.0.0.1:3000'];
     for (const entry of [...sound, '*.example.com', '*.example.com:8443', 'bücher.example']) {
       assert.equal(hostFault(entry), undefined, entry);

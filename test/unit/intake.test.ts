@@ -1,5 +1,5 @@
-// Goal: reading pauses and resumes for each reason, and for all of them together. Method: an intake with a connection that notes
-// what it is told, on virtual time. What it does to real sockets is looked at in test/integration/pause.test.ts.
+// Goal: reading pauses and resumes for each reason, and for all of them together. Method: an intake whose connection
+// records what it gets, on virtual time. test/integration/pause.test.ts covers the effects on real sockets.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Intake } from '../../src/connection/intake.ts';
@@ -71,7 +71,7 @@ class Bench {
     this.intake.receive(message, false);
   }
 
-  /** What happened since this was last called. */
+  /** What happened since the last call. */
   news(): string[] {
     return this.log.splice(0);
   }
@@ -95,14 +95,14 @@ function pending(): { promise: Promise<void>; settle: () => Promise<void> } {
 }
 
 describe('Intake', () => {
-  it('stops reading before it sends the chart the fact, and the heartbeat goes on after it', () => {
+  it('stops reading before it sends the chart the fact, and the heartbeat restarts after it', () => {
     const bench = new Bench();
     bench.intake.pause('user');
     bench.intake.resume('user');
     assert.deepEqual(bench.news(), [...paused, ...resumed]);
   });
 
-  it('pauses with the last token, until a tenth of a second of tokens has come back', () => {
+  it('pauses with the last token, until the tokens of a tenth of a second are back', () => {
     const bench = new Bench({ perSecond: 100, burst: 20 });
     for (let left = 20; left > 0; left -= 1) bench.receive();
     assert.deepEqual(bench.news(), [...Array(20).fill('message'), ...paused]);
@@ -114,7 +114,7 @@ describe('Intake', () => {
     assert.deepEqual(bench.news(), [...Array(10).fill('message'), ...paused]);
   });
 
-  it('keeps up the whole rate with a burst that is smaller than what a tenth of a second brings', () => {
+  it('keeps up the whole rate with a burst smaller than what a tenth of a second brings', () => {
     const bench = new Bench({ perSecond: 1_000, burst: 4 });
     let messages = 0;
     while (bench.clock.now() < 1_000) {
@@ -137,7 +137,7 @@ describe('Intake', () => {
     assert.ok(!bench.log.some((line) => line.startsWith('end')));
   });
 
-  it('ends a connection that is over its rate where that is the policy, and never pauses it', () => {
+  it('ends a connection over its rate under the close policy, and never pauses it', () => {
     const bench = new Bench({ burst: 2, overRate: 'close' });
     for (let left = 3; left > 0; left -= 1) bench.receive();
     assert.deepEqual(bench.news(), ['message', 'message', 'end message-rate at 0']);
@@ -157,7 +157,7 @@ describe('Intake', () => {
     assert.deepEqual(bench.news(), resumed);
   });
 
-  it('ends a connection of which not one handler settles within pausedMs', () => {
+  it('ends a connection when no handler settles within pausedMs', () => {
     const bench = new Bench({ inFlightMax: 2 });
     bench.work = new Promise(() => {});
     bench.receive();
@@ -169,7 +169,7 @@ describe('Intake', () => {
     assert.deepEqual(bench.news(), [`end handler-stalled at ${PAUSED_MS}`]);
   });
 
-  it('counts that time anew for each pause', async () => {
+  it('restarts that time for each pause', async () => {
     const bench = new Bench({ inFlightMax: 1 });
     for (let round = 0; round < 5; round += 1) {
       const { promise, settle } = pending();
@@ -181,7 +181,7 @@ describe('Intake', () => {
     assert.ok(!bench.log.some((line) => line.startsWith('end')));
   });
 
-  it('lets that time stand still while the application has paused it as well', () => {
+  it('stops that time while the application has paused the connection as well', () => {
     const bench = new Bench({ inFlightMax: 1 });
     bench.work = new Promise(() => {});
     bench.receive();
@@ -193,7 +193,7 @@ describe('Intake', () => {
     assert.equal(bench.log.at(-1), `end handler-stalled at ${11 * PAUSED_MS}`);
   });
 
-  it('counts the bytes of messages in flight, and lets one message of any size in', async () => {
+  it('counts the bytes of messages in flight, and accepts one message of any size', async () => {
     const bench = new Bench({ inFlightBytesMax: 15 });
     const { promise, settle } = pending();
     bench.work = promise;
@@ -209,9 +209,9 @@ describe('Intake', () => {
     assert.deepEqual(small.news(), ['message', ...paused]);
   });
 
-  it('knows for how long it was paused', () => {
+  it('measures how long it was paused', () => {
     const bench = new Bench();
-    // The wheel counts only while somebody waits.
+    // The wheel counts only while a deadline waits.
     bench.wheel.schedule(1_000_000, { deadlinePassed: () => {} }, 'other');
     bench.clock.advance(1_000);
     bench.intake.pause('user');
@@ -225,7 +225,7 @@ describe('Intake', () => {
     assert.equal(bench.intake.handlersPausedMs, 0);
   });
 
-  it('knows for how long its handlers alone have paused it', async () => {
+  it('measures how long its handlers alone have paused it', async () => {
     const bench = new Bench({ inFlightMax: 1 });
     bench.wheel.schedule(1_000_000, { deadlinePassed: () => {} }, 'other');
     const { promise, settle } = pending();
@@ -242,7 +242,7 @@ describe('Intake', () => {
     assert.deepEqual([bench.intake.pausedMs, bench.intake.handlersPausedMs], [13_000, 3_000]);
   });
 
-  it('delivers a message that came while it was being paused when it resumes', () => {
+  it('delivers a message that arrived during the pause when it resumes', () => {
     const bench = new Bench();
     bench.intake.pause('user');
     bench.receive();
@@ -278,7 +278,7 @@ describe('invalid messages', () => {
       return bench.intake.countInvalid();
     });
 
-  /** A message that is found invalid after so long. */
+  /** A message that is found invalid after this much work. */
   const receiveCostly = (bench: Bench, costMs: number) => {
     bench.whenArrived = () => {
       bench.clock.stall(costMs);
@@ -288,20 +288,20 @@ describe('invalid messages', () => {
     bench.whenArrived = () => {};
   };
 
-  it('end the connection at the first that is too many', () => {
+  it('end the connection at the first one over the limit', () => {
     const bench = new Bench({ invalidPerMinuteMax: 3 });
     assert.deepEqual(countAt(bench, 0, 1, 59_998, 59_999), [true, true, true, false]);
     assert.deepEqual(bench.news().slice(-1), ['end invalid-message at 59999']);
   });
 
-  it('count anew with the first that comes after a minute', () => {
+  it('are counted anew from the first that arrives after a minute', () => {
     const bench = new Bench({ invalidPerMinuteMax: 2 });
     const times = [1_000, 60_999, 61_000, 120_999, 500_000, 559_999, 560_000];
     assert.deepEqual(new Set(countAt(bench, ...times)), new Set([true]));
     assert.deepEqual(countAt(bench, 560_001, 560_002), [true, false]);
   });
 
-  it('count for each connection by itself', () => {
+  it('are counted for each connection separately', () => {
     const [one, other] = [
       new Bench({ invalidPerMinuteMax: 1 }),
       new Bench({ invalidPerMinuteMax: 1 }),
@@ -311,7 +311,7 @@ describe('invalid messages', () => {
     assert.deepEqual(countAt(one, 0), [false]);
   });
 
-  it('pause reading for nine times what each has cost, a second at most, and not for a cheap one', () => {
+  it('pause reading for nine times the cost of each, a second at most, and not for a cheap one', () => {
     for (const [costMs, waitMs] of [
       [1, 0],
       [2, 18],
@@ -332,7 +332,7 @@ describe('invalid messages', () => {
     }
   });
 
-  it('pause no shorter than the rate does, nor the rate shorter than they do', () => {
+  it('pause no shorter than the rate does, and the rate no shorter than they do', () => {
     for (const [costMs, waitMs] of [
       [2, 98],
       [20, 180],

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { exceededBound } from '../../src/core/json.ts';
 
-/** How deep arrays and objects nest in a value, told the slow way. */
+/** How deep arrays and objects nest in a value, computed the slow way. */
 function depthOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
@@ -19,7 +19,7 @@ const MANY = 2 ** 31;
 const exceeds = (text: string, depthMax: number) =>
   exceededBound(Buffer.from(text), { depthMax, valuesMax: MANY }) !== null;
 
-/** The least depth that does not exceed. */
+/** The smallest depth that is not exceeded. */
 function measured(text: string): number {
   let depth = 0;
   while (exceeds(text, depth)) depth += 1;
@@ -29,7 +29,9 @@ function measured(text: string): number {
 const exceedsValues = (text: string, valuesMax: number) =>
   exceededBound(Buffer.from(text), { depthMax: MANY, valuesMax }) !== null;
 
-/** Asserts that a text has this many values: one fewer is exceeded, and this many are not. */
+/**
+ * Asserts that a text has this many values: it exceeds one fewer, and does not exceed this many.
+ */
 function assertValues(text: string, values: number): void {
   assert.equal(exceedsValues(text, values), false, `${text}: no more than ${values}`);
   assert.equal(exceedsValues(text, values - 1), true, `${text}: more than ${values - 1}`);
@@ -52,12 +54,12 @@ describe('exceededBound: depth', () => {
     for (const [text, depth] of Object.entries(depths)) assert.equal(measured(text), depth, text);
   });
 
-  it('counts how deep it nests, not how much there is', () => {
+  it('counts nesting, not volume', () => {
     assert.equal(exceeds(`[${'[],'.repeat(10_000)}[]]`, 2), false);
     assert.equal(exceeds(`[${'[],'.repeat(10_000)}[[]]]`, 2), true);
   });
 
-  it('never counts what stands in a string', () => {
+  it('never counts the content of a string', () => {
     const strings = [
       '"[[[["',
       '"{[{["',
@@ -73,13 +75,13 @@ describe('exceededBound: depth', () => {
     }
   });
 
-  it('counts what stands behind a string, however the string ends', () => {
+  it('counts what follows a string, however the string ends', () => {
     for (const string of ['""', '"a"', '"\\\\"', '"\\\\\\\\"', '"\\""', '"\\\\\\""', '"[\\"["']) {
       assert.equal(measured(`[${string},[[]]]`), 3, string);
     }
   });
 
-  it('takes a bracket that closes too much for what it is: not deep', () => {
+  it('treats an extra closing bracket as no depth', () => {
     assert.equal(exceeds(']]]]', 0), false);
     assert.equal(exceeds('"never ends [[[[', 0), false);
     assert.equal(exceeds('"never ends \\', 0), false);
@@ -95,7 +97,7 @@ describe('exceededBound: depth', () => {
     }
   });
 
-  it('looks at each byte of hostile text a few times only', () => {
+  it('looks at each byte of hostile text only a few times', () => {
     const hostile = [`"${'\\'.repeat(200_000)}`, `"${'\\"'.repeat(100_000)}`, '"'.repeat(200_001)];
     for (const text of hostile) {
       const bytes = counted(Buffer.from(text));
@@ -122,7 +124,7 @@ describe('exceededBound: depth', () => {
     );
   });
 
-  it('agrees with the parsed value for JSON that is all quotes, escapes and brackets', () => {
+  it('agrees with the parsed value for JSON made mostly of quotes, escapes and brackets', () => {
     const nasty = fc.string({
       unit: fc.constantFrom('"', '\\', '[', ']', '{', '}', ',', 'é'),
       maxLength: 12,
@@ -152,7 +154,7 @@ describe('exceededBound: depth', () => {
 });
 
 describe('exceededBound: values', () => {
-  it('counts scalars, arrays and objects, and no keys', () => {
+  it('counts scalars, arrays and objects, but not keys', () => {
     const counts: Record<string, number> = {
       '1': 1,
       null: 1,
@@ -189,7 +191,7 @@ describe('exceededBound: values', () => {
     assert.ok(bytes.reads() <= 3_000, `${bytes.reads()} reads`);
   });
 
-  it('looks at each byte of white space a few times only', () => {
+  it('looks at each byte of white space only a few times', () => {
     const spaces = ' '.repeat(50_000);
     const text = `[${spaces}[${spaces}]${spaces},[${spaces}]${spaces}]${spaces}`;
     const bytes = counted(Buffer.from(text));
@@ -198,7 +200,7 @@ describe('exceededBound: values', () => {
   });
 });
 
-/** Bytes that count how often they are looked at. */
+/** Bytes that count how often they are read. */
 function counted(bytes: Buffer): { array: Uint8Array; reads: () => number } {
   let reads = 0;
   const array = new Proxy(bytes, {

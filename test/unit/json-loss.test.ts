@@ -6,7 +6,7 @@ import { jsonCodec } from '../../src/core/codec.ts';
 
 const json = jsonCodec();
 
-/** Everything that JSON writes without its content. */
+/** Every kind of value that JSON writes without its content. */
 const lossy: readonly [string, object][] = [
   ['Map', new Map([['a', 1]])],
   ['Map', new Map()],
@@ -39,7 +39,7 @@ function refused(message: RegExp) {
   };
 }
 
-describe('jsonCodec, given what JSON would write without its content', () => {
+describe('jsonCodec, given values that JSON would write without their content', () => {
   for (const [kind, value] of lossy) {
     it(`refuses a ${kind}: ${String(value)}`, () => {
       const whole = new RegExp(`^the message is an? ${kind}, which has no JSON form; `);
@@ -50,7 +50,7 @@ describe('jsonCodec, given what JSON would write without its content', () => {
     });
   }
 
-  it('says what to send instead', () => {
+  it('names what to send instead', () => {
     const table: [object, string][] = [
       [Promise.resolve(), 'a is a Promise, which has no JSON form; await it first'],
       [/b/u, 'a is a RegExp, which has no JSON form; send its source'],
@@ -69,7 +69,7 @@ describe('jsonCodec, given what JSON would write without its content', () => {
     for (const [a, message] of table) assert.throws(() => json.encode({ a }), { message });
   });
 
-  it('finds it wherever it is', () => {
+  it('finds such a value at any place', () => {
     const value: fc.Arbitrary<fc.JsonValue> = fc.jsonValue({ maxDepth: 3 });
     fc.assert(
       fc.property(fc.array(value), fc.dictionary(fc.string(), value), (items, fields) => {
@@ -84,7 +84,7 @@ describe('jsonCodec, given what JSON would write without its content', () => {
   });
 });
 
-describe('jsonCodec, given what JSON throws for', () => {
+describe('jsonCodec, given values that JSON throws for', () => {
   it('names the path of a BigInt', () => {
     const tail = 'is a BigInt, which has no JSON form; send it as a string or as a number';
     assert.throws(() => json.encode(7n), { message: `the message ${tail}` });
@@ -95,7 +95,7 @@ describe('jsonCodec, given what JSON throws for', () => {
     });
   });
 
-  it('names the path of a cycle, and takes nothing that is merely shared for one', () => {
+  it('names the path of a cycle, and accepts a value that is merely shared', () => {
     const shared = {};
     const message: { list: unknown[] } = { list: [shared, shared] };
     message.list.push({ back: message });
@@ -105,7 +105,7 @@ describe('jsonCodec, given what JSON throws for', () => {
     });
   });
 
-  it('throws what code of the message throws, and the cause of its own', () => {
+  it("rethrows what the message's own code throws, with its cause", () => {
     const toJSON = () => {
       throw new RangeError('mine');
     };
@@ -116,7 +116,7 @@ describe('jsonCodec, given what JSON throws for', () => {
     );
   });
 
-  it('writes a BigInt that has been given a JSON form', () => {
+  it('writes a BigInt with a toJSON of its own', () => {
     Object.defineProperty(BigInt.prototype, 'toJSON', {
       configurable: true,
       value(this: bigint) {
@@ -134,8 +134,8 @@ describe('jsonCodec, given what JSON throws for', () => {
   });
 });
 
-describe('jsonCodec, given what JSON writes well', () => {
-  /** Asserts that it writes what JSON writes. */
+describe('jsonCodec, given values that JSON writes well', () => {
+  /** Asserts that the codec writes what JSON writes. */
   function assertWritten(value: unknown): void {
     assert.equal(json.encode(value), JSON.stringify(value));
   }
@@ -158,10 +158,10 @@ describe('jsonCodec, given what JSON writes well', () => {
     assert.throws(() => json.encode({ a: { toJSON: () => new Set() } }), refused(/^a is a Set/));
     const keys: string[] = [];
     json.encode({ list: [{ toJSON: (key: string) => keys.push(key) && {} }] });
-    assert.deepEqual(keys, ['0', '0'], 'it is asked as JSON asks it');
+    assert.deepEqual(keys, ['0', '0'], 'the codec calls it as JSON does');
   });
 
-  it('leaves instances of classes alone, and errors and maps that have fields', () => {
+  it('writes instances of classes, and errors and maps that have fields', () => {
     class Empty {}
     class Secret {
       readonly #secret = 1;
@@ -187,7 +187,7 @@ describe('jsonCodec, given what JSON writes well', () => {
     assertWritten([new String('text'), new Number(1), new Boolean(false), {}]);
   });
 
-  it('writes what answers only once, or behaves in no way at all', () => {
+  it('writes values that answer only once, or answer inconsistently', () => {
     const once = (first: unknown) => {
       let asked = 0;
       return () => {
@@ -213,7 +213,7 @@ describe('jsonCodec, given what JSON writes well', () => {
     assert.equal(json.encode({ growing: { toJSON: growing } }), '{"growing":{}}');
   });
 
-  it('writes what is shared, as often as it is there', () => {
+  it('writes a shared value as often as it occurs', () => {
     const shared = { empty: {} };
     assertWritten({ one: shared, two: [shared, shared] });
   });

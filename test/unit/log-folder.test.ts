@@ -25,12 +25,12 @@ function bench() {
   return { clock, written, folder, messages, add };
 }
 
-/** How many lines were added, as far as what was written says. */
+/** The number of lines added, according to the written counts. */
 const total = (written: readonly LogLine[]) =>
   written.reduce((sum, { fields }) => sum + ((fields['more'] as number | undefined) ?? 1), 0);
 
 describe('LogFolder', () => {
-  it('writes the first of identical lines at once, and how many more there were after a second', () => {
+  it('writes the first of identical lines at once, and the number of the others after a second', () => {
     const { clock, written, messages, add } = bench();
     add(413, line('bad'));
     assert.deepEqual(messages(), ['bad']);
@@ -55,7 +55,7 @@ describe('LogFolder', () => {
     ]);
   });
 
-  it('takes lines for identical only if level, message and fields are', () => {
+  it('treats lines as identical only if level, message and fields are', () => {
     const { clock, messages, folder } = bench();
     folder.add(line('bad'));
     folder.add({ ...line('bad'), level: 'error' });
@@ -75,7 +75,7 @@ describe('LogFolder', () => {
     assert.deepEqual(messages(), ['bad', 'bad … and 1 more', 'bad', 'bad … and 2 more']);
   });
 
-  it('holds one timer, whatever it is given', () => {
+  it('holds one timer, however many lines arrive', () => {
     const { clock, add } = bench();
     add(5_000, ...Array.from({ length: 1_500 }, (_, index) => line(`bad ${index}`)));
     assert.equal(clock.timersPending, 1);
@@ -103,7 +103,7 @@ describe('LogFolder', () => {
     for (let window = 1; window <= 5; window += 1) {
       few.add(200, ...lines.slice(0, 2));
       few.folder.flush();
-      assert.equal(few.written.length, 4 * window, 'two are not, in each window');
+      assert.equal(few.written.length, 4 * window, 'two of them are not too much, in each window');
     }
   });
 
@@ -114,7 +114,7 @@ describe('LogFolder', () => {
     assert.equal(clock.timersPending, 0);
   });
 
-  it('counts again what the logger threw for', () => {
+  it('counts again the lines for which the logger threw', () => {
     const clock = new VirtualClock();
     let calls = 0;
     const folder = new LogFolder(() => {
@@ -125,7 +125,7 @@ describe('LogFolder', () => {
     assert.equal(calls, 3);
   });
 
-  it('warns when the logger throws for a count, and goes on', async (t) => {
+  it('warns when the logger throws for a count, and continues', async (t) => {
     const warnings: string[] = [];
     t.mock.method(process, 'emitWarning', (text: string) => void warnings.push(text));
     const clock = new VirtualClock();

@@ -47,7 +47,7 @@ const report = { closed: 5, forced: 1, unsettled: 0, tookMs: 30 };
 const error = Object.assign(new TypeError('boom'), { code: 'EBOOM' });
 const fault = { path: 'items[0]', problem: 'expected number', closeCode: 1008 } as const;
 
-/** One of each kind of news, the level and the message of its line. */
+/** One event of each kind, with the level and the message of its line. */
 const table: { readonly [Type in News['type']]: [Extract<News, { type: Type }>, Level, string] } = {
   'connection.opened': [{ type: 'connection.opened', connection }, 'info', 'c1 connection.opened'],
   'connection.suspect': [
@@ -132,7 +132,7 @@ const allNews = Object.values(table).map(([news]) => news as News);
 
 describe('logLine', () => {
   for (const [type, [news, level, message]] of Object.entries(table)) {
-    it(`${type}: has its level and says what happened`, () => {
+    it(`${type}: has its level and names what happened`, () => {
       const line = lineOf(news);
       assert.deepEqual([line.level, line.message], [level, message]);
       assert.equal(line.fields['event'], type);
@@ -180,7 +180,7 @@ describe('logLine', () => {
     }
   });
 
-  it('tells everything of a verdict and of a failure but the level, once', () => {
+  it('has all of a verdict and of a failure but the level, once', () => {
     const sent = { code: 1000, reason: '' };
     const told: CloseVerdict = { ...verdict, sent, lingered: true, simultaneous: true, error };
     const { fields } = lineOf({ type: 'connection.closed', connection, verdict: told });
@@ -212,7 +212,7 @@ describe('logLine', () => {
     }
   });
 
-  it('tells an error as pino does, with its code', () => {
+  it('writes an error as pino does, with its code', () => {
     for (const news of allNews.filter((candidate) => 'error' in candidate)) {
       const { err } = lineOf(news).fields as { err: Record<string, string> };
       assert.deepEqual([err['type'], err['message'], err['code']], ['TypeError', 'boom', 'EBOOM']);
@@ -222,14 +222,14 @@ describe('logLine', () => {
     assert.equal('err' in fields, false);
   });
 
-  it('tells a stack in lines, as it is, so that a logger which writes JSON escapes it once', () => {
+  it('writes a stack in unescaped lines, so that a logger of JSON escapes it once', () => {
     const { fields } = lineOf({ type: 'connection.crashed', error });
     const written = JSON.parse(JSON.stringify(fields)) as { err: { stack: string } };
     assert.equal(written.err.stack, error.stack);
     assert.match(written.err.stack, /^TypeError: boom\n {4}at /);
   });
 
-  it('lets no message write a frame', () => {
+  it('never lets a message forge a frame', () => {
     const forged = new Error('bad\n    at admin (/srv/app.js:1:1)');
     const { err } = lineOf({ type: 'connection.crashed', error: forged }).fields as {
       err: { stack: string };
@@ -239,7 +239,7 @@ describe('logLine', () => {
     assert.match(second, /logger\.test/);
   });
 
-  it('tells a refusal without a stack, unless it is an error of ours', () => {
+  it('writes a refusal without a stack, unless the error is ours', () => {
     const errOf = (httpStatus: number) => {
       const told = { ...failure, httpStatus, error };
       return lineOf({ type: 'connection.failed', id: 'c2', failure: told }).fields['err'] as object;
@@ -249,7 +249,7 @@ describe('logLine', () => {
     assert.ok('stack' in errOf(500));
   });
 
-  it('tells a refusal by a close frame like one over HTTP', () => {
+  it('writes a refusal by a close frame like one over HTTP', () => {
     const { httpStatus: _, ...openly } = failure;
     const hasStack = (closeCode: number) => {
       const told = { ...openly, closeCode, error };
@@ -260,7 +260,7 @@ describe('logLine', () => {
     assert.deepEqual([4500, 4503, 4599].map(hasStack), new Array(3).fill(true));
   });
 
-  it('tells the parts of an AggregateError, five at most, and no parts of parts', () => {
+  it('writes the parts of an AggregateError, five at most, and no parts of parts', () => {
     const refused = (address: string) =>
       Object.assign(new Error(`connect ECONNREFUSED ${address}`), { code: 'ECONNREFUSED' });
     const both = new AggregateError([refused('::1'), refused('127.0.0.1')]);
@@ -290,7 +290,7 @@ describe('logLine', () => {
     assert.deepEqual([err.message, err.aggregateErrors.length], ['all of them', 5]);
   });
 
-  it('leaves out a key that there is not, and a connection that is not known', () => {
+  it('omits a missing key and an unknown connection', () => {
     const nameless = { ...connection, key: undefined };
     assert.equal(
       'key' in lineOf({ type: 'connection.opened', connection: nameless }).fields,
@@ -302,11 +302,11 @@ describe('logLine', () => {
   });
 });
 
-/** Characters that begin a line, steer a terminal or reorder text. */
+/** Characters that start a line, control a terminal or reorder text. */
 const unsafe = [
   ...Array.from({ length: 0x20 }, (_, code) => code),
   ...Array.from({ length: 0x21 }, (_, index) => 0x7f + index),
-  // The line and paragraph separators, and every character of Unicode with Bidi_Control=yes.
+  // The line and paragraph separators, and every Unicode character with Bidi_Control=yes.
   ...[0x2028, 0x2029, 0x061c, 0x200e, 0x200f],
   ...[0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069],
 ].map((code) => String.fromCodePoint(code));
@@ -321,15 +321,15 @@ function stringsIn(value: unknown): string[] {
 }
 
 function assertSafe({ fields, message }: LogLine): void {
-  // The frames of a stack are lines of their own.
+  // The frames of a stack are separate lines.
   const texts = [message, ...stringsIn(fields)].map((text) => text.replaceAll('\n    at ', ''));
   for (const text of texts) assert.ok(isSafe(text), JSON.stringify(text));
 }
 
-/** What a request said that an option refused. */
+/** What a request contained that an option refused. */
 const refused = (text: string) => ({ origin: text, host: text, option: 'admission.origins' });
 
-/** One of each kind of news in which all that a peer can have a hand in is this text. */
+/** One event of each kind, in which every text that a peer can influence is this text. */
 function newsWith(text: string): News[] {
   const stranger = { id: 'c1', key: text, address: text, path: text };
   const quoting = Object.assign(new Error(text), { stack: `Error: ${text}\n    at ${text}` });
@@ -354,7 +354,7 @@ function newsWith(text: string): News[] {
   ];
 }
 
-/** Any character; fast-check's own unit for that takes a second to be made. */
+/** Any character. fast-check's own unit for that takes a second to build. */
 const character = fc.integer({ min: 0, max: 0x10_ffff - 0x800 }).map((index) => {
   return String.fromCodePoint(index < 0xd800 ? index : index + 0x800);
 });
@@ -368,7 +368,7 @@ describe('foreign text in a log line', () => {
     });
   }
 
-  it('is escaped whatever it is', () => {
+  it('is escaped, whatever it is', () => {
     const text = fc.array(fc.oneof(fc.constantFrom(...unsafe), fc.string({ unit: character })));
     fc.assert(
       fc.property(text, (parts) => {
@@ -378,7 +378,7 @@ describe('foreign text in a log line', () => {
     );
   });
 
-  it('is left alone when it is harmless, in any script', () => {
+  it('is unchanged when it is harmless, in any script', () => {
     for (const text of [
       '',
       'bye',
@@ -396,7 +396,7 @@ describe('foreign text in a log line', () => {
 });
 
 describe('logEvents', () => {
-  /** A logger that notes its lines. */
+  /** A logger that keeps its lines. */
   function notingLogger() {
     const lines: [Level, object, string][] = [];
     const method = (level: Level) => (fields: object, message: string) =>
@@ -408,7 +408,7 @@ describe('logEvents', () => {
   /** A service may have a topic for each of its users. */
   const logged = allNews.filter(({ type }) => !type.startsWith('topic.'));
 
-  it('writes exactly one line for every event but those of topics, at its level', () => {
+  it('writes exactly one line for every event except those of topics, at its level', () => {
     assert.equal(logged.length, allNews.length - 2);
     const { lines, logger } = notingLogger();
     const events$ = new Subject<Event>();
@@ -421,7 +421,7 @@ describe('logEvents', () => {
     assert.deepEqual(lines, expected);
   });
 
-  it('calls the methods of the logger on the logger, as pino needs it', () => {
+  it('calls the methods on the logger itself, as pino requires', () => {
     class Counter implements Logger {
       count = 0;
       info(): void {
@@ -454,11 +454,11 @@ describe('logEvents', () => {
     const stranger = { ...connection, id: 'c%d' };
     events$.next({ type: 'connection.opened', connection: stranger, at: 0 });
     assert.match(written.join(''), /^c%d connection\.opened \{\s+event: 'connection\.opened',/);
-    // Also its type fits.
+    // The type also fits.
     logEvents(new Subject<Event>(), console);
   });
 
-  it('refuses a stream that emits something else, and says what to pass', () => {
+  it('refuses a stream that emits something else, and names what to pass', () => {
     const { lines, logger } = notingLogger();
     const thrown: Error[] = [];
     const endings = new Stream<object>((error) => thrown.push(error));
@@ -471,7 +471,7 @@ describe('logEvents', () => {
     assert.deepEqual(lines, []);
   });
 
-  it('refuses what cannot be logged, or cannot log, and says what to pass', () => {
+  it('refuses what cannot be logged, or cannot log, and names what to pass', () => {
     const { logger } = notingLogger();
     const log = logEvents as (...given: unknown[]) => unknown;
     const events = {
@@ -485,7 +485,7 @@ describe('logEvents', () => {
     }
   });
 
-  it('stops when its subscription is ended', () => {
+  it('stops when its subscription ends', () => {
     const { lines, logger } = notingLogger();
     const events$ = new Subject<Event>();
     const subscription = logEvents(events$, logger);

@@ -17,16 +17,16 @@ interface Settings {
   readonly everyMs?: number;
 }
 
-/** An open connection whose peer does what the test says. */
+/** An open connection with a peer that does what the test specifies. */
 class Line {
   readonly clock = new VirtualClock();
   readonly wheel = new TimerWheel(this.clock, TICK_MS);
-  /** What the connection was told, and what was sent, each with its time. */
+  /** The reports to the connection, and the messages sent, each with its time. */
   readonly log: string[] = [];
   bytesOut = 0;
   bytesLeft = 0;
   isWritable = true;
-  /** A pause for the rate, which does not stop the time. */
+  /** A pause for the rate, which does not stop the clock. */
   isResting = false;
   #pausedMs = 0;
   #pausedAtMs: number | null = null;
@@ -77,7 +77,7 @@ class Line {
 }
 
 class Bench extends Line {
-  /** Whether what is sent stays in this process. */
+  /** Whether sent messages stay in this process. */
   isBackedUp = false;
   readonly heartbeat: MessageHeartbeat;
 
@@ -116,7 +116,7 @@ class Bench extends Line {
     return this.log.some((line) => line.startsWith('end'));
   }
 
-  /** How often something was sent. */
+  /** How often a message was sent. */
   get sent(): number {
     return this.log.filter((line) => line.startsWith('ping')).length;
   }
@@ -125,7 +125,7 @@ class Bench extends Line {
 const expects = () => true;
 
 describe('MessageHeartbeat', () => {
-  it('sends after a silence, suspects a silent peer after half of the grace, and loses it after the whole', () => {
+  it('sends after a silence, suspects a silent peer after half of the grace, and loses it after all of it', () => {
     const bench = new Bench({ expects });
     bench.clock.advance(60_000);
     assert.deepEqual(bench.log, [
@@ -136,7 +136,7 @@ describe('MessageHeartbeat', () => {
     assert.equal(bench.wheel.size, 0);
   });
 
-  it('sends nothing while the peer talks, and takes each of its messages for life', () => {
+  it('sends nothing while the peer sends, and counts each of its messages as proof', () => {
     const bench = new Bench({ expects });
     for (let second = 0; second < 300; second += 1) {
       bench.clock.advance(1_000);
@@ -147,7 +147,7 @@ describe('MessageHeartbeat', () => {
     assert.equal(bench.sent, 1);
   });
 
-  it('always sends as often, however much the peer talks', () => {
+  it('always: sends at the same rate, however much the peer sends', () => {
     const bench = new Bench({ expects, always: true });
     for (let second = 0; second < 100; second += 1) {
       bench.clock.advance(1_000);
@@ -159,7 +159,7 @@ describe('MessageHeartbeat', () => {
     );
   });
 
-  it('always sends also while an answer is awaited, which does not prolong the grace', () => {
+  it('always: sends also while an answer is awaited, which does not extend the grace', () => {
     const bench = new Bench({ expects, always: true, everyMs: 4_000 });
     bench.clock.advance(30_000);
     assert.deepEqual(bench.log, [
@@ -180,7 +180,7 @@ describe('MessageHeartbeat', () => {
     );
   });
 
-  it('hears a suspect, and starts from there', () => {
+  it('takes any message of a suspect as proof, and restarts the interval', () => {
     const bench = new Bench({ expects });
     bench.clock.advance(26_000);
     bench.heartbeat.heard();
@@ -193,7 +193,7 @@ describe('MessageHeartbeat', () => {
     ]);
   });
 
-  it('goes on to send while reading is paused, and judges nobody', () => {
+  it('continues to send while reading is paused, and judges no peer', () => {
     for (const always of [false, true]) {
       const bench = new Bench({ expects, always });
       bench.pause();
@@ -220,12 +220,12 @@ describe('MessageHeartbeat', () => {
     assert.equal(bench.isLost, false);
   });
 
-  it('leaves a pause out of the grace', () => {
+  it('excludes a pause from the grace', () => {
     const bench = new Bench({ expects });
     bench.clock.advance(23_000);
     bench.pause();
     bench.clock.advance(100_000);
-    assert.ok(bench.sent >= 5, 'it goes on to send');
+    assert.ok(bench.sent >= 5, 'it continues to send');
     assert.equal(bench.log.includes('heartbeat.missed@25000'), false);
     bench.resume();
     bench.clock.advance(1_900);
@@ -264,7 +264,7 @@ describe('MessageHeartbeat', () => {
     assert.equal(bench.isLost, true);
   });
 
-  it('loses a peer that takes nothing of the backlog', () => {
+  it('loses a peer that reads nothing of the backlog', () => {
     const bench = new Bench({ expects });
     bench.isBackedUp = true;
     bench.clock.advance(31_000);
@@ -289,7 +289,7 @@ describe('MessageHeartbeat', () => {
     assert.deepEqual(bench.log, ['ping 1@20000', 'ping 2@40000']);
   });
 
-  it('reports a function that throws or is async, and goes on', () => {
+  it('reports a function that throws or is async, and continues', () => {
     const results = [
       () => {
         throw new Error('no idea');
@@ -306,7 +306,7 @@ describe('MessageHeartbeat', () => {
     ]);
   });
 
-  it('sends nothing any more when the function ends the connection', () => {
+  it('sends nothing more once the function has ended the connection', () => {
     const bench: Bench = new Bench({
       message: () => {
         bench.isWritable = false;
@@ -318,7 +318,7 @@ describe('MessageHeartbeat', () => {
     assert.deepEqual([bench.log, bench.wheel.size], [[], 0]);
   });
 
-  it('probes at once, but asks only once', () => {
+  it('probes at once, but only once', () => {
     const bench = new Bench({ expects });
     bench.clock.advance(1_000);
     bench.heartbeat.probe();
@@ -349,7 +349,7 @@ describe('SilenceLimit', () => {
     assert.equal(line.wheel.size, 0);
   });
 
-  it('stands still while reading is paused', () => {
+  it('stops its clock while reading is paused', () => {
     const { line } = bench();
     line.clock.advance(59_000);
     line.pause();
@@ -361,7 +361,7 @@ describe('SilenceLimit', () => {
     assert.equal(line.log.length, 1);
   });
 
-  it('waits for what a pause may hold back', () => {
+  it('waits for messages that a pause may hold back', () => {
     const { line, limit } = bench();
     line.clock.advance(59_000);
     line.isResting = true;
@@ -373,7 +373,7 @@ describe('SilenceLimit', () => {
     assert.deepEqual(line.log, []);
   });
 
-  it('never takes a stall of this side for a silence', () => {
+  it('never counts a stall of this side as silence', () => {
     const { line } = bench();
     line.clock.advance(30_000);
     line.clock.stall(600_000);
@@ -381,7 +381,7 @@ describe('SilenceLimit', () => {
     assert.deepEqual(line.log, []);
   });
 
-  it('stops', () => {
+  it('stops on request', () => {
     const { line, limit } = bench();
     limit.stop();
     line.clock.advance(100_000);

@@ -1,5 +1,5 @@
-// Goal: the planted faults stay plantable, and their page stays that of the list. Method: look each one up in
-// the code it changes and in the table; which suites find it is for `npm run mutants` to say.
+// Goal: every planted fault can be planted, and the page matches the list. Method: look up each fault in the
+// code that it changes and in the table. `npm run mutants` determines which suites find it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mutants } from '../mutants/mutants.ts';
@@ -8,7 +8,7 @@ import { suites } from '../mutants/suites.ts';
 import { read } from '../package/repository.ts';
 
 describe('the planted faults', () => {
-  it('each replace one place in the code as it is', () => {
+  it('each replace one place in the current code', () => {
     const offenders = mutants.filter(({ file, from }) => read(file).split(from).length !== 2);
     assert.deepEqual(
       offenders.map(({ name }) => name),
@@ -16,7 +16,7 @@ describe('the planted faults', () => {
     );
   });
 
-  it('have names of their own', () => {
+  it('have unique names', () => {
     assert.equal(new Set(mutants.map(({ name }) => name)).size, mutants.length);
   });
 });
@@ -31,7 +31,7 @@ describe('the page of planted faults', () => {
     );
   });
 
-  it('names a suite for each', () => {
+  it('names a suite for each fault', () => {
     const unfound = rows.filter(([, , ...marks]) => !marks.includes('●'));
     assert.deepEqual(
       unfound.map(([name]) => name),
@@ -39,7 +39,7 @@ describe('the page of planted faults', () => {
     );
   });
 
-  it('marks what was found, where it was found', () => {
+  it('marks each fault in the column of the suite that found it', () => {
     const [mutant] = mutants;
     const [first = '', second = ''] = suites.map(({ name }) => name);
     assert.ok(mutant);
@@ -48,7 +48,7 @@ describe('the page of planted faults', () => {
     assert.equal(row?.[3], '●', second);
   });
 
-  it('keeps the rows of what was not run again', () => {
+  it('keeps the rows of faults that were not run again', () => {
     const [mutant, other] = mutants;
     assert.ok(mutant && other);
     const one = mutantsPage([{ mutant, foundBy: new Map([['unit', 'a test']]) }]);

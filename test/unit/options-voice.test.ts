@@ -1,5 +1,5 @@
-// Goal: whoever writes an option wrong reads the same words on both sides. Method: what both sides have is given wrong to
-// each of them, and the messages are compared with each other and with what they must say.
+// Goal: a wrong option gets the same message on both sides. Method: pass each shared option with a wrong value to both
+// sides, and compare the messages with each other and with the expected text.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
@@ -97,7 +97,7 @@ const wrong: [unknown, string][] = [
 
 describe('options that are wrong', () => {
   for (const [options, problem] of wrong) {
-    it(`are refused in the same words on both sides: ${problem}`, () => {
+    it(`are refused with the same message on both sides: ${problem}`, () => {
       for (const [side, create] of Object.entries(sides)) {
         assert.equal(
           problemOf(() => create(options)),
@@ -108,7 +108,7 @@ describe('options that are wrong', () => {
     });
   }
 
-  it('quote no text, neither in the message nor in the cause', () => {
+  it('never quote text, neither in the message nor in the cause', () => {
     const secret = 'Bearer s3cret';
     for (const options of [{ headers: secret }, { timeouts: { closeMs: secret } }, secret]) {
       for (const create of Object.values(sides)) {
@@ -127,7 +127,7 @@ describe('options that are wrong', () => {
     proxy: 'use connect.agent',
     reconnect: 'it always does; see retry, backoff and restarts',
   })) {
-    it(`are named with what a client has instead: ${name}`, () => {
+    it(`are refused with the option that a client has instead: ${name}`, () => {
       for (const create of [sides.client, sides.pool]) {
         const problem = problemOf(() => create({ [name]: () => {} }));
         assert.equal(problem, `options.${name}: unknown option; ${instead}`);
@@ -135,7 +135,7 @@ describe('options that are wrong', () => {
     });
   }
 
-  it('are named with what one platform alone has', () => {
+  it('are refused with the platform that has them', () => {
     assert.match(
       problemOf(() => sides.client({ header: {} })),
       /did you mean headers\?$/,
@@ -155,7 +155,7 @@ describe('options that are wrong', () => {
     );
   });
 
-  it('are an instance of a class only when it has no options of its own', () => {
+  it('may be an instance of a class, unless the class has no options of its own', () => {
     class Settings {
       timeouts = { closeMs: 10 };
     }
@@ -176,7 +176,7 @@ describe('options that are wrong', () => {
   });
 });
 
-describe('where to dial', () => {
+describe('the URL of a client', () => {
   it('is named when it is missing', () => {
     for (const value of [undefined, null, {}, 7]) {
       assert.throws(() => createClient(value as never), {
@@ -191,7 +191,7 @@ describe('where to dial', () => {
   });
 });
 
-describe('options that are no object, or passed without one', () => {
+describe('options that are not an object, or are passed without one', () => {
   it('are refused with the call and an example of it', async () => {
     const supervisor = createSupervisor();
     const server = createServer();
@@ -246,8 +246,8 @@ describe('an option that takes one of a few words', () => {
   }
 });
 
-describe('an entry of a list that no browser can send', () => {
-  it('is refused without a word about strings', () => {
+describe('a list entry that no browser can send', () => {
+  it('is refused without a remark about strings', () => {
     const admission = { origins: ['https://ex.com/path', 'https://a b'], hosts: ['ex.com/path'] };
     assert.equal(
       problemOf(() => createSupervisor({ admission })),
@@ -258,8 +258,8 @@ describe('an entry of a list that no browser can send', () => {
   });
 });
 
-describe('what listen is given', () => {
-  it('is named when it is no supervisor, and nothing listens', async () => {
+describe('the arguments of listen', () => {
+  it('refuse a value that is not a supervisor, and nothing listens', async () => {
     await assert.rejects(listen(8080 as never), {
       code: 'invalid-argument',
       message:

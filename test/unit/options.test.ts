@@ -10,7 +10,7 @@ import { resolveOptions } from '../../src/server/options.ts';
 import { resolveClientOptions } from '../support/client-options.ts';
 import { schemaLibraries } from '../support/schema-libraries.ts';
 
-/** Every limit there is, with its default; `docs` says the same. */
+/** Every limit, with its default. `docs` has the same values. */
 const numbers = {
   timeouts: {
     handshakeMs: 10_000,
@@ -62,7 +62,7 @@ function resolve(options: object) {
   return resolveOptions(options as SupervisorOptions);
 }
 
-/** Asserts that the options are refused and that the message tells where the fault is. */
+/** Asserts that the options are refused, and that the message names the place of the fault. */
 function refuses(options: object, ...mentions: string[]): void {
   assert.throws(
     () => createSupervisor(options as SupervisorOptions),
@@ -82,7 +82,7 @@ function refuses(options: object, ...mentions: string[]): void {
 describe('the defaults', () => {
   const resolved = resolve({});
 
-  it('are finite for every limit, and what the documentation says', () => {
+  it('are finite for every limit, and match the documentation', () => {
     assert.deepEqual(resolved.timeouts, numbers.timeouts);
     assert.deepEqual(resolved.heartbeat, numbers.heartbeat);
     assert.deepEqual(resolved.limits, numbers.limits);
@@ -103,25 +103,25 @@ describe('the defaults', () => {
     assert.equal(resolved.random, Math.random);
   });
 
-  it('bind the depth of JSON to the limit', () => {
+  it('limit the depth of JSON to the given limit', () => {
     const { codec } = resolve({ limits: { depthMax: 2 } });
     assert.doesNotThrow(() => codec.decode(Buffer.from('[[]]'), false));
     assert.throws(() => codec.decode(Buffer.from('[[[]]]'), false));
   });
 
-  it('bind the values of JSON to the limit', () => {
+  it('limit the values of JSON to the given limit', () => {
     const { codec } = resolve({ limits: { valuesMax: 3 } });
     assert.deepEqual(codec.decode(Buffer.from('[1,2]'), false), [1, 2]);
     assert.throws(() => codec.decode(Buffer.from('[1,2,3]'), false), /more than 3 values/);
   });
 
-  it('fill in for whatever is left out of a group', () => {
+  it('fill in omitted members of a group', () => {
     const { timeouts, limits } = resolve({ timeouts: { closeMs: 1 }, limits: { topicsMax: 1 } });
     assert.deepEqual(timeouts, { ...numbers.timeouts, closeMs: 1 });
     assert.deepEqual(limits, { ...numbers.limits, topicsMax: 1 });
   });
 
-  it('let the number of pieces follow the length of a message, unless it is set', () => {
+  it('derive the number of pieces from the length of a message, unless it is set', () => {
     const partsOf = (limits: { [Name in keyof Limits]?: number | undefined }) => {
       const { fragmentsMax, bufferedChunksMax } = resolve({ limits }).limits;
       const client = resolveClientOptions({ limits: limits as Limits }, systemClock).limits;
@@ -139,7 +139,7 @@ describe('the defaults', () => {
     assert.deepEqual(partsOf({ fragmentsMax: undefined, payloadBytesMax: 1 }), [64, 2_048]);
   });
 
-  it('let one message fit into what all unfinished ones may hold, unless that is set', () => {
+  it('let one message fit into the total for unfinished messages, unless that is set', () => {
     const roomOf = (admission: object, payloadBytesMax: number) =>
       resolve({ admission, limits: { payloadBytesMax } }).admission?.unfinishedBytesMax;
     assert.equal(roomOf({}, 100_000_000), 100_000_000);
@@ -147,7 +147,7 @@ describe('the defaults', () => {
     assert.equal(roomOf({ unfinishedBytesMax: 5 }, 100_000_000), 5);
   });
 
-  it('fill in for whatever is undefined', () => {
+  it('fill in undefined values', () => {
     const names = ['clock', 'random', 'invalidMessages', 'subprotocols', 'limits'] as const;
     for (const name of names) {
       assert.deepEqual(resolve({ [name]: undefined })[name], resolved[name], name);
@@ -183,7 +183,7 @@ describe('an option that is wrong', () => {
 
   for (const [group, members] of Object.entries(numbers)) {
     for (const member of Object.keys(members)) {
-      it(`${group}.${member}: is a whole number from 1 to 2³¹−1`, () => {
+      it(`${group}.${member}: must be a whole number from 1 to 2³¹−1`, () => {
         for (const value of wrongNumbers) {
           refuses({ [group]: { [member]: value } }, `options.${group}.${member}: `);
         }
@@ -194,25 +194,25 @@ describe('an option that is wrong', () => {
       });
     }
 
-    it(`${group}: is an object with known members only`, () => {
+    it(`${group}: must be an object with known members only`, () => {
       for (const value of [null, 1, 'text', []]) refuses({ [group]: value }, `options.${group}: `);
       refuses({ [group]: { nonsense: 1 } }, `options.${group}.nonsense: unknown option`);
     });
   }
 
   for (const name of handlers) {
-    it(`${name}: is a function`, () => {
+    it(`${name}: must be a function`, () => {
       for (const value of [null, 1, 'text', {}, /./])
         refuses({ [name]: value }, `options.${name}: `);
       assert.doesNotThrow(() => resolve({ [name]: () => 0 }));
     });
   }
 
-  it('addressOf: is a function', () => {
+  it('addressOf: must be a function', () => {
     refuses({ admission: { addressOf: 'x-forwarded-for' } }, 'options.admission.addressOf: ');
   });
 
-  it('messages and sends: are Standard Schemas', () => {
+  it('messages and sends: must be Standard Schemas', () => {
     for (const name of ['messages', 'sends']) {
       for (const value of [null, 'text', { parse: () => 1 }, z, { '~standard': null }]) {
         refuses({ [name]: value }, `options.${name}: `);
@@ -223,7 +223,7 @@ describe('an option that is wrong', () => {
     }
   });
 
-  it('messages and sends: are no schema that says that it is async', () => {
+  it('messages and sends: must not be a schema that declares itself async', () => {
     for (const { asynchronous, saysAsync } of Object.values(schemaLibraries)) {
       const schema = asynchronous(async () => true);
       if (saysAsync)
@@ -232,19 +232,19 @@ describe('an option that is wrong', () => {
     }
   });
 
-  it('codec: can encode and decode', () => {
+  it('codec: must encode and decode', () => {
     for (const value of [null, 'json', {}, { encode: () => '' }, { decode: () => '' }]) {
       refuses({ codec: value }, 'options.codec: ');
     }
   });
 
-  it('clock: has every method of a clock', () => {
+  it('clock: must have every method of a clock', () => {
     const { now, ...broken } = systemClock;
     for (const value of [null, 1, 'utc', {}, { now }, broken])
       refuses({ clock: value }, 'options.clock: ');
   });
 
-  it('invalidMessages: is one of three policies', () => {
+  it('invalidMessages: must be one of three policies', () => {
     for (const value of ['drop', '', null, 1]) {
       refuses({ invalidMessages: value }, 'options.invalidMessages: ');
     }
@@ -253,7 +253,7 @@ describe('an option that is wrong', () => {
     }
   });
 
-  it('subprotocols, hosts and origins: are lists of names', () => {
+  it('subprotocols, hosts and origins: must be lists of names', () => {
     for (const value of ['chat', [''], [1], { 0: 'chat' }, null]) {
       refuses({ subprotocols: value }, 'options.subprotocols');
       refuses({ admission: { hosts: value } }, 'options.admission.hosts');
@@ -271,7 +271,7 @@ describe('an option that is wrong', () => {
     }
   });
 
-  it('ipv6PrefixBits: is a whole number of bits that an address has', () => {
+  it('ipv6PrefixBits: must be a whole number of bits that an address has', () => {
     for (const value of [0, 129, 1.5, -1, '64', null]) {
       refuses({ admission: { ipv6PrefixBits: value } }, 'options.admission.ipv6PrefixBits');
     }
@@ -280,7 +280,7 @@ describe('an option that is wrong', () => {
     }
   });
 
-  it('hosts and origins: say of each entry why it can never match', () => {
+  it('hosts and origins: give the reason for each entry that can never match', () => {
     refuses(
       { admission: { origins: ['https://a.example', 'a.example', 7] } },
       "options.admission.origins.1: must begin with a scheme: write 'https://a.example'",
@@ -303,7 +303,7 @@ describe('an option that is wrong', () => {
     );
   });
 
-  it('outboxLowBytes: is not above outboxHighBytes', () => {
+  it('outboxLowBytes: must not be above outboxHighBytes', () => {
     refuses(
       { limits: { outboxHighBytes: 1_000, outboxLowBytes: 1_001 } },
       'options.limits.outboxLowBytes: must not be above outboxHighBytes, 1000',
@@ -312,12 +312,12 @@ describe('an option that is wrong', () => {
     assert.doesNotThrow(() => resolve({ limits: { outboxHighBytes: 9, outboxLowBytes: 9 } }));
   });
 
-  it('is refused when nobody knows it', () => {
+  it('is refused when its name is unknown', () => {
     refuses({ perMessageDeflate: true }, 'perMessageDeflate');
     refuses({ limts: {} }, 'limts');
   });
 
-  it('is named along with all others that are wrong', () => {
+  it('is reported together with all other faults', () => {
     refuses(
       { timeouts: { closeMs: 0, erroredMs: -1 }, limits: { depthMax: 1.5 }, onOpen: 7 },
       'options.timeouts.closeMs: ',
@@ -327,7 +327,7 @@ describe('an option that is wrong', () => {
     );
   });
 
-  it('is refused when it is not even an object', () => {
+  it('is refused when the options are not an object', () => {
     for (const options of [null, 1, 'text', []]) refuses(options as object, 'options: ');
   });
 });
@@ -341,7 +341,7 @@ describe('the options of a drain', () => {
     });
   });
 
-  it('are named when they are wrong', () => {
+  it('are reported when they are wrong', () => {
     for (const [name, value] of [
       ['withinMs', 0],
       ['perSecond', Infinity],
@@ -356,7 +356,7 @@ describe('the options of a drain', () => {
     assert.throws(() => drainPlan({ within: 1 } as never, supervisorDrain), /within/);
   });
 
-  it('refuse a code that may not be sent, and cut a reason that is too long', () => {
+  it('refuse a code that must not be sent, and cut a reason that is too long', () => {
     for (const code of [0, 1004, 1005, 1006, 1015, 2999, 5000]) {
       assert.throws(() => drainPlan({ code }, supervisorDrain), { code: 'invalid-close' });
     }
@@ -375,7 +375,7 @@ describe('the options of a drain', () => {
 });
 
 describe('the options of attach', () => {
-  it('are named when they are wrong, and nothing is attached', () => {
+  it('are reported when they are wrong, and nothing is attached', () => {
     const server = createServer();
     const supervisor = createSupervisor();
     for (const path of ['ws', '', [], ['/ws', 'ws'], 7, null]) {

@@ -87,7 +87,7 @@ describe('OriginList', () => {
 });
 
 describe('originFault', () => {
-  it('finds none in what a browser can send', () => {
+  it('accepts what a browser can send', () => {
     const sound = ['*', 'null', 'file://', 'capacitor://localhost', 'chrome-extension://abc'];
     const web = [
       'https://a.example',

@@ -19,7 +19,7 @@ describe('frames that are kept until the socket has drained', () => {
     return outbox.keep({ topic: 'rates', key, frame: bytes });
   }
 
-  it('are the newest of each key, in the order of their arrival, before anything else', async () => {
+  it('are the newest of each key, in order of arrival, sent before anything else', async () => {
     const bench = congested();
     const results = [
       keep(bench, 'EUR', frame('eur1')),
@@ -39,11 +39,11 @@ describe('frames that are kept until the socket has drained', () => {
     assert.deepEqual(bench.log, ['outbox.filled', 'outbox.drained']);
   });
 
-  it('are not taken while there is nothing to wait for', () => {
+  it('are not kept while there is no backlog', () => {
     assert.deepEqual(keep(new OutboxBench(), 'EUR', frame('eur')), refused);
   });
 
-  it('are bounded by the high mark, where a replacement needs only the difference', () => {
+  it('are limited by the high mark; a replacement needs only the difference', () => {
     const bench = congested({ high: 10_000, low: 5_000 });
     const half = Buffer.alloc(5_000);
     assert.deepEqual(keep(bench, 'a', half), kept);
@@ -54,7 +54,7 @@ describe('frames that are kept until the socket has drained', () => {
     assert.deepEqual(keep(bench, 'c', frame('x')), kept);
   });
 
-  it('are as long as they like when there is but one', () => {
+  it('may have any length when there is only one', () => {
     const bench = congested({ high: 10_000, low: 5_000 });
     assert.deepEqual(keep(bench, 'a', Buffer.alloc(30_000)), kept);
     assert.deepEqual(keep(bench, 'a', Buffer.alloc(40_000)), newer);
@@ -62,7 +62,7 @@ describe('frames that are kept until the socket has drained', () => {
     assert.equal(bench.outbox.pendingBytes, 40_000);
   });
 
-  it('are never out of date: an older one goes even when the newer finds no room', async () => {
+  it('are never outdated: the older one is dropped even when the newer finds no room', async () => {
     const bench = congested({ high: 10_000, low: 5_000 });
     keep(bench, 'other', Buffer.alloc(9_000));
     keep(bench, 'a', frame('old'));
@@ -75,7 +75,7 @@ describe('frames that are kept until the socket has drained', () => {
     assert.ok(!writes.join('').includes('old'));
   });
 
-  it('leave in portions when there are more than the socket takes', async () => {
+  it('leave in portions when there are more than the socket accepts', async () => {
     const bench = congested({ high: 10_000, low: 5_000 });
     for (const key of ['a', 'b', 'c']) keep(bench, key, Buffer.alloc(3_300, key));
     keep(bench, 'd', Buffer.alloc(100, 'd'));
@@ -88,7 +88,7 @@ describe('frames that are kept until the socket has drained', () => {
     assert.equal(bench.socket.taken, 20_000 + 10_000);
   });
 
-  it('are given up when the topic is left, and no others', () => {
+  it('are dropped when the connection leaves the topic; other topics keep theirs', () => {
     const bench = congested();
     keep(bench, 'EUR', frame('eur'));
     bench.outbox.keep({ topic: 'news', key: 'EUR', frame: frame('news') });
@@ -98,7 +98,7 @@ describe('frames that are kept until the socket has drained', () => {
     assert.deepEqual(keep(bench, 'EUR', frame('eur')), kept);
   });
 
-  it('leave before the close frame when it is stopped and there is room', () => {
+  it('leave before the close frame when the outbox stops and there is room', () => {
     const bench = congested();
     while (bench.socket.writableLength > 90_000) bench.socket.take();
     keep(bench, 'EUR', frame('eur'));
@@ -109,7 +109,7 @@ describe('frames that are kept until the socket has drained', () => {
     assert.equal(writes.at(-1), 'eur');
   });
 
-  it('are given up when it is stopped and the backlog is above the high mark', () => {
+  it('are dropped when the outbox stops and the backlog is above the high mark', () => {
     const bench = congested({ high: 10_000, low: 5_000 });
     keep(bench, 'a', Buffer.alloc(8_000));
     bench.outbox.stop();
@@ -117,7 +117,7 @@ describe('frames that are kept until the socket has drained', () => {
     assert.equal(bench.socket.writableLength, 20_000);
   });
 
-  it('leave up to the high mark when it is stopped, the oldest first', () => {
+  it('leave up to the high mark when the outbox stops, the oldest first', () => {
     const bench = new OutboxBench({ high: 10_000, low: 5_000 });
     bench.fill(4_000);
     bench.socket.take();

@@ -8,7 +8,7 @@ import { frame, type Marks, OutboxBench, STALLED_MS } from '../support/outbox-be
 import { turns } from '../support/until.ts';
 
 describe('Outbox', () => {
-  it('says sent when the operating system took the frame at once', () => {
+  it('returns sent when the operating system accepted the frame at once', () => {
     const bench = new OutboxBench();
     bench.socket.isFast = true;
     assert.equal(bench.write(10), 'sent');
@@ -16,14 +16,14 @@ describe('Outbox', () => {
     assert.deepEqual(bench.log, []);
   });
 
-  it('says queued while something waits in this process', () => {
+  it('returns queued while something waits in this process', () => {
     const bench = new OutboxBench();
     assert.equal(bench.write(10), 'queued');
     assert.equal(bench.write(10), 'queued');
     assert.equal(bench.socket.writableLength, 20);
   });
 
-  it('refuses what it is given once the socket is ended or gone', () => {
+  it('refuses frames once the socket is ended or gone', () => {
     const ended = new OutboxBench();
     ended.socket.end();
     assert.equal(ended.write(1), 'refused');
@@ -33,7 +33,7 @@ describe('Outbox', () => {
     assert.deepEqual([...ended.log, ...gone.log], []);
   });
 
-  it('flows again when the backlog is gone', async () => {
+  it('accepts frames again when the backlog is gone', async () => {
     const bench = new OutboxBench();
     bench.fill(10_000);
     bench.socket.takeAll();
@@ -44,7 +44,7 @@ describe('Outbox', () => {
     assert.equal(bench.wheel.size, 0);
   });
 
-  it('flows again when its marks are below those of the stream, which then never drains', async () => {
+  it('accepts frames again when its marks are below those of the stream, which then never drains', async () => {
     const bench = new OutboxBench({ high: 1_000, low: 250 });
     bench.fill(200);
     assert.equal(bench.socket.writableNeedDrain, false);
@@ -55,7 +55,7 @@ describe('Outbox', () => {
     assert.equal(bench.log.includes('end slow-consumer'), false);
   });
 
-  it('D06: reports that a write failed which had to wait', async () => {
+  it('D06: reports that a delayed write failed', async () => {
     const bench = new OutboxBench();
     bench.write(10);
     bench.write(10);
@@ -109,7 +109,7 @@ function assertWrite(bench: OutboxBench, bytes: number, { high }: Marks): void {
 }
 
 describe('a turn of an outbox', () => {
-  it('writes what is sent first at once, and the rest together at the end', () => {
+  it('writes the first frame of send at once, and the rest together at the end', () => {
     const bench = new OutboxBench();
     const writes = bench.watchWrites();
     assert.equal(bench.outbox.send(frame('a')), 'sent');
@@ -124,7 +124,7 @@ describe('a turn of an outbox', () => {
     assert.equal(bench.outbox.send(frame('e')), 'sent', 'a new turn');
   });
 
-  it('puts what is sent behind what was published before', () => {
+  it('puts a sent frame behind frames that were published before', () => {
     const bench = new OutboxBench();
     const writes = bench.watchWrites();
     bench.outbox.publish(frame('a'));
@@ -133,7 +133,7 @@ describe('a turn of an outbox', () => {
     assert.deepEqual(writes, ['ab']);
   });
 
-  it('ends early when it has more than the high mark', () => {
+  it('ends early when it holds more than the high mark', () => {
     const bench = new OutboxBench({ high: 10, low: 5 });
     bench.outbox.publish(frame('12345'));
     bench.outbox.publish(frame('67890'));
@@ -144,7 +144,7 @@ describe('a turn of an outbox', () => {
     assert.deepEqual(bench.log, ['outbox.filled']);
   });
 
-  it('lets what was accepted leave when it is stopped', () => {
+  it('flushes accepted frames when the outbox stops', () => {
     const bench = new OutboxBench();
     const writes = bench.watchWrites();
     bench.outbox.publish(frame('last words'));
@@ -154,7 +154,7 @@ describe('a turn of an outbox', () => {
     assert.deepEqual(writes, ['last words']);
   });
 
-  it('keeps the order of all that is given to it, whichever way', () => {
+  it('keeps the order of all frames, whether sent or published', () => {
     const ways = fc.constantFrom('send', 'publish', 'sendAndFlush', 'endTurn');
     const property = fc.property(fc.array(ways, { maxLength: 40 }), (steps) => {
       const bench = new OutboxBench();
@@ -176,7 +176,7 @@ describe('a turn of an outbox', () => {
 });
 
 describe('frames that many outboxes get', () => {
-  it('are joined once for all that get the same', () => {
+  it('are joined once for all outboxes that get the same frames', () => {
     const clock = new VirtualClock();
     const writeBatcher = new WriteBatcher(clock);
     const [one, two, three] = [messageFrame('1'), messageFrame('2'), messageFrame('3')];
@@ -193,7 +193,7 @@ describe('frames that many outboxes get', () => {
     assert.equal(first.with(three).bytes, one.length + two.length + three.length);
   });
 
-  it('are not copied when they are large, whatever each has besides', () => {
+  it('are not copied when they are large, whatever else each outbox has', () => {
     const writeBatcher = new WriteBatcher(new VirtualClock());
     const large = Buffer.alloc(20_000);
     const [small, mine, yours] = [messageFrame('s'), messageFrame('mine'), messageFrame('yours')];
@@ -207,7 +207,7 @@ describe('frames that many outboxes get', () => {
     ]);
   });
 
-  it('are forgotten with their turn', () => {
+  it('are released with their turn', () => {
     const clock = new VirtualClock();
     const writeBatcher = new WriteBatcher(clock);
     let flushed = 0;
@@ -222,7 +222,7 @@ describe('frames that many outboxes get', () => {
 });
 
 describe('an outbox that throws when its turn ends', () => {
-  it('does not keep what the others have from leaving', () => {
+  it('never keeps the frames of the others from leaving', () => {
     const clock = new VirtualClock();
     const writeBatcher = new WriteBatcher(clock);
     const flushed: string[] = [];
@@ -239,7 +239,7 @@ describe('an outbox that throws when its turn ends', () => {
   });
 });
 
-describe('a frame whose sender wants to know', () => {
+describe('a frame whose sender waits for the result', () => {
   it('is sent once the operating system has it', async () => {
     const bench = new OutboxBench();
     const result = bench.outbox.sendAndFlush(frame('hi'));
@@ -271,7 +271,7 @@ describe('a frame whose sender wants to know', () => {
     assert.equal(await result, 'lost');
   });
 
-  it('is sent when the operating system took it, whatever becomes of the socket next', async () => {
+  it('is sent once the operating system accepted it, whatever happens to the socket next', async () => {
     const bench = new OutboxBench();
     bench.socket.isFast = true;
     const written = bench.outbox.sendAndFlush(frame('hi'));

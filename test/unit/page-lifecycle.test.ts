@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { watchPageLifecycle } from '../../src/client/create-browser-client.ts';
 
-/** A window with a document, as far as a client looks at them. */
+/** The part of a window and its document that a client looks at. */
 class FakePage extends EventTarget {
   readonly document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
   readonly navigator = { onLine: true };
@@ -19,7 +19,7 @@ function watch(page: FakePage): { log: string[]; stop: () => void } {
 }
 
 describe('the signs of a page', () => {
-  it('tell of the network', () => {
+  it('report changes of the network', () => {
     const page = new FakePage();
     const { log } = watch(page);
     page.dispatchEvent(new Event('offline'));
@@ -27,13 +27,13 @@ describe('the signs of a page', () => {
     assert.deepEqual(log, ['lost', 'returned']);
   });
 
-  it('tell at once when there is none to begin with', () => {
+  it('report at once when there is no network to begin with', () => {
     const page = new FakePage();
     page.navigator.onLine = false;
     assert.deepEqual(watch(page).log, ['lost']);
   });
 
-  it('tell that it is back: shown, thawed, or taken out of the cache', () => {
+  it('report that the page is back: shown, thawed, or restored from the cache', () => {
     const page = new FakePage();
     const { log } = watch(page);
     page.document.dispatchEvent(new Event('visibilitychange'));
@@ -42,7 +42,7 @@ describe('the signs of a page', () => {
     assert.deepEqual(log, ['woke', 'woke', 'woke']);
   });
 
-  it('say nothing when it is hidden', () => {
+  it('report nothing when the page is hidden', () => {
     const page = new FakePage();
     const { log } = watch(page);
     page.document.visibilityState = 'hidden';
@@ -50,7 +50,7 @@ describe('the signs of a page', () => {
     assert.deepEqual(log, []);
   });
 
-  it('say nothing any more once they are not watched', () => {
+  it('report nothing once they are no longer watched', () => {
     const page = new FakePage();
     const { log, stop } = watch(page);
     stop();
@@ -59,7 +59,7 @@ describe('the signs of a page', () => {
     assert.deepEqual(log, []);
   });
 
-  it('are none where there is no page', () => {
+  it('are absent where there is no page', () => {
     const nowhere = {};
     const silent = { offline: () => {}, online: () => {}, woke: () => {} };
     assert.doesNotThrow(watchPageLifecycle(silent, nowhere));

@@ -35,7 +35,7 @@ describe('the options of a page', () => {
     ]),
   ];
   for (const [options, problem] of refused) {
-    it(`are refused where they cannot work: ${problem}`, () => {
+    it(`are refused where they have no effect: ${problem}`, () => {
       for (const create of [createClient, createInspectClient]) {
         assert.throws(() => create('ws://127.0.0.1:1/', options), {
           code: 'invalid-options',
@@ -45,7 +45,7 @@ describe('the options of a page', () => {
     });
   }
 
-  it('are named all at once', () => {
+  it('are all reported at once', () => {
     const options = { limits: { fragmentsMax: 1 }, timeouts: { messageMs: 1 } };
     assert.throws(() => createClient('ws://127.0.0.1:1/', options as object), {
       message: /messageMs.*fragmentsMax/,
@@ -62,7 +62,7 @@ describe('the options of a page', () => {
     { headers: undefined, silentMs: 9, signs: () => {} },
   ];
   for (const options of taken) {
-    it(`are taken where they work: ${JSON.stringify(options)}`, () => {
+    it(`are accepted where they have an effect: ${JSON.stringify(options)}`, () => {
       assert.doesNotThrow(() => resolvePageOptions(options));
     });
   }

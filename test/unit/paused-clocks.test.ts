@@ -1,5 +1,5 @@
-// Goal: nobody is judged by time in which this side does not read. Method: whatever judges a peer by its silence, with a
-// connection whose reading time lags behind the clock.
+// Goal: time in which this side does not read counts against no peer. Method: everything that judges a peer by its
+// silence, with a connection whose reading time lags behind the clock.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
@@ -37,7 +37,7 @@ class Bench {
     } as unknown as InboundConnection;
   }
 
-  /** Lets time pass in which nothing is read. */
+  /** Lets time pass without any reading. */
   pause(ms: number): void {
     for (let left = ms; left > 0; left -= STEP_MS) {
       this.pausedMs += STEP_MS;
@@ -47,7 +47,7 @@ class Bench {
 }
 
 describe('while reading is paused', () => {
-  it('no page falls asleep', () => {
+  it('no page is reported as asleep', () => {
     const bench = new Bench();
     const appHeartbeat = new AppHeartbeat(bench.connection, bench.context);
     appHeartbeat.ask();
@@ -59,7 +59,7 @@ describe('while reading is paused', () => {
     appHeartbeat.stop();
   });
 
-  it('no page is asked, and it has the whole interval that it was read', () => {
+  it('no page is asked, and the pause does not count toward its interval', () => {
     const bench = new Bench();
     const appHeartbeat = new AppHeartbeat(bench.connection, bench.context);
     appHeartbeat.ask();
@@ -79,7 +79,7 @@ describe('a question that cannot be written ends its connection', () => {
     it(`and leaves no deadline behind: ${which}`, () => {
       const bench = new Bench();
       const appHeartbeat = new AppHeartbeat(bench.connection, bench.context);
-      // This is what a connection does with it when its gate shuts.
+      // A connection does this with the heartbeat when its gate shuts.
       const fail = () => appHeartbeat.stop();
       if (which === 'first') bench.ask = fail;
       appHeartbeat.ask();

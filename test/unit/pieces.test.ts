@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { compact, joined } from '../../src/transport/reassembly.ts';
 
-/** What the pieces keep alive: each buffer once, and 256 bytes for each piece. */
+/** The memory that the pieces keep alive: each buffer once, and 256 bytes for each piece. */
 function costOf(pieces: readonly Buffer[]): number {
   const buffers = new Set(pieces.map(({ buffer }) => buffer));
   const pinned = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -28,7 +28,7 @@ function addAll(pieces: Iterable<Buffer>): { held: Buffer[]; joins: number; bloc
 }
 
 describe('compact', () => {
-  it('keeps the bytes in order, and costs at most twice as much as they are and 1 KiB', () => {
+  it('keeps the bytes in order, and holds at most twice their length plus 1 KiB', () => {
     const read = fc.record({
       readBytes: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.constantFrom(1_400, 4_096, 65_536)),
       part: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -46,13 +46,13 @@ describe('compact', () => {
     );
   });
 
-  it('copies a byte out of the read of 64 KiB that it keeps alive', () => {
+  it('copies a byte out of the read of 64 KiB that it would keep alive', () => {
     const { held } = addAll([endOfRead(65_536, 1).fill(7)]);
     assert.deepEqual(held, [Buffer.of(7)]);
     assert.equal(held[0]?.buffer.byteLength, 1);
   });
 
-  it('leaves what is more than half of its read as it came', () => {
+  it('leaves a piece of more than half of its read unchanged', () => {
     const piece = endOfRead(65_536, 40_000);
     const { held, joins, blocks } = addAll([piece]);
     assert.deepEqual([held[0], joins, blocks], [piece, 0, 1]);
@@ -73,7 +73,7 @@ describe('compact', () => {
     assert.deepEqual([held.length, blocks], [100, 100]);
   });
 
-  it('never copies into the pool that others share', () => {
+  it('never copies into the shared pool', () => {
     assert.equal(joined([Buffer.of(1), Buffer.of(2)], 2).buffer.byteLength, 2);
   });
 });

@@ -1,5 +1,5 @@
-// Goal: a pool is right about its members also at the moments at which something else happens. Method: virtual time, and
-// sockets that do what one moment needs.
+// Goal: a pool is right about its members even when something else happens at the same moment. Method: virtual time,
+// and sockets that do what each moment needs.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HostSigns } from '../../src/client/host-signs.ts';
@@ -17,7 +17,7 @@ const steady: Partial<Fate> = {
   ...{ answers: true, isStill: false, closesAfterMs: 0, lingersMs: 0 },
 };
 
-/** A pool of one upstream, all of whose sockets have the same fate. */
+/** A pool of one upstream. All of its sockets have the same fate. */
 function poolOver(fate: Partial<Fate>, options: PoolOptions) {
   const clock = new SimulatedClock();
   const random = new SeededRandom(1);
@@ -46,7 +46,7 @@ function poolOver(fate: Partial<Fate>, options: PoolOptions) {
 }
 
 describe('pool', () => {
-  it('leaves an upstream alone also when the network returns', () => {
+  it('leaves an upstream with an open circuit alone even when the network returns', () => {
     const { clock, hosts, dialedAtMs } = poolOver(
       { attempt: 'refused' },
       { size: 3, circuit: { failuresMax: 3, minMs: 10_000, maxMs: 10_000 } },
@@ -58,10 +58,10 @@ describe('pool', () => {
     clock.advance(9_500);
     assert.deepEqual(dialedAtMs, [0, 0, 0], 'its circuit is open');
     clock.advance(300);
-    assert.equal(dialedAtMs.length, 4, 'one finds out');
+    assert.equal(dialedAtMs.length, 4, 'one member probes');
   });
 
-  it('never says that it is operational when a connection has just been lost', () => {
+  it('never reports that it is operational when a connection has just been lost', () => {
     const { pool, clock } = poolOver({}, { size: 2 });
     const said: string[] = [];
     pool.status$.subscribe(({ state, open, size }) => {
@@ -81,7 +81,7 @@ describe('pool', () => {
     );
   });
 
-  it('never hands out a connection to those who hear that its handler threw', () => {
+  it('never hands out a connection to a listener of the error of its handler', () => {
     const onMessage = () => {
       throw new Error('the application threw');
     };
@@ -93,7 +93,8 @@ describe('pool', () => {
   });
 
   it('ends a drain only when every member has reported its end', async () => {
-    // The socket closes shortly before the time for that is up, and ws never says so: then it gets the same time again.
+    // The socket closes shortly before its deadline without an event from ws. The pool then waits for that
+    // time again.
     const { pool, clock } = poolOver(
       { answers: false, closesAfterMs: 86, lingersMs: 60_000 },
       { size: 1, timeouts: { forcedMs: 81 } },

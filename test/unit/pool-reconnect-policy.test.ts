@@ -67,7 +67,7 @@ function bench(retry?: RetryDecision) {
 }
 
 describe('PoolReconnectPolicy', () => {
-  it('leaves it to one attempt to find out, whatever becomes of other connections', () => {
+  it('leaves the probe to one attempt, whatever happens to other connections', () => {
     const { member, circuit, wait } = bench();
     const [old, probe, other] = [member(), member(), member()];
     old.dial();
@@ -85,7 +85,7 @@ describe('PoolReconnectPolicy', () => {
     assert.equal(circuit(), 'open');
   });
 
-  it('never takes the failure of another attempt for that of the one that finds out', () => {
+  it('never treats the failure of another attempt as that of the probe', () => {
     const { member, circuit, wait } = bench();
     const [slow, probe] = [member(), member()];
     slow.dial();
@@ -99,7 +99,7 @@ describe('PoolReconnectPolicy', () => {
     assert.equal(circuit(), 'closed');
   });
 
-  it('lets another find out when the attempt that was to was given up', () => {
+  it('lets another attempt probe when the first was given up', () => {
     const { member, circuit, wait } = bench();
     const [probe, other] = [member(), member()];
     probe.dial();
@@ -126,7 +126,7 @@ describe('PoolReconnectPolicy', () => {
     }),
   };
   for (const [what, ending] of Object.entries(theirs)) {
-    it(`holds it against a peer that it ${what}`, () => {
+    it(`counts against a peer that it ${what}`, () => {
       const { member, circuit } = bench();
       const one = member();
       one.dial();
@@ -140,10 +140,10 @@ describe('PoolReconnectPolicy', () => {
     'was closed by the application': closed({ intent: 'close' }),
     'was closed because of code of the application': closed({ intent: 'handler-error' }),
     'had no target': failed({ isTargetError: true }),
-    'was told its target too late': failed({ isLate: true, phase: 'config' }),
+    'got its target too late': failed({ isLate: true, phase: 'config' }),
   };
   for (const [what, ending] of Object.entries(ours)) {
-    it(`never holds it against a peer that an attempt ${what}`, () => {
+    it(`never counts against a peer that an attempt ${what}`, () => {
       const { member, circuit } = bench();
       const one = member();
       one.dial();
@@ -154,7 +154,7 @@ describe('PoolReconnectPolicy', () => {
   }
 
   for (const answer of ['never', 'slow'] as const) {
-    it(`opens the circuit when retry says ${answer}, also about what this side did`, () => {
+    it(`opens the circuit when retry returns ${answer}, also for endings by this side`, () => {
       for (const ending of Object.values(ours)) {
         const { member, circuit } = bench(() => answer);
         const one = member();
@@ -165,7 +165,7 @@ describe('PoolReconnectPolicy', () => {
     });
   }
 
-  it('never asks about an attempt that the pool gave up, and leaves its upstream', () => {
+  it('never asks about an attempt that the pool gave up, and releases its upstream', () => {
     const { member, circuit, members } = bench(() => assert.fail('asked'));
     const one = member();
     one.dial();

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Clock } from '../../src/core/clock.ts';
 import { ReadTurns } from '../../src/transport/reads.ts';
 
-/** Time that passes when it is told to, and polls that end when they are told to. */
+/** A clock whose time and polls the test advances. */
 class Turning {
   nowMs = 0;
   #due: (() => void)[] = [];
@@ -37,7 +37,7 @@ describe('ReadTurns', () => {
     turning.turns.end(beganAtMs, by);
   }
 
-  it('lets one socket read in each turn of the loop, in the order in which they wait', () => {
+  it('lets one socket read in each turn of the event loop, in order of arrival', () => {
     taken.length = 0;
     const turning = new Turning();
     for (const name of ['a', 'b', 'c']) read(turning, {}, taker(name));
@@ -49,7 +49,7 @@ describe('ReadTurns', () => {
     assert.deepEqual(seen, ['a', 'ab', 'abc']);
   });
 
-  it('asks nobody to wait whose read is quick, short, or who is paused', () => {
+  it('never delays a quick or short read, or a paused socket', () => {
     taken.length = 0;
     const turning = new Turning();
     read(turning, { ms: 0.1 });
@@ -58,7 +58,7 @@ describe('ReadTurns', () => {
     assert.equal(turning.isDue, false);
   });
 
-  it('gives no turn to somebody who has left, and none to others for it', () => {
+  it('skips a socket that has left, without a turn for it', () => {
     taken.length = 0;
     const turning = new Turning();
     const [a, b] = [taker('a'), taker('b')];

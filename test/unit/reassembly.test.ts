@@ -12,13 +12,13 @@ const whole = (payload: string) => frames({ opcode: text, payload });
 const first = (payload: string) => frames({ opcode: text, payload, fin: false });
 const more = (payload: string, fin = false) => frames({ opcode: continuation, payload, fin });
 
-/** Reads bytes in pieces of this length. */
+/** Delivers bytes in pieces of this length. */
 function drip(line: Receiving, bytes: Buffer, length = 1): void {
   for (let at = 0; at < bytes.length; at += length) line.read(bytes.subarray(at, at + length));
 }
 
 describe('a message in pieces', () => {
-  it('arrives as it was sent, however it is cut, and holds nothing afterwards', () => {
+  it('arrives as it was sent, however it is cut, and holds no memory afterwards', () => {
     const message = fc.record({
       payload: fc.string({ unit: 'grapheme', maxLength: 3_000 }),
       fragment: fc.integer({ min: 1, max: 500 }),
@@ -86,7 +86,7 @@ describe('a message in pieces', () => {
     ]),
   };
   for (const [what, bytes] of Object.entries(drips)) {
-    it(`holds at most twice what was received, and 16 KiB: ${what}, byte by byte`, () => {
+    it(`holds at most twice the received bytes plus 16 KiB: ${what}, byte by byte`, () => {
       const line = new Receiving(new Reception({ bufferedChunksMax: 100_000 }));
       let received = 0;
       for (const byte of bytes) {
@@ -117,7 +117,7 @@ describe('a message in pieces', () => {
     });
   }
 
-  it('lets go of a read that had whole messages only', () => {
+  it('releases a read that contained whole messages only', () => {
     const line = new Receiving(new Reception());
     line.read(Buffer.concat([whole('one'), whole('two')]));
     assert.deepEqual(line.messages, ['one', 'two']);
@@ -126,7 +126,7 @@ describe('a message in pieces', () => {
 });
 
 describe('the chunks of a message', () => {
-  it('are counted for each frame that is incomplete, the joined ones too', async () => {
+  it('are counted for each incomplete frame, including the joined ones', async () => {
     const line = new Receiving(new Reception({ bufferedChunksMax: 50 }));
     const frame = whole('x'.repeat(50));
     for (let n = 0; n < 3; n += 1) drip(line, frame);
@@ -153,7 +153,7 @@ describe('the time of a message', () => {
     return { line: new Receiving(reception), wait: (ms) => reception.clock.advance(ms) };
   }
 
-  it('is not extended by a byte in five seconds', () => {
+  it('is not extended by a byte every five seconds', () => {
     const { line, wait } = lineAt();
     const bytes = whole('x'.repeat(100));
     for (let at = 0; at < 12; at += 1) {
@@ -178,7 +178,7 @@ describe('the time of a message', () => {
     assert.deepEqual(line.refusals, [refusal]);
   });
 
-  it('begins with each message, also when one read ends one and begins the next', () => {
+  it('begins with each message, even when one read ends one message and begins the next', () => {
     const { line, wait } = lineAt();
     const bytes = whole('x'.repeat(100));
     line.read(bytes.subarray(0, 50));
@@ -202,7 +202,7 @@ describe('the time of a message', () => {
     assert.deepEqual(line.refusals, []);
   });
 
-  it('stands still while reading is paused', () => {
+  it('stops while reading is paused', () => {
     const { line, wait } = lineAt();
     line.read(first('x'));
     wait(50_000);
@@ -228,7 +228,7 @@ describe('the time of a message', () => {
     assert.deepEqual(line.refusals, [refusal]);
   });
 
-  it('is over with the connection', () => {
+  it('ends with the connection', () => {
     const { line, wait } = lineAt();
     line.read(first('x'));
     line.socket.release();
@@ -238,7 +238,7 @@ describe('the time of a message', () => {
 });
 
 describe('a message that is refused', () => {
-  it('is let go of at once, nothing more is heard, and TCP ends', () => {
+  it('is released at once, nothing more is delivered, and TCP ends', () => {
     const reception = new Reception();
     const line = new Receiving(reception);
     line.read(
@@ -255,15 +255,15 @@ describe('a message that is refused', () => {
   });
 });
 
-describe('unfinished messages together', () => {
-  it('make room for each other: the oldest first, and no more than it takes', () => {
+describe('the total of unfinished messages', () => {
+  it('is kept by ending connections, the oldest message first, and no more than necessary', () => {
     const reception = new Reception({ bytesMax: 10_000 });
     const lines = Array.from({ length: 4 }, () => new Receiving(reception));
     const [one, two, three, four] = lines as [Receiving, Receiving, Receiving, Receiving];
     const part = first('x'.repeat(4_000));
     one.read(part);
     two.read(part);
-    // The first begins another message: the second is the oldest now.
+    // The first connection begins another message, so the second has the oldest one now.
     one.read(Buffer.concat([more('', true), part]));
     three.read(part);
     const problem = 'incomplete messages over 10000 bytes (admission.unfinishedBytesMax)';
@@ -276,7 +276,7 @@ describe('unfinished messages together', () => {
     assert.deepEqual([one.messages.length, three.messages.length], [1, 1]);
   });
 
-  it('make room themselves when one alone is too much', () => {
+  it('is kept by ending a connection whose message alone exceeds it', () => {
     const reception = new Reception({ bytesMax: 10_000 });
     const line = new Receiving(reception);
     line.read(whole('x'.repeat(20_000)).subarray(0, 15_000));

@@ -38,7 +38,7 @@ const failed = (failure: Partial<Failure>): Ending => ({
 });
 
 describe('ReconnectPolicy', () => {
-  it('refuses another attempt after what none can mend, and remembers the ending', () => {
+  it('refuses another attempt after a permanent fault, and remembers the ending', () => {
     for (const ending of [failed({ retry: 'never' }), closed({ retry: 'never', origin: 'peer' })]) {
       const { policy } = bench();
       assert.equal(policy.judge(ending, 0), 'ended.never');
@@ -51,10 +51,10 @@ describe('ReconnectPolicy', () => {
     const judge = (atMs: number) => policy.judge(closed({}), atMs);
     assert.deepEqual([0, 1, 2].map(judge), new Array(3).fill('ended.backoff'));
     assert.equal(judge(3), 'restarts.exceeded');
-    assert.equal(judge(5_000), 'ended.backoff', 'what is long ago does not count');
+    assert.equal(judge(5_000), 'ended.backoff', 'older endings do not count');
   });
 
-  it('counts no ending of a connection that was stable', () => {
+  it('counts no ending of a stable connection', () => {
     const { policy } = bench(undefined, 3);
     for (let index = 0; index < 100; index += 1) {
       policy.reset();
@@ -84,7 +84,7 @@ describe('ReconnectPolicy', () => {
     ),
   };
   for (const [title, ending] of Object.entries(refusals))
-    it(`slows down after the ninth in a row, until a connection is stable: ${title}`, () => {
+    it(`slows down after the ninth failure in a row, until a connection is stable: ${title}`, () => {
       const { policy } = bench(undefined, 1_000);
       const judge = () => policy.judge(ending, 0);
       for (const round of ['first', 'second']) {
@@ -104,7 +104,7 @@ describe('ReconnectPolicy', () => {
     'code 4000': closed({ code: 4000, origin: 'peer' }),
   };
   for (const [title, ending] of Object.entries(troubles))
-    it(`never slows down for what passes: ${title}`, () => {
+    it(`never slows down for temporary faults: ${title}`, () => {
       const { policy } = bench(undefined, 1_000);
       for (let index = 0; index < 50; index += 1)
         assert.equal(policy.judge(ending, 0), 'ended.backoff');
@@ -121,18 +121,18 @@ describe('ReconnectPolicy', () => {
     ),
   };
   for (const [title, ending] of Object.entries(denials))
-    it(`tries other credentials three times before it slows down: ${title}`, () => {
+    it(`tries new credentials three times before it slows down: ${title}`, () => {
       const { policy } = bench(undefined, 1_000, { isRenewed: true });
       const facts = [1, 2, 3, 4].map(() => policy.judge(ending, 0));
       assert.deepEqual(facts, [...new Array(3).fill('ended.backoff'), 'ended.slow']);
     });
 
-  it('slows down at once where the same credentials would be sent again', () => {
+  it('slows down at once where it would send the same credentials again', () => {
     for (const title of ['status 401', 'code 3000', 'code 3003'])
       assert.equal(bench().policy.judge(denials[title] as Ending, 0), 'ended.slow');
   });
 
-  it('leaves every ending to the application, which hears what would be done', () => {
+  it('passes every ending to the application, together with the suggested step', () => {
     const heard: unknown[] = [];
     const answers = ['now', 'slow', 'never', 'backoff'] as const;
     const retry: RetryDecision = (ending, suggested) => {
@@ -149,7 +149,7 @@ describe('ReconnectPolicy', () => {
     assert.deepEqual(heard, new Array(4).fill([ending, 'backoff']));
   });
 
-  it('keeps the suggestion when the application throws or answers something else', () => {
+  it('keeps the suggestion when the application throws or returns an invalid answer', () => {
     const fail = () => {
       throw new Error('no idea');
     };
@@ -160,7 +160,7 @@ describe('ReconnectPolicy', () => {
     }
   });
 
-  it('waits for slowMs to twice as long when it is slow, and longer if the peer asks', () => {
+  it('waits for slowMs to twice as long when it is slow, and longer if the peer asks for it', () => {
     const delayAfter = (random: number, ending: Ending) => {
       const { policy } = bench(() => random);
       policy.judge(ending, 0);
@@ -171,7 +171,7 @@ describe('ReconnectPolicy', () => {
     assert.equal(delayAfter(0, failed({ retryAfterMs: 90_000 })), 90_000);
   });
 
-  it('waits longer with every failure, until it is reset', () => {
+  it('waits longer after every failure, until it is reset', () => {
     const { policy } = bench();
     policy.judge(closed({}), 0);
     const delays = () => [1, 2, 3].map(() => policy.delayMs('backoff'));
@@ -180,7 +180,7 @@ describe('ReconnectPolicy', () => {
     assert.deepEqual(delays(), [500, 1_000, 2_000]);
   });
 
-  it('waits as long as the peer asks, and an echo of our own code asks nothing', () => {
+  it('waits as long as the peer asks, and ignores an echo of our own code', () => {
     const delayAfter = (ending: Ending) => {
       const { policy } = bench(() => 0);
       const fact = policy.judge(ending, 0);
@@ -196,7 +196,7 @@ describe('ReconnectPolicy', () => {
     assert.deepEqual(delayAfter(closed({})), ['ended.backoff', 0]);
   });
 
-  it('knows the other delays', () => {
+  it('gives the delays of the other answers', () => {
     const { policy } = bench();
     assert.equal(policy.delayMs('stable'), backoff.stableMs);
     assert.equal(policy.delayMs('offline'), backoff.maxMs);
@@ -205,7 +205,7 @@ describe('ReconnectPolicy', () => {
     assert.equal(policy.delayMs('now'), 0);
   });
 
-  it('takes an even chance for one that cannot be told, and tells what was thrown', () => {
+  it('uses an even chance when random fails, and reports what was thrown', () => {
     const broken = () => {
       throw new Error('no chance');
     };

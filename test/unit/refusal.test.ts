@@ -4,12 +4,14 @@ import fc from 'fast-check';
 import { MooringError, Refusal } from '../../src/index.ts';
 import { authenticationRefusal, isRefusal } from '../../src/server/authenticate-result.ts';
 
-/** A second copy of the package in this process: its classes are not ours, its brand is. */
+/**
+ * A second copy of the package in this process: its classes differ from ours, its brand does not.
+ */
 const copy: typeof import('../../src/server/authenticate-result.ts') = await import(
   new URL('../../src/server/authenticate-result.js?copy', import.meta.url).href
 );
 
-/** What the constructor says to these arguments. */
+/** The error message that the constructor throws for these arguments. */
 function complaint(...args: unknown[]): string {
   try {
     new Refusal(...(args as ConstructorParameters<typeof Refusal>));
@@ -22,7 +24,7 @@ function complaint(...args: unknown[]): string {
 }
 
 describe('Refusal', () => {
-  it('is 401 without words by default', () => {
+  it('is 401 without a message by default', () => {
     const refusal = new Refusal();
     assert.deepEqual([refusal.status, refusal.message, refusal.headers], [401, '', {}]);
     assert.equal(refusal.name, 'Refusal');
@@ -36,7 +38,7 @@ describe('Refusal', () => {
     assert.deepEqual(refusal.headers, headers);
   });
 
-  it('refuses every status that is not 4xx or 5xx, and names it', () => {
+  it('refuses every status other than 4xx and 5xx, and names it', () => {
     const any = fc.oneof(fc.integer(), fc.double(), fc.integer({ min: 390, max: 610 }));
     fc.assert(
       fc.property(any, (status) => {
@@ -64,14 +66,14 @@ describe('Refusal', () => {
   }
 
   const wrongNames = ['', 'X A', 'X-A: b', 'X-A\r\nSet-Cookie', 'Größe', 'a\0'];
-  it('refuses names that are no header names', () => {
+  it('refuses invalid header names', () => {
     for (const name of wrongNames) {
       const expected = `options.headers: ${JSON.stringify(name)} is not a valid header name`;
       assert.equal(complaint(401, '', { [name]: 'x' }), expected);
     }
   });
 
-  it('refuses values that are no header values, in lists as well', () => {
+  it('refuses invalid header values, also in lists', () => {
     const broken = ['a\r\nB: c', 'a\n', '\r', '\0', '\x7f', '漢', 'b\ud83d'];
     for (const value of [
       ...broken,
@@ -90,19 +92,19 @@ describe('Refusal', () => {
     }
   });
 
-  it('refuses a message that is no string', () => {
+  it('refuses a message that is not a string', () => {
     assert.equal(complaint(401, {}), 'message: must be a string, not an object');
     assert.equal(complaint(401, Symbol('no')), 'message: must be a string, not a symbol');
   });
 
-  it('does not follow what is written into its headers later', () => {
+  it('ignores later changes to the headers that it was given', () => {
     const headers: Record<string, string> = { 'X-A': 'b' };
     const refusal = new Refusal(401, '', headers);
     headers['X-A'] = 'b\r\nSet-Cookie: evil=1';
     assert.deepEqual(refusal.headers, { 'X-A': 'b' });
   });
 
-  it('keeps headers that nobody can write to, nor their lists', () => {
+  it('freezes its headers, and their lists', () => {
     const refusal = new Refusal(401, '', { 'X-A': ['b'] });
     const headers = refusal.headers as Record<string, string | string[]>;
     assert.throws(() => Object.assign(headers, { 'X-B': 'c' }), TypeError);
@@ -111,8 +113,8 @@ describe('Refusal', () => {
     assert.deepEqual(headers, { 'X-A': ['b'] });
   });
 
-  it('is known to another copy of the package, and nothing else is', () => {
-    assert.ok(!(new copy.Refusal(403) instanceof Refusal), 'it is another class');
+  it('is recognized by another copy of the package, and nothing else is', () => {
+    assert.ok(!(new copy.Refusal(403) instanceof Refusal), 'its class is another one');
     assert.ok(isRefusal(new copy.Refusal(403)));
     assert.ok(copy.isRefusal(new Refusal(403)));
     const lookalike = Object.assign(new Error('no'), { name: 'Refusal', status: 401, headers: {} });
@@ -123,7 +125,7 @@ describe('Refusal', () => {
 });
 
 describe('authenticationRefusal', () => {
-  it('answers with what a Refusal says', () => {
+  it('answers as the Refusal specifies', () => {
     const refusal = new Refusal(403, 'not you', { 'X-Why': 'banned' });
     const { cause, status, body, headers, error } = authenticationRefusal(refusal);
     assert.deepEqual(
@@ -134,7 +136,7 @@ describe('authenticationRefusal', () => {
     assert.equal(authenticationRefusal(new Refusal()).cause, 'unauthorized');
   });
 
-  it('answers 500 to anything else, and keeps what was thrown from the client', () => {
+  it('answers 500 to anything else, and hides the thrown error from the client', () => {
     const thrown = new Error('password of the database');
     const answer = authenticationRefusal(thrown);
     assert.deepEqual(
@@ -145,7 +147,7 @@ describe('authenticationRefusal', () => {
   });
 });
 
-describe('authenticationRefusal: of a Refusal that was written to', () => {
+describe('authenticationRefusal, given a Refusal that was modified', () => {
   const spoilt: [string, unknown, RegExp][] = [
     ['status', 200, /^status: must be a number from 400 to 599, not 200$/],
     ['message', { text: 'no' }, /^message: must be a string, not an object$/],
@@ -153,7 +155,7 @@ describe('authenticationRefusal: of a Refusal that was written to', () => {
     ['close', 'yes', /^options\.close: must be a boolean, not a string$/],
   ];
   for (const [name, value, message] of spoilt) {
-    it(`is 500: ${name}`, () => {
+    it(`answers 500: ${name}`, () => {
       const refusal = Object.defineProperty(new Refusal(403, 'no'), name, { value });
       const { cause, status, body, headers, error } = authenticationRefusal(refusal);
       assert.deepEqual(
@@ -165,9 +167,9 @@ describe('authenticationRefusal: of a Refusal that was written to', () => {
   }
 });
 
-describe('Refusal: its third argument', () => {
-  it('is headers, or options that have headers', () => {
-    const headers = { 'Retry-After': '9', Close: 'a header', 'x-headers': 'a header as well' };
+describe('the third argument of Refusal', () => {
+  it('may be headers, or options that have headers', () => {
+    const headers = { 'Retry-After': '9', Close: 'a header', 'x-headers': 'a header, too' };
     const plain = new Refusal(429, '', headers);
     assert.deepEqual([plain.headers, plain.close], [headers, undefined]);
     const full = new Refusal(429, '', { headers, close: true });
@@ -175,7 +177,7 @@ describe('Refusal: its third argument', () => {
     assert.deepEqual(new Refusal(429, '', { close: false }).headers, {});
   });
 
-  it('refuses options that it does not know', () => {
+  it('refuses unknown options', () => {
     const told = complaint(401, '', { close: true, 'Retry-After': '9' });
     assert.equal(told, 'options.Retry-After: unknown option');
     assert.equal(
@@ -184,7 +186,7 @@ describe('Refusal: its third argument', () => {
     );
   });
 
-  it('is options whatever `close` or `headers` is, and never a header of that name', () => {
+  it('is options whatever `close` or `headers` contains, and never a header of that name', () => {
     const close = 'options.close: must be a boolean, not a string';
     assert.equal(complaint(401, 'x', { close: 'yes' }), close);
     assert.equal(complaint(401, '', { headers: {}, close: 'yes' }), close);

@@ -6,7 +6,7 @@ import type { InboundConnection } from '../../src/server/inbound-connection.ts';
 import { Registry } from '../../src/server/registry.ts';
 import type { Counts } from '../../src/server/supervisor-types.ts';
 
-/** A connection as far as the registry knows one, with the life that a real one leads. */
+/** The part of a connection that the registry knows, with the life cycle of a real one. */
 class FakeConnection {
   readonly id: string;
   readonly key: string | undefined;
@@ -22,7 +22,7 @@ class FakeConnection {
     this.move('handshaking');
   }
 
-  /** Its part as an accepted connection. */
+  /** The part of an accepted connection. */
   get side(): this {
     return this;
   }
@@ -60,7 +60,7 @@ describe('Registry', () => {
     assert.deepEqual([registry.byKey('ann'), registry.fromAddress('192.0.2.1')], [[], 0]);
   });
 
-  it('counts connections by state, and for ever what has ended', () => {
+  it('counts connections by state, and ended connections permanently', () => {
     const registry = new Registry();
     const one = new FakeConnection(registry, { id: 'c1' });
     const other = new FakeConnection(registry, { id: 'c2' });
@@ -73,7 +73,7 @@ describe('Registry', () => {
     assert.equal(registry.connections.size, 0);
   });
 
-  it('finds the open ones, and no others, by id', () => {
+  it('finds open connections by id, and no others', () => {
     const registry = new Registry();
     const one = new FakeConnection(registry, { id: 'c1' });
     assert.equal(registry.open.get('c1'), undefined);
@@ -84,7 +84,7 @@ describe('Registry', () => {
     assert.equal(registry.open.size, 0);
   });
 
-  it('finds every open one with a key', () => {
+  it('finds every open connection with a key', () => {
     const registry = new Registry();
     const anns = ['c1', 'c2'].map((id) => new FakeConnection(registry, { id, key: 'ann' }).open());
     new FakeConnection(registry, { id: 'c3', key: 'bob' }).open();
@@ -98,7 +98,7 @@ describe('Registry', () => {
     assert.deepEqual(registry.byKey('ann'), []);
   });
 
-  it('takes keys and addresses that are named like members of objects', () => {
+  it('accepts keys and addresses that are named like members of objects', () => {
     const registry = new Registry();
     for (const name of ['__proto__', 'constructor', 'size']) {
       assert.deepEqual([registry.byKey(name), registry.fromAddress(name)], [[], 0]);
@@ -107,7 +107,7 @@ describe('Registry', () => {
     }
   });
 
-  it('gives a list that no later change touches', () => {
+  it('returns a list that later changes do not affect', () => {
     const registry = new Registry();
     const one = new FakeConnection(registry, { id: 'c1', key: 'ann' }).open();
     const found = registry.byKey('ann');
@@ -128,7 +128,7 @@ describe('Registry', () => {
     assert.equal(registry.fromAddress('192.0.2.2'), 1);
   });
 
-  it('holds nothing of whom it has forgotten', (t) => {
+  it('holds nothing about a connection that it has forgotten', (t) => {
     const maps = new Set<Map<unknown, unknown>>();
     const { set } = Map.prototype;
     t.mock.method(
@@ -150,7 +150,7 @@ describe('Registry', () => {
     );
   });
 
-  it('agrees with the list of connections after any lives', () => {
+  it('matches the list of connections after any life cycles', () => {
     const step = fc.record({
       who: fc.nat(9),
       what: fc.constantFrom('open', 'errored', 'closing', 'end', 'failed', 'new'),
@@ -179,7 +179,7 @@ describe('Registry', () => {
   });
 });
 
-/** One step of a life, as far as it is possible in the state that the connection is in. */
+/** One step of a life cycle, if the state of the connection allows it. */
 function live(registry: Registry, connection: FakeConnection, what: string): void {
   if (connection.state === 'handshaking') {
     if (what === 'failed') connection.move('failed');

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { filesIn, read, root, section, tableRows } from '../package/repository.ts';
 
-// Goal: what the repository promises about versions is what it tests. Method: the page, the workflow, package.json and the
-// packages of test/package/ are read, and compared with each other.
+// Goal: the repository tests what it promises about versions. Method: read the page, the workflow, package.json and the
+// packages of test/package/, and compare them with each other.
 
 const page = read('docs/internals/releasing.md');
 const workflow = read('.github/workflows/test.yml');
 const manifest = JSON.parse(read('package.json'));
 const major = (version: string) => Number.parseInt(version, 10);
 
-/** The versions of Node.js that the workflow starts, the oldest first. */
+/** The versions of Node.js that the workflow starts, oldest first. */
 const [oldest = '', ...others] = [
   ...[...workflow.matchAll(/image: node:([\d.]+)$/gm)].map(([, version = '']) => version),
   ...(/node: \[(.*)\]/.exec(workflow)?.[1]?.split(', ') ?? []),
@@ -24,7 +24,7 @@ describe('docs/internals/releasing.md', () => {
     assert.deepEqual(promised, [oldest, ...others].map(major));
   });
 
-  it('begins with the version that package.json asks for, and so does the workflow', () => {
+  it('begins with the version that package.json requires, and so does the workflow', () => {
     assert.equal(manifest.engines.node, `>=${oldest}`);
     assert.ok(section(page, 'Node\\.js').includes(`From ${oldest}.`));
   });
@@ -37,7 +37,7 @@ describe('docs/internals/releasing.md', () => {
     }
   });
 
-  it('names the versions of TypeScript that read the types, and so does the README', () => {
+  it('names the versions of TypeScript that can read the types, and so does the README', () => {
     const { dependencies } = JSON.parse(read('test/package/others/package.json'));
     const names = Object.keys(dependencies).filter((name) => name.startsWith('typescript-'));
     const older = names.map((name) => name.replace('typescript-', ''));
@@ -66,7 +66,7 @@ describe('the packages of other compilers and runtimes', () => {
 });
 
 describe('.github/', () => {
-  it('has forms whose fields have names of their own', () => {
+  it('has forms whose field names are unique', () => {
     for (const path of filesIn('.github/ISSUE_TEMPLATE', '.yml')) {
       const ids = [...read(path).matchAll(/^ {4}id: (\w+)$/gm)].map(([, id]) => id);
       assert.equal(new Set(ids).size, ids.length, path);

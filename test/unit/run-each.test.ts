@@ -1,5 +1,5 @@
-// Goal: where something is done for many, one that throws costs the others nothing, and its error gets out. Method: run
-// each such loop over fakes of which one throws.
+// Goal: when one of many items throws, the others are still processed, and the error is rethrown. Method: run each such
+// loop over fakes of which one throws.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ChartSystem } from '../../src/chart/chart-system.ts';
@@ -22,7 +22,7 @@ const failing = () => {
 const isBroken = (thrown: unknown) => thrown === broken;
 
 describe('runEach', () => {
-  it('gives every item its turn and throws the only error as it is', () => {
+  it('processes every item, and rethrows a single error unchanged', () => {
     const done: number[] = [];
     const run = (item: number) => {
       if (item === 2) failing();
@@ -32,7 +32,7 @@ describe('runEach', () => {
     assert.deepEqual(done, [1, 3]);
   });
 
-  it('throws one error with all of them when there are several', () => {
+  it('throws one error that contains all of them when there are several', () => {
     assert.throws(
       () => runEach([1, 2], failing),
       (thrown: AggregateError) => {
@@ -45,7 +45,7 @@ describe('runEach', () => {
 });
 
 describe('runAll', () => {
-  it('takes what is added meanwhile, behind an item that throws as well', () => {
+  it('processes items that are added meanwhile, even behind an item that throws', () => {
     const queue = ['a', 'b'];
     const done: string[] = [];
     const run = (item: string) => {
@@ -65,9 +65,9 @@ function contextOn(clock: VirtualClock) {
   });
 }
 
-describe('a message whose loss cannot be told', () => {
+describe('a message whose loss cannot be reported', () => {
   for (const way of ['expired', 'stopped'] as const) {
-    it(`keeps no other from being reported when they are ${way}`, () => {
+    it(`never keeps another loss from being reported: messages are ${way}`, () => {
       const given: unknown[] = [];
       const queue = new OfflineQueue({ queueMax: 10, queueBytesMax: 10 }, ({ message }) => {
         given.push(message);
@@ -84,7 +84,7 @@ describe('a message whose loss cannot be told', () => {
 });
 
 describe('VirtualClock', () => {
-  it('runs what waits for the poll phase behind a callback that throws', () => {
+  it('runs what waits for the poll phase after a callback that throws', () => {
     const clock = new VirtualClock();
     let ran = 0;
     clock.afterPoll(failing);
@@ -95,7 +95,7 @@ describe('VirtualClock', () => {
 });
 
 describe('a child that cannot be stopped', () => {
-  it('keeps no other child from being asked to stop', () => {
+  it('never keeps another child from being asked to stop', () => {
     const children = new Children({
       ...{ actor: {} as HostedActor, charts: {} as ChartSystem, registry: new Registry() },
       connectionCrashed: () => {},
@@ -115,7 +115,7 @@ describe('a child that cannot be stopped', () => {
   });
 });
 
-/** A drain of members that note what is done to them; the first one throws at everything, and so do the services. */
+/** A drain whose members record each call. The first member throws at every call, and so do the services. */
 class DrainBench {
   readonly clock = new VirtualClock();
   readonly members = ['first', 'second', 'third'].map((id) => ({ id }));
@@ -144,14 +144,14 @@ class DrainBench {
 describe('a member that throws while it is drained', () => {
   const closed = ['first closed', 'second closed', 'third closed'];
 
-  it('keeps the others neither from closing with it', () => {
+  it('never keeps the others from closing with it', () => {
     const bench = new DrainBench(1_000);
     bench.drain.begin(bench.members);
     assert.deepEqual(bench.done, closed);
     assert.deepEqual(bench.errors, [broken]);
   });
 
-  it('nor from closing in their turn', () => {
+  it('never keeps the others from closing in their turn', () => {
     const bench = new DrainBench(1);
     bench.drain.begin(bench.members);
     assert.deepEqual(bench.done, ['first closed']);
@@ -160,7 +160,7 @@ describe('a member that throws while it is drained', () => {
     assert.deepEqual(bench.errors, [broken]);
   });
 
-  it('nor from being destroyed at the deadline, not even when the services throw, too', () => {
+  it('never keeps the others from being destroyed at the deadline, even when the services throw, too', () => {
     const bench = new DrainBench();
     bench.drain.expire(bench.members, (member) => bench.act(member, 'destroyed'), 1_000);
     assert.deepEqual(bench.done, ['first destroyed', 'second destroyed', 'third destroyed']);

@@ -1,5 +1,5 @@
-// Goal: a contract is any Standard Schema, and one that is async, throws or answers nonsense is reported once and never ends
-// the process. Method: the same contracts in four libraries, and schemas written by hand.
+// Goal: a contract may be any Standard Schema. One that is async, throws or returns nonsense is reported once, and
+// never ends the process. Method: the same contracts in four libraries, and schemas written by hand.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { z } from 'zod';
@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  // An unhandled rejection is reported once the microtasks have run.
+  // Node.js reports an unhandled rejection once the microtasks have run.
   await turns(3);
   await watch.assertQuiet();
   watch.stop();
@@ -33,7 +33,7 @@ const isAsync = {
     'options.sends: a contract must check at once, but this schema is async: do async work before you send',
 };
 
-/** A schema of no library. */
+/** A schema that belongs to no library. */
 function schemaThat<Output>(
   validate: StandardSchemaV1<unknown, Output>['~standard']['validate'],
 ): StandardSchemaV1<unknown, Output> {
@@ -49,7 +49,7 @@ const rejected = async () => {
   throw new Error('the database is gone');
 };
 
-/** Rejects once the schema library has long lost sight of the promise. */
+/** Rejects long after the schema library has lost track of the promise. */
 const rejectedLater = async () => {
   await turns(1);
   return rejected();
@@ -65,7 +65,7 @@ for (const [name, library] of Object.entries(schemaLibraries)) {
 function itChecks({ row: schema, order, checked }: SchemaLibrary): void {
   const orders = new Contract(jsonCodec(), order, order);
 
-  it('sends what the schema makes of a row, and nothing else of it', () => {
+  it('sends what the schema makes of a row, and nothing else', () => {
     const rows = new Contract(jsonCodec(), undefined, schema);
     assert.deepEqual(JSON.parse(String(rows.payload(row))), sentRow);
     assert.equal(row.passwordHash, 's3cret');
@@ -104,7 +104,7 @@ function itChecks({ row: schema, order, checked }: SchemaLibrary): void {
     );
   });
 
-  it('throws what a check of it throws, at the first message and at a later one', () => {
+  it('throws what a check throws, for the first message and for a later one', () => {
     const error = new Error('the check itself, encountered no file');
     let isBroken = true;
     const check = new SchemaCheck(
@@ -139,7 +139,7 @@ function itRefusesAsync({ asynchronous }: SchemaLibrary): void {
 }
 
 describe('SchemaCheck', () => {
-  it('handles what a hand-written schema promises, now or later, and any thenable', () => {
+  it('handles the promises of a hand-written schema, now or later, and any thenable', () => {
     const results = [
       rejected(),
       rejectedLater(),
@@ -164,7 +164,7 @@ describe('SchemaCheck', () => {
     });
   });
 
-  it('keeps taking what a union checks at once when another part of it is async', async () => {
+  it('accepts what a union checks synchronously when another part of it is async', async () => {
     const either = z.union([z.number(), z.string().refine(rejected)]);
     const check = new SchemaCheck(either, 'sends');
     assert.throws(() => check.run('text'), isAsync);
@@ -182,7 +182,7 @@ describe('SchemaCheck', () => {
     await turns(3);
   });
 
-  it('no longer looks for promises once a schema has proved to be synchronous', () => {
+  it('stops looking for promises once a schema has proved to be synchronous', () => {
     let isWatched: boolean | undefined;
     const schema = schemaThat((value) => {
       isWatched = Object.hasOwn(Promise, Symbol.hasInstance);
@@ -195,7 +195,7 @@ describe('SchemaCheck', () => {
     assert.equal(isWatched, false);
   });
 
-  it('leaves Promise as it found it, within and after a check that checks', () => {
+  it('restores Promise, also when checks are nested', () => {
     const inner = new SchemaCheck(
       z.string().refine(() => true),
       'sends',
@@ -216,7 +216,7 @@ describe('SchemaCheck', () => {
     assert.equal(Object.hasOwn(Promise, Symbol.hasInstance), false);
   });
 
-  it('still handles the promises of a check that has asked another schema meanwhile', () => {
+  it('still handles the promises of a check that has called another schema meanwhile', () => {
     const inner = new SchemaCheck(z.string(), 'sends');
     const schema = z.string().refine((text) => {
       inner.run(text);
@@ -225,7 +225,7 @@ describe('SchemaCheck', () => {
     assert.throws(() => new SchemaCheck(schema, 'sends').run('text'), isAsync);
   });
 
-  it('takes steps of a path bare, or each in an object, and a fault without a path', () => {
+  it('accepts plain path steps, steps that are objects, and a fault without a path', () => {
     const faults: readonly [StandardResult<never>['issues'], string][] = [
       [[{ message: 'no', path: ['items', 2, { key: 'price' }] }], 'items[2].price'],
       [[{ message: 'no', path: [{ key: 0 }, { key: Symbol('secret') }] }], '[0].Symbol(secret)'],

@@ -12,12 +12,12 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { resolveClientOptions } from '../support/client-options.ts';
 
-/** Sends what it is given. */
+/** Sends the given messages. */
 const passing: Codec = { name: 'none', encode: (message) => message as string, decode: String };
 
 type Bench = Record<'room' | 'queueMax' | 'queueBytesMax' | 'queueFlushPerSecond', number>;
 
-/** A sender whose connection takes as many messages as it has room for, or is not there at all. */
+/** A sender whose connection accepts as many messages as it has room for, or is absent. */
 function bench({ room = 0, queueMax = 10, ...more }: Partial<Bench> = {}) {
   const clock = new VirtualClock();
   const log: string[] = [];
@@ -58,7 +58,7 @@ function bench({ room = 0, queueMax = 10, ...more }: Partial<Bench> = {}) {
 }
 
 describe('Sender', () => {
-  it('sends what can be sent, and keeps the rest in order', () => {
+  it('sends what it can, and keeps the rest in order', () => {
     const { sender, connection, log } = bench({ room: 1 });
     assert.deepEqual(
       ['a', 'b', 'c'].map((message) => sender.send(message, {})),
@@ -71,7 +71,7 @@ describe('Sender', () => {
     assert.deepEqual([log, sender.queued], [['a', 'b', 'c'], 0]);
   });
 
-  it('never sends past what is older', () => {
+  it('never sends a message ahead of an older one', () => {
     const { sender, connection, log } = bench();
     sender.send('old', {});
     connection.room = 10;
@@ -81,7 +81,7 @@ describe('Sender', () => {
     assert.deepEqual(log, ['old', 'new']);
   });
 
-  it('takes a message out of the queue only when it was taken', () => {
+  it('removes a message from the queue only when the connection accepted it', () => {
     const { sender, connection, log } = bench();
     for (const message of ['a', 'b', 'c']) sender.send(message, {});
     connection.room = 1;
@@ -92,7 +92,7 @@ describe('Sender', () => {
     assert.equal(sender.queued, 2);
   });
 
-  it('keeps bytes as they were', () => {
+  it('keeps a copy of the bytes', () => {
     const { sender, connection, log } = bench();
     const bytes = new Uint8Array([1, 2]);
     sender.send(bytes, {});
@@ -102,7 +102,7 @@ describe('Sender', () => {
     assert.deepEqual(log, ['1,2']);
   });
 
-  it('tells what became of a message, however long that takes', async () => {
+  it('reports the result of a message, however long that takes', async () => {
     const { sender, connection } = bench({ room: 1, queueMax: 1 });
     const flushed = ['a', 'b', 'c'].map((message) => sender.sendAndFlush(message, {}));
     connection.room = 1;
@@ -111,7 +111,7 @@ describe('Sender', () => {
     assert.equal(await sender.sendAndFlush('d', { queue: false }), 'refused');
   });
 
-  it('lets what waits expire also when nobody asks, and holds no timer afterwards', () => {
+  it('expires waiting messages without a further call, and holds no timer afterwards', () => {
     const { sender, log, clock } = bench();
     sender.send('a', { ttlMs: 100 });
     sender.send('b', { ttlMs: 50 });
@@ -132,14 +132,14 @@ describe('Sender', () => {
     ['expired', 10],
     ['queue-full', 1],
   ] as const) {
-    it(`forgets nothing when whoever hears that a message was ${why} ends the client`, async () => {
+    it(`loses nothing when a listener for a ${why} message ends the client`, async () => {
       const { sender, connection, log, clock } = bench({ queueMax });
       connection.whenDropped = () => {
         connection.isOver = true;
         sender.clear('stopped');
       };
       sender.send('a', { ttlMs: why === 'expired' ? 15 : 60_000 });
-      // Over, but the wheel has not come by yet.
+      // Expired, but the wheel has not run yet.
       if (why === 'expired') clock.advance(16);
       const settled = await Promise.race([sender.sendAndFlush('b', { ttlMs: 60_000 }), 'for ever']);
       assert.deepEqual([log[0], sender.queued], [`a ${why}`, 0]);
@@ -148,7 +148,7 @@ describe('Sender', () => {
     });
   }
 
-  it('lets what has waited for a connection leave at a pace, and what comes later behind it', () => {
+  it('paces messages that waited for a connection, and keeps newer ones behind them', () => {
     const { sender, connection, log, clock } = bench({ queueMax: 100, queueFlushPerSecond: 10 });
     const numbers = [...Array(40).keys()].map(String);
     for (const number of numbers) sender.send(number, {});
@@ -163,7 +163,7 @@ describe('Sender', () => {
     assert.deepEqual([sender.send('now', {}), clock.timersPending], ['sent', 0]);
   });
 
-  it('does not pace what waits for room on an open connection', () => {
+  it('never paces messages that wait for room on an open connection', () => {
     const { sender, connection, log } = bench({ queueMax: 100, queueFlushPerSecond: 10 });
     sender.connected();
     for (let number = 0; number < 100; number += 1) sender.send(String(number), {});
@@ -186,7 +186,7 @@ describe('Sender', () => {
     assert.deepEqual([log, clock.timersPending], [['a', 'b', 'c', 'd'], 0]);
   });
 
-  it('refuses a message that is larger than its whole queue, and drops nothing for it', () => {
+  it('refuses a message larger than the whole queue, and drops nothing for it', () => {
     const { sender, log } = bench({ queueBytesMax: 10 });
     sender.send('a', {});
     assert.equal(sender.send('ü'.repeat(6), {}), 'refused');
@@ -196,7 +196,7 @@ describe('Sender', () => {
     assert.deepEqual([sender.queued, log], [2, ['a queue-full']]);
   });
 
-  it('refuses a time to live that is none', () => {
+  it('refuses an invalid time to live', () => {
     const { sender } = bench();
     for (const ttlMs of [-1, Number.NaN]) {
       assert.throws(() => sender.send('a', { ttlMs }), { code: 'invalid-options' });

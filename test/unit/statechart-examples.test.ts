@@ -8,10 +8,10 @@ import { hide } from '../../machines/index.ts';
 import { read, tableRows } from '../package/repository.ts';
 import { type StateConfig, writtenStates } from '../support/statechart-config.ts';
 
-// Goal: each step of an example is an edge of its machine, and page and picture show the same. Method: an actor of the
-// machine is sent the facts that the page lists; what it says is compared with the page and with the committed picture.
+// Goal: each step of an example is an edge of its machine, and page and picture match it. Method: send an actor of the
+// machine the facts that the page lists, and compare its states with the page and with the committed picture.
 
-/** The paths of all active states, as an actor says them. */
+/** The paths of all active states of an actor. */
 function activePaths(machine: AnyStateMachine, facts: readonly string[]): string[] {
   const owner = new Proxy({}, { get: () => () => undefined });
   const actor = createActor(machine, { input: hide(owner) }).start();
@@ -26,13 +26,13 @@ function nested([name = '', ...inner]: readonly string[]): unknown {
   return inner.length === 0 ? name : { [name]: nested(inner) };
 }
 
-/** The layers of the steps: each is the facts and texts of a step, and all that is lit. */
+/** The layers of the steps: the facts and texts of each step, and all that it lights. */
 function layersOf(svg: string): string[] {
   const [, steps = ''] = svg.split('<g class="steps"');
   return steps.split('<g class="step"').slice(1);
 }
 
-/** The names of the states without others inside that a layer lights. */
+/** The names of the innermost states that a layer lights. */
 function namesLit(layer: string): unknown[] {
   return [...layer.matchAll(/class="name"[^>]*>(\w+)</g)].map(([, name]) => name);
 }
@@ -47,7 +47,7 @@ function describeExamples(subject: Subject): void {
   const page = read(`docs/statecharts/${machine.id}.md`);
 
   describe(`examples of the ${machine.id} chart`, () => {
-    it('are there, each by its own name', () => {
+    it('exist, each with a unique name', () => {
       assert.ok(examples.length > 0);
       assert.equal(new Set(examples.map(({ name }) => name)).size, examples.length);
     });
@@ -58,7 +58,7 @@ function describeExamples(subject: Subject): void {
       const svg = read(`docs/statecharts/${machine.id}-${name}.svg`);
       const layers = layersOf(svg);
 
-      it(`lead along edges of the machine: ${name}`, () => {
+      it(`follow edges of the machine: ${name}`, () => {
         assert.ok(facts.length > 1);
         for (const [index, row] of rows.entries()) {
           const active = activePaths(machine, facts.slice(0, index));
@@ -68,7 +68,7 @@ function describeExamples(subject: Subject): void {
         }
       });
 
-      it(`light in each step what is active, and take an arrow: ${name}`, () => {
+      it(`light the active states in each step, and follow an arrow: ${name}`, () => {
         assert.equal(layers.length, rows.length);
         for (const [index, layer] of layers.entries()) {
           const active = activePaths(machine, facts.slice(0, index));
@@ -81,7 +81,7 @@ function describeExamples(subject: Subject): void {
         }
       });
 
-      it(`play for as long as there are steps, and stand still for who wants that: ${name}`, () => {
+      it(`play for as long as there are steps, and stand still for readers who prefer that: ${name}`, () => {
         const [, loop, step] =
           /animation: statechart-step ([\d.]+)s .*calc\(var\(--step\) \* ([\d.]+)s\)/.exec(svg) ??
           [];
@@ -95,7 +95,7 @@ function describeExamples(subject: Subject): void {
         assert.match(svg, /<g class="whole" id="still">/);
       });
 
-      it(`never use an id twice, and say nothing over the buttons: ${name}`, () => {
+      it(`never use an id twice, and write nothing over the buttons: ${name}`, () => {
         const ids = [...svg.matchAll(/ id="([^"]*)"/g)].map(([, found]) => found);
         assert.equal(new Set(ids).size, ids.length);
         const captions = [...svg.matchAll(/<text class="step-\w+"[^>]*>([^<]*)</g)];

@@ -20,7 +20,7 @@ import {
 const run = promisify(execFile);
 const GENERATE = join(import.meta.dirname, '../../docs/generate.js');
 
-/** Adds something to the configuration of a machine; everything else stays as it is. */
+/** Adds something to the configuration of a machine. Everything else stays unchanged. */
 function withPlant(subject: Subject, plant: (config: PlantedConfig) => void): Subject {
   const config = structuredClone(withoutFunctions(subject.machine.config)) as PlantedConfig;
   plant(config);
@@ -31,7 +31,7 @@ type PlantedConfig = {
   states: Record<string, { on?: Record<string, unknown>; [more: string]: unknown }>;
 };
 
-/** Functions in a configuration cannot be cloned, and nothing that is drawn depends on them. */
+/** Functions in a configuration cannot be cloned, and the drawing does not depend on them. */
 function withoutFunctions(value: unknown): unknown {
   if (typeof value === 'function') return undefined;
   if (Array.isArray(value)) return value.map(withoutFunctions);
@@ -57,7 +57,7 @@ function describePage({ machine, facts, orders }: Subject): void {
       assert.ok(page.includes(`](${machine.id}.svg)`));
     });
 
-    it('says of every state what the chart says, with its deadline', () => {
+    it('gives for every state the text of the chart, with its deadline', () => {
       const expected = writtenStates(config).map(({ path, config: state }) => {
         const { description = '', meta } = state;
         return [path, plain(description), meta?.deadline ?? '–'];
@@ -79,7 +79,7 @@ function describePage({ machine, facts, orders }: Subject): void {
       }
     });
 
-    it('lists every fact with its meaning, and where it is taken', () => {
+    it('lists every fact with its meaning, and the states that accept it', () => {
       const rows = rowsOf('Facts');
       assert.deepEqual(
         rows.map(({ Fact, Meaning }) => [Fact, Meaning]),
@@ -100,7 +100,7 @@ function describePage({ machine, facts, orders }: Subject): void {
       assert.equal(count, writtenFacts(config).length);
     });
 
-    it('says of every order what its doc comment says', () => {
+    it('gives every order the text of its doc comment', () => {
       const rows = rowsOf('Orders');
       const source = read(orders.source);
       for (const { Order = '', Meaning = '' } of rows) {
@@ -117,7 +117,7 @@ function describePage({ machine, facts, orders }: Subject): void {
       );
     });
 
-    it('lists every deadline, and what follows', () => {
+    it('lists every deadline, and what follows it', () => {
       const expected = writtenStates(config)
         .filter((state) => state.config.meta?.deadline !== undefined)
         .map(({ path }) => path);
@@ -135,20 +135,20 @@ function cellOf(rows: readonly Row[], fact: string, heading: string): string {
   return rows.find(({ Fact }) => Fact === fact)?.[heading] ?? '';
 }
 
-// Drawing takes a second: the tests share what one drawing made.
+// Drawing takes a second, so the tests share one drawing.
 const generated = generatedFiles();
 
 describe('generated files', () => {
-  it('are the committed ones', async () => {
+  it('match the committed ones', async () => {
     const stale = (await generated).filter(({ path, text }) => read(path) !== text);
     assert.deepEqual(
       stale.map(({ path }) => path),
       [],
-      'npm run docs makes them again',
+      'npm run docs regenerates them',
     );
   });
 
-  it('are the same each time', async () => {
+  it('are identical each time', async () => {
     assert.deepEqual(await generatedFiles(), await generated);
   });
 
@@ -182,7 +182,7 @@ describe('generated files', () => {
     }
   });
 
-  it('cannot be made of a fact or an order that has no meaning', async () => {
+  it('cannot be made with a fact or an order that has no meaning', async () => {
     assert.ok(supervisor);
     const strangeFact = withPlant(supervisor, ({ states }) => {
       Object.assign(states['admitting'] ?? {}, { on: { 'moon.rose': 'draining' } });
@@ -198,7 +198,7 @@ describe('generated files', () => {
 });
 
 describe('generate', () => {
-  it('says with --check which file is stale, and changes nothing', async (context) => {
+  it('--check names the stale file, and changes nothing', async (context) => {
     const into = await mkdtemp(join(tmpdir(), 'statecharts-'));
     context.after(() => rm(into, { recursive: true }));
     const path = 'docs/statecharts/supervisor.md';
@@ -223,5 +223,5 @@ async function failed(args: string[]): Promise<{ code?: unknown; stderr?: unknow
   } catch (error) {
     return error as { code?: unknown; stderr?: unknown };
   }
-  throw new Error('nothing was stale');
+  throw new Error('no file was stale');
 }

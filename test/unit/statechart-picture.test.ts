@@ -10,10 +10,13 @@ import {
   writtenStates,
 } from '../support/statechart-config.ts';
 
-// Goal: a picture shows all of its chart, legibly. Method: the configuration of the machine says what there
-// is, read without the code that draws; the SVG is read as text.
+// Goal: a picture shows its whole chart, legibly. Method: the configuration of the machine lists the
+// content, read without the code that draws; the SVG is read as text.
 
-/** A group of the picture with what is in it; groups of states and arrows hold no others but the badge. */
+/**
+ * A group of the picture with its content. Groups of states and arrows contain no other groups but the
+ * badge.
+ */
 interface Group {
   readonly classes: readonly string[];
   readonly attributes: Readonly<Record<string, string>>;
@@ -48,7 +51,7 @@ interface Area {
   readonly bottom: number;
 }
 
-/** The areas that the texts of the arrows take, in a wide font. */
+/** The areas of the arrow texts, in a wide font. */
 function labelAreas(groups: readonly Group[]): Area[] {
   return groups
     .filter(({ classes }) => classes.includes('arrow'))
@@ -114,7 +117,7 @@ function describePicture(subject: Subject): void {
       assert.equal(drawn.length, states.length);
     });
 
-    it('shows every fact where it is taken', () => {
+    it('shows every fact where it is accepted', () => {
       for (const { path, fact } of writtenFacts(config)) {
         const atArrow = groups.some(
           ({ attributes, body }) =>
@@ -171,7 +174,7 @@ function describePicture(subject: Subject): void {
       assert.deepEqual(outside, []);
     });
 
-    it('keeps its style to itself, and has one for the dark', () => {
+    it('scopes its style to itself, and has one for dark mode', () => {
       const [, style = ''] = /<style>(.*?)<\/style>/s.exec(svg) ?? [];
       assert.match(style, /@media \(prefers-color-scheme: dark\)/);
       const rules = style.replaceAll(/@media[^{]*/g, '').match(/[^{}]+(?=\{)/g) ?? [];
@@ -180,7 +183,7 @@ function describePicture(subject: Subject): void {
       assert.deepEqual(loose, []);
     });
 
-    it('gives every state a place for a count, and lights it by a class', () => {
+    it('gives every state a place for a count, and a class that lights it', () => {
       for (const { path } of writtenStates(config)) {
         const body = group(`${id}.${path}`)?.body ?? '';
         assert.match(body, /<g class="badge">.*<text class="count"[^>]*><\/text><\/g>/);
@@ -188,7 +191,7 @@ function describePicture(subject: Subject): void {
       assert.match(svg, /\.statechart \.is-active/);
     });
 
-    it('leads heavily through a life without incidents', () => {
+    it('emphasizes the path of a life without incidents', () => {
       const main = groups.filter(({ classes }) => classes.includes('main'));
       const ids = main.flatMap(({ attributes }) => attributes['id'] ?? []);
       assert.deepEqual(ids.sort(), subject.mainArrows.map((arrow) => `${id}.${arrow}`).sort());
@@ -197,7 +200,7 @@ function describePicture(subject: Subject): void {
 }
 
 describe('drawChart', () => {
-  it('refuses looks that are about nothing in the chart', async () => {
+  it('refuses styles for anything that the chart lacks', async () => {
     for (const subject of subjects) {
       const chart = readChart(subject.machine);
       const strangeArrow = { ...subject, mainArrows: ['open>heaven'] };

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** A loader of modules: all that import RxJS get RxJS 8. */
+/** A module loader that gives RxJS 8 to every import of RxJS. */
 const loader = `
   export function resolve(name, context, next) {
     return next(name === 'rxjs' ? 'rxjs-8' : name, context);
@@ -13,7 +13,7 @@ const loader = `
 const moduleOf = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
 
 describe('Stream with RxJS 8', () => {
-  it('does all that it does with RxJS 7', () => {
+  it('behaves as with RxJS 7', () => {
     const register = `import { register } from 'node:module'; register(${JSON.stringify(moduleOf(loader))});`;
     const test = fileURLToPath(new URL('./stream.test.js', import.meta.url));
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;

@@ -30,7 +30,7 @@ function fail(): never {
   throw boom;
 }
 
-/** A stream with all that it reported. */
+/** A stream with everything that it reported. */
 function newStream() {
   const reported: Error[] = [];
   const stream = new Stream<number>((error) => reported.push(error));
@@ -38,7 +38,7 @@ function newStream() {
 }
 
 describe('Stream', () => {
-  /** What RxJS would have thrown from a timer, which ends the process. */
+  /** Errors that RxJS would have thrown from a timer, which ends the process. */
   let unhandled: unknown[] = [];
 
   beforeEach(() => {
@@ -47,14 +47,14 @@ describe('Stream', () => {
   });
 
   afterEach(async () => {
-    // RxJS reports from the shortest timer there is, and timers of one length fire in order.
+    // RxJS reports from the shortest possible timer, and timers of the same length fire in order.
     await new Promise((resolve) => setTimeout(resolve, 1));
     await turns();
     config.onUnhandledError = null;
     assert.deepEqual(unhandled, []);
   });
 
-  it('gives values to functions and to observers, and completes', () => {
+  it('emits to functions and to observers, and completes', () => {
     const { stream, reported, observable } = newStream();
     const seen: unknown[] = [];
     observable.subscribe((value) => seen.push(value));
@@ -69,7 +69,7 @@ describe('Stream', () => {
     assert.deepEqual(reported, []);
   });
 
-  it('reports what a subscriber throws and goes on with it and the others', () => {
+  it('reports what a subscriber throws, and keeps it and the others subscribed', () => {
     const { stream, reported, observable } = newStream();
     const seen: number[] = [];
     observable.subscribe(fail);
@@ -99,7 +99,7 @@ describe('Stream', () => {
     assert.deepEqual([seen, reported], [['end'], [boom]]);
   });
 
-  it('keeps this of an observer', () => {
+  it('keeps the `this` of an observer', () => {
     const { stream, observable } = newStream();
     class Sum implements Partial<Observer<number>> {
       total = 0;
@@ -114,7 +114,7 @@ describe('Stream', () => {
     assert.equal(sum.total, 7);
   });
 
-  it('gives nothing more after unsubscribing, not even in the middle of a value', () => {
+  it('emits nothing after unsubscribing, not even in the middle of a value', () => {
     const { stream, observable } = newStream();
     const seen: string[] = [];
     const second = () => observable.subscribe((value) => seen.push(`second ${value}`));
@@ -129,7 +129,7 @@ describe('Stream', () => {
     assert.equal(late.closed, true);
   });
 
-  it('knows whether anybody listens', () => {
+  it('knows whether it has subscribers', () => {
     const { stream, observable } = newStream();
     assert.equal(stream.observed, false);
     const subscription = observable.pipe(map(String)).subscribe();
@@ -138,7 +138,7 @@ describe('Stream', () => {
     assert.equal(stream.observed, false);
   });
 
-  it('completes at once for whoever comes after the end', () => {
+  it('completes at once for a subscriber that arrives after the end', () => {
     const { stream, observable } = newStream();
     const seen: string[] = [];
     stream.complete();
@@ -164,7 +164,7 @@ describe('Stream', () => {
     assert.equal(reported.length, 2 + 1 + 4);
   });
 
-  it('reports what an operator throws, and hands it to who wants to have it', () => {
+  it('reports what an operator throws, and passes it to an error handler if there is one', () => {
     const { stream, reported, observable } = newStream();
     const errors: unknown[] = [];
     observable.pipe(tap(fail)).subscribe(() => {});
@@ -199,7 +199,7 @@ describe('Stream', () => {
     assert.equal(await nothing, 'nothing');
   });
 
-  it('lets an operator that throws take nobody with it', () => {
+  it('keeps the other subscribers when an operator throws', () => {
     const { stream, observable } = newStream();
     const seen: number[] = [];
     observable.pipe(map(fail)).subscribe({ error: () => {} });
@@ -235,7 +235,7 @@ describe('Stream', () => {
     assert.deepEqual(reported, [boom]);
   });
 
-  it('works with the deprecated context for observers that RxJS 7 has', (context) => {
+  it('works with the deprecated observer context of RxJS 7', (context) => {
     Object.assign(config, { useDeprecatedNextContext: true });
     context.after(() => Object.assign(config, { useDeprecatedNextContext: false }));
     const { stream, reported, observable } = newStream();
@@ -246,7 +246,7 @@ describe('Stream', () => {
     assert.deepEqual([seen, reported], [[1], [boom]]);
   });
 
-  it('gives the latest value at once when it has a first one', async () => {
+  it('emits the latest value at once if it has a first one', async () => {
     const reported: Error[] = [];
     const stream = new Stream<number>((error) => reported.push(error), 1);
     assert.equal(await firstValueFrom(stream.observable), 1);
@@ -261,7 +261,7 @@ describe('Stream', () => {
     assert.deepEqual([seen, stream.observed], [[2, 'late 2', 'end'], false]);
   });
 
-  it('gives a value to nobody who comes while it is given', () => {
+  it('never emits the current value to a subscriber that arrives during it', () => {
     const { stream, observable } = newStream();
     const seen: string[] = [];
     observable.pipe(take(1)).subscribe((value) => {
@@ -273,7 +273,7 @@ describe('Stream', () => {
     assert.deepEqual(seen, ['first 1', 'second 2']);
   });
 
-  it('says when somebody has subscribed or left', () => {
+  it('reports that somebody has subscribed or left', () => {
     const observed: boolean[] = [];
     const stream = new Stream<number>(
       () => {},
@@ -296,7 +296,7 @@ describe('Stream', () => {
     assert.deepEqual([seen, reported], [[2], [boom]]);
   });
 
-  it('leaves what an operator returns as it is when it is no plain Observable', () => {
+  it('leaves the result of an operator unchanged when it is not a plain Observable', () => {
     const { observable } = newStream();
     class Own extends Observable<number> {}
     const own = new Own();
@@ -314,7 +314,7 @@ describe('Stream', () => {
     const { stream, reported, observable } = newStream();
     const seen: string[] = [];
     const shared = observable.pipe(share());
-    // The subscriber of this one is RxJS's own, without the guard.
+    // The subscriber of this one belongs to RxJS and has no guard.
     defer(() => observable)
       .pipe(finalize(fail))
       .subscribe();
@@ -336,7 +336,7 @@ describe('Stream', () => {
     const seen: number[] = [];
     const errors: unknown[] = [];
     const observer = { error: (error: unknown) => errors.push(error) };
-    // The subscriber of the first is RxJS's own, without the guard.
+    // The subscriber of the first belongs to RxJS and has no guard.
     for (const stream$ of [defer(() => observable), observable])
       stream$.pipe(map(fail), finalize(fail)).subscribe(observer);
     observable.subscribe((value) => seen.push(value));
@@ -362,7 +362,7 @@ describe('Stream', () => {
     );
   });
 
-  it('gives nothing more once it completes, not even to those who complete later', () => {
+  it('emits nothing more once it completes, not even to later completions', () => {
     const { stream, observable } = newStream();
     const seen: unknown[] = [];
     observable.subscribe({ complete: () => stream.next(1) });
@@ -384,7 +384,7 @@ describe('Stream', () => {
     );
   });
 
-  it('lets a teardown throw where somebody unsubscribes', () => {
+  it('lets a teardown throw to the code that unsubscribes', () => {
     const { stream, observable } = newStream();
     const subscription = observable.pipe(finalize(fail)).subscribe();
     assert.throws(() => subscription.unsubscribe(), { name: 'UnsubscriptionError' });

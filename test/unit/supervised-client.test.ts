@@ -10,7 +10,7 @@ import { turns } from '../support/until.ts';
 import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 
-/** A client on virtual time, and a log of all that it tells. */
+/** A client on virtual time, and a log of everything that it reports. */
 function bench(parts: Partial<Platform> = {}, { random = () => 0.5, onOpen }: ClientOptions = {}) {
   const clock = new VirtualClock();
   const server = new VirtualServer(clock);
@@ -44,7 +44,7 @@ function bench(parts: Partial<Platform> = {}, { random = () => 0.5, onOpen }: Cl
 }
 
 describe('SupervisedClient', () => {
-  it('holds the process from its first attempt to its end: a socket that is paused would not', () => {
+  it('keeps the process alive from its first attempt to its end, even while its socket is paused', () => {
     const { client, clock, server, held } = bench();
     clock.advance(1);
     assert.deepEqual([client.status.state, held()], ['dialing', 1]);
@@ -57,14 +57,14 @@ describe('SupervisedClient', () => {
     assert.equal(clock.timersPending, 0);
   });
 
-  it('waits for whole milliseconds, whatever chance says', () => {
+  it('waits for whole milliseconds, whatever random returns', () => {
     const { client, clock, server } = bench({}, { random: () => 0.1641 });
     clock.advance(1_000);
     server.goDown();
     assert.deepEqual([client.status.state, client.status.delayMs], ['waiting', 83]);
   });
 
-  it('comes to its end also when its chart throws, and says so', async () => {
+  it('ends when its chart throws, and reports it', async () => {
     const { client, clock, log } = bench({
       holdProcess: () => {
         throw new Error('broken host');
@@ -76,7 +76,7 @@ describe('SupervisedClient', () => {
     await client.stop({ code: 1000, reason: '' });
   });
 
-  it('whose chart throws reports the ending of its connection before its streams complete', () => {
+  it('reports the ending of its connection before its streams complete, when its chart throws', () => {
     const { client, clock, log } = bench();
     client.announceUp = () => {
       throw new Error('broken order');
@@ -101,7 +101,7 @@ describe('SupervisedClient', () => {
     assert.deepEqual(server.received, ['"it has waited"']);
   });
 
-  it('stays away while there is no network, and looks again now and then', () => {
+  it('stays idle while there is no network, and tries again occasionally', () => {
     let lost = () => {};
     const { client, clock, server } = bench({
       watchHost: (host) => {

@@ -12,7 +12,7 @@ import { virtualClient } from '../support/virtual-client.ts';
 import { VirtualServer } from '../support/virtual-server.ts';
 
 describe('SupervisedPool', () => {
-  it('whose chart throws says so, ends its members, and leaves nobody waiting', async () => {
+  it('reports a chart that throws, ends its members, and leaves nobody waiting', async () => {
     const clock = new VirtualClock();
     const server = new VirtualServer(clock);
     const options = resolveClientOptions({ clock }, clock);

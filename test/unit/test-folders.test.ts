@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { filesIn, read, root, tableRows } from '../package/repository.ts';
 
-// Goal: no test is left out of `npm test`, and test/README.md knows every folder. Method: the folders are
-// read from the disk, and what the script and the page say is compared with them.
+// Goal: `npm test` leaves no test out, and test/README.md lists every folder. Method: read the folders
+// from the disk, and compare them with the script and the page.
 
 const folderOf = (path: string) => path.split('/')[1] ?? '';
 const folders = [...new Set(filesIn('test', '.ts').filter(isInFolder).map(folderOf))];
@@ -30,7 +30,7 @@ describe('npm test', () => {
     assert.equal(scripts.test, 'sh test/run.sh');
   });
 
-  it('has a script for folders that exist, and calls each by its name', () => {
+  it('has a script only for folders that exist, and names each script after its folder', () => {
     const own = Object.entries(scripts).filter(([name]) => name.startsWith('test:'));
     assert.ok(own.length > 0);
     for (const [name, command] of own) {
@@ -40,7 +40,7 @@ describe('npm test', () => {
     }
   });
 
-  it('runs nothing when it does not know a name', () => {
+  it('refuses an unknown name, and runs nothing', () => {
     const run = spawnSync('sh', [join(root, 'test/run.sh'), 'frame', 'no-such'], {
       encoding: 'utf8',
     });
@@ -50,11 +50,11 @@ describe('npm test', () => {
 });
 
 describe('test/README.md', () => {
-  it('says what goes into each folder that has tests, and into no other', () => {
+  it('describes the content of each folder that has tests, and of no other', () => {
     assert.deepEqual(named('Where does my test go\\?'), testFolders);
   });
 
-  it('says what every other folder holds', () => {
+  it('describes the content of every other folder', () => {
     const others = folders.filter((folder) => !testFolders.includes(folder));
     assert.deepEqual(named('The other folders'), others);
   });

@@ -12,8 +12,8 @@ import {
 } from '../package/entry-points.ts';
 import { filesIn, pageConditions, read, root, withoutComments } from '../package/repository.ts';
 
-// Goal: hold what the linter cannot say. Method: read the repository as text; every rule collects its
-// offenders, so that a failure names them all at once.
+// Goal: enforce rules that the linter cannot express. Method: read the repository as text. Every rule
+// collects its offenders, so that a failure names them all at once.
 
 const sources = filesIn('src', '.ts');
 const charts = filesIn('machines', '.ts');
@@ -23,7 +23,7 @@ const pages = [
   ...['docs', 'test', '.github'].flatMap((folder) => filesIn(folder, '.md')),
 ];
 
-/** Lines of code that match, as `file:line`. Comments do not count. */
+/** Matching lines of code, as `file:line`. Comments do not count. */
 function linesWith(pattern: RegExp, files: readonly string[]): string[] {
   return files.flatMap((file) =>
     withoutComments(codeOf(file))
@@ -34,7 +34,10 @@ function linesWith(pattern: RegExp, files: readonly string[]): string[] {
   );
 }
 
-/** Where options are resolved, the default of one may be named, and nothing else. */
+/**
+ * The code of a file. Where options are resolved, the default of `random` may be named; it is
+ * removed here.
+ */
 function codeOf(file: string): string {
   const code = read(file);
   return /^src\/(server|client)\/options\.ts$/.test(file)
@@ -132,8 +135,8 @@ function documented(code: string, name: string): boolean {
 describe('every file', () => {
   const files = filesIn('.').filter((file) => !/\.(png|svg|ico)$/.test(file));
 
-  it('is silent about the machine it was written on', () => {
-    // Written so that this file does not find itself.
+  it('never mentions the machine it was written on', () => {
+    // Written so that this file does not match itself.
     const places = /(?<![\w.~-])\/(?:work|root|home|Users)\/|\bnpm[j]s\b|\bdebian[.]org\b/;
     const offenders = files.filter((file) => places.test(read(file)));
     assert.deepEqual(offenders, []);
@@ -164,7 +167,7 @@ function resolves(page: string, target: string): boolean {
   return heading === undefined || anchorsOf(file).includes(heading);
 }
 
-/** The anchors of a page: those that code hosts make of its headings, and marks in tables. */
+/** The anchors of a page: those that code hosts make of its headings, and ids in tables. */
 function anchorsOf(page: string): string[] {
   const text = read(page);
   const counts = new Map<string, number>();

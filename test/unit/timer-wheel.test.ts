@@ -6,13 +6,13 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 const TICK_MS = 10;
 
-/** A wheel on a virtual clock and the log of what passed on it. */
+/** A wheel on a virtual clock, and a log of what expired on it. */
 class Bench {
   readonly clock = new VirtualClock();
   readonly wheel: TimerWheel;
-  /** `name@milliseconds` of every deadline that passed, in order. */
+  /** `name@milliseconds` of every deadline that expired, in order. */
   readonly passed: string[] = [];
-  /** What an owner does when its deadline passes, by name. */
+  /** What the owner of each deadline does when it expires, by name. */
   readonly reactions = new Map<string, () => void>();
   readonly owner: DeadlineOwner = {
     deadlinePassed: (name) => {
@@ -40,7 +40,7 @@ describe('TimerWheel', () => {
     assert.deepEqual(bench.passed, ['a@30']);
   });
 
-  it('fires on the tick itself when that is when it is due', () => {
+  it('fires on the tick itself when the deadline is due exactly then', () => {
     const bench = new Bench();
     bench.schedule(30, 'a');
     bench.clock.advance(1_000);
@@ -56,7 +56,7 @@ describe('TimerWheel', () => {
     assert.deepEqual(bench.passed, ['a@40']);
   });
 
-  it('fires what is due at once, or was due before, on the next tick', () => {
+  it('fires on the next tick what is due at once, or was due before', () => {
     const bench = new Bench();
     bench.schedule(0, 'now');
     bench.schedule(-50, 'before');
@@ -73,7 +73,7 @@ describe('TimerWheel', () => {
     assert.deepEqual(bench.passed, ['turn 0@20', 'turn 1@5140', 'turn 2@10260', 'turn 3@15380']);
   });
 
-  it('never fires a cancelled deadline, even when cancelled from another callback', () => {
+  it('never fires a cancelled deadline, even when another callback cancels it', () => {
     const bench = new Bench();
     const names = ['a', 'b', 'c'];
     const deadlines = new Map(names.map((name) => [name, bench.schedule(20, name)]));
@@ -87,7 +87,7 @@ describe('TimerWheel', () => {
     assert.equal(bench.wheel.size, 0);
   });
 
-  it('takes a second cancel, a late cancel and the cancel of nothing', () => {
+  it('allows a second cancel, a late cancel, and a cancel of nothing', () => {
     const bench = new Bench();
     const fired = bench.schedule(10, 'fired');
     const cancelled = bench.schedule(10, 'cancelled');
@@ -101,7 +101,7 @@ describe('TimerWheel', () => {
     assert.equal(bench.wheel.size, 1);
   });
 
-  it('fires a deadline that was postponed from another callback at its new time alone', () => {
+  it('fires a deadline that another callback postponed only at its new time', () => {
     const bench = new Bench();
     const names = ['a', 'b', 'c'];
     const deadlines = new Map(names.map((name) => [name, bench.schedule(20, name)]));
@@ -130,7 +130,7 @@ describe('TimerWheel', () => {
     }
   });
 
-  it('leaves to a later turn what is scheduled into the slot that is being fired', () => {
+  it('defers a deadline that is scheduled into the firing slot to a later turn', () => {
     const bench = new Bench();
     bench.reactions.set('a', () => bench.schedule(512 * TICK_MS, 'a turn later'));
     bench.reactions.set('a turn later', () => bench.schedule(0, 'at once'));
@@ -139,7 +139,7 @@ describe('TimerWheel', () => {
     assert.deepEqual(bench.passed, ['a@10', 'a turn later@5130', 'at once@5140']);
   });
 
-  it('may be refilled by the last deadline, and goes on', () => {
+  it('continues when the last deadline schedules another', () => {
     const bench = new Bench();
     let left = 5;
     bench.reactions.set('again', () => {
@@ -154,7 +154,7 @@ describe('TimerWheel', () => {
 });
 
 describe('the native timer of a TimerWheel', () => {
-  it('is one for ten thousand deadlines', () => {
+  it('is single for ten thousand deadlines', () => {
     const bench = new Bench();
     for (let index = 0; index < 10_000; index += 1) bench.schedule(index % 3_000, `${index}`);
     assert.equal(bench.wheel.size, 10_000);
@@ -166,7 +166,7 @@ describe('the native timer of a TimerWheel', () => {
     assert.equal(bench.passed.length, 10_000);
   });
 
-  it('tells when the machine has slept, and not when a tick is merely late', () => {
+  it('reports that the machine has slept, but not that a tick is merely late', () => {
     const bench = new Bench();
     let wakes = 0;
     const woke = () => {
@@ -186,7 +186,7 @@ describe('the native timer of a TimerWheel', () => {
     assert.equal(wakes, 1);
   });
 
-  it('is none when the wheel is empty, new, run down or cancelled', () => {
+  it('is absent when the wheel is empty: new, run down or cancelled', () => {
     const bench = new Bench();
     assert.equal(bench.clock.timersPending, 0);
     bench.schedule(10, 'a');
@@ -209,8 +209,8 @@ describe('the native timer of a TimerWheel', () => {
   });
 });
 
-describe('an owner that throws when its deadline passes', () => {
-  it('delays nobody: neither in its tick nor in the next one', () => {
+describe('an owner that throws when its deadline expires', () => {
+  it('delays no other deadline, neither in its tick nor in the next one', () => {
     const bench = new Bench();
     const failing = () => {
       throw new Error('out of order');
@@ -218,14 +218,14 @@ describe('an owner that throws when its deadline passes', () => {
     for (const name of ['b', 'd']) bench.reactions.set(name, failing);
     for (const name of ['a', 'b', 'c', 'd', 'e']) bench.schedule(10, name);
     bench.schedule(20, 'next');
-    // Both ticks are judged in one turn of the wheel.
+    // One turn of the wheel checks both ticks.
     assert.throws(() => bench.clock.stall(20), AggregateError);
     assert.deepEqual(new Set(bench.passed.map((each) => each.split('@')[1])), new Set(['20']));
     assert.equal(bench.passed.length, 6);
     assert.equal(bench.passed[5], 'next@20');
   });
 
-  it('gets its error out, as it is when it is the only one', () => {
+  it('has its error rethrown, unchanged if it is the only one', () => {
     const bench = new Bench();
     const error = new Error('out of order');
     bench.reactions.set('a', () => {
@@ -256,7 +256,7 @@ describe('an owner that throws when its deadline passes', () => {
 });
 
 describe('a sleeper that throws when it is woken', () => {
-  it('keeps nobody else asleep, and the deadlines go on', () => {
+  it('keeps no other sleeper asleep, and the deadlines continue', () => {
     const bench = new Bench();
     const woken: string[] = [];
     bench.wheel.whenWoken.add({
@@ -296,7 +296,7 @@ describe('a TimerWheel in a stalled event loop', () => {
     assert.deepEqual(bench.passed.slice(2), ['30@5010', '40@5020']);
   });
 
-  it('does not hold the stall against what is scheduled right after it', () => {
+  it('never counts the stall against a deadline scheduled right after it', () => {
     const bench = new Bench();
     bench.schedule(60_000, 'keeps the wheel awake');
     bench.clock.advance(20);
@@ -312,13 +312,13 @@ describe('a TimerWheel in a stalled event loop', () => {
     assert.equal(bench.passed.length, 1);
   });
 
-  it('judges a tick only after all waiting input was looked at', () => {
+  it('checks a tick only after all waiting input was read', () => {
     const bench = new Bench();
     const checks: (() => void)[] = [];
     bench.clock.afterPoll = (callback) => void checks.push(callback);
     const pong = bench.schedule(10, 'pong is overdue');
     bench.clock.stall(5_000);
-    assert.deepEqual(bench.passed, [], 'the timer alone decides nothing');
+    assert.deepEqual(bench.passed, [], 'the timer alone never fires a deadline');
     bench.wheel.cancel(pong);
     for (const check of checks) check();
     assert.deepEqual(bench.passed, []);
@@ -333,7 +333,7 @@ describe('a TimerWheel in a stalled event loop', () => {
     bench.clock.advance(10);
     bench.wheel.cancel(first);
     bench.schedule(20, 'second');
-    assert.equal(bench.clock.timersPending, 0, 'the check will arm it');
+    assert.equal(bench.clock.timersPending, 0, 'the check arms it');
     for (let turn = 0; turn < 4; turn += 1) {
       for (const check of checks.splice(0)) check();
       bench.clock.advance(10);
@@ -345,7 +345,7 @@ describe('a TimerWheel in a stalled event loop', () => {
 
 interface Plan {
   readonly tickMs: number;
-  /** Waits, then schedules; a deadline may be cancelled or postponed by one of the steps after it. */
+  /** Waits, then schedules a deadline. A later step may cancel or postpone it. */
   readonly steps: readonly {
     waitMs: number;
     delayMs: number;
@@ -378,7 +378,7 @@ interface Entry {
   cancelled: boolean;
 }
 
-/** Carries out a plan and returns what became of every deadline. */
+/** Carries out a plan and returns the result of every deadline. */
 function carryOut({ tickMs, steps }: Plan, bench: Bench): Entry[] {
   const entries: Entry[] = [];
   for (const step of steps) {
@@ -390,7 +390,7 @@ function carryOut({ tickMs, steps }: Plan, bench: Bench): Entry[] {
     }
     const late = step.postpones === undefined ? undefined : entries[step.postpones];
     if (late !== undefined) {
-      assert.ok(late.passedAtMs.length <= 1, 'it passed once before it was postponed');
+      assert.ok(late.passedAtMs.length <= 1, 'it expired once before it was postponed');
       late.passedAtMs.length = 0;
       late.cancelled = false;
       late.dueMs = bench.clock.now() + step.delayMs;
@@ -422,7 +422,7 @@ describe('a TimerWheel under any plan', () => {
     );
   });
 
-  it('fires at most one tick late when its timer is on time, and later by as much as that is not', () => {
+  it('fires at most one tick late when its timer is punctual, and later only by the lateness of its timer', () => {
     fc.assert(
       fc.property(plans, fc.integer({ min: 1, max: 4 }), (plan, latenessMs) => {
         const bench = new Bench(plan.tickMs);
@@ -436,7 +436,7 @@ describe('a TimerWheel under any plan', () => {
     );
   });
 
-  it('fires once and never early when the event loop is late all the time', () => {
+  it('fires once and never early when the event loop is always late', () => {
     fc.assert(
       fc.property(plans, fc.infiniteStream(fc.nat(60)), (plan, lateness) => {
         const bench = new Bench(plan.tickMs);
@@ -456,7 +456,7 @@ describe('a TimerWheel under any plan', () => {
 describe('the cost of a TimerWheel', () => {
   const COUNT = 100_000;
 
-  it('stays the same for each of 100,000 deadlines that come and go', () => {
+  it('is constant for each of 100,000 deadlines that come and go', () => {
     const bench = new Bench(100);
     const spread = Array.from({ length: COUNT }, (_, index) => (index * 7_919) % 35_000);
     const steps = { taken: 0 };
@@ -466,7 +466,7 @@ describe('the cost of a TimerWheel', () => {
     assert.ok(steps.taken <= 10 * COUNT, `${steps.taken} steps for ${COUNT} deadlines`);
   });
 
-  it('is a share of the waiting deadlines for each tick, not all of them', () => {
+  it('is proportional to a share of the waiting deadlines in each tick', () => {
     const bench = new Bench(100);
     const steps = { taken: 0 };
     for (let index = 0; index < COUNT; index += 1) {
@@ -479,7 +479,7 @@ describe('the cost of a TimerWheel', () => {
   });
 });
 
-/** Makes every step of the wheel over a deadline count. */
+/** Counts every step of the wheel over a deadline. */
 function counted(deadline: Deadline, steps: { taken: number }): Deadline {
   for (const member of ['next', 'previous'] as const) {
     let value: unknown = deadline[member];

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { TokenBucket } from '../../src/core/token-bucket.ts';
 
-/** How many tokens it gives until it has none left. */
+/** How many tokens the bucket gives until it is empty. */
 function drainedBy(bucket: TokenBucket, nowMs: number): number {
   let taken = 0;
   while (bucket.take(nowMs)) taken += 1;
@@ -11,7 +11,7 @@ function drainedBy(bucket: TokenBucket, nowMs: number): number {
 }
 
 describe('TokenBucket', () => {
-  it('gives a burst at once and then nothing', () => {
+  it('gives a burst at once, then nothing', () => {
     const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, 1_000);
     assert.equal(drainedBy(bucket, 1_000), 5);
     assert.equal(bucket.take(1_000), false);
@@ -46,7 +46,7 @@ describe('TokenBucket', () => {
     assert.equal(bucket.take(5_001), true);
   });
 
-  it('says how long it takes until there are as many tokens as a time brings', () => {
+  it('computes the time until it has as many tokens as a period brings', () => {
     const bucket = new TokenBucket({ perSecond: 100, burst: 20 }, 0);
     assert.equal(bucket.msUntil(100, 0), 0);
     assert.equal(bucket.isSpent, false);
@@ -60,7 +60,7 @@ describe('TokenBucket', () => {
     assert.equal(slow.msUntil(100, 0), 500, 'one token at least');
   });
 
-  it('never gives more than a burst and the rate over any stretch of time, and never less', () => {
+  it('never gives more than the burst plus the rate over any period, and never less', () => {
     const rate = fc.record({
       perSecond: fc.integer({ min: 1, max: 5_000 }),
       burst: fc.integer({ min: 1, max: 5_000 }),

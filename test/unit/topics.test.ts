@@ -11,7 +11,7 @@ import type { AnyReporter } from '../../src/server/report.ts';
 import type { Overflow } from '../../src/server/supervisor-types.ts';
 import { Topics } from '../../src/server/topics.ts';
 
-/** A connection that notes the frames it is given. */
+/** A connection that records its frames. */
 class FakeConnection {
   topics: Set<string> | null = null;
   dropped = 0;
@@ -19,14 +19,16 @@ class FakeConnection {
   isCongested = false;
   endedAs: string | undefined;
   readonly got: string[] = [];
-  /** What publishing answers, and what happens meanwhile. */
+  /** What publishing returns, and what happens meanwhile. */
   onPublish: () => SendResult = () => (this.isCongested ? 'refused' : 'queued');
   readonly keep = mock.fn(
     (_: Conflatable): ConflateResult => ({ isConflated: true, replaced: false }),
   );
   readonly forget = mock.fn((_topic: string) => {});
 
-  /** Its outbox, as far as a fan-out knows it; `null` when the socket can no longer be written to. */
+  /**
+   * The part of its outbox that a fan-out uses; `null` when the socket can no longer be written to.
+   */
   get outbox(): FakeConnection | null {
     return this;
   }
@@ -42,7 +44,7 @@ class FakeConnection {
     this.isOpen = false;
   }
 
-  /** Its part as an accepted connection. */
+  /** The part of an accepted connection. */
   get side(): this {
     return this;
   }
@@ -79,7 +81,7 @@ function publicationOf(text: string, parts: Partial<Publication> = {}): Publicat
   return { message: text, frame, accepts: null, ...policy, ...counts, ...parts };
 }
 
-/** Publishes and returns who got it and who missed it. */
+/** Publishes, and returns who got the message and who missed it. */
 function publish(topics: Topics, text: string, accepts: Publication['accepts'] = null) {
   const publication = publicationOf(text, { accepts });
   topics.audience('lobby').publish(publication);
@@ -96,7 +98,7 @@ describe('Topics', () => {
     assert.deepEqual(stranger?.got, []);
   });
 
-  it('counts as dropped who refuses it, and notes it on the connection', () => {
+  it('counts a member that refuses a message as dropped, and records it on the connection', () => {
     const topics = topicsFor(10);
     const [one, two] = crowd(2, topics);
     if (one) one.onPublish = () => 'refused';
@@ -105,10 +107,10 @@ describe('Topics', () => {
     assert.deepEqual([one?.dropped, two?.dropped], [1, 0]);
   });
 
-  it('counts what was dropped since the topic last got its first member', () => {
+  it('counts the drops since the topic last got its first member', () => {
     const topics = topicsFor(10);
     const lobby = topics.audience('lobby');
-    // Somebody holds a handle, so that it stays the same audience while it is empty.
+    // A handle is held, so that the audience stays the same while it is empty.
     lobby.handle = {};
     const [one] = crowd(1, topics);
     assert.ok(one);
@@ -127,7 +129,7 @@ describe('Topics', () => {
     assert.equal(lobby.dropped, 0);
   });
 
-  it('asks whom it is for, and skips who is not open without counting it', () => {
+  it('calls the filter for members, and skips connections that are not open without counting them', () => {
     const topics = topicsFor(10);
     const [one, two, three] = crowd(3, topics);
     if (two) two.isOpen = false;
@@ -138,7 +140,7 @@ describe('Topics', () => {
     assert.deepEqual([one?.got, two?.got, three?.got], [[], [], ['hi']]);
   });
 
-  it('takes nobody who is not open', () => {
+  it('never adds a connection that is not open', () => {
     const topics = topicsFor(10);
     const closing = new FakeConnection();
     closing.isOpen = false;
@@ -146,7 +148,7 @@ describe('Topics', () => {
     assert.equal(topics.audience('lobby').members.size, 0);
   });
 
-  it('takes a member once, however often it joins', () => {
+  it('adds a member once, however often it joins', () => {
     const topics = topicsFor(10);
     const one = new FakeConnection();
     assert.deepEqual(
@@ -158,7 +160,7 @@ describe('Topics', () => {
     assert.deepEqual(one.got, ['hi']);
   });
 
-  it('lets a member into as many topics as the limit says, and again into those it is in', () => {
+  it('lets a member join as many topics as the limit allows, and rejoin its own', () => {
     const topics = topicsFor(2);
     const one = new FakeConnection();
     const joined = ['a', 'b', 'c', 'a'].map((name) => topics.join(one.connection, name));
@@ -167,7 +169,7 @@ describe('Topics', () => {
     assert.equal(topics.join(one.connection, 'c'), true);
   });
 
-  it('forgets who leaves, and says whether it was there', () => {
+  it('removes a member that leaves, and returns whether it was one', () => {
     const topics = topicsFor(10);
     const [one] = crowd(2, topics);
     assert.equal(topics.leave(one?.connection as InboundConnection, 'lobby'), true);
@@ -177,7 +179,7 @@ describe('Topics', () => {
     assert.deepEqual(publish(topics, 'hi'), [1, 0]);
   });
 
-  it('forgets who leaves everything', () => {
+  it('removes a member that leaves all topics', () => {
     const topics = topicsFor(10);
     const one = new FakeConnection();
     for (const name of ['a', 'b', 'lobby']) topics.join(one.connection, name);
@@ -191,7 +193,7 @@ describe('Topics', () => {
     assert.deepEqual(publish(topics, 'hi'), [0, 0]);
   });
 
-  it('refuses a name that is no non-empty string', () => {
+  it('refuses a name that is not a non-empty string', () => {
     const topics = topicsFor(10);
     for (const name of ['', undefined, null, 7, {}, ['lobby']]) {
       const fault = { name: 'MooringError', code: 'invalid-topic' };
@@ -210,7 +212,7 @@ describe('Topics', () => {
     ['x'.repeat(1_000_000), 1_000_000],
   ];
 
-  it('takes names of up to 256 bytes of UTF-8', () => {
+  it('accepts names of up to 256 bytes of UTF-8', () => {
     const topics = topicsFor(10);
     for (const name of longest) {
       const fake = new FakeConnection();
@@ -220,7 +222,7 @@ describe('Topics', () => {
     }
   });
 
-  it('refuses longer names wherever one is given, and says how long they are', () => {
+  it('refuses longer names everywhere, with their length', () => {
     const topics = topicsFor(10);
     for (const [name, bytes] of tooLong) {
       const fault = {
@@ -234,7 +236,7 @@ describe('Topics', () => {
     }
   });
 
-  it('takes names that are named like members of objects', () => {
+  it('accepts names that are named like members of objects', () => {
     const topics = topicsFor(10);
     for (const name of ['__proto__', 'constructor', 'size']) {
       assert.equal(topics.audience(name).members.size, 0);
@@ -271,14 +273,14 @@ describe('a publication to a member that is congested', () => {
     assert.equal(one.endedAs, undefined);
   });
 
-  it('is kept by its key when only the latest matters', () => {
+  it('is kept by its key under the policy latest', () => {
     const one = congested();
     const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 0, onConnection: 0 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
     assert.equal(one.keep.mock.calls[0]?.arguments[0].key, 'EUR');
   });
 
-  it('counts what it takes the place of', () => {
+  it('counts the message that it replaces', () => {
     const one = congested();
     one.keep.mock.mockImplementation(() => ({ isConflated: true, replaced: true }));
     const counts = { delivered: 0, kept: 1, dropped: 0, inTopic: 1, onConnection: 1 };
@@ -292,14 +294,14 @@ describe('a publication to a member that is congested', () => {
     assert.deepEqual(publishTo(one, 'latest'), counts);
   });
 
-  it('counts the older one as well when that goes and the newer finds no room', () => {
+  it('counts the older one, too, when it is dropped and the newer one finds no room', () => {
     const one = congested();
     one.keep.mock.mockImplementation(() => ({ isConflated: false, replaced: true }));
     const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 2, onConnection: 2 };
     assert.deepEqual(publishTo(one, 'latest'), counts);
   });
 
-  it('is given up by whoever leaves the topic', () => {
+  it('is dropped when the member leaves the topic', () => {
     const topics = topicsFor(10);
     const [one] = crowd(1, topics);
     if (one === undefined) throw new Error('nobody there');
@@ -309,14 +311,14 @@ describe('a publication to a member that is congested', () => {
     assert.deepEqual(one.forget.mock.calls[0]?.arguments, ['lobby']);
   });
 
-  it('ends the member when it must not be missed', () => {
+  it('ends the connection of the member under the policy close', () => {
     const one = congested();
     const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onConnection: 1 };
     assert.deepEqual(publishTo(one, 'close'), counts);
     assert.equal(one.endedAs, 'slow-consumer');
   });
 
-  it('does not blame slowness on a member whose socket is gone', () => {
+  it('never blames slowness on a member whose socket is gone', () => {
     const one = congested();
     Object.defineProperty(one, 'outbox', { value: null });
     const counts = { delivered: 0, kept: 0, dropped: 1, inTopic: 1, onConnection: 1 };
@@ -328,7 +330,7 @@ describe('a publication to a member that is congested', () => {
     assert.equal(one.endedAs, undefined);
   });
 
-  it('harms nobody else', () => {
+  it('affects no other member', () => {
     const topics = topicsFor(10);
     const [slow, quick] = crowd(2, topics);
     if (slow) slow.isCongested = true;
@@ -359,7 +361,7 @@ describe('a publication to a member that throws', () => {
 });
 
 describe('a publication during which members come and go', () => {
-  it('skips who has left or closed before its turn', () => {
+  it('skips a member that has left or closed before its turn', () => {
     const topics = topicsFor(10);
     const [first, second, third] = crowd(3, topics);
     if (first) {
@@ -373,7 +375,7 @@ describe('a publication during which members come and go', () => {
     assert.deepEqual([second?.got, third?.got], [[], []]);
   });
 
-  it('skips who joins meanwhile, and gives it the next one', () => {
+  it('skips a member that joins meanwhile, and gives it the next publication', () => {
     const topics = topicsFor(10);
     const [first] = crowd(1, topics);
     const late = new FakeConnection();
@@ -388,14 +390,14 @@ describe('a publication during which members come and go', () => {
     assert.deepEqual(late.got, ['two']);
   });
 
-  it('survives the last member leaving, and another publication in the middle', () => {
+  it('survives the last member leaving, and another publication from inside it', () => {
     const topics = topicsFor(10);
     const [only] = crowd(1, topics);
     if (only) {
       only.onPublish = () => {
         only.onPublish = () => 'sent';
         topics.leave(only.connection, 'lobby');
-        assert.deepEqual(publish(topics, 'nobody hears this'), [0, 0]);
+        assert.deepEqual(publish(topics, 'nobody receives this'), [0, 0]);
         return 'sent';
       };
     }
@@ -403,7 +405,7 @@ describe('a publication during which members come and go', () => {
     assert.equal(topics.audience('lobby').members.size, 0);
   });
 
-  it('never gives it twice to anybody, nor to who is no member, whatever they do', () => {
+  it('never reaches a member twice, nor a connection that is not a member, whatever the callbacks do', () => {
     const deed = fc.record({
       by: fc.nat(5),
       to: fc.nat(5),

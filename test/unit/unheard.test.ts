@@ -1,4 +1,5 @@
-// Goal: a warning names only what is missing. Method: each warning is asked of a supervisor's ways to hear and of a client's.
+// Goal: a warning names only ways to listen that are missing. Method: request each warning from the ways to listen of a
+// supervisor and of a client.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Unheard } from '../../src/core/warnings.ts';
@@ -23,7 +24,7 @@ const refused = {
 describe('a warning of a supervisor', () => {
   const ways = { events: 'EVENTS', onHandlerError: 'ON_HANDLER_ERROR', onFailed: 'ON_FAILED' };
 
-  it('names the option that hears of it, and not the other', async () => {
+  it('names the option that receives the report, and not the other one', async () => {
     const unheard = new Unheard(ways);
     unheard.handler('onOpen', boom);
     unheard.failure(refused);
@@ -34,7 +35,7 @@ describe('a warning of a supervisor', () => {
     ]);
   });
 
-  it('names the code of a close frame that refused, and of a crash only the way to hear of it', async () => {
+  it('has the code of a close frame that refused; for a crash only the stream is named', async () => {
     const unheard = new Unheard(ways);
     const { httpStatus: _, ...openly } = refused;
     unheard.failure({ ...openly, closeCode: 3000 });
@@ -47,7 +48,7 @@ describe('a warning of a supervisor', () => {
     ]);
   });
 
-  it('does not name what threw itself', async () => {
+  it('never names the option that itself threw', async () => {
     const unheard = new Unheard(ways);
     for (const name of ['events$', 'onHandlerError']) unheard.handler(name, boom);
     await turn();
@@ -57,7 +58,7 @@ describe('a warning of a supervisor', () => {
 });
 
 describe('a warning of a client', () => {
-  it('ends the text of an error once', async () => {
+  it('ends the text of an error with one full stop', async () => {
     const unheard = new Unheard({ events: 'EVENTS' });
     unheard.handler('onOpen', new Error('No price yet.'));
     unheard.invalid({ path: 'price', problem: 'Not a number.', closeCode: 1008 });
@@ -68,7 +69,7 @@ describe('a warning of a client', () => {
     ]);
   });
 
-  it('names the streams that hear of it, or none', async () => {
+  it('names the streams that receive the report, or none', async () => {
     const unheard = new Unheard({ events: 'EVENTS', endings: 'ENDINGS' });
     unheard.handler('onOpen', boom);
     unheard.handler('events$', boom);

@@ -7,7 +7,7 @@ import { UnservedUpgrade } from '../../src/server/upgrade-server.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { turns } from '../support/until.ts';
 
-/** A socket that nobody has touched, and what became of it. */
+/** A socket that no listener has touched, and its result. */
 class Bench {
   readonly clock = new VirtualClock();
   readonly request = { url: '/nobody' } as IncomingMessage;
@@ -44,7 +44,7 @@ const left = { refusals: 0, destroyed: false, timers: 0 };
 const gone = { refusals: 0, destroyed: true, timers: 0 };
 
 describe('UnservedUpgrade', () => {
-  it('refuses after two seconds what nobody has touched, and not before', async () => {
+  it('refuses untouched sockets after two seconds, and not before', async () => {
     const bench = new Bench();
     assert.deepEqual(await bench.after(1_999), untouched);
     assert.deepEqual(await bench.after(1), refused);
@@ -70,7 +70,7 @@ describe('UnservedUpgrade', () => {
     ['is noted on the request', ({ request }) => Object.assign(request, { note: 1 })],
   ];
   for (const [title, touch] of touches) {
-    it(`refuses after thirty seconds what ${title} and has no answer by then`, async () => {
+    it(`refuses a socket that ${title} and has no answer after thirty seconds`, async () => {
       const bench = new Bench();
       touch(bench);
       assert.deepEqual(await bench.after(2_000), untouched);
@@ -79,14 +79,14 @@ describe('UnservedUpgrade', () => {
     });
   }
 
-  it('refuses at once what an async listener has looked at and left', async () => {
+  it('refuses at once a socket that an async listener looked at and left', async () => {
     const bench = new Bench();
     bench.upgrade.wasPassedOn(passed(Promise.resolve(), 'not a promise'));
     await Promise.resolve();
     assert.deepEqual(await bench.after(2_000), refused);
   });
 
-  it('leaves what is answered and attended to', async () => {
+  it('leaves a socket that is answered and attended to', async () => {
     const bench = new Bench();
     bench.answer();
     bench.socket.resume();
@@ -94,14 +94,14 @@ describe('UnservedUpgrade', () => {
     assert.deepEqual(await bench.after(28_000), left);
   });
 
-  it('destroys what is answered and attended to by nobody', async () => {
+  it('destroys a socket that is answered and that nothing attends to', async () => {
     const bench = new Bench();
     bench.answer();
     await bench.after(2_000);
     assert.deepEqual(await bench.after(28_000), gone);
   });
 
-  it('destroys at once what was ended and is not read', async () => {
+  it('destroys at once a socket that was ended and is not read', async () => {
     const bench = new Bench();
     bench.socket.on('close', () => {});
     bench.socket.end();
@@ -109,7 +109,7 @@ describe('UnservedUpgrade', () => {
     assert.deepEqual(await bench.after(2_000), gone);
   });
 
-  it('destroys after thirty seconds what was answered, ended later and is not read', async () => {
+  it('destroys after thirty seconds a socket that was answered, ended later and is not read', async () => {
     const bench = new Bench();
     bench.socket.on('close', () => {});
     bench.answer();
@@ -119,17 +119,17 @@ describe('UnservedUpgrade', () => {
     assert.deepEqual(await bench.after(28_000), gone);
   });
 
-  it('leaves what was ended and is read until its client leaves', async () => {
+  it('leaves a socket that was ended and is read until its client leaves', async () => {
     const bench = new Bench();
     bench.answer();
     bench.socket.pause();
-    bench.socket.end('what the client has sent meanwhile');
+    bench.socket.end('bytes that the client has sent meanwhile');
     await turns();
     await bench.after(2_000);
     assert.deepEqual(await bench.after(28_000), left);
   });
 
-  it('never refuses a stream that counts no bytes', async () => {
+  it('never refuses a stream without a byte count', async () => {
     const bench = new Bench({});
     bench.socket.on('data', () => {});
     await bench.after(2_000);

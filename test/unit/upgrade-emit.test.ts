@@ -27,7 +27,7 @@ class ServerWithCallback extends EventEmitter {
   }
 }
 
-/** A server that Mooring is attached to. */
+/** A server with Mooring attached. */
 function attached(callback: Callback) {
   const server = new ServerWithCallback(callback);
   const taken: (readonly unknown[])[] = [];
@@ -40,7 +40,7 @@ function attached(callback: Callback) {
 }
 
 describe('UpgradeEmit: where Node.js asks shouldUpgradeCallback', () => {
-  it('has WebSockets emitted, and other upgrades handled as plain requests', () => {
+  it('emits WebSocket upgrades, and handles other upgrades as plain requests', () => {
     const { server } = attached(anybodyListens);
     assert.deepEqual([server.upgrades('WebSocket'), server.upgrades('h2c')], [true, false]);
   });
@@ -53,7 +53,7 @@ describe('UpgradeEmit: where Node.js asks shouldUpgradeCallback', () => {
     assert.equal(server.upgrades('h2c'), false);
   });
 
-  it("respects the host's own callback, for WebSockets, too", () => {
+  it("respects the host's own callback, also for WebSockets", () => {
     const asked: (string | undefined)[] = [];
     const { server } = attached(({ headers }) => {
       asked.push(headers.upgrade);
@@ -63,14 +63,14 @@ describe('UpgradeEmit: where Node.js asks shouldUpgradeCallback', () => {
     assert.deepEqual(asked, ['websocket', 'h2c']);
   });
 
-  it('gives the callback back at release', () => {
+  it('restores the callback at release', () => {
     const { server, emit } = attached(anybodyListens);
     emit.release();
     assert.equal(server.shouldUpgradeCallback, anybodyListens);
     assert.equal(Object.hasOwn(server, 'emit'), false);
   });
 
-  it('leaves a callback that the host has set meanwhile', () => {
+  it('keeps a callback that the host has set meanwhile', () => {
     const { server, emit } = attached(anybodyListens);
     const mine: Callback = () => true;
     server.shouldUpgradeCallback = mine;
@@ -78,7 +78,7 @@ describe('UpgradeEmit: where Node.js asks shouldUpgradeCallback', () => {
     assert.equal(server.shouldUpgradeCallback, mine);
   });
 
-  it('does nothing after release where the host still calls it', () => {
+  it('has no effect after release, even where the host still calls it', () => {
     const { server, emit, taken } = attached(anybodyListens);
     const { shouldUpgradeCallback, emit: ourEmit } = server;
     emit.release();

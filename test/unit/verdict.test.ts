@@ -15,7 +15,7 @@ import {
   type LocalCause,
 } from '../../src/core/verdict.ts';
 
-/** An error as Node.js makes it for a failed system call; with no code one of our own. */
+/** An error as Node.js makes it for a failed system call, or one of ours if there is no code. */
 function errorOf(code?: string): Error {
   return Object.assign(new Error(code ?? 'boom'), code === undefined ? {} : { code });
 }
@@ -24,7 +24,7 @@ const bye = { code: 1000, reason: 'bye' };
 const reset = errorOf('ECONNRESET');
 const violation = errorOf('WS_ERR_INVALID_UTF8');
 
-/** How loudly an ending is logged that this side asked for. */
+/** The level of an ending that this side requested. */
 const levels: Record<LocalCause, Level> = {
   close: 'info',
   drain: 'info',
@@ -45,7 +45,7 @@ const levels: Record<LocalCause, Level> = {
 };
 const intents = Object.keys(levels) as LocalCause[];
 
-/** What leads to each cause; none may be in the type that nothing leads to. */
+/** The evidence for each cause. The type must have no cause without evidence. */
 const causes: Record<CloseCause, Evidence> = {
   ...(Object.fromEntries(intents.map((intent) => [intent, { intent }])) as Record<
     LocalCause,
@@ -72,7 +72,7 @@ const abnormal = { code: 1006, reason: '', clean: false } as const;
 const network = { ...abnormal, origin: 'network', layer: 'tcp', retry: 'backoff' } as const;
 const local = { ...abnormal, origin: 'local', layer: 'tcp', retry: 'backoff' } as const;
 
-/** Endings of the lifecycle catalogue, by their ids. */
+/** Endings of the catalogue, by their ids. */
 const endings: readonly [string, Evidence, Classification][] = [
   [
     'C01: the peer closes',
@@ -230,7 +230,7 @@ describe('classifyClose', () => {
     it(title, () => assert.deepEqual(classifyClose(evidence), expected));
   }
 
-  it('tells every cause there is', () => {
+  it('returns every cause that exists', () => {
     for (const [cause, evidence] of Object.entries(causes)) {
       const classify = cause === 'connection-lost' ? classifyPageClose : classifyClose;
       assert.equal(classify(evidence).cause, cause);
@@ -256,7 +256,7 @@ describe('classifyClose', () => {
     }
   });
 
-  it('calls a clean close with a fault code an error', () => {
+  it('treats a clean close with a fault code as an error', () => {
     for (const code of [1002, 1003, 1007, 1009, 1010, 1011]) {
       assert.equal(classifyClose({ received: { code, reason: '' }, clean: true }).level, 'error');
     }
@@ -275,7 +275,7 @@ describe('classifyClose', () => {
       if (origin === 'network') assert.equal(answered.retry, alone.retry);
     });
 
-    it(`${intent}: becomes a timeout only when a handshake was what this side waited for`, () => {
+    it(`${intent}: becomes a timeout only when this side was waiting for a handshake`, () => {
       const { cause, level } = classifyClose({ intent, forced: true });
       const waited = intent === 'close' || intent === 'drain';
       assert.deepEqual(
@@ -286,7 +286,7 @@ describe('classifyClose', () => {
   }
 });
 
-describe('the precedence of what happened', () => {
+describe('the precedence of evidence', () => {
   const everything: Evidence = {
     intent: 'close',
     sent: { code: 4001, reason: 'ours' },
@@ -346,7 +346,7 @@ describe('tcpCause', () => {
 const facts = Object.keys(connectionFacts) as ConnectionFact['type'][];
 const frameSchema = z.strictObject({ code: z.int().min(0).max(65_535), reason: z.string() });
 
-/** What every verdict looks like; optional members are there or not, but never `undefined`. */
+/** The shape of every verdict. Optional members are present or absent, but never `undefined`. */
 const verdictSchema = z.strictObject({
   code: z.int().min(1000).max(4999),
   reason: z.string(),
@@ -398,7 +398,7 @@ function always(holds: (evidence: Evidence, verdict: Classification) => void): v
 }
 
 describe('a verdict, whatever the evidence', () => {
-  it('fulfils its schema and depends on the evidence alone', () => {
+  it('matches its schema and depends on the evidence alone', () => {
     always((evidence, verdict) => {
       const counted = { ...verdict, openMs: 0, bytesIn: 0, bytesOut: 0, trail: [] };
       const { error } = verdictSchema.safeParse(counted);
@@ -416,7 +416,7 @@ describe('a verdict, whatever the evidence', () => {
     });
   });
 
-  it('says closed by the peer only when a close frame of the peer began it', () => {
+  it('is closed by the peer only when a close frame of the peer began it', () => {
     always(({ received, intent, protocolError }, { origin, cause }) => {
       const byPeer = received !== undefined && intent === undefined && protocolError === undefined;
       assert.equal(origin === 'peer', byPeer);
@@ -424,7 +424,7 @@ describe('a verdict, whatever the evidence', () => {
     });
   });
 
-  it('has the code and reason of the peer, or 1006 and none', () => {
+  it('has the code and reason of the peer, or 1006 and no reason', () => {
     always(({ received, protocolError, sent, clean }, verdict) => {
       const heard = protocolError === undefined ? received : undefined;
       assert.equal(verdict.code, heard?.code ?? 1006);
@@ -434,11 +434,11 @@ describe('a verdict, whatever the evidence', () => {
     });
   });
 
-  it('says what to do by the frame that began the closing', () => {
+  it('derives retry from the frame that began the closing', () => {
     always(({ received, sent, intent, protocolError }, { retry }) => {
       if (protocolError !== undefined || received === undefined) return;
       const first = intent === undefined ? received : (sent ?? received);
-      // No frame began it: this side gives a silent peer up without one.
+      // No frame began it: this side gives up a silent peer without one.
       const expected = intent === 'heartbeat-timeout' ? 'backoff' : closeCodeInfo(first.code).retry;
       assert.equal(retry, expected);
     });
@@ -452,7 +452,7 @@ describe('a verdict, whatever the evidence', () => {
     });
   });
 
-  it('is no error when this side simply wanted it', () => {
+  it('is no error when this side simply requested it', () => {
     const wanted = fc.constantFrom<LocalCause>('close', 'drain', 'terminate');
     fc.assert(
       fc.property(anyEvidence, wanted, (evidence, intent) => {
@@ -472,7 +472,7 @@ describe('a verdict, whatever the evidence', () => {
     );
   });
 
-  it('tells of TCP only when no close frame came', () => {
+  it('has a TCP cause only when no close frame arrived', () => {
     always(({ received, protocolError }, { layer, cause }) => {
       assert.equal(layer, (received ?? protocolError) ? 'websocket' : 'tcp');
       if (layer === 'websocket') assert.ok(!cause.startsWith('tcp'), cause);

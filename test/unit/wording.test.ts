@@ -5,7 +5,7 @@ import { anyOf, kindOf, suggestion } from '../../src/core/wording.ts';
 import { createSupervisor } from '../../src/index.ts';
 
 describe('kindOf', () => {
-  it('says what a value is', () => {
+  it('describes a value', () => {
     class Orbit {}
     const table: [unknown, string][] = [
       [undefined, 'undefined'],
@@ -31,13 +31,13 @@ describe('kindOf', () => {
     for (const [value, kind] of table) assert.equal(kindOf(value), kind);
   });
 
-  it('quotes no text: it may be a credential', () => {
+  it('never quotes text: it may be a credential', () => {
     assert.equal(kindOf('Bearer s3cret'), 'a string');
   });
 });
 
 describe('the objects of the API', () => {
-  it('have the names that users know, not those of internal classes', async () => {
+  it('are described with public names, not with those of internal classes', async () => {
     const supervisor = createSupervisor();
     const client = createClient('ws://127.0.0.1:1/');
     const pool = createPool(['ws://127.0.0.1:1/']);
@@ -50,7 +50,7 @@ describe('the objects of the API', () => {
 describe('suggestion', () => {
   const names = ['origins', 'hosts', 'connectionsMax', 'ttlMs', 'where', 'except'];
 
-  it('names the option that was misspelt', () => {
+  it('names the option that was probably meant', () => {
     const misspelt = {
       origin: 'origins',
       orgins: 'origins',
@@ -74,7 +74,7 @@ describe('suggestion', () => {
     assert.equal(suggestion('closeMx', ['closedMs', 'closeMs']), '; did you mean closeMs?');
   });
 
-  it('does not compare names of any length', () => {
+  it('refuses to compare names of excessive length', () => {
     assert.equal(suggestion('a'.repeat(1_000_000), ['a'.repeat(1_000_001)]), '');
   });
 });

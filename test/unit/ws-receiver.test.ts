@@ -1,5 +1,5 @@
-// Goal: a version of ws that changes what Mooring uses of it is noticed here, by name. Method: a real receiver of ws, fed
-// with real frames, and the fields that `src/transport/ws-receiver.ts` names.
+// Goal: a version of ws that changes what Mooring relies on fails here, by name. Method: a real receiver of ws with
+// real frames, and the fields that `src/transport/ws-receiver.ts` names.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
@@ -17,7 +17,7 @@ interface Opened {
   end(): void;
 }
 
-/** A WebSocket of ws as a server makes it, without a handshake. */
+/** A WebSocket of ws in the role of a server, without a handshake. */
 async function open(): Promise<Opened> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -56,7 +56,7 @@ describe('the private fields of ws that pausing relies on', () => {
     end();
   });
 
-  it('tell, while a message is emitted, of the rest of the read, which can be taken out', async () => {
+  it('hold, while a message is emitted, the rest of the read, which can be taken out', async () => {
     const { socket, far, end } = await open();
     const { _receiver: receiver, _socket: raw } = socket;
     const third = text('three');
@@ -86,7 +86,7 @@ describe('the private fields of ws that pausing relies on', () => {
     end();
   });
 
-  it('are left alone between reads: an unfinished frame stays where it is', async () => {
+  it('stay untouched between reads: an unfinished frame remains where it is', async () => {
     const { socket, far, end } = await open();
     const { _receiver: receiver, _socket: raw } = socket;
     far.write(text('unfinished').subarray(0, 9));
@@ -116,7 +116,7 @@ const typeOf = (value: unknown) => (Array.isArray(value) ? 'array' : typeof valu
 describe('the private fields of ws that a reassembly relies on', () => {
   const line = () => new Receiving(new Reception());
 
-  it('are there, each of its type', () => {
+  it('exist, each of its type', () => {
     const { receiver } = line();
     for (const [name, type] of Object.entries(fieldTypes)) {
       assert.ok(name in receiver, changed(name));
@@ -139,7 +139,7 @@ describe('the private fields of ws that a reassembly relies on', () => {
     assert.deepEqual(writes, [Buffer.from('abc')], changed('how it reads'));
   });
 
-  it('say what is held of a frame that is not complete', () => {
+  it('show what is held of an incomplete frame', () => {
     const { receiver } = line();
     const frame = buildFrame({ opcode: opcode.text, payload: 'x'.repeat(100) });
     receiver.write(frame.subarray(0, 1));
@@ -155,11 +155,11 @@ describe('the private fields of ws that a reassembly relies on', () => {
     assert.deepEqual(
       [receiver._state, receiver._bufferedBytes, receiver._buffers, receiver._mask],
       [0, 0, [], undefined],
-      changed('what it keeps of a frame that is complete'),
+      changed('the fields that hold a complete frame'),
     );
   });
 
-  it('say what is held of a message that is not complete', () => {
+  it('show what is held of an incomplete message', () => {
     const { receiver, messages } = line();
     receiver.write(buildFrame({ opcode: opcode.text, payload: 'ab', fin: false }));
     receiver.write(buildFrame({ opcode: opcode.ping }));
@@ -171,11 +171,11 @@ describe('the private fields of ws that a reassembly relies on', () => {
     assert.deepEqual(
       [receiver._fragmented, receiver._fragments, receiver._messageLength, messages],
       [0, [], 0, ['abcde']],
-      changed('what it keeps of a message that is complete'),
+      changed('the fields that hold a complete message'),
     );
   });
 
-  it('are read again by ws when they were set', () => {
+  it('are read again by ws after they were set', () => {
     const { receiver, messages } = line();
     const frame = buildFrame({ opcode: opcode.text, payload: 'hello', fin: false });
     receiver.write(frame.subarray(0, 8));
@@ -187,7 +187,7 @@ describe('the private fields of ws that a reassembly relies on', () => {
     assert.deepEqual(messages, ['hello!'], changed('how it puts messages together'));
   });
 
-  it('have ws find a fault when there are more chunks than the limit that was set', () => {
+  it('make ws report a fault when there are more chunks than the limit that was set', () => {
     const { receiver } = line();
     const frame = buildFrame({ opcode: opcode.text, payload: 'x'.repeat(100) });
     receiver.write(frame.subarray(0, 10));
@@ -196,7 +196,7 @@ describe('the private fields of ws that a reassembly relies on', () => {
     assert.equal(receiver._errored, true, changed('_maxBufferedChunks'));
   });
 
-  it('say that a fault was found', () => {
+  it('show that a fault was found', () => {
     const { receiver } = line();
     receiver.write(buildFrame({ opcode: 3 }));
     assert.equal(receiver._errored, true, changed('_errored'));
