@@ -31,8 +31,9 @@ export class Nginx {
 
   /** Starts it in front of a service on `upstreamPort`, and waits until it takes connections. */
   static start(upstreamPort: number, changes: Changes = {}): Promise<Nginx> {
-    return Nginx.startOf('guide/embedding.md', 'listen 8080', {
-      ':3000': `:${upstreamPort}`,
+    const upstream = `127.0.0.1:${upstreamPort}`;
+    return Nginx.startOf('guide/deploying.md', 'listen 8080', {
+      ...{ '10.0.0.11:3000': upstream, '10.0.0.12:3000': upstream },
       ...changes,
     });
   }
