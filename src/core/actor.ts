@@ -1,6 +1,6 @@
 import type { InteropObservable } from 'rxjs';
 
-/** States of a chart, nested as the chart nests them. */
+/** Active states of a chart, nested as in the chart. */
 export type ChartValue = string | { readonly [state: string]: ChartValue };
 
 /**
@@ -9,9 +9,9 @@ export type ChartValue = string | { readonly [state: string]: ChartValue };
  * @typeParam Output - the result of the chart: for a connection, its verdict or its failure.
  */
 export type ChartSnapshot<Output = undefined> = {
-  /** The active states, nested as the chart nests them. */
+  /** The active states, nested as in the chart. */
   readonly value: ChartValue;
-  /** Always empty: what a chart works with is internal. */
+  /** Always empty, because the data of a chart is internal. */
   readonly context: Readonly<Record<string, never>>;
   /** Whether a state is active, for example `'open'` or `{ open: { flow: 'congested' } }`. */
   matches(state: ChartValue): boolean;
@@ -23,7 +23,7 @@ export type ChartSnapshot<Output = undefined> = {
 
 /** Receives the snapshots of an actor. */
 export interface ActorObserver<Value> {
-  /** Gets each value. */
+  /** Called with each value. */
   next?: (value: Value) => void;
   /** Called when the actor ends with an error. */
   error?: (error: unknown) => void;
@@ -31,17 +31,17 @@ export interface ActorObserver<Value> {
   complete?: () => void;
 }
 
-/** Ends a subscription. */
+/** A subscription to an actor. */
 export interface ActorSubscription {
-  /** Ends it. A second call does nothing. */
+  /** Ends the subscription. A second call does nothing. */
   unsubscribe(): void;
 }
 
-/** What can be subscribed to in the way of XState. */
+/** A source of values to which you subscribe as in XState. */
 export interface ActorSubscribable<Value> {
-  /** Calls the observer, or its functions, with each value from now on. */
+  /** Calls the observer with each value from now on. */
   subscribe(observer: ActorObserver<Value>): ActorSubscription;
-  /** Calls the observer, or its functions, with each value from now on. */
+  /** Calls the observer with each value from now on. */
   subscribe(
     next: (value: Value) => void,
     error?: (error: unknown) => void,
@@ -50,13 +50,13 @@ export interface ActorSubscribable<Value> {
 }
 
 /**
- * The XState actor of a connection, a client, a pool or a supervisor, for reading. It fits wherever XState takes an
- * `ActorRef`, for example `waitFor`, `toPromise` and `useSelector`.
+ * The XState actor of a connection, a client, a pool or a supervisor. It is read-only and works wherever XState takes an
+ * `ActorRef`, for example in `waitFor`, `toPromise` and `useSelector`.
  *
- * Subscribers are called in the order in which things happened, and never inside a step of a chart. What they throw is
- * reported as an error of the handler `actor`.
+ * Subscribers are called in the order of events, and never inside a step of a chart. An error that a subscriber throws is
+ * reported under the handler name `actor`.
  *
- * Written out here so that a project which checks the declarations of its packages needs no types of XState: those do
+ * The type is written out here so that a project that checks the declarations of its packages needs no XState types, which do
  * not pass `exactOptionalPropertyTypes`.
  */
 export interface ChartActor<Output = undefined>
@@ -66,26 +66,28 @@ export interface ChartActor<Output = undefined>
   readonly id: string;
   /** Unique within the actor system. */
   readonly sessionId: string;
-  /** The state of the chart, at this moment. */
+  /** The current state of the chart. */
   getSnapshot(): ChartSnapshot<Output>;
-  /** The same as {@link getSnapshot}. An actor of Mooring cannot be restored. */
+  /** The same as {@link getSnapshot}. You cannot restore an actor of Mooring. */
   getPersistedSnapshot(): ChartSnapshot<Output>;
-  /** A value that is made of each snapshot; its subscribers get it when it changes. */
+  /** Derives a value from each snapshot. Subscribers get the value when it changes. */
   select<Selected>(
     selector: (snapshot: ChartSnapshot<Output>) => Selected,
     equals?: (one: Selected, other: Selected) => boolean,
   ): ActorSubscribable<Selected> & { get(): Selected };
-  /** Never calls the listener: charts of Mooring emit nothing besides their snapshots. */
+  /** Never calls the listener: charts of Mooring emit only snapshots. */
   on(type: string, listener: (emitted: never) => void): ActorSubscription;
-  /** Not for you: the connection, client, pool or supervisor sends the facts. @throws MooringError `read-only` */
+  /**
+   * Always throws: only the connection, client, pool or supervisor sends facts to its chart. @throws MooringError `read-only`
+   */
   send(event: { readonly type: string }): void;
   /** Does nothing: the actor has started. */
   start(): void;
-  /** Not for you: the actor stops with its chart. @throws MooringError `read-only` */
+  /** Always throws: the actor stops with its chart. @throws MooringError `read-only` */
   stop(): void;
-  /** What an inspector shows of it. */
+  /** The form that an inspector shows. */
   toJSON(): object;
-  /** The actor system, typed so that XState takes it. */
+  /** The actor system, typed so that XState accepts it. */
   readonly system: never;
   /** The name of the chart. */
   readonly src: string;

@@ -1,10 +1,10 @@
 /**
- * The application beat: proof that the code of a page runs.
+ * The application beat proves that the code of a page runs.
  *
  * A browser answers pings even while it has frozen the page, and a page cannot send pings. Peers agree on the beat by
- * subprotocol (RFC 6455 §1.9). Then either side may ask with one text frame, and the other answers with another.
+ * subprotocol (RFC 6455 §1.9). Either side may then ask with one text frame, and the other answers with another.
  *
- * The server asks first, when the connection opens. A server that only echoes the first subprotocol it is offered never
+ * The server asks first, when the connection opens. A server that only echoes the first subprotocol that it is offered never
  * asks, so the client sends it no beats.
  */
 
@@ -29,13 +29,16 @@ export function beatKind(payload: Uint8Array, isBinary: boolean): BeatKind {
 const BEAT = 'mooring.beat';
 const WITH_BEAT = '+mooring.beat';
 
-/** The subprotocols that a client offers: its own, then the same with the beat. Without any, the beat alone. */
+/** The subprotocols that a client offers: its own, then its own with the beat. Without any of its own, the beat alone. */
 export function withBeat(subprotocols: readonly string[]): readonly string[] {
   if (subprotocols.length === 0) return [BEAT];
   return [...subprotocols, ...subprotocols.map((name) => name + WITH_BEAT)];
 }
 
-/** Chooses the subprotocol of the server: its best that is offered, with the beat if that is offered; `false` for none. */
+/**
+ * Chooses the first subprotocol of the server that is offered, with the beat if that is offered too. Returns `false` if none is
+ * offered.
+ */
 export function agreedSubprotocol(
   offered: ReadonlySet<string>,
   spoken: readonly string[],

@@ -1,19 +1,19 @@
 import { MooringError } from './errors.ts';
 import { encoder, textOf } from './text.ts';
 
-/** What an empty close frame is reported as (RFC 6455 §7.1.5); it must not be sent. */
+/** The code that stands for an empty close frame (RFC 6455 §7.1.5). It must not be sent. */
 export const NO_STATUS = 1005;
 
 /**
- * What a client that dialed should do after an ending: dial again at once, after a backoff, slowly because a person may have
- * to mend something, or never because only another configuration can.
+ * What a dialing client should do after an ending: dial again at once (`now`), after a backoff, slowly because a person may
+ * have to fix something, or never because only another configuration can help.
  */
 export type Retry = 'now' | 'backoff' | 'slow' | 'never';
 
-/** How loudly an ending is logged. */
+/** The level at which an ending is logged. */
 export type Level = 'info' | 'warn' | 'error';
 
-/** What a close code says about who is at fault. */
+/** The class of a close code: who or what is at fault. */
 export type CloseClass =
   | 'normal'
   | 'fault'
@@ -29,19 +29,22 @@ export type CloseClass =
 
 /** One row of the close-code table. */
 export interface CloseCodeInfo {
-  /** Its name in the IANA registry, or what stands for a private code. */
+  /**
+   * A short form of its name in the IANA registry; for any other code `registered` (3000–3999), `application` (4000–4999) or
+   * `invalid`.
+   */
   readonly name: string;
-  /** Who is at fault. */
+  /** Who or what is at fault. */
   readonly class: CloseClass;
   /** Whether an application may send it (RFC 6455 §7.4). */
   readonly sendable: boolean;
   /** What a dialing client does by default after receiving it. */
   readonly retry: Retry;
-  /** How loudly receiving it is logged. */
+  /** The level at which its receipt is logged. */
   readonly level: Level;
 }
 
-/** What a client does after a close code, and how loudly it is logged, for all that IANA has registered. */
+/** What a client does after each close code that IANA has registered, and the level at which it is logged. */
 const meanings: readonly (readonly [retry: Retry, level: Level, ...codes: number[]])[] = [
   ['backoff', 'info', 1000, 1001, NO_STATUS, 1012],
   ['backoff', 'warn', 1006, 1008, 1013, 1014, 3008],
@@ -55,7 +58,7 @@ const UNSENDABLE: readonly number[] = [NO_STATUS, 1006, 1015];
 
 /** What a close code means, without its name and its class, which a page need not load. */
 export interface CloseMeaning extends Pick<CloseCodeInfo, 'sendable' | 'retry' | 'level'> {
-  /** IANA leaves 3000–3999 to libraries and 4000–4999 to applications. */
+  /** Whether the code is unregistered and private. IANA leaves 3000–3999 to libraries and 4000–4999 to applications. */
   readonly isPrivate: boolean;
 }
 
@@ -82,9 +85,9 @@ const classes = {
 } as const satisfies Partial<Record<CloseClass, readonly number[]>>;
 
 /**
- * The IANA WebSocket close code registry with what each code means to a supervisor.
+ * The registered WebSocket close codes of IANA, with what each code means to a supervisor.
  *
- * {@link closeCodeInfo} also knows the ranges that IANA leaves to libraries (3000–3999) and to applications (4000–4999).
+ * {@link closeCodeInfo} also covers the ranges that IANA leaves to libraries (3000–3999) and to applications (4000–4999).
  */
 export const closeCodes: ReadonlyMap<number, CloseCodeInfo> = /* @__PURE__ */ registry();
 
@@ -126,7 +129,7 @@ function classOf(code: number): CloseClass {
   return closeMeaning(code).isPrivate ? 'application' : 'invalid';
 }
 
-/** What a close code means. A code that must not appear on the wire is `invalid` (RFC 6455 §7.4.2). */
+/** Describes a close code. A code that is neither registered nor in a private range is `invalid` (RFC 6455 §7.4.2). */
 export function closeCodeInfo(code: number): CloseCodeInfo {
   const group = classOf(code);
   const name = group === 'application' && code < 4000 ? 'registered' : group;
@@ -135,21 +138,21 @@ export function closeCodeInfo(code: number): CloseCodeInfo {
 
 /** A close code with its reason. */
 export interface CloseFrame {
-  /** RFC 6455 §7.4. */
+  /** The close code (RFC 6455 §7.4). */
   readonly code: number;
-  /** At most 123 bytes of UTF-8 (RFC 6455 §5.5). */
+  /** The reason, at most 123 bytes of UTF-8 (RFC 6455 §5.5). */
   readonly reason: string;
 }
 
 const REASON_BYTES_MAX = 123;
 
 /**
- * Checks what an application wants to close with.
+ * Checks the close code and the reason of an application.
  *
- * A reason that is too long is cut to 123 bytes on a code-point boundary, so that a long text never prevents the close.
- * Lone surrogates become U+FFFD.
+ * A reason that is too long is cut to 123 bytes on a code-point boundary, so that a long text never prevents the close. Lone
+ * surrogates become U+FFFD.
  *
- * @throws MooringError `invalid-close` for a code that may not be sent or a reason that is no string.
+ * @throws MooringError `invalid-close` for a code that may not be sent or a reason that is not a string.
  */
 export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
   if (typeof code !== 'number' || !closeMeaning(code).sendable) {
@@ -165,7 +168,7 @@ export function checkedCloseFrame(code: unknown, reason: unknown): CloseFrame {
   return { code, reason: cutToBytes(reason, REASON_BYTES_MAX) };
 }
 
-/** Lone surrogates are replaced by what encodes them. */
+/** The encoder replaces lone surrogates. */
 function cutToBytes(text: string, bytesMax: number): string {
   const bytes = new Uint8Array(bytesMax);
   const { written } = encoder.encodeInto(text, bytes);

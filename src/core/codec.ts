@@ -5,9 +5,9 @@ import { textOf } from './text.ts';
 
 /** Turns messages into payloads and back. `decode` throws for what it cannot read. */
 export interface Codec {
-  /** Shown in events. */
+  /** The name of the codec in error messages. */
   readonly name: string;
-  /** A string leaves as a text frame, bytes as a binary frame. */
+  /** Writes one message: a string leaves as a text frame, bytes leave as a binary frame. */
   encode(message: unknown): string | Uint8Array;
   /**
    * Reads one payload: a `Buffer` in Node.js, a `Uint8Array` in a browser.
@@ -17,7 +17,7 @@ export interface Codec {
   decode(payload: Uint8Array, isBinary: boolean): unknown;
 }
 
-/** The problem of a value that is no codec. */
+/** The problem of a value that is not a codec. */
 export const mustBeCodec = 'must be a codec with name, encode and decode';
 
 /** Whether a value can be a codec. */
@@ -25,9 +25,9 @@ export function isCodec(value: unknown): value is Codec {
   return hasMethods(value, ['encode', 'decode']) && Boolean((value as Codec).name);
 }
 
-/** Why a payload could not be read, with the close code that says so. */
+/** The error for a payload that cannot be read, with the close code that fits. */
 export class UndecodableError extends Error {
-  /** What its stack begins with. */
+  /** The name at the beginning of its stack. */
   override readonly name = 'UndecodableError';
   /** 1003 for a kind of payload that is not accepted, 1007 for one that is malformed (RFC 6455 §7.4.1). */
   readonly closeCode: 1003 | 1007;
@@ -42,7 +42,7 @@ export class UndecodableError extends Error {
  * JSON in text frames.
  *
  * `encode` throws for a BigInt and a cycle, and for a Map, a Set, bytes, a Promise, a RegExp or an Error that has no
- * `toJSON`: JSON would write it as `{}`, or as an object with a key for each byte. It throws for a `Buffer`, too, whose
+ * `toJSON`: JSON would write it as `{}`, or as an object with a key for each byte. It also throws for a `Buffer`, whose
  * `toJSON` makes a list of numbers. The error names the path.
  *
  * `decode` checks both bounds before it parses. The defaults are the limits of an accepted connection.

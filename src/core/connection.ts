@@ -24,18 +24,21 @@ export type SendResult = 'sent' | 'queued' | 'refused';
  */
 export type FlushResult = 'sent' | 'refused' | 'lost';
 
-/** Whether the peer takes what it is sent: `congested` above the outbox's high mark. */
+/** Whether the peer keeps up with what it is sent; `congested` above the high mark of the outbox. */
 export type Flow = 'flowing' | 'congested';
 
-/** Who a connection is; enough for a log line. */
+/** What identifies a connection; enough for a log line. */
 export interface ConnectionIdentity {
-  /** Unique among the connections of its supervisor; of a client or a pool without one, among the connections of that. */
+  /**
+   * Unique among the connections of its supervisor. Without a supervisor, unique among the connections of its client or pool.
+   */
   readonly id: string;
-  /** What your `key` function returned for its peer. */
+  /** The result of your `key` function for its peer. */
   readonly key: string | undefined;
   /**
-   * The peer's address. Of an accepted connection, from `admission.addressOf` or the TCP connection: without a port, in its
-   * usual spelling. Of a dialed one, the host of its URL, which is not resolved, with its port unless that is the default.
+   * The address of the peer. For an accepted connection, it comes from `admission.addressOf` or the TCP connection, without a
+   * port and in its usual spelling. For a dialed one, it is the host of the URL, unresolved, with its port unless that is the
+   * default.
    */
   readonly address: string;
   /** The path of the upgrade request, without its query. Foreign text: escape it before showing it. */
@@ -51,39 +54,39 @@ export interface ConnectionIdentity {
  * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface SupervisedConnection<In = unknown, Out = unknown> extends ConnectionIdentity {
-  /** The subprotocol agreed on (RFC 6455 §1.9), or an empty string. */
+  /** The agreed subprotocol (RFC 6455 §1.9), or an empty string. */
   readonly subprotocol: string;
-  /** The chart's top-level state, at this moment. */
+  /** The current top-level state of the chart. */
   readonly state: ConnectionState;
   /** Every active state of the chart as a path, for example `open.flow.congested`. */
   readonly states: readonly string[];
   /** Wall time at which it opened, in milliseconds since 1970. */
   readonly openedAt: number;
-  /** Whether the peer takes what it is sent. */
+  /** Whether the peer keeps up with what it is sent. */
   readonly flow: Flow;
   /** Bytes that wait in this process for the peer to take them. */
   readonly bufferedBytes: number;
   /** The verdict, once closed. */
   readonly verdict: CloseVerdict | undefined;
   /**
-   * Its XState actor, for reading: it fits `waitFor`, `useSelector` and inspectors. Its output is the verdict.
+   * Its read-only XState actor, for `waitFor`, `useSelector` and inspectors. Its output is the verdict.
    *
-   * @throws MooringError `no-actor` in a page whose entry does not bring XState.
+   * @throws MooringError `no-actor` in a browser, if the entry point does not bring XState.
    */
   readonly actor: ChartActor<CloseVerdict>;
-  /** Messages that fulfil the inbound contract. Completes when the connection ends; never errors. */
+  /** Emits messages that fulfil the inbound contract. Completes when the connection ends; never errors. */
   readonly messages$: Observable<In>;
 
   /**
-   * Sends one message. Never throws for the state of the connection.
+   * Sends one message. The state of the connection never makes it throw.
    *
-   * @throws MooringError `invalid-message` or `unencodable-message` when the message itself is wrong.
+   * @throws MooringError `invalid-message` or `unencodable-message` if the message itself is wrong.
    */
   send(message: Out): SendResult;
   /**
-   * Sends one message and waits until the operating system has taken it, or the message is lost. Never rejects for the
-   * state of the connection, and settles when the connection ends at the latest. Rejects with a MooringError,
-   * `invalid-message` or `unencodable-message`, when the message itself is wrong.
+   * Sends one message, and waits until the operating system has taken it or the message is lost. Settles when the connection
+   * ends at the latest. The state of the connection never makes it reject. Rejects with a MooringError, `invalid-message` or
+   * `unencodable-message`, if the message itself is wrong.
    */
   sendAndFlush(message: Out): Promise<FlushResult>;
   /**
@@ -96,24 +99,24 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
    */
   close(code?: number, reason?: string): boolean;
   /**
-   * Ends the connection because of an error. The verdict has the error, the peer gets 1011, and the socket is destroyed
-   * after `timeouts.erroredMs` at the latest. Returns whether this call ended the connection.
+   * Ends the connection because of an error. The verdict contains the error, the peer receives 1011, and the socket is
+   * destroyed after `timeouts.erroredMs` at the latest. Returns whether this call ended the connection.
    */
   fail(error: unknown): boolean;
-  /** Destroys the socket now. Returns `false` when the connection is over already. */
+  /** Destroys the socket now. Returns `false` if the connection has already ended. */
   terminate(): boolean;
   /**
-   * Stops delivering messages at once, until `resume()`. Nothing is lost: messages wait in order, at most two reads of them in
-   * this process, the rest in the network and with the peer. There is no time limit.
+   * Stops delivering messages at once, until `resume()`. Nothing is lost: messages wait in order, at most two socket reads of
+   * them in this process, the rest in the network and with the peer. There is no time limit.
    *
-   * Pings are still written, but no answer is expected. Pings of the peer are not answered, so a peer with a heartbeat may
-   * end the connection. `close`, `terminate` and a drain work as usual. They do not deliver the messages that wait.
+   * Pings are still sent, but no answer is expected. Pings of the peer are not answered, so a peer with a heartbeat may end the
+   * connection. `close`, `terminate` and a drain work as usual, and do not deliver the messages that wait.
    *
-   * @returns whether this call paused it: `false` when it is not open, or paused by an earlier call.
+   * @returns whether this call paused it: `false` if it is not open or already paused by an earlier call.
    */
   pause(): boolean;
   /**
-   * Delivers messages again, unless something else still pauses them: `onOpen`, handlers that are behind, or the rate.
+   * Delivers messages again, unless something else still pauses them: `onOpen`, handlers that are behind, or the message rate.
    *
    * @returns whether this call undid a `pause()`.
    */
@@ -122,7 +125,9 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
 
 /** Options of `renew`. */
 export interface RenewOptions {
-  /** After how many milliseconds from now it is closed with 3000; `null` for never. @default as before */
+  /**
+   * The time from now, in milliseconds, after which the connection is closed with 3000; `null` for never. @default as before
+   */
   readonly expiresInMs?: number | null | undefined;
 }
 
@@ -133,28 +138,28 @@ export interface RenewOptions {
  */
 export interface Connection<Peer = unknown, In = unknown, Out = unknown>
   extends SupervisedConnection<In, Out> {
-  /** Tells it from one that was dialed. */
+  /** Distinguishes it from a dialed connection. */
   readonly direction: 'accepted';
-  /** What `authenticate` returned, or `renew` was given since. */
+  /** The result of `authenticate`, or the peer that the last `renew` set. */
   readonly peer: Peer;
-  /** Publications that this connection missed, because its outbox was above the high mark or its socket was gone. */
+  /** Publications that this connection missed because its outbox was above the high mark or its socket was gone. */
   readonly droppedMessages: number;
-  /** The topics it is a member of; after the end, those that it was a member of. */
+  /** The topics that it is a member of; after the end, those that it was a member of. */
   readonly topics: readonly string[];
   /**
-   * Joins a topic; `false` when not open or already in `limits.topicsMax` topics.
+   * Joins a topic. Returns `false` if the connection is not open or is already in `limits.topicsMax` topics.
    *
    * @throws MooringError `invalid-topic`, in every state, for a name that is empty or longer than 256 bytes of UTF-8.
    */
   join(topic: string): boolean;
-  /** Leaves a topic; `false` when it is no member. @throws MooringError `invalid-topic`, as `join` does. */
+  /** Leaves a topic. Returns `false` if it is not a member. @throws MooringError `invalid-topic`, as `join` does. */
   leave(topic: string): boolean;
   /**
    * Replaces the peer, for example after the client has sent a fresh token, and calls `key` again. `expiresInMs` sets a new
-   * time at which the connection expires; without it, that time stays. Returns `false`, and changes nothing, when the
-   * connection is not open.
+   * time at which the connection expires; without it, that time stays the same. If the connection is not open, it returns
+   * `false` and changes nothing.
    *
-   * @throws MooringError `invalid-options` when `expiresInMs` is neither a number nor `null`, or for any other option.
+   * @throws MooringError `invalid-options` if `expiresInMs` is neither a number nor `null`, or for any other option.
    */
   renew(peer: Peer, options?: RenewOptions): boolean;
 }
@@ -162,6 +167,6 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
 /** A connection that a client or a pool dialed. */
 export interface DialedConnection<In = unknown, Out = unknown>
   extends SupervisedConnection<In, Out> {
-  /** Tells it from one that was accepted. */
+  /** Distinguishes it from an accepted connection. */
   readonly direction: 'dialed';
 }

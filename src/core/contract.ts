@@ -34,15 +34,15 @@ export class Contract<In, Out, Sent = Out> {
   }
 
   /**
-   * Reads a payload. The result is a message or a fault, whatever the peer sent.
+   * Reads a payload. Returns a message or a fault, whatever the peer sent.
    *
    * @throws the error of a schema that is itself at fault, for example because it has an async check.
    */
   read(payload: Uint8Array, isBinary: boolean): ReadResult<In> {
     let decoded: unknown;
     try {
-      // Neither the order of messages nor a broadcast can wait for an async codec.
-      decoded = settledNow('a codec', this.#codec.decode(payload, isBinary));
+      // Must be synchronous: neither the order of messages nor a broadcast can wait for a codec.
+      decoded = settledNow('codec.decode', this.#codec.decode(payload, isBinary));
     } catch (thrown) {
       return { fault: decodingFault(thrown) };
     }
@@ -52,7 +52,7 @@ export class Contract<In, Out, Sent = Out> {
   }
 
   /**
-   * Makes the payload of an outbound message.
+   * Checks and encodes an outbound message.
    *
    * @throws MooringError `invalid-message` or `unencodable-message`
    */
@@ -80,7 +80,7 @@ export class Contract<In, Out, Sent = Out> {
   /** Encodes a message without checking it: one that {@link outbound} returned, or a message of Mooring itself. */
   encode(message: unknown): string | Uint8Array {
     try {
-      return checkedPayload(settledNow('a codec', this.#codec.encode(message)));
+      return checkedPayload(settledNow('codec.encode', this.#codec.encode(message)));
     } catch (cause) {
       const problem = messageOf(toError(cause));
       throw new MooringError(
@@ -94,13 +94,13 @@ export class Contract<In, Out, Sent = Out> {
 
 /** The answer to an invalid message under the policy `reply`. It is not part of the `sends` contract. */
 export interface FaultMessage {
-  /** Tells it from other messages. */
+  /** Distinguishes it from other messages. */
   readonly type: 'error';
   /** The same for every message that breaks the contract. */
   readonly code: 'invalid-message';
-  /** Where the fault is, for example `items[2].price`. */
+  /** The path of the fault, for example `items[2].price`; empty for the message as a whole. */
   readonly path: string;
-  /** What is wrong there. */
+  /** What is wrong there, in one sentence. */
   readonly message: string;
 }
 
@@ -111,7 +111,7 @@ export function faultMessage({ path, problem }: InvalidMessage): FaultMessage {
 
 function checkedPayload(payload: unknown): string | Uint8Array {
   if (typeof payload === 'string' || payload instanceof Uint8Array) return payload;
-  throw new TypeError('encode must return a string or a Uint8Array');
+  throw new TypeError('codec.encode must return a string or a Uint8Array');
 }
 
 function contractFault([issue]: readonly StandardIssue[]): InvalidMessage {
@@ -132,7 +132,7 @@ function decodingFault(thrown: unknown): InvalidMessage {
   return { path: '', problem: clipped(messageOf(thrown)), closeCode };
 }
 
-/** The result is a copy: a slice would keep the whole text alive for as long as somebody keeps the fault. */
+/** Returns a copy, because a slice would keep the whole text alive for as long as the fault. */
 function clipped(text: string): string {
   if (text.length <= FAULT_TEXT_MAX) return text;
   return `${wellFormed(text.slice(0, FAULT_TEXT_MAX))}…`;

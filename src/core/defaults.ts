@@ -1,7 +1,7 @@
 import type { HeartbeatOptions, Limits, Timeouts } from './limits.ts';
 
-// The numbers among the options of both sides, with their defaults and bounds. Import it as a whole, `defaults`: a page takes the
-// sections that it uses.
+// The numeric options of both sides, with their defaults and bounds. Import the module as a namespace, `defaults`, so that a
+// page bundles only the sections that it uses.
 
 export const timeouts: Readonly<Timeouts> = {
   handshakeMs: 10_000,
@@ -32,7 +32,7 @@ export const limits: Readonly<Limits> = {
   topicsMax: 10_000,
 };
 
-/** The limits of a client that are wider: it gets what it asked for. */
+/** The limits that are wider for a client, which asked for the data that it gets. */
 export const clientLimits = {
   valuesMax: 200_000,
   messagesPerSecondMax: 100_000,
@@ -50,7 +50,7 @@ export const admission = {
   connectionsMax: 50_000,
   connectionsPerAddressMax: 20_000,
   acceptsPerSecondMax: 5_000,
-  /** What one customer usually gets of IPv6 (RFC 6177). */
+  /** The IPv6 prefix that one customer usually gets (RFC 6177). */
   ipv6PrefixBits: 64,
   unfinishedBytesMax: 67_108_864,
 };
@@ -58,10 +58,13 @@ export const admission = {
 export const listen = { port: 0 };
 export const drain = { withinMs: 30_000, perSecond: 500 };
 
-/** The least and the most that a number may be. */
+/** The smallest and the largest value of a number. */
 export type Bounds = readonly [min: number, max: number];
 
-/** ws coerces its limits with `| 0`, where a larger number would mean "none", and a longer native timer fires at once. */
+/**
+ * The largest number. ws coerces its limits with `| 0`, which would turn a larger number into "no limit", and a native timer
+ * with a longer delay fires at once.
+ */
 export const INTEGER_MAX = 2_147_483_647;
 
 /** The bounds of the numbers that are not from 1 to {@link INTEGER_MAX}. */

@@ -1,6 +1,6 @@
 import { escapeText } from './text.ts';
 
-/** Every way to misuse Mooring, as a stable code. The docs page `docs/reference/errors.md` explains each. */
+/** Every way to misuse Mooring, as a stable code. The page `docs/reference/errors.md` explains each. */
 export const errorCodes = {
   'invalid-options': 'An option is missing, of the wrong type or out of its range.',
   'invalid-argument': 'An argument of a call is missing, of the wrong kind or in the wrong place.',
@@ -10,7 +10,7 @@ export const errorCodes = {
   'path-taken': 'Another supervisor serves the same path on the same HTTP server.',
   'invalid-topic': 'A topic name is not a string, is empty, or is longer than 256 bytes of UTF-8.',
   'unencodable-message': 'The codec could not encode an outbound message.',
-  'read-only': 'An actor of Mooring is for reading: it takes no events, and stops with its chart.',
+  'read-only': 'An actor of Mooring is read-only: it takes no events and stops with its chart.',
   'no-actor':
     'The entry point that made this client has no actors, because it does not bring XState.',
   'stream-errored': 'An Observable that fed a topic ended with an error.',
@@ -19,9 +19,9 @@ export const errorCodes = {
 /** The stable code of a {@link MooringError}. */
 export type ErrorCode = keyof typeof errorCodes;
 
-/** A misuse of Mooring. What happens to sockets is never thrown; it is reported as an event or a value. */
+/** The error for a misuse of Mooring. What happens to sockets is never thrown: it is reported as an event or a value. */
 export class MooringError extends Error {
-  /** What its stack begins with. */
+  /** The name at the beginning of its stack. */
   override readonly name = 'MooringError';
   /** Stable; see {@link errorCodes}. */
   readonly code: ErrorCode;
@@ -32,12 +32,12 @@ export class MooringError extends Error {
   }
 }
 
-/** Makes an Error of anything that was thrown or rejected. */
+/** Makes an Error from anything that was thrown or rejected. */
 export function toError(thrown: unknown): Error {
   return isError(thrown) ? thrown : new Error(describe(thrown));
 }
 
-/** Whether something thrown is an Error. A proxy may throw at the question. */
+/** Whether a thrown value is an Error. A proxy may throw at `instanceof`. */
 export function isError(thrown: unknown): thrown is Error {
   try {
     return thrown instanceof Error;
@@ -55,10 +55,9 @@ function describe(thrown: unknown): string {
 }
 
 /**
- * Reads a property of an error as text; `undefined` where there is none.
+ * Reads a property of an error as text; `undefined` if there is none.
  *
- * Code of the application may have put anything there: an object as the message, call sites as the stack, a getter that
- * throws.
+ * Application code may have put anything there: an object as the message, call sites as the stack, a getter that throws.
  */
 function textIn(error: Error, property: 'name' | 'message' | 'stack'): string | undefined {
   try {
@@ -76,7 +75,7 @@ export function nameOf(error: Error): string {
   return textIn(error, 'name') ?? 'Error';
 }
 
-/** The message of an error, as it was given. */
+/** The message of an error, unescaped. */
 export function messageOf(error: Error): string {
   return textIn(error, 'message') ?? '';
 }
@@ -91,7 +90,10 @@ export function partsOf(error: Error): Error[] {
   return Array.isArray(errors) ? errors.slice(0, PARTS_MAX).map(toError) : [];
 }
 
-/** The message of an error, escaped. An AggregateError of attempts to connect has none: then the messages of its parts. */
+/**
+ * The message of an error, escaped. An AggregateError of failed attempts to connect has no message of its own, so the messages
+ * of its parts stand in.
+ */
 export function messageText(error: Error): string {
   const message = messageOf(error);
   return escapeText(message === '' ? partsOf(error).map(messageOf).join('; ') : message);

@@ -10,7 +10,7 @@ export interface DrainReport {
   readonly closed: number;
   /** Connections that had to be destroyed at the deadline. */
   readonly forced: number;
-  /** Close handlers and disposers of the user that had not settled at the deadline. */
+  /** Close handlers and disposers of the application that had not settled at the deadline. */
   readonly unsettled: number;
   /** How long it took, in milliseconds. */
   readonly tookMs: number;
@@ -84,17 +84,17 @@ export type SupervisorEvent<C extends ConnectionIdentity = Connection | DialedCo
   };
 
 /**
- * Why a message was given up.
+ * Why a message was dropped.
  *
  * - `queue-full`: newer messages needed its place in the queue.
  * - `expired`: it waited longer than its `ttlMs`.
  * - `stopped`: it waited when the client was closed.
  * - `gave-up`: it waited when the client gave up.
- * - `connection-lost`: the socket had it, and the connection ended before it had left this process for certain.
+ * - `connection-lost`: the socket had it, and the connection ended before the message had certainly left this process.
  */
 export type DropReason = 'queue-full' | 'expired' | 'stopped' | 'gave-up' | 'connection-lost';
 
-/** Which code of the application threw: an option, or a subscriber of a stream. `client` and `pool` are Mooring itself. */
+/** The application code that threw: an option, or a subscriber of a stream. `client` and `pool` are Mooring itself. */
 export type ClientHandlerName =
   | 'onOpen'
   | 'onMessage'

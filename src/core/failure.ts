@@ -1,7 +1,7 @@
 import type { CloseFrame, Level, Retry } from './close-code.ts';
 import type { Trail } from './trail.ts';
 
-/** How far a connection had come when it failed. */
+/** How far a connection had got when it failed. */
 export type FailurePhase =
   | 'config'
   | 'dns'
@@ -9,7 +9,7 @@ export type FailurePhase =
   | 'tls'
   | 'http'
   | 'admission'
-  /** Unknown: a browser does not say how far an attempt came. */
+  /** Unknown, because a browser does not disclose how far an attempt got. */
   | 'undisclosed';
 
 /** Why an accepted connection never opened. */
@@ -39,10 +39,10 @@ export type AcceptFailureCause =
   | 'not-upgraded'
   | 'crash';
 
-/** Why a connection that this side dialed never opened. */
+/** Why a dialed connection never opened. */
 export type DialFailureCause =
   | 'config-error'
-  /** A function of yours that says where and how to dial threw, rejected or returned what cannot be used. */
+  /** Your function for the URL or the connection options threw, rejected or returned an unusable value. */
   | 'target-error'
   | 'dns-error'
   | 'tcp-refused'
@@ -66,48 +66,48 @@ export type FailureCause = AcceptFailureCause | DialFailureCause;
 /**
  * An HTTP answer that refused a connection.
  *
- * Headers and body are foreign text, which you must escape before you show it. They may contain secrets, for example cookies.
+ * Headers and body are foreign text: escape them before you show them. They may contain secrets, for example cookies.
  */
 export interface FailureResponse {
   /** The status of the answer. */
   readonly status: number;
-  /** Headers by their names in lower case. */
+  /** Headers by their lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
-  /** The first 4,096 bytes of the body, as far as they came within a second. What is no UTF-8 is U+FFFD. */
+  /** The first 4,096 bytes of the body, as far as they came within a second. Bytes that are not UTF-8 become U+FFFD. */
   readonly body: string;
 }
 
 /** Why a connection never opened. Reported exactly once, as `connection.failed`. */
 export interface Failure {
-  /** How far it had come. */
+  /** How far it had got. */
   readonly phase: FailurePhase;
   /** Why it failed. */
   readonly cause: FailureCause;
-  /** The status of the HTTP answer, when one was given. */
+  /** The status of the HTTP answer, if there was one. */
   readonly httpStatus?: number;
-  /** The code of the close frame that refused it behind a 101, when one did. */
+  /** The code of the close frame that refused it after a 101, if there was one. */
   readonly closeCode?: number;
-  /** What `Retry-After` asked for, in milliseconds. Dialed connections only. */
+  /** The delay that `Retry-After` asked for, in milliseconds. Dialed connections only. */
   readonly retryAfterMs?: number;
-  /** The HTTP answer to the upgrade request, if it was no 101. Dialed connections in Node.js only. */
+  /** The HTTP answer to the upgrade request, if it was not a 101. Dialed connections in Node.js only. */
   readonly response?: FailureResponse;
   /** What a client should do after this failure. */
   readonly retry: Retry;
-  /** How loudly to log it. */
+  /** The level at which to log it. */
   readonly level: Level;
-  /** The error of the system or of the application behind it, when there is one. */
+  /** The system or application error behind it, if there is one. */
   readonly error?: Error;
-  /** The peer's address, as `connection.address` has it; an empty string when the socket no longer knew it. */
+  /** The address of the peer, in the form of `connection.address`; an empty string if the socket no longer had it. */
   readonly address: string;
-  /** The path asked for, without its query. Foreign text: escape it before showing it. */
+  /** The path of the request, without its query. Foreign text: escape it before showing it. */
   readonly path: string;
-  /** The Origin header, of `wrong-origin`. Foreign text: escape it before showing it. */
+  /** The Origin header, for `wrong-origin`. Foreign text: escape it before showing it. */
   readonly origin?: string;
-  /** The Host header, of `wrong-origin` and `wrong-host`. Foreign text: escape it before showing it. */
+  /** The Host header, for `wrong-origin` and `wrong-host`. Foreign text: escape it before showing it. */
   readonly host?: string;
-  /** The option that refused, of `wrong-origin` and `wrong-host`: `admission.origins` or `admission.hosts`. */
+  /** The option that refused, for `wrong-origin` and `wrong-host`: `admission.origins` or `admission.hosts`. */
   readonly option?: string;
-  /** The last 16 facts of the connection, oldest first; empty in a page, and where there was no connection. */
+  /** The last 16 facts of the connection, oldest first; empty in a browser, and if there was no connection. */
   readonly trail: Trail;
 }
 
@@ -117,17 +117,17 @@ export type FailureDescription = Omit<Failure, 'trail'>;
 /** The headers of a request that an option refused. */
 export type RefusedHeaders = Required<Pick<Failure, 'host' | 'option'>> & Pick<Failure, 'origin'>;
 
-/** Headers of an HTTP answer by their names; a list makes one header of each of its values. */
+/** Headers of an HTTP answer by name. A list makes one header for each of its values. */
 export type AnswerHeaders = Readonly<Record<string, string | number | readonly string[]>>;
 
-/** A decision not to open, and the HTTP answer that says so. */
+/** A decision to refuse a connection, and the HTTP answer for it. */
 export interface RefusalAnswer {
   readonly cause: AcceptFailureCause;
   readonly status: number;
   /** Plain text for the body of the answer. */
   readonly body: string;
   readonly headers?: AnswerHeaders;
-  /** Sent behind a 101 instead of the HTTP answer. */
+  /** Sent after a 101 instead of the HTTP answer. */
   readonly closeFrame?: CloseFrame;
   readonly error?: Error;
   /** For the failure only. The answer does not contain it. */
@@ -137,24 +137,24 @@ export interface RefusalAnswer {
 /** An HTTP answer to a request of this side, other than 101. */
 export interface DialAnswer {
   readonly status: number;
-  /** What its `Retry-After` asks for (RFC 9110 §10.2.3), in milliseconds. */
+  /** The delay that its `Retry-After` asks for (RFC 9110 §10.2.3), in milliseconds. */
   readonly retryAfterMs?: number;
   readonly response?: FailureResponse;
 }
 
 /**
- * What a client does by default after an HTTP answer. A proxy or a deploy may give nearly any answer for a while; 401 wants
- * other credentials, and after 410 nothing comes back (RFC 9110 §15.5.11).
+ * What a client does by default after an HTTP answer. During a deployment, or because of a proxy, nearly any status may appear
+ * for a while. A 401 needs other credentials, and a 410 is permanent (RFC 9110 §15.5.11).
  */
 export function retryAfterStatus(status: number): Retry {
   if (status === 410) return 'never';
   return status === 401 ? 'slow' : 'backoff';
 }
 
-/** The part of an error of Node.js that is read. Its own type would need the types of Node.js in a page. */
+/** The fields of a Node.js error that are read. The type of Node.js would need the types of Node.js in a page. */
 type SystemError = Error & { readonly code?: string; readonly syscall?: string };
 
-/** Names what a socket error means, by its system code. */
+/** Maps a socket error to a cause, by its system code. */
 export function tcpCause(error: Error): 'tcp-reset' | 'tcp-timeout' | 'tcp-error' {
   switch ((error as SystemError).code) {
     case 'ECONNRESET':
@@ -172,7 +172,7 @@ export function tcpCause(error: Error): 'tcp-reset' | 'tcp-timeout' | 'tcp-error
 
 // Accepted connections.
 
-/** The phase and the level of each cause. A peer that gives up is no problem; a fault of this side is an error. */
+/** The phase and the level of each cause. A peer that gives up is no problem. A fault of this side is an error. */
 const accepted: Readonly<Record<AcceptFailureCause, readonly [FailurePhase, Level]>> = {
   'bad-request': ['http', 'warn'],
   'wrong-method': ['http', 'warn'],
@@ -203,7 +203,7 @@ const accepted: Readonly<Record<AcceptFailureCause, readonly [FailurePhase, Leve
 /** What is known when an accepted connection fails. */
 export interface FailureEvidence {
   readonly refusal?: RefusalAnswer | undefined;
-  /** The application answers the request, with a status that is not known here. */
+  /** The application answers the request, with a status that is unknown here. */
   readonly isAnsweredByOthers?: boolean;
   readonly socketError?: Error | undefined;
   readonly crash?: Error | undefined;
@@ -213,7 +213,7 @@ export interface FailureEvidence {
   readonly path: string;
 }
 
-/** Says why an accepted connection never opened. Pure. */
+/** Describes why an accepted connection never opened. Pure. */
 export function describeFailure(evidence: FailureEvidence): FailureDescription {
   const { refusal, crash, taken, socketError, address, path } = evidence;
   const cause = acceptFailureCause(evidence);
@@ -246,35 +246,35 @@ function answerGiven({ status, closeFrame }: RefusalAnswer): Partial<Failure> {
 
 // Dialed connections.
 
-/** What its connection knows when an attempt to dial has failed. */
+/** What the connection knows about a failed attempt to dial. */
 export interface AttemptEvidence {
   readonly error?: Error | undefined;
-  /** This side gave the attempt up. */
+  /** This side gave up the attempt. */
   readonly isAborted: boolean;
-  /** The time for opening was up. */
+  /** The deadline for opening has passed. */
   readonly isLate: boolean;
-  /** A function of the application that says where and how to dial failed. */
+  /** The function of the application for the URL or the connection options failed. */
   readonly isTargetError: boolean;
   readonly crash?: Error | undefined;
   readonly address: string;
   readonly path: string;
 }
 
-/** The same with what its transport knows. */
+/** The same, with what the transport knows. */
 export interface DialEvidence extends AttemptEvidence {
-  /** How far it had come. */
+  /** How far it had got. */
   readonly phase: FailurePhase;
   readonly answer?: DialAnswer | undefined;
   /** The server answered 101. */
   readonly isUpgraded?: boolean;
-  /** The 101 named no subprotocol although some were offered, and the error is about that. */
+  /** The 101 named no subprotocol although some were offered, and the error reports that. */
   readonly isUnmatched?: boolean;
 }
 
-/** Why a dialed connection never opened, what to do about it, and how loudly it is logged. */
+/** Why a dialed connection never opened, what to do about it, and the level at which to log it. */
 type DialConclusion = Pick<Failure, 'retry' | 'level'> & { readonly cause: DialFailureCause };
 
-/** Says why a connection never opened that this side dialed over a socket that can be seen. Pure. */
+/** Describes why a dialed connection never opened, where the socket is visible. Pure. */
 export function describeDialFailure(evidence: DialEvidence): FailureDescription {
   const { answer } = evidence;
   return {
@@ -285,7 +285,7 @@ export function describeDialFailure(evidence: DialEvidence): FailureDescription 
   };
 }
 
-/** The same in a page, which sees no answer and hears of no error but that the target is wrong. Pure. */
+/** The same in a page, which sees no answer, and no error except a wrong target. Pure. */
 export function describePageFailure(evidence: DialEvidence): FailureDescription {
   return dialFailure(evidence, conclude(evidence));
 }
@@ -296,7 +296,7 @@ function dialFailure(evidence: DialEvidence, conclusion: DialConclusion): Failur
   return { phase, ...conclusion, ...(error && { error }), address, path };
 }
 
-/** What this side did outranks what the network did in the end. */
+/** What this side did takes precedence over what the network did. */
 function conclude(evidence: DialEvidence): DialConclusion {
   if (evidence.crash !== undefined) return fault('crash', 'backoff');
   if (evidence.isAborted) return { cause: 'aborted', retry: 'never', level: 'info' };
@@ -306,7 +306,7 @@ function conclude(evidence: DialEvidence): DialConclusion {
   return evidence.error === undefined ? trouble('abandoned') : fault('config-error', 'never');
 }
 
-/** What the peer said, unless this side gave up; then what the network did, unless this side was late. */
+/** The answer of the peer counts unless this side gave up. After that, the network error counts unless this side was late. */
 function concludeOfSocket(evidence: DialEvidence): DialConclusion | undefined {
   const { answer, error } = evidence;
   if (evidence.crash !== undefined || evidence.isAborted) return undefined;
@@ -325,7 +325,7 @@ function errorConclusion(
   if (error.code === 'ECONNREFUSED') return trouble('tcp-refused');
   if (isNetworkError(error)) return trouble(tcpCause(error));
   if (phase === 'tls') return fault('tls-error', 'backoff');
-  // Another error before the answer is one of the socket, which an agent may have made: it may have no code.
+  // Any other error before the answer is a socket error. An agent may have made the socket, so the error may have no code.
   const isOfAnswer = isUpgraded || error.code?.startsWith('HPE_') === true;
   return phase === 'http' && isOfAnswer
     ? fault('handshake-invalid', 'backoff')
@@ -348,12 +348,12 @@ export function isNetworkError({ code }: SystemError): boolean {
 }
 
 /**
- * Says in which phase an error arose. Pure.
+ * Finds the phase in which an error arose. Pure.
  *
- * Most errors show it themselves. Events of the socket may come late, or not at all behind an agent, and in TLS 1.3 the
- * server refuses the certificate of a client when the client has already sent its request (RFC 8446 §4.4.2.4).
+ * Most errors show it themselves. Events of the socket may come late, or never if an agent dials. In TLS 1.3, the server
+ * refuses the certificate of a client after the client has sent its request (RFC 8446 §4.4.2.4).
  *
- * @param reached - how far the attempt had come.
+ * @param reached - how far the attempt had got.
  */
 export function phaseOfError(error: SystemError | undefined, reached: FailurePhase): FailurePhase {
   if (error === undefined || reached === 'config') return reached;
@@ -364,6 +364,6 @@ export function phaseOfError(error: SystemError | undefined, reached: FailurePha
   return /^(connect|bind)$/.test(syscall) || reached === 'dns' ? 'tcp' : reached;
 }
 
-/** Codes of errors of TLS: those of OpenSSL and Node.js, and the results of a check of a certificate. */
+/** Codes of TLS errors: those of OpenSSL and Node.js, and the results of certificate checks. */
 const tlsError =
   /^(EPROTO|ERR_(SSL|TLS|OSSL)_\w+|(UNABLE_TO|CERT|CRL|SELF_SIGNED|DEPTH_ZERO|ERROR_IN)_\w+|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)$/;

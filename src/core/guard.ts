@@ -1,7 +1,7 @@
 import { toError } from './errors.ts';
 import { kindOf } from './wording.ts';
 
-/** Which piece of user code threw. */
+/** The name of the application code that threw: a handler, an option, or a subscriber of a stream. */
 export type HandlerName =
   | 'authenticate'
   | 'key'
@@ -29,19 +29,19 @@ export type HandlerName =
   | 'topic'
   | 'topic.messages$';
 
-/** Receives what a guarded piece of user code threw or rejected with. */
+/** Receives the error that guarded application code threw or rejected with. */
 export type ReportThrown = (error: Error) => void;
 
 /**
- * Runs user code so that nothing it throws, now or later, can reach a socket, a chart or the process.
+ * Runs application code so that nothing it throws, now or later, can reach a socket, a chart or the process.
  *
- * Returns its result, or `undefined` when it threw. If the result is a promise that rejects, that is reported as well.
+ * Returns its result, or `undefined` if it threw. If the result is a promise that rejects, the rejection is reported too.
  */
 export function guarded<Result>(run: () => Result, report: ReportThrown): Result | undefined {
   try {
     const result = run();
     if (!isThenable(result)) return result;
-    // Wrapped once: some thenables repeat their work at each `then`.
+    // Wrapped once, because some thenables repeat their work at each `then`.
     const promise = Promise.resolve(result);
     promise.then(undefined, (thrown: unknown) => report(toError(thrown)));
     return promise as Result;
@@ -60,22 +60,28 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-/** Handles the rejection of a promise that nobody waits for. Any other value is left alone. */
+/** Handles the rejection of a promise that nothing waits for. Ignores any other value. */
 export function ignoreRejection(value: unknown): void {
   if (isThenable(value)) value.then(undefined, () => {});
 }
 
-/** Returns a value that the application gave at once. @throws TypeError for a promise, which nobody could wait for */
+/**
+ * Returns a value that the application returned synchronously. @throws TypeError for a promise, which the caller cannot wait
+ * for
+ */
 export function settledNow<Value>(what: string, value: Value): Value {
   if (!isThenable(value)) return value;
   ignoreRejection(value);
   throw new TypeError(`${what} must not be async`);
 }
 
-/** The chance that is used when the user's `random` returns none. */
+/** The chance that is used when the `random` of the application returns none. */
 const EVEN_CHANCE = 0.5;
 
-/** Returns what the user's `random` returns, a number from 0 to 1. An error, or another result, is reported. */
+/**
+ * Calls the `random` of the application, which returns a number from 0 to 1. Reports an error or any other result, and then
+ * returns 0.5.
+ */
 export function chanceOf(random: () => number, report: ReportThrown): number {
   let hasThrown = false;
   const chance: unknown = guarded(random, (error) => {
@@ -90,9 +96,9 @@ export function chanceOf(random: () => number, report: ReportThrown): number {
 }
 
 /**
- * Calls `run` for each item, also when a call throws.
+ * Calls `run` for each item, even if a call throws.
  *
- * @throws what a call threw, after the last one; an `AggregateError` when several threw.
+ * @throws what a call threw, after the last one; an `AggregateError` if several threw.
  */
 export function runEach<Item extends NonNullable<unknown>>(
   items: readonly Item[],
@@ -105,7 +111,7 @@ export function runEach<Item extends NonNullable<unknown>>(
 /**
  * Calls `run` for each item that `next` returns, until it returns none. A call that throws does not end the loop.
  *
- * @throws what a call threw, after the last one; an `AggregateError` when several threw.
+ * @throws what a call threw, after the last one; an `AggregateError` if several threw.
  */
 export function runAll<Item extends NonNullable<unknown>>(
   next: () => Item | undefined,
@@ -129,15 +135,20 @@ function oneErrorOf(thrown: readonly unknown[]): unknown {
   return new AggregateError(thrown, message);
 }
 
-/** The callbacks of each signal. A signal has one listener for all: Node.js warns of a leak from the eleventh on. */
+/**
+ * The callbacks of each signal. A signal has one listener for all of them, because Node.js warns of a leak from the eleventh
+ * listener on.
+ */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
-/** Calls `aborted` when the signal aborts. Returns a function that stops this. Does nothing for a signal that has aborted. */
+/**
+ * Calls `aborted` when the signal aborts. Returns a function that stops this. Does nothing if the signal has already aborted.
+ */
 export function whenAborted(signal: AbortSignal, aborted: () => void): () => void {
   const known = waiting.get(signal);
   const all = known ?? new Set();
   if (known === undefined) waiting.set(signal, all);
-  // Also after all earlier callbacks have left, which removed the listener.
+  // Also true after all earlier callbacks have left, which removed the listener.
   if (all.size === 0) signal.addEventListener('abort', notifyAll);
   all.add(aborted);
   return () => {

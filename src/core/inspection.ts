@@ -7,10 +7,10 @@ export interface InspectedActor {
 }
 
 /**
- * One step of a chart, as XState's inspection API describes it.
+ * One step of a chart, in the form of XState's inspection API.
  *
- * Written out here so that a project which checks the declarations of its packages needs no types of XState:
- * those do not pass `exactOptionalPropertyTypes`. A function that takes XState's own `InspectionEvent` fits, too.
+ * The type is written out here so that a project that checks the declarations of its packages needs no XState types, which do
+ * not pass `exactOptionalPropertyTypes`. A function that takes XState's own `InspectionEvent` also fits.
  */
 export type InspectionEvent = { readonly rootId: string; readonly actorRef: InspectedActor } & (
   | { readonly type: '@xstate.actor' }
@@ -30,18 +30,18 @@ export type InspectionEvent = { readonly rootId: string; readonly actorRef: Insp
     }
 );
 
-/** An observer as XState and `@statelyai/inspect` make it. */
+/** An observer, such as those of XState and `@statelyai/inspect`. */
 export interface InspectionObserver {
-  /** Gets each step. */
+  /** Called with each step. */
   next?(event: InspectionEvent): void;
 }
 
-/** Sees every step of every chart. */
+/** A function or an observer that receives every step of every chart. */
 export type Inspector = NonNullable<InspectionObserver['next']> | InspectionObserver;
 
 export const mustBeInspector = 'must be a function, or an observer with a function next';
 
-/** Whether a value can see every step of every chart. */
+/** Whether a value can be an inspector. */
 export function isInspector(value: unknown): value is Inspector {
   if (typeof value === 'function') return true;
   return typeof (value as InspectionObserver | null | undefined)?.next === 'function';

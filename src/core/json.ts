@@ -29,8 +29,8 @@ export function exceededBound(json: Uint8Array, bounds: JsonBounds): keyof JsonB
   // Each level and each value takes at least one byte.
   if (json.length <= Math.min(depthMax, valuesMax)) return null;
   let depth = 0;
-  // A comma is followed by a value. The other values are the first of an array or object, counted where it closes, and
-  // the message itself.
+  // Each comma precedes a value. The remaining values are the message itself and the first value of each array or object, which
+  // is counted where the array or object closes.
   let values = 1;
   for (let index = 0; index < json.length && values <= valuesMax; index += 1) {
     switch (json[index]) {
@@ -93,7 +93,7 @@ const insteads: Readonly<Record<string, string>> = {
   SharedArrayBuffer: BYTES,
 };
 
-/** What JSON makes of a value that it loses begins like this: of a Map, of bytes, and of a `Buffer`, which has a `toJSON`. */
+/** The beginnings of what JSON writes for a value that it loses: a Map, bytes, and a `Buffer`, which has a `toJSON`. */
 const traces = ['{}', '{"0":', '{"type":"Buffer"'];
 
 /**
@@ -120,11 +120,11 @@ export function jsonProblem(message: unknown, text?: string): string | undefined
 }
 
 /**
- * Looks at each value as `JSON.stringify` is about to write it, after its `toJSON`, and leaves out what it finds: nothing
- * within that is looked at, and a cycle ends.
+ * Visits each value as `JSON.stringify` is about to write it, after its `toJSON`. It leaves out each value that JSON would
+ * lose, so that nothing inside the value is visited and a cycle ends.
  */
 function lossFinder(found: (kind: string, path: readonly PropertyKey[]) => void) {
-  // The first holder is an object that `JSON.stringify` puts around the message.
+  // The first holder is the object that `JSON.stringify` puts around the message.
   const holders: unknown[] = [];
   const path: PropertyKey[] = [];
   return function look(this: unknown, key: string, value: unknown): unknown {
@@ -147,7 +147,7 @@ function describeLoss(kind: string, path: readonly PropertyKey[]): string {
   return `${place} is ${withArticle(kind)}, which has no JSON form; ${insteads[kind] ?? BYTES}`;
 }
 
-/** Names the kind if JSON loses it. An error, or a subclass of Map, whose own fields JSON writes is accepted. */
+/** Names the kind of a value that JSON loses. Accepts an error, or a subclass of Map, if JSON writes its own fields. */
 function lossyKind(value: unknown): string | undefined {
   if (typeof value === 'bigint') return 'BigInt';
   if (typeof value !== 'object' || value === null) return undefined;

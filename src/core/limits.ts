@@ -1,25 +1,25 @@
 /** How long each state may last, in milliseconds. */
 export interface Timeouts {
-  /** From the upgrade request to open, everything included, absolute. @default 10_000 */
+  /** The total time from the upgrade request to open, whatever happens in between. @default 10_000 */
   handshakeMs: number;
   /** How long an async `onOpen` may take before the connection is closed with 1011. @default 10_000 */
   welcomeMs: number;
   /** How long a closing handshake may take before the socket is destroyed. @default 5_000 */
   closeMs: number;
-  /** How long a last close frame may take to leave after an error. @default 2_000 */
+  /** How long the last close frame may take to leave after an error. @default 2_000 */
   erroredMs: number;
   /** How long a destroyed socket may take to report that it is closed. @default 2_000 */
   forcedMs: number;
-  /** How long a congested peer may take no byte at all before it gets 1013. @default 15_000 */
+  /** How long a congested peer may accept no bytes before it is closed with 1013. @default 15_000 */
   stalledMs: number;
   /**
-   * How long reading may be paused because no `onMessage` settles, before the connection is closed with 1011. Your own
-   * `connection.pause()` has no limit. @default 60_000
+   * How long reading may stay paused because no `onMessage` promise settles, before the connection is closed with 1011. Your
+   * own `connection.pause()` has no time limit. @default 60_000
    */
   pausedMs: number;
   /**
-   * How long a message may take from its first byte to its last, before the peer gets 1008. Pauses do not count. Raise it
-   * for large messages over slow links.
+   * How long a message may take from its first byte to its last before the connection is closed with 1008. Pauses do not count.
+   * Raise it for large messages over slow links.
    * @default 60_000
    */
   messageMs: number;
@@ -28,67 +28,74 @@ export interface Timeouts {
 /** What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows. */
 export type OverRatePolicy = 'pause' | 'close';
 
-/** Proof of life. A dead peer is found within `intervalMs + graceMs` of its last byte. */
+/**
+ * When a silent peer is pinged, and when it counts as lost. A dead peer is found within `intervalMs + graceMs` of its last
+ * byte.
+ */
 export interface HeartbeatOptions {
-  /** After how much silence a peer is pinged, in milliseconds. @default 25_000 */
+  /** How long a peer may be silent before it is pinged, in milliseconds. @default 25_000 */
   intervalMs: number;
-  /** How long it may take to answer, in milliseconds. @default 10_000 */
+  /** How long the peer may take to answer, in milliseconds. @default 10_000 */
   graceMs: number;
 }
 
-/** What one connection may use. Passing a limit has a named consequence; none is silent. */
+/** What one connection may use. Exceeding a limit always has the consequence named here; no limit is silent. */
 export interface Limits {
-  /** Longest message, in bytes; beyond it the peer gets 1009. @default 1_048_576 */
+  /** Longest message, in bytes. A longer one closes the connection with 1009. @default 1_048_576 */
   payloadBytesMax: number;
   /**
-   * Fragments of one message; beyond it the peer gets 1008.
+   * Fragments of one message. More close the connection with 1008.
    * @default one for every 1,024 bytes of `payloadBytesMax`, at least 64
    */
   fragmentsMax: number;
   /**
-   * Chunks of a frame held while it is incomplete; beyond it the peer gets 1008. A chunk is what one read of
-   * the socket brought: a slow network may bring a message in pieces of 536 bytes.
+   * Chunks of a frame that are held while the frame is incomplete. More close the connection with 1008. A chunk is the result
+   * of one read of the socket: a slow network may deliver a message in pieces of 536 bytes.
    * @default one for every 512 bytes of `payloadBytesMax`, at least 2,048
    */
   bufferedChunksMax: number;
-  /** How deep JSON may nest; deeper is an invalid message. @default 64 */
+  /** How deep JSON may nest. A message that nests deeper is invalid. @default 64 */
   depthMax: number;
   /**
-   * How many values the JSON of one message may have: scalars, arrays and objects, at every depth; keys do not count.
-   * More make the message invalid. It bounds the cost of a schema, which may report a fault for each value. Clients
-   * accept 200,000.
+   * How many values the JSON of one message may have: scalars, arrays and objects, at every depth; keys do not count. A message
+   * with more is invalid. This limit bounds the cost of a schema, which may report a fault for each value. Clients accept
+   * 200,000.
    * @default 8_000
    */
   valuesMax: number;
-  /** Messages per second a peer may keep up; beyond it `overRate` decides. @default 1_000 */
+  /** Messages per second that a peer may sustain. `overRate` decides what happens beyond that. @default 1_000 */
   messagesPerSecondMax: number;
-  /** Messages a peer may send at once after a silence. @default 2_000 */
+  /** Messages that a peer may send at once after a silence. @default 2_000 */
   messageBurstMax: number;
   /**
-   * Invalid messages a peer may send in a minute, whatever `invalidMessages` is; beyond it the peer gets 1008. Clients
-   * accept 60,000.
+   * Invalid messages that a peer may send in a minute, whatever `invalidMessages` is. More close the connection with 1008.
+   * Clients accept 60,000.
    * @default 60
    */
   invalidPerMinuteMax: number;
   /**
-   * How many promises of `onMessage` may be unsettled. At the limit, reading pauses until one settles. With 1, messages are
-   * handled strictly one after another. @default 1_024
+   * How many promises of `onMessage` may be unsettled at a time. At the limit, reading pauses until one settles. With 1,
+   * messages are handled strictly one after another. @default 1_024
    */
   inFlightMax: number;
-  /** Bytes of the messages of those promises. At the limit, reading pauses; one message always fits. @default 4_194_304 */
+  /**
+   * Bytes of the messages whose `onMessage` promises are unsettled. At the limit, reading pauses. One message always fits.
+   * @default 4_194_304
+   */
   inFlightBytesMax: number;
-  /** Outbox size above which sends are refused and publications dropped, in bytes. @default 1_048_576 */
+  /** Outbox size above which sends are refused and publications are dropped, in bytes. @default 1_048_576 */
   outboxHighBytes: number;
   /**
-   * Outbox size at which a congested connection flows again, in bytes. It is checked whenever a write that had to wait
-   * has left. @default 262_144
+   * Outbox size at which a congested connection flows again, in bytes. It is checked each time a write that had to wait has
+   * left.
+   * @default 262_144
    */
   outboxLowBytes: number;
   /** Topics one connection may be a member of; their names have at most 256 bytes each. @default 10_000 */
   topicsMax: number;
 }
 
-/** How many fragments and chunks an honest message of this size may have: many peers write frames of 4 KiB or less. */
+/** How many fragments and chunks an honest message of this size may have. Many peers write frames of 4 KiB or less. */
 export function partsOf(
   payloadBytesMax: number,
 ): Pick<Limits, 'fragmentsMax' | 'bufferedChunksMax'> {

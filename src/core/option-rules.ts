@@ -2,16 +2,16 @@ import { type Bounds, INTEGER_MAX } from './defaults.ts';
 import { MooringError } from './errors.ts';
 import { kindOf, mustBeOneOf, suggestion } from './wording.ts';
 
-/** A group of options as it is given: each may be left out, or be `undefined`, which is the same. */
+/** A group of options as given. Each option may be missing or `undefined`, which means the same. */
 export type Given<Options> = { [Name in keyof Options]?: Options[Name] | undefined };
 
 /** Reports what is wrong with an option. `path` names the place within it, for example an entry of a list. */
 export type Report = (problem: string, ...path: PropertyKey[]) => void;
 
-/** Returns an option as it was given, or its default, and reports what is wrong with it. */
+/** Returns an option as given, or its default, and reports what is wrong with it. */
 export interface Rule<Value> {
   (given: unknown, report: Report): Value;
-  /** The options of a group. */
+  /** The names of the options, for a rule of a group. */
   readonly names?: readonly string[];
 }
 
@@ -42,7 +42,7 @@ export function must<Value>(
   };
 }
 
-/** A value that may be left out, and must pass a check otherwise. */
+/** A value that may be left out, but must pass a check if it is given. */
 export function optional<Value>(
   holds: (given: unknown) => boolean,
   problem: string,
@@ -94,8 +94,8 @@ export function integers<Section extends Readonly<Record<keyof Section, number>>
 }
 
 /**
- * Of two numbers of a group, the first must not be above the second. As what finishes a group, it lowers the first if that
- * is not given, so that a lower maximum needs no minimum.
+ * Requires that the first of two numbers of a group is not above the second. When it finishes a group, it lowers the first
+ * number if that is not given, so that a lower maximum needs no minimum.
  */
 export function ordered<Low extends string, High extends string>(low: Low, high: High) {
   return (
@@ -104,11 +104,11 @@ export function ordered<Low extends string, High extends string>(low: Low, high:
     given: { readonly [Name in Low]?: unknown } = group,
   ): void => {
     if (given[low] === undefined) group[low] = Math.min(group[low], group[high]);
-    if (group[low] > group[high]) report(`must not be above ${high}, ${group[high]}`, low);
+    if (group[low] > group[high]) report(`must not be above ${high} (${group[high]})`, low);
   };
 }
 
-/** A group of options in an object of their own. Where it is left out, all share one frozen object with the defaults. */
+/** A group of options in an object of its own. If it is left out, all callers share one frozen object with the defaults. */
 export function group<R extends Rules>(rules: R, finish?: Finish<R>): Rule<Readonly<Resolved<R>>> {
   const usual = Object.freeze(read({}, rules, { finish, report: () => {} }));
   const rule = (given: unknown, report: Report) => {
@@ -196,7 +196,7 @@ export function isOptions(value: unknown): value is object {
   return isPlain || Object.keys(value).length > 0;
 }
 
-/** Says what is wrong with the option at a path, and what kind of value it has where that helps. */
+/** Describes what is wrong with the option at a path, with the kind of its value where that helps. */
 export function problemAt(options: unknown, path: readonly PropertyKey[], problem: string): string {
   const place = ['options', ...path.map(String)].join('.');
   if (!problem.startsWith('must be ')) return `${place}: ${problem}`;
@@ -207,17 +207,17 @@ export function problemAt(options: unknown, path: readonly PropertyKey[], proble
   return `${place}: ${problem}${isSaid ? '' : `, not ${kind}`}`;
 }
 
-/** The error about a value that is no options at all. */
+/** The error for a value that cannot be options. */
 export function notOptions(value: unknown): MooringError {
   return invalidOptions([problemAt(value, [], 'must be an object')]);
 }
 
-/** Says that the option at a path is unknown, and which one was probably meant. */
+/** Describes an unknown option, and suggests the one that was probably meant. */
 function unknownOption(path: readonly PropertyKey[], known: Iterable<string>): string {
   return problemAt({}, path, `unknown option${suggestion(String(path.at(-1)), known)}`);
 }
 
-/** The one error for everything that is wrong with the options of a call. */
+/** One error for everything that is wrong with the options of a call. */
 export function invalidOptions(problems: readonly string[], cause?: Error): MooringError {
   return new MooringError('invalid-options', problems.join('; '), cause && { cause });
 }

@@ -1,10 +1,10 @@
 import { invalidOptions, isOptions, problemAt } from './option-rules.ts';
 
 /**
- * Checks that the options of a call can be options at all, for calls where another value in their place is an easy mistake.
+ * Checks that a value can be the options of a call, for calls where it is easy to pass another value in their place.
  *
- * @param call - as it is written, for example `attach(server, supervisor, options)`.
- * @param example - options as they are written most often, for example `{ path: '/ws' }`.
+ * @param call - as written, for example `attach(server, supervisor, options)`.
+ * @param example - the most common options, for example `{ path: '/ws' }`.
  * @throws MooringError `invalid-options` that shows how to write the call.
  */
 export function checkOptions(value: unknown, call: string, example: string): void {

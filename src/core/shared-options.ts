@@ -59,13 +59,14 @@ function subprotocols(given: unknown, report: Report): readonly string[] {
   }
   for (const [index, name] of given.entries()) {
     if (typeof name !== 'string' || name === '') report('must be the name of a subprotocol', index);
-    else if (!token.test(name)) report('has a character that a subprotocol may not have', index);
+    else if (!token.test(name))
+      report('has a character that is not allowed in a subprotocol', index);
     else if (given.indexOf(name) < index) report('is listed twice', index);
   }
   return Object.freeze([...given]);
 }
 
-/** RFC 9110 §5.6.2, as RFC 6455 §4.1 demands. */
+/** A token (RFC 9110 §5.6.2), as RFC 6455 §4.1 requires. */
 const token = /^[\w!#$%&'*+.^`|~-]+$/;
 
 function contract(name: ContractName): Rule<StandardSchemaV1 | undefined> {

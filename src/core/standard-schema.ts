@@ -3,21 +3,21 @@ import { hasMethods, propertyOf } from './methods.ts';
 import { invalidOptions, problemAt } from './option-rules.ts';
 
 /**
- * A schema of any library that implements Standard Schema: zod from 3.24, valibot, ArkType and others.
+ * A schema from any library that implements Standard Schema, for example zod (3.24 or later), valibot or ArkType.
  *
- * @typeParam Input - the values that it accepts.
- * @typeParam Output - the values that it returns.
+ * @typeParam Input - the values that the schema accepts.
+ * @typeParam Output - the values that the schema returns.
  */
 export interface StandardSchemaV1<Input = unknown, Output = Input> {
-  /** The interface that libraries share. */
+  /** The properties that Standard Schema defines. */
   readonly '~standard': {
     /** The version of the interface. */
     readonly version: 1;
     /** The name of the library. */
     readonly vendor: string;
-    /** Checks a value. A schema for Mooring returns the result itself, and never a promise of it. */
+    /** Checks a value. A schema for Mooring must return the result itself, never a promise of it. */
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
-    /** For TypeScript only; `undefined` when the program runs. */
+    /** The types, for TypeScript only; `undefined` at run time. */
     readonly types?:
       | {
           /** The values that it accepts. */
@@ -34,25 +34,25 @@ export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] };
 
-/** One fault that a schema found. */
+/** A fault that a schema found. */
 export interface StandardIssue {
   /** What is wrong. */
   readonly message: string;
-  /** The keys that lead to the fault. Some libraries put each into an object. */
+  /** The keys that lead to the fault. Some libraries wrap each key in an object. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
 /** The options that take a schema. */
 export type ContractName = 'messages' | 'sends';
 
-/** The problem of a value that is no schema. */
+/** The problem of a value that is not a schema. */
 export const mustBeSchema =
-  'must be a Standard Schema, for example of zod (3.24 or later), valibot or ArkType';
+  'must be a Standard Schema, for example from zod (3.24 or later), valibot or ArkType';
 
 /** What is wrong with a schema that is async, and what to do instead. */
 export const asyncProblems: Readonly<Record<ContractName, string>> = {
-  messages: 'a contract must check at once, but this schema is async: do async work in onMessage',
-  sends: 'a contract must check at once, but this schema is async: do async work before you send',
+  messages: 'the schema must be synchronous, but this one is async; do async work in onMessage',
+  sends: 'the schema must be synchronous, but this one is async; do async work before you send',
 };
 
 /** Whether a value is a schema. A schema of ArkType is a function. */
@@ -60,14 +60,15 @@ export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
   return hasMethods(propertyOf(value, '~standard'), ['validate']);
 }
 
-/** Whether a schema declares that it is async. A schema of valibot does; others show it only when they check. */
+/** Whether a schema declares that it is async. A valibot schema does; others show it only when they check a value. */
 export function isAsyncSchema(value: unknown): boolean {
   return propertyOf(value, 'async') === true;
 }
 
 /**
- * How many values a schema must accept without a promise before it counts as synchronous. Only a part of it may be async, such
- * as one member of a union, and the first values may not reach that part. Each of these checks costs 10 µs more (measured).
+ * How many values a schema must accept without a promise before it counts as synchronous. A schema may be async in one part
+ * only, such as one member of a union, and the first values may not reach that part. Each of these checks costs an extra 10 µs
+ * (measured).
  */
 const PROOFS = 100;
 
@@ -76,9 +77,9 @@ export class SchemaCheck<Output> {
   readonly #schema: StandardSchemaV1<unknown, Output>;
   readonly #name: ContractName;
   /**
-   * How many more values it must accept before it counts as synchronous. zod calls every check synchronously first and drops
-   * the promise of an async check. If that promise rejects, nothing handles it, and the process ends. So promises are
-   * caught until the schema counts as synchronous, and always after the first promise.
+   * How many more values the schema must accept before it counts as synchronous. zod first runs every check synchronously and
+   * drops the promise of an async check. If that promise rejects, nothing handles the rejection and the process ends. Promises
+   * are therefore caught until the schema counts as synchronous, and always after the first promise.
    */
   #proofsLeft = PROOFS;
 
@@ -87,7 +88,11 @@ export class SchemaCheck<Output> {
     this.#name = name;
   }
 
-  /** @throws MooringError `invalid-options` if the schema is async. Also throws what a check of the schema throws. */
+  /**
+   * Checks a value.
+   *
+   * @throws MooringError `invalid-options` if the schema is async; otherwise whatever a check of the schema throws.
+   */
   run(value: unknown): StandardResult<Output> {
     const result =
       this.#proofsLeft === 0
@@ -95,7 +100,7 @@ export class SchemaCheck<Output> {
         : catchingPromises(() => this.#validate(value));
     if (isThenable(result)) return this.#runAgain(value, result);
     if (result.issues) return result;
-    // The output of an async morph of ArkType is a promise.
+    // An async morph in ArkType returns a promise as its output.
     if (isThenable(result.value)) throw this.#asyncError(result.value);
     if (this.#proofsLeft > 0) this.#proofsLeft -= 1;
     return result;
@@ -105,7 +110,10 @@ export class SchemaCheck<Output> {
     return this.#schema['~standard'].validate(value);
   }
 
-  /** zod also returns a promise when a check throws. Its own `safeParse` throws what the check throws. */
+  /**
+   * Tells an async check from a check that throws: zod returns a promise for both, but its own `safeParse` rethrows the error
+   * of the check.
+   */
   #runAgain(value: unknown, promise: PromiseLike<unknown>): StandardResult<Output> {
     const schema = this.#schema;
     if (!isZodLike<Output>(schema)) throw this.#asyncError(promise);
@@ -129,7 +137,7 @@ export class SchemaCheck<Output> {
   }
 }
 
-/** The method of zod itself: it throws what a check throws, and an error of its own for an async check. */
+/** The `safeParse` of zod. It rethrows the error of a check, and throws an error of its own for an async check. */
 interface ZodLike<Output> {
   safeParse(
     value: unknown,
@@ -143,16 +151,16 @@ function isZodLike<Output>(schema: object): schema is ZodLike<Output> {
 }
 
 /**
- * Makes a call, and handles the rejection of every promise that the call tests with `instanceof`. zod finds out with
- * `instanceof` that a check is async, and leaves no other trace of the promise that it drops. The async mode of zod does
- * not help: it returns a promise for each transform, even for a synchronous one.
+ * Makes a call and handles the rejection of every promise that the call tests with `instanceof`. zod detects an async check
+ * with `instanceof` and leaves no other trace of the promise that it drops. The async mode of zod does not help, because it
+ * returns a promise for every transform, even a synchronous one.
  *
- * `instanceof Promise` and `await` are as fast afterwards as before (measured).
+ * After the call, `instanceof Promise` and `await` are as fast as before (measured).
  */
 function catchingPromises<Result>(call: () => Result, caught = () => {}): Result {
   const before = Object.getOwnPropertyDescriptor(Promise, Symbol.hasInstance);
   const isInstance = Promise[Symbol.hasInstance];
-  // Not `Object.defineProperty`: it throws where an application has frozen the intrinsics.
+  // Not `Object.defineProperty`, which throws if an application has frozen the intrinsics.
   Reflect.defineProperty(Promise, Symbol.hasInstance, {
     configurable: true,
     value(this: unknown, tested: unknown): boolean {

@@ -8,12 +8,12 @@ type ObserverOrNext<Value> = Partial<Observer<Value>> | ((value: Value) => void)
 /**
  * An Observable whose subscribers cannot harm the process.
  *
- * RxJS rethrows the errors of subscribers from a timer, which ends a Node.js process. This Observable reports what a
- * subscriber throws or rejects with, also behind operators. An Observable that was not made by `pipe`, such as
- * `merge(a$, b$)`, belongs to RxJS and has no guard.
+ * RxJS rethrows the errors of subscribers from a timer, which ends a Node.js process. This Observable reports what a subscriber
+ * throws or rejects with, including behind operators. An Observable that was not made by `pipe`, such as `merge(a$, b$)`,
+ * belongs to RxJS and has no guard.
  *
- * It overrides `subscribe` and `pipe`, and uses the public API of RxJS only: the unit test of this file passes with
- * RxJS 7.8 and with 8.0.0-alpha.14.
+ * It overrides `subscribe` and `pipe`, and uses only the public API of RxJS: the unit test of this file passes with RxJS 7.8
+ * and with 8.0.0-alpha.14.
  */
 class GuardedObservable<Value> extends Observable<Value> {
   readonly #source: Observable<Value>;
@@ -80,8 +80,7 @@ class GuardedObserver<Value> implements Observer<Value> {
   }
 
   /**
-   * A teardown such as that of `finalize` is code of the application as well. RxJS would run it next, and would not catch
-   * what it throws.
+   * A teardown, such as that of `finalize`, is application code too. RxJS would run it next and would not catch what it throws.
    */
   tearDown(): void {
     guarded(() => this.subscription?.unsubscribe(), this.report);
@@ -120,10 +119,10 @@ function toObserver<Value>(
 }
 
 /**
- * A stream of values. Its public Observable is guarded, and made when it is first read.
+ * A stream of values. Its public Observable is guarded, and is made when it is first read.
  *
- * It keeps its own list of subscribers, because a Subject of RxJS stops at the first subscriber that throws. Guarded
- * observers never throw, but the Subscriber of an operator may, when it runs a teardown at the end.
+ * It keeps its own list of subscribers, because a Subject of RxJS stops at the first subscriber that throws. Guarded observers
+ * never throw, but the Subscriber of an operator may, when it runs a teardown at the end.
  */
 export class Stream<Value> {
   readonly #report: ReportThrown;
@@ -133,13 +132,13 @@ export class Stream<Value> {
   #observable: Observable<Value> | null = null;
   /** Made for the first subscriber. */
   #subscribers: Set<Observer<Value>> | null = null;
-  /** A copy of the subscribers for `next`; dropped when a subscriber comes or leaves. */
+  /** A copy of the subscribers for `next`; dropped when a subscriber joins or leaves. */
   #recipients: readonly Observer<Value>[] | null = null;
   #isComplete = false;
 
   /**
-   * @param first - with a first value, a new subscriber gets the latest value at once, also after the end.
-   * @param subscribersChanged - called when a subscriber has come or left.
+   * @param first - with a first value, a new subscriber gets the latest value at once, even after the end.
+   * @param subscribersChanged - called when a subscriber has joined or left.
    */
   constructor(report: ReportThrown, first?: Value, subscribersChanged?: () => void) {
     this.#report = report;
@@ -147,18 +146,18 @@ export class Stream<Value> {
     this.#subscribersChanged = subscribersChanged;
   }
 
-  /** The public side. */
+  /** The guarded Observable for subscribers. */
   get observable(): Observable<Value> {
     this.#observable ??= new GuardedObservable<Value>(this.#source(), this.#report);
     return this.#observable;
   }
 
-  /** Whether there are subscribers. Callers ask first, so that they make no value for nobody. */
+  /** Whether there are subscribers. Callers check this first, so that they make no value without a receiver. */
   get observed(): boolean {
     return this.#subscribers !== null && this.#subscribers.size > 0;
   }
 
-  /** Emits a value to the subscribers of this moment, and not to those that one of them adds meanwhile. */
+  /** Emits a value to the current subscribers, and not to those that one of them adds meanwhile. */
   next(value: Value): void {
     if (this.#latest !== undefined) this.#latest = value;
     if (this.#subscribers === null) return;

@@ -3,10 +3,10 @@ const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });
 
 export const encoder = /* @__PURE__ */ new TextEncoder();
 
-/** Where text is encoded to be measured. */
+/** Scratch space in which text is encoded to measure it. */
 const scratch = /* @__PURE__ */ new Uint8Array(8_192);
 
-/** The length of a payload in bytes, of text in UTF-8. A long text is not copied, because a slice of it refers to it. */
+/** The length of a payload in bytes, with text as UTF-8. Long text is not copied, because a slice of it is only a reference. */
 export function byteLength(payload: string | Uint8Array): number {
   if (typeof payload !== 'string') return payload.length;
   let bytes = 0;
@@ -29,19 +29,19 @@ export function excerptOf(text: string): string {
 /**
  * The same text in memory of its own.
  *
- * V8 stores a part of a longer text, such as what `slice` returns, as a reference to it, and thereby keeps all of it alive.
- * Joining makes a new text, and a part of that keeps only one character more.
+ * V8 stores a part of a longer text, such as the result of `slice`, as a reference, which keeps the whole text alive.
+ * Concatenation makes a new text, and a part of that keeps only one more character alive.
  */
 export function copyOf(text: string): string {
   return ` ${text}`.slice(1);
 }
 
-/** The same text, with U+FFFD for each lone surrogate, in memory of its own. Not every host has `toWellFormed`. */
+/** The same text in memory of its own, with U+FFFD for each lone surrogate. Not every host has `toWellFormed`. */
 export function wellFormed(text: string): string {
   return textOf(encoder.encode(text));
 }
 
-/** Reads UTF-8. A `Buffer` is faster than a decoder, but a page has none. */
+/** Decodes UTF-8. A `Buffer` is faster than a decoder, but a page has none. */
 export function textOf(bytes: Uint8Array): string {
   return bytes.toString === Uint8Array.prototype.toString
     ? decoder.decode(bytes)
@@ -63,7 +63,7 @@ export function pathText(path: readonly PropertyKey[]): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Makes foreign text safe to print on one line, by writing its unsafe characters as `\\uXXXX`. */
+/** Makes foreign text safe to print on one line: writes its unsafe characters as `\uXXXX`. */
 export function escapeText(text: string): string {
   return text.replaceAll(UNSAFE, (unsafe) => {
     const code = unsafe.charCodeAt(0).toString(16).padStart(4, '0');
@@ -74,8 +74,8 @@ export function escapeText(text: string): string {
 type Print = (value: unknown, options: object) => string;
 
 /**
- * Makes `console.log` of Node.js print a name and some fields of every instance of a class. Other fields, such as
- * credentials, are not printed.
+ * Makes `console.log` in Node.js print a name and some fields of every instance of a class. Other fields, such as credentials,
+ * are not printed.
  */
 export function printAs<Instance extends object>(
   prototype: Instance,

@@ -6,7 +6,7 @@ export interface DeadlineOwner {
   deadlinePassed(name: string): void;
 }
 
-/** Is called after the machine, or the process, has slept. */
+/** Called after the machine or the process has slept. */
 export interface WakeListener {
   woke(): void;
 }
@@ -34,15 +34,15 @@ const SLOTS = 512;
 /** If the wall clock is ahead of a tick by this many milliseconds, the machine has slept. */
 const SLEEP_MS_MIN = 5_000;
 
-/** How many ticks one turn of the event loop counts at most. The rest of a stall does not count. */
+/** The most ticks that one turn of the event loop counts for. The rest of a stall does not count. */
 const TICKS_PER_TURN_MAX = 2;
 
 /**
  * Spreads all deadlines of a supervisor over one native timer.
  *
  * The wheel counts only time in which the event loop was alive. It advances after the loop has read all waiting input,
- * and a stalled loop or a suspended machine advances it by two ticks at most. So after a stall, deadlines wait longer
- * instead of ending peers whose answers are still in the kernel. A deadline fires up to one tick late, and never early.
+ * and a stalled loop or a suspended machine advances it by two ticks at most. After a stall, deadlines therefore wait longer
+ * instead of ending peers whose answers are still in the kernel. A deadline fires up to one tick late, never early.
  *
  * ```
  * native timer ─▶ poll phase (pongs, closes, data are read) ─▶ check phase: advance, expire
@@ -52,7 +52,7 @@ export class TimerWheel {
   /** Tick length in milliseconds. */
   readonly tickMs: number;
 
-  /** Called after the machine, or the process, has slept. Deadlines did not run in that time. */
+  /** Called after the machine or the process has slept. Deadlines did not run in that time. */
   readonly whenWoken = new Set<WakeListener>();
 
   readonly #clock: Clock;
@@ -69,12 +69,12 @@ export class TimerWheel {
     this.tickMs = tickMs;
   }
 
-  /** Milliseconds in which the loop was alive, in steps of a tick. It stands still while the wheel is empty. */
+  /** Milliseconds in which the event loop was alive, in steps of a tick. It stands still while the wheel is empty. */
   get nowMs(): number {
     return this.#liveMs;
   }
 
-  /** Deadlines that are pending. */
+  /** The number of pending deadlines. */
   get size(): number {
     return this.#size;
   }
@@ -86,7 +86,7 @@ export class TimerWheel {
     return deadline;
   }
 
-  /** Sets a deadline to `delayMs` from now, whether it is pending or not. Use it where one deadline is needed repeatedly. */
+  /** Sets a deadline to `delayMs` from now, whether it is pending or not. Use it to reuse one deadline. */
   postpone(deadline: Deadline, delayMs: number): void {
     if (this.#size === 0) this.#wake();
     if (deadline.dueTick !== NEVER) this.#unlink(deadline);
@@ -96,8 +96,8 @@ export class TimerWheel {
   }
 
   /**
-   * Cancels a deadline. Does nothing when it has passed or was cancelled before. Returns `null` for the field that held
-   * the deadline, because each kept deadline costs 64 bytes.
+   * Cancels a deadline. Does nothing if it has passed or was cancelled before. Returns `null` for the field that held the
+   * deadline, because each deadline that is kept costs 64 bytes.
    */
   cancel(deadline: Deadline | null): null {
     if (deadline !== null && deadline.dueTick !== NEVER) {
@@ -114,7 +114,7 @@ export class TimerWheel {
 
   #arm(): void {
     if (this.#timer !== null) return;
-    // To the next boundary of a tick, and not one tick from now: the lateness of timers must not add up.
+    // To the next tick boundary, not one tick from now: the lateness of timers must not add up.
     const nextTickMs = Math.ceil((this.#tick + 1) * this.tickMs - this.#liveMs);
     const dueAtWallMs = this.#clock.wallNow() + nextTickMs;
     this.#timer = this.#clock.setTimer(nextTickMs, () => {
@@ -152,8 +152,8 @@ export class TimerWheel {
   }
 
   /**
-   * Collects the due deadlines before it calls an owner: an owner may schedule a deadline into this slot for a later
-   * turn of the wheel.
+   * Collects the due deadlines of a tick before it yields the first, because an owner may schedule a deadline into this slot
+   * for a later turn of the wheel.
    */
   *#dueUpTo(lastTick: number): Generator<Deadline, undefined> {
     while (this.#tick < lastTick) {

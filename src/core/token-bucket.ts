@@ -4,7 +4,7 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** Counts how often something happens and says when it is too often. */
+/** Limits how often something may happen. */
 export class TokenBucket {
   readonly #rate: Rate;
   #tokens: number;
@@ -32,7 +32,10 @@ export class TokenBucket {
     return this.#tokens < 1;
   }
 
-  /** How long it takes until there are as many tokens as `periodMs` brings: at least one, and no more than a burst. */
+  /**
+   * The time until there are as many tokens as `periodMs` brings, in milliseconds. It waits for at least one token, and for no
+   * more than a burst.
+   */
   msUntil(periodMs: number, nowMs: number): number {
     const { perSecond, burst } = this.#rate;
     const wanted = Math.min(burst, Math.max(1, (periodMs * perSecond) / 1_000));
@@ -40,7 +43,7 @@ export class TokenBucket {
     return Math.max(0, ((wanted - this.#tokens) * 1_000) / perSecond);
   }
 
-  /** Takes one token; `false` when none is left. */
+  /** Takes one token. Returns `false` if none is left. */
   take(nowMs: number): boolean {
     if (!this.has(nowMs)) return false;
     this.#tokens -= 1;

@@ -1,6 +1,6 @@
 import type { ConnectionFact } from '../../machines/connection-contract.ts';
 
-/** A fact of a connection, and when the chart took it. */
+/** A fact of a connection, with the time at which the chart took it. */
 export interface TrailFact {
   /** A fact of the connection chart, for example `heartbeat.missed`. */
   readonly fact: ConnectionFact['type'];
@@ -12,7 +12,7 @@ export interface TrailFact {
 export type Trail = readonly TrailFact[];
 
 /**
- * Makes one line of a trail. Times count back from the last fact, in seconds. An empty trail is an empty string.
+ * Writes a trail as one line. Times count back from the last fact, in seconds. An empty trail gives an empty string.
  *
  * @example
  * ```ts

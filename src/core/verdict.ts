@@ -5,7 +5,7 @@ import type { Trail } from './trail.ts';
 /** Who ended the connection. */
 export type Origin = 'local' | 'peer' | 'network';
 
-/** What this side asked for, before the socket ended. The first intent counts. */
+/** What this side asked for before the socket ended. The first request counts. */
 export type LocalCause =
   | 'close'
   | 'drain'
@@ -24,7 +24,7 @@ export type LocalCause =
   | 'heartbeat-timeout'
   | 'ping-flood';
 
-/** Why a connection that was open ended. */
+/** Why an open connection ended. */
 export type CloseCause =
   | LocalCause
   | 'peer-close'
@@ -46,17 +46,17 @@ export type CloseCause =
 /** Why this side refuses the rest of a message. */
 export type RefusedMessage = Extract<CloseCause, 'message-limit' | 'message-timeout' | 'overload'>;
 
-/** How a connection that was open ended. Reported exactly once, as `connection.closed`. */
+/** How an open connection ended. Reported exactly once, as `connection.closed`. */
 export interface CloseVerdict {
-  /** The code the peer sent; 1005 for an empty close frame, 1006 when none came (RFC 6455 §7.1.5). */
+  /** The code that the peer sent; 1005 for an empty close frame, 1006 if none came (RFC 6455 §7.1.5). */
   readonly code: number;
-  /** The reason the peer sent, or an empty string. Foreign text: escape it before showing it. */
+  /** The reason that the peer sent, or an empty string. Foreign text: escape it before showing it. */
   readonly reason: string;
-  /** The close frame this side sent, of its own accord or as the answer to the peer's; code 1005 for an empty one. */
+  /** The close frame that this side sent, either first or as an answer; its code is 1005 if it was empty. */
   readonly sent?: CloseFrame;
   /** Who ended it. */
   readonly origin: Origin;
-  /** Where it ended: with a closing handshake, or below it. */
+  /** Where it ended: `websocket` with close frames, `tcp` below them. */
   readonly layer: 'websocket' | 'tcp';
   /** Whether both close frames were exchanged (RFC 6455 §7.1.4). */
   readonly clean: boolean;
@@ -64,25 +64,27 @@ export interface CloseVerdict {
   readonly cause: CloseCause;
   /** What a client should do after this ending. */
   readonly retry: Retry;
-  /** How loudly to log it. */
+  /** The level at which to log it. */
   readonly level: Level;
-  /** The peer started closing before it can have read the close frame of this side; `code` is the peer's, `sent` ours. */
+  /**
+   * The peer started closing before it can have read the close frame of this side. `code` is the peer's, `sent` is this side's.
+   */
   readonly simultaneous?: true;
-  /** The closing handshake was done but the peer kept the TCP connection. */
+  /** The closing handshake was complete, but the peer kept the TCP connection open. */
   readonly lingered?: true;
-  /** The error of the system or of the application that ended it, when there is one. */
+  /** The system or application error that ended it, if there is one. */
   readonly error?: Error;
   /** How long the connection was open, in milliseconds. */
   readonly openMs: number;
   /** Bytes received since it opened, framing included. */
   readonly bytesIn: number;
-  /** Bytes given to the socket since it opened, framing included. */
+  /** Bytes written to the socket since it opened, framing included. */
   readonly bytesOut: number;
-  /** The last 16 facts of the connection, oldest first; empty in a page. */
+  /** The last 16 facts of the connection, oldest first; empty in a browser. */
   readonly trail: Trail;
 }
 
-/** What is known about an ending. Each field keeps the first thing that happened. */
+/** What is known about an ending. Each field keeps the first occurrence. */
 export interface Evidence {
   /** What this side had asked for. */
   intent?: LocalCause | undefined;
@@ -90,17 +92,17 @@ export interface Evidence {
   sent?: CloseFrame | undefined;
   /** The close frame that arrived; 1005 when it was empty. */
   received?: CloseFrame | undefined;
-  /** How many bytes had arrived when `sent` left, if `sent` is no answer. */
+  /** How many bytes had arrived when `sent` left, if `sent` is not an answer. */
   sentAtBytesIn?: number;
   /** The close frame of the peer cannot be an answer to `sent`. */
   simultaneous?: boolean;
   /** ws saw both close frames. */
   clean?: boolean;
-  /** What ws, or this side, found wrong in the bytes of the peer. */
+  /** The fault that ws or this side found in the bytes of the peer. */
   protocolError?: Error | undefined;
   /** The bytes follow the protocol, but this side refuses the rest of the message. */
   refused?: RefusedMessage | undefined;
-  /** What the user's code or ours threw. */
+  /** What code of the application or of Mooring threw. */
   handlerError?: Error | undefined;
   socketError?: Error | undefined;
   sendError?: Error | undefined;
@@ -115,17 +117,20 @@ export interface Evidence {
 /** The part of a verdict that follows from the evidence alone. */
 export type Classification = Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut' | 'trail'>;
 
-/** Derives from the evidence how a connection ended whose socket can be seen. Pure. */
+/** Derives the ending of a connection from the evidence, where the socket is visible. Pure. */
 export function classifyClose(evidence: Evidence): Classification {
   return classification(evidence, concludeOfSocket(evidence) ?? conclude(evidence, 'unknown'));
 }
 
-/** The same in a page, which sees nothing of the socket: an end without a close frame is all that it is told. Pure. */
+/**
+ * The same in a page, which sees nothing of the socket: without a close frame, a page learns only that the connection ended.
+ * Pure.
+ */
 export function classifyPageClose(evidence: Evidence): Classification {
   return classification(evidence, violation(evidence) ?? conclude(evidence, 'connection-lost'));
 }
 
-/** All results have one shape: objects put together by spreading cost 4 KB of garbage for each end (measured). */
+/** Gives all results one shape without spreading, because spread objects cost 4 KB of garbage for each end (measured). */
 function classification(evidence: Evidence, conclusion: Conclusion): Classification {
   const { received, error, origin, layer, cause, retry, level } = conclusion;
   const { sent, simultaneous, forced } = evidence;
@@ -159,8 +164,8 @@ type Conclusion = Pick<Classification, 'origin' | 'layer' | 'cause' | 'retry' | 
   Pick<Evidence, 'received'> & { readonly error: Error | undefined };
 
 /**
- * Finds in what is known of the socket what ended the connection; `undefined` when the close frame of the peer, or what this
- * side asked for, did. A TCP error often follows a close frame.
+ * Finds what ended the connection in the evidence about the socket. Returns `undefined` if the close frame of the peer or a
+ * request of this side ended it: a TCP error often follows a close frame.
  */
 function concludeOfSocket(evidence: Evidence): Conclusion | undefined {
   const { taken, intent, received } = evidence;
@@ -181,7 +186,7 @@ function concludeOfSocket(evidence: Evidence): Conclusion | undefined {
   return isLost ? networkEnding(evidence, networkCause(evidence)) : undefined;
 }
 
-/** This side has ended it for what the peer sent. */
+/** This side ended the connection because of what the peer sent. */
 function violation({ protocolError, refused }: Evidence): Conclusion | undefined {
   if (protocolError === undefined) return undefined;
   return {
@@ -194,7 +199,7 @@ function violation({ protocolError, refused }: Evidence): Conclusion | undefined
   };
 }
 
-/** A close frame of the peer comes first, then what this side had asked for. `lost` is the cause if there is neither. */
+/** A close frame of the peer takes precedence over a request of this side. `lost` is the cause if there is neither. */
 function conclude(evidence: Evidence, lost: CloseCause): Conclusion {
   const { received, intent } = evidence;
   if (received !== undefined) return closeFrame(evidence, received);
@@ -204,7 +209,7 @@ function conclude(evidence: Evidence, lost: CloseCause): Conclusion {
 /** If this side asked for the end first, that is the cause, and the code of the peer's answer does not matter. */
 function closeFrame(evidence: Evidence, received: CloseFrame): Conclusion {
   const { intent, sent = received } = evidence;
-  // It came too late, and the only frame that this side has sent is the answer to it.
+  // The close frame came too late. The only close frame that this side sent is the answer to it.
   if (intent === 'heartbeat-timeout')
     return { ...localEnding(evidence, intent), layer: 'websocket', received };
   const { retry, level } = closeMeaning((intent === undefined ? received : sent).code);
@@ -255,7 +260,7 @@ function firstError({ handlerError, socketError, sendError }: Evidence): Error |
   return handlerError ?? socketError ?? sendError;
 }
 
-/** An end that this side wanted is no problem, unless a problem was the reason for it. */
+/** An ending that this side asked for is no problem, unless a problem was the reason for it. */
 function localLevel(intent: LocalCause): Level {
   switch (intent) {
     case 'close':

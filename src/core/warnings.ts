@@ -3,13 +3,13 @@ import type { InvalidMessage } from './events.ts';
 import type { Failure, FailureCause } from './failure.ts';
 import { escapeText } from './text.ts';
 
-/** How often each code was emitted. Bounded, because the source lists the codes. */
+/** How often each code was emitted. Bounded, because the source lists all codes. */
 const counts = new Map<string, number>();
 
-/** How many warnings of one code a process emits at most: it may have thousands of supervisors. */
+/** The most warnings with one code that a process emits, because it may have thousands of supervisors. */
 const OF_CODE_MAX = 20;
 
-/** One warning to the operator. */
+/** A warning for the operator. */
 export interface Warning {
   /** Stable, for example `MOORING_NO_PATH`. */
   readonly code: string;
@@ -30,9 +30,9 @@ export function warnOnce(code: string, message: string): void {
   if (!counts.has(code)) emit({ code, message });
 }
 
-/** The warnings of one supervisor, or of all clients: one for each subject. */
+/** Emits the warnings of one supervisor, or of all clients: one for each subject. */
 export class Warnings {
-  /** Bounded: the subjects are names and causes that the source lists. */
+  /** Bounded, because the source lists all subjects: names and causes. */
   readonly #about = new Set<string>();
 
   once(about: string, warning: Warning): void {
@@ -43,12 +43,12 @@ export class Warnings {
   }
 }
 
-/** The part of a drain that two calls of `drain` may want differently. */
+/** The options of a drain that two calls of `drain` may set differently. */
 interface Plan {
   readonly frame: object;
 }
 
-/** Warns that a second call of `drain` has other options, which are ignored. */
+/** Warns that a second call of `drain` has different options, which are ignored. */
 export function warnOfOtherPlan(begun: Plan, wanted: Plan, options: object): void {
   const [ours, theirs] = [optionsOf(begun), optionsOf(wanted)];
   const names = Object.entries(options)
@@ -57,7 +57,7 @@ export function warnOfOtherPlan(begun: Plan, wanted: Plan, options: object): voi
   if (names.length === 0) return;
   warn({
     code: 'MOORING_DRAIN_OPTIONS',
-    message: `drain was called again with another ${names.join(', ')}: the drain that has begun stands`,
+    message: `drain was called again with different options (${names.join(', ')}), which are ignored: the drain has begun`,
   });
 }
 
@@ -79,27 +79,27 @@ function emit({ code, message, detail }: Warning): void {
   });
 }
 
-/** Causes without a warning: the service wanted them, a client left, or another warning covers them. */
+/** Causes without a warning: the service wanted the ending, a client left, or another warning covers it. */
 const expected: ReadonlySet<FailureCause> = new Set<FailureCause>([
   ...(['draining', 'suspended'] as const),
   ...(['abandoned', 'tcp-reset', 'tcp-timeout', 'tcp-error'] as const),
   ...(['authenticate-error', 'crash'] as const),
 ]);
 
-/** Advice on how to listen, each as an imperative. */
+/** Ways to be notified of problems, each as an imperative. */
 export interface WaysToHear {
-  /** Of handlers that throw, and of failures. */
+  /** For handlers that throw, and for failures. */
   readonly events: string;
-  /** Of handlers that throw. */
+  /** For handlers that throw. */
   readonly onHandlerError?: string;
-  /** Of failures. */
+  /** For failures. */
   readonly onFailed?: string;
-  /** Of clients that give up. */
+  /** For clients that give up. */
   readonly endings?: string;
 }
 
 /**
- * Warns of problems that nobody listens to, so that nothing fails silently before a service has its logs.
+ * Warns of problems that no listener receives, so that nothing fails silently before a service has its logs.
  *
  * The owner checks first that there are no listeners. Each kind of problem causes one warning.
  */
@@ -111,7 +111,7 @@ export class Unheard {
     this.#ways = ways;
   }
 
-  /** Code of the user threw or rejected. */
+  /** Code of the application threw or rejected. */
   handler(name: string, error: Error): void {
     this.#warnings.once(name, {
       code: 'MOORING_HANDLER_ERROR',
@@ -156,28 +156,28 @@ export class Unheard {
   }
 
   /**
-   * A client has given a message up.
+   * A client has dropped a message.
    *
    * @param reason - as the source lists it.
    */
   dropped(reason: string): void {
     this.#warnings.once(reason, {
       code: 'MOORING_MESSAGE_DROPPED',
-      message: `a client has dropped a message: ${reason}${nobody([this.#ways.events], 'this reason')}`,
+      message: `a client dropped a message: ${reason}${nobody([this.#ways.events], 'this reason')}`,
     });
   }
 
-  /** A peer sent a client a message that is not delivered. */
+  /** A client received a message that it does not deliver. */
   invalid({ path, problem, closeCode }: InvalidMessage): void {
     const place = path === '' ? '' : `${escapeText(path)}: `;
-    // By its code: one kind of fault must not hide the others.
+    // Keyed by close code, so that one kind of fault does not hide the others.
     this.#warnings.once(String(closeCode), {
       code: 'MOORING_MESSAGE_INVALID',
-      message: `a client got an invalid message, which is not delivered: ${place}${unended(escapeText(problem))}${nobody([this.#ways.events], 'this kind of fault')}`,
+      message: `a client received an invalid message, which is not delivered: ${place}${unended(escapeText(problem))}${nobody([this.#ways.events], 'this kind of fault')}`,
     });
   }
 
-  /** Leaves out the listener that threw: it would get its own error. */
+  /** Leaves out the listener that threw, because it would receive its own error. */
   #waysToHearOf(handler: string): readonly (string | undefined)[] {
     const { events, onHandlerError } = this.#ways;
     return [
@@ -189,11 +189,11 @@ export class Unheard {
 
 function nobody(ways: readonly (string | undefined)[], kind: string): string {
   const advice = ways.filter((way) => way !== undefined).join(', or ');
-  const listens = advice === '' ? '' : `. Nobody listens: ${advice}`;
-  return `${listens}. There is no second warning about ${kind}.`;
+  const listens = advice === '' ? '' : `. To be notified, ${advice}`;
+  return `${listens}. This is the only warning about ${kind}.`;
 }
 
-/** The text of an error without its full stop, because the warning sets one. */
+/** The text of an error without its full stop, because the warning adds one. */
 function unended(text: string): string {
   return text.replace(/\.$/, '');
 }

@@ -1,4 +1,4 @@
-/** The words of errors about arguments and options. Written by hand, because a page has no schema library. */
+/** The words of errors about arguments and options. Written by hand, because a page bundles no schema library. */
 
 import { escapeText } from './text.ts';
 
@@ -11,7 +11,7 @@ const NAME_MAX = 40;
 /** A number as text, too short to be a secret. */
 const NUMERAL = /^\d{1,5}$/;
 
-/** Says what a value is. Text is not quoted, because it may be a credential. A short number as text is. */
+/** Describes a value. Text is not quoted, because it may be a credential, except for a short number. */
 export function kindOf(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -34,7 +34,9 @@ function kindOfText(text: string): string {
   return NUMERAL.test(text) ? `the string '${text}'` : 'a string';
 }
 
-/** A class of ours says as `spokenName` what users call its objects: its name is internal, and a bundler changes it. */
+/**
+ * A class of Mooring gives the public name of its objects as `spokenName`: its own name is internal, and a bundler changes it.
+ */
 function kindOfObject(value: object): string {
   if (Array.isArray(value)) return 'a list';
   const maker: unknown = (value as { constructor?: unknown }).constructor;
@@ -43,7 +45,7 @@ function kindOfObject(value: object): string {
   return spokenName ?? (name === '' || name === 'Object' ? 'an object' : withArticle(name));
 }
 
-/** `a Map`, `an Error`. `Uint8Array` and `URL` begin as "you" does. */
+/** `a Map`, `an Error`. `Uint8Array` and `URL` begin with the sound of "you". */
 export function withArticle(name: string): string {
   return `${/^(?:[AEIO]|U[np](?!i))/.test(name) ? 'an' : 'a'} ${name}`;
 }
@@ -53,7 +55,7 @@ export function anyOf(names: readonly string[]): string {
   return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
-/** Says that a value is none of a few words. A short text is quoted: in place of such a word it is no credential. */
+/** Describes a value that must be one of a few words. Short text is quoted: in place of such a word it is not a credential. */
 export function mustBeOneOf(words: readonly string[], value: unknown): string {
   const expected = `must be ${anyOf(words.map((word) => `'${word}'`))}`;
   if (typeof value !== 'string' || value.length > WORD_MAX) return expected;

@@ -83,7 +83,7 @@ describe('what a page dials', { timeout: 120_000 }, () => {
 
   it('offers other subprotocols in each attempt', async () => {
     const endings = await page.evaluate('renew()');
-    const problem = 'options.subprotocols.1: has a character that a subprotocol may not have';
+    const problem = 'options.subprotocols.1: has a character that is not allowed in a subprotocol';
     assert.deepEqual(endings, [3000, `target-error ${problem}`, 1000]);
     assert.deepEqual(offers, ['chat, token1', 'chat, token3']);
   });

@@ -351,7 +351,7 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
     for (const wrong of [undefined, createServer(), {}]) {
       assert.throws(() => loose(createServer(), wrong), {
         code: 'invalid-argument',
-        message: /pass what createSupervisor\(\) returns/,
+        message: /pass the result of createSupervisor\(\)/,
       });
     }
   });

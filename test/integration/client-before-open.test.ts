@@ -325,7 +325,7 @@ describe('client before open: wrong from the start', () => {
       { subprotocols: ['a', 'a'] },
     ],
     'a subprotocol that cannot be': [
-      'options.subprotocols.0: has a character that a subprotocol may not have',
+      'options.subprotocols.0: has a character that is not allowed in a subprotocol',
       good,
       { subprotocols: ['a b'] },
     ],

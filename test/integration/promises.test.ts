@@ -126,7 +126,7 @@ describe('a second drain', () => {
         assert.equal(await second, await first);
       });
       assert.deepEqual(told, [
-        'MOORING_DRAIN_OPTIONS drain was called again with another withinMs, code: the drain that has begun stands',
+        'MOORING_DRAIN_OPTIONS drain was called again with different options (withinMs, code), which are ignored: the drain has begun',
       ]);
     });
 

@@ -97,7 +97,7 @@ describe('a supervisor to which nobody listens', () => {
     assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR', 'MOORING_HANDLER_ERROR']);
     assert.match(
       String(warnings[0]?.message),
-      /^onOpen threw TypeError: boom\\u001b\[2J\. Nobody listens: /,
+      /^onOpen threw TypeError: boom\\u001b\[2J\. To be notified, /,
     );
     assert.match(
       String(warnings[1]?.message),
@@ -147,7 +147,7 @@ describe('a supervisor to which nobody listens', () => {
     await warned(1);
     assert.match(
       String(warnings[0]?.message),
-      /^a connection was refused with 3000 \(unauthorized\)\. Nobody listens: /,
+      /^a connection was refused with 3000 \(unauthorized\)\. To be notified, /,
     );
   });
 
@@ -282,7 +282,7 @@ describe('a client to which nobody listens', () => {
     assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR']);
     assert.match(
       String(warnings[0]?.message),
-      /^onOpen threw .*Nobody listens: subscribe to events\$ of the client or the pool\. /,
+      /^onOpen threw .*To be notified, subscribe to events\$ of the client or the pool\. /,
     );
   });
 
@@ -307,7 +307,7 @@ describe('a client to which nobody listens', () => {
     assert.match(
       message,
       new RegExp(
-        `^a client of ${host} gave up: rejected with 410\\. Nobody listens: subscribe to endings\\$ or status\\$`,
+        `^a client of ${host} gave up: rejected with 410\\. To be notified, subscribe to endings\\$ or status\\$`,
       ),
     );
     assert.ok(!`${message}${detail}`.includes('s3cret'));
@@ -327,7 +327,7 @@ describe('a client to which nobody listens', () => {
     assert.deepEqual(codes(), ['MOORING_MESSAGE_DROPPED']);
     assert.match(
       String(warnings[0]?.message),
-      /^a client has dropped a message: queue-full\. Nobody listens: subscribe to events\$ /,
+      /^a client dropped a message: queue-full\. To be notified, subscribe to events\$ /,
     );
   });
 
@@ -350,11 +350,11 @@ describe('a client to which nobody listens', () => {
     const [broken, unreadable] = warnings.map(({ message }) => message);
     assert.match(
       String(broken),
-      /^a client got an invalid message, which is not delivered: .*a\\u001b1.*\. Nobody listens: /,
+      /^a client received an invalid message, which is not delivered: .*a\\u001b1.*\. To be notified, /,
     );
     assert.match(
       String(unreadable),
-      /: expected a text frame with JSON\. Nobody listens: subscribe to events\$ of the client /,
+      /: expected a text frame with JSON\. To be notified, subscribe to events\$ of the client /,
     );
   });
 
@@ -397,7 +397,10 @@ describe('a pool', () => {
     await turn();
     assert.deepEqual(codes(), ['MOORING_CONNECTION_LOST']);
     const message = String(warnings[0]?.message);
-    assert.match(message, new RegExp(`^a pool of ${host} is refused: rejected with 451\\. Nobody`));
+    assert.match(
+      message,
+      new RegExp(`^a pool of ${host} is refused: rejected with 451\\. To be notified`),
+    );
     assert.ok(!message.includes('s3cret'));
     assert.notEqual(pool.status.state, 'stopped');
   });

@@ -44,7 +44,7 @@ describe('checkServer', () => {
     ]) {
       assert.equal(
         onServer(app),
-        `${call}: server must be an http.Server, not ${kind}; pass the http.Server, for example what app.listen() returns`,
+        `${call}: server must be an http.Server, not ${kind}; pass the http.Server, for example the result of app.listen()`,
       );
     }
   });
@@ -86,7 +86,7 @@ describe('checkSupervisor', () => {
   it('refuses a server: the arguments are swapped', () => {
     assert.match(
       onSupervisor(createServer()),
-      /the arguments are swapped: pass what createSupervisor/,
+      /the arguments are swapped: pass the result of createSupervisor/,
     );
   });
 

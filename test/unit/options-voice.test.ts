@@ -47,7 +47,7 @@ const wrong: [unknown, string][] = [
   ],
   [
     { limits: { outboxHighBytes: 1 } },
-    'options.limits.outboxLowBytes: must not be above outboxHighBytes, 1',
+    'options.limits.outboxLowBytes: must not be above outboxHighBytes (1)',
   ],
   [
     { limits: { closeMs: 1 } },
@@ -82,7 +82,7 @@ const wrong: [unknown, string][] = [
   [{ codec: {} }, 'options.codec: must be a codec with name, encode and decode, not an object'],
   [
     { messages: 'text' },
-    'options.messages: must be a Standard Schema, for example of zod (3.24 or later), valibot or ArkType, not a string',
+    'options.messages: must be a Standard Schema, for example from zod (3.24 or later), valibot or ArkType, not a string',
   ],
   [
     {
@@ -91,7 +91,7 @@ const wrong: [unknown, string][] = [
         v.checkAsync(async () => true),
       ),
     },
-    'options.sends: a contract must check at once, but this schema is async: do async work before you send',
+    'options.sends: the schema must be synchronous, but this one is async; do async work before you send',
   ],
 ];
 
@@ -263,7 +263,7 @@ describe('the arguments of listen', () => {
     await assert.rejects(listen(8080 as never), {
       code: 'invalid-argument',
       message:
-        'listen(supervisor, options): supervisor must be a supervisor, not 8080; the port is an option, { port }: pass what createSupervisor() returns',
+        'listen(supervisor, options): supervisor must be a supervisor, not 8080; the port is an option, { port }: pass the result of createSupervisor()',
     });
   });
 

@@ -227,7 +227,7 @@ describe('an option that is wrong', () => {
     for (const { asynchronous, saysAsync } of Object.values(schemaLibraries)) {
       const schema = asynchronous(async () => true);
       if (saysAsync)
-        refuses({ messages: schema }, 'options.messages: a contract must check at once');
+        refuses({ messages: schema }, 'options.messages: the schema must be synchronous');
       else assert.doesNotThrow(() => resolve({ messages: schema }));
     }
   });
@@ -306,7 +306,7 @@ describe('an option that is wrong', () => {
   it('outboxLowBytes: must not be above outboxHighBytes', () => {
     refuses(
       { limits: { outboxHighBytes: 1_000, outboxLowBytes: 1_001 } },
-      'options.limits.outboxLowBytes: must not be above outboxHighBytes, 1000',
+      'options.limits.outboxLowBytes: must not be above outboxHighBytes (1000)',
     );
     refuses({ limits: { outboxHighBytes: 1_000 } }, 'options.limits.outboxLowBytes: ');
     assert.doesNotThrow(() => resolve({ limits: { outboxHighBytes: 9, outboxLowBytes: 9 } }));

@@ -30,7 +30,7 @@ afterEach(async () => {
 const isAsync = {
   code: 'invalid-options',
   message:
-    'options.sends: a contract must check at once, but this schema is async: do async work before you send',
+    'options.sends: the schema must be synchronous, but this one is async; do async work before you send',
 };
 
 /** A schema that belongs to no library. */

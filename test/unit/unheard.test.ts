@@ -30,8 +30,8 @@ describe('a warning of a supervisor', () => {
     unheard.failure(refused);
     await turn();
     assert.deepEqual(messages, [
-      'onOpen threw Error: boom. Nobody listens: EVENTS, or ON_HANDLER_ERROR. There is no second warning about this handler.',
-      'a connection was refused with 401 (unauthorized). Nobody listens: EVENTS, or ON_FAILED. There is no second warning about this cause.',
+      'onOpen threw Error: boom. To be notified, EVENTS, or ON_HANDLER_ERROR. This is the only warning about this handler.',
+      'a connection was refused with 401 (unauthorized). To be notified, EVENTS, or ON_FAILED. This is the only warning about this cause.',
     ]);
   });
 
@@ -43,8 +43,8 @@ describe('a warning of a supervisor', () => {
     unheard.crash(boom);
     await turn();
     assert.deepEqual(messages, [
-      'a connection was refused with 3000 (unauthorized). Nobody listens: EVENTS, or ON_FAILED. There is no second warning about this cause.',
-      'a connection crashed: Error: boom. This is a bug in Mooring, please report it. Nobody listens: EVENTS. There is no second warning about crashes.',
+      'a connection was refused with 3000 (unauthorized). To be notified, EVENTS, or ON_FAILED. This is the only warning about this cause.',
+      'a connection crashed: Error: boom. This is a bug in Mooring, please report it. To be notified, EVENTS. This is the only warning about crashes.',
     ]);
   });
 
@@ -52,8 +52,8 @@ describe('a warning of a supervisor', () => {
     const unheard = new Unheard(ways);
     for (const name of ['events$', 'onHandlerError']) unheard.handler(name, boom);
     await turn();
-    assert.match(String(messages[0]), /^events\$ threw .* Nobody listens: ON_HANDLER_ERROR\. /);
-    assert.match(String(messages[1]), /^onHandlerError threw .* Nobody listens: EVENTS\. /);
+    assert.match(String(messages[0]), /^events\$ threw .* To be notified, ON_HANDLER_ERROR\. /);
+    assert.match(String(messages[1]), /^onHandlerError threw .* To be notified, EVENTS\. /);
   });
 });
 
@@ -64,8 +64,8 @@ describe('a warning of a client', () => {
     unheard.invalid({ path: 'price', problem: 'Not a number.', closeCode: 1008 });
     await turn();
     assert.deepEqual(messages, [
-      'onOpen threw Error: No price yet. Nobody listens: EVENTS. There is no second warning about this handler.',
-      'a client got an invalid message, which is not delivered: price: Not a number. Nobody listens: EVENTS. There is no second warning about this kind of fault.',
+      'onOpen threw Error: No price yet. To be notified, EVENTS. This is the only warning about this handler.',
+      'a client received an invalid message, which is not delivered: price: Not a number. To be notified, EVENTS. This is the only warning about this kind of fault.',
     ]);
   });
 
@@ -76,9 +76,9 @@ describe('a warning of a client', () => {
     unheard.lost('refused', 'a client gave up');
     await turn();
     assert.deepEqual(messages, [
-      'onOpen threw Error: boom. Nobody listens: EVENTS. There is no second warning about this handler.',
-      'events$ threw Error: boom. There is no second warning about this handler.',
-      'a client gave up. Nobody listens: ENDINGS. There is no second warning about this cause.',
+      'onOpen threw Error: boom. To be notified, EVENTS. This is the only warning about this handler.',
+      'events$ threw Error: boom. This is the only warning about this handler.',
+      'a client gave up. To be notified, ENDINGS. This is the only warning about this cause.',
     ]);
   });
 });
