@@ -1,9 +1,9 @@
-// A chat with rooms: `PORT=8080 node chat.js`, then connect to `/chat?name=Ada`. A client sends
+// A chat with rooms. Run `PORT=8080 node chat.js` and connect to `/chat?name=Ada`. A client sends
 //
 //   {"type":"join","room":"harbour"}    {"type":"leave","room":"harbour"}
 //   {"type":"say","room":"harbour","text":"hello"}
 //
-// and the members of a room hear who came, who left and what was said.
+// and the members of a room get a message when somebody comes, leaves or says something.
 
 import { z } from 'zod';
 import { createSupervisor, listen, logEvents, Refusal } from '../../src/index.ts';
@@ -22,7 +22,7 @@ const supervisor = createSupervisor({
   limits: { topicsMax: 20 },
   authenticate({ url = '' }) {
     const name = new URLSearchParams(url.split('?')[1]).get('name')?.trim() ?? '';
-    if (!/^[\p{L}\p{N}]{1,32}$/u.test(name)) throw new Refusal(400, 'tell us your name first');
+    if (!/^[\p{L}\p{N}]{1,32}$/u.test(name)) throw new Refusal(400, 'pass a valid name');
     return { name };
   },
   onMessage(connection, message) {
@@ -40,7 +40,7 @@ const supervisor = createSupervisor({
     }
   },
   onClose(connection) {
-    // It has left its topics; `topics` says which they were.
+    // The connection has left its topics. `topics` still lists them.
     for (const room of connection.topics) {
       supervisor.topic(room).publish({ type: 'left', room, name: connection.peer.name });
     }

@@ -1,4 +1,4 @@
-// Sends each message back to the client that sent it. Clients sign in with a token in the header `Authorization`:
+// Sends each message back to the client that sent it. Clients sign in with a token in the `Authorization` header:
 //
 //   PORT=8080 TOKENS='ada=s3cret bob=hunter2' node echo.js
 
@@ -7,7 +7,7 @@ import { createSupervisor, listen, logEvents, Refusal } from '../../src/index.ts
 
 const { PORT = '8080', TOKENS = '' } = process.env;
 
-/** The names of the users by the hash of their token. A lookup by hash does not reveal how much of a token was right. */
+/** User names by the hash of their token. A look-up by hash does not reveal how much of a token was right. */
 const users = new Map<string, string>();
 for (const entry of TOKENS.split(' ').filter(Boolean)) {
   const [name = '', token = ''] = entry.split('=');
@@ -26,8 +26,8 @@ const supervisor = createSupervisor({
   onOpen(connection) {
     connection.send({ hello: connection.peer.name });
   },
-  // The promise is in flight until the echo has left. With 16 of them, reading pauses: a client that sends faster than it
-  // reads has to wait, and no echo is refused.
+  // The promise is in flight until the echo has left. With 16 in flight, reading pauses. A client that sends faster than
+  // it reads therefore has to wait, and no echo is refused.
   onMessage: (connection, message) => connection.sendAndFlush({ echo: message }),
   limits: { payloadBytesMax: 65_536, inFlightMax: 16 },
 });

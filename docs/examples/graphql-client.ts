@@ -15,7 +15,7 @@ interface Message {
 
 type Connection = DialedConnection<Message, Message>;
 
-/** Either side may ping, at any time after `connection_init`. A message with the word in its data is parsed as well. */
+/** Either side may ping at any time after `connection_init`. A message with such a word in its data is parsed, too. */
 function isHeartbeat(payload: string | Uint8Array, answer: HeartbeatAnswer): boolean {
   if (typeof payload !== 'string' || !/"p[io]ng"/.test(payload)) return false;
   const { type } = JSON.parse(payload) as Message;
@@ -27,9 +27,9 @@ function isHeartbeat(payload: string | Uint8Array, answer: HeartbeatAnswer): boo
 export class GraphqlClient {
   readonly client: Client<Message, Message>;
   readonly #token: () => Promise<string>;
-  /** What the application has subscribed to, by id. */
+  /** The subscriptions of the application, by id. */
   readonly #subscriptions = new Map<string, Message>();
-  /** The connection that has signed in last. After its end, it refuses what it is given. */
+  /** The last connection that has signed in. After it has ended, it refuses messages. */
   #connection: Connection | null = null;
   #ids = 0;
 
@@ -52,7 +52,7 @@ export class GraphqlClient {
     this.#connection = connection;
   }
 
-  /** Runs a query or a mutation. Without a connection, it waits in the queue. */
+  /** Runs a query or a mutation. Without a connection, the operation waits in the queue. */
   execute(query: string): Promise<unknown> {
     const id = this.#nextId();
     const result = firstValueFrom(this.#resultsOf(id));
@@ -60,7 +60,7 @@ export class GraphqlClient {
     return result;
   }
 
-  /** Subscribes, and again on each new connection until the caller unsubscribes, or the server completes it or fails. */
+  /** Subscribes on this and each new connection, until the caller unsubscribes or the server completes or refuses it. */
   subscribe(query: string): Observable<unknown> {
     return new Observable((subscriber) => {
       const id = this.#nextId();

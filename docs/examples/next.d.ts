@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-// The parts of Next that the recipe uses. Next's own types would declare `process.env` anew for this whole repository.
+// The parts of Next.js that the recipe uses. The types of Next.js itself would redeclare `process.env` for this whole repository.
 
 export interface NextServer {
   prepare(): Promise<void>;

@@ -1,8 +1,8 @@
-// Sends prices to the clients that watch them:
+// Sends each client the prices that it watches:
 //
 //   PORT=8080 node ticker.js
 //
-// A client sends `{"watch":["EUR"]}` and gets the price of now and each new one. A slow reader gets the latest.
+// A client sends `{"watch":["EUR"]}` and gets the current price and each new one. A slow reader gets the latest.
 
 import { interval } from 'rxjs';
 import { z } from 'zod';
@@ -20,7 +20,7 @@ const supervisor = createSupervisor({
   onMessage(connection, { watch }) {
     for (const symbol of watch) {
       const quote = quotes.get(symbol);
-      // The price of now first, or the client would see nothing before the next one.
+      // Send the current price first, or the client would get none before the next change.
       if (quote !== undefined) connection.send(quote);
       connection.join(symbol);
     }
@@ -31,7 +31,7 @@ const quotes = new Map(
   Currency.options.map((symbol) => [symbol, moved({ symbol, price: 1, at: 0 })]),
 );
 
-/** One topic for each symbol, so one key for all of its messages is enough. */
+/** Each symbol has a topic of its own, so its messages can share one key. */
 const topics = new Map(
   Currency.options.map((symbol) => [symbol, supervisor.topic(symbol, { overflow: 'latest' })]),
 );

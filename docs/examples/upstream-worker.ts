@@ -1,4 +1,4 @@
-// Works for a service that hands out jobs over WebSockets, on several connections to several of its hosts:
+// Does jobs for a service that hands them out over WebSockets, on several connections to several of its hosts:
 //
 //   UPSTREAMS='wss://a.example.com/jobs wss://b.example.com/jobs' SIZE=4 node upstream-worker.js
 //
@@ -21,8 +21,8 @@ const pool = createPool(UPSTREAMS.split(' '), {
   size: Number(SIZE),
   messages: Job,
   sends: Result,
-  // Each connection has at most two jobs at work. Reading pauses meanwhile, so the service can give the others to
-  // somebody else.
+  // Each connection works on at most two jobs. Reading then pauses, so the service can give further jobs to another
+  // worker.
   limits: { inFlightMax: 2 },
   onMessage: work,
 });
@@ -30,7 +30,7 @@ const pool = createPool(UPSTREAMS.split(' '), {
 async function work(connection: DialedConnection<Job, Result>, job: Job): Promise<void> {
   working += 1;
   console.log(`job ${job.id}`);
-  await delay(Number(WORK_MS)); // what takes time in a real worker
+  await delay(Number(WORK_MS)); // a real worker does its work here
   working -= 1;
   const sum = job.numbers.reduce((total, number) => total + number, 0);
   const result = await connection.sendAndFlush({ id: job.id, sum });
@@ -44,7 +44,7 @@ pool.endings$.subscribe((ending) => {
   else console.warn(`closed: ${ending.verdict.cause}`);
 });
 
-// Finishes what is at work, then says goodbye.
+// Finishes the jobs at work, then closes the connections.
 process.once('SIGTERM', async () => {
   for (const connection of pool.connections) connection.pause();
   while (working > 0) await delay(20);

@@ -1,4 +1,4 @@
-// The parts of the two packages that the recipe uses. An application has their own types.
+// The parts of the two packages that the example uses. An application uses the types of the packages.
 
 declare module 'react-native' {
   export const AppState: {
@@ -11,7 +11,7 @@ declare module 'react-native' {
 
 declare module '@react-native-community/netinfo' {
   const NetInfo: {
-    /** Calls `listener` with the state now, and with each change. Returns what ends this. */
+    /** Calls `listener` with the current state and with each change. Returns a function that stops this. */
     addEventListener(listener: (state: { isConnected: boolean | null }) => void): () => void;
   };
   export default NetInfo;

@@ -2,7 +2,7 @@ import NetInfo from '@react-native-community/netinfo';
 import { AppState } from 'react-native';
 import type { HostSigns } from '../../../src/client/browser.ts';
 
-/** The option `signs` of a client in React Native: what a page hears from its window. */
+/** The option `signs` of a client in React Native. It replaces the events of a page. */
 export function nativeSigns(host: HostSigns): () => void {
   const app = AppState.addEventListener('change', (state) => {
     if (state === 'active') host.woke();

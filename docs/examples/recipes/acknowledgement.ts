@@ -13,7 +13,7 @@ type Order = z.infer<typeof Order>;
 type Receipt = z.infer<typeof Receipt>;
 
 export function orderService(book: (order: Order) => Promise<void>) {
-  /** Orders that are booked, or being booked. In your service, use a unique key of the database. */
+  /** Orders that are booked or being booked. In your service, use a unique key in the database. */
   const booked = new Map<string, Promise<void>>();
   return createSupervisor({
     messages: Order,
@@ -25,14 +25,14 @@ export function orderService(book: (order: Order) => Promise<void>) {
         await booking;
       } catch (error) {
         booked.delete(order.id);
-        throw error; // closes the connection with 1011; the client comes back and sends it again
+        throw error; // closes the connection with 1011; the client reconnects and sends the order again
       }
       connection.send({ received: order.id });
     },
   });
 }
 
-/** Sends each order until there is a receipt for it. */
+/** Sends each order until its receipt arrives. */
 export class OrderClient {
   readonly client: Client<Receipt, Order>;
   readonly #waiting = new Map<string, { readonly order: Order; readonly received: () => void }>();
@@ -52,13 +52,13 @@ export class OrderClient {
     });
   }
 
-  /** Resolves when the service has booked it. */
+  /** Resolves when the service has booked the order. */
   submit(item: string): Promise<void> {
-    if (this.#waiting.size >= WAITING_MAX) return Promise.reject(new Error('too many orders wait'));
+    if (this.#waiting.size >= WAITING_MAX) return Promise.reject(new Error('too many orders'));
     const order = { id: randomUUID(), item };
     return new Promise((received) => {
       this.#waiting.set(order.id, { order, received });
-      // Not queued: it is kept here, and the next connection sends it.
+      // Not queued: this class keeps the order, and the next connection sends it.
       this.client.send(order, { queue: false });
     });
   }

@@ -14,7 +14,7 @@ export interface Quote {
   readonly price: number;
 }
 
-/** The client of the injector that provides it: of the application, a route or a component. */
+/** Injects the client. The application, a route or a component can provide it. */
 export const FEED = new InjectionToken<Client<Quote>>('feed');
 
 export function provideFeed(url: string): Provider {
@@ -28,7 +28,7 @@ export function provideFeed(url: string): Provider {
   };
 }
 
-/** The last quote, and the state of the client. Call it where you may call `inject`, for example in a field of a component. */
+/** Returns the last quote and the state of the client. Call it in an injection context, such as a field of a component. */
 export function injectFeed(): {
   readonly quote: Signal<Quote | undefined>;
   readonly state: Signal<ClientState>;

@@ -10,7 +10,7 @@ interface Session {
   readonly expiresAt: number;
 }
 
-/** In your service, this is a database. */
+/** In your service, use a database. */
 const sessions = new Map<string, Session>();
 
 function sessionOf({ headers }: IncomingMessage): Session | undefined {
@@ -21,7 +21,7 @@ function sessionOf({ headers }: IncomingMessage): Session | undefined {
 export const supervisor = createSupervisor({
   authenticate(request) {
     const session = sessionOf(request);
-    // With `close`, the page can read why.
+    // With `close`, the page can read the reason.
     if (session === undefined) throw new Refusal(401, 'sign in first', { close: true });
     return admitted(session, { expiresInMs: session.expiresAt - Date.now() });
   },
@@ -53,7 +53,7 @@ export const server = createServer((request, response) => {
 
 attach(server, supervisor, { path: '/ws' });
 
-/** Closes the connections of this session. Those of other sessions of the same user stay. */
+/** Closes the connections of this session. Connections of the user's other sessions stay open. */
 function signOut({ id, userId }: Session): void {
   sessions.delete(id);
   for (const connection of supervisor.byKey(userId)) {

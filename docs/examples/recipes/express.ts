@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import express from 'express';
 import { attach, createSupervisor, Refusal } from '../../../src/index.ts';
 
-/** Any middleware that needs no more than Node.js gives it, for example express-session. */
+/** A middleware that uses only what Node.js provides, for example express-session. */
 type Middleware = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -12,7 +12,7 @@ type Middleware = (
 /** Runs a middleware on an upgrade request, which Express never sees. */
 function through(middleware: Middleware, request: IncomingMessage): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Nobody gets this response: the answer to an upgrade is the WebSocket.
+    // Never sent: Mooring answers the upgrade request.
     const response = new ServerResponse(request);
     middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)));
   });
@@ -42,7 +42,7 @@ export function expressApp(session: Middleware) {
   attach(server, supervisor, { path: '/ws' });
 
   async function stop(): Promise<void> {
-    server.close(); // takes nobody new
+    server.close(); // accepts no new connections
     await supervisor.drain({ withinMs: 20_000 });
   }
   return { server, supervisor, stop };

@@ -1,7 +1,7 @@
 import { fastify } from 'fastify';
 import { attach, createSupervisor, Refusal } from '../../../src/index.ts';
 
-/** Finds the user of a session, for a route and for a WebSocket alike. */
+/** Finds the user of a session, for both routes and WebSockets. */
 export type UserOf = (cookie: string | undefined) => Promise<string | undefined>;
 
 export function fastifyApp(userOf: UserOf) {

@@ -27,12 +27,12 @@ export function honoApp(secret: string, port: number) {
     },
   });
 
-  // Without `createServer` among the options, it is a server of node:http.
+  // Without the option `createServer`, this is a server of node:http.
   const server = serve({ fetch: app.fetch, port }) as Server;
   attach(server, supervisor, { path: '/ws' });
 
   async function stop(): Promise<void> {
-    server.close(); // takes nobody new
+    server.close(); // accepts no new connections
     await supervisor.drain({ withinMs: 20_000 });
   }
   return { server, supervisor, stop };

@@ -12,7 +12,7 @@ const server = createServer((request, response) => void handle(request, response
 
 const supervisor = createSupervisor({
   authenticate({ headers }) {
-    const [, user] = /(?:^|; )user=(\w+)/.exec(headers.cookie ?? '') ?? []; // look your session up here
+    const [, user] = /(?:^|; )user=(\w+)/.exec(headers.cookie ?? '') ?? []; // look up your session here
     if (user === undefined) throw new Refusal(401, 'sign in first');
     return { user };
   },
@@ -30,8 +30,8 @@ server.listen(Number(PORT), () => {
 });
 
 process.once('SIGTERM', async () => {
-  server.close(); // takes nobody new
+  server.close(); // accepts no new connections
   await supervisor.drain({ withinMs: 20_000 });
   await app.close();
-  process.exit(); // Next keeps the process alive
+  process.exit(); // Next.js keeps the process alive
 });

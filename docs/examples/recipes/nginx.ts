@@ -5,7 +5,7 @@ import { attach, createSupervisor } from '../../../src/index.ts';
 export function behindNginx(hosts: readonly string[]) {
   const supervisor = createSupervisor({
     admission: {
-      // The names that the browser shows. nginx passes them on as Host.
+      // The names in the address bar of the browser. nginx passes them on as Host.
       hosts,
       // nginx overwrites this header, so a client cannot forge it.
       addressOf: ({ headers }) => String(headers['x-real-ip'] ?? ''),
@@ -19,7 +19,7 @@ export function behindNginx(hosts: readonly string[]) {
   const server = createServer((_request, response) => response.writeHead(404).end());
   attach(server, supervisor, { path: '/ws' });
 
-  /** Stops this process. While it drains, it answers 503, and nginx takes the next process. */
+  /** Stops this process. While it drains, it answers 503, and nginx asks the next process. */
   async function stop(): Promise<void> {
     await supervisor.drain({ withinMs: 20_000, perSecond: 200 });
     server.close();

@@ -21,7 +21,7 @@ export function onePerUser(userOf: (request: IncomingMessage) => string | undefi
   return supervisor;
 }
 
-/** A client that lets the newer one win. Call `dialNow()` when its user wants the connection back. */
+/** Creates a client that gives way to a newer one. Call `dialNow()` when its user wants the connection back. */
 export function politeClient(url: string, options: NodeClientOptions = {}): Client {
   return createClient(url, {
     ...options,

@@ -6,7 +6,7 @@ const Quote = z.object({ symbol: z.string(), price: z.number() });
 export type Quote = z.infer<typeof Quote>;
 
 export function tickerService(market$: Observable<Quote>) {
-  /** The latest quote of each symbol, for those who come later. */
+  /** The latest quote of each symbol, for clients that connect later. */
   const latest = new Map<string, Quote>();
 
   const supervisor = createSupervisor({

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import type { Observable } from 'rxjs';
 import type { Client, ClientStatus } from '../../../src/client/index.ts';
 
-/** The status of a client. The component renders again at each change. */
+/** Returns the status of a client. The component renders again at each change. */
 export function useStatus(client: Pick<Client, 'status' | 'status$'>): ClientStatus {
   const subscribe = useCallback(
     (changed: () => void) => {
@@ -15,7 +15,7 @@ export function useStatus(client: Pick<Client, 'status' | 'status$'>): ClientSta
   return useSyncExternalStore(subscribe, status, status);
 }
 
-/** The latest value of a stream since the component was mounted. */
+/** Returns the latest value of a stream since the component was mounted. */
 export function useLatest<Value>(stream$: Observable<Value>): Value | undefined {
   const [latest, setLatest] = useState<Value>();
   useEffect(() => {
@@ -30,7 +30,7 @@ export interface Quote {
   readonly price: number;
 }
 
-/** Shows the last price, and whether it can still change. */
+/** Shows the last price and whether it is live. */
 export function Price({ client }: { readonly client: Client<Quote> }) {
   const { state } = useStatus(client);
   const quote = useLatest(client.messages$);

@@ -31,12 +31,12 @@ export function roomsService(userOf: (request: IncomingMessage) => string | unde
       else if (connection.leave(room)) left(connection, room);
     },
     onClose(connection) {
-      // It has left its topics by now. `topics` says which they were.
+      // The connection has left its topics. `topics` still lists them.
       for (const room of connection.topics) left(connection, room);
     },
   });
 
-  /** Who is in a room: each user once, however many tabs are open. */
+  /** Lists the users in a room. A user with several connections is listed once. */
   function usersIn(room: string): string[] {
     const members: Iterable<Member> = supervisor.topic(room).connections;
     return [...new Set(Array.from(members, ({ peer }) => peer.userId))];
@@ -51,7 +51,7 @@ export function roomsService(userOf: (request: IncomingMessage) => string | unde
     if (isNew) supervisor.topic(room).publish(came, { except: connection });
   }
 
-  /** A user has left when the last of their connections has. */
+  /** Publishes `left` when the last connection of a user has left the room. */
   function left({ peer }: Member, room: string): void {
     if (usersIn(room).includes(peer.userId)) return;
     supervisor.topic(room).publish({ type: 'left', room, user: peer.userId });

@@ -27,7 +27,7 @@ export function renewalService(verify: (token: string) => Promise<Token | undefi
     async onMessage(connection, message) {
       const token = await verify(message.token);
       if (token?.userId !== connection.peer.userId) {
-        // What is thrown here would close it with 1011, as an error of this service.
+        // An exception here would close the connection with 1011, as an error of this service.
         connection.close(3000, 'token refused');
         return;
       }
@@ -39,7 +39,7 @@ export function renewalService(verify: (token: string) => Promise<Token | undefi
 
 const leftOf = (token: Token) => token.expiresAt - Date.now();
 
-/** Renews the session at half of its time. If that fails, the session ends, and the client dials with a fresh token. */
+/** Renews the session after half of its time. If that fails, the session expires, and the client dials again. */
 export function renewingClient(url: string, freshToken: () => Promise<string>): Client {
   const client = createClient(url, {
     messages: Session,
@@ -51,11 +51,11 @@ export function renewingClient(url: string, freshToken: () => Promise<string>): 
       switchMap(({ expiresInMs }) =>
         timer(expiresInMs / 2).pipe(
           switchMap(() => freshToken()),
-          catchError(() => EMPTY), // no token now: the session ends, and the next attempt asks again
+          catchError(() => EMPTY), // no token now: the session expires, and the next attempt asks again
         ),
       ),
     )
-    // Not queued: the next connection begins with a token of its own.
+    // Not queued: the next connection starts with its own token.
     .subscribe((token) => client.send({ type: 'token', token }, { queue: false }));
   return client;
 }

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import { type Readable, readable } from 'svelte/store';
 
-/** The latest value of a stream, as a store. It subscribes while somebody reads the store. */
+/** Returns the latest value of a stream as a store. The store subscribes to the stream while it has a reader. */
 export function latestOf<Value, Initial>(
   stream$: Observable<Value>,
   initial: Initial,

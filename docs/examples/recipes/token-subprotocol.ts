@@ -5,12 +5,12 @@ interface User {
   readonly userId: string;
 }
 
-/** Verifies a token: a JWT, or a look into a database. */
+/** Verifies a token, for example as a JWT or by a look-up in a database. */
 export type Verify = (token: string, signal: AbortSignal) => Promise<User | undefined>;
 
 export function tokenService(verify: Verify) {
   return createSupervisor({
-    // The server answers with this name, and never with the token.
+    // The server answers with this name, never with the token.
     subprotocols: ['access_token'],
     async authenticate({ headers }, { signal }) {
       // Sec-WebSocket-Protocol: access_token, eyJhbGciOiJIUzI1NiJ9.e30.Et9HFtf9R3GEMA0IICOfFMVXY7kkTX1wr4qCyhIf58U

@@ -8,7 +8,7 @@ export interface Credential {
   readonly expiresAt: number;
 }
 
-/** Shares one token among all attempts, so a pool of eight asks for one token and not for eight. */
+/** Shares one token among all attempts, so a pool of eight asks for one token, not for eight. */
 export class Credentials {
   readonly #issue: () => Promise<Credential>;
   #token: Promise<string> | undefined;
@@ -21,7 +21,7 @@ export class Credentials {
   /** Rejects if the issuer fails. That attempt then ends as `target-error`, and the next attempt asks again. */
   token(): Promise<string> {
     if (this.#token !== undefined && Date.now() < this.#renewAt) return this.#token;
-    this.#renewAt = Number.POSITIVE_INFINITY; // one question at a time
+    this.#renewAt = Number.POSITIVE_INFINITY; // one request at a time
     this.#token = this.#issue().then(
       ({ token, expiresAt }) => {
         this.#renewAt = expiresAt - EARLY_MS;
@@ -35,7 +35,7 @@ export class Credentials {
     return this.#token;
   }
 
-  /** The upstream has refused the token before its time. */
+  /** Call this when the upstream has refused the token. */
   refused(): void {
     this.#renewAt = 0;
   }
@@ -46,7 +46,7 @@ const Result = z.object({ id: z.string(), output: z.unknown() });
 export type Job = z.infer<typeof Job>;
 export type Result = z.infer<typeof Result>;
 
-/** Works on the jobs of its upstreams. */
+/** Creates a pool that works on the jobs of its upstreams. */
 export function createWorker(
   urls: readonly string[],
   credentials: Credentials,
