@@ -18,7 +18,9 @@ afterEach(() => premises.close());
 
 type Options = SupervisorOptions<unknown, unknown, unknown>;
 
-/** Starts a service that refuses everybody like this, and returns what the first client hears. */
+/**
+ * Starts a service that refuses everybody in this way, and returns what the first client receives.
+ */
 async function refusedWith(thrown: unknown): Promise<HttpAnswer> {
   premises = await Premises.start({
     authenticate: () => {
@@ -37,7 +39,7 @@ interface Refused {
   readonly cause: FailureCause;
   readonly phase: 'admission' | 'http';
   readonly level: 'info' | 'warn' | 'error';
-  /** What the answer says besides; the `Retry-After` of any other is absent. */
+  /** Further headers of the answer. Every other answer lacks `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
@@ -48,7 +50,7 @@ function refuseWith(thrown: unknown): Options {
 
 const admission = 'admission';
 
-/** Every refusal there is, but those for want of room. */
+/** Every refusal except those for lack of room. */
 const refusals: readonly Refused[] = [
   {
     title: 'A02: a bad key',
@@ -134,7 +136,7 @@ describe('admission: every refusal is an HTTP answer and one report', { timeout:
       if (body !== undefined) assert.equal(answer.body, body);
       const { status, ...told } = { path: '/ws', ...refusal };
       const retry = status === 401 ? 'slow' : 'backoff';
-      // Nothing is made for what is refused before `authenticate` is asked.
+      // No connection is created for a request that is refused before `authenticate` runs.
       const states = options?.authenticate ? ['handshaking.admitting', 'failed'] : [];
       await premises.service.failedAs({ states, ...told, httpStatus: status, retry });
       await premises.vacant();
@@ -166,7 +168,7 @@ describe('admission: every refusal is an HTTP answer and one report', { timeout:
     });
   }
 
-  it('what authenticate threw is told to the application and not to the client', async () => {
+  it('what authenticate threw is reported to the application and hidden from the client', async () => {
     const { body } = await refusedWith(new Error('secret'));
     assert.equal(body, 'internal error');
     const { error } = await premises.service.failedAs({
@@ -180,7 +182,7 @@ describe('admission: every refusal is an HTTP answer and one report', { timeout:
   });
 });
 
-/** Sound headers that would change what frames the answer. */
+/** Valid headers that would change how the answer is framed. */
 const hostile: readonly [string, AnswerHeaders][] = [
   ['another length', { 'Content-Length': '0' }],
   ['another length in lower case', { 'content-length': '999' }],
@@ -203,7 +205,7 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
     });
   }
 
-  it('headers: numbers and lists arrive, the same name in another case once', async () => {
+  it('headers: numbers and lists arrive, and a name repeated in another case arrives once', async () => {
     premises = await Premises.start({
       authenticate: () => {
         const cookies = { 'Set-Cookie': ['a=1', 'b=2'], 'Retry-After': 30 };
@@ -219,7 +221,7 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
     assert.ok(!lines.includes('x-a: first'));
   });
 
-  it('headers: a content type of its own replaces ours', async () => {
+  it('headers: a content type of the Refusal replaces ours', async () => {
     const json = { 'content-type': 'application/json' };
     const answer = await refusedWith(new Refusal(403, '{"no":true}', json));
     assert.equal(answer.headers.get('content-type'), 'application/json');
@@ -232,7 +234,7 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
     'no ASCII': 'größe 漢字 😀',
     'half a surrogate pair': 'b\ud83d',
     nothing: '',
-    'more than a packet': 'x'.repeat(200_000),
+    'more than one packet': 'x'.repeat(200_000),
   };
   for (const [title, body] of Object.entries(bodies)) {
     it(`body: ${title}`, async () => {
@@ -246,7 +248,7 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
   }
 
   for (const odd of [418, 444, 499, 520, 599]) {
-    it(`status: ${odd} is sent as it is`, async () => {
+    it(`status: ${odd} is sent unchanged`, async () => {
       const answer = await refusedWith(new Refusal(odd));
       assert.equal(answer.status, odd);
       await premises.service.failedAs({ cause: 'refused', httpStatus: odd, level: 'info' });
@@ -254,8 +256,8 @@ describe('admission: a Refusal cannot break its own answer', { timeout: 60_000 }
   }
 });
 
-describe('admission: a refusal before anything is made', { timeout: 60_000 }, () => {
-  it('a rule that drains the supervisor lets nobody in, and the drain ends', async () => {
+describe('admission: a refusal before a connection is created', { timeout: 60_000 }, () => {
+  it('a rule that drains the supervisor refuses everybody, and the drain ends', async () => {
     let drained: Promise<unknown> | undefined;
     const origins = () => {
       drained = premises.service.supervisor.drain();
@@ -266,12 +268,12 @@ describe('admission: a refusal before anything is made', { timeout: 60_000 }, ()
     assert.equal(answer.status, 503);
     await drained;
     assert.equal(premises.service.supervisor.state, 'stopped');
-    // As for whom it refuses from now on: the events have completed.
+    // As for every later refusal: the events have completed.
     assert.deepEqual(premises.service.calls, ['onFailed']);
     assert.equal(premises.service.supervisor.counts.failed, 1);
   });
 
-  it('a socket that throws at the answer is destroyed, and is one report', async () => {
+  it('a socket that throws at the answer is destroyed and reported once', async () => {
     premises = await Premises.start();
     premises.service.server.on('connection', (socket) => {
       socket.end = () => {
@@ -280,7 +282,7 @@ describe('admission: a refusal before anything is made', { timeout: 60_000 }, ()
     });
     const peer = await premises.connect();
     peer.request({ method: 'PUT' });
-    await until(() => peer.closed, 'the socket is let go of');
+    await until(() => peer.closed, 'the socket is released');
     const { error } = await premises.service.failedAs({
       states: [],
       ...{ cause: 'crash', phase: 'admission', level: 'error' },
@@ -289,7 +291,7 @@ describe('admission: a refusal before anything is made', { timeout: 60_000 }, ()
     assert.equal(premises.service.of('connection.crashed').length, 1);
   });
 
-  it('counts it, and no chart does', async () => {
+  it('is counted without any chart', async () => {
     premises = await Premises.start();
     await premises.refused({ method: 'PUT' });
     await premises.service.when('connection.failed');

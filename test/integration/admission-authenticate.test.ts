@@ -23,7 +23,7 @@ const serverError = {
   level: 'error',
 } as const;
 
-/** Everything that can be thrown and is no Refusal. */
+/** Everything that can be thrown and is not a Refusal. */
 const thrown: Readonly<Record<string, unknown>> = {
   'an Error': new Error('no database'),
   'a string': 'no',
@@ -38,7 +38,7 @@ const thrown: Readonly<Record<string, unknown>> = {
   }),
 };
 
-describe('authenticate: whatever it throws is an answer and one report', {
+describe('authenticate: whatever it throws becomes an answer and one report', {
   timeout: 60_000,
 }, () => {
   for (const [what, value] of Object.entries(thrown)) {
@@ -71,7 +71,7 @@ describe('authenticate: whatever it throws is an answer and one report', {
     }
   }
 
-  it('throws a Refusal of a class of its own: its status', async () => {
+  it('throws a Refusal of a subclass: the status of the subclass', async () => {
     class Banned extends Refusal {
       constructor() {
         super(403, 'banned');
@@ -96,7 +96,7 @@ describe('authenticate: whatever it throws is an answer and one report', {
     });
   }
 
-  it('makes a Refusal with arguments that cannot work: 500, and an error of this handler', async () => {
+  it('makes a Refusal with invalid arguments: 500, and an error of this handler', async () => {
     premises = await Premises.start({
       authenticate: () => {
         throw new Refusal(200);
@@ -142,7 +142,7 @@ describe('authenticate: whatever it throws is an answer and one report', {
 });
 
 describe('authenticate: what it returns', { timeout: 60_000 }, () => {
-  it('is connection.peer, with its type', async () => {
+  it('becomes connection.peer, with its type', async () => {
     const seen: number[] = [];
     const supervisor = createSupervisor({
       authenticate: async ({ headers }) => ({ userId: Number(headers['x-user']) }),
@@ -159,7 +159,7 @@ describe('authenticate: what it returns', { timeout: 60_000 }, () => {
   });
 
   for (const peer of [0, '', Number.NaN, true]) {
-    it(`may be ${peer === '' ? 'an empty string' : peer}: that lets in`, async () => {
+    it(`may be ${peer === '' ? 'an empty string' : peer}: the client is admitted`, async () => {
       premises = await Premises.start({ authenticate: async () => peer });
       await premises.open();
       assert.equal((await premises.service.opened()).peer, peer);
@@ -186,7 +186,7 @@ describe('authenticate: what it returns', { timeout: 60_000 }, () => {
     }
   }
 
-  it('is undefined: 401, and one warning for all that says what to return instead', async () => {
+  it('is undefined: 401, and a single warning that names what to return instead', async () => {
     const warnings: NodeJS.ErrnoException[] = [];
     const onWarning = (warning: Error) => void warnings.push(warning);
     process.on('warning', onWarning);
@@ -206,13 +206,13 @@ describe('authenticate: what it returns', { timeout: 60_000 }, () => {
     await service.stop();
   });
 
-  it('is not there at all: everybody is let in', async () => {
+  it('is not defined: everybody is admitted', async () => {
     premises = await Premises.start();
     await premises.open();
     assert.equal((await premises.service.opened()).peer, undefined);
   });
 
-  it('is asked once, with the whole request, and not at all for a request that is refused', async () => {
+  it('runs once, with the whole request, and never for a request that is refused before', async () => {
     const urls: unknown[] = [];
     premises = await Premises.start({
       authenticate: ({ url, headers }) => urls.push([url, headers.cookie]),
@@ -236,7 +236,7 @@ describe('authenticate: one absolute deadline', { timeout: 60_000 }, () => {
     level: 'warn',
   } as const;
 
-  it('a client that keeps dripping cannot outlive it', async () => {
+  it('a slowly dripping client cannot outlive it', async () => {
     premises = await Premises.start({
       authenticate: () => new Promise(() => {}),
       timeouts: { handshakeMs },
@@ -253,7 +253,7 @@ describe('authenticate: one absolute deadline', { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('a client that goes on dripping behind its answer is cut', async () => {
+  it('a client that continues to drip behind its answer is cut', async () => {
     premises = await Premises.start({
       authenticate: () => new Promise(() => {}),
       timeouts: { handshakeMs },
@@ -266,14 +266,14 @@ describe('authenticate: one absolute deadline', { timeout: 60_000 }, () => {
     await premises.service.failedAs(timedOut);
   });
 
-  it('passes on an event loop with nothing else to do', async () => {
+  it('expires on an idle event loop', async () => {
     premises = await Premises.start({
       authenticate: () => new Promise(() => {}),
       timeouts: { handshakeMs },
     });
     const peer = await premises.ask();
     await until(() => premises.service.inFlight === 1, 'it is being admitted');
-    // Polling would keep the loop turning; here nothing wakes it but the answer, or this timer in the end.
+    // Polling would keep the loop turning. Here nothing wakes it but the answer, or this timer in the end.
     let wake: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => {
       wake = setTimeout(resolve, 8_000, 'late');
@@ -311,7 +311,7 @@ describe('authenticate: one absolute deadline', { timeout: 60_000 }, () => {
     });
   }
 
-  it('authenticate throws after the client has left: reported as a handler error, once failed', async () => {
+  it('authenticate throws after the client has left: reported as a handler error, failed once', async () => {
     let fail: (error: Error) => void = () => {};
     premises = await Premises.start({
       authenticate: () =>
@@ -324,12 +324,12 @@ describe('authenticate: one absolute deadline', { timeout: 60_000 }, () => {
     peer.end();
     await premises.service.when('connection.failed');
     fail(new Error('too late'));
-    await until(() => premises.service.of('handler.errored').length > 0, 'the error is told');
+    await until(() => premises.service.of('handler.errored').length > 0, 'the error is reported');
     await premises.service.failedAs({ cause: 'abandoned', phase: 'tcp', level: 'info' });
     assert.equal(premises.service.of('handler.errored')[0]?.error.message, 'too late');
   });
 
-  it('a thousand that never settle cost nothing when their clients are gone', async () => {
+  it('a thousand calls that never settle hold nothing once their clients are gone', async () => {
     premises = await Premises.start({ authenticate: () => new Promise(() => {}) });
     for (let batch = 0; batch < 10; batch += 1) {
       const peers = await Promise.all(Array.from({ length: 100 }, () => premises.ask()));
@@ -341,10 +341,10 @@ describe('authenticate: one absolute deadline', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a refused client is let go', { timeout: 60_000 }, () => {
+describe('a refused client is released', { timeout: 60_000 }, () => {
   const refuse = () => Promise.reject(new Refusal(403, 'x'.repeat(100)));
 
-  it('after about a second when it never leaves, its answer complete', async () => {
+  it('after about a second when it never leaves, with its answer complete', async () => {
     premises = await Premises.start({ authenticate: refuse });
     const peer = await premises.connect({ allowHalfOpen: true });
     peer.request();
@@ -368,7 +368,7 @@ describe('a refused client is let go', { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('when it never stops sending, and can still read its answer', async () => {
+  it('when it never stops sending, and it can still read its answer', async () => {
     premises = await Premises.start({ authenticate: refuse });
     const peer = await premises.connect({ allowHalfOpen: true });
     peer.request();
@@ -394,12 +394,12 @@ describe('a refused client is let go', { timeout: 60_000 }, () => {
       await arrived([peer], premises.sockets);
       decide(new Refusal(403));
       assert.equal((await answerOf(peer)).status, 403);
-      await until(() => premises.sockets.size === 0, 'it is let go');
+      await until(() => premises.sockets.size === 0, 'it is released');
     }
     assert.ok(performance.now() - beganAtMs < 15_000, '20 polite clients do not take 20 seconds');
   });
 
-  it('and then no timer waits for it any more, were time to stand still', async () => {
+  it('and no timer waits for it afterwards, were time to stand still', async () => {
     premises = await Premises.start({ authenticate: refuse });
     premises.clock.stop();
     await premises.refused();

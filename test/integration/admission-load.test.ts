@@ -16,7 +16,9 @@ function started(admission: Partial<AdmissionOptions>): Promise<Premises> {
   return Premises.start({ admission });
 }
 
-/** One more client; `open`, or the status, cause and Retry-After of its refusal. */
+/**
+ * Connects one more client. Returns `open`, or the status, cause and Retry-After of its refusal.
+ */
 async function knock(headers: Record<string, string> = {}): Promise<string> {
   const before = outcomes().length;
   const peer = await premises.ask({ headers });
@@ -33,7 +35,7 @@ async function knock(headers: Record<string, string> = {}): Promise<string> {
   return `${answer.status} ${cause} ${answer.headers.get('retry-after')}`;
 }
 
-/** All come from one proxy that tells no addresses, and so may use all that there is. */
+/** All clients come from one proxy that forwards no addresses, so they may use the whole limit. */
 const proxied = { addressOf: () => undefined };
 
 function outcomes() {
@@ -53,7 +55,7 @@ async function closed(peer: RawPeer): Promise<void> {
 }
 
 describe('admission: connections', { timeout: 60_000 }, () => {
-  it('connectionsMax: one too many gets 503, and the place of one that ends is free', async () => {
+  it('connectionsMax: one too many gets 503, and an ended connection frees its place', async () => {
     premises = await started({ connectionsMax: 2, ...proxied });
     const peer = await premises.open();
     assert.equal(await knock(), 'open');
@@ -65,7 +67,7 @@ describe('admission: connections', { timeout: 60_000 }, () => {
     assert.equal(premises.service.supervisor.counts.open, 2);
   });
 
-  it('connectionsMax: those being admitted count, and so free their place', async () => {
+  it('connectionsMax: connections being admitted count, and free their place', async () => {
     premises = await Premises.start({
       admission: { connectionsMax: 2, ...proxied },
       authenticate: () => new Promise(() => {}),
@@ -96,7 +98,7 @@ describe('admission: connections', { timeout: 60_000 }, () => {
     assert.equal(await knock({ Cookie: 'a=b' }), 'open');
   });
 
-  it('connectionsPerAddressMax: 429 for the one, room for the other', async () => {
+  it('connectionsPerAddressMax: 429 for that address, room for others', async () => {
     premises = await started({ connectionsPerAddressMax: 1 });
     const peer = await premises.open();
     assert.equal(await knock(), fullForAddress);
@@ -135,7 +137,7 @@ describe('admission: connections', { timeout: 60_000 }, () => {
     assert.deepEqual(tallied(premises.service), { failed: count, opened: count, closed: count });
   });
 
-  it('connectionsPerAddressMax: refused requests use nobody up', async () => {
+  it('connectionsPerAddressMax: refused requests use up no place', async () => {
     premises = await Premises.start({
       admission: { connectionsPerAddressMax: 1 },
       authenticate: ({ headers }) => {
@@ -155,7 +157,7 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
   const addressOf: AdmissionOptions['addressOf'] = ({ headers }) =>
     String(headers['x-forwarded-for']);
 
-  it('tells clients behind a proxy apart', async () => {
+  it('distinguishes clients behind a proxy', async () => {
     premises = await started({ connectionsPerAddressMax: 1, addressOf });
     assert.equal(await knock({ 'X-Forwarded-For': '192.0.2.1' }), 'open');
     assert.equal(await knock({ 'X-Forwarded-For': '192.0.2.2' }), 'open');
@@ -166,7 +168,7 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
     assert.equal(failed?.failure.address, '192.0.2.1');
   });
 
-  it('reads an address however it is spelled, and a network of IPv6 as one', async () => {
+  it('reads an address in any spelling, and a network of IPv6 as one address', async () => {
     premises = await started({ connectionsPerAddressMax: 1, addressOf });
     const from = (address: string) => knock({ 'X-Forwarded-For': address });
     assert.equal(await from('::ffff:192.0.2.1'), 'open');
@@ -184,7 +186,7 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
     assert.deepEqual(addresses, ['192.0.2.1', '2001:db8:0:1::1', 'fe80::1', '2001:db8:0:2::1']);
   });
 
-  it('ipv6PrefixBits: says how large that network is', async () => {
+  it('ipv6PrefixBits: sets the size of that network', async () => {
     premises = await started({ connectionsPerAddressMax: 1, ipv6PrefixBits: 128, addressOf });
     const from = (address: string) => knock({ 'X-Forwarded-For': address });
     assert.equal(await from('2001:db8::1'), 'open');
@@ -192,7 +194,7 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
     assert.equal(await from('2001:db8:0::2'), fullForAddress);
   });
 
-  it('frees the place of an address in whichever spelling it came', async () => {
+  it('frees the place of an address, whichever spelling it arrived in', async () => {
     premises = await started({ connectionsPerAddressMax: 1, addressOf });
     const peer = await premises.open({ headers: { 'X-Forwarded-For': '2001:db8::1' } });
     const again = { 'X-Forwarded-For': '2001:db8::2' };
@@ -212,7 +214,7 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
     'returns a number': () => 7,
   };
   for (const [how, tell] of Object.entries(broken)) {
-    it(`when it ${how}, the address of the TCP connection counts`, async () => {
+    it(`is replaced by the address of the TCP connection when it ${how}`, async () => {
       premises = await started({ addressOf: tell as () => string, connectionsPerAddressMax: 1 });
       const peer = await premises.open();
       const { address } = await premises.service.opened();
@@ -225,7 +227,7 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
     });
   }
 
-  it('may tell what it likes: the log stays on its lines', async () => {
+  it('never breaks the lines of the log, whatever it returns', async () => {
     const evil = 'a\r\nb\u001b[31m\u2028c';
     premises = await started({ addressOf: () => evil });
     assert.equal((await premises.refused({ path: '/other' })).status, 404);
@@ -236,7 +238,7 @@ describe('admission: addressOf', { timeout: 60_000 }, () => {
 });
 
 describe('admission: one address', { timeout: 60_000 }, () => {
-  /** A client from another address of this machine; what became of it. */
+  /** A client from another address of this machine, and its result. */
   async function knockFrom(localAddress: string): Promise<string> {
     const before = outcomes().length;
     const { port } = premises.service;
@@ -253,7 +255,7 @@ describe('admission: one address', { timeout: 60_000 }, () => {
     for (const other of others.splice(0)) other.destroy();
   });
 
-  it('gets half of connectionsMax: there is room for another', async () => {
+  it('gets half of connectionsMax, so that others have room', async () => {
     premises = await started({ connectionsMax: 4 });
     assert.equal(await knock(), 'open');
     assert.equal(await knock(), 'open');
@@ -263,7 +265,7 @@ describe('admission: one address', { timeout: 60_000 }, () => {
     assert.equal(await knockFrom('127.0.0.3'), 'connections-max');
   });
 
-  it('gets half of acceptsPerSecondMax: a flood of it keeps nobody else out', async () => {
+  it('gets half of acceptsPerSecondMax, so that its flood keeps nobody else out', async () => {
     premises = await started({ acceptsPerSecondMax: 4 });
     premises.clock.stop();
     for (let index = 0; index < 4; index += 1) assert.equal(await knock(), 'open');
@@ -276,7 +278,7 @@ describe('admission: one address', { timeout: 60_000 }, () => {
     assert.equal(await knockFrom('127.0.0.3'), 'open');
   });
 
-  it('that is of a proxy gets all, and what it passes on gets half', async () => {
+  it('gets all of it if it is a proxy, and the addresses that it forwards get half', async () => {
     premises = await started({
       connectionsMax: 4,
       addressOf: ({ headers }) => headers['x-forwarded-for'] as string | undefined,
@@ -290,14 +292,14 @@ describe('admission: one address', { timeout: 60_000 }, () => {
 });
 
 describe('admission: accept rate', { timeout: 60_000 }, () => {
-  /** Time stands still unless it is moved; timers fire all the same. */
+  /** The clock stands still unless the test moves it. Timers fire nevertheless. */
   async function frozen(acceptsPerSecondMax: number): Promise<CountingClock> {
     premises = await Premises.start({ admission: { acceptsPerSecondMax, ...proxied } });
     premises.clock.stop();
     return premises.clock;
   }
 
-  it('a burst of twice the rate, then 503; the bucket refills as time passes', async () => {
+  it('a burst of twice the rate, then 503; the bucket refills over time', async () => {
     const clock = await frozen(2);
     for (let index = 0; index < 4; index += 1) assert.equal(await knock(), 'open');
     assert.equal(await knock(), tooFast);
@@ -311,7 +313,7 @@ describe('admission: accept rate', { timeout: 60_000 }, () => {
     assert.equal(await knock(), tooFast);
   });
 
-  it('requests that are refused for another reason take no share', async () => {
+  it('requests that are refused for another reason use up no share', async () => {
     await frozen(1);
     for (let index = 0; index < 5; index += 1) {
       assert.equal((await premises.refused({ path: '/other' })).status, 404);
@@ -322,10 +324,10 @@ describe('admission: accept rate', { timeout: 60_000 }, () => {
     assert.equal(await knock(), tooFast);
   });
 
-  it('really passes: a client that comes back later is let in', async () => {
+  it('the rate follows real time: a client that returns later is admitted', async () => {
     premises = await started({ acceptsPerSecondMax: 1, ...proxied });
     const answers: string[] = [];
-    // Two get in at once; how many of the others do depends on how fast this machine is.
+    // Two are admitted at once. How many of the others are depends on the speed of this machine.
     while (!answers.includes(tooFast)) answers.push(await knock());
     assert.deepEqual(answers.slice(0, 2), ['open', 'open']);
     while (answers.at(-1) !== 'open') answers.push(await knock());
@@ -336,7 +338,7 @@ describe('admission: accept rate', { timeout: 60_000 }, () => {
 describe('admission: suspend and admit', { timeout: 60_000 }, () => {
   const suspended = '503 suspended 5';
 
-  /** As {@link knock}, for a refusal that is nobody's fault. */
+  /** As {@link knock}, for a refusal that has no fault. */
   async function knockInfo(): Promise<string> {
     const answer = await premises.refused();
     const failure = premises.service.of('connection.failed').at(-1)?.failure;
@@ -345,7 +347,7 @@ describe('admission: suspend and admit', { timeout: 60_000 }, () => {
     return `${answer.status} ${failure?.cause} ${answer.headers.get('retry-after')}`;
   }
 
-  it('suspend refuses newcomers, keeps those who are in, and admit opens again', async () => {
+  it('suspend refuses newcomers and keeps open connections, and admit opens again', async () => {
     premises = await Premises.start({ onMessage: (connection) => connection.send('echo') });
     const { supervisor } = premises.service;
     const peer = await premises.open();

@@ -1,5 +1,6 @@
-// Goal: the one hint of DNS rebinding that a server can see is given, once, and no other request causes it.
-// Method: one process of its own, since a warning comes once for a process; first whatever must not warn.
+// Goal: the only sign of DNS rebinding that a server can see causes one warning, and no other request
+// causes it. Method: a process of its own, because a warning appears once in a process; first every case
+// that must not warn.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { AdmissionOptions } from '../../src/index.ts';
@@ -35,16 +36,16 @@ describe('admission: a name that may have been rebound', { timeout: 60_000 }, ()
     ),
   ];
   for (const [title, admission, headers] of harmless) {
-    it(`is not warned of where ${title}`, async () => {
+    it(`causes no warning where ${title}`, async () => {
       await ask(admission, headers);
       assert.deepEqual(warnings, []);
     });
   }
 
-  it('is warned of once, with the beginning of the name and the way out', async () => {
+  it('causes one warning, with the beginning of the name and the remedy', async () => {
     const Host = `evil.example${'.a'.repeat(500)}`;
     await ask({}, { Host, Origin: `http://${Host}` });
-    await until(() => warnings.length > 0, 'it is warned of');
+    await until(() => warnings.length > 0, 'there is a warning');
     const before = premises.service.of('connection.opened').length;
     await premises.open({ headers: rebound });
     await until(() => premises.service.of('connection.opened').length > before, 'another came');

@@ -11,7 +11,7 @@ let premises: Premises;
 
 afterEach(() => premises.close());
 
-/** A second supervisor on the same HTTP server, and everything that it tells. */
+/** A second supervisor on the same HTTP server, and everything that it reports. */
 function another(path?: string) {
   const supervisor = createSupervisor();
   const events: SupervisorEvent[] = [];
@@ -39,7 +39,7 @@ describe('admission: one HTTP server shared', { timeout: 60_000 }, () => {
     await other.supervisor.drain({ withinMs: 50 });
   });
 
-  it('two supervisors: the drain and the limits of the one are not those of the other', async () => {
+  it('two supervisors: drain and limits of one do not affect the other', async () => {
     premises = await Premises.start({ admission: { connectionsMax: 1 } });
     const other = another('/other');
     await premises.open();
@@ -60,7 +60,7 @@ describe('admission: one HTTP server shared', { timeout: 60_000 }, () => {
     other.detach();
   });
 
-  it('detach gives the path up; the last one takes every listener of ours with it', async () => {
+  it('detach releases the path, and the last one removes all our listeners', async () => {
     premises = await Premises.start({}, { path: '/ws' });
     const { server } = premises.service;
     const listeners = () => [server.listenerCount('upgrade'), server.listenerCount('request')];
@@ -76,7 +76,7 @@ describe('admission: one HTTP server shared', { timeout: 60_000 }, () => {
     await other.supervisor.drain({ withinMs: 50 });
   });
 
-  it('a supervisor without a path takes what no other one names', async () => {
+  it('a supervisor without a path takes every path that no other one names', async () => {
     premises = await Premises.start({}, {});
     const other = another('/other');
     await premises.open({ path: '/any' });
@@ -86,7 +86,7 @@ describe('admission: one HTTP server shared', { timeout: 60_000 }, () => {
     await other.supervisor.drain({ withinMs: 50 });
   });
 
-  it('a foreign WebSocket server keeps its own path, and we say nothing about it', async () => {
+  it('a foreign WebSocket server keeps its own path, and we report nothing about it', async () => {
     premises = await Premises.start();
     const foreign = new WebSocketServer({ noServer: true });
     foreign.on('connection', (socket) => socket.on('message', (data) => socket.send(`${data}!`)));
@@ -117,7 +117,7 @@ describe('admission: one HTTP server shared', { timeout: 60_000 }, () => {
 
 describe('admission: subprotocols', { timeout: 60_000 }, () => {
   const offers: readonly [string, readonly string[], string | undefined, string][] = [
-    ['the best that both speak, by our order', ['v2', 'v1'], 'v1, v2', 'v2'],
+    ['the best that both speak, in our order', ['v2', 'v1'], 'v1, v2', 'v2'],
     ['the only one that both speak', ['v2', 'v1'], 'v0, v1', 'v1'],
     ['none when none is offered', ['v2', 'v1'], undefined, ''],
   ];
@@ -151,26 +151,26 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
         ...{ cause: 'wrong-subprotocol', phase: 'admission', httpStatus: 400 },
         ...{ retry: 'backoff', level: 'warn' },
       });
-      // Clients put credentials there: they belong in no log.
+      // Clients put credentials there, so they must not appear in a log.
       assert.equal(JSON.stringify([failure, premises.service.logLines()]).includes(offer), false);
       await premises.vacant();
     });
   }
 
-  it('open without one where the application says so', async () => {
+  it('open without one where the application allows it', async () => {
     premises = await Premises.start({ subprotocols: ['v2'], unmatchedSubprotocols: 'open' });
     const peer = await premises.open({ headers: { 'Sec-WebSocket-Protocol': 'v1' } });
     assert.doesNotMatch(peer.answer, /sec-websocket-protocol/i);
     assert.equal((await premises.service.opened()).subprotocol, '');
   });
 
-  it('a client that offers the beat alone is let in by any server', async () => {
+  it('a client that offers only the beat is admitted by any server', async () => {
     premises = await Premises.start({ subprotocols: ['v2'] });
     const peer = await premises.open({ headers: { 'Sec-WebSocket-Protocol': 'mooring.beat' } });
     assert.match(peer.answer, /^sec-websocket-protocol: mooring\.beat\r$/im);
   });
 
-  it('a client of ours that speaks another version learns it, and waits', async () => {
+  it('a client of ours that speaks another version gets the reason, and waits', async () => {
     premises = await Premises.start({ subprotocols: ['chat.v2'] });
     const client = createClient(premises.service.url, { beat: true, subprotocols: ['chat.v1'] });
     await until(() => client.status.ending !== undefined, 'it is refused');
@@ -180,7 +180,7 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
     await client.close();
   });
 
-  it('a header that is no list of tokens is refused with 400', async () => {
+  it('a header that is not a list of tokens is refused with 400', async () => {
     premises = await Premises.start({ subprotocols: ['v1'] });
     for (const offer of ['v1;', '"v1"', 'v1 v2', ',', 'v1, v1']) {
       const answer = await premises.refused({ headers: { 'Sec-WebSocket-Protocol': offer } });
@@ -188,7 +188,7 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
     }
   });
 
-  it('the case of upgrade tokens does not matter, nor further connection options', async () => {
+  it('the case of upgrade tokens does not matter, nor do further connection options', async () => {
     premises = await Premises.start();
     const headers = { Upgrade: 'WebSocket', Connection: 'keep-alive, uPgRaDe' };
     const peer = await premises.ask({ headers });
@@ -196,7 +196,7 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
     assert.equal(peer.status, 101);
   });
 
-  it('a refused client hears nothing of subprotocols', async () => {
+  it('a refused client gets no subprotocol', async () => {
     premises = await Premises.start({ subprotocols: ['v1'] });
     const headers = { 'Sec-WebSocket-Protocol': 'v1', Origin: 'null' };
     const answer = await answerOf(await premises.ask({ headers }));

@@ -10,7 +10,7 @@ let premises: Premises;
 
 afterEach(() => premises.close());
 
-/** What became of one request: `open`, or the status and the cause of its refusal. */
+/** The result of one request: `open`, or the status and the cause of its refusal. */
 async function outcome(headers: Record<string, string | undefined>, path = '/ws'): Promise<string> {
   const before = outcomes().length;
   const peer = await premises.ask({ path, headers });
@@ -35,7 +35,7 @@ const wrongPath = '404 wrong-path admission info';
 
 /** Host, Origin and whether they are the same. */
 const origins: readonly [string, string | undefined, string | undefined, boolean][] = [
-  ['the very same', 'example.com', 'http://example.com', true],
+  ['identical', 'example.com', 'http://example.com', true],
   ['the same with a port', 'example.com:8080', 'http://example.com:8080', true],
   ['the same behind TLS that ends elsewhere', 'example.com', 'https://example.com', true],
   ['the default port written in Host', 'example.com:80', 'http://example.com', true],
@@ -86,7 +86,7 @@ describe('admission: Origin', { timeout: 60_000 }, () => {
     });
   }
 
-  it('same-origin by default: a page without TLS is not the same as a server with it', async () => {
+  it('same-origin by default: a page without TLS differs from a server with it', async () => {
     premises = await Premises.start();
     const options = { path: '/ws', tls: tlsOptions };
     await using listener = await listen(premises.service.supervisor, options);
@@ -96,20 +96,20 @@ describe('admission: Origin', { timeout: 60_000 }, () => {
     assert.equal(await statusOverTls(port, { Host: 'example.com', Origin: plain }), 403);
   });
 
-  it('same-origin by default: a scheme that is not of the web is another origin', async () => {
+  it('same-origin by default: a scheme outside the web is another origin', async () => {
     premises = await Premises.start();
     const headers = { Host: 'localhost', Origin: 'capacitor://localhost' };
     assert.equal(await outcome(headers), wrongOrigin);
   });
 
-  it('any: no origin is judged', async () => {
+  it('any: every origin is admitted', async () => {
     premises = await started({ origins: 'any' });
     for (const Origin of ['null', 'http://evil.example', '%%%', '']) {
       assert.equal(await outcome({ Origin }), 'open', Origin);
     }
   });
 
-  it('a list: only these origins, the own one not included, and clients that send none', async () => {
+  it("a list: only these origins, without the server's own, and clients that send none", async () => {
     premises = await started({ origins: ['https://app.example', 'capacitor://localhost'] });
     assert.equal(await outcome({ Origin: 'https://app.example' }), 'open');
     assert.equal(await outcome({ Origin: 'capacitor://localhost' }), 'open');
@@ -122,7 +122,7 @@ describe('admission: Origin', { timeout: 60_000 }, () => {
   });
 });
 
-describe('admission: Origin as the application likes', { timeout: 60_000 }, () => {
+describe('admission: Origin by configuration', { timeout: 60_000 }, () => {
   it('a list is read as browsers write origins, with names below a name', async () => {
     premises = await started({
       origins: ['HTTPS://App.Example:443/', 'https://*.example.com', 'file://', 'null'],
@@ -135,13 +135,13 @@ describe('admission: Origin as the application likes', { timeout: 60_000 }, () =
   });
 
   for (const origins of ['*', ['*']] as const) {
-    it(`${JSON.stringify(origins)} is any`, async () => {
+    it(`${JSON.stringify(origins)} admits any`, async () => {
       premises = await started({ origins });
       assert.equal(await outcome({ Origin: 'https://evil.example' }), 'open');
     });
   }
 
-  it('a function decides, by the header and the request', async () => {
+  it('a function decides, from the header and the request', async () => {
     premises = await started({
       origins: (origin, { url }) => origin === 'https://app.example' && url === '/ws?tenant=1',
     });
@@ -155,15 +155,15 @@ describe('admission: Origin as the application likes', { timeout: 60_000 }, () =
 
   const broken: Record<string, () => unknown> = {
     'that throws': () => {
-      throw new Error('the list is away');
+      throw new Error('the list is unavailable');
     },
     'that is async': async () => true,
-    'that rejects': () => Promise.reject(new Error('the list is away')),
+    'that rejects': () => Promise.reject(new Error('the list is unavailable')),
     'that returns a truthy value': () => 'yes',
     'that returns nothing': () => undefined,
   };
   for (const [which, rule] of Object.entries(broken)) {
-    it(`a function ${which} lets nobody in, and is reported`, async () => {
+    it(`a function ${which} admits nobody, and is reported`, async () => {
       premises = await started({ origins: rule as () => boolean, hosts: () => true });
       assert.equal(await outcome({ Origin: 'https://app.example' }), wrongOrigin);
       const [errored] = premises.service.of('handler.errored');
@@ -173,7 +173,7 @@ describe('admission: Origin as the application likes', { timeout: 60_000 }, () =
     });
   }
 
-  it('a host that only a URL would cut is no host of an origin', async () => {
+  it('a host that only a URL would truncate is not the host of an origin', async () => {
     premises = await Premises.start();
     for (const Host of [
       'evil.example/',
@@ -186,7 +186,7 @@ describe('admission: Origin as the application likes', { timeout: 60_000 }, () =
   });
 });
 
-describe('admission: what the refusal of a header tells', { timeout: 60_000 }, () => {
+describe('admission: what the refusal of a header reports', { timeout: 60_000 }, () => {
   it('wrong-origin has Origin, Host and the option, in failure and log', async () => {
     premises = await Premises.start();
     const headers = { Host: 'app.example:8080', Origin: 'https://app.example' };
@@ -217,7 +217,7 @@ describe('admission: what the refusal of a header tells', { timeout: 60_000 }, (
     assert.match(line?.message ?? '', /wrong-host \(Host evil\.example, by admission\.hosts\)$/);
   });
 
-  it('foreign text stays on its line, and short', async () => {
+  it('foreign text stays on its line and is cut', async () => {
     premises = await Premises.start();
     const Origin = `http://\u0085\u009b31m${'x'.repeat(4_000)}`;
     assert.equal((await premises.refused({ headers: { Origin } })).status, 403);
@@ -231,7 +231,7 @@ describe('admission: what the refusal of a header tells', { timeout: 60_000 }, (
 });
 
 describe('admission: Host', { timeout: 60_000 }, () => {
-  it('a listed name stands for all its ports, a listed port for itself', async () => {
+  it('a listed name covers all its ports, and a listed port only itself', async () => {
     premises = await started({ hosts: ['example.com', 'API.example.com:8443', '[::1]'] });
     const served = ['example.com', 'example.com:1', 'EXAMPLE.COM:65535', 'api.example.com:8443'];
     for (const Host of [...served, '[::1]', '[::1]:8080']) {
@@ -259,10 +259,10 @@ describe('admission: Host', { timeout: 60_000 }, () => {
     }
   });
 
-  it('a function decides; one that throws serves nobody, and is reported', async () => {
+  it('a function decides; one that throws admits nobody, and is reported', async () => {
     premises = await started({
       hosts: (host) => {
-        if (host === 'broken.example') throw new Error('the list is away');
+        if (host === 'broken.example') throw new Error('the list is unavailable');
         return host.endsWith('.example');
       },
     });
@@ -270,10 +270,13 @@ describe('admission: Host', { timeout: 60_000 }, () => {
     assert.equal(await outcome({ Host: 'a.test' }), wrongHost);
     assert.equal(await outcome({ Host: 'broken.example' }), wrongHost);
     const [errored] = premises.service.of('handler.errored');
-    assert.deepEqual([errored?.handler, errored?.error.message], ['hosts', 'the list is away']);
+    assert.deepEqual(
+      [errored?.handler, errored?.error.message],
+      ['hosts', 'the list is unavailable'],
+    );
   });
 
-  it('without a list any host is served', async () => {
+  it('any host is served without a list', async () => {
     premises = await Premises.start();
     assert.equal(await outcome({ Host: 'whatever.example:99' }), 'open');
   });
@@ -301,7 +304,7 @@ describe('admission: path', { timeout: 60_000 }, () => {
     for (const path of ['/', '/b', '/c']) assert.equal(await outcome({}, path), wrongPath, path);
   });
 
-  it('any path when none is named', async () => {
+  it('any path when none is configured', async () => {
     premises = await Premises.start({}, {});
     for (const path of ['/', '/anything?x']) assert.equal(await outcome({}, path), 'open', path);
     const paths = [...premises.service.supervisor.connections].map(({ path }) => path);

@@ -13,7 +13,7 @@ let premises: Premises;
 
 afterEach(() => premises.close());
 
-/** A promise that is settled by hand. */
+/** A promise that the test settles. */
 function gate<Value = void>() {
   let open: (value: Value) => void = () => {};
   const opened = new Promise<Value>((resolve) => {
@@ -22,7 +22,7 @@ function gate<Value = void>() {
   return { open, opened };
 }
 
-/** Something that `authenticate` takes and that must be given back once. */
+/** A resource that `authenticate` takes and that must be released once. */
 class Seat {
   readonly log: string[] = [];
 
@@ -34,7 +34,7 @@ class Seat {
 
   readonly admit = () => admitted('somebody', { release: this.release });
 
-  /** Waits for the release, and a little longer for one too many. */
+  /** Waits for the release, and a little longer for a second one. */
   async free(): Promise<void> {
     await until(() => this.released > 0, 'it is released');
     await turns(5);
@@ -43,7 +43,7 @@ class Seat {
 }
 
 describe('release: after a connection that was open', { timeout: 60_000 }, () => {
-  it('runs once and last, when the async onClose and disposer have settled', async () => {
+  it('runs once and last, after the async onClose and the disposer have settled', async () => {
     const seat = new Seat();
     const [closing, disposing] = [gate(), gate()];
     premises = await Premises.start({
@@ -88,7 +88,7 @@ describe('release: after a connection that was open', { timeout: 60_000 }, () =>
     assert.deepEqual(calls, ['onClose', 'dispose', 'release', 'a microtask of onClose']);
   });
 
-  it('waits for an onOpen that is still at work, and for the disposer that it gives', async () => {
+  it('waits for a running onOpen, and for the disposer that it returns', async () => {
     const seat = new Seat();
     const opening = gate<() => void>();
     premises = await Premises.start({ authenticate: seat.admit, onOpen: () => opening.opened });
@@ -100,7 +100,7 @@ describe('release: after a connection that was open', { timeout: 60_000 }, () =>
     assert.deepEqual(seat.log, ['dispose', 'release']);
   });
 
-  it('waits no longer than welcomeMs for what never settles', async () => {
+  it('waits at most welcomeMs for what never settles', async () => {
     const seat = new Seat();
     premises = await Premises.start({
       authenticate: seat.admit,
@@ -112,7 +112,7 @@ describe('release: after a connection that was open', { timeout: 60_000 }, () =>
     await seat.free();
   });
 
-  it('is awaited by a drain, and costs nothing but a report when it throws', async () => {
+  it('is awaited by a drain, and only causes a report when it throws', async () => {
     const releasing = gate();
     let isDone = false;
     premises = await Premises.start({
@@ -162,7 +162,7 @@ describe('release: of a connection that never opens', { timeout: 60_000 }, () =>
     await seat.free();
   });
 
-  it('runs when the socket dies in the moment of the upgrade', async () => {
+  it('runs when the socket dies at the moment of the upgrade', async () => {
     const seat = new Seat();
     premises = await Premises.start({
       authenticate: ({ socket }) => {
@@ -200,7 +200,7 @@ describe('release: of a connection that never opens', { timeout: 60_000 }, () =>
     });
   }
 
-  it('runs once for each of a crowd that leaves at any moment', async () => {
+  it('runs once for each of many clients that leave at any moment', async () => {
     let [taken, released] = [0, 0];
     const count = () => {
       released += 1;
@@ -246,7 +246,7 @@ describe('authenticate: its signal', { timeout: 60_000 }, () => {
     'the supervisor drains': [{}, () => void premises.service.supervisor.drain()],
   };
   for (const [title, [options, end]] of Object.entries(endings)) {
-    it(`aborts when ${title}, and what that makes authenticate throw is no error`, async () => {
+    it(`aborts when ${title}, and the error that authenticate then throws is ignored`, async () => {
       const signals = await start(options);
       const peer = await premises.ask();
       await until(() => signals.length === 1, 'it is asked');
@@ -259,7 +259,7 @@ describe('authenticate: its signal', { timeout: 60_000 }, () => {
     });
   }
 
-  it('has aborted already for who asks for it only then', async () => {
+  it('has already aborted when it is read only then', async () => {
     const context = gate<{ readonly signal: AbortSignal }>();
     premises = await Premises.start({
       authenticate: (_request, given) => {
@@ -272,7 +272,7 @@ describe('authenticate: its signal', { timeout: 60_000 }, () => {
     assert.equal((await context.opened).signal.aborted, true);
   });
 
-  it('does not abort for a connection that was let in, nor for one that was refused', async () => {
+  it('never aborts for an admitted connection, nor for a refused one', async () => {
     const signals: AbortSignal[] = [];
     premises = await Premises.start({
       authenticate: async ({ headers }, { signal }) => {

@@ -23,7 +23,7 @@ const copy: typeof import('../../src/server/authenticate-result.ts') = await imp
 );
 
 describe('admitted', { timeout: 60_000 }, () => {
-  it('lets in somebody without a peer', async () => {
+  it('admits a client without a peer value', async () => {
     service = await Service.start({ authenticate: () => admitted() });
     await RawPeer.open(service.port);
     assert.equal((await service.opened()).peer, undefined);
@@ -31,7 +31,7 @@ describe('admitted', { timeout: 60_000 }, () => {
 
   for (const nobody of [undefined, null, false]) {
     for (const make of [admitted, copy.admitted]) {
-      it(`refuses with 401 when it is given ${nobody}, and releases what was taken`, async () => {
+      it(`refuses with 401 when it gets ${nobody}, and releases the resource`, async () => {
         let released = 0;
         const release = () => {
           released += 1;
@@ -46,7 +46,7 @@ describe('admitted', { timeout: 60_000 }, () => {
 
   it('keeps no deadline when reading the peer ends the connection', async () => {
     const clock = new VirtualClock();
-    // What looks for a promise calls this getter.
+    // Code that looks for a promise calls this getter.
     const then = () => void service.supervisor.drain();
     const peer = Object.defineProperty({}, 'then', { get: then });
     service = await Service.start({
@@ -59,13 +59,13 @@ describe('admitted', { timeout: 60_000 }, () => {
     assert.equal(clock.timersPending, 0);
   });
 
-  it('refuses with the Refusal that it is given', async () => {
+  it('refuses with the Refusal that it gets', async () => {
     service = await Service.start({ authenticate: () => admitted(new Refusal(403, 'no')) });
     await assert.rejects(RawPeer.open(service.port), /403/);
   });
 
   for (const peer of [Promise.resolve('late'), admitted('twice')]) {
-    it(`is an error of authenticate when it is given ${String(peer)}`, async () => {
+    it(`is an error of authenticate when it gets ${String(peer)}`, async () => {
       service = await Service.start({ authenticate: () => admitted(peer) });
       await assert.rejects(RawPeer.open(service.port), /500/);
       const [told] = service.of('handler.errored');
@@ -74,7 +74,7 @@ describe('admitted', { timeout: 60_000 }, () => {
     });
   }
 
-  it('releases what was taken when its headers are wrong', async () => {
+  it('releases the resource when its headers are wrong', async () => {
     let released = 0;
     const release = () => {
       released += 1;
@@ -85,20 +85,20 @@ describe('admitted', { timeout: 60_000 }, () => {
     assert.equal(released, 1);
   });
 
-  it('prints nothing of what it holds', () => {
+  it('prints nothing of its contents', () => {
     const printed = inspect(admitted('secret', { headers: { 'Set-Cookie': 'session=1' } }));
     assert.equal(printed, 'Admitted {}');
   });
 
   for (const peer of ['', 0, { name: 'Ann' }]) {
-    it(`lets in ${JSON.stringify(peer)}, as a promise and from another copy of the package`, async () => {
+    it(`admits ${JSON.stringify(peer)}, as a promise and from another copy of the package`, async () => {
       service = await Service.start({ authenticate: async () => copy.admitted(peer) });
       await RawPeer.open(service.port);
       assert.equal((await service.opened()).peer, peer);
     });
   }
 
-  it('puts its headers onto the 101, a list as one header of each', async () => {
+  it('adds its headers to the 101, a list as one header for each value', async () => {
     const cookies = [
       'session=1; Path=/; HttpOnly',
       'seen=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT',
@@ -128,7 +128,7 @@ describe('admitted', { timeout: 60_000 }, () => {
     ]);
     peer.json('hello');
     await until(() => service.messages.length === 1, 'it is open');
-    // The next one has none of them.
+    // The next connection has none of them.
     const next = await RawPeer.open(service.port, { headers: { Cookie: 'session=1' } });
     assert.doesNotMatch(next.answer, /Set-Cookie|X-Request-Id/i);
   });
@@ -181,16 +181,18 @@ describe('admitted', { timeout: 60_000 }, () => {
   }
 });
 
-describe('headers that were sound and are no more', { timeout: 60_000 }, () => {
+describe('headers that were valid and are modified later', { timeout: 60_000 }, () => {
   const injection = 'a\r\nInjected: 1';
-  /** Writes into what has been checked, as a copy of the package that freezes nothing would let it. */
+  /**
+   * Writes into headers that have been checked, as a copy of the package without freezing would allow.
+   */
   const spoilt = <Result extends object>(result: Result, headers: unknown) =>
     Object.defineProperty(result, 'headers', { value: headers });
 
   const results: Readonly<Record<string, () => unknown>> = {
     'of a Refusal': () => spoilt(new Refusal(401, 'no'), { 'X-B': injection }),
     'of a Refusal, in a list': () => spoilt(new Refusal(401, 'no'), { 'X-B': ['a', injection] }),
-    'of a Refusal, none at all': () => spoilt(new Refusal(401, 'no'), null),
+    'of a Refusal without headers': () => spoilt(new Refusal(401, 'no'), null),
     'of a Refusal that is thrown': () => {
       throw spoilt(new Refusal(401, 'no'), { 'X-B': injection });
     },
@@ -221,7 +223,7 @@ describe('headers that were sound and are no more', { timeout: 60_000 }, () => {
     }
   }
 
-  it('release what was taken all the same', async () => {
+  it('release the resource all the same', async () => {
     let released = 0;
     const release = () => {
       released += 1;
@@ -236,7 +238,7 @@ describe('headers that were sound and are no more', { timeout: 60_000 }, () => {
     assert.equal(released, 1);
   });
 
-  it('cannot be written to: strict code throws, which is an error of authenticate', async () => {
+  it('are frozen: strict code throws, which is an error of authenticate', async () => {
     service = await Service.start({
       authenticate: () => {
         const refusal = new Refusal(401, 'no', {});
@@ -252,8 +254,8 @@ describe('headers that were sound and are no more', { timeout: 60_000 }, () => {
   });
 });
 
-describe('admitted for a time', { timeout: 60_000 }, () => {
-  /** Time that is moved by hand, in which nobody is pinged. */
+describe('admitted with a time limit', { timeout: 60_000 }, () => {
+  /** A clock that the test moves, without heartbeats. */
   const clock = () => {
     const time = new VirtualClock();
     const heartbeat = { intervalMs: 2 ** 31 - 1 };
@@ -280,7 +282,7 @@ describe('admitted for a time', { timeout: 60_000 }, () => {
     });
   });
 
-  it('is refused when the time has passed already', async () => {
+  it('is refused when the time has already passed', async () => {
     service = await Service.start({ authenticate: () => admitted('late', { expiresInMs: -5 }) });
     await assert.rejects(RawPeer.open(service.port), /401/);
     await service.failedAs({ cause: 'unauthorized', httpStatus: 401, level: 'info' });
@@ -296,7 +298,7 @@ describe('admitted for a time', { timeout: 60_000 }, () => {
     assert.equal(peer.closeFrame?.code, 3000);
   });
 
-  it('lives on when it is renewed before, for as long as renew says', async () => {
+  it('stays open when it is renewed in time, for as long as renew specifies', async () => {
     const { time, options } = clock();
     service = await Service.start({
       ...options,
@@ -317,7 +319,7 @@ describe('admitted for a time', { timeout: 60_000 }, () => {
     assert.deepEqual(connection.peer, { token: 2 });
   });
 
-  it('expires when it was to before when it is renewed without a time', async () => {
+  it('expires at the original time when it is renewed without a time', async () => {
     const { time, options } = clock();
     service = await Service.start({
       ...options,
@@ -335,7 +337,7 @@ describe('admitted for a time', { timeout: 60_000 }, () => {
     assert.equal(peer.closeFrame?.code, 3000);
   });
 
-  it('never expires when it is renewed with null for a time', async () => {
+  it('never expires when it is renewed with null', async () => {
     const { time, options } = clock();
     service = await Service.start({
       ...options,
@@ -349,7 +351,7 @@ describe('admitted for a time', { timeout: 60_000 }, () => {
     assert.deepEqual([connection.state, connection.peer], ['open', 2]);
   });
 
-  it('expires when only renew has given it a time', async () => {
+  it('expires also when only renew has set a time', async () => {
     const { time, options } = clock();
     service = await Service.start(options);
     const peer = await RawPeer.open(service.port);
@@ -363,7 +365,7 @@ describe('admitted for a time', { timeout: 60_000 }, () => {
 describe('renew', { timeout: 60_000 }, () => {
   const named = (connection: Connection) => connection as Connection<{ name?: unknown }>;
 
-  it('asks for the key again, and byKey finds the connection under the new one', async () => {
+  it('calls key again, and byKey finds the connection under the new key', async () => {
     service = await Service.start({
       authenticate: () => ({ name: 'ann' }),
       key: (peer) => (peer as { name?: string }).name,
@@ -383,7 +385,7 @@ describe('renew', { timeout: 60_000 }, () => {
     assert.deepEqual(supervisor.byKey('ann'), []);
   });
 
-  it('leaves peer and key as they were when key throws, which is an error of the connection', async () => {
+  it('keeps peer and key when key throws, which is an error of the connection', async () => {
     service = await Service.start({
       authenticate: () => ({ name: 'ann' }),
       key: (peer) => (peer as { name: string }).name,
@@ -398,7 +400,7 @@ describe('renew', { timeout: 60_000 }, () => {
     assert.equal(connection.state, 'open');
   });
 
-  it('throws for a time that is none, in every state', async () => {
+  it('throws for an invalid time, in every state', async () => {
     service = await Service.start();
     await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -419,7 +421,7 @@ describe('renew', { timeout: 60_000 }, () => {
     [500, 'options: must be an object, not 500'],
   ];
   for (const [options, message] of wrong) {
-    it(`throws for options that it does not have, and changes nothing: ${message}`, async () => {
+    it(`throws for unknown options, and changes nothing: ${message}`, async () => {
       const time = new VirtualClock();
       service = await Service.start({
         ...{ clock: time, heartbeat: { intervalMs: 2 ** 31 - 1 } },
@@ -432,7 +434,7 @@ describe('renew', { timeout: 60_000 }, () => {
       assert.equal(connection.peer, 'ann');
       time.advance(61_000);
       await peer.finishPolitely();
-      assert.equal(peer.closeFrame?.code, 3000, 'it expires as it would have');
+      assert.equal(peer.closeFrame?.code, 3000, 'it expires at the original time');
     });
   }
 });

@@ -10,8 +10,8 @@ import { socketsOf } from '../support/before-open-premises.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
-// Goal: two copies of the package work on one server. A service gets them when a dependency brings a version of
-// its own. Method: the compiled package is copied and imported once more.
+// Goal: two copies of the package work on one server, as when a dependency brings its own version. Method: copy
+// the compiled package and import it once more.
 
 const compiled = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(`${compiled}copy-`);
@@ -29,13 +29,13 @@ afterEach(async () => {
   }
 });
 
-/** One copy at work on a path of its own. */
+/** One copy that serves a path of its own. */
 interface Serving {
   readonly copy: typeof first;
   readonly server: Server;
   readonly path: string;
   readonly takeOver?: boolean;
-  /** Decides who is let in. @default everybody */
+  /** Decides who is admitted. @default everybody */
   readonly decide?: () => unknown;
 }
 
@@ -116,7 +116,7 @@ describe('attach: two copies of Mooring on one server', { timeout: 60_000 }, () 
     await greets(port, '/two');
   });
 
-  it('know the refusal and the admission of each other', async () => {
+  it('recognize the refusal and the admission of each other', async () => {
     const server = createServer();
     const refuse = () => {
       throw new second.Refusal(403, 'not you');

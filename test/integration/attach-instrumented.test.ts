@@ -11,8 +11,8 @@ import {
 import { nobody, ours, Scene, slow } from '../neighbours/scene.ts';
 import { wsNoServer } from '../neighbours/ws.ts';
 
-// Goal: Mooring and OpenTelemetry share a server. Method: its instrumentation of node:http, which replaces the `emit` of
-// every server's prototype, is there before Mooring is attached, comes after, and goes away meanwhile.
+// Goal: Mooring and OpenTelemetry share a server. Method: the instrumentation of node:http, which replaces the `emit`
+// of every server's prototype, is installed before Mooring is attached, installed later, and removed meanwhile.
 
 const exporter = new InMemorySpanExporter();
 const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
@@ -39,7 +39,7 @@ function application(): Server {
   return createServer((_request, response) => response.end('traced'));
 }
 
-/** Whatever is patched, every request has its owner. */
+/** Every request has its owner, whatever is patched. */
 async function assertServes(): Promise<void> {
   const visits = [ours, wsNoServer.visit, slow(wsNoServer.visit)];
   await Promise.all([
@@ -55,7 +55,7 @@ async function assertTraced(count: number): Promise<void> {
 }
 
 describe('attach: beside the instrumentation of OpenTelemetry', { timeout: 60_000 }, () => {
-  it('that was there before', async () => {
+  it('installed before', async () => {
     instrument();
     scene = await Scene.start([wsNoServer], 'before', application());
     await assertServes();
@@ -63,7 +63,7 @@ describe('attach: beside the instrumentation of OpenTelemetry', { timeout: 60_00
     await scene.close();
   });
 
-  it('that comes after, and goes', async () => {
+  it('installed later, and removed', async () => {
     scene = await Scene.start([wsNoServer], 'after', application());
     instrument();
     await assertServes();
@@ -74,7 +74,7 @@ describe('attach: beside the instrumentation of OpenTelemetry', { timeout: 60_00
     await scene.close();
   });
 
-  it('whose patch stays when Mooring is detached', async () => {
+  it('still installed when Mooring is detached', async () => {
     instrument();
     scene = await Scene.start([wsNoServer], 'before', application());
     scene.detach();

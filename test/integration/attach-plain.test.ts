@@ -11,8 +11,8 @@ import { ProcessWatch } from '../support/process-watch.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
-// Goal: a request that asks for an upgrade to something else gets what it got before `attach`. Method: the requests of
-// Java's HttpClient and of curl --http2, byte for byte, to a server with an application behind it.
+// Goal: a request for another upgrade gets the same answer as before `attach`. Method: send the requests of Java's
+// HttpClient and of curl --http2, byte for byte, to a server with an application behind it.
 
 const h2c =
   'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\n';
@@ -21,12 +21,12 @@ const post = (path: string, body: string) =>
   `POST ${path} HTTP/1.1\r\n${h2c}Content-Length: ${body.length}\r\n\r\n${body}`;
 
 /**
- * Node.js with `shouldUpgradeCallback` handles such a request as a plain one itself. It leaves the headers, and loses what
- * is pipelined behind it, with or without Mooring.
+ * Node.js with `shouldUpgradeCallback` handles such a request as a plain one itself. It keeps the headers and
+ * loses pipelined requests behind it, with or without Mooring.
  */
 const isNodeInCharge = 'shouldUpgradeCallback' in createServer();
 
-/** Writes requests at once, or one after the other where Node.js would lose them. */
+/** Writes the requests at once, or one by one where Node.js would lose them. */
 async function ask(
   write: (bytes: string) => unknown,
   requests: readonly string[],
@@ -51,7 +51,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** Echoes method, path and body, and keeps what it saw. */
+/** Echoes method, path and body, and records what it received. */
 function application(seen: string[] = []): RequestListener {
   return (request, response) => {
     let body = '';
@@ -110,7 +110,7 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
     });
   }
 
-  it('a body that comes later, in pieces, arrives whole', async () => {
+  it('a body that arrives later, in pieces, arrives whole', async () => {
     const peer = await connected(await start('/ws'));
     const body = 'y'.repeat(300_000);
     const request = post('/slow', body);
@@ -149,7 +149,7 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
     assert.deepEqual(seen, [`${headers} 48`]);
   });
 
-  it('leaves no listener behind on a connection that asks again and again', async () => {
+  it('leaves no listener on a connection that asks repeatedly', async () => {
     const server = createServer(application());
     attach(server, createSupervisor(), { path: '/ws' });
     let listeners = () => 0;
@@ -183,7 +183,7 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
     }
   });
 
-  it('beside a listener that does not handle it, the application answers it in the end', async () => {
+  it('the application answers it in the end when a listener does not handle it', async () => {
     const server = createServer(application());
     server.on('upgrade', () => {});
     attach(server, createSupervisor(), { path: '/ws' });
@@ -208,7 +208,7 @@ describe('attach: requests that ask for another upgrade', { timeout: 60_000 }, (
     tls.destroy();
   });
 
-  it('piles up no listeners on a connection that pipelines', async () => {
+  it('accumulates no listeners on a connection that pipelines', async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => warnings.push(warning);
     process.on('warning', onWarning);

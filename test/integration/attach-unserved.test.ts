@@ -6,7 +6,7 @@ import { ProcessWatch } from '../support/process-watch.ts';
 import { until } from '../support/until.ts';
 
 // Goal: no upgrade request stays without an owner. Method: neighbours on the same server that touch, or do not
-// touch, what is not theirs; the times are those of the real dispatcher.
+// touch, requests for others, with the real deadlines.
 
 let premises: Premises;
 
@@ -22,7 +22,7 @@ function neighbour(handle: (socket: Duplex, request: object) => unknown): void {
 const causes = () => premises.service.of('connection.failed').map(({ failure }) => failure.cause);
 
 describe('attach: an upgrade that nobody serves', { timeout: 60_000 }, () => {
-  it('is answered 404 and let go when no listener touches it', async () => {
+  it('is answered with 404 and released when no listener touches it', async () => {
     premises = await Premises.start();
     neighbour(() => {});
     const answer = await premises.refused(elsewhere);
@@ -31,7 +31,7 @@ describe('attach: an upgrade that nobody serves', { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('does not end the process when it is reset meanwhile', async () => {
+  it('never ends the process when it is reset meanwhile', async () => {
     premises = await Premises.start();
     const watch = new ProcessWatch();
     let seen = 0;

@@ -16,7 +16,7 @@ afterEach(() => premises.close());
 
 const ownTypes = () => premises.service.events.map(({ type }) => type);
 
-/** A WebSocket server of ws that greets, on a path of the same HTTP server. */
+/** A WebSocket server of ws that greets, on its own path of the same HTTP server. */
 function neighbour(path = '/graphql'): WebSocketServer {
   const foreign = new WebSocketServer({ server: premises.service.server, path });
   foreign.on('connection', (socket) => {
@@ -39,7 +39,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
       if (slow) await new Promise((resolve) => setTimeout(resolve, 30));
       return 'somebody';
     };
-    it(`ws with a path beside it keeps its own, authenticate ${slow ? 'slow' : 'fast'}`, async () => {
+    it(`ws with a path of its own keeps it, authenticate ${slow ? 'slow' : 'fast'}`, async () => {
       premises = await Premises.start({ authenticate });
       neighbour();
       await premises.open({ path: '/ws' });
@@ -48,7 +48,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     });
   }
 
-  it('leaves the listeners of the server as they are', async () => {
+  it('keeps the listeners of the server', async () => {
     premises = await Premises.start();
     const { server } = premises.service;
     const calls: string[] = [];
@@ -70,7 +70,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     assert.deepEqual(calls.slice(5), ['first']);
   });
 
-  it('gives `emit` back at detach, and leaves one alone that was replaced meanwhile', async () => {
+  it('restores `emit` at detach, and leaves it alone if it was replaced meanwhile', async () => {
     premises = await Premises.start();
     const { server, supervisor } = premises.service;
     const other = createServer();
@@ -106,12 +106,16 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     });
     const port = await listening(server);
     await RawPeer.open(port, { path: '/ws' }).then((peer) => peer.destroy());
-    assert.deepEqual(seen, ['/ws'], 'the one below does not see what a supervisor serves');
+    assert.deepEqual(
+      seen,
+      ['/ws'],
+      'the instrumentation below does not see the requests that a supervisor serves',
+    );
     const peer = await RawPeer.connect(port);
     peer.request({ path: '/else' });
     await until(() => peer.status === 418, 'the other listener answers');
     assert.deepEqual(seen, ['/ws', '/else', '/else']);
-    // Out of order: ours is below a stranger's, and must do nothing from now on.
+    // Out of order: ours is below a foreign one, and must do nothing from now on.
     detach();
     const late = await RawPeer.connect(port);
     late.request({ path: '/ws' });
@@ -125,7 +129,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     server.closeAllConnections();
   });
 
-  it('serves all the same when somebody takes `emit` back', async () => {
+  it('serves all the same when somebody restores `emit`', async () => {
     premises = await Premises.start();
     Reflect.deleteProperty(premises.service.server, 'emit');
     await premises.open({ path: '/ws' });
@@ -144,7 +148,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     assert.equal(seen, 1);
   });
 
-  it('gives what no supervisor serves to otherwise, and not to the listeners', async () => {
+  it('passes unserved requests to otherwise, and not to the listeners', async () => {
     const paths: (string | undefined)[] = [];
     premises = await Premises.start(
       {},
@@ -177,7 +181,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     });
   }
 
-  it('leaves a rejection that a listener handles itself alone', async () => {
+  it('ignores a rejection that a listener handles itself', async () => {
     const watch = new ProcessWatch();
     premises = await Premises.start();
     premises.service.server.on('upgrade', (_request, socket) => {
@@ -208,7 +212,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     });
   }
 
-  it('gives a request that waited for earlier answers to the listeners after detach', async () => {
+  it('passes a request that waited for earlier answers to the listeners after detach', async () => {
     premises = await Premises.start();
     const server = createServer((_request, response) => setTimeout(() => response.end('slow'), 50));
     const detach = attach(server, createSupervisor(), { path: '/ws' });
@@ -243,7 +247,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     await Promise.all([exact, byFunction].map((each) => each.drain({ withinMs: 50 })));
   });
 
-  it('counts an async path function as no, and reports it', async () => {
+  it('treats an async path function as no match, and reports it', async () => {
     const path = (async () => assert.fail('late')) as unknown as () => boolean;
     const watch = new ProcessWatch();
     premises = await Premises.start({}, { path });
@@ -255,7 +259,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
     watch.stop();
   });
 
-  it('counts a path function that throws as no, and reports it', async () => {
+  it('treats a path function that throws as no match, and reports it', async () => {
     premises = await Premises.start(
       {},
       {
@@ -270,7 +274,7 @@ describe('attach: every upgrade has one owner', { timeout: 60_000 }, () => {
   });
 });
 
-describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () => {
+describe('attach: refuses at once what cannot work', { timeout: 60_000 }, () => {
   it('the same path twice', async () => {
     premises = await Premises.start();
     const { server, supervisor } = premises.service;
@@ -304,7 +308,7 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
     );
   });
 
-  it('a pattern of a router, or a query', async () => {
+  it('a router pattern, or a query', async () => {
     premises = await Premises.start();
     for (const path of ['/ws/*', '/:id', '/a/:id/b', '/ws?x', '/ws#x', '/{a,b}', ['/a', '/b/*']]) {
       assert.throws(
@@ -317,7 +321,7 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
     }
   });
 
-  it('what is no path', async () => {
+  it('a value that is not a path', async () => {
     premises = await Premises.start();
     for (const path of ['ws', '', [], ['/ws', 1], 1, null]) {
       const wrong = { path } as unknown as { path: string };
@@ -337,7 +341,7 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
     });
   });
 
-  it('something else than a server and a supervisor', async () => {
+  it('a value that is not a server or not a supervisor', async () => {
     premises = await Premises.start();
     const supervisor = createSupervisor();
     const loose = attach as (...args: unknown[]) => unknown;
@@ -356,13 +360,16 @@ describe('attach: what cannot work is refused at once', { timeout: 60_000 }, () 
     }
   });
 
-  it('takes a server of node:http2', async () => {
+  it('accepts a server of node:http2', async () => {
     premises = await Premises.start();
     attach(createHttp2Server(), createSupervisor(), { path: '/ws' })();
   });
 });
 
-/** Replaces `emit` of one server as an instrumentation does, and returns how to restore it. */
+/**
+ * Replaces `emit` of one server as an instrumentation does, and returns a function that restores
+ * it.
+ */
 function instrument(server: EventEmitter, seen: string[]): () => void {
   const before = server.emit;
   server.emit = function emit(this: EventEmitter, event, ...args) {

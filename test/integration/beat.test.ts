@@ -1,6 +1,6 @@
-// Goal: a server tells a page that is frozen from one that lives, a page finds a peer that is silent, and whoever has
-// not agreed on it sees nothing of it.
-// Method: raw peers, the client in Node.js and the client over undici's WebSocket, on real sockets.
+// Goal: a server distinguishes a frozen page from a live one, a page detects a silent peer, and peers that have not
+// negotiated the beat see nothing of it. Method: raw peers, the client in Node.js and the client over undici's
+// WebSocket, on real sockets.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { WebSocket as UndiciWebSocket } from 'undici';
@@ -37,13 +37,13 @@ async function connect(service: Service, subprotocols?: string): Promise<RawPeer
   return peer;
 }
 
-/** What must not happen has no event to wait for: long enough for several beats. */
+/** An absence has no event to wait for: this is long enough for several beats. */
 const linger = () =>
   new Promise((resolve) => setTimeout(resolve, 4 * (heartbeat.intervalMs + heartbeat.graceMs)));
 
 const count = (peer: RawPeer, text: string) => peer.texts.filter((each) => each === text).length;
 
-/** Answers every ping, as a browser does for a page whatever that page is at. */
+/** Answers every ping, as a browser does for a page in any state. */
 function answerPings(peer: RawPeer): void {
   let answered = 0;
   peer.socket.on('data', () => {
@@ -59,7 +59,7 @@ const liveness = ({ states }: Connection<unknown, unknown, unknown>) =>
     .at(-1);
 
 describe('the beat of a server', () => {
-  it('is unknown to whoever has not asked for it', async () => {
+  it('never reaches a peer that has not asked for it', async () => {
     const service = await serve({ subprotocols: ['chat'] });
     const peer = await connect(service, 'chat');
     answerPings(peer);
@@ -68,20 +68,20 @@ describe('the beat of a server', () => {
     await until(() => peer.frames.length >= 4 && plain.frames.length >= 4, 'both are pinged');
     assert.deepEqual([...peer.texts, ...plain.texts], []);
     peer.text(JSON.stringify('x'));
-    // To whoever has not agreed on it, it is a message like any other: here one that is no JSON.
+    // A peer without the beat sends this as an ordinary message: here one that is not JSON.
     peer.text(REQUEST);
     await service.when('message.invalid');
     assert.deepEqual(service.messages, ['x']);
     assert.deepEqual(service.of('connection.asleep'), []);
   });
 
-  it('finds a page that answers pings and no beats asleep, and awake again with its next message', async () => {
+  it('finds a page that answers pings but no beats asleep, and awake with its next message', async () => {
     const service = await serve();
     const peer = await connect(service, 'mooring.beat');
     answerPings(peer);
     const { connection } = await service.when('connection.asleep');
     assert.equal(liveness(connection), 'asleep');
-    // It stays, and is asked again.
+    // The page stays, and is asked again.
     const asked = count(peer, REQUEST);
     await until(() => count(peer, REQUEST) >= asked + 2, 'it is asked again and again');
     assert.equal(connection.state, 'open');
@@ -92,7 +92,7 @@ describe('the beat of a server', () => {
     assert.deepEqual(service.of('connection.suspect'), []);
   });
 
-  it('finds it asleep once, however often it is asked', async () => {
+  it('reports it asleep once, however often it is asked', async () => {
     const service = await serve();
     const peer = await connect(service, 'mooring.beat');
     answerPings(peer);
@@ -100,7 +100,7 @@ describe('the beat of a server', () => {
     assert.equal(service.of('connection.asleep').length, 1);
   });
 
-  it('asks at open, and only in silence after that', async () => {
+  it('asks at open, and then only in silence', async () => {
     const service = await serve();
     const peer = await connect(service, 'mooring.beat');
     await until(() => count(peer, REQUEST) === 1, 'it is asked at open');
@@ -111,7 +111,7 @@ describe('the beat of a server', () => {
     assert.deepEqual(service.of('connection.asleep'), []);
   });
 
-  it('leaves a page alone whose code answers', async () => {
+  it('never reports a page whose code answers', async () => {
     const service = await serve();
     const peer = await connect(service, 'mooring.beat');
     let answered = 0;
@@ -119,14 +119,14 @@ describe('the beat of a server', () => {
       for (; answered < count(peer, REQUEST); answered += 1) peer.text(ANSWER);
     };
     peer.socket.on('data', answer);
-    // The first request may have come with the answer to the upgrade.
+    // The first request may have arrived with the answer to the upgrade.
     answer();
     await until(() => answered >= 4, 'it has answered for a while');
     assert.deepEqual(service.of('connection.asleep'), []);
     assert.deepEqual(service.messages, []);
   });
 
-  it('is answered to whoever asks, and is no message', async () => {
+  it('is answered for every peer that asks, and is not a message', async () => {
     const service = await serve();
     const peer = await connect(service, 'mooring.beat');
     peer.text(REQUEST);
@@ -135,7 +135,7 @@ describe('the beat of a server', () => {
     assert.deepEqual(service.of('message.invalid'), []);
   });
 
-  it('is not waited for before the page is read', async () => {
+  it('is not awaited before the page is read', async () => {
     let settle = () => {};
     const service = await serve({
       onOpen: () => new Promise<void>((resolve) => (settle = resolve)),
@@ -149,7 +149,7 @@ describe('the beat of a server', () => {
     assert.deepEqual(service.of('connection.asleep'), []);
   });
 
-  it('leaves nothing behind for a page that leaves together with its request', async () => {
+  it('leaves nothing behind for a page that leaves with its request pending', async () => {
     const count = 10;
     const service = await serve();
     for (let index = 0; index < count; index += 1) {
@@ -161,11 +161,11 @@ describe('the beat of a server', () => {
       const { closed, failed } = service.supervisor.counts;
       return closed + failed === count;
     }, 'all are over');
-    // It asserts that no timer is left.
+    // Asserts that no timer is left.
     await service.stop();
   });
 
-  it('goes with a subprotocol of the application, which sees its own name alone', async () => {
+  it('combines with a subprotocol of the application, which sees only its own name', async () => {
     const service = await serve({ subprotocols: ['chat.v2', 'chat.v1'] });
     const peer = await connect(
       service,
@@ -178,7 +178,7 @@ describe('the beat of a server', () => {
   });
 });
 
-/** Answers with the first subprotocol it is offered, as ws does for a server that says nothing about it. */
+/** Answers with the first subprotocol of the offer, as a ws server without a choice of its own does. */
 const echoing =
   (then: Script): Script =>
   (visit) =>
@@ -208,7 +208,7 @@ describe('the beat of a client', () => {
     return { client, endings, events };
   }
 
-  it('answers in Node.js and in a page, and tells the application nothing of it', async () => {
+  it('answers in Node.js and in a page, and is hidden from the application', async () => {
     const service = await serve();
     const node = createClient(service.url, { beat: true, timeouts, backoff });
     stops.add(() => node.close());
@@ -222,7 +222,7 @@ describe('the beat of a client', () => {
     assert.equal(client.connection?.subprotocol, '');
   });
 
-  it('finds a peer that has fallen silent, which a page could not otherwise', async () => {
+  it('detects a silent peer, which a page could not do otherwise', async () => {
     const service = await serve({ heartbeat: { intervalMs: 60_000, graceMs: 60_000 } });
     const proxy = await FaultProxy.start({ port: service.port });
     stops.add(() => proxy.close());
@@ -239,7 +239,7 @@ describe('the beat of a client', () => {
     await until(() => client.status.state === 'up', 'it is back');
   });
 
-  it('is never heard by a server that merely echoes what it is offered', async () => {
+  it('is never received by a server that merely echoes what it is offered', async () => {
     const heard: Buffer[] = [];
     const server = await stops.rogue(
       echoing(({ socket }) => socket.on('data', (bytes: Buffer) => heard.push(bytes))),
@@ -251,7 +251,7 @@ describe('the beat of a client', () => {
     assert.deepEqual(heard, []);
   });
 
-  it('is not offered unless asked for', async () => {
+  it('is not offered by default', async () => {
     let request = '';
     const server = await stops.rogue((visit) =>
       visit.asked((asked) => {
@@ -265,7 +265,7 @@ describe('the beat of a client', () => {
     assert.doesNotMatch(request, /sec-websocket-protocol/i);
   });
 
-  it('comes with a subprotocol that any server may agree on', async () => {
+  it('is offered with a subprotocol that any server may accept', async () => {
     const server = await stops.rogue(echoing(() => {}));
     const client = createClient(`ws://127.0.0.1:${server.port}/`, {
       ...{ beat: true, timeouts, subprotocols: ['chat.v2', 'chat.v1'] },

@@ -11,7 +11,7 @@ import { turns, until } from '../support/until.ts';
 const whileAdmitting = ['handshaking.admitting', 'failed'];
 const whileUpgrading = ['handshaking.admitting', 'handshaking.upgrading', 'failed'];
 
-/** A promise that is settled by hand. */
+/** A promise that the test settles. */
 function pending<Value>() {
   let resolve: (value: Value) => void = () => {};
   let reject: (error: unknown) => void = () => {};
@@ -82,7 +82,7 @@ describe('before open: the client leaves during authenticate', { timeout: 60_000
     }
   }
 
-  it('A08d: RST before authenticate has even begun to wait', async () => {
+  it('A08d: RST before authenticate has started to wait', async () => {
     premises = await Premises.start({ authenticate: () => new Promise(() => {}) });
     const peer = await premises.ask();
     await until(() => peer.socket.writableLength === 0, 'the request is written');
@@ -90,7 +90,8 @@ describe('before open: the client leaves during authenticate', { timeout: 60_000
     peer.reset();
     await until(() => premises.sockets.size === 0, 'the server holds no socket');
     const { counts } = premises.service.supervisor;
-    // The reset may overtake the request, and then nobody ever asked; right behind it, it reads as an end.
+    // The reset may overtake the request. Then authenticate never ran, and the reset right behind the
+    // request reads as an end.
     assert.equal(premises.service.of('connection.failed').length, counts.failed);
     if (counts.failed > 0) await premises.service.failedAs({ phase: 'tcp', level: 'info' });
   });
@@ -125,7 +126,7 @@ describe('before open: the client leaves during authenticate', { timeout: 60_000
   });
 });
 
-describe('before open: the upgrade itself cannot be', { timeout: 60_000 }, () => {
+describe('before open: the upgrade itself cannot happen', { timeout: 60_000 }, () => {
   for (const [when, authenticate] of [
     ['', undefined],
     [' and authenticate grants later', async () => 'somebody'],
@@ -142,7 +143,7 @@ describe('before open: the upgrade itself cannot be', { timeout: 60_000 }, () =>
     });
   }
 
-  it('A18: the socket is destroyed long before: nobody waits for authenticate', async () => {
+  it('A18: the socket is destroyed long before: authenticate is not awaited', async () => {
     premises = await Premises.start({
       authenticate: () => new Promise(() => {}),
     });
@@ -163,7 +164,7 @@ describe('before open: the upgrade itself cannot be', { timeout: 60_000 }, () =>
   });
 });
 
-describe('before open: the supervisor goes away', { timeout: 60_000 }, () => {
+describe('before open: the supervisor stops', { timeout: 60_000 }, () => {
   const draining = {
     states: whileAdmitting,
     phase: 'admission',
@@ -200,7 +201,7 @@ describe('before open: the supervisor goes away', { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('A11b, G05: every upgrade during a drain gets 503 with Retry-After, not silence', async () => {
+  it('A11b, G05: every upgrade during a drain gets 503 with Retry-After', async () => {
     premises = await Premises.start();
     const peer = await premises.open();
     const drained = premises.service.supervisor.drain();
@@ -215,7 +216,7 @@ describe('before open: the supervisor goes away', { timeout: 60_000 }, () => {
     assert.deepEqual({ ...(await drained), tookMs: 0 }, { ...emptyDrain, closed: 1 });
   });
 
-  it('A11: after the drain an upgrade still gets 503, and onFailed still hears of it', async () => {
+  it('A11: after the drain an upgrade still gets 503, and onFailed still gets the failure', async () => {
     const failures: Failure[] = [];
     premises = await Premises.start({ onFailed: (failure) => failures.push(failure) });
     await premises.service.supervisor.drain();
@@ -236,7 +237,7 @@ function outline({ phase, cause, httpStatus, level, retry }: Failure): string {
   return `${phase} ${cause} ${httpStatus} ${level} ${retry}`;
 }
 
-/** Lets `take` have the upgrade requests for `/handed`, as a host with a router of its own would. */
+/** Lets `take` handle the upgrade requests for `/handed`, as a host with its own router does. */
 function handOver(take: (upgrade: Upgrade) => void): void {
   premises.service.server.on('upgrade', (request, stream, head: Buffer) => {
     if (request.url === '/handed') take({ request, socket: stream as Socket, head });

@@ -42,7 +42,7 @@ describe('around open: first frames', { timeout: 60_000 }, () => {
     await endPolitely(peer);
   });
 
-  it('A12: so are frames in the packet of the request while authenticate takes its time', async () => {
+  it('A12: frames in the packet of the request are delivered also when authenticate takes its time', async () => {
     premises = await Premises.start({
       authenticate: async () => {
         await turns(5);
@@ -56,7 +56,7 @@ describe('around open: first frames', { timeout: 60_000 }, () => {
     await endPolitely(peer);
   });
 
-  it('A12: frames that come behind the request while authenticate is at work are kept', async () => {
+  it('A12: frames that arrive behind the request during authenticate are kept', async () => {
     let grant: (peer: string) => void = () => {};
     const asked = new Promise<string>((resolve) => {
       grant = resolve;
@@ -75,11 +75,11 @@ describe('around open: first frames', { timeout: 60_000 }, () => {
     await endPolitely(peer);
   });
 
-  it('A12b: frames that come while onOpen waits for some turns are delivered behind it', async () => {
+  it('A12b: frames that arrive while onOpen waits for some turns are delivered after it', async () => {
     await assertDeliveredBehind(() => turns(4));
   });
 
-  it('A12d: frames that come while onOpen waits for a microtask are delivered behind it', async () => {
+  it('A12d: frames that arrive while onOpen waits for a microtask are delivered after it', async () => {
     await assertDeliveredBehind(() => Promise.resolve());
   });
 
@@ -117,7 +117,7 @@ async function assertDeliveredBehind(wait: () => Promise<void>): Promise<void> {
 
 describe('around open: the moment itself', { timeout: 60_000 }, () => {
   for (const { way, fail } of failures) {
-    it(`A13: onOpen ${way}: 1011 to the peer, closed for a handler error`, async () => {
+    it(`A13: onOpen ${way}: 1011 to the peer, closed with handler-error`, async () => {
       premises = await Premises.start({ onOpen: () => fail() as undefined });
       const peer = await premises.open();
       await peer.finishPolitely();
@@ -137,7 +137,7 @@ describe('around open: the moment itself', { timeout: 60_000 }, () => {
     });
   }
 
-  it('A14: at onOpen it is open, registered and reachable, and 101 is the first that is sent', async () => {
+  it('A14: in onOpen it is open, registered and reachable, and 101 is the first output', async () => {
     const seen: unknown[] = [];
     const look = ({ id, state }: Connection<unknown, unknown, unknown>) => {
       const { supervisor, events } = premises.service;
@@ -158,7 +158,7 @@ describe('around open: the moment itself', { timeout: 60_000 }, () => {
     await endPolitely(peer);
   });
 
-  it('A14: an inspect that throws reaches neither the socket nor the process', async () => {
+  it('A14: an inspect that throws affects neither the socket nor the process', async () => {
     let isBroken = false;
     premises = await Premises.start({
       inspect: () => {
@@ -210,7 +210,7 @@ describe('around open: the moment itself', { timeout: 60_000 }, () => {
 describe('around open: silence behind 101', { timeout: 60_000 }, () => {
   const heartbeat = { intervalMs: 60, graceMs: 120 };
 
-  it('A20: a client that answers nothing is found dead by the heartbeat', async () => {
+  it('A20: the heartbeat finds a client that answers nothing', async () => {
     premises = await Premises.start({ heartbeat });
     const peer = await premises.open();
     await premises.service.closedAs({
@@ -221,7 +221,7 @@ describe('around open: silence behind 101', { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('A20: a client that only answers pings may be idle for as long as it likes', async () => {
+  it('A20: a client that only answers pings may stay idle', async () => {
     premises = await Premises.start({ heartbeat });
     const peer = await premises.open();
     let answered = 0;

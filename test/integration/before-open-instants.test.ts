@@ -11,7 +11,7 @@ let premises: Premises;
 
 afterEach(() => premises.close());
 
-/** Clients that have written the first `counts[i]` bytes each, all of which have arrived. */
+/** Clients that have each written the first `counts[i]` bytes, all of which have arrived. */
 async function halfway(bytes: Buffer, counts: readonly number[]): Promise<RawPeer[]> {
   const peers = await Promise.all(counts.map(() => premises.connect()));
   for (const [index, peer] of peers.entries()) {
@@ -22,7 +22,7 @@ async function halfway(bytes: Buffer, counts: readonly number[]): Promise<RawPee
   return peers;
 }
 
-/** The first client writes no byte of the frame, the second one, and so on. */
+/** The first client writes no byte of the frame, the second one byte, and so on. */
 async function begin(frame: Buffer, peers: readonly RawPeer[]): Promise<void> {
   for (const [index, peer] of peers.entries()) {
     if (index > 0) peer.socket.write(frame.subarray(0, index));
@@ -30,14 +30,14 @@ async function begin(frame: Buffer, peers: readonly RawPeer[]): Promise<void> {
   await arrived(peers, premises.sockets);
 }
 
-/** The numbers from `from` up to, and without, `to`. */
+/** The numbers from `from` to `to`, without `to`. */
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_unused, index) => from + index);
 }
 
 const never = () => new Promise<unknown>(() => {});
 
-describe('inv 24: a client is gone at any instant before the request is complete', {
+describe('inv 24: a client leaves at any instant before the request is complete', {
   timeout: 120_000,
 }, () => {
   for (const kind of ['RST', 'FIN']) {
@@ -70,7 +70,7 @@ describe('inv 24: a client is gone at any instant before the request is complete
   });
 });
 
-describe('inv 24: a client is gone during authenticate', { timeout: 120_000 }, () => {
+describe('inv 24: a client leaves during authenticate', { timeout: 120_000 }, () => {
   const causes: Record<string, readonly FailureCause[]> = {
     RST: ['tcp-reset'],
     FIN: ['abandoned', 'handshake-timeout'],
@@ -127,7 +127,7 @@ describe('inv 24: a client is gone during authenticate', { timeout: 120_000 }, (
         await premises.vacant();
         const { failed, opened, closed } = tallied(premises.service);
         assert.equal(opened, closed);
-        // A reset may overtake its own request, which nobody then ever saw.
+        // A reset may overtake its own request, which then nobody saw.
         assert.ok(failed + opened <= grid.length);
         if (kind === 'FIN') assert.equal(failed + opened, grid.length);
         if (outcome !== 'grants') assert.equal(opened, 0);
@@ -136,7 +136,7 @@ describe('inv 24: a client is gone during authenticate', { timeout: 120_000 }, (
   }
 });
 
-describe('inv 24: a client is gone right behind the answer', { timeout: 120_000 }, () => {
+describe('inv 24: a client leaves right behind the answer', { timeout: 120_000 }, () => {
   const count = 40;
 
   for (const [kind, leave] of Object.entries(departures)) {
@@ -157,7 +157,7 @@ describe('inv 24: a client is gone right behind the answer', { timeout: 120_000 
       ['at once', () => Promise.reject(new Refusal(401))],
       ['later', () => turns(4).then(() => Promise.reject(new Refusal(401)))],
     ] as const) {
-      it(`inv 24: ${kind} while a refusal that comes ${when} is on its way`, async () => {
+      it(`inv 24: ${kind} while a refusal that is sent ${when} is on its way`, async () => {
         premises = await Premises.start({ authenticate: refuse });
         await askAndLeave(count, leave);
         await premises.vacant();
@@ -169,7 +169,10 @@ describe('inv 24: a client is gone right behind the answer', { timeout: 120_000 
   }
 });
 
-/** Half of the clients leave when the first byte of the answer arrives, half as soon as they have asked. */
+/**
+ * Half of the clients leave at the first byte of the answer, the others as soon as they have sent the
+ * request.
+ */
 async function askAndLeave(count: number, leave: (peer: RawPeer) => void): Promise<void> {
   const connecting = range(0, count).map(() => premises.connect({ allowHalfOpen: true }));
   for (const [index, peer] of (await Promise.all(connecting)).entries()) {

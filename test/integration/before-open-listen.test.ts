@@ -11,7 +11,7 @@ import { resources } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
-/** Short enough for a test, on the real server. */
+/** Timeouts that are short enough for a test, on the real server. */
 const SHORT_MS = 300;
 
 let premises: Premises;
@@ -34,8 +34,8 @@ async function listenHere(options: ListenOptions = {}) {
   return { ...made, sockets: socketsOf(made.server) };
 }
 
-describe('before open: servers of ours', { timeout: 60_000 }, () => {
-  it('A07: a client that says nothing is cut with 408 at the headers timeout', async () => {
+describe('before open: servers that listen made', { timeout: 60_000 }, () => {
+  it('A07: a client that sends nothing is cut with 408 at the headers timeout', async () => {
     const { server, port, sockets } = await listenHere();
     assert.equal(server.headersTimeout, HEADERS_TIMEOUT_MS);
     assert.ok(checkingIntervalOf(server) <= 5_000);
@@ -47,7 +47,7 @@ describe('before open: servers of ours', { timeout: 60_000 }, () => {
     assertNobodyCame();
   });
 
-  it('A07b: headers that drip are cut at the same time, however they drip', async () => {
+  it('A07b: dripping headers are cut at the same time, however they drip', async () => {
     const { server, port, sockets } = await listenHere();
     server.headersTimeout = SHORT_MS;
     const peer = await premises.connect({ port });
@@ -61,7 +61,7 @@ describe('before open: servers of ours', { timeout: 60_000 }, () => {
     assertNobodyCame();
   });
 
-  it('I03: a client that never says its TLS hello is cut', async () => {
+  it('I03: a client that never sends its TLS hello is cut', async () => {
     const tlsDefault = await listen(premises.service.supervisor, { tls: {} });
     assert.equal(handshakeTimeoutOf(tlsDefault.server), HEADERS_TIMEOUT_MS);
     await tlsDefault.close();
@@ -78,7 +78,7 @@ describe('before open: servers of ours', { timeout: 60_000 }, () => {
     assertNobodyCame();
   });
 
-  it('I03: a client that says something else instead is cut too', async () => {
+  it('I03: a client that sends something else instead is cut, too', async () => {
     const { port, sockets } = await listenHere({ tls: {} });
     const peer = await premises.connect({ port });
     peer.request();
@@ -87,7 +87,7 @@ describe('before open: servers of ours', { timeout: 60_000 }, () => {
     assertNobodyCame();
   });
 
-  it('A01b: a plain GET to a server of ours gets 426', async () => {
+  it('A01b: a plain GET gets 426', async () => {
     const { port } = await listenHere();
     assert.equal(await statusOf(port), 426);
     assertNobodyCame();
@@ -103,7 +103,7 @@ describe('before open: servers of ours', { timeout: 60_000 }, () => {
     await premises.service.closedAs({ code: 1006, cause: 'tcp-fin', level: 'info' });
   });
 
-  it('A11c: an upgrade to a path that nobody serves gets 404', async () => {
+  it('A11c: an upgrade to an unserved path gets 404', async () => {
     const { port } = await listenHere();
     const peer = await premises.connect({ port });
     peer.request({ path: '/nowhere' });
@@ -111,7 +111,7 @@ describe('before open: servers of ours', { timeout: 60_000 }, () => {
     await premises.service.failedAs({ cause: 'wrong-path', level: 'info' });
   });
 
-  it('A17: an address that is taken rejects with EADDRINUSE and leaves nothing behind', async () => {
+  it('A17: an address in use rejects with EADDRINUSE and leaves nothing behind', async () => {
     const { port } = premises.service;
     const before = resources();
     await assert.rejects(listen(premises.service.supervisor, { port }), { code: 'EADDRINUSE' });
@@ -120,13 +120,13 @@ describe('before open: servers of ours', { timeout: 60_000 }, () => {
     assertNobodyCame();
   });
 
-  it('A17: an address that is not ours rejects with the error of the system', async () => {
+  it('A17: a foreign address rejects with the error of the system', async () => {
     const { supervisor } = premises.service;
     await assert.rejects(listen(supervisor, { host: '192.0.2.1' }), { code: 'EADDRNOTAVAIL' });
     assertNobodyCame();
   });
 
-  it('A17b: an address that was taken can be had as soon as it is free', async () => {
+  it('A17b: an address is available as soon as the other server closes', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
@@ -137,7 +137,7 @@ describe('before open: servers of ours', { timeout: 60_000 }, () => {
     assert.equal(await statusOf(port), 426);
   });
 
-  it('A07: a client that says nothing does not keep the server from closing', async () => {
+  it('A07: a client that sends nothing never keeps the server from closing', async () => {
     const { port, sockets, close } = await listenHere();
     const peer = await premises.connect({ port });
     await until(() => sockets.size === 1, 'the server has the connection');
@@ -163,7 +163,7 @@ function statusOf(port: number): Promise<number | undefined> {
   });
 }
 
-/** Node.js has no public way to read these two back. */
+/** Node.js has no public way to read these two values. */
 function checkingIntervalOf(server: object): number {
   return (server as { connectionsCheckingInterval: number }).connectionsCheckingInterval;
 }

@@ -16,7 +16,7 @@ let premises: Premises;
 afterEach(() => premises.close());
 
 describe('before open: plain requests', { timeout: 60_000 }, () => {
-  it('A01: a plain GET gets 426 from us, keeps its connection and makes no actor', async () => {
+  it('A01: a plain GET gets 426 from us, keeps its connection and creates no actor', async () => {
     premises = await Premises.start();
     const peer = await premises.connect();
     for (const path of ['/ws', '/']) {
@@ -47,7 +47,7 @@ describe('before open: plain requests', { timeout: 60_000 }, () => {
     await premises.service.closedAs({ code: 1000, clean: true, level: 'info' });
   });
 
-  it('A01: an upgrade behind a request that is not answered yet waits for that answer', async () => {
+  it('A01: an upgrade behind an unanswered request waits for that answer', async () => {
     premises = await Premises.start();
     const responses: ServerResponse[] = [];
     premises.service.server.on('request', (_request, response) => responses.push(response));
@@ -77,7 +77,7 @@ describe('before open: plain requests', { timeout: 60_000 }, () => {
     assertNobodyCame();
   });
 
-  it('A01b: a server without a request listener of its own leaves nobody waiting', async () => {
+  it('A01b: a server without a request listener answers', async () => {
     premises = await Premises.start();
     const peer = await premises.connect();
     peer.socket.write('POST /any HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi');
@@ -86,7 +86,7 @@ describe('before open: plain requests', { timeout: 60_000 }, () => {
     assertNobodyCame();
   });
 
-  it('A11c: an upgrade of something else on such a server is answered, not left waiting', async () => {
+  it('A11c: another kind of upgrade on such a server is answered', async () => {
     premises = await Premises.start();
     const headers = { Upgrade: 'tls/1.0', Connection: 'close, Upgrade' };
     const answer = await premises.refused({ path: '/else', headers });
@@ -135,9 +135,13 @@ describe('before open: malformed handshakes', { timeout: 60_000 }, () => {
   });
 
   const faults = [
-    ['A02b: a fault that only ws finds is answered, let go and reported', 'a,,b', {}],
     [
-      'A02b: so is a subprotocol that is offered twice, after authenticate has said yes',
+      'A02b: a fault that only ws finds is answered and reported, and the socket is released',
+      'a,,b',
+      {},
+    ],
+    [
+      'A02b: a subprotocol that is offered twice is refused after authenticate has granted it',
       'a, a',
       { authenticate: async () => 'somebody' },
     ],
@@ -164,7 +168,7 @@ describe('before open: malformed handshakes', { timeout: 60_000 }, () => {
     ';;;',
     'permessage-deflate; client_max_window_bits=99',
   ]) {
-    it(`A16: the bad extension offer ${offer} is ignored, as no extension is spoken`, async () => {
+    it(`A16: the bad extension offer ${offer} is ignored, because no extension is spoken`, async () => {
       premises = await Premises.start();
       const peer = await premises.open({ headers: { 'Sec-WebSocket-Extensions': offer } });
       assert.doesNotMatch(peer.answer, /sec-websocket-extensions/i);
@@ -174,7 +178,7 @@ describe('before open: malformed handshakes', { timeout: 60_000 }, () => {
   }
 });
 
-/** Bytes that are no HTTP request at all, or none that Node.js would hand on. */
+/** Bytes that are not an HTTP request, or none that Node.js would pass on. */
 const garbage: readonly [string, string | Buffer][] = [
   ['I01: garbage', 'ABRACADABRA\r\n\r\n'],
   ['I01: a TLS hello', Buffer.from('16030100c8010000c40303', 'hex')],
@@ -185,7 +189,7 @@ const garbage: readonly [string, string | Buffer][] = [
   ['A19: a request target of more than 16 KiB', `GET /ws?${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`],
 ];
 
-describe('before open: what is no request', { timeout: 60_000 }, () => {
+describe('before open: input that is not a request', { timeout: 60_000 }, () => {
   for (const [title, bytes] of garbage) {
     it(`${title} ends without an actor`, async () => {
       premises = await Premises.start();
@@ -209,7 +213,7 @@ describe('before open: what is no request', { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('I01: CONNECT is not ours to answer and ends without an actor', async () => {
+  it('I01: CONNECT is left to others and ends without an actor', async () => {
     premises = await Premises.start();
     const peer = await premises.connect();
     peer.socket.write('CONNECT example.com:80 HTTP/1.1\r\nHost: example.com\r\n\r\n');
@@ -218,7 +222,7 @@ describe('before open: what is no request', { timeout: 60_000 }, () => {
   });
 });
 
-/** Asks like this of a service of its own, and asserts the refusal and all that is told of it. */
+/** Sends this request to a new service, and asserts the refusal and all its reports. */
 async function assertRefused(
   spec: HandshakeSpec,
   expected: { httpStatus: number; cause: FailureCause },
@@ -237,7 +241,7 @@ async function assertRefused(
   await premises.vacant();
 }
 
-/** A good handshake with more header lines in front of its own. */
+/** A valid handshake with more header lines in front of its own. */
 function upgradeWith(headerLines: string): string {
   return [
     `GET /ws HTTP/1.1\r\nHost: a\r\n${headerLines}Upgrade: websocket\r\nConnection: Upgrade`,

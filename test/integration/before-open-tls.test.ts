@@ -37,12 +37,12 @@ const endings: Readonly<Record<string, (tcp: Socket) => void>> = {
 
 describe('before open: over TLS', { timeout: 60_000 }, () => {
   for (const [kind, leave] of Object.entries(departures)) {
-    it(`I03: ${kind} after each k-th byte of a TLS hello costs nothing`, async () => {
+    it(`I03: ${kind} after each k-th byte of a TLS hello leaves nothing behind`, async () => {
       const { port, sockets } = await startOverTls();
       for (let length = 0; length <= HELLO.length; length += 1) {
         const peer = await premises.connect({ port });
         if (length > 0) peer.socket.write(HELLO.subarray(0, length));
-        // Node.js may cut a bad hello before it has read all of it.
+        // Node.js may cut an invalid hello before it has read all of it.
         const seen = () => peer.closed || peer.ended || haveArrived([peer], sockets);
         await until(seen, 'the hello has arrived');
         leave(peer);

@@ -9,7 +9,7 @@ let premises: Premises;
 
 afterEach(() => premises.close());
 
-/** A WebSocket server of somebody else on the same HTTP server, that echoes. */
+/** A foreign WebSocket server on the same HTTP server. It echoes. */
 function foreignServer(): WebSocketServer {
   const foreign = new WebSocketServer({ server: premises.service.server });
   foreign.on('connection', (socket) => {
@@ -19,7 +19,7 @@ function foreignServer(): WebSocketServer {
   return foreign;
 }
 
-/** An authenticate that grants when it is told to. */
+/** An authenticate that the test settles. */
 function gate() {
   let open: (peer: unknown) => void = () => {};
   const promise = new Promise<unknown>((resolve) => {
@@ -29,7 +29,7 @@ function gate() {
 }
 
 describe('A10: one upgrade is handled twice', { timeout: 60_000 }, () => {
-  it('A10: another WebSocket server was first: ours fails and says so', async () => {
+  it('A10: another WebSocket server was first: ours fails and reports it', async () => {
     const { authenticate, open } = gate();
     premises = await Premises.start({ authenticate }, { path: '/ws', takeOver: false });
     foreignServer();
@@ -60,7 +60,7 @@ describe('A10: one upgrade is handled twice', { timeout: 60_000 }, () => {
 
   for (const later of [false, true]) {
     const when = later ? 'later' : 'at once';
-    it(`A10: the same upgrade is handed to us again ${when}: the first connection lives on`, async () => {
+    it(`A10: the same upgrade is passed to us again ${when}: the first connection continues`, async () => {
       premises = await Premises.start({ onMessage: (connection) => void connection.send('echo') });
       handTwice(later);
       const peer = await premises.open({ path: '/twice' });

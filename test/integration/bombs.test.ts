@@ -1,6 +1,6 @@
-// Goal: no message that breaks a contract holds the event loop long, and none ends the process. Method: the worst that
-// valuesMax lets through, for each schema library. How long it holds the loop is compared with an honest message of 1 MiB,
-// measured beside it: a slow machine is slow for both.
+// Goal: no message that breaks a contract blocks the event loop for long, and none ends the process. Method: the worst
+// message that valuesMax allows, for each schema library. Its time is compared with that of an honest message of 1 MiB,
+// measured beside it, because a slow machine is slow for both.
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,10 @@ import { until } from '../support/until.ts';
 const VALUES_MAX = 8_000;
 const MEBIBYTE = 1_048_576;
 const ROUNDS = 9;
-/** An honest MiB of rows takes about 10 ms, and a bomb may take 50. Without `valuesMax` it takes a hundred times as long. */
+/**
+ * An honest MiB of rows takes about 10 ms, and a bomb may take 50. Without `valuesMax` it would take a
+ * hundred times as long.
+ */
 const RATIO_MAX = 4;
 
 const textFrame = (payload: string) => buildFrame({ opcode: opcode.text, payload });
@@ -28,7 +31,7 @@ function bombOf(title: string): Bomb {
   return bomb;
 }
 
-/** 1 MiB of rows that keep to their contract, more values than a message may usually have. */
+/** 1 MiB of rows that match their contract, with more values than a message may usually have. */
 const honest = {
   messages: z.array(
     z.object({ id: z.number(), name: z.string(), tags: z.array(z.string()), ok: z.boolean() }),
@@ -38,7 +41,9 @@ const honest = {
   ),
 };
 
-/** A service that notes how long each message took, from its bytes to the handler or the fault. */
+/**
+ * A service that records how long each message took, from its bytes to the handler or the fault.
+ */
 class TimedService {
   readonly service: Service;
   readonly #peer: RawPeer;
@@ -84,7 +89,7 @@ class TimedService {
 const median = (times: readonly number[]) =>
   times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
 
-describe('a bomb holds the loop no longer than some honest messages', () => {
+describe('a bomb blocks the loop no longer than a few honest messages', () => {
   const guaranteed: readonly [string, string][] = [
     ['zod 4', 'a list of primitives'],
     ['valibot', 'a list of primitives'],
@@ -99,7 +104,7 @@ describe('a bomb holds the loop no longer than some honest messages', () => {
       const peer = await TimedService.start(honest.messages, MEBIBYTE);
       const bombed = await TimedService.start(schema);
       const [honestMs, bombMs]: [number[], number[]] = [[], []];
-      // By turns, so that other work on the machine burdens both.
+      // They alternate, so that other work on the machine affects both.
       for (let round = 0; round < ROUNDS; round += 1) {
         honestMs.push(await peer.time(honest.payload));
         bombMs.push(await bombed.time(bomb.json(VALUES_MAX)));
@@ -131,7 +136,7 @@ describe('a process with a heap of 256 MB survives bombs', () => {
     bystander.socket.destroy();
   });
 
-  /** Throws a payload at a contract from several connections at once, and waits until each was answered. */
+  /** Sends a payload to a contract over several connections at once, and waits until each is answered. */
   async function flood(
     path: string,
     payload: string,

@@ -1,5 +1,5 @@
-// Goal: a socket whose methods throw, as a faulty instrumentation makes them, ends its own connection and costs nobody else
-// anything. Method: break accepted sockets by hand; a clock collects what reaches the event loop.
+// Goal: a socket whose methods throw, as faulty instrumentation makes them, ends its own connection and affects nothing
+// else. Method: break accepted sockets by hand. A clock collects what reaches the event loop.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
@@ -8,7 +8,7 @@ import { crowd, type Member } from '../support/crowd.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 
-/** The clock of the process, with a net below what it calls after the poll phase. */
+/** The clock of the process, with a handler for errors of callbacks after the poll phase. */
 function collectingClock(errors: Error[]): Clock {
   return {
     now: () => performance.now(),
@@ -48,7 +48,7 @@ describe('a socket whose write throws', () => {
     };
   }
 
-  it('keeps no publication from the others, and ends its own connection', async () => {
+  it('never keeps a publication from the others, and ends its own connection', async () => {
     await start();
     for (const { connection } of members) connection.join('lobby');
     service.supervisor.topic('lobby').publish('hi');
@@ -63,7 +63,7 @@ describe('a socket whose write throws', () => {
     assert.deepEqual(errors, []);
   });
 
-  it('is no exception for who sends to it', async () => {
+  it('never throws an exception to its sender', async () => {
     await start();
     const [, connection] = members.map((member) => member.connection);
     assert.equal(connection?.send('hi'), 'refused');
@@ -72,7 +72,7 @@ describe('a socket whose write throws', () => {
     assert.deepEqual(errors, []);
   });
 
-  it('keeps no drain from closing the others nicely, nor from its end', async () => {
+  it('never keeps a drain from closing the others, nor from ending', async () => {
     await start();
     for (const { peer } of members) void peer.finishPolitely();
     const report = await service.supervisor.drain({ withinMs: 20_000, perSecond: 2 });
@@ -85,7 +85,7 @@ describe('a socket whose write throws', () => {
   });
 });
 
-describe('a socket of which a method throws while its connection ends', () => {
+describe('a socket with a method that throws while its connection ends', () => {
   let service: Service;
   let socket: Socket;
   let mend = () => {};

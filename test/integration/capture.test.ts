@@ -1,5 +1,5 @@
-// Goal: a capture shows the frames that crossed the wire, and none of their payload. Method: real sockets, a raw peer that sends
-// fragments and control frames, and the lines that were written.
+// Goal: a capture shows the frames on the wire, and no payload. Method: real sockets, a raw peer that sends fragments
+// and control frames, and the lines that were written.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
@@ -45,7 +45,7 @@ describe('captureFrames', () => {
   const masked = { fin: true, masked: true };
   const plain = { fin: true, masked: false };
 
-  it('has every frame that the peer sent, fragments and control frames between them', async () => {
+  it('has every frame that the peer sent, including fragments and the control frames between them', async () => {
     service = await Service.start();
     capture();
     const peer = await RawPeer.open(service.port);
@@ -80,7 +80,7 @@ describe('captureFrames', () => {
     for (const text of texts) assert.match(text, /^\{.*\}\n$/);
   });
 
-  it('has every frame that this side sent, of all lengths and in one write', async () => {
+  it('has every frame that this side sent, of all lengths, also several from one write', async () => {
     service = await Service.start({ heartbeat: { intervalMs: 100, graceMs: 1_000 } });
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -97,7 +97,7 @@ describe('captureFrames', () => {
     ]);
   });
 
-  it('has pings, and the frames of a read that a pause cut in two once', async () => {
+  it('has pings, and has each frame once when a pause splits its read', async () => {
     service = await Service.start({
       heartbeat: { intervalMs: 50, graceMs: 1_000 },
       onMessage: (connection) => {
@@ -130,7 +130,7 @@ describe('captureFrames', () => {
     await near.stop();
   });
 
-  it('takes the connections that were meant, and no others', async () => {
+  it('captures the selected connections, and no others', async () => {
     service = await Service.start({
       authenticate: (request) => request.url ?? '',
       key: (peer) => String(peer),
@@ -147,7 +147,7 @@ describe('captureFrames', () => {
     assert.equal(lines.length, 2);
   });
 
-  it('takes a share of them, and those of an address', async () => {
+  it('captures a share of them, or those of an address', async () => {
     service = await Service.start();
     capture({ sample: 1 / 4 });
     capture({ address: '203.0.113.9' });
@@ -157,7 +157,7 @@ describe('captureFrames', () => {
     assert.equal(lines.length, 2);
   });
 
-  it('leaves the socket as it was when it is stopped', async () => {
+  it('restores the socket when it is stopped', async () => {
     service = await Service.start();
     const peer = await RawPeer.open(service.port);
     await service.opened();
@@ -175,7 +175,7 @@ describe('captureFrames', () => {
     assert.equal(lines.length, 3);
   });
 
-  it('may begin and stop any number of times, each before the one before has stopped', async () => {
+  it('may begin and stop any number of times, also before the previous one has stopped', async () => {
     service = await Service.start();
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -195,7 +195,7 @@ describe('captureFrames', () => {
     assert.deepEqual([headers('out').length, headers('in').length], [1, 1]);
   });
 
-  it('of one id is over with that connection', async () => {
+  it('ends with the connection if it was for one id', async () => {
     service = await Service.start();
     const peer = await RawPeer.open(service.port);
     const { id } = await service.opened();
@@ -209,7 +209,7 @@ describe('captureFrames', () => {
     assert.equal(registry.watchers.size, 0);
   });
 
-  it('counts what is more than its lines per second, and ends after its last line', async () => {
+  it('counts lines over its limit per second, and ends after its last line', async () => {
     service = await Service.start();
     const peer = await RawPeer.open(service.port);
     await service.opened();
@@ -228,7 +228,7 @@ describe('captureFrames', () => {
     assert.equal(lines[4]?.['ended'], 'linesMax');
   });
 
-  it('reports what write throws, and goes on', async () => {
+  it('reports what write throws, and continues', async () => {
     service = await Service.start();
     const stop = captureFrames(service.supervisor, {
       sample: 1,

@@ -1,5 +1,6 @@
-// Goal: what a supervisor dials is counted, told, watched and drained with what it accepts, and is no audience.
-// Method: a service whose clients and pools dial other real services; everything that it tells is kept.
+// Goal: connections that a supervisor dials are counted, reported, observed and drained like accepted ones, and
+// belong to no audience. Method: a service whose clients and pools dial other real services. Everything that it
+// reports is recorded.
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
@@ -30,7 +31,7 @@ async function rogue(script: Script): Promise<string> {
   return `ws://127.0.0.1:${server.port}/feed`;
 }
 
-/** What is told of connections that were dialed and of children, shortly. */
+/** Short descriptions of the events of dialed connections and of children. */
 function told(service: Service): string[] {
   return service.events.flatMap((event: SupervisorEvent) => {
     if (event.type === 'child.changed') return [`${event.child.kind} ${event.child.state}`];
@@ -43,7 +44,7 @@ function told(service: Service): string[] {
 const isUp = ({ status }: { status: { state: string } }) => status.state === 'up';
 
 describe('a client of a supervisor', () => {
-  it('is counted and told with it, and is no audience', async () => {
+  it('is counted and reported, and belongs to no audience', async () => {
     const upstream = await stops.service();
     const service = await stops.service();
     const { supervisor } = service;
@@ -72,11 +73,11 @@ describe('a client of a supervisor', () => {
     ]);
     const { open, closed } = supervisor.counts;
     assert.deepEqual([open, closed], [1, 1]);
-    // Its handlers are those of what was accepted.
+    // Its handlers are those of accepted connections.
     assert.deepEqual(service.calls, ['onOpen']);
   });
 
-  it('is told to have failed, each attempt, and to have given up', async () => {
+  it('reports each failed attempt, and that it gave up', async () => {
     const url = await rogue(({ asked, socket }) =>
       asked(() => void socket.end('HTTP/1.1 410 No\r\nContent-Length: 0\r\n\r\n')),
     );
@@ -95,7 +96,7 @@ describe('a client of a supervisor', () => {
     assert.deepEqual(service.calls, []);
   });
 
-  it('is seen by the inspector of the supervisor, from its own chart to its connection', async () => {
+  it('is visible to the inspector of the supervisor, from its own chart to its connection', async () => {
     const upstream = await stops.service();
     const seen = new Set<string>();
     const inspect = (event: InspectionEvent) => {
@@ -134,7 +135,7 @@ describe('a pool of a supervisor', () => {
 });
 
 describe('child.changed', () => {
-  it('is told once for each state, whatever else changes', async () => {
+  it('is emitted once for each state, whatever else changes', async () => {
     const upstream = await stops.service();
     const service = await stops.service();
     const { supervisor } = service;
@@ -153,12 +154,12 @@ describe('child.changed', () => {
 });
 
 describe('the drain of a supervisor with children', () => {
-  it('ends them when those who are served are gone, and counts both', async () => {
+  it('ends them after the accepted connections are gone, and counts both', async () => {
     const upstream = await stops.service();
     let client: ReturnType<typeof createClient> | undefined;
     const service = await stops.service({
       onClose: async () => {
-        // A handler that is still at work may need what was dialed.
+        // A running handler may need the dialed connections.
         await Promise.resolve();
         client?.send('goodbye of the peer');
       },
@@ -199,7 +200,7 @@ describe('the drain of a supervisor with children', () => {
     assert.ok(tookMs >= 300 && tookMs < 5_000, `${tookMs} ms`);
   });
 
-  it('reports the end of all of them before its own, however long a socket takes to go', async () => {
+  it('reports the end of all of them before its own, however long a socket takes to close', async () => {
     const url = await rogue(accepting(() => {}));
     const service = await stops.service({ timeouts: { forcedMs: 50 } });
     const timeouts = { ...quick.timeouts, closeMs: 60_000, forcedMs: 60_000 };
@@ -220,7 +221,7 @@ describe('the drain of a supervisor with children', () => {
     assert.deepEqual(told(service).slice(-2), ['d1 closed', 'client stopped']);
   });
 
-  it('stops them in time when those who are served take all of it', async () => {
+  it('stops them in time when the accepted connections take all of it', async () => {
     const upstream = await stops.service();
     const service = await stops.service({ timeouts: { closeMs: 60_000, forcedMs: 100 } });
     const { supervisor } = service;
@@ -235,7 +236,7 @@ describe('the drain of a supervisor with children', () => {
     assert.deepEqual([verdict?.code, verdict?.clean], [1001, true]);
   });
 
-  it('does not wait for what only waits, and lets nobody in who comes late', async () => {
+  it('never waits for a client that only waits, and refuses late newcomers', async () => {
     const url = await rogue(({ socket }) => socket.resetAndDestroy());
     const { supervisor } = await stops.service();
     const backoff = { minMs: 60_000, maxMs: 60_000 };
@@ -246,8 +247,8 @@ describe('the drain of a supervisor with children', () => {
     const upstream = await stops.service();
     const late = createClient(upstream.url, { ...quick, supervisor });
     const latePool = createPool([upstream.url], { ...quick, supervisor });
-    await until(() => late.status.state === 'stopped', 'it is not let in');
-    await until(() => latePool.status.state === 'stopped', 'nor is a pool');
+    await until(() => late.status.state === 'stopped', 'the client is refused');
+    await until(() => latePool.status.state === 'stopped', 'so is the pool');
     assert.equal(upstream.supervisor.counts.open + upstream.of('connection.opened').length, 0);
   });
 });
@@ -264,7 +265,7 @@ describe('the option `supervisor`', () => {
     refused({ supervisor: 5 }, /options\.supervisor: must be a supervisor/);
   });
 
-  it('brings its own inspector', () => {
+  it('cannot be combined with another inspector', () => {
     refused({ supervisor: createSupervisor(), inspect: () => {} }, /options\.inspect: /);
   });
 });

@@ -1,5 +1,5 @@
-// Goal: every message that a client accepts ends in one of two ways: it has left, or it is given up and reported. Order holds,
-// and nothing comes twice. Method: servers that stop reading, break off, and limit the rate, and the sums of both sides.
+// Goal: every message that a client accepts either leaves, or is dropped and reported. Order holds, and nothing arrives
+// twice. Method: servers that stop reading, break off, and limit the rate, and the totals of both sides.
 import assert from 'node:assert/strict';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -23,7 +23,7 @@ const quick: NodeClientOptions = {
   timeouts: { closeMs: 100 },
 };
 
-/** A server of ws that notes what reaches it, over all its connections. */
+/** A server of ws that records the messages of all its connections. */
 class Receiver {
   readonly received: number[] = [];
   readonly sockets: WebSocket[] = [];
@@ -59,7 +59,7 @@ class Receiver {
   }
 }
 
-/** A client, and what became of each of its messages. */
+/** A client, and the result of each of its messages. */
 class Account {
   readonly client: Client;
   readonly dropped: { i: number; reason: string }[] = [];
@@ -92,7 +92,10 @@ class Account {
     return [...this.results].filter(([, each]) => each === result).map(([i]) => i);
   }
 
-  /** Each message has one result, each loss is one event, and what has arrived is in order, once. */
+  /**
+   * Each message has one result, each loss is one event, and the received messages are in order,
+   * once.
+   */
   assertBalance(accepted: number, received: readonly number[]): void {
     assert.equal(this.results.size, accepted);
     assert.equal(this.of('sent').length + this.of('lost').length, accepted);
@@ -112,7 +115,7 @@ const dial = (url: string, options: NodeClientOptions = {}) =>
   new Account(createClient(url, { ...quick, ...options }));
 
 describe('a message that a client has accepted', () => {
-  it('goes on waiting when the connection breaks, unless the socket had it', async () => {
+  it('keeps waiting when the connection breaks, unless the socket had it', async () => {
     const receiver = await Receiver.start((socket, number) => number === 1 && socket.pause());
     const account = await dial(receiver.url).up();
     for (let i = 0; i < 200; i += 1) {
@@ -127,7 +130,7 @@ describe('a message that a client has accepted', () => {
     account.assertBalance(200, receiver.received);
     const lost = account.dropped;
     assert.deepEqual(new Set(lost.map(({ reason }) => reason)), new Set(['connection-lost']));
-    // One message is larger than the window, so one was in the socket.
+    // One message is larger than the window, so the socket had one.
     assert.ok(lost.length <= 1, `${lost.length} were lost`);
     await until(() => receiver.received.at(-1) === 199, 'the last has come');
     const waited = [...Array(200).keys()].slice(-waiting);
@@ -136,10 +139,10 @@ describe('a message that a client has accepted', () => {
 
   for (const [name, make] of [
     ['Node.js', (url: string) => createClient(url, quick)],
-    // A page does not ping.
+    // A page sends no ping.
     ['a page', (url: string) => createPageClient(url, { ...quick, heartbeat: {} })],
   ] as const) {
-    it(`is accounted for over many breaks: ${name}`, async () => {
+    it(`has a result after many breaks: ${name}`, async () => {
       const receiver = await Receiver.start();
       const account = await new Account(make(receiver.url)).up();
       let i = 0;
@@ -154,7 +157,7 @@ describe('a message that a client has accepted', () => {
     });
   }
 
-  it('is not lost behind a close that follows at once, over TLS', async () => {
+  it('never disappears behind an immediate close, over TLS', async () => {
     const certificate = selfSigned('localhost');
     const server = createTlsServer(certificate);
     const wss = new WebSocketServer({ server });
@@ -177,7 +180,7 @@ describe('a message that a client has accepted', () => {
 });
 
 describe('a message to a server that does not read', () => {
-  /** A client whose socket has taken what it can. */
+  /** A client whose socket has accepted what it can. */
   async function stalled(options: NodeClientOptions = {}) {
     const receiver = await Receiver.start((socket) => socket.pause());
     const account = await dial(receiver.url, options).up();
@@ -199,7 +202,7 @@ describe('a message to a server that does not read', () => {
     assert.equal(client.status.state, 'up');
   });
 
-  it('does not end the connection once it has expired, and nothing waits', async () => {
+  it('never ends the connection by expiring, and nothing waits', async () => {
     const { client, account } = await stalled({
       queueMax: 1,
       timeouts: { stalledMs: 100, closeMs: 100 },
@@ -208,7 +211,7 @@ describe('a message to a server that does not read', () => {
     client.endings$.subscribe(() => {
       hasEnded = true;
     });
-    // It takes the place of what waits.
+    // It takes the place of the waiting message.
     client.send({ i: -1 }, { ttlMs: 20 });
     await until(() => account.dropped.some(({ reason }) => reason === 'expired'), 'it has expired');
     await new Promise((resolve) => setTimeout(resolve, 400));
@@ -229,7 +232,7 @@ describe('a message to a server that does not read', () => {
     assert.equal(client.queuedMessages, 1);
   });
 
-  it('has the connection ended after `stalledMs`, and goes on waiting', async () => {
+  it('makes the connection end after `stalledMs`, and keeps waiting', async () => {
     const { client, account, receiver } = await stalled({
       timeouts: { stalledMs: 100, closeMs: 100 },
     });
@@ -247,8 +250,8 @@ describe('a message to a server that does not read', () => {
   });
 });
 
-describe('what has waited for a connection', () => {
-  it('reaches a server that closes at its rate, complete and in order', async () => {
+describe('messages that waited for a connection', () => {
+  it('reach a server that closes at its rate, complete and in order', async () => {
     const received: number[] = [];
     const causes: string[] = [];
     const serve = () =>
@@ -277,7 +280,7 @@ describe('what has waited for a connection', () => {
 describe('pause and resume of a client', () => {
   it('make the sender wait, on this connection and on the next', async () => {
     const receiver = await Receiver.start();
-    // While it reads nothing, only the write of a ping finds out that the server is gone.
+    // While the client reads nothing, only the write of a ping reveals that the server is gone.
     const account = await dial(receiver.url, { heartbeat: { intervalMs: 50 } }).up();
     const { client } = account;
     let arrived = 0;
@@ -302,7 +305,7 @@ describe('pause and resume of a client', () => {
     await until(() => arrived === 5_000, 'all have come');
   });
 
-  it('let a sign-in through, and deliver what was held back first', async () => {
+  it('let a sign-in through, and deliver the held messages first', async () => {
     const receiver = await Receiver.start((socket) => {
       for (const message of ['early', 'welcome']) socket.send(JSON.stringify(message));
     });

@@ -1,5 +1,5 @@
-// Goal: a client tells of each connection once, comes back by itself, and loses no message without saying so.
-// Method: real sockets against our own service, plain ws, and servers that keep to no rule.
+// Goal: a client reports each connection once, reconnects by itself, and loses no message without a report.
+// Method: real sockets against our own service, plain ws, and servers that break every rule.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
@@ -12,7 +12,7 @@ import { accepting, closeFrame } from '../support/rogue-server.ts';
 import { stopsAndWatch } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
-/** Comes back soon, so that a test need not wait. */
+/** Reconnects soon, so that tests are fast. */
 const backoff = { minMs: 20, maxMs: 40, stableMs: 100 };
 
 const stops = stopsAndWatch();
@@ -55,7 +55,7 @@ describe('client: an open connection', () => {
     assert.deepEqual([theirs.code, theirs.reason, theirs.clean], [4_001, 'enough', true]);
   });
 
-  it('takes part in a subprotocol, sends headers, and checks both contracts', async () => {
+  it('negotiates a subprotocol, sends headers, and checks both contracts', async () => {
     const plain = await plainServer();
     let asked: string | undefined;
     plain.on('connection', (socket, { headers }) => {
@@ -71,14 +71,14 @@ describe('client: an open connection', () => {
       messages: Quote,
       sends: Quote,
     }).up();
-    await until(() => dialing.messages.length === 1, 'the good one is there');
+    await until(() => dialing.messages.length === 1, 'the valid one has arrived');
     assert.deepEqual([asked, dialing.messages], ['me', [{ price: 1 }]]);
     const [invalid] = dialing.events;
     assert.equal(invalid?.type === 'message.invalid' && invalid.fault.path, 'price');
     assert.throws(() => dialing.client.send({ price: 'low' }), { code: 'invalid-message' });
   });
 
-  it('B16: delivers a message that came in the same packet as the answer', async () => {
+  it('B16: delivers a message that arrived in the same packet as the answer', async () => {
     const server = await stops.rogue((visit) =>
       visit.asked((request) => {
         const hello = buildFrame({ opcode: opcode.text, payload: '"hello"', masked: false });
@@ -98,7 +98,7 @@ describe('client: an open connection', () => {
     assert.equal(dialing.verdicts[0]?.clean, true);
   });
 
-  it('finds a peer that is silent by the heartbeat', async () => {
+  it('detects a silent peer by the heartbeat', async () => {
     const server = await stops.rogue(accepting(() => {}));
     const heartbeat = { intervalMs: 100, graceMs: 100 };
     const dialing = await dial(server.port, { heartbeat }).up();
@@ -108,8 +108,8 @@ describe('client: an open connection', () => {
   });
 });
 
-describe('client: an end that it did not ask for', () => {
-  /** What the server does, and what the client is to conclude. */
+describe('client: an ending that it did not request', () => {
+  /** What the server does, and the expected verdict. */
   const ends: Record<string, [Parameters<typeof accepting>[0], code: number, cause: string]> = {
     'B17: a close frame behind the answer': [
       ({ socket }) => void socket.end(closeFrame(1013)),
@@ -140,7 +140,7 @@ describe('client: an end that it did not ask for', () => {
     });
   }
 
-  it('is told in the state that follows, and before that state is', async () => {
+  it('is reported in the state that follows, before that state is emitted', async () => {
     const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const dialing = dial(server.port, { backoff: { minMs: 60_000, maxMs: 60_000 } });
     const log: string[] = [];
@@ -156,7 +156,7 @@ describe('client: an end that it did not ask for', () => {
     );
   });
 
-  it('tells the ending of an attempt that is given up before it completes', async () => {
+  it('reports the ending of an attempt that is given up before it completes', async () => {
     const server = await stops.rogue(() => {});
     const dialing = dial(server.port);
     const log: string[] = [];
@@ -176,7 +176,7 @@ describe('client: an end that it did not ask for', () => {
     assert.deepEqual(late, ['stopped', 'complete']);
   });
 
-  it('comes back, and each connection is told once', async () => {
+  it('reconnects, and each connection is reported once', async () => {
     const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const dialing = dial(server.port);
     await until(() => dialing.verdicts.length >= 4, 'it has come back three times');
@@ -188,7 +188,7 @@ describe('client: an end that it did not ask for', () => {
     assert.ok(dialing.verdicts.every(({ code }) => code === 1001));
   });
 
-  it('backs off further and further while connections do not last', async () => {
+  it('increases the backoff while connections do not last', async () => {
     const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const slow = { minMs: 10, maxMs: 10_000, stableMs: 60_000 };
     const dialing = dial(server.port, { backoff: slow, random: () => 1 });
@@ -197,7 +197,7 @@ describe('client: an end that it did not ask for', () => {
     assert.deepEqual(delays.slice(0, 4), [10, 20, 40, 80]);
   });
 
-  it('begins anew after a connection that lasted', async () => {
+  it('resets the backoff after a connection that lasted', async () => {
     const server = await stops.rogue(
       accepting(({ socket }) => setTimeout(() => socket.end(closeFrame(1001)), 100)),
     );
@@ -208,7 +208,7 @@ describe('client: an end that it did not ask for', () => {
     assert.deepEqual(delays.slice(0, 2), [10, 10]);
   });
 
-  it('gives up when the application says so, or when it happens too often', async () => {
+  it('gives up when the application decides so, or after too many endings', async () => {
     const normal = await stops.rogue(
       accepting(({ socket }) => void socket.end(closeFrame(1000, 'bye'))),
     );
@@ -224,7 +224,7 @@ describe('client: an end that it did not ask for', () => {
 });
 
 describe('client: waking up', () => {
-  /** A clock whose wall time can jump, as it does when a machine has slept. */
+  /** A clock whose wall time can jump, as after a machine has slept. */
   function sleepyClock(): { clock: Clock; sleep: () => void } {
     let sleptMs = 0;
     const clock = { ...systemClock, wallNow: () => systemClock.wallNow() + sleptMs };
@@ -236,7 +236,7 @@ describe('client: waking up', () => {
     };
   }
 
-  it('asks an open connection for a sign of life at once', async () => {
+  it('probes an open connection at once', async () => {
     const plain = await plainServer();
     let pings = 0;
     plain.on('connection', (socket) =>
@@ -246,7 +246,7 @@ describe('client: waking up', () => {
     );
     const { clock, sleep } = sleepyClock();
     const { port } = plain.address() as { port: number };
-    // The first ping by itself would come at the end of the interval.
+    // Without the wake-up, the first ping would come at the end of the interval.
     await dial(port, { clock, random: () => 0.99 }).up();
     sleep();
     await until(() => pings === 1, 'it is pinged, long before the interval is over');
@@ -266,7 +266,7 @@ describe('client: waking up', () => {
 });
 
 describe('client: sending while away', () => {
-  it('keeps messages in order until it is up, and then sends them before any newer one', async () => {
+  it('keeps messages in order until it is up, and sends them before any newer one', async () => {
     const server = await stops.service();
     const dialing = dial(server.port);
     assert.equal(dialing.client.send(1), 'queued');
@@ -280,7 +280,7 @@ describe('client: sending while away', () => {
     assert.deepEqual(server.messages, [1, 2, 4]);
   });
 
-  it('drops the oldest of too many, and what has expired, and tells each', async () => {
+  it('drops the oldest of too many and expired ones, and reports each', async () => {
     const server = await stops.rogue(() => {});
     const dialing = dial(server.port, { queueMax: 2 });
     const lost = dialing.client.sendAndFlush('a');
@@ -303,7 +303,7 @@ describe('client: sending while away', () => {
     assert.equal(await dialing.client.sendAndFlush('late'), 'refused');
   });
 
-  it('does not send what has expired meanwhile', async () => {
+  it('never sends messages that have expired meanwhile', async () => {
     const plain = await plainServer();
     const got: string[] = [];
     plain.on('connection', (socket) => socket.on('message', (data) => got.push(String(data))));
@@ -318,7 +318,7 @@ describe('client: sending while away', () => {
     ]);
   });
 
-  it('is congested by a peer that does not read, refuses more, and flows again', async () => {
+  it('is congested by a peer that does not read, refuses messages, and accepts them again later', async () => {
     let pause = () => {};
     const server = await stops.rogue(
       accepting(({ socket }) => {

@@ -1,5 +1,6 @@
-// Goal: a failure has the HTTP answer that refused the attempt, whatever the server does while it sends the body, and the end of
-// the attempt waits for no server. Method: servers that answer by script, with bodies that are long, slow, cut off or no text.
+// Goal: a failure has the HTTP answer that refused the attempt, whatever the server does while it sends the body, and
+// no server can delay the end of the attempt. Method: servers with scripted answers, with bodies that are long, slow,
+// cut off or not text.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
@@ -66,7 +67,7 @@ describe('the response of a failure', () => {
     assert.equal(response?.body, 'no such token: é');
   });
 
-  it('is a plain value, without a body where there is none', async () => {
+  it('is a plain value, and lacks a body if there is none', async () => {
     const attempt = await dial(answering((socket) => socket.end(head('Content-Length: 0'))));
     const { response } = await attempt.firstFailure();
     assert.deepEqual(structuredClone(response), {
@@ -76,7 +77,7 @@ describe('the response of a failure', () => {
     });
   });
 
-  it('has the first 4 KiB of the body, and no half of a character', async () => {
+  it('has the first 4 KiB of the body, and no partial character', async () => {
     const attempt = await dial(
       answering((socket) => void socket.write(`${head()}x${'é'.repeat(10_000)}`)),
       { clock: withoutSeconds },
@@ -85,7 +86,7 @@ describe('the response of a failure', () => {
     assert.equal(response?.body, `x${'é'.repeat(2_047)}`);
   });
 
-  it('B05v: has a body that is no UTF-8 as far as it can be read', async () => {
+  it('B05v: has the readable part of a body that is not UTF-8', async () => {
     const attempt = await dial(
       answering((socket) =>
         socket.end(Buffer.concat([Buffer.from(head()), Buffer.of(65, 255, 66)])),
@@ -103,14 +104,14 @@ describe('the response of a failure', () => {
     'stops in the middle': (socket) => void socket.write(`${head('Content-Length: 100')}why`),
   };
   for (const [title, answer] of Object.entries(slow)) {
-    it(`B05v: is not waited for by much when the body ${title}`, async () => {
+    it(`B05v: is delayed only briefly when the body ${title}`, async () => {
       const attempt = await dial(answering(answer));
       const { cause, response } = await attempt.firstFailure();
       assert.equal(cause, 'rejected');
       assert.match(String(response?.body), /^why\.*$/);
     });
 
-    it(`is not waited for beyond the time of the attempt when the body ${title}`, async () => {
+    it(`never takes longer than the attempt may when the body ${title}`, async () => {
       const attempt = await dial(answering(answer), { timeouts: { handshakeMs: 100 } });
       const { cause, httpStatus, response } = await attempt.firstFailure();
       assert.deepEqual([cause, httpStatus], ['rejected', 403]);
@@ -123,11 +124,11 @@ describe('the response of a failure', () => {
     RST: (socket) => void socket.resetAndDestroy(),
   };
   for (const [title, end] of Object.entries(ends)) {
-    it(`B05v: has what came before a ${title} in the middle of the body`, async () => {
+    it(`B05v: has what arrived before a ${title} in the middle of the body`, async () => {
       const attempt = await dial(
         answering((socket) => {
           socket.write(`${head('Content-Length: 100')}why`);
-          // The reset would overtake what has not been read yet.
+          // The reset would overtake bytes that have not been read yet.
           setTimeout(() => end(socket), 50);
         }),
       );
@@ -137,7 +138,7 @@ describe('the response of a failure', () => {
     });
   }
 
-  it('is there also for an attempt that is given up while the body comes', async () => {
+  it('is also there for an attempt that is given up during the body', async () => {
     let isAnswered = false;
     const attempt = await dial(
       answering((socket) => {
@@ -166,7 +167,7 @@ describe('the response of a failure', () => {
     assert.equal(endings[0].failure.response?.body, 'why');
   });
 
-  it('is in no line of a log', async () => {
+  it('is never written to a log', async () => {
     const attempt = await dial(
       answering((socket) =>
         socket.end(`${head('Set-Cookie: s=secret', 'Content-Length: 6')}secret`),
@@ -179,7 +180,7 @@ describe('the response of a failure', () => {
   });
 });
 
-describe('a client that is denied', () => {
+describe('a client whose credentials are refused', () => {
   const denied = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
   const quick = { backoff: { minMs: 1, maxMs: 2, slowMs: 60_000 } };
   const functions: Record<string, NodeClientOptions> = {
@@ -188,7 +189,7 @@ describe('a client that is denied', () => {
     subprotocols: { subprotocols: async () => ['access_token'] },
   };
   for (const [name, options] of Object.entries(functions)) {
-    it(`asks ${name} for others three times before it is slow`, async () => {
+    it(`asks ${name} for others three times before it slows down`, async () => {
       const attempt = await dial(
         answering((socket) => socket.end(denied)),
         { ...quick, ...options },
@@ -198,7 +199,7 @@ describe('a client that is denied', () => {
     });
   }
 
-  it('is slow at once where nothing is asked for', async () => {
+  it('slows down at once where no function can supply others', async () => {
     const options = { ...quick, headers: {}, connect: {}, subprotocols: ['a'] };
     const attempt = await dial(
       answering((socket) => socket.end(denied)),

@@ -1,5 +1,5 @@
-// Goal: an attempt that does not open is told once, as what it was, and leaves nothing behind. Method: every row
-// of section B of the catalogue, on real sockets, against servers that keep to no rule.
+// Goal: an attempt that does not open is reported once, with its cause, and leaves nothing behind. Method: every
+// row of section B of the situations, on real sockets, against servers that break every rule.
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 type Expected = Partial<Pick<Failure, 'phase' | 'cause' | 'httpStatus' | 'retryAfterMs' | 'retry'>>;
 
 const timeouts = { handshakeMs: 400 };
-/** No second attempt while a test looks at the first. */
+/** No second attempt while a test examines the first. */
 const backoff = { minMs: 60_000, maxMs: 60_000 };
 
 let watch: ProcessWatch;
@@ -47,7 +47,9 @@ async function dialRogue(script: Script, options: NodeClientOptions = {}): Promi
   return dial(`ws://127.0.0.1:${server.port}/feed`, options);
 }
 
-/** Asserts that the one attempt failed once, for this reason, and that nothing else was told or left. */
+/**
+ * Asserts that the one attempt failed once, for this reason, and that nothing else was reported or left.
+ */
 async function assertFailed(attempt: Dialing, expected: Expected): Promise<Failure> {
   const ending = await attempt.firstEnding();
   assert.equal(ending.outcome, 'failed');
@@ -129,7 +131,7 @@ describe('client before open: the network', () => {
     });
   }
 
-  it('B23: a unix socket that is not there', async () => {
+  it('B23: a missing unix socket', async () => {
     const attempt = dial('ws+unix:/nowhere/mooring.sock:/feed');
     await assertFailed(attempt, { phase: 'tcp', cause: 'tcp-error', retry: 'backoff' });
   });
@@ -161,7 +163,7 @@ describe('client before open: the answer', () => {
   });
 
   const others: Readonly<Record<string, [status: number, Script]>> = {
-    'B05u, B05x: an endless body is not waited for': [
+    'B05u, B05x: an endless body is not awaited': [
       200,
       ({ asked, socket }) =>
         asked(() => {
@@ -195,10 +197,10 @@ describe('client before open: the answer', () => {
     'B08b: another upgrade': {
       script: answer('HTTP/1.1 101 Switching Protocols', 'Upgrade: h2c', 'Connection: Upgrade'),
     },
-    'B08c: a subprotocol that was not asked for': {
+    'B08c: a subprotocol that was not requested': {
       script: accepting('Sec-WebSocket-Protocol: surprise'),
     },
-    'B08e: an extension that was not asked for': {
+    'B08e: an extension that was not requested': {
       script: accepting('Sec-WebSocket-Extensions: permessage-deflate'),
     },
     'B10: no HTTP at all': { script: ({ socket }) => void socket.write('220 smtp.test ESMTP\r\n') },
@@ -207,12 +209,12 @@ describe('client before open: the answer', () => {
     it(title, async () => void (await assertFailed(await dialRogue(script, options), invalid)));
   }
 
-  it('B08d: none of the subprotocols that were asked for', async () => {
+  it('B08d: none of the requested subprotocols', async () => {
     const attempt = await dialRogue(accepting(), { subprotocols: ['chat'] });
     await assertFailed(attempt, { ...invalid, cause: 'wrong-subprotocol' });
   });
 
-  it('B08: a wrong accept that names no subprotocol either', async () => {
+  it('B08: a wrong accept that also names no subprotocol', async () => {
     const attempt = await dialRogue(
       answer(
         'HTTP/1.1 101 Switching Protocols',
@@ -225,7 +227,7 @@ describe('client before open: the answer', () => {
     await assertFailed(attempt, invalid);
   });
 
-  it('B19: 103 before 101 is fine', async () => {
+  it('B19: 103 before 101 is accepted', async () => {
     const attempt = await dialRogue(({ asked, socket, acceptance }) =>
       asked((request) => {
         socket.write('HTTP/1.1 103 Early Hints\r\n\r\n');
@@ -252,20 +254,20 @@ describe('client before open: given up by this side', () => {
     assert.deepEqual([attempt.endings, attempt.completed.length, server?.visits], [[], 4, 0]);
   });
 
-  it('B09b: closed while the answer is awaited', async () => {
+  it('B09b: closed while waiting for the answer', async () => {
     const attempt = await dialRogue(() => {});
     await until(() => server?.visits === 1, 'it is connected');
     await attempt.client.close();
     assertAborted(attempt);
   });
 
-  it('B14: a signal that has aborted before', async () => {
+  it('B14: a signal that has already aborted', async () => {
     const attempt = await dialRogue(() => {}, { signal: AbortSignal.abort() });
     await until(() => attempt.client.status.state === 'stopped', 'it stops');
     assert.deepEqual([attempt.endings, server?.visits], [[], 0]);
   });
 
-  it('B14b: a signal that aborts while it connects', async () => {
+  it('B14b: a signal that aborts during the attempt', async () => {
     const controller = new AbortController();
     const attempt = await dialRogue(() => {}, { signal: controller.signal });
     await until(() => server?.visits === 1, 'it is connected');
@@ -274,7 +276,7 @@ describe('client before open: given up by this side', () => {
     assertAborted(attempt);
   });
 
-  it('B20: a wrong close code is told at once, and changes nothing', async () => {
+  it('B20: a wrong close code throws at once, and changes nothing', async () => {
     const attempt = await dialRogue(() => {});
     await until(() => attempt.client.status.state === 'dialing', 'it dials');
     await assert.rejects(attempt.client.close(9_999), { code: 'invalid-close' });
@@ -346,7 +348,7 @@ describe('client before open: wrong from the start', () => {
     });
   }
 
-  it('B12b: an agent for another scheme is found when it dials', async () => {
+  it('B12b: an agent for another scheme fails the attempt when it dials', async () => {
     const attempt = dial('wss://127.0.0.1:1/', { connect: { agent: new Agent() } });
     await assertFailed(attempt, { phase: 'config', cause: 'config-error', retry: 'never' });
   });
@@ -358,12 +360,12 @@ describe('client before open: TLS', () => {
     const attempt = dial(`wss://127.0.0.1:${server.port}`);
     await assertFailed(attempt, { phase: 'tls', cause: 'tls-error', retry: 'backoff' });
     const { error } = await attempt.firstFailure();
-    // Without the place in the source of OpenSSL.
+    // The message without the place in the source of OpenSSL.
     assert.match(String(error?.message), /error:[^\n]*[a-z]$/);
     assert.doesNotMatch(String(error?.message), /openssl\//);
   });
 
-  it('B13b: a certificate that signed itself, and one for another name', async () => {
+  it('B13b: a self-signed certificate, and one for another name', async () => {
     const certificate = selfSigned('mooring.test');
     const tls = createTlsServer(certificate);
     await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));

@@ -1,5 +1,5 @@
-// Goal: what a client does after a connection was closed, and what it can do about one. Method: section C of the
-// situations, as far as an accepted connection has no counterpart, on real sockets, with a raw server.
+// Goal: what a client does after a connection was closed, and how an application can close it. Method: section C
+// of the situations, as far as an accepted connection has no counterpart, on real sockets, with a raw server.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { fillBacklog } from '../support/backlog.ts';
@@ -31,7 +31,7 @@ const release = () => pair.end();
 describe('client, C01: the peer closes', () => {
   afterEach(release);
 
-  /** All but two codes leave the delay to the backoff. */
+  /** All codes but two leave the delay to the backoff. */
   const backoff = { minMs: 1_000, maxMs: 40_000 };
   const delaysMs: Readonly<Record<number, number>> = { 1012: 29_750, 1013: 39_800 };
 
@@ -45,7 +45,7 @@ describe('client, C01: the peer closes', () => {
     });
   }
 
-  it('C01: after a code that allows it the client comes back, with what was sent meanwhile', async () => {
+  it('C01: after a code that allows it the client reconnects, and sends what waited', async () => {
     await connect({ backoff: { minMs: 20, maxMs: 40 } });
     pair.host.sendClose(1011, 'broken');
     await until(() => pair.dialing.endings.length === 1, 'it has ended');
@@ -57,10 +57,10 @@ describe('client, C01: the peer closes', () => {
   });
 });
 
-describe('client, C03: it closes with what must not be sent', () => {
+describe('client, C03: it closes with a value that must not be sent', () => {
   afterEach(release);
 
-  it('C03, B20: a wrong code or reason is refused, and the connection lives on', async () => {
+  it('C03, B20: a wrong code or reason is refused, and the connection continues', async () => {
     await connect();
     const close = (...frame: unknown[]) =>
       pair.client.close(...(frame as Parameters<typeof pair.client.close>));
@@ -94,7 +94,7 @@ describe('client, C06b: it closes after the peer did', () => {
 describe('client, C08: closing again', () => {
   afterEach(release);
 
-  it('C08: only the first close counts, each resolves, and nothing does anything after the end', async () => {
+  it('C08: only the first close counts, each call resolves, and nothing has an effect after the end', async () => {
     await connect();
     const { client } = pair;
     const done = [client.close(4001), client.close(4002), client.close()];
@@ -113,7 +113,7 @@ describe('client, C08: closing again', () => {
 describe('client, C10: it closes behind a backlog', () => {
   afterEach(release);
 
-  it('C10: sendAndFlush tells what was lost behind a close that came too late', async () => {
+  it('C10: sendAndFlush reports what a late close lost', async () => {
     await connect({ limits: { outboxHighBytes: 4_000_000 } });
     pair.host.pause();
     await fillBacklog(pair, 200_000);

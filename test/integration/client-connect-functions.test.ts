@@ -1,5 +1,5 @@
-// Goal: connections go through a proxy, or are made by the application, and none of the functions among the connect options can
-// end the process. Method: a real proxy, servers that note how they were reached, and functions that misbehave.
+// Goal: connections go through a proxy, or the application makes them, and no function among the connect options can
+// end the process. Method: a real proxy, servers that record how they were reached, and functions that misbehave.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, type ClientRequest } from 'node:http';
@@ -18,7 +18,7 @@ import { stopsAndWatch } from '../support/stops.ts';
 import { turns, until } from '../support/until.ts';
 
 type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
-/** A request, which an agent hands its socket. */
+/** A request to which an agent passes its socket. */
 interface SocketTaker extends ClientRequest {
   onSocket(socket: unknown): void;
 }
@@ -44,7 +44,7 @@ describe('connect: agent', () => {
     assert.deepEqual([verdict.code, verdict.clean], [1000, true]);
   });
 
-  it('reaches a server over TLS through a proxy, which is asked for the name', async () => {
+  it('reaches a server over TLS through a proxy, and names that server to the proxy', async () => {
     const service = await secureService('feed.test');
     const proxy = await stops.started(ConnectProxy.start());
     const agent = new HttpsProxyAgent(proxy.url);
@@ -65,13 +65,13 @@ describe('connect: agent', () => {
     assert.equal(failure.response?.body, 'this proxy does not know you');
   });
 
-  it('reports a proxy that is not there', async () => {
+  it('reports an unreachable proxy', async () => {
     const agent = new HttpsProxyAgent(`http://127.0.0.1:${await deadPort()}`);
     const { cause, phase } = await dial('ws://feed.test:80/', { agent }).firstFailure();
     assert.deepEqual([cause, phase], ['tcp-refused', 'tcp']);
   });
 
-  it('says how far an attempt came behind the proxy', async () => {
+  it('reports the phase of an attempt behind the proxy', async () => {
     const silent = await stops.rogue(() => {});
     const proxy = await stops.started(ConnectProxy.start());
     const connect = { agent: new HttpsProxyAgent(proxy.url) };
@@ -119,7 +119,7 @@ describe('connect: agent', () => {
     },
   };
   for (const [title, addRequest] of Object.entries(agents)) {
-    it(`B12c: that ${title} fails the attempt`, async () => {
+    it(`B12c: an agent that ${title} fails the attempt`, async () => {
       const agent = Object.assign(new Agent(), { addRequest });
       const failed = dial('ws://feed.test:80/', { agent });
       const { cause, phase, retry, level } = await failed.firstFailure();
@@ -136,10 +136,10 @@ describe('connect: agent', () => {
       request.onSocket(new Duplex().destroy(new Error('closed by itself'))),
     'hands over a socket with an encoding': (request) =>
       request.onSocket(new Duplex({ read() {} }).setEncoding('latin1')),
-    'reports an error that is none': (request) => void request.emit('error', null),
+    'reports an error that is not one': (request) => void request.emit('error', null),
   };
   for (const [title, hand] of Object.entries(takers)) {
-    it(`B12c: that ${title} later fails the attempt`, async () => {
+    it(`B12c: an agent that ${title} later fails the attempt`, async () => {
       const watch = new ProcessWatch();
       const addRequest = (request: SocketTaker) => void setImmediate(() => hand(request));
       const failed = dial('ws://feed.test:80/', {
@@ -153,7 +153,7 @@ describe('connect: agent', () => {
     });
   }
 
-  it('B12c: that calls back without a socket fails the attempt', async () => {
+  it('B12c: an agent that calls back without a socket fails the attempt', async () => {
     const watch = new ProcessWatch();
     const createConnection = (_target: unknown, done: (error: null) => void) =>
       void setImmediate(done, null);
@@ -170,7 +170,7 @@ describe('connect: agent', () => {
     'makes no socket': () => 42,
   };
   for (const [title, createConnection] of Object.entries(creations)) {
-    it(`B12c: that ${title} fails the attempt, and stays as it was`, async () => {
+    it(`B12c: an agent that ${title} fails the attempt, and stays unchanged`, async () => {
       const watch = new ProcessWatch();
       const agent = Object.assign(new Agent(), { createConnection });
       const failed = dial('ws://feed.test:80/', { agent });
@@ -182,7 +182,7 @@ describe('connect: agent', () => {
     });
   }
 
-  it('that made a socket which breaks before the answer fails the attempt as the socket does', async () => {
+  it('an agent whose socket breaks before the answer fails the attempt as the socket does', async () => {
     const collapse = () => tunnel.destroy(new Error('the tunnel is gone'));
     const { port } = await stops.rogue(({ asked }) => asked(collapse));
     const tunnel = tcpConnect(port, '127.0.0.1');
@@ -193,7 +193,7 @@ describe('connect: agent', () => {
     assert.deepEqual([cause, phase, error?.message], ['tcp-error', 'http', 'the tunnel is gone']);
   });
 
-  it('that throws after it has made a socket leaves no socket', async () => {
+  it('an agent that throws after it has made a socket leaves no socket', async () => {
     const service = await stops.service();
     const sockets: Duplex[] = [];
     class FickleAgent extends Agent {
@@ -214,7 +214,7 @@ describe('connect: agent', () => {
 });
 
 describe('connect: createConnection', () => {
-  it('may make a socket that is no socket of Node.js, whose answer is judged as any other', async () => {
+  it('may make a socket of a foreign class, whose answer is checked as any other', async () => {
     const upgrade = 'HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade';
     for (const answer of ['nonsense', `${upgrade}\r\nSec-WebSocket-Accept: no\r\n\r\n`]) {
       const createConnection = () =>
@@ -248,7 +248,7 @@ describe('connect: createConnection', () => {
     assert.equal(service.visits[0]?.servername, 'feed.test');
   });
 
-  it('must make one over TLS for wss:, or nothing is sent', async () => {
+  it('must make a connection over TLS for wss:, or nothing is sent', async () => {
     const heard: Buffer[] = [];
     const plain = await stops.rogue(({ socket }) =>
       socket.on('data', (bytes) => heard.push(bytes)),
@@ -262,7 +262,7 @@ describe('connect: createConnection', () => {
     assert.deepEqual(heard, []);
   });
 
-  it('may make a stream that is no socket', async () => {
+  it('may make a stream that is not a socket', async () => {
     const service = await stops.service();
     const createConnection: CreateConnection = () => {
       const socket = tcpConnect(service.port, '127.0.0.1');
@@ -295,7 +295,7 @@ describe('connect: createConnection', () => {
     'makes no socket': [() => 5 as never, /must make a socket, not 5/],
     'makes a promise of no socket': [async () => undefined as never, /not undefined/],
     'calls back without a socket': [(_target, done) => done(null), /not undefined/],
-    // HTTP is bytes, and an encoding makes text of them.
+    // HTTP consists of bytes, and an encoding turns them into text.
     'makes a socket with an encoding': [
       () => new Duplex({ read() {} }).setEncoding('latin1'),
       /without an encoding/,
@@ -306,7 +306,7 @@ describe('connect: createConnection', () => {
     ],
   };
   for (const [title, [createConnection, message]] of Object.entries(wrong)) {
-    it(`B12c: that ${title} fails the attempt`, async () => {
+    it(`B12c: fails the attempt when it ${title}`, async () => {
       const failed = dial('ws://feed.test:80/', { createConnection });
       const { cause, phase, retry, error } = await failed.firstFailure();
       assert.deepEqual([cause, phase, retry], ['target-error', 'config', 'backoff']);
@@ -315,7 +315,7 @@ describe('connect: createConnection', () => {
     });
   }
 
-  it('that calls back with an error fails as the error says, and is heard once', async () => {
+  it('fails the attempt with the error that it calls back with, and only its first callback counts', async () => {
     const error = Object.assign(new Error('tunnel refused'), { code: 'ECONNREFUSED' });
     const createConnection: CreateConnection = (_target, done) => {
       done(error);
@@ -332,7 +332,7 @@ describe('connect: createConnection', () => {
   });
 });
 
-describe('a client that is closed from a function of its connect options', () => {
+describe('a client that a function of its connect options closes', () => {
   const ways: Record<string, (close: () => void) => ConnectOptions> = {
     lookup: (close) => ({
       lookup: (name, options, done) => {
@@ -409,7 +409,11 @@ describe('connect: lookup behind a guard', () => {
     ],
     rejects: [() => Promise.reject(new Error('not ready')), 'dns-error', 'dns'],
     'calls back with an error': [(done) => done(new Error('nobody'), ''), 'dns-error', 'dns'],
-    'calls back with what is no error': [(done) => done('nobody' as never, ''), 'dns-error', 'dns'],
+    'calls back with a value that is not an error': [
+      (done) => done('nobody' as never, ''),
+      'dns-error',
+      'dns',
+    ],
     'finds that its name server refuses': [
       (done) =>
         done(Object.assign(new Error('queryA'), { code: 'ECONNREFUSED', syscall: 'queryA' }), ''),
@@ -426,7 +430,7 @@ describe('connect: lookup behind a guard', () => {
     'finds nonsense': [(done) => done(null, [null, 5, {}] as never), 'dns-error', 'dns'],
   };
   for (const [title, [lookup, cause, phase]] of Object.entries(answers)) {
-    it(`${cause === 'dns-error' ? 'B02d' : 'B02c'}: that ${title} is one ${cause}`, async () => {
+    it(`${cause === 'dns-error' ? 'B02d' : 'B02c'}: causes one ${cause} when it ${title}`, async () => {
       const failed = dial(`ws://feed.test:${await deadPort()}/`, {
         lookup: ((_name, _options, done) => lookup(done)) as Lookup,
       });
@@ -437,7 +441,7 @@ describe('connect: lookup behind a guard', () => {
     });
   }
 
-  it('B02c: that calls back at once survives a connection that fails at once', async () => {
+  it('B02c: may call back at once when the connection then fails at once', async () => {
     // An address that no host has (RFC 5737): the system refuses to bind to it.
     const failed = dial('ws://feed.test:9/', { lookup: here, localAddress: '203.0.113.9' });
     const { cause, phase, error } = await failed.firstFailure();
@@ -445,7 +449,7 @@ describe('connect: lookup behind a guard', () => {
     assert.equal((error as NodeJS.ErrnoException).code, 'EADDRNOTAVAIL');
   });
 
-  it('B02b: that never calls back is given up, and is not heard after that', async () => {
+  it('B02b: is given up when it never calls back, and a late call has no effect', async () => {
     let answer: Done = () => {};
     const failed = dial(
       'ws://feed.test:9/',

@@ -1,5 +1,5 @@
-// Goal: each of the connect options does on a real connection what it does in Node.js, also when a function returns it for each
-// attempt. Method: servers that note how they were reached, and certificates that are right and wrong.
+// Goal: each connect option has the same effect on a real connection as in Node.js, also when a function returns it for
+// each attempt. Method: servers that record how they were reached, and valid and invalid certificates.
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
 import { connect as tcpConnect } from 'node:net';
@@ -20,7 +20,9 @@ type IdentityCheck = NonNullable<ConnectOptions['checkServerIdentity']>;
 const stops = stopsAndWatch();
 const { dial, secureService } = connectStage(stops);
 
-/** Finds every name at two addresses of this host. Servers of these tests listen at the second only. */
+/**
+ * Resolves every name to two addresses of this host. Servers of these tests listen at the second only.
+ */
 const bothAddresses: Lookup = (_name, { all }, done) => {
   const addresses = ['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 }));
   if (all) done(null, addresses);
@@ -28,7 +30,7 @@ const bothAddresses: Lookup = (_name, { all }, done) => {
 };
 
 describe('connect: over which addresses', () => {
-  it('lookup finds the addresses of a name, at once or later', async () => {
+  it('lookup supplies the addresses of a name, at once or later', async () => {
     const service = await stops.service();
     const names: string[] = [];
     const lookup: Lookup = (name, options, done) => {
@@ -39,7 +41,7 @@ describe('connect: over which addresses', () => {
     assert.deepEqual(names, ['feed.test']);
   });
 
-  it('autoSelectFamily tries one address after another, and without it there is one', async () => {
+  it('autoSelectFamily tries one address after another; without it there is one try', async () => {
     const service = await stops.service();
     const url = `ws://both.test:${service.port}/ws`;
     await dial(url, { lookup: bothAddresses }).up();
@@ -49,7 +51,7 @@ describe('connect: over which addresses', () => {
     assert.equal(error?.message, `connect ECONNREFUSED 127.0.0.2:${service.port}`);
   });
 
-  it('family asks the lookup for addresses of one version', async () => {
+  it('family makes lookup return addresses of one version', async () => {
     const service = await stops.service();
     const asked: unknown[] = [];
     const lookup: Lookup = (name, options, done) => {
@@ -60,14 +62,14 @@ describe('connect: over which addresses', () => {
     assert.deepEqual(asked, [4]);
   });
 
-  it('localAddress is where the server sees the client', async () => {
+  it('localAddress is the client address that the server sees', async () => {
     const service = await stops.service();
     await dial(service.url, { localAddress: '127.0.0.9' }).up();
     const { connection } = await service.when('connection.opened');
     assert.equal(connection.address, '127.0.0.9');
   });
 
-  it('localAddress that no host has is an error of tcp', async () => {
+  it('localAddress that belongs to no host is an error of tcp', async () => {
     const failed = dial('ws://127.0.0.1:9/', { localAddress: '203.0.113.9' });
     const { cause, phase } = await failed.firstFailure();
     assert.deepEqual([cause, phase], ['tcp-error', 'tcp']);
@@ -90,7 +92,7 @@ describe('connect: over which addresses', () => {
     assert.deepEqual(seen, given);
   });
 
-  it('B01: says of every address that was tried how it failed', async () => {
+  it('B01: reports for every tried address how it failed', async () => {
     const port = await deadPort();
     const { cause, phase, error } = await dial(`ws://both.test:${port}/`, {
       lookup: bothAddresses,
@@ -103,7 +105,7 @@ describe('connect: over which addresses', () => {
 });
 
 describe('connect: TLS', () => {
-  it('ca, servername: trusts one authority, and asks for a name', async () => {
+  it('ca, servername: trusts one authority, and verifies that name', async () => {
     const service = await secureService('feed.test');
     const url = `wss://127.0.0.1:${service.port}/`;
     const ca = service.certificate.cert;
@@ -112,7 +114,7 @@ describe('connect: TLS', () => {
     assert.equal(service.visits[0]?.servername, 'feed.test');
   });
 
-  it('rejectUnauthorized: takes any certificate', async () => {
+  it('rejectUnauthorized: accepts any certificate when it is false', async () => {
     const service = await secureService('feed.test');
     await dial(`wss://127.0.0.1:${service.port}/`, { rejectUnauthorized: false }).up();
   });
@@ -132,7 +134,7 @@ describe('connect: TLS', () => {
     'pfx, passphrase': [clientPfx.cert, { pfx: clientPfx.pfx, passphrase: clientPfx.passphrase }],
   };
   for (const [title, [authority, connect]] of Object.entries(identities)) {
-    it(`${title}: proves who the client is`, async () => {
+    it(`${title}: identifies the client`, async () => {
       const service = await secureService('feed.test', { requestCert: true, ca: authority });
       const ca = service.certificate.cert;
       await dial(`wss://127.0.0.1:${service.port}/`, {
@@ -155,7 +157,7 @@ describe('connect: TLS', () => {
     });
   }
 
-  it('minVersion: refuses a server that is older', async () => {
+  it('minVersion: refuses a server with an older version', async () => {
     const service = await secureService('feed.test', { maxVersion: 'TLSv1.2' });
     const url = `wss://127.0.0.1:${service.port}/`;
     const given = { ca: service.certificate.cert, servername: 'feed.test' };
@@ -165,7 +167,7 @@ describe('connect: TLS', () => {
     assert.equal(cause, 'tls-error');
   });
 
-  it('ciphers: are those that are offered', async () => {
+  it('ciphers: are the ciphers that the client offers', async () => {
     const service = await secureService('feed.test', { maxVersion: 'TLSv1.2' });
     const ca = service.certificate.cert;
     for (const ciphers of ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384']) {
@@ -220,7 +222,7 @@ describe('connect: TLS', () => {
 });
 
 describe('connect: a function for each attempt', () => {
-  it('is asked again after a failure, and may change the way', async () => {
+  it('runs again after a failure, and may change the route', async () => {
     const service = await stops.service();
     const proxy = await stops.started(ConnectProxy.start());
     const bad = await stops.started(ConnectProxy.start(502));
@@ -253,7 +255,7 @@ describe('connect: a function for each attempt', () => {
     'a function': [() => () => ({}), 'options.connect: must be an object, not a function'],
   };
   for (const [title, [connect, message]] of Object.entries(wrong)) {
-    it(`B12: that returns ${title} fails the attempt with an error that says so`, async () => {
+    it(`B12: fails the attempt when it returns ${title}, and the error names that`, async () => {
       const failed = dial('ws://127.0.0.1:1/', connect as () => ConnectOptions);
       const { cause, phase, retry, error } = await failed.firstFailure();
       assert.deepEqual([cause, phase, retry], ['target-error', 'config', 'backoff']);

@@ -1,5 +1,5 @@
-// Goal: a client that dials on demand opens nothing before somebody needs it, and hangs up when nobody does. Method: real
-// servers that count their connections, and processes that must end by themselves.
+// Goal: a client that dials on demand opens nothing before somebody needs it, and closes its connection when nobody
+// does. Method: real servers that count their connections, and processes that must end by themselves.
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
@@ -66,7 +66,7 @@ describe('a client that dials on demand', () => {
     });
   }
 
-  it('hangs up when nobody has needed it for idleMs, and comes back at once', async () => {
+  it('closes its connection when nobody has needed it for idleMs, and reconnects at once', async () => {
     const service = await stops.service();
     const { client, closed, states } = dial(service, { idleMs: 40 });
     const subscription = client.messages$.subscribe();
@@ -82,7 +82,7 @@ describe('a client that dials on demand', () => {
     await until(() => client.status.state === 'idle', 'it is idle again');
   });
 
-  it('stays while somebody subscribes, and while messages wait', async () => {
+  it('stays connected while somebody subscribes, and while messages wait', async () => {
     const service = await stops.service();
     const { client, states } = dial(service, { idleMs: 10 });
     client.messages$.subscribe();
@@ -91,12 +91,12 @@ describe('a client that dials on demand', () => {
     assert.equal(client.status.state, 'up');
     const other = dial({ url: 'ws://127.0.0.1:1/' }, { idleMs: 10 });
     other.client.send('waits');
-    await until(() => other.client.status.attempts > 3, 'it goes on dialing');
+    await until(() => other.client.status.attempts > 3, 'it keeps dialing');
     assert.equal(other.client.queuedMessages, 1);
     assert.ok(!states.includes('idle', 1));
   });
 
-  it('gives up dialing when nobody needs it any more', async () => {
+  it('stops dialing when nobody needs it any more', async () => {
     const service = await stops.service();
     await service.stop();
     const { client } = dial(service, { idleMs: 30 });
@@ -108,7 +108,7 @@ describe('a client that dials on demand', () => {
     assert.equal(client.status.attempts, attempts);
   });
 
-  it('dials again when it is needed while it hangs up', async () => {
+  it('dials again when it is needed while it closes its connection', async () => {
     const service = await stops.service();
     const { client, states } = dial(service, { idleMs: 20 });
     let hasAsked = false;
@@ -125,7 +125,7 @@ describe('a client that dials on demand', () => {
     ]);
   });
 
-  it('does not hang up while a message leaves, and while onMessage gets messages', async () => {
+  it('keeps its connection while a message leaves, and while onMessage runs', async () => {
     const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     stops.add(() => wss.close());
     let received = 0;
@@ -150,7 +150,7 @@ describe('a client that dials on demand', () => {
     assert.deepEqual([received, handled.length], [1, 10]);
   });
 
-  it('handles every message before it hangs up, one at a time', async () => {
+  it('handles every message before it closes its connection, one at a time', async () => {
     const service = await stops.service({
       onMessage: (connection) => {
         for (let step = 0; step < 4; step += 1) connection.send(step);
@@ -185,7 +185,7 @@ describe('a client that dials on demand', () => {
     },
   };
   for (const [use, begin] of Object.entries(uses)) {
-    it(`stays while the application ${use}`, async () => {
+    it(`stays connected while the application ${use}`, async () => {
       const service = await stops.service();
       const { client, states } = dial(service, { idleMs: 50 });
       client.open();
@@ -198,7 +198,7 @@ describe('a client that dials on demand', () => {
     });
   }
 
-  it('does not dial for a network that returns when nobody needs it any more', async () => {
+  it('never dials for a returning network when nobody needs it any more', async () => {
     let host: HostSigns | null = null;
     const { client } = dial(
       { url: 'ws://127.0.0.1:1/' },
@@ -221,7 +221,7 @@ describe('a client that dials on demand', () => {
     assert.deepEqual([client.status.state, client.status.attempts], ['idle', 1]);
   });
 
-  it('dials again for open while it hangs up, however long that takes', async () => {
+  it('dials again for open while it closes its connection, however long that takes', async () => {
     // It opens, and reads no close frame.
     const service = await stops.rogue(({ socket, asked, acceptance }) =>
       asked((request) => {
@@ -234,22 +234,22 @@ describe('a client that dials on demand', () => {
       { idleMs: 50, timeouts: { closeMs: 700 } },
     );
     client.open();
-    await until(() => client.status.state === 'idling', 'it hangs up');
+    await until(() => client.status.state === 'idling', 'it closes its connection');
     assert.deepEqual([client.open(), client.open()], [true, true]);
     await until(() => states.filter((state) => state === 'up').length === 2, 'it is back');
   });
 
-  it('lets an attempt come to its end that takes longer than idleMs', async () => {
+  it('lets an attempt finish that takes longer than idleMs', async () => {
     const server = await stops.rogue(({ socket, asked, acceptance }) =>
       asked((request) => void setTimeout(() => socket.write(acceptance(request)), 500)),
     );
     const { client, states } = dial({ url: `ws://127.0.0.1:${server.port}/` }, { idleMs: 50 });
     client.open();
-    await until(() => states.includes('idling'), 'it hangs up in the end');
+    await until(() => states.includes('idling'), 'it closes its connection in the end');
     assert.deepEqual(states.slice(0, 4), ['idle', 'dialing', 'up', 'idling']);
   });
 
-  it('keeps to a delay that the server asks for while nobody needs the client any more', async () => {
+  it('keeps to a delay that the server requests while nobody needs the client any more', async () => {
     const server = await stops.rogue(({ socket, asked, acceptance }) =>
       asked((request) => {
         socket.write(acceptance(request));
@@ -268,7 +268,7 @@ describe('a client that dials on demand', () => {
     assert.ok(!states.includes('idling'), states.join());
   });
 
-  it('keeps to the delay that the server asked for, however often it is needed', async () => {
+  it('keeps to the delay that the server requested, however often it is needed', async () => {
     let asked = 0;
     const server = await stops.rogue(({ asked: whenAsked, socket }) =>
       whenAsked(() => {
@@ -287,7 +287,7 @@ describe('a client that dials on demand', () => {
     assert.deepEqual([asked, client.status.state], [1, 'waiting']);
   });
 
-  it('hangs up again after it had given up and was told to dial', async () => {
+  it('closes its connection again after it had given up and dialNow was called', async () => {
     const service = await stops.service();
     let isUp = false;
     const client = createClient(() => (isUp ? service.url : 'ws://127.0.0.1:1/'), {
@@ -322,7 +322,7 @@ describe('a client that dials on demand', () => {
     assert.equal(clock.timersPending, 0);
   });
 
-  it('does not count what it hangs up towards restarts', async () => {
+  it('never counts its own idle closes as restarts', async () => {
     const service = await stops.service();
     const { client } = dial(service, { idleMs: 5, restarts: { max: 1 } });
     for (let round = 1; round <= 3; round += 1) {
@@ -355,7 +355,7 @@ describe('a client that dials on demand', () => {
     await client.close();
   });
 
-  it('needs dial: on-demand for idleMs', () => {
+  it('refuses idleMs without dial: on-demand', () => {
     const error = { code: 'invalid-options', message: "options.idleMs: needs dial: 'on-demand'" };
     assert.throws(() => createClient('ws://127.0.0.1:1/', { idleMs: 10 }), error);
     assert.throws(() => createPageClient('ws://127.0.0.1:1/', { idleMs: 10 }), error);

@@ -1,5 +1,5 @@
-// Goal: what an application may do by hand is done: to speak first, to dial now, and to know why nothing more comes.
-// Method: real servers, and everything that reached them in its order.
+// Goal: an application can send the first message, dial at once, and learn why nothing more arrives. Method: real
+// servers, and everything that reached them, in order.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import {
@@ -40,7 +40,7 @@ async function rogue(script: Script): Promise<string> {
 }
 
 describe('onOpen of a client', () => {
-  it('speaks first on each connection, before what has waited and before anybody knows', async () => {
+  it('sends first on each connection, before waiting messages and before the connection is reported', async () => {
     const service = await stops.service();
     let opened = 0;
     const { client } = dial(service.url, {
@@ -62,7 +62,7 @@ describe('onOpen of a client', () => {
     assert.deepEqual(service.messages.slice(3), ['sign in 2', 'late', 'up']);
   });
 
-  it('speaks before whoever hears of the connection from a supervisor, or from a pool', async () => {
+  it('sends before listeners that get the connection from a supervisor, or from a pool', async () => {
     const service = await stops.service();
     const supervisor = createSupervisor();
     stops.add(() => supervisor.drain({ withinMs: 500 }));
@@ -114,7 +114,7 @@ describe('onOpen of a client', () => {
 });
 
 describe('dialNow', () => {
-  it('dials at once a client that waits, and no other', async () => {
+  it('dials at once if the client waits, and otherwise does nothing', async () => {
     let isUp = false;
     const url = await rogue((visit) =>
       isUp ? accepting(() => {})(visit) : visit.socket.resetAndDestroy(),
@@ -138,7 +138,7 @@ describe('dialNow', () => {
 });
 
 describe('gaveUp', () => {
-  it('says that no further attempt would mend it', async () => {
+  it('names a fault that no further attempt would fix', async () => {
     const url = await rogue(accepting(({ socket }) => void socket.end(closeFrame(1008))));
     const { client, completed } = dial(url, { ...quick, retry: () => 'never' });
     await until(() => client.status.state === 'exhausted', 'it gives up');
@@ -148,7 +148,7 @@ describe('gaveUp', () => {
     assert.deepEqual([client.status.state, completed.length], ['stopped', 4]);
   });
 
-  it('says that there were too many', async () => {
+  it('reports that there were too many attempts', async () => {
     const url = await rogue(({ socket }) => socket.resetAndDestroy());
     const { client, statuses } = dial(url, { ...quick, restarts: { max: 2 } });
     await until(() => client.status.state === 'exhausted', 'it gives up');
@@ -156,7 +156,7 @@ describe('gaveUp', () => {
     assert.ok(statuses.slice(0, -1).every(({ gaveUp }) => gaveUp === undefined));
   });
 
-  it('is left by dialNow, which begins to count anew', async () => {
+  it('is left through dialNow, which starts the count anew', async () => {
     let isUp = false;
     const url = await rogue((visit) => {
       if (isUp) accepting(() => {})(visit);
@@ -173,7 +173,7 @@ describe('gaveUp', () => {
     assert.equal(client.status.gaveUp, undefined);
   });
 
-  it('says nothing of a client that was closed', async () => {
+  it('is absent for a client that was closed', async () => {
     const service = await stops.service();
     const { client } = dial(service.url, quick);
     await client.close();

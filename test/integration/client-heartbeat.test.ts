@@ -1,6 +1,6 @@
-// Goal: a client keeps, and judges, a connection by messages of the application, with servers that know nothing of
-// Mooring. Method: servers of plain ws that want heartbeats as services on the internet do; the client of Node.js, and that
-// of a page over undici's WebSocket.
+// Goal: a client keeps, and judges, a connection by messages of the application, with servers that do not use Mooring.
+// Method: servers of plain ws that expect heartbeats as services on the internet do; the client of Node.js, and that of
+// a page over undici's WebSocket.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
@@ -74,7 +74,7 @@ const kinds: readonly [string, Create][] = [
 
 for (const [kind, create] of kinds) {
   describe(`a client ${kind}, and servers with a heartbeat of their own`, () => {
-    it('stays with a busy feed that ends who says nothing, as Bitget does', async () => {
+    it('keeps a busy feed open that ends silent clients, as Bitget does', async () => {
       const server = await serve(bitget(1_000));
       const heartbeat = { message: 'ping', expects: isPong, everyMs: 50, always: true };
       const { messages, events, endings } = dial(create, server.url, { heartbeat });
@@ -86,7 +86,7 @@ for (const [kind, create] of kinds) {
       assert.equal(server.messages.length, pings());
     });
 
-    it('is ended by it when it pings only after a silence', async () => {
+    it('loses such a feed when it pings only after a silence', async () => {
       const server = await serve(bitget(400));
       const heartbeat = { message: 'ping', expects: isPong, everyMs: 200 };
       const { endings } = dial(create, server.url, { heartbeat });
@@ -96,11 +96,11 @@ for (const [kind, create] of kinds) {
       assert.equal(endings[0].verdict.reason, 'no ping');
     });
 
-    it('has answers with a ref of its own hidden, as Phoenix sends them', async () => {
+    it('hides answers with a ref of its own, as Phoenix sends them', async () => {
       const server = await serve(phoenix);
       let ref = 0;
       const { client, messages, events, endings } = dial(create, server.url, {
-        // Neither contract knows heartbeats.
+        // Neither contract contains heartbeats.
         messages: z.tuple([z.null(), z.string(), z.literal('room'), z.string(), z.unknown()]),
         sends: z.tuple([z.null(), z.string(), z.literal('room'), z.string(), z.unknown()]) as never,
         heartbeat: {
@@ -139,7 +139,7 @@ for (const [kind, create] of kinds) {
       assert.equal(server.messages[0], '{"event":"pusher:pong","data":{}}');
     });
 
-    it('sees text of a text frame, and bytes of a binary frame', async () => {
+    it('passes text of a text frame, and bytes of a binary frame', async () => {
       const server = await serve(({ socket }) => {
         socket.send('text');
         socket.send(Buffer.of(1, 2));
@@ -169,7 +169,7 @@ for (const [kind, create] of kinds) {
       assert.deepEqual(kinds.slice(0, 2), [true, true]);
     });
 
-    it('D15: gives up an application that hangs, although pings of the protocol are answered', async () => {
+    it('D15: gives up an application that hangs although it answers pings of the protocol', async () => {
       const server = await serve(hung);
       const { causes, endings, states } = dial(create, server.url, {
         heartbeat: { message: 'ping', expects: isPong, everyMs: 50, graceMs: 100 },
@@ -181,24 +181,24 @@ for (const [kind, create] of kinds) {
       assert.deepEqual([endings[0].verdict.origin, endings[0].verdict.level], ['network', 'warn']);
     });
 
-    it('trusts a suspect again that answers late, whatever it says', async () => {
+    it('trusts a suspect again that answers late, with whatever message', async () => {
       const server = await serve(hung);
       const { client, messages, endings } = dial(create, server.url, {
         heartbeat: { message: 'ping', expects: isPong, everyMs: 50, graceMs: 4_000 },
       });
       await until(() => client.status.states.includes('up.suspect'), 'it is suspect');
       server.sockets[0]?.send('{"price":1}');
-      await until(() => !client.status.states.includes('up.suspect'), 'it is not any more');
+      await until(() => !client.status.states.includes('up.suspect'), 'it is not suspect any more');
       assert.deepEqual([messages, endings], [[{ price: 1 }], []]);
     });
 
-    it('D15b: gives up a service that is frozen, whose system keeps the connection', async () => {
+    it('D15b: gives up a frozen service whose system keeps the connection', async () => {
       const service = await FrozenService.start({ intervalMs: 600_000, graceMs: 60_000 });
       stops.add(() => service.kill());
       const { causes, events, endings, up } = dial(create, `ws://127.0.0.1:${service.port}/ws`, {
         heartbeat: {
           message: 'are you there?',
-          // A Mooring server says what is wrong with it.
+          // A Mooring server reports what is wrong with the message.
           expects: says('invalid-message'),
           everyMs: 50,
           intervalMs: 600_000,
@@ -214,7 +214,7 @@ for (const [kind, create] of kinds) {
       service.thaw();
     });
 
-    it('goes on to ping while it is paused, and gives nobody up', async () => {
+    it('keeps pinging while it is paused, and never judges the peer', async () => {
       const server = await serve(bitget(60_000));
       const { client, endings, up } = dial(create, server.url, {
         limits: { payloadBytesMax: 10_000_000 },
@@ -230,7 +230,7 @@ for (const [kind, create] of kinds) {
       assert.deepEqual(endings, []);
     });
 
-    it('reports what is wrong with a heartbeat, and keeps the connection', async () => {
+    it('reports a fault of the heartbeat options, and keeps the connection', async () => {
       const server = await serve(({ socket }) => busy(socket));
       const { events, messages, endings } = dial(create, server.url, {
         heartbeat: {
@@ -245,11 +245,11 @@ for (const [kind, create] of kinds) {
       const isReported = (start: string) => errorsOf(events).some((text) => text.startsWith(start));
       await until(() => isReported('heartbeat.message: the json codec cannot encode'), 'message');
       await until(() => isReported('heartbeat.expects: no idea'), 'expects');
-      assert.ok(messages.length > 0, 'what it fails for is delivered');
+      assert.ok(messages.length > 0, 'a message is delivered when its check fails');
       assert.deepEqual([endings, server.messages], [[], []]);
     });
 
-    it('never hides a message for an answer that is no boolean', async () => {
+    it('never hides a message because of an answer that is not a boolean', async () => {
       const server = await serve(({ socket }) => busy(socket));
       const { events, messages } = dial(create, server.url, {
         heartbeat: { expects: (async () => true) as never },
@@ -283,7 +283,7 @@ for (const [kind, create] of kinds) {
       await until(() => server.messages.length > 2, 'it pings');
     });
 
-    it('asks at once when the application says that the host woke up', async () => {
+    it('asks at once when the application reports that the host woke up', async () => {
       const server = await serve(hung);
       const { client, up } = dial(create, server.url, {
         heartbeat: { message: 'ping', expects: isPong, everyMs: 600_000 },
@@ -298,10 +298,10 @@ for (const [kind, create] of kinds) {
   });
 
   describe(`a client ${kind} with silentMs`, () => {
-    it('D15: ends a feed that is dead, and dials again', async () => {
+    it('D15: ends a dead feed, and dials again', async () => {
       const server = await serve(({ socket, number }) => {
         if (number > 1) return busy(socket);
-        // Neither a ping nor a heartbeat is a message.
+        // Neither a ping nor a heartbeat counts as a message.
         const timer = setInterval(() => {
           socket.ping();
           socket.send('pong');
@@ -339,7 +339,7 @@ for (const [kind, create] of kinds) {
       service.thaw();
     });
 
-    it('stands still while it is paused', async () => {
+    it('stops while the client is paused', async () => {
       const server = await serve(({ socket }) => busy(socket));
       const { client, endings, messages } = dial(create, server.url, {
         silentMs: 200,
@@ -351,7 +351,7 @@ for (const [kind, create] of kinds) {
       assert.deepEqual(endings, []);
       client.connection?.resume();
       const before = messages.length;
-      await until(() => messages.length > before, 'it goes on');
+      await until(() => messages.length > before, 'it continues');
       assert.deepEqual(endings, []);
     });
   });

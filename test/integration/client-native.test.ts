@@ -1,5 +1,6 @@
-// Goal: over the WebSocket of a browser a client tells the same as over a raw socket, as far as a page can know it.
-// Method: the entry point for browsers with undici's WebSocket, which keeps to the same standard, on real sockets.
+// Goal: over the WebSocket of a browser a client reports the same as over a raw socket, as far as a page can
+// observe it. Method: the entry point for browsers with undici's WebSocket, which follows the same standard, on
+// real sockets.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Client, createClient, type Ending } from '../../src/client/browser.ts';
@@ -51,7 +52,7 @@ describe('client over a native WebSocket', () => {
     assert.deepEqual([verdict.code, verdict.reason], [4_001, 'enough']);
   });
 
-  it('is told once, without a reason, of what did not open', async () => {
+  it('reports an attempt that does not open once, without a reason', async () => {
     const server = await stops.rogue(({ asked, socket }) =>
       asked(() => void socket.end('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n')),
     );
@@ -84,7 +85,7 @@ describe('client over a native WebSocket', () => {
       assert.throws(() => createClient(url), error, url);
   });
 
-  it('takes what is relative to its page, and the scheme of the page', async () => {
+  it('accepts a URL relative to its page, and uses the scheme of the page', async () => {
     const server = await Service.start();
     stops.add(() => server.stop());
     const place = globalThis as { location?: unknown };
@@ -99,7 +100,7 @@ describe('client over a native WebSocket', () => {
     }
   });
 
-  it('asks for its subprotocols for each attempt, and for its URL', async () => {
+  it('calls the functions for subprotocols and URL for each attempt', async () => {
     const server = await Service.start({ subprotocols: ['new'] });
     stops.add(() => server.stop());
     let asked = 0;
@@ -122,7 +123,7 @@ describe('client over a native WebSocket', () => {
     assert.match(String(error?.message), /options\.subprotocols\.0: has a character/);
   });
 
-  it('knows the close frame of the peer, and comes back', async () => {
+  it('has the close frame of the peer, and reconnects', async () => {
     const server = await stops.rogue(
       accepting(({ socket }) => void socket.end(closeFrame(1001, 'restart'))),
     );
@@ -135,7 +136,7 @@ describe('client over a native WebSocket', () => {
     }
   });
 
-  it('D16: tells a network that fails, once, and comes back', async () => {
+  it('D16: reports a failing network once, and reconnects', async () => {
     const server = await stops.rogue(
       accepting(({ socket }) => setTimeout(() => socket.resetAndDestroy(), 10)),
     );
@@ -147,7 +148,7 @@ describe('client over a native WebSocket', () => {
     assert.equal(level, 'warn');
   });
 
-  it('does not wait for a peer that never answers its close frame', async () => {
+  it('never waits for a peer that does not answer its close frame', async () => {
     const server = await stops.rogue(accepting(() => {}));
     const { client, endings } = dial(server.port);
     await up(client);

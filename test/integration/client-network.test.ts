@@ -1,5 +1,5 @@
-// Goal: whatever the network or the peer's process does to a connection that was dialed, the client comes back, and
-// keeps what it was given meanwhile. Method: section D of the situations, as far as an accepted connection has no
+// Goal: whatever the network or the peer's process does to a dialed connection, the client reconnects, and keeps
+// the messages that it gets meanwhile. Method: section D of the situations, as far as an accepted connection has no
 // counterpart, on real sockets, with a raw server.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
@@ -40,7 +40,7 @@ describe('client: after each of these', () => {
     },
   };
   for (const [title, happen] of Object.entries(faults)) {
-    it(`${title}: it comes back, and what was sent meanwhile arrives there, in order`, async () => {
+    it(`${title}: it reconnects, and messages sent meanwhile arrive there, in order`, async () => {
       await connect({ backoff: { minMs: 20, maxMs: 40 } });
       happen();
       await until(() => pair.dialing.endings.length === 1, 'it has ended');
@@ -58,10 +58,10 @@ describe('client: after each of these', () => {
   }
 });
 
-describe('client, D04 and D05: what it was given behind a backlog', () => {
+describe('client, D04 and D05: messages behind a backlog', () => {
   afterEach(release);
 
-  it('D04: sendAndFlush tells what was lost when the peer ends', async () => {
+  it('D04: sendAndFlush reports what was lost when the peer ends', async () => {
     await connect({ limits: { outboxHighBytes: 4_000_000 }, lingers: true });
     pair.host.pause();
     await fillBacklog(pair, 200_000);
@@ -70,7 +70,7 @@ describe('client, D04 and D05: what it was given behind a backlog', () => {
     assert.equal(await flushed, 'lost');
   });
 
-  it('D05: a peer that reads on gets all that was taken, and then what waited', async () => {
+  it('D05: a peer that reads on gets every accepted message, then the waiting ones', async () => {
     const limits = { outboxHighBytes: 200_000, outboxLowBytes: 100_000 };
     await connect({ limits, timeouts: { ...timeouts, stalledMs: 20_000 } });
     let taken = 0;
@@ -84,7 +84,7 @@ describe('client, D04 and D05: what it was given behind a backlog', () => {
   });
 });
 
-describe('client, D06: it sends when the peer is gone', () => {
+describe('client, D06: it sends after the peer is gone', () => {
   afterEach(release);
 
   it('D06: a send that fails is the first sign: nothing more is tried, the message waits', async () => {
@@ -93,7 +93,7 @@ describe('client, D06: it sends when the peer is gone', () => {
     pair.raw.prependListener('error', () => order.push('socket'));
     const told = () => order.push(`ended, then ${pair.client.send('more', { queue: false })}`);
     pair.client.endings$.subscribe(told);
-    // The RST is in the kernel when this returns, and nobody has looked at the client's socket yet.
+    // The RST is in the kernel when this returns, and nobody has read the client's socket yet.
     pair.host.reset();
     assert.equal(pair.client.status.state, 'up');
     order.push(pair.client.send('into the void'));
@@ -140,7 +140,7 @@ describe('client, D08: the process of the peer', () => {
     await closedAs({ ...lost, cause: 'tcp-fin', retry: 'backoff', level: 'info' });
   });
 
-  it('D08b: SIGSTOP is found by the heartbeat, and a peer that wakes up finds nobody', async () => {
+  it('D08b: the heartbeat finds SIGSTOP, and a peer that wakes up finds the connection gone', async () => {
     await dial({ heartbeat: { intervalMs: 300, graceMs: 300 } });
     await other.freeze();
     await closedAs({ ...lost, cause: 'heartbeat-timeout', retry: 'backoff', level: 'warn' });

@@ -1,5 +1,5 @@
-// Goal: what an application gives a client in good faith, and what it did not think of, costs it no message, no ending and not its
-// process. Method: the odd value itself, over real sockets.
+// Goal: unexpected values from an application cost a client no message, no ending and not its process. Method: pass the
+// odd value itself, over real sockets.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -37,7 +37,7 @@ async function receiving() {
 }
 
 describe('a message that waits', () => {
-  it('is a copy, also of a Buffer that is used again', async () => {
+  it('is a copy, also of a Buffer that is reused', async () => {
     const { url, received } = await receiving();
     const client = createClient(url, { codec: binaryCodec(), backoff });
     stops.add(() => client.close());
@@ -58,7 +58,7 @@ describe('functions of the application that are async by mistake', () => {
     ['signs that resolves', async () => {}],
     ['a stop of signs that rejects', () => async () => Promise.reject(new Error('no'))],
   ] as const) {
-    it(`are reported, and nothing more: ${name}`, async () => {
+    it(`are reported, and have no other effect: ${name}`, async () => {
       const { url } = await receiving();
       const client = createClient(url, { signs: signs as () => void, backoff });
       const events: ClientEvent[] = [];
@@ -71,7 +71,7 @@ describe('functions of the application that are async by mistake', () => {
     });
   }
 
-  it('are reported, and nothing more: an observer of select', async () => {
+  it('are reported, and have no other effect: an observer of select', async () => {
     const { url } = await receiving();
     const client = createClient(url, { backoff });
     stops.add(() => client.close());
@@ -110,8 +110,8 @@ describe('an error that cannot be described', () => {
   }
 });
 
-describe('a pool that is stopped while it is made', () => {
-  it('makes no further member, and has none left', async () => {
+describe('a pool that is stopped during its construction', () => {
+  it('creates no further member, and has none left', async () => {
     const { url, wss } = await receiving();
     const aborting = new AbortController();
     let made = 0;
@@ -133,7 +133,7 @@ describe('a pool that is stopped while it is made', () => {
 });
 
 describe('a socket of the application', () => {
-  it('that counts no bytes loses no message without a report', async () => {
+  it('may count no bytes without losing a message unreported', async () => {
     const { url, port } = await receiving();
     let breaks: () => void = () => {};
     const client = createClient(url, {

@@ -1,6 +1,6 @@
-// Goal: a client stops reading as a server does, and a page, which cannot stop its browser, holds what comes, within
-// bounds. Method: a Mooring server that sends much at once, a client of Node.js, and the entry point for browsers with
-// undici's WebSocket.
+// Goal: a client stops reading as a server does, and a page, which cannot stop its browser, holds incoming messages
+// within bounds. Method: a Mooring server that sends much at once, a client of Node.js, and the entry point for
+// browsers with undici's WebSocket.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { WebSocket as UndiciWebSocket } from 'undici';
@@ -33,7 +33,7 @@ afterEach(() => stops.all());
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 const backoff = { minMs: 60_000, maxMs: 60_000 };
 
-/** A server that sends each client the numbers from 0, and then closes where it is told to. */
+/** A server that sends each client the numbers from 0, and closes where the test specifies it. */
 async function sending(count: number, options: SupervisorOptions<unknown, unknown, unknown> = {}) {
   const server = await Service.start({
     ...options,
@@ -90,7 +90,7 @@ for (const [kind, create] of kinds) {
       );
     });
 
-    it('delivers nothing while it is paused, and then everything in order', async () => {
+    it('delivers nothing while it is paused, then everything in order', async () => {
       const server = await sending(500);
       const { client, messages } = dial(create, server, {
         onMessage: (connection, message) => {
@@ -108,7 +108,7 @@ for (const [kind, create] of kinds) {
       assert.deepEqual(messages, upTo(500));
     });
 
-    it('with inFlightMax 1 handles messages one after another', async () => {
+    it('handles messages one after another with inFlightMax 1', async () => {
       const server = await sending(200);
       let running = 0;
       let most = 0;
@@ -137,7 +137,7 @@ for (const [kind, create] of kinds) {
       assert.ok(performance.now() - startedAt >= 490);
     });
 
-    it("with overRate 'close' ends a connection that is too fast", async () => {
+    it("ends a connection that is too fast with overRate 'close'", async () => {
       const server = await sending(60);
       const { messages, verdict } = dial(create, server, {
         overRate: 'close',
@@ -180,7 +180,7 @@ for (const [kind, create] of kinds) {
       });
     }
 
-    it('hears the close frame behind the messages that wait', async () => {
+    it('reports the close frame after the messages that wait', async () => {
       const server = await sending(10, {
         onOpen: (connection) => connection.close(4000, 'all said'),
       });
@@ -198,7 +198,7 @@ for (const [kind, create] of kinds) {
       assert.deepEqual(messages, upTo(10));
     });
 
-    it('closes while it is paused, and delivers nothing of what waits', async () => {
+    it('closes while it is paused, and delivers none of the waiting messages', async () => {
       const server = await sending(10);
       const { client, messages, verdict } = dial(create, server, {
         onMessage: (connection) => void connection.pause(),
@@ -235,7 +235,7 @@ describe('a page that is paused', () => {
       assert.equal(client.status.state, 'waiting');
     });
 
-  it('holds one message of any size that it takes', async () => {
+  it('holds one message of any permitted size', async () => {
     const server = await Service.start();
     stops.add(() => server.stop());
     const { client, messages } = dial(createPageClient, server, {
@@ -243,7 +243,7 @@ describe('a page that is paused', () => {
     });
     await until(() => client.connection !== undefined, 'it is up');
     client.connection?.pause();
-    // With its quotes, and what holding it costs, it takes more than the limit.
+    // With its quotes, and the overhead of holding it, it exceeds the limit.
     const long = 'x'.repeat(50_000);
     const connection = await server.opened();
     connection.send(long);
@@ -254,7 +254,7 @@ describe('a page that is paused', () => {
     assert.deepEqual(messages, [long]);
   });
 
-  it('hears at once that the network has failed', async () => {
+  it('reports at once that the network has failed', async () => {
     const server = await sending(10);
     const { client, messages, verdict } = dial(createPageClient, server, {
       onMessage: (connection) => void connection.pause(),

@@ -1,4 +1,4 @@
-// Goal: a server that breaks the protocol, or floods, harms nothing but its connection. Method: section E of the
+// Goal: a server that breaks the protocol, or floods, affects only its own connection. Method: section E of the
 // situations, as far as an accepted connection has no counterpart, on real sockets, with a raw server or ws.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ const release = () => pair.end();
 describe('client: a flood of messages', () => {
   afterEach(release);
 
-  it('ends with 1008 of ours, and is no reason not to come back', async () => {
+  it('ends with our 1008, and the client reconnects', async () => {
     await connect({
       limits: { messagesPerSecondMax: 1, messageBurstMax: 3 },
       overRate: 'close',
@@ -54,7 +54,7 @@ const masked: FrameSpec = { opcode: opcode.text, payload: '"hi"', masked: true }
 describe('client, E: how a violation ends', () => {
   afterEach(release);
 
-  it('E07: subscribers that throw do not keep it from being told and from ending', async () => {
+  it('E07: throwing subscribers prevent neither the report of a violation nor the end', async () => {
     await connect();
     const { endings$, status$ } = pair.client;
     for (const stream of [endings$, status$] as readonly (typeof endings$)[]) {
@@ -68,10 +68,10 @@ describe('client, E: how a violation ends', () => {
   });
 });
 
-describe('client, E: with ws on the other end', () => {
+describe('client, E: with ws on the other side', () => {
   let server: WebSocketServer;
   let dialing: Dialing;
-  /** What the server's WebSocket has told: the code it closed with, and its errors. */
+  /** What the server's WebSocket reported: the code it closed with, and its errors. */
   let heard: unknown[];
 
   afterEach(async () => {
@@ -95,12 +95,12 @@ describe('client, E: with ws on the other end', () => {
     return { theirs, raw: request.socket, ours: dialed() };
   }
 
-  it('E03: a ws server that violates gets our code and ends clean', async () => {
+  it('E03: a ws server that violates the protocol gets our code and ends clean', async () => {
     const { raw } = await dial();
     raw.write(buildFrame(masked));
     const ending = await dialing.firstEnding();
     assert.equal(ending.outcome === 'closed' && ending.verdict.cause, 'protocol-error');
-    await until(() => heard.length === 1, 'the server is told');
+    await until(() => heard.length === 1, 'the server reports it');
     assert.deepEqual(heard, [1002]);
   });
 
@@ -112,12 +112,12 @@ describe('client, E: with ws on the other end', () => {
     assert.ok(ending.outcome === 'closed');
     const { code, cause, clean, sent } = ending.verdict;
     assert.deepEqual([code, cause, clean, sent?.code], [1006, 'protocol-error', false, 1002]);
-    await until(() => heard.length === 2, 'the server is told');
+    await until(() => heard.length === 2, 'the server reports it');
     assert.deepEqual(heard, ['Invalid WebSocket frame: MASK must be set', 1006]);
     assert.deepEqual([dialing.endings.length, dialing.client.status.state], [1, 'waiting']);
   });
 
-  it('E03: a code that says that we broke the protocol is a clean end, level error', async () => {
+  it('E03: a code that reports a violation of ours is a clean end, level error', async () => {
     const { theirs } = await dial();
     theirs.close(1002, 'your fault');
     const ending = await dialing.firstEnding();
@@ -133,8 +133,8 @@ describe('client, E: with ws on the other end', () => {
   });
 });
 
-describe('client, E06: nobody listens', () => {
-  it('E06: a violation without any subscriber does not end the process, or a sibling', async () => {
+describe('client, E06: without a listener', () => {
+  it('E06: a violation without any subscriber ends neither the process nor a sibling', async () => {
     const watch = new ProcessWatch();
     const sockets: Socket[] = [];
     const server = await RogueServer.start(accepting(({ socket }) => void sockets.push(socket)));

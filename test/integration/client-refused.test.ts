@@ -1,5 +1,5 @@
-// Goal: what waits in a client is not written into a connection that is refused behind its 101. Method: servers that refuse
-// at once, in one packet or in two, and a look at every byte that reached them.
+// Goal: waiting messages of a client are never written into a connection that is refused behind its 101. Method:
+// servers that refuse at once, in one packet or in two, and all bytes that reached them.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
@@ -23,7 +23,9 @@ afterEach(async () => {
 const numbers = Array.from({ length: 20 }, (_, index) => index);
 const backoff = { minMs: 5, maxMs: 20 };
 
-/** Starts a server that refuses so many connections behind their 101, and returns its ends of all of them. */
+/**
+ * Starts a server that refuses this many connections behind their 101, and returns its ends of all of them.
+ */
 async function refusing(times: number, refuse: (host: RawHost) => void): Promise<RawHost[]> {
   const hosts: RawHost[] = [];
   server = await RogueServer.start((visit) => {
@@ -37,7 +39,7 @@ async function refusing(times: number, refuse: (host: RawHost) => void): Promise
   return hosts;
 }
 
-/** 101 and close frame, and whatever comes after it is read. */
+/** Sends 101 and a close frame, then reads whatever arrives. */
 function inOnePacket(host: RawHost): void {
   host.socket.cork();
   host.accept();
@@ -55,11 +57,11 @@ describe('a client that is refused behind the 101', { timeout: 60_000 }, () => {
     ['in one packet', inOnePacket],
     ['in two packets', inTwoPackets],
   ] as const) {
-    it(`keeps what waits for the connection that takes it, refused ${title}`, async () => {
+    it(`keeps waiting messages for the connection that is admitted, refused ${title}`, async () => {
       const hosts = await refusing(5, refuse);
       dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, beat: false });
       for (const number of numbers) assert.equal(dialing.client.send(number), 'queued');
-      await until(() => hosts.length === 6, 'it is let in');
+      await until(() => hosts.length === 6, 'it is admitted');
       await until(() => hosts[5]?.texts.length === 20, 'everything arrives');
       assert.deepEqual(hosts[5]?.texts, numbers.map(String));
       assert.deepEqual(
@@ -70,7 +72,7 @@ describe('a client that is refused behind the 101', { timeout: 60_000 }, () => {
     });
   }
 
-  it('keeps what is sent in the turn in which it opens, and says that it waits', async () => {
+  it('queues what is sent in the turn in which it opens, and returns that it waits', async () => {
     const hosts = await refusing(1, inOnePacket);
     const results: unknown[] = [];
     dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, beat: false });
@@ -83,7 +85,7 @@ describe('a client that is refused behind the 101', { timeout: 60_000 }, () => {
     assert.deepEqual([hosts[0]?.texts, hosts[1]?.texts], [[], ['"hello"', '"hello"']]);
   });
 
-  it('sends at once again when the turn is over', async () => {
+  it('sends at once again after that turn', async () => {
     const hosts = await refusing(0, inOnePacket);
     dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, beat: false });
     dialing.client.send('first');
@@ -91,7 +93,7 @@ describe('a client that is refused behind the 101', { timeout: 60_000 }, () => {
     assert.equal(dialing.client.send('second'), 'sent');
   });
 
-  it('comes back with fresh credentials, and loses nothing', async () => {
+  it('reconnects with fresh credentials, and loses nothing', async () => {
     const heard: unknown[] = [];
     let asked = 0;
     const supervisor = createSupervisor({

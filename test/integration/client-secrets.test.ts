@@ -1,5 +1,5 @@
-// Goal: no header, URL or credential outlives the client that had it. Method: clients and pools that come and go, each with
-// secrets of its own; then nothing may hold their options, and the heap must not contain the text of their credentials.
+// Goal: no header, URL or credential outlives the client that had it. Method: create and close clients and pools with
+// unique secrets. Then nothing may hold their options, and the heap must not contain the text of their credentials.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 
 type Options = NonNullable<Parameters<typeof createClient>[1]>;
 
-describe('what a client was given', () => {
+describe('the options of a client', () => {
   const supervisor = createSupervisor();
   supervisor.events$.subscribe();
   let server: Server;
@@ -30,7 +30,7 @@ describe('what a client was given', () => {
     server.close();
   });
 
-  /** Everything that may be given and is an object, made for one client. */
+  /** Every option that is an object, made for one client. */
   function belongings() {
     const credential = { token: 'secret' };
     return {
@@ -55,7 +55,7 @@ describe('what a client was given', () => {
     await client.close();
   }
 
-  it('is let go of when it is closed', async () => {
+  it('are released when it is closed', async () => {
     const dial = async () => {
       const options = belongings();
       await comeAndGo(options);
@@ -64,7 +64,7 @@ describe('what a client was given', () => {
     await untilCollected(await dial());
   });
 
-  it('is let go of also when another was made after it, and when it never opened', async () => {
+  it('are released also when another was created after it, and when it never opened', async () => {
     const dial = async () => {
       const [one, other] = [belongings(), belongings()];
       await comeAndGo(one);
@@ -80,7 +80,7 @@ describe('what a client was given', () => {
     await untilCollected(await dial());
   });
 
-  it('is let go of by a pool that was drained', async () => {
+  it('are released by a pool that was drained', async () => {
     const dial = async () => {
       const options = belongings();
       const pool = createPool([url, url.replace('127.0.0.1', 'localhost')], {
@@ -94,9 +94,9 @@ describe('what a client was given', () => {
     await untilCollected(await dial());
   });
 
-  it('is in no string of the heap: neither the token of its URL, nor its headers', async () => {
+  it('appear in no string of the heap: neither the token of its URL, nor its headers', async () => {
     const dial = async () => {
-      // Made while it runs, and told to nobody but the clients, so that no source and no closure has it.
+      // Made at run time, and passed only to the clients, so that no source and no closure holds it.
       const secrets = Array.from({ length: 3 }, () => randomUUID());
       const [first, second, third] = secrets.map((secret) => `${url}?token=${secret}`);
       await comeAndGo({ headers: { authorization: `Bearer ${secrets[0]}` } }, first);
@@ -104,7 +104,7 @@ describe('what a client was given', () => {
       const pool = createPool([String(third)], { size: 1 });
       await until(() => pool.status.open === 1, 'it is full');
       await pool.drain();
-      // Half of each, so that looking for it does not keep it.
+      // Half of each, so that the search does not keep it.
       return secrets.map((secret) => secret.slice(0, 18).split('').join(' '));
     };
     const halves = await dial();
@@ -122,7 +122,7 @@ describe('what a client was given', () => {
   });
 });
 
-/** How many of these texts, written with blanks between their characters, are in the heap. */
+/** Counts the texts in the heap. They are given with blanks between their characters. */
 async function countInHeap(spaced: readonly string[]): Promise<number> {
   const chunks: Buffer[] = [];
   for await (const chunk of getHeapSnapshot()) chunks.push(chunk as Buffer);

@@ -1,5 +1,5 @@
-// Goal: a host without a DOM can say what a page says by its events. Method: an application that keeps what `signs` gives
-// it, and a server of plain ws; in Node.js, and over the WebSocket of a page.
+// Goal: a host without a DOM can report what a page reports by its events. Method: an application that keeps the
+// callbacks of `signs`, and a server of plain ws; in Node.js, and over the WebSocket of a page.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { WebSocket as UndiciWebSocket } from 'undici';
@@ -27,7 +27,7 @@ after(() => {
   page.WebSocket = native;
 });
 
-/** A host of which the test decides how it is. */
+/** A host whose state the test sets. */
 class FakeHost {
   readonly log: string[] = [];
   signs: HostSigns | null = null;
@@ -71,9 +71,9 @@ for (const [kind, create] of kinds) {
       return server.url;
     };
 
-    it('are watched before the first attempt, and until it is closed', async () => {
+    it('are watched before the first attempt, and until the client is closed', async () => {
       const { host, client, reaches } = dial(create, await serve());
-      assert.deepEqual(host.log, [], 'not before the application has the client');
+      assert.deepEqual(host.log, [], 'not before createClient has returned');
       await reaches('up');
       assert.deepEqual(host.log, ['watched']);
       await client.close();
@@ -110,7 +110,7 @@ for (const [kind, create] of kinds) {
       assert.deepEqual(host.log, ['watched', 'unwatched', 'watched', 'unwatched']);
     });
 
-    it('say that there is no network, and that there is one again', async () => {
+    it('report that there is no network, and that it is back', async () => {
       const { host, client, reaches } = dial(create, await serve());
       await reaches('up');
       host.signs?.offline();
@@ -122,7 +122,7 @@ for (const [kind, create] of kinds) {
       assert.equal(server.sockets.length, 2);
     });
 
-    it('say that it was asleep, which probes an open connection', async () => {
+    it('report that it was asleep, which probes an open connection', async () => {
       const heartbeat = { message: 'ping', expects: () => false, everyMs: 600_000 };
       const { host, reaches } = dial(create, await serve(), { heartbeat });
       await reaches('up');
@@ -139,7 +139,7 @@ for (const [kind, create] of kinds) {
       assert.ok(client.status.states.includes('waiting.awake'));
     });
 
-    it('are watched anew when it dials after it had given up, and old ones are not heard', async () => {
+    it('are watched anew when it dials after giving up, and old callbacks have no effect', async () => {
       const { host, client, reaches } = dial(create, await serve(), {
         retry: (_, suggested) => (server.sockets.length === 1 ? 'never' : suggested),
       });
@@ -165,7 +165,7 @@ for (const [kind, create] of kinds) {
       assert.deepEqual(host.log, []);
     });
 
-    it('are let go of also when the function that watches closes the client', async () => {
+    it('are released also when the function that watches closes the client', async () => {
       const log: string[] = [];
       const { client }: { client: Client } = dial(create, await serve(), {
         signs: () => {
@@ -174,7 +174,7 @@ for (const [kind, create] of kinds) {
         },
       });
       await until(() => client.status.state === 'stopped', 'it is closed');
-      await until(() => log.length > 0, 'it is let go of');
+      await until(() => log.length > 0, 'it is released');
       assert.deepEqual(log, ['unwatched']);
     });
 
@@ -193,7 +193,7 @@ for (const [kind, create] of kinds) {
 }
 
 describe('the signs of a page', () => {
-  it('take the place of its events', async () => {
+  it('replace its events', async () => {
     const heard: string[] = [];
     const before = page.addEventListener;
     page.addEventListener = (type: string) => void heard.push(type);

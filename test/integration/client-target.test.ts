@@ -1,6 +1,6 @@
-// Goal: a URL and headers that are told anew for each attempt reach the peer, and whatever goes wrong in telling them is
-// the end of that attempt and of nothing else.
-// Method: a server that notes each request and answers as the test says.
+// Goal: a URL and headers from functions are computed for each attempt and reach the peer. Whatever goes wrong in these
+// functions ends that attempt, and nothing else. Method: a server that records each request and answers as the test
+// specifies.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { MooringError, type NodeClientOptions } from '../../src/client/index.ts';
@@ -37,7 +37,7 @@ function counter(): () => number {
   };
 }
 
-/** Refuses every request but those that `accepts` likes with 401, and notes what it was asked. */
+/** Refuses every request that `accepts` does not allow with 401, and records the request. */
 function doorkeeper(accepts: (request: string) => boolean) {
   const requests: string[] = [];
   const script: Script = (visit) =>
@@ -49,8 +49,8 @@ function doorkeeper(accepts: (request: string) => boolean) {
   return { requests, script };
 }
 
-describe('a target that is told anew', () => {
-  it('is asked for once for each attempt, and dialed', async () => {
+describe('a target from a function', () => {
+  it('is computed once for each attempt, and dialed', async () => {
     const { requests, script } = doorkeeper((request) => request.includes('token=3'));
     const base = await serve(script);
     const next = counter();
@@ -82,7 +82,7 @@ describe('a target that is told anew', () => {
     assert.match(requests[1] ?? '', /authorization: Bearer 2\r\n/i);
   });
 
-  it('is not asked for again by a client whose headers stay the same', async () => {
+  it('is not computed again by a client whose headers are fixed', async () => {
     const { requests, script } = doorkeeper(() => false);
     const { client } = dial(await serve(script), { ...options, headers: { authorization: 'x' } });
     await until(() => client.status.states.includes('waiting.slow'), 'it is slow');
@@ -94,9 +94,9 @@ describe('a target that is told anew', () => {
       throw new Error('no token');
     },
     rejects: () => Promise.reject(new Error('no token')),
-    'tells no headers': () => ['no token'] as never,
+    'returns no headers': () => ['no token'] as never,
   })) {
-    it(`ends the attempt when it ${name}, and is asked again`, async () => {
+    it(`ends the attempt when it ${name}, and is computed again`, async () => {
       const base = await serve(accepting(() => {}));
       let asked = 0;
       const { client, endings } = dial(base, {
@@ -142,10 +142,10 @@ describe('a target that is told anew', () => {
     'no URL': () => 'somewhere',
     'a scheme of its own': async () => 'ftp://a.test/',
     nothing: () => undefined,
-    'an object that is no text': () => Object.create(null),
+    'an object that is not text': () => Object.create(null),
   };
   for (const [title, url] of Object.entries(undialable)) {
-    it(`is a failed attempt when it is ${title}, and is told anew`, async () => {
+    it(`fails the attempt when it is ${title}, and is computed again`, async () => {
       const { client, endings } = dial(url as () => string, options);
       await until(() => endings.length >= 2, 'it has dialed twice');
       await client.close();
@@ -155,7 +155,7 @@ describe('a target that is told anew', () => {
     });
   }
 
-  it('may take no longer than the attempt, and is not heard after that', async () => {
+  it('may take no longer than the attempt, and a late result has no effect', async () => {
     const visits: string[] = [];
     const base = await serve(({ asked }) => asked((request) => void visits.push(request)));
     let tell = (_: string) => {};
@@ -174,7 +174,7 @@ describe('a target that is told anew', () => {
     assert.deepEqual([visits, endings.length], [[], 1]);
   });
 
-  it('is not where it dialed when it is told after its attempt', async () => {
+  it('is ignored when it arrives after its attempt', async () => {
     const { script } = doorkeeper(() => true);
     const base = await serve(script);
     const next = counter();
@@ -189,7 +189,7 @@ describe('a target that is told anew', () => {
     assert.equal(client.url, `${base}/feed`);
   });
 
-  it('is not waited for by a client that is closed', async () => {
+  it('is not awaited by a client that is closed', async () => {
     const { client, endings } = dial(() => new Promise<string>(() => {}), options);
     await until(() => client.status.state === 'dialing', 'it dials');
     await client.close();

@@ -1,5 +1,5 @@
-// Goal: whatever code of the user does, and whenever a connection dies, a client lives on, says what happened, and
-// loses no message without a word. Method: options and subscribers that throw, answer nonsense or act at once.
+// Goal: whatever user code does, and whenever a connection dies, a client continues, reports what happened, and
+// loses no message without a report. Method: options and subscribers that throw, return nonsense or act at once.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { finalize } from 'rxjs';
@@ -26,8 +26,8 @@ const closing = (code: number) => accepting(({ socket }) => void socket.end(clos
 const errorsOf = ({ events }: Dialing) =>
   events.flatMap((event) => (event.type === 'handler.errored' ? [event.handler] : []));
 
-describe('client: code of the user that fails', () => {
-  it('a contract that throws costs the connection, not the process', async () => {
+describe('client: user code that fails', () => {
+  it('a contract that throws ends the connection, not the process', async () => {
     const server = await stops.service({ onOpen: (connection) => void connection.send(1) });
     const messages = z.number().refine(async () => true);
     const dialing = dial(server.port, { messages });
@@ -38,7 +38,7 @@ describe('client: code of the user that fails', () => {
     await client.close();
   });
 
-  it('privateCodes that throws counts for nothing', async () => {
+  it('privateCodes that throws has no effect', async () => {
     const server = await stops.rogue(closing(4_000));
     const codes = () => {
       throw new Error('no idea');
@@ -52,10 +52,10 @@ describe('client: code of the user that fails', () => {
     'that throws': () => {
       throw new Error('no chance');
     },
-    'that is no number': () => Number.NaN,
+    'that returns no number': () => Number.NaN,
   };
   for (const [title, random] of Object.entries(chances)) {
-    it(`random ${title} is taken for an even chance`, async () => {
+    it(`random ${title} is replaced by an even chance`, async () => {
       const server = await stops.rogue(({ socket }) => void socket.resetAndDestroy());
       const attempt = dial(server.port, { random });
       await until(() => attempt.endings.length >= 3, 'it has dialed again');
@@ -63,7 +63,7 @@ describe('client: code of the user that fails', () => {
       assert.ok(errorsOf(attempt).includes('random'));
     });
 
-    it(`random ${title} costs no connection`, async () => {
+    it(`random ${title} ends no connection`, async () => {
       const server = await stops.service();
       const attempt = dial(server.port, { random });
       await attempt.up();
@@ -73,7 +73,7 @@ describe('client: code of the user that fails', () => {
     });
   }
 
-  it('a subscriber that throws is told, and harms nobody', async () => {
+  it('a subscriber that throws is reported, and affects nothing else', async () => {
     const server = await stops.service();
     const attempt = dial(server.port);
     attempt.client.status$.subscribe(() => {
@@ -83,19 +83,19 @@ describe('client: code of the user that fails', () => {
     assert.ok(errorsOf(attempt).includes('status$'));
   });
 
-  it('no message waits for ever when whoever heard of another has closed the client', async () => {
+  it('no message waits forever when a listener for another message has closed the client', async () => {
     const { client } = dial(1, { backoff: { minMs: 60_000, maxMs: 60_000 }, random: () => 1 });
     await until(() => client.status.state === 'waiting', 'it waits');
     client.events$.subscribe(() => void client.close());
     client.send('a', { ttlMs: 1 });
-    // Its time is up, and no timer has come by yet: it is found to be over when the next one is sent.
+    // Expired, but no timer has run yet: the next send finds it.
     const sinceMs = performance.now();
     while (performance.now() - sinceMs < 3);
     assert.equal(await client.sendAndFlush('b'), 'lost');
     assert.equal(client.queuedMessages, 0);
   });
 
-  it('what is put behind a stream and throws at its end does not keep it from ending', async () => {
+  it('an operator that throws at the end of a stream never keeps it from ending', async () => {
     const server = await stops.service();
     const attempt = await dial(server.port).up();
     const fail = () => {
@@ -107,7 +107,7 @@ describe('client: code of the user that fails', () => {
     assert.ok(errorsOf(attempt).includes('messages$'));
   });
 
-  it('inspect sees the chart of the client and that of its connection, and may throw', async () => {
+  it('inspect gets the chart of the client and that of its connection, and may throw', async () => {
     const server = await stops.service();
     const seen = new Set<string>();
     const attempt = dial(server.port, {
@@ -122,7 +122,7 @@ describe('client: code of the user that fails', () => {
 });
 
 describe('client: subscribers that act at once', () => {
-  it('everybody hears of one state after the other', async () => {
+  it('every subscriber sees one state after the other', async () => {
     const server = await stops.service();
     const attempt = dial(server.port);
     const second: string[] = [];
@@ -134,7 +134,7 @@ describe('client: subscribers that act at once', () => {
     assert.deepEqual(second, ['idle', 'dialing', 'up', 'stopping', 'stopped']);
   });
 
-  it('retry is asked about a connection that the application closed, and not when it closes the client', async () => {
+  it('retry is called when the application closed the connection, but not when it closes the client', async () => {
     const server = await stops.service();
     const asked: string[] = [];
     const attempt = dial(server.port, {
@@ -150,7 +150,7 @@ describe('client: subscribers that act at once', () => {
     assert.deepEqual([asked, attempt.verdicts.length], [['backoff'], 2]);
   });
 
-  it('retry now means at once', async () => {
+  it('retry that returns now dials at once', async () => {
     const server = await stops.rogue(closing(4_200));
     const slow = { minMs: 60_000, maxMs: 60_000 };
     const attempt = dial(server.port, { privateCodes: privateCodes.pusher, backoff: slow });
@@ -159,7 +159,7 @@ describe('client: subscribers that act at once', () => {
 });
 
 describe('client: messages that meet a dying connection', () => {
-  it('stay in the queue when the connection dies as it opens, and leave with the next', async () => {
+  it('stay in the queue when the connection dies as it opens, and leave with the next one', async () => {
     let visits = 0;
     const got: string[] = [];
     const server = await stops.rogue(
@@ -177,7 +177,7 @@ describe('client: messages that meet a dying connection', () => {
     assert.ok(sentFirst <= 1, `${sentFirst} had left with the first connection`);
   });
 
-  it('expire also while nobody looks', async () => {
+  it('expire also without another call', async () => {
     const server = await stops.rogue(({ socket }) => void socket.resetAndDestroy());
     const slow = { minMs: 60_000, maxMs: 60_000 };
     const attempt = dial(server.port, { backoff: slow, random: () => 0.99 });

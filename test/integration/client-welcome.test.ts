@@ -1,5 +1,5 @@
-// Goal: between open and usable nothing overtakes a sign-in, nothing is lost, and a sign-in that fails is an ending like any
-// other. Method: servers that admit late, never, or not at all, and everything that reached either side in its order.
+// Goal: between open and usable nothing overtakes a sign-in, nothing is lost, and a failed sign-in is an ending like
+// any other. Method: servers that admit late, never, or not at all, and everything that reached either side, in order.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
@@ -37,7 +37,7 @@ async function signIn(connection: DialedConnection): Promise<void> {
   await admitted;
 }
 
-/** A server that answers a sign-in when it is told to. */
+/** A server whose answer to a sign-in the test triggers. */
 async function admittingService() {
   const waiting: Connection[] = [];
   const service = await stops.service({
@@ -45,7 +45,7 @@ async function admittingService() {
       if (message === 'sign in') waiting.push(connection);
     },
   });
-  const asked = (count: number) => until(() => waiting.length === count, 'the sign-in has come');
+  const asked = (count: number) => until(() => waiting.length === count, 'the sign-in has arrived');
   return { service, waiting, asked };
 }
 
@@ -53,7 +53,7 @@ async function admittingService() {
 const never = new Promise<void>(() => {});
 
 describe('an async onOpen of a client', () => {
-  it('holds back the queue, messages$, onMessage and up, and nothing of them is lost', async () => {
+  it('holds back the queue, messages$, onMessage and up, and none of them is lost', async () => {
     const { service, waiting, asked } = await admittingService();
     const handled: unknown[] = [];
     const own: unknown[] = [];
@@ -100,7 +100,7 @@ describe('an async onOpen of a client', () => {
     'that never settles': [() => never, 'welcome-timeout', []],
   };
   for (const [title, [onOpen, cause, reported]] of Object.entries(failing)) {
-    it(`${title} ends the connection with ${cause}, and the client comes back`, async () => {
+    it(`${title} ends the connection with ${cause}, and the client reconnects`, async () => {
       const service = await stops.service();
       let opened = 0;
       const dialing = dial(service.url, {
@@ -127,7 +127,7 @@ describe('an async onOpen of a client', () => {
     });
   }
 
-  it('that settles after its connection has ended changes nothing', async () => {
+  it('that settles after its connection has ended has no effect', async () => {
     const { service, waiting, asked } = await admittingService();
     const settle: (() => void)[] = [];
     const own: unknown[] = [];
@@ -155,7 +155,7 @@ describe('an async onOpen of a client', () => {
     assert.equal(client.status.state, 'up');
   });
 
-  it('lets a bounded number of messages wait, and then makes the sender wait', async () => {
+  it('holds a limited number of messages, then makes the sender wait', async () => {
     const { service, waiting, asked } = await admittingService();
     let settle: () => void = () => {};
     const dialing = dial(service.url, {
@@ -178,7 +178,7 @@ describe('an async onOpen of a client', () => {
     assert.deepEqual(dialing.messages, [...Array(50).keys()]);
   });
 
-  it('can take several answers, also where messages are handled strictly one after another', async () => {
+  it('can take several answers, even where messages are handled one after another', async () => {
     const service = await stops.service({
       onMessage: (connection: Connection, message: unknown) => {
         if (message === 'sign in') for (const step of [1, 2, 3]) connection.send(step);
@@ -209,7 +209,7 @@ describe('an async onOpen of a client', () => {
     );
   });
 
-  it('holds back what a handler pauses before', async () => {
+  it('holds back everything after a message whose handler pauses the client', async () => {
     const { service, waiting, asked } = await admittingService();
     const handled: unknown[] = [];
     const dialing = dial(service.url, {
@@ -248,14 +248,14 @@ describe('an async onOpen of a client', () => {
     );
   });
 
-  it('holds a connection back from a pool', async () => {
+  it('keeps a connection out of a pool', async () => {
     const { service, waiting, asked } = await admittingService();
     const pool = createPool([service.url], { ...quick, size: 1, onOpen: signIn });
     stops.add(() => pool.drain({ withinMs: 200 }));
     await asked(1);
     assert.deepEqual([pool.checkout(), pool.status.state], [undefined, 'starting']);
     waiting[0]?.send('admitted');
-    await until(() => pool.status.state === 'operational', 'it is welcome');
+    await until(() => pool.status.state === 'operational', 'it is ready');
     assert.equal(pool.checkout()?.send('work'), 'sent');
   });
 });
@@ -271,7 +271,7 @@ describe('the status of a client', () => {
     assert.deepEqual(dialing.states.slice(0, 5), ['idle', 'dialing', 'up', 'closing', 'waiting']);
   });
 
-  it('says that the server is suspect, and that it has answered', async () => {
+  it('reports that the server is suspect, and that it has answered', async () => {
     const sockets: Socket[] = [];
     const server = await stops.rogue(accepting(({ socket }) => void sockets.push(socket)));
     const dialing = dial(`ws://127.0.0.1:${server.port}/`, {

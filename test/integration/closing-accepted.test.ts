@@ -1,5 +1,5 @@
-// Goal: what the application of a supervisor can do about a closing, and what it hears of one. Method: section C of
-// the situations, as far as a client has no counterpart, on real sockets, with a raw peer.
+// Goal: how the application of a supervisor can close a connection, and which reports of a closing it gets. Method:
+// section C of the situations, as far as a client has no counterpart, on real sockets, with a raw peer.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { WebSocket } from 'undici';
@@ -38,7 +38,7 @@ const hasOurs = () => until(() => pair.peer.closeFrame !== undefined, 'our close
 describe('close of a connection', () => {
   afterEach(release);
 
-  it('close: says that it closes, with 1000 and no reason', async () => {
+  it('close: returns that it closes, with 1000 and no reason', async () => {
     const { connection, peer } = await connect();
     assert.equal(connection.close(), true);
     await peer.finishPolitely();
@@ -47,7 +47,7 @@ describe('close of a connection', () => {
     assert.deepEqual(peer.closeFrame, sent(1000));
   });
 
-  it('C03: a wrong code or reason throws, and the connection lives on', async () => {
+  it('C03: a wrong code or reason throws, and the connection continues', async () => {
     const { connection, peer } = await connect();
     const close = connection.close.bind(connection) as (...args: unknown[]) => boolean;
     const codes = [0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65_536, -1000, 1000.5];
@@ -62,7 +62,7 @@ describe('close of a connection', () => {
     assert.equal(peer.closeFrame, undefined);
   });
 
-  it('C08: only the first close counts, and nothing does after the end', async () => {
+  it('C08: only the first close counts, and none has an effect after the end', async () => {
     const { connection, peer } = await connect();
     assert.deepEqual(
       [connection.close(4001), connection.close(4002), connection.close(), connection.fail('x')],
@@ -93,7 +93,7 @@ describe('close of a connection', () => {
 describe('C01 and C06b the peer closes', () => {
   afterEach(release);
 
-  it('C01: onClosing hears of it with the code of the peer, when nothing can be sent any more', async () => {
+  it('C01: onClosing gets the code of the peer, when nothing can be sent any more', async () => {
     const heard: unknown[] = [];
     const { peer } = await connect({
       onClosing: (closing, ...frame) => heard.push(...frame, closing.send('late')),
@@ -104,7 +104,7 @@ describe('C01 and C06b the peer closes', () => {
     assert.deepEqual(peer.texts, []);
   });
 
-  it('C06b: close(4000) after 1000 of the peer changes nothing and says so', async () => {
+  it('C06b: close(4000) after 1000 of the peer has no effect and returns that', async () => {
     const answers: boolean[] = [];
     const { peer } = await connect({
       onClosing: (closing) => {
@@ -130,7 +130,7 @@ describe('C06 frames that cross', () => {
     await pair.closedAs({ ...handshake, ...said });
   });
 
-  it('C06c: none for 1000: what to do follows from ours', async () => {
+  it('C06c: an answer without a code to 1000: retry follows from ours', async () => {
     const { connection, peer } = await connect();
     connection.close(1000);
     await hasOurs();
@@ -139,7 +139,7 @@ describe('C06 frames that cross', () => {
     await pair.closedAs({ ...handshake, ...said });
   });
 
-  it('C06c: one that comes while ours waits behind a backlog is no answer', async () => {
+  it('C06c: a close frame that arrives while ours waits behind a backlog is no answer', async () => {
     const { connection, peer } = await connect({ timeouts: { ...timeouts, closeMs: 60_000 } });
     peer.pause();
     await fillBacklog(connection, 200_000);
@@ -162,7 +162,7 @@ describe('C06 frames that cross', () => {
 describe('C09 terminate', () => {
   afterEach(release);
 
-  it('C09: an open connection is gone at once; the peer sees FIN and no close frame', async () => {
+  it('C09: an open connection ends at once; the peer sees FIN and no close frame', async () => {
     const { connection, peer } = await connect();
     assert.equal(connection.terminate(), true);
     await pair.closedAs({ states: byTerminate, ...terminated });
@@ -170,7 +170,7 @@ describe('C09 terminate', () => {
     assert.deepEqual([peer.error, peer.closeFrame], [undefined, undefined]);
   });
 
-  it('C09b: a closing connection is gone at once; what was sent stays sent', async () => {
+  it('C09b: a closing connection ends at once; sent frames stay sent', async () => {
     const { connection } = await connect();
     connection.close(1001, 'slowly');
     await hasOurs();
@@ -225,13 +225,13 @@ describe('C09 terminate', () => {
     connection.terminate();
     settle();
     await pair.closedAs({ states: byTerminate, ...terminated });
-    await until(() => peer.closed, 'the peer is told');
+    await until(() => peer.closed, 'the peer reports it');
     assert.equal(peer.error?.code, 'ECONNRESET');
     assert.deepEqual(pair.messages, []);
   });
 });
 
-describe('closing in odd places, with other peers', () => {
+describe('closing in unusual places, with other peers', () => {
   let service: Service;
   afterEach(() => service.stop());
 
@@ -261,7 +261,7 @@ describe('closing in odd places, with other peers', () => {
     await service.closedAs({ states: closedByHandshake, ...handshake, ...expected });
   });
 
-  it('I10d: undici echoes the code without the reason, which stays in sent', async () => {
+  it('I10d: undici echoes the code without the reason, which remains in sent', async () => {
     service = await Service.start({ timeouts });
     const client = new WebSocket(service.url);
     const seen: unknown[] = [];
@@ -277,7 +277,7 @@ describe('closing in odd places, with other peers', () => {
       sent: sent(1012, 'restart'),
       retry: 'backoff',
     });
-    await until(() => seen.length > 0, 'the client is told');
+    await until(() => seen.length > 0, 'the client reports it');
     assert.deepEqual(seen, [1012, 'restart', true]);
   });
 });

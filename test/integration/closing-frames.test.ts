@@ -1,4 +1,4 @@
-// Goal: every close frame that a peer can send, and every one that the application may ask for, means the same
+// Goal: every close frame that a peer can send, and every one that the application can request, means the same
 // whichever side dialed. Method: C01 to C03 of the situations, on real sockets, with a raw peer.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
@@ -77,7 +77,7 @@ describeBothSides('C01 and C02: a close frame that must not be sent', (connect) 
     });
   }
 
-  it('C02: a mask where there must be none, or none where there must be one, is a protocol error', async () => {
+  it('C02: a wrong or missing mask is a protocol error', async () => {
     const pair = await connect({ timeouts });
     pair.peer.sendWronglyMasked({ opcode: opcode.close, payload: closePayload(1000, 'bye') });
     await assertViolation(pair, 1002, pair.maskError);

@@ -15,7 +15,7 @@ type AnyConnection = Connection<unknown, unknown, unknown>;
 
 const timeouts = { closeMs: 100, erroredMs: 100, forcedMs: 100 };
 
-/** Every way in which an open connection can come to its end on a loopback. */
+/** Every way in which an open connection can end on a loopback. */
 const endings: readonly [string, (connection: AnyConnection, peer: RawPeer) => void][] = [
   ['close of the peer', (_, peer) => peer.sendClose(1000)],
   ['our close', (connection) => void connection.close()],
@@ -35,11 +35,11 @@ async function release(): Promise<void> {
   await service.stop();
 }
 
-describe('C13 who is there while a connection dies', () => {
+describe('C13 lookups while a connection dies', () => {
   afterEach(release);
 
   for (const [name, end] of endings) {
-    it(`C13: nobody, from the first event of ${name}`, async () => {
+    it(`C13: find nothing from the first event of ${name}`, async () => {
       service = await Service.start({ timeouts });
       peer = await RawPeer.open(service.port);
       const connection = await service.opened();
@@ -58,7 +58,7 @@ describe('C13 who is there while a connection dies', () => {
   }
 });
 
-/** What somebody finds who looks for a connection, in every way there is. */
+/** What every way to look up a connection finds. */
 function look(connection: AnyConnection): object {
   const { supervisor } = service;
   const { delivered, dropped } = supervisor.broadcast('x');
@@ -84,7 +84,7 @@ const nothing = {
   joined: false,
 };
 
-describe('C15 what is left of a connection', () => {
+describe('C15 what remains of a connection', () => {
   afterEach(release);
 
   for (const [name, end] of endings) {
@@ -99,7 +99,7 @@ describe('C15 what is left of a connection', () => {
       end(connection, peer);
       await service.when('connection.closed');
       assert.equal(clock.pending.size, 0, 'no timer');
-      assert.deepEqual(listenersOf(socket()), [], 'no listener but the one for late errors');
+      assert.deepEqual(listenersOf(socket()), [], 'no listener except the one for late errors');
       assert.deepEqual([connection.bufferedBytes, connection.subprotocol], [0, '']);
       await assertCollectable(socket);
       assert.notEqual(connection.verdict, undefined);
@@ -129,7 +129,7 @@ describe('C17 listeners of others', () => {
   afterEach(release);
 
   for (const [name, end] of endings) {
-    it(`C17: the host's own on the raw socket stay and are called at ${name}`, async () => {
+    it(`C17: those of the host on the raw socket stay and are called at ${name}`, async () => {
       service = await Service.start({ timeouts });
       const called: string[] = [];
       const onError = () => void called.push('error');

@@ -6,7 +6,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
-/** Connections that are open at once. */
+/** How many connections are open at once. */
 const BATCH = 100;
 
 const range = (from: number, to: number) =>
@@ -59,7 +59,7 @@ describe('C01 every close code', () => {
     assert.deepEqual(odd, []);
   });
 
-  /** The close frame comes in one packet with the request, so each connection costs one look. */
+  /** The close frame is in the packet of the request, so each connection costs one read. */
   async function closeWithEach(codes: readonly number[]): Promise<void> {
     const peers = await Promise.all(codes.map(() => RawPeer.connect(service.port)));
     for (const [index, peer] of peers.entries()) {
@@ -67,7 +67,7 @@ describe('C01 every close code', () => {
       const payload = closePayload(code, `code ${code}`);
       peer.request({ trailing: buildFrame({ opcode: opcode.close, payload }) });
     }
-    await until(() => peers.every((peer) => peer.closed), 'every peer is let go');
+    await until(() => peers.every((peer) => peer.closed), 'every peer is released');
     await until(() => service.inFlight === 0, 'every connection has ended');
     for (const [index, peer] of peers.entries()) {
       const code = codes[index] ?? 0;

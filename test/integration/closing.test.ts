@@ -1,5 +1,5 @@
-// Goal: however a connection is closed, by whom and in what order, it ends once, as what it was, whichever side
-// dialed. Method: C04 to C11 of the situations, on real sockets, with a raw peer.
+// Goal: however a connection is closed, by either side and in any order, it ends once with the right verdict,
+// whichever side dialed. Method: C04 to C11 of the situations, on real sockets, with a raw peer.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { fillBacklog } from '../support/backlog.ts';
@@ -38,7 +38,7 @@ async function cross(pair: Pair, ours: CloseFrame, theirs: CloseFrame): Promise<
   await done;
 }
 
-describeBothSides('C04 and C05: the peer does not play its part', (connect) => {
+describeBothSides('C04 and C05: the peer does not complete the handshake', (connect) => {
   it('C04: silence after our close frame is a close-timeout', async () => {
     const pair = await connect({ timeouts });
     await pair.close(1001, 'leaving');
@@ -49,7 +49,7 @@ describeBothSides('C04 and C05: the peer does not play its part', (connect) => {
     assert.deepEqual(pair.peer.closeFrame, sent(1001, 'leaving'));
   });
 
-  it('C04: a peer that goes on talking does not delay it', async () => {
+  it('C04: a peer that keeps sending does not delay it', async () => {
     const pair = await connect({ timeouts });
     const talk = setInterval(() => pair.peer.json('still talking'), 5);
     try {
@@ -127,7 +127,7 @@ describeBothSides('C06: both sides close', (connect) => {
     assert.deepEqual(pair.peer.closeFrame, sent(4001, 'ours'));
   });
 
-  it("C06: a fault code of the peer's that crosses ours does not raise the level", async () => {
+  it('C06: a fault code of the peer that crosses ours does not raise the level', async () => {
     const pair = await connect({ timeouts });
     await cross(pair, [1000], [1011, 'broken']);
     const said = { code: 1011, reason: 'broken', sent: sent(1000), simultaneous: true } as const;
@@ -135,7 +135,7 @@ describeBothSides('C06: both sides close', (connect) => {
   });
 
   for (const code of [1000, 1002, 1008, 4321]) {
-    it(`C06c: the peer answers 1001 with ${code}: an answer, and what to do follows from ours`, async () => {
+    it(`C06c: the peer answers 1001 with ${code}: that is an answer, and retry follows from ours`, async () => {
       const pair = await connect({ timeouts });
       const done = pair.close(1001, 'going');
       await hasOurs(pair);
@@ -147,7 +147,7 @@ describeBothSides('C06: both sides close', (connect) => {
   }
 });
 
-describeBothSides('C07: one side closes and the other talks on', (connect) => {
+describeBothSides('C07: one side closes and the other keeps sending', (connect) => {
   it('C07: messages after our close are dropped, and pings are not answered', async () => {
     const pair = await connect({ timeouts });
     const done = pair.close(1000);
@@ -163,7 +163,7 @@ describeBothSides('C07: one side closes and the other talks on', (connect) => {
     );
   });
 
-  it('C07: a violation of the protocol after our close is reported as such', async () => {
+  it('C07: a violation of the protocol after our close is reported', async () => {
     const pair = await connect({ timeouts });
     const done = pair.close(1000);
     pair.peer.sendWronglyMasked({ opcode: opcode.text, payload: 'x' });
@@ -205,14 +205,14 @@ describeBothSides('C10 and C11: this side closes behind a backlog', (connect) =>
     await fillBacklog(pair, 200_000);
   }
 
-  it('C10: the peer takes nothing: close-timeout, and the frame that never left is not sent', async () => {
+  it('C10: the peer reads nothing: close-timeout, and the frame that never left is not sent', async () => {
     const pair = await connect({ limits, timeouts });
     await fill(pair);
     await pair.close(1001, 'behind it all');
     await pair.closedAs({ states: byUsForced, ...timedOut });
   });
 
-  it('C10: the peer takes it all in time: a clean handshake', async () => {
+  it('C10: the peer reads everything in time: a clean handshake', async () => {
     const pair = await connect({ limits, timeouts: { ...timeouts, closeMs: 10_000 } });
     await fill(pair);
     const done = pair.close(1001, 'behind it all');

@@ -1,12 +1,12 @@
-// Goal: what the comparison shows of Mooring is true, and stays so. Method: Mooring is led into every situation of
-// it, all at once, and must tell exactly one ending, with the cause that the situation has.
+// Goal: the observations about Mooring on the comparison page are true, and stay so. Method: lead Mooring into
+// each situation of the page, all at once. It must report exactly one ending, with the cause of the situation.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { observe } from '../comparison/observe.ts';
 import { situations } from '../comparison/situations.ts';
 import { mooring } from '../comparison/subjects/mooring.ts';
 
-/** What is told of each situation, and what `send` says then. */
+/** The expected report for each situation, and the result of `send` afterwards. */
 const expected: Readonly<Record<string, readonly [ending: string, sent: string]>> = {
   Refused: ['failed: tcp-refused', 'queued'],
   Timeout: ['failed: handshake-timeout', 'queued'],
@@ -20,7 +20,7 @@ const expected: Readonly<Record<string, readonly [ending: string, sent: string]>
 
 describe('the comparison, for Mooring', { concurrency: true }, () => {
   for (const situation of situations) {
-    it(`tells one ending: ${situation.name}`, async () => {
+    it(`reports one ending: ${situation.name}`, async () => {
       const { trace, reports, hasUncaught, sent } = await observe(mooring, situation);
       const endings = trace.filter((event) => event.startsWith('endings$ '));
       const [ending, answer] = expected[situation.name] ?? [];

@@ -1,5 +1,5 @@
-// Goal: the script for conformance runs finds a `wstest`, leads it against both sides and says truly how it went. Method: a
-// stand-in on the PATH with two cases of its own, because the suite needs a Python that few machines have.
+// Goal: the script for conformance runs finds a `wstest`, runs it against both sides and reports the results correctly.
+// Method: a stand-in on the PATH with two cases of its own, because the suite needs a Python that few machines have.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ describe('npm run conformance', () => {
     mkdirSync(join(folder, 'bin'));
     const program = `#!/bin/sh\nexec "${process.execPath}" "${standIn}" "$@"\n`;
     writeFileSync(join(folder, 'bin/wstest'), program, { mode: 0o755 });
-    // A file that is no program is passed over, as a shell does.
+    // A file that is not executable is skipped, as a shell does.
     mkdirSync(join(folder, 'other'));
     writeFileSync(join(folder, 'other/wstest'), '');
   });
@@ -43,13 +43,13 @@ describe('npm run conformance', () => {
     return { status, lines, complaints };
   }
 
-  it('prints what the suite says of a server and of a client', async () => {
+  it('prints the results of the suite for a server and a client', async () => {
     const { status, lines, complaints } = await run(['other', 'bin']);
     assert.deepEqual([status, complaints], [0, '']);
     assert.deepEqual(lines, ['server: 2 cases: 2 OK; 0 failed', 'client: 2 cases: 2 OK; 0 failed']);
   });
 
-  it('fails when a case has failed, and names it', async () => {
+  it('fails when a case fails, and names the case', async () => {
     const { status, lines } = await run(['bin'], 'fails');
     assert.equal(status, 1);
     const failed = '  9.1.1: FAILED, closing handshake: OK';
@@ -59,12 +59,12 @@ describe('npm run conformance', () => {
     ]);
   });
 
-  it('fails when the suite does', async () => {
+  it('fails when the suite fails', async () => {
     const { status, complaints } = await run(['bin'], 'breaks');
     assert.deepEqual([status, complaints], [1, 'conformance: wstest exited with 3\n']);
   });
 
-  it('says in one sentence how to get the suite where there is none', async () => {
+  it('explains in one sentence how to get the suite where it is missing', async () => {
     const { status, lines, complaints } = await run(['other']);
     assert.deepEqual([status, lines], [1, []]);
     assert.match(complaints, /^conformance: there is no wstest on the PATH; .*\.\n$/);

@@ -19,7 +19,7 @@ describe('drain and the close handlers', () => {
     return peer;
   }
 
-  /** A promise, how to settle it, and whether it has been asked for. */
+  /** A promise, the function that settles it, and whether it was awaited. */
   function slow() {
     let settle = () => {};
     const promise = new Promise<void>((resolve) => {
@@ -54,7 +54,7 @@ describe('drain and the close handlers', () => {
       assert.equal(service.calls.at(-1), 'onClose');
     });
 
-    it(`does not wait for ${place} beyond the deadline`, async () => {
+    it(`never waits for ${place} beyond the deadline`, async () => {
       const { promise, settle } = slow();
       await politePeer({ ...options(promise), timeouts: { welcomeMs: 1_000 } });
       const { closed, forced, unsettled } = await service.supervisor.drain({ withinMs: 200 });
@@ -63,7 +63,7 @@ describe('drain and the close handlers', () => {
     });
   }
 
-  it('a close handler that rejects has settled', async () => {
+  it('a close handler that rejects counts as settled', async () => {
     await politePeer({ onClose: () => Promise.reject(new Error('boom')) });
     const { unsettled } = await service.supervisor.drain({ withinMs: 10_000 });
     assert.equal(unsettled, 0);
@@ -71,13 +71,13 @@ describe('drain and the close handlers', () => {
     assert.equal(handler, 'onClose');
   });
 
-  it('a close handler that waits for the drain itself does not stop it', async () => {
+  it('a close handler that awaits the drain itself does not block it', async () => {
     await politePeer({ onClose: () => service.supervisor.drain() });
     const { closed, unsettled } = await service.supervisor.drain({ withinMs: 200 });
     assert.deepEqual([closed, unsettled], [1, 1]);
   });
 
-  it('waits for handlers of connections that had closed before', async () => {
+  it('waits for handlers of connections that closed before', async () => {
     const { promise, settle } = slow();
     const peer = await politePeer({ onClose: () => promise });
     peer.sendClose(1000);
@@ -152,7 +152,7 @@ describe('drain from inside', () => {
   ];
 
   for (const [title, options, act] of places) {
-    it(`${title}: it resolves, and everybody is gone`, async () => {
+    it(`${title}: it resolves, and all connections are gone`, async () => {
       let report: Promise<DrainReport> | undefined;
       const drain = () => {
         report ??= service.supervisor.drain({ withinMs: 5_000, perSecond: 10_000 });
@@ -200,7 +200,7 @@ describe('drain from inside', () => {
     });
   }
 
-  it('authenticate: it resolves, its own request gets 503', async () => {
+  it('authenticate: it resolves, and its own request gets 503', async () => {
     let report: Promise<DrainReport> | undefined;
     service = await Service.start({
       authenticate: () => {
@@ -227,10 +227,10 @@ describe('drain from inside', () => {
     peer.request({ path: '/elsewhere' });
     await until(() => report !== undefined, 'it has been called');
     assert.equal((await report)?.closed, 0);
-    await until(() => peer.closed, 'it is let go');
+    await until(() => peer.closed, 'it is released');
   });
 
-  it('a subscriber of its own events: terminating everybody at `draining` is no harm', async () => {
+  it('a subscriber of its own events may terminate all connections at `draining`', async () => {
     service = await Service.start();
     for (let count = 0; count < 3; count += 1) await RawPeer.open(service.port);
     await until(() => service.supervisor.counts.open === 3, 'all are open');

@@ -8,7 +8,7 @@ describe('the pace of a drain', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  /** Opens polite peers, and notes when each connection starts to close. */
+  /** Opens polite peers, and records when each connection starts to close. */
   async function crowd(count: number): Promise<number[]> {
     service = await Service.start();
     for (let index = 0; index < count; index += 20) {
@@ -40,7 +40,7 @@ describe('the pace of a drain', () => {
     assert.ok(early < 150, `${early} in the first 300 ms`);
   });
 
-  it('a time that is too short for the pace is used to four fifths', async () => {
+  it('a time too short for the pace: closing takes four fifths of it', async () => {
     const closings = await crowd(100);
     const { closed, forced } = await service.supervisor.drain({ withinMs: 2_000, perSecond: 1 });
     assert.deepEqual({ closed, forced }, { closed: 100, forced: 0 });
@@ -57,7 +57,7 @@ describe('the pace of a drain', () => {
     assert.equal(closings.length, 50);
   });
 
-  it('those who leave by themselves are not waited for', async () => {
+  it('clients that leave by themselves are not waited for', async () => {
     await crowd(20);
     const done = service.supervisor.drain({ withinMs: 60_000, perSecond: 1 });
     for (const connection of service.supervisor.connections) connection.terminate();

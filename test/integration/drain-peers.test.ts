@@ -50,7 +50,7 @@ describe('drain of peers of all kinds', () => {
     silent.destroy();
   });
 
-  it('destroys nobody before the deadline although closeMs is longer', async () => {
+  it('destroys no connection before the deadline although closeMs is longer', async () => {
     service = await Service.start({ timeouts: { closeMs: 60_000 } });
     const silent = await RawPeer.open(service.port, { allowHalfOpen: true });
     await opened(1);
@@ -68,7 +68,7 @@ describe('drain of peers of all kinds', () => {
     silent.destroy();
   });
 
-  it('a silent peer is given up after closeMs, before the deadline: it has closed', async () => {
+  it('a silent peer is given up after closeMs, before the deadline: its connection counts as closed', async () => {
     service = await Service.start({ timeouts: { closeMs: 60 } });
     const silent = await RawPeer.open(service.port, { allowHalfOpen: true });
     await opened(1);
@@ -78,9 +78,9 @@ describe('drain of peers of all kinds', () => {
     silent.destroy();
   });
 
-  it('connections that are closing already are waited for and keep their own code', async () => {
+  it('connections that are already closing are awaited and keep their own code', async () => {
     service = await Service.start();
-    // One after the other: which connection belongs to whom follows from their order.
+    // One after the other, so that their order shows which connection belongs to which peer.
     const ours = await RawPeer.open(service.port, { allowHalfOpen: true });
     const theirs = await RawPeer.open(service.port, { allowHalfOpen: true });
     const failing = await RawPeer.open(service.port, { allowHalfOpen: true });
@@ -88,7 +88,7 @@ describe('drain of peers of all kinds', () => {
     first?.close(4000, 'before');
     theirs.sendClose(4001);
     third?.fail(new Error('boom'));
-    await until(() => service.supervisor.counts.open === 0, 'all are on their way out');
+    await until(() => service.supervisor.counts.open === 0, 'all are closing or leaving');
     const done = service.supervisor.drain({ withinMs: 5_000 });
     for (const peer of [ours, theirs, failing]) void peer.finishPolitely();
     const { closed, forced } = await done;
@@ -103,9 +103,9 @@ describe('drain of peers of all kinds', () => {
     assert.deepEqual(causes.sort(), ['close', 'fail', 'peer-close']);
   });
 
-  it('connections on their way out that never arrive are destroyed at the deadline', async () => {
+  it('connections that never finish closing are destroyed at the deadline', async () => {
     service = await Service.start({ timeouts: { closeMs: 60_000, erroredMs: 60_000 } });
-    // One after the other, so that the third peer is that of the third connection.
+    // One after the other, so that the third peer belongs to the third connection.
     const peers: RawPeer[] = [];
     for (let index = 0; index < 3; index += 1) {
       peers.push(await RawPeer.open(service.port, { allowHalfOpen: true }));
@@ -114,13 +114,13 @@ describe('drain of peers of all kinds', () => {
     first?.close(4000);
     second?.fail(new Error('boom'));
     peers[2]?.socket.write(buildFrame({ opcode: 3 }));
-    await until(() => service.supervisor.counts.open === 0, 'all are on their way out');
+    await until(() => service.supervisor.counts.open === 0, 'all are closing or leaving');
     const { closed, forced } = await service.supervisor.drain({ withinMs: 200 });
     assert.deepEqual({ closed, forced }, { closed: 0, forced: 3 });
     for (const peer of peers) peer.destroy();
   });
 
-  it('connections whose onOpen is at work are closed too', async () => {
+  it('connections with a running onOpen are closed, too', async () => {
     service = await Service.start({
       onOpen: () => new Promise(() => {}),
       timeouts: { welcomeMs: 300 },
@@ -133,7 +133,7 @@ describe('drain of peers of all kinds', () => {
     assert.equal(peer.closeFrame?.code, 1001);
   });
 
-  it('a peer that does not read what we sent is destroyed at the deadline', async () => {
+  it('a peer that does not read what was sent is destroyed at the deadline', async () => {
     service = await Service.start();
     const stuck = await RawPeer.open(service.port);
     const [connection] = await opened(1);
@@ -146,7 +146,7 @@ describe('drain of peers of all kinds', () => {
     stuck.destroy();
   });
 
-  it('a peer that reads slowly gets everything that was sent before, then the close frame', async () => {
+  it('a peer that reads slowly gets everything sent before, then the close frame', async () => {
     service = await Service.start();
     const slow = await RawPeer.open(service.port);
     const [connection] = await opened(1);
@@ -163,7 +163,7 @@ describe('drain of peers of all kinds', () => {
     assert.deepEqual(slow.closeFrame, { code: 1001, reason: 'draining' });
   });
 
-  it('peers that answer with something else, twice, or nonsense, are still one report each', async () => {
+  it('peers that answer with something else, twice, or nonsense, still get one report each', async () => {
     service = await Service.start();
     const answers: readonly ((peer: RawPeer) => void)[] = [
       (peer) => peer.sendClose(4999, 'my own'),
@@ -183,7 +183,10 @@ describe('drain of peers of all kinds', () => {
     const peers = await Promise.all(answers.map(() => RawPeer.open(service.port)));
     await opened(peers.length);
     const done = service.supervisor.drain({ withinMs: 5_000, perSecond: 10_000 });
-    await until(() => peers.every(({ closeFrame }) => closeFrame?.code === 1001), 'all are told');
+    await until(
+      () => peers.every(({ closeFrame }) => closeFrame?.code === 1001),
+      'all are reported',
+    );
     for (const [index, answer] of answers.entries()) {
       const peer = peers[index];
       if (peer) answer(peer);

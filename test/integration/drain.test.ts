@@ -12,7 +12,7 @@ import { turns, until } from '../support/until.ts';
 /** What a drain does to a connection. */
 type Act = 'refuse' | 'close' | 'expire';
 
-/** Makes the first connection throw at what a drain does to it. */
+/** Makes the first connection throw at this act of a drain. */
 function failOnce(t: TestContext, act: Act, broken: Error): void {
   const fail = () => {
     throwing.mock.restore();
@@ -24,7 +24,7 @@ function failOnce(t: TestContext, act: Act, broken: Error): void {
       : t.mock.method(ManagedConnection.prototype, act, fail);
 }
 
-/** Opens peers that answer a close frame as they should. */
+/** Opens peers that answer a close frame properly. */
 async function politePeers(service: Service, count: number): Promise<RawPeer[]> {
   const peers: RawPeer[] = [];
   for (let index = 0; index < count; index += 1) peers.push(await RawPeer.open(service.port));
@@ -47,7 +47,7 @@ describe('drain', () => {
   const supervisorEvents = () =>
     service.events.map(({ type }) => type).filter((type) => type.startsWith('supervisor.'));
 
-  it('of nobody resolves at once', async () => {
+  it('resolves at once without connections', async () => {
     service = await Service.start();
     const { tookMs, ...report } = await service.supervisor.drain();
     assert.deepEqual(report, { closed: 0, forced: 0, unsettled: 0 });
@@ -56,7 +56,7 @@ describe('drain', () => {
     assert.deepEqual(supervisorEvents(), ['supervisor.draining', 'supervisor.stopped']);
   });
 
-  it('closes everybody with 1001 and tells what happened', async () => {
+  it('closes all connections with 1001 and reports what happened', async () => {
     service = await Service.start();
     const peers = await politePeers(service, 5);
     const done = service.supervisor.drain({ withinMs: 5_000 });
@@ -97,7 +97,7 @@ describe('drain', () => {
     await done;
   });
 
-  it('closes with the code and the reason that it was given', async () => {
+  it('closes with the given code and reason', async () => {
     service = await Service.start();
     const [peer] = await politePeers(service, 1);
     await service.supervisor.drain({ code: 1012, reason: `moving ${'€'.repeat(100)}` });
@@ -105,7 +105,7 @@ describe('drain', () => {
     assert.equal(peer?.closeFrame?.reason, `moving ${'€'.repeat(38)}`);
   });
 
-  it('tells it in order, then events$ completes, for late subscribers too', async () => {
+  it('reports it in order, then completes events$, for late subscribers too', async () => {
     service = await Service.start();
     await politePeers(service, 2);
     const told: string[] = [];
@@ -121,7 +121,7 @@ describe('drain', () => {
     assert.equal(told.at(-1), 'late complete');
   });
 
-  it('G05: refuses newcomers with 503 and Retry-After, while it lasts and after', async () => {
+  it('G05: refuses newcomers with 503 and Retry-After, during the drain and afterwards', async () => {
     service = await Service.start();
     const silent = await RawPeer.open(service.port, { allowHalfOpen: true });
     await service.opened();
@@ -142,7 +142,7 @@ describe('drain', () => {
     assert.equal(service.supervisor.counts.failed, 2);
   });
 
-  it('G05: requests in authenticate get 503, whatever authenticate says later', async () => {
+  it('G05: requests in authenticate get 503, whatever authenticate returns later', async () => {
     const admit: ((peer: unknown) => void)[] = [];
     service = await Service.start({
       authenticate: () => new Promise((resolve) => admit.push(resolve)),
@@ -152,7 +152,7 @@ describe('drain', () => {
     await until(() => admit.length === 3, 'all are being admitted');
     const report = await service.supervisor.drain();
     assert.deepEqual([report.closed, report.forced], [0, 0]);
-    await until(() => peers.every(({ closed }) => closed), 'all are let go');
+    await until(() => peers.every(({ closed }) => closed), 'all are released');
     for (const resolve of admit) resolve('too late');
     await turns(3);
     assert.deepEqual(
@@ -163,7 +163,7 @@ describe('drain', () => {
     assert.deepEqual([...service.supervisor.connections], []);
   });
 
-  it('called twice is one drain with one report; the options of the first count', async () => {
+  it('runs once and reports once when it is called twice; the options of the first call count', async () => {
     service = await Service.start();
     const [peer] = await politePeers(service, 1);
     const first = service.supervisor.drain({ code: 1001, reason: 'first' });
@@ -174,7 +174,7 @@ describe('drain', () => {
     assert.deepEqual(supervisorEvents(), ['supervisor.draining', 'supervisor.stopped']);
   });
 
-  it('of a suspended supervisor works, and nothing brings it back', async () => {
+  it('ends a suspended supervisor, and nothing reopens it', async () => {
     service = await Service.start();
     await politePeers(service, 1);
     service.supervisor.suspend();
@@ -191,7 +191,7 @@ describe('drain', () => {
     ]);
   });
 
-  it('leaves a supervisor that can still be asked and told things', async () => {
+  it('leaves a supervisor whose methods still work', async () => {
     service = await Service.start();
     await service.supervisor.drain();
     const { supervisor } = service;
@@ -211,14 +211,14 @@ describe('drain', () => {
     ['withinMs as text', { withinMs: '5000' }, 'invalid-options'],
     ['perSecond of 0', { perSecond: 0 }, 'invalid-options'],
     ['an unknown option', { within: 5 }, 'invalid-options'],
-    ['a reason that is no text', { reason: 5 }, 'invalid-options'],
+    ['a reason that is not text', { reason: 5 }, 'invalid-options'],
     ['code 1005', { code: 1005 }, 'invalid-close'],
     ['code 1006', { code: 1006 }, 'invalid-close'],
     ['code 999', { code: 999 }, 'invalid-close'],
     ['code 5000', { code: 5000 }, 'invalid-close'],
   ];
 
-  it('rejects for wrong options, and nothing has happened', async () => {
+  it('rejects wrong options without any effect', async () => {
     service = await Service.start();
     await politePeers(service, 1);
     for (const [title, options, code] of wrong) {
@@ -230,7 +230,7 @@ describe('drain', () => {
   });
 
   for (const act of ['close', 'expire', 'refuse'] as const) {
-    it(`goes on when a connection throws at \`${act}\`, and reports it`, async (t) => {
+    it(`continues when a connection throws at \`${act}\`, and reports it`, async (t) => {
       service = await Service.start({
         timeouts: { forcedMs: 100, closeMs: 10_000 },
         ...(act === 'refuse' && { authenticate: () => new Promise(() => {}) }),
@@ -253,7 +253,7 @@ describe('drain', () => {
   }
 
   for (const step of ['begin', 'expire'] as const)
-    it(`destroys what is left, and resolves, when the chart of the supervisor throws: ${step}`, async (t) => {
+    it(`destroys the remaining connections, and resolves, when the chart of the supervisor throws: ${step}`, async (t) => {
       service = await Service.start();
       const peer = await RawPeer.open(service.port);
       await service.opened();
@@ -268,7 +268,7 @@ describe('drain', () => {
       assert.equal(service.supervisor.counts.closed, 1);
     });
 
-  it('comes with `await using`', async () => {
+  it('runs at the end of `await using`', async () => {
     service = await Service.start();
     let peer: RawPeer | undefined;
     const told: string[] = [];
@@ -284,7 +284,7 @@ describe('drain', () => {
     assert.equal(told.at(-1), 'supervisor.stopped');
   });
 
-  it('at the end of `await using` alone closes everybody', async () => {
+  it('closes all connections when it runs only at the end of `await using`', async () => {
     service = await Service.start();
     const peers = await politePeers(service, 2);
     await service.supervisor[Symbol.asyncDispose]();

@@ -1,4 +1,4 @@
-// Goal: each example is a program that does what its first lines say. Method: run it, and talk to it with plain ws.
+// Goal: each example does what its first lines promise. Method: run it, and connect to it with plain ws.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createSupervisor, listen, type Supervisor } from '../../src/index.ts';
@@ -16,7 +16,7 @@ async function started(...args: Parameters<typeof Example.start>): Promise<Examp
 describe('docs/examples/echo.ts', () => {
   const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
 
-  it('lets in who has a token, and echoes', async () => {
+  it('admits clients with a token, and echoes', async () => {
     const echo = await started('echo', { PORT: '0', TOKENS: 'ada=s3cret bob=hunter2' });
     assert.equal(await refusedWith(echo.url), 401);
     assert.equal(await refusedWith(echo.url, bearer('wrong')), 401);
@@ -27,7 +27,7 @@ describe('docs/examples/echo.ts', () => {
     assert.equal(await client.isClosed(), '1001 draining');
   });
 
-  it('lets nobody in without tokens', async () => {
+  it('admits nobody without tokens', async () => {
     const echo = await started('echo', { PORT: '0', TOKENS: '' });
     assert.equal(await refusedWith(echo.url), 401);
     assert.equal(await refusedWith(echo.url, bearer('')), 401);
@@ -40,7 +40,7 @@ describe('docs/examples/echo.ts', () => {
     client.socket.pause();
     const filler = 'x'.repeat(60_000);
     for (let n = 0; n < 300; n += 1) client.send({ n, filler });
-    // What the network takes: more than 10 MB wait on either side of it.
+    // What the network buffers: more than 10 MB wait on either side of it.
     await until(() => client.socket.bufferedAmount < 16_000_000, 'the program has begun to read');
     client.socket.resume();
     const echoes = await client.hears(301);
@@ -51,7 +51,7 @@ describe('docs/examples/echo.ts', () => {
 });
 
 describe('docs/examples/ticker.ts', () => {
-  it('sends the price of now, and then each new one, of what a client watches', async () => {
+  it('sends the current price, then each new one, of the symbols that a client watches', async () => {
     const ticker = await started('ticker', { PORT: '0', EVERY_MS: '20' });
     const client = await PlainClient.open(ticker.url);
     client.send({ watch: ['EUR', 'CHF'] });
@@ -70,7 +70,7 @@ describe('docs/examples/ticker.ts', () => {
 });
 
 describe('docs/examples/chat.ts', () => {
-  it('tells the members of a room who came, who left and what was said', async () => {
+  it('sends the members of a room who joined, who left and each message', async () => {
     const chat = await started('chat', { PORT: '0' });
     const enter = (name: string) => PlainClient.open(`${chat.url}?name=${name}`);
     assert.equal(await refusedWith(chat.url), 400);
@@ -97,7 +97,7 @@ describe('docs/examples/chat.ts', () => {
 });
 
 describe('docs/examples/upstream-worker.ts', () => {
-  /** A service that hands out jobs. */
+  /** A service that assigns jobs. */
   async function upstream(): Promise<{ url: string; supervisor: Supervisor; sums: unknown[] }> {
     const sums: unknown[] = [];
     const supervisor: Supervisor = createSupervisor<undefined>({
@@ -111,7 +111,7 @@ describe('docs/examples/upstream-worker.ts', () => {
     return { url: listener.url, supervisor, sums };
   }
 
-  it('answers jobs on the connection that they came on, and finishes them before it stops', async () => {
+  it('answers jobs on the connection that they arrived on, and finishes them before it stops', async () => {
     const [first, second] = [await upstream(), await upstream()];
     const env = { UPSTREAMS: `${first.url} ${second.url}`, SIZE: '2', WORK_MS: '300' };
     const worker = await started('upstream-worker', env, { isReady: /operational: 2 of 2/ });

@@ -1,5 +1,5 @@
-// Goal: what one turn of the event loop has for a member leaves in one write and in order, whatever else goes
-// over that socket. Method: raw peers with a strict frame parser, and a look at every write of the server.
+// Goal: all messages of one turn of the event loop for a member leave in one write and in order, whatever
+// else is sent on that socket. Method: raw peers with a strict frame parser, and every write of the server.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -11,7 +11,7 @@ import { buildFrame, closePayload, opcode } from '../support/frames.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 
-/** What the server has written, by the port of the peer it was written to. */
+/** What the server has written, by the port of the peer. */
 let writes: Map<number | undefined, Buffer[]>;
 let service: Service;
 
@@ -49,7 +49,7 @@ const textsOf = ({ peer }: Member) => peer.texts.map((text) => JSON.parse(text) 
 describe('one turn of the event loop', () => {
   afterEach(() => service.stop());
 
-  it('leaves in one write for each member, the same bytes for all of them', async () => {
+  it('sends each member one write, with the same bytes for all of them', async () => {
     const [one, other] = await members(2);
     assert.ok(one && other);
     const { supervisor } = service;
@@ -68,7 +68,7 @@ describe('one turn of the event loop', () => {
     }
   });
 
-  it('gives each its own when they get different things', async () => {
+  it('gives each member its own bytes when their messages differ', async () => {
     const [one, other] = await members(2);
     assert.ok(one && other);
     const { supervisor } = service;
@@ -83,7 +83,7 @@ describe('one turn of the event loop', () => {
     assert.deepEqual(textsOf(other), ['a', 'b', 'c', 'd', 'e']);
   });
 
-  it('does not hold a lone message back: it is written before the loop turns once', async () => {
+  it('never holds back a single message: it is written before the loop turns once', async () => {
     const [one] = await members(1);
     assert.ok(one);
     const before = writesTo(one).length;
@@ -139,7 +139,7 @@ describe('the order of what one member gets', () => {
     assert.equal(one.peer.violation, undefined);
   });
 
-  it('puts what was accepted before our close frame, and nothing behind it', async () => {
+  it('puts accepted messages before our close frame, and nothing after it', async () => {
     const [one] = await members(1);
     assert.ok(one);
     const topic = service.supervisor.topic('all');
@@ -156,7 +156,7 @@ describe('the order of what one member gets', () => {
     assert.equal(one.peer.violation, undefined);
   });
 
-  it('puts answers before the echo of a close frame that came in the same packet', async () => {
+  it('puts answers before the echo of a close frame from the same packet', async () => {
     const answer = (connection: Connection, message: unknown) => {
       for (const n of [1, 2, 3]) service.supervisor.broadcast([message, n]);
       connection.send([message, 4]);
@@ -179,7 +179,7 @@ describe('the order of what one member gets', () => {
     assert.deepEqual([verdict.cause, verdict.clean], ['peer-close', true]);
   });
 
-  it('puts answers before the pong of a ping that came behind their question', async () => {
+  it('puts answers before the pong of a ping that arrived after their question', async () => {
     const [one] = await members(1, {
       onMessage: (connection, message) => {
         connection.send([message, 1]);
@@ -211,19 +211,19 @@ describe('sendAndFlush', () => {
     return service.stop();
   });
 
-  /** Whether a promise has settled by now. */
+  /** Whether a promise has settled. */
   async function isSettled(promise: Promise<unknown>): Promise<boolean> {
     await turns(3);
     const pending = Symbol('pending');
     return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
   }
 
-  it('says sent when the operating system has the message', async () => {
+  it('resolves to sent when the operating system has the message', async () => {
     assert.equal(await member.connection.sendAndFlush('hi'), 'sent');
     await until(() => textsOf(member).includes('hi'), 'it arrives');
   });
 
-  it('waits while the peer does not read, and says sent when it does', async () => {
+  it('waits while the peer does not read, and resolves to sent when it does', async () => {
     member.peer.pause();
     await fillBacklog(member.connection, 200_000);
     const flushed = member.connection.sendAndFlush('at last');
@@ -238,7 +238,7 @@ describe('sendAndFlush', () => {
     'is reset by its peer': () => member.peer.reset(),
   };
   for (const [how, end] of Object.entries(ends)) {
-    it(`says lost when the connection ${how} first`, async () => {
+    it(`resolves to lost when the connection ${how} first`, async () => {
       member.peer.pause();
       await fillBacklog(member.connection, 200_000);
       const flushed = member.connection.sendAndFlush('never');
@@ -249,7 +249,7 @@ describe('sendAndFlush', () => {
     });
   }
 
-  it('says sent of what the operating system took before it was terminated', async () => {
+  it('resolves to sent for what the operating system accepted before terminate', async () => {
     const flushed = member.connection.sendAndFlush('last word');
     member.connection.terminate();
     assert.equal(await flushed, 'sent');
@@ -258,7 +258,7 @@ describe('sendAndFlush', () => {
     assert.deepEqual([verdict.cause, verdict.error], ['terminate', undefined]);
   });
 
-  it('says refused when congested, and when closed', async () => {
+  it('resolves to refused when congested, and when closed', async () => {
     const { connection, peer } = member;
     peer.pause();
     while (connection.send('x'.repeat(65_536)) !== 'refused') await turns();

@@ -10,7 +10,7 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { assertAtRest, resources } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 
-/** One end of a link, with a record of all that came. */
+/** One end of a link, with a record of everything that arrived. */
 class End {
   readonly socket: Socket;
   readonly chunks: Buffer[] = [];
@@ -55,7 +55,7 @@ class End {
   }
 }
 
-/** Long enough for bytes that nothing holds back: they need one turn or two. */
+/** Long enough for bytes that nothing holds back: they need a turn or two. */
 const SETTLED_TURNS = 20;
 
 let before: ReturnType<typeof resources>;
@@ -124,7 +124,7 @@ describe('a fault proxy without faults', () => {
     await until(() => proxy.links.length === 0, 'no link is left');
   });
 
-  it('carries 32 MiB unharmed while it holds little, for a receiver that pauses', async () => {
+  it('carries 32 MiB undamaged with little memory, to a receiver that pauses', async () => {
     const { client, server, link } = await linked();
     const sent = Buffer.alloc(2 ** 25, 'abcdefghijklm');
     server.socket.pause();
@@ -145,7 +145,7 @@ describe('a fault proxy without faults', () => {
     await nowhere.close();
   });
 
-  it('refuses faults that make no sense', async () => {
+  it('refuses invalid faults', async () => {
     const { link } = await linked();
     const wrong = { code: 'invalid-options' };
     assert.throws(() => link.up.set({ chunkBytes: 0 }), wrong);
@@ -162,11 +162,11 @@ describe('how a fault proxy accepts', () => {
     assert.deepEqual([accepted, proxy.links], [[], []]);
   });
 
-  it('silence: keeps the client, whatever it says, and never dials', async () => {
+  it('silence: keeps the client, whatever it sends, and never dials', async () => {
     proxy.set({ accept: 'silence' });
     const client = dial();
     client.socket.end('is anybody there?');
-    await until(() => client.socket.writableFinished, 'all is said');
+    await until(() => client.socket.writableFinished, 'all is received');
     await turns(SETTLED_TURNS);
     assert.deepEqual([client.ended, client.closed, accepted], [false, false, []]);
     proxy.links[0]?.down.end();
@@ -194,7 +194,7 @@ for (const way of ['up', 'down'] as const) {
       assert.deepEqual([from.ended, from.closed, to.text], [false, false, 'heard']);
     });
 
-    it('end: half closes, and the other direction lives on', async () => {
+    it('end: half closes, and the other direction continues', async () => {
       const { from, to, stream } = await ends();
       stream.end();
       await to.isEnded();
@@ -204,7 +204,7 @@ for (const way of ['up', 'down'] as const) {
       assert.deepEqual([from.ended, to.text], [false, '']);
     });
 
-    it('blackhole: holds bytes and FIN, and heals without a loss', async () => {
+    it('blackhole: holds bytes and FIN, and releases them without loss', async () => {
       const { from, to, stream, other } = await ends({ blackhole: true });
       from.socket.end('into the dark');
       to.socket.write('the other way');
@@ -216,7 +216,7 @@ for (const way of ['up', 'down'] as const) {
       await to.isEnded();
     });
 
-    it('blackhole: holds a reset, also of a live link, until it heals', async () => {
+    it('blackhole: holds a reset, also of a live link, until it is cleared', async () => {
       const { from, to, stream } = await ends();
       from.socket.write('before');
       await to.reads('before');
@@ -229,7 +229,7 @@ for (const way of ['up', 'down'] as const) {
       await to.isReset();
     });
 
-    it('blackhole: lets the sender feel the pressure', async () => {
+    it('blackhole: exerts back-pressure on the sender', async () => {
       const { from, to, stream } = await ends({ blackhole: true });
       const sent = Buffer.alloc(2 ** 25, 'x');
       from.socket.write(sent);
@@ -240,7 +240,7 @@ for (const way of ['up', 'down'] as const) {
       await until(() => to.bytes.length === sent.length, 'all of it arrives');
     });
 
-    it('latency: delays bytes and FIN by as much, in order, also when it shrinks', async () => {
+    it('latency: delays bytes and FIN equally, in order, also when it shrinks', async () => {
       const { from, to, stream } = await ends({ latencyMs: 100 });
       from.socket.write('slow ');
       await held(1);
@@ -257,7 +257,7 @@ for (const way of ['up', 'down'] as const) {
       await to.isEnded();
     });
 
-    it('latency: delays a FIN that comes alone', async () => {
+    it('latency: delays a FIN that arrives alone', async () => {
       const { from, to } = await ends({ latencyMs: 100 });
       from.socket.end();
       await held(1);
@@ -268,7 +268,7 @@ for (const way of ['up', 'down'] as const) {
       await to.isEnded();
     });
 
-    it('rate: lets through so many bytes a second, and no more', async () => {
+    it('rate: passes this many bytes a second, and no more', async () => {
       const { from, to, stream } = await ends({ bytesPerSecond: 1_000 });
       from.socket.write(Buffer.alloc(500, 'x'));
       await until(() => stream.bytes > 0, 'the first bytes pass');
@@ -288,7 +288,7 @@ for (const way of ['up', 'down'] as const) {
       await until(() => to.bytes.length === 500, 'the rest follows at once');
     });
 
-    it('chunk: splits into single bytes, and whole again', async () => {
+    it('chunk: splits into single bytes, and stops splitting when cleared', async () => {
       const { from, to, stream } = await ends({ chunkBytes: 1 });
       from.socket.write('split');
       for (let count = 1; count <= 5; count += 1) {
@@ -319,7 +319,7 @@ for (const way of ['up', 'down'] as const) {
       assert.equal(to.text.slice(7), '789');
     });
 
-    it('cut: ends with FIN behind as many bytes', async () => {
+    it('cut: ends with FIN after this many bytes', async () => {
       const { from, to, stream } = await ends({ cutAt: 6, cutWith: 'end' });
       from.socket.write('half of it');
       await to.isEnded();
@@ -327,7 +327,7 @@ for (const way of ['up', 'down'] as const) {
       assert.equal(from.ended, false);
     });
 
-    it('cut: ends with RST, at once when as many have passed already', async () => {
+    it('cut: ends with RST, at once when as many bytes have already passed', async () => {
       const { from, to, stream } = await ends();
       from.socket.write('all of it');
       await to.reads('all of it');
@@ -335,7 +335,7 @@ for (const way of ['up', 'down'] as const) {
       await to.isReset();
     });
 
-    it('cut: keeps what is split into chunks to the byte', async () => {
+    it('cut: counts split chunks to the byte', async () => {
       const { from, to } = await ends({ cutAt: 5, cutWith: 'end', chunkBytes: 2 });
       from.socket.write('split and cut');
       await until(() => {
@@ -347,13 +347,13 @@ for (const way of ['up', 'down'] as const) {
   });
 }
 
-/** Waits until so many timers hold something back. */
+/** Waits until this many timers hold something back. */
 async function held(count: number): Promise<void> {
   await until(() => clock.timersPending === count, 'something is held back');
 }
 
-describe('what a fault proxy leaves behind', () => {
-  it('nothing, when it is closed while every fault is at work', async () => {
+describe('what remains of a fault proxy', () => {
+  it('is nothing, when it is closed while every fault is active', async () => {
     const faults: StreamFaults[] = [
       { latencyMs: 1_000 },
       { bytesPerSecond: 1 },
@@ -372,7 +372,8 @@ describe('what a fault proxy leaves behind', () => {
     await proxy.close();
     assert.deepEqual([proxy.links, clock.timersPending], [[], 0]);
     assert.ok(links.every(({ up, down }) => up.bytes + down.bytes < 22));
-    for (const client of clients) await until(() => client.ended || client.closed, 'it is told');
+    for (const client of clients)
+      await until(() => client.ended || client.closed, 'it is reported');
   });
 });
 
@@ -412,19 +413,19 @@ describe('ws through a fault proxy', () => {
     assert.deepEqual(told, ['echo hello']);
   });
 
-  it('RST up: the server closes with 1006 and the client knows nothing', async () => {
+  it('RST up: the server closes with 1006 and the client learns nothing', async () => {
     const { client, told, link } = await open();
     link.up.reset();
-    await until(() => told.length > 0, 'the server is told');
+    await until(() => told.length > 0, 'the server reports it');
     assert.deepEqual(told, ['server 1006']);
     assert.equal(client.readyState, WebSocket.OPEN);
   });
 
-  it('corrupt header up: the server objects with 1002', async () => {
+  it('corrupt header up: the server closes with 1002', async () => {
     const { client, told, link } = await open();
     link.up.set({ corruptAt: link.up.bytes });
     client.send('hello');
-    await until(() => told.length === 3, 'both are told');
+    await until(() => told.length === 3, 'both report it');
     assert.deepEqual(told.toSorted(), [
       'client 1002',
       'server 1006',
@@ -436,11 +437,11 @@ describe('ws through a fault proxy', () => {
     const { client, told, link } = await open();
     link.down.set({ cutAt: link.down.bytes + 4, cutWith: 'end' });
     client.send('hello');
-    await until(() => told.includes('client 1006'), 'the client is told');
+    await until(() => told.includes('client 1006'), 'the client reports it');
     assert.ok(!told.includes('echo hello'));
   });
 
-  it('blackhole: both stay open, and go on when it heals', async () => {
+  it('blackhole: both stay open, and continue when it is cleared', async () => {
     const { client, told, link } = await open();
     link.up.set({ blackhole: true });
     client.send('hello');

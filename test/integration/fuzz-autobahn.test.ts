@@ -1,6 +1,6 @@
-// Goal: the case families of the Autobahn test suite, on real sockets. Method: each case goes to plain ws and
-// to a supervised socket with the same limits, both with an echo; what comes back and how it ends must be the
-// same, and for a part of the cases it is also said what it has to be.
+// Goal: the case families of the Autobahn test suite, on real sockets. Method: send each case to plain ws and
+// to a supervised socket with the same limits, both with an echo. What returns and how it ends must be the
+// same. Some cases also specify the expected result.
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,12 +12,12 @@ import { buildFrame, closePayload, type Frame, type FrameSpec, opcode } from '..
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
-/** What the peer does: the bytes that it sends, chopped into packets of `chop` bytes. */
+/** What the peer does: the bytes that it sends, split into packets of `chop` bytes. */
 interface Case {
   readonly id: string;
   readonly frames: readonly FrameSpec[];
   readonly chop?: number;
-  /** What has to come: messages and pongs by their text, then the close code. */
+  /** What must arrive: messages and pongs by their text, then the close code. */
   readonly expected?: readonly (string | number)[];
 }
 
@@ -31,7 +31,7 @@ const frame = (
   payload,
   ...rest,
 });
-/** Ends every case: whoever is still open then closes normally. */
+/** Ends every case: the side that is still open then closes normally. */
 const goodbye = frame(close, closePayload(1000));
 
 /** A message in pieces, each with its own payload. */
@@ -168,7 +168,9 @@ const valid = scripts.flatMap((given, index) => {
   ];
 });
 
-/** Sequences that are no UTF-8: overlong, surrogates, beyond the last code point, cut short, stray. */
+/**
+ * Sequences that are not UTF-8: overlong, surrogates, beyond the last code point, cut short, stray.
+ */
 const malformed = [
   'ceba e1bdb9 cf83 cebc ceb5 eda080 656469746564',
   ...[
@@ -196,7 +198,10 @@ const invalid = malformed.flatMap((bytes, index) => [
   { id: `6.2.${index}.3`, frames: [frame(text, bytes), hello], chop: 1, expected: [1007] },
   { id: `6.2.${index}.4`, frames: [frame(binary, bytes)] },
 ]);
-/** Text that is cut in two anywhere: the ping between shows that nobody fails before the message is whole. */
+/**
+ * Text that is cut in two at any place. The ping in between shows that no side fails before the message is
+ * whole.
+ */
 const failFast = Array.from({ length: 17 }, (_, at) => {
   const bytes = Buffer.concat([
     Buffer.from(greek),
@@ -292,16 +297,16 @@ const families: Readonly<Record<string, readonly Case[]>> = {
   '10 the rest': misc,
 };
 
-/** How a case ended, seen from both sides. */
+/** How a case ended, on both sides. */
 interface Outcome {
-  /** Opcode and payload of every frame that came back. */
+  /** Opcode and payload of every returned frame. */
   readonly frames: readonly string[];
-  /** What the peer saw: the texts of messages and pongs, then the code of the close frame. */
+  /** What the peer received: the texts of messages and pongs, then the code of the close frame. */
   readonly seen: readonly (string | number | undefined)[];
   readonly end: { code: number; reason: string; clean: boolean };
 }
 
-/** A server, and how its connections ended, by the path that they asked for. */
+/** A server, and how its connections ended, by the path that they requested. */
 interface Subject {
   readonly port: number;
   readonly ends: Map<string, Outcome['end']>;
@@ -348,7 +353,7 @@ function attachSupervised(server: Server, subject: Subject): void {
   attach(server, supervisor);
 }
 
-/** Cases that run at the same time. */
+/** How many cases run at the same time. */
 const AT_ONCE = 10;
 
 const servers: Server[] = [];
@@ -362,7 +367,7 @@ async function serve(attachTo: (server: Server, subject: Subject) => void): Prom
   return subject;
 }
 
-/** Sends the bytes of a case, waits for the end, and tells how it went. */
+/** Sends the bytes of a case, waits for the end, and returns the result. */
 async function run({ port, ends }: Subject, { id, frames, chop }: Case): Promise<Outcome> {
   const path = `/${id}`;
   const peer = await RawPeer.open(port, { path });
@@ -378,7 +383,7 @@ async function run({ port, ends }: Subject, { id, frames, chop }: Case): Promise
   };
 }
 
-/** A supervised socket says in the reason which limit was passed, and ws does not. */
+/** A supervised socket names in the reason which limit was exceeded, and ws does not. */
 function comparable({ opcode: kind, payload }: Frame): string {
   const isLimit = kind === close && payload.length > 2 && limitCodes.has(payload.readUInt16BE());
   return (isLimit ? payload.subarray(0, 2) : payload).toString('base64');
@@ -416,7 +421,7 @@ describe('the cases of Autobahn, with plain ws and supervised', () => {
     if (one.expected) assert.deepEqual(outcome.seen, one.expected, one.id);
   }
 
-  it('are the families that the suite has', () => {
+  it('are the families of the suite', () => {
     const ids = Object.values(families).flatMap((cases) => cases.map(({ id }) => id));
     assert.equal(new Set(ids).size, ids.length, 'each case has its own number');
     assert.ok(ids.length >= 300, `${ids.length} cases`);

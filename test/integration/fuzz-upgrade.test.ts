@@ -1,6 +1,6 @@
-// Goal: whatever bytes ask for an upgrade, a supervised server lets in whom ws lets in with the same limits, refuses whom ws refuses,
-// and lets go of every socket with one report. Method: the same bytes, in the same pieces, to both over TCP.
-// MOORING_FUZZ_RUNS sets how many runs, MOORING_FUZZ_SEED repeats them.
+// Goal: whatever bytes request an upgrade, a supervised server admits and refuses the same clients as ws with the same
+// limits, and releases every socket with one report. Method: send both the same bytes, in the same pieces, over TCP.
+// MOORING_FUZZ_RUNS sets the number of runs, MOORING_FUZZ_SEED repeats them.
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
@@ -18,7 +18,7 @@ import { ProcessWatch } from '../support/process-watch.ts';
 import { until } from '../support/until.ts';
 
 const runs = Number(process.env['MOORING_FUZZ_RUNS'] ?? 1_000);
-// A push must not fail for what it has not changed: CI looks at the same bytes each time.
+// A push must not fail for what it has not changed, so CI uses the same bytes each time.
 const fresh = process.env['CI'] ? 1 : randomInt(2 ** 31);
 const seed = Number(process.env['MOORING_FUZZ_SEED'] ?? fresh);
 
@@ -44,7 +44,7 @@ const values = [
   ...['permessage-deflate', 'permessage-deflate; =', 'x'.repeat(2_000), 'ü', 'a b', 'null'],
 ];
 
-/** One change of a sound request. */
+/** One change of a valid request. */
 const change = fc.oneof(
   fc.record({ do: fc.constant('drop' as const), at: fc.nat(20) }),
   fc.record({
@@ -79,7 +79,7 @@ const request = fc.record({
 });
 type Request = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
-/** The headers of a sound request after the changes of headers. */
+/** The headers of a valid request after the changes of headers. */
 function headersOf(changes: Request['changes']): Header[] {
   const headers = [...sound];
   for (const each of changes) {
@@ -103,7 +103,7 @@ function bytesOf({ method, path, version, changes, trailing }: Request): Buffer 
   return cut?.do === 'cut' ? bytes.subarray(0, cut.at) : bytes;
 }
 
-/** What a server made of a request, as far as a client can see. */
+/** What a server did with a request, as far as a client can observe it. */
 type Outcome = 'open' | 'refused' | 'answered' | 'silence';
 
 async function outcomeAt(port: number, bytes: Buffer, pieces: number): Promise<Outcome> {
@@ -124,14 +124,14 @@ async function outcomeAt(port: number, bytes: Buffer, pieces: number): Promise<O
     await new Promise((resolve) => setImmediate(resolve));
   }
   socket.end();
-  await until(() => isOver, 'the server lets go', 15_000);
+  await until(() => isOver, 'the server releases it', 15_000);
   const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(answer)?.[1] ?? 0);
   if (status === 101) return 'open';
   if (status >= 400) return 'refused';
   return status === 0 ? 'silence' : 'answered';
 }
 
-/** Where this side is stricter than ws on purpose. */
+/** Where this side is deliberately stricter than ws. */
 function isStricter(bytes: Buffer): boolean {
   const [head = ''] = bytes.toString('latin1').split('\r\n\r\n');
   const [line = ''] = head.split('\r\n');
@@ -173,7 +173,7 @@ describe('upgrade requests of any bytes', { timeout: 300_000 }, () => {
     for (const server of [ours, theirs]) server.close();
   });
 
-  it('open, or are refused, as with ws, and leave nothing behind', async (t) => {
+  it('open or are refused as with ws, and leave nothing behind', async (t) => {
     t.diagnostic(`seed ${seed}, ${runs} runs`);
     const seen = new Map<Outcome, number>();
     const agrees = fc.asyncProperty(request, async (spec) => {

@@ -1,6 +1,6 @@
-// Goal: on the wire a supervised socket behaves as plain ws does, whatever bytes come. Method: the same
-// bytes, in the same chunks, go into both through sockets in memory; what comes back must be the same.
-// MOORING_FUZZ_RUNS sets how many runs, MOORING_FUZZ_SEED repeats them.
+// Goal: on the wire a supervised socket behaves like plain ws, whatever bytes arrive. Method: send the
+// same bytes, in the same chunks, to both through sockets in memory. What returns must be the same.
+// MOORING_FUZZ_RUNS sets the number of runs, MOORING_FUZZ_SEED repeats them.
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -16,11 +16,11 @@ import { opcode, StrictFrameReader } from '../support/frames.ts';
 import { turns } from '../support/until.ts';
 
 const runs = Number(process.env['MOORING_FUZZ_RUNS'] ?? 1_500);
-// A push must not fail for what it has not changed: CI looks at the same bytes each time.
+// A push must not fail for what it has not changed, so CI uses the same bytes each time.
 const fresh = process.env['CI'] ? 1 : randomInt(2 ** 31);
 const seed = Number(process.env['MOORING_FUZZ_SEED'] ?? fresh);
 
-/** Small, so that they are reached. */
+/** Small, so that the runs reach them. */
 const PAYLOAD_MAX = 4_096;
 const FRAGMENTS_MAX = 8;
 const CHUNKS_MAX = 4;
@@ -69,7 +69,7 @@ class MemorySocket extends Duplex {
   }
 }
 
-/** Bytes, FIN or RST of the peer, a turn of the event loop, or what this side does. */
+/** Bytes, FIN or RST of the peer, a turn of the event loop, or an act of this side. */
 type Step = Buffer | 'turn' | 'fin' | 'reset' | 'close' | 'terminate';
 
 /** This side of the conversation. */
@@ -79,14 +79,14 @@ interface Side {
 }
 
 interface Script {
-  /** Bytes that come in the same packet as the upgrade request. */
+  /** Bytes that arrive in the same packet as the upgrade request. */
   readonly head: Buffer;
   readonly steps: readonly Step[];
 }
 
 /** How a conversation went. */
 interface Outcome {
-  /** Every byte that came back. */
+  /** Every returned byte. */
   readonly answer: string;
   readonly code: number;
   readonly reason: string;
@@ -116,7 +116,7 @@ async function play(socket: MemorySocket, side: Side, { steps }: Script): Promis
     if (typeof step !== 'string') socket.arrive(step);
     else if (step === 'turn') await turns();
     else {
-      // A turn has to be over before its second answer is on its way.
+      // A turn must end before its second answer is on its way.
       if (step === 'reset') await turns(3);
       act(socket, side, step);
     }
@@ -155,7 +155,7 @@ const plainOptions: PlainOptions = {
 };
 const plainServer = new WebSocketServer(plainOptions);
 
-/** How it goes with plain ws and an echo. */
+/** The result with plain ws and an echo. */
 async function plain(script: Script): Promise<Outcome> {
   const socket = new MemorySocket();
   let error: string | undefined;
@@ -164,7 +164,7 @@ async function plain(script: Script): Promise<Outcome> {
   let isFlooded = false;
   plainServer.handleUpgrade(request, socket, Buffer.from(script.head), (ws) => {
     side = { close: ws.close.bind(ws), terminate: ws.terminate.bind(ws) };
-    // Whoever else calls it is ws itself, and there is one reason for that.
+    // The only other caller is ws itself, for one reason.
     ws.terminate = () => {
       isFlooded = true;
       side?.terminate();
@@ -183,7 +183,7 @@ async function plain(script: Script): Promise<Outcome> {
   return { answer: comparable(socket.answer), ...end, error, isFlooded };
 }
 
-/** Time stands still, and the event loop turns. */
+/** The clock stands still, and the event loop turns. */
 class TurningClock extends VirtualClock {
   override afterPoll(callback: () => void): void {
     setImmediate(callback);
@@ -191,7 +191,7 @@ class TurningClock extends VirtualClock {
 }
 
 const clock = new TurningClock();
-/** What happened in the conversation that is going on: events, and messages between them. */
+/** What happened in the current conversation: events, and the messages between them. */
 let story: ('message' | SupervisorEvent)[] = [];
 const supervisor = createSupervisor<undefined, unknown, unknown>({
   codec: echoCodec,
@@ -207,12 +207,12 @@ const supervisor = createSupervisor<undefined, unknown, unknown>({
     connection.send(message);
   },
 });
-/** How conversations ended; a fuzzer that reaches only one ending shows little. */
+/** How conversations ended. A fuzzer that reaches only one ending shows little. */
 const limitCodes = new Set([1007, 1008, 1009]);
 const causesSeen = new Set<string>();
 supervisor.events$.subscribe((event) => story.push(event as SupervisorEvent));
 
-/** How it goes with a supervised socket and an echo. */
+/** The result with a supervised socket and an echo. */
 async function supervised(script: Script): Promise<Outcome> {
   const socket = new MemorySocket();
   story = [];
@@ -223,7 +223,10 @@ async function supervised(script: Script): Promise<Outcome> {
   await play(socket, side, script);
   assertOneEnding();
   const last = story.at(-1);
-  assert.ok(typeof last === 'object' && last.type === 'connection.closed', 'closed is the last');
+  assert.ok(
+    typeof last === 'object' && last.type === 'connection.closed',
+    'the closed event is the last',
+  );
   const { code, reason, clean, cause, error, sent } = last.verdict;
   causesSeen.add(cause);
   assert.equal(sent?.code, closeCodeIn(socket.answer), 'sent');
@@ -249,17 +252,19 @@ function closeCodeIn(answer: Buffer): number | undefined {
   return payload?.length === 0 ? 1005 : payload?.readUInt16BE();
 }
 
-/** A supervised socket says in the reason which limit was passed, and ws does not. */
+/** A supervised socket names in the reason which limit was exceeded, and ws does not. */
 function comparable(answer: Buffer): string {
   const payload = closePayloadIn(answer) ?? Buffer.alloc(0);
   const isLimit = payload.length >= 2 && limitCodes.has(payload.readUInt16BE());
   if (!isLimit) return answer.toString('hex');
-  // Without the header of the frame, which has the length of the reason in it.
+  // Without the header of the frame, which contains the length of the reason.
   const before = answer.subarray(0, answer.length - payload.length - 2);
   return Buffer.concat([before, payload.subarray(0, 2)]).toString('hex');
 }
 
-/** One opening, one ending, nothing heard after the gate shut, and nobody left behind. */
+/**
+ * One opening, one ending, nothing delivered after the gate shut, and no connection left behind.
+ */
 function assertOneEnding(): void {
   const told = story.map((entry) => (entry === 'message' ? entry : entry.type));
   const count = (type: string) => told.filter((other) => other === type).length;
@@ -283,7 +288,7 @@ interface FrameParts {
   readonly opcode: number;
   readonly payload: Uint8Array;
   readonly mask: Uint8Array | undefined;
-  /** Added to the length that is declared. */
+  /** Added to the declared length. */
   readonly lie: number;
 }
 
@@ -375,7 +380,7 @@ const frame = fc.oneof(
   { weight: 1, arbitrary: flood },
 );
 
-/** What may go wrong with bytes on their way. */
+/** What may go wrong with bytes in transit. */
 const damage = fc.record(
   {
     flips: fc.array(fc.tuple(fc.nat(), fc.nat(7)), { minLength: 1, maxLength: 3 }),
@@ -398,7 +403,9 @@ function damaged(
 
 const ending = fc.constantFrom<Step>('fin', 'reset', 'close', 'terminate');
 
-/** Cuts a stream at any places and puts turns of the event loop and endings between the pieces. */
+/**
+ * Cuts a stream at any places and inserts turns of the event loop and endings between the pieces.
+ */
 const script: fc.Arbitrary<Script> = fc
   .record({
     stream: fc.array(frame, { minLength: 1, maxLength: 6 }).map((all) => Buffer.concat(all)),
@@ -425,7 +432,7 @@ function chopped(stream: Buffer, cuts: readonly number[]): Buffer[] {
 }
 
 describe('a supervised socket and plain ws', () => {
-  it('answer the same bytes, and end the same way, for any bytes of a peer', async (t) => {
+  it('return the same bytes, and end the same way, for any bytes of a peer', async (t) => {
     t.diagnostic(`MOORING_FUZZ_SEED=${seed} MOORING_FUZZ_RUNS=${runs}`);
     const errorsSeen = new Set<string | undefined>();
     let echoes = 0;

@@ -1,5 +1,5 @@
-// Goal: the example of a GraphQL client keeps to graphql-transport-ws on every connection: init, ack, its subscriptions, then
-// what has waited. Method: a real graphql-ws server that is slow to admit and is cut off.
+// Goal: the GraphQL client example follows graphql-transport-ws on every connection: init, ack, its subscriptions, then
+// what waited. Method: a real graphql-ws server that is slow to admit and is cut off.
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -37,7 +37,9 @@ const query = new GraphQLObjectType({
   fields: { hello: { type: GraphQLString, resolve: () => 'world' } },
 });
 
-/** A graphql-ws server that takes a while to look a token up, and notes what clients sent. */
+/**
+ * A graphql-ws server that takes a while to look up a token, and records the messages of clients.
+ */
 async function graphqlServer() {
   const http: Server = createServer();
   const wss = new WebSocketServer({ server: http });
@@ -73,7 +75,7 @@ async function graphqlServer() {
 }
 
 describe('the GraphQL client of the examples', () => {
-  it('signs in, subscribes and then sends what has waited, on every connection', async () => {
+  it('signs in, subscribes and then sends what waited, on every connection', async () => {
     const { url, heard, cut } = await graphqlServer();
     const { client, ...graphql } = makeClient(url);
     const news: unknown[] = [];
@@ -93,7 +95,7 @@ describe('the GraphQL client of the examples', () => {
     ]);
   });
 
-  it('answers pings, and shows them to nobody', async () => {
+  it('answers pings, and delivers none of them', async () => {
     const { url, heard, ping } = await graphqlServer();
     const { client, ...graphql } = makeClient(url);
     const types: string[] = [];

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 
 type Options = SupervisorOptions<unknown, unknown, unknown>;
 
-/** JSON, except that some messages are too much for it. */
+/** JSON that fails for some messages. */
 function badCodec(broken: Partial<Codec>): Codec {
   const json = jsonCodec();
   return {
@@ -29,22 +29,22 @@ describe('a codec that fails', () => {
   for (const { way, fail } of failures) {
     const codec = badCodec({ decode: fail });
 
-    it(`decode ${way}: the peer is told that its message is invalid`, async () => {
+    it(`decode ${way}: the peer is notified that its message is invalid`, async () => {
       stage = await Stage.set({ codec, messages: z.string() });
       const victim = await stage.victim();
       victim.json('poison');
-      await until(() => victim.texts.length === 1, 'the peer is told');
+      await until(() => victim.texts.length === 1, 'the peer is notified');
       assert.equal(JSON.parse(victim.texts[0] ?? '').code, 'invalid-message');
       assert.deepEqual(stage.service.messages, []);
       assert.equal((await stage.victimHandle()).state, 'open');
       await stage.assertUnharmed();
     });
 
-    it(`decode ${way} and there is no contract: nothing is delivered`, async () => {
+    it(`decode ${way} without a contract: nothing is delivered`, async () => {
       stage = await Stage.set({ codec });
       const victim = await stage.victim();
       victim.json('poison');
-      await until(() => victim.texts.length === 1, 'the peer is told');
+      await until(() => victim.texts.length === 1, 'the peer is notified');
       assert.deepEqual(stage.service.messages, []);
       await stage.assertUnharmed();
     });
@@ -68,7 +68,7 @@ describe('a codec that fails', () => {
     });
   }
 
-  it('encode fails for an answer to an invalid message: it is closed with 1007', async () => {
+  it('encode fails for an answer to an invalid message: the connection is closed with 1007', async () => {
     const encode = (message: unknown) => {
       if (typeof message === 'object') throw new Error('boom');
       return JSON.stringify(message);
@@ -110,7 +110,7 @@ describe('a schema that fails', () => {
     ['refine is async and resolves', refusing(async () => true)],
     ['transform is async', { messages: z.string().transform(async (text) => text) }],
   ] satisfies [string, Options][]) {
-    it(`${title}: it is our fault, 1011`, async () => {
+    it(`${title}: the fault is ours, 1011`, async () => {
       stage = await Stage.set(options);
       const victim = await stage.victim();
       victim.json('poison');
@@ -136,7 +136,7 @@ describe('a schema that fails', () => {
     await stage.watch.assertQuiet();
   }
 
-  it('an outbound refine that throws is thrown at the sender', async () => {
+  it('an outbound refine that throws, throws at the sender', async () => {
     stage = await Stage.set({
       sends: z.unknown().refine(onlyPoison(() => failures[0]?.fail()) as () => boolean),
     });
@@ -154,7 +154,7 @@ describe('an inspector that fails', () => {
   afterEach(() => stage.stop());
 
   for (const { way, fail } of failures) {
-    it(`inspect ${way}: connections open, talk and close as ever`, async () => {
+    it(`inspect ${way}: connections open, exchange messages and close as usual`, async () => {
       let failing = false;
       stage = await Stage.set({ inspect: () => (failing ? (fail() as undefined) : undefined) });
       failing = true;
@@ -186,7 +186,7 @@ describe('hostile promises', () => {
   ];
 
   for (const { title, value } of hostile) {
-    it(`onOpen and onMessage return a thenable ${title}: the process lives`, async () => {
+    it(`onOpen and onMessage return a thenable ${title}: the process survives`, async () => {
       stage = await Stage.set({
         onOpen: (connection) => isVictim(connection) && value(),
         onMessage: value,

@@ -21,10 +21,10 @@ type Order =
   | 'startDeadline'
   | 'refuseUpgrade';
 
-/** The path that victims ask for: how a port of theirs is told from others. */
+/** The path of the victims. It distinguishes their ports from others. */
 const VICTIMS = '/victim';
 
-/** Makes an order of the chart throw once for a victim, and returns how to make it work again. */
+/** Makes an order of the chart throw once for a victim, and returns a function that repairs it. */
 function sabotage(order: Order): () => void {
   const { prototype } = ManagedConnection;
   const original = prototype[order] as (...args: unknown[]) => unknown;
@@ -59,7 +59,9 @@ describe('a connection whose chart crashes', () => {
 
   const open = () => RawPeer.open(stage.service.port, { path: VICTIMS });
 
-  /** Asserts what is promised for every crash: it is told, it costs one connection and nothing else. */
+  /**
+   * Asserts the promises for every crash: it is reported, and it ends one connection and nothing else.
+   */
   async function assertOnlyItCrashed(order: Order) {
     const { service } = stage;
     const { error } = await service.when('connection.crashed');
@@ -72,14 +74,14 @@ describe('a connection whose chart crashes', () => {
     await stage.assertUnharmed();
     const newcomer = await RawPeer.open(service.port);
     newcomer.sendClose(1000);
-    await until(() => newcomer.closed, 'a newcomer comes and goes');
-    await until(() => service.inFlight === 1, 'and is counted no more');
+    await until(() => newcomer.closed, 'a newcomer connects and leaves');
+    await until(() => service.inFlight === 1, 'and is no longer counted');
   }
 
   async function assertFailed(order: Order) {
     const victim = await RawPeer.connect(stage.service.port);
     victim.request({ path: VICTIMS });
-    await until(() => victim.closed, 'the victim is let go');
+    await until(() => victim.closed, 'the victim is released');
     const { failure } = await stage.service.when('connection.failed');
     assert.equal(failure.cause, 'crash');
     assert.equal(failure.level, 'error');
@@ -176,7 +178,7 @@ describe('a connection whose chart crashes', () => {
       assert.equal(connection.close(4000), true);
       await assertClosed(order);
       assert.equal(connection.close(4000), false);
-      await until(() => victim.closed, 'the victim is let go');
+      await until(() => victim.closed, 'the victim is released');
     });
   }
 
@@ -186,7 +188,7 @@ describe('a connection whose chart crashes', () => {
     const connection = await stage.victimHandle();
     connection.terminate();
     await assertClosed('destroy');
-    await until(() => victim.closed, 'the victim is let go');
+    await until(() => victim.closed, 'the victim is released');
   });
 
   it('finish throws at the very end: closed once', async () => {
@@ -197,7 +199,7 @@ describe('a connection whose chart crashes', () => {
     await assertOnlyItCrashed('finish');
   });
 
-  it('a crash in the middle of a broadcast: everybody else gets it', async () => {
+  it('a crash in the middle of a broadcast: all others get it', async () => {
     await set('announceChange', { limits: { outboxHighBytes: 1_000_000 } });
     const victim = await open();
     const later = await RawPeer.open(stage.service.port, { headers: { 'x-role': 'sibling' } });

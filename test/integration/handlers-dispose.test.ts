@@ -9,7 +9,7 @@ import { turns, until } from '../support/until.ts';
 
 type Options = SupervisorOptions<unknown, unknown, unknown>;
 
-/** Everything that can be released; each notes that it was. */
+/** Everything that can be released. Each records its release. */
 const releasables: readonly [string, (release: () => unknown) => unknown][] = [
   ['a function', (release) => release],
   ['a Subscription', (release) => new Subscription(() => void release())],
@@ -21,7 +21,7 @@ const releasables: readonly [string, (release: () => unknown) => unknown][] = [
   ['a Disposable', (release) => ({ [Symbol.dispose]: release })],
   ['an AsyncDisposable', (release) => ({ [Symbol.asyncDispose]: async () => release() })],
   [
-    'an object with every face',
+    'an object with every release method',
     (release) => ({
       ...{ [Symbol.asyncDispose]: release, [Symbol.dispose]: release, unsubscribe: release },
     }),
@@ -37,7 +37,7 @@ const releasables: readonly [string, (release: () => unknown) => unknown][] = [
   ],
 ];
 
-describe('what onOpen returns', () => {
+describe('the result of onOpen', () => {
   let stage: Stage;
   const calls: string[] = [];
   afterEach(() => stage.stop());
@@ -80,7 +80,7 @@ describe('what onOpen returns', () => {
     });
   }
 
-  it('is released as itself', async () => {
+  it('is released with the right this', async () => {
     class Lease implements Disposable {
       readonly #name = 'released';
       [Symbol.dispose](): void {
@@ -106,11 +106,11 @@ describe('what onOpen returns', () => {
     });
   }
 
-  it('costs its connection, and nothing else, when a look at it throws', async () => {
+  it('ends its connection, and nothing else, when reading it throws', async () => {
     await start(() =>
       Object.defineProperty({}, 'unsubscribe', {
         get() {
-          throw new Error('do not look');
+          throw new Error('do not read');
         },
       }),
     );
@@ -118,7 +118,7 @@ describe('what onOpen returns', () => {
     void victim.finishPolitely();
     assert.equal((await stage.victimVerdict()).cause, 'handler-error');
     await stage.assertUnharmed();
-    assert.deepEqual(stage.errors, [{ handler: 'onOpen', message: 'do not look' }]);
+    assert.deepEqual(stage.errors, [{ handler: 'onOpen', message: 'do not read' }]);
     assert.deepEqual(calls, ['onClose']);
   });
 
@@ -136,13 +136,13 @@ describe('what onOpen returns', () => {
   });
 });
 
-describe('what onOpen returns, when onClose is async', () => {
+describe('the result of onOpen, when onClose is async', () => {
   let service: Service;
   afterEach(() => service.stop());
 
   const calls: string[] = [];
   const dispose = () => void calls.push('dispose');
-  /** An `onClose` that is at work until it is told to go on. */
+  /** An `onClose` that runs until the test settles it. */
   async function start(onOpen: () => unknown, welcomeMs = 10_000) {
     calls.length = 0;
     let goOn = () => {};
@@ -162,7 +162,7 @@ describe('what onOpen returns, when onClose is async', () => {
     return goOn;
   }
 
-  it('is released when that has settled, and not before', async () => {
+  it('is released when onClose has settled, and not before', async () => {
     const goOn = await start(() => dispose);
     await until(() => calls.length === 1, 'onClose is at work');
     await turns(5);
@@ -173,10 +173,10 @@ describe('what onOpen returns, when onClose is async', () => {
     assert.deepEqual(calls, ['onClose', 'onClose is done', 'dispose']);
   });
 
-  it('is released after both when onOpen settles while onClose is at work', async () => {
+  it('is released after both when onOpen settles while onClose runs', async () => {
     let settle = (_: unknown) => {};
     const opening = new Promise((resolve) => (settle = resolve));
-    // Short: onClose is called although onOpen is still at work.
+    // Short, so that onClose is called although onOpen still runs.
     const goOn = await start(() => opening, 150);
     await until(() => calls.length === 1, 'onClose is at work');
     settle(dispose);
@@ -186,13 +186,13 @@ describe('what onOpen returns, when onClose is async', () => {
     assert.deepEqual(calls, ['onClose', 'onClose is done', 'dispose']);
   });
 
-  it('is released after welcomeMs when that never settles', async () => {
+  it('is released after welcomeMs when onClose never settles', async () => {
     await start(() => dispose, 150);
     await until(() => calls.includes('dispose'), 'it is released');
     assert.deepEqual(calls, ['onClose', 'dispose']);
   });
 
-  it('is awaited by a drain, which begins neither anew', async () => {
+  it('is awaited by a drain, which starts neither again', async () => {
     const goOn = await start(() => dispose);
     await until(() => calls.length === 1, 'onClose is at work');
     const draining = service.supervisor.drain();

@@ -8,7 +8,7 @@ import { turns, until } from '../support/until.ts';
 
 type AnyConnection = Connection<unknown, unknown, unknown>;
 
-/** Uses a handle in every way, and asserts that none of it does anything. */
+/** Uses a handle in every way, and asserts that none of it has an effect. */
 function assertInert(connection: AnyConnection, state: string, topics: readonly string[] = []) {
   const answers = {
     send: connection.send('late'),
@@ -35,7 +35,7 @@ describe('F01, F02: a handle before and after', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  it('F01: nobody can be reached while authenticate is at work', async () => {
+  it('F01: no connection can be reached while authenticate runs', async () => {
     let admit: (peer: unknown) => void = () => {};
     service = await Service.start({
       authenticate: () =>
@@ -61,7 +61,7 @@ describe('F01, F02: a handle before and after', () => {
     assert.deepEqual(peer.texts, ['"in time"']);
   });
 
-  it('F01: it can be used to the full within onOpen', async () => {
+  it('F01: it works completely within onOpen', async () => {
     const answers: unknown[] = [];
     service = await Service.start({
       onOpen: (connection) => {
@@ -115,7 +115,7 @@ describe('F01, F02: a handle before and after', () => {
     });
   }
 
-  it('F02: while it closes, sends are refused and nothing piles up', async () => {
+  it('F02: while it closes, sends are refused and nothing accumulates', async () => {
     service = await Service.start();
     const peer = await RawPeer.open(service.port, { allowHalfOpen: true });
     const connection = await service.opened();
@@ -130,7 +130,7 @@ describe('F01, F02: a handle before and after', () => {
     assert.deepEqual(peer.texts, []);
   });
 
-  it('F02: at the error the handle is inert, whoever asks', async () => {
+  it('F02: at the error the handle is inert, for every user', async () => {
     service = await Service.start();
     let asked = 0;
     service.supervisor.events$.subscribe((event) => {
@@ -189,7 +189,7 @@ describe('F03: what cannot be sent', () => {
     });
   }
 
-  it('F03: what JSON can say arrives: objects, booleans, null, NaN as null', async () => {
+  it('F03: values that JSON can express arrive: objects, booleans, null, NaN as null', async () => {
     service = await Service.start();
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();

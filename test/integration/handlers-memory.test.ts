@@ -16,7 +16,7 @@ type Options = SupervisorOptions<unknown, unknown, unknown>;
 
 const CONNECTIONS = 10;
 
-// Without the recorder of `Service`, which would hold every connection it has heard of.
+// Without the recorder of `Service`, which would hold every connection of its events.
 describe('what a connection leaves behind', () => {
   let supervisor: Supervisor<unknown, unknown, unknown>;
   let listener: Listener;
@@ -27,7 +27,7 @@ describe('what a connection leaves behind', () => {
     await supervisor.drain({ withinMs: 1_000 });
   });
 
-  /** Lets connections come and go, and returns when all have ended and `onClose` was called for each. */
+  /** Opens and ends connections, and returns when all have ended and `onClose` was called for each. */
   async function comeAndGo(onOpen: Required<Options>['onOpen'], part: (peer: RawPeer) => void) {
     let closed = 0;
     refs = [];

@@ -1,5 +1,6 @@
-// Goal: whatever code of the application throws, returns or wraps, it costs its own connection at most. Method: errors with odd
-// properties, promises that nobody awaits, proxies and wrapped sockets, with nobody listening; the process must hear of none.
+// Goal: whatever code of the application throws, returns or wraps, it ends its own connection at most. Method: errors
+// with odd properties, promises that nobody awaits, proxies and wrapped sockets, without a listener. None may reach the
+// process.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
@@ -41,7 +42,7 @@ const errors: Readonly<Record<string, () => Error>> = {
     }),
 };
 
-describe('an error of a handler that nobody listens to', () => {
+describe('an error of a handler without a listener', () => {
   for (const [odd, make] of Object.entries(errors))
     for (const way of ['throws', 'rejects'] as const)
       it(`ends its connection with 1011: ${way} ${odd}`, async () => {
@@ -100,7 +101,7 @@ describe('a promise that code of the application forgot', () => {
 });
 
 describe('what code of the application returns', () => {
-  it('is refused with 500 when authenticate resolves to what cannot be looked at', async () => {
+  it('is refused with 500 when authenticate resolves to a value that throws when it is read', async () => {
     const trap = () => {
       throw new Error('trap');
     };
@@ -109,7 +110,7 @@ describe('what code of the application returns', () => {
     await assert.rejects(RawPeer.open(service.port), /500/);
   });
 
-  it('is looked at for a promise once', async () => {
+  it('is checked once for being a promise', async () => {
     let looks = 0;
     const result = Object.defineProperty({}, 'then', {
       get: () => {
@@ -121,12 +122,12 @@ describe('what code of the application returns', () => {
     const service = await stops.service({ onMessage: () => result, timeouts });
     const peer = await RawPeer.open(service.port);
     peer.json('hello');
-    await until(() => looks === 1, 'it is looked at');
+    await until(() => looks === 1, 'it is checked');
     await turns(5);
     assert.equal(service.supervisor.counts.open, 1);
   });
 
-  it('is no close frame when a codec names a code that may not be sent', async () => {
+  it('is never sent as the close code when a codec names one that must not be sent', async () => {
     const codec = {
       ...jsonCodec(),
       decode: () => {
@@ -183,7 +184,7 @@ describe('a socket whose write throws', () => {
           throw new Error('wrapped');
         };
         act(peer);
-        // cork is no part of how Mooring writes a ping.
+        // Mooring writes a ping without cork.
         if (way === 'a ping of the heartbeat' && method === 'cork') peer.destroy();
         await service.when('connection.closed');
         assert.deepEqual(service.calls, ['onOpen', 'onClose']);
@@ -191,7 +192,7 @@ describe('a socket whose write throws', () => {
 });
 
 describe('the queue of a client', () => {
-  it('loses and repeats nothing when a subscriber sends while it is sent', async () => {
+  it('loses and repeats nothing when a subscriber sends during the flush', async () => {
     const server = await stops.service({ limits: { payloadBytesMax: 64 << 20 }, timeouts });
     const supervisor = createSupervisor();
     const client = createClient(server.url, {

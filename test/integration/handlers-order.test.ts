@@ -39,7 +39,7 @@ describe('F10, F11, F12: the order of an ending', () => {
     assert.equal(connection.bufferedBytes, 0);
   });
 
-  it('F12: between the error and the end nobody can reach it', async () => {
+  it('F12: between the error and the end nothing can reach it', async () => {
     const seen: unknown[] = [];
     service = await Service.start({
       onOpen: (connection) => connection.join('all'),
@@ -61,13 +61,13 @@ describe('F10, F11, F12: the order of an ending', () => {
     await service.opened();
     peer.reset();
     await service.closedAs({ cause: 'tcp-reset', level: 'warn' });
-    await until(() => seen.length === 10, 'everybody has asked');
+    await until(() => seen.length === 10, 'everybody has tried');
     for (const [who, ...nobody] of seen as [string, ...number[]][]) {
       assert.deepEqual(nobody, [0, 0, 0, 0], who);
     }
   });
 
-  it('F12: others are reached in that very moment', async () => {
+  it('F12: others are reached at that very moment', async () => {
     service = await Service.start();
     const victim = await RawPeer.open(service.port);
     const { id } = await service.opened();
@@ -79,7 +79,7 @@ describe('F10, F11, F12: the order of an ending', () => {
       assert.equal(service.supervisor.broadcast('it is gone').delivered, 1);
     });
     victim.reset();
-    await until(() => witness.texts.length === 1, 'the other is told');
+    await until(() => witness.texts.length === 1, 'the other gets it');
     assert.deepEqual(witness.texts, ['"it is gone"']);
   });
 
@@ -100,7 +100,7 @@ describe('F10, F11, F12: the order of an ending', () => {
   });
 });
 
-describe('C12: what is there already when a handler ends its connection', () => {
+describe('C12: input that waits when a handler ends its connection', () => {
   let service: Service;
   afterEach(() => service.stop());
 
@@ -132,7 +132,7 @@ describe('C12: what is there already when a handler ends its connection', () => 
     });
   }
 
-  it('N3: onClosing hears code and reason before onClose, and only of the peer', async () => {
+  it('N3: onClosing gets code and reason before onClose, and only those of the peer', async () => {
     const told: unknown[] = [];
     service = await Service.start({
       onClosing: ({ state }, code, reason) => told.push(['onClosing', state, code, reason]),
@@ -154,7 +154,7 @@ describe('C12: what is there already when a handler ends its connection', () => 
   });
 });
 
-describe('F04, I14: a receiver that is wedged', () => {
+describe('F04, I14: a receiver that is stuck', () => {
   let service: Service;
   let restore = () => {};
   afterEach(async () => {
@@ -163,8 +163,8 @@ describe('F04, I14: a receiver that is wedged', () => {
   });
 
   /**
-   * Makes ws's receiver hang as a listener that throws does: it waits for ever for the call to come back,
-   * and ws never reports the end, not even of a terminated socket.
+   * Makes ws's receiver hang as a throwing listener does: it waits forever for the call to return, and ws
+   * never reports the end, not even of a terminated socket.
    */
   async function wedge(timeouts: Partial<Timeouts> = {}) {
     service = await Service.start({
@@ -198,7 +198,7 @@ describe('F04, I14: a receiver that is wedged', () => {
       }
     }) as typeof emit;
     part();
-    await until(() => thrown === 1, 'the receiver is wedged');
+    await until(() => thrown === 1, 'the receiver is stuck');
   }
 
   it('I14: terminate() ends it within forcedMs of the end of the socket', async () => {

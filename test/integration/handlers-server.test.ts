@@ -17,7 +17,7 @@ describe('G: the server around the connections', () => {
     await until(() => peer.texts.includes(JSON.stringify(question)), 'the echo arrives');
   }
 
-  it('G01: server.close() leaves open connections alone, and ends when the last has gone', async () => {
+  it('G01: server.close() leaves open connections alone, and completes when the last is gone', async () => {
     service = await echo();
     const peer = await RawPeer.open(service.port);
     await service.opened();
@@ -47,7 +47,7 @@ describe('G: the server around the connections', () => {
     late.destroy();
   });
 
-  it('G01c: whoever the supervisor counts is who is there', async () => {
+  it('G01c: the supervisor counts exactly the open connections', async () => {
     service = await echo();
     const peers = await Promise.all([1, 2, 3].map(() => RawPeer.open(service.port)));
     await until(() => service.supervisor.counts.open === 3, 'all are open');
@@ -60,7 +60,7 @@ describe('G: the server around the connections', () => {
     assert.deepEqual([open, closed], [1, 2]);
   });
 
-  it('G02: close, fail, terminate and drain twice are as good as once', async () => {
+  it('G02: close, fail, terminate and drain have the same effect twice as once', async () => {
     service = await echo();
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -71,11 +71,11 @@ describe('G: the server around the connections', () => {
     const [first, second] = await Promise.all(drains);
     assert.equal(first, second);
     await service.closedAs({ cause: 'terminate', level: 'info', sent: { code: 4000, reason: '' } });
-    await until(() => peer.closed, 'the peer is let go');
+    await until(() => peer.closed, 'the peer is released');
     assert.equal(service.of('supervisor.stopped').length, 1);
   });
 
-  it('G03: closeAllConnections() does not touch connections; terminate() does', async () => {
+  it('G03: closeAllConnections() does not affect connections; terminate() does', async () => {
     service = await echo();
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -149,7 +149,7 @@ describe('F07: a handler that blocks the event loop', () => {
     await service.stop();
   });
 
-  it('F07, F07b: costs nobody the connection, however many intervals it takes', async () => {
+  it('F07, F07b: loses no connection, however many intervals it takes', async () => {
     const blocked = new Int32Array(new SharedArrayBuffer(4));
     service = await Service.start({
       heartbeat: { intervalMs: 40, graceMs: 40 },

@@ -19,7 +19,7 @@ import { until } from '../support/until.ts';
 
 type Options = SupervisorOptions<unknown, unknown, unknown>;
 
-/** Keeps what `onHandlerError` was told, for what is not an event. */
+/** Keeps what `onHandlerError` received, for errors that cause no event. */
 function recordErrors() {
   const told: { handler: HandlerName; message: string }[] = [];
   const options: Options = {
@@ -39,7 +39,7 @@ interface Trouble {
 
 const rejection = () => Promise.reject(new Error('boom'));
 
-/** Every way to be a bad subscriber. */
+/** Every way in which a subscriber can fail. */
 const troubles: readonly Trouble[] = [
   ...failures.map(({ way, fail }) => ({
     title: `a subscriber ${way}`,
@@ -82,19 +82,19 @@ const troubles: readonly Trouble[] = [
   },
 ];
 
-describe('a bad subscriber of events$', () => {
+describe('a subscriber of events$ that fails', () => {
   let stage: Stage;
   afterEach(() => stage.stop());
 
   for (const { title, subscribe } of troubles) {
-    it(`${title}: onHandlerError hears of it, nobody is closed`, async () => {
+    it(`${title}: onHandlerError receives it, and no connection closes`, async () => {
       const { told, options } = recordErrors();
       stage = await Stage.set(options);
       subscribe(stage.service.supervisor.events$);
       const after: string[] = [];
       stage.service.supervisor.events$.subscribe(({ type }) => after.push(type));
       await stage.victim();
-      await until(() => told.length > 0, 'it is told');
+      await until(() => told.length > 0, 'it is reported');
       assert.deepEqual(told[0], { handler: 'events$', message: 'boom' });
       assert.equal((await stage.victimHandle()).state, 'open');
       assert.deepEqual(after, ['connection.opened']);
@@ -103,7 +103,7 @@ describe('a bad subscriber of events$', () => {
     });
   }
 
-  it('one that throws at the completion is told too', async () => {
+  it('one that throws at the completion is reported, too', async () => {
     const { told, options } = recordErrors();
     stage = await Stage.set(options);
     stage.service.supervisor.events$.subscribe({ complete: boom });
@@ -115,7 +115,7 @@ describe('a bad subscriber of events$', () => {
   });
 });
 
-describe('a bad subscriber of messages$', () => {
+describe('a subscriber of messages$ that fails', () => {
   let stage: Stage;
   afterEach(() => stage.stop());
 
@@ -140,7 +140,7 @@ describe('a bad subscriber of messages$', () => {
   }
 
   for (const { way, fail } of failures) {
-    it(`a subscriber ${way} and is kept: it hears the next message`, async () => {
+    it(`a subscriber ${way} and is kept: it gets the next message`, async () => {
       const heard: unknown[] = [];
       stage = await Stage.set({
         ...onOpen((messages$) =>
@@ -153,14 +153,14 @@ describe('a bad subscriber of messages$', () => {
       });
       const victim = await stage.victim();
       for (const message of [1, 2, 3]) victim.json(message);
-      await until(() => heard.length === 3, 'all are heard');
+      await until(() => heard.length === 3, 'all have arrived');
       assert.deepEqual(heard, [1, 2, 3]);
-      await until(() => stage.errors.length === 3, 'all are told');
+      await until(() => stage.errors.length === 3, 'all are reported');
       await stage.assertUnharmed();
     });
   }
 
-  it('one that throws at the completion is told, and onClose is called', async () => {
+  it('one that throws at the completion is reported, and onClose is called', async () => {
     const closed: unknown[] = [];
     stage = await Stage.set({
       ...onOpen((messages$) => messages$.subscribe({ complete: boom })),
@@ -175,7 +175,7 @@ describe('a bad subscriber of messages$', () => {
   });
 });
 
-describe('a bad source of a topic', () => {
+describe('a source of a topic that fails', () => {
   let stage: Stage;
   afterEach(() => stage.stop());
 
@@ -188,7 +188,7 @@ describe('a bad source of a topic', () => {
     source$.subscribe(stage.service.supervisor.topic('prices'));
   }
 
-  it('errors: it is told with its cause, and the topic goes on', async () => {
+  it('errors: it is reported with its cause, and the topic continues', async () => {
     await fed(throwError(() => new Error('boom')));
     const { handler, error } = await stage.service.when('handler.errored');
     assert.equal(handler, 'topic');
@@ -199,7 +199,7 @@ describe('a bad source of a topic', () => {
     await stage.assertUnharmed();
   });
 
-  it('throws in a map: it is told', async () => {
+  it('throws in a map: it is reported', async () => {
     await fed(of(1).pipe(map(boom)));
     assert.deepEqual(
       stage.errors.map(({ handler }) => handler),
@@ -208,7 +208,7 @@ describe('a bad source of a topic', () => {
     await stage.assertUnharmed();
   });
 
-  it('emits what cannot be encoded: each is told, what follows is delivered', async () => {
+  it('emits values that cannot be encoded: each is reported, and later ones are delivered', async () => {
     const toJson = { toJSON: boom };
     await fed(of('first', circular, 1n, undefined, Symbol('no'), boom, toJson, 'last'));
     assert.deepEqual(
@@ -220,7 +220,7 @@ describe('a bad source of a topic', () => {
     await stage.assertUnharmed();
   });
 
-  it('completes: the topic goes on', async () => {
+  it('completes: the topic continues', async () => {
     await fed(EMPTY);
     assert.equal(stage.service.supervisor.topic('prices').publish('more').delivered, 1);
     assert.deepEqual(stage.errors, []);

@@ -42,7 +42,7 @@ describe('a handler that fails', () => {
       const victim = await stage.victim();
       for (const message of [1, 2, 3]) victim.json(message);
       await until(() => stage.service.messages.length === 3, 'three messages are delivered');
-      await until(() => stage.errors.length === 3, 'three errors are told');
+      await until(() => stage.errors.length === 3, 'three errors are reported');
       assert.equal((await stage.victimHandle()).state, 'open');
       assert.deepEqual(stage.service.messages, [1, 2, 3]);
       await stage.assertUnharmed();
@@ -74,7 +74,7 @@ describe('a handler that fails', () => {
       const verdict = await stage.victimVerdict();
       assert.equal(verdict.error?.message, 'first');
       assert.equal(victim.closeFrame?.code, 1011);
-      await until(() => stage.errors.length === 2, 'both are told');
+      await until(() => stage.errors.length === 2, 'both are reported');
       assert.deepEqual(stage.errors, [
         { handler: 'onMessage', message: 'first' },
         { handler: 'onHandlerError', message: 'boom' },
@@ -82,7 +82,7 @@ describe('a handler that fails', () => {
       await stage.assertUnharmed();
     });
 
-    it(`onClosing ${way}: the peer's close is answered and stays its own`, async () => {
+    it(`onClosing ${way}: the peer's close is answered and keeps its code`, async () => {
       stage = await Stage.set({ onClosing: fail });
       const victim = await stage.victim();
       victim.sendClose(1001, 'bye');
@@ -93,7 +93,7 @@ describe('a handler that fails', () => {
       assert.equal(verdict.level, 'info');
       assert.equal(verdict.error, undefined);
       assert.deepEqual(victim.closeFrame, { code: 1001, reason: 'bye' });
-      await until(() => stage.errors.length === 1, 'it is told');
+      await until(() => stage.errors.length === 1, 'it is reported');
       assert.deepEqual(stage.errors, [{ handler: 'onClosing', message: 'boom' }]);
       await stage.assertUnharmed();
     });
@@ -104,13 +104,13 @@ describe('a handler that fails', () => {
       ['dispose', { onOpen: async () => fail }],
     ] satisfies [HandlerName, Options][]) {
       const kind = handler === 'onClose' ? '' : ` of ${String(options.onOpen)}`;
-      it(`F04e: ${handler}${kind} ${way}: the connection is gone all the same`, async () => {
+      it(`F04e: ${handler}${kind} ${way}: the connection ends all the same`, async () => {
         stage = await Stage.set(options);
         const victim = await stage.victim();
         victim.sendClose(1000);
         const verdict = await stage.victimVerdict();
         assert.equal(verdict.code, 1000);
-        await until(() => stage.errors.length === 1, 'it is told');
+        await until(() => stage.errors.length === 1, 'it is reported');
         assert.deepEqual(stage.errors, [{ handler, message: 'boom' }]);
         const { open, closing, errored, closed } = stage.service.supervisor.counts;
         assert.deepEqual([open, closing, errored, closed], [1, 0, 0, 1]);
@@ -124,7 +124,7 @@ describe('a callback before open that fails', () => {
   let stage: Stage;
   afterEach(() => stage.stop());
 
-  /** Asks for an upgrade that is refused, and returns once it is. */
+  /** Requests an upgrade that is refused, and returns once it is. */
   async function refused(): Promise<RawPeer> {
     const victim = await RawPeer.connect(stage.service.port);
     victim.request();
@@ -136,7 +136,7 @@ describe('a callback before open that fails', () => {
     seen === role ? fail() : otherwise;
 
   for (const { way, fail } of failures) {
-    it(`authenticate ${way}: 500, failed, and nothing of it in the answer`, async () => {
+    it(`authenticate ${way}: 500, failed, and the answer reveals nothing of it`, async () => {
       stage = await Stage.set({
         authenticate: ({ headers }) => (headers['x-role'] === 'sibling' ? 'sibling' : fail()),
       });
@@ -151,13 +151,13 @@ describe('a callback before open that fails', () => {
       await stage.assertUnharmed();
     });
 
-    it(`key ${way}: it is told, and there is one ending`, async () => {
+    it(`key ${way}: it is reported, and there is one ending`, async () => {
       stage = await Stage.set({
         key: onlyFor('victim', fail, 'a sibling') as () => string | undefined,
       });
       const victim = await RawPeer.connect(stage.service.port);
       victim.request();
-      await until(() => victim.closed || victim.closeFrame !== undefined, 'the victim is let go');
+      await until(() => victim.closed || victim.closeFrame !== undefined, 'the victim is released');
       await victim.finishPolitely();
       await until(() => stage.service.inFlight === 1, 'only the sibling is left');
       const ends = stage.service.of('connection.failed').length;
@@ -170,42 +170,42 @@ describe('a callback before open that fails', () => {
       await stage.assertUnharmed();
     });
 
-    it(`onFailed ${way}: it is told`, async () => {
+    it(`onFailed ${way}: it is reported`, async () => {
       stage = await Stage.set({ onFailed: fail });
       const victim = await RawPeer.connect(stage.service.port);
       victim.request({ path: '/elsewhere' });
       await until(() => victim.closed, 'the victim is refused');
       assert.equal(victim.status, 404);
-      await until(() => stage.errors.length === 1, 'it is told');
+      await until(() => stage.errors.length === 1, 'it is reported');
       assert.deepEqual(stage.errors, [{ handler: 'onFailed', message: 'boom' }]);
       assert.equal(stage.service.of('connection.failed').length, 1);
       await stage.assertUnharmed();
     });
 
-    it(`addressOf ${way}: the address of the TCP connection is taken`, async () => {
+    it(`addressOf ${way}: the address of the TCP connection counts`, async () => {
       stage = await Stage.set({
         admission: { addressOf: ({ url }) => (url === '/ws' ? (fail() as string) : 'other') },
       });
       await stage.victim();
       assert.equal((await stage.victimHandle()).address, '127.0.0.1');
-      await until(() => stage.errors.length === 2, 'it is told for both');
+      await until(() => stage.errors.length === 2, 'both are reported');
       assert.deepEqual(stage.errors[0], { handler: 'addressOf', message: 'boom' });
       await stage.assertUnharmed();
     });
 
-    it(`random ${way}: it is reported as that, and costs no connection`, async () => {
+    it(`random ${way}: it is reported for random, and ends no connection`, async () => {
       const said =
         way === 'throws' ? 'boom' : 'random must return a number from 0 to 1, not a Promise';
       stage = await Stage.set({ random: fail as () => number });
       await stage.victim();
       await stage.victimHandle();
-      await until(() => stage.errors.length > 0, 'it is told');
+      await until(() => stage.errors.length > 0, 'it is reported');
       assert.deepEqual(stage.errors[0], { handler: 'random', message: said });
       assert.deepEqual(stage.service.of('connection.crashed'), []);
       await stage.assertUnharmed();
     });
 
-    it(`where ${way}: it is told and counts as no`, async () => {
+    it(`where ${way}: it is reported and counts as no`, async () => {
       stage = await Stage.set({ onOpen: (connection) => connection.join('all') });
       const victim = await stage.victim();
       await stage.victimHandle();
@@ -216,7 +216,7 @@ describe('a callback before open that fails', () => {
       const toTopic = supervisor.topic('all').publish('to the topic', { where });
       assert.deepEqual([toAll.delivered, toTopic.delivered], [1, 1]);
       await until(() => stage.sibling.texts.length === 2, 'the sibling gets both');
-      await until(() => stage.errors.length === 2, 'both are told');
+      await until(() => stage.errors.length === 2, 'both are reported');
       assert.deepEqual(stage.errors[0], { handler: 'where', message: 'boom' });
       assert.deepEqual(victim.texts, []);
       assert.equal((await stage.victimHandle()).state, 'open');

@@ -21,7 +21,7 @@ class Gate<Value> {
   }
 }
 
-/** Notes calls of victims' handlers in order. */
+/** Records the calls of the victims' handlers in order. */
 class Diary {
   readonly calls: string[] = [];
   readonly #onOpen: () => unknown;
@@ -64,7 +64,7 @@ describe('onOpen, onClose and the disposer', () => {
       stage = await Stage.set(diary.options);
       const victim = await stage.victim();
       victim.json('hello');
-      await until(() => stage.service.messages.includes('hello'), 'it is welcome');
+      await until(() => stage.service.messages.includes('hello'), 'onOpen has settled');
       victim.sendClose(1000);
       await stage.victimVerdict();
       await assertCalls(diary, ['onOpen', 'onClose', 'dispose']);
@@ -87,12 +87,12 @@ describe('onOpen, onClose and the disposer', () => {
     calls: ['onOpen', 'onClose', 'dispose'],
   };
   const late: Readonly<Record<string, Late>> = {
-    'R4: a disposer that comes after the end is called once, onClose waits for it': {
+    'R4: a disposer that arrives after the end is called once, and onClose waits for it': {
       ...disposes,
       ends: resets,
       isAwaited: true,
     },
-    'onOpen that rejects after the end: it is told, onClose is called, no disposer': {
+    'onOpen that rejects after the end: it is reported, onClose is called, there is no disposer': {
       ends: resets,
       isAwaited: true,
       settles: (gate) => gate.reject(new Error('late')),
@@ -104,7 +104,7 @@ describe('onOpen, onClose and the disposer', () => {
       ends: (victim) => victim.finishPolitely(),
       isAwaited: false,
     },
-    'onOpen that never settles on a connection that the peer ends: onClose comes within welcomeMs':
+    'onOpen that never settles on a connection that the peer ends: onClose is called within welcomeMs':
       { ...disposes, welcomeMs: 80, ends: resets, isAwaited: false },
   };
   for (const [title, { welcomeMs = 10_000, ends, isAwaited, settles, calls }] of Object.entries(
@@ -128,7 +128,7 @@ describe('onOpen, onClose and the disposer', () => {
   }
 
   for (const { way, fail } of failures) {
-    it(`R4: the disposer of an onOpen that ${way} does not exist; onClose is called`, async () => {
+    it(`R4: an onOpen that ${way} has no disposer; onClose is called`, async () => {
       const diary = new Diary(fail);
       stage = await Stage.set(diary.options);
       const victim = await stage.victim();

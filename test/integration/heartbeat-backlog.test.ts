@@ -30,14 +30,14 @@ async function release(): Promise<void> {
   await service.stop();
 }
 
-/** Reads some 12 MiB in a second and says nothing, not even pong. */
+/** Reads some 12 MiB in a second and sends nothing, not even pongs. */
 function readSlowly(): void {
   peer.socket.removeAllListeners('data');
   peer.socket.on('readable', () => {});
   reading = setInterval(() => peer.socket.read(65_536) ?? peer.socket.read(), 5);
 }
 
-/** Waits until it has lived twice as long as a zombie would have. */
+/** Waits until it has lived twice as long as a dead peer would have. */
 async function liveLong(): Promise<void> {
   const { intervalMs, graceMs } = heartbeat;
   const startedAt = performance.now();
@@ -56,14 +56,14 @@ async function liveLong(): Promise<void> {
 describe('D05d a ping waits behind a backlog', () => {
   afterEach(release);
 
-  it('D05d: the peer lives while it reads slowly: many messages', async () => {
+  it('D05d: the connection lives while the peer reads slowly: many messages', async () => {
     await connect();
     for (let count = 0; count < 64; count += 1) connection.send('x'.repeat(MEBIBYTE));
     readSlowly();
     await liveLong();
   });
 
-  it('D05d: the peer lives while it reads slowly: one long message', async () => {
+  it('D05d: the connection lives while the peer reads slowly: one long message', async () => {
     await connect();
     connection.send('x'.repeat(64 * MEBIBYTE));
     readSlowly();
@@ -82,7 +82,7 @@ describe('D05d a ping waits behind a backlog', () => {
     await liveLong();
   });
 
-  it('D05d: the peer dies when it reads nothing and says nothing', async () => {
+  it('D05d: the connection ends when the peer reads nothing and sends nothing', async () => {
     await connect();
     for (let count = 0; count < 16; count += 1) connection.send('x'.repeat(MEBIBYTE));
     await service.closedAs({
@@ -91,7 +91,7 @@ describe('D05d a ping waits behind a backlog', () => {
     });
   });
 
-  it('D05d: the peer dies when it stops reading', async () => {
+  it('D05d: the connection ends when the peer stops reading', async () => {
     await connect();
     for (let count = 0; count < 64; count += 1) connection.send('x'.repeat(MEBIBYTE));
     readSlowly();
@@ -100,7 +100,7 @@ describe('D05d a ping waits behind a backlog', () => {
     await service.closedAs({ cause: 'heartbeat-timeout', origin: 'network', level: 'warn' });
   });
 
-  it('D05d: the peer lives when it reads nothing but talks', async () => {
+  it('D05d: the connection lives when the peer reads nothing but sends', async () => {
     await connect();
     for (let count = 0; count < 16; count += 1) connection.send('x'.repeat(MEBIBYTE));
     reading = setInterval(() => peer.json('here'), 50);

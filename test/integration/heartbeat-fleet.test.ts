@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 const peers: RawPeer[] = [];
 let service: Service;
 
-/** Opens some at a time: each looks for its answer again and again until it has come. */
+/** Opens some connections at a time. Each polls for its answer until it arrives. */
 async function open(count: number, greet: (peer: RawPeer) => void = () => {}): Promise<void> {
   const openOne = async () => {
     const peer = await RawPeer.open(service.port);
@@ -31,7 +31,7 @@ const pingsOf = (peer: RawPeer) => peer.frames.filter((frame) => frame.opcode ==
 describe('heartbeat: a crowd that connects at once', () => {
   afterEach(release);
 
-  it('is not pinged at once: each tenth of an interval takes its share', async () => {
+  it('is not pinged at once: each tenth of an interval has its share', async () => {
     const intervalMs = 1_500;
     service = await Service.start({ heartbeat: { intervalMs, graceMs: 1_500 } });
     const rounds: number[][] = [];
@@ -40,14 +40,14 @@ describe('heartbeat: a crowd that connects at once', () => {
     for (const round of [0, 1]) {
       const tenths = rounds.map((at) => Math.floor((10 * (at[round] ?? 0)) / intervalMs));
       const most = Math.max(...countsOf(tenths));
-      // A tenth each would be ten; a machine that was busy for a while lets some fall together.
+      // Ten in each tenth would be even. When the machine was busy for a while, some fall together.
       assert.ok(most <= 60, `${most} of 100 in the same tenth in round ${round}`);
       assert.ok(new Set(tenths).size >= 4, `${new Set(tenths).size} tenths in round ${round}`);
     }
     assert.equal(service.supervisor.counts.open, 100);
   });
 
-  /** Answers every ping, and notes when it came. */
+  /** Answers every ping, and records when it arrived. */
   function pingTimes(peer: RawPeer): number[] {
     const at: number[] = [];
     const answer = () => {
@@ -66,7 +66,7 @@ function countsOf(values: readonly number[]): number[] {
   return [...new Set(values)].map((value) => values.filter((other) => other === value).length);
 }
 
-/** Timers that keep the process alive, whoever made them. */
+/** Timers that keep the process alive, whoever created them. */
 const knownTimers = () =>
   process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 

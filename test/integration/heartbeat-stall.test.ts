@@ -7,7 +7,10 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 
-/** A grace that a peer in another process keeps on a busy machine, and shorter than a stall. */
+/**
+ * A grace that a peer in another process can meet on a busy machine, and that is shorter than a
+ * stall.
+ */
 const heartbeat = { intervalMs: 200, graceMs: 700 };
 const STALL_MS = 5 * heartbeat.intervalMs;
 const PEERS = 200;
@@ -15,8 +18,8 @@ const PEERS = 200;
 let service: Service;
 
 /**
- * Blocks the event loop, as a long computation does, at the worst moment: timers that are late by then run
- * before anything is read. Does so again and again, with only a few turns of the loop in between.
+ * Blocks the event loop, as a long computation does, at the worst moment: late timers run before anything
+ * is read. Repeats that with only a few turns of the loop in between.
  */
 async function stall(count = 1, turnsBetween = 1): Promise<void> {
   await turns();
@@ -26,7 +29,7 @@ async function stall(count = 1, turnsBetween = 1): Promise<void> {
   }
 }
 
-/** Asserts that nobody was closed, and nobody lost or left either. */
+/** Asserts that no connection closed, was lost or left. */
 function assertNobodyDied(count: number): void {
   const { open, closed, errored, closing } = service.supervisor.counts;
   assert.deepEqual([open, closed, errored, closing], [count, 0, 0, 0]);
@@ -39,19 +42,19 @@ describe('F07 the event loop stalls', () => {
     await service.stop();
   });
 
-  /** Waits until every peer has got so many more pings, and answered those before the last. */
+  /** Waits until every peer has got this many more pings, and has answered all but the last. */
   async function pingedAgain(more: number): Promise<void> {
     const { pingsMin } = await peers.census();
     let census = await peers.census();
     const giveUpAt = performance.now() + 20_000;
     while (census.pingsMin < pingsMin + more && census.closed === 0) {
-      assert.ok(performance.now() < giveUpAt, 'pings go on');
+      assert.ok(performance.now() < giveUpAt, 'pings continue');
       census = await peers.census();
     }
     assert.deepEqual([census.open, census.closed], [PEERS, 0]);
   }
 
-  it('F07: nobody dies of one stall of five intervals', async () => {
+  it('F07: no connection ends after one stall of five intervals', async () => {
     service = await Service.start({ heartbeat });
     peers = await FrozenPeer.open(service.url, PEERS);
     await pingedAgain(2);
@@ -61,7 +64,7 @@ describe('F07 the event loop stalls', () => {
   });
 
   for (const turnsBetween of [1, 10]) {
-    it(`F07: nobody dies of stalls in a row, ${turnsBetween} turns apart`, async () => {
+    it(`F07: no connection ends after stalls in a row, ${turnsBetween} turns apart`, async () => {
       service = await Service.start({ heartbeat });
       peers = await FrozenPeer.open(service.url, PEERS);
       await pingedAgain(1);
@@ -72,13 +75,13 @@ describe('F07 the event loop stalls', () => {
     });
   }
 
-  it('F07: those who are dead are found all the same', async () => {
+  it('F07: dead peers are found all the same', async () => {
     service = await Service.start({ heartbeat });
     peers = await FrozenPeer.open(service.url, PEERS);
     await pingedAgain(1);
     await peers.freeze();
     await stall(2, 2);
-    await until(() => service.supervisor.counts.closed === PEERS, 'everybody is found');
+    await until(() => service.supervisor.counts.closed === PEERS, 'all are found');
     const causes = new Set(service.of('connection.closed').map(({ verdict }) => verdict.cause));
     assert.deepEqual([...causes], ['heartbeat-timeout']);
   });
@@ -95,7 +98,7 @@ describe('F07 the event loop stalls', () => {
     assertNobodyDied(PEERS);
   });
 
-  it('F07: an echo that came during a stall completes the closing handshake', async () => {
+  it('F07: an echo that arrived during a stall completes the closing handshake', async () => {
     service = await Service.start({ heartbeat, timeouts: { closeMs: 100 } });
     peers = await FrozenPeer.open(service.url);
     const connection = await service.opened();
@@ -114,7 +117,7 @@ describe('F07 the event loop stalls', () => {
   });
 });
 
-describe('F07 the event loop that is shared with the peers stalls', () => {
+describe('F07 the event loop that the peers share stalls', () => {
   const peers: RawPeer[] = [];
   afterEach(async () => {
     for (const peer of peers.splice(0)) peer.destroy();
@@ -122,7 +125,7 @@ describe('F07 the event loop that is shared with the peers stalls', () => {
   });
 
   for (const turnsBetween of [1, 3]) {
-    it(`F07: nobody dies of stalls in a row, ${turnsBetween} turns apart`, async () => {
+    it(`F07: no connection ends after stalls in a row, ${turnsBetween} turns apart`, async () => {
       service = await Service.start({ heartbeat });
       const counts: (() => number)[] = [];
       while (counts.length < PEERS) {
@@ -141,7 +144,7 @@ describe('F07 the event loop that is shared with the peers stalls', () => {
     });
   }
 
-  it('F07: a stall does not use up what was left of the grace', async () => {
+  it('F07: a stall never uses up the rest of the grace', async () => {
     service = await Service.start({ heartbeat });
     const peer = await RawPeer.open(service.port);
     peers.push(peer);
@@ -152,7 +155,7 @@ describe('F07 the event loop that is shared with the peers stalls', () => {
     assertNobodyDied(1);
   });
 
-  /** Opens a connection that answers every ping, and returns how many it has answered. */
+  /** Opens a connection that answers every ping, and returns a function that counts its answers. */
   async function openAnswering(): Promise<() => number> {
     const peer = await RawPeer.open(service.port);
     peers.push(peer);
@@ -175,7 +178,7 @@ describe('F07e the process of the service freezes', () => {
     await frozen.kill();
   });
 
-  it('F07e: nobody dies when it wakes after five intervals, again and again', async () => {
+  it('F07e: no connection ends when it wakes after five intervals, repeatedly', async () => {
     frozen = await FrozenService.start(heartbeat);
     const pings = new Map<WebSocket, number>();
     clients = Array.from({ length: 50 }, () => new WebSocket(`ws://127.0.0.1:${frozen.port}/ws`));

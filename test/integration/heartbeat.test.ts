@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 import { lostToNetwork } from '../support/verdicts.ts';
 
 const timeouts = { closeMs: 200, erroredMs: 100, forcedMs: 100 };
-/** What the supervisor makes of these: an eighth of the shortest time. */
+/** The tick that the supervisor derives from these: an eighth of the shortest time. */
 const TICK_MS = 13;
 const heartbeat = { intervalMs: 240, graceMs: 180 };
 const closedByError = [...opening, ...byError];
@@ -33,7 +33,7 @@ const pings = () => peer.frames.filter((frame) => frame.opcode === opcode.ping);
 const pong = () => peer.send({ opcode: opcode.pong });
 const types = () => service.events.map(({ type }) => type.replace('connection.', ''));
 
-/** Answers every ping from now on; those before stay unanswered. */
+/** Answers every ping from now on. Earlier ones stay unanswered. */
 function answerPings(): void {
   let answered = pings().length;
   peer.socket.on('data', () => {
@@ -42,8 +42,8 @@ function answerPings(): void {
 }
 
 /**
- * A stopwatch that knows how long the event loop did not turn: deadlines stretch by that time on purpose,
- * and a busy machine makes it long.
+ * A stopwatch that subtracts the time in which the event loop did not turn. Deadlines deliberately
+ * stretch by that time, and a busy machine makes it long.
  */
 class Stopwatch {
   readonly #startedAt = performance.now();
@@ -82,7 +82,7 @@ describe('heartbeat: a peer that is silent', () => {
   const { intervalMs, graceMs } = heartbeat;
 
   for (const random of [0, 0.5, 0.999]) {
-    it(`dies within interval + grace of opening, when its ping comes at ${random}`, async () => {
+    it(`is lost within interval + grace of opening, when its ping is sent at ${random}`, async () => {
       await connect({ random: () => random });
       await assertLostWithin(intervalMs + graceMs, random * intervalMs + graceMs);
       assert.deepEqual(types(), ['opened', 'suspect', 'errored', 'closed']);
@@ -91,7 +91,7 @@ describe('heartbeat: a peer that is silent', () => {
   }
 
   for (const random of [0, 0.5, 0.999]) {
-    it(`dies interval + grace after its last message, its first look being at ${random}`, async () => {
+    it(`is lost interval + grace after its last message, with its first check at ${random}`, async () => {
       await connect({ random: () => random });
       peer.json('last');
       await until(() => service.messages.length === 1, 'the message arrives');
@@ -99,7 +99,7 @@ describe('heartbeat: a peer that is silent', () => {
     });
   }
 
-  it('dies interval + grace after its last pong', async () => {
+  it('is lost interval + grace after its last pong', async () => {
     await connect({ random: () => 0 });
     await until(() => pings().length === 1, 'it is pinged');
     pong();
@@ -107,21 +107,21 @@ describe('heartbeat: a peer that is silent', () => {
     assert.equal(pings().length, 2);
   });
 
-  it('dies within interval + grace of the last byte of a frame that it never finished', async () => {
+  it('is lost within interval + grace of the last byte of an unfinished frame', async () => {
     await connect({ random: () => 0 });
     await until(() => pings().length === 1, 'it is pinged');
     peer.socket.write(buildFrame({ opcode: opcode.text, payload: 'x'.repeat(100) }).subarray(0, 9));
     await assertLostWithin(intervalMs + graceMs, graceMs);
   });
 
-  it('dies within interval + grace also when the grace is much longer', async () => {
+  it('is lost within interval + grace even when the grace is much longer', async () => {
     await connect({ random: () => 0, heartbeat: { intervalMs: 100, graceMs: 1_000 } });
     await until(() => pings().length === 1, 'it is pinged');
     pong();
     await assertLostWithin(1_100, 1_000);
   });
 
-  it('is told to nobody but by one verdict, and is gone from everywhere', async () => {
+  it('is reported by one verdict only, and is gone from everywhere', async () => {
     await connect({ random: () => 0 });
     connection.join('all');
     const seen: unknown[] = [];
@@ -141,7 +141,7 @@ describe('heartbeat: a peer that is silent', () => {
 describe('heartbeat: a peer that is late', () => {
   afterEach(release);
 
-  it('is suspect, then healthy again, and lives', async () => {
+  it('is suspect, then healthy again, and stays open', async () => {
     await connect({ heartbeat: { intervalMs: 200, graceMs: 1_000 } });
     await service.when('connection.suspect');
     assert.ok(connection.states.includes('open.liveness.suspect'));
@@ -150,12 +150,12 @@ describe('heartbeat: a peer that is late', () => {
     answerPings();
     await service.when('connection.healthy');
     assert.ok(connection.states.includes('open.liveness.healthy'));
-    await until(() => pings().length >= answered + 3, 'it is pinged on');
+    await until(() => pings().length >= answered + 3, 'pings continue');
     assert.deepEqual(types(), ['opened', 'suspect', 'healthy']);
     assert.equal(connection.state, 'open');
   });
 
-  it('is healthy again by any byte, also one that finishes no frame', async () => {
+  it('is healthy again after any byte, even one that finishes no frame', async () => {
     await connect({ heartbeat: { intervalMs: 200, graceMs: 1_000 } });
     await service.when('connection.suspect');
     const [head, tail] = halves(buildFrame({ opcode: opcode.text, payload: '"slow"' }));
@@ -167,7 +167,7 @@ describe('heartbeat: a peer that is late', () => {
     assert.deepEqual(types(), ['opened', 'suspect', 'healthy']);
   });
 
-  it('is not heard any more when it is ended as soon as it is healthy again', async () => {
+  it('is ignored from now on when its connection is ended as soon as it is healthy again', async () => {
     await connect({ heartbeat: { intervalMs: 200, graceMs: 1_000 } });
     await service.when('connection.suspect');
     service.supervisor.events$.subscribe(({ type }) => {
@@ -178,7 +178,7 @@ describe('heartbeat: a peer that is late', () => {
     assert.deepEqual(service.messages, []);
   });
 
-  it('can be suspect again and again', async () => {
+  it('can be suspect repeatedly', async () => {
     await connect({ heartbeat: { intervalMs: 100, graceMs: 600 } });
     for (let times = 1; times <= 3; times += 1) {
       await until(() => service.of('connection.suspect').length === times, 'it is suspect');
@@ -194,10 +194,10 @@ function halves(frame: Buffer): [Buffer, Buffer] {
   return [frame.subarray(0, middle), frame.subarray(middle)];
 }
 
-describe('heartbeat: a peer that gives a sign of life', () => {
+describe('heartbeat: a peer that proves that it lives', () => {
   afterEach(release);
 
-  it('lives although its frame grows byte by byte and is never whole', async () => {
+  it('stays open although its frame grows byte by byte and is never whole', async () => {
     await connect();
     const frame = buildFrame({ opcode: opcode.text, payload: 'x'.repeat(1_000) });
     let sent = 0;
@@ -211,7 +211,7 @@ describe('heartbeat: a peer that gives a sign of life', () => {
     assert.deepEqual([connection.state, service.messages], ['open', []]);
   });
 
-  it('lives by answering pings, and needs no other traffic', async () => {
+  it('stays open by answering pings, and needs no other traffic', async () => {
     await connect();
     answerPings();
     await until(() => pings().length >= 6, 'it is pinged again and again');
@@ -219,7 +219,7 @@ describe('heartbeat: a peer that gives a sign of life', () => {
     assert.equal(connection.state, 'open');
   });
 
-  it('lives by pings of its own', async () => {
+  it('stays open by pings of its own', async () => {
     await connect();
     const own = setInterval(() => peer.send({ opcode: opcode.ping }), 40);
     try {
@@ -231,7 +231,7 @@ describe('heartbeat: a peer that gives a sign of life', () => {
     assert.deepEqual(types(), ['opened']);
   });
 
-  it('is not pinged while it talks', async () => {
+  it('is not pinged while it sends', async () => {
     await connect();
     const openedAt = performance.now();
     const talk = setInterval(() => peer.json('talk'), 20);
@@ -242,7 +242,7 @@ describe('heartbeat: a peer that gives a sign of life', () => {
       clearInterval(talk);
     }
     assert.ok(service.messages.length > 5);
-    // Nothing was known of it before its first message; a ping may have been first.
+    // Nothing was known of the peer before its first message, so a ping may have been first.
     assert.ok(pings().length <= 1, `${pings().length} pings`);
     assert.deepEqual(types(), ['opened']);
   });

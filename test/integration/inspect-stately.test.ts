@@ -1,5 +1,5 @@
-// Goal: an inspector sees how connections live, and nothing of what the application or a peer keeps secret. Method: Stately's
-// own conversion, an adapter that keeps all that is sent, and a secret in everything that can hold one.
+// Goal: an inspector shows the life of connections, and none of the secrets of the application or a peer. Method:
+// Stately's own conversion, an adapter that keeps everything sent, and a secret in everything that can hold one.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { createInspector, type StatelyInspectionEvent } from '@statelyai/inspect';
@@ -23,7 +23,7 @@ const SECRET = 's3cret';
 const quick: NodeClientOptions = { backoff: { minMs: 1, maxMs: 5, stableMs: 20 } };
 const LIFE_BYTES_MAX = 10_000;
 
-/** An error of an application: what it knows is in its message, in a field, and in its cause. */
+/** An error of an application. Its message, a field and its cause contain what it knows. */
 class LeakyError extends Error {
   readonly secret = SECRET;
 
@@ -41,7 +41,7 @@ function leak(): never {
   throw new LeakyError();
 }
 
-/** All that a Stately inspector sends, and what it was given. */
+/** Everything that a Stately inspector sends, and what it received. */
 class Watched {
   readonly raw: InspectionEvent[] = [];
   readonly sent: string[] = [];
@@ -61,7 +61,7 @@ class Watched {
     this.#stately.inspect.next?.(event as unknown as XStateEvent);
   }
 
-  /** Which charts were sent with their definitions. */
+  /** The charts that were sent with their definitions. */
   get charts(): string[] {
     const names = this.sent.flatMap((line) => {
       const { type, definition } = JSON.parse(line);
@@ -70,7 +70,7 @@ class Watched {
     return [...new Set(names)].toSorted();
   }
 
-  /** How many bytes were sent, once the conversion, which Stately puts off, is done. */
+  /** How many bytes were sent, once the deferred conversion of Stately is done. */
   async settled(): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, 1));
     await turns(2);
@@ -87,7 +87,7 @@ class Watched {
   }
 }
 
-/** What is wrong with an event: a path to a secret that needs no call, a context that is not empty. */
+/** The faults of an event: a path to a secret that needs no call, or a context that is not empty. */
 function assertHarmless(event: InspectionEvent, seen: Set<unknown>): void {
   assert.equal(pathToSecret(event, seen), undefined);
   if ('event' in event) assert.equal(pathToSecret(structuredClone(event.event)), undefined);
@@ -98,7 +98,7 @@ function assertHarmless(event: InspectionEvent, seen: Set<unknown>): void {
   assert.deepEqual(structuredClone(context), {});
 }
 
-/** Goes wherever own properties lead, hidden ones as well, and into collections. */
+/** Follows all own properties, including hidden ones, and enters collections. */
 function pathToSecret(value: unknown, seen = new Set<unknown>(), path = ''): string | undefined {
   if (typeof value === 'string') return value.includes(SECRET) ? path : undefined;
   if (value === null || !['object', 'function'].includes(typeof value) || seen.has(value)) return;
@@ -126,7 +126,7 @@ function serve(options: SupervisorOptions<unknown, unknown, unknown>): Promise<S
   return stops.service(options);
 }
 
-/** A supervisor that keeps secrets, and whose handlers fail with them. */
+/** A supervisor that keeps secrets, and whose handlers fail with errors that contain them. */
 function secretive(watched: Watched): SupervisorOptions<unknown, unknown, unknown> {
   return {
     inspect: watched.inspect,
@@ -162,8 +162,8 @@ function dialing(watched: Watched): NodeClientOptions {
   };
 }
 
-describe('what an inspector sees', () => {
-  it('of a supervisor and its connections carries no secret', async () => {
+describe('the output of an inspector', () => {
+  it('contains no secret of a supervisor and its connections', async () => {
     const watched = new Watched();
     const service = await serve(secretive(watched));
     const headers = { authorization: SECRET };
@@ -182,7 +182,7 @@ describe('what an inspector sees', () => {
     assert.deepEqual(watched.charts, ['connection', 'supervisor']);
   });
 
-  it('of a client and its connection carries no secret', async () => {
+  it('contains no secret of a client and its connection', async () => {
     const watched = new Watched();
     const service = await serve({});
     const client = createClient(`${service.url}?token=${SECRET}`, dialing(watched));
@@ -194,7 +194,7 @@ describe('what an inspector sees', () => {
     assert.deepEqual(watched.charts, ['client', 'connection']);
   });
 
-  it('of a pool, its members and their connections carries no secret', async () => {
+  it('contains no secret of a pool, its members and their connections', async () => {
     const watched = new Watched();
     const service = await serve({});
     const pool = createPool([`${service.url}?token=${SECRET}`], { ...dialing(watched), size: 2 });
@@ -205,7 +205,7 @@ describe('what an inspector sees', () => {
     assert.deepEqual(watched.charts, ['client', 'connection', 'pool']);
   });
 
-  it('of the crash of a connection carries nothing of the error, which is reported', async (t) => {
+  it('contains nothing of the error when a connection crashes, and the error is reported', async (t) => {
     t.mock.method(ManagedConnection.prototype, 'upgrade', leak, { times: 1 });
     const watched = new Watched();
     const service = await serve({ inspect: watched.inspect });
@@ -217,7 +217,7 @@ describe('what an inspector sees', () => {
     assert.ok(watched.sent.some((line) => line.includes('xstate.error.actor.c')));
   });
 
-  it('of the crash of a client or a pool carries nothing of the error, which is reported', async (t) => {
+  it('contains nothing of the error when a client or a pool crashes, and the error is reported', async (t) => {
     const service = await serve({});
     for (const [owner, create] of [
       [SupervisedClient, (options: NodeClientOptions) => createClient(service.url, options)],
@@ -238,7 +238,7 @@ describe('what an inspector sees', () => {
 });
 
 describe('the life of a connection, as Stately sends it', () => {
-  it('takes 10 kB at most when it is accepted, with what its supervisor sees of it', async () => {
+  it('takes 10 kB at most when it is accepted, including the events of its supervisor', async () => {
     const watched = new Watched();
     const service = await serve({
       inspect: watched.inspect,

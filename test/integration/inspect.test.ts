@@ -1,5 +1,5 @@
-// Goal: what people print to look at it says who it is, and nothing that they were trusted with. Method: everything that a
-// service can hold, printed as console.log does, with secrets in all that the application and the peer have given.
+// Goal: printed objects identify themselves and reveal no secret. Method: print everything that a service can hold as
+// console.log does, with secrets in all values from the application and the peer.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -42,7 +42,7 @@ describe('console.log', () => {
     server.close();
   });
 
-  /** Printed in every way, without what changes from run to run. */
+  /** Printed in every way, without the parts that change from run to run. */
   function printed(value: unknown): string {
     for (const options of [{ depth: 20 }, { showHidden: true, depth: 20 }, { depth: null }]) {
       assert.ok(!inspect(value, options).includes(SECRET), 'no secret');
@@ -50,7 +50,7 @@ describe('console.log', () => {
     return inspect(value, { breakLength: Number.POSITIVE_INFINITY }).replaceAll(host, 'HOST');
   }
 
-  it('prints who an accepted connection is, and its topics', () => {
+  it('prints the identity of an accepted connection, and its topics', () => {
     const [connection] = supervisor.connections;
     const topics = "topics: [ 'lobby', 'news' ]";
     assert.equal(
@@ -64,7 +64,7 @@ describe('console.log', () => {
     );
   });
 
-  it('prints who a dialed connection, its client and a pool are, without credentials', () => {
+  it('prints the identity of a dialed connection, its client and a pool, without credentials', () => {
     const dialed = "Connection { id: 'a1', state: 'open', address: 'HOST' }";
     assert.equal(printed(client.connection), dialed);
     const idle = 'attempts: 1, queuedMessages: 0';
@@ -75,7 +75,7 @@ describe('console.log', () => {
     assert.equal(printed(pool), "Pool { state: 'operational', size: 1, open: 1, address: 'HOST' }");
   });
 
-  it('prints where a listener listens, and not its whole server', async (t) => {
+  it('prints the address of a listener, and not its whole server', async (t) => {
     const listener = await listen(createSupervisor(), { path: '/ws' });
     t.after(() => listener.close());
     const { url, port } = listener;

@@ -1,5 +1,6 @@
-// Goal: a listener stops although WebSockets live, and every way to stop it together with its supervisor ends.
-// Method: plain requests that take as long as the test says, beside WebSockets of ws, over TCP and over TLS.
+// Goal: a listener closes although WebSockets are open, and every way to stop it together with its supervisor
+// completes. Method: plain requests that take as long as the test specifies, beside WebSockets of ws, over TCP
+// and over TLS.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { get as getPlain, type ServerResponse } from 'node:http';
@@ -78,7 +79,7 @@ class PlainRequest {
 }
 
 for (const scheme of ['ws', 'wss'] as const) {
-  describe(`listener over ${scheme} that closes`, { timeout: 60_000 }, () => {
+  describe(`a listener over ${scheme} that closes`, { timeout: 60_000 }, () => {
     let before: ReturnType<typeof resources>;
 
     beforeEach(async () => {
@@ -92,7 +93,7 @@ for (const scheme of ['ws', 'wss'] as const) {
       await assertAtRest(before);
     });
 
-    it('resolves although a WebSocket lives, which goes on, and takes nobody new', async () => {
+    it('resolves although a WebSocket is open, which continues, and admits nobody new', async () => {
       const socket = await opened();
       let cuts = 0;
       listener.server.closeAllConnections = () => {
@@ -122,7 +123,7 @@ for (const scheme of ['ws', 'wss'] as const) {
       await assertEchoes(socket);
     });
 
-    it('waits for it although the supervisor has WebSockets on another server, too', async () => {
+    it('waits for a plain request although the supervisor has WebSockets on another server, too', async () => {
       const other = await listen(supervisor, { path: '/ws' });
       const elsewhere = new WebSocket(other.url);
       await once(elsewhere, 'open');
@@ -149,13 +150,13 @@ for (const scheme of ['ws', 'wss'] as const) {
       await assertEchoes(socket);
     });
 
-    it('resolves although a client says nothing, and cuts it', async () => {
+    it('resolves although a client sends nothing, and cuts it', async () => {
       const socket = await opened();
       const silent = connect(listener.port, '127.0.0.1').on('error', () => {});
       await once(silent, 'connect');
       await listener.close();
       await assertEchoes(socket);
-      // A TLS handshake that has not begun cannot be cut, so nothing may come of it.
+      // A TLS handshake that has not begun cannot be cut. So nothing is expected here.
       if (scheme === 'wss') {
         connectOverTls({ socket: silent, rejectUnauthorized: false }).on('error', () => {});
       }
@@ -175,7 +176,7 @@ for (const scheme of ['ws', 'wss'] as const) {
       await assertEchoes(socket);
     });
 
-    it('gives every call of close the same promise', async () => {
+    it('returns the same promise from every call of close', async () => {
       await opened();
       const first = listener.close();
       assert.equal(listener.close(), first);
@@ -194,7 +195,7 @@ for (const scheme of ['ws', 'wss'] as const) {
   });
 }
 
-describe('supervisor and listener that are stopped together', { timeout: 60_000 }, () => {
+describe('a supervisor and a listener that are stopped together', { timeout: 60_000 }, () => {
   const endings: Readonly<Record<string, () => unknown>> = {
     nothing: () => {},
     drain: () => supervisor.drain(),
@@ -222,7 +223,7 @@ describe('supervisor and listener that are stopped together', { timeout: 60_000 
     for (const [name, end] of Object.entries(endings)) {
       for (const isAwaited of [true, false]) {
         const when = isAwaited ? 'before' : 'during';
-        it(`end with \`await using\`, ${order}, ${when}: ${name}`, async () => {
+        it(`stop with \`await using\`, ${order}, ${when}: ${name}`, async () => {
           const before = resources();
           await start('ws');
           const socket = await opened();

@@ -15,10 +15,10 @@ describe('ten thousand connections', () => {
     await service.stop();
   });
 
-  it('killed at random: opened = closed, one verdict each, and nothing is left', async () => {
+  it('are killed at random: opened = closed, one verdict each, and nothing is left', async () => {
     service = await Service.start({
       actors: 'eager',
-      // All come at once and from one address, which gets half of it.
+      // All arrive at once and from one address, which gets half of the limit.
       admission: { acceptsPerSecondMax: 2 * COUNT },
       onOpen: (connection) => connection.join('all'),
     });
@@ -26,7 +26,7 @@ describe('ten thousand connections', () => {
     await swarm.open(COUNT);
     await until(() => service.supervisor.counts.open === COUNT, 'all are open');
     assert.equal(service.supervisor.topic('all').size, COUNT);
-    // Somebody dies at every moment of a broadcast: before it, while it is written, after it.
+    // Connections die at every moment of a broadcast: before it, during its writes, after it.
     const kill = swarm.end('random');
     for (let tick = 0; tick < 20; tick += 1) {
       service.supervisor.topic('all').publish({ tick });

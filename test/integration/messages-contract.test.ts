@@ -24,7 +24,7 @@ const Order = z.object({
 });
 const Contract = z.discriminatedUnion('type', [Say, Order]);
 
-/** Messages, what is wrong with each, and where. */
+/** Messages, the fault of each, and its path. */
 const invalid: readonly { title: string; message: unknown; path: string; says: RegExp }[] = [
   { title: 'wrong root', message: 5, path: '', says: /expected object/i },
   { title: 'null', message: null, path: '', says: /expected object/i },
@@ -76,7 +76,7 @@ describe('the inbound contract', () => {
       peer.json({ type: 'say', text: 'valid' });
       await until(() => service.messages.length === 1, 'the valid one is delivered');
       assert.deepEqual(service.messages, [{ type: 'say', text: 'valid' }]);
-      await until(() => peer.texts.length === 1, 'the peer is told');
+      await until(() => peer.texts.length === 1, 'the peer is notified');
       const { message: problem, ...fault } = faultOf(peer.texts[0]);
       assert.deepEqual(fault, { type: 'error', code: 'invalid-message', path });
       assert.match(problem, says);
@@ -86,7 +86,7 @@ describe('the inbound contract', () => {
       assert.deepEqual(more, []);
     });
 
-    it(`close: ${title}: 1008 with the path, or with what is wrong with the whole`, async () => {
+    it(`close: ${title}: 1008 with the path, or with the fault of the whole`, async () => {
       const peer = await started({ messages: Contract, invalidMessages: 'close' });
       peer.json(message);
       peer.json({ type: 'say', text: 'too late' });
@@ -108,7 +108,7 @@ describe('the inbound contract', () => {
     });
   }
 
-  it('ignore: nothing is said to the peer, everything to the events', async () => {
+  it('ignore: the peer gets no answer, and the events contain everything', async () => {
     const peer = await started({ messages: Contract, invalidMessages: 'ignore' });
     for (const { message } of invalid) peer.json(message);
     peer.json({ type: 'say', text: 'valid' });
@@ -135,7 +135,7 @@ describe('the inbound contract', () => {
     it(`reply: ${title}: the path is empty`, async () => {
       const peer = await started({ messages: Contract });
       peer.send(spec);
-      await until(() => peer.texts.length === 1, 'the peer is told');
+      await until(() => peer.texts.length === 1, 'the peer is notified');
       const { path, code: told } = faultOf(peer.texts[0]);
       assert.deepEqual([path, told], ['', 'invalid-message']);
       assert.equal(service.of('message.invalid')[0]?.fault.closeCode, code);
@@ -153,7 +153,7 @@ describe('the inbound contract', () => {
     });
   }
 
-  it('what the contract makes of a message is what is delivered', async () => {
+  it('what the contract makes of a message is delivered', async () => {
     const messages = z.object({
       n: z.coerce.number(),
       tag: z.string().default('none'),
@@ -165,7 +165,7 @@ describe('the inbound contract', () => {
     assert.deepEqual(service.messages, [{ n: 5, tag: 'none', at: 4 }]);
   });
 
-  it('without a contract whatever is JSON is delivered', async () => {
+  it('without a contract any JSON is delivered', async () => {
     const peer = await started({});
     const all = [1, 'two', null, [3], { four: 4 }, false];
     for (const message of all) peer.json(message);
@@ -208,11 +208,11 @@ describe('the inbound contract', () => {
       assertOneFault();
     });
 
-    // The codec knows no way to say what was wrong; that is no error of ours, so 1011 would be a lie.
+    // The codec has no error for this. The fault is not ours, so 1011 would be wrong.
     it(`reply: a wrong kind of frame for a ${name} service is not blamed on us`, async () => {
       const peer = await serve('reply');
       const isOver = () => peer.closeFrame !== undefined || service.messages.length === 1;
-      await until(isOver, 'it is dealt with');
+      await until(isOver, 'it is handled');
       await (peer.closeFrame && peer.finishPolitely());
       assert.notEqual(peer.closeFrame?.code, 1011);
       assertOneFault();
@@ -227,7 +227,7 @@ describe('the outbound contract', () => {
   const sends = z.object({ price: z.number().positive() });
   const refused = { name: 'MooringError', code: 'invalid-message', message: /message\.price/ };
 
-  it('refuses what breaks it, at send, publish and broadcast, and writes nothing', async () => {
+  it('refuses invalid messages at send, publish and broadcast, and writes nothing', async () => {
     service = await Service.start({ sends, onOpen: (connection) => connection.join('prices') });
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -246,15 +246,15 @@ describe('the outbound contract', () => {
     assert.equal(connection.state, 'open');
   });
 
-  it('does not judge our answer to an invalid message', async () => {
+  it('is not applied to our answer to an invalid message', async () => {
     service = await Service.start({ sends, messages: z.string() });
     const peer = await RawPeer.open(service.port);
     peer.json(5);
-    await until(() => peer.texts.length === 1, 'the peer is told');
+    await until(() => peer.texts.length === 1, 'the peer is notified');
     assert.equal(faultOf(peer.texts[0]).code, 'invalid-message');
   });
 
-  it('refuses in onMessage: that is an error of the handler', async () => {
+  it('throws in onMessage: that is an error of the handler', async () => {
     service = await Service.start({ sends, onMessage: (connection) => connection.send({}) });
     const peer = await RawPeer.open(service.port);
     peer.json('hello');
@@ -265,7 +265,7 @@ describe('the outbound contract', () => {
 });
 
 describe('types', () => {
-  it('of messages, peers and sends reach the handlers without being named', async () => {
+  it('of messages, peers and sends reach the handlers without annotations', async () => {
     const heard: string[] = [];
     const supervisor = createSupervisor({
       messages: Contract,

@@ -59,14 +59,14 @@ describe('odd messages', () => {
     }
   }
 
-  it('the path of a fault may be the name of something that every object has', async () => {
+  it('the path of a fault may be the name of a property that every object has', async () => {
     const peer = await echo({ messages: z.record(z.string(), z.number()) });
     peer.text('{"constructor":"x"}');
-    await until(() => peer.texts.length === 1, 'the peer is told');
+    await until(() => peer.texts.length === 1, 'the peer is notified');
     assert.equal(JSON.parse(peer.texts[0] ?? '').path, 'constructor');
   });
 
-  it('of duplicate keys the last counts', async () => {
+  it('the last of duplicate keys counts', async () => {
     assert.deepEqual(await delivered('{"a":1,"a":2}'), { a: 2 });
   });
 
@@ -87,15 +87,15 @@ describe('odd messages', () => {
   ] satisfies [string, unknown][]) {
     const title =
       text.length > 40 ? `${text.slice(0, 10)}… (${text.length})` : JSON.stringify(text);
-    it(`${title} is what JSON says it is`, async () => {
+    it(`${title} is what JSON defines`, async () => {
       assert.deepEqual(await delivered(text), message);
     });
   }
 
-  it('numbers that are none are faults of a contract that asks for one', async () => {
+  it('values that are not numbers are faults of a contract for numbers', async () => {
     const peer = await echo({ messages: z.number() });
     for (const text of ['1e400', '"1"', 'null', 'true']) peer.text(text);
-    await until(() => peer.texts.length === 4, 'the peer is told');
+    await until(() => peer.texts.length === 4, 'the peer is notified');
     assert.deepEqual(service.messages, []);
   });
 
@@ -109,7 +109,7 @@ describe('odd messages', () => {
     assert.deepEqual(peer.texts, ['a\ufffdb', '\ufffd'.repeat(200)]);
   });
 
-  it('a lone surrogate in JSON comes back as it came', async () => {
+  it('a lone surrogate in JSON returns unchanged', async () => {
     const peer = await echo();
     peer.text('{"text":"\\ud800"}');
     await until(() => peer.texts.length === 1, 'the echo arrives');
@@ -118,7 +118,7 @@ describe('odd messages', () => {
   });
 
   for (const length of [0, 1, 125, 126, 127, 65_535, 65_536, 1_000_000]) {
-    it(`binary: ${length} bytes come back`, async () => {
+    it(`binary: ${length} bytes return`, async () => {
       const peer = await echo({ codec: binaryCodec() });
       const payload = Buffer.alloc(length, 0xa5);
       peer.send({ opcode: opcode.binary, payload });
@@ -127,7 +127,7 @@ describe('odd messages', () => {
       assert.ok(peer.frames[0]?.payload.equals(payload));
     });
 
-    it(`text: ${length} characters come back`, async () => {
+    it(`text: ${length} characters return`, async () => {
       const peer = await echo({ codec: textCodec() });
       const payload = 'ä'.repeat(length / 2) + 'x'.repeat(length % 2);
       peer.text(payload);
@@ -136,7 +136,7 @@ describe('odd messages', () => {
     });
   }
 
-  it('binary: a view of a larger buffer is sent as what it shows', async () => {
+  it('binary: a view of a larger buffer is sent without the rest', async () => {
     service = await Service.start({ codec: binaryCodec() });
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -145,7 +145,7 @@ describe('odd messages', () => {
     assert.deepEqual([...(peer.frames[0]?.payload ?? [])], [1, 2]);
   });
 
-  it('binary: what is changed after send does not change what was sent', async () => {
+  it('binary: changes after send do not affect the sent message', async () => {
     service = await Service.start({ codec: binaryCodec() });
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -156,7 +156,7 @@ describe('odd messages', () => {
     assert.equal(peer.frames[0]?.payload.toString(), 'before');
   });
 
-  it('binary: every message is a buffer of its own', async () => {
+  it('binary: every message is a separate buffer', async () => {
     service = await Service.start({ codec: binaryCodec() });
     const peer = await RawPeer.open(service.port);
     for (const text of ['one', 'two', 'three']) {
@@ -168,7 +168,7 @@ describe('odd messages', () => {
   });
 });
 
-/** The hexadecimal digits of JSON in binary frames; anything else is refused with the code that fits. */
+/** The hexadecimal digits of JSON in binary frames. Anything else is refused with the matching code. */
 function hexCodec(): Codec {
   const json = jsonCodec();
   return {
@@ -187,7 +187,7 @@ describe('a codec of the application', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  it('reads and writes every message, answers to invalid ones too', async () => {
+  it('reads and writes every message, including answers to invalid ones', async () => {
     service = await Service.start({
       codec: hexCodec(),
       messages: z.object({ n: z.number() }),

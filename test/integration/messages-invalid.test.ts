@@ -1,5 +1,5 @@
-// Goal: a peer that sends nothing but invalid messages costs little and is soon gone, whatever the policy. Method: raw
-// peers that send many more than they may, in one write, beside a peer that breaks nothing.
+// Goal: a peer that sends only invalid messages costs little and is soon gone, whatever the policy. Method: raw peers
+// that send many more than they may, in one write, beside a peer that breaks no rule.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { z } from 'zod';
@@ -16,7 +16,7 @@ const farewell = { code: 1008, reason: 'too many invalid messages' };
 const messages = z.strictObject({ text: z.string() });
 const valid = { opcode: opcode.text, payload: '{"text":"fine"}' };
 
-/** Each is invalid in a way of its own. */
+/** Each message is invalid in a different way. */
 const faults: readonly FrameSpec[] = [
   { opcode: opcode.text, payload: '{"text":1}' },
   { opcode: opcode.text, payload: '{"text":"","more":1}' },
@@ -61,7 +61,7 @@ describe('invalid messages', () => {
     });
   }
 
-  it('close: the first ends it, and its own code stands', async () => {
+  it('close: the first ends it with its own code', async () => {
     const peer = await start({ invalidMessages: 'close', limits: { invalidPerMinuteMax: 1 } });
     peer.socket.write(repeated(10, { opcode: opcode.text, payload: '{' }));
     await peer.finishPolitely();
@@ -69,7 +69,7 @@ describe('invalid messages', () => {
     assert.equal(service.of('message.invalid').length, 1);
   });
 
-  it('sixty end nothing, and valid ones do not count', async () => {
+  it('sixty end nothing, and valid messages do not count', async () => {
     const peer = await start();
     peer.socket.write(repeated(200, valid));
     peer.socket.write(repeated(PER_MINUTE, ...faults));
@@ -79,7 +79,7 @@ describe('invalid messages', () => {
     assert.equal(service.supervisor.counts.open, 1);
   });
 
-  it('count for the connection that sends them, and for no other', async () => {
+  it('they count only for the connection that sends them', async () => {
     const peer = await start();
     const bystander = await RawPeer.open(service.port);
     bystander.socket.write(repeated(PER_MINUTE, ...faults));
@@ -91,7 +91,7 @@ describe('invalid messages', () => {
     assert.equal(service.supervisor.counts.open, 1);
   });
 
-  it('a flood of the shortest is answered with a few kilobytes', async () => {
+  it('the answers to a flood of the shortest take a few kilobytes', async () => {
     const peer = await start();
     let answered = 0;
     peer.socket.on('data', (chunk: Buffer) => {
@@ -102,7 +102,7 @@ describe('invalid messages', () => {
     assert.ok(answered <= PER_MINUTE * 256, `${answered} bytes`);
   });
 
-  it('peers that flood by turns write two log lines each', async () => {
+  it('peers that flood in turns write two log lines each', async () => {
     const peers = [await start({ invalidMessages: 'ignore' }), await RawPeer.open(service.port)];
     const lines: { message: string; more: number | undefined }[] = [];
     const warn = (fields: object, message: string) => {
@@ -135,7 +135,7 @@ describe('invalid messages', () => {
     for (const text of peer.texts) assert.ok(Buffer.byteLength(text) <= 2_000, text);
   });
 
-  it('that are dear to check let others speak in between', async () => {
+  it('messages that are expensive to check let other peers in between', async () => {
     const order: string[] = [];
     const peer = await start({
       messages: costly(() => order.push('fault')),
@@ -155,7 +155,7 @@ describe('invalid messages', () => {
   });
 });
 
-/** A contract of texts, which takes 20 ms to find that something is none. */
+/** A contract for texts that takes 20 ms to reject a value. */
 function costly(found: () => void): StandardSchemaV1 {
   const validate = (value: unknown) => {
     if (typeof value === 'string') return { value };
@@ -170,7 +170,7 @@ describe('client: invalid messages', () => {
   let pair: DialedPair;
   afterEach(() => pair.end());
 
-  it('more than invalidPerMinuteMax end the connection with 1008 of ours', async () => {
+  it('more than invalidPerMinuteMax end the connection with our 1008', async () => {
     pair = await DialedPair.open({ limits: { invalidPerMinuteMax: 3 } });
     const fault = { masked: false, opcode: opcode.text, payload: '{' };
     pair.host.socket.write(repeated(10, fault));

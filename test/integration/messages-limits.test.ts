@@ -33,7 +33,7 @@ describe('depth', () => {
 
   for (const [title, payload] of nested) {
     for (const [contract, options] of contracts) {
-      it(`${title}, ${contract}: the peer is told, nothing is delivered`, async () => {
+      it(`${title}, ${contract}: the peer is notified, and nothing is delivered`, async () => {
         const watch = new ProcessWatch();
         service = await Service.start(options);
         const peer = await RawPeer.open(service.port);
@@ -41,7 +41,7 @@ describe('depth', () => {
         peer.json('fine');
         await until(() => service.messages.length === 1, 'the next message is delivered');
         assert.deepEqual(service.messages, ['fine']);
-        await until(() => peer.texts.length === 1, 'the peer is told');
+        await until(() => peer.texts.length === 1, 'the peer is notified');
         assert.match(peer.texts[0] ?? '', /nested deeper than 64/);
         await watch.assertQuiet();
         watch.stop();
@@ -49,7 +49,7 @@ describe('depth', () => {
     }
   }
 
-  it('closes with 1007 when the policy is to close', async () => {
+  it('closes with 1007 under the close policy', async () => {
     service = await Service.start({ invalidMessages: 'close' });
     const peer = await RawPeer.open(service.port);
     peer.text(nested[0]?.[1] ?? '');
@@ -62,7 +62,7 @@ describe('depth', () => {
   });
 
   for (const depthMax of [1, 64, 5_000]) {
-    it(`of depthMax ${depthMax} is delivered, of one more it is not`, async () => {
+    it(`depthMax ${depthMax} is delivered, one level more is not`, async () => {
       service = await Service.start({ limits: { depthMax } });
       const peer = await RawPeer.open(service.port);
       peer.text('['.repeat(depthMax) + ']'.repeat(depthMax));
@@ -72,7 +72,7 @@ describe('depth', () => {
     });
   }
 
-  it('counts no bracket within strings', async () => {
+  it('brackets within strings do not count', async () => {
     service = await Service.start({ limits: { depthMax: 1 } });
     const peer = await RawPeer.open(service.port);
     const texts = ['[[[[', '{"{{', '\\"[[', '\\\\', '"', '[\\'];
@@ -92,7 +92,7 @@ describe('values', () => {
   const list = (values: number) => JSON.stringify(new Array(values - 1).fill(0));
 
   for (const valuesMax of [1, 8_000, 20_000]) {
-    it(`of valuesMax ${valuesMax} are delivered, of one more they are not`, async () => {
+    it(`valuesMax ${valuesMax} are delivered, one more are not`, async () => {
       service = await Service.start(valuesMax === 8_000 ? {} : { limits: { valuesMax } });
       const peer = await RawPeer.open(service.port);
       peer.text(valuesMax === 1 ? '[]' : list(valuesMax));
@@ -106,7 +106,7 @@ describe('values', () => {
     });
   }
 
-  it('count at every depth, keys do not', async () => {
+  it('values count at every depth, and keys do not count', async () => {
     service = await Service.start({ limits: { valuesMax: 6 } });
     const peer = await RawPeer.open(service.port);
     peer.json({ a: { b: [1, 2, { c: {} }] } });
@@ -115,7 +115,7 @@ describe('values', () => {
     assert.deepEqual(service.messages, [{ a: { b: [1, {}] }, c: 'd,e,f,g' }]);
   });
 
-  it('closes with 1007 when the policy is to close', async () => {
+  it('closes with 1007 under the close policy', async () => {
     service = await Service.start({ invalidMessages: 'close' });
     const peer = await RawPeer.open(service.port);
     peer.text(list(8_001));
@@ -127,7 +127,7 @@ describe('values', () => {
     });
   });
 
-  it('bind the JSON codec only', async () => {
+  it('the limits apply only to the JSON codec', async () => {
     service = await Service.start({ codec: textCodec(), limits: { valuesMax: 1 } });
     const peer = await RawPeer.open(service.port);
     peer.text('[1,2,3]');
@@ -155,7 +155,7 @@ describe('rate', () => {
     assert.equal(service.messages.length, delivered);
   }
 
-  it('a burst is delivered, one more message ends it with 1008', async () => {
+  it('a burst is delivered, and one more message ends it with 1008', async () => {
     service = await Service.start({ limits, overRate: 'close' });
     const peer = await RawPeer.open(service.port);
     peer.socket.write(burst(5));
@@ -168,14 +168,14 @@ describe('rate', () => {
     assert.ok(service.messages.length < 15);
   });
 
-  it('more than a burst in one chunk: the burst is delivered, nothing more', async () => {
+  it('more than a burst in one chunk: the burst is delivered, and nothing more', async () => {
     service = await Service.start({ limits, overRate: 'close' });
     const peer = await RawPeer.open(service.port);
     peer.socket.write(burst(50));
     await assertTooMany(peer, 5);
   });
 
-  it('invalid messages count as well', async () => {
+  it('invalid messages count, too', async () => {
     service = await Service.start({ limits, overRate: 'close', invalidMessages: 'ignore' });
     const peer = await RawPeer.open(service.port);
     peer.socket.write(burst(50, '{'));
@@ -195,13 +195,13 @@ describe('rate', () => {
     assert.equal(service.supervisor.counts.open, 1);
   });
 
-  it('who keeps to the rate may go on for ever', async () => {
+  it('a peer that keeps to the rate may continue indefinitely', async () => {
     service = await Service.start({
       limits: { messagesPerSecondMax: 200, messageBurstMax: 5 },
       overRate: 'close',
     });
     const peer = await RawPeer.open(service.port);
-    // Ten more than the burst, each when twice the time that it costs has passed.
+    // Ten more than the burst, each after twice the time that it costs.
     for (let count = 1; count <= 15; count += 1) {
       peer.json(count);
       const due = performance.now() + 10;
@@ -211,7 +211,7 @@ describe('rate', () => {
   });
 });
 
-describe('what is said about a fault', () => {
+describe('the text about a fault', () => {
   let service: Service;
   afterEach(() => service.stop());
 
@@ -259,7 +259,7 @@ describe('what is said about a fault', () => {
       service = await Service.start({ messages, limits: { valuesMax: 1_000_000 } });
       const peer = await RawPeer.open(service.port);
       peer.json(message);
-      await until(() => peer.texts.length === 1, 'the peer is told');
+      await until(() => peer.texts.length === 1, 'the peer is notified');
       assert.ok((peer.texts[0] ?? '').length < 2_000);
       assert.ok((peer.texts[0] ?? '').isWellFormed());
       const [told] = service.of('message.invalid');

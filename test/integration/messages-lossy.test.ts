@@ -5,7 +5,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
-/** What a service easily sends by mistake. */
+/** What an application easily sends by mistake. */
 const message = { items: [{}, {}, { tags: new Set(['new']) }] };
 
 const refused = {
@@ -14,7 +14,7 @@ const refused = {
     'the json codec cannot encode the message: items[2].tags is a Set, which has no JSON form; send an array made of it',
 };
 
-describe('a message that JSON would mangle', () => {
+describe('a message that JSON would damage', () => {
   let service: Service;
   afterEach(() => service.stop());
 

@@ -15,10 +15,10 @@ const numbers = Array.from({ length: COUNT }, (_, index) => index);
 
 const text = (payload: string) => buildFrame({ opcode: opcode.text, payload });
 
-/** Every number as a message of its own. */
+/** Every number as a separate message. */
 const whole = Buffer.concat(numbers.map((number) => text(String(number))));
 
-/** The same messages, each in three fragments with a ping among them. */
+/** The same messages, each in three fragments with a ping between them. */
 const fragmented = Buffer.concat(
   numbers.flatMap((number) => [
     buildFrame({ opcode: opcode.text, payload: '', fin: false }),
@@ -43,7 +43,7 @@ describe('first messages', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  /** Starts a service that notes when `onOpen` has settled and what came when. */
+  /** Starts a service that records when `onOpen` has settled and which messages arrived when. */
   async function start({ onOpen }: Welcome, options: Options = {}) {
     const diary: unknown[] = [];
     service = await Service.start({
@@ -123,7 +123,7 @@ describe('first messages', () => {
     });
   }
 
-  it('nothing is delivered while onOpen is at work, however much comes', async () => {
+  it('nothing is delivered while onOpen runs, however much arrives', async () => {
     let settle = () => {};
     const diary = await start({
       title: '',
@@ -147,7 +147,7 @@ describe('first messages', () => {
     assert.equal(diary[0], 'settled');
   });
 
-  it('a subscriber that comes after an await of onOpen misses nothing', async () => {
+  it('a subscriber that arrives after an await of onOpen misses nothing', async () => {
     const heard: unknown[] = [];
     service = await Service.start({
       onOpen: async (connection) => {
@@ -161,7 +161,7 @@ describe('first messages', () => {
     assert.deepEqual(heard, numbers);
   });
 
-  it('a subscriber that comes with the first message hears that message too', async () => {
+  it('a subscriber that arrives with the first message gets that message, too', async () => {
     const heard: unknown[] = [];
     let subscribed = false;
     service = await Service.start({

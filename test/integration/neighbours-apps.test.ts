@@ -17,7 +17,8 @@ import { wsNoServer } from '../neighbours/ws.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
-// Goal: Mooring works on the server of each framework, however one gets at it, and beside several neighbours at once.
+// Goal: Mooring works on the server of each framework, whichever way you get that server, and beside several
+// neighbours at once.
 
 const h2c =
   'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n';
@@ -49,7 +50,7 @@ async function echoes(port: number): Promise<void> {
   peer.destroy();
 }
 
-/** What a request of Java's HttpClient is answered with. */
+/** The answer to a request of Java's HttpClient. */
 async function plainly(port: number, request: string, marker: string): Promise<void> {
   const peer = await RawPeer.connect(port);
   peer.socket.write(request);
@@ -67,7 +68,7 @@ async function listening(server: Server): Promise<number> {
 }
 
 describe('neighbours: applications', { timeout: 60_000 }, () => {
-  it('Express answers what is not a WebSocket', async () => {
+  it('Express answers plain requests', async () => {
     const app = express();
     app.use(express.text());
     app.get('/hello', (_request, response) => void response.send('hello from Express'));
@@ -144,7 +145,7 @@ describe('neighbours: applications', { timeout: 60_000 }, () => {
 
   for (const order of ['before', 'after'] as const) {
     it(`several neighbours at once, attached ${order} them`, async () => {
-      // Each leaves alone what is not its own, for a second at least.
+      // Each leaves foreign requests alone, for a second at least.
       const all = [wsNoServer, vite, hono, socketIo];
       const scene = await Scene.start(all, order);
       for (const visit of [ours, ...all.map((each) => each.visit)]) await scene.visit(visit);

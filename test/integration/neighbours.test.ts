@@ -7,8 +7,8 @@ import { ProcessWatch } from '../support/process-watch.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
-// Goal: Mooring shares an HTTP server with the WebSocket servers that people have. Method: one contract for all of
-// them, with the real packages, attached before and after each. Most of it is waiting, so all of it waits at once.
+// Goal: Mooring shares an HTTP server with the common WebSocket servers. Method: one contract for all of them,
+// with the real packages, attached before and after each. Most of it is waiting, so all of them wait at once.
 
 const watch = new ProcessWatch();
 
@@ -33,7 +33,7 @@ describe('neighbours on one HTTP server', { concurrency: true, timeout: 200_000 
 function contract(neighbour: Neighbour, order: Order): void {
   const theirs = neighbour.visit;
 
-  /** Runs a check against a server of its own, which must be empty and closed after it. */
+  /** Runs a check against a server of its own, which must be empty and closed afterwards. */
   const holds = (title: string, check: (scene: Scene) => Promise<void>) =>
     it(title, async () => {
       const scene = await Scene.start([neighbour], order);
@@ -54,12 +54,12 @@ function contract(neighbour: Neighbour, order: Order): void {
     assert.deepEqual([scene.failures, scene.verdicts], [[], []]);
   });
 
-  holds('what nobody serves is answered in time', async (scene) => {
+  holds('unserved requests are answered in time', async (scene) => {
     const { by, status, afterMs = 0 } = neighbour.unserved;
     const startedMs = performance.now();
     assert.equal(await scene.refused(nobody, GENEROUS_MS), status);
     const tookMs = performance.now() - startedMs;
-    // The answer after two seconds and that after thirty are far enough apart for any machine.
+    // The answers after two and after thirty seconds are far enough apart for any machine.
     assert.ok(tookMs > afterMs - 500 && tookMs < afterMs + 20_000, `after ${tookMs} ms`);
     const causes = scene.failures.map(({ cause }) => cause);
     assert.deepEqual(causes, by === 'mooring' ? ['wrong-path'] : []);
@@ -75,7 +75,7 @@ function contract(neighbour: Neighbour, order: Order): void {
     },
   );
 
-  holds('a client that resets is never reported as somebody else', async (scene) => {
+  holds('a client that resets is never reported as a connection of the other', async (scene) => {
     const visits = [ours, slow(ours), theirs, slow(theirs), nobody];
     for (const visit of visits) (await scene.ask(visit)).reset();
     for (const visit of visits) {
@@ -89,7 +89,7 @@ function contract(neighbour: Neighbour, order: Order): void {
     assertPeersAreToBlame(scene);
   });
 
-  holds('a client that asks and leaves is let go of', async (scene) => {
+  holds('a client that asks and leaves is released', async (scene) => {
     for (const visit of [ours, slow(ours), theirs, slow(theirs), nobody]) {
       const peer = await scene.ask(visit);
       peer.text('a frame before there is an answer');
@@ -99,7 +99,7 @@ function contract(neighbour: Neighbour, order: Order): void {
     assertPeersAreToBlame(scene);
   });
 
-  holds('a client that never ends its side is let go of where nobody serves it', async (scene) => {
+  holds('a client that never ends its side is released where nobody serves it', async (scene) => {
     const peer = await RawPeer.connect(scene.port, { allowHalfOpen: true });
     peer.request({ path: nobody.path });
     await until(() => scene.sockets.size === 1, 'it is there');
@@ -107,7 +107,7 @@ function contract(neighbour: Neighbour, order: Order): void {
     peer.destroy();
   });
 
-  holds("the neighbour's close() leaves ours serving", async (scene) => {
+  holds('close() of the neighbour leaves ours serving', async (scene) => {
     const early = await scene.visit(ours);
     const theirClient = await scene.visit(theirs);
     void theirClient.finishPolitely();
@@ -120,7 +120,7 @@ function contract(neighbour: Neighbour, order: Order): void {
     await left;
   });
 
-  holds('our detach leaves the neighbour serving, and the server as it was', async (scene) => {
+  holds('our detach leaves the neighbour serving, and restores the server', async (scene) => {
     const early = await scene.visit(ours);
     scene.detach();
     assert.equal(Object.hasOwn(scene.server, 'emit'), false);

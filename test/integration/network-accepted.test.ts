@@ -1,5 +1,6 @@
-// Goal: what the application of a supervisor hears and can do when the network or the peer's process fails. Method:
-// section D of the situations, as far as a client has no counterpart, on real sockets, with a raw peer.
+// Goal: which reports the application of a supervisor gets, and what it can do, when the network or the peer's
+// process fails. Method: section D of the situations, as far as a client has no counterpart, on real sockets, with
+// a raw peer.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { type AcceptedOptions, AcceptedPair } from '../support/accepted-pair.ts';
@@ -30,7 +31,7 @@ function reports({ service }: AcceptedPair): string[] {
 describe('D03 and D06 the peer is gone', () => {
   afterEach(release);
 
-  it('D03: nobody of the application is told of a closing by the peer', async () => {
+  it('D03: the application gets no report of a closing by the peer', async () => {
     const closings: unknown[] = [];
     const { peer } = await connect({ onClosing: (_, code) => closings.push(code) });
     peer.end();
@@ -45,7 +46,7 @@ describe('D03 and D06 the peer is gone', () => {
     service.supervisor.events$.subscribe(({ type }) => {
       if (type.startsWith('connection.')) order.push(type, connection.send('more'));
     });
-    // The RST is in the kernel when this returns, and nobody has looked at the server's socket yet.
+    // The RST is in the kernel when this returns, and nobody has read the server's socket yet.
     peer.reset();
     assert.equal(connection.state, 'open');
     order.push(connection.send('into the void'));
@@ -89,7 +90,7 @@ describe('D05 the peer stops reading', () => {
     assert.deepEqual(reports(pair), ['opened', 'congested', 'flowing']);
   });
 
-  it('D05: a congested socket that the host destroys does not flow again first', async () => {
+  it('D05: a congested socket that the host destroys never reports flowing first', async () => {
     const { connection, peer, raw, service } = await connect();
     peer.pause();
     connection.send('x'.repeat(2 ** 24));
@@ -140,7 +141,7 @@ describe('D08 the process of the peer', () => {
     await service.closedAs({ states: [...opening, ...byPeer], ...ended });
   });
 
-  it('D08b: SIGSTOP is found by the heartbeat, with the truth about it', async () => {
+  it('D08b: the heartbeat finds SIGSTOP, and the verdict says so', async () => {
     const heartbeat = { intervalMs: 300, graceMs: 300 };
     service = await Service.start({ timeouts, heartbeat });
     other = await FrozenPeer.open(service.url);
@@ -151,7 +152,7 @@ describe('D08 the process of the peer', () => {
       ['opened', 'suspect', 'errored', 'closed'].map((name) => `connection.${name}`),
     );
     other.thaw();
-    await until(() => other.latest?.closed === 1, 'the peer learns of it when it wakes');
+    await until(() => other.latest?.closed === 1, 'the peer notices when it wakes');
   });
 });
 

@@ -49,7 +49,7 @@ function answerPings(): void {
 
 const types = () => service.events.map(({ type }) => type.replace('connection.', ''));
 
-/** Asserts that the kernel found the peer gone. */
+/** Asserts that the kernel reported the peer as gone. */
 async function assertUnacknowledged(): Promise<void> {
   const { error } = await service.closedAs({ states: closedByError, ...unacknowledged });
   assert.match((error as NodeJS.ErrnoException).code ?? '', /^(ETIMEDOUT|EHOSTUNREACH)$/);
@@ -61,7 +61,7 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     await service?.stop();
   });
 
-  inNamespace('netns-idle: neither side sees anything; the heartbeat does', async () => {
+  inNamespace('netns-idle: neither side sees anything except the heartbeat', async () => {
     await connect();
     cable.cut();
     const cutAt = performance.now();
@@ -71,7 +71,7 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     assert.deepEqual([peer.ended, peer.closed, peer.error], [false, false, undefined]);
     assert.ok(tookMs > heartbeat.graceMs / 2, `lost early: ${tookMs} ms`);
     cable.repair();
-    await until(() => peer.ended || peer.closed, 'the peer learns of it when it is whole again');
+    await until(() => peer.ended || peer.closed, 'the peer notices when the cable is back');
   });
 
   inNamespace('netns-idle: the same when the device goes down', async () => {
@@ -82,7 +82,7 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     setLoopback('up');
   });
 
-  inNamespace('netns-recover: a cut that ends within the grace costs nothing', async () => {
+  inNamespace('netns-recover: a cut that ends within the grace has no effect', async () => {
     await connect({ heartbeat: { intervalMs: 300, graceMs: 4_000 } });
     cable.cut();
     assert.equal(connection.send('into the cut'), 'sent');
@@ -91,12 +91,12 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     peer.json('back');
     await service.when('connection.healthy');
     await until(() => peer.texts.length === 1, 'what was sent into the cut arrives');
-    await until(() => service.messages.length === 2, 'what the peer said arrives');
+    await until(() => service.messages.length === 2, 'what the peer sent arrives');
     assert.deepEqual(types(), ['opened', 'suspect', 'healthy']);
     assert.equal(connection.state, 'open');
   });
 
-  inNamespace('netns-recover: the kernels repair it without a word of the peer', async () => {
+  inNamespace('netns-recover: the kernels repair it without input from the peer', async () => {
     await connect({ heartbeat: { intervalMs: 300, graceMs: 4_000 } });
     cable.cut();
     const cutAt = performance.now();
@@ -105,11 +105,11 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     cable.repair();
     await until(() => peer.texts.length === 1, 'what was sent into the cut arrives');
     const pinged = peer.frames.length;
-    await until(() => peer.frames.length >= pinged + 2, 'it is pinged on');
+    await until(() => peer.frames.length >= pinged + 2, 'pings continue');
     assert.deepEqual(types(), ['opened']);
   });
 
-  inNamespace('netns-write: data that nobody acknowledges is no sign of life', async () => {
+  inNamespace('netns-write: unacknowledged data is no proof of life', async () => {
     await connect();
     cable.cut();
     assert.equal(connection.send('into the cut'), 'sent');
@@ -117,15 +117,12 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     assert.deepEqual(peer.texts, []);
   });
 
-  inNamespace(
-    'netns-write: a backlog in this process that does not move is none either',
-    async () => {
-      await connect();
-      cable.cut();
-      await fillBacklog(connection, 200_000);
-      await service.closedAs({ states: closedByError, ...silent });
-    },
-  );
+  inNamespace('netns-write: nor is a backlog in this process that does not move', async () => {
+    await connect();
+    cable.cut();
+    await fillBacklog(connection, 200_000);
+    await service.closedAs({ states: closedByError, ...silent });
+  });
 
   inNamespace('netns-write: the kernel gives up first: tcp-timeout', async () => {
     setKernel('tcp_retries2', '2');
@@ -135,17 +132,17 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     await assertUnacknowledged();
   });
 
-  inNamespace('netns-paused: a paused peer is judged by nobody but the kernel', async () => {
+  inNamespace('netns-paused: only the kernel judges a paused peer', async () => {
     setKernel('tcp_retries2', '2');
     await connect({ heartbeat: { intervalMs: 100, graceMs: 100 } });
     connection.pause();
     cable.cut();
-    // It is the write of a ping that shows what the kernel knows; nothing is read.
+    // The write of a ping reveals what the kernel knows. Nothing is read.
     await assertUnacknowledged();
     assert.ok(!types().includes('suspect'));
   });
 
-  inNamespace('netns-paused: it is found after resume, and not before', async () => {
+  inNamespace('netns-paused: the loss is found after resume, and not before', async () => {
     await connect();
     connection.pause();
     cable.cut();
@@ -171,7 +168,7 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     assert.deepEqual(peer.closeFrame, { code: 1001, reason: 'leaving' });
   });
 
-  inNamespace('netns-terminate: done at once here, and unknown to the peer', async () => {
+  inNamespace('netns-terminate: complete at once here, and unknown to the peer', async () => {
     await connect({ heartbeat: noHeartbeat });
     cable.cut();
     connection.terminate();
@@ -181,6 +178,6 @@ describe('a cable that is cut', { concurrency: 3 }, () => {
     });
     assert.deepEqual([peer.ended, peer.closed], [false, false]);
     cable.repair();
-    await until(() => peer.ended || peer.closed, 'the peer learns of it');
+    await until(() => peer.ended || peer.closed, 'the peer notices');
   });
 });

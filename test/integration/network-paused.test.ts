@@ -1,5 +1,5 @@
-// Goal: what comes while nothing is read is neither lost nor seen too early. Method: an async `onOpen` that settles
-// when the test says so; nothing is read before it has.
+// Goal: input that arrives while nothing is read is neither lost nor processed too early. Method: an async `onOpen`
+// that the test settles. Nothing is read before that.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { type AcceptedOptions, AcceptedPair } from '../support/accepted-pair.ts';
@@ -33,7 +33,7 @@ async function connect(options: AcceptedOptions = {}): Promise<AcceptedPair> {
   return pair;
 }
 
-/** Asserts that nothing of it was noticed while the welcome lasts. */
+/** Asserts that none of it was noticed during the welcome. */
 async function assertUnnoticed(): Promise<void> {
   await turns(20);
   assert.deepEqual([pair.connection.state, pair.messages], ['open', []]);
@@ -44,7 +44,7 @@ const text = (message: string) =>
 const texts = () => Buffer.concat(['one', 'two'].map(text));
 const close = () => pair.peer.frame({ opcode: opcode.close, payload: closePayload(4000, 'bye') });
 
-describe('D07 the peer goes while we do not read', () => {
+describe('D07 the peer leaves while we do not read', () => {
   afterEach(() => {
     settle();
     return pair.end();
@@ -55,7 +55,7 @@ describe('D07 the peer goes while we do not read', () => {
     ['RST', () => pair.peer.reset(), 'errored', { states: byError, ...reset }],
   ];
   for (const [what, go, event, expected] of seen) {
-    it(`D07: ${what} is seen at once when nothing waits to be read`, async () => {
+    it(`D07: ${what} is noticed at once when no input waits`, async () => {
       const { service } = await connect();
       go();
       await service.when(`connection.${event}`);
@@ -64,7 +64,7 @@ describe('D07 the peer goes while we do not read', () => {
     });
   }
 
-  it('D07: onClose waits for onOpen, but the end is told at once', async () => {
+  it('D07: onClose waits for onOpen, but the end is reported at once', async () => {
     const { peer, service } = await connect();
     peer.end();
     await service.when('connection.closed');
@@ -74,19 +74,22 @@ describe('D07 the peer goes while we do not read', () => {
     assert.deepEqual(service.calls, ['onOpen', 'onClose']);
   });
 
-  /** What is written behind two messages that wait, what is done then, and whether they are delivered after it. */
+  /**
+   * What is written behind two waiting messages, what happens then, and whether the messages are delivered
+   * afterwards.
+   */
   const waiting: Readonly<Record<string, [() => void, ExpectedVerdict, 'delivered' | 'lost']>> = {
-    'D07c: messages and a close frame wait, and come in order': [
+    'D07c: messages and a close frame wait, and arrive in order': [
       () => pair.peer.socket.write(close()),
       { states: byPeer, ...peerClose, ...echoed(4000, 'bye'), level: 'info' },
       'delivered',
     ],
-    'D07c: messages and a FIN behind them wait, and come in order': [
+    'D07c: messages and a FIN behind them wait, and arrive in order': [
       () => pair.peer.end(),
       { states: byPeer, ...ended },
       'delivered',
     ],
-    'D07d: our close frame finds its echo, because closing reads on': [
+    'D07d: our close frame gets its echo, because closing resumes reading': [
       () => {
         pair.connection.close(1001, 'enough');
         void pair.peer.finishPolitely();
@@ -94,12 +97,12 @@ describe('D07 the peer goes while we do not read', () => {
       { states: byUs, ...handshake, code: 1001, sent: sent(1001, 'enough') },
       'lost',
     ],
-    'D07e: messages that wait when RST comes are lost': [
+    'D07e: messages that wait when RST arrives are lost': [
       () => pair.peer.reset(),
       { states: byError, ...reset },
       'lost',
     ],
-    'D07f: terminate delivers nothing of what waits': [
+    'D07f: terminate delivers none of the waiting messages': [
       () => void pair.connection.terminate(),
       { states: ['closing.forced', 'closing.reaping', 'closed'], ...terminated },
       'lost',
@@ -119,7 +122,7 @@ describe('D07 the peer goes while we do not read', () => {
     });
   }
 
-  it('D07c: the pause is bounded: 1011 after welcomeMs, and nothing that waited is delivered', async () => {
+  it('D07c: the pause is limited: 1011 after welcomeMs, and no waiting message is delivered', async () => {
     const { peer } = await connect({ timeouts: { ...timeouts, welcomeMs: 200 } });
     peer.socket.write(texts());
     await peer.finishPolitely();
@@ -142,7 +145,7 @@ describe('D07 the peer goes while we do not read', () => {
     const verdict = await pair.closedAs({ cause: 'welcome-timeout', level: 'error' });
     assert.ok(verdict.openMs >= 600 - 50, `closed early: ${verdict.openMs} ms`);
     assert.deepEqual(service.of('connection.suspect'), []);
-    // A write would show that it is gone.
+    // A write would reveal that the peer is gone.
     assert.ok(peer.frames.some((frame) => frame.opcode === opcode.ping));
   });
 });

@@ -1,5 +1,5 @@
-// Goal: a peer that reads slowly over TLS, and reads all the time, is neither slow nor dead. Method: one message that takes longer
-// to leave than a stalled peer, or a silent one, may take; to a peer that counts what it reads.
+// Goal: a peer that reads slowly but continuously over TLS counts as neither slow nor dead. Method: send one message
+// that takes longer to leave than stalledMs or the heartbeat allow, to a peer that counts the bytes that it reads.
 import assert from 'node:assert/strict';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +17,7 @@ const stops = stopsAndWatch();
 
 const MESSAGE_BYTES = 12_000_000;
 const message = 'x'.repeat(MESSAGE_BYTES);
-/** It reads this many bytes a millisecond: about three seconds for the message. */
+/** The peer reads this many bytes a millisecond: about three seconds for the message. */
 const PACE = 4_000;
 
 const impatience = {
@@ -26,7 +26,7 @@ const impatience = {
   limits: { outboxHighBytes: 100_000, outboxLowBytes: 50_000 },
 };
 
-/** Reads slowly from now on, and answers nothing. Returns how much it has read. */
+/** Reads slowly from now on, and answers nothing. Returns a function that counts the bytes read. */
 function readSlowly(socket: TLSSocket): () => number {
   let bytes = 0;
   socket.on('data', (chunk: Buffer) => {
@@ -38,7 +38,7 @@ function readSlowly(socket: TLSSocket): () => number {
 }
 
 describe('a peer that reads slowly over TLS', () => {
-  it('keeps the connection that a client has dialed', async () => {
+  it('keeps the connection that a client dialed', async () => {
     const certificate = selfSigned('localhost');
     let read = () => 0;
     const server = createServer(certificate, (socket) => {
@@ -65,7 +65,7 @@ describe('a peer that reads slowly over TLS', () => {
     client.connection?.terminate();
   });
 
-  it('keeps the connection that a supervisor has accepted', async () => {
+  it('keeps the connection that a supervisor accepted', async () => {
     const certificate = selfSigned('localhost');
     const reports: string[] = [];
     const supervisor = createSupervisor({

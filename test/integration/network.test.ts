@@ -1,5 +1,5 @@
-// Goal: whatever the network or the peer's process does to a connection, it ends once, as what it was, whichever side
-// dialed. Method: section D of the situations, on real sockets, with a raw peer.
+// Goal: whatever the network or the peer's process does to a connection, it ends once with the right verdict,
+// whichever side dialed. Method: section D of the situations, on real sockets, with a raw peer.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { type Codec, jsonCodec } from '../../src/index.ts';
@@ -28,7 +28,7 @@ const { ended, reset, silent } = lostToNetwork;
 
 const codeOf = (error: Error | undefined) => (error as NodeJS.ErrnoException | undefined)?.code;
 
-/** What a peer may be in the middle of: the situation when it ends then, and what it has written of a frame. */
+/** The moments at which a peer can leave: the situation, and the part of a frame that it has written. */
 const moments: readonly [string, string, FrameSpec | undefined, 'whole' | 'half'][] = [
   ['idle', 'D03', undefined, 'whole'],
   ['mid-frame', 'D03b', { opcode: opcode.text, payload: '"never whole"' }, 'half'],
@@ -42,7 +42,9 @@ function written({ peer }: Pair, spec: FrameSpec | undefined, part: 'whole' | 'h
   return part === 'whole' ? bytes : bytes.subarray(0, Math.ceil(bytes.length / 2));
 }
 
-/** Opens a pair over which one message has come, so that what follows comes on its own. */
+/**
+ * Opens a pair over which one message has arrived, so that later input arrives in a separate read.
+ */
 async function delivered(connect: OpenPair): Promise<Pair> {
   const pair = await connect({ timeouts });
   pair.peer.json('before');
@@ -50,7 +52,7 @@ async function delivered(connect: OpenPair): Promise<Pair> {
   return pair;
 }
 
-/** Writes bytes and waits until they were read: a reset may overtake what is on its way. */
+/** Writes bytes and waits until they were read, because a reset may overtake bytes in transit. */
 async function push({ peer, raw }: Pair, bytes: Buffer): Promise<void> {
   const wanted = raw.bytesRead + bytes.length;
   peer.socket.write(bytes);
@@ -82,7 +84,7 @@ describeBothSides('D01 to D03: the peer is gone', (connect) => {
     });
   }
 
-  it('D03d: a last message that comes with the FIN is delivered first', async () => {
+  it('D03d: a last message that arrives with the FIN is delivered first', async () => {
     const pair = await connect({ timeouts });
     const open: boolean[] = [];
     pair.onMessage(() => open.push(pair.isOpen));
@@ -98,7 +100,7 @@ describeBothSides('D01 to D03: the peer is gone', (connect) => {
     await pair.closedAs({ states: byPeer, ...ended });
   });
 
-  it('D06b: what the kernel takes after the FIN of the peer is sent and never read', async () => {
+  it('D06b: what the kernel accepts after the FIN of the peer is sent and never read', async () => {
     const pair = await connect({ timeouts });
     pair.peer.destroy();
     assert.deepEqual([pair.isOpen, pair.send('nobody reads this')], [true, 'sent']);
@@ -106,10 +108,10 @@ describeBothSides('D01 to D03: the peer is gone', (connect) => {
     assert.ok(['tcp-fin', 'tcp-reset'].includes(cause), cause);
   });
 
-  it('G06: a close frame outranks the RST behind it, which is attached', async () => {
+  it('G06: a close frame takes precedence over the RST behind it, which is attached', async () => {
     const pair = await connect({ timeouts });
     pair.peer.pause();
-    // What the peer leaves unread makes its kernel say RST instead of FIN.
+    // Input that the peer leaves unread makes its kernel send RST instead of FIN.
     pair.send('x'.repeat(500_000));
     pair.peer.sendClose(1001, 'exit');
     pair.peer.destroy();
@@ -126,8 +128,8 @@ describeBothSides('D01 to D03: the peer is gone', (connect) => {
   });
 });
 
-describeBothSides('D04: the peer ends while it leaves our backlog unread', (connect) => {
-  it('D04: the socket is destroyed when the time for closing is up', async () => {
+describeBothSides('D04: the peer ends and leaves our backlog unread', (connect) => {
+  it('D04: the socket is destroyed when the time for closing is over', async () => {
     const pair = await connect({ timeouts, limits: roomy, lingers: true });
     await backlog(pair);
     pair.peer.end();
@@ -138,7 +140,7 @@ describeBothSides('D04: the peer ends while it leaves our backlog unread', (conn
 
   const retry = 'backoff';
   for (const code of [1000, 1001]) {
-    it(`D04: a close frame ${code} whose echo cannot leave is no clean close`, async () => {
+    it(`D04: a close frame ${code} whose echo cannot leave is not a clean close`, async () => {
       const pair = await connect({ timeouts, limits: roomy, lingers: true });
       await backlog(pair);
       pair.peer.sendClose(code, 'impatient');
@@ -153,7 +155,10 @@ describeBothSides('D05: the peer stops reading', (connect) => {
   const block = 'x'.repeat(65_000);
   const slow = { ...faultless, origin: 'local', cause: 'slow-consumer', level: 'warn' } as const;
 
-  /** Opens a pair whose peer stops reading, and sends until no more is taken; says how many were. */
+  /**
+   * Opens a pair whose peer stops reading, and sends until no more is accepted. Returns the number
+   * of messages.
+   */
   async function congested(more: Partial<typeof timeouts> = {}): Promise<[Pair, number]> {
     const pair = await connect({ limits, timeouts: { ...timeouts, ...more } });
     let taken = 0;
@@ -169,7 +174,7 @@ describeBothSides('D05: the peer stops reading', (connect) => {
     await pair.closedAs({ states: byUsForced, ...slow, ...said });
   });
 
-  it('D05: a peer that reads on flows again; nothing that was accepted is lost', async () => {
+  it('D05: a peer that reads on accepts messages again, and no accepted message is lost', async () => {
     const [pair, taken] = await congested({ stalledMs: 20_000 });
     pair.peer.socket.resume();
     await until(() => pair.send('after') !== 'refused', 'it flows again');
@@ -195,7 +200,7 @@ describeBothSides('D05: the peer stops reading', (connect) => {
     assert.match(codeOf(error) ?? '', /^(ECONNRESET|EPIPE)$/);
   });
 
-  it('D05d: a ping behind a backlog that does not move is proof of nothing', async () => {
+  it('D05d: a ping behind a backlog that does not move proves nothing', async () => {
     const heartbeat = { intervalMs: 100, graceMs: 100 };
     const pair = await connect({ timeouts, limits: roomy, heartbeat });
     await backlog(pair);
@@ -204,7 +209,7 @@ describeBothSides('D05: the peer stops reading', (connect) => {
 });
 
 describeBothSides('D12: a message that cannot be sent', (connect) => {
-  it('D12: a codec that makes something else than text or bytes throws at once', async () => {
+  it('D12: a codec that returns something other than text or bytes throws at once', async () => {
     const json = jsonCodec();
     const encode: Codec['encode'] = (message) =>
       message === 'odd' ? (new Blob(['late']) as unknown as Uint8Array) : json.encode(message);
@@ -237,7 +242,7 @@ describeBothSides('D14: the peer breaks the protocol and stays', (connect) => {
     assert.deepEqual(pair.peer.closeFrame, sent(1002));
   });
 
-  it('D14b: it goes on streaming', async () => {
+  it('D14b: it keeps sending', async () => {
     const pair = await connect({ ...patience, lingers: true });
     const stream = setInterval(() => pair.peer.json('more'), 2);
     try {

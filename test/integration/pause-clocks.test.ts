@@ -1,4 +1,5 @@
-// Goal: which clocks run while Mooring itself has paused the reading. Method: real sockets, and short times.
+// Goal: the right clocks run while Mooring itself has paused the reading. Method: real sockets, and short
+// times.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { RawPeer } from '../support/raw-peer.ts';
@@ -9,7 +10,7 @@ let service: Service;
 afterEach(() => service.stop());
 
 describe('a pause for the rate', () => {
-  it('gives a peer that takes nothing no more time than stalledMs', async () => {
+  it('gives a peer that reads nothing no more time than stalledMs', async () => {
     service = await Service.start({
       timeouts: { stalledMs: 300, closeMs: 300 },
       limits: {
@@ -23,17 +24,17 @@ describe('a pause for the rate', () => {
     const peer = await RawPeer.open(service.port);
     peer.socket.pause();
     const connection = await service.opened();
-    // It goes on sending, so that reading is paused nearly all the time.
+    // The peer keeps sending, so that reading is paused nearly all the time.
     for (let n = 0; n < 1_000; n += 1) peer.json(n);
     await until(() => connection.flow === 'congested', 'its outbox is full');
     await service.closedAs({ cause: 'slow-consumer', level: 'warn' });
-    assert.ok(service.messages.length < 1_000, 'it was over long before everything was read');
+    assert.ok(service.messages.length < 1_000, 'it ended long before everything was read');
     peer.socket.destroy();
   });
 });
 
 describe('handlers at their limit of bytes', () => {
-  it('are not stalled while one settles now and then, though a large message keeps reading paused', async () => {
+  it('are not stalled while one settles now and then, although a large message keeps reading paused', async () => {
     const settle: (() => void)[] = [];
     service = await Service.start({
       timeouts: { pausedMs: 1_000 },
@@ -49,7 +50,7 @@ describe('handlers at their limit of bytes', () => {
       await new Promise((resolve) => setTimeout(resolve, 600));
       whenSettled();
     }
-    await until(() => settle.length === 4, 'reading goes on');
+    await until(() => settle.length === 4, 'reading continues');
     assert.equal(connection.state, 'open');
   });
 });

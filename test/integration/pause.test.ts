@@ -1,5 +1,5 @@
-// Goal: reading stops where it was asked to, and nothing is lost. Method: real sockets, and many messages in one write,
-// so that what one read brings must be held back in the middle.
+// Goal: reading stops exactly where it should, and nothing is lost. Method: real sockets, and many messages in one
+// write, so that one read must be held back in the middle.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Connection } from '../../src/index.ts';
@@ -41,7 +41,7 @@ describe('connection.pause()', () => {
     assert.ok(connection.states.includes('open.intake.receiving'));
   });
 
-  it('loses and swaps nothing when every message pauses and resumes', async () => {
+  it('loses and reorders nothing when every message pauses and resumes', async () => {
     service = await Service.start({
       onMessage: (connection) => {
         connection.pause();
@@ -62,7 +62,7 @@ describe('connection.pause()', () => {
     await until(() => peer.frames.some((frame) => frame.opcode === opcode.pong), 'the ping too');
   });
 
-  it('says whether it changed something, in every state, and asks nothing of the order', async () => {
+  it('returns whether it changed something, in every state, in any order of calls', async () => {
     service = await Service.start();
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -83,7 +83,7 @@ describe('connection.pause()', () => {
     assert.deepEqual([connection.pause(), connection.resume()], [false, false]);
   });
 
-  it('in onOpen, at once or later, holds until resume() and not only until the welcome', async () => {
+  it('holds in onOpen, at once or later, until resume() and not only until the welcome', async () => {
     for (const isAsync of [false, true]) {
       service = await Service.start({
         onOpen: async (connection) => {
@@ -103,7 +103,7 @@ describe('connection.pause()', () => {
     }
   });
 
-  it('resume() while onOpen is at work delivers nothing yet', async () => {
+  it('delivers nothing yet when resume() is called while onOpen runs', async () => {
     let open = () => {};
     service = await Service.start({
       onOpen: (connection) => {
@@ -123,7 +123,7 @@ describe('connection.pause()', () => {
     await until(() => service.messages.length === 1, 'it is delivered');
   });
 
-  it('leaves the close frame and FIN of the peer behind the messages that wait', async () => {
+  it('keeps the close frame and FIN of the peer behind the messages that wait', async () => {
     service = await Service.start({
       onMessage: (connection, message) => {
         if (message === 0) connection.pause();
@@ -154,7 +154,7 @@ describe('connection.pause()', () => {
     ['a drain', 'drain', () => service.supervisor.drain({ withinMs: 5_000 })],
   ];
   for (const [title, cause, end] of endings) {
-    it(`${title} works while paused, and what waits is not delivered`, async () => {
+    it(`allows ${title}, and waiting messages are not delivered`, async () => {
       service = await Service.start({
         onMessage: (connection, message) => {
           if (message === 0) connection.pause();
@@ -168,7 +168,7 @@ describe('connection.pause()', () => {
       if (cause !== 'terminate') await peer.finishPolitely();
       const { verdict } = await service.when('connection.closed');
       assert.equal(verdict.cause, cause);
-      // What the peer answers is read: it is not the deadline of closing that ends it.
+      // The answer of the peer is read, so the deadline for closing does not end the connection.
       assert.equal(verdict.clean, cause !== 'terminate');
       assert.equal(verdict.lingered, undefined);
       assert.deepEqual(service.messages, [0]);
@@ -176,7 +176,7 @@ describe('connection.pause()', () => {
   }
 });
 
-describe('connection.pause() when a message shows that the peer is back', () => {
+describe('connection.pause() when a message proves that the peer is back', () => {
   it('holds that very message back', async () => {
     service = await Service.start({ heartbeat: { intervalMs: 50, graceMs: 10_000 } });
     service.supervisor.events$.subscribe((event) => {
@@ -207,7 +207,7 @@ describe('a peer that sends too much', () => {
     assert.ok(performance.now() - startedAt >= 2_900);
   });
 
-  it('overRate: the rate is kept, also when a burst is smaller than a tick', async () => {
+  it('overRate: the rate is kept, even when a burst is smaller than a tick', async () => {
     service = await Service.start({ limits: { messagesPerSecondMax: 500, messageBurstMax: 5 } });
     const peer = await RawPeer.open(service.port);
     const startedAt = performance.now();
@@ -293,7 +293,7 @@ describe('handlers that fall behind', () => {
     assert.equal(most, 1);
   });
 
-  it('inFlightBytesMax stops reading as well, and one message always fits', async () => {
+  it('inFlightBytesMax stops reading, too, and one message always fits', async () => {
     const work = new Work();
     service = await Service.start({
       limits: { inFlightBytesMax: 1_000 },
@@ -305,7 +305,7 @@ describe('handlers that fall behind', () => {
     peer.socket.write(
       Buffer.concat([frame(400), frame(400), frame(400), frame(400), frame(9_000)]),
     );
-    await until(() => service.messages.length === 3, 'three of them pass 1,000 bytes');
+    await until(() => service.messages.length === 3, 'three of them exceed 1,000 bytes');
     await turns(20);
     assert.equal(service.messages.length, 3);
     work.settle();
@@ -345,7 +345,7 @@ describe('handlers that fall behind', () => {
     assert.deepEqual(service.messages, upTo(2));
   });
 
-  it('leave no timer behind when the connection ends while it is paused for them', async () => {
+  it('leave no timer behind when the connection ends during their pause', async () => {
     const clock = new TimerCountingClock();
     service = await Service.start({
       clock,
@@ -399,7 +399,7 @@ describe('a paused peer that is gone', () => {
     return { peer, connection };
   }
 
-  it('is not judged by its silence, and pings still go out', async () => {
+  it('is not judged by its silence, and pings are still sent', async () => {
     const { peer, connection } = await paused();
     peer.socket.write(numbers(10));
     await until(() => connection.states.includes('open.intake.paused'), 'it is paused');
@@ -412,7 +412,7 @@ describe('a paused peer that is gone', () => {
     await until(() => service.messages.length === 10, 'the rest arrives');
   });
 
-  it('is found by its silence when the application pauses and resumes again and again', async () => {
+  it('is found by its silence when the application pauses and resumes repeatedly', async () => {
     service = await Service.start({ heartbeat });
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -444,7 +444,7 @@ describe('a paused peer that is gone', () => {
     const { peer, connection } = await paused();
     peer.socket.write(numbers(100));
     await until(() => connection.states.includes('open.intake.paused'), 'it is paused');
-    // Its kernel answers whatever is written from now on with a reset.
+    // Its kernel answers every further write with a reset.
     peer.destroy();
     const { verdict } = await service.when('connection.closed', 10_000);
     assert.ok(['tcp-reset', 'send-error'].includes(verdict.cause), verdict.cause);

@@ -1,5 +1,5 @@
-// Goal: a pool keeps as many connections as it has members, goes where it is wanted, and hands out only what is open.
-// Method: real servers that come, go, refuse and stand still; everything the pool tells is kept.
+// Goal: a pool keeps as many connections as it has members, dials allowed upstreams only, and hands out only open
+// connections. Method: real servers that start, stop, refuse and stall. Everything that the pool reports is recorded.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import {
@@ -35,7 +35,7 @@ async function rogue(script: Script): Promise<{ server: RogueServer; url: string
   return { server, url: `ws://127.0.0.1:${server.port}/` };
 }
 
-/** A pool, and everything it ever said. */
+/** A pool, and everything that it reported. */
 function open(urls: readonly string[], options: PoolOptions = {}) {
   const pool = createPool(urls, { ...quick, ...options });
   stops.add(() => pool.drain({ withinMs: 500 }));
@@ -78,7 +78,7 @@ describe('pool', () => {
     assert.equal(new Set([...pool.connections].map(({ id }) => id)).size, 5);
   });
 
-  it('hands out each connection in its turn, and tells apart what each one says', async () => {
+  it('hands out each connection in turn, and identifies the connection of each message', async () => {
     const service = await serve();
     const { pool } = open([service.url], { size: 3 });
     const all: unknown[] = [];
@@ -97,7 +97,7 @@ describe('pool', () => {
     assert.deepEqual(heard, [{ echo: 'a' }]);
   });
 
-  it('hands out the one with the least to send', async () => {
+  it('hands out the connection with the smallest backlog', async () => {
     const service = await serve();
     const proxy = await FaultProxy.start({ port: service.port });
     stops.add(() => proxy.close());
@@ -117,7 +117,7 @@ describe('pool', () => {
     }
   });
 
-  it('replaces what is lost, tells it once, and hands out none that is dead', async () => {
+  it('replaces lost connections, reports each once, and never hands out a dead one', async () => {
     const service = await serve();
     const { pool, states, endings } = open([service.url], { size: 2 });
     await inState(pool, 'operational');
@@ -125,7 +125,7 @@ describe('pool', () => {
     assert.ok(lost);
     const [victim] = [...service.supervisor.connections];
     victim?.close(1011, 'bye');
-    await until(() => endings.length === 1, 'its end is told');
+    await until(() => endings.length === 1, 'its end is reported');
     assert.deepEqual(states(), ['starting', 'operational', 'degraded']);
     for (let turn = 0; turn < 4; turn += 1) assert.equal(pool.checkout()?.state, 'open');
     await inState(pool, 'operational');
@@ -134,7 +134,7 @@ describe('pool', () => {
     assert.deepEqual([ending.verdict.code, ending.verdict.origin], [1011, 'peer']);
   });
 
-  it('replaces a connection that the application has given up', async () => {
+  it('replaces a connection that the application closed', async () => {
     const service = await serve();
     const { pool, endings } = open([service.url], { size: 2 });
     await inState(pool, 'operational');
@@ -149,7 +149,7 @@ describe('pool', () => {
 });
 
 describe('the circuit of an upstream', () => {
-  it('opens after failures in a row, and its members go where they are let in', async () => {
+  it('opens after failures in a row, and its members move to upstreams that admit them', async () => {
     const { server, url } = await rogue(({ socket }) => socket.resetAndDestroy());
     const service = await serve();
     const { pool, states } = open([url, service.url], { size: 4 });
@@ -157,11 +157,11 @@ describe('the circuit of an upstream', () => {
     assert.deepEqual(members(pool), [0, 4]);
     assert.deepEqual(circuits(pool), ['open', 'closed']);
     assert.deepEqual(states(), ['starting', 'degraded', 'operational']);
-    // Those that were under way when it opened, and no others.
+    // The attempts that were under way when it opened, and no others.
     assert.ok(server.visits <= 3 + 2, `${server.visits} attempts`);
   });
 
-  it('opens when retry says never about a member that the application closed', async () => {
+  it('opens when retry returns never for a member that the application closed', async () => {
     const [one, other] = [await serve(), await serve()];
     const asked: string[] = [];
     const { pool } = open([one.url, other.url], {
@@ -180,17 +180,17 @@ describe('the circuit of an upstream', () => {
     assert.deepEqual([asked, members(pool)], [['backoff'], [0, 0]]);
   });
 
-  it('is said to be half-open when its time is up, although nobody dials', async () => {
+  it('is reported as half-open when its time is over, although nobody dials', async () => {
     const { url } = await rogue(refusal(500));
     const service = await serve();
     const circuit = { failuresMax: 1, minMs: 1_000, maxMs: 1_000 };
     const { pool } = open([url, service.url], { size: 2, circuit });
     await inState(pool, 'operational');
     assert.deepEqual(circuits(pool), ['open', 'closed']);
-    await until(() => circuits(pool)[0] === 'half-open', 'its time is up');
+    await until(() => circuits(pool)[0] === 'half-open', 'its time is over');
   });
 
-  it('lets one attempt find out, and closes when it opens', async () => {
+  it('lets one attempt probe, and closes when that opens', async () => {
     let isUp = false;
     let probing = 0;
     let most = 0;
@@ -212,18 +212,18 @@ describe('the circuit of an upstream', () => {
     await until(() => probing === 0, 'all have failed');
     most = 0;
     const before = server.visits;
-    await until(() => server.visits >= before + 4, 'some have found out');
+    await until(() => server.visits >= before + 4, 'some have probed');
     assert.equal(most, 1);
     isUp = true;
     await inState(pool, 'operational');
     assert.deepEqual(circuits(pool), ['closed']);
   });
 
-  it('opens at once for what another attempt would not mend; the pool does not give up', async () => {
+  it('opens at once for a permanent fault, and the pool does not give up', async () => {
     const { server, url } = await rogue(refusal(401));
     const { pool, endings } = open([url], { size: 1 });
     await until(() => endings.length === 1, 'it is refused');
-    await until(() => circuits(pool)[0] === 'open', 'it is left alone');
+    await until(() => circuits(pool)[0] === 'open', 'its circuit is open');
     const service = await serve();
     const other = open([url, service.url], { size: 2 });
     await inState(other.pool, 'operational');
@@ -236,7 +236,7 @@ describe('the circuit of an upstream', () => {
     'Retry-After': refusal(503, 'Retry-After: 60'),
     1013: accepting(({ socket }) => void socket.end(closeFrame(1013))),
   })) {
-    it(`keeps to ${name} for all members, and they go elsewhere`, async () => {
+    it(`applies ${name} to all members, which move elsewhere`, async () => {
       const { server, url } = await rogue(script);
       const service = await serve();
       const { pool } = open([url, service.url], {
@@ -249,11 +249,11 @@ describe('the circuit of an upstream', () => {
     });
   }
 
-  it('does not open for connections that were lost after they had lasted', async () => {
+  it('never opens for connections that were lost after they had lasted', async () => {
     const service = await serve();
     const { pool, endings } = open([service.url], { size: 4 });
     await inState(pool, 'operational');
-    // Much longer than it takes to be stable, for a busy machine may be late.
+    // Much longer than stableMs, because a busy machine may be late.
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     for (const connection of service.supervisor.connections) connection.terminate();
     await until(() => endings.length === 4, 'all are lost');
@@ -307,7 +307,7 @@ describe('the drain of a pool', () => {
     assert.equal(pool.status.state, 'stopped');
   });
 
-  it('follows an AbortSignal, given before or while it lives', async () => {
+  it('follows an AbortSignal that aborts before or during its life', async () => {
     const service = await serve();
     const controller = new AbortController();
     const { pool } = open([service.url], { signal: controller.signal });
@@ -327,14 +327,14 @@ describe('createPool', () => {
       (error) => error instanceof MooringError && pattern.test(error.message),
     );
 
-  it('refuses lists that are not of URLs of WebSockets, each named', () => {
+  it('refuses lists that contain anything but URLs of WebSockets, and names each fault', () => {
     refused([], {}, /^urls: must be a list/);
     refused('ws://a', {}, /^urls: must be a list/);
     refused(['ws://a', 'nowhere', 'ftp://a'], {}, /urls\[1\].*urls\[2\]/);
     refused(['ws://a/', 'ws://a/'], {}, /urls\[1\]: is listed twice/);
   });
 
-  it('refuses options that are wrong or unknown, by their path', () => {
+  it('refuses wrong or unknown options, by their path', () => {
     refused(['ws://a'], { size: 0 }, /options\.size/);
     refused(['ws://a'], { circuit: { minMs: 2, maxMs: 1 } }, /options\.circuit\.minMs/);
     refused(['ws://a'], { circuit: { max: 1 } }, /options\.circuit\.max: unknown/);
@@ -343,7 +343,7 @@ describe('createPool', () => {
     refused(['ws://a'], 5, /options: must be an object/);
   });
 
-  it('refuses a drain that is wrong', async () => {
+  it('refuses invalid drain options', async () => {
     const service = await serve();
     const { pool } = open([service.url], { size: 1 });
     await assert.rejects(pool.drain({ code: 1006 }), /1006/);

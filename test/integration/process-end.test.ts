@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { run } from '../package/run.ts';
 
-// Goal: a process does not end while it awaits a drain or a close. Method: a process of its own, in which nothing else is
+// Goal: a process does not end while it awaits a drain or a close. Method: a separate process in which nothing else is
 // left to do.
 
 const index = new URL('../../src/index.js', import.meta.url).href;
@@ -31,7 +31,7 @@ const client = `
 `;
 
 describe('the process', { timeout: 60_000 }, () => {
-  it('lives until a listener has closed behind a refusal', async () => {
+  it('stays alive until a listener has closed after a refusal', async () => {
     const output = await printed(`${client}
       const supervisor = createSupervisor({ authenticate: () => false, onFailed() {} });
       const listener = await listen(supervisor, { path: '/ws' });
@@ -43,7 +43,7 @@ describe('the process', { timeout: 60_000 }, () => {
     assert.equal(output, '401 stopped');
   });
 
-  it('does not live for a client that dials on demand and is not needed', async () => {
+  it('never stays alive for a client that dials on demand and is not needed', async () => {
     const output = await printed(`
       import { createClient } from '${clientIndex}';
       const client = createClient('ws://127.0.0.1:1/', { dial: 'on-demand', idleMs: 60_000 });
@@ -53,8 +53,8 @@ describe('the process', { timeout: 60_000 }, () => {
     assert.equal(output, 'idle 0');
   });
 
-  it('lives for a client whose reading is paused', async () => {
-    // Its own process, which stays: while nobody reads a socket, the socket does not keep its process alive.
+  it('stays alive for a client whose reading is paused', async () => {
+    // In a separate process, which stays alive: a socket that nobody reads does not keep its process alive.
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     server.on('connection', (socket) => {
       const chunk = 'x'.repeat(60_000);
@@ -79,7 +79,7 @@ describe('the process', { timeout: 60_000 }, () => {
     assert.equal(output, 'all');
   });
 
-  it('lives until a drain has given up a handler that never settles', async () => {
+  it('stays alive until a drain has given up a handler that never settles', async () => {
     const output = await printed(`
       import { WebSocket } from 'ws';
       const supervisor = createSupervisor({ onClose: () => new Promise(() => {}) });

@@ -1,5 +1,5 @@
-// Goal: what returns a promise rejects and never throws, so that one `catch` is enough; and a second drain with other options
-// is not silently the first. Method: every such function of both sides, with arguments that are wrong.
+// Goal: a function that returns a promise rejects and never throws, so that one `catch` is enough. A second drain with
+// other options warns. Method: call every such function of both sides with wrong arguments.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -42,7 +42,7 @@ after(async () => {
   server.close();
 });
 
-/** What is rejected with; fails for what is thrown. */
+/** The error of the rejection. Fails for a thrown error. */
 async function rejection(call: Call, args: unknown[]): Promise<{ code?: string }> {
   let promise: unknown;
   try {
@@ -90,7 +90,7 @@ describe('a function that returns a promise', () => {
     });
   }
 
-  it('rejects with what is wrong: pool.drain', async () => {
+  it('rejects with the fault: pool.drain', async () => {
     const pool = createPool([url]);
     const drain = bind(pool, 'drain');
     for (const options of [null, { within: 1 }, { withinMs: 0 }]) {
@@ -118,7 +118,7 @@ describe('a second drain', () => {
     ['pool', () => createPool([url])],
   ];
   for (const [name, make] of drained) {
-    it(`with other options is a warning that names them: ${name}`, async () => {
+    it(`causes a warning that names other options: ${name}`, async () => {
       const told = await warningsOf(async () => {
         const it = make();
         const first = it.drain({ withinMs: 100, reason: 'bye' });
@@ -130,7 +130,7 @@ describe('a second drain', () => {
       ]);
     });
 
-    it(`with the same options, or none, is no warning: ${name}`, async () => {
+    it(`causes no warning with the same options, or none: ${name}`, async () => {
       const told = await warningsOf(async () => {
         const it = make();
         await it.drain({ withinMs: 100, code: 4000 });

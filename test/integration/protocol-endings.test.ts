@@ -48,7 +48,7 @@ describe('E: how a violation ends', () => {
     level: 'error',
   } as const;
 
-  /** Who violates, how the connection then ends, and how the client does. */
+  /** Which side violates the protocol, how the connection ends, and how the client does. */
   const beside = [
     ['E03: a ws client that violates gets our code and ends clean', ['client'], violated, 1002],
     [
@@ -76,7 +76,7 @@ describe('E: how a violation ends', () => {
     });
   }
 
-  it('E07: a listener that throws at the error does not keep the connection from closing', async () => {
+  it('E07: a listener that throws at the error never keeps the connection from closing', async () => {
     const watch = new ProcessWatch();
     service = await Service.start();
     service.supervisor.events$.subscribe(() => {
@@ -90,7 +90,7 @@ describe('E: how a violation ends', () => {
     watch.stop();
   });
 
-  it('E08b: terminate() while the error is told still lets the close frame leave', async () => {
+  it('E08b: terminate() while the error is reported still lets the close frame leave', async () => {
     service = await Service.start();
     service.supervisor.events$.subscribe((event) => {
       if (event.type === 'connection.errored') event.connection.terminate();
@@ -104,12 +104,12 @@ describe('E: how a violation ends', () => {
       clean: false,
       level: 'error',
     });
-    await until(() => peer.closed, 'the peer is let go');
+    await until(() => peer.closed, 'the peer is released');
     assert.deepEqual(peer.closeFrame, { code: 1002, reason: '' });
   });
 });
 
-describe('E06: nobody listens', () => {
+describe('E06: without a listener', () => {
   it('E06: a violation without any handler or subscriber does not end the process', async () => {
     const watch = new ProcessWatch();
     const supervisor = createSupervisor();
@@ -120,10 +120,10 @@ describe('E06: nobody listens', () => {
     const violator = await RawPeer.open(port);
     const sibling = await RawPeer.open(port);
     violator.socket.write(unmasked);
-    await until(() => violator.closed, 'the violator is let go');
+    await until(() => violator.closed, 'the violator is released');
     assert.deepEqual(violator.closeFrame, { code: 1002, reason: '' });
     assert.equal(supervisor.broadcast('hello').delivered, 1);
-    await until(() => sibling.texts.length === 1, 'the sibling lives on');
+    await until(() => sibling.texts.length === 1, 'the sibling is still open');
     await watch.assertQuiet();
     watch.stop();
     sibling.destroy();

@@ -1,5 +1,6 @@
-// Goal: a peer that breaks the protocol, or floods, ends its connection once, as what it was, whichever side dialed;
-// one that keeps to the limits is served. Method: section E of the situations, on real sockets, with a raw peer.
+// Goal: a peer that breaks the protocol, or floods, ends its connection once with the right verdict, whichever side
+// dialed. A peer that keeps to the limits is served. Method: section E of the situations, on real sockets, with a
+// raw peer.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Limits } from '../../src/index.ts';
@@ -23,10 +24,10 @@ const bytesOf = ({ peer }: Pair, ...frames: readonly FrameSpec[]) =>
 const write = (pair: Pair, ...frames: readonly FrameSpec[]) =>
   pair.peer.socket.write(bytesOf(pair, ...frames));
 
-/** A text frame that is masked, or not, as it must not be. */
+/** A text frame with a mask where there must be none, or without one where there must be one. */
 const wrong = ({ peer }: Pair): FrameSpec => ({ ...text('"hi"'), masked: peer.wrongMask });
 
-/** Asserts that what the peer did was answered with this code and reported with ws's name for it. */
+/** Asserts that the fault was answered with this code and reported with ws's name for it. */
 async function assertViolated(
   pair: Pair,
   { error, sent: code, limits }: Pick<Excess, 'error' | 'sent' | 'limits'>,
@@ -41,7 +42,7 @@ async function assertViolated(
   assert.deepEqual(pair.peer.closeFrame, frame);
 }
 
-/** Writes so that each piece is one chunk for the reader: the next waits until the last one was read. */
+/** Writes each piece as a separate chunk for the reader: the next one waits until the last was read. */
 async function dribble({ peer, raw }: Pair, bytes: Buffer, size: number): Promise<void> {
   for (let at = 0; at < bytes.length && peer.closeFrame === undefined; at += size) {
     const read = raw.bytesRead;
@@ -57,7 +58,7 @@ describeBothSides('E01: protocol violations', (connect) => {
     ['close frame', { opcode: opcode.close, payload: closePayload(1000) }],
   ];
   for (const [name, spec] of frames) {
-    it(`E01: a ${name} with a mask where there must be none, or without one where there must be one`, async () => {
+    it(`E01: a ${name} with a wrong or missing mask`, async () => {
       const pair = await connect({ timeouts });
       pair.peer.sendWronglyMasked(spec);
       await assertViolated(pair, { error: pair.maskError, sent: 1002 });
@@ -65,7 +66,7 @@ describeBothSides('E01: protocol violations', (connect) => {
   }
 
   for (const { title, frames, ...expected } of violations) {
-    it(`E01: ${title}: the peer gets ${expected.sent}, the verdict says ${expected.error}`, async () => {
+    it(`E01: ${title}: the peer gets ${expected.sent}, the verdict has ${expected.error}`, async () => {
       const pair = await connect({ timeouts });
       write(pair, ...frames);
       await assertViolated(pair, expected);
@@ -86,7 +87,7 @@ describeBothSides('E01: protocol violations', (connect) => {
     assert.deepEqual(pair.messages, [1, 2]);
   });
 
-  it('E09: a close frame before a violation is what counts', async () => {
+  it('E09: a close frame before a violation counts', async () => {
     const pair = await connect({ timeouts });
     write(pair, { opcode: opcode.close, payload: closePayload(1001) }, wrong(pair));
     const said = { code: 1001, cause: 'peer-close', clean: true, retry: 'backoff' } as const;
@@ -147,7 +148,7 @@ describeBothSides('E: no more than the limits allow', (connect) => {
     });
   }
 
-  // An Ethernet segment carries 1,448 bytes, and on a slow line each is read alone.
+  // An Ethernet segment carries 1,448 bytes, and on a slow line each is read separately.
   it('E: a text of 1 MiB that arrives in segments of 1,448 bytes is delivered', async () => {
     const pair = await connect({ timeouts });
     await dribble(pair, bytesOf(pair, large), 1_448);
@@ -184,12 +185,12 @@ describeBothSides('E05: floods of control frames', (connect) => {
     assert.ok(pair.isOpen);
   });
 
-  it('E05b: 61 pings in one chunk are a ping flood; what follows is not delivered', async () => {
+  it('E05b: 61 pings in one chunk are a ping flood, and later input is not delivered', async () => {
     const pair = await connect({ timeouts });
     write(pair, ...pings(61), text('"late"'));
     await pair.closedAs(flooded);
     assert.deepEqual(pair.messages, []);
-    await until(() => pair.peer.closed, 'the peer is let go');
+    await until(() => pair.peer.closed, 'the peer is released');
     assert.equal(pair.peer.closeFrame, undefined);
   });
 
@@ -207,7 +208,7 @@ describeBothSides('E05: floods of control frames', (connect) => {
     await pair.closedAs(flooded);
   });
 
-  it('E05: 5,000 pongs that nobody asked for do no harm', async () => {
+  it('E05: 5,000 unsolicited pongs have no effect', async () => {
     const pair = await connect({ timeouts });
     write(pair, ...new Array(5_000).fill({ opcode: opcode.pong, payload: 'unasked' }));
     pair.peer.json('still here');

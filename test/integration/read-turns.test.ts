@@ -1,5 +1,5 @@
-// Goal: peers whose reads take long do not hold up the others. Method: a clock on which every read takes long, so that a
-// quick machine and a slow one see the same; and the bytes that are read in one turn of the event loop.
+// Goal: peers whose reads take long do not delay the others. Method: a clock on which every read takes long, so that
+// fast and slow machines behave alike, and the bytes read in one turn of the event loop.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
@@ -31,7 +31,10 @@ async function openPeers(): Promise<{ peers: RawPeer[]; sockets: Socket[] }> {
   return { peers, sockets };
 }
 
-/** The most bytes that a turn of the event loop has read from all of them, until `isOver`. */
+/**
+ * The maximum number of bytes that one turn of the event loop reads from all of them, until
+ * `isOver`.
+ */
 async function mostBytesInOneTurn(sockets: Socket[], isOver: () => boolean): Promise<number> {
   let [bytes, most] = [0, 0];
   let isLooking = true;
@@ -53,7 +56,7 @@ const pongs = Buffer.concat(
 const last = buildFrame({ opcode: opcode.text, payload: '"last"' });
 
 describe('peers whose reads take long', () => {
-  it('are read by turns, one in each turn of the event loop', async () => {
+  it('are read in rotation, one in each turn of the event loop', async () => {
     service = await Service.start({ clock: slowClock });
     const { peers, sockets } = await openPeers();
     for (const peer of peers) peer.socket.write(Buffer.concat([pongs, last]));
@@ -62,7 +65,7 @@ describe('peers whose reads take long', () => {
     assert.ok(most <= (2 * PEERS + 1) * READ_BYTES, `${most} bytes in one turn`);
   });
 
-  it('are read by turns while they close, too', async () => {
+  it('are read in rotation while they close, too', async () => {
     service = await Service.start({ clock: slowClock });
     const { peers, sockets } = await openPeers();
     for (const connection of service.supervisor.connections) connection.close();
@@ -76,7 +79,7 @@ describe('peers whose reads take long', () => {
     assert.ok(most <= (2 * PEERS + 1) * READ_BYTES, `${most} bytes in one turn`);
   });
 
-  it('are paused and resumed as ever, and lose nothing', async () => {
+  it('are paused and resumed as usual, and lose nothing', async () => {
     service = await Service.start({
       clock: slowClock,
       onMessage: (connection, message) => {

@@ -1,5 +1,5 @@
-// Goal: the recipes for web frameworks serve routes and WebSockets on one port, let in by the same session, and stop. Method:
-// the real packages on real sockets.
+// Goal: the recipes for web frameworks serve routes and WebSockets on one port, admit both by the same session, and
+// stop. Method: the real packages on real sockets.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -20,7 +20,7 @@ interface App {
   readonly stop: () => Promise<unknown>;
 }
 
-/** What each of them promises; `cookie` is that of a session, or gets one at the site. */
+/** What each recipe promises. `cookie` is the one of a session, or is set by the site. */
 async function holds(app: App, hello: RegExp, cookie: (site: string) => Promise<string>) {
   app.supervisor.events$.subscribe();
   stops.add(() => app.server.closeAllConnections());
@@ -30,7 +30,7 @@ async function holds(app: App, hello: RegExp, cookie: (site: string) => Promise<
   assert.match(await (await fetch(`${site}/hello`, { headers })).text(), hello);
   assert.equal((await fetch(`${site}/nobody`)).status, 404);
   assert.equal(await refusedWith(url), 401);
-  // Another value, with the signature of the old one where there is one.
+  // Another value, with the signature of the old one if there is one.
   const forged = headers.Cookie.replace(/=(good|ada)/, '=eve');
   assert.equal(await refusedWith(url, { headers: { Cookie: forged } }), 401);
   const client = await PlainClient.open(url, { headers });
@@ -45,7 +45,7 @@ const sessions: Readonly<Record<string, string>> = { 'session=good': 'ada' };
 const cookieOfAda = async () => 'session=good';
 
 describe('docs/recipes/express.md', () => {
-  /** Sets `request.session` later, as one that asks a store does. */
+  /** Sets `request.session` later, as a session store does. */
   const session = (request: IncomingMessage, _response: ServerResponse, next: () => void) => {
     const userId = sessions[request.headers.cookie ?? ''];
     setImmediate(() => {

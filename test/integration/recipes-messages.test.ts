@@ -20,7 +20,7 @@ const as = (user: string) => ({ headers: { 'X-User': user } });
 describe('docs/recipes/rooms.md', () => {
   const room = 'harbour';
 
-  it('says who is there: each user once, until their last connection is gone', async () => {
+  it('reports who is there: each user once, until their last connection is gone', async () => {
     const supervisor = roomsService(userOf);
     const url = await served(supervisor, stops);
     assert.equal(await refusedWith(url), 401);
@@ -52,7 +52,7 @@ describe('docs/recipes/rooms.md', () => {
 });
 
 describe('docs/recipes/one-connection.md', () => {
-  it('lets the newer connection of a user win, for good', async () => {
+  it('keeps the newer connection of a user, permanently', async () => {
     const supervisor = onePerUser(userOf);
     const url = await served(supervisor, stops);
     const up = async (user: string) => {
@@ -73,7 +73,7 @@ describe('docs/recipes/one-connection.md', () => {
 });
 
 describe('docs/recipes/price-ticker.md', () => {
-  it('gives a slow reader the latest of each symbol, and everybody else all', async () => {
+  it('gives a slow reader the latest of each symbol, and all other readers everything', async () => {
     const market$ = new Subject<Quote>();
     const supervisor = tickerService(market$);
     const url = await served(supervisor, stops);
@@ -114,7 +114,7 @@ describe('docs/recipes/price-ticker.md', () => {
 });
 
 describe('docs/recipes/acknowledgement.md', () => {
-  /** The service, and a client of it; `book` gets how often it was called with an order. */
+  /** The service, and a client of it. `book` gets the number of calls for an order. */
   async function orders(book: (times: number, cut: () => void) => Promise<void>) {
     const booked: string[] = [];
     const supervisor = orderService(async ({ item }) => {
@@ -129,20 +129,20 @@ describe('docs/recipes/acknowledgement.md', () => {
     return { orderClient, booked, supervisor };
   }
 
-  it('books once what had to be sent again, because the receipt was lost', async () => {
+  it('books an order once that is sent again because the receipt was lost', async () => {
     let cuts = 0;
     const { orderClient, booked, supervisor } = await orders(async (_times, cut) => {
       cuts += 1;
       if (cuts === 1) cut();
     });
-    // The first before there is a connection.
+    // The first is sent before there is a connection.
     await Promise.all([orderClient.submit('tea'), orderClient.submit('rum')]);
     await orderClient.submit('salt');
     assert.deepEqual(booked.toSorted(), ['rum', 'salt', 'tea']);
     assert.equal(supervisor.counts.closed, 1);
   });
 
-  it('books once what is sent again while the first handler is at work', async () => {
+  it('books an order once that is sent again while the first handler runs', async () => {
     let sent = 0;
     let resolve = () => {};
     const promise = new Promise<void>((settle) => {
@@ -160,9 +160,9 @@ describe('docs/recipes/acknowledgement.md', () => {
     assert.deepEqual([booked, sent], [['tea'], 1]);
   });
 
-  it('sends again what the service could not book', async () => {
+  it('sends an order again that the service could not book', async () => {
     const { orderClient, booked } = await orders(async (times) => {
-      if (times === 1) throw new Error('the database is away');
+      if (times === 1) throw new Error('the database is unavailable');
     });
     await orderClient.submit('tea');
     assert.deepEqual(booked, ['tea', 'tea']);

@@ -1,5 +1,5 @@
 // Goal: the recipe for Next serves its pages, its own WebSocket and Mooring's on one port. Method: the real package in
-// development, where Next has a WebSocket, with an application of one page.
+// development mode, where Next has a WebSocket, with an application of one page.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,19 +12,19 @@ import { until } from '../support/until.ts';
 
 const stops = stopsAndWatch();
 
-/** Where Next finds React. It writes what it builds beside the page. */
+/** Next finds React from here. It writes its build beside the page. */
 const folder = join(root, '.test/next-app');
 const page = `export default function Home() { return 'hello from Next'; }`;
 
 describe('docs/recipes/next.md', () => {
-  it('serves pages, what reloads them, and WebSockets, and stops', async () => {
+  it('serves pages, the WebSocket that reloads them, and WebSockets of Mooring, and stops', async () => {
     mkdirSync(join(folder, 'pages'), { recursive: true });
     writeFileSync(join(folder, 'pages/index.js'), page);
     const env = {
       PORT: '0',
       NODE_ENV: 'development',
       NEXT_TELEMETRY_DISABLED: '1',
-      // Nothing of this repository is for Next to mend.
+      // Next must not modify anything in this repository.
       NEXT_IGNORE_INCORRECT_LOCKFILE: '1',
     };
     const app = await stops.started(Example.start('recipes/next', env, { cwd: folder }));

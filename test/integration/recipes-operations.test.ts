@@ -1,5 +1,5 @@
-// Goal: the recipes for operations survive what operations do: new tokens, issuers that are away, restarts. Method: a real
-// upstream, and a real nginx with the configuration of the page.
+// Goal: the recipes for operations survive new tokens, unavailable issuers, and restarts. Method: a real upstream, and
+// a real nginx with the configuration of the page.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -24,7 +24,7 @@ import { until } from '../support/until.ts';
 const stops = stopsAndWatch();
 
 describe('docs/recipes/upstream-credentials.md', () => {
-  /** An upstream that takes the latest token, and a worker of it. */
+  /** An upstream that accepts the latest token, and a worker that dials it. */
   async function works(issue: (latest: () => Credential) => Promise<Credential>) {
     let latest = 'token-0';
     let issued = 0;
@@ -59,7 +59,7 @@ describe('docs/recipes/upstream-credentials.md', () => {
     assert.deepEqual([issued(), endings], [1, []]);
   });
 
-  it('comes back with a new token when the upstream refuses the old one', async () => {
+  it('reconnects with a new token when the upstream refuses the old one', async () => {
     const { supervisor, endings, up, rotate, issued } = await works(async (latest) => latest());
     await up();
     rotate('token-1');
@@ -67,26 +67,26 @@ describe('docs/recipes/upstream-credentials.md', () => {
     await until(() => supervisor.counts.closed === 4, 'all are closed');
     await up();
     assert.ok(shortly(endings).includes('401'));
-    // One at least, and no more than one for each refusal.
+    // At least one, and no more than one for each refusal.
     assert.ok(issued() > 1 && issued() <= 5, `${issued()} tokens`);
   });
 
-  it('asks again when the issuer was away', async () => {
+  it('asks again after the issuer was unavailable', async () => {
     let asked = 0;
     const { endings, up } = await works(async (latest) => {
       asked += 1;
-      if (asked === 1) throw new Error('the issuer is away');
+      if (asked === 1) throw new Error('the issuer is unavailable');
       return latest();
     });
     await up();
     assert.deepEqual(new Set(shortly(endings)), new Set(['target-error']));
   });
 
-  it('renews shortly before the end of a token, and asks once at a time', async () => {
+  it('renews shortly before a token expires, with one request at a time', async () => {
     let issued = 0;
     const credentials = new Credentials(async () => {
       issued += 1;
-      // The first is about to end.
+      // The first is about to expire.
       return { token: `token-${issued}`, expiresAt: Date.now() + (issued === 1 ? 4_000 : 60_000) };
     });
     const three = () => Promise.all([1, 2, 3].map(() => credentials.token()));
@@ -136,7 +136,7 @@ describe('docs/recipes/nginx.md', () => {
     return { both, url, cert, origin: `https://localhost:${nginx.port}` };
   }
 
-  it('lets pages of the site in over TLS, with the address of the client', async () => {
+  it('admits pages of the site over TLS, with the address of the client', async () => {
     const { url, cert, origin } = await scene();
     const page = await PlainClient.open(url, { ca: cert, origin, localAddress: '127.0.0.2' });
     assert.deepEqual(await page.hears(1), [{ address: '127.0.0.2' }]);
@@ -144,7 +144,7 @@ describe('docs/recipes/nginx.md', () => {
     assert.equal(await refusedWith(url, { ca: cert, origin: 'https://evil.example' }), 403);
   });
 
-  it('spreads clients, and takes them to another process when one drains', async () => {
+  it('spreads clients, and moves them to another process when one drains', async () => {
     const { both, url, cert } = await scene();
     const clients = [1, 2, 3, 4].map(() =>
       noted(createClient(url, { connect: { ca: cert } }), stops),
@@ -158,7 +158,7 @@ describe('docs/recipes/nginx.md', () => {
     assert.deepEqual(endings, ['1001 draining', '1001 draining']);
   });
 
-  it('takes the process with the fewest, and none that answers 503', async () => {
+  it('selects the process with the fewest, and none that answers 503', async () => {
     const { both, url, cert } = await scene();
     const [first, second] = both.map(({ supervisor }) => supervisor);
     const visit = () => PlainClient.open(url, { ca: cert });

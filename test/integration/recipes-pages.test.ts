@@ -1,5 +1,5 @@
-// Goal: the recipes for pages show what a client hears, and let go of it. Method: the real packages in Node.js, without a DOM, on
-// a client with real sockets.
+// Goal: the recipes for pages show what a client receives, and release it. Method: the real packages in Node.js,
+// without a DOM, on a client with real sockets.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -22,7 +22,7 @@ import { turns, until } from '../support/until.ts';
 
 const stops = stopsAndWatch();
 
-// The renderer says on each run that it is deprecated outside of React Native.
+// The renderer warns on each run that it is deprecated outside of React Native.
 Object.assign(globalThis, { IS_REACT_NATIVE_TEST_ENVIRONMENT: true });
 
 /** A service with a price, and a client that dials when somebody reads. */
@@ -72,7 +72,7 @@ describe('docs/recipes/angular.md', () => {
     assert.equal(client.status.attempts, 0);
     const { quote, state } = runInInjectionContext(injector, injectFeed);
     assert.equal(quote(), undefined);
-    await until(() => quote()?.price === 1 && state() === 'up', 'the price of now');
+    await until(() => quote()?.price === 1 && state() === 'up', 'the current price');
     supervisor.broadcast({ symbol: 'EUR', price: 2 });
     await until(() => quote()?.price === 2, 'the next price');
     injector.destroy();
@@ -88,7 +88,7 @@ describe('docs/recipes/svelte.md', () => {
     const unsubscribe = latestOf(client.messages$, undefined).subscribe((quote) => {
       quotes.push(quote);
     });
-    await until(() => quotes.length === 2, 'the price of now');
+    await until(() => quotes.length === 2, 'the current price');
     supervisor.broadcast({ symbol: 'EUR', price: 2 });
     await until(() => quotes.length === 3, 'the next price');
     assert.deepEqual(
@@ -109,7 +109,7 @@ describe('docs/recipes/svelte.md', () => {
   });
 });
 
-/** The component that a page shows, compiled for a server. */
+/** The component of a page, compiled for a server. */
 async function componentOf(page: string): Promise<Component> {
   const [, source = ''] = /```svelte\n(.*?)```/s.exec(read(page)) ?? [];
   const { js } = compile(source, { generate: 'server', dev: false });

@@ -1,4 +1,4 @@
-// Goal: the recipes for signing in let in who may come in, for as long as they may stay. Method: run them on real sockets.
+// Goal: the recipes for sign-in admit the right clients, for the permitted time. Method: run them on real sockets.
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
@@ -50,7 +50,7 @@ describe('docs/recipes/cookie.md', () => {
 describe('docs/recipes/token-subprotocol.md', () => {
   const verify = async (token: string) => (token === 'good' ? { userId: 'ada' } : undefined);
 
-  it('lets in who sends a token, and says to others why not', async () => {
+  it('admits clients that send a token, and gives others the reason', async () => {
     const url = await served(tokenService(verify), stops);
     const client = await PlainClient.open(url, { protocols: ['access_token', 'good'] });
     assert.deepEqual(await client.hears(1), [{ hello: 'ada' }]);
@@ -63,7 +63,7 @@ describe('docs/recipes/token-subprotocol.md', () => {
     assert.equal(await refused.isClosed(), '3000 sign in again');
   });
 
-  it('fails an attempt with a token that is no subprotocol', async () => {
+  it('fails an attempt with a token that is not a valid subprotocol', async () => {
     const url = await served(tokenService(verify), stops);
     const { endings } = noted(
       tokenClient(url, async () => 'bm8=/bm8='),
@@ -73,7 +73,7 @@ describe('docs/recipes/token-subprotocol.md', () => {
     assert.deepEqual(shortly(endings).slice(0, 1), ['target-error']);
   });
 
-  it('comes back with a fresh token', async () => {
+  it('reconnects with a fresh token', async () => {
     const supervisor = tokenService(verify);
     const url = await served(supervisor, stops);
     const tokens = ['bad'];
@@ -89,7 +89,7 @@ describe('docs/recipes/token-subprotocol.md', () => {
 describe('docs/recipes/session-renewal.md', () => {
   const LIFETIME_MS = 1_500;
 
-  /** Tokens that live for a short time. */
+  /** Tokens that are valid for a short time. */
   class Tokens {
     issued = 0;
     readonly #tokens = new Map<string, { userId: string; expiresAt: number }>();
@@ -114,14 +114,14 @@ describe('docs/recipes/session-renewal.md', () => {
     assert.deepEqual([endings, supervisor.counts.open, supervisor.counts.closed], [[], 1, 0]);
   });
 
-  it('ends with 3000 when the renewal fails, and comes back with a fresh token', async () => {
+  it('ends with 3000 when the renewal fails, and reconnects with a fresh token', async () => {
     const tokens = new Tokens();
     const supervisor = renewalService(tokens.verify);
     const url = await served(supervisor, stops);
     let asked = 0;
     const freshToken = async () => {
       asked += 1;
-      if (asked === 2) throw new Error('the session server is away');
+      if (asked === 2) throw new Error('the session server is unavailable');
       return tokens.issue();
     };
     const { endings } = noted(renewingClient(url, freshToken), stops);
@@ -129,7 +129,7 @@ describe('docs/recipes/session-renewal.md', () => {
     assert.deepEqual(shortly(endings), ['3000 expired']);
   });
 
-  it('refuses the token of somebody else, and an old one', async () => {
+  it('refuses the token of another user, and an expired one', async () => {
     const tokens = new Tokens();
     const url = await served(renewalService(tokens.verify), stops);
     assert.equal(await refusedWith(url, { headers: { Authorization: 'Bearer token-0' } }), 401);

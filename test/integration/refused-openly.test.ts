@@ -14,7 +14,7 @@ afterEach(() => premises.close());
 
 const refusing = ['handshaking.admitting', 'handshaking.refusing', 'failed'];
 
-/** A service that tells its refusals in close frames. */
+/** A service that sends its refusals in close frames. */
 async function start(authenticate: () => unknown, options: Options = {}): Promise<void> {
   const { admission, ...rest } = options;
   premises = await Premises.start({
@@ -63,7 +63,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     });
   }
 
-  it('is how false and null refuse, and what authenticate throws besides', async () => {
+  it('applies to false and null, and to other errors of authenticate', async () => {
     const results = [() => null, () => false, () => Promise.reject(new Error('secret'))];
     await start(() => results.shift()?.());
     for (const expected of [
@@ -79,7 +79,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     assert.equal(premises.service.of('handler.errored').length, 1);
   });
 
-  it('writes 101 and close frame in one go', async () => {
+  it('writes 101 and close frame at once', async () => {
     const writes: number[] = [];
     premises = await Premises.start({
       authenticate: ({ socket }) => {
@@ -106,7 +106,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
   });
 
   for (const [what, options, offered, agreed] of [
-    ['the one agreed on', { subprotocols: ['chat'] }, 'other, chat', 'chat'],
+    ['the negotiated one', { subprotocols: ['chat'] }, 'other, chat', 'chat'],
     ['the first one offered', { unmatchedSubprotocols: 'open' }, 'v2.chat, v1.chat', 'v2.chat'],
     ['none when none is offered', {}, undefined, undefined],
   ] as const) {
@@ -119,7 +119,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     });
   }
 
-  it('hears nothing: no message, whatever comes with the request or behind it', async () => {
+  it('receives nothing: no message, whatever arrives with the request or behind it', async () => {
     await start(deny(401));
     const peer = await premises.connect({ allowHalfOpen: true });
     const text = peer.frame({ opcode: opcode.text, payload: '"early"' });
@@ -133,7 +133,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('is over at the echo, and one second later without one', async () => {
+  it('ends at the echo, and after a second without one', async () => {
     await start(deny(401));
     const polite = await premises.open();
     const beganAtMs = performance.now();
@@ -154,7 +154,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     ['RST', (peer: RawPeer) => peer.reset()],
     ['a violation of the protocol', (peer: RawPeer) => peer.send({ opcode: opcode.text, rsv: 7 })],
   ] as const) {
-    it(`is over when the client leaves instead: ${how}`, async () => {
+    it(`ends when the client leaves instead: ${how}`, async () => {
       await start(deny(403));
       const peer = await premises.open();
       await told(peer);
@@ -165,7 +165,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     });
   }
 
-  it('counts against every cap until it is over', async () => {
+  it('counts against every limit until it ends', async () => {
     await start(deny(401), { admission: { connectionsPerAddressMax: 2 } });
     const peers = [await premises.open(), await premises.open()];
     assert.equal(premises.service.supervisor.counts.handshaking, 2);
@@ -175,19 +175,19 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     await premises.vacant();
   });
 
-  it('does not hold up a drain', async () => {
+  it('never delays a drain', async () => {
     await start(deny(401));
     const peer = await premises.open({ allowHalfOpen: true });
     await told(peer);
     const { tookMs } = await premises.service.supervisor.drain();
     assert.ok(tookMs < 900, `${tookMs} ms`);
-    await until(() => peer.closed || peer.ended, 'it is let go');
+    await until(() => peer.closed || peer.ended, 'it is released');
     assert.equal(peer.violation, undefined, 'no HTTP answer follows the close frame');
     const [failed] = premises.service.of('connection.failed');
     assert.equal(failed?.failure.closeCode, 3000);
   });
 
-  it('is not how anything else is refused', async () => {
+  it('never applies to any other refusal', async () => {
     await start(() => 'somebody', {
       admission: { hosts: ['127.0.0.1'], acceptsPerSecondMax: 100 },
       key: () => {
@@ -209,7 +209,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     });
   });
 
-  it('is an HTTP answer after all when ws finds a fault in the request', async () => {
+  it('falls back to an HTTP answer when ws finds a fault in the request', async () => {
     await start(deny(401));
     const { status } = await premises.refused({ headers: { 'Sec-WebSocket-Protocol': 'a, a' } });
     assert.equal(status, 400);
@@ -219,7 +219,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
     assert.equal('closeCode' in failure, false);
   });
 
-  it('is abandoned when the client has left before there is a 101', async () => {
+  it('counts as abandoned when the client has left before there is a 101', async () => {
     let refuse = () => {};
     const asked = new Promise<null>((resolve) => {
       refuse = () => resolve(null);
@@ -237,7 +237,7 @@ describe("admission.refusals: 'close'", { timeout: 60_000 }, () => {
 });
 
 describe('Refusal: close', { timeout: 60_000 }, () => {
-  it('is decided by each Refusal, whatever admission.refusals says', async () => {
+  it('applies to each Refusal, whatever admission.refusals is', async () => {
     const refusals = [new Refusal(403, 'no', { close: true }), new Refusal(403, 'no')];
     premises = await Premises.start({ authenticate: () => refusals.shift() });
     const peer = await premises.open();
@@ -246,7 +246,7 @@ describe('Refusal: close', { timeout: 60_000 }, () => {
     assert.equal((await premises.refused()).status, 403);
   });
 
-  it('can be false where admission.refusals says close, with headers of its own', async () => {
+  it('can be false where admission.refusals is close, with headers of its own', async () => {
     await start(deny(429, 'slow down', { close: false, headers: { 'Retry-After': '9' } }));
     const { status, headers } = await premises.refused();
     assert.deepEqual([status, headers.get('retry-after')], [429, '9']);

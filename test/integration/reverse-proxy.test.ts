@@ -1,5 +1,5 @@
-// Goal: what the guide says about proxies is true. Method: real nginx runs the configuration of the guide, on a port other
-// than 80; only places and durations are changed. `addressOf` is the function that the guide shows.
+// Goal: the guide is right about proxies. Method: real nginx runs the configuration of the guide, on a port other than
+// 80, with only paths and durations changed. `addressOf` is the function in the guide.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ async function stop(): Promise<void> {
   await service.stop();
 }
 
-/** The options that the chapter on proxies shows; it is plain JavaScript. */
+/** The options in the chapter on proxies, which are plain JavaScript. */
 function admissionOfGuide(): AdmissionOptions {
   const [, chapter = ''] = readFileSync(GUIDE, 'utf8').split('## Behind a reverse proxy');
   const [, options = ''] = /createSupervisor\((\{.*?\n\})\);/s.exec(chapter) ?? [];
@@ -53,14 +53,14 @@ async function opened(options: ClientOptions = {}): Promise<WebSocket> {
   return socket;
 }
 
-/** The status of the answer that is no 101. */
+/** The status of an answer that is not 101. */
 async function refusedWith(options: ClientOptions = {}): Promise<number | undefined> {
   const [request, response] = await once(dial(options), 'unexpected-response');
   request.destroy();
   return response.statusCode;
 }
 
-/** How a connection ends that nginx cuts. */
+/** How a connection that nginx cuts ends. */
 const cut = {
   ...faultless,
   code: 1006,
@@ -75,7 +75,7 @@ const cut = {
 describe('behind nginx as the guide configures it', { timeout: 60_000 }, () => {
   afterEach(stop);
 
-  it('lets a page of the same origin in, and messages through', async () => {
+  it('admits a page of the same origin, and passes messages', async () => {
     await start({ onMessage: (connection, message) => void connection.send(message) });
     const socket = await opened();
     socket.send('"through"');
@@ -95,12 +95,12 @@ describe('behind nginx as the guide configures it', { timeout: 60_000 }, () => {
     );
   });
 
-  it('would refuse its own page if Host came without the port', async () => {
+  it('would refuse its own page if Host arrived without the port', async () => {
     await start({}, { $http_host: '$host' });
     assert.equal(await refusedWith(), 403);
   });
 
-  it('would refuse every page if the headers of the upgrade did not come', async () => {
+  it('would refuse every page if the headers of the upgrade were missing', async () => {
     await start({}, { 'proxy_set_header Upgrade $http_upgrade;': '' });
     assert.equal(await refusedWith(), 426);
   });
@@ -113,7 +113,7 @@ describe('behind nginx as the guide configures it', { timeout: 60_000 }, () => {
     assert.equal(String((await once(response, 'data'))[0]), `127.0.0.1:${nginx.port}`);
   });
 
-  it('tells the address of the client, whatever the client claims', async () => {
+  it('forwards the address of the client, whatever the client claims', async () => {
     await start();
     const claims = { 'X-Forwarded-For': '203.0.113.9, 198.51.100.7' };
     const sockets = [
@@ -179,7 +179,7 @@ describe('behind nginx as the guide configures it', { timeout: 60_000 }, () => {
     await service.closedAs(cut);
   });
 
-  it('tells a client of Mooring once that the service is gone, and then what nginx answers', async () => {
+  it('lets a client of Mooring report once that the service is gone, and then the answers of nginx', async () => {
     await start();
     const backoff = { minMs: 20, maxMs: 100 };
     await using client = createClient(`ws://127.0.0.1:${nginx.port}/ws`, { backoff });
@@ -188,7 +188,7 @@ describe('behind nginx as the guide configures it', { timeout: 60_000 }, () => {
     const connection = await service.opened();
     service.server.close();
     connection.terminate();
-    await until(() => endings.length > 2, 'it tries to come back');
+    await until(() => endings.length > 2, 'it tries to reconnect');
     const [lost, ...refused] = endings.map((ending) =>
       ending.outcome === 'closed' ? ending.verdict.cause : ending.failure.httpStatus,
     );

@@ -1,5 +1,5 @@
-// Goal: what leaves the process is what `sends` makes of a message, whichever way it leaves, and a publication is checked
-// once. Method: rows with a secret field, schemas of four libraries that count their calls, and a look at every frame.
+// Goal: only what `sends` makes of a message leaves the process, on every path, and a publication is checked once.
+// Method: rows with a secret field, schemas of four libraries that count their calls, and every frame.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { of } from 'rxjs';
@@ -18,7 +18,7 @@ import { turns, until } from '../support/until.ts';
 const stops = new Stops();
 afterEach(() => stops.all());
 
-/** The same schema, and how often it was asked. */
+/** The same schema, and how often it was called. */
 function counted<Input, Output>(schema: StandardSchemaV1<Input, Output>) {
   const { validate, ...rest } = schema['~standard'];
   const counter = { calls: 0 };
@@ -43,7 +43,7 @@ async function serve(count: number, options: Options): Promise<[Service, Member[
   return [service, members];
 }
 
-/** What a peer got, once it has this many messages. */
+/** What a peer received, once it has this many messages. */
 async function textsOf({ peer }: Member, count: number): Promise<unknown[]> {
   await until(() => peer.texts.length >= count, `${count} messages arrive`);
   assert.deepEqual(
@@ -65,12 +65,12 @@ for (const [name, library] of Object.entries(schemaLibraries)) {
       supervisor.topic('rows').publish(row);
       supervisor.broadcast(row);
       of(row).subscribe(supervisor.topic('rows'));
-      assert.equal(counter.calls, 5, 'once for each publication, whoever gets it');
+      assert.equal(counter.calls, 5, 'once for each publication, whoever receives it');
       assert.deepEqual(await textsOf(one, 5), Array(5).fill(sentRow));
       assert.deepEqual(await textsOf(other, 3), Array(3).fill(sentRow));
     });
 
-    it('shows its output to keyOf and messages$, and asks it once for all', async () => {
+    it('passes its output to keyOf and messages$, and runs once for all', async () => {
       const { schema, counter } = counted(library.row);
       const [{ supervisor }] = await serve(2, { sends: schema });
       const seen: unknown[] = [];
@@ -83,7 +83,7 @@ for (const [name, library] of Object.entries(schemaLibraries)) {
       supervisor.topic('rows').messages$.subscribe((message) => seen.push(message));
       rows.publish(row);
       assert.deepEqual(seen, [sentRow, sentRow, sentRow]);
-      assert.equal(seen[0], seen[1], 'one and the same');
+      assert.equal(seen[0], seen[1], 'the very same object');
       assert.equal(counter.calls, 1);
     });
 
@@ -95,7 +95,7 @@ for (const [name, library] of Object.entries(schemaLibraries)) {
       assert.deepEqual(service.messages, [sentRow]);
     });
 
-    it('sends its output from a client: at once, from its queue, and by its connection', async () => {
+    it('sends its output from a client: at once, from its queue, and through its connection', async () => {
       const service = await stops.service({});
       const { schema, counter } = counted(library.row);
       const dialing = new Dialing(service.url, { sends: schema });
@@ -141,7 +141,7 @@ for (const [name, { asynchronous }] of late) {
       watch.stop();
     });
 
-    it('is an error of whatever sends, and nothing is sent', async () => {
+    it('is an error of every sending method, and nothing is sent', async () => {
       const sends = asynchronous(async () => {
         throw new Error('the database is gone');
       });
@@ -180,7 +180,7 @@ for (const [name, { asynchronous }] of late) {
 }
 
 describe('sends', () => {
-  it('has its output kept for a member that is congested', async () => {
+  it('keeps its output for a member that is congested', async () => {
     const sends = z.object({ id: z.number(), filler: z.string().optional() });
     const limits = { outboxHighBytes: 100_000, outboxLowBytes: 50_000 };
     const [service, [slow]] = await serve(1, { sends, limits });
@@ -206,7 +206,7 @@ describe('sends', () => {
     assert.equal(slow.peer.texts.at(-2), '{"id":1}');
   });
 
-  it('tells of a message that a queue dropped as it was given, so that it can be sent again', async () => {
+  it('reports the original of a message that a queue dropped, so that you can send it again', async () => {
     const sends = z.object({ id: z.number() });
     const dialing = new Dialing('ws://127.0.0.1:1/', { sends, queueMax: 1 });
     stops.add(() => dialing.client.close());
@@ -216,12 +216,12 @@ describe('sends', () => {
     assert.deepEqual(event, { type: 'message.dropped', message: row, reason: 'queue-full' });
   });
 
-  it('does not check what Mooring says about an invalid message', async () => {
+  it("never checks Mooring's own answer to an invalid message", async () => {
     const { schema, counter } = counted(z.object({ id: z.number() }));
     const service = await stops.service({ sends: schema, messages: z.number() });
     const [member] = await crowd(service, 1);
     member?.peer.json('text');
-    await until(() => member?.peer.texts.length === 1, 'the peer is told');
+    await until(() => member?.peer.texts.length === 1, 'the peer is notified');
     assert.equal(JSON.parse(member?.peer.texts[0] ?? '').code, 'invalid-message');
     assert.equal(counter.calls, 0);
   });

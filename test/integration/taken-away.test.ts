@@ -10,8 +10,8 @@ import { connectOverTls, tlsOptions } from '../support/before-open-tls.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 import { until } from '../support/until.ts';
 
-// Goal: what another part of the process did to a socket is never blamed on the peer. Method: do it, before the
-// connection opens and after, and let the peer answer as real peers do.
+// Goal: the peer is never blamed for what another part of the process did to a socket. Method: do it, before
+// the connection opens and after, and let the peer answer as real peers do.
 
 let premises: Premises;
 
@@ -27,9 +27,11 @@ const deeds: readonly [string, (socket: Duplex) => unknown][] = [
   ['writes to it', (socket) => socket.write(HTTP_400)],
 ];
 
-describe('taken away: another part of the process has the socket too', { timeout: 60_000 }, () => {
+describe('taken away: another part of the process uses the socket, too', {
+  timeout: 60_000,
+}, () => {
   for (const [deed, act] of deeds) {
-    it(`before it opens: a neighbour ${deed} while authenticate is at work`, async () => {
+    it(`before it opens: a neighbour ${deed} while authenticate runs`, async () => {
       let grant = (_peer: string) => {};
       premises = await Premises.start({
         timeouts: { handshakeMs: 500 },
@@ -48,7 +50,7 @@ describe('taken away: another part of the process has the socket too', { timeout
         ...{ phase: 'config', cause: 'taken-away', retry: 'backoff', level: 'error' },
       });
       peer.destroy();
-      await until(() => premises.sockets.size === 0, 'the socket is let go of');
+      await until(() => premises.sockets.size === 0, 'the socket is released');
     });
 
     it(`before it opens: a neighbour ${deed}, and the client leaves`, async () => {
@@ -79,7 +81,7 @@ describe('taken away: another part of the process has the socket too', { timeout
         () => peer.closed || peer.ended || peer.violation !== undefined,
         'the client notices',
       );
-      // As ws and browsers answer what is no WebSocket, or an end without a close frame.
+      // As ws and browsers answer input that is not a WebSocket, or an end without a close frame.
       if (peer.violation !== undefined) peer.sendClose(1002);
       peer.end();
       await premises.service.closedAs({
@@ -102,7 +104,7 @@ describe('taken away: another part of the process has the socket too', { timeout
     peer.destroy();
   });
 
-  it('never blames anybody for what this side wrote itself, over TLS either', async () => {
+  it('never blames anybody for what this side wrote itself, also over TLS', async () => {
     premises = await Premises.start();
     const verdicts: CloseVerdict[] = [];
     const supervisor = createSupervisor({
@@ -121,7 +123,7 @@ describe('taken away: another part of the process has the socket too', { timeout
       received += chunk.length;
     });
     tls.write(requestBytes(listener.port));
-    await until(() => received > 170_000, 'what it was sent arrives');
+    await until(() => received > 170_000, 'the messages to it arrive');
     const before = received;
     tls.write(buildFrame({ opcode: opcode.ping, payload: 'ping', masked: true }));
     await until(() => received >= before + 8, 'a pong and a ping arrive');

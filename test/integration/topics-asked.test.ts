@@ -1,5 +1,5 @@
-// Goal: who is in a topic, which topics there are, and when one begins and ends, can be asked and is told; and a topic is one
-// object. Method: real sockets, and subscribers that change what they are told about.
+// Goal: the members of a topic, the list of topics, and the beginning and end of each are available and reported, and a
+// topic is one object. Method: real sockets, and subscribers that change what they receive.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { type Connection, logLine } from '../../src/index.ts';
@@ -35,7 +35,7 @@ describe('topic.connections', () => {
     assert.deepEqual([...topic().connections], []);
   });
 
-  it('yield none that has left or ended before its turn, and none twice', async () => {
+  it('skip a member that has left or ended before its turn, and yield none twice', async () => {
     const connections = await start(5);
     for (const connection of connections) connection.join('lobby');
     const [a, b, c, d, e] = connections;
@@ -45,7 +45,7 @@ describe('topic.connections', () => {
       assert.equal(connection.state, 'open');
       b?.leave('lobby');
       c?.terminate();
-      // It comes behind all others now, and has had its turn.
+      // It is now behind all others, and has had its turn.
       connection.leave('lobby');
       connection.join('lobby');
     }
@@ -53,7 +53,7 @@ describe('topic.connections', () => {
     assert.deepEqual(idsIn(), visited);
   });
 
-  it('can be left out of a publication to all', async () => {
+  it('can be excluded from a publication to all', async () => {
     const [a] = await start(2);
     a?.join('lobby');
     const { delivered } = service.supervisor.broadcast('hi', { except: topic().connections });
@@ -67,7 +67,7 @@ describe('supervisor.topics', () => {
   const sizes = () =>
     Object.fromEntries([...service.supervisor.topics].map((t) => [t.name, t.size]));
 
-  it('are those with members, and how many they have', async () => {
+  it('are those with members, and their sizes', async () => {
     const [a, b] = await start(2);
     assert.deepEqual(sizes(), {});
     for (const connection of [a, b]) connection?.join('lobby');
@@ -83,7 +83,7 @@ describe('supervisor.topics', () => {
     listening.unsubscribe();
   });
 
-  it('survive what happens while they are looked at', async () => {
+  it('may change while they are iterated', async () => {
     const [a] = await start(1);
     for (const name of ['one', 'two', 'three']) a?.join(name);
     const visited: string[] = [];
@@ -103,7 +103,7 @@ describe('topic.opened and topic.closed', () => {
   const topicEvents = () =>
     service.events.flatMap((event) => ('topic' in event ? [`${event.type} ${event.topic}`] : []));
 
-  it('are told of the first member and of the last, however it leaves', async () => {
+  it('are emitted for the first member and for the last, however it leaves', async () => {
     const [a, b] = await start(2);
     a?.join('lobby');
     b?.join('lobby');
@@ -111,14 +111,14 @@ describe('topic.opened and topic.closed', () => {
     a?.leave('lobby');
     assert.deepEqual(topicEvents(), ['topic.opened lobby']);
     members[1]?.peer.reset();
-    await until(() => topicEvents().length === 2, 'it is told');
+    await until(() => topicEvents().length === 2, 'it is reported');
     assert.deepEqual(topicEvents(), ['topic.opened lobby', 'topic.closed lobby']);
     a?.join('lobby');
     a?.terminate();
     assert.deepEqual(topicEvents().slice(2), ['topic.opened lobby', 'topic.closed lobby']);
   });
 
-  it('come after what caused them, when the connection has left for good, and before the stop', async () => {
+  it('follow their causes, when the connection has left completely, and precede the stop', async () => {
     const [a] = await start(1);
     a?.join('lobby');
     service.supervisor.events$.subscribe((event) => {
@@ -138,7 +138,7 @@ describe('topic.opened and topic.closed', () => {
     assert.deepEqual(service.of('handler.errored'), []);
   });
 
-  it('never come in the middle of a fan-out', async () => {
+  it('are never emitted in the middle of a fan-out', async () => {
     const connections = await start(3, { limits: { outboxHighBytes: 2_000, outboxLowBytes: 500 } });
     for (const connection of connections) connection.join('lobby');
     const [slow] = connections;
@@ -147,7 +147,7 @@ describe('topic.opened and topic.closed', () => {
       if (event.type === 'topic.closed') topic().publish('an answer');
     });
     members[0]?.peer.pause();
-    // It dies of what the others get: above its high mark, and the policy says so.
+    // It ends because of the others' messages: it is above its high mark, and the policy is close.
     const strict = service.supervisor.topic('lobby', { overflow: 'close' });
     while (slow?.state === 'open') {
       strict.publish('x'.repeat(1_500));
@@ -165,7 +165,7 @@ describe('topic.opened and topic.closed', () => {
   });
 
   for (const where of ['topic', 'broadcast'] as const) {
-    it(`come after a fan-out whose filter joins and leaves: ${where}`, async () => {
+    it(`follow a fan-out whose filter joins and leaves: ${where}`, async () => {
       const connections = await start(3);
       for (const connection of connections) connection.join('lobby');
       const heard: string[] = [];
@@ -174,7 +174,7 @@ describe('topic.opened and topic.closed', () => {
         if (!('topic' in event)) return;
         heard.push(`${event.type} ${event.topic}`);
         assert.equal(isAsking, false, 'the filter is not asked any more');
-        // It goes behind what is being published.
+        // It is behind the current publication.
         topic().publish('an answer');
       });
       const filter = (connection: Connection) => {
@@ -197,7 +197,7 @@ describe('topic.opened and topic.closed', () => {
     });
   }
 
-  it('come after what caused them, although a filter ends a connection after it has changed others', async () => {
+  it('follow their causes, although a filter ends a connection after it has changed others', async () => {
     const [a, b] = await start(2);
     a?.join('lobby');
     b?.join('lobby');
@@ -222,7 +222,7 @@ describe('topic.opened and topic.closed', () => {
     assert.ok(place('topic.closed its own') < place('topic.opened after'), told.join());
   });
 
-  it('are told in order to all, although one of them joins and leaves in answer', async () => {
+  it('are emitted in order to all, although one of them joins and leaves in response', async () => {
     const [a] = await start(1);
     const heard: string[] = [];
     service.supervisor.events$.subscribe((event) => {
@@ -238,7 +238,7 @@ describe('topic.opened and topic.closed', () => {
     assert.deepEqual(heard, ['topic.opened lobby', 'topic.opened kitchen', 'topic.closed lobby']);
   });
 
-  it('are lines of a log, whose topic cannot begin a line of its own', async () => {
+  it('are log lines, and their topic cannot begin a line of its own', async () => {
     const [a] = await start(1);
     a?.join('lob\nby');
     const [event] = service.of('topic.opened');
@@ -254,7 +254,7 @@ describe('topic.opened and topic.closed', () => {
 describe('the handle of a topic', () => {
   afterEach(() => service.stop());
 
-  it('is the same while the topic has members, or somebody holds it', async () => {
+  it('is the same object while the topic has members, or somebody holds it', async () => {
     const [a] = await start(1);
     const lobby = topic();
     assert.equal(topic(), lobby);
@@ -268,7 +268,7 @@ describe('the handle of a topic', () => {
     assert.notEqual(topic('kitchen'), lobby);
   });
 
-  it('stays the same through collections of garbage, although nobody holds it, while there are members', async () => {
+  it('remains the same object through garbage collection while there are members, although nobody holds it', async () => {
     const [a] = await start(1);
     a?.join('lobby');
     const mark = new WeakRef(topic());
@@ -281,7 +281,7 @@ describe('the handle of a topic', () => {
     assert.equal(topic().size, 1);
   });
 
-  it('with options is a view: another object, of the same audience', async () => {
+  it('with options is a view: another object of the same audience', async () => {
     const [a] = await start(1);
     const view = service.supervisor.topic('lobby', { overflow: 'latest' });
     assert.notEqual(view, topic());
@@ -291,7 +291,7 @@ describe('the handle of a topic', () => {
     const canonical = new WeakRef(topic());
     a?.leave('lobby');
     await untilCollected([new WeakRef(topic('unheld'))]);
-    assert.equal(topic(), canonical.deref(), 'who holds a view holds the topic');
+    assert.equal(topic(), canonical.deref(), 'a view keeps the topic alive');
     assert.equal(view.size, 0);
   });
 });

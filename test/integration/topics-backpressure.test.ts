@@ -23,10 +23,10 @@ describe('a member that stops reading', () => {
     return members;
   }
 
-  /** Publishes until this member, and nobody else, is congested; returns how many messages went out. */
+  /** Publishes until only this member is congested. Returns the number of messages published. */
   async function congest(slow: Member, first = 0): Promise<number> {
     slow.peer.pause();
-    // By far most of what it takes is for this member alone: the others are to keep up.
+    // Most of it is for this member alone, so that the others keep up.
     await fillBacklog(slow.connection, 100_000);
     let count = 0;
     while (!slow.connection.states.includes('open.flow.congested')) {
@@ -43,7 +43,7 @@ describe('a member that stops reading', () => {
   const numbersOf = ({ peer }: Member) =>
     peer.texts.filter((text) => text.startsWith('{')).map((text) => JSON.parse(text).n as number);
 
-  it('is congested, told so once; sends are refused, publications dropped and counted', async () => {
+  it('is reported as congested once; sends are refused, publications dropped and counted', async () => {
     const [slow, ...fast] = await start();
     assert.ok(slow);
     const before = await congest(slow);
@@ -57,7 +57,7 @@ describe('a member that stops reading', () => {
     }
     assert.equal(service.supervisor.broadcast({ n: before + 100 }).dropped, 1);
     assert.equal(slow.connection.droppedMessages, 101);
-    assert.equal(slow.connection.bufferedBytes, bufferedBytes, 'nothing piles up');
+    assert.equal(slow.connection.bufferedBytes, bufferedBytes, 'nothing accumulates');
     assert.equal(slow.connection.state, 'open');
     assert.equal(service.of('connection.congested').length, 1);
     for (const member of fast) {
@@ -71,7 +71,7 @@ describe('a member that stops reading', () => {
     slow.peer.destroy();
   });
 
-  it('flows again when it reads: it got what was before and gets what comes after', async () => {
+  it('accepts messages again when it reads: it got the earlier ones and gets the later ones', async () => {
     const [slow] = await start();
     assert.ok(slow);
     const before = await congest(slow);
@@ -91,7 +91,7 @@ describe('a member that stops reading', () => {
     assert.deepEqual(flow, ['connection.congested', 'connection.flowing']);
   });
 
-  it('can be congested again and again', async () => {
+  it('can be congested repeatedly', async () => {
     const [slow] = await start();
     assert.ok(slow);
     for (let turn = 1; turn <= 3; turn += 1) {
@@ -103,7 +103,7 @@ describe('a member that stops reading', () => {
     await caughtUp(slow, 'end');
   });
 
-  it('flows again also when the high mark is below the buffer of the socket', async () => {
+  it('accepts messages again even when the high mark is below the buffer of the socket', async () => {
     const [slow] = await start({
       limits: { outboxHighBytes: 4_000, outboxLowBytes: 1_000 },
       timeouts: { stalledMs: 200 },
@@ -123,7 +123,7 @@ describe('a member that stops reading', () => {
     await caughtUp(slow, 'end');
   });
 
-  it('and takes nothing for stalledMs is closed with 1013; others are not', async () => {
+  it('and reads nothing for stalledMs is closed with 1013; others are not', async () => {
     const [slow, ...fast] = await start({ timeouts: { stalledMs: 100, closeMs: 100 } });
     assert.ok(slow);
     slow.peer.pause();
@@ -165,14 +165,14 @@ describe('a member that stops reading', () => {
     );
   });
 
-  it('is not given up while it takes a little now and then', async () => {
+  it('is kept while it reads a little now and then', async () => {
     const [slow] = await start({ timeouts: { stalledMs: 250 } });
     assert.ok(slow);
     slow.peer.pause();
     await fillBacklog(slow.connection, 150_000);
     const began = performance.now();
     await until(() => {
-      // One read of its buffer makes room for more; the backlog is kept up all the while.
+      // One read of its buffer makes room for more. The backlog remains throughout.
       slow.peer.socket.read(0);
       slow.peer.socket.resume();
       setImmediate(() => slow.peer.socket.pause());
@@ -184,7 +184,7 @@ describe('a member that stops reading', () => {
     await until(() => slow.connection.bufferedBytes === 0, 'it has caught up');
   });
 
-  it('a message above the high mark is taken whole, what follows is not', async () => {
+  it('gets a message above the high mark whole, and later ones are refused', async () => {
     const [slow] = await start();
     assert.ok(slow);
     slow.peer.pause();
@@ -203,7 +203,7 @@ describe('frames of all kinds on one socket', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  it('never interleave, whatever pings, pongs and closes go on', async () => {
+  it('never interleave, whatever pings, pongs and closes are sent', async () => {
     service = await Service.start({
       heartbeat: { intervalMs: 20, graceMs: 10_000 },
       limits: { outboxHighBytes: 50_000_000 },

@@ -23,20 +23,20 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** What is known of one connection from what was done to it. */
+/** What is known about a connection from the acts on it. */
 interface Fate {
   readonly member: Member;
   isMember: boolean;
   isOpen: boolean;
-  /** Its socket was destroyed: what had been sent may not have arrived. */
+  /** Its socket was destroyed: sent messages may not have arrived. */
   isCut: boolean;
-  /** It has left since the publication began; when it comes back it may get it or miss it. */
+  /** It has left since the publication began. If it returns, it may get or miss it. */
   hasLeft: boolean;
   readonly must: number[];
   readonly may: number[];
 }
 
-/** Does random things to random members while others are being published to. */
+/** Does random things to random members during publications. */
 class Mischief {
   readonly fates: Fate[];
   readonly #random: () => number;
@@ -56,7 +56,7 @@ class Mischief {
     return fate;
   }
 
-  /** Does mischief and says yes or no. */
+  /** Does mischief and returns true or false. */
   answer(): boolean {
     const yes = this.#random() < 0.8;
     for (let count = 0; count < 2; count += 1) if (this.#random() < 0.5) this.#act();
@@ -92,7 +92,7 @@ describe('membership in the middle of a broadcast', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  /** Publishes with a `where` that does mischief, and notes who must have got it. */
+  /** Publishes with a `where` that does mischief, and records who must get it. */
   function publishAmid(mischief: Mischief, round: number): void {
     const audience = mischief.fates.filter(({ isMember }) => isMember);
     for (const fate of mischief.fates) fate.hasLeft = false;
@@ -101,14 +101,20 @@ describe('membership in the middle of a broadcast', () => {
     const where = (connection: AnyConnection) => {
       asked.push(connection);
       const fate = mischief.fateOf(connection);
-      assert.ok(audience.includes(fate), 'only who was a member when it began is asked');
-      assert.ok(fate.isOpen && fate.isMember, 'nobody is asked who has gone meanwhile');
+      assert.ok(
+        audience.includes(fate),
+        'the filter is called only for members from before the publication',
+      );
+      assert.ok(
+        fate.isOpen && fate.isMember,
+        'the filter is never called for a connection that has gone meanwhile',
+      );
       const yes = mischief.answer();
       if (yes) accepted.push(fate);
       return yes;
     };
     const { delivered, dropped } = service.supervisor.topic(TOPIC).publish(round, { where });
-    // All are asked first, and then it is written to those who are still there.
+    // The filter is called for all first, then the remaining members are written to.
     for (const fate of accepted.filter(({ isOpen, isMember }) => isOpen && isMember)) {
       (fate.hasLeft ? fate.may : fate.must).push(round);
     }
@@ -119,7 +125,7 @@ describe('membership in the middle of a broadcast', () => {
       delivered >= must && delivered <= must + may,
       `${delivered}: ${must} to ${must + may}`,
     );
-    assert.equal(new Set(asked).size, asked.length, 'nobody is asked twice');
+    assert.equal(new Set(asked).size, asked.length, 'the filter is called once for each');
   }
 
   async function assertReceived({ member, must, may, isOpen, isCut }: Fate): Promise<void> {
@@ -154,7 +160,7 @@ describe('membership in the middle of a broadcast', () => {
     });
   }
 
-  it('listeners of events$ that end and move others: they hear of it when everybody has it', async () => {
+  it('listeners of events$ that end and move others: they run when everybody has the publication', async () => {
     service = await Service.start({
       limits: { outboxHighBytes: 200_000, outboxLowBytes: 1_000 },
     });
@@ -186,7 +192,7 @@ describe('membership in the middle of a broadcast', () => {
     first.peer.destroy();
   });
 
-  it('whoever leaves when it is asked does not get it', async () => {
+  it('a member that leaves in its filter call never gets the publication', async () => {
     service = await Service.start();
     const [member] = await crowd(service, 1);
     assert.ok(member);
@@ -197,7 +203,7 @@ describe('membership in the middle of a broadcast', () => {
     assert.deepEqual(member.peer.texts, ['"end"']);
   });
 
-  it('whoever joins meanwhile missed it, also when the topic had been emptied', async () => {
+  it('a connection that joins meanwhile misses it, even when the topic had been emptied', async () => {
     service = await Service.start();
     const members = await crowd(service, 3);
     const [a, b, c] = members;
@@ -237,7 +243,7 @@ describe('membership in the middle of a broadcast', () => {
     }
   });
 
-  it('a publication in answer to a report has the same place for everybody', async () => {
+  it('a publication in response to an event has the same place for everybody', async () => {
     service = await Service.start({
       limits: { outboxHighBytes: 200_000, outboxLowBytes: 1_000 },
     });
@@ -261,7 +267,7 @@ describe('membership in the middle of a broadcast', () => {
     slow.peer.destroy();
   });
 
-  it('resets of many members in the middle of many broadcasts hurt nobody else', async () => {
+  it('resets of many members in the middle of many broadcasts affect no others', async () => {
     service = await Service.start();
     const members = await crowd(service, 20);
     for (const { connection } of members) connection.join(TOPIC);
@@ -286,7 +292,7 @@ describe('membership in the middle of a broadcast', () => {
       await caughtUp(member, 'end');
       assert.deepEqual(member.peer.texts.slice(0, -1).map(Number), sent);
     }
-    await until(() => service.inFlight === stay.length, 'all reports are in');
+    await until(() => service.inFlight === stay.length, 'all events are in');
     assert.equal(service.of('connection.closed').length, go.length);
   });
 });

@@ -51,7 +51,7 @@ describe('the memory of topics', () => {
     await until(() => supervisor.counts.closed === 1, 'it is gone');
   });
 
-  it('100,000 topics that were published to, asked for or listened to hold nothing', async () => {
+  it('100,000 topics that were published to, looked up or listened to hold nothing', async () => {
     await start();
     const before = await heapUsed();
     for (let n = 0; n < 100_000; n += 1) {
@@ -90,7 +90,7 @@ describe('the memory of topics', () => {
     await until(() => supervisor.counts.closed === 1, 'it is gone');
   });
 
-  /** A connection joins topics, is published to and is lost; only a weak reference stays. */
+  /** A connection joins topics, gets publications and is lost. Only a weak reference remains. */
   async function visit(n: number): Promise<WeakRef<object>> {
     const peer = await RawPeer.open(listener.port);
     await until(() => supervisor.counts.open === 2, 'it is open');
@@ -121,17 +121,17 @@ describe('the memory of topics', () => {
   });
 });
 
-// Goal: a peer that chooses names holds no more than the names that it may choose. Method: each name is a part of a long
-// message, as one that an application cuts out of its text.
+// Goal: a peer that chooses names holds no more memory than the permitted names take. Method: each name is a slice of a
+// long message, as an application may cut it from a text.
 describe('the memory of names that a peer chooses', () => {
   const NAME_BYTES = 256;
-  /** What a topic with one member costs beside its name. */
+  /** What a topic with one member costs besides its name. */
   const TOPIC_BYTES = 1_500;
   const topicsMax = 1_000;
   let service: Service;
   afterEach(() => service.stop());
 
-  it('is topicsMax × 256 bytes and no part of its messages', async () => {
+  it('is topicsMax × 256 bytes, and holds no part of the messages', async () => {
     let refused = 0;
     service = await Service.start({
       codec: textCodec(),
@@ -148,7 +148,7 @@ describe('the memory of names that a peer chooses', () => {
       member.peer.text(padding + String(n).padStart(NAME_BYTES, '.'));
     }
     await until(() => refused === 100, 'all have arrived');
-    // The service notes them.
+    // The service records them.
     service.messages.length = 0;
     const grown = (await heapUsed()) - before;
     assert.equal(member.connection.topics.length, topicsMax);
@@ -163,7 +163,7 @@ describe('many topics for many members', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  it('100 members of 1,000 topics each leave them in no time', async () => {
+  it('100 members of 1,000 topics each leave them quickly', async () => {
     service = await Service.start();
     const members = await crowd(service, 100);
     const names = Array.from({ length: 1_000 }, (_, n) => `topic ${n}`);

@@ -1,5 +1,5 @@
-// Goal: `topic.messages$` is what is published there, after the members have it, and costs nobody anything. Method: real
-// sockets beside subscribers that note, answer, throw and leave.
+// Goal: `topic.messages$` emits what is published in the topic, after the members have it, and affects nobody. Method:
+// real sockets beside subscribers that record, answer, throw and leave.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { of, takeWhile } from 'rxjs';
@@ -20,14 +20,14 @@ async function start(count: number, options: Parameters<typeof Service.start>[0]
 
 const topic = (name = 'lobby') => service.supervisor.topic(name);
 
-/** Notes what is published in a topic. */
+/** Records the publications of a topic. */
 function listen(name = 'lobby'): unknown[] {
   const heard: unknown[] = [];
   topic(name).messages$.subscribe((message) => heard.push(message));
   return heard;
 }
 
-/** What a member got, apart from its mark. */
+/** What a member received, without its mark. */
 async function textsOf(member: Member): Promise<unknown[]> {
   await caughtUp(member, 'mark');
   return member.peer.texts.slice(0, -1).map((text) => JSON.parse(text) as unknown);
@@ -36,7 +36,7 @@ async function textsOf(member: Member): Promise<unknown[]> {
 describe('topic.messages$', () => {
   afterEach(() => service.stop());
 
-  it('is what is published, through any handle and by any Observable, as it was given without a contract', async () => {
+  it('emits publications through any handle and from any Observable, unchanged if there is no contract', async () => {
     const supervisor = await start(1);
     const heard = listen();
     const message = { at: new Date(0) };
@@ -49,7 +49,7 @@ describe('topic.messages$', () => {
     assert.equal(heard[0], message, 'the object itself, before the codec');
   });
 
-  it('has what nobody got: without members, and when all are left out', async () => {
+  it('emits publications that reach nobody: without members, and when all are excluded', async () => {
     const supervisor = await start(1);
     const heard = listen();
     topic().publish('for nobody', { where: () => false });
@@ -62,7 +62,7 @@ describe('topic.messages$', () => {
     assert.deepEqual([heard, empty], [['for nobody', 'still', 'again'], ['into the void']]);
   });
 
-  it('has nothing that was refused', async () => {
+  it('never emits a refused publication', async () => {
     await start(1, { sends: z.string() });
     const heard = listen();
     assert.throws(() => topic().publish(7), { code: 'invalid-message' });
@@ -71,7 +71,7 @@ describe('topic.messages$', () => {
     assert.deepEqual(heard, ['good']);
   });
 
-  it('comes after the fan-out: answers follow in the same order for members and listeners', async () => {
+  it('emits after the fan-out: answers follow in the same order for members and listeners', async () => {
     await start(3);
     const answers = new Map<unknown, string>([
       ['one', 'two'],
@@ -107,7 +107,7 @@ describe('topic.messages$', () => {
     ['throws', () => assert.fail('boom')],
     ['rejects', () => Promise.reject(new Error('boom'))],
   ] as const) {
-    it(`reports a subscriber that ${way}, and disturbs neither members nor others`, async () => {
+    it(`reports a subscriber that ${way}, and affects neither members nor other subscribers`, async () => {
       await start(2);
       topic().messages$.subscribe(fail);
       const heard = listen();
@@ -123,7 +123,7 @@ describe('topic.messages$', () => {
     });
   }
 
-  it('completes when the supervisor has stopped, also for who comes later', async () => {
+  it('completes when the supervisor has stopped, also for later subscribers', async () => {
     const supervisor = await start(1);
     const ended: string[] = [];
     const listenTo = (name: string) =>
@@ -140,11 +140,11 @@ describe('topic.messages$', () => {
     assert.deepEqual(ended.slice(2), ['held', 'new stopped']);
   });
 
-  it('goes on although nobody holds the topic, and ends with its last subscriber', async () => {
+  it('continues although nobody holds the topic, and ends with its last subscriber', async () => {
     await start(0);
     const heard: unknown[] = [];
     const handle = new WeakRef(topic());
-    // Not even the subscription is held: it ends by itself.
+    // Nobody holds the subscription either. It ends by itself.
     topic()
       .messages$.pipe(takeWhile((message) => message !== 'bye'))
       .subscribe((message) => heard.push(message));
@@ -158,7 +158,7 @@ describe('topic.messages$', () => {
     assert.deepEqual(heard, ['hi']);
   });
 
-  it('can be fed into another topic', async () => {
+  it('can feed another topic', async () => {
     await start(1);
     members[0]?.connection.join('copy');
     topic().messages$.subscribe(topic('copy'));

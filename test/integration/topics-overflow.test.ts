@@ -1,5 +1,5 @@
-// Goal: each topic decides what a slow member misses, and nothing is missed silently. Method: a member that
-// does not read beside one that does, on real sockets.
+// Goal: each topic decides what a slow member misses, and reports everything that is missed. Method: a
+// member that does not read beside one that does, on real sockets.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { messageFrame } from '../../src/core/frame.ts';
@@ -34,7 +34,7 @@ async function start(): Promise<void> {
     slow.connection.send(FILLER);
     return slow.connection.flow === 'congested';
   }, 'it is congested');
-  // The kernel may still take some of it.
+  // The kernel may still accept some of it.
   for (let calm = 0; calm < 5; calm = slow.connection.flow === 'congested' ? calm + 1 : 0) {
     slow.connection.send(FILLER);
     await turns(5);
@@ -54,7 +54,7 @@ describe('a topic with a member that is congested', () => {
     return service.stop();
   });
 
-  it('drops what is new unless told otherwise, and counts it', async () => {
+  it('drops new messages by default, and counts them', async () => {
     await start();
     const quote = { symbol: 'EUR', price: 1 };
     assert.deepEqual(topic().publish(quote), { delivered: 1, kept: 0, dropped: 1 });
@@ -91,7 +91,7 @@ describe('a topic with a member that is congested', () => {
     await until(() => quotesOf(quick).length === 4, 'the other got everything');
   });
 
-  it('latest: has room for as much as the high mark, and drops what is beyond it', async () => {
+  it('latest: keeps as much as the high mark allows, and drops the rest', async () => {
     await start();
     const quotes = topic({ overflow: 'latest', keyOf });
     const filler = 'y'.repeat(30_000);
@@ -114,7 +114,7 @@ describe('a topic with a member that is congested', () => {
     await until(() => quotesOf(slow).length === 2, 'both arrive');
   });
 
-  it('latest: what is kept is not written on top of a full backlog when it closes', async () => {
+  it('latest: never writes the kept messages on top of a full backlog at close', async () => {
     await start();
     const message = { symbol: 'EUR', price: 1, filler: 'x'.repeat(90_000) };
     assert.equal(topic({ overflow: 'latest', keyOf }).publish(message).kept, 1);
@@ -130,7 +130,7 @@ describe('a topic with a member that is congested', () => {
     assert.deepEqual(quotesOf(slow), []);
   });
 
-  it('latest: who leaves the topic hears no more of it', async () => {
+  it('latest: sends nothing more of a topic that the member has left', async () => {
     await start();
     slow.connection.join('rates');
     topic({ overflow: 'latest', keyOf }).publish({ symbol: 'EUR', price: 1 });
@@ -147,7 +147,7 @@ describe('a topic with a member that is congested', () => {
     );
   });
 
-  it('latest: a wrong key is told to who publishes, and a wrong message before it', async () => {
+  it('latest: throws for a wrong key at the publisher, and for an invalid message before it', async () => {
     await start();
     const asSymbol = topic({ overflow: 'latest', keyOf });
     const keyless = {
@@ -159,7 +159,7 @@ describe('a topic with a member that is congested', () => {
     assert.equal(slow.connection.droppedMessages, 0);
   });
 
-  it('close: closes the member with 1013, so that it can come back and start afresh', async () => {
+  it('close: closes the member with 1013, so that it can reconnect and start afresh', async () => {
     await start();
     const quote = { symbol: 'EUR', price: 1 };
     const published = topic({ overflow: 'close' }).publish(quote);
@@ -174,7 +174,7 @@ describe('a topic with a member that is congested', () => {
     assert.deepEqual(slow.peer.closeFrame, { code: 1013, reason: 'too slow' });
   });
 
-  it('can leave out by its state whom it does not want to burden', async () => {
+  it('may exclude members by their state', async () => {
     await start();
     const where = ({ flow }: { flow: string }) => flow === 'flowing';
     const published = topic().publish({ symbol: 'EUR', price: 1 }, { where });
@@ -184,14 +184,14 @@ describe('a topic with a member that is congested', () => {
 });
 
 describe('a topic that closes members that are congested', () => {
-  it('tells of one after the other, whatever is published in answer', async () => {
+  it('reports one after the other, whatever is published in response', async () => {
     const MEMBERS = 300;
     service = await Service.start({ limits: { ...limits, outboxHighBytes: 20_000 } });
     const members = await crowd(service, MEMBERS);
     for (const { connection, peer } of members) {
       connection.join('quotes');
       peer.pause();
-      // More than the kernel takes, at once.
+      // More than the kernel accepts, at once.
       while (connection.send(FILLER.repeat(20)) !== 'refused');
     }
     let depth = 0;
@@ -214,7 +214,7 @@ describe('a topic that closes members that are congested', () => {
 });
 
 describe('the options of a topic', () => {
-  it('are checked at once, each named when it is wrong', async () => {
+  it('are checked at once, and each wrong one is named', async () => {
     service = await Service.start();
     const wrong: [object, RegExp][] = [
       [{ overflow: 'block' }, /options\.overflow/],
@@ -229,7 +229,7 @@ describe('the options of a topic', () => {
     await service.stop();
   });
 
-  it('belong to the handle: the members are the same', async () => {
+  it('belong to the handle: the members are shared', async () => {
     service = await Service.start();
     const [member] = await crowd(service, 1);
     member?.connection.join('quotes');

@@ -15,7 +15,7 @@ describe('topics', () => {
     return service.supervisor;
   };
 
-  /** What each member has got, once all have got everything. */
+  /** What each member has received, once all have everything. */
   async function received(members: readonly Member[]): Promise<unknown[][]> {
     await Promise.all(members.map((member) => caughtUp(member, 'mark')));
     return members.map(({ peer }) => peer.texts.map((text) => JSON.parse(text)).slice(0, -1));
@@ -52,7 +52,7 @@ describe('topics', () => {
     assert.deepEqual(await received([member]), [[1]]);
   });
 
-  it('except leaves out one, or several, or whoever an iterable names', async () => {
+  it('except excludes one, or several, or any that an iterable yields', async () => {
     const supervisor = await start();
     const members = await crowd(service, 4);
     const all = members.map(({ connection }) => connection);
@@ -75,7 +75,7 @@ describe('topics', () => {
     assert.deepEqual(got[2], ['one', 'list', 'none', 'all but a']);
   });
 
-  it('where chooses, together with except', async () => {
+  it('where selects members, together with except', async () => {
     const supervisor = await start();
     const members = await crowd(service, 3);
     const [a, b, c] = members.map(({ connection }) => connection);
@@ -92,7 +92,7 @@ describe('topics', () => {
     assert.deepEqual(await received(members), [[], [], ['hello']]);
   });
 
-  it('only `true` is yes', async () => {
+  it('only `true` selects a member', async () => {
     const supervisor = await start();
     const members = await crowd(service, 1);
     for (const answer of [1, 'yes', {}, undefined, null, 0]) {
@@ -102,7 +102,7 @@ describe('topics', () => {
     assert.deepEqual(await received(members), [[]]);
   });
 
-  it('names that are no names are refused, by topic, join and leave', async () => {
+  it('invalid names are refused, by topic, join and leave', async () => {
     const supervisor = await start();
     const [member] = await crowd(service, 1);
     for (const name of ['', undefined, null, 5, {}, ['news'], 'x'.repeat(257)]) {
@@ -128,7 +128,7 @@ describe('topics', () => {
     assert.deepEqual(member?.connection.topics, ['b', 'c', 'd']);
   });
 
-  it('members whose onOpen is at work get publications', async () => {
+  it('members with a running onOpen get publications', async () => {
     service = await Service.start({
       onOpen: (connection) => {
         connection.join('news');
@@ -150,7 +150,7 @@ describe('topics', () => {
   ];
 
   for (const [title, end] of endings) {
-    it(`${title}() takes a member out of its topics before it returns`, async () => {
+    it(`${title}() removes a member from its topics before it returns`, async () => {
       const supervisor = await start();
       const [a, b] = await crowd(service, 2);
       assert.ok(a && b);
@@ -174,7 +174,7 @@ describe('topics', () => {
   ];
 
   for (const [title, lose] of losses) {
-    it(`${title} of the peer takes it out of its topics before anybody hears of it`, async () => {
+    it(`${title} of the peer removes it from its topics before anything is reported`, async () => {
       const supervisor = await start();
       const [a, b] = await crowd(service, 2);
       assert.ok(a && b);
@@ -188,7 +188,7 @@ describe('topics', () => {
     });
   }
 
-  it('order is kept, for each member, over topics and direct sends', async () => {
+  it('order is kept, for each member, across topics and direct sends', async () => {
     const supervisor = await start();
     const members = await crowd(service, 3);
     for (const { connection } of members) connection.join('odd');
@@ -202,7 +202,7 @@ describe('topics', () => {
     assert.deepEqual(await received(members), [expected, expected, expected]);
   });
 
-  it('every message is encoded once, however many get it', async () => {
+  it('every message is encoded once, for any number of members', async () => {
     let encoded = 0;
     const message = {
       toJSON: () => {
@@ -231,7 +231,7 @@ describe('a topic as an Observer', () => {
     return member;
   }
 
-  it('takes whatever an Observable emits', async () => {
+  it('accepts whatever an Observable emits', async () => {
     const { peer } = await subscribed();
     const prices = service.supervisor.topic('prices');
     concat(of(1, 2), from([3, 4]).pipe(map((n) => n * 10)), interval(1).pipe(take(2))).subscribe(
@@ -241,7 +241,7 @@ describe('a topic as an Observer', () => {
     assert.deepEqual(peer.texts, ['1', '2', '30', '40', '0', '1']);
   });
 
-  it('thinned out by auditTime sends the newest only', async () => {
+  it('with auditTime in front sends the newest only', async () => {
     const { peer } = await subscribed();
     const prices$ = new Subject<number>();
     prices$.pipe(auditTime(20)).subscribe(service.supervisor.topic('prices'));
@@ -251,7 +251,7 @@ describe('a topic as an Observer', () => {
     prices$.complete();
   });
 
-  it('can have several sources, which end when they like', async () => {
+  it('can have several sources, which may end at any time', async () => {
     const { peer } = await subscribed();
     const prices = service.supervisor.topic('prices');
     const a$ = new Subject<string>();
@@ -260,7 +260,7 @@ describe('a topic as an Observer', () => {
     merge(b$, of('c')).subscribe(prices);
     a$.next('a');
     subscription.unsubscribe();
-    a$.next('nobody hears it');
+    a$.next('nobody receives it');
     b$.next('b');
     b$.complete();
     prices.publish('d');
@@ -268,7 +268,7 @@ describe('a topic as an Observer', () => {
     assert.deepEqual(peer.texts, ['"c"', '"a"', '"b"', '"d"']);
   });
 
-  it('may have its methods taken apart', async () => {
+  it('works when its methods are detached', async () => {
     const { peer } = await subscribed();
     const { next, error, complete } = service.supervisor.topic('prices');
     next('one');
@@ -279,7 +279,7 @@ describe('a topic as an Observer', () => {
     assert.equal(service.of('handler.errored').length, 1);
   });
 
-  it('with nobody in it takes everything and keeps nothing', async () => {
+  it('without members accepts everything and keeps nothing', async () => {
     service = await Service.start();
     const empty = service.supervisor.topic('empty');
     of(1, 2, 3).subscribe(empty);

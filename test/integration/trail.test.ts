@@ -1,5 +1,5 @@
-// Goal: after the end one can say what happened to a socket. Method: end connections in every common way, on real sockets, and
-// read the trail of the verdict or failure.
+// Goal: after the end you can reconstruct what happened to a socket. Method: end connections in every common way, on
+// real sockets, and read the trail of the verdict or failure.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -19,7 +19,7 @@ interface Situation {
   readonly options?: PairOptions;
   readonly happens: (pair: Pair) => unknown;
   readonly cause: CloseVerdict['cause'];
-  /** The facts behind those of opening. */
+  /** The facts after those of opening. */
   readonly facts: readonly string[];
 }
 
@@ -68,10 +68,10 @@ const situations: Readonly<Record<string, Situation>> = {
 
 const factsOf = (trail: Trail) => trail.map(({ fact }) => fact);
 
-/** How an open connection is left, whatever ended it. */
+/** The last facts of an open connection, whatever ended it. */
 const gone = ['socket.closed', 'websocket.closed'];
 
-/** Times rise, from the beginning of the test until now. */
+/** Times increase, from the beginning of the test until now. */
 function assertTimes(trail: Trail, beganAtMs: number): void {
   const times = trail.map(({ atMs }) => atMs);
   assert.deepEqual(
@@ -81,7 +81,7 @@ function assertTimes(trail: Trail, beganAtMs: number): void {
   for (const atMs of times) assert.ok(atMs >= beganAtMs - 2 && atMs <= Date.now() + 2, `${atMs}`);
 }
 
-describeBothSides('the trail says what happened when', (connect) => {
+describeBothSides('the trail records when things happened', (connect) => {
   for (const [title, { options, happens, cause, facts }] of Object.entries(situations)) {
     it(title, async () => {
       const beganAtMs = Date.now();
@@ -103,7 +103,7 @@ describe('the trail of an accepted connection', () => {
   let service: Service;
   afterEach(() => service.stop());
 
-  it('says that a handler threw, and so does its log line', async () => {
+  it('records that a handler threw, and so does its log line', async () => {
     service = await Service.start({
       onOpen() {
         throw new Error('boom');
@@ -138,7 +138,7 @@ describe('the trail of an accepted connection', () => {
     assert.deepEqual(factsOf(verdict.trail), [...paused, 'socket.ended', ...gone]);
   });
 
-  it('says that it was refused', async () => {
+  it('records that it was refused', async () => {
     service = await Service.start({ authenticate: () => false });
     const peer = await RawPeer.connect(service.port);
     peer.request();
@@ -146,7 +146,7 @@ describe('the trail of an accepted connection', () => {
     assert.deepEqual(factsOf(failure.trail), ['admission.refused']);
   });
 
-  it('says that the client left before it was admitted', async () => {
+  it('records that the client left before it was admitted', async () => {
     service = await Service.start({ authenticate: () => new Promise(() => {}) });
     const peer = await RawPeer.connect(service.port);
     peer.request();
@@ -156,7 +156,7 @@ describe('the trail of an accepted connection', () => {
     assert.deepEqual(factsOf(failure.trail), ['peer.abandoned']);
   });
 
-  it('says that nothing came of the handshake in time', async () => {
+  it('records that the handshake did not complete in time', async () => {
     service = await Service.start({
       timeouts: { handshakeMs: 100 },
       authenticate: () => new Promise(() => {}),
@@ -170,7 +170,7 @@ describe('the trail of an accepted connection', () => {
 });
 
 describe('the trail of an attempt', () => {
-  it('says that nobody listens', async () => {
+  it('records that nobody listens', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
