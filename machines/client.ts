@@ -3,7 +3,7 @@ import type { ClientFact, ClientOrders, DelayName } from './client-contract.ts';
 import type { ExitSignal } from './exit-signals.ts';
 import { type Hidden, order } from './hidden.ts';
 
-/** What follows the end of an attempt that did not open, or of a connection. */
+/** The state that follows each ending of an attempt or a connection. */
 const afterEnding = {
   'ended.now': 'waiting.now',
   'ended.backoff': 'waiting.backoff',
@@ -14,13 +14,13 @@ const afterEnding = {
 } as const;
 
 /**
- * The life of a client: one connection at a time, dialed again and again.
+ * The life of a client, which keeps one connection at a time and dials again when it ends.
  *
- * Each attempt is a connection with a chart of its own. This chart knows only whether the attempt opened, and when another
- * may follow its end. No second attempt begins while one is under way.
+ * Each attempt is a connection with a chart of its own. This chart knows only whether the attempt opened, and when
+ * another may follow its end. No second attempt begins while one is under way.
  *
- * The reconnect policy stays outside: it decides by code and cause what an ending means, counts restarts, and measures the
- * delays. Its tables, numbers, random parts and the option `privateCodes` cannot be drawn.
+ * The reconnect policy is not part of the chart. It decides by code and cause what an ending means, counts restarts and
+ * computes the delays. Its tables, numbers, random parts and the option `privateCodes` cannot be drawn.
  */
 export const clientMachine = setup({
   types: {} as {
@@ -48,15 +48,16 @@ export const clientMachine = setup({
   initial: 'idle',
   on: {
     'xstate.done.actor.*': {
-      description: 'A connection of it has ended; the connection itself reports the outcome.',
+      description: 'Nothing to do: a connection reports its own end.',
     },
     'xstate.error.actor.*': {
-      description: 'Handled, so that this client lives on: the connection itself reports the end.',
+      description:
+        'Handled, so that XState does not stop this client; the connection reports its own end.',
     },
   },
   states: {
     idle: {
-      description: 'Nobody has asked for a connection yet, or nobody needs it any more.',
+      description: 'No connection has been requested yet, or none is needed any more.',
       entry: 'rest',
       on: { 'dial.requested': 'dialing', 'stop.requested': 'stopped' },
     },
@@ -71,7 +72,7 @@ export const clientMachine = setup({
         },
         welcoming: {
           description:
-            'It is open, and `onOpen` has not settled yet; it may take `welcomeMs`. Queued messages wait.',
+            'The connection is open. Queued messages wait until `onOpen` settles, for at most `welcomeMs`.',
           on: { 'connection.ending': '#client.closing' },
         },
       },
@@ -87,18 +88,21 @@ export const clientMachine = setup({
       initial: 'settling',
       states: {
         settling: {
-          description: 'It opened a moment ago; failures so far still count.',
+          description:
+            'The connection has not been healthy for `stableMs` yet; earlier failures still count.',
           meta: { deadline: 'stableMs' },
           entry: { type: 'startDelay', params: { name: 'stable' } },
           on: { 'deadline.passed': 'stable', 'heartbeat.missed': 'suspect' },
         },
         stable: {
-          description: 'It has stayed open for a while: the next backoff begins anew.',
+          description:
+            'The connection has been healthy for `stableMs`; the next backoff is short again.',
           entry: 'resetBackoff',
           on: { 'heartbeat.missed': 'suspect' },
         },
         suspect: {
-          description: 'The peer owes a sign of life. It is stable again only after a while.',
+          description:
+            'The peer has missed a heartbeat. After its answer, `stableMs` starts again.',
           on: { 'heartbeat.answered': 'settling' },
         },
       },
@@ -111,16 +115,16 @@ export const clientMachine = setup({
       },
     },
     closing: {
-      description: 'The connection takes no more messages, and has not ended yet.',
+      description: 'The connection accepts no more messages, and has not ended yet.',
       on: { ...afterEnding, 'stop.requested': 'stopping' },
     },
     idling: {
-      description: 'Nobody needs the connection any more: it is on its way out.',
+      description: 'The connection is no longer needed, and is closing.',
       entry: 'endConnection',
       on: { 'ended.backoff': 'idle', 'stop.requested': 'stopping' },
     },
     waiting: {
-      description: 'Between two attempts.',
+      description: 'The client waits for its next attempt.',
       initial: 'backoff',
       states: {
         now: {
@@ -129,30 +133,32 @@ export const clientMachine = setup({
           on: { 'network.lost': 'offline' },
         },
         backoff: {
-          description: 'A random part of a time that doubles with every failure.',
+          description: 'The client waits a random part of a time that doubles with every failure.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'backoff' } },
           on: { 'wake.noticed': 'awake', 'network.lost': 'offline' },
         },
         slow: {
           description:
-            'A random time from `backoff.slowMs` to twice as long: a person may have to mend something.',
+            'The client waits a random time from `backoff.slowMs` to twice as long, because a person may have to fix something.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'slow' } },
         },
         deferred: {
-          description: 'The time that the peer asked for: `Retry-After`, 1012 or 1013.',
+          description:
+            'The client waits as long as the peer asked with `Retry-After`, 1012 or 1013.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'deferred' } },
         },
         awake: {
-          description: 'The host has slept, so the backoff is short again.',
+          description:
+            'The host has woken from sleep, so the client waits at most `backoff.minMs`.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'awake' } },
           on: { 'network.lost': 'offline' },
         },
         offline: {
-          description: 'The host says that there is no network. The client dials rarely.',
+          description: 'The host is offline, so the client dials only every `backoff.maxMs`.',
           meta: { deadline: 'backoff' },
           entry: { type: 'startDelay', params: { name: 'offline' } },
           on: { 'network.returned': '#client.dialing', 'wake.noticed': '#client.dialing' },
@@ -166,19 +172,19 @@ export const clientMachine = setup({
       },
     },
     stopping: {
-      description: 'Asked to stop; the connection is on its way out.',
+      description: 'The client is stopping, and its connection has not ended yet.',
       entry: 'endConnection',
-      // The client wanted this ending, so nothing judges it.
+      // The client asked for this ending, so the policy does not judge it.
       on: { 'ended.backoff': 'stopped' },
     },
     stopped: {
-      description: 'Asked to stop, and done. Nothing is left.',
+      description: 'The client has stopped. Nothing is left.',
       type: 'final',
       entry: 'finish',
     },
     exhausted: {
       description:
-        'Another attempt would be pointless, or there have been too many; `dialNow` dials again.',
+        'Another attempt would be pointless, or too many attempts have ended. `dialNow` dials again.',
       entry: 'giveUp',
       on: { 'dial.requested': 'dialing', 'stop.requested': 'stopped' },
     },

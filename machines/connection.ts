@@ -48,13 +48,14 @@ export const connectionMachine = setup({
   output: ({ context }: { context: Hidden<ConnectionOrders> }) => hide(reveal(context).outcome()),
   states: {
     handshaking: {
-      description: 'Not open yet; nothing is promised to anyone.',
+      description: 'The connection is not open yet, and is not in the registry.',
       meta: { deadline: 'handshakeMs' },
       entry: { type: 'startDeadline', params: { name: 'handshake' } },
       initial: 'admitting',
       states: {
         admitting: {
-          description: 'Limits, path, Host, Origin and `authenticate` decide whether it may open.',
+          description:
+            'Limits, path, Host, Origin and `authenticate` decide whether the connection may open.',
           on: {
             'admission.granted': 'upgrading',
             'admission.denied': 'refusing',
@@ -62,13 +63,14 @@ export const connectionMachine = setup({
           },
         },
         upgrading: {
-          description: 'Admitted: 101 is being written and the WebSocket bound to the socket.',
+          description:
+            'Admitted: the 101 is being written, and the WebSocket is being bound to the socket.',
           entry: 'upgrade',
           on: { 'socket.opened': '#connection.open' },
         },
         refusing: {
           description:
-            'Refused by `authenticate`: a close frame behind the 101 says why. Nothing is heard but its echo.',
+            'Refused by `authenticate`: a close frame after the 101 carries the reason. Only its echo is awaited.',
           meta: { deadline: 'refusalMs' },
           entry: [{ type: 'startDeadline', params: { name: 'refusal' } }, 'refuseWithClose'],
           on: {
@@ -79,7 +81,8 @@ export const connectionMachine = setup({
           },
         },
         dialing: {
-          description: 'This side connects: name, TCP, TLS and the upgrade request are under way.',
+          description:
+            'This side dials: name resolution, TCP, TLS and the upgrade request are under way.',
           entry: 'dial',
           on: {
             'socket.opened': '#connection.open',
@@ -97,17 +100,18 @@ export const connectionMachine = setup({
       },
     },
     open: {
-      description: 'Established. In the registry, member of its topics, reachable by broadcasts.',
+      description:
+        'Established: in the registry, a member of its topics and reachable by broadcasts.',
       meta: { deadline: 'heartbeat' },
       type: 'parallel',
       entry: 'announceOpen',
       states: {
         intake: {
-          description: 'Whether messages of the peer reach the application.',
+          description: 'Whether messages from the peer reach the application.',
           initial: 'welcoming',
           states: {
             welcoming: {
-              description: '`onOpen` has not settled yet; reading is paused, nothing is lost.',
+              description: '`onOpen` has not settled yet. Reading is paused, and nothing is lost.',
               meta: { deadline: 'welcomeMs' },
               on: { 'welcome.settled': 'receiving' },
             },
@@ -118,18 +122,19 @@ export const connectionMachine = setup({
             },
             paused: {
               description:
-                'Nothing is read or delivered: the application asked for it, the peer is too fast, or handlers are behind.',
+                'Nothing is read or delivered: the application paused, the peer is too fast, or handlers are behind.',
               meta: { deadline: 'pausedMs' },
               on: { 'reading.resumed': 'receiving' },
             },
           },
         },
         liveness: {
-          description: 'Whether the peer has proved that it is there.',
+          description: 'Whether the peer has shown that it is alive.',
           initial: 'healthy',
           states: {
             healthy: {
-              description: 'Something was heard from the peer recently, or its answer is awaited.',
+              description:
+                'The peer has given a sign of life recently, or still has time to answer.',
               on: {
                 'heartbeat.missed': {
                   target: 'suspect',
@@ -142,7 +147,7 @@ export const connectionMachine = setup({
               },
             },
             suspect: {
-              description: 'Pinged, and no proof of life during the first half of the grace.',
+              description: 'The peer gave no sign of life during the first half of the grace.',
               on: {
                 'heartbeat.answered': {
                   target: 'healthy',
@@ -151,7 +156,8 @@ export const connectionMachine = setup({
               },
             },
             asleep: {
-              description: 'It answers pings, but its code does not run: a page that is frozen.',
+              description:
+                'The peer answers pings, but its code does not run, for example in a frozen page.',
               on: {
                 'beat.answered': {
                   target: 'healthy',
@@ -166,7 +172,7 @@ export const connectionMachine = setup({
           },
         },
         flow: {
-          description: 'Whether the peer takes what it is sent.',
+          description: 'Whether the peer reads as fast as this side writes.',
           initial: 'flowing',
           states: {
             flowing: {
@@ -179,7 +185,7 @@ export const connectionMachine = setup({
               },
             },
             congested: {
-              description: 'The outbox passed its high mark; publications skip this member.',
+              description: 'The outbox is above its high mark, and publications skip this member.',
               meta: { deadline: 'stalledMs' },
               on: {
                 'outbox.drained': {
@@ -210,7 +216,8 @@ export const connectionMachine = setup({
       },
     },
     errored: {
-      description: 'Quarantined. A last close frame may still leave; nothing is heard or sent.',
+      description:
+        'Quarantined. A last close frame may still leave; no message is delivered or sent.',
       meta: { deadline: 'erroredMs' },
       entry: ['announceError', { type: 'startDeadline', params: { name: 'errored' } }],
       on: {
@@ -221,18 +228,19 @@ export const connectionMachine = setup({
       },
     },
     closing: {
-      description: 'Quarantined and on its way out.',
+      description: 'Quarantined, until the socket and the WebSocket have ended.',
       entry: 'announceClosing',
       initial: 'local',
       states: {
         local: {
-          description: 'Our close frame is out; the echo is awaited.',
+          description: 'This side has sent its close frame, and waits for the echo.',
           meta: { deadline: 'closeMs' },
           entry: ['sendClose', { type: 'startDeadline', params: { name: 'close' } }],
           on: { 'deadline.passed': 'forced' },
         },
         peer: {
-          description: 'The peer closes or has ended its side; the answer is on its way.',
+          description:
+            'The peer has sent a close frame or ended its side; the answer is on its way.',
           meta: { deadline: 'closeMs' },
           entry: { type: 'startDeadline', params: { name: 'close' } },
           on: { 'deadline.passed': 'forced' },
@@ -244,7 +252,8 @@ export const connectionMachine = setup({
           on: { 'deadline.passed': '#connection.closed', 'terminate.requested': undefined },
         },
         reaping: {
-          description: 'The socket is gone; the WebSocket above it has not said so yet.',
+          description:
+            'The socket has closed, and the WebSocket above it has not reported its end yet.',
           meta: { deadline: 'forcedMs' },
           entry: { type: 'startDeadline', params: { name: 'forced' } },
           on: { 'deadline.passed': '#connection.closed', 'terminate.requested': undefined },
@@ -257,12 +266,12 @@ export const connectionMachine = setup({
       },
     },
     closed: {
-      description: 'It was open and is over. The output is the verdict.',
+      description: 'The connection was open and has ended. The output is the verdict.',
       type: 'final',
       entry: 'finish',
     },
     failed: {
-      description: 'It never opened. The output is the failure.',
+      description: 'The connection never opened. The output is the failure.',
       type: 'final',
       entry: 'finish',
     },

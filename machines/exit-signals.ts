@@ -1,7 +1,7 @@
 /** The events that the actor of a connection sends to its parent when it ends, like the exit signals of OTP. */
 export const exitSignals = {
   'xstate.done.actor.*': 'A connection has ended.',
-  'xstate.error.actor.*': 'The chart of a connection threw; the connection itself reports the end.',
+  'xstate.error.actor.*': 'The chart of a connection threw; the connection reports its own end.',
 } as const;
 
 /** The exit signals as XState sends them. */

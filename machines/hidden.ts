@@ -1,6 +1,6 @@
 const key = Symbol('hidden');
 
-/** Keeps a value in a private field, which nothing outside can read, `console.log` included. */
+/** Keeps a value in a private field, which nothing outside can read, not even `console.log`. */
 class Holder<Value> {
   readonly #value: Value;
 
@@ -16,9 +16,9 @@ class Holder<Value> {
 /**
  * A value that code can reach and an inspector cannot: an empty object for `Object.keys`, JSON and `structuredClone`.
  *
- * XState sends an inspector the input, the context, the output and the error of each actor. In Mooring these lead to
- * peers, headers, messages and close reasons. The key is a symbol, and not a property that is not enumerable, because
- * XState copies a context with `Object.assign`, which would lose such a property.
+ * XState sends an inspector the input, the context, the output and the error of each actor. In Mooring, these lead to
+ * peers, headers, messages and close reasons. The key is a symbol, and not a non-enumerable property, because XState
+ * copies a context with `Object.assign`, which would lose that property.
  */
 export interface Hidden<Value> {
   readonly [key]: { readonly value: Value };
@@ -34,7 +34,7 @@ export function reveal<Value>(hidden: Hidden<Value>): Value {
   return hidden[key].value;
 }
 
-/** The error of an actor whose order threw. It hides the original, which may be an error of the application. */
+/** The error of an actor whose order threw. It hides the thrown error, which may come from the application. */
 class OrderError extends Error {
   readonly #thrown: unknown;
 

@@ -1,6 +1,6 @@
 /**
- * The charts of connections, clients, pools and supervisors as XState machines, with the facts that they get and the orders
- * that they give. Nothing of them touches a socket, a clock or a timer.
+ * The charts of connections, clients, pools and supervisors as XState machines, with the facts that they receive and
+ * the orders that they give. They touch no socket, clock or timer.
  *
  * @packageDocumentation
  */

@@ -4,7 +4,7 @@ import { type Hidden, order } from './hidden.ts';
 import type { PoolFact, PoolOrders } from './pool-contract.ts';
 
 /**
- * The life of a pool: a fixed number of members, each of which has a connection or is getting one.
+ * The life of a pool: a fixed number of members, each connected or dialing.
  *
  * Each member is a client with a chart of its own, and replaces its own connection. This chart knows only whether all
  * members have a connection.
@@ -27,10 +27,10 @@ export const poolMachine = setup({
   initial: 'starting',
   on: {
     'xstate.done.actor.*': {
-      description: 'A member has ended; the member itself reports how.',
+      description: 'Nothing to do: a member reports its own end.',
     },
     'xstate.error.actor.*': {
-      description: 'Handled, so that this pool and all other members live on.',
+      description: 'Handled, so that XState does not stop this pool and its other members.',
     },
   },
   states: {
@@ -47,21 +47,21 @@ export const poolMachine = setup({
       on: { 'pool.thinned': 'degraded', 'drain.requested': 'draining' },
     },
     degraded: {
-      description: 'Fewer connections than members; what is missing is being replaced.',
+      description: 'At least one member has no connection, and is dialing.',
       on: { 'pool.filled': 'operational', 'drain.requested': 'draining' },
     },
     draining: {
-      description: 'Nothing is handed out; every connection is being closed.',
+      description: '`checkout` returns no connection, and every connection is closing.',
       entry: 'beginDrain',
       initial: 'closing',
       states: {
         closing: {
-          description: 'Closing handshakes.',
+          description: 'Closing handshakes are under way.',
           meta: { deadline: 'withinMs' },
           on: { 'deadline.passed': 'expiring' },
         },
         expiring: {
-          description: 'The time is up: what is left is being destroyed.',
+          description: 'The deadline has passed: the remaining connections are being destroyed.',
           meta: { deadline: 'forcedMs' },
           entry: 'expireAll',
           on: { 'deadline.passed': '#pool.stopped' },
@@ -70,7 +70,7 @@ export const poolMachine = setup({
       on: { 'pool.emptied': 'stopped' },
     },
     stopped: {
-      description: 'Nothing is open and nothing will be.',
+      description: 'No connection is open, and none will open.',
       type: 'final',
       entry: 'finish',
     },

@@ -2,26 +2,26 @@ import { setup } from 'xstate';
 import type { ExitSignal } from './exit-signals.ts';
 import { type Hidden, order } from './hidden.ts';
 
-/** Facts about a supervisor, with what each means. Past tense, no payload. */
+/** Facts about a supervisor, each with its meaning. A fact is named in the past tense and has no payload. */
 export const supervisorFacts = {
-  'suspend.requested': 'New connections are to be refused for a while.',
-  'admit.requested': 'New connections are welcome again.',
-  'drain.requested': 'The supervisor is to close every connection and stop.',
+  'suspend.requested': 'The application suspends the admission of connections.',
+  'admit.requested': 'The application admits connections again.',
+  'drain.requested': 'The application asks the supervisor to close every connection and stop.',
   'fleet.emptied': 'No connection is left and every close handler has settled.',
   'connection.crashed': 'An order of the chart of a connection threw.',
-  'deadline.passed': 'The time of the current state is up.',
+  'deadline.passed': 'The deadline of the current state has passed.',
 } as const;
 
 /** A fact about a supervisor. */
 export type SupervisorFact = { readonly type: keyof typeof supervisorFacts };
 
-/** Orders of the chart to its supervisor. Imperative, synchronous, and never user code. */
+/** Orders that the chart gives to its supervisor. They are synchronous and run no user code. */
 export interface SupervisorOrders {
   /** Reports that new connections are refused. */
   announceSuspended(): void;
-  /** Reports that new connections are welcome. */
+  /** Reports that new connections are admitted. */
   announceAdmitting(): void;
-  /** Refuses what is being admitted and spreads the closing of all others over the time given. */
+  /** Refuses connections that are being admitted, and spreads the closing of all others over the given time. */
   beginDrain(): void;
   /** Destroys the connections that have not closed. */
   expireAll(): void;
@@ -34,8 +34,8 @@ export interface SupervisorOrders {
 /**
  * The life of a supervisor: whether it admits connections, and how it ends.
  *
- * A connection that crashes is one event here and does not end its siblings. XState stops a parent that does not handle
- * `xstate.error.actor.*`, and everything below it.
+ * A connection that crashes causes one fact here and does not end its siblings. The chart handles
+ * `xstate.error.actor.*`, because XState would otherwise stop the supervisor and everything below it.
  */
 export const supervisorMachine = setup({
   types: {} as {
@@ -58,43 +58,44 @@ export const supervisorMachine = setup({
   initial: 'admitting',
   on: {
     'xstate.done.actor.*': {
-      description: 'The registry has forgotten the connection already; nothing is left to do.',
+      description: 'Nothing to do: the registry has already removed the connection.',
     },
     'xstate.error.actor.*': {
-      description: 'Handled, so that this supervisor and all siblings live on.',
+      description:
+        'Handled, so that XState does not stop this supervisor and all other connections.',
     },
     'connection.crashed': {
-      description: 'One connection has ended. This supervisor and all siblings live on.',
+      description: 'One connection has ended. The supervisor and all other connections continue.',
       actions: 'recordCrash',
     },
   },
   states: {
     admitting: {
-      description: 'Upgrade requests are admitted as far as the limits allow.',
+      description: 'Upgrade requests are admitted within the limits.',
       on: {
         'suspend.requested': { target: 'suspended', actions: 'announceSuspended' },
         'drain.requested': 'draining',
       },
     },
     suspended: {
-      description: 'Upgrade requests get 503; open connections live on.',
+      description: 'Upgrade requests get 503; open connections stay open.',
       on: {
         'admit.requested': { target: 'admitting', actions: 'announceAdmitting' },
         'drain.requested': 'draining',
       },
     },
     draining: {
-      description: 'Upgrade requests get 503; every connection is being closed.',
+      description: 'Upgrade requests get 503; every connection is closing.',
       meta: { deadline: 'withinMs' },
       entry: 'beginDrain',
       initial: 'closing',
       states: {
         closing: {
-          description: 'Closing handshakes, spread over time.',
+          description: 'Closing handshakes are under way, spread over time.',
           on: { 'deadline.passed': 'expiring' },
         },
         expiring: {
-          description: 'The time is up: what is left is being destroyed.',
+          description: 'The deadline has passed: the remaining connections are being destroyed.',
           meta: { deadline: 'forcedMs' },
           entry: 'expireAll',
           on: { 'deadline.passed': '#supervisor.stopped' },
@@ -103,7 +104,7 @@ export const supervisorMachine = setup({
       on: { 'fleet.emptied': 'stopped' },
     },
     stopped: {
-      description: 'Nothing is open and nothing will be.',
+      description: 'No connection is open, and none will open.',
       type: 'final',
       entry: 'finish',
     },
