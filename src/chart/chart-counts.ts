@@ -1,12 +1,12 @@
 import type { Chart, ChartState } from './chart.ts';
 
-/** One arrow of a chart, as it is drawn, and how often it was taken. */
+/** One arrow of a drawn chart, with the number of times that it was taken. */
 export interface ArrowCount {
-  /** The path of the state that it leaves; empty for the root. */
+  /** The path of the state that the arrow leaves; empty for the root. */
   readonly from: string;
-  /** The fact that leads along it. */
+  /** The fact that takes the arrow. */
   readonly fact: string;
-  /** The path of the state that it leads to; `null` when it stays where it is. */
+  /** The path of the state that the arrow leads to; `null` if the state stays the same. */
   readonly to: string | null;
   /** How often it was taken. */
   readonly taken: number;
@@ -15,17 +15,20 @@ export interface ArrowCount {
 /** What all runners of one chart have done so far. */
 export interface ChartCounts {
   /**
-   * How many are in each active state, by its path; of a final state, how many have ended in it. In the order of the
-   * chart, parents before their children.
+   * How many runners are in each state, by its path; for a final state, how many have ended in it. The order is that of
+   * the chart, parents before their children.
    */
   readonly states: Readonly<Record<string, number>>;
   /** The arrows that were taken at least once. */
   readonly arrows: readonly ArrowCount[];
-  /** How many have ended because an order threw. They are in no state. */
+  /** How many runners have ended because an order threw. They are in no state. */
   readonly crashed: number;
 }
 
-/** Adds up what the states and transitions of a chart have counted. Apart from the chart: no page asks for it. */
+/**
+ * Adds up the counts of all states and transitions of a chart. It is not a method of `Chart`, so that pages do not load
+ * it.
+ */
 export function countsOf(chart: Chart): ChartCounts {
   const states: Record<string, number> = {};
   for (const path of Object.keys(chart.table.edges)) if (path !== '') states[path] = 0;
@@ -46,14 +49,17 @@ function arrowsFrom(state: ChartState): ArrowCount[] {
   });
 }
 
-/** Several states may have the same arrow: it leaves a state that they are all within. */
+/** Several states may share an arrow, which leaves a state that contains them all. */
 function count(arrows: Map<string, ArrowCount>, arrow: ArrowCount): void {
   const key = `${arrow.from} ${arrow.fact}`;
   const before = arrows.get(key)?.taken ?? 0;
   arrows.set(key, { ...arrow, taken: before + arrow.taken });
 }
 
-/** The state that an arrow points at: of all states that it enters, the innermost that has all others within it. */
+/**
+ * Returns the state that an arrow points at: of all entered states, the innermost that contains the others or is within
+ * them.
+ */
 function targetOf(from: ChartState, to: ChartState): string | null {
   const entered = to.paths.filter((path) => !from.paths.includes(path));
   let target: string | null = null;

@@ -8,11 +8,11 @@ import { type ChartOwner, ChartRunner } from './runner.ts';
 import type { ChartTable } from './table.ts';
 import { connectionTable } from './tables/connection.ts';
 
-/** Which actors and which recorder the runners of a system have. */
+/** Which actors and which recorder the runners of a system get. */
 export interface ActorOptions {
   /** `null` in a page that has not imported XState. */
   readonly actorHost: ActorHost | null;
-  /** Whether each runner gets its actor at the start, instead of on demand. */
+  /** Whether each runner gets its actor at the start, and not on demand. */
   readonly areEager: boolean;
   /** Makes the recorder of each connection's last facts. A page has none, because its size matters more. */
   readonly makeRecorder?: (clock: Clock) => FlightRecorder;
@@ -35,7 +35,7 @@ export class ChartSystem {
     this.#recorder = makeRecorder?.(clock) ?? null;
   }
 
-  /** Whether its runners get their actors in the same way. */
+  /** Whether the runners of this system get their actors in this way. */
   has({ actorHost, areEager }: ActorOptions): boolean {
     return (
       this.#actorHost === actorHost && (actorHost === null || this.areActorsEager === areEager)

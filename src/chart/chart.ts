@@ -3,11 +3,11 @@ import { type ChartTable, type Edge, type Order, pathsTo } from './table.ts';
 
 /** What a fact does in one state of a chart. All runners of the chart share it. */
 export interface Transition {
-  /** `null` for the one that every runner begins with. */
+  /** `null` for the transition into the first state. */
   readonly fact: string | null;
   readonly to: ChartState;
   readonly orders: readonly Order[];
-  /** Which of the active states takes the fact, by its place among the paths; -1 for the root. */
+  /** The index, among the paths, of the active state that takes the fact; -1 for the root. */
   readonly source: number;
   /** The number of the fact in the flight recorder. */
   readonly code: number;
@@ -26,7 +26,7 @@ export class ChartState {
   population = 0;
   /** The snapshot that all actors in this state share. */
   snapshot: object | null = null;
-  /** The facts that have come so far; `null` for those that do nothing here. */
+  /** The transitions of all facts received so far; `null` for a fact that does nothing here. */
   readonly transitions = new Map<string, Transition | null>();
 
   readonly #chart: Chart;
@@ -62,9 +62,9 @@ export class Chart {
   readonly table: ChartTable;
   readonly recorder: FlightRecorder | null;
   crashed = 0;
-  /** Those that a runner has reached, by their innermost states. */
+  /** The states that runners have reached, by their innermost active states. */
   readonly states = new Map<string, ChartState>();
-  /** What the host of actors draws of it, once for all actors. */
+  /** The configuration that inspectors draw. The actor host makes it once for all actors. */
   config: object | null = null;
   #start: Transition | null = null;
 
@@ -74,7 +74,7 @@ export class Chart {
     this.recorder = recorder;
   }
 
-  /** How every runner begins. */
+  /** The transition that every runner begins with. */
   get start(): Transition {
     this.#start ??= this.#transition(this.table.start, { leaves: [] });
     return this.#start;
@@ -109,7 +109,7 @@ export class Chart {
   }
 }
 
-/** A state that is entered next to one that was left replaces that one alone: other regions stay where they are. */
+/** An entered state replaces the innermost state of its own region; other regions keep theirs. */
 function leavesAfter(before: readonly string[], entered: readonly string[]): readonly string[] {
   const [first] = entered;
   if (first === undefined) return before;

@@ -65,8 +65,8 @@ export function snapshotOf(state: ChartState): HostedSnapshot {
 }
 
 /**
- * What the actor of a runner shows: of a crash, another error than the one thrown, which may contain secrets of the
- * application. An inspector would see them.
+ * Returns the snapshot that the actor of a runner shows. After a crash, it has an error of its own, because an
+ * inspector would see the thrown error, which may contain secrets of the application.
  */
 function shownOf({ state, error }: ChartRunner): HostedSnapshot {
   if (error === null) return snapshotOf(state);
@@ -80,7 +80,7 @@ type HostedLogic = ActorLogic<LogicSnapshot, EventObject, undefined>;
 /** An actor as XState runs it. */
 export type HostedRef = ActorRef<LogicSnapshot, EventObject>;
 
-/** An inspector of the application, and where an error that it throws is reported. */
+/** An inspector of the application, and the function that reports its errors. */
 export interface GuardedInspector {
   readonly inspect: Inspector;
   readonly report: ReportThrown;
@@ -95,14 +95,14 @@ export interface ActorParent {
 export interface ActorPlace {
   readonly id: string;
   readonly parent: ActorParent | null;
-  /** Gets each step of this actor and of its descendants. Only an actor without a parent has one. */
+  /** Receives each step of this actor and of its descendants. Only an actor without a parent has one. */
   readonly inspector?: GuardedInspector | undefined;
 }
 
 /** Makes actors. Behind an interface, so that a page does not have to load XState. */
 export interface ActorHost {
   host(runner: ChartRunner, place: ActorPlace): HostedActor;
-  /** Makes a parent for actors that nobody else is the parent of. */
+  /** Makes a parent for actors that have no other. */
   makeRoot(): ActorParent;
 }
 
@@ -110,11 +110,11 @@ export interface ActorHost {
  * The XState actor of one runner, and its logic.
  *
  * The runner decides, and the actor shows the result. Each step becomes one event of the actor, sent as a notification,
- * so observers and inspectors never run inside a step. An event from anyone else changes nothing.
+ * so observers and inspectors never run inside a step. Any other event changes nothing.
  */
 export class HostedActor implements RunnerObserver {
   readonly runner: ChartRunner;
-  /** Until the actor is made. */
+  /** Set until the actor is made. */
   #place: ActorPlace | null;
   #ref: HostedRef | null = null;
   #shown: HostedSnapshot;
@@ -162,7 +162,7 @@ export class HostedActor implements RunnerObserver {
     return this.#reader as ChartActor<Output>;
   }
 
-  // What a runner shows.
+  // Reports of the runner.
 
   stepped(fact: string, to: ChartState): void {
     this.#show({ type: fact }, snapshotOf(to));
@@ -181,7 +181,7 @@ export class HostedActor implements RunnerObserver {
     });
   }
 
-  // What XState asks of a logic.
+  // Methods that XState calls.
 
   /** @internal */
   transition(): HostedSnapshot {
@@ -208,7 +208,7 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
   readonly #hosted: HostedActor;
   readonly #outcome: () => Output | undefined;
   readonly #report: ReportThrown;
-  /** The snapshot after the end. It alone belongs to one actor, because it has the output. */
+  /** The snapshot after the end. It is not shared, because it has the output. */
   #last: HostedSnapshot | null = null;
 
   /** @param outcome - returns the result of the chart. @param report - reports the error of an observer. */
@@ -262,7 +262,7 @@ class ReadOnlyActor<Output> implements ChartActor<Output> {
     let last: unknown = this.#hosted.ref.getSnapshot();
     return this.#hosted.ref.subscribe({
       next: (snapshot) => {
-        // XState repeats it for each child that ends.
+        // XState emits the same snapshot again for each child that ends.
         if (snapshot === last) return;
         last = snapshot;
         const own = snapshot.status === 'active' ? snapshot : this.getSnapshot();
@@ -331,7 +331,10 @@ type ActorSystem = HostedRef['system'];
 
 const guardedSystems = new WeakMap<ActorSystem, ActorSystem>();
 
-/** A system that guards the inspectors you add: they run within a step of XState, and an error would end it. */
+/**
+ * Returns the system with a guard around added inspectors, because they run within a step of XState, and an error would
+ * end it.
+ */
 function guardedSystem(system: ActorSystem, report: ReportThrown): ActorSystem {
   const known = guardedSystems.get(system);
   if (known !== undefined) return known;
@@ -342,7 +345,7 @@ function guardedSystem(system: ActorSystem, report: ReportThrown): ActorSystem {
   return guarded;
 }
 
-/** Makes the inspector of a system. It leaves out a repeated snapshot, which an event without effect causes. */
+/** Makes the inspector of a system. It drops repeated snapshots, which events without effect cause. */
 function inspect({
   inspect: inspector,
   report,

@@ -1,11 +1,13 @@
 import { runAll } from '../core/guard.ts';
 
 /**
- * The queue of calls to user code, in the order in which things happened. A supervisor and everything below it share one.
+ * The queue of calls to user code, in the order in which things happened. A supervisor and everything below it share
+ * one.
  *
  * User code must not run while a chart takes a step, or while a fan-out writes to its members. It would see a half-done
- * step, and what it publishes or closes would overtake the rest. So such calls are added here, and delivered when nothing
- * holds the queue. Calls that user code causes go to the end of the queue, so all listeners get one event before the next.
+ * step, and what it publishes or closes would overtake the rest. So such calls are added here, and are delivered when
+ * nothing holds the queue. Calls that user code causes go to the end of the queue, so all listeners receive one event
+ * before the next.
  */
 export class Notifications {
   #due: (() => void)[] = [];
@@ -47,7 +49,7 @@ export class Notifications {
     }
   }
 
-  /** A loop, and no recursion, because a notification may add others. */
+  /** Delivers in a loop, and not by recursion, because a notification may add others. */
   #deliver(): void {
     if (this.#holds > 0 || this.#isDelivering) return;
     this.#isDelivering = true;

@@ -12,13 +12,13 @@ export interface ChartOwner {
   chartCrashed(error: Error): void;
   /** A fact led from one state to another. The orders follow. */
   chartMoved?(from: ChartState, to: ChartState): void;
-  /** The chart has taken all facts. Notifications follow. It must send no further fact. */
+  /** The chart has taken all facts. Notifications follow. The owner must send no further fact. */
   chartSettled?(): void;
   /** The chart has settled for the last time: it has reached a final state, or crashed. */
   chartEnded?(): void;
 }
 
-/** Sees what a runner does. */
+/** Observes the steps of a runner. */
 export interface RunnerObserver {
   /** A fact led to a state. */
   stepped(fact: string, to: ChartState): void;
@@ -26,13 +26,13 @@ export interface RunnerObserver {
 }
 
 /**
- * Runs one chart: for a connection, a client, a pool or a supervisor.
+ * Runs the chart of one connection, client, pool or supervisor.
  *
  * ```
  * fact ─▶ transition ─▶ state ─▶ orders ─▶ … further facts … ─▶ settled ─▶ notifications ─▶ user code
  * ```
- * A fact that is sent while orders run is taken after them. Orders are methods of the owner. They run no user code except
- * the option `random`. Calls to user code are added to the notifications.
+ * A fact that is sent while orders run is taken after them. Orders are methods of the owner. They run no user code
+ * except the option `random`. Calls to user code are added to the notifications.
  */
 export class ChartRunner<Fact extends string = string> {
   readonly chart: Chart;
@@ -40,7 +40,7 @@ export class ChartRunner<Fact extends string = string> {
   /** The queue of calls to user code. */
   readonly notifications: Notifications;
   #state: ChartState;
-  /** Facts that were sent while orders ran; `null` when there are none, as most of the time. */
+  /** Facts that were sent while orders ran; usually `null`. */
   #facts: Fact[] | null = null;
   #isStepping = false;
   #error: Error | null = null;
@@ -78,7 +78,7 @@ export class ChartRunner<Fact extends string = string> {
     return this.#error !== null || this.#state.isFinal;
   }
 
-  /** Shows its steps to one observer from now on. */
+  /** Reports all further steps to this observer, which replaces the one before. */
   observe(observer: RunnerObserver): void {
     this.#observer = observer;
   }
@@ -128,7 +128,7 @@ export class ChartRunner<Fact extends string = string> {
     }
   }
 
-  /** What the next fact does; `undefined` when no fact is left. */
+  /** Returns the transition of the next fact; `null` if the fact does nothing, `undefined` if no fact is left. */
   #next(): Transition | null | undefined {
     const fact = this.#facts?.shift();
     if (fact !== undefined) return this.#state.transition(fact);

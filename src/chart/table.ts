@@ -4,16 +4,17 @@ export type StateValue = string | { readonly [state: string]: StateValue };
 /** An order of a chart: the name of a method of the chart's owner, and its argument. */
 export type Order = readonly [name: string, params?: unknown];
 
-/** Where a fact leads: the innermost states that it enters, none where it stays, and the indexes of orders. */
+/** Where a fact leads: the innermost states that it enters (none if it stays), and the indexes of its orders. */
 export type Edge = readonly [to: readonly string[], orders: readonly number[]];
 
-/** Edges by the name of their fact; `null` where an inner state ignores what an outer one would take. */
+/** Edges by the name of their fact; `null` where an inner state ignores a fact that an outer one would take. */
 export type Edges = { readonly [fact: string]: Edge | null };
 
 /**
  * A chart as data: what each fact does in each state, with all orders that entering and leaving states add to it.
  *
- * `npm run tables` makes one from each machine in `machines/`. A table can be run without XState, and a step costs the same for every chart.
+ * `npm run tables` makes one from each machine in `machines/`. A table runs without XState, and a step costs the same
+ * for every chart.
  */
 export interface ChartTable {
   readonly name: string;
@@ -22,8 +23,8 @@ export interface ChartTable {
   readonly start: Edge;
   readonly final: readonly string[];
   /**
-   * The edges of each state by its path; the root has an empty path. Every state is here, in the order in which the
-   * machine is written, also a state without edges.
+   * The edges of each state, by its path, in the order of the machine. The root has an empty path. States without edges
+   * are included.
    */
   readonly edges: { readonly [path: string]: Edges };
 }

@@ -1,5 +1,5 @@
 /**
- * Clients in a page or on another host with a WebSocket of its own. A bundler picks this entry by its conditions:
+ * Clients for a page, or for another host with a WebSocket of its own. A bundler selects this entry by its conditions:
  * `browser`, `worker`, `workerd`, `edge-light`, `deno` and `react-native`.
  *
  * @packageDocumentation

@@ -14,19 +14,22 @@ import type { Route } from './reconnect/route.ts';
 
 /** What differs between Node.js and a browser. */
 export interface Platform {
-  /** Warns the operator of problems that nobody listens to; `null` in a page. */
+  /** Warns the operator about problems that nothing listens to; `null` in a page. */
   readonly warnings: ClientWarnings | null;
   /** Makes the transport of one attempt. */
   makeTransport(connection: ConnectionCore, context: SharedRuntime): OutboundTransport;
-  /** Keeps the process alive. Returns a function that ends this. */
+  /** Keeps the process alive. Returns a function that stops this. */
   holdProcess(): () => void;
-  /** Calls `aborted` when the signal aborts. Returns a function that ends this. */
+  /** Calls `aborted` when the signal aborts. Returns a function that stops this. */
   whenAborted(signal: AbortSignal, aborted: () => void): () => void;
-  /** Watches the host. Returns a function that ends this. */
+  /** Watches the host. Returns a function that stops this. */
   watchHost(client: HostSigns): () => void;
 }
 
-/** What is made from the options of a client. It does not change, and in Node.js clients with the same options share one. */
+/**
+ * Everything that is made from the options of a client. It does not change. In Node.js, clients with the same options
+ * share it.
+ */
 export interface ClientRuntime<In, Out> {
   readonly options: ResolvedClientOptions<In, Out>;
   readonly context: SharedRuntime;
@@ -56,7 +59,7 @@ export function clientRuntime<In, Out>(
 /** The chart systems of clients without a supervisor: at most two for each clock, with eager actors and without. */
 const systems = new WeakMap<Clock, ChartSystem[]>();
 
-/** The chart system of a client or a pool. With its own inspector, it has its own system. */
+/** Returns the chart system of a client or a pool. One with its own inspector gets its own system. */
 export function chartsFor(
   { clock, inspect }: Pick<ResolvedClientOptions, 'clock' | 'inspect'>,
   parent: Parent | null,
@@ -70,7 +73,10 @@ export function chartsFor(
   return known;
 }
 
-/** Reports errors of functions that a step of a chart has to call: subscribers must not run before the chart has settled. */
+/**
+ * Makes a reporter for functions that a step of a chart calls. It reports after the step, because subscribers must not
+ * run before the chart has settled.
+ */
 export function reportLater(charts: ChartSystem, streams: ErrorReporter): ErrorReporter {
   return {
     report: (handler) => (error) => charts.notifications.add(() => streams.report(handler)(error)),

@@ -11,7 +11,7 @@ export class ClientStreams<In, Status = ClientStatus> {
   #statuses: Stream<Status> | null = null;
   #messages: Stream<In> | null = null;
   #endings: Stream<Ending> | null = null;
-  /** Called when a subscriber of the messages has come or left. */
+  /** Called when the messages have gained or lost a subscriber. */
   whenListenersChange: (() => void) | null = null;
 
   constructor(status: Status, warnings: ClientWarnings | null) {
@@ -61,7 +61,7 @@ export class ClientStreams<In, Status = ClientStatus> {
     return (error) => this.emit({ type: 'handler.errored', handler, error });
   }
 
-  /** An error, and a message that is given up or invalid, is a warning if nobody listens. */
+  /** Emits an event. If nothing listens, an error, or a dropped or invalid message, becomes a warning. */
   emit(event: ClientEvent): void {
     if (this.#warnings !== null && this.#events?.observed !== true) this.#warnings.unheard(event);
     this.events.next(event);

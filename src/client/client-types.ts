@@ -23,8 +23,9 @@ export type Ending =
   | { readonly outcome: 'closed'; readonly verdict: CloseVerdict };
 
 /**
- * Why a client has given up: another attempt after the last ending would be pointless, there were more endings than
- * `restarts` allows, or Mooring itself failed. After the first two, `dialNow` dials again.
+ * Why a client has given up: `refused` if another attempt after the last ending would be pointless, `restarts` if there
+ * were more endings than `restarts` allows, `crash` if Mooring itself failed. After `refused` and `restarts`, `dialNow`
+ * dials again.
  */
 export type GaveUp = 'refused' | 'restarts' | 'crash';
 
@@ -33,19 +34,19 @@ export type ClientStatus = ClientCondition &
   (
     | {
         readonly state: 'exhausted';
-        /** Why it does not dial again by itself; in `exhausted` only. */
+        /** Why the client does not dial again by itself; in `exhausted` only. */
         readonly gaveUp: GaveUp;
       }
     | { readonly state: Exclude<ClientState, 'exhausted'>; readonly gaveUp: undefined }
   );
 
-/** What the status of a client has in every state. */
+/** The part of the status that a client has in every state. */
 export interface ClientCondition {
   /** Every active state of the chart as a path, for example `up.settling`. */
   readonly states: readonly string[];
   /** Attempts so far, including the current one. */
   readonly attempts: number;
-  /** How the last attempt ended; `undefined` before the first end. */
+  /** How the last attempt ended; `undefined` before the first ending. */
   readonly ending: Ending | undefined;
   /** The delay before the next attempt, in whole milliseconds; in `waiting` only. */
   readonly delayMs: number | undefined;
@@ -53,79 +54,87 @@ export interface ClientCondition {
 
 /** How one message is sent. */
 export interface ClientSendOptions {
-  /** Whether it may wait for a connection, or behind messages that wait. @default true */
+  /** Whether the message may wait for a connection, or behind other queued messages. @default true */
   readonly queue?: boolean | undefined;
-  /** How long it may wait, in milliseconds: any number from 0 on. @default `Infinity` */
+  /** How long the message may wait, in milliseconds; 0 or more. @default `Infinity` */
   readonly ttlMs?: number | undefined;
 }
 
 /**
- * One peer, dialed again and again: at most one connection at a time.
+ * A client of one peer. It has at most one connection at a time, and dials again when the connection ends.
  *
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
-  /** The URL. If a function returns it, the URL that was dialed last; an empty string before the first attempt. */
+  /**
+   * The URL of the peer. If a function returns it, the URL that was dialed last, or an empty string before the first
+   * attempt.
+   */
   readonly url: string;
-  /** The connection that is open now. */
+  /** The open connection; `undefined` if there is none. */
   readonly connection: DialedConnection<In, Out> | undefined;
-  /** The status, at this moment. */
+  /** The current status. */
   readonly status: ClientStatus;
   /**
-   * Its XState actor, for reading; the parent of the actors of its connections.
+   * The XState actor of the client, read-only. It is the parent of the actors of its connections.
    *
-   * @throws MooringError `no-actor` in a page whose entry does not bring XState.
+   * @throws MooringError `no-actor` in a page that does not import `mooring/client/inspect`.
    */
   readonly actor: ChartActor;
   /**
-   * The status, now and at every change. Completes after `stopped`, or after a crash. A later subscriber gets the last
-   * status.
+   * Emits the current status, and every change. Completes after `stopped` or after a crash. A later subscriber receives
+   * the last status.
    */
   readonly status$: Observable<ClientStatus>;
-  /** Messages that fulfil the inbound contract, of every connection. */
+  /** Emits the messages of every connection that fulfil the inbound contract. */
   readonly messages$: Observable<In>;
-  /** How each attempt ended: exactly one ending for each attempt. */
+  /** Emits how each attempt ended: exactly one ending for each attempt. */
   readonly endings$: Observable<Ending>;
-  /** What happens besides: messages that are dropped or invalid, and code of the application that threw. */
+  /** Emits other events: dropped messages, invalid messages and errors of your functions. */
   readonly events$: Observable<ClientEvent<Out>>;
-  /** Messages that wait, for a connection or for room in its socket. */
+  /** How many messages wait for a connection, or for room in its socket. */
   readonly queuedMessages: number;
 
   /**
-   * Sends one message, or keeps it for the next connection. Never throws for the state of the client.
+   * Sends one message, or queues it for the next connection. Never throws because of the state of the client.
    *
-   * @throws MooringError `invalid-message` or `unencodable-message` when the message itself is wrong.
+   * @throws MooringError `invalid-message`, `unencodable-message` or `invalid-options` if the message or an option is
+   *   wrong.
    */
   send(message: Out, options?: ClientSendOptions): SendResult;
   /**
-   * Sends one message and waits until it has left this process or is lost. Rejects with a MooringError,
-   * `invalid-message`, `unencodable-message` or `invalid-options`, when the message or an option is wrong.
+   * Sends one message, and resolves when it has left this process or is lost. Rejects with a MooringError
+   * (`invalid-message`, `unencodable-message` or `invalid-options`) if the message or an option is wrong.
    */
   sendAndFlush(message: Out, options?: ClientSendOptions): Promise<FlushResult>;
-  /** Dials at once if it waits for a delay, or has given up for another reason than a crash. Returns whether it does. */
+  /**
+   * Dials at once if the client waits for its next attempt, or has given up for a reason other than a crash. Returns
+   * whether it dials.
+   */
   dialNow(): boolean;
   /**
-   * Asks for a connection, of a client with `dial: 'on-demand'`. Returns whether it was idle or hung up, and dials. With `idleMs`, it
-   * hangs up again unless it is used.
+   * Opens the connection of a client with `dial: 'on-demand'`. Returns whether the client was idle or hanging up, and
+   * so dials. With `idleMs`, the client hangs up again if nothing uses the connection.
    */
   open(): boolean;
   /**
-   * Stops delivering messages at once, until `resume()`, on this connection and on later ones, so that the server has to
-   * wait: see `pause()` of a connection. On a later connection it begins when `onOpen` has settled. Returns whether this call
-   * paused it.
+   * Stops the delivery of messages at once, until `resume()`, on this connection and on later ones. The server then has
+   * to wait: see `pause()` of a connection. On a later connection, the pause begins when `onOpen` has settled. Returns
+   * whether this call paused the client.
    */
   pause(): boolean;
-  /** Delivers messages again. Returns whether this call undid a `pause()`. */
+  /** Delivers messages again. Returns whether this call ended a pause. */
   resume(): boolean;
   /**
-   * The host was asleep, or has another network: asks the open connection for a sign of life at once. If the client waits for a
-   * backoff, it dials within `backoff.minMs`. A page, and the clock, notice most of this themselves.
+   * Notes that the host was asleep or has another network. An open connection is asked for a sign of life at once; a
+   * client that waits for a backoff dials within `backoff.minMs`. A page and the clock notice most of these changes by
+   * themselves.
    */
   wake(): void;
   /**
-   * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left.
-   * Rejects with a MooringError, `invalid-close`, in every state, for a code that may not be sent.
+   * Closes the connection, or gives up the attempt, and dials no more. Resolves when nothing is left. Rejects, in every
+   * state, with a MooringError `invalid-close` for a code that may not be sent.
    *
    * @defaultValue code 1000, no reason
    */

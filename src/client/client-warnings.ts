@@ -4,10 +4,10 @@ import type { ClientStatus, Ending } from './client-types.ts';
 import { isRefusal } from './reconnect/retry.ts';
 
 /**
- * Warns the operator of problems of clients and pools that nobody listens to.
+ * Warns the operator about problems of clients and pools that nothing listens to.
  *
- * In Node.js, all clients and pools of the process share one, because a thousand clients may lose their peer at the same
- * time. A page has none, because it has no process that could emit a warning.
+ * In Node.js, all clients and pools of the process share one, because a thousand clients may lose their peer at the
+ * same time. A page has none, because it has no process that could emit a warning.
  */
 export class ClientWarnings {
   readonly #unheard = new Unheard({
@@ -15,12 +15,12 @@ export class ClientWarnings {
     endings: 'subscribe to endings$ or status$ of the client or the pool',
   });
 
-  /** Code of the user threw or rejected. */
+  /** A function of the application threw or rejected. */
   handlerErrored(name: string, error: Error): void {
     this.#unheard.handler(name, error);
   }
 
-  /** Nobody listens to the events of a client or a pool. */
+  /** Warns about an event of a client or a pool without subscribers of `events$`. */
   unheard(event: ClientEvent): void {
     if (event.type === 'handler.errored') this.handlerErrored(event.handler, event.error);
     else if (event.type === 'message.invalid') this.#unheard.invalid(event.fault);
@@ -29,7 +29,7 @@ export class ClientWarnings {
       this.#unheard.dropped(event.reason);
   }
 
-  /** A client has given up, or dials slowly: what refuses it may stay until a person mends it. */
+  /** Warns about a client that has given up or dials slowly, because a person may have to fix the reason. */
   clientMoved(address: string, { gaveUp, ending, states }: ClientStatus): void {
     const [kind, why] = ending === undefined ? [] : reasonOf(ending);
     if (gaveUp !== undefined) {
@@ -54,7 +54,7 @@ export class ClientWarnings {
 /** The warnings of this process. */
 export const clientWarnings = /* @__PURE__ */ new ClientWarnings();
 
-/** The kind of an ending, of which there are few, and its description without foreign text. */
+/** Returns the kind of an ending, of which there are few, and a description without foreign text. */
 function reasonOf(ending: Ending): readonly [kind: string, why: string] {
   if (ending.outcome === 'closed') return ['closed', `closed with ${ending.verdict.code}`];
   const { cause, httpStatus } = ending.failure;

@@ -26,7 +26,7 @@ const material = 'must be text or bytes, or a list of them';
 const rules = {
   agent: optional<NonNullable<ConnectOptions['agent']>>(
     (given) => hasMethods(given, ['addRequest']),
-    'must be an agent as those of node:http and node:https are',
+    'must be an agent, like those of node:http and node:https',
   ),
   createConnection: callback<NonNullable<ConnectOptions['createConnection']>>(),
   lookup: callback<NonNullable<ConnectOptions['lookup']>>(),
@@ -62,7 +62,7 @@ function isContent(given: unknown): given is string | NodeJS.ArrayBufferView {
   return typeof given === 'string' || ArrayBuffer.isView(given);
 }
 
-/** Text, bytes, or, in a list, objects that have either with its passphrase. */
+/** Text, bytes, or a list that may also hold objects of text or bytes with a passphrase. */
 function isMaterial(given: unknown): boolean {
   if (!Array.isArray(given)) return isContent(given);
   return [...given].every((each) => isContent(each) || isWithPassphrase(each));
@@ -73,7 +73,7 @@ function isWithPassphrase(given: unknown): boolean {
   return isContent(buf);
 }
 
-/** The options of TLS that are tried one after another, each with those that it needs. */
+/** The TLS options to try, one after another, each with the options that it needs. */
 const trials = [
   ['ciphers'],
   ['ca'],
@@ -94,34 +94,37 @@ const checked = group(rules, (options, report) => {
 
 const none: ConnectOptions = Object.freeze({});
 
-/** Options of a connection. Returns a copy, because later changes would not be checked. */
+/** The rule for connect options. It returns a copy, because later changes would not be checked. */
 export const connectRule: Rule<ConnectOptions> = Object.assign(
   (given: unknown, report: Report): ConnectOptions => {
     if (given === undefined) return none;
     const options = Object.entries(checked(given, report));
-    // Node.js takes a property that is undefined for a value in place of its default.
+    // Node.js would use an undefined property instead of its default.
     return Object.freeze(Object.fromEntries(options.filter(([, value]) => value !== undefined)));
   },
   { names: Object.keys(rules) },
 );
 
-/** Node.js takes any text as `ca`, leaves out what it cannot read, and then trusts nobody. */
+/** Node.js accepts any text as `ca`, leaves out what it cannot read, and then trusts no server. */
 function checkAuthorities(ca: ConnectOptions['ca'], report: Report): void {
   const all = ca === undefined ? [] : [ca].flat();
   if (!all.every((each) => hasCertificates(textIn(each)))) {
     const hint = all.some(isPath) ? NO_PATH : '';
-    report(`cannot be used: it is no complete certificate in PEM${hint}`, 'ca');
+    report(`cannot be used: it is not a complete certificate in PEM${hint}`, 'ca');
   }
 }
 
-/** The name of a file, which is a common mistake: no PEM and no PKCS #12 is that short. */
+/** Whether the material is the name of a file, which is a common mistake. PEM and PKCS #12 are never this short. */
 function isPath(material: unknown): boolean {
   return typeof material === 'string' && material.length < 256 && !material.includes('\n');
 }
 
 const NO_PATH = '; pass the contents of the file, not its path';
 
-/** Node.js takes one without the other, and then sends no certificate. An agent, or a function, may bring the other. */
+/**
+ * Node.js accepts `cert` or `key` alone, and then sends no certificate. An agent or `createConnection` may bring the
+ * other.
+ */
 function checkPair(options: Resolved<typeof rules>, report: Report): void {
   const { agent, createConnection, pfx, cert, key } = options;
   if (agent !== undefined || createConnection !== undefined || pfx !== undefined) return;
@@ -129,7 +132,7 @@ function checkPair(options: Resolved<typeof rules>, report: Report): void {
   if (key !== undefined && cert === undefined) report('has no effect without connect.cert', 'key');
 }
 
-/** Reads the first only, because a bundle has hundreds. The others must be complete. */
+/** Reads only the first certificate, because a bundle has hundreds. The others must be complete. */
 function hasCertificates(pem: string): boolean {
   const [begins, ends] = ['BEGIN', 'END'].map(
     (word) => pem.match(new RegExp(`-----${word} [A-Z0-9 ]*CERTIFICATE-----`, 'g'))?.length ?? 0,
@@ -168,7 +171,7 @@ function described(problem: string): string {
 
 function problemOf(options: SecureContextOptions): string | null {
   try {
-    // An empty list, or Node.js would load all the authorities that it knows.
+    // Without the empty list, Node.js would load all authorities that it knows.
     createSecureContext({ ca: [], ...options });
     return null;
   } catch (thrown) {
@@ -176,7 +179,7 @@ function problemOf(options: SecureContextOptions): string | null {
   }
 }
 
-/** What OpenSSL says about an encrypted key does not name the passphrase, nor what it says about a path that it is one. */
+/** The messages of OpenSSL do not mention the passphrase of an encrypted key, nor that a text is a path. */
 function hintFor(
   [name, other]: readonly (keyof SecureContextOptions)[],
   options: Resolved<typeof rules>,
@@ -186,5 +189,5 @@ function hintFor(
   if (other !== 'passphrase') return '';
   return passphrase === undefined
     ? '; if it is encrypted, it needs connect.passphrase'
-    : '; is connect.passphrase right?';
+    : '; check connect.passphrase';
 }

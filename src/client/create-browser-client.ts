@@ -29,12 +29,12 @@ const platform: Platform = {
 };
 
 /**
- * Dials a peer from a page, and dials again whenever the connection is lost, until it is closed.
+ * Creates a client in a page. It dials a peer, and dials again whenever the connection is lost, until you close it.
  *
- * @param url - where to dial: a URL of `ws:`, `wss:`, `http:` or `https:`, also relative to that of the page; or a function
- *   that returns this for each attempt.
- * @throws MooringError `invalid-options`, naming every option that is wrong by its path, or `url`; or `invalid-argument`.
- *   A URL of a function that cannot be dialed is reported as a `target-error`.
+ * @param url - where to dial: a URL of `ws:`, `wss:`, `http:` or `https:`, or one relative to the page; or a function
+ *   that returns the URL for each attempt.
+ * @throws MooringError `invalid-options`, with the path of every wrong option, or `url`; or `invalid-argument`. If a
+ *   function returns a URL that cannot be dialed, the attempt fails with `target-error`.
  */
 export function createClient<In = unknown, Out = unknown>(
   url: Resolvable<string | URL>,
@@ -73,8 +73,8 @@ function routeTo(directions: Directions): Route {
 }
 
 /**
- * Reads a URL as new browsers do for a WebSocket, because older ones take neither `http:` nor a relative one. The URL of
- * React Native has neither `canParse` nor setters.
+ * Reads a URL as new browsers do for a WebSocket, because older ones accept neither `http:` nor a relative URL. `URL`
+ * of React Native has neither `canParse` nor setters.
  */
 function pageUrl(text: string): string | null {
   const { location } = globalThis as { location?: { href: string } };
@@ -86,7 +86,7 @@ function pageUrl(text: string): string | null {
   }
 }
 
-/** The parts of a page that are watched. All are optional, because a worker lacks some of them. */
+/** The parts of a page to watch. All are optional, because a worker lacks some of them. */
 interface Page extends Partial<EventTarget> {
   readonly document?: EventTarget & { readonly visibilityState?: string };
   readonly navigator?: { readonly onLine?: boolean };
@@ -96,7 +96,7 @@ interface Page extends Partial<EventTarget> {
  * Watches a page for signs that its connection may be gone, or that it can connect again.
  *
  * A browser throttles hidden tabs and freezes pages, and a phone changes its network. After that, the client probes or
- * dials at once, because its deadlines did not run meanwhile.
+ * dials at once, because its deadlines did not run in the meantime.
  *
  * @internal
  */

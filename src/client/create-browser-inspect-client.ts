@@ -5,10 +5,10 @@ import type { PageClientOptions } from './page-options.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
 /**
- * Like `createClient` of `mooring/client`, but with XState: the client and its connections have actors, and `inspect` gets
- * each step of their charts.
+ * Like `createClient` of `mooring/client`, but with XState: the client and its connections have actors, and `inspect`
+ * receives each step of their charts.
  *
- * @throws MooringError as `createClient` of `mooring/client`.
+ * @throws MooringError for the same reasons as `createClient` of `mooring/client`.
  */
 export function createClient<In = unknown, Out = unknown>(
   url: Resolvable<string | URL>,

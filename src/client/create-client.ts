@@ -11,11 +11,11 @@ import { sharedClientRuntime, sharedRoute } from './node-runtime.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
 /**
- * Dials a peer, and dials again whenever the connection is lost, until it is closed.
+ * Creates a client. It dials a peer, and dials again whenever the connection is lost, until you close it.
  *
- * @param url - where to dial, or a function that returns this for each attempt.
- * @throws MooringError `invalid-options`, naming every option that is wrong by its path, or `url`; or `invalid-argument`.
- *   A URL of a function that cannot be dialed is reported as a `target-error`.
+ * @param url - where to dial, or a function that returns the URL for each attempt.
+ * @throws MooringError `invalid-options`, with the path of every wrong option, or `url`; or `invalid-argument`. If a
+ *   function returns a URL that cannot be dialed, the attempt fails with `target-error`.
  *
  * @example
  * ```ts

@@ -5,7 +5,7 @@ import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 export interface DemandHost {
   /** Whether messages have subscribers, wait to leave, or wait to be handled. */
   readonly isNeeded: boolean;
-  /** Whether it hangs up because nobody needed it. */
+  /** Whether it is closing its connection because nothing needs it. */
   readonly isHangingUp: boolean;
   demandBegan(): void;
   demandEnded(): void;
@@ -29,12 +29,14 @@ export class Demand implements DeadlineOwner {
     this.#host = host;
   }
 
-  /** Whether it has been needed since the last end of the demand. */
+  /** Whether the client has been needed since the demand last ended. */
   get isWanted(): boolean {
     return this.#isWanted;
   }
 
-  /** Somebody needs the client. It dials a little later, so that the application can subscribe to its streams first. */
+  /**
+   * Something needs the client. It dials a little later, so that the application can subscribe to its streams first.
+   */
   ask(): void {
     this.used();
     if (this.#isWanted || this.#isOver) return;
@@ -43,12 +45,12 @@ export class Demand implements DeadlineOwner {
     this.#context.clock.afterPoll(() => this.#host.demandBegan());
   }
 
-  /** The time without use begins anew. */
+  /** Starts the idle time again. */
   used(): void {
     this.#usedAtMs = this.#context.clock.now();
   }
 
-  /** A subscriber of the messages has come or left. */
+  /** The messages have gained or lost a subscriber. */
   subscribersChanged(): void {
     if (this.#host.isNeeded) this.ask();
     else this.used();
@@ -63,7 +65,8 @@ export class Demand implements DeadlineOwner {
   deadlinePassed(): void {
     this.#idle = null;
     const { isNeeded, isHangingUp } = this.#host;
-    // A need may have ended since the last look, it is not known when. Who asks while it hangs up has to be served first.
+    // A need may have ended at any time since the last look. A demand that came while the client hung up must be met
+    // first.
     if (isNeeded || this.#wasNeeded || isHangingUp) this.used();
     this.#wasNeeded = isNeeded;
     const leftMs = this.#usedAtMs + this.#idleMs - this.#context.clock.now();

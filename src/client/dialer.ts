@@ -28,7 +28,7 @@ import { type PeerWatch, peerWatch } from './peer-watch.ts';
 import type { Route } from './reconnect/route.ts';
 import { Welcome } from './welcome.ts';
 
-/** The facts by which the chart of the client hears what its connection reports between open and its end. */
+/** The facts for the chart of the client, by the reports of its connection between its opening and its end. */
 const changes: Partial<Record<ConnectionReport, ClientFact['type']>> = {
   suspect: 'heartbeat.missed',
   healthy: 'heartbeat.answered',
@@ -36,19 +36,19 @@ const changes: Partial<Record<ConnectionReport, ClientFact['type']>> = {
   closing: 'connection.ending',
 };
 
-/** Gets the results of a dialer's attempts. */
+/** Receives the results of a dialer's attempts. */
 export interface DialerHost {
   /** The parent of its connections. */
   readonly actor: HostedActor;
   /** Sends a fact about the current attempt to the chart of the client. */
   send(fact: ClientFact['type']): void;
-  /** The connection takes messages: it has become usable. */
+  /** The connection has become usable: it accepts messages. */
   attemptUsable(): void;
-  /** `onMessage` has got a message, or the application has sent one on the connection itself. */
+  /** `onMessage` has received a message, or the application has sent one on the connection itself. */
   connectionUsed(): void;
-  /** The socket of the connection takes messages again. */
+  /** The socket of the connection has room for messages again. */
   attemptFlows(): void;
-  /** A message has not left before the connection ended. */
+  /** A message had not left when the connection ended. */
   messageLost(outgoing: Outgoing): void;
   /** The attempt failed, or its connection has closed. `reportEnd` reports this to user code. */
   attemptEnded(ending: Ending, reportEnd: () => void): void;
@@ -56,7 +56,7 @@ export interface DialerHost {
 
 /** Makes the attempts of one client, one at a time, and owns the connection of the current one. */
 export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, MessageHandlers {
-  /** The URL that it dialed last, or will dial first as far as that is known. */
+  /** The URL that was dialed last; before the first attempt, the URL to dial, if it is known. */
   url: string;
   /** Attempts so far. */
   attempts = 0;
@@ -64,11 +64,11 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   readonly #parts: ClientDependencies<In, Out>;
   readonly #host: DialerHost;
   #current: OutboundConnection | null = null;
-  /** The connection that takes messages: the current one, when `onOpen` has settled and its first turn is over. */
+  /** The connection that accepts messages: the current one, after `onOpen` has settled and its first turn is over. */
   #usable: OutboundConnection | null = null;
   #isTurnOver = false;
   #turn: TimerHandle | null = null;
-  /** While the async `onOpen` of the current connection has not settled. */
+  /** Set until the async `onOpen` of the current connection has settled. */
   #welcome: Welcome | null = null;
   #isPaused = false;
   /** Messages that are held back: during `onOpen`, and after it while reading is paused. */
@@ -85,7 +85,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#current === this.#usable ? (this.#current?.side.outbox ?? null) : null;
   }
 
-  /** Whether messages have not left or have not been handled, `onOpen` is at work, or somebody listens to the connection. */
+  /** Whether messages wait to leave or to be handled, `onOpen` is running, or the connection has subscribers. */
   get isBusy(): boolean {
     const connection = this.#current;
     if (connection === null) return false;
@@ -94,7 +94,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return isSending || isHeard || connection.intake.isBusy || this.#welcome !== null;
   }
 
-  /** Whether an attempt, or its connection, has not ended. */
+  /** Whether an attempt, or its connection, is under way. */
   get isDialing(): boolean {
     return this.#current !== null;
   }
@@ -131,7 +131,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return true;
   }
 
-  /** Ends the attempt or the connection. If the connection is closing already, its end will be reported. */
+  /** Ends the attempt or the connection. If the connection is already closing, its end will be reported. */
   end(frame: CloseFrame): void {
     if (!this.#current?.side.abort()) this.#current?.close('close', frame);
   }
@@ -140,7 +140,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#current?.terminate();
   }
 
-  // What a connection needs.
+  // Methods for connections.
 
   get actor(): HostedActor {
     return this.#host.actor;
@@ -238,7 +238,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#host.send('connection.opened');
   }
 
-  /** Delivers what was held back, as far as nothing pauses reading. */
+  /** Delivers the messages that were held back, until something pauses reading. */
   readingResumed(connection: OutboundConnection): void {
     if (this.#welcome !== null) return;
     while (connection.isOpen && !connection.intake.isPaused) {
@@ -249,8 +249,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   /**
-   * Lets the client send one turn after it has opened. A server that refuses with a close frame sends the frame together
-   * with the 101, and messages that the client writes before it has read the frame would be lost.
+   * Lets the client send one turn after the connection has opened. A server that refuses with a close frame sends the
+   * frame together with the 101, and messages that the client writes before it has read the frame would be lost.
    */
   #beginTurn(connection: OutboundConnection): void {
     const { clock } = this.context;
@@ -298,8 +298,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   /**
-   * Delivers a message. While an async `onOpen` is at work, only the connection's own stream gets it at once: the answer to
-   * a sign-in can be awaited there.
+   * Delivers a message. While an async `onOpen` is running, only the connection's own stream emits it at once, so that
+   * `onOpen` can await the answer to a sign-in.
    */
   message(connection: OutboundConnection, message: In): unknown {
     const work =
@@ -310,7 +310,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return work;
   }
 
-  /** When too much is held back, reading pauses until `onOpen` settles. */
+  /** If too much is held back, reading pauses until `onOpen` settles. */
   #hold(connection: OutboundConnection, message: In, { heldBytes }: Welcome): void {
     this.#held.push(message);
     if (heldBytes >= this.context.limits.inFlightBytesMax) connection.intake.pause('handlers');
@@ -328,10 +328,10 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return work;
   }
 
-  /** If the user's code throws or rejects, the connection ends. */
+  /** Ends the connection, because a function of the application threw or rejected. */
   errored(handler: ClientHandlerName, error: Error, connection: ManagedConnection): void {
     const { notifications } = this.charts;
-    // Held back until the gate has shut: a subscriber must not find, or check out, what is about to end.
+    // Held back until the gate has shut: a subscriber must not find, or check out, a connection that is about to end.
     notifications.during(() => {
       notifications.add(() => this.#parts.streams.report(handler)(error));
       connection.end('handler-error', error);
@@ -356,7 +356,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     });
   }
 
-  // What a handle needs.
+  // Methods for handles.
 
   get contract(): Contract<In, Out, unknown> {
     return this.#parts.runtime.contract;

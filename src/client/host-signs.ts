@@ -1,12 +1,12 @@
-/** Reports changes of the host to a client. A call that comes after the client has stopped to watch does nothing. */
+/** Reports changes of the host to a client. A call does nothing after the client has stopped watching. */
 export interface HostSigns {
-  /** There is no network. A client that waits dials rarely. */
+  /** The host is offline. A client that waits then dials only every `backoff.maxMs`. */
   offline(): void;
-  /** There is a network again. The client dials, or asks its open connection for a sign of life. */
+  /** The host is online again. The client dials, or asks its open connection for a sign of life. */
   online(): void;
-  /** It was asleep. The client dials within `backoff.minMs`, or asks its open connection for a sign of life. */
+  /** The host was asleep. The client dials within `backoff.minMs`, or asks its open connection for a sign of life. */
   woke(): void;
 }
 
-/** Begins to watch a host. What it returns, if it is a function, ends this. */
+/** Starts watching the host. If it returns a function, that function stops the watching. */
 export type WatchSigns = ((host: HostSigns) => () => void) | ((host: HostSigns) => void);

@@ -1,5 +1,5 @@
 /**
- * Clients that come back by themselves, and pools of them, in Node.js.
+ * Clients that reconnect by themselves, and pools of them, in Node.js.
  *
  * @packageDocumentation
  */

@@ -1,5 +1,5 @@
 /**
- * The client of a page with XState: its `actor` and `inspect` work, and the page loads XState, too.
+ * The client of a page with XState: its `actor` and `inspect` work, and the page also loads XState.
  *
  * @packageDocumentation
  */

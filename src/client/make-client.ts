@@ -54,7 +54,10 @@ export function makeClient<In, Out>(
   return new ClientHandle(client);
 }
 
-/** Makes a client without its public side. @param wayOf - makes what decides whether, when and where it dials. */
+/**
+ * Makes a client without its public side.
+ * @param wayOf - makes the route and the policy, which decide where, whether and when to dial.
+ */
 export function supervisedClient<In, Out>(
   parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'charts' | 'platform' | 'parent'>,
   wayOf: (reporter: ErrorReporter) => Pick<ClientDependencies<In, Out>, 'route' | 'policy'>,
@@ -68,7 +71,7 @@ export function supervisedClient<In, Out>(
 
 /** The public side of a client. */
 export class ClientHandle<In, Out> implements Client<In, Out> {
-  /** For messages about values. */
+  /** What error messages call the object. */
   static readonly spokenName = 'a client';
 
   readonly #client: SupervisedClient<In, Out>;
@@ -106,7 +109,7 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
   }
 
   get events$(): Observable<ClientEvent<Out>> {
-    // The messages in its events are those that were given to `send`.
+    // The messages in its events are those that were passed to `send`.
     return this.#client.streams.events.observable as Observable<ClientEvent<Out>>;
   }
 

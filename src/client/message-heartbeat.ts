@@ -8,9 +8,9 @@ import type { ErrorReporter } from './reconnect/reconnect-policy.ts';
 
 /** A heartbeat message that was sent, and the state of the connection since. */
 interface AwaitedAnswer {
-  /** When it left, or when bytes before it last left, in `readingMs`. */
+  /** When the message left, or when bytes before it last left, in `readingMs`. */
   sinceMs: number;
-  /** How many bytes have left when it has left. */
+  /** The number of bytes that have left when the message has left. */
   readonly leftMark: number;
   hasLeft: boolean;
   flushMark: number;
@@ -36,22 +36,22 @@ export interface WatchParts {
  *   ▲                                         │                                       │
  *   └─────────────────────────── any message of the peer ─────────────────────────────┘
  * ```
- * Bytes prove nothing here: a proxy, or the system of a peer whose service hangs, takes them and answers pings. The grace
- * begins when the message has left this process, and stands still while reading is paused. Messages still leave then,
- * because the peer may end a connection on which it hears nothing.
+ * Bytes prove nothing here: a proxy, or the system of a peer whose service hangs, accepts bytes and answers pings. The
+ * grace begins when the message has left this process, and stands still while reading is paused. Messages still leave
+ * during a pause, because the peer may end a connection on which it receives nothing.
  */
 export class MessageHeartbeat implements DeadlineOwner {
   readonly #connection: ConnectionCore;
   readonly #parts: WatchParts;
   readonly #send: (message: unknown) => string;
   readonly #deadline: Deadline;
-  /** Both in the time of the wheel. Pauses count: the peer counts them, too. */
+  /** Both in the time of the wheel. Pauses count, because the peer also counts them. */
   #sentAtMs: number;
   #heardAtMs: number;
   #awaited: AwaitedAnswer | null = null;
   #isStopped = false;
 
-  /** @param send - sends one message; `refused` if it cannot leave. */
+  /** @param send - sends one message; returns `refused` if it cannot leave. */
   constructor(connection: ConnectionCore, parts: WatchParts, send: (message: unknown) => string) {
     const { wheel } = connection.context;
     this.#connection = connection;
@@ -72,7 +72,7 @@ export class MessageHeartbeat implements DeadlineOwner {
     if (awaited.isMissed) this.#connection.chart.send('heartbeat.answered');
   }
 
-  /** Sends a message now, unless one waits for its answer already. */
+  /** Sends a message now, unless one is already waiting for its answer. */
   probe(): void {
     if (this.#awaited === null && !this.#isPaused) this.#beat();
   }
@@ -96,7 +96,10 @@ export class MessageHeartbeat implements DeadlineOwner {
     return this.#connection.transport.isPaused;
   }
 
-  /** How long until the next message is due. An answer that is awaited holds it back, unless the peer wants to hear of us. */
+  /**
+   * How long until the next message is due. An awaited answer holds it back, except with `always` or while reading is
+   * paused.
+   */
   get #untilNextMs(): number {
     const { always, everyMs } = this.#options;
     if (this.#awaited !== null && !always && !this.#isPaused) return Number.POSITIVE_INFINITY;

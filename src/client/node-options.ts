@@ -29,26 +29,26 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
   /**
    * Headers of the upgrade request, for example `authorization`, or a function that returns them for each attempt.
    *
-   * If a function returns the headers, the URL, `subprotocols` or `connect`, a client that is denied (401, 403, 1008, 3000, 3003,
-   * 4401 or 4403) dials again after its backoff, and slowly after three in a row.
+   * If a function returns the headers, the URL, `subprotocols` or `connect`, a client that is denied (401, 403, 1008,
+   * 3000, 3003, 4401 or 4403) dials again after its backoff, and slowly after three denials in a row.
    * @default none
    */
   headers?: Resolvable<Headers> | undefined;
   /**
-   * The supervisor that the client belongs to. It counts and reports the client's connections as well, and stops the
+   * The supervisor that the client belongs to. It also counts and reports the client's connections, and stops the
    * client when it stops.
    * @default none
    */
   supervisor?: HasChildren | undefined;
   /**
-   * When the client, and each of its connections, gets its XState actor: `eager` when it begins, `on-demand` when you ask
-   * for its `actor`. With `inspect`, all actors are eager. A client of a supervisor cannot have `actors` or `inspect`: the
-   * supervisor's hold for it.
+   * When the client, and each of its connections, gets its XState actor: `eager` when it begins, `on-demand` when you
+   * read its `actor`. With `inspect`, all actors are eager. A client of a supervisor cannot have `actors` or `inspect`:
+   * those of the supervisor apply.
    * @default 'eager'
    */
   actors?: 'eager' | 'on-demand' | undefined;
   /**
-   * How Node.js connects: through a proxy, with a certificate, from an address of this host, and so on. Options of
+   * How Node.js connects, for example through a proxy, with a certificate, or from an address of this host: options of
    * `http.request`, `net.connect` and `tls.connect`, or a function that returns them for each attempt.
    * @default none
    */
@@ -71,7 +71,7 @@ export const nodeRules = {
  */
 export const nodePlatform: Platform = {
   warnings: clientWarnings,
-  // What it makes is the transport of the connection.
+  // The result becomes the transport of the connection, which makes it a `SocketCore`.
   makeTransport: (connection, context) =>
     new WsTransport(new SocketEvents(connection as SocketCore), context),
   holdProcess,
@@ -93,17 +93,17 @@ const makeRecorder = (clock: Clock) => new FlightRecorder(clock);
 
 function nothing(): void {}
 
-/** What takes the place of options that other clients have. Not in a page, which would have to load this. */
+/** What replaces the options of other clients. Not in a page, which would have to load this. */
 const insteads: Readonly<Record<string, string>> = {
   onClose: 'subscribe to endings$',
   onError: 'subscribe to endings$, and to events$ for errors of your functions',
   protocols: 'use subprotocols',
   proxy: 'use connect.agent',
-  reconnect: 'it always does; see retry, backoff and restarts',
+  reconnect: 'it always reconnects; see retry, backoff and restarts',
 };
 
 /**
- * Refuses options that other clients have, and says what to use instead.
+ * Refuses options of other clients, and names the replacement.
  *
  * @throws MooringError `invalid-options`
  *
@@ -120,7 +120,7 @@ export function refuseForeign(given: unknown): void {
 /**
  * Checks the options of a client in Node.js, and fills in defaults.
  *
- * @throws MooringError `invalid-options`, naming the path of every option that is wrong.
+ * @throws MooringError `invalid-options`, with the path of every wrong option.
  */
 export function resolveNodeOptions<In, Out>(given: NodeClientOptions<In, Out>, clock: Clock) {
   refuseForeign(given);
@@ -142,9 +142,9 @@ export function leaveToSupervisor(
 ): void {
   if (supervisor === undefined) return;
   if (inspect !== undefined) {
-    report('the supervisor has its own, which sees this as well', 'inspect');
+    report('set it on the supervisor, where it sees all clients and pools', 'inspect');
   }
   if (given.actors !== undefined) {
-    report('the supervisor has its own, which holds for this as well', 'actors');
+    report('set it on the supervisor, where it applies to all clients and pools', 'actors');
   }
 }

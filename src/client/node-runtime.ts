@@ -14,13 +14,13 @@ import { addressIn, FixedRoute, type Route } from './reconnect/route.ts';
 /**
  * What the clients of one clock share in Node.js.
  *
- * A service that makes a thousand clients gives them the same options and the same peer. So the last runtime and the last
- * route are shared, which saves 6 KB per client (measured). References to them are weak, because both may hold secrets of
- * the application, which must go with the clients. Clients with other options still share the wheel if their ticks have
- * the same length.
+ * A service that makes a thousand clients gives them the same options and the same peer. So the last runtime and the
+ * last route are shared, which saves 6 KB per client (measured). References to them are weak, because both may hold
+ * secrets of the application, which must not outlive the clients. Clients with other options still share the wheel if
+ * their ticks have the same length.
  */
 class Shared {
-  /** By the length of their ticks, of which there are 96 at most. */
+  /** By the length of their ticks, of which there are at most 96. */
   readonly #wheels = new Map<number, TimerWheel>();
   #runtime: WeakRef<ClientRuntime<unknown, unknown>> | null = null;
   #route: WeakRef<FixedRoute> | null = null;
@@ -93,7 +93,7 @@ function isCopy(one: object, other: object): boolean {
   );
 }
 
-// Not with the URL, which may contain credentials.
+// Without the URL, which may contain credentials.
 printAs(ClientHandle.prototype, 'Client', ({ url, status, queuedMessages, connection }) => {
   const { state, attempts } = status;
   return { state, address: addressIn(url), attempts, queuedMessages, connection };

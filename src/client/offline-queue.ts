@@ -2,7 +2,7 @@ import type { DropReason } from '../core/events.ts';
 import { runAll, runEach } from '../core/guard.ts';
 import type { Outgoing } from './outbound-outbox.ts';
 
-/** A message with its payload, which was measured. */
+/** A message with its payload and its measured length. */
 export interface Unsent extends Required<Outgoing> {
   readonly payload: string | Uint8Array;
 }
@@ -13,7 +13,7 @@ export interface Waiting extends Unsent {
   readonly expiresAtMs: number;
 }
 
-/** How much may wait. */
+/** How many messages and bytes may wait. */
 export interface QueueLimits {
   readonly queueMax: number;
   readonly queueBytesMax: number;
@@ -22,7 +22,7 @@ export interface QueueLimits {
 /** How many taken places are kept at the head of the list: removing them one by one would move all others each time. */
 const TAKEN_MAX = 1_024;
 
-/** Messages that wait, in order and up to two limits. At a limit, the oldest are dropped. */
+/** Messages that wait, in order and up to two limits. Over a limit, the oldest are dropped. */
 export class OfflineQueue {
   readonly #limits: QueueLimits;
   readonly #dropped: (waiting: Waiting, reason: DropReason) => void;
@@ -50,7 +50,7 @@ export class OfflineQueue {
     this.#dropOldest();
   }
 
-  /** Puts the first message back that could not be sent. */
+  /** Puts back the first message, which could not be sent. */
   putBack(first: Waiting): void {
     this.#reset([first, ...this.#all()]);
     this.#dropOldest();

@@ -35,14 +35,14 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   subprotocols?: Resolvable<readonly string[]> | undefined;
   /**
-   * Whether the peer and this page ask each other whether their code runs. The peer must be a Mooring server: the beat is
-   * agreed on by subprotocol, and a browser refuses a server that knows none of the offered subprotocols.
+   * Whether the peer and this page check that the code of the other runs. The peer must be a Mooring server: both agree
+   * on the beat by subprotocol, and a browser refuses a server that knows none of the offered subprotocols.
    * @default false
    */
   beat?: boolean | undefined;
   /**
-   * The inbound contract, any synchronous Standard Schema. `onMessage` and `messages$` get its output. Without it every
-   * decodable message is delivered.
+   * The inbound contract, any synchronous Standard Schema. `onMessage` and `messages$` receive its output. Without it,
+   * every decodable message is delivered.
    */
   messages?: StandardSchemaV1<unknown, In> | undefined;
   /**
@@ -50,14 +50,15 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * message that breaks it.
    */
   sends?: StandardSchemaV1<Out, unknown> | undefined;
-  /** How messages are written. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
+  /** Encodes and decodes messages. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec | undefined;
-  /** What private close codes mean. @default `backoff` for all of them */
+  /** Decides what to do after a private close code. @default `backoff` for all of them */
   privateCodes?: PrivateCodes | undefined;
   /**
-   * Decides when to dial again after each ending. `suggested` is what the client would do: at once, after a backoff, slowly,
-   * or never. What it throws, or returns instead of these four words, is reported, and the suggestion stands. It is not asked
-   * when the client is closed. In a pool, `slow` and `never` open the circuit of the upstream.
+   * Decides when to dial again after each ending. `suggested` is what the client would do: `now`, `backoff`, `slow` or
+   * `never`. If the function throws, or returns anything but these four words, the error is reported and the suggestion
+   * applies. It is not called when you close the client. In a pool, `slow` and `never` open the circuit of the
+   * upstream.
    * @default the suggestion
    */
   retry?: RetryDecision | undefined;
@@ -66,14 +67,14 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   /** How many attempts may end within a time before the client gives up. */
   restarts?: Given<RestartOptions> | undefined;
   /**
-   * Called with each connection that opens. Send sign-in or resubscribe messages here: what it sends leaves before queued
-   * messages, and before the status changes. If it returns a promise, queued messages, `messages$` and the status `up` wait
-   * until the promise settles, for `timeouts.welcomeMs` at most. The connection's own `messages$` delivers at once, so that
-   * you can await the answer to a sign-in. If it throws or rejects, the connection is closed with 1011 and the client dials
-   * again.
+   * Called with each connection that opens. Send sign-in or resubscribe messages here: they leave before queued
+   * messages, and before the status changes. If it returns a promise, queued messages, `messages$` and the status `up`
+   * wait until the promise settles, for at most `timeouts.welcomeMs`. The connection's own `messages$` delivers at
+   * once, so that you can await the answer to a sign-in. If it throws or rejects, the connection is closed with 1011
+   * and the client dials again.
    *
-   * Send with `connection.send`: what `client.send` is given waits in the queue. What `onOpen` returns besides a promise is
-   * ignored. To release something at the end of the connection, wait until its `messages$` completes.
+   * Send with `connection.send`, because messages of `client.send` wait in the queue. Any result that is not a promise
+   * is ignored. To release something at the end of the connection, wait until its `messages$` completes.
    */
   onOpen?: ((connection: DialedConnection<In, Out>) => unknown) | undefined;
   /**
@@ -88,61 +89,69 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * @default 'pause'
    */
   overRate?: OverRatePolicy | undefined;
-  /** How many messages may wait, for a connection or for room in its socket. At the limit, the oldest is dropped. @default 10_000 */
+  /**
+   * How many messages may wait for a connection, or for room in its socket. At the limit, the oldest is dropped.
+   * @default 10_000
+   */
   queueMax?: number | undefined;
-  /** How many bytes those messages may have. At the limit, the oldest are dropped; a larger message is refused. @default 16_777_216 */
+  /**
+   * How many bytes the queued messages may have together. At the limit, the oldest are dropped; a single larger message
+   * is refused.
+   * @default 16_777_216
+   */
   queueBytesMax?: number | undefined;
   /**
-   * How many queued messages per second the client sends after it has connected, beginning with twice as many at once. Raise
-   * it if the server takes more.
+   * How many queued messages per second the client sends after it has connected, beginning with twice as many at once.
+   * Raise it if the server accepts more.
    * @default 500
    */
   queueFlushPerSecond?: number | undefined;
   /**
-   * When it dials: `at-once`, or `on-demand` for the first `send`, subscriber of `messages$`, or `open()`. Until then it holds
-   * neither a socket nor the process.
+   * When the client dials: `at-once`, or `on-demand` at the first `send`, subscriber of `messages$` or `open()`. Until
+   * then, it has no socket and does not keep the process alive.
    * @default 'at-once'
    */
   dial?: 'at-once' | 'on-demand' | undefined;
   /**
-   * With `dial: 'on-demand'`: closes the connection after this many milliseconds in which nothing was sent, no message waited to
-   * leave or to be handled, and `messages$` had no subscriber. The client dials again when it is needed.
-   * @default it does not
+   * With `dial: 'on-demand'`, closes the connection after this many milliseconds in which nothing was sent, `onMessage`
+   * received nothing, no message waited to leave or to be handled, and `messages$` had no subscriber. The client dials
+   * again when it is needed.
+   * @default the connection stays open
    */
   idleMs?: number | undefined;
   /** How long each state of a connection may last. */
   timeouts?: Given<Timeouts> | undefined;
-  /** How a peer that is gone is found: by pings, and by messages of your own. */
+  /** How the client detects that the peer is gone: by pings, and by messages of your own. */
   heartbeat?: Given<ClientHeartbeatOptions> | undefined;
   /**
    * How long the peer may send no message, in milliseconds, before the client closes the connection with 4000 and dials
-   * again. Pings, pongs, beats and heartbeats are no messages. Time in which reading is paused does not count.
+   * again. Pings, pongs, beats and heartbeats are not messages. Time in which reading is paused does not count.
    * @default no limit
    */
   silentMs?: number | undefined;
   /**
    * What one connection may use.
    *
-   * @default those of a server, but 100,000 messages a second, 200,000 at once, 200,000 values in one, and 60,000 invalid
-   * ones a minute
+   * @default those of a server, except 100,000 messages a second, 200,000 at once, 200,000 values in one, and 60,000
+   * invalid ones a minute
    */
   limits?: Given<Limits> | undefined;
   /** Closes the client when it aborts. */
   signal?: AbortSignal | undefined;
   /**
-   * Tells the client when the host goes offline, is online again, or has been asleep, in place of the events of a page. It
-   * is called before the client dials for the first time, or again after it was idle or had given up. If it returns a
-   * function, that is called when the client stops, gives up or is idle.
-   * @default in a page its events, elsewhere nothing
+   * Reports to the client when the host goes offline, is online again or was asleep, instead of the events of a page.
+   * The client calls it before it dials for the first time, and again after it was idle or had given up. If it returns
+   * a function, the client calls that function when it stops, gives up or is idle.
+   * @default the events of the page; elsewhere, nothing
    */
   signs?: WatchSigns | undefined;
-  /** Time. @default the clock of the process */
+  /** The source of time. @default the clock of the process */
   clock?: Clock | undefined;
-  /** Returns a number from 0 to 1, like `Math.random`. It spreads attempts. */
+  /** Returns a number from 0 to 1, like `Math.random`. It spreads attempts and heartbeats. */
   random?: (() => number) | undefined;
   /**
-   * Gets an event for every step of every chart, as in XState's inspection API: a function, or an observer such as that of
-   * `@statelyai/inspect`. The events carry no data of your application.
+   * Receives an event for every step of every chart, as in XState's inspection API: a function, or an observer such as
+   * that of `@statelyai/inspect`. The events carry no data of your application.
    * @default none
    */
   inspect?: Inspector | undefined;
@@ -171,7 +180,7 @@ export const clientRules = /* @__PURE__ */ (() =>
     signs: callback<WatchSigns>(),
   }) satisfies Record<keyof ClientOptions, Rule<unknown>>)();
 
-/** A function is asked for each attempt, and what it returns is checked then. */
+/** Also accepts a function, which is called for each attempt. Its result is checked then. */
 export function resolvable<Value>(rule: Rule<Value>): Rule<Resolvable<Value>> {
   const resolvableRule: Rule<Resolvable<Value>> = (given, report) =>
     typeof given === 'function' ? (given as () => Value) : rule(given, report);

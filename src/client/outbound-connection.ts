@@ -20,7 +20,7 @@ export interface OutboundHost extends ConnectionHost, OutboxHost {
   peerWelcomes(connection: OutboundConnection): void;
   /** The messages that were held back may be delivered. */
   readingResumed(connection: OutboundConnection): void;
-  /** Begins to watch the peer of a connection that has opened; `null` if no option asks for it. */
+  /** Makes the watch of the peer of a connection that has opened; `null` if no option asks for it. */
   watchPeer(connection: OutboundConnection): PeerWatch | null;
 }
 
@@ -51,9 +51,9 @@ export class Outbound implements ConnectionSide {
   #outbox: OutboundOutbox | null = null;
   #hasBeat = false;
   #watch: PeerWatch | null = null;
-  /** Whether it is known where it goes. */
+  /** Whether the destination is known. */
   #isRouted = false;
-  /** Why it did not open, if the reason is not in the record. */
+  /** Why the connection did not open, if the reason is not in the record. */
   #failureReason: 'late' | 'target-error' | null = null;
 
   constructor(connection: OutboundConnection, host: OutboundHost) {
@@ -84,7 +84,7 @@ export class Outbound implements ConnectionSide {
     if (this.#connection.isOpen) this.#watch?.probe();
   }
 
-  /** Where it goes may be for functions of the application to say. */
+  /** Finds the target in a notification, because functions of the application may provide it. */
   dial(): void {
     this.#host.charts.notifications.add(() => this.#findTarget());
   }
@@ -118,7 +118,7 @@ export class Outbound implements ConnectionSide {
     }
   }
 
-  /** There is no socket that could report it. */
+  /** Reports the failure itself, because there is no socket that could. */
   #notDialed(thrown: unknown): void {
     this.#connection.record.noteSocketError(toError(thrown));
     this.#connection.chart.send('socket.errored');
@@ -154,7 +154,9 @@ export class Outbound implements ConnectionSide {
     return kind !== null || this.#watch?.handleHeartbeat(payload, isBinary) === true;
   }
 
-  /** Asks for beats only after the peer has asked: another peer may only have echoed the offered subprotocol. */
+  /**
+   * Asks for beats only after the peer has asked, because a foreign peer may only have echoed the offered subprotocol.
+   */
   #answerBeat(): void {
     this.transport.beatHeard();
     this.#host.peerWelcomes(this.#connection);

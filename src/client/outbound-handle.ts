@@ -5,7 +5,7 @@ import { Stream } from '../core/stream.ts';
 import type { OutboundConnection } from './outbound-connection.ts';
 import type { Outgoing } from './outbound-outbox.ts';
 
-/** What the handles of a client's connections share. */
+/** What the handles of all connections of a client share. */
 export interface OutboundHandleHost<Out> {
   readonly contract: Pick<Contract<unknown, Out, unknown>, 'payload'>;
   /** The application has sent a message on its connection. */

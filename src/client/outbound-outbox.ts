@@ -13,7 +13,7 @@ export interface Outgoing {
 
 /** What an outbox needs of its connection's dialer. */
 export interface OutboxHost {
-  /** A message that was handed to the socket has not left this process, and will not. */
+  /** A message that the socket had accepted has not left this process, and never will. */
   messageLost(outgoing: Outgoing): void;
   /** There is room again for a message that waits. */
   roomFound(): void;
@@ -22,10 +22,10 @@ export interface OutboxHost {
 /** How much a client hands to its socket at once, in bytes. What the socket has cannot be taken back. */
 const WINDOW_BYTES = 65_536;
 
-/** A message that the transport has, and that has not left. */
+/** A message that the transport has, and that has not left yet. */
 interface InFlight {
   readonly outgoing: Outgoing;
-  /** How many bytes have left when this message has left. */
+  /** The number of bytes that have left when this message has left. */
   readonly mark: number;
 }
 
@@ -61,21 +61,21 @@ export class OutboundOutbox {
     return !isStopped && !isCongested && this.#transport.isWritable;
   }
 
-  /** Whether messages have not left. */
+  /** Whether messages have not left yet. */
   get isSending(): boolean {
     return this.#inFlight.length > 0;
   }
 
-  /** A message waits for room, or none does any more. While one waits, a peer that takes nothing is stalled. */
+  /** Notes whether a message waits for room. While one waits, a peer that takes nothing is stalled. */
   awaitRoom(isAwaited: boolean): void {
     this.#backpressure.awaitRoom(isAwaited);
   }
 
   /**
-   * Sends a message. Its result, unless it is refused, is reported when it is known. It is also refused if the write fails
-   * at once: then nothing of it has left.
+   * Sends a message. Unless the message is refused, its final result is reported later. It is also refused if the write
+   * fails at once, because then nothing of it has left.
    *
-   * @param outgoing - `undefined` for a message of this library, which nobody misses.
+   * @param outgoing - `undefined` for a message of Mooring itself, whose loss is not reported.
    */
   send(payload: string | Uint8Array, outgoing?: Outgoing): SendResult {
     if (!this.#isAccepting || this.#transport.send(payload, outgoing?.bytes) !== null)
@@ -90,13 +90,13 @@ export class OutboundOutbox {
     return 'queued';
   }
 
-  /** Accepts nothing more. What the transport has may still leave before the end. */
+  /** Accepts nothing more. Messages that the transport has may still leave before the end. */
   stop(): void {
     this.#backpressure.stop();
     this.#settleLeft();
   }
 
-  /** The connection has ended: what has not left is lost. */
+  /** The connection has ended: messages that have not left are lost. */
   end(): void {
     this.stop();
     const lost = this.#inFlight;
@@ -106,7 +106,7 @@ export class OutboundOutbox {
 
   #progressed(): void {
     this.#settleLeft();
-    // A write that fails empties the backlog as well.
+    // A failed write also empties the backlog.
     if (this.#backpressure.isStopped || !this.#transport.isWritable) return;
     this.#backpressure.backlogShrank();
     if (this.#backpressure.isAwaited) this.#host.roomFound();

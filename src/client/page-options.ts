@@ -9,7 +9,7 @@ import {
   type ResolvedClientOptions,
 } from './options.ts';
 
-/** Limits of what a page never gets to see, and of what only a server has. */
+/** Limits on things that a page cannot see, or that only a server has. */
 const absent = {
   timeouts: ['messageMs'],
   limits: ['fragmentsMax', 'bufferedChunksMax', 'topicsMax'],
@@ -18,14 +18,14 @@ const absent = {
   readonly limits: readonly (keyof Limits)[];
 };
 
-/** Options of a client over the native WebSocket of its host: those of Node.js, without what cannot work there. */
+/** Options of a client over the native WebSocket of its host: those of Node.js, except those that cannot work there. */
 export interface PageClientOptions<In = unknown, Out = unknown>
   extends Omit<ClientOptions<In, Out>, 'timeouts' | 'limits'> {
   /** How long each state of a connection may last. */
   timeouts?: Given<Omit<Timeouts, (typeof absent.timeouts)[number]>> | undefined;
   /**
-   * As of a client in Node.js. A message over `payloadBytesMax` ends the connection, and no more than that waits while
-   * reading is paused.
+   * What one connection may use, as for a client in Node.js. A message over `payloadBytesMax` ends the connection, and
+   * at most that many bytes wait while reading is paused.
    */
   limits?: Given<Omit<Limits, (typeof absent.limits)[number]>> | undefined;
 }
@@ -46,7 +46,7 @@ const pageRules = /* @__PURE__ */ (() => ({
 /**
  * Checks the options of a client in a page, and fills in defaults.
  *
- * @throws MooringError `invalid-options`, naming the path of every option that is wrong, or has no effect in a page.
+ * @throws MooringError `invalid-options`, with the path of every option that is wrong, or has no effect in a page.
  */
 export function resolvePageOptions<In, Out>(
   options: PageClientOptions<In, Out>,
@@ -54,7 +54,7 @@ export function resolvePageOptions<In, Out>(
   return filled<In, Out>(resolved(options, pageRules, finish), pageClock);
 }
 
-/** Refuses what would have no effect. A page cannot ping, so the times of a heartbeat need beats or messages. */
+/** Refuses options without effect. A page cannot ping, so the times of a heartbeat need beats or messages. */
 const finish: Finish<typeof pageRules> = (options, report, given) => {
   checkIdle(options, report);
   const { beat, heartbeat } = options;

@@ -6,7 +6,7 @@ import { MessageHeartbeat, type WatchParts } from './message-heartbeat.ts';
 import type { OutboundConnection } from './outbound-connection.ts';
 import { SilenceLimit } from './silence-limit.ts';
 
-/** Watches the peer of an open connection, if an option of the client asks for it. */
+/** Makes the watch of the peer of an open connection; `null` if no option of the client asks for it. */
 export function peerWatch(connection: OutboundConnection, parts: WatchParts): PeerWatch | null {
   const { heartbeat, silentMs } = parts.runtime.options;
   const { message, expects } = heartbeat;
@@ -14,20 +14,20 @@ export function peerWatch(connection: OutboundConnection, parts: WatchParts): Pe
   return isAsked ? new PeerWatch(connection, parts) : null;
 }
 
-/** Judges by its messages whether the application of a peer lives, and takes out the messages that are heartbeats. */
+/** Judges from its messages whether the application of a peer is alive, and filters out heartbeats. */
 export class PeerWatch {
   readonly #connection: OutboundConnection;
   readonly #parts: WatchParts;
   #heartbeat: MessageHeartbeat | null = null;
   #silence: SilenceLimit | null = null;
 
-  /** It takes heartbeats of the peer at once. Time runs from {@link begin} on. */
+  /** Heartbeats of the peer are recognised at once. Time runs from {@link begin}. */
   constructor(connection: OutboundConnection, parts: WatchParts) {
     this.#connection = connection;
     this.#parts = parts;
   }
 
-  /** `onOpen` has settled: a peer that wants a sign-in first takes other messages now. */
+  /** `onOpen` has settled. A peer that requires a sign-in accepts other messages only from now on. */
   begin(): void {
     const { heartbeat, silentMs } = this.#parts.runtime.options;
     if (heartbeat.message !== undefined)
@@ -35,12 +35,12 @@ export class PeerWatch {
     if (silentMs !== undefined) this.#silence = new SilenceLimit(this.#connection, silentMs);
   }
 
-  /** A message arrived, of whatever kind. */
+  /** A message of any kind arrived. */
   heard(): void {
     this.#heartbeat?.heard();
   }
 
-  /** Returns whether a message is a heartbeat of the peer, which the application does not get. */
+  /** Returns whether a message is a heartbeat of the peer, which the application does not receive. */
   handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean {
     const { expects } = this.#parts.runtime.options.heartbeat;
     const isHeartbeat =
@@ -63,7 +63,10 @@ export class PeerWatch {
     this.#silence?.stop();
   }
 
-  /** Sends a heartbeat, which neither waits in the queue nor has to fulfil a contract. @throws MooringError `unencodable-message` */
+  /**
+   * Sends a heartbeat, which neither waits in the queue nor needs to fulfil a contract.
+   * @throws MooringError `unencodable-message`
+   */
   readonly #send = (message: unknown): SendResult => {
     const isRaw = typeof message === 'string' || message instanceof Uint8Array;
     const payload = isRaw ? message : this.#parts.runtime.contract.encode(message);

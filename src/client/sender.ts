@@ -11,10 +11,10 @@ import type { Dialer } from './dialer.ts';
 import { OfflineQueue, type Unsent, type Waiting } from './offline-queue.ts';
 import type { Outgoing } from './outbound-outbox.ts';
 
-/** A pause of the pace lasts until this many milliseconds' worth of messages may leave. */
+/** When the pace is used up, sending pauses until this many milliseconds' worth of messages may leave. */
 const PACE_MS = 50;
 
-/** Sends messages, and queues them in order while there is no connection or its socket has enough. */
+/** Sends messages, and queues them in order while there is no connection, or no room in its socket. */
 export class Sender<In, Out> implements DeadlineOwner {
   readonly #parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>;
   readonly #dialer: Pick<Dialer<In, Out>, 'outbox'>;
@@ -57,7 +57,10 @@ export class Sender<In, Out> implements DeadlineOwner {
     return { message, payload, bytes: byteLength(payload), settle };
   }
 
-  /** A connection takes messages. What has waited for it leaves at a pace, because a server may limit the rate. */
+  /**
+   * The connection accepts messages. Messages that have waited for it leave at a pace, because a server may limit the
+   * rate.
+   */
   connected(): void {
     const { options, context } = this.#parts.runtime;
     const { queueFlushPerSecond: perSecond } = options;
@@ -67,11 +70,11 @@ export class Sender<In, Out> implements DeadlineOwner {
     this.sendQueued();
   }
 
-  /** Sends queued messages until the socket has enough. */
+  /** Sends queued messages while the socket has room. */
   sendQueued(): void {
     for (let first = this.#first(); first; first = this.#first()) {
       const { bytes, payload } = first;
-      // Asked each time, because a subscriber that gets an event may end the connection.
+      // Read each time, because a subscriber that receives an event may end the connection.
       const { outbox } = this.#dialer;
       if (outbox === null) return;
       if (!outbox.hasRoom(bytes)) {
@@ -79,7 +82,7 @@ export class Sender<In, Out> implements DeadlineOwner {
         return;
       }
       if (!this.#mayLeave()) return;
-      // Before it is sent, because a subscriber that gets an event may clear the queue.
+      // Before it is sent, because a subscriber that receives an event may clear the queue.
       this.#queue?.shift();
       if (outbox.send(payload, first) === 'refused') {
         this.#putBack(first);
@@ -111,7 +114,7 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   #sendOrKeep(unsent: Unsent, options: ClientSendOptions): SendResult {
     const ttlMs = checkedTtl(options);
-    // Not past older messages in the queue.
+    // A message must not overtake older messages in the queue.
     const outbox = this.queued === 0 ? this.#dialer.outbox : null;
     if (outbox?.hasRoom(unsent.bytes)) {
       const result = outbox.send(unsent.payload, unsent);
@@ -119,12 +122,15 @@ export class Sender<In, Out> implements DeadlineOwner {
     }
     if (options.queue === false || this.#isOver()) return 'refused';
     const result = this.#keep(unsent, ttlMs);
-    // So that it leaves as soon as there is room.
+    // This watches for room, so that the message leaves as soon as there is some.
     if (outbox !== null) this.sendQueued();
     return result;
   }
 
-  /** Queues a message. Bytes are copied, because the application may overwrite them while they wait; `slice` of a `Buffer` does not. */
+  /**
+   * Queues a message. Bytes are copied, because the application may overwrite them while they wait. It does not use
+   * `slice`, which does not copy a `Buffer`.
+   */
   #keep({ payload, ...unsent }: Unsent, ttlMs: number): SendResult {
     const { runtime, charts } = this.#parts;
     const { context, options } = runtime;
@@ -132,7 +138,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     const nowMs = context.clock.now();
     this.#queue ??= new OfflineQueue(options, (waiting, reason) => this.dropped(waiting, reason));
     const queue = this.#queue;
-    // A subscriber that gets the dropped messages may send others, which come behind this one.
+    // A subscriber that receives the dropped messages may send others, which must come after this one.
     charts.notifications.during(() => {
       queue.purge(nowMs);
       queue.push({
@@ -145,7 +151,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     return 'queued';
   }
 
-  /** A message is given up. */
+  /** Reports that a message is dropped. */
   dropped({ message, settle }: Outgoing, reason: DropReason): void {
     const { charts, streams } = this.#parts;
     settle?.('lost');
@@ -164,7 +170,7 @@ export class Sender<In, Out> implements DeadlineOwner {
       this.#backlog -= 1;
       return true;
     }
-    // Whole, because the rest of a rounding error would be no time at all.
+    // Rounded up, because a timer for the rest of a rounding error would fire at once.
     const waitMs = Math.ceil(this.#pace.msUntil(PACE_MS, clock.now()));
     this.#paceTimer ??= clock.setTimer(waitMs, () => {
       this.#paceTimer = null;
@@ -178,7 +184,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     this.#paceTimer = null;
   }
 
-  /** Drops expired messages, and schedules this for the next one that expires. */
+  /** Drops expired messages, and schedules the expiry of the next one. */
   #expire(queue: OfflineQueue): void {
     const { clock, wheel } = this.#parts.runtime.context;
     const nowMs = clock.now();
@@ -199,11 +205,14 @@ const rules = /* @__PURE__ */ (() =>
     ttlMs: must(
       Number.POSITIVE_INFINITY,
       (given) => typeof given === 'number' && given >= 0,
-      'must be a number of milliseconds from 0 on',
+      'must be a number of milliseconds >= 0',
     ),
   }) satisfies Record<keyof ClientSendOptions, Rule<unknown>>)();
 
-/** Checks the options of a message, and says how long it may wait. @throws MooringError `invalid-options` */
+/**
+ * Checks the options of a message. Returns how long it may wait, in milliseconds.
+ * @throws MooringError `invalid-options`
+ */
 function checkedTtl(options: ClientSendOptions): number {
   return options === usual ? Number.POSITIVE_INFINITY : resolved(options, rules).ttlMs;
 }

@@ -4,7 +4,9 @@ import type { Platform } from './client-runtime.ts';
 import type { HostSigns, WatchSigns } from './host-signs.ts';
 import type { ErrorReporter } from './reconnect/reconnect-policy.ts';
 
-/** The platform of a client. With the option `signs`, the application watches the host in its place. */
+/**
+ * Returns the platform of a client. With the option `signs`, the application watches the host instead of the platform.
+ */
 export function withSigns(
   platform: Platform,
   signs: WatchSigns | undefined,

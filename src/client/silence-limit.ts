@@ -1,10 +1,12 @@
 import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 
-/** While reading is paused, the time is checked this often in its length. */
+/** While reading is paused, the time is checked this many times within its length. */
 const LOOKS_PAUSED = 8;
 
-/** Ends a connection on which the application of the peer has said nothing for a time. Pauses of reading do not count. */
+/**
+ * Ends a connection on which the application of the peer has sent nothing for a time. Pauses of reading do not count.
+ */
 export class SilenceLimit implements DeadlineOwner {
   readonly #connection: ConnectionCore;
   readonly #silentMs: number;
@@ -31,7 +33,7 @@ export class SilenceLimit implements DeadlineOwner {
   deadlinePassed(): void {
     const { readingMs, transport } = this.#connection;
     const leftMs = this.#heardAtMs + this.#silentMs - readingMs;
-    // What has arrived meanwhile is delivered after the pause.
+    // Messages that have arrived during the pause are delivered after it.
     if (transport.isPaused) this.#look(Math.max(leftMs, this.#silentMs / LOOKS_PAUSED));
     else if (leftMs > 0) this.#look(leftMs);
     else this.#connection.end('silent');

@@ -55,7 +55,7 @@ export class SupervisedClient<In, Out>
   #gaveUp: GaveUp | undefined;
   #isOffline = false;
   #isComplete = false;
-  /** Of a client that dials on demand. */
+  /** Only for a client that dials on demand. */
   readonly #demand: Demand | null = null;
 
   constructor(parts: ClientDependencies<In, Out>) {
@@ -133,7 +133,7 @@ export class SupervisedClient<In, Out>
     return ['stopping', 'stopped', 'exhausted'].includes(this.state);
   }
 
-  /** Dials at once if it waits. Returns whether it was waiting. */
+  /** Dials at once if the client waits or has given up. Returns whether it dials. */
   dialNow(): boolean {
     if (this.state === 'exhausted' && !this.#chart.isOver) this.#parts.policy.restart();
     else if (this.state !== 'waiting') return false;
@@ -142,20 +142,20 @@ export class SupervisedClient<In, Out>
     return true;
   }
 
-  /** Asks for a connection. Returns whether it was idle. */
+  /** Asks for a connection. Returns whether the client was idle or hanging up. */
   open(): boolean {
     const isIdle = this.state === 'idle' || this.state === 'idling';
     this.#demand?.ask();
     return isIdle;
   }
 
-  /** The sender, for a message. */
+  /** Returns the sender for a message, and notes the demand. */
   used(): Sender<In, Out> {
     this.#demand?.ask();
     return this.sender;
   }
 
-  // The need of a connection.
+  // Methods for the demand.
 
   get isNeeded(): boolean {
     const isBusy = (this.#sender?.queued ?? 0) > 0 || this.#dialer.isBusy;
@@ -166,7 +166,10 @@ export class SupervisedClient<In, Out>
     return this.state === 'idling';
   }
 
-  /** What the host says first counts for the first attempt. `signs` may also close the client, which must then be watching. */
+  /**
+   * Watches the host first, because its first report counts for the first attempt. Notifications are held, because
+   * `signs` may close the client, which can stop the watch only after `watchHost` has returned.
+   */
   demandBegan(): void {
     if (this.state !== 'idle') return;
     this.#parts.charts.notifications.during(() => this.#watchHost());
@@ -174,8 +177,8 @@ export class SupervisedClient<In, Out>
   }
 
   /**
-   * Hangs up. An attempt comes to its end first, and so does a delay that has begun: who comes and goes must not shorten it.
-   * Then the client is idle, or asks itself whether it is needed.
+   * Hangs up. An attempt or a delay under way ends first, because a short demand must not shorten it. After a delay,
+   * the client is then idle; after an attempt that opens, the idle time starts again.
    */
   demandEnded(): void {
     if (this.state === 'up') this.#chart.send('demand.ended');
@@ -266,7 +269,7 @@ export class SupervisedClient<In, Out>
     this.#stopWatching ??= platform.watchHost(this);
   }
 
-  /** A client that is dropped after it has given up can then be collected. */
+  /** After this, the garbage collector can collect a client that the application has dropped. */
   #unwatchHost(): void {
     this.#parts.runtime.context.wheel.whenWoken.delete(this);
     this.#stopWatching?.();
@@ -277,7 +280,7 @@ export class SupervisedClient<In, Out>
   // Signs of the host.
 
   offline(): void {
-    // A host that repeats itself must not put off the next attempt.
+    // A repeated sign must not postpone the next attempt.
     if (this.#isOffline) return;
     this.#isOffline = true;
     this.#chart.send('network.lost');
@@ -292,7 +295,10 @@ export class SupervisedClient<In, Out>
     this.#hostSigned('wake.noticed');
   }
 
-  /** Each of these signs ends the state `offline`: the client dials, unless nobody needs it or its policy holds it back. */
+  /**
+   * Each of these signs ends the state `offline`: the client dials, unless nothing needs it or its policy holds it
+   * back.
+   */
   #hostSigned(sign: 'network.returned' | 'wake.noticed'): void {
     const isOffline = this.#status.states.includes('waiting.offline');
     const holdMs = isOffline ? this.#parts.policy.holdMs : 0;
@@ -304,7 +310,7 @@ export class SupervisedClient<In, Out>
     }
   }
 
-  /** Whether it waits, and nobody needs it any more. */
+  /** Whether the client waits, and nothing needs it any more. */
   get #isNeedless(): boolean {
     return this.state === 'waiting' && this.#demand?.isWanted === false;
   }
@@ -327,7 +333,10 @@ export class SupervisedClient<In, Out>
     this.#delayMs = undefined;
   }
 
-  /** Keeps the process alive while there is no socket that does: timers of a clock do not keep it alive. */
+  /**
+   * Keeps the process alive from the first attempt until the client rests. Between attempts there is no socket, and
+   * timers of a clock do not keep the process alive.
+   */
   #holdProcess(holds: boolean): void {
     if (holds === (this.#letProcessEnd !== null)) return;
     this.#letProcessEnd?.();
@@ -359,17 +368,17 @@ export class SupervisedClient<In, Out>
   attemptEnded(ending: Ending, reportEnd: () => void): void {
     const { policy, charts, runtime } = this.#parts;
     this.#stopDelay();
-    // Not every connection has reported this.
+    // Sent in any case, because not every connection has reported this.
     this.#chart.send('connection.ending');
     // Added before the fact, but delivered after the step: a subscriber finds the client in its next state.
     charts.notifications.add(reportEnd);
-    // It is not asked about an ending that the client wanted.
+    // The policy does not judge an ending that the client asked for.
     const isWanted = this.state === 'idling' || this.state === 'stopping';
     const fact = isWanted ? policy.note(ending) : policy.judge(ending, runtime.options.clock.now());
     if (this.#chart.isOver) this.#completeSoon();
     else this.#gaveUp = fact === 'restarts.exceeded' ? 'restarts' : 'refused';
     this.#chart.send(fact);
-    // Somebody asked while it hung up.
+    // A demand came while the client hung up.
     if (this.#demand?.isWanted) this.demandBegan();
   }
 

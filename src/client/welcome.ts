@@ -1,13 +1,13 @@
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { OutboundConnection } from './outbound-connection.ts';
 
-/** An async `onOpen` at work: the time between open and usable, for `timeouts.welcomeMs` at most. */
+/** A running async `onOpen`: the time between open and usable, for at most `timeouts.welcomeMs`. */
 export class Welcome implements DeadlineOwner {
   readonly #connection: OutboundConnection;
   readonly #readBefore: number;
   #deadline: Deadline | null;
 
-  /** @param settled - called when `onOpen` has done its work, unless the connection has ended. */
+  /** @param settled - called when `onOpen` has fulfilled, unless the connection has ended. */
   constructor(connection: OutboundConnection, work: Promise<unknown>, settled: () => void) {
     const { wheel, timeouts } = connection.context;
     this.#connection = connection;
@@ -20,7 +20,7 @@ export class Welcome implements DeadlineOwner {
     );
   }
 
-  /** How many bytes have arrived since it began. */
+  /** How many bytes have arrived since `onOpen` began. */
   get heldBytes(): number {
     return this.#connection.transport.bytesIn - this.#readBefore;
   }

@@ -23,7 +23,7 @@ export class Backpressure implements DeadlineOwner {
   readonly #connection: ConnectionCore;
   readonly #refilling: Refilling | null;
   #isCongested = false;
-  /** Whether a message waits for room, although the backlog is below the high mark. */
+  /** Whether a message waits for room, even if the backlog is below the high mark. */
   #isAwaited = false;
   #isStopped = false;
   #stall: Deadline | null = null;
@@ -41,7 +41,7 @@ export class Backpressure implements DeadlineOwner {
     return this.#isCongested;
   }
 
-  /** Whether the connection is ending: nothing is accepted, and the peer is not watched any more. */
+  /** Whether the connection is ending: nothing is accepted, and the peer is no longer watched. */
   get isStopped(): boolean {
     return this.#isStopped;
   }
@@ -51,7 +51,7 @@ export class Backpressure implements DeadlineOwner {
     return this.#isAwaited;
   }
 
-  /** A message waits for room, or none does any more. While one waits, a peer that takes nothing is stalled. */
+  /** Notes whether a message waits for room. While one waits, a peer that takes nothing is stalled. */
   awaitRoom(isAwaited: boolean): void {
     if (this.#isAwaited === isAwaited || this.#isStopped) return;
     this.#isAwaited = isAwaited;

@@ -16,22 +16,24 @@ export interface ConnectionCore extends MessageReceiver {
   /** Takes the facts. */
   readonly chart: Pick<ChartRunner<ConnectionFact['type']>, 'send'>;
   readonly state: ConnectionState;
-  /** Whether it may be written to and heard right now. */
+  /** Whether messages may pass in both directions now. */
   readonly isOpen: boolean;
-  /** Time in the wheel's milliseconds, without that in which the application or its handlers paused reading. */
+  /**
+   * The time of the wheel in milliseconds, without the time in which the application or its handlers paused reading.
+   */
   readonly readingMs: number;
-  /** How much of the time that `readingMs` leaves out handlers alone have paused. */
+  /** The part of the time left out of `readingMs` in which only handlers paused. */
   readonly handlersPausedMs: number;
   readonly heartbeat: { resumed(): void } | null;
-  /** A message may be delivered. Returns what its handler returned: a promise while it is at work. */
+  /** Delivers a message. Returns the result of its handler, which may be a promise. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown;
-  /** The backlog is lost, and a close frame of ours that waits behind it. */
+  /** The backlog is lost, including a close frame of ours that waits behind it. */
   backlogLost(): void;
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
   quarantine(): boolean;
-  /** Ends it for a cause of our own. Returns whether this call did. */
+  /** Ends the connection for a cause of this side. Returns whether this call ended it. */
   end(cause: LocalEndingCause, error?: Error): boolean;
-  /** The user's `random` threw, within a transition: it is reported when the chart has settled. */
+  /** The option `random` threw within a step. The error is reported when the chart has settled. */
   randomErrored(error: Error): void;
 }
 
@@ -46,13 +48,16 @@ export interface Target {
 export interface ConnectionSide
   extends Pick<ConnectionOrders, 'upgrade' | 'refuseUpgrade' | 'refuseWithClose' | 'dial'> {
   readonly transport: Transport;
-  /** It opened. Messages may be sent from now on. */
+  /** The connection has opened. Messages may be sent from now on. */
   opened(): void;
   /** A message arrived, valid or not. */
   messageHeard(): void;
-  /** Answers a beat of the peer. Returns whether the message is a beat, or another sign of life that the application does not get. */
+  /**
+   * Answers a beat of the peer. Returns whether the message is a beat or a heartbeat, which the application does not
+   * get.
+   */
   handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean;
-  /** Nothing pauses reading any more. Called before more is read. */
+  /** No reason to pause reading is left. Called before more is read. */
   readingResumed(): void;
   /** Writes accepted messages now, before the WebSocket writes a frame of its own. */
   flush(): void;
@@ -60,10 +65,10 @@ export interface ConnectionSide
   stopSending(): void;
   /** The connection has ended: messages that have not left are lost. */
   endSending(): void;
-  /** The time for opening is up. */
+  /** The deadline for opening has passed. */
   handshakeExpired(): void;
-  /** Says why it never opened. */
+  /** Describes why the connection never opened. */
   describeFailure(): FailureDescription;
-  /** It is over: releases everything. */
+  /** The connection is over: releases everything. */
   letGo(): void;
 }

@@ -16,7 +16,7 @@ import type { ManagedConnection } from './managed-connection.ts';
 
 /** The public side of a connection, accepted or dialed. It stays valid after the connection has let go of its socket. */
 export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<In, Out> {
-  /** For messages about values. */
+  /** What error messages call the object. */
   static readonly spokenName = 'a connection';
 
   readonly #connection: ManagedConnection;

@@ -125,7 +125,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     return this.#drained;
   }
 
-  /** Starts closing members, and the time that the drain has. */
+  /** Starts closing members, and starts the deadline of the drain. */
   begin(members: readonly Member[]): void {
     const { runtime, counts, stopServices } = this.#parts;
     const { clock, wheel } = runtime;
@@ -167,7 +167,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
     this.each([this.#parts], (parts) => parts.stopServices?.(this.#plan.frame));
   }
 
-  /** The time is up: destroys the rest, and starts a last deadline for their ends. */
+  /** The deadline has passed: destroys the rest, and starts a last deadline for their ends. */
   expire<Left extends object>(left: Iterable<Left>, destroy: (item: Left) => void, lastMs: number) {
     const { counts, runtime } = this.#parts;
     runtime.wheel.cancel(this.#nextBatch);
@@ -227,7 +227,7 @@ class PacedQueue<Member> {
     return this.#taken >= this.#members.length;
   }
 
-  /** Takes the members that are due until `untilMs`. */
+  /** Takes the members that are due by `untilMs`. */
   take(untilMs: number): Member[] {
     const due = Math.ceil((untilMs - this.#sinceMs) * this.#perMs);
     const taken = this.#members.slice(this.#taken, due);

@@ -29,7 +29,7 @@ export class EndingRecord {
     return this.#closeFrame;
   }
 
-  /** Whether the report `errored` has announced the end already. */
+  /** Whether the report `errored` has already announced the end. */
   get isErrorReported(): boolean {
     return this.#isErrorReported;
   }
@@ -53,7 +53,7 @@ export class EndingRecord {
     this.#isErrorReported = true;
   }
 
-  /** The user's code, or ours, threw. */
+  /** Code of the application, or of Mooring, threw. */
   noteHandlerError(error: Error): void {
     this.#evidence.handlerError = error;
   }
@@ -71,7 +71,7 @@ export class EndingRecord {
     this.#evidence.ended = true;
   }
 
-  /** The socket belongs to another part of the process. */
+  /** Another part of the process used the socket. */
   noteTaken(error: Error): void {
     this.#evidence.taken ??= error;
   }
@@ -96,9 +96,9 @@ export class EndingRecord {
   }
 
   /**
-   * Whether a close frame of the peer may be an answer to ours. Peers answer with the same code, with no code, or, against
-   * RFC 6455 §5.5.1, with a code of their own. It is no answer if our frame has not left yet, or if no byte has arrived
-   * since our frame was written.
+   * Whether a close frame of the peer may be an answer to ours. Peers answer with the same code, with no code, or,
+   * against RFC 6455 §5.5.1, with a code of their own. It is not an answer if our frame has not left yet, or if no byte
+   * has arrived since our frame was written.
    */
   #mayAnswer(code: number, sentCode: number, { bufferedBytes, bytesIn }: Transport): boolean {
     if (code === sentCode || code === NO_STATUS) return true;
@@ -110,7 +110,7 @@ export class EndingRecord {
     this.#evidence.sent = frame;
   }
 
-  /** A close frame of ours that is no answer was written to the socket, after `bytesIn` bytes of the peer. */
+  /** A close frame of ours that is not an answer was written to the socket, after `bytesIn` bytes of the peer. */
   noteSentFirst(frame: CloseFrame, bytesIn: number): void {
     this.#evidence.sent = frame;
     this.#evidence.sentAtBytesIn = bytesIn;
@@ -128,7 +128,7 @@ export class EndingRecord {
     this.#evidence.refused = refused;
   }
 
-  /** How a connection that was open ended. */
+  /** Returns the verdict of a connection that was open. */
   verdict(transport: Transport, openMs: number, trail: Trail): CloseVerdict {
     const verdict = transport.classify(this.#evidence) as Mutable<CloseVerdict>;
     verdict.openMs = openMs;
@@ -148,7 +148,7 @@ export function closingOf({ evidence, closeFrame }: EndingRecord): CloseFrame & 
   return { origin: isLocal ? 'local' : remote, code, reason };
 }
 
-/** The error of a socket that another part of this process uses as well. */
+/** The error of a socket that another part of this process also uses. */
 export function takenAway(): Error {
   return new Error('another part of this process wrote to the socket, ended it or destroyed it');
 }

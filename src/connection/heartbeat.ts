@@ -34,7 +34,7 @@ export class Heartbeat implements DeadlineOwner {
   readonly #deadline: Deadline;
   /** When something last arrived, in `readingMs`. */
   #heardAtMs: number;
-  /** The ping without an answer so far; `null` when there is none. */
+  /** The ping that has no answer yet; `null` if there is none. */
   #ping: Ping | null = null;
 
   /** The first ping comes at a staggered time in the first interval, to spread connections that open at the same time. */
@@ -54,7 +54,7 @@ export class Heartbeat implements DeadlineOwner {
     if (this.#ping !== null) this.#answered(this.#ping);
   }
 
-  /** Pings now, unless a ping waits for its answer already. */
+  /** Pings now, unless a ping is already waiting for its answer. */
   probe(): void {
     if (this.#ping === null && !this.#connection.transport.isPaused) this.#sendPing();
   }
@@ -95,7 +95,9 @@ export class Heartbeat implements DeadlineOwner {
     return sentAtMs + (isMissed ? graceMs : graceMs / 2) - this.#connection.readingMs;
   }
 
-  /** While this side does not read, it expects no answer. It still pings, because the write fails when the peer is gone. */
+  /**
+   * While this side does not read, it expects no answer. It still pings, because the write fails if the peer is gone.
+   */
   #pingUnheard(): void {
     this.#look(this.#context.heartbeat.intervalMs);
     this.#connection.transport.ping();
@@ -120,7 +122,7 @@ export class Heartbeat implements DeadlineOwner {
     return backlogMark !== null && transport.flushMark !== backlogMark;
   }
 
-  /** Bytes of an incomplete frame set no `#heardAtMs`. The time of the ping is the latest that is certain. */
+  /** Bytes of an incomplete frame do not set `#heardAtMs`, so the time of the ping is the latest that is certain. */
   #answered({ isMissed, sentAtMs }: Ping): void {
     this.#ping = null;
     this.#heardAtMs = Math.max(this.#heardAtMs, sentAtMs);

@@ -28,9 +28,9 @@ const MINUTE_MS = 60_000;
  *                │ none left                                  │ too many, or too large
  *                └──────────────▶ reading pauses ◀────────────┘
  * ```
- * Reading resumes when no reason to pause is left. A pause for the rate, or for an invalid message, ends after a time. A
- * pause for handlers that are behind may last `timeouts.pausedMs`, not counting the time in which the application
- * pauses, too.
+ * Reading resumes when no reason to pause is left. A pause for the rate, or for an invalid message, ends after a time.
+ * A pause for handlers that are behind may last `timeouts.pausedMs`, not counting time in which the application also
+ * pauses.
  */
 export class Intake implements DeadlineOwner {
   readonly #connection: ConnectionCore;
@@ -41,12 +41,15 @@ export class Intake implements DeadlineOwner {
   #inFlightBytes = 0;
   /** The sum of the {@link pauseReasons} that hold. */
   #reasons = 0;
-  /** A message that was read before a pause. A subscriber may pause while it gets `connection.healthy` for that message. */
+  /**
+   * A message that was read before a pause. A subscriber may pause when it receives `connection.healthy` for that
+   * message.
+   */
   #early: { readonly payload: Uint8Array; readonly isBinary: boolean } | null = null;
   /** When the reasons last changed. This and the sums of earlier pauses are in the wheel's time. */
   #changedAtMs = 0;
   #userMs = 0;
-  /** Excludes the time in which the application paused, too. */
+  /** Excludes time in which the application also paused. */
   #handlersMs = 0;
   #restUntilMs = 0;
   #restTimer: TimerHandle | null = null;
@@ -79,7 +82,7 @@ export class Intake implements DeadlineOwner {
     );
   }
 
-  /** The part of `pausedMs` in which only its handlers paused. */
+  /** The part of `pausedMs` in which only handlers paused. */
   get handlersPausedMs(): number {
     return this.#handlersMs + (this.#pauser === 'handlers' ? this.#sinceChangeMs : 0);
   }
@@ -180,7 +183,7 @@ export class Intake implements DeadlineOwner {
     if (!this.#connection.isOpen || (this.#reasons & bit) === 0) return false;
     this.#change(this.#reasons & ~bit);
     if (!this.isPaused) {
-      // The chart decides, because an async `onOpen` holds messages back as well.
+      // The chart decides, because an async `onOpen` also holds messages back.
       this.#connection.chart.send('reading.resumed');
       this.#connection.heartbeat?.resumed();
       this.#connection.side.readingResumed();
@@ -206,8 +209,8 @@ export class Intake implements DeadlineOwner {
   }
 
   /**
-   * Pauses for `waitMs` at least. It uses a timer of the clock, because the next tick of the wheel would be too late for a
-   * small burst with a high rate.
+   * Pauses for at least `waitMs`. It uses a timer of the clock, because the next tick of the wheel would be too late
+   * for a small burst with a high rate.
    */
   #rest(waitMs: number): void {
     if (!this.#connection.isOpen) return;

@@ -47,7 +47,7 @@ export interface ConnectionHost {
     from: ConnectionState | null,
     to: ConnectionState,
   ): void;
-  /** The user's `random` threw. Called inside a step, so user code must not run yet. */
+  /** The option `random` threw. Called inside a step, so user code must not run yet. */
   randomErrored(error: Error): void;
   /** The connection has opened: it may enter the registry. */
   connectionOpened(connection: ManagedConnection): void;
@@ -64,7 +64,7 @@ export interface ConnectionHost {
   messageInvalid(connection: ManagedConnection, fault: InvalidMessage): void;
 }
 
-/** Runs the user's code for messages. */
+/** Runs the application's code for messages. */
 export interface MessageHandlers {
   /** Runs `onMessage` and returns its result: a promise while an async handler works. */
   message(connection: ManagedConnection, message: unknown): unknown;
@@ -143,7 +143,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.isOver ? [this.state] : this.chart.state.paths;
   }
 
-  /** What is known about its ending. */
+  /** What is known about the end of the connection. */
   get record(): EndingRecord {
     this.#record ??= new EndingRecord();
     return this.#record;
@@ -177,7 +177,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.#endAs(intent, { fact: 'close.requested', frame });
   }
 
-  /** Ends it for a cause of this side. Returns whether this call ended it. */
+  /** Ends the connection for a cause of this side. Returns whether this call ended it. */
   end(cause: LocalEndingCause, error?: Error): boolean {
     if (this.#gateOpen && error !== undefined) this.record.noteHandlerError(error);
     return this.#endAs(cause, localEndings[cause]);
@@ -190,7 +190,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return true;
   }
 
-  /** Destroys the socket. Returns `false` when the connection is over already. */
+  /** Destroys the socket. Returns `false` if the connection is already over. */
   terminate(): boolean {
     if (this.isOver) return false;
     if (this.quarantine() || this.record.evidence.intent === 'close')
@@ -242,7 +242,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   receive(payload: Uint8Array, isBinary: boolean): void {
     this.side.messageHeard();
     this.heard();
-    // After the proof of life: a subscriber that gets `connection.healthy` may have ended it.
+    // Checked after the proof of life, because a subscriber that receives `connection.healthy` may have ended it.
     if (!this.#gateOpen) return;
     this.intake.receive(payload, isBinary);
   }
@@ -265,7 +265,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return undefined;
   }
 
-  /** Controls how fast it is read. */
+  /** Controls how fast the connection is read. */
   get intake(): Intake {
     this.#intake ??= new Intake(this, this.#host.context);
     return this.#intake;
@@ -350,7 +350,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.side.opened();
   }
 
-  /** The user's `random` threw inside a step. The error is reported when the chart has settled. */
+  /** The option `random` threw inside a step. The error is reported when the chart has settled. */
   randomErrored(error: Error): void {
     this.#host.randomErrored(error);
   }
@@ -375,7 +375,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#report('errored');
   }
 
-  /** After an error, the report `errored` has announced the end already. */
+  /** After an error, the report `errored` has already announced the end. */
   announceClosing(): void {
     if (!this.record.isErrorReported) this.#report('closing');
   }
@@ -418,7 +418,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#report('closed');
   }
 
-  /** It must end in a failure, also if an odd error of the application cannot be described. */
+  /** Describes the failure. If an error of the application cannot be described, the failure is a `crash`. */
   #describeFailure(): FailureDescription {
     const { address, path } = this;
     const crashed = (error?: Error): FailureDescription => ({

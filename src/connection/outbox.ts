@@ -39,7 +39,7 @@ interface Conflated extends Conflatable {
   readonly number: number;
 }
 
-/** Gets the result of a frame. */
+/** Receives the result of a frame. */
 type FlushWaiter = (result: FlushResult) => void;
 
 type Written = (error?: Error | null) => void;
@@ -196,7 +196,7 @@ export class Outbox implements Flushable {
       waiters = [];
       for (const waiter of settled) waiter(flushed);
     };
-    // Something else than a socket of Node.js may call back before `write` returns.
+    // A stream that is not a socket of Node.js may call back before `write` returns.
     let result: SendResult | null = null;
     result = this.#write(chunks, bytes, (error) => {
       // The operating system took it at once, so it counts as sent, whatever happened to the socket since.
@@ -223,7 +223,7 @@ export class Outbox implements Flushable {
     this.#connection.transport.noteWritten(bytes);
     const error = writeChunks(socket, chunks, written ?? this.#callbackFor(bytes));
     if (error !== null) {
-      // Known here before the socket, or a callback, reports it.
+      // The error is known here before the socket, or a callback, reports it.
       if (this.#backpressure.isStopped) this.#connection.record.noteSendError(error);
       else this.#connection.side.socketEvents.sendErrored(error);
       return 'refused';
@@ -278,7 +278,7 @@ function writeChunks(
     if (last > 0) socket.uncork();
     return socket.errored;
   } catch (thrown) {
-    // Somebody has wrapped the methods of this socket.
+    // Other code has wrapped the methods of this socket.
     return toError(thrown);
   }
 }

@@ -7,7 +7,7 @@ import type { ConnectionReport, ManagedConnection } from './managed-connection.t
 
 /** A client or a pool as its parent sees it. */
 export interface ChildActor extends Child {
-  /** Closes what is open and dials no more. Resolves when nothing is left. */
+  /** Closes every connection and dials no more. Resolves when nothing is left. */
   stop(frame: CloseFrame): Promise<void>;
 }
 
@@ -17,9 +17,9 @@ export interface Parent {
   readonly actor: HostedActor;
   /** Runs the charts of its children. */
   readonly charts: ChartSystem;
-  /** Whether anybody listens to the reports about its children. */
+  /** Whether anything listens to the reports about its children. */
   readonly isHeard: boolean;
-  /** Adds a child. Returns `false` when the supervisor is stopping, and the child must stop as well. */
+  /** Adds a child. Returns `false` if the supervisor is stopping; then the child must also stop. */
   adopt(child: ChildActor): boolean;
   /** Removes a child that has ended. */
   release(child: ChildActor): void;

@@ -11,7 +11,7 @@ export interface SocketCore extends ConnectionCore {
 }
 
 /**
- * Translates the events of the raw socket and of ws into facts. In a page, `WebSocketEvents` does.
+ * Translates the events of the raw socket and of ws into facts. In a page, `WebSocketEvents` does this.
  *
  * A method that reports an end notes it in the record and shuts the gate before it sends the fact.
  */
@@ -102,7 +102,9 @@ export class SocketEvents implements DialObserver {
     this.connection.end('ping-flood');
   }
 
-  /** Something in front of the socket threw. It is noted also of a close frame, which leaves behind the gate. */
+  /**
+   * Code that wraps the socket threw. The error is noted even for a close frame, which leaves after the gate has shut.
+   */
   writeThrew(error: Error): void {
     this.connection.record.noteSendError(error);
     this.sendErrored(error);
@@ -116,10 +118,10 @@ export class SocketEvents implements DialObserver {
     this.connection.chart.send('send.errored');
   }
 
-  /** Checks at the first sign of an end only: after it, this side and ws end the socket themselves. */
+  /** Checks only at the first sign of an end: after it, this side and ws end the socket themselves. */
   #blameOthers(sign?: Error | 'closed'): void {
     const { isOpen, state, transport } = this.connection;
-    // Not for a connection that is refused behind a 101: ws writes to its socket, and ends it.
+    // Not for a connection that is refused after a 101: ws writes to its socket, and ends it.
     const isOurs = isOpen || (state === 'handshaking' && !transport.isBound);
     if (isOurs && transport.isTakenAway(sign)) this.connection.record.noteTaken(takenAway());
   }

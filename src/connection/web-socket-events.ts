@@ -1,7 +1,7 @@
 import type { MessageRefusal, PageSocketObserver } from '../transport/transport.ts';
 import type { ConnectionCore } from './connection-core.ts';
 
-/** Translates what the WebSocket of a page reports, which is little. In Node.js, `SocketEvents` does. */
+/** Translates the events of the WebSocket of a page into facts. In Node.js, `SocketEvents` does this. */
 export class WebSocketEvents implements PageSocketObserver {
   readonly connection: ConnectionCore;
 

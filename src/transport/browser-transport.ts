@@ -53,7 +53,10 @@ const NO_FRAME = 1006;
 /** What a held message costs besides its bytes (236 measured in Node.js 20). */
 const HELD_MESSAGE_BYTES = 256;
 
-/** How soon and how rarely a backlog is looked at, in milliseconds. Browsers delay shorter timers to 4 ms. */
+/**
+ * The shortest and the longest time between two checks of a backlog, in milliseconds. Browsers delay shorter timers to
+ * 4 ms.
+ */
 const LOOK_MS = 4;
 const LOOK_MS_MAX = 64;
 
@@ -63,8 +66,8 @@ const CODE_BYTES = 2;
 /**
  * A connection over the WebSocket of a browser.
  *
- * A browser tells a page little: not why a connection did not open, not when the peer began to close, and nothing of
- * pings. This transport reports the rest in the same way as a raw socket.
+ * A browser does not report to a page why a connection did not open, when the peer began to close, or that a ping
+ * arrived. This transport reports everything else in the same way as one over a raw socket.
  */
 export class BrowserTransport implements OutboundTransport {
   /** A page cannot ping. If the peer answers beats, beats take the place of pings. */
@@ -75,7 +78,7 @@ export class BrowserTransport implements OutboundTransport {
   bytesIn = 0;
   bytesOut = 0;
 
-  /** How far it has come, as far as a page can know. */
+  /** How far the attempt has come, as far as a page can know. */
   #phase: FailurePhase = 'config';
   readonly #observer: PageSocketObserver;
   readonly #payloadBytesMax: number;
@@ -88,7 +91,7 @@ export class BrowserTransport implements OutboundTransport {
   #look: TimerHandle | null = null;
   #leftAtRelease = 0;
   #lookMs = LOOK_MS;
-  /** What arrived while it was paused, in order: messages, and a close frame last. */
+  /** What arrived during a pause, in order: messages, and a close frame last. */
   #held: (() => void)[] = [];
   #heldBytes = 0;
 
@@ -114,7 +117,7 @@ export class BrowserTransport implements OutboundTransport {
     };
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = (event) => this.#closed(event);
-    // Stays: a WebSocket that is an EventEmitter would throw for an error without a listener.
+    // Not removed by `release`: a WebSocket that is an EventEmitter would throw for an error without a listener.
     socket.onerror = () => {};
   }
 
@@ -133,7 +136,7 @@ export class BrowserTransport implements OutboundTransport {
     return { cause: 'message-limit', code: 1009, problem };
   }
 
-  /** A page cannot stop its browser from reading, so it holds messages, up to a limit. One message always fits. */
+  /** A page cannot stop its browser from reading, so this holds messages, up to a limit. One message always fits. */
   #hold(payload: Uint8Array, isBinary: boolean): void {
     const bytes = payload.length + HELD_MESSAGE_BYTES;
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#payloadBytesMax) {
@@ -197,7 +200,7 @@ export class BrowserTransport implements OutboundTransport {
     return null;
   }
 
-  /** After the end, a browser still says how many bytes have stayed (WHATWG WebSockets, `bufferedAmount`). */
+  /** After the end, `bufferedAmount` still counts the bytes that did not leave (WHATWG WebSockets). */
   get leftBytes(): number {
     return this.#socket === null ? this.#leftAtRelease : this.flushMark;
   }
@@ -206,7 +209,7 @@ export class BrowserTransport implements OutboundTransport {
     this.#progressed = progressed;
   }
 
-  /** A browser has no event for the end of a backlog, so this looks, and more rarely while nothing leaves. */
+  /** A browser has no event for the end of a backlog, so a timer checks, less often while nothing leaves. */
   #lookLater(): void {
     if (this.#look !== null || this.bufferedBytes === 0) return;
     const before = this.flushMark;
@@ -242,7 +245,7 @@ export class BrowserTransport implements OutboundTransport {
     this.#whenClosed = closed;
   }
 
-  /** A page cannot end a connection at once. It lets the browser close the socket, and stops listening. */
+  /** A page cannot end a connection at once. This lets the browser close the socket, and stops listening. */
   destroy(): void {
     const whenClosed = this.#whenClosed;
     this.release();
@@ -268,7 +271,10 @@ export class BrowserTransport implements OutboundTransport {
     this.isPaused = true;
   }
 
-  /** Delivers what was held in a microtask: the chart orders the resume, and user code must not run inside a step. */
+  /**
+   * Delivers held messages in a microtask, because the chart orders the resume and user code must not run inside a
+   * step.
+   */
   resume(): void {
     if (!this.isPaused) return;
     this.isPaused = false;

@@ -3,24 +3,24 @@ import type { LookupFunction, TcpSocketConnectOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions, SecureContextOptions } from 'node:tls';
 
-/** What `createConnection` gets: options of `net.connect`, and for `wss:` of `tls.connect` as well. */
+/** The argument of `createConnection`: options of `net.connect` and, for `wss:`, of `tls.connect`. */
 export type ConnectionTarget = TcpSocketConnectOpts & ConnectionOptions;
 
 /**
  * How Node.js connects: options of `http.request`, `net.connect` and `tls.connect`.
  *
- * What a function among them throws, or rejects with, ends the attempt and nothing else.
+ * If one of the functions throws or rejects, the attempt fails, and nothing else does.
  */
 export interface ConnectOptions {
   /**
-   * Makes the connections, for example one of `https-proxy-agent`, which goes through a proxy. An agent for `https:` makes
-   * those for `wss:`. The other options are passed to it.
-   * @default none: each attempt makes a connection of its own
+   * The agent that makes the connections, for example one of `https-proxy-agent` to connect through a proxy. For
+   * `wss:`, use an agent for `https:`. The agent receives the other options.
+   * @default none; each attempt makes its own connection
    */
   agent?: Agent | undefined;
   /**
-   * Makes the connection of an attempt: returns a socket, or a promise of one, or calls `done`. For `wss:` the socket must
-   * be one of TLS. A client with an `agent` cannot have it.
+   * Makes the connection of an attempt: return a socket or a promise of one, or call `done`. For `wss:`, make a TLS
+   * socket. You cannot combine it with `agent`.
    * @default `net.connect` or `tls.connect`
    */
   createConnection?:
@@ -30,34 +30,40 @@ export interface ConnectOptions {
         // biome-ignore lint/suspicious/noConfusingVoidType: a function that calls `done` may return nothing.
       ) => Duplex | Promise<Duplex> | null | undefined | void)
     | undefined;
-  /** Finds the addresses of a name, as `dns.lookup` does. @default `dns.lookup` */
+  /** Resolves a host name, as `dns.lookup` does. @default `dns.lookup` */
   lookup?: LookupFunction | undefined;
-  /** The version of IP: 4, 6, or 0 for both. @default 0 */
+  /** The IP version: 4, 6, or 0 for both. @default 0 */
   family?: 0 | 4 | 6 | undefined;
-  /** Whether the addresses of a name are tried one after another (RFC 8305). @default true */
+  /** Whether to try the addresses of a name one after another (RFC 8305). @default true */
   autoSelectFamily?: boolean | undefined;
-  /** How long each of these addresses is tried, in milliseconds; at least 10. @default 250 */
+  /** How long to try each of these addresses, in milliseconds. Node.js raises a value below 10 to 10. @default 250 */
   autoSelectFamilyAttemptTimeout?: number | undefined;
   /** The IP address of this host to connect from. @default the system chooses */
   localAddress?: string | undefined;
-  /** The name that is sent to the server (SNI, RFC 6066 §3), and that its certificate must have. @default the host of the URL */
+  /**
+   * The name to send to the server (SNI, RFC 6066 §3) and to require in its certificate.
+   * @default the host of the URL
+   */
   servername?: string | undefined;
-  /** Certificates of the authorities to trust, in PEM. @default those of Node.js */
+  /** The certificates of the authorities to trust, in PEM. @default those of Node.js */
   ca?: NonNullable<SecureContextOptions['ca']> | undefined;
   /** The certificate of the client with its chain, in PEM. @default none */
   cert?: NonNullable<SecureContextOptions['cert']> | undefined;
   /** The private key of `cert`, in PEM. @default none */
   key?: NonNullable<SecureContextOptions['key']> | undefined;
-  /** Certificate and private key of the client in one, as PKCS #12. @default none */
+  /** The certificate and the private key of the client in one, as PKCS #12. @default none */
   pfx?: NonNullable<SecureContextOptions['pfx']> | undefined;
-  /** Decrypts `key`, or `pfx`. @default none */
+  /** Decrypts `key` or `pfx`. @default none */
   passphrase?: string | undefined;
-  /** Whether a server is refused whose certificate is not good. @default true */
+  /** Whether to refuse a server without a valid certificate. @default true */
   rejectUnauthorized?: boolean | undefined;
-  /** Returns an Error for a certificate that is not that of the server. @default `tls.checkServerIdentity` */
+  /**
+   * Checks that the certificate belongs to the server: return an Error if it does not, and `undefined` if it does.
+   * @default `tls.checkServerIdentity`
+   */
   checkServerIdentity?: NonNullable<ConnectionOptions['checkServerIdentity']> | undefined;
-  /** The oldest version of TLS: `'TLSv1'`, `'TLSv1.1'`, `'TLSv1.2'` or `'TLSv1.3'`. @default 'TLSv1.2' */
+  /** The oldest TLS version to accept: `'TLSv1'`, `'TLSv1.1'`, `'TLSv1.2'` or `'TLSv1.3'`. @default 'TLSv1.2' */
   minVersion?: NonNullable<SecureContextOptions['minVersion']> | undefined;
-  /** Cipher suites, as OpenSSL writes them. @default those of Node.js */
+  /** The cipher suites to accept, in OpenSSL notation. @default those of Node.js */
   ciphers?: string | undefined;
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WsReceiver } from './ws-receiver.ts';
 
-/** The header of one frame, and of a close frame its code. The payload is left out. */
+/** The header of one frame, without the payload. For a close frame, it includes the code. */
 export interface FrameHeader {
   readonly direction: 'in' | 'out';
   readonly opcode: 'continuation' | 'text' | 'binary' | 'close' | 'ping' | 'pong' | 'reserved';
@@ -15,7 +15,7 @@ export interface FrameHeader {
   readonly reasonBytes?: number;
 }
 
-/** The first state of a receiver of ws that has reported the header of a frame. */
+/** The first state in which a receiver of ws has reported the header of a frame. */
 const READING_MASK = 3;
 
 const CONTINUATION = 0x0;
@@ -34,7 +34,7 @@ const opcodes: Readonly<Record<number, FrameHeader['opcode']>> = {
 
 type Note = (header: FrameHeader) => void;
 
-/** What was read of a frame, with its opcode as a number. */
+/** The parts of a frame that were read, with the opcode as a number. */
 interface Seen extends Pick<FrameHeader, 'direction' | 'fin' | 'masked' | 'bytes'> {
   readonly opcode: number;
   readonly code: number | undefined;
@@ -45,10 +45,10 @@ function headerOf({ direction, opcode, fin, masked, bytes, code }: Seen): FrameH
   return code === undefined ? header : { ...header, code, reasonBytes: bytes - CODE_BYTES };
 }
 
-/** The tap of each socket that has one, for all who listen: a stand-in below another one could not be removed. */
+/** The tap of each tapped socket. All listeners share it, because a stand-in below another one could not be removed. */
 const taps = new WeakMap<Socket, FrameTap>();
 
-/** Notes the header of every frame that a socket reads and writes, until what it returns is called. */
+/** Calls `note` with the header of every frame that a socket reads or writes. Returns a function that stops this. */
 export function tapFrames(raw: Socket, receiver: WsReceiver, note: Note): () => void {
   const tap = taps.get(raw) ?? new FrameTap(raw, receiver);
   taps.set(raw, tap);
@@ -66,7 +66,7 @@ class FrameTap {
   readonly #notes = new Set<{ readonly note: Note }>();
   readonly #standIns: readonly StandIn[];
   #sent = new HeaderParser((header) => this.#note(header));
-  /** ws gives the fragments of a message the opcode of the first. */
+  /** ws gives every fragment of a message the opcode of the first. This marks the later ones. */
   #isInMessage = false;
 
   constructor(raw: Socket, receiver: WsReceiver) {
@@ -80,7 +80,7 @@ class FrameTap {
     ];
   }
 
-  /** Returns what takes the listener away. */
+  /** Returns a function that removes the listener. */
   add(note: Note): () => void {
     const listener = { note };
     if (this.#notes.size === 0) this.#begin();
@@ -121,7 +121,7 @@ class FrameTap {
   }
 }
 
-/** Whether the next data frame continues a message. The one that is being read may be the last of it. */
+/** Whether the next data frame continues a message. The frame that is being read may be the last of its message. */
 function isNextInMessage({ _state, _opcode, _fin, _fragmented }: WsReceiver): boolean {
   const isReadingData = _state >= READING_MASK && _opcode < CLOSE;
   return isReadingData ? !_fin : _fragmented !== 0;
@@ -134,7 +134,7 @@ class StandIn {
   readonly #target: Record<string, Method>;
   readonly #name: string;
   readonly #before: (first: unknown) => void;
-  /** What it stands in for, as long as it stands there. */
+  /** The replaced method, while the stand-in is in its place. */
   #original: Method | null = null;
   #wasOwn = false;
   #isOn = false;
@@ -161,7 +161,9 @@ class StandIn {
     this.#target[this.#name] = this.#method;
   }
 
-  /** Where somebody has wrapped it meanwhile it stays below the wrapper, does nothing, and is installed again from there. */
+  /**
+   * If other code has wrapped the method since, the stand-in stays below that wrapper and does nothing until `install`.
+   */
   remove(): void {
     this.#isOn = false;
     if (this.#original === null || this.#target[this.#name] !== this.#method) return;

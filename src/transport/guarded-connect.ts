@@ -9,22 +9,22 @@ import { hasMethods } from '../core/methods.ts';
 import { kindOf } from '../core/wording.ts';
 import type { ConnectOptions } from './connect-options.ts';
 
-/** What the application is asked for by its functions among the connect options. */
+/** What a function among the connect options provides. */
 export type ConnectHook = 'lookup' | 'connection' | 'identity';
 
-/** What the functions of the application need of the attempt that calls them. */
+/** The attempt that calls the functions of the application. */
 export interface ConnectAttempt {
   /** Runs a callback in a later turn. */
   later(callback: () => void): void;
-  /** A function failed, or returned what cannot be used. `error` ends the attempt. */
+  /** A function failed, or returned an unusable value. `error` ends the attempt. */
   failed(hook: ConnectHook, error: Error): void;
 }
 
 /**
  * Puts the functions of the application behind a guard, for one attempt.
  *
- * Node.js calls them where nothing catches an error, and believes what they return. So whatever they do, the attempt ends with
- * an error, and the process goes on.
+ * Node.js calls them where nothing catches an error, and does not check their results. With the guard, a fault ends the
+ * attempt with an error, and the process goes on.
  */
 export function guardedConnect(
   connect: ConnectOptions,
@@ -46,8 +46,8 @@ export function guardedConnect(
 }
 
 /**
- * Takes the first answer and no other, and passes it on in a later turn. If Node.js gets an answer at once, it connects before
- * anything listens to the socket, and an error of the socket then ends the process.
+ * Passes on the first answer only, in a later turn. If Node.js gets an answer at once, it connects before anything
+ * listens to the socket, and an error of the socket then ends the process.
  */
 function guardedLookup(lookup: LookupFunction, attempt: ConnectAttempt): LookupFunction {
   return (hostname, options, done) => {
@@ -64,14 +64,17 @@ function guardedLookup(lookup: LookupFunction, attempt: ConnectAttempt): LookupF
       attempt.later(() => pass(addresses, reason));
     });
     const found: unknown = guarded(() => lookup(hostname, options, answer), answer);
-    // An async function may return what it has found, as those of `dns.promises` do. A rejection was passed on.
+    // An async function may return its result, as those of `dns.promises` do. `guarded` passes a rejection to `answer`.
     if (isThenable(found)) found.then((known) => known !== undefined && answer(null, known), noop);
   };
 }
 
 function noop(): void {}
 
-/** The IP addresses in an answer: a list, or a single one also where a list was asked for; each an object or its text. */
+/**
+ * Returns the IP addresses in an answer: a list, or a single entry even if Node.js asked for a list. Each is an object
+ * or text.
+ */
 function addressesIn(found: unknown): LookupAddress[] {
   const entries: unknown[] = Array.isArray(found) ? found : [found];
   return entries.flatMap((entry) => {
@@ -89,7 +92,7 @@ function noAddress(hostname: string): Error {
 type CreateConnection = NonNullable<ConnectOptions['createConnection']>;
 type Made = (error: Error | null, socket?: Duplex) => void;
 
-/** Takes the first socket, or the first error. */
+/** Passes on the first socket, or the first error. */
 function guardedCreateConnection(
   createConnection: CreateConnection,
   attempt: ConnectAttempt,
@@ -134,7 +137,7 @@ function checkedSocket(
   });
 }
 
-/** A function that runs for its first call only. */
+/** Returns a function that runs for its first call only. */
 function once<Given extends unknown[]>(run: (...given: Given) => void): typeof run {
   let isDone = false;
   return (...given) => {
@@ -144,34 +147,36 @@ function once<Given extends unknown[]>(run: (...given: Given) => void): typeof r
   };
 }
 
-/** What Mooring looks at, of a socket or a stream that takes its place. */
+/** The properties that Mooring reads of a socket, or of a stream in its place. */
 interface SocketFace extends Duplex {
   readonly encrypted?: boolean;
   bytesRead?: number;
   bytesWritten?: number;
 }
 
-/** Why Node.js cannot use what was made as a socket; `null` if it can. */
+/** Returns why Node.js cannot use the result as a socket; `null` if it can. */
 function socketProblem(maker: string, socket: unknown, isOverTls: boolean): Error | null {
   if (!hasMethods(socket, ['on', 'write', 'destroy'])) {
     return new TypeError(`${maker} must make a socket, not ${kindOf(socket)}`);
   }
   const { destroyed, errored, encrypted, readableEncoding } = socket as SocketFace;
-  // Nothing listens to it yet, and its error would end the process.
+  // Without a listener, an error of the socket would end the process.
   (socket as Duplex).on('error', () => {});
   if (destroyed) return errored ?? new Error(`${maker} made a closed socket`);
   let problem: string | undefined;
-  // HTTP is bytes: Node.js allows no encoding on a socket of its own either (ERR_HTTP_SOCKET_ENCODING).
+  // HTTP needs bytes. Node.js allows no encoding on its own sockets either (ERR_HTTP_SOCKET_ENCODING).
   if (readableEncoding) problem = 'a socket without an encoding';
   // The credentials would leave in clear text.
   else if (isOverTls && encrypted !== true)
-    problem = 'a socket of TLS for a wss: URL, with encrypted: true';
+    problem = 'a TLS socket for a wss: URL, with encrypted: true';
   if (problem === undefined) return null;
   (socket as Duplex).destroy();
   return new Error(`${maker} must make ${problem}`);
 }
 
-/** Counts the bytes of a stream that is no socket, as a socket does. Without them, nobody could tell what has left. */
+/**
+ * Counts the bytes of a stream that is not a socket, as a socket does. Without the counts, it is unknown what has left.
+ */
 function countingBytes(stream: SocketFace): Duplex {
   if (stream.bytesWritten !== undefined) return stream;
   stream.bytesWritten = 0;
@@ -218,16 +223,17 @@ function isVerdict(result: unknown): result is Error | undefined {
 }
 
 /**
- * Node.js calls `addRequest` of an agent, and nothing else. A proxy, because an agent may have private fields.
+ * Guards `addRequest`, the only method of an agent that Node.js calls. It uses a `Proxy`, because an agent may have
+ * private fields.
  *
- * What an agent does later, in callbacks of its own, is beyond this guard.
+ * The guard does not cover what an agent does later, in its own callbacks.
  */
 function guardedAgent(agent: Agent, attempt: ConnectAttempt): Agent {
   const addRequest = (request: ClientRequest, options: unknown): void => {
     const fail = (error: Error) => {
       attempt.failed('connection', error);
       request.destroy(error);
-      // A request without a socket reports nothing. Later, because ws does not listen to it yet.
+      // A request without a socket reports nothing. The error is emitted later, because ws does not listen yet.
       attempt.later(() => request.emit('error', error));
     };
     guardSocketOf(request as SocketTaker, attempt);
@@ -248,8 +254,8 @@ function guardSocketOf(request: SocketTaker, attempt: ConnectAttempt): void {
 }
 
 /**
- * Runs `add` while `createConnection` of an agent is guarded: Node.js uses whatever it makes. Not by an object that inherits
- * from the agent, whose private fields it would lack.
+ * Runs `add` while `createConnection` of the agent is guarded, because Node.js uses whatever it makes. The method is
+ * replaced on the agent itself: an object that inherits from the agent would lack its private fields.
  */
 function withGuardedSockets(agent: Agent, attempt: ConnectAttempt, add: () => unknown): unknown {
   const createConnection: unknown = Reflect.get(agent, 'createConnection');
@@ -271,12 +277,12 @@ function withGuardedSockets(agent: Agent, attempt: ConnectAttempt, add: () => un
   }
 }
 
-/** How a request gets its socket from an agent. The published types of Node.js lack it. */
+/** The method by which an agent gives a request its socket. The published types of Node.js lack it. */
 interface SocketTaker extends ClientRequest {
   onSocket(socket: unknown, error?: unknown): void;
 }
 
-/** The method by which a request asks for its socket. The published types of Node.js lack it. */
+/** The method by which a request asks an agent for its socket. The published types of Node.js lack it. */
 export interface RequestAgent extends Agent {
   addRequest(request: ClientRequest, options: unknown): unknown;
 }

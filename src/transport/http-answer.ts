@@ -2,16 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import { type Clock, type TimerHandle, wallTimeOf } from '../core/clock.ts';
 import type { DialAnswer } from '../core/failure.ts';
 
-/** How much of the body of an answer is read, in bytes. */
+/** How much of the body of an answer to read, in bytes. */
 const BODY_BYTES_MAX = 4_096;
 
 /** How long the body of an answer may take, in milliseconds. */
 const BODY_MS_MAX = 1_000;
 
 /**
- * Reads an HTTP answer that is no 101, with the beginning of its body.
+ * Reads an HTTP answer other than 101, with the beginning of its body.
  *
- * It has read enough when the body ends, has 4 KiB, or has taken a second: a server may never end it.
+ * Reading stops at the end of the body, after 4 KiB or after one second, because a server may never end the body.
  */
 export class HttpAnswer {
   readonly #message: IncomingMessage;
@@ -31,7 +31,7 @@ export class HttpAnswer {
     this.#timer = clock.setTimer(BODY_MS_MAX, this.#finish);
     message.on('data', this.#read);
     for (const event of ['end', 'close'] as const) message.on(event, this.#finish);
-    // Stays: without a listener, an error of the message would end the process.
+    // Not removed by `stop`: without a listener, an error of the message would end the process.
     message.on('error', this.#finish);
   }
 
@@ -39,7 +39,7 @@ export class HttpAnswer {
   get description(): DialAnswer {
     const { statusCode = 0, headers } = this.#message;
     const bytes = Buffer.concat(this.#chunks).subarray(0, BODY_BYTES_MAX);
-    // As a stream, which leaves out the rest of a character that was cut off at the end.
+    // `stream` leaves out a character that is cut off at the end.
     const body = new TextDecoder().decode(bytes, { stream: true });
     return {
       status: statusCode,
@@ -69,11 +69,12 @@ export class HttpAnswer {
   };
 }
 
-/** Node.js types a header that is absent as `undefined`, but has none like that. */
+/** Node.js types absent headers as `undefined`, but never includes them. */
 type HttpHeaders = Record<string, string | string[]>;
 
 /**
- * Reads a `Retry-After` header (RFC 9110 §10.2.3): seconds or a date. `undefined` for none, or a wrong one.
+ * Reads a `Retry-After` header (RFC 9110 §10.2.3): seconds or a date. Returns `undefined` if there is none, or it is
+ * invalid.
  *
  * The form of a date is checked first, because JavaScript reads `1.5`, `-5` and `soon 3` as dates long ago.
  */

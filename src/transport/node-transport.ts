@@ -25,7 +25,7 @@ export interface WebSocketFace {
   release(): void;
   pause(): void;
   resume(): void;
-  /** Sends a close frame, or completes the handshake when the peer has sent its own already. */
+  /** Sends a close frame, or completes the closing handshake if the peer has already sent its own. */
   answerClose(code?: number, reason?: string | Buffer): void;
   addEventListener(type: 'close', listener: (event: { readonly wasClean: boolean }) => void): void;
 }
@@ -33,7 +33,7 @@ export interface WebSocketFace {
 /** The property that Node.js sets on a socket that a server has accepted. */
 type AcceptedSocket = Socket & { readonly server?: Server };
 
-/** The handle of a socket. That of TLS stands above another, which may be one of TLS as well. */
+/** The handle of a socket. The handle of a TLS socket is above another handle, which may also be one of TLS. */
 interface Handle {
   readonly writeQueueSize: number;
   readonly bytesWritten: number;
@@ -45,7 +45,7 @@ type Libuv = Socket & { readonly _handle?: Handle | null };
 /**
  * The raw socket of a connection and, once upgraded, the WebSocket above it.
  *
- * {@link release} lets go of both. After it, every method still works, and the transport holds nothing.
+ * {@link release} drops both references. After it, every method still works, and the transport holds nothing.
  */
 export class NodeTransport implements SocketTransport {
   protected raw: Socket | null = null;
@@ -55,7 +55,7 @@ export class NodeTransport implements SocketTransport {
   /** Bytes that this side has written since the WebSocket was bound. */
   #written = 0;
 
-  /** Watches the raw socket from now on; `false` when it belongs to another connection. */
+  /** Watches the raw socket from now on. Returns `false` if it belongs to another connection. */
   watch(raw: Socket, observer: RawSocketObserver): boolean {
     if (!observeSocket(raw, observer)) return false;
     this.raw = raw;
@@ -63,13 +63,13 @@ export class NodeTransport implements SocketTransport {
     return true;
   }
 
-  /** The raw socket. @throws Error when it has been let go of */
+  /** The raw socket. @throws Error after `release` */
   get socket(): Socket {
-    if (this.raw === null) throw new Error('the socket has been let go of');
+    if (this.raw === null) throw new Error('the socket has been released');
     return this.raw;
   }
 
-  /** Takes over the WebSocket that was made of the raw socket. */
+  /** Takes over the WebSocket that was made from the raw socket. */
   bind(socket: WebSocketFace, observer: SocketObserver, reads: Reads | undefined): void {
     this.bound = socket;
     socket.supervise(observer, reads);
@@ -84,7 +84,10 @@ export class NodeTransport implements SocketTransport {
     return raw !== null && !raw.destroyed && raw.server === server;
   }
 
-  /** Notes the header of every frame from now on; `null` when it is not open. */
+  /**
+   * Calls `note` with the header of every frame from now on. Returns a function that stops this; `null` if it is not
+   * open.
+   */
   tap(note: (header: FrameHeader) => void): (() => void) | null {
     const receiver = (this.bound as Partial<Pick<WsInternals, '_receiver'>> | null)?._receiver;
     return this.raw === null || !receiver ? null : tapFrames(this.raw, receiver, note);
@@ -98,7 +101,7 @@ export class NodeTransport implements SocketTransport {
     return this.bound?.protocol ?? '';
   }
 
-  /** Asks both: ws and the raw socket may each have ended silently. */
+  /** Checks both, because ws or the raw socket may have ended silently. */
   get isWritable(): boolean {
     const socket = this.bound;
     if (socket === null || this.raw === null) return false;
@@ -118,13 +121,14 @@ export class NodeTransport implements SocketTransport {
   }
 
   /**
-   * Node.js passes a whole backlog to libuv in one write, and counts it as one. Only the handle of the TCP connection, below
-   * that of TLS, knows how much of it is left. Node.js uses the same number for the idle timeout of its sockets.
+   * Node.js passes a whole backlog to libuv in one write, and counts it as a single write. Only the handle of the TCP
+   * connection, below that of TLS, knows how much is left. Node.js uses the same number for the idle timeout of its
+   * sockets.
    */
   get flushMark(): number {
     const handle = (this.raw as Libuv | null)?._handle;
     const tcp = below(handle);
-    // TLS has encrypted all of a write before the kernel takes the first byte.
+    // TLS encrypts a whole write before the kernel takes the first byte, so its own count shows no progress.
     if (tcp !== undefined) return tcp.bytesWritten - tcp.writeQueueSize;
     return this.bytesOut - this.bufferedBytes - (handle?.writeQueueSize ?? 0);
   }
@@ -133,7 +137,7 @@ export class NodeTransport implements SocketTransport {
     this.#written += bytes;
   }
 
-  /** An error of the system or of TLS has a code. The argument of a foreign `destroy(error)` mostly has none. */
+  /** An error of the system or of TLS has a code. The argument of a foreign `destroy(error)` usually has none. */
   isTakenAway(sign?: Error | 'closed'): boolean {
     if (this.raw === null) return false;
     if (sign === 'closed' || (sign !== undefined && !('code' in sign))) return true;
@@ -162,15 +166,15 @@ export class NodeTransport implements SocketTransport {
     if (raw === null) return;
     const error = this.isWritable
       ? this.write(() => this.writePing(raw))
-      : new Error('the socket is not writable any more');
+      : new Error('the socket is no longer writable');
     if (error !== null) this.#sendErrored(error);
   }
 
   /**
-   * Lets ws or this transport write to the raw socket. A method of the socket may throw if another part of this process has
-   * replaced it: no event would follow, so this reports it.
+   * Lets ws or this transport write to the raw socket. A method of the socket may throw if another part of this process
+   * has replaced it. No event follows, so this reports the error.
    *
-   * @returns the error that is known at once. Of a write that fails, the socket emits it later.
+   * @returns the error, if it is known at once. If the write fails later, the socket emits the error.
    */
   protected write(write: () => void): Error | null {
     try {
@@ -221,7 +225,7 @@ export class NodeTransport implements SocketTransport {
     this.raw?.destroy();
   }
 
-  /** Refuses the upgrade request, and lets go of the socket. */
+  /** Refuses the upgrade request, and releases the socket. */
   refuse(answer: RefusalAnswer, wheel: TimerWheel): void {
     const raw = this.raw;
     if (raw === null) return;
@@ -229,7 +233,7 @@ export class NodeTransport implements SocketTransport {
     answerAndLetGo(raw, answer, wheel);
   }
 
-  /** Lets go of both sockets, without ending them. */
+  /** Stops watching both sockets and drops them, without ending them. */
   release(): void {
     if (this.raw !== null) releaseSocket(this.raw);
     this.bound?.release();
@@ -243,7 +247,7 @@ const kObserver = Symbol.for('mooring.observer');
 
 type ObservedSocket = Socket & { [kObserver]?: RawSocketObserver | undefined };
 
-/** Whether a connection of any copy of Mooring has the socket. */
+/** Whether a connection of any copy of Mooring owns the socket. */
 export function isSupervised(socket: Socket): boolean {
   return (socket as ObservedSocket)[kObserver] !== undefined;
 }
@@ -253,7 +257,7 @@ export function isSupervised(socket: Socket): boolean {
  *
  * Only the raw socket reports network failures: ws has no event for them after open, and before open an error without a
  * listener ends the process. The listeners are shared functions and find their observer through the socket, so an idle
- * connection pays for no closures. Returns `false`, and changes nothing, when the socket has an observer.
+ * connection pays for no closures. Returns `false`, and changes nothing, if the socket already has an observer.
  */
 function observeSocket(socket: Socket, observer: RawSocketObserver): boolean {
   if (isSupervised(socket)) return false;
@@ -283,7 +287,9 @@ function socketOnClose(this: ObservedSocket, errored: boolean): void {
   this[kObserver]?.socketClosed(errored);
 }
 
-/** The lowest handle below that of TLS; `undefined` if there is none, or it belongs to a stream that is no socket. */
+/**
+ * The lowest handle below that of TLS; `undefined` if there is none, or it belongs to a stream that is not a socket.
+ */
 function below(handle: Handle | null | undefined): Handle | undefined {
   const parent = handle?._parent;
   if (typeof parent?.writeQueueSize !== 'number') return undefined;

@@ -36,7 +36,7 @@ const READ_MS_MAX = 0.5;
 
 /** A socket whose reads may take long. */
 export interface TurnTaker {
-  /** Stops reading until its turn. Returns `false`, and does nothing, when it is paused anyway. */
+  /** Stops reading until its turn. Returns `false`, and does nothing, if it is already paused. */
   awaitTurn(): boolean;
   takeTurn(): void;
 }
@@ -44,12 +44,12 @@ export interface TurnTaker {
 /**
  * Lets sockets with long reads take turns: one socket in each turn of the event loop.
  *
- * A peer may fill its reads with thousands of tiny frames that no rate limit counts, also while its connection is
+ * A peer may fill its reads with thousands of tiny frames that no rate limit counts, even while its connection is
  * closing. Without turns, each such socket would get 32 reads in a row, and all other sockets would wait.
  */
 export class ReadTurns {
   readonly #clock: Clock;
-  /** Sockets that wait for a turn, the first first. */
+  /** Sockets that wait for a turn, in order. */
   readonly #waiting = new Set<TurnTaker>();
   #isDue = false;
 
@@ -57,7 +57,7 @@ export class ReadTurns {
     this.#clock = clock;
   }
 
-  /** Returns when a read of this length begins; `null` if it need not be timed. */
+  /** Begins a read of this length. Returns the current time; `null` if the read is too short to be timed. */
   begin(bytes: number): number | null {
     return bytes < TIMED_BYTES_MIN ? null : this.#clock.now();
   }
@@ -70,7 +70,7 @@ export class ReadTurns {
     this.#nextLater();
   }
 
-  /** Takes a socket out that reads again, or is paused for another reason. */
+  /** Removes a socket that reads again, or is paused for another reason. */
   leave(taker: TurnTaker): void {
     this.#waiting.delete(taker);
   }

@@ -15,11 +15,11 @@ const MASK_BUFFER_BYTES_MAX = 1_024;
 
 /** A WebSocket that watches how much ws holds of incomplete messages. @internal */
 export interface Reassembling extends WebSocket {
-  /** The incomplete message; mostly there is none. */
+  /** The incomplete message; usually `null`. */
   reassembly: Reassembly | null;
   /** The observer of the connection; `null` after release. */
   readonly observer: SocketObserver | null;
-  /** The limit that the peer has passed, if ws does not know which. */
+  /** The limit that the peer has exceeded, if ws does not know which. */
   limitPassed: string | null;
 }
 
@@ -46,7 +46,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
   /** How many of the chunks, and of the fragments, are blocks. */
   #chunkBlocks = 0;
   #fragmentBlocks = 0;
-  /** A message has ended: what is left belongs to the next one. */
+  /** Whether a message has ended, so that the rest belongs to the next one. */
   #isNext = true;
 
   constructor(socket: Reassembling, receiver: WsReceiver, unfinished: UnfinishedMessages) {
@@ -129,7 +129,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     else wheel.postpone(this.#deadline, leftMs);
   }
 
-  /** Stops the time while reading is paused: that time is no fault of the peer. */
+  /** Stops the time while reading is paused, because the pause is not the fault of the peer. */
   pause(): void {
     if (this.#leftMs === null) this.#start(this.#dueMs - this.#all.wheel.nowMs);
   }
@@ -157,7 +157,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     this.#all.ended(this, this.#bytes);
   }
 
-  /** Drops the message, ignores what follows, and ends TCP behind the close frame. */
+  /** Drops the message, ignores what follows, and ends TCP after the close frame. */
   #refuse(refusal: MessageRefusal): void {
     this.end();
     this.#receiver.write = ignoreRead;
@@ -205,7 +205,7 @@ export function compact(pieces: Buffer[], blocks: number): number {
   return isBlock ? blocks + 1 : blocks;
 }
 
-/** Copies pieces into one buffer of its own. It does not use the buffer pool of Node.js, which would keep other data alive. */
+/** Copies pieces into one new buffer, outside the buffer pool of Node.js, which would keep other data alive. */
 export function joined(pieces: readonly Uint8Array[], bytes: number): Buffer {
   const whole = Buffer.allocUnsafeSlow(bytes);
   let at = 0;
@@ -218,7 +218,7 @@ export function joined(pieces: readonly Uint8Array[], bytes: number): Buffer {
 
 /** An incomplete message, declared without the types of ws. */
 export interface UnfinishedMessage {
-  /** Refuses this message, the oldest, because all of them hold too much. */
+  /** Refuses this message, because it is the oldest and all messages together hold too much. */
   makeRoom(): void;
 }
 
@@ -233,7 +233,7 @@ export interface UnfinishedLimits {
  * The incomplete messages of all connections of one supervisor.
  *
  * Each peer may stay within its own limits and send a message without its last byte. Without a common limit, every
- * connection could hold such a message. At the limit, the oldest makes room.
+ * connection could hold such a message. Over the limit, the oldest message is refused.
  */
 export class UnfinishedMessages {
   readonly wheel: TimerWheel;
@@ -258,7 +258,7 @@ export class UnfinishedMessages {
     this.#messages.add(message);
   }
 
-  /** A message holds more bytes, or fewer. At the limit, this may refuse the same message. */
+  /** A message holds more bytes, or fewer. Over the limit, this may refuse the same message. */
   grew(bytes: number): void {
     this.#bytes += bytes;
     while (this.#bytes > this.limits.bytesMax) {

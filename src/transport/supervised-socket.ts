@@ -56,7 +56,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
   observer: SocketObserver | null = null;
   reassembly: Reassembly | null = null;
   limitPassed: string | null = null;
-  /** Set when it has opened. */
+  /** Set when the socket has opened. */
   #reads: Reads | undefined;
 
   supervise(observer: SocketObserver, reads: Reads | undefined): void {
@@ -97,7 +97,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     return wantsMore;
   }
 
-  /** Called by ws when a close frame arrived, or with a status alone when it found a protocol error. */
+  /** ws calls this when a close frame arrives or, with a status alone, when it finds a protocol error. */
   override close(code?: number, reason?: string | Buffer): void {
     const { observer } = this;
     if (observer === null) super.close(code, reason);
@@ -124,7 +124,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     this.reassembly?.resume();
   }
 
-  /** This is no pause of the connection: its deadlines go on. */
+  /** This is not a pause of the connection: its deadlines go on. */
   awaitTurn(): boolean {
     if (this.isPaused) return false;
     super.pause();
@@ -135,7 +135,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     super.resume();
   }
 
-  /** Called by ws to answer a ping, before it emits `ping`. */
+  /** ws calls this to answer a ping, before it emits `ping`. */
   override pong(...args: Parameters<WebSocket['pong']>): void {
     this.observer?.pongDue(CONTROL_HEADER_BYTES + ((args[0] as Buffer | undefined)?.length ?? 0));
     try {
@@ -145,7 +145,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     }
   }
 
-  /** Called by ws when more pings arrive than it can answer. */
+  /** ws calls this when more pings arrive than it can answer. */
   override terminate(): void {
     this.observer?.pingFlooded();
     super.terminate();
@@ -181,7 +181,7 @@ export class SupervisedSocket extends WebSocket implements WebSocketFace, Reasse
     }
   }
 
-  /** The close reason for the limit that the peer has passed. The code alone would not say which limit. */
+  /** Returns the close reason for a violation. It names the limit, which the code alone does not. */
   #violationReason(code: number): string {
     const limits = this.#reads?.limits;
     switch (code) {

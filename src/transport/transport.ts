@@ -29,27 +29,28 @@ export interface Transport {
   ping(): void;
   /** Sends a close frame. Returns the frame that was sent, or `null` when it is too late to send one. */
   sendClose(frame: CloseFrame): CloseFrame | null;
-  /** Calls `closed` when the WebSocket has ended, with whether both close frames were exchanged. */
+  /** Calls `closed` when the WebSocket has ended. `clean` is `true` if both close frames were exchanged. */
   watchClose(closed: (clean: boolean) => void): void;
   destroy(): void;
   release(): void;
-  /** Says how the connection ended, from what can be known of it here. */
+  /** Classifies how the connection ended, from the evidence and from what this transport can know. */
   classify(evidence: Evidence): Classification;
 }
 
-/** A transport over a raw socket, which others in this process may reach as well. A page has none. */
+/** A transport over a raw socket, which other code in this process can also reach. A page has none. */
 export interface SocketTransport extends Transport {
-  /** Whether there is a WebSocket to speak of; not before it opened. */
+  /** Whether the WebSocket has opened. */
   readonly isBound: boolean;
-  /** Notes bytes that this side wrote past the WebSocket; what else left was written by others. */
+  /** Counts bytes that this side writes. If more bytes leave, other code has written to the socket. */
   noteWritten(bytes: number): void;
   /**
-   * Whether another part of this process wrote to the socket, ended it or destroyed it. Asked before this side ends it.
+   * Whether another part of this process wrote to the socket, ended it or destroyed it. It must be called before this
+   * side ends the socket.
    *
    * @param sign - the error that the socket reported, or `'closed'` when it closed without one.
    */
   isTakenAway(sign?: Error | 'closed'): boolean;
-  /** Answers the peer's close frame, or ends TCP if ours has left already. Returns whether an answer has left. */
+  /** Answers the peer's close frame, or ends TCP if ours has already left. Returns whether an answer has left. */
   answerClose(code: number, reason?: Uint8Array): boolean;
 }
 
@@ -87,9 +88,9 @@ export interface SocketObserver {
   pongDue(bytes: number): void;
   /** The peer's close frame arrived; ws waits for `answerClose`. */
   closeReceived(code: number, reason: Uint8Array | undefined): void;
-  /** The peer broke the protocol, or passed a limit; ws waits for `answerClose` and reports the error next. */
+  /** The peer broke the protocol, or exceeded a limit; ws waits for `answerClose` and reports the error next. */
   violationFound(frame: CloseFrame): void;
-  /** @param refused - the limit that the peer passed, if the bytes follow the protocol. */
+  /** @param refused - the limit that the peer exceeded, if the bytes follow the protocol. */
   protocolErrored(error: Error, refused?: RefusedMessage): void;
   /** This side refuses the rest of a message and reads nothing more. TCP ends next. */
   messageRefused(refusal: MessageRefusal): void;
@@ -103,13 +104,13 @@ export interface SocketObserver {
 export interface DialTarget {
   readonly url: string;
   readonly subprotocols: readonly string[];
-  /** In Node.js; a page cannot set headers. */
+  /** In Node.js only: a page cannot set headers. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** In Node.js: how it connects. */
+  /** In Node.js only: how to connect. */
   readonly connect?: object;
 }
 
-/** What a transport that dials by ws reports to its connection. */
+/** What a transport that dials with ws reports to its connection. */
 export interface DialObserver extends RawSocketObserver, SocketObserver {
   /** The handshake is done. */
   opened(): void;
@@ -120,9 +121,9 @@ export interface DialObserver extends RawSocketObserver, SocketObserver {
 /** What the WebSocket of a page reports to its connection. */
 export interface PageSocketObserver extends Pick<SocketObserver, 'connection' | 'messageRefused'> {
   opened(): void;
-  /** More messages wait than it may hold: a page cannot stop its browser from reading. */
+  /** More messages wait than the transport may hold: a page cannot stop its browser from reading. */
   overflowed(): void;
-  /** It failed to open, or ended without a close frame. */
+  /** The WebSocket failed to open, or ended without a close frame. */
   socketClosed(): void;
   closeReceived(code: number, reason: string): void;
 }
@@ -132,7 +133,7 @@ export interface OutboundTransport extends Transport {
   /**
    * Begins to dial.
    *
-   * @throws Error when the target itself is wrong. Then nothing was dialed.
+   * @throws Error when the target itself is wrong. In this case, nothing was dialed.
    */
   dial(target: DialTarget): void;
   /**
@@ -142,7 +143,7 @@ export interface OutboundTransport extends Transport {
   readonly turnMs: number;
   /** Notes that the peer answers beats. A transport that cannot ping uses them instead. */
   beatHeard(): void;
-  /** Says why the connection never opened, from what can be known of it here. */
+  /** Describes why the connection never opened, from the evidence and from what this transport can know. */
   describeFailure(evidence: AttemptEvidence): FailureDescription;
   /**
    * Sends one message, which may wait in this process. Returns the error if the write failed at once.
@@ -150,7 +151,7 @@ export interface OutboundTransport extends Transport {
    * @param bytes - the length of the payload, if the caller knows it.
    */
   send(payload: string | Uint8Array, bytes?: number): Error | null;
-  /** How many of the bytes written since it was bound have left this process for certain, also after its end. */
+  /** How many of the bytes written since it was bound have certainly left this process, even after its end. */
   readonly leftBytes: number;
   /** Calls `progressed` when messages that waited may have left, or are lost. */
   watchWrites(progressed: () => void): void;

@@ -10,7 +10,7 @@ export interface Upgrade {
   readonly request: IncomingMessage;
   /** Its socket. */
   readonly socket: Socket;
-  /** Bytes that arrived behind the request. */
+  /** Bytes that arrived after the request. */
   readonly head: Buffer;
 }
 

@@ -6,11 +6,11 @@ import type { WebSocket } from 'ws';
  * The private fields of ws that Mooring uses. `test/unit/ws-receiver.test.ts` fails when a version of ws changes them.
  */
 export interface WsReceiver extends Writable {
-  /** Whether it is processing a read now. */
+  /** Whether the receiver is processing a read now. */
   readonly _loop: boolean;
-  /** What it reads next; `BETWEEN_FRAMES` at the start of a frame. */
+  /** What the receiver reads next; `BETWEEN_FRAMES` at the start of a frame. */
   readonly _state: number;
-  /** Whether it has found a violation. Then it reads no more. */
+  /** Whether the receiver has found a violation, after which it reads no more. */
   readonly _errored: boolean;
   /** The bytes of an incomplete frame, in the chunks in which they came. */
   _buffers: Buffer[];
@@ -54,10 +54,11 @@ export function internalsOf(socket: WebSocket): WsInternals {
 }
 
 /**
- * Returns the unread rest of the current read to the stream: all bytes behind the frame that ws has just emitted.
+ * Returns the unread rest of the current read to the stream: all bytes after the frame that ws has just emitted.
  *
- * Call this after `pause()`, which stops the next read only: ws would still emit every frame of this read. The rest waits
- * in order in the buffer of the stream, with everything that follows: messages, pings, the close frame, FIN.
+ * Call this after `pause()`, which stops only the next read: ws would still emit every frame of this read. The rest
+ * then waits in the buffer of the stream, in order, before everything that follows: messages, pings, the close frame,
+ * FIN.
  *
  * @internal
  */
@@ -76,7 +77,7 @@ export function writeTo(receiver: WsReceiver, chunk: Buffer): boolean {
   return writeOfStream.call(receiver, chunk);
 }
 
-/** The `write` of a receiver that reads nothing more. */
+/** Replaces the `write` of a receiver that must read nothing more. */
 export function ignoreRead(): boolean {
   return true;
 }

@@ -27,32 +27,32 @@ export interface WsTransportContext {
   readonly reads?: Reads | undefined;
 }
 
-/** What to dial, and how Node.js connects. */
+/** What to dial, and how Node.js connects to it. */
 export interface NodeDialTarget extends DialTarget {
   readonly connect?: ConnectOptions;
 }
 
 const handshakeEvents = ['upgrade', 'unexpected-response', 'open'] as const;
 
-/** In which phase an attempt fails because of a function of the application. */
+/** The phase in which an attempt fails, by the function of the application that failed. */
 const phaseOfHook = { lookup: 'dns', identity: 'tls', connection: 'config' } as const;
 
-/** A connection that ws dials. Redirects are not followed, compression is off. */
+/** A connection that ws dials. Redirects are not followed, and compression is off. */
 export class WsTransport extends NodeTransport implements OutboundTransport, ConnectAttempt {
-  /** How far it has come. */
+  /** How far the attempt has come. */
   #phase: FailurePhase = 'config';
   readonly turnMs = 0;
 
   readonly #observer: DialObserver;
   readonly #context: WsTransportContext;
   #socket: SupervisedSocket | null = null;
-  /** Ended, perhaps by a function of the application while ws began to connect. */
+  /** Whether the attempt has been given up, perhaps by a function of the application while ws began to connect. */
   #isGivenUp = false;
   #request: ClientRequest | null = null;
   #forgetPhases: (() => void) | null = null;
   #progressed: () => void = () => {};
   #answer: HttpAnswer | null = null;
-  /** What a function of the application among the connect options did wrong. */
+  /** The first error of a function among the connect options. */
   #fault: { readonly hook: ConnectHook; readonly error: Error } | null = null;
   #isUpgraded = false;
   /** Whether the 101 names no subprotocol although some were offered. */
@@ -99,7 +99,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
     this.#context.clock.afterPoll(callback);
   }
 
-  /** With `rejectUnauthorized: false`, Node.js goes on after the error of a check that threw. */
+  /** With `rejectUnauthorized: false`, Node.js would go on after a check that failed, so this destroys the request. */
   failed(hook: ConnectHook, error: Error): void {
     this.#fault ??= { hook, error };
     if (hook === 'identity') this.#request?.destroy(error);
@@ -115,7 +115,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
       ['secureConnect', () => this.#reached('http')],
     ];
     request.on('socket', (socket) => {
-      // What an agent makes may be connected already.
+      // The socket of an agent may be connected already.
       if (!(socket.connecting || socket.destroyed))
         this.#reached(isInTlsHandshake(socket) ? 'tls' : 'http');
       for (const [event, reached] of phases) socket.on(event, reached);
@@ -131,13 +131,13 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
     this.#phase = phase;
   }
 
-  /** ws leaves the request to its listener. The request ends with the attempt. */
+  /** ws leaves the request to the listener of this event. The request ends with the attempt. */
   #rejected(response: IncomingMessage): void {
     this.#answer = new HttpAnswer(response, this.#context.clock, () => this.#observer.rejected());
   }
 
   #opened(socket: SupervisedSocket): void {
-    // These events cannot come any more, and their listeners would cost 500 bytes per connection (measured).
+    // These events cannot come again, and their listeners would cost 500 bytes per connection (measured).
     for (const event of handshakeEvents) socket.removeAllListeners(event);
     this.#forgetPhases?.();
     this.#forgetPhases = null;
@@ -159,19 +159,19 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
     return this.write(() => this.#socket?.send(payload, this.#progressed));
   }
 
-  /** A failed write counts as done in Node.js, so after an error nothing is certain. */
+  /** Node.js counts a failed write as done, so nothing is certain after an error. */
   get leftBytes(): number {
     const { raw } = this;
     if (raw === null || raw.destroyed || raw.errored !== null) return Number.NEGATIVE_INFINITY;
     return this.bytesOut - this.bufferedBytes;
   }
 
-  /** Cannot tell: ws itself writes to the socket, and destroys it if it does not accept the handshake. */
+  /** Always `false`, because ws itself writes to the socket, and destroys it if it does not accept the handshake. */
   override isTakenAway(): boolean {
     return false;
   }
 
-  /** Does nothing: it can ping. */
+  /** Does nothing, because this transport can ping. */
   beatHeard(): void {}
 
   describeFailure(evidence: AttemptEvidence): FailureDescription {
@@ -197,7 +197,7 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
       super.destroy();
       return;
     }
-    // The errors that ws reports for this are of no interest.
+    // Drops the errors that ws reports because of `terminate`.
     this.#socket.observer = null;
     this.#socket.terminate();
   }
@@ -220,17 +220,17 @@ function hasName({ protocol, hostname }: URL): boolean {
   return protocol !== 'ws+unix:' && isIP(hostname.replace(/^\[|\]$/g, '')) === 0;
 }
 
-/** What an agent or the application does first is not known. */
+/** An agent or `createConnection` may not resolve a name, so their attempts begin with `tcp`. */
 function firstPhase(address: URL, { agent, createConnection }: ConnectOptions): FailurePhase {
   return hasName(address) && agent === undefined && createConnection === undefined ? 'dns' : 'tcp';
 }
 
-/** A socket of TLS that has not negotiated yet. The published types of Node.js lack the property. */
+/** Whether a TLS socket has not completed its handshake yet. The published types of Node.js lack the property. */
 function isInTlsHandshake(socket: Socket & { readonly secureConnecting?: boolean }): boolean {
   return socket.secureConnecting === true;
 }
 
-/** ws sends the name of the host in TLS (SNI), but not where the application connects. */
+/** ws sends the host name in TLS (SNI), except where the application makes the connection. */
 function nameToAskFor(
   address: URL,
   { createConnection, servername = address.hostname }: ConnectOptions,
@@ -242,17 +242,17 @@ function nameToAskFor(
 /** How many attempts the message of an error lists. */
 const ATTEMPTS_MAX = 16;
 
-/** Node.js gives the error of attempts at several addresses no message. */
+/** Node.js gives the error of attempts at several addresses an empty message. */
 function describeAttempts(error: Error): void {
   if (!(error instanceof AggregateError) || error.message !== '') return;
-  // It may be an error of the application, which need not be as one of Node.js is.
+  // The error may come from the application, with other properties than one of Node.js.
   const describe = () => {
     error.message = error.errors.slice(0, ATTEMPTS_MAX).map(messageOf).join('; ');
   };
   guarded(describe, () => {});
 }
 
-/** OpenSSL ends its texts with the place in its source, and a line break. */
+/** OpenSSL appends the place in its source, and a line break, to its messages. */
 const sourcePlace = /:[\w./-]*\/openssl\/[\w./-]+:\d+:?\n?$/;
 
 function trimSource(error: Error): void {

@@ -332,12 +332,12 @@ describe('client before open: wrong from the start', () => {
       { subprotocols: ['a b'] },
     ],
     'a header that cannot be': [
-      'options.headers.x y: is no name of a header',
+      'options.headers.x y: is not a valid header name',
       good,
       { headers: { 'x y': '1' } },
     ],
     'a header with a line break': [
-      'options.headers.x: has a character that a header may not have',
+      'options.headers.x: has a character that is not allowed in a header',
       good,
       { headers: { x: '1\r\ny: 2' } },
     ],

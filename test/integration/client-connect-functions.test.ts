@@ -257,7 +257,7 @@ describe('connect: createConnection', () => {
     const failed = dial('wss://feed.test/', { createConnection });
     const { cause, error } = await failed.firstFailure();
     assert.equal(cause, 'target-error');
-    assert.match(String(error?.message), /must make a socket of TLS for a wss: URL/);
+    assert.match(String(error?.message), /must make a TLS socket for a wss: URL/);
     await until(() => plain.open === 0, 'it is closed');
     assert.deepEqual(heard, []);
   });

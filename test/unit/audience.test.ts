@@ -73,9 +73,9 @@ describe('the options of a client message', () => {
     [{ que: false }, 'options.que: unknown option; did you mean queue?'],
     [{ ttl: 5 }, 'options.ttl: unknown option; did you mean ttlMs?'],
     [{ queue: 'no' }, 'options.queue: must be a boolean, not a string'],
-    [{ ttlMs: Number.NaN }, 'options.ttlMs: must be a number of milliseconds from 0 on, not NaN'],
-    [{ ttlMs: -1 }, 'options.ttlMs: must be a number of milliseconds from 0 on, not -1'],
-    [{ ttlMs: 'soon' }, 'options.ttlMs: must be a number of milliseconds from 0 on, not a string'],
+    [{ ttlMs: Number.NaN }, 'options.ttlMs: must be a number of milliseconds >= 0, not NaN'],
+    [{ ttlMs: -1 }, 'options.ttlMs: must be a number of milliseconds >= 0, not -1'],
+    [{ ttlMs: 'soon' }, 'options.ttlMs: must be a number of milliseconds >= 0, not a string'],
     [null, 'options: must be an object, not null'],
   ];
   for (const [options, problem] of misspelt) {

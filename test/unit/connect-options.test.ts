@@ -50,7 +50,7 @@ const wrong: [connect: object, problem: string][] = [
   [{ checkServerIdentity: 1 }, 'checkServerIdentity: must be a function, not 1'],
   [
     { agent: { dispatch() {} } },
-    'agent: must be an agent as those of node:http and node:https are, not an object',
+    'agent: must be an agent, like those of node:http and node:https, not an object',
   ],
   [{ family: 5 }, 'family: must be 0, 4 or 6, not 5'],
   [{ family: 'IPv4' }, 'family: must be 0, 4 or 6, not a string'],
@@ -84,14 +84,14 @@ const wrong: [connect: object, problem: string][] = [
   ],
   [
     { ca: 'certificates/authority.pem' },
-    'ca: cannot be used: it is no complete certificate in PEM; pass the contents of the file, not its path',
+    'ca: cannot be used: it is not a complete certificate in PEM; pass the contents of the file, not its path',
   ],
   [{ cert: mine.cert }, 'cert: has no effect without connect.key'],
   [{ key: mine.key }, 'key: has no effect without connect.cert'],
   [{ cert: mine.cert, key: other.key }, 'key: cannot be used: it is not the key of connect.cert'],
   ...authorities.map((ca): [object, string] => [
     { ca },
-    'ca: cannot be used: it is no complete certificate in PEM',
+    'ca: cannot be used: it is not a complete certificate in PEM',
   ]),
 ];
 
@@ -108,7 +108,7 @@ const unusable: [title: string, connect: object, problem: RegExp][] = [
   [
     'an encrypted key with a wrong passphrase',
     { cert: mine.cert, key: encrypted, passphrase: 'open' },
-    /key: cannot be used: .*; is connect\.passphrase right\?$/,
+    /key: cannot be used: .*; check connect\.passphrase$/,
   ],
   [
     'the path of a key',

@@ -125,7 +125,7 @@ describe('options that are wrong', () => {
     onError: 'subscribe to endings$, and to events$ for errors of your functions',
     protocols: 'use subprotocols',
     proxy: 'use connect.agent',
-    reconnect: 'it always does; see retry, backoff and restarts',
+    reconnect: 'it always reconnects; see retry, backoff and restarts',
   })) {
     it(`are refused with the option that a client has instead: ${name}`, () => {
       for (const create of [sides.client, sides.pool]) {

@@ -1,26 +1,27 @@
-/** When a pool stops dialing one of its upstreams for a while. */
+/** When, and for how long, a pool stops dialing one of its upstreams. */
 export interface CircuitOptions {
-  /** How many attempts may fail in a row, counted over all members. @default 5 */
+  /** How many failures in a row open the circuit, counted over all members. @default 5 */
   failuresMax: number;
   /**
-   * How long the upstream is not dialed at first, in milliseconds; doubles each time. A shorter `maxMs` lowers the default.
+   * The longest time that the circuit is open at first, in milliseconds; doubles each time. The time is random, from
+   * half of this. A shorter `maxMs` lowers the default.
    * @default 1_000
    */
   minMs: number;
-  /** How long it is not dialed at most, in milliseconds. @default 30_000 */
+  /** The longest time that the circuit is ever open after failures, in milliseconds. @default 30_000 */
   maxMs: number;
 }
 
 /**
- * Whether a pool dials an upstream: `closed` if it does, `open` if it does not, `half-open` when the time is up: the next
- * attempt tests the upstream, alone.
+ * Whether a pool dials an upstream: `closed` if it does, `open` if it does not, `half-open` after that time, when a
+ * single attempt tests the upstream.
  */
 export type CircuitState = 'closed' | 'open' | 'half-open';
 
 /** How long other members wait while one attempt tests the upstream, in milliseconds. */
 const PROBE_MS = 250;
 
-/** Stops the members of a pool from dialing an upstream that fails, for a while. */
+/** Stops the members of a pool, for a while, from dialing an upstream that fails. */
 export class CircuitBreaker {
   readonly #options: Readonly<CircuitOptions>;
   #failures = 0;
@@ -39,7 +40,7 @@ export class CircuitBreaker {
     return nowMs < this.#openUntilMs ? 'open' : 'half-open';
   }
 
-  /** How long it must not be dialed, in milliseconds. */
+  /** How long the upstream must not be dialed, in milliseconds. */
   waitMs(nowMs: number): number {
     if (!this.#isOpen) return 0;
     if (nowMs < this.#openUntilMs) return this.#openUntilMs - nowMs;
@@ -75,7 +76,7 @@ export class CircuitBreaker {
     if (this.#isOpen ? this.#probe === by : this.#failures >= this.#options.failuresMax) {
       const { minMs, maxMs } = this.#options;
       const longestMs = Math.min(maxMs, minMs * 2 ** this.#openings);
-      // A random part from a half on, because pools in other processes have lost the same upstream.
+      // Random, from half of the time to all of it, because pools in other processes have lost the same upstream.
       this.leaveAlone(nowMs, longestMs * (1 + chance) * 0.5);
       this.#openings += 1;
     }
@@ -86,7 +87,7 @@ export class CircuitBreaker {
     this.leaveAlone(nowMs, this.#options.maxMs);
   }
 
-  /** Opens the circuit for this time, whatever the counts are. */
+  /** Opens the circuit for this time, regardless of the counts. */
   leaveAlone(nowMs: number, delayMs: number): void {
     // Attempts that were under way when the circuit opened do not count.
     if (this.#isOpen && this.#probe === null) return;

@@ -21,10 +21,10 @@ import { Upstream, Upstreams } from './upstreams.ts';
 /**
  * Keeps a fixed number of connections open across a set of peers, until it is drained.
  *
- * It replaces a lost connection, with backoff. If attempts at one peer fail one after another, the pool does not dial that
- * peer for a while, and the other peers take over.
+ * It replaces a lost connection, with backoff. If attempts at one peer fail one after another, the pool does not dial
+ * that peer for a while, and the other peers take over.
  *
- * @throws MooringError `invalid-options`, naming every option, or URL, that is wrong by its path.
+ * @throws MooringError `invalid-options`, with the path of every wrong option or URL.
  *
  * @example
  * ```ts
@@ -61,7 +61,7 @@ export function createPool<In = unknown, Out = unknown>(
 
 /** The public side of a pool. @internal */
 export class PoolHandle<In, Out> implements Pool<In, Out> {
-  /** For messages about values. */
+  /** What error messages call the object. */
   static readonly spokenName = 'a pool';
 
   readonly #pool: SupervisedPool<In, Out>;
@@ -91,7 +91,7 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
   }
 
   get events$(): Observable<ClientEvent<Out>> {
-    // The messages in its events are those that were given to `send`.
+    // The messages in its events are those that were passed to `send`.
     return this.#pool.streams.events.observable as Observable<ClientEvent<Out>>;
   }
 
@@ -112,7 +112,7 @@ export class PoolHandle<In, Out> implements Pool<In, Out> {
   }
 
   static {
-    // Not with the URLs, which may contain credentials.
+    // Without the URLs, which may contain credentials.
     printAs(PoolHandle.prototype, 'Pool', (pool) => {
       const { state, size, open } = pool.status;
       return { state, size, open, address: pool.#pool.address };

@@ -26,9 +26,9 @@ export interface PoolOptions<In = unknown, Out = unknown>
     NodeClientOptions<In, Out>,
     keyof typeof defaults.client | 'restarts' | 'dial' | 'idleMs'
   > {
-  /** Connections, spread over the peers. @default 4 */
+  /** How many connections to keep open, spread over the peers. @default 4 */
   size?: number | undefined;
-  /** When the pool does not dial a peer for a while. */
+  /** When, and for how long, the pool stops dialing a peer that fails. */
   circuit?: Given<CircuitOptions> | undefined;
 }
 
@@ -42,7 +42,7 @@ const poolRules = {
   circuit: group(integers(defaults.circuit), ordered('minMs', 'maxMs')),
 } satisfies Record<keyof PoolOptions, Rule<unknown>>;
 
-/** @throws MooringError `invalid-options`, naming the path of every option that is wrong. */
+/** @throws MooringError `invalid-options`, with the path of every wrong option. */
 export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: Clock) {
   refuseForeign(given);
   const checked = resolved(given, poolRules, leaveToSupervisor);
@@ -57,7 +57,7 @@ export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: 
   return { size, circuit, headers, supervisor, actors, connect, member };
 }
 
-/** @throws MooringError `invalid-options`, naming each URL that is wrong by its place. */
+/** @throws MooringError `invalid-options`, with the place of every wrong URL. */
 export function checkedUrls(urls: readonly (string | URL)[]): readonly string[] {
   if (!Array.isArray(urls) || urls.length === 0) {
     const given = Array.isArray(urls) ? 'an empty one' : kindOf(urls);

@@ -68,11 +68,11 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
 
   override judge(ending: Ending, nowMs: number): ClientFact['type'] {
     const fact = this.classify(ending);
-    // Not the member waits, but the upstream is left alone: another one may be better.
+    // The pool leaves this upstream alone, and the member goes on, because another upstream may accept it.
     const isElsewhere = fact === 'ended.never' || fact === 'ended.slow';
     const awayMs = this.askedMs();
     const circuit = this.#leave();
-    // Also after what this side did: then the application decided it, by `retry`.
+    // Even after an ending that this side caused, because then `retry` decided it.
     if (isElsewhere) circuit?.trip(nowMs);
     else if (isOurDoing(ending)) circuit?.abandoned(this);
     else if (awayMs !== null) circuit?.leaveAlone(nowMs, awayMs);
@@ -108,7 +108,7 @@ const provoked: ReadonlySet<CloseCause> = new Set<CloseCause>([
   'silent',
 ]);
 
-/** Whether this side ended the attempt for its own reasons, which say nothing about the peer. */
+/** Whether this side ended the attempt for reasons of its own, which prove nothing about the peer. */
 function isOurDoing(ending: Ending): boolean {
   if (ending.outcome === 'failed') {
     const { cause, phase } = ending.failure;

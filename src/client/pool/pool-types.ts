@@ -13,8 +13,8 @@ export interface UpstreamStatus {
   /** The URL that its members dial. */
   readonly url: string;
   /**
-   * `open` while the pool does not dial it; `half-open` from then on, until one attempt has tested it. No attempt may be
-   * needed for long, if all members are connected elsewhere. `status$` does not emit for the time alone.
+   * `open` while the pool does not dial the peer; `half-open` after that, until one attempt has tested it. The test may
+   * come late if all members are connected elsewhere. `status$` does not emit when the time alone changes the circuit.
    */
   readonly circuit: CircuitState;
   /** How many members have a connection to it, or dial it. */
@@ -37,11 +37,11 @@ export interface PoolStatus {
 
 /** How to drain a pool. */
 export interface PoolDrainOptions {
-  /** Time for everything, in milliseconds. @default 30_000 */
+  /** How long the drain may take, in milliseconds. @default 30_000 */
   withinMs?: number | undefined;
-  /** The close code peers get. @default 1000 */
+  /** The close code to send. @default 1000 */
   code?: number | undefined;
-  /** The close reason peers get. @default '' */
+  /** The close reason to send. @default '' */
   reason?: string | undefined;
 }
 
@@ -55,31 +55,32 @@ export type PoolDrainReport = Omit<DrainReport, 'unsettled'>;
  * @typeParam Out - a message that may be sent: the input of `sends`.
  */
 export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
-  /** The status, at this moment. */
+  /** The current status. */
   readonly status: PoolStatus;
-  /** Its XState actor, for reading; the parent of the actors of its members. */
+  /** The XState actor of the pool, read-only. It is the parent of the actors of its members. */
   readonly actor: ChartActor;
-  /** The status, now and at every change. Completes after `stopped`. */
+  /** Emits the current status, and every change. Completes after `stopped`. */
   readonly status$: Observable<PoolStatus>;
-  /** Messages of every connection. Each connection also has its own `messages$`. */
+  /** Emits the messages of every connection. Each connection also has its own `messages$`. */
   readonly messages$: Observable<In>;
-  /** How each attempt ended: exactly one ending for each attempt. */
+  /** Emits how each attempt ended: exactly one ending for each attempt. */
   readonly endings$: Observable<Ending>;
-  /** What happens besides: messages that are dropped or invalid, and code of the application that threw. */
+  /** Emits other events: dropped messages, invalid messages and errors of your functions. */
   readonly events$: Observable<ClientEvent<Out>>;
   /** The open connections. */
   readonly connections: Iterable<DialedConnection<In, Out>>;
   /**
    * Returns the open connection with the fewest bytes that wait to be sent. Among equals, it returns the one that was
-   * checked out longest ago. The connection is shared: other calls may return the same. Returns `undefined` when no
+   * checked out longest ago. The connection is shared: other calls may return the same. Returns `undefined` if no
    * connection is open, or the pool drains.
    */
   checkout(): DialedConnection<In, Out> | undefined;
   /**
-   * Closes every connection, and destroys the rest at the deadline. From now on, `checkout` returns `undefined`.
+   * Closes every connection, and destroys the rest at the deadline. From now on, `checkout()` returns `undefined`.
    *
-   * Resolves whatever the peers do. A second call resolves with the report of the first; its options change nothing, and
-   * cause a warning if they differ. Rejects with a MooringError, `invalid-options` or `invalid-close`, for wrong options.
+   * Resolves with a report, whatever the peers do. A second call resolves with the report of the first; its options
+   * have no effect, and cause a warning if they differ. Rejects with a MooringError (`invalid-options` or
+   * `invalid-close`) for wrong options.
    */
   drain(options?: PoolDrainOptions): Promise<PoolDrainReport>;
 }

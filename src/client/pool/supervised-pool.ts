@@ -97,7 +97,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     }
   }
 
-  /** Emits again what a member emits, except its status. */
+  /** Emits all that a member emits, except its status. */
   #follow({ events, messages, endings }: ClientStreams<In>): void {
     events.observable.subscribe((event) => this.streams.emit(event));
     messages.observable.subscribe((message) => this.streams.messages.next(message));
@@ -112,7 +112,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     if (!this.isHeard) clientWarnings.poolRefused(this.address, ending);
   }
 
-  /** Made at each call, because time alone changes a circuit from open to half-open. */
+  /** Made at each call, because time alone can change a circuit from open to half-open. */
   get status(): PoolStatus {
     const { state, states } = this.#status;
     return this.#describe(state, states);
@@ -138,7 +138,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
       if (bufferedBytes(best) === 0) break;
     }
     if (best === undefined) return undefined;
-    // To the end of the map, behind all others.
+    // Moved to the end of the map, behind all others.
     const [connection, handle] = best;
     this.#open.delete(connection);
     this.#open.set(connection, handle);
@@ -171,7 +171,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
 
   finish(): void {
     this.#letGo();
-    // Those whose sockets are still closing report their ends now: nobody would hear of them later.
+    // Connections whose sockets are still closing report their ends now, because nothing would report them later.
     this.#drain.each(this.#connected, (connection) => connection.abandon());
   }
 
@@ -247,7 +247,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
     this.#updateStatus();
   }
 
-  /** Behind what members report that were abandoned. */
+  /** Completes after the reports of abandoned members. */
   chartEnded(): void {
     const { notifications } = this.charts;
     const complete = () => this.#complete();
@@ -259,7 +259,7 @@ export class SupervisedPool<In, Out> implements ChartOwner, PoolOrders, Parent, 
   #updateStatus(): void {
     const { paths } = this.#chart.state;
     const status = this.#describe(paths[0] as PoolState, paths);
-    // A member has just lost its connection: the report of that follows, and the state with it.
+    // A member has just lost its connection. The report of its end follows, and changes the state.
     if (status.state === 'operational' && status.open < status.size) return;
     if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
     this.#status = status;

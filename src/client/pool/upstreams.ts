@@ -35,7 +35,7 @@ export class Upstreams {
     this.all = all;
   }
 
-  /** Whether a function returns something that each attempt needs, for example the headers. */
+  /** Whether functions provide a part of each attempt, for example the headers. */
   get areRenewed(): boolean {
     return this.all.some(({ route }) => route.isRenewed);
   }

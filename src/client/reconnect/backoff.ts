@@ -4,7 +4,11 @@ export interface BackoffOptions {
   minMs: number;
   /** The longest delay of all, in milliseconds. @default 20_000 */
   maxMs: number;
-  /** The delay after an ending that may repeat for long is random between this and twice this, in milliseconds. @default 30_000 */
+  /**
+   * The shortest delay after an ending that may repeat for long, in milliseconds. The delay is random, up to twice
+   * this.
+   * @default 30_000
+   */
   slowMs: number;
   /** How long a connection must stay open before failures are forgotten, in milliseconds. @default 5_000 */
   stableMs: number;
@@ -12,15 +16,15 @@ export interface BackoffOptions {
 
 /** How many attempts may end within a time before a client gives up. */
 export interface RestartOptions {
-  /** How many. @default 100 */
+  /** How many attempts may end. @default 100 */
   max: number;
-  /** The time, in milliseconds. @default 600_000 */
+  /** Within which time, in milliseconds. @default 600_000 */
   withinMs: number;
 }
 
-/** What an ending says about when to dial again. */
+/** The parts of an ending that affect when to dial again. */
 export interface RetryHint {
-  /** The close code that arrived, when one did. */
+  /** The close code that arrived, if one did. */
   readonly code?: number | undefined;
   /** What `Retry-After` asked for, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
@@ -34,7 +38,7 @@ export function isSentAway({ code, retryAfterMs }: RetryHint): boolean {
 const SERVICE_RESTART = 1012;
 const TRY_AGAIN_LATER = 1013;
 
-/** After a restart all clients come back at once unless each waits for 5 to 30 seconds (IANA registry, 1012). */
+/** After a restart, all clients would come back at once unless each waits for 5 to 30 seconds (IANA registry, 1012). */
 const RESTART_MIN_MS = 5_000;
 const RESTART_MAX_MS = 30_000;
 

@@ -13,19 +13,19 @@ export const headersRule: Rule<Headers> = (given = none, report) => {
   return given as Headers;
 };
 
-/** What can be iterated over, a `Headers` of the web or a `Map`, would be taken for an object without any. */
+/** An iterable, such as a `Headers` of the web or a `Map`, would pass as an object without headers. */
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 }
 
 function checkHeader([name, value]: readonly [string, unknown], report: Report): void {
-  if (!passes(() => validateHeaderName(name))) report('is no name of a header', name);
+  if (!passes(() => validateHeaderName(name))) report('is not a valid header name', name);
   else if (typeof value !== 'string') report('must be a string', name);
-  // ws would refuse the answer, because it has not asked for what these headers ask for.
+  // ws would refuse the answer to these headers, because it has not requested what they request.
   else if (/^sec-websocket-protocol$/i.test(name)) report('use options.subprotocols instead', name);
   else if (/^sec-websocket-/i.test(name)) report('is set by the handshake', name);
   else if (!passes(() => validateHeaderValue(name, value))) {
-    report('has a character that a header may not have', name);
+    report('has a character that is not allowed in a header', name);
   }
 }
 

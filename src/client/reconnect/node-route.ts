@@ -5,7 +5,7 @@ import { connectRule } from '../connect-rule.ts';
 import { type Headers, headersRule } from './headers.ts';
 import { type Directions, type Resolvable, type Route, routeBy } from './route.ts';
 
-/** What a client in Node.js is given to find its peer. A page can set neither headers nor how it connects. */
+/** Where a client in Node.js dials, and how. A page can set neither headers nor how it connects. */
 export interface NodeDirections extends Directions {
   readonly headers: Resolvable<Headers>;
   readonly connect: Resolvable<ConnectOptions>;
@@ -22,7 +22,10 @@ export function nodeRoute(directions: NodeDirections): Route {
   return routeBy({ rules, urlOf: nodeUrl }, directions);
 }
 
-/** Why a text cannot be the URL of a WebSocket: what ws would refuse. `null` if it can. The text may contain credentials. */
+/**
+ * Returns why ws would refuse a text as a URL; `null` if it would not. It never repeats the text, which may contain
+ * credentials.
+ */
 export function urlProblem(text: string): string | null {
   const reason = URL.canParse(text) ? refusal(new URL(text)) : unreadable(text);
   return reason === null ? null : `must be the URL of a WebSocket: ${reason}`;

@@ -7,12 +7,12 @@ import type { ResolvedClientOptions } from '../options.ts';
 import { Backoff, isSentAway, RestartIntensity, type RetryHint } from './backoff.ts';
 import { checkedRetry, isDenied, isRefusal, retryAfter } from './retry.ts';
 
-/** How many refusals in a row are taken for a deploy or an outage that passes. */
+/** How many refusals in a row count as a deploy or an outage that will pass. */
 const REFUSALS_MAX = 8;
-/** How often in a row other credentials are tried quickly. */
+/** How many denials in a row lead to a quick attempt with other credentials. */
 const DENIALS_MAX = 3;
 
-/** The facts by which a chart hears of an ending. */
+/** The facts that send an ending to the chart. */
 export type EndedFact = Extract<ClientFact['type'], `ended.${string}`>;
 
 /** What a reconnect policy needs of the options of its client. */
@@ -21,7 +21,7 @@ export type ReconnectPolicyOptions = Pick<
   'backoff' | 'restarts' | 'random' | 'privateCodes' | 'retry'
 >;
 
-/** Reports what a function of the user threw, with the name of its option. */
+/** Reports what a function of the application threw, with the name of its option. */
 export type ErrorReporter = Pick<ClientStreams<unknown>, 'report'>;
 
 /** Decides whether a client dials again, and when. */
@@ -54,19 +54,19 @@ export class ReconnectPolicy {
   /** Decides what follows an ending. Returns the fact for the chart. */
   judge(ending: Ending, nowMs: number): ClientFact['type'] {
     const fact = this.classify(ending);
-    // Restarts are counted to stop a loop, and a connection that was stable is none.
+    // Restarts are counted to stop a loop, and a connection that was stable is not part of one.
     if (fact === 'ended.never' || this.wasStable(ending)) return fact;
     this.#intensity ??= new RestartIntensity(this.#options.restarts);
     return this.#intensity.exceeded(nowMs) ? 'restarts.exceeded' : fact;
   }
 
-  /** Notes an ending that the client wanted, which counts for nothing. */
+  /** Notes an ending that the client asked for, which does not count as a failure. */
   note(ending: Ending): ClientFact['type'] {
     this.#ending = ending;
     return 'ended.backoff';
   }
 
-  /** Notes an ending, and says when to dial again after it. */
+  /** Notes an ending, and decides when to dial again after it. */
   protected classify(ending: Ending): EndedFact {
     this.#ending = ending;
     const retry = this.#decide(ending);
@@ -95,7 +95,10 @@ export class ReconnectPolicy {
     return this.#refusals > REFUSALS_MAX ? 'slow' : retry;
   }
 
-  /** The length of a delay. The host may be wrong about its network, so even offline the client dials now and then. */
+  /**
+   * Returns the length of a delay, in milliseconds. The host may be wrong about its network, so the client dials even
+   * offline.
+   */
   delayMs(name: DelayName): number {
     const { minMs, maxMs, slowMs, stableMs } = this.#options.backoff;
     switch (name) {
@@ -163,7 +166,7 @@ export class ReconnectPolicy {
   }
 }
 
-/** What the peer said about when to dial again. If the code is only the echo of our close frame, it says nothing. */
+/** Returns what the peer asked for. A code that is only the echo of our close frame asks for nothing. */
 function whatPeerAsks(ending: Ending | undefined): RetryHint {
   if (ending === undefined) return {};
   if (ending.outcome === 'failed') return { retryAfterMs: ending.failure.retryAfterMs };

@@ -4,7 +4,7 @@ import { kindOf } from '../../core/wording.ts';
 import type { Ending } from '../client-types.ts';
 
 /**
- * Decides what a client does after an ending, when it is given as the option `retry`.
+ * Decides what a client does after an ending. It is the type of the option `retry`.
  *
  * @param suggested - what the client would do.
  */
@@ -13,16 +13,19 @@ export type RetryDecision = (ending: Ending, suggested: Retry) => Retry;
 /** What to do after a close code that IANA leaves to libraries and applications (3000–4999). */
 export type PrivateCodes = (code: number) => Retry;
 
-/** Agreements on private close codes that are in wide use. */
+/** Meanings of private close codes that are in wide use, for the option `privateCodes`. */
 export const privateCodes = {
-  /** Centrifugo: 3500–3999 and 4500–4999 end it. */
+  /** Centrifugo: the client gives up after 3500–3999 and 4500–4999. */
   centrifuge: (code) => (code % 1_000 >= 500 ? 'never' : 'backoff'),
-  /** Pusher: 4000–4099 end it, 4200–4299 mean at once. */
+  /** Pusher: the client gives up after 4000–4099, and dials again at once after 4200–4299. */
   pusher: (code) => {
     if (code >= 4000 && code < 4100) return 'never';
     return code >= 4200 && code < 4300 ? 'now' : 'backoff';
   },
-  /** An HTTP status behind 4: 4401 means what 401 does. After it and 4403, other credentials may help. */
+  /**
+   * An HTTP status after a 4: 4401 means 401. After 4401 and 4403, the client dials slowly, because other credentials
+   * may help.
+   */
   http: (code) => {
     const status = code - 4_000;
     if (status === 401 || status === 403) return 'slow';
@@ -32,7 +35,7 @@ export const privateCodes = {
 } as const satisfies Record<string, PrivateCodes>;
 
 /**
- * What an ending says by itself. The user's `privateCodes` decides for private close codes.
+ * Returns what an ending suggests by itself. The option `privateCodes` decides for private close codes.
  *
  * @param report - reports what `privateCodes` threw.
  */
@@ -43,14 +46,14 @@ export function retryAfter(
 ): Retry {
   if (ending.outcome === 'failed') return ending.failure.retry;
   const { code, origin, cause, retry } = ending.verdict;
-  // Then the code is the echo of our own frame, and says nothing about the next attempt.
+  // The code is the echo of our own frame, and does not matter for the next attempt.
   if (origin === 'local' && cause !== 'protocol-error') return 'backoff';
   const isPrivate = origin === 'peer' && closeMeaning(code).isPrivate;
   if (!isPrivate || codes === undefined) return retry;
   return guarded(() => checkedRetry('privateCodes', codes(code)), report) ?? retry;
 }
 
-/** Checks what a function of the user decided. @throws TypeError */
+/** Checks what a function of the application decided. @throws TypeError */
 export function checkedRetry(option: string, answer: unknown): Retry {
   if (isRetry(answer)) return answer;
   ignoreRejection(answer);
@@ -63,7 +66,7 @@ function isRetry(answer: unknown): answer is Retry {
   return ['now', 'backoff', 'slow', 'never'].includes(answer as Retry);
 }
 
-/** Close codes that say nothing against another attempt. */
+/** Close codes that are no reason against another attempt. */
 const passing: readonly number[] = [1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008];
 
 /** Whether the peer, or something in between, refused: the next attempt may well end in the same way. */

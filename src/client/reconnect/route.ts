@@ -15,9 +15,9 @@ export interface Destination extends DialTarget {
   readonly path: string;
 }
 
-/** Says where each attempt of a client goes. */
+/** Determines where each attempt of a client goes. */
 export interface Route {
-  /** The URL as far as it is known before the first attempt; empty if a function returns it. */
+  /** The URL, as far as it is known before the first attempt; empty if a function returns it. */
   readonly url: string;
   /** Whether the next attempt may bring other credentials, so that a retry after a 401 makes sense. */
   readonly isRenewed: boolean;
@@ -25,7 +25,7 @@ export interface Route {
   target(): Destination | Promise<Destination>;
 }
 
-/** What a client is given to find its peer. Each part may be a function that is asked for each attempt. */
+/** Where a client dials, as the application has set it. Each part may be a function that is called for each attempt. */
 export interface Directions {
   readonly url: Resolvable<string | URL>;
   readonly subprotocols: Resolvable<readonly string[]>;
@@ -33,7 +33,7 @@ export interface Directions {
   readonly beat: boolean;
 }
 
-/** What one attempt is made of. In Node.js it has more parts, which pass to the destination as they are. */
+/** The parts of one attempt. In Node.js there are more, which become parts of the destination unchanged. */
 interface Parts {
   readonly url: string | URL;
   readonly subprotocols: readonly string[];
@@ -41,7 +41,7 @@ interface Parts {
 
 /** How a platform reads directions. */
 export interface Addressing {
-  /** The rules for what functions return. The parts that are fixed have been checked. */
+  /** The rules for the results of functions. Fixed parts are already checked. */
   readonly rules: Rules;
   /** Returns the URL to dial; `null` if it cannot be dialed. May throw to say why. */
   urlOf(text: string): string | null;
@@ -59,7 +59,7 @@ export function routeBy(addressing: Addressing, { beat, ...parts }: Directions):
     return { url: dialed, subprotocols: offered, ...others, ...placeIn(dialed) };
   };
   if (!Object.values(parts).some(isFunction)) return new FixedRoute(destinationOf(parts as Parts));
-  // What is fixed can never become right.
+  // Checked now, because a fixed URL that is wrong can never become right.
   const url = isFunction(parts.url) ? '' : dialable(addressing, parts.url);
   return new RenewedRoute(url, addressing.rules, parts, destinationOf);
 }
@@ -82,7 +82,7 @@ export class FixedRoute implements Route {
   }
 }
 
-/** Asks all functions for each attempt, at once. */
+/** A route that calls all functions for each attempt, without waiting for one before the next. */
 class RenewedRoute implements Route {
   readonly url: string;
   readonly isRenewed = true;
@@ -108,7 +108,7 @@ class RenewedRoute implements Route {
     return Promise.all(values).then((known) => this.#destination(known));
   }
 
-  /** If one throws, nobody waits for what the others return. */
+  /** If one function throws, promises of the others are ignored. */
   #ask(): unknown[] {
     const values: unknown[] = [];
     try {
@@ -128,19 +128,19 @@ class RenewedRoute implements Route {
     return this.#destinationOf(Object.fromEntries(parts));
   }
 
-  /** @throws MooringError `invalid-options`, naming the option whose function returned what cannot be used. */
+  /** @throws MooringError `invalid-options`, with the option whose function returned an unusable value. */
   #checked(name: string, value: unknown): unknown {
     if (value === undefined || value === null)
       throw invalidOptions([`options.${name}: its function returned nothing`]);
     const rule = this.#rules[name];
-    // The URL has none: whatever is no URL cannot be dialed.
+    // The URL has no rule: text that is not a URL cannot be dialed.
     if (rule !== undefined) return resolved({ [name]: value }, { [name]: rule })[name];
     if (typeof value === 'string' || value instanceof URL) return value;
     throw invalidOptions([`options.${name}: its function must return a URL, not ${kindOf(value)}`]);
   }
 }
 
-/** A part, or what its function returns. What the function throws or rejects with gets the name of its option. */
+/** Returns a part, or the result of its function. An error of the function gets the name of its option. */
 function answerOf(name: string, part: unknown): unknown {
   if (!isFunction(part)) return part;
   const fail = (thrown: unknown): never => {
@@ -171,7 +171,7 @@ export function addressIn(url: string): string {
   return placeIn(url).address;
 }
 
-/** Not by `URL.canParse`: React Native has none, and older versions have no `host` either. */
+/** Without `URL.canParse`: React Native has none, and its older versions have no `host` either. */
 function placeIn(url: string): Pick<Destination, 'address' | 'path'> {
   try {
     const { host: address, pathname: path } = new URL(url);
