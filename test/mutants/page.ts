@@ -24,13 +24,13 @@ export function mutantsPage(findings: readonly Finding[], before = ''): string {
   return `# Planted faults
 
 A test that cannot fail proves nothing. \`npm run mutants\` plants the faults below in a copy of the code, one
-at a time, and runs the suites over it. Each row is what the last run of its fault found.
+at a time, and runs the suites against it. Each row shows the result of the last run with this fault.
 
 - **charts**: every edge and every pair of edges of the statecharts, on virtual time
 - **unit**: one class at a time
 - **simulation**: seeded schedules with fake sockets, on virtual time
 - **real sockets**: every edge of the connection chart, accepted and dialed, through a proxy that breaks things
-- **integration**: the whole library on real sockets; asked only about what nobody else has found
+- **integration**: the whole library on real sockets; runs only for faults that no other suite has found
 
 | Fault | What it does | ${names.join(' | ')} |
 | --- | --- | ${names.map(() => ':-:').join(' | ')} |
