@@ -8,9 +8,9 @@ import { LobbyProcess } from './lobby-process.ts';
 import { LobbyTab, launchBrowser } from './lobby-tab.ts';
 
 const TIMEOUT_MS = 180_000;
-const isAboard = `document.querySelector('#own-state').dataset.state === 'up'
-  && document.querySelector('.vessel[data-own][data-state="open"]') !== null`;
-const HARBOUR = 'document.querySelector("#said").textContent';
+const isConnected = `document.querySelector('#own-state').dataset.state === 'up'
+  && document.querySelector('.connection[data-own][data-state="open"]') !== null`;
+const HARBOUR = 'document.querySelector("#line-list").textContent';
 
 describe('lobby with a tab that is frozen', { timeout: TIMEOUT_MS }, () => {
   let lobby: LobbyProcess;
@@ -35,7 +35,7 @@ describe('lobby with a tab that is frozen', { timeout: TIMEOUT_MS }, () => {
     const ada = await LobbyTab.open(browser, { url, name: 'Ada' });
     const blank = await chromium.open('about:blank');
     const fay = await chromium.open(`${url}?name=Fay`);
-    await fay.until(isAboard);
+    await fay.until(isConnected);
     await ada.sees(ada.row('Fay'));
     assert.equal(await ada.row('Fay').locator('[data-mark]').count(), 0);
 
@@ -49,7 +49,7 @@ describe('lobby with a tab that is frozen', { timeout: TIMEOUT_MS }, () => {
     await fay.thaw();
     // Chromium closes the connection of a page that it thaws.
     await ada.sees(ada.ending('Fay', 'peer-close').filter({ hasText: 'code 1001' }));
-    await fay.until(`${isAboard} && ${HARBOUR}.includes('Back after')`);
+    await fay.until(`${isConnected} && ${HARBOUR}.includes('Reconnected after')`);
     await ada.sees(ada.row('Fay').and(ada.page.locator('[data-state="open"]')));
     assert.deepEqual(ada.complaints, []);
   });

@@ -81,8 +81,8 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
     assert.ok(await isInSight(tab, tab.lit('open.intake.receiving')));
     await tab.page.locator('#chart').dispatchEvent('pointerdown');
     await tab.page.evaluate(`${SCROLLED} = 0`);
-    await tab.misbehave('trip');
-    await tab.sees(tab.outage('Back after'));
+    await tab.misbehave('throw');
+    await tab.sees(tab.outage('Reconnected after'));
     await tab.sees(tab.lit('open.intake.receiving'));
     assert.equal(await tab.page.evaluate(SCROLLED), 0);
     await tab.close();
@@ -103,7 +103,7 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
       for (const [index, { fact, text }] of steps.entries()) {
         await next?.click();
         const told = `Step ${index + 1} of ${steps.length}: ${fact} ${text.replaceAll('`', '')}`;
-        await tab.sees(page.locator('.stepper-told', { hasText: told }));
+        await tab.sees(page.locator('.stepper-text', { hasText: told }));
         assert.equal(await page.locator('#chart .is-taken').count(), 1);
         const lit = await page.locator('#chart .leaf.is-active').all();
         const seen = await Promise.all(lit.map((leaf) => isInSight(tab, leaf)));
@@ -114,10 +114,10 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
       await tab.sees(page.locator('#chart .is-active').first());
       assert.equal(await tab.lit('closed').count(), 0);
     }
-    await page.getByLabel('Show').selectOption('what happens now');
+    await page.getByLabel('Show').selectOption('live connections');
     await tab.sees(tab.lit('open.intake.receiving'));
     assert.equal(await page.locator('#chart .is-taken').count(), 0);
-    assert.equal(await page.locator('.stepper-told').isVisible(), false);
+    assert.equal(await page.locator('.stepper-text').isVisible(), false);
     await tab.sees(tab.counted('open'));
     assert.deepEqual(tab.complaints, []);
     await tab.close();

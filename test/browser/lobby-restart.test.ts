@@ -8,8 +8,8 @@ import { LobbyProcess } from './lobby-process.ts';
 import { LobbyTab, launchBrowser } from './lobby-tab.ts';
 
 const TIMEOUT_MS = 180_000;
-/** How many messages may wait, as wire.js has it. */
-const WAITING_MAX = 5;
+/** How many messages may wait, as lobby-client.js has it. */
+const QUEUE_MAX = 5;
 /** Early in every delay. */
 const SOON = 0.02;
 
@@ -51,7 +51,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     {
       signal: 'SIGKILL',
       lost: /\(1006\)/,
-      told: /died without a word and was started again \(1006/,
+      told: /ended without a close frame and was started again \(1006/,
     },
   ] as const;
 
@@ -62,16 +62,16 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
       await ben.sees(ben.line('Before.'));
 
       await lobby.stop(signal);
-      await ada.sees(ada.standing(lost));
+      await ada.sees(ada.status(lost));
       await ada.say('Meanwhile.');
-      await ada.sees(ada.outgoing('Meanwhile.').filter({ hasText: 'waits' }));
-      await ada.sees(ada.standing('1 message waits'));
+      await ada.sees(ada.outgoing('Meanwhile.').filter({ hasText: 'queued' }));
+      await ada.sees(ada.status('1 message queued'));
       await startAgain();
 
       for (const tab of [ada, ben]) {
-        await tab.isAboard();
-        await tab.sees(tab.standing(told));
-        await tab.sees(tab.outage(/ at \d\d:\d\d:\d\d\. Back after \d+(\.\d)?\sm?s/));
+        await tab.isConnected();
+        await tab.sees(tab.status(told));
+        await tab.sees(tab.outage(/ at \d\d:\d\d:\d\d\. Reconnected after \d+(\.\d)?\sm?s/));
         await tab.sees(tab.line('Before.'));
         await tab.sees(tab.line('Meanwhile.'));
         await tab.sees(tab.row('Ada').filter({ hasText: 'harbour' }).filter({ hasText: 'galley' }));
@@ -87,11 +87,9 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await ada.join('galley');
     await ben.recordLit();
     await ada.misbehave('restart');
-    await Promise.all(
-      [ada, ben].map((tab) => tab.sees(tab.standing('The server went away (1001'))),
-    );
+    await Promise.all([ada, ben].map((tab) => tab.sees(tab.status('The server went away (1001'))));
     for (const tab of [ada, ben]) {
-      await tab.isAboard();
+      await tab.isConnected();
       await tab.sees(tab.outage(/The server restarted \(1001/));
     }
     await ben.sees(ben.row('Ada').filter({ hasText: 'galley' }));
@@ -101,34 +99,34 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await ada.sees(ada.line('Still here.'));
     const { exitCode, output } = await lobby.stop('SIGTERM');
     assert.equal(exitCode, 0, output);
-    assert.match(output, /2 left, 0 cut off/);
+    assert.match(output, /2 closed, 0 terminated/);
   });
 
   it('lets go of the oldest of too many messages, says so, and says it again when asked to', async () => {
     await lobby.stop('SIGKILL');
-    await ada.sees(ada.standing('1006'));
-    for (let number = 0; number <= WAITING_MAX; number += 1) await ada.say(`Number ${number}`);
-    await ada.sees(ada.standing(`${WAITING_MAX} messages wait`));
-    await ada.sees(ada.toast('no more than 5 may wait: “Number 0”'));
+    await ada.sees(ada.status('1006'));
+    for (let number = 0; number <= QUEUE_MAX; number += 1) await ada.say(`Number ${number}`);
+    await ada.sees(ada.status(`${QUEUE_MAX} messages queued`));
+    await ada.sees(ada.toast('“Number 0” was dropped: at most 5 messages are queued.'));
     await startAgain();
-    await ben.isAboard();
-    for (let number = 1; number <= WAITING_MAX; number += 1) {
+    await ben.isConnected();
+    for (let number = 1; number <= QUEUE_MAX; number += 1) {
       await ben.sees(ben.line(`Number ${number}`));
     }
     assert.equal(await ben.line('Number 0').count(), 0);
     await ada.sees(ada.outgoing('Number 0').filter({ hasText: 'dropped' }));
-    await ada.page.getByRole('button', { name: 'Say it again' }).click();
+    await ada.page.getByRole('button', { name: 'Send again' }).click();
     await ben.sees(ben.line('Number 0'));
   });
 
   it('says of a message that left too late that it may be lost', async () => {
     lobby.signal('SIGSTOP');
     await ada.say('Anybody?');
-    await ada.sees(ada.page.locator('.outgoing[data-fate="sent"]'));
+    await ada.sees(ada.page.locator('.outgoing[data-delivery="sent"]'));
     await lobby.stop('SIGKILL');
-    await ada.sees(ada.outgoing('Anybody?').filter({ hasText: 'perhaps it never arrived' }));
+    await ada.sees(ada.outgoing('Anybody?').filter({ hasText: 'it may not have arrived' }));
     await startAgain();
-    await ada.isAboard();
+    await ada.isConnected();
     await ada.page.getByRole('button', { name: 'Discard' }).click();
     assert.equal(await ada.outgoing('Anybody?').count(), 0);
   });
@@ -138,36 +136,36 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     const dan = await LobbyTab.open(browser, { url, name: 'Dan', ownTime: true });
     await lobby.stop('SIGTERM');
     for (const tab of [cyd, dan]) {
-      await tab.sees(tab.standing('Next attempt in'));
+      await tab.sees(tab.status('Next attempt in'));
       // No attempt begins by itself from now on.
       await tab.holdTime();
-      await tab.sees(tab.standing('Next attempt in'));
-      await tab.say(`${await tab.page.getByLabel('This tab is').inputValue()} was here.`);
+      await tab.sees(tab.status('Next attempt in'));
+      await tab.say(`${await tab.page.getByLabel('Your name').inputValue()} was here.`);
     }
     await startAgain();
-    await ben.isAboard();
-    await cyd.page.getByRole('button', { name: 'Dial now' }).click();
-    await dan.page.getByLabel('This tab is').fill('Daniel');
-    await dan.page.getByRole('button', { name: 'Use this name' }).click();
+    await ben.isConnected();
+    await cyd.page.getByRole('button', { name: 'Connect now' }).click();
+    await dan.page.getByLabel('Your name').fill('Daniel');
+    await dan.page.getByRole('button', { name: 'Change name' }).click();
     for (const tab of [cyd, dan]) {
       await tab.sees(tab.page.locator('#own-state[data-state="up"]'));
     }
     await Promise.all([cyd.page.clock.resume(), dan.page.clock.resume()]);
     await ben.sees(ben.line('Cyd was here.'));
     await ben.sees(ben.line('Dan was here.').filter({ hasText: 'Daniel' }));
-    await cyd.sees(cyd.standing('The server restarted (1001'));
+    await cyd.sees(cyd.status('The server restarted (1001'));
     await Promise.all([cyd.close(), dan.close()]);
   });
 
   it('finds a server that has fallen silent, says so, and is back when it goes on', async () => {
     lobby.signal('SIGSTOP');
-    await ada.sees(ada.standing('The server fell silent (heartbeat-timeout)'));
+    await ada.sees(ada.status('The server stopped answering (heartbeat-timeout)'));
     await ada.say('Are you there?');
-    await ada.sees(ada.outgoing('Are you there?').filter({ hasText: 'waits' }));
+    await ada.sees(ada.outgoing('Are you there?').filter({ hasText: 'queued' }));
     lobby.signal('SIGCONT');
     for (const tab of [ada, ben]) {
-      await tab.isAboard();
-      await tab.sees(tab.outage(/fell silent \(heartbeat-timeout\) at .* Back after/));
+      await tab.isConnected();
+      await tab.sees(tab.outage(/stopped answering \(heartbeat-timeout\) at .* Reconnected after/));
       await tab.sees(tab.line('Are you there?'));
     }
   });
@@ -175,14 +173,14 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
   it('takes another name without losing anything, and tells nobody of an outage', async () => {
     await ada.join('galley');
     await ada.recordLit();
-    await ada.page.getByLabel('This tab is').fill('Adele');
-    await ada.page.getByRole('button', { name: 'Use this name' }).click();
-    await ben.sees(ben.ending('Ada', 'peer-close').filter({ hasText: 'under another name' }));
+    await ada.page.getByLabel('Your name').fill('Adele');
+    await ada.page.getByRole('button', { name: 'Change name' }).click();
+    await ben.sees(ben.ending('Ada', 'peer-close').filter({ hasText: 'name changed' }));
     await ben.sees(ben.row('Adele').filter({ hasText: 'galley' }));
-    await ada.isAboard();
-    await ada.sees(ada.standing('Connected since'));
+    await ada.isConnected();
+    await ada.sees(ada.status('Connected since'));
     assert.equal(await ada.page.locator('.outage').count(), 0);
-    await ada.page.getByLabel('This tab is').press('Enter');
+    await ada.page.getByLabel('Your name').press('Enter');
     await ada.say('It is me.');
     await ada.sees(ada.line('It is me.').filter({ hasText: 'Adele' }));
     // Dialed at once: there is no moment in which it is closed and waits.
@@ -197,12 +195,12 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await lobby.stop('SIGKILL');
     await ada.sees(ada.page.locator('#own-state', { hasText: 'offline' }));
     await ada.page.keyboard.type(', and the rest.');
-    await ada.sees(ada.standing('This device is offline.'));
+    await ada.sees(ada.status('This device is offline.'));
     await startAgain();
-    await ben.isAboard();
+    await ben.isConnected();
     assert.equal(await ada.page.locator('#own-state').textContent(), 'offline');
     await ada.page.context().setOffline(false);
-    await ada.isAboard();
+    await ada.isConnected();
     await ada.sees(ada.outage('1006'));
     await ada.page.keyboard.press('Enter');
     await ben.sees(ben.line('Half a sentence, and the rest.'));

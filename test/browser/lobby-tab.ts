@@ -58,7 +58,7 @@ export class LobbyTab {
     });
   }
 
-  /** Opens a tab under a name and waits until it is aboard. */
+  /** Opens a tab under a name and waits until it is connected. */
   static async open(
     browser: Browser,
     address: TabAddress,
@@ -70,14 +70,14 @@ export class LobbyTab {
     if (ownTime) await tab.page.clock.install();
     if (chance !== undefined) await context.addInitScript(`Math.random = () => ${chance}`);
     await tab.page.goto(`${address.url}?${new URLSearchParams({ name: address.name })}`);
-    await tab.isAboard();
+    await tab.isConnected();
     return tab;
   }
 
   /** Waits until the connection is open and the table shows it. */
-  async isAboard(): Promise<void> {
+  async isConnected(): Promise<void> {
     await this.sees(this.page.locator('#own-state[data-state="up"]'));
-    await this.sees(this.page.locator('.vessel[data-own][data-state="open"]'));
+    await this.sees(this.page.locator('.connection[data-own][data-state="open"]'));
   }
 
   async sees(wanted: Locator): Promise<void> {
@@ -110,11 +110,11 @@ export class LobbyTab {
   }
 
   async invite(kind: string): Promise<void> {
-    await this.page.locator(`#guest-mischief [data-kind="${kind}"]`).click();
+    await this.page.locator(`#guest-actions [data-kind="${kind}"]`).click();
   }
 
   async misbehave(kind: string): Promise<void> {
-    await this.page.locator(`#tab-mischief [data-kind="${kind}"]`).click();
+    await this.page.locator(`#tab-actions [data-kind="${kind}"]`).click();
   }
 
   line(text: string): Locator {
@@ -122,7 +122,7 @@ export class LobbyTab {
   }
 
   row(name: string): Locator {
-    return this.page.locator('.vessel', { hasText: name });
+    return this.page.locator('.connection', { hasText: name });
   }
 
   /** An entry in the list of endings: whose it is, and the cause. */
@@ -134,17 +134,17 @@ export class LobbyTab {
     return this.page.locator('.toast', { hasText: text });
   }
 
-  /** What the page says of its connection. */
-  standing(text: string | RegExp): Locator {
-    return this.page.locator('#standing', { hasText: text });
+  /** What the status bar shows about the connection of this tab. */
+  status(text: string | RegExp): Locator {
+    return this.page.locator('#status', { hasText: text });
   }
 
-  /** Something that was said here and has not come back from the server. */
+  /** A message of this tab that the server has not published. */
   outgoing(text: string): Locator {
     return this.page.locator('.outgoing', { hasText: text });
   }
 
-  /** What a room says of the time in which this tab was away. */
+  /** The note in a room about the time in which this tab was not connected. */
   outage(text: string | RegExp): Locator {
     return this.page.locator('.outage', { hasText: text });
   }

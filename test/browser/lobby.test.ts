@@ -17,9 +17,9 @@ const guests = [
   { kind: 'polite', who: 'Polite Puffin', cause: 'peer-close', facts: ['code 1000', 'bye'] },
   { kind: 'vanish', who: 'Vanishing Vaquita', cause: 'tcp-reset', facts: ['code 1006'] },
   { kind: 'flood', who: 'Flooding Flounder', cause: 'message-rate', facts: ['code 1008'] },
-  { kind: 'garbage', who: 'Garbling Gull', cause: 'protocol-error', facts: ['we sent 1002'] },
+  { kind: 'garbage', who: 'Garbling Gull', cause: 'protocol-error', facts: ['server sent 1002'] },
   { kind: 'wait', who: 'Waiting Walrus', cause: 'peer-close', facts: ['clean yes'] },
-  { kind: 'refused', who: 'Somebody', cause: 'refused', facts: ['never opened', 'HTTP 400'] },
+  { kind: 'refused', who: 'A client', cause: 'refused', facts: ['never opened', 'HTTP 400'] },
   { kind: 'doze', who: 'Dozing Dugong', cause: 'peer-close', facts: ['code 1000', 'rested'] },
   { kind: 'freeze', who: 'Frozen Fulmar', cause: 'heartbeat-timeout', facts: ['origin network'] },
   { kind: 'stall', who: 'Stalled Sturgeon', cause: 'slow-consumer', facts: ['clean no'] },
@@ -40,7 +40,7 @@ const wellStates = [
 const ownMischief = [
   { kind: 'flood', cause: 'message-rate', code: 1008, isFinal: true },
   { kind: 'oversize', cause: 'protocol-error', code: 1009, isFinal: true },
-  { kind: 'trip', cause: 'handler-error', code: 1011, isFinal: false },
+  { kind: 'throw', cause: 'handler-error', code: 1011, isFinal: false },
 ] as const;
 
 describe('lobby', { timeout: TIMEOUT_MS }, () => {
@@ -116,7 +116,9 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     mallory.json({ type: 'say', room: 'harbour', text: 'Now you can.' });
     await ada.sees(ada.line('Now you can.'));
     assert.equal(await ada.line('You cannot see me.').count(), 0);
-    assert.ok(mallory.texts.some((text) => text.includes('Join harbour before you talk in it.')));
+    assert.ok(
+      mallory.texts.some((text) => text.includes('Join harbour before you send a message to it.')),
+    );
     mallory.destroy();
   });
 
@@ -126,7 +128,10 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     for (const tab of [ada, ben, eve]) {
       await tab.sees(tab.row(MARKUP));
       await tab.sees(tab.line('<b onclick="alert(2)">bold</b>'));
-      assert.equal(await tab.page.locator('#vessels img, #said img, #said b').count(), 0);
+      assert.equal(
+        await tab.page.locator('#connection-rows img, #line-list img, #line-list b').count(),
+        0,
+      );
       assert.deepEqual(tab.dialogs, []);
     }
     await eve.page.context().close();
@@ -137,13 +142,13 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     const page = await (await browser.newContext()).newPage();
     await page.goto(`${url}?name=%3F%3F%3F`);
     await page.locator('#chart .is-active[id="connection.failed"]').waitFor();
-    const refusal = page.locator('#standing', { hasText: 'at least one letter or digit' });
+    const refusal = page.locator('#status', { hasText: 'at least one letter or digit' });
     await refusal.waitFor();
-    await page.getByLabel('This tab is').fill('Cyd');
-    await page.getByRole('button', { name: 'Use this name' }).click();
+    await page.getByLabel('Your name').fill('Cyd');
+    await page.getByRole('button', { name: 'Change name' }).click();
     await ada.sees(ada.row('Cyd'));
     await page.context().close();
-    await ada.sees(ada.ending('Somebody', 'refused'));
+    await ada.sees(ada.ending('A client', 'refused'));
   });
 
   describe('with guests that misbehave', () => {
@@ -199,13 +204,13 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
         const id = await ben.id();
         await ben.recordLit();
         await ben.misbehave(kind);
-        await ben.sees(ben.standing(String(code)));
-        await ada.sees(ada.ending(id, cause).filter({ hasText: `we sent ${code}` }));
+        await ben.sees(ben.status(String(code)));
+        await ada.sees(ada.ending(id, cause).filter({ hasText: `server sent ${code}` }));
         if (isFinal) {
-          await ben.sees(ben.standing('would not mend that'));
-          await ben.page.getByRole('button', { name: 'Come back' }).click();
+          await ben.sees(ben.status('does not reconnect by itself'));
+          await ben.page.getByRole('button', { name: 'Reconnect' }).click();
         }
-        await ben.isAboard();
+        await ben.isConnected();
         assert.notEqual(await ben.id(), id);
         await ben.sees(ben.ending(id, cause));
         for (const path of wellStates) await ben.sees(ben.lit(path));
@@ -219,7 +224,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
       await ben.misbehave('json');
       await ben.sees(ben.toast('malformed JSON'));
       await ben.misbehave('contract');
-      await ben.sees(ben.toast('room is wrong'));
+      await ben.sees(ben.toast('“room” is invalid'));
       await ada.sees(ada.row('Ben').filter({ hasText: '2 invalid' }));
       assert.equal(await ben.id(), id);
     });
@@ -230,8 +235,8 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
       await ada.sees(ada.ending(id, 'peer-close').filter({ hasText: 'bye' }));
       await ben.sees(ben.lit('closed'));
       assert.equal(await ben.page.locator('#chart [data-count]').count(), 0);
-      await ben.page.getByRole('button', { name: 'Come back' }).click();
-      await ben.isAboard();
+      await ben.page.getByRole('button', { name: 'Reconnect' }).click();
+      await ben.isConnected();
       await ben.say('I am back.');
       await ada.sees(ada.line('I am back.'));
     });
@@ -252,10 +257,10 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
 
   it('lets every tab go with 1001 on SIGTERM, and exits with 0', async () => {
     const stopped = lobby.stop('SIGTERM');
-    await Promise.all([ada.sees(ada.standing('1001')), ben.sees(ben.standing('1001'))]);
+    await Promise.all([ada.sees(ada.status('1001')), ben.sees(ben.status('1001'))]);
     const { exitCode, output } = await stopped;
     assert.equal(exitCode, 0, output);
-    assert.match(output, /2 left, 0 cut off/);
+    assert.match(output, /2 closed, 0 terminated/);
   });
 });
 
@@ -279,7 +284,7 @@ describe('lobby command line', () => {
     const { exitCode, output } = await lobby.outcome();
     squatter.close();
     assert.equal(exitCode, 1);
-    assert.equal(output, `Port ${port} is taken; choose another one with --port N\n`);
+    assert.equal(output, `Port ${port} is in use; choose another one with --port N\n`);
   });
 });
 

@@ -2,22 +2,22 @@ import { parseArgs } from 'node:util';
 
 const DEFAULT_PORT = 8080;
 
-/** How to call the server. */
+/** The help text. */
 export const usage = `Usage: server.js [--port N]
 
-  --port N   where to listen, 0 to 65535; 0 takes any free port (default ${DEFAULT_PORT})
-  --help     this text`;
+  --port N   the port to listen on, 0 to 65535; 0 picks a free one (default ${DEFAULT_PORT})
+  --help     print this help`;
 
-/** What the command line asks for. */
-export type Wish = { readonly port: number } | { readonly help: true };
+/** The options of the command line. */
+export type Options = { readonly port: number } | { readonly help: true };
 
-/** The command line makes no sense; the message is for the person who typed it. */
+/** The command line is invalid. The message is for the user. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 /** @throws UsageError */
-export function readArguments(args: string[]): Wish {
+export function readArguments(args: string[]): Options {
   const { port, help } = parsed(args);
   if (help === true) return { help };
   return { port: port === undefined ? DEFAULT_PORT : checkedPort(port) };

@@ -3,7 +3,7 @@ import { readChart } from '../../statecharts/chart.ts';
 import { connectionExamples } from '../../statecharts/examples.ts';
 import { walk } from '../../statecharts/walk.ts';
 
-/** Ways through the life of a connection, for the page to step through on the chart, as JSON. */
+/** Examples of the life of a connection as JSON. The page steps through them on the chart. */
 export function chartExamples(): string {
   const chart = readChart(connectionMachine);
   const examples = connectionExamples.map((example) => ({

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { Logger } from '../../../src/index.ts';
 
-/** The fields that this log shows; `logEvents` has made every text in them safe to print. */
+/** The fields that this log prints. `logEvents` has escaped every text in them. */
 interface Fields {
   readonly event?: string;
   readonly id?: string;
@@ -18,7 +18,7 @@ const styles = { info: 'cyan', warn: 'yellow', error: 'red' } as const;
 
 const isColourful = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
 
-/** A log for people: one aligned line per event, in colour on a terminal. */
+/** A human-readable log: one aligned line for each event, in colour on a terminal. */
 export const consoleLog: Logger = {
   info: (fields, message) => print('info', fields as Fields, message),
   warn: (fields, message) => print('warn', fields as Fields, message),
@@ -63,16 +63,16 @@ function details(fields: Fields, message: string): string {
 
 function closedDetails(fields: Fields): string {
   const { code, origin, cause, reason, clean, openMs, bytesIn, bytesOut } = fields;
-  const how = `${code} by ${origin}: ${cause}${quoted(reason)}`;
-  const manner = clean ? 'clean' : 'not clean';
+  const ending = `${code} by ${origin}: ${cause}${quoted(reason)}`;
+  const handshake = clean ? 'clean' : 'not clean';
   const seconds = (Number(openMs) / 1_000).toFixed(1);
   const bytes = `in ${kilobytes(bytesIn)}, out ${kilobytes(bytesOut)}`;
-  return `${how}  ${paint('gray', `${manner}, open ${seconds} s, ${bytes}`)}`;
+  return `${ending}  ${paint('gray', `${handshake}, open ${seconds} s, ${bytes}`)}`;
 }
 
 function httpStatus(fields: Fields): string {
   const status = fields['httpStatus'];
-  return status === undefined ? '' : `, answered ${status}`;
+  return status === undefined ? '' : `, answered with ${status}`;
 }
 
 function quoted(reason: unknown): string {

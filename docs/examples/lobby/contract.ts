@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Connection, Supervisor } from '../../../src/index.ts';
 
-/** The rooms of the lobby. Each is a topic of the same name. */
+/** The rooms of the lobby. Each is a topic with the same name. */
 export const roomNames = ['harbour', 'bridge', 'galley', 'hold'] as const;
-/** What a guest can be asked to do wrong. */
+/** How a guest can misbehave. */
 export const guestKinds = [
   'polite',
   'vanish',
@@ -24,34 +24,35 @@ const guestKind = z.enum(guestKinds);
 const level = z.enum(['info', 'warn', 'error']);
 const count = z.int().min(0);
 
-/** What a peer may say. */
+/** Messages that a client may send. */
 export const inbound = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('watch') }),
   z.strictObject({ type: z.literal('join'), room }),
   z.strictObject({ type: z.literal('leave'), room }),
   z.strictObject({ type: z.literal('say'), room, text: z.string().trim().min(1).max(500) }),
-  z.strictObject({ type: z.literal('noise') }),
-  z.strictObject({ type: z.literal('trip') }),
+  z.strictObject({ type: z.literal('noop') }),
+  z.strictObject({ type: z.literal('throw') }),
   z.strictObject({ type: z.literal('restart') }),
-  z.strictObject({ type: z.literal('haul') }),
+  z.strictObject({ type: z.literal('heavy-feed') }),
   z.strictObject({ type: z.literal('invite'), kind: guestKind }),
 ]);
 
+/** A line of a room. The text of `left` is why: the cause of a verdict, or `left the room`. */
 const line = z.object({
-  kind: z.enum(['said', 'came', 'went']),
+  kind: z.enum(['message', 'joined', 'left']),
   id: z.string(),
   name: z.string(),
   text: z.string(),
   at: z.number(),
 });
 
-const vessel = z.object({
+const connectionSnapshot = z.object({
   id: z.string(),
   name: z.string(),
   guest: guestKind.optional(),
   address: z.string(),
   state: z.enum(['handshaking', 'open', 'errored', 'closing', 'closed', 'failed']),
-  /** Every active state of its chart, for example `open.liveness.suspect`. */
+  /** Every active state of its statechart, for example `open.liveness.suspect`. */
   states: z.array(z.string()),
   topics: z.array(z.string()),
   openedAt: z.number(),
@@ -60,9 +61,9 @@ const vessel = z.object({
   invalidMessages: count,
 });
 
-const ending = z.discriminatedUnion('how', [
+const ending = z.discriminatedUnion('outcome', [
   z.object({
-    how: z.literal('closed'),
+    outcome: z.literal('closed'),
     number: count,
     at: z.number(),
     level,
@@ -78,7 +79,7 @@ const ending = z.discriminatedUnion('how', [
     openMs: z.number(),
   }),
   z.object({
-    how: z.literal('failed'),
+    outcome: z.literal('failed'),
     number: count,
     at: z.number(),
     level,
@@ -90,48 +91,48 @@ const ending = z.discriminatedUnion('how', [
   }),
 ]);
 
-/** What the lobby says. */
+/** Messages that the lobby sends. */
 export const outbound = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('welcome'),
     id: z.string(),
     name: z.string(),
     rooms: z.array(room),
-    /** Another one means another process: whatever was said to the one before is forgotten. */
+    /** If it differs from the previous welcome, the lobby has restarted and lost its state. */
     serverStartedAt: z.number(),
   }),
   z.object({ type: z.literal('joined'), room, lines: z.array(line) }),
   z.object({ type: z.literal('left'), room }),
   z.object({ type: z.literal('line'), room, line }),
   z.object({
-    type: z.literal('fleet'),
+    type: z.literal('snapshot'),
     at: z.number(),
-    counts: z.record(vessel.shape.state, count),
+    counts: z.record(connectionSnapshot.shape.state, count),
     members: z.record(room, count),
-    guests: z.object({ aboard: count, max: count }),
-    vessels: z.array(vessel),
-    /** The number of the latest ending, so that a watcher notices when it has missed one. */
+    guests: z.object({ count, max: count }),
+    connections: z.array(connectionSnapshot),
+    /** The number of the latest ending. A client that has a lower one has missed an ending. */
     lastEnding: count,
   }),
   z.object({ type: z.literal('ended'), ending }),
   z.object({ type: z.literal('endings'), endings: z.array(ending) }),
   z.object({ type: z.literal('invited'), kind: guestKind, name: z.string() }),
   z.object({ type: z.literal('notice'), level, text: z.string() }),
-  z.object({ type: z.literal('crate'), cargo: z.string() }),
+  z.object({ type: z.literal('padding'), padding: z.string() }),
 ]);
 
 export type Inbound = z.infer<typeof inbound>;
 export type Outbound = z.infer<typeof outbound>;
 export type Line = z.infer<typeof line>;
-export type Vessel = z.infer<typeof vessel>;
+export type ConnectionSnapshot = z.infer<typeof connectionSnapshot>;
 export type Ending = z.infer<typeof ending>;
 
-/** Who is at the other end. */
-export interface Sailor {
+/** The peer of a connection, as `authenticate` returns it. */
+export interface Peer {
   readonly name: string;
-  /** Set for a guest that the lobby has sent to itself. */
+  /** Set for a guest that the lobby connected itself. */
   readonly guest?: GuestKind;
 }
 
-export type Member = Connection<Sailor, Inbound, Outbound>;
-export type LobbySupervisor = Supervisor<Sailor, Inbound, Outbound>;
+export type LobbyConnection = Connection<Peer, Inbound, Outbound>;
+export type LobbySupervisor = Supervisor<Peer, Inbound, Outbound>;

@@ -10,29 +10,30 @@ const MASKED = 0x80;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 
-/** A frame as a server sends it. */
+/** An unmasked frame from the server. `rest` holds the bytes that follow it. */
 export interface ServerFrame {
   readonly opcode: number;
   readonly payload: Buffer;
   readonly rest: Buffer;
 }
 
-/** Makes a frame as a client must send it: whole, short and masked (RFC 6455 §5.3). */
+/** Encodes a masked, unfragmented client frame (RFC 6455 §5.3). */
 export function clientFrame(opcode: number, payload: Buffer): Buffer {
   const mask = randomBytes(4);
   const head = Buffer.of(FIN | opcode, MASKED | payload.length);
-  if (payload.length >= LENGTH_16) throw new RangeError('guests are not that talkative');
+  if (payload.length >= LENGTH_16)
+    throw new RangeError(`the payload of a guest must be shorter than ${LENGTH_16} bytes`);
   return Buffer.concat([head, mask, payload.map((byte, at) => byte ^ (mask[at % 4] ?? 0))]);
 }
 
-/** The body of a close frame (RFC 6455 §5.5.1). */
+/** Encodes the payload of a close frame (RFC 6455 §5.5.1). */
 export function closePayload(code: number, reason: string): Buffer {
   const head = Buffer.alloc(2);
   head.writeUInt16BE(code);
   return Buffer.concat([head, Buffer.from(reason)]);
 }
 
-/** Takes the first frame off what a server has sent, or `null` while it is incomplete. */
+/** Decodes the first frame; `null` while it is incomplete. */
 export function takeFrame(bytes: Buffer): ServerFrame | null {
   const start = payloadStart(bytes);
   if (start === null) return null;

@@ -1,25 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CloseVerdict, createSupervisor } from '../../../src/index.ts';
-import { Cargo } from './cargo.ts';
+import { createSupervisor } from '../../../src/index.ts';
+import { authenticate } from './authenticate.ts';
 import {
   type Inbound,
   inbound,
+  type LobbyConnection,
   type LobbySupervisor,
-  type Member,
   type Outbound,
   outbound,
+  type Peer,
   roomNames,
-  type Sailor,
 } from './contract.ts';
-import { FleetFeed } from './fleet-feed.ts';
-import type { GuestHouse } from './guest-house.ts';
+import type { Guests } from './guests.ts';
+import { HeavyFeed } from './heavy-feed.ts';
+import { Monitor } from './monitor.ts';
 import { Rooms } from './rooms.ts';
-import { signOn } from './sign-on.ts';
 
 const SLOW_WELCOME_MS = 3_000;
 
-/** Far below what a service would choose: whoever watches wants to see each consequence within seconds. */
-const impatience = {
+/** Limits and timeouts for a demo: far below the defaults, so that you see each consequence within seconds. */
+const demoOptions = {
   admission: { connectionsMax: 240, connectionsPerAddressMax: 120, acceptsPerSecondMax: 100 },
   timeouts: { stalledMs: 4_000, closeMs: 2_000, welcomeMs: 6_000, handshakeMs: 5_000 },
   heartbeat: { intervalMs: 4_000, graceMs: 4_000 },
@@ -34,73 +34,73 @@ const impatience = {
   },
 } as const;
 
-/** Several tabs that talk in rooms and watch each other come, misbehave and go. */
+/** Chat rooms for browser tabs, with a live table of all connections and guests that misbehave. */
 export class Lobby {
   readonly supervisor: LobbySupervisor;
-  readonly #guests: GuestHouse;
+  readonly #guests: Guests;
   readonly #rooms: Rooms;
-  readonly #fleet: FleetFeed;
-  readonly #cargo: Cargo;
+  readonly #monitor: Monitor;
+  readonly #heavyFeed: HeavyFeed;
   readonly #restart: () => void;
   readonly #startedAt = Date.now();
 
-  /** @param restart - ends this lobby, and opens another one at its address. */
-  constructor(guests: GuestHouse, restart: () => void) {
-    this.supervisor = createSupervisor<Sailor, Inbound, Outbound>({
+  /** @param restart - stops this lobby and starts another one on the same port. */
+  constructor(guests: Guests, restart: () => void) {
+    this.supervisor = createSupervisor<Peer, Inbound, Outbound>({
       messages: inbound,
       sends: outbound,
-      authenticate: signOn,
+      authenticate,
       key: ({ name }) => name,
-      onOpen: (member) => this.#memberOpened(member),
-      onMessage: (member, message) => this.#memberSpoke(member, message),
-      onClose: (member, verdict) => this.#memberClosed(member, verdict),
-      ...impatience,
+      onOpen: (connection) => this.#connectionOpened(connection),
+      onMessage: (connection, message) => this.#messageReceived(connection, message),
+      onClose: (connection, verdict) => this.#rooms.closed(connection, verdict),
+      ...demoOptions,
     });
     this.#guests = guests;
     this.#restart = restart;
     this.#rooms = new Rooms(this.supervisor);
-    this.#cargo = new Cargo(this.supervisor);
-    this.#fleet = new FleetFeed({ supervisor: this.supervisor, rooms: this.#rooms, guests });
+    this.#heavyFeed = new HeavyFeed(this.supervisor);
+    this.#monitor = new Monitor({ supervisor: this.supervisor, rooms: this.#rooms, guests });
   }
 
-  /** While this is pending nothing that the member says is delivered, and nothing of it is lost. */
-  async #memberOpened(member: Member): Promise<void> {
-    if (member.peer.guest === 'wait') await delay(SLOW_WELCOME_MS, undefined, { ref: false });
-    const { id, peer } = member;
-    const serverStartedAt = this.#startedAt;
-    member.send({ type: 'welcome', id, name: peer.name, rooms: [...roomNames], serverStartedAt });
+  /** Until this settles, messages of the peer are not delivered, but none is lost. */
+  async #connectionOpened(connection: LobbyConnection): Promise<void> {
+    if (connection.peer.guest === 'wait') await delay(SLOW_WELCOME_MS, undefined, { ref: false });
+    connection.send({
+      type: 'welcome',
+      id: connection.id,
+      name: connection.peer.name,
+      rooms: [...roomNames],
+      serverStartedAt: this.#startedAt,
+    });
   }
 
-  #memberClosed(member: Member, verdict: CloseVerdict): void {
-    this.#rooms.lose(member, verdict);
-  }
-
-  #memberSpoke(member: Member, message: Inbound): void {
+  #messageReceived(connection: LobbyConnection, message: Inbound): void {
     switch (message.type) {
       case 'watch':
-        this.#fleet.show(member);
+        this.#monitor.watch(connection);
         break;
       case 'join':
-        this.#rooms.join(member, message.room);
+        this.#rooms.join(connection, message.room);
         break;
       case 'leave':
-        this.#rooms.leave(member, message.room);
+        this.#rooms.leave(connection, message.room);
         break;
       case 'say':
-        this.#rooms.say(member, message.room, message.text);
+        this.#rooms.say(connection, message.room, message.text);
         break;
-      case 'haul':
-        this.#cargo.haul(member);
+      case 'heavy-feed':
+        this.#heavyFeed.start(connection);
         break;
       case 'invite':
-        member.send(this.#guests.invite(message.kind));
+        connection.send(this.#guests.invite(message.kind));
         break;
       case 'restart':
         this.#restart();
         break;
-      case 'trip':
-        throw new Error(`${member.peer.name} tripped this handler on purpose`);
-      case 'noise':
+      case 'throw':
+        throw new Error(`${connection.peer.name} asked this handler to throw`);
+      case 'noop':
         break;
     }
   }

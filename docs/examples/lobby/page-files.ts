@@ -4,9 +4,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { basename, extname, join } from 'node:path';
 import { Refusal } from '../../../src/index.ts';
 import { packageRoot } from '../../statecharts/package-root.ts';
+import { authenticate } from './authenticate.ts';
 import { chartExamples } from './chart-examples.ts';
 import { readPageModules } from './page-modules.ts';
-import { signOn } from './sign-on.ts';
 
 const SCRIPT = 'text/javascript; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -18,10 +18,10 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml; charset=utf-8',
 };
 
-/** Nothing from elsewhere, nothing inline but what is known by its hash, and no text becomes markup. */
+/** Allows only resources of this origin, inline content by its hash, and no markup from strings. */
 const policy = [
   "default-src 'self'",
-  // Not every browser takes the WebSocket of the same origin for 'self'.
+  // In some browsers, 'self' does not include WebSockets of the same origin.
   "connect-src 'self' ws://127.0.0.1:* ws://localhost:*",
   "object-src 'none'",
   "base-uri 'none'",
@@ -37,11 +37,12 @@ const headers = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
-/** The page may change at any time; a module that changes gets another address. */
+/** For files whose path stays the same when they change. */
 const NO_CACHE = 'no-cache';
-const FOR_EVER = 'public, max-age=31536000, immutable';
+/** For modules: their path changes with their content. */
+const IMMUTABLE = 'public, max-age=31536000, immutable';
 
-/** Where the import map goes. It must be inline, and before whatever imports. */
+/** The placeholder of the import map, which must be inline and come before the first module. */
 const IMPORT_MAP = '<script type="importmap"></script>';
 
 interface PageFile {
@@ -50,18 +51,18 @@ interface PageFile {
   readonly caching: string;
 }
 
-/** What one plain HTTP request is answered with. */
+/** The answer to a plain HTTP request. */
 interface Answer extends PageFile {
   readonly status: number;
 }
 
 /**
- * Makes the handler of plain HTTP requests, from the files of the page.
+ * Creates the handler of plain HTTP requests.
  *
- * They are read once and found by exact name: no request ever becomes a path of the file system.
+ * It reads the files of the page once and finds them by their exact path: no request reaches the file system.
  */
 export async function pageRequests(): Promise<RequestListener> {
-  // The page is not compiled: it is served from the sources, wherever this file itself runs.
+  // The page is not compiled, so it is served from the sources, even if this file runs from another folder.
   const page = join(packageRoot(), 'docs/examples/lobby/page');
   const paths = (await readdir(page)).map((name) => join(page, name));
   const chart = join(packageRoot(), 'docs/statecharts/connection.svg');
@@ -69,7 +70,7 @@ export async function pageRequests(): Promise<RequestListener> {
   const examples = Buffer.from(chartExamples());
   files.set('/examples.json', { type: JSON_TYPE, body: examples, caching: NO_CACHE });
   const { importMap, bodies } = await readPageModules();
-  for (const [path, body] of bodies) files.set(path, { type: SCRIPT, body, caching: FOR_EVER });
+  for (const [path, body] of bodies) files.set(path, { type: SCRIPT, body, caching: IMMUTABLE });
   const index = files.get('/');
   if (index !== undefined) files.set('/', withImportMap(index, importMap));
   const styles = [...files.values()].flatMap(styleHashes).join(' ');
@@ -101,7 +102,7 @@ function withImportMap(index: PageFile, importMap: string): PageFile {
   return { ...index, body: Buffer.from(html) };
 }
 
-/** A picture may bring a style of its own; the policy lets it apply by its hash. */
+/** An SVG may contain styles. The policy allows them by their hash. */
 function styleHashes({ type, body }: PageFile): readonly string[] {
   if (type !== types['.svg']) return [];
   const styles = body.toString().matchAll(/<style>([\s\S]*?)<\/style>/g);
@@ -114,19 +115,19 @@ function cspHash(text: string): string {
 
 function answerTo(request: IncomingMessage, files: ReadonlyMap<string, PageFile>): Answer {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return plain(405, 'Only GET and HEAD are served here.\n');
+    return plain(405, 'Use GET or HEAD.\n');
   }
   const path = (request.url ?? '/').split('?')[0] ?? '/';
-  if (path === '/ws') return passport(request);
+  if (path === '/ws') return answerToAccessCheck(request);
   const file = files.get(path);
-  return file === undefined ? plain(404, 'Nothing is moored here.\n') : { status: 200, ...file };
+  return file === undefined ? plain(404, 'Not found.\n') : { status: 200, ...file };
 }
 
-/** Browsers hide the HTTP answer to a refused upgrade, so a page may ask plainly why it was refused. */
-function passport(request: IncomingMessage): Answer {
+/** Browsers hide the HTTP answer to a refused upgrade. A page can send a plain GET instead to read the reason. */
+function answerToAccessCheck(request: IncomingMessage): Answer {
   try {
-    signOn(request);
-    return plain(426, 'Welcome; come back with a WebSocket.\n');
+    authenticate(request);
+    return plain(426, 'This name is accepted. Connect with a WebSocket.\n');
   } catch (error) {
     if (error instanceof Refusal) return plain(error.status, error.message);
     throw error;

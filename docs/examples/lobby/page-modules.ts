@@ -3,20 +3,20 @@ import { readFile } from 'node:fs/promises';
 import { extname, join, posix } from 'node:path';
 import { packageRoot } from '../../statecharts/package-root.ts';
 
-/** Where the modules of a package are, and which one its name stands for. */
+/** The folder of a package, and the module that its name refers to. */
 interface ModulePackage {
   readonly folder: string;
   readonly entry: string;
 }
 
-/** What the page may import by name. Their own `exports` would give Node.js other files than a browser. */
+/** The packages that the page may import by name. Node.js cannot resolve them: it gets other files than a browser. */
 const packages: Readonly<Record<string, ModulePackage>> = {
   'mooring/client': { folder: '.test', entry: 'src/client/browser.js' },
   rxjs: { folder: 'node_modules/rxjs/dist/esm', entry: 'index.js' },
   tslib: { folder: 'node_modules/tslib', entry: 'tslib.es6.mjs' },
 };
 
-/** A static import or a re-export. What none of the packages has is an error at the start, not in the page. */
+/** A static import or a re-export. An import that cannot be resolved fails when the server starts, not in the page. */
 const IMPORT = /^(?:import|export)\s(?:[^'";]*?\sfrom\s)?\s*['"]([^'"]+)['"]/gm;
 const HASH_LENGTH = 12;
 const RXJS = 'rxjs';
@@ -26,24 +26,24 @@ interface Module {
   readonly text: string;
 }
 
-/** The modules that a page needs beside its own. */
+/** The modules that the page imports from packages. */
 export interface PageModules {
-  /** The text of an import map. */
+  /** The import map, as JSON. */
   readonly importMap: string;
-  /** Each module by the path that it is asked for by. The path changes with what the modules say. */
+  /** Each module by its URL path, which contains a hash of all modules. */
   readonly bodies: ReadonlyMap<string, Buffer>;
 }
 
 /**
- * Reads what `mooring/client` is made of for a browser, and what that imports, module by module.
+ * Reads the browser build of `mooring/client` and everything that it imports, module by module.
  *
- * Only what is reached from there is served: neither ws nor zod, and nothing of a server.
+ * Only modules that it reaches are served: not ws, not zod and no server code.
  */
 export async function readPageModules(): Promise<PageModules> {
   const texts = new Map<string, string>();
   await follow(entryOf('mooring/client'), texts);
   const path = entryOf(RXJS);
-  await add({ path, text: linesAskedFor(await read(path), texts.values()) }, texts);
+  await add({ path, text: linesImported(await read(path), texts.values()) }, texts);
   const hash = createHash('sha256');
   for (const text of texts.values()) hash.update(text);
   const base = `/modules/${hash.digest('hex').slice(0, HASH_LENGTH)}/`;
@@ -68,8 +68,8 @@ async function add({ path, text }: Module, texts: Map<string, string>): Promise<
   }
 }
 
-/** The entry of RxJS re-exports 220 modules, and a browser would load each; these lines are what is needed of it. */
-function linesAskedFor(entry: string, texts: Iterable<string>): string {
+/** The entry of RxJS loads more than 220 modules. Keeps only the re-exports that are in use. */
+function linesImported(entry: string, texts: Iterable<string>): string {
   const imports = Array.from(texts, (text) => /^import \{[^}]*\} from 'rxjs'/m.exec(text)?.[0]);
   const wanted = new Set(imports.flatMap(namesIn));
   return entry
@@ -78,7 +78,7 @@ function linesAskedFor(entry: string, texts: Iterable<string>): string {
     .join('\n');
 }
 
-/** What stands between the braces of an import or a re-export. */
+/** The names between the braces of an import or a re-export. */
 function namesIn(statement = ''): readonly string[] {
   return /\{([^}]*)\}/.exec(statement)?.[1]?.match(/\w+/g) ?? [];
 }
@@ -89,17 +89,18 @@ function read(path: string): Promise<string> {
 
 function entryOf(name: string): string {
   const found = packages[name];
-  if (found === undefined) throw new Error(`no module of the page may import '${name}'`);
+  if (found === undefined)
+    throw new Error(`the page imports '${name}', which is not one of its packages`);
   return posix.join(name, found.entry);
 }
 
 function fileOf(path: string): string {
   for (const [name, { folder }] of Object.entries(packages)) {
-    // RxJS names its modules without an extension.
+    // RxJS imports its modules without an extension.
     const extension = extname(path) === '' ? '.js' : '';
     if (path.startsWith(`${name}/`)) {
       return join(packageRoot(), folder, path.slice(name.length) + extension);
     }
   }
-  throw new Error(`no package of the page has '${path}'`);
+  throw new Error(`no package of the page contains '${path}'`);
 }

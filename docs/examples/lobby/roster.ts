@@ -1,23 +1,20 @@
 import type { SupervisorEvent } from '../../../src/index.ts';
-import type { Ending, Member, Vessel } from './contract.ts';
+import type { ConnectionSnapshot, Ending, LobbyConnection } from './contract.ts';
 
 const ENDINGS_KEPT_MAX = 40;
 
-type Closed = Extract<SupervisorEvent<Member>, { type: 'connection.closed' }>;
-type Failed = Extract<SupervisorEvent<Member>, { type: 'connection.failed' }>;
+type Closed = Extract<SupervisorEvent<LobbyConnection>, { type: 'connection.closed' }>;
+type Failed = Extract<SupervisorEvent<LobbyConnection>, { type: 'connection.failed' }>;
 
-/** What is known of one connection. */
 interface Entry {
-  readonly member: Member;
+  readonly connection: LobbyConnection;
   invalidMessages: number;
-  /** As of when it was open: a connection that ends has left its topics already. */
-  topics: readonly string[];
 }
 
 /**
- * Every connection from its opening to its verdict, and how the latest ones ended.
+ * Every connection from its opening to its verdict, and the latest endings.
  *
- * `supervisor.connections` holds the open ones only; the others are known from the events.
+ * `supervisor.connections` holds only the open ones. The events also report those that are closing.
  */
 export class Roster {
   readonly #entries = new Map<string, Entry>();
@@ -33,12 +30,14 @@ export class Roster {
     return this.#endings;
   }
 
-  /** Takes note of an event. Returns the ending, when it was one. */
-  note(event: SupervisorEvent<Member>): Ending | undefined {
+  /** Records an event. Returns the ending if the event reports one. */
+  record(event: SupervisorEvent<LobbyConnection>): Ending | undefined {
     switch (event.type) {
-      case 'connection.opened':
-        this.#entries.set(event.connection.id, entryOf(event.connection));
+      case 'connection.opened': {
+        const { connection } = event;
+        this.#entries.set(connection.id, { connection, invalidMessages: 0 });
         return undefined;
+      }
       case 'message.invalid':
         this.#countInvalid(event.connection.id);
         return undefined;
@@ -52,8 +51,8 @@ export class Roster {
     }
   }
 
-  vessels(): Vessel[] {
-    return Array.from(this.#entries.values(), vesselOf);
+  connections(): ConnectionSnapshot[] {
+    return Array.from(this.#entries.values(), snapshotOf);
   }
 
   #countInvalid(id: string): void {
@@ -73,25 +72,19 @@ export class Roster {
   }
 }
 
-function entryOf(member: Member): Entry {
-  return { member, invalidMessages: 0, topics: [] };
-}
-
-function vesselOf(entry: Entry): Vessel {
-  const { member, invalidMessages } = entry;
-  const { id, peer, address, state, openedAt, bufferedBytes, droppedMessages } = member;
-  if (state === 'open') entry.topics = member.topics;
+function snapshotOf({ connection, invalidMessages }: Entry): ConnectionSnapshot {
+  const { id, peer, address, state, openedAt, bufferedBytes, droppedMessages } = connection;
   return {
     ...{ id, ...peer, address, state, openedAt, bufferedBytes, droppedMessages, invalidMessages },
-    states: [...member.states],
-    topics: [...entry.topics],
+    states: [...connection.states],
+    topics: [...connection.topics],
   };
 }
 
 function closedEnding({ connection, verdict, at }: Closed, number: number): Ending {
   const { level, cause, code, reason, sent, origin, clean, openMs } = verdict;
   return {
-    ...{ how: 'closed', number, at, level, id: connection.id, ...connection.peer },
+    ...{ outcome: 'closed', number, at, level, id: connection.id, ...connection.peer },
     ...{ cause, code, reason, origin, clean, openMs, ...(sent && { sentCode: sent.code }) },
   };
 }
@@ -99,7 +92,7 @@ function closedEnding({ connection, verdict, at }: Closed, number: number): Endi
 function failedEnding({ id, failure, at }: Failed, number: number): Ending {
   const { level, cause, phase, httpStatus, address } = failure;
   return {
-    ...{ how: 'failed', number, at, level, id, cause, phase, address },
+    ...{ outcome: 'failed', number, at, level, id, cause, phase, address },
     ...(httpStatus !== undefined && { httpStatus }),
   };
 }

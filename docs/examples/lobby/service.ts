@@ -2,62 +2,62 @@ import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DrainReport, type Listener, listen, logEvents } from '../../../src/index.ts';
 import { consoleLog } from './console-log.ts';
-import { GuestHouse } from './guest-house.ts';
+import { Guests } from './guests.ts';
 import { Lobby } from './lobby.ts';
 
 const DRAIN_WITHIN_MS = 5_000;
-/** Long enough to see what the tabs do while nobody listens. */
-const AWAY_MS = 1_500;
+/** Long enough to watch the tabs reconnect. */
+const DOWN_MS = 1_500;
 
-/** One lobby at an address: it lets everybody go, and is over. */
-interface Tenancy {
+/** A lobby and the listener that serves it. */
+interface RunningLobby {
   readonly listener: Listener;
   stop(): Promise<DrainReport>;
 }
 
-/** A lobby at an address. Somebody in it can have another one take its place, as after a deploy. */
+/** Runs a lobby on a port. A client may restart it: as in a deployment, a new lobby replaces it on the same port. */
 export class Service {
   readonly #onRequest: RequestListener;
-  #tenancy: Promise<Tenancy>;
+  #lobby: Promise<RunningLobby>;
   #isRestarting = false;
 
   private constructor(onRequest: RequestListener, port: number) {
     this.#onRequest = onRequest;
-    this.#tenancy = this.#open(port);
+    this.#lobby = this.#open(port);
   }
 
-  /** Listens at a port, or at any free one for 0. */
+  /** Listens on a port; 0 picks a free one. */
   static async open(onRequest: RequestListener, port: number): Promise<Service> {
     const service = new Service(onRequest, port);
-    await service.#tenancy;
+    await service.#lobby;
     return service;
   }
 
-  /** Where it listens, now and after each restart. */
+  /** The port, which stays the same after a restart. */
   async port(): Promise<number> {
-    return (await this.#tenancy).listener.port;
+    return (await this.#lobby).listener.port;
   }
 
-  /** Lets everybody go and stops, after a restart that is under way. */
+  /** Drains and stops. If a restart is in progress, it waits for that first. */
   async stop(): Promise<DrainReport> {
-    const tenancy = await this.#tenancy;
-    return tenancy.stop();
+    const lobby = await this.#lobby;
+    return lobby.stop();
   }
 
-  /** Several may ask for it at once. */
+  /** Does nothing while a restart is in progress. */
   #restart(): void {
     if (this.#isRestarting) return;
     this.#isRestarting = true;
-    this.#tenancy = this.#tenancy.then(async (tenancy) => {
-      await tenancy.stop();
-      await delay(AWAY_MS);
+    this.#lobby = this.#lobby.then(async (lobby) => {
+      await lobby.stop();
+      await delay(DOWN_MS);
       this.#isRestarting = false;
-      return this.#open(tenancy.listener.port);
+      return this.#open(lobby.listener.port);
     });
   }
 
-  async #open(port: number): Promise<Tenancy> {
-    const guests = new GuestHouse();
+  async #open(port: number): Promise<RunningLobby> {
+    const guests = new Guests();
     const { supervisor } = new Lobby(guests, () => this.#restart());
     logEvents(supervisor.events$, consoleLog);
     const listener = await listen(supervisor, { port, path: '/ws', onRequest: this.#onRequest });

@@ -8,18 +8,18 @@ const hint = byId('chart-hint');
 const ownHint = byId('own-states');
 
 /**
- * The chart of a connection: the states of this tab are lit, and each state counts who is in it. A stage of an example
- * takes the place of both.
+ * The statechart of a connection. It highlights the states of this tab and counts the connections in each state, or it
+ * shows a stage of an example.
  */
 export class Chart {
   #ownId = '';
   #own = [];
   #counts = new Map();
-  /** Which stage of an example is shown, if any. */
+  /** The stage of an example that is shown, if any. */
   #stage;
-  /** The innermost active states of when the chart was last moved. */
+  /** The innermost active states when the chart was last scrolled. */
   #inView = [];
-  /** Whether somebody has moved the chart by hand: then it stays where it is. */
+  /** Whether the user has moved the chart: then it does not scroll by itself. */
   #isHeld = false;
 
   constructor() {
@@ -29,7 +29,7 @@ export class Chart {
     this.#load();
   }
 
-  /** The client of this tab has moved on. */
+  /** The status of the client has changed. */
   changed(status) {
     this.#own = ownStates(status);
     if (status.state !== 'up') this.#counts.clear();
@@ -40,17 +40,17 @@ export class Chart {
     this.#ownId = id;
   }
 
-  /** A picture of the whole fleet. */
-  show({ counts, vessels }) {
-    this.#own = vessels.find(({ id }) => id === this.#ownId)?.states ?? this.#own;
+  /** Counts the connections of a snapshot. */
+  show({ counts, connections }) {
+    this.#own = connections.find(({ id }) => id === this.#ownId)?.states ?? this.#own;
     this.#counts.clear();
-    for (const path of vessels.flatMap(({ states }) => states)) this.#add(path, 1);
-    // The others are not in the table: they are not open yet, or are over.
+    for (const path of connections.flatMap(({ states }) => states)) this.#add(path, 1);
+    // The snapshot lists connections from their opening to their end; the others are only counted.
     for (const state of ['handshaking', 'closed', 'failed']) this.#add(state, counts[state] ?? 0);
     this.#draw();
   }
 
-  /** Shows a stage of an example; without one, what happens now. */
+  /** Shows a stage of an example, or the live state without one. */
   showStage(stage) {
     this.#stage = stage;
     this.#isHeld = false;
@@ -61,7 +61,7 @@ export class Chart {
     if (count > 0) this.#counts.set(path, (this.#counts.get(path) ?? 0) + count);
   }
 
-  /** As a document of its own, so that no text has to become markup here. */
+  /** Loads the picture as a document, so that no string is parsed as markup here. */
   #load() {
     const request = new XMLHttpRequest();
     request.open('GET', PICTURE);
@@ -75,7 +75,7 @@ export class Chart {
 
   #draw() {
     const active = this.#stage?.active ?? this.#own;
-    this.#say(active);
+    this.#showHints(active);
     const lit = new Set(active);
     for (const group of holder.querySelectorAll('.state')) {
       const path = pathOf(group);
@@ -91,17 +91,17 @@ export class Chart {
     this.#bringIntoView(deepest(active));
   }
 
-  #say(active) {
+  #showHints(active) {
     const isLive = this.#stage === undefined;
     setText(
       hint,
-      isLive ? 'lit: this tab; numbers: the whole fleet' : 'an example, and not this tab',
+      isLive ? 'highlighted: this tab; numbers: all connections' : 'an example, not this tab',
     );
-    const whose = isLive ? 'this tab' : 'lit';
+    const whose = isLive ? 'this tab' : 'now in';
     setText(ownHint, active.length === 0 ? '' : `${whose}: ${deepest(active).join(', ')}`);
   }
 
-  /** Where the chart is wider than the window, what has become active must not be beside it. */
+  /** Scrolls states that have become active into view if the chart is wider than the window. */
   #bringIntoView(active) {
     if (this.#isHeld) return;
     const lit = active
@@ -114,30 +114,30 @@ export class Chart {
     const frame = holder.getBoundingClientRect();
     const middle = (Math.min(...lefts(boxes)) + Math.max(...rights(boxes))) / 2;
     holder.scrollLeft += middle - (frame.left + frame.right) / 2;
-    // Somebody who steps looks at the chart; everybody else may be reading anything.
-    if (this.#stage !== undefined) scrollTo(lit[0]);
+    // Scroll the page only for an example: otherwise the user may be reading another part of it.
+    if (this.#stage !== undefined) scrollPageTo(lit[0]);
   }
 }
 
 const lefts = (boxes) => boxes.map(({ left }) => left);
 const rights = (boxes) => boxes.map(({ right }) => right);
 
-function scrollTo(group) {
+function scrollPageTo(group) {
   const box = group.querySelector('.box').getBoundingClientRect();
-  const isSeen = box.top > innerHeight * 0.3 && box.bottom < innerHeight * 0.95;
-  if (!isSeen) scrollBy({ top: box.top - innerHeight * 0.55, behavior: motion() });
+  const isVisible = box.top > innerHeight * 0.3 && box.bottom < innerHeight * 0.95;
+  if (!isVisible) scrollBy({ top: box.top - innerHeight * 0.55, behavior: motion() });
 }
 
 function motion() {
   return matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
 }
 
-/** The path of a state, or both of an arrow. */
+/** The path of a state, or both paths of an arrow. */
 function pathOf({ id }) {
   return id.slice(id.indexOf('.') + 1);
 }
 
-/** What this tab knows of its own connection before the server says more, and after it cannot any more. */
+/** The states of this tab as its client knows them: without a snapshot of the server. */
 function ownStates({ state, ending }) {
   if (state === 'dialing') return ['handshaking'];
   if (state === 'closing') return ['closing'];

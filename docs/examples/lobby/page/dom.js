@@ -1,25 +1,24 @@
-/** Finds an element that the page is known to have. */
+/** Finds an element of index.html. */
 export function byId(id) {
   return document.getElementById(id);
 }
 
 /**
- * Makes an element. Strings among the children become text, never markup: names, reasons and messages are
- * foreign.
+ * Creates an element. Strings become text, never markup, because names, reasons and messages are foreign text.
  */
 export function element(tag, { dataset = {}, ...properties } = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  Object.assign(made.dataset, dataset);
-  made.append(...children);
-  return made;
+  const node = Object.assign(document.createElement(tag), properties);
+  Object.assign(node.dataset, dataset);
+  node.append(...children);
+  return node;
 }
 
-/** Writes only what differs, so that a table that is redrawn often keeps selections and stays cheap. */
+/** Sets the text if it differs, so that a frequent update keeps text selections and costs little. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Sets one data attribute, or takes it away. */
+/** Sets a data attribute; `undefined` removes it. */
 export function setData(node, name, value) {
   if (value === undefined) delete node.dataset[name];
   else if (node.dataset[name] !== String(value)) node.dataset[name] = value;

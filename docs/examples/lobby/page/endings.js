@@ -19,7 +19,7 @@ export class Endings {
     empty.hidden = true;
   }
 
-  /** All that the server remembers. A server that has restarted counts from the beginning. */
+  /** Shows all endings that the server keeps. A server that has restarted counts from the beginning. */
   replace(endings) {
     this.latest = 0;
     list.replaceChildren();
@@ -29,12 +29,12 @@ export class Endings {
 }
 
 function endingView(ending) {
-  const { how, id, level, cause, at } = ending;
-  const isClosed = how === 'closed';
-  const story = element(
+  const { outcome, id, level, cause, at } = ending;
+  const isClosed = outcome === 'closed';
+  const sentence = element(
     'p',
-    { className: 'ending-story' },
-    element('b', {}, isClosed ? ending.name : 'Somebody'),
+    { className: 'ending-sentence' },
+    element('b', {}, isClosed ? ending.name : 'A client'),
     ` ${isClosed ? endingWords(cause) : failureWords(cause)} `,
     element('span', { className: 'tag' }, id),
   );
@@ -45,14 +45,20 @@ function endingView(ending) {
     element('span', { className: 'chip', dataset: { level } }, cause),
     ...(isClosed ? closedFacts(ending) : failedFacts(ending)),
   );
-  return element('li', { className: 'ending', dataset: { level, cause, how } }, story, time, facts);
+  return element(
+    'li',
+    { className: 'ending', dataset: { level, cause, outcome } },
+    sentence,
+    time,
+    facts,
+  );
 }
 
 function closedFacts({ code, reason, sentCode, origin, clean, openMs }) {
   return [
     fact('code', String(code)),
     ...(reason === '' ? [] : [fact('reason', `“${reason}”`)]),
-    ...(sentCode === undefined ? [] : [fact('we sent', String(sentCode))]),
+    ...(sentCode === undefined ? [] : [fact('server sent', String(sentCode))]),
     fact('origin', origin),
     fact('clean', clean ? 'yes' : 'no'),
     fact('open for', duration(openMs)),

@@ -6,13 +6,13 @@ const field = byId('name');
 const rename = byId('rename');
 const ownId = byId('own-id');
 
-/** Who this tab is. */
+/** The name of this tab. */
 export class Identity {
-  #wire;
+  #client;
   #name;
 
-  constructor(wire) {
-    this.#wire = wire;
+  constructor(client) {
+    this.#client = client;
     this.#name = firstName();
     field.value = this.#name;
     field.addEventListener('input', () => this.#fieldOnInput());
@@ -44,11 +44,11 @@ export class Identity {
     sessionStorage.setItem('name', this.#name);
     history.replaceState(null, '', location.pathname);
     rename.hidden = true;
-    this.#wire.dial(this.#name);
+    this.#client.dial(this.#name);
   }
 }
 
-/** The one in the address wins, then the one this tab had before it was reloaded. */
+/** The name in the URL, or the one from before a reload, or a random one. */
 function firstName() {
   const asked = new URLSearchParams(location.search).get('name');
   const name = asked ?? sessionStorage.getItem('name') ?? inventedName();

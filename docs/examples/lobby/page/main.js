@@ -1,54 +1,54 @@
+import { Actions } from './actions.js';
 import { Chart } from './chart.js';
+import { ConnectionTable } from './connection-table.js';
 import { Endings } from './endings.js';
-import { Fleet } from './fleet.js';
 import { Identity } from './identity.js';
-import { Mischief } from './mischief.js';
+import { LobbyClient } from './lobby-client.js';
 import { Outage } from './outage.js';
 import { Outgoing } from './outgoing.js';
 import { Rooms } from './rooms.js';
-import { Standing } from './standing.js';
+import { StatusBar } from './status-bar.js';
 import { Stepper } from './stepper.js';
 import { toast } from './toasts.js';
-import { Wire } from './wire.js';
 
-const wire = new Wire({ opened, changed, ended, received, settled });
+const client = new LobbyClient({ opened, changed, ended, received, settled });
 const outage = new Outage();
-const identity = new Identity(wire);
-const standing = new Standing(wire, outage);
-const outgoing = new Outgoing(wire, (count) => standing.setWaiting(count));
-const rooms = new Rooms(wire, outgoing);
-const fleet = new Fleet();
+const identity = new Identity(client);
+const statusBar = new StatusBar(client, outage);
+const outgoing = new Outgoing(client, (count) => statusBar.setQueued(count));
+const rooms = new Rooms(client, outgoing);
+const table = new ConnectionTable();
 const chart = new Chart();
 const endings = new Endings();
 new Stepper(chart);
-const mischief = new Mischief(wire);
+const actions = new Actions(client);
 
-wire.dial(identity.name);
+client.dial(identity.name);
 
-/** What is said here reaches the server before what has waited. */
+/** The server gets these messages before the queued ones. */
 function opened(connection) {
-  rooms.enter(connection);
+  rooms.rejoin(connection);
   connection.send({ type: 'watch' });
 }
 
-/** The client has moved on. Endings are told before the status that follows from them. */
+/** The client emits an ending before the status that follows from it. */
 function changed(status) {
   const isUp = status.state === 'up';
   identity.changed(status);
-  standing.changed(status);
+  statusBar.changed(status);
   outgoing.changed(status);
   rooms.changed(status);
   chart.changed(status);
-  fleet.setLive(isUp);
-  mischief.setOpen(isUp);
+  table.setLive(isUp);
+  actions.setOpen(isUp);
 }
 
 function ended(ending) {
   outage.ended(ending);
 }
 
-function settled(message, fate) {
-  outgoing.settled(message, fate);
+function settled(message, result) {
+  outgoing.settled(message, result);
 }
 
 function received(message) {
@@ -62,47 +62,47 @@ function received(message) {
     case 'line':
       rooms.line(message);
       break;
-    case 'fleet':
-      pictured(message);
+    case 'snapshot':
+      showSnapshot(message);
       break;
     case 'ended':
-      fleet.end(message.ending);
+      table.end(message.ending);
       endings.add(message.ending);
       break;
     case 'endings':
       endings.replace(message.endings);
       break;
     case 'invited':
-      mischief.invited(message);
+      actions.invited(message);
       break;
     case 'notice':
       toast(message.level, message.text);
       break;
     case 'error':
-      toast('warn', `The server took no notice of a message. ${fault(message)}`);
+      toast('warn', `The server rejected a message${faultWords(message)}.`);
       break;
   }
 }
 
 function welcomed(message) {
-  const whatHappened = outage.over(message.serverStartedAt);
-  standing.welcome(whatHappened);
+  const outageSummary = outage.end(message.serverStartedAt);
+  statusBar.welcome(outageSummary);
   identity.welcome(message);
-  fleet.welcome(message);
+  table.welcome(message);
   chart.welcome(message);
-  if (whatHappened !== '') rooms.tellOutage(whatHappened);
+  if (outageSummary !== '') rooms.addOutage(outageSummary);
   rooms.welcome(message);
 }
 
-function pictured(message) {
-  fleet.show(message);
+function showSnapshot(message) {
+  table.show(message);
   chart.show(message);
   rooms.setMembers(message.members);
-  mischief.showGuests(message.guests);
-  // A publication is dropped when this tab is congested; asking again is how it catches up.
-  if (message.lastEnding > endings.latest) wire.send({ type: 'watch' });
+  actions.showGuests(message.guests);
+  // The server does not publish to this tab while it is congested. Watch again to get the endings that it missed.
+  if (message.lastEnding > endings.latest) client.send({ type: 'watch' });
 }
 
-function fault({ path, message }) {
-  return path === '' ? `It says: ${message}.` : `It says that ${path} is wrong: ${message}.`;
+function faultWords({ path, message }) {
+  return path === '' ? `: ${message}` : `: “${path}” is invalid (${message})`;
 }

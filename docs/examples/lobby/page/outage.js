@@ -1,20 +1,20 @@
 import { clockTime, duration, lossWords } from './words.js';
 
-/** Why this tab is away, from the loss of one connection until the next one is welcome. */
+/** Why this tab is disconnected: from the loss of a connection until the next welcome message. */
 export class Outage {
   #loss;
   #failures = 0;
   #serverStartedAt = 0;
 
-  /** Takes note of an ending. Only the first connection that is lost counts; the attempts after it are counted. */
+  /** Records an ending: the first connection that is lost, and how many attempts fail. */
   ended({ outcome, verdict }) {
     if (outcome === 'failed') this.#failures += 1;
-    // Whoever leaves, or comes back under another name, has lost nothing.
+    // A connection that this tab closed itself, for example to change its name, is not lost.
     else if (verdict.cause !== 'close') this.#loss ??= { verdict, at: Date.now() };
   }
 
   /** What has happened so far. */
-  get story() {
+  get summary() {
     const tried = this.#failures > 1 ? ` in ${this.#failures} attempts` : '';
     const unreached = this.#failures > 0 ? `The server could not be reached${tried}.` : '';
     if (this.#loss === undefined) return unreached;
@@ -23,17 +23,17 @@ export class Outage {
     return unreached === '' ? lost : `${lost} ${unreached}`;
   }
 
-  /** This tab is aboard of a server that started then. What there is to tell of the time between, if anything. */
-  over(serverStartedAt) {
-    const isAnother = ![0, serverStartedAt].includes(this.#serverStartedAt);
+  /** Ends the outage. Returns what has happened; an empty string if no connection was lost. */
+  end(serverStartedAt) {
+    const hasRestarted = ![0, serverStartedAt].includes(this.#serverStartedAt);
     const loss = this.#loss;
-    const attempt = this.#failures > 0 ? `, at attempt ${this.#failures + 1}` : '';
+    const attempt = this.#failures > 0 ? ` on attempt ${this.#failures + 1}` : '';
     this.#serverStartedAt = serverStartedAt;
     this.#loss = undefined;
     this.#failures = 0;
     if (loss === undefined) return '';
     const { verdict, at } = loss;
-    const away = duration(Date.now() - at);
-    return `${lossWords(verdict, isAnother)} at ${clockTime(at)}. Back after ${away}${attempt}.`;
+    const lostFor = duration(Date.now() - at);
+    return `${lossWords(verdict, hasRestarted)} at ${clockTime(at)}. Reconnected after ${lostFor}${attempt}.`;
   }
 }

@@ -1,37 +1,37 @@
 import { byId, element, setData, setText } from './dom.js';
+import { QUEUE_MAX } from './lobby-client.js';
 import { toast } from './toasts.js';
-import { WAITING_MAX } from './wire.js';
 
 const list = byId('outgoing');
 const log = byId('lines');
 
-const PERHAPS_LOST = 'left as the connection broke; perhaps it never arrived';
+const PERHAPS_LOST = 'sent just before the connection was lost; it may not have arrived';
 
-/** What became of a message that this tab has posted and not heard back. */
-const fates = new Map([
+/** The states of a message that this tab has sent and not received back: its own, and results of the client. */
+const states = new Map([
   ['sending', ''],
   ['sent', ''],
-  ['waiting', 'waits'],
+  ['waiting', 'queued'],
   ['lost', PERHAPS_LOST],
   ['connection-lost', PERHAPS_LOST],
-  ['queue-full', `dropped: no more than ${WAITING_MAX} may wait`],
-  ['stopped', 'not sent: this tab is not connected any more'],
+  ['queue-full', `dropped: at most ${QUEUE_MAX} messages are queued`],
+  ['stopped', 'not sent: this tab has disconnected'],
   ['refused', 'not sent: this tab is not connected'],
 ]);
-const neverLeft = ['queue-full', 'stopped', 'refused'];
-const onTheWay = ['sending', 'sent', 'waiting'];
+const unsent = ['queue-full', 'stopped', 'refused'];
+const pending = ['sending', 'sent', 'waiting'];
 
-/** What was said in this tab and has not come back from the server yet. */
+/** The messages of this tab that the server has not published yet. */
 export class Outgoing {
-  #wire;
-  #tellWaiting;
+  #client;
+  #showQueued;
   #posts = new Map();
   #room = '';
   #isUp = false;
 
-  constructor(wire, tellWaiting) {
-    this.#wire = wire;
-    this.#tellWaiting = tellWaiting;
+  constructor(client, showQueued) {
+    this.#client = client;
+    this.#showQueued = showQueued;
   }
 
   say(room, text) {
@@ -39,35 +39,35 @@ export class Outgoing {
     this.#posts.set(message, this.#makePost(message));
     this.#draw();
     log.scrollTop = log.scrollHeight;
-    void this.#wire.post(message);
+    void this.#client.post(message);
   }
 
-  /** The client says what became of a message. */
-  settled(message, fate) {
+  /** The client has a result for a message. */
+  settled(message, result) {
     const post = this.#posts.get(message);
     if (post === undefined) return;
-    setFate(post, fate);
-    if (fate === 'queue-full') toast('warn', `A message was ${fates.get(fate)}: “${message.text}”`);
+    setState(post, result);
+    if (result === 'queue-full') toast('warn', `“${message.text}” was ${states.get(result)}.`);
     this.#draw();
   }
 
-  /** The connection is open, or is not: what was on its way then may be lost. */
+  /** When the connection ends, messages that were sent may be lost, and messages in the client are queued. */
   changed({ state }) {
     const isUp = state === 'up';
     if (isUp === this.#isUp) return;
     this.#isUp = isUp;
     if (isUp) return;
     for (const post of this.#posts.values()) {
-      if (post.fate === 'sent') setFate(post, 'lost');
-      if (post.fate === 'sending') setFate(post, 'waiting');
+      if (post.state === 'sent') setState(post, 'lost');
+      if (post.state === 'sending') setState(post, 'waiting');
     }
     this.#draw();
   }
 
-  /** Something of ours has arrived in a room. */
-  heard(room, text) {
-    for (const { message, fate } of this.#posts.values()) {
-      if (message.room !== room || message.text !== text || neverLeft.includes(fate)) continue;
+  /** A message of this tab was published in a room. */
+  received(room, text) {
+    for (const { message, state } of this.#posts.values()) {
+      if (message.room !== room || message.text !== text || unsent.includes(state)) continue;
       this.#posts.delete(message);
       this.#draw();
       return;
@@ -80,14 +80,14 @@ export class Outgoing {
   }
 
   #makePost(message) {
-    const fate = element('span', { className: 'fate' });
-    const again = element('button', { className: 'link', type: 'button' }, 'Say it again');
+    const words = element('span');
+    const again = element('button', { className: 'link', type: 'button' }, 'Send again');
     const discard = element('button', { className: 'link', type: 'button' }, 'Discard');
     const view = element(
       'li',
       { className: 'outgoing' },
       element('p', { className: 'outgoing-text' }, message.text),
-      element('p', { className: 'fate-line' }, fate, again, discard),
+      element('p', { className: 'outgoing-state' }, words, again, discard),
     );
     again.addEventListener('click', () => {
       this.#posts.delete(message);
@@ -97,7 +97,7 @@ export class Outgoing {
       this.#posts.delete(message);
       this.#draw();
     });
-    return setFate({ message, view, words: fate }, this.#isUp ? 'sending' : 'waiting');
+    return setState({ message, view, words }, this.#isUp ? 'sending' : 'waiting');
   }
 
   #draw() {
@@ -105,13 +105,13 @@ export class Outgoing {
     list.replaceChildren(
       ...posts.filter(({ message }) => message.room === this.#room).map(({ view }) => view),
     );
-    this.#tellWaiting(posts.filter(({ fate }) => fate === 'waiting').length);
+    this.#showQueued(posts.filter(({ state }) => state === 'waiting').length);
   }
 }
 
-function setFate(post, fate) {
-  post.fate = fate;
-  setData(post.view, 'fate', onTheWay.includes(fate) ? fate : 'given-up');
-  setText(post.words, fates.get(fate));
+function setState(post, state) {
+  post.state = state;
+  setData(post.view, 'delivery', pending.includes(state) ? state : 'given-up');
+  setText(post.words, states.get(state));
   return post;
 }

@@ -7,42 +7,42 @@ const HOME = 'harbour';
 
 const list = byId('rooms');
 const log = byId('lines');
-const said = byId('said');
+const linesList = byId('line-list');
 const title = byId('room-title');
 const members = byId('room-members');
 const membership = byId('membership');
 const composer = byId('composer');
 const text = byId('text');
 
-/** The rooms: which there are, which this tab is in, and what is said there. */
+/** The rooms, their lines, and which of them this tab is in. */
 export class Rooms {
-  #wire;
+  #client;
   #outgoing;
   #rooms = new Map();
   #current = HOME;
-  /** The names of the rooms that this tab is in, or goes back to. */
-  #wanted = new Set([HOME]);
-  /** Of this connection and those before it, as long as the same server gave them. */
+  /** The rooms that this tab is in, and that it joins again after a reconnect. */
+  #joined = new Set([HOME]);
+  /** The ids of this connection and of the previous ones on the same server. */
   #ownIds = new Set();
   #serverStartedAt = 0;
   #isUp = false;
-  /** The client takes messages, and keeps them while it has no connection. */
-  #takesMessages = true;
+  /** Whether the client accepts messages. While it is not connected, it queues them. */
+  #acceptsMessages = true;
 
-  constructor(wire, outgoing) {
-    this.#wire = wire;
+  constructor(client, outgoing) {
+    this.#client = client;
     this.#outgoing = outgoing;
     membership.addEventListener('click', () => this.#toggleMembership());
     composer.addEventListener('submit', (event) => this.#composerOnSubmit(event));
     this.#draw();
   }
 
-  /** On every new connection, this tab goes back to the rooms it was in. */
-  enter(connection) {
-    for (const room of this.#wanted) connection.send({ type: 'join', room });
+  /** Joins the rooms of this tab on a new connection. */
+  rejoin(connection) {
+    for (const room of this.#joined) connection.send({ type: 'join', room });
   }
 
-  /** The server has said which rooms there are. */
+  /** Shows the rooms that the server has. */
   welcome({ id, rooms, serverStartedAt }) {
     if (serverStartedAt !== this.#serverStartedAt) this.#ownIds.clear();
     this.#serverStartedAt = serverStartedAt;
@@ -53,8 +53,8 @@ export class Rooms {
     this.#draw();
   }
 
-  /** Writes down in every room of this tab why it has missed something. */
-  tellOutage(text) {
+  /** Adds a note to every room of this tab: messages may be missing. */
+  addOutage(text) {
     for (const room of this.#rooms.values()) {
       if (this.#isIn(room)) this.#keep(room, { kind: 'outage', text, at: Date.now() });
     }
@@ -62,26 +62,26 @@ export class Rooms {
 
   changed({ state }) {
     this.#isUp = state === 'up';
-    this.#takesMessages = !['stopping', 'stopped', 'exhausted'].includes(state);
+    this.#acceptsMessages = !['stopping', 'stopped', 'exhausted'].includes(state);
     this.#drawControls();
   }
 
-  /** What the server remembers is added to what was heard here: a server that was started again knows nothing. */
+  /** Adds the lines that the server keeps to those of this tab, which also has lines from before a restart. */
   joined({ room: name, lines }) {
     const room = this.#rooms.get(name);
     const known = new Set(room.lines.map(keyOf));
-    for (const line of lines.filter((line) => !known.has(keyOf(line)))) this.#hear(room, line);
+    for (const line of lines.filter((line) => !known.has(keyOf(line)))) this.#receive(room, line);
     this.#draw();
   }
 
   line({ room: name, line }) {
     const room = this.#rooms.get(name);
-    // Said before the server knew that we leave. It is told again to whoever comes back.
+    // It was sent before the server received `leave`. The server sends it again when this tab joins.
     if (!this.#isIn(room)) return;
     const previous = room.lines.at(-1);
-    const heard = this.#hear(room, line);
-    if (name === this.#current) this.#append(heard, previous);
-    else if (line.kind === 'said') setData(room.button, 'unread', true);
+    const received = this.#receive(room, line);
+    if (name === this.#current) this.#append(received, previous);
+    else if (line.kind === 'message') setData(room.button, 'unread', true);
   }
 
   setMembers(counts) {
@@ -103,15 +103,15 @@ export class Rooms {
   }
 
   #isIn({ name }) {
-    return this.#wanted.has(name);
+    return this.#joined.has(name);
   }
 
-  /** Notes now whether we said it: another server may give the same id to somebody else. */
-  #hear(room, line) {
-    const heard = { ...line, own: this.#ownIds.has(line.id) };
-    this.#keep(room, heard);
-    if (heard.own && line.kind === 'said') this.#outgoing.heard(room.name, line.text);
-    return heard;
+  /** Marks own lines at once: a server that restarts may give the same id to another connection. */
+  #receive(room, line) {
+    const received = { ...line, own: this.#ownIds.has(line.id) };
+    this.#keep(room, received);
+    if (received.own && line.kind === 'message') this.#outgoing.received(room.name, line.text);
+    return received;
   }
 
   #keep(room, line) {
@@ -123,16 +123,16 @@ export class Rooms {
     const room = this.#rooms.get(this.#current);
     if (room === undefined) return;
     const { name } = room;
-    if (!this.#wanted.delete(name)) this.#wanted.add(name);
-    this.#wire.send({ type: this.#isIn(room) ? 'join' : 'leave', room: name });
+    if (!this.#joined.delete(name)) this.#joined.add(name);
+    this.#client.send({ type: this.#isIn(room) ? 'join' : 'leave', room: name });
     this.#draw();
   }
 
   #composerOnSubmit(event) {
     event.preventDefault();
-    const wanted = text.value.trim();
-    if (wanted === '') return;
-    this.#outgoing.say(this.#current, wanted);
+    const message = text.value.trim();
+    if (message === '') return;
+    this.#outgoing.say(this.#current, message);
     text.value = '';
   }
 
@@ -150,18 +150,18 @@ export class Rooms {
   }
 
   #drawControls() {
-    const isIn = this.#wanted.has(this.#current);
+    const isIn = this.#joined.has(this.#current);
     setText(membership, isIn ? 'Leave' : 'Join');
     membership.hidden = !this.#isUp;
-    // Not while it is only away: whoever is typing goes on, and what is said waits.
-    for (const control of composer.elements) control.disabled = !(isIn && this.#takesMessages);
-    text.placeholder = this.#invitation(isIn);
+    // They stay enabled during an outage: the client queues messages.
+    for (const control of composer.elements) control.disabled = !(isIn && this.#acceptsMessages);
+    text.placeholder = this.#placeholder(isIn);
   }
 
-  #invitation(isIn) {
-    if (!this.#takesMessages) return 'Not connected';
-    if (!isIn) return this.#isUp ? 'Join the room to talk' : 'Not connected';
-    return this.#isUp ? `Say something in ${this.#current}` : 'Say something; it will wait';
+  #placeholder(isIn) {
+    if (!this.#acceptsMessages) return 'Not connected';
+    if (!isIn) return this.#isUp ? 'Join the room to write' : 'Not connected';
+    return this.#isUp ? `Message to ${this.#current}` : 'Message (queued for now)';
   }
 
   #drawMembers() {
@@ -171,46 +171,48 @@ export class Rooms {
 
   #drawLines(room) {
     if (room === undefined) {
-      this.#showEmpty('As soon as this tab is connected, you can hear what is said here.');
+      this.#showEmpty('Messages appear here when this tab is connected.');
     } else if (!this.#isIn(room)) {
-      this.#showEmpty('You are not in this room. Join it to hear what is said.');
+      this.#showEmpty('You are not in this room. Join it to see its messages.');
     } else if (room.lines.length === 0) {
-      this.#showEmpty('Nothing has been said here yet. Somebody has to begin.');
+      this.#showEmpty('No messages yet.');
     } else {
-      said.replaceChildren(...room.lines.map((line, at) => lineView(line, room.lines[at - 1])));
+      linesList.replaceChildren(
+        ...room.lines.map((line, at) => lineView(line, room.lines[at - 1])),
+      );
       log.scrollTop = log.scrollHeight;
     }
   }
 
   #append(line, previous) {
     const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-    if (previous === undefined) said.replaceChildren();
-    said.append(lineView(line, previous));
-    while (said.childElementCount > LINES_MAX) said.firstElementChild.remove();
+    if (previous === undefined) linesList.replaceChildren();
+    linesList.append(lineView(line, previous));
+    while (linesList.childElementCount > LINES_MAX) linesList.firstElementChild.remove();
     if (isAtEnd || line.own) log.scrollTop = log.scrollHeight;
   }
 
   #showEmpty(sentence) {
-    said.replaceChildren(element('li', { className: 'empty' }, sentence));
+    linesList.replaceChildren(element('li', { className: 'empty' }, sentence));
   }
 }
 
-/** What makes a line the same in two answers of the server. */
+/** Two lines with the same key are the same line. */
 function keyOf({ kind, id, at, text }) {
   return JSON.stringify([kind, id, at, text]);
 }
 
 function lineView(line, previous) {
   if (line.kind === 'outage') return element('li', { className: 'outage' }, line.text);
-  return line.kind === 'said' ? saidView(line, previous) : passageView(line);
+  return line.kind === 'message' ? messageView(line, previous) : presenceView(line);
 }
 
-function saidView(line, previous) {
+function messageView(line, previous) {
   const { id, name, at } = line;
   const follows =
-    previous?.kind === 'said' && previous.id === id && at - previous.at < FOLLOWS_WITHIN_MS;
-  const face = element('span', { className: 'line-face', ariaHidden: 'true' }, initial(name));
-  face.style.setProperty('--hue', hueOf(name));
+    previous?.kind === 'message' && previous.id === id && at - previous.at < FOLLOWS_WITHIN_MS;
+  const avatar = element('span', { className: 'line-avatar', ariaHidden: 'true' }, initial(name));
+  avatar.style.setProperty('--hue', hueOf(name));
   const head = element(
     'p',
     { className: 'line-head' },
@@ -220,12 +222,12 @@ function saidView(line, previous) {
   );
   const body = element('p', { className: 'line-text' }, line.text);
   const rest = follows ? [head, body] : [element('div', {}, head, body)];
-  return element('li', { className: 'line', dataset: { follows } }, face, ...rest);
+  return element('li', { className: 'line', dataset: { follows } }, avatar, ...rest);
 }
 
-function passageView({ kind, name, text: cause, at }) {
-  const words = kind === 'came' ? 'came in' : endingWords(cause);
-  return element('li', { className: 'passage', title: clockTime(at) }, `${name} ${words}`);
+function presenceView({ kind, name, text: cause, at }) {
+  const words = kind === 'joined' ? 'joined' : endingWords(cause);
+  return element('li', { className: 'presence', title: clockTime(at) }, `${name} ${words}`);
 }
 
 function initial(name) {
@@ -233,7 +235,7 @@ function initial(name) {
   return first.segment ?? first;
 }
 
-/** One colour for one name, in every tab. */
+/** The hue of a name, the same in every tab. */
 function hueOf(name) {
   let hash = 7;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)) % 360;

@@ -9,11 +9,11 @@ const count = byId('step-count');
 const fact = byId('step-fact');
 const text = byId('step-text');
 
-/** Leads the chart through an example step by step, or leaves it to what happens now. */
+/** Steps through an example on the chart. Without an example, the chart is live. */
 export class Stepper {
   #chart;
   #examples = [];
-  /** The stages of the example that is shown; none when the chart is live. */
+  /** The stages of the example; empty if the chart is live. */
   #stages = [];
   #at = 0;
 
@@ -25,11 +25,11 @@ export class Stepper {
     void this.#load();
   }
 
-  /** Without examples there is nothing to choose, and the chart is live. */
+  /** If this fails, there is nothing to choose and the chart stays live. */
   async #load() {
-    const answer = await fetch(EXAMPLES).catch(() => undefined);
-    if (!answer?.ok) return;
-    this.#examples = await answer.json();
+    const response = await fetch(EXAMPLES).catch(() => undefined);
+    if (!response?.ok) return;
+    this.#examples = await response.json();
     const options = this.#examples.map(({ title }, index) =>
       element('option', { value: String(index) }, title),
     );
@@ -48,7 +48,7 @@ export class Stepper {
     this.#draw();
   }
 
-  /** The buttons stay where they are at both ends, so that a finger that is too fast hits nothing else. */
+  /** At both ends the buttons are disabled, not hidden: a fast tap must not hit something else. */
   #draw() {
     const stage = this.#stages[this.#at];
     back.disabled = this.#at === 0;

@@ -5,9 +5,9 @@ const SHOWN_MS = 6_000;
 
 const holder = byId('toasts');
 
-/** Says something in passing. */
-export function toast(level, sentence) {
-  const view = element('p', { className: 'toast', dataset: { level } }, sentence);
+/** Shows a message for a few seconds. */
+export function toast(level, text) {
+  const view = element('p', { className: 'toast', dataset: { level } }, text);
   holder.append(view);
   while (holder.childElementCount > SHOWN_MAX) holder.firstElementChild.remove();
   setTimeout(() => view.remove(), SHOWN_MS);

@@ -1,68 +1,83 @@
-/** What each cause means, as the end of a sentence that begins with a name. */
+/** How a connection that was open ended, by cause. Each text continues a sentence that begins with a name. */
 const endings = new Map([
-  ['peer-close', 'said goodbye'],
-  ['close', 'was sent off'],
-  ['drain', 'was let go because the lobby closes'],
-  ['terminate', 'was cut off'],
-  ['fail', 'was ended by an error'],
-  ['handler-error', 'made a handler throw'],
-  ['crash', 'ended because its chart crashed'],
-  ['welcome-timeout', 'waited too long for its welcome'],
-  ['invalid-message', 'broke the contract'],
-  ['message-rate', 'sent too much'],
+  ['peer-close', 'closed the connection'],
+  ['close', 'was closed by the server'],
+  ['drain', 'was closed because the server drained'],
+  ['terminate', 'was terminated by the server'],
+  ['fail', 'was closed after an error of the server'],
+  ['handler-error', 'was closed because a handler threw'],
+  ['handler-stalled', 'was closed because a handler was stuck'],
+  ['crash', 'ended because its statechart threw'],
+  ['welcome-timeout', 'was closed because onOpen took too long'],
+  ['expired', 'was closed because its time expired'],
+  ['invalid-message', 'sent invalid messages'],
+  ['message-rate', 'sent too many messages'],
+  ['message-limit', 'sent a message in too many parts'],
+  ['message-timeout', 'sent a message too slowly'],
+  ['overload', 'was closed to free memory'],
   ['slow-consumer', 'stopped reading'],
-  ['heartbeat-timeout', 'stopped answering'],
+  ['heartbeat-timeout', 'stopped answering heartbeats'],
   ['ping-flood', 'sent too many pings'],
-  ['close-timeout', 'did not finish saying goodbye'],
-  ['protocol-error', 'sent what is not WebSocket'],
+  ['close-timeout', 'did not answer the close frame'],
+  ['protocol-error', 'broke the protocol or a size limit'],
+  ['taken-away', 'lost its socket to other code'],
   ['send-error', 'could not be written to'],
-  ['tcp-fin', 'hung up without a goodbye'],
-  ['tcp-fin-backlog', 'hung up with messages still on their way'],
-  ['tcp-reset', 'vanished without a word'],
-  ['tcp-timeout', 'fell silent on the network'],
-  ['tcp-error', 'was lost by the network'],
-  ['unknown', 'is gone, nobody knows why'],
+  ['tcp-fin', 'ended TCP without a close frame'],
+  ['tcp-fin-backlog', 'ended TCP and left data unread'],
+  ['tcp-reset', 'reset TCP'],
+  ['tcp-timeout', 'was lost: TCP timed out'],
+  ['tcp-error', 'was lost: the socket failed'],
+  ['unknown', 'ended for an unknown reason'],
 ]);
 
+/** Why a connection never opened, by cause. */
 const failures = new Map([
-  ['bad-request', 'sent a handshake that is none'],
-  ['wrong-method', 'knocked with the wrong method'],
-  ['wrong-version', 'speaks another version'],
-  ['wrong-path', 'knocked at the wrong door'],
-  ['wrong-host', 'asked for another host'],
-  ['wrong-origin', 'came from a foreign page'],
-  ['wrong-subprotocol', 'speaks another language'],
-  ['unauthorized', 'is not known here'],
-  ['refused', 'was turned away'],
-  ['connections-max', 'found no berth free'],
-  ['address-max', 'came once too often from one address'],
-  ['address-rate', 'came too fast from one address'],
-  ['accept-rate', 'came in too great a crowd'],
-  ['draining', 'came while the lobby was closing'],
-  ['handshake-timeout', 'took too long to come aboard'],
-  ['abandoned', 'turned back at the door'],
+  ['bad-request', 'sent an invalid handshake'],
+  ['wrong-method', 'sent a handshake that is not a GET'],
+  ['wrong-version', 'asked for another WebSocket version'],
+  ['wrong-path', 'asked for a wrong path'],
+  ['wrong-host', 'asked for a wrong host'],
+  ['wrong-origin', 'came from an origin that is not allowed'],
+  ['wrong-subprotocol', 'offered no supported subprotocol'],
+  ['unauthorized', 'was not authenticated'],
+  ['refused', 'was refused'],
+  ['authenticate-error', 'was refused because authenticate threw'],
+  ['connections-max', 'was refused: too many connections'],
+  ['address-max', 'was refused: too many connections from its address'],
+  ['address-rate', 'was refused: too many attempts from its address'],
+  ['accept-rate', 'was refused: too many attempts at once'],
+  ['suspended', 'was refused: the server is suspended'],
+  ['draining', 'was refused: the server drains'],
+  ['handshake-timeout', 'did not open in time'],
+  ['abandoned', 'left before the connection was open'],
+  ['tcp-reset', 'reset TCP during the handshake'],
+  ['tcp-timeout', 'was lost during the handshake: TCP timed out'],
+  ['tcp-error', 'was lost during the handshake: the socket failed'],
+  ['taken-away', 'lost its socket to other code'],
+  ['not-upgraded', 'sent a plain HTTP request'],
+  ['crash', 'failed because its statechart threw'],
 ]);
 
-/** What a close code means to the tab that got it. */
+/** How this tab lost its connection, by close code. */
 const codes = new Map([
-  [1000, 'The server said goodbye'],
+  [1000, 'The server closed the connection'],
   [1001, 'The server went away'],
-  [1002, 'The server did not understand the bytes'],
-  [1005, 'The server closed without a code'],
-  [1006, 'The connection was lost without a word'],
-  [1008, 'The server did not like what this tab did'],
-  [1009, 'A message was too big'],
-  [1011, 'A handler of the server threw'],
-  [1012, 'The server began a restart'],
+  [1002, 'This tab broke the WebSocket protocol'],
+  [1005, 'The server closed without a close code'],
+  [1006, 'The connection was lost without a close frame'],
+  [1008, 'This tab broke a rule of the server'],
+  [1009, 'This tab sent a message that is too large'],
+  [1011, 'The server closed after an internal error'],
+  [1012, 'The server is restarting'],
   [1013, 'This tab read too slowly'],
 ]);
 
-/** What the network did to it, where the code alone would say less. */
-const losses = new Map([['heartbeat-timeout', 'The server fell silent']]);
+/** Causes that say more than the close code. */
+const causes = new Map([['heartbeat-timeout', 'The server stopped answering']]);
 
-/** The same, when the server that is back is another one. */
+/** The texts of `codes` if the tab is connected again and the server has restarted meanwhile. */
 const restarts = new Map([
-  [1006, 'The server died without a word and was started again'],
+  [1006, 'The server ended without a close frame and was started again'],
   [1001, 'The server restarted'],
 ]);
 
@@ -74,16 +89,16 @@ export function failureWords(cause) {
   return failures.get(cause) ?? cause;
 }
 
-/** How a connection of this tab was lost: `The server restarted (1001)`. */
-export function lossWords({ code, reason, origin, cause }, isAnotherServer = false) {
-  if (origin === 'local') return `This tab ended the connection (${cause})`;
-  if (losses.has(cause)) return `${losses.get(cause)} (${cause})`;
+/** How this tab lost its connection: `The server restarted (1001)`. */
+export function lossWords({ code, reason, origin, cause }, hasRestarted = false) {
+  if (origin === 'local') return `This tab closed the connection (${cause})`;
+  if (causes.has(cause)) return `${causes.get(cause)} (${cause})`;
   const words =
-    (isAnotherServer && restarts.get(code)) || codes.get(code) || 'The connection was closed';
+    (hasRestarted && restarts.get(code)) || codes.get(code) || 'The connection was closed';
   return `${words} (${reason === '' ? code : `${code} “${reason}”`})`;
 }
 
-/** `850 ms`, `9.4 s`, `2 min 05 s`, `3 h 20 min`. What is short never breaks over two lines. */
+/** `850 ms`, `9.4 s`, `2 min 05 s`, `3 h 20 min`. Below a minute, a no-break space keeps it on one line. */
 export function duration(ms) {
   if (ms < 1_000) return `${Math.round(ms)}\u00a0ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)}\u00a0s`;
@@ -124,12 +139,10 @@ export function plural(count, one, many) {
 }
 
 const adjectives = 'Calm Brisk Salty Sunny Quiet Merry Bold Misty Steady Nimble'.split(' ');
-const seafarers = 'Otter Heron Tern Seal Cormorant Plover Gannet Petrel Osprey Turnstone'.split(
-  ' ',
-);
+const animals = 'Otter Heron Tern Seal Cormorant Plover Gannet Petrel Osprey Turnstone'.split(' ');
 
-/** A name for a tab that has none yet. */
+/** A random name for a tab that has none yet. */
 export function inventedName() {
   const pick = (words) => words[Math.floor(Math.random() * words.length)];
-  return `${pick(adjectives)} ${pick(seafarers)}`;
+  return `${pick(adjectives)} ${pick(animals)}`;
 }

@@ -1,75 +1,75 @@
 import { byId, element, setData, setText } from './dom.js';
 import { byteCount, clockTime, duration, endingWords, ticking } from './words.js';
 
-/** How long a row stays after its end, and how long it takes to fade. */
-const AFTERGLOW_MS = 7_000;
+/** How long a row stays after the end of its connection, and how long it fades. */
+const ENDED_ROW_MS = 7_000;
 const FADE_MS = 600;
 
-const table = byId('fleet');
-const body = byId('vessels');
-const empty = byId('fleet-empty');
-const hint = byId('fleet-hint');
+const table = byId('connection-table');
+const body = byId('connection-rows');
+const empty = byId('connection-table-empty');
+const hint = byId('connection-table-hint');
 const counts = byId('counts');
 
-/** Substates that deserve a second look, by what a chip calls them; what is as it should be has none. */
-const markWords = new Map([
+/** The labels of the substates that get a mark. Normal substates get none. */
+const markLabels = new Map([
   ['welcoming', 'welcoming'],
   ['suspect', 'suspect'],
   ['asleep', 'asleep'],
   ['congested', 'congested'],
-  ['local', 'we close'],
-  ['peer', 'peer closes'],
-  ['forced', 'destroyed'],
+  ['local', 'by server'],
+  ['peer', 'by peer'],
+  ['forced', 'terminated'],
   ['reaping', 'socket gone'],
 ]);
 
-/** The live table: one row for each connection, which stays a while after its end. */
-export class Fleet {
+/** The live table: one row for each connection, which stays for a while after the connection has ended. */
+export class ConnectionTable {
   #rows = new Map();
   #ownId = '';
   #isLive = true;
-  /** How far the server's clock is ahead of ours. */
+  /** How far the clock of the server is ahead of the clock of this page. */
   #aheadMs = 0;
 
   constructor() {
     setInterval(() => this.#tick(), 1_000);
   }
 
-  /** Aboard, perhaps of a server that has begun anew and gives the same ids to others. */
+  /** Clears the table: a server that has restarted gives the same ids to other connections. */
   welcome({ id }) {
     this.#ownId = id;
     this.#rows.clear();
     body.replaceChildren();
   }
 
-  /** Without a connection the table stands still, and says so. */
+  /** While this tab is not connected, the table is not updated. */
   setLive(isLive) {
     if (isLive === this.#isLive) return;
     this.#isLive = isLive;
     setData(table, 'stale', isLive ? undefined : true);
-    const stopped = `as it was at ${clockTime(Date.now())}; this tab is not connected`;
-    setText(hint, isLive ? 'as the server sees it, live' : stopped);
+    const stopped = `not connected: as of ${clockTime(Date.now())}`;
+    setText(hint, isLive ? 'live, as the server sees them' : stopped);
   }
 
-  /** A picture of the whole fleet. */
-  show({ at, counts: byState, vessels }) {
+  /** Shows a snapshot of all connections. */
+  show({ at, counts: byState, connections }) {
     this.#aheadMs = at - Date.now();
     showCounts(byState);
-    const known = new Set(vessels.map(({ id }) => id));
+    const known = new Set(connections.map(({ id }) => id));
     for (const row of [...this.#rows.values()]) {
-      if (!known.has(row.id) && !row.isOver) this.#remove(row);
+      if (!known.has(row.id) && !row.isEnded) this.#remove(row);
     }
-    for (const vessel of vessels) this.#rowOf(vessel).show(vessel);
+    for (const connection of connections) this.#rowOf(connection).show(connection);
     this.#tick();
   }
 
-  /** A connection has ended: its row says how, and goes after a while. */
-  end({ how, id, cause, openMs }) {
+  /** A connection has ended: its row shows how, and is removed after a while. */
+  end({ outcome, id, cause, openMs }) {
     const row = this.#rows.get(id);
-    if (how !== 'closed' || row === undefined || row.isOver) return;
+    if (outcome !== 'closed' || row === undefined || row.isEnded) return;
     row.end(cause, openMs);
-    setTimeout(() => setData(row.tr, 'leaving', true), AFTERGLOW_MS);
-    setTimeout(() => this.#remove(row), AFTERGLOW_MS + FADE_MS);
+    setTimeout(() => setData(row.tr, 'leaving', true), ENDED_ROW_MS);
+    setTimeout(() => this.#remove(row), ENDED_ROW_MS + FADE_MS);
   }
 
   #rowOf({ id }) {
@@ -81,7 +81,7 @@ export class Fleet {
     return row;
   }
 
-  /** Our own row first, then the newest: it is the one that somebody has just asked for. */
+  /** The row of this tab comes first, then the newest. */
   #place({ id, tr }) {
     const own = this.#rows.get(this.#ownId)?.tr;
     if (id === this.#ownId || own === undefined) body.prepend(tr);
@@ -104,21 +104,21 @@ export class Fleet {
 
 /** One connection in the table. */
 class Row {
-  isOver = false;
+  isEnded = false;
   #openedAt = 0;
-  #who;
-  #state = element('div', { className: 'vessel-state' });
-  #topics = element('div', { className: 'vessel-topics' });
-  #address = element('span', { className: 'vessel-address' });
+  #peer;
+  #state = element('div', { className: 'connection-state' });
+  #topics = element('div', { className: 'connection-topics' });
+  #address = element('span', { className: 'connection-address' });
   #age = element('span');
   #buffered = element('span');
 
   constructor(id, isOwn) {
     this.id = id;
-    this.#who = element('div', { className: 'vessel-who' });
-    this.tr = element('tr', { className: 'vessel', dataset: { id } });
+    this.#peer = element('div', { className: 'connection-peer' });
+    this.tr = element('tr', { className: 'connection', dataset: { id } });
     this.tr.append(
-      cell('Connection', this.#who),
+      cell('Connection', this.#peer),
       cell('State', this.#state),
       cell('Topics', this.#topics),
       cell('Address', this.#address),
@@ -128,21 +128,21 @@ class Row {
     if (isOwn) setData(this.tr, 'own', true);
   }
 
-  show(vessel) {
-    if (this.isOver) return;
-    this.#openedAt = vessel.openedAt;
-    this.#showWho(vessel);
-    this.#showState(vessel.state, chipsOf(vessel));
-    replaceWhenNew(
+  show(connection) {
+    if (this.isEnded) return;
+    this.#openedAt = connection.openedAt;
+    this.#showPeer(connection);
+    this.#showState(connection.state, chipsOf(connection));
+    replaceChips(
       this.#topics,
-      vessel.topics.map((topic) => ({ text: topic })),
+      connection.topics.map((topic) => ({ text: topic })),
     );
-    setText(this.#address, vessel.address);
-    setText(this.#buffered, byteCount(vessel.bufferedBytes));
+    setText(this.#address, connection.address);
+    setText(this.#buffered, byteCount(connection.bufferedBytes));
   }
 
   end(cause, openMs) {
-    this.isOver = true;
+    this.isEnded = true;
     this.#showState('closed', []);
     delete this.#topics.dataset.shown;
     setText(this.#topics, endingWords(cause));
@@ -151,16 +151,16 @@ class Row {
   }
 
   tick(now) {
-    if (!this.isOver) setText(this.#age, ticking(now - this.#openedAt));
+    if (!this.isEnded) setText(this.#age, ticking(now - this.#openedAt));
   }
 
-  #showWho({ id, name, guest }) {
-    if (this.#who.childElementCount > 0) return;
+  #showPeer({ id, name, guest }) {
+    if (this.#peer.childElementCount > 0) return;
     const isOwn = this.tr.dataset.own !== undefined;
     const badge = isOwn ? 'this tab' : guest && 'guest';
-    this.#who.append(
-      element('span', { className: 'vessel-name' }, name),
-      element('span', { className: 'vessel-id' }, id),
+    this.#peer.append(
+      element('span', { className: 'connection-name' }, name),
+      element('span', { className: 'connection-id' }, id),
       ...(badge ? [element('span', { className: `chip ${isOwn ? 'own' : ''}` }, badge)] : []),
     );
   }
@@ -172,10 +172,10 @@ class Row {
     setData(pill, 'state', state);
     setText(pill, state);
     if (!pill.isConnected) this.#state.append(pill);
-    replaceWhenNew(this.#state, chips, pill);
+    replaceChips(this.#state, chips, pill);
   }
 
-  /** Draws the eye to a row whose state has just changed. */
+  /** Highlights a row whose state has just changed. */
   #flash() {
     if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
     const colour = 'color-mix(in oklab, var(--tone) 14%, transparent)';
@@ -192,16 +192,16 @@ function cell(label, content, className = '') {
 function chipsOf({ state, states, droppedMessages, invalidMessages }) {
   const chips = states
     .map((path) => path.split('.').at(-1))
-    .filter((mark) => markWords.has(mark))
-    .map((mark) => ({ mark, text: markWords.get(mark) }));
+    .filter((mark) => markLabels.has(mark))
+    .map((mark) => ({ mark, text: markLabels.get(mark) }));
   if (state !== 'open') return chips;
   if (droppedMessages > 0) chips.push({ mark: 'dropped', text: `${droppedMessages} dropped` });
   if (invalidMessages > 0) chips.push({ mark: 'invalid', text: `${invalidMessages} invalid` });
   return chips;
 }
 
-/** Replaces chips only when they differ, after what has to stay in front of them. */
-function replaceWhenNew(holder, chips, ...kept) {
+/** Replaces the chips if they differ. The `kept` nodes stay in front of them. */
+function replaceChips(holder, chips, ...kept) {
   const shown = JSON.stringify(chips);
   if (holder.dataset.shown === shown) return;
   holder.dataset.shown = shown;

@@ -1,17 +1,17 @@
 import { createClient, jsonCodec } from 'mooring/client';
 
-/** Below the defaults: whoever watches wants to see what comes next. */
-const impatience = {
+/** Timeouts for a demo: below the defaults, so that you see each consequence within seconds. */
+const demoOptions = {
   backoff: { minMs: 500, maxMs: 8_000, stableMs: 4_000 },
   heartbeat: { intervalMs: 4_000, graceMs: 4_000 },
   timeouts: { handshakeMs: 5_000, closeMs: 2_000 },
 };
-/** Few, so that it can be seen what becomes of one too many. */
-export const WAITING_MAX = 5;
-const TURNED_AWAY = [400, 401, 403];
+/** Small, so that you can see what happens when the queue is full. */
+export const QUEUE_MAX = 5;
+const REFUSAL_STATUSES = [400, 401, 403];
 
 const json = jsonCodec();
-/** A string goes as it is: some mischief is no JSON. */
+/** Sends strings unchanged, because some buttons send invalid JSON. */
 const codec = {
   ...json,
   encode: (message) => (typeof message === 'string' ? message : json.encode(message)),
@@ -20,64 +20,64 @@ const codec = {
 /**
  * The client of this tab.
  *
- * The observer hears `opened` with every connection, to say what has to be said first, `changed` with every status,
- * `ended` with every ending, `received` with every message of the server, and `settled` with what became of a message
- * that was posted.
+ * It calls these methods of its observer: `opened` with every new connection, to send the first messages; `changed` with
+ * every status; `ended` with every ending; `received` with every message; and `settled` with the result of each message
+ * that was given to `post`.
  */
-export class Wire {
+export class LobbyClient {
   #observer;
   #client;
   #name = '';
-  #isNameKnown = false;
-  /** Why the server does not let this name in. */
+  #isNameAccepted = false;
+  /** Why the server refused the name. */
   #refusal;
-  /** Messages that the client gave up; why has been told. */
+  /** Messages that the client dropped and that are settled already. */
   #dropped = new WeakSet();
 
   constructor(observer) {
     this.#observer = observer;
   }
 
-  /** Connects under a name. The name is part of the address, so what is open under another one is closed. */
+  /** Connects with a name. The name is part of the URL, so a connection with another name is closed first. */
   dial(name) {
     this.#name = name;
-    this.#isNameKnown = false;
+    this.#isNameAccepted = false;
     this.#refusal = undefined;
     const connection = this.#client?.connection;
     if (connection === undefined) this.dialNow();
-    else if (this.#isOutdated) connection.close(1000, 'under another name');
+    else if (this.#isOutdated) connection.close(1000, 'name changed');
   }
 
-  /** Dials at once. A client that has left dials no more: another one takes its place. */
+  /** Dials at once. A client that was closed or has crashed is replaced. */
   dialNow() {
     const { state, gaveUp } = this.#client?.status ?? { state: 'stopped' };
-    if (state === 'stopped' || gaveUp === 'crash') this.#begin();
+    if (state === 'stopped' || gaveUp === 'crash') this.#createClient();
     else this.#client.dialNow();
   }
 
-  /** Says goodbye and stays away. */
+  /** Closes the connection and does not reconnect. */
   leave(reason) {
     this.#client.close(1000, reason);
   }
 
-  /** Sends a message now or never. */
+  /** Sends a message, or drops it if there is no connection. */
   send(message) {
     this.#client.send(message, { queue: false });
   }
 
-  /** Sends a message as soon as there is a connection. */
+  /** Sends a message, or queues it until there is a connection. */
   async post(message) {
     const result = await this.#client.sendAndFlush(message);
     if (!this.#dropped.delete(message)) this.#observer.settled(message, result);
   }
 
-  #begin() {
+  #createClient() {
     this.#client = createClient(() => this.#address('ws'), {
-      ...impatience,
+      ...demoOptions,
       beat: true,
       codec,
-      queueMax: WAITING_MAX,
-      retry: (ending, suggested) => (isOwnFault(ending) ? 'never' : suggested),
+      queueMax: QUEUE_MAX,
+      retry: (ending, suggested) => (isFaultOfThisTab(ending) ? 'never' : suggested),
       onOpen: (connection) => this.#clientOnOpen(connection),
     });
     this.#client.endings$.subscribe((ending) => this.#clientOnEnding(ending));
@@ -88,46 +88,46 @@ export class Wire {
 
   #clientOnOpen(connection) {
     if (this.#isOutdated) {
-      connection.close(1000, 'under another name');
+      connection.close(1000, 'name changed');
     } else {
-      this.#isNameKnown = true;
+      this.#isNameAccepted = true;
       this.#observer.opened(connection);
     }
   }
 
   #clientOnStatus(status) {
-    // Of a client that has not begun there is nothing to see, and what can be seen is still true.
+    // A new client is idle until it dials. Until then, keep the status of the previous one.
     if (status.state === 'idle') return;
     this.#observer.changed({ ...status, refusal: this.#refusal });
   }
 
   #clientOnEnding(ending) {
     this.#observer.ended(ending);
-    const isPuzzling = ending.outcome === 'failed' && ending.failure.cause === 'undisclosed';
+    const isUnexplained = ending.outcome === 'failed' && ending.failure.cause === 'undisclosed';
     if (this.#isOutdated) this.#client.dialNow();
-    else if (isPuzzling && !this.#isNameKnown) void this.#askWhy();
+    else if (isUnexplained && !this.#isNameAccepted) void this.#fetchRefusal();
   }
 
   #clientOnEvent(event) {
-    // A client keeps what its subscribers throw away from its connection, and only tells it.
+    // Errors of subscribers do not end the connection. The client only reports them.
     if (event.type === 'handler.errored') reportError(event.error);
     if (event.type !== 'message.dropped') return;
     this.#dropped.add(event.message);
     this.#observer.settled(event.message, event.reason);
   }
 
-  /** A page is not told why its upgrade was refused, so it asks the same question as a plain request. */
-  async #askWhy() {
-    const question = this.#address('http');
-    const answer = await fetch(question).catch(() => undefined);
-    if (!TURNED_AWAY.includes(answer?.status)) return;
-    const refusal = await answer.text();
-    if (question !== this.#address('http')) return;
+  /** Browsers hide the answer to a refused upgrade, so a plain request fetches the reason. */
+  async #fetchRefusal() {
+    const url = this.#address('http');
+    const response = await fetch(url).catch(() => undefined);
+    if (!REFUSAL_STATUSES.includes(response?.status)) return;
+    const refusal = await response.text();
+    if (url !== this.#address('http')) return;
     this.#refusal = refusal.trim();
     this.#client.close();
   }
 
-  /** Whether the latest attempt went under a name that this tab has given up since. */
+  /** Whether the latest attempt used a name that has changed since. */
   get #isOutdated() {
     return this.#client.url !== this.#address('ws');
   }
@@ -138,7 +138,7 @@ export class Wire {
   }
 }
 
-/** Whether this tab did what the server does not accept. It comes back when its user asks for it. */
-function isOwnFault({ outcome, verdict }) {
+/** Whether this tab broke a rule. Then it reconnects only when the user asks for it. */
+function isFaultOfThisTab({ outcome, verdict }) {
   return outcome === 'closed' && verdict.origin === 'peer' && [1008, 1009].includes(verdict.code);
 }

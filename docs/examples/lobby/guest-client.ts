@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net';
 import type { Inbound } from './contract.ts';
 import { CLOSE, clientFrame, closePayload, PING, PONG, TEXT, takeFrame } from './guest-frames.ts';
 
-/** Where a guest calls, and who wants to know what comes of it. */
-export interface GuestCall {
+/** Where a guest connects, and the callbacks. */
+export interface GuestClientOptions {
   readonly port: number;
   /** Path and query of the upgrade request. */
   readonly target: string;
@@ -19,26 +19,25 @@ const HEAD_END = '\r\n\r\n';
 const LOOPBACK = '127.0.0.1';
 
 /**
- * A WebSocket client of bare TCP.
+ * A WebSocket client on a plain TCP socket.
  *
- * A browser cannot drop its TCP connection, keep its pongs to itself or break the framing, and neither can
- * a well-made client; this one does whatever it is told.
+ * Browsers and regular clients cannot reset TCP, withhold pongs or send invalid frames. This client can.
  */
-export class GuestLine {
-  readonly #call: GuestCall;
+export class GuestClient {
+  readonly #options: GuestClientOptions;
   readonly #socket: Socket;
   #bytes: Buffer = Buffer.alloc(0);
   #isUpgraded = false;
-  #isWelcome = false;
-  #isMute = false;
+  #isWelcomed = false;
+  #isFrozen = false;
 
-  constructor(call: GuestCall) {
-    this.#call = call;
-    this.#socket = connect({ host: LOOPBACK, port: call.port });
+  constructor(options: GuestClientOptions) {
+    this.#options = options;
+    this.#socket = connect({ host: LOOPBACK, port: options.port });
     this.#socket.on('connect', () => this.#socketOnConnect());
     this.#socket.on('data', (chunk) => this.#socketOnData(chunk));
     this.#socket.on('error', () => this.#socket.destroy());
-    this.#socket.on('close', () => call.onEnd());
+    this.#socket.on('close', () => options.onEnd());
   }
 
   send(message: Inbound): void {
@@ -53,14 +52,14 @@ export class GuestLine {
     this.sendBytes(clientFrame(CLOSE, closePayload(code, reason)));
   }
 
-  /** Goes without a word: no close frame, and a reset instead of an end. */
-  vanish(): void {
+  /** Resets TCP without a close frame. */
+  reset(): void {
     this.#socket.resetAndDestroy();
   }
 
-  /** Reads on, but never answers anything again. */
+  /** Keeps reading, but no longer answers pings or close frames. */
   freeze(): void {
-    this.#isMute = true;
+    this.#isFrozen = true;
   }
 
   stopReading(): void {
@@ -72,7 +71,7 @@ export class GuestLine {
   }
 
   #socketOnConnect(): void {
-    const { target, port, subprotocol } = this.#call;
+    const { target, port, subprotocol } = this.#options;
     const head = [
       `GET ${target} HTTP/1.1`,
       `Host: ${LOOPBACK}:${port}`,
@@ -107,11 +106,11 @@ export class GuestLine {
   }
 
   #received(opcode: number, payload: Buffer): void {
-    if (opcode === TEXT && !this.#isWelcome) {
-      this.#isWelcome = true;
-      this.#call.onWelcome();
+    if (opcode === TEXT && !this.#isWelcomed) {
+      this.#isWelcomed = true;
+      this.#options.onWelcome();
     }
-    if (this.#isMute) return;
+    if (this.#isFrozen) return;
     if (opcode === PING) this.sendBytes(clientFrame(PONG, payload));
     if (opcode === CLOSE) this.sendBytes(clientFrame(CLOSE, payload.subarray(0, 2)));
   }
