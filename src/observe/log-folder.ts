@@ -6,11 +6,11 @@ import { warnOnce } from '../core/warnings.ts';
 
 /** One line of a log. */
 export interface LogLine {
-  /** How loudly it is logged. */
+  /** The level at which it is logged. */
   readonly level: Level;
-  /** What machines read. Text from a peer is escaped. */
+  /** The fields, for machines. Text from a peer is escaped. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** What people read. Text from a peer is escaped. */
+  /** The message, for people. Text from a peer is escaped. */
   readonly message: string;
 }
 
@@ -91,7 +91,10 @@ function folded({ level, message, fields }: LogLine, more: number): LogLine {
   return { level, fields: { ...fields, more }, message: `${message} … and ${more} more` };
 }
 
-/** Outside of an event, nobody else catches what a logger throws, and it would end the process. */
+/** Outside an event, nothing else catches the error of a logger, and it would end the process. */
 function warnOfLogger(error: Error): void {
-  warnOnce('MOORING_LOGGER_ERROR', `the logger of logEvents threw: ${messageText(error)}`);
+  warnOnce(
+    'MOORING_LOGGER_ERROR',
+    `logEvents(events$, logger): logger threw: ${messageText(error)}`,
+  );
 }

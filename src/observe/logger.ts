@@ -12,20 +12,20 @@ import type { CloseVerdict } from '../core/verdict.ts';
 import { kindOf } from '../core/wording.ts';
 import { LogFolder, type LogLine } from './log-folder.ts';
 
-/** Writes one line: its fields, and its message. */
+/** Writes one line from its fields and its message. */
 export type LogMethod = (fields: object, message: string) => void;
 
 /** Writes log lines: pino, a logger with the same methods, or `console`. */
 export type Logger = Record<Level, LogMethod>;
 
 /**
- * Logs the events of a supervisor, a client or a pool, one line per event, at the level that it deserves. It leaves out
- * `topic.opened` and `topic.closed`, which would be two lines for each connection where every user has a topic: use
+ * Logs the events of a supervisor, a client or a pool, one line per event, at a level that fits the event. It leaves out
+ * `topic.opened` and `topic.closed`, which would be two lines for each connection if every user has a topic. Use
  * {@link logLine} for them.
  *
  * Text from a peer is escaped in message and fields, so it can neither begin a line of its own nor control a terminal.
  *
- * Identical lines within a second are folded. The first is printed at once. At the end of the second, one more line has
+ * Identical lines within a second are folded. The first is printed at once. At the end of the second, one more line gives
  * the number of the others, as `… and 412 more` in the message and as the field `more`. The timer does not keep the
  * process alive.
  *
@@ -65,7 +65,7 @@ const advice = 'pass events$ of a supervisor, a client or a pool';
 
 /** Plain JavaScript can pass another stream, for example `endings$`. */
 function refuse(value: unknown): never {
-  const problem = `events$ emitted ${kindOf(value)} that is no event; ${advice}`;
+  const problem = `events$ emitted ${kindOf(value)} that is not an event; ${advice}`;
   throw new MooringError('invalid-argument', `${call}: ${problem}`);
 }
 
@@ -76,7 +76,7 @@ function checkLogging(events$: unknown, logger: unknown): void {
   }
   if (!hasMethods(logger, ['info', 'warn', 'error'])) {
     const expected = 'a logger with info, warn and error';
-    const advice = 'pass what pino() returns, for example';
+    const advice = 'pass the result of pino(), for example';
     throw invalidArgument({ call, argument: 'logger', value: logger, expected, advice });
   }
 }
@@ -160,12 +160,12 @@ export function logLine<C extends ConnectionIdentity>(
   }
 }
 
-/** The application expects it of a client that it has closed. */
+/** The messages of a client that the application has closed are dropped at level `info`, because the application expects it. */
 function dropLevel(reason: DropReason): Level {
   return reason === 'stopped' ? 'info' : 'warn';
 }
 
-/** `error` for a child that has given up, which somebody must look at. `warn` for one that is trying to reconnect. */
+/** `error` for a child that has given up, which needs attention. `warn` for one that is trying to reconnect. */
 function childLevel(state: string): Level {
   if (state === 'exhausted') return 'error';
   return state === 'waiting' || state === 'degraded' ? 'warn' : 'info';
@@ -193,7 +193,7 @@ function failedLine(id: string, failure: Failure): LogLine {
   return { level, fields, message };
 }
 
-/** Whether the service, or the peer of a client, refused on purpose. Then the stack is of no interest. */
+/** Whether the service, or the peer of a client, refused on purpose. The stack is then of no interest. */
 function isRefusal({ httpStatus, closeCode }: Failure): boolean {
   if (httpStatus !== undefined) return httpStatus < 500;
   // 4500 to 4599 stand for an HTTP status of 5xx.

@@ -38,10 +38,10 @@ import { handleOf, type Reporter } from './report.ts';
 import { ignoreErrors } from './upgrade-server.ts';
 import type { Upgrader } from './upgrader.ts';
 
-/** The property of a supervisor that has its acceptor, in every copy of Mooring. `attach` and `captureFrames` read it. */
+/** The property under which every copy of Mooring keeps the acceptor of a supervisor. `attach` and `captureFrames` read it. */
 export const acceptorKey: unique symbol = Symbol.for('mooring.acceptor');
 
-/** What an acceptor works with. @internal */
+/** The dependencies of an acceptor. @internal */
 export interface AcceptorParts<Peer, In, Out, Sent> {
   readonly options: ResolvedOptions<Peer, In, Out, Sent>;
   /** The parent of every connection's actor. */
@@ -55,9 +55,9 @@ export interface AcceptorParts<Peer, In, Out, Sent> {
   readonly broadcaster: Broadcaster<Peer, In, Out, Sent>;
   /** Whether the supervisor admits connections now. */
   admissionState(): AdmissionState;
-  /** A connection has ended, and may have been the last. */
+  /** Called when a connection has ended, which may have been the last. */
   shrank(): void;
-  /** An order of the chart of a connection threw. */
+  /** Called when an order of the chart of a connection threw. */
   connectionCrashed(error: Error): void;
 }
 
@@ -130,7 +130,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     );
   }
 
-  /** Answers and returns the error of the socket if it threw: the application may have instrumented it. */
+  /** Answers the request. Returns the error if the socket threw, because the application may have instrumented it. */
   #answer(socket: Socket, refusal: RefusalAnswer): Error | undefined {
     ignoreErrors(socket);
     try {
@@ -175,7 +175,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     return `c${this.#lastId.toString(36)}`;
   }
 
-  // What a connection needs.
+  // The host of a connection.
 
   completeUpgrade(upgrade: UpgradeRequest): UpgradeResult {
     return this.#parts.upgrader.complete(upgrade);
@@ -211,7 +211,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     const { reporter, broadcaster } = this.#parts;
     reporter.reported(report, connection, handleOf<Peer, In, Out>(connection));
     this.#runHandler(connection, report);
-    // Leaving the topics came before the report, so its events are due now.
+    // The connection left its topics before the report, so the events of the topics are due now.
     broadcaster.topics.emitEvents();
     if (report === 'closed' || report === 'failed') this.#parts.shrank();
   }
@@ -245,7 +245,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     connection.close('invalid-message', checkedCloseFrame(closeCode, path || problem));
   }
 
-  /** Answers an invalid message. Returns `false` when the codec cannot encode the answer. */
+  /** Answers an invalid message. Returns `false` if the codec cannot encode the answer. */
   #replied(connection: InboundConnection, fault: InvalidMessage): boolean {
     try {
       const payload = this.#parts.broadcaster.contract.encode(faultMessage(fault));

@@ -5,9 +5,10 @@ import { type Rate, TokenBucket } from '../core/token-bucket.ts';
 const MAPPED = '::ffff:';
 
 /**
- * An address without port, brackets and zone, in its canonical form (RFC 5952). IPv4 that is mapped into IPv6 becomes IPv4.
+ * An address without port, brackets and zone, in its canonical form (RFC 5952). An IPv4 address that is mapped into IPv6
+ * becomes IPv4.
  *
- * Text that is no address, for example a name that a proxy made up, is returned unchanged.
+ * Text that is not an address, for example a name that a proxy made up, is returned unchanged.
  */
 export function addressIn(text: string): string {
   if (isIPv4(text)) return text;
@@ -62,9 +63,9 @@ export function isLoopback(address: string): boolean {
 /**
  * Limits how often each address connects.
  *
- * A bucket that was not used for the time that it takes to fill is full, and a full bucket can be forgotten. So buckets
- * are kept in two generations, and each time that this time has passed, the older generation is dropped. Memory is bounded
- * by the number of addresses that come in twice that time.
+ * A bucket that was not used for as long as it takes to fill is full, and a full bucket can be forgotten. Buckets are therefore
+ * kept in two generations, and the older generation is dropped once per fill time. Memory is bounded by the number of addresses
+ * that connect within twice the fill time.
  */
 export class AddressRates {
   readonly #rate: Rate;
@@ -84,7 +85,7 @@ export class AddressRates {
     return this.#recent.size + this.#older.size;
   }
 
-  /** Takes one token of this address; `false` when none is left. */
+  /** Takes one token of this address. Returns `false` if none is left. */
   take(address: string, nowMs: number): boolean {
     if (nowMs - this.#turnedAtMs >= this.#fillMs) this.#turn(nowMs);
     const bucket = this.#recent.get(address) ?? this.#revived(address, nowMs);

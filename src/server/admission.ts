@@ -46,7 +46,7 @@ export type AdmissionRules = Pick<
 /** A request, and what its supervisor serves. */
 export interface Applicant {
   readonly request: IncomingMessage;
-  /** The path asked for, as {@link requestPath} reads it. */
+  /** The path of the request, as {@link requestPath} reads it. */
   readonly path: string;
   readonly paths: Paths;
   readonly state: AdmissionState;
@@ -103,7 +103,7 @@ export class Admission {
     if (!this.#accepts.has(nowMs)) {
       return refusal('accept-rate', [503, 'too many connections at once'], RETRY_SOON);
     }
-    // After the check of the whole rate, which bounds how many addresses are remembered.
+    // After the check of the total rate, which bounds how many addresses are remembered.
     if (!isProxy && !this.#addressRates.take(networkOf(address, ipv6PrefixBits), nowMs)) {
       const body = 'too many connections at once from this address';
       return refusal('address-rate', [429, body], RETRY_SOON);
@@ -152,7 +152,7 @@ export class Admission {
     const { origin, host = '' } = request.headers;
     if (origin === undefined) return null;
     const { addressOf, origins } = this.#options;
-    // Behind a proxy there is no such danger: the proxy serves known names only.
+    // There is no such danger behind a proxy, which serves only known names.
     const mayBeRebound = this.#isServed === null && addressOf === undefined && origins === 'same';
     if (mayBeRebound) warnOfRebinding(request);
     if (this.#mayConnect(origin, request)) return null;
@@ -161,7 +161,7 @@ export class Admission {
     return { ...refusal('wrong-origin', [403, 'this origin may not connect']), refused };
   }
 
-  /** ws refuses a header that is no list of different names. */
+  /** Leaves a header that is not a list of distinct names to ws, which refuses it. */
   #subprotocolRefusal({ headers }: IncomingMessage): RefusalAnswer | null {
     const { subprotocols, unmatchedSubprotocols } = this.#rules;
     const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
@@ -188,7 +188,7 @@ function pathRefusal(path: string, paths: Paths): RefusalAnswer | null {
   return refusal('wrong-path', [404, 'no WebSocket here']);
 }
 
-/** The refusal of a supervisor that admits nobody, or `null`. */
+/** The refusal of a supervisor that admits no connections; `null` if it does admit them. */
 export function stateRefusal(state: AdmissionState): RefusalAnswer | null {
   switch (state) {
     case 'open':
@@ -200,7 +200,7 @@ export function stateRefusal(state: AdmissionState): RefusalAnswer | null {
   }
 }
 
-/** Checks the opening handshake (RFC 6455 §4.2.1). Node.js takes a request line without a version for HTTP/0.9. */
+/** Checks the opening handshake (RFC 6455 §4.2.1). Node.js reads a request line without a version as HTTP/0.9. */
 function requestRefusal({ method, headers, httpVersion }: IncomingMessage): RefusalAnswer | null {
   if (Number(httpVersion) < 1.1 || headers.host === undefined) {
     return refusal('bad-request', [400, 'use HTTP/1.1 and name the host']);

@@ -11,11 +11,11 @@ const request = messageFrame(beatRequest);
 type AskedConnection = ManagedConnection<ConnectionSide & { readonly outbox: Outbox | null }>;
 
 /**
- * Asks whether the code of a peer runs, on a connection with the beat.
+ * Checks that the code of a peer runs, on a connection with the beat.
  *
- * Only messages count, because a browser answers pings even for a frozen page. It asks when the connection opens, then
- * after every `intervalMs` without a message. A page that does not answer within `graceMs` is asleep until a message
- * arrives. Time in which reading is paused does not count.
+ * Only messages count, because a browser answers pings even for a frozen page. It asks when the connection opens, then after
+ * every `intervalMs` without a message. A page that does not answer within `graceMs` is asleep until a message arrives. Time in
+ * which reading is paused does not count.
  */
 export class AppHeartbeat implements DeadlineOwner {
   readonly #connection: AskedConnection;
@@ -41,7 +41,7 @@ export class AppHeartbeat implements DeadlineOwner {
     this.#connection.side.outbox?.send(request);
   }
 
-  /** A message arrived. */
+  /** Called when a message has arrived. */
   heard(): void {
     const { wheel, heartbeat } = this.#context;
     this.#heardAtMs = this.#connection.readingMs;
@@ -68,14 +68,14 @@ export class AppHeartbeat implements DeadlineOwner {
     else this.ask();
   }
 
-  /** While reading is paused, or the question may still wait in the backlog, the peer is not to blame. */
+  /** The peer is not to blame while reading is paused or the request may still wait in the backlog. */
   #judge(): void {
     const { transport } = this.#connection;
     if (transport.isPaused || transport.bufferedBytes > 0) {
       this.#look(this.#context.heartbeat.graceMs);
       return;
     }
-    // Sent each time: if the peer was suspect meanwhile, the chart takes it for healthy.
+    // Sent each time, because the chart takes a peer that was suspect meanwhile for healthy.
     this.#isAsked = false;
     this.#isAsleep = true;
     this.#look(this.#context.heartbeat.intervalMs);

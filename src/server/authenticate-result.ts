@@ -64,22 +64,22 @@ function wrong(headers: object, path: readonly PropertyKey[], problem: string): 
   return invalidOptions([problemAt({ headers }, ['headers', ...path], problem)]);
 }
 
-/** Shared by all copies of this package in the process: `instanceof` knows the classes of its own copy only. */
+/** Shared by all copies of this package in the process, because `instanceof` recognizes only the classes of its own copy. */
 const refusalBrand = Symbol.for('mooring.refusal');
 
 /** Options of a {@link Refusal}. */
 export interface RefusalOptions {
-  /** Further headers of the HTTP answer, for example `Retry-After`. @default none */
+  /** Additional headers of the HTTP answer, for example `Retry-After`. @default none */
   headers?: AnswerHeaders | undefined;
   /**
    * Completes the upgrade and closes at once. A page can read a close code and a reason, but no HTTP answer.
-   * @default as `admission.refusals` says
+   * @default the setting of `admission.refusals`
    */
   close?: boolean | undefined;
 }
 
 /**
- * Refuses a connection with an HTTP answer of your choice: `authenticate` throws it or returns it.
+ * Refuses a connection with an HTTP answer of your choice. Throw it or return it from `authenticate`.
  *
  * @example
  * ```ts
@@ -91,19 +91,19 @@ export interface RefusalOptions {
  * ```
  */
 export class Refusal extends Error {
-  /** What its stack begins with. */
+  /** The name at the beginning of its stack. */
   // With a literal type here, TypeScript would not widen the literal `name` of a peer.
   override readonly name: string = 'Refusal';
   /** The HTTP status to answer with, 400–599. @default 401 */
   readonly status: number;
-  /** Further headers of the answer, for example `Retry-After`. */
+  /** Additional headers of the answer, for example `Retry-After`. */
   readonly headers: AnswerHeaders;
-  /** Whether a close frame refuses, which a page can read; `undefined` leaves it to `admission.refusals`. */
+  /** Whether to refuse with a close frame, which a page can read; `undefined` leaves the choice to `admission.refusals`. */
   readonly close: boolean | undefined;
 
   /**
    * @param options - {@link RefusalOptions} if it has `headers` or `close`, otherwise headers of the answer.
-   * @throws MooringError `invalid-options`, naming the argument that is wrong.
+   * @throws MooringError `invalid-options`, with the name of the wrong argument.
    */
   constructor(status = 401, message = '', options: AnswerHeaders | RefusalOptions = {}) {
     super(checkedMessage(message));
@@ -119,7 +119,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Whether it is a {@link Refusal} of any copy of this package. */
+/** Whether a value is a {@link Refusal} of any copy of this package. */
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && refusalBrand in value;
 }
@@ -129,7 +129,7 @@ type RefusalDetails = RefusalOptions | Pick<Refusal, 'headers' | 'close'>;
 
 const refusalOptionNames = ['headers', 'close'];
 
-/** Tells options from headers: no HTTP header has the name of an option. */
+/** Distinguishes options from headers: no HTTP header has the name of an option. */
 function refusalOptions(options: object): RefusalOptions {
   if (!isOptions(options)) throw notOptions(options);
   if (!refusalOptionNames.some((name) => name in options))
@@ -172,7 +172,7 @@ function closeCodeOf(status: number): number {
   }
 }
 
-/** The same refusal as a close frame behind a 101. */
+/** The same refusal as a close frame after a 101. */
 export function inCloseFrame(answer: RefusalAnswer): RefusalAnswer {
   return { ...answer, closeFrame: checkedCloseFrame(closeCodeOf(answer.status), answer.body) };
 }
@@ -198,7 +198,9 @@ export function authenticationAnswer(error: Error, isClose: boolean): RefusalAns
   return close ? inCloseFrame(answer) : answer;
 }
 
-/** Checks a Refusal again: the application may have changed it, or it comes from a copy of the package that checks less. */
+/**
+ * Checks a Refusal again, because the application may have changed it, or a copy of the package that checks less has made it.
+ */
 function answerTo(error: Error): AnswerChoice {
   if (!isRefusal(error)) return { answer: internalError(error) };
   try {
@@ -222,34 +224,34 @@ const admittedBrand = Symbol.for('mooring.admitted');
 /** Options of {@link admitted}. */
 export interface AdmittedOptions {
   /**
-   * Further headers of the 101, for example `Set-Cookie` or a request id; a list makes one header of each of its
-   * values. Headers that belong to the handshake itself are refused. @default none
+   * Additional headers of the 101, for example `Set-Cookie` or a request id. A list makes one header for each of its values.
+   * Headers of the handshake itself are refused. @default none
    */
   headers?: AnswerHeaders | undefined;
   /**
    * Releases what `authenticate` took. It runs exactly once, after `onClose` and the disposer have settled, or when the
-   * connection does not open. It waits for each of them at most `timeouts.welcomeMs`. If `onOpen` takes longer than that
+   * connection does not open. It waits for each of them for at most `timeouts.welcomeMs`. If `onOpen` takes longer than that
    * after the end, `release` runs before the disposer that `onOpen` returns.
    * @default nothing to release
    */
   release?: (() => unknown) | undefined;
   /**
-   * After how many milliseconds the connection is closed with 3000, unless you call `connection.renew` first. If the time
-   * is over already, the connection is refused with 401.
+   * The time after which the connection is closed with 3000, in milliseconds, unless you call `connection.renew` first. If it
+   * is 0 or less, the connection is refused with 401.
    * @default never
    */
   expiresInMs?: number | undefined;
 }
 
-/** What {@link admitted} returns; `authenticate` returns it. */
+/** The result of {@link admitted}, which `authenticate` returns. */
 export class Admitted<Peer> {
-  /** Who is admitted: it becomes `connection.peer`. */
+  /** The peer, which becomes `connection.peer`. */
   readonly peer: Peer;
-  /** Further headers of the 101. */
+  /** Additional headers of the 101. */
   readonly headers: AnswerHeaders | undefined;
   /** Releases what `authenticate` took. */
   readonly release: (() => unknown) | undefined;
-  /** After how many milliseconds the connection expires. */
+  /** The time after which the connection expires, in milliseconds. */
   readonly expiresInMs: number | undefined;
 
   /** @internal */
@@ -271,32 +273,32 @@ export class Admitted<Peer> {
   }
 }
 
-/** What `authenticate` returns: a peer, an {@link Admitted} with a peer and more, or a refusal. */
+/** The results of `authenticate`: a peer, an {@link Admitted} with a peer and more, or a refusal. */
 export type AuthenticateResult<Peer> = Peer | Admitted<Peer> | Refusal | false | null | undefined;
 
-/** The peers among the inferred results of `authenticate`: a subclass of `Refusal` is no peer. */
+/** The peers among the inferred results of `authenticate`: a subclass of `Refusal` is not a peer. */
 export type AdmittedPeer<Peer> = Exclude<Peer, Refusal>;
 
 /**
- * The peer of a handler. TypeScript reads the options in their order. If a handler stands before `authenticate` and
- * returns an expression about its peer, the type of the peer is not known yet, and it is `any`.
+ * The peer of a handler. TypeScript reads the options in order. If a handler stands before `authenticate` and returns an
+ * expression about its peer, the type of the peer is not known yet, and it is `any`.
  */
 // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
 export type HandlerPeer<Peer> = [Peer] extends [undefined] ? any : AdmittedPeer<Peer>;
 
 /**
- * The connection of a handler. TypeScript reads the options in their order and settles `Known`, `In` and `Out` at the
- * first handler. If `authenticate` stands before it, that is the peer, and the connection is an ordinary one.
- * Otherwise `Known` is `any`, and the connection is `Later`: a type parameter of the handler, which TypeScript resolves
- * only when the handler's body uses it.
+ * The connection of a handler. TypeScript reads the options in order, and settles `Known`, `In` and `Out` at the first handler.
+ * If `authenticate` stands before that handler, `Known` is the peer, and the connection is an ordinary one. Otherwise `Known`
+ * is `any`, and the connection is `Later`: a type parameter of the handler, which TypeScript resolves only when the body of the
+ * handler uses it.
  */
 export type HandlerConnection<Known, In, Out, Later> = 0 extends 1 & Known
   ? LaterConnection<Later, In, Out>
   : Connection<Known, In, Out>;
 
 /**
- * If a handler further down returns an expression about its own connection, `Later` becomes circular and loses its
- * constraint. TypeScript then takes both branches, of which one has `any` for a peer.
+ * If a later handler returns an expression about its own connection, `Later` becomes circular and loses its constraint.
+ * TypeScript then takes both branches, one of which has `any` for a peer.
  */
 type LaterConnection<Later, In, Out> =
   Later extends Connection<infer Peer, In, Out>
@@ -306,16 +308,16 @@ type LaterConnection<Later, In, Out> =
 
 /** The second argument of `authenticate`. */
 export interface AuthenticateContext {
-  /** Aborts when the client leaves, when `timeouts.handshakeMs` has passed, and when the supervisor drains. */
+  /** Aborts when the client leaves, when `timeouts.handshakeMs` has passed, or when the supervisor drains. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Admits a connection with more than its peer: headers of the 101, something to release at the end, a time after which it
- * expires. Return the result from `authenticate`. Without arguments it admits a client that has no peer. If the peer is
- * `undefined`, `null`, `false` or a {@link Refusal}, the connection is refused as if you had returned that.
+ * Admits a connection with more than its peer: headers of the 101, something to release at the end, and a time after which it
+ * expires. Return the result from `authenticate`. Without arguments, it admits a client that has no peer. If the peer is
+ * `undefined`, `null`, `false` or a {@link Refusal}, the connection is refused as if you had returned that value.
  *
- * @throws MooringError `invalid-options`, naming the argument that is wrong.
+ * @throws MooringError `invalid-options`, with the name of the wrong argument.
  *
  * @example
  * ```ts
@@ -346,7 +348,7 @@ export function admitted(
   }
 }
 
-/** Whether it was made by {@link admitted} of any copy of this package. */
+/** Whether a value was made by {@link admitted} of any copy of this package. */
 export function isAdmitted(value: unknown): value is Admitted<unknown> {
   return typeof value === 'object' && value !== null && admittedBrand in value;
 }
@@ -354,8 +356,8 @@ export function isAdmitted(value: unknown): value is Admitted<unknown> {
 const admittedOptionNames = ['headers', 'release', 'expiresInMs'];
 
 /**
- * Checks the options of {@link admitted}. They are checked again where they are used, because they may come from a copy
- * of the package that checks less.
+ * Checks the options of {@link admitted}. They are checked again where they are used, because they may come from a copy of the
+ * package that checks less.
  *
  * @throws MooringError `invalid-options`
  */
@@ -379,7 +381,7 @@ function checkedAnswerHeaders(given: unknown): AnswerHeaders {
   const headers = checkedHeaders(given);
   const reserved = Object.keys(headers).find((name) => HANDSHAKE.test(name));
   if (reserved === undefined) return headers;
-  const problem = 'belongs to the handshake itself';
+  const problem = 'is a header of the handshake itself; leave it out';
   throw invalidOptions([problemAt({ headers }, ['headers', reserved], problem)]);
 }
 

@@ -36,7 +36,7 @@ export interface AuthenticationParts<Peer, In, Out> {
   readonly wheel: TimerWheel;
 }
 
-/** One call of `authenticate`. Its signal is made when it is first read, which most functions never do. */
+/** One call of `authenticate`. Its signal is made when it is first read; most functions never read it. */
 class Attempt implements AuthenticateContext {
   #controller: AbortController | null = null;
   #isAborted = false;
@@ -116,7 +116,7 @@ class Leases {
     else if (expiresInMs !== null) this.begin(connection, { expiresInMs });
   }
 
-  /** The connection is over. Returns its `release`, which is due now. */
+  /** Ends the lease of a connection that is over. Returns its `release`, which is due now. */
   end(connection: InboundConnection): (() => unknown) | undefined {
     const lease = this.#leases.get(connection);
     if (lease === undefined) return undefined;
@@ -168,7 +168,7 @@ export class Authentication<Peer, In, Out> {
     });
   }
 
-  /** Runs code of the application. To look at what it returned may run such code, too. */
+  /** Runs code of the application. Inspecting what it returned may run such code too. */
   #try(connection: InboundConnection, attempt: Attempt, run: () => void): void {
     try {
       run();
@@ -177,7 +177,7 @@ export class Authentication<Peer, In, Out> {
     }
   }
 
-  /** The connection is over: aborts `authenticate` if it still runs. Returns the `release` that is due now. */
+  /** Handles the end of a connection: aborts `authenticate` if it still runs. Returns the `release` that is due now. */
   end(connection: InboundConnection): Release | undefined {
     const attempt = this.#pending.get(connection);
     this.#pending.delete(connection);
@@ -185,7 +185,7 @@ export class Authentication<Peer, In, Out> {
     return this.#leases.end(connection);
   }
 
-  /** If `key` throws, peer and key stay as before, and the error is one of this connection. */
+  /** If `key` throws, peer and key stay as before, and the error is reported as one of this connection. */
   renew(connection: InboundConnection, peer: Peer, options: RenewOptions): boolean {
     checkRenewal(options);
     if (!connection.isOpen) return false;
@@ -204,7 +204,7 @@ export class Authentication<Peer, In, Out> {
   #await(connection: InboundConnection, attempt: Attempt, result: PromiseLike<unknown>): void {
     if (connection.isOver) attempt.abort();
     else this.#pending.set(connection, attempt);
-    // Wrapped, so that it settles once and asynchronously, whatever the user's thenable does.
+    // Wrapped, so that it settles once and asynchronously, whatever the thenable of the application does.
     Promise.resolve(result).then(
       (known) => {
         this.#pending.delete(connection);
@@ -244,7 +244,7 @@ export class Authentication<Peer, In, Out> {
         this.#turnAway(connection, answer);
         return;
       }
-      // To read what was given may run code of the application, which may have ended it.
+      // Reading the result may run code of the application, which may have ended the connection.
       if (connection.isOver) return;
       this.#leases.renew(connection, expiresInMs);
       asked = 'key';
@@ -281,14 +281,14 @@ const nobody = new Admitted(undefined, {});
 
 const expired: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'expired' };
 
-/** The refusal for an `admitted` without a peer, or whose time is over; `null` otherwise. @throws Refusal, TypeError */
+/** The refusal for an `admitted` that has no peer or has expired; `null` otherwise. @throws Refusal, TypeError */
 function answerInstead(peer: unknown, expiresInMs = 1): RefusalAnswer | null {
   if (peer === null || peer === false) return notAdmitted;
   if (isRefusal(peer)) throw peer;
   ignoreRejection(peer);
   if (isAdmitted(peer) || isThenable(peer)) {
     throw new TypeError(
-      `admitted(peer): peer must not be ${kindOf(peer)}; await it, or return it as it is`,
+      `admitted(peer): peer must not be ${kindOf(peer)}; await it, or return it without admitted()`,
     );
   }
   return expiresInMs <= 0 ? expired : null;
@@ -296,7 +296,7 @@ function answerInstead(peer: unknown, expiresInMs = 1): RefusalAnswer | null {
 
 const notAdmitted: RefusalAnswer = { cause: 'unauthorized', status: 401, body: 'not admitted' };
 
-/** Whether this result of `authenticate` refuses. `undefined` is mostly a mistake, so it causes a warning. */
+/** Whether this result of `authenticate` refuses. `undefined` is usually a mistake, so it causes a warning. */
 function isNobody(result: unknown): boolean {
   if (result === undefined) {
     warnOnce(

@@ -37,7 +37,7 @@ export interface BroadcasterParts<Peer, In, Out> {
   readonly reporter: Reporter<Peer, In, Out>;
 }
 
-/** Sends to many: checks and encodes a message once, and writes one frame to all open connections or to those of a topic. */
+/** Checks and encodes a message once, and writes one frame to all open connections or to the members of a topic. */
 export class Broadcaster<Peer, In, Out, Sent> {
   readonly topics: Topics;
   readonly contract: Contract<In, Out, Sent>;
@@ -84,7 +84,8 @@ export class Broadcaster<Peer, In, Out, Sent> {
 
   join(connection: InboundConnection, topic: string): boolean {
     const isMember = this.topics.join(connection, topic);
-    // Not when refused: a subscriber of the report that a connection ends may call it, and topic events follow that report.
+    // Not if refused: a subscriber may call this while the end of a connection is being reported, and topic events follow that
+    // report.
     if (isMember) this.topics.emitEvents();
     return isMember;
   }
@@ -96,8 +97,8 @@ export class Broadcaster<Peer, In, Out, Sent> {
   }
 
   /**
-   * The public handle of a topic. Without options it is the same object while the topic has members or somebody holds a
-   * handle of it. With options it is another view of the same audience, with a policy of its own.
+   * The public handle of a topic. Without options, it is the same object as long as the topic has members or a handle of it is
+   * in use. With options, it is another view of the same audience, with its own policy.
    */
   topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>> {
     const audience = this.topics.audience(name);
@@ -116,7 +117,7 @@ const topicRules = {
 function checkedPolicy(options: unknown) {
   return resolved(options, topicRules, ({ keyOf, overflow }, report) => {
     if (keyOf !== undefined && overflow !== 'latest')
-      report("is for overflow 'latest' only", 'keyOf');
+      report("has an effect only with overflow 'latest'", 'keyOf');
   });
 }
 
@@ -125,7 +126,7 @@ const defaults = checkedPolicy({});
 
 /** An audience with the policy for messages that are published through this handle. */
 class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Peer, In, Out>> {
-  /** For messages about values. */
+  /** Used in error messages about values. */
   static readonly spokenName = 'a topic';
 
   readonly #audience: TopicAudience;
@@ -204,7 +205,9 @@ class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Pe
 
   error = (cause: unknown): void => {
     this.#errored(
-      new MooringError('stream-errored', `the source of topic ${this.name} errored`, { cause }),
+      new MooringError('stream-errored', `the source of topic ${this.name} ended with an error`, {
+        cause,
+      }),
     );
   };
 

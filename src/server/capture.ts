@@ -18,17 +18,23 @@ import type { AttachedSupervisor } from './upgrade-dispatcher.ts';
 export interface CaptureOptions {
   /** The connection with this id. */
   id?: string | undefined;
-  /** Accepted connections with this key, as it was when they opened or when the capture began. */
+  /** Accepted connections that had this key when they opened or when the capture began. */
   key?: string | undefined;
   /** Connections with this address. */
   address?: string | undefined;
-  /** The share of the connections to capture, above 0 and up to 1: with 0.01, each hundredth. */
+  /** The share of the connections to capture, above 0 and up to 1: 0.01 captures every hundredth connection. */
   sample?: number | undefined;
-  /** Gets one line of JSON at a time, with its line break. What it throws is reported as an error of the handler `capture`. */
+  /**
+   * Called with one line of JSON at a time, including its line break. An error that it throws is reported under the handler
+   * name `capture`.
+   */
   write(line: string): unknown;
-  /** Lines per second. Beyond it frames are only counted, and the next line says how many: `{"at":…,"dropped":412}`. @default 1_000 */
+  /**
+   * Lines per second. Further frames are only counted, and the next line has their number: `{"at":…,"dropped":412}`. @default
+   * 1_000
+   */
   linesPerSecondMax?: number | undefined;
-  /** Lines of all connections together; then the capture ends. @default 100_000 */
+  /** Lines of all connections together, after which the capture ends. @default 100_000 */
   linesMax?: number | undefined;
 }
 
@@ -50,7 +56,7 @@ type Captured = ReturnType<typeof resolved<typeof captureRules>>;
 /**
  * Writes the headers of frames, in both directions, as lines of JSON. Payloads are left out.
  *
- * It captures connections that are open and those that open later, accepted and dialed. Other connections pay nothing.
+ * It captures connections that are open and those that open later, accepted and dialed. It costs other connections nothing.
  *
  * @returns a function that ends the capture.
  * @throws MooringError `invalid-argument` or `invalid-options`
@@ -74,14 +80,14 @@ export function captureFrames(supervisor: AttachedSupervisor, options: CaptureOp
   return () => capture.stop();
 }
 
-/** Requires a condition, so that nobody captures everything by mistake. */
+/** Requires a condition, so that a program does not capture everything by mistake. */
 function isNamed({ id, key, address, sample, write }: Captured, report: Report): void {
   if (write === undefined) report('must be a function', 'write');
   if ([id, key, address, sample].some((condition) => condition !== undefined)) return;
-  report('is missing: give an id, a key, an address or a sample; 1 is all connections', 'sample');
+  report('is missing: set id, key, address or sample; a sample of 1 is all connections', 'sample');
 }
 
-/** What a capture needs of a supervisor. */
+/** What a capture needs from a supervisor. */
 interface CaptureHost {
   readonly registry: Registry;
   readonly context: Pick<SharedRuntime, 'clock'>;
@@ -104,7 +110,7 @@ class FrameCapture implements ConnectionWatcher {
   #lines: string[] = [];
   #left: number;
   #dropped = 0;
-  /** The sum of the shares since the last connection of the sample. At 1, the next connection is captured. */
+  /** The sum of the shares since the last captured connection. The connection that raises it to 1 is captured. */
   #share = 0;
 
   constructor(host: CaptureHost, options: Captured) {
@@ -124,7 +130,7 @@ class FrameCapture implements ConnectionWatcher {
       this.connectionMoved(connection, connection.state);
   }
 
-  /** Writes what was noted so far. */
+  /** Ends the capture, and writes what was noted so far. */
   stop(): void {
     this.#leaveAlone();
     this.#noteDropped();
@@ -146,7 +152,7 @@ class FrameCapture implements ConnectionWatcher {
     if (untap !== null) this.#taps.set(connection, untap);
   }
 
-  /** No other connection will have its id. */
+  /** A capture by id ends with its connection, because no other connection will have this id. */
   #ended(connection: ManagedConnection): void {
     this.#taps.get(connection)?.();
     this.#taps.delete(connection);
@@ -184,7 +190,7 @@ class FrameCapture implements ConnectionWatcher {
     this.#dropped = 0;
   }
 
-  /** Lines are written after the turn, because user code must not run during a read or a write of a socket. */
+  /** Lines are written after the turn, because application code must not run during a read or a write of a socket. */
   #add(fields: object): void {
     if (this.#lines.length === 0) this.#clock.afterPoll(() => this.#flush());
     this.#lines.push(`${JSON.stringify({ at: this.#clock.wallNow(), ...fields })}\n`);

@@ -9,15 +9,15 @@ import { runEach } from '../core/guard.ts';
 import type { Registry } from './registry.ts';
 import type { AnyReporter } from './report.ts';
 
-/** What the children of a supervisor need of it. */
+/** What the children of a supervisor need from it. */
 export interface ChildrenParts {
   readonly actor: HostedActor;
   readonly charts: ChartSystem;
   readonly registry: Registry;
   readonly reporter: AnyReporter;
-  /** Whether it takes no more children. */
+  /** Whether the supervisor takes no more children. */
   isEnding(): boolean;
-  /** A child, or a connection of one, has ended, and may have been the last. */
+  /** Called when a child or a connection of one has ended, which may have been the last. */
   shrank(): void;
   connectionCrashed(error: Error): void;
 }
@@ -25,7 +25,7 @@ export interface ChildrenParts {
 /** The clients and pools of one supervisor. */
 export class Children implements Parent, Iterable<Child> {
   readonly #parts: ChildrenParts;
-  /** Each child with the state that was reported last. */
+  /** Each child with the state that was last reported. */
   readonly #children = new Map<ChildActor, string>();
   readonly #open = new Map<ManagedConnection, DialedConnection>();
   #ids = 0;
@@ -55,7 +55,7 @@ export class Children implements Parent, Iterable<Child> {
     for (const child of [...this.#children.keys()]) yield childOf(child);
   }
 
-  /** Their connections that are open. */
+  /** The open connections of the children. */
   get connections(): Iterable<DialedConnection> {
     return [...this.#open.values()];
   }

@@ -42,7 +42,7 @@ export interface PublicationTerms<Sent> extends Pick<Publication, 'accepts'> {
 const broadcastPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '', key: '' };
 
 /**
- * Checks a message and encodes it, once for everybody who gets it.
+ * Checks a message and encodes it, once for all recipients.
  *
  * @throws MooringError `invalid-message` or `unencodable-message`
  */
@@ -61,16 +61,16 @@ export function publicationOf<Out, Sent>(
 /** The members that a publication reaches: those of a topic, or all open connections. */
 export interface Reachable extends Iterable<InboundConnection> {
   has(connection: InboundConnection): boolean;
-  /** How many members have left so far. While this number stays the same, `has` need not be asked. */
+  /** How many members have left so far. While this number stays the same, `has` need not be called. */
   readonly removals: number;
 }
 
 /**
  * Writes one frame to every member that is open when its turn comes.
  *
- * `accepts` runs before the first write, and notifications follow the last write. So all members get publications that
- * user code makes in answer in the same order. `accepts` may join, leave or close any connection: a new member does not
- * get the frame, a member that has left or ended does not get it either, and no member gets it twice.
+ * `accepts` runs before the first write, and notifications follow the last write. Publications that application code makes in
+ * answer therefore reach all members in the same order. `accepts` may join, leave or close any connection: a new member does
+ * not get the frame, a member that has left or ended does not get it either, and no member gets it twice.
  */
 export function fanOut(
   publication: Publication,

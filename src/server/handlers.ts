@@ -13,13 +13,13 @@ import { handleOf, type Reporter } from './report.ts';
 export type Disposer = () => unknown;
 
 /**
- * What is still due for a connection whose `onOpen` was called.
+ * What is still owed to a connection whose `onOpen` was called.
  *
  * `onClose` waits for `onOpen`, and the disposer waits for both. The disposer runs exactly once.
  */
 interface Welcome {
   pending: boolean;
-  /** Whether `onClose` has settled, or its time is up. */
+  /** Whether `onClose` has settled or its deadline has passed. */
   isOver: boolean;
   dispose: Disposer | undefined;
   /** Called with the result of the disposer, if a `release` waits for it. */
@@ -31,7 +31,7 @@ interface Welcome {
 /** Releases what `authenticate` took. */
 export type Release = () => unknown;
 
-/** Runs the user's handlers, each behind a guard, in the documented order. @internal */
+/** Runs the handlers of the application, each behind a guard, in the documented order. @internal */
 export class Handlers<Peer, In, Out> implements MessageHandlers {
   readonly #options: ResolvedOptions<Peer, In, Out, unknown>;
   readonly #reporter: Reporter<Peer, In, Out>;
@@ -197,7 +197,7 @@ export class Handlers<Peer, In, Out> implements MessageHandlers {
     return work;
   }
 
-  /** Guarded, because reading properties of the user's value may throw: they may be getters. */
+  /** Guarded, because reading properties of the value of the application may throw: they may be getters. */
   #disposerOf(result: unknown, connection: InboundConnection): Disposer | undefined {
     return this.run('onOpen', connection, () => disposerOf(result));
   }

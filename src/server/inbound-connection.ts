@@ -21,9 +21,9 @@ export interface UpgradeRequest extends Upgrade {
   readonly address: string;
   /** The path of the request, without its query. */
   readonly path: string;
-  /** Further headers of the 101. */
+  /** Additional headers of the 101. */
   readonly answerHeaders?: AnswerHeaders | undefined;
-  /** The upgrade is completed only to be closed. Then a subprotocol is named even if none is agreed on. */
+  /** The upgrade is completed only to be closed. A subprotocol is then named even if none is agreed on. */
   readonly isRefused?: boolean;
 }
 
@@ -31,17 +31,17 @@ export interface UpgradeRequest extends Upgrade {
 export interface Grant {
   readonly peer: unknown;
   readonly key: string | undefined;
-  /** Further headers of the 101. */
+  /** Additional headers of the 101. */
   readonly headers: AnswerHeaders | undefined;
 }
 
 /**
  * The result of an admitted upgrade request: a WebSocket, a refusal if ws found a fault, an error if another part of the
- * process has upgraded the socket, `null` if the socket is gone.
+ * process has upgraded the socket, or `null` if the socket is gone.
  */
 export type UpgradeResult = WebSocketFace | RefusalAnswer | Error | null;
 
-/** What an inbound connection needs of the supervisor it belongs to. */
+/** What an inbound connection needs from its supervisor. */
 export interface InboundHost extends ConnectionHost {
   readonly context: OutboxRuntime;
   /** Writes 101 and binds a WebSocket. */
@@ -50,7 +50,7 @@ export interface InboundHost extends ConnectionHost {
 
 const answer = messageFrame(beatAnswer);
 
-/** A connection that the supervisor accepts: from the upgrade request on. */
+/** A connection that the supervisor accepts, from the upgrade request on. */
 export type InboundConnection = ManagedConnection<Inbound>;
 
 /** Takes over the socket of an upgrade request. This leads to exactly one report. */
@@ -78,7 +78,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
   key: string | undefined;
   /** The topics that it is, or was, a member of. `Topics` maintains it. */
   topics: Set<string> | null = null;
-  /** Publications that it missed because its outbox was above the high mark, or its socket gone. */
+  /** Publications that it missed because its outbox was above the high mark or its socket was gone. */
   dropped = 0;
 
   readonly #connection: InboundConnection;
@@ -103,14 +103,14 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     connection.begin();
     if (connection.isOver) return;
     if (!isOurs) {
-      connection.record.noteTaken(new Error('the socket is supervised already'));
+      connection.record.noteTaken(new Error('the socket is already supervised'));
       connection.chart.send('admission.refused');
     }
     // The socket may have emitted its last event already.
     else if (socket.closed) this.disown(takenAway());
   }
 
-  /** The outbox, made for the first message; `null` when messages cannot leave any more. */
+  /** The outbox, made for the first message; `null` if messages can no longer leave. */
   get outbox(): Outbox | null {
     const connection = this.#connection;
     if (!connection.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;
@@ -123,7 +123,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     return this.#outbox?.isCongested === true;
   }
 
-  /** Holds messages back until {@link settleWelcome}, for `welcomeMs` at most. */
+  /** Holds back messages until {@link settleWelcome}, for `welcomeMs` at most. */
   awaitWelcome(): void {
     if (!this.#connection.isOpen) return;
     this.transport.pause();
@@ -160,7 +160,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     );
   }
 
-  /** Another part of the process uses the socket: leaves it alone, without an answer. */
+  /** Leaves a socket alone that another part of the process uses, without an answer. */
   disown(error: Error): void {
     const { socket } = this.transport;
     const { timeouts, wheel } = this.#host.context;
@@ -168,7 +168,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     this.transport.release();
     this.#connection.chart.send('admission.refused');
     if (socket.destroyed || socket.readableFlowing !== null) return;
-    // If nobody reads the socket, it never closes when its client leaves. So it is destroyed after a while.
+    // If no code reads the socket, it never closes when its client leaves, so it is destroyed after a while.
     const destroyUnread = () => void (socket.readableFlowing === null && socket.destroy());
     wheel.schedule(timeouts.handshakeMs, { deadlinePassed: destroyUnread }, 'disown');
   }
@@ -200,7 +200,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
       return false;
     }
     const result = this.#host.completeUpgrade(upgrade);
-    // The socket was destroyed just now. Its events follow, and say why.
+    // The socket has just been destroyed. The events that follow show the cause.
     if (result === null) return false;
     if (result instanceof Error) this.disown(result);
     else if ('cause' in result) this.refuse(result);

@@ -74,7 +74,7 @@ export class InboundHandle<Peer, In, Out>
     return this.#connection.side.outbox?.sendAndFlush(frame) ?? 'refused';
   }
 
-  /** @param options - there are none yet, so passing any is an error. */
+  /** @param options - not supported yet, so passing any is an error. */
   join(topic: string, options?: unknown): boolean {
     if (typeof options === 'object') checkNames(options, []);
     return this.#parts.broadcaster.join(this.#connection, topic);

@@ -21,17 +21,17 @@ import type { Supervisor } from './supervisor-types.ts';
 
 /** Where to listen, for a service that has no HTTP server of its own. */
 export interface ListenOptions extends AttachOptions {
-  /** The port to listen on; 0 is any free port. @default any free port */
+  /** The port to listen on; 0 stands for any free port. @default any free port */
   port?: number | undefined;
   /** The name or address to listen on. @default '127.0.0.1' */
   host?: string | undefined;
-  /** Answers plain HTTP requests. @default 426 for every one */
+  /** Answers plain HTTP requests. @default 426 for every request */
   onRequest?: RequestListener | undefined;
-  /** Key and certificate, as `node:https` takes them. @default plain TCP */
+  /** Key and certificate, as options of `node:https`. @default plain TCP */
   tls?: ServerOptions | undefined;
 }
 
-/** An HTTP server that was made for one supervisor. */
+/** An HTTP server for one supervisor. */
 export interface Listener extends AsyncDisposable {
   /** The HTTP server, for example to count its connections. */
   readonly server: Server;
@@ -41,7 +41,7 @@ export interface Listener extends AsyncDisposable {
   readonly port: number;
   /**
    * Stops listening. Resolves when the current plain requests have been answered, and cuts those that are left after two
-   * seconds. WebSockets live on until the supervisor is drained. A second call returns the promise of the first.
+   * seconds. WebSockets stay open until the supervisor is drained. A second call returns the promise of the first.
    */
   close(): Promise<void>;
   /** Drains the supervisor, then closes. */
@@ -55,10 +55,10 @@ const CHECKING_INTERVAL_MS = 1_000;
 
 /** How long requests may still take when the server closes, in milliseconds. */
 const CLOSE_GRACE_MS = 2_000;
-/** How often a closing server checks whether they are gone, in milliseconds. */
+/** How often a closing server checks whether requests are left, in milliseconds. */
 const CLOSE_POLL_MS = 20;
 
-/** What `listen` needs of a supervisor. */
+/** What `listen` needs from a supervisor. */
 export type Listening = Pick<Supervisor<never, never, never>, 'handleUpgrade' | 'drain' | 'state'>;
 
 const listenRules = {
@@ -67,7 +67,7 @@ const listenRules = {
   host: must(
     '127.0.0.1',
     (host) => typeof host === 'string' && host !== '',
-    'must be a name or an address',
+    'must be a host name or an IP address',
   ),
   onRequest: callback<RequestListener>(),
   tls: optional<ServerOptions>(isOptions, 'must be an object'),
@@ -76,9 +76,9 @@ const listenRules = {
 /**
  * Makes an HTTP server for a supervisor and listens.
  *
- * Clients that connect and say nothing, or drip their headers, are cut after ten seconds.
+ * A client that connects and stays silent, or that sends its headers too slowly, is cut after ten seconds.
  *
- * @returns a promise that rejects with the error of the system if the address is not available, and with a MooringError,
+ * @returns a promise that rejects with the system error if the address is not available, and with a MooringError,
  *   `invalid-argument` or `invalid-options`, for wrong arguments.
  */
 export async function listen(
@@ -138,8 +138,8 @@ function listening(server: Server, port: number, host: string): Promise<void> {
 }
 
 /**
- * Does not wait for the `close` event of Node.js, which waits for WebSockets, too. And a closing server does not check for
- * late requests any more, so a silent client would keep it open.
+ * Polls instead of waiting for the `close` event of Node.js, which also waits for WebSockets. A closing server no longer checks
+ * for late requests, so a silent client would keep it open.
  */
 async function closed(server: Server, supervisor: Listening): Promise<void> {
   server.close();
@@ -165,7 +165,7 @@ async function plainRequestsGone(server: Server, supervisor: Listening): Promise
 
 function cut(server: Server): void {
   server.closeAllConnections();
-  // Node.js cannot say which connections are in their TLS handshake.
+  // Node.js does not report which connections are in their TLS handshake.
   server.on('secureConnection', (socket) => socket.destroy());
 }
 

@@ -11,7 +11,7 @@ export interface ConnectionWatcher {
   connectionMoved(connection: ManagedConnection, to: ConnectionState): void;
 }
 
-/** The connections of a supervisor. It finds open ones by id and key, and counts all by state and accepted ones by address. */
+/** The connections of a supervisor. Finds open ones by id and key; counts all by state, and accepted ones by address. */
 export class Registry {
   readonly counts: Counts = {
     handshaking: 0,
@@ -21,7 +21,7 @@ export class Registry {
     closed: 0,
     failed: 0,
   };
-  /** Captures that are under way. */
+  /** The captures in progress. */
   readonly watchers = new Set<ConnectionWatcher>();
   /** How many connections have left so far. */
   removals = 0;
@@ -93,7 +93,7 @@ export class Registry {
     else this.#networks.set(network, others);
   }
 
-  /** How many connections an IPv4 address, or the network of an IPv6 address, has. Includes those being admitted. */
+  /** How many connections an IPv4 address or the network of an IPv6 address has, including those being admitted. */
   fromAddress(address: string): number {
     return this.#networks.get(this.#networkOf(address)) ?? 0;
   }

@@ -11,14 +11,14 @@ import { Unheard, type WaysToHear } from '../core/warnings.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { ResolvedOptions } from './options.ts';
 
-/** The public handle of a connection that is open, or was. */
+/** The public handle of a connection that is or was open. */
 export function handleOf<Peer, In, Out>(
   connection: InboundConnection,
 ): ConnectionHandle<In, Out> & Connection<Peer, In, Out> {
   return connection.handle as ConnectionHandle<In, Out> & Connection<Peer, In, Out>;
 }
 
-/** Emits the events of one supervisor, and reports errors of the application's code. If nobody listens, it warns instead. */
+/** Emits the events of one supervisor, and reports errors of application code. Without a listener, it warns instead. */
 export class Reporter<Peer, In, Out> {
   readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
   readonly #options: Pick<ResolvedOptions<Peer, In, Out>, 'clock' | 'onHandlerError'>;
@@ -33,17 +33,17 @@ export class Reporter<Peer, In, Out> {
     return this.events.observed;
   }
 
-  /** The supervisor has stopped: completes the stream. */
+  /** Completes the stream, when the supervisor has stopped. */
   complete(): void {
     this.events.complete();
   }
 
-  /** Emits an event, if anybody listens. */
+  /** Emits an event, if there are subscribers. */
   emit(event: UntimedEvent<Connection<Peer, In, Out> | DialedConnection>): void {
     if (this.isHeard) this.events.next({ ...event, at: this.#options.clock.wallNow() });
   }
 
-  /** Emits what a connection reports. @param handle - of a connection that is open, or was. */
+  /** Emits what a connection reports. @param handle - of a connection that is or was open. */
   reported(
     report: ConnectionReport,
     connection: ManagedConnection,
@@ -54,7 +54,7 @@ export class Reporter<Peer, In, Out> {
     if (event !== undefined) this.emit(event);
   }
 
-  /** Code of the application threw. The connection that it ran for ends, unless `onHandlerError` keeps it. */
+  /** Reports that code of the application threw. The connection that it ran for ends, unless `onHandlerError` keeps it. */
   errored(handler: HandlerName, error: Error, connection?: InboundConnection): void {
     const handle = connection && handleOf<Peer, In, Out>(connection);
     let choice: unknown;
@@ -74,7 +74,7 @@ export class Reporter<Peer, In, Out> {
     error: Error,
     connection: Connection<Peer, In, Out> | undefined,
   ): void {
-    // A listener of the events that throws must not get its own error: it would throw again.
+    // A subscriber of the events that throws must not receive its own error, because it would throw again.
     const isEmitted = handler !== 'events$' && this.isHeard;
     if (isEmitted) {
       this.emit({ type: 'handler.errored', handler, error, ...(connection && { connection }) });
@@ -83,7 +83,7 @@ export class Reporter<Peer, In, Out> {
     if (!isEmitted && !isHandled) this.#unheard.handler(handler, error);
   }
 
-  /** The chart of a connection, or of the supervisor, threw. */
+  /** Reports that the chart of a connection or of the supervisor threw. */
   crashed(error: Error): void {
     this.emit({ type: 'connection.crashed', error });
     if (!this.isHeard) this.#unheard.crash(error);

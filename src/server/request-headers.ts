@@ -12,7 +12,7 @@ export type HeaderRule = (value: string, request: IncomingMessage) => boolean;
 /** Calls a rule of the application. A rule that throws, or returns anything but `true`, refuses. */
 export type Ask = (handler: HandlerName, call: () => unknown) => boolean;
 
-/** Asks behind a guard. */
+/** Makes an {@link Ask} that calls rules behind a guard. */
 export function askWith(report: (handler: HandlerName, error: Error) => void): Ask {
   return (handler, call) =>
     guarded(
@@ -31,7 +31,7 @@ function checkedAnswer(handler: HandlerName, answer: unknown): boolean {
 /** Suggests what a single text was meant to be: one of the words, or a list with this entry. */
 function hintFor(value: unknown, words: readonly string[]): string {
   if (typeof value !== 'string' || value === '') return '';
-  return suggestion(value, words, "'") || '; put it into a list';
+  return suggestion(value, words, "'") || '; put it in a list';
 }
 
 /** The rule for an option that is one of a few words, a function, or a list whose entries have no fault. */
@@ -72,7 +72,7 @@ export type AllowedHosts =
   | readonly string[]
   | ((host: string, request: IncomingMessage) => boolean);
 
-/** What a Host header says. */
+/** The parts of a Host header. */
 export interface Host {
   /** In lower case; an international name in its ASCII form, an IPv6 address in brackets and canonical. */
   readonly name: string;
@@ -86,7 +86,7 @@ const FOREIGN = /[\s/\\?#@]/;
 /** A wildcard for the first names of a host, with or without a port. */
 const HOST_WILDCARD = /^\*\.[^*.:][^*]*$/;
 
-/** The ports that browsers leave out. Behind a proxy that ends TLS, it is not known which of them was meant. */
+/** The ports that browsers leave out. Behind a proxy that ends TLS, it is unknown which of them is meant. */
 const IMPLIED: ReadonlySet<string> = new Set(['80', '443']);
 
 /** Reads a Host header (RFC 9110 §7.2); `undefined` for text that names no host. */
@@ -152,7 +152,7 @@ function textOf({ name, port }: Host): string {
   return port === '' ? name : `${name}:${port}`;
 }
 
-/** Says why no browser sends this entry of a list as its Host; `undefined` if one can. */
+/** Explains why no browser sends this entry of a list as its Host; `undefined` if one can. */
 export function hostFault(entry: string): string | undefined {
   const named = hostOf(entry);
   if (entry === '*' || named?.name.includes('*') === false) return undefined;
@@ -163,17 +163,17 @@ export function hostFault(entry: string): string | undefined {
   if (entry.includes('*')) {
     return HOST_WILDCARD.test(entry)
       ? undefined
-      : "must have no wildcard but one for whole names, as in '*.example.com'";
+      : "may have only one wildcard, for whole names, as in '*.example.com'";
   }
   return `must consist of a name, or a name and a port${hostExample(`[${entry}]`)}`;
 }
 
-/** Shows how to write it instead, if that is valid. */
+/** Shows how to write the entry instead, if that is valid. */
 function hostExample(instead: string): string {
   return hostOf(instead)?.name.includes('*') === false ? `: write '${excerptOf(instead)}'` : '';
 }
 
-/** Whether the name is one that only this machine has (RFC 6761 §6.3), or an address. */
+/** Whether the name exists only on this machine (RFC 6761 §6.3), or is an address. */
 export function isLocalOrAddress({ name }: Host): boolean {
   return (
     name === 'localhost' ||
@@ -191,7 +191,7 @@ export type AllowedOrigins =
   | readonly string[]
   | ((origin: string, request: IncomingMessage) => boolean);
 
-/** A scheme, and a host with or without a port. A trailing slash is no path. */
+/** A scheme, and a host with or without a port. A trailing slash does not count as a path. */
 const SHAPE = /^([a-z][a-z0-9+.-]*):\/\/([^\s/\\?#@]*)\/?$/i;
 
 /** The parts of an entry: scheme, authority, and a rest that no origin has. */
@@ -207,8 +207,8 @@ const WEB: ReadonlySet<string> = new Set(['http', 'https']);
 const OPAQUE = 'null';
 
 /**
- * An origin as browsers send it (RFC 6454 §6.2): in lower case, an international name in its ASCII form, without the
- * port that the scheme implies; `undefined` for text that is no origin.
+ * An origin as browsers send it (RFC 6454 §6.2): in lower case, an international name in its ASCII form, without the port that
+ * the scheme implies; `undefined` for text that is not an origin.
  */
 export function originOf(text: string): string | undefined {
   if (text === OPAQUE) return OPAQUE;
@@ -273,16 +273,16 @@ export class OriginList {
   }
 }
 
-/** Says why no browser sends this entry of a list as its origin; `undefined` if one can. */
+/** Explains why no browser sends this entry of a list as its origin; `undefined` if one can. */
 export function originFault(entry: string): string | undefined {
   if (entry === '*' || entry === OPAQUE) return undefined;
   if (entry === 'same' || entry === 'any') {
-    return `must stand alone and not in a list; a function can combine '${entry}' with others`;
+    return `must stand alone, not in a list; use a function to combine '${entry}' with others`;
   }
   const [, scheme, authority = '', rest = ''] = PARTS.exec(entry) ?? [];
   if (scheme === undefined) return `must begin with a scheme${originExample(`https://${entry}`)}`;
   if (/^wss?:/i.test(scheme)) {
-    // Browsers send the origin of the page, and no page has such a scheme.
+    // Browsers send the origin of the page, which never has such a scheme.
     return `must name the page, not the WebSocket${originExample(entry.replace(/^ws/i, 'http'))}`;
   }
   if (authority.includes('@')) return 'must have no user name';
@@ -290,12 +290,12 @@ export function originFault(entry: string): string | undefined {
     return `must consist of scheme, host and port${originExample(`${scheme}${authority}`)}`;
   }
   if (authority.includes('*') && !ORIGIN_WILDCARD.test(authority)) {
-    return "must have no wildcard but one for whole names, as in 'https://*.example.com'";
+    return "may have only one wildcard, for whole names, as in 'https://*.example.com'";
   }
   return originOf(entry) === undefined ? "must look like 'https://example.com'" : undefined;
 }
 
-/** Shows how to write it instead, if that is valid. */
+/** Shows how to write the entry instead, if that is valid. */
 function originExample(instead: string): string {
   return originFault(instead) === undefined ? `: write '${excerptOf(instead)}'` : '';
 }

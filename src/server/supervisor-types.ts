@@ -11,7 +11,7 @@ export type SupervisorState = 'admitting' | 'suspended' | 'draining' | 'stopped'
 
 /** The number of connections in each state, accepted and dialed, and of those that have ended. */
 export interface Counts {
-  /** Connections that are being admitted, or dialed. */
+  /** Connections that are being admitted or dialed. */
   handshaking: number;
   /** Connections that are open. */
   open: number;
@@ -27,33 +27,34 @@ export interface Counts {
 
 /** How to drain. */
 export interface DrainOptions {
-  /** Time for everything, in milliseconds. @default 30_000 */
+  /** The time for the whole drain, in milliseconds. @default 30_000 */
   withinMs?: number | undefined;
-  /** The close code peers get. @default 1001 */
+  /** The close code that peers receive. @default 1001 */
   code?: number | undefined;
-  /** The close reason peers get. @default 'draining' */
+  /** The close reason that peers receive. @default 'draining' */
   reason?: string | undefined;
   /**
-   * Connections closed per second. If `withinMs` is too short for this pace, closing is spread over four fifths of it.
+   * Connections that are closed per second. If `withinMs` is too short for this pace, closing is spread over four fifths of
+   * `withinMs`.
    * @default 500
    */
   perSecond?: number | undefined;
 }
 
-/** Who gets a publication. */
+/** Which connections receive a publication. */
 export interface AudienceOptions<C> {
   /** Leaves out one connection, or several. */
   except?: C | Iterable<C> | undefined;
-  /** Selects the connections for which it returns `true`. If it throws, that is reported and counts as `false`. */
+  /** Selects the connections for which it returns `true`. If it throws, the error is reported and counts as `false`. */
   where?(connection: C): boolean;
 }
 
 /**
- * What happens with a publication for a member whose outbox is above its high mark.
+ * What happens to a publication for a member whose outbox is above its high mark.
  *
  * - `drop-newest`: the member misses it.
  * - `latest`: the member gets it when it has caught up, unless a newer publication with the same key replaces it.
- * - `close`: the member is closed with 1013, so that it connects again and starts afresh.
+ * - `close`: the member is closed with 1013, so that it reconnects and starts afresh.
  */
 export type Overflow = 'drop-newest' | 'latest' | 'close';
 
@@ -63,10 +64,11 @@ export type Overflow = 'drop-newest' | 'latest' | 'close';
  * @typeParam Output - what is sent: the output of `sends`.
  */
 export interface TopicOptions<Output> {
-  /** What happens to a member that is congested. @default 'drop-newest' */
+  /** What happens to a publication for a congested member. @default 'drop-newest' */
   overflow?: Overflow | undefined;
   /**
-   * For `latest`: returns the key of a message, for example a symbol. Its argument is what is sent: the output of `sends`.
+   * For `latest`: returns the key of a message, for example a ticker symbol. It receives the message as sent: the output of
+   * `sends`.
    * @default one key for all messages
    */
   keyOf?: ((message: Output) => string) | undefined;
@@ -74,11 +76,11 @@ export interface TopicOptions<Output> {
 
 /** The result of one publication. */
 export interface Delivery {
-  /** Members that got it, or have it waiting in their outbox. */
+  /** Members to which it was sent, or in whose outbox it waits. */
   readonly delivered: number;
-  /** Members that get it, or a newer publication with its key, when they have caught up. */
+  /** Members that get it, or a newer publication with the same key, when they have caught up. */
   readonly kept: number;
-  /** Members that will not get it: their outbox is above its high mark, or their socket is gone already. */
+  /** Members that do not get it, because their outbox is above its high mark or their socket is already gone. */
   readonly dropped: number;
 }
 
@@ -91,32 +93,32 @@ export interface TopicSize {
 }
 
 /**
- * A named audience. Also an RxJS Observer: `prices$.subscribe(supervisor.topic('prices'))`, and with
- * {@link Topic.messages$} an Observable of what is published there.
+ * A named audience. It is also an RxJS Observer: `prices$.subscribe(supervisor.topic('prices'))`. {@link Topic.messages$} is an
+ * Observable of what is published there.
  *
- * As an Observer it never throws: a message that breaks the outbound contract, and an error of the source, are reported
- * as `handler.errored`. When a source completes, the topic stays open.
+ * As an Observer, it never throws. A message that breaks the outbound contract, and an error of the source, are reported as
+ * `handler.errored`. When a source completes, the topic stays open.
  *
  * @typeParam Input - what may be published: the input of `sends`.
  * @typeParam Output - what is sent: the output of `sends`.
  * @typeParam C - the members.
  */
 export interface Topic<Input = unknown, Output = Input, C = Connection> extends Observer<Input> {
-  /** The name that `supervisor.topic` was given. */
+  /** The name that you passed to `supervisor.topic`. */
   readonly name: string;
   /** How many open connections are members. */
   readonly size: number;
   /** The members. You may join, leave and close while you iterate. A member that has left before its turn is skipped. */
   readonly connections: Iterable<C>;
   /**
-   * Every message that is published here, through any handle, with or without members: by `publish` and by Observables that
-   * feed the topic. Emits what is sent: the output of `sends`. Subscribers get a message after the members, and before any
-   * message that they publish in answer. Completes when the supervisor has stopped.
+   * Emits every message that is published here, through any handle, with or without members: by `publish` and by Observables
+   * that feed the topic. The values are what is sent: the output of `sends`. Subscribers get a message after the members, and
+   * before any message that they publish in answer. Completes when the supervisor has stopped.
    */
   readonly messages$: Observable<Output>;
   /** Publications that members missed, summed over all members, since the topic last got its first member. */
   readonly droppedMessages: number;
-  /** Publishes one message, as an Observer: never throws. */
+  /** Publishes one message as an Observer. Never throws. */
   next(message: Input): void;
   /**
    * Sends one message to every open member.
@@ -132,7 +134,7 @@ export type ChartStatistics = Readonly<
 >;
 
 /**
- * Watches over all connections of one service.
+ * Supervises all connections of one service.
  *
  * @typeParam Peer - what `authenticate` returns.
  * @typeParam In - a message of the inbound contract.
@@ -144,21 +146,23 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
     HasChildren {
   /** The top-level state of its chart. */
   readonly state: SupervisorState;
-  /** Everything that happens, as one closed union. Completes when the supervisor has stopped. */
+  /** Emits everything that happens, as one closed union. Completes when the supervisor has stopped. */
   readonly events$: Observable<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
-  /** Its XState actor, for reading; the root of the system to which the actors of its connections, clients and pools belong. */
+  /**
+   * Its read-only XState actor. It is the root of the system to which the actors of its connections, clients and pools belong.
+   */
   readonly actor: ChartActor;
   /**
-   * How many connections, clients and pools are in each state of their charts, and how often each arrow was taken, since
-   * the supervisor began. Counting costs nothing; reading adds up some hundred numbers. A request that is refused before
-   * `authenticate` is asked has no chart: only {@link Supervisor.counts} counts it, as failed.
+   * How many connections, clients and pools are in each state of their charts, and how often each arrow was taken since the
+   * supervisor began. Counting costs nothing; reading adds up a few hundred numbers. A request that is refused before
+   * `authenticate` runs has no chart: only {@link Supervisor.counts} counts it, as failed.
    */
   readonly chart: ChartStatistics;
   /** The number of connections in each state, accepted and dialed, and of those that have ended. */
   readonly counts: Readonly<Counts>;
   /** The clients and pools that belong to it and have not ended. */
   readonly children: Iterable<Child>;
-  /** The open connections that its clients and pools have dialed. They get no broadcasts and join no topics. */
+  /** The open connections that its clients and pools have dialed. They receive no broadcasts and join no topics. */
   readonly dialed: Iterable<DialedConnection>;
   /** The open connections that were accepted. They may open and close while you iterate. */
   readonly connections: Iterable<Connection<Peer, In, Out>>;
@@ -169,10 +173,10 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
   /** The open connections with this key. */
   byKey(key: string): readonly Connection<Peer, In, Out>[];
   /**
-   * A named audience. All handles with the same name share one audience. A name has at most 256 bytes of UTF-8.
+   * Returns the topic with this name, of at most 256 bytes of UTF-8. All handles with the same name share one audience.
    *
-   * Without options you get the same object each time, while the topic has members or somebody holds a handle of it. With
-   * options you get another view of it: the options apply only to messages that you publish through this handle.
+   * Without options, you get the same object each time, as long as the topic has members or a handle of it is in use. With
+   * options, you get another view of the topic: the options apply only to messages that you publish through this handle.
    *
    * @throws MooringError `invalid-topic` or `invalid-options`
    */
@@ -183,22 +187,22 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
    * @throws MooringError `invalid-message`, `unencodable-message` or `invalid-options`
    */
   broadcast(message: Out, options?: AudienceOptions<Connection<Peer, In, Out>>): Delivery;
-  /** Refuses new connections with 503; the open ones live on. */
+  /** Refuses new connections with 503. Open connections stay open. */
   suspend(): void;
-  /** Takes new connections again. */
+  /** Admits new connections again. */
   admit(): void;
   /**
-   * Stops for good: refuses new connections, closes every connection at a steady pace, then every client and pool, and
-   * destroys the rest at the deadline. Until then it also waits for the application's close handlers.
+   * Stops for good: refuses new connections, closes every connection at a steady pace, then every client and pool, and destroys
+   * the rest at the deadline. Until then, it also waits for the close handlers of the application.
    *
-   * Resolves whatever the peers do. A second call resolves with the report of the first; its options change nothing, and
-   * cause a warning if they differ. Rejects with a MooringError, `invalid-options` or `invalid-close`, for wrong options.
+   * Resolves whatever the peers do. A second call resolves with the report of the first; its options have no effect, and cause
+   * a warning if they differ. Rejects with a MooringError, `invalid-options` or `invalid-close`, for wrong options.
    */
   drain(options?: DrainOptions): Promise<DrainReport>;
   /**
-   * Takes over one upgrade request. Use it where `attach` cannot be used.
+   * Takes over one upgrade request. Use it if you cannot use `attach`.
    *
-   * @param paths - paths that are served; others get 404. @default any
+   * @param paths - the paths that are served; others get 404. @default any
    * @throws MooringError `invalid-argument`
    */
   handleUpgrade(upgrade: Upgrade, paths?: readonly string[]): void;

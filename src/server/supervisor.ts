@@ -52,9 +52,9 @@ import { type Upgrader, WsUpgrader } from './upgrader.ts';
 /**
  * Creates the supervisor of a service's connections.
  *
- * Options are checked here, once.
+ * Options are checked once, in this call.
  *
- * @throws MooringError `invalid-options`, naming every option that is wrong by its path.
+ * @throws MooringError `invalid-options`, with the path of every wrong option.
  *
  * @example
  * ```ts
@@ -92,14 +92,14 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
 }
 
 /**
- * The supervisor of a service: it makes the parts that work together, and owns the supervisor chart.
+ * The supervisor of a service. It makes its parts and owns the supervisor chart.
  *
  * @internal
  */
 export class ServiceSupervisor<Peer, In, Out, Sent>
   implements Supervisor<Peer, In, Out, Sent>, SupervisorOrders, ChartOwner
 {
-  /** For messages about values. */
+  /** Used in error messages about values. */
   static readonly spokenName = 'a supervisor';
 
   readonly #charts: ChartSystem;
@@ -270,7 +270,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     this.#chart.send(fact);
   }
 
-  /** A connection, a child or a close handler has ended, and may have been the last. */
+  /** Called when a connection, a child or a close handler has ended, which may have been the last. */
   #shrank(): void {
     if (this.state !== 'draining') return;
     const registry = this.#registry;
@@ -278,7 +278,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     const isServing = registry.connections.size > 0 || handlers.unsettled > 0;
     if (!isServing) this.#drain.stopServices();
     const left = registry.connections.size + registry.dialed.size + this.#children.size;
-    // After the deadline, it does not wait for the application's handlers.
+    // After the deadline, it does not wait for handlers of the application.
     const isExpiring = this.#chart.state.paths.includes('draining.expiring');
     if (left === 0 && (isExpiring || handlers.unsettled === 0)) this.#send('fleet.emptied');
   }
@@ -286,11 +286,11 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   #connectionCrashed(error: Error): void {
     this.#crashes.push(error);
     this.#send('connection.crashed');
-    // A chart that is over takes no fact, and gives no order.
+    // A chart that is over takes no facts and gives no orders.
     if (this.#chart.isOver) this.recordCrash();
   }
 
-  /** Reports an error of the supervisor's own chart. Connections live on. */
+  /** Reports an error of the supervisor's own chart. Connections stay open, unless a drain was requested. */
   chartCrashed(error: Error): void {
     this.#notify(() => this.#reporter.crashed(error));
     if (this.#drain.isRequested) this.#destroyAll();
@@ -352,7 +352,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     // Ends connections whose sockets are still closing, so that each has its report before `supervisor.stopped`.
     const left = [...registry.connections, ...registry.dialed];
     this.#drain.each(left, (connection) => connection.abandon());
-    // Behind their reports, and behind what their clients and pools report in turn.
+    // After their reports, and after what their clients and pools report in turn.
     this.#charts.notifications.addLast(() => this.#conclude());
   }
 

@@ -11,7 +11,7 @@ import type { AnyReporter } from './report.ts';
 import type { TopicSize } from './supervisor-types.ts';
 
 /**
- * Longest name of a topic, in bytes of UTF-8. So a peer that chooses names can use at most `limits.topicsMax` times this
+ * Longest name of a topic, in bytes of UTF-8. A peer that chooses names can therefore use at most `limits.topicsMax` times this
  * much memory for them.
  */
 const NAME_BYTES_MAX = 256;
@@ -30,7 +30,7 @@ export class TopicAudience implements Reachable {
   readonly name: string;
   readonly members = new Set<InboundConnection>();
   removals = 0;
-  /** The public handle without options; made when it is first asked for. */
+  /** The public handle without options; made on first use. */
   handle: object | null = null;
   /** Lets {@link Topics} find it while it is idle. */
   ref: WeakRef<TopicAudience> | null = null;
@@ -53,7 +53,7 @@ export class TopicAudience implements Reachable {
     return this.members.has(connection);
   }
 
-  /** Whether it must be kept even if nobody holds its handle. */
+  /** Whether it must be kept even if its handle is not in use. */
   get isNeeded(): boolean {
     return this.members.size > 0 || this.#messages?.observed === true;
   }
@@ -63,7 +63,7 @@ export class TopicAudience implements Reachable {
     return this.members.size === 0 ? 0 : this.#dropped;
   }
 
-  /** The messages that are published; made when it is first asked for. */
+  /** The stream of published messages; made on first use. */
   get messages(): Stream<unknown> {
     const topics = this.#topics;
     this.#messages ??= new Stream<unknown>(topics.listenerErrored, undefined, () =>
@@ -91,7 +91,7 @@ export class TopicAudience implements Reachable {
     if (this.#messages?.observed) this.#announce(this.#messages, publication.message);
   }
 
-  /** As a notification, so that a listener that publishes in answer does not run inside a fan-out. */
+  /** Emits as a notification, so that a listener that publishes in answer does not run inside a fan-out. */
   #announce(messages: Stream<unknown>, message: unknown): void {
     this.#topics.notifications.add(() => messages.next(message));
   }
@@ -112,9 +112,9 @@ export class TopicAudience implements Reachable {
 /**
  * The topics of one supervisor.
  *
- * Each topic is a {@link TopicAudience}, and its members are a plain set: joining and leaving cost the same with ten
- * members or ten thousand. An audience is kept here while it has members or listeners. Otherwise it lives only while
- * somebody holds its handle, so names that peers invent leave nothing behind.
+ * Each topic is a {@link TopicAudience}, and its members are a plain set: joining and leaving cost the same with ten members or
+ * ten thousand. An audience is kept here while it has members or listeners. Otherwise it lives only while its handle is in use,
+ * so names that peers invent leave nothing behind.
  */
 export class Topics {
   readonly notifications: Notifications;
@@ -123,10 +123,10 @@ export class Topics {
   readonly #reporter: AnyReporter;
   /** Audiences with members or listeners. */
   readonly #active = new Map<string, TopicAudience>();
-  /** Audiences with neither, whose handle somebody may hold. */
+  /** Audiences with neither, whose handle may still be in use. */
   readonly #idle = new Map<string, WeakRef<TopicAudience>>();
   readonly #collected = new FinalizationRegistry<string>((name) => this.#forget(name));
-  /** Events that are not among the notifications yet. */
+  /** Events that have not been added to the notifications yet. */
   #events: TopicEvent[] = [];
   #isComplete = false;
 
@@ -176,7 +176,7 @@ export class Topics {
     for (const name of connection.side.topics ?? []) this.#remove(connection, name);
   }
 
-  /** Emits the events since the last call. They wait, because a connection leaves its topics before its own report. */
+  /** Emits the events since the last call. They are held back, because a connection leaves its topics before its own report. */
   emitEvents(): void {
     if (this.#events.length === 0) return;
     const events = this.#events;
@@ -184,7 +184,7 @@ export class Topics {
     for (const event of events) this.notifications.add(() => this.#reporter.emit(event));
   }
 
-  /** The supervisor has stopped: completes all streams. */
+  /** Completes all streams, when the supervisor has stopped. */
   complete(): void {
     this.#isComplete = true;
     const idle = [...this.#idle.values()].map((ref) => ref.deref());

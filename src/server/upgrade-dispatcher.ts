@@ -25,9 +25,9 @@ import {
 
 /** What a dispatcher reports to a supervisor besides upgrades. */
 interface AttachReports {
-  /** A plain request for a path of the WebSocket. */
+  /** Reports a plain request for a path of the WebSocket. */
   notUpgraded(request: IncomingMessage, httpStatus: number | undefined): void;
-  /** `path` or `otherwise` threw. */
+  /** Reports that `path` or `otherwise` threw. */
   attachErrored(handler: 'path' | 'otherwise', error: Error): void;
 }
 
@@ -70,13 +70,13 @@ export function dispatcherOf(server: UpgradeServer): UpgradeDispatcher {
  *                          │ yes
  *                    a supervisor serves the path ─▶ supervisor.handleUpgrade
  *                          │ none
- *                    otherwise, or the other listeners, watched ─▶ 404 when nobody handles it
+ *                    otherwise, or the other listeners, watched ─▶ 404 if nothing handles it
  * ```
  */
 class UpgradeDispatcher {
   readonly #server: UpgradeServer;
   readonly #attachments = new Set<Attachment>();
-  /** The request that is being passed to the other listeners. Our own listener must not handle it again. */
+  /** The request that is being passed to the other listeners. Mooring's own listener must not handle it again. */
   #passedOn: IncomingMessage | null = null;
   #emit: UpgradeEmit | null = null;
 
@@ -121,13 +121,13 @@ class UpgradeDispatcher {
       if (taken !== undefined) {
         throw new MooringError(
           'path-taken',
-          `another attach() on this server serves ${taken}: detach or drain that supervisor first, or use another path`,
+          `another attach() on this server already serves ${taken}; detach or drain that supervisor first, or use another path`,
         );
       }
       if (otherwise !== undefined && other.otherwise !== undefined) {
         throw new MooringError(
           'invalid-options',
-          'options.otherwise: must be given once for each server; another supervisor on this server has it',
+          'options.otherwise: may be set only once for each server; another supervisor on this server has set it',
         );
       }
     }
@@ -138,7 +138,7 @@ class UpgradeDispatcher {
     if (!takesAll || foreignListeners(this.#server, 'upgrade').length === 0) return;
     warnOnce(
       'MOORING_NO_PATH',
-      'attach() was called without a path on a server that has other upgrade listeners: the supervisor takes every WebSocket, also those of a dev server (HMR). Pass { path }.',
+      'attach() was called without a path on a server that has other upgrade listeners: the supervisor takes every WebSocket, including those of a dev server (HMR). Pass { path }.',
     );
   }
 
@@ -154,7 +154,7 @@ class UpgradeDispatcher {
         this.#passedOn = null;
       }
     };
-    // Routed late: the application may detach the supervisor before the earlier responses have left.
+    // Routed late, because the application may detach the supervisor before the earlier responses have left.
     afterResponses(socket, () => this.#route(upgrade, passOn));
   }
 
@@ -181,7 +181,7 @@ class UpgradeDispatcher {
     else new UnservedUpgrade(upgrade, handlePlainly).wasPassedOn(passOn());
   }
 
-  /** The supervisor with the most specific path. Of several, one that still serves comes first, then the oldest. */
+  /** The supervisor with the most specific path. Among equals, one that still serves comes first, then the oldest. */
   #serving(request: IncomingMessage): Attachment | undefined {
     const path = requestPath(request);
     const taking = [...this.#attachments].filter((attachment) => takes(attachment, path));
@@ -207,8 +207,8 @@ class UpgradeDispatcher {
   }
 
   /**
-   * Must be there, because Node.js emits `upgrade` only if there is a listener. It handles requests that did not come
-   * through {@link UpgradeEmit}: with `takeOver: false`, and after another package has replaced `emit`.
+   * Must exist, because Node.js emits `upgrade` only if there is a listener. It handles requests that did not come through
+   * {@link UpgradeEmit}: with `takeOver: false`, and after another package has replaced `emit`.
    */
   readonly #onUpgrade = ours((request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     if (this.#passedOn === request) return;
@@ -219,14 +219,14 @@ class UpgradeDispatcher {
     else ignoreErrors(stream);
   });
 
-  /** Whether nobody else listens for upgrades. Another copy of Mooring counts as somebody else. */
+  /** Whether there are no other listeners for upgrades. Those of another copy of Mooring count as others. */
   get #isAlone(): boolean {
     return this.#server.rawListeners('upgrade').every((listener) => listener === this.#onUpgrade);
   }
 
   /** Handles plain requests: a proxy that strips headers turns an upgrade request into a plain one. */
   readonly #onRequest = ours((request: IncomingMessage, response: ServerResponse): void => {
-    // Over HTTP/2 there are no upgrades. `httpVersion` does not help: a client of HTTP/1 may send 2.0 as its version.
+    // HTTP/2 has no upgrades. `httpVersion` does not help, because a client of HTTP/1 may send 2.0 as its version.
     if ('stream' in request) return;
     const isOurs = foreignListeners(this.#server, 'request').length === 0 && !response.headersSent;
     // Without any other listener the request would hang.
@@ -236,9 +236,9 @@ class UpgradeDispatcher {
   });
 
   /**
-   * The supervisor that a plain request was meant for. If the application answers the request, it was probably meant for
-   * the application. Then it counts only if it has `Sec-WebSocket-Key`, or if it asks for no certain type of content and
-   * has no `Sec-Fetch-Mode`.
+   * The supervisor that a plain request was meant for. If the application answers the request, it was probably meant for the
+   * application. It then counts only if it has `Sec-WebSocket-Key`, or if it asks for no particular type of content and has no
+   * `Sec-Fetch-Mode`.
    */
   #meant(request: IncomingMessage, isOurs: boolean): Attachment | undefined {
     const { method, headers } = request;
@@ -323,7 +323,7 @@ function checkExact(path: unknown): void {
   if (/[?#]/.test(path)) throw invalidPath(`'${path}' must not have a query or a fragment`);
   if (PATTERN.test(path)) {
     throw invalidPath(
-      `'${path}' looks like a pattern, and paths are compared as they are; pass a function instead, (path) => boolean`,
+      `'${path}' looks like a pattern, but paths are compared literally; pass a function instead, (path) => boolean`,
     );
   }
 }
@@ -332,7 +332,7 @@ function invalidPath(problem: string): MooringError {
   return new MooringError('invalid-options', `options.path: ${problem}`);
 }
 
-/** How closely a rule names the paths that it takes: a lower rank goes first. */
+/** How specific a rule is. A lower rank takes precedence. */
 export function rankOf(path: UpgradePath | undefined): number {
   if (path === undefined) return 2;
   return typeof path === 'function' ? 1 : 0;
@@ -343,7 +343,7 @@ function namesPath(rule: string | readonly string[], path: string): boolean {
   return typeof rule === 'string' ? rule === path : rule.includes(path);
 }
 
-/** Whether a rule takes a path; without a rule every path is taken. @param ask - calls a function of the application. */
+/** Whether a rule takes a path. Without a rule, every path is taken. @param ask - calls a function of the application. */
 export function takesPath(
   rule: UpgradePath | undefined,
   path: string,

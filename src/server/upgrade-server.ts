@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 
 /**
- * An HTTP server that `attach` takes: of `node:http`, of `node:https`, or of `node:http2` with `allowHTTP1`.
+ * An HTTP server that `attach` accepts: one of `node:http`, of `node:https`, or of `node:http2` with `allowHTTP1`.
  *
  * A request over HTTP/2 asks for a WebSocket with extended CONNECT (RFC 8441), which Mooring does not serve.
  */
@@ -30,12 +30,12 @@ interface ServerInside extends EventEmitter {
 
 function ignore(): void {}
 
-/** Adds an error listener to a socket without an owner: otherwise a reset would end the process. */
+/** Adds an error listener to a socket without an owner; otherwise a reset would end the process. */
 export function ignoreErrors(socket: EventEmitter): void {
   if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
 }
 
-/** Whether a server speaks HTTP/2; over HTTP/2 there are no upgrades (RFC 9113 §8.6). */
+/** Whether a server speaks HTTP/2, which has no upgrades (RFC 9113 §8.6). */
 export function isHttp2(server: UpgradeServer): boolean {
   return 'updateSettings' in server;
 }
@@ -45,7 +45,7 @@ const kOurs = Symbol.for('mooring.listener');
 
 type Listener = (this: unknown, ...args: never[]) => unknown;
 
-/** Marks a listener as one of ours. */
+/** Marks a listener as one of Mooring. */
 export function ours<L extends Listener>(listener: L): L {
   return Object.assign(listener, { [kOurs]: true });
 }
@@ -58,7 +58,7 @@ export function foreignListeners(server: UpgradeServer, event: string): Listener
   return listeners.filter((listener) => !(kOurs in (listener.listener ?? listener)));
 }
 
-/** Whether a function is async. Without its promise, nobody knows when it is done. */
+/** Whether a function is async. Without its promise, it is unknown when it is done. */
 function isAsync(listener: Listener): boolean {
   return listener.constructor.name === 'AsyncFunction';
 }
@@ -67,15 +67,15 @@ function isAsync(listener: Listener): boolean {
 export interface Passed {
   /** The results of the listeners, as far as they are known. */
   readonly results: readonly unknown[];
-  /** Whether an async listener may still work whose promise is not known. */
+  /** Whether an async listener whose promise is not known may still work. */
   readonly mayBePending: boolean;
 }
 
 /**
  * Replaces the `emit` of one server, to intercept one event.
  *
- * The listeners stay on the server, and {@link UpgradeEmit.passOn} calls them. If other code has replaced `emit` meanwhile,
- * it cannot be restored: then this one stays below, and passes everything on.
+ * The listeners stay on the server, and {@link UpgradeEmit.passOn} calls them. If other code has replaced `emit` meanwhile, the
+ * original cannot be restored: this one then stays below, and passes everything on.
  */
 export class UpgradeEmit {
   readonly #server: ServerInside;
@@ -84,7 +84,7 @@ export class UpgradeEmit {
   readonly #take: (args: readonly unknown[], emit: UpgradeEmit) => void;
   #isActive = true;
 
-  /** @param take - gets the arguments of each `upgrade` event. */
+  /** @param take - receives the arguments of each `upgrade` event. */
   constructor(server: UpgradeServer, take: (args: readonly unknown[], emit: UpgradeEmit) => void) {
     this.#server = server as ServerInside;
     this.#take = take;
@@ -115,7 +115,7 @@ export class UpgradeEmit {
       const results = listeners.map((listener) => listener.apply(this.#server, args as never[]));
       return { results, mayBePending: false };
     }
-    // Other code replaced `emit` before us and must see the event. Then the results of the listeners are lost.
+    // Other code replaced `emit` first and must see the event. The results of the listeners are then lost.
     below.call(this.#server, 'upgrade', ...args);
     return { results: [], mayBePending: listeners.some(isAsync) };
   }
@@ -132,7 +132,7 @@ export class UpgradeEmit {
     return true;
   };
 
-  /** Asks the callback of the server. For other upgrades than WebSocket, the callback does not see listeners of Mooring. */
+  /** Calls the callback of the server. For upgrades other than WebSocket, the callback does not see listeners of Mooring. */
   readonly #mayUpgrade: ShouldUpgrade = (request) => {
     const server = this.#server;
     if (!this.#isActive || asksForWebSocket(request))
@@ -176,7 +176,7 @@ export function afterResponses(socket: Socket, proceed: () => void): void {
     if (response !== null) response.once('finish', look);
     else {
       systemClock.clearTimer(late);
-      // The last response ended it with `Connection: close`, or the client has left.
+      // The last response ended the socket with `Connection: close`, or the client has left.
       if (socket.writableEnded || socket.readableEnded) socket.destroy();
       if (!socket.destroyed) proceed();
     }
@@ -228,7 +228,7 @@ function withoutUpgrade(name: string, value: string): string | null {
   return options.filter((option) => option.toLowerCase() !== 'upgrade').join(', ') || null;
 }
 
-/** How long an upgrade request may wait for a sign that somebody handles it, in milliseconds. */
+/** How long an upgrade request may wait for a sign that a listener handles it, in milliseconds. */
 const UNTOUCHED_MS = 2_000;
 /** How long it may wait for the first byte of an answer, in milliseconds. */
 const UNANSWERED_MS = 30_000;
@@ -247,8 +247,8 @@ function listenersOf(socket: Socket): number {
 /**
  * Watches an upgrade request that no supervisor serves while other listeners may handle it.
  *
- * Node.js lets go of the socket when it emits `upgrade`: a reset without an error listener ends the process, and
- * nothing ends a socket that no listener handles.
+ * Node.js releases the socket when it emits `upgrade`: a reset without an error listener ends the process, and nothing ends a
+ * socket that no listener handles.
  */
 export class UnservedUpgrade {
   readonly #request: IncomingMessage;
@@ -280,7 +280,7 @@ export class UnservedUpgrade {
     this.#mayBePending = mayBePending;
   }
 
-  /** `otherwise` threw. */
+  /** Called when `otherwise` threw. */
   failed(): void {
     if (this.#isAnswered) this.#socket.destroy();
     else if (!this.#socket.destroyed) this.#refuse();
@@ -292,12 +292,12 @@ export class UnservedUpgrade {
     return writableEnded || !(bytesWritten <= this.#writtenBytes);
   }
 
-  /** Whether somebody reads the socket or listens to it. */
+  /** Whether other code reads the socket or listens to it. */
   get #isAttended(): boolean {
     return this.#socket.readableFlowing !== null || listenersOf(this.#socket) > this.#listeners;
   }
 
-  /** Whether it was ended and nobody reads it: then nobody notices when the client leaves. */
+  /** Whether the socket was ended and no code reads it, so that nothing notices when the client leaves. */
   get #isAbandoned(): boolean {
     return this.#socket.writableFinished && this.#socket.readableFlowing === null;
   }
@@ -316,7 +316,7 @@ export class UnservedUpgrade {
     else this.#clock.setTimer(UNANSWERED_MS - UNTOUCHED_MS, () => this.#lookAgain());
   }
 
-  /** A listener that has answered and still reads or listens owns the socket. An answer without that is over by now. */
+  /** A listener that has answered and still reads or listens owns the socket. Otherwise an answered request is over by now. */
   #lookAgain(): void {
     if (this.#socket.destroyed) return;
     if (!this.#isAnswered) this.#refuse();

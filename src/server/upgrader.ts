@@ -39,7 +39,7 @@ export class WsUpgrader implements Upgrader {
     });
   }
 
-  /** Returns `null` when the socket has died meanwhile: then ws does nothing. */
+  /** Returns `null` if the socket has died meanwhile; ws then does nothing. */
   complete(upgrade: UpgradeRequest): UpgradeResult {
     const { request, socket, head, answerHeaders, isRefused = false } = upgrade;
     this.#fault = null;
@@ -58,7 +58,9 @@ export class WsUpgrader implements Upgrader {
   }
 }
 
-/** Names the first. A browser fails a connection without any of its subprotocols, and does not read the close frame. */
+/**
+ * Names the first subprotocol. A browser fails a connection without any of its subprotocols, and does not read the close frame.
+ */
 function firstOf(offered: ReadonlySet<string>): string | false {
   const [first = false] = offered;
   return first;

@@ -25,7 +25,7 @@ export class FaultLink {
     this.closed = Promise.all(this.#sockets.map(closed)).then(() => this.#release());
   }
 
-  /** Ends both sides at once; what was held is dropped. */
+  /** Ends both sides at once and drops held bytes. */
   close(): void {
     this.#release();
     for (const socket of this.#sockets) socket.destroy();

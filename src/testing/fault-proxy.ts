@@ -31,10 +31,10 @@ const linkFaultRules = {
 } satisfies Record<keyof LinkFaults, Rule<unknown>>;
 
 /**
- * A TCP proxy that does to connections what networks do.
+ * A TCP proxy that disturbs connections as networks do.
  *
  * It listens on a free port of the loopback and connects to one target. Each connection is a link with two directions. You
- * can set faults for future links, and change them on a live link. If the target cannot be reached, the proxy resets the
+ * can set faults for future links and change them on a live link. If the target cannot be reached, the proxy resets the
  * client.
  *
  * @example
@@ -67,8 +67,8 @@ export class FaultProxy implements AsyncDisposable {
   /**
    * Starts listening.
    *
-   * @param clock - keeps latency, rate and the turns between chunks
-   * @returns a promise that rejects with the system's error when it cannot listen.
+   * @param clock - times latency, rate and the turns between chunks
+   * @returns a promise that rejects with the system error if it cannot listen.
    */
   static async start(target: FaultTarget, clock: Clock = systemClock): Promise<FaultProxy> {
     const proxy = new FaultProxy(target, clock);

@@ -3,9 +3,9 @@ import type { Clock, TimerHandle } from '../core/clock.ts';
 import { INTEGER_MAX } from '../core/defaults.ts';
 import { flag, integer, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 
-/** The faults of one direction of a link. By default there are none. */
+/** The faults of one direction of a link; none by default. */
 export interface StreamFaults {
-  /** Lets nothing through: no bytes, no FIN and no RST. Nothing is lost, everything waits. @default false */
+  /** Lets nothing through: no bytes, no FIN and no RST. Nothing is lost, because everything waits. @default false */
   blackhole?: boolean;
   /** The delay of everything, in milliseconds. The order is kept. @default 0 */
   latencyMs?: number;
@@ -51,8 +51,8 @@ interface Held {
 /**
  * One direction of a link, from the sending socket to the receiving socket.
  *
- * Faults affect the receiving side only, and you can change them at any time. At most 64 KiB are held. Then the sender is
- * not read any more, and TCP slows it down.
+ * Faults affect only the receiving side, and you can change them at any time. At most 64 KiB are held. Beyond that, the sender
+ * is no longer read, and TCP slows it down.
  */
 export class FaultStream {
   readonly #source: Socket | null;
@@ -86,7 +86,7 @@ export class FaultStream {
   }
 
   /**
-   * Replaces the faults, also for bytes that are held already. `set({})` removes all faults.
+   * Replaces the faults, also for bytes that are already held. `set({})` removes all faults.
    *
    * A new latency applies to bytes that arrive from now on.
    *
@@ -130,7 +130,7 @@ export class FaultStream {
     this.#regulate();
   }
 
-  /** A reset counts even after an end: a socket can do both. */
+  /** A reset counts even after an end, because a socket can do both. */
   #finish(ending: LinkEnd): void {
     if (this.#isOver && ending === 'end') return;
     this.#ending = ending;

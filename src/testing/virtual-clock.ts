@@ -19,7 +19,7 @@ const EPOCH_MS = 1_700_000_000_000;
  * timer that added them.
  */
 export class VirtualClock implements Clock {
-  /** How late the next timer is, in milliseconds; a busy event loop is late, an idle one is not. */
+  /** How late the next timer is, in milliseconds. A busy event loop is late, an idle one is not. */
   latenessMs: () => number = () => 0;
   /** How many timers have been set so far. */
   timersSet = 0;

@@ -161,7 +161,7 @@ describe('admitted', { timeout: 60_000 }, () => {
       (name): [string, unknown, RegExp] => [
         `a header of the handshake, ${name}`,
         { headers: { [name]: 'x' } },
-        /belongs to the handshake itself$/,
+        /is a header of the handshake itself; leave it out$/,
       ],
     ),
   ];

@@ -282,7 +282,7 @@ describe('attach: refuses at once what cannot work', { timeout: 60_000 }, () => 
     for (const path of ['/ws', ['/else', '/ws']]) {
       assert.throws(() => attach(server, second, { path }), {
         code: 'path-taken',
-        message: /serves \/ws: detach or drain/,
+        message: /already serves \/ws; detach or drain/,
       });
     }
     await supervisor.drain({ withinMs: 50 });
@@ -337,7 +337,7 @@ describe('attach: refuses at once what cannot work', { timeout: 60_000 }, () => 
     await stopped.drain({ withinMs: 50 });
     assert.throws(() => attach(createServer(), stopped, { path: '/ws' }), {
       code: 'invalid-argument',
-      message: /supervisor must be .*stopped/,
+      message: /supervisor has stopped; create another one/,
     });
   });
 

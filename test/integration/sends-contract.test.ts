@@ -170,7 +170,7 @@ for (const [name, { asynchronous }] of late) {
       member?.peer.json('text');
       const { handler, error } = await service.when('handler.errored');
       assert.equal(handler, 'messages');
-      assert.match(error.message, /^options\.messages: .* is async: do async work in onMessage$/);
+      assert.match(error.message, /^options\.messages: .* is async; do async work in onMessage$/);
       await member?.peer.finishPolitely();
       const { verdict } = await service.when('connection.closed');
       assert.deepEqual([verdict.sent?.code, verdict.cause], [1011, 'handler-error']);

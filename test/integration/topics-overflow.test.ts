@@ -219,7 +219,7 @@ describe('the options of a topic', () => {
     const wrong: [object, RegExp][] = [
       [{ overflow: 'block' }, /options\.overflow/],
       [{ overflow: 'latest', keyOf: 'symbol' }, /options\.keyOf/],
-      [{ keyOf }, /options\.keyOf: is for overflow 'latest' only/],
+      [{ keyOf }, /options\.keyOf: has an effect only with overflow 'latest'/],
       [{ overfow: 'close' }, /overfow/],
     ];
     for (const [options, message] of wrong) {

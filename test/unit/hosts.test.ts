@@ -92,7 +92,7 @@ describe('hostFault', () => {
   });
 
   const expected = 'must consist of a name, or a name and a port';
-  const wildcard = "must have no wildcard but one for whole names, as in '*.example.com'";
+  const wildcard = "may have only one wildcard, for whole names, as in '*.example.com'";
   const table: Record<string, string> = {
     'https://example.com': `${expected}: write 'example.com'`,
     'wss://example.com:8443/ws': `${expected}: write 'example.com:8443'`,

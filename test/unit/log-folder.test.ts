@@ -137,7 +137,7 @@ describe('LogFolder', () => {
     for (const message of ['bad', 'worse', 'bad', 'worse']) folder.add(line(message));
     clock.advance(1_000);
     assert.deepEqual(written, ['bad', 'worse', 'worse … and 1 more']);
-    assert.deepEqual(warnings, ['the logger of logEvents threw: disk full']);
+    assert.deepEqual(warnings, ['logEvents(events$, logger): logger threw: disk full']);
   });
 });
 

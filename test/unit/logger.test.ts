@@ -466,7 +466,7 @@ describe('logEvents', () => {
     endings.next({ outcome: 'failed', failure });
     assert.match(
       String(thrown[0]?.message),
-      /^logEvents\(events\$, logger\): events\$ emitted an object that is no event; pass events\$ of /,
+      /^logEvents\(events\$, logger\): events\$ emitted an object that is not an event; pass events\$ of /,
     );
     assert.deepEqual(lines, []);
   });

@@ -278,7 +278,7 @@ describe('the arguments of listen', () => {
       /^options\.port: must be a whole number from 0 to 65535, not the string '8080'$/,
     ],
     [{ port: 70_000 }, /^options\.port: must be a whole number from 0 to 65535, not 70000$/],
-    [{ host: '' }, /^options\.host: must be a name or an address, not an empty string$/],
+    [{ host: '' }, /^options\.host: must be a host name or an IP address, not an empty string$/],
     [{ tls: 'key' }, /^options\.tls: must be an object, not a string$/],
     [{ onRequest: {} }, /^options\.onRequest: must be a function, not an object$/],
     [{ takeOver: 'yes' }, /^options\.takeOver: must be a boolean, not a string$/],

@@ -291,7 +291,7 @@ describe('an option that is wrong', () => {
     );
     refuses(
       { admission: { origins: 'https://a.example' } },
-      "options.admission.origins: must be 'same', 'any', '*', a list or a function, not a string; put it into a list",
+      "options.admission.origins: must be 'same', 'any', '*', a list or a function, not a string; put it in a list",
     );
     refuses(
       { admission: { hosts: ['https://a.example/ws'] } },

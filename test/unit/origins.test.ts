@@ -101,7 +101,7 @@ describe('originFault', () => {
   });
 
   const alone = 'must consist of scheme, host and port';
-  const wildcard = "must have no wildcard but one for whole names, as in 'https://*.example.com'";
+  const wildcard = "may have only one wildcard, for whole names, as in 'https://*.example.com'";
   const table: Record<string, string> = {
     'https://a.example/chat': `${alone}: write 'https://a.example'`,
     'https://a.example/?x': `${alone}: write 'https://a.example'`,
@@ -126,8 +126,8 @@ describe('originFault', () => {
     'https://': "must look like 'https://example.com'",
     'https://a b': "must look like 'https://example.com'",
     'https://a.example:99999': "must look like 'https://example.com'",
-    same: "must stand alone and not in a list; a function can combine 'same' with others",
-    any: "must stand alone and not in a list; a function can combine 'any' with others",
+    same: "must stand alone, not in a list; use a function to combine 'same' with others",
+    any: "must stand alone, not in a list; use a function to combine 'any' with others",
   };
   for (const [entry, fault] of Object.entries(table)) {
     it(`refuses "${entry}"`, () => assert.equal(originFault(entry), fault));
