@@ -478,8 +478,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'pieces kept',
-    fault:
-      'One byte of an unfinished message keeps its whole read of 64 KiB in memory.',
+    fault: 'One byte of an unfinished message keeps its whole read of 64 KiB in memory.',
     file: 'src/transport/reassembly.ts',
     from: 'if (isCostly || (isBlock && pieces.length - blocks > 1)) {',
     to: 'if (isBlock && pieces.length - blocks > 1) {',
