@@ -12,7 +12,7 @@ export const errorCodes = {
   'unencodable-message': 'The codec could not encode an outbound message.',
   'read-only': 'An actor of Mooring is read-only: it takes no events and stops with its chart.',
   'no-actor':
-    'The entry point that made this client has no actors, because it does not bring XState.',
+    'The entry point that created this client has no actors, because it does not include XState.',
   'stream-errored': 'An Observable that fed a topic ended with an error.',
 } as const;
 

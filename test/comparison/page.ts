@@ -25,19 +25,19 @@ export function comparisonPage(comparison: Comparison): string {
 
 ${wrapped(INTRODUCTION)}
 
-## Who takes part
+## Libraries
 
-${wrapped(`Observed on Node.js ${node}. Options that are not named here have their defaults.`)}
+${wrapped(`Observed on Node.js ${node}. Options that are not listed here have their defaults.`)}
 
 ${setupText(comparison)}
 
-## How it is observed
+## Method
 
 ${METHOD.map((text) => wrapped(text, '- ')).join('\n')}
 
 ${situations.map((situation) => situationText(situation, comparison)).join('\n\n')}
 
-## What to make of it
+## Summary
 
 ${wrapped(SUMMARY)}
 
@@ -49,18 +49,18 @@ ${FACTS.map((text) => wrapped(text, '- ')).join('\n')}
 
 const INTRODUCTION =
   'This page compares what client libraries report to their users when something goes wrong. `npm run compare` puts ' +
-  'each of them into the same situations, on real sockets, and notes every event in the words of the library. The ' +
-  'libraries have different aims: ws is the protocol alone, reconnecting-websocket and partysocket keep to the ' +
-  "interface of the browser's `WebSocket`, and socket.io-client has a protocol of its own and needs a server that " +
-  'speaks it.';
+  'each library into the same situations, on real sockets, and records every event in the words of the library. The ' +
+  'libraries have different aims: ws implements the protocol alone, reconnecting-websocket and partysocket keep to ' +
+  "the interface of the browser's `WebSocket`, and socket.io-client has a protocol of its own and needs a server " +
+  'that speaks it.';
 
 const METHOD = [
   `Each library runs alone in each situation, for ${OBSERVED_MS} ms. The page does not show what comes later, and ` +
     `cuts a trace after ${EVENTS_MAX} events. No library makes a second attempt in that time.`,
-  'Peers that never accept a connection are bare TCP servers, the same for all libraries. Behind a connection that ' +
-    'opens is a sound server, of ws or of socket.io. A TCP proxy between client and server breaks the connection.',
+  'Peers that never accept a connection are bare TCP servers, the same for all libraries. A connection that opens ' +
+    'leads to a working server, of ws or of socket.io. A TCP proxy between client and server breaks the connection.',
   'Reports are the events that announce the failure or the end: `error`, `close`, `connect_error`, `disconnect` ' +
-    'and `endings$`. `status$` of Mooring does not count, because it says what the client does next. An uncaught ' +
+    'and `endings$`. `status$` of Mooring does not count, because it shows what the client does next. An uncaught ' +
     'exception does not count either, because only the process sees it.',
   `The user sends one message ${SEND_AT_MS} ms after dialing, unless the situation names another time. The last ` +
     'column shows what `send` returned or threw, or what its callback got.',
@@ -69,28 +69,28 @@ const METHOD = [
 
 const SUMMARY =
   'The table counts situations by how often a library reported the failure or the end. The last column counts the ' +
-  'situations that raised an exception which no listener and no `catch` of the user can handle. By default, such an ' +
+  'situations that raised an exception that no listener and no `catch` of the user can handle. By default, such an ' +
   'exception ends a process.';
 
 const FACTS = [
-  'The standard of the browser asks for `error` and then `close`, so two reports are no mistake of ws. Its `close` ' +
-    'comes exactly once in every situation but the silent peer, and its `error` says why.',
+  'The browser standard requires `error` and then `close`, so two reports are not a mistake of ws. Its `close` ' +
+    'comes exactly once in every situation except the silent peer, and its `error` gives the reason.',
   'socket.io-client and Mooring have a heartbeat and find a silent peer. The others leave this to the application, ' +
-    'as the documentation of ws shows; here their `send` took a message for a peer that was gone.',
-  'socket.io-client reports each failure once, with a reason, and passes on the error below it. It reports nothing ' +
-    'about an attempt that its user gave up.',
+    'as the documentation of ws shows. Here, their `send` accepted a message for a peer that was gone.',
+  'socket.io-client reports each failure once, with a reason, and passes on the underlying error. It reports nothing ' +
+    'about an attempt that its user ended.',
   'reconnecting-websocket and partysocket report a `close` with 1000, a normal end, for attempts that failed. The ' +
     '`error` that follows has the reason.',
-  'After its connection timeout, reconnecting-websocket closes a socket of ws to which it no longer listens. The ' +
-    'WebSocket of a browser ignores an `error` without listeners; that of ws throws it. partysocket, which comes ' +
-    'from the same code, has fixed this.',
+  'After its connection timeout, reconnecting-websocket closes a ws socket on which it no longer has listeners. The ' +
+    'WebSocket of a browser ignores an `error` without listeners, but the WebSocket of ws throws it. partysocket, ' +
+    'which comes from the same code, has fixed this.',
   'After an open connection is lost, ws, reconnecting-websocket, partysocket and socket.io-client report RST and ' +
     'FIN in the same way. Mooring distinguishes them.',
-  'What `send` tells you: the callback of ws gets an error with the reason if a message cannot leave; partysocket ' +
-    'returns whether the message left at once, and warns after `close`; reconnecting-websocket returns nothing; ' +
-    'socket.io-client returns the socket, and offers acknowledgements; Mooring returns `queued` or `refused`.',
-  'Mooring reports each attempt once, on `endings$`. If you also subscribe to `status$`, you see it again, because ' +
-    'each status holds the last ending.',
+  '`send` reports different things: the callback of ws gets an error with the reason if a message cannot leave; ' +
+    'partysocket returns whether the message left at once, and warns after `close`; reconnecting-websocket returns ' +
+    'nothing; socket.io-client returns the socket and offers acknowledgements; Mooring returns `queued` or `refused`.',
+  'Mooring reports each attempt once, on `endings$`. If you also subscribe to `status$`, you see the ending again, ' +
+    'because each status holds the last ending.',
 ];
 
 function setupText({ subjects, versions }: Comparison): string {

@@ -57,7 +57,7 @@ export const situations: readonly Situation[] = [
   },
   {
     name: 'Peer silent',
-    about: 'The connection is open; then nothing gets through any more, in either direction.',
+    about: 'The connection is open; then nothing gets through in either direction.',
     prepare: soundPeerOf,
     step: {
       when: 'open',
@@ -69,7 +69,7 @@ export const situations: readonly Situation[] = [
   },
   {
     name: 'Close while connecting',
-    about: 'The user closes while the answer of the peer is awaited.',
+    about: 'The user closes while the client waits for the answer of the peer.',
     prepare: () => roguePlace(() => {}),
     step: { when: 'connecting', act: ({ dialed }) => dialed.close() },
   },

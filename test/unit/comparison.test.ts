@@ -48,7 +48,7 @@ describe('a rendered comparison', () => {
       { ...observed, situation: 'c', reports: 3 },
       { ...observed, situation: 'd' },
     ]);
-    const [row = {}] = tableRows(page, 'What to make of it');
+    const [row = {}] = tableRows(page, 'Summary');
     assert.deepEqual(Object.values(row), ['ws', '1', '2', '1', '1']);
   });
 });

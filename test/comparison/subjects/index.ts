@@ -5,7 +5,7 @@ import { reconnectingWebsocket } from './reconnecting-websocket.ts';
 import { socketIoClient } from './socket-io-client.ts';
 import { ws } from './ws.ts';
 
-/** Everybody who takes part, in the order of the tables. */
+/** All libraries, in the order of the tables. */
 export const subjects: readonly Subject[] = [
   ws,
   reconnectingWebsocket,
