@@ -23,10 +23,10 @@ export function invalidArgument(fault: ArgumentFault): MooringError {
   );
 }
 
-/** Methods that every HTTP server has, and that the application object of a framework does not have. */
+/** Methods that every HTTP server has, but not the application object of a framework. */
 const serverMethods = ['on', 'emit', 'listenerCount', 'address', 'close'];
 
-/** @throws MooringError `invalid-argument` if the value is not an HTTP server; the message says what to pass instead. */
+/** @throws MooringError `invalid-argument` if the value is not an HTTP server; the message names what to pass instead. */
 export function checkServer(value: unknown, call: string): void {
   if (isServer(value)) return;
   throw invalidArgument({
@@ -41,7 +41,7 @@ function serverAdvice(value: unknown): string {
   return hasMethods(value, ['then']) ? 'await it first: ' : '';
 }
 
-/** @throws MooringError `invalid-argument` if the value is not a supervisor; the message says what to pass instead. */
+/** @throws MooringError `invalid-argument` if the value is not a supervisor; the message names what to pass instead. */
 export function checkSupervisor(value: unknown, call: string): void {
   if (isSupervisor(value)) return;
   throw invalidArgument({

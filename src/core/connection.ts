@@ -64,7 +64,7 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
   readonly openedAt: number;
   /** Whether the peer keeps up with what it is sent. */
   readonly flow: Flow;
-  /** Bytes that wait in this process for the peer to take them. */
+  /** Bytes that wait in this process until the peer takes them. */
   readonly bufferedBytes: number;
   /** The verdict, once closed. */
   readonly verdict: CloseVerdict | undefined;
@@ -84,7 +84,7 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
    */
   send(message: Out): SendResult;
   /**
-   * Sends one message, and waits until the operating system has taken it or the message is lost. Settles when the connection
+   * Sends one message and waits until the operating system has taken it or the message is lost. Settles when the connection
    * ends at the latest. The state of the connection never makes it reject. Rejects with a MooringError, `invalid-message` or
    * `unencodable-message`, if the message itself is wrong.
    */
@@ -110,7 +110,7 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
    * them in this process, the rest in the network and with the peer. There is no time limit.
    *
    * Pings are still sent, but no answer is expected. Pings of the peer are not answered, so a peer with a heartbeat may end the
-   * connection. `close`, `terminate` and a drain work as usual, and do not deliver the messages that wait.
+   * connection. `close`, `terminate` and a drain work as usual and do not deliver the messages that wait.
    *
    * @returns whether this call paused it: `false` if it is not open or already paused by an earlier call.
    */

@@ -5,7 +5,7 @@ import { settledNow } from './guard.ts';
 import { SchemaCheck, type StandardIssue, type StandardSchemaV1 } from './standard-schema.ts';
 import { pathText, wellFormed } from './text.ts';
 
-/** Longest text about a fault, in characters. It may quote the peer, and is sent back to the peer. */
+/** Longest text about a fault, in characters. It may quote the peer and is sent back to the peer. */
 const FAULT_TEXT_MAX = 200;
 
 /** The result of reading a payload: a message of the contract, or its fault. */

@@ -79,7 +79,7 @@ export function settledNow<Value>(what: string, value: Value): Value {
 const EVEN_CHANCE = 0.5;
 
 /**
- * Calls the `random` of the application, which returns a number from 0 to 1. Reports an error or any other result, and then
+ * Calls the `random` of the application, which returns a number from 0 to 1. Reports an error or any other result and then
  * returns 0.5.
  */
 export function chanceOf(random: () => number, report: ReportThrown): number {

@@ -97,11 +97,11 @@ const insteads: Readonly<Record<string, string>> = {
 const traces = ['{}', '{"0":', '{"type":"Buffer"'];
 
 /**
- * Finds a value that JSON loses: one that it cannot write, or writes as `{}` or as an object with its bytes.
+ * Finds a value that JSON loses: one that it cannot write, or that it writes as `{}` or as an object with its bytes.
  *
- * @param text - what `JSON.stringify` has written; nothing when it threw. The message is searched only when the text has a
- *   trace of such a value, so all other messages cost one search of their text for each trace.
- * @returns what is wrong, and what to send instead; nothing when code of the message threw.
+ * @param text - what `JSON.stringify` has written; nothing if it threw. The message is searched only if the text has a trace of
+ *   such a value, so all other messages cost one search of their text for each trace.
+ * @returns what is wrong and what to send instead; nothing if code of the message threw.
  */
 export function jsonProblem(message: unknown, text?: string): string | undefined {
   if (text !== undefined && !traces.some((trace) => text.includes(trace))) return undefined;

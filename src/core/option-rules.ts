@@ -8,7 +8,7 @@ export type Given<Options> = { [Name in keyof Options]?: Options[Name] | undefin
 /** Reports what is wrong with an option. `path` names the place within it, for example an entry of a list. */
 export type Report = (problem: string, ...path: PropertyKey[]) => void;
 
-/** Returns an option as given, or its default, and reports what is wrong with it. */
+/** Returns an option as given, or its default. Reports what is wrong with it. */
 export interface Rule<Value> {
   (given: unknown, report: Report): Value;
   /** The names of the options, for a rule of a group. */
@@ -212,7 +212,7 @@ export function notOptions(value: unknown): MooringError {
   return invalidOptions([problemAt(value, [], 'must be an object')]);
 }
 
-/** Describes an unknown option, and suggests the one that was probably meant. */
+/** Describes an unknown option and suggests the one that was probably meant. */
 function unknownOption(path: readonly PropertyKey[], known: Iterable<string>): string {
   return problemAt({}, path, `unknown option${suggestion(String(path.at(-1)), known)}`);
 }

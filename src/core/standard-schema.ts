@@ -111,8 +111,8 @@ export class SchemaCheck<Output> {
   }
 
   /**
-   * Tells an async check from a check that throws: zod returns a promise for both, but its own `safeParse` rethrows the error
-   * of the check.
+   * Distinguishes an async check from a check that throws: zod returns a promise for both, but its own `safeParse` rethrows the
+   * error of the check.
    */
   #runAgain(value: unknown, promise: PromiseLike<unknown>): StandardResult<Output> {
     const schema = this.#schema;
@@ -137,7 +137,7 @@ export class SchemaCheck<Output> {
   }
 }
 
-/** The `safeParse` of zod. It rethrows the error of a check, and throws an error of its own for an async check. */
+/** The `safeParse` of zod. It rethrows the error of a check and throws an error of its own for an async check. */
 interface ZodLike<Output> {
   safeParse(
     value: unknown,

@@ -12,8 +12,8 @@ type ObserverOrNext<Value> = Partial<Observer<Value>> | ((value: Value) => void)
  * throws or rejects with, including behind operators. An Observable that was not made by `pipe`, such as `merge(a$, b$)`,
  * belongs to RxJS and has no guard.
  *
- * It overrides `subscribe` and `pipe`, and uses only the public API of RxJS: the unit test of this file passes with RxJS 7.8
- * and with 8.0.0-alpha.14.
+ * It overrides `subscribe` and `pipe` and uses only the public API of RxJS: the unit test of this file passes with RxJS 7.8 and
+ * with 8.0.0-alpha.14.
  */
 class GuardedObservable<Value> extends Observable<Value> {
   readonly #source: Observable<Value>;
@@ -119,7 +119,7 @@ function toObserver<Value>(
 }
 
 /**
- * A stream of values. Its public Observable is guarded, and is made when it is first read.
+ * A stream of values. Its public Observable is guarded and made when it is first read.
  *
  * It keeps its own list of subscribers, because a Subject of RxJS stops at the first subscriber that throws. Guarded observers
  * never throw, but the Subscriber of an operator may, when it runs a teardown at the end.
@@ -157,7 +157,7 @@ export class Stream<Value> {
     return this.#subscribers !== null && this.#subscribers.size > 0;
   }
 
-  /** Emits a value to the current subscribers, and not to those that one of them adds meanwhile. */
+  /** Emits a value to the current subscribers, but not to those that one of them adds meanwhile. */
   next(value: Value): void {
     if (this.#latest !== undefined) this.#latest = value;
     if (this.#subscribers === null) return;

@@ -32,10 +32,7 @@ export class TokenBucket {
     return this.#tokens < 1;
   }
 
-  /**
-   * The time until there are as many tokens as `periodMs` brings, in milliseconds. It waits for at least one token, and for no
-   * more than a burst.
-   */
+  /** The time, in milliseconds, until there are as many tokens as `periodMs` brings, but at least one and at most a burst. */
   msUntil(periodMs: number, nowMs: number): number {
     const { perSecond, burst } = this.#rate;
     const wanted = Math.min(burst, Math.max(1, (periodMs * perSecond) / 1_000));

@@ -57,7 +57,7 @@ export class LogFolder {
     if (text !== undefined) this.#remember(text, line);
   }
 
-  /** Ends the window: prints what was counted, and forgets it. Never throws. */
+  /** Ends the window: prints what was counted and forgets it. Never throws. */
   flush(): void {
     if (this.#window !== null) this.#clock.clearTimer(this.#window);
     this.#window = null;

@@ -90,7 +90,7 @@ function writeForMachines(logger: Logger, { level, fields, message }: LogLine): 
   logger[level](fields, message);
 }
 
-/** The message comes first, but not as the format string: a path may contain a percent sign. */
+/** The message comes first, but not as the format string, because a path may contain a percent sign. */
 function writeForPeople(logger: Logger, { level, fields, message }: LogLine): void {
   (logger as Record<Level, (...texts: unknown[]) => void>)[level]('%s', message, fields);
 }
@@ -172,7 +172,7 @@ function childLevel(state: string): Level {
 }
 
 function failedLine(id: string, failure: Failure): LogLine {
-  // Without the response: it is large foreign text, and may contain secrets.
+  // Without the response, which is large foreign text and may contain secrets.
   const { level, error, path, address, origin, host, trail, response, ...rest } = failure;
   const foreign = {
     address: escapeText(address),

@@ -203,7 +203,7 @@ export function stateRefusal(state: AdmissionState): RefusalAnswer | null {
 /** Checks the opening handshake (RFC 6455 §4.2.1). Node.js reads a request line without a version as HTTP/0.9. */
 function requestRefusal({ method, headers, httpVersion }: IncomingMessage): RefusalAnswer | null {
   if (Number(httpVersion) < 1.1 || headers.host === undefined) {
-    return refusal('bad-request', [400, 'use HTTP/1.1 and name the host']);
+    return refusal('bad-request', [400, 'use HTTP/1.1 with a Host header']);
   }
   if (method !== 'GET') return refusal('wrong-method', [405, 'use GET'], { Allow: 'GET' });
   if (headers.upgrade?.toLowerCase() !== 'websocket') {

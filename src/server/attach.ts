@@ -28,7 +28,7 @@ export interface AttachOptions {
   otherwise?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => unknown) | undefined;
   /**
    * Whether the supervisor gets its requests before any `upgrade` listener of the server. With `false`, it is one listener
-   * among others: each listener sees every request, and must ignore those that it does not serve.
+   * among others: each listener sees every request and must ignore those that it does not serve.
    * @default true
    */
   takeOver?: boolean | undefined;

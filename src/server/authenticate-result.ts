@@ -287,7 +287,7 @@ export type AdmittedPeer<Peer> = Exclude<Peer, Refusal>;
 export type HandlerPeer<Peer> = [Peer] extends [undefined] ? any : AdmittedPeer<Peer>;
 
 /**
- * The connection of a handler. TypeScript reads the options in order, and settles `Known`, `In` and `Out` at the first handler.
+ * The connection of a handler. TypeScript reads the options in order and settles `Known`, `In` and `Out` at the first handler.
  * If `authenticate` stands before that handler, `Known` is the peer, and the connection is an ordinary one. Otherwise `Known`
  * is `any`, and the connection is `Later`: a type parameter of the handler, which TypeScript resolves only when the body of the
  * handler uses it.
@@ -339,7 +339,7 @@ export function admitted(
     // `admitted(undefined)` refuses, because a peer that was not found is `undefined`. `admitted()` means no peer.
     return new Admitted(given.length === 0 ? peer : (peer ?? null), checkedTerms(options));
   } catch (thrown) {
-    // `authenticate` fails with this error, so nothing else would release what it has taken.
+    // `authenticate` fails with this error, so nothing else would release what it took.
     guarded(
       () => options?.release?.(),
       () => {},

@@ -132,7 +132,7 @@ class Leases {
   }
 }
 
-/** Calls `authenticate` for each request, and admits or refuses the client. It also keeps the leases. @internal */
+/** Calls `authenticate` for each request and admits or refuses the client. It also keeps the leases. @internal */
 export class Authentication<Peer, In, Out> {
   readonly #options: AuthenticationOptions<Peer>;
   readonly #registry: Registry;

@@ -37,7 +37,7 @@ export interface BroadcasterParts<Peer, In, Out> {
   readonly reporter: Reporter<Peer, In, Out>;
 }
 
-/** Checks and encodes a message once, and writes one frame to all open connections or to the members of a topic. */
+/** Checks and encodes each message once. Writes one frame to all open connections or to the members of a topic. */
 export class Broadcaster<Peer, In, Out, Sent> {
   readonly topics: Topics;
   readonly contract: Contract<In, Out, Sent>;

@@ -130,7 +130,7 @@ class FrameCapture implements ConnectionWatcher {
       this.connectionMoved(connection, connection.state);
   }
 
-  /** Ends the capture, and writes what was noted so far. */
+  /** Ends the capture and writes what was noted so far. */
   stop(): void {
     this.#leaveAlone();
     this.#noteDropped();

@@ -155,7 +155,7 @@ export function filterOf<C extends object>(audience: AudienceOptions<C>, reporte
   };
 }
 
-/** Written by hand, and checks only given options, because it runs for each message. */
+/** Written by hand, and checks only the options that are given, because it runs for each message. */
 function checkAudience<C>(audience: AudienceOptions<C>): void {
   if (audience === everybody) return;
   checkNames(audience, names);

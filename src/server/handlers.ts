@@ -202,7 +202,7 @@ export class Handlers<Peer, In, Out> implements MessageHandlers {
     return this.run('onOpen', connection, () => disposerOf(result));
   }
 
-  /** Runs a handler that a drain waits for, and returns its result. */
+  /** Runs a handler that a drain waits for. Returns its result. */
   #watch(
     handler: HandlerName,
     connection: InboundConnection | undefined,

@@ -40,8 +40,8 @@ export interface Listener extends AsyncDisposable {
   /** The port on which it listens. */
   readonly port: number;
   /**
-   * Stops listening. Resolves when the current plain requests have been answered, and cuts those that are left after two
-   * seconds. WebSockets stay open until the supervisor is drained. A second call returns the promise of the first.
+   * Stops listening. Resolves when the current plain requests have been answered; cuts those that are left after two seconds.
+   * WebSockets stay open until the supervisor is drained. A second call returns the promise of the first.
    */
   close(): Promise<void>;
   /** Drains the supervisor, then closes. */

@@ -151,7 +151,7 @@ export interface SupervisorOptions<
   subprotocols?: readonly string[] | undefined;
   /**
    * What happens to a client that offers only subprotocols that the server does not speak. Browsers, and most other clients,
-   * fail such a connection as soon as it opens. `refuse` answers 400 before `authenticate` runs, and names both lists. `open`
+   * fail such a connection as soon as it opens. `refuse` answers 400 before `authenticate` runs and names both lists. `open`
    * lets the connection open without a subprotocol.
    * @default 'refuse'
    */
@@ -162,7 +162,7 @@ export interface SupervisorOptions<
    * which the connection expires, and something to release at the end.
    *
    * To refuse, throw or return a {@link Refusal}. The results `false`, `null` and `undefined` refuse with 401. Any other error
-   * that it throws is answered with 500. @default everybody is let in, without a peer
+   * that it throws is answered with 500. @default every client is admitted, without a peer
    */
   authenticate?(
     request: IncomingMessage,

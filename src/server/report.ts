@@ -18,7 +18,7 @@ export function handleOf<Peer, In, Out>(
   return connection.handle as ConnectionHandle<In, Out> & Connection<Peer, In, Out>;
 }
 
-/** Emits the events of one supervisor, and reports errors of application code. Without a listener, it warns instead. */
+/** Emits the events of one supervisor and reports errors of application code. Without a listener, it warns instead. */
 export class Reporter<Peer, In, Out> {
   readonly events: Stream<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
   readonly #options: Pick<ResolvedOptions<Peer, In, Out>, 'clock' | 'onHandlerError'>;

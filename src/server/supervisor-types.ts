@@ -195,8 +195,8 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
    * Stops for good: refuses new connections, closes every connection at a steady pace, then every client and pool, and destroys
    * the rest at the deadline. Until then, it also waits for the close handlers of the application.
    *
-   * Resolves whatever the peers do. A second call resolves with the report of the first; its options have no effect, and cause
-   * a warning if they differ. Rejects with a MooringError, `invalid-options` or `invalid-close`, for wrong options.
+   * Resolves whatever the peers do. A second call resolves with the report of the first; its options have no effect and cause a
+   * warning if they differ. Rejects with a MooringError, `invalid-options` or `invalid-close`, for wrong options.
    */
   drain(options?: DrainOptions): Promise<DrainReport>;
   /**

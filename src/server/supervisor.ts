@@ -250,7 +250,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     await this.drain();
   }
 
-  /** For `attach`. */
+  /** Read by `attach` and `captureFrames`. */
   get [acceptorKey](): Acceptor<Peer, In, Out, Sent> {
     return this.#acceptor;
   }

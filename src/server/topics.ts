@@ -156,7 +156,7 @@ export class Topics {
     if (connection.side.topics.has(name)) return true;
     if (connection.side.topics.size >= this.#topicsMax) return false;
     const audience = this.#find(name) ?? new TopicAudience(copyOf(name), this);
-    // Not the given name: it may be a slice of a message, and would keep the message alive.
+    // Not the given name, which may be a slice of a message and would keep the message alive.
     connection.side.topics.add(audience.name);
     audience.add(connection);
     if (audience.members.size === 1) this.#changed(audience, 'topic.opened');
@@ -217,7 +217,7 @@ export class Topics {
     this.place(audience);
   }
 
-  /** Keeps an audience that is needed, and holds the others weakly. */
+  /** Keeps an audience that is needed and holds the others weakly. */
   place(audience: TopicAudience): void {
     const { name } = audience;
     if (audience.isNeeded) {
@@ -229,7 +229,7 @@ export class Topics {
     }
   }
 
-  /** Makes one reference per audience: each is registered, and a registration lasts as long as the audience. */
+  /** Makes one reference per audience, because each is registered and a registration lasts as long as the audience. */
   #refTo(audience: TopicAudience): WeakRef<TopicAudience> {
     if (audience.ref === null) {
       audience.ref = new WeakRef(audience);
@@ -244,10 +244,13 @@ export class Topics {
   }
 }
 
-/** Runs for each `topic(name).publish()`, so it checks most names by their length alone. @throws MooringError `invalid-topic` */
+/**
+ * Checks most names by their length alone, because it runs for each `topic(name).publish()`. @throws MooringError
+ * `invalid-topic`
+ */
 export function checkTopicName(name: unknown): asserts name is string {
   if (typeof name !== 'string' || name.length === 0) {
-    throw invalidName(`a string that is not empty, not ${kindOf(name)}`);
+    throw invalidName(`a non-empty string, not ${kindOf(name)}`);
   }
   if (name.length <= SHORT_NAME) return;
   const bytes = Buffer.byteLength(name);

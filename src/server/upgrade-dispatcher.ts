@@ -142,7 +142,7 @@ class UpgradeDispatcher {
     );
   }
 
-  /** Handles an `upgrade` event before any listener gets it. */
+  /** Handles an `upgrade` event before any listener receives it. */
   #dispatch(args: readonly unknown[], emit: UpgradeEmit): void {
     const [request, socket, head] = args as [IncomingMessage, Socket, Buffer];
     const upgrade = { request, socket, head };

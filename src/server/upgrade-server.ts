@@ -75,7 +75,7 @@ export interface Passed {
  * Replaces the `emit` of one server, to intercept one event.
  *
  * The listeners stay on the server, and {@link UpgradeEmit.passOn} calls them. If other code has replaced `emit` meanwhile, the
- * original cannot be restored: this one then stays below, and passes everything on.
+ * original cannot be restored: this one then stays below and passes everything on.
  */
 export class UpgradeEmit {
   readonly #server: ServerInside;
@@ -187,10 +187,10 @@ export function afterResponses(socket: Socket, proceed: () => void): void {
 /**
  * Returns a request to the HTTP server, which handles it as if it had not asked for an upgrade.
  *
- * The server gets the socket a second time: `connection`, or `secureConnection`, is emitted again. The server has not read
+ * The server receives the socket a second time: `connection` or `secureConnection` is emitted again. The server has not read
  * the body yet.
  *
- * @returns `false`, and does nothing, for a request with so many headers that Node.js may have dropped some. Without
+ * @returns `false` for a request with so many headers that Node.js may have dropped some. It then does nothing: without
  *   `Content-Length`, the body would be read as the next request.
  */
 export function putBack(server: UpgradeServer, { request, socket, head }: Upgrade): boolean {

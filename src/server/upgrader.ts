@@ -59,7 +59,7 @@ export class WsUpgrader implements Upgrader {
 }
 
 /**
- * Names the first subprotocol. A browser fails a connection without any of its subprotocols, and does not read the close frame.
+ * Names the first subprotocol. A browser fails a connection without any of its subprotocols and does not read the close frame.
  */
 function firstOf(offered: ReadonlySet<string>): string | false {
   const [first = false] = offered;
