@@ -31,7 +31,7 @@ interface Chunk {
  * Keeps the last facts of every connection, so that a verdict can show what happened before the end.
  *
  * It owns the memory of all trails, 72 bytes each, and reuses it when a chart has ended. It frees memory only when no
- * chart runs any more. Each entry has the time since the entry before: to the millisecond up to 4.6 hours, to 64 ms up
+ * chart is running. Each entry has the time since the previous entry: to the millisecond up to 4.6 hours, to 64 ms up
  * to 12 days, to 4 seconds up to two years.
  */
 export class FlightRecorder {

@@ -29,7 +29,7 @@ import { nested, type StateValue } from './table.ts';
 type Status = 'active' | 'done' | 'error';
 
 /**
- * A snapshot as XState and inspectors see it. All actors in one state share it, so it contains nothing of a connection.
+ * A snapshot as XState and inspectors see it. All actors in one state share it, so it contains no data of a connection.
  *
  * Inspectors serialise own fields only, so `matches` is in the prototype.
  */
@@ -86,7 +86,6 @@ export interface GuardedInspector {
   readonly report: ReportThrown;
 }
 
-/** The parent of actors. */
 export interface ActorParent {
   readonly ref: AnyActorRef;
 }
@@ -332,8 +331,8 @@ type ActorSystem = HostedRef['system'];
 const guardedSystems = new WeakMap<ActorSystem, ActorSystem>();
 
 /**
- * Returns the system with a guard around added inspectors, because they run within a step of XState, and an error would
- * end it.
+ * Returns the system with a guard around added inspectors. They run within a step of XState, and an error would break
+ * that step.
  */
 function guardedSystem(system: ActorSystem, report: ReportThrown): ActorSystem {
   const known = guardedSystems.get(system);
@@ -364,7 +363,6 @@ function inspect({
   };
 }
 
-/** Makes actors with XState. */
 export const xstateHost: ActorHost = {
   host: (runner, place) => new HostedActor(runner, place),
   makeRoot: () => ({ ref: createActor(inertLogic).start() }),

@@ -4,10 +4,10 @@ import { runAll } from '../core/guard.ts';
  * The queue of calls to user code, in the order in which things happened. A supervisor and everything below it share
  * one.
  *
- * User code must not run while a chart takes a step, or while a fan-out writes to its members. It would see a half-done
- * step, and what it publishes or closes would overtake the rest. So such calls are added here, and are delivered when
- * nothing holds the queue. Calls that user code causes go to the end of the queue, so all listeners receive one event
- * before the next.
+ * User code must not run while a chart takes a step, or while a fan-out writes to its members. It would see an
+ * unfinished step, and its publications and closes would overtake the rest. So such calls are added here, and are
+ * delivered when nothing holds the queue. Calls that user code causes go to the end of the queue, so all listeners
+ * receive one event before the next.
  */
 export class Notifications {
   #due: (() => void)[] = [];
@@ -17,7 +17,7 @@ export class Notifications {
   #holds = 0;
   #isDelivering = false;
 
-  /** Delivers a notification now, or when nothing holds the queue any more. */
+  /** Delivers a notification now, or as soon as nothing holds the queue. */
   add(notification: () => void): void {
     this.#due.push(notification);
     this.#deliver();

@@ -36,7 +36,6 @@ export interface ClientRuntime<In, Out> {
   readonly contract: Contract<In, Out, unknown>;
 }
 
-/** The dependencies of a client. */
 export interface ClientDependencies<In, Out> {
   readonly runtime: ClientRuntime<In, Out>;
   readonly charts: ChartSystem;

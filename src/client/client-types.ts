@@ -87,7 +87,7 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
    * the last status.
    */
   readonly status$: Observable<ClientStatus>;
-  /** Emits the messages of every connection that fulfil the inbound contract. */
+  /** Emits every message that fulfils the inbound contract, from all connections. */
   readonly messages$: Observable<In>;
   /** Emits how each attempt ended: exactly one ending for each attempt. */
   readonly endings$: Observable<Ending>;
@@ -115,7 +115,7 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
   dialNow(): boolean;
   /**
    * Opens the connection of a client with `dial: 'on-demand'`. Returns whether the client was idle or hanging up, and
-   * so dials. With `idleMs`, the client hangs up again if nothing uses the connection.
+   * therefore dials. With `idleMs`, the client hangs up again if nothing uses the connection.
    */
   open(): boolean;
   /**

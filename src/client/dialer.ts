@@ -58,7 +58,6 @@ export interface DialerHost {
 export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, MessageHandlers {
   /** The URL that was dialed last; before the first attempt, the URL to dial, if it is known. */
   url: string;
-  /** Attempts so far. */
   attempts = 0;
 
   readonly #parts: ClientDependencies<In, Out>;
@@ -256,7 +255,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     const { clock } = this.context;
     const { turnMs } = connection.transport;
     const end = () => this.#endTurn(connection);
-    // Twice: the first may run after the same poll phase that brought the 101, which has not read all input yet.
+    // Twice, because the first may run after the poll phase that brought the 101, which may not have read all input
+    // yet.
     if (turnMs === 0) clock.afterPoll(() => clock.afterPoll(end));
     else this.#turn = clock.setTimer(turnMs, end);
   }

@@ -142,9 +142,9 @@ export function leaveToSupervisor(
 ): void {
   if (supervisor === undefined) return;
   if (inspect !== undefined) {
-    report('set it on the supervisor, where it sees all clients and pools', 'inspect');
+    report('cannot be combined with supervisor; set it on the supervisor', 'inspect');
   }
   if (given.actors !== undefined) {
-    report('set it on the supervisor, where it applies to all clients and pools', 'actors');
+    report('cannot be combined with supervisor; set it on the supervisor', 'actors');
   }
 }

@@ -7,7 +7,7 @@ export interface Unsent extends Required<Outgoing> {
   readonly payload: string | Uint8Array;
 }
 
-/** A message that waits. */
+/** A message that waits in the queue. */
 export interface Waiting extends Unsent {
   /** In the clock's time, in milliseconds. */
   readonly expiresAtMs: number;
@@ -84,7 +84,6 @@ export class OfflineQueue {
     return this.#waiting[this.#taken];
   }
 
-  /** Takes the first message. */
   shift(): Waiting | undefined {
     const first = this.#waiting[this.#taken];
     if (first === undefined) return undefined;
@@ -98,7 +97,6 @@ export class OfflineQueue {
     return first;
   }
 
-  /** Drops everything. */
   clear(reason: DropReason): void {
     const waiting = this.#all();
     this.#reset([]);

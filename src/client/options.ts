@@ -43,16 +43,18 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   /**
    * The inbound contract, any synchronous Standard Schema. `onMessage` and `messages$` receive its output. Without it,
    * every decodable message is delivered.
+   * @default none
    */
   messages?: StandardSchemaV1<unknown, In> | undefined;
   /**
    * The outbound contract, any synchronous Standard Schema. `send` takes its input, sends its output, and throws for a
    * message that breaks it.
+   * @default none
    */
   sends?: StandardSchemaV1<Out, unknown> | undefined;
   /** Encodes and decodes messages. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec | undefined;
-  /** Decides what to do after a private close code. @default `backoff` for all of them */
+  /** Decides what to do after a private close code (3000–4999). @default `backoff` for all of them */
   privateCodes?: PrivateCodes | undefined;
   /**
    * Decides when to dial again after each ending. `suggested` is what the client would do: `now`, `backoff`, `slow` or
@@ -136,7 +138,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * invalid ones a minute
    */
   limits?: Given<Limits> | undefined;
-  /** Closes the client when it aborts. */
+  /** Closes the client when the signal aborts. @default none */
   signal?: AbortSignal | undefined;
   /**
    * Reports to the client when the host goes offline, is online again or was asleep, instead of the events of a page.
@@ -147,7 +149,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   signs?: WatchSigns | undefined;
   /** The source of time. @default the clock of the process */
   clock?: Clock | undefined;
-  /** Returns a number from 0 to 1, like `Math.random`. It spreads attempts and heartbeats. */
+  /** Returns a number from 0 to 1, like `Math.random`. It spreads attempts and heartbeats. @default `Math.random` */
   random?: (() => number) | undefined;
   /**
    * Receives an event for every step of every chart, as in XState's inspection API: a function, or an observer such as

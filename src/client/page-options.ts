@@ -9,7 +9,7 @@ import {
   type ResolvedClientOptions,
 } from './options.ts';
 
-/** Limits on things that a page cannot see, or that only a server has. */
+/** Options that limit what a page cannot see, or what only a server has. */
 const absent = {
   timeouts: ['messageMs'],
   limits: ['fragmentsMax', 'bufferedChunksMax', 'topicsMax'],

@@ -98,7 +98,6 @@ export class Sender<In, Out> implements DeadlineOwner {
     else this.#queue?.putBack(first);
   }
 
-  /** Drops all queued messages. */
   clear(reason: DropReason): void {
     this.#expiry = this.#parts.runtime.context.wheel.cancel(this.#expiry);
     this.#stopPace();

@@ -13,7 +13,6 @@ export interface ConnectionCore extends MessageReceiver {
   readonly transport: Transport;
   readonly side: ConnectionSide;
   readonly record: EndingRecord;
-  /** Takes the facts. */
   readonly chart: Pick<ChartRunner<ConnectionFact['type']>, 'send'>;
   readonly state: ConnectionState;
   /** Whether messages may pass in both directions now. */
@@ -40,7 +39,7 @@ export interface ConnectionCore extends MessageReceiver {
 /** The other end, as far as it is known at the start. */
 export interface Target {
   readonly address: string;
-  /** The path asked for, without its query. */
+  /** The requested path, without its query. */
   readonly path: string;
 }
 

@@ -14,7 +14,7 @@ import type { Stream } from '../core/stream.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 
-/** The public side of a connection, accepted or dialed. It stays valid after the connection has let go of its socket. */
+/** The public side of a connection, accepted or dialed. It stays valid after the connection has released its socket. */
 export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<In, Out> {
   /** What error messages call the object. */
   static readonly spokenName = 'a connection';

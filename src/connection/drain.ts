@@ -108,7 +108,7 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
   }
 
   /**
-   * Asks the chart for a drain. A second call gets the report of the first.
+   * Asks the chart for a drain. A second call receives the report of the first.
    *
    * @param options - as the caller gave them. A second call with other options causes a warning.
    */

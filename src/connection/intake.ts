@@ -170,7 +170,8 @@ export class Intake implements DeadlineOwner {
     const wasPaused = this.isPaused;
     this.#change(this.#reasons | bit);
     if (!wasPaused) {
-      // Before the chart gets the fact and a subscriber the event, so that nothing more is delivered, even from this read.
+      // Paused before the chart receives the fact and a subscriber the event, so that nothing more is delivered, even
+      // from this read.
       this.#connection.transport.pause();
       this.#connection.chart.send('reading.paused');
     }

@@ -130,7 +130,7 @@ export class BrowserTransport implements OutboundTransport {
     else this.#observer.connection.receive(bytes, typeof data !== 'string');
   }
 
-  /** The browser has the whole message by now. The limit protects what the page does with it. */
+  /** The browser already has the whole message. The limit protects what the page does with it. */
   get #tooLong(): MessageRefusal {
     const problem = `message over ${this.#payloadBytesMax} bytes (limits.payloadBytesMax)`;
     return { cause: 'message-limit', code: 1009, problem };

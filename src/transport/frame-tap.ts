@@ -173,7 +173,7 @@ class StandIn {
   }
 }
 
-/** The longest header, with a mask and a close code behind it. */
+/** The longest header, with a mask and a close code after it. */
 const HEAD_BYTES_MAX = 16;
 
 /** Finds the headers in outbound bytes. A chunk may end anywhere in a frame; the first chunk begins with a frame. */

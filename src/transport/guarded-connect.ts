@@ -199,7 +199,10 @@ function countingBytes(stream: SocketFace): Duplex {
 
 type IdentityCheck = NonNullable<ConnectOptions['checkServerIdentity']>;
 
-/** With `rejectUnauthorized: false`, Node.js ignores an error that the check returns, but not one that it throws. */
+/**
+ * A check that throws ends the attempt, even with `rejectUnauthorized: false`, when Node.js ignores an error that the
+ * check returns.
+ */
 function guardedIdentityCheck(check: IdentityCheck, attempt: ConnectAttempt): IdentityCheck {
   return (hostname, certificate) => {
     let fault: Error | undefined;

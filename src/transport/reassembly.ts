@@ -66,7 +66,7 @@ export class Reassembly implements DeadlineOwner, UnfinishedMessage {
     }
     const heldBefore = receiver._bufferedBytes;
     const wantsMore = writeTo(receiver, chunk);
-    // The connection may have ended meanwhile.
+    // The connection may have ended during the read.
     if (this.#socket.reassembly === this) {
       this.look(receiver._bufferedBytes === heldBefore + chunk.length);
     }

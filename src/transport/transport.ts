@@ -57,7 +57,6 @@ export interface SocketTransport extends Transport {
 /** What a raw socket reports to the connection that owns it. */
 export interface RawSocketObserver {
   socketErrored(error: Error): void;
-  /** A write failed. */
   sendErrored(error: Error): void;
   writeThrew(error: Error): void;
   socketEnded(): void;

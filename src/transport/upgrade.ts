@@ -8,7 +8,7 @@ import type { DeadlineOwner, TimerWheel } from '../core/timer-wheel.ts';
 export interface Upgrade {
   /** The upgrade request. */
   readonly request: IncomingMessage;
-  /** Its socket. */
+  /** The socket of the request. */
   readonly socket: Socket;
   /** Bytes that arrived after the request. */
   readonly head: Buffer;
@@ -62,7 +62,7 @@ export function headerLines(headers: AnswerHeaders): string[] {
   );
 }
 
-/** If the names of two headers differ in case only, the later one counts. */
+/** If the names of two headers differ only in case, the later one counts. */
 function byLowerName(headers: AnswerHeaders): Record<string, AnswerHeaders[string]> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),

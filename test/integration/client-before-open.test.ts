@@ -312,12 +312,12 @@ describe('client before open: wrong from the start', () => {
       { headers: { authorization: 'ok', x: 1 as never } },
     ],
     'a header in place of subprotocols': [
-      'options.headers.Sec-WebSocket-Protocol: use options.subprotocols instead',
+      'options.headers.Sec-WebSocket-Protocol: cannot be set here; use options.subprotocols',
       good,
       { headers: { 'Sec-WebSocket-Protocol': 'chat' } },
     ],
     'a header of the handshake': [
-      'options.headers.sec-websocket-key: is set by the handshake',
+      'options.headers.sec-websocket-key: cannot be set; the handshake sets it',
       good,
       { headers: { 'sec-websocket-key': 'x' } },
     ],

@@ -19,10 +19,10 @@ import { SupervisedPool } from './supervised-pool.ts';
 import { Upstream, Upstreams } from './upstreams.ts';
 
 /**
- * Keeps a fixed number of connections open across a set of peers, until it is drained.
+ * Creates a pool, which keeps a fixed number of connections open across a set of peers until you drain it.
  *
- * It replaces a lost connection, with backoff. If attempts at one peer fail one after another, the pool does not dial
- * that peer for a while, and the other peers take over.
+ * The pool replaces a lost connection, with backoff. If attempts at one peer fail one after another, the pool does not
+ * dial that peer for a while, and the other peers take over.
  *
  * @throws MooringError `invalid-options`, with the path of every wrong option or URL.
  *

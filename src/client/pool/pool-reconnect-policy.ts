@@ -15,8 +15,8 @@ import type { Upstream, Upstreams } from './upstreams.ts';
 /**
  * Decides whether a member of a pool dials again, when, and which upstream.
  *
- * It never gives up. If an upstream refuses for good, or says when to come back, the circuit of that upstream opens for
- * all members. The member itself may dial another upstream.
+ * It never gives up. If an upstream refuses for good, or asks for a delay, the circuit of that upstream opens for all
+ * members. The member itself may dial another upstream.
  */
 export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
   /** Not known before an upstream is chosen. */

@@ -19,7 +19,6 @@ import { defaultCloseFrame, type SupervisedClient } from '../supervised-client.t
 import type { PoolDrainReport, PoolState, PoolStatus } from './pool-types.ts';
 import type { Upstreams } from './upstreams.ts';
 
-/** The dependencies of a pool. */
 export interface PoolParts<In, Out> {
   readonly size: number;
   readonly upstreams: Upstreams;

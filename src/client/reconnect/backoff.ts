@@ -18,7 +18,7 @@ export interface BackoffOptions {
 export interface RestartOptions {
   /** How many attempts may end. @default 100 */
   max: number;
-  /** Within which time, in milliseconds. @default 600_000 */
+  /** The time within which they are counted, in milliseconds. @default 600_000 */
   withinMs: number;
 }
 

@@ -10,7 +10,7 @@ import type { Ending } from '../client-types.ts';
  */
 export type RetryDecision = (ending: Ending, suggested: Retry) => Retry;
 
-/** What to do after a close code that IANA leaves to libraries and applications (3000–4999). */
+/** Decides what a client does after a close code that IANA leaves to libraries and applications (3000–4999). */
 export type PrivateCodes = (code: number) => Retry;
 
 /** Meanings of private close codes that are in wide use, for the option `privateCodes`. */

@@ -43,7 +43,7 @@ interface Parts {
 export interface Addressing {
   /** The rules for the results of functions. Fixed parts are already checked. */
   readonly rules: Rules;
-  /** Returns the URL to dial; `null` if it cannot be dialed. May throw to say why. */
+  /** Returns the URL to dial; `null` if it cannot be dialed. May throw an error with the reason. */
   urlOf(text: string): string | null;
 }
 
