@@ -9,7 +9,7 @@ interface ModulePackage {
   readonly entry: string;
 }
 
-/** The packages that the page may import by name. Node.js cannot resolve them: it gets other files than a browser. */
+/** The packages that the page may import by name. Node.js would resolve them to other files than a browser needs. */
 const packages: Readonly<Record<string, ModulePackage>> = {
   'mooring/client': { folder: '.test', entry: 'src/client/browser.js' },
   rxjs: { folder: 'node_modules/rxjs/dist/esm', entry: 'index.js' },

@@ -25,7 +25,7 @@ const tabActions = [
   },
   {
     kind: 'throw',
-    title: 'Make it throw',
+    title: 'Break a handler',
     outcome: 'handler-error 1011',
     perform: (client) => client.send({ type: 'throw' }),
   },

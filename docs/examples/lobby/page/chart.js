@@ -14,6 +14,7 @@ const ownHint = byId('own-states');
 export class Chart {
   #ownId = '';
   #own = [];
+  #isUp = false;
   #counts = new Map();
   /** The stage of an example that is shown, if any. */
   #stage;
@@ -31,8 +32,12 @@ export class Chart {
 
   /** The status of the client has changed. */
   changed(status) {
+    const wasUp = this.#isUp;
+    this.#isUp = status.state === 'up';
+    // The client emits `up` again when it is stable. The snapshots know more about this tab than that status.
+    if (wasUp && this.#isUp) return;
     this.#own = ownStates(status);
-    if (status.state !== 'up') this.#counts.clear();
+    if (!this.#isUp) this.#counts.clear();
     this.#draw();
   }
 
