@@ -17,7 +17,7 @@ const STRING = /'[^'\n]*'|`[^`]*`|"[^"\n]*"/g;
 const rows = tableRows(read(PAGE)).filter((row) => row['Id'] !== undefined);
 const idOf = ({ Id = '' }: Row) => Id;
 const testsOf = ({ Tests = '' }: Row) => Tests;
-const resultOf = (row: Row) => row['What Mooring makes of it'] ?? '';
+const resultOf = (row: Row) => row['What Mooring does'] ?? '';
 
 /**
  * Where each identifier is cited: `server` and `client` for real sockets, otherwise the folder of the
@@ -111,7 +111,7 @@ const dialEvidence: Readonly<Record<string, Partial<DialEvidence>>> = {
   'handshake-invalid': { isUpgraded: true, error: new Error('no WebSocket') },
 };
 
-describe(`${PAGE}: what Mooring makes of it`, () => {
+describe(`${PAGE}: what Mooring does`, () => {
   const verdicts = read('docs/reference/verdicts.md');
   const closes = tableRows(verdicts, 'Why a connection closed');
   const failures = tableRows(verdicts, 'Why a connection never opened');
