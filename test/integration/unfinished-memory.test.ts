@@ -1,5 +1,6 @@
-// Goal: what peers make a service hold is bounded by what they send, however they cut it, and by a bound for all.
-// Method: the service is a process of its own that says what is alive after a collection; no time is measured.
+// Goal: the memory that peers make a service hold is limited by what they send, however they split it, and by a
+// limit for all peers together. Method: the service is a separate process that reports its live memory after a
+// garbage collection. No time is measured.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { buildFrame, opcode } from '../support/frames.ts';
@@ -13,7 +14,7 @@ import { eventually, until } from '../support/until.ts';
 
 const { binary, continuation } = opcode;
 
-/** What a connection may hold beyond twice what it has received. */
+/** What a connection may hold in addition to twice what it has received. */
 const ALLOWANCE_BYTES = 16_384;
 
 describe('unfinished messages', { timeout: 300_000 }, () => {
@@ -25,11 +26,11 @@ describe('unfinished messages', { timeout: 300_000 }, () => {
     await service.kill();
   });
 
-  /** Opens connections, and says what is alive before any of them has sent anything. */
+  /** Opens connections, and reports the live memory before any of them has sent anything. */
   async function start(count: number, order: HoldingOrder = {}): Promise<HoldingCensus> {
-    // However slow the machine is, no message is late.
+    // No message is late, however slow the machine is.
     service = await HoldingService.start({ timeouts: { messageMs: 600_000 }, ...order });
-    // What is made for the first connections only is made before.
+    // What only the first connections allocate is allocated before.
     peers = await openPeers(20);
     for (const peer of peers) peer.send({ opcode: binary, payload: 'warm' });
     await read(20 * 10);
@@ -45,7 +46,7 @@ describe('unfinished messages', { timeout: 300_000 }, () => {
     return opened;
   }
 
-  /** Waits until the service has read this many bytes beyond those before. */
+  /** Waits until the service has read this many more bytes than before. */
   async function read(bytes: number, before = 0): Promise<HoldingCensus> {
     await eventually(async () => {
       const { bytesRead } = await service.census();
@@ -54,7 +55,7 @@ describe('unfinished messages', { timeout: 300_000 }, () => {
     return service.census();
   }
 
-  /** Buffers are freed some time after they were collected, so it is asked again until the bound holds. */
+  /** Buffers are freed some time after their collection, so the test polls until the limit holds. */
   async function assertHeld(before: HoldingCensus, bound: (received: number) => number) {
     let [held, most] = [0, 0];
     const ask = async () => {
@@ -75,7 +76,7 @@ describe('unfinished messages', { timeout: 300_000 }, () => {
     const bytes = buildFrame({ opcode: binary, payload: Buffer.alloc(2_048) }).subarray(0, -1);
     for (let at = 0; at < bytes.length; at += 1) {
       for (const { socket } of peers) socket.write(bytes.subarray(at, at + 1));
-      // Each byte is to be a read of its own, wherever the service keeps up.
+      // Each byte should be a separate read wherever the service keeps up.
       await new Promise((resolve) => setTimeout(resolve));
     }
     await read(bytes.length * peers.length, before.bytesRead);
@@ -106,7 +107,7 @@ describe('unfinished messages', { timeout: 300_000 }, () => {
     await assertHeld(before, () => ALLOWANCE_BYTES * peers.length);
   });
 
-  it('300 connections that keep the last byte back: the oldest make room, with 1013', async () => {
+  it('300 connections that hold back the last byte: the oldest make room, with 1013', async () => {
     const bytes = buildFrame({ opcode: binary, payload: Buffer.alloc(1_048_576) }).subarray(0, -1);
     const before = await start(300);
     const [bystander] = await openPeers(1);
@@ -117,7 +118,7 @@ describe('unfinished messages', { timeout: 300_000 }, () => {
     const after = await service.census();
     await assertHeld(before, () => 67_108_864 + ALLOWANCE_BYTES * peers.length);
     assert.deepEqual([...new Set(after.closed.slice(before.closed.length))], ['overload 1013']);
-    // Each of those that are left may still complete its message.
+    // Each of the remaining connections may still complete its message.
     const left = peers.filter(({ closed }) => !closed);
     assert.equal(left.length, 64);
     for (const { socket } of left) socket.write(Buffer.of(0));

@@ -1,6 +1,6 @@
-// Goal: a message may come slowly and in many pieces, but not without an end. What this side does not wait for ends the
-// connection once, says which option, and leaves nothing behind.
-// Method: raw peers on real sockets, some of them behind a link of 1,400-byte segments.
+// Goal: a message may arrive slowly and in many pieces, but not endlessly. A message that takes too long ends the
+// connection once, names the option, and leaves nothing behind. Method: raw peers on real sockets, some of them behind
+// a link of 1,400-byte segments.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -82,7 +82,7 @@ describe('a message that is not completed', () => {
   const timeouts = { messageMs: 300, erroredMs: 60_000 };
   const reason = 'message not complete within 300 ms (timeouts.messageMs)';
 
-  /** Sends bytes, one in each turn, until the service has had enough. */
+  /** Sends bytes, one in each turn, until the service ends the connection. */
   async function drip(peer: RawPeer, bytes: () => Buffer): Promise<void> {
     while (peer.closeFrame === undefined && !peer.closed) {
       peer.socket.write(bytes());
@@ -100,12 +100,12 @@ describe('a message that is not completed', () => {
       at === 0
         ? buildFrame({ opcode: binary, payload: 'x', fin: false })
         : buildFrame({ opcode: pong }),
-    'nothing behind a header': (at) =>
+    'nothing after a header': (at) =>
       at === 0 ? buildFrame({ opcode: binary, declaredLength: 5 }) : Buffer.alloc(0),
   };
   for (const [what, bytes] of Object.entries(drips)) {
     it(`ends with 1008 and its own cause: ${what}`, async () => {
-      // Nothing but the time is to end it.
+      // Only the deadline may end it.
       const limits = { bufferedChunksMax: 2 ** 31 - 1, fragmentsMax: 2 ** 31 - 1 };
       service = await Service.start({ timeouts, limits });
       const peer = await RawPeer.open(service.port);
@@ -144,7 +144,7 @@ describe('a message that is not completed', () => {
     assert.equal(paused.closeFrame, undefined);
   });
 
-  it('is not what ended a connection that this side was closing', async () => {
+  it('is not the cause when this side was already closing', async () => {
     service = await Service.start({ timeouts: { ...timeouts, closeMs: 60_000 } });
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();
@@ -159,7 +159,7 @@ describe('a message that is not completed', () => {
     assert.equal(peer.closeFrame?.code, 4_000);
   });
 
-  it('is not heard any more when its peer goes on and never ends TCP', async () => {
+  it('is ignored when its peer continues and never ends TCP', async () => {
     service = await Service.start({
       timeouts: { ...timeouts, erroredMs: 300 },
       codec: binaryCodec(),
@@ -183,7 +183,7 @@ describe('a message that is not completed', () => {
 describe('unfinished messages of all connections', () => {
   afterEach(() => service.stop());
 
-  it('end the oldest with 1013 when they are more than unfinishedBytesMax', async () => {
+  it('end the oldest with 1013 when they exceed unfinishedBytesMax', async () => {
     service = await Service.start({
       admission: { unfinishedBytesMax: 100_000 },
       codec: binaryCodec(),
@@ -214,7 +214,7 @@ describe('unfinished messages of all connections', () => {
 });
 
 describe('client: a message that is not completed', () => {
-  it('ends with 1008, and the client comes back', async () => {
+  it('ends with 1008, and the client reconnects', async () => {
     const pair = await DialedPair.open({ timeouts: { messageMs: 200, erroredMs: 60_000 } });
     pair.host.send({ opcode: binary, payload: 'x', fin: false });
     const reason = 'message not complete within 200 ms (timeouts.messageMs)';

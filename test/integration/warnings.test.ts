@@ -1,5 +1,5 @@
-// Goal: nothing fails silently. Method: services and clients to which nobody listens, and those to which somebody does, with
-// everything that fails; what Node.js gives to `process.on('warning')` is noted.
+// Goal: nothing fails silently. Method: services and clients without a listener, and some with one, with every kind of
+// failure. The test records what Node.js passes to `process.on('warning')`.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -50,10 +50,10 @@ function sabotage(order: 'upgrade' | 'admitMessages') {
   return crash;
 }
 
-/** A turn in which every warning that was given by now has been heard. */
+/** A turn in which every warning emitted so far is delivered. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Serves on a free port; returns the supervisor and where it is. */
+/** Serves on a free port. Returns the supervisor and its URL. */
 async function serve(options: SupervisorOptions<unknown, unknown, unknown> = {}) {
   const supervisor: AnySupervisor = createSupervisor(options);
   const server = createServer();
@@ -63,7 +63,7 @@ async function serve(options: SupervisorOptions<unknown, unknown, unknown> = {})
   return { supervisor, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws` };
 }
 
-/** A client of which everything is heard, so that only the other side can be silent. */
+/** A client with listeners for everything, so that only the other side can be silent. */
 function dial(url: string, headers = {}): Client {
   const client = createClient(url, { headers });
   client.events$.subscribe();
@@ -86,13 +86,13 @@ afterEach(async () => {
   process.off('warning', note);
 });
 
-describe('a supervisor to which nobody listens', () => {
-  it('warns once of each handler that throws, with its error and stack', async () => {
+describe('a supervisor without a listener', () => {
+  it('warns once about each handler that throws, with its error and stack', async () => {
     const { url } = await serve({ onOpen: boom, onClose: boom });
     dial(url);
     await warned(2);
     dial(url);
-    await until(() => warnings.length >= 2, 'two handlers are told');
+    await until(() => warnings.length >= 2, 'two handler errors are reported');
     await turn();
     assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR', 'MOORING_HANDLER_ERROR']);
     assert.match(
@@ -107,7 +107,7 @@ describe('a supervisor to which nobody listens', () => {
     assert.equal(warnings[0]?.name, 'MooringWarning');
   });
 
-  it('warns once of each kind of refusal, whoever refused', async () => {
+  it('warns once about each kind of refusal, whoever refused', async () => {
     const authenticate = ({ headers }: { headers: Record<string, unknown> }) => {
       if (headers['x-user'] === undefined) throw new Refusal(401, 'sign in first');
       return headers['x-user'];
@@ -132,7 +132,7 @@ describe('a supervisor to which nobody listens', () => {
     );
   });
 
-  it('warns of authenticate that throws as of a handler, and not of the refusal that follows', async () => {
+  it('warns about an authenticate that throws as about a handler, and not about the refusal that follows', async () => {
     const { url, supervisor } = await serve({ authenticate: boom });
     dial(url);
     await until(() => supervisor.counts.failed === 1, 'it is refused');
@@ -141,7 +141,7 @@ describe('a supervisor to which nobody listens', () => {
     assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR']);
   });
 
-  it('warns of a refusal by a close frame, with its code', async () => {
+  it('warns about a refusal by a close frame, with its code', async () => {
     const { url } = await serve({ authenticate: () => null, admission: { refusals: 'close' } });
     dial(url);
     await warned(1);
@@ -155,7 +155,7 @@ describe('a supervisor to which nobody listens', () => {
     ['before it is open', 'upgrade'],
     ['when it is open', 'admitMessages'],
   ] as const) {
-    it(`warns once of connections that crash ${stage}, and of nothing else`, async () => {
+    it(`warns once about connections that crash ${stage}, and about nothing else`, async () => {
       const { url, supervisor } = await serve();
       const crash = sabotage(order);
       dial(url);
@@ -174,7 +174,7 @@ describe('a supervisor to which nobody listens', () => {
     });
   }
 
-  it('does not warn of what it was asked for, nor of a client that left', async () => {
+  it('never warns about a requested refusal, nor about a client that left', async () => {
     const { url, supervisor } = await serve({ authenticate: () => new Promise(() => {}) });
     const leaving = dial(url);
     await until(() => supervisor.counts.handshaking === 1, 'it waits');
@@ -187,14 +187,14 @@ describe('a supervisor to which nobody listens', () => {
     assert.deepEqual(codes(), []);
   });
 
-  it('is warned about each by itself', async () => {
+  it('warns separately from other supervisors', async () => {
     for (const { url } of [await serve({ onOpen: boom }), await serve({ onOpen: boom })]) dial(url);
     await warned(2);
     assert.deepEqual(codes(), ['MOORING_HANDLER_ERROR', 'MOORING_HANDLER_ERROR']);
   });
 });
 
-describe('a supervisor to which somebody listens', () => {
+describe('a supervisor with a listener', () => {
   const silent = { info() {}, warn() {}, error() {} };
   const throwing = {
     onOpen: boom,
@@ -204,7 +204,7 @@ describe('a supervisor to which somebody listens', () => {
     },
   };
 
-  it('does not warn: its events are logged', async () => {
+  it('never warns: its events are logged', async () => {
     const { url, supervisor } = await serve(throwing);
     logEvents(supervisor.events$, silent);
     for (const query of ['', '?refuse']) dial(url + query);
@@ -213,26 +213,29 @@ describe('a supervisor to which somebody listens', () => {
     assert.deepEqual(codes(), []);
   });
 
-  it('does not warn: it has onHandlerError and onFailed', async () => {
+  it('never warns: it has onHandlerError and onFailed', async () => {
     const told: string[] = [];
     const onHandlerError = (_: Error, handler: string) => void told.push(handler);
     const onFailed = ({ cause }: { cause: string }) => void told.push(cause);
     const { url } = await serve({ ...throwing, onHandlerError, onFailed });
     for (const query of ['', '?refuse']) dial(url + query);
-    await until(() => told.includes('onOpen') && told.includes('unauthorized'), 'both are told');
+    await until(
+      () => told.includes('onOpen') && told.includes('unauthorized'),
+      'both are reported',
+    );
     await turn();
     assert.deepEqual(codes(), []);
   });
 });
 
-/** A client to which nobody listens. */
+/** A client without a listener. */
 function dialUnheard(url: string, options: Parameters<typeof createClient>[1] = {}): Client {
   const client = createClient(url, options);
   cleanups.push(() => client.close());
   return client;
 }
 
-/** A port on which nobody speaks WebSocket: every request gets this status. */
+/** A port without WebSockets: every request gets this status. */
 async function answering(status: number): Promise<string> {
   const server = createServer((_request, response) => response.writeHead(status).end());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -240,8 +243,8 @@ async function answering(status: number): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-// First: a kind that was warned of once is not warned of again in this process.
-describe('a client to which somebody listens', () => {
+// This comes first: a kind of warning appears only once in this process.
+describe('a client with a listener', () => {
   const listening: Record<string, (client: Client) => unknown> = {
     endings$: (client) => client.endings$.subscribe(),
     status$: (client) => client.status$.subscribe(),
@@ -263,14 +266,14 @@ describe('a client to which somebody listens', () => {
       if (event.type === 'child.changed') told.push(event.child.state);
     });
     dialUnheard(`ws://${await answering(410)}/`, { supervisor });
-    await until(() => told.includes('exhausted'), 'the supervisor tells');
+    await until(() => told.includes('exhausted'), 'the supervisor reports it');
     await turn();
     assert.deepEqual(codes(), []);
   });
 });
 
-describe('a client to which nobody listens', () => {
-  it('warns once of each handler that throws, for all clients of the process', async () => {
+describe('a client without a listener', () => {
+  it('warns once about each handler that throws, for all clients of the process', async () => {
     const { url } = await serve();
     const clients = [dialUnheard(url, { onOpen: boom }), dialUnheard(url, { onOpen: boom })];
     await warned(1);
@@ -286,7 +289,7 @@ describe('a client to which nobody listens', () => {
     );
   });
 
-  it('warns of a subscriber to events$ that throws, which would be told of its own error', async () => {
+  it('warns about a subscriber to events$ that throws, which would get its own error', async () => {
     const client = dialUnheard('ws://127.0.0.1:1/', { queueMax: 1 });
     client.events$.subscribe(boom);
     for (const message of ['one', 'two']) client.send(message);
@@ -331,7 +334,7 @@ describe('a client to which nobody listens', () => {
     );
   });
 
-  it('warns of messages that are invalid, once for each close code that fits', async () => {
+  it('warns about invalid messages, once for each matching close code', async () => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     cleanups.push(() => server.close());
     server.on('connection', (socket) => {
@@ -358,7 +361,7 @@ describe('a client to which nobody listens', () => {
     );
   });
 
-  it('does not warn when it was closed', async () => {
+  it('never warns when it was closed', async () => {
     const client = dialUnheard('ws://127.0.0.1:1/');
     client.send('waits');
     await client.close();
@@ -368,7 +371,7 @@ describe('a client to which nobody listens', () => {
 });
 
 describe('a pool', () => {
-  it('does not warn of upstreams that refuse when somebody listens', async () => {
+  it('never warns about upstreams that refuse when there is a listener', async () => {
     const pool = createPool([`ws://${await answering(402)}/`], { size: 1 });
     cleanups.push(() => pool.drain());
     const told: string[] = [];
@@ -378,7 +381,7 @@ describe('a pool', () => {
     assert.deepEqual(codes(), []);
   });
 
-  it('does not warn of what another attempt may mend, nor when it is drained', async () => {
+  it('never warns about what another attempt may fix, nor when it is drained', async () => {
     const { url } = await serve();
     const away = createPool(['ws://127.0.0.1:1/'], { size: 1 });
     const pool = createPool([url], { size: 1 });
@@ -389,7 +392,7 @@ describe('a pool', () => {
     assert.deepEqual(codes(), []);
   });
 
-  it('warns once that its upstreams refuse, and goes on', async () => {
+  it('warns once that its upstreams refuse, and continues', async () => {
     const host = await answering(451);
     const pool = createPool([`ws://${host}/?token=s3cret`], { size: 2 });
     cleanups.push(() => pool.drain());
@@ -405,14 +408,14 @@ describe('a pool', () => {
     assert.notEqual(pool.status.state, 'stopped');
   });
 
-  it('warns of a handler of its members, and not when somebody listens', async () => {
+  it('warns about a handler of its members, and not when there is a listener', async () => {
     const { url } = await serve();
     const messages$ = boom;
     const heard = createPool([url], { size: 1, onOpen: boom });
     const told: string[] = [];
     heard.events$.subscribe(({ type }) => told.push(type));
     cleanups.push(() => heard.drain());
-    await until(() => told.length > 0, 'the events tell');
+    await until(() => told.length > 0, 'the events report it');
     await turn();
     assert.deepEqual(codes(), []);
     const silent = createPool([url], { size: 1 });

@@ -3,7 +3,7 @@ import type { SimulatedConnection, SimulatedLife } from './life.ts';
 import { type SimulatedPublications, TOPICS } from './publications.ts';
 import type { SimulationWorld } from './world.ts';
 
-/** How deep acts may lead to acts. */
+/** How deeply acts may lead to further acts. */
 const DEPTH_MAX = 2;
 
 /** What the application of a simulated service does to its connections. */
@@ -17,13 +17,13 @@ export class SimulatedActs {
     this.#publications = publications;
   }
 
-  /** Does something now and then, wherever it is called from. */
+  /** Acts now and then, wherever it is called from. */
   maybe(): void {
     const { random, plan } = this.#world;
     if (plan.restless > 0 && random.chance(plan.restless)) this.any();
   }
 
-  /** Does something. */
+  /** Performs one act. */
   any(): void {
     if (this.#depth >= DEPTH_MAX || this.#world.violation !== null) return;
     this.#depth += 1;
@@ -34,7 +34,7 @@ export class SimulatedActs {
     this.#depth -= 1;
   }
 
-  /** Publishes to everybody as often as the plan says, within a short time. */
+  /** Publishes to all connections as often as the plan requires, within a short time. */
   shout(): void {
     const { random, plan } = this.#world;
     const everyMs = random.integer(10, 400);
@@ -114,11 +114,11 @@ export class SimulatedActs {
     const topic = world.random.pick(TOPICS);
     const wasOpen = world.isRegistered(life);
     const wasMember = life.topics.has(topic);
-    // Noted first: subscribers hear that the topic has opened before the call returns.
+    // Noted first, because subscribers learn that the topic has opened before the call returns.
     if (wasOpen) life.topics.add(topic);
     const hasJoined = connection.join(topic);
     if (hasJoined && !wasOpen) world.broken('no-join-after-quarantine', topic, life);
-    // It may be in as many topics as it can be.
+    // It may be in as many topics as possible.
     if (!hasJoined && !wasMember) life.topics.delete(topic);
   }
 
@@ -138,7 +138,7 @@ export class SimulatedActs {
     }
   }
 
-  /** Ends a connection in one of three ways, and checks what the call says about it. */
+  /** Ends a connection in one of three ways, and checks what the call returns. */
   end(life: SimulatedLife, connection: SimulatedConnection): void {
     const world = this.#world;
     const { random } = world;

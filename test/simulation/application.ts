@@ -10,12 +10,12 @@ import type { SimulationChecks } from './checks.ts';
 import type { SimulatedConnection, SimulatedLife, SimulatedMessage } from './life.ts';
 import type { SimulationWorld } from './world.ts';
 
-/** Long enough for much to happen before. */
+/** Long enough for many events before. */
 const EXPIRES_IN_MS = 4_000;
 
 type Identified = number | Admitted<number>;
 
-/** Which messages a connection pauses at, and whose handlers never settle. */
+/** The messages at which a connection pauses, and those whose handlers never settle. */
 const PAUSES_EVERY = 7;
 const HANGS_EVERY = 5;
 
@@ -24,7 +24,7 @@ const messages = z.object({ n: z.number() });
 /** Never settles. */
 const hang = () => new Promise<never>(() => {});
 
-/** The handlers of a simulated service: quick and slow ones, sound and broken ones. */
+/** The handlers of a simulated service: quick and slow ones, correct and faulty ones. */
 export class SimulatedApplication {
   readonly #world: SimulationWorld;
   readonly #checks: SimulationChecks;
@@ -60,7 +60,10 @@ export class SimulatedApplication {
     };
   }
 
-  /** Even the source of chance is the application's, and may throw: whoever is opening does not open. */
+  /**
+   * Even the random source belongs to the application, and may throw: the connection that is opening
+   * then fails.
+   */
   #draw(): number {
     const { random, plan, lives } = this.#world;
     const opening = lives.filter(({ isOpened, isOver }) => !isOpened && !isOver);
@@ -92,7 +95,10 @@ export class SimulatedApplication {
     return this.#letIn(number);
   }
 
-  /** Some hold something that must be given back, some may stay for a while only. Not by chance: old seeds stay as they are. */
+  /**
+   * Some hold a resource that must be released, and some may stay for a limited time. Not drawn, so that old
+   * seeds give the same runs.
+   */
   #letIn(number: number): Identified {
     const life = this.#world.lives[number - 1];
     const isLimited = number % 5 === 0;
@@ -111,7 +117,7 @@ export class SimulatedApplication {
     return this.#leaveLater('release', life);
   }
 
-  /** Most hear of their refusal in a close frame. */
+  /** Most get their refusal in a close frame. */
   #throw(number: number): never {
     const { random } = this.#world;
     if (random.chance(0.3)) throw new Error('authenticate threw');

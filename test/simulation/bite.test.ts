@@ -3,12 +3,12 @@ import { describe, it } from 'node:test';
 import { plantedFaults } from './planted.ts';
 import { simulate } from './simulation.ts';
 
-// Goal: the simulation bites. Method: plant a mistake in production code, run seeds until a rule breaks, and
-// ask whether it is the rule that the mistake was to break.
+// Goal: the simulation finds faults. Method: plant a mistake in production code, run seeds until a rule
+// breaks, and check that it is a rule that the mistake breaks.
 
 const SEEDS_MAX = 12_000;
 
-describe('the simulation finds out when', () => {
+describe('the simulation detects that', () => {
   for (const { mistake, plant, breaks } of plantedFaults) {
     it(mistake, async (t) => {
       const restore = plant();

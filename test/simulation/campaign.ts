@@ -4,7 +4,7 @@ import { root } from '../package/repository.ts';
 import { type SimulationResult, simulate } from './simulation.ts';
 import type { TraceLine } from './trace.ts';
 
-/** What came of many simulations. */
+/** The result of many simulations. */
 export interface Campaign {
   readonly runs: number;
   readonly connections: number;
@@ -12,14 +12,14 @@ export interface Campaign {
   readonly virtualMs: number;
   /** How often each ending was reported. */
   readonly tally: ReadonlyMap<string, number>;
-  /** The first simulation that found a rule broken, with its trace. */
+  /** The first simulation that broke a rule, with its trace. */
   readonly failure: SimulationResult | undefined;
-  /** CPU time of one simulation, in milliseconds, and how many of them one core does in a second. */
+  /** CPU time of one simulation, in milliseconds, and how many of them one core runs in a second. */
   readonly cpuMs: number;
   readonly perSecond: number;
 }
 
-/** Simulates one seed after the other, up to the first that finds a rule broken. */
+/** Simulates one seed after the other, up to the first that breaks a rule. */
 export async function campaign(first: number, runs: number): Promise<Campaign> {
   const tally = new Map<string, number>();
   const sums = { runs: 0, connections: 0, events: 0, virtualMs: 0 };
@@ -43,7 +43,7 @@ export async function campaign(first: number, runs: number): Promise<Campaign> {
 
 const LINES_SHOWN = 40;
 
-/** The last lines of a trace, the rule that was broken, and how to see it again. */
+/** The last lines of a trace, the broken rule, and the command that repeats it. */
 export function failureText({ seed, violation, trace }: SimulationResult): string {
   const tail = trace.slice(-LINES_SHOWN).map(lineText);
   return [
@@ -59,7 +59,7 @@ function lineText({ atMs, who, what, detail }: TraceLine): string {
     .concat(`${what} ${detail}`.trimEnd());
 }
 
-/** A seed that once found something, and what it was. */
+/** A seed that once found a fault, and the fault. */
 export interface Regression {
   readonly seed: number;
   readonly found: string;
@@ -73,7 +73,7 @@ export function readRegressions(): Regression[] {
     .map((name) => JSON.parse(readFileSync(join(regressions, name), 'utf8')));
 }
 
-/** Keeps a seed for good; returns the name of its file. */
+/** Stores a seed permanently. Returns the name of its file. */
 export function writeRegression({ seed, violation }: SimulationResult): string {
   const found = `${violation?.invariant}: ${violation?.problem}`;
   mkdirSync(regressions, { recursive: true });

@@ -5,7 +5,7 @@ import type { SimulatedLife, SimulatedMessage } from './life.ts';
 import type { SimulatedPublications } from './publications.ts';
 import { type SimulationWorld, textOf } from './world.ts';
 
-/** Longest frame of the simulated service, in bytes, and pongs that ws writes beside it. */
+/** Longest frame of the simulated service, in bytes, and the pongs that ws writes in addition. */
 const FRAME_BYTES_MAX = 3_100;
 
 interface Telling {
@@ -14,11 +14,11 @@ interface Telling {
   readonly handled: number;
 }
 
-/** Looks, between the sockets and the code under test, at everything that one does to the other. */
+/** Observes everything that passes between the sockets and the code under test. */
 export class SimulationChecks implements FakeSocketWatcher {
   readonly #world: SimulationWorld;
   readonly #publications: SimulatedPublications;
-  /** Whom the code under test is being told about, outermost first. */
+  /** The connections that the code under test is being notified about, outermost first. */
   readonly #telling: Telling[] = [];
 
   constructor(world: SimulationWorld, publications: SimulatedPublications) {
@@ -43,7 +43,7 @@ export class SimulationChecks implements FakeSocketWatcher {
 
   #wroteWhileOpen(life: SimulatedLife, kind: FakeFrameKind, bytes: Uint8Array | number): void {
     const world = this.#world;
-    // A WebSocket whose close frame threw is open for ws, which goes on answering pings.
+    // After its close frame threw, ws treats the WebSocket as open and continues to answer pings.
     const isOfWs = kind === 'pong' && life.deeds.has('transport broke');
     if (!world.isRegistered(life) && !isOfWs) {
       world.broken('no-write-after-quarantine', `a ${kind} frame`, life);
@@ -57,7 +57,7 @@ export class SimulationChecks implements FakeSocketWatcher {
     if (kind === 'data' && typeof bytes !== 'number') this.#publications.wrote(life, bytes);
   }
 
-  // What a socket tells the code under test.
+  // What a socket reports to the code under test.
 
   telling(socket: FakeSocket, sign: FakeSign): void {
     const world = this.#world;
@@ -101,9 +101,9 @@ export class SimulationChecks implements FakeSocketWatcher {
     this.#world.broken('nothing-reaches-the-emitter', `${sign}: ${textOf(error)}`, life);
   }
 
-  // What user code sees.
+  // What user code observes.
 
-  /** User code runs: whoever died must be forgotten by now. */
+  /** User code runs, so every dead connection must be out of reach by now. */
   inUserCode(where: string, who: number): void {
     const world = this.#world;
     world.note(where, who);
@@ -158,7 +158,7 @@ export class SimulationChecks implements FakeSocketWatcher {
     life.lastMessage = n;
   }
 
-  /** `onClose` waits for `onOpen`, but not longer than the welcome may last. */
+  /** `onClose` waits for `onOpen`, but no longer than the welcome may last. */
   closeHandled(life: SimulatedLife, verdict: CloseVerdict): void {
     const world = this.#world;
     life.onCloseCalls += 1;
@@ -180,7 +180,7 @@ export class SimulationChecks implements FakeSocketWatcher {
     if (!life.isOver) this.#world.broken('handlers-in-order', 'disposed while alive', life);
   }
 
-  /** The last thing that happens to a connection, whether or not it ever opened. */
+  /** The last event of a connection, whether or not it ever opened. */
   released(life: SimulatedLife): void {
     const world = this.#world;
     life.released += 1;

@@ -31,13 +31,13 @@ describe('a simulated client', () => {
     );
   });
 
-  it('is the same for the same seed', async () => {
+  it('gives the same result for the same seed', async () => {
     for (let seed = 1; seed <= 5; seed += 1) {
       assert.deepEqual(await simulateDialed(seed), await simulateDialed(seed));
     }
   });
 });
 
-describeFaults('the simulation of clients finds out when', dialedFaults, () =>
+describeFaults('the simulation of clients detects that', dialedFaults, () =>
   firstBroken(simulateDialed, SEEDS),
 );

@@ -3,7 +3,7 @@ import type { FakeSocket } from './fake-socket.ts';
 import type { FakeChunk, FakeOtherEnd, FakeReader } from './fake-socket-faces.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 
-/** How a fake peer behaves when it is left alone. */
+/** How a fake peer behaves by default. */
 export interface FakePeerManners {
   /** How long something takes from one end to the other, in milliseconds. */
   latencyMs: () => number;
@@ -11,9 +11,9 @@ export interface FakePeerManners {
   pongMs: () => number | null;
   /** How long it takes to answer a beat, in milliseconds; `null` for never. */
   beatMs: () => number | null;
-  /** How it answers a close frame. `other` answers with a code of its own. */
+  /** How it answers a close frame. `other` answers with a different code. */
   closing: 'echo' | 'empty' | 'other' | 'never';
-  /** Whether it ends its side when it has seen the end of the other. */
+  /** Whether it ends its side when it has seen the end of the other side. */
   ends: boolean;
   /** Bytes that it reads at a time. */
   readBytes: number;
@@ -26,15 +26,15 @@ const FRAME_BYTES = 8;
 /**
  * A client at the other end of a {@link FakeSocket}.
  *
- * It lives in its own time: a stall of the process under test does not slow it down. Everything that it sends
+ * It has its own clock, so a stall of the process under test does not slow it down. Everything that it sends
  * arrives in order.
  */
 export class FakePeer implements FakeOtherEnd {
-  /** Whether it is still there at all. */
+  /** Whether it is still connected. */
   isThere = true;
-  /** Whether it takes what it is sent. */
+  /** Whether it reads what it is sent. */
   isReading = true;
-  /** When the last thing that it sent arrives. */
+  /** When its last output arrives. */
   lastDueMs = 0;
   readonly manners: FakePeerManners;
   /** What it does about a close frame that it does not answer. */
@@ -42,7 +42,7 @@ export class FakePeer implements FakeOtherEnd {
 
   readonly #clock: SimulatedClock;
   readonly #socket: FakeSocket;
-  /** What is on its way, in order. */
+  /** What is in transit, in order. */
   readonly #sent: (() => void)[] = [];
   #nowMs = 0;
   #readIsDue = false;
@@ -67,7 +67,7 @@ export class FakePeer implements FakeOtherEnd {
     });
   }
 
-  /** Sends a part of a frame that nobody can read yet. */
+  /** Sends a part of a frame that is not readable yet. */
   sendPart(bytes: number): void {
     this.#sendChunk({ bytes, frames: [] });
   }
@@ -79,7 +79,7 @@ export class FakePeer implements FakeOtherEnd {
     });
   }
 
-  /** Asks for a beat. */
+  /** Requests a beat. */
   ask(): void {
     this.#sendBeat(beatRequest);
   }
@@ -103,13 +103,13 @@ export class FakePeer implements FakeOtherEnd {
     this.#deliver(() => this.#socket.receiveEnd());
   }
 
-  /** The network, or the other end's kernel, gives the connection up. */
+  /** The network, or the kernel at the other end, gives up the connection. */
   reset(error: Error): void {
     this.#deliver(() => this.#socket.receiveReset(error));
     this.vanish();
   }
 
-  /** It is gone without a word; what it has sent still arrives. */
+  /** It disappears without a close. What it has sent still arrives. */
   vanish(): void {
     this.isThere = false;
     this.isReading = false;
@@ -124,7 +124,7 @@ export class FakePeer implements FakeOtherEnd {
     this.bytesWaiting();
   }
 
-  // What the socket tells.
+  // What the socket reports.
 
   bytesWaiting(): void {
     if (!this.isReading || this.#readIsDue || this.#socket.bytesWaiting === 0) return;
@@ -199,7 +199,7 @@ export class FakePeer implements FakeOtherEnd {
     this.#clock.arriveAt(this.lastDueMs, () => this.#sent.shift()?.());
   }
 
-  /** Its own time: what it does about something that reached it late, it did in time. */
+  /** On its own clock, it reacted in time to input that reached it late. */
   get #time(): number {
     return this.#nowMs === 0 ? this.#clock.now() : this.#nowMs;
   }

@@ -14,7 +14,7 @@ import type { SimulatedClock } from './simulated-clock.ts';
 
 interface PendingWrite {
   readonly kind: FakeFrameKind;
-  /** Where it ends in the stream of all bytes written. */
+  /** Its end in the stream of all bytes written. */
   readonly end: number;
   readonly written: ((error?: Error | null) => void) | undefined;
 }
@@ -27,7 +27,7 @@ const BEAT = beatRequest.charCodeAt(0);
 const END = Symbol('end');
 
 /**
- * The face of a `net.Socket` that Mooring uses, over no network at all.
+ * The part of `net.Socket` that Mooring uses, without a network.
  *
  * Writes are a stream of bytes with three marks: what the other end has taken, what the kernel holds beyond
  * it, and what waits in the process. As in Node.js, a write that finds the kernel full stays whole until all
@@ -43,12 +43,12 @@ export class FakeSocket extends EventEmitter {
   otherEnd: FakeOtherEnd | null = null;
   reader: FakeReader | null = null;
   watcher: FakeSocketWatcher | null = null;
-  /** The code of the close frame that was written; 1005 for an empty one. */
+  /** The code of the close frame that was written. 1005 for an empty one. */
   closeCodeWritten = 1005;
   bytesRead = 0;
   bytesWritten = 0;
   readable = true;
-  /** `destroy` throws when this side has called it: somebody has wrapped it. */
+  /** `destroy` throws when this side calls it, as if somebody had wrapped it. */
   throwsAtDestroy = false;
   destroyed = false;
   /** Whether `close` has been emitted. */
@@ -64,12 +64,12 @@ export class FakeSocket extends EventEmitter {
   #isFlowing = false;
   #ending = false;
   #finished = false;
-  /** Writes that have completed and that the other end has not taken whole. */
+  /** Writes that have completed, and that the other end has not read completely. */
   readonly #frames: PendingWrite[] = [];
   #resetBy: NodeJS.ErrnoException | null = null;
   #taken = 0;
   #completed = 0;
-  /** Where the write under way ends; nothing is under way when it equals `#completed`. */
+  /** The end of the write under way. Nothing is under way when it equals `#completed`. */
   #underWay = 0;
 
   constructor(clock: SimulatedClock, quirks: FakeSocketQuirks = {}) {
@@ -80,7 +80,7 @@ export class FakeSocket extends EventEmitter {
     this.remoteAddress = quirks.remoteAddress ?? '192.0.2.1';
   }
 
-  /** Which packets its bytes come in makes no difference here. */
+  /** The packets that carry its bytes make no difference here. */
   cork(): void {}
   uncork(): void {}
 
@@ -97,12 +97,12 @@ export class FakeSocket extends EventEmitter {
     return this.destroyed ? null : this.#handle;
   }
 
-  /** Bytes that the other end can take right now. */
+  /** Bytes that the other end can read right now. */
   get bytesWaiting(): number {
     return this.#kernelEnd - this.#taken;
   }
 
-  /** A number that grows whenever the kernel takes bytes of a backlog. */
+  /** A number that grows whenever the kernel accepts bytes of a backlog. */
   get flushMark(): number {
     return this.bytesWritten - this.writableLength - this.#handle.writeQueueSize;
   }
@@ -185,7 +185,7 @@ export class FakeSocket extends EventEmitter {
     this.otherEnd?.bytesWaiting();
   }
 
-  /** A write after the end fails later, one onto a reset connection shows at once. */
+  /** A write after the end fails later. A write to a reset connection fails at once. */
   #writeError(): Error | undefined {
     if (this.destroyed) return systemError('ERR_STREAM_DESTROYED');
     if (this.#ending) return systemError('ERR_STREAM_WRITE_AFTER_END');
@@ -211,7 +211,7 @@ export class FakeSocket extends EventEmitter {
     this.#read();
   }
 
-  /** The connection is gone: writes know it from now on, the reader a little later. */
+  /** The connection is gone. Writes know that from now on, the reader a little later. */
   receiveReset(error: NodeJS.ErrnoException): void {
     if (this.destroyed || this.#resetBy !== null) return;
     this.#resetBy = error;
@@ -220,7 +220,9 @@ export class FakeSocket extends EventEmitter {
     });
   }
 
-  /** The other end takes bytes. Returns the kinds of the frames that it has whole now. */
+  /**
+   * The other end reads bytes. Returns the kinds of the frames that it has received completely now.
+   */
   take(bytesMax: number): FakeFrameKind[] {
     if (this.destroyed) return [];
     this.#taken += Math.min(bytesMax, this.bytesWaiting);
@@ -237,7 +239,7 @@ export class FakeSocket extends EventEmitter {
     return kinds;
   }
 
-  /** Completes the writes that the kernel has taken whole. */
+  /** Completes the writes that the kernel has accepted completely. */
   #progress(): void {
     const kernelEnd = this.#kernelEnd;
     if (this.#underWay === this.#completed)
@@ -294,7 +296,7 @@ export class FakeSocket extends EventEmitter {
     for (const [index, read] of frames.entries()) {
       read(reader);
       if (this.#isFlowing) continue;
-      // The frames that are left go back, as `returnUnread` puts them back.
+      // The remaining frames go back, as `returnUnread` puts them back.
       this.#inbound.unshift({ bytes: 0, frames: frames.slice(index + 1) });
       return;
     }
@@ -306,7 +308,7 @@ export class FakeSocket extends EventEmitter {
     this.#destroyWhenOver();
   }
 
-  /** Emits the error, then fails what was still to be written: the order that Node.js keeps. */
+  /** Emits the error, then fails the pending writes: the order of Node.js. */
   #breakDown(error: Error | undefined): void {
     if (error !== undefined) this.tell('error', () => this.emit('error', error));
     const lost = this.#writes;
@@ -333,7 +335,7 @@ export class FakeSocket extends EventEmitter {
     return this.#inbound.splice(0).filter((chunk) => chunk !== END);
   }
 
-  /** Tells the code under test something; what it throws is seen and goes no further. */
+  /** Notifies the code under test. An error that it throws is recorded and goes no further. */
   tell(sign: FakeSign, run: () => void): void {
     const { watcher } = this;
     watcher?.telling(this, sign);
@@ -347,13 +349,13 @@ export class FakeSocket extends EventEmitter {
   }
 }
 
-/** How many questions of the beat are in what was written. */
+/** How many questions of the beat the written bytes contain. */
 function beatsIn(kind: FakeFrameKind, bytes: Uint8Array | string | number): number {
   if (kind !== 'data' || !(bytes instanceof Uint8Array) || !bytes.includes(BEAT)) return 0;
   return payloadsIn(bytes).filter(({ length, 0: first }) => length === 1 && first === BEAT).length;
 }
 
-/** An error as Node.js makes it, of a system call if there was one. */
+/** An error as Node.js makes it, for a system call if there was one. */
 export function systemError(code = 'ECONNRESET', syscall?: string): NodeJS.ErrnoException {
   return Object.assign(new Error(code), { code, ...(syscall && { syscall }) });
 }

@@ -7,7 +7,7 @@ import type { FakeSocket } from './fake-socket.ts';
 import { FakeWebSocket } from './fake-web-socket.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 
-/** What a fake upgrade request says. */
+/** The variable parts of a fake upgrade request. */
 export interface FakeRequest {
   method?: string;
   url?: string;
@@ -24,7 +24,7 @@ const HEADERS = {
 
 const NO_HEAD = Buffer.alloc(0);
 
-/** The arguments of an `upgrade` event: a sound request over a fake socket, save for what is said otherwise. */
+/** The arguments of an `upgrade` event: a valid request over a fake socket, except for the given fields. */
 export function fakeUpgrade(socket: FakeSocket, request: FakeRequest = {}): Upgrade {
   const { method = 'GET', url = '/', httpVersion = '1.1' } = request;
   const headers = request.headers === undefined ? HEADERS : { ...HEADERS, ...request.headers };
@@ -37,11 +37,11 @@ export function fakeUpgrade(socket: FakeSocket, request: FakeRequest = {}): Upgr
 
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\n\r\n';
 
-/** Makes WebSockets of fake sockets, with the conditions that ws puts to real ones. */
+/** Makes WebSockets of fake sockets, under the conditions of ws for real ones. */
 export class FakeUpgrader {
   /** Whether the upgrade of this socket throws: a fault of the transport itself. */
   throwsFor: (socket: FakeSocket) => boolean = () => false;
-  /** Told of every WebSocket that was made. */
+  /** Called for every WebSocket that was made. */
   made: (socket: FakeWebSocket) => void = () => {};
 
   readonly #clock: SimulatedClock;

@@ -9,7 +9,7 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
-/** Pings answered before the answers have left; one more ends the connection, as ws does. */
+/** Pings that are answered before the answers have left. One more ends the connection, as in ws. */
 const PENDING_PONGS_MAX = 60;
 
 const PONG_BYTES = 2;
@@ -18,10 +18,10 @@ const CLOSE_BYTES = 4;
 type CloseListener = (event: { readonly wasClean: boolean }) => void;
 
 /**
- * A WebSocket over a {@link FakeSocket}, with the events of ws in the order of ws and nothing of its bytes.
+ * A WebSocket over a {@link FakeSocket}, with the events of ws in the order of ws, and without its bytes.
  *
  * Its listeners on the raw socket come after those of the code under test, as those of ws do: at `error` and
- * `end` it still says that it is open.
+ * `end` it is still open.
  */
 export class FakeWebSocket implements WebSocketFace, FakeReader {
   observer: SocketObserver | null = null;
@@ -35,12 +35,12 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
   resumedAtMs = 0;
   lostAtResumeMs = 0;
   closeFrameSent = false;
-  /** The code of the peer's close frame; 1006 when none came. */
+  /** The code of the peer's close frame. 1006 if there was none. */
   closeCode = 1006;
   /** The peer sent more pings than are answered. */
   wasFlooded = false;
   violation: Error | undefined;
-  /** How long it takes from `close` of the raw socket to its own, in milliseconds; infinite for never. */
+  /** The time from `close` of the raw socket to its own, in milliseconds. Infinite for never. */
   closesAfterMs = 0;
   /** The next `answerClose` throws: a fault of the WebSocket itself. */
   throwsAtClose = false;
@@ -181,7 +181,7 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
     this.raw.tearDown();
   }
 
-  /** ws stops to listen after a close frame and after a violation. */
+  /** ws stops listening after a close frame and after a violation. */
   #isDeaf(): boolean {
     return this.#closeFrameReceived || this.violation !== undefined || this.#receiverEnded;
   }
@@ -192,7 +192,7 @@ export class FakeWebSocket implements WebSocketFace, FakeReader {
     }
   }
 
-  // What the raw socket says.
+  // What the raw socket reports.
 
   readonly #rawEnded = (): void => {
     this.readyState = CLOSING;

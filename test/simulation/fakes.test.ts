@@ -17,10 +17,13 @@ import { FakeSocket, systemError } from './fake-socket.ts';
 import { FakeUpgrader, fakeUpgrade } from './fake-upgrade.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 
-// Goal: a fake tells what net.Socket and ws tell, in the same order.
-// Method: the same script on a real connection and on a fake one, with one recorder for both.
+// Goal: a fake emits what net.Socket and ws emit, in the same order. Method: the same script on a
+// real connection and on a fake one, with one recorder for both.
 
-/** Notes what a raw socket and its WebSocket tell, each with the state of the WebSocket at that moment. */
+/**
+ * Records the events of a raw socket and its WebSocket, each with the state of the WebSocket at that
+ * moment.
+ */
 class Recorder implements SocketObserver {
   readonly told: string[] = [];
   readonly connection = {
@@ -80,7 +83,7 @@ class Recorder implements SocketObserver {
     this.#note('ping flood');
   }
 
-  /** Writes bytes behind the back of the WebSocket, and notes what comes of it. */
+  /** Writes bytes past the WebSocket, and records the result. */
   write(text: string): void {
     this.raw.write(text, (error) =>
       this.#note(`written ${(error as NodeJS.ErrnoException)?.code ?? 'well'}`),
@@ -88,7 +91,7 @@ class Recorder implements SocketObserver {
   }
 }
 
-/** What a peer does, in words that a real one and a fake one understand. */
+/** What a peer does, in terms that a real one and a fake one support. */
 type Deed =
   | 'say hello'
   | 'ping'
@@ -128,7 +131,7 @@ const deedsOfFake: Readonly<Record<Deed, (peer: FakePeer) => void>> = {
   reset: (peer) => peer.reset(systemError('ECONNRESET')),
 };
 
-/** Starts the closing handshake; the write says when the close frame has left. */
+/** Starts the closing handshake. The write reports when the close frame has left. */
 function closeAndWrite(seen: Recorder): void {
   seen.socket.answerClose(1000, 'enough');
   seen.write('x');
@@ -182,7 +185,7 @@ describe('a fake socket and the WebSocket above it', () => {
       const before = seen.told.length;
       if (typeof act === 'string') deedsOfReal[act](peer);
       else act(seen);
-      await until(() => seen.told.length > before, 'something is told');
+      await until(() => seen.told.length > before, 'an event is emitted');
       await turns(20);
     }
     await until(() => seen.isOver, 'it is over');
@@ -218,7 +221,7 @@ describe('a fake socket and the WebSocket above it', () => {
   };
 
   for (const [what, script] of Object.entries(scripts)) {
-    it(`tell as net.Socket and ws do of ${what}`, async () => {
+    it(`emit the events of net.Socket and ws for ${what}`, async () => {
       assert.deepEqual(playOnFake(script), await playForReal(script));
     });
   }
@@ -237,7 +240,7 @@ describe('a fake socket', () => {
     return { clock, socket, write, written, marks };
   };
 
-  it('keeps a write that finds the kernel full whole, and flushes what is behind it in one', () => {
+  it('keeps a write that finds the kernel full whole, and flushes later ones in one write', () => {
     const { clock, socket, write, written, marks } = watch();
     assert.equal(write('a', 60), true);
     assert.deepEqual(marks(), [0, 0, 60]);
@@ -257,7 +260,7 @@ describe('a fake socket', () => {
     assert.deepEqual(marks(), [0, 0, 180]);
   });
 
-  it('fails what still waits when it is destroyed, and nothing that has left', () => {
+  it('fails pending writes when it is destroyed, and none that has left', () => {
     const { clock, socket, write, written } = watch();
     write('gone', 100);
     write('waiting', 10);
@@ -266,7 +269,7 @@ describe('a fake socket', () => {
     assert.deepEqual(written, ['gone', 'waiting: ERR_STREAM_DESTROYED']);
   });
 
-  it('shows the error of a write to a reset connection at once', () => {
+  it('reports the error of a write to a reset connection at once', () => {
     const { clock, socket, write, written } = watch();
     socket.on('error', (error: Error) => written.push(`error ${error.message}`));
     socket.receiveReset(systemError('ECONNRESET'));
@@ -278,7 +281,7 @@ describe('a fake socket', () => {
     assert.deepEqual(written, ['late: ECONNRESET', 'error ECONNRESET']);
   });
 
-  it('ends only when everything before it has left', () => {
+  it('ends only when everything before the end has left', () => {
     const { clock, socket, write } = watch();
     const told: string[] = [];
     socket.otherEnd = {

@@ -5,7 +5,8 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
-// Goal: what the simulation found is true of real sockets, too. Method: the smallest script of each finding.
+// Goal: the findings of the simulation also hold on real sockets. Method: the smallest script of each
+// finding.
 
 describe('a supervisor on real sockets', () => {
   async function serve(
@@ -21,11 +22,11 @@ describe('a supervisor on real sockets', () => {
     }
   }
 
-  it('does not tell of a close frame whose write failed at once', async () => {
+  it('never reports a close frame whose write failed at once', async () => {
     await serve({}, async (service) => {
       const peer = await RawPeer.open(service.port);
       const connection = await service.opened();
-      // The reset has reached the kernel; nobody here has read it yet.
+      // The reset has reached the kernel. Nothing here has read it yet.
       peer.reset();
       connection.close(4000, 'too late');
       const { verdict } = await service.when('connection.closed');
@@ -36,8 +37,8 @@ describe('a supervisor on real sockets', () => {
     });
   });
 
-  it('fails a connection that crashes while it opens, and tells no end of what never began', async () => {
-    // Asked for the time at which it opened, the last thing before it is open.
+  it('fails a connection that crashes while it opens, and reports no end without a beginning', async () => {
+    // Reading the time is the last step before it is open.
     const wallNow = () => {
       const [, , caller = ''] = new Error('who asks').stack?.split('\n') ?? [];
       if (caller.includes('announceOpen')) throw new Error('no time');
@@ -48,7 +49,7 @@ describe('a supervisor on real sockets', () => {
       const { failure } = await service.when('connection.failed');
       assert.equal(failure.cause, 'crash');
       assert.equal(failure.error?.message, 'no time');
-      await until(() => peer.closed, 'the peer is let go');
+      await until(() => peer.closed, 'the peer is released');
       assert.deepEqual(service.calls, ['onFailed']);
       assert.equal(service.of('connection.opened').length, 0);
       assert.equal(service.of('connection.closed').length, 0);

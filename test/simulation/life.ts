@@ -12,7 +12,7 @@ export interface SimulatedMessage {
 /** A connection of the simulated service, as its application sees it. */
 export type SimulatedConnection = Connection<number, SimulatedMessage, SimulatedMessage>;
 
-/** What somebody did to a connection: the only things that may end it. */
+/** What somebody did to a connection: only this may end it. */
 export type Deed =
   | 'peer closed'
   | 'peer ended'
@@ -40,7 +40,7 @@ export type Deed =
   | 'drained'
   | 'loop was stuck';
 
-/** What is known, from outside, of the life of one simulated connection. */
+/** What is known, from outside, about the life of one simulated connection. */
 export class SimulatedLife {
   readonly number: number;
   readonly id: string;
@@ -50,42 +50,44 @@ export class SimulatedLife {
   readonly topics = new Set<string>();
   webSocket: FakeWebSocket | null = null;
   connection: SimulatedConnection | null = null;
-  /** The sockets have given a sign of death. */
+  /** The sockets have shown that the connection is dead. */
   isDead = false;
   isCongested = false;
   /** The application has paused it. */
   isPaused = false;
   /** When the application last resumed it. */
   unpausedAtMs = 0;
-  /** It has agreed on the beat. */
+  /** It has negotiated the beat. */
   hasBeat = false;
-  /** Messages whose sender waits for what became of them. */
+  /** Messages whose sender waits for their result. */
   flushesPending = 0;
   isSuspect = false;
   isAsleep = false;
   hasErrored = false;
   hasClosing = false;
-  /** It was open and is not any more, as told. */
+  /** It was open and, according to the reports, is not any more. */
   hasLeft = false;
   isOver = false;
-  /** Refused before a connection was made. */
+  /** Refused before a connection was created. */
   isJudged = false;
-  /** Its socket belongs to another life, too: it was handed over twice. */
+  /** Its socket also belongs to another life: it was handed over twice. */
   isShadow = false;
-  /** How often its socket was handed over to be kept; each time leaves one listener for late errors. */
+  /**
+   * How often its socket was handed over for keeping. Each time leaves one listener for late errors.
+   */
   takenOver = 1;
-  /** The number in the last message that its peer sent. */
+  /** The number in the last message of its peer. */
   lastSent = 0;
 
-  /** Since when nothing of its peer can arrive any more. */
+  /** Since when nothing from its peer can arrive any more. */
   silentSinceMs = Number.POSITIVE_INFINITY;
   lostAtSilenceMs = 0;
-  /** When its present stage began, and how long the loop had been stuck by then. */
+  /** When its current stage began, and how long the loop had been stuck by then. */
   stageSinceMs: number;
   lostAtStageMs: number;
   lostAtOpenMs = 0;
   openedAtMs = 0;
-  /** How far its backlog had come when that was last seen to change, and when it was. */
+  /** The progress of its backlog when it last changed, and when that was. */
   flushMark = 0;
   flushedAtMs = 0;
   lostAtFlushMs = 0;
@@ -98,7 +100,7 @@ export class SimulatedLife {
   onFailedCalls = 0;
   disposersGiven = 0;
   disposersRun = 0;
-  /** What `authenticate` took for it, and what was given back. */
+  /** What `authenticate` took for it, and what was released. */
   taken = 0;
   released = 0;
   /** `onOpen` may settle late. */

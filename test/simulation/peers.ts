@@ -7,7 +7,7 @@ import type { SimulationWorld } from './world.ts';
 
 const CLOSE_CODES = [1000, 1001, 1002, 1005, 1007, 1011, 1012, 3000, 4001] as const;
 const STATUSES = [1002, 1007, 1009] as const;
-/** At three messages a time, a peer that is not out to flood stays below the lowest limit. */
+/** At three messages a time, a peer without the intention to flood stays below the lowest limit. */
 const GAP_MS_MIN = 160;
 
 /** How long a socket that is stuck takes to close. */
@@ -34,7 +34,7 @@ const FAULTY_REQUESTS: readonly [FakeRequest, ...FakeRequest[]] = [
   { headers: { upgrade: 'h2c' } },
 ];
 
-/** The peers of a simulated service: who they are, when they come, what they do. */
+/** The peers of a simulated service: their kinds, their times, and their acts. */
 export class SimulatedPeers {
   readonly #world: SimulationWorld;
   readonly #watcher: FakeSocketWatcher;
@@ -44,7 +44,7 @@ export class SimulatedPeers {
     this.#watcher = watcher;
   }
 
-  /** Lets every peer come at a moment of its own. */
+  /** Makes every peer connect at a time of its own. */
   invite(): void {
     const world = this.#world;
     for (let left = world.plan.connections; left > 0; left -= 1) {
@@ -69,7 +69,7 @@ export class SimulatedPeers {
     this.#live(life);
   }
 
-  /** Another listener of the host hands the same socket over again. */
+  /** Another listener of the host passes the same socket on again. */
   #comeTwice(life: SimulatedLife): void {
     const world = this.#world;
     const again = new SimulatedLife(world.lives.length + 1, life.peer, life.socket);
@@ -159,7 +159,7 @@ export class SimulatedPeers {
     return () => (random.chance(0.5) ? 5 : null);
   }
 
-  /** Whether the heartbeat, or the outbox, could ever hold anything against this peer. */
+  /** Whether the heartbeat, or the outbox, could ever blame this peer. */
   #judge(life: SimulatedLife): void {
     const { manners } = life.peer;
     if (manners.readEveryMs > 0) this.#did(life, 'peer read slowly');
@@ -184,7 +184,7 @@ export class SimulatedPeers {
     return { ...request, url, headers: { ...OFFERS_BEAT, ...request.headers } };
   }
 
-  // What a peer does once it has come.
+  // What a peer does once it has connected.
 
   #live(life: SimulatedLife): void {
     const { random, plan } = this.#world;
@@ -217,7 +217,7 @@ export class SimulatedPeers {
       );
       return;
     }
-    // What it says before it was let in waits, and comes at once.
+    // What it sends before it was admitted waits, and arrives at once.
     if (!life.isOpened) this.#did(life, 'peer flooded messages');
     const messages: Buffer[] = [];
     for (let left = random.integer(1, 3); left > 0; left -= 1) {
@@ -227,7 +227,7 @@ export class SimulatedPeers {
     life.peer.send(messages);
   }
 
-  /** What a connection should bear, or end for a reason. */
+  /** What a connection should survive, or end because of. */
   #strain(life: SimulatedLife): void {
     const { random } = this.#world;
     const draw = random.next();
@@ -290,7 +290,7 @@ export class SimulatedPeers {
     life.peer.reset(systemError(code));
   }
 
-  /** Gone without a word; long after, the kernel may find out. */
+  /** Gone without a close. Long after, the kernel may find out. */
   #vanish(life: SimulatedLife): void {
     const { random, clock } = this.#world;
     this.#did(life, 'peer was silent');

@@ -3,10 +3,10 @@ import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../../s
 import type { AdmissionOptions, InvalidMessagePolicy } from '../../src/server/options.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
-/** What was settled about one simulated service before it began. */
+/** The parameters of one simulated service. */
 export interface SimulationPlan {
   readonly connections: number;
-  /** Over how long a time they come, in milliseconds. */
+  /** Over how long a time the peers connect, in milliseconds. */
   readonly comeWithinMs: number;
   /** When the drain begins, in milliseconds. */
   readonly drainAtMs: number;
@@ -19,19 +19,19 @@ export interface SimulationPlan {
   readonly admission: Partial<AdmissionOptions>;
   readonly invalidMessages: InvalidMessagePolicy;
   readonly overRate: OverRatePolicy;
-  /** Whether some peers agree on the beat. */
+  /** Whether some peers negotiate the beat. */
   readonly hasBeats: boolean;
-  /** What the application does unasked, in acts. */
+  /** Acts of the application on its own initiative. */
   readonly acts: number;
-  /** Publications to everybody that come close together. */
+  /** Publications to all connections in close succession. */
   readonly loud: number;
-  /** How likely a handler does something of its own, and throws. */
+  /** The probabilities that a handler acts, and that it throws. */
   readonly restless: number;
   readonly throwing: number;
   readonly slow: number;
-  /** How likely a socket takes its time to close, or never says so. */
+  /** The probabilities that a socket closes slowly, or never reports its close. */
   readonly stuck: number;
-  /** How often peers speak, as the mean gap in milliseconds. */
+  /** How often peers send, as the mean gap in milliseconds. */
   readonly gapMs: number;
   readonly stalls: number;
   readonly latenessMs: number;
@@ -46,7 +46,7 @@ function crowd(random: SeededRandom): number {
   return random.integer(150, 400);
 }
 
-/** Where much is said, whoever does not listen is to be given up before its heartbeat is. */
+/** With many messages, a peer that does not read should be given up before its heartbeat is. */
 function chooseTimeouts(random: SeededRandom, isLoud: boolean): Timeouts {
   if (!isLoud && random.chance(0.3)) return { ...defaults.timeouts };
   const between = (lowMs: number, highMs: number) => random.integer(lowMs, highMs);
@@ -67,7 +67,7 @@ function chooseHeartbeat(random: SeededRandom, isLoud: boolean): HeartbeatOption
   return { intervalMs: random.integer(1_000, 8_000), graceMs: random.integer(1_000, 5_000) };
 }
 
-/** How a supervisor divides its time. */
+/** The timeouts of a supervisor. */
 function tickOf(timeouts: Timeouts, heartbeat: HeartbeatOptions): number {
   const shortestMs = Math.min(...Object.values(timeouts), ...Object.values(heartbeat));
   return Math.max(5, Math.min(100, Math.ceil(shortestMs / 8)));
@@ -102,7 +102,7 @@ function chooseAdmission(random: SeededRandom, connections: number): Partial<Adm
   };
 }
 
-/** Draws everything about one simulated service. */
+/** Draws all parameters of one simulated service. */
 export function choosePlan(random: SeededRandom): SimulationPlan {
   const connections = crowd(random);
   const isCrowded = connections > 24;

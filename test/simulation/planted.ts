@@ -22,16 +22,16 @@ import { FakeWebSocket } from './fake-web-socket.ts';
 type Method = (...args: never[]) => unknown;
 type Broken = (this: never, original: Method, ...args: never[]) => unknown;
 
-/** A mistake that somebody could make, and the rules that it breaks. */
+/** A possible mistake, and the rules that it breaks. */
 export interface PlantedFault {
   readonly mistake: string;
-  /** Makes the mistake; returns how to undo it. */
+  /** Makes the mistake. Returns a function that undoes it. */
   readonly plant: () => () => void;
-  /** The names of the rules one of which must be found broken. */
+  /** The names of rules. One of them must be found broken. */
   readonly breaks: readonly string[];
 }
 
-/** Puts another method in the place of one of production. */
+/** Replaces a method of production code. */
 export function instead(prototype: object, name: string, broken: Broken): () => () => void {
   const original = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor;
   const method = original.value as Method;
@@ -100,17 +100,17 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['topics-hold-the-open'],
   },
   {
-    mistake: 'the end of the peer is overlooked',
+    mistake: 'the end of the peer is ignored',
     plant: instead(SocketEvents.prototype, 'socketEnded', nothing),
     breaks: OUT,
   },
   {
-    mistake: 'an error of the socket is overlooked',
+    mistake: 'an error of the socket is ignored',
     plant: instead(SocketEvents.prototype, 'socketErrored', nothing),
     breaks: OUT,
   },
   {
-    mistake: 'a write that failed is overlooked',
+    mistake: 'a write that failed is ignored',
     plant: instead(SocketEvents.prototype, 'sendErrored', nothing),
     breaks: OUT,
   },
@@ -120,7 +120,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['frozen-peer-is-found'],
   },
   {
-    mistake: 'the heartbeat is blind to what arrives',
+    mistake: 'the heartbeat ignores what arrives',
     plant: both(
       instead(Heartbeat.prototype, 'heard', nothing),
       insteadOfGetter(NodeTransport.prototype, 'bytesIn', () => 0),
@@ -128,7 +128,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['verdict-is-true'],
   },
   {
-    mistake: 'the beat is blind to what arrives',
+    mistake: 'the beat ignores what arrives',
     plant: instead(AppHeartbeat.prototype, 'heard', nothing),
     breaks: ['the-awake-are-not-asleep'],
   },
@@ -138,28 +138,28 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['beats-are-hidden'],
   },
   {
-    mistake: 'a close frame of the peer is overlooked',
+    mistake: 'a close frame of the peer is ignored',
     plant: instead(SocketEvents.prototype, 'closeReceived', nothing),
     breaks: [...OUT, 'verdict-is-true'],
   },
   {
-    mistake: 'a flood of pings is overlooked',
+    mistake: 'a flood of pings is ignored',
     plant: instead(SocketEvents.prototype, 'pingFlooded', nothing),
     breaks: OUT,
   },
   {
-    mistake: 'the end of the WebSocket is not waited for',
+    mistake: 'the end of the WebSocket is not awaited',
     plant: instead(NodeTransport.prototype, 'watchClose', nothing),
     breaks: ['verdict-is-true'],
   },
   {
-    mistake: 'the outbox never tells that it has drained',
+    mistake: 'the outbox never reports that it has drained',
     plant: instead(ChartRunner.prototype, 'send', ((original: Method, fact: never) =>
       fact === 'outbox.drained' ? undefined : original(fact)) as Broken),
     breaks: ['drained-outbox-flows'],
   },
   {
-    mistake: 'a peer that takes nothing is waited for',
+    mistake: 'a peer that reads nothing is awaited',
     plant: instead(Backpressure.prototype, 'deadlinePassed', nothing),
     breaks: ['stalled-peer-is-found'],
   },
@@ -169,7 +169,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['opened-once', 'one-terminal-report', 'reports-in-order', 'nothing-after-the-end'],
   },
   {
-    mistake: 'a connection ends without letting its sockets go',
+    mistake: 'a connection ends without releasing its sockets',
     plant: instead(NodeTransport.prototype, 'release', nothing),
     breaks: ['all-is-released'],
   },
@@ -182,7 +182,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['verdict-is-true'],
   },
   {
-    mistake: 'cancelled deadlines pass all the same',
+    mistake: 'cancelled deadlines fire all the same',
     plant: instead(TimerWheel.prototype, 'cancel', nothing),
     breaks: ['verdict-is-true', 'no-timer-is-left', 'failure-is-true', 'handlers-in-order'],
   },
@@ -195,7 +195,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['no-state-outlives-its-deadline', 'frozen-peer-is-found', 'drain-ends-in-time'],
   },
   {
-    mistake: 'deadlines pass too early',
+    mistake: 'deadlines fire too early',
     plant: instead(TimerWheel.prototype, 'schedule', ((original: Method, ...args: never[]) => {
       const [delayMs = 0, ...rest] = args as unknown as [number, ...never[]];
       return original((delayMs / 8) as never, ...rest);
@@ -208,7 +208,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['handlers-once'],
   },
   {
-    mistake: 'what authenticate took is released at once',
+    mistake: 'the resource of authenticate is released at once',
     plant: instead(Handlers.prototype, 'closed', ((original: Method, ...args: never[]) => {
       (args[2] as (() => unknown) | undefined)?.();
       return original(...args);
@@ -216,13 +216,13 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['handlers-in-order', 'handlers-once'],
   },
   {
-    mistake: 'what authenticate took is kept when its client never opens',
+    mistake: 'the resource of authenticate is kept when its client never opens',
     plant: instead(Handlers.prototype, 'failed', ((original: Method, failure: never) =>
       original(failure)) as Broken),
     breaks: ['handlers-once'],
   },
   {
-    mistake: 'what authenticate took too late is kept',
+    mistake: 'the resource that authenticate took too late is kept',
     plant: instead(Handlers.prototype, 'release', nothing),
     breaks: ['handlers-once'],
   },
@@ -244,12 +244,12 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['no-message-while-paused', 'no-message-before-welcome', 'every-message-is-delivered'],
   },
   {
-    mistake: 'what handlers have settled does not resume reading',
+    mistake: 'settled handlers do not resume reading',
     plant: instead(Intake.prototype, 'resume', nothing),
     breaks: ['stalled-handlers-are-found'],
   },
   {
-    mistake: 'handlers that never settle are waited for without end',
+    mistake: 'handlers that never settle are awaited without end',
     plant: instead(Intake.prototype, 'deadlinePassed', nothing),
     breaks: ['stalled-handlers-are-found'],
   },
@@ -259,12 +259,12 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['publication-reaches-members-once'],
   },
   {
-    mistake: 'what a turn has collected is forgotten',
+    mistake: 'the frames of a turn are forgotten',
     plant: instead(Outbox.prototype, 'flush', nothing),
     breaks: ['publication-reaches-members-once'],
   },
   {
-    mistake: 'a publication waits for a turn that is not its own',
+    mistake: 'a publication waits for a later turn',
     plant: instead(WriteBatcher.prototype, 'endLater', nothing),
     breaks: ['publication-reaches-members-once', 'every-flush-settles'],
   },
@@ -274,12 +274,12 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['no-write-after-quarantine', 'no-send-after-quarantine'],
   },
   {
-    mistake: 'a drain gives nobody up',
+    mistake: 'a drain gives up no connection',
     plant: instead(Drain.prototype, 'expire', nothing),
     breaks: ['drain-ends-in-time'],
   },
   {
-    mistake: 'a drain forgets who has not said that it is gone',
+    mistake: 'a drain forgets connections that have not reported their end',
     plant: instead(ManagedConnection.prototype, 'abandon', nothing),
     breaks: ['handlers-in-order', 'counts-follow-reports', 'all-comes-to-its-end'],
   },
@@ -295,7 +295,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     breaks: ['no-state-outlives-its-deadline', 'all-comes-to-its-end'],
   },
   {
-    mistake: 'what a handler throws reaches the socket',
+    mistake: 'an error of a handler reaches the socket',
     plant: instead(Handlers.prototype, 'run', ((...args: never[]) =>
       (args.at(-1) as unknown as () => unknown)()) as Broken),
     breaks: ['nothing-reaches-the-emitter', 'nothing-reaches-the-process', 'counts-follow-reports'],

@@ -10,8 +10,9 @@ import { instead, insteadOfGetter, type PlantedFault } from './planted.ts';
 import { simulatePool } from './pool/pool-simulation.ts';
 import { arrowsOf, describeFaults, firstBroken } from './seeds.ts';
 
-// Goal: a pool has what it says that it has, hands out nothing else, leaves alone whom it should, and ends without a rest.
-// Method: production code on virtual time, over sockets that break anywhere. What is true is noted before the pool hears of it.
+// Goal: a pool has what it reports, hands out nothing else, leaves upstreams alone when it should, and ends completely.
+// Method: production code on virtual time, over sockets that break anywhere. The facts are recorded before the pool
+// learns of them.
 
 const SEEDS = 300;
 
@@ -36,7 +37,7 @@ describe('a simulated pool', () => {
     );
   });
 
-  it('is the same for the same seed', async () => {
+  it('gives the same result for the same seed', async () => {
     for (let seed = 1; seed <= 5; seed += 1) {
       assert.deepEqual(await simulatePool(seed), await simulatePool(seed));
     }
@@ -57,7 +58,7 @@ const faults: readonly PlantedFault[] = [
     breaks: ['has-what-is-up'],
   },
   {
-    mistake: 'the chart does not hear of a loss',
+    mistake: 'the chart gets no report of a loss',
     plant: instead(SupervisedPool.prototype, 'connectionReported', nothing),
     breaks: ['state-is-true', 'status-agrees'],
   },
@@ -88,7 +89,7 @@ const faults: readonly PlantedFault[] = [
     breaks: ['state-is-true', 'drain-ends-in-time'],
   },
   {
-    mistake: 'a pool that is over holds its deadline',
+    mistake: 'a pool that has ended holds its deadline',
     plant: instead(SupervisedPool.prototype, 'finish', nothing),
     breaks: ['nothing-is-left', 'state-is-true'],
   },
@@ -111,17 +112,17 @@ const faults: readonly PlantedFault[] = [
     breaks: ['open-circuit-is-left-alone'],
   },
   {
-    mistake: 'all members find out at once',
+    mistake: 'all members probe at once',
     plant: instead(CircuitBreaker.prototype, 'dialed', nothing),
     breaks: ['open-circuit-is-left-alone', 'circuit-is-true'],
   },
   {
-    mistake: 'an attempt that was called back finds out for ever',
+    mistake: 'an attempt that was called back probes forever',
     plant: instead(CircuitBreaker.prototype, 'abandoned', nothing),
     breaks: ['is-replaced', 'goes-where-the-fewest-are'],
   },
   {
-    mistake: 'failures of long ago count',
+    mistake: 'old failures count',
     plant: instead(CircuitBreaker.prototype, 'stable', nothing),
     breaks: ['circuit-is-true'],
   },
@@ -144,6 +145,6 @@ const faults: readonly PlantedFault[] = [
   },
 ];
 
-describeFaults('the simulation of pools finds out when', faults, () =>
+describeFaults('the simulation of pools detects that', faults, () =>
   firstBroken(simulatePool, SEEDS),
 );

@@ -20,7 +20,7 @@ const topicOptions: Record<TopicName, TopicOptions<SimulatedMessage>> = {
   blue: { overflow: 'close' },
 };
 
-/** Longest filling of a published message, in bytes. */
+/** The longest padding of a published message, in bytes. */
 const PAD_MAX = 3_000;
 
 /** A message that may be written to members, and what is known of it. */
@@ -28,7 +28,7 @@ interface Publication {
   readonly n: number;
   /** `undefined` for a broadcast. */
   readonly topic: TopicName | undefined;
-  /** Those who were there when it began; nobody else may get it. */
+  /** The members when it began. Nobody else may get it. */
   readonly members: ReadonlySet<SimulatedLife>;
   readonly left: ReadonlySet<SimulatedLife>;
   readonly refusedBy: Set<SimulatedLife>;
@@ -39,10 +39,10 @@ interface Publication {
   isOver: boolean;
 }
 
-/** Watches that each publication reaches every open, uncongested member once, in order, and nobody else. */
+/** Checks that each publication reaches every open, uncongested member once, in order, and nobody else. */
 export class SimulatedPublications {
   readonly #world: SimulationWorld;
-  /** Those whose `where` is being asked. */
+  /** The publications whose `where` is running. */
   readonly #asking: Publication[] = [];
   readonly #all = new Map<number, Publication>();
   /** What was last written to a connection, of all and of each key. */
@@ -72,7 +72,7 @@ export class SimulatedPublications {
     if (!publication.isTangled) this.#checkOrder(life, publication);
   }
 
-  /** What was kept has its place only among those of its key. */
+  /** A kept message has its place only among those of its key. */
   #checkOrder(life: SimulatedLife, publication: Publication): void {
     const { n, isOver } = publication;
     const line = isOver ? `${life.number} ${keyOf(publication)}` : `${life.number}`;
@@ -81,14 +81,14 @@ export class SimulatedPublications {
     this.#lastWritten.set(line, n);
   }
 
-  /** A direct message to one connection; `send` sends it. Says whether it was accepted. */
+  /** A direct message to one connection, sent by `send`. Returns whether it was accepted. */
   sendTo(life: SimulatedLife, send: (n: number) => boolean): void {
     const publication = this.#begin(undefined, new Set([life]), new Set());
     if (!send(publication.n)) publication.refusedBy.add(life);
     this.#end(publication);
   }
 
-  /** Publishes one message to a topic, or to all. */
+  /** Publishes one message to a topic, or to all connections. */
   publish(
     topic: TopicName | undefined,
     where: ((life: SimulatedLife) => boolean) | undefined,
@@ -124,7 +124,7 @@ export class SimulatedPublications {
     const { lives, random } = this.#world;
     if (!random.chance(0.2) || lives.length === 0) return new Set();
     const life = lives[random.integer(0, lives.length - 1)] as SimulatedLife;
-    // One that is open and not reported yet has no name by which it could be left out.
+    // A connection that is open and not reported yet has no name by which it could be excluded.
     return new Set(life.connection === null ? [] : [life]);
   }
 
@@ -149,7 +149,7 @@ export class SimulatedPublications {
     return publication;
   }
 
-  /** Its turn is over when all that is due at this moment has been done, in whatever order. */
+  /** Its turn ends when everything that is due at this moment is done, in any order. */
   #end(publication: Publication, judge: () => void = () => {}): void {
     this.#world.in(INSTANT_MS, () => {
       judge();
@@ -181,7 +181,7 @@ export class SimulatedPublications {
     };
   }
 
-  /** Those who must get it, if their sockets stay alive for the rest of the turn. */
+  /** The members that must get it, if their sockets stay alive for the rest of the turn. */
   #expected({ members, left, refusedBy, topic }: Publication): SimulatedLife[] {
     return [...members].filter((life) => {
       if (left.has(life) || refusedBy.has(life) || !this.#world.isRegistered(life)) return false;
@@ -214,14 +214,14 @@ export class SimulatedPublications {
   }
 }
 
-/** A report waits while another of the same connection is being delivered; its chart knows already. */
+/** A report waits while another of the same connection is being delivered. Its chart already knows. */
 function isCongested({ isCongested: isTold, connection }: SimulatedLife): boolean {
   return isTold || connection?.flow === 'congested';
 }
 
 const ZERO = 0x30;
 
-/** The number in `{"n":123…}` of each frame, which all messages of the service begin with; 0 for a beat. */
+/** The number in `{"n":123…}` of each frame. All messages of the service begin with it. 0 for a beat. */
 function numbersIn(chunk: Uint8Array): number[] {
   return payloadsIn(chunk).map((payload) => numberAt(payload, '{"n":'.length));
 }

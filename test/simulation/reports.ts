@@ -4,7 +4,10 @@ import type { Deed, SimulatedConnection, SimulatedLife } from './life.ts';
 import { checkFailure, checkVerdict, isJudged } from './verdicts.ts';
 import type { SimulationWorld } from './world.ts';
 
-/** How many an arrow has brought into a top-level state; negative when it leads out of it. */
+/**
+ * How many connections an arrow has brought into a top-level state. Negative when it leads out of
+ * it.
+ */
 function flowInto(state: string, { from, to, taken }: ArrowCount): number {
   if (to === null || topOf(from) === topOf(to)) return 0;
   if (topOf(to) === state) return taken;
@@ -15,20 +18,20 @@ function topOf(path: string): string {
   return path.split('.', 1)[0] as string;
 }
 
-/** A peer that does not read what it is asked, or does not answer anything, sleeps as well. */
+/** A peer that does not read the question, or answers nothing, sleeps as well. */
 const ASLEEP: readonly Deed[] = ['peer slept', 'peer read slowly', 'peer was silent'];
 
 type Event = SupervisorEvent<SimulatedConnection>;
 type EventOf<Type extends Event['type']> = Extract<Event, { type: Type }>;
 
-/** Follows the reports of a simulated service, and compares its counts with what they imply. */
+/** Follows the reports of a simulated service, and compares its counts with them. */
 export class SimulationReports {
   readonly #world: SimulationWorld;
   #opened = 0;
   #left = 0;
   #closed = 0;
   #failed = 0;
-  /** What the beginning of the drain said, and its end. */
+  /** The reports of the beginning and the end of the drain. */
   drainBegan: EventOf<'supervisor.draining'> | null = null;
   stopped: EventOf<'supervisor.stopped'> | null = null;
 
@@ -39,7 +42,7 @@ export class SimulationReports {
   take(event: Event): void {
     const { number = 0 } = this.#lifeOf(event) ?? {};
     this.#world.note(event.type, number);
-    // A subscriber that throws at the very last report is still told of.
+    // A subscriber that throws at the very last report is still reported.
     if (this.stopped !== null && event.type !== 'handler.errored') {
       this.#world.broken('nothing-after-stopped', event.type);
     }
@@ -190,14 +193,14 @@ export class SimulationReports {
     }
   }
 
-  /** What the charts have counted agrees with the counts of the supervisor, and with itself. */
+  /** The counts of the charts agree with the counts of the supervisor, and with each other. */
   checkChart(): void {
     const world = this.#world;
     const { counts, chart } = world.supervisor;
     const { states, arrows, crashed } = chart.connection;
     const { handshaking, open, errored, closing, closed, failed } = counts;
     const living = ['handshaking', 'open', 'errored', 'closing'].map((state) => states[state]);
-    // What a judgement refuses has no chart.
+    // A connection that admission refuses has no chart.
     const judged = world.lives.filter(({ isJudged }) => isJudged).length;
     const ended = (states['closed'] ?? 0) + (states['failed'] ?? 0) + crashed + judged;
     const told = [handshaking, open, errored, closing, closed + failed];
@@ -215,7 +218,7 @@ export class SimulationReports {
       if (missing < 0) world.broken('arrows-add-up', `${state} has ${-missing} too many`);
       lost += missing;
     }
-    // A chart that crashed is in no state, and nothing says in which it was.
+    // A crashed chart is in no state, and nothing records which one it was in.
     if (lost !== crashed) world.broken('arrows-add-up', `${lost} lost, ${crashed} crashed`);
   }
 
@@ -225,7 +228,7 @@ export class SimulationReports {
     this.#world.enterStage(life);
   }
 
-  /** The counts of the supervisor are what its reports imply. */
+  /** The counts of the supervisor match its reports. */
   checkCounts(): void {
     const world = this.#world;
     const { handshaking, open, errored, closing, closed, failed } = world.supervisor.counts;

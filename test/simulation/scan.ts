@@ -4,10 +4,10 @@ import { TOPICS } from './publications.ts';
 import type { SimulationReports } from './reports.ts';
 import type { SimulationWorld } from './world.ts';
 
-/** Ticks that a deadline may be late by: one of its own, one to be read, one for what began it. */
+/** Ticks that a deadline may be late by: one of its own, one to be read, one for its start. */
 const SLACK_TICKS = 4;
 
-/** Looks at every connection, and at the supervisor as a whole. */
+/** Checks every connection, and the supervisor as a whole. */
 export class SimulationScan {
   readonly #world: SimulationWorld;
   readonly #reports: SimulationReports;
@@ -21,7 +21,7 @@ export class SimulationScan {
     this.#slackMs = SLACK_TICKS * world.plan.tickMs;
   }
 
-  /** What holds at every moment between two steps. */
+  /** What must hold at every moment between two steps. */
   all(): void {
     const { supervisor, lives } = this.#world;
     let listed = 0;
@@ -91,14 +91,17 @@ export class SimulationScan {
     this.#world.broken('stalled-handlers-are-found', `paused for ${pausedMs} ms`, life);
   }
 
-  /** Whoever has taken its backlog is written to again; whoever takes nothing is given up. */
+  /**
+   * A connection without a backlog is written to again, and one whose peer reads nothing is given
+   * up.
+   */
   #checkFlow(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
     const { socket } = life;
     if (socket.writableLength === 0) {
       this.#world.broken('drained-outbox-flows', 'nothing waits', life);
     }
-    // Its clock stands still while it is paused, and may have to begin anew at a resume.
+    // Its clock stands still while it is paused, and may have to start again at a resume.
     const isPaused = life.webSocket?.isPaused === true;
     const hasResumed = (life.webSocket?.resumedAtMs ?? 0) > life.flushedAtMs;
     if (life.flushMark !== socket.flushMark || isPaused || hasResumed) {
@@ -111,11 +114,13 @@ export class SimulationScan {
     this.#world.broken('stalled-peer-is-found', `nothing left for ${stalledMs} ms`, life);
   }
 
-  /** A peer that is gone is found within the interval and the grace, in time that the loop was alive. */
+  /**
+   * A peer that is gone is found within the interval and the grace, in time during which the loop ran.
+   */
   #checkSilence(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
     const { intervalMs, graceMs } = plan.heartbeat;
-    // Time in which it is not read does not count against it. When it is read again, it has at most interval and grace left.
+    // Time in which it is not read does not count. When it is read again, at most interval and grace remain.
     if (life.webSocket === null || life.webSocket.isPaused) return;
     const { resumedAtMs, lostAtResumeMs } = life.webSocket;
     const sinceMs = Math.max(life.silentSinceMs, life.openedAtMs, resumedAtMs);
@@ -135,7 +140,7 @@ export class SimulationScan {
     this.#world.broken('drain-ends-in-time', `${tookMs} ms`);
   }
 
-  /** What holds when all is over. */
+  /** What must hold at the end. */
   end(): void {
     const world = this.#world;
     const { supervisor, clock, lives } = world;

@@ -1,12 +1,13 @@
 /**
- * A source of chance that gives the same numbers for the same seed, on every machine.
+ * A random source that gives the same numbers for the same seed, on every machine.
  *
- * Good enough for choosing and spreading, not for secrets (it is the generator known as mulberry32).
+ * It is good enough for choosing and spreading, but not for secrets (the generator is known as
+ * mulberry32).
  */
 export class SeededRandom {
   #state: number;
 
-  /** @param seed - an integer; its low 32 bits count. */
+  /** @param seed - an integer. Only its low 32 bits count. */
   constructor(seed: number) {
     this.#state = seed | 0;
   }

@@ -30,7 +30,7 @@ export async function firstBroken<Result extends SeedResult>(
   return undefined;
 }
 
-/** Asserts that a simulation finds each fault, and by a rule that the fault breaks. */
+/** Asserts that a simulation finds each fault by a rule that the fault breaks. */
 export function describeFaults(
   title: string,
   faults: readonly PlantedFault[],
@@ -52,7 +52,7 @@ export function describeFaults(
   });
 }
 
-/** Every arrow that a machine draws, but those for the signals of children. */
+/** Every arrow that a machine draws, except those for the signals of children. */
 export function arrowsOf(machine: AnyStateMachine): string[] {
   return [...transitionNames(machine)].flatMap(([{ source, eventType }]) =>
     eventType.startsWith('xstate.') ? [] : [`${source.path.join('.')} ${eventType}`],

@@ -1,4 +1,5 @@
-// Simulates whole services, one seed after the other, and says what was exercised and what was found.
+// Simulates whole services, one seed after the other, and prints what was exercised and what was
+// found.
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../package/repository.ts';
@@ -20,7 +21,7 @@ if (outcome.failure !== undefined) {
   process.exitCode = 1;
 }
 
-/** Seeds are 32 bits wide, and so is what may follow them. */
+/** Seeds have 32 bits, including those that follow. */
 function numberOf(option: 'seed' | 'runs', least: number): number {
   try {
     return wholeNumber(`--${option}`, values[option], { least, most: 2 ** 32 - 1 });
@@ -41,7 +42,7 @@ function summary({ runs, connections, events, virtualMs, tally, ...speed }: Camp
   ].join('\n');
 }
 
-/** How often each cause was reported, the commonest first, a few to a line. */
+/** How often each cause was reported, the most frequent first, a few to a line. */
 function endings(how: string, tally: Campaign['tally']): string[] {
   const told = [...tally]
     .filter(([what]) => what.startsWith(`${how} `))

@@ -4,13 +4,13 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 /**
  * The event loop of a simulated process.
  *
- * What arrives from the network keeps its own time: after a stall it was in the kernel long before, so it is
- * read before anything that waits for the poll phase, as in a real loop.
+ * Input from the network has its own time: after a stall it has long been in the kernel, so it is read
+ * before anything that waits for the poll phase, as in a real loop.
  */
 export class SimulatedClock extends VirtualClock {
   /** How late the timers of the code under test are, in milliseconds. */
   timerLatenessMs: () => number = () => 0;
-  /** How long the loop did not run, all stalls and late timers taken together, in milliseconds. */
+  /** How long the loop did not run, all stalls and late timers together, in milliseconds. */
   lostMs = 0;
 
   #isStuck = false;
@@ -25,22 +25,22 @@ export class SimulatedClock extends VirtualClock {
     super.setTimer(0, callback);
   }
 
-  /** Calls `callback` when the code that runs now is done, before anything else; as `process.nextTick`. */
+  /** Calls `callback` after the current code and before anything else, like `process.nextTick`. */
   soon(callback: () => void): void {
     super.afterPoll(callback);
   }
 
-  /** Something reaches this process from outside at `dueMs`, which may have passed while the loop was stuck. */
+  /** Input reaches this process from outside at `dueMs`, which may have passed while the loop was stuck. */
   arriveAt(dueMs: number, callback: () => void): TimerHandle {
     return super.setTimer(dueMs - this.now(), callback);
   }
 
-  /** Something of the system takes `delayMs`, for ever when that is infinite. */
+  /** An operation of the system takes `delayMs`, or never completes if that is infinite. */
   lateBy(delayMs: number, callback: () => void): void {
     if (Number.isFinite(delayMs)) super.setTimer(delayMs, callback);
   }
 
-  /** Lets time pass while the loop is stuck; what became due meanwhile is left to the next steps. */
+  /** Advances time while the loop is stuck. What became due meanwhile is left to the next steps. */
   override stall(durationMs: number): void {
     this.lostMs += durationMs;
     this.#isStuck = true;

@@ -11,9 +11,9 @@ import { type Campaign, campaign, failureText, readRegressions } from './campaig
 import { simulateDialed } from './dialed/dialed-simulation.ts';
 import { simulate } from './simulation.ts';
 
-// Goal: no rule of the supervisor breaks, whatever happens in whatever order.
-// Method: production code on virtual time between fake sockets; the rules are looked at after every step.
-// `npm run simulate` does the same for other seeds, and for more of them.
+// Goal: no rule of the supervisor breaks, whatever happens in whatever order. Method: production code on
+// virtual time between fake sockets, with the rules checked after every step. `npm run simulate` does the
+// same for other seeds, and for more of them.
 
 const FIRST_SEED = 21_001;
 const SEEDS = 3_000;
@@ -29,7 +29,7 @@ describe('a simulated service', () => {
     t.diagnostic(`${outcome.events} events, ${outcome.cpuMs.toFixed(2)} ms of CPU for each seed`);
   });
 
-  it('ends in every way that a connection can end', () => {
+  it('ends in every way in which a connection can end', () => {
     assert.deepEqual(notReported('closed', closeCauses), []);
     assert.deepEqual(notReported('failed', failureCauses), []);
     for (const how of ['clean', 'simultaneous', 'lingered']) assert.ok(outcome.tally.has(how), how);
@@ -79,7 +79,7 @@ function arrowNames(chart: string, arrows: readonly ArrowCount[]): string[] {
   return arrows.map(({ from, fact }) => `${chart}${from && '.'}${from} ─ ${fact}`);
 }
 
-/** Every arrow that a machine draws; one that forbids a fact, or takes the signal of a child, is none. */
+/** Every arrow that a machine draws, except those that forbid a fact or handle the signal of a child. */
 function arrowsOf(machine: AnyStateMachine): string[] {
   return [...transitionNames(machine)].flatMap(([{ source, eventType, target, actions }]) =>
     (target === undefined && actions.length === 0) || eventType.startsWith('xstate.')
@@ -98,7 +98,7 @@ describe('a seed', () => {
     }
   });
 
-  it('gives the same simulation whether or not anybody looks', async () => {
+  it('gives the same simulation with and without a listener', async () => {
     for (let seed = 200; seed < 220; seed += 1) {
       const plain = await simulate(seed);
       const watched = await simulate(seed, { trace: true, inspect: () => {} });
@@ -108,13 +108,13 @@ describe('a seed', () => {
     }
   });
 
-  it('gives another simulation than every other seed', async () => {
+  it('gives a different simulation from every other seed', async () => {
     const digests = new Set<string>();
     for (let seed = 0; seed < 300; seed += 1) digests.add((await simulate(seed)).digest);
     assert.equal(digests.size, 300);
   });
 
-  it('brings a few connections mostly, and a crowd now and then', async () => {
+  it('usually gives a few connections, and a crowd now and then', async () => {
     const sizes: number[] = [];
     for (let seed = 300; seed < 1_300; seed += 1) sizes.push((await simulate(seed)).connections);
     const few = sizes.filter((size) => size <= 8).length;
@@ -126,7 +126,7 @@ describe('a seed', () => {
 /** Causes that only clients have, which are not simulated. */
 type ClientCause = 'silent' | 'reader-too-slow' | 'connection-lost';
 
-/** Simulated messages arrive as a whole: none takes too long, or too many pieces. */
+/** Simulated messages arrive whole: none takes too long, or has too many pieces. */
 const closeCauses: Readonly<Record<Exclude<CloseCause, RefusedMessage | ClientCause>, true>> = {
   close: true,
   drain: true,
@@ -155,7 +155,7 @@ const closeCauses: Readonly<Record<Exclude<CloseCause, RefusedMessage | ClientCa
   unknown: true,
 };
 
-/** A plain request makes no connection, and is not simulated. */
+/** A plain request creates no connection, and is not simulated. */
 const failureCauses: Readonly<Record<Exclude<AcceptFailureCause, 'not-upgraded'>, true>> = {
   'bad-request': true,
   'wrong-method': true,

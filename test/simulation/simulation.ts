@@ -15,22 +15,22 @@ import { SimulationScan } from './scan.ts';
 import type { TraceLine } from './trace.ts';
 import { SimulationWorld, type Tally, textOf, type Violation } from './world.ts';
 
-/** How to simulate. */
+/** The options of a simulation. */
 export interface SimulationOptions {
   /** Whether the lines of the trace are kept. @default false */
   trace?: boolean;
-  /** Sees every step of every chart. */
+  /** Observes every step of every chart. */
   inspect?(event: InspectionEvent): void;
   /** When connections get their actors. */
   actors?: 'eager' | 'on-demand';
 }
 
-/** What came of one simulation. */
+/** The result of one simulation. */
 export interface SimulationResult {
   readonly seed: number;
   /** The rule that was broken first, or `null`. */
   readonly violation: Violation | null;
-  /** The same for the same seed, and different for different traces. */
+  /** A digest: equal for the same seed, and different for different traces. */
   readonly digest: string;
   readonly trace: readonly TraceLine[];
   /** How much happened. */
@@ -39,24 +39,24 @@ export interface SimulationResult {
   readonly virtualMs: number;
   /** How often each ending was reported. */
   readonly tally: Tally;
-  /** What the charts have counted. */
+  /** The counts of the charts. */
   readonly chart: ChartStatistics;
 }
 
-/** How many steps lie between two looks at everything. */
+/** How many steps lie between two full checks. */
 const STEPS_PER_SCAN = 48;
 
-/** How long after the drain whatever goes on must have ended, in milliseconds of virtual time. */
+/** How long after the drain everything must have ended, in milliseconds of virtual time. */
 const AFTERMATH_MS = 3_600_000 * 24;
 
 /** Enough for the longest chain of promises between two handlers. */
 const MICROTASK_TURNS = 8;
 
 /**
- * Runs one simulated service from its start to the end of its drain, and watches over its rules.
+ * Runs one simulated service from its start to the end of its drain, and checks its rules.
  *
- * The supervisor, its charts and its wheel are those of production; clock, sockets, peers and the handlers
- * of the application are drawn from the seed.
+ * The supervisor, its charts and its wheel are production code. Clock, sockets, peers and the handlers of
+ * the application are drawn from the seed.
  */
 export async function simulate(
   seed: number,
@@ -109,11 +109,11 @@ class Simulation {
     new SimulatedPeers(world, this.#checks).invite();
   }
 
-  /** The subscriber of the events is restless, too: it acts, and throws. */
+  /** The subscriber of the events also acts and throws. */
   #listen(): void {
     const { supervisor, random, plan } = this.#world;
     supervisor.events$.subscribe((event) => {
-      // The supervisor has no children: whatever it tells is of connections that it accepted.
+      // The supervisor has no children, so all its reports concern accepted connections.
       this.#reports.take(event as SupervisorEvent<SimulatedConnection>);
       this.#checks.inUserCode('events$', 0);
       this.#acts.maybe();
@@ -129,7 +129,7 @@ class Simulation {
     };
   }
 
-  /** Now and then the transport itself is at fault: the chart crashes. */
+  /** Now and then the transport itself fails, and the chart crashes. */
   #breaks(socket: FakeSocket): boolean {
     const life = this.#world.bySocket.get(socket);
     if (life === undefined || !this.#world.random.chance(0.005)) return false;
@@ -189,7 +189,7 @@ class Simulation {
       this.#check();
       if (world.violation !== null) return;
     }
-    // A promise that the last step has settled has not said so yet.
+    // A promise that the last step has settled has not called back yet.
     await this.#runMicrotasks();
     if (!this.#isDrained) world.broken('drain-ends-in-time', 'never');
     this.#scan.all();
@@ -211,7 +211,7 @@ class Simulation {
     for (let turns = MICROTASK_TURNS; turns > 0; turns -= 1) await null;
   }
 
-  /** Between two steps in which nothing happened, nothing has changed. */
+  /** Nothing changes between two steps in which nothing happened. */
   #check(): void {
     const { size } = this.#world.trace;
     if (size !== this.#noted) this.#reports.checkCounts();

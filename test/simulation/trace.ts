@@ -2,22 +2,22 @@
 export interface TraceLine {
   readonly atMs: number;
   readonly what: string;
-  /** The number of the connection; 0 for what is nobody's. */
+  /** The number of the connection. 0 for lines without one. */
   readonly who: number;
   readonly detail: string | number;
 }
 
 /**
- * Everything that happened in a simulation, as a digest and, when asked for, as lines.
+ * Everything that happened in a simulation, as a digest and, if requested, as lines.
  *
  * The digest is two FNV hashes side by side: equal for equal traces, and different enough for others.
  */
 export class SimulationTrace {
-  /** What was noted, in order; empty unless lines are kept. */
+  /** The recorded lines, in order. Empty unless lines are kept. */
   readonly lines: TraceLine[] = [];
-  /** How much was noted. */
+  /** How much was recorded. */
   size = 0;
-  /** The time of what is noted next, in milliseconds. */
+  /** The time of the next line, in milliseconds. */
   atMs = 0;
 
   readonly #keepsLines: boolean;

@@ -12,10 +12,10 @@ type AnyConnection = Connection<unknown, unknown, unknown>;
 export type AcceptedOptions = SupervisorOptions<unknown, unknown, unknown> &
   Pick<PairOptions, 'lingers'>;
 
-/** What the chart of an accepted connection enters before anything happens to it. */
+/** The states that the chart of an accepted connection enters before anything happens to it. */
 const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'];
 
-/** What a subscriber finds who looks for a connection when its error is reported. */
+/** What a subscriber finds when it looks up a connection at the report of its error. */
 const quarantined = {
   known: false,
   state: 'errored',
@@ -99,7 +99,9 @@ export class AcceptedPair implements Pair {
     return verdict;
   }
 
-  /** An error is reported once, as what the verdict then says, and nobody finds the connection any more. */
+  /**
+   * An error is reported once, with the cause of the verdict, and the connection can no longer be found.
+   */
   #assertErrored({ cause, error }: CloseVerdict): void {
     const errored = this.service.of('connection.errored');
     assert.equal(errored.length, this.states.includes('errored') ? 1 : 0);
@@ -117,7 +119,10 @@ export class AcceptedPair implements Pair {
     );
   }
 
-  /** Closing is reported once, with the close frame that began it; an error and a mere end of ours are no closing. */
+  /**
+   * Closing is reported once, with the close frame that began it. An error, or an end by this side alone, is
+   * not a closing.
+   */
   #assertClosing({ code, reason, origin, sent }: CloseVerdict): void {
     const first = this.states[opening.length];
     const closing = this.service.of('connection.closing').map((event) => {

@@ -9,7 +9,7 @@ interface Sender {
 const FILLER = 'x'.repeat(65_536);
 const LOOKS = 3;
 
-/** Sends until this many bytes wait in this process and stay there, because the peer does not read. */
+/** Sends until this many bytes wait in this process and remain, because the peer does not read. */
 export async function fillBacklog(connection: Sender, bytes: number): Promise<void> {
   let looks = 0;
   await until(() => {
@@ -17,5 +17,5 @@ export async function fillBacklog(connection: Sender, bytes: number): Promise<vo
     else looks = 0;
     while (connection.bufferedBytes < bytes && connection.send(FILLER) !== 'refused');
     return looks >= LOOKS;
-  }, 'a backlog stands');
+  }, 'a backlog remains');
 }

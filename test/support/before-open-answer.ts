@@ -1,6 +1,6 @@
 import { until } from './until.ts';
 
-/** An HTTP answer that kept every rule of RFC 9112. */
+/** An HTTP answer that follows every rule of RFC 9112. */
 export interface HttpAnswer {
   readonly status: number;
   /** Header values by lower-case name. */
@@ -15,7 +15,7 @@ interface Reader {
   readonly closed: boolean;
 }
 
-/** Waits until the server has said all that it will say, and reads the one answer in it. */
+/** Waits until the server has sent everything and ended, and reads the single answer in it. */
 export async function answerOf(reader: Reader, withinMs?: number): Promise<HttpAnswer> {
   await until(() => reader.ended || reader.closed, 'the server has answered and ended', withinMs);
   return parseAnswer(reader.answer);
@@ -25,10 +25,10 @@ const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d) [\t -~\x80-\xff]*$/;
 const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[!-~\x80-\xff][\t -~\x80-\xff]*)?)$/;
 
 /**
- * Reads one HTTP/1.1 answer and nothing behind it.
+ * Reads one HTTP/1.1 answer and nothing after it.
  *
- * Throws at anything that two readers could understand differently: a bare CR or LF, a header that comes twice,
- * a length that is not the body's, a transfer coding, bytes behind the body.
+ * Throws at anything that two readers could interpret differently: a bare CR or LF, a repeated header, a
+ * length that differs from the body's, a transfer coding, bytes after the body.
  */
 export function parseAnswer(text: string): HttpAnswer {
   const end = text.indexOf('\r\n\r\n');

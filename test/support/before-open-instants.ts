@@ -4,14 +4,14 @@ import type { RawPeer } from './raw-peer.ts';
 import type { Service } from './service.ts';
 import { until } from './until.ts';
 
-/** Every way in which a client can be gone. */
+/** Every way in which a client can leave. */
 export const departures: Readonly<Record<string, (peer: RawPeer) => void>> = {
   RST: (peer) => peer.reset(),
   FIN: (peer) => peer.end(),
   silence: () => {},
 };
 
-/** The bytes of a good upgrade request, its headers changed or added to. */
+/** The bytes of a valid upgrade request, with headers changed or added. */
 export function requestBytes(port: number, changes: Readonly<Record<string, string>> = {}): Buffer {
   const headers = {
     Host: `127.0.0.1:${port}`,
@@ -25,7 +25,7 @@ export function requestBytes(port: number, changes: Readonly<Record<string, stri
   return Buffer.from(`GET /ws HTTP/1.1\r\n${lines.join('')}\r\n`);
 }
 
-/** Waits until the service has read all that these clients have written. */
+/** Waits until the service has read everything that these clients have written. */
 export async function arrived(peers: readonly RawPeer[], sockets: Iterable<Socket>): Promise<void> {
   await until(
     () => haveArrived(peers, sockets),
@@ -33,7 +33,7 @@ export async function arrived(peers: readonly RawPeer[], sockets: Iterable<Socke
   );
 }
 
-/** Whether the service has read all that these clients have written. */
+/** Whether the service has read everything that these clients have written. */
 export function haveArrived(peers: readonly RawPeer[], sockets: Iterable<Socket>): boolean {
   const written = new Map(peers.map(({ socket }) => [socket.localPort, socket.bytesWritten]));
   const here = [...sockets].filter(({ remotePort }) => written.has(remotePort));
@@ -51,8 +51,8 @@ export interface Tally {
 }
 
 /**
- * Counts the reports, and asserts for every connection what holds for all: one terminal report, `closed` if and
- * only if it was opened, in this order.
+ * Counts the reports, and asserts for every connection: one terminal report, `closed` if and only if it was
+ * opened, in this order.
  */
 export function tallied(service: Service): Tally {
   const stories = [...storiesOf(service).entries()];
@@ -68,7 +68,7 @@ export function tallied(service: Service): Tally {
   return tally;
 }
 
-/** What was told of each connection, in order. */
+/** The reports of each connection, in order. */
 function storiesOf(service: Service): Map<string, string[]> {
   const told = new Map<string, string[]>();
   for (const event of service.events) {

@@ -13,22 +13,24 @@ import { type HandshakeSpec, RawPeer } from './raw-peer.ts';
 import { Service } from './service.ts';
 import { until } from './until.ts';
 
-/** The system's clock with its pending callbacks counted; its time can be stopped and moved by hand. */
+/**
+ * The system's clock with a count of its pending callbacks. The test can stop its time and advance it.
+ */
 export class CountingClock implements Clock {
   readonly #pending = new Set<TimerHandle>();
   #stoppedAtMs: number | null = null;
 
-  /** Callbacks that have neither been made nor cancelled. */
+  /** Callbacks that have neither run nor been cancelled. */
   get pending(): number {
     return this.#pending.size;
   }
 
-  /** Stops time; timers still fire. */
+  /** Stops time. Timers still fire. */
   stop(): void {
     this.#stoppedAtMs = this.now();
   }
 
-  /** Moves stopped time. */
+  /** Advances stopped time. */
   advance(byMs: number): void {
     this.#stoppedAtMs = this.now() + byMs;
   }
@@ -65,7 +67,7 @@ export class CountingClock implements Clock {
   }
 }
 
-/** The TCP connections that a server holds, upgraded ones included. */
+/** The TCP connections that a server holds, including upgraded ones. */
 export function socketsOf(server: Server): ReadonlySet<Socket> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -85,7 +87,7 @@ export class Premises {
   readonly sockets: ReadonlySet<Socket>;
   readonly #visitors: RawPeer[] = [];
   readonly #warnings: Error[] = [];
-  /** Warnings of Mooring come once for a process, whatever the test; those who test them listen themselves. */
+  /** Warnings of Mooring appear once in a process, whatever the test. Tests of warnings listen themselves. */
   readonly #onWarning = (warning: Error) => {
     if (warning.name !== 'MooringWarning') this.#warnings.push(warning);
   };
@@ -106,7 +108,7 @@ export class Premises {
     return new Premises(service, clock);
   }
 
-  /** A client that connects and says nothing. */
+  /** A client that connects and sends nothing. */
   async connect(options: { allowHalfOpen?: boolean; port?: number } = {}): Promise<RawPeer> {
     const { port = this.service.port, ...rest } = options;
     const peer = await RawPeer.connect(port, rest);
@@ -114,33 +116,36 @@ export class Premises {
     return peer;
   }
 
-  /** A client that asks to be upgraded, and waits for nothing. */
+  /** A client that requests an upgrade and waits for nothing. */
   async ask(spec: HandshakeSpec = {}): Promise<RawPeer> {
     const peer = await this.connect();
     peer.request(spec);
     return peer;
   }
 
-  /** A client that asks and is refused. */
+  /** A client that requests an upgrade and is refused. */
   async refused(spec: HandshakeSpec = {}): Promise<HttpAnswer> {
     return answerOf(await this.ask(spec));
   }
 
-  /** A client that asks and is let in. */
+  /** A client that requests an upgrade and is admitted. */
   async open(spec: HandshakeSpec & { allowHalfOpen?: boolean } = {}): Promise<RawPeer> {
     const peer = await RawPeer.open(this.service.port, spec);
     this.#visitors.push(peer);
     return peer;
   }
 
-  /** Waits until the service has let go of every socket and timer, whatever the visitors do. */
+  /** Waits until the service has released every socket and timer, whatever the visitors do. */
   async vacant(): Promise<void> {
     await until(() => this.sockets.size === 0, 'the service holds no socket');
     await until(() => this.clock.pending === 0, 'the service holds no timer');
     assert.equal(this.service.inFlight, 0);
   }
 
-  /** Sends the visitors away and asserts that nothing is left of them, no warning of Node.js either. */
+  /**
+   * Disconnects the visitors and asserts that nothing is left of them, and that Node.js warned of
+   * nothing.
+   */
   async close(): Promise<void> {
     for (const visitor of this.#visitors) visitor.destroy();
     await this.service.stop();

@@ -4,11 +4,11 @@ import { connect, type TLSSocket } from 'node:tls';
 import { requestBytes } from './before-open-instants.ts';
 import { until } from './until.ts';
 
-/** TLS by a key that both sides know: real encryption without a certificate in the repository. */
+/** TLS with a key that both sides know: real encryption without a certificate in the repository. */
 const psk = Buffer.from('6d6f6f72696e67', 'hex');
 const protocol = { ciphers: 'PSK+HIGH:@SECLEVEL=0', maxVersion: 'TLSv1.2' } as const;
 
-/** Options of a TLS server that these clients can talk to. */
+/** Options of a TLS server that these clients can connect to. */
 export const tlsOptions: ServerOptions = { ...protocol, pskCallback: () => psk };
 
 /** A client over TLS, and the TCP socket below it. */
@@ -24,7 +24,7 @@ export function connectOverTls(port: number): { tcp: Socket; tls: TLSSocket } {
   return { tcp, tls };
 }
 
-/** Asks for an upgrade over TLS with these further headers, and returns the status of the answer. */
+/** Requests an upgrade over TLS with these further headers, and returns the status of the answer. */
 export async function statusOverTls(
   port: number,
   headers: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-/** The program that bombs are thrown at: one supervisor for each library and bomb, and one that echoes. */
+/** The program that receives the bombs: one supervisor for each library and bomb, and one that echoes. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { attach, createSupervisor, type SupervisorOptions } from '../../src/index.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { z as z3 } from 'zod3';
 import type { StandardSchemaV1 } from '../../src/index.ts';
 
-/** The words of a schema library that the bombs need. */
+/** The functions of a schema library that the bombs need. */
 interface Words<Schema> {
   readonly text: () => Schema;
   readonly list: (of: Schema) => Schema;
@@ -80,20 +80,20 @@ const valibot: Words<v.GenericSchema> = {
   },
 };
 
-/** A message that breaks a contract in as many places as it can. */
+/** A message that breaks a contract in as many places as possible. */
 export interface Bomb {
   readonly title: string;
   /** The message, with this many values or a few fewer. */
   readonly json: (values: number) => string;
   readonly contract: <Schema>(words: Words<Schema>) => Schema;
-  /** A message that keeps to the contract. */
+  /** A message that matches the contract. */
   readonly valid: string;
 }
 
 const times = <Part>(count: number, part: (index: number) => Part) =>
   Array.from({ length: count }, (_, index) => part(index));
 
-/** A list of the same part, which has this many values itself. */
+/** A list of the same part, which contains this many values. */
 const listOf = (part: string, partValues: number) => (values: number) =>
   `[${times(Math.floor((values - 1) / partValues), () => part).join(',')}]`;
 
@@ -101,7 +101,7 @@ const numbers = listOf('1', 1);
 const keys = (values: number) => `{${times(values - 1, (index) => `"k${index}":1`).join(',')}}`;
 
 const LEVELS = 60;
-/** Deep enough to see that each level multiplies the cost, and no deeper. */
+/** Deep enough to show that each level multiplies the cost, and no deeper. */
 const TREE_LEVELS = 10;
 
 export const bombs: readonly Bomb[] = [
@@ -186,14 +186,14 @@ export const bombs: readonly Bomb[] = [
   },
 ];
 
-/** How a bomb is put together with each library. */
+/** How each library builds a bomb. */
 export const bombLibraries: Readonly<Record<string, (bomb: Bomb) => StandardSchemaV1>> = {
   'zod 4': ({ contract }) => contract(zod4),
   valibot: ({ contract }) => contract(valibot),
   'zod 3': ({ contract }) => contract(zod3),
 };
 
-/** Where the service of the tests has the contract of a bomb. */
+/** The path of the test service that has the contract of a bomb. */
 export function bombPath(library: string, bomb: Bomb): string {
   return `/${library.replace(' ', '')}/${bombs.indexOf(bomb)}`;
 }

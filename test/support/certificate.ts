@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A key and a certificate that it signed itself, in PEM. */
+/** A key and a self-signed certificate, in PEM. */
 export interface SelfSigned {
   readonly key: string;
   readonly cert: string;
@@ -17,7 +17,7 @@ const ecdsaWithSha256 = Buffer.from('2a8648ce3d040302', 'hex');
 const commonName = Buffer.from('550403', 'hex');
 const subjectAltName = Buffer.from('551d11', 'hex');
 
-/** Makes a certificate for one DNS name, good for a day around now (X.509, RFC 5280). */
+/** Makes a certificate for one DNS name, valid for a day around now (X.509, RFC 5280). */
 export function selfSigned(name: string): SelfSigned {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const algorithm = der(tag.sequence, der(tag.oid, ecdsaWithSha256));

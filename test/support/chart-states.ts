@@ -2,7 +2,10 @@ import type { InspectionEvent } from '../../src/core/inspection.ts';
 
 type StateValue = string | { [state: string]: StateValue };
 
-/** An inspector that notes in `states` what the charts of connections enter. Tests that use it have one connection at a time. */
+/**
+ * An inspector that records in `states` what the charts of connections enter. Tests that use it have one
+ * connection at a time.
+ */
 export function noteStates(states: string[]): (event: InspectionEvent) => void {
   return (event) => {
     if (event.type !== '@xstate.snapshot') return;

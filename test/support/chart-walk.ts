@@ -12,27 +12,27 @@ import { hide } from '../../machines/hidden.ts';
 /** A chart and what is needed to walk it. */
 export interface WalkableChart {
   readonly machine: AnyStateMachine;
-  /** The types of all facts; a `*` stands for the name of one actor. */
+  /** The types of all facts. A `*` stands for the name of one actor. */
   readonly facts: readonly string[];
 }
 
-/** A fact that is taken in one place. It may change nothing: a chart can swallow a fact. */
+/** A fact that a place accepts. It may change nothing: a chart can ignore a fact. */
 export interface Edge {
-  /** The key of the place it leaves. */
+  /** The key of the place that it leaves. */
   readonly from: string;
   readonly fact: string;
-  /** The key of the place it leads to. */
+  /** The key of the place that it leads to. */
   readonly to: string;
-  /** The names of the transitions that are taken, see {@link transitionNames}. */
+  /** The names of the transitions taken, see {@link transitionNames}. */
   readonly transitions: readonly string[];
 }
 
 /** A configuration of a chart: all states that are active at once. */
 export interface Place {
-  /** Tells places apart: the value of the snapshot as JSON. */
+  /** Identifies the place: the value of the snapshot as JSON. */
   readonly key: string;
   readonly snapshot: AnyMachineSnapshot;
-  /** The shortest way there: facts, from the initial place on. */
+  /** The shortest path there: facts, starting from the initial place. */
   readonly path: readonly string[];
   readonly edges: readonly Edge[];
 }
@@ -46,7 +46,7 @@ export function keyOf({ value }: AnyMachineSnapshot): string {
 export function placesOf({ machine, facts }: WalkableChart): ReadonlyMap<string, Place> {
   const events = facts.map((fact) => ({ type: fact.replace('*', 'connection') }));
   const paths = getShortestPaths(machine, {
-    // All that a walk asks of it is the output of a final state.
+    // A walk needs nothing else from it than the output of a final state.
     input: hide({ outcome: () => undefined }),
     serializeState: keyOf,
     events: ({ status }: AnyMachineSnapshot) => (status === 'active' ? events : []),
@@ -70,7 +70,7 @@ export function placesOf({ machine, facts }: WalkableChart): ReadonlyMap<string,
   return new Map(places);
 }
 
-/** Every transition that a machine defines, with a name for people. */
+/** Every transition that a machine defines, with a readable name. */
 export function transitionNames(
   machine: AnyStateMachine,
 ): ReadonlyMap<AnyTransitionDefinition, string> {
@@ -96,7 +96,7 @@ function nameIn(
   return name;
 }
 
-/** Which transitions of a machine its actors have taken, as told by XState's own inspection. */
+/** Which transitions of a machine its actors have taken, according to XState's own inspection. */
 export class Coverage {
   readonly #names: ReadonlyMap<AnyTransitionDefinition, string>;
   readonly #taken = new Set<AnyTransitionDefinition>();
@@ -105,7 +105,7 @@ export class Coverage {
     this.#names = transitionNames(machine);
   }
 
-  /** Takes note of what an actor did; steps of other machines do not count. */
+  /** Records a step of an actor. Steps of other machines do not count. */
   readonly note = (event: InspectionEvent): void => {
     if (event.type !== '@xstate.microstep') return;
     for (const each of event._transitions) {
@@ -118,7 +118,7 @@ export class Coverage {
     return this.#names.size;
   }
 
-  /** The names of the transitions that nobody has taken. */
+  /** The names of the transitions that no actor has taken. */
   get missing(): readonly string[] {
     return [...this.#names].filter(([each]) => !this.#taken.has(each)).map(([, name]) => name);
   }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 
-/** Where Chromium is. @throws Error that says how to install it. */
+/** The path of Chromium. @throws Error that explains how to install it. */
 export function chromiumPath(): string {
   const path = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
   if (existsSync(path)) return path;
@@ -10,7 +10,7 @@ export function chromiumPath(): string {
   );
 }
 
-/** What every Chromium here is started with. */
+/** The arguments of every Chromium here. */
 export const chromiumFlags: readonly string[] = [
   '--headless',
   '--no-sandbox',

@@ -8,10 +8,13 @@ import type { Readable, Writable } from 'node:stream';
 import { chromiumFlags, chromiumPath } from './chromium-path.ts';
 import { eventually, until } from './until.ts';
 
-/** How it is spoken to. Chromium ends when its end of it is closed, and so with whoever has started it. */
+/**
+ * The pipe of the DevTools protocol. Chromium ends when its end of the pipe closes, and therefore with the
+ * process that started it.
+ */
 type Pipes = [null, null, null, Writable, Readable];
 
-/** What comes back for a command of the DevTools protocol. */
+/** The answer to a command of the DevTools protocol. */
 interface Answer {
   readonly id?: number;
   readonly result?: Readonly<Record<string, unknown>>;
@@ -19,9 +22,10 @@ interface Answer {
 }
 
 /**
- * Chromium as a person has it, with tabs that go into the background, freeze, and sleep with their device.
+ * Chromium as people use it, with tabs that go into the background, freeze, and sleep with their device.
  *
- * It is driven by the bare DevTools protocol: Playwright keeps every page visible and awake, whatever it is asked.
+ * It is driven by the plain DevTools protocol, because Playwright keeps every page visible and awake,
+ * whatever the settings.
  */
 export class Chromium {
   readonly #process: ChildProcess;
@@ -40,7 +44,7 @@ export class Chromium {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
     });
     const [, , , orders, answers] = this.#process.stdio as unknown as Pipes;
-    // Whether it is gone is asked before each command.
+    // Each command checks first whether it has ended.
     orders.on('error', () => {});
     answers.setEncoding('utf8').on('data', (chunk: string) => this.#heard(chunk));
     this.#orders = orders;
@@ -50,7 +54,7 @@ export class Chromium {
     process.once('exit', this.#kill);
   }
 
-  /** @throws Error that says how to install it. */
+  /** @throws Error that explains how to install it. */
   static async start(): Promise<Chromium> {
     const chromium = new Chromium(chromiumPath());
     await chromium.command('Browser.getVersion');
@@ -67,7 +71,7 @@ export class Chromium {
     }
   }
 
-  /** Gives a command to the browser, or to one of its tabs. */
+  /** Sends a command to the browser, or to one of its tabs. */
   async command(method: string, params: object = {}, sessionId?: string) {
     assert.ok(this.#isRunning, `${method}: it is gone`);
     this.#asked += 1;
@@ -80,7 +84,7 @@ export class Chromium {
     return result ?? {};
   }
 
-  /** Opens a tab in front of all others; `prepare` comes before the page. */
+  /** Opens a tab in front of all others. `prepare` runs before the page. */
   async open(url: string, prepare?: (tab: Tab) => Promise<void>): Promise<Tab> {
     const { targetId } = await this.command('Target.createTarget', { url: 'about:blank' });
     const attached = await this.command('Target.attachToTarget', { targetId, flatten: true });
@@ -90,7 +94,7 @@ export class Chromium {
     return tab;
   }
 
-  /** Stops every process of it where it is, and waits until the kernel says so: the device sleeps. */
+  /** Stops every process where it is, and waits until the kernel confirms it: the device sleeps. */
   async sleep(): Promise<void> {
     this.#signal('SIGSTOP');
     await until(() => this.#states().every((state) => 'TZ'.includes(state)), 'it sleeps');
@@ -105,7 +109,7 @@ export class Chromium {
     const gone = this.#isRunning && once(this.#process, 'exit');
     this.#kill();
     await gone;
-    // What was still writing to it a moment ago is being reaped.
+    // A process that was still writing to it a moment ago is being reaped.
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
@@ -120,7 +124,7 @@ export class Chromium {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
-  /** What the kernel says of each process: R, S, T, Z. */
+  /** The state of each process according to the kernel: R, S, T, Z. */
   #states(): string[] {
     const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
     return processes.flatMap((id) => {
@@ -130,7 +134,7 @@ export class Chromium {
   }
 }
 
-/** The fields behind the name of a process, which may hold spaces; none once it is gone. */
+/** The fields after the name of a process, which may contain spaces. None once it has ended. */
 function statOf(id: string): string[] {
   try {
     return readFileSync(`/proc/${id}/stat`, 'latin1').replace(/^.*\)/s, ')').split(' ');
@@ -151,7 +155,7 @@ export class Tab {
     this.#sessionId = sessionId;
   }
 
-  /** What an expression comes to in the page. */
+  /** The value of an expression in the page. */
   async evaluate<Value = unknown>(expression: string): Promise<Value> {
     const params = { expression, returnByValue: true, awaitPromise: true };
     const { result, exceptionDetails } = await this.#command('Runtime.evaluate', params);
@@ -159,18 +163,20 @@ export class Tab {
     return (result as { value: Value }).value;
   }
 
-  /** Waits until an expression is true in the page. Whatever throws on the way there is not true yet. */
+  /**
+   * Waits until an expression is true in the page. An error while evaluating it counts as not yet true.
+   */
   async until(expression: string): Promise<void> {
     const guarded = `(() => { try { return !!(${expression}); } catch { return false; } })()`;
     await eventually(() => this.evaluate<boolean>(guarded), expression);
   }
 
-  /** Brings it to the front; the tab that was there is hidden. */
+  /** Brings it to the front, which hides the previous tab. */
   async activate(): Promise<void> {
     await this.#chromium.command('Target.activateTarget', { targetId: this.#targetId });
   }
 
-  /** Lets the page, which must be hidden, stand still. */
+  /** Freezes the page, which must be hidden. */
   async freeze(): Promise<void> {
     await this.#command('Page.setWebLifecycleState', { state: 'frozen' });
   }
@@ -180,8 +186,8 @@ export class Tab {
   }
 
   /**
-   * Takes the network from the page, as a tunnel does, or gives it back: nothing arrives, nothing is closed. This holds
-   * for connections that the page has made since it was called for the first time.
+   * Cuts the network of the page, as a tunnel does, or restores it: nothing arrives, and nothing is closed.
+   * This applies to connections that the page has made since the first call.
    */
   async setOffline(offline: boolean): Promise<void> {
     await this.#command('Network.enable');
@@ -196,7 +202,7 @@ export class Tab {
     );
   }
 
-  /** Back in its history, as the button does. */
+  /** Goes back in its history, as the button does. */
   async goBack(): Promise<void> {
     const { currentIndex, entries } = await this.#command('Page.getNavigationHistory');
     const before = (entries as { id: number }[])[Number(currentIndex) - 1];

@@ -1,6 +1,6 @@
 /**
- * A certificate of `client.test` with its key, as PKCS #12, because Node.js can read this form and not write it. It is good
- * for a hundred years, and for these tests only.
+ * A certificate of `client.test` with its key, as PKCS #12, because Node.js can read this form and not write
+ * it. It is valid for a hundred years, and intended for these tests only.
  */
 export const clientPfx = {
   passphrase: 'sesame',

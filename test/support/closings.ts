@@ -12,20 +12,26 @@ export const opening = ['handshaking.admitting', 'handshaking.upgrading', 'open'
 export const byUs = ['closing.local', 'closing.reaping', 'closed'];
 export const byPeer = ['closing.peer', 'closing.reaping', 'closed'];
 
-/** The same where the time for closing is up. */
+/** The same when the time for closing runs out. */
 export const byUsForced = ['closing.local', 'closing.forced', 'closing.reaping', 'closed'];
 export const byPeerForced = ['closing.peer', 'closing.forced', 'closing.reaping', 'closed'];
 
-/** Those of one that broke, and of one whose peer then stays. */
+/** The states of a connection that broke, and of one whose peer then stays. */
 export const byError = ['errored', 'closing.reaping', 'closed'];
 export const byErrorForced = ['errored', 'closing.forced', 'closing.reaping', 'closed'];
 
-/** Those of an accepted connection that this side closes and whose peer answers, from the start. */
+/**
+ * The states of an accepted connection that this side closes and whose peer answers, from the
+ * start.
+ */
 export const closedByHandshake = [...opening, ...byUs];
 
 export const sent = (code: number, reason = '') => ({ code, reason });
 
-/** How a connection ends that this side closed and whose peer answered, but for code and reason. */
+/**
+ * The verdict of a connection that this side closed and whose peer answered, without code and
+ * reason.
+ */
 export const handshake = {
   ...faultless,
   origin: 'local',
@@ -35,7 +41,7 @@ export const handshake = {
   level: 'info',
 } as const;
 
-/** How a connection ends that the peer closed. */
+/** The verdict of a connection that the peer closed. */
 export const peerClose = {
   ...faultless,
   origin: 'peer',
@@ -44,7 +50,7 @@ export const peerClose = {
   cause: 'peer-close',
 } as const;
 
-/** How a connection ends without a close frame of the peer because this side ends it. */
+/** The verdict of a connection that this side ends without a close frame of the peer. */
 const forced = {
   ...faultless,
   code: 1006,
@@ -58,7 +64,7 @@ const forced = {
 export const timedOut = { ...forced, cause: 'close-timeout', level: 'warn' } as const;
 export const terminated = { ...forced, cause: 'terminate', level: 'info' } as const;
 
-/** What receiving each code means: how loudly it is told, and whether a client comes back. */
+/** What receiving each code means: its level, and whether a client reconnects. */
 export const closeMeanings: readonly [number, CloseVerdict['level'], CloseVerdict['retry']][] = [
   [1000, 'info', 'backoff'],
   [1001, 'info', 'backoff'],
@@ -81,14 +87,14 @@ export const closeMeanings: readonly [number, CloseVerdict['level'], CloseVerdic
   [4999, 'info', 'backoff'],
 ];
 
-/** Codes that nobody may send (RFC 6455 §7.4). */
+/** Codes that must not be sent (RFC 6455 §7.4). */
 export const forbiddenCodes: readonly number[] = [
   ...[0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65_535],
 ];
 
 const payload = closePayload(1000, 'bye');
 
-/** Close frames that are malformed, each with what ws calls it; masked as they should be. */
+/** Malformed close frames, each with the name that ws gives it, correctly masked. */
 export const malformedCloses: readonly [string, Omit<FrameSpec, 'opcode'>, string][] = [
   ['a payload of one byte', { payload: 'x' }, 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'],
   [

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 
 /** An HTTP proxy that tunnels (CONNECT, RFC 9110 §9.3.6). Tunnels to names that end in `.test` lead to this host. */
 export class ConnectProxy {
-  /** What it was asked for, as `host:port`. */
+  /** The requested targets, as `host:port`. */
   readonly targets: string[] = [];
   /** The `Proxy-Authorization` of each request. */
   readonly credentials: (string | undefined)[] = [];
@@ -20,7 +20,7 @@ export class ConnectProxy {
     server.on('connect', (request, socket) => this.#tunnel(request, socket));
   }
 
-  /** @param status - what it answers; 200 makes the tunnel. */
+  /** @param status - the status of its answers. 200 opens the tunnel. */
   static async start(status = 200): Promise<ConnectProxy> {
     const server = createServer();
     const proxy = new ConnectProxy(server, status);

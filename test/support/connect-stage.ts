@@ -8,7 +8,10 @@ type Lookup = NonNullable<ConnectOptions['lookup']>;
 const backoff = { minMs: 60_000, maxMs: 60_000 };
 const timeouts = { closeMs: 200 };
 
-/** What the tests of the connect options start: clients that dial once, and servers over TLS. Both stop after the test. */
+/**
+ * Starts what the tests of the connect options need: clients that dial once, and servers over TLS. Both stop
+ * after the test.
+ */
 export function connectStage(stops: Stops) {
   const dial = (
     url: string,
@@ -25,6 +28,6 @@ export function connectStage(stops: Stops) {
   return { dial, secureService };
 }
 
-/** Finds every name at this host, at once. */
+/** Resolves every name to this host, at once. */
 export const here: Lookup = (_name, { all }, done) =>
   all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4);

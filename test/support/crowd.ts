@@ -24,7 +24,7 @@ export async function crowd(service: Service, count: number): Promise<Member[]> 
   return members;
 }
 
-/** Waits until this peer has got whatever was sent to it so far. */
+/** Waits until this peer has received everything sent to it so far. */
 export async function caughtUp({ peer, connection }: Member, mark: string): Promise<void> {
   connection.send(mark);
   await until(() => peer.texts.at(-1) === JSON.stringify(mark), `${mark} arrives`);

@@ -6,7 +6,7 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import type { OutboundTransport } from '../../src/transport/transport.ts';
 import { type Marks, PAUSED_MS, STALLED_MS } from './outbox-bench.ts';
 
-/** The outbox of a dialed connection, over a fake transport whose peer takes what the test lets it take. */
+/** The outbox of a dialed connection, over a fake transport whose peer reads as much as the test allows. */
 export class DialedBench {
   readonly clock = new VirtualClock();
   readonly wheel = new TimerWheel(this.clock, 100);
@@ -14,7 +14,7 @@ export class DialedBench {
   readonly outbox: OutboundOutbox;
   /** How long reading has been paused. */
   pausedMs = 0;
-  /** How much of that only for handlers that fall behind. */
+  /** The part of that time for handlers that fall behind. */
   handlersPausedMs = 0;
   /** What the connection does about `outbox.filled`. */
   whenFilled = () => {};
@@ -83,7 +83,7 @@ export class DialedBench {
     return this.outbox.send(new Uint8Array(bytes));
   }
 
-  /** Lets the peer take that much. */
+  /** Lets the peer read this many bytes. */
   take(bytes: number): void {
     this.#transport.bufferedBytes -= bytes;
     this.#transport.flushMark += bytes;

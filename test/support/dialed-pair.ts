@@ -13,15 +13,17 @@ import { RogueServer } from './rogue-server.ts';
 import { assertAtRest, pick, resources } from './service.ts';
 import { until } from './until.ts';
 
-/** No second attempt while a test looks at the first. */
+/** No second attempt while a test examines the first. */
 const patient = { minMs: 60_000, maxMs: 60_000 };
 
-/** What the chart of a dialed connection enters before anything happens to it. */
+/** The states that the chart of a dialed connection enters before anything happens to it. */
 export const opening = ['handshaking.admitting', 'handshaking.dialing', 'open'] as const;
 
-/** What one test expects of the ending, and of the client after it. */
+/** What one test expects of the ending, and of the client afterwards. */
 type Expected = ExpectedVerdict & {
-  /** What the client does next; by default what the verdict says, or stop when the test has closed it. */
+  /**
+   * What the client does next. By default it follows the verdict, or stops when the test has closed it.
+   */
   next?: ClientState;
 };
 
@@ -31,7 +33,7 @@ export interface DialedOptions extends NodeClientOptions {
   readonly lingers?: boolean;
 }
 
-/** A client of ours and the raw server that it is connected to, over loopback. */
+/** A client of Mooring and the raw server that it is connected to, over loopback. */
 export class DialedPair implements Pair {
   readonly maskError = 'WS_ERR_UNEXPECTED_MASK';
   readonly server: RogueServer;
@@ -116,9 +118,10 @@ export class DialedPair implements Pair {
   }
 
   /**
-   * Asserts that the one connection ended, that this was told once, and returns the verdict.
+   * Asserts that the one connection ended, that this was reported once, and returns the verdict.
    *
-   * Also asserts what holds for every ending: what the client does next, that nothing more is heard or sent.
+   * Also asserts what holds for every ending: the next step of the client, and that nothing more is received
+   * or sent.
    */
   async closedAs({ states, next, ...fields }: Expected): Promise<CloseVerdict> {
     const { dialing, client } = this;
@@ -141,19 +144,21 @@ export class DialedPair implements Pair {
     return retry === 'never' ? 'exhausted' : 'waiting';
   }
 
-  /** The dead socket takes nothing and says nothing; a message waits for the next one, if there will be one. */
+  /** The dead socket accepts and emits nothing. A message waits for the next one, if there will be one. */
   async #assertOver(state: ClientState): Promise<void> {
     const { dialing, client, raw } = this;
     const { length } = dialing.messages;
     assert.equal(client.send('late'), state === 'waiting' ? 'queued' : 'refused');
     assert.ok(raw.destroyed, 'the socket is gone');
-    assert.deepEqual(listenersOf(raw), [], 'no listener but the one for late errors');
+    assert.deepEqual(listenersOf(raw), [], 'no listener except the one for late errors');
     assert.deepEqual(dialing.completed.length, state === 'waiting' ? 0 : 4);
     assert.deepEqual([dialing.messages.length, client.status.attempts], [length, 1]);
     assert.ok(!this.hosts.some((host) => host.texts.includes('"late"')));
   }
 
-  /** Ends whatever is left, and asserts that it leaves nothing behind and threw nothing at nobody. */
+  /**
+   * Ends whatever is left, and asserts that it leaves nothing behind and that no error was uncaught.
+   */
   async end(): Promise<void> {
     for (const host of this.hosts) host.destroy();
     await this.client.close();
@@ -165,7 +170,10 @@ export class DialedPair implements Pair {
   }
 }
 
-/** Waits for the next TCP socket that this process dials, which what it returns gives out. */
+/**
+ * Waits for the next TCP socket that this process dials. Returns a function that returns the
+ * socket.
+ */
 export function watchDialed(): () => Socket {
   const dialed: Socket[] = [];
   const note = (message: unknown) => void dialed.push((message as { socket: Socket }).socket);
@@ -178,7 +186,7 @@ export function watchDialed(): () => Socket {
   };
 }
 
-/** Listeners that neither Node.js nor the harness have set; ws and Mooring name theirs `socketOn…`. */
+/** Listeners that neither Node.js nor the harness has set. ws and Mooring name theirs `socketOn…`. */
 export function listenersOf(socket: Socket | undefined): string[] {
   return (socket?.eventNames() ?? [])
     .filter((event) => event !== 'error')

@@ -11,16 +11,16 @@ import type { Failure } from '../../src/core/failure.ts';
 import type { CloseVerdict } from '../../src/core/verdict.ts';
 import { turns, until } from './until.ts';
 
-/** A client, and everything it ever said. */
+/** A client, and everything that it reported. */
 export class Dialing {
   readonly client: Client;
   readonly statuses: ClientStatus[] = [];
   readonly messages: unknown[] = [];
   readonly endings: Ending[] = [];
-  /** How each connection that was open ended. */
+  /** The verdicts of its connections. */
   readonly verdicts: CloseVerdict[] = [];
   readonly events: ClientEvent[] = [];
-  /** Which streams have completed. */
+  /** The streams that have completed. */
   readonly completed: string[] = [];
 
   constructor(url: Parameters<typeof createClient>[0], options: NodeClientOptions = {}) {
@@ -48,7 +48,7 @@ export class Dialing {
 
   async up(): Promise<this> {
     await until(() => this.client.status.state === 'up', 'the client is up');
-    // It sends what has waited one turn later, and then at once.
+    // It sends waiting messages one turn later, and new ones at once after that.
     await turns(3);
     return this;
   }
@@ -60,7 +60,7 @@ export class Dialing {
     return ending.failure;
   }
 
-  /** The first ending; there must be one, of one attempt. */
+  /** The first ending, which must be the only one, of one attempt. */
   async firstEnding(): Promise<Ending> {
     await until(() => this.endings.length > 0, 'the first attempt is over');
     const [ending] = this.endings;

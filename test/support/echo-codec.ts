@@ -1,12 +1,12 @@
 import type { Codec } from '../../src/index.ts';
 
-/** A message as it came: what is sent back has the same bytes and the same opcode. */
+/** A message as it arrived: the echo has the same bytes and the same opcode. */
 export interface Echo {
   readonly payload: Buffer;
   readonly isBinary: boolean;
 }
 
-/** Text and binary alike, so that both can be echoed as they came. */
+/** Text and binary alike, so that both can be echoed unchanged. */
 export const echoCodec: Codec = {
   name: 'echo',
   encode: (message) => {

@@ -5,7 +5,7 @@ import { until } from './until.ts';
 
 const EXAMPLES = new URL('../../docs/examples/', import.meta.url);
 
-/** One of the programs in docs/examples/, in a process of its own. */
+/** One of the programs in docs/examples/, in a separate process. */
 export class Example {
   readonly #process: ChildProcess;
   /** What it has written, to either stream. */
@@ -23,7 +23,7 @@ export class Example {
       });
   }
 
-  /** Starts it, and waits until it has written what matches. */
+  /** Starts it, and waits until its output matches. */
   static async start(
     name: string,
     env: Readonly<Record<string, string>>,
@@ -35,7 +35,7 @@ export class Example {
     return example;
   }
 
-  /** Where it listens. */
+  /** The URL on which it listens. */
   get url(): string {
     return /listening at (\S+)/.exec(this.output)?.[1] ?? '';
   }
@@ -44,7 +44,9 @@ export class Example {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /** Asks it to stop, as a platform does, and returns its exit code or the signal that ended it. */
+  /**
+   * Requests it to stop, as a platform does, and returns its exit code or the signal that ended it.
+   */
   async stop(): Promise<number | string | null> {
     if (!this.#isOver) {
       this.#process.kill('SIGTERM');

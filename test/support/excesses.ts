@@ -11,12 +11,12 @@ function fragmented(count: number, payload: string): FrameSpec[] {
   }));
 }
 
-/** Only the header of a frame that promises this many bytes. */
+/** Only the header of a frame that declares this many bytes. */
 function header(declaredLength: number | bigint): FrameSpec[] {
   return [{ opcode: text, declaredLength }];
 }
 
-/** A message that is more than the limits allow, whoever sends it, and what follows. */
+/** A message that exceeds the limits, whichever side sends it, and the result. */
 export interface Excess {
   readonly title: string;
   readonly limits?: Partial<Limits>;
@@ -26,7 +26,7 @@ export interface Excess {
 }
 
 const tooLong = { error: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', sent: 1009 };
-/** What ws says of too many pieces. */
+/** The code of ws for too many pieces. */
 export const tooMany = { error: 'WS_ERR_TOO_MANY_BUFFERED_PARTS', sent: 1008 };
 const tooWide = { error: 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', sent: 1009 };
 
@@ -44,11 +44,11 @@ export const excesses: readonly Excess[] = [
     ...tooLong,
   },
   {
-    title: 'a mere header that promises a byte more than the default of 1 MiB',
+    title: 'a header that declares a byte more than the default of 1 MiB',
     frames: header(1_048_577),
     ...tooLong,
   },
-  { title: 'a mere header that promises 2^40 bytes', frames: header(2n ** 40n), ...tooLong },
+  { title: 'a header that declares 2^40 bytes', frames: header(2n ** 40n), ...tooLong },
   { title: 'a length of 2^53', frames: header(2n ** 53n), ...tooWide },
   { title: 'a length of 2^64-1', frames: header(2n ** 64n - 1n), ...tooWide },
   {

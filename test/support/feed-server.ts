@@ -3,7 +3,9 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-/** What a server does with one connection. What it returns is called when the connection has ended. */
+/**
+ * What a server does with one connection. The returned function runs when the connection has ended.
+ */
 export type Feed = (peer: FeedPeer) => (() => void) | undefined;
 
 /** One connection of a feed server. */
@@ -15,9 +17,9 @@ export interface FeedPeer {
   heard(hear: (text: string) => void): void;
 }
 
-/** A server made with nothing but ws, as the services are that clients dial. */
+/** A server of plain ws, like the services that clients dial. */
 export class FeedServer {
-  /** Every message that has come, as text. */
+  /** Every message that has arrived, as text. */
   readonly messages: string[] = [];
   /** How each connection ended: code and reason. */
   readonly closed: string[] = [];
@@ -72,7 +74,7 @@ export class FeedServer {
   }
 }
 
-/** Sends a price every few milliseconds. Returns what ends that. */
+/** Sends a price every few milliseconds. Returns a function that stops it. */
 export function busy(socket: WebSocket): () => void {
   let price = 0;
   const timer = setInterval(() => {
@@ -82,7 +84,9 @@ export function busy(socket: WebSocket): () => void {
   return () => clearInterval(timer);
 }
 
-/** Like the feed of Bitget: ends a client that says nothing for a while, however busy the feed is. */
+/**
+ * Like the feed of Bitget: ends a client that sends nothing for a while, however busy the feed is.
+ */
 export function bitget(silentMs: number): Feed {
   return ({ socket, heard }) => {
     const stop = busy(socket);
@@ -101,7 +105,7 @@ export function bitget(silentMs: number): Feed {
   };
 }
 
-/** Like the socket of Phoenix: lists of JSON, and each heartbeat has an answer with the ref of the heartbeat. */
+/** Like the socket of Phoenix: messages are JSON lists, and each heartbeat gets an answer with its ref. */
 export const phoenix: Feed = ({ socket, heard }) => {
   heard((text) => {
     const [joinRef, ref, topic] = JSON.parse(text);
@@ -131,5 +135,7 @@ export function pusher(everyMs: number, graceMs: number): Feed {
   };
 }
 
-/** Answers the pings of the protocol, as ws does by itself, and says nothing: the application hangs. */
+/**
+ * Answers the pings of the protocol, as ws does by itself, and sends nothing: the application hangs.
+ */
 export const hung: Feed = () => undefined;

@@ -3,18 +3,18 @@ import { randomBytes } from 'node:crypto';
 /** Opcodes (RFC 6455 §5.2). */
 export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** A frame to be built; every rule of the protocol can be broken on purpose. */
+/** A frame to be built. It can break every rule of the protocol on purpose. */
 export interface FrameSpec {
   opcode: number;
   payload?: Buffer | string;
   fin?: boolean;
   rsv?: number;
   masked?: boolean;
-  /** Declares another payload length than there is. */
+  /** Declares a payload length that differs from the real one. */
   declaredLength?: number | bigint;
 }
 
-/** Builds a frame as a client would, unless told otherwise. */
+/** Builds a frame as a client would, unless the fields specify otherwise. */
 export function buildFrame(spec: FrameSpec): Buffer {
   const { fin = true, rsv = 0, masked = true } = spec;
   const payload = Buffer.from(spec.payload ?? '');
@@ -62,9 +62,9 @@ export interface Frame {
 }
 
 /**
- * Reads the frames of one side, and throws at anything that it must not send: the masks of a server, the lack of
- * them in a client, reserved bits, unknown opcodes, long or fragmented control frames, data within a fragmented
- * message, anything behind a close frame (RFC 6455 §5).
+ * Reads the frames of one side, and throws at anything that it must not send: masks from a server, missing
+ * masks from a client, reserved bits, unknown opcodes, long or fragmented control frames, data within a
+ * fragmented message, anything after a close frame (RFC 6455 §5).
  */
 export class StrictFrameReader {
   readonly frames: Frame[] = [];

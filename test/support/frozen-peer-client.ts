@@ -1,4 +1,7 @@
-/** The program of a `FrozenPeer`: opens `count` connections to `url`, reports when all are, or one closes. */
+/**
+ * The program of a `FrozenPeer`: opens `count` connections to `url`, and reports when all are open, or when
+ * one closes.
+ */
 import { WebSocket } from 'ws';
 import type { PeerCensus } from './frozen-peer.ts';
 

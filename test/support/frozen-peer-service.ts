@@ -1,4 +1,4 @@
-/** The program of a `FrozenService`: a supervisor with the heartbeat given, on a port that it reports. */
+/** The program of a `FrozenService`: a supervisor with the given heartbeat, on a port that it reports. */
 import { createSupervisor, type HeartbeatOptions, listen } from '../../src/index.ts';
 import type { ServiceCensus } from './frozen-peer.ts';
 

@@ -5,15 +5,15 @@ import { fileURLToPath } from 'node:url';
 import type { HeartbeatOptions } from '../../src/index.ts';
 import { until } from './until.ts';
 
-/** What a crowd of peers says of itself. */
+/** What a crowd of peers reports about itself. */
 export interface PeerCensus {
   open: number;
   closed: number;
-  /** Pings that the peer with the fewest has got. */
+  /** The pings of the peer that has received the fewest. */
   pingsMin: number;
 }
 
-/** What a service in a process of its own says of itself. */
+/** What a service in a separate process reports about itself. */
 export interface ServiceCensus {
   port: number;
   open: number;
@@ -22,7 +22,7 @@ export interface ServiceCensus {
   suspects: number;
 }
 
-/** A process that can be stopped in the middle of whatever it does, like a laptop that is shut. */
+/** A process that can be stopped at any moment, like a laptop when its lid is closed. */
 export class FrozenProcess<Census> {
   readonly #child: ChildProcess;
   readonly #reports: Census[] = [];
@@ -34,12 +34,12 @@ export class FrozenProcess<Census> {
     this.#child.on('message', (report) => this.#reports.push(report as Census));
   }
 
-  /** The latest that was reported. */
+  /** The latest report. */
   get latest(): Census | undefined {
     return this.#reports.at(-1);
   }
 
-  /** Asks and waits for the answer. */
+  /** Requests a report and waits for it. */
   async census(): Promise<Census> {
     const seen = this.#reports.length;
     this.#child.send('census');
@@ -51,7 +51,7 @@ export class FrozenProcess<Census> {
     return this.#reports.at(-1) as Census;
   }
 
-  /** Stops the process and waits until the kernel says so. */
+  /** Stops the process and waits until the kernel confirms it. */
   async freeze(): Promise<void> {
     this.#child.kill('SIGSTOP');
     const stat = `/proc/${this.#child.pid}/stat`;
@@ -62,7 +62,7 @@ export class FrozenProcess<Census> {
     this.#child.kill('SIGCONT');
   }
 
-  /** Ends the process, frozen or not, and waits until it is gone. */
+  /** Ends the process, frozen or not, and waits until it has exited. */
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = once(this.#child, 'exit');
@@ -71,7 +71,7 @@ export class FrozenProcess<Census> {
   }
 }
 
-/** WebSocket clients in a process of their own; they answer pings and say nothing else. */
+/** WebSocket clients in a separate process. They answer pings and send nothing else. */
 export class FrozenPeer extends FrozenProcess<PeerCensus> {
   static async open(url: string, count = 1): Promise<FrozenPeer> {
     const peer = new FrozenPeer('./frozen-peer-client.js', { url, count });
@@ -80,7 +80,7 @@ export class FrozenPeer extends FrozenProcess<PeerCensus> {
   }
 }
 
-/** A supervisor in a process of its own. */
+/** A supervisor in a separate process. */
 export class FrozenService extends FrozenProcess<ServiceCensus> {
   port = 0;
 

@@ -5,7 +5,7 @@ import { turns, until } from './until.ts';
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
 
-/** Collects garbage until nothing of all this is left, or fails. */
+/** Collects garbage until none of these objects is left, or fails. */
 export async function untilCollected(refs: readonly WeakRef<object>[]): Promise<void> {
   await until(
     () => {
@@ -20,7 +20,8 @@ export async function untilCollected(refs: readonly WeakRef<object>[]): Promise<
 /**
  * Bytes of the heap that are in use after collections.
  *
- * One is not enough: since Node.js 22, long keys of objects that nobody holds any more are gone only after the next.
+ * One is not enough: since Node.js 22, long keys of unreachable objects are freed only in the next
+ * collection.
  */
 export async function heapUsed(): Promise<number> {
   for (let collections = 0; collections < 3; collections += 1) {

@@ -1,10 +1,10 @@
 import type { SupervisorOptions } from '../../src/index.ts';
 import { FrozenProcess } from './frozen-peer.ts';
 
-/** What such a service is made with. */
+/** The options of such a service. */
 export type HoldingOrder = Pick<SupervisorOptions, 'limits' | 'timeouts' | 'admission'>;
 
-/** What it says of itself. */
+/** What it reports about itself. */
 export interface HoldingCensus {
   readonly port: number;
   readonly open: number;
@@ -12,13 +12,13 @@ export interface HoldingCensus {
   readonly messages: number;
   /** Bytes that have been read from all sockets. */
   readonly bytesRead: number;
-  /** What is alive after a garbage collection, in the heap and outside of it. */
+  /** Live memory after a garbage collection, in the heap and outside it. */
   readonly liveBytes: number;
-  /** Cause, and code of the close frame that was sent, of every connection that has closed. */
+  /** The cause, and the code of the sent close frame, of every connection that has closed. */
   readonly closed: readonly string[];
 }
 
-/** A supervisor in a process of its own, whose memory can be measured. */
+/** A supervisor in a separate process, whose memory can be measured. */
 export class HoldingService extends FrozenProcess<HoldingCensus> {
   port = 0;
 

@@ -2,9 +2,12 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** Set in a process that was started in a network of its own: the title of the one test it runs. */
+/**
+ * Set in a process that was started in a network of its own: the title of the single test that it
+ * runs.
+ */
 const INSIDE = 'MOORING_NETNS_TEST';
-/** A test in a namespace is over by then, whatever happens in it. */
+/** A test in a namespace has ended by then, whatever happens in it. */
 const WITHIN_MS = 60_000;
 
 const path = `${process.env['PATH']}:/usr/sbin:/sbin`;
@@ -13,11 +16,11 @@ const loopbackUp = 'ip link set lo up && exec "$@"';
 /**
  * A test that needs a network of its own.
  *
- * It runs in a process of its own in a new network namespace with nothing but a loopback device, which
- * only that process can reach and which goes with it. Where the machine does not allow it the test is
- * skipped and says why.
+ * It runs in a separate process in a new network namespace with only a loopback device, which no other
+ * process can reach and which disappears with the process. Where the machine does not allow that, the
+ * test is skipped and gives the reason.
  *
- * @param file - `import.meta.url` of the test file, which is run again inside.
+ * @param file - `import.meta.url` of the test file, which runs again inside.
  */
 export function itInNamespace(file: string, title: string, body: () => Promise<void>): void {
   const inside = process.env[INSIDE];
@@ -30,7 +33,7 @@ export function itInNamespace(file: string, title: string, body: () => Promise<v
 
 let known: { reason: string | undefined } | undefined;
 
-/** What keeps this machine from making network namespaces, if anything does. */
+/** What keeps this machine from creating network namespaces, if anything does. */
 function obstacle(): string | undefined {
   known ??= { reason: look() };
   return known.reason;
@@ -43,7 +46,7 @@ function look(): string | undefined {
   return status === 0 ? undefined : `no network namespace: ${stderr.trim()}`;
 }
 
-/** Root may do it at once, everybody else as root of a user namespace, where the kernel allows that. */
+/** Root may do it directly, other users as root of a user namespace, where the kernel allows that. */
 const namespaceCommand = [
   `PATH=${path}`,
   'unshare',
@@ -71,7 +74,9 @@ async function runInside(file: string, title: string): Promise<void> {
   if (!/^# tests 1$|ℹ tests 1$/m.test(output)) throw new Error(`not one test ran:\n${output}`);
 }
 
-/** The cable of a port: cut it, and every packet to or from the port is lost without a sign. */
+/**
+ * The cable of a port: while it is cut, every packet to or from the port is lost without a sign.
+ */
 export class Cable {
   readonly #port: number;
 
@@ -90,7 +95,7 @@ export class Cable {
   }
 }
 
-/** Takes the only network device away, or brings it back. */
+/** Disables the only network device, or enables it again. */
 export function setLoopback(state: 'up' | 'down'): void {
   change('ip', ['link', 'set', 'lo', state]);
 }

@@ -8,10 +8,10 @@ import { eventually } from './until.ts';
 
 const DOCS = new URL('../../../docs/', import.meta.url);
 
-/** Texts of the configuration and what stands there instead. */
+/** Texts of the configuration and their replacements. */
 export type Changes = Readonly<Record<string, string>>;
 
-/** A real nginx on loopback, with the configuration that a page shows. */
+/** A real nginx on loopback, with the configuration from a page. */
 export class Nginx {
   readonly port: number;
   readonly #process: ChildProcess;
@@ -29,7 +29,7 @@ export class Nginx {
     });
   }
 
-  /** Starts it in front of a service on `upstreamPort`, and waits until it takes connections. */
+  /** Starts it in front of a service on `upstreamPort`, and waits until it accepts connections. */
   static start(upstreamPort: number, changes: Changes = {}): Promise<Nginx> {
     const upstream = `127.0.0.1:${upstreamPort}`;
     return Nginx.startOf('guide/deploying.md', 'listen 8080', {
@@ -38,7 +38,7 @@ export class Nginx {
     });
   }
 
-  /** Starts it with the configuration that another page shows, on a port of its own instead of the one of `listen`. */
+  /** Starts it with the configuration from another page, on its own port instead of the one of `listen`. */
   static async startOf(page: string, listen: string, changes: Changes): Promise<Nginx> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'mooring-nginx-'));
@@ -63,12 +63,15 @@ export class Nginx {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /** What `nginx -s quit` does: it takes nobody new, and its workers end with their last connection. */
+  /**
+   * Like `nginx -s quit`: it accepts no new connections, and its workers end with their last
+   * connection.
+   */
   quit(): void {
     this.#process.kill('SIGQUIT');
   }
 
-  /** What `nginx -s stop` does. */
+  /** Like `nginx -s stop`. */
   async stop(): Promise<void> {
     if (!this.#isOver) {
       this.#process.kill('SIGTERM');
@@ -78,7 +81,7 @@ export class Nginx {
   }
 }
 
-/** The block of a page that is a configuration of nginx. */
+/** The code block of a page that configures nginx. */
 function configOf(page: string): string {
   const [, config] = /```nginx\n(.*?)```/s.exec(readFileSync(new URL(page, DOCS), 'utf8')) ?? [];
   if (config === undefined) throw new Error(`${page} shows no configuration of nginx`);
@@ -88,12 +91,12 @@ function configOf(page: string): string {
 function changed(config: string, changes: Changes): string {
   return Object.entries(changes).reduce((text, [from, to]) => {
     if (!text.includes(from)) throw new Error(`the configuration has no “${from}”`);
-    // Not a pattern: `$` is common in what nginx reads.
+    // Not a pattern: `$` is common in nginx configurations.
     return text.split(from).join(to);
   }, config);
 }
 
-/** Keeps nginx out of folders of the system. */
+/** Keeps nginx out of system folders. */
 function inFolder(folder: string): string {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const lines = kinds.map((kind) => `${kind}_temp_path ${join(folder, kind)};`);
@@ -108,7 +111,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** @throws Error that says how to install it. */
+/** @throws Error that explains how to install it. */
 function nginxPath(): string {
   const path = process.env['NGINX'] ?? '/usr/sbin/nginx';
   if (existsSync(path)) return path;

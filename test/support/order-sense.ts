@@ -20,7 +20,7 @@ const onlyBeforeOpen = [
   'startDeadline refusal',
 ];
 
-/** Asserts that the orders that one connection's chart has given so far make sense. */
+/** Asserts that the orders of one connection's chart make sense so far. */
 export function assertSense({ orders, place }: RecordingConnection): void {
   const opened = orders.indexOf('announceOpen');
   const before = opened === -1 ? orders : orders.slice(0, opened);
@@ -36,7 +36,7 @@ export function assertSense({ orders, place }: RecordingConnection): void {
   if (isOver) assert.equal(place, opened === -1 ? '"failed"' : '"closed"', told);
 }
 
-/** Asserts that the orders that a supervisor's chart has given so far make sense. */
+/** Asserts that the orders of a supervisor's chart make sense so far. */
 export function assertSupervisorSense({ orders, place }: RecordingSupervisor): void {
   assertAtMostOnce(orders, ['beginDrain', 'expireAll', 'finish']);
   const begun = orders.indexOf('beginDrain');

@@ -9,9 +9,9 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 export const STALLED_MS = 15_000;
 export const PAUSED_MS = 60_000;
 
-/** A socket whose peer takes what the test lets it take, with the buffer and the `drain` of a real one. */
+/** A socket whose peer reads as much as the test allows, with the buffer and the `drain` of a real one. */
 class FakeSocket extends Writable {
-  /** Whether the operating system takes everything at once. */
+  /** Whether the operating system accepts everything at once. */
   isFast = false;
   taken = 0;
   readonly #pending: { bytes: number; written: (error?: Error) => void }[] = [];
@@ -25,13 +25,13 @@ class FakeSocket extends Writable {
     }
   }
 
-  /** As a real socket does, it answers every write when it is gone. */
+  /** Like a real socket, it calls back for every write once it is gone. */
   override _destroy(error: Error | null, destroyed: (error: Error | null) => void): void {
     for (const { written } of this.#pending.splice(0)) written();
     destroyed(error);
   }
 
-  /** Lets the peer take the oldest frame. */
+  /** Lets the peer read the oldest frame. */
   take(): void {
     const oldest = this.#pending.shift();
     if (oldest === undefined) return;
@@ -54,7 +54,7 @@ export interface Marks {
   low: number;
 }
 
-/** An outbox over a fake socket, with a connection that notes what it is told. */
+/** An outbox over a fake socket, with a connection that records its reports. */
 export class OutboxBench {
   readonly clock = new VirtualClock();
   readonly wheel = new TimerWheel(this.clock, 100);
@@ -63,7 +63,7 @@ export class OutboxBench {
   readonly outbox: Outbox;
   /** How long reading has been paused. */
   pausedMs = 0;
-  /** How much of that only for handlers that fall behind. */
+  /** The part of that time for handlers that fall behind. */
   handlersPausedMs = 0;
 
   constructor(marks: Partial<Marks> = {}) {
@@ -121,7 +121,7 @@ export class OutboxBench {
     this.clock.step(0);
   }
 
-  /** What has reached the socket, as text, a string for each write. */
+  /** What has reached the socket, as text, one string for each write. */
   watchWrites(): string[] {
     const seen: string[] = [];
     this.socket._write = (chunk: Buffer, _encoding, written) => {
@@ -131,7 +131,7 @@ export class OutboxBench {
     return seen;
   }
 
-  /** Writes frames of this size until one is refused; returns how many were not. */
+  /** Writes frames of this size until one is refused. Returns the number of accepted ones. */
   fill(bytes: number): number {
     let accepted = 0;
     while (this.write(bytes) !== 'refused') accepted += 1;

@@ -10,9 +10,9 @@ export interface PairOptions
   readonly lingers?: boolean;
 }
 
-/** What one test expects of the one connection that was open. */
+/** What one test expects of its one open connection. */
 export type ExpectedVerdict = Partial<Omit<CloseVerdict, 'openMs' | 'bytesIn' | 'bytesOut'>> & {
-  /** The states of its chart in the order in which they were entered, from the one that follows `open`. */
+  /** The states of its chart, in the order of entry, starting with the one after `open`. */
   states?: readonly string[];
 };
 
@@ -27,14 +27,16 @@ export interface Pair {
   readonly states: readonly string[];
   readonly isOpen: boolean;
   readonly bufferedBytes: number;
-  /** What ws calls a frame of the peer that is masked, or not, as it must not be. */
+  /** The name that ws gives a frame of the peer with a wrong or missing mask. */
   readonly maskError: string;
-  /** Sends now or not at all. */
+  /** Sends now, or does not send. */
   send(message: unknown): SendResult;
   /** Closes, and resolves when the connection has ended. */
   close(code?: number, reason?: string): Promise<unknown>;
   onMessage(listener: () => void): void;
-  /** Asserts that the one connection ended like this, that this was reported once, and returns the verdict. */
+  /**
+   * Asserts that the one connection ended like this, that this was reported once, and returns the verdict.
+   */
   closedAs(expected: ExpectedVerdict): Promise<CloseVerdict>;
   /** Ends what is left, and asserts that it leaves nothing behind. */
   end(): Promise<void>;

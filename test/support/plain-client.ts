@@ -6,7 +6,7 @@ import { until } from './until.ts';
 export class PlainClient {
   readonly socket: WebSocket;
   readonly messages: Record<string, unknown>[] = [];
-  /** How it was closed: code and reason. Empty while it is open. */
+  /** The code and reason of its closing. Empty while it is open. */
   closed = '';
 
   private constructor(socket: WebSocket) {
@@ -36,7 +36,7 @@ export class PlainClient {
     return this.messages;
   }
 
-  /** Waits until it was closed, and returns the code and the reason. */
+  /** Waits until it is closed, and returns the code and the reason. */
   async isClosed(): Promise<string> {
     await until(() => this.closed !== '', 'it is closed');
     return this.closed;
@@ -48,7 +48,7 @@ export class PlainClient {
   }
 }
 
-/** The status of the answer to a client that is not let in; 101 if it is. */
+/** The status of the answer to a client that is refused. 101 if it is admitted. */
 export async function refusedWith(
   url: string,
   options: ClientOptions & { readonly protocols?: string[] } = {},

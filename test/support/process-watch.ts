@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { turns } from './until.ts';
 
-/** Records what would have ended a process: exceptions and rejections that nobody caught. */
+/** Records what would have ended a process: uncaught exceptions and unhandled rejections. */
 export class ProcessWatch {
   readonly faults: unknown[] = [];
   readonly #record = (fault: unknown) => void this.faults.push(fault);
@@ -11,9 +11,9 @@ export class ProcessWatch {
     process.on('unhandledRejection', this.#record);
   }
 
-  /** Asserts that there was nothing, also nothing that was on its way. */
+  /** Asserts that there were none, including pending ones. */
   async assertQuiet(): Promise<void> {
-    // RxJS throws what nobody caught from a timer; a rejection is known once the microtasks are done.
+    // RxJS throws uncaught errors from a timer. A rejection is known once the microtasks have run.
     await new Promise((resolve) => setTimeout(resolve, 1));
     await turns(2);
     assert.deepEqual(this.faults, []);

@@ -9,14 +9,14 @@ import {
 } from './frames.ts';
 import { until } from './until.ts';
 
-/** One end of a WebSocket made of nothing but a TCP socket, that can do everything wrong. */
+/** One end of a WebSocket over a plain TCP socket. It can break every rule. */
 export class RawEnd {
   readonly socket: Socket;
   /** Whether the other side has ended, and whether the socket is gone. */
   ended = false;
   closed = false;
   error: NodeJS.ErrnoException | undefined;
-  /** What broke the rules in the bytes of the other side, if anything did. */
+  /** The first violation in the bytes of the other side, if there is one. */
   violation: Error | undefined;
   readonly #isClient: boolean;
   readonly #reader: StrictFrameReader;
@@ -57,7 +57,7 @@ export class RawEnd {
     return { code: frame.payload.readUInt16BE(), reason: frame.payload.subarray(2).toString() };
   }
 
-  /** A frame as this side has to build it, unless told otherwise. */
+  /** A frame as this side must build it, unless the fields specify otherwise. */
   frame(spec: FrameSpec): Buffer {
     return buildFrame({ masked: this.#isClient, ...spec });
   }
@@ -66,7 +66,7 @@ export class RawEnd {
     this.socket.write(this.frame(spec));
   }
 
-  /** What `masked` of a frame of this side must not be. */
+  /** The value that `masked` must not have in a frame of this side. */
   get wrongMask(): boolean {
     return !this.#isClient;
   }
@@ -108,7 +108,7 @@ export class RawEnd {
     this.socket.pause();
   }
 
-  /** Answers a close frame with its echo and ends, as somebody polite does. */
+  /** Answers a close frame with its echo and ends, as a polite peer does. */
   async finishPolitely(): Promise<void> {
     await until(() => this.closeFrame !== undefined || this.closed, 'a close frame arrives');
     const frame = this.closeFrame;

@@ -1,9 +1,9 @@
 import { RawEnd } from './raw-end.ts';
 import type { Script, Visit } from './rogue-server.ts';
 
-/** The server's end of a WebSocket made of nothing but a TCP socket: the counterpart of `RawPeer`. */
+/** The server's end of a WebSocket over a plain TCP socket: the counterpart of `RawPeer`. */
 export class RawHost extends RawEnd {
-  /** The upgrade request; empty before it has come. */
+  /** The upgrade request. Empty before it has arrived. */
   request = '';
   readonly #visit: Visit;
 
@@ -16,7 +16,7 @@ export class RawHost extends RawEnd {
     });
   }
 
-  /** Accepts every request and adds what has come of it to `hosts`. */
+  /** Accepts every request and adds its connection to `hosts`. */
   static accepting(hosts: RawHost[]): Script {
     return (visit) => {
       const host = new RawHost(visit);
@@ -38,7 +38,7 @@ export class RawHost extends RawEnd {
     this.socket.on('data', (chunk: Buffer) => this.read(chunk));
   }
 
-  /** Answers the request with anything. */
+  /** Answers the request with any text. */
   answer(answer: string): void {
     this.socket.write(answer);
   }

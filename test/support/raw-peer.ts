@@ -12,9 +12,9 @@ export interface HandshakeSpec {
   trailing?: Buffer;
 }
 
-/** A WebSocket client made of nothing but a TCP socket, that can do everything wrong. */
+/** A WebSocket client over a plain TCP socket. It can break every rule. */
 export class RawPeer extends RawEnd {
-  /** What was read of the HTTP answer, up to and including the empty line; the body of a refusal too. */
+  /** What was read of the HTTP answer, up to and including the empty line, and the body of a refusal. */
   answer = '';
   readonly #port: number;
   #upgraded = false;
@@ -25,7 +25,7 @@ export class RawPeer extends RawEnd {
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
   }
 
-  /** Connects TCP and says nothing. */
+  /** Connects TCP and sends nothing. */
   static async connect(port: number, options: { allowHalfOpen?: boolean } = {}): Promise<RawPeer> {
     const socket = connect({ port, host: '127.0.0.1', ...options });
     socket.setNoDelay();
@@ -65,7 +65,7 @@ export class RawPeer extends RawEnd {
     this.socket.write(Buffer.concat([Buffer.from(head), trailing]));
   }
 
-  /** The status of the HTTP answer; 0 before there is one. */
+  /** The status of the HTTP answer. 0 before there is one. */
   get status(): number {
     return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.answer)?.[1] ?? 0);
   }

@@ -49,13 +49,13 @@ export class Receiving implements SocketObserver {
   readonly refusals: MessageRefusal[] = [];
   /** Codes of the faults that ws has found. */
   readonly violations: number[] = [];
-  /** What the peer is told of them. */
+  /** The close frames that the peer gets for them. */
   readonly reasons: string[] = [];
   readonly raw = new Duplex({ read: () => {}, write: (_chunk, _encoding, written) => written() });
 
   constructor({ reads }: Reception) {
     this.unfinished = reads.unfinished;
-    // As the server of ws makes them.
+    // As the server of ws creates them.
     const Made = SupervisedSocket as unknown as new (...args: unknown[]) => Opening;
     const socket = new Made(null, undefined, {});
     socket.setSocket(this.raw, Buffer.alloc(0), socketOptions(reads.limits));
@@ -76,7 +76,7 @@ export class Receiving implements SocketObserver {
     this.receiver.write(chunk);
   }
 
-  /** What ws keeps alive: each buffer once, and 256 bytes for each piece. */
+  /** The memory that ws keeps alive: each buffer once, and 256 bytes for each piece. */
   get heldBytes(): number {
     const { _buffers, _fragments, _mask } = this.receiver;
     const pieces = [..._buffers, ..._fragments, ...(_mask === undefined ? [] : [_mask])];

@@ -27,12 +27,13 @@ const TICK_MS = 100;
 const delays = { ...defaults.timeouts, refusalMs: LINGER_MS };
 
 /**
- * A connection without a socket: it notes every order of its chart, and keeps the deadlines on virtual time.
+ * A connection without a socket. It records every order of its chart, and keeps the deadlines on virtual
+ * time.
  *
- * The chart is the production one; what a test drives is exactly what runs.
+ * The chart is the production one, so a test drives exactly what runs.
  */
 export class RecordingConnection implements ConnectionOrders, DeadlineOwner {
-  /** Every order given so far, with its parameter: `startDeadline close`. */
+  /** Every order so far, with its parameter: `startDeadline close`. */
   readonly orders: string[] = [];
   readonly clock = new VirtualClock();
   readonly actor: ChartActor;
@@ -42,7 +43,7 @@ export class RecordingConnection implements ConnectionOrders, DeadlineOwner {
   #deadlineName: DeadlineName | undefined;
   #startedMs = 0;
 
-  /** @param create - what runs the chart. @default the machine itself */
+  /** @param create - creates the actor of the chart. @default the machine itself */
   constructor(inspect?: (event: InspectionEvent) => void, create = createMachineActor) {
     this.actor = create(this, inspect);
     this.actor.start();
@@ -57,7 +58,7 @@ export class RecordingConnection implements ConnectionOrders, DeadlineOwner {
     return this.actor.getSnapshot().status === 'done';
   }
 
-  /** What the chart says in the end. */
+  /** The output of the chart at the end. */
   get outcomeReported(): unknown {
     const { output } = this.actor.getSnapshot();
     return output && reveal(output);
@@ -73,20 +74,20 @@ export class RecordingConnection implements ConnectionOrders, DeadlineOwner {
     return this.#wheel.size + this.clock.timersPending;
   }
 
-  /** Gives the chart a fact, whether it is true or not. */
+  /** Sends the chart a fact, whether it is true or not. */
   send(fact: string): void {
     this.actor.send({ type: fact as ConnectionFact['type'] });
   }
 
-  /** Makes a fact true: that a deadline has passed by letting time pass, any other by telling it. */
+  /** Makes a fact true: a deadline passes because time passes, and any other fact is sent. */
   make(fact: string): void {
     if (fact === 'deadline.passed') this.#expire();
     else this.send(fact);
   }
 
-  /** Lets time pass, and nothing else happen, until the chart should have come to its end. */
+  /** Lets time pass, and nothing else happen, until the chart should have ended. */
   runOut(): void {
-    // In `open` no deadline of the chart runs; the heartbeat is what ends it.
+    // In `open` no deadline of the chart runs. The heartbeat ends it.
     this.send('heartbeat.lost');
     this.clock.advance(Object.values(delays).reduce((sum, each) => sum + each, 0));
   }

@@ -7,7 +7,7 @@ import {
 } from '../../machines/supervisor.ts';
 import { keyOf } from './chart-walk.ts';
 
-/** A supervisor without a fleet: it notes every order of its chart. */
+/** A supervisor without connections. It records every order of its chart. */
 export class RecordingSupervisor implements SupervisorOrders {
   readonly orders: string[] = [];
   readonly actor: ActorRefFrom<typeof supervisorMachine>;

@@ -11,13 +11,13 @@ export type Script = (visit: Visit) => void;
 /** One connection to a rogue server. */
 export interface Visit {
   readonly socket: Socket;
-  /** Calls back with the headers of the request, once they have come. */
+  /** Calls back with the headers of the request, once they have arrived. */
   asked(answer: (request: string) => void): void;
-  /** The lines of an answer that accepts the request; with further headers. */
+  /** The lines of an answer that accepts the request, with further headers. */
   acceptance(request: string, ...headers: readonly string[]): string;
 }
 
-/** A server that does not keep to any rule but its script. */
+/** A server that follows no rule except its script. */
 export class RogueServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -30,7 +30,7 @@ export class RogueServer {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
       socket.on('error', () => {});
-      // Whoever has gone is gone, also for a script that looks at nothing.
+      // A client that has ended is dropped, even if the script ignores its end.
       if (!lingers) socket.on('end', () => socket.destroy());
       socket.resume();
       script({ socket, asked: (answer) => whenAsked(socket, answer), acceptance });
@@ -49,7 +49,7 @@ export class RogueServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Connections that are still there. */
+  /** Connections that are still open. */
   get open(): number {
     return this.#sockets.size;
   }
@@ -60,7 +60,7 @@ export class RogueServer {
   }
 }
 
-/** Accepts the request and then does what is told. */
+/** Accepts the request and then runs `then`. */
 export function accepting(then: Script): Script {
   return (visit) =>
     visit.asked((request) => {
@@ -74,7 +74,7 @@ export function closeFrame(code: number, reason = ''): Buffer {
   return buildFrame({ opcode: opcode.close, payload: closePayload(code, reason), masked: false });
 }
 
-/** Calls back with the headers of the request, once they have come. */
+/** Calls back with the headers of the request, once they have arrived. */
 export function whenAsked(socket: Socket, answer: (request: string) => void): void {
   let request = '';
   const read = (chunk: Buffer) => {
@@ -86,7 +86,7 @@ export function whenAsked(socket: Socket, answer: (request: string) => void): vo
   socket.on('data', read);
 }
 
-/** The lines of an answer that accepts the request; with further headers. */
+/** The lines of an answer that accepts the request, with further headers. */
 export function acceptance(request: string, ...headers: readonly string[]): string {
   const [, key = ''] = /sec-websocket-key: (.*)\r\n/i.exec(request) ?? [];
   const digest = createHash('sha1')

@@ -12,17 +12,17 @@ export interface Row {
   readonly passwordHash: string;
 }
 
-/** The same contracts, written with each library that Mooring is tested with. */
+/** The same contracts, written with each library that the tests use. */
 export interface SchemaLibrary {
-  /** Takes `{ id, name, role? }`, trims the name, adds a role, and leaves out everything else. */
+  /** Accepts `{ id, name, role? }`, trims the name, adds a role, and removes everything else. */
   readonly row: StandardSchemaV1<{ id: number; name: string; role?: string | undefined }, object>;
-  /** Takes `{ items: { price: number }[] }`. */
+  /** Accepts `{ items: { price: number }[] }`. */
   readonly order: StandardSchemaV1<{ items: { price: number }[] }>;
-  /** Takes text, and calls `check` with it, which may throw. */
+  /** Accepts text, and calls `check` with it, which may throw. */
   readonly checked: (check: (text: string) => boolean) => StandardSchemaV1<string>;
-  /** Takes text, and waits for `check`. */
+  /** Accepts text, and awaits `check`. */
   readonly asynchronous: (check: () => Promise<boolean>) => StandardSchemaV1<string, unknown>;
-  /** Whether a schema says that it is async before it is asked. */
+  /** Whether a schema declares that it is async before it is called. */
   readonly saysAsync: boolean;
 }
 
@@ -62,7 +62,7 @@ const arktype: SchemaLibrary = {
   saysAsync: false,
 };
 
-/** By name, as a test shows it. */
+/** By the name that a test shows. */
 export const schemaLibraries: Readonly<Record<string, SchemaLibrary>> = {
   'zod 4': zod4,
   'zod 3': zod3,
@@ -70,8 +70,8 @@ export const schemaLibraries: Readonly<Record<string, SchemaLibrary>> = {
   ArkType: arktype,
 };
 
-/** A row that must not leave the process as it is. */
+/** A row that must not leave the process unchanged. */
 export const row: Row = { id: 1, name: ' ada ', passwordHash: 's3cret' };
 
-/** What leaves of it. */
+/** The part of it that may leave. */
 export const sentRow = { id: 1, name: 'ada', role: 'user' };

@@ -14,7 +14,7 @@ export interface SecureVisit {
   readonly clientName: string | undefined;
 }
 
-/** A supervisor on an HTTPS server that notes how each client has connected. */
+/** A supervisor on an HTTPS server that records how each client has connected. */
 export class SecureService {
   readonly certificate: SelfSigned;
   readonly visits: SecureVisit[] = [];
@@ -29,7 +29,7 @@ export class SecureService {
     attach(this.#server, this.#supervisor);
   }
 
-  /** Starts a server that has a certificate of this name, signed by itself. */
+  /** Starts a server that has a self-signed certificate of this name. */
   static async start(name: string, options: ServerOptions = {}): Promise<SecureService> {
     const service = new SecureService(name, options);
     await new Promise<void>((resolve) => service.#server.listen(0, '127.0.0.1', resolve));

@@ -7,7 +7,7 @@ export async function served<Peer, In, Out, Sent>(
   supervisor: Supervisor<Peer, In, Out, Sent>,
   stops: Stops,
 ): Promise<string> {
-  // Somebody listens, so nothing is written as a warning.
+  // There is a listener, so nothing is emitted as a warning.
   supervisor.events$.subscribe();
   const listener = await listen(supervisor);
   stops.add(async () => {
@@ -17,7 +17,7 @@ export async function served<Peer, In, Out, Sent>(
   return listener.url;
 }
 
-/** Notes what a client hears, and how its attempts end, until the end of the test. */
+/** Records what a client receives, and how its attempts end, until the end of the test. */
 export function noted<In, Out>(
   client: Client<In, Out>,
   stops: Stops,
@@ -30,7 +30,7 @@ export function noted<In, Out>(
   return { messages, endings };
 }
 
-/** Code and reason of connections that were open, and status or cause of the attempts that failed. */
+/** Code and reason of connections that were open, and status or cause of failed attempts. */
 export function shortly(endings: readonly Ending[]): string[] {
   return endings.map((ending) => {
     if (ending.outcome === 'failed')

@@ -20,20 +20,20 @@ import { until } from './until.ts';
 
 type AnyConnection = Connection<unknown, unknown, unknown>;
 
-/** What was counted before a test, to be found again after it. */
+/** What was counted before a test, to be compared after it. */
 interface Resources {
   descriptors: number;
   timers: number;
 }
 
-/** What one test expects of the one connection it made. */
+/** What one test expects of its one connection. */
 export interface Expectation {
-  /** The states of the chart in the order they were entered; `*` stands for any number of states. */
+  /** The states of the chart in the order of entry. `*` stands for any number of states. */
   states?: readonly string[];
   level: 'info' | 'warn' | 'error';
 }
 
-/** A supervisor on a real HTTP server, with a recorder for everything that it tells. */
+/** A supervisor on a real HTTP server, with a recorder for everything that it reports. */
 export class Service {
   readonly supervisor: Supervisor<unknown, unknown, unknown>;
   readonly server: Server;
@@ -42,8 +42,8 @@ export class Service {
   readonly calls: string[] = [];
   readonly messages: unknown[] = [];
   /**
-   * The states that the charts of connections have entered, in order, for tests with one connection. Empty when the test says
-   * which `actors` there are: with an inspector all are eager.
+   * The states that the charts of connections have entered, in order, for tests with one connection. Empty
+   * when the test sets `actors`: with an inspector all actors are eager.
    */
   readonly states: string[] = [];
   port = 0;
@@ -76,7 +76,7 @@ export class Service {
         return options.onFailed?.(failure);
       },
     });
-    // Of connections that were accepted; what clients and pools dial is looked at by tests of theirs.
+    // The events of accepted connections. Other tests cover what clients and pools dial.
     this.supervisor.events$.subscribe((event) =>
       this.events.push(event as SupervisorEvent<AnyConnection>),
     );
@@ -185,7 +185,9 @@ export class Service {
     if (expected !== undefined) assert.deepEqual(this.states, expected);
   }
 
-  /** Closes everything and asserts that descriptors and timers are back to where they were. */
+  /**
+   * Closes everything and asserts that descriptors and timers are back to their earlier numbers.
+   */
   async stop(): Promise<void> {
     for (const connection of this.supervisor.connections) connection.terminate();
     await until(() => this.inFlight === 0, 'every connection has ended');
@@ -216,7 +218,7 @@ export async function assertAtRest(before: Resources): Promise<void> {
   try {
     await until(() => {
       const now = resources();
-      // The poll that is asking holds a timer of its own only between two looks.
+      // The running poll holds a timer of its own only between two checks.
       return now.descriptors <= before.descriptors && now.timers <= before.timers;
     }, 'resources are released');
   } catch {

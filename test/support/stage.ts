@@ -9,14 +9,14 @@ import { until } from './until.ts';
 type Options = SupervisorOptions<unknown, unknown, unknown>;
 type AnyConnection = Connection<unknown, unknown, unknown>;
 
-/** Tells victims from siblings; what `authenticate` returns on a stage. */
+/** Distinguishes victims from siblings: the value that `authenticate` returns on a stage. */
 export function roleOf({ headers }: IncomingMessage): unknown {
   return headers['x-role'] ?? 'victim';
 }
 
 export const isVictim = ({ peer }: AnyConnection): boolean => peer === 'victim';
 
-/** A service with a well-behaved connection beside the one that is about to get into trouble. */
+/** A service with a well-behaved connection beside one that gets into trouble. */
 export class Stage {
   readonly service: Service;
   readonly sibling: RawPeer;
@@ -29,7 +29,7 @@ export class Stage {
     this.watch = watch;
   }
 
-  /** Starts a service whose siblings get an echo of whatever they send. */
+  /** Starts a service that echoes every message of its siblings. */
   static async set(options: Options = {}, attachOptions?: AttachOptions): Promise<Stage> {
     const watch = new ProcessWatch();
     const onMessage: Options['onMessage'] = (connection, message) =>
@@ -69,7 +69,7 @@ export class Stage {
     return end.verdict;
   }
 
-  /** What the events told of handlers that threw. */
+  /** The reported errors of handlers that threw. */
   get errors(): { handler: HandlerName; message: string }[] {
     return this.service
       .of('handler.errored')
@@ -88,7 +88,7 @@ export class Stage {
     await this.service.stop();
   }
 
-  /** Asserts that nothing but the victim was hurt. */
+  /** Asserts that only the victim was affected. */
   async assertUnharmed(): Promise<void> {
     await this.echoes();
     assert.equal(this.service.supervisor.state, 'admitting');
@@ -97,7 +97,7 @@ export class Stage {
   }
 }
 
-/** The two ways of a callback to fail. */
+/** The two ways in which a callback can fail. */
 export const failures: readonly { way: string; fail: () => unknown }[] = [
   {
     way: 'throws',

@@ -1,4 +1,4 @@
-/** What these tests know of a machine: its configuration, as it was written. */
+/** The part of a machine that these tests know: its configuration, as written. */
 export interface StateConfig {
   readonly description?: string;
   readonly meta?: { readonly deadline?: string };
@@ -13,7 +13,7 @@ export interface WrittenState {
   readonly config: StateConfig;
 }
 
-/** Every state below the root, as it was written. */
+/** Every state below the root, as written. */
 export function writtenStates(config: StateConfig, above: readonly string[] = []): WrittenState[] {
   return Object.entries(config.states ?? {}).flatMap(([name, child]) => {
     const path = [...above, name];
@@ -21,14 +21,14 @@ export function writtenStates(config: StateConfig, above: readonly string[] = []
   });
 }
 
-/** Every fact that is taken somewhere, with the path of that state; the root has an empty one. */
+/** Every fact that a state accepts, with the path of that state. The root has an empty one. */
 export function writtenFacts(config: StateConfig): { path: string; fact: string }[] {
   return [{ path: '', config }, ...writtenStates(config)].flatMap((state) =>
     Object.keys(state.config.on ?? {}).map((fact) => ({ path: state.path, fact })),
   );
 }
 
-/** The names of all orders that the configuration gives, on entry or on the way. */
+/** The names of all orders in the configuration, on entry or in transitions. */
 export function writtenOrders(config: StateConfig): string[] {
   const actions = [{ path: '', config }, ...writtenStates(config)].flatMap((state) => [
     state.config.entry,

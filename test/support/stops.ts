@@ -3,7 +3,7 @@ import { ProcessWatch } from './process-watch.ts';
 import { RogueServer, type Script } from './rogue-server.ts';
 import { Service } from './service.ts';
 
-/** What a test has started, to be stopped after it: the last first. */
+/** What a test has started, to be stopped after it in reverse order. */
 export class Stops {
   readonly #stops: (() => unknown)[] = [];
 
@@ -35,7 +35,10 @@ export class Stops {
   }
 }
 
-/** Returns what is stopped after each test. The test fails if the process saw an uncaught error by then. */
+/**
+ * Returns a list whose entries are stopped after each test. The test fails if the process saw an uncaught
+ * error by then.
+ */
 export function stopsAndWatch(): Stops {
   const stops = new Stops();
   let watch: ProcessWatch;

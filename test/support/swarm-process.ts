@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { EndStyle, SwarmOrder } from './swarm.ts';
 
-/** The parent's side of a crowd of clients in a process of its own. */
+/** The parent's side of a crowd of clients in a separate process. */
 export class Swarm {
   readonly #child: ChildProcess;
 

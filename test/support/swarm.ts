@@ -1,8 +1,8 @@
 /**
- * A crowd of raw WebSocket clients in a process of its own, told what to do by its parent.
+ * A crowd of raw WebSocket clients in a separate process, controlled by its parent.
  *
- * `{ open: n }` opens n more connections; `{ end: style }` ends all of them; each order is answered with
- * the same order when it is done.
+ * `{ open: n }` opens n more connections. `{ end: style }` ends all of them. The process answers each
+ * order with the same order when it is done.
  */
 import { connect, type Socket } from 'node:net';
 import { buildFrame, closePayload, opcode } from './frames.ts';
@@ -10,13 +10,13 @@ import { buildFrame, closePayload, opcode } from './frames.ts';
 /** How the crowd leaves. */
 export type EndStyle = 'random' | 'close' | 'reset';
 
-/** What the parent says. */
+/** The orders of the parent. */
 export type SwarmOrder = { open: number } | { end: EndStyle };
 
 const CONCURRENCY = 100;
 const [port = 0, firstLocalPort = 0] = process.argv.slice(2).map(Number);
 
-/** Explicit local ports: Linux would search for a free one ever longer. */
+/** Explicit local ports: Linux would search longer and longer for a free one. */
 let nextLocalPort = firstLocalPort;
 const sockets = new Set<Socket>();
 

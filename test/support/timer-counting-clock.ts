@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 
-/** The system's clock, counting the timers that are pending. */
+/** The system's clock with a count of its pending timers. */
 export class TimerCountingClock implements Clock {
   readonly pending = new Set<object>();
-  /** The most that there have been at once. */
+  /** The highest count so far. */
   pendingMax = 0;
   now = systemClock.now;
   wallNow = systemClock.wallNow;

@@ -3,7 +3,10 @@ import { WebSocket as UndiciWebSocket } from 'undici';
 
 const page = globalThis as { WebSocket?: unknown };
 
-/** Lets the entry for pages dial with undici's WebSocket, which keeps to the same standard, in the tests of a file. */
+/**
+ * Makes the entry for pages dial with undici's WebSocket, which follows the same standard, in the tests of a
+ * file.
+ */
 export function useUndiciWebSocket(): void {
   const native = page.WebSocket;
   before(() => {

@@ -15,7 +15,7 @@ export async function until(
   }
 }
 
-/** The same for what has to be asked for: of another process, or of a browser. */
+/** The same for a condition that must be requested, from another process or a browser. */
 export async function eventually(
   ask: () => Promise<boolean>,
   label: string,
@@ -29,7 +29,7 @@ export async function eventually(
   }
 }
 
-/** Lets the event loop turn `turns` times, for faults that need a poll phase to be seen. */
+/** Lets the event loop turn `turns` times, for faults that appear only in a poll phase. */
 export async function turns(count = 1): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) {
     await new Promise((resolve) => setImmediate(resolve));

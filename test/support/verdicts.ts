@@ -1,10 +1,10 @@
 import { partsOf } from '../../src/core/limits.ts';
 import type { Limits } from '../../src/index.ts';
 
-/** Fields that a verdict has only when there is something to say. */
+/** Optional fields that a verdict lacks by default. */
 export const plain: object = { sent: undefined, simultaneous: undefined, lingered: undefined };
 
-/** And what went wrong, when something did. */
+/** And the error, if there was one. */
 export const faultless: object = { ...plain, error: undefined };
 
 const lost = {
@@ -17,14 +17,14 @@ const lost = {
   retry: 'backoff',
 } as const;
 
-/** How a connection ends that the network took: by FIN, by RST, and by silence. */
+/** The verdicts of connections that the network ended: by FIN, by RST, and by silence. */
 export const lostToNetwork = {
   ended: { ...lost, ...faultless, cause: 'tcp-fin', level: 'info' },
   reset: { ...lost, cause: 'tcp-reset', level: 'warn' },
   silent: { ...lost, ...faultless, cause: 'heartbeat-timeout', level: 'warn' },
 } as const;
 
-/** How a connection ends whose peer broke the protocol. */
+/** The verdict of a connection whose peer broke the protocol. */
 export const protocolError = {
   ...plain,
   code: 1006,
@@ -37,7 +37,7 @@ export const protocolError = {
   level: 'error',
 } as const;
 
-/** How a connection ends whose peer sent a message in more pieces than it may have. */
+/** The verdict of a connection whose peer sent a message in too many pieces. */
 export const messageLimit = {
   ...protocolError,
   cause: 'message-limit',
@@ -45,17 +45,17 @@ export const messageLimit = {
   level: 'warn',
 } as const;
 
-/** The close frame of the peer, and ours that answers it. */
+/** The close frame of the peer, and our answer to it. */
 export function echoed(code: number, reason = '') {
   return { code, reason, sent: { code, reason } };
 }
 
-/** How a connection ends whose peer was answered with this code because of its bytes. */
+/** The verdict of a connection whose peer got this code because of its bytes. */
 export function violationVerdict(sent: number) {
   return sent === 1008 ? messageLimit : protocolError;
 }
 
-/** What the peer hears of the limit that it has passed; a test that sets the number of chunks passes that one. */
+/** The reason that names the exceeded limit to the peer. A test that sets the number of chunks passes it. */
 export function violationFrame(code: number, limits: Partial<Limits> = {}) {
   const { payloadBytesMax = 1_048_576, bufferedChunksMax } = limits;
   const { fragmentsMax } = { ...partsOf(payloadBytesMax), ...limits };

@@ -1,10 +1,10 @@
 import { closePayload, type FrameSpec, opcode } from './frames.ts';
 
-/** Frames that break the protocol whoever sends them, and what follows. */
+/** Frames that break the protocol whichever side sends them, and the results. */
 export interface Violation {
   readonly title: string;
   readonly frames: readonly FrameSpec[];
-  /** What ws calls it, and the close code that the peer gets. */
+  /** The name that ws gives it, and the close code that the peer gets. */
   readonly error: string;
   readonly sent: number;
 }

@@ -20,12 +20,12 @@ const fixed: Route = {
 type VirtualPlatform = Platform & {
   parent?: Parent | null;
   charts?: ChartSystem;
-  /** Where it goes, and when: both are of a pool for its members. */
+  /** Where it dials, and when. A pool decides both for its members. */
   route?: Route;
   policy?: ReconnectPolicy;
 };
 
-/** A client without an entry point, for a platform of the test's own. */
+/** A client without an entry point, for a platform of the test. */
 export function virtualClient(
   options: ResolvedClientOptions,
   context: SharedRuntime,

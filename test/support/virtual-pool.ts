@@ -12,11 +12,14 @@ import { type SharedRuntime, sharedRuntime } from '../../src/connection/shared-r
 import type { Clock } from '../../src/core/clock.ts';
 import { virtualClient } from './virtual-client.ts';
 
-/** What a test knows of the members of its pool. The index of a member is its place in the order in which they are made. */
+/**
+ * What a test knows about the members of its pool. The index of a member is its place in the order of
+ * creation.
+ */
 export interface VirtualMembers {
   platform(index: number): Platform;
   made(index: number, member: SupervisedClient<unknown, unknown>): void;
-  /** The attempt of a member that begins now goes to this upstream. */
+  /** The attempt of a member that begins now dials this upstream. */
   chosen(index: number, url: string): void;
 }
 
@@ -27,7 +30,7 @@ export interface VirtualPool {
   readonly runtime: SharedRuntime;
 }
 
-/** Makes a pool as `createPool` does, for platforms of the test's own. */
+/** Creates a pool as `createPool` does, for platforms of the test. */
 export function virtualPool(
   urls: readonly string[],
   given: PoolOptions & { readonly clock: Clock },
@@ -50,7 +53,7 @@ export function virtualPool(
   let made = 0;
   const makeMember = (parent: SupervisedPool<unknown, unknown>) => {
     const index = made++;
-    // A member reports what `random` or `retry` threw: those of a test do not throw.
+    // A member reports what `random` or `retry` threw. Those of a test never throw.
     const policy = new PoolReconnectPolicy(options, upstreams, { report: () => () => {} });
     const choose = () => {
       choosing = index;

@@ -17,13 +17,13 @@ import type {
 /** How long a dial takes, in milliseconds of virtual time. */
 const LATENCY_MS = 5;
 
-/** A server on virtual time that accepts everybody, or is down and refuses. */
+/** A server on virtual time that accepts every client, or is down and refuses. */
 export class VirtualServer {
   isUp = true;
-  /** When somebody dialed, in virtual milliseconds. */
+  /** The times of dials, in virtual milliseconds. */
   readonly dialedAtMs: number[] = [];
 
-  /** What has come, of everybody. */
+  /** All messages that have arrived, from any client. */
   readonly received: unknown[] = [];
 
   readonly #clock: VirtualClock;
@@ -41,7 +41,7 @@ export class VirtualServer {
     return new VirtualTransport(this, new SocketEvents(connection as SocketCore));
   }
 
-  /** Somebody knocks. */
+  /** A client dials. */
   dialed(transport: VirtualTransport): void {
     this.dialedAtMs.push(this.#clock.now());
     this.#clock.setTimer(LATENCY_MS, () => {
@@ -54,7 +54,7 @@ export class VirtualServer {
     this.#open.delete(transport);
   }
 
-  /** Goes down: everybody gets this close frame, or a reset when there is none. */
+  /** Goes down: every client gets this close frame, or a reset if there is none. */
   goDown(frame?: CloseFrame): void {
     this.isUp = false;
     for (const transport of [...this.#open]) transport.lose(frame);

@@ -1,4 +1,4 @@
-/** What an option of a command line says, as a whole number. @throws Error that names the option */
+/** The value of a command-line option, as a whole number. @throws Error that names the option */
 export function wholeNumber(
   option: string,
   text: string,

@@ -1,5 +1,5 @@
-// Behaves as Autobahn's `wstest` does towards a script: the same modes, the same specification, the same reports, with two cases.
-// Started with STAND_IN=fails it finds every second case wrong, with STAND_IN=breaks it stops before it has reported.
+// Behaves like Autobahn's `wstest` toward a script: the same modes, specification and reports, with two
+// cases. With STAND_IN=fails every second case fails. With STAND_IN=breaks it stops before its report.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,7 +13,7 @@ const { values } = parseArgs({
 const spec = JSON.parse(readFileSync(values.spec ?? '', 'utf8'));
 const results: Record<string, { behavior: string; behaviorClose: string }> = {};
 
-/** One case: a text and the bytes of a large message have to come back. */
+/** One case: a text and the bytes of a large message must return. */
 async function judge(socket: WebSocket, id: string): Promise<void> {
   const payload = id === '1.1.1' ? 'Hello' : Buffer.alloc(2 ** 24, id);
   const echo = await new Promise<Buffer | undefined>((resolve) => {

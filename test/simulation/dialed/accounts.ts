@@ -10,26 +10,26 @@ export interface Message {
   readonly pad: string;
 }
 
-/** What a message is handed to: a client or a connection. */
+/** What a message is passed to: a client or a connection. */
 export interface Sending {
   send(message: Message): SendResult;
   sendAndFlush(message: Message): Promise<FlushResult>;
 }
 
-/** Notes that a rule is broken. */
+/** Records that a rule is broken. */
 export type Broken = (rule: string, problem: string) => void;
 
-/** The name of what ended an attempt, or its connection. */
+/** The cause that ended an attempt, or its connection. */
 export function causeOf(ending: Ending): string {
   return ending.outcome === 'failed'
     ? `failed ${ending.failure.cause}`
     : `closed ${ending.verdict.cause}`;
 }
 
-/** What became of each message of a simulated application. */
+/** The result of each message of a simulated application. */
 export class Accounts {
   readonly accepted: number[] = [];
-  /** Why each message was given up that was. */
+  /** The reason of each message that was dropped. */
   readonly dropped = new Map<number, string>();
 
   readonly #random: SeededRandom;
@@ -50,7 +50,7 @@ export class Accounts {
     return { i: this.#numbers, pad: 'x'.repeat(bytes) };
   }
 
-  /** Sends a message; now and then waits for its result. */
+  /** Sends a message. Now and then waits for its result. */
   hand(message: Message, to: Sending): void {
     const { i } = message;
     if (this.#random.chance(0.5)) {
@@ -70,7 +70,7 @@ export class Accounts {
     this.dropped.set(i, event.reason);
   }
 
-  /** What must hold when everything is over. */
+  /** What must hold at the end. */
   check(): void {
     this.#checkOnce();
     this.#checkBalance();
@@ -82,7 +82,10 @@ export class Accounts {
     if (new Set(received).size !== received.length) this.#broken('received-once', '');
   }
 
-  /** Accepted = left + reported. What was reported may have left, for the socket may not have said so. */
+  /**
+   * Accepted = left + reported. A reported message may have left, because the socket may not have
+   * reported that.
+   */
   #checkBalance(): void {
     const written = new Set(this.#ledger.written);
     for (const i of this.accepted) this.#checkMessage(i, written.has(i));

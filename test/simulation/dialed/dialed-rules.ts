@@ -4,24 +4,24 @@ import type { SupervisedClient } from '../../../src/client/supervised-client.ts'
 import type { SimulatedClock } from '../simulated-clock.ts';
 import { type Fate, isAlive } from './fate.ts';
 
-/** How late anything may be: several ticks of the wheel, and the time that a deadline takes to be read. */
+/** How late anything may be: several ticks of the wheel, and the time to read a deadline. */
 const SLACK_MS = 1_000;
 
-/** How long a line may take for one large message, and a ping behind it. */
+/** How long a line may take for one large message, and a ping after it. */
 const SLOW_LINE_MS = 2_000;
 
 const SERVICE_RESTART = 1012;
 const RESTART_MIN_MS = 5_000;
 
-/** How the functions that say where to dial behave in one attempt. */
+/** How the functions that return the target behave in one attempt. */
 export type Guidance = 'sound' | 'throws' | 'hangs';
 
-/** One attempt, as the world outside the client knows it. */
+/** One attempt, as observed outside the client. */
 export interface Attempt {
   readonly fate: Fate;
   readonly guidance: Guidance;
   readonly beganAtMs: number;
-  /** When the application began its async `onOpen`; `null` while there is none. */
+  /** When the application began its async `onOpen`. `null` while there is none. */
   welcomedAtMs: number | null;
   isGivenUp: boolean;
 }
@@ -33,20 +33,24 @@ interface RuleParts {
   readonly broken: (rule: string, problem: string) => void;
 }
 
-/** The promises about time, order and causes, held against what the application and the network did. */
+/**
+ * Checks the promises about time, order and causes against the acts of the application and the network.
+ */
 export class DialedRules {
   readonly #parts: RuleParts;
   readonly #client: SupervisedClient<unknown, unknown>;
   #attempt: Attempt | null = null;
-  /** Those whose ending has not been reported: the next may begin before. */
+  /** Attempts without a reported ending: the next one may begin before. */
   readonly #unreported: Attempt[] = [];
   #state = 'idle';
-  /** Before this, the server does not want the client back. */
+  /** Until then, the server does not want the client to return. */
   #notBeforeMs = 0;
-  /** Whether somebody has asked for a connection since the client hung up. */
+  /** Whether somebody has needed a connection since the client closed its idle one. */
   #isWanted = false;
   #usedAtMs = 0;
-  /** Whether the application has ever paused the client: the time of the peer stood still then. */
+  /**
+   * Whether the application has ever paused the client: then the clock for the peer stood still.
+   */
   #hasPaused = false;
 
   constructor(parts: RuleParts, client: SupervisedClient<unknown, unknown>) {
@@ -60,13 +64,13 @@ export class DialedRules {
 
   // What the application did.
 
-  /** It has sent a message, subscribed, or asked for a connection. */
+  /** It has sent a message, subscribed, or called open. */
   used(): void {
     this.#isWanted = true;
     this.#usedAtMs = this.#nowMs;
   }
 
-  /** It has dialed by hand, which ends every delay. */
+  /** It has called dialNow, which ends every delay. */
   hurried(): void {
     this.used();
     this.#notBeforeMs = 0;
@@ -76,7 +80,7 @@ export class DialedRules {
     this.#usedAtMs = this.#nowMs;
   }
 
-  /** It has given the attempt up. */
+  /** It has given up the attempt. */
   gaveUp(): void {
     for (const attempt of this.#unreported) attempt.isGivenUp = true;
   }
@@ -85,7 +89,7 @@ export class DialedRules {
     this.#hasPaused = true;
   }
 
-  /** The async `onOpen` of the connection that is open begins; calls back when it is over. */
+  /** The async `onOpen` of the open connection begins. Returns a function to call at its end. */
   welcomes(): () => void {
     const attempt = this.#attempt;
     if (attempt === null) return () => {};
@@ -121,12 +125,12 @@ export class DialedRules {
     this.gaveUp();
   }
 
-  /** A message came out of the stream of the client. */
+  /** A stream of the client emitted a message. */
   delivered(): void {
     if (this.#isWelcoming) this.#parts.broken('welcome-comes-first', 'a message is delivered');
   }
 
-  /** A message that the client itself had was handed to a socket. */
+  /** A message of the client itself was passed to a socket. */
   wrote(message: number): void {
     if (this.#isWelcoming) this.#parts.broken('welcome-comes-first', `${message} is written`);
   }
@@ -137,7 +141,7 @@ export class DialedRules {
     if (attempt === this.#attempt) this.#attempt = null;
     this.#checkBlame(attempt, ending);
     if (ending.outcome === 'failed') this.#checkFailure(attempt, ending.failure.cause);
-    // Whoever hung up because nobody needed it is not sent away.
+    // After an idle close, no answer of the server delays the client.
     const isAsked = this.#state !== 'idling' && this.#parts.options.retry === undefined;
     this.#notBeforeMs = isAsked ? this.#nowMs + askedMs(ending) : 0;
   }
@@ -149,7 +153,7 @@ export class DialedRules {
     if (attempt !== null) this.#checkLateness(attempt);
     if (this.#client.isNeeded) this.#usedAtMs = this.#nowMs;
     if (options.idleMs === undefined || this.#state !== 'up') return;
-    // Twice: a look in between may find that something has left meanwhile, and not when.
+    // Twice, because a check in between may find that a message has left, but not when.
     const unusedMs = this.#nowMs - this.#usedAtMs;
     if (unusedMs > 2 * options.idleMs + SLACK_MS) broken('hangs-up-when-idle', `${unusedMs} ms`);
   }
@@ -158,7 +162,7 @@ export class DialedRules {
     return this.#attempt?.welcomedAtMs != null;
   }
 
-  /** A peer that has answered in time is not given up. */
+  /** A peer that has answered in time must not be given up. */
   #checkBlame({ fate }: Attempt, ending: Ending): void {
     const { broken, options } = this.#parts;
     if (ending.outcome === 'failed' || ending.verdict.cause !== 'heartbeat-timeout') return;
@@ -166,7 +170,7 @@ export class DialedRules {
     if (isAlive(fate) && !fate.isStill && isInTime) broken('the-living-live', JSON.stringify(fate));
   }
 
-  /** What a page hears of a failure is nothing. */
+  /** A page learns nothing about a failure. */
   #checkFailure({ fate, guidance, isGivenUp }: Attempt, cause: string): void {
     const { broken } = this.#parts;
     if (isGivenUp && (cause === 'aborted' || cause === 'abandoned')) return;
@@ -179,7 +183,7 @@ export class DialedRules {
     return cause === expected || cause === 'handshake-timeout';
   }
 
-  /** A peer that is gone, or whose application says nothing, and an `onOpen` that hangs, are found in time. */
+  /** A dead or silent peer, and an `onOpen` that hangs, must be found in time. */
   #checkLateness(attempt: Attempt): void {
     const { options, isPage } = this.#parts;
     const { fate, beganAtMs, welcomedAtMs } = attempt;
@@ -204,14 +208,14 @@ export class DialedRules {
 }
 
 const causes: Readonly<Record<Fate['attempt'], string>> = {
-  // It was to open, and came too late or was given up.
+  // It should open, and was too late or was given up.
   opens: 'handshake-timeout',
   refused: 'tcp-refused',
   rejected: 'rejected',
   hangs: 'handshake-timeout',
 };
 
-/** How long the server has asked the client to stay away, at least, in milliseconds. */
+/** The least time that the server has asked the client to stay away, in milliseconds. */
 function askedMs(ending: Ending): number {
   if (ending.outcome === 'failed') return ending.failure.retryAfterMs ?? 0;
   const { verdict } = ending;

@@ -26,7 +26,7 @@ import { chooseFate, heartbeat } from './fate.ts';
 import { Ledger } from './line.ts';
 import { pageSocketClass } from './page-socket.ts';
 
-/** What came of one simulated client. */
+/** The result of one simulated client. */
 export interface DialedResult extends SeedResult {
   readonly attempts: number;
   readonly accepted: number;
@@ -35,7 +35,7 @@ export interface DialedResult extends SeedResult {
   readonly dropped: ReadonlySet<string>;
 }
 
-/** How long a client goes on after its application has left it alone, in milliseconds. */
+/** How long a client runs after the last act of its application, in milliseconds. */
 const AFTERMATH_MS = 600_000;
 
 /** Runs one client from its creation to its end, on virtual time, over sockets that break. */
@@ -57,7 +57,7 @@ class DialedSimulation {
   #host: HostSigns | null = null;
   readonly #accounts: Accounts;
   readonly #endings: Ending[] = [];
-  /** The messages that were sent by the client, and not on a connection. */
+  /** The messages sent through the client, and not through a connection. */
   readonly #own = new Set<number>();
   #violation: Violation | null = null;
   #isStopped = false;
@@ -89,7 +89,7 @@ class DialedSimulation {
     this.#plan();
   }
 
-  /** Where it goes is for a function of the application to say, which may fail. */
+  /** A function of the application returns the target, and may fail. */
   #route(): Route {
     const address = 'virtual.test';
     const url = `ws://${address}/`;
@@ -360,7 +360,7 @@ class DialedSimulation {
     this.#violation ??= { rule, problem };
   }
 
-  /** What must hold of a client that is over. */
+  /** What must hold after the end of a client. */
   #checkEnd(): void {
     const { state, attempts } = this.#client.status;
     if (!this.#isStopped || state !== 'stopped') this.#broken('stops', state);
@@ -373,8 +373,8 @@ class DialedSimulation {
   }
 
   /**
-   * Of the messages of the client itself, each is written after those that were sent before it. A browser may still deliver
-   * what its page has given up, when the next connection is open.
+   * Each message of the client itself is written after those that were sent before it. A browser may still
+   * deliver what its page has given up, when the next connection is open.
    */
   #checkOrder(): void {
     const { written, received } = this.#ledger;

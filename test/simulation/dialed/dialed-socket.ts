@@ -18,7 +18,10 @@ import { Line, type LineParts } from './line.ts';
 const FRAMING_BYTES = 8;
 const CONTROL_BYTES = 6;
 
-/** A socket of Node.js with ws above it, as a dialed connection sees both: it has a backlog, and may break anywhere. */
+/**
+ * A socket of Node.js with ws above it, as a dialed connection sees both. It has a backlog, and may break
+ * anywhere.
+ */
 export class DialedSocket implements OutboundTransport, SocketTransport {
   readonly turnMs = 0;
   readonly canPing = true;
@@ -61,7 +64,7 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     return this.#isReleased;
   }
 
-  /** @param _target - where it goes; for those that tell their peers apart. */
+  /** @param _target - the target, for subclasses that distinguish their peers. */
   dial(_target: DialTarget): void {
     this.#hasDialed = true;
     const { attempt, afterMs } = this.#fate;
@@ -111,7 +114,7 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     read();
   }
 
-  /** What the server, or the network, does in the end. */
+  /** What the server, or the network, does at the end. */
   #end(): void {
     const { end } = this.#fate;
     if (end === 'reset') this.#fail(coded('read ECONNRESET', 'ECONNRESET'));
@@ -119,10 +122,10 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     else if (end !== 'never') this.#arrive(() => this.#readEnd());
   }
 
-  /** It is read behind the messages before it. */
+  /** It is read after the messages before it. */
   #readEnd(): void {
     const { end, closeCode } = this.#fate;
-    // A stream that is destroyed does not say that it has ended; ws still reads what has arrived.
+    // A destroyed stream does not emit its end. ws still reads what has arrived.
     if (end === 'fin' && this.#isDestroyed) return;
     if (end === 'fin') this.#observer.socketEnded();
     else if (end === 'close') this.#observer.closeReceived(closeCode, Buffer.from('bye'));
@@ -143,7 +146,10 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     this.#close(false);
   }
 
-  /** The raw socket closes, then ws says so. A failed write calls back, as in Node.js, as if it were done. */
+  /**
+   * The raw socket closes, then ws reports it. As in Node.js, a failed write calls back as if it were
+   * complete.
+   */
   #close(isClean: boolean): void {
     this.#isDestroyed = true;
     this.#later(this.#fate.closesAfterMs, () => {

@@ -1,11 +1,11 @@
 import type { SeededRandom } from '../seeded-random.ts';
 
-/** How an attempt goes, and how its connection ends. */
+/** How an attempt proceeds, and how its connection ends. */
 export interface Fate {
   readonly attempt: 'opens' | 'refused' | 'rejected' | 'hangs';
   /** The status of the answer that rejects it. */
   readonly status: number;
-  /** What `Retry-After` of that answer says, in milliseconds; `undefined` for nothing. */
+  /** The `Retry-After` of that answer, in milliseconds. `undefined` if there is none. */
   readonly retryAfterMs: number | undefined;
   readonly afterMs: number;
   readonly end: 'reset' | 'fin' | 'close' | 'violation' | 'silence' | 'never';
@@ -13,17 +13,17 @@ export interface Fate {
   readonly closeCode: number;
   /** Whether the server answers pings, and close frames. */
   readonly answers: boolean;
-  /** Whether the line takes nothing for a long time. */
+  /** Whether the line passes nothing for a long time. */
   readonly isStill: boolean;
-  /** How long the socket takes to close once it is destroyed; infinite when it never says so. */
+  /** How long the socket takes to close once it is destroyed. Infinite if it never reports that. */
   readonly closesAfterMs: number;
-  /** How long after that ws takes to say that it has closed. */
+  /** How long after that ws takes to report that it has closed. */
   readonly lingersMs: number;
-  /** How often the server speaks, as a gap in milliseconds; 0 for never. */
+  /** How often the server sends, as a gap in milliseconds. 0 for never. */
   readonly speaksEveryMs: number;
 }
 
-/** A heartbeat of the client, and the answer of a server that lives. */
+/** A heartbeat of the client, and the answer of a live server. */
 export const heartbeat = { message: '"are you there?"', answer: '"yes"' };
 
 export function isAlive({ answers, end }: Fate): boolean {

@@ -1,19 +1,19 @@
 import type { SeededRandom } from '../seeded-random.ts';
 import type { SimulatedClock } from '../simulated-clock.ts';
 
-/** What reached which place, over all connections of one client. */
+/** Which messages reached which place, over all connections of one client. */
 export class Ledger {
-  /** The messages that were handed to a socket, in order. */
+  /** The messages that were passed to a socket, in order. */
   readonly written: number[] = [];
-  /** Those that left the process, and those that the server got, in order. */
+  /** Those that left the process, and those that the server received, in order. */
   readonly left = new Set<number>();
   readonly received: number[] = [];
-  /** Called when a message is handed to a socket. */
+  /** Called when a message is passed to a socket. */
   onWrite: (message: number) => void = () => {};
 }
 
 interface Chunk {
-  /** The number of the message; `null` for a frame that is none. */
+  /** The number of the message. `null` for a frame without one. */
   readonly message: number | null;
   readonly payload: string | Uint8Array;
   readonly bytes: number;
@@ -26,20 +26,20 @@ export interface LineParts {
   readonly ledger: Ledger;
 }
 
-/** The way from a socket over the kernel and the network to the server. It may be slow, stand still, or be cut. */
+/** The path from a socket over the kernel and the network to the server. It may be slow, stall, or be cut. */
 export class Line {
   readonly #parts: LineParts;
   readonly #buffered: Chunk[] = [];
-  /** What is on its way to the server. */
+  /** What is in transit to the server. */
   readonly #underWay: Chunk[] = [];
   bufferedBytes = 0;
-  /** How much the kernel takes at the moment. */
+  /** How much the kernel accepts at the moment. */
   #room: number;
   #isStill: boolean;
   #isCut = false;
-  /** Called when something of the backlog has left. */
+  /** Called when part of the backlog has left. */
   onProgress: () => void = () => {};
-  /** Called when the server has read something that is no message. */
+  /** Called when the server has read something that is not a message. */
   onRead: (payload: string) => void = () => {};
 
   constructor(parts: LineParts, isStill: boolean) {
@@ -49,7 +49,7 @@ export class Line {
     this.#flow();
   }
 
-  /** Every now and then the kernel has room again. */
+  /** From time to time the kernel has room again. */
   #flow(): void {
     const { clock, random } = this.#parts;
     clock.arriveAt(clock.now() + random.integer(1, 400), () => {
@@ -73,7 +73,7 @@ export class Line {
     this.#take();
   }
 
-  /** Moves what the kernel has room for. Returns whether that was anything. */
+  /** Moves what the kernel has room for. Returns whether anything moved. */
   #take(): boolean {
     let hasMoved = false;
     for (let head = this.#buffered[0]; head !== undefined; head = this.#buffered[0]) {
@@ -99,13 +99,13 @@ export class Line {
     });
   }
 
-  /** What is in the kernel and behind it is gone. */
+  /** Everything in the kernel and behind it is lost. */
   cut(): void {
     this.#isCut = true;
   }
 }
 
-/** The number of the message in a payload; `null` if it is none. */
+/** The number of the message in a payload. `null` if it is not a message. */
 export function numberOf(payload: string | Uint8Array): number | null {
   const [, digits] = /^\{"i":(\d+)/.exec(String(payload).slice(0, 20)) ?? [];
   return digits === undefined ? null : Number(digits);

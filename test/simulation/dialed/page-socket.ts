@@ -20,7 +20,10 @@ export function pageSocketClass(parts: LineParts, fateOf: () => Fate): NativeWeb
   };
 }
 
-/** The WebSocket of a page. No event reports that its backlog has left, and all its endings cause the same event. */
+/**
+ * The WebSocket of a page. No event reports that its backlog has left, and all its endings cause the same
+ * event.
+ */
 class PageSocket implements NativeWebSocket {
   readonly protocol = '';
   readyState = CONNECTING;
@@ -74,7 +77,7 @@ class PageSocket implements NativeWebSocket {
     });
   }
 
-  /** What has not left by now stays in `bufferedAmount`. */
+  /** What has not left by now remains in `bufferedAmount`. */
   #close(event: NativeCloseEvent): void {
     if (this.readyState === CLOSED) return;
     this.readyState = CLOSED;

@@ -20,17 +20,17 @@ import { both, instead, insteadOfGetter, type PlantedFault } from '../planted.ts
 /** The last connection that each dialer has opened. */
 const opened = new WeakMap<object, OutboundConnection>();
 
-/** Mistakes that somebody could make in the code of clients, and the rules that each breaks. */
+/** Possible mistakes in the code of clients, and the rules that each breaks. */
 export const dialedFaults: readonly PlantedFault[] = [
   {
-    mistake: 'what a socket had is forgotten when its connection ends',
+    mistake: 'messages of a socket are forgotten when its connection ends',
     plant: instead(OutboundOutbox.prototype, 'end', function (this: OutboundOutbox) {
       this.stop();
     }),
     breaks: ['accounted-for'],
   },
   {
-    mistake: 'what a socket had is sent again',
+    mistake: 'messages of a socket are sent again',
     plant: instead(OutboundOutbox.prototype, 'send', (original, ...args) => {
       original(...args);
       return 'refused';
@@ -43,7 +43,7 @@ export const dialedFaults: readonly PlantedFault[] = [
     breaks: ['accounted-for', 'tells-the-truth'],
   },
   {
-    mistake: 'a queue that is given up is forgotten',
+    mistake: 'the messages of a dropped queue are forgotten',
     plant: instead(OfflineQueue.prototype, 'clear', () => {}),
     breaks: ['accounted-for', 'tells-the-truth'],
   },
@@ -56,7 +56,7 @@ export const dialedFaults: readonly PlantedFault[] = [
     breaks: ['reported-once'],
   },
   {
-    mistake: 'a page takes for left what its browser still has',
+    mistake: 'a page counts messages as sent that its browser still has',
     plant: insteadOfGetter(
       BrowserTransport.prototype,
       'leftBytes',
@@ -67,7 +67,7 @@ export const dialedFaults: readonly PlantedFault[] = [
     breaks: ['accounted-for', 'tells-the-truth'],
   },
   {
-    mistake: 'a connection that is over holds its deadline',
+    mistake: 'a connection that has ended holds its deadline',
     plant: instead(OutboundOutbox.prototype, 'stop', () => {}),
     breaks: ['holds-no-deadline', 'accounted-for'],
   },
@@ -77,12 +77,12 @@ export const dialedFaults: readonly PlantedFault[] = [
     breaks: ['the-asked-delay-is-kept'],
   },
   {
-    mistake: 'a delay that the server asks for is overlooked',
+    mistake: 'a delay that the server requests is ignored',
     plant: instead(Backoff.prototype, 'next', () => 10),
     breaks: ['the-asked-delay-is-kept'],
   },
   {
-    mistake: 'an `onOpen` that hangs is waited for without end',
+    mistake: 'an `onOpen` that hangs is awaited without end',
     plant: instead(Welcome.prototype, 'deadlinePassed', () => {}),
     breaks: ['welcome-ends-in-time'],
   },
@@ -112,17 +112,17 @@ export const dialedFaults: readonly PlantedFault[] = [
     breaks: ['heartbeats-are-hidden'],
   },
   {
-    mistake: 'a heartbeat message is blind to its answer',
+    mistake: 'a heartbeat by messages ignores its answers',
     plant: instead(MessageHeartbeat.prototype, 'heard', () => {}),
     breaks: ['the-living-live'],
   },
   {
-    mistake: 'heartbeat messages judge nobody',
+    mistake: 'a heartbeat by messages judges no peer',
     plant: instead(MessageHeartbeat.prototype, 'deadlinePassed', () => {}),
     breaks: ['the-dead-are-found'],
   },
   {
-    mistake: 'pings judge nobody',
+    mistake: 'pings judge no peer',
     plant: instead(Heartbeat.prototype, 'deadlinePassed', () => {}),
     breaks: ['the-dead-are-found'],
   },
@@ -137,12 +137,12 @@ export const dialedFaults: readonly PlantedFault[] = [
     breaks: ['failure-is-true'],
   },
   {
-    mistake: 'a client that nobody needs keeps its connection',
+    mistake: 'an unneeded client keeps its connection',
     plant: instead(Demand.prototype, 'deadlinePassed', () => {}),
     breaks: ['hangs-up-when-idle'],
   },
   {
-    mistake: 'a client that nobody needs dials again',
+    mistake: 'an unneeded client dials again',
     plant: insteadOfGetter(Demand.prototype, 'isWanted', () => true),
     breaks: ['dials-when-asked'],
   },

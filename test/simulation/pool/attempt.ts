@@ -19,10 +19,10 @@ export type Sign =
   | 'handler-threw'
   | 'drained'
   | 'no-target'
-  /** Nothing else: Mooring has ended it for a reason of its own. */
+  /** Nothing else: Mooring has ended it for its own reason. */
   | 'itself';
 
-/** What truly happened to one attempt of a member. */
+/** What actually happened to one attempt of a member. */
 export class Attempt {
   readonly number: number;
   readonly member: number;
@@ -30,19 +30,19 @@ export class Attempt {
   readonly connection: OutboundConnection;
   readonly fate: Mutable<Fate>;
   socket: PoolSocket | null = null;
-  /** The upstream that was chosen for it; `null` before that. */
+  /** The upstream that was chosen for it. `null` before that. */
   url: string | null = null;
   openedMs: number | null = null;
-  /** When something of the peer was heard last. */
+  /** When the last input of the peer arrived. */
   heardMs = 0;
   heardBytes = 0;
   dialedMs: number | null = null;
   /** Whether `onOpen` has settled. */
   isWelcomed = false;
-  /** Whether the chart of its member takes it for stable now, and whether it ever has. */
+  /** Whether the chart of its member now considers it stable, and whether it ever has. */
   isStable = false;
   hasLasted = false;
-  /** What came first of all that can end it. */
+  /** The first event that can end it. */
   first: { readonly sign: Sign; readonly atMs: number } | null = null;
   readonly signs = new Set<Sign>();
   ending: Ending | null = null;
@@ -63,7 +63,7 @@ export class Attempt {
     this.first ??= { sign, atMs };
   }
 
-  /** Notes when Mooring has ended it, and nothing else has. */
+  /** Records when Mooring has ended it without an event that can end it. */
   noteOwnEnd(atMs: number): void {
     const isEnded = this.openedMs === null ? this.connection.isOver : !this.connection.isOpen;
     if (isEnded) this.first ??= { sign: 'itself', atMs };

@@ -1,13 +1,13 @@
 import type { CircuitOptions, CircuitState } from '../../../src/client/pool/circuit-breaker.ts';
 import type { Attempt } from './attempt.ts';
 
-/** A time of which only the bounds are known, because a random number decides. */
+/** A time with known bounds only, because a random number decides. */
 export interface Span {
   readonly leastMs: number;
   readonly mostMs: number;
 }
 
-/** What the end of an attempt says about its upstream. */
+/** What the end of an attempt reveals about its upstream. */
 export type Says =
   | { readonly what: 'nothing' }
   | { readonly what: 'failed' }
@@ -15,41 +15,41 @@ export type Says =
   | { readonly what: 'come-back'; readonly after: Span };
 
 /**
- * When an upstream may be dialed, as the guide of pools has it. It knows what happened, and nothing of the code: the random
- * part of a delay is a span.
+ * When an upstream may be dialed, according to the guide of pools. It knows what happened, and nothing of the
+ * code: the random part of a delay is a span.
  */
 export class CircuitModel {
   readonly #options: CircuitOptions;
   #failures = 0;
   #openings = 0;
-  /** Until when it is left alone, if it is. */
+  /** How long its circuit is open, if it is. */
   #until: Span | null = null;
-  /** The attempt that finds out. */
+  /** The attempt that probes. */
   #probe: Attempt | null = null;
 
   constructor(options: CircuitOptions) {
     this.#options = options;
   }
 
-  /** Which states its circuit may be in. */
+  /** The possible states of its circuit. */
   states(nowMs: number): readonly CircuitState[] {
     if (this.#until === null) return ['closed'];
     if (nowMs < this.#until.leastMs) return ['open'];
     return nowMs < this.#until.mostMs ? ['open', 'half-open'] : ['half-open'];
   }
 
-  /** Whether a member that may dial goes there for certain, unless another upstream has fewer members. */
+  /** Whether a member that may dial certainly goes there, unless another upstream has fewer members. */
   isFree(nowMs: number): boolean {
     if (this.#until === null) return true;
     return nowMs >= this.#until.mostMs && this.#probe === null;
   }
 
-  /** When it may be dialed again at the latest. */
+  /** The latest time at which it may be dialed again. */
   get freeAtMs(): number {
     return this.#until?.mostMs ?? 0;
   }
 
-  /** An attempt goes there. Returns what is wrong with that. */
+  /** An attempt goes there. Returns the fault, if that is one. */
   chosen(attempt: Attempt, nowMs: number): string | null {
     const until = this.#until;
     const probe = this.#probe;
@@ -79,7 +79,8 @@ export class CircuitModel {
   ended(attempt: Attempt, says: Says, nowMs: number): void {
     const { maxMs } = this.#options;
     const isProbe = this.#probe === attempt;
-    // Others that were under way when the circuit opened do not count, unless one finds out just now.
+    // Others that were under way when the circuit opened do not count, unless one is probing just
+    // now.
     const counts = this.#until === null || this.#probe !== null;
     if (isProbe) this.#probe = null;
     if (!counts && says.what !== 'failed') return;
@@ -98,7 +99,7 @@ export class CircuitModel {
     this.#openings += 1;
   }
 
-  /** For that long at least, whatever was known before. */
+  /** For at least that long, whatever was known before. */
   #leave({ leastMs, mostMs }: Span, nowMs: number): void {
     this.#until = { leastMs: nowMs + leastMs, mostMs: nowMs + mostMs };
     this.#probe = null;

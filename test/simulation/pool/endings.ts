@@ -5,7 +5,7 @@ import type { Says, Span } from './circuit-model.ts';
 import type { PoolWorld } from './pool-world.ts';
 import { type OwnReasons, untruthOf } from './truth.ts';
 
-/** Ends for which this side is to blame, or that it wanted. They say nothing about the upstream. */
+/** Ends that this side caused or requested. They reveal nothing about the upstream. */
 const ours: ReadonlySet<string> = new Set([
   'failed aborted',
   'failed target-error',
@@ -13,7 +13,7 @@ const ours: ReadonlySet<string> = new Set([
   ...['handler-error', 'welcome-timeout'].map((cause) => `closed ${cause}`),
 ]);
 
-/** Checks each report of an ending, and hands what it means to the model of its circuit. */
+/** Checks each report of an ending, and passes its meaning to the model of its circuit. */
 export class EndingChecks {
   /** All endings, in the order in which the members reported them. */
   readonly reported: Ending[] = [];
@@ -75,7 +75,8 @@ export class EndingChecks {
   #says(attempt: Attempt, ending: Ending): Says {
     const cause = causeOf(ending);
     const isUndialed = attempt.dialedMs === null && cause === 'failed handshake-timeout';
-    // The application decides by `retry`, also about what this side did. It is not asked when the pool drains.
+    // The application decides by `retry`, also about ends by this side. The pool does not call it while it
+    // drains.
     const decision = this.#world.decisions.get(ending);
     if (decision === undefined) return { what: 'nothing' };
     if (decision === 'never' || decision === 'slow') return { what: 'refused' };

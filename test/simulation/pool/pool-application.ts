@@ -11,7 +11,7 @@ import type { PoolWorld } from './pool-world.ts';
 /** The application of a simulated pool: its functions among the options, and what it does. */
 export class PoolApplication {
   readonly abort = new AbortController();
-  /** How often it has drained, and what that resolved with. */
+  /** How often it has drained, and the results. */
   drains = 0;
   readonly reports: PoolDrainReport[] = [];
 
@@ -19,7 +19,7 @@ export class PoolApplication {
   readonly #random: SeededRandom;
   #pool: VirtualPool | null = null;
   #rules: PoolRules | null = null;
-  /** Connections that it has checked out at some time. */
+  /** Connections that it has checked out at any time. */
   readonly #held: DialedConnection[] = [];
   readonly #hasSignal: boolean;
 
@@ -27,7 +27,7 @@ export class PoolApplication {
     this.#world = world;
     this.#random = world.random;
     this.#hasSignal = this.#random.chance(0.4);
-    // The pool is made with a signal that has aborted.
+    // The pool is created with a signal that has aborted.
     if (this.#hasSignal && this.#random.chance(0.02)) this.#abortNow();
   }
 
@@ -66,7 +66,7 @@ export class PoolApplication {
     this.#maybeThrow(connection);
     const isAsync = random.chance(0.5);
     const settled = () => {
-      // Too late, it is over already.
+      // Too late: the pool has already ended.
       if (attempt?.connection.isOpen) attempt.isWelcomed = true;
     };
     if (!isAsync) {
@@ -87,7 +87,7 @@ export class PoolApplication {
     });
   }
 
-  /** Headers that take their time, or cannot be had. */
+  /** Headers that take a while, or are unavailable. */
   #headers(): Record<string, string> | Promise<Record<string, string>> {
     const random = this.#random;
     const world = this.#world;
@@ -170,7 +170,7 @@ export class PoolApplication {
 
   #signOfHost(act: number): void {
     const { hosts, clock } = this.#world;
-    // The machine has slept, and the wheel finds that out.
+    // The machine has slept, and the wheel finds out.
     if (act === 17) clock.setWall(10_000);
     if (act === 14) this.#world.offlineSinceMs = clock.now();
     for (const host of [...hosts]) {
@@ -189,7 +189,7 @@ export class PoolApplication {
     this.#world.clock.setTimer(ms, () => subscription?.unsubscribe());
   }
 
-  /** Ends the pool in one of the ways that there are. A second call must not change the end that has begun. */
+  /** Ends the pool in one of the possible ways. A second call must not change the end that has begun. */
   drain(): void {
     const random = this.#random;
     const way = random.integer(0, 5);

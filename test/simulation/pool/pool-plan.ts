@@ -2,7 +2,7 @@ import type { PoolOptions } from '../../../src/client/pool/pool-options.ts';
 import { chooseFate, type Fate, heartbeat } from '../dialed/fate.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 
-/** How an upstream treats those who dial it, for a while. */
+/** How an upstream treats the clients that dial it, for a while. */
 export type Mood = 'any' | 'well' | 'down' | 'refuses' | 'busy' | 'flaps';
 
 const moods: readonly [Mood, ...Mood[]] = [
@@ -24,13 +24,16 @@ export function choosePoolFate(random: SeededRandom): Fate {
   return { ...chooseFate(random), lingersMs: random.pick([0, 0, 0, 0, 5, 200, 5_000]) };
 }
 
-/** An end that takes as long as it may: the socket closes when nobody waits for that any more, and ws says nothing. */
+/**
+ * An end that takes as long as possible: the socket closes when nothing waits for it any more, and ws reports
+ * nothing.
+ */
 export function lateEnd(random: SeededRandom, { timeouts }: PoolNumbers): Partial<Fate> {
   const closesAfterMs = timeouts.forcedMs + random.integer(0, 8);
   return { answers: false, lingersMs: 60_000, closesAfterMs };
 }
 
-/** What the mood of an upstream changes about the fate of an attempt. */
+/** How the mood of an upstream changes the fate of an attempt. */
 export function fateBy(mood: Mood, random: SeededRandom): Partial<Fate> {
   switch (mood) {
     case 'any':
@@ -50,7 +53,7 @@ export function fateBy(mood: Mood, random: SeededRandom): Partial<Fate> {
   }
 }
 
-/** The numbers among the options of a simulated pool, of which the rules need some. */
+/** The numbers among the options of a simulated pool. The rules need some of them. */
 export function chooseNumbers(random: SeededRandom) {
   const between = (low: number, high: number) => random.integer(low, high);
   return {
@@ -78,7 +81,7 @@ export function chooseNumbers(random: SeededRandom) {
 
 export type PoolNumbers = ReturnType<typeof chooseNumbers>;
 
-/** How members find out that their peers are gone, and how much they keep for them. */
+/** How members find out that their peers are gone, and how much they buffer for them. */
 export function chooseWatch(random: SeededRandom): PoolOptions {
   const between = (low: number, high: number) => random.integer(low, high);
   const says = {

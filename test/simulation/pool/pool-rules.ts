@@ -7,20 +7,20 @@ import type { PoolWorld } from './pool-world.ts';
 /** How late a deadline may be: the wheel has ticks, and ends are rounded up. */
 const SLACK_MS = 300;
 
-/** How long members wait while one of them finds out whether an upstream is back. */
+/** How long members wait while one of them probes an upstream. */
 const PROBE_MS = 250;
 
 /** What must hold of a pool after each step. */
 export class PoolRules {
   readonly #world: PoolWorld;
   readonly #pool: VirtualPool;
-  /** In which order the open connections were handed out. */
+  /** The order in which the open connections were handed out. */
   readonly #turns = new Map<string, number>();
   #turn = 0;
   #hasThinned = false;
   #emitted: PoolStatus | null = null;
   #freeSinceMs = 0;
-  /** The last time until which any upstream had to be left alone. */
+  /** The latest time until which any upstream had to be left alone. */
   #blockedUntilMs = 0;
 
   constructor(world: PoolWorld, pool: VirtualPool) {
@@ -28,7 +28,10 @@ export class PoolRules {
     this.#pool = pool;
   }
 
-  /** Checks everything. Only between two steps: within one, the pool may not have heard of all yet. */
+  /**
+   * Checks everything. Only between two steps: within one, the pool may not have learned of everything
+   * yet.
+   */
   check(): void {
     for (const { attempt } of this.#world.members) if (attempt !== null) this.#look(attempt);
     const up = this.#world.members.flatMap(({ attempt }) => (attempt?.isUp ? [attempt] : []));
@@ -41,7 +44,10 @@ export class PoolRules {
     this.#checkDrain(status);
   }
 
-  /** Finds out whether Mooring has ended a connection by itself, and whether it has noticed what ended it. */
+  /**
+   * Finds out whether Mooring has ended a connection by itself, and whether it has noticed the cause of its
+   * end.
+   */
   #look(attempt: Attempt): void {
     const { connection, socket } = attempt;
     if (attempt.ending !== null || attempt.openedMs === null) return;
@@ -66,7 +72,7 @@ export class PoolRules {
     if (members.length > numbers.size) this.#world.broken('size-is-the-most', `${members.length}`);
   }
 
-  /** Returns the open connections of the pool, after a look at the order of newcomers. */
+  /** Returns the open connections of the pool, after a check of the order of newcomers. */
   #connections(): DialedConnection[] {
     const connections = [...this.#pool.handle.connections];
     for (const { id } of connections) if (!this.#turns.has(id)) this.#turns.set(id, this.#next());
@@ -85,7 +91,7 @@ export class PoolRules {
       this.#world.broken('has-what-is-up', `has ${has}, and up are ${ids}`);
   }
 
-  /** Checks out, and whether the best is handed out. */
+  /** Checks out, and checks that the best connection is handed out. */
   checkout(): DialedConnection | undefined {
     const known = this.#connections();
     const least = Math.min(...known.map(({ bufferedBytes }) => bufferedBytes));
@@ -185,7 +191,7 @@ export class PoolRules {
   }
 }
 
-/** Whether two statuses differ, but for their circuits, which time alone changes. */
+/** Whether two statuses differ, ignoring their circuits, which change with time alone. */
 function differ(one: PoolStatus, other: PoolStatus): boolean {
   const haveMoved = one.upstreams.some(
     ({ members }, index) => members !== other.upstreams[index]?.members,

@@ -10,7 +10,7 @@ import { chooseWatch } from './pool-plan.ts';
 import { PoolRules } from './pool-rules.ts';
 import { PoolWorld } from './pool-world.ts';
 
-/** What came of one simulated pool. */
+/** The result of one simulated pool. */
 export interface PoolResult extends SeedResult {
   readonly attempts: number;
   readonly accepted: number;
@@ -18,7 +18,7 @@ export interface PoolResult extends SeedResult {
   readonly causes: ReadonlySet<string>;
 }
 
-/** How long everything may take that a pool leaves behind, in milliseconds. */
+/** How long everything that a pool leaves behind may take, in milliseconds. */
 const AFTERMATH_MS = 600_000;
 
 /** Runs one pool from its creation to its end, on virtual time, over sockets that break. */
@@ -139,7 +139,7 @@ class PoolSimulation {
     }
   }
 
-  /** What must hold of a pool that is over. */
+  /** What must hold after the end of a pool. */
   #checkEnd(): void {
     const world = this.#world;
     const { state } = this.#pool.handle.status;
@@ -186,7 +186,7 @@ class PoolSimulation {
   }
 }
 
-/** Lets promises settle that have. */
+/** Lets settled promises call back. */
 async function settle(): Promise<void> {
   for (let turns = 6; turns > 0; turns -= 1) await null;
 }

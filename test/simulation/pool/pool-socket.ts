@@ -5,14 +5,14 @@ import { DialedSocket } from '../dialed/dialed-socket.ts';
 import type { LineParts } from '../dialed/line.ts';
 import type { Attempt, Sign } from './attempt.ts';
 
-/** Who hears of a socket first. */
+/** Who learns of a socket first. */
 export interface PoolSocketWatcher {
   dialed(attempt: Attempt, target: DialTarget): void;
   opened(attempt: Attempt): void;
   wrote(attempt: Attempt, payload: string | Uint8Array): void;
 }
 
-/** A socket of a member. What it reports is noted before Mooring hears of it. */
+/** A socket of a member. Its reports are recorded before Mooring gets them. */
 export class PoolSocket extends DialedSocket {
   readonly #attempt: Attempt;
   readonly #watcher: PoolSocketWatcher;

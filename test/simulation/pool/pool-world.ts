@@ -32,20 +32,20 @@ export interface SimulatedUpstream {
 /** One place of a simulated pool. */
 export interface SimulatedMember {
   attempt: Attempt | null;
-  /** When its last attempt ended; -1 before the first end. */
+  /** When its last attempt ended. -1 before the first end. */
   idleSinceMs: number;
 }
 
-/** When a drain was asked for, and how much time it has. */
+/** When a drain was requested, and how much time it has. */
 export interface DrainPlanned {
   readonly atMs: number;
-  /** When what is left is destroyed; infinite for a stop. */
+  /** When the remaining connections are destroyed. Infinite for a stop. */
   readonly expiresAtMs: number;
   /** How many connections had opened and not closed. */
   readonly connected: number;
 }
 
-/** Everything that is true in one simulation of a pool, whatever the pool says. */
+/** All facts of one simulation of a pool, whatever the pool reports. */
 export class PoolWorld implements PoolSocketWatcher {
   readonly random: SeededRandom;
   readonly clock: SimulatedClock;
@@ -58,15 +58,15 @@ export class PoolWorld implements PoolSocketWatcher {
   readonly hosts = new Set<HostSigns>();
   /** Whether the application has an `onOpen`. */
   readonly hasOnOpen: boolean;
-  /** What the option `retry` decided. */
+  /** What the option `retry` returned. */
   readonly decisions = new WeakMap<Ending, Retry>();
   /** The id of the connection on which each message was sent. */
   readonly sentOn = new Map<number, string>();
   drain: DrainPlanned | null = null;
   violation: Violation | null = null;
-  /** When the host last lost its network. Members that wait dial rarely then. */
+  /** When the host last lost its network. Waiting members dial rarely then. */
   offlineSinceMs = 0;
-  /** How often members hold the process. */
+  /** How often members keep the process alive. */
   holds = 0;
   /** The member that chooses an upstream now. */
   choosing = 0;
@@ -104,7 +104,7 @@ export class PoolWorld implements PoolSocketWatcher {
     this.attemptOf(id)?.note(sign, this.nowMs);
   }
 
-  /** A drain is asked for now, in one way or another. Only the first time counts. */
+  /** A drain is requested now, in one way or another. Only the first time counts. */
   drains(withinMs: number): void {
     if (this.drain !== null) return;
     const { nowMs } = this;
@@ -124,7 +124,7 @@ export class PoolWorld implements PoolSocketWatcher {
     return this.members.filter(({ attempt }) => attempt?.isThere && attempt.url === url).length;
   }
 
-  /** The platform of one member: it makes sockets, and notes who has them. */
+  /** The platform of one member. It makes sockets, and records who has them. */
   platform(index: number): Platform {
     const parts = { clock: this.clock, random: this.random, ledger: this.ledger };
     return {
@@ -166,7 +166,7 @@ export class PoolWorld implements PoolSocketWatcher {
     return attempt;
   }
 
-  /** A member goes to an upstream. Asked before its code hears of that. */
+  /** A member goes to an upstream. Checked before its code learns of that. */
   chosen(index: number, url: string): void {
     this.choosing = index;
     const { nowMs } = this;

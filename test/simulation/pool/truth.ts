@@ -2,7 +2,7 @@ import type { Ending } from '../../../src/client/client-types.ts';
 import { causeOf } from '../dialed/accounts.ts';
 import type { Attempt, Sign } from './attempt.ts';
 
-/** The causes that tell the truth about what came first. */
+/** The causes that correctly describe what came first. */
 const causes: Readonly<Record<Exclude<Sign, 'itself'>, readonly string[]>> = {
   reset: ['closed tcp-reset', 'failed tcp-reset'],
   refused: ['failed tcp-refused'],
@@ -19,17 +19,17 @@ const causes: Readonly<Record<Exclude<Sign, 'itself'>, readonly string[]>> = {
   'no-target': ['failed target-error'],
 };
 
-/** The options that say when Mooring may end a connection by itself. */
+/** The options that determine when Mooring may end a connection by itself. */
 export interface OwnReasons {
   readonly handshakeMs: number;
   readonly welcomeMs: number;
   readonly stalledMs: number;
-  /** Infinite where something else than a ping may find out. */
+  /** Infinite where something other than a ping may find out. */
   readonly graceMs: number;
   readonly silentMs: number;
 }
 
-/** Returns what is wrong with the report of an ending; `null` if it is true. */
+/** Returns what is wrong with the report of an ending. `null` if it is right. */
 export function untruthOf(attempt: Attempt, ending: Ending, reasons: OwnReasons): string | null {
   const cause = causeOf(ending);
   const first = attempt.first;
@@ -37,9 +37,9 @@ export function untruthOf(attempt: Attempt, ending: Ending, reasons: OwnReasons)
   const known =
     first.sign === 'itself' ? ownCauses(attempt, first.atMs, reasons) : causes[first.sign];
   const allowed = [...known];
-  // What the peer has broken outranks what this side wanted.
+  // A violation by the peer takes precedence over a request of this side.
   if (attempt.signs.has('violation')) allowed.push(...causes.violation);
-  // What was not read yet when the socket broke may have been a close frame, which says more.
+  // Unread input when the socket broke may have been a close frame, which takes precedence.
   if (attempt.signs.has('close-frame') && ['reset', 'fin'].includes(first.sign))
     allowed.push(...causes['close-frame']);
   // An end that this side began with a close frame may be cut short.
