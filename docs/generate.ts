@@ -5,7 +5,8 @@ import { type GeneratedFile, generatedFiles } from './statecharts/files.ts';
 import { packageRoot } from './statecharts/package-root.ts';
 import { apiFiles } from './typedoc/files.ts';
 
-// Makes what is generated below docs/ again, or with --check only says which of it is stale. Names choose a part:
+// Regenerates the generated files below docs/. With --check, it only reports which of them are stale.
+// Names select a part:
 //
 //   node .test/docs/generate.js               everything
 //   node .test/docs/generate.js statecharts   the pictures and pages of the charts

@@ -5,7 +5,7 @@ import { lineView } from './lines-view.ts';
 import { escapeText, rounded } from './markup.ts';
 import { arrowLines, linesSize, sizes } from './measure.ts';
 
-/** An arrow, how it runs and in which hue. */
+/** An arrow, its route and its hue. */
 export interface PlacedArrow {
   readonly arrow: Arrow;
   readonly route: Route;
@@ -25,7 +25,10 @@ export function arrowView(chartId: string, placed: PlacedArrow): string {
   return `<g ${attributes.join(' ')}>${arrowParts(placed)}</g>`;
 }
 
-/** Draws an arrow as a step of an example takes it. It has no id: the arrow below it has that. */
+/**
+ * Draws an arrow that a step of an example takes. It has no id, because the arrow below it has
+ * that.
+ */
 export function takenArrowView(placed: PlacedArrow): string {
   return `<g class="arrow is-taken">${arrowParts(placed)}</g>`;
 }
@@ -34,13 +37,13 @@ function arrowParts({ arrow, route }: PlacedArrow): string {
   return `${line(route)}${head(route)}${arrow.isInward ? anywhere(route) : ''}${labelView(arrow, route)}`;
 }
 
-/** Where the number of a step goes: before the text of the arrow, or halfway along the arrow. */
+/** The place for the number of a step: before the text of the arrow, or halfway along the arrow. */
 export function numberPlace({ arrow, route: { label, points, tip } }: PlacedArrow): Point {
   if (label === undefined) return points[Math.floor(points.length / 2)] ?? tip;
   return { x: label.x - linesSize(arrowLines(arrow)).width / 2 - 11, y: label.y };
 }
 
-/** The ring where an arrow begins that leaves whatever is active inside the state. */
+/** The ring at the start of an arrow that leaves any active state inside the state. */
 function anywhere({ points: [first] }: Route): string {
   return first === undefined
     ? ''
@@ -63,7 +66,7 @@ function line({ lead, points }: Route): string {
   return `<path d="M${start}C${curves.map(at).join(' ')}"/>`;
 }
 
-/** Straight down where that is possible, and else in an S. */
+/** Straight down where possible, otherwise in an S. */
 function bend(from: Point, to: Point): string {
   const y = (from.y + to.y) / 2;
   return `C${[{ x: from.x, y }, { x: to.x, y }, to].map(at).join(' ')}`;

@@ -25,7 +25,7 @@ export function arrowsOf({ transitions }: Chart): readonly Arrow[] {
   return [...arrows.values()];
 }
 
-/** What a state takes note of and stays as it is. */
+/** The facts that a state notes without leaving it. */
 export function staysOf({ transitions }: Chart, path: string): readonly ChartTransition[] {
   return transitions.filter(({ from, to }) => from === path && to === undefined);
 }

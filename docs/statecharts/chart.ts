@@ -1,13 +1,13 @@
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
 
-/** One state of a chart, with what is inside it. */
+/** One state of a chart, with the states inside it. */
 export interface ChartState {
-  /** Its path from the root, for example `open.flow.congested`; empty for the root. */
+  /** Its path from the root, for example `open.flow.congested`. Empty for the root. */
   readonly path: string;
   readonly name: string;
   readonly type: AnyStateNode['type'];
   readonly description: string;
-  /** The option that bounds the time in it, if it has a deadline of its own. */
+  /** The option that limits the time in it, if it has a deadline of its own. */
   readonly deadline: string | undefined;
   /** Orders given on entry. */
   readonly orders: readonly string[];
@@ -18,10 +18,10 @@ export interface ChartState {
   readonly states: readonly ChartState[];
 }
 
-/** What one fact does in one state. */
+/** The effect of one fact in one state. */
 export interface ChartTransition {
   readonly from: string;
-  /** The path of the target; `undefined` when the state stays as it is. */
+  /** The path of the target. `undefined` when the state is kept. */
   readonly to: string | undefined;
   readonly fact: string;
   readonly description: string;
@@ -50,17 +50,17 @@ export function statesBelow(state: ChartState): readonly ChartState[] {
   return state.states.flatMap((child) => [child, ...statesBelow(child)]);
 }
 
-/** The states below one that have no states of their own. */
+/** The states below one that have no substates. */
 export function leavesBelow(state: ChartState): readonly ChartState[] {
   return statesBelow(state).filter(isLeaf);
 }
 
-/** Whether a state has no states of its own. */
+/** Whether a state has no substates. */
 export function isLeaf({ states }: ChartState): boolean {
   return states.length === 0;
 }
 
-/** Whether one path leads into another, or is the same. */
+/** Whether one path leads into another, or equals it. */
 export function isWithin(path: string, outer: string): boolean {
   return path === outer || outer === '' || path.startsWith(`${outer}.`);
 }

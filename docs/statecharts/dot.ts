@@ -7,21 +7,21 @@ import { shuffled } from './shuffle.ts';
 /** The name of the dot where a chart starts. */
 export const START = 'start';
 
-/** The name of the space that Graphviz keeps for a state whose insides it places, too. */
+/** The name of the space that Graphviz reserves for a state whose inside it places, too. */
 export function clusterOf(path: string): string {
   return `cluster_${path}`;
 }
 
 /**
- * Writes what is inside one state in Graphviz's language, without a word of text: every name and label is
- * only the space that it takes, so that the layout does not depend on fonts.
+ * Writes the inside of one state in Graphviz's language, without any text: every name and label is only
+ * the space that it takes, so that the layout does not depend on fonts.
  *
- * Graphviz knows no arrows between states that contain others, so such an arrow gets an end of its own
+ * Graphviz has no arrows between states that contain others, so such an arrow gets an end of its own
  * inside, at the top or at the bottom, and is cut at the border.
  */
 export function toDot(scope: Scope): string {
   const isWhole = scope.state.path === '';
-  // What is active together lies one above the other, and each part of it runs from left to right.
+  // Parallel regions are stacked, and each of them runs from left to right.
   const direction = scope.state.type === 'parallel' || scope.state.isRegion ? 'LR' : 'TB';
   return `digraph {
   graph [rankdir=${direction}, compound=true, newrank=true, nodesep=0.22, ranksep=0.3]
@@ -39,7 +39,7 @@ ${scope.besides.map(([one, other]) => `{ rank=same; "${one}"; "${other}" }`).joi
 }`;
 }
 
-/** Graphviz begins at the bottom when it places what is active together. */
+/** Graphviz begins at the bottom when it places parallel regions. */
 function inOrder({ seed }: Scope, { type, states }: ChartState): readonly ChartState[] {
   return type === 'parallel' ? states.toReversed() : shuffled(states, seed);
 }

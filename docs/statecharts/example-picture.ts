@@ -16,17 +16,21 @@ const STRIP = { width: 680, height: 78 } as const;
 const BUTTON = { width: 84, height: 44, gap: 8 } as const;
 const LINE = 17;
 const LETTER_WIDTH = 6.9;
-/** As many letters as have room beside the buttons. */
+/** The number of letters that fit beside the buttons. */
 const LETTERS_MAX = Math.floor((STRIP.width - 2 * BUTTON.width - 24) / LETTER_WIDTH);
-/** As the fragment of its address it makes an image stand still: no media query about motion reaches into an image. */
+/**
+ * The fragment of its address that makes an image stand still, because media queries about motion have no
+ * effect inside an image.
+ */
 export const STILL_ID = 'still';
 const STILL = 'The numbers are those of the steps below the picture.';
 
 /**
- * Draws an example: the chart, a strip above it that says what happens, and over both a layer for each step.
+ * Draws an example: the chart, a strip above it that describes what happens, and a layer over both for each
+ * step.
  *
- * In a page, as an image, its style plays the steps in a loop. For readers who want no motion the style shows the whole
- * way at once, with numbers. Opened by itself it also has buttons.
+ * In a page, as an image, its style plays the steps in a loop. For readers who prefer reduced motion the
+ * style shows the whole way at once, with numbers. Opened by itself it also has buttons.
  */
 export function drawExample(
   placed: PlacedChart,
@@ -106,7 +110,7 @@ function numberView(text: string, x: number, y: number): string {
   return `<g class="number"><rect ${place} height="18" rx="9"/><text x="${rounded(x - width / 2)}" y="${rounded(y + 4)}">${text}</text></g>`;
 }
 
-/** What happens, in as many lines as it needs. */
+/** What happens, in as many lines as needed. */
 function telling(text: string, from: number): readonly string[] {
   const lines: string[] = [];
   for (const word of text.replaceAll('`', '').split(' ')) {
@@ -121,7 +125,7 @@ function line(kind: string, index: number, text: string): string {
   return `<text class="${kind}" x="0" y="${13 + index * LINE + (index > 0 ? 5 : 0)}">${escapeText(text)}</text>`;
 }
 
-/** The buttons stand at the right end, in their order. */
+/** The buttons are at the right end, in this order. */
 function button(name: string, by: 1 | -1): string {
   const x = STRIP.width - BUTTON.width - (by === 1 ? 0 : BUTTON.width + BUTTON.gap);
   const box = `<rect x="${x}" y="0" width="${BUTTON.width}" height="${BUTTON.height}" rx="9"/>`;

@@ -1,10 +1,10 @@
-/** One step of an example: what the chart is sent, and what that means there. */
+/** One step of an example: the fact that the chart is sent, and its meaning there. */
 export interface ExampleStep {
   readonly fact: string;
   readonly text: string;
 }
 
-/** A way through a chart, told step by step. */
+/** A path through a chart, described step by step. */
 export interface Example {
   /** Part of the names of its files. */
   readonly name: string;
@@ -14,7 +14,7 @@ export interface Example {
   readonly steps: readonly ExampleStep[];
 }
 
-/** How every connection that a server accepts begins. */
+/** How every accepted connection begins. */
 const accepted: readonly ExampleStep[] = [
   { fact: 'admission.granted', text: 'Limits, origin and `authenticate` let the peer in.' },
   { fact: 'socket.opened', text: 'The upgrade is answered with 101, and `onOpen` begins.' },
@@ -22,7 +22,7 @@ const accepted: readonly ExampleStep[] = [
 ];
 const asked = 'A peer has sent a request to upgrade.';
 
-/** Ways through the life of a connection. */
+/** Paths through the life of a connection. */
 export const connectionExamples: readonly Example[] = [
   {
     name: 'peer-leaves',
@@ -70,7 +70,7 @@ export const connectionExamples: readonly Example[] = [
   },
 ];
 
-/** Ways through the life of a supervisor. */
+/** Paths through the life of a supervisor. */
 export const supervisorExamples: readonly Example[] = [
   {
     name: 'deploy',
@@ -86,7 +86,7 @@ export const supervisorExamples: readonly Example[] = [
   },
 ];
 
-/** Ways through the life of a client. */
+/** Paths through the life of a client. */
 export const clientExamples: readonly Example[] = [
   {
     name: 'server-restarts',
@@ -114,7 +114,7 @@ export const clientExamples: readonly Example[] = [
   },
 ];
 
-/** Ways through the life of a pool. */
+/** Paths through the life of a pool. */
 export const poolExamples: readonly Example[] = [
   {
     name: 'upstream-fails',

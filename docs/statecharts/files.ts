@@ -5,9 +5,9 @@ import { drawPlaced, placeChart } from './picture.ts';
 import { type Subject, subjects } from './subjects.ts';
 import { walk } from './walk.ts';
 
-/** A file as it has to be. */
+/** A file with its required content. */
 export interface GeneratedFile {
-  /** From the root of the sources. */
+  /** Its path from the root of the sources. */
   readonly path: string;
   readonly text: string;
 }

@@ -12,16 +12,16 @@ export interface Box extends Point {
   readonly height: number;
 }
 
-/** How an arrow runs: its first point and three for each curve, its tip, and the middle of its label. */
+/** The route of an arrow: its first point and three for each curve, its tip, and the middle of its label. */
 export interface Route {
-  /** Where a straight line begins that leads to the first point. */
+  /** The start of a straight line that leads to the first point. */
   readonly lead?: Point;
   readonly points: readonly Point[];
   readonly tip: Point;
   readonly label: Point | undefined;
 }
 
-/** Where everything is. */
+/** The positions of everything. */
 export interface Layout {
   readonly width: number;
   readonly height: number;
@@ -53,10 +53,10 @@ interface Placed {
 
 const POINTS_PER_INCH = 72;
 
-/** Loading it takes longer than a layout does. */
+/** Loading it takes longer than a layout. */
 let loading: ReturnType<typeof instance> | undefined;
 
-/** Lets Graphviz place a graph. @throws Error with what it complains of. */
+/** Lets Graphviz place a graph. @throws Error with its message. */
 export async function layOut(dot: string): Promise<Layout> {
   loading ??= instance();
   const graphviz = await loading;
@@ -73,7 +73,7 @@ export async function layOut(dot: string): Promise<Layout> {
   return { width, height, boxes: new Map(boxes), routes: new Map(routes) };
 }
 
-/** Graphviz counts from the bottom, a picture from the top. */
+/** Graphviz measures from the bottom, a picture from the top. */
 function boxOf({ bb, pos, width, height }: PlacedObject, bottom: number): Box {
   if (bb !== undefined) {
     const [left = 0, low = 0, right = 0, high = 0] = numbers(bb);

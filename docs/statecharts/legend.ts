@@ -4,7 +4,7 @@ import { lineView } from './lines-view.ts';
 import { escapeText, rounded } from './markup.ts';
 import { type Line, stateLines } from './measure.ts';
 
-/** What stands below a chart, and how high it is. */
+/** The content below a chart, and its height. */
 export interface Legend {
   readonly view: string;
   readonly height: number;
@@ -23,7 +23,7 @@ const ROW = 22;
 /** The room between a chart and its legend. */
 export const LEGEND_GAP = 16;
 
-/** Explains the signs that a chart uses, after what it takes note of in every state. */
+/** Explains the signs that a chart uses, after the facts that every state notes. */
 export function legend(chart: Chart, width: number): Legend {
   const rows = [...everywhereRows(chart), ...signRows(signsOf(chart), width)];
   const views = rows.map((row, index) => row((index + 1) * ROW));

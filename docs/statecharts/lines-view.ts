@@ -1,7 +1,7 @@
 import { escapeText, rounded } from './markup.ts';
 import { type Line, sizes } from './measure.ts';
 
-/** Draws one line of small text; `x` and `y` are where its baseline begins. */
+/** Draws one line of small text. `x` and `y` are the start of its baseline. */
 export function lineView({ kind, text, order }: Line, x: number, y: number): string {
   const hasIcon = kind === 'deadline' || kind === 'stay';
   const icon = hasIcon ? iconView(kind, x + 4.5, y - 3.5) : '';
@@ -10,7 +10,7 @@ export function lineView({ kind, text, order }: Line, x: number, y: number): str
   return `${icon}<text class="${kind}" x="${textX}" y="${rounded(y)}">${escapeText(text)}${given}</text>`;
 }
 
-/** A clock for a deadline, a ring that leads back for what changes nothing. */
+/** A clock for a deadline, a returning ring for a fact that changes nothing. */
 function iconView(kind: 'deadline' | 'stay', x: number, y: number): string {
   const path =
     kind === 'deadline'

@@ -1,6 +1,6 @@
 const LINE_MAX = 108;
 
-/** A table whose columns line up in the source; the first row has the headings. */
+/** A table with aligned columns in the source. The first row has the headings. */
 export function markdownTable(table: readonly (readonly string[])[]): string {
   const [headings = [], ...rows] = table;
   const widths = headings.map((_, column) =>
@@ -12,7 +12,7 @@ export function markdownTable(table: readonly (readonly string[])[]): string {
   return [line(headings), rule, ...rows.map(line)].join('\n');
 }
 
-/** Text in lines of limited length; those after a bullet are indented. */
+/** Text in lines of limited length. Lines after a bullet are indented. */
 export function wrapped(text: string, bullet = ''): string {
   const indent = ' '.repeat(bullet.length);
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-/** Text as it may stand in markup, between tags or in an attribute. */
+/** Text escaped for markup, between tags or in an attribute. */
 export function escapeText(text: string): string {
   return text
     .replaceAll('&', '&amp;')
@@ -7,7 +7,7 @@ export function escapeText(text: string): string {
     .replaceAll('"', '&quot;');
 }
 
-/** A coordinate to a tenth of a pixel: nobody sees more, and every machine computes the same. */
+/** A coordinate to a tenth of a pixel: more is invisible, and every machine computes the same. */
 export function rounded(value: number): number {
   return Math.round(value * 10) / 10;
 }

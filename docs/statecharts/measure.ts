@@ -1,7 +1,10 @@
 import { type Arrow, staysOf } from './arrows.ts';
 import type { Chart, ChartState, ChartTransition } from './chart.ts';
 
-/** Sizes of the picture, in pixels. Text is measured generously: every reader has other fonts. */
+/**
+ * Sizes of the picture, in pixels. Text is measured generously, because every reader has other
+ * fonts.
+ */
 export const sizes = {
   name: 14,
   nameWidth: 8.8,
@@ -23,16 +26,16 @@ export interface Line {
   readonly order?: string;
 }
 
-/** Width and height of something that is to be placed. */
+/** Width and height of something to be placed. */
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
-/** What stands in a state below its name, or beside it when the state has states of its own. */
+/** The content of a state below its name, or beside it when the state has substates. */
 export function stateLines(chart: Chart, state: ChartState): readonly Line[] {
   const orders = state.orders
-    // The line of the deadline says it already.
+    // The line of the deadline already shows it.
     .filter((order) => !order.startsWith('startDeadline('))
     .map((order): Line => ({ kind: 'order', text: `/ ${order}` }));
   const deadline: Line[] =
@@ -45,7 +48,7 @@ export function stateLines(chart: Chart, state: ChartState): readonly Line[] {
 
 const ONE_LINE_MAX = 28;
 
-/** What stands at an arrow: a line for each fact, with the orders given on the way. */
+/** The text at an arrow: a line for each fact, with the orders given on the way. */
 export function arrowLines({ transitions }: Arrow): readonly Line[] {
   return transitions.flatMap(({ fact, orders }) => factLines(fact, orders));
 }
@@ -68,14 +71,14 @@ export function linesSize(lines: readonly Line[]): Size {
   };
 }
 
-/** How wide a line is, with the icon in front of it. */
+/** The width of a line, including its icon. */
 export function lineWidth({ kind, text, order }: Line): number {
   const icon = kind === 'deadline' || kind === 'stay' ? sizes.icon : 0;
   const length = text.length + (order === undefined ? 0 : order.length + 1);
   return icon + length * sizes.smallWidth;
 }
 
-/** The size of the box of a state without states of its own. */
+/** The size of the box of a state without substates. */
 export function boxSize(chart: Chart, state: ChartState): Size {
   const inner = linesSize(stateLines(chart, state));
   const width = Math.max(nameWidth(state), inner.width) + 2 * sizes.padX;
@@ -83,7 +86,7 @@ export function boxSize(chart: Chart, state: ChartState): Size {
   return { width: Math.max(width, sizes.stateWidthMin), height };
 }
 
-/** The size of what stands at the top of a state with states of its own: its name, and a line below. */
+/** The size of the head of a state with substates: its name, and a line below. */
 export function headerSize(chart: Chart, state: ChartState): Size {
   const lines = stateLines(chart, state).map((line) => lineWidth(line) + sizes.padX);
   const width = lines.reduce((sum, lineWide) => sum + lineWide, 0);
@@ -93,7 +96,7 @@ export function headerSize(chart: Chart, state: ChartState): Size {
   };
 }
 
-/** How wide the name of a state is, with the dot in front of it. */
+/** The width of the name of a state, including its dot. */
 export function nameWidth({ name, isFirst }: ChartState): number {
   return name.length * sizes.nameWidth + (isFirst ? 12 : 0);
 }

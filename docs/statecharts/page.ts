@@ -6,7 +6,7 @@ import { deadlinesTable, factsTable, ordersTable, statesTable } from './tables.t
 import { innermost, type WalkedExample } from './walk.ts';
 import { machineStory, orderMeanings } from './words.ts';
 
-/** Writes the page of a chart: the picture, how to use it, its tables, and its examples. */
+/** Writes the page of a chart: the picture, its usage, its tables, and its examples. */
 export function chartPage(
   chart: Chart,
   subject: Subject,
@@ -93,7 +93,7 @@ function howToUse(chart: Chart): string {
   ].join(' ');
 }
 
-/** The id of the state that is deepest inside. */
+/** The id of the innermost state. */
 function idExample({ id, root }: Chart): string {
   const depth = (path: string) => path.split('.').length;
   const paths = statesBelow(root).map(({ path }) => path);

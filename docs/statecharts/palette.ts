@@ -1,7 +1,7 @@
-/** A color in light surroundings and in dark ones. */
+/** A color in a light theme and in a dark one. */
 export type Color = readonly [light: string, dark: string];
 
-/** Hues that tell things apart. */
+/** Hues for distinguishing things. */
 export const tones = {
   violet: ['#6446bd', '#b9a5f7'],
   green: ['#0d7049', '#55d6a0'],
@@ -12,7 +12,7 @@ export const tones = {
   pink: ['#9c2168', '#f593c9'],
 } as const satisfies Record<string, Color>;
 
-/** What is behind them and between them. */
+/** Colors of the background and the neutral parts. */
 export const surroundings = {
   ground: ['#ffffff', '#111e29'],
   frame: ['#d9e3ea', '#233543'],
@@ -27,7 +27,7 @@ export const MONO =
 export const SANS =
   'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 
-/** The colors as variables of a style sheet, for one kind of surroundings. */
+/** The colors as variables of a style sheet, for one theme. */
 export function colorVariables(
   prefix: string,
   colors: Readonly<Record<string, Color>>,

@@ -16,31 +16,31 @@ export interface Looks extends Wishes {
   readonly tones: Readonly<Record<string, string>>;
 }
 
-/** A chart, how it is to look, and where everything in it is. */
+/** A chart, its look, and the positions of everything in it. */
 export interface PlacedChart {
   readonly chart: Chart;
   readonly looks: Looks;
   readonly layout: Layout;
 }
 
-/** What is drawn, and how large it is without its margin. */
+/** The drawn elements, and their size without a margin. */
 export interface Drawing {
   readonly views: readonly string[];
   readonly size: Size;
 }
 
-/** Finds a place for everything. @throws Error when a main arrow or a tone is about nothing in the chart. */
+/** Finds a place for everything. @throws Error when a main arrow or a tone refers to nothing in the chart. */
 export async function placeChart(chart: Chart, looks: Looks): Promise<PlacedChart> {
   checkLooks(chart, looks);
   return { chart, looks, layout: await place(chart, chart.root, looks) };
 }
 
-/** Draws a chart as SVG. @throws Error when a main arrow or a tone is about nothing in the chart. */
+/** Draws a chart as SVG. @throws Error when a main arrow or a tone refers to nothing in the chart. */
 export async function drawChart(chart: Chart, looks: Looks): Promise<string> {
   return drawPlaced(await placeChart(chart, looks));
 }
 
-/** Draws a chart whose places are known. */
+/** Draws a chart with known positions. */
 export function drawPlaced(placed: PlacedChart): string {
   const { views, size } = drawingOf(placed);
   const { id } = placed.chart;
@@ -55,7 +55,7 @@ export function drawingOf(placed: PlacedChart): Drawing {
     ...statesBelow(chart.root).flatMap((state) => (isLeaf(state) ? [] : [viewOf(placed, state)])),
     startView(layout),
     ...arrowsOf(chart).map((arrow) => arrowView(chart.id, placedArrow(placed, arrow))),
-    // What is small comes last, so that no arrow runs over it.
+    // Small things come last, so that no arrow runs over them.
     ...leavesBelow(chart.root).map((state) => viewOf(placed, state)),
     `<g transform="translate(0 ${rounded(layout.height + LEGEND_GAP)})">${signs}</g>`,
   ];
@@ -66,12 +66,12 @@ function viewOf(placed: PlacedChart, state: ChartState): string {
   return stateView(placed.chart, placedState(placed, state));
 }
 
-/** Where a state is, and its hue. */
+/** The position of a state, and its hue. */
 export function placedState({ layout, looks }: PlacedChart, state: ChartState): PlacedState {
   return { state, box: boxOf(layout, state), tone: toneOf(looks, state.path) };
 }
 
-/** How an arrow runs, and its hue. */
+/** The route of an arrow, and its hue. */
 export function placedArrow({ layout, looks }: PlacedChart, arrow: Arrow): PlacedArrow {
   const isMain = looks.mainArrows.includes(arrow.id);
   const route = layout.routes.get(arrow.id);
@@ -79,17 +79,17 @@ export function placedArrow({ layout, looks }: PlacedChart, arrow: Arrow): Place
   return { arrow, route, isMain, tone: arrowTone(looks, arrow) };
 }
 
-/** What goes around a drawing. */
+/** The parts around a drawing. */
 export interface Frame extends Drawing {
   readonly id: string;
-  /** What a screen reader says. */
+  /** The text for screen readers. */
   readonly label: string;
   readonly style: string;
-  /** Classes beside that of every picture. */
+  /** Classes in addition to that of every picture. */
   readonly classes?: string;
 }
 
-/** Puts a drawing on its ground. */
+/** Puts a drawing on its background. */
 export function framed({ id, label, style, classes, size, views }: Frame): string {
   const width = rounded(size.width + 2 * MARGIN);
   const height = rounded(size.height + 2 * MARGIN);
@@ -114,7 +114,7 @@ function toneOf({ tones }: Looks, path: string): string {
   return tones[path.split('.')[0] ?? ''] ?? 'gray';
 }
 
-/** Only what leads into trouble has a color of its own; more would be a rainbow. */
+/** Only arrows into trouble have a color of their own. More would be a rainbow. */
 function arrowTone(looks: Looks, { to }: Arrow): string | undefined {
   const tone = toneOf(looks, to);
   return tone === 'red' || tone === 'pink' ? tone : undefined;

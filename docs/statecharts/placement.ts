@@ -6,23 +6,23 @@ import { arrowLines, boxSize, headerSize, linesSize, type Size } from './measure
 import { arrowsIn, type Scope, solidAround, solidsIn } from './scope.ts';
 import { faultsIn, type Obstacles, untidiness } from './tidiness.ts';
 
-/** What the reader should see first, and what belongs together. */
+/** What readers should see first, and what belongs together. */
 export interface Wishes {
   readonly mainArrows: readonly string[];
   readonly besides: readonly (readonly [string, string])[];
 }
 
 const PAD = 14;
-/** Room to turn for an arrow from inside. */
+/** Room for an arrow from inside to turn. */
 const PAD_BELOW_LEAVER = 26;
-/** Between what stands at the top of a state and what is inside. */
+/** The distance between the head of a state and its inside. */
 const GAP = 12;
 
 /**
  * Finds a place for everything inside a state.
  *
- * What no arrow enters or leaves is placed by itself first and is one box for what is around it: that gives
- * Graphviz small problems, which it solves well.
+ * States that no arrow enters or leaves are placed separately first, and are one box for their
+ * surroundings. That gives Graphviz small problems, which it solves well.
  */
 export async function place(chart: Chart, state: ChartState, wishes: Wishes): Promise<Layout> {
   const insides = new Map<string, Inside>();
@@ -38,7 +38,7 @@ export async function place(chart: Chart, state: ChartState, wishes: Wishes): Pr
 
 const TRIES = 50;
 
-/** Tries some orders of the same things until nothing is crossed, and takes what is easiest on the eye. */
+/** Tries several orders of the same states until nothing is crossed, and takes the clearest. */
 async function tidiest(scope: Scope): Promise<Layout> {
   const obstacles = obstaclesIn(scope);
   let best = await layOut(toDot(scope));
@@ -68,7 +68,7 @@ function obstaclesIn({ chart, arrows, solids }: Scope): Obstacles {
   };
 }
 
-/** What is inside a solid, and which part of it is to be in the middle. */
+/** The inside of a solid, and the part of it that should be in the middle. */
 interface Inside extends Size {
   readonly layout: Layout;
   readonly axis: number;
@@ -129,7 +129,7 @@ function middleOf({ x, width }: Box): number {
   return x + width / 2;
 }
 
-/** Where a state is. @throws Error when it was not placed. */
+/** The position of a state. @throws Error when it was not placed. */
 export function boxOf({ boxes }: Layout, { path }: ChartState): Box {
   const box = boxes.get(path) ?? boxes.get(clusterOf(path));
   if (box === undefined) throw new Error(`no place for ${path}`);

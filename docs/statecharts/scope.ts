@@ -7,12 +7,12 @@ export interface Scope {
   readonly chart: Chart;
   readonly state: ChartState;
   readonly arrows: readonly Arrow[];
-  /** The states that are one box each, whatever is inside them, by their paths. */
+  /** The states that are one box each, whatever they contain, by their paths. */
   readonly solids: ReadonlyMap<string, Size>;
   readonly mainArrows: readonly string[];
-  /** Which order Graphviz gets everything in: its layout depends on that. */
+  /** Determines the order in which Graphviz gets everything, because its layout depends on it. */
   readonly seed: number;
-  /** Pairs of states that are to be side by side. */
+  /** Pairs of states that should be side by side. */
   readonly besides: readonly (readonly [string, string])[];
 }
 
@@ -39,7 +39,7 @@ export function solidAround({ solids }: Pick<Scope, 'solids'>, path: string): st
   return [...solids.keys()].find((solid) => isWithin(path, solid));
 }
 
-/** Whether no arrow ends inside a state that begins outside. */
+/** Whether no arrow crosses the border of a state to an end inside. */
 function isClosedOff(chart: Chart, state: ChartState): boolean {
   const isInside = (path: string) => path !== state.path && isWithin(path, state.path);
   return arrowsOf(chart).every(({ from, to }) => !isInside(to) || isWithin(from, state.path));

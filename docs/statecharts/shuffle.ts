@@ -1,4 +1,4 @@
-/** Another order of a list, the same one for the same seed on every machine; 0 leaves it as it is. */
+/** Another order of a list, the same for the same seed on every machine. 0 keeps the order. */
 export function shuffled<Item>(items: readonly Item[], seed: number): readonly Item[] {
   if (seed === 0) return items;
   const keyed = items.map((item, index) => ({ item, key: scatter(seed * 1_000 + index) }));

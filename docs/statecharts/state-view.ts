@@ -4,7 +4,7 @@ import { lineView } from './lines-view.ts';
 import { escapeText, rounded } from './markup.ts';
 import { lineWidth, sizes, stateLines } from './measure.ts';
 
-/** A state, where it is and in which hue. */
+/** A state, its position and its hue. */
 export interface PlacedState {
   readonly state: ChartState;
   readonly box: Box;
@@ -13,7 +13,7 @@ export interface PlacedState {
 
 const BADGE = { width: 32, height: 16 } as const;
 
-/** Draws a state: its box, its name, what it orders and what bounds it, and a place for a count. */
+/** Draws a state: its box, its name, its orders and its deadline, and a place for a count. */
 export function stateView(chart: Chart, { state, box, tone }: PlacedState): string {
   const leaf = isLeaf(state);
   const kind = leaf ? 'leaf' : 'outer';
@@ -28,7 +28,7 @@ export function stateView(chart: Chart, { state, box, tone }: PlacedState): stri
   return `<g class="${classes.join(' ')}" id="${escapeText(id)}">${parts.join('')}</g>`;
 }
 
-/** Draws a state as it is lit in a step of an example. It has no id: the state below it has that. */
+/** Draws a state that a step of an example lights. It has no id, because the state below it has that. */
 export function litStateView(chart: Chart, { state, box, tone }: PlacedState): string {
   const leaf = isLeaf(state);
   const classes = ['state', leaf ? 'leaf' : 'outer', tone, ...(state.isRegion ? ['region'] : [])];
@@ -65,12 +65,12 @@ function headerText(chart: Chart, state: ChartState, box: Box): string {
   return [name, ...lines].join('');
 }
 
-/** The state that its parent begins with. */
+/** The initial state of its parent. */
 function firstDot(x: number, y: number): string {
   return `<circle class="first" cx="${rounded(x)}" cy="${rounded(y)}" r="3"/>`;
 }
 
-/** Hidden until somebody gives the state a count. */
+/** Hidden until the state gets a count. */
 function badge(box: Box, leaf: boolean): string {
   const x = box.x + box.width - BADGE.width + (leaf ? 9 : -9);
   const y = box.y + (leaf ? -8 : 9);

@@ -1,12 +1,13 @@
 import { colorVariables, MONO, SANS, surroundings, tones } from './palette.ts';
 
-/** The hues of the outermost states, and what is around them. */
+/** The hues of the outermost states, and the neutral colors. */
 const colors = { ...surroundings, ...tones };
 
 /**
- * The style of every picture, part of it, so that it is the same in an image and inside a page.
+ * The style of every picture, as part of it, so that it is the same in an image and inside a page.
  *
- * Every selector begins with the class of the picture: inside a page it must not touch anything else.
+ * Every selector begins with the class of the picture, because inside a page it must not affect
+ * anything else.
  */
 export function pictureStyle(): string {
   const toneRules = Object.keys(tones).map(

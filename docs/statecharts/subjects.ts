@@ -19,22 +19,22 @@ import {
   supervisorExamples,
 } from './examples.ts';
 
-/** A machine to draw, and where its words are. */
+/** A machine to draw, and the sources of its texts. */
 export interface Subject {
   readonly machine: AnyStateMachine;
   readonly title: string;
-  /** The source of the machine; what its doc comment says opens the page. */
+  /** The source of the machine. Its doc comment opens the page. */
   readonly source: string;
-  /** The interface whose doc comments say what the orders mean, and its source. */
+  /** The interface whose doc comments describe the orders, and its source. */
   readonly orders: { readonly name: string; readonly source: string };
   readonly facts: Readonly<Record<string, string>>;
   /** The arrows of a life without incidents. */
   readonly mainArrows: readonly string[];
-  /** Pairs of states that the picture puts side by side. */
+  /** Pairs of states that the picture places side by side. */
   readonly besides: readonly (readonly [string, string])[];
   /** The hue of each outermost state, by the name of a variable in the style of the picture. */
   readonly tones: Readonly<Record<string, string>>;
-  /** Ways through the chart that its page shows step by step. */
+  /** Paths through the chart that its page shows step by step. */
   readonly examples: readonly Example[];
 }
 

@@ -23,12 +23,12 @@ const CLIENT_PAGE = '../guide/client.md#options';
 /** Options of a client alone. */
 const clientDeadlines: ReadonlySet<string> = new Set(['backoff', 'stableMs']);
 
-/** What users cannot set. */
+/** Limits that users cannot set. */
 const fixedDeadlines: ReadonlyMap<string, string> = new Map([
   ['refusalMs', `always ${LINGER_MS / 1_000} s`],
 ]);
 
-/** Every state: what it means, what is ordered on entry, what bounds it. */
+/** Every state: its meaning, its orders on entry, its deadline. */
 export function statesTable(chart: Chart): Table {
   const rows = statesBelow(chart.root).map(({ path, description, orders, deadline }) => [
     code(path),
@@ -39,7 +39,7 @@ export function statesTable(chart: Chart): Table {
   return [['State', 'Meaning', 'Orders on entry', 'Deadline'], ...rows];
 }
 
-/** Every fact: what it means, and what it does where. @throws Error when a fact has no meaning. */
+/** Every fact: its meaning, and its effect in each state. @throws Error when a fact has no meaning. */
 export function factsTable(chart: Chart, meanings: Meanings): Table {
   const known = [...meanings.keys()];
   const unknown = chart.transitions.filter(({ fact }) => !meanings.has(fact));
@@ -63,7 +63,7 @@ function taken({ from, to, orders, description }: ChartTransition): string {
   return `${way}${given}${description === '' ? '' : `: ${description}`}`;
 }
 
-/** Every order: what it means and when it is given. @throws Error when a chart gives an unknown one. */
+/** Every order: its meaning and when it is given. @throws Error when a chart gives an unknown one. */
 export function ordersTable(chart: Chart, meanings: Meanings): Table {
   const given = [
     ...statesBelow(chart.root).flatMap(({ orders, path }) =>
@@ -77,13 +77,13 @@ export function ordersTable(chart: Chart, meanings: Meanings): Table {
   if (unknown.length > 0) throw new Error(`no meaning for ${unknown.map(({ name }) => name)}`);
   const rows = [...meanings].map(([name, meaning]) => {
     const whens = given.filter((one) => one.name === name).map(({ when }) => when);
-    // What no state and no arrow orders is asked for once, when the chart has come to its end.
+    // An order outside all states and arrows is given once, when the chart has ended.
     return [code(name), meaning, whens.join(BREAK) || 'at the end, for the output of the chart'];
   });
   return [['Order', 'Meaning', 'Given'], ...rows];
 }
 
-/** Every deadline: which state it bounds, and what comes when it is over. */
+/** Every deadline: the state that it limits, and what follows its expiry. */
 export function deadlinesTable(chart: Chart, meanings: Meanings): Table {
   const rows = statesBelow(chart.root).flatMap((state) => {
     const { deadline, path } = state;
@@ -97,8 +97,8 @@ export function deadlinesTable(chart: Chart, meanings: Meanings): Table {
 }
 
 /**
- * What the end of a deadline does: it is a fact of its own when the fact's meaning names the option or the fact
- * bears its name, and else `deadline.passed`.
+ * What the expiry of a deadline causes: a fact of its own if the fact's meaning names the option or the fact
+ * has its name, otherwise `deadline.passed`.
  */
 function expiries(chart: Chart, state: ChartState, meanings: Meanings): readonly ChartTransition[] {
   const own = chart.transitions.filter(
@@ -113,7 +113,10 @@ function expiries(chart: Chart, state: ChartState, meanings: Meanings): readonly
   return bound.length > 0 ? bound : passed.filter(({ from }) => isWithin(state.path, from));
 }
 
-/** Whether the deadline of a state runs in another state: the same one, or one inside without its own. */
+/**
+ * Whether the deadline of a state runs in another state: the same one, or one inside it without a
+ * deadline of its own.
+ */
 function isBoundBy(chart: Chart, path: string, state: ChartState): boolean {
   if (path === state.path) return true;
   return isWithin(path, state.path) && stateAt(chart, path).deadline === undefined;
@@ -131,7 +134,7 @@ function withParameters(order: string, when: string): string {
   return order === bare(order) ? when : `${code(order)} ${when}`;
 }
 
-/** A link to the option. Some deadlines are no option, and those of a client are on another page. */
+/** A link to the option. Some deadlines are not options, and those of a client are on another page. */
 function deadlineText(deadline: string): string {
   const fixed = fixedDeadlines.get(deadline);
   if (fixed !== undefined) return fixed;

@@ -1,9 +1,9 @@
 import type { Box, Layout, Point, Route } from './layout.ts';
 
-/** What spoils a picture, and how much; a pixel of length or width spoils it a little. */
+/** Flaws of a picture, and their weights. A pixel of length or width is a small one. */
 const costs = { crossing: 50, struckLabel: 60, struckBox: 120, length: 0.06, width: 0.6 } as const;
 
-/** What lines had better not run through. */
+/** What lines should not run through. */
 export interface Obstacles {
   boxesIn(layout: Layout): readonly Box[];
   /** The label of an arrow, around its middle. */
@@ -15,7 +15,7 @@ interface Line {
   readonly points: readonly Point[];
 }
 
-/** How hard a layout is on the eye: lines that cross each other or what is written, and sheer size. */
+/** How confusing a layout is: lines that cross each other or a text, and sheer size. */
 export function untidiness(layout: Layout, obstacles: Obstacles): number {
   const lines = [...layout.routes].map(([id, route]) => ({ id, points: polyline(route) }));
   const length = lines.reduce((sum, { points }) => sum + lengthOf(points), 0);
@@ -23,7 +23,7 @@ export function untidiness(layout: Layout, obstacles: Obstacles): number {
   return faults + costs.length * length + costs.width * layout.width;
 }
 
-/** The part of the untidiness that another layout might not have. */
+/** The part of the untidiness that another layout might avoid. */
 export function faultsIn(layout: Layout, obstacles: Obstacles): number {
   const lines = [...layout.routes].map(([id, route]) => ({ id, points: polyline(route) }));
   const boxes = obstacles.boxesIn(layout);

@@ -8,9 +8,9 @@ import { hide } from '../../machines/index.ts';
 import { type Chart, isLeaf, isWithin, stateAt, statesBelow } from './chart.ts';
 import type { Example } from './examples.ts';
 
-/** Where a chart is after a step of an example. */
+/** The state of a chart after a step of an example. */
 export interface Stage {
-  /** What the chart was sent; nothing at the start. */
+  /** The fact that the chart was sent. Absent at the start. */
   readonly fact: string | undefined;
   readonly text: string;
   /** The path of every active state, parents first. */
@@ -19,16 +19,16 @@ export interface Stage {
   readonly arrows: readonly string[];
 }
 
-/** An example, and where its chart is after each step. */
+/** An example, and the state of its chart after each step. */
 export interface WalkedExample {
   readonly example: Example;
   readonly stages: readonly Stage[];
 }
 
-/** Orders lead nowhere: an example only shows where the chart goes. */
+/** Orders have no effect: an example only shows the states of the chart. */
 const nobody = new Proxy({}, { get: () => () => undefined });
 
-/** Leads the machine of a chart through an example. @throws Error when a fact moves nothing. */
+/** Runs the machine of a chart through an example. @throws Error when a fact moves nothing. */
 export function walk(machine: AnyStateMachine, chart: Chart, example: Example): readonly Stage[] {
   let snapshot: AnyMachineSnapshot = initialTransition(machine, hide(nobody))[0];
   const stages: Stage[] = [];
@@ -58,7 +58,7 @@ function activeIn(chart: Chart, { _nodes }: AnyMachineSnapshot): readonly string
     .filter((path) => active.has(path));
 }
 
-/** In each region, the innermost state that knows a fact takes it. */
+/** In each region, the innermost state that knows a fact handles it. */
 function arrowsTaken(chart: Chart, active: readonly string[], fact: string): readonly string[] {
   const taken = innermost(chart, active).flatMap((leaf) => {
     const [inner] = chart.transitions

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from './package-root.ts';
 
-/** What something means, by its name. */
+/** The meaning of something, by its name. */
 export type Meanings = ReadonlyMap<string, string>;
 
-/** The orders of an interface with what their doc comments say. @throws Error when one has none. */
+/** The orders of an interface with their doc comments. @throws Error when one has none. */
 export function orderMeanings({ name, source }: { name: string; source: string }): Meanings {
   const code = readSource(source);
   const [, body = ''] =

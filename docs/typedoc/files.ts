@@ -6,7 +6,7 @@ import { type Entry, simplify } from './simplify.ts';
 import { declaredTypes } from './source.ts';
 import { readExports, writePages } from './typedoc.ts';
 
-/** Every entry point, in the order in which the first of them describes what several export. */
+/** Every entry point, in order: the first of several that export the same thing describes it. */
 export const entries: readonly Entry[] = [
   { source: 'src/index.ts', module: 'src', title: 'mooring', page: 'mooring' },
   { source: 'src/client/index.ts', module: 'src/client', title: 'mooring/client', page: 'client' },
@@ -30,7 +30,7 @@ export const entries: readonly Entry[] = [
   },
 ];
 
-/** Every file that is made of the comments in the sources. */
+/** Every file that is made from the comments in the sources. */
 export async function apiFiles(): Promise<readonly GeneratedFile[]> {
   const project = await readExports(entries.map(({ source }) => source));
   const types = declaredTypes(project);
@@ -51,7 +51,7 @@ function pathOf(entry: Entry | undefined): string {
   return `${FOLDER}/${entry?.page}.md`;
 }
 
-/** The page of the folder: what each entry point is for. */
+/** The page of the folder: the purpose of each entry point. */
 function indexPage(project: Project): string {
   const summaries = new Map(
     (project.children ?? []).map(({ name, comment }) => [name, plainText(comment?.summary)]),

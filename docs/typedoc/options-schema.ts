@@ -9,7 +9,7 @@ import { type Comment, type Project, plainText, type Reflection, type Type } fro
 /** A schema, or a part of one. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** Options of one function: what declares them, and their defaults. */
+/** Options of one function: their declaration, and their defaults. */
 interface Subject {
   readonly module: string;
   readonly declaration: string;
@@ -70,15 +70,15 @@ export function optionsSchema(project: Project): Schema {
   };
 }
 
-/** What is known where a type stands. */
+/** What is known at the place of a type. */
 interface Place {
   /** The name of the option. */
   readonly name: string;
   /** The value of the option by default. */
   readonly usual: unknown;
-  /** Types by the names of the parameters that stand for them. */
+  /** Types by the names of the type parameters that they replace. */
   readonly given: ReadonlyMap<string, Type>;
-  /** Whether each property may be left out. */
+  /** Whether each property may be omitted. */
   readonly isPartial: boolean;
 }
 
@@ -100,7 +100,7 @@ class SchemaReader {
     return schema;
   }
 
-  /** Nothing, if JSON cannot express a property that is required, or any property. */
+  /** Nothing, if JSON cannot express a required property, or any property. */
   #object(properties: readonly Reflection[], { usual, isPartial }: Place): Schema | undefined {
     const schemas: Record<string, Schema> = {};
     for (const property of properties) {
@@ -114,7 +114,7 @@ class SchemaReader {
 
   #property({ name, type, comment }: Reflection, usual: unknown): Schema | undefined {
     const place = { name, usual, given: new Map(), isPartial: false };
-    // Methods have no type, and properties under symbols are for Mooring alone.
+    // Methods have no type, and properties with symbol names are for Mooring alone.
     if (type === undefined || name.startsWith('[')) return undefined;
     const schema = this.#type(type, place) ?? ofNodejs[name];
     if (schema === undefined) return undefined;
@@ -123,7 +123,7 @@ class SchemaReader {
     return {
       description: words === undefined ? description : `${description} Default: ${words}.`,
       ...schema,
-      // The code knows best: an option may have another default for a client.
+      // The value in the code takes precedence: an option may have another default for a client.
       ...(value !== undefined && { default: isPlain(usual) ? usual : value }),
     };
   }
@@ -210,7 +210,7 @@ function without(schema: Schema | undefined, left: Type | undefined): Schema | u
   return schema && { ...schema, properties: Object.fromEntries(kept) };
 }
 
-/** What `@default` says: a value, or words. */
+/** The content of `@default`: a value, or words. */
 function documentedDefault(comment: Comment | undefined): { value?: unknown; words?: string } {
   const tag = comment?.blockTags?.find((each) => each.tag === '@default');
   if (tag === undefined) return {};

@@ -1,7 +1,7 @@
 import type { Entry } from './simplify.ts';
 import { wrapped } from './wrap.ts';
 
-/** A heading and what stands below it, up to the next heading. */
+/** A heading and the content below it, up to the next heading. */
 interface Section {
   readonly level: number;
   readonly title: string;
@@ -10,21 +10,21 @@ interface Section {
   readonly body: string;
 }
 
-/** The heading of what is described with another entry point. */
+/** The heading of exports that another entry point describes. */
 const REFERENCES = 'Also exported';
 
-/** Headings whose content stands in a comment, or in code, already. */
+/** Headings whose content a comment, or code, already contains. */
 const dropped = new Set([
   ...['Parameters', 'Type Parameters', 'Returns', 'Overrides', 'Inherited from', 'Extended by'],
   ...['Implementation of', 'Indexable'],
 ]);
 
-/** Headings that say nothing about what stands below them. */
+/** Headings without information about the content below them. */
 const silent = new Set([
   ...['Properties', 'Methods', 'Constructors', 'Constructor', 'Call Signature', 'Type Declaration'],
 ]);
 
-/** Pages of TypeDoc, with fewer headings, a list of contents and the anchors that code hosts make. */
+/** Pages of TypeDoc, with fewer headings, a table of contents and the anchors that code hosts make. */
 export function apiPages(
   written: ReadonlyMap<string, string>,
   entries: readonly Entry[],
@@ -77,7 +77,7 @@ function tidy({ level, title, mark, body }: Section): Section[] {
   return [{ level: Math.min(level, 4), title: title.replace('()?', '()'), mark, body: shown }];
 }
 
-/** Shows types as they are declared, in place of what TypeDoc shows and of a table of their parts. */
+/** Shows types as they are declared, instead of TypeDoc's version and of a table of their parts. */
 function withDeclarations(sections: readonly Section[], types: readonly string[]): Section[] {
   const codes = new Map(types.map((code) => [/\w+(?=[ <=])/.exec(code.slice(5))?.[0], code]));
   let code: string | undefined;
@@ -92,7 +92,7 @@ function withDeclarations(sections: readonly Section[], types: readonly string[]
   });
 }
 
-/** Tables with empty cells instead of dashes, and none at all if it says nothing. */
+/** Tables with empty cells instead of dashes, and no table without information. */
 function tables(body: string): string {
   return body.replaceAll(/(?<=^\n|\n\n)\|.*(?:\n\|.*)*/g, (table) => {
     const [heading = '', , ...rows] = table.split('\n');
@@ -111,7 +111,7 @@ function extended(body: string): string {
   return `Extends ${bases.map((base) => base.slice(2)).join(', ')}.`;
 }
 
-/** Signatures and types that are too long for a line. Examples are left alone. */
+/** Signatures and types that are too long for a line. Examples stay unchanged. */
 function signatures(body: string): string {
   return body
     .replace(/^```ts\nconst \w+: \{[\s\S]*?\n\};\n```\n/m, '')
@@ -130,7 +130,7 @@ function joined(code: string): string {
     .replace(/\n\)/, ')');
 }
 
-/** What an entry point exports of another one is a list of links. */
+/** Re-exports of an entry point become a list of links. */
 function joinReferences(sections: readonly Section[]): readonly Section[] {
   const at = sections.findIndex(({ title }) => title === REFERENCES);
   if (at < 0) return sections;
@@ -155,7 +155,7 @@ function contentsOf(sections: readonly Section[]): string {
     .join('\n');
 }
 
-/** The anchors of TypeDoc, and which code hosts make of the same headings. */
+/** The anchors of TypeDoc, and the corresponding anchors of code hosts. */
 function anchorsOf(page: string, sections: readonly Section[]): [from: string, to: string][] {
   const counts = new Map<string, number>();
   return sections
@@ -178,7 +178,7 @@ function linked(text: string, page: string, anchors: ReadonlyMap<string, string>
   });
 }
 
-/** Takes the marks in tables away that no page links to. */
+/** Removes the ids in tables that no page links to. */
 function withoutUnusedMarks(pages: readonly string[]): readonly string[] {
   const used = new Set(pages.flatMap((page) => page.match(/(?<=\]\([^)\s]*#)[^)]+/g) ?? []));
   return pages.map((page) =>

@@ -3,7 +3,7 @@ export interface Display {
   readonly kind: 'text' | 'code' | 'inline-tag';
   readonly text: string;
   readonly tag?: string;
-  /** The id of what a link leads to. */
+  /** The id of the target of a link. */
   readonly target?: number | string;
 }
 
@@ -13,12 +13,12 @@ export interface Comment {
   blockTags?: readonly { readonly tag: string; readonly content: readonly Display[] }[];
 }
 
-/** A type: a tree, of which each kind has other fields. */
+/** A type: a tree. Each kind has other fields. */
 export interface Type {
   readonly type: string;
   readonly name?: string;
   readonly value?: unknown;
-  /** The id of a declaration, or where an external one is. */
+  /** The id of a declaration, or the location of an external one. */
   readonly target?: unknown;
   readonly typeArguments?: readonly Type[];
   readonly types?: readonly Type[];
@@ -27,7 +27,7 @@ export interface Type {
   readonly refersToTypeParameter?: boolean;
 }
 
-/** A declaration of the sources, as TypeDoc writes it. Only what is needed here. */
+/** A declaration of the sources, as TypeDoc writes it. Only the fields used here. */
 export interface Reflection {
   readonly id: number;
   name: string;
@@ -51,7 +51,7 @@ export interface Reflection {
 
 /** Everything that was read. */
 export interface Project extends Reflection {
-  /** Where each declaration is, by its id. */
+  /** The location of each declaration, by its id. */
   symbolIdMap: Readonly<
     Record<number, { readonly packagePath: string; readonly qualifiedName: string }>
   >;
@@ -63,7 +63,7 @@ export interface Group {
   readonly children: readonly number[];
 }
 
-/** What TypeDoc calls the kinds of declarations that are treated alike here. */
+/** TypeDoc's names of the kinds of declarations that are treated alike here. */
 export const Kind = {
   Variable: 32,
   ConstructorSignature: 16_384,
@@ -80,7 +80,7 @@ export function visit(reflection: Reflection, look: (at: Reflection) => void): v
     if (each.declaration !== undefined) visit(each.declaration, look);
 }
 
-/** A type and the types that it is made of; not those of the declarations in it. */
+/** A type and the types that it consists of, without those of the declarations in it. */
 export function typesIn(type: Type | undefined): readonly Type[] {
   if (type === undefined) return [];
   const { elementType, types = [], typeArguments = [], target } = type;
@@ -89,7 +89,7 @@ export function typesIn(type: Type | undefined): readonly Type[] {
   return [type, ...parts.flatMap(typesIn)];
 }
 
-/** Plain text of a comment: links are what they show. */
+/** Plain text of a comment. Links become their text. */
 export function plainText(parts: readonly Display[] | undefined): string {
   return (parts ?? []).map(({ text }) => text).join('');
 }

@@ -14,14 +14,14 @@ import {
 /** An entry point and its page. */
 export interface Entry {
   readonly source: string;
-  /** What TypeDoc calls its module. */
+  /** TypeDoc's name of its module. */
   readonly module: string;
   readonly title: string;
-  /** The name of the file, without its end. */
+  /** The name of the file, without its extension. */
   readonly page: string;
 }
 
-/** How the kinds are called, in the order of a page. */
+/** The names of the kinds, in the order of a page. */
 const titles: ReadonlyMap<string, string> = new Map([
   ['Functions', 'Functions'],
   ['Classes', 'Classes'],
@@ -32,8 +32,8 @@ const titles: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Rewrites a project of TypeDoc so that pages made of it are short: comments say what further headings would, members are
- * shown where they are declared, and machines without the types of all their states.
+ * Rewrites a project of TypeDoc so that its pages are short: comments replace further headings, members are
+ * shown where they are declared, and machines omit the types of all their states.
  */
 export function simplify(project: Project, entries: readonly Entry[]): void {
   const documented = documentedIn(project);
@@ -89,7 +89,7 @@ function arrange(module: Reflection, entries: readonly Entry[]): void {
   module.children = (module.children ?? []).toSorted(order);
 }
 
-/** Where a member comes from is not shown, and may be a member that was dropped. */
+/** The origin of a member is not shown, and may be a member that was dropped. */
 function forgetOrigin(at: Reflection): void {
   delete at.inheritedFrom;
   delete at.implementationOf;
@@ -101,7 +101,7 @@ function collapseMachine(machine: Reflection): void {
   delete machine.defaultValue;
 }
 
-/** In an object of texts, each text says what its name stands for. */
+/** In an object of texts, each text describes its name. */
 function explainConstants({ type }: Reflection): void {
   for (const constant of type?.declaration?.children ?? []) {
     const { type } = constant;
@@ -112,7 +112,10 @@ function explainConstants({ type }: Reflection): void {
   }
 }
 
-/** Calls a union of all keys of a constant by the name of the type that is declared so; the compiler forgets it. */
+/**
+ * Gives a union of all keys of a constant the name of the type that is declared so, because the compiler
+ * forgets it.
+ */
 function nameKeys(project: Project): void {
   const keys = (type?: Type) => type?.types?.map(({ value }) => value).join();
   const exported = (project.children ?? []).flatMap(({ children = [] }) => children);
@@ -133,7 +136,7 @@ function nameKeys(project: Project): void {
   });
 }
 
-/** Drops members under symbols of Mooring, and those that the page of another declaration shows. */
+/** Drops members with symbol names of Mooring, and those that the page of another declaration shows. */
 function dropMembers(at: Reflection, documented: ReadonlyMap<number, string>): void {
   const bases = (at.extendedTypes ?? []).filter(({ target }) => documented.has(Number(target)));
   const isShown = ({ name, inheritedFrom }: Reflection) =>
@@ -149,7 +152,7 @@ function dropMembers(at: Reflection, documented: ReadonlyMap<number, string>): v
     .filter(({ children }) => children.length > 0);
 }
 
-/** `@default` and `@defaultValue` as the last sentence of what a comment says. */
+/** `@default` and `@defaultValue` as the last sentence of a comment. */
 function tellDefault({ comment }: Reflection): void {
   for (const { tag, content } of comment?.blockTags ?? []) {
     if (!tag.startsWith('@default')) continue;
@@ -164,7 +167,7 @@ function isCode(value: string): boolean {
   return /^(['"[{\d-]|true$|false$|Infinity$)/.test(value) && !/^\d+ [a-z]/.test(value);
 }
 
-/** Overloads by the one that is shown last, if all have the same comment: it is shown once, after the last. */
+/** Overloads with the same comment, by the one that is shown last: the comment is shown once, after the last. */
 type Overloads = Map<Reflection, readonly Reflection[]>;
 
 function mergeOverloads({ signatures = [] }: Reflection, overloads: Overloads): void {
@@ -176,7 +179,10 @@ function mergeOverloads({ signatures = [] }: Reflection, overloads: Overloads): 
   for (const each of earlier) delete each.comment;
 }
 
-/** Parameters, results, errors and examples as paragraphs. What has no comment yet gets one if there are types to see. */
+/**
+ * Parameters, results, errors and examples as paragraphs. A declaration without a comment gets one if it has
+ * types to show.
+ */
 function tellRest(at: Reflection): void {
   const { parameters = [], typeParameters = [] } = at;
   for (const each of [...typeParameters, ...parameters]) tellParameter(at, each);
@@ -206,7 +212,7 @@ function typesOf(at: Reflection): readonly (Type | undefined)[] {
   return [at.kind === Kind.ConstructorSignature ? undefined : at.type, ...parameters, ...generics];
 }
 
-/** Types in code are no links, so links to them follow. */
+/** Types in code are not links, so links to them follow. */
 function tellTypes(
   at: Reflection,
   types: readonly (Type | undefined)[],
@@ -226,7 +232,7 @@ function tellTypes(
   append(at.comment, '\n\n', [...links, text('.')]);
 }
 
-/** The types that one is made of, those in object types included. */
+/** The types that a type consists of, including those in object types. */
 function typesWithin(type: Type | undefined): readonly Type[] {
   const own = typesIn(type);
   const nested = own.flatMap(({ declaration }) =>

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { packageRoot } from '../statecharts/package-root.ts';
 import { Kind, type Project } from './reflection.ts';
 
-/** Each exported type as the sources declare it, with its comments. TypeDoc would show what the compiler makes of it. */
+/**
+ * Each exported type as the sources declare it, with its comments. TypeDoc would show the version of the
+ * compiler.
+ */
 export function declaredTypes(project: Project): readonly string[] {
   const exported = (project.children ?? []).flatMap(({ children = [] }) => children);
   const types = exported.filter(({ kind }) => kind === Kind.TypeAlias);
@@ -17,7 +20,7 @@ export function declaredTypes(project: Project): readonly string[] {
 function declaration(path: string, name: string): string {
   const code = readFileSync(join(packageRoot(), path), 'utf8');
   const [, start = ''] = code.split(new RegExp(`^(?:export )?(?=type ${name}\\b)`, 'm'));
-  // The first semicolon outside brackets and comments; the end of an arrow is no bracket.
+  // The first semicolon outside brackets and comments. The end of an arrow is not a bracket.
   let depth = 0;
   for (const { 0: found, index } of start.matchAll(
     /\/\*[\s\S]*?\*\/|\/\/.*|=>|[([{<]|[)\]}>]|;/g,

@@ -8,10 +8,10 @@ import type { Project } from './reflection.ts';
 
 const run = promisify(execFile);
 
-/** Where `test/setup.sh docs` installs TypeDoc, with a compiler of its own. */
+/** Where `test/setup.sh docs` installs TypeDoc, with a separate compiler. */
 const home = join(packageRoot(), '.test/typedoc');
 
-/** Reads what the entry points export. Fails for a type that users meet and that is not exported. */
+/** Reads the exports of the entry points. Fails for a type that users meet and that is not exported. */
 export async function readExports(sources: readonly string[]): Promise<Project> {
   return inFolder(async (folder) => {
     const json = join(folder, 'exports.json');
@@ -23,7 +23,7 @@ export async function readExports(sources: readonly string[]): Promise<Project> 
       excludeExternals: true,
       excludeInternal: true,
       sort: ['source-order'],
-      // Types of parameters that TypeScript works out for a handler; nobody writes them.
+      // Types of parameters that TypeScript infers for a handler. Users never write them.
       intentionallyNotExported: ['LaterConnection'],
       externalSymbolLinkMappings: { '@types/node': { '*': '#' } },
     });

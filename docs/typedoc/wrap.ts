@@ -13,7 +13,7 @@ function wrappedType(line: string): string {
   return `${name} =\n${members.map((member) => `  | ${member}`).join('\n')};`;
 }
 
-/** First the parameters on lines of their own, and if that is not enough those of types, too. */
+/** First puts the parameters on lines of their own, and if that is not enough, those of types, too. */
 function wrappedSignature(line: string): string {
   const [, head = '', rest = ''] = /^([^(<]*)([\s\S]*)$/.exec(line) ?? [];
   const generics = rest.startsWith('<') ? groupAt(rest) : '';
@@ -30,7 +30,7 @@ function onLines(group: string): string {
   return `${group[0]}\n${parts.map((part) => `  ${part},\n`).join('')}${group.at(-1)}`;
 }
 
-/** The brackets with which a text begins, with what is in them. */
+/** The brackets at the beginning of a text, with their content. */
 function groupAt(text: string): string {
   let depth = 0;
   for (const { index, change } of brackets(text)) {
@@ -40,7 +40,7 @@ function groupAt(text: string): string {
   return '';
 }
 
-/** Splits a text where it is inside no brackets. */
+/** Splits a text wherever no bracket is open. */
 function splitOutside(text: string, separator: string): string[] {
   const parts = [''];
   let depth = 0;
@@ -55,7 +55,7 @@ function splitOutside(text: string, separator: string): string[] {
   return parts;
 }
 
-/** The brackets of a text; the end of an arrow is none. */
+/** The brackets of a text. The end of an arrow is not one. */
 function brackets(text: string): { index: number; change: number }[] {
   return [...text.matchAll(/=>|[([{<]|[)\]}>]/g)]
     .filter(([found]) => found !== '=>')

@@ -1,5 +1,5 @@
-// Measures how long one message that breaks a contract holds the event loop: from the payload to the fault, with the
-// default limits of an accepted connection and of a dialed one. The reference gives the factors.
+// Measures how long one message that breaks a contract blocks the event loop: from the payload to the fault,
+// with the default limits of an accepted connection and of a dialed one. The reference contains the factors.
 import { jsonCodec } from '../../src/core/codec.ts';
 import { Contract } from '../../src/core/contract.ts';
 import * as defaults from '../../src/core/defaults.ts';
@@ -8,12 +8,18 @@ import { type Bomb, bombLibraries, bombs } from '../support/bombs.ts';
 const ROUNDS = 7;
 const DIALED_VALUES_MAX = 200_000;
 const MEBIBYTE = 1_048_576;
-/** What all others are compared with: the reference promises that it takes less than 50 ms. */
+/**
+ * The message that all others are compared with: the reference promises that it takes less than 50
+ * ms.
+ */
 const UNIT = 'a list of unions of three';
 
 const { depthMax } = defaults.limits;
 
-/** How long it takes, in milliseconds: the median of some rounds after the first, which is noted apart. */
+/**
+ * How long it takes, in milliseconds: the median of several rounds after the first, which is listed
+ * separately.
+ */
 interface Held {
   readonly first: number;
   readonly median: number;
@@ -59,7 +65,7 @@ function printBombs(valuesMax: number): void {
   }
 }
 
-/** A schema library may run out of stack or of heap for what a client may be sent. */
+/** A schema library may run out of stack or heap for a message that a client may receive. */
 function attempt(measure: () => Held): Held | Error {
   try {
     return measure();
@@ -94,7 +100,7 @@ function printCodec(): void {
   }
 }
 
-/** A list of texts that has this many bytes, or a few fewer. */
+/** A list of texts with this many bytes, or a few fewer. */
 function listOfTexts(count: number, bytes: number): string {
   return JSON.stringify(new Array(count).fill('x'.repeat(Math.floor(bytes / count) - 3)));
 }

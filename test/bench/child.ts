@@ -12,7 +12,7 @@ export interface Command {
 
 type Settle = (answer: AnswerLine) => void;
 
-/** Every child that runs: none may outlive the measurement, whatever ends it. */
+/** Every running child. None may outlive the measurement, however it ends. */
 const running = new Set<Child<never>>();
 
 /** A process that carries out orders, one at a time. */
@@ -30,7 +30,7 @@ export class Child<O extends Orders<O>> {
       running.delete(this as unknown as Child<never>);
       this.#answered({ error: `${this.#name} ended with ${code ?? signal}` });
     });
-    // Writing to a child that has just ended fails; its exit says so already.
+    // Writing to a child that has just ended fails. Its exit already reports that.
     this.#process.stdin?.on('error', () => {});
     if (this.#process.stdout === null) throw new Error(`${this.#name} has no output`);
     createInterface({ input: this.#process.stdout }).on('line', (line) => {
@@ -39,7 +39,7 @@ export class Child<O extends Orders<O>> {
     running.add(this as unknown as Child<never>);
   }
 
-  /** Gives an order and waits until it is carried out. Fails when it is not within `withinMs`. */
+  /** Sends an order and waits until it is carried out. Fails if that takes longer than `withinMs`. */
   async ask<K extends keyof O & string>(
     name: K,
     argument?: Parameters<O[K]>[0],
@@ -62,7 +62,7 @@ export class Child<O extends Orders<O>> {
     return answer.result as Awaited<ReturnType<O[K]>>;
   }
 
-  /** Ends the process and waits until it is gone. */
+  /** Ends the process and waits until it has exited. */
   async stop(): Promise<void> {
     const { exitCode, signalCode, pid } = this.#process;
     if (pid === undefined || exitCode !== null || signalCode !== null) return;

@@ -1,4 +1,4 @@
-// Measures Mooring beside its peers, each figure in the same run as that of the peer.
+// Measures Mooring against its peers, each figure in the same run as that of the peer.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../package/repository.ts';
@@ -14,7 +14,7 @@ import { workloads } from './workloads/index.ts';
 const REFUSED = 2;
 const INTERRUPTED = 130;
 
-// Whatever ends this process, no child is left behind.
+// However this process ends, no child is left behind.
 process.on('exit', killChildren);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.exit(INTERRUPTED));
@@ -25,7 +25,7 @@ let results = orRefuse(() => before(options));
 for (const selection of orRefuse(() => selected(options))) await measure(selection);
 report();
 
-/** Runs what may fail because it was asked for in the wrong way. */
+/** Runs code that may fail because of wrong arguments. */
 function orRefuse<T>(work: () => T): T {
   try {
     return work();
@@ -44,7 +44,7 @@ function before({ from }: BenchOptions): Results {
   }
 }
 
-/** What was measured before is measured again only when it is named. */
+/** Earlier measurements are repeated only when they are named. */
 function selected({ only, from }: BenchOptions): readonly Selection[] {
   if (only === undefined && from !== undefined) return [];
   const selection = select(workloads, only);
@@ -52,7 +52,7 @@ function selected({ only, from }: BenchOptions): readonly Selection[] {
   throw new Error(`--only names no row and no workload: '${only}'`);
 }
 
-/** A measurement that fails is said and does not keep the others from being made. */
+/** A failed measurement is reported and does not prevent the others. */
 async function measure({ workload, rows }: Selection): Promise<void> {
   const { rounds } = options;
   try {
@@ -74,7 +74,7 @@ function writeJson(path: string): void {
   writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
 }
 
-/** A page with rows missing would hide what was not measured. */
+/** A page with missing rows would hide what was not measured. */
 function writePage(): void {
   const told = new Set([...results.rows, ...results.leftOut].map(({ name }) => name));
   const names = workloads.flatMap(({ rows }) => rows.map(({ name }) => name));

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 
-/** Orders by name; each has one argument at most, and both it and the result are JSON. */
+/** Orders by name. Each has at most one argument, and argument and result are JSON. */
 export type Orders<O> = { [K in keyof O]: (argument: never) => unknown };
 
 /** One order on its way to a child. */
@@ -9,13 +9,13 @@ export interface OrderLine {
   readonly argument?: unknown;
 }
 
-/** What became of it. */
+/** The result of an order. */
 export type AnswerLine = { readonly result: unknown } | { readonly error: string };
 
 /**
- * Carries out orders that come in as lines of JSON, and answers each with a line.
+ * Carries out orders that arrive as lines of JSON, and answers each with a line.
  *
- * The process ends with its input: whatever happens to the parent, no child outlives it.
+ * The process ends with its input, so no child outlives its parent.
  */
 export function carryOut<O extends Orders<O>>(orders: O): void {
   const known = orders as unknown as Record<string, (argument: unknown) => unknown>;

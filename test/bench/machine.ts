@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 
-/** What the figures were measured on. */
+/** The machine of the measurements. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -11,7 +11,7 @@ export interface Machine {
 
 const GIB = 1_073_741_824;
 
-/** This machine, without a name that tells it from others of its kind. */
+/** This machine, without a name that would identify it among others of its kind. */
 export function thisMachine(): Machine {
   const [version] = /^\d+\.\d+/.exec(release()) ?? [''];
   return {

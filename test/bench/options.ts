@@ -1,16 +1,16 @@
 import { parseArgs } from 'node:util';
 import { wholeNumber } from '../support/whole-number.ts';
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface BenchOptions {
-  /** How rows or workloads begin that are to be measured. */
+  /** The beginnings of the names of rows or workloads to be measured. */
   readonly only?: string;
   readonly rounds: number;
-  /** A file that gets everything as JSON. */
+  /** A file that receives everything as JSON. */
   readonly json?: string;
-  /** A file of that kind, measured before: what is measured now takes the place of what is in it. */
+  /** An earlier file of that kind. New measurements replace its contents. */
   readonly from?: string;
-  /** Whether the page and its picture are written. */
+  /** Whether to write the page and its picture. */
   readonly write: boolean;
 }
 

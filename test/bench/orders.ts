@@ -15,13 +15,13 @@ export interface Setup {
   readonly actors?: 'eager' | 'on-demand';
   /** Whether messages are checked against a schema. @default false */
   readonly isChecked?: boolean;
-  /** Time between pings; 0 is none at all, of either side. @default what the program itself does */
+  /** Time between pings. 0 disables the pings of both sides. @default what the program itself does */
   readonly heartbeatMs?: number;
-  /** Who dials, where that is what is measured. */
+  /** Which client dials, where clients are measured. */
   readonly dialer?: 'mooring' | 'ws';
 }
 
-/** A steady stream of messages to everybody. */
+/** A steady stream of messages to all connections. */
 export interface Stream {
   readonly perTick: number;
   readonly ticks: number;
@@ -33,38 +33,41 @@ export interface Stream {
   readonly isStamped?: boolean;
 }
 
-/** What a server can be asked. */
+/** The orders for a server. */
 export interface ServerOrders {
-  /** Listens, for the first time or again; returns the port. */
+  /** Listens, for the first time or again. Returns the port. */
   listen(port?: number): Promise<number>;
-  /** Destroys all connections and listens no longer, as if the process had ended. */
+  /** Destroys all connections and stops listening, as if the process had ended. */
   leave(): void;
   untilOpen(count: number): Promise<void>;
-  /** Until no more than this many are left, in whatever state. */
+  /** Waits until no more than this many are left, in any state. */
   untilPresent(count: number): Promise<void>;
   /** CPU used by this process so far, in microseconds. */
   cpuMicros(): number;
-  /** Collects garbage, so that what was before is not charged to what follows. */
+  /** Collects garbage, so that earlier work is not charged to what follows. */
   collect(): void;
-  /** Bytes that are alive in the heap and outside of it. */
+  /** Live bytes in the heap and outside it. */
   liveBytes(): number;
   publish(stream: Stream): Promise<void>;
   /** The longest time for which the event loop did not turn, in milliseconds. */
   longestPauseMs(withinMs: number): Promise<number>;
-  /** Starts to watch for pauses of the event loop, at next to no cost and to 10 ms. */
+  /** Starts to watch for pauses of the event loop, at almost no cost and with a precision of 10 ms. */
   watchPauses(): void;
   /** The longest since then, in milliseconds. */
   watchedPauseMs(): number;
   /** Starts to watch the resident memory. */
   watchMemory(): void;
-  /** By how many bytes it has grown at most since then. */
+  /** The maximum growth since then, in bytes. */
   grownBytes(): number;
 }
 
 /** How connections end. */
 export type EndStyle = 'close' | 'reset';
 
-/** A closed loop: each of some connections sends its next request when the answer to the last has come. */
+/**
+ * A closed loop: each of several connections sends its next request when the answer to the last has
+ * arrived.
+ */
 export interface Loop {
   readonly clients: number;
   readonly trips: number;
@@ -77,35 +80,35 @@ export interface Percentiles {
   readonly p99: number;
 }
 
-/** What a crowd of readers can be asked. */
+/** The orders for a crowd of readers. */
 export interface ReaderOrders {
   connect(target: { port: number; count: number; isEngineIo: boolean }): Promise<void>;
-  /** Until this many messages have arrived, over all connections since they began. */
+  /** Waits until this many messages have arrived, over all connections since they began. */
   untilDelivered(count: number): Promise<void>;
   delivered(): number;
   /** Ends the newest connections and waits until they are gone. */
   end(plan: { count: number; style: EndStyle }): Promise<void>;
   loop(plan: Loop): Promise<Percentiles>;
-  /** Every connection sends a message in each period, evenly spread over it; 0 stops that. */
+  /** Every connection sends a message in each period, evenly spread over it. 0 stops that. */
   chatter(periodMs: number): void;
   /** The oldest connection stops reading. */
   stopReading(): void;
-  /** From publishing to reading, for stamped messages since the last time this was asked. */
+  /** From publishing to reading, for stamped messages since the last call. */
   delays(): Percentiles;
 }
 
 /** How long a crowd took to be open again, in milliseconds. */
 export interface Comeback {
-  /** Half of it. */
+  /** Until half of it was open. */
   readonly halfMs: number;
   readonly allMs: number;
 }
 
-/** What a process that dials can be asked. */
+/** The orders for a process that dials. */
 export interface DialerOrders {
-  /** Makes more clients and waits until every one is open. */
+  /** Creates more clients and waits until every one is open. */
   dial(target: { port: number; count: number }): Promise<void>;
-  /** Until all clients are open; times begin now. */
+  /** Waits until all clients are open. Times begin now. */
   untilBack(): Promise<Comeback>;
   collect(): void;
   liveBytes(): number;

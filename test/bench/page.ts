@@ -4,7 +4,7 @@ import { type BenchRow, type LeftOut, targeted } from './row.ts';
 import { figureText, ratioText } from './table.ts';
 import type { Workload } from './workload.ts';
 
-/** Where the page and its picture are, from the root of the sources. */
+/** The paths of the page and its picture, from the root of the sources. */
 export const PAGE = 'docs/benchmarks.md';
 export const PICTURE = 'docs/benchmarks.svg';
 
@@ -102,7 +102,7 @@ function notes(rows: readonly BenchRow[]): string {
   return `\n${told.map(({ name, note }) => wrapped(`\`${name}\`: ${note}`, '- ')).join('\n')}\n`;
 }
 
-/** What was found to hold a figure above its target, by the workload that its row begins with. */
+/** Reasons why figures are above their targets, by the workload that the row name begins with. */
 const HELD_BY: Readonly<Record<string, string>> = {
   burst:
     'nine tenths of it are one system call for each member, a write of 2 KiB: a bare `socket.write` of the same ' +
@@ -132,7 +132,7 @@ const HELD_BY: Readonly<Record<string, string>> = {
     'the XState actor of the connection is 1.3 KB, the subscription to messages, which RxJS makes, 0.8 KB.',
 };
 
-/** Why targets are missed, said once for all rows of a workload. */
+/** The reasons for missed targets, once for all rows of a workload. */
 function missedText(rows: readonly BenchRow[]): string {
   const isMissed = (name: string) => rows.some((row) => !row.holds && row.name.startsWith(name));
   const missed = Object.entries(HELD_BY).filter(([name]) => isMissed(name));

@@ -4,7 +4,7 @@ const { ground, frame, ink, soft } = surroundings;
 const { green, violet, gray } = tones;
 const colors = { ground, frame, ink, soft, green, violet, gray };
 
-/** The style of the picture, part of it. */
+/** The style of the picture, as part of it. */
 export function plotStyle(): string {
   return [
     `.benchmarks { color-scheme: light dark; ${colorVariables('benchmarks', colors, 0)} }`,

@@ -9,21 +9,21 @@ const PANEL = { width: 220, height: 190, top: 56, left: 30, right: 116, bottom: 
 const PANEL_WIDTH = PANEL.left + PANEL.width + PANEL.right;
 const LABEL_GAP = 15;
 
-/** What stands above each plot. */
+/** The text above each plot. */
 const titles: readonly (readonly [plot: string, title: string, unit: string])[] = [
   [plots.burst, '16 messages at once', 'µs of CPU for each delivery'],
   [plots.single, 'One message', 'µs of CPU for each delivery'],
   [plots.accept, 'Coming and going', 'µs of CPU for each connection'],
 ];
 
-/** How subjects are called and drawn. */
+/** The names of the subjects, and how their curves are drawn. */
 const looks: Readonly<Record<string, readonly [kind: string, label: string]>> = {
   mooring: ['mooring', 'Mooring'],
   ws: ['ws', 'ws'],
   'bare socket.write': ['bare', 'bare write'],
 };
 
-/** Draws what things cost against the number of connections. */
+/** Draws costs against the number of connections. */
 export function drawPlots(curves: readonly Curve[]): string {
   const width = titles.length * PANEL_WIDTH + 2 * MARGIN;
   const height = PANEL.top + PANEL.height + PANEL.bottom + MARGIN;
@@ -51,7 +51,7 @@ function heading(title: string, unit: string): string {
   return `<text class="title" y="20">${title}</text><text class="unit" y="38">${unit}</text>`;
 }
 
-/** One plot: where its values are. */
+/** One plot: the positions of its values. */
 interface Scale {
   readonly sizes: readonly number[];
   readonly highest: number;
@@ -79,7 +79,10 @@ function scaleOf(curves: readonly Curve[]): Scale {
 
 const STEPS_MAX = 5;
 
-/** The smallest of 1, 2 and 5 and their tenfolds that divides an axis into a few parts. */
+/**
+ * The smallest of 1, 2 and 5 and their multiples by powers of ten that divides an axis into a few
+ * parts.
+ */
 export function niceStep(highest: number): number {
   const power = 10 ** Math.floor(Math.log10(highest / STEPS_MAX));
   return (
@@ -87,7 +90,7 @@ export function niceStep(highest: number): number {
   );
 }
 
-/** Sizes double from one to the next, so they stand at the same distance. */
+/** Sizes double from one to the next, so their distances are equal. */
 function xOf(size: number, { sizes }: Scale): number {
   const share = sizes.length < 2 ? 0 : sizes.indexOf(size) / (sizes.length - 1);
   return rounded(PANEL.left + 10 + share * (PANEL.width - 20));
@@ -128,7 +131,7 @@ function drawCurve({ subject, points }: Curve, scale: Scale): string {
   return `<g class="${kind}"><path class="curve" d="M${path}"/>${dots.join('')}</g>`;
 }
 
-/** The name of each curve beside its end, with the cost there; names that would overlap move apart. */
+/** The name of each curve beside its end, with the cost there. Overlapping names move apart. */
 function labels(curves: readonly Curve[], scale: Scale): string {
   const wanted = curves
     .map((curve) => ({ curve, y: yOf(lastCost(curve), scale) + 4 }))
@@ -148,7 +151,7 @@ function lastCost({ points }: Curve): number {
   return points.at(-1)?.[1] ?? 0;
 }
 
-/** Moves what is too close apart, downwards, and the lot back up when it would leave the plot. */
+/** Moves overlapping labels apart, downwards, and all of them back up if they would leave the plot. */
 function spread(ys: readonly number[]): readonly number[] {
   const places: number[] = [];
   for (const y of ys)

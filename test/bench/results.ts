@@ -2,7 +2,7 @@ import { type Machine, thisMachine } from './machine.ts';
 import { type BenchRow, type Curve, type LeftOut, merged } from './row.ts';
 import type { Outcome, RowPlan, Workload } from './workload.ts';
 
-/** Everything that was measured, as it is written to a file. */
+/** All measurements, as written to a file. */
 export interface Results {
   readonly machine: Machine;
   readonly rows: readonly BenchRow[];
@@ -15,7 +15,7 @@ export function noResults(): Results {
   return { machine: thisMachine(), rows: [], leftOut: [], curves: [] };
 }
 
-/** Adds what a workload gave; it takes the place of what the same rows and curves gave before. */
+/** Adds the results of a workload. They replace earlier results of the same rows and curves. */
 export function withOutcome(results: Results, { rows, leftOut, curves }: Outcome): Results {
   const stillOut = merged(results.leftOut, leftOut).filter(
     ({ name }) => !rows.some((row) => row.name === name),
@@ -29,20 +29,20 @@ export function withOutcome(results: Results, { rows, leftOut, curves }: Outcome
   };
 }
 
-/** What of a workload is to be measured. */
+/** The parts of a workload to be measured. */
 export interface Selection {
   readonly workload: Workload;
   readonly rows: readonly RowPlan[];
 }
 
-/** Whatever begins like this: a workload with all its rows, or single rows. */
+/** Everything whose name begins like this: a workload with all its rows, or single rows. */
 export function select(workloads: readonly Workload[], only = ''): readonly Selection[] {
   return workloads
     .map((workload) => ({ workload, rows: rowsOf(workload, only) }))
     .filter(({ workload, rows }) => rows.length > 0 || isPicture(workload, only));
 }
 
-/** A name that is that of a row in full means this row, even when others begin like it. */
+/** The full name of a row means only this row, even if other names begin with it. */
 function rowsOf({ name, rows }: Workload, only: string): readonly RowPlan[] {
   const exact = rows.filter((row) => row.name === only);
   if (exact.length > 0 && name !== only) return exact;

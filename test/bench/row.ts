@@ -1,4 +1,4 @@
-/** One figure: ours beside a peer's, measured in the same run. */
+/** One figure: ours and a peer's, measured in the same run. */
 export interface BenchRow {
   readonly name: string;
   readonly unit: string;
@@ -6,12 +6,12 @@ export interface BenchRow {
   readonly peer: number;
   readonly peerName: string;
   readonly ratio: number;
-  /** The ratio must not be above it; none where the figure is told for what it is. */
+  /** The ratio must not exceed it. Absent where the figure is only information. */
   readonly target?: number;
   readonly holds: boolean;
-  /** What each round gave. */
+  /** The result of each round. */
   readonly rounds: Pairs;
-  /** What else was seen. */
+  /** Further observations. */
   readonly note?: string;
 }
 
@@ -27,7 +27,7 @@ export interface Pairs {
   readonly peer: readonly number[];
 }
 
-/** What a row says before anything was measured. */
+/** The description of a row before any measurement. */
 export interface RowHead {
   readonly name: string;
   readonly unit: string;
@@ -41,7 +41,7 @@ export interface Curve {
   readonly points: readonly (readonly [connections: number, cost: number])[];
 }
 
-/** The middle one; the mean of the two in the middle when there are two. */
+/** The middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
@@ -70,7 +70,7 @@ export function percentile(sorted: Float64Array, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
-/** Rows measured before, with those measured now in their places and the new ones behind them. */
+/** Earlier rows, with new measurements in their places and new rows after them. */
 export function merged<T extends { readonly name: string }>(
   before: readonly T[],
   now: readonly T[],

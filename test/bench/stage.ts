@@ -12,17 +12,17 @@ import type {
 
 const CONNECT_WITHIN_MS = 120_000;
 
-/** Enough for every function on the way to be compiled. */
+/** Enough to compile every function on the way. */
 const WARM_UP_DELIVERIES = 250_000;
 const WARM_UP_TICKS_MIN = 2;
 const WARM_UP_TICKS_MAX = 12;
 const TICKS_MIN = 3;
 const TICKS_MAX = 400;
 
-/** Readers get the time that they need, so that nothing piles up. */
+/** Readers get the time that they need, so that nothing accumulates. */
 const PAUSE_MS = 20;
 
-/** For whom is waited, and for how long. */
+/** Which readers to wait for, and for how long. */
 interface Patience {
   /** How many read. @default all */
   readonly reading?: number;
@@ -32,7 +32,7 @@ interface Patience {
 /**
  * One server and its clients, each a fresh process.
  *
- * What one subject leaves behind, in its heap or in what was compiled, cannot disturb another.
+ * So no subject can affect another through its heap or its compiled code.
  */
 export class Stage {
   readonly server: Child<ServerOrders>;
@@ -49,7 +49,7 @@ export class Stage {
     this.server = new Child({ name: `${name} server`, ...serverCommand(setup) });
   }
 
-  /** Clients that do as little as they can. */
+  /** Clients that do as little as possible. */
   get readers(): Child<ReaderOrders> {
     this.#readers ??= new Child({
       name: `${this.#name} readers`,
@@ -59,7 +59,7 @@ export class Stage {
     return this.#readers;
   }
 
-  /** Clients that are measured themselves, or by what they do to the server. */
+  /** Clients that are measured themselves, or by their effect on the server. */
   get dialers(): Child<DialerOrders> {
     const command = nodeCommand('./dialers/program.js', this.#setup);
     this.#dialers ??= new Child({ name: `${this.#name} dialers`, ...command });
@@ -71,7 +71,7 @@ export class Stage {
     return this.#connections;
   }
 
-  /** Connects more readers and waits until both sides say so. */
+  /** Connects more readers and waits until both sides confirm it. */
   async connect(count: number): Promise<void> {
     const port = await this.#listen();
     const isEngineIo = this.#setup.program === 'socket.io';
@@ -80,7 +80,7 @@ export class Stage {
     await this.server.ask('untilOpen', this.#connections);
   }
 
-  /** Lets more clients dial and waits until both sides say that they are open. */
+  /** Lets more clients dial and waits until both sides report them as open. */
   async dial(count: number): Promise<void> {
     const port = await this.#listen();
     await this.dialers.ask('dial', { port, count }, CONNECT_WITHIN_MS);
@@ -93,13 +93,13 @@ export class Stage {
     return this.#port;
   }
 
-  /** The server goes away, with all connections. */
+  /** The server disappears, with all connections. */
   async leave(): Promise<void> {
     await this.server.ask('leave');
     await this.server.ask('untilPresent', 0);
   }
 
-  /** The server is there again: how long it takes until everybody who dials is open. */
+  /** The server returns. Measures how long it takes until all dialing clients are open. */
   async comeBack(): Promise<Comeback> {
     await this.server.ask('listen', this.#port);
     const comeback = await this.dialers.ask('untilBack', undefined, CONNECT_WITHIN_MS);
@@ -121,7 +121,7 @@ export class Stage {
     return (await this.server.ask('cpuMicros')) - before;
   }
 
-  /** Publishes and waits until everybody who reads has everything; others may have read some of it. */
+  /** Publishes and waits until all active readers have everything. Others may have read some of it. */
   async stream(
     stream: Stream,
     { reading = this.#connections, withinMs }: Patience = {},
@@ -136,8 +136,8 @@ export class Stage {
   /**
    * CPU for each delivered message, in microseconds.
    *
-   * After a warm-up as many ticks as the time that is wanted allows: a cheap subject is measured as well as a
-   * dear one.
+   * After a warm-up, it runs as many ticks as the given time allows, so that a cheap subject is measured as
+   * well as an expensive one.
    */
   async deliveryMicros(perTick: number, cpuMsWanted: number): Promise<number> {
     const perTickOfAll = perTick * this.#connections;
@@ -162,7 +162,7 @@ function within(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, value));
 }
 
-/** Where the binary of Bun is; empty when there is none. */
+/** The path of the Bun binary. Empty if there is none. */
 export function bunBinary(): string {
   return process.env['BENCH_BUN'] ?? '';
 }

@@ -5,7 +5,7 @@ const headings = ['', 'row', 'ours', 'peer', 'unit', 'compared to', 'ratio', 'ta
 /** Columns of figures, which end where their headings end. */
 const rightAligned = new Set([2, 3, 6, 7]);
 
-/** The rows as a table for a terminal, with a line about what was missed. */
+/** The rows as a table for a terminal, with a line about the missed targets. */
 export function tableText(rows: readonly BenchRow[], leftOut: readonly LeftOut[] = []): string {
   const cells = [headings, ...rows.map(cellsOf)];
   const widths = headings.map((_, column) => Math.max(...cells.map((row) => length(row[column]))));
@@ -44,7 +44,7 @@ function length(cell = ''): number {
   return [...cell].length;
 }
 
-/** A figure with as many digits as say something. */
+/** A figure with its significant digits. */
 export function figureText(value: number): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   return value.toLocaleString('en', {
@@ -53,7 +53,7 @@ export function figureText(value: number): string {
   });
 }
 
-/** A ratio; small ones need a digit more. */
+/** A ratio. Small ones need one more digit. */
 export function ratioText(value: number): string {
   return value.toFixed(value < 0.1 ? 3 : 2);
 }

@@ -2,58 +2,58 @@ import type { Setup } from './orders.ts';
 import { type BenchRow, type Curve, compare, type LeftOut, median, type Pairs } from './row.ts';
 import { bunBinary, Stage } from './stage.ts';
 
-/** What one round measured of one subject, by the name of the figure. */
+/** The measurements of one round of one subject, by the name of the figure. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** What all rounds measured, by subject. */
+/** The measurements of all rounds, by subject. */
 export type Taken = ReadonlyMap<string, readonly Figures[]>;
 
-/** How a row comes from what was measured. */
+/** How a row is computed from the measurements. */
 export interface RowPlan {
   readonly name: string;
   readonly unit: string;
   readonly peerName: string;
-  /** Names of the subjects that it compares. */
+  /** The names of the subjects that it compares. */
   readonly needs: readonly string[];
   pairs(taken: Taken): Pairs;
-  /** What the ratio must not be above; a function when that depends on what was measured. @default nothing */
+  /** The limit of the ratio. A function if that depends on the measurements. @default none */
   readonly target?: number | ((pairs: Pairs) => number);
   note?(taken: Taken): string;
 }
 
-/** Something that is done to each of some subjects. */
+/** Work that each of several subjects performs. */
 export interface Workload {
   readonly name: string;
-  /** What is done, for the page. */
+  /** The description for the page. */
   readonly about: string;
   readonly subjects: Readonly<Record<string, Setup>>;
   readonly rows: readonly RowPlan[];
-  /** A limit on the rounds, for what takes long and is only drawn. */
+  /** A limit on the rounds, for slow work that is only drawn. */
   readonly roundsMax?: number;
   measure(stage: Stage, subject: string): Promise<Figures>;
-  /** What is drawn. */
+  /** The curves to draw. */
   curves?(taken: Taken): readonly Curve[];
 }
 
-/** What a workload gave. */
+/** The results of a workload. */
 export interface Outcome {
   readonly rows: readonly BenchRow[];
   readonly leftOut: readonly LeftOut[];
   readonly curves: readonly Curve[];
 }
 
-/** How a workload is to be run. */
+/** How to run a workload. */
 export interface RunPlan {
   readonly rounds: number;
   readonly rows: readonly RowPlan[];
-  /** Told what each round gave. */
+  /** Called with the result of each round. */
   progress(line: string): void;
 }
 
 /**
  * Measures all subjects of a workload in turn, round after round.
  *
- * Whatever slows the machine down for a while slows all of them; the order rotates, so that nobody is always
+ * A temporary slowdown of the machine affects all of them. The order rotates, so that no subject is always
  * the first.
  */
 export async function runWorkload(workload: Workload, plan: RunPlan): Promise<Outcome> {
@@ -85,7 +85,7 @@ async function measureOnce(workload: Workload, name: string): Promise<Figures> {
   }
 }
 
-/** A workload without rows is there for its curves. */
+/** A workload without rows exists for its curves. */
 function subjectsOf(workload: Workload, rows: readonly RowPlan[]): readonly string[] {
   if (workload.rows.length === 0) return Object.keys(workload.subjects);
   return Object.keys(workload.subjects).filter((name) =>
@@ -130,7 +130,7 @@ function progressLine(
   return `${workload} ${round + 1}/${rounds}  ${subject}: ${shown.join(', ')}`;
 }
 
-/** A row that compares two figures of Mooring with each other, beside how ws fares with the same two. */
+/** A row that compares two figures of Mooring with each other, beside the same comparison for ws. */
 export function flat(
   head: { name: string; unit: string; peerName: string; target: number },
   many: string,
@@ -148,14 +148,14 @@ export function flat(
   };
 }
 
-/** The median of a figure that is taken several times; a collection of garbage falls into one of them or another. */
+/** The median of a figure that is measured several times: a garbage collection may fall into any of them. */
 export async function medianOf(times: number, take: () => Promise<number>): Promise<number> {
   const values: number[] = [];
   for (let time = 0; time < times; time += 1) values.push(await take());
   return median(values);
 }
 
-/** What Mooring costs when its connections get an actor only when somebody asks, beside what it costs by default. */
+/** The cost of Mooring when its connections get an actor only on demand, beside its default cost. */
 export function actorsOnDemand(head: { name: string; unit: string }, name: string): RowPlan {
   const row = { ...head, name: `${head.name}, actors on demand` };
   return versus(row, name, ['actors on demand', 'mooring']);

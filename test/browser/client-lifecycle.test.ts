@@ -1,7 +1,6 @@
-// Goal: whatever happens to a page, its device or its server, the client is in the right state, tells each connection
-// once, and comes back by itself.
-// Method: the compiled client in Chromium over the bare DevTools protocol, a Mooring server here or in a process of its
-// own, and everything that either told.
+// Goal: whatever happens to a page, its device or its server, the client is in the right state, reports each connection
+// once, and reconnects by itself. Method: the compiled client in Chromium over the plain DevTools protocol, a Mooring
+// server here or in a separate process, and the reports of both.
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -17,23 +16,23 @@ import { PageService } from './page-service.ts';
 const TIMEOUT_MS = 240_000;
 const WITHIN_MS = 40_000;
 
-/** So many beats, or pongs, are no accident. */
+/** This many beats, or pongs, are no coincidence. */
 const BEATS = 8;
 /** A header, and a mask (RFC 6455 §5.2). */
 const PONG_BYTES = 6;
 const SLEEP_MS = 6_000;
 
-/** Asks often, and is patient: a machine that is busy is no page that is frozen. */
+/** Asks often and waits long, because a busy machine does not mean a frozen page. */
 const watchful: HeartbeatOptions = { intervalMs: 300, graceMs: 4_000 };
-/** Is soon sure that nobody is there. */
+/** Gives up a silent peer soon. */
 const brisk: HeartbeatOptions = { intervalMs: 300, graceMs: 3_000 };
-/** Asks so seldom that it never does in a test. */
+/** Asks so rarely that it never does in a test. */
 const trusting: HeartbeatOptions = { intervalMs: 600_000, graceMs: 60_000 };
 
-describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => {
+describe('a client in a page that is used like a real one', { timeout: TIMEOUT_MS }, () => {
   const stops: (() => unknown)[] = [];
   let chromium: Chromium;
-  /** What is in front when the page is in the background. */
+  /** The page in front while the page under test is in the background. */
   let blank: Tab;
 
   before(async () => {
@@ -82,13 +81,13 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
   const verdicts = (service: Service) =>
     service.of('connection.closed').map(({ verdict }) => `${verdict.cause} ${verdict.code}`);
 
-  /** Each side has told the end of the one connection, once, and the second one is open. */
+  /** Each side has reported the end of the one connection, once, and the second one is open. */
   async function assertCameBack(service: Service, tab: Tab, expected: string): Promise<Told> {
-    await until(() => verdicts(service).length > 0, 'the server has told the end', WITHIN_MS);
+    await until(() => verdicts(service).length > 0, 'the server has reported the end', WITHIN_MS);
     await until(() => service.of('connection.opened').length === 2, 'it is back', WITHIN_MS);
     assert.deepEqual(verdicts(service), [expected]);
     const told = await toldIn(tab);
-    // A browser tells a page no more than that.
+    // A browser reveals no more than that to a page.
     assert.deepEqual(told.endings, ['closed connection-lost 1006']);
     assert.deepEqual(outer(told.states), [
       ...['idle', 'dialing', 'up', 'closing', 'waiting'],
@@ -98,7 +97,7 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     return told;
   }
 
-  it('stays up in the background, where it hears and answers, and nobody takes it for asleep', async () => {
+  it('stays up in the background, where it receives and answers, and is never reported as asleep', async () => {
     const { service, tab, connection } = await connect(watchful, watchful);
     await cover(tab);
     const { beats } = await toldIn(tab);
@@ -114,7 +113,7 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     assert.deepEqual([verdicts(service), service.of('connection.asleep')], [[], []]);
   });
 
-  it('is asleep for its server while it is frozen, and is back when it thaws', async () => {
+  it('is asleep for its server while it is frozen, and awake when it thaws', async () => {
     const { service, tab, connection, sockets } = await connect(watchful, watchful);
     await cover(tab);
     await tab.freeze();
@@ -127,29 +126,30 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     await tab.activate();
     await tab.thaw();
     await isUp(tab, 2);
-    // Chromium closes the connection of a page that it thaws.
+    // Chromium closes the connection of a page when it thaws.
     const { life } = await assertCameBack(service, tab, 'peer-close 1001');
     assert.ok(life.includes('freeze') && life.includes('resume'), life.join());
   });
 
-  it('is back when the user comes back to its page, which waited in the cache', async () => {
+  it('reconnects when the user returns to its page, which waited in the cache', async () => {
     const { service, tab } = await connect(watchful, watchful);
     await tab.goTo(`http://127.0.0.1:${service.port}/away`);
-    // Chromium 156 keeps the connection of a page in the cache, and closes it on return; others close it at once.
+    // Chromium 156 keeps the connection of a page in the cache, and closes it on return. Other browsers close
+    // it at once.
     const isKnown = () => service.of('connection.asleep').length + verdicts(service).length > 0;
-    await until(isKnown, 'the server knows that nobody is there', WITHIN_MS);
+    await until(isKnown, 'the server has noticed the end', WITHIN_MS);
     await tab.goBack();
     await tab.until('told.life.includes("restored")');
     await isUp(tab, 2);
     await assertCameBack(service, tab, 'peer-close 1001');
   });
 
-  it('finds that it is cut off although nothing is closed, and is back with the network', async () => {
+  it('detects a network that is cut without a close, and reconnects with the network', async () => {
     const { service, tab } = await connect(brisk, brisk, (page) => page.setOffline(false));
     await tab.setOffline(true);
-    // One attempt at least finds no network either.
+    // At least one attempt also finds no network.
     await tab.until('told.endings.length >= 2');
-    await until(() => verdicts(service).length > 0, 'the server has told the end', WITHIN_MS);
+    await until(() => verdicts(service).length > 0, 'the server has reported the end', WITHIN_MS);
     const { states } = await toldIn(tab);
     assert.ok(states.includes('waiting.offline') && !states.includes('waiting.backoff'));
     await tab.setOffline(false);
@@ -162,7 +162,7 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     assert.deepEqual(verdicts(service), ['heartbeat-timeout 1006']);
   });
 
-  it('is back when its device has slept until the server gave it up', async () => {
+  it('reconnects when its device has slept until the server gave it up', async () => {
     const { service, tab } = await connect(brisk, watchful);
     await chromium.sleep();
     await until(() => verdicts(service).length > 0, 'the server gives it up', WITHIN_MS);
@@ -171,12 +171,12 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     await assertCameBack(service, tab, 'heartbeat-timeout 1006');
   });
 
-  it('asks at once when its device has slept, and stays on the connection that is still there', async () => {
+  it('probes at once when its device has slept, and keeps a connection that still works', async () => {
     const { service, tab, connection } = await connect(trusting, trusting);
     await tab.until('told.beats.answered === 1');
     assert.equal((await toldIn(tab)).beats.asked, 0);
     await chromium.sleep();
-    // The sleep itself is what is tested: it must be longer than what a clock may jump without it.
+    // The sleep itself is under test: it must be longer than the clock may jump without a sleep.
     await new Promise((resolve) => setTimeout(resolve, SLEEP_MS));
     chromium.wake();
     await tab.until('told.beats.gotAnswer === 1');
@@ -187,7 +187,7 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     assert.equal(connection.state, 'open');
   });
 
-  it('is back when its server was killed and is started again', async () => {
+  it('reconnects when its server was killed and started again', async () => {
     const first = await PageService.start({ heartbeat: watchful, port: 0 });
     stops.push(() => first.kill());
     const tab = await show(lifecycleUrl(first.port, watchful));
@@ -199,20 +199,20 @@ describe('client in a page that lives like one', { timeout: TIMEOUT_MS }, () => 
     const { endings, events } = await toldIn(tab);
     const [end, ...attempts] = endings;
     assert.equal(end, 'closed connection-lost 1006');
-    // Every attempt on a server that is not there has an end of its own.
+    // Every attempt on a missing server has an ending of its own.
     assert.deepEqual(new Set(attempts), new Set(['failed undisclosed']));
     assert.deepEqual(events, []);
     const { open, closed } = await second.census();
     assert.deepEqual([open, closed], [1, []]);
   });
 
-  it('gives up a server that has fallen silent, and is back when that speaks again', async () => {
+  it('gives up a server that has fallen silent, and reconnects when it responds again', async () => {
     const server = await PageService.start({ heartbeat: trusting, port: 0 });
     stops.push(() => server.kill());
     const tab = await show(lifecycleUrl(server.port, brisk));
     await tab.until('told.beats.gotAnswer >= 2');
     await server.freeze();
-    // One attempt at least finds it silent as well.
+    // At least one attempt finds it silent as well.
     await tab.until('told.endings.length >= 2');
     server.thaw();
     await isUp(tab, 2);

@@ -14,7 +14,7 @@ const HEAD = `<!doctype html>
 </script>
 `;
 
-/** A page that runs a script, with `createClient` of the compiled client at hand. */
+/** A page that runs a script in which `createClient` of the compiled client is available. */
 export function clientPage(script: string): string {
   return `${HEAD}<script type="module">
 import { createClient } from '/compiled/src/client/browser.js';
@@ -22,7 +22,7 @@ ${script}
 </script>`;
 }
 
-/** Serves pages by their paths, and the compiled modules, one by one. */
+/** Serves pages by their paths, and the compiled modules one by one. */
 export function servePages(pages: Readonly<Record<string, string>>): RequestListener {
   return ({ url = '/' }, response) => {
     const page = pages[url.replace(/\?.*$/s, '')];
@@ -33,7 +33,7 @@ export function servePages(pages: Readonly<Record<string, string>>): RequestList
     const path = url
       .replace(/^\/modules\//, `${MODULES}/`)
       .replace(/^\/compiled\//, `${COMPILED}/`);
-    // RxJS names its modules without an extension.
+    // RxJS imports its modules without an extension.
     const file = [path, `${path}.js`].find((name) => /\.m?js$/.test(name) && existsSync(name));
     if (file === undefined) response.writeHead(404).end();
     else response.setHeader('Content-Type', 'text/javascript').end(readFileSync(file));

@@ -1,5 +1,5 @@
-// Goal: in a real browser the client loads neither ws nor zod, tells each connection once, and comes back by itself.
-// Method: Chromium loads the compiled modules one by one, with an import map, from the server that it dials.
+// Goal: in a real browser the client loads neither ws nor zod, reports each connection once, and reconnects by
+// itself. Method: Chromium loads the compiled modules one by one, with an import map, from the server that it dials.
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { after, before, describe, it } from 'node:test';
@@ -95,7 +95,7 @@ describe('client in a browser', { timeout: TIMEOUT_MS }, () => {
     assert.deepEqual(messages, [{ echo: { text: 'grüß dich' } }]);
   });
 
-  it('survives a restart of the server, keeps what is sent meanwhile, and tells one end', async () => {
+  it('survives a restart of the server, keeps messages sent meanwhile, and reports one ending', async () => {
     const { port } = listener;
     await shut();
     await untilState('waiting');
@@ -112,7 +112,7 @@ describe('client in a browser', { timeout: TIMEOUT_MS }, () => {
     assert.deepEqual(messages[1], { echo: { text: 'while away' } });
   });
 
-  it('is offline with its browser, and comes back with it', async () => {
+  it('is offline with its browser, and reconnects with it', async () => {
     await page.context().setOffline(true);
     for (const connection of supervisor.connections) connection.terminate();
     await untilState('waiting');
@@ -122,14 +122,14 @@ describe('client in a browser', { timeout: TIMEOUT_MS }, () => {
     await page.waitForFunction('client.status.state === "up"', undefined, { timeout: 10_000 });
   });
 
-  it('closes cleanly, and both sides say so once', async () => {
+  it('closes cleanly, and both sides report it once', async () => {
     const verdicts: number[] = [];
     supervisor.events$.subscribe((event) => {
       if (event.type === 'connection.closed') verdicts.push(event.verdict.code);
     });
     await page.evaluate('client.close(4000, "enough")');
     assert.equal(await state(), 'stopped');
-    await until(() => verdicts.length === 1, 'the server has said so');
+    await until(() => verdicts.length === 1, 'the server has reported it');
     assert.deepEqual(verdicts, [4000]);
     const { endings } = await told();
     assert.deepEqual(endings.slice(-1), ['4000']);

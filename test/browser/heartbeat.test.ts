@@ -1,5 +1,5 @@
-// Goal: a real browser keeps and judges connections to servers that know nothing of Mooring, by messages. Method: servers of
-// plain ws that want heartbeats as services on the internet do, and a page of each on the server that it dials.
+// Goal: a real browser keeps and judges connections to servers without Mooring, by messages. Method: servers of plain
+// ws that expect heartbeats as services on the internet do, and for each a page on the server that it dials.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
@@ -18,7 +18,7 @@ import { launchBrowser } from './lobby-tab.ts';
 
 const TIMEOUT_MS = 120_000;
 
-/** A page whose client has these options, as code, and tells what becomes of it. */
+/** A page with a client that has these options, given as code. It records the results. */
 const pageWith = (options: string) =>
   clientPage(`
 const told = { endings: [], messages: [], events: [], states: [] };
@@ -54,7 +54,7 @@ describe('heartbeats in a browser', { timeout: TIMEOUT_MS }, () => {
   });
   after(() => browser.close());
 
-  /** Opens a page on the server of a feed, and closes both when the test is over. */
+  /** Opens a page on the server of a feed, and closes both after the test. */
   const inPage = (feed: Feed, options: string, test: () => Promise<void>) => async () => {
     server = await FeedServer.start(feed, servePages({ '/': pageWith(options) }));
     page = await browser.newPage();
@@ -73,7 +73,7 @@ describe('heartbeats in a browser', { timeout: TIMEOUT_MS }, () => {
     page.waitForFunction(condition, undefined, { timeout: 30_000 });
 
   it(
-    'keep a busy feed that ends who says nothing, as Bitget does',
+    'keep a busy feed open that ends silent clients, as Bitget does',
     inPage(
       bitget(1_500),
       `{ heartbeat: { message: 'ping', expects: (p) => p === 'pong', everyMs: 100, always: true } }`,
@@ -87,7 +87,7 @@ describe('heartbeats in a browser', { timeout: TIMEOUT_MS }, () => {
   );
 
   it(
-    'go through the codec, and their answers are hidden, as Phoenix wants it',
+    'go through the codec, and their answers are hidden, as Phoenix requires',
     inPage(
       phoenix,
       `{ heartbeat: { message: () => [null, String(++globalThis.ref || (globalThis.ref = 1)), 'phoenix', 'heartbeat', {}],
@@ -115,7 +115,7 @@ describe('heartbeats in a browser', { timeout: TIMEOUT_MS }, () => {
   );
 
   it(
-    'give up an application that hangs, although its system answers pings',
+    'give up an application that hangs although its system answers pings',
     inPage(
       hung,
       `{ heartbeat: { message: 'ping', expects: (p) => p === 'pong', everyMs: 100, graceMs: 300 } }`,
@@ -129,7 +129,7 @@ describe('heartbeats in a browser', { timeout: TIMEOUT_MS }, () => {
   );
 
   it(
-    'end a feed that is dead by silentMs, and dial again',
+    'end a feed that silentMs finds dead, and dial again',
     inPage(
       ({ socket, number }) => {
         if (number > 1) return busy(socket);
@@ -146,7 +146,7 @@ describe('heartbeats in a browser', { timeout: TIMEOUT_MS }, () => {
   );
 
   it(
-    'leave a network that is lost with a name, and a message that is too long undelivered',
+    'report a lost network by its cause, and never deliver a message that is too long',
     inPage(
       ({ socket, number }) => {
         if (number === 1) setTimeout(() => socket.terminate(), 100);
@@ -167,7 +167,7 @@ describe('heartbeats in a browser', { timeout: TIMEOUT_MS }, () => {
   );
 
   it(
-    'end a feed that is faster than a page that is paused',
+    'end a feed that is too fast for a paused page',
     inPage(
       ({ socket }) => busy(socket),
       '{ limits: { payloadBytesMax: 5_000 }, onMessage: (connection) => connection.pause() }',
@@ -179,7 +179,7 @@ describe('heartbeats in a browser', { timeout: TIMEOUT_MS }, () => {
   );
 
   it(
-    'ask at once when the application says that the host woke up',
+    'probe at once when the application reports that the host woke up',
     inPage(
       hung,
       `{ heartbeat: { message: 'ping', everyMs: 600_000 }, signs: (host) => { globalThis.host = host; } }`,

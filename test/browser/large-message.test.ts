@@ -1,4 +1,4 @@
-// Goal: a browser may send the largest message that is allowed: it cuts it into frames and chunks as it likes.
+// Goal: a browser may send the largest permitted message, in any frames and chunks that it chooses.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
@@ -34,7 +34,7 @@ describe('a page that sends 16 MiB', { timeout: 120_000 }, () => {
     await listener.close();
   });
 
-  it('is heard', async () => {
+  it('delivers them as one message', async () => {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${listener.port}/`);
     await page.evaluate(`

@@ -2,7 +2,7 @@ import type { HeartbeatOptions } from '../../src/index.ts';
 import type { Tab } from '../support/chromium.ts';
 import { clientPage } from './client-page.ts';
 
-/** Everything that the client of the page has told, and what the page has been through. */
+/** Everything that the client of the page has reported, and what happened to the page. */
 export interface Told {
   readonly states: string[];
   /** `closed`, cause and code, or `failed` and cause. */
@@ -10,7 +10,7 @@ export interface Told {
   readonly events: string[];
   readonly messages: unknown[];
   readonly beats: { readonly asked: number; readonly gotAnswer: number; readonly answered: number };
-  /** Lifecycle events of the page, in their order. */
+  /** Lifecycle events of the page, in order. */
   readonly life: string[];
 }
 
@@ -52,24 +52,24 @@ client.events$.subscribe(({ type }) => told.events.push(type));
 client.messages$.subscribe((message) => told.messages.push(message));
 Object.assign(globalThis, { client, told });`);
 
-/** What a server has for a browser: the page of the client, and another to go to. */
+/** What a server has for a browser: the page of the client, and another page to navigate to. */
 export const lifecyclePages = {
   '/': lifecyclePage,
   '/away': '<!doctype html><link rel="icon" href="data:,"><title>away</title>',
 };
 
-/** Where the page is, whose client has this heartbeat. */
+/** The path of the page whose client has this heartbeat. */
 export function lifecycleUrl(port: number, heartbeat: HeartbeatOptions): string {
   const query = new URLSearchParams({ heartbeat: JSON.stringify(heartbeat) });
   return `http://127.0.0.1:${port}/?${query}`;
 }
 
-/** What the page remembers. */
+/** What the page has recorded. */
 export function toldIn(tab: Tab): Promise<Told> {
   return tab.evaluate<Told>('told');
 }
 
-/** Waits until the client is up for this many times: `2` when it has come back once. */
+/** Waits until the client has been up this many times: `2` after one reconnect. */
 export function isUp(tab: Tab, times = 1): Promise<void> {
   const entered = 'told.states.filter((state) => state === "up.settling").length';
   return tab.until(`${entered} === ${times} && client.status.state === "up"`);

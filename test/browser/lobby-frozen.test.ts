@@ -1,5 +1,5 @@
-// Goal: others see of a tab that its browser has frozen that it is asleep, and it is back when it thaws. Method: Chromium
-// freezes one in the background for real, and another browser, which Playwright keeps awake, looks at the table.
+// Goal: other tabs see that a tab frozen by its browser is asleep, and that it is awake when it thaws. Method: Chromium
+// really freezes one in the background, and another browser, which Playwright keeps awake, shows the table.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
@@ -12,7 +12,7 @@ const isConnected = `document.querySelector('#own-state').dataset.state === 'up'
   && document.querySelector('.connection[data-own][data-state="open"]') !== null`;
 const HARBOUR = 'document.querySelector("#line-list").textContent';
 
-describe('lobby with a tab that is frozen', { timeout: TIMEOUT_MS }, () => {
+describe('lobby with a frozen tab', { timeout: TIMEOUT_MS }, () => {
   let lobby: LobbyProcess;
   let url: string;
   let browser: Browser;
@@ -31,7 +31,7 @@ describe('lobby with a tab that is frozen', { timeout: TIMEOUT_MS }, () => {
     await lobby[Symbol.asyncDispose]();
   });
 
-  it('marks it as asleep, and has it back when it thaws', async () => {
+  it('marks it as asleep, and as awake when it thaws', async () => {
     const ada = await LobbyTab.open(browser, { url, name: 'Ada' });
     const blank = await chromium.open('about:blank');
     const fay = await chromium.open(`${url}?name=Fay`);
@@ -47,7 +47,7 @@ describe('lobby with a tab that is frozen', { timeout: TIMEOUT_MS }, () => {
 
     await fay.activate();
     await fay.thaw();
-    // Chromium closes the connection of a page that it thaws.
+    // Chromium closes the connection of a page when it thaws.
     await ada.sees(ada.ending('Fay', 'peer-close').filter({ hasText: 'code 1001' }));
     await fay.until(`${isConnected} && ${HARBOUR}.includes('Reconnected after')`);
     await ada.sees(ada.row('Fay').and(ada.page.locator('[data-state="open"]')));

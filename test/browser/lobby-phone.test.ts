@@ -1,5 +1,5 @@
-// Goal: the lobby can be used with a finger on a small screen, and its chart shows what matters without a search. Method:
-// Chromium plays phones of several widths; what a person sees and hits is measured in the page.
+// Goal: the lobby works with a finger on a small screen, and its chart shows the relevant part without scrolling.
+// Method: Chromium emulates phones of several widths, and the test measures the page as a person sees and touches it.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Locator } from 'playwright-core';
@@ -11,19 +11,19 @@ const TIMEOUT_MS = 180_000;
 const WIDTHS = [320, 390, 768];
 const FINGER_PX = 44;
 
-/** Everything that a finger may hit, and is too small for it. */
+/** Everything that a finger may touch, and that is too small for it. */
 const TOO_SMALL = `[...document.querySelectorAll('a, button, input, select, summary')]
   .map((node) => [node, node.getBoundingClientRect()])
   .filter(([, { width, height }]) => width > 0 && (width < ${FINGER_PX} || height < ${FINGER_PX}))
   .map(([node, { width, height }]) => (node.id || node.textContent) + ': ' + width + ' × ' + height)`;
-/** Words that run over the edge of what they are in. */
+/** Words that overflow their container. */
 const CUT_OFF = `[...document.querySelectorAll('#counts dt, .tile span, .card-head *, .stepper *, .legend *')]
   .filter((node) => node.getBoundingClientRect().right > node.parentElement.getBoundingClientRect().right + 1
     || node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'inline')
   .map((node) => node.textContent)`;
 const SCROLLED = `document.querySelector('#chart').scrollLeft`;
 
-/** Whether something is within the part of the chart that is not scrolled away to the left or right. */
+/** Whether something is within the visible part of the scrolled chart, horizontally. */
 async function isInSight(tab: LobbyTab, wanted: Locator): Promise<boolean> {
   const [frame, box] = await Promise.all([
     tab.page.locator('#chart').boundingBox(),
@@ -57,7 +57,7 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
     );
 
   for (const width of WIDTHS) {
-    it(`has room for a finger everywhere, and no more than the screen is wide: ${width} px`, async () => {
+    it(`leaves room for a finger everywhere, and is no wider than the screen: ${width} px`, async () => {
       const tab = await phone(width);
       await tab.invite('stall');
       await tab.invite('polite');
@@ -74,7 +74,7 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
     });
   }
 
-  it('opens the chart where the connection of this tab is, and leaves it where it is moved to', async () => {
+  it('opens the chart at the state of this tab, and stays where it is scrolled to', async () => {
     const tab = await phone(320);
     await tab.sees(tab.lit('open.intake.receiving'));
     assert.ok(Number(await tab.page.evaluate(SCROLLED)) > 0);
@@ -88,7 +88,7 @@ describe('lobby on a phone', { timeout: TIMEOUT_MS }, () => {
     await tab.close();
   });
 
-  it('steps through examples on the chart, each step in sight, and goes back to what happens now', async () => {
+  it('steps through examples on the chart with each step in view, and returns to the live state', async () => {
     const tab = await phone(390);
     const { page } = tab;
     const [next, back] = ['Next step', 'Previous step'].map((name) =>

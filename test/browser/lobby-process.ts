@@ -6,13 +6,13 @@ const SERVER = join(import.meta.dirname, '../../docs/examples/lobby/server.js');
 const START_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 20_000;
 
-/** How a process ended, and all that it had to say. */
+/** How a process ended, and all its output. */
 export interface Outcome {
   readonly exitCode: number | null;
   readonly output: string;
 }
 
-/** The lobby as `npm start` runs it: a process of its own, known by what it prints. */
+/** The lobby as `npm start` runs it: a separate process, identified by its output. */
 export class LobbyProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
@@ -54,7 +54,7 @@ export class LobbyProcess {
     return this.outcome();
   }
 
-  /** Waits for the end; whatever takes too long is killed, and has no exit code. */
+  /** Waits for the end. A process that takes too long is killed, and has no exit code. */
   async outcome(): Promise<Outcome> {
     const killer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_WITHIN_MS);
     await this.#exited;
@@ -62,7 +62,7 @@ export class LobbyProcess {
     return { exitCode: this.#child.exitCode, output: this.#output };
   }
 
-  /** Makes sure that nothing is left of it. */
+  /** Ensures that nothing is left of it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null) await this.stop('SIGKILL');
   }

@@ -1,5 +1,5 @@
-// Goal: tabs of the lobby outlive its server. They come back by themselves, to where they were, with what was typed
-// meanwhile, and say what has happened. Method: the process is really stopped, in peace or not, and started again.
+// Goal: tabs of the lobby outlive its server. They reconnect by themselves, to their rooms, with the messages typed
+// meanwhile, and report what happened. Method: the process really stops, gracefully or not, and starts again.
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -56,7 +56,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
   ] as const;
 
   for (const { signal, lost, told } of ways) {
-    it(`takes every tab back after ${signal}, each in its rooms, and says what happened`, async () => {
+    it(`reconnects every tab after ${signal}, each in its rooms, and reports what happened`, async () => {
       for (const tab of [ada, ben]) await tab.join('galley');
       await ada.say('Before.');
       await ben.sees(ben.line('Before.'));
@@ -83,7 +83,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     });
   }
 
-  it('restarts when a tab asks for it, at the same address, and can be stopped afterwards', async () => {
+  it('restarts when a tab requests it, at the same address, and can be stopped afterwards', async () => {
     await ada.join('galley');
     await ben.recordLit();
     await ada.misbehave('restart');
@@ -102,7 +102,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     assert.match(output, /2 closed, 0 terminated/);
   });
 
-  it('lets go of the oldest of too many messages, says so, and says it again when asked to', async () => {
+  it('drops the oldest of too many messages, reports it, and sends it again on request', async () => {
     await lobby.stop('SIGKILL');
     await ada.sees(ada.status('1006'));
     for (let number = 0; number <= QUEUE_MAX; number += 1) await ada.say(`Number ${number}`);
@@ -119,7 +119,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await ben.sees(ben.line('Number 0'));
   });
 
-  it('says of a message that left too late that it may be lost', async () => {
+  it('reports that a message that left too late may be lost', async () => {
     lobby.signal('SIGSTOP');
     await ada.say('Anybody?');
     await ada.sees(ada.page.locator('.outgoing[data-delivery="sent"]'));
@@ -131,7 +131,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     assert.equal(await ada.outgoing('Anybody?').count(), 0);
   });
 
-  it('dials at once when asked to, under another name too, and takes along what waits', async () => {
+  it('dials at once on request, also under another name, and sends the waiting messages', async () => {
     const cyd = await LobbyTab.open(browser, { url, name: 'Cyd', ownTime: true });
     const dan = await LobbyTab.open(browser, { url, name: 'Dan', ownTime: true });
     await lobby.stop('SIGTERM');
@@ -157,7 +157,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await Promise.all([cyd.close(), dan.close()]);
   });
 
-  it('finds a server that has fallen silent, says so, and is back when it goes on', async () => {
+  it('detects a server that has fallen silent, reports it, and reconnects when it continues', async () => {
     lobby.signal('SIGSTOP');
     await ada.sees(ada.status('The server stopped answering (heartbeat-timeout)'));
     await ada.say('Are you there?');
@@ -170,7 +170,7 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     }
   });
 
-  it('takes another name without losing anything, and tells nobody of an outage', async () => {
+  it('takes another name without losing anything, and reports no outage', async () => {
     await ada.join('galley');
     await ada.recordLit();
     await ada.page.getByLabel('Your name').fill('Adele');
@@ -183,12 +183,12 @@ describe('lobby whose server restarts', { timeout: TIMEOUT_MS }, () => {
     await ada.page.getByLabel('Your name').press('Enter');
     await ada.say('It is me.');
     await ada.sees(ada.line('It is me.').filter({ hasText: 'Adele' }));
-    // Dialed at once: there is no moment in which it is closed and waits.
+    // It dials at once, so there is no moment in which it is closed and waits.
     const lit = ['open', 'closing', 'handshaking', 'open'].map((name) => `connection.${name}`);
     assert.deepEqual(await ada.recordedLit(), lit);
   });
 
-  it('waits for the network of a device that is offline, says so, and leaves alone who is typing', async () => {
+  it('waits for the network of an offline device, reports that, and never disturbs typing', async () => {
     await ada.page.getByLabel('Message').focus();
     await ada.page.keyboard.type('Half a sentence');
     await ada.page.context().setOffline(true);
@@ -220,7 +220,7 @@ describe('modules of the lobby', { timeout: TIMEOUT_MS }, () => {
     await lobby[Symbol.asyncDispose]();
   });
 
-  /** As a path of the file system would be asked for: `fetch` takes the dots away. */
+  /** As a path of the file system: `fetch` would remove the dots. */
   const status = (path: string) =>
     new Promise((resolve, reject) => {
       get(url, { path }, (response) => resolve(response.resume().statusCode)).on('error', reject);
@@ -246,7 +246,7 @@ describe('modules of the lobby', { timeout: TIMEOUT_MS }, () => {
     assert.ok(modules.length < 110, `${modules.length} modules`);
   });
 
-  it('have a type, an address that changes with them, and are kept for ever', async () => {
+  it('have a type, an address that changes with their content, and unlimited caching', async () => {
     const imports = /<script type="importmap">(.*?)<\/script>/.exec(
       await (await fetch(url)).text(),
     );

@@ -7,15 +7,15 @@ import {
 } from 'playwright-core';
 import { chromiumFlags, chromiumPath } from '../support/chromium-path.ts';
 
-/** Far above what anything here takes: a machine that is busy must not fail a test. */
+/** Far more than anything here takes, because a busy machine must not fail a test. */
 const WITHIN_MS = 40_000;
 
-/** Starts Chromium. @throws Error that says how to install it. */
+/** Starts Chromium. @throws Error that explains how to install it. */
 export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumPath(), args: [...chromiumFlags] });
 }
 
-/** Keeps the outermost state that is lit, now and each time that it is another one. */
+/** Records the outermost lit state, now and whenever it changes. */
 const RECORD = `(() => {
   const outermost = () => document.querySelector('#chart .is-active')?.id ?? 'none';
   globalThis.litStates = [outermost()];
@@ -24,13 +24,13 @@ const RECORD = `(() => {
   }).observe(document.getElementById('chart'), { subtree: true, attributeFilter: ['class'] });
 })()`;
 
-/** Which lobby, and who comes there. */
+/** Which lobby, and the name of the visitor. */
 export interface TabAddress {
   readonly url: string;
   readonly name: string;
-  /** What every random number in the page is. */
+  /** The value of every random number in the page. */
   readonly chance?: number;
-  /** Whether the time of the page can be held: {@link LobbyTab.holdTime}. */
+  /** Whether the time of the page can be stopped: {@link LobbyTab.holdTime}. */
   readonly ownTime?: boolean;
 }
 
@@ -40,9 +40,9 @@ const HELD_FROM_MS = 30_000;
 /** One tab of the lobby, as a person sees it. */
 export class LobbyTab {
   readonly page: Page;
-  /** Errors of scripts, and complaints of the browser about the page. */
+  /** Errors of scripts, and console errors of the browser about the page. */
   readonly complaints: string[] = [];
-  /** Dialogs that opened; none ever should. */
+  /** Dialogs that opened. There must be none. */
   readonly dialogs: string[] = [];
 
   private constructor(page: Page) {
@@ -84,7 +84,7 @@ export class LobbyTab {
     await wanted.first().waitFor({ state: 'visible' });
   }
 
-  /** Stops the timers of the page, after those that were due soon; the network goes on. */
+  /** Stops the timers of the page, after those that were due soon. The network continues. */
   async holdTime(): Promise<void> {
     await this.page.clock.pauseAt(Number(await this.page.evaluate('Date.now()')) + HELD_FROM_MS);
   }
@@ -94,7 +94,7 @@ export class LobbyTab {
     return (await this.page.locator('#own-id').textContent()) ?? '';
   }
 
-  /** Goes to another room, and into it. */
+  /** Enters another room, and shows it. */
   async join(room: string): Promise<void> {
     await this.page.getByRole('button', { name: new RegExp(`^${room}`) }).click();
     await this.page.getByRole('button', { name: 'Join', exact: true }).click();
@@ -125,7 +125,7 @@ export class LobbyTab {
     return this.page.locator('.connection', { hasText: name });
   }
 
-  /** An entry in the list of endings: whose it is, and the cause. */
+  /** An entry in the list of endings: its name, and the cause. */
   ending(who: string, cause: string): Locator {
     return this.page.locator(`.ending[data-cause="${cause}"]`, { hasText: who });
   }
@@ -154,17 +154,17 @@ export class LobbyTab {
     return this.page.locator(`#chart .is-active[id="connection.${path}"]`);
   }
 
-  /** A state of the chart that somebody is in, or was. */
+  /** A state of the chart with a connection in it, now or earlier. */
   counted(path: string): Locator {
     return this.page.locator(`#chart [data-count][id="connection.${path}"] .count`);
   }
 
-  /** Some states are lit for moments only; this remembers them. */
+  /** Some states are lit only for moments. This records them. */
   async recordLit(): Promise<void> {
     await this.page.evaluate(RECORD);
   }
 
-  /** The outermost states that were lit then and since, in their order. */
+  /** The outermost states that have been lit since then, in order. */
   async recordedLit(): Promise<unknown> {
     return this.page.evaluate('globalThis.litStates');
   }

@@ -12,7 +12,7 @@ const SCREENSHOTS = join(import.meta.dirname, '../../screenshots');
 const MARKUP = '<img src=x onerror=alert(1)>';
 const TIMEOUT_MS = 180_000;
 
-/** What each kind of guest leads to, and the facts that its ending must show. */
+/** What each kind of guest causes, and the facts that its ending must show. */
 const guests = [
   { kind: 'polite', who: 'Polite Puffin', cause: 'peer-close', facts: ['code 1000', 'bye'] },
   { kind: 'vanish', who: 'Vanishing Vaquita', cause: 'tcp-reset', facts: ['code 1006'] },
@@ -25,7 +25,7 @@ const guests = [
   { kind: 'stall', who: 'Stalled Sturgeon', cause: 'slow-consumer', facts: ['clean no'] },
 ] as const;
 
-/** Where a connection is in its chart when all is well. */
+/** The states of a connection in its chart when all is well. */
 const wellStates = [
   'open',
   'open.intake',
@@ -36,7 +36,7 @@ const wellStates = [
   'open.flow.flowing',
 ];
 
-/** What a tab does to itself, and what it hears of it. */
+/** What a tab does to itself, and what it is notified of. */
 const ownMischief = [
   { kind: 'flood', cause: 'message-rate', code: 1008, isFinal: true },
   { kind: 'oversize', cause: 'protocol-error', code: 1009, isFinal: true },
@@ -90,7 +90,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     assert.equal(await ada.counted('open.liveness.suspect').count(), 0);
   });
 
-  it('carries what one tab says to the other', async () => {
+  it('delivers the messages of one tab to the other', async () => {
     await ada.say('Is anybody moored here?');
     await ben.sees(ben.line('Is anybody moored here?'));
     await ben.say('Right beside you.');
@@ -109,7 +109,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     await ben.sees(ben.line('And this is the harbour.'));
   });
 
-  it('lets nobody talk in a room unseen', async () => {
+  it('never lets a tab post in a room that it has not joined', async () => {
     const mallory = await RawPeer.open(Number(new URL(url).port), { path: '/ws?name=Mallory' });
     mallory.json({ type: 'say', room: 'harbour', text: 'You cannot see me.' });
     mallory.json({ type: 'join', room: 'harbour' });
@@ -138,7 +138,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     await ada.sees(ada.ending(MARKUP, 'peer-close').filter({ hasText: 'code 1001' }));
   });
 
-  it('refuses a silly name with a reason that the page can show', async () => {
+  it('refuses an invalid name with a reason that the page can show', async () => {
     const page = await (await browser.newContext()).newPage();
     await page.goto(`${url}?name=%3F%3F%3F`);
     await page.locator('#chart .is-active[id="connection.failed"]').waitFor();
@@ -152,8 +152,8 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
   });
 
   describe('with guests that misbehave', () => {
-    it('marks who is welcomed, congested, suspect or asleep while it lasts', async () => {
-      // None of these lasts long, so everybody who looks is there before the first guest comes.
+    it('marks connections that are welcomed, congested, suspect or asleep while it lasts', async () => {
+      // None of these states lasts long, so all observers are there before the first guest arrives.
       const marks = Promise.all([
         ben.sees(ben.row('Waiting Walrus').locator('[data-mark="welcoming"]')),
         ben.sees(ben.row('Frozen Fulmar').locator('[data-mark="suspect"]')),
@@ -183,7 +183,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
       });
     }
 
-    it('counts on the chart who is closed or has failed', async () => {
+    it('counts closed and failed connections on the chart', async () => {
       for (const state of ['closed', 'failed']) {
         const told = await ada.page.locator(`#counts [data-state="${state}"] dd`).textContent();
         assert.ok(Number(told) > 0);
@@ -191,7 +191,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
       }
     });
 
-    it('lets rows of the past go', async () => {
+    it('removes old rows', async () => {
       await ada.row('Frozen Fulmar').waitFor({ state: 'detached' });
       await ada.row('Stalled Sturgeon').waitFor({ state: 'detached' });
     });
@@ -219,7 +219,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
       });
     }
 
-    it('tells it where a message is wrong, and keeps it', async () => {
+    it('learns which part of its message is wrong, and stays connected', async () => {
       const id = await ben.id();
       await ben.misbehave('json');
       await ben.sees(ben.toast('malformed JSON'));
@@ -229,7 +229,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
       assert.equal(await ben.id(), id);
     });
 
-    it('lets it leave politely, and come back when it wants to', async () => {
+    it('lets it leave politely, and return when it wants to', async () => {
       const id = await ben.id();
       await ben.misbehave('leave');
       await ada.sees(ada.ending(id, 'peer-close').filter({ hasText: 'bye' }));
@@ -255,7 +255,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     for (const tab of [ada, ben]) assert.deepEqual(tab.complaints, []);
   });
 
-  it('lets every tab go with 1001 on SIGTERM, and exits with 0', async () => {
+  it('closes every tab with 1001 on SIGTERM, and exits with 0', async () => {
     const stopped = lobby.stop('SIGTERM');
     await Promise.all([ada.sees(ada.status('1001')), ben.sees(ben.status('1001'))]);
     const { exitCode, output } = await stopped;
@@ -265,7 +265,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
 });
 
 describe('lobby command line', () => {
-  it('refuses a port that is none', async () => {
+  it('refuses an invalid port', async () => {
     for (const port of ['banana', '65536', '-1', '80.5', '']) {
       await using lobby = new LobbyProcess(`--port=${port}`);
       const { exitCode, output } = await lobby.outcome();
@@ -275,7 +275,7 @@ describe('lobby command line', () => {
     }
   });
 
-  it('says which port is taken', async () => {
+  it('names the port that is taken', async () => {
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
     const address = squatter.address();

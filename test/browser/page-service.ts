@@ -1,14 +1,14 @@
 import type { HeartbeatOptions } from '../../src/index.ts';
 import { FrozenProcess } from '../support/frozen-peer.ts';
 
-/** What a server of pages is asked for. */
+/** The orders for a server of pages. */
 export interface PageOrder {
   readonly heartbeat: HeartbeatOptions;
-  /** 0 for any. */
+  /** 0 for any port. */
   readonly port: number;
 }
 
-/** What it says of itself. */
+/** What it reports about itself. */
 export interface PageCensus {
   readonly port: number;
   readonly open: number;
@@ -16,7 +16,7 @@ export interface PageCensus {
   readonly closed: readonly string[];
 }
 
-/** A server of the lifecycle page in a process of its own, to be killed, or stopped in the middle of whatever it does. */
+/** A server of the lifecycle page in a separate process, which a test can kill, or stop at any moment. */
 export class PageService extends FrozenProcess<PageCensus> {
   port = 0;
 

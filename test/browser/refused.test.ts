@@ -1,5 +1,5 @@
-// Goal: a page learns why it was refused, and a client in it loses nothing that waited. Method: Chromium, a service
-// that refuses behind the 101, and a look at what it heard.
+// Goal: a page learns why it was refused, and a client in it loses no waiting message. Method: Chromium, a service
+// that refuses behind the 101, and everything that it received.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
@@ -59,7 +59,7 @@ describe('a page that is refused', { timeout: 120_000 }, () => {
     await listener.close();
   });
 
-  it('is told nothing by an HTTP answer', async () => {
+  it('learns nothing from an HTTP answer', async () => {
     assert.deepEqual(await page.evaluate('ask("http")'), {
       ...{ opened: false, code: 1006, reason: '', wasClean: false },
     });
@@ -70,14 +70,14 @@ describe('a page that is refused', { timeout: 120_000 }, () => {
     [403, 3003, '["chat"]'],
     [429, 4429, '["v2.chat", "v1.chat"]'],
   ] as const) {
-    it(`is told ${code} and why behind the 101, with the subprotocols ${protocols}`, async () => {
+    it(`gets ${code} and the reason behind the 101, with the subprotocols ${protocols}`, async () => {
       assert.deepEqual(await page.evaluate(`ask("${status}", ${protocols})`), {
         ...{ opened: true, code, reason: 'sign in first', wasClean: true },
       });
     });
   }
 
-  it(`loses nothing that waited, refused ${REFUSED_TIMES} times before it is let in`, async () => {
+  it(`loses no waiting message, refused ${REFUSED_TIMES} times before it is admitted`, async () => {
     await page.evaluate('start()');
     await page.waitForFunction(
       `client.status.state === 'up' && client.status.attempts > ${REFUSED_TIMES} && client.queuedMessages === 0`,

@@ -1,5 +1,6 @@
-// Goal: a picture of an example plays inside a page, stands still for who wants that, and has buttons when it is opened
-// by itself. Method: Chromium shows the committed pictures as the page has them; screenshots tell what has moved.
+// Goal: the picture of an example plays inside a page, stands still for readers who prefer that, and has buttons when
+// it is opened by itself. Method: Chromium shows the committed pictures as the page embeds them, and screenshots reveal
+// motion.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
@@ -14,7 +15,10 @@ const files = subjects.flatMap(({ machine, examples }) =>
   examples.map((example) => ({ file: `${machine.id}-${example.name}.svg`, example })),
 );
 
-/** The picture of an example as the page of its chart has it: an image, so no script of it runs. */
+/**
+ * The picture of an example as the page of its chart embeds it: an image, so that no script of it
+ * runs.
+ */
 function markupOf(file: string): string {
   const page = read(`docs/statecharts/${file.split('-')[0]}.md`);
   const pictures = page.match(/<picture>[\s\S]*?<\/picture>/g) ?? [];
@@ -48,7 +52,7 @@ describe('pictures of examples', { timeout: TIMEOUT_MS }, () => {
     return page;
   }
 
-  it('play inside a page, and stand still for who wants no motion', async () => {
+  it('play inside a page, and stand still for readers who prefer reduced motion', async () => {
     assert.ok(first);
     const path = first.file.replace('.svg', '.html');
     const still = await opened(path, { reducedMotion: 'reduce' });
@@ -87,7 +91,7 @@ describe('pictures of examples', { timeout: TIMEOUT_MS }, () => {
       await told(`${steps - 2}/${steps}`).waitFor();
       assert.equal(await page.locator('.step.is-shown').count(), 1);
       const seen = page.locator('.step:not(.is-shown) .is-active').first();
-      assert.equal(await seen.isVisible(), false, 'a step that is not shown');
+      assert.equal(await seen.isVisible(), false, 'a hidden step');
       const box = await next?.boundingBox();
       assert.ok(box && box.height >= 44 && box.width >= 44);
       await page.close();

@@ -1,5 +1,5 @@
-// Goal: a client in a page dials what a WebSocket of its browser may dial, and asks for its subprotocols for each attempt.
-// Method: Chromium, and a service that closes each first connection and notes what was offered.
+// Goal: a client in a page dials what a WebSocket of its browser may dial, and calls the function for its subprotocols
+// for each attempt. Method: Chromium, and a service that closes each first connection and records the offer.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
@@ -69,7 +69,7 @@ describe('what a page dials', { timeout: 120_000 }, () => {
 
   const dial = (url: string) => page.evaluate(`dial(${JSON.stringify(url)})`);
 
-  it('is a URL relative to its own, or one of its own scheme', async () => {
+  it('is a URL relative to its own, or one with its own scheme', async () => {
     const expected = `ws://127.0.0.1:${listener.port}/ws`;
     const urls = ['/ws', '../ws', `http://127.0.0.1:${listener.port}/ws`, expected];
     for (const url of urls) assert.equal(await dial(url), expected);

@@ -1,5 +1,5 @@
-// Goal: text is the same at both ends, in a page as in Node.js, even if it begins with U+FEFF. Method: a page and a server
-// exchange text frames and close reasons in Chromium.
+// Goal: text is the same at both ends, in a page as in Node.js, even if it begins with U+FEFF. Method: a page and a
+// server exchange text frames and close reasons in Chromium.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';

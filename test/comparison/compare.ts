@@ -1,4 +1,4 @@
-// Leads every library into every situation and shows side by side what each tells its user.
+// Leads every library into every situation and shows side by side what each reports to its user.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,12 +10,12 @@ import { subjects } from './subjects/index.ts';
 import { sideBySide } from './terminal.ts';
 import { versionOf } from './versions.ts';
 
-/** Where the output is no terminal: wide enough for five columns. */
+/** Where the output is not a terminal: wide enough for five columns. */
 const COLUMNS = 160;
 
 const { write } = parseArgs({ options: { write: { type: 'boolean', default: false } } }).values;
 
-// One after the other: an uncaught exception does not say whose it is.
+// One after the other: an uncaught exception does not reveal which library threw it.
 const observations: Observation[] = [];
 for (const situation of situations) {
   console.error(`${situation.name} …`);

@@ -3,17 +3,17 @@ import { until } from '../support/until.ts';
 import type { Scene, Situation } from './situations.ts';
 import type { Subject } from './subject.ts';
 
-/** What one library told its user in one situation. */
+/** What one library reported to its user in one situation. */
 export interface Observation {
   readonly subject: string;
   readonly situation: string;
   /** Its events, in order. */
   readonly trace: readonly string[];
-  /** How many of them tell of the failure or the end. */
+  /** How many of them report the failure or the end. */
   readonly reports: number;
-  /** Whether an exception was thrown that its user has no place to catch. */
+  /** Whether an exception was thrown that its user cannot catch anywhere. */
   readonly hasUncaught: boolean;
-  /** What it said of a message. */
+  /** The result for a message. */
   readonly sent: string;
 }
 
@@ -21,12 +21,12 @@ export const OBSERVED_MS = 1_500;
 export const SEND_AT_MS = 1_200;
 export const EVENTS_MAX = 8;
 
-/** Between what has come about and what is done next, so that neither cuts into the other. */
+/** A pause between an observed step and the next act, so that they do not overlap. */
 const BEAT_MS = 50;
 
 const UNCAUGHT = 'uncaught exception';
 
-/** Leads a library into a situation and notes what it says, for a fixed time. */
+/** Leads a library into a situation and records its reports, for a fixed time. */
 export async function observe(subject: Subject, situation: Situation): Promise<Observation> {
   const place = await situation.prepare(subject);
   const notes = new Notes();
@@ -74,7 +74,7 @@ async function said(send: () => Promise<string>): Promise<string> {
   }
 }
 
-/** Everything that is told while it is observed, also by way of the process. */
+/** Everything that is reported during the observation, also through the process. */
 class Notes {
   readonly #events: { readonly name: string; readonly text: string }[] = [];
   #isOver = false;

@@ -3,10 +3,10 @@ import { EVENTS_MAX, OBSERVED_MS, type Observation, SEND_AT_MS } from './observe
 import type { Situation } from './situations.ts';
 import type { Subject } from './subject.ts';
 
-/** Where the page is, from the root of the sources. */
+/** The path of the page, from the root of the sources. */
 export const PAGE = 'docs/comparison.md';
 
-/** Everything that the page is made of. */
+/** The content of the page. */
 export interface Comparison {
   readonly subjects: readonly Subject[];
   readonly situations: readonly Situation[];

@@ -4,17 +4,20 @@ import type { FaultLink } from '../../src/testing/fault-link.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import { RogueServer, type Script } from '../support/rogue-server.ts';
 
-/** Where a library is led. */
+/** The place that a library is led to. */
 export interface Place {
   readonly port: number;
-  /** Whether somebody has connected, as far as TCP. */
+  /** Whether anything has connected, as far as TCP. */
   isReached(): boolean;
-  /** The network between both, when there is a sound peer behind it. */
+  /** The network between both, if there is a well-behaved peer behind it. */
   readonly link?: () => FaultLink;
   stop(): Promise<void>;
 }
 
-/** Of a service that nobody runs. One that was free a moment ago may be given to somebody else meanwhile. */
+/**
+ * The port of a service that does not run here. A port that was free a moment ago may be assigned to another
+ * process meanwhile.
+ */
 const PORT_OF_NOBODY = 1;
 
 /** A port on which nobody listens. */
@@ -22,7 +25,7 @@ export async function nobody(): Promise<Place> {
   return { port: PORT_OF_NOBODY, isReached: () => false, stop: async () => {} };
 }
 
-/** A server that keeps to nothing but its script. */
+/** A server that follows only its script. */
 export async function roguePlace(script: Script): Promise<Place> {
   const server = await RogueServer.start(script);
   const { port } = server;

@@ -2,21 +2,21 @@ import type { FaultLink } from '../../src/testing/fault-link.ts';
 import { nobody, type Place, roguePlace, soundPeer } from './places.ts';
 import type { Dialed, Subject } from './subject.ts';
 
-/** What is at hand when it is time to act. */
+/** What is available when it is time to act. */
 export interface Scene {
   readonly dialed: Dialed;
   readonly link: () => FaultLink;
-  /** Sends the one message of the situation; without it, the message follows later. */
+  /** Sends the message of the situation. Without a call, it follows later. */
   send(): void;
 }
 
-/** What goes wrong, the same for every library. */
+/** A situation in which something goes wrong, the same for every library. */
 export interface Situation {
   readonly name: string;
-  /** What happens, for the page. */
+  /** The description for the page. */
   readonly about: string;
   prepare(subject: Subject): Promise<Place>;
-  /** What is done once it has come that far. */
+  /** What to do once the situation has come that far. */
   readonly step?: { readonly when: 'connecting' | 'open'; act(scene: Scene): void };
 }
 

@@ -1,11 +1,14 @@
 import type { Observation } from './observe.ts';
 import type { Comparison } from './page.ts';
 
-/** Narrower columns than this are no longer read. */
+/** Narrower columns than this are unreadable. */
 const COLUMN_MIN = 16;
 const GAP = ' │ ';
 
-/** Writes the traces of a comparison for a terminal: one column for each library, what it told from top to bottom. */
+/**
+ * Writes the traces of a comparison for a terminal: one column for each library, with its reports from top to
+ * bottom.
+ */
 export function sideBySide(comparison: Comparison, columns: number): string {
   const { situations, subjects } = comparison;
   const room = columns - GAP.length * (subjects.length - 1);
@@ -24,7 +27,7 @@ function traceOf({ observations }: Comparison, situation: string, subject: strin
   return [subject, ...(trace.length === 0 ? ['nothing'] : trace), `send: ${sent}`];
 }
 
-/** The heads in the first row, under it the rest. */
+/** The headings in the first row, and the rest below. */
 function table(cells: readonly (readonly string[])[], width: number): string {
   const heads = cells.map(([head = '']) => wrap(head, width));
   const told = cells.map(([, ...rest]) => rest.flatMap((text) => wrap(text, width)));
@@ -42,7 +45,7 @@ function rows(columns: readonly (readonly string[])[], width: number): string[] 
   );
 }
 
-/** Breaks a text at spaces where that is possible; what goes on is indented. */
+/** Breaks a text at spaces where possible. Continuation lines are indented. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let rest = text.replaceAll(/\s+/g, ' ').trim();

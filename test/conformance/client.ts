@@ -9,7 +9,7 @@ import { AGENT, type CaseResult, WsTest } from './wstest.ts';
 
 const backoff = { minMs: 50, maxMs: 200 };
 
-/** Lets a client that sends everything back connect to the suite, once for each case. */
+/** Connects an echoing client to the suite, once for each case. */
 export async function fuzzClient(program: string, reports: string): Promise<readonly CaseResult[]> {
   const url = `ws://127.0.0.1:${await freePort()}`;
   const suite = new WsTest(program, reports, { url });
@@ -49,12 +49,15 @@ async function play(url: string): Promise<void> {
 
 function dial(url: string): Client<Echo, Echo> {
   const client = createClient<Echo, Echo>(url, { ...profile, backoff });
-  // Mooring warns of endings that nobody listens to, and many cases have to end badly.
+  // Mooring warns about endings without a listener, and many cases have to end badly.
   client.endings$.subscribe();
   return client;
 }
 
-/** A port below those that systems hand out, so that nobody takes it before the suite listens. */
+/**
+ * A port below those that systems assign, so that no other process takes it before the suite
+ * listens.
+ */
 async function freePort(): Promise<number> {
   const port = randomInt(10_000, 30_000);
   const server = createServer();

@@ -9,14 +9,14 @@ import { type CaseResult, hasFailed, onPath } from './wstest.ts';
 const MISSING =
   'there is no wstest on the PATH; it comes with `pip install autobahntestsuite` for Python 2.7, or in the container image crossbario/autobahn-testsuite.';
 
-/** How often the suite said what: `297 OK, 3 INFORMATIONAL`. */
+/** The number of each result: `297 OK, 3 INFORMATIONAL`. */
 function summary(results: readonly CaseResult[]): string {
   const counts = new Map<string, number>();
   for (const { behavior } of results) counts.set(behavior, (counts.get(behavior) ?? 0) + 1);
   return [...counts].map(([behavior, count]) => `${count} ${behavior}`).join(', ');
 }
 
-/** Prints what the suite says of one side. Returns whether no case failed. */
+/** Prints the results of the suite for one side. Returns whether no case failed. */
 function report(side: string, results: readonly CaseResult[]): boolean {
   const failed = results.filter(hasFailed);
   console.log(`${side}: ${results.length} cases: ${summary(results)}; ${failed.length} failed`);
@@ -34,7 +34,7 @@ async function conform(program: string): Promise<boolean> {
   return isServerFine && isClientFine;
 }
 
-/** What went wrong, for a person: a program that is missing or fails is no bug of this script. */
+/** A readable error: a program that is missing or fails is not a bug of this script. */
 function explain(error: unknown): false {
   console.error(`conformance: ${error instanceof Error ? error.message : error}`);
   return false;

@@ -7,8 +7,8 @@ const HIGHEST = 2 ** 31 - 1;
 /**
  * The options of a conformance run, for a server and for a client.
  *
- * The suite sends messages of 16 MiB, some of them in 65,536 fragments or in packets of 64 bytes, a thousand messages at once,
- * and counts each frame that comes back: a ping of a heartbeat is one too many.
+ * The suite sends messages of 16 MiB, some of them in 65,536 fragments or in packets of 64 bytes, and a
+ * thousand messages at once. It counts each returned frame, so a ping of a heartbeat would be one too many.
  */
 export const profile = {
   codec: echoCodec,

@@ -2,7 +2,7 @@ import { createSupervisor, listen } from '../../src/index.ts';
 import { profile } from './profile.ts';
 import { AGENT, type CaseResult, WsTest } from './wstest.ts';
 
-/** Lets the suite connect to a service that sends everything back. */
+/** Connects the suite to an echoing service. */
 export async function fuzzServer(program: string, reports: string): Promise<readonly CaseResult[]> {
   const supervisor = createSupervisor<undefined, unknown, unknown>({
     ...profile,

@@ -6,17 +6,17 @@ import { delimiter, join } from 'node:path';
 /** The name of Mooring in the reports of the suite. */
 export const AGENT = 'mooring';
 
-/** All cases but those of a compression: Mooring never agrees on one. */
+/** All cases except those of compression, which Mooring never negotiates. */
 const cases = { cases: ['*'], 'exclude-cases': ['12.*', '13.*'], 'exclude-agent-cases': {} };
 
-/** What the suite says of one case: of the messages, and of the closing handshake. */
+/** The results of one case: for the messages, and for the closing handshake. */
 export interface CaseResult {
   readonly id: string;
   readonly behavior: string;
   readonly behaviorClose: string;
 }
 
-/** What the suite says when nothing is wrong. */
+/** The results that mean success. */
 const fine = new Set(['OK', 'NON-STRICT', 'INFORMATIONAL', 'UNIMPLEMENTED']);
 
 /** Whether a case failed, in its messages or in its closing handshake. */
@@ -54,7 +54,8 @@ export class WsTest {
     const mode = target.servers === undefined ? 'fuzzingserver' : 'fuzzingclient';
     const spec = `${reports}.json`;
     writeFileSync(spec, JSON.stringify({ outdir: reports, ...target, ...cases }));
-    // Its progress is no result: it goes to standard error. Port 0 is no web server beside the WebSockets.
+    // Its progress is not a result, so it goes to standard error. Port 0 disables the web server beside
+    // the WebSockets.
     const stdio = ['ignore', 2, 2] as const;
     const options = mode === 'fuzzingserver' ? ['--webport', '0'] : [];
     this.#process = spawn(program, ['--mode', mode, '--spec', spec, ...options], {
@@ -63,7 +64,7 @@ export class WsTest {
     this.exited = once(this.#process, 'exit').then(([code, signal]) => {
       if (code !== 0 && signal !== 'SIGTERM') throw new Error(`wstest exited with ${code}`);
     });
-    // Whoever waits for it may wait for something else first.
+    // The caller may await something else first.
     this.exited.catch(() => {});
   }
 
@@ -73,7 +74,7 @@ export class WsTest {
     await this.exited.catch(() => {});
   }
 
-  /** What it reported, in the order of the cases. */
+  /** Its results, in the order of the cases. */
   get results(): readonly CaseResult[] {
     const index = JSON.parse(readFileSync(join(this.#reports, 'index.json'), 'utf8'));
     const results: Record<string, Omit<CaseResult, 'id'>> = index[AGENT] ?? {};

@@ -18,9 +18,7 @@ afterEach(() => premises.close());
 
 type Options = SupervisorOptions<unknown, unknown, unknown>;
 
-/**
- * Starts a service that refuses everybody in this way, and returns what the first client receives.
- */
+/** Starts a service that refuses everybody in this way, and returns what the first client receives. */
 async function refusedWith(thrown: unknown): Promise<HttpAnswer> {
   premises = await Premises.start({
     authenticate: () => {

@@ -16,9 +16,7 @@ function started(admission: Partial<AdmissionOptions>): Promise<Premises> {
   return Premises.start({ admission });
 }
 
-/**
- * Connects one more client. Returns `open`, or the status, cause and Retry-After of its refusal.
- */
+/** Connects one more client. Returns `open`, or the status, cause and Retry-After of its refusal. */
 async function knock(headers: Record<string, string> = {}): Promise<string> {
   const before = outcomes().length;
   const peer = await premises.ask({ headers });

@@ -183,9 +183,7 @@ describe('admitted', { timeout: 60_000 }, () => {
 
 describe('headers that were valid and are modified later', { timeout: 60_000 }, () => {
   const injection = 'a\r\nInjected: 1';
-  /**
-   * Writes into headers that have been checked, as a copy of the package without freezing would allow.
-   */
+  /** Writes into headers that have been checked, as a copy of the package without freezing would allow. */
   const spoilt = <Result extends object>(result: Result, headers: unknown) =>
     Object.defineProperty(result, 'headers', { value: headers });
 

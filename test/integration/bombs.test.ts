@@ -41,9 +41,7 @@ const honest = {
   ),
 };
 
-/**
- * A service that records how long each message took, from its bytes to the handler or the fault.
- */
+/** A service that records how long each message took, from its bytes to the handler or the fault. */
 class TimedService {
   readonly service: Service;
   readonly #peer: RawPeer;

@@ -47,9 +47,7 @@ async function dialRogue(script: Script, options: NodeClientOptions = {}): Promi
   return dial(`ws://127.0.0.1:${server.port}/feed`, options);
 }
 
-/**
- * Asserts that the one attempt failed once, for this reason, and that nothing else was reported or left.
- */
+/** Asserts that the one attempt failed once, for this reason, and that nothing else was reported or left. */
 async function assertFailed(attempt: Dialing, expected: Expected): Promise<Failure> {
   const ending = await attempt.firstEnding();
   assert.equal(ending.outcome, 'failed');

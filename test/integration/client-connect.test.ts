@@ -20,9 +20,7 @@ type IdentityCheck = NonNullable<ConnectOptions['checkServerIdentity']>;
 const stops = stopsAndWatch();
 const { dial, secureService } = connectStage(stops);
 
-/**
- * Resolves every name to two addresses of this host. Servers of these tests listen at the second only.
- */
+/** Resolves every name to two addresses of this host. Servers of these tests listen at the second only. */
 const bothAddresses: Lookup = (_name, { all }, done) => {
   const addresses = ['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 }));
   if (all) done(null, addresses);

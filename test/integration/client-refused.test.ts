@@ -23,9 +23,7 @@ afterEach(async () => {
 const numbers = Array.from({ length: 20 }, (_, index) => index);
 const backoff = { minMs: 5, maxMs: 20 };
 
-/**
- * Starts a server that refuses this many connections behind their 101, and returns its ends of all of them.
- */
+/** Starts a server that refuses this many connections behind their 101, and returns its ends of all of them. */
 async function refusing(times: number, refuse: (host: RawHost) => void): Promise<RawHost[]> {
   const hosts: RawHost[] = [];
   server = await RogueServer.start((visit) => {

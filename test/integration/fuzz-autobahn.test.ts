@@ -168,9 +168,7 @@ const valid = scripts.flatMap((given, index) => {
   ];
 });
 
-/**
- * Sequences that are not UTF-8: overlong, surrogates, beyond the last code point, cut short, stray.
- */
+/** Sequences that are not UTF-8: overlong, surrogates, beyond the last code point, cut short, stray. */
 const malformed = [
   'ceba e1bdb9 cf83 cebc ceb5 eda080 656469746564',
   ...[

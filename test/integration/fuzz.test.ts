@@ -262,9 +262,7 @@ function comparable(answer: Buffer): string {
   return Buffer.concat([before, payload.subarray(0, 2)]).toString('hex');
 }
 
-/**
- * One opening, one ending, nothing delivered after the gate shut, and no connection left behind.
- */
+/** One opening, one ending, nothing delivered after the gate shut, and no connection left behind. */
 function assertOneEnding(): void {
   const told = story.map((entry) => (entry === 'message' ? entry : entry.type));
   const count = (type: string) => told.filter((other) => other === type).length;
@@ -403,9 +401,7 @@ function damaged(
 
 const ending = fc.constantFrom<Step>('fin', 'reset', 'close', 'terminate');
 
-/**
- * Cuts a stream at any places and inserts turns of the event loop and endings between the pieces.
- */
+/** Cuts a stream at any places and inserts turns of the event loop and endings between the pieces. */
 const script: fc.Arbitrary<Script> = fc
   .record({
     stream: fc.array(frame, { minLength: 1, maxLength: 6 }).map((all) => Buffer.concat(all)),

@@ -37,9 +37,7 @@ const query = new GraphQLObjectType({
   fields: { hello: { type: GraphQLString, resolve: () => 'world' } },
 });
 
-/**
- * A graphql-ws server that takes a while to look up a token, and records the messages of clients.
- */
+/** A graphql-ws server that takes a while to look up a token, and records the messages of clients. */
 async function graphqlServer() {
   const http: Server = createServer();
   const wss = new WebSocketServer({ server: http });

@@ -59,9 +59,7 @@ describe('a connection whose chart crashes', () => {
 
   const open = () => RawPeer.open(stage.service.port, { path: VICTIMS });
 
-  /**
-   * Asserts the promises for every crash: it is reported, and it ends one connection and nothing else.
-   */
+  /** Asserts the promises for every crash: it is reported, and it ends one connection and nothing else. */
   async function assertOnlyItCrashed(order: Order) {
     const { service } = stage;
     const { error } = await service.when('connection.crashed');

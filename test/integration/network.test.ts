@@ -42,9 +42,7 @@ function written({ peer }: Pair, spec: FrameSpec | undefined, part: 'whole' | 'h
   return part === 'whole' ? bytes : bytes.subarray(0, Math.ceil(bytes.length / 2));
 }
 
-/**
- * Opens a pair over which one message has arrived, so that later input arrives in a separate read.
- */
+/** Opens a pair over which one message has arrived, so that later input arrives in a separate read. */
 async function delivered(connect: OpenPair): Promise<Pair> {
   const pair = await connect({ timeouts });
   pair.peer.json('before');

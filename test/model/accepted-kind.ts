@@ -18,7 +18,7 @@ import type { Kind } from './real-kind.ts';
 /** Less than the interval of the stage's heartbeat. */
 const BEFORE_NEXT_BEAT_MS = 19_000;
 
-/** How each fact comes about on a connection that was accepted. */
+/** How each fact happens to an accepted connection. */
 const acceptedDrivers: Drivers<AcceptedStage> = {
   ...drivers,
   'admission.granted': ({ plan, raw, admission }) => {
@@ -48,7 +48,7 @@ function throwInHandler(stage: AcceptedStage): void {
   else failHandler(stage);
 }
 
-/** Gives a handler something to work at, and lets the beat alone find out that nothing more is said. */
+/** Gives a handler work, and leaves it to the beat to find that nothing more arrives. */
 async function leaveHandlerPendingAsleep(stage: AcceptedStage): Promise<void> {
   await leaveHandlerPending(stage);
   stage.clock.advance(BEFORE_NEXT_BEAT_MS);
@@ -58,11 +58,11 @@ async function leaveHandlerPendingAsleep(stage: AcceptedStage): Promise<void> {
 }
 
 const ownArrangements: readonly Arrangement[] = [
-  // Upgrading lasts for one call: what is to happen in it must be there before.
+  // Upgrading takes a single call, so whatever must happen during it is arranged before.
   {
     states: ['handshaking.upgrading'],
     facts: ['admission.refused'],
-    // ws objects to the header when everything else was found in order.
+    // ws objects to the header when everything else has proved valid.
     plan: { headers: { 'Sec-WebSocket-Protocol': 'twice, twice' } },
   },
   {
@@ -77,7 +77,7 @@ const ownArrangements: readonly Arrangement[] = [
   },
 ];
 
-/** What a client hears whose upgrade is refused; nothing when it, or its socket, is gone. */
+/** What a client receives when its upgrade is refused. Nothing when it, or its socket, is gone. */
 const statuses: Readonly<Record<string, number>> = {
   'handshaking.admitting admission.refused': 403,
   'handshaking.admitting deadline.passed': 503,

@@ -16,7 +16,7 @@ import {
   timeouts,
 } from './real-stage.ts';
 
-/** Bytes as they are; what the connection says is not what this is about. */
+/** Passes bytes through, because the content of messages does not matter here. */
 const plainCodec: Codec = {
   name: 'plain',
   encode: (message) => message as Uint8Array,
@@ -31,7 +31,7 @@ export class AcceptedStage extends RealStage {
   service!: Service;
   peer!: RawPeer;
 
-  /** Makes a connection that is being admitted. */
+  /** Creates a connection that is being admitted. */
   static async set(plan: Plan, actors: Actors): Promise<AcceptedStage> {
     const stage = new AcceptedStage(plan, actors);
     stage.service = await stage.#serve();

@@ -1,5 +1,5 @@
-// Goal: what the charts promise is read off the charts themselves. Method: walk the definition and the
-// adjacency map of every state and every fact; each check is also run on a chart that was broken on purpose.
+// Goal: the definitions of the charts prove their promises. Method: walk the definition and the adjacency
+// map over every state and every fact. Each check also runs on a chart that was broken on purpose.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
@@ -25,12 +25,12 @@ import { supervisorDrain } from '../../src/connection/drain.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import { type Place, placesOf } from '../support/chart-walk.ts';
 
-/** A chart with all that is to be known about it here. */
+/** A chart with everything that these checks need. */
 interface Chart {
   readonly machine: AnyStateMachine;
   readonly facts: Readonly<Record<string, string>>;
   readonly orders: readonly string[];
-  /** States that may last for ever, because waiting is what they are for. */
+  /** States that may last indefinitely, because their purpose is to wait. */
   readonly resting: readonly string[];
 }
 
@@ -74,7 +74,7 @@ const poolOrders: Record<keyof PoolOrders, true> = {
 const connection: Chart = {
   machine: connectionMachine,
   facts: connectionFacts,
-  // `outcome` is a question, and the chart's output asks it.
+  // `outcome` is a query, and the chart's output calls it.
   orders: Object.keys(connectionOrders).filter((order) => order !== 'outcome'),
   resting: [],
 };
@@ -86,7 +86,7 @@ const supervisor: Chart = {
   resting: ['admitting', 'suspended'],
 };
 
-/** A client dials for ever, and each of its states lasts as long as its connection or its own delay. */
+/** A client dials indefinitely, and each of its states lasts as long as its connection or its own delay. */
 const client: Chart = {
   machine: clientMachine,
   facts: { ...clientFacts, ...exitSignals },
@@ -99,7 +99,7 @@ const client: Chart = {
   ],
 };
 
-/** A pool is there for ever, and its members have deadlines of their own. */
+/** A pool exists indefinitely, and its members have deadlines of their own. */
 const pool: Chart = {
   machine: poolMachine,
   facts: { ...poolFacts, ...exitSignals },
@@ -117,7 +117,7 @@ function nodesOf({ machine }: Chart): AnyStateNode[] {
 
 const pathOf = (node: AnyStateNode) => node.path.join('.');
 
-/** A node with all its ancestors, the root included. */
+/** A node with all its ancestors, including the root. */
 function lineage(node: AnyStateNode): AnyStateNode[] {
   return node.parent === undefined ? [node] : [node, ...lineage(node.parent)];
 }
@@ -132,7 +132,7 @@ function deadlineOf(node: AnyStateNode): string | undefined {
 
 const isWithin = (node: AnyStateNode, outer: AnyStateNode) => lineage(node).includes(outer);
 
-// The checks; each answers with what is wrong.
+// The checks. Each returns the faults that it finds.
 
 function statesWithoutDescription(chart: Chart): string[] {
   return nodesOf(chart)
@@ -159,12 +159,12 @@ const raisedBy: Readonly<Record<string, string>> = {
 const deadlineOptions = [
   'heartbeat',
   ...Object.keys(defaults.timeouts),
-  // The one that is no option.
+  // The deadline that is not an option.
   'refusalMs',
   ...Object.keys(supervisorDrain),
 ];
 
-/** States at the bottom of the chart that no deadline leads out of. */
+/** States without substates that no deadline leads out of. */
 function statesThatWait(chart: Chart): string[] {
   return nodesOf(chart)
     .filter((node) => node.type === 'atomic' && !chart.resting.includes(pathOf(node)))
@@ -182,7 +182,7 @@ function hasWayOut(node: AnyStateNode): boolean {
   return taken?.target?.some((target) => !isWithin(target, node)) ?? false;
 }
 
-/** States whose deadline is raised by `deadline.passed` but is never started on entry. */
+/** States whose deadline raises `deadline.passed` but never starts on entry. */
 function deadlinesNeverStarted(chart: Chart): string[] {
   return nodesOf(chart)
     .filter((node) => Object.keys(defaults.timeouts).includes(deadlineOf(node) ?? ''))
@@ -235,7 +235,7 @@ function walk({ machine, facts }: Chart): ReadonlyMap<string, Place> {
   return placesOf({ machine, facts: Object.keys(facts) });
 }
 
-/** Every place that can be reached from those given, over places that may be entered. */
+/** Every place that can be reached from the given ones, over places that may be entered. */
 function reached(
   places: ReadonlyMap<string, Place>,
   from: readonly string[],
@@ -282,7 +282,7 @@ function isFinal(places: ReadonlyMap<string, Place>, key: string): boolean {
   return places.get(key)?.snapshot.status === 'done';
 }
 
-/** Places from which the passing of deadlines alone does not lead to an end. */
+/** Places from which expired deadlines alone do not lead to an end. */
 function placesThatOutlast(chart: Chart): string[] {
   const places = walk(chart);
   const deadlines = new Set([...Object.values(raisedBy), 'deadline.passed']);
@@ -315,7 +315,7 @@ function at(config: Config, path: string): Config {
   }, config);
 }
 
-/** The chart with something else at a path of its config; `undefined` takes a member away. */
+/** The chart with another value at a path of its config. `undefined` removes a member. */
 function broken(chart: Chart, path: string, changes: Config): Chart {
   const config = cloned(chart.machine.config) as Config;
   const place = at(config, path);
@@ -333,19 +333,19 @@ for (const [name, chart] of charts) {
       assert.deepEqual(statesWithoutDescription(chart), []);
     });
 
-    it('describes every fact that it accepts, and accepts every fact that is described', () => {
+    it('describes every fact that it accepts, and accepts every fact that it describes', () => {
       assert.deepEqual(factsOutOfStep(chart), []);
     });
 
-    it('has a deadline, named after an option, that leads out of every state that waits', () => {
+    it('has a deadline, named after an option, that leads out of every waiting state', () => {
       assert.deepEqual(statesThatWait(chart), []);
     });
 
-    it('comes to an end from everywhere by the passing of deadlines alone', () => {
+    it('ends from everywhere when only deadlines expire', () => {
       assert.deepEqual(placesThatOutlast(chart), []);
     });
 
-    it('can come to an end from everywhere', () => {
+    it('can end from everywhere', () => {
       assert.deepEqual(deadEnds(chart), []);
     });
 
@@ -357,7 +357,7 @@ for (const [name, chart] of charts) {
       assert.deepEqual(statesWithTimersOrServices(chart), []);
     });
 
-    it('gives every order, and none that is not in the contract', () => {
+    it('gives every order, and none outside the contract', () => {
       assert.deepEqual(ordersOutOfStep(chart), []);
     });
 
@@ -389,20 +389,20 @@ const toClosed = '#connection.closed';
 
 type Mutant = [title: string, check: (chart: Chart) => string[], chart: Chart];
 
-/** Each check with charts that it must find fault with. */
+/** Each check with charts in which it must find a fault. */
 const mutants: readonly Mutant[] = [
   [
-    'a state without description',
+    'a state without a description',
     statesWithoutDescription,
     broken(connection, 'states open states flow', { description: undefined }),
   ],
   [
-    'a fact that nobody described',
+    'a fact without a description',
     factsOutOfStep,
     broken(connection, 'states open on', { 'peer.vanished': 'errored' }),
   ],
   [
-    'a fact that nobody accepts',
+    'a fact that no state accepts',
     factsOutOfStep,
     broken(connection, 'states open on', { 'ping.flooded': undefined }),
   ],
@@ -431,7 +431,7 @@ const mutants: readonly Mutant[] = [
     broken(connection, 'states open on', { 'heartbeat.lost': undefined }),
   ],
   [
-    'a deadline that is no option',
+    'a deadline that is not an option',
     statesThatWait,
     broken(connection, 'states errored meta', { deadline: 'erorredMs' }),
   ],
@@ -441,7 +441,7 @@ const mutants: readonly Mutant[] = [
     broken(connection, 'states closing states forced on', { 'deadline.passed': 'forced' }),
   ],
   [
-    'a deadline that nobody starts',
+    'a deadline that never starts',
     deadlinesNeverStarted,
     broken(connection, 'states closing states peer', { entry: [] }),
   ],
@@ -452,11 +452,7 @@ const mutants: readonly Mutant[] = [
       entry: { type: 'startDeadline', params: { name: 'close' } },
     }),
   ],
-  [
-    'a state that nothing leads out of',
-    deadEnds,
-    broken(supervisor, 'states suspended', { on: {} }),
-  ],
+  ['a state without an exit', deadEnds, broken(supervisor, 'states suspended', { on: {} })],
   [
     'a final state that accepts a fact',
     finalStatesThatAccept,
@@ -473,7 +469,7 @@ const mutants: readonly Mutant[] = [
     broken(connection, 'states closing', { entry: undefined }),
   ],
   [
-    'an order that is not in the contract',
+    'an order outside the contract',
     ordersOutOfStep,
     broken(supervisor, 'states stopped', { exit: 'rejoice' }),
   ],
@@ -485,7 +481,7 @@ describe('the checks of the charts', () => {
   }
 });
 
-/** `open.flow` as `{ open: 'flow' }`, which is how XState asks whether a state is active. */
+/** `open.flow` as `{ open: 'flow' }`, the form in which XState checks whether a state is active. */
 function stateValue(node: AnyStateNode): string | object {
   return node.path.reduceRight<string | object>(
     (inner, key) => (inner === '' ? key : { [key]: inner }),

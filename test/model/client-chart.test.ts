@@ -1,5 +1,5 @@
 // Goal: whatever happens, in whatever order, a client has one attempt at a time and finishes once. Method: random
-// walks over the chart with orders that are written down, and what they may look like.
+// walks over the chart with recorded orders, and rules for them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -10,7 +10,7 @@ import { hide } from '../../machines/hidden.ts';
 
 type Fact = ClientFact['type'];
 
-/** Runs facts through the chart; what was ordered after each. */
+/** Runs facts through the chart. Returns the orders after each. */
 function run(facts: readonly Fact[]): { log: string[]; state: string; isDone: boolean } {
   const log: string[] = [];
   const note = (order: string) => (params?: { name?: string }) =>
@@ -36,7 +36,7 @@ const ends: readonly string[] = [
 const facts = fc.array(fc.constantFrom(...(Object.keys(clientFacts) as Fact[])), { maxLength: 40 });
 
 describe('the client chart on any walk', () => {
-  it('begins no attempt before the last one has come to its end', () => {
+  it('begins no attempt before the last one has ended', () => {
     const property = fc.property(facts, (walk) => {
       const { log } = run(walk);
       const course = log.filter((entry) => entry === 'dial' || ends.includes(entry));
@@ -56,7 +56,7 @@ describe('the client chart on any walk', () => {
     fc.assert(property, { numRuns: 2_000 });
   });
 
-  it('forgets failures only after a connection that proved to be stable', () => {
+  it('forgets failures only after a connection that proved stable', () => {
     const property = fc.property(facts, (walk) => {
       const { log } = run(walk);
       for (const [index, entry] of log.entries()) {
@@ -70,7 +70,7 @@ describe('the client chart on any walk', () => {
     fc.assert(property, { numRuns: 2_000 });
   });
 
-  it('can always be stopped: with the end of its connection, if there is one', () => {
+  it('can always be stopped, together with its connection if there is one', () => {
     const property = fc.property(facts, (walk) => {
       const { isDone } = run([...walk, 'stop.requested', 'ended.backoff']);
       assert.equal(isDone, true);
@@ -78,7 +78,7 @@ describe('the client chart on any walk', () => {
     fc.assert(property, { numRuns: 2_000 });
   });
 
-  it('asks for a sign of life when it is back from sleep or has a network again, while it is up', () => {
+  it('probes its connection after sleep or when the network is back, while it is up', () => {
     const up: Fact[] = ['dial.requested', 'connection.opened'];
     const probes = (more: readonly Fact[]) =>
       run([...up, ...more]).log.filter((entry) => entry === 'probe').length;
@@ -88,7 +88,7 @@ describe('the client chart on any walk', () => {
     assert.equal(probes([...ended, 'wake.noticed', 'network.returned']), 0);
   });
 
-  it('dials again after a wait, and as soon as there is a network again', () => {
+  it('dials again after a wait, and as soon as the network is back', () => {
     const lost: Fact[] = [
       'dial.requested',
       'connection.opened',
@@ -106,7 +106,7 @@ describe('the client chart on any walk', () => {
     assert.equal(dials(['network.lost', 'network.returned']), 2);
   });
 
-  it('waits as its ending says, and a wake shortens a backoff only', () => {
+  it('waits as its ending requires, and a wake-up shortens only a backoff', () => {
     const lastDelay = (...more: Fact[]) =>
       run(['dial.requested', 'connection.opened', 'connection.ending', ...more]).log.findLast(
         (entry) => entry.startsWith('startDelay'),
@@ -115,7 +115,7 @@ describe('the client chart on any walk', () => {
       assert.equal(lastDelay(`ended.${ended}`), `startDelay ${ended}`);
       const awake = ended === 'backoff' ? 'awake' : ended;
       assert.equal(lastDelay(`ended.${ended}`, 'wake.noticed'), `startDelay ${awake}`);
-      // What the peer asked for stands, whatever the network does.
+      // The delay that the peer asked for remains, whatever the network does.
       const isAsked = ended === 'deferred' || ended === 'slow';
       const offline = isAsked ? ended : 'offline';
       assert.equal(lastDelay(`ended.${ended}`, 'network.lost'), `startDelay ${offline}`);

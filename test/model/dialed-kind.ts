@@ -5,7 +5,7 @@ import { arrangements, closeSocket, type Drivers, drivers, follows } from './rea
 import { notDialed } from './real-infeasible.ts';
 import type { Kind } from './real-kind.ts';
 
-/** How each fact comes about on a connection that we dial. */
+/** How each fact happens to a dialed connection. */
 const dialedDrivers: Drivers<DialedStage> = {
   ...drivers,
   'admission.granted': follows,
@@ -19,7 +19,7 @@ const dialedDrivers: Drivers<DialedStage> = {
   },
   'socket.closed': async (stage) => {
     if (!stage.isIn('handshaking.dialing')) return closeSocket(stage);
-    // The host destroys the socket at the very moment at which an answer arrives that ws has to object to.
+    // The host destroys the socket at the very moment at which an answer arrives that ws rejects.
     stage.raw.prependOnceListener('data', () => stage.raw.destroy());
     stage.peer.answer(stage.peer.acceptance.replace(/Accept: /, 'Accept: not '));
   },
@@ -43,8 +43,8 @@ export const dialed: Kind<DialedStage> = {
   cannotHappen: notDialed,
   async assertFailed({ peer, raw }, { fact }) {
     assert.ok(raw.destroyed, 'nothing more is tried');
-    // Whoever resets is told nothing.
+    // A reset gives the peer no report.
     if (fact === 'socket.errored') return;
-    await until(() => peer.ended || peer.closed, 'the peer is let go');
+    await until(() => peer.ended || peer.closed, 'the peer is released');
   },
 };

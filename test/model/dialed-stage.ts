@@ -41,7 +41,7 @@ import {
   timeouts,
 } from './real-stage.ts';
 
-/** The transport of a client, which lets the host have a hand in its raw socket. */
+/** The transport of a client, which gives the host access to its raw socket. */
 class StagedTransport extends WsTransport {
   readonly #watched: Plan['watched'];
 
@@ -57,7 +57,7 @@ class StagedTransport extends WsTransport {
   }
 }
 
-/** A connection that a port of the client dials; the stage is its host. */
+/** A connection that a port of the client dials. The stage is its host. */
 export class DialedStage extends RealStage implements OutboundHost, MessageHandlers {
   readonly context: SharedRuntime;
   readonly charts: ChartSystem;
@@ -83,7 +83,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
     this.context = { ...shared, reads: new Reads(shared) };
     const areEager = actors === 'eager';
     this.charts = new ChartSystem({ actorHost: xstateHost, areEager }, this.clock);
-    // Nobody is told anything: it is there to be the parent.
+    // A parent that needs no reports.
     const runner = this.charts.run(clientTable, { chartCrashed: () => {} });
     const inspector = {
       inspect: (event: InspectionEvent) => this.record(event),
@@ -99,7 +99,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
     return countsOf(this.charts.chartOf(connectionTable));
   }
 
-  /** Makes a connection whose upgrade request waits for its answer. */
+  /** Creates a connection whose upgrade request waits for its answer. */
   static async set(plan: Plan, actors: Actors): Promise<DialedStage> {
     const stage = new DialedStage(plan, actors);
     const hosts: RawHost[] = [];
@@ -161,7 +161,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
     await assertAtRest(this.#before);
   }
 
-  // What a port needs of its host.
+  // What a port needs from its host.
 
   url = '';
 

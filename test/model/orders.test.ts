@@ -1,6 +1,6 @@
-// Goal: whatever facts come in whatever order, the charts give orders that make sense and never throw.
-// Method: run the charts with a connection that only notes its orders, first from every state with every fact,
-// then on random walks.
+// Goal: whatever facts arrive in whatever order, the charts give orders that make sense and never throw.
+// Method: run the charts with a connection that only records its orders, first from every state with every
+// fact, then on random walks.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -30,7 +30,7 @@ function followSupervisor(way: readonly string[]): RecordingSupervisor {
 describe('the connection chart under a recording connection', () => {
   const places = placesOf({ machine: connectionMachine, facts });
 
-  it('takes every fact in every place without throwing', () => {
+  it('accepts every fact in every place without throwing', () => {
     assert.equal(places.size, 29);
     for (const { key, path } of places.values()) {
       for (const fact of facts) {
@@ -40,7 +40,7 @@ describe('the connection chart under a recording connection', () => {
     }
   });
 
-  it('leaves a final state for no fact and gives no order there', () => {
+  it('never leaves a final state, and gives no order there', () => {
     for (const final of ['"closed"', '"failed"']) {
       const connection = followConnection(places.get(final)?.path ?? []);
       const before = connection.orders.length;
@@ -51,7 +51,7 @@ describe('the connection chart under a recording connection', () => {
     }
   });
 
-  it('gives the orders of an ordinary life in their order', () => {
+  it('gives the orders of a normal life in sequence', () => {
     const { orders } = followConnection([
       'admission.granted',
       'socket.opened',
@@ -73,7 +73,8 @@ describe('the connection chart under a recording connection', () => {
 });
 
 describe('the connection chart on random walks', () => {
-  // Most facts end a life at once; those that prolong it are repeated, or few walks would get far.
+  // Most facts end a life at once. The ones that prolong it are repeated, or few walks would get
+  // far.
   const prolonging = facts.filter((fact) =>
     /opened|granted|settled|outbox|heartbeat\.(a|m)/.test(fact),
   );
@@ -98,7 +99,7 @@ describe('the connection chart on random walks', () => {
     );
   });
 
-  it('comes to an end when its deadlines pass, whatever happened before', () => {
+  it('ends when its deadlines expire, whatever happened before', () => {
     fc.assert(
       fc.property(opening, fc.array(fact, { maxLength: 20 }), (start, rest) => {
         const connection = followConnection([...start, ...rest]);
@@ -116,7 +117,7 @@ describe('the supervisor chart under a recording supervisor', () => {
   );
   const places = placesOf({ machine: supervisorMachine, facts: events });
 
-  it('takes every fact in every place without throwing', () => {
+  it('accepts every fact in every place without throwing', () => {
     assert.equal(places.size, 5);
     for (const { key, path } of places.values()) {
       for (const fact of events) {
@@ -126,7 +127,7 @@ describe('the supervisor chart under a recording supervisor', () => {
     }
   });
 
-  it('leaves stopped for no fact and gives no order there', () => {
+  it('never leaves stopped, and gives no order there', () => {
     const supervisor = followSupervisor(places.get('"stopped"')?.path ?? []);
     const before = supervisor.orders.length;
     for (const type of events) supervisor.make(type);
@@ -134,7 +135,7 @@ describe('the supervisor chart under a recording supervisor', () => {
     assert.equal(supervisor.orders.length, before);
   });
 
-  it('survives the crash of a connection and reports it, in every place but the last', () => {
+  it('survives the crash of a connection and reports it, in every place except the last', () => {
     for (const { key, path } of places.values()) {
       if (key === '"stopped"') continue;
       const supervisor = followSupervisor([...path, 'connection.crashed']);

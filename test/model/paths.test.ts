@@ -1,6 +1,6 @@
-// Goal: the production charts do what they should on every edge, and on every edge after every other.
-// Method: find every place of a chart and the shortest way to it, then take each edge there (1-switch), and
-// each pair of edges (2-switch), on virtual time. What XState's inspection saw is compared with all that the
+// Goal: the production charts behave correctly on every edge, and on every edge after every other. Method:
+// find every place of a chart and the shortest path to it, then take each edge there (1-switch), and each
+// pair of edges (2-switch), on virtual time. Compare what XState's inspection saw with everything that the
 // charts define.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -21,7 +21,7 @@ import { assertSense, assertSupervisorSense } from '../support/order-sense.ts';
 import { RecordingConnection } from '../support/recording-connection.ts';
 import { RecordingSupervisor } from '../support/recording-supervisor.ts';
 
-/** A chart that runs, and can be driven over an edge. */
+/** A running chart that can be driven over an edge. */
 interface Drive {
   readonly place: string;
   readonly isDone: boolean;
@@ -30,9 +30,9 @@ interface Drive {
 
 interface Subject<D extends Drive> extends WalkableChart {
   start(inspect: (event: InspectionEvent) => void): D;
-  /** Asserts what holds in every place, on whatever way it was reached. */
+  /** Asserts what holds in every place, on whatever path it was reached. */
   check(drive: D): void;
-  /** Asserts that it comes to an end by itself; where it may rest for ever, that it rests. */
+  /** Asserts that it ends by itself, or that it rests where it may rest indefinitely. */
   conclude(drive: D): void;
 }
 
@@ -53,7 +53,10 @@ const connection: Subject<RecordingConnection> = {
   },
 };
 
-/** The deadline that the chart says its place has, the innermost if there are several; heartbeat, welcome and stall are kept by others. */
+/**
+ * The deadline that the chart defines for its place, the innermost if there are several. Heartbeat, welcome
+ * and stall have their own timers.
+ */
 function deadlineOf({ actor }: RecordingConnection): string | undefined {
   const keptByTheChart = ['refusalMs', 'handshakeMs', 'erroredMs', 'closeMs', 'forcedMs'];
   return Object.values(actor.getSnapshot().getMeta())
@@ -77,7 +80,7 @@ function describePaths<D extends Drive>(name: string, subject: Subject<D>): void
   const places = placesOf(subject);
   const edges = [...places.values()].flatMap((place) => place.edges);
 
-  /** Drives a chart over facts that lead to a place, and asserts that they did. */
+  /** Drives a chart over the facts that lead to a place, and asserts that they did. */
   function arrive(note: Coverage['note'], path: readonly string[], key: string): D {
     const drive = subject.start(note);
     for (const fact of path) {
@@ -98,7 +101,8 @@ function describePaths<D extends Drive>(name: string, subject: Subject<D>): void
       });
     }
 
-    it('is every transition that it defines', () => assert.deepEqual(coverage.missing, []));
+    it('covers every transition that the chart defines', () =>
+      assert.deepEqual(coverage.missing, []));
   });
 
   describe(`the ${name} chart, every pair of edges`, () => {
@@ -112,7 +116,7 @@ function describePaths<D extends Drive>(name: string, subject: Subject<D>): void
     }
   });
 
-  it(`the ${name} chart decides without guards, so that one edge is one case`, () => {
+  it(`the ${name} chart has no guards, so that one edge is one case`, () => {
     const guards = [...transitionNames(subject.machine).keys()].filter(({ guard }) => guard);
     assert.deepEqual(guards, []);
   });

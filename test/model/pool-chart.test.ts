@@ -1,5 +1,5 @@
 // Goal: whatever happens, in whatever order, a pool drains once and finishes once. Method: random walks over the chart
-// with orders that are written down, and what they may look like.
+// with recorded orders, and rules for them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -10,7 +10,7 @@ import { type PoolFact, type PoolOrders, poolFacts } from '../../machines/pool-c
 
 type Fact = PoolFact['type'];
 
-/** Runs facts through the chart; what was ordered after each, and where it ended. */
+/** Runs facts through the chart. Returns the orders after each, and the final state. */
 function run(facts: readonly Fact[]) {
   const log: string[] = [];
   const pool = new Proxy({} as PoolOrders, { get: (_, order) => () => log.push(String(order)) });
@@ -29,14 +29,14 @@ const check = (property: (walk: Fact[]) => void) =>
   fc.assert(fc.property(facts, property), { numRuns: 2_000 });
 
 describe('the pool chart on any walk', () => {
-  it('begins to drain once, when asked to, and never otherwise', () => {
+  it('begins to drain once, on request, and never otherwise', () => {
     check((walk) => {
       const drains = orders(run(walk)).filter((order) => order === 'beginDrain').length;
       assert.equal(drains, walk.includes('drain.requested') ? 1 : 0);
     });
   });
 
-  it('destroys what is left only while it drains, and once', () => {
+  it('destroys what is left once, and only while it drains', () => {
     check((walk) => {
       const course = orders(run(walk));
       const at = course.indexOf('expireAll');
@@ -45,7 +45,7 @@ describe('the pool chart on any walk', () => {
     });
   });
 
-  it('finishes once, last of all, when no member is left or nothing else has helped', () => {
+  it('finishes once, last of all, when no member is left or everything else has failed', () => {
     check((walk) => {
       const result = run(walk);
       const course = orders(result);
@@ -59,7 +59,7 @@ describe('the pool chart on any walk', () => {
     });
   });
 
-  it('is where its members put it, until it drains', () => {
+  it('follows its members until it drains', () => {
     check((walk) => {
       const counted = walk.filter((fact) => fact === 'pool.filled' || fact === 'pool.thinned');
       const { value } = run(counted);

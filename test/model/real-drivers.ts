@@ -8,22 +8,22 @@ import type { RawEnd } from '../support/raw-end.ts';
 import { turns, until } from '../support/until.ts';
 import type { Fact, Plan, RealStage } from './real-stage.ts';
 
-/** Makes one fact happen on a real connection, in whatever state it is. */
+/** Makes one fact happen on a real connection, in any state. */
 export type Driver<Stage extends RealStage> = (stage: Stage) => void | Promise<void>;
 
 export type Drivers<Stage extends RealStage> = Readonly<Record<Fact, Driver<Stage>>>;
 
 const FILLER = Buffer.alloc(65_536);
 const WORD = Buffer.alloc(1);
-/** ws answers so many pings at once; one more is a flood. */
+/** ws answers this many pings at once. One more is a flood. */
 const PENDING_PONGS_MAX = 60;
 
-/** It follows by itself from what happened before. */
+/** It follows by itself from earlier events. */
 export const follows = () => {};
 
 export const passTime = (stage: RealStage) => stage.passTime();
 
-/** How facts come about, whichever side has dialed. */
+/** How facts happen, whichever side dialed. */
 export const drivers = {
   'dial.requested': follows,
   'socket.opened': follows,
@@ -39,7 +39,8 @@ export const drivers = {
   'heartbeat.missed': passTime,
   'heartbeat.answered': answerPing,
   'heartbeat.lost': passTime,
-  // Whoever is asked for a beat here never answers; whatever it says is as good.
+  // A page that is asked for a beat here never answers. Any other message of it has the same
+  // effect.
   'beat.missed': passTime,
   'beat.answered': listening(({ peer }) => peer.text('awake')),
   'outbox.filled': fillOutbox,
@@ -56,7 +57,10 @@ export const drivers = {
   'terminate.requested': ({ connection }) => void connection.terminate(),
 } as const satisfies Partial<Drivers<RealStage>>;
 
-/** While reading is paused a pong arrives and is not read; the heartbeat counts it all the same. */
+/**
+ * A pong that arrives while reading is paused is not read, and the heartbeat counts it all the
+ * same.
+ */
 async function answerPing(stage: RealStage): Promise<void> {
   const { raw } = stage;
   const { bytesRead } = raw;
@@ -66,19 +70,22 @@ async function answerPing(stage: RealStage): Promise<void> {
   stage.passTime();
 }
 
-/** A handler that is at work rejects, or a message makes one throw. */
+/** A running handler rejects, or a message makes one throw. */
 export function failHandler({ held, peer }: RealStage): void {
   if (held.isAwaited) held.fail(new Error('failed on purpose'));
   else peer.text('throw');
 }
 
-/** Gives a handler something to work at that will fail. */
+/** Gives a handler work that will fail. */
 export async function leaveHandlerPending({ peer, held }: RealStage): Promise<void> {
   peer.text('hold');
   await until(() => held.isAwaited, 'the handler is at work');
 }
 
-/** Nothing is read while it is welcomed or paused; only a host that resumes its socket lets the peer be heard. */
+/**
+ * Nothing is read while the connection is welcomed or paused. Only a host that resumes its socket lets input
+ * through.
+ */
 export function listening<Stage extends RealStage>(drive: Driver<Stage>): Driver<Stage> {
   return (stage) => {
     if (isUnread(stage)) stage.raw.resume();
@@ -96,7 +103,7 @@ function pings(peer: RawEnd, count: number): number {
   return count * ping.length;
 }
 
-/** Before anything has ended the host destroys the socket; later it ends as it should. */
+/** Before an end, the host destroys the socket. Later the socket ends normally. */
 export async function closeSocket(stage: RealStage): Promise<void> {
   if (stage.isIn('closing.peer')) stage.peer.end();
   else if (stage.isIn('errored') || stage.isIn('closing.local')) await stage.peer.finishPolitely();
@@ -118,7 +125,7 @@ export async function failSend(stage: RealStage): Promise<void> {
     await stopReading(stage);
     stage.inbound.reset();
   } else if (stage.isIn('open.flow.flowing')) {
-    // The kernel learns of the RST at once, or nearly so; the event loop does not turn meanwhile.
+    // The kernel receives the RST almost at once, and the event loop does not turn meanwhile.
     stage.inbound.reset();
     for (let left = 10_000; left > 0 && stage.connection.send(WORD) !== 'refused'; left -= 1);
   } else {
@@ -126,18 +133,18 @@ export async function failSend(stage: RealStage): Promise<void> {
   }
 }
 
-/** A paused socket that is full is no longer read: only the write in flight can find the reset. */
+/** A paused socket that is full is no longer read, so only the write in flight can find the reset. */
 async function stopReading({ raw, peer }: RealStage): Promise<void> {
   peer.socket.write(Buffer.alloc(2 ** 20));
   await until(() => raw.readableLength >= raw.readableHighWaterMark, 'nothing more is read');
 }
 
 /**
- * Resets the connection between the kernel's word that there is room and the write that relies on it.
+ * Resets the connection between the kernel's report of room and the write that relies on it.
  *
- * Both sockets are found ready in one poll, in the order in which they became so: the one that brings the
- * order to reset, then the server's, which is told of room alone. A socket that is ready for reading too
- * would learn of the reset by reading.
+ * One poll finds both sockets ready, in the order in which they became so: first the one that carries the
+ * order to reset, then the server's, which has an event for room alone. A socket that is also ready for
+ * reading would find the reset by reading.
  */
 async function resetWhileWriting({ peer }: RealStage): Promise<void> {
   const bell = await Bell.hang(() => peer.reset());
@@ -191,14 +198,14 @@ class Bell {
   }
 }
 
-/** Lets the host remove a listener of ours, so that ws alone learns that the socket has closed. */
+/** Makes the host remove a listener of ours, so that only ws learns that the socket has closed. */
 function strip(raw: Socket): void {
   raw.removeAllListeners('close');
 }
 
 /**
- * Lets the host break the end of the WebSocket: its listener throws between ours and that of ws, and the
- * process survives, so that ws never learns that the socket has closed.
+ * Makes the host break the end of the WebSocket: its listener throws between ours and that of ws, and
+ * the process survives, so that ws never learns that the socket has closed.
  */
 function wedge(raw: Socket): void {
   const { emit } = raw;
@@ -214,7 +221,7 @@ function wedge(raw: Socket): void {
   });
 }
 
-/** Sends each message in a turn of its own: on virtual time a turn ends only when the clock says so. */
+/** Sends each message in a separate turn: on virtual time a turn ends only when the clock advances. */
 class TurnByTurn {
   readonly #stage: RealStage;
 
@@ -233,7 +240,7 @@ class TurnByTurn {
   }
 }
 
-/** Brings a flood to its brink: one more ping will be too many. */
+/** Brings a flood to its limit: one more ping will be too many. */
 async function leavePongsPending(stage: RealStage): Promise<void> {
   stage.outbound.set({ blackhole: true });
   await fillBacklog(new TurnByTurn(stage), 2 ** 20);
@@ -242,16 +249,16 @@ async function leavePongsPending(stage: RealStage): Promise<void> {
   await until(() => stage.raw.bytesRead === read, 'every ping is read');
 }
 
-/** What has to be arranged, so that some facts can happen where these states are active. */
+/** What must be arranged so that some facts can happen where these states are active. */
 export interface Arrangement {
   readonly states: readonly string[];
   readonly facts: readonly Fact[];
   readonly plan: Plan;
 }
 
-/** Arrangements that do not depend on which side has dialed. */
+/** Arrangements that do not depend on which side dialed. */
 export const arrangements: readonly Arrangement[] = [
-  // Any byte of a peer is a sign of life: what it is to cause must begin before it is suspect.
+  // Any byte of a peer is a sign of life, so what it causes must begin before it is suspect.
   {
     states: ['open.liveness.suspect'],
     facts: ['ping.flooded'],
@@ -262,7 +269,7 @@ export const arrangements: readonly Arrangement[] = [
     facts: ['handler.errored'] as const,
     plan: { settled: leaveHandlerPending },
   })),
-  // Sooner than the heartbeat, which would be lost first.
+  // Sooner than the heartbeat, which would otherwise end the connection first.
   {
     states: ['open.flow.congested'],
     facts: ['outbox.stalled', 'outbox.drained'],
@@ -273,13 +280,13 @@ export const arrangements: readonly Arrangement[] = [
     facts: ['send.errored'],
     plan: { direct: true, isRace: true },
   },
-  // A handler falls behind that never settles.
+  // A handler falls behind and never settles.
   {
     states: ['open.intake.paused'],
     facts: ['pause.expired'],
     plan: { limits: { inFlightMax: 1 }, timeouts: { pausedMs: 2_000 } },
   },
-  // As a rule the WebSocket is over in the very turn in which its socket is, and after it.
+  // Usually the WebSocket ends in the same turn as its socket, and after it.
   {
     states: ['closing.reaping'],
     facts: ['deadline.passed', 'terminate.requested'],

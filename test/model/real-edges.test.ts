@@ -1,8 +1,8 @@
-// Goal: every edge of the connection chart is taken by a real connection, or is known not to be and why.
-// Method: walk to the edge's source over edges that real sockets can take, then over the edge, once for connections
-// that are accepted and once for those that are dialed; the peer, the network and the application are real, time is
-// virtual. What is said to be impossible must never be seen. All of it runs twice: with an actor for each connection, whose
-// inspection shows the steps, and with none, where the counts of the chart show them.
+// Goal: a real connection takes every edge of the connection chart, or a list gives the reason why none can. Method:
+// walk to the edge's source over edges that real sockets can take, then over the edge, once for accepted and once for
+// dialed connections. The peer, the network and the application are real, and time is virtual. An edge listed as
+// impossible must never occur. Everything runs twice: with an actor for each connection, whose inspection shows the
+// steps, and without actors, where the counts of the chart show them.
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { transition } from 'xstate';
@@ -24,7 +24,7 @@ import {
   type Step,
 } from './real-stage.ts';
 
-/** A fact that a state swallows leaves no trace: the table has no edge for it. */
+/** A fact that a state ignores leaves no trace: the table has no edge for it. */
 const edges = [...places.values()].flatMap((place) =>
   place.edges.filter(({ fact, from, to }) => {
     const [, orders] = transition(connectionMachine, place.snapshot as never, {
@@ -41,7 +41,7 @@ function names({ states, facts, except = [] }: Impossibility, { from, fact }: Na
   return isMeant && states.every((state) => activeIn(from).includes(state));
 }
 
-/** Of several ways that are equally short, the one that can wait where it leads. */
+/** Of equally short paths, the one whose target can wait. */
 const preferred = [
   'welcome.settled',
   'heartbeat.missed',
@@ -51,7 +51,7 @@ const preferred = [
   'socket.closed',
 ];
 
-/** The shortest way to every place over edges that can be driven. */
+/** The shortest path to every place over edges that can be driven. */
 function shortestWays(drivable: readonly Edge[]): Map<string, readonly Fact[]> {
   const rank = ({ fact }: Edge) =>
     (preferred.indexOf(fact) + preferred.length + 1) % (preferred.length + 1);
@@ -65,7 +65,7 @@ function shortestWays(drivable: readonly Edge[]): Map<string, readonly Fact[]> {
   return ways;
 }
 
-/** The close frame that leaves at once after a fact, when nothing stands in its way. */
+/** The close frame that leaves at once after a fact, when nothing blocks it. */
 const closeCodes: Partial<Record<Fact, number>> = {
   'close.requested': 4000,
   'fail.requested': 1011,
@@ -75,15 +75,15 @@ const closeCodes: Partial<Record<Fact, number>> = {
   'peer.closing': 4001,
 };
 
-/** Facts after which nothing is left to be said. */
+/** Facts after which nothing more is sent. */
 const destroying = ['send.errored', 'ping.flooded', 'heartbeat.lost', 'terminate.requested'];
 
-/** Whoever offers it is asked for beats. */
+/** A peer that offers it is asked for beats. */
 const withBeat = { 'Sec-WebSocket-Protocol': 'mooring.beat' };
 
 const ATTEMPTS_MAX = 20;
 
-/** Drives connections of one kind over the edges that are theirs. */
+/** Drives connections of one kind over their edges. */
 class Driving<Stage extends RealStage> {
   readonly kind: Kind<Stage>;
   readonly actors: Actors;
@@ -98,12 +98,12 @@ class Driving<Stage extends RealStage> {
     this.actors = actors;
     this.drivable = edges.filter((edge) => !this.isListed(edge));
     const ways = shortestWays(this.drivable);
-    // A FIN alone leads to the end without a stop; the close frame of a peer that stays does not.
+    // A FIN alone leads straight to the end. The close frame of a peer that stays does not.
     ways.set('{"closing":"peer"}', [...kind.opening, 'peer.closing']);
     this.#ways = ways;
   }
 
-  /** Whether it is said to be impossible. */
+  /** Whether it is listed as impossible. */
   isListed(edge: Named): boolean {
     return this.kind.cannotHappen.some((entry) => names(entry, edge));
   }
@@ -138,7 +138,7 @@ class Driving<Stage extends RealStage> {
   async #takeWay(stage: Stage, edge: Edge): Promise<void> {
     const way = [...(this.#ways.get(edge.from) ?? []), edge.fact as Fact];
     for (const [index, fact] of way.entries()) {
-      // A fact may have followed from the one before.
+      // A fact may have followed from the previous one.
       if (stage.steps.length <= index) await this.kind.drivers[fact](stage);
       await stage.takes(fact, index);
     }
@@ -151,7 +151,7 @@ class Driving<Stage extends RealStage> {
   }
 }
 
-/** Asserts what the orders that were given have done to the socket. */
+/** Asserts the effects of the given orders on the socket. */
 async function assertEffects({ peer, raw }: RealStage, { from, fact, to }: Edge): Promise<void> {
   const code = activeIn(from).includes('open.flow.flowing') ? closeCodes[fact as Fact] : undefined;
   if (code !== undefined) {
@@ -184,7 +184,7 @@ function drives<Stage extends RealStage>(kind: Kind<Stage>, actors: Actors): Dri
     }
   });
   describe(`what cannot happen on a real socket that is ${kind.name}, actors ${actors}`, () => {
-    it('is said of edges that the chart has, with nothing said twice', () => {
+    it('names only edges of the chart, each once', () => {
       for (const entry of kind.cannotHappen) {
         const others = kind.cannotHappen.filter((other) => other !== entry);
         const own = edges.filter(
@@ -194,7 +194,7 @@ function drives<Stage extends RealStage>(kind: Kind<Stage>, actors: Actors): Dri
       }
     });
 
-    it('is, with what was driven, all that the chart has', () => {
+    it('makes up the whole chart together with the driven edges', () => {
       const { taken, drivable, driven } = driving;
       const listed = edges.filter((edge) => driving.isListed(edge));
       assert.equal(driven + listed.length, edges.length);
@@ -204,7 +204,7 @@ function drives<Stage extends RealStage>(kind: Kind<Stage>, actors: Actors): Dri
       assert.deepEqual(missing, []);
     });
 
-    it('has not happened in all this', () => {
+    it('never occurred in these tests', () => {
       assert.deepEqual(
         driving.taken.filter((step) => driving.isListed(step)),
         [],
@@ -223,8 +223,8 @@ const drivings = [
   ...[drives(dialed, 'eager'), drives(dialed, 'on-demand')],
 ];
 
-describe('what cannot happen on any real socket', () => {
-  it('is why some transitions were never taken', () => {
+describe('the facts that no real socket can cause', () => {
+  it('explain why some transitions were never taken', () => {
     const drivable = drivings.flatMap((driving) => driving.drivable);
     const reachable = new Set(drivable.flatMap((edge) => edge.transitions));
     const expected = new Set(edges.flatMap((edge) => edge.transitions));

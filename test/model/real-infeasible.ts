@@ -1,31 +1,32 @@
 import type { Fact } from './real-stage.ts';
 
-/** Facts that no real socket can bring about while certain states are active. */
+/** Facts that no real socket can cause while certain states are active. */
 export interface Impossibility {
-  /** The states that are active, all of them. */
+  /** The active states, all of them. */
   readonly states: readonly string[];
   readonly facts: readonly Fact[] | 'any';
-  /** Facts that are not meant when any other is. */
+  /** Facts that `any` does not include. */
   readonly except?: readonly Fact[];
   readonly because: string;
 }
 
 /**
- * What the chart takes although it cannot happen on a real socket, whichever side has dialed.
+ * What the chart accepts although it cannot happen on a real socket, whichever side dialed.
  *
- * The chart keeps these transitions: it decides for itself, and does not rely on the order in which others
- * tell it things. Here is who does rely on it.
+ * The chart keeps these transitions, because it decides for itself and does not rely on the order in which
+ * others send it facts. These entries do rely on that order.
  */
 const cannotHappen: readonly Impossibility[] = [
   {
     states: ['open.intake.welcoming', 'open.liveness.suspect'],
     facts: 'any',
-    because: 'Nobody becomes suspect while reading is paused, and a welcome does not begin again.',
+    because: 'No peer becomes suspect while reading is paused, and a welcome does not begin again.',
   },
   {
     states: ['open.liveness.healthy'],
     facts: ['heartbeat.lost'],
-    because: 'The second half of the grace begins when the first was missed, and ends with a sign.',
+    because:
+      'The second half of the grace begins after the first half was missed, and ends with a sign of life.',
   },
   {
     states: ['open.intake.receiving'],
@@ -38,12 +39,12 @@ const cannotHappen: readonly Impossibility[] = [
       ...(['welcome.expired', 'outbox.stalled', 'heartbeat.missed', 'heartbeat.lost'] as const),
       'beat.missed',
     ],
-    because: 'While reading is paused nobody is judged, and the welcome is over.',
+    because: 'While reading is paused no peer is judged, and the welcome is over.',
   },
   {
     states: ['open.intake.paused', 'open.liveness.suspect'],
     facts: ['pause.expired'],
-    because: 'Handlers fall behind with messages, and a message is a sign of life first.',
+    because: 'Handlers fall behind because of messages, and a message is a sign of life first.',
   },
   {
     states: ['open.flow.flowing'],
@@ -53,7 +54,7 @@ const cannotHappen: readonly Impossibility[] = [
   {
     states: ['open.flow.congested'],
     facts: ['socket.closed'],
-    because: 'Its writes end, well or badly, before a socket tells that it has closed.',
+    because: 'Its writes end, with or without success, before a socket reports that it has closed.',
   },
   {
     states: ['closing.reaping'],
@@ -62,29 +63,29 @@ const cannotHappen: readonly Impossibility[] = [
   },
 ];
 
-/** What, besides, cannot happen to a connection that was accepted. */
+/** What, in addition, cannot happen to an accepted connection. */
 export const notAccepted: readonly Impossibility[] = [
   ...cannotHappen,
   {
     states: ['handshaking.admitting'],
     facts: ['dial.requested'],
-    because: 'A socket that was accepted is not dialed.',
+    because: 'An accepted socket is not dialed.',
   },
   {
     states: ['handshaking.dialing'],
     facts: 'any',
-    because: 'A socket that was accepted is not dialed.',
+    because: 'An accepted socket is not dialed.',
   },
   {
     states: ['handshaking.refusing'],
     facts: ['peer.abandoned'],
-    because: 'Whoever leaves now leaves a WebSocket, and ends its socket.',
+    because: 'A client that leaves now leaves a WebSocket, and ends its socket.',
   },
   {
     states: ['handshaking.upgrading'],
     facts: ['deadline.passed', 'peer.abandoned', 'socket.closed'],
     because:
-      'Upgrading takes one call of ws. Only a socket destroyed with an error is still to report it.',
+      'Upgrading takes one call of ws. Only a socket destroyed with an error still has to report it.',
   },
   {
     states: ['open.intake.welcoming'],
@@ -94,22 +95,22 @@ export const notAccepted: readonly Impossibility[] = [
   {
     states: ['open.intake.welcoming', 'open.liveness.healthy'],
     facts: ['heartbeat.missed', 'beat.missed'],
-    because: 'While reading is paused nobody is judged: an answer could not be seen.',
+    because: 'While reading is paused no peer is judged, because an answer could not be seen.',
   },
   {
     states: ['open.intake.welcoming', 'open.liveness.asleep'],
     facts: 'any',
-    because: 'Nobody falls asleep while reading is paused, and a welcome does not begin again.',
+    because: 'No page falls asleep while reading is paused, and a welcome does not begin again.',
   },
   {
     states: ['open.intake.receiving', 'open.liveness.healthy', 'open.flow.congested'],
     facts: ['beat.missed'],
-    because: 'A peer that has not taken the request yet cannot answer it.',
+    because: 'A peer that has not received the request yet cannot answer it.',
   },
   {
     states: ['open.intake.paused', 'open.liveness.asleep'],
     facts: ['pause.expired'],
-    because: 'Handlers fall behind with messages, and a message shows that its code runs.',
+    because: 'Handlers fall behind because of messages, and a message shows that its code runs.',
   },
   {
     states: ['open.liveness.asleep'],
@@ -118,36 +119,36 @@ export const notAccepted: readonly Impossibility[] = [
   },
 ];
 
-/** What, besides, cannot happen to a connection that was dialed. */
+/** What, in addition, cannot happen to a dialed connection. */
 export const notDialed: readonly Impossibility[] = [
   ...cannotHappen,
   {
     states: ['handshaking.admitting'],
     facts: 'any',
     except: ['dial.requested'],
-    because: 'It dials in the same call in which it comes to be; there is nobody to admit.',
+    because: 'It dials in the call that creates it, and there is nothing to admit.',
   },
   {
     states: ['handshaking.upgrading'],
     facts: 'any',
-    because: 'It is the peer that upgrades.',
+    because: 'The peer upgrades.',
   },
   {
     states: ['handshaking.refusing'],
     facts: 'any',
-    because: 'It is the peer that refuses.',
+    because: 'The peer refuses.',
   },
   {
     states: ['handshaking.dialing'],
     facts: ['peer.abandoned'],
     because:
-      'An end before the answer is an error of the request; the answer itself binds the socket, or destroys it.',
+      'An end before the answer is an error of the request. The answer itself binds the socket, or destroys it.',
   },
   {
     states: ['open.intake.welcoming'],
     facts: 'any',
     except: ['welcome.settled'],
-    because: 'There is no `onOpen` to wait for: the welcome has settled when it begins.',
+    because: 'There is no `onOpen` to wait for, so the welcome has settled when it begins.',
   },
   {
     states: ['open.intake.welcoming', 'open.flow.congested'],
@@ -157,11 +158,11 @@ export const notDialed: readonly Impossibility[] = [
   {
     states: ['open.liveness.healthy'],
     facts: ['beat.missed'],
-    because: 'It is the server that looks for pages that are asleep.',
+    because: 'Only the server looks for sleeping pages.',
   },
   {
     states: ['open.liveness.asleep'],
     facts: 'any',
-    because: 'It is the server that looks for pages that are asleep.',
+    because: 'Only the server looks for sleeping pages.',
   },
 ];

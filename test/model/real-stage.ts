@@ -22,17 +22,17 @@ export type Fact = ConnectionFact['type'];
 /** Every configuration of the chart, with the edges that leave it. */
 export const places = placesOf({ machine: connectionMachine, facts: Object.keys(connectionFacts) });
 
-/** Which actors there are, and so how the steps of the chart are seen. */
+/** Which actors there are, and so how the steps of the chart are observed. */
 export type Actors = 'eager' | 'on-demand';
 
-/** A fact that the chart of a real connection took. */
+/** A fact that the chart of a real connection accepted. */
 export interface Step {
   readonly from: string;
   readonly fact: Fact;
   readonly to: string;
 }
 
-/** What has to be arranged before a fact can happen where it is to happen. */
+/** What must be arranged before a fact can happen in its place. */
 export interface Plan {
   readonly timeouts?: Partial<Timeouts>;
   readonly limits?: Partial<Limits>;
@@ -40,9 +40,12 @@ export interface Plan {
   readonly headers?: Record<string, string>;
   /** Peer and connection meet without the proxy. */
   readonly direct?: boolean;
-  /** The kernel may decide otherwise, for example when it is busy: then it is tried again. */
+  /** The kernel may decide otherwise, for example when it is busy. Then the test tries again. */
   readonly isRace?: boolean;
-  /** Runs on the raw socket between the moment at which ours is watched and that at which ws takes it over. */
+  /**
+   * Runs on the raw socket between the moment at which our listeners are added and that at which ws takes it
+   * over.
+   */
   readonly watched?: (raw: Socket) => void;
   /** Runs on the raw socket just before it is admitted. */
   readonly granted?: (raw: Socket) => void;
@@ -55,7 +58,7 @@ export class Gate {
   readonly promise: Promise<void>;
   open: () => void = () => {};
   fail: (error: Error) => void = () => {};
-  /** Whether somebody waits for it. */
+  /** Whether anything waits for it. */
   isAwaited = false;
 
   constructor() {
@@ -72,7 +75,7 @@ export class Gate {
   }
 }
 
-/** What a test can do with a connection that is open. */
+/** What a test can do with an open connection. */
 export interface OpenConnection {
   readonly state: string;
   readonly states: readonly string[];
@@ -95,10 +98,13 @@ const TEMPTATION_MS = 6_000;
 
 export const heartbeat = { intervalMs: 20_000, graceMs: 10_000 };
 
-/** Above what the kernels of both ends take for a peer that does not read; a backlog must stand. */
+/**
+ * More than the kernels of both ends accept for a peer that does not read, so that a backlog
+ * remains.
+ */
 export const limits = { ...defaults.limits, outboxHighBytes: 2 ** 22, outboxLowBytes: 65_536 };
 
-/** A peer may stall for long enough to stay out of the way of all the other deadlines. */
+/** A peer may stall long enough for all other deadlines to come first. */
 export const timeouts = { ...defaults.timeouts, stalledMs: 60_000 };
 
 /** Reports that follow from a fact and not from a new state. */
@@ -112,7 +118,7 @@ const reportedAs: Partial<Record<Fact, string>> = {
   'outbox.drained': 'flowing',
 };
 
-/** One real connection, from a peer through a fault proxy to a connection of ours whose time stands still. */
+/** One real connection, from a peer through a fault proxy to a connection of ours on virtual time. */
 export abstract class RealStage {
   readonly clock = new VirtualClock();
   /** What the handler of the message `hold` waits for. */
@@ -145,9 +151,9 @@ export abstract class RealStage {
   abstract get isOver(): boolean;
   /** What was reported, in order, as `closed` or `suspect`. */
   abstract get reports(): readonly string[];
-  /** Lets go of everything that this side still waits for. */
+  /** Settles everything that this side still waits for. */
   protected abstract letGo(): void;
-  /** Asserts what the end leaves behind, and stops what belongs to the stage. */
+  /** Asserts what the end leaves behind, and stops everything that belongs to the stage. */
   protected abstract stop(): Promise<void>;
 
   record(event: InspectionEvent): void {
@@ -162,7 +168,7 @@ export abstract class RealStage {
     this.#place = to;
   }
 
-  /** The steps so far: as XState's inspection shows them, or as the counts of the chart tell where nothing is inspected. */
+  /** The steps so far, from XState's inspection, or from the counts of the chart where nothing is inspected. */
   get steps(): readonly Step[] {
     if (this.actors === 'on-demand') this.#readCounts();
     return this.#steps;
@@ -200,7 +206,7 @@ export abstract class RealStage {
     return link;
   }
 
-  /** Lets time pass until the chart takes another fact. */
+  /** Lets time pass until the chart accepts another fact. */
   passTime(): void {
     const count = this.steps.length;
     for (let ms = 0; ms < PATIENCE_MS && this.steps.length === count; ms += STEP_MS) {
@@ -208,7 +214,7 @@ export abstract class RealStage {
     }
   }
 
-  /** Waits for the step of this number, and asserts that it is of this fact. */
+  /** Waits for the step of this number, and asserts that its fact is this one. */
   async takes(fact: Fact, index: number): Promise<Step> {
     if (this.steps.length <= index) {
       await until(() => this.steps.length > index, `${fact} is taken in ${this.place}`);
@@ -218,19 +224,22 @@ export abstract class RealStage {
     return step;
   }
 
-  /** Asserts that connection and chart agree, as far as it has got by now. */
+  /** Asserts that connection and chart agree at this point. */
   assertStates(): void {
     if (!this.hasOpened) return;
     assert.deepEqual(this.connection.states, activeIn(this.place));
     assert.equal(this.connection.state, activeIn(this.place)[0]);
   }
 
-  /** Lets so much time pass that a deadline which should have been cancelled shows itself. */
+  /** Lets enough time pass for a deadline that should have been cancelled to show. */
   tempt(): void {
     this.clock.advance(TEMPTATION_MS);
   }
 
-  /** Lets go of everything and asserts that it ends: once, reported in order, and with nothing left. */
+  /**
+   * Settles everything and asserts that the connection ends once, with its reports in order, and leaves
+   * nothing.
+   */
   async end(): Promise<void> {
     this.letGo();
     this.peer.destroy();
@@ -239,7 +248,7 @@ export abstract class RealStage {
       if (!this.isOver) this.clock.advance(1_000);
       return this.isOver;
     }, 'it ends');
-    // Time stands still again: only what is cancelled goes.
+    // Time stands still again, so timers disappear only by being cancelled.
     await until(() => this.clock.timersPending === 0, 'no timer is left');
     assert.deepEqual(
       this.reports,
@@ -250,7 +259,7 @@ export abstract class RealStage {
     await this.stop();
   }
 
-  /** One close frame at most, and nothing behind it; the frames tell of the latter. */
+  /** One close frame at most, and nothing after it. The frame reader checks the latter. */
   #assertWire(): void {
     const closes = this.peer.frames.filter((frame) => frame.opcode === opcode.close);
     assert.ok(closes.length <= 1, 'one close frame at most');
@@ -264,7 +273,7 @@ function isOfConnection(actor: InspectedActor): boolean {
   );
 }
 
-/** Puts arrows that were taken since in an order in which they can have been taken, ending where the chart is now. */
+/** Sorts newly taken arrows into a possible order that ends at the current state of the chart. */
 function inOrder(
   place: string,
   arrows: readonly ArrowCount[],
@@ -284,7 +293,7 @@ function sameStates(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((path) => other.includes(path));
 }
 
-/** What is to be reported because of a step. */
+/** The report that a step causes. */
 function reportsOf({ from, fact, to }: Step): string[] {
   const change = reportedAs[fact];
   if (change !== undefined) return [change];

@@ -1,5 +1,6 @@
-// Goal: the table that runs in production is the chart. Method: for each chart, drive a runner on its table and XState on
-// its machine over every edge, and over every edge after every other, and compare orders and states after each fact.
+// Goal: the table that runs in production is equivalent to the chart. Method: for each chart, drive a runner on its
+// table and XState on its machine over every edge, and over every edge after every other, and compare orders and states
+// after each fact.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type AnyMachineSnapshot, initialTransition, transition } from 'xstate';
@@ -13,7 +14,7 @@ import { charts } from '../tables/charts.ts';
 import { tableOf } from '../tables/table-of.ts';
 import { staleTables, tables } from '../tables/table-source.ts';
 
-/** How many edges and pairs of edges each chart has: a walk that finds fewer has lost some. */
+/** How many edges and pairs of edges each chart has. A walk that finds fewer has lost some. */
 const known = {
   connection: [386, 2422],
   client: [81, 377],
@@ -21,7 +22,7 @@ const known = {
   supervisor: [12, 27],
 } as Record<string, readonly [edges: number, pairs: number]>;
 
-/** Has every order that there is, and notes it. */
+/** Accepts every order, and records it. */
 function recordingOwner(orders: string[]): ChartOwner {
   const crashed = (error: Error) => {
     throw error;
@@ -95,24 +96,24 @@ for (const { name, machine, facts } of charts) {
 
     it('ignores in every state what the machine ignores', () => {
       for (const { path, edges: taken, snapshot } of places.values()) {
-        // XState asks no actor that is done; the function would take what the root takes.
+        // XState calls no actor that is done. The function would accept what the root accepts.
         if (snapshot.status === 'done') continue;
         const ignored = facts.filter((fact) => !taken.some((edge) => edge.fact === fact));
         for (const fact of ignored) assertSame([...path, fact]);
       }
     });
 
-    it('takes nothing at the end', () => {
+    it('accepts nothing at the end', () => {
       for (const { path, snapshot } of places.values()) {
         if (snapshot.status === 'done') assertInert(path);
       }
     });
 
-    it('has nothing that the machine has not', () =>
+    it('has nothing that the machine lacks', () =>
       assert.deepEqual(table, tableOf({ name, machine, facts })));
   });
 }
 
 describe('npm run tables', () => {
-  it('finds no table stale', () => assert.deepEqual(staleTables(), []));
+  it('finds no stale table', () => assert.deepEqual(staleTables(), []));
 });

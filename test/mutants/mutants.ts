@@ -1,10 +1,10 @@
-/** A known fault, planted by replacing a piece of a source file. */
+/** A known fault, planted by replacing a part of a source file. */
 export interface Mutant {
   readonly name: string;
-  /** What is wrong with it, for people. */
+  /** A description of the fault. */
   readonly fault: string;
   readonly file: string;
-  /** The code that is replaced; it occurs exactly once in the file. */
+  /** The code that is replaced. It occurs exactly once in the file. */
   readonly from: string;
   readonly to: string;
 }
@@ -33,7 +33,7 @@ const authentication = 'src/server/authentication.ts';
 
 /** Every fault that the tests are known to find, ordered by what it breaks. */
 export const mutants: readonly Mutant[] = [
-  // What is reported.
+  // Reports.
   {
     name: 'closed before open',
     fault: 'A client that leaves during the handshake is reported as closed.',
@@ -69,7 +69,7 @@ export const mutants: readonly Mutant[] = [
     from: 'if (!this.#welcomes.delete(connection)) return undefined;',
     to: '',
   },
-  // Who is reached.
+  // Recipients.
   {
     name: 'registry before open',
     fault: 'A connection is in the registry while it is still being admitted.',
@@ -140,7 +140,7 @@ export const mutants: readonly Mutant[] = [
     from: 'this.transport.pause();',
     to: '',
   },
-  // What is noticed.
+  // Detection.
   {
     name: 'half-close ignored',
     fault: 'A peer that ends its side is treated as silent.',
@@ -183,7 +183,7 @@ export const mutants: readonly Mutant[] = [
     from: "this.#connection.end('heartbeat-timeout');",
     to: 'this.#look(this.#context.heartbeat.graceMs);',
   },
-  // What is bounded.
+  // Limits.
   {
     name: 'deadline missing',
     fault: 'A closing handshake may take forever.',
@@ -254,7 +254,7 @@ export const mutants: readonly Mutant[] = [
     from: 'this.each(left, destroy);',
     to: '',
   },
-  // What is released.
+  // Release of resources.
   {
     name: 'leaked timer',
     fault: 'The deadline of a state outlives its connection.',
@@ -283,7 +283,7 @@ export const mutants: readonly Mutant[] = [
     from: 'this.#appHeartbeat = null;\n    this.transport.release();',
     to: 'this.#appHeartbeat = null;',
   },
-  // What a client does.
+  // Clients.
   {
     name: 'backoff forgotten early',
     fault: 'A connection that has only just opened makes a client forget its failures.',
@@ -440,7 +440,7 @@ export const mutants: readonly Mutant[] = [
     to: '',
   },
 
-  // What surrounds a supervisor.
+  // The surroundings of a supervisor.
   {
     name: 'neighbour unnoticed',
     fault: 'The peer is blamed for bytes that another part of the process wrote to the socket.',

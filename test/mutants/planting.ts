@@ -22,13 +22,13 @@ export class Planting {
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'));
   }
 
-  /** Compiles the copy as it is. The types need not fit: a fault is a fault, whatever it looks like. */
+  /** Compiles the copy. Type errors do not matter: a fault is a fault, whatever its types. */
   compile(): void {
     const tsc = join(root, 'node_modules', '.bin', 'tsc');
     spawnSync(tsc, ['-p', 'test'], { cwd: this.folder });
   }
 
-  /** Plants one fault and compiles; what it returns takes the fault out again. */
+  /** Plants one fault and compiles. Returns a function that removes the fault. */
   plant({ file, from, to }: Mutant): () => void {
     const path = join(this.folder, file);
     const healthy = readFileSync(path, 'utf8');

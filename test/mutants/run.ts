@@ -8,9 +8,8 @@ import { type Finding, mutantsPage, PAGE } from './page.ts';
 import { Planting } from './planting.ts';
 import { firstFailure, type Suite, suites } from './suites.ts';
 
-// `npm run mutants`: plants every known fault and asks each suite whether it notices.
-// `-- --only NAME` plants those whose names contain NAME, and leaves the other rows of the page as they are;
-// it can be given several times.
+// `npm run mutants`: plants every known fault and checks which suites find it. `-- --only NAME` plants those
+// whose names contain NAME, and leaves the other rows of the page unchanged. It can be repeated.
 
 const { only } = parseArgs({
   options: { only: { type: 'string', multiple: true, default: [''] } },
@@ -29,7 +28,7 @@ try {
   planting.remove();
 }
 
-/** Without a fault every suite passes, or what follows would mean nothing. */
+/** Every suite must pass without a fault, or the following results would mean nothing. */
 async function assertHealthy(): Promise<void> {
   planting.compile();
   for (const suite of suites.filter((each) => !isLastResort(each))) {
@@ -60,7 +59,7 @@ function writePage(findings: readonly Finding[]): void {
   execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', PAGE], { cwd: root });
 }
 
-/** It takes minutes, so it is asked only about what the others let through. */
+/** This suite takes minutes, so it runs only for faults that the others miss. */
 function isLastResort({ name }: Suite): boolean {
   return name === 'integration';
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 /** A set of tests that may find a fault. */
 export interface Suite {
   readonly name: string;
-  /** Names its files within the folder of compiled tests. */
+  /** Selects its files within the folder of compiled tests. */
   readonly files: RegExp;
 }
 
@@ -18,10 +18,10 @@ export const suites: readonly Suite[] = [
   { name: 'integration', files: /^integration\// },
 ];
 
-/** A suite that takes longer hangs, which healthy code does not make it do. */
+/** A suite that takes longer hangs, which never happens without a fault. */
 const SUITE_MS_MAX = 300_000;
 
-/** Runs a suite in a copy of the project until it is done or has failed once. Returns the first failure. */
+/** Runs a suite in a copy of the project until it ends or fails once. Returns the first failure. */
 export function firstFailure(suite: Suite, folder: string): Promise<string | undefined> {
   const tests = filesOf(suite, folder);
   if (tests.length === 0) throw new Error(`no tests are named for ${suite.name}`);

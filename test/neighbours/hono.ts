@@ -4,7 +4,7 @@ import { WebSocketServer } from 'ws';
 import type { Neighbour } from './neighbour.ts';
 import { closed } from './ws.ts';
 
-/** Hono's node-server. It leaves to others what it does not serve, with two listeners on the socket. */
+/** Hono's node-server. It leaves foreign requests to others, with two listeners on the socket. */
 export const hono: Neighbour = {
   name: 'Hono',
   visit: { path: '/hono', hears: /^hono$/ },

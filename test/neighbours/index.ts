@@ -6,7 +6,7 @@ import { socketIo } from './socket-io.ts';
 import { vite } from './vite.ts';
 import { wsNoServer, wsWithPath } from './ws.ts';
 
-/** Each of them is held to the same contract; a new one is one file, and one entry here. */
+/** The same contract applies to each of them. A new one is one file, and one entry here. */
 export const neighbours: readonly Neighbour[] = [
   wsWithPath,
   wsNoServer,

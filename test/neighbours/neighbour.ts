@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 
-/** What a client of a neighbour asks for, says first, and hears when it is served. */
+/** What a client of a neighbour requests, sends first, and receives when it is served. */
 export interface Visit {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -8,16 +8,16 @@ export interface Visit {
   readonly hears: RegExp;
 }
 
-/** How an upgrade request for a path that nobody serves ends. */
+/** How an upgrade request for an unserved path ends. */
 export interface Unserved {
   readonly by: 'neighbour' | 'mooring';
-  /** The status of the answer; 0: closed without an answer. */
+  /** The status of the answer. 0: closed without an answer. */
   readonly status: number;
-  /** When Mooring answers, in milliseconds: later when the neighbour touches what it does not serve. */
+  /** When Mooring answers, in milliseconds: later if the neighbour touches foreign requests. */
   readonly afterMs?: number;
 }
 
-/** Waits before a client is served, when its URL says `slow`. */
+/** Waits before a client is served if its URL contains `slow`. */
 export type Check = (url: string | undefined) => Promise<void>;
 
 /** Another package that serves WebSockets on the same HTTP server. */
@@ -29,6 +29,6 @@ export interface Neighbour {
   readonly hasCheck: boolean;
   /** Whether its `close` closes the HTTP server, too. */
   readonly closesServer: boolean;
-  /** Starts it on a server, as its documentation shows, and returns its own way to close. */
+  /** Starts it on a server, as its documentation shows, and returns its own close function. */
   start(server: Server, check: Check): Promise<() => Promise<unknown>>;
 }

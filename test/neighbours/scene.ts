@@ -7,10 +7,10 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 import type { Neighbour, Visit } from './neighbour.ts';
 
-/** Whether Mooring is attached to the server before the neighbour is, or after it. */
+/** Whether Mooring is attached to the server before the neighbour, or after it. */
 export type Order = 'before' | 'after';
 
-/** How long `authenticate` takes for `?slow`: longer than the second that socket.io leaves others. */
+/** How long `authenticate` takes for `?slow`: longer than the second that socket.io grants others. */
 const AUTHENTICATE_MS = 1_500;
 /** How long the check of a neighbour takes for `slow`: longer than an untouched request may wait. */
 const CHECK_MS = 3_000;
@@ -40,7 +40,7 @@ export class Scene {
     onClose: (_connection, verdict) => this.verdicts.push(verdict),
   });
   readonly sockets: ReadonlySet<Socket>;
-  /** Slow checks that have begun, of whichever owner. */
+  /** Slow checks that have begun, by either owner. */
   checks = 0;
   detach = () => {};
   readonly #leaving: (() => Promise<unknown>)[] = [];
@@ -71,7 +71,7 @@ export class Scene {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** A client that asks, and waits for nothing. */
+  /** A client that requests an upgrade, and waits for nothing. */
   async ask({ path, headers = {} }: Visit): Promise<RawPeer> {
     const peer = await RawPeer.connect(this.port);
     this.#peers.push(peer);
@@ -79,7 +79,7 @@ export class Scene {
     return peer;
   }
 
-  /** A client that is served: it hears what the owner of the path says. */
+  /** A client that is served: it receives the message of the owner of the path. */
   async visit(visit: Visit): Promise<RawPeer> {
     const { path, headers = {} } = visit;
     const peer = await RawPeer.open(this.port, { path, headers });
@@ -88,7 +88,7 @@ export class Scene {
     return peer;
   }
 
-  /** Says it once more to a client's owner, and waits for one message more. */
+  /** Sends it once more to a client's owner, and waits for one more message. */
   async talk(peer: RawPeer, { says, hears }: Visit): Promise<void> {
     const before = peer.texts.length;
     if (says !== undefined) peer.text(says);
@@ -99,14 +99,14 @@ export class Scene {
     assert.match(peer.texts.at(-1) ?? `nothing: ${peer.answer}`, hears);
   }
 
-  /** The status of the answer to a client that is not served; 0 when there is none. */
+  /** The status of the answer to a client that is not served. 0 if there is none. */
   async refused(visit: Visit, withinMs?: number): Promise<number> {
     const peer = await this.ask(visit);
     await until(() => peer.ended || peer.closed, `${visit.path} is answered`, withinMs);
     return peer.status;
   }
 
-  /** The neighbours close, in their own way. */
+  /** Closes the neighbours in their own way. */
   leave(): Promise<unknown> {
     return Promise.all(this.#leaving.splice(0).map((close) => close()));
   }

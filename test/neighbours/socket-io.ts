@@ -1,7 +1,7 @@
 import { Server } from 'socket.io';
 import type { Neighbour } from './neighbour.ts';
 
-/** socket.io: it ends every upgrade request of others that has no answer after a second. */
+/** socket.io: it ends every foreign upgrade request that has no answer after a second. */
 export const socketIo: Neighbour = {
   name: 'socket.io',
   visit: { path: '/socket.io/?EIO=4&transport=websocket', hears: /^0\{"sid"/ },

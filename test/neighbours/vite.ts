@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { createServer, type InlineConfig } from 'vite';
 import type { Neighbour } from './neighbour.ts';
 
-/** A dev server that serves nothing but its own WebSocket, and watches no files. */
+/** A dev server that serves only its own WebSocket, and watches no files. */
 export const bareVite: InlineConfig = {
   root: tmpdir(),
   configFile: false,
@@ -12,7 +12,10 @@ export const bareVite: InlineConfig = {
   optimizeDeps: { noDiscovery: true },
 };
 
-/** The dev server of Vite: its own paths are those of every page, it tells its clients by their subprotocol. */
+/**
+ * The dev server of Vite. Its own paths are those of every page, and it recognizes its clients by their
+ * subprotocol.
+ */
 export const vite: Neighbour = {
   name: 'Vite',
   visit: {

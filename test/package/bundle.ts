@@ -1,21 +1,24 @@
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-/** What a bundler makes of a page that uses nothing but the client, in bytes. */
+/** What a bundler makes of a page that uses only the client, in bytes. */
 export interface Bundle {
-  /** The npm packages that it takes code from, and how much of the minified code is theirs. */
+  /** The npm packages in the bundle, and their share of the minified code. */
   readonly minifiedByPackage: Readonly<Record<string, number>>;
   readonly minified: number;
   readonly gzipped: number;
-  /** Every package whose files were read, also those of which nothing was left. */
+  /** Every package whose files were read, including those of which nothing was left. */
   readonly packagesRead: readonly string[];
 }
 
-// It must use what it imports, or nothing is left of it.
+// It must use its imports, or nothing would be left of them.
 const page = `import { createClient } from 'mooring/client';
 globalThis.client = createClient('wss://example.com/feed');`;
 
-/** Bundles such a page from what is installed in `folder`, as for production; `external` packages are left out. */
+/**
+ * Bundles such a page from what is installed in `folder`, as for production. `external` packages are
+ * excluded.
+ */
 export async function bundleOf(folder: string, external: string[] = []): Promise<Bundle> {
   const { metafile, outputFiles } = await build({
     stdin: { contents: page, resolveDir: folder },
@@ -45,13 +48,16 @@ export async function bundleOf(folder: string, external: string[] = []): Promise
   };
 }
 
-/** The package that a file belongs to; of those that are nested, the innermost. */
+/** The package that a file belongs to. Of nested packages, the innermost. */
 function packageOf(path: string): string {
   const [, name = 'page'] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path) ?? [];
   return name;
 }
 
-/** What a bundler keeps of a bare import of the client, although it is told that every module of the package does something. */
+/**
+ * What a bundler keeps of a bare import of the client, if every module of the package is declared to have
+ * side effects.
+ */
 export async function codeAtImport(folder: string): Promise<string> {
   const isPackage = /^\.|^mooring\b/;
   const { outputFiles } = await build({

@@ -1,4 +1,4 @@
-/** How a schema library writes the contracts of {@link contractConsumer}, and how it says what their types are. */
+/** How a schema library writes the contracts of {@link contractConsumer}, and their types. */
 interface Library {
   readonly from: string;
   readonly messages: string;
@@ -73,7 +73,7 @@ const handlersOf = (name: string) => `
 const contractsOf = (name: string) => `messages: ${name}Messages, sends: ${name}Sends,`;
 const authenticate = 'authenticate: async (request) => ({ userId: String(request.url) }),';
 
-/** What a supervisor with these contracts lets one publish, and shows of it. */
+/** What a supervisor with these contracts lets an application publish, and delivers of it. */
 const usesOf = (name: string, supervisor: string) => `
 export const ${supervisor}Rows: Topic<${name}Given, ${name}Sent, ConnectionOf<typeof ${supervisor}>> = ${supervisor}.topic('rows', {
   overflow: 'latest',
@@ -117,8 +117,8 @@ createClient('wss://example.com/', { ${contractsOf(name)} }).send(secret);
 createClient('wss://example.com/', { ${contractsOf(name)} }).send({ nope: 1 });`;
 
 /**
- * Supervisors, clients and pools with contracts of each library, before and behind the handlers. It compiles only if
- * handlers get the output of \`messages\`, and senders the input of \`sends\`.
+ * Supervisors, clients and pools with contracts of each library, before and behind the handlers. It compiles
+ * only if handlers get the output of \`messages\`, and senders the input of \`sends\`.
  */
 export const contractConsumer = `
 import { type Connection, createSupervisor, type StandardSchemaV1, type Supervisor, type Topic } from 'mooring';

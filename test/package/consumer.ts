@@ -1,6 +1,6 @@
 /**
- * What a stranger writes against each entry point: a program that runs it and prints what came of it as
- * JSON, and what it must print.
+ * The code of a stranger for each entry point: a program that runs it and prints the result as JSON,
+ * and the expected output.
  */
 export const programs: Readonly<Record<string, { code: string; prints: unknown }>> = {
   '.': {
@@ -470,7 +470,7 @@ const properties = [
   'authenticate: async (request) => ({ userId: String(request.url) })',
 ];
 
-/** Handlers of which most return an expression: where they stand may cost them the exact peer, and nothing else. */
+/** Handlers, most of which return an expression. Their place may cost them the exact peer, and nothing else. */
 const expressions = [
   'key: (peer) => peer.userId',
   'onOpen: (connection) => connection.join(connection.peer.userId)',
@@ -481,7 +481,7 @@ const expressions = [
   'authenticate: ({ headers }) => ({ userId: String(headers.host) })',
 ];
 
-/** The same supervisors with their options in every order; it compiles only if the order changes no type. */
+/** The same supervisors with their options in every order. It compiles only if the order changes no type. */
 export const everyOrder = `
 import { createSupervisor, type Supervisor } from 'mooring';
 import { z } from 'zod';

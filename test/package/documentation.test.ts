@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { filesIn, read, root } from './repository.ts';
 
-// Goal: docs/llms.txt is an index of the documentation that a program can follow (llmstxt.org). Method: its links are
-// compared with the files.
+// Goal: docs/llms.txt is an index of the documentation that a program can follow (llmstxt.org). Method: compare its
+// links with the files.
 
 const index = read('docs/llms.txt');
 const links = [...index.matchAll(/^- \[(.+)\]\((.+)\): (.+)$/gm)].map(
@@ -13,7 +13,7 @@ const links = [...index.matchAll(/^- \[(.+)\]\((.+)\): (.+)$/gm)].map(
 );
 
 describe('docs/llms.txt', () => {
-  it('begins with a title, a summary and what is good to know', () => {
+  it('begins with a title, a summary and key facts', () => {
     assert.match(index, /^# Mooring\n\n> \S.*\n\n[A-Z][^#]*\n\n## /);
   });
 
@@ -24,7 +24,7 @@ describe('docs/llms.txt', () => {
     assert.match(index, /\n## Optional\n/);
   });
 
-  it('lists every page once, and nothing that does not exist', () => {
+  it('lists every page once, and only existing pages', () => {
     const pages = [
       'README.md',
       'test/README.md',
@@ -45,7 +45,7 @@ describe('docs/llms.txt', () => {
     assert.deepEqual(wrong, []);
   });
 
-  it('says in one line what each page is about', () => {
+  it('describes each page in one line', () => {
     assert.deepEqual(
       links.filter(({ summary }) => summary.length > 140),
       [],

@@ -7,7 +7,7 @@ export const exported = Object.entries<unknown>(JSON.parse(read('package.json'))
   ([subpath]) => subpath !== './package.json',
 );
 
-/** `./x` is `src/x/index.ts` or `src/x.ts`; the charts and the main entry have places of their own. */
+/** `./x` is `src/x/index.ts` or `src/x.ts`. The charts and the main entry are elsewhere. */
 export function entryOf(subpath: string): string | undefined {
   if (subpath === '.') return 'src/index.ts';
   const path = subpath.slice(2);
@@ -16,7 +16,7 @@ export function entryOf(subpath: string): string | undefined {
   );
 }
 
-/** What takes the place of an entry point in a page. */
+/** The replacement of an entry point in a page. */
 export function browserEntryOf(entry: string): string | undefined {
   const browser = entry.replace(/index\.ts$/, 'browser.ts');
   return browser !== entry && filesIn('src', '.ts').includes(browser) ? browser : undefined;
@@ -32,7 +32,7 @@ export function statements(file: string): string[] {
 
 /** What an entry point exports. */
 export interface ExportedSymbol {
-  /** The file that its text says defines it. */
+  /** The file that defines it, according to the text of the entry file. */
   readonly file: string;
   readonly name: string;
   /** The name under which it is exported. */

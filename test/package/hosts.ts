@@ -6,7 +6,7 @@ import type { pageConditions } from './repository.ts';
 /** The condition under which the bundler of a host resolves packages. */
 export type Condition = (typeof pageConditions)[number];
 
-/** What every host has besides the language: a WebSocket, text, time, and URLs. */
+/** What every host has in addition to the language: a WebSocket, text, time, and URLs. */
 const common = {
   ...{ WebSocket, performance, setTimeout, clearTimeout, URL, AbortController },
   hostEncoder: new TextEncoder(),
@@ -26,7 +26,7 @@ function listening() {
   };
 }
 
-/** What a host has besides that. None has a process, and most have no document. */
+/** What a host has in addition. None has a process, and most have no document. */
 const globalsOf: Readonly<Record<Condition, () => object>> = {
   browser: () => ({
     ...listening(),
@@ -40,7 +40,7 @@ const globalsOf: Readonly<Record<Condition, () => object>> = {
   'react-native': () => ({ navigator: { product: 'ReactNative' } }),
 };
 
-/** Gives a realm what belongs to it: arrays of a foreign realm would not be its own `Uint8Array`. */
+/** Gives a realm its own objects: arrays of a foreign realm would not be its own `Uint8Array`. */
 const prelude = `
 globalThis.self = globalThis;
 const encoder = hostEncoder;
@@ -50,7 +50,7 @@ globalThis.TextEncoder = class {
   encodeInto(text, bytes) { return encoder.encodeInto(text, bytes); }
 };`;
 
-/** Engines of phones lack newer methods. React Native has a URL of its own, which once threw for its parts. */
+/** JavaScript engines of phones lack newer methods. React Native has a URL of its own, whose getters once threw. */
 const lacks: Partial<Record<Condition, string>> = {
   'react-native': `
 delete String.prototype.toWellFormed;
@@ -80,14 +80,14 @@ globalThis.talk = (url) => new Promise((resolve, reject) => {
   client.send({ text: 'grüß dich' });
 });`;
 
-/** What a program in a host has said, and which packages its bundle is made of. */
+/** The output of a program in a host, and the packages in its bundle. */
 export interface Talk {
   /** The echo, and the cause of the ending. */
   readonly log: readonly unknown[];
   readonly packages: readonly string[];
 }
 
-/** Bundles a program for a host from what is installed in `folder`, and lets it talk to an echo server. */
+/** Bundles a program for a host from what is installed in `folder`, and runs it against an echo server. */
 export async function talkFrom(
   { condition, entry, folder }: { condition: Condition; entry: string; folder: string },
   url: string,
@@ -112,11 +112,11 @@ export async function talkFrom(
   const packages = Object.keys(metafile.inputs).flatMap(
     (path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules)/.exec(path)?.[1] ?? [],
   );
-  // Made in another realm, which `deepEqual` would notice.
+  // Created in another realm, which `deepEqual` would notice.
   return { log: JSON.parse(JSON.stringify(log)), packages: [...new Set(packages)].sort() };
 }
 
-/** What compiles in a project of such a host: it sees what is there, and nothing else. */
+/** What compiles in a project of such a host: it sees what exists there, and nothing else. */
 export const hostConsumer = `
 import { type Client, type ClientOptions, createClient, type HostSigns } from 'mooring/client';
 import { createClient as createInspectClient } from 'mooring/client/inspect';

@@ -7,9 +7,9 @@ import { systemClock } from '../../src/core/clock.ts';
 import { resolveOptions } from '../../src/server/options.ts';
 import { type Row, read, tableRows } from './repository.ts';
 
-// Goal: docs/reference/options.schema.json allows what the code allows. Method: every option of the schema is given to the
-// code with values at its bounds, beyond them, and of other types. Rules about two options at once are beyond a schema,
-// so only what the code says an option `must be` counts.
+// Goal: docs/reference/options.schema.json allows what the code allows. Method: pass every option of the schema to the
+// code with values at its bounds, beyond them, and of other types. A schema cannot express rules about two options at
+// once, so only errors that name one option with `must be` count.
 
 interface Schema {
   readonly type?: string | readonly string[];
@@ -27,7 +27,7 @@ const schema: { readonly $defs: Readonly<Record<string, Schema>> } = JSON.parse(
   read('docs/reference/options.schema.json'),
 );
 
-/** What checks the options of each definition, and returns them with their defaults. */
+/** The functions that check the options of each definition, and return them with their defaults. */
 const resolvers: Readonly<Record<string, (options: object) => object>> = {
   supervisor: (options) => resolveOptions(options),
   client: (given) => {
@@ -41,7 +41,7 @@ const resolvers: Readonly<Record<string, (options: object) => object>> = {
   },
 };
 
-/** Options that the code has a value for, and that cannot be given. */
+/** Options that the code has a value for, and that a user cannot set. */
 const lacking: Readonly<Record<string, RegExp>> = {
   pageClient: /^timeouts\.messageMs$|^limits\.(fragmentsMax|bufferedChunksMax|topicsMax)$/,
   pool: /^queue|^restarts\./,
@@ -67,7 +67,7 @@ function optionsWith(path: readonly string[], value: unknown): object {
 const valueAt = (options: object, path: readonly string[]) =>
   path.reduce<unknown>((value, name) => Object(value)[name], options);
 
-/** Whether the code takes a value for an option, other options aside. */
+/** Whether the code accepts a value for an option, apart from other options. */
 function isTaken(name: string, path: readonly string[], value: unknown): boolean {
   try {
     resolvers[name]?.(optionsWith(path, value));
@@ -95,7 +95,7 @@ function examplesOf(schema: Schema): { allowed: unknown[]; others: unknown[] } {
     case undefined:
       return { allowed: [], others: [] };
     default: {
-      // Text: one that is an IP address, too.
+      // Text, and text that is an IP address.
       return { allowed: ['127.0.0.1'], others: [1, true, null] };
     }
   }
@@ -110,7 +110,7 @@ describe('docs/reference/options.schema.json', () => {
     const leaves = leavesOf(definition);
     const usual = resolvers[name]?.({}) ?? {};
 
-    it(`allows the values that the code takes, and no others: ${name}`, () => {
+    it(`allows the values that the code accepts, and no others: ${name}`, () => {
       const wrong = leaves.flatMap(({ path, schema }) => {
         const { allowed, others } = examplesOf(schema);
         const refused = allowed.filter((value) => !isTaken(name, path, value));
@@ -121,7 +121,7 @@ describe('docs/reference/options.schema.json', () => {
       assert.deepEqual(wrong, []);
     });
 
-    it(`gives the defaults of the code: ${name}`, () => {
+    it(`has the defaults of the code: ${name}`, () => {
       const wrong = leaves.filter(({ path, schema }) => {
         const actual = valueAt(usual, path);
         // Node.js has the defaults of `connect`.
@@ -130,7 +130,7 @@ describe('docs/reference/options.schema.json', () => {
       assert.deepEqual(wrong, []);
     });
 
-    it(`leaves no number of the code out: ${name}`, () => {
+    it(`contains every number of the code: ${name}`, () => {
       const listed = new Set(leaves.map(({ path }) => path.join('.')));
       const numbers = Object.entries(usual).flatMap(([group, value]) =>
         typeof value === 'number' ? [group] : numbersIn(value).map((inner) => `${group}.${inner}`),
@@ -142,7 +142,7 @@ describe('docs/reference/options.schema.json', () => {
       );
     });
 
-    it(`describes each option, and takes no unknown one: ${name}`, () => {
+    it(`describes each option, and allows no unknown one: ${name}`, () => {
       const silent = leaves.filter(({ schema }) => !schema.description);
       assert.deepEqual(silent, []);
       const groups = [definition, ...Object.values(definition.properties ?? {})];
@@ -153,7 +153,7 @@ describe('docs/reference/options.schema.json', () => {
     });
   }
 
-  it('says what docs/reference/options.md says', () => {
+  it('matches docs/reference/options.md', () => {
     const page = read('docs/reference/options.md');
     const { properties = {} } = schema.$defs['supervisor'] ?? {};
     const headings = ['createSupervisor', 'admission', 'timeouts', 'heartbeat', 'limits'];
@@ -168,7 +168,7 @@ describe('docs/reference/options.schema.json', () => {
   });
 });
 
-/** Two defaults follow from the longest message: the page gives what they are by default, too. */
+/** Two defaults follow from the longest message. The page also gives their values for its default. */
 function agrees({ Default = '', Meaning = '' }: Row, schema?: Schema): boolean {
   if (schema === undefined) return false;
   if (schema.default === undefined) return Meaning.includes('payloadBytesMax');

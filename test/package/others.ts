@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { read, root } from './repository.ts';
 import { run } from './run.ts';
 
-// What strangers have and this repository does not use itself. test/setup.sh installs it.
+// What strangers use and this repository does not. test/setup.sh installs it.
 
 const { dependencies } = JSON.parse(read('test/package/others/package.json')) as {
   dependencies: Record<string, string>;
@@ -17,7 +17,7 @@ export interface Compiler {
   readonly tsc: string;
 }
 
-/** From the oldest TypeScript that the README names to the last before that of this repository. */
+/** From the oldest TypeScript that the README names to the last one before that of this repository. */
 export const compilers: readonly Compiler[] = Object.keys(dependencies)
   .filter((name) => name.startsWith('typescript-'))
   .map((name) => ({ name, tsc: join(modules, name, 'bin/tsc') }));
@@ -27,13 +27,16 @@ export interface Runtime {
   readonly name: string;
   /** The arguments before the name of a program. */
   readonly args: readonly string[];
-  /** Where its binary may be. There is one for each kind of platform that npm has installed it for. */
+  /**
+   * The possible paths of its binary. There is one for each kind of platform for which npm has
+   * installed it.
+   */
   readonly places: readonly string[];
 }
 
 const { platform, arch } = process;
 
-/** Mooring works there, which is not promised. */
+/** Mooring works there, but does not support it officially. */
 export const runtimes: readonly Runtime[] = [
   {
     name: 'bun',
@@ -49,7 +52,7 @@ export const runtimes: readonly Runtime[] = [
   },
 ];
 
-/** The binary of a runtime that starts here, or why there is none. */
+/** The binary of a runtime that starts here, or the reason why there is none. */
 export async function binaryOf({ name, places }: Runtime): Promise<{ path: string } | string> {
   const reasons: string[] = [];
   for (const path of places.filter(existsSync)) {
@@ -96,7 +99,10 @@ console.log(JSON.stringify({ messages, causes, forced }));
 
 const message = { heard: { text: 'grüß dich' } };
 
-/** What the program prints. Bun destroys a socket before it says that the peer has closed, which looks like foreign code. */
+/**
+ * The output of the program. Bun destroys a socket before it reports that the peer has closed, which looks
+ * like foreign code.
+ */
 export function fanOutPrints({ name }: { name: string }): object {
   const cause = name === 'bun' ? 'taken-away' : 'peer-close';
   return { messages: [message, message, message], causes: [cause, cause, cause], forced: 0 };

@@ -24,17 +24,17 @@ import { binaryOf, compilers, fanOutPrints, fanOutProgram, runtimes } from './ot
 import { filesIn, namesIn, pageConditions, read, root, section } from './repository.ts';
 import { type Run, run } from './run.ts';
 
-// Goal: what is published works for a stranger. Method: pack a copy of the repository, install the tarball
-// into an empty project, and there run and type-check every entry point. Everything it depends on is pinned
-// to the lockfile, so that a release of somebody else cannot change the outcome.
+// Goal: the published package works for a stranger. Method: pack a copy of the repository, install the
+// tarball into an empty project, and run and type-check every entry point there. All dependencies are
+// pinned to the lockfile, so that a foreign release cannot change the result.
 
-// Packed, of 558 kB: the code and its declarations 275 kB, the pages with the schema 200 kB, the examples 53 kB, the
-// pictures 28 kB.
+// Packed, of 558 kB: the code and its declarations 275 kB, the pages with the schema 200 kB, the examples 53
+// kB, the pictures 28 kB.
 const PACKED_BYTES_MAX = 580_000;
-/** Of what is built alone, before it is packed: 973 kB. */
+/** The build alone, before it is packed: 973 kB. */
 const BUILT_BYTES_MAX = 990_000;
 
-/** The moving pictures of the charts would be 38 kB more. A page without them shows what they are called. */
+/** The animated pictures of the charts would add 38 kB. A page without them shows their titles. */
 const leftOut = /^docs\/statecharts\/.*-.*\.svg$/;
 
 interface Tarball {
@@ -55,7 +55,7 @@ const locked = locksOf('package-lock.json');
 /** TypeDoc has packages of its own: see test/setup.sh. */
 const lockedForDocs = locksOf('docs/typedoc/package-lock.json');
 
-/** What XState's declarations do not pass. */
+/** The checks that XState's declarations fail. */
 const strictest = { exactOptionalPropertyTypes: true };
 
 const sandbox = mkdtempSync(join(tmpdir(), 'mooring-package-'));
@@ -75,14 +75,14 @@ function foldersAbove(path: string): string[] {
 after(() => rmSync(sandbox, { recursive: true, force: true }));
 
 describe('the lockfile', () => {
-  it('says what is installed and not where it comes from', () => {
+  it('records what is installed and not where it comes from', () => {
     const addressed = [...locked, ...lockedForDocs].filter(
       ([, { resolved }]) => resolved !== undefined,
     );
     assert.deepEqual(addressed, []);
   });
 
-  it('of what makes the API reference locks exact versions', () => {
+  it('of the API reference locks exact versions', () => {
     const { dependencies } = JSON.parse(read('docs/typedoc/package.json'));
     const [, locks] = lockedForDocs.find(([path]) => path === '') ?? [];
     assert.deepEqual(locks?.dependencies, dependencies);
@@ -100,8 +100,8 @@ describe('the lockfile', () => {
 });
 
 describe('the project of a stranger', () => {
-  it('finds no packages in the folders above it', () => {
-    // Node.js and tsc would look there for what the package forgot to declare.
+  it('has no packages in the folders above it', () => {
+    // Node.js and tsc would look there for dependencies that the package forgot to declare.
     const stray = foldersAbove(consumer).filter((folder) =>
       existsSync(join(folder, 'node_modules')),
     );
@@ -119,7 +119,7 @@ describe('the tarball', () => {
     await install(tarball);
   });
 
-  it('holds the build, the documentation, package.json, README and LICENSE, and nothing else', () => {
+  it('contains the build, the documentation, package.json, README and LICENSE, and nothing else', () => {
     const built = published().flatMap((source) => {
       const stem = `dist/${source.replace(/\.ts$/, '')}`;
       return [`${stem}.d.ts`, `${stem}.js`];
@@ -135,7 +135,7 @@ describe('the tarball', () => {
     assert.ok(built < BUILT_BYTES_MAX, `${built} bytes`);
   });
 
-  it('has pages whose links lead to files that it has, too', () => {
+  it('has pages that link only to files in the package', () => {
     const broken = files
       .filter((path) => /\.(md|txt)$/.test(path))
       .flatMap((path) =>
@@ -153,13 +153,13 @@ describe('the tarball', () => {
     assert.deepEqual(leaked, []);
   });
 
-  it('infers the types of a stranger, who needs those of Node.js and no others', async () => {
+  it('infers the types of a stranger, who needs only those of Node.js', async () => {
     write('typed.ts', typedConsumer);
     const compiled = await compile('typed', ['typed.ts'], strictest);
     assert.deepEqual(compiled, { status: 0, output: '' });
   });
 
-  it('infers those of the charts, and takes the inspectors of XState', async () => {
+  it('infers those of the charts, and accepts the inspectors of XState', async () => {
     write('charts.ts', typedCharts);
     assert.deepEqual(await compile('charts', ['charts.ts']), { status: 0, output: '' });
   });
@@ -174,7 +174,7 @@ describe('the tarball', () => {
       for (const name of ['arktype', 'valibot', 'zod3']) installFromHere(name);
       write('contracts.ts', contractConsumer);
       const name = `contracts-${exactOptionalPropertyTypes}`;
-      // The declarations of those libraries are their own concern.
+      // The declarations of those libraries are not checked here.
       const further = { exactOptionalPropertyTypes, skipLibCheck: true };
       const compiled = await compile(name, ['contracts.ts'], further);
       assert.deepEqual(compiled, { status: 0, output: '' });
@@ -186,15 +186,16 @@ describe('the tarball', () => {
     assert.deepEqual(await compile('all', installed(declarations)), { status: 0, output: '' });
   });
 
-  it('reaches from server and client nothing that fails the strictest checks', async () => {
+  it('reaches only strictly correct declarations from server and client', async () => {
     assert.deepEqual(await compile('strictest', installed(serverAndClient()), strictest), {
       status: 0,
       output: '',
     });
   });
 
-  it('leaves to XState alone what fails them in the charts', async () => {
-    // Also tells when XState has mended it, and the charts can join the entry points above.
+  it('fails the strictest checks in the charts only because of XState', async () => {
+    // This also fails once XState has fixed them, and the charts can then join the entry points
+    // above.
     const { output } = await compile(
       'machines',
       installed(['dist/machines/index.d.ts']),
@@ -205,7 +206,7 @@ describe('the tarball', () => {
     assert.deepEqual([...new Set(faulty)], [setup]);
   });
 
-  it('has the right types for every way in which an ES module is resolved', async () => {
+  it('has the right types for every way to resolve an ES module', async () => {
     const analysis = await checkPackage(
       createPackageFromTarballData(readFileSync(join(sandbox, tarball.filename))),
     );
@@ -220,7 +221,7 @@ describe('the tarball', () => {
   });
 
   for (const { name, tsc } of compilers) {
-    it(`gives ${name} the same types, and declarations without a mistake`, async () => {
+    it(`gives ${name} the same types, and declarations without errors`, async () => {
       write('typed.ts', typedConsumer);
       write('charts.ts', typedCharts);
       const declarations = files.filter((path) => path.endsWith('.d.ts'));
@@ -247,7 +248,7 @@ describe('the tarball', () => {
 describe('a runtime that is not Node.js', () => {
   before(() => write('fan-out.mjs', fanOutProgram));
 
-  it('prints what Node.js prints', async () => {
+  it('prints the same as Node.js', async () => {
     const { status, output } = await run(process.execPath, ['fan-out.mjs'], consumer);
     assert.equal(status, 0, output);
     assert.deepEqual(JSON.parse(output), fanOutPrints({ name: 'node' }));
@@ -284,7 +285,7 @@ describe('a host with a WebSocket of its own', () => {
     return output.trim().replace(/^.*dist\/src\//, '');
   }
 
-  it('is told from Node.js by a condition', async () => {
+  it('is distinguished from Node.js by a condition', async () => {
     assert.equal(await resolvedBy('client'), 'client/index.js');
     for (const condition of pageConditions) {
       const option = `--conditions=${condition}`;
@@ -307,7 +308,7 @@ describe('a host with a WebSocket of its own', () => {
       });
     }
 
-    it(`shows under ${condition} what is there, and nothing of Node.js`, async () => {
+    it(`shows under ${condition} only what exists there, and nothing of Node.js`, async () => {
       write('host.ts', hostConsumer);
       const further = {
         ...{ customConditions: [condition], types: [] },
@@ -328,20 +329,20 @@ describe('what a page loads', () => {
     bundle = await bundleOf(consumer);
   });
 
-  it('is the client and rxjs, and neither xstate, ws nor zod', () => {
+  it('contains the client and rxjs, but not xstate, ws or zod', () => {
     assert.deepEqual(bundle.packagesRead, ['mooring', 'page', 'rxjs', 'tslib']);
   });
 
-  it('runs no code before it is used', async () => {
+  it('runs no code before its first use', async () => {
     assert.equal(await codeAtImport(consumer), '');
   });
 
-  it('weighs what the guide says at most', () => {
+  it('is at most as large as the guide states', () => {
     const [, atMost = ''] = /at most ([\d.]+ kB) with gzip/.exec(section(guide, heading)) ?? [];
     assert.ok(bundle.gzipped <= bytes(atMost), `${bundle.gzipped} bytes, and not ${atMost}`);
   });
 
-  it('weighs what the guide says at most without rxjs', async () => {
+  it('is at most as large as the guide states without rxjs', async () => {
     const [, atMost = ''] = /and ([\d.]+ kB) without RxJS/.exec(section(guide, heading)) ?? [];
     const { gzipped } = await bundleOf(consumer, ['rxjs']);
     assert.ok(gzipped <= bytes(atMost), `${gzipped} bytes, and not ${atMost}`);
@@ -353,7 +354,7 @@ function bytes(shown: string): number {
   return Number.parseFloat(shown) * 1_000;
 }
 
-/** Packs a copy, so that the build of whoever works here is left alone. */
+/** Packs a copy, so that the build of the working directory remains untouched. */
 async function pack(): Promise<Tarball> {
   for (const name of namesIn('.')) cpSync(join(root, name), join(stage, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(stage, 'node_modules'));
@@ -373,7 +374,7 @@ async function install({ filename }: Tarball): Promise<void> {
   installFromHere('@types/node');
 }
 
-/** What a stranger has besides: as it is installed here, with all that it needs. */
+/** Further packages of a stranger, as installed here, with all dependencies. */
 function installFromHere(name: string): void {
   const installed = join(consumer, 'node_modules', name);
   if (existsSync(installed)) return;
@@ -387,12 +388,12 @@ async function npm(args: readonly string[], cwd: string): Promise<string> {
   return output;
 }
 
-/** Where files of the package are installed. */
+/** The folder of an installed package. */
 function installed(paths: readonly string[]): string[] {
   return paths.map((path) => `node_modules/${manifest.name}/${path}`);
 }
 
-/** The declarations of every entry point but the charts, those for a page included. */
+/** The declarations of every entry point except the charts, including those for a page. */
 function serverAndClient(): string[] {
   const { './machines': _, './package.json': __, ...entries } = manifest.exports;
   return JSON.stringify(entries).match(/dist[^"]+\.d\.ts/g) ?? [];
@@ -425,13 +426,13 @@ function shipped(path: string): string {
   return readFileSync(join(consumer, 'node_modules', manifest.name, path), 'utf8');
 }
 
-/** The sources of what is published. `src/testing/` is for the tests of this repository alone. */
+/** The published sources. `src/testing/` is for the tests of this repository alone. */
 function published(): readonly string[] {
   const sources = filesIn('src', '.ts').filter((source) => !source.startsWith('src/testing/'));
   return [...sources, ...filesIn('machines', '.ts')];
 }
 
-/** The pages with what they link to, and without what makes them. */
+/** The pages with the files that they link to, and without their generators. */
 function documentation(): readonly string[] {
   const makers = /^docs\/(?:typedoc\/|statecharts\/.*\.[jt]s$|generate\.ts$)/;
   const pages = filesIn('docs').filter((path) => !makers.test(path) && !leftOut.test(path));
@@ -446,7 +447,10 @@ function linksOf(page: string): readonly string[] {
   return targets.filter((target) => !/^[a-z]+:/.test(target));
 }
 
-/** How each declaration begins that a comment in the sources marks as internal, and where it must not be. */
+/**
+ * The beginnings of declarations that a comment in the sources marks as internal, and where they must not
+ * be.
+ */
 function internals(): { path: string; declaration: string }[] {
   return published().flatMap((source) => {
     const path = `dist/${source.replace(/\.ts$/, '.d.ts')}`;

@@ -25,8 +25,8 @@ import {
   withoutComments,
 } from './repository.ts';
 
-// Goal: the reference pages cannot drift from the code. Method: names are read from the source text, values
-// are computed by the code itself, and both are compared with the tables of the pages.
+// Goal: the reference pages cannot drift from the code. Method: read names from the source text, let the
+// code compute values, and compare both with the tables of the pages.
 
 const optionsPage = read('docs/reference/options.md');
 const verdictsPage = read('docs/reference/verdicts.md');
@@ -94,7 +94,7 @@ describe('docs/reference/options.md', () => {
     }
   });
 
-  it('says of each limit that is wider for a client what it is there', () => {
+  it('explains each limit that is wider for a client', () => {
     const page = section(optionsPage, 'limits');
     const missing = Object.values(defaults.clientLimits).filter(
       (value) => !page.includes(value.toLocaleString('en-US')),
@@ -102,7 +102,7 @@ describe('docs/reference/options.md', () => {
     assert.deepEqual(missing, []);
   });
 
-  it('gives the defaults that the doc comments give', () => {
+  it('matches the defaults of the doc comments', () => {
     for (const [heading, name] of declared) {
       const documented = documentedDefaults(name);
       for (const { Option = '', Default } of tableRows(optionsPage, heading)) {
@@ -124,7 +124,7 @@ describe('the doc comments of options', () => {
   };
 
   for (const [declaration, section] of Object.entries(sections)) {
-    it(`give the defaults of the code: ${declaration}`, () => {
+    it(`have the defaults of the code: ${declaration}`, () => {
       const documented = documentedDefaults(declaration);
       const wrong = Object.entries(section).filter(([option, value]) => {
         const shown = documented.get(option) ?? '0';
@@ -140,7 +140,7 @@ function plainValue(shown: string): string {
   return shown.replaceAll(/['_]/g, '');
 }
 
-/** What the `@default` tags of an interface say, by member. */
+/** The `@default` tags of an interface, by member. */
 function documentedDefaults(name: string): Map<string, string> {
   const tags = declarationOf(name).matchAll(
     /@default ([^\n]*?)(?: \*\/|\n[\s*/]*?)\n? *(?:readonly )?(\w+)\??[:(]/g,
@@ -151,7 +151,7 @@ function documentedDefaults(name: string): Map<string, string> {
 describe('docs/reference/options.md: what an invalid message costs', () => {
   const rows = tableRows(optionsPage, 'What an invalid message costs');
 
-  it('has a row for each message that is measured, and a column for each library', () => {
+  it('has a row for each measured message, and a column for each library', () => {
     assert.deepEqual(
       rows.map(({ Message }) => Message),
       bombs.map(({ title }) => title),
@@ -219,7 +219,7 @@ describe('docs/reference/verdicts.md', () => {
     assert.deepEqual(column(rows, 'Code'), [...codes, '3000–3999', '4000–4999', 'others']);
   });
 
-  it('leaves no row without a conclusion', () => {
+  it('has a conclusion in every row', () => {
     const silent = [...closes, ...failures].filter((row) => !row['What to conclude']);
     assert.deepEqual(silent, []);
   });
@@ -274,7 +274,7 @@ const closeEvidence: Record<CloseCause, Evidence> = {
   unknown: {},
 };
 
-/** The page gives the status of the answer, or none: the retry follows from it. */
+/** The page gives the status of the answer, or none. The retry follows from it. */
 function failureEvidence(
   cause: AcceptFailureCause,
   answer: string,
@@ -297,7 +297,7 @@ describe('docs/guide/troubleshooting.md', () => {
   const entries = read('docs/guide/troubleshooting.md').match(/^### `.*$/gm) ?? [];
   const causesOf = (entry: string) => entry.match(/[\w-]+/g) ?? [];
 
-  it('has one entry for every cause and none for a cause that does not exist', () => {
+  it('has one entry for every cause, and no other entry', () => {
     assert.deepEqual(entries.flatMap(causesOf).toSorted(), [...new Set(known)].toSorted());
   });
 
@@ -341,7 +341,7 @@ describe('docs/guide/security.md', () => {
   });
 });
 
-/** A default as a person writes it: `10 s`, `1 MiB`, `5,000`. */
+/** A default in readable form: `10 s`, `1 MiB`, `5,000`. */
 function written(option: string, value: number): string {
   if (option.endsWith('Ms')) return `${value / 1_000} s`;
   if (/Bytes/.test(option)) return `${value / 1_048_576} MiB`;
@@ -387,7 +387,7 @@ describe('docs/guide/client.md', () => {
 describe('docs/guide/pool.md', () => {
   const page = read('docs/guide/pool.md');
 
-  it('lists every option that a client has not, and no others', () => {
+  it('lists every option that a client lacks, and no others', () => {
     assert.deepEqual(names(page, 'Options'), interfaceMembers('PoolOptions'));
   });
 

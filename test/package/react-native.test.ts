@@ -5,10 +5,10 @@ import { build } from 'esbuild';
 import type { HostSigns } from '../../src/client/index.ts';
 import { read, root } from './repository.ts';
 
-// Goal: the recipe for React Native says what its two modules say. Method: bundle it with modules in their place whose
-// listeners the test calls.
+// Goal: the recipe for React Native reports what its two modules report. Method: bundle it with substitute modules
+// whose listeners the test calls.
 
-/** What takes the place of the two modules: the listeners, and what has been removed. */
+/** The substitutes for the two modules: the listeners, and what has been removed. */
 interface FakeModules {
   app?: ((state: string) => void) | undefined;
   network?: ((state: { isConnected: boolean | null }) => void) | undefined;
@@ -66,7 +66,7 @@ describe('docs/examples/react-native', () => {
     nativeSigns = await recipe();
   });
 
-  it('says what the app and the network say, until it is stopped', () => {
+  it('reports changes of the app and the network until it is stopped', () => {
     const log: string[] = [];
     const stop = nativeSigns({
       offline: () => log.push('offline'),

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { describe, it } from 'node:test';
 import { filesIn, read } from './repository.ts';
 
-// Goal: the code that a recipe shows is the code that the tests run. Method: a page shows the file of its name as it is, but
+// Goal: the code in a recipe is the code that the tests run. Method: a page shows the file of its name unchanged except
 // for the imports, which are those of an application.
 
 const EXAMPLES = 'docs/examples/recipes';
@@ -27,7 +27,7 @@ describe('docs/recipes', () => {
   });
 
   for (const file of codes) {
-    it(`${nameOf(file)}.md shows the code that is run`, () => {
+    it(`${nameOf(file)}.md shows the tested code`, () => {
       const page = read(`${PAGES}/${nameOf(file)}.md`);
       const language = file.endsWith('.tsx') ? 'tsx' : 'ts';
       const blocks = page.split(`\`\`\`${language}\n`).slice(1);
@@ -41,7 +41,7 @@ describe('docs/recipes', () => {
     assert.deepEqual(listed.toSorted(), pages.map(nameOf).toSorted());
   });
 
-  it('says on every page what can go wrong', () => {
+  it('explain on every page what can go wrong', () => {
     const silent = pages.filter((page) => !read(page).includes('\n## What can go wrong\n'));
     assert.deepEqual(silent, []);
   });

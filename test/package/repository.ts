@@ -8,7 +8,7 @@ function rootAbove(folder: string): string {
   return existsSync(join(folder, 'package-lock.json')) ? folder : rootAbove(dirname(folder));
 }
 
-/** The conditions of hosts with a WebSocket of their own, and without those of Node.js. */
+/** The conditions of hosts with a WebSocket of their own, and without the modules of Node.js. */
 export const pageConditions = [
   'browser',
   'worker',
@@ -34,7 +34,7 @@ export function namesIn(folder: string): string[] {
   return readdirSync(join(root, folder)).filter((name) => !ignored.has(name));
 }
 
-/** Every file below a folder whose name ends like this, as paths from the root. */
+/** Every file below a folder with this ending, as paths from the root. */
 export function filesIn(folder: string, end = ''): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true })
     .filter(({ name }) => !ignored.has(name))
@@ -46,7 +46,7 @@ export function filesIn(folder: string, end = ''): string[] {
     .sort();
 }
 
-/** TypeScript without its comments; strings stay, and so do the line breaks. */
+/** TypeScript without its comments. Strings and line breaks remain. */
 export function withoutComments(code: string): string {
   const tokens =
     /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
@@ -80,10 +80,13 @@ export function interfaceMembers(name: string): string[] {
   return [...members].map(([, member = '']) => member);
 }
 
-/** A row of a table on a page: its cells by the heading of their column, without code marks; a cell that is a link is its text. */
+/**
+ * A table row of a page: its cells by the heading of their column, without code marks. A link becomes its
+ * text.
+ */
 export type Row = Readonly<Record<string, string>>;
 
-/** The rows of every table in the section with this heading; of the whole page without one. */
+/** The rows of every table in the section with this heading, or of the whole page without one. */
 export function tableRows(page: string, heading?: string): Row[] {
   const text = heading === undefined ? page : section(page, heading);
   const rows: Row[] = [];

@@ -6,7 +6,7 @@ export interface Run {
   readonly output: string;
 }
 
-/** Runs a program to its end. What it writes to standard error counts only when it fails. */
+/** Runs a program to its end. Output on standard error counts only when it fails. */
 export function run(file: string, args: readonly string[], cwd: string): Promise<Run> {
   return new Promise((resolve) => {
     execFile(file, args, { cwd, timeout: 120_000 }, (error, stdout, stderr) => {

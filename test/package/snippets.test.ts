@@ -5,10 +5,10 @@ import { before, describe, it } from 'node:test';
 import { filesIn, read, root } from './repository.ts';
 import { type Run, run } from './run.ts';
 
-// Goal: every block of TypeScript or JavaScript in the README and docs/ compiles as it stands. Method: each block
-// becomes a module beside the compiled tests, where its imports resolve as they do in an application, and the
-// compiler looks at all of them at once. What a block takes for granted stands in a comment above it that
-// begins with `given`, and does not show on the page.
+// Goal: every block of TypeScript or JavaScript in the README and docs/ compiles unchanged. Method: each block
+// becomes a module beside the compiled tests, where its imports resolve as in an application, and the compiler
+// checks all of them at once. A comment above a block that begins with `given` declares what the block assumes,
+// and does not show on the page.
 
 const folder = join(root, '.test/snippets');
 const BLOCK =
@@ -71,7 +71,7 @@ describe('the blocks of code of the pages', () => {
     });
   }
 
-  it('leave the compiler nothing else to say', () => {
+  it('cause no further compiler errors', () => {
     assert.deepEqual({ ...compiled }, { status: 0, output: '' });
   });
 });

@@ -220,9 +220,7 @@ export class FakeSocket extends EventEmitter {
     });
   }
 
-  /**
-   * The other end reads bytes. Returns the kinds of the frames that it has received completely now.
-   */
+  /** The other end reads bytes. Returns the kinds of the frames that it has received completely now. */
   take(bytesMax: number): FakeFrameKind[] {
     if (this.destroyed) return [];
     this.#taken += Math.min(bytesMax, this.bytesWaiting);

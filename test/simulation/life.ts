@@ -72,9 +72,7 @@ export class SimulatedLife {
   isJudged = false;
   /** Its socket also belongs to another life: it was handed over twice. */
   isShadow = false;
-  /**
-   * How often its socket was handed over for keeping. Each time leaves one listener for late errors.
-   */
+  /** How often its socket was handed over for keeping. Each time leaves one listener for late errors. */
   takenOver = 1;
   /** The number in the last message of its peer. */
   lastSent = 0;

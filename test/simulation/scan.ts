@@ -114,9 +114,7 @@ export class SimulationScan {
     this.#world.broken('stalled-peer-is-found', `nothing left for ${stalledMs} ms`, life);
   }
 
-  /**
-   * A peer that is gone is found within the interval and the grace, in time during which the loop ran.
-   */
+  /** A peer that is gone is found within the interval and the grace, in time during which the loop ran. */
   #checkSilence(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
     const { intervalMs, graceMs } = plan.heartbeat;

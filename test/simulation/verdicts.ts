@@ -6,7 +6,7 @@ import type { CloseCause, CloseVerdict } from '../../src/core/verdict.ts';
 import type { Deed, SimulatedLife } from './life.ts';
 import type { SimulationWorld } from './world.ts';
 
-/** What must have been done, one of each list, for a verdict to be true; an empty list asks for nothing. */
+/** The acts that explain a verdict: one of each list must have happened. An empty list requires nothing. */
 const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   close: ['closed'],
   drain: ['drained'],
@@ -16,13 +16,13 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   crash: ['transport broke'],
   'welcome-timeout': ['welcome hung'],
   'handler-stalled': ['handler hung'],
-  // Clients are not simulated: three causes only they have.
+  // Clients are not simulated: only they have these three causes.
   'reader-too-slow': [],
   silent: [],
   'connection-lost': [],
   expired: ['let in for a while'],
   'invalid-message': ['peer sent nonsense'],
-  // What has waited while nobody read comes at once.
+  // Input that waited while nothing was read arrives at once.
   'message-rate': ['peer flooded messages', 'welcome hung', 'loop was stuck'],
   'slow-consumer': ['peer read slowly', 'sent what must not be missed'],
   'heartbeat-timeout': ['peer was silent'],
@@ -30,7 +30,7 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   'peer-close': ['peer closed'],
   'close-timeout': ['closed', 'drained'],
   'protocol-error': ['peer violated'],
-  // Simulated messages arrive as a whole.
+  // Simulated messages arrive whole.
   'message-limit': [],
   'message-timeout': [],
   overload: [],
@@ -55,14 +55,17 @@ type Rule = (
   world: SimulationWorld,
 ) => string | false | undefined;
 
-/** What a verdict says, against what the sockets saw. Each names what is wrong, if anything is. */
+/**
+ * Checks the contents of a verdict against what the sockets saw. Each check returns the fault, if
+ * there is one.
+ */
 const rules: readonly Rule[] = [
   ({ deeds }, { cause }) =>
     !deedsFor[cause].some((deed) => deeds.has(deed)) &&
     `but only: ${[...deeds].join(', ') || 'nothing'}`,
   ({ webSocket }, { code, cause }) =>
     cause !== 'protocol-error' && webSocket?.closeCode !== code && `${webSocket?.closeCode} came`,
-  // What a socket still holds that somebody destroyed is read after its close, too late to be the cause.
+  // Input that a destroyed socket still holds is read after its close, too late to be the cause.
   ({ webSocket }, { cause }) =>
     cause !== 'taken-away' &&
     (webSocket?.violation !== undefined) !== (cause === 'protocol-error') &&
@@ -76,7 +79,7 @@ const rules: readonly Rule[] = [
   ({ closeFramesWritten }, { simultaneous, code, sent }) =>
     simultaneous && (closeFramesWritten !== 1 || code === sent?.code) && 'not simultaneous',
   (_life, { lingered, clean }) => lingered && !clean && 'lingered, but not clean',
-  // Opening and closing are reported later than they happen where a handler before them holds up the loop.
+  // Opening and closing are reported late where a handler before them blocks the loop.
   ({ openedAtMs }, { openMs }, { clock }) =>
     Math.abs(openMs - Math.round(clock.now() - openedAtMs)) > clock.lostMs &&
     `open for ${openMs} ms`,
@@ -86,7 +89,7 @@ const rules: readonly Rule[] = [
 
 const chart = new Chart(connectionTable);
 
-/** A trail that has not lost its beginning leads from the first state of the chart to the last. */
+/** A trail that still has its beginning leads from the first state of the chart to the last. */
 function checkTrail(
   world: SimulationWorld,
   life: SimulatedLife,
@@ -102,7 +105,7 @@ function checkTrail(
   if (state === undefined || (cause !== 'crash' && !state.isFinal)) broken();
 }
 
-/** Checks whether a verdict agrees with what really happened on the wire. */
+/** Checks whether a verdict agrees with what actually happened on the wire. */
 export function checkVerdict(
   world: SimulationWorld,
   life: SimulatedLife,
@@ -137,7 +140,7 @@ const refusals: ReadonlySet<FailureCause> = new Set([
   'handshake-timeout',
 ]);
 
-/** Causes for which a request may be refused before a connection is made. */
+/** Causes for which a request may be refused before a connection is created. */
 const judgements: ReadonlySet<FailureCause> = new Set<FailureCause>([
   'bad-request',
   'wrong-method',
@@ -155,12 +158,12 @@ const judgements: ReadonlySet<FailureCause> = new Set<FailureCause>([
   'crash',
 ]);
 
-/** Whether a request was refused before a connection was made: it has no facts. */
+/** Whether a request was refused before a connection was created: it has no facts. */
 export function isJudged({ cause, trail }: Failure): boolean {
   return trail.length === 0 && judgements.has(cause);
 }
 
-/** Checks whether a failure agrees with what really happened before the connection could open. */
+/** Checks whether a failure agrees with what actually happened before the connection could open. */
 export function checkFailure(
   world: SimulationWorld,
   life: SimulatedLife,

@@ -6,12 +6,12 @@ import { SeededRandom } from './seeded-random.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 import { SimulationTrace } from './trace.ts';
 
-/** A rule of Mooring that a simulation saw broken. */
+/** A rule of Mooring that a simulation found broken. */
 export interface Violation {
   /** The name of the rule. */
   readonly invariant: string;
   readonly problem: string;
-  /** The number of the connection; 0 when it is nobody's. */
+  /** The number of the connection. 0 if none is concerned. */
   readonly who: number;
   readonly atMs: number;
 }
@@ -30,21 +30,21 @@ export class SimulationWorld {
   readonly tally: Tally = {};
   supervisor!: Supervisor<number, SimulatedMessage, SimulatedMessage>;
   violation: Violation | null = null;
-  /** Promises may be waiting to be carried on. */
+  /** Promises may be waiting to continue. */
   hasMicrotasks = false;
-  /** Faults are over; whatever there is comes to its end by itself. */
+  /** Faults are over, and everything ends by itself. */
   isQuiet = false;
 
   constructor(seed: number, keepsTrace: boolean) {
     this.random = new SeededRandom(seed);
-    // The first numbers of neighbouring seeds are alike in their high bits.
+    // The first numbers of neighbouring seeds are similar in their high bits.
     this.random.next();
     this.clock = new SimulatedClock(this.random.next);
     this.trace = new SimulationTrace(keepsTrace);
     this.plan = choosePlan(this.random);
   }
 
-  /** Notes that a rule was broken. The first one counts. */
+  /** Records that a rule was broken. The first one counts. */
   broken(invariant: string, problem: string, life?: SimulatedLife): void {
     const who = life?.number ?? 0;
     this.note(`BROKEN ${invariant}`, who, problem);
@@ -79,7 +79,7 @@ export class SimulationWorld {
     });
   }
 
-  /** Lets the loop be stuck for a while. */
+  /** Makes the loop stuck for a while. */
   stall(durationMs: number): void {
     this.note('stalls', 0, durationMs);
     for (const { deeds } of this.lives) deeds.add('loop was stuck');
@@ -92,7 +92,7 @@ export class SimulationWorld {
     life.lostAtStageMs = this.clock.lostMs;
   }
 
-  /** How long the loop has been alive in this stage, at least. */
+  /** How long the loop has run in this stage, at least. */
   stageMs(life: SimulatedLife): number {
     return this.clock.now() - life.stageSinceMs - (this.clock.lostMs - life.lostAtStageMs);
   }

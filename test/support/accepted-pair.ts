@@ -99,9 +99,7 @@ export class AcceptedPair implements Pair {
     return verdict;
   }
 
-  /**
-   * An error is reported once, with the cause of the verdict, and the connection can no longer be found.
-   */
+  /** An error is reported once, with the cause of the verdict, and the connection can no longer be found. */
   #assertErrored({ cause, error }: CloseVerdict): void {
     const errored = this.service.of('connection.errored');
     assert.equal(errored.length, this.states.includes('errored') ? 1 : 0);

@@ -13,9 +13,7 @@ import { type HandshakeSpec, RawPeer } from './raw-peer.ts';
 import { Service } from './service.ts';
 import { until } from './until.ts';
 
-/**
- * The system's clock with a count of its pending callbacks. The test can stop its time and advance it.
- */
+/** The system's clock with a count of its pending callbacks. The test can stop its time and advance it. */
 export class CountingClock implements Clock {
   readonly #pending = new Set<TimerHandle>();
   #stoppedAtMs: number | null = null;

@@ -163,9 +163,7 @@ export class Tab {
     return (result as { value: Value }).value;
   }
 
-  /**
-   * Waits until an expression is true in the page. An error while evaluating it counts as not yet true.
-   */
+  /** Waits until an expression is true in the page. An error while evaluating it counts as not yet true. */
   async until(expression: string): Promise<void> {
     const guarded = `(() => { try { return !!(${expression}); } catch { return false; } })()`;
     await eventually(() => this.evaluate<boolean>(guarded), expression);

@@ -21,9 +21,7 @@ export const opening = ['handshaking.admitting', 'handshaking.dialing', 'open'] 
 
 /** What one test expects of the ending, and of the client afterwards. */
 type Expected = ExpectedVerdict & {
-  /**
-   * What the client does next. By default it follows the verdict, or stops when the test has closed it.
-   */
+  /** What the client does next. By default it follows the verdict, or stops when the test has closed it. */
   next?: ClientState;
 };
 
@@ -156,9 +154,7 @@ export class DialedPair implements Pair {
     assert.ok(!this.hosts.some((host) => host.texts.includes('"late"')));
   }
 
-  /**
-   * Ends whatever is left, and asserts that it leaves nothing behind and that no error was uncaught.
-   */
+  /** Ends whatever is left, and asserts that it leaves nothing behind and that no error was uncaught. */
   async end(): Promise<void> {
     for (const host of this.hosts) host.destroy();
     await this.client.close();

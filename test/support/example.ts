@@ -44,9 +44,7 @@ export class Example {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /**
-   * Requests it to stop, as a platform does, and returns its exit code or the signal that ended it.
-   */
+  /** Requests it to stop, as a platform does, and returns its exit code or the signal that ended it. */
   async stop(): Promise<number | string | null> {
     if (!this.#isOver) {
       this.#process.kill('SIGTERM');

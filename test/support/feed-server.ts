@@ -3,9 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-/**
- * What a server does with one connection. The returned function runs when the connection has ended.
- */
+/** What a server does with one connection. The returned function runs when the connection has ended. */
 export type Feed = (peer: FeedPeer) => (() => void) | undefined;
 
 /** One connection of a feed server. */
@@ -84,9 +82,7 @@ export function busy(socket: WebSocket): () => void {
   return () => clearInterval(timer);
 }
 
-/**
- * Like the feed of Bitget: ends a client that sends nothing for a while, however busy the feed is.
- */
+/** Like the feed of Bitget: ends a client that sends nothing for a while, however busy the feed is. */
 export function bitget(silentMs: number): Feed {
   return ({ socket, heard }) => {
     const stop = busy(socket);
@@ -135,7 +131,5 @@ export function pusher(everyMs: number, graceMs: number): Feed {
   };
 }
 
-/**
- * Answers the pings of the protocol, as ws does by itself, and sends nothing: the application hangs.
- */
+/** Answers the pings of the protocol, as ws does by itself, and sends nothing: the application hangs. */
 export const hung: Feed = () => undefined;

@@ -1,6 +1,4 @@
-/**
- * The program of a `HoldingService`: it holds what its peers make it hold, and reports how much that is.
- */
+/** The program of a `HoldingService`: it holds what its peers make it hold, and reports how much that is. */
 import type { Socket } from 'node:net';
 import { binaryCodec, createSupervisor, listen } from '../../src/index.ts';
 import { heapUsed } from './garbage.ts';

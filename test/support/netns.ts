@@ -74,9 +74,7 @@ async function runInside(file: string, title: string): Promise<void> {
   if (!/^# tests 1$|ℹ tests 1$/m.test(output)) throw new Error(`not one test ran:\n${output}`);
 }
 
-/**
- * The cable of a port: while it is cut, every packet to or from the port is lost without a sign.
- */
+/** The cable of a port: while it is cut, every packet to or from the port is lost without a sign. */
 export class Cable {
   readonly #port: number;
 

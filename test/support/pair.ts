@@ -34,9 +34,7 @@ export interface Pair {
   /** Closes, and resolves when the connection has ended. */
   close(code?: number, reason?: string): Promise<unknown>;
   onMessage(listener: () => void): void;
-  /**
-   * Asserts that the one connection ended like this, that this was reported once, and returns the verdict.
-   */
+  /** Asserts that the one connection ended like this, that this was reported once, and returns the verdict. */
   closedAs(expected: ExpectedVerdict): Promise<CloseVerdict>;
   /** Ends what is left, and asserts that it leaves nothing behind. */
   end(): Promise<void>;

@@ -185,9 +185,7 @@ export class Service {
     if (expected !== undefined) assert.deepEqual(this.states, expected);
   }
 
-  /**
-   * Closes everything and asserts that descriptors and timers are back to their earlier numbers.
-   */
+  /** Closes everything and asserts that descriptors and timers are back to their earlier numbers. */
   async stop(): Promise<void> {
     for (const connection of this.supervisor.connections) connection.terminate();
     await until(() => this.inFlight === 0, 'every connection has ended');

@@ -8,7 +8,7 @@ import {
 import { hide } from '../../machines/hidden.ts';
 import type { ChartTable, Edge, Order, StateValue } from '../../src/chart/table.ts';
 
-/** A machine, and everything that it can be told. */
+/** A machine, and all facts that it can be sent. */
 export interface Chart {
   readonly name: string;
   readonly machine: AnyStateMachine;
@@ -24,7 +24,7 @@ class TableMaker {
   readonly #chart: Chart;
   readonly #orders: Order[] = [];
   readonly #edges: Record<string, Record<string, Edge | null>>;
-  /** In the order in which they were found; the list grows while it is worked off. */
+  /** In the order of discovery. The list grows during the work. */
   readonly #snapshots: AnyMachineSnapshot[] = [];
 
   constructor(chart: Chart) {
@@ -45,7 +45,10 @@ class TableMaker {
     return { name, orders: this.#orders, start, final, edges: this.#edges };
   }
 
-  /** Notes the edge of the state that takes a fact. A fact that changes nothing and orders nothing has none. */
+  /**
+   * Records the edge of the state that accepts a fact. A fact that changes nothing and orders nothing has
+   * none.
+   */
   #take(snapshot: AnyMachineSnapshot, fact: string): void {
     const { machine } = this.#chart;
     const [next, actions] = transition(machine, snapshot, { type: fact });
@@ -61,7 +64,7 @@ class TableMaker {
     this.#note(source.path.join('.'), fact, isIgnored ? null : [to, orders]);
   }
 
-  /** One edge stands for a fact in all configurations with its state. */
+  /** One edge represents a fact in all configurations with its state. */
   #note(path: string, fact: string, edge: Edge | null): void {
     const edges = this.#edges[path] as Record<string, Edge | null>;
     const known = edges[fact];
@@ -86,7 +89,7 @@ class TableMaker {
   }
 }
 
-/** Every state in the order in which the machine is written, parents first; the root is an empty path. */
+/** Every state in the order in which the machine is written, parents first. The root has an empty path. */
 function statesIn({ path, states }: AnyStateNode): string[] {
   return [path.join('.'), ...Object.values(states).flatMap(statesIn)];
 }
@@ -96,7 +99,7 @@ function leavesOf({ value }: AnyMachineSnapshot): string[] {
   return leavesIn(value as StateValue);
 }
 
-/** The innermost states of a value of XState. */
+/** The innermost states of an XState value. */
 export function leavesIn(value: StateValue, parent = ''): string[] {
   if (typeof value === 'string') return [parent + value];
   return Object.entries(value).flatMap(([state, inner]) => leavesIn(inner, `${parent}${state}.`));

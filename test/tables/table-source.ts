@@ -8,7 +8,7 @@ import { type Chart, tableOf } from './table-of.ts';
 /** The tables that are checked in. */
 export const tables = [connectionTable, clientTable, poolTable, supervisorTable];
 
-/** Where the table of a chart is kept. */
+/** The path of the table of a chart. */
 export function tableFile({ name }: Chart): string {
   return `src/chart/tables/${name}.ts`;
 }
@@ -24,7 +24,7 @@ export function tableSource(chart: Chart): string {
   ].join('\n');
 }
 
-/** The files whose tables differ from their machines, if only in the order of the states. */
+/** The files whose tables differ from their machines, even if only in the order of the states. */
 export function staleTables(): string[] {
   const kept = tables.map((table) => JSON.stringify(table));
   const stale = charts.filter((chart) => !kept.includes(JSON.stringify(tableOf(chart))));

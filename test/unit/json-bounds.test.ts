@@ -29,9 +29,7 @@ function measured(text: string): number {
 const exceedsValues = (text: string, valuesMax: number) =>
   exceededBound(Buffer.from(text), { depthMax: MANY, valuesMax }) !== null;
 
-/**
- * Asserts that a text has this many values: it exceeds one fewer, and does not exceed this many.
- */
+/** Asserts that a text has this many values: it exceeds one fewer, and does not exceed this many. */
 function assertValues(text: string, values: number): void {
   assert.equal(exceedsValues(text, values), false, `${text}: no more than ${values}`);
   assert.equal(exceedsValues(text, values - 1), true, `${text}: more than ${values - 1}`);

@@ -4,9 +4,7 @@ import fc from 'fast-check';
 import { MooringError, Refusal } from '../../src/index.ts';
 import { authenticationRefusal, isRefusal } from '../../src/server/authenticate-result.ts';
 
-/**
- * A second copy of the package in this process: its classes differ from ours, its brand does not.
- */
+/** A second copy of the package in this process: its classes differ from ours, its brand does not. */
 const copy: typeof import('../../src/server/authenticate-result.ts') = await import(
   new URL('../../src/server/authenticate-result.js?copy', import.meta.url).href
 );

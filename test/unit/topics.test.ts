@@ -26,9 +26,7 @@ class FakeConnection {
   );
   readonly forget = mock.fn((_topic: string) => {});
 
-  /**
-   * The part of its outbox that a fan-out uses; `null` when the socket can no longer be written to.
-   */
+  /** The part of its outbox that a fan-out uses; `null` when the socket can no longer be written to. */
   get outbox(): FakeConnection | null {
     return this;
   }

@@ -1,6 +1,6 @@
-/** Clients that a process dials with: one for each time that it is told to dial. */
+/** The clients of a process that dials: one for each call of `dial`. */
 export interface Dialer {
-  /** Makes one more client; it dials until it is open, and again whenever its connection is lost. */
+  /** Creates one more client. It dials until it is open, and again whenever its connection is lost. */
   dial(url: string): void;
   /** How many are open right now. */
   open(): number;

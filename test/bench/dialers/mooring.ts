@@ -2,10 +2,10 @@ import { type Client, createClient } from '../../../src/client/index.ts';
 import type { Setup } from '../orders.ts';
 import type { Dialer } from './dialer.ts';
 
-/** An interval in which no measurement gets to its end. */
+/** An interval that no measurement reaches. */
 const NEVER_MS = 100_000_000;
 
-/** Clients with their defaults, each with somebody who listens to its messages. */
+/** Clients with their defaults, each with a listener for its messages. */
 export function mooring({ heartbeatMs }: Setup): Dialer {
   const clients: Client[] = [];
   const options = heartbeatMs === 0 ? { heartbeat: { intervalMs: NEVER_MS } } : {};

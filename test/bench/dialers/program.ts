@@ -1,4 +1,4 @@
-/** The process of clients that are measured: it dials, and dials again, as it is told by its parent. */
+/** The process of measured clients: its parent makes it dial, and dial again. */
 import { until } from '../../support/until.ts';
 import { carryOut } from '../lines.ts';
 import type { Comeback, DialerOrders, Setup } from '../orders.ts';
@@ -7,7 +7,7 @@ import type { Dialer } from './dialer.ts';
 import { mooring } from './mooring.ts';
 import { ws } from './ws.ts';
 
-/** Clients that are dialing at the same time; the next ones wait. */
+/** How many clients dial at the same time. The next ones wait. */
 const DIALING_MAX = 100;
 
 const WITHIN_MS = 110_000;

@@ -1,12 +1,15 @@
 import { WebSocket } from 'ws';
 import type { Dialer } from './dialer.ts';
 
-/** How long the common loop waits, whatever happened. */
+/** How long the usual loop waits, whatever happened. */
 const RETRY_MS = 1_000;
 
 const sockets = new Set<WebSocket>();
 
-/** ws and the loop that is written around it everywhere. Its listeners are shared: nothing is leaner. */
+/**
+ * ws and the reconnect loop that is usually written around it. Its listeners are shared: nothing is
+ * leaner.
+ */
 export function ws(): Dialer {
   return {
     dial,

@@ -4,18 +4,18 @@ import type { FrameReader } from './frame-reader.ts';
 import { LocalAddresses } from './local-address.ts';
 import { Reader, type Target } from './reader.ts';
 
-/** Connections that are opened at the same time; the next ones wait. */
+/** How many connections open at the same time. The next ones wait. */
 const CONNECTING_MAX = 100;
 
 const WITHIN_MS = 50_000;
 
 type Listener = (frame: FrameReader, reader: Reader) => void;
 
-/** Readers in the order in which they were asked for. */
+/** Readers in the order in which they were requested. */
 export class Crowd {
   /** Messages that have arrived, over all readers. */
   delivered = 0;
-  /** Told of every message; none when there is nobody. */
+  /** Called for every message, if set. */
   listener: Listener | null = null;
 
   readonly #addresses = new LocalAddresses();
@@ -63,7 +63,7 @@ export class Crowd {
     this.listener?.(frame, reader);
   }
 
-  /** A connection that nobody asked to end would falsify every figure. */
+  /** A connection that ends unexpectedly would falsify every figure. */
   ended(reader: Reader, error?: Error): void {
     this.#members.delete(reader);
     if (!this.#isEnding) this.#failure ??= error ?? new Error('the server ended a connection');

@@ -1,12 +1,12 @@
 const HEADER_BYTES_MAX = 10;
 
 /**
- * Reads what a server sends, with just enough parsing to tell where frames begin.
+ * Reads the output of a server, with just enough parsing to find the beginnings of frames.
  *
- * Payloads are skipped, not copied: a reader must cost less than the server that is measured.
+ * Payloads are skipped, not copied: a reader must cost less than the server under measurement.
  */
 export class FrameReader {
-  /** The frame that has just begun: its opcode, its payload, and where that begins. */
+  /** The frame that has just begun: its opcode, its payload length, and where the payload begins. */
   opcode = 0;
   length = 0;
   bytes: Buffer = Buffer.alloc(0);
@@ -19,7 +19,7 @@ export class FrameReader {
   #headerBytes = 0;
   #payloadLeft = 0;
 
-  /** @param began - is called with this reader for each frame. */
+  /** @param began - called with this reader for each frame. */
   constructor(began: (frame: FrameReader) => void) {
     this.#began = began;
   }
@@ -41,7 +41,7 @@ export class FrameReader {
     }
   }
 
-  /** A server does not mask, so the length of the payload is the last thing in a header. */
+  /** A server does not mask, so the length of the payload is the last part of a header. */
   #headerLength(): number {
     if (this.#headerBytes < 2) return 2;
     const declared = (this.#header[1] ?? 0) & 127;

@@ -1,7 +1,7 @@
 const FIRST_PORT = 10_000;
 const PORTS = 20_000;
 
-/** A place that a connection comes from. */
+/** The local address of a connection. */
 export interface LocalAddress {
   readonly localAddress: string;
   readonly localPort: number;
@@ -10,9 +10,9 @@ export interface LocalAddress {
 /**
  * Addresses and ports for clients, one after the other.
  *
- * Linux searches for a free port ever longer when many are taken: connections would come so slowly that the
- * server had to wake up for each of them, which costs more than when they come together. All of 127.0.0.0/8 is
- * loopback there; elsewhere the system chooses.
+ * Linux searches longer and longer for a free port when many are taken. Connections would then arrive so
+ * slowly that the server had to wake up for each of them, which costs more than when they arrive together.
+ * All of 127.0.0.0/8 is loopback there. Elsewhere the system chooses.
  */
 export class LocalAddresses {
   #taken = 0;

@@ -5,7 +5,7 @@ import type { Crowd } from './crowd.ts';
 import type { FrameReader } from './frame-reader.ts';
 import { maskedText, type Reader } from './reader.ts';
 
-/** Runs a closed loop to its end: how long its round trips took. */
+/** Runs a closed loop to its end. Returns the times of its round trips. */
 export function runLoop(crowd: Crowd, { clients, trips, payload }: Loop): Promise<Percentiles> {
   const request = maskedText(payload);
   const readers = crowd.members.slice(0, clients);
@@ -32,7 +32,7 @@ export function runLoop(crowd: Crowd, { clients, trips, payload }: Loop): Promis
 
 const SLOT_MS = 10;
 
-/** Lets each member say something once in a period. */
+/** Lets each member send one message per period. */
 export class Chatter {
   readonly #crowd: Crowd;
   readonly #said = maskedText('"still here"');
@@ -49,7 +49,7 @@ export class Chatter {
     if (periodMs > 0) this.#speak(periodMs);
   }
 
-  /** Goes by the time that has passed, so that late timers do not make anybody silent. */
+  /** Follows the elapsed time, so that late timers make no member silent. */
   #speak(periodMs: number): void {
     const members = this.#crowd.members;
     const startedAt = performance.now();
@@ -64,7 +64,7 @@ export class Chatter {
 const SAMPLED_READERS = 20;
 const SAMPLED_EVERY = 7;
 
-/** How old stamped messages are when they arrive at a few of the readers. */
+/** The age of stamped messages when they arrive at some of the readers. */
 export class Delays {
   readonly #sampled: ReadonlySet<Reader>;
   #micros: number[] = [];
@@ -75,7 +75,7 @@ export class Delays {
     crowd.listener = (frame, reader) => this.#message(frame, reader);
   }
 
-  /** What was measured since the last time. */
+  /** The measurements since the last call. */
   take(): Percentiles {
     const micros = Float64Array.from(this.#micros);
     this.#micros = [];
@@ -85,7 +85,7 @@ export class Delays {
   #message({ bytes, start, end }: FrameReader, reader: Reader): void {
     if (!this.#sampled.has(reader)) return;
     this.#seen += 1;
-    // The quotation mark of the text comes first; a message that came in two pieces is not looked at.
+    // The quotation mark of the text comes first. A message that arrived in two pieces is skipped.
     const stampEnd = start + 1 + STAMP_DIGITS;
     if (this.#seen % SAMPLED_EVERY !== 0 || stampEnd > end) return;
     this.#micros.push(nowMicros() - Number(bytes.toString('latin1', start + 1, stampEnd)));

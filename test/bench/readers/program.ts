@@ -1,4 +1,4 @@
-/** The process of the clients: a crowd of readers that is told what to do by its parent. */
+/** The process of the clients: a crowd of readers that carries out the orders of its parent. */
 import { carryOut } from '../lines.ts';
 import type { ReaderOrders } from '../orders.ts';
 import { Crowd } from './crowd.ts';

@@ -4,10 +4,10 @@ import type { EndStyle } from '../orders.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { LocalAddress } from './local-address.ts';
 
-/** Longer than anything that Engine.IO says by itself, shorter than any message that is measured. */
+/** Longer than anything that Engine.IO sends by itself, shorter than any measured message. */
 const MESSAGE_BYTES_MIN = 100;
 
-/** All sockets read into one buffer: what is read is looked at before the next read. */
+/** All sockets read into one buffer: each read is processed before the next. */
 const shared = Buffer.alloc(65_536);
 
 /** Where a reader connects to. */
@@ -17,7 +17,7 @@ export interface Target {
   readonly from?: LocalAddress | undefined;
 }
 
-/** What a reader tells. */
+/** What a reader reports. */
 export interface ReaderEvents {
   opened(reader: Reader): void;
   /** A frame of a message has begun. */
@@ -26,7 +26,8 @@ export interface ReaderEvents {
 }
 
 /**
- * A client that does as little as it can: completes the handshake, counts messages, answers pings.
+ * A client that does as little as possible: completes the handshake, counts messages, answers
+ * pings.
  */
 export class Reader {
   readonly #target: Target;
@@ -68,7 +69,7 @@ export class Reader {
     return true;
   }
 
-  /** Where the answer to the handshake ends. An answer this short comes in one piece. */
+  /** The end of the answer to the handshake. Such a short answer arrives in one piece. */
   #afterAnswer(length: number): number {
     const text = shared.toString('latin1', 0, length);
     const end = text.indexOf('\r\n\r\n');
@@ -94,7 +95,7 @@ export class Reader {
     else if (this.#target.isEngineIo) this.#engineIoSaid(frame);
   }
 
-  /** `0` opens Engine.IO, `40` a namespace of Socket.IO; `2` is a ping, and `3` answers it. */
+  /** `0` opens Engine.IO, `40` a namespace of Socket.IO. `2` is a ping, and `3` answers it. */
   #engineIoSaid({ bytes, start, length }: FrameReader): void {
     const said = bytes.toString('latin1', start, start + Math.min(2, length));
     if (said.startsWith('0')) this.#socket.write(engineIoJoin);

@@ -6,7 +6,7 @@ import type { Subject } from './subject.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** Sockets and a loop that writes the bytes of a frame to each: what Node.js itself costs. */
+/** Sockets and a loop that writes the bytes of a frame to each: the cost of Node.js itself. */
 export function bare(): Subject {
   const server = createServer();
   const sockets = new Set<Socket>();
@@ -36,7 +36,7 @@ export function bare(): Subject {
   return { server, open: () => sockets.size, present: () => sockets.size, publish };
 }
 
-/** The frame of a message; of the same message, the same frame. */
+/** The frame of a message. The same message gives the same frame. */
 function preparing(): (text: string) => Buffer {
   let prepared = { text: '', frame: messageFrame('') };
   return (text) => {

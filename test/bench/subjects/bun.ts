@@ -3,7 +3,7 @@ import { carryOut } from '../lines.ts';
 import type { ServerOrders } from '../orders.ts';
 import { serverOrders } from './server-orders.ts';
 
-/** As much of Bun as is used here. */
+/** The part of Bun that is used here. */
 interface BunSocket {
   subscribe(topic: string): void;
 }

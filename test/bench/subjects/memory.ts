@@ -1,12 +1,12 @@
-/** Collects garbage. Twice: what finalizers release is garbage only then. */
+/** Collects garbage. Twice, because what finalizers release is garbage only then. */
 export function collect(): void {
   globalThis.gc?.();
   globalThis.gc?.();
 }
 
-/** Bytes that are alive in the heap and outside of it. */
+/** Live bytes in the heap and outside it. */
 export function liveBytes(): number {
   collect();
   const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external; // which counts the array buffers already
+  return heapUsed + external; // which already includes the array buffers
 }

@@ -10,13 +10,13 @@ import type { Setup } from '../orders.ts';
 import { Echo, type Subject } from './subject.ts';
 import { TEXT } from './text.ts';
 
-/** Loopback is faster than the limits that protect a service; nothing else differs from the defaults. */
+/** Loopback is faster than the limits that protect a service. Everything else has its default. */
 const wide = {
   admission: { acceptsPerSecondMax: 1_000_000 },
   limits: { messagesPerSecondMax: 1_000_000, messageBurstMax: 1_000_000 },
 };
 
-/** An interval in which no measurement gets to its end. */
+/** An interval that no measurement reaches. */
 const NEVER_MS = 100_000_000;
 
 /** A supervisor whose connections are members of one topic. */
@@ -46,7 +46,10 @@ export function mooring(setup: Setup): Subject {
   };
 }
 
-/** The shortest deadline sets the ticks of the wheel, so it is shortened with the interval. */
+/**
+ * The shortest deadline determines the ticks of the wheel, so it is shortened together with the
+ * interval.
+ */
 function heartbeat(
   heartbeatMs: number | undefined,
 ): Pick<SupervisorOptions, 'heartbeat' | 'timeouts'> {

@@ -1,4 +1,4 @@
-/** The process of one subject: a server that is told what to do by its parent. */
+/** The process of one subject: a server that carries out the orders of its parent. */
 import type { AddressInfo } from 'node:net';
 import { carryOut } from '../lines.ts';
 import type { ServerOrders, Setup } from '../orders.ts';
@@ -44,7 +44,10 @@ async function listen(port = 0): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Nobody listens first: whoever comes back at once must not be let in by the one that leaves. */
+/**
+ * It stops listening first: a client that returns at once must not reach the server that is
+ * leaving.
+ */
 function leave(): void {
   if (subject.terminate === undefined) throw new Error('this subject is not one that leaves');
   subject.server.close();

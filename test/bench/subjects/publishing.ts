@@ -3,7 +3,7 @@ import type { Stream } from '../orders.ts';
 /** Digits of a stamp: microseconds of the clock that all processes of a machine share. */
 export const STAMP_DIGITS = 16;
 
-/** Now, in microseconds, the same in every process. */
+/** The current time in microseconds, the same in every process. */
 export function nowMicros(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1_000_000 + nanoseconds / 1_000;

@@ -4,10 +4,10 @@ import type { Subject } from './subject.ts';
 import { TEXT } from './text.ts';
 import { cpuMicros, longestPauseMs, MemoryWatch, untilCount } from './watching.ts';
 
-/** What every program does in its own way, or not at all. */
+/** The orders that every program implements in its own way, or not at all. */
 type OwnOrders = 'listen' | 'leave' | 'collect' | 'liveBytes' | 'watchPauses' | 'watchedPauseMs';
 
-/** What a server is asked, whatever runs it. */
+/** The orders for a server, whichever program runs it. */
 export function serverOrders({
   open,
   present,

@@ -3,7 +3,7 @@ import { Server } from 'socket.io';
 import type { Subject } from './subject.ts';
 import { MESSAGE_BYTES } from './text.ts';
 
-/** What Socket.IO puts around the text of an event: `42["m","…"]`. */
+/** What Socket.IO adds around the text of an event: `42["m","…"]`. */
 const TEXT_LENGTH = MESSAGE_BYTES - '42["m",""]'.length;
 
 /** Socket.IO with its defaults, but without the detour over HTTP polling. */

@@ -1,20 +1,20 @@
 import type { Server } from 'node:http';
 import { z } from 'zod';
 
-/** A server that is measured. */
+/** A server under measurement. */
 export interface Subject {
   readonly server: Server;
   /** Connections that are open. */
   open(): number;
-  /** Connections that are not wholly gone. */
+  /** Connections that are not completely gone. */
   present(): number;
-  /** Sends a message to everybody, the way this subject does it. */
+  /** Sends a message to all connections, in the usual way of this subject. */
   publish(text: string): void;
-  /** Destroys all connections, as the end of the process would; for those that leave and return. */
+  /** Destroys all connections, as the end of the process would. For subjects that leave and return. */
   terminate?(): void;
 }
 
-/** The contract of the messages that are sent back, for those who check them. */
+/** The contract of the messages that are sent back, for subjects that check them. */
 export const Echo = z.object({
   id: z.number().int(),
   type: z.literal('edit'),

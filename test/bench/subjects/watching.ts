@@ -1,9 +1,9 @@
 import { until } from '../../support/until.ts';
 
-/** How long one condition may take to come true. */
+/** How long one condition may take to become true. */
 const WITHIN_MS = 50_000;
 
-/** Waits, within the process that is measured, until there are so many. */
+/** Waits, within the measured process, until there are this many. */
 export async function untilCount(
   isReached: () => boolean,
   count: number,
@@ -18,7 +18,7 @@ export function cpuMicros(): number {
   return user + system;
 }
 
-/** Turns the event loop without rest and notes the longest turn. */
+/** Turns the event loop without rest and records the longest turn. */
 export function longestPauseMs(withinMs: number): Promise<number> {
   return new Promise((resolve) => {
     const startedAt = performance.now();
@@ -37,13 +37,13 @@ export function longestPauseMs(withinMs: number): Promise<number> {
 
 const LOOK_MS = 50;
 
-/** Looks at the resident memory again and again. */
+/** Samples the resident memory repeatedly. */
 export class MemoryWatch {
   readonly #atStart = process.memoryUsage.rss();
   #highest = this.#atStart;
   readonly #timer = setInterval(() => this.#look(), LOOK_MS);
 
-  /** Ends the watch: by how much memory had grown at most. */
+  /** Ends the watch. Returns the maximum growth of memory. */
   grownBytes(): number {
     clearInterval(this.#timer);
     this.#look();

@@ -4,7 +4,7 @@ import type { Setup } from '../orders.ts';
 import { Echo, type Subject } from './subject.ts';
 import { TEXT } from './text.ts';
 
-/** ws the way its README does it, with the error listener that it asks for. */
+/** ws as its README uses it, with the error listener that the README requires. */
 export function ws(setup: Setup): Subject {
   const server = createServer();
   const sockets = new WebSocketServer({ server, path: '/ws', perMessageDeflate: false });

@@ -12,7 +12,7 @@ const cost = 'µs a connection';
 const alone = 'with none there';
 const crowded = 'with 14,000 there';
 
-/** What coming and going costs. */
+/** What connecting and leaving cost. */
 export const accept: Workload = {
   name: 'accept',
   about:
@@ -39,7 +39,7 @@ export const accept: Workload = {
   },
 };
 
-/** CPU for each of some connections that come and go, in microseconds. */
+/** CPU for each of several connections that come and go, in microseconds. */
 export async function comeAndGo(stage: Stage, count: number): Promise<number> {
   const micros = await stage.cpuOf(async () => {
     await stage.connect(count);

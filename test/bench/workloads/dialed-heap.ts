@@ -4,7 +4,7 @@ import { versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 500;
 const CONNECTIONS = 5_000;
-/** What Mooring may need beyond ws for its books and for dialing again: 4 KiB. */
+/** What Mooring may need beyond ws for its records and for dialing again: 4 KiB. */
 const ALLOWANCE_BYTES = 4_096;
 
 /** Longer than a connection of Mooring must be open to count as stable. */
@@ -12,7 +12,7 @@ const SETTLE_MS = 6_000;
 
 const cost = 'bytes a connection';
 
-/** What a client costs whose connection does nothing. */
+/** What a client with an idle connection costs. */
 export const dialedHeap: Workload = {
   name: 'dialed-heap',
   about:

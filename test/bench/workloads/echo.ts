@@ -23,7 +23,7 @@ function messageOf(bytes: number): string {
 const unit = 'µs';
 const cost = 'µs a round trip';
 
-/** Messages that come in and go out again. */
+/** Messages that arrive and are sent back. */
 export const echo: Workload = {
   name: 'echo',
   about:

@@ -6,7 +6,7 @@ const CPU_MS = 1_200;
 const unit = 'µs';
 const cost = 'µs a delivery';
 
-/** What all publish at once is joined. */
+/** Messages that are published together are joined. */
 export const burst: Workload = {
   name: 'burst',
   about:
@@ -30,7 +30,7 @@ export const burst: Workload = {
   },
 };
 
-/** A lone message has nothing to be joined with. */
+/** A single message has nothing to be joined with. */
 export const single: Workload = {
   name: 'single',
   about:

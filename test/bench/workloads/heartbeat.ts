@@ -15,7 +15,7 @@ const idle = 'idle ms/s';
 const pause = 'pause ms';
 const busy = 'busy ms/s';
 
-/** What it costs to know who is still there. */
+/** What it costs to know which peers are alive. */
 export const heartbeat: Workload = {
   name: 'heartbeat',
   about:
@@ -74,7 +74,7 @@ async function cpuMsPerSecond(stage: Stage, windowMs: number): Promise<number> {
   return micros / windowMs;
 }
 
-/** What the heartbeat adds to the traffic. Less than nothing is noise. */
+/** What the heartbeat adds to the traffic. A negative value is noise. */
 function extra(taken: Taken, subject: string): readonly number[] {
   const without = figure(taken, `${subject} without`, busy);
   return figure(taken, subject, busy).map((cost, round) =>

@@ -3,13 +3,13 @@ import { actorsOnDemand, versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 500;
 const CONNECTIONS = 15_000;
-/** What Mooring may need beyond ws for its books: 2.5 KiB. */
+/** What Mooring may need beyond ws for its records: 2.5 KiB. */
 const ALLOWANCE_BYTES = 2_560;
 
 const unit = 'B';
 const cost = 'bytes a connection';
 
-/** What a connection costs that does nothing. */
+/** What an idle connection costs. */
 export const idleHeap: Workload = {
   name: 'idle-heap',
   about:

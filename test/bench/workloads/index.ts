@@ -11,7 +11,7 @@ import { scaling } from './scaling.ts';
 import { slowReader } from './slow-reader.ts';
 import { storm } from './storm.ts';
 
-/** Everything that is measured, in the order of the page. */
+/** All workloads, in the order of the page. */
 export const workloads: readonly Workload[] = [
   burst,
   single,

@@ -8,7 +8,7 @@ const payload = JSON.stringify(TEXT);
 
 const unit = 'µs';
 
-/** A lone message must not wait for company. */
+/** A single message must not wait for others. */
 export const latency: Workload = {
   name: 'latency',
   about:

@@ -10,7 +10,7 @@ const unit = 'µs';
 const few = 'µs each of 1,000';
 const many = 'µs each of 10,000';
 
-/** What it costs when everybody is lost at once. */
+/** What the loss of all connections at once costs. */
 export const massClose: Workload = {
   name: 'mass-close',
   about:

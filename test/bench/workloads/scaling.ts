@@ -9,13 +9,13 @@ const NEWCOMERS = 1_000;
 const TIMES = 3;
 const WARM_UP_TIMES = 8;
 
-/** What is added to the name of a subject whose connections come and go. */
+/** The suffix of the name of a subject whose connections come and go. */
 const COMING = 'coming and going';
 
 /** The plots, by their names. */
 export const plots = { burst: 'burst', single: 'single', accept: 'accept' } as const;
 
-/** What does not depend on how many there are; this is for the pictures and has no rows. */
+/** Costs that do not depend on the number of connections. This is for the pictures and has no rows. */
 export const scaling: Workload = {
   name: 'scaling',
   about: 'The costs above at other numbers of connections, for the picture.',
@@ -23,7 +23,8 @@ export const scaling: Workload = {
     mooring: { program: 'mooring' },
     ws: { program: 'ws' },
     'bare socket.write': { program: 'bare' },
-    // Processes of their own: collecting garbage discards what was compiled for connections that are gone.
+    // Separate processes: a garbage collection discards code that was compiled for connections that are
+    // gone.
     [`mooring ${COMING}`]: { program: 'mooring' },
     [`ws ${COMING}`]: { program: 'ws' },
   },

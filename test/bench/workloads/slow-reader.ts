@@ -12,7 +12,7 @@ const WITHIN_MS = 100_000;
 
 const MIB = 1_048_576;
 
-/** The outbox of the slow one, and what the heap may breathe. */
+/** The outbox of the slow member, and some tolerance for the heap. */
 const BUDGET_BYTES = defaults.limits.outboxHighBytes + 8 * MIB;
 
 const p99 = 'p99 µs';
@@ -20,7 +20,7 @@ const growth = 'grown MiB';
 
 const paced = { perTick: PER_TICK, pauseMs: 0, everyMs: EVERY_MS, isStamped: true };
 
-/** One member that does not read must not be felt by the others. */
+/** One member that does not read must not affect the others. */
 export const slowReader: Workload = {
   name: 'slow-reader',
   about:

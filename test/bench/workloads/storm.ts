@@ -6,7 +6,7 @@ import { comeAndGo } from './accept.ts';
 const WARM_UP = 5_000;
 const CLIENTS = 2_000;
 
-/** Half-way between two attempts of the loop that waits a second, as it is on average. */
+/** Halfway between two attempts of the loop that waits a second, as it is on average. */
 const AWAY_MS = 2_500;
 
 /** Longer than a connection of Mooring must be open for its failures to be forgotten. */
@@ -17,7 +17,7 @@ const pause = 'pause ms';
 const half = 'half open ms';
 const all = 'all open ms';
 
-/** What a crowd does to a server that comes back. */
+/** What a crowd does to a server that returns. */
 export const storm: Workload = {
   name: 'storm',
   about:

@@ -22,7 +22,7 @@ function dial(url: string, log: Log): Dialed {
   };
 }
 
-/** Some of what it says of a message goes to the console. */
+/** It reports some results of a message on the console. */
 function warned(send: () => boolean): string {
   const { warn } = console;
   let warnings = '';

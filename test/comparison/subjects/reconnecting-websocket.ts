@@ -2,7 +2,7 @@ import imported from 'reconnecting-websocket';
 import { type Dialed, type Log, RECONNECT_MS, type Subject, TIMEOUT_MS } from '../subject.ts';
 import { attachWs, logEvents, reconnecting } from './web-socket-events.ts';
 
-/** Its types promise a module with a default export; what Node.js imports is the class itself. */
+/** Its types declare a module with a default export. Node.js imports the class itself. */
 const ReconnectingWebSocket = imported as unknown as typeof imported.default;
 
 export const reconnectingWebsocket: Subject = {

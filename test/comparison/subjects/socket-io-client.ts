@@ -42,7 +42,7 @@ function dial(url: string, log: Log): Dialed {
   };
 }
 
-/** Why, and what the error that it hands out with it says. */
+/** The reason, and the text of the error that comes with it. */
 function explained(reason: string, details: object | undefined): string {
   const { description } = (details ?? {}) as { description?: unknown };
   const { error = description } = (description ?? {}) as { error?: unknown };

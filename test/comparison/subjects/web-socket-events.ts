@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 import { errorText, type Log, RECONNECT_MS, TIMEOUT_MS } from '../subject.ts';
 
-/** What reconnecting-websocket and partysocket, which come from the same code, are given alike. */
+/** The shared options of reconnecting-websocket and partysocket, which come from the same code. */
 export const reconnecting = {
   WebSocket,
   connectionTimeout: TIMEOUT_MS,
@@ -10,7 +10,7 @@ export const reconnecting = {
   maxReconnectionDelay: RECONNECT_MS,
 };
 
-/** As much of the events of a WebSocket as is shown. */
+/** The part of the events of a WebSocket that is shown. */
 interface Told {
   readonly message?: string;
   readonly error?: unknown;
@@ -18,12 +18,12 @@ interface Told {
   readonly reason?: string;
 }
 
-/** Whatever has the events of the WebSocket of a browser. */
+/** Anything with the events of the WebSocket of a browser. */
 interface Target {
   addEventListener(type: 'open' | 'error' | 'close', listener: (event: Told) => void): void;
 }
 
-/** Notes what a socket tells that has the interface of the browser's. */
+/** Records the events of a socket with the interface of the browser's. */
 export function logEvents(socket: Target, log: Log): void {
   socket.addEventListener('open', () => log('open'));
   socket.addEventListener('error', ({ error, message }) =>
@@ -32,7 +32,7 @@ export function logEvents(socket: Target, log: Log): void {
   socket.addEventListener('close', ({ code, reason }) => log('close', `${code} ${reason ?? ''}`));
 }
 
-/** A peer that does what RFC 6455 says. */
+/** A peer that follows RFC 6455. */
 export function attachWs(server: Server): void {
   new WebSocketServer({ server }).on('connection', (socket) => socket.on('error', () => {}));
 }

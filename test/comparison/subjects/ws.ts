@@ -12,7 +12,7 @@ export const ws: Subject = {
   dial,
 };
 
-/** The published types do not know `closeTimeout` yet. */
+/** The published types lack `closeTimeout`. */
 const options = { handshakeTimeout: TIMEOUT_MS, closeTimeout: TIMEOUT_MS };
 
 function dial(url: string, log: Log): Dialed {

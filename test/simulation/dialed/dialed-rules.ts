@@ -33,9 +33,7 @@ interface RuleParts {
   readonly broken: (rule: string, problem: string) => void;
 }
 
-/**
- * Checks the promises about time, order and causes against the acts of the application and the network.
- */
+/** Checks the promises about time, order and causes against the acts of the application and the network. */
 export class DialedRules {
   readonly #parts: RuleParts;
   readonly #client: SupervisedClient<unknown, unknown>;
@@ -48,9 +46,7 @@ export class DialedRules {
   /** Whether somebody has needed a connection since the client closed its idle one. */
   #isWanted = false;
   #usedAtMs = 0;
-  /**
-   * Whether the application has ever paused the client: then the clock for the peer stood still.
-   */
+  /** Whether the application has ever paused the client: then the clock for the peer stood still. */
   #hasPaused = false;
 
   constructor(parts: RuleParts, client: SupervisedClient<unknown, unknown>) {
