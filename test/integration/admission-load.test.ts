@@ -107,7 +107,7 @@ describe('admission: connections', { timeout: 60_000 }, () => {
     });
     other.on('error', () => {});
     other.write(requestBytes(premises.service.port));
-    await until(() => premises.service.of('connection.opened').length === 2, 'it is let in');
+    await until(() => premises.service.of('connection.opened').length === 2, 'it is admitted');
     const addresses = [...premises.service.supervisor.connections].map(({ address }) => address);
     assert.deepEqual(addresses, ['127.0.0.1', '127.0.0.2']);
     assert.equal(await knock(), fullForAddress);

@@ -51,7 +51,7 @@ describe('attach: an upgrade that nobody serves', { timeout: 60_000 }, () => {
     premises = await Premises.start();
     neighbour(() => {});
     await premises.ask(elsewhere);
-    await until(() => premises.sockets.size === 1, 'it has come');
+    await until(() => premises.sockets.size === 1, 'it has arrived');
     const closed = new Promise((resolve) => premises.service.server.close(resolve));
     await closed;
   });

@@ -236,7 +236,7 @@ describe('the beat of a client', () => {
     assert.ok(ending?.outcome === 'closed');
     const { cause, origin, retry } = ending.verdict;
     assert.deepEqual([cause, origin, retry], ['heartbeat-timeout', 'network', 'backoff']);
-    await until(() => client.status.state === 'up', 'it is back');
+    await until(() => client.status.state === 'up', 'it has reconnected');
   });
 
   it('is never received by a server that merely echoes what it is offered', async () => {

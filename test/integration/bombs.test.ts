@@ -160,7 +160,7 @@ describe('a process with a heap of 256 MB survives bombs', () => {
   async function assertAlive(): Promise<void> {
     const heard = bystander.texts.length;
     bystander.json('hello');
-    await until(() => bystander.texts.length > heard, 'the bystander hears its echo', 30_000);
+    await until(() => bystander.texts.length > heard, 'the bystander gets its echo', 30_000);
     assert.equal(child.exitCode, null);
   }
 

@@ -61,9 +61,9 @@ describe('a client of a supervisor', () => {
     const address = `127.0.0.1:${upstream.port}`;
     assert.deepEqual([...supervisor.children], [{ kind: 'client', address, state: 'up' }]);
     supervisor.broadcast('hello');
-    await until(() => peer.texts.length === 1, 'the peer hears it');
+    await until(() => peer.texts.length === 1, 'the peer receives it');
     client.send('only me');
-    await until(() => upstream.messages.length === 1, 'the upstream hears the other');
+    await until(() => upstream.messages.length === 1, 'the upstream receives the other');
     assert.deepEqual(upstream.messages, ['only me']);
     await client.close();
     assert.deepEqual([[...supervisor.children], [...supervisor.dialed]], [[], []]);

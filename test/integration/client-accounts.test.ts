@@ -123,7 +123,7 @@ describe('a message that a client has accepted', () => {
       await new Promise(setImmediate);
     }
     const { client } = account;
-    await until(() => client.queuedMessages > 50, 'the socket takes no more');
+    await until(() => client.queuedMessages > 50, 'the socket accepts no more');
     const waiting = client.queuedMessages;
     receiver.sockets[0]?.terminate();
     await until(() => account.results.size === 200, 'each has its result');
@@ -132,7 +132,7 @@ describe('a message that a client has accepted', () => {
     assert.deepEqual(new Set(lost.map(({ reason }) => reason)), new Set(['connection-lost']));
     // One message is larger than the window, so the socket had one.
     assert.ok(lost.length <= 1, `${lost.length} were lost`);
-    await until(() => receiver.received.at(-1) === 199, 'the last has come');
+    await until(() => receiver.received.at(-1) === 199, 'the last has arrived');
     const waited = [...Array(200).keys()].slice(-waiting);
     assert.deepEqual(receiver.received.slice(-waiting), waited);
   });
@@ -245,7 +245,7 @@ describe('a message to a server that does not read', () => {
     assert.ok(waiting > 0);
     await until(() => client.queuedMessages === 0, 'the queue is empty');
     assert.equal(causes[0], 'slow-consumer');
-    await until(() => receiver.received.length >= waiting, 'they have come');
+    await until(() => receiver.received.length >= waiting, 'they have arrived');
     account.assertBalance(account.results.size, receiver.received);
   });
 });
@@ -271,7 +271,7 @@ describe('messages that waited for a connection', () => {
     const again = await listen(second, { port: house.port, host: '127.0.0.1' });
     stops.add(() => again.close());
     stops.add(() => second.drain({ withinMs: 200 }));
-    await until(() => received.length === 5_000, 'all have come', 30_000);
+    await until(() => received.length === 5_000, 'all have arrived', 30_000);
     assert.deepEqual(received, [...Array(5_000).keys()]);
     assert.deepEqual([account.dropped, causes], [[], ['drain']]);
   });
@@ -296,13 +296,13 @@ describe('pause and resume of a client', () => {
     await until(() => (receiver.sockets[0]?.bufferedAmount ?? 0) > 1_000_000, 'the server waits');
     assert.equal(arrived, 0);
     receiver.sockets[0]?.terminate();
-    await until(() => receiver.sockets.length === 2, 'it is back');
+    await until(() => receiver.sockets.length === 2, 'it has reconnected');
     await account.up();
     flood(1);
     await until(() => (receiver.sockets[1]?.bufferedAmount ?? 0) > 1_000_000, 'the server waits');
     assert.equal(arrived, 0);
     assert.deepEqual([client.resume(), client.resume()], [true, false]);
-    await until(() => arrived === 5_000, 'all have come');
+    await until(() => arrived === 5_000, 'all have arrived');
   });
 
   it('let a sign-in through, and deliver the held messages first', async () => {
@@ -325,7 +325,7 @@ describe('pause and resume of a client', () => {
     await turns(5);
     assert.deepEqual(messages, []);
     client.resume();
-    await until(() => messages.length === 3, 'all have come');
+    await until(() => messages.length === 3, 'all have arrived');
     assert.deepEqual(messages, ['early', 'welcome', 'late']);
   });
 });

@@ -41,7 +41,7 @@ describe('client: an open connection', () => {
     });
     const dialing = await dial(server.port).up();
     assert.equal(dialing.client.send({ hello: 'there' }), 'sent');
-    await until(() => dialing.messages.length === 1, 'the echo is back');
+    await until(() => dialing.messages.length === 1, 'the echo has arrived');
     assert.deepEqual(dialing.messages, [{ echo: { hello: 'there' } }]);
     await dialing.client.close(4_001, 'enough');
     assert.deepEqual(
@@ -179,7 +179,7 @@ describe('client: an ending that it did not request', () => {
   it('reconnects, and each connection is reported once', async () => {
     const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const dialing = dial(server.port);
-    await until(() => dialing.verdicts.length >= 4, 'it has come back three times');
+    await until(() => dialing.verdicts.length >= 4, 'it has reconnected three times');
     const opened = dialing.states.filter(
       (state, index) => state === 'up' && dialing.states[index - 1] === 'dialing',
     );
@@ -192,7 +192,7 @@ describe('client: an ending that it did not request', () => {
     const server = await stops.rogue(accepting(({ socket }) => void socket.end(closeFrame(1001))));
     const slow = { minMs: 10, maxMs: 10_000, stableMs: 60_000 };
     const dialing = dial(server.port, { backoff: slow, random: () => 1 });
-    await until(() => dialing.verdicts.length >= 5, 'it has come back four times');
+    await until(() => dialing.verdicts.length >= 5, 'it has reconnected four times');
     const delays = dialing.statuses.flatMap(({ delayMs }) => delayMs ?? []);
     assert.deepEqual(delays.slice(0, 4), [10, 20, 40, 80]);
   });
@@ -203,7 +203,7 @@ describe('client: an ending that it did not request', () => {
     );
     const slow = { minMs: 10, maxMs: 10_000, stableMs: 10 };
     const dialing = dial(server.port, { backoff: slow, random: () => 1 });
-    await until(() => dialing.verdicts.length >= 3, 'it has come back twice');
+    await until(() => dialing.verdicts.length >= 3, 'it has reconnected twice');
     const delays = dialing.statuses.flatMap(({ delayMs }) => delayMs ?? []);
     assert.deepEqual(delays.slice(0, 2), [10, 10]);
   });

@@ -50,7 +50,7 @@ describe('client, C01: the peer closes', () => {
     pair.host.sendClose(1011, 'broken');
     await until(() => pair.dialing.endings.length === 1, 'it has ended');
     const result = pair.client.send('meanwhile');
-    await until(() => pair.hosts[1]?.texts.length === 1, 'it is back');
+    await until(() => pair.hosts[1]?.texts.length === 1, 'it has reconnected');
     assert.equal(result, 'queued');
     assert.deepEqual([pair.host.texts, pair.hosts[1]?.texts], [[], ['"meanwhile"']]);
     assert.deepEqual([pair.client.status.state, pair.dialing.endings.length], ['up', 1]);

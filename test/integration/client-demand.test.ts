@@ -77,7 +77,7 @@ describe('a client that dials on demand', () => {
     assert.deepEqual(closed, ['close 1000']);
     assert.deepEqual(states, ['idle', 'dialing', 'up', 'idling', 'idle']);
     assert.equal(await client.sendAndFlush('again'), 'sent');
-    await until(() => service.messages.includes('again'), 'it has come');
+    await until(() => service.messages.includes('again'), 'it has arrived');
     assert.equal(openedAt(service), 2);
     await until(() => client.status.state === 'idle', 'it is idle again');
   });
@@ -118,7 +118,7 @@ describe('a client that dials on demand', () => {
       client.open();
     });
     client.open();
-    await until(() => states.filter((state) => state === 'up').length === 2, 'it is back');
+    await until(() => states.filter((state) => state === 'up').length === 2, 'it has reconnected');
     assert.deepEqual(states.slice(0, 7), [
       ...['idle', 'dialing', 'up', 'idling'],
       ...['idle', 'dialing', 'up'],
@@ -236,7 +236,7 @@ describe('a client that dials on demand', () => {
     client.open();
     await until(() => client.status.state === 'idling', 'it closes its connection');
     assert.deepEqual([client.open(), client.open()], [true, true]);
-    await until(() => states.filter((state) => state === 'up').length === 2, 'it is back');
+    await until(() => states.filter((state) => state === 'up').length === 2, 'it has reconnected');
   });
 
   it('lets an attempt finish that takes longer than idleMs', async () => {

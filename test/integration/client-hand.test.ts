@@ -54,11 +54,11 @@ describe('onOpen of a client', () => {
       if (state === 'up') client.send('up');
     });
     client.send('waited');
-    await until(() => service.messages.length === 3, 'all have come');
+    await until(() => service.messages.length === 3, 'all have arrived');
     assert.deepEqual(service.messages, ['sign in 1', 'waited', 'up']);
     client.connection?.terminate();
     client.send('late');
-    await until(() => service.messages.length === 6, 'all have come again');
+    await until(() => service.messages.length === 6, 'all have arrived again');
     assert.deepEqual(service.messages.slice(3), ['sign in 2', 'late', 'up']);
   });
 
@@ -71,14 +71,14 @@ describe('onOpen of a client', () => {
     supervisor.events$.subscribe(({ type }) => {
       if (type === 'connection.opened') client.send('work');
     });
-    await until(() => service.messages.length === 2, 'both have come');
+    await until(() => service.messages.length === 2, 'both have arrived');
     assert.deepEqual(service.messages, ['sign in', 'work']);
     const pool = createPool([service.url], { ...quick, onOpen, size: 1 });
     stops.add(() => pool.drain({ withinMs: 500 }));
     pool.status$.subscribe(({ state }) => {
       if (state === 'operational') pool.checkout()?.send('work');
     });
-    await until(() => service.messages.length === 4, 'both have come again');
+    await until(() => service.messages.length === 4, 'both have arrived again');
     assert.deepEqual(service.messages.slice(2), ['sign in', 'work']);
   });
 
@@ -94,14 +94,14 @@ describe('onOpen of a client', () => {
       },
     });
     client.send('a');
-    await until(() => service.messages.length === 1, 'the message has come');
+    await until(() => service.messages.length === 1, 'the message has arrived');
     assert.deepEqual(
       events.map((event) => event.type === 'handler.errored' && event.handler),
       ['onOpen'],
     );
     client.connection?.terminate();
     client.send('b');
-    await until(() => service.messages.length === 2, 'the other has come, on the fourth');
+    await until(() => service.messages.length === 2, 'the other has arrived, on the fourth');
     assert.deepEqual([service.messages, opened], [['a', 'b'], 4]);
   });
 

@@ -174,7 +174,7 @@ for (const [kind, create] of kinds) {
       const { causes, endings, states } = dial(create, server.url, {
         heartbeat: { message: 'ping', expects: isPong, everyMs: 50, graceMs: 100 },
       });
-      await until(() => endings.length >= 2, 'it has come back');
+      await until(() => endings.length >= 2, 'it has reconnected');
       assert.deepEqual(new Set(causes()), new Set(['heartbeat-timeout']));
       assert.ok(states.includes('up.suspect'));
       assert.ok(endings[0]?.outcome === 'closed');

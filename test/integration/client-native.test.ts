@@ -39,7 +39,7 @@ describe('client over a native WebSocket', () => {
     const { client, messages, endings, states } = dial(server.port);
     await up(client);
     client.send({ text: 'grüß dich' });
-    await until(() => messages.length === 1, 'the echo is back');
+    await until(() => messages.length === 1, 'the echo has arrived');
     assert.deepEqual(messages, [{ echo: { text: 'grüß dich' } }]);
     await client.close(4_001, 'enough');
     assert.deepEqual([...new Set(states)], ['idle', 'dialing', 'up', 'stopping', 'stopped']);
@@ -128,7 +128,7 @@ describe('client over a native WebSocket', () => {
       accepting(({ socket }) => void socket.end(closeFrame(1001, 'restart'))),
     );
     const { endings } = dial(server.port);
-    await until(() => endings.length >= 2, 'it has come back');
+    await until(() => endings.length >= 2, 'it has reconnected');
     for (const ending of endings) {
       assert.ok(ending.outcome === 'closed');
       const { code, reason, cause, origin } = ending.verdict;
@@ -141,7 +141,7 @@ describe('client over a native WebSocket', () => {
       accepting(({ socket }) => setTimeout(() => socket.resetAndDestroy(), 10)),
     );
     const { endings } = dial(server.port);
-    await until(() => endings.length >= 2, 'it has come back');
+    await until(() => endings.length >= 2, 'it has reconnected');
     assert.ok(endings[0]?.outcome === 'closed');
     const { code, cause, origin, clean, level } = endings[0].verdict;
     assert.deepEqual([code, cause, origin, clean], [1006, 'connection-lost', 'network', false]);

@@ -45,11 +45,11 @@ describe('client: after each of these', () => {
       happen();
       await until(() => pair.dialing.endings.length === 1, 'it has ended');
       const results = ['one', 'two'].map((message) => pair.client.send(message));
-      await until(() => pair.hosts[1]?.texts.at(-1) === '"two"', 'it is back');
+      await until(() => pair.hosts[1]?.texts.at(-1) === '"two"', 'it has reconnected');
       assert.deepEqual(results, ['queued', 'queued']);
       assert.deepEqual(pair.hosts[1]?.texts.slice(-2), ['"one"', '"two"']);
       pair.hosts[1]?.json('welcome back');
-      await until(() => pair.dialing.messages.length === 1, 'it hears again');
+      await until(() => pair.dialing.messages.length === 1, 'it receives again');
       assert.deepEqual(
         [pair.client.status.attempts, pair.server.visits, pair.dialing.endings.length],
         [2, 2, 1],

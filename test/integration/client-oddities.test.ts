@@ -47,7 +47,7 @@ describe('a message that waits', () => {
       client.send(scratch);
     }
     scratch.fill('X');
-    await until(() => received.length === 2, 'both have come');
+    await until(() => received.length === 2, 'both have arrived');
     assert.deepEqual(received, ['hello', 'world']);
   });
 });

@@ -144,7 +144,7 @@ describe('client, E06: without a listener', () => {
     sockets[0]?.write(buildFrame(masked));
     const ended = () => clients.filter(({ status }) => status.ending !== undefined);
     await until(() => ended().length === 1, 'one is over');
-    await until(() => states().every((state) => state === 'up'), 'it is back');
+    await until(() => states().every((state) => state === 'up'), 'it has reconnected');
     assert.equal(ended().length, 1);
     await Promise.all(clients.map((client) => client.close()));
     await server.stop();

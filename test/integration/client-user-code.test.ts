@@ -32,7 +32,7 @@ describe('client: user code that fails', () => {
     const messages = z.number().refine(async () => true);
     const dialing = dial(server.port, { messages });
     const { verdicts, client } = dialing;
-    await until(() => verdicts.length >= 2, 'it has come back');
+    await until(() => verdicts.length >= 2, 'it has reconnected');
     assert.equal(verdicts[0]?.cause, 'handler-error');
     assert.ok(errorsOf(dialing).includes('messages'));
     await client.close();
@@ -44,7 +44,7 @@ describe('client: user code that fails', () => {
       throw new Error('no idea');
     };
     const attempt = dial(server.port, { privateCodes: codes });
-    await until(() => attempt.verdicts.length >= 2, 'it has come back');
+    await until(() => attempt.verdicts.length >= 2, 'it has reconnected');
     assert.ok(errorsOf(attempt).includes('privateCodes'));
   });
 
@@ -144,7 +144,7 @@ describe('client: subscribers that act at once', () => {
       },
     });
     (await attempt.up()).client.connection?.close();
-    await until(() => attempt.client.status.attempts === 2, 'it has come back');
+    await until(() => attempt.client.status.attempts === 2, 'it has reconnected');
     await attempt.up();
     await attempt.client.close();
     assert.deepEqual([asked, attempt.verdicts.length], [['backoff'], 2]);
@@ -154,7 +154,7 @@ describe('client: subscribers that act at once', () => {
     const server = await stops.rogue(closing(4_200));
     const slow = { minMs: 60_000, maxMs: 60_000 };
     const attempt = dial(server.port, { privateCodes: privateCodes.pusher, backoff: slow });
-    await until(() => attempt.verdicts.length >= 3, 'it has come back twice');
+    await until(() => attempt.verdicts.length >= 3, 'it has reconnected twice');
   });
 });
 
@@ -171,7 +171,7 @@ describe('client: messages that meet a dying connection', () => {
     );
     const attempt = dial(server.port);
     for (const message of [1, 2, 3, 4, 5]) attempt.client.send(message);
-    await until(() => visits >= 2 && attempt.client.queuedMessages === 0, 'it has come back');
+    await until(() => visits >= 2 && attempt.client.queuedMessages === 0, 'it has reconnected');
     await until(() => got.join('').length + attempt.events.length >= 1, 'something has arrived');
     const sentFirst = 5 - got.join('').length;
     assert.ok(sentFirst <= 1, `${sentFirst} had left with the first connection`);

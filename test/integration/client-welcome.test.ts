@@ -69,7 +69,7 @@ describe('an async onOpen of a client', () => {
     await asked(1);
     assert.equal(client.send('third'), 'queued');
     waiting[0]?.send('news');
-    await until(() => own.length === 1, 'the news have come');
+    await until(() => own.length === 1, 'the news have arrived');
     await turns(3);
     assert.deepEqual(service.messages, ['sign in']);
     assert.deepEqual([dialing.messages, handled], [[], []]);
@@ -79,7 +79,7 @@ describe('an async onOpen of a client', () => {
     );
     waiting[0]?.send('admitted');
     waiting[0]?.send('later');
-    await until(() => service.messages.length === 4, 'all have come');
+    await until(() => service.messages.length === 4, 'all have arrived');
     assert.deepEqual(service.messages, ['sign in', 'first', 'second', 'third']);
     await until(() => handled.length === 3, 'all are handled');
     for (const heard of [own, handled, dialing.messages])
@@ -113,7 +113,7 @@ describe('an async onOpen of a client', () => {
         },
       });
       dialing.client.send('waited');
-      await until(() => service.messages.length === 2, 'both have come');
+      await until(() => service.messages.length === 2, 'both have arrived');
       assert.deepEqual(service.messages, ['signed in', 'waited']);
       assert.deepEqual(
         dialing.verdicts.map((verdict) => [verdict.cause, verdict.sent?.code, verdict.origin]),
@@ -147,11 +147,11 @@ describe('an async onOpen of a client', () => {
     settle[0]?.();
     await turns(5);
     waiting[1]?.send('still too early');
-    await until(() => own.includes('still too early'), 'it has come');
+    await until(() => own.includes('still too early'), 'it has arrived');
     assert.deepEqual([client.status.state, client.queuedMessages], ['dialing', 1]);
     assert.deepEqual(dialing.messages, []);
     settle[1]?.();
-    await until(() => service.messages.includes('waited'), 'it has come');
+    await until(() => service.messages.includes('waited'), 'it has arrived');
     assert.equal(client.status.state, 'up');
   });
 
@@ -174,7 +174,7 @@ describe('an async onOpen of a client', () => {
     await until(isPaused, 'it waits');
     assert.deepEqual(dialing.messages, []);
     settle();
-    await until(() => dialing.messages.length === 50, 'all have come');
+    await until(() => dialing.messages.length === 50, 'all have arrived');
     assert.deepEqual(dialing.messages, [...Array(50).keys()]);
   });
 
@@ -199,7 +199,7 @@ describe('an async onOpen of a client', () => {
         inWork -= 1;
       },
     });
-    await until(() => dialing.messages.length === 3, 'all have come');
+    await until(() => dialing.messages.length === 3, 'all have arrived');
     assert.deepEqual(
       [dialing.messages, mostInWork],
       [

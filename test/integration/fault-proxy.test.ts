@@ -233,7 +233,7 @@ for (const way of ['up', 'down'] as const) {
       const { from, to, stream } = await ends({ blackhole: true });
       const sent = Buffer.alloc(2 ** 25, 'x');
       from.socket.write(sent);
-      await until(() => from.socket.writableLength > 0, 'the kernel takes no more');
+      await until(() => from.socket.writableLength > 0, 'the kernel accepts no more');
       await turns(SETTLED_TURNS);
       assert.ok(from.socket.writableLength > 2 ** 23);
       stream.set({});

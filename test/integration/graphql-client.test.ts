@@ -79,12 +79,12 @@ describe('the GraphQL client of the examples', () => {
     const news: unknown[] = [];
     graphql.subscribe('subscription { news }', news);
     assert.deepEqual(await graphql.execute('{ hello }'), { data: { hello: 'world' } });
-    await until(() => news.length === 1, 'the news have come');
+    await until(() => news.length === 1, 'the news have arrived');
     assert.deepEqual(heard, ['connection_init', 'subscription { news }', '{ hello }']);
     cut();
     await until(() => client.status.state !== 'up', 'the client has noticed');
     assert.deepEqual(await graphql.execute('{ hello }'), { data: { hello: 'world' } });
-    await until(() => news.length === 2, 'the news have come again');
+    await until(() => news.length === 2, 'the news have arrived again');
     assert.deepEqual(heard.slice(3), [
       'closed 1006',
       'connection_init',

@@ -87,7 +87,7 @@ describe('invalid messages', () => {
     peer.socket.write(repeated(100, ...faults));
     await peer.finishPolitely();
     bystander.socket.write(repeated(1, valid));
-    await until(() => service.messages.length === 1, 'the bystander is heard');
+    await until(() => service.messages.length === 1, 'the message of the bystander arrives');
     assert.equal(service.supervisor.counts.open, 1);
   });
 
@@ -145,7 +145,7 @@ describe('invalid messages', () => {
     const speak = () => bystander.json('echo');
     bystander.socket.on('data', speak);
     speak();
-    await until(() => order.length > 0, 'the bystander is heard');
+    await until(() => order.length > 0, 'the message of the bystander arrives');
     peer.socket.write(repeated(5, { opcode: opcode.text, payload: '1' }));
     await until(() => peer.texts.length === 5, 'all are answered');
     const between = order.join(' ').split('fault').slice(1, -1);

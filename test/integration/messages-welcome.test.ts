@@ -157,7 +157,7 @@ describe('first messages', () => {
       },
     });
     await RawPeer.open(service.port, { trailing: whole });
-    await until(() => heard.length === COUNT, 'all are heard');
+    await until(() => heard.length === COUNT, 'all have arrived');
     assert.deepEqual(heard, numbers);
   });
 
@@ -171,7 +171,7 @@ describe('first messages', () => {
       },
     });
     await RawPeer.open(service.port, { trailing: whole });
-    await until(() => heard.length === COUNT, 'all are heard');
+    await until(() => heard.length === COUNT, 'all have arrived');
     assert.deepEqual(heard, numbers);
   });
 

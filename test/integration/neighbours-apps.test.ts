@@ -121,7 +121,7 @@ describe('neighbours: applications', { timeout: 60_000 }, () => {
         text = String(data);
       });
     const injected = await app.injectWS('/fastify', {}, { onInit });
-    await until(() => text === 'fastify', 'the injected client hears the route');
+    await until(() => text === 'fastify', 'the injected client gets the answer of the route');
     injected.terminate();
     assert.deepEqual(failures, []);
   });

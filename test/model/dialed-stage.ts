@@ -110,7 +110,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
     const dialed = watchDialed();
     stage.managed = outboundConnection(stage, 'a1');
     stage.raw = dialed();
-    await until(() => hosts.some(({ request }) => request !== ''), 'the request has come');
+    await until(() => hosts.some(({ request }) => request !== ''), 'the request has arrived');
     stage.peer = hosts[0] as RawHost;
     return stage;
   }

@@ -301,7 +301,7 @@ describe('a host with a WebSocket of its own', () => {
         const { log, packages } = await talkFrom(place, echo.url);
         assert.deepEqual(log, [{ text: 'grüß dich' }, 'close']);
         const served = echo.sockets.length;
-        await until(() => echo.closed.length === served, 'the server has heard it');
+        await until(() => echo.closed.length === served, 'the server has received it');
         assert.equal(echo.closed.at(-1), '4001 enough');
         const xstate = entry === 'client' ? [] : ['xstate'];
         assert.deepEqual(packages, ['mooring', 'rxjs', 'tslib', ...xstate]);

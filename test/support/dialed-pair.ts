@@ -82,7 +82,7 @@ export class DialedPair implements Pair {
   /** The server's end of the first connection. */
   get host(): RawHost {
     const [host] = this.hosts;
-    assert.ok(host, 'the client has come');
+    assert.ok(host, 'the client has connected');
     return host;
   }
 
