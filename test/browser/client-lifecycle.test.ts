@@ -84,7 +84,11 @@ describe('a client in a page that is used like a real one', { timeout: TIMEOUT_M
   /** Each side has reported the end of the one connection, once, and the second one is open. */
   async function assertCameBack(service: Service, tab: Tab, expected: string): Promise<Told> {
     await until(() => verdicts(service).length > 0, 'the server has reported the end', WITHIN_MS);
-    await until(() => service.of('connection.opened').length === 2, 'it has reconnected', WITHIN_MS);
+    await until(
+      () => service.of('connection.opened').length === 2,
+      'it has reconnected',
+      WITHIN_MS,
+    );
     assert.deepEqual(verdicts(service), [expected]);
     const told = await toldIn(tab);
     // A browser reveals no more than that to a page.

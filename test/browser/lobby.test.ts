@@ -122,7 +122,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     mallory.destroy();
   });
 
-  it('shows markup in a name and in a message as the text that it is', async () => {
+  it('shows markup in a name and in a message as plain text', async () => {
     const eve = await LobbyTab.open(browser, { url, name: MARKUP }, { colorScheme: 'light' });
     await eve.say('<b onclick="alert(2)">bold</b>');
     for (const tab of [ada, ben, eve]) {
@@ -152,7 +152,7 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
   });
 
   describe('with guests that misbehave', () => {
-    it('marks connections that are welcomed, congested, suspect or asleep while it lasts', async () => {
+    it('marks connections while they are welcomed, congested, suspect or asleep', async () => {
       // None of these states lasts long, so all observers are there before the first guest arrives.
       const marks = Promise.all([
         ben.sees(ben.row('Waiting Walrus').locator('[data-mark="welcoming"]')),

@@ -206,7 +206,7 @@ describe('authenticate: what it returns', { timeout: 60_000 }, () => {
     await service.stop();
   });
 
-  it('is not defined: everybody is admitted', async () => {
+  it('may be omitted: everybody is admitted', async () => {
     premises = await Premises.start();
     await premises.open();
     assert.equal((await premises.service.opened()).peer, undefined);

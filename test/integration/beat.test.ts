@@ -135,7 +135,7 @@ describe('the beat of a server', () => {
     assert.deepEqual(service.of('message.invalid'), []);
   });
 
-  it('is not awaited before the page is read', async () => {
+  it('never delays the reading of a page', async () => {
     let settle = () => {};
     const service = await serve({
       onOpen: () => new Promise<void>((resolve) => (settle = resolve)),
@@ -251,7 +251,7 @@ describe('the beat of a client', () => {
     assert.deepEqual(heard, []);
   });
 
-  it('is not offered by default', async () => {
+  it('is offered only on request', async () => {
     let request = '';
     const server = await stops.rogue((visit) =>
       visit.asked((asked) => {

@@ -265,7 +265,7 @@ describe('the option `supervisor`', () => {
     refused({ supervisor: 5 }, /options\.supervisor: must be a supervisor/);
   });
 
-  it('cannot be combined with another inspector', () => {
+  it('refuses another inspector', () => {
     refused({ supervisor: createSupervisor(), inspect: () => {} }, /options\.inspect: /);
   });
 });

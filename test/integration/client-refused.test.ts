@@ -70,7 +70,7 @@ describe('a client that is refused behind the 101', { timeout: 60_000 }, () => {
     });
   }
 
-  it('queues what is sent in the turn in which it opens, and returns that it waits', async () => {
+  it('queues messages in the turn in which it opens, and returns that they wait', async () => {
     const hosts = await refusing(1, inOnePacket);
     const results: unknown[] = [];
     dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, beat: false });

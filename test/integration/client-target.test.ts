@@ -82,7 +82,7 @@ describe('a target from a function', () => {
     assert.match(requests[1] ?? '', /authorization: Bearer 2\r\n/i);
   });
 
-  it('is not computed again by a client whose headers are fixed', async () => {
+  it('is never computed again by a client whose headers are fixed', async () => {
     const { requests, script } = doorkeeper(() => false);
     const { client } = dial(await serve(script), { ...options, headers: { authorization: 'x' } });
     await until(() => client.status.states.includes('waiting.slow'), 'it is slow');
@@ -189,7 +189,7 @@ describe('a target from a function', () => {
     assert.equal(client.url, `${base}/feed`);
   });
 
-  it('is not awaited by a client that is closed', async () => {
+  it('is never awaited by a client that is closed', async () => {
     const { client, endings } = dial(() => new Promise<string>(() => {}), options);
     await until(() => client.status.state === 'dialing', 'it dials');
     await client.close();

@@ -236,7 +236,7 @@ describeBothSides('C10 and C11: this side closes behind a backlog', (connect) =>
     assert.match((verdict.error as NodeJS.ErrnoException).code ?? '', /^(ECONNRESET|EPIPE)$/);
   });
 
-  it('C11: what was sent before close arrives before the close frame', async () => {
+  it('C11: messages sent before close arrive before the close frame', async () => {
     const pair = await connect({ timeouts });
     const messages = Array.from({ length: 50 }, (_, index) => `message ${index}`);
     for (const message of messages) pair.send(message);

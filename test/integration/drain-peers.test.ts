@@ -133,7 +133,7 @@ describe('drain of peers of all kinds', () => {
     assert.equal(peer.closeFrame?.code, 1001);
   });
 
-  it('a peer that does not read what was sent is destroyed at the deadline', async () => {
+  it('a peer that does not read its messages is destroyed at the deadline', async () => {
     service = await Service.start();
     const stuck = await RawPeer.open(service.port);
     const [connection] = await opened(1);

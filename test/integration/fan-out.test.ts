@@ -249,7 +249,7 @@ describe('sendAndFlush', () => {
     });
   }
 
-  it('resolves to sent for what the operating system accepted before terminate', async () => {
+  it('resolves to sent for frames that the operating system accepted before terminate', async () => {
     const flushed = member.connection.sendAndFlush('last word');
     member.connection.terminate();
     assert.equal(await flushed, 'sent');

@@ -141,7 +141,7 @@ describe('what code of the application returns', () => {
     assert.equal(peer.closeFrame?.code, 1007);
   });
 
-  it('is not delivered when the codec has ended the connection', async () => {
+  it('is never delivered when the codec has ended the connection', async () => {
     const json = jsonCodec();
     const options: Options = {
       timeouts,

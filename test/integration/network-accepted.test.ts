@@ -109,7 +109,7 @@ describe('D05 the peer stops reading', () => {
     assert.deepEqual(service.of('connection.flowing'), []);
   });
 
-  it('D05: what is published to a congested member is dropped and counted', async () => {
+  it('D05: publications to a congested member are dropped and counted', async () => {
     const { connection, service } = await congest({
       timeouts: { ...timeouts, stalledMs: 10_000 },
     });

@@ -34,7 +34,7 @@ describe('a pause for the rate', () => {
 });
 
 describe('handlers at their limit of bytes', () => {
-  it('are not stalled while one settles now and then, although a large message keeps reading paused', async () => {
+  it('never count as stalled while one settles now and then, although a large message keeps reading paused', async () => {
     const settle: (() => void)[] = [];
     service = await Service.start({
       timeouts: { pausedMs: 1_000 },

@@ -282,7 +282,7 @@ describe('the drain of a pool', () => {
     assert.equal(service.of('connection.opened').length, 3);
   });
 
-  it('destroys what has not closed in time', async () => {
+  it('destroys the remaining connections at the deadline', async () => {
     const { url } = await rogue(accepting(() => {}));
     const { pool, endings } = open([url], {
       size: 2,

@@ -154,7 +154,10 @@ describe('docs/recipes/acknowledgement.md', () => {
       await promise;
     });
     const receipt = orderClient.submit('tea');
-    await until(() => supervisor.counts.open === 1 && supervisor.counts.closed === 1, 'it has reconnected');
+    await until(
+      () => supervisor.counts.open === 1 && supervisor.counts.closed === 1,
+      'it has reconnected',
+    );
     resolve();
     await receipt;
     assert.deepEqual([booked, sent], [['tea'], 1]);

@@ -125,7 +125,10 @@ describe('docs/recipes/session-renewal.md', () => {
       return tokens.issue();
     };
     const { endings } = noted(renewingClient(url, freshToken), stops);
-    await until(() => supervisor.counts.closed === 1 && supervisor.counts.open === 1, 'it has reconnected');
+    await until(
+      () => supervisor.counts.closed === 1 && supervisor.counts.open === 1,
+      'it has reconnected',
+    );
     assert.deepEqual(shortly(endings), ['3000 expired']);
   });
 

@@ -120,7 +120,7 @@ describe('a message that is not completed', () => {
     });
   }
 
-  it('is not late while its connection is paused', async () => {
+  it('is never late while its connection is paused', async () => {
     service = await Service.start({
       timeouts: { ...timeouts, messageMs: 1_000 },
       codec: binaryCodec(),
@@ -144,7 +144,7 @@ describe('a message that is not completed', () => {
     assert.equal(paused.closeFrame, undefined);
   });
 
-  it('is not the cause when this side was already closing', async () => {
+  it('is never the cause when this side was already closing', async () => {
     service = await Service.start({ timeouts: { ...timeouts, closeMs: 60_000 } });
     const peer = await RawPeer.open(service.port);
     const connection = await service.opened();

@@ -36,7 +36,7 @@ describe('the pool chart on any walk', () => {
     });
   });
 
-  it('destroys what is left once, and only while it drains', () => {
+  it('destroys the remaining connections once, and only while it drains', () => {
     check((walk) => {
       const course = orders(run(walk));
       const at = course.indexOf('expireAll');

@@ -94,7 +94,7 @@ for (const { name, machine, facts } of charts) {
       assert.equal(pairs, known[name]?.[1]);
     });
 
-    it('ignores in every state what the machine ignores', () => {
+    it('ignores in every state the facts that the machine ignores', () => {
       for (const { path, edges: taken, snapshot } of places.values()) {
         // XState calls no actor that is done. The function would accept what the root accepts.
         if (snapshot.status === 'done') continue;

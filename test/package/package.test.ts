@@ -145,7 +145,7 @@ describe('the tarball', () => {
     assert.deepEqual(broken, []);
   });
 
-  it('keeps what is internal out of its declarations', () => {
+  it('keeps internal parts out of its declarations', () => {
     const leaked = internals().filter(({ path, declaration }) => {
       const lines = shipped(path).split('\n');
       return lines.some((line) => line.trim().replace('readonly ', '').startsWith(declaration));

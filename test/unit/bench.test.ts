@@ -71,7 +71,7 @@ describe('the options', () => {
     assert.deepEqual({ ...parseBenchOptions([]) }, { rounds: 5, write: false });
   });
 
-  it('refuse what they do not understand, by name', () => {
+  it('refuse invalid or unknown ones, by name', () => {
     assert.throws(() => parseBenchOptions(['--rounds', 'many']), /--rounds .* 'many'/);
     assert.throws(() => parseBenchOptions(['--rounds', '0']), /--rounds/);
     assert.throws(() => parseBenchOptions(['--only', '']), /--only/);

@@ -114,7 +114,7 @@ describe('Intake', () => {
     assert.deepEqual(bench.news(), [...Array(10).fill('message'), ...paused]);
   });
 
-  it('keeps up the whole rate with a burst smaller than what a tenth of a second brings', () => {
+  it('keeps up the whole rate with a burst smaller than the tokens of a tenth of a second', () => {
     const bench = new Bench({ perSecond: 1_000, burst: 4 });
     let messages = 0;
     while (bench.clock.now() < 1_000) {

@@ -107,7 +107,7 @@ describe('LogFolder', () => {
     }
   });
 
-  it('writes at once what has no JSON to compare', () => {
+  it('writes a line at once that has no JSON to compare', () => {
     const { messages, add, clock } = bench();
     add(3, line('bad', { code: 1n }));
     assert.deepEqual(messages(), ['bad', 'bad', 'bad']);
@@ -180,7 +180,7 @@ describe('logEvents: identical lines', () => {
     });
   }
 
-  it('do not keep the process alive', () => {
+  it('never keep the process alive', () => {
     const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout');
     const before = timers().length;
     const { events$, subscription } = logging();

@@ -156,7 +156,7 @@ describe('the defaults', () => {
     assert.deepEqual(resolve({ timeouts: { closeMs: undefined } }).timeouts, numbers.timeouts);
   });
 
-  it('cannot be changed', () => {
+  it('are frozen', () => {
     const { timeouts, heartbeat, limits } = resolved;
     const client = resolveClientOptions({}, systemClock);
     for (const frozen of [resolved, timeouts, heartbeat, limits, client.limits, client.backoff]) {

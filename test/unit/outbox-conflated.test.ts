@@ -39,7 +39,7 @@ describe('frames that are kept until the socket has drained', () => {
     assert.deepEqual(bench.log, ['outbox.filled', 'outbox.drained']);
   });
 
-  it('are not kept while there is no backlog', () => {
+  it('are never kept while there is no backlog', () => {
     assert.deepEqual(keep(new OutboxBench(), 'EUR', frame('eur')), refused);
   });
 

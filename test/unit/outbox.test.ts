@@ -193,7 +193,7 @@ describe('frames that many outboxes get', () => {
     assert.equal(first.with(three).bytes, one.length + two.length + three.length);
   });
 
-  it('are not copied when they are large, whatever else each outbox has', () => {
+  it('are never copied when they are large, whatever else each outbox has', () => {
     const writeBatcher = new WriteBatcher(new VirtualClock());
     const large = Buffer.alloc(20_000);
     const [small, mine, yours] = [messageFrame('s'), messageFrame('mine'), messageFrame('yours')];

@@ -153,7 +153,7 @@ describe('the time of a message', () => {
     return { line: new Receiving(reception), wait: (ms) => reception.clock.advance(ms) };
   }
 
-  it('is not extended by a byte every five seconds', () => {
+  it('is never extended by a byte every five seconds', () => {
     const { line, wait } = lineAt();
     const bytes = whole('x'.repeat(100));
     for (let at = 0; at < 12; at += 1) {
@@ -165,7 +165,7 @@ describe('the time of a message', () => {
     assert.deepEqual(line.refusals, [refusal]);
   });
 
-  it('is not extended by pongs, pings or empty fragments', () => {
+  it('is never extended by pongs, pings or empty fragments', () => {
     const { line, wait } = lineAt();
     line.read(first('x'));
     for (let n = 0; n < 11; n += 1) {
@@ -216,7 +216,7 @@ describe('the time of a message', () => {
     assert.deepEqual(line.refusals, [refusal]);
   });
 
-  it('does not begin while reading is paused', () => {
+  it('never begins while reading is paused', () => {
     const { line, wait } = lineAt();
     line.socket.pause();
     line.read(first('x'));

@@ -182,7 +182,7 @@ describe('generated files', () => {
     }
   });
 
-  it('cannot be made with a fact or an order that has no meaning', async () => {
+  it('are refused with a fact or an order that has no meaning', async () => {
     assert.ok(supervisor);
     const strangeFact = withPlant(supervisor, ({ states }) => {
       Object.assign(states['admitting'] ?? {}, { on: { 'moon.rose': 'draining' } });

@@ -56,7 +56,7 @@ describe('TimerWheel', () => {
     assert.deepEqual(bench.passed, ['a@40']);
   });
 
-  it('fires on the next tick what is due at once, or was due before', () => {
+  it('fires a deadline on the next tick if it is due at once, or was due before', () => {
     const bench = new Bench();
     bench.schedule(0, 'now');
     bench.schedule(-50, 'before');

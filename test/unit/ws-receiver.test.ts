@@ -139,7 +139,7 @@ describe('the private fields of ws that a reassembly relies on', () => {
     assert.deepEqual(writes, [Buffer.from('abc')], changed('how it reads'));
   });
 
-  it('show what is held of an incomplete frame', () => {
+  it('show the bytes that are held of an incomplete frame', () => {
     const { receiver } = line();
     const frame = buildFrame({ opcode: opcode.text, payload: 'x'.repeat(100) });
     receiver.write(frame.subarray(0, 1));
@@ -159,7 +159,7 @@ describe('the private fields of ws that a reassembly relies on', () => {
     );
   });
 
-  it('show what is held of an incomplete message', () => {
+  it('show the bytes that are held of an incomplete message', () => {
     const { receiver, messages } = line();
     receiver.write(buildFrame({ opcode: opcode.text, payload: 'ab', fin: false }));
     receiver.write(buildFrame({ opcode: opcode.ping }));
