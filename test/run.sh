@@ -18,7 +18,7 @@ for word do
 done
 [ -n "$names" ] || names='unit model simulation integration browser package'
 
-# A folder of test/, a path to a file, or the name of a file without its end.
+# The tests of a folder of test/, of a path to a file, or of a file name without its extension.
 files_of() {
   name=${1#./}
   name=${name#test/}
@@ -49,7 +49,8 @@ case $files in *test/package/*) tools="$tools package" ;; esac
 sh test/setup.sh $tools
 npm run --silent compile
 
-# Unit tests wait for nobody, so they may use every core. Node.js leaves one core free, which the others need.
+# Unit tests wait for nothing, so they may use every core. By default Node.js leaves one core free, which the
+# other tests need.
 case $names in ' unit') set -- "--test-concurrency=$(getconf _NPROCESSORS_ONLN)" "$@" ;; esac
 
 compiled=$(printf '%s\n' $files | sort -u | sed 's|^|.test/|; s|\.ts$|.js|')

@@ -1,23 +1,23 @@
 #!/bin/sh
-# Puts in place what `npm start` and `npm test` need, and nothing that is there already.
+# Installs what `npm start` and `npm test` need, unless it is already installed.
 #
 #   sh test/setup.sh                        the npm packages
 #   sh test/setup.sh integration browser    also what test/integration/ and test/browser/ need: nginx and the tools
 #                                           for private networks, and a browser
-#   sh test/setup.sh package                also what test/package/ needs: compilers and runtimes of strangers
+#   sh test/setup.sh package                also what test/package/ needs: other compilers and runtimes
 #   sh test/setup.sh docs                   also what `npm run docs` needs: TypeDoc
 set -eu
 cd "$(dirname "$0")/.."
 
-# npm writes this file when an installation is complete. `npm ci` would insist on the builds of optional
-# packages for every other platform, which not every registry keeps; this takes the locked versions, too.
+# npm writes this file when an installation is complete. `npm ci` would require the builds of optional
+# packages for every other platform, which some registries lack. This command also installs the locked versions.
 installed=node_modules/.package-lock.json
 if [ ! -e "$installed" ] || [ -n "$(find package-lock.json -newer "$installed")" ]; then
   npm install --no-save --include=dev --no-audit --no-fund --loglevel=error
   touch "$installed"
 fi
 
-# Compilers and runtimes in exact versions, in a folder of their own: several packages have a command called `tsc`.
+# Compilers and runtimes in exact versions, in a separate folder, because several packages have a command `tsc`.
 # Their binaries are in packages for each platform, so no script has to run.
 others() {
   wanted=test/package/others/package.json
@@ -25,15 +25,15 @@ others() {
   rm -rf .test/others .test/others-new
   mkdir -p .test/others-new
   cp "$wanted" .test/others-new
-  # The folder has its name when the installation is complete. Tests without it say what is missing.
+  # The folder gets its name when the installation is complete. Without it, tests report what is missing.
   if npm install --prefix .test/others-new --ignore-scripts --no-audit --no-fund --loglevel=error; then
     mv .test/others-new .test/others
   else
-    echo "setup: cannot install what $wanted asks for" >&2
+    echo "setup: cannot install the packages of $wanted" >&2
   fi
 }
 
-# TypeDoc refuses the compiler of the project, so it has one of its own, and a lockfile for both.
+# TypeDoc needs a compiler that JavaScript can call, so it has its own, and a lockfile for both.
 typedoc() {
   wanted=docs/typedoc
   if cmp -s "$wanted/package-lock.json" .test/typedoc/package-lock.json; then return; fi
@@ -46,7 +46,7 @@ typedoc() {
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=
-# Notes a package of Debian when the command that it brings is not there.
+# Records a Debian package if the command that it provides is missing.
 need() {
   command -v "$1" >/dev/null || missing="$missing $2"
 }
@@ -61,7 +61,7 @@ for tests do
       need nginx nginx-light
       ;;
     *)
-      echo "setup: $tests needs nothing that could be installed; say integration, browser, package or docs" >&2
+      echo "setup: nothing to install for $tests; name integration, browser, package or docs" >&2
       exit 1
       ;;
   esac
@@ -69,11 +69,11 @@ done
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-  echo "setup: cannot install$missing here (no apt-get, or not root); tests that need them will say so" >&2
+  echo "setup: cannot install$missing here (no apt-get, or not root); tests that need them report that" >&2
   exit 0
 fi
 echo "setup: installing$missing" >&2
-# The tests start what they need themselves; Debian's packages start no service where this file says so.
+# The tests start what they need themselves. This file keeps Debian packages from starting services.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy"
