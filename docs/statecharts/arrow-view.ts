@@ -25,10 +25,7 @@ export function arrowView(chartId: string, placed: PlacedArrow): string {
   return `<g ${attributes.join(' ')}>${arrowParts(placed)}</g>`;
 }
 
-/**
- * Draws an arrow that a step of an example takes. It has no id, because the arrow below it has
- * that.
- */
+/** Draws an arrow that a step of an example takes. It has no id, because the arrow below it has that. */
 export function takenArrowView(placed: PlacedArrow): string {
   return `<g class="arrow is-taken">${arrowParts(placed)}</g>`;
 }

@@ -1,10 +1,7 @@
 import { type Arrow, staysOf } from './arrows.ts';
 import type { Chart, ChartState, ChartTransition } from './chart.ts';
 
-/**
- * Sizes of the picture, in pixels. Text is measured generously, because every reader has other
- * fonts.
- */
+/** Sizes of the picture, in pixels. Text is measured generously, because every reader has other fonts. */
 export const sizes = {
   name: 14,
   nameWidth: 8.8,

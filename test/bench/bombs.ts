@@ -8,18 +8,12 @@ import { type Bomb, bombLibraries, bombs } from '../support/bombs.ts';
 const ROUNDS = 7;
 const DIALED_VALUES_MAX = 200_000;
 const MEBIBYTE = 1_048_576;
-/**
- * The message that all others are compared with: the reference promises that it takes less than 50
- * ms.
- */
+/** The message that all others are compared with: the reference promises that it takes less than 50 ms. */
 const UNIT = 'a list of unions of three';
 
 const { depthMax } = defaults.limits;
 
-/**
- * How long it takes, in milliseconds: the median of several rounds after the first, which is listed
- * separately.
- */
+/** How long it takes, in milliseconds: the median of several rounds after the first, which is listed separately. */
 interface Held {
   readonly first: number;
   readonly median: number;

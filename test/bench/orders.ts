@@ -64,10 +64,7 @@ export interface ServerOrders {
 /** How connections end. */
 export type EndStyle = 'close' | 'reset';
 
-/**
- * A closed loop: each of several connections sends its next request when the answer to the last has
- * arrived.
- */
+/** A closed loop: each of several connections sends its next request when the answer to the last has arrived. */
 export interface Loop {
   readonly clients: number;
   readonly trips: number;

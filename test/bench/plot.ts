@@ -79,10 +79,7 @@ function scaleOf(curves: readonly Curve[]): Scale {
 
 const STEPS_MAX = 5;
 
-/**
- * The smallest of 1, 2 and 5 and their multiples by powers of ten that divides an axis into a few
- * parts.
- */
+/** The smallest of 1, 2 and 5 and their multiples by powers of ten that divides an axis into a few parts. */
 export function niceStep(highest: number): number {
   const power = 10 ** Math.floor(Math.log10(highest / STEPS_MAX));
   return (

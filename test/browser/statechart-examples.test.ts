@@ -15,10 +15,7 @@ const files = subjects.flatMap(({ machine, examples }) =>
   examples.map((example) => ({ file: `${machine.id}-${example.name}.svg`, example })),
 );
 
-/**
- * The picture of an example as the page of its chart embeds it: an image, so that no script of it
- * runs.
- */
+/** The picture of an example as the page of its chart embeds it: an image, so that no script of it runs. */
 function markupOf(file: string): string {
   const page = read(`docs/statecharts/${file.split('-')[0]}.md`);
   const pictures = page.match(/<picture>[\s\S]*?<\/picture>/g) ?? [];

@@ -54,10 +54,7 @@ function dial(url: string): Client<Echo, Echo> {
   return client;
 }
 
-/**
- * A port below those that systems assign, so that no other process takes it before the suite
- * listens.
- */
+/** A port below those that systems assign, so that no other process takes it before the suite listens. */
 async function freePort(): Promise<number> {
   const port = randomInt(10_000, 30_000);
   const server = createServer();

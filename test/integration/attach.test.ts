@@ -366,10 +366,7 @@ describe('attach: refuses at once what cannot work', { timeout: 60_000 }, () => 
   });
 });
 
-/**
- * Replaces `emit` of one server as an instrumentation does, and returns a function that restores
- * it.
- */
+/** Replaces `emit` of one server as an instrumentation does, and returns a function that restores it. */
 function instrument(server: EventEmitter, seen: string[]): () => void {
   const before = server.emit;
   server.emit = function emit(this: EventEmitter, event, ...args) {

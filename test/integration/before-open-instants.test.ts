@@ -169,10 +169,7 @@ describe('inv 24: a client leaves right behind the answer', { timeout: 120_000 }
   }
 });
 
-/**
- * Half of the clients leave at the first byte of the answer, the others as soon as they have sent the
- * request.
- */
+/** Half of the clients leave at the first byte of the answer, the others as soon as they have sent the request. */
 async function askAndLeave(count: number, leave: (peer: RawPeer) => void): Promise<void> {
   const connecting = range(0, count).map(() => premises.connect({ allowHalfOpen: true }));
   for (const [index, peer] of (await Promise.all(connecting)).entries()) {

@@ -92,10 +92,7 @@ class Account {
     return [...this.results].filter(([, each]) => each === result).map(([i]) => i);
   }
 
-  /**
-   * Each message has one result, each loss is one event, and the received messages are in order,
-   * once.
-   */
+  /** Each message has one result, each loss is one event, and the received messages are in order, once. */
   assertBalance(accepted: number, received: readonly number[]): void {
     assert.equal(this.results.size, accepted);
     assert.equal(this.of('sent').length + this.of('lost').length, accepted);

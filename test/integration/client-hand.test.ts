@@ -114,7 +114,7 @@ describe('onOpen of a client', () => {
 });
 
 describe('dialNow', () => {
-  it('dials at once if the client waits, and otherwise does nothing', async () => {
+  it('dials at once if the client waits, and does nothing while it connects, is up or has closed', async () => {
     let isUp = false;
     const url = await rogue((visit) =>
       isUp ? accepting(() => {})(visit) : visit.socket.resetAndDestroy(),

@@ -196,10 +196,7 @@ const invalid = malformed.flatMap((bytes, index) => [
   { id: `6.2.${index}.3`, frames: [frame(text, bytes), hello], chop: 1, expected: [1007] },
   { id: `6.2.${index}.4`, frames: [frame(binary, bytes)] },
 ]);
-/**
- * Text that is cut in two at any place. The ping in between shows that no side fails before the message is
- * whole.
- */
+/** Text that is cut in two at any place. The ping in between shows that no side fails before the message is whole. */
 const failFast = Array.from({ length: 17 }, (_, at) => {
   const bytes = Buffer.concat([
     Buffer.from(greek),

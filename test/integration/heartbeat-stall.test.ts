@@ -7,10 +7,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { turns, until } from '../support/until.ts';
 
-/**
- * A grace that a peer in another process can meet on a busy machine, and that is shorter than a
- * stall.
- */
+/** A grace that a peer in another process can meet on a busy machine, and that is shorter than a stall. */
 const heartbeat = { intervalMs: 200, graceMs: 700 };
 const STALL_MS = 5 * heartbeat.intervalMs;
 const PEERS = 200;

@@ -153,10 +153,7 @@ describeBothSides('D05: the peer stops reading', (connect) => {
   const block = 'x'.repeat(65_000);
   const slow = { ...faultless, origin: 'local', cause: 'slow-consumer', level: 'warn' } as const;
 
-  /**
-   * Opens a pair whose peer stops reading, and sends until no more is accepted. Returns the number
-   * of messages.
-   */
+  /** Opens a pair whose peer stops reading, and sends until no more is accepted. Returns the number of messages. */
   async function congested(more: Partial<typeof timeouts> = {}): Promise<[Pair, number]> {
     const pair = await connect({ limits, timeouts: { ...timeouts, ...more } });
     let taken = 0;

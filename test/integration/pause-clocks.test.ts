@@ -1,5 +1,4 @@
-// Goal: the right clocks run while Mooring itself has paused the reading. Method: real sockets, and short
-// times.
+// Goal: the right clocks run while Mooring itself has paused the reading. Method: real sockets, and short times.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { RawPeer } from '../support/raw-peer.ts';

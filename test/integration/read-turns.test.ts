@@ -31,10 +31,7 @@ async function openPeers(): Promise<{ peers: RawPeer[]; sockets: Socket[] }> {
   return { peers, sockets };
 }
 
-/**
- * The maximum number of bytes that one turn of the event loop reads from all of them, until
- * `isOver`.
- */
+/** The maximum number of bytes that one turn of the event loop reads from all of them, until `isOver`. */
 async function mostBytesInOneTurn(sockets: Socket[], isOver: () => boolean): Promise<number> {
   let [bytes, most] = [0, 0];
   let isLooking = true;

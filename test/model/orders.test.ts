@@ -73,8 +73,7 @@ describe('the connection chart under a recording connection', () => {
 });
 
 describe('the connection chart on random walks', () => {
-  // Most facts end a life at once. The ones that prolong it are repeated, or few walks would get
-  // far.
+  // Most facts end a life at once. The ones that prolong it are repeated, or few walks would get far.
   const prolonging = facts.filter((fact) =>
     /opened|granted|settled|outbox|heartbeat\.(a|m)/.test(fact),
   );

@@ -39,8 +39,7 @@ export const drivers = {
   'heartbeat.missed': passTime,
   'heartbeat.answered': answerPing,
   'heartbeat.lost': passTime,
-  // A page that is asked for a beat here never answers. Any other message of it has the same
-  // effect.
+  // A page that is asked for a beat here never answers. Any other message of it has the same effect.
   'beat.missed': passTime,
   'beat.answered': listening(({ peer }) => peer.text('awake')),
   'outbox.filled': fillOutbox,
@@ -57,10 +56,7 @@ export const drivers = {
   'terminate.requested': ({ connection }) => void connection.terminate(),
 } as const satisfies Partial<Drivers<RealStage>>;
 
-/**
- * A pong that arrives while reading is paused is not read, and the heartbeat counts it all the
- * same.
- */
+/** A pong that arrives while reading is paused is not read, and the heartbeat counts it all the same. */
 async function answerPing(stage: RealStage): Promise<void> {
   const { raw } = stage;
   const { bytesRead } = raw;

@@ -98,10 +98,7 @@ const TEMPTATION_MS = 6_000;
 
 export const heartbeat = { intervalMs: 20_000, graceMs: 10_000 };
 
-/**
- * More than the kernels of both ends accept for a peer that does not read, so that a backlog
- * remains.
- */
+/** More than the kernels of both ends accept for a peer that does not read, so that a backlog remains. */
 export const limits = { ...defaults.limits, outboxHighBytes: 2 ** 22, outboxLowBytes: 65_536 };
 
 /** A peer may stall long enough for all other deadlines to come first. */
@@ -236,10 +233,7 @@ export abstract class RealStage {
     this.clock.advance(TEMPTATION_MS);
   }
 
-  /**
-   * Settles everything and asserts that the connection ends once, with its reports in order, and leaves
-   * nothing.
-   */
+  /** Settles everything and asserts that the connection ends once, with its reports in order, and leaves nothing. */
   async end(): Promise<void> {
     this.letGo();
     this.peer.destroy();

@@ -13,10 +13,7 @@ export const PAGE = 'docs/reference/mutants.md';
 /** A row of the page: the name of a fault, what it does, and a mark for each suite that found it. */
 type Row = readonly string[];
 
-/**
- * Writes the page that shows which suite finds which fault. Rows that were not run now stay
- * unchanged.
- */
+/** Writes the page that shows which suite finds which fault. Rows that were not run now stay unchanged. */
 export function mutantsPage(findings: readonly Finding[], before = ''): string {
   const names = suites.map(({ name }) => name);
   const rows = new Map(rowsOf(before).map((row) => [row[0], row]));

@@ -15,10 +15,7 @@ export interface Bundle {
 const page = `import { createClient } from 'mooring/client';
 globalThis.client = createClient('wss://example.com/feed');`;
 
-/**
- * Bundles such a page from what is installed in `folder`, as for production. `external` packages are
- * excluded.
- */
+/** Bundles such a page from what is installed in `folder`, as for production. `external` packages are excluded. */
 export async function bundleOf(folder: string, external: string[] = []): Promise<Bundle> {
   const { metafile, outputFiles } = await build({
     stdin: { contents: page, resolveDir: folder },

@@ -27,10 +27,7 @@ export interface Runtime {
   readonly name: string;
   /** The arguments before the name of a program. */
   readonly args: readonly string[];
-  /**
-   * The possible paths of its binary. There is one for each kind of platform for which npm has
-   * installed it.
-   */
+  /** The possible paths of its binary. There is one for each kind of platform for which npm has installed it. */
   readonly places: readonly string[];
 }
 

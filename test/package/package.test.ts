@@ -194,8 +194,7 @@ describe('the tarball', () => {
   });
 
   it('fails the strictest checks in the charts only because of XState', async () => {
-    // This also fails once XState has fixed them, and the charts can then join the entry points
-    // above.
+    // This also fails once XState has fixed them, and the charts can then join the entry points above.
     const { output } = await compile(
       'machines',
       installed(['dist/machines/index.d.ts']),
@@ -447,10 +446,7 @@ function linksOf(page: string): readonly string[] {
   return targets.filter((target) => !/^[a-z]+:/.test(target));
 }
 
-/**
- * The beginnings of declarations that a comment in the sources marks as internal, and where they must not
- * be.
- */
+/** The beginnings of declarations that a comment in the sources marks as internal, and where they must not be. */
 function internals(): { path: string; declaration: string }[] {
   return published().flatMap((source) => {
     const path = `dist/${source.replace(/\.ts$/, '.d.ts')}`;

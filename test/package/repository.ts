@@ -80,10 +80,7 @@ export function interfaceMembers(name: string): string[] {
   return [...members].map(([, member = '']) => member);
 }
 
-/**
- * A table row of a page: its cells by the heading of their column, without code marks. A link becomes its
- * text.
- */
+/** A table row of a page: its cells by the heading of their column, without code marks. A link becomes its text. */
 export type Row = Readonly<Record<string, string>>;
 
 /** The rows of every table in the section with this heading, or of the whole page without one. */

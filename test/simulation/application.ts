@@ -60,10 +60,7 @@ export class SimulatedApplication {
     };
   }
 
-  /**
-   * Even the random source belongs to the application, and may throw: the connection that is opening
-   * then fails.
-   */
+  /** Even the random source belongs to the application, and may throw: the connection that is opening then fails. */
   #draw(): number {
     const { random, plan, lives } = this.#world;
     const opening = lives.filter(({ isOpened, isOver }) => !isOpened && !isOver);

@@ -20,10 +20,7 @@ import { SimulatedClock } from './simulated-clock.ts';
 // Goal: a fake emits what net.Socket and ws emit, in the same order. Method: the same script on a
 // real connection and on a fake one, with one recorder for both.
 
-/**
- * Records the events of a raw socket and its WebSocket, each with the state of the WebSocket at that
- * moment.
- */
+/** Records the events of a raw socket and its WebSocket, each with the state of the WebSocket at that moment. */
 class Recorder implements SocketObserver {
   readonly told: string[] = [];
   readonly connection = {

@@ -5,8 +5,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 import { Service } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
-// Goal: the findings of the simulation also hold on real sockets. Method: the smallest script of each
-// finding.
+// Goal: the findings of the simulation also hold on real sockets. Method: the smallest script of each finding.
 
 describe('a supervisor on real sockets', () => {
   async function serve(

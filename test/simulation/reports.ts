@@ -4,10 +4,7 @@ import type { Deed, SimulatedConnection, SimulatedLife } from './life.ts';
 import { checkFailure, checkVerdict, isJudged } from './verdicts.ts';
 import type { SimulationWorld } from './world.ts';
 
-/**
- * How many connections an arrow has brought into a top-level state. Negative when it leads out of
- * it.
- */
+/** How many connections an arrow has brought into a top-level state. Negative when it leads out of it. */
 function flowInto(state: string, { from, to, taken }: ArrowCount): number {
   if (to === null || topOf(from) === topOf(to)) return 0;
   if (topOf(to) === state) return taken;

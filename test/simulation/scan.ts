@@ -91,10 +91,7 @@ export class SimulationScan {
     this.#world.broken('stalled-handlers-are-found', `paused for ${pausedMs} ms`, life);
   }
 
-  /**
-   * A connection without a backlog is written to again, and one whose peer reads nothing is given
-   * up.
-   */
+  /** A connection without a backlog is written to again, and one whose peer reads nothing is given up. */
   #checkFlow(life: SimulatedLife): void {
     const { clock, plan } = this.#world;
     const { socket } = life;

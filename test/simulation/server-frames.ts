@@ -1,9 +1,6 @@
 const LENGTH_16 = 126;
 
-/**
- * The payloads of the frames that a server wrote in one chunk. None is masked, and none is longer than 64
- * KiB.
- */
+/** The payloads of the frames that a server wrote in one chunk. None is masked, and none is longer than 64 KiB. */
 export function payloadsIn(chunk: Uint8Array): Uint8Array[] {
   const payloads: Uint8Array[] = [];
   for (let start = 0; start < chunk.length; ) {

@@ -1,5 +1,4 @@
-// Simulates whole services, one seed after the other, and prints what was exercised and what was
-// found.
+// Simulates whole services, one seed after the other, and prints what was exercised and what was found.
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../package/repository.ts';

@@ -55,10 +55,7 @@ type Rule = (
   world: SimulationWorld,
 ) => string | false | undefined;
 
-/**
- * Checks the contents of a verdict against what the sockets saw. Each check returns the fault, if
- * there is one.
- */
+/** Checks the contents of a verdict against what the sockets saw. Each check returns the fault, if there is one. */
 const rules: readonly Rule[] = [
   ({ deeds }, { cause }) =>
     !deedsFor[cause].some((deed) => deeds.has(deed)) &&

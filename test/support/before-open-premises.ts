@@ -140,10 +140,7 @@ export class Premises {
     assert.equal(this.service.inFlight, 0);
   }
 
-  /**
-   * Disconnects the visitors and asserts that nothing is left of them, and that Node.js warned of
-   * nothing.
-   */
+  /** Disconnects the visitors and asserts that nothing is left of them, and that Node.js warned of nothing. */
   async close(): Promise<void> {
     for (const visitor of this.#visitors) visitor.destroy();
     await this.service.stop();

@@ -20,18 +20,12 @@ export const byPeerForced = ['closing.peer', 'closing.forced', 'closing.reaping'
 export const byError = ['errored', 'closing.reaping', 'closed'];
 export const byErrorForced = ['errored', 'closing.forced', 'closing.reaping', 'closed'];
 
-/**
- * The states of an accepted connection that this side closes and whose peer answers, from the
- * start.
- */
+/** The states of an accepted connection that this side closes and whose peer answers, from the start. */
 export const closedByHandshake = [...opening, ...byUs];
 
 export const sent = (code: number, reason = '') => ({ code, reason });
 
-/**
- * The verdict of a connection that this side closed and whose peer answered, without code and
- * reason.
- */
+/** The verdict of a connection that this side closed and whose peer answered, without code and reason. */
 export const handshake = {
   ...faultless,
   origin: 'local',

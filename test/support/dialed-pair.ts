@@ -166,10 +166,7 @@ export class DialedPair implements Pair {
   }
 }
 
-/**
- * Waits for the next TCP socket that this process dials. Returns a function that returns the
- * socket.
- */
+/** Waits for the next TCP socket that this process dials. Returns a function that returns the socket. */
 export function watchDialed(): () => Socket {
   const dialed: Socket[] = [];
   const note = (message: unknown) => void dialed.push((message as { socket: Socket }).socket);

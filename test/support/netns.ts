@@ -2,10 +2,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/**
- * Set in a process that was started in a network of its own: the title of the single test that it
- * runs.
- */
+/** Set in a process that was started in a network of its own: the title of the single test that it runs. */
 const INSIDE = 'MOORING_NETNS_TEST';
 /** A test in a namespace has ended by then, whatever happens in it. */
 const WITHIN_MS = 60_000;

@@ -63,10 +63,7 @@ export class Nginx {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /**
-   * Like `nginx -s quit`: it accepts no new connections, and its workers end with their last
-   * connection.
-   */
+  /** Like `nginx -s quit`: it accepts no new connections, and its workers end with their last connection. */
   quit(): void {
     this.#process.kill('SIGQUIT');
   }

@@ -12,10 +12,7 @@ import { type SharedRuntime, sharedRuntime } from '../../src/connection/shared-r
 import type { Clock } from '../../src/core/clock.ts';
 import { virtualClient } from './virtual-client.ts';
 
-/**
- * What a test knows about the members of its pool. The index of a member is its place in the order of
- * creation.
- */
+/** What a test knows about the members of its pool. The index of a member is its place in the order of creation. */
 export interface VirtualMembers {
   platform(index: number): Platform;
   made(index: number, member: SupervisedClient<unknown, unknown>): void;

@@ -45,10 +45,7 @@ class TableMaker {
     return { name, orders: this.#orders, start, final, edges: this.#edges };
   }
 
-  /**
-   * Records the edge of the state that accepts a fact. A fact that changes nothing and orders nothing has
-   * none.
-   */
+  /** Records the edge of the state that accepts a fact. A fact that changes nothing and orders nothing has none. */
   #take(snapshot: AnyMachineSnapshot, fact: string): void {
     const { machine } = this.#chart;
     const [next, actions] = transition(machine, snapshot, { type: fact });

@@ -19,10 +19,7 @@ const idOf = ({ Id = '' }: Row) => Id;
 const testsOf = ({ Tests = '' }: Row) => Tests;
 const resultOf = (row: Row) => row['What Mooring does'] ?? '';
 
-/**
- * Where each identifier is cited: `server` and `client` for real sockets, otherwise the folder of the
- * test.
- */
+/** Where each identifier is cited: `server` and `client` for real sockets, otherwise the folder of the test. */
 function citations(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const file of filesIn('test', '.test.ts')) {

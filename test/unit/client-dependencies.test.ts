@@ -61,7 +61,7 @@ describe('private close codes', () => {
     );
   });
 
-  it('lead to another attempt after an ending by this side, with or without an echo', () => {
+  it('leave endings by this side to the backoff, with or without an echo', () => {
     const verdict = { origin: 'local', cause: 'message-rate', retry: 'never' } as CloseVerdict;
     for (const code of [1008, 1006]) {
       const ending: Ending = { outcome: 'closed', verdict: { ...verdict, code } };

@@ -15,10 +15,7 @@ describe('FlightRecorder', () => {
     recorder = new FlightRecorder(clock);
   });
 
-  /**
-   * Records facts, each a given time after the one before, and returns the trail with times relative
-   * to now.
-   */
+  /** Records facts, each a given time after the one before, and returns the trail with times relative to now. */
   function trailOf(facts: readonly (readonly [fact: string, afterMs: number])[], laterMs = 0) {
     let position = recorder.begin();
     for (const [fact, afterMs] of facts) {

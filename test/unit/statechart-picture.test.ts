@@ -13,10 +13,7 @@ import {
 // Goal: a picture shows its whole chart, legibly. Method: the configuration of the machine lists the
 // content, read without the code that draws; the SVG is read as text.
 
-/**
- * A group of the picture with its content. Groups of states and arrows contain no other groups but the
- * badge.
- */
+/** A group of the picture with its content. Groups of states and arrows contain no other groups but the badge. */
 interface Group {
   readonly classes: readonly string[];
   readonly attributes: Readonly<Record<string, string>>;

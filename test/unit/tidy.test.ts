@@ -34,10 +34,7 @@ function linesWith(pattern: RegExp, files: readonly string[]): string[] {
   );
 }
 
-/**
- * The code of a file. Where options are resolved, the default of `random` may be named; it is
- * removed here.
- */
+/** The code of a file. Where options are resolved, the default of `random` may be named; it is removed here. */
 function codeOf(file: string): string {
   const code = read(file);
   return /^src\/(server|client)\/options\.ts$/.test(file)

@@ -22,7 +22,8 @@ function checkHeader([name, value]: readonly [string, unknown], report: Report):
   if (!passes(() => validateHeaderName(name))) report('is not a valid header name', name);
   else if (typeof value !== 'string') report('must be a string', name);
   // ws would refuse the answer to these headers, because it has not requested what they request.
-  else if (/^sec-websocket-protocol$/i.test(name)) report('cannot be set here; use options.subprotocols', name);
+  else if (/^sec-websocket-protocol$/i.test(name))
+    report('cannot be set here; use options.subprotocols', name);
   else if (/^sec-websocket-/i.test(name)) report('cannot be set; the handshake sets it', name);
   else if (!passes(() => validateHeaderValue(name, value))) {
     report('has a character that is not allowed in a header', name);

@@ -6,10 +6,7 @@ const RETRY_MS = 1_000;
 
 const sockets = new Set<WebSocket>();
 
-/**
- * ws and the reconnect loop that is usually written around it. Its listeners are shared: nothing is
- * leaner.
- */
+/** ws and the reconnect loop that is usually written around it. Its listeners are shared: nothing is leaner. */
 export function ws(): Dialer {
   return {
     dial,

@@ -25,10 +25,7 @@ export interface ReaderEvents {
   ended(reader: Reader, error?: Error): void;
 }
 
-/**
- * A client that does as little as possible: completes the handshake, counts messages, answers
- * pings.
- */
+/** A client that does as little as possible: completes the handshake, counts messages, answers pings. */
 export class Reader {
   readonly #target: Target;
   readonly #events: ReaderEvents;

@@ -46,10 +46,7 @@ export function mooring(setup: Setup): Subject {
   };
 }
 
-/**
- * The shortest deadline determines the ticks of the wheel, so it is shortened together with the
- * interval.
- */
+/** The shortest deadline determines the ticks of the wheel, so it is shortened together with the interval. */
 function heartbeat(
   heartbeatMs: number | undefined,
 ): Pick<SupervisorOptions, 'heartbeat' | 'timeouts'> {

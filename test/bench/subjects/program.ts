@@ -44,10 +44,7 @@ async function listen(port = 0): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/**
- * It stops listening first: a client that returns at once must not reach the server that is
- * leaving.
- */
+/** It stops listening first: a client that returns at once must not reach the server that is leaving. */
 function leave(): void {
   if (subject.terminate === undefined) throw new Error('this subject is not one that leaves');
   subject.server.close();

@@ -23,8 +23,7 @@ export const scaling: Workload = {
     mooring: { program: 'mooring' },
     ws: { program: 'ws' },
     'bare socket.write': { program: 'bare' },
-    // Separate processes: a garbage collection discards code that was compiled for connections that are
-    // gone.
+    // Separate processes: a garbage collection discards code that was compiled for connections that are gone.
     [`mooring ${COMING}`]: { program: 'mooring' },
     [`ws ${COMING}`]: { program: 'ws' },
   },

@@ -82,10 +82,7 @@ export class Accounts {
     if (new Set(received).size !== received.length) this.#broken('received-once', '');
   }
 
-  /**
-   * Accepted = left + reported. A reported message may have left, because the socket may not have
-   * reported that.
-   */
+  /** Accepted = left + reported. A reported message may have left, because the socket may not have reported that. */
   #checkBalance(): void {
     const written = new Set(this.#ledger.written);
     for (const i of this.accepted) this.#checkMessage(i, written.has(i));

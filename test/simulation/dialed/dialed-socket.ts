@@ -146,10 +146,7 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     this.#close(false);
   }
 
-  /**
-   * The raw socket closes, then ws reports it. As in Node.js, a failed write calls back as if it were
-   * complete.
-   */
+  /** The raw socket closes, then ws reports it. As in Node.js, a failed write calls back as if it were complete. */
   #close(isClean: boolean): void {
     this.#isDestroyed = true;
     this.#later(this.#fate.closesAfterMs, () => {

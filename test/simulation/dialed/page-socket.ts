@@ -20,10 +20,7 @@ export function pageSocketClass(parts: LineParts, fateOf: () => Fate): NativeWeb
   };
 }
 
-/**
- * The WebSocket of a page. No event reports that its backlog has left, and all its endings cause the same
- * event.
- */
+/** The WebSocket of a page. No event reports that its backlog has left, and all its endings cause the same event. */
 class PageSocket implements NativeWebSocket {
   readonly protocol = '';
   readyState = CONNECTING;

@@ -79,8 +79,7 @@ export class CircuitModel {
   ended(attempt: Attempt, says: Says, nowMs: number): void {
     const { maxMs } = this.#options;
     const isProbe = this.#probe === attempt;
-    // Others that were under way when the circuit opened do not count, unless one is probing just
-    // now.
+    // Others that were under way when the circuit opened do not count, unless one is probing just now.
     const counts = this.#until === null || this.#probe !== null;
     if (isProbe) this.#probe = null;
     if (!counts && says.what !== 'failed') return;

@@ -75,8 +75,7 @@ export class EndingChecks {
   #says(attempt: Attempt, ending: Ending): Says {
     const cause = causeOf(ending);
     const isUndialed = attempt.dialedMs === null && cause === 'failed handshake-timeout';
-    // The application decides by `retry`, also about ends by this side. The pool does not call it while it
-    // drains.
+    // The application decides by `retry`, also about ends by this side. The pool does not call it while it drains.
     const decision = this.#world.decisions.get(ending);
     if (decision === undefined) return { what: 'nothing' };
     if (decision === 'never' || decision === 'slow') return { what: 'refused' };

@@ -28,10 +28,7 @@ export class PoolRules {
     this.#pool = pool;
   }
 
-  /**
-   * Checks everything. Only between two steps: within one, the pool may not have learned of everything
-   * yet.
-   */
+  /** Checks everything. Only between two steps: within one, the pool may not have learned of everything yet. */
   check(): void {
     for (const { attempt } of this.#world.members) if (attempt !== null) this.#look(attempt);
     const up = this.#world.members.flatMap(({ attempt }) => (attempt?.isUp ? [attempt] : []));
@@ -44,10 +41,7 @@ export class PoolRules {
     this.#checkDrain(status);
   }
 
-  /**
-   * Finds out whether Mooring has ended a connection by itself, and whether it has noticed the cause of its
-   * end.
-   */
+  /** Finds out whether Mooring has ended a connection by itself, and whether it has noticed the cause of its end. */
   #look(attempt: Attempt): void {
     const { connection, socket } = attempt;
     if (attempt.ending !== null || attempt.openedMs === null) return;
