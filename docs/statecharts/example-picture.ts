@@ -23,7 +23,7 @@ const LETTERS_MAX = Math.floor((STRIP.width - 2 * BUTTON.width - 24) / LETTER_WI
  * effect inside an image.
  */
 export const STILL_ID = 'still';
-const STILL = 'The numbers are those of the steps below the picture.';
+const STILL = 'The numbers match the steps below the picture.';
 
 /**
  * Draws an example: the chart, a strip above it that describes what happens, and a layer over both for each

@@ -9,18 +9,18 @@ export interface Example {
   /** Part of the names of its files. */
   readonly name: string;
   readonly title: string;
-  /** What holds before the first fact. */
+  /** The situation before the first fact. */
   readonly start: string;
   readonly steps: readonly ExampleStep[];
 }
 
 /** How every accepted connection begins. */
 const accepted: readonly ExampleStep[] = [
-  { fact: 'admission.granted', text: 'Limits, origin and `authenticate` let the peer in.' },
-  { fact: 'socket.opened', text: 'The upgrade is answered with 101, and `onOpen` begins.' },
-  { fact: 'welcome.settled', text: '`onOpen` has settled. From now on, messages are delivered.' },
+  { fact: 'admission.granted', text: 'Limits, origin and `authenticate` admit the peer.' },
+  { fact: 'socket.opened', text: 'The peer gets 101, and `onOpen` begins.' },
+  { fact: 'welcome.settled', text: '`onOpen` has settled. Messages are now delivered.' },
 ];
-const asked = 'A peer has sent a request to upgrade.';
+const asked = 'A peer has sent an upgrade request.';
 
 /** Paths through the life of a connection. */
 export const connectionExamples: readonly Example[] = [
@@ -34,20 +34,26 @@ export const connectionExamples: readonly Example[] = [
       { fact: 'outbox.drained', text: 'The peer has caught up.' },
       {
         fact: 'peer.closing',
-        text: 'The peer sends a close frame. Nobody can send to it any more.',
+        text: 'The peer sends a close frame. You can no longer send to it.',
       },
-      { fact: 'socket.closed', text: 'The answer is out, and TCP has ended.' },
+      { fact: 'socket.closed', text: 'The answer has left, and TCP has ended.' },
       { fact: 'websocket.closed', text: '`onClose` gets the verdict: `peer-close`, clean.' },
     ],
   },
   {
     name: 'network-fails',
-    title: 'A network that fails without a word',
+    title: 'A network that fails silently',
     start: asked,
     steps: [
       ...accepted,
-      { fact: 'heartbeat.missed', text: 'A ping is out, and half of the grace was silent.' },
-      { fact: 'heartbeat.lost', text: 'The whole grace was silent. The socket is destroyed.' },
+      {
+        fact: 'heartbeat.missed',
+        text: 'A ping has left, and half of the grace passed in silence.',
+      },
+      {
+        fact: 'heartbeat.lost',
+        text: 'The whole grace passed in silence. The socket is destroyed.',
+      },
       { fact: 'socket.closed', text: 'The socket is gone.' },
       { fact: 'websocket.closed', text: '`onClose` gets the verdict: `heartbeat-timeout`.' },
     ],
@@ -62,8 +68,11 @@ export const connectionExamples: readonly Example[] = [
         fact: 'outbox.filled',
         text: 'The outbox passes its high mark. Publications skip the peer.',
       },
-      { fact: 'outbox.stalled', text: 'The peer took nothing for `stalledMs`. It is sent 1013.' },
-      { fact: 'deadline.passed', text: 'No answer within `closeMs`. The socket is destroyed.' },
+      { fact: 'outbox.stalled', text: 'The peer took nothing for `stalledMs`. It gets 1013.' },
+      {
+        fact: 'deadline.passed',
+        text: 'No answer came within `closeMs`. The socket is destroyed.',
+      },
       { fact: 'socket.closed', text: 'The socket is gone.' },
       { fact: 'websocket.closed', text: '`onClose` gets the verdict: `slow-consumer`, not clean.' },
     ],
@@ -74,14 +83,17 @@ export const connectionExamples: readonly Example[] = [
 export const supervisorExamples: readonly Example[] = [
   {
     name: 'deploy',
-    title: 'A pause, and then a deploy',
-    start: 'The service runs, and upgrade requests are admitted.',
+    title: 'A pause, then a deploy',
+    start: 'The service runs and admits upgrade requests.',
     steps: [
-      { fact: 'suspend.requested', text: 'You call `suspend()`. Whoever comes now gets 503.' },
-      { fact: 'admit.requested', text: 'You call `admit()`. Peers are welcome again.' },
-      { fact: 'drain.requested', text: 'You call `drain()`. All peers are asked to leave.' },
-      { fact: 'deadline.passed', text: '`withinMs` is over. Peers that are left are cut off.' },
-      { fact: 'fleet.emptied', text: 'Nobody is left. `drain()` resolves with its report.' },
+      { fact: 'suspend.requested', text: 'You call `suspend()`. Upgrade requests now get 503.' },
+      { fact: 'admit.requested', text: 'You call `admit()`. Peers are admitted again.' },
+      { fact: 'drain.requested', text: 'You call `drain()`. All connections begin to close.' },
+      {
+        fact: 'deadline.passed',
+        text: '`withinMs` has passed. The remaining sockets are destroyed.',
+      },
+      { fact: 'fleet.emptied', text: 'No connection is left. `drain()` resolves with its report.' },
     ],
   },
 ];
@@ -91,7 +103,7 @@ export const clientExamples: readonly Example[] = [
   {
     name: 'server-restarts',
     title: 'A server that restarts',
-    start: 'The client exists, and has not dialed.',
+    start: 'The client exists but has not dialed.',
     steps: [
       { fact: 'dial.requested', text: 'The first attempt begins.' },
       { fact: 'connection.opened', text: 'The connection is open. Queued messages leave.' },
@@ -104,12 +116,12 @@ export const clientExamples: readonly Example[] = [
         text: 'The server closes with 1001. Messages wait in the queue.',
       },
       { fact: 'ended.backoff', text: 'The connection is closed. The client waits a random time.' },
-      { fact: 'deadline.passed', text: 'The time is over. The next attempt begins.' },
+      { fact: 'deadline.passed', text: 'The time has passed. The next attempt begins.' },
       { fact: 'ended.backoff', text: 'The server is not back. The client may wait twice as long.' },
       { fact: 'deadline.passed', text: 'Another attempt begins.' },
-      { fact: 'connection.opened', text: 'The server is back, and the queue leaves.' },
-      { fact: 'stop.requested', text: 'You call `close()`. The connection says goodbye.' },
-      { fact: 'ended.backoff', text: 'The connection is closed, and nothing follows.' },
+      { fact: 'connection.opened', text: 'The server is back. Queued messages leave.' },
+      { fact: 'stop.requested', text: 'You call `close()`. The connection begins to close.' },
+      { fact: 'ended.backoff', text: 'The connection is closed. The client has stopped.' },
     ],
   },
 ];
@@ -122,9 +134,12 @@ export const poolExamples: readonly Example[] = [
     start: 'Every member dials.',
     steps: [
       { fact: 'pool.filled', text: 'All members have an open connection.' },
-      { fact: 'pool.thinned', text: 'One loses its connection. The others are handed out.' },
+      {
+        fact: 'pool.thinned',
+        text: 'One member loses its connection. `checkout()` returns others.',
+      },
       { fact: 'pool.filled', text: 'The lost connection is replaced.' },
-      { fact: 'drain.requested', text: 'You call `drain()`. Nothing is handed out any more.' },
+      { fact: 'drain.requested', text: 'You call `drain()`. `checkout()` returns `undefined`.' },
       { fact: 'pool.emptied', text: 'Every connection has closed. `drain()` resolves.' },
     ],
   },

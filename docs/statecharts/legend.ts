@@ -20,7 +20,7 @@ const SIGN_WIDTH = 24;
 const TEXT_WIDTH = 6.5;
 const GAP = 14;
 const ROW = 22;
-/** The room between a chart and its legend. */
+/** The space between a chart and its legend. */
 export const LEGEND_GAP = 16;
 
 /** Explains the signs that a chart uses, after the facts that every state notes. */
@@ -56,11 +56,11 @@ function signsOf(chart: Chart): readonly Sign[] {
   const stays = staysOf(chart, '').length > 0 || has('stay');
   return [
     sign(thickLine, 'a life without incidents'),
-    sign(dot, 'entered first'),
+    sign(dot, 'initial state'),
     sign(slash, 'an order'),
     ...(has('deadline') ? [sign(icon('deadline'), 'a deadline, by its option')] : []),
-    ...(isAbout(({ isInward }) => isInward) ? [sign(ring, 'from anywhere inside')] : []),
-    ...(stays ? [sign(icon('stay'), 'taken note of, nothing moves')] : []),
+    ...(isAbout(({ isInward }) => isInward) ? [sign(ring, 'from any state inside')] : []),
+    ...(stays ? [sign(icon('stay'), 'handled, no change of state')] : []),
   ];
 }
 

@@ -53,11 +53,10 @@ ${examples.map((walked) => exampleSection(chart, walked)).join('\n\n')}
 }
 
 function howToWatch(examples: readonly WalkedExample[]): string {
-  const them = examples.length === 1 ? 'The picture shows' : 'Each picture shows';
+  const them = examples.length === 1 ? 'The picture plays its' : 'Each picture plays its';
   return [
-    `${them} one step after the other, again and again, or the whole way with numbers if your system is set to reduce`,
-    'motion. Open the file of a picture in a browser, for example from a clone, to step through it with buttons or',
-    'the arrow keys.',
+    `${them} steps in a loop. If your system is set to reduce motion, it shows the whole path with numbers instead.`,
+    'To step through a picture with buttons or the arrow keys, open its file in a browser, for example from a clone.',
   ].join(' ');
 }
 
@@ -78,17 +77,17 @@ function exampleSection(chart: Chart, { example, stages }: WalkedExample): strin
 <source media="(prefers-reduced-motion: reduce)" srcset="${file}#${STILL_ID}">
 <img src="${file}" alt="${example.title}, step by step">
 </picture></a>`,
-    markdownTable([['Step', 'Fact', 'What happens', 'Active then'], ...rows]),
+    markdownTable([['Step', 'Fact', 'What happens', 'Active states'], ...rows]),
   ].join('\n\n');
 }
 
 function howToUse(chart: Chart): string {
   const { id } = chart;
   return [
-    `The picture, [${id}.svg](${id}.svg), can be part of a page: each state is a group whose id is its path,`,
-    `\`${idExample(chart)}\`, which lights up with the class \`is-active\` and shows a count with the`,
-    'attribute `data-count` and the same text in its `.count`; each arrow is a group with `data-from`,',
-    '`data-to` and `data-facts`, which lights up with the class `is-taken`. [Examples](#examples) show ways',
+    `You can embed the picture, [${id}.svg](${id}.svg), in a page. Each state is a group whose id is its path, such`,
+    `as \`${idExample(chart)}\`. It lights up with the class \`is-active\`. It shows a count with the`,
+    'attribute `data-count` and the same text in its `.count`. Each arrow is a group with `data-from`,',
+    '`data-to` and `data-facts`. It lights up with the class `is-taken`. The [examples](#examples) show paths',
     'through the chart step by step.',
   ].join(' ');
 }

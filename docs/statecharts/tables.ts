@@ -20,7 +20,7 @@ const BREAK = '<br>';
 const OPTIONS_PAGE = '../reference/options.md';
 const CLIENT_PAGE = '../guide/client.md#options';
 
-/** Options of a client alone. */
+/** Options that only a client has. */
 const clientDeadlines: ReadonlySet<string> = new Set(['backoff', 'stableMs']);
 
 /** Limits that users cannot set. */
@@ -58,9 +58,9 @@ export function factsTable(chart: Chart, meanings: Meanings): Table {
 /** `open` → `errored` / `destroy`. */
 function taken({ from, to, orders, description }: ChartTransition): string {
   const place = from === '' ? 'every state' : code(from);
-  const way = to === undefined ? `${place}, which stays` : `${place} → ${code(to)}`;
+  const way = to === undefined ? `${place}, unchanged` : `${place} → ${code(to)}`;
   const given = orders.map((order) => ` / ${code(order)}`).join('');
-  return `${way}${given}${description === '' ? '' : `: ${description}`}`;
+  return `${way}${given}${description === '' ? '' : `. ${description}`}`;
 }
 
 /** Every order: its meaning and when it is given. @throws Error when a chart gives an unknown one. */
@@ -93,7 +93,7 @@ export function deadlinesTable(chart: Chart, meanings: Meanings): Table {
     );
     return [[deadlineText(deadline), code(path), ends.join(BREAK) || NOTHING]];
   });
-  return [['Deadline', 'State', 'When it is over'], ...rows];
+  return [['Deadline', 'State', 'When it passes'], ...rows];
 }
 
 /**

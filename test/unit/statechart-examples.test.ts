@@ -63,8 +63,8 @@ function describeExamples(subject: Subject): void {
         for (const [index, row] of rows.entries()) {
           const active = activePaths(machine, facts.slice(0, index));
           const deepest = innermost(chart, active);
-          assert.equal(row['Active then'], deepest.join(', '), `step ${index}`);
-          if (index > 0) assert.notEqual(row['Active then'], rows[index - 1]?.['Active then']);
+          assert.equal(row['Active states'], deepest.join(', '), `step ${index}`);
+          if (index > 0) assert.notEqual(row['Active states'], rows[index - 1]?.['Active states']);
         }
       });
 

@@ -126,7 +126,7 @@ function describePage({ machine, facts, orders }: Subject): void {
         rows.map(({ State }) => State),
         expected,
       );
-      for (const row of rows) assert.match(row['When it is over'] ?? '', /→/, row['State']);
+      for (const row of rows) assert.match(row['When it passes'] ?? '', /→/, row['State']);
     });
   });
 }
