@@ -470,7 +470,7 @@ export const mutants: readonly Mutant[] = [
     to: "Buffer.concat([Buffer.from(headOf(request), 'latin1'), head.subarray(0, 0)])",
   },
   {
-    name: 'nobody let in',
+    name: 'admitted without a peer',
     fault: 'A client is admitted although `authenticate` returned no peer.',
     file: authentication,
     from: 'return result === undefined || result === null || result === false;',
