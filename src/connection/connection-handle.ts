@@ -107,6 +107,11 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
   /** Makes a stream that reports what its subscribers throw. */
   protected abstract messageStream(): Stream<In>;
 
+  /** The connection behind a public handle; `undefined` for any other object. @internal */
+  static connectionOf(handle: object): ManagedConnection | undefined {
+    return #connection in handle ? handle.#connection : undefined;
+  }
+
   /** Whether its messages have subscribers. @internal */
   get isHeard(): boolean {
     return this.#messages?.observed === true;

@@ -14,6 +14,8 @@ import type { Flushable, FrameBatch, WriteBatcher } from './write-batcher.ts';
 export interface WrittenSide extends ConnectionSide {
   readonly transport: SocketTransport;
   readonly socketEvents: Pick<SocketEvents, 'sendErrored'>;
+  /** Frames of its own wait in the outbox or in the socket. */
+  ownFramesWait(): void;
 }
 
 /** What the outboxes of one supervisor share. */
@@ -92,6 +94,11 @@ export class Outbox implements Flushable {
     return this.#batch !== null;
   }
 
+  /** Whether nothing waits here. Frames may still wait in the socket. */
+  get isIdle(): boolean {
+    return this.#batch === null && !this.isCongested;
+  }
+
   /** Bytes that wait here for the end of the turn, or until the socket has drained. */
   get pendingBytes(): number {
     return (this.#batch?.bytes ?? 0) + this.#conflatedBytes;
@@ -119,8 +126,21 @@ export class Outbox implements Flushable {
   }
 
   #begin(frame: Frame): FrameBatch {
-    this.#room = this.#context.limits.outboxHighBytes - this.#socket.writableLength;
+    this.#prepare();
     return this.#context.writeBatcher.begin(this, frame);
+  }
+
+  #prepare(): void {
+    this.#room = this.#context.limits.outboxHighBytes - this.#socket.writableLength;
+    this.#connection.side.ownFramesWait();
+  }
+
+  /** Begins its batch with frames that it has shared with others. It has no batch yet. */
+  adopt(batch: FrameBatch): void {
+    this.#prepare();
+    this.#context.writeBatcher.flushLater(this);
+    this.#batch = batch;
+    if (batch.bytes > this.#room) this.flush();
   }
 
   /** Writes a frame at the end of the turn and returns its result. */
@@ -229,6 +249,7 @@ export class Outbox implements Flushable {
       return 'refused';
     }
     const bufferedBytes = socket.writableLength;
+    if (bufferedBytes > 0) this.#connection.side.ownFramesWait();
     this.#backpressure.backlogGrew(bufferedBytes);
     return bufferedBytes === 0 ? 'sent' : 'queued';
   }
@@ -264,11 +285,11 @@ export class Outbox implements Flushable {
   }
 }
 
-/** Writes all chunks in one system call, without copying large frames. */
-function writeChunks(
+/** Writes all chunks in one system call, without copying large frames. Returns the error that is known at once. */
+export function writeChunks(
   socket: Socket,
   chunks: readonly Buffer[],
-  written: Written | undefined,
+  written?: Written,
 ): Error | null {
   try {
     const last = chunks.length - 1;

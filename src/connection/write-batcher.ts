@@ -39,11 +39,11 @@ export class FrameBatch {
 
   /** The bytes to write, the same for all members: small frames joined, large ones unchanged. */
   get chunks(): readonly Buffer[] {
-    this.#chunks ??= this.#before === null ? [this.#frame] : joined(this.#frames());
+    this.#chunks ??= this.#before === null ? [this.#frame] : joined(this.frames);
     return this.#chunks;
   }
 
-  #frames(): Frame[] {
+  get frames(): Frame[] {
     const frames: Frame[] = [];
     for (let batch: FrameBatch | null = this; batch !== null; batch = batch.#before) {
       frames.push(batch.#frame);
@@ -68,7 +68,7 @@ function joined(frames: readonly Frame[]): Buffer[] {
   return chunks;
 }
 
-/** Writes what it has collected when the turn is over. */
+/** Has a batch of its own, and writes it when the turn is over. */
 export interface Flushable {
   flush(): unknown;
 }
@@ -81,6 +81,9 @@ export interface Flushable {
  * (measured).
  */
 export class WriteBatcher {
+  /** Runs at the end of each turn, before the outboxes write their batches. */
+  beforeFlush: () => void = () => {};
+
   readonly #clock: Clock;
   #number = 0;
   #isEndDue = false;
@@ -98,11 +101,16 @@ export class WriteBatcher {
 
   /** Begins a batch that is flushed at the end of this turn. */
   begin(outbox: Flushable, frame: Frame): FrameBatch {
-    this.endLater();
-    this.#waiting.push(outbox);
+    this.flushLater(outbox);
     if (this.#first === null || !this.#first.endsWith(frame))
       this.#first = new FrameBatch(null, frame);
     return this.#first;
+  }
+
+  /** Flushes an outbox at the end of this turn. */
+  flushLater(outbox: Flushable): void {
+    this.endLater();
+    this.#waiting.push(outbox);
   }
 
   /** Schedules the end of this turn, unless that is done already. */
@@ -118,6 +126,10 @@ export class WriteBatcher {
     this.#first = null;
     this.#isEndDue = false;
     this.#number += 1;
-    runEach(waiting, (outbox) => outbox.flush());
+    try {
+      this.beforeFlush();
+    } finally {
+      runEach(waiting, (outbox) => outbox.flush());
+    }
   }
 }

@@ -28,6 +28,7 @@ import {
   type InboundConnection,
   type InboundHost,
   inboundConnection,
+  type Sharing,
   type UpgradeRequest,
   type UpgradeResult,
 } from './inbound-connection.ts';
@@ -73,6 +74,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   readonly registry: Registry;
   readonly contract: Contract<In, Out, Sent>;
   readonly handlers: MessageHandlers;
+  readonly sharing: Sharing;
   readonly #parts: AcceptorParts<Peer, In, Out, Sent>;
   readonly #admission: Admission;
   readonly #authentication: Authentication<Peer, In, Out>;
@@ -87,6 +89,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     this.context = context;
     this.registry = registry;
     this.contract = broadcaster.contract;
+    this.sharing = broadcaster.fanOut;
     this.handlers = handlers;
     this.#admission = new Admission(options, registry, reporter, options.clock.now());
     const { wheel } = context;
@@ -191,12 +194,16 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
 
   connectionOpened(connection: InboundConnection): void {
     connection.handle = new InboundHandle<Peer, In, Out>(connection, this.#handleParts);
-    this.#parts.registry.enter(connection);
+    const { registry } = this.#parts;
+    // It must not get what was broadcast before.
+    if (registry.shared !== null) this.sharing.setApart(connection);
+    registry.enter(connection);
   }
 
   connectionQuarantined(connection: InboundConnection): void {
     this.#parts.registry.leave(connection);
     this.#parts.broadcaster.topics.leaveAll(connection);
+    this.sharing.forget(connection);
   }
 
   connectionCrashed(error: Error): void {

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Notifications } from '../chart/notifications.ts';
+import type { WriteBatcher } from '../connection/write-batcher.ts';
 import type { Connection } from '../core/connection.ts';
 import { Contract } from '../core/contract.ts';
 import { MooringError, toError } from '../core/errors.ts';
@@ -7,18 +8,17 @@ import { type Frame, messageFrame } from '../core/frame.ts';
 import { ignoreRejection } from '../core/guard.ts';
 import { callback, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 import { printAs } from '../core/text.ts';
+import { type Audience, FanOut } from './fan-out.ts';
+import type { InboundConnection } from './inbound-connection.ts';
+import type { ResolvedOptions } from './options.ts';
 import {
   deliveryOf,
-  everybody,
-  fanOut,
-  filterOf,
   type PolicyOf,
   type Publication,
   type PublicationPolicy,
   publicationOf,
-} from './fan-out.ts';
-import type { InboundConnection } from './inbound-connection.ts';
-import type { ResolvedOptions } from './options.ts';
+  selectionOf,
+} from './publication.ts';
 import type { Registry } from './registry.ts';
 import { handleOf, type Reporter } from './report.ts';
 import type {
@@ -35,6 +35,7 @@ export interface BroadcasterParts<Peer, In, Out> {
   readonly registry: Registry;
   readonly notifications: Notifications;
   readonly reporter: Reporter<Peer, In, Out>;
+  readonly writeBatcher: WriteBatcher;
 }
 
 /** Checks and encodes each message once. Writes one frame to all open connections or to the members of a topic. */
@@ -42,18 +43,21 @@ export class Broadcaster<Peer, In, Out, Sent> {
   readonly topics: Topics;
   readonly contract: Contract<In, Out, Sent>;
   readonly reporter: Reporter<Peer, In, Out>;
+  readonly fanOut: FanOut;
   readonly #registry: Registry;
-  readonly #notifications: Notifications;
 
   constructor(
     { limits, codec, messages, sends }: ResolvedOptions<Peer, In, Out, Sent>,
-    { registry, notifications, reporter }: BroadcasterParts<Peer, In, Out>,
+    { registry, notifications, reporter, writeBatcher: batcher }: BroadcasterParts<Peer, In, Out>,
   ) {
     this.#registry = registry;
-    this.#notifications = notifications;
     this.reporter = reporter;
     this.contract = new Contract(codec, messages, sends);
-    this.topics = new Topics(limits.topicsMax, notifications, reporter);
+    this.fanOut = new FanOut({
+      ...{ notifications, batcher, highBytes: limits.outboxHighBytes },
+      audiencesOf: (connection) => this.#audiencesOf(connection),
+    });
+    this.topics = new Topics(limits.topicsMax, { fanOut: this.fanOut, notifications, reporter });
   }
 
   /**
@@ -61,20 +65,25 @@ export class Broadcaster<Peer, In, Out, Sent> {
    *
    * @throws MooringError when the message or an option is wrong.
    */
-  broadcast(message: Out, audience: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
+  broadcast(message: Out, audience?: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.publication(message, audience);
-    fanOut(publication, this.#registry, this.#notifications);
+    this.fanOut.publish(publication, this.#registry);
     return deliveryOf(publication);
   }
 
   /** @throws MooringError when the message or an option is wrong. */
   publication(
     message: Out,
-    audience: AudienceOptions<Connection<Peer, In, Out>>,
+    audience: AudienceOptions<Connection<Peer, In, Out>> | undefined,
     policyOf?: PolicyOf<Sent>,
   ): Publication {
-    const accepts = filterOf(audience, this.reporter);
-    return publicationOf(this.contract, message, { accepts, policyOf });
+    const selection = selectionOf(audience, this.reporter);
+    return publicationOf(this.contract, message, selection, policyOf);
+  }
+
+  *#audiencesOf(connection: InboundConnection): Iterable<Audience> {
+    yield this.#registry;
+    yield* this.topics.audiencesOf(connection);
   }
 
   /** The frame of a message for one connection. @throws MooringError when the message is wrong. */
@@ -173,10 +182,7 @@ class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Pe
     return this.#audience.messages.observable as Observable<Sent>;
   }
 
-  publish(
-    message: Out,
-    audience: AudienceOptions<Connection<Peer, In, Out>> = everybody,
-  ): Delivery {
+  publish(message: Out, audience?: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.#broadcaster.publication(message, audience, (sent) =>
       this.#policyFor(sent),
     );

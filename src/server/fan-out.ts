@@ -1,102 +1,227 @@
 import type { Notifications } from '../chart/notifications.ts';
-import type { Contract } from '../core/contract.ts';
-import { type Frame, messageFrame } from '../core/frame.ts';
-import { guarded, runEach } from '../core/guard.ts';
-import { checkNames, invalidOptions, problemAt } from '../core/option-rules.ts';
-import type { InboundConnection } from './inbound-connection.ts';
-import { type AnyReporter, handleOf } from './report.ts';
-import type { AudienceOptions, Delivery, Overflow } from './supervisor-types.ts';
-
-/** How a publication treats congested members. */
-export interface PublicationPolicy {
-  readonly overflow: Overflow;
-  /** The name of the topic; empty for a broadcast. */
-  readonly topic: string;
-  /** The key of the message, for `latest`. */
-  readonly key: string;
-}
-
-/** Chooses the policy for a message: the output of `sends`. */
-export type PolicyOf<Sent> = (sent: Sent) => PublicationPolicy;
-
-/** One frame for an audience, and the counts so far. */
-export interface Publication extends PublicationPolicy {
-  /** The message in the frame. */
-  readonly message: unknown;
-  readonly frame: Frame;
-  /** Whether a member gets it; `null` when all members do. */
-  readonly accepts: ((connection: InboundConnection) => boolean) | null;
-  delivered: number;
-  kept: number;
-  /** Kept frames that this one has replaced. */
-  replaced: number;
-  dropped: number;
-}
-
-/** The audience and the policy of a publication. */
-export interface PublicationTerms<Sent> extends Pick<Publication, 'accepts'> {
-  /** @default that of a broadcast */
-  readonly policyOf?: PolicyOf<Sent> | undefined;
-}
-
-const broadcastPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '', key: '' };
-
-/**
- * Checks a message and encodes it, once for all recipients.
- *
- * @throws MooringError `invalid-message` or `unencodable-message`
- */
-export function publicationOf<Out, Sent>(
-  contract: Contract<unknown, Out, Sent>,
-  given: Out,
-  { accepts, policyOf = () => broadcastPolicy }: PublicationTerms<Sent>,
-): Publication {
-  const message = contract.outbound(given);
-  const frame = messageFrame(contract.encode(message));
-  // After encoding, so that `keyOf` never gets a message that cannot be sent.
-  const policy = policyOf(message);
-  return { message, frame, accepts, ...policy, delivered: 0, kept: 0, replaced: 0, dropped: 0 };
-}
+import type { FrameBatch, WriteBatcher } from '../connection/write-batcher.ts';
+import { runAll, runEach } from '../core/guard.ts';
+import type { InboundConnection, Sharing } from './inbound-connection.ts';
+import type { Publication } from './publication.ts';
+import { Combination, SharedFrames } from './shared-frames.ts';
 
 /** The members that a publication reaches: those of a topic, or all open connections. */
-export interface Reachable extends Iterable<InboundConnection> {
+export interface Audience extends Iterable<InboundConnection> {
+  readonly size: number;
   has(connection: InboundConnection): boolean;
   /** How many members have left so far. While this number stays the same, `has` need not be called. */
   readonly removals: number;
+  /** The frames that wait for the end of the turn. Only {@link FanOut} sets it. */
+  shared: SharedFrames | null;
+}
+
+/** What a fan-out needs of its supervisor. */
+export interface FanOutParts {
+  readonly notifications: Notifications;
+  readonly batcher: WriteBatcher;
+  /** `limits.outboxHighBytes`. */
+  readonly highBytes: number;
+  /** All audiences that a connection belongs to. */
+  audiencesOf(connection: InboundConnection): Iterable<Audience>;
 }
 
 /**
- * Writes one frame to every member that is open when its turn comes.
+ * Writes publications to the members of audiences, for one supervisor.
  *
- * `accepts` runs before the first write, and notifications follow the last write. Publications that application code makes in
- * answer therefore reach all members in the same order. `accepts` may join, leave or close any connection: a new member does
- * not get the frame, a member that has left or ended does not get it either, and no member gets it twice.
+ * What a turn of the event loop publishes to an audience is collected once, and each member is visited once, at the end of
+ * the turn. That is correct for members that have nothing else to get. All others are *apart*: members with frames of
+ * their own, or with a backlog, and members that joined or opened in mid-turn. A publication visits these at once, and
+ * their outbox decides whether it has room.
+ *
+ * ```
+ * publish ─▶ frames of the audience ──(end of turn)──▶ one write for each member that is not apart
+ *        └─▶ outbox of each member that is apart ──▶ its own batch, or its overflow policy
+ * ```
+ *
+ * - A member gets its shared frames into its outbox before it gets anything of its own, and before it leaves ({@link claim}).
+ *   So its frames leave in the order in which they were published and sent.
+ * - No user code runs between the first visit and the last. So all members get publications that user code makes in answer
+ *   in the same order.
+ * - The frames that wait have at most `limits.outboxHighBytes` in sum.
  */
-export function fanOut(
-  publication: Publication,
-  audience: Reachable,
-  notifications: Notifications,
-): void {
-  const { removals } = audience;
-  const isThere = (connection: InboundConnection) =>
-    connection.isOpen && (audience.removals === removals || audience.has(connection));
-  notifications.during(() => {
-    runEach(accepted(publication, audience, isThere), (connection) => {
+export class FanOut implements Sharing {
+  readonly #parts: FanOutParts;
+  /** The audiences with shared frames. */
+  #pending: Audience[] = [];
+  /** Bytes of all shared frames. */
+  #bytes = 0;
+  /** How many frames were shared so far. */
+  #number = 0;
+  /** The members that are apart, and the number of flushes when they last had to be. */
+  readonly #apart = new Map<InboundConnection, number>();
+  #flushes = 0;
+
+  constructor(parts: FanOutParts) {
+    this.#parts = parts;
+    parts.batcher.beforeFlush = () => this.#flush();
+  }
+
+  /** Gives a publication to its audience, and counts what becomes of it. */
+  publish(publication: Publication, audience: Audience): void {
+    const { notifications, highBytes } = this.#parts;
+    const isShared = publication.accepts === null && publication.frame.length <= highBytes;
+    notifications.during(() => {
+      if (isShared) this.#share(publication, audience);
+      else this.#publishToEach(publication, audience);
+    });
+  }
+
+  #share(publication: Publication, audience: Audience): void {
+    const { frame, except } = publication;
+    if (this.#bytes + frame.length > this.#parts.highBytes) this.#flush();
+    for (const connection of except) if (audience.has(connection)) this.setApart(connection);
+    const apart = this.#apartIn(audience).filter(
+      (connection) => except.has(connection) || !this.#rejoins(connection),
+    );
+    const sharing = audience.size - apart.length;
+    const isMeant = isIn(audience);
+    runEach(apart, (connection) => {
+      if (!except.has(connection) && isMeant(connection)) write(publication, connection);
+    });
+    if (sharing === 0) return;
+    publication.delivered += sharing;
+    if (audience.shared === null) {
+      audience.shared = new SharedFrames();
+      this.#pending.push(audience);
+      this.#parts.batcher.endLater();
+    }
+    audience.shared.add(this.#number, frame);
+    this.#number += 1;
+    this.#bytes += frame.length;
+  }
+
+  /** The members of an audience that are apart, in time linear in the smaller number. */
+  #apartIn(audience: Audience): InboundConnection[] {
+    if (this.#apart.size === 0) return [];
+    return this.#apart.size < audience.size
+      ? [...this.#apart.keys()].filter((connection) => audience.has(connection))
+      : [...audience].filter((connection) => this.#apart.has(connection));
+  }
+
+  /** Lets a member share again if nothing of its own waits, and it was not apart for any of the frames that wait now. */
+  #rejoins(connection: InboundConnection): boolean {
+    const isLate = this.#pending.length > 0 && this.#apart.get(connection) === this.#flushes;
+    if (!isLate && connection.side.isIdle) return this.#apart.delete(connection);
+    this.#apart.set(connection, this.#flushes);
+    return false;
+  }
+
+  /**
+   * Asks for each member whether it gets the publication, then writes to those that do.
+   *
+   * `accepts` may join, leave or close any connection: a new member does not get the frame, a member that has left or ended
+   * does not get it either, and no member gets it twice.
+   */
+  #publishToEach(publication: Publication, audience: Audience): void {
+    const { accepts, except } = publication;
+    const isThere = isIn(audience);
+    // A copy, because a write may end a connection, which then leaves the audience.
+    const members = [...audience].filter(
+      (connection) =>
+        isThere(connection) && !except.has(connection) && (accepts?.(connection) ?? true),
+    );
+    runEach(members, (connection) => {
       if (isThere(connection)) write(publication, connection);
     });
-  });
+  }
+
+  setApart(connection: InboundConnection): void {
+    this.claim(connection);
+    this.#apart.set(connection, this.#flushes);
+  }
+
+  claim(connection: InboundConnection): void {
+    if (this.#pending.length === 0 || this.#apart.has(connection)) return;
+    const shares = this.#sharesOf(connection);
+    if (shares.length === 0) return;
+    this.#apart.set(connection, this.#flushes);
+    connection.side.adopt(SharedFrames.batchOf(shares));
+  }
+
+  sharedBytesOf(connection: InboundConnection): number {
+    if (this.#pending.length === 0 || this.#apart.has(connection)) return 0;
+    return this.#sharesOf(connection).reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  forget(connection: InboundConnection): void {
+    this.#apart.delete(connection);
+  }
+
+  /** In time linear in the smaller number: that of its audiences, or of the audiences with shared frames. */
+  #sharesOf(connection: InboundConnection): SharedFrames[] {
+    const topics = connection.side.topics?.size ?? 0;
+    const audiences =
+      topics < this.#pending.length ? this.#parts.audiencesOf(connection) : this.#pending;
+    const shares: SharedFrames[] = [];
+    for (const audience of audiences) {
+      if (audience.shared !== null && audience.has(connection)) shares.push(audience.shared);
+    }
+    return shares;
+  }
+
+  /** Writes the shared frames of all audiences. */
+  #flush(): void {
+    if (this.#pending.length === 0) return;
+    const audiences = this.#pending;
+    this.#pending = [];
+    this.#bytes = 0;
+    this.#parts.notifications.during(() => {
+      const [only] = audiences;
+      if (audiences.length > 1) this.#writeCombined(audiences);
+      else if (only !== undefined) this.#writeAlike(only);
+      // From here on, a member that was set apart before has got none of the frames that wait.
+      this.#flushes += 1;
+    });
+  }
+
+  #writeAlike(audience: Audience): void {
+    const shared = takeShared(audience);
+    if (shared === null) return;
+    const batch = SharedFrames.batchOf([shared]);
+    const members = audience[Symbol.iterator]();
+    runAll(
+      () => members.next().value as InboundConnection | undefined,
+      (connection) => {
+        if (!this.#apart.has(connection)) this.#write(batch, connection);
+      },
+    );
+  }
+
+  #writeCombined(audiences: readonly Audience[]): void {
+    const root = new Combination();
+    const combinations = new Map<InboundConnection, Combination>();
+    for (const audience of audiences) {
+      const shared = takeShared(audience);
+      if (shared === null) continue;
+      for (const connection of audience) {
+        if (this.#apart.has(connection)) continue;
+        combinations.set(connection, (combinations.get(connection) ?? root).with(shared));
+      }
+    }
+    runEach([...combinations], ([connection, { batch }]) => this.#write(batch, connection));
+  }
+
+  #write(batch: FrameBatch, connection: InboundConnection): void {
+    if (!connection.side.writeShared(batch)) this.#apart.set(connection, this.#flushes);
+  }
 }
 
-/** Returns a copy, because a write may end a connection, which then leaves the audience. */
-function accepted(
-  { accepts }: Publication,
-  audience: Reachable,
-  isThere: (connection: InboundConnection) => boolean,
-): InboundConnection[] {
-  const members = [...audience];
-  return accepts === null
-    ? members
-    : members.filter((connection) => isThere(connection) && accepts(connection));
+/** Makes a function that tells whether one of its present members is still open and a member. */
+function isIn(audience: Audience): (connection: InboundConnection) => boolean {
+  const { removals } = audience;
+  return (connection) =>
+    connection.isOpen && (audience.removals === removals || audience.has(connection));
+}
+
+function takeShared(audience: Audience): SharedFrames | null {
+  const { shared } = audience;
+  audience.shared = null;
+  return shared;
 }
 
 function write(publication: Publication, connection: InboundConnection): void {
@@ -104,11 +229,6 @@ function write(publication: Publication, connection: InboundConnection): void {
   if (outbox !== null && outbox.publish(publication.frame) !== 'refused')
     publication.delivered += 1;
   else overflow(publication, connection);
-}
-
-/** The result for the publisher. */
-export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery {
-  return { delivered, kept, dropped };
 }
 
 /** Applies the policy of the publication to a member that cannot take it. */
@@ -130,54 +250,4 @@ function isConflated(publication: Publication, connection: InboundConnection): b
     connection.side.dropped += 1;
   }
   return isConflated;
-}
-
-const names = ['where', 'except'] as const;
-
-/** The audience of a publication without options. */
-export const everybody = Object.freeze({});
-
-/**
- * Makes the filter for a publication; `null` when all members get it.
- *
- * @throws MooringError `invalid-options`
- */
-export function filterOf<C extends object>(audience: AudienceOptions<C>, reporter: AnyReporter) {
-  checkAudience(audience);
-  const { where, except } = audience;
-  if (where === undefined && except === undefined) return null;
-  const left = exceptions(except);
-  const report = (error: Error) => reporter.errored('where', error);
-  return (connection: InboundConnection) => {
-    const handle = handleOf(connection) as object as C;
-    if (left.has(handle)) return false;
-    return where === undefined || guarded(() => where(handle), report) === true;
-  };
-}
-
-/** Written by hand, and checks only the options that are given, because it runs for each message. */
-function checkAudience<C>(audience: AudienceOptions<C>): void {
-  if (audience === everybody) return;
-  checkNames(audience, names);
-  const { where, except } = audience;
-  if (where !== undefined && typeof where !== 'function') {
-    throw invalidOptions([problemAt(audience, ['where'], 'must be a function')]);
-  }
-  if (except !== undefined && (typeof except !== 'object' || except === null)) {
-    throw invalidOptions([problemAt(audience, ['except'], mustBeConnections)]);
-  }
-}
-
-const mustBeConnections = 'must be a connection, or several in a list or set';
-
-/** The connections to leave out. @throws MooringError for a value that cannot be a connection, for example an id */
-function exceptions<C extends object>(except: AudienceOptions<C>['except']): ReadonlySet<C> {
-  if (except === undefined) return new Set();
-  const left = new Set(Symbol.iterator in except ? except : [except]);
-  for (const one of left) {
-    if (typeof one !== 'object') {
-      throw invalidOptions([problemAt({ except: one }, ['except'], mustBeConnections)]);
-    }
-  }
-  return left;
 }

@@ -1,8 +1,8 @@
-import type { ConnectionSide } from '../connection/connection-core.ts';
 import { takenAway } from '../connection/ending-record.ts';
 import { type ConnectionHost, ManagedConnection } from '../connection/managed-connection.ts';
-import { Outbox, type OutboxRuntime } from '../connection/outbox.ts';
+import { Outbox, type OutboxRuntime, type WrittenSide, writeChunks } from '../connection/outbox.ts';
 import { SocketEvents } from '../connection/socket-events.ts';
+import type { FrameBatch } from '../connection/write-batcher.ts';
 import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
 import {
   type AnswerHeaders,
@@ -41,9 +41,22 @@ export interface Grant {
  */
 export type UpgradeResult = WebSocketFace | RefusalAnswer | Error | null;
 
+/** The frames that members of audiences share until the end of the turn. */
+export interface Sharing {
+  /** Moves the frames that a connection shares with others into its outbox. */
+  claim(connection: InboundConnection): void;
+  /** Claims its frames and gives it further publications one by one, until nothing of its own waits. */
+  setApart(connection: InboundConnection): void;
+  /** Bytes of the frames that a connection shares with others. */
+  sharedBytesOf(connection: InboundConnection): number;
+  /** The connection has left all its audiences. */
+  forget(connection: InboundConnection): void;
+}
+
 /** What an inbound connection needs from its supervisor. */
 export interface InboundHost extends ConnectionHost {
   readonly context: OutboxRuntime;
+  readonly sharing: Sharing;
   /** Writes 101 and binds a WebSocket. */
   completeUpgrade(upgrade: UpgradeRequest): UpgradeResult;
 }
@@ -70,7 +83,7 @@ export function inboundConnection(
 }
 
 /** The accepting side of a connection: its upgrade request, its peer and its outbox. */
-export class Inbound implements ConnectionSide, DeadlineOwner {
+export class Inbound implements WrittenSide, DeadlineOwner {
   readonly transport = new NodeTransport();
   readonly socketEvents: SocketEvents;
   /** What `authenticate` returned. */
@@ -110,12 +123,59 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
     else if (socket.closed) this.disown(takenAway());
   }
 
-  /** The outbox, made for the first message; `null` if messages can no longer leave. */
+  /**
+   * The outbox, made for the first message of its own; `null` if messages can no longer leave. Frames that it shares
+   * with others are in it, so that the next one leaves after them.
+   */
   get outbox(): Outbox | null {
+    this.#host.sharing.claim(this.#connection);
+    return this.#openOutbox();
+  }
+
+  #openOutbox(): Outbox | null {
     const connection = this.#connection;
     if (!connection.isOpen || !(this.#outbox?.hasBatch || this.transport.isWritable)) return null;
     this.#outbox ??= new Outbox(this.transport.socket, connection, this.#host.context);
     return this.#outbox;
+  }
+
+  /** Takes over frames that it has shared with others. */
+  adopt(batch: FrameBatch): void {
+    this.#openOutbox()?.adopt(batch);
+  }
+
+  ownFramesWait(): void {
+    this.#host.sharing.setApart(this.#connection);
+  }
+
+  /** Whether nothing of its own waits, and it can be written to. */
+  get isIdle(): boolean {
+    const { transport } = this;
+    return this.#outbox?.isIdle !== false && transport.bufferedBytes === 0 && transport.isWritable;
+  }
+
+  /**
+   * Writes frames that it shares with others, at most as many bytes as the high mark. Nothing of its own waits.
+   *
+   * @returns whether all have left. If the socket is gone, they are lost, as all that it has accepted.
+   */
+  writeShared({ chunks, bytes }: FrameBatch): boolean {
+    const { transport } = this;
+    if (!this.#connection.isOpen || !transport.isWritable) return false;
+    transport.noteWritten(bytes);
+    const error = writeChunks(transport.socket, chunks);
+    if (error !== null) this.socketEvents.sendErrored(error);
+    return transport.bufferedBytes === 0;
+  }
+
+  /** Drops the kept frames of a topic that it has left. */
+  forgetTopic(name: string): void {
+    this.#outbox?.forget(name);
+  }
+
+  /** Bytes that wait for the end of the turn, or until the socket has drained. */
+  get pendingBytes(): number {
+    return (this.#outbox?.pendingBytes ?? 0) + this.#host.sharing.sharedBytesOf(this.#connection);
   }
 
   /** Whether the outbox is above its high mark. */
@@ -246,6 +306,7 @@ export class Inbound implements ConnectionSide, DeadlineOwner {
   stopSending(): void {
     this.#forgetWelcome();
     this.#appHeartbeat?.stop();
+    this.#host.sharing.claim(this.#connection);
     this.#outbox?.stop();
   }
 

@@ -52,8 +52,8 @@ export class InboundHandle<Peer, In, Out>
   }
 
   get bufferedBytes(): number {
-    const { transport, outbox } = this.#connection.side;
-    return transport.bufferedBytes + (outbox?.pendingBytes ?? 0);
+    const { transport, pendingBytes } = this.#connection.side;
+    return transport.bufferedBytes + pendingBytes;
   }
 
   get droppedMessages(): number {

@@ -3,7 +3,9 @@ import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { ConnectionState } from '../core/connection.ts';
 import * as defaults from '../core/defaults.ts';
 import { networkOf } from './address.ts';
+import type { Audience } from './fan-out.ts';
 import type { InboundConnection } from './inbound-connection.ts';
+import type { SharedFrames } from './shared-frames.ts';
 import type { Counts } from './supervisor-types.ts';
 
 /** Follows the connections of a registry. */
@@ -12,7 +14,7 @@ export interface ConnectionWatcher {
 }
 
 /** The connections of a supervisor. Finds open ones by id and key; counts all by state, and accepted ones by address. */
-export class Registry {
+export class Registry implements Audience {
   readonly counts: Counts = {
     handshaking: 0,
     open: 0,
@@ -25,6 +27,7 @@ export class Registry {
   readonly watchers = new Set<ConnectionWatcher>();
   /** How many connections have left so far. */
   removals = 0;
+  shared: SharedFrames | null = null;
   /** The open connections by their ids. */
   readonly open = new Map<string, InboundConnection>();
 
@@ -141,13 +144,18 @@ export class Registry {
     if (sameKey?.delete(connection) && sameKey.size === 0) this.#keys.delete(connection.side.key);
   }
 
+  get size(): number {
+    return this.open.size;
+  }
+
   /** The open connections: the audience of a broadcast. */
   [Symbol.iterator](): Iterator<InboundConnection> {
     return this.open.values();
   }
 
   has(connection: InboundConnection): boolean {
-    return this.open.has(connection.id);
+    // Not the id alone: other supervisors have connections with the same ids.
+    return this.open.get(connection.id) === connection;
   }
 
   byKey(key: string): readonly InboundConnection[] {

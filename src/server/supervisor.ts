@@ -29,7 +29,6 @@ import { type AdmissionState, drainingRefusal } from './admission.ts';
 import type { AdmittedPeer, HandlerPeer } from './authenticate-result.ts';
 import { Broadcaster } from './broadcaster.ts';
 import { Children } from './children.ts';
-import { everybody } from './fan-out.ts';
 import { Handlers } from './handlers.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import { type ResolvedOptions, resolveOptions, type SupervisorOptions } from './options.ts';
@@ -129,7 +128,9 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     const shrank = () => this.#shrank();
     const handlers = new Handlers<Peer, In, Out>(options, reporter, context.wheel, shrank);
     const { notifications } = charts;
-    const broadcaster = new Broadcaster(options, { registry, notifications, reporter });
+    const { writeBatcher } = context;
+    const broadcasterParts = { registry, notifications, reporter, writeBatcher };
+    const broadcaster = new Broadcaster(options, broadcasterParts);
     this.#charts = charts;
     this.#reporter = reporter;
     this.#registry = registry;
@@ -225,10 +226,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     return { [Symbol.iterator]: () => topics.sizes() };
   }
 
-  broadcast(
-    message: Out,
-    audience: AudienceOptions<Connection<Peer, In, Out>> = everybody,
-  ): Delivery {
+  broadcast(message: Out, audience?: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     return this.#broadcaster.broadcast(message, audience);
   }
 

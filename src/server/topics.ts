@@ -5,9 +5,11 @@ import type { UntimedEvent } from '../core/events.ts';
 import { Stream } from '../core/stream.ts';
 import { copyOf } from '../core/text.ts';
 import { kindOf } from '../core/wording.ts';
-import { fanOut, type Publication, type Reachable } from './fan-out.ts';
+import type { Audience, FanOut } from './fan-out.ts';
 import type { InboundConnection } from './inbound-connection.ts';
+import type { Publication } from './publication.ts';
 import type { AnyReporter } from './report.ts';
+import type { SharedFrames } from './shared-frames.ts';
 import type { TopicSize } from './supervisor-types.ts';
 
 /**
@@ -23,13 +25,14 @@ const SHORT_NAME = Math.floor(NAME_BYTES_MAX / 3);
 export type TopicEvent = Extract<UntimedEvent, { type: `topic.${string}` }>;
 
 /**
- * The members of one topic, and its two streams: an RxJS pipeline into {@link fanOut} while it has members, and
+ * The members of one topic, and its two streams: an RxJS pipeline into {@link FanOut.publish} while it has members, and
  * `messages$` for listeners in this process.
  */
-export class TopicAudience implements Reachable {
+export class TopicAudience implements Audience {
   readonly name: string;
   readonly members = new Set<InboundConnection>();
   removals = 0;
+  shared: SharedFrames | null = null;
   /** The public handle without options; made on first use. */
   handle: object | null = null;
   /** Lets {@link Topics} find it while it is idle. */
@@ -47,6 +50,10 @@ export class TopicAudience implements Reachable {
 
   [Symbol.iterator](): Iterator<InboundConnection> {
     return this.members.values();
+  }
+
+  get size(): number {
+    return this.members.size;
   }
 
   has(connection: InboundConnection): boolean {
@@ -101,12 +108,19 @@ export class TopicAudience implements Reachable {
     if (this.#publications !== null) return this.#publications;
     const publications$ = new Subject<Publication>();
     publications$.subscribe((publication) => {
-      fanOut(publication, this, this.#topics.notifications);
+      this.#topics.fanOut.publish(publication, this);
       this.#dropped += publication.dropped + publication.replaced;
     });
     this.#publications = publications$;
     return publications$;
   }
+}
+
+/** The dependencies of topics. */
+export interface TopicsParts {
+  readonly fanOut: FanOut;
+  readonly notifications: Notifications;
+  readonly reporter: AnyReporter;
 }
 
 /**
@@ -118,6 +132,7 @@ export class TopicAudience implements Reachable {
  */
 export class Topics {
   readonly notifications: Notifications;
+  readonly fanOut: FanOut;
 
   readonly #topicsMax: number;
   readonly #reporter: AnyReporter;
@@ -130,8 +145,9 @@ export class Topics {
   #events: TopicEvent[] = [];
   #isComplete = false;
 
-  constructor(topicsMax: number, notifications: Notifications, reporter: AnyReporter) {
+  constructor(topicsMax: number, { fanOut, notifications, reporter }: TopicsParts) {
     this.#topicsMax = topicsMax;
+    this.fanOut = fanOut;
     this.notifications = notifications;
     this.#reporter = reporter;
   }
@@ -140,6 +156,14 @@ export class Topics {
   audience(name: string): TopicAudience {
     checkTopicName(name);
     return this.#find(name) ?? this.#create(name);
+  }
+
+  /** The topics that a connection is a member of. */
+  *audiencesOf(connection: InboundConnection): Iterable<TopicAudience> {
+    for (const name of connection.side.topics ?? []) {
+      const audience = this.#active.get(name);
+      if (audience?.has(connection)) yield audience;
+    }
   }
 
   /** The topics with members, and how many each has. */
@@ -158,6 +182,8 @@ export class Topics {
     const audience = this.#find(name) ?? new TopicAudience(copyOf(name), this);
     // Not the given name, which may be a slice of a message and would keep the message alive.
     connection.side.topics.add(audience.name);
+    // It must not get what was published before.
+    if (audience.shared !== null) this.fanOut.setApart(connection);
     audience.add(connection);
     if (audience.members.size === 1) this.#changed(audience, 'topic.opened');
     return true;
@@ -165,8 +191,10 @@ export class Topics {
 
   leave(connection: InboundConnection, name: string): boolean {
     checkTopicName(name);
-    if (!connection.isOpen || !connection.side.topics?.delete(name)) return false;
-    connection.side.outbox?.forget(name);
+    if (!connection.isOpen || !connection.side.topics?.has(name)) return false;
+    this.fanOut.claim(connection);
+    connection.side.topics.delete(name);
+    connection.side.forgetTopic(name);
     this.#remove(connection, name);
     return true;
   }

@@ -95,6 +95,7 @@ export class OutboxBench {
       },
       side: {
         socketEvents: { sendErrored: (error: Error) => log.push(`sendErrored ${error.message}`) },
+        ownFramesWait: () => {},
       },
       chart: { send: (fact: string) => log.push(fact) },
       end: (cause: string) => {

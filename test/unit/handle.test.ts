@@ -17,7 +17,6 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
   };
   const outbox = {
     isCongested: true,
-    pendingBytes: 5,
     send: (frame: Buffer) => {
       note('send', frame.subarray(2).toString());
       return 'sent';
@@ -47,6 +46,7 @@ function bench(state: ConnectionState = 'open', answer = true, isReachable = tru
       topics: new Set(['lobby', 'prices']),
       transport,
       isCongested: isReachable,
+      pendingBytes: isReachable ? 5 : 0,
       outbox: isReachable ? outbox : null,
     },
   };

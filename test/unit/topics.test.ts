@@ -3,13 +3,16 @@ import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
 import { Notifications } from '../../src/chart/notifications.ts';
 import type { Conflatable, ConflateResult } from '../../src/connection/outbox.ts';
+import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
-import { deliveryOf, fanOut, type Publication, type Reachable } from '../../src/server/fan-out.ts';
+import { FanOut } from '../../src/server/fan-out.ts';
 import type { InboundConnection } from '../../src/server/inbound-connection.ts';
+import { deliveryOf, type Publication } from '../../src/server/publication.ts';
 import type { AnyReporter } from '../../src/server/report.ts';
 import type { Overflow } from '../../src/server/supervisor-types.ts';
 import { Topics } from '../../src/server/topics.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 /** A connection that records its frames. */
 class FakeConnection {
@@ -29,6 +32,15 @@ class FakeConnection {
   /** The part of its outbox that a fan-out uses; `null` when the socket can no longer be written to. */
   get outbox(): FakeConnection | null {
     return this;
+  }
+
+  /** It has always something of its own to get, so that each publication visits it at once. */
+  get isIdle(): boolean {
+    return false;
+  }
+
+  forgetTopic(name: string): void {
+    this.forget(name);
   }
 
   publish(frame: Buffer): SendResult {
@@ -52,23 +64,26 @@ class FakeConnection {
   }
 }
 
-function topicsFor(topicsMax: number, notifications = new Notifications()): Topics {
+function topicsFor(topicsMax: number): Topics {
   const reporter = { emit: () => {}, errored: () => {} } as unknown as AnyReporter;
-  return new Topics(topicsMax, notifications, reporter);
+  const notifications = new Notifications();
+  const fanOut = new FanOut({
+    notifications,
+    batcher: new WriteBatcher(new VirtualClock()),
+    highBytes: 100_000,
+    audiencesOf: () => [],
+  });
+  return new Topics(topicsMax, { fanOut, notifications, reporter });
 }
 
-/** An audience that nobody leaves. */
-class Everybody extends Set<InboundConnection> implements Reachable {
-  readonly removals = 0;
-
-  constructor(connections: readonly (FakeConnection | undefined)[]) {
-    super(connections.flatMap((each) => each?.connection ?? []));
-  }
+function join(topics: Topics, { connection }: FakeConnection, name = 'lobby'): boolean {
+  topics.fanOut.setApart(connection);
+  return topics.join(connection, name);
 }
 
 function crowd(count: number, topics: Topics, name = 'lobby'): FakeConnection[] {
   const connections = Array.from({ length: count }, () => new FakeConnection());
-  for (const { connection } of connections) topics.join(connection, name);
+  for (const each of connections) join(topics, each, name);
   return connections;
 }
 
@@ -76,7 +91,8 @@ function publicationOf(text: string, parts: Partial<Publication> = {}): Publicat
   const counts = { delivered: 0, kept: 0, replaced: 0, dropped: 0 };
   const frame = messageFrame(text);
   const policy = { overflow: 'drop-newest', topic: 'lobby', key: '' } as const;
-  return { message: text, frame, accepts: null, ...policy, ...counts, ...parts };
+  const selection = { accepts: null, except: new Set<InboundConnection>() };
+  return { message: text, frame, ...selection, ...policy, ...counts, ...parts };
 }
 
 /** Publishes, and returns who got the message and who missed it. */
@@ -149,10 +165,7 @@ describe('Topics', () => {
   it('adds a member once, however often it joins', () => {
     const topics = topicsFor(10);
     const one = new FakeConnection();
-    assert.deepEqual(
-      [topics.join(one.connection, 'lobby'), topics.join(one.connection, 'lobby')],
-      [true, true],
-    );
+    assert.deepEqual([join(topics, one), join(topics, one)], [true, true]);
     assert.equal(topics.audience('lobby').members.size, 1);
     assert.deepEqual(publish(topics, 'hi'), [1, 0]);
     assert.deepEqual(one.got, ['hi']);
@@ -161,10 +174,10 @@ describe('Topics', () => {
   it('lets a member join as many topics as the limit allows, and rejoin its own', () => {
     const topics = topicsFor(2);
     const one = new FakeConnection();
-    const joined = ['a', 'b', 'c', 'a'].map((name) => topics.join(one.connection, name));
+    const joined = ['a', 'b', 'c', 'a'].map((name) => join(topics, one, name));
     assert.deepEqual(joined, [true, true, false, true]);
     topics.leave(one.connection, 'a');
-    assert.equal(topics.join(one.connection, 'c'), true);
+    assert.equal(join(topics, one, 'c'), true);
   });
 
   it('removes a member that leaves, and returns whether it was one', () => {
@@ -180,7 +193,7 @@ describe('Topics', () => {
   it('removes a member that leaves all topics', () => {
     const topics = topicsFor(10);
     const one = new FakeConnection();
-    for (const name of ['a', 'b', 'lobby']) topics.join(one.connection, name);
+    for (const name of ['a', 'b', 'lobby']) join(topics, one, name);
     topics.leaveAll(one.connection);
     topics.leaveAll(one.connection);
     topics.leaveAll(new FakeConnection().connection);
@@ -214,7 +227,7 @@ describe('Topics', () => {
     const topics = topicsFor(10);
     for (const name of longest) {
       const fake = new FakeConnection();
-      assert.equal(topics.join(fake.connection, name), true);
+      assert.equal(join(topics, fake, name), true);
       assert.equal(topics.audience(name).members.size, 1);
       assert.equal(topics.leave(fake.connection, name), true);
     }
@@ -247,7 +260,7 @@ describe('Topics', () => {
 describe('a publication to a member that is congested', () => {
   function publishTo(one: FakeConnection, overflow: Overflow) {
     const topics = topicsFor(10);
-    topics.join(one.connection, 'lobby');
+    join(topics, one);
     const publication = publicationOf('hi', { overflow, key: 'EUR' });
     topics.audience('lobby').publish(publication);
     return {
@@ -344,15 +357,11 @@ describe('a publication to a member that throws', () => {
   };
 
   it('reaches the members behind it', () => {
-    const notifications = new Notifications();
-    const topics = topicsFor(10, notifications);
+    const topics = topicsFor(10);
     const [first, second, third] = crowd(3, topics);
     if (second) second.onPublish = failing;
     const publication = publicationOf('hi');
-    assert.throws(
-      () => fanOut(publication, new Everybody([first, second, third]), notifications),
-      /out of/,
-    );
+    assert.throws(() => topics.fanOut.publish(publication, topics.audience('lobby')), /out of/);
     assert.deepEqual([first?.got, second?.got, third?.got], [['hi'], [], ['hi']]);
     assert.deepEqual(publication.delivered, 2);
   });
@@ -379,7 +388,7 @@ describe('a publication during which members come and go', () => {
     const late = new FakeConnection();
     if (first) {
       first.onPublish = () => {
-        topics.join(late.connection, 'lobby');
+        join(topics, late);
         return 'sent';
       };
     }
@@ -437,5 +446,5 @@ describe('a publication during which members come and go', () => {
 function doTo(topics: Topics, target: FakeConnection, what: string): void {
   if (what === 'shut') target.isOpen = false;
   if (what === 'leave' || what === 'rejoin') topics.leave(target.connection, 'lobby');
-  if (what === 'join' || what === 'rejoin') topics.join(target.connection, 'lobby');
+  if (what === 'join' || what === 'rejoin') join(topics, target);
 }
