@@ -1,0 +1,455 @@
+// Goal: sharing the frames of a turn changes how often members are visited, and nothing else. Method: a supervisor over fake
+// sockets; each member must get what a queue of its own would hold, in any order of calls.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Connection, Delivery, SupervisorOptions } from '../../src/index.ts';
+import { ServiceSupervisor } from '../../src/server/supervisor.ts';
+import { untilCollected } from '../support/garbage.ts';
+import { FakePeer } from './fake-peer.ts';
+import { FakeSocket } from './fake-socket.ts';
+import type { FakeFrameKind, FakeSocketWatcher } from './fake-socket-faces.ts';
+import { FakeUpgrader, fakeUpgrade } from './fake-upgrade.ts';
+import { payloadsIn } from './server-frames.ts';
+import { SimulatedClock } from './simulated-clock.ts';
+
+/** How often the fan-out and the outbox have looked at a socket. */
+class WatchedSocket extends FakeSocket {
+  visits = 0;
+
+  override get writable(): boolean {
+    this.visits += 1;
+    return super.writable;
+  }
+}
+
+/** One member, and what was written to it: a list of messages for each write. */
+class Member implements FakeSocketWatcher {
+  readonly socket: WatchedSocket;
+  readonly writes: string[][] = [];
+  /** The kinds of all frames, in order. */
+  readonly kinds: FakeFrameKind[] = [];
+  connection!: Connection;
+
+  constructor(clock: SimulatedClock) {
+    this.socket = new WatchedSocket(clock);
+    this.socket.watcher = this;
+    const peer = {
+      latencyMs: () => 1,
+      pongMs: () => 1,
+      beatMs: () => null,
+      closing: 'echo',
+    } as const;
+    new FakePeer(clock, this.socket, { ...peer, ends: true, readBytes: 1e6, readEveryMs: 1 });
+  }
+
+  wrote(_socket: FakeSocket, kind: FakeFrameKind, bytes: Uint8Array | string | number): void {
+    this.kinds.push(kind);
+    if (kind !== 'data' || !(bytes instanceof Uint8Array)) return;
+    this.writes.push(
+      payloadsIn(bytes).map((payload) => JSON.parse(Buffer.from(payload).toString())),
+    );
+  }
+
+  telling(): void {}
+  told(): void {}
+  threw(_socket: FakeSocket, _sign: string, error: unknown): void {
+    throw error;
+  }
+
+  get got(): string[] {
+    return this.writes.flat();
+  }
+}
+
+class Stage {
+  readonly clock = new SimulatedClock();
+  readonly supervisor: ServiceSupervisor<unknown, unknown, unknown, unknown>;
+  readonly members: Member[] = [];
+
+  constructor(options: SupervisorOptions<unknown> = {}) {
+    const upgrader = new FakeUpgrader(this.clock);
+    this.supervisor = new ServiceSupervisor({ clock: this.clock, ...options }, upgrader);
+    this.supervisor.events$.subscribe();
+  }
+
+  open(): Member {
+    const member = new Member(this.clock);
+    this.members.push(member);
+    const known = new Set(this.supervisor.connections);
+    this.supervisor.handleUpgrade(fakeUpgrade(member.socket));
+    const [connection] = [...this.supervisor.connections].filter((one) => !known.has(one));
+    member.connection = connection as Connection;
+    return member;
+  }
+
+  crowd(count: number, topic?: string): Member[] {
+    const members = Array.from({ length: count }, () => this.open());
+    for (const { connection } of members) if (topic !== undefined) connection.join(topic);
+    this.endTurn();
+    for (const member of members) {
+      member.writes.length = 0;
+      member.kinds.length = 0;
+      member.socket.visits = 0;
+    }
+    return members;
+  }
+
+  publish(message: string, topic = 'lobby'): Delivery {
+    return this.supervisor.topic(topic).publish(message);
+  }
+
+  /** Ends the turn, and lets the peers read. */
+  endTurn(): void {
+    this.clock.advance(10);
+  }
+}
+
+/** Lets members end while they are apart, and names them afterwards; only weak references to them are left. */
+function leaveApart(stage: Stage): WeakRef<object>[] {
+  const connections = Array.from({ length: 3 }, () => stage.open().connection);
+  stage.endTurn();
+  for (const connection of connections) connection.join('lobby');
+  stage.publish('1');
+  for (const connection of connections) connection.send('own');
+  stage.endTurn();
+  for (const connection of connections) connection.terminate();
+  stage.endTurn();
+  stage.supervisor.topic('lobby').publish('2', { except: connections });
+  stage.endTurn();
+  stage.members.length = 0;
+  return connections.map((connection) => new WeakRef(connection));
+}
+
+const writesOf = (members: readonly Member[]) => members.map(({ writes }) => writes);
+
+describe('what a turn publishes', () => {
+  it('leaves in one write for each member, which is visited once', () => {
+    const stage = new Stage();
+    const members = stage.crowd(50, 'lobby');
+    const messages = Array.from({ length: 16 }, (_, at) => `m${at}`);
+    for (const message of messages) {
+      assert.deepEqual(stage.publish(message), { delivered: 50, kept: 0, dropped: 0 });
+    }
+    const before = members.map(({ socket }) => socket.visits);
+    assert.deepEqual(new Set(before), new Set([0]));
+    assert.deepEqual(
+      writesOf(members),
+      members.map(() => []),
+    );
+    stage.endTurn();
+    assert.deepEqual(
+      writesOf(members),
+      members.map(() => [messages]),
+    );
+    const visits = members.map(({ socket }) => socket.visits);
+    assert.deepEqual(new Set(visits), new Set([1]));
+  });
+
+  it('has the order of publication across topics and broadcasts', () => {
+    const stage = new Stage();
+    const [a, b, c] = stage.crowd(3) as [Member, Member, Member];
+    for (const topic of ['red', 'blue']) a.connection.join(topic);
+    b.connection.join('blue');
+    stage.publish('1', 'blue');
+    stage.supervisor.broadcast('2');
+    stage.publish('3', 'red');
+    stage.publish('4', 'blue');
+    stage.endTurn();
+    assert.deepEqual(writesOf([a, b, c]), [[['1', '2', '3', '4']], [['1', '2', '4']], [['2']]]);
+  });
+
+  it('is joined once for all members of the same audiences', () => {
+    const stage = new Stage();
+    const members = stage.crowd(4, 'red');
+    const chunks: unknown[] = [];
+    for (const { socket, connection } of members) {
+      connection.join('blue');
+      const write = socket.write.bind(socket);
+      socket.write = (chunk, written) => {
+        chunks.push(chunk);
+        return write(chunk, written);
+      };
+    }
+    stage.publish('1', 'red');
+    stage.publish('2', 'blue');
+    stage.endTurn();
+    assert.deepEqual([chunks.length, new Set(chunks).size], [4, 1]);
+  });
+
+  it('stands before what a member is sent, and before what is published after that', () => {
+    const stage = new Stage();
+    const [a, b] = stage.crowd(2, 'lobby') as [Member, Member];
+    stage.publish('1');
+    assert.equal(a.connection.send('own'), 'queued');
+    stage.publish('2');
+    assert.equal(a.connection.send('own 2'), 'queued');
+    stage.endTurn();
+    assert.deepEqual(writesOf([a, b]), [[['1', 'own', '2', 'own 2']], [['1', '2']]]);
+    stage.publish('3');
+    stage.publish('4');
+    stage.endTurn();
+    assert.deepEqual(
+      writesOf([a, b]).map((writes) => writes.at(-1)),
+      [
+        ['3', '4'],
+        ['3', '4'],
+      ],
+    );
+  });
+
+  it('stands before a message whose flush is awaited, before a pong, and before a close frame', async () => {
+    const stage = new Stage();
+    const [a, b, c] = stage.crowd(3, 'lobby') as [Member, Member, Member];
+    stage.publish('1');
+    const flushed = a.connection.sendAndFlush('own');
+    b.socket.reader?.readPing();
+    c.connection.close(1000);
+    assert.deepEqual(b.kinds, ['data', 'pong']);
+    assert.deepEqual(c.kinds, ['data', 'close']);
+    assert.deepEqual(stage.publish('2'), { delivered: 2, kept: 0, dropped: 0 });
+    stage.endTurn();
+    assert.equal(await flushed, 'sent');
+    assert.deepEqual(writesOf([a, b, c]), [[['1', 'own', '2']], [['1'], ['2']], [['1']]]);
+  });
+
+  it('is not for who joins or opens after it, and is for who leaves after it', () => {
+    const stage = new Stage();
+    const [a, b] = stage.crowd(2) as [Member, Member];
+    a.connection.join('lobby');
+    stage.publish('1');
+    stage.supervisor.broadcast('to all');
+    b.connection.join('lobby');
+    a.connection.leave('lobby');
+    const late = stage.open();
+    stage.publish('2');
+    stage.supervisor.broadcast('to more');
+    stage.endTurn();
+    assert.deepEqual(
+      [a.got, b.got, late.got],
+      [['1', 'to all', 'to more'], ['to all', '2', 'to more'], ['to more']],
+    );
+  });
+
+  it('counts as buffered until it has left', () => {
+    const stage = new Stage();
+    const [a, b] = stage.crowd(2, 'lobby') as [Member, Member];
+    const [, other] = [a.connection.join('other'), stage.publish('12345678', 'other')];
+    assert.equal(other.delivered, 1);
+    stage.publish('1234');
+    assert.deepEqual([a.connection.bufferedBytes, b.connection.bufferedBytes], [20, 8]);
+    a.connection.send('12');
+    assert.equal(a.connection.bufferedBytes, 26);
+    stage.endTurn();
+    assert.deepEqual([a.connection.bufferedBytes, b.connection.bufferedBytes], [0, 0]);
+  });
+
+  it('leaves before the end of the turn when it has more bytes than the high mark', () => {
+    const stage = new Stage({ limits: { outboxHighBytes: 1_000, outboxLowBytes: 100 } });
+    const [a] = stage.crowd(1, 'lobby') as [Member];
+    const long = 'x'.repeat(400);
+    for (const mark of ['1', '2', '3']) stage.publish(mark + long);
+    assert.deepEqual(
+      a.writes.map((write) => write.map(([first]) => first)),
+      [['1', '2']],
+    );
+    assert.ok(a.connection.bufferedBytes <= 1_000);
+    stage.endTurn();
+    assert.deepEqual(
+      a.got.map(([first]) => first),
+      ['1', '2', '3'],
+    );
+  });
+
+  it('may hold one message that is longer than the high mark, which is accepted as before', () => {
+    const stage = new Stage({ limits: { outboxHighBytes: 1_000, outboxLowBytes: 100 } });
+    const [a, b] = stage.crowd(2, 'lobby') as [Member, Member];
+    stage.publish('1');
+    assert.deepEqual(stage.publish('x'.repeat(5_000)), { delivered: 2, kept: 0, dropped: 0 });
+    stage.publish('2');
+    stage.endTurn();
+    for (const { got } of [a, b])
+      assert.deepEqual(
+        got.map(({ length }) => length),
+        [1, 5_000, 1],
+      );
+  });
+
+  it('is shared with everybody but those whom `except` names, who share again afterwards', () => {
+    const stage = new Stage();
+    const [a, b, c] = stage.crowd(3, 'lobby') as [Member, Member, Member];
+    stage.publish('1');
+    const but = stage.supervisor.topic('lobby').publish('2', { except: a.connection });
+    assert.deepEqual(but, { delivered: 2, kept: 0, dropped: 0 });
+    stage.publish('3');
+    stage.supervisor.topic('lobby').publish('4', { except: [b.connection, a.connection] });
+    stage.endTurn();
+    assert.deepEqual(writesOf([a, b, c]), [
+      [['1', '3']],
+      [['1', '2', '3']],
+      [['1', '2', '3', '4']],
+    ]);
+    for (const { socket } of [a, b, c]) socket.visits = 0;
+    for (const message of ['5', '6', '7']) stage.publish(message);
+    // Whoever was apart is looked at once, then shares.
+    assert.deepEqual(
+      [a, b, c].map(({ socket }) => socket.visits),
+      [1, 1, 0],
+    );
+    stage.endTurn();
+    assert.deepEqual(a.writes.at(-1), ['5', '6', '7']);
+  });
+
+  it('holds nobody who has left: neither who was apart, nor who was named when it was over', async () => {
+    const stage = new Stage();
+    stage.crowd(2, 'lobby');
+    const refs = leaveApart(stage);
+    await untilCollected(refs);
+  });
+
+  it('leaves nobody out whom `except` cannot mean: an object that is no connection, one of another supervisor', () => {
+    const [stage, other] = [new Stage(), new Stage()];
+    stage.crowd(2, 'lobby');
+    const [stranger] = other.crowd(1, 'lobby') as [Member];
+    const except = [{}, { id: 'c1' }, stranger.connection] as Connection[];
+    const delivery = stage.supervisor.topic('lobby').publish('1', { except });
+    assert.deepEqual(delivery, { delivered: 2, kept: 0, dropped: 0 });
+    assert.equal(stage.supervisor.broadcast('2', { except }).delivered, 2);
+  });
+});
+
+const TOPICS = ['red', 'blue', 'green'];
+
+/** A message that fills the outbox of whoever gets it. */
+const LONG_BYTES = 20_000;
+
+const evenOnly = ({ id }: Connection) => Number.parseInt(id.slice(1), 36) % 2 === 0;
+
+/** A stage, and beside it a queue for each member with what it must get. */
+class Model {
+  readonly stage = new Stage({ limits: { outboxHighBytes: 1_000, outboxLowBytes: 100 } });
+  readonly #queues = new Map<Member, string[]>();
+  readonly #topics = new Map<Member, Set<string>>();
+
+  add(members: readonly Member[]): void {
+    for (const member of members) {
+      this.#queues.set(member, []);
+      this.#topics.set(member, new Set());
+    }
+  }
+
+  /** Whether a member is in a topic. */
+  in(topic: string): (member: Member) => boolean {
+    return (member) => this.#topics.get(member)?.has(topic) === true;
+  }
+
+  published(message: string, { delivered }: Delivery, isFor: (member: Member) => boolean): void {
+    let count = 0;
+    for (const [member, queue] of this.#queues) {
+      if (member.connection.state !== 'open' || !isFor(member)) continue;
+      queue.push(message);
+      count += 1;
+    }
+    assert.equal(delivered, count);
+  }
+
+  sent(message: string, member: Member): void {
+    this.#queues.get(member)?.push(message);
+  }
+
+  join(member: Member, topic: string): void {
+    if (member.connection.join(topic)) this.#topics.get(member)?.add(topic);
+  }
+
+  leave(member: Member, topic: string): void {
+    if (member.connection.leave(topic)) this.#topics.get(member)?.delete(topic);
+  }
+
+  check(): void {
+    for (const [member, queue] of this.#queues) assert.deepEqual(member.got, queue);
+  }
+}
+
+interface Deed {
+  readonly what: keyof typeof deeds;
+  readonly who: number;
+  readonly topic: string;
+  readonly bytes: number;
+}
+
+interface Moment extends Deed {
+  readonly model: Model;
+  readonly member: Member;
+  readonly message: string;
+}
+
+const deeds = {
+  publish({ model, topic, message }: Moment): void {
+    const delivery = model.stage.supervisor.topic(topic).publish(message);
+    model.published(message, delivery, model.in(topic));
+  },
+  broadcast({ model, message }: Moment): void {
+    model.published(message, model.stage.supervisor.broadcast(message), () => true);
+  },
+  except({ model, topic, message, member }: Moment): void {
+    const except = member.connection;
+    const delivery = model.stage.supervisor.topic(topic).publish(message, { except });
+    const isIn = model.in(topic);
+    model.published(message, delivery, (one) => isIn(one) && one !== member);
+  },
+  where({ model, message }: Moment): void {
+    const delivery = model.stage.supervisor.broadcast(message, { where: evenOnly });
+    model.published(message, delivery, ({ connection }) => evenOnly(connection));
+  },
+  publishLong(moment: Moment): void {
+    const { model } = moment;
+    // In a turn of its own: nobody is congested before it or behind it.
+    model.stage.endTurn();
+    deeds.publish({ ...moment, message: `${moment.message}${'x'.repeat(LONG_BYTES)}` });
+    model.stage.endTurn();
+  },
+  send({ model, member, message }: Moment): void {
+    if (member.connection.send(message) !== 'refused') model.sent(message, member);
+  },
+  sendAndFlush({ model, member, message }: Moment): void {
+    if (member.connection.state !== 'open') return;
+    void member.connection.sendAndFlush(message);
+    model.sent(message, member);
+  },
+  join: ({ model, member, topic }: Moment) => model.join(member, topic),
+  leave: ({ model, member, topic }: Moment) => model.leave(member, topic),
+  ping({ member }: Moment): void {
+    if (member.connection.state === 'open') member.socket.reader?.readPing();
+  },
+  open: ({ model }: Moment) => model.add([model.stage.open()]),
+  close: ({ member }: Moment) => void member.connection.close(),
+  terminate: ({ member }: Moment) => void member.connection.terminate(),
+  endTurn: ({ model }: Moment) => model.stage.endTurn(),
+};
+
+const often = ['publish', 'publish', 'join'] as const;
+
+const anyDeed: fc.Arbitrary<Deed> = fc.record({
+  what: fc.constantFrom(...often, ...(Object.keys(deeds) as (keyof typeof deeds)[])),
+  who: fc.nat(5),
+  topic: fc.constantFrom(...TOPICS),
+  bytes: fc.constantFrom(1, 1, 1, 20, 300, 900),
+});
+
+describe('a member of several audiences', () => {
+  it('gets what a queue of its own would hold, whatever happens meanwhile', () => {
+    const run = (plan: readonly Deed[]) => {
+      const model = new Model();
+      model.add(model.stage.crowd(4));
+      for (const [index, deed] of plan.entries()) {
+        const { members } = model.stage;
+        const member = members[deed.who % members.length] as Member;
+        const message = `${index} ${'x'.repeat(deed.bytes)}`;
+        deeds[deed.what]({ ...deed, model, member, message });
+      }
+      model.stage.endTurn();
+      model.check();
+    };
+    fc.assert(fc.property(fc.array(anyDeed, { maxLength: 60 }), run), { numRuns: 500 });
+  });
+});
