@@ -97,13 +97,13 @@ describe('docs/recipes/upstream-credentials.md', () => {
 });
 
 describe('docs/recipes/nginx.md', () => {
-  async function processBehindNginx() {
+  async function processBehindNginx(at = 0) {
     const process = behindNginx(['localhost']);
     const failures: Failure[] = [];
     process.supervisor.events$.subscribe((event) => {
       if (event.type === 'connection.failed') failures.push(event.failure);
     });
-    await new Promise<void>((resolve) => process.server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => process.server.listen(at, '127.0.0.1', resolve));
     stops.add(async () => {
       const { supervisor } = process;
       const isOver = supervisor.state === 'draining' || supervisor.state === 'stopped';
@@ -156,6 +156,26 @@ describe('docs/recipes/nginx.md', () => {
     await stopped;
     const endings = clients.flatMap((client) => shortly(client.endings));
     assert.deepEqual(endings, ['1001 draining', '1001 draining']);
+  });
+
+  it('moves clients back and forth while each process restarts in turn, without a failed attempt', async () => {
+    const { both, url, cert } = await scene();
+    const clients = Array.from({ length: 8 }, () =>
+      noted(createClient(url, { connect: { ca: cert } }), stops),
+    );
+    let running = [...both];
+    const open = () => running.map(({ supervisor }) => supervisor.counts.open);
+    await until(() => open().join() === '4,4', 'four clients in each process');
+    for (const index of [0, 1]) {
+      const old = running[index] as (typeof running)[number];
+      await old.stop();
+      await until(() => open()[1 - index] === 8, 'all are in the other process');
+      const fresh = await processBehindNginx(old.port);
+      running = running.map((one, at) => (at === index ? fresh : one));
+    }
+    await until(() => open()[0] === 8, 'all are in the new process');
+    const endings = clients.flatMap((client) => shortly(client.endings));
+    assert.deepEqual(new Set(endings), new Set(['1001 draining']));
   });
 
   it('selects the process with the fewest, and none that answers 503', async () => {
