@@ -5,8 +5,8 @@
 //
 // and the members of a room get a message when somebody comes, leaves or says something.
 
+import { createSupervisor, listen, logEvents, Refusal } from 'mooring';
 import { z } from 'zod';
-import { createSupervisor, listen, logEvents, Refusal } from '../../src/index.ts';
 
 const room = z.string().min(1).max(64);
 

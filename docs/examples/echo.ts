@@ -3,7 +3,7 @@
 //   PORT=8080 TOKENS='ada=s3cret bob=hunter2' node echo.js
 
 import { createHash } from 'node:crypto';
-import { createSupervisor, listen, logEvents, Refusal } from '../../src/index.ts';
+import { createSupervisor, listen, logEvents, Refusal } from 'mooring';
 
 const { PORT = '8080', TOKENS = '' } = process.env;
 

@@ -1,10 +1,10 @@
-import { filter, firstValueFrom, map, Observable, takeWhile, tap } from 'rxjs';
 import {
   type Client,
   createClient,
   type DialedConnection,
   type HeartbeatAnswer,
-} from '../../src/client/index.ts';
+} from 'mooring/client';
+import { filter, firstValueFrom, map, Observable, takeWhile, tap } from 'rxjs';
 
 /** A message of the graphql-transport-ws protocol. */
 interface Message {

@@ -4,9 +4,9 @@
 //
 // A client sends `{"watch":["EUR"]}` and gets the current price and each new one. A slow reader gets the latest.
 
+import { createSupervisor, listen, logEvents } from 'mooring';
 import { interval } from 'rxjs';
 import { z } from 'zod';
-import { createSupervisor, listen, logEvents } from '../../src/index.ts';
 
 const { PORT = '8080', EVERY_MS = '250' } = process.env;
 

@@ -5,8 +5,8 @@
 // The service sends `{"id":"7","numbers":[1,2,3]}`. The worker answers `{"id":"7","sum":6}` on the same connection.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { createPool, type DialedConnection } from 'mooring/client';
 import { z } from 'zod';
-import { createPool, type DialedConnection } from '../../src/client/index.ts';
 
 const { UPSTREAMS = '', SIZE = '4', WORK_MS = '20' } = process.env;
 

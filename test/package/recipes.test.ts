@@ -3,8 +3,7 @@ import { basename } from 'node:path';
 import { describe, it } from 'node:test';
 import { filesIn, read } from './repository.ts';
 
-// Goal: the code in a recipe is the code that the tests run. Method: a page shows the file of its name unchanged except
-// for the imports, which are those of an application.
+// Goal: the code in a recipe is the code that the tests run. Method: a page shows the file of its name.
 
 const EXAMPLES = 'docs/examples/recipes';
 const PAGES = 'docs/recipes';
@@ -13,13 +12,6 @@ const INDEX = `${PAGES}/README.md`;
 const codes = filesIn(EXAMPLES);
 const pages = filesIn(PAGES, '.md').filter((page) => page !== INDEX);
 const nameOf = (path: string) => basename(path).replace(/\.\w+$/, '');
-
-/** The code as an application writes it. */
-function shown(file: string): string {
-  return read(file)
-    .replaceAll("'../../../src/client/index.ts'", "'mooring/client'")
-    .replaceAll("'../../../src/index.ts'", "'mooring'");
-}
 
 describe('docs/recipes', () => {
   it('has one page for each file of code, and one file for each page', () => {
@@ -32,7 +24,7 @@ describe('docs/recipes', () => {
       const language = file.endsWith('.tsx') ? 'tsx' : 'ts';
       const blocks = page.split(`\`\`\`${language}\n`).slice(1);
       // The first block, so that a failure shows where the two differ.
-      assert.equal(blocks[0]?.split('```')[0], shown(file));
+      assert.equal(blocks[0]?.split('```')[0], read(file));
     });
   }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Refusal } from '../../../src/index.ts';
+import { Refusal } from 'mooring';
 import { guestKinds, type Peer } from './contract.ts';
 
 const NAME_LENGTH_MAX = 32;

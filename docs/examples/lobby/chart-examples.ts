@@ -1,4 +1,4 @@
-import { connectionMachine } from '../../../machines/index.ts';
+import { connectionMachine } from 'mooring/machines';
 import { readChart } from '../../statecharts/chart.ts';
 import { connectionExamples } from '../../statecharts/examples.ts';
 import { walk } from '../../statecharts/walk.ts';

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Logger } from '../../../src/index.ts';
+import type { Logger } from 'mooring';
 
 /** The fields that this log prints. `logEvents` has escaped every text in them. */
 interface Fields {

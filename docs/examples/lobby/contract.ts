@@ -1,5 +1,5 @@
+import type { Connection, Supervisor } from 'mooring';
 import { z } from 'zod';
-import type { Connection, Supervisor } from '../../../src/index.ts';
 
 /** The rooms of the lobby. Each is a topic with the same name. */
 export const roomNames = ['harbour', 'bridge', 'galley', 'hold'] as const;

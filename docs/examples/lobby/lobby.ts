@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createSupervisor } from '../../../src/index.ts';
+import { createSupervisor } from 'mooring';
 import { authenticate } from './authenticate.ts';
 import {
   type Inbound,

@@ -1,5 +1,5 @@
+import type { SupervisorEvent } from 'mooring';
 import { auditTime, filter, interval, last, map, merge, takeUntil } from 'rxjs';
-import type { SupervisorEvent } from '../../../src/index.ts';
 import type { Ending, LobbyConnection, LobbySupervisor, Outbound } from './contract.ts';
 import type { Guests } from './guests.ts';
 import type { Rooms } from './rooms.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { basename, extname, join } from 'node:path';
-import { Refusal } from '../../../src/index.ts';
+import { Refusal } from 'mooring';
 import { packageRoot } from '../../statecharts/package-root.ts';
 import { authenticate } from './authenticate.ts';
 import { chartExamples } from './chart-examples.ts';

@@ -1,4 +1,4 @@
-import type { CloseVerdict } from '../../../src/index.ts';
+import type { CloseVerdict } from 'mooring';
 import {
   type Line,
   type LobbyConnection,

@@ -1,4 +1,4 @@
-import type { SupervisorEvent } from '../../../src/index.ts';
+import type { SupervisorEvent } from 'mooring';
 import type { ConnectionSnapshot, Ending, LobbyConnection } from './contract.ts';
 
 const ENDINGS_KEPT_MAX = 40;

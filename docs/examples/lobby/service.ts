@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DrainReport, type Listener, listen, logEvents } from '../../../src/index.ts';
+import { type DrainReport, type Listener, listen, logEvents } from 'mooring';
 import { consoleLog } from './console-log.ts';
 import { Guests } from './guests.ts';
 import { Lobby } from './lobby.ts';

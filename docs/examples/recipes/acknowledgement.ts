@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { createSupervisor } from 'mooring';
+import { type Client, createClient } from 'mooring/client';
 import { interval } from 'rxjs';
 import { z } from 'zod';
-import { type Client, createClient } from '../../../src/client/index.ts';
-import { createSupervisor } from '../../../src/index.ts';
 
 const WAITING_MAX = 1_000;
 const AGAIN_MS = 5_000;

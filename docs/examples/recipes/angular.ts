@@ -7,7 +7,7 @@ import {
   type Signal,
 } from '@angular/core';
 import { toSignal } from '@angular/core/rxjs-interop';
-import { type Client, type ClientState, createClient } from '../../../src/client/index.ts';
+import { type Client, type ClientState, createClient } from 'mooring/client';
 
 export interface Quote {
   readonly symbol: string;

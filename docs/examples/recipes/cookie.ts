@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
-import { admitted, attach, createSupervisor, Refusal } from '../../../src/index.ts';
+import { admitted, attach, createSupervisor, Refusal } from 'mooring';
 
 const SESSION_MS = 8 * 60 * 60 * 1_000;
 

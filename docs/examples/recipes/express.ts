@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import express from 'express';
-import { attach, createSupervisor, Refusal } from '../../../src/index.ts';
+import { attach, createSupervisor, Refusal } from 'mooring';
 
 /** A middleware that uses only what Node.js provides, for example express-session. */
 type Middleware = (

@@ -1,5 +1,5 @@
 import { fastify } from 'fastify';
-import { attach, createSupervisor, Refusal } from '../../../src/index.ts';
+import { attach, createSupervisor, Refusal } from 'mooring';
 
 /** Finds the user of a session, for both routes and WebSockets. */
 export type UserOf = (cookie: string | undefined) => Promise<string | undefined>;

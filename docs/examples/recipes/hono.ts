@@ -3,7 +3,7 @@ import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { setSignedCookie } from 'hono/cookie';
 import { parseSigned } from 'hono/utils/cookie';
-import { attach, createSupervisor, Refusal } from '../../../src/index.ts';
+import { attach, createSupervisor, Refusal } from 'mooring';
 
 export function honoApp(secret: string, port: number) {
   const app = new Hono();

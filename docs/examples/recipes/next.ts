@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { attach, createSupervisor, logEvents, Refusal } from 'mooring';
 import next from 'next';
-import { attach, createSupervisor, logEvents, Refusal } from '../../../src/index.ts';
 
 const { NODE_ENV, PORT = '3000' } = process.env;
 

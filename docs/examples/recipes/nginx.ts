@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { attach, createSupervisor } from '../../../src/index.ts';
+import { attach, createSupervisor } from 'mooring';
 
 /** One of several processes behind nginx. */
 export function behindNginx(hosts: readonly string[]) {

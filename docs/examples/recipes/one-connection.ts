@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { type Client, createClient, type NodeClientOptions } from '../../../src/client/index.ts';
-import { createSupervisor, Refusal } from '../../../src/index.ts';
+import { createSupervisor, Refusal } from 'mooring';
+import { type Client, createClient, type NodeClientOptions } from 'mooring/client';
 
 const SIGNED_IN_ELSEWHERE = 4001;
 

@@ -1,6 +1,6 @@
+import { createSupervisor } from 'mooring';
 import type { Observable } from 'rxjs';
 import { z } from 'zod';
-import { createSupervisor } from '../../../src/index.ts';
 
 const Quote = z.object({ symbol: z.string(), price: z.number() });
 export type Quote = z.infer<typeof Quote>;

@@ -1,6 +1,6 @@
+import type { Client, ClientStatus } from 'mooring/client';
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import type { Observable } from 'rxjs';
-import type { Client, ClientStatus } from '../../../src/client/index.ts';
 
 /** Returns the status of a client. The component renders again at each change. */
 export function useStatus(client: Pick<Client, 'status' | 'status$'>): ClientStatus {

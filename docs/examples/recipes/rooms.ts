@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { type Connection, createSupervisor, Refusal } from 'mooring';
 import { z } from 'zod';
-import { type Connection, createSupervisor, Refusal } from '../../../src/index.ts';
 
 const room = z.string().min(1).max(64);
 const user = z.string();

@@ -1,7 +1,7 @@
+import { admitted, createSupervisor, Refusal } from 'mooring';
+import { type Client, createClient } from 'mooring/client';
 import { catchError, EMPTY, switchMap, timer } from 'rxjs';
 import { z } from 'zod';
-import { type Client, createClient } from '../../../src/client/index.ts';
-import { admitted, createSupervisor, Refusal } from '../../../src/index.ts';
 
 interface Token {
   readonly userId: string;

@@ -1,5 +1,5 @@
-import { type Client, createClient } from '../../../src/client/index.ts';
-import { createSupervisor, Refusal } from '../../../src/index.ts';
+import { createSupervisor, Refusal } from 'mooring';
+import { type Client, createClient } from 'mooring/client';
 
 interface User {
   readonly userId: string;

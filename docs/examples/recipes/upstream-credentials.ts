@@ -1,5 +1,5 @@
+import { createPool, type Pool } from 'mooring/client';
 import { z } from 'zod';
-import { createPool, type Pool } from '../../../src/client/index.ts';
 
 const EARLY_MS = 5_000;
 
