@@ -6,13 +6,12 @@ import { type HasChildren, parentSide } from '../core/child.ts';
 import { type Clock, holdProcess } from '../core/clock.ts';
 import { whenAborted } from '../core/guard.ts';
 import {
-  invalidOptions,
   oneOf,
   optional,
-  problemAt,
   type Report,
   type Resolved,
   type Rule,
+  refuseForeign,
   resolved,
 } from '../core/option-rules.ts';
 import type { ConnectOptions } from '../transport/connect-options.ts';
@@ -93,8 +92,8 @@ const makeRecorder = (clock: Clock) => new FlightRecorder(clock);
 
 function nothing(): void {}
 
-/** What replaces the options of other clients. Not in a page, which would have to load this. */
-const insteads: Readonly<Record<string, string>> = {
+/** What replaces the options of other clients. Not in a page, which would have to load this. @internal */
+export const insteads: Readonly<Record<string, string>> = {
   onClose: 'subscribe to endings$',
   onError: 'subscribe to endings$, and to events$ for errors of your functions',
   protocols: 'use subprotocols',
@@ -103,27 +102,12 @@ const insteads: Readonly<Record<string, string>> = {
 };
 
 /**
- * Refuses options of other clients, and names the replacement.
- *
- * @throws MooringError `invalid-options`
- *
- * @internal
- */
-export function refuseForeign(given: unknown): void {
-  const foreign = Object.entries(insteads).filter(([name]) => Object.hasOwn(Object(given), name));
-  if (foreign.length === 0) return;
-  throw invalidOptions(
-    foreign.map(([name, instead]) => problemAt({}, [name], `unknown option; ${instead}`)),
-  );
-}
-
-/**
  * Checks the options of a client in Node.js, and fills in defaults.
  *
  * @throws MooringError `invalid-options`, with the path of every wrong option.
  */
 export function resolveNodeOptions<In, Out>(given: NodeClientOptions<In, Out>, clock: Clock) {
-  refuseForeign(given);
+  refuseForeign(given, insteads);
   const checked = resolved(given, nodeRules, finish);
   const { headers, supervisor, actors, connect, ...options } = checked;
   return { headers, supervisor, actors, connect, options: filled<In, Out>(options, clock) };

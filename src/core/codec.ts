@@ -17,8 +17,12 @@ export interface Codec {
   decode(payload: Uint8Array, isBinary: boolean): unknown;
 }
 
-/** The problem of a value that is not a codec. */
-export const mustBeCodec = 'must be a codec with name, encode and decode';
+/** The problem of a value that is not a codec: often the function that makes one. */
+export function codecProblem(given: unknown): string {
+  return typeof given === 'function'
+    ? `must be a codec, not a function; call it: ${given.name}()`
+    : 'must be a codec with name, encode and decode';
+}
 
 /** Whether a value can be a codec. */
 export function isCodec(value: unknown): value is Codec {

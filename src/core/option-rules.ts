@@ -212,9 +212,23 @@ export function notOptions(value: unknown): MooringError {
   return invalidOptions([problemAt(value, [], 'must be an object')]);
 }
 
-/** Describes an unknown option and suggests the one that was probably meant. */
-function unknownOption(path: readonly PropertyKey[], known: Iterable<string>): string {
-  return problemAt({}, path, `unknown option${suggestion(String(path.at(-1)), known)}`);
+/** Describes an unknown option of a call that has few, and suggests the one that was probably meant, or names them all. */
+function unknownOption(name: string, known: readonly string[]): string {
+  const few = known.length === 0 ? '' : `; known: ${known.join(', ')}`;
+  return problemAt({}, [name], `${UNKNOWN}${suggestion(name, known) || few}`);
+}
+
+/**
+ * Refuses options that other libraries have, and names what replaces each.
+ *
+ * @throws MooringError `invalid-options`
+ */
+export function refuseForeign(given: unknown, insteads: Readonly<Record<string, string>>): void {
+  const foreign = Object.entries(insteads).filter(([name]) => Object.hasOwn(Object(given), name));
+  if (foreign.length === 0) return;
+  throw invalidOptions(
+    foreign.map(([name, instead]) => problemAt({}, [name], `${UNKNOWN}; ${instead}`)),
+  );
 }
 
 /** One error for everything that is wrong with the options of a call. */
@@ -230,6 +244,6 @@ export function invalidOptions(problems: readonly string[], cause?: Error): Moor
 export function checkNames(options: unknown, known: readonly string[]): void {
   if (!isOptions(options)) throw notOptions(options);
   for (const name in options) {
-    if (!known.includes(name)) throw invalidOptions([unknownOption([name], known)]);
+    if (!known.includes(name)) throw invalidOptions([unknownOption(name, known)]);
   }
 }

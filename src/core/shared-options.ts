@@ -1,5 +1,5 @@
 import { type Clock, isClock, mustBeClock } from './clock.ts';
-import { type Codec, isCodec, mustBeCodec } from './codec.ts';
+import { type Codec, codecProblem, isCodec } from './codec.ts';
 import * as defaults from './defaults.ts';
 import { type Inspector, isInspector, mustBeInspector } from './inspection.ts';
 import { type Limits, type OverRatePolicy, partsOf } from './limits.ts';
@@ -7,6 +7,7 @@ import {
   callback,
   group,
   integers,
+  must,
   oneOf,
   optional,
   ordered,
@@ -26,7 +27,7 @@ import {
 export const sharedRules = /* @__PURE__ */ (() => ({
   messages: contract('messages'),
   sends: contract('sends'),
-  codec: optional<Codec>(isCodec, mustBeCodec),
+  codec: must<Codec | undefined>(undefined, isCodec, codecProblem),
   overRate: oneOf<OverRatePolicy>('pause', 'close'),
   subprotocols,
   onOpen: callback(),

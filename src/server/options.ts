@@ -15,6 +15,7 @@ import {
   oneOf,
   type Resolved,
   type Rule,
+  refuseForeign,
   resolved,
 } from '../core/option-rules.ts';
 import { limitsRule, sharedRules } from '../core/shared-options.ts';
@@ -264,6 +265,22 @@ const supervisorRules = {
   actors: oneOf<NonNullable<SupervisorOptions['actors']>>('eager', 'on-demand'),
 } satisfies Record<keyof SupervisorOptions, Rule<unknown>>;
 
+/** What replaces the options of other servers. */
+const insteads: Readonly<Record<string, string>> = {
+  cors: 'use admission.origins',
+  handleProtocols: 'use subprotocols',
+  maxHttpBufferSize: 'use limits.payloadBytesMax',
+  maxPayload: 'use limits.payloadBytesMax',
+  onError: 'use onHandlerError for errors of your functions, and onClose for those of sockets',
+  path: 'pass it to attach or listen',
+  perMessageDeflate: 'messages are never compressed',
+  pingInterval: 'use heartbeat.intervalMs',
+  pingTimeout: 'use heartbeat.graceMs',
+  port: 'pass it to listen',
+  server: 'use attach(server, supervisor)',
+  verifyClient: 'use authenticate',
+};
+
 type Numbers = 'timeouts' | 'heartbeat' | 'limits';
 type Words = 'invalidMessages' | 'overRate' | 'subprotocols' | 'unmatchedSubprotocols' | 'actors';
 
@@ -290,6 +307,7 @@ export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown, Se
 export function resolveOptions<Peer, In, Out, Sent>(
   options: SupervisorOptions<Peer, In, Out, Sent>,
 ): ResolvedOptions<Peer, In, Out, Sent> {
+  refuseForeign(options, insteads);
   const checked = resolved(options, supervisorRules);
   const { admission, limits } = checked;
   // One message always fits, unless the option is set lower.

@@ -414,7 +414,7 @@ describe('renew', { timeout: 60_000 }, () => {
 
   const wrong: [unknown, string][] = [
     [{ expireInMs: 500 }, 'options.expireInMs: unknown option; did you mean expiresInMs?'],
-    [{ until: 500 }, 'options.until: unknown option'],
+    [{ until: 500 }, 'options.until: unknown option; known: expiresInMs'],
     [null, 'options: must be an object, not null'],
     [500, 'options: must be an object, not 500'],
   ];

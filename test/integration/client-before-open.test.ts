@@ -296,12 +296,15 @@ describe('client before open: wrong from the start', () => {
   const good = 'ws://127.0.0.1:1/';
   const notUrl = 'url: must be the URL of a WebSocket';
   const relative = `${notUrl}: it is relative, and only a page has a URL of its own`;
+  const schemeless = `${notUrl}: it has no scheme; write ws:// or wss:// before the host`;
   const wrong: Record<string, [problem: string, url: string, options?: NodeClientOptions]> = {
     'no URL': [`${notUrl}: it cannot be read`, 'ws://'],
     'a relative URL': [relative, '/feed'],
     'a fragment': [`${notUrl}: it has a fragment (#)`, `${good}#top`],
     'another scheme': [`${notUrl}: it begins with neither ws: nor wss:`, 'ftp://127.0.0.1:1/'],
-    'no scheme': [`${notUrl}: it begins with neither ws: nor wss:`, 'localhost:8080'],
+    'no scheme': [schemeless, 'localhost:8080'],
+    'an IP address without a scheme': [schemeless, '127.0.0.1:8080/feed'],
+    'a host name without a scheme': [schemeless, 'example.com/feed'],
     'no path of a unix socket': [`${notUrl}: it names no socket`, 'ws+unix:'],
     'no URL beside headers that are asked for': [relative, 'somewhere', { headers: () => ({}) }],
     'a header that is no text': [

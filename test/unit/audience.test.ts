@@ -10,7 +10,7 @@ const mustBeConnections = 'options.except: must be a connection, or several in a
 
 const wrong: [unknown, string][] = [
   [{ exept: handle }, 'options.exept: unknown option; did you mean except?'],
-  [{ filter: () => true }, 'options.filter: unknown option'],
+  [{ filter: () => true }, 'options.filter: unknown option; known: where, except'],
   [{ where: 'admin' }, 'options.where: must be a function, not a string'],
   [{ except: 'c1' }, `${mustBeConnections}, not a string`],
   [{ except: ['c1'] }, `${mustBeConnections}, not a string`],

@@ -42,7 +42,7 @@ describe('Backoff', () => {
     assert.deepEqual(delays(0, 1, { retryAfterMs: 10 ** 12 }), [600_000]);
   });
 
-  it('spreads over 5 to 30 seconds after 1012, and over the second half of that after 1013', () => {
+  it('spreads over 5 to 30 seconds after 1012, and over 10 to 20 seconds after 1013', () => {
     assert.deepEqual(delays(0, 1, { code: 1012 }), [5_000]);
     assert.deepEqual(delays(1, 1, { code: 1012 }), [30_000]);
     assert.deepEqual(delays(0, 1, { code: 1013 }), [10_000]);

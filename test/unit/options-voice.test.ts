@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
 import * as v from 'valibot';
 import { createClient, createPool } from '../../src/client/index.ts';
-import { attach, createSupervisor, listen, type MooringError } from '../../src/index.ts';
+import { attach, createSupervisor, listen, type MooringError, textCodec } from '../../src/index.ts';
 
 const url = 'ws://127.0.0.1:1/';
 
@@ -134,6 +134,29 @@ describe('options that are wrong', () => {
       }
     });
   }
+
+  for (const [name, instead] of Object.entries({
+    maxPayload: 'use limits.payloadBytesMax',
+    verifyClient: 'use authenticate',
+    handleProtocols: 'use subprotocols',
+    perMessageDeflate: 'messages are never compressed',
+    pingInterval: 'use heartbeat.intervalMs',
+    cors: 'use admission.origins',
+    server: 'use attach(server, supervisor)',
+    port: 'pass it to listen',
+  })) {
+    it(`are refused with the option that a supervisor has instead: ${name}`, () => {
+      const problem = problemOf(() => sides.supervisor({ [name]: 1 }));
+      assert.equal(problem, `options.${name}: unknown option; ${instead}`);
+    });
+  }
+
+  it('are refused with the call that makes a codec', () => {
+    for (const create of Object.values(sides)) {
+      const problem = problemOf(() => create({ codec: textCodec }));
+      assert.equal(problem, 'options.codec: must be a codec, not a function; call it: textCodec()');
+    }
+  });
 
   it('are refused with the platform that has them', () => {
     assert.match(

@@ -177,7 +177,7 @@ describe('the third argument of Refusal', () => {
 
   it('refuses unknown options', () => {
     const told = complaint(401, '', { close: true, 'Retry-After': '9' });
-    assert.equal(told, 'options.Retry-After: unknown option');
+    assert.equal(told, 'options.Retry-After: unknown option; known: headers, close');
     assert.equal(
       complaint(401, '', { close: true, header: {} }),
       'options.header: unknown option; did you mean headers?',

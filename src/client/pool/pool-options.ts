@@ -7,15 +7,11 @@ import {
   invalidOptions,
   ordered,
   type Rule,
+  refuseForeign,
   resolved,
 } from '../../core/option-rules.ts';
 import { kindOf } from '../../core/wording.ts';
-import {
-  leaveToSupervisor,
-  type NodeClientOptions,
-  nodeRules,
-  refuseForeign,
-} from '../node-options.ts';
+import { insteads, leaveToSupervisor, type NodeClientOptions, nodeRules } from '../node-options.ts';
 import { filled } from '../options.ts';
 import { urlProblem } from '../reconnect/node-route.ts';
 import type { CircuitOptions } from './circuit-breaker.ts';
@@ -44,7 +40,7 @@ const poolRules = {
 
 /** @throws MooringError `invalid-options`, with the path of every wrong option. */
 export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: Clock) {
-  refuseForeign(given);
+  refuseForeign(given, insteads);
   const checked = resolved(given, poolRules, leaveToSupervisor);
   const { size, circuit, headers, supervisor, actors, connect, ...options } = checked;
   const member = filled<In, Out>(

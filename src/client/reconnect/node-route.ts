@@ -27,8 +27,16 @@ export function nodeRoute(directions: NodeDirections): Route {
  * credentials.
  */
 export function urlProblem(text: string): string | null {
-  const reason = URL.canParse(text) ? refusal(new URL(text)) : unreadable(text);
+  const reason = reasonAgainst(text);
   return reason === null ? null : `must be the URL of a WebSocket: ${reason}`;
+}
+
+/** How a host with a port begins, or a host name with a dot. `localhost:8080` would be a URL of the scheme `localhost`. */
+const hostFirst = /^[\w-]+(\.[\w-]+|:\d+)/;
+
+function reasonAgainst(text: string): string | null {
+  if (hostFirst.test(text)) return 'it has no scheme; write ws:// or wss:// before the host';
+  return URL.canParse(text) ? refusal(new URL(text)) : unreadable(text);
 }
 
 function unreadable(text: string): string {
