@@ -203,3 +203,8 @@ describe('docs/recipes/nginx.md', () => {
     assert.deepEqual(causes, ['not-upgraded']);
   });
 });
+
+describe('docs/recipes/testing.md', async () => {
+  // Importing the tests runs them.
+  await import('../../docs/examples/recipes/testing.ts');
+});

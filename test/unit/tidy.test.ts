@@ -132,6 +132,15 @@ function documented(code: string, name: string): boolean {
 describe('every file', () => {
   const files = filesIn('.').filter((file) => !/\.(png|svg|ico)$/.test(file));
 
+  it('never holds the marks of a merge that was not finished', () => {
+    // A formatter turns them into nested quotations.
+    const marks = /^(<{7}|={7}|>{7}|(> ){6}>)( |$)/m;
+    assert.deepEqual(
+      files.filter((file) => marks.test(read(file))),
+      [],
+    );
+  });
+
   it('never mentions the machine it was written on', () => {
     // Written so that this file does not match itself.
     const places = /(?<![\w.~-])\/(?:work|root|home|Users)\/|\bnpm[j]s\b|\bdebian[.]org\b/;
