@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { Subject } from 'rxjs/internal/Subject';
 import type { Notifications } from '../chart/notifications.ts';
 import { MooringError } from '../core/errors.ts';
 import type { UntimedEvent } from '../core/events.ts';

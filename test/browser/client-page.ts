@@ -10,7 +10,7 @@ const HEAD = `<!doctype html>
 <title>client</title>
 <link rel="icon" href="data:,">
 <script type="importmap">
-{ "imports": { "rxjs": "/modules/rxjs/dist/esm/index.js", "xstate": "/modules/xstate/dist/xstate.esm.js", "tslib": "/modules/tslib/tslib.es6.mjs" } }
+{ "imports": { "rxjs/internal/": "/modules/rxjs/dist/esm/internal/", "xstate": "/modules/xstate/dist/xstate.esm.js", "tslib": "/modules/tslib/tslib.es6.mjs" } }
 </script>
 `;
 

@@ -83,7 +83,7 @@ describe('client in a browser', { timeout: TIMEOUT_MS }, () => {
     const modules = new Set(
       requested.flatMap((url) => /^\/modules\/([^/]+)\//.exec(url)?.[1] ?? []),
     );
-    assert.deepEqual([...modules].sort(), ['rxjs', 'tslib']);
+    assert.deepEqual([...modules].sort(), ['rxjs']);
     const strange = requested.filter((url) => /\/(server|testing)\//.test(url));
     assert.deepEqual(strange, []);
   });

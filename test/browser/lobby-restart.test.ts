@@ -251,7 +251,7 @@ describe('modules of the lobby', { timeout: TIMEOUT_MS }, () => {
       await (await fetch(url)).text(),
     );
     const map = JSON.parse(imports?.[1] ?? '{}').imports;
-    assert.deepEqual(Object.keys(map), ['mooring/client', 'rxjs']);
+    assert.deepEqual(Object.keys(map), ['mooring/client', 'rxjs/internal/Observable']);
     for (const path of Object.values<string>(map)) {
       assert.match(path, /^\/modules\/[\da-f]{12}\//);
       const { headers } = await fetch(new URL(path, url));
@@ -259,14 +259,14 @@ describe('modules of the lobby', { timeout: TIMEOUT_MS }, () => {
       assert.match(headers.get('cache-control') ?? '', /immutable/);
     }
     assert.equal((await fetch(url)).headers.get('cache-control'), 'no-cache');
-    const base = map['rxjs'].replace(/rxjs\/.*/, '');
+    const base = map['rxjs/internal/Observable'].replace(/rxjs\/.*/, '');
     const others = [
       'xstate/',
       'rxjs/../ws/index.js',
       'rxjs/internal/ajax/ajax',
       'tslib/tslib.es6.mjs',
     ];
-    for (const other of [...others, '../../package.json', 'mooring/client/src/index.js']) {
+    for (const other of [...others, '../../package.json', 'mooring/src/index.js']) {
       assert.equal(await status(base + other), 404, other);
     }
   });

@@ -168,7 +168,8 @@ describe('admission: Origin by configuration', { timeout: 60_000 }, () => {
       assert.equal(await outcome({ Origin: 'https://app.example' }), wrongOrigin);
       const [errored] = premises.service.of('handler.errored');
       assert.equal(errored?.handler, 'origins');
-      const expected = which === 'that throws' ? /away/ : /origins must return a boolean, not /;
+      const expected =
+        which === 'that throws' ? /unavailable/ : /origins must return a boolean, not /;
       assert.match(errored?.error.message ?? '', expected);
     });
   }

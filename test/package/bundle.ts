@@ -74,7 +74,7 @@ export async function codeAtImport(folder: string): Promise<string> {
             const { path: file } = await resolve(path, { ...from, pluginData: 'resolved' });
             return { path: file, sideEffects: true };
           });
-          onResolve({ filter: /^rxjs$/ }, ({ path }) => {
+          onResolve({ filter: /^rxjs\b/ }, ({ path }) => {
             return { path, external: true, sideEffects: false };
           });
         },

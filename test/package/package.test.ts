@@ -28,11 +28,11 @@ import { type Run, run } from './run.ts';
 // tarball into an empty project, and run and type-check every entry point there. All dependencies are
 // pinned to the lockfile, so that a foreign release cannot change the result.
 
-// Packed, of 558 kB: the code and its declarations 275 kB, the pages with the schema 200 kB, the examples 53
+// Packed, of 578 kB: the code and its declarations 275 kB, the pages with the schema 200 kB, the examples 53
 // kB, the pictures 28 kB.
-const PACKED_BYTES_MAX = 580_000;
-/** The build alone, before it is packed: 973 kB. */
-const BUILT_BYTES_MAX = 990_000;
+const PACKED_BYTES_MAX = 590_000;
+/** The build alone, before it is packed: 1,005 kB, comments included. */
+const BUILT_BYTES_MAX = 1_020_000;
 
 /** The animated pictures of the charts would add 38 kB. A page without them shows their titles. */
 const leftOut = /^docs\/statecharts\/.*-.*\.svg$/;
