@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 /** A module loader that gives RxJS 8 to every import of RxJS. */
 const loader = `
   export function resolve(name, context, next) {
-    return next(/^rxjs\b(?!-)/.test(name) ? 'rxjs-8' : name, context);
+    return next(name === 'rxjs' || name.startsWith('rxjs/') ? 'rxjs-8' : name, context);
   }`;
 
 /** Code as a module that can be imported. */
