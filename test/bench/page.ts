@@ -24,7 +24,7 @@ ${wrapped(summary(results.rows))}
 
 ${figuresTable(results.rows)}
 ${notes(results.rows)}${leftOutText(results.leftOut)}${missedText(results.rows)}
-## Does it grow with the crowd?
+## Scaling
 
 ${wrapped(PICTURE_TEXT)}
 
@@ -34,34 +34,35 @@ ${wrapped(PICTURE_TEXT)}
 
 ${METHOD.map((text) => wrapped(text, '- ')).join('\n')}
 
-## What is done
+## Workloads
 
 ${workloads.map(({ name, about }) => wrapped(`\`${name}\`: ${about}`, '- ')).join('\n')}
 `;
 }
 
 const INTRODUCTION =
-  'What Mooring costs beside what else one could use, by `npm run bench`. Figures of one machine say little ' +
-  'about another, so each is a ratio to a peer in the same run, with a target that the ratio must not exceed. ' +
-  'A target that is missed is shown as missed.';
+  'This page shows what Mooring costs beside other libraries. `npm run bench` measures it. Figures from ' +
+  'one machine do not hold for another, so each row has a ratio: the figure of Mooring, divided by the ' +
+  'figure of a peer in the same run. The ratio must not exceed the target of its row. The page also shows ' +
+  'the targets that Mooring misses.';
 
 const PICTURE_TEXT =
-  'The cost of one delivery, and of one connection that comes and goes, must not depend on how many others ' +
-  'there are.';
+  'The cost of one delivery, and the cost of one connection that comes and goes, must not depend on the ' +
+  'number of other connections.';
 
 const METHOD = [
-  'Each server is a fresh process, and so are its clients. What is counted is the CPU of the server, user ' +
-    'and system, by `process.cpuUsage`; latency is what the client sees.',
-  'Subjects take turns, round after round, and the order rotates. A figure is the median of the rounds, and ' +
-    'the ratio is that of the medians.',
-  'Every server is warmed up before it is measured: what is measured is code that has been compiled.',
-  'Clients are plain sockets that complete the handshake, count messages and answer pings, except in `storm` and ' +
-    '`dialed-heap`, where they are what is compared. Everything runs over the loopback interface of one machine; ' +
-    'kernel time for it is part of every figure.',
+  'Each server runs in a fresh process, and so do its clients. CPU figures are the user and system time ' +
+    'of the server, from `process.cpuUsage`. Clients measure latency.',
+  'Subjects take turns, and their order rotates from round to round. A figure is the median of the ' +
+    'rounds, and a ratio is that of the medians.',
+  'Every server is warmed up first, so the figures are those of compiled code.',
+  'Clients are plain sockets that complete the handshake, count messages and answer pings. In `storm` ' +
+    'and `dialed-heap`, the clients themselves are compared. Everything runs over the loopback interface ' +
+    'of one machine, and its kernel time is part of every figure.',
   'Mooring runs with its defaults. Only the limits on connections and on messages per second are raised, ' +
     'because clients in a closed loop on loopback would reach them.',
-  'ws does what its README says for broadcast and heartbeat. Compression is off everywhere. Bun takes part ' +
-    'when the environment variable `BENCH_BUN` names its binary.',
+  'ws broadcasts and pings as its README shows. Compression is off everywhere. Bun takes part if the ' +
+    'environment variable `BENCH_BUN` names its binary.',
 ];
 
 function machineText({ machine, rows }: Results): string {
@@ -75,14 +76,14 @@ function summary(rows: readonly BenchRow[]): string {
   const targets = targeted(rows);
   const held = targets.filter(({ holds }) => holds).length;
   return (
-    `${held} of ${targets.length} targets hold. Smaller is better throughout. µs and ms/s are CPU of the server, ` +
-    'for each unit of work and per second; `latency`, `heartbeat-pause`, `slow-reader-p99`, `storm-pause` and ' +
-    '`storm-open` are time that passed. A row without a target compares and promises nothing.'
+    `${held} of ${targets.length} targets hold. Smaller is better in every row. µs and ms/s are CPU time of the server, ` +
+    'for each unit of work and per second. The rows `latency`, `heartbeat-pause`, `slow-reader-p99`, `storm-pause` ' +
+    'and `storm-open` show elapsed time instead. A row without a target is only a comparison.'
   );
 }
 
 function figuresTable(rows: readonly BenchRow[]): string {
-  const head = ['Row', 'Ours', 'Peer', 'Unit', 'Compared to', 'Ratio', 'Target', 'Holds'];
+  const head = ['Row', 'Mooring', 'Peer', 'Unit', 'Compared to', 'Ratio', 'Target', 'Holds'];
   return markdownTable([head, ...rows.map(cellsOf)]);
 }
 
@@ -97,39 +98,45 @@ function verdictOf({ target, holds }: Pick<BenchRow, 'target' | 'holds'>): reado
 }
 
 function notes(rows: readonly BenchRow[]): string {
-  const told = rows.filter(({ note }) => note !== undefined);
-  if (told.length === 0) return '';
-  return `\n${told.map(({ name, note }) => wrapped(`\`${name}\`: ${note}`, '- ')).join('\n')}\n`;
+  const noted = rows.filter(({ note }) => note !== undefined);
+  if (noted.length === 0) return '';
+  return `\n${noted.map(({ name, note }) => wrapped(`\`${name}\`: ${note}`, '- ')).join('\n')}\n`;
 }
 
 /** Reasons why figures are above their targets, by the workload that the row name begins with. */
 const HELD_BY: Readonly<Record<string, string>> = {
   burst:
-    'nine tenths of it are one system call for each member, a write of 2 KiB: a bare `socket.write` of the same ' +
-    'bytes, joined beforehand, costs 0.055 to 0.06 of ws. Bun writes without the stream layer of Node.js.',
-  single: 'a write for each member is nearly all of it, for the bare `socket.write` as well.',
+    'Nine tenths of the cost is one system call for each member, a write of 2 KiB: a bare `socket.write` ' +
+    'of the same bytes, joined beforehand, costs 0.055 to 0.06 of ws. Bun writes without the stream layer ' +
+    'of Node.js.',
+  single: 'Nearly all of the cost is one write for each member, as with the bare `socket.write`.',
   echo:
-    'the way of a message through rate limit, depth check, codec and guarded handler takes one to two ' +
-    'microseconds; the rest is the same system calls, and varies by a tenth from run to run.',
+    'Rate limit, depth check, codec and guarded handler take one to two microseconds for each message. The ' +
+    'rest is the same system calls, and varies by a tenth from run to run.',
   latency:
-    'the end of a turn is one callback later; what is above that is noise of two busy cores.',
+    'A turn of the event loop ends one callback later. The rest of the difference is noise of two busy ' +
+    'cores.',
   accept:
-    'an XState actor for each socket (some 15 µs and 1.3 KB), the address of the peer (a system call, 5 µs), the ' +
-    'books of the registry, and the garbage of all that. Remembering the steps of the chart, sparing the ' +
-    'supervisor the signal of a normal end and making objects only when they are needed took a third off.',
+    'Each socket costs an XState actor (about 8 µs and 1.6 KB), the address of the peer (a system call, 5 ' +
+    'µs), the bookkeeping of the registry, and the garbage of all that. Three changes took a third off: ' +
+    'Mooring remembers the steps of the chart, does not signal a normal end to the supervisor, and makes ' +
+    'objects only when they are needed.',
   'mass-close':
-    'four facts for each chart, a verdict with its error, and the end of the actor; ws alone notes a code.',
+    'Each connection costs four facts for its chart, a verdict with its error, and the end of its actor. ' +
+    'ws only notes a code.',
   'mass-close-flat':
-    'a thousand cost between 20 and 33 µs each from round to round (those of ws 14 to 23), because all of it is over ' +
-    'in 25 ms; ten thousand cost nearly the same in every round.',
-  'idle-heap': 'the actor is half of what is beyond ws.',
+    'A thousand connections cost between 20 and 33 µs each, depending on the round (14 to 23 with ws), ' +
+    'because the whole measurement takes only 25 ms. Ten thousand cost nearly the same in every round.',
+  'idle-heap': 'The actor is half of the difference to ws.',
   heartbeat:
-    'the same pings and pongs, in the same system calls. What costs more is memory that has gone cold: the recipe ' +
-    'walks through all connections at once, in the order in which they lie in memory, and stops the event loop ' +
-    'for it. Pinging sixteen neighbours in turn instead of each in a tick of its own took a third off.',
-  'slow-reader': 'nothing of ours: the others are written to in the same turn.',
+    'Mooring sends the same pings and reads the same pongs, in the same system calls. The difference is ' +
+    'memory that is no longer in the caches. The recipe of ws visits all connections at once, in the order ' +
+    'in which they lie in memory, and blocks the event loop meanwhile. Pinging sixteen neighbours in turn, ' +
+    'instead of each in a tick of its own, took a third off.',
+  'slow-reader': 'Not Mooring: the other members are written to in the same turn.',
   'dialed-heap':
-    'the XState actor of the connection is 1.3 KB, the subscription to messages, which RxJS makes, 0.8 KB.',
+    'The XState actor of the connection takes 1.3 KB, and the subscription to messages, which RxJS makes, ' +
+    '0.8 KB.',
 };
 
 /** The reasons for missed targets, once for all rows of a workload. */
@@ -138,7 +145,7 @@ function missedText(rows: readonly BenchRow[]): string {
   const missed = Object.entries(HELD_BY).filter(([name]) => isMissed(name));
   if (missed.length === 0) return '';
   const lines = missed.map(([name, reason]) => wrapped(`\`${name}\`: ${reason}`, '- '));
-  return `\n## What holds the missed ones\n\n${lines.join('\n')}\n`;
+  return `\n## Why targets are missed\n\n${lines.join('\n')}\n`;
 }
 
 function leftOutText(leftOut: readonly LeftOut[]): string {

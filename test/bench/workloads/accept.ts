@@ -16,9 +16,10 @@ const crowded = 'with 14,000 there';
 export const accept: Workload = {
   name: 'accept',
   about:
-    '5,000 clients connect and then close, with the closing handshake. Server CPU for each connection from ' +
-    'the TCP handshake until nothing is left of it. `accept-flat` compares 1,000 that come and go while ' +
-    '14,000 others are there with 1,000 that have the server for themselves.',
+    '5,000 clients connect and then close, with the closing handshake. The figure is server CPU for each ' +
+    'connection, from the TCP handshake until nothing is left of the connection. `accept-flat` compares ' +
+    '1,000 connections that come and go beside 14,000 open ones with 1,000 that have the server for ' +
+    'themselves.',
   subjects: {
     mooring: { program: 'mooring' },
     'actors on demand': { program: 'mooring', actors: 'on-demand' },

@@ -16,9 +16,10 @@ const cost = 'bytes a connection';
 export const dialedHeap: Workload = {
   name: 'dialed-heap',
   about:
-    '5,000 clients of one process, each open, silent, and with a listener for messages. Bytes for each that are ' +
-    'alive in that process after garbage collection, in the heap and outside of it; ws has the listeners that it ' +
-    'needs to dial again, all of them shared. The target allows 4 KiB beyond ws.',
+    '5,000 clients of one process are open and silent, each with a listener for messages. The figure is ' +
+    'the number of bytes for each client that are alive in that process after garbage collection, inside ' +
+    'and outside the heap. The clients of ws share the listeners that they need to dial again. The target ' +
+    'allows 4 KiB more than ws.',
   subjects: {
     mooring: { program: 'mooring', isMember: false, dialer: 'mooring' },
     ws: { program: 'mooring', isMember: false, dialer: 'ws' },

@@ -27,9 +27,9 @@ const cost = 'µs a round trip';
 export const echo: Workload = {
   name: 'echo',
   about:
-    '200 clients, each of which sends 1 KiB of JSON as soon as the answer to its last message has come. ' +
-    'Server CPU for each round trip, decoding and encoding included; with zod, both sides check the message ' +
-    'against the same schema. Compression is off on both sides.',
+    'Each of 200 clients sends 1 KiB of JSON as soon as the answer to its last message has arrived. The ' +
+    'figure is server CPU for each round trip, including decoding and encoding. With zod, both servers ' +
+    'check the message against the same schema. Compression is off on both.',
   subjects: {
     mooring: { program: 'mooring', handler: 'echo' },
     ws: { program: 'ws', handler: 'echo' },

@@ -10,9 +10,10 @@ const cost = 'µs a delivery';
 export const burst: Workload = {
   name: 'burst',
   about:
-    '16 messages of 128 bytes in each turn of the event loop, to 2,000 members. Server CPU for each ' +
-    'delivered message. Mooring encodes each message as JSON once; ws sends a ready-made string in the ' +
-    'broadcast loop of its README, Bun publishes one natively, Socket.IO emits an event whose packet is as long.',
+    '16 messages of 128 bytes go to 2,000 members in each turn of the event loop. The figure is server CPU ' +
+    'for each delivered message. Mooring encodes each message as JSON once. ws sends a ready-made string ' +
+    'in the broadcast loop of its README, Bun publishes one natively, and Socket.IO emits an event whose ' +
+    'packet has the same length.',
   subjects: {
     mooring: { program: 'mooring' },
     ws: { program: 'ws' },
@@ -34,8 +35,8 @@ export const burst: Workload = {
 export const single: Workload = {
   name: 'single',
   about:
-    'One message of 128 bytes in each turn, to 2,000 members. Server CPU for each delivered message. The ' +
-    'limit is a bare `socket.write` of a prepared frame to each socket.',
+    'One message of 128 bytes goes to 2,000 members in each turn. The figure is server CPU for each ' +
+    'delivered message. The lower limit is a bare `socket.write` of a prepared frame to each socket.',
   subjects: {
     mooring: { program: 'mooring' },
     ws: { program: 'ws' },

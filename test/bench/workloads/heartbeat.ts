@@ -19,11 +19,11 @@ const busy = 'busy ms/s';
 export const heartbeat: Workload = {
   name: 'heartbeat',
   about:
-    '15,000 connections that answer pings; the interval of 25 s, and with it the ticks of the timer wheel, are ' +
-    'shortened to 2 s and 20 ms. Server CPU per second, ' +
-    'against the heartbeat of the README of ws at the same interval. `heartbeat-pause` is the longest time ' +
-    'for which the event loop did not turn. `heartbeat-traffic` lets every client send a message each ' +
-    'second, so that nobody needs a ping, and takes off what the same traffic costs without a heartbeat.',
+    '15,000 connections answer pings. The interval is shortened from 25 s to 2 s, and the ticks of the ' +
+    'timer wheel to 20 ms accordingly. The figure is server CPU per second, compared with the heartbeat of ' +
+    'the README of ws at the same interval. `heartbeat-pause` is the longest time for which the event loop ' +
+    'was blocked. In `heartbeat-traffic`, every client sends a message each second, so no client needs a ' +
+    'ping. The figure is the CPU beyond that of the same traffic without a heartbeat.',
   subjects: {
     mooring: { program: 'mooring', heartbeatMs: INTERVAL_MS },
     'mooring without': { program: 'mooring', heartbeatMs: 0 },

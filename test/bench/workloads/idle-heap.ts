@@ -13,9 +13,9 @@ const cost = 'bytes a connection';
 export const idleHeap: Workload = {
   name: 'idle-heap',
   about:
-    '15,000 open connections that say nothing, each with a message handler and in no topic; being in one takes ' +
-    'some 190 bytes more. Bytes for each that are alive after garbage collection, in the heap and outside of ' +
-    'it. The target allows 2.5 KiB beyond ws.',
+    '15,000 connections are open and silent. Each has a message handler and is in no topic; membership in ' +
+    'one topic takes about 190 bytes more. The figure is the number of bytes for each connection that are ' +
+    'alive after garbage collection, inside and outside the heap. The target allows 2.5 KiB more than ws.',
   subjects: {
     mooring: { program: 'mooring', isMember: false },
     'actors on demand': { program: 'mooring', isMember: false, actors: 'on-demand' },

@@ -12,8 +12,8 @@ const unit = 'µs';
 export const latency: Workload = {
   name: 'latency',
   about:
-    'One client asks, and the message handler answers by publishing 128 bytes to a topic that the client is ' +
-    'the only member of. Round trips as the client sees them, 20,000 one after the other.',
+    'One client asks, and the message handler answers with a publication of 128 bytes to a topic whose ' +
+    'only member is that client. The client measures 20,000 round trips, one after another.',
   subjects: {
     mooring: { program: 'mooring', handler: 'answer' },
     ws: { program: 'ws', handler: 'answer' },

@@ -14,8 +14,9 @@ const many = 'µs each of 10,000';
 export const massClose: Workload = {
   name: 'mass-close',
   about:
-    '10,000 connections are reset by their clients at the same moment. Server CPU for each until nothing is ' +
-    'left of them. `mass-close-flat` compares that with 1,000 that are reset at once.',
+    '10,000 clients reset their connections at the same moment. The figure is server CPU for each ' +
+    'connection until nothing is left of it. `mass-close-flat` compares this with 1,000 connections that ' +
+    'are reset at once.',
   subjects: {
     mooring: { program: 'mooring' },
     'actors on demand': { program: 'mooring', actors: 'on-demand' },

@@ -24,10 +24,10 @@ const paced = { perTick: PER_TICK, pauseMs: 0, everyMs: EVERY_MS, isStamped: tru
 export const slowReader: Workload = {
   name: 'slow-reader',
   about:
-    '50,000 messages of 128 bytes to 1,000 members, 50 every 20 ms, one of which stops reading; ' +
-    'after 15 s it is closed, as the defaults say. p99 of the ' +
-    'time from publishing to reading, as the others see it, and growth of the resident memory, each against ' +
-    'the same without the slow one. The budget is its outbox, 1 MiB, and 8 MiB.',
+    '50,000 messages of 128 bytes go to 1,000 members, 50 messages every 20 ms. One member stops reading, ' +
+    'and Mooring closes it after 15 s, which is the default. The figures are p99 of the time from publishing to ' +
+    'reading, as the other members see it, and the growth of the resident memory. Each is compared with ' +
+    'the same run without the slow member. The budget is the outbox of that member, 1 MiB, and 8 MiB more.',
   subjects: {
     'with a slow reader': { program: 'mooring' },
     'without a slow reader': { program: 'mooring' },

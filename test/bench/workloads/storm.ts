@@ -21,15 +21,16 @@ const all = 'all open ms';
 export const storm: Workload = {
   name: 'storm',
   about:
-    'A server leaves 2,000 open clients without a word and listens again after 2.5 s. Clients of Mooring dial after a ' +
-    'random part of a time that begins at 500 ms and doubles up to 20 s; those of ws in the loop that is written ' +
-    'around it everywhere, a second after whatever happened. The server is the same, and nobody sends pings. Server ' +
-    'CPU for each client, from when it listens until all are open; those that come one by one cost it a wake-up each. ' +
-    '`storm-pause` is the longest time for which the event loop of the server did not turn meanwhile, to 10 ms, which ' +
-    'is what its other clients would feel; all dial from one process, which takes more than half a second for so many, ' +
-    'and a herd from as many machines would come at once. `storm-open` is how long it takes until the last one is ' +
-    'open. That is long, because whoever has failed a few times may wait for seconds: the price of not coming all ' +
-    'at once.',
+    'A server drops 2,000 open clients without a close frame and listens again after 2.5 s. Clients of ' +
+    'Mooring dial after a random part of a time that begins at 500 ms and doubles up to 20 s. Clients of ' +
+    'ws use the usual loop, which dials one second after each ending. The server is the same for both, and ' +
+    'sends no pings. The figure is server CPU for each client, from the moment at which the server listens ' +
+    'until all clients are open; clients that come one by one cost the server a wake-up each. ' +
+    '`storm-pause` is the longest time for which the event loop of the server was blocked meanwhile, with ' +
+    'a precision of 10 ms. Other clients of the server would notice such a pause. All clients dial from ' +
+    'one process, which takes more than half a second for 2,000; clients on 2,000 machines would all dial ' +
+    'at once. `storm-open` is the time until the last client is open. It is long because a client that has ' +
+    'failed several times may wait for seconds: that is the price of spreading the attempts.',
   subjects: {
     mooring: { program: 'mooring', dialer: 'mooring', heartbeatMs: 0 },
     ws: { program: 'mooring', dialer: 'ws', heartbeatMs: 0 },
@@ -40,7 +41,7 @@ export const storm: Workload = {
     {
       ...versus({ name: 'storm-open', unit: 'ms' }, all, ['mooring', 'ws']),
       note: (taken) =>
-        `half of them after ${halfText(taken, 'mooring')}, with ws after ${halfText(taken, 'ws')}`,
+        `half of the clients are open after ${halfText(taken, 'mooring')}, with ws after ${halfText(taken, 'ws')}`,
     },
   ],
   async measure(stage) {
