@@ -7,8 +7,12 @@ export function behindNginx(hosts: readonly string[]) {
     admission: {
       // The names in the address bar of the browser. nginx passes them on as Host.
       hosts,
-      // nginx overwrites this header, so a client cannot forge it.
-      addressOf: ({ headers }) => String(headers['x-real-ip'] ?? ''),
+      // The last entry is the one that nginx appended. The others are only what the client claims.
+      addressOf: ({ headers }) =>
+        String(headers['x-forwarded-for'] ?? '')
+          .split(',')
+          .at(-1)
+          ?.trim(),
       connectionsPerAddressMax: 100,
     },
     onOpen(connection) {
