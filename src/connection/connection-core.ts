@@ -26,7 +26,7 @@ export interface ConnectionCore extends MessageReceiver {
   readonly heartbeat: { resumed(): void } | null;
   /** Delivers a message. Returns the result of its handler, which may be a promise. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown;
-  /** The backlog is lost, including a close frame of ours that waits behind it. */
+  /** The backlog is lost, including a close frame of this side that waits behind it. */
   backlogLost(): void;
   /** Shuts the gate and leaves registry and topics. Returns whether the gate was open. */
   quarantine(): boolean;

@@ -96,21 +96,21 @@ export class EndingRecord {
   }
 
   /**
-   * Whether a close frame of the peer may be an answer to ours. Peers answer with the same code, with no code, or,
-   * against RFC 6455 §5.5.1, with a code of their own. It is not an answer if our frame has not left yet, or if no byte
-   * has arrived since our frame was written.
+   * Whether a close frame of the peer may be an answer to that of this side. Peers answer with the same code, with no
+   * code, or, against RFC 6455 §5.5.1, with a code of their own. It is not an answer if the frame of this side has not
+   * left yet, or if no byte has arrived since that frame was written.
    */
   #mayAnswer(code: number, sentCode: number, { bufferedBytes, bytesIn }: Transport): boolean {
     if (code === sentCode || code === NO_STATUS) return true;
     return bufferedBytes === 0 && bytesIn !== this.#evidence.sentAtBytesIn;
   }
 
-  /** A close frame of ours was written to the socket. */
+  /** This side has written a close frame to the socket. */
   noteSent(frame: CloseFrame): void {
     this.#evidence.sent = frame;
   }
 
-  /** A close frame of ours that is not an answer was written to the socket, after `bytesIn` bytes of the peer. */
+  /** This side has written a close frame that is not an answer, after `bytesIn` bytes of the peer. */
   noteSentFirst(frame: CloseFrame, bytesIn: number): void {
     this.#evidence.sent = frame;
     this.#evidence.sentAtBytesIn = bytesIn;

@@ -21,7 +21,7 @@ export type PolicyOf<Sent> = (sent: Sent) => PublicationPolicy;
 
 /** Which members of an audience get a publication. */
 export interface Selection {
-  /** Whether a member gets it, asked for each; `null` when nobody needs to be asked. */
+  /** Whether a member gets it, asked for each; `null` if no member is asked. */
   readonly accepts: ((connection: InboundConnection) => boolean) | null;
   /** Connections that do not get it. Empty if `accepts` checks that. */
   readonly except: ReadonlySet<InboundConnection>;

@@ -50,7 +50,7 @@ export interface SocketTransport extends Transport {
    * @param sign - the error that the socket reported, or `'closed'` when it closed without one.
    */
   isTakenAway(sign?: Error | 'closed'): boolean;
-  /** Answers the peer's close frame, or ends TCP if ours has already left. Returns whether an answer has left. */
+  /** Answers the peer's close frame, or ends TCP if that of this side has already left. Returns whether an answer has left. */
   answerClose(code: number, reason?: Uint8Array): boolean;
 }
 

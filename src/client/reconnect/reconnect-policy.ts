@@ -166,7 +166,7 @@ export class ReconnectPolicy {
   }
 }
 
-/** Returns what the peer asked for. A code that is only the echo of our close frame asks for nothing. */
+/** Returns what the peer asked for. A code that only echoes the close frame of this side asks for nothing. */
 function whatPeerAsks(ending: Ending | undefined): RetryHint {
   if (ending === undefined) return {};
   if (ending.outcome === 'failed') return { retryAfterMs: ending.failure.retryAfterMs };

@@ -46,7 +46,7 @@ export function retryAfter(
 ): Retry {
   if (ending.outcome === 'failed') return ending.failure.retry;
   const { code, origin, cause, retry } = ending.verdict;
-  // The code is the echo of our own frame, and does not matter for the next attempt.
+  // The code is the echo of this side's own frame, and does not matter for the next attempt.
   if (origin === 'local' && cause !== 'protocol-error') return 'backoff';
   const isPrivate = origin === 'peer' && closeMeaning(code).isPrivate;
   if (!isPrivate || codes === undefined) return retry;
