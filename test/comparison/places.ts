@@ -20,7 +20,7 @@ export interface Place {
  */
 const PORT_OF_NOBODY = 1;
 
-/** A port on which nobody listens. */
+/** A port on which nothing listens. */
 export async function nobody(): Promise<Place> {
   return { port: PORT_OF_NOBODY, isReached: () => false, stop: async () => {} };
 }

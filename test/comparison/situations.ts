@@ -25,7 +25,7 @@ const soundPeerOf = ({ attach }: Subject) => soundPeer(attach);
 export const situations: readonly Situation[] = [
   {
     name: 'Refused',
-    about: 'Nobody listens on the port.',
+    about: 'Nothing listens on the port.',
     prepare: nobody,
   },
   {
