@@ -3,7 +3,7 @@
 //   {"type":"join","room":"harbour"}    {"type":"leave","room":"harbour"}
 //   {"type":"say","room":"harbour","text":"hello"}
 //
-// and the members of a room get a message when somebody comes, leaves or says something.
+// and the members of a room get a message when a user comes, leaves or says something.
 
 import { createSupervisor, listen, logEvents, Refusal } from 'mooring';
 import { z } from 'zod';

@@ -85,9 +85,9 @@ function howToUse(chart: Chart): string {
   const { id } = chart;
   return [
     `You can embed the picture, [${id}.svg](${id}.svg), in a page. Each state is a group whose id is its path, such`,
-    `as \`${idExample(chart)}\`. It lights up with the class \`is-active\`. It shows a count with the`,
-    'attribute `data-count` and the same text in its `.count`. Each arrow is a group with `data-from`,',
-    '`data-to` and `data-facts`. It lights up with the class `is-taken`. The [examples](#examples) show paths',
+    `as \`${idExample(chart)}\`. To highlight a state, add the class \`is-active\`. To show a count in it, set its`,
+    'attribute `data-count`, and the same text in its `.count`. Each arrow is a group with `data-from`, `data-to`',
+    'and `data-facts`. To highlight an arrow, add the class `is-taken`. The [examples](#examples) show paths',
     'through the chart step by step.',
   ].join(' ');
 }

@@ -63,9 +63,9 @@ function indexPage(project: Project): string {
 
 # API reference
 
-Everything that the package exports, made from the comments in the sources. What an entry point shares with one above it is
-described there. The [guide](../../guide/embedding.md) shows how to use it, and [options](../options.md) lists every option with what
-happens at its limit.
+This reference lists everything that the package exports. It is made from the comments in the sources. The page of an entry point
+leaves out what an earlier page describes. The [guide](../../guide/embedding.md) shows how to use the exports, and
+[options](../options.md) lists every option with what happens at its limit.
 
 ${rows.join('\n')}
 `;

@@ -56,7 +56,7 @@ function supervisorAdvice(value: unknown): string {
 }
 
 /**
- * Compares methods, because `instanceof` recognizes only one copy of the package. A WebSocketServer of ws has `shouldHandle`
+ * Compares methods, because `instanceof` recognises only one copy of the package. A WebSocketServer of ws has `shouldHandle`
  * too.
  */
 function isSupervisor(value: unknown): boolean {

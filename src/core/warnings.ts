@@ -138,7 +138,7 @@ export class Unheard {
   crash(error: Error): void {
     this.#warnings.once('crash', {
       code: 'MOORING_CONNECTION_CRASHED',
-      message: `a connection crashed: ${nameOf(error)}: ${unended(messageText(error))}. This is a bug in Mooring, please report it${nobody([this.#ways.events], 'crashes')}`,
+      message: `a connection crashed: ${nameOf(error)}: ${unended(messageText(error))}. This is a bug in Mooring: please report it${nobody([this.#ways.events], 'crashes')}`,
       detail: stackText(error),
     });
   }

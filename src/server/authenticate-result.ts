@@ -64,7 +64,7 @@ function wrong(headers: object, path: readonly PropertyKey[], problem: string): 
   return invalidOptions([problemAt({ headers }, ['headers', ...path], problem)]);
 }
 
-/** Shared by all copies of this package in the process, because `instanceof` recognizes only the classes of its own copy. */
+/** Shared by all copies of this package in the process, because `instanceof` recognises only the classes of its own copy. */
 const refusalBrand = Symbol.for('mooring.refusal');
 
 /** Options of a {@link Refusal}. */

@@ -86,9 +86,9 @@ const FACTS = [
     'which comes from the same code, has fixed this.',
   'After an open connection is lost, ws, reconnecting-websocket, partysocket and socket.io-client report RST and ' +
     'FIN in the same way. Mooring distinguishes them.',
-  '`send` reports different things: the callback of ws gets an error with the reason if a message cannot leave; ' +
-    'partysocket returns whether the message left at once, and warns after `close`; reconnecting-websocket returns ' +
-    'nothing; socket.io-client returns the socket and offers acknowledgements; Mooring returns `queued` or `refused`.',
+  '`send` reports different things. The callback of ws gets an error with the reason if a message cannot leave. ' +
+    'partysocket returns whether the message left at once, and warns after `close`. reconnecting-websocket returns ' +
+    'nothing. socket.io-client returns the socket and offers acknowledgements. Mooring returns `queued` or `refused`.',
   'Mooring reports each attempt once, on `endings$`. If you also subscribe to `status$`, you see the ending again, ' +
     'because each status holds the last ending.',
 ];

@@ -21,7 +21,7 @@ function neighbour(handle: (socket: Duplex, request: object) => unknown): void {
 
 const causes = () => premises.service.of('connection.failed').map(({ failure }) => failure.cause);
 
-describe('attach: an upgrade that nobody serves', { timeout: 60_000 }, () => {
+describe('attach: an upgrade that no server handles', { timeout: 60_000 }, () => {
   it('is answered with 404 and released when no listener touches it', async () => {
     premises = await Premises.start();
     neighbour(() => {});

@@ -99,13 +99,16 @@ function contract(neighbour: Neighbour, order: Order): void {
     assertPeersAreToBlame(scene);
   });
 
-  holds('a client that never ends its side is released where nobody serves it', async (scene) => {
-    const peer = await RawPeer.connect(scene.port, { allowHalfOpen: true });
-    peer.request({ path: nobody.path });
-    await until(() => scene.sockets.size === 1, 'it is there');
-    await until(() => scene.sockets.size === 0, 'no socket is left', GENEROUS_MS);
-    peer.destroy();
-  });
+  holds(
+    'a client that never ends its side is released where no server handles it',
+    async (scene) => {
+      const peer = await RawPeer.connect(scene.port, { allowHalfOpen: true });
+      peer.request({ path: nobody.path });
+      await until(() => scene.sockets.size === 1, 'it is there');
+      await until(() => scene.sockets.size === 0, 'no socket is left', GENEROUS_MS);
+      peer.destroy();
+    },
+  );
 
   holds('close() of the neighbour leaves ours serving', async (scene) => {
     const early = await scene.visit(ours);

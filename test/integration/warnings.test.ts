@@ -168,7 +168,7 @@ describe('a supervisor without a listener', () => {
       assert.deepEqual(codes(), ['MOORING_CONNECTION_CRASHED']);
       assert.match(
         String(warnings[0]?.message),
-        /^a connection crashed: Error: sabotage\\u001b\. This is a bug in Mooring, please report it\. /,
+        /^a connection crashed: Error: sabotage\\u001b\. This is a bug in Mooring: please report it\. /,
       );
       assert.match(String(warnings[0]?.detail), /sabotage\\u001b\n {4}at /);
     });

@@ -450,14 +450,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'unserved reset',
-    fault: 'A reset of an upgrade request that nobody serves ends the process.',
+    fault: 'A reset of an upgrade request that no server handles ends the process.',
     file: upgradeServer,
     from: 'ignoreErrors(socket);\n    this.#listeners',
     to: 'this.#listeners',
   },
   {
     name: 'unserved, unanswered',
-    fault: 'An upgrade request that nobody serves is never answered.',
+    fault: 'An upgrade request that no server handles is never answered.',
     file: upgradeServer,
     from: 'else if (!this.#isTouched) this.#refuse();',
     to: 'else if (!this.#isTouched) return;',

@@ -44,7 +44,7 @@ describe('a warning of a supervisor', () => {
     await turn();
     assert.deepEqual(messages, [
       'a connection was refused with 3000 (unauthorized). To be notified, EVENTS, or ON_FAILED. This is the only warning about this cause.',
-      'a connection crashed: Error: boom. This is a bug in Mooring, please report it. To be notified, EVENTS. This is the only warning about crashes.',
+      'a connection crashed: Error: boom. This is a bug in Mooring: please report it. To be notified, EVENTS. This is the only warning about crashes.',
     ]);
   });
 
