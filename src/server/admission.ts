@@ -170,8 +170,8 @@ export class Admission {
     if (agreedSubprotocol(names, subprotocols) !== false) return null;
     if (names.size < offered.length || !offered.every((name) => TOKEN.test(name))) return null;
     const [theirs, ours] = [offered, subprotocols].map((list) => excerptOf(list.join(', ')));
-    const spoken = ours === '' ? 'none is spoken here' : `spoken here: ${ours}`;
-    const body = `no subprotocol in common; offered: ${theirs}; ${spoken}`;
+    const supported = ours === '' ? 'none' : ours;
+    const body = `no subprotocol in common; offered: ${theirs}; supported: ${supported}`;
     return refusal('wrong-subprotocol', [400, body]);
   }
 }
@@ -211,7 +211,7 @@ function requestRefusal({ method, headers, httpVersion }: IncomingMessage): Refu
   }
   if (headers['sec-websocket-version'] !== '13') {
     const version = { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' };
-    return refusal('wrong-version', [426, 'only version 13 of WebSocket is spoken'], version);
+    return refusal('wrong-version', [426, 'only WebSocket version 13 is supported'], version);
   }
   const key = headers['sec-websocket-key'];
   if (key === undefined || !KEY.test(key)) {

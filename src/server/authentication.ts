@@ -301,7 +301,7 @@ function isNobody(result: unknown): boolean {
   if (result === undefined) {
     warnOnce(
       'MOORING_NO_PEER',
-      'authenticate returned undefined, so the connection is refused with 401. Return admitted() to let in a client that has no peer.',
+      'authenticate returned undefined, so the connection is refused with 401. Return admitted() to admit a client that has no peer.',
     );
   }
   return result === undefined || result === null || result === false;

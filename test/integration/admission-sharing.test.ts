@@ -135,11 +135,11 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
   }
 
   const strangers: readonly [string, readonly string[], string, string][] = [
-    ['none in common', ['v2', 'v1'], 'v3, chat', 'offered: v3, chat; spoken here: v2, v1'],
-    ['none spoken', [], 'v1', 'offered: v1; none is spoken here'],
-    ['another case', ['chat'], 'CHAT', 'offered: CHAT; spoken here: chat'],
-    ['a name that contains a spoken one', ['v1'], 'v1.1', 'offered: v1.1; spoken here: v1'],
-    ['a token of the client', ['v1'], 'token, s3cret', 'offered: token, s3cret; spoken here: v1'],
+    ['none in common', ['v2', 'v1'], 'v3, chat', 'offered: v3, chat; supported: v2, v1'],
+    ['none supported', [], 'v1', 'offered: v1; supported: none'],
+    ['another case', ['chat'], 'CHAT', 'offered: CHAT; supported: chat'],
+    ['a name that contains a supported one', ['v1'], 'v1.1', 'offered: v1.1; supported: v1'],
+    ['a token of the client', ['v1'], 'token, s3cret', 'offered: token, s3cret; supported: v1'],
   ];
   for (const [title, subprotocols, offer, lists] of strangers) {
     it(`refused before authenticate: ${title}`, async () => {

@@ -168,7 +168,7 @@ describe('before open: malformed handshakes', { timeout: 60_000 }, () => {
     ';;;',
     'permessage-deflate; client_max_window_bits=99',
   ]) {
-    it(`A16: the bad extension offer ${offer} is ignored, because no extension is spoken`, async () => {
+    it(`A16: the bad extension offer ${offer} is ignored, because no extension is supported`, async () => {
       premises = await Premises.start();
       const peer = await premises.open({ headers: { 'Sec-WebSocket-Extensions': offer } });
       assert.doesNotMatch(peer.answer, /sec-websocket-extensions/i);

@@ -170,18 +170,18 @@ const rows: readonly Row[] = [
     from('http://chat.example:8080', { options: { origins: ['https://app.example'] } }),
     ['wrong-origin', 403],
   ],
-  ['admits a subprotocol that is spoken', offering('v1, v2', { subprotocols: ['v2'] })],
-  ['refuses subprotocols where none is spoken', offering('token, s3cret'), unmatched],
+  ['admits a subprotocol that is supported', offering('v1, v2', { subprotocols: ['v2'] })],
+  ['refuses subprotocols where none is supported', offering('token, s3cret'), unmatched],
   [
     'refuses subprotocols that are not spoken',
     offering('v1,v3', { subprotocols: ['v2'] }),
     unmatched,
   ],
   ['distinguishes the case of subprotocols', offering('V2', { subprotocols: ['v2'] }), unmatched],
-  ['admits the beat alone where none is spoken', offering('mooring.beat')],
+  ['admits the beat alone where none is supported', offering('mooring.beat')],
   ['admits the beat alone where some are', offering('mooring.beat', { subprotocols: ['v2'] })],
   [
-    'admits the beat with one that is spoken',
+    'admits the beat with a supported subprotocol',
     offering('v2, v2+mooring.beat', { subprotocols: ['v2'] }),
   ],
   [
@@ -228,11 +228,8 @@ describe('Admission.judge', () => {
   it('names the subprotocols of both sides, up to a length limit', () => {
     const body = (names: string, subprotocols: readonly string[]) =>
       judge(offering(names, { subprotocols }))?.body;
-    assert.equal(
-      body('v1,v3', ['v2']),
-      'no subprotocol in common; offered: v1, v3; spoken here: v2',
-    );
-    assert.equal(body('v1', []), 'no subprotocol in common; offered: v1; none is spoken here');
+    assert.equal(body('v1,v3', ['v2']), 'no subprotocol in common; offered: v1, v3; supported: v2');
+    assert.equal(body('v1', []), 'no subprotocol in common; offered: v1; supported: none');
     const long = body('x'.repeat(10_000), ['y'.repeat(10_000)]) ?? '';
     assert.ok(long.length < 500, `${long.length} characters`);
   });
