@@ -38,13 +38,17 @@ const closed = (evidence: Evidence) =>
     verdict: { ...classifyClose(evidence), openMs: 1, bytesIn: 0, bytesOut: 0, trail: [] },
   }) as const;
 
-/** Members of a pool with one upstream, whose circuit opens for 100 ms with the first failure. */
-function bench(retry?: RetryDecision) {
+/** An upstream whose circuit opens for 100 ms with the first failure. Each attempt may bring other credentials. */
+function upstream(url: string, failuresMax = 1): Upstream {
+  const headers = () => ({});
+  const route = nodeRoute({ url, subprotocols: [], beat: false, headers, connect: {} });
+  return new Upstream(url, route, { failuresMax, minMs: 100, maxMs: 100 });
+}
+
+/** Members of a pool, by default with one upstream. */
+function bench(retry?: RetryDecision, all = [upstream('ws://a.test/')]) {
   let nowMs = 0;
-  const url = 'ws://a.test/';
-  const route = nodeRoute({ url, subprotocols: [], beat: false, headers: {}, connect: {} });
-  const circuit = { failuresMax: 1, minMs: 100, maxMs: 100 };
-  const upstreams = new Upstreams([new Upstream(url, route, circuit)]);
+  const upstreams = new Upstreams(all);
   const clock = { now: () => nowMs } as Clock;
   const member = () => {
     const policy = new PoolReconnectPolicy({ ...options, clock, retry }, upstreams, {
@@ -108,6 +112,27 @@ describe('PoolReconnectPolicy', () => {
     probe.dial();
     probe.policy.note(failed({ isAborted: true }));
     assert.deepEqual([circuit(), other.policy.holdMs], ['half-open', 0]);
+  });
+
+  it('never counts the denials of one upstream against another', () => {
+    const [a, b] = [upstream('ws://a.test/', 10), upstream('ws://b.test/', 10)];
+    const { member } = bench(undefined, [a, b]);
+    const other = member();
+    other.dial();
+    assert.equal(a.members, 1);
+    const one = member();
+    const denied = failed({ phase: 'http', answer: { status: 401 } as never });
+    for (const state of ['closed', 'closed', 'closed', 'open']) {
+      one.dial();
+      assert.equal(b.members, 1);
+      one.end(denied);
+      assert.equal(b.circuit.state(0), state);
+    }
+    one.dial();
+    assert.equal(a.members, 2);
+    one.policy.opened();
+    one.end(closed({ received: { code: 3000, reason: '' } }));
+    assert.equal(a.circuit.state(0), 'closed');
   });
 
   const theirs = {

@@ -7,6 +7,7 @@ import {
   type ErrorReporter,
   ReconnectPolicy,
   type ReconnectPolicyOptions,
+  type RefusalCount,
 } from '../reconnect/reconnect-policy.ts';
 import type { Destination, Route } from '../reconnect/route.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
@@ -25,6 +26,8 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
   readonly #clock: Clock;
   /** The upstream that the member dials or is connected to. */
   #upstream: Upstream | null = null;
+  /** By upstream, because the refusals of one prove nothing about another. */
+  readonly #refusals = new Map<Upstream | null, RefusalCount>();
 
   constructor(
     options: ReconnectPolicyOptions & Pick<ResolvedClientOptions, 'clock'>,
@@ -45,6 +48,14 @@ export class PoolReconnectPolicy extends ReconnectPolicy implements Route {
     this.#upstream = this.#upstreams.choose(this.#clock.now());
     this.#upstream.enter(this);
     return this.#upstream.route.target();
+  }
+
+  protected override get refusals(): RefusalCount {
+    const known = this.#refusals.get(this.#upstream);
+    if (known !== undefined) return known;
+    const count = { refusals: 0, denials: 0 };
+    this.#refusals.set(this.#upstream, count);
+    return count;
   }
 
   override get holdMs(): number {

@@ -24,6 +24,12 @@ export type ReconnectPolicyOptions = Pick<
 /** Reports what a function of the application threw, with the name of its option. */
 export type ErrorReporter = Pick<ClientStreams<unknown>, 'report'>;
 
+/** How often a peer has refused or denied, in a row, since the last stable connection to it. */
+export interface RefusalCount {
+  refusals: number;
+  denials: number;
+}
+
 /** Decides whether a client dials again, and when. */
 export class ReconnectPolicy {
   readonly #options: ReconnectPolicyOptions;
@@ -33,9 +39,7 @@ export class ReconnectPolicy {
   #backoff: Backoff | null = null;
   #intensity: RestartIntensity | null = null;
   #ending: Ending | undefined;
-  /** Both since the last stable connection. */
-  #refusals = 0;
-  #denials = 0;
+  readonly #refusals: RefusalCount = { refusals: 0, denials: 0 };
   /** Whether the last connection has proved to be stable. */
   #isStable = false;
 
@@ -86,13 +90,19 @@ export class ReconnectPolicy {
     const { privateCodes } = this.#options;
     const retry = retryAfter(ending, privateCodes, this.#streams.report('privateCodes'));
     if (retry === 'now' || retry === 'never') return retry;
+    const count = this.refusals;
     if (this.#isRenewed && isDenied(ending)) {
-      this.#denials += 1;
-      return this.#denials > DENIALS_MAX ? 'slow' : 'backoff';
+      count.denials += 1;
+      return count.denials > DENIALS_MAX ? 'slow' : 'backoff';
     }
     if (!isRefusal(ending)) return retry;
-    this.#refusals += 1;
-    return this.#refusals > REFUSALS_MAX ? 'slow' : retry;
+    count.refusals += 1;
+    return count.refusals > REFUSALS_MAX ? 'slow' : retry;
+  }
+
+  /** The count for the peer that is dialed. */
+  protected get refusals(): RefusalCount {
+    return this.#refusals;
   }
 
   /**
@@ -150,8 +160,7 @@ export class ReconnectPolicy {
   /** The connection is stable: forgets the failures so far. */
   reset(): void {
     this.#backoff = null;
-    this.#refusals = 0;
-    this.#denials = 0;
+    Object.assign(this.refusals, { refusals: 0, denials: 0 });
     this.#isStable = true;
   }
 
