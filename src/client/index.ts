@@ -24,6 +24,7 @@ export type {
   SendResult,
   SupervisedConnection,
 } from '../core/connection.ts';
+export type { FaultMessage } from '../core/contract.ts';
 export type { ErrorCode } from '../core/errors.ts';
 export { MooringError } from '../core/errors.ts';
 export type { ClientEvent, ClientHandlerName, DropReason, InvalidMessage } from '../core/events.ts';

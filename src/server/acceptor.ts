@@ -225,14 +225,14 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
 
   #runHandler(connection: InboundConnection, report: ConnectionReport): void {
     const { handlers } = this.#parts;
-    const { verdict, failure, record } = connection;
+    const { verdict, failure } = connection;
     if (report === 'opened') handlers.opened(connection);
     else if (report === 'closed' && verdict) {
       handlers.closed(connection, verdict, this.#authentication.end(connection));
     } else if (report === 'failed' && failure) {
       handlers.failed(failure, this.#authentication.end(connection));
-    } else if (report === 'closing' && record.isStartedByPeer) {
-      const { code, reason } = closingOf(record);
+    } else if (report === 'closing' && connection.record.isStartedByPeer) {
+      const { code, reason } = closingOf(connection.record);
       handlers.closing(connection, code, reason);
     }
   }

@@ -298,6 +298,7 @@ describe('client before open: wrong from the start', () => {
   const relative = `${notUrl}: it is relative, and only a page has a URL of its own`;
   const schemeless = `${notUrl}: it has no scheme; write ws:// or wss:// before the host`;
   const wrong: Record<string, [problem: string, url: string, options?: NodeClientOptions]> = {
+    'an empty URL': [`${notUrl}: it is empty`, ''],
     'no URL': [`${notUrl}: it cannot be read`, 'ws://'],
     'a relative URL': [relative, '/feed'],
     'a fragment': [`${notUrl}: it has a fragment (#)`, `${good}#top`],

@@ -151,6 +151,11 @@ describe('options that are wrong', () => {
     });
   }
 
+  it('are refused with the reason why a pool has no such option', () => {
+    const problem = problemOf(() => sides.pool({ queueMax: 10 }));
+    assert.equal(problem, 'options.queueMax: unknown option; a pool has no queue');
+  });
+
   it('are refused with the call that makes a codec', () => {
     for (const create of Object.values(sides)) {
       const problem = problemOf(() => create({ codec: textCodec }));

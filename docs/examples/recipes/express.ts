@@ -1,25 +1,23 @@
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
-import express from 'express';
+import express, { type Request, type RequestHandler, type Response } from 'express';
 import { attach, createSupervisor, Refusal } from 'mooring';
 
-/** A middleware that uses only what Node.js provides, for example express-session. */
-type Middleware = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next: (error?: unknown) => void,
-) => void;
-
-/** Runs a middleware on an upgrade request, which Express never sees. */
-function through(middleware: Middleware, request: IncomingMessage): Promise<void> {
+/**
+ * Runs a middleware on an upgrade request, which Express never sees. The middleware must need no more than Node.js
+ * provides, as express-session does.
+ */
+function through(middleware: RequestHandler, request: IncomingMessage): Promise<void> {
   return new Promise((resolve, reject) => {
     // Never sent: Mooring answers the upgrade request.
-    const response = new ServerResponse(request);
-    middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)));
+    const response = new ServerResponse(request) as Response;
+    void middleware(request as Request, response, (error) =>
+      error === undefined ? resolve() : reject(error),
+    );
   });
 }
 
 /** @param session - sets `request.session`, as express-session does. */
-export function expressApp(session: Middleware) {
+export function expressApp(session: RequestHandler) {
   const app = express();
   app.use(session);
   app.get('/hello', (_request, response) => {
@@ -44,6 +42,8 @@ export function expressApp(session: Middleware) {
   async function stop(): Promise<void> {
     server.close(); // accepts no new connections
     await supervisor.drain({ withinMs: 20_000 });
+    // Browsers open sockets in advance, and `close` waits for them.
+    setTimeout(() => server.closeAllConnections(), 2_000).unref();
   }
   return { server, supervisor, stop };
 }

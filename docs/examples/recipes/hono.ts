@@ -34,6 +34,8 @@ export function honoApp(secret: string, port: number) {
   async function stop(): Promise<void> {
     server.close(); // accepts no new connections
     await supervisor.drain({ withinMs: 20_000 });
+    // Browsers open sockets in advance, and `close` waits for them.
+    setTimeout(() => server.closeAllConnections(), 2_000).unref();
   }
   return { server, supervisor, stop };
 }

@@ -27,6 +27,8 @@ export function behindNginx(hosts: readonly string[]) {
   async function stop(): Promise<void> {
     await supervisor.drain({ withinMs: 20_000, perSecond: 200 });
     server.close();
+    // Browsers open sockets in advance, and `close` waits for them.
+    setTimeout(() => server.closeAllConnections(), 2_000).unref();
   }
   return { server, supervisor, stop };
 }

@@ -19,6 +19,9 @@ function createService() {
 async function start(t: TestContext, service: Supervisor, authorization = 'Bearer secret') {
   const listener = await listen(service, { port: 0 });
   const client = createClient(listener.url, { headers: { authorization } });
+  // Somebody listens, so Mooring writes no warnings.
+  service.events$.subscribe();
+  client.endings$.subscribe();
   t.after(async () => {
     await client.close();
     await service.drain({ withinMs: 1_000 });

@@ -32,6 +32,14 @@ export interface PoolOptions<In = unknown, Out = unknown>
 const { queueMax, queueBytesMax, queueFlushPerSecond, restarts, dial, idleMs, ...memberRules } =
   nodeRules;
 
+/** Why a pool does not have some options of a client. */
+const poolInsteads = {
+  queueMax: 'a pool has no queue',
+  queueBytesMax: 'a pool has no queue',
+  restarts: 'a pool never gives up',
+  dial: 'a pool keeps its connections open',
+};
+
 const poolRules = {
   ...memberRules,
   ...integers(defaults.pool),
@@ -40,7 +48,7 @@ const poolRules = {
 
 /** @throws MooringError `invalid-options`, with the path of every wrong option. */
 export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: Clock) {
-  refuseForeign(given, insteads);
+  refuseForeign(given, { ...insteads, ...poolInsteads });
   const checked = resolved(given, poolRules, leaveToSupervisor);
   const { size, circuit, headers, supervisor, actors, connect, ...options } = checked;
   const member = filled<In, Out>(

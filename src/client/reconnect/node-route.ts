@@ -40,6 +40,7 @@ function reasonAgainst(text: string): string | null {
 }
 
 function unreadable(text: string): string {
+  if (text === '') return 'it is empty';
   const isAbsolute = /^[a-z][a-z\d+.-]*:/i.test(text);
   return isAbsolute ? 'it cannot be read' : 'it is relative, and only a page has a URL of its own';
 }
