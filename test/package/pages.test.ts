@@ -399,7 +399,7 @@ describe('docs/guide/pool.md', () => {
   });
 
   it('lists every state', () => {
-    assert.deepEqual(names(page, 'Its states'), unionMembers('PoolState'));
+    assert.deepEqual(names(page, 'States'), unionMembers('PoolState'));
   });
 });
 
