@@ -28,8 +28,9 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
   /**
    * Headers of the upgrade request, for example `authorization`, or a function that returns them for each attempt.
    *
-   * If a function returns the headers, the URL, `subprotocols` or `connect`, a client that is denied (401, 403, 1008,
-   * 3000, 3003, 4401 or 4403) dials again after its backoff, and slowly after three denials in a row.
+   * If a function returns the headers, the URL, `subprotocols` or `connect`, each attempt may bring other credentials. The
+   * client then dials again after its backoff when the peer refuses with 401, 403, 1008, 3000, 3003, 4401 or 4403. After
+   * three such refusals in a row, it dials slowly.
    * @default none
    */
   headers?: Resolvable<Headers> | undefined;
@@ -47,8 +48,8 @@ export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOp
    */
   actors?: 'eager' | 'on-demand' | undefined;
   /**
-   * How Node.js connects, for example through a proxy, with a certificate, or from an address of this host: options of
-   * `http.request`, `net.connect` and `tls.connect`, or a function that returns them for each attempt.
+   * How Node.js connects, for example through a proxy, with a certificate, or from an address of this host. These are
+   * options of `http.request`, `net.connect` and `tls.connect`, or a function that returns them for each attempt.
    * @default none
    */
   connect?: Resolvable<ConnectOptions> | undefined;

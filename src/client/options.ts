@@ -115,9 +115,9 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   dial?: 'at-once' | 'on-demand' | undefined;
   /**
-   * With `dial: 'on-demand'`, closes the connection after this many milliseconds in which nothing was sent, `onMessage`
-   * received nothing, no message waited to leave or to be handled, and `messages$` had no subscriber. The client dials
-   * again when it is needed.
+   * With `dial: 'on-demand'`, closes the connection after this many milliseconds without use. It is in use when something
+   * is sent, when `onMessage` receives a message, while a message waits to leave or to be handled, and while `messages$`
+   * has a subscriber. The client dials again when it is needed.
    * @default the connection stays open
    */
   idleMs?: number | undefined;

@@ -9,7 +9,7 @@ const GOLDEN_RATIO = 0.618_033_988_749_894_9;
 /**
  * Spreads the heartbeats of connections that open at the same time evenly over the interval.
  *
- * Connections that open one after another share a phase, because they lie side by side in memory: pinging them together
+ * Connections that open one after another share a phase, because they lie side by side in memory. Pinging them together
  * costs two thirds as much as pinging the same number from all over the heap (measured).
  *
  * ```

@@ -5,8 +5,12 @@ import { encoder, textOf } from './text.ts';
 export const NO_STATUS = 1005;
 
 /**
- * What a dialing client should do after an ending: dial again at once (`now`), after a backoff, slowly because a person may
- * have to fix something, or never because only another configuration can help.
+ * What a dialing client should do after an ending.
+ *
+ * - `now`: dial again at once.
+ * - `backoff`: dial again after a backoff.
+ * - `slow`: dial again slowly, because a person may have to fix something.
+ * - `never`: do not dial again, because only another configuration can help.
  */
 export type Retry = 'now' | 'backoff' | 'slow' | 'never';
 

@@ -9,8 +9,8 @@ export type ConnectionState = 'handshaking' | 'open' | 'errored' | 'closing' | '
  * The result of `send`.
  *
  * - `sent`: the operating system has taken the message. This does not prove that the peer got it.
- * - `queued`: the message waits in this process, either for the end of this turn of the event loop, when all messages of
- *   the turn leave together, or until the peer has taken earlier messages.
+ * - `queued`: the message waits in this process, either until the peer has taken earlier messages, or for the end of this
+ *   turn of the event loop, when all waiting messages leave together.
  * - `refused`: the message was not accepted: the connection is not open, or its outbox is above the high mark.
  */
 export type SendResult = 'sent' | 'queued' | 'refused';

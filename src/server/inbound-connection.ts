@@ -36,8 +36,8 @@ export interface Grant {
 }
 
 /**
- * The result of an admitted upgrade request: a WebSocket, a refusal if ws found a fault, an error if another part of the
- * process has upgraded the socket, or `null` if the socket is gone.
+ * The result of an admitted upgrade request: usually a WebSocket. It is a refusal if ws found a fault, an error if another
+ * part of the process has upgraded the socket, and `null` if the socket is gone.
  */
 export type UpgradeResult = WebSocketFace | RefusalAnswer | Error | null;
 

@@ -56,8 +56,8 @@ export interface AdmissionOptions {
   origins: AllowedOrigins;
   /**
    * How a client learns that `authenticate` refuses it. A page cannot read an HTTP answer. With `close`, Mooring completes the
-   * upgrade and closes at once, with 3000 for 401, 3003 for 403, 3008 for 408 and 4000 + status for any other status, and with
-   * the message as the reason. All other refusals are always HTTP answers.
+   * upgrade and closes at once. The close code is 3000 for 401, 3003 for 403, 3008 for 408 and 4000 + status for any other
+   * status, and the message is the reason. All other refusals are always HTTP answers.
    * @default 'http'
    */
   refusals: 'http' | 'close';
