@@ -2,11 +2,11 @@
 // those of the package, with the compiled sources in place of the build.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
-const root = join(import.meta.dirname, '../..');
+import { root } from './package/repository.ts';
 
 const { name, type, exports } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
   (_key, value: unknown) => (typeof value === 'string' ? value.replace('./dist/', './') : value),
 );
-writeFileSync(join(root, '.test/package.json'), JSON.stringify({ name, type, exports }, null, 2));
+const compiled = join(import.meta.dirname, '..');
+writeFileSync(join(compiled, 'package.json'), JSON.stringify({ name, type, exports }, null, 2));

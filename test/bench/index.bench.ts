@@ -1,6 +1,6 @@
 // Measures Mooring against its peers, each figure in the same run as that of the peer.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { root } from '../package/repository.ts';
 import { killChildren } from './child.ts';
 import { type BenchOptions, parseBenchOptions } from './options.ts';
@@ -14,8 +14,12 @@ import { workloads } from './workloads/index.ts';
 const REFUSED = 2;
 const INTERRUPTED = 130;
 
-// However this process ends, no child is left behind.
-process.on('exit', killChildren);
+// However this process ends, no child and no folder of test/bench/run.sh is left behind.
+process.on('exit', () => {
+  killChildren();
+  const compiled = join(import.meta.dirname, '../..');
+  if (basename(compiled) === `bench-${process.pid}`) rmSync(compiled, { recursive: true });
+});
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.exit(INTERRUPTED));
 }
