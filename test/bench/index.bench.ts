@@ -2,14 +2,22 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root } from '../package/repository.ts';
+import { type Calibration, Calibrator } from './calibration.ts';
 import { killChildren } from './child.ts';
 import { type BenchOptions, parseBenchOptions } from './options.ts';
 import { benchmarksPage, PAGE, PICTURE } from './page.ts';
 import { drawPlots } from './plot.ts';
-import { noResults, type Results, type Selection, select, withOutcome } from './results.ts';
+import {
+  noResults,
+  type Results,
+  type Selection,
+  select,
+  selectNamed,
+  withOutcome,
+} from './results.ts';
 import { tableText } from './table.ts';
 import { runWorkload } from './workload.ts';
-import { workloads } from './workloads/index.ts';
+import { mainRows, workloads } from './workloads/index.ts';
 
 const REFUSED = 2;
 const INTERRUPTED = 130;
@@ -26,7 +34,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 const options = orRefuse(() => parseBenchOptions(process.argv.slice(2)));
 let results = orRefuse(() => before(options));
-for (const selection of orRefuse(() => selected(options))) await measure(selection);
+const selections = orRefuse(() => selected(options));
+const calibrator = new Calibrator();
+let fastestMs = Number.POSITIVE_INFINITY;
+let measured = 0;
+let unmeasured = 0;
+await calibrator.warmUp();
+for (const selection of selections) await measure(selection);
 report();
 
 /** Runs code that may fail because of wrong arguments. */
@@ -49,7 +63,8 @@ function before({ from }: BenchOptions): Results {
 }
 
 /** Earlier measurements are repeated only when they are named. */
-function selected({ only, from }: BenchOptions): readonly Selection[] {
+function selected({ only, from, quick }: BenchOptions): readonly Selection[] {
+  if (quick) return selectNamed(workloads, mainRows);
   if (only === undefined && from !== undefined) return [];
   const selection = select(workloads, only);
   if (selection.length > 0) return selection;
@@ -58,18 +73,31 @@ function selected({ only, from }: BenchOptions): readonly Selection[] {
 
 /** A failed measurement is reported and does not prevent the others. */
 async function measure({ workload, rows }: Selection): Promise<void> {
-  const { rounds } = options;
+  const { rounds, anyway: isAnyway } = options;
+  const plan = { rounds, rows, progress: console.log, calibrate, fastestMs: () => fastestMs };
   try {
-    const outcome = await runWorkload(workload, { rounds, rows, progress: console.log });
+    const outcome = await runWorkload(workload, { ...plan, isAnyway });
     results = withOutcome(results, outcome);
+    const busy = outcome.leftOut.filter(({ isBusy }) => isBusy);
+    for (const { name, reason } of busy) console.log(`${name} not measured: ${reason}`);
+    measured += outcome.rows.length + outcome.curves.length;
+    unmeasured += busy.length;
   } catch (error) {
     console.error(`${workload.name} FAILED: ${(error as Error).message}`);
     process.exitCode = 1;
   }
 }
 
+async function calibrate(): Promise<Calibration> {
+  const calibration = await calibrator.run();
+  fastestMs = Math.min(fastestMs, calibration.slowestMs);
+  return calibration;
+}
+
 function report(): void {
   console.log(`\n${tableText(results.rows, results.leftOut)}`);
+  // A run that was too busy for some rows has still measured the others.
+  if (measured === 0 && unmeasured > 0) process.exitCode = 1;
   if (options.json !== undefined) writeJson(options.json);
   if (options.write) writePage();
 }
@@ -80,7 +108,8 @@ function writeJson(path: string): void {
 
 /** A page with missing rows would hide what was not measured. */
 function writePage(): void {
-  const told = new Set([...results.rows, ...results.leftOut].map(({ name }) => name));
+  const leftOut = results.leftOut.filter(({ isBusy }) => isBusy !== true);
+  const told = new Set([...results.rows, ...leftOut].map(({ name }) => name));
   const names = workloads.flatMap(({ rows }) => rows.map(({ name }) => name));
   const missing = names.filter((name) => !told.has(name));
   if (missing.length > 0 || results.curves.length === 0) {

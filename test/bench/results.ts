@@ -15,8 +15,15 @@ export function noResults(): Results {
   return { machine: thisMachine(), rows: [], leftOut: [], curves: [] };
 }
 
-/** Adds the results of a workload. They replace earlier results of the same rows and curves. */
-export function withOutcome(results: Results, { rows, leftOut, curves }: Outcome): Results {
+/**
+ * Adds the results of a workload. They replace earlier results of the same rows and curves.
+ *
+ * A row that the machine was too busy to measure leaves its earlier result in place.
+ */
+export function withOutcome(results: Results, { rows, curves, ...outcome }: Outcome): Results {
+  const leftOut = outcome.leftOut.filter(
+    ({ name, isBusy }) => isBusy !== true || !isIn(results.rows, name),
+  );
   const stillOut = merged(results.leftOut, leftOut).filter(
     ({ name }) => !rows.some((row) => row.name === name),
   );
@@ -33,6 +40,19 @@ export function withOutcome(results: Results, { rows, leftOut, curves }: Outcome
 export interface Selection {
   readonly workload: Workload;
   readonly rows: readonly RowPlan[];
+}
+
+/** The rows with these names. */
+export function selectNamed(
+  workloads: readonly Workload[],
+  names: readonly string[],
+): readonly Selection[] {
+  return workloads
+    .map((workload) => ({
+      workload,
+      rows: workload.rows.filter(({ name }) => names.includes(name)),
+    }))
+    .filter(({ rows }) => rows.length > 0);
 }
 
 /** Everything whose name begins like this: a workload with all its rows, or single rows. */
@@ -53,6 +73,6 @@ function isPicture({ name, rows }: Workload, only: string): boolean {
   return rows.length === 0 && name.startsWith(only);
 }
 
-function isIn(leftOut: readonly LeftOut[], name: string): boolean {
-  return leftOut.some((row) => row.name === name);
+function isIn(rows: readonly { readonly name: string }[], name: string): boolean {
+  return rows.some((row) => row.name === name);
 }

@@ -19,6 +19,8 @@ export interface BenchRow {
 export interface LeftOut {
   readonly name: string;
   readonly reason: string;
+  /** Whether a calmer machine could measure it. */
+  readonly isBusy?: boolean;
 }
 
 /** The figures of both, round by round. */

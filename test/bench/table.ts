@@ -16,7 +16,7 @@ export function tableText(rows: readonly BenchRow[], leftOut: readonly LeftOut[]
     ...lines.map((line) => line.trimEnd()),
     '',
     summary(rows),
-    ...leftOut.map(({ name, reason }) => `left out: ${name}, because ${reason}`),
+    ...leftOut.map(({ name, reason }) => `not measured: ${name}: ${reason}`),
   ].join('\n');
 }
 

@@ -1,3 +1,5 @@
+import { busyReason } from './busy.ts';
+import type { Calibration } from './calibration.ts';
 import type { Setup } from './orders.ts';
 import { type BenchRow, type Curve, compare, type LeftOut, median, type Pairs } from './row.ts';
 import { bunBinary, Stage } from './stage.ts';
@@ -19,6 +21,8 @@ export interface RowPlan {
   /** The limit of the ratio. A function if that depends on the measurements. @default none */
   readonly target?: number | ((pairs: Pairs) => number);
   note?(taken: Taken): string;
+  /** How far apart the rounds of the peer may be before the machine counts as busy. @default 0.15 */
+  readonly spreadMax?: number;
 }
 
 /** Work that each of several subjects performs. */
@@ -48,6 +52,12 @@ export interface RunPlan {
   readonly rows: readonly RowPlan[];
   /** Called with the result of each round. */
   progress(line: string): void;
+  /** Called before each round. */
+  calibrate(): Promise<Calibration>;
+  /** The least time that a calibration of this run has taken, in milliseconds. */
+  fastestMs(): number;
+  /** Whether to keep the rows that a busy machine has measured. */
+  readonly isAnyway: boolean;
 }
 
 /**
@@ -61,7 +71,9 @@ export async function runWorkload(workload: Workload, plan: RunPlan): Promise<Ou
   const names = subjectsOf(workload, rows);
   const taken = new Map<string, Figures[]>(names.map((name) => [name, []]));
   const rounds = Math.min(plan.rounds, workload.roundsMax ?? plan.rounds);
+  const calibrations: Calibration[] = [];
   for (let round = 0; round < rounds; round += 1) {
+    calibrations.push(await plan.calibrate());
     for (let turn = 0; turn < names.length; turn += 1) {
       const name = names[(round + turn) % names.length] ?? '';
       const figures = await measureOnce(workload, name);
@@ -71,7 +83,28 @@ export async function runWorkload(workload: Workload, plan: RunPlan): Promise<Ou
   }
   const isWhole = names.length > 0 && plan.rows.length === workload.rows.length;
   const curves = isWhole ? (workload.curves?.(taken) ?? []) : [];
-  return { rows: rows.map((row) => rowOf(row, taken)), leftOut, curves };
+  const judged = rows.map((row) => judge(row, taken, { ...plan, calibrations }));
+  return {
+    rows: judged.filter((row) => 'ours' in row),
+    leftOut: [...leftOut, ...judged.filter((row) => 'reason' in row)],
+    curves,
+  };
+}
+
+/** The row, unless the machine was too busy to measure it. */
+function judge(
+  row: RowPlan,
+  taken: Taken,
+  run: Pick<RunPlan, 'isAnyway' | 'fastestMs'> & { calibrations: readonly Calibration[] },
+): BenchRow | LeftOut {
+  const { name, peerName, spreadMax } = row;
+  const { peer } = row.pairs(taken);
+  const signs = { peer, peerName, spreadMax, ...run, fastestMs: run.fastestMs() };
+  const reason = busyReason(signs);
+  if (reason === null) return rowOf(row, taken);
+  if (!run.isAnyway) return { name, reason, isBusy: true };
+  const { note, ...measured } = rowOf(row, taken);
+  return { ...measured, note: note === undefined ? reason : `${note}; ${reason}` };
 }
 
 async function measureOnce(workload: Workload, name: string): Promise<Figures> {

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { busyReason, type Signs, spread } from '../bench/busy.ts';
 import { parseBenchOptions } from '../bench/options.ts';
 import { benchmarksPage } from '../bench/page.ts';
 import { drawPlots, niceStep } from '../bench/plot.ts';
 import { FrameReader } from '../bench/readers/frame-reader.ts';
-import { noResults, select, withOutcome } from '../bench/results.ts';
+import { noResults, select, selectNamed, withOutcome } from '../bench/results.ts';
 import { type BenchRow, compare, median, merged, percentile } from '../bench/row.ts';
 import { tableText } from '../bench/table.ts';
 import { versus, type Workload } from '../bench/workload.ts';
-import { workloads } from '../bench/workloads/index.ts';
+import { mainRows, workloads } from '../bench/workloads/index.ts';
 import { buildFrame, opcode } from '../support/frames.ts';
 
 // Goal: a wrong figure in the benchmarks is worse than none. Method: check every computation on measured
@@ -66,9 +67,64 @@ describe('a row', () => {
   });
 });
 
+describe('spread', () => {
+  it('is the distance between the quartiles, relative to the median', () => {
+    assert.equal(spread([10, 10, 10]), 0);
+    assert.equal(spread([8, 12, 10, 9, 11]), 0.2);
+    assert.equal(spread([10, 30]), 0.5);
+  });
+
+  it('never depends on a single round that went wrong', () => {
+    assert.equal(spread([10, 10, 10, 10, 900]), 0);
+  });
+
+  it('is nothing for one round, or for a budget of 0', () => {
+    assert.equal(spread([7]), 0);
+    assert.equal(spread([0, 0]), 0);
+  });
+});
+
+describe('a busy machine', () => {
+  const calm: Signs = {
+    peer: [10, 10.5, 10],
+    peerName: 'ws',
+    calibrations: [{ slowestMs: 100, waiting: 1.01 }],
+    fastestMs: 99,
+  };
+
+  it('is recognized by a peer whose rounds differ', () => {
+    assert.equal(busyReason(calm), null);
+    assert.match(busyReason({ ...calm, peer: [10, 15, 20] }) ?? '', /busy: rounds of ws were 33 %/);
+    assert.equal(busyReason({ ...calm, peer: [10, 15, 20], spreadMax: 0.4 }), null);
+  });
+
+  it('is recognized by a loop that waits for a core, or that takes longer than before', () => {
+    const waiting = { slowestMs: 100, waiting: 1.4 };
+    assert.match(busyReason({ ...calm, calibrations: [waiting] }) ?? '', /waited 40 %/);
+    const slow = { slowestMs: 150, waiting: 1 };
+    assert.match(busyReason({ ...calm, calibrations: [slow] }) ?? '', /52 % longer/);
+  });
+
+  it('is not one that was busy before a single round', () => {
+    const [once] = calm.calibrations;
+    const calibrations = [once, once, { slowestMs: 300, waiting: 2 }].filter(
+      (one) => one !== undefined,
+    );
+    assert.equal(busyReason({ ...calm, calibrations }), null);
+  });
+});
+
 describe('the options', () => {
   it('have defaults', () => {
-    assert.deepEqual({ ...parseBenchOptions([]) }, { rounds: 5, write: false });
+    const off = { quick: false, write: false, anyway: false };
+    assert.deepEqual({ ...parseBenchOptions([]) }, { ...off, rounds: 5 });
+    assert.deepEqual({ ...parseBenchOptions(['--quick']) }, { ...off, quick: true, rounds: 3 });
+    assert.equal(parseBenchOptions(['--quick', '--rounds', '7']).rounds, 7);
+  });
+
+  it('refuse combinations that contradict each other', () => {
+    assert.throws(() => parseBenchOptions(['--quick', '--only', 'echo']), /--quick and --only/);
+    assert.throws(() => parseBenchOptions(['--write', '--anyway']), /--write and --anyway/);
   });
 
   it('refuse invalid or unknown ones, by name', () => {
@@ -106,6 +162,11 @@ describe('the rows of the benchmarks', () => {
     );
     assert.deepEqual(select(workloads, 'nothing'), []);
   });
+
+  it('include every row of a quick run', () => {
+    const quick = selectNamed(workloads, mainRows).flatMap(({ rows }) => rows);
+    assert.deepEqual(quick.map(({ name }) => name).sort(), [...mainRows].sort());
+  });
 });
 
 describe('the results', () => {
@@ -127,6 +188,22 @@ describe('the results', () => {
     assert.deepEqual([both.rows.length, both.leftOut.length], [1, 0]);
     const again = withOutcome(both, { rows: [], leftOut, curves: [] });
     assert.deepEqual([again.rows.length, again.leftOut.length], [0, 1]);
+  });
+});
+
+describe('a row that the machine was too busy for', () => {
+  const leftOut = [{ name: head.name, reason: 'the machine was busy', isBusy: true }];
+  const outcome = { rows: [], leftOut, curves: [] };
+
+  it('is shown without a figure', () => {
+    const { rows, leftOut: out } = withOutcome(noResults(), outcome);
+    assert.match(tableText(rows, out), /^not measured: burst-ws: the machine was busy$/m);
+  });
+
+  it('keeps its earlier result', () => {
+    const before = withOutcome(noResults(), { rows: [rowOf([1], [2])], leftOut: [], curves: [] });
+    const after = withOutcome(before, outcome);
+    assert.deepEqual([after.rows, after.leftOut], [before.rows, []]);
   });
 });
 

@@ -11,6 +11,19 @@ import { scaling } from './scaling.ts';
 import { slowReader } from './slow-reader.ts';
 import { storm } from './storm.ts';
 
+/** The rows of a quick run: what users feel most. */
+export const mainRows: readonly string[] = [
+  'burst-ws',
+  'single-ws',
+  'single-bare',
+  'echo-ws',
+  'latency-p50',
+  'accept',
+  'mass-close',
+  'idle-heap',
+  'dialed-heap',
+];
+
 /** All workloads, in the order of the page. */
 export const workloads: readonly Workload[] = [
   burst,
