@@ -1,7 +1,7 @@
 import { markdownTable, wrapped } from '../../docs/statecharts/markdown.ts';
 import type { Results } from './results.ts';
 import { type BenchRow, type LeftOut, targeted } from './row.ts';
-import { figureText, ratioText } from './table.ts';
+import { figureText, limitText, ratioText } from './table.ts';
 import type { Workload } from './workload.ts';
 
 /** The paths of the page and its picture, from the root of the sources. */
@@ -87,14 +87,14 @@ function figuresTable(rows: readonly BenchRow[]): string {
   return markdownTable([head, ...rows.map(cellsOf)]);
 }
 
-function cellsOf({ name, ours, peer, unit, peerName, ...row }: BenchRow): readonly string[] {
-  const figures = [figureText(ours), figureText(peer), unit, peerName];
+function cellsOf({ name, ...row }: BenchRow): readonly string[] {
+  const figures = [figureText(row.ours), figureText(row.peer), row.unit, row.peerName];
   return [`\`${name}\``, ...figures, ratioText(row.ratio), ...verdictOf(row)];
 }
 
-function verdictOf({ target, holds }: Pick<BenchRow, 'target' | 'holds'>): readonly string[] {
-  if (target === undefined) return ['–', '–'];
-  return [`≤ ${ratioText(target)}`, holds ? '✓' : '✗ missed'];
+function verdictOf(row: Omit<BenchRow, 'name'>): readonly string[] {
+  const verdict = row.holds ? '✓' : '✗ missed';
+  return [limitText(row), row.target === undefined ? '–' : verdict];
 }
 
 function notes(rows: readonly BenchRow[]): string {

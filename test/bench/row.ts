@@ -8,6 +8,8 @@ export interface BenchRow {
   readonly ratio: number;
   /** The ratio must not exceed it. Absent where the figure is only information. */
   readonly target?: number;
+  /** The target as it was set, if that is not a ratio. */
+  readonly targetText?: string;
   readonly holds: boolean;
   /** The result of each round. */
   readonly rounds: Pairs;
@@ -51,16 +53,26 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
+/** The limit of a ratio, or how many bytes more than the peer may be needed. */
+export type Target = number | { readonly bytesBeyond: number };
+
 /** Compares the medians of the rounds. @throws Error when a figure is missing */
-export function compare(head: RowHead, rounds: Pairs, target?: number): BenchRow {
+export function compare(head: RowHead, rounds: Pairs, target?: Target): BenchRow {
   const ours = median(rounds.ours);
   const peer = median(rounds.peer);
   const ratio = ours / peer;
   if (!Number.isFinite(ratio))
     throw new Error(`${head.name}: ${ours} cannot be compared to ${peer}`);
   const row = { ...head, ours, peer, ratio, holds: true, rounds };
-  return target === undefined ? row : { ...row, target, holds: ratio <= target };
+  if (target === undefined) return row;
+  if (typeof target === 'number') return { ...row, target, holds: ratio <= target };
+  const { bytesBeyond } = target;
+  const limit = 1 + bytesBeyond / peer;
+  const targetText = `${head.peerName} + ${(bytesBeyond / BYTES_PER_KIB).toFixed(1)} KiB`;
+  return { ...row, target: limit, targetText, holds: ratio <= limit };
 }
+
+const BYTES_PER_KIB = 1_024;
 
 /** Rows that have a target. */
 export function targeted(rows: readonly BenchRow[]): readonly BenchRow[] {

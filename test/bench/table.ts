@@ -24,7 +24,12 @@ function cellsOf(row: BenchRow): readonly string[] {
   const { name, ours, peer, unit, peerName, ratio, target, holds, note = '' } = row;
   const figures = [name, figureText(ours), figureText(peer), unit, peerName];
   if (target === undefined) return ['–', ...figures, ratioText(ratio), '', note];
-  return [holds ? '✓' : '✗', ...figures, ratioText(ratio), `≤ ${ratioText(target)}`, note];
+  return [holds ? '✓' : '✗', ...figures, ratioText(ratio), limitText(row), note];
+}
+
+/** The limit that a row must not exceed. */
+export function limitText({ target, targetText }: Pick<BenchRow, 'target' | 'targetText'>): string {
+  return target === undefined ? '–' : `≤ ${targetText ?? ratioText(target)}`;
 }
 
 function summary(rows: readonly BenchRow[]): string {

@@ -1,7 +1,15 @@
 import { busyReason } from './busy.ts';
 import type { Calibration } from './calibration.ts';
 import type { Setup } from './orders.ts';
-import { type BenchRow, type Curve, compare, type LeftOut, median, type Pairs } from './row.ts';
+import {
+  type BenchRow,
+  type Curve,
+  compare,
+  type LeftOut,
+  median,
+  type Pairs,
+  type Target,
+} from './row.ts';
 import { bunBinary, Stage } from './stage.ts';
 
 /** The measurements of one round of one subject, by the name of the figure. */
@@ -18,8 +26,8 @@ export interface RowPlan {
   /** The names of the subjects that it compares. */
   readonly needs: readonly string[];
   pairs(taken: Taken): Pairs;
-  /** The limit of the ratio. A function if that depends on the measurements. @default none */
-  readonly target?: number | ((pairs: Pairs) => number);
+  /** @default none */
+  readonly target?: Target;
   note?(taken: Taken): string;
   /** How far apart the rounds of the peer may be before the machine counts as busy. @default 0.15 */
   readonly spreadMax?: number;
@@ -141,9 +149,7 @@ function available(
 
 function rowOf(plan: RowPlan, taken: Taken): BenchRow {
   const { name, unit, peerName } = plan;
-  const pairs = plan.pairs(taken);
-  const target = typeof plan.target === 'function' ? plan.target(pairs) : plan.target;
-  const row = compare({ name, unit, peerName }, pairs, target);
+  const row = compare({ name, unit, peerName }, plan.pairs(taken), plan.target);
   return plan.note === undefined ? row : { ...row, note: plan.note(taken) };
 }
 
@@ -188,15 +194,12 @@ export async function medianOf(times: number, take: () => Promise<number>): Prom
   return median(values);
 }
 
-/** The cost of Mooring when its connections get an actor only on demand, beside its default cost. */
-export function actorsOnDemand(head: { name: string; unit: string }, name: string): RowPlan {
-  const row = { ...head, name: `${head.name}, actors on demand` };
-  return versus(row, name, ['actors on demand', 'mooring']);
-}
+/** The name of the subject whose connections get their actors on demand. */
+export const onDemand = 'mooring, actors on demand';
 
 /** A row that compares the same figure of two subjects. */
 export function versus(
-  head: { name: string; unit: string; target?: number | ((pairs: Pairs) => number) },
+  head: { name: string; unit: string; target?: Target; spreadMax?: number },
   name: string,
   [ours, peer]: readonly [ours: string, peer: string],
 ): RowPlan {

@@ -45,6 +45,18 @@ describe('a row', () => {
     assert.equal(rowOf([2.1], [4], 0.5).holds, false);
   });
 
+  it('may need some bytes more than its peer', () => {
+    const { target, targetText, holds } = compare(
+      { ...head, unit: 'B' },
+      { ours: [4_000], peer: [2_048] },
+      { bytesBeyond: 2_048 },
+    );
+    assert.deepEqual([target, targetText, holds], [2, 'ws + 2.0 KiB', true]);
+    const beyond = compare(head, { ours: [4_097], peer: [2_048] }, { bytesBeyond: 2_048 });
+    assert.equal(beyond.holds, false);
+    assert.match(tableText([beyond]), / 2\.00 +≤ ws \+ 2\.0 KiB/);
+  });
+
   it('is refused when a figure is missing', () => {
     assert.throws(() => rowOf([1], []), /burst-ws/);
     assert.throws(() => rowOf([1], [0]), /burst-ws/);

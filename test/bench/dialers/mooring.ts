@@ -6,9 +6,12 @@ import type { Dialer } from './dialer.ts';
 const NEVER_MS = 100_000_000;
 
 /** Clients with their defaults, each with a listener for its messages. */
-export function mooring({ heartbeatMs }: Setup): Dialer {
+export function mooring({ heartbeatMs, actors }: Setup): Dialer {
   const clients: Client[] = [];
-  const options = heartbeatMs === 0 ? { heartbeat: { intervalMs: NEVER_MS } } : {};
+  const options = {
+    ...(heartbeatMs === 0 && { heartbeat: { intervalMs: NEVER_MS } }),
+    ...(actors && { actors }),
+  };
   return {
     dial(url) {
       const client = createClient(url, options);

@@ -37,8 +37,8 @@ export const echo: Workload = {
     'ws with zod': { program: 'ws', handler: 'echo', isChecked: true },
   },
   rows: [
-    versus({ name: 'echo-ws', unit, target: 1.05 }, cost, ['mooring', 'ws']),
-    versus({ name: 'echo-zod', unit, target: 1.05 }, cost, ['mooring with zod', 'ws with zod']),
+    versus({ name: 'echo-ws', unit, target: 1.03 }, cost, ['mooring', 'ws']),
+    versus({ name: 'echo-zod', unit, target: 1.03 }, cost, ['mooring with zod', 'ws with zod']),
   ],
   async measure(stage) {
     await stage.connect(CLIENTS);

@@ -43,8 +43,8 @@ export const single: Workload = {
     'bare socket.write': { program: 'bare' },
   },
   rows: [
-    versus({ name: 'single-ws', unit, target: 0.8 }, cost, ['mooring', 'ws']),
-    versus({ name: 'single-bare', unit, target: 1.05 }, cost, ['mooring', 'bare socket.write']),
+    versus({ name: 'single-ws', unit, target: 0.78 }, cost, ['mooring', 'ws']),
+    versus({ name: 'single-bare', unit, target: 1.02 }, cost, ['mooring', 'bare socket.write']),
   ],
   async measure(stage) {
     await stage.connect(MEMBERS);

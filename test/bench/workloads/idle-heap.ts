@@ -1,10 +1,10 @@
-import { median } from '../row.ts';
-import { actorsOnDemand, versus, type Workload } from '../workload.ts';
+import { onDemand, versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 500;
 const CONNECTIONS = 15_000;
-/** What Mooring may need beyond ws for its records: 2.5 KiB. */
-const ALLOWANCE_BYTES = 2_560;
+/** What Mooring may need beyond ws for its records, with and without actors. */
+const ALLOWANCE = { bytesBeyond: 2_048 };
+const ALLOWANCE_ON_DEMAND = { bytesBeyond: 1_126 };
 
 const unit = 'B';
 const cost = 'bytes a connection';
@@ -15,21 +15,20 @@ export const idleHeap: Workload = {
   about:
     '15,000 connections are open and silent. Each has a message handler and is in no topic; membership in ' +
     'one topic takes about 190 bytes more. The figure is the number of bytes for each connection that are ' +
-    'alive after garbage collection, inside and outside the heap. The target allows 2.5 KiB more than ws.',
+    'alive after garbage collection, inside and outside the heap.',
   subjects: {
     mooring: { program: 'mooring', isMember: false },
-    'actors on demand': { program: 'mooring', isMember: false, actors: 'on-demand' },
+    [onDemand]: { program: 'mooring', isMember: false, actors: 'on-demand' },
     ws: { program: 'ws' },
     'Socket.IO': { program: 'socket.io' },
   },
   rows: [
-    versus(
-      { name: 'idle-heap', unit, target: ({ peer }) => 1 + ALLOWANCE_BYTES / median(peer) },
-      cost,
-      ['mooring', 'ws'],
-    ),
+    versus({ name: 'idle-heap', unit, target: ALLOWANCE }, cost, ['mooring', 'ws']),
+    versus({ name: 'idle-heap-on-demand', unit, target: ALLOWANCE_ON_DEMAND }, cost, [
+      onDemand,
+      'ws',
+    ]),
     versus({ name: 'idle-heap-socket.io', unit, target: 0.5 }, cost, ['mooring', 'Socket.IO']),
-    actorsOnDemand({ name: 'idle-heap', unit }, cost),
   ],
   async measure(stage) {
     await stage.connect(WARM_UP);

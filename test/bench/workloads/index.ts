@@ -1,9 +1,9 @@
 import type { Workload } from '../workload.ts';
-import { accept } from './accept.ts';
+import { accept, acceptFlat } from './accept.ts';
 import { dialedHeap } from './dialed-heap.ts';
 import { echo } from './echo.ts';
 import { burst, single } from './fan-out.ts';
-import { heartbeat } from './heartbeat.ts';
+import { heartbeat, heartbeatTraffic } from './heartbeat.ts';
 import { idleHeap } from './idle-heap.ts';
 import { latency } from './latency.ts';
 import { massClose } from './mass-close.ts';
@@ -31,9 +31,11 @@ export const workloads: readonly Workload[] = [
   echo,
   latency,
   accept,
+  acceptFlat,
   massClose,
   idleHeap,
   heartbeat,
+  heartbeatTraffic,
   slowReader,
   storm,
   dialedHeap,

@@ -1,5 +1,5 @@
 import type { Stage } from '../stage.ts';
-import { actorsOnDemand, flat, medianOf, versus, type Workload } from '../workload.ts';
+import { flat, medianOf, onDemand, versus, type Workload } from '../workload.ts';
 
 const WARM_UP = 5_000;
 const FEW = 1_000;
@@ -19,17 +19,17 @@ export const massClose: Workload = {
     'are reset at once.',
   subjects: {
     mooring: { program: 'mooring' },
-    'actors on demand': { program: 'mooring', actors: 'on-demand' },
+    [onDemand]: { program: 'mooring', actors: 'on-demand' },
     ws: { program: 'ws' },
   },
   rows: [
-    versus({ name: 'mass-close', unit, target: 1.3 }, many, ['mooring', 'ws']),
+    versus({ name: 'mass-close', unit, target: 1.35 }, many, ['mooring', 'ws']),
+    versus({ name: 'mass-close-on-demand', unit, target: 1.15 }, many, [onDemand, 'ws']),
     flat(
       { name: 'mass-close-flat', unit, peerName: 'mooring with 1,000', target: 1.15 },
       many,
       few,
     ),
-    actorsOnDemand({ name: 'mass-close', unit }, many),
   ],
   async measure(stage) {
     for (let times = 0; times < 2; times += 1) await lose(stage, WARM_UP);
