@@ -1,8 +1,14 @@
 /** Which server a subject is. */
 export type Program = 'mooring' | 'ws' | 'bare' | 'socket.io' | 'bun';
 
-/** What a server does with a message: nothing, send it back, or publish an answer to everybody. */
-export type Handler = 'ignore' | 'echo' | 'answer';
+/** What a server does with a message: nothing, count it, send it back, or publish an answer to everybody. */
+export type Handler = 'ignore' | 'count' | 'echo' | 'answer';
+
+/** How many topics there are, and in how many of them each connection is. */
+export interface Memberships {
+  readonly topics: number;
+  readonly each: number;
+}
 
 /** How a server is set up. */
 export interface Setup {
@@ -11,6 +17,10 @@ export interface Setup {
   readonly handler?: Handler;
   /** Whether connections belong to a topic. @default true */
   readonly isMember?: boolean;
+  /** The topics of connections. Every message is published to each of the topics. @default one for all */
+  readonly memberships?: Memberships;
+  /** Whether the server can also write to the sockets themselves, as {@link Stream.isBare} asks for. @default false */
+  readonly hasBare?: boolean;
   /** When connections get their actors. @default what the program itself does */
   readonly actors?: 'eager' | 'on-demand';
   /** Whether messages are checked against a schema. @default false */
@@ -31,6 +41,8 @@ export interface Stream {
   readonly everyMs?: number;
   /** Whether each message begins with the time it was published. @default false */
   readonly isStamped?: boolean;
+  /** Whether the messages of a tick are joined beforehand and written to the sockets themselves. @default false */
+  readonly isBare?: boolean;
 }
 
 /** The orders for a server. */
@@ -49,6 +61,8 @@ export interface ServerOrders {
   /** Live bytes in the heap and outside it. */
   liveBytes(): number;
   publish(stream: Stream): Promise<void>;
+  /** Waits until the handler has counted this many messages. */
+  untilReceived(count: number): Promise<void>;
   /** The longest time for which the event loop did not turn, in milliseconds. */
   longestPauseMs(withinMs: number): Promise<number>;
   /** Starts to watch for pauses of the event loop, at almost no cost and with a precision of 10 ms. */
@@ -86,6 +100,8 @@ export interface ReaderOrders {
   /** Ends the newest connections and waits until they are gone. */
   end(plan: { count: number; style: EndStyle }): Promise<void>;
   loop(plan: Loop): Promise<Percentiles>;
+  /** Every connection sends the same message this often, as fast as it can. Returns how many were ever sent so. */
+  flood(plan: { each: number; payload: string }): Promise<number>;
   /** Every connection sends a message in each period, evenly spread over it. 0 stops that. */
   chatter(periodMs: number): void;
   /** The oldest connection stops reading. */

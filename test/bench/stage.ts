@@ -129,7 +129,7 @@ export class Stage {
     const { perTick, ticks } = stream;
     const before = await this.readers.ask('delivered');
     await this.server.ask('publish', stream, withinMs);
-    const all = before + perTick * ticks * reading;
+    const all = before + perTick * ticks * reading * this.#copies;
     await this.readers.ask('untilDelivered', all, withinMs);
   }
 
@@ -140,17 +140,23 @@ export class Stage {
    * well as an expensive one.
    */
   async deliveryMicros(perTick: number, cpuMsWanted: number): Promise<number> {
-    const perTickOfAll = perTick * this.#connections;
+    const perTickOfAll = perTick * this.#connections * this.#copies;
     const warmUp = Math.round(WARM_UP_DELIVERIES / perTickOfAll);
     const warmUpTicks = within(warmUp, WARM_UP_TICKS_MIN, WARM_UP_TICKS_MAX);
-    const tickMicros = (await this.#ticksMicros(perTick, warmUpTicks)) / warmUpTicks;
+    const tickMicros = (await this.ticksMicros({ perTick, ticks: warmUpTicks })) / warmUpTicks;
     const ticks = within(Math.round((cpuMsWanted * 1_000) / tickMicros), TICKS_MIN, TICKS_MAX);
-    return (await this.#ticksMicros(perTick, ticks)) / (ticks * perTickOfAll);
+    return (await this.ticksMicros({ perTick, ticks })) / (ticks * perTickOfAll);
   }
 
-  async #ticksMicros(perTick: number, ticks: number): Promise<number> {
+  /** CPU for some ticks of messages, in microseconds. */
+  async ticksMicros(stream: Pick<Stream, 'perTick' | 'ticks' | 'isBare'>): Promise<number> {
     await this.server.ask('collect');
-    return this.cpuOf(() => this.stream({ perTick, ticks, pauseMs: PAUSE_MS }));
+    return this.cpuOf(() => this.stream({ ...stream, pauseMs: PAUSE_MS }));
+  }
+
+  /** How often each connection gets a message: once for each of its topics. */
+  get #copies(): number {
+    return this.#setup.memberships?.each ?? 1;
   }
 
   async stop(): Promise<void> {

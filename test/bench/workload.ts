@@ -105,9 +105,11 @@ function judge(
   taken: Taken,
   run: Pick<RunPlan, 'isAnyway' | 'fastestMs'> & { calibrations: readonly Calibration[] },
 ): BenchRow | LeftOut {
-  const { name, peerName, spreadMax } = row;
+  const { name, unit, peerName, spreadMax } = row;
   const { peer } = row.pairs(taken);
-  const signs = { peer, peerName, spreadMax, ...run, fastestMs: run.fastestMs() };
+  // Others may take time away, but not memory.
+  const calibrations = unit === 'B' || unit === 'MiB' ? [] : run.calibrations;
+  const signs = { peer, peerName, spreadMax, calibrations, fastestMs: run.fastestMs() };
   const reason = busyReason(signs);
   if (reason === null) return rowOf(row, taken);
   if (!run.isAnyway) return { name, reason, isBusy: true };

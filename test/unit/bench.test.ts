@@ -7,6 +7,7 @@ import { drawPlots, niceStep } from '../bench/plot.ts';
 import { FrameReader } from '../bench/readers/frame-reader.ts';
 import { noResults, select, selectNamed, withOutcome } from '../bench/results.ts';
 import { type BenchRow, compare, median, merged, percentile } from '../bench/row.ts';
+import { topicsOf } from '../bench/subjects/memberships.ts';
 import { tableText } from '../bench/table.ts';
 import { versus, type Workload } from '../bench/workload.ts';
 import { mainRows, workloads } from '../bench/workloads/index.ts';
@@ -276,6 +277,23 @@ describe('the picture', () => {
     assert.deepEqual(heights, [56, 56 + 190 / 2]);
     assert.match(svg, /Mooring 5\.00/);
     assert.match(svg, /not measured/);
+  });
+});
+
+describe('the topics of connections', () => {
+  const memberships = { topics: 200, each: 10 };
+  const all = Array.from({ length: 2_000 }, (_, connection) => topicsOf(connection, memberships));
+
+  it('are as many as wanted, each with as many members', () => {
+    assert.ok(all.every((topics) => new Set(topics).size === 10));
+    const sizes = new Map<number, number>();
+    for (const topic of all.flat()) sizes.set(topic, (sizes.get(topic) ?? 0) + 1);
+    assert.deepEqual([sizes.size, new Set(sizes.values())], [200, new Set([100])]);
+  });
+
+  it('are not those of another connection', () => {
+    const sets = all.map((topics) => topics.toSorted((a, b) => a - b).join());
+    assert.equal(new Set(sets).size, all.length);
   });
 });
 

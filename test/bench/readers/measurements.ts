@@ -30,6 +30,23 @@ export function runLoop(crowd: Crowd, { clients, trips, payload }: Loop): Promis
   });
 }
 
+/** How many messages a connection sends in one write. */
+const FLOOD_BATCH = 50;
+
+/** Sent by floods so far. */
+let flooded = 0;
+
+/** Lets every member send a message this often, as fast as it can. */
+export async function flood(
+  crowd: Crowd,
+  { each, payload }: { each: number; payload: string },
+): Promise<number> {
+  const batch = Buffer.concat(Array.from({ length: FLOOD_BATCH }, () => maskedText(payload)));
+  await Promise.all(crowd.members.map((reader) => reader.flood(batch, each / FLOOD_BATCH)));
+  flooded += each * crowd.members.length;
+  return flooded;
+}
+
 const SLOT_MS = 10;
 
 /** Lets each member send one message per period. */

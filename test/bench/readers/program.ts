@@ -2,7 +2,7 @@
 import { carryOut } from '../lines.ts';
 import type { ReaderOrders } from '../orders.ts';
 import { Crowd } from './crowd.ts';
-import { Chatter, Delays, runLoop } from './measurements.ts';
+import { Chatter, Delays, flood, runLoop } from './measurements.ts';
 
 const crowd = new Crowd();
 const chatter = new Chatter(crowd);
@@ -14,6 +14,7 @@ carryOut<ReaderOrders>({
   delivered: () => crowd.delivered,
   end: ({ count, style }) => crowd.end(count, style),
   loop: (plan) => runLoop(crowd, plan),
+  flood: (plan) => flood(crowd, plan),
   chatter: (periodMs) => chatter.begin(periodMs),
   stopReading: () => crowd.members[0]?.stopReading(),
   delays() {

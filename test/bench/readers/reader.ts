@@ -51,6 +51,19 @@ export class Reader {
     this.#socket.write(frame);
   }
 
+  /** Sends the same bytes again and again, each time as soon as the system has taken them. */
+  flood(bytes: Buffer, times: number): Promise<void> {
+    return new Promise((resolve) => {
+      let left = times;
+      const next = () => {
+        left -= 1;
+        if (left < 0) resolve();
+        else this.#socket.write(bytes, next);
+      };
+      next();
+    });
+  }
+
   stopReading(): void {
     this.#socket.pause();
   }

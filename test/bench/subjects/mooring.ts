@@ -1,12 +1,15 @@
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import * as defaults from '../../../src/core/defaults.ts';
+import { messageFrame } from '../../../src/core/frame.ts';
 import {
   attach,
   type Connection,
   createSupervisor,
   type SupervisorOptions,
 } from '../../../src/index.ts';
-import type { Setup } from '../orders.ts';
+import type { Memberships, Setup } from '../orders.ts';
+import { topicsOf } from './memberships.ts';
 import { Echo, type Subject } from './subject.ts';
 import { TEXT } from './text.ts';
 
@@ -27,19 +30,27 @@ export function mooring(setup: Setup): Subject {
     ...heartbeat(setup.heartbeatMs),
     ...(setup.actors && { actors: setup.actors }),
     ...(setup.isChecked && { messages: Echo }),
-    ...(setup.isMember !== false && { onOpen: (connection) => void connection.join('all') }),
-    onMessage: handler(setup, () => topic.publish(TEXT)),
+    ...(setup.isMember !== false && { onOpen: joining(setup) }),
+    onMessage: handler(setup, { answer: () => topic.publish(TEXT), count: () => (received += 1) }),
   });
+  let received = 0;
   const topic = supervisor.topic('all');
+  const topics = setup.memberships
+    ? namesOf(setup.memberships).map((name) => supervisor.topic(name))
+    : [topic];
   attach(server, supervisor, { path: '/ws' });
   return {
+    ...(setup.hasBare && { writeBare: bareWriter(server) }),
+    received: () => received,
     server,
     open: () => supervisor.counts.open,
     present() {
       const { handshaking, open, errored, closing } = supervisor.counts;
       return handshaking + open + errored + closing;
     },
-    publish: (text) => void topic.publish(text),
+    publish(text) {
+      for (const each of topics) each.publish(text);
+    },
     terminate() {
       for (const connection of supervisor.connections) connection.terminate();
     },
@@ -60,10 +71,44 @@ function heartbeat(
   };
 }
 
-function handler(setup: Setup, answer: () => void) {
+function namesOf({ topics }: Memberships): readonly string[] {
+  return Array.from({ length: topics }, (_, topic) => String(topic));
+}
+
+function joining({ memberships }: Setup): (connection: Connection) => void {
+  if (memberships === undefined) return (connection) => void connection.join('all');
+  let opened = 0;
+  return (connection) => {
+    for (const topic of topicsOf(opened, memberships)) connection.join(String(topic));
+    opened += 1;
+  };
+}
+
+/** Writes to the sockets of a supervisor past it: what it would cost without it, in the same process. */
+function bareWriter(server: Server): (text: string, times: number) => void {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  let prepared = { key: '', bytes: joined('', 0) };
+  return (text, times) => {
+    const key = `${times} ${text}`;
+    if (prepared.key !== key) prepared = { key, bytes: joined(text, times) };
+    for (const socket of sockets) socket.write(prepared.bytes);
+  };
+}
+
+function joined(text: string, times: number): Buffer {
+  return Buffer.concat(new Array<Buffer>(times).fill(messageFrame(`"${text}"`)));
+}
+
+function handler(setup: Setup, { answer, count }: { answer(): void; count(): void }) {
   switch (setup.handler ?? 'ignore') {
     case 'ignore':
       return () => {};
+    case 'count':
+      return count;
     case 'echo':
       return (connection: Connection, message: unknown) => void connection.send(message);
     case 'answer':

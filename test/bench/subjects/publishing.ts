@@ -1,4 +1,5 @@
 import type { Stream } from '../orders.ts';
+import type { Subject } from './subject.ts';
 
 /** Digits of a stamp: microseconds of the clock that all processes of a machine share. */
 export const STAMP_DIGITS = 16;
@@ -13,13 +14,15 @@ export function nowMicros(): number {
 export async function publishing(
   stream: Stream,
   text: string,
-  publish: (text: string) => void,
+  { publish, writeBare }: Pick<Subject, 'publish' | 'writeBare'>,
 ): Promise<void> {
-  const { perTick, ticks, pauseMs, everyMs = 0, isStamped = false } = stream;
+  const { perTick, ticks, pauseMs, everyMs = 0, isStamped = false, isBare = false } = stream;
   const textOf = isStamped ? () => stamped(text) : () => text;
+  if (isBare && writeBare === undefined) throw new Error('this subject has no bare sockets');
   let dueAt = performance.now();
   for (let tick = 0; tick < ticks; tick += 1) {
-    for (let count = 0; count < perTick; count += 1) publish(textOf());
+    if (isBare) writeBare?.(text, perTick);
+    else for (let count = 0; count < perTick; count += 1) publish(textOf());
     dueAt += everyMs;
     const waitMs = Math.max(pauseMs, dueAt - performance.now());
     await new Promise((resolve) => setTimeout(resolve, waitMs));

@@ -8,17 +8,15 @@ import { cpuMicros, longestPauseMs, MemoryWatch, untilCount } from './watching.t
 type OwnOrders = 'listen' | 'leave' | 'collect' | 'liveBytes' | 'watchPauses' | 'watchedPauseMs';
 
 /** The orders for a server, whichever program runs it. */
-export function serverOrders({
-  open,
-  present,
-  publish,
-}: Omit<Subject, 'server'>): Omit<ServerOrders, OwnOrders> {
+export function serverOrders(subject: Omit<Subject, 'server'>): Omit<ServerOrders, OwnOrders> {
+  const { open, present, received = () => Number.NaN } = subject;
   let memory: MemoryWatch | null = null;
   return {
     untilOpen: (count) => untilCount(() => open() === count, count, 'open'),
     untilPresent: (count) => untilCount(() => present() <= count, count, 'left'),
     cpuMicros,
-    publish: (stream) => publishing(stream, TEXT, publish),
+    publish: (stream) => publishing(stream, TEXT, subject),
+    untilReceived: (count) => untilCount(() => received() === count, count, 'received'),
     longestPauseMs,
     watchMemory() {
       memory = new MemoryWatch();

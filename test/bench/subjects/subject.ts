@@ -10,6 +10,10 @@ export interface Subject {
   present(): number;
   /** Sends a message to all connections, in the usual way of this subject. */
   publish(text: string): void;
+  /** Writes a message this often to each of the sockets themselves, in one piece. For subjects that own their sockets. */
+  writeBare?(text: string, times: number): void;
+  /** Messages that the handler has counted. For subjects that count. */
+  received?(): number;
   /** Destroys all connections, as the end of the process would. For subjects that leave and return. */
   terminate?(): void;
 }

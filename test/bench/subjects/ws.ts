@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
-import type { Setup } from '../orders.ts';
+import type { Memberships, Setup } from '../orders.ts';
+import { topicsOf } from './memberships.ts';
 import { Echo, type Subject } from './subject.ts';
 import { TEXT } from './text.ts';
 
@@ -8,27 +9,55 @@ import { TEXT } from './text.ts';
 export function ws(setup: Setup): Subject {
   const server = createServer();
   const sockets = new WebSocketServer({ server, path: '/ws', perMessageDeflate: false });
-  const publish = (text: string) => broadcast(sockets, `"${text}"`);
-  const answer = handler(setup, () => publish(TEXT));
+  const topics = setup.memberships ? topicSets(sockets, setup.memberships) : [sockets.clients];
+  let received = 0;
+  const publish = (text: string) => {
+    for (const topic of topics) broadcast(topic, `"${text}"`);
+  };
+  const answer = handler(setup, { answer: () => publish(TEXT), count: () => (received += 1) });
   sockets.on('connection', (socket) => {
     socket.on('error', () => {});
     socket.on('message', (data) => answer(socket, data));
   });
   if (setup.heartbeatMs) keepAlive(sockets, setup.heartbeatMs);
-  return { server, open: () => sockets.clients.size, present: () => sockets.clients.size, publish };
+  const size = () => sockets.clients.size;
+  return { server, open: size, present: size, publish, received: () => received };
+}
+
+/** A set of sockets for each topic. */
+function topicSets(sockets: WebSocketServer, memberships: Memberships): readonly Set<WebSocket>[] {
+  const topics = Array.from({ length: memberships.topics }, () => new Set<WebSocket>());
+  let opened = 0;
+  sockets.on('connection', (socket) => {
+    const joined = topicsOf(opened, memberships).flatMap((topic) => topics[topic] ?? []);
+    for (const topic of joined) topic.add(socket);
+    socket.on('close', () => {
+      for (const topic of joined) topic.delete(socket);
+    });
+    opened += 1;
+  });
+  return topics;
 }
 
 /** Server broadcast, as in the README. */
-function broadcast(sockets: WebSocketServer, message: string): void {
-  for (const socket of sockets.clients) {
+function broadcast(sockets: ReadonlySet<WebSocket>, message: string): void {
+  for (const socket of sockets) {
     if (socket.readyState === WebSocket.OPEN) socket.send(message);
   }
 }
 
-function handler(setup: Setup, answer: () => void): (socket: WebSocket, data: RawData) => void {
+function handler(
+  setup: Setup,
+  { answer, count }: { answer(): void; count(): void },
+): (socket: WebSocket, data: RawData) => void {
   switch (setup.handler ?? 'ignore') {
     case 'ignore':
       return () => {};
+    case 'count':
+      return (_socket, data) => {
+        JSON.parse(data.toString());
+        count();
+      };
     case 'echo':
       return setup.isChecked ? echoChecked : echo;
     case 'answer':

@@ -2,10 +2,12 @@ import type { Workload } from '../workload.ts';
 import { accept, acceptFlat } from './accept.ts';
 import { dialedHeap } from './dialed-heap.ts';
 import { echo } from './echo.ts';
-import { burst, single } from './fan-out.ts';
+import { burst, burstJoined, single } from './fan-out.ts';
+import { flood } from './flood.ts';
 import { heartbeat, heartbeatTraffic } from './heartbeat.ts';
 import { idleHeap } from './idle-heap.ts';
 import { latency } from './latency.ts';
+import { manyTopics } from './many-topics.ts';
 import { massClose } from './mass-close.ts';
 import { scaling } from './scaling.ts';
 import { slowReader } from './slow-reader.ts';
@@ -14,6 +16,7 @@ import { storm } from './storm.ts';
 /** The rows of a quick run: what users feel most. */
 export const mainRows: readonly string[] = [
   'burst-ws',
+  'burst-joined',
   'single-ws',
   'single-bare',
   'echo-ws',
@@ -27,8 +30,11 @@ export const mainRows: readonly string[] = [
 /** All workloads, in the order of the page. */
 export const workloads: readonly Workload[] = [
   burst,
+  burstJoined,
   single,
+  manyTopics,
   echo,
+  flood,
   latency,
   accept,
   acceptFlat,
