@@ -19,7 +19,7 @@ function createService() {
 async function start(t: TestContext, service: Supervisor, authorization = 'Bearer secret') {
   const listener = await listen(service, { port: 0 });
   const client = createClient(listener.url, { headers: { authorization } });
-  // Somebody listens, so Mooring writes no warnings.
+  // With these subscribers, Mooring emits no warnings.
   service.events$.subscribe();
   client.endings$.subscribe();
   t.after(async () => {
