@@ -11,79 +11,47 @@ import type {
 import type { Transport } from '../transport/transport.ts';
 
 /**
- * What one connection knows about its ending. Only this class writes the evidence; others call its `note…` methods.
+ * What one connection knows about its ending. Only this class writes the evidence; others call its methods.
  *
  * It is made when there is something to note, because most of the time a connection has no ending yet.
  */
 export class EndingRecord {
   readonly #evidence: Evidence = {};
-  #closeFrame: CloseFrame | undefined;
-  #isErrorReported = false;
+  /** The close frame that began the closing: the peer's, or the one that this side wants to send. */
+  closeFrame: CloseFrame | undefined;
+  /** Whether the report `errored` has already announced the end. */
+  isErrorReported = false;
 
   get evidence(): Readonly<Evidence> {
     return this.#evidence;
-  }
-
-  /** The close frame that began the closing: the peer's, or the one that this side wants to send. */
-  get closeFrame(): CloseFrame | undefined {
-    return this.#closeFrame;
-  }
-
-  /** Whether the report `errored` has already announced the end. */
-  get isErrorReported(): boolean {
-    return this.#isErrorReported;
   }
 
   get isStartedByPeer(): boolean {
     return this.#evidence.received !== undefined && this.#evidence.intent === undefined;
   }
 
+  /** Notes new evidence, which replaces the old. */
+  note(evidence: Evidence): void {
+    Object.assign(this.#evidence, evidence);
+  }
+
   /** This side asked for the end, and the request shut the gate. */
-  noteIntent(intent: LocalCause, frame?: CloseFrame): void {
+  noteIntent(intent: LocalCause, frame = this.closeFrame): void {
     this.#evidence.intent = intent;
-    this.#closeFrame = frame ?? this.#closeFrame;
-  }
-
-  /** The peer's close frame shut the gate. */
-  notePeerClosing(frame: CloseFrame): void {
-    this.#closeFrame = frame;
-  }
-
-  noteErrorReport(): void {
-    this.#isErrorReported = true;
-  }
-
-  /** Code of the application, or of Mooring, threw. */
-  noteHandlerError(error: Error): void {
-    this.#evidence.handlerError = error;
-  }
-
-  noteSocketError(error: Error): void {
-    this.#evidence.socketError ??= error;
+    this.closeFrame = frame;
   }
 
   noteSendError(error: Error): void {
     this.#evidence.sendError = error;
   }
 
-  /** The peer ended its side of the TCP connection. */
-  noteSocketEnd(): void {
-    this.#evidence.ended = true;
+  noteSocketError(error: Error): void {
+    this.#evidence.socketError ??= error;
   }
 
   /** Another part of the process used the socket. */
   noteTaken(error: Error): void {
     this.#evidence.taken ??= error;
-  }
-
-  /** A deadline of closing passed. */
-  noteForced(): void {
-    this.#evidence.forced = true;
-  }
-
-  /** ws reported the end; `isClean` when both close frames were exchanged (RFC 6455 §7.1.4). */
-  noteWebSocketEnd(isClean: boolean): void {
-    this.#evidence.clean = isClean;
   }
 
   /** The peer's close frame arrived. */
@@ -103,22 +71,6 @@ export class EndingRecord {
   #mayAnswer(code: number, sentCode: number, { bufferedBytes, bytesIn }: Transport): boolean {
     if (code === sentCode || code === NO_STATUS) return true;
     return bufferedBytes === 0 && bytesIn !== this.#evidence.sentAtBytesIn;
-  }
-
-  /** This side has written a close frame to the socket. */
-  noteSent(frame: CloseFrame): void {
-    this.#evidence.sent = frame;
-  }
-
-  /** This side has written a close frame that is not an answer, after `bytesIn` bytes of the peer. */
-  noteSentFirst(frame: CloseFrame, bytesIn: number): void {
-    this.#evidence.sent = frame;
-    this.#evidence.sentAtBytesIn = bytesIn;
-  }
-
-  /** A close frame that still waits behind a backlog is lost with the socket, and counts as not sent. */
-  noteBacklogLost(): void {
-    this.#evidence.sent = undefined;
   }
 
   /** The peer broke the protocol, or this side refuses the rest of its message. */

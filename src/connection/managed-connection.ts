@@ -179,7 +179,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
 
   /** Ends the connection for a cause of this side. Returns whether this call ended it. */
   end(cause: LocalEndingCause, error?: Error): boolean {
-    if (this.#gateOpen && error !== undefined) this.record.noteHandlerError(error);
+    if (this.#gateOpen && error !== undefined) this.record.note({ handlerError: error });
     return this.#endAs(cause, localEndings[cause]);
   }
 
@@ -201,7 +201,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
 
   /** Destroys the socket at the deadline of a drain. */
   expire(): void {
-    this.record.noteForced();
+    this.record.note({ forced: true });
     if (this.quarantine()) this.record.noteIntent('drain');
     this.chart.send('terminate.requested');
   }
@@ -230,12 +230,13 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   #websocketClosed(isClean: boolean): void {
-    this.record.noteWebSocketEnd(isClean);
+    this.record.note({ clean: isClean });
     this.chart.send('websocket.closed');
   }
 
+  /** A close frame that still waits behind a backlog is lost with the socket, and counts as not sent. */
   backlogLost(): void {
-    if (this.transport.bufferedBytes > 0) this.record.noteBacklogLost();
+    if (this.transport.bufferedBytes > 0) this.record.note({ sent: undefined });
   }
 
   /** Takes a message from the transport. */
@@ -288,7 +289,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   deadlinePassed(): void {
     this.#deadline = null;
     if (this.state === 'handshaking') this.side.handshakeExpired();
-    else this.record.noteForced();
+    else this.record.note({ forced: true });
     this.chart.send('deadline.passed');
   }
 
@@ -310,7 +311,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   #crash(error: Error): void {
     this.quarantine();
     this.record.noteIntent('crash', { code: 1011, reason: '' });
-    this.record.noteHandlerError(error);
+    this.record.note({ handlerError: error });
     ignoreThrown(() => this.sendClose());
     ignoreThrown(() => this.destroy());
     if (!this.chart.state.isFinal) {
@@ -371,7 +372,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   announceError(): void {
-    this.record.noteErrorReport();
+    this.record.isErrorReported = true;
     this.#report('errored');
   }
 
@@ -383,7 +384,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   sendClose(): void {
     const { closeFrame } = this.record;
     const sent = closeFrame === undefined ? null : this.transport.sendClose(closeFrame);
-    if (sent !== null) this.record.noteSentFirst(sent, this.transport.bytesIn);
+    if (sent !== null) this.record.note({ sent, sentAtBytesIn: this.transport.bytesIn });
   }
 
   destroy(): void {

@@ -33,7 +33,7 @@ export class SocketEvents implements DialObserver {
 
   socketEnded(): void {
     this.#blameOthers();
-    this.connection.record.noteSocketEnd();
+    this.connection.record.note({ ended: true });
     this.connection.quarantine();
     this.connection.chart.send(
       this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned',
@@ -66,8 +66,8 @@ export class SocketEvents implements DialObserver {
     const { record, transport } = this.connection;
     const received = { code, reason: reason === undefined ? '' : textOf(reason) };
     record.noteCloseFrame(received, transport);
-    if (this.connection.quarantine()) record.notePeerClosing(received);
-    if (transport.answerClose(code, reason)) record.noteSent(received);
+    if (this.connection.quarantine()) record.closeFrame = received;
+    if (transport.answerClose(code, reason)) record.note({ sent: received });
     this.connection.chart.send('peer.closing');
   }
 
@@ -75,7 +75,7 @@ export class SocketEvents implements DialObserver {
     this.connection.quarantine();
     const { record, transport } = this.connection;
     const sent = transport.sendClose(frame);
-    if (sent !== null) record.noteSent(sent);
+    if (sent !== null) record.note({ sent });
     else transport.answerClose(frame.code);
   }
 

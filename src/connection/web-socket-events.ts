@@ -24,7 +24,7 @@ export class WebSocketEvents implements PageSocketObserver {
     record.noteViolation(new Error(problem), cause);
     this.connection.quarantine();
     const sent = transport.sendClose({ code, reason: problem });
-    if (sent !== null) record.noteSent(sent);
+    if (sent !== null) record.note({ sent });
     this.connection.chart.send('protocol.violated');
   }
 
@@ -37,7 +37,7 @@ export class WebSocketEvents implements PageSocketObserver {
     const { record, transport } = this.connection;
     const received = { code, reason };
     record.noteCloseFrame(received, transport);
-    if (this.connection.quarantine()) record.notePeerClosing(received);
+    if (this.connection.quarantine()) record.closeFrame = received;
     this.connection.chart.send('peer.closing');
   }
 }

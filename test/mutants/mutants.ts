@@ -145,7 +145,7 @@ export const mutants: readonly Mutant[] = [
     name: 'half-close ignored',
     fault: 'A peer that ends its side is treated as silent.',
     file: socketEvents,
-    from: "this.connection.record.noteSocketEnd();\n    this.connection.quarantine();\n    this.connection.chart.send(\n      this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned',\n    );",
+    from: "this.connection.record.note({ ended: true });\n    this.connection.quarantine();\n    this.connection.chart.send(\n      this.connection.transport.isBound ? 'socket.ended' : 'peer.abandoned',\n    );",
     to: '',
   },
   {
