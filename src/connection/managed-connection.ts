@@ -344,7 +344,8 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#deadline = context.wheel.cancel(this.#deadline);
     this.startHeartbeat();
     this.openedAt = context.clock.wallNow();
-    this.#openedAtMs = context.clock.now();
+    // A whole number: V8 keeps others in an object of their own, which takes 16 bytes.
+    this.#openedAtMs = Math.floor(context.clock.now());
     this.#gateOpen = true;
     this.#host.connectionOpened(this);
     this.#report('opened');

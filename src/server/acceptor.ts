@@ -103,7 +103,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
    * Admission judges the request first. If admission refuses it, no connection is made for it.
    */
   accept(upgrade: Upgrade, paths: Paths): void {
-    const { request, socket } = upgrade;
+    const { request, socket, head } = upgrade;
     const address = this.#admission.addressOf(request, socket);
     const path = requestPath(request);
     const id = this.#nextId();
@@ -115,7 +115,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
       this.#fail(id, { refusal, crash, address, path });
       return;
     }
-    const connection = inboundConnection(this, id, { ...upgrade, address, path });
+    const connection = inboundConnection(this, id, { request, socket, head, address, path });
     if (!connection.isOver) this.#authentication.begin(connection, request);
   }
 
