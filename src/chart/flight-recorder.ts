@@ -71,8 +71,9 @@ export class FlightRecorder {
     return position;
   }
 
-  /** Records a fact. Returns the position of the next one. */
+  /** Records a fact, unless the position is negative. Returns the position of the next one. */
   record(position: number, code: number): number {
+    if (position < 0) return position;
     const { entries, lastMs } = this.#chunkOf(position);
     const at = position & POSITION_MASK;
     const nowMs = Math.round(this.#clock.now());
@@ -82,8 +83,9 @@ export class FlightRecorder {
     return (position & ~PLACE_MASK) | ((position + 1) & PLACE_MASK);
   }
 
-  /** Ends a trail and returns its facts. The next trail reuses the memory. */
+  /** Ends a trail and returns its facts; none if the position is negative. The next trail reuses the memory. */
   take(position: number): Trail {
+    if (position < 0) return [];
     const { entries, lastMs } = this.#chunkOf(position);
     const at = position & POSITION_MASK;
     const first = at & ~PLACE_MASK;

@@ -3,9 +3,6 @@ import type { Trail } from '../core/trail.ts';
 import type { Chart, ChartState, Transition } from './chart.ts';
 import type { Notifications } from './notifications.ts';
 
-/** The position of a runner that has no trail. */
-const NOT_RECORDED = -1;
-
 /** The owner of a runner. It has a method for each order of the chart, and the runner calls the method by its name. */
 export interface ChartOwner {
   /** An order threw. The chart is over, and gives no further order. */
@@ -44,7 +41,7 @@ export class ChartRunner<Fact extends string = string> {
   #facts: Fact[] | null = null;
   #isStepping = false;
   #error: Error | null = null;
-  /** Where the next fact is recorded; `NOT_RECORDED` without a recorder, and after the trail was taken. */
+  /** Where the next fact is recorded; negative without a recorder, and after the trail was taken. */
   #position: number;
   #observer: RunnerObserver | null = null;
 
@@ -55,7 +52,7 @@ export class ChartRunner<Fact extends string = string> {
     this.notifications = notifications;
     this.#state = chart.start.to;
     this.#state.population += 1;
-    this.#position = chart.recorder?.begin() ?? NOT_RECORDED;
+    this.#position = chart.recorder?.begin() ?? -1;
   }
 
   /** Carries out the orders of the first state. */
@@ -85,10 +82,9 @@ export class ChartRunner<Fact extends string = string> {
 
   /** Returns the last facts, and stops recording. Empty without a recorder. */
   takeTrail(): Trail {
-    const position = this.#position;
-    this.#position = NOT_RECORDED;
-    const { recorder } = this.chart;
-    return recorder === null || position === NOT_RECORDED ? [] : recorder.take(position);
+    const trail = this.chart.recorder?.take(this.#position);
+    this.#position = -1;
+    return trail ?? [];
   }
 
   /** Sends the chart a fact. It takes the fact at once, or after the orders that are running. */
@@ -137,9 +133,9 @@ export class ChartRunner<Fact extends string = string> {
   }
 
   #step(transition: Transition): void {
-    const { fact, to, orders } = transition;
+    const { fact, to, orders, code } = transition;
     const from = this.#state;
-    if (fact !== null) this.#record(transition);
+    if (fact !== null) this.#position = this.chart.recorder?.record(this.#position, code) ?? -1;
     // A final state is shown after its orders: if one of them throws, the end is an error instead.
     if (fact !== null && !to.isFinal) this.#observer?.stepped(fact, to);
     transition.taken += 1;
@@ -150,12 +146,6 @@ export class ChartRunner<Fact extends string = string> {
     const owner = this.#owner as unknown as Readonly<Record<string, (params: unknown) => void>>;
     for (const [name, params] of orders) (owner[name] as (params: unknown) => void)(params);
     if (fact !== null && to.isFinal) this.#observer?.stepped(fact, to);
-  }
-
-  #record({ code }: Transition): void {
-    const { recorder } = this.chart;
-    if (recorder === null || this.#position === NOT_RECORDED) return;
-    this.#position = recorder.record(this.#position, code);
   }
 
   #crash(error: Error): void {
