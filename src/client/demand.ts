@@ -79,6 +79,6 @@ export class Demand implements DeadlineOwner {
   }
 
   #look(delayMs: number): void {
-    if (Number.isFinite(delayMs)) this.#idle = this.#context.wheel.schedule(delayMs, this, 'idle');
+    if (Number.isFinite(delayMs)) this.#idle = this.#context.wheel.schedule(delayMs, this);
   }
 }

@@ -57,7 +57,7 @@ export class MessageHeartbeat implements DeadlineOwner {
     this.#connection = connection;
     this.#parts = parts;
     this.#send = send;
-    this.#deadline = wheel.schedule(this.#options.everyMs, this, 'heartbeat message');
+    this.#deadline = wheel.schedule(this.#options.everyMs, this);
     this.#sentAtMs = wheel.nowMs;
     this.#heardAtMs = wheel.nowMs;
   }

@@ -190,7 +190,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     const nextMs = queue.purge(nowMs);
     this.#expiry = wheel.cancel(this.#expiry);
     if (nextMs < Number.POSITIVE_INFINITY) {
-      this.#expiry = wheel.schedule(nextMs - nowMs, this, 'expiry');
+      this.#expiry = wheel.schedule(nextMs - nowMs, this);
     }
   }
 }

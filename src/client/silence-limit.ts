@@ -18,7 +18,7 @@ export class SilenceLimit implements DeadlineOwner {
     this.#connection = connection;
     this.#silentMs = silentMs;
     this.#heardAtMs = connection.readingMs;
-    this.#deadline = connection.context.wheel.schedule(silentMs, this, 'silence');
+    this.#deadline = connection.context.wheel.schedule(silentMs, this);
   }
 
   /** A message of the application arrived. */

@@ -12,7 +12,7 @@ export class Welcome implements DeadlineOwner {
     const { wheel, timeouts } = connection.context;
     this.#connection = connection;
     this.#readBefore = connection.transport.bytesIn;
-    this.#deadline = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
+    this.#deadline = wheel.schedule(timeouts.welcomeMs, this);
     // A rejection is reported, and ends the connection.
     work.then(
       () => this.#end(settled),

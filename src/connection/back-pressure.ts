@@ -120,6 +120,6 @@ export class Backpressure implements DeadlineOwner {
   }
 
   #look(delayMs: number): void {
-    this.#stall = this.#connection.context.wheel.schedule(delayMs, this, 'stalled');
+    this.#stall = this.#connection.context.wheel.schedule(delayMs, this);
   }
 }

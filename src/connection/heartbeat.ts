@@ -45,7 +45,7 @@ export class Heartbeat implements DeadlineOwner {
     const firstMs =
       context.heartbeat.intervalMs *
       context.heartbeatStagger.next((error) => connection.randomErrored(error));
-    this.#deadline = context.wheel.schedule(firstMs, this, 'heartbeat');
+    this.#deadline = context.wheel.schedule(firstMs, this);
   }
 
   /** Notes that something arrived. */

@@ -233,8 +233,7 @@ export class Intake implements DeadlineOwner {
     if (this.#pauser === 'handlers') this.#handlersMs += this.#sinceChangeMs;
     this.#changedAtMs = wheel.nowMs;
     this.#reasons = reasons;
-    if (this.#pauser === 'handlers')
-      this.#deadline ??= wheel.schedule(timeouts.pausedMs, this, 'paused');
+    if (this.#pauser === 'handlers') this.#deadline ??= wheel.schedule(timeouts.pausedMs, this);
     else this.#deadline = wheel.cancel(this.#deadline);
   }
 

@@ -79,8 +79,8 @@ export class TimerWheel {
     return this.#size;
   }
 
-  /** Calls `owner.deadlinePassed(name)` once, `delayMs` from now. */
-  schedule(delayMs: number, owner: DeadlineOwner, name: string): Deadline {
+  /** Calls `owner.deadlinePassed(name)` once, `delayMs` from now. An owner with one deadline needs no name. */
+  schedule(delayMs: number, owner: DeadlineOwner, name = ''): Deadline {
     const deadline = new Deadline(owner, name);
     this.postpone(deadline, delayMs);
     return deadline;
