@@ -110,7 +110,8 @@ function writeJson(path: string): void {
 function writePage(): void {
   const leftOut = results.leftOut.filter(({ isBusy }) => isBusy !== true);
   const told = new Set([...results.rows, ...leftOut].map(({ name }) => name));
-  const names = workloads.flatMap(({ rows }) => rows.map(({ name }) => name));
+  const expected = workloads.filter(({ isOnRequest }) => isOnRequest !== true);
+  const names = expected.flatMap(({ rows }) => rows.map(({ name }) => name));
   const missing = names.filter((name) => !told.has(name));
   if (missing.length > 0 || results.curves.length === 0) {
     console.error(`--write needs everything, and there is no ${[...missing, 'picture'][0]}`);

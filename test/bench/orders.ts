@@ -19,6 +19,8 @@ export interface Setup {
   readonly isMember?: boolean;
   /** The topics of connections. Every message is published to each of the topics. @default one for all */
   readonly memberships?: Memberships;
+  /** How many of the first connections belong to the topic. @default all */
+  readonly membersMax?: number;
   /** Whether the server can also write to the sockets themselves, as {@link Stream.isBare} asks for. @default false */
   readonly hasBare?: boolean;
   /** When connections get their actors. @default what the program itself does */
@@ -60,6 +62,8 @@ export interface ServerOrders {
   collect(): void;
   /** Live bytes in the heap and outside it. */
   liveBytes(): number;
+  /** Resident memory of the process after garbage collection, in bytes. */
+  residentBytes(): number;
   publish(stream: Stream): Promise<void>;
   /** Waits until the handler has counted this many messages. */
   untilReceived(count: number): Promise<void>;
@@ -85,6 +89,12 @@ export interface Loop {
   readonly payload: string;
 }
 
+/** Clients that come and go. */
+export interface Churn {
+  readonly perSecond: number;
+  readonly forMs: number;
+}
+
 /** Round trips in microseconds. */
 export interface Percentiles {
   readonly p50: number;
@@ -102,6 +112,8 @@ export interface ReaderOrders {
   loop(plan: Loop): Promise<Percentiles>;
   /** Every connection sends the same message this often, as fast as it can. Returns how many were ever sent so. */
   flood(plan: { each: number; payload: string }): Promise<number>;
+  /** Further clients connect, and close as soon as they are open. Waits until the last one has gone. */
+  churn(plan: Churn & { port: number }): Promise<void>;
   /** Every connection sends a message in each period, evenly spread over it. 0 stops that. */
   chatter(periodMs: number): void;
   /** The oldest connection stops reading. */

@@ -77,7 +77,7 @@ function summary(rows: readonly BenchRow[]): string {
   const held = targets.filter(({ holds }) => holds).length;
   return (
     `${held} of ${targets.length} targets hold. Smaller is better in every row. µs and ms/s are CPU time of the server, ` +
-    'for each unit of work and per second. The rows `latency`, `heartbeat-pause`, `slow-reader-p99`, `storm-pause` ' +
+    'for each unit of work and per second. The rows `latency`, `heartbeat-pause`, `slow-reader-p99`, `churn`, `storm-pause` ' +
     'and `storm-open` show elapsed time instead. A row without a target is only a comparison.'
   );
 }

@@ -58,6 +58,7 @@ export function selectNamed(
 /** Everything whose name begins like this: a workload with all its rows, or single rows. */
 export function select(workloads: readonly Workload[], only = ''): readonly Selection[] {
   return workloads
+    .filter(({ name, isOnRequest }) => isOnRequest !== true || only.startsWith(name))
     .map((workload) => ({ workload, rows: rowsOf(workload, only) }))
     .filter(({ workload, rows }) => rows.length > 0 || isPicture(workload, only));
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.ts';
 import type {
+  Churn,
   Comeback,
   DialerOrders,
   EndStyle,
@@ -35,34 +36,41 @@ interface Patience {
  * So no subject can affect another through its heap or its compiled code.
  */
 export class Stage {
-  readonly server: Child<ServerOrders>;
-  readonly #name: string;
-  readonly #setup: Setup;
+  readonly name: string;
+  readonly setup: Setup;
+  #server: Child<ServerOrders> | null = null;
   #readers: Child<ReaderOrders> | null = null;
+  #visiting: Child<ReaderOrders> | null = null;
   #dialers: Child<DialerOrders> | null = null;
   #port = 0;
   #connections = 0;
 
   constructor(name: string, setup: Setup) {
-    this.#name = name;
-    this.#setup = setup;
-    this.server = new Child({ name: `${name} server`, ...serverCommand(setup) });
+    this.name = name;
+    this.setup = setup;
+  }
+
+  get server(): Child<ServerOrders> {
+    this.#server ??= new Child({ name: `${this.name} server`, ...serverCommand(this.setup) });
+    return this.#server;
   }
 
   /** Clients that do as little as possible. */
   get readers(): Child<ReaderOrders> {
-    this.#readers ??= new Child({
-      name: `${this.#name} readers`,
-      program: process.execPath,
-      arguments: [fileOf('./readers/program.js')],
-    });
+    this.#readers ??= newReaders(`${this.name} readers`);
     return this.#readers;
+  }
+
+  /** Clients that come and go, in a process of their own. */
+  get #visitors(): Child<ReaderOrders> {
+    this.#visiting ??= newReaders(`${this.name} visitors`);
+    return this.#visiting;
   }
 
   /** Clients that are measured themselves, or by their effect on the server. */
   get dialers(): Child<DialerOrders> {
-    const command = nodeCommand('./dialers/program.js', this.#setup);
-    this.#dialers ??= new Child({ name: `${this.#name} dialers`, ...command });
+    const command = nodeCommand('./dialers/program.js', this.setup);
+    this.#dialers ??= new Child({ name: `${this.name} dialers`, ...command });
     return this.#dialers;
   }
 
@@ -74,7 +82,7 @@ export class Stage {
   /** Connects more readers and waits until both sides confirm it. */
   async connect(count: number): Promise<void> {
     const port = await this.#listen();
-    const isEngineIo = this.#setup.program === 'socket.io';
+    const isEngineIo = this.setup.program === 'socket.io';
     await this.readers.ask('connect', { port, count, isEngineIo }, CONNECT_WITHIN_MS);
     this.#connections += count;
     await this.server.ask('untilOpen', this.#connections);
@@ -86,6 +94,11 @@ export class Stage {
     await this.dialers.ask('dial', { port, count }, CONNECT_WITHIN_MS);
     this.#connections += count;
     await this.server.ask('untilOpen', this.#connections);
+  }
+
+  /** Lets further clients come and go. */
+  async churn(plan: Churn): Promise<void> {
+    await this.#visitors.ask('churn', { ...plan, port: await this.#listen() });
   }
 
   async #listen(): Promise<number> {
@@ -156,12 +169,24 @@ export class Stage {
 
   /** How often each connection gets a message: once for each of its topics. */
   get #copies(): number {
-    return this.#setup.memberships?.each ?? 1;
+    return this.setup.memberships?.each ?? 1;
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.server.stop(), this.#readers?.stop(), this.#dialers?.stop()]);
+    const children = [this.#server, this.#readers, this.#visiting, this.#dialers];
+    await Promise.all(children.map((child) => child?.stop()));
   }
+}
+
+/** How many processes of readers there were. */
+let crowds = 0;
+const NETWORKS = 250;
+
+function newReaders(name: string): Child<ReaderOrders> {
+  const network = 1 + (crowds % NETWORKS);
+  crowds += 1;
+  const program = process.execPath;
+  return new Child({ name, program, arguments: [fileOf('./readers/program.js'), String(network)] });
 }
 
 function within(value: number, least: number, most: number): number {

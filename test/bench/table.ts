@@ -35,6 +35,7 @@ export function limitText({ target, targetText }: Pick<BenchRow, 'target' | 'tar
 function summary(rows: readonly BenchRow[]): string {
   if (rows.length === 0) return 'nothing to compare';
   const { length: targets } = targeted(rows);
+  if (targets === 0) return 'none of these rows has a target';
   const missed = rows.filter(({ holds }) => !holds).map(({ name }) => name);
   if (missed.length === 0) return `all ${targets} targets hold`;
   return `missed ${missed.length} of ${targets} targets: ${missed.join(', ')}`;

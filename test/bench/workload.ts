@@ -40,6 +40,8 @@ export interface Workload {
   readonly about: string;
   readonly subjects: Readonly<Record<string, Setup>>;
   readonly rows: readonly RowPlan[];
+  /** Whether it runs only when its full name is given. @default false */
+  readonly isOnRequest?: boolean;
   /** A limit on the rounds, for slow work that is only drawn. */
   readonly roundsMax?: number;
   measure(stage: Stage, subject: string): Promise<Figures>;

@@ -67,6 +67,7 @@ describe('a row', () => {
     const free = compare(head, { ours: [9], peer: [1] });
     assert.deepEqual([free.holds, 'target' in free], [true, false]);
     assert.match(tableText([free, rowOf([1], [2])]), /all 1 targets hold/);
+    assert.match(tableText([free]), /none of these rows has a target/);
     assert.match(tableText([free]), /– {2}burst-ws +9\.00 +1\.00 +µs +ws +9\.00$/m);
   });
 
@@ -174,6 +175,13 @@ describe('the rows of the benchmarks', () => {
       ['scaling'],
     );
     assert.deepEqual(select(workloads, 'nothing'), []);
+  });
+
+  it('include those on request only when their workload is named', () => {
+    assert.ok(!namesOf().includes('capacity-memory'));
+    assert.deepEqual(namesOf('cap'), []);
+    assert.deepEqual(namesOf('capacity-memory'), ['capacity-memory']);
+    assert.equal(namesOf('capacity').length, 4);
   });
 
   it('include every row of a quick run', () => {

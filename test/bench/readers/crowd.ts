@@ -1,7 +1,7 @@
 import { until } from '../../support/until.ts';
 import type { EndStyle } from '../orders.ts';
 import type { FrameReader } from './frame-reader.ts';
-import { LocalAddresses } from './local-address.ts';
+import type { LocalAddresses } from './local-address.ts';
 import { Reader, type Target } from './reader.ts';
 
 /** How many connections open at the same time. The next ones wait. */
@@ -18,11 +18,15 @@ export class Crowd {
   /** Called for every message, if set. */
   listener: Listener | null = null;
 
-  readonly #addresses = new LocalAddresses();
+  readonly addresses: LocalAddresses;
   readonly #members = new Set<Reader>();
   #connecting = 0;
   #isEnding = false;
   #failure: Error | null = null;
+
+  constructor(addresses: LocalAddresses) {
+    this.addresses = addresses;
+  }
 
   /** Members in the order in which they opened. */
   get members(): readonly Reader[] {
@@ -35,7 +39,7 @@ export class Crowd {
     for (let left = count; left > 0; left -= 1) {
       await this.#until(() => this.#connecting < CONNECTING_MAX, 'the next one may connect');
       this.#connecting += 1;
-      new Reader({ ...target, from: this.#addresses.next() }, this);
+      new Reader({ ...target, from: this.addresses.next() }, this);
     }
     await this.#until(() => this.#members.size === size, `${size} are connected`);
   }

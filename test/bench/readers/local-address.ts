@@ -15,13 +15,19 @@ export interface LocalAddress {
  * All of 127.0.0.0/8 is loopback there. Elsewhere the system chooses.
  */
 export class LocalAddresses {
+  /** The network of this process, so that no two of them want the same address. */
+  readonly #network: number;
   #taken = 0;
+
+  constructor(network: number) {
+    this.#network = network;
+  }
 
   next(): LocalAddress | undefined {
     if (process.platform !== 'linux') return undefined;
     const host = 2 + (Math.floor(this.#taken / PORTS) % 250);
     const localPort = FIRST_PORT + (this.#taken % PORTS);
     this.#taken += 1;
-    return { localAddress: `127.0.0.${host}`, localPort };
+    return { localAddress: `127.${this.#network}.0.${host}`, localPort };
   }
 }

@@ -1,10 +1,13 @@
 /** The process of the clients: a crowd of readers that carries out the orders of its parent. */
 import { carryOut } from '../lines.ts';
 import type { ReaderOrders } from '../orders.ts';
+import { churn } from './churn.ts';
 import { Crowd } from './crowd.ts';
+import { LocalAddresses } from './local-address.ts';
 import { Chatter, Delays, flood, runLoop } from './measurements.ts';
 
-const crowd = new Crowd();
+const addresses = new LocalAddresses(Number(process.argv[2]));
+const crowd = new Crowd(addresses);
 const chatter = new Chatter(crowd);
 let delays: Delays | null = null;
 
@@ -15,6 +18,7 @@ carryOut<ReaderOrders>({
   end: ({ count, style }) => crowd.end(count, style),
   loop: (plan) => runLoop(crowd, plan),
   flood: (plan) => flood(crowd, plan),
+  churn: ({ port, ...plan }) => churn({ port, isEngineIo: false }, plan, addresses),
   chatter: (periodMs) => chatter.begin(periodMs),
   stopReading: () => crowd.members[0]?.stopReading(),
   delays() {

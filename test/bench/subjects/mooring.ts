@@ -75,9 +75,15 @@ function namesOf({ topics }: Memberships): readonly string[] {
   return Array.from({ length: topics }, (_, topic) => String(topic));
 }
 
-function joining({ memberships }: Setup): (connection: Connection) => void {
-  if (memberships === undefined) return (connection) => void connection.join('all');
+function joining({ memberships, membersMax }: Setup): (connection: Connection) => void {
   let opened = 0;
+  if (membersMax !== undefined) {
+    return (connection) => {
+      if (opened < membersMax) connection.join('all');
+      opened += 1;
+    };
+  }
+  if (memberships === undefined) return (connection) => void connection.join('all');
   return (connection) => {
     for (const topic of topicsOf(opened, memberships)) connection.join(String(topic));
     opened += 1;

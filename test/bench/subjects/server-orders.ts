@@ -21,6 +21,10 @@ export function serverOrders(subject: Omit<Subject, 'server'>): Omit<ServerOrder
     watchMemory() {
       memory = new MemoryWatch();
     },
+    residentBytes() {
+      globalThis.gc?.();
+      return process.memoryUsage.rss();
+    },
     grownBytes: () => memory?.grownBytes() ?? 0,
   };
 }

@@ -9,7 +9,7 @@ import { TEXT } from './text.ts';
 export function ws(setup: Setup): Subject {
   const server = createServer();
   const sockets = new WebSocketServer({ server, path: '/ws', perMessageDeflate: false });
-  const topics = setup.memberships ? topicSets(sockets, setup.memberships) : [sockets.clients];
+  const topics = topicsFor(sockets, setup);
   let received = 0;
   const publish = (text: string) => {
     for (const topic of topics) broadcast(topic, `"${text}"`);
@@ -22,6 +22,23 @@ export function ws(setup: Setup): Subject {
   if (setup.heartbeatMs) keepAlive(sockets, setup.heartbeatMs);
   const size = () => sockets.clients.size;
   return { server, open: size, present: size, publish, received: () => received };
+}
+
+function topicsFor(
+  sockets: WebSocketServer,
+  { memberships, membersMax }: Setup,
+): readonly ReadonlySet<WebSocket>[] {
+  if (membersMax !== undefined) return [firstOnes(sockets, membersMax)];
+  return memberships ? topicSets(sockets, memberships) : [sockets.clients];
+}
+
+function firstOnes(sockets: WebSocketServer, count: number): ReadonlySet<WebSocket> {
+  const members = new Set<WebSocket>();
+  sockets.on('connection', (socket) => {
+    if (members.size < count) members.add(socket);
+    socket.on('close', () => members.delete(socket));
+  });
+  return members;
 }
 
 /** A set of sockets for each topic. */

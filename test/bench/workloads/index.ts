@@ -1,11 +1,14 @@
 import type { Workload } from '../workload.ts';
 import { accept, acceptFlat } from './accept.ts';
+import { capacity } from './capacity.ts';
+import { churn } from './churn.ts';
 import { dialedHeap } from './dialed-heap.ts';
 import { echo } from './echo.ts';
 import { burst, burstJoined, single } from './fan-out.ts';
 import { flood } from './flood.ts';
 import { heartbeat, heartbeatTraffic } from './heartbeat.ts';
 import { idleHeap } from './idle-heap.ts';
+import { importing } from './import.ts';
 import { latency } from './latency.ts';
 import { manyTopics } from './many-topics.ts';
 import { massClose } from './mass-close.ts';
@@ -25,6 +28,7 @@ export const mainRows: readonly string[] = [
   'mass-close',
   'idle-heap',
   'dialed-heap',
+  'import',
 ];
 
 /** All workloads, in the order of the page. */
@@ -43,7 +47,10 @@ export const workloads: readonly Workload[] = [
   heartbeat,
   heartbeatTraffic,
   slowReader,
+  churn,
   storm,
   dialedHeap,
+  importing,
+  capacity,
   scaling,
 ];
