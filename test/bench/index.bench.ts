@@ -5,7 +5,8 @@ import { root } from '../package/repository.ts';
 import { type Calibration, Calibrator } from './calibration.ts';
 import { killChildren } from './child.ts';
 import { type BenchOptions, parseBenchOptions } from './options.ts';
-import { benchmarksPage, PAGE, PICTURE } from './page.ts';
+import { benchmarksPage, PAGE } from './page.ts';
+import { pictures } from './panels.ts';
 import { drawPlots } from './plot.ts';
 import {
   noResults,
@@ -113,11 +114,16 @@ function writePage(): void {
   const expected = workloads.filter(({ isOnRequest }) => isOnRequest !== true);
   const names = expected.flatMap(({ rows }) => rows.map(({ name }) => name));
   const missing = names.filter((name) => !told.has(name));
-  if (missing.length > 0 || results.curves.length === 0) {
-    console.error(`--write needs everything, and there is no ${[...missing, 'picture'][0]}`);
+  const drawn = new Set(results.curves.map(({ plot }) => plot));
+  const plots = pictures.flatMap(({ panels }) => panels.map(({ plot }) => plot));
+  missing.push(...plots.filter((plot) => !drawn.has(plot)).map((plot) => `picture of ${plot}`));
+  if (missing.length > 0) {
+    console.error(`--write needs everything, and there is no ${missing.join(', ')}`);
     process.exitCode = 1;
     return;
   }
   writeFileSync(join(root, PAGE), benchmarksPage(results, workloads));
-  writeFileSync(join(root, PICTURE), drawPlots(results.curves));
+  for (const picture of pictures) {
+    writeFileSync(join(root, picture.path), drawPlots(results.curves, picture));
+  }
 }

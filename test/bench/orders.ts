@@ -33,6 +33,9 @@ export interface Setup {
   readonly dialer?: 'mooring' | 'ws';
 }
 
+/** The next connection leaves the topic and joins it again, or a publication asks each member and reaches none. */
+export type Work = 'join' | 'where';
+
 /** A steady stream of messages to all connections. */
 export interface Stream {
   readonly perTick: number;
@@ -64,6 +67,10 @@ export interface ServerOrders {
   liveBytes(): number;
   /** Resident memory of the process after garbage collection, in bytes. */
   residentBytes(): number;
+  /** Every connection joins further topics, until it is in this many. */
+  joinTopics(count: number): void;
+  /** Repeats a piece of work. Returns the CPU of one, in microseconds. */
+  workMicros(plan: { work: Work; forMs: number }): Promise<number>;
   publish(stream: Stream): Promise<void>;
   /** Waits until the handler has counted this many messages. */
   untilReceived(count: number): Promise<void>;

@@ -1,12 +1,13 @@
 import { markdownTable, wrapped } from '../../docs/statecharts/markdown.ts';
+import { growthTexts } from './growth.ts';
+import { growthPicture } from './panels.ts';
 import type { Results } from './results.ts';
-import { type BenchRow, type LeftOut, targeted } from './row.ts';
+import { type BenchRow, type Curve, type LeftOut, median, targeted } from './row.ts';
 import { figureText, limitText, ratioText } from './table.ts';
 import type { Workload } from './workload.ts';
 
-/** The paths of the page and its picture, from the root of the sources. */
+/** The path of the page, from the root of the sources. */
 export const PAGE = 'docs/benchmarks.md';
-export const PICTURE = 'docs/benchmarks.svg';
 
 /** Writes the page of the benchmarks. */
 export function benchmarksPage(results: Results, workloads: readonly Workload[]): string {
@@ -29,7 +30,7 @@ ${notes(results.rows)}${leftOutText(results.leftOut)}${missedText(results.rows)}
 ${wrapped(PICTURE_TEXT)}
 
 ![Cost against the number of connections](benchmarks.svg)
-
+${growthText(results.curves)}
 ## How it is measured
 
 ${METHOD.map((text) => wrapped(text, '- ')).join('\n')}
@@ -67,7 +68,8 @@ const METHOD = [
 
 function machineText({ machine, rows }: Results): string {
   const { cpu, cores, memoryGib, node, system } = machine;
-  const rounds = Math.min(...rows.map((row) => row.rounds.ours.length));
+  // Most rows have the same; those of slow workloads have fewer.
+  const rounds = median(rows.map((row) => row.rounds.ours.length));
   const size = `${cores} cores, ${memoryGib} GiB of memory`;
   return `Measured on ${cpu}, ${size}, ${system}, Node.js ${node.slice(1)}; median of ${rounds} rounds.`;
 }
@@ -146,6 +148,19 @@ function missedText(rows: readonly BenchRow[]): string {
   if (missed.length === 0) return '';
   const lines = missed.map(([name, reason]) => wrapped(`\`${name}\`: ${reason}`, '- '));
   return `\n## Why targets are missed\n\n${lines.join('\n')}\n`;
+}
+
+const GROWTH_TEXT =
+  'A large service has many members in many topics, and many leave at once. Each curve shows the cost of ' +
+  'one unit, so a cost that is linear in their number is a level line.';
+
+/** The second picture, and whether the promises hold that it shows. */
+function growthText(curves: readonly Curve[]): string {
+  const texts = growthTexts(curves);
+  if (texts.length === 0) return '';
+  const lines = texts.map((text) => wrapped(text, '- '));
+  const picture = `![${growthPicture.label}](benchmarks-growth.svg)`;
+  return `\n${wrapped(GROWTH_TEXT)}\n\n${lines.join('\n')}\n\n${picture}\n`;
 }
 
 function leftOutText(leftOut: readonly LeftOut[]): string {

@@ -1,20 +1,14 @@
 import { escapeText, rounded } from '../../docs/statecharts/markup.ts';
+import type { Panel, Picture } from './panels.ts';
 import { plotStyle } from './plot-style.ts';
 import type { Curve } from './row.ts';
 import { figureText } from './table.ts';
-import { plots } from './workloads/scaling.ts';
 
 const MARGIN = 24;
 const PANEL = { width: 220, height: 190, top: 56, left: 30, right: 116, bottom: 52 } as const;
 const PANEL_WIDTH = PANEL.left + PANEL.width + PANEL.right;
+const PANEL_HEIGHT = PANEL.top + PANEL.height + PANEL.bottom;
 const LABEL_GAP = 15;
-
-/** The text above each plot. */
-const titles: readonly (readonly [plot: string, title: string, unit: string])[] = [
-  [plots.burst, '16 messages at once', 'µs of CPU for each delivery'],
-  [plots.single, 'One message', 'µs of CPU for each delivery'],
-  [plots.accept, 'Coming and going', 'µs of CPU for each connection'],
-];
 
 /** The names of the subjects, and how their curves are drawn. */
 const looks: Readonly<Record<string, readonly [kind: string, label: string]>> = {
@@ -23,18 +17,19 @@ const looks: Readonly<Record<string, readonly [kind: string, label: string]>> = 
   'bare socket.write': ['bare', 'bare write'],
 };
 
-/** Draws costs against the number of connections. */
-export function drawPlots(curves: readonly Curve[]): string {
-  const width = titles.length * PANEL_WIDTH + 2 * MARGIN;
-  const height = PANEL.top + PANEL.height + PANEL.bottom + MARGIN;
-  const panels = titles.map(([plot, title, unit], index) => {
-    const shown = curves.filter((curve) => curve.plot === plot && curve.points.length > 0);
-    const at = `translate(${MARGIN + index * PANEL_WIDTH} ${MARGIN / 2})`;
-    return `<g transform="${at}">${heading(title, unit)}\n${panel(shown)}</g>`;
+/** Draws costs against numbers. */
+export function drawPlots(curves: readonly Curve[], { label, columns, panels }: Picture): string {
+  const width = columns * PANEL_WIDTH + 2 * MARGIN;
+  const height = Math.ceil(panels.length / columns) * PANEL_HEIGHT + MARGIN;
+  const drawn = panels.map((panel, index) => {
+    const shown = curves.filter(({ plot, points }) => plot === panel.plot && points.length > 0);
+    const x = MARGIN + (index % columns) * PANEL_WIDTH;
+    const y = MARGIN / 2 + Math.floor(index / columns) * PANEL_HEIGHT;
+    return `<g transform="translate(${x} ${y})">${heading(panel)}\n${plotted(panel, shown)}</g>`;
   });
   const attributes = [
     'xmlns="http://www.w3.org/2000/svg" class="benchmarks" role="img"',
-    'aria-label="Cost against the number of connections"',
+    `aria-label="${label}"`,
     `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
   ];
   return `<svg ${attributes.join(' ')}>
@@ -42,12 +37,12 @@ export function drawPlots(curves: readonly Curve[]): string {
 ${plotStyle()}
 </style>
 <rect class="ground" x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="16"/>
-${panels.join('\n')}
+${drawn.join('\n')}
 </svg>
 `;
 }
 
-function heading(title: string, unit: string): string {
+function heading({ title, unit }: Panel): string {
   return `<text class="title" y="20">${title}</text><text class="unit" y="38">${unit}</text>`;
 }
 
@@ -58,12 +53,12 @@ interface Scale {
   readonly step: number;
 }
 
-function panel(curves: readonly Curve[]): string {
+function plotted({ axis }: Panel, curves: readonly Curve[]): string {
   if (curves.length === 0)
     return `<text x="${PANEL.left}" y="${PANEL.top + 20}">not measured</text>`;
   const scale = scaleOf(curves);
   return [
-    grid(scale),
+    grid(scale, axis),
     ...curves.map((curve) => drawCurve(curve, scale)),
     labels(curves, scale),
   ].join('\n');
@@ -87,7 +82,7 @@ export function niceStep(highest: number): number {
   );
 }
 
-/** Sizes double from one to the next, so their distances are equal. */
+/** Sizes multiply from one to the next, so their distances are equal. */
 function xOf(size: number, { sizes }: Scale): number {
   const share = sizes.length < 2 ? 0 : sizes.indexOf(size) / (sizes.length - 1);
   return rounded(PANEL.left + 10 + share * (PANEL.width - 20));
@@ -97,7 +92,7 @@ function yOf(cost: number, { highest }: Scale): number {
   return rounded(PANEL.top + PANEL.height * (1 - cost / highest));
 }
 
-function grid(scale: Scale): string {
+function grid(scale: Scale, axis: string): string {
   const { left, width, top, height } = PANEL;
   const levels: string[] = [];
   for (let step = 0; step * scale.step <= scale.highest; step += 1) {
@@ -112,7 +107,7 @@ function grid(scale: Scale): string {
     (size) =>
       `<text class="tick" x="${xOf(size, scale)}" y="${top + height + 19}">${sizeText(size)}</text>`,
   );
-  const under = `<text class="unit tick" x="${left + width / 2}" y="${top + height + 40}">connections</text>`;
+  const under = `<text class="unit tick" x="${left + width / 2}" y="${top + height + 40}">${axis}</text>`;
   return [...levels, ...ticks, under].join('');
 }
 

@@ -25,14 +25,15 @@ export function withOutcome(results: Results, { rows, curves, ...outcome }: Outc
     ({ name, isBusy }) => isBusy !== true || !isIn(results.rows, name),
   );
   const stillOut = merged(results.leftOut, leftOut).filter(
-    ({ name }) => !rows.some((row) => row.name === name),
+    ({ name }) => name !== outcome.drawn && !isIn(rows, name),
   );
+  const isDrawn = (name: string) => curves.some(({ plot }) => plot === name);
   const kept = results.rows.filter(({ name }) => !isIn(leftOut, name));
   return {
     machine: thisMachine(),
     rows: merged(kept, rows),
     leftOut: stillOut,
-    curves: curves.length > 0 ? curves : results.curves,
+    curves: [...results.curves.filter(({ plot }) => !isDrawn(plot)), ...curves],
   };
 }
 

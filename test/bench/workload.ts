@@ -54,6 +54,8 @@ export interface Outcome {
   readonly rows: readonly BenchRow[];
   readonly leftOut: readonly LeftOut[];
   readonly curves: readonly Curve[];
+  /** The name of the workload that was drawn, if it was. */
+  readonly drawn?: string;
 }
 
 /** How to run a workload. */
@@ -91,22 +93,35 @@ export async function runWorkload(workload: Workload, plan: RunPlan): Promise<Ou
       plan.progress(progressLine(workload.name, name, { round, rounds, figures }));
     }
   }
-  const isWhole = names.length > 0 && plan.rows.length === workload.rows.length;
-  const curves = isWhole ? (workload.curves?.(taken) ?? []) : [];
   const judged = rows.map((row) => judge(row, taken, { ...plan, calibrations }));
+  const { curves, busy } = drawn(workload, taken, { ...plan, calibrations });
   return {
     rows: judged.filter((row) => 'ours' in row),
-    leftOut: [...leftOut, ...judged.filter((row) => 'reason' in row)],
+    leftOut: [...leftOut, ...judged.filter((row) => 'reason' in row), ...busy],
     curves,
+    ...(curves.length > 0 && { drawn: workload.name }),
   };
 }
 
-/** The row, unless the machine was too busy to measure it. */
-function judge(
-  row: RowPlan,
+type Judging = Pick<RunPlan, 'isAnyway' | 'fastestMs'> & {
+  readonly calibrations: readonly Calibration[];
+};
+
+/** The curves of a workload, unless the machine was too busy to draw them. */
+function drawn(
+  { name, curves }: Workload,
   taken: Taken,
-  run: Pick<RunPlan, 'isAnyway' | 'fastestMs'> & { calibrations: readonly Calibration[] },
-): BenchRow | LeftOut {
+  { isAnyway, fastestMs, calibrations }: Judging,
+): { curves: readonly Curve[]; busy: readonly LeftOut[] } {
+  if (curves === undefined) return { curves: [], busy: [] };
+  const signs = { peer: [], peerName: '', calibrations, fastestMs: fastestMs() };
+  const reason = busyReason(signs);
+  if (reason === null || isAnyway) return { curves: curves(taken), busy: [] };
+  return { curves: [], busy: [{ name, reason, isBusy: true }] };
+}
+
+/** The row, unless the machine was too busy to measure it. */
+function judge(row: RowPlan, taken: Taken, run: Judging): BenchRow | LeftOut {
   const { name, unit, peerName, spreadMax } = row;
   const { peer } = row.pairs(taken);
   // Others may take time away, but not memory.

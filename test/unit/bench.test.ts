@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { busyReason, type Signs, spread } from '../bench/busy.ts';
+import { growthExponent, growthTexts } from '../bench/growth.ts';
 import { parseBenchOptions } from '../bench/options.ts';
 import { benchmarksPage } from '../bench/page.ts';
+import { crowdPicture, growthPicture, pictures, plots } from '../bench/panels.ts';
 import { drawPlots, niceStep } from '../bench/plot.ts';
 import { FrameReader } from '../bench/readers/frame-reader.ts';
 import { noResults, select, selectNamed, withOutcome } from '../bench/results.ts';
@@ -280,7 +282,7 @@ describe('the picture', () => {
 
   it('draws every cost at its height, and labels the last one', () => {
     const points = [[500, 10] as const, [1_000, 5] as const];
-    const svg = drawPlots([{ plot: 'burst', subject: 'mooring', points }]);
+    const svg = drawPlots([{ plot: 'burst', subject: 'mooring', points }], crowdPicture);
     const heights = [...svg.matchAll(/cy="([\d.]+)"/g)].map(([, y]) => Number(y));
     assert.deepEqual(heights, [56, 56 + 190 / 2]);
     assert.match(svg, /Mooring 5\.00/);
@@ -302,6 +304,85 @@ describe('the topics of connections', () => {
   it('are not those of another connection', () => {
     const sets = all.map((topics) => topics.toSorted((a, b) => a - b).join());
     assert.equal(new Set(sets).size, all.length);
+  });
+});
+
+describe('growth', () => {
+  const topics = (points: readonly (readonly [number, number])[]) => [
+    { plot: plots.topics, subject: 'mooring', points },
+  ];
+
+  it('is the exponent of a cost', () => {
+    assert.equal(
+      growthExponent([
+        [1, 4],
+        [10, 4],
+        [100, 4],
+      ]),
+      0,
+    );
+    assert.ok(
+      Math.abs(
+        growthExponent([
+          [1, 4],
+          [10, 40],
+          [100, 400],
+        ]) - 1,
+      ) < 1e-9,
+    );
+  });
+
+  it('is told for each promise that was measured', () => {
+    assert.deepEqual(growthTexts([]), []);
+    const [flat = ''] = growthTexts(
+      topics([
+        [1, 0.5],
+        [10, 0.52],
+        [1_000, 0.51],
+      ]),
+    );
+    assert.match(
+      flat,
+      /it holds\. A delivery takes 0\.50 µs at 1 and 0\.51 µs at 1,000 topics of each member\.$/,
+    );
+    const [steep = ''] = growthTexts(
+      topics([
+        [1, 0.5],
+        [10, 0.8],
+        [100, 1.4],
+      ]),
+    );
+    assert.match(steep, /it does not hold: the cost of one grows as n\^0\.22\./);
+  });
+
+  it('has a page with its picture only when it was measured', () => {
+    const results = { ...noResults(), rows: [rowOf([1], [2])] };
+    assert.doesNotMatch(benchmarksPage(results, []), /benchmarks-growth\.svg/);
+    const curves = topics([
+      [1, 1],
+      [10, 1],
+    ]);
+    assert.match(benchmarksPage({ ...results, curves }, []), /\(benchmarks-growth\.svg\)/);
+  });
+});
+
+describe('the curves', () => {
+  it('replace those of the same plot', () => {
+    const curve = (plot: string, cost: number) => ({
+      plot,
+      subject: 'ws',
+      points: [[1, cost] as const],
+    });
+    const outcome = (...curves: ReturnType<typeof curve>[]) => ({ rows: [], leftOut: [], curves });
+    const before = withOutcome(noResults(), outcome(curve('burst', 1), curve('topics', 1)));
+    const after = withOutcome(before, outcome(curve('burst', 2)));
+    assert.deepEqual(after.curves, [curve('topics', 1), curve('burst', 2)]);
+  });
+
+  it('have a place in exactly one picture', () => {
+    const drawn = pictures.flatMap(({ panels }) => panels.map(({ plot }) => plot));
+    assert.deepEqual(drawn.sort(), Object.values(plots).sort());
+    assert.match(drawPlots([], growthPicture), /not measured/);
   });
 });
 

@@ -51,6 +51,23 @@ export function mooring(setup: Setup): Subject {
     publish(text) {
       for (const each of topics) each.publish(text);
     },
+    joinTopics(count) {
+      for (const connection of supervisor.connections) {
+        for (let other = 1; other < count; other += 1) connection.join(`other ${other}`);
+      }
+    },
+    workOf(work) {
+      if (work === 'where') return () => void topic.publish(TEXT, { where: () => false });
+      // In turn: a set of V8 that loses and gets the same member again and again looks at each of its traces.
+      const members = [...supervisor.connections];
+      let turn = 0;
+      return () => {
+        const connection = members[turn % members.length];
+        connection?.leave('all');
+        connection?.join('all');
+        turn += 1;
+      };
+    },
     terminate() {
       for (const connection of supervisor.connections) connection.terminate();
     },

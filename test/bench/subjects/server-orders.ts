@@ -2,7 +2,7 @@ import type { ServerOrders } from '../orders.ts';
 import { publishing } from './publishing.ts';
 import type { Subject } from './subject.ts';
 import { TEXT } from './text.ts';
-import { cpuMicros, longestPauseMs, MemoryWatch, untilCount } from './watching.ts';
+import { cpuMicros, longestPauseMs, MemoryWatch, repeated, untilCount } from './watching.ts';
 
 /** The orders that every program implements in its own way, or not at all. */
 type OwnOrders = 'listen' | 'leave' | 'collect' | 'liveBytes' | 'watchPauses' | 'watchedPauseMs';
@@ -17,6 +17,8 @@ export function serverOrders(subject: Omit<Subject, 'server'>): Omit<ServerOrder
     cpuMicros,
     publish: (stream) => publishing(stream, TEXT, subject),
     untilReceived: (count) => untilCount(() => received() === count, count, 'received'),
+    joinTopics: (count) => subject.joinTopics?.(count),
+    workMicros: ({ work, forMs }) => repeated(subject.workOf?.(work), forMs),
     longestPauseMs,
     watchMemory() {
       memory = new MemoryWatch();

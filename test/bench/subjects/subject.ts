@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { z } from 'zod';
+import type { Work } from '../orders.ts';
 
 /** A server under measurement. */
 export interface Subject {
@@ -12,6 +13,10 @@ export interface Subject {
   publish(text: string): void;
   /** Writes a message this often to each of the sockets themselves, in one piece. For subjects that own their sockets. */
   writeBare?(text: string, times: number): void;
+  /** Lets every connection join further topics, until it is in this many. */
+  joinTopics?(count: number): void;
+  /** Work that is repeated. It is for the connections that are open now. */
+  workOf?(work: Work): () => void;
   /** Messages that the handler has counted. For subjects that count. */
   received?(): number;
   /** Destroys all connections, as the end of the process would. For subjects that leave and return. */

@@ -18,6 +18,26 @@ export function cpuMicros(): number {
   return user + system;
 }
 
+/** How long a turn of repeated work takes. */
+const TURN_MS = 10;
+
+/** Repeats some work for a while. Returns the CPU of one, in microseconds. */
+export async function repeated(work: (() => void) | undefined, forMs: number): Promise<number> {
+  if (work === undefined) throw new Error('this subject does not do such work');
+  const startedAt = performance.now();
+  const before = cpuMicros();
+  let times = 0;
+  while (performance.now() - startedAt < forMs) {
+    const turnEndsAt = performance.now() + TURN_MS;
+    do {
+      for (let count = 0; count < 10; count += 1) work();
+      times += 10;
+    } while (performance.now() < turnEndsAt);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return (cpuMicros() - before) / times;
+}
+
 /** Turns the event loop without rest and records the longest turn. */
 export function longestPauseMs(withinMs: number): Promise<number> {
   return new Promise((resolve) => {

@@ -6,6 +6,7 @@ import { dialedHeap } from './dialed-heap.ts';
 import { echo } from './echo.ts';
 import { burst, burstJoined, single } from './fan-out.ts';
 import { flood } from './flood.ts';
+import { growth } from './growth.ts';
 import { heartbeat, heartbeatTraffic } from './heartbeat.ts';
 import { idleHeap } from './idle-heap.ts';
 import { importing } from './import.ts';
@@ -53,4 +54,5 @@ export const workloads: readonly Workload[] = [
   importing,
   capacity,
   scaling,
+  growth,
 ];

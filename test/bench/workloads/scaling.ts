@@ -1,3 +1,4 @@
+import { plots } from '../panels.ts';
 import { type Curve, median } from '../row.ts';
 import type { Stage } from '../stage.ts';
 import { type Figures, figure, medianOf, type Taken, type Workload } from '../workload.ts';
@@ -11,9 +12,6 @@ const WARM_UP_TIMES = 8;
 
 /** The suffix of the name of a subject whose connections come and go. */
 const COMING = 'coming and going';
-
-/** The plots, by their names. */
-export const plots = { burst: 'burst', single: 'single', accept: 'accept' } as const;
 
 /** Costs that do not depend on the number of connections. This is for the pictures and has no rows. */
 export const scaling: Workload = {
@@ -33,7 +31,7 @@ export const scaling: Workload = {
     subject.endsWith(COMING) ? acceptFigures(stage) : fanOutFigures(stage),
   curves: (taken) =>
     [...taken.keys()].flatMap((subject) =>
-      Object.values(plots)
+      [plots.burst, plots.single, plots.accept]
         .map((plot) => curveOf(taken, plot, subject))
         .filter(({ points }) => points.length > 0),
     ),
