@@ -12,6 +12,7 @@ import { WriteBatcher } from '../../src/connection/write-batcher.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { Acceptor } from '../../src/server/acceptor.ts';
 import { AppHeartbeat } from '../../src/server/app-heartbeat.ts';
+import { FanOut } from '../../src/server/fan-out.ts';
 import { Handlers } from '../../src/server/handlers.ts';
 import { Inbound } from '../../src/server/inbound-connection.ts';
 import { Registry } from '../../src/server/registry.ts';
@@ -257,6 +258,21 @@ export const plantedFaults: readonly PlantedFault[] = [
     mistake: 'a publication is fanned out twice',
     plant: instead(TopicAudience.prototype, 'publish', twice),
     breaks: ['publication-reaches-members-once'],
+  },
+  {
+    mistake: 'a member leaves its shared frames behind when it gets one of its own',
+    plant: instead(FanOut.prototype, 'claim', nothing),
+    breaks: ['publication-reaches-members-once'],
+  },
+  {
+    mistake: 'a member with frames of its own shares those of its audiences',
+    plant: instead(FanOut.prototype, 'setApart', nothing),
+    breaks: ['publication-reaches-members-once', 'outbox-is-bounded'],
+  },
+  {
+    mistake: 'a member shares again in the middle of a turn',
+    plant: insteadOfGetter(Inbound.prototype, 'isIdle', () => true),
+    breaks: ['publication-reaches-members-once', 'outbox-is-bounded'],
   },
   {
     mistake: 'the frames of a turn are forgotten',
