@@ -19,7 +19,9 @@ export class Notifications {
 
   /** Delivers a notification now, or as soon as nothing holds the queue. */
   add(notification: () => void): void {
-    this.#due.push(notification);
+    // Mostly the only one: `push` onto an empty list would make room for sixteen others.
+    if (this.#due.length === 0) this.#due = [notification];
+    else this.#due.push(notification);
     this.#deliver();
   }
 
@@ -51,7 +53,7 @@ export class Notifications {
 
   /** Delivers in a loop, and not by recursion, because a notification may add others. */
   #deliver(): void {
-    if (this.#holds > 0 || this.#isDelivering) return;
+    if (this.#holds > 0 || this.#isDelivering || this.#isEmpty) return;
     this.#isDelivering = true;
     try {
       runAll(
@@ -61,6 +63,10 @@ export class Notifications {
     } finally {
       this.#isDelivering = false;
     }
+  }
+
+  get #isEmpty(): boolean {
+    return this.#due.length === 0 && this.#last.length === 0;
   }
 
   #next(): (() => void) | undefined {

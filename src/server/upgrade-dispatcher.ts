@@ -184,8 +184,12 @@ class UpgradeDispatcher {
   /** The supervisor with the most specific path. Among equals, one that still serves comes first, then the oldest. */
   #serving(request: IncomingMessage): Attachment | undefined {
     const path = requestPath(request);
-    const taking = [...this.#attachments].filter((attachment) => takes(attachment, path));
-    return taking.sort(byPrecedence).at(0);
+    let best: Attachment | undefined;
+    for (const attachment of this.#attachments) {
+      if (!takes(attachment, path)) continue;
+      if (best === undefined || byPrecedence(attachment, best) < 0) best = attachment;
+    }
+    return best;
   }
 
   /** Passes on a request that no supervisor serves. */

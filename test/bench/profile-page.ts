@@ -71,7 +71,10 @@ function nameOf({ functionName, url, lineNumber }: Frame): string {
 /** V8 does not name private methods. */
 function nameInSource(url: string, lineNumber: number): string {
   const line = readFileSync(fileURLToPath(url), 'utf8').split('\n')[lineNumber] ?? '';
-  return /^\s*(?:static |async |get |set |function )*([#\w]+)\([^=]*\) \{$/.exec(line)?.[1] ?? 'a callback';
+  return (
+    /^\s*(?:static |async |get |set |function )*([#\w]+)\([^=]*\) \{$/.exec(line)?.[1] ??
+    'a callback'
+  );
 }
 
 function add(sums: Record<string, number>, name: string, micros: number): void {

@@ -82,7 +82,7 @@ const PING = 0x89;
 /** A server process, and the raw sockets that are connected to it. */
 class Stage {
   readonly #child;
-  readonly #addresses = new LocalAddresses();
+  readonly #addresses = new LocalAddresses(0);
   readonly #sockets = new Set<Socket>();
   #port = 0;
 
