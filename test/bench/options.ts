@@ -19,7 +19,7 @@ export interface BenchOptions {
 }
 
 const ROUNDS = 5;
-const QUICK_ROUNDS = 3;
+const QUICK_ROUNDS = 2;
 const ROUNDS_MAX = 100;
 
 /** @throws Error that names the option */

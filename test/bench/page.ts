@@ -57,6 +57,8 @@ const METHOD = [
   'Subjects take turns, and their order rotates from round to round. A figure is the median of the ' +
     'rounds, and a ratio is that of the medians.',
   'Every server is warmed up first, so the figures are those of compiled code.',
+  'A loop runs on every core before each round. If it waits for a core or takes longer than before, or if the ' +
+    'rounds of the peer differ too much, the machine was busy. The row then has no figure.',
   'Clients are plain sockets that complete the handshake, count messages and answer pings. In `storm` ' +
     'and `dialed-heap`, the clients themselves are compared. Everything runs over the loopback interface ' +
     'of one machine, and its kernel time is part of every figure.',

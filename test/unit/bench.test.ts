@@ -134,7 +134,7 @@ describe('the options', () => {
   it('have defaults', () => {
     const off = { quick: false, write: false, anyway: false };
     assert.deepEqual({ ...parseBenchOptions([]) }, { ...off, rounds: 5 });
-    assert.deepEqual({ ...parseBenchOptions(['--quick']) }, { ...off, quick: true, rounds: 3 });
+    assert.deepEqual({ ...parseBenchOptions(['--quick']) }, { ...off, quick: true, rounds: 2 });
     assert.equal(parseBenchOptions(['--quick', '--rounds', '7']).rounds, 7);
   });
 

@@ -28,7 +28,6 @@ export const mainRows: readonly string[] = [
   'accept',
   'mass-close',
   'idle-heap',
-  'dialed-heap',
   'import',
 ];
 
