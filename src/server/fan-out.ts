@@ -1,5 +1,6 @@
 import type { Notifications } from '../chart/notifications.ts';
 import type { FrameBatch, WriteBatcher } from '../connection/write-batcher.ts';
+import type { Frame } from '../core/frame.ts';
 import { runAll, runEach } from '../core/guard.ts';
 import type { InboundConnection, Sharing } from './inbound-connection.ts';
 import type { Publication } from './publication.ts';
@@ -75,16 +76,22 @@ export class FanOut implements Sharing {
     const { frame, except } = publication;
     if (this.#bytes + frame.length > this.#parts.highBytes) this.#flush();
     for (const connection of except) if (audience.has(connection)) this.setApart(connection);
-    const apart = this.#apartIn(audience).filter(
-      (connection) => except.has(connection) || !this.#rejoins(connection),
-    );
-    const sharing = audience.size - apart.length;
     const isMeant = isIn(audience);
-    runEach(apart, (connection) => {
-      if (!except.has(connection) && isMeant(connection)) write(publication, connection);
-    });
-    if (sharing === 0) return;
-    publication.delivered += sharing;
+    let sharing = audience.size;
+    try {
+      runEach(this.#apartIn(audience), (connection) => {
+        sharing -= 1;
+        if (except.has(connection)) return;
+        if (this.#rejoins(connection)) sharing += 1;
+        else if (isMeant(connection)) write(publication, connection);
+      });
+    } finally {
+      publication.delivered += sharing;
+      if (sharing > 0) this.#add(frame, audience);
+    }
+  }
+
+  #add(frame: Frame, audience: Audience): void {
     if (audience.shared === null) {
       audience.shared = new SharedFrames();
       this.#pending.push(audience);
@@ -106,9 +113,8 @@ export class FanOut implements Sharing {
   /** Lets a member share again if nothing of its own waits, and it was not apart for any of the frames that wait now. */
   #rejoins(connection: InboundConnection): boolean {
     const isLate = this.#pending.length > 0 && this.#apart.get(connection) === this.#flushes;
-    if (!isLate && connection.side.isIdle) return this.#apart.delete(connection);
     this.#apart.set(connection, this.#flushes);
-    return false;
+    return !isLate && connection.side.isIdle && this.#apart.delete(connection);
   }
 
   /**

@@ -300,6 +300,23 @@ describe('what a turn publishes', () => {
     assert.deepEqual(a.writes.at(-1), ['5', '6', '7']);
   });
 
+  it('reaches all others when the socket of a member that is apart throws', () => {
+    const stage = new Stage();
+    const [a, b] = stage.crowd(2, 'lobby') as [Member, Member];
+    stage.publish('1');
+    a.connection.send('own');
+    stage.endTurn();
+    const writable = {
+      get(): never {
+        throw new Error('somebody has wrapped it');
+      },
+    };
+    Object.defineProperty(a.socket, 'writable', writable);
+    assert.throws(() => stage.supervisor.broadcast('2'), /wrapped it/);
+    stage.endTurn();
+    assert.deepEqual(b.got, ['1', '2']);
+  });
+
   it('holds nobody who has left: neither who was apart, nor who was named when it was over', async () => {
     const stage = new Stage();
     stage.crowd(2, 'lobby');
