@@ -49,6 +49,8 @@ export class FanOut implements Sharing {
   readonly #parts: FanOutParts;
   /** The audiences with shared frames. */
   #pending: Audience[] = [];
+  /** The root of all combinations of audiences since the last publication. */
+  #combinations = new Combination();
   /** Bytes of all shared frames. */
   #bytes = 0;
   /** How many frames were shared so far. */
@@ -93,11 +95,11 @@ export class FanOut implements Sharing {
 
   #add(frame: Frame, audience: Audience): void {
     if (audience.shared === null) {
-      audience.shared = new SharedFrames();
+      audience.shared = new SharedFrames(this.#number, frame);
       this.#pending.push(audience);
       this.#parts.batcher.endLater();
-    }
-    audience.shared.add(this.#number, frame);
+    } else audience.shared.add(this.#number, frame);
+    this.#combinations = new Combination();
     this.#number += 1;
     this.#bytes += frame.length;
   }
@@ -146,12 +148,13 @@ export class FanOut implements Sharing {
     const shares = this.#sharesOf(connection);
     if (shares.length === 0) return;
     this.#apart.set(connection, this.#flushes);
-    connection.side.adopt(SharedFrames.batchOf(shares));
+    const combination = shares.reduce((before, share) => before.with(share), this.#combinations);
+    connection.side.adopt(combination.batch);
   }
 
   sharedBytesOf(connection: InboundConnection): number {
     if (this.#pending.length === 0 || this.#apart.has(connection)) return 0;
-    return this.#sharesOf(connection).reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#sharesOf(connection).reduce((sum, { batch }) => sum + batch.bytes, 0);
   }
 
   forget(connection: InboundConnection): void {
@@ -175,6 +178,7 @@ export class FanOut implements Sharing {
     if (this.#pending.length === 0) return;
     const audiences = this.#pending;
     this.#pending = [];
+    this.#combinations = new Combination();
     this.#bytes = 0;
     this.#parts.notifications.during(() => {
       const [only] = audiences;
@@ -188,7 +192,7 @@ export class FanOut implements Sharing {
   #writeAlike(audience: Audience): void {
     const shared = takeShared(audience);
     if (shared === null) return;
-    const batch = SharedFrames.batchOf([shared]);
+    const { batch } = shared;
     const members = audience[Symbol.iterator]();
     runAll(
       () => members.next().value as InboundConnection | undefined,

@@ -3,23 +3,28 @@ import type { Frame } from '../core/frame.ts';
 
 /** The frames that were published to one audience since the last flush. Its members share them. */
 export class SharedFrames {
-  #batch: FrameBatch | null = null;
+  #batch: FrameBatch;
   /** The place of each frame among those of all audiences. */
-  readonly #numbers: number[] = [];
+  readonly #numbers: number[];
 
-  get bytes(): number {
-    return this.#batch?.bytes ?? 0;
+  constructor(number: number, frame: Frame) {
+    this.#numbers = [number];
+    this.#batch = new FrameBatch(null, frame);
+  }
+
+  get batch(): FrameBatch {
+    return this.#batch;
   }
 
   add(number: number, frame: Frame): void {
     this.#numbers.push(number);
-    this.#batch = this.#batch?.with(frame) ?? new FrameBatch(null, frame);
+    this.#batch = this.#batch.with(frame);
   }
 
-  /** Joins the frames of several audiences in the order in which they were published. There is at least one frame. */
+  /** Joins the frames of several audiences in the order in which they were published. */
   static batchOf(shares: readonly SharedFrames[]): FrameBatch {
     const [only] = shares;
-    if (shares.length === 1 && only !== undefined && only.#batch !== null) return only.#batch;
+    if (shares.length === 1 && only !== undefined) return only.batch;
     const numbered = shares.flatMap((share) => share.#numbered());
     numbered.sort((one, other) => one.number - other.number);
     return numbered.reduce<FrameBatch | null>(
@@ -29,14 +34,13 @@ export class SharedFrames {
   }
 
   #numbered(): { readonly number: number; readonly frame: Frame }[] {
-    const frames = this.#batch?.frames ?? [];
-    return frames.map((frame, at) => ({ number: this.#numbers[at] ?? 0, frame }));
+    return this.#batch.frames.map((frame, at) => ({ number: this.#numbers[at] ?? 0, frame }));
   }
 }
 
 /**
- * The audiences that a member belongs to, among those with frames to flush. Members of the same audiences share one
- * combination, so their frames are joined once.
+ * The audiences that a member belongs to, among those with shared frames. Members of the same audiences have one
+ * combination, so their frames are joined once. It is outdated as soon as one of its audiences gets a further frame.
  */
 export class Combination {
   readonly #before: Combination | null;

@@ -159,7 +159,7 @@ describe('what a turn publishes', () => {
     assert.deepEqual(writesOf([a, b, c]), [[['1', '2', '3', '4']], [['1', '2', '4']], [['2']]]);
   });
 
-  it('is joined once for all members of the same audiences', () => {
+  it('is joined once for all members of the same audiences, even for those that end before the turn', () => {
     const stage = new Stage();
     const members = stage.crowd(4, 'red');
     const chunks: unknown[] = [];
@@ -171,10 +171,12 @@ describe('what a turn publishes', () => {
         return write(chunk, written);
       };
     }
-    stage.publish('1', 'red');
-    stage.publish('2', 'blue');
+    for (const topic of ['red', 'blue']) stage.publish(topic, topic);
     stage.endTurn();
     assert.deepEqual([chunks.length, new Set(chunks).size], [4, 1]);
+    for (const topic of ['red', 'blue']) stage.publish(topic, topic);
+    for (const { connection } of members) connection.close();
+    assert.deepEqual([chunks.length, new Set(chunks).size], [8, 2]);
   });
 
   it('stands before what a member is sent, and before what is published after that', () => {
