@@ -16,6 +16,12 @@ export interface Audience extends Iterable<InboundConnection> {
   shared: SharedFrames | null;
 }
 
+/** The members that a flush has still to visit, and what each gets. */
+interface Round {
+  readonly members: Iterator<InboundConnection>;
+  batchFor(connection: InboundConnection): FrameBatch;
+}
+
 /** What a fan-out needs of its supervisor. */
 export interface FanOutParts {
   readonly notifications: Notifications;
@@ -58,6 +64,10 @@ export class FanOut implements Sharing {
   /** The members that are apart, and the number of flushes when they last had to be. */
   readonly #apart = new Map<InboundConnection, number>();
   #flushes = 0;
+  /** The flush in progress. */
+  #round: Round | null = null;
+  /** The member that it writes to. */
+  #current: InboundConnection | null = null;
 
   constructor(parts: FanOutParts) {
     this.#parts = parts;
@@ -67,7 +77,8 @@ export class FanOut implements Sharing {
   /** Gives a publication to its audience, and counts what becomes of it. */
   publish(publication: Publication, audience: Audience): void {
     const { notifications, highBytes } = this.#parts;
-    const isShared = publication.accepts === null && publication.frame.length <= highBytes;
+    const { accepts, frame } = publication;
+    const isShared = accepts === null && frame.length <= highBytes && this.#round === null;
     notifications.during(() => {
       if (isShared) this.#share(publication, audience);
       else this.#publishToEach(publication, audience);
@@ -145,15 +156,25 @@ export class FanOut implements Sharing {
 
   claim(connection: InboundConnection): void {
     if (this.#pending.length === 0 || this.#apart.has(connection)) return;
+    if (this.#round === null) this.#claimShares(connection);
+    // User code acts in mid-flush only from within a write: of a wrapped socket, or of a stream that stands in for one.
+    else if (connection !== this.#current) this.#visitRest((one, batch) => this.#adopt(one, batch));
+  }
+
+  #claimShares(connection: InboundConnection): void {
     const shares = this.#sharesOf(connection);
     if (shares.length === 0) return;
-    this.#apart.set(connection, this.#flushes);
     const combination = shares.reduce((before, share) => before.with(share), this.#combinations);
-    connection.side.adopt(combination.batch);
+    this.#adopt(connection, combination.batch);
+  }
+
+  #adopt(connection: InboundConnection, batch: FrameBatch): void {
+    this.#apart.set(connection, this.#flushes);
+    connection.side.adopt(batch);
   }
 
   sharedBytesOf(connection: InboundConnection): number {
-    if (this.#pending.length === 0 || this.#apart.has(connection)) return 0;
+    if (this.#round !== null || this.#apart.has(connection)) return 0;
     return this.#sharesOf(connection).reduce((sum, { batch }) => sum + batch.bytes, 0);
   }
 
@@ -176,49 +197,67 @@ export class FanOut implements Sharing {
   /** Writes the shared frames of all audiences. */
   #flush(): void {
     if (this.#pending.length === 0) return;
-    const audiences = this.#pending;
-    this.#pending = [];
-    this.#combinations = new Combination();
-    this.#bytes = 0;
     this.#parts.notifications.during(() => {
-      const [only] = audiences;
-      if (audiences.length > 1) this.#writeCombined(audiences);
-      else if (only !== undefined) this.#writeAlike(only);
-      // From here on, a member that was set apart before has got none of the frames that wait.
-      this.#flushes += 1;
+      this.#round = this.#newRound();
+      try {
+        this.#visitRest((connection, batch) => this.#write(connection, batch));
+      } finally {
+        this.#finishRound();
+      }
     });
   }
 
-  #writeAlike(audience: Audience): void {
-    const shared = takeShared(audience);
-    if (shared === null) return;
-    const { batch } = shared;
-    const members = audience[Symbol.iterator]();
+  #newRound(): Round {
+    const [only] = this.#pending;
+    if (this.#pending.length > 1 || !only?.shared)
+      return combined(this.#pending, this.#combinations);
+    const { batch } = only.shared;
+    return { members: only[Symbol.iterator](), batchFor: () => batch };
+  }
+
+  /** Visits the members that the flush in progress has not reached yet. */
+  #visitRest(visit: (connection: InboundConnection, batch: FrameBatch) => void): void {
+    const round = this.#round;
+    if (round === null) return;
     runAll(
-      () => members.next().value as InboundConnection | undefined,
+      () => round.members.next().value as InboundConnection | undefined,
       (connection) => {
-        if (!this.#apart.has(connection)) this.#write(batch, connection);
+        if (!this.#apart.has(connection)) visit(connection, round.batchFor(connection));
       },
     );
   }
 
-  #writeCombined(audiences: readonly Audience[]): void {
-    const root = new Combination();
-    const combinations = new Map<InboundConnection, Combination>();
-    for (const audience of audiences) {
-      const shared = takeShared(audience);
-      if (shared === null) continue;
-      for (const connection of audience) {
-        if (this.#apart.has(connection)) continue;
-        combinations.set(connection, (combinations.get(connection) ?? root).with(shared));
-      }
-    }
-    runEach([...combinations], ([connection, { batch }]) => this.#write(batch, connection));
+  #write(connection: InboundConnection, batch: FrameBatch): void {
+    this.#current = connection;
+    const haveLeft = connection.side.writeShared(batch);
+    // A write that fails ends the connection, which must not be held any longer.
+    if (!haveLeft && connection.isOpen) this.#apart.set(connection, this.#flushes);
   }
 
-  #write(batch: FrameBatch, connection: InboundConnection): void {
-    if (!connection.side.writeShared(batch)) this.#apart.set(connection, this.#flushes);
+  #finishRound(): void {
+    this.#round = null;
+    this.#current = null;
+    for (const audience of this.#pending) audience.shared = null;
+    this.#pending = [];
+    this.#combinations = new Combination();
+    this.#bytes = 0;
+    // From here on, a member that was set apart before has got none of the frames that wait.
+    this.#flushes += 1;
   }
+}
+
+function combined(audiences: readonly Audience[], root: Combination): Round {
+  const combinations = new Map<InboundConnection, Combination>();
+  for (const audience of audiences) {
+    const { shared } = audience;
+    if (shared === null) continue;
+    for (const connection of audience)
+      combinations.set(connection, (combinations.get(connection) ?? root).with(shared));
+  }
+  return {
+    members: combinations.keys(),
+    batchFor: (connection) => (combinations.get(connection) ?? root).batch,
+  };
 }
 
 /** Makes a function that tells whether one of its present members is still open and a member. */
@@ -226,12 +265,6 @@ function isIn(audience: Audience): (connection: InboundConnection) => boolean {
   const { removals } = audience;
   return (connection) =>
     connection.isOpen && (audience.removals === removals || audience.has(connection));
-}
-
-function takeShared(audience: Audience): SharedFrames | null {
-  const { shared } = audience;
-  audience.shared = null;
-  return shared;
 }
 
 function write(publication: Publication, connection: InboundConnection): void {

@@ -3,107 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Connection, Delivery, SupervisorOptions } from '../../src/index.ts';
-import { ServiceSupervisor } from '../../src/server/supervisor.ts';
+import type { Connection, Delivery } from '../../src/index.ts';
 import { untilCollected } from '../support/garbage.ts';
-import { FakePeer } from './fake-peer.ts';
-import { FakeSocket } from './fake-socket.ts';
-import type { FakeFrameKind, FakeSocketWatcher } from './fake-socket-faces.ts';
-import { FakeUpgrader, fakeUpgrade } from './fake-upgrade.ts';
-import { payloadsIn } from './server-frames.ts';
-import { SimulatedClock } from './simulated-clock.ts';
-
-/** How often the fan-out and the outbox have looked at a socket. */
-class WatchedSocket extends FakeSocket {
-  visits = 0;
-
-  override get writable(): boolean {
-    this.visits += 1;
-    return super.writable;
-  }
-}
-
-/** One member, and what was written to it: a list of messages for each write. */
-class Member implements FakeSocketWatcher {
-  readonly socket: WatchedSocket;
-  readonly writes: string[][] = [];
-  /** The kinds of all frames, in order. */
-  readonly kinds: FakeFrameKind[] = [];
-  connection!: Connection;
-
-  constructor(clock: SimulatedClock) {
-    this.socket = new WatchedSocket(clock);
-    this.socket.watcher = this;
-    const peer = {
-      latencyMs: () => 1,
-      pongMs: () => 1,
-      beatMs: () => null,
-      closing: 'echo',
-    } as const;
-    new FakePeer(clock, this.socket, { ...peer, ends: true, readBytes: 1e6, readEveryMs: 1 });
-  }
-
-  wrote(_socket: FakeSocket, kind: FakeFrameKind, bytes: Uint8Array | string | number): void {
-    this.kinds.push(kind);
-    if (kind !== 'data' || !(bytes instanceof Uint8Array)) return;
-    this.writes.push(
-      payloadsIn(bytes).map((payload) => JSON.parse(Buffer.from(payload).toString())),
-    );
-  }
-
-  telling(): void {}
-  told(): void {}
-  threw(_socket: FakeSocket, _sign: string, error: unknown): void {
-    throw error;
-  }
-
-  get got(): string[] {
-    return this.writes.flat();
-  }
-}
-
-class Stage {
-  readonly clock = new SimulatedClock();
-  readonly supervisor: ServiceSupervisor<unknown, unknown, unknown, unknown>;
-  readonly members: Member[] = [];
-
-  constructor(options: SupervisorOptions<unknown> = {}) {
-    const upgrader = new FakeUpgrader(this.clock);
-    this.supervisor = new ServiceSupervisor({ clock: this.clock, ...options }, upgrader);
-    this.supervisor.events$.subscribe();
-  }
-
-  open(): Member {
-    const member = new Member(this.clock);
-    this.members.push(member);
-    const known = new Set(this.supervisor.connections);
-    this.supervisor.handleUpgrade(fakeUpgrade(member.socket));
-    const [connection] = [...this.supervisor.connections].filter((one) => !known.has(one));
-    member.connection = connection as Connection;
-    return member;
-  }
-
-  crowd(count: number, topic?: string): Member[] {
-    const members = Array.from({ length: count }, () => this.open());
-    for (const { connection } of members) if (topic !== undefined) connection.join(topic);
-    this.endTurn();
-    for (const member of members) {
-      member.writes.length = 0;
-      member.kinds.length = 0;
-      member.socket.visits = 0;
-    }
-    return members;
-  }
-
-  publish(message: string, topic = 'lobby'): Delivery {
-    return this.supervisor.topic(topic).publish(message);
-  }
-
-  /** Ends the turn, and lets the peers read. */
-  endTurn(): void {
-    this.clock.advance(10);
-  }
-}
+import { type Member, Stage } from './fan-out-stage.ts';
 
 /** Lets members end while they are apart, and names them afterwards; only weak references to them are left. */
 function leaveApart(stage: Stage): WeakRef<object>[] {
@@ -119,6 +21,32 @@ function leaveApart(stage: Stage): WeakRef<object>[] {
   stage.endTurn();
   stage.members.length = 0;
   return connections.map((connection) => new WeakRef(connection));
+}
+
+/** Calls `act` before the first write to a socket, as if other code had wrapped its method. */
+function beforeWrite({ socket }: Member, act: () => void): void {
+  const { write } = socket;
+  socket.write = (chunk, written) => {
+    socket.write = write;
+    act();
+    return socket.write(chunk, written);
+  };
+}
+
+/** Lets a write in mid-flush fail while the socket still has a backlog. Only a weak reference to the member is left. */
+function failInMidFlush(stage: Stage): WeakRef<object>[] {
+  const { connection, socket } = stage.open();
+  connection.join('lobby');
+  stage.endTurn();
+  socket.write = () => {
+    Object.defineProperty(socket, 'writableLength', { value: 1 });
+    throw new Error('somebody has wrapped it');
+  };
+  stage.publish('1');
+  stage.endTurn();
+  assert.equal(connection.state, 'closed');
+  stage.members.length = 0;
+  return [new WeakRef(connection)];
 }
 
 const writesOf = (members: readonly Member[]) => members.map(({ writes }) => writes);
@@ -325,6 +253,44 @@ describe('what a turn publishes', () => {
     const refs = leaveApart(stage);
     await untilCollected(refs);
   });
+
+  it('holds nobody whose write has failed in mid-flush', async () => {
+    const stage = new Stage();
+    stage.crowd(2, 'lobby');
+    await untilCollected(failInMidFlush(stage));
+  });
+
+  for (const topics of [['lobby'], ['lobby', 'red']])
+    it(`comes before all that happens in mid-flush, with ${topics.length} audiences`, () => {
+      const stage = new Stage();
+      const members = stage.crowd(5, 'lobby') as [Member, Member, Member, Member, Member];
+      for (const { connection } of members) connection.join('red');
+      const [a, b, c, d, e] = members;
+      const late = stage.open();
+      stage.endTurn();
+      for (const topic of topics) stage.publish(topic, topic);
+      beforeWrite(a, () => {
+        a.connection.send('to itself');
+        b.connection.send('own');
+        c.connection.close();
+        d.connection.terminate();
+        late.connection.join('lobby');
+        assert.equal(stage.publish('answer').delivered, 4);
+      });
+      stage.endTurn();
+      const rest = [
+        [...topics, 'own', 'answer'],
+        topics,
+        topics,
+        [...topics, 'answer'],
+        ['answer'],
+      ];
+      assert.deepEqual(
+        [b, c, d, e, late].map(({ got }) => got),
+        rest,
+      );
+      assert.deepEqual(a.got.toSorted(), [...topics, 'answer', 'to itself'].toSorted());
+    });
 
   it('leaves nobody out whom `except` cannot mean: an object that is no connection, one of another supervisor', () => {
     const [stage, other] = [new Stage(), new Stage()];
