@@ -135,12 +135,11 @@ export class Outbox implements Flushable {
     this.#connection.side.ownFramesWait();
   }
 
-  /** Begins its batch with frames that it has shared with others. It has no batch yet. */
+  /** Begins its batch with frames that it has shared with others. They have at most as many bytes as the high mark. */
   adopt(batch: FrameBatch): void {
     this.#prepare();
     this.#context.writeBatcher.flushLater(this);
     this.#batch = batch;
-    if (batch.bytes > this.#room) this.flush();
   }
 
   /** Writes a frame at the end of the turn and returns its result. */

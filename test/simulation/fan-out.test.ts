@@ -247,6 +247,23 @@ describe('what a turn publishes', () => {
     assert.deepEqual(b.got, ['1', '2']);
   });
 
+  it('does not end a member twice that is closed while pongs wait, if the last write fails', () => {
+    const stage = new Stage({ limits: { outboxHighBytes: 1_000, outboxLowBytes: 100 } });
+    const [{ connection, socket, kinds }] = stage.crowd(1, 'lobby') as [Member];
+    const reports: string[] = [];
+    stage.supervisor.events$.subscribe(({ type }) => reports.push(type));
+    stage.publish('x'.repeat(600));
+    Object.defineProperty(socket, 'writableLength', { get: () => 900, configurable: true });
+    socket.write = () => {
+      throw new Error('somebody has wrapped it');
+    };
+    assert.ok(connection.close());
+    Reflect.deleteProperty(socket, 'writableLength');
+    stage.endTurn();
+    assert.deepEqual(kinds, ['close']);
+    assert.ok(!reports.includes('connection.errored'));
+  });
+
   it('holds nobody who has left: neither who was apart, nor who was named when it was over', async () => {
     const stage = new Stage();
     stage.crowd(2, 'lobby');
