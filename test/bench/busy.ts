@@ -46,7 +46,7 @@ export function busyReason({ peer, peerName, calibrations, ...limits }: Signs): 
   }
   const waiting = median(calibrations.map((calibration) => calibration.waiting));
   if (waiting > WAITING_MAX) {
-    return `the machine was busy: a loop that ran alone waited ${percent(waiting - 1)} of its time`;
+    return `the machine was busy: a loop that ran alone waited for a core ${percent(1 - 1 / waiting)} of the time`;
   }
   const slower = median(calibrations.map(({ slowestMs }) => slowestMs)) / limits.fastestMs;
   if (slower > SLOWER_MAX) {

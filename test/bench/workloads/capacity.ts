@@ -10,7 +10,6 @@ const SOCKETS = Number(process.env['BENCH_SOCKETS'] ?? 100_000);
 /** Many systems allow a process 20,000 descriptors. */
 const SOCKETS_MAX = 17_000;
 const SERVERS = Math.ceil(SOCKETS / SOCKETS_MAX);
-const EACH = Math.floor(SOCKETS / SERVERS);
 
 const WARM_UP = 500;
 const SETTLE_MS = 5_000;
@@ -43,7 +42,7 @@ export const capacity: Workload = {
   rows: [
     {
       ...versus({ name: 'capacity-heartbeat', unit: 'ms/s' }, heartbeats, ['mooring', 'ws']),
-      note: () => `${(SERVERS * EACH).toLocaleString('en')} sockets, ${SERVERS} servers`,
+      note: () => `${SOCKETS.toLocaleString('en')} sockets, ${SERVERS} servers`,
     },
     versus({ name: 'capacity-memory', unit: 'B' }, memory, ['mooring', 'ws']),
     versus({ name: 'capacity-pause', unit: 'ms', spreadMax: 1 }, pause, ['mooring', 'ws']),
@@ -82,11 +81,18 @@ class Fleet {
   async measure(): Promise<Figures> {
     const before = await this.#resident();
     // One after the other: the clients of all would want the cores at once.
-    for (const stage of this.#stages) await stage.connect(EACH - stage.connections);
+    for (const [index, stage] of this.#stages.entries()) {
+      const share = Math.floor((SOCKETS + index) / SERVERS);
+      await stage.connect(share - stage.connections);
+    }
     await sleep(SETTLE_MS);
     const grown = (await this.#resident()) - before;
     const idle = this.#isBare ? {} : await this.#idle();
-    return { ...idle, [memory]: grown / (SERVERS * EACH), [broadcast]: await this.#broadcastMs() };
+    return {
+      ...idle,
+      [memory]: grown / (SOCKETS - WARM_UP * SERVERS),
+      [broadcast]: await this.#broadcastMs(),
+    };
   }
 
   async stop(): Promise<void> {
