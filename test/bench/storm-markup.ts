@@ -65,7 +65,8 @@ export function markup(runs: Runs, downMs: number): string {
   ].join('\n');
 }
 
-function countsOf(arrivals: readonly number[]): readonly number[] {
+/** How many arrived in each 100 ms that the picture shows. */
+export function countsOf(arrivals: readonly number[]): readonly number[] {
   const counts = new Array<number>(SHOWN_MS / BIN_MS).fill(0);
   for (const at of arrivals) {
     const bin = Math.floor(at / BIN_MS);
