@@ -26,8 +26,8 @@ export interface JsonBounds {
  */
 export function exceededBound(json: Uint8Array, bounds: JsonBounds): keyof JsonBounds | null {
   const { depthMax, valuesMax } = bounds;
-  // Each level and each value takes at least one byte.
-  if (json.length <= Math.min(depthMax, valuesMax)) return null;
+  // Each level takes two bytes, and each value at least one.
+  if (json.length <= Math.min(2 * depthMax + 1, valuesMax)) return null;
   let depth = 0;
   // Each comma precedes a value. The remaining values are the message itself and the first value of each array or object, which
   // is counted where the array or object closes.
