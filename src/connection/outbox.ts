@@ -293,8 +293,8 @@ export function writeChunks(
   try {
     const last = chunks.length - 1;
     if (last > 0) socket.cork();
-    for (const [index, chunk] of chunks.entries())
-      socket.write(chunk, index === last ? written : undefined);
+    for (let index = 0; index < last; index += 1) socket.write(chunks[index] as Buffer);
+    socket.write(chunks[last] as Buffer, written);
     if (last > 0) socket.uncork();
     return socket.errored;
   } catch (thrown) {
