@@ -1,3 +1,5 @@
+import type { Figures } from './profile-page.ts';
+
 /** Which server a subject is. */
 export type Program = 'mooring' | 'ws' | 'bare' | 'socket.io' | 'bun';
 
@@ -80,6 +82,10 @@ export interface ServerOrders {
   watchPauses(): void;
   /** The longest since then, in milliseconds. */
   watchedPauseMs(): number;
+  /** Starts to profile the process. */
+  profile(): Promise<void>;
+  /** Where it has spent its time since then. */
+  profiled(): Promise<Figures>;
   /** Starts to watch the resident memory. */
   watchMemory(): void;
   /** The maximum growth since then, in bytes. */

@@ -42,6 +42,8 @@ carryOut<ServerOrders>({
   leave: notCompared,
   watchPauses: notCompared,
   watchedPauseMs: notCompared,
+  profile: notCompared,
+  profiled: notCompared,
 });
 
 function notCompared(): never {

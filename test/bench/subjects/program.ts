@@ -6,6 +6,7 @@ import { bare } from './bare.ts';
 import { collect, liveBytes } from './memory.ts';
 import { mooring } from './mooring.ts';
 import { pauseOrders } from './pause-watch.ts';
+import { profileOrders } from './profiling.ts';
 import { serverOrders } from './server-orders.ts';
 import { socketIo } from './socket-io.ts';
 import type { Subject } from './subject.ts';
@@ -18,6 +19,7 @@ carryOut<ServerOrders>({
   leave,
   ...serverOrders(subject),
   ...pauseOrders(),
+  ...profileOrders(),
   collect,
   liveBytes,
 });

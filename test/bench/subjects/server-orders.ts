@@ -5,7 +5,15 @@ import { TEXT } from './text.ts';
 import { cpuMicros, longestPauseMs, MemoryWatch, repeated, untilCount } from './watching.ts';
 
 /** The orders that every program implements in its own way, or not at all. */
-type OwnOrders = 'listen' | 'leave' | 'collect' | 'liveBytes' | 'watchPauses' | 'watchedPauseMs';
+type OwnOrders =
+  | 'listen'
+  | 'leave'
+  | 'collect'
+  | 'liveBytes'
+  | 'watchPauses'
+  | 'watchedPauseMs'
+  | 'profile'
+  | 'profiled';
 
 /** The orders for a server, whichever program runs it. */
 export function serverOrders(subject: Omit<Subject, 'server'>): Omit<ServerOrders, OwnOrders> {
