@@ -4,7 +4,11 @@ import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
-import type { ConnectOptions, NodeClientOptions } from '../../src/client/index.ts';
+import {
+  type ConnectOptions,
+  createClient,
+  type NodeClientOptions,
+} from '../../src/client/index.ts';
 import type { Failure } from '../../src/core/failure.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { deadPort } from '../support/dead-port.ts';
@@ -349,6 +353,12 @@ describe('client before open: wrong from the start', () => {
       assert.throws(() => dial(url, options), { code: 'invalid-options', message });
     });
   }
+
+  it('accepts a URL whose scheme has no slashes, as URL does', async () => {
+    for (const url of ['ws:127.0.0.1:1/', 'WS:127.0.0.1:1/feed', 'http:127.0.0.1:1']) {
+      await createClient(url, { dial: 'on-demand' }).close();
+    }
+  });
 
   it('B12b: an agent for another scheme fails the attempt when it dials', async () => {
     const attempt = dial('wss://127.0.0.1:1/', { connect: { agent: new Agent() } });

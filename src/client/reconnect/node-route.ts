@@ -32,7 +32,7 @@ export function urlProblem(text: string): string | null {
 }
 
 /** How a host with a port begins, or a host name with a dot. `localhost:8080` would be a URL of the scheme `localhost`. */
-const hostFirst = /^[\w-]+(\.[\w-]+|:\d+)/;
+const hostFirst = /^(?!(?:wss?|https?):)[\w-]+(\.[\w-]+|:\d+)/i;
 
 function reasonAgainst(text: string): string | null {
   if (hostFirst.test(text)) return 'it has no scheme; write ws:// or wss:// before the host';
