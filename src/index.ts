@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { memoryBus } from './bus/memory-bus.ts';
 export type { ArrowCount, ChartCounts } from './chart/chart-counts.ts';
 export type {
   ActorObserver,
@@ -12,6 +13,7 @@ export type {
   ChartSnapshot,
   ChartValue,
 } from './core/actor.ts';
+export type { Bus, BusHost, BusLink, Interest } from './core/bus.ts';
 export type { Child, HasChildren } from './core/child.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { systemClock } from './core/clock.ts';

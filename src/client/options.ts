@@ -54,7 +54,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   sends?: StandardSchemaV1<Out, unknown> | undefined;
   /** Encodes and decodes messages. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec | undefined;
-  /** Decides what to do after a private close code (3000–4999). @default `backoff` for all of them */
+  /** Decides what to do after a private close code (3000–4999). @default `never` for 4409, and `backoff` for all others */
   privateCodes?: PrivateCodes | undefined;
   /**
    * Decides when to dial again after each ending. `suggested` is what the client would do: `now`, `backoff`, `slow` or

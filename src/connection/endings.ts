@@ -1,5 +1,5 @@
 import type { ConnectionFact } from '../../machines/connection-contract.ts';
-import type { CloseFrame } from '../core/close-code.ts';
+import { type CloseFrame, REPLACED } from '../core/close-code.ts';
 import type { LocalCause } from '../core/verdict.ts';
 
 /** How this side ends a connection: the fact for the chart, and the close frame for the peer. */
@@ -25,6 +25,7 @@ export const localEndings = {
   },
   'reader-too-slow': { fact: 'pause.expired', frame: { code: 1011, reason: 'reader too slow' } },
   'slow-consumer': { fact: 'outbox.stalled', frame: { code: 1013, reason: 'too slow' } },
+  replaced: { fact: 'close.requested', frame: { code: REPLACED, reason: 'replaced' } },
   silent: { fact: 'close.requested', frame: { code: 4000, reason: 'silent' } },
   'heartbeat-timeout': { fact: 'heartbeat.lost' },
   'ping-flood': { fact: 'ping.flooded' },

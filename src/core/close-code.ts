@@ -57,6 +57,12 @@ const meanings: readonly (readonly [retry: Retry, level: Level, ...codes: number
   ['slow', 'warn', 3000, 3003],
 ];
 
+/**
+ * A newer connection with the same key has taken the place of this one, which would take its place in turn. The code is private;
+ * graphql-transport-ws uses it in the same way.
+ */
+export const REPLACED = 4409;
+
 /** Codes that report an ending without a code on the wire. */
 const UNSENDABLE: readonly number[] = [NO_STATUS, 1006, 1015];
 
@@ -70,7 +76,8 @@ export function closeMeaning(code: number): CloseMeaning {
   const registered = meanings.find((row) => row.includes(code));
   const isPrivate =
     registered === undefined && Number.isInteger(code) && code >= 3000 && code <= 4999;
-  const [retry, level] = registered ?? ['backoff', isPrivate ? 'info' : 'error'];
+  const unregistered = code === REPLACED ? 'never' : 'backoff';
+  const [retry, level] = registered ?? [unregistered, isPrivate ? 'info' : 'error'];
   const sendable = isPrivate || (registered !== undefined && !UNSENDABLE.includes(code));
   return { sendable, retry, level, isPrivate };
 }

@@ -51,6 +51,11 @@ export class Contract<In, Out, Sent = Out> {
     return result.issues ? { fault: contractFault(result.issues) } : { message: result.value };
   }
 
+  /** Decodes a message that another process has published. @throws what the codec throws */
+  decoded(payload: Uint8Array, isBinary: boolean): Sent {
+    return settledNow('codec.decode', this.#codec.decode(payload, isBinary)) as Sent;
+  }
+
   /**
    * Checks and encodes an outbound message.
    *

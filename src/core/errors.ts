@@ -8,7 +8,9 @@ export const errorCodes = {
     'A close code may not be sent by an application, or a close reason is not a string.',
   'invalid-message': 'An outbound message does not fulfil the contract given as `sends`.',
   'path-taken': 'Another supervisor serves the same path on the same HTTP server.',
-  'invalid-topic': 'A topic name is not a string, is empty, or is longer than 256 bytes of UTF-8.',
+  'invalid-topic':
+    'A topic name is not a string, is empty, has a lone surrogate, or is longer than 256 bytes of UTF-8.',
+  'message-too-large': 'A message is larger than the bus takes.',
   'unencodable-message': 'The codec could not encode an outbound message.',
   'read-only': 'An actor of Mooring is read-only: it takes no events and stops with its chart.',
   'no-actor':

@@ -68,6 +68,8 @@ export type UntimedEvent<C extends ConnectionIdentity = Connection | DialedConne
   | { readonly type: 'topic.opened'; readonly topic: string }
   | { readonly type: 'topic.closed'; readonly topic: string }
   | { readonly type: 'child.changed'; readonly child: Child }
+  | { readonly type: 'bus.up' }
+  | { readonly type: 'bus.down'; readonly error?: Error }
   | { readonly type: 'supervisor.suspended' }
   | { readonly type: 'supervisor.admitting' }
   | {

@@ -15,7 +15,7 @@ export const pingFrame: Frame = Buffer.of(FIN | PING, 0);
  * A server's frames are unmasked (RFC 6455 §5.1), so the same bytes serve every member of an audience.
  */
 export function messageFrame(payload: string | Uint8Array): Frame {
-  return typeof payload === 'string' ? textFrame(payload) : binaryFrame(payload);
+  return typeof payload === 'string' ? textFrame(payload) : bytesFrame(payload, true);
 }
 
 function textFrame(text: string): Frame {
@@ -25,10 +25,23 @@ function textFrame(text: string): Frame {
   return frame;
 }
 
-function binaryFrame(bytes: Uint8Array): Frame {
-  const frame = Buffer.allocUnsafe(headerBytes(bytes.length) + bytes.length);
-  frame.set(bytes, writeHeader(frame, BINARY, bytes.length));
+/** Builds the frame of a message whose payload is encoded already. */
+export function bytesFrame(payload: Uint8Array, isBinary: boolean): Frame {
+  const frame = Buffer.allocUnsafe(headerBytes(payload.length) + payload.length);
+  frame.set(payload, writeHeader(frame, isBinary ? BINARY : TEXT, payload.length));
   return frame;
+}
+
+/** The payload in a frame of {@link messageFrame}, without a copy. */
+export function payloadOf(frame: Frame): Uint8Array {
+  const length = (frame[1] ?? 0) & 0x7f;
+  if (length < 126) return frame.subarray(2);
+  return frame.subarray(length === 126 ? 4 : 10);
+}
+
+/** Whether a frame of {@link messageFrame} has a text message. */
+export function isText(frame: Frame): boolean {
+  return ((frame[0] ?? 0) & 0x0f) === TEXT;
 }
 
 function headerBytes(length: number): number {

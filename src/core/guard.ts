@@ -26,6 +26,7 @@ export type HandlerName =
   | 'messages'
   | 'messages$'
   | 'events$'
+  | 'bus'
   | 'topic'
   | 'topic.messages$';
 

@@ -20,6 +20,7 @@ export type LocalCause =
   | 'invalid-message'
   | 'message-rate'
   | 'slow-consumer'
+  | 'replaced'
   | 'silent'
   | 'heartbeat-timeout'
   | 'ping-flood';
@@ -267,6 +268,7 @@ function localLevel(intent: LocalCause): Level {
     case 'drain':
     case 'terminate':
     case 'expired':
+    case 'replaced':
       return 'info';
     case 'invalid-message':
     case 'message-rate':

@@ -102,9 +102,8 @@ export function logLine<C extends ConnectionIdentity>(
   switch (event.type) {
     case 'connection.closed':
       return closedLine(event.connection, event.verdict);
-    case 'connection.failed': {
+    case 'connection.failed':
       return failedLine(event.id, event.failure);
-    }
     case 'connection.errored':
       return line(['warn', event], { cause: event.cause, ...errorField(event.error) }, event.cause);
     case 'connection.closing': {
@@ -126,7 +125,10 @@ export function logLine<C extends ConnectionIdentity>(
         `${event.handler}: ${messageText(event.error)}`,
       );
     case 'connection.crashed':
-      return line(['error', event], errorField(event.error), messageText(event.error));
+    case 'bus.down': {
+      const { error } = event;
+      return line(['error', event], errorField(error), error ? messageText(error) : '');
+    }
     case 'topic.opened':
     case 'topic.closed':
       return line(['info', event], { topic: escapeText(event.topic) }, event.topic);
@@ -142,16 +144,14 @@ export function logLine<C extends ConnectionIdentity>(
     case 'connection.asleep':
     case 'connection.healthy':
     case 'connection.flowing':
+    case 'bus.up':
     case 'supervisor.suspended':
     case 'supervisor.admitting':
       return line(['info', event], {}, '');
     case 'supervisor.draining': {
       const { connections, withinMs } = event;
-      return line(
-        ['info', event],
-        { connections, withinMs },
-        `${connections} ${connections === 1 ? 'connection' : 'connections'}`,
-      );
+      const number = `${connections} ${connections === 1 ? 'connection' : 'connections'}`;
+      return line(['info', event], { connections, withinMs }, number);
     }
     case 'supervisor.stopped': {
       const { closed, forced } = event.report;

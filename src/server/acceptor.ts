@@ -33,6 +33,7 @@ import {
   type UpgradeResult,
 } from './inbound-connection.ts';
 import { InboundHandle, type InboundHandleParts } from './inbound-handle.ts';
+import type { Keys } from './keys.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Registry } from './registry.ts';
 import { handleOf, type Reporter } from './report.ts';
@@ -54,6 +55,7 @@ export interface AcceptorParts<Peer, In, Out, Sent> {
   readonly reporter: Reporter<Peer, In, Out>;
   readonly handlers: Handlers<Peer, In, Out>;
   readonly broadcaster: Broadcaster<Peer, In, Out, Sent>;
+  readonly keys: Keys;
   /** Whether the supervisor admits connections now. */
   admissionState(): AdmissionState;
   /** Called when a connection has ended, which may have been the last. */
@@ -83,6 +85,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
 
   constructor(parts: AcceptorParts<Peer, In, Out, Sent>) {
     const { options, actor, charts, context, registry, reporter, handlers, broadcaster } = parts;
+    const { keys } = parts;
     this.#parts = parts;
     this.actor = actor;
     this.charts = charts;
@@ -93,7 +96,9 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     this.handlers = handlers;
     this.#admission = new Admission(options, registry, reporter, options.clock.now());
     const { wheel } = context;
-    this.#authentication = new Authentication(options, { registry, reporter, handlers, wheel });
+    this.#authentication = new Authentication(options, {
+      ...{ registry, reporter, handlers, keys, wheel },
+    });
     this.#handleParts = { broadcaster, reporter, authentication: this.#authentication };
   }
 
@@ -175,7 +180,9 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
 
   #nextId(): string {
     this.#lastId += 1;
-    return `c${this.#lastId.toString(36)}`;
+    const { reach } = this.#parts.broadcaster;
+    const id = `c${this.#lastId.toString(36)}`;
+    return reach === null ? id : `${reach.node}.${id}`;
   }
 
   // The host of a connection.
@@ -226,8 +233,10 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   #runHandler(connection: InboundConnection, report: ConnectionReport): void {
     const { handlers } = this.#parts;
     const { verdict, failure } = connection;
-    if (report === 'opened') handlers.opened(connection);
-    else if (report === 'closed' && verdict) {
+    if (report === 'opened') {
+      this.#parts.keys.entered(connection);
+      handlers.opened(connection);
+    } else if (report === 'closed' && verdict) {
       handlers.closed(connection, verdict, this.#authentication.end(connection));
     } else if (report === 'failed' && failure) {
       handlers.failed(failure, this.#authentication.end(connection));

@@ -19,6 +19,7 @@ import {
 } from './authenticate-result.ts';
 import type { Handlers, Release } from './handlers.ts';
 import type { InboundConnection } from './inbound-connection.ts';
+import type { Keys } from './keys.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Registry } from './registry.ts';
 import type { Reporter } from './report.ts';
@@ -31,6 +32,7 @@ type AuthenticationOptions<Peer> = Pick<
 /** The dependencies of authentication. @internal */
 export interface AuthenticationParts<Peer, In, Out> {
   readonly registry: Registry;
+  readonly keys: Keys;
   readonly reporter: Reporter<Peer, In, Out>;
   readonly handlers: Handlers<Peer, In, Out>;
   readonly wheel: TimerWheel;
@@ -138,18 +140,20 @@ export class Authentication<Peer, In, Out> {
   readonly #registry: Registry;
   readonly #reporter: Reporter<Peer, In, Out>;
   readonly #handlers: Handlers<Peer, In, Out>;
+  readonly #keys: Keys;
   readonly #leases: Leases;
   /** Connections whose `authenticate` has not settled. A connection leaves the map when it ends. */
   readonly #pending = new Map<InboundConnection, Attempt>();
 
   constructor(
     options: AuthenticationOptions<Peer>,
-    { registry, reporter, handlers, wheel }: AuthenticationParts<Peer, In, Out>,
+    { registry, reporter, handlers, keys, wheel }: AuthenticationParts<Peer, In, Out>,
   ) {
     this.#options = options;
     this.#registry = registry;
     this.#reporter = reporter;
     this.#handlers = handlers;
+    this.#keys = keys;
     this.#leases = new Leases(wheel);
   }
 
@@ -192,7 +196,9 @@ export class Authentication<Peer, In, Out> {
     const named = this.#handlers.run('key', connection, () => ({ key: this.#keyOf(peer) }));
     if (named === undefined || !connection.isOpen) return false;
     connection.side.peer = peer;
+    const isOther = named.key !== connection.side.key;
     this.#registry.rename(connection, named.key);
+    if (isOther) this.#keys.entered(connection);
     this.#leases.renew(connection, options.expiresInMs);
     return true;
   }

@@ -17,8 +17,10 @@ import {
   type Publication,
   type PublicationPolicy,
   publicationOf,
+  type SelectionParts,
   selectionOf,
 } from './publication.ts';
+import { Reach } from './reach.ts';
 import type { Registry } from './registry.ts';
 import { handleOf, type Reporter } from './report.ts';
 import type {
@@ -44,10 +46,13 @@ export class Broadcaster<Peer, In, Out, Sent> {
   readonly contract: Contract<In, Out, Sent>;
   readonly reporter: Reporter<Peer, In, Out>;
   readonly fanOut: FanOut;
+  /** The other processes; `null` without a bus. */
+  readonly reach: Reach | null;
   readonly #registry: Registry;
+  readonly #selectionParts: SelectionParts;
 
   constructor(
-    { limits, codec, messages, sends }: ResolvedOptions<Peer, In, Out, Sent>,
+    { limits, codec, messages, sends, bus, clock }: ResolvedOptions<Peer, In, Out, Sent>,
     { registry, notifications, reporter, writeBatcher: batcher }: BroadcasterParts<Peer, In, Out>,
   ) {
     this.#registry = registry;
@@ -57,7 +62,12 @@ export class Broadcaster<Peer, In, Out, Sent> {
       ...{ notifications, batcher, highBytes: limits.outboxHighBytes },
       audiencesOf: (connection) => this.#audiencesOf(connection),
     });
-    this.topics = new Topics(limits.topicsMax, { fanOut: this.fanOut, notifications, reporter });
+    const { contract, fanOut } = this;
+    const parts = { fanOut, notifications, reporter };
+    this.reach = bus ? new Reach(bus, { ...parts, clock, contract, registry }) : null;
+    this.topics = new Topics(limits.topicsMax, { ...parts, reach: this.reach });
+    const find = (id: string) => registry.open.get(id);
+    this.#selectionParts = { reporter, find, isShared: bus !== undefined };
   }
 
   /**
@@ -67,8 +77,10 @@ export class Broadcaster<Peer, In, Out, Sent> {
    */
   broadcast(message: Out, audience?: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.publication(message, audience);
+    // First, because a subscriber may publish in answer before the next line ends.
+    const forwarded = this.reach?.forwardBroadcast(publication) ?? false;
     this.fanOut.publish(publication, this.#registry);
-    return deliveryOf(publication);
+    return deliveryOf(publication, forwarded);
   }
 
   /** @throws MooringError when the message or an option is wrong. */
@@ -77,7 +89,7 @@ export class Broadcaster<Peer, In, Out, Sent> {
     audience: AudienceOptions<Connection<Peer, In, Out>> | undefined,
     policyOf?: PolicyOf<Sent>,
   ): Publication {
-    const selection = selectionOf(audience, this.reporter);
+    const selection = selectionOf(audience, this.#selectionParts);
     return publicationOf(this.contract, message, selection, policyOf);
   }
 
@@ -186,8 +198,9 @@ class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Pe
     const publication = this.#broadcaster.publication(message, audience, (sent) =>
       this.#policyFor(sent),
     );
+    const forwarded = this.#broadcaster.reach?.forward(this.name, publication) ?? false;
     this.#audience.publish(publication);
-    return deliveryOf(publication);
+    return deliveryOf(publication, forwarded);
   }
 
   #policyFor(message: Sent): PublicationPolicy {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { type Bus, isBus, mustBeBus } from '../core/bus.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Codec, jsonCodec } from '../core/codec.ts';
 import type { Connection } from '../core/connection.ts';
@@ -13,6 +14,7 @@ import {
   group,
   integers,
   oneOf,
+  optional,
   type Resolved,
   type Rule,
   refuseForeign,
@@ -33,6 +35,7 @@ import {
   hostFault,
   originFault,
 } from './request-headers.ts';
+import type { SameKeyPolicy } from './supervisor-types.ts';
 
 /** Which clients may connect, and how many. All others get an HTTP answer before any 101. */
 export interface AdmissionOptions {
@@ -172,6 +175,12 @@ export interface SupervisorOptions<
   /** Returns the name under which `byKey` finds the connection, for example the id of the user. */
   key?(peer: KeyPeer): string | undefined;
   /**
+   * What happens when a connection opens whose key other open connections have, in any process of the service. `newest` closes
+   * the others with 4409 and the reason `replaced`. A Mooring client then does not dial again, so two tabs do not fight.
+   * @default 'many'
+   */
+  sameKey?: SameKeyPolicy | undefined;
+  /**
    * Called when the connection is open. No message is delivered before this handler settles, and none is lost. It may return,
    * or resolve to, something to release at the end: a disposer function, an RxJS `Subscription`, a `Disposable` or an
    * `AsyncDisposable`. It is released exactly once, when `onClose` has settled, or after `timeouts.welcomeMs` if `onClose`
@@ -226,6 +235,12 @@ export interface SupervisorOptions<
   /** What one connection may use. */
   limits?: Given<Limits> | undefined;
 
+  /**
+   * What this process shares with the others of its service: their members get what you publish here, and the other way round.
+   * `memoryBus()` serves supervisors of one process, `natsBus()` of `mooring/nats` several processes. @default none
+   */
+  bus?: Bus | undefined;
+
   /** The source of time. @default the clock of the process */
   clock?: Clock | undefined;
   /** Returns a number from 0 to 1, like `Math.random`. It decides where in their interval heartbeats begin. */
@@ -248,6 +263,7 @@ const supervisorRules = {
   ...sharedRules,
   invalidMessages: oneOf<InvalidMessagePolicy>('reply', 'ignore', 'close'),
   unmatchedSubprotocols: oneOf<UnmatchedSubprotocolsPolicy>('refuse', 'open'),
+  sameKey: oneOf<SameKeyPolicy>('many', 'newest'),
   authenticate: callback(),
   key: callback(),
   onClosing: callback(),
@@ -262,6 +278,7 @@ const supervisorRules = {
     ...integers(defaults.admission, defaults.bounds),
   } satisfies Record<keyof AdmissionOptions, Rule<unknown>>),
   limits: limitsRule(defaults.limits),
+  bus: optional<Bus>(isBus, mustBeBus),
   actors: oneOf<NonNullable<SupervisorOptions['actors']>>('eager', 'on-demand'),
 } satisfies Record<keyof SupervisorOptions, Rule<unknown>>;
 
@@ -282,7 +299,13 @@ const insteads: Readonly<Record<string, string>> = {
 };
 
 type Numbers = 'timeouts' | 'heartbeat' | 'limits';
-type Words = 'invalidMessages' | 'overRate' | 'subprotocols' | 'unmatchedSubprotocols' | 'actors';
+type Words =
+  | 'invalidMessages'
+  | 'overRate'
+  | 'subprotocols'
+  | 'unmatchedSubprotocols'
+  | 'sameKey'
+  | 'actors';
 
 /** Options with every default filled in. */
 export interface ResolvedOptions<Peer = unknown, In = unknown, Out = unknown, Sent = Out>

@@ -25,6 +25,10 @@ export interface Selection {
   readonly accepts: ((connection: InboundConnection) => boolean) | null;
   /** Connections that do not get it. Empty if `accepts` checks that. */
   readonly except: ReadonlySet<InboundConnection>;
+  /** The ids of connections of other processes that do not get it. */
+  readonly exceptElsewhere: readonly string[];
+  /** Whether only this process gets it. */
+  readonly isLocal: boolean;
 }
 
 /** One frame for an audience, and the counts so far. */
@@ -50,29 +54,57 @@ const broadcastPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '',
 export function publicationOf<Out, Sent>(
   contract: Contract<unknown, Out, Sent>,
   given: Out,
-  { accepts, except }: Selection,
+  selection: Selection,
   policyOf: PolicyOf<Sent> = () => broadcastPolicy,
 ): Publication {
   const message = contract.outbound(given);
   const frame = messageFrame(contract.encode(message));
   // After encoding, so that `keyOf` never gets a message that cannot be sent.
-  const { overflow, topic, key } = policyOf(message);
+  return publication(message, frame, selection, policyOf(message));
+}
+
+/** A publication whose counts begin at zero. */
+export function publication(
+  message: unknown,
+  frame: Frame,
+  { accepts, except, exceptElsewhere, isLocal }: Selection,
+  { overflow, topic, key }: PublicationPolicy,
+): Publication {
   return {
-    ...{ message, frame, accepts, except, overflow, topic, key },
+    ...{ message, frame, accepts, except, exceptElsewhere, isLocal, overflow, topic, key },
     ...{ delivered: 0, kept: 0, replaced: 0, dropped: 0 },
   };
 }
 
 /** The result for the publisher. */
-export function deliveryOf({ delivered, kept, dropped }: Publication): Delivery {
-  return { delivered, kept, dropped };
+export function deliveryOf(
+  { delivered, kept, dropped }: Publication,
+  forwarded: boolean,
+): Delivery {
+  return { delivered, kept, dropped, forwarded };
 }
 
-const names = ['where', 'except'] as const;
+const names = ['where', 'except', 'local'] as const;
 
 const nobody: ReadonlySet<InboundConnection> = new Set();
+const nobodyElsewhere: readonly string[] = [];
 
-const all: Selection = { accepts: null, except: nobody };
+/** All members, in all processes. */
+export const everybody: Selection = {
+  accepts: null,
+  except: nobody,
+  exceptElsewhere: nobodyElsewhere,
+  isLocal: false,
+};
+
+/** What the audience options of a publication are read with. */
+export interface SelectionParts {
+  readonly reporter: AnyReporter;
+  /** Finds an open connection by its id. */
+  find(id: string): InboundConnection | undefined;
+  /** Whether other processes get publications. */
+  readonly isShared: boolean;
+}
 
 /**
  * Reads the audience options of a publication.
@@ -81,50 +113,73 @@ const all: Selection = { accepts: null, except: nobody };
  */
 export function selectionOf<C extends object>(
   audience: AudienceOptions<C> | undefined,
-  reporter: AnyReporter,
+  parts: SelectionParts,
 ): Selection {
-  if (audience === undefined) return all;
-  checkAudience(audience);
-  const { where, except } = audience;
-  if (where === undefined && except === undefined) return all;
-  const left = exceptions(except);
-  if (where === undefined) return { accepts: null, except: connectionsOf(left) };
-  const report = (error: Error) => reporter.errored('where', error);
-  const accepts = (connection: InboundConnection) => {
-    const handle = handleOf(connection) as object as C;
-    return !left.has(handle) && guarded(() => where(handle), report) === true;
-  };
-  return { accepts, except: nobody };
-}
-
-/** Objects that are no handles are in no audience, and neither are connections that this process has dialed. */
-function connectionsOf(handles: ReadonlySet<object>): ReadonlySet<InboundConnection> {
-  const connections = Array.from(handles, (handle) => ConnectionHandle.connectionOf(handle));
-  return new Set(connections.filter((one) => one !== undefined) as InboundConnection[]);
+  if (audience === undefined) return everybody;
+  checkAudience(audience, parts);
+  const { where, local: isLocal = false } = audience;
+  if (where === undefined && audience.except === undefined) return { ...everybody, isLocal };
+  const { except, exceptElsewhere } = exceptions(audience.except, parts);
+  const report = (error: Error) => parts.reporter.errored('where', error);
+  const accepts =
+    where === undefined
+      ? null
+      : (connection: InboundConnection) =>
+          guarded(() => where(handleOf(connection) as object as C), report) === true;
+  return { accepts, except, exceptElsewhere, isLocal };
 }
 
 /** Written by hand, and checks only the options that are given, because it runs for each message. */
-function checkAudience<C>(audience: AudienceOptions<C>): void {
+function checkAudience<C>(audience: AudienceOptions<C>, { isShared }: SelectionParts): void {
   checkNames(audience, names);
-  const { where, except } = audience;
+  const { where, except, local } = audience;
   if (where !== undefined && typeof where !== 'function') {
     throw invalidOptions([problemAt(audience, ['where'], 'must be a function')]);
   }
-  if (except !== undefined && (typeof except !== 'object' || except === null)) {
+  if (except !== undefined && !isObject(except) && typeof except !== 'string') {
     throw invalidOptions([problemAt(audience, ['except'], mustBeConnections)]);
+  }
+  if (local !== undefined && typeof local !== 'boolean') {
+    throw invalidOptions([problemAt(audience, ['local'], 'must be a boolean')]);
+  }
+  if (where !== undefined && isShared && local !== true) {
+    const problem = 'cannot select in other processes; add local: true to publish in this one only';
+    throw invalidOptions([problemAt(audience, ['where'], problem)]);
   }
 }
 
-const mustBeConnections = 'must be a connection, or several in a list or set';
+const mustBeConnections = 'must be a connection or its id, or several in a list or set';
 
-/** The connections to leave out. @throws MooringError for a value that cannot be a connection, for example an id */
-function exceptions<C extends object>(except: AudienceOptions<C>['except']): ReadonlySet<C> {
-  if (except === undefined) return new Set();
-  const left = new Set(Symbol.iterator in except ? except : [except]);
-  for (const one of left) {
-    if (typeof one !== 'object' || one === null) {
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/**
+ * The connections to leave out. Handles of others than accepted connections are in no audience, and an id that is not found may
+ * be that of a connection in another process.
+ *
+ * @throws MooringError for a value that is neither a handle nor an id
+ */
+function exceptions<C extends object>(
+  given: AudienceOptions<C>['except'],
+  { find, isShared }: SelectionParts,
+): Pick<Selection, 'except' | 'exceptElsewhere'> {
+  const except = new Set<InboundConnection>();
+  const exceptElsewhere: string[] = [];
+  for (const one of listOf(given)) {
+    if (!isObject(one) && typeof one !== 'string') {
       throw invalidOptions([problemAt({ except: one }, ['except'], mustBeConnections)]);
     }
+    const connection = isObject(one) ? ConnectionHandle.connectionOf(one) : find(one);
+    if (connection !== undefined) except.add(connection as InboundConnection);
+    else if (typeof one === 'string' && isShared) exceptElsewhere.push(one);
   }
-  return left;
+  return { except, exceptElsewhere };
+}
+
+function listOf<C extends object>(given: AudienceOptions<C>['except']): Iterable<C | string> {
+  if (given === undefined) return [];
+  return typeof given === 'object' && Symbol.iterator in given
+    ? (given as Iterable<C | string>)
+    : [given as C | string];
 }

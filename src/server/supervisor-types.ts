@@ -43,10 +43,18 @@ export interface DrainOptions {
 
 /** Which connections receive a publication. */
 export interface AudienceOptions<C> {
-  /** Leaves out one connection, or several. */
-  except?: C | Iterable<C> | undefined;
-  /** Selects the connections for which it returns `true`. If it throws, the error is reported and counts as `false`. */
+  /**
+   * Leaves out one connection, or several. An id may be that of a connection in another process, for example one that a client
+   * has sent with a request.
+   */
+  except?: C | string | Iterable<C | string> | undefined;
+  /**
+   * Selects the connections for which it returns `true`. If it throws, the error is reported and counts as `false`. A function
+   * cannot select in other processes: with a bus, it needs `local: true`.
+   */
   where?(connection: C): boolean;
+  /** Whether only connections of this process receive it. @default false */
+  local?: boolean | undefined;
 }
 
 /**
@@ -74,7 +82,17 @@ export interface TopicOptions<Output> {
   keyOf?: ((message: Output) => string) | undefined;
 }
 
-/** The result of one publication. */
+/**
+ * Whether a supervisor can reach the other processes of its service.
+ *
+ * - `alone`: it has no bus, so there are none.
+ * - `connecting`: its bus has not been up yet, and no attempt has failed.
+ * - `up`: it reaches them.
+ * - `down`: it does not. It tries to.
+ */
+export type BusState = 'alone' | 'connecting' | 'up' | 'down';
+
+/** The result of one publication. The numbers are of this process. */
 export interface Delivery {
   /** Members to which it was sent, or in whose outbox it waits. */
   readonly delivered: number;
@@ -82,6 +100,22 @@ export interface Delivery {
   readonly kept: number;
   /** Members that do not get it, because their outbox is above its high mark or their socket is already gone. */
   readonly dropped: number;
+  /**
+   * Whether the other processes of the service get it too. `false` without a bus, with `local: true`, and while the bus is not
+   * up.
+   */
+  readonly forwarded: boolean;
+}
+
+/** What happens when a connection opens whose key other open connections have. `newest` closes those with 4409. */
+export type SameKeyPolicy = 'many' | 'newest';
+
+/** What {@link Supervisor.closeKey} did. */
+export interface KeyClosing {
+  /** How many connections of this process it has closed. */
+  readonly closed: number;
+  /** Whether the other processes of the service were told. `false` without a bus, and while the bus is not up. */
+  readonly forwarded: boolean;
 }
 
 /** A topic that has members. */
@@ -168,10 +202,21 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
   readonly connections: Iterable<Connection<Peer, In, Out>>;
   /** The topics that have members, and how many each has. Members may join and leave while you iterate. */
   readonly topics: Iterable<TopicSize>;
+  /** Whether it can reach the other processes of its service, for example for a readiness probe. */
+  readonly bus: BusState;
   /** The open connection with this id. */
   get(id: string): Connection<Peer, In, Out> | undefined;
   /** The open connections with this key. */
   byKey(key: string): readonly Connection<Peer, In, Out>[];
+  /**
+   * Closes every connection with this key, in every process of the service: to sign a user out, for example. Connections that
+   * are not open yet are not closed, so make their sign-in invalid first.
+   *
+   * @param code - the close code that peers receive. @default 1000
+   * @param reason - the close reason that peers receive. @default ''
+   * @throws MooringError `invalid-argument` or `invalid-close`
+   */
+  closeKey(key: string, code?: number, reason?: string): KeyClosing;
   /**
    * Returns the topic with this name, of at most 256 bytes of UTF-8. All handles with the same name share one audience.
    *

@@ -31,15 +31,18 @@ import { Broadcaster } from './broadcaster.ts';
 import { Children } from './children.ts';
 import { Handlers } from './handlers.ts';
 import type { InboundConnection } from './inbound-connection.ts';
+import { Keys } from './keys.ts';
 import { type ResolvedOptions, resolveOptions, type SupervisorOptions } from './options.ts';
 import { Registry } from './registry.ts';
 import { handleOf, Reporter } from './report.ts';
 import type {
   AudienceOptions,
+  BusState,
   ChartStatistics,
   Counts,
   Delivery,
   DrainOptions,
+  KeyClosing,
   Supervisor,
   SupervisorState,
   Topic,
@@ -109,6 +112,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
   readonly #reporter: Reporter<Peer, In, Out>;
   readonly #handlers: Handlers<Peer, In, Out>;
   readonly #broadcaster: Broadcaster<Peer, In, Out, Sent>;
+  readonly #keys: Keys;
   readonly #acceptor: Acceptor<Peer, In, Out, Sent>;
   readonly #children: Children;
   readonly #drain: Drain<InboundConnection, DrainReport>;
@@ -144,10 +148,13 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     this.#actor = actor;
     const connectionCrashed = (error: Error) => this.#connectionCrashed(error);
     const parts = { actor, charts, registry, reporter, shrank, connectionCrashed };
+    const { reach } = broadcaster;
+    this.#keys = new Keys({ policy: options.sameKey, clock, registry, reach });
     const admissionState = () => admissionStateOf(this.state);
     this.#children = new Children({ ...parts, isEnding: () => admissionState() === 'draining' });
     upgrader ??= new WsUpgrader(options.limits, options.subprotocols);
-    const further = { options, context, handlers, broadcaster, upgrader, admissionState };
+    const keys = this.#keys;
+    const further = { options, context, handlers, broadcaster, keys, upgrader, admissionState };
     this.#acceptor = new Acceptor({ ...parts, ...further });
     this.#drain = new Drain({
       runtime: context,
@@ -195,6 +202,10 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     return this.#reporter.events.observable;
   }
 
+  get bus(): BusState {
+    return this.#broadcaster.reach?.state ?? 'alone';
+  }
+
   get counts(): Readonly<Counts> {
     return { ...this.#registry.counts };
   }
@@ -215,6 +226,10 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
 
   byKey(key: string): readonly Connection<Peer, In, Out>[] {
     return this.#registry.byKey(key).map((connection) => handleOf<Peer, In, Out>(connection));
+  }
+
+  closeKey(key: string, code = 1000, reason = ''): KeyClosing {
+    return this.#keys.close(key, code, reason);
   }
 
   topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>> {
@@ -299,7 +314,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     this.#drain.stopServices();
     this.#drain.each([...connections, ...dialed], (connection) => connection.expire());
     this.#drain.end();
-    this.#charts.notifications.addLast(() => this.#drain.resolve(this.#report));
+    this.#charts.notifications.addLast(() => this.#leaveBus(this.#report));
   }
 
   get #report(): DrainReport {
@@ -359,7 +374,14 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     this.#reporter.emit({ type: 'supervisor.stopped', report });
     this.#broadcaster.topics.complete();
     this.#reporter.complete();
-    this.#drain.resolve(report);
+    this.#leaveBus(report);
+  }
+
+  /** Last, because close handlers may publish. */
+  #leaveBus(report: DrainReport): void {
+    const { reach } = this.#broadcaster;
+    if (reach === null) this.#drain.resolve(report);
+    else void reach.close().then(() => this.#drain.resolve(report));
   }
 
   static {

@@ -1,5 +1,6 @@
 import { Subject } from 'rxjs/internal/Subject';
 import type { Notifications } from '../chart/notifications.ts';
+import type { Interest } from '../core/bus.ts';
 import { MooringError } from '../core/errors.ts';
 import type { UntimedEvent } from '../core/events.ts';
 import { Stream } from '../core/stream.ts';
@@ -8,6 +9,7 @@ import { kindOf } from '../core/wording.ts';
 import type { Audience, FanOut } from './fan-out.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { Publication } from './publication.ts';
+import type { Reach } from './reach.ts';
 import type { AnyReporter } from './report.ts';
 import type { SharedFrames } from './shared-frames.ts';
 import type { TopicSize } from './supervisor-types.ts';
@@ -35,6 +37,8 @@ export class TopicAudience implements Audience {
   shared: SharedFrames | null = null;
   /** The public handle without options; made on first use. */
   handle: object | null = null;
+  /** Hears what other processes publish, while it is needed. Only `Reach` sets it. */
+  interest: Interest | null = null;
   /** Lets {@link Topics} find it while it is idle. */
   ref: WeakRef<TopicAudience> | null = null;
 
@@ -62,7 +66,12 @@ export class TopicAudience implements Audience {
 
   /** Whether it must be kept even if its handle is not in use. */
   get isNeeded(): boolean {
-    return this.members.size > 0 || this.#messages?.observed === true;
+    return this.members.size > 0 || this.isObserved;
+  }
+
+  /** Whether somebody in this process listens to its messages. */
+  get isObserved(): boolean {
+    return this.#messages?.observed === true;
   }
 
   /** Publications that members missed, since it last got its first member. */
@@ -94,13 +103,18 @@ export class TopicAudience implements Audience {
 
   /** Writes a publication to the members, then emits its message to the listeners. */
   publish(publication: Publication): void {
-    if (this.members.size > 0) this.#pipeline().next(publication);
-    if (this.#messages?.observed) this.#announce(this.#messages, publication.message);
+    this.deliver(publication);
+    if (this.isObserved) this.announce(publication.message);
   }
 
-  /** Emits as a notification, so that a listener that publishes in answer does not run inside a fan-out. */
-  #announce(messages: Stream<unknown>, message: unknown): void {
-    this.#topics.notifications.add(() => messages.next(message));
+  /** Writes a publication to the members. */
+  deliver(publication: Publication): void {
+    if (this.members.size > 0) this.#pipeline().next(publication);
+  }
+
+  /** Emits a message as a notification, so that a listener that publishes in answer does not run inside a fan-out. */
+  announce(message: unknown): void {
+    this.#topics.notifications.add(() => this.messages.next(message));
   }
 
   /** Made for the first publication, because it takes as much memory as the rest of a topic. */
@@ -121,6 +135,8 @@ export interface TopicsParts {
   readonly fanOut: FanOut;
   readonly notifications: Notifications;
   readonly reporter: AnyReporter;
+  /** `null` without other processes. */
+  readonly reach: Reach | null;
 }
 
 /**
@@ -136,6 +152,7 @@ export class Topics {
 
   readonly #topicsMax: number;
   readonly #reporter: AnyReporter;
+  readonly #reach: Reach | null;
   /** Audiences with members or listeners. */
   readonly #active = new Map<string, TopicAudience>();
   /** Audiences with neither, whose handle may still be in use. */
@@ -145,11 +162,12 @@ export class Topics {
   #events: TopicEvent[] = [];
   #isComplete = false;
 
-  constructor(topicsMax: number, { fanOut, notifications, reporter }: TopicsParts) {
+  constructor(topicsMax: number, { fanOut, notifications, reporter, reach }: TopicsParts) {
     this.#topicsMax = topicsMax;
     this.fanOut = fanOut;
     this.notifications = notifications;
     this.#reporter = reporter;
+    this.#reach = reach;
   }
 
   /** The audience of this name. @throws MooringError `invalid-topic` */
@@ -251,7 +269,9 @@ export class Topics {
     if (audience.isNeeded) {
       this.#active.set(name, audience);
       this.#idle.delete(name);
+      this.#reach?.listen(audience);
     } else {
+      this.#reach?.stopListening(audience);
       this.#active.delete(name);
       if (audience.handle !== null) this.#idle.set(name, this.#refTo(audience));
     }
@@ -280,6 +300,8 @@ export function checkTopicName(name: unknown): asserts name is string {
   if (typeof name !== 'string' || name.length === 0) {
     throw invalidName(`a non-empty string, not ${kindOf(name)}`);
   }
+  // It would have no UTF-8, so it could not be told from others in another process.
+  if (!name.isWellFormed()) throw invalidName('well-formed, without a lone surrogate');
   if (name.length <= SHORT_NAME) return;
   const bytes = Buffer.byteLength(name);
   if (bytes > NAME_BYTES_MAX) {

@@ -38,6 +38,7 @@ export type Deed =
   | 'let in for a while'
   | 'transport broke'
   | 'drained'
+  | 'replaced'
   | 'loop was stuck';
 
 /** What is known, from outside, about the life of one simulated connection. */

@@ -54,6 +54,8 @@ export class SimulationReports {
         return;
       case 'topic.opened':
       case 'topic.closed':
+      case 'bus.up':
+      case 'bus.down':
       case 'child.changed':
         return;
       case 'supervisor.draining':

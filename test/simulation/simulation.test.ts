@@ -140,6 +140,7 @@ const closeCauses: Readonly<Record<Exclude<CloseCause, RefusedMessage | ClientCa
   'invalid-message': true,
   'message-rate': true,
   'slow-consumer': true,
+  replaced: true,
   'heartbeat-timeout': true,
   'ping-flood': true,
   'peer-close': true,

@@ -25,6 +25,7 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   // Input that waited while nothing was read arrives at once.
   'message-rate': ['peer flooded messages', 'welcome hung', 'loop was stuck'],
   'slow-consumer': ['peer read slowly', 'sent what must not be missed'],
+  replaced: ['replaced'],
   'heartbeat-timeout': ['peer was silent'],
   'ping-flood': ['peer flooded pings'],
   'peer-close': ['peer closed'],

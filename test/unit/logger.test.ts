@@ -108,6 +108,8 @@ const table: { readonly [Type in News['type']]: [Extract<News, { type: Type }>, 
   ],
   'topic.opened': [{ type: 'topic.opened', topic: 'lobby' }, 'info', 'topic.opened: lobby'],
   'topic.closed': [{ type: 'topic.closed', topic: 'lobby' }, 'info', 'topic.closed: lobby'],
+  'bus.up': [{ type: 'bus.up' }, 'info', 'bus.up'],
+  'bus.down': [{ type: 'bus.down', error }, 'error', 'bus.down: boom'],
   'child.changed': [
     { type: 'child.changed', child: { kind: 'client', address: 'example.test', state: 'waiting' } },
     'warn',

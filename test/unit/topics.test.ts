@@ -8,7 +8,7 @@ import type { SendResult } from '../../src/core/connection.ts';
 import { messageFrame } from '../../src/core/frame.ts';
 import { FanOut } from '../../src/server/fan-out.ts';
 import type { InboundConnection } from '../../src/server/inbound-connection.ts';
-import { deliveryOf, type Publication } from '../../src/server/publication.ts';
+import { deliveryOf, everybody, type Publication } from '../../src/server/publication.ts';
 import type { AnyReporter } from '../../src/server/report.ts';
 import type { Overflow } from '../../src/server/supervisor-types.ts';
 import { Topics } from '../../src/server/topics.ts';
@@ -73,7 +73,7 @@ function topicsFor(topicsMax: number): Topics {
     highBytes: 100_000,
     audiencesOf: () => [],
   });
-  return new Topics(topicsMax, { fanOut, notifications, reporter });
+  return new Topics(topicsMax, { fanOut, notifications, reporter, reach: null });
 }
 
 function join(topics: Topics, { connection }: FakeConnection, name = 'lobby'): boolean {
@@ -91,8 +91,7 @@ function publicationOf(text: string, parts: Partial<Publication> = {}): Publicat
   const counts = { delivered: 0, kept: 0, replaced: 0, dropped: 0 };
   const frame = messageFrame(text);
   const policy = { overflow: 'drop-newest', topic: 'lobby', key: '' } as const;
-  const selection = { accepts: null, except: new Set<InboundConnection>() };
-  return { message: text, frame, ...selection, ...policy, ...counts, ...parts };
+  return { message: text, frame, ...everybody, ...policy, ...counts, ...parts };
 }
 
 /** Publishes, and returns who got the message and who missed it. */
@@ -264,7 +263,7 @@ describe('a publication to a member that is congested', () => {
     const publication = publicationOf('hi', { overflow, key: 'EUR' });
     topics.audience('lobby').publish(publication);
     return {
-      ...deliveryOf(publication),
+      ...deliveryOf(publication, false),
       inTopic: topics.audience('lobby').dropped,
       onConnection: one.dropped,
     };

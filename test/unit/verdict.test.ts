@@ -30,6 +30,7 @@ const levels: Record<LocalCause, Level> = {
   drain: 'info',
   terminate: 'info',
   expired: 'info',
+  replaced: 'info',
   'invalid-message': 'warn',
   'message-rate': 'warn',
   'slow-consumer': 'warn',

@@ -1,0 +1,60 @@
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { BusHost, Interest } from '../../core/bus.ts';
+import { toError } from '../../core/errors.ts';
+
+/** What an interest needs of its link. */
+export interface InterestLink {
+  readonly host: BusHost;
+  /** Resolves when the server has everything that was sent before, or the connection is lost. */
+  confirmed(): Promise<void>;
+  forget(interest: NatsInterest): void;
+}
+
+/** The interest of a link in one channel: a subscription, and a new one for each connection. */
+export class NatsInterest implements Interest {
+  readonly channel: string;
+  readonly #link: InterestLink;
+  readonly #heard: (message: Uint8Array) => void;
+  #nats: NatsConnection | null = null;
+  #subscription: Subscription | null = null;
+  #hasEnded = false;
+
+  constructor(link: InterestLink, channel: string, heard: (message: Uint8Array) => void) {
+    this.#link = link;
+    this.channel = channel;
+    this.#heard = heard;
+  }
+
+  get ready(): Promise<void> {
+    return this.#link.confirmed();
+  }
+
+  /** Subscribes, unless it has. nats.js subscribes again by itself when a connection comes back. */
+  subscribe(nats: NatsConnection, subject: string): void {
+    if (this.#nats === nats || nats.isClosed()) return;
+    this.#nats = nats;
+    this.#subscription = nats.subscribe(subject, {
+      callback: (error, message) => {
+        // The link reports the error, which ends the subscription.
+        if (error === null) this.#hear(message.data);
+      },
+    });
+  }
+
+  /** An error must not reach nats.js, which would stop reading. */
+  #hear(message: Uint8Array): void {
+    if (this.#hasEnded) return;
+    try {
+      this.#heard(message);
+    } catch (thrown) {
+      this.#link.host.errored(toError(thrown));
+    }
+  }
+
+  end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#link.forget(this);
+    if (this.#nats?.isClosed() === false) this.#subscription?.unsubscribe();
+  }
+}

@@ -1,0 +1,65 @@
+import type { NodeConnectionOptions } from '@nats-io/transport-node';
+import { isOptions, must, optional, type Resolved, resolved } from '../../core/option-rules.ts';
+
+/** Options of NATS that the bus sets itself. */
+const OWN = [
+  'servers',
+  'port',
+  'noEcho',
+  'reconnect',
+  'maxReconnectAttempts',
+  'waitOnFirstConnect',
+  'ignoreAuthErrorAbort',
+] as const;
+
+/** Options of {@link natsBus}. */
+export interface NatsBusOptions {
+  /** The address of a server, or the addresses of several servers of one cluster. @default 'nats://127.0.0.1:4222' */
+  servers?: string | readonly string[] | undefined;
+  /**
+   * The first token of every subject. Services with different names on the same servers do not hear each other. Letters,
+   * digits, `_` and `-`; at most 64 of them.
+   * @default 'mooring'
+   */
+  name?: string | undefined;
+  /**
+   * Further options of `connect` of @nats-io/transport-node: credentials, TLS, `pingInterval`, `timeout`.
+   *
+   * An unreachable server is noticed after `(maxPingOut + 1) * pingInterval`. Mooring sets 2,000 ms and 2.
+   * @default none
+   */
+  connection?: Omit<NodeConnectionOptions, (typeof OWN)[number]> | undefined;
+}
+
+const DEFAULT_SERVER = 'nats://127.0.0.1:4222';
+const nameForm = /^[\w-]{1,64}$/;
+
+const rules = {
+  servers: must<string | readonly string[]>(
+    DEFAULT_SERVER,
+    (given) => isText(given) || (Array.isArray(given) && given.length > 0 && given.every(isText)),
+    'must be an address, or a list of addresses',
+  ),
+  name: must(
+    'mooring',
+    (given) => isText(given) && nameForm.test(given),
+    'must have 1 to 64 letters, digits, _ or -',
+  ),
+  connection: optional<NonNullable<NatsBusOptions['connection']>>(isOptions, 'must be an object'),
+};
+
+/** Options with every default filled in. */
+export type ResolvedNatsBusOptions = Readonly<Resolved<typeof rules>>;
+
+/** @throws MooringError `invalid-options` */
+export function resolveNatsBusOptions(options: NatsBusOptions): ResolvedNatsBusOptions {
+  return resolved(options, rules, ({ connection = {} }, report) => {
+    for (const name of OWN) {
+      if (name in connection) report('is set by the bus; remove it', 'connection', name);
+    }
+  });
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}

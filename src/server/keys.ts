@@ -1,0 +1,141 @@
+import type { Clock } from '../core/clock.ts';
+import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
+import { MooringError } from '../core/errors.ts';
+import { kindOf } from '../core/wording.ts';
+import type { InboundConnection } from './inbound-connection.ts';
+import type { Control, Reach } from './reach.ts';
+import type { Registry } from './registry.ts';
+import type { KeyClosing, SameKeyPolicy } from './supervisor-types.ts';
+
+/** How many keys one message of the bus announces. */
+const ANNOUNCED_PER_MESSAGE = 500;
+
+/** The newest connection with a key: the key, when it opened, and its id. */
+type Announcement = readonly [key: string, stamp: number, id: string];
+
+/** What the supervisors of a service tell each other about keys. */
+type KeyMessage =
+  | { readonly close: { readonly key: string } & CloseFrame }
+  | { readonly newest: readonly Announcement[] };
+
+/** What keys need of their supervisor. */
+export interface KeysParts {
+  readonly policy: SameKeyPolicy;
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly reach: Reach | null;
+}
+
+/**
+ * Closes connections by their key, in every process of a service.
+ *
+ * With the policy `newest`, each process announces the connections that open. Announcements have stamps that grow along every
+ * chain of events (Lamport's logical clock), so all processes agree on which of two connections is newer, whatever their clocks
+ * show.
+ */
+export class Keys {
+  readonly #parts: KeysParts;
+  readonly #control: Control | null;
+  /** When connections with a key opened, in stamps. Only with the policy `newest`. */
+  readonly #stamps = new WeakMap<InboundConnection, number>();
+  #lastStamp = 0;
+
+  constructor(parts: KeysParts) {
+    this.#parts = parts;
+    this.#control =
+      parts.reach?.control('keys', {
+        heard: (message) => this.#heard(message),
+        // What opened on either side of an outage was not announced across it.
+        up: () => this.#announceAll(),
+      }) ?? null;
+  }
+
+  /** Closes the connections with a key. @throws MooringError `invalid-argument` or `invalid-close` */
+  close(key: unknown, code: unknown, reason: unknown): KeyClosing {
+    if (typeof key !== 'string') {
+      throw new MooringError(
+        'invalid-argument',
+        `closeKey(key): key must be a string, not ${kindOf(key)}`,
+      );
+    }
+    const frame = checkedCloseFrame(code, reason);
+    const forwarded = this.#tell({ close: { key, ...frame } });
+    return { closed: this.#closeHere(key, frame), forwarded };
+  }
+
+  #closeHere(key: string, frame: CloseFrame): number {
+    const connections = this.#parts.registry.byKey(key);
+    return connections.filter((connection) => connection.close('close', frame)).length;
+  }
+
+  /** A connection has opened, or has got another key. */
+  entered(connection: InboundConnection): void {
+    const { key } = connection.side;
+    const { policy, clock } = this.#parts;
+    if (policy !== 'newest' || key === undefined || !connection.isOpen) return;
+    this.#lastStamp = Math.max(this.#lastStamp + 1, clock.wallNow());
+    this.#stamps.set(connection, this.#lastStamp);
+    this.#tell({ newest: [[key, this.#lastStamp, connection.id]] });
+    for (const other of this.#parts.registry.byKey(key))
+      if (other !== connection) other.end('replaced');
+  }
+
+  #heard(message: unknown): void {
+    const { close, newest } = checkedKeyMessage(message);
+    if (close !== undefined) this.#closeHere(close.key, close);
+    const { policy } = this.#parts;
+    if (policy === 'newest') for (const announcement of newest ?? []) this.#heardOf(announcement);
+  }
+
+  #heardOf([key, stamp, id]: Announcement): void {
+    this.#lastStamp = Math.max(this.#lastStamp, stamp);
+    for (const connection of this.#parts.registry.byKey(key)) {
+      const own = this.#announcementOf(connection);
+      if (own === null) continue;
+      // Of two that opened at once, every process must choose the same.
+      const isOlder = own[1] < stamp || (own[1] === stamp && own[2] < id);
+      if (isOlder) connection.end('replaced');
+      else this.#tell({ newest: [own] });
+    }
+  }
+
+  #announcementOf(connection: InboundConnection): Announcement | null {
+    const { key } = connection.side;
+    const stamp = this.#stamps.get(connection);
+    return key === undefined || stamp === undefined ? null : [key, stamp, connection.id];
+  }
+
+  #announceAll(): void {
+    if (this.#parts.policy !== 'newest') return;
+    const all = [...this.#parts.registry.open.values()].map((one) => this.#announcementOf(one));
+    const known = all.filter((announcement) => announcement !== null);
+    for (let begin = 0; begin < known.length; begin += ANNOUNCED_PER_MESSAGE)
+      this.#tell({ newest: known.slice(begin, begin + ANNOUNCED_PER_MESSAGE) });
+  }
+
+  #tell(message: KeyMessage): boolean {
+    return this.#control?.tell(message) ?? false;
+  }
+}
+
+/** @throws TypeError or MooringError if another program has published nonsense */
+function checkedKeyMessage(message: unknown): {
+  readonly close?: { readonly key: string } & CloseFrame;
+  readonly newest?: readonly Announcement[];
+} {
+  const { close, newest } = Object(message) as { close?: unknown; newest?: unknown };
+  if (close !== undefined) {
+    const { key, code, reason } = Object(close) as Record<string, unknown>;
+    if (typeof key !== 'string') throw new TypeError('close.key must be a string');
+    return { close: { key, ...checkedCloseFrame(code, reason) } };
+  }
+  if (!Array.isArray(newest) || !newest.every(isAnnouncement))
+    throw new TypeError('a message about keys has close or newest');
+  return { newest };
+}
+
+function isAnnouncement(value: unknown): value is Announcement {
+  if (!Array.isArray(value)) return false;
+  const [key, stamp, id] = value as unknown[];
+  return typeof key === 'string' && Number.isSafeInteger(stamp) && typeof id === 'string';
+}

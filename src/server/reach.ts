@@ -1,0 +1,202 @@
+import { randomInt } from 'node:crypto';
+import type { Notifications } from '../chart/notifications.ts';
+import type { Bus, BusHost, BusLink } from '../core/bus.ts';
+import type { Clock, TimerHandle } from '../core/clock.ts';
+import type { Contract } from '../core/contract.ts';
+import { MooringError, toError } from '../core/errors.ts';
+import { bytesFrame } from '../core/frame.ts';
+import { guarded } from '../core/guard.ts';
+import { type BusMessage, readBusMessage, writeBusMessage } from './bus-message.ts';
+import type { FanOut } from './fan-out.ts';
+import type { InboundConnection } from './inbound-connection.ts';
+import { everybody, type Publication, publication } from './publication.ts';
+import type { Registry } from './registry.ts';
+import type { AnyReporter } from './report.ts';
+import type { BusState } from './supervisor-types.ts';
+import type { TopicAudience } from './topics.ts';
+
+/** The channel of broadcasts. */
+const ALL = 'all';
+
+/** Characters of the name of a process, and how many there are of each. */
+const NODE_LENGTH = 6;
+const RADIX = 36;
+
+/** How long leaving the bus may take. */
+const LEAVE_MS = 1_000;
+
+/** A channel of Mooring itself. */
+export interface ControlListener {
+  /** Another supervisor has told something. What it throws is reported. */
+  heard(message: unknown): void;
+  /** The bus is up, or up again. */
+  up(): void;
+}
+
+/** Tells the other supervisors something. */
+export interface Control {
+  /** Returns whether it has left. */
+  tell(message: object): boolean;
+}
+
+/** What a reach needs of its supervisor. */
+export interface ReachParts {
+  readonly clock: Clock;
+  readonly contract: Pick<Contract<unknown, never, unknown>, 'decoded'>;
+  readonly fanOut: FanOut;
+  readonly notifications: Notifications;
+  readonly registry: Registry;
+  readonly reporter: AnyReporter;
+}
+
+/**
+ * The other processes of a service, seen from one supervisor: it forwards publications to them, and publishes theirs here.
+ *
+ * ```
+ * publish ─▶ forward ═ bus ═▶ other processes
+ *        └─▶ fan-out of this process
+ * bus ═▶ heard ─▶ one frame ─▶ fan-out of this process
+ * ```
+ *
+ * It hears only the topics that have members or listeners here.
+ */
+export class Reach implements BusHost {
+  /** The name of this process in the ids of its connections. Another one each time it starts. */
+  readonly node = randomInt(RADIX ** NODE_LENGTH)
+    .toString(RADIX)
+    .padStart(NODE_LENGTH, '0');
+  readonly clock: Clock;
+  readonly #parts: ReachParts;
+  readonly #link: BusLink;
+  readonly #controls: ControlListener[] = [];
+  #state: BusState = 'connecting';
+
+  constructor(bus: Bus, parts: ReachParts) {
+    this.clock = parts.clock;
+    this.#parts = parts;
+    this.#link = bus.open(this);
+    this.#link.listen(ALL, (message) => this.#heardBroadcast(message));
+  }
+
+  get state(): BusState {
+    return this.#state;
+  }
+
+  /** Gives a broadcast to the other processes. Returns whether it has left. @throws MooringError `message-too-large` */
+  forwardBroadcast(publication: Publication): boolean {
+    return this.#forward(ALL, publication);
+  }
+
+  /** Gives a publication to the members of a topic in other processes. @throws MooringError `message-too-large` */
+  forward(topic: string, publication: Publication): boolean {
+    return this.#forward(channelOf(topic), publication);
+  }
+
+  #forward(channel: string, publication: Publication): boolean {
+    if (publication.isLocal) return false;
+    const message = writeBusMessage(publication);
+    const { payloadBytesMax } = this.#link;
+    if (message.length > payloadBytesMax) {
+      const problem = `the message has ${message.length} bytes, and the bus takes ${payloadBytesMax}`;
+      throw new MooringError('message-too-large', problem);
+    }
+    return this.#link.publish(channel, message);
+  }
+
+  /** Hears what other processes publish to a topic. */
+  listen(audience: TopicAudience): void {
+    audience.interest ??= this.#link.listen(channelOf(audience.name), (message) =>
+      this.#heard(message, audience),
+    );
+  }
+
+  stopListening(audience: TopicAudience): void {
+    audience.interest?.end();
+    audience.interest = null;
+  }
+
+  /** Opens a channel for messages of Mooring itself, which are JSON. */
+  control(channel: string, listener: ControlListener): Control {
+    this.#controls.push(listener);
+    this.#link.listen(channel, (message) => {
+      const report = (error: Error) => this.errored(error);
+      guarded(() => listener.heard(JSON.parse(Buffer.from(message).toString())), report);
+    });
+    return {
+      tell: (message) => this.#link.publish(channel, Buffer.from(JSON.stringify(message))),
+    };
+  }
+
+  #heard(bytes: Uint8Array, audience: TopicAudience): void {
+    const message = this.#read(bytes);
+    if (message === null) return;
+    audience.deliver(this.#publicationOf(message, audience.name));
+    if (!audience.isObserved) return;
+    const { payload, isBinary } = message;
+    const report = (error: Error) => this.errored(error);
+    // A copy, because the bytes belong to the bus, and a codec may return them.
+    const decode = () =>
+      audience.announce(this.#parts.contract.decoded(Buffer.from(payload), isBinary));
+    guarded(decode, report);
+  }
+
+  #heardBroadcast(bytes: Uint8Array): void {
+    const message = this.#read(bytes);
+    if (message === null) return;
+    this.#parts.fanOut.publish(this.#publicationOf(message, ''), this.#parts.registry);
+  }
+
+  /** Any program can publish on a bus, so a message that is wrong is reported and left out. */
+  #read(bytes: Uint8Array): BusMessage | null {
+    return (
+      guarded(
+        () => readBusMessage(bytes),
+        (error) => this.errored(error),
+      ) ?? null
+    );
+  }
+
+  #publicationOf({ payload, isBinary, ...message }: BusMessage, topic: string): Publication {
+    const { registry } = this.#parts;
+    const except = new Set<InboundConnection>();
+    for (const id of message.except) {
+      const connection = registry.open.get(id);
+      if (connection !== undefined) except.add(connection);
+    }
+    const { overflow, key } = message;
+    const frame = bytesFrame(payload, isBinary);
+    return publication(undefined, frame, { ...everybody, except }, { overflow, key, topic });
+  }
+
+  moved(state: 'up' | 'down', error?: Error): void {
+    this.#state = state;
+    if (state === 'up') for (const control of this.#controls) control.up();
+    const { notifications, reporter } = this.#parts;
+    notifications.add(() =>
+      reporter.emit(
+        state === 'up' ? { type: 'bus.up' } : { type: 'bus.down', ...(error && { error }) },
+      ),
+    );
+  }
+
+  errored(error: Error): void {
+    const { notifications, reporter } = this.#parts;
+    notifications.add(() => reporter.errored('bus', error));
+  }
+
+  /** Leaves the bus, within a second. Never rejects. */
+  async close(): Promise<void> {
+    this.#state = 'down';
+    let timer: TimerHandle | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = this.clock.setTimer(LEAVE_MS, resolve);
+    });
+    const left = this.#link.close().catch((thrown) => this.errored(toError(thrown)));
+    await Promise.race([left, deadline]);
+    if (timer !== undefined) this.clock.clearTimer(timer);
+  }
+}
+
+function channelOf(topic: string): string {
+  return `live/${topic}`;
+}

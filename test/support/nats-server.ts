@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { NatsServerProgram } from '../../docs/examples/lobby/nats-server.ts';
+
+/** Subscriptions of clients, as the monitoring page of a server lists them. */
+interface Subscriptions {
+  readonly subscriptions_list?: readonly { readonly subject: string }[];
+}
+
+/** A real nats-server on loopback, which a test may kill, freeze and start again on the same port. */
+export class NatsServer {
+  readonly #program: NatsServerProgram;
+  readonly #options: readonly string[];
+  #process: ChildProcess;
+  #port = -1;
+  #monitorPort = -1;
+
+  private constructor(program: NatsServerProgram, options: readonly string[]) {
+    this.#program = program;
+    this.#options = options;
+    this.#process = this.#spawn();
+  }
+
+  /** Starts a server and waits until it accepts connections. */
+  static async start(
+    program: NatsServerProgram,
+    options: readonly string[] = [],
+  ): Promise<NatsServer> {
+    const server = new NatsServer(program, options);
+    await server.#untilReady();
+    return server;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.#port}`;
+  }
+
+  /** The subjects that clients subscribe to, without those of the server itself. */
+  async subjects(): Promise<string[]> {
+    const url = `http://127.0.0.1:${this.#monitorPort}/subsz?subs=1&limit=1000000`;
+    const { subscriptions_list: list = [] } = (await (await fetch(url)).json()) as Subscriptions;
+    return list.map(({ subject }) => subject).filter((subject) => !subject.startsWith('$'));
+  }
+
+  /** Ends it at once, as a crash does. */
+  async kill(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Starts it again on the same port. */
+  async restart(): Promise<void> {
+    this.#process = this.#spawn();
+    await this.#untilReady();
+  }
+
+  freeze(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT');
+  }
+
+  #spawn(): ChildProcess {
+    const ports = ['-a', '127.0.0.1', '-p', `${this.#port}`, '-m', `${this.#monitorPort}`];
+    return spawn(this.#program.path, [...ports, ...this.#options], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+  }
+
+  /** Ports that it picks itself are in its log. */
+  #untilReady(): Promise<void> {
+    let log = '';
+    return new Promise((resolve, reject) => {
+      this.#process.once('exit', () => reject(new Error(`${this.#program.path}: ${log}`)));
+      this.#process.stderr?.on('data', (text) => {
+        log += text;
+        const [, port] = /client connections on \S+:(\d+)/.exec(log) ?? [];
+        const [, monitorPort] = /http monitor on \S+:(\d+)/.exec(log) ?? [];
+        if (port === undefined || monitorPort === undefined || !log.includes('is ready')) return;
+        this.#port = Number(port);
+        this.#monitorPort = Number(monitorPort);
+        resolve();
+      });
+    });
+  }
+}
