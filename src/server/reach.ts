@@ -93,8 +93,11 @@ export class Reach implements BusHost {
   }
 
   #forward(channel: string, publication: Publication): boolean {
-    if (publication.isLocal) return false;
-    const message = writeBusMessage(publication);
+    return !publication.isLocal && this.#send(channel, writeBusMessage(publication));
+  }
+
+  /** @throws MooringError `message-too-large` */
+  #send(channel: string, message: Uint8Array): boolean {
     const { payloadBytesMax } = this.#link;
     if (message.length > payloadBytesMax) {
       const problem = `the message has ${message.length} bytes, and the bus takes ${payloadBytesMax}`;
@@ -123,7 +126,11 @@ export class Reach implements BusHost {
       guarded(() => listener.heard(JSON.parse(Buffer.from(message).toString())), report);
     });
     return {
-      tell: (message) => this.#link.publish(channel, Buffer.from(JSON.stringify(message))),
+      tell: (message) => {
+        const bytes = Buffer.from(JSON.stringify(message));
+        const report = (error: Error) => this.errored(error);
+        return guarded(() => this.#send(channel, bytes), report) ?? false;
+      },
     };
   }
 

@@ -57,7 +57,7 @@ export class NatsLink implements BusLink, InterestLink {
   publish(channel: string, message: Uint8Array): boolean {
     const nats = this.#nats;
     // nats.js takes messages while it is disconnected, and drops them.
-    if (nats === null || this.#state !== 'up' || this.#isClosed) return false;
+    if (nats === null || this.#state !== 'up' || this.#isClosed || nats.isClosed()) return false;
     if (!this.#window.take(nats, message.length)) return false;
     nats.publish(subjectOf(this.#options.name, channel), message);
     return true;
