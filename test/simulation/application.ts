@@ -38,7 +38,7 @@ export class SimulatedApplication {
 
   options(): SupervisorOptions<number, SimulatedMessage, SimulatedMessage> {
     const { plan, clock } = this.#world;
-    const { timeouts, heartbeat, limits, admission, invalidMessages, overRate } = plan;
+    const { timeouts, heartbeat, limits, admission, invalidMessages, overRate, sameKey } = plan;
     return {
       messages,
       timeouts,
@@ -47,6 +47,7 @@ export class SimulatedApplication {
       admission,
       invalidMessages,
       overRate,
+      sameKey,
       clock,
       random: () => this.#draw(),
       authenticate: (request) => this.#authenticate(request),

@@ -57,7 +57,12 @@ describe('what a turn publishes', () => {
     const members = stage.crowd(50, 'lobby');
     const messages = Array.from({ length: 16 }, (_, at) => `m${at}`);
     for (const message of messages) {
-      assert.deepEqual(stage.publish(message), { delivered: 50, kept: 0, dropped: 0 });
+      assert.deepEqual(stage.publish(message), {
+        delivered: 50,
+        kept: 0,
+        dropped: 0,
+        forwarded: false,
+      });
     }
     const before = members.map(({ socket }) => socket.visits);
     assert.deepEqual(new Set(before), new Set([0]));
@@ -137,7 +142,7 @@ describe('what a turn publishes', () => {
     c.connection.close(1000);
     assert.deepEqual(b.kinds, ['data', 'pong']);
     assert.deepEqual(c.kinds, ['data', 'close']);
-    assert.deepEqual(stage.publish('2'), { delivered: 2, kept: 0, dropped: 0 });
+    assert.deepEqual(stage.publish('2'), { delivered: 2, kept: 0, dropped: 0, forwarded: false });
     stage.endTurn();
     assert.equal(await flushed, 'sent');
     assert.deepEqual(writesOf([a, b, c]), [[['1', 'own', '2']], [['1'], ['2']], [['1']]]);
@@ -195,7 +200,12 @@ describe('what a turn publishes', () => {
     const stage = new Stage({ limits: { outboxHighBytes: 1_000, outboxLowBytes: 100 } });
     const [a, b] = stage.crowd(2, 'lobby') as [Member, Member];
     stage.publish('1');
-    assert.deepEqual(stage.publish('x'.repeat(5_000)), { delivered: 2, kept: 0, dropped: 0 });
+    assert.deepEqual(stage.publish('x'.repeat(5_000)), {
+      delivered: 2,
+      kept: 0,
+      dropped: 0,
+      forwarded: false,
+    });
     stage.publish('2');
     stage.endTurn();
     for (const { got } of [a, b])
@@ -210,7 +220,7 @@ describe('what a turn publishes', () => {
     const [a, b, c] = stage.crowd(3, 'lobby') as [Member, Member, Member];
     stage.publish('1');
     const but = stage.supervisor.topic('lobby').publish('2', { except: a.connection });
-    assert.deepEqual(but, { delivered: 2, kept: 0, dropped: 0 });
+    assert.deepEqual(but, { delivered: 2, kept: 0, dropped: 0, forwarded: false });
     stage.publish('3');
     stage.supervisor.topic('lobby').publish('4', { except: [b.connection, a.connection] });
     stage.endTurn();
@@ -315,7 +325,7 @@ describe('what a turn publishes', () => {
     const [stranger] = other.crowd(1, 'lobby') as [Member];
     const except = [{}, { id: 'c1' }, stranger.connection] as Connection[];
     const delivery = stage.supervisor.topic('lobby').publish('1', { except });
-    assert.deepEqual(delivery, { delivered: 2, kept: 0, dropped: 0 });
+    assert.deepEqual(delivery, { delivered: 2, kept: 0, dropped: 0, forwarded: false });
     assert.equal(stage.supervisor.broadcast('2', { except }).delivered, 2);
   });
 });

@@ -1,6 +1,7 @@
 import * as defaults from '../../src/core/defaults.ts';
 import type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from '../../src/core/limits.ts';
 import type { AdmissionOptions, InvalidMessagePolicy } from '../../src/server/options.ts';
+import type { SameKeyPolicy } from '../../src/server/supervisor-types.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** The parameters of one simulated service. */
@@ -19,6 +20,7 @@ export interface SimulationPlan {
   readonly admission: Partial<AdmissionOptions>;
   readonly invalidMessages: InvalidMessagePolicy;
   readonly overRate: OverRatePolicy;
+  readonly sameKey: SameKeyPolicy;
   /** Whether some peers negotiate the beat. */
   readonly hasBeats: boolean;
   /** Acts of the application on its own initiative. */
@@ -93,6 +95,10 @@ function overRateOf(drainAtMs: number): OverRatePolicy {
   return drainAtMs % 2 === 0 ? 'close' : 'pause';
 }
 
+function sameKeyOf(drainAtMs: number): SameKeyPolicy {
+  return drainAtMs % 7 === 6 ? 'newest' : 'many';
+}
+
 function chooseAdmission(random: SeededRandom, connections: number): Partial<AdmissionOptions> {
   return {
     ...(random.chance(0.15) && { connectionsMax: random.integer(1, connections) }),
@@ -123,6 +129,7 @@ export function choosePlan(random: SeededRandom): SimulationPlan {
     admission: chooseAdmission(random, connections),
     invalidMessages: random.pick(['reply', 'ignore', 'close']),
     overRate: overRateOf(drainAtMs),
+    sameKey: sameKeyOf(drainAtMs),
     hasBeats: drainAtMs % 4 === 1,
     acts: random.integer(0, 10),
     loud: isLoud ? random.integer(10, 40) : 0,

@@ -14,7 +14,8 @@ import { Acceptor } from '../../src/server/acceptor.ts';
 import { AppHeartbeat } from '../../src/server/app-heartbeat.ts';
 import { FanOut } from '../../src/server/fan-out.ts';
 import { Handlers } from '../../src/server/handlers.ts';
-import { Inbound } from '../../src/server/inbound-connection.ts';
+import { Inbound, type InboundConnection } from '../../src/server/inbound-connection.ts';
+import { Keys } from '../../src/server/keys.ts';
 import { Registry } from '../../src/server/registry.ts';
 import { TopicAudience, Topics } from '../../src/server/topics.ts';
 import { NodeTransport } from '../../src/transport/node-transport.ts';
@@ -99,6 +100,17 @@ export const plantedFaults: readonly PlantedFault[] = [
     mistake: 'quarantine leaves the connection in its topics',
     plant: instead(Topics.prototype, 'leaveAll', nothing),
     breaks: ['topics-hold-the-open'],
+  },
+  {
+    mistake: 'a newer connection with the same key replaces nothing',
+    plant: instead(Keys.prototype, 'entered', nothing),
+    breaks: ['one-connection-for-each-key'],
+  },
+  {
+    mistake: 'a connection replaces itself',
+    plant: instead(Keys.prototype, 'entered', ((_original: Method, connection: never) =>
+      (connection as InboundConnection).end('replaced')) as Broken),
+    breaks: ['verdict-is-true'],
   },
   {
     mistake: 'the end of the peer is ignored',

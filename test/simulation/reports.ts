@@ -111,6 +111,15 @@ export class SimulationReports {
     life.lostAtOpenMs = world.clock.lostMs;
     world.enterStage(life);
     this.#opened += 1;
+    this.#replaceOthers(connection);
+  }
+
+  /** The others with its key are about to be closed. */
+  #replaceOthers({ key, peer }: SimulatedConnection): void {
+    const { plan, supervisor, lives } = this.#world;
+    if (plan.sameKey !== 'newest' || key === undefined) return;
+    for (const other of supervisor.byKey(key))
+      if (other.peer !== peer) lives[other.peer - 1]?.deeds.add('replaced');
   }
 
   #takeOfOpened(

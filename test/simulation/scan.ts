@@ -36,8 +36,19 @@ export class SimulationScan {
       this.#world.broken('registry-agrees-with-itself', `${listed} listed`);
     }
     for (const life of lives) this.#one(life);
+    this.#checkKeys();
     this.#checkDrain();
     this.#reports.checkChart();
+  }
+
+  /** With the policy `newest`, no other connection has the key of one that is open. */
+  #checkKeys(): void {
+    const { supervisor, plan } = this.#world;
+    if (plan.sameKey !== 'newest') return;
+    for (const { key } of supervisor.connections) {
+      const count = key === undefined ? 1 : supervisor.byKey(key).length;
+      if (count > 1) this.#world.broken('one-connection-for-each-key', `${count} have ${key}`);
+    }
   }
 
   #one(life: SimulatedLife): void {

@@ -100,7 +100,9 @@ function checkTrail(
   if (facts.length === FACTS_MAX) return;
   let state: ChartState | undefined = chart.start.to;
   for (const fact of facts) state = state?.transition(fact)?.to;
-  if (state === undefined || (cause !== 'crash' && !state.isFinal)) broken();
+  // A chart that crashed stops anywhere. The verdict may have another cause, which was known before.
+  const mayStop = cause === 'crash' || life.deeds.has('transport broke');
+  if (state === undefined || !(mayStop || state.isFinal)) broken();
 }
 
 /** Checks whether a verdict agrees with what actually happened on the wire. */
