@@ -198,7 +198,7 @@ describe('sends', () => {
       limits.outboxHighBytes,
     );
     const rows = service.supervisor.topic('rows', { overflow: 'latest' });
-    assert.deepEqual(rows.publish(row), { delivered: 0, kept: 1, dropped: 0 });
+    assert.deepEqual(rows.publish(row), { delivered: 0, kept: 1, dropped: 0, forwarded: false });
     slow.peer.socket.resume();
     await until(() => slow.connection.flow === 'flowing', 'it flows again');
     connection.send({ id: 2 });
