@@ -104,11 +104,14 @@ export type { AllowedHosts, AllowedOrigins } from './server/request-headers.ts';
 export { createSupervisor } from './server/supervisor.ts';
 export type {
   AudienceOptions,
+  BusState,
   ChartStatistics,
   Counts,
   Delivery,
   DrainOptions,
+  KeyClosing,
   Overflow,
+  SameKeyPolicy,
   Supervisor,
   SupervisorState,
   Topic,

@@ -1,10 +1,12 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { BusHost, Interest } from '../../core/bus.ts';
 import { toError } from '../../core/errors.ts';
+import type { Senders } from './sender.ts';
 
 /** What an interest needs of its link. */
 export interface InterestLink {
   readonly host: BusHost;
+  readonly senders: Senders;
   /** Resolves when the server has everything that was sent before, or the connection is lost. */
   confirmed(): Promise<void>;
   forget(interest: NatsInterest): void;
@@ -36,7 +38,7 @@ export class NatsInterest implements Interest {
     this.#subscription = nats.subscribe(subject, {
       callback: (error, message) => {
         // The link reports the error, which ends the subscription.
-        if (error === null) this.#hear(message.data);
+        if (error === null && this.#link.senders.accepts(message.reply)) this.#hear(message.data);
       },
     });
   }

@@ -6,6 +6,7 @@ import { type InterestLink, NatsInterest } from './nats-interest.ts';
 import type { ResolvedNatsBusOptions } from './options.ts';
 import { probe } from './probe.ts';
 import { SendWindow } from './send-window.ts';
+import { Sender, Senders } from './sender.ts';
 import { subjectOf } from './subject.ts';
 
 /** The usual limit of a server, until it has told its own. */
@@ -35,6 +36,8 @@ export class NatsLink implements BusLink, InterestLink {
   readonly #options: ResolvedNatsBusOptions;
   readonly #interests = new Map<string, NatsInterest>();
   readonly #window = new SendWindow();
+  readonly #sender = new Sender();
+  readonly senders = new Senders();
   /** Connects again by itself. It is replaced if it is lost for good. */
   #nats: NatsConnection | null = null;
   #state: 'up' | 'down' | null = null;
@@ -59,7 +62,8 @@ export class NatsLink implements BusLink, InterestLink {
     // nats.js takes messages while it is disconnected, and drops them.
     if (nats === null || this.#state !== 'up' || this.#isClosed || nats.isClosed()) return false;
     if (!this.#window.take(nats, message.length)) return false;
-    nats.publish(subjectOf(this.#options.name, channel), message);
+    const { mark: reply } = this.#sender;
+    nats.publish(subjectOf(this.#options.name, channel), message, { reply });
     return true;
   }
 
@@ -194,6 +198,7 @@ export class NatsLink implements BusLink, InterestLink {
     if (this.#isClosed || this.#state === to) return;
     this.#state = to;
     this.#window.reset();
+    if (to === 'up') this.#sender.connected();
     this.host.moved(to, error);
   }
 

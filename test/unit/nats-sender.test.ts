@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Sender, Senders } from '../../src/bus/nats/sender.ts';
+
+describe('Senders', () => {
+  it('refuse what an earlier connection has sent once a later one is heard', () => {
+    const sender = new Sender();
+    const senders = new Senders();
+    sender.connected();
+    const first = sender.mark;
+    assert.deepEqual([senders.accepts(first), senders.accepts(first)], [true, true]);
+    sender.connected();
+    const second = sender.mark;
+    assert.equal(senders.accepts(first), true, 'the second one has not been heard');
+    assert.deepEqual([senders.accepts(second), senders.accepts(first)], [true, false]);
+    assert.deepEqual([senders.accepts(second), senders.accepts(first)], [true, false]);
+  });
+
+  it('tell senders apart, and let other programs pass', () => {
+    const senders = new Senders();
+    const [one, other] = [new Sender(), new Sender()];
+    for (const sender of [one, other]) sender.connected();
+    const late = one.mark;
+    one.connected();
+    for (const mark of [one.mark, other.mark, undefined, '', '_INBOX.abc', 'x.1', 'abcdef.x'])
+      assert.equal(senders.accepts(mark), true, mark);
+    assert.equal(senders.accepts(late), false);
+  });
+
+  it('forget the oldest of 10,000 senders', () => {
+    const senders = new Senders();
+    const markOf = (number: number, connection: number) =>
+      `${number.toString(36).padStart(6, '0')}.${connection}`;
+    for (let number = 0; number <= 10_000; number += 1) senders.accepts(markOf(number, 2));
+    assert.equal(senders.accepts(markOf(0, 1)), true);
+    assert.equal(senders.accepts(markOf(9_999, 1)), false);
+  });
+});
