@@ -22,6 +22,7 @@ export const entries: readonly Entry[] = [
     title: 'mooring/client/inspect',
     page: 'client-inspect',
   },
+  { source: 'src/bus/nats/index.ts', module: 'src/bus/nats', title: 'mooring/nats', page: 'nats' },
   {
     source: 'machines/index.ts',
     module: 'machines',

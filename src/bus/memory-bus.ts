@@ -42,7 +42,7 @@ class MemoryLink implements BusLink {
   constructor(bus: MemoryBus, host: BusHost) {
     this.#bus = bus;
     this.#host = host;
-    queueMicrotask(() => {
+    afterThisCall(() => {
       if (!bus.links.has(this)) return;
       this.#isUp = true;
       host.moved('up');
@@ -52,7 +52,7 @@ class MemoryLink implements BusLink {
   /** Delivers in a later microtask, so that no member of another supervisor is written to in the middle of a call. */
   publish(channel: string, message: Uint8Array): boolean {
     if (!this.#isUp) return false;
-    queueMicrotask(() => {
+    afterThisCall(() => {
       for (const link of this.#bus.links) if (link !== this) link.#hear(channel, message);
     });
     return true;
@@ -78,4 +78,9 @@ class MemoryLink implements BusLink {
     this.#heard.clear();
     this.#bus.links.delete(this);
   }
+}
+
+/** Runs code in a later microtask. */
+function afterThisCall(run: () => void): void {
+  void Promise.resolve().then(run);
 }

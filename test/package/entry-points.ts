@@ -7,13 +7,12 @@ export const exported = Object.entries<unknown>(JSON.parse(read('package.json'))
   ([subpath]) => subpath !== './package.json',
 );
 
-/** `./x` is `src/x/index.ts` or `src/x.ts`. The charts and the main entry are elsewhere. */
+/** `./x` is `src/x/index.ts`, `src/bus/x/index.ts` or `src/x.ts`. The charts and the main entry are elsewhere. */
 export function entryOf(subpath: string): string | undefined {
   if (subpath === '.') return 'src/index.ts';
   const path = subpath.slice(2);
-  return [`${path}/index.ts`, `src/${path}/index.ts`, `src/${path}.ts`].find((file) =>
-    existsSync(join(root, file)),
-  );
+  const places = [path, `src/${path}`, `src/bus/${path}`].map((folder) => `${folder}/index.ts`);
+  return [...places, `src/${path}.ts`].find((file) => existsSync(join(root, file)));
 }
 
 /** The replacement of an entry point in a page. */

@@ -6,15 +6,17 @@ import { createSupervisor, type MooringError } from '../../src/index.ts';
 import { InboundHandle } from '../../src/server/inbound-handle.ts';
 
 const handle = Object.create(InboundHandle.prototype);
-const mustBeConnections = 'options.except: must be a connection, or several in a list or set';
+const mustBeConnections =
+  'options.except: must be a connection or its id, or several in a list or set';
 
 const wrong: [unknown, string][] = [
   [{ exept: handle }, 'options.exept: unknown option; did you mean except?'],
-  [{ filter: () => true }, 'options.filter: unknown option; known: where, except'],
+  [{ filter: () => true }, 'options.filter: unknown option; known: where, except, local'],
   [{ where: 'admin' }, 'options.where: must be a function, not a string'],
-  [{ except: 'c1' }, `${mustBeConnections}, not a string`],
-  [{ except: ['c1'] }, `${mustBeConnections}, not a string`],
+  [{ except: 1 }, `${mustBeConnections}, not 1`],
+  [{ except: ['c1', 1] }, `${mustBeConnections}, not 1`],
   [{ except: null }, `${mustBeConnections}, not null`],
+  [{ local: 'yes' }, 'options.local: must be a boolean, not a string'],
   [null, 'options: must be an object, not null'],
   [() => true, 'options: must be an object, not a function'],
   [handle, 'options: must be an object, not a connection'],
@@ -55,6 +57,10 @@ describe('the options of a publication', () => {
         { except: handle },
         { except: [handle] },
         { except: new Set([handle]) },
+        { except: 'c1' },
+        { except: ['c1', handle, 'of nobody'] },
+        { local: true },
+        { local: undefined, where: () => true },
         Object.assign(Object.create(null), { except: [] }),
       ];
       for (const options of known)

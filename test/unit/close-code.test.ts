@@ -42,7 +42,9 @@ const table: readonly Row[] = [
   [3004, 3007, 'application', yes, 'backoff', 'info'],
   [3008, 3008, 'transient', yes, 'backoff', 'warn'],
   [3009, 3999, 'application', yes, 'backoff', 'info'],
-  [4000, 4999, 'application', yes, 'backoff', 'info'],
+  [4000, 4408, 'application', yes, 'backoff', 'info'],
+  [4409, 4409, 'application', yes, 'never', 'info'],
+  [4410, 4999, 'application', yes, 'backoff', 'info'],
   [5000, 65_535, 'invalid', no, 'backoff', 'error'],
 ];
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { BusHost, BusLink, Interest } from '../../core/bus.ts';
 import type { TimerHandle } from '../../core/clock.ts';
@@ -111,7 +112,7 @@ export class NatsLink implements BusLink, InterestLink {
         this.#moved('down', toError(thrown));
       }
       this.#nats = null;
-      if (!this.#isClosed) await this.#pause(RETRY_MS * (1 + Math.random()));
+      if (!this.#isClosed) await this.#pause(RETRY_MS + randomInt(RETRY_MS));
     }
   }
 
@@ -178,8 +179,12 @@ export class NatsLink implements BusLink, InterestLink {
       if (nats.isClosed()) return;
       this.#subscribe(interest, nats);
       count += 1;
-      if (count % SUBSCRIBED_PER_TURN === 0) await new Promise(setImmediate);
+      if (count % SUBSCRIBED_PER_TURN === 0) await this.#nextTurn();
     }
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.host.clock.afterPoll(resolve));
   }
 
   #subscribe(interest: NatsInterest, nats: NatsConnection): void {

@@ -15,7 +15,14 @@ export function subjectOf(name: string, channel: string): string {
   return `${name}.${VERSION}.${channel.slice(0, slash)}.${tokenOf(channel.slice(slash + 1))}`;
 }
 
-/** Encodes any text as one token of a subject. */
+/**
+ * Encodes any text as one token of a subject. The percent-encoding of RFC 3986 §2.1, which most languages have, but for the dot:
+ * a program in another language must arrive at the same subject.
+ */
 function tokenOf(text: string): string {
-  return encodeURIComponent(text).replaceAll('.', '%2E').replaceAll('*', '%2A');
+  return encodeURIComponent(text).replaceAll(/[!'()*.]/g, percentEncoded);
+}
+
+function percentEncoded(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
