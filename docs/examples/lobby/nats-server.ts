@@ -10,6 +10,9 @@ const run = promisify(execFile);
 /** Debian puts servers where a user's PATH does not lead. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin'];
 
+/** Without a network, apt-get may try for minutes. */
+const DOWNLOAD_WITHIN_MS = 60_000;
+
 /** A nats-server that can be started. */
 export interface NatsServerProgram {
   readonly path: string;
@@ -19,6 +22,11 @@ export interface NatsServerProgram {
   readonly origin: string;
 }
 
+/** No nats-server can be had, or it does not run. The message is one sentence for the user. */
+export class NatsServerError extends Error {
+  override readonly name = 'NatsServerError';
+}
+
 /** Where unpacked servers are kept. */
 export const cacheFolder = join(homedir(), '.cache', 'mooring');
 
@@ -26,11 +34,11 @@ export const cacheFolder = join(homedir(), '.cache', 'mooring');
  * Finds a nats-server: the one that `NATS_SERVER` names, one on the PATH, one that was unpacked before, or that of Debian's
  * package, which it downloads and unpacks without installing it.
  *
- * @throws Error with the commands that install one
+ * @throws NatsServerError with the commands that install one
  */
 export async function findNatsServer(): Promise<NatsServerProgram> {
   const named = process.env['NATS_SERVER'];
-  if (named !== undefined) return program(named, 'named by NATS_SERVER');
+  if (named !== undefined) return namedProgram(named);
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...SYSTEM_FOLDERS];
   for (const folder of folders) {
     const path = join(folder, 'nats-server');
@@ -42,14 +50,23 @@ export async function findNatsServer(): Promise<NatsServerProgram> {
     await unpackFromDebian(cached);
     return await program(cached, `unpacked from Debian's package to ${cacheFolder}`);
   } catch (cause) {
-    throw new Error(howToInstall, { cause });
+    throw new NatsServerError(howToInstall, { cause });
   }
 }
 
 const howToInstall =
-  'There is no nats-server here. Install one (brew install nats-server, apt install nats-server, or ' +
-  'docker run -p 4222:4222 nats) and name the address of a running one with --url, or its path in ' +
-  'the environment variable NATS_SERVER.';
+  'There is no nats-server here: install one (apt install nats-server, brew install nats-server), or start one ' +
+  '(docker run -p 4222:4222 nats) and pass its address with --nats nats://127.0.0.1:4222, or set the environment ' +
+  'variable NATS_SERVER to the path of one.';
+
+async function namedProgram(path: string): Promise<NatsServerProgram> {
+  try {
+    return await program(path, 'named by NATS_SERVER');
+  } catch (cause) {
+    const problem = `NATS_SERVER is set to '${path}', which does not run as a nats-server`;
+    throw new NatsServerError(`${problem}: ${(cause as Error).message}`, { cause });
+  }
+}
 
 /**
  * Downloads Debian's package and takes the server out of it.
@@ -59,7 +76,8 @@ const howToInstall =
 export async function unpackFromDebian(to: string, options: readonly string[] = []): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'nats-server-'));
   try {
-    await run('apt-get', ['-qq', ...options, 'download', 'nats-server'], { cwd: folder });
+    const command = ['-qq', ...options, 'download', 'nats-server'];
+    await run('apt-get', command, { cwd: folder, timeout: DOWNLOAD_WITHIN_MS });
     const [archive] = (await readdir(folder)).filter((name) => name.endsWith('.deb'));
     if (archive === undefined) throw new Error('apt-get has downloaded no package');
     await run('dpkg', ['-x', join(folder, archive), folder]);
@@ -82,7 +100,7 @@ async function isRunnable(path: string): Promise<boolean> {
 /** @throws Error if it does not run */
 export async function program(path: string, origin: string): Promise<NatsServerProgram> {
   const { stdout } = await run(path, ['--version']);
-  const [version] = /\d+\.\d+\.\d+/.exec(stdout) ?? [];
+  const [, version] = /^nats-server: v(\d+\.\d+\.\d+)/.exec(stdout) ?? [];
   if (version === undefined) throw new Error(`${path} is not a nats-server`);
   return { path, version, origin };
 }
