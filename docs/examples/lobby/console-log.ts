@@ -13,29 +13,43 @@ interface Fields {
 
 type Style = Parameters<typeof styleText>[0];
 
+type Level = 'info' | 'warn' | 'error';
+
 const signs = { info: '·', warn: '▲', error: '✕' } as const;
-const styles = { info: 'cyan', warn: 'yellow', error: 'red' } as const;
+const styles = { info: 'cyan', warn: 'yellow', error: 'red' } as const satisfies Record<
+  Level,
+  Style
+>;
+
+/** With a bus, an id begins with the name of its process: `k3v9x2.c1`. */
+const ID_WIDTH = 10;
 
 const isColourful = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
 
-/** A human-readable log: one aligned line for each event, in colour on a terminal. */
-export const consoleLog: Logger = {
-  info: (fields, message) => print('info', fields as Fields, message),
-  warn: (fields, message) => print('warn', fields as Fields, message),
-  error: (fields, message) => print('error', fields as Fields, message),
-};
+/**
+ * A human-readable log: one aligned line for each event, in colour on a terminal.
+ *
+ * @param worker - the name of the process that logs, if there are several.
+ */
+export function consoleLog(worker = ''): Logger {
+  const printAs = (level: Level) => (fields: object, message: string) => {
+    const columns = columnsOf(level, fields as Fields, message);
+    if (worker !== '') columns.unshift(worker);
+    console.log(columns.join('  ').trimEnd());
+  };
+  return { info: printAs('info'), warn: printAs('warn'), error: printAs('error') };
+}
 
-function print(level: keyof typeof signs, fields: Fields, message: string): void {
+function columnsOf(level: Level, fields: Fields, message: string): string[] {
   const { event = '', id = '', key = '' } = fields;
-  const columns = [
+  return [
     paint('gray', new Date().toISOString().slice(11, 23)),
     paint(styles[level], signs[level]),
-    paint('gray', id.padEnd(4)),
+    paint('gray', id.padEnd(ID_WIDTH)),
     column(key, 22),
     paint(styles[level], event.replace('connection.', '').padEnd(19)),
     details(fields, message),
   ];
-  console.log(columns.join('  ').trimEnd());
 }
 
 function details(fields: Fields, message: string): string {
@@ -50,11 +64,14 @@ function details(fields: Fields, message: string): string {
       return `${fields['cause']}${httpStatus(fields)} from ${fields['address']}`;
     case 'handler.errored':
       return `${fields.handler}: ${fields.err?.message}`;
+    case 'bus.down':
+      return fields.err?.message ?? '';
     case 'connection.suspect':
     case 'connection.asleep':
     case 'connection.healthy':
     case 'connection.congested':
     case 'connection.flowing':
+    case 'bus.up':
       return '';
     default:
       return message.slice(message.indexOf(': ') + 1).trim();

@@ -24,6 +24,9 @@ const guestKind = z.enum(guestKinds);
 const level = z.enum(['info', 'warn', 'error']);
 const count = z.int().min(0);
 
+/** One process of the lobby, the same after it has started again. The name is for people. */
+const worker = z.object({ id: z.string(), name: z.string(), pid: count });
+
 /** Messages that a client may send. */
 export const inbound = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('watch') }),
@@ -64,7 +67,7 @@ const connectionSnapshot = z.object({
 const ending = z.discriminatedUnion('outcome', [
   z.object({
     outcome: z.literal('closed'),
-    number: count,
+    worker: z.string(),
     at: z.number(),
     level,
     id: z.string(),
@@ -80,7 +83,7 @@ const ending = z.discriminatedUnion('outcome', [
   }),
   z.object({
     outcome: z.literal('failed'),
-    number: count,
+    worker: z.string(),
     at: z.number(),
     level,
     id: z.string(),
@@ -100,25 +103,42 @@ export const outbound = z.discriminatedUnion('type', [
     rooms: z.array(room),
     /** If it differs from the previous welcome, the lobby has restarted and lost its state. */
     serverStartedAt: z.number(),
+    /** The process that this connection is on. */
+    worker,
   }),
   z.object({ type: z.literal('joined'), room, lines: z.array(line) }),
   z.object({ type: z.literal('left'), room }),
   z.object({ type: z.literal('line'), room, line }),
+  /** The connections of one worker. Each worker publishes its own. */
   z.object({
     type: z.literal('snapshot'),
+    worker,
+    /** Whether the worker reaches the others: `supervisor.bus`. */
+    bus: z.enum(['alone', 'connecting', 'up', 'down']),
     at: z.number(),
     counts: z.record(connectionSnapshot.shape.state, count),
     members: z.record(room, count),
     guests: z.object({ count, max: count }),
     connections: z.array(connectionSnapshot),
-    /** The number of the latest ending. A client that has a lower one has missed an ending. */
-    lastEnding: count,
+    /** The id of the connection that ended last, or an empty string. A client that does not know it has missed an ending. */
+    lastEnding: z.string(),
   }),
   z.object({ type: z.literal('ended'), ending }),
   z.object({ type: z.literal('endings'), endings: z.array(ending) }),
   z.object({ type: z.literal('invited'), kind: guestKind, name: z.string() }),
   z.object({ type: z.literal('notice'), level, text: z.string() }),
   z.object({ type: z.literal('padding'), padding: z.string() }),
+  /** A worker has ended. Its connections are gone without a verdict. */
+  z.object({ type: z.literal('gone'), worker: z.string() }),
+  /** Only for other workers: the worker `from` asks for what they remember. */
+  z.object({ type: z.literal('history-wanted'), from: z.string() }),
+  /** Only for other workers: what the worker `from` remembers. */
+  z.object({
+    type: z.literal('history'),
+    from: z.string(),
+    lines: z.record(room, z.array(line)),
+    endings: z.array(ending),
+  }),
 ]);
 
 export type Inbound = z.infer<typeof inbound>;
@@ -126,6 +146,7 @@ export type Outbound = z.infer<typeof outbound>;
 export type Line = z.infer<typeof line>;
 export type ConnectionSnapshot = z.infer<typeof connectionSnapshot>;
 export type Ending = z.infer<typeof ending>;
+export type WorkerIdentity = z.infer<typeof worker>;
 
 /** The peer of a connection, as `authenticate` returns it. */
 export interface Peer {

@@ -91,7 +91,12 @@ export class Guests {
   port = 0;
   readonly max = GUESTS_MAX;
   readonly #clients = new Set<GuestClient>();
-  #invited = 0;
+  #invited: number;
+
+  /** @param invited - how many guests have a number already. */
+  constructor(invited: number) {
+    this.#invited = invited;
+  }
 
   get count(): number {
     return this.#clients.size;

@@ -1,4 +1,4 @@
-import { interval, map, type Subscription, take, takeWhile } from 'rxjs';
+import { interval, type Subscription, take, takeWhile } from 'rxjs';
 import type { LobbyConnection, LobbySupervisor, Outbound } from './contract.ts';
 
 const TOPIC = 'heavy-feed';
@@ -27,8 +27,8 @@ export class HeavyFeed {
       .pipe(
         take(MESSAGES_MAX),
         takeWhile(() => topic.size > 0),
-        map(() => message),
       )
-      .subscribe(topic);
+      // Each process feeds its own members.
+      .subscribe(() => topic.publish(message, { local: true }));
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createSupervisor } from 'mooring';
+import { type Bus, createSupervisor } from 'mooring';
 import { authenticate } from './authenticate.ts';
 import {
   type Inbound,
@@ -10,9 +10,11 @@ import {
   outbound,
   type Peer,
   roomNames,
+  type WorkerIdentity,
 } from './contract.ts';
 import type { Guests } from './guests.ts';
 import { HeavyFeed } from './heavy-feed.ts';
+import { History } from './history.ts';
 import { Monitor } from './monitor.ts';
 import { Rooms } from './rooms.ts';
 
@@ -34,19 +36,30 @@ const demoOptions = {
   },
 } as const;
 
+/** What a lobby is made of. */
+export interface LobbyParts {
+  /** The process that it runs in. */
+  readonly worker: WorkerIdentity;
+  /** Connects it with the other workers, if there are any. */
+  readonly bus: Bus | undefined;
+  readonly guests: Guests;
+  /** When its state began. */
+  readonly startedAt: number;
+  /** Stops this lobby and starts another one on the same port. */
+  readonly restart: () => void;
+}
+
 /** Chat rooms for browser tabs, with a live table of all connections and guests that misbehave. */
 export class Lobby {
   readonly supervisor: LobbySupervisor;
-  readonly #guests: Guests;
+  readonly #parts: LobbyParts;
   readonly #rooms: Rooms;
   readonly #monitor: Monitor;
   readonly #heavyFeed: HeavyFeed;
-  readonly #restart: () => void;
-  readonly #startedAt = Date.now();
 
-  /** @param restart - stops this lobby and starts another one on the same port. */
-  constructor(guests: Guests, restart: () => void) {
+  constructor(parts: LobbyParts) {
     this.supervisor = createSupervisor<Peer, Inbound, Outbound>({
+      bus: parts.bus,
       messages: inbound,
       sends: outbound,
       authenticate,
@@ -56,11 +69,18 @@ export class Lobby {
       onClose: (connection, verdict) => this.#rooms.closed(connection, verdict),
       ...demoOptions,
     });
-    this.#guests = guests;
-    this.#restart = restart;
-    this.#rooms = new Rooms(this.supervisor);
-    this.#heavyFeed = new HeavyFeed(this.supervisor);
-    this.#monitor = new Monitor({ supervisor: this.supervisor, rooms: this.#rooms, guests });
+    const { supervisor } = this;
+    const { worker, guests } = parts;
+    const history = new History(supervisor, worker.id);
+    this.#parts = parts;
+    this.#rooms = new Rooms(supervisor, history);
+    this.#heavyFeed = new HeavyFeed(supervisor);
+    this.#monitor = new Monitor({ supervisor, worker, rooms: this.#rooms, history, guests });
+  }
+
+  /** Another worker has ended. */
+  workerGone(id: string): void {
+    this.#monitor.gone(id);
   }
 
   /** Until this settles, messages of the peer are not delivered, but none is lost. */
@@ -71,7 +91,8 @@ export class Lobby {
       id: connection.id,
       name: connection.peer.name,
       rooms: [...roomNames],
-      serverStartedAt: this.#startedAt,
+      serverStartedAt: this.#parts.startedAt,
+      worker: this.#parts.worker,
     });
   }
 
@@ -93,10 +114,10 @@ export class Lobby {
         this.#heavyFeed.start(connection);
         break;
       case 'invite':
-        connection.send(this.#guests.invite(message.kind));
+        connection.send(this.#parts.guests.invite(message.kind));
         break;
       case 'restart':
-        this.#restart();
+        this.#parts.restart();
         break;
       case 'throw':
         throw new Error(`${connection.peer.name} asked this handler to throw`);

@@ -1,29 +1,45 @@
 import type { SupervisorEvent } from 'mooring';
 import { auditTime, filter, interval, last, map, merge, takeUntil } from 'rxjs';
-import type { Ending, LobbyConnection, LobbySupervisor, Outbound } from './contract.ts';
+import type {
+  Ending,
+  LobbyConnection,
+  LobbySupervisor,
+  Outbound,
+  WorkerIdentity,
+} from './contract.ts';
 import type { Guests } from './guests.ts';
+import type { History } from './history.ts';
 import type { Rooms } from './rooms.ts';
 import { Roster } from './roster.ts';
 
 /** Events come in bursts: at most one snapshot is published in this time. */
 const SETTLE_MS = 100;
-/** `bufferedBytes` changes without an event. */
+/** `bufferedBytes` changes without an event, and other workers notice by silence that this one is gone. */
 const REFRESH_MS = 1_000;
+/** A worker that publishes nothing for so long is gone. */
+const SILENT_MS = 3_000;
+
+type Snapshot = Extract<Outbound, { type: 'snapshot' }>;
 
 /** The sources of a snapshot. */
 export interface MonitorSources {
   readonly supervisor: LobbySupervisor;
+  readonly worker: WorkerIdentity;
   readonly rooms: Rooms;
+  readonly history: History;
   readonly guests: Guests;
 }
 
-/** Publishes snapshots of all connections, and every ending, to the topic `monitor`. */
+/** Publishes snapshots of the connections of this process, and every ending, to the topic `monitor`. */
 export class Monitor {
   readonly #sources: MonitorSources;
-  readonly #roster = new Roster();
+  readonly #roster: Roster;
+  /** The latest snapshot of each other worker, by its id, and when it was heard. */
+  readonly #others = new Map<string, { readonly snapshot: Snapshot; readonly heardAt: number }>();
 
   constructor(sources: MonitorSources) {
     this.#sources = sources;
+    this.#roster = new Roster(sources.worker.name);
     const { events$ } = sources.supervisor;
     const topic = sources.supervisor.topic('monitor');
 
@@ -40,23 +56,44 @@ export class Monitor {
       .pipe(
         takeUntil(events$.pipe(last(null, null))),
         auditTime(SETTLE_MS),
-        filter(() => topic.size > 0),
+        filter(() => topic.size > 0 || sources.supervisor.bus !== 'alone'),
         map(() => this.#snapshot()),
       )
       .subscribe(topic);
+
+    if (sources.supervisor.bus !== 'alone') this.#listenToOthers();
   }
 
   /** Sends the current state to a connection and subscribes it to the changes. */
   watch(connection: LobbyConnection): void {
-    connection.send({ type: 'endings', endings: [...this.#roster.endings] });
+    connection.send({ type: 'endings', endings: this.#sources.history.endings });
+    for (const { snapshot, heardAt } of this.#others.values()) {
+      if (performance.now() - heardAt < SILENT_MS) connection.send(snapshot);
+    }
     connection.send(this.#snapshot());
     connection.join('monitor');
   }
 
-  #snapshot(): Outbound {
-    const { supervisor, rooms, guests } = this.#sources;
+  /** Another worker has ended. */
+  gone(worker: string): void {
+    this.#others.delete(worker);
+    this.#sources.supervisor.topic('monitor').publish({ type: 'gone', worker }, { local: true });
+  }
+
+  #listenToOthers(): void {
+    const { supervisor, worker } = this.#sources;
+    supervisor.topic('monitor').messages$.subscribe((message) => {
+      if (message.type !== 'snapshot' || message.worker.id === worker.id) return;
+      this.#others.set(message.worker.id, { snapshot: message, heardAt: performance.now() });
+    });
+  }
+
+  #snapshot(): Snapshot {
+    const { supervisor, worker, rooms, guests } = this.#sources;
     return {
       type: 'snapshot',
+      worker,
+      bus: supervisor.bus,
       at: Date.now(),
       counts: supervisor.counts,
       members: rooms.memberCounts(),

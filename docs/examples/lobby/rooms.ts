@@ -6,21 +6,21 @@ import {
   type RoomName,
   roomNames,
 } from './contract.ts';
+import type { History } from './history.ts';
 
-const LINES_KEPT_MAX = 40;
-
-/** The chat rooms: their members, and the latest lines of each for connections that join later. */
+/** The chat rooms. A connection that joins gets the latest lines. */
 export class Rooms {
   readonly #supervisor: LobbySupervisor;
-  readonly #lines = new Map<RoomName, Line[]>(roomNames.map((room) => [room, []]));
+  readonly #history: History;
 
-  constructor(supervisor: LobbySupervisor) {
+  constructor(supervisor: LobbySupervisor, history: History) {
     this.#supervisor = supervisor;
+    this.#history = history;
   }
 
   join(connection: LobbyConnection, room: RoomName): void {
     if (connection.topics.includes(room)) return;
-    connection.send({ type: 'joined', room, lines: this.#linesOf(room) });
+    connection.send({ type: 'joined', room, lines: this.#history.linesOf(room) });
     if (connection.join(room)) this.#add(room, lineOf('joined', connection));
   }
 
@@ -50,20 +50,14 @@ export class Rooms {
     }
   }
 
+  /** The members in this process. */
   memberCounts(): Record<RoomName, number> {
     const sizes = roomNames.map((room) => [room, this.#supervisor.topic(room).size] as const);
     return Object.fromEntries(sizes) as Record<RoomName, number>;
   }
 
   #add(room: RoomName, line: Line): void {
-    const lines = this.#linesOf(room);
-    lines.push(line);
-    if (lines.length > LINES_KEPT_MAX) lines.shift();
     this.#supervisor.topic(room).publish({ type: 'line', room, line });
-  }
-
-  #linesOf(room: RoomName): Line[] {
-    return this.#lines.get(room) ?? [];
   }
 }
 

@@ -1,8 +1,6 @@
 import type { SupervisorEvent } from 'mooring';
 import type { ConnectionSnapshot, Ending, LobbyConnection } from './contract.ts';
 
-const ENDINGS_KEPT_MAX = 40;
-
 type Closed = Extract<SupervisorEvent<LobbyConnection>, { type: 'connection.closed' }>;
 type Failed = Extract<SupervisorEvent<LobbyConnection>, { type: 'connection.failed' }>;
 
@@ -12,22 +10,18 @@ interface Entry {
 }
 
 /**
- * Every connection from its opening to its verdict, and the latest endings.
+ * Every connection of this process, from its opening to its verdict.
  *
  * `supervisor.connections` holds only the open ones. The events also report those that are closing.
  */
 export class Roster {
   readonly #entries = new Map<string, Entry>();
-  readonly #endings: Ending[] = [];
-  #lastEnding = 0;
+  readonly #workerName: string;
+  /** The id of the connection that ended last. */
+  lastEnding = '';
 
-  get lastEnding(): number {
-    return this.#lastEnding;
-  }
-
-  /** The latest endings, oldest first. */
-  get endings(): readonly Ending[] {
-    return this.#endings;
+  constructor(workerName: string) {
+    this.#workerName = workerName;
   }
 
   /** Records an event. Returns the ending if the event reports one. */
@@ -43,9 +37,11 @@ export class Roster {
         return undefined;
       case 'connection.closed':
         this.#entries.delete(event.connection.id);
-        return this.#keep(closedEnding(event, this.#nextEnding()));
+        this.lastEnding = event.connection.id;
+        return closedEnding(event, this.#workerName);
       case 'connection.failed':
-        return this.#keep(failedEnding(event, this.#nextEnding()));
+        this.lastEnding = event.id;
+        return failedEnding(event, this.#workerName);
       default:
         return undefined;
     }
@@ -59,17 +55,6 @@ export class Roster {
     const entry = this.#entries.get(id);
     if (entry !== undefined) entry.invalidMessages += 1;
   }
-
-  #nextEnding(): number {
-    this.#lastEnding += 1;
-    return this.#lastEnding;
-  }
-
-  #keep(ending: Ending): Ending {
-    this.#endings.push(ending);
-    if (this.#endings.length > ENDINGS_KEPT_MAX) this.#endings.shift();
-    return ending;
-  }
 }
 
 function snapshotOf({ connection, invalidMessages }: Entry): ConnectionSnapshot {
@@ -81,18 +66,18 @@ function snapshotOf({ connection, invalidMessages }: Entry): ConnectionSnapshot 
   };
 }
 
-function closedEnding({ connection, verdict, at }: Closed, number: number): Ending {
+function closedEnding({ connection, verdict, at }: Closed, worker: string): Ending {
   const { level, cause, code, reason, sent, origin, clean, openMs } = verdict;
   return {
-    ...{ outcome: 'closed', number, at, level, id: connection.id, ...connection.peer },
+    ...{ outcome: 'closed', worker, at, level, id: connection.id, ...connection.peer },
     ...{ cause, code, reason, origin, clean, openMs, ...(sent && { sentCode: sent.code }) },
   };
 }
 
-function failedEnding({ id, failure, at }: Failed, number: number): Ending {
+function failedEnding({ id, failure, at }: Failed, worker: string): Ending {
   const { level, cause, phase, httpStatus, address } = failure;
   return {
-    ...{ outcome: 'failed', number, at, level, id, cause, phase, address },
+    ...{ outcome: 'failed', worker, at, level, id, cause, phase, address },
     ...(httpStatus !== undefined && { httpStatus }),
   };
 }

@@ -45,6 +45,7 @@ const tabActions = [
     kind: 'restart',
     title: 'Restart the server',
     about: 'closes every connection and starts again',
+    aboutWorker: 'closes its connections, and none of the others',
     outcome: 'drain 1001',
     perform: (client) => client.send({ type: 'restart' }),
   },
@@ -129,6 +130,15 @@ export class Actions {
     byId('tab-actions').append(...own);
     byId('guest-actions').append(...guests);
     this.#tiles = [...own, ...guests];
+  }
+
+  /** One of several workers restarts alone. */
+  welcome({ worker }) {
+    const { title, about, aboutWorker } = tabActions.find(({ kind }) => kind === 'restart');
+    const tile = this.#tiles.find(({ dataset }) => dataset.kind === 'restart');
+    const isWorker = worker.name !== '';
+    setText(tile.children[0], isWorker ? `Restart ${worker.name}` : title);
+    setText(tile.children[1], isWorker ? aboutWorker : about);
   }
 
   setOpen(isOpen) {

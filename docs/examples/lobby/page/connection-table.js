@@ -1,5 +1,6 @@
 import { byId, element, setData, setText } from './dom.js';
 import { byteCount, clockTime, duration, endingWords, ticking } from './words.js';
+import { workerView } from './workers.js';
 
 /** How long a row stays after the end of its connection, and how long it fades. */
 const ENDED_ROW_MS = 7_000;
@@ -54,6 +55,7 @@ export class ConnectionTable {
   /** Shows a snapshot of all connections. */
   show({ at, counts: byState, connections }) {
     this.#aheadMs = at - Date.now();
+    setData(table, 'shared', connections.some(({ worker }) => worker !== '') || undefined);
     showCounts(byState);
     const known = new Set(connections.map(({ id }) => id));
     for (const row of [...this.#rows.values()]) {
@@ -110,6 +112,7 @@ class Row {
   #state = element('div', { className: 'connection-state' });
   #topics = element('div', { className: 'connection-topics' });
   #address = element('span', { className: 'connection-address' });
+  #worker = element('div', { className: 'connection-worker' });
   #age = element('span');
   #buffered = element('span');
 
@@ -121,7 +124,8 @@ class Row {
       cell('Connection', this.#peer),
       cell('State', this.#state),
       cell('Topics', this.#topics),
-      cell('Address', this.#address),
+      cell('Address', this.#address, 'address'),
+      cell('Worker', this.#worker, 'on-worker'),
       cell('Open for', this.#age, 'number'),
       cell('Buffered', this.#buffered, 'number'),
     );
@@ -138,6 +142,7 @@ class Row {
       connection.topics.map((topic) => ({ text: topic })),
     );
     setText(this.#address, connection.address);
+    if (this.#worker.childElementCount === 0) this.#worker.append(workerView(connection.worker));
     setText(this.#buffered, byteCount(connection.bufferedBytes));
   }
 

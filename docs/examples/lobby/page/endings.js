@@ -2,29 +2,42 @@ import { byId, element } from './dom.js';
 import { clockTime, duration, endingWords, failureWords } from './words.js';
 
 const SHOWN_MAX = 40;
+const KNOWN_MAX = 1_000;
 
 const list = byId('endings');
 const empty = byId('endings-empty');
 
 /** How connections ended, newest first. */
 export class Endings {
-  /** The number of the latest ending that was shown. */
-  latest = 0;
+  /** The ids of the connections whose endings were shown, or were asked for. */
+  #known = new Set();
 
   add(ending) {
-    if (ending.number <= this.latest) return;
-    this.latest = ending.number;
+    if (this.#knows(ending.id)) return;
     list.prepend(endingView(ending));
     if (list.childElementCount > SHOWN_MAX) list.lastElementChild.remove();
     empty.hidden = true;
   }
 
-  /** Shows all endings that the server keeps. A server that has restarted counts from the beginning. */
+  /** Shows all endings that the server keeps. A server that has restarted may give the same ids to other connections. */
   replace(endings) {
-    this.latest = 0;
+    this.#known.clear();
     list.replaceChildren();
     empty.hidden = false;
     for (const ending of endings) this.add(ending);
+  }
+
+  /** Whether the connection that ended last is not here. Says so once, because the server may not know it either. */
+  hasMissed(id) {
+    return id !== '' && !this.#knows(id);
+  }
+
+  /** Whether an id was known. From now on it is. */
+  #knows(id) {
+    if (this.#known.has(id)) return true;
+    this.#known.add(id);
+    if (this.#known.size > KNOWN_MAX) this.#known.delete(this.#known.values().next().value);
+    return false;
   }
 }
 
@@ -54,7 +67,7 @@ function endingView(ending) {
   );
 }
 
-function closedFacts({ code, reason, sentCode, origin, clean, openMs }) {
+function closedFacts({ code, reason, sentCode, origin, clean, openMs, worker }) {
   return [
     fact('code', String(code)),
     ...(reason === '' ? [] : [fact('reason', `“${reason}”`)]),
@@ -62,16 +75,22 @@ function closedFacts({ code, reason, sentCode, origin, clean, openMs }) {
     fact('origin', origin),
     fact('clean', clean ? 'yes' : 'no'),
     fact('open for', duration(openMs)),
+    ...workerFact(worker),
   ];
 }
 
-function failedFacts({ phase, httpStatus, address }) {
+function failedFacts({ phase, httpStatus, address, worker }) {
   return [
     fact('never opened', ''),
     fact('phase', phase),
     ...(httpStatus === undefined ? [] : [fact('HTTP', String(httpStatus))]),
     fact('from', address),
+    ...workerFact(worker),
   ];
+}
+
+function workerFact(worker) {
+  return worker === '' ? [] : [fact('on', worker)];
 }
 
 function fact(label, value) {

@@ -10,6 +10,7 @@ import { Rooms } from './rooms.js';
 import { StatusBar } from './status-bar.js';
 import { Stepper } from './stepper.js';
 import { toast } from './toasts.js';
+import { Workers } from './workers.js';
 
 const client = new LobbyClient({ opened, changed, ended, received, settled });
 const outage = new Outage();
@@ -22,6 +23,7 @@ const chart = new Chart();
 const endings = new Endings();
 new Stepper(chart);
 const actions = new Actions(client);
+const workers = new Workers(showAll);
 
 client.dial(identity.name);
 
@@ -40,6 +42,7 @@ function changed(status) {
   rooms.changed(status);
   chart.changed(status);
   table.setLive(isUp);
+  workers.setLive(isUp);
   actions.setOpen(isUp);
 }
 
@@ -65,6 +68,9 @@ function received(message) {
     case 'snapshot':
       showSnapshot(message);
       break;
+    case 'gone':
+      workers.gone(message);
+      break;
     case 'ended':
       table.end(message.ending);
       endings.add(message.ending);
@@ -85,9 +91,11 @@ function received(message) {
 }
 
 function welcomed(message) {
-  const outageSummary = outage.end(message.serverStartedAt);
-  statusBar.welcome(outageSummary);
+  const outageSummary = outage.end(message);
+  statusBar.welcome(outageSummary, message.worker);
   identity.welcome(message);
+  workers.welcome(message);
+  actions.welcome(message);
   table.welcome(message);
   chart.welcome(message);
   if (outageSummary !== '') rooms.addOutage(outageSummary);
@@ -95,12 +103,17 @@ function welcomed(message) {
 }
 
 function showSnapshot(message) {
-  table.show(message);
-  chart.show(message);
-  rooms.setMembers(message.members);
-  actions.showGuests(message.guests);
+  workers.snapshot(message);
   // The server does not publish to this tab while it is congested. Watch again to get the endings that it missed.
-  if (message.lastEnding > endings.latest) client.send({ type: 'watch' });
+  if (endings.hasMissed(message.lastEnding)) client.send({ type: 'watch' });
+}
+
+/** Shows the connections of all workers. */
+function showAll(snapshot) {
+  table.show(snapshot);
+  chart.show(snapshot);
+  rooms.setMembers(snapshot.members);
+  actions.showGuests(snapshot.guests);
 }
 
 function faultWords({ path, message }) {

@@ -1,10 +1,12 @@
-import { clockTime, duration, lossWords } from './words.js';
+import { capitalized, clockTime, duration, lossWords } from './words.js';
 
 /** Why this tab is disconnected: from the loss of a connection until the next welcome message. */
 export class Outage {
   #loss;
   #failures = 0;
   #serverStartedAt = 0;
+  /** The name of the worker that this tab is on, or was on. */
+  #worker = '';
 
   /** Records an ending: the first connection that is lost, and how many attempts fail. */
   ended({ outcome, verdict }) {
@@ -19,21 +21,30 @@ export class Outage {
     const unreached = this.#failures > 0 ? `The server could not be reached${tried}.` : '';
     if (this.#loss === undefined) return unreached;
     const { verdict, at } = this.#loss;
-    const lost = `${lossWords(verdict)} at ${clockTime(at)}.`;
+    const lost = `${lossWords(verdict, this.#server)} at ${clockTime(at)}.`;
     return unreached === '' ? lost : `${lost} ${unreached}`;
   }
 
   /** Ends the outage. Returns what has happened; an empty string if no connection was lost. */
-  end(serverStartedAt) {
+  end({ serverStartedAt, worker }) {
     const hasRestarted = ![0, serverStartedAt].includes(this.#serverStartedAt);
     const loss = this.#loss;
     const attempt = this.#failures > 0 ? ` on attempt ${this.#failures + 1}` : '';
+    const server = this.#server;
     this.#serverStartedAt = serverStartedAt;
+    this.#worker = worker.name;
     this.#loss = undefined;
     this.#failures = 0;
     if (loss === undefined) return '';
     const { verdict, at } = loss;
     const lostFor = duration(Date.now() - at);
-    return `${lossWords(verdict, hasRestarted)} at ${clockTime(at)}. Reconnected after ${lostFor}${attempt}.`;
+    const to = worker.name === '' ? '' : ` to ${worker.name}`;
+    const lost = lossWords(verdict, server, hasRestarted);
+    return `${lost} at ${clockTime(at)}. Reconnected${to} after ${lostFor}${attempt}.`;
+  }
+
+  /** The subject of a sentence about the loss. */
+  get #server() {
+    return this.#worker === '' ? 'The server' : capitalized(this.#worker);
   }
 }

@@ -67,8 +67,9 @@ export class StatusBar {
   }
 
   /** Connected, for the first time or after an outage. */
-  welcome(outageSummary) {
-    setText(sentence, outageSummary || `Connected since ${clockTime(Date.now())}.`);
+  welcome(outageSummary, worker) {
+    const to = worker.name === '' ? '' : ` to ${worker.name}`;
+    setText(sentence, outageSummary || `Connected${to} since ${clockTime(Date.now())}.`);
   }
 
   setQueued(count) {

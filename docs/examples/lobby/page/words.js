@@ -89,13 +89,18 @@ export function failureWords(cause) {
   return failures.get(cause) ?? cause;
 }
 
-/** How this tab lost its connection: `The server restarted (1001)`. */
-export function lossWords({ code, reason, origin, cause }, hasRestarted = false) {
+/** How this tab lost its connection: `The server restarted (1001)`. The server may be `Worker 1`. */
+export function lossWords({ code, reason, origin, cause }, server, hasRestarted = false) {
   if (origin === 'local') return `This tab closed the connection (${cause})`;
-  if (causes.has(cause)) return `${causes.get(cause)} (${cause})`;
+  const about = (words) => words.replace(/^The server/, server);
+  if (causes.has(cause)) return `${about(causes.get(cause))} (${cause})`;
   const words =
     (hasRestarted && restarts.get(code)) || codes.get(code) || 'The connection was closed';
-  return `${words} (${reason === '' ? code : `${code} “${reason}”`})`;
+  return `${about(words)} (${reason === '' ? code : `${code} “${reason}”`})`;
+}
+
+export function capitalized(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** `850 ms`, `9.4 s`, `2 min 05 s`, `3 h 20 min`. Below a minute, a no-break space keeps it on one line. */
