@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-const SERVER = join(import.meta.dirname, '../../docs/examples/lobby/server.js');
+/** The program. */
+export const SERVER = join(import.meta.dirname, '../../docs/examples/lobby/server.js');
 const START_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 20_000;
 
@@ -28,6 +29,18 @@ export class LobbyProcess {
         this.#output += chunk;
       });
     }
+  }
+
+  /** What it has printed so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The id of the process that it has started last under a name: `worker 1`, `nats-server`. */
+  processOf(name: string): number {
+    const lines = this.#output.split('\n').filter((line) => line.startsWith(name));
+    const ids = lines.flatMap((line) => / is process (\d+)/.exec(line)?.[1] ?? []);
+    return Number(ids.at(-1));
   }
 
   /** The address that it prints once it listens. */

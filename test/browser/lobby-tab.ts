@@ -94,6 +94,16 @@ export class LobbyTab {
     return (await this.page.locator('#own-id').textContent()) ?? '';
   }
 
+  /** The worker that its connection is on. */
+  async worker(): Promise<string> {
+    return (await this.page.locator('#own-worker').textContent()) ?? '';
+  }
+
+  /** A worker in the list of workers. */
+  workerTile(name: string): Locator {
+    return this.page.locator(`.worker-tile[data-worker="${name}"]`);
+  }
+
   /** Enters another room, and shows it. */
   async join(room: string): Promise<void> {
     await this.page.getByRole('button', { name: new RegExp(`^${room}`) }).click();

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Browser } from 'playwright-core';
@@ -261,30 +260,6 @@ describe('lobby', { timeout: TIMEOUT_MS }, () => {
     const { exitCode, output } = await stopped;
     assert.equal(exitCode, 0, output);
     assert.match(output, /2 closed, 0 terminated/);
-  });
-});
-
-describe('lobby command line', () => {
-  it('refuses an invalid port', async () => {
-    for (const port of ['banana', '65536', '-1', '80.5', '']) {
-      await using lobby = new LobbyProcess(`--port=${port}`);
-      const { exitCode, output } = await lobby.outcome();
-      assert.equal(exitCode, 1);
-      assert.match(output, /^--port must be a whole number from 0 to 65535/);
-      assert.doesNotMatch(output, /at .*\.ts:/);
-    }
-  });
-
-  it('names the port that is taken', async () => {
-    const squatter = createServer();
-    await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
-    const address = squatter.address();
-    const port = typeof address === 'object' ? String(address?.port) : '';
-    await using lobby = new LobbyProcess('--port', port);
-    const { exitCode, output } = await lobby.outcome();
-    squatter.close();
-    assert.equal(exitCode, 1);
-    assert.equal(output, `Port ${port} is in use; choose another one with --port N\n`);
   });
 });
 
