@@ -4,11 +4,10 @@ import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { Subject } from 'rxjs';
 import { OrderClient, orderService } from '../../docs/examples/recipes/acknowledgement.ts';
-import { onePerUser, politeClient } from '../../docs/examples/recipes/one-connection.ts';
 import { type Quote, tickerService } from '../../docs/examples/recipes/price-ticker.ts';
 import { roomsService } from '../../docs/examples/recipes/rooms.ts';
 import { PlainClient, refusedWith } from '../support/plain-client.ts';
-import { noted, served, shortly } from '../support/served.ts';
+import { served } from '../support/served.ts';
 import { stopsAndWatch } from '../support/stops.ts';
 import { turns, until } from '../support/until.ts';
 
@@ -48,27 +47,6 @@ describe('docs/recipes/rooms.md', () => {
       { type: 'left', room, user: 'bob' },
     ]);
     assert.equal(tab.messages.length, 1);
-  });
-});
-
-describe('docs/recipes/one-connection.md', () => {
-  it('keeps the newer connection of a user, permanently', async () => {
-    const supervisor = onePerUser(userOf);
-    const url = await served(supervisor, stops);
-    const up = async (user: string) => {
-      const client = politeClient(url, as(user));
-      const { endings } = noted(client, stops);
-      await until(() => client.status.state === 'up', 'it is up');
-      return { client, endings };
-    };
-    const [older, bob, newer] = [await up('ada'), await up('bob'), await up('ada')];
-    await until(() => older.client.status.state === 'exhausted', 'the older one gives up');
-    assert.deepEqual(shortly(older.endings), ['4001 signed in elsewhere']);
-    older.client.dialNow();
-    await until(() => newer.client.status.state === 'exhausted', 'the newer one gives up');
-    assert.equal(older.client.status.state, 'up');
-    assert.deepEqual([bob.client.status.state, bob.endings], ['up', []]);
-    assert.deepEqual([supervisor.counts.open, supervisor.counts.closed], [2, 2]);
   });
 });
 

@@ -1,3 +1,5 @@
+import { processesPrints, processesProgram } from './others.ts';
+
 /**
  * The code of a stranger for each entry point: a program that runs it and prints the result as JSON,
  * and the expected output.
@@ -90,6 +92,7 @@ console.log(JSON.stringify({ value, isSeen: facts.has('socket.opened') }));
 `,
     prints: { value: { up: 'settling' }, isSeen: true },
   },
+  './nats': { code: processesProgram, prints: processesPrints },
   './machines': {
     code: `
 import { connectionMachine, hide } from 'mooring/machines';
@@ -506,21 +509,3 @@ function ordersOf(names: readonly string[]): string[][] {
     ordersOf(names.filter((name) => name !== first)).map((rest) => [first, ...rest]),
   );
 }
-
-/** As {@link typedConsumer}, for the charts, which need the types of XState. */
-export const typedCharts = `
-import { createSupervisor } from 'mooring';
-import { createClient, createPool } from 'mooring/client';
-import { type ConnectionOrders, connectionMachine } from 'mooring/machines';
-import type { InspectionEvent, Observer } from 'xstate';
-
-export const deliver: keyof ConnectionOrders = 'finish';
-export const states: readonly string[] = Object.keys(connectionMachine.states);
-const inspect = (event: InspectionEvent) => void event.actorRef.send;
-createSupervisor({ inspect });
-createClient('wss://example.com/', { inspect });
-declare const observer: Observer<InspectionEvent>;
-createSupervisor({ inspect: observer });
-createClient('wss://example.com/', { inspect: observer });
-createPool(['wss://example.com/'], { inspect: observer });
-`;

@@ -104,3 +104,38 @@ export function fanOutPrints({ name }: { name: string }): object {
   const cause = name === 'bun' ? 'taken-away' : 'peer-close';
   return { messages: [message, message, message], causes: [cause, cause, cause], forced: 0 };
 }
+
+/** Two supervisors on one bus over NATS, as if each were in a process of its own. NATS_URL names the server. */
+export const processesProgram = `
+import { createSupervisor, listen } from 'mooring';
+import { createClient } from 'mooring/client';
+import { natsBus } from 'mooring/nats';
+
+const bus = natsBus({ servers: process.env.NATS_URL, name: \`package-\${process.pid}\` });
+const onOpen = (connection) => void connection.join('news');
+const supervisors = [createSupervisor({ bus, onOpen }), createSupervisor({ bus, onOpen })];
+const ups = supervisors.map(({ events$ }) => {
+  return new Promise((resolve) => events$.subscribe(({ type }) => type === 'bus.up' && resolve()));
+});
+await Promise.all(ups);
+const [one, other] = supervisors;
+const listener = await listen(other);
+const client = createClient(listener.url);
+const heard = new Promise((resolve) => client.messages$.subscribe(resolve));
+// Until the other process has heard of the member.
+const timer = setInterval(() => one.topic('news').publish({ text: 'grüß dich' }), 20);
+const message = await heard;
+clearInterval(timer);
+const { forwarded } = one.broadcast('all');
+await client.close();
+await Promise.all(supervisors.map((supervisor) => supervisor.drain()));
+await listener.close();
+console.log(JSON.stringify({ message, forwarded, states: supervisors.map(({ bus }) => bus) }));
+`;
+
+/** The output of that program. */
+export const processesPrints = {
+  message: { text: 'grüß dich' },
+  forwarded: true,
+  states: ['down', 'down'],
+};

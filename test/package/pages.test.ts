@@ -46,6 +46,7 @@ describe('docs/reference/options.md', () => {
     ['heartbeat', 'HeartbeatOptions'],
     ['limits', 'Limits'],
     ['admitted', 'AdmittedOptions'],
+    ['natsBus', 'NatsBusOptions'],
     ['attach', 'AttachOptions'],
     ['listen', 'ListenOptions'],
     ['connect', 'ConnectOptions'],
@@ -61,11 +62,11 @@ describe('docs/reference/options.md', () => {
   it('gives the defaults of the code', () => {
     const { admission, ...resolved } = resolveOptions({});
     const { frame, ...plan } = drainPlan({}, supervisorDrain);
-    const { invalidMessages, overRate, unmatchedSubprotocols } = resolved;
+    const { invalidMessages, overRate, unmatchedSubprotocols, sameKey } = resolved;
     const { timeouts, heartbeat, limits } = defaults;
     const actual: Record<string, object> = {
       ...{ timeouts, heartbeat, limits, drain: { ...plan, ...frame } },
-      createSupervisor: { invalidMessages, overRate, unmatchedSubprotocols },
+      createSupervisor: { invalidMessages, overRate, unmatchedSubprotocols, sameKey },
       admission: {
         ...{ origins: admission.origins, refusals: admission.refusals },
         ...defaults.admission,
@@ -203,7 +204,7 @@ describe('docs/reference/verdicts.md', () => {
 
   it('gives every close code the meaning that the code gives it', () => {
     const rows = tableRows(verdictsPage, 'Close codes');
-    const expected = [...closeCodes.keys(), 3500, 4500, 2000].map((code) => {
+    const expected = [...closeCodes.keys(), 3500, 4409, 4500, 2000].map((code) => {
       const { name, class: group, sendable, level, retry } = closeCodeInfo(code);
       return [name, group, sendable ? 'yes' : 'no', level, retry];
     });
@@ -216,7 +217,8 @@ describe('docs/reference/verdicts.md', () => {
     ]);
     assert.deepEqual(told, expected);
     const codes = [...closeCodes.keys()].map(String);
-    assert.deepEqual(column(rows, 'Code'), [...codes, '3000–3999', '4000–4999', 'others']);
+    const others = ['3000–3999', '4409', '4000–4999', 'others'];
+    assert.deepEqual(column(rows, 'Code'), [...codes, ...others]);
   });
 
   it('has a conclusion in every row', () => {

@@ -37,7 +37,7 @@ const config = {
     noUnusedParameters: false,
     paths: {
       mooring: ['../../src/index.ts'],
-      'mooring/*': ['../../*/index.ts', '../../src/*/index.ts'],
+      'mooring/*': ['../../*/index.ts', '../../src/*/index.ts', '../../src/bus/*/index.ts'],
       next: ['../../docs/examples/next.d.ts'],
     },
   },
