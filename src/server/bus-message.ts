@@ -73,7 +73,8 @@ function headingOf(bytes: Uint8Array): Record<string, unknown> {
   } catch {
     throw new TypeError('the heading is not JSON');
   }
-  check('the heading', typeof heading === 'object' && heading !== null, 'an object', heading);
+  const isObject = typeof heading === 'object' && heading !== null && !Array.isArray(heading);
+  check('the heading', isObject, 'an object', heading);
   return heading as Record<string, unknown>;
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, TimerHandle } from '../core/clock.ts';
 import { type CloseFrame, checkedCloseFrame } from '../core/close-code.ts';
 import { MooringError } from '../core/errors.ts';
 import { kindOf } from '../core/wording.ts';
@@ -7,8 +7,15 @@ import type { Control, Reach } from './reach.ts';
 import type { Registry } from './registry.ts';
 import type { KeyClosing, SameKeyPolicy } from './supervisor-types.ts';
 
-/** How many keys one message of the bus announces. */
+/** How many keys one message of the bus announces, and how long these may be together unless it is a single one. */
 const ANNOUNCED_PER_MESSAGE = 500;
+const KEY_LENGTHS_PER_MESSAGE = 65_536;
+
+/** The pause before everything is announced again, because an announcement has not left. */
+const ANNOUNCE_AGAIN_MS = 1_000;
+
+/** How far the stamp of another process may lie ahead: a century. Otherwise one message could use up all stamps. */
+const LEAP_MAX = 3_155_760_000_000;
 
 /** The newest connection with a key: the key, when it opened, and its id. */
 type Announcement = readonly [key: string, stamp: number, id: string];
@@ -39,6 +46,8 @@ export class Keys {
   /** When connections with a key opened, in stamps. Only with the policy `newest`. */
   readonly #stamps = new WeakMap<InboundConnection, number>();
   #lastStamp = 0;
+  /** Will announce everything again. */
+  #timer: TimerHandle | null = null;
 
   constructor(parts: KeysParts) {
     this.#parts = parts;
@@ -59,7 +68,7 @@ export class Keys {
       );
     }
     const frame = checkedCloseFrame(code, reason);
-    const forwarded = this.#tell({ close: { key, ...frame } });
+    const forwarded = this.#tell({ close: { key, ...frame } }) ?? false;
     return { closed: this.#closeHere(key, frame), forwarded };
   }
 
@@ -73,9 +82,9 @@ export class Keys {
     const { key } = connection.side;
     const { policy, clock } = this.#parts;
     if (policy !== 'newest' || key === undefined || !connection.isOpen) return;
-    this.#lastStamp = Math.max(this.#lastStamp + 1, clock.wallNow());
+    this.#lastStamp = Math.max(this.#lastStamp + 1, Math.trunc(clock.wallNow()));
     this.#stamps.set(connection, this.#lastStamp);
-    this.#tell({ newest: [[key, this.#lastStamp, connection.id]] });
+    this.#announce([[key, this.#lastStamp, connection.id]]);
     for (const other of this.#parts.registry.byKey(key))
       if (other !== connection) other.end('replaced');
   }
@@ -83,8 +92,11 @@ export class Keys {
   #heard(message: unknown): void {
     const { close, newest } = checkedKeyMessage(message);
     if (close !== undefined) this.#closeHere(close.key, close);
-    const { policy } = this.#parts;
-    if (policy === 'newest') for (const announcement of newest ?? []) this.#heardOf(announcement);
+    if (this.#parts.policy !== 'newest' || newest === undefined) return;
+    const latest = Math.max(this.#lastStamp, this.#parts.clock.wallNow()) + LEAP_MAX;
+    if (newest.some(([, stamp]) => stamp > latest))
+      throw new TypeError('a stamp lies in the far future');
+    for (const announcement of newest) this.#heardOf(announcement);
   }
 
   #heardOf([key, stamp, id]: Announcement): void {
@@ -95,7 +107,7 @@ export class Keys {
       // Of two that opened at once, every process must choose the same.
       const isOlder = own[1] < stamp || (own[1] === stamp && own[2] < id);
       if (isOlder) connection.end('replaced');
-      else this.#tell({ newest: [own] });
+      else this.#announce([own]);
     }
   }
 
@@ -109,13 +121,44 @@ export class Keys {
     if (this.#parts.policy !== 'newest') return;
     const all = [...this.#parts.registry.open.values()].map((one) => this.#announcementOf(one));
     const known = all.filter((announcement) => announcement !== null);
-    for (let begin = 0; begin < known.length; begin += ANNOUNCED_PER_MESSAGE)
-      this.#tell({ newest: known.slice(begin, begin + ANNOUNCED_PER_MESSAGE) });
+    for (const some of inMessages(known)) this.#announce(some);
   }
 
-  #tell(message: KeyMessage): boolean {
-    return this.#control?.tell(message) ?? false;
+  #announce(newest: readonly Announcement[]): void {
+    if (this.#tell({ newest }) === false) this.#announceAgain();
   }
+
+  /** The bus may be full although it is up. When it comes up, everything is announced anyway. */
+  #announceAgain(): void {
+    const { clock, reach } = this.#parts;
+    if (reach?.state !== 'up') return;
+    this.#timer ??= clock.setTimer(ANNOUNCE_AGAIN_MS, () => {
+      this.#timer = null;
+      this.#announceAll();
+    });
+  }
+
+  #tell(message: KeyMessage): boolean | undefined {
+    return this.#control?.tell(message);
+  }
+}
+
+/** Splits announcements into those of one message each. */
+function* inMessages(announcements: readonly Announcement[]): Iterable<readonly Announcement[]> {
+  let some: Announcement[] = [];
+  let length = 0;
+  for (const announcement of announcements) {
+    const [key] = announcement;
+    length += key.length;
+    const isFull = some.length === ANNOUNCED_PER_MESSAGE || length > KEY_LENGTHS_PER_MESSAGE;
+    if (isFull && some.length > 0) {
+      yield some;
+      some = [];
+      length = key.length;
+    }
+    some.push(announcement);
+  }
+  if (some.length > 0) yield some;
 }
 
 /** @throws TypeError or MooringError if another program has published nonsense */

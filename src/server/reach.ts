@@ -35,8 +35,8 @@ export interface ControlListener {
 
 /** Tells the other supervisors something. */
 export interface Control {
-  /** Returns whether it has left. */
-  tell(message: object): boolean;
+  /** Returns whether it has left, or `undefined` if it never can: then the error has been reported. */
+  tell(message: object): boolean | undefined;
 }
 
 /** What a reach needs of its supervisor. */
@@ -96,8 +96,9 @@ export class Reach implements BusHost {
     return !publication.isLocal && this.#send(channel, writeBusMessage(publication));
   }
 
-  /** @throws MooringError `message-too-large` */
+  /** @throws MooringError `message-too-large`, only while the bus is up, because its limit is unknown before */
   #send(channel: string, message: Uint8Array): boolean {
+    if (this.#state !== 'up') return false;
     const { payloadBytesMax } = this.#link;
     if (message.length > payloadBytesMax) {
       const problem = `the message has ${message.length} bytes, and the bus takes ${payloadBytesMax}`;
@@ -129,7 +130,7 @@ export class Reach implements BusHost {
       tell: (message) => {
         const bytes = Buffer.from(JSON.stringify(message));
         const report = (error: Error) => this.errored(error);
-        return guarded(() => this.#send(channel, bytes), report) ?? false;
+        return guarded(() => this.#send(channel, bytes), report);
       },
     };
   }

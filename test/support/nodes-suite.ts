@@ -189,6 +189,7 @@ export function nodesSuite(name: string, busesOf: (count: number) => readonly Bu
       publish('\u0001');
       publish('\u0001{\n"x"');
       publish('\u00017\n"x"');
+      publish('\u0001[]\n"x"');
       publish('\u0001{"except":"c1"}\n"x"');
       publish('\u0001{"overflow":"wait"}\n"x"');
       publish('\u0001{"key":1}\n"x"');
@@ -206,6 +207,7 @@ export function nodesSuite(name: string, busesOf: (count: number) => readonly Bu
           'the heading has no end',
           'the heading is not JSON',
           'the heading must be an object, not 7',
+          'the heading must be an object, not a list',
           'except must be a list of ids, not a string',
           'overflow must be drop-newest, latest, close, not a string',
           'key must be a string, not 1',
@@ -269,6 +271,27 @@ export function nodesSuite(name: string, busesOf: (count: number) => readonly Bu
         await turns(20);
         assert.equal(all.filter(({ closed }) => closed === '').length, 1);
       }
+    });
+
+    it('newest: keep the order of a key when another program announces a stamp of the far future', async () => {
+      await start(2, { ...keyed, sameKey: 'newest' });
+      const { link } = await memberOf(buses[0] as Bus);
+      const first = await openAs(0, 'ada');
+      for (const stamp of [Number.MAX_SAFE_INTEGER, 2 ** 52])
+        link.publish('keys', Buffer.from(JSON.stringify({ newest: [['x', stamp, 'y']] })));
+      for (const service of nodes.services)
+        await until(() => service.of('handler.errored').length === 2, 'both are reported');
+      const second = await openAs(1, 'ada');
+      assert.equal(await first.isClosed(), '4409 replaced');
+      const third = await openAs(0, 'ada');
+      assert.equal(await second.isClosed(), '4409 replaced');
+      assert.equal(third.closed, '');
+      const errors = nodes.services.flatMap((service) => service.of('handler.errored'));
+      assert.deepEqual(
+        [...new Set(errors.map(({ error }) => error.message))],
+        ['a stamp lies in the far future'],
+      );
+      await link.close();
     });
 
     it('tell once that the bus is up, and leave it at the end of a drain', async () => {
