@@ -1,6 +1,8 @@
 // Goal: while the bus is away, sockets stay, this process is served, and nothing is said that is not true. Method: a real
 // nats-server that is killed, frozen, and cut off by a proxy, under a publisher that never stops.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { after, afterEach, describe, it } from 'node:test';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
@@ -10,6 +12,7 @@ import { deadPort } from '../support/dead-port.ts';
 import { NatsServer } from '../support/nats-server.ts';
 import { natsServers } from '../support/nats-versions.ts';
 import { heardBy, hears, Nodes } from '../support/nodes.ts';
+import { PlainClient } from '../support/plain-client.ts';
 import { until } from '../support/until.ts';
 
 const program = (await natsServers()).at(-1);
@@ -144,6 +147,8 @@ describe('while the bus is away', { timeout: 60_000 }, () => {
       [2, 1],
       [2, 1],
     ]);
+    const again = publisher.sent.length;
+    await until(() => publisher.sent.length > again + 20, 'it publishes again');
     await publisher.stop();
     assertServed();
   });
@@ -183,6 +188,103 @@ describe('while the bus is away', { timeout: 60_000 }, () => {
       assert.equal(service.of('bus.down').length, 1);
     } finally {
       await guarded.kill();
+    }
+  });
+
+  it('credentials that are refused after an outage are told once', async () => {
+    const options = ['--user', 'ada', '--pass', 'secret'];
+    const first = await NatsServer.start(program, options);
+    const connection = { ...quick, user: 'ada', pass: 'secret' };
+    const [service] = await startOne(natsBus({ servers: first.url, connection }));
+    await service.when('bus.up');
+    await first.kill();
+    await service.when('bus.down');
+    options[3] = 'another';
+    await first.restart();
+    try {
+      const refused = () =>
+        service.of('handler.errored').filter(({ error }) => /authorization/i.test(error.message));
+      await until(() => refused().length > 0, 'it is told');
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      assert.deepEqual([refused().length, refused()[0]?.handler], [1, 'bus']);
+      assert.equal(service.of('bus.down').length, 1);
+      assert.equal(service.supervisor.bus, 'down');
+    } finally {
+      await first.kill();
+    }
+  });
+
+  it('a long message is published here, though the bus would take it only when it is up', async () => {
+    const message = 'x'.repeat(1_100_000);
+    const port = await deadPort();
+    const [service] = await startOne(natsBus({ servers: `127.0.0.1:${port}` }));
+    const topic = service.supervisor.topic('room');
+    assert.equal(topic.publish(message).forwarded, false);
+    await service.when('bus.down');
+    assert.equal(topic.publish(message).forwarded, false);
+    assert.equal(service.supervisor.broadcast(message).forwarded, false);
+  });
+
+  it('hung attempts leave no sockets behind', async () => {
+    // One that speaks, and then hangs in the TLS handshake; and one that accepts and is silent.
+    const info = JSON.stringify({ version: '2.10.0', proto: 1, tls_required: true, headers: true });
+    for (const greeting of [`INFO ${info}\r\n`, '']) {
+      const sockets = new Set<Socket>();
+      const hung = createServer((socket) => {
+        sockets.add(socket.on('error', () => {}).on('close', () => sockets.delete(socket)));
+        socket.resume().write(greeting);
+        attempts += 1;
+      });
+      let attempts = 0;
+      hung.listen(0, '127.0.0.1');
+      await once(hung, 'listening');
+      const { port } = hung.address() as AddressInfo;
+      const connection = { ...quick, timeout: 100 };
+      const [service] = await startOne(natsBus({ servers: `127.0.0.1:${port}`, connection }));
+      await until(() => attempts >= 4, 'it tries again');
+      assert.ok(sockets.size <= 1, `${sockets.size} sockets`);
+      await service.supervisor.drain();
+      await until(() => sockets.size === 0, 'it has left');
+      hung.close();
+      await service.stop();
+    }
+  });
+
+  it('many attempts at many servers cause no warning', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    const dead = await Promise.all(Array.from({ length: 6 }, deadPort));
+    const servers = dead.map((port) => `127.0.0.1:${port}`);
+    const [service] = await startOne(natsBus({ servers }));
+    await service.when('bus.down');
+    // Each round tries all of them.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await service.supervisor.drain();
+    process.off('warning', onWarning);
+    assert.deepEqual(warnings, []);
+  });
+
+  it('newest: agrees on connections with long keys that opened meanwhile', async () => {
+    services += 1;
+    const port = await deadPort();
+    const buses = [0, 1].map(() => natsBus({ servers: `127.0.0.1:${port}` }));
+    nodes = await Nodes.startWithoutWaiting(buses, {
+      sameKey: 'newest',
+      authenticate: ({ url = '' }) => url.slice(-1),
+      key: (peer) => `${peer}`.repeat(300_000),
+    });
+    const names = ['a', 'b', 'c', 'd'];
+    for (const { url } of nodes.services)
+      for (const name of names) await PlainClient.open(`${url}?${name}`);
+    const late = await NatsServer.start(program, [], port);
+    try {
+      await nodes.untilUp();
+      const open = () => nodes.services.map(({ supervisor }) => supervisor.counts.open);
+      await until(() => open()[0] === 0, 'the older ones are closed');
+      assert.deepEqual(open(), [0, names.length]);
+    } finally {
+      await late.kill();
     }
   });
 

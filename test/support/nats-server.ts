@@ -12,21 +12,23 @@ export class NatsServer {
   readonly #program: NatsServerProgram;
   readonly #options: readonly string[];
   #process: ChildProcess;
-  #port = -1;
+  #port: number;
   #monitorPort = -1;
 
-  private constructor(program: NatsServerProgram, options: readonly string[]) {
+  private constructor(program: NatsServerProgram, options: readonly string[], port: number) {
     this.#program = program;
     this.#options = options;
+    this.#port = port;
     this.#process = this.#spawn();
   }
 
-  /** Starts a server and waits until it accepts connections. */
+  /** Starts a server and waits until it accepts connections. @param port - @default one that is free */
   static async start(
     program: NatsServerProgram,
     options: readonly string[] = [],
+    port = -1,
   ): Promise<NatsServer> {
-    const server = new NatsServer(program, options);
+    const server = new NatsServer(program, options, port);
     await server.#untilReady();
     return server;
   }

@@ -31,7 +31,7 @@ export class NatsInterest implements Interest {
     return this.#link.confirmed();
   }
 
-  /** Subscribes, unless it has. nats.js subscribes again by itself when a connection comes back. */
+  /** Subscribes, unless it has on this connection. */
   subscribe(nats: NatsConnection, subject: string): void {
     if (this.#nats === nats || nats.isClosed()) return;
     this.#nats = nats;

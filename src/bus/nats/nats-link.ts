@@ -1,11 +1,15 @@
 import { randomInt } from 'node:crypto';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import {
+  AuthorizationError,
+  type NatsConnection,
+  type Status,
+  UserAuthenticationExpiredError,
+} from '@nats-io/transport-node';
 import type { BusHost, BusLink, Interest } from '../../core/bus.ts';
-import type { TimerHandle } from '../../core/clock.ts';
 import { toError } from '../../core/errors.ts';
+import { attempt } from './attempt.ts';
 import { type InterestLink, NatsInterest } from './nats-interest.ts';
 import type { ResolvedNatsBusOptions } from './options.ts';
-import { probe } from './probe.ts';
 import { SendWindow } from './send-window.ts';
 import { Sender, Senders } from './sender.ts';
 import { subjectOf } from './subject.ts';
@@ -13,21 +17,17 @@ import { subjectOf } from './subject.ts';
 /** The usual limit of a server, until it has told its own. */
 const PAYLOAD_BYTES_MAX = 1_048_576;
 
-/** An unreachable server is noticed after three of these. */
-const PING_INTERVAL_MS = 2_000;
-const PINGS_OUT_MAX = 2;
-
-/** How long one attempt to connect may take. */
-const ATTEMPT_MS = 2_000;
-
 /** The pause between attempts. Up to as much is added at random, so that processes do not come back in step. */
 const RETRY_MS = 250;
 
-/** How long a stale connection may take to disconnect, and the last messages to leave at the end. */
+/** How long the last messages may take to leave. */
 const LEAVE_MS = 1_000;
 
 /** Channels that are subscribed to in one turn of the event loop. */
 const SUBSCRIBED_PER_TURN = 1_000;
+
+/** How many lots there are to draw from. */
+const LOTS = 2 ** 32;
 
 type Heard = (message: Uint8Array) => void;
 
@@ -39,11 +39,12 @@ export class NatsLink implements BusLink, InterestLink {
   readonly #window = new SendWindow();
   readonly #sender = new Sender();
   readonly senders = new Senders();
-  /** Connects again by itself. It is replaced if it is lost for good. */
+  /** It does not connect again when it is lost. Another one takes its place. */
   #nats: NatsConnection | null = null;
   #state: 'up' | 'down' | null = null;
+  /** Whether the host knows that the credentials are refused. */
+  #isRefused = false;
   readonly #closed = new AbortController();
-  #staleTimer: TimerHandle | null = null;
   /** Ends the pause between two attempts. */
   #endPause: () => void = () => {};
   readonly #ended: Promise<void>;
@@ -60,11 +61,11 @@ export class NatsLink implements BusLink, InterestLink {
 
   publish(channel: string, message: Uint8Array): boolean {
     const nats = this.#nats;
-    // nats.js takes messages while it is disconnected, and drops them.
-    if (nats === null || this.#state !== 'up' || this.#isClosed || nats.isClosed()) return false;
-    if (!this.#window.take(nats, message.length)) return false;
+    if (nats === null || this.#state !== 'up' || this.#isClosed) return false;
+    const subject = subjectOf(this.#options.name, channel);
+    if (!this.#window.take(nats, subject.length + message.length)) return false;
     const { mark: reply } = this.#sender;
-    nats.publish(subjectOf(this.#options.name, channel), message, { reply });
+    nats.publish(subject, message, { reply });
     return true;
   }
 
@@ -97,11 +98,11 @@ export class NatsLink implements BusLink, InterestLink {
     this.#endPause();
     if (this.#state === 'up') await Promise.race([last, this.#pause(LEAVE_MS)]);
     this.#endPause();
-    await this.#end(this.#nats);
+    await this.#nats?.close();
     await this.#ended;
   }
 
-  /** Connects, and connects anew whenever a connection is lost for good. */
+  /** Connects, and connects anew whenever the connection is lost. */
   async #run(): Promise<void> {
     // Not from within `open`.
     await Promise.resolve();
@@ -109,67 +110,61 @@ export class NatsLink implements BusLink, InterestLink {
       try {
         await this.#serve(await this.#connect());
       } catch (thrown) {
-        this.#moved('down', toError(thrown));
+        this.#failed(toError(thrown));
       }
-      this.#nats = null;
       if (!this.#isClosed) await this.#pause(RETRY_MS + randomInt(RETRY_MS));
     }
   }
 
+  /** Tries one server after the other. @throws Error of the last one */
   async #connect(): Promise<NatsConnection> {
-    const { servers, connection } = this.#options;
-    const all = typeof servers === 'string' ? [servers] : [...servers];
-    if (connection?.tls?.handshakeFirst !== true) await probe(all, ATTEMPT_MS, this.#closed.signal);
-    return connect({
-      timeout: ATTEMPT_MS,
-      pingInterval: PING_INTERVAL_MS,
-      maxPingOut: PINGS_OUT_MAX,
-      reconnectTimeWait: RETRY_MS,
-      reconnectJitter: RETRY_MS,
-      ...connection,
-      servers: all,
-      noEcho: true,
-      maxReconnectAttempts: -1,
-      // Credentials that are refused now may be accepted later.
-      ignoreAuthErrorAbort: true,
-    });
+    let problem: unknown;
+    for (const server of inOrder(this.#options)) {
+      try {
+        return await attempt(server, this.#options.connection, this.#closed.signal);
+      } catch (thrown) {
+        problem = thrown;
+      }
+      if (this.#isClosed) break;
+    }
+    throw problem;
   }
 
-  /** Serves a connection until it is lost for good, or closed. */
+  /** Serves a connection until it is lost or closed. */
   async #serve(nats: NatsConnection): Promise<void> {
     const statuses = nats.status();
     this.#nats = nats;
-    if (this.#isClosed) return this.#end(nats);
-    await this.#subscribeAll(nats);
-    if (!nats.isClosed()) this.#moved('up');
-    for await (const status of statuses) {
-      switch (status.type) {
-        case 'reconnect':
-          this.#moved('up');
-          break;
-        case 'disconnect':
-          this.#forgetStale();
-          this.#moved('down');
-          break;
-        case 'staleConnection':
-          this.#moved('down', new Error('the NATS server does not answer'));
-          // It does not disconnect as long as its last bytes cannot leave.
-          this.#staleTimer ??= this.host.clock.setTimer(LEAVE_MS, () => void this.#end(nats));
-          break;
-        case 'error':
-          if (this.#state === 'up') this.host.errored(status.error);
-          break;
-        default:
-      }
+    try {
+      if (this.#isClosed) return;
+      await this.#subscribeAll(nats);
+      if (!nats.isClosed()) this.#moved('up');
+      for await (const status of statuses) this.#noted(status);
+    } finally {
+      this.#nats = null;
+      await nats.close();
     }
-    this.#forgetStale();
     const error = await nats.closed();
     this.#moved('down', error instanceof Error ? error : undefined);
   }
 
-  #forgetStale(): void {
-    if (this.#staleTimer !== null) this.host.clock.clearTimer(this.#staleTimer);
-    this.#staleTimer = null;
+  #noted(status: Status): void {
+    switch (status.type) {
+      case 'disconnect':
+        // What is published from here on cannot leave.
+        this.#nats = null;
+        break;
+      case 'staleConnection':
+        this.#moved('down', new Error('the NATS server does not answer'));
+        // Otherwise it waits until its last bytes have left.
+        void this.#nats?.close();
+        break;
+      case 'error':
+        // nats.js then disconnects as if the server did not answer.
+        if (isRefusal(status.error)) this.#moved('down', status.error);
+        else this.host.errored(status.error);
+        break;
+      default:
+    }
   }
 
   /** In slices, because a node may have 100,000 topics. */
@@ -191,20 +186,21 @@ export class NatsLink implements BusLink, InterestLink {
     interest.subscribe(nats, subjectOf(this.#options.name, interest.channel));
   }
 
-  /** Closes a connection. The socket of an attempt to connect again would stay, and keep the process alive. */
-  async #end(nats: NatsConnection | null): Promise<void> {
-    if (nats === null) return;
-    await nats.close();
-    const { protocol } = nats as { protocol?: { transport?: { discard?(): void } } };
-    protocol?.transport?.discard?.();
-  }
-
   #moved(to: 'up' | 'down', error?: Error): void {
     if (this.#isClosed || this.#state === to) return;
     this.#state = to;
+    this.#isRefused = error !== undefined && isRefusal(error);
     this.#window.reset();
     if (to === 'up') this.#sender.connected();
     this.host.moved(to, error);
+  }
+
+  /** An attempt has failed. The reason may be another one than that of the loss. */
+  #failed(error: Error): void {
+    this.#moved('down', error);
+    if (this.#isClosed || this.#isRefused || !isRefusal(error)) return;
+    this.#isRefused = true;
+    this.host.errored(error);
   }
 
   #pause(ms: number): Promise<void> {
@@ -217,4 +213,17 @@ export class NatsLink implements BusLink, InterestLink {
       };
     });
   }
+}
+
+/** The servers in random order, so that processes spread over them. */
+function inOrder({ servers, connection }: ResolvedNatsBusOptions): string[] {
+  const all = typeof servers === 'string' ? [servers] : [...servers];
+  if (connection?.noRandomize === true) return all;
+  const drawn = all.map((server) => ({ server, lot: randomInt(LOTS) }));
+  return drawn.sort((one, other) => one.lot - other.lot).map(({ server }) => server);
+}
+
+/** Whether the server refuses the credentials, now or any longer. */
+function isRefusal(error: Error): boolean {
+  return error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError;
 }

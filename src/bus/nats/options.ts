@@ -1,5 +1,6 @@
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import { isOptions, must, optional, type Resolved, resolved } from '../../core/option-rules.ts';
+import { isAddress } from './address.ts';
 
 /** Options of NATS that the bus sets itself. */
 const OWN = [
@@ -7,14 +8,22 @@ const OWN = [
   'port',
   'noEcho',
   'reconnect',
+  'reconnectTimeWait',
+  'reconnectJitter',
+  'reconnectJitterTLS',
+  'reconnectDelayHandler',
   'maxReconnectAttempts',
   'waitOnFirstConnect',
   'ignoreAuthErrorAbort',
+  'ignoreClusterUpdates',
 ] as const;
 
 /** Options of {@link natsBus}. */
 export interface NatsBusOptions {
-  /** The address of a server, or the addresses of several servers of one cluster. @default 'nats://127.0.0.1:4222' */
+  /**
+   * The address of a server, or the addresses of all servers of a cluster. Credentials belong in `connection`.
+   * @default 'nats://127.0.0.1:4222'
+   */
   servers?: string | readonly string[] | undefined;
   /**
    * The first token of every subject. Services with different names on the same servers do not hear each other. Letters,
@@ -37,12 +46,13 @@ const nameForm = /^[\w-]{1,64}$/;
 const rules = {
   servers: must<string | readonly string[]>(
     DEFAULT_SERVER,
-    (given) => isText(given) || (Array.isArray(given) && given.length > 0 && given.every(isText)),
-    'must be an address, or a list of addresses',
+    (given) =>
+      isAddress(given) || (Array.isArray(given) && given.length > 0 && given.every(isAddress)),
+    'must be an address such as nats://127.0.0.1:4222, without credentials, or a list of addresses',
   ),
   name: must(
     'mooring',
-    (given) => isText(given) && nameForm.test(given),
+    (given) => typeof given === 'string' && nameForm.test(given),
     'must have 1 to 64 letters, digits, _ or -',
   ),
   connection: optional<NonNullable<NatsBusOptions['connection']>>(isOptions, 'must be an object'),
@@ -58,8 +68,4 @@ export function resolveNatsBusOptions(options: NatsBusOptions): ResolvedNatsBusO
       if (name in connection) report('is set by the bus; remove it', 'connection', name);
     }
   });
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
 }

@@ -4,6 +4,9 @@ const ASK_BYTES = 262_144;
 /** Bytes that may be under way. nats.js itself buffers without a bound. */
 const UNDER_WAY_BYTES_MAX = 8_388_608;
 
+/** What the protocol and nats.js add to a short message, about. */
+const OVERHEAD_BYTES = 32;
+
 /** What a window asks the server through. */
 export interface Confirming {
   /** Resolves when the server has everything that was sent before. */
@@ -18,10 +21,10 @@ export class SendWindow {
   /** Separates connections: an answer for an earlier one counts nothing. */
   #connection = 0;
 
-  /** Takes a message, unless too much is under way. */
+  /** Takes a message, unless too much is under way. @param bytes - of the message and its subject */
   take(nats: Confirming, bytes: number): boolean {
     if (this.#underWayBytes >= UNDER_WAY_BYTES_MAX) return false;
-    this.#underWayBytes += bytes;
+    this.#underWayBytes += bytes + OVERHEAD_BYTES;
     if (this.#askedBytes === 0 && this.#underWayBytes >= ASK_BYTES) this.#ask(nats);
     return true;
   }

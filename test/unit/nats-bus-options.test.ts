@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { addressOf } from '../../src/bus/nats/address.ts';
+import { natsBus } from '../../src/bus/nats/index.ts';
+
+describe('natsBus', () => {
+  it('takes addresses of servers', () => {
+    const addresses = {
+      'nats://127.0.0.1:4222': ['127.0.0.1', 4222],
+      'tls://nats.example.com': ['nats.example.com', 4222],
+      'localhost:80': ['localhost', 80],
+      'nats://[::1]:4333': ['::1', 4333],
+      '[::1]': ['::1', 4222],
+    };
+    for (const [address, [host, port]] of Object.entries(addresses)) {
+      assert.deepEqual(addressOf(address), { host, port });
+      natsBus({ servers: address });
+    }
+    natsBus({ servers: Object.keys(addresses) });
+  });
+
+  it('refuses what is no address', () => {
+    const wrong = [
+      ...['', ' ', 'not an address', '::1', 'a:4222,b:4222', 'nats://a:99999', 'nats://'],
+      ...['ws://a:4222', 'http://a:4222', 'nats://ada:secret@a:4222', 'nats://token@a:4222'],
+      ...[[], [''], ['a', 7], 7, null, {}],
+    ];
+    for (const servers of wrong as string[])
+      assert.throws(() => natsBus({ servers }), { code: 'invalid-options' }, String(servers));
+  });
+
+  it('never quotes credentials in an address', () => {
+    assert.throws(
+      () => natsBus({ servers: 'nats://ada:secret@a:4222' }),
+      ({ message }: Error) => /without credentials/.test(message) && !message.includes('secret'),
+    );
+  });
+
+  it('refuses options of NATS that it sets itself', () => {
+    for (const name of [
+      'servers',
+      'noEcho',
+      'reconnect',
+      'reconnectTimeWait',
+      'maxReconnectAttempts',
+    ])
+      assert.throws(() => natsBus({ connection: { [name]: 1 } }), {
+        code: 'invalid-options',
+        message: `options.connection.${name}: is set by the bus; remove it`,
+      });
+  });
+
+  it('refuses a name that is not one token', () => {
+    for (const name of ['', 'a.b', '*', '>', 'a b', 'x'.repeat(65)])
+      assert.throws(() => natsBus({ name }), { code: 'invalid-options' });
+  });
+});
