@@ -23,7 +23,10 @@ export interface BusHost {
   readonly clock: Clock;
   /** The link is up, or is down. Called once for each change; a link begins as neither. */
   moved(state: 'up' | 'down', error?: Error): void;
-  /** Something went wrong that does not end the link, for example a channel that may not be heard. */
+  /**
+   * Something went wrong that does not change the state of the link: a channel may not be heard, or the credentials are refused
+   * while the link is down.
+   */
   errored(error: Error): void;
 }
 
@@ -33,7 +36,7 @@ export interface BusHost {
  * A channel is a word, or a word, a slash and any well-formed text: `all`, `live/room/1`.
  */
 export interface BusLink {
-  /** The longest message, in bytes. */
+  /** The longest message, in bytes. It counts only while the link is up. */
   readonly payloadBytesMax: number;
   /**
    * Gives a message to the other links that listen to its channel. Messages of one link to one channel arrive in order, and

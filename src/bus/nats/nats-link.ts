@@ -61,7 +61,7 @@ export class NatsLink implements BusLink, InterestLink {
 
   publish(channel: string, message: Uint8Array): boolean {
     const nats = this.#nats;
-    if (nats === null || this.#state !== 'up' || this.#isClosed) return false;
+    if (nats === null || this.#state !== 'up' || this.#isClosed || nats.isClosed()) return false;
     const subject = subjectOf(this.#options.name, channel);
     if (!this.#window.take(nats, subject.length + message.length)) return false;
     const { mark: reply } = this.#sender;
