@@ -8,8 +8,8 @@ import type { Registry } from './registry.ts';
 import type { KeyClosing, SameKeyPolicy } from './supervisor-types.ts';
 
 /** How many keys one message of the bus announces, and how long these may be together unless it is a single one. */
-const ANNOUNCED_PER_MESSAGE = 500;
-const KEY_LENGTHS_PER_MESSAGE = 65_536;
+const ANNOUNCED_PER_MESSAGE = 200;
+const KEY_LENGTHS_PER_MESSAGE = 8_192;
 
 /** The pause before everything is announced again, because an announcement has not left. */
 const ANNOUNCE_AGAIN_MS = 1_000;
@@ -96,10 +96,14 @@ export class Keys {
     const latest = Math.max(this.#lastStamp, this.#parts.clock.wallNow()) + LEAP_MAX;
     if (newest.some(([, stamp]) => stamp > latest))
       throw new TypeError('a stamp lies in the far future');
-    for (const announcement of newest) this.#heardOf(announcement);
+    // Answered together: one message may announce thousands, and any program can announce a key a thousand times.
+    const newer = new Set<InboundConnection>();
+    for (const announcement of newest) this.#heardOf(announcement, newer);
+    this.#announceEach(newer);
   }
 
-  #heardOf([key, stamp, id]: Announcement): void {
+  /** @param newer - takes the connections here that are newer than the announced one */
+  #heardOf([key, stamp, id]: Announcement, newer: Set<InboundConnection>): void {
     this.#lastStamp = Math.max(this.#lastStamp, stamp);
     for (const connection of this.#parts.registry.byKey(key)) {
       const own = this.#announcementOf(connection);
@@ -107,7 +111,7 @@ export class Keys {
       // Of two that opened at once, every process must choose the same.
       const isOlder = own[1] < stamp || (own[1] === stamp && own[2] < id);
       if (isOlder) connection.end('replaced');
-      else this.#announce([own]);
+      else newer.add(connection);
     }
   }
 
@@ -118,8 +122,12 @@ export class Keys {
   }
 
   #announceAll(): void {
-    if (this.#parts.policy !== 'newest') return;
-    const all = [...this.#parts.registry.open.values()].map((one) => this.#announcementOf(one));
+    if (this.#parts.policy === 'newest') this.#announceEach(this.#parts.registry);
+  }
+
+  #announceEach(connections: Iterable<InboundConnection>): void {
+    const open = [...connections].filter(({ isOpen }) => isOpen);
+    const all = open.map((connection) => this.#announcementOf(connection));
     const known = all.filter((announcement) => announcement !== null);
     for (const some of inMessages(known)) this.#announce(some);
   }
