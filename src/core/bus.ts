@@ -21,7 +21,10 @@ export interface Bus {
 export interface BusHost {
   /** The source of time of the supervisor. */
   readonly clock: Clock;
-  /** The link is up, or is down. Called once for each change; a link begins as neither. */
+  /**
+   * The link is up, or is down. Called once for each change; a link begins as neither. When it comes up, it hears all channels
+   * that it listens to already.
+   */
   moved(state: 'up' | 'down', error?: Error): void;
   /**
    * Something went wrong that does not change the state of the link: a channel may not be heard, or the credentials are refused

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import type { Notifications } from '../chart/notifications.ts';
-import type { Bus, BusHost, BusLink } from '../core/bus.ts';
-import type { Clock, TimerHandle } from '../core/clock.ts';
+import type { Bus, BusHost, BusLink, Interest } from '../core/bus.ts';
+import { type Clock, holdProcess, systemClock, type TimerHandle } from '../core/clock.ts';
 import type { Contract } from '../core/contract.ts';
-import { MooringError, toError } from '../core/errors.ts';
+import { MooringError } from '../core/errors.ts';
 import { bytesFrame } from '../core/frame.ts';
 import { guarded } from '../core/guard.ts';
 import { type BusMessage, readBusMessage, writeBusMessage } from './bus-message.ts';
@@ -70,12 +70,13 @@ export class Reach implements BusHost {
   readonly #link: BusLink;
   readonly #controls: ControlListener[] = [];
   #state: BusState = 'connecting';
+  #isClosed = false;
 
   constructor(bus: Bus, parts: ReachParts) {
     this.clock = parts.clock;
     this.#parts = parts;
     this.#link = bus.open(this);
-    this.#link.listen(ALL, (message) => this.#heardBroadcast(message));
+    this.#listen(ALL, (message) => this.#heardBroadcast(message));
   }
 
   get state(): BusState {
@@ -109,7 +110,7 @@ export class Reach implements BusHost {
 
   /** Hears what other processes publish to a topic. */
   listen(audience: TopicAudience): void {
-    audience.interest ??= this.#link.listen(channelOf(audience.name), (message) =>
+    audience.interest ??= this.#listen(channelOf(audience.name), (message) =>
       this.#heard(message, audience),
     );
   }
@@ -119,10 +120,17 @@ export class Reach implements BusHost {
     audience.interest = null;
   }
 
+  /** A link may hear something while it leaves, when nobody here wants it any more. */
+  #listen(channel: string, heard: (message: Uint8Array) => void): Interest {
+    return this.#link.listen(channel, (message) => {
+      if (!this.#isClosed) heard(message);
+    });
+  }
+
   /** Opens a channel for messages of Mooring itself, which are JSON. */
   control(channel: string, listener: ControlListener): Control {
     this.#controls.push(listener);
-    this.#link.listen(channel, (message) => {
+    this.#listen(channel, (message) => {
       const report = (error: Error) => this.errored(error);
       guarded(() => listener.heard(JSON.parse(Buffer.from(message).toString())), report);
     });
@@ -177,6 +185,7 @@ export class Reach implements BusHost {
   }
 
   moved(state: 'up' | 'down', error?: Error): void {
+    if (this.#isClosed) return;
     this.#state = state;
     if (state === 'up') for (const control of this.#controls) control.up();
     const { notifications, reporter } = this.#parts;
@@ -194,14 +203,21 @@ export class Reach implements BusHost {
 
   /** Leaves the bus, within a second. Never rejects. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#state = 'down';
+    // The process must live until the drain has resolved, and timers of a clock do not keep it alive.
+    const letProcessEnd = this.clock === systemClock ? holdProcess() : null;
     let timer: TimerHandle | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = this.clock.setTimer(LEAVE_MS, resolve);
     });
-    const left = this.#link.close().catch((thrown) => this.errored(toError(thrown)));
-    await Promise.race([left, deadline]);
+    const left = guarded(
+      () => this.#link.close(),
+      (error) => this.errored(error),
+    );
+    await Promise.race([left, deadline]).catch(() => {});
     if (timer !== undefined) this.clock.clearTimer(timer);
+    letProcessEnd?.();
   }
 }
 

@@ -53,7 +53,8 @@ export function failureText({ seed, violation, trace }: SimulationResult): strin
   ].join('\n');
 }
 
-function lineText({ atMs, who, what, detail }: TraceLine): string {
+/** One line of a trace. */
+export function lineText({ atMs, who, what, detail }: TraceLine): string {
   return `${atMs.toFixed(1).padStart(12)} ms  ${who === 0 ? '' : `c${who}`}`
     .padEnd(22)
     .concat(`${what} ${detail}`.trimEnd());

@@ -1,22 +1,36 @@
-// Simulates whole services, one seed after the other, and prints what was exercised and what was found.
+// Simulates whole services, one seed after the other, and prints what was exercised and what was found. With --nodes, each
+// service has several processes on one bus.
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../package/repository.ts';
 import { wholeNumber } from '../support/whole-number.ts';
 import { type Campaign, campaign, failureText, writeRegression } from './campaign.ts';
+import { nodesCampaign } from './nodes/nodes-campaign.ts';
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     runs: { type: 'string', default: '10000' },
+    nodes: { type: 'boolean', default: false },
   },
 });
 const first = numberOf('seed', 0);
-const outcome = await campaign(first, numberOf('runs', 1));
-console.log(summary(outcome));
-if (outcome.failure !== undefined) {
+await (values.nodes ? simulateNodes() : simulateServices());
+
+async function simulateServices(): Promise<void> {
+  const outcome = await campaign(first, numberOf('runs', 1));
+  console.log(summary(outcome));
+  if (outcome.failure === undefined) return;
   console.log(`\n${failureText(outcome.failure)}`);
   console.log(`kept in ${relative(root, writeRegression(outcome.failure))}`);
+  process.exitCode = 1;
+}
+
+async function simulateNodes(): Promise<void> {
+  const { summary, failure } = await nodesCampaign(first, numberOf('runs', 1));
+  console.log(summary);
+  if (failure === undefined) return;
+  console.log(`\n${failure}`);
   process.exitCode = 1;
 }
 
