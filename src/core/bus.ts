@@ -4,8 +4,8 @@ import { hasMethods } from './methods.ts';
 /**
  * What the processes of one service share, so that a topic and a broadcast reach members in all of them.
  *
- * Mooring has two: `memoryBus()`, and `natsBus()` from `mooring/nats`. You may write another; the conformance suite in
- * `test/bus/` says what it must do.
+ * Mooring has two: `memoryBus()`, and `natsBus()` from `mooring/nats`. You may write another; `busSuite` in
+ * `test/support/bus-suite.ts` checks what it must do.
  */
 export interface Bus {
   /** The name of the bus in logs, for example `nats`. */

@@ -18,7 +18,7 @@ import { until } from '../support/until.ts';
 
 const page = read('docs/guide/several-processes.md');
 const [, subject = '', payload = ''] = /^nats pub (\S+) '(.+)'$/m.exec(page) ?? [];
-const [, example = ''] = /```text\n(␁[\s\S]+?)\n```/.exec(page) ?? [];
+const [, example = ''] = /```text\n(\\u0001[\s\S]+?)\n```/.exec(page) ?? [];
 const [, settings = ''] = /```\n(ping_interval[\s\S]+?)```/.exec(page) ?? [];
 const [topics = '', everybody = ''] = tableRows(section(page, 'Other programs')).map(
   (row) => row['Subject'] ?? '',
@@ -97,7 +97,7 @@ describe('a program outside', () => {
     const [one, other] = await start();
     const nats = await outside();
     const [heading = '', message = ''] = example.split('\n');
-    const wanted = heading.replace('␁', '').replace('k3v9x2.c1', one.connection.id);
+    const wanted = heading.replace('\\u0001', '').replace('k3v9x2.c1', one.connection.id);
     nats.publish(subject, withHeading(JSON.parse(wanted), message));
     nats.publish(subject, '"end"');
     await allHear([one, other], 'end');
