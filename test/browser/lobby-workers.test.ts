@@ -111,7 +111,8 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
     const [id, benId, worker] = [await ada.id(), await ben.id(), await ben.worker()];
     const killed = lobby.processOf(worker);
     process.kill(killed, 'SIGKILL');
-    await ben.sees(ben.outage(/^Worker \d was lost|^The connection was lost/));
+    const told = `^The connection to ${worker} was lost .* \\(1006\\) .* Reconnected to worker \\d after`;
+    await ben.sees(ben.outage(new RegExp(told)));
     await ben.isConnected();
     assert.notEqual(await ben.id(), benId);
     await ada.row(benId).waitFor({ state: 'detached' });
@@ -147,6 +148,7 @@ describe('lobby with workers', { timeout: TIMEOUT_MS }, () => {
     const other = await openApart('Eve', ada);
     process.kill(lobby.processOf('nats-server'), 'SIGKILL');
     await ada.sees(ada.page.locator('#own-bus', { hasText: 'bus down' }));
+    await ada.sees(ada.page.locator('#workers', { hasText: 'does not hear the others' }));
     for (const tab of [ada, other]) {
       await tab.sees(tab.page.locator('#own-bus', { hasText: 'bus up' }));
     }

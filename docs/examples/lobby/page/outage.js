@@ -1,4 +1,4 @@
-import { capitalized, clockTime, duration, lossWords } from './words.js';
+import { clockTime, duration, lossWords } from './words.js';
 
 /** Why this tab is disconnected: from the loss of a connection until the next welcome message. */
 export class Outage {
@@ -21,7 +21,7 @@ export class Outage {
     const unreached = this.#failures > 0 ? `The server could not be reached${tried}.` : '';
     if (this.#loss === undefined) return unreached;
     const { verdict, at } = this.#loss;
-    const lost = `${lossWords(verdict, this.#server)} at ${clockTime(at)}.`;
+    const lost = `${lossWords(verdict, this.#worker)} at ${clockTime(at)}.`;
     return unreached === '' ? lost : `${lost} ${unreached}`;
   }
 
@@ -30,7 +30,7 @@ export class Outage {
     const hasRestarted = ![0, serverStartedAt].includes(this.#serverStartedAt);
     const loss = this.#loss;
     const attempt = this.#failures > 0 ? ` on attempt ${this.#failures + 1}` : '';
-    const server = this.#server;
+    const lostWorker = this.#worker;
     this.#serverStartedAt = serverStartedAt;
     this.#worker = worker.name;
     this.#loss = undefined;
@@ -39,12 +39,7 @@ export class Outage {
     const { verdict, at } = loss;
     const lostFor = duration(Date.now() - at);
     const to = worker.name === '' ? '' : ` to ${worker.name}`;
-    const lost = lossWords(verdict, server, hasRestarted);
+    const lost = lossWords(verdict, lostWorker, hasRestarted);
     return `${lost} at ${clockTime(at)}. Reconnected${to} after ${lostFor}${attempt}.`;
-  }
-
-  /** The subject of a sentence about the loss. */
-  get #server() {
-    return this.#worker === '' ? 'The server' : capitalized(this.#worker);
   }
 }

@@ -89,18 +89,21 @@ export function failureWords(cause) {
   return failures.get(cause) ?? cause;
 }
 
-/** How this tab lost its connection: `The server restarted (1001)`. The server may be `Worker 1`. */
-export function lossWords({ code, reason, origin, cause }, server, hasRestarted = false) {
+/** How this tab lost its connection: `The server restarted (1001)`, or the worker that it was on. */
+export function lossWords({ code, reason, origin, cause }, worker, hasRestarted = false) {
   if (origin === 'local') return `This tab closed the connection (${cause})`;
-  const about = (words) => words.replace(/^The server/, server);
-  if (causes.has(cause)) return `${about(causes.get(cause))} (${cause})`;
+  if (causes.has(cause)) return `${withWorker(causes.get(cause), worker)} (${cause})`;
   const words =
     (hasRestarted && restarts.get(code)) || codes.get(code) || 'The connection was closed';
-  return `${about(words)} (${reason === '' ? code : `${code} “${reason}”`})`;
+  return `${withWorker(words, worker)} (${reason === '' ? code : `${code} “${reason}”`})`;
 }
 
-export function capitalized(words) {
-  return words.charAt(0).toUpperCase() + words.slice(1);
+function withWorker(words, worker) {
+  if (worker === '') return words;
+  const name = worker.charAt(0).toUpperCase() + worker.slice(1);
+  return words
+    .replace(/^The server/, name)
+    .replace(/^The connection/, `The connection to ${worker}`);
 }
 
 /** `850 ms`, `9.4 s`, `2 min 05 s`, `3 h 20 min`. Below a minute, a no-break space keeps it on one line. */

@@ -9,6 +9,8 @@ const strip = byId('workers');
 const list = byId('worker-list');
 const ownWorker = byId('own-worker');
 const ownBus = byId('own-bus');
+const hint = byId('workers-hint');
+const hintWords = hint.textContent;
 
 const busWords = new Map([
   ['alone', 'supervisor.bus: this lobby is one process'],
@@ -41,9 +43,8 @@ export class Workers {
   /** While this tab is not connected, no worker can be heard. */
   setLive(isLive) {
     this.#isLive = isLive;
-    if (isLive) return;
-    ownWorker.hidden = true;
-    ownBus.hidden = true;
+    for (const node of [strip, ownWorker, ownBus])
+      setData(node, 'stale', isLive ? undefined : true);
   }
 
   snapshot(snapshot) {
@@ -107,6 +108,10 @@ function showWorker(node, name) {
 function showBus(bus) {
   ownBus.hidden = false;
   setText(ownBus, `bus ${bus}`);
+  setText(
+    hint,
+    bus === 'up' ? hintWords : 'The bus is not up: this worker does not hear the others.',
+  );
   setData(ownBus, 'bus', bus);
   ownBus.title = busWords.get(bus);
 }
