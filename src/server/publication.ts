@@ -71,8 +71,19 @@ export function publication(
   { overflow, topic, key }: PublicationPolicy,
 ): Publication {
   return {
-    ...{ message, frame, accepts, except, exceptElsewhere, isLocal, overflow, topic, key },
-    ...{ delivered: 0, kept: 0, replaced: 0, dropped: 0 },
+    message,
+    frame,
+    accepts,
+    except,
+    exceptElsewhere,
+    isLocal,
+    overflow,
+    topic,
+    key,
+    delivered: 0,
+    kept: 0,
+    replaced: 0,
+    dropped: 0,
   };
 }
 
