@@ -33,13 +33,14 @@ export function writeBusMessage({
   exceptElsewhere: except,
 }: Publication): Uint8Array {
   const payload = payloadOf(frame);
+  const isPlain = isText(frame) && except.length === 0 && overflow === 'drop-newest' && key === '';
+  if (isPlain && payload[0] !== START_OF_HEADING) return payload;
   const heading = {
     ...(!isText(frame) && { binary: true }),
     ...(except.length > 0 && { except }),
     ...(overflow !== 'drop-newest' && { overflow }),
     ...(key !== '' && { key }),
   };
-  if (Object.keys(heading).length === 0 && payload[0] !== START_OF_HEADING) return payload;
   const text = Buffer.from(JSON.stringify(heading));
   return Buffer.concat([Buffer.of(START_OF_HEADING), text, Buffer.of(LINE_FEED), payload]);
 }
@@ -50,18 +51,34 @@ export function writeBusMessage({
  * @throws TypeError that says what is wrong
  */
 export function readBusMessage(message: Uint8Array): BusMessage {
-  const begin = message[0] === START_OF_HEADING ? message.indexOf(LINE_FEED) + 1 : 0;
-  if (message[0] === START_OF_HEADING && begin === 0) throw new TypeError('the heading has no end');
-  const heading = begin === 0 ? {} : headingOf(message.subarray(1, begin - 1));
+  if (message[0] !== START_OF_HEADING) {
+    checkText(message);
+    return { payload: message, ...plain };
+  }
+  const begin = message.indexOf(LINE_FEED) + 1;
+  if (begin === 0) throw new TypeError('the heading has no end');
+  const heading = headingOf(message.subarray(1, begin - 1));
   const { binary = false, except = [], overflow = 'drop-newest', key = '' } = heading;
   check('binary', typeof binary === 'boolean', 'a boolean', binary);
   check('except', Array.isArray(except) && except.every(isString), 'a list of ids', except);
   check('overflow', overflows.includes(overflow as Overflow), overflows.join(', '), overflow);
   check('key', isString(key), 'a string', key);
   const payload = message.subarray(begin);
-  // A peer would fail the connection that such a text arrives on (RFC 6455 §8.1).
-  if (binary === false && !isUtf8(payload)) throw new TypeError('the text is not UTF-8');
+  if (binary === false) checkText(payload);
   return { payload, isBinary: binary, except, overflow, key } as BusMessage;
+}
+
+/** What holds for a message without a heading. */
+const plain: Omit<BusMessage, 'payload'> = {
+  isBinary: false,
+  except: [],
+  overflow: 'drop-newest',
+  key: '',
+};
+
+/** A peer would fail the connection that another text arrives on (RFC 6455 §8.1). */
+function checkText(payload: Uint8Array): void {
+  if (!isUtf8(payload)) throw new TypeError('the text is not UTF-8');
 }
 
 const overflows: readonly Overflow[] = ['drop-newest', 'latest', 'close'];

@@ -9,7 +9,7 @@ import { guarded } from '../core/guard.ts';
 import { type BusMessage, readBusMessage, writeBusMessage } from './bus-message.ts';
 import type { FanOut } from './fan-out.ts';
 import type { InboundConnection } from './inbound-connection.ts';
-import { everybody, type Publication, publication } from './publication.ts';
+import { everybody, type Publication, publication, type Selection } from './publication.ts';
 import type { Registry } from './registry.ts';
 import type { AnyReporter } from './report.ts';
 import type { BusState } from './supervisor-types.ts';
@@ -173,15 +173,19 @@ export class Reach implements BusHost {
   }
 
   #publicationOf({ payload, isBinary, ...message }: BusMessage, topic: string): Publication {
-    const { registry } = this.#parts;
-    const except = new Set<InboundConnection>();
-    for (const id of message.except) {
-      const connection = registry.open.get(id);
-      if (connection !== undefined) except.add(connection);
-    }
     const { overflow, key } = message;
     const frame = bytesFrame(payload, isBinary);
-    return publication(undefined, frame, { ...everybody, except }, { overflow, key, topic });
+    return publication(undefined, frame, this.#selectionOf(message), { overflow, key, topic });
+  }
+
+  #selectionOf({ except: ids }: Pick<BusMessage, 'except'>): Selection {
+    if (ids.length === 0) return everybody;
+    const except = new Set<InboundConnection>();
+    for (const id of ids) {
+      const connection = this.#parts.registry.open.get(id);
+      if (connection !== undefined) except.add(connection);
+    }
+    return { ...everybody, except };
   }
 
   moved(state: 'up' | 'down', error?: Error): void {
