@@ -2,6 +2,7 @@ import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { BusHost, Interest } from '../../core/bus.ts';
 import { toError } from '../../core/errors.ts';
 import type { Senders } from './sender.ts';
+import { slim } from './slim.ts';
 
 /** What an interest needs of its link. */
 export interface InterestLink {
@@ -35,12 +36,13 @@ export class NatsInterest implements Interest {
   subscribe(nats: NatsConnection, subject: string): void {
     if (this.#nats === nats || nats.isClosed()) return;
     this.#nats = nats;
-    this.#subscription = nats.subscribe(subject, {
+    const subscription = nats.subscribe(subject, {
       callback: (error, message) => {
         // The link reports the error, which ends the subscription.
         if (error === null && this.#link.senders.accepts(message.reply)) this.#hear(message.data);
       },
     });
+    this.#subscription = slim(subscription);
   }
 
   /** An error must not reach nats.js, which would stop reading. */
