@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { root } from '../package/repository.ts';
 import { type Calibration, Calibrator } from './calibration.ts';
 import { killChildren } from './child.ts';
+import { killEngines } from './engines/engines.ts';
 import { type BenchOptions, parseBenchOptions } from './options.ts';
 import { benchmarksPage, PAGE } from './page.ts';
 import { pictures } from './panels.ts';
@@ -26,6 +27,7 @@ const INTERRUPTED = 130;
 // However this process ends, no child and no folder of test/bench/run.sh is left behind.
 process.on('exit', () => {
   killChildren();
+  killEngines();
   const compiled = join(import.meta.dirname, '../..');
   if (basename(compiled) === `bench-${process.pid}`) rmSync(compiled, { recursive: true });
 });

@@ -1,3 +1,4 @@
+import type { EngineName } from './engines/engine.ts';
 import type { Figures } from './profile-page.ts';
 
 /** Which server a subject is. */
@@ -33,6 +34,10 @@ export interface Setup {
   readonly heartbeatMs?: number;
   /** Which client dials, where clients are measured. */
   readonly dialer?: 'mooring' | 'ws';
+  /** The engine that several servers share. @default none: each is alone */
+  readonly bus?: EngineName;
+  /** Where that engine listens, once it runs. */
+  readonly busUrl?: string;
 }
 
 /** The next connection leaves the topic and joins it again, or a publication asks each member and reaches none. */
@@ -71,6 +76,8 @@ export interface ServerOrders {
   residentBytes(): number;
   /** Every connection joins further topics, until it is in this many. */
   joinTopics(count: number): void;
+  /** Every connection joins this many topics that nobody else is in. Waits until all of them are joined. */
+  joinOwnTopics(count: number): Promise<void>;
   /** Repeats a piece of work. Returns the CPU of one, in microseconds. */
   workMicros(plan: { work: Work; forMs: number }): Promise<number>;
   publish(stream: Stream): Promise<void>;

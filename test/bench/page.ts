@@ -66,6 +66,8 @@ const METHOD = [
     'because clients in a closed loop on loopback would reach them.',
   'ws broadcasts and pings as its README shows. Compression is off everywhere. Bun takes part if the ' +
     'environment variable `BENCH_BUN` names its binary.',
+  'The rows of the bus use a real nats-server and a real redis-server, which are found on the PATH, or come from ' +
+    'the packages of Debian. `NATS_SERVER` and `REDIS_SERVER` can name others.',
 ];
 
 function machineText({ machine, rows }: Results): string {
@@ -81,8 +83,8 @@ function summary(rows: readonly BenchRow[]): string {
   const held = targets.filter(({ holds }) => holds).length;
   return (
     `${held} of ${targets.length} targets hold. Smaller is better in every row. µs and ms/s are CPU time of the server, ` +
-    'for each unit of work and per second. The rows `latency`, `heartbeat-pause`, `slow-reader-p99`, `churn`, `storm-pause` ' +
-    'and `storm-open` show elapsed time instead. A row without a target is only a comparison.'
+    'for each unit of work and per second. The rows `latency`, `heartbeat-pause`, `slow-reader-p99`, `churn`, `storm-pause`, ' +
+    '`storm-open` and `bus-pause` show elapsed time instead. A row without a target is only a comparison.'
   );
 }
 
@@ -138,6 +140,9 @@ const HELD_BY: Readonly<Record<string, string>> = {
     'in which they lie in memory, and blocks the event loop meanwhile. Pinging sixteen neighbours in turn, ' +
     'instead of each in a tick of its own, took a third off.',
   'slow-reader': 'Not Mooring: the other members are written to in the same turn.',
+  'bus-pause':
+    'Nearly all of the pause is one turn in which the client of NATS subscribes to all topics again. It writes 6 MB, ' +
+    'and Mooring does nothing in that turn.',
   'dialed-heap':
     'The XState actor of the connection takes 1.3 KB, and the subscription to messages, which RxJS makes, ' +
     '0.8 KB.',

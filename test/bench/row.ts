@@ -53,8 +53,11 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-/** The limit of a ratio, or how many bytes more than the peer may be needed. */
-export type Target = number | { readonly bytesBeyond: number };
+/** The limit of a ratio, or how many bytes more than the peer may be needed, or how many times its CPU and more. */
+export type Target =
+  | number
+  | { readonly bytesBeyond: number }
+  | { readonly times: number; readonly microsBeyond: number };
 
 /** Compares the medians of the rounds. @throws Error when a figure is missing */
 export function compare(head: RowHead, rounds: Pairs, target?: Target): BenchRow {
@@ -66,13 +69,26 @@ export function compare(head: RowHead, rounds: Pairs, target?: Target): BenchRow
   const row = { ...head, ours, peer, ratio, holds: true, rounds };
   if (target === undefined) return row;
   if (typeof target === 'number') return { ...row, target, holds: ratio <= target };
-  const { bytesBeyond } = target;
-  const limit = 1 + bytesBeyond / peer;
-  const targetText = `${head.peerName} + ${(bytesBeyond / BYTES_PER_KIB).toFixed(1)} KiB`;
+  const { limit, targetText } = limitOf(target, row);
   return { ...row, target: limit, targetText, holds: ratio <= limit };
 }
 
 const BYTES_PER_KIB = 1_024;
+
+/** The greatest ratio that a target allows with this figure of the peer. */
+function limitOf(
+  target: Exclude<Target, number>,
+  { peer, peerName }: { readonly peer: number; readonly peerName: string },
+): { readonly limit: number; readonly targetText: string } {
+  if ('times' in target) {
+    const { times, microsBeyond } = target;
+    const targetText = `${peerName} × ${times} + ${microsBeyond} µs`;
+    return { limit: times + microsBeyond / peer, targetText };
+  }
+  const { bytesBeyond } = target;
+  const targetText = `${peerName} + ${(bytesBeyond / BYTES_PER_KIB).toFixed(1)} KiB`;
+  return { limit: 1 + bytesBeyond / peer, targetText };
+}
 
 /** Rows that have a target. */
 export function targeted(rows: readonly BenchRow[]): readonly BenchRow[] {

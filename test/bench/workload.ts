@@ -1,5 +1,6 @@
 import { busyReason } from './busy.ts';
 import type { Calibration } from './calibration.ts';
+import { reasonAgainst } from './engines/engines.ts';
 import type { Setup } from './orders.ts';
 import {
   type BenchRow,
@@ -79,7 +80,7 @@ export interface RunPlan {
  * the first.
  */
 export async function runWorkload(workload: Workload, plan: RunPlan): Promise<Outcome> {
-  const { leftOut, rows } = available(workload, plan.rows);
+  const { leftOut, rows } = await available(workload, plan.rows);
   const names = subjectsOf(workload, rows);
   const taken = new Map<string, Figures[]>(names.map((name) => [name, []]));
   const rounds = Math.min(plan.rounds, workload.roundsMax ?? plan.rounds);
@@ -153,17 +154,29 @@ function subjectsOf(workload: Workload, rows: readonly RowPlan[]): readonly stri
   );
 }
 
-function available(
+async function available(
   { subjects }: Workload,
   rows: readonly RowPlan[],
-): { rows: readonly RowPlan[]; leftOut: readonly LeftOut[] } {
-  const isMissing = ({ needs }: RowPlan) =>
-    bunBinary() === '' && needs.some((name) => subjects[name]?.program === 'bun');
-  const reason = 'BENCH_BUN does not name a Bun binary';
-  return {
-    rows: rows.filter((row) => !isMissing(row)),
-    leftOut: rows.filter(isMissing).map(({ name }) => ({ name, reason })),
-  };
+): Promise<{ rows: readonly RowPlan[]; leftOut: readonly LeftOut[] }> {
+  const measurable: RowPlan[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const row of rows) {
+    const reason = await missingFor(row.needs.map((name) => subjects[name]));
+    if (reason === null) measurable.push(row);
+    else leftOut.push({ name: row.name, reason });
+  }
+  return { rows: measurable, leftOut };
+}
+
+/** What some subjects need and this machine does not have. */
+async function missingFor(setups: readonly (Setup | undefined)[]): Promise<string | null> {
+  if (bunBinary() === '' && setups.some((setup) => setup?.program === 'bun'))
+    return 'BENCH_BUN does not name a Bun binary';
+  for (const setup of setups) {
+    const reason = setup?.bus === undefined ? null : await reasonAgainst(setup.bus);
+    if (reason !== null) return reason;
+  }
+  return null;
 }
 
 function rowOf(plan: RowPlan, taken: Taken): BenchRow {

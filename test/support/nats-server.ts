@@ -48,6 +48,13 @@ export class NatsServer {
     return list.map(({ subject }) => subject).filter((subject) => !subject.startsWith('$'));
   }
 
+  /** How many subscriptions it has. */
+  async subscriptions(): Promise<number> {
+    const url = `http://127.0.0.1:${this.#monitorPort}/varz`;
+    const { subscriptions } = (await (await fetch(url)).json()) as { subscriptions: number };
+    return subscriptions;
+  }
+
   /** Ends it at once, as a crash does. */
   async kill(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;

@@ -60,6 +60,14 @@ describe('a row', () => {
     assert.match(tableText([beyond]), / 2\.00 +≤ ws \+ 2\.0 KiB/);
   });
 
+  it('may cost a number of times its peer, and some CPU more', () => {
+    const limit = { times: 1.1, microsBeyond: 10 };
+    const { target, targetText, holds } = compare(head, { ours: [120], peer: [100] }, limit);
+    assert.equal(Math.round((target ?? 0) * 1_000), 1_200);
+    assert.deepEqual([targetText, holds], ['ws × 1.1 + 10 µs', true]);
+    assert.equal(compare(head, { ours: [121], peer: [100] }, limit).holds, false);
+  });
+
   it('is refused when a figure is missing', () => {
     assert.throws(() => rowOf([1], []), /burst-ws/);
     assert.throws(() => rowOf([1], [0]), /burst-ws/);

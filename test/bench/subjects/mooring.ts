@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { natsBus } from '../../../src/bus/nats/index.ts';
 import * as defaults from '../../../src/core/defaults.ts';
 import { messageFrame } from '../../../src/core/frame.ts';
 import {
@@ -12,6 +13,7 @@ import type { Memberships, Setup } from '../orders.ts';
 import { topicsOf } from './memberships.ts';
 import { Echo, type Subject } from './subject.ts';
 import { TEXT } from './text.ts';
+import { untilTrue } from './watching.ts';
 
 /** Loopback is faster than the limits that protect a service. Everything else has its default. */
 const wide = {
@@ -30,6 +32,7 @@ export function mooring(setup: Setup): Subject {
     ...heartbeat(setup.heartbeatMs),
     ...(setup.actors && { actors: setup.actors }),
     ...(setup.isChecked && { messages: Echo }),
+    ...(setup.busUrl !== undefined && { bus: natsBus({ servers: setup.busUrl }) }),
     ...(setup.isMember !== false && { onOpen: joining(setup) }),
     onMessage: handler(setup, { answer: () => topic.publish(TEXT), count: () => (received += 1) }),
   });
@@ -56,6 +59,11 @@ export function mooring(setup: Setup): Subject {
         for (let other = 1; other < count; other += 1) connection.join(`other ${other}`);
       }
     },
+    untilShared: async () => {
+      if (setup.busUrl !== undefined)
+        await untilTrue(() => supervisor.bus === 'up', 'the bus is up');
+    },
+    joinOwnTopics: (count) => joinOwnTopics([...supervisor.connections], count),
     workOf(work) {
       if (work === 'where') return () => void topic.publish(TEXT, { where: () => false });
       // In turn: a set of V8 that loses and gets the same member again and again looks at each of its traces.
@@ -72,6 +80,20 @@ export function mooring(setup: Setup): Subject {
       for (const connection of supervisor.connections) connection.terminate();
     },
   };
+}
+
+/** Topics that are joined in one turn of the event loop. */
+const JOINED_PER_TURN = 500;
+
+async function joinOwnTopics(connections: readonly Connection[], count: number): Promise<void> {
+  let joined = 0;
+  for (const connection of connections) {
+    for (let own = 0; own < count; own += 1) {
+      connection.join(`room/${connection.id}/${own}`);
+      joined += 1;
+      if (joined % JOINED_PER_TURN === 0) await new Promise(setImmediate);
+    }
+  }
 }
 
 /** The shortest deadline determines the ticks of the wheel, so it is shortened together with the interval. */

@@ -33,7 +33,7 @@ function subjectOf(setup: Setup): Subject {
     case 'bare':
       return bare();
     case 'socket.io':
-      return socketIo();
+      return socketIo(setup);
     case 'bun':
       throw new Error('Bun has a program of its own');
   }
@@ -41,6 +41,7 @@ function subjectOf(setup: Setup): Subject {
 
 async function listen(port = 0): Promise<number> {
   const { server } = subject;
+  await subject.untilShared?.();
   const address = { port, host: '127.0.0.1', backlog: 4_096 };
   await new Promise<void>((resolve) => server.listen(address, resolve));
   return (server.address() as AddressInfo).port;

@@ -26,6 +26,7 @@ export function serverOrders(subject: Omit<Subject, 'server'>): Omit<ServerOrder
     publish: (stream) => publishing(stream, TEXT, subject),
     untilReceived: (count) => untilCount(() => received() === count, count, 'received'),
     joinTopics: (count) => subject.joinTopics?.(count),
+    joinOwnTopics: async (count) => subject.joinOwnTopics?.(count),
     workMicros: ({ work, forMs }) => repeated(subject.workOf?.(work), forMs),
     longestPauseMs,
     watchMemory() {

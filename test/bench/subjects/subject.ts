@@ -9,12 +9,16 @@ export interface Subject {
   open(): number;
   /** Connections that are not completely gone. */
   present(): number;
+  /** Waits until it reaches the servers that it shares a bus with. For subjects that may have one. */
+  untilShared?(): Promise<void>;
   /** Sends a message to all connections, in the usual way of this subject. */
   publish(text: string): void;
   /** Writes a message this often to each of the sockets themselves, in one piece. For subjects that own their sockets. */
   writeBare?(text: string, times: number): void;
   /** Lets every connection join further topics, until it is in this many. */
   joinTopics?(count: number): void;
+  /** Lets every connection join this many topics that nobody else is in. */
+  joinOwnTopics?(count: number): Promise<void>;
   /** Work that is repeated. It is for the connections that are open now. */
   workOf?(work: Work): () => void;
   /** Messages that the handler has counted. For subjects that count. */

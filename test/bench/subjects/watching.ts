@@ -9,7 +9,12 @@ export async function untilCount(
   count: number,
   what: string,
 ): Promise<void> {
-  await until(isReached, `${count} are ${what}`, WITHIN_MS);
+  await untilTrue(isReached, `${count} are ${what}`);
+}
+
+/** Waits, within the measured process, until something holds. */
+export async function untilTrue(holds: () => boolean, label: string): Promise<void> {
+  await until(holds, label, WITHIN_MS);
 }
 
 /** CPU that this process has used so far. */

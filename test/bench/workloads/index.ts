@@ -1,5 +1,7 @@
 import type { Workload } from '../workload.ts';
 import { accept, acceptFlat } from './accept.ts';
+import { busPublish, busSocketIo } from './bus.ts';
+import { busInterest } from './bus-interest.ts';
 import { capacity } from './capacity.ts';
 import { churn } from './churn.ts';
 import { dialedHeap } from './dialed-heap.ts';
@@ -50,6 +52,9 @@ export const workloads: readonly Workload[] = [
   churn,
   storm,
   dialedHeap,
+  busPublish,
+  busSocketIo,
+  busInterest,
   importing,
   capacity,
   scaling,
