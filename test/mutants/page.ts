@@ -1,4 +1,5 @@
-import { type Mutant, mutants } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
+import { mutants } from './mutants.ts';
 import { suites } from './suites.ts';
 
 /** A mutant and the suites that found it, each with the name of its first test that failed. */

@@ -1,14 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../package/repository.ts';
-import type { Mutant } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
 
-const COPIED = [
-  ...['src', 'machines', 'test', 'docs', 'README.md', 'LICENSE'],
-  ...['package.json', 'package-lock.json', 'tsconfig.json', '.gitignore', '.npmrc', '.biome.json'],
-];
+/** What is made from the rest. */
+const MADE = ['node_modules', '.git', '.test', 'dist'];
 
 /** A copy of the project in which faults are planted, one at a time. */
 export class Planting {
@@ -16,8 +22,9 @@ export class Planting {
 
   constructor() {
     this.folder = mkdtempSync(join(tmpdir(), 'mooring-mutants-'));
-    for (const name of COPIED) {
-      cpSync(join(root, name), join(this.folder, name), { recursive: true });
+    for (const name of readdirSync(root)) {
+      if (!MADE.includes(name))
+        cpSync(join(root, name), join(this.folder, name), { recursive: true });
     }
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'));
   }
@@ -26,6 +33,7 @@ export class Planting {
   compile(): void {
     const tsc = join(root, 'node_modules', '.bin', 'tsc');
     spawnSync(tsc, ['-p', 'test'], { cwd: this.folder });
+    spawnSync(process.execPath, ['.test/test/self-reference.js'], { cwd: this.folder });
   }
 
   /** Plants one fault and compiles. Returns a function that removes the fault. */

@@ -13,7 +13,7 @@ export interface Suite {
 export const suites: readonly Suite[] = [
   { name: 'charts', files: /^model\/(?!real)/ },
   { name: 'unit', files: /^unit\/(?!tidy|catalogue|errors-page|mutants|bench)/ },
-  { name: 'simulation', files: /^simulation\/simulation/ },
+  { name: 'simulation', files: /^simulation\/(simulation|fan-out)/ },
   { name: 'real sockets', files: /^model\/real/ },
   { name: 'integration', files: /^integration\// },
 ];
