@@ -105,6 +105,12 @@ const scenarios = {
     about:
       'Four thousand connections are reset at the same moment. The costs are those of one ending.',
   },
+  flood: {
+    title: 'A message of a flood',
+    about:
+      '200 clients send messages of 100 bytes of JSON, as fast as the server reads them, to a handler that counts. The costs are ' +
+      'those of one message.',
+  },
   heartbeat: {
     title: 'A heartbeat',
     about:

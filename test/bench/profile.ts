@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../package/repository.ts';
 import { killChildren } from './child.ts';
+import type { Setup } from './orders.ts';
 import { type Measured, page, type Scenario } from './profile-page.ts';
 import { Stage } from './stage.ts';
+import { sendFlood } from './workloads/flood.ts';
 
 const PAGE = 'docs/internals/performance.md';
 const MEMBERS = 1_000;
@@ -16,6 +18,8 @@ const BURST = 16;
 const PAUSE_MS = 5;
 const HEARTBEAT_MS = 1_000;
 const HEARTBEATS = 4;
+const FLOODING = 200;
+const FLOOD = 3_000;
 /** Before the measurement, so that V8 has compiled what is measured. */
 const WARM_UPS = 2;
 
@@ -46,6 +50,11 @@ const scenarios: Readonly<Record<Scenario, Work>> = {
     prepare: (stage) => stage.connect(CROWD),
     work: (stage) => stage.end(CROWD, 'reset'),
   },
+  flood: {
+    operations: FLOODING * FLOOD,
+    begin: (stage) => stage.connect(FLOODING),
+    work: (stage) => sendFlood(stage, FLOOD),
+  },
   heartbeat: {
     operations: HEARTBEATS * CROWD,
     heartbeatMs: HEARTBEAT_MS,
@@ -64,7 +73,11 @@ function publishing(perTick: number): Work {
 
 async function measured(scenario: Scenario): Promise<Measured> {
   const { operations, heartbeatMs, begin, prepare, work } = scenarios[scenario];
-  const setup = { program: 'mooring', ...(heartbeatMs !== undefined && { heartbeatMs }) } as const;
+  const setup: Setup = {
+    program: 'mooring',
+    ...(heartbeatMs !== undefined && { heartbeatMs }),
+    ...(scenario === 'flood' && { handler: 'count' }),
+  };
   const stage = new Stage(`profile: ${scenario}`, setup);
   try {
     await begin?.(stage);
