@@ -76,8 +76,11 @@ async function namedProgram(path: string): Promise<NatsServerProgram> {
 export async function unpackFromDebian(to: string, options: readonly string[] = []): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'nats-server-'));
   try {
-    const command = ['-qq', ...options, 'download', 'nats-server'];
-    await run('apt-get', command, { cwd: folder, timeout: DOWNLOAD_WITHIN_MS });
+    await download(folder, options).catch(async (error) => {
+      if (options.length > 0) throw error;
+      // A fresh system has no list of packages yet.
+      await download(folder, await freshLists(folder));
+    });
     const [archive] = (await readdir(folder)).filter((name) => name.endsWith('.deb'));
     if (archive === undefined) throw new Error('apt-get has downloaded no package');
     await run('dpkg', ['-x', join(folder, archive), folder]);
@@ -88,6 +91,28 @@ export async function unpackFromDebian(to: string, options: readonly string[] = 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function download(folder: string, options: readonly string[]): Promise<void> {
+  const command = ['-qq', ...options, 'download', 'nats-server'];
+  await run('apt-get', command, { cwd: folder, timeout: DOWNLOAD_WITHIN_MS });
+}
+
+/**
+ * Downloads lists of packages into a folder, so that those of the system stay as they are.
+ *
+ * @param options - further options of apt-get, for example its sources.
+ * @returns the options of apt-get with which it uses these lists.
+ */
+export async function freshLists(
+  folder: string,
+  options: readonly string[] = [],
+): Promise<readonly string[]> {
+  const lists = join(folder, 'lists');
+  await mkdir(join(lists, 'partial'), { recursive: true });
+  const all = [...options, '-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${folder}`];
+  await run('apt-get', ['-qq', ...all, 'update'], { timeout: DOWNLOAD_WITHIN_MS });
+  return all;
 }
 
 async function isRunnable(path: string): Promise<boolean> {
