@@ -10,7 +10,12 @@ import type { Workload } from './workload.ts';
 export const PAGE = 'docs/benchmarks.md';
 
 /** Writes the page of the benchmarks. */
-export function benchmarksPage(results: Results, workloads: readonly Workload[]): string {
+export function benchmarksPage(measured: Results, workloads: readonly Workload[]): string {
+  // Rows that were measured again later are at the end.
+  const order = workloads.flatMap(({ rows }) => rows.map(({ name }) => name));
+  const place = ({ name }: BenchRow) => order.indexOf(name);
+  const rows = [...measured.rows].sort((one, other) => place(one) - place(other));
+  const results = { ...measured, rows };
   return `<!-- Made by \`npm run bench -- --write\`; change test/bench/page.ts, not this. -->
 
 # Benchmarks
@@ -120,12 +125,12 @@ const HELD_BY: Readonly<Record<string, string>> = {
   'burst-bun':
     'Bun writes without the stream layer of Node.js. The bare `socket.write` already costs 1.27 of Bun, so 1.15 is out of reach.',
   'burst-joined':
-    'The visit of a member reads its connection, its side and its transport beside its socket. Between two turns, other ' +
-    'memory has displaced these from the caches. In the profile, where the turns follow each other quickly, Mooring and ' +
-    'Node.js together have 9 % of a burst.',
+    'The visit of a member costs 1.6 µs beyond its write, in `single` as well as here. In the profile, 6 % of a delivery ' +
+    'is code of Mooring, nearly all of it in the loop over the members, and 6 % is code of Node.js around the write.',
   single:
-    'Nearly all of the cost is one write for each member, as with the bare `socket.write`: in the profile, Mooring has less ' +
-    'than 1 %. The rest is noise of the machine.',
+    'Nearly all of the cost is one write for each member. The visit costs 1.6 µs beyond it, see `burst-joined`, as it did ' +
+    'before publications were collected. With nothing to join, the ratio to ws depends on how long the system call takes: it was ' +
+    '0.67 on another machine.',
   echo:
     'Rate limit, depth check, codec and guarded handler take one to two microseconds for each message. The ' +
     'rest is the same system calls, and varies by a tenth from run to run.',
@@ -137,18 +142,18 @@ const HELD_BY: Readonly<Record<string, string>> = {
     'cores.',
   accept:
     "Each socket costs an XState actor (about 8 µs and 1.2 KB, which `actors: 'on-demand'` saves), the address of the peer " +
-    '(a system call, 4 % of an accept), the bookkeeping of the registry, and the garbage of all that, which is 16 %. Mooring ' +
-    'itself has 10 %. ws keeps no registry, no limits and no verdict.',
+    '(a system call, 8 % of an accept), the bookkeeping of the registry, and the garbage of all that, which is 15 %. Mooring ' +
+    'itself has 11 %, and XState 8 %. ws keeps no registry, no limits and no verdict.',
   'mass-close':
     'Each connection costs four facts for its chart, a verdict with its error and its trail, and the end of its actor: ' +
-    'Mooring has 12 %, the collection of garbage 20 % and XState 7 % of an ending. ws only notes a code.',
+    'Mooring has 14 %, the collection of garbage 9 % and XState 4 % of an ending, and the system calls 45 %. ws only notes a code.',
   'mass-close-flat':
     'A thousand connections cost between 20 and 33 µs each, depending on the round (14 to 23 with ws), ' +
     'because the whole measurement takes only 25 ms. Ten thousand cost nearly the same in every round.',
   'idle-heap':
     'The actor of XState takes 1.2 KB, more than half of the difference to ws. 2.3 KiB more than ws would be right.',
   heartbeat:
-    'Mooring sends the same pings and reads the same pongs, in the same system calls, which are 72 % of the cost. ws ' +
+    'Mooring sends the same pings and reads the same pongs, in the same system calls, which are 80 % of the cost; Mooring has 2 %. ws ' +
     'visits all connections at once, in the order in which they lie in memory, and blocks the event loop for 300 ms ' +
     'meanwhile. Mooring spreads its pings, so what a ping needs is no longer in the caches.',
   'slow-reader': 'Not Mooring: the other members are written to in the same turn.',

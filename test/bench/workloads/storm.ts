@@ -36,8 +36,9 @@ export const storm: Workload = {
     ws: { program: 'mooring', dialer: 'ws', heartbeatMs: 0 },
   },
   rows: [
-    versus({ name: 'storm', unit: 'µs' }, cpu, ['mooring', 'ws']),
-    versus({ name: 'storm-pause', unit: 'ms' }, pause, ['mooring', 'ws']),
+    versus({ name: 'storm', unit: 'µs', spreadMax: 0.3 }, cpu, ['mooring', 'ws']),
+    // Pauses are measured in steps of 10 ms.
+    versus({ name: 'storm-pause', unit: 'ms', spreadMax: 2 }, pause, ['mooring', 'ws']),
     {
       ...versus({ name: 'storm-open', unit: 'ms' }, all, ['mooring', 'ws']),
       note: (taken) =>
