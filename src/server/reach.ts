@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { Notifications } from '../chart/notifications.ts';
 import type { Bus, BusHost, BusLink, Interest } from '../core/bus.ts';
 import { type Clock, holdProcess, systemClock, type TimerHandle } from '../core/clock.ts';
@@ -6,6 +5,7 @@ import type { Contract } from '../core/contract.ts';
 import { MooringError } from '../core/errors.ts';
 import { bytesFrame } from '../core/frame.ts';
 import { guarded } from '../core/guard.ts';
+import { shortName } from '../core/short-name.ts';
 import { type BusMessage, readBusMessage, writeBusMessage } from './bus-message.ts';
 import type { FanOut } from './fan-out.ts';
 import type { InboundConnection } from './inbound-connection.ts';
@@ -17,10 +17,6 @@ import type { TopicAudience } from './topics.ts';
 
 /** The channel of broadcasts. */
 const ALL = 'all';
-
-/** Characters of the name of a process, and how many there are of each. */
-const NODE_LENGTH = 6;
-const RADIX = 36;
 
 /** How long leaving the bus may take. */
 const LEAVE_MS = 1_000;
@@ -62,9 +58,7 @@ export interface ReachParts {
  */
 export class Reach implements BusHost {
   /** The name of this process in the ids of its connections. Another one each time it starts. */
-  readonly node = randomInt(RADIX ** NODE_LENGTH)
-    .toString(RADIX)
-    .padStart(NODE_LENGTH, '0');
+  readonly node = shortName();
   readonly clock: Clock;
   readonly #parts: ReachParts;
   readonly #link: BusLink;

@@ -1,7 +1,4 @@
-import { randomInt } from 'node:crypto';
-
-const RADIX = 36;
-const NAME_LENGTH = 6;
+import { shortName } from '../../core/short-name.ts';
 
 /** How many senders are remembered. A process is another sender each time it starts. */
 const SENDERS_MAX = 10_000;
@@ -11,9 +8,7 @@ const form = /^([0-9a-z]{6})\.(\d+)$/;
 
 /** The sender of a link, in the reply subject of what it publishes: its name, and the number of its connection. */
 export class Sender {
-  readonly #name = randomInt(RADIX ** NAME_LENGTH)
-    .toString(RADIX)
-    .padStart(NAME_LENGTH, '0');
+  readonly #name = shortName();
   #connection = 0;
   #mark = '';
 

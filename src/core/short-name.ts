@@ -1,0 +1,11 @@
+import { randomInt } from 'node:crypto';
+
+const RADIX = 36;
+const LENGTH = 6;
+
+/** A random name of six digits and lowercase letters, for something that is new each time a process starts. */
+export function shortName(): string {
+  return randomInt(RADIX ** LENGTH)
+    .toString(RADIX)
+    .padStart(LENGTH, '0');
+}
