@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deadPort } from './dead-port.ts';
 import { eventually } from './until.ts';
 
 const DOCS = new URL('../../../docs/', import.meta.url);
@@ -40,7 +41,7 @@ export class Nginx {
 
   /** Starts it with the configuration from another page, on its own port instead of the one of `listen`. */
   static async startOf(page: string, listen: string, changes: Changes): Promise<Nginx> {
-    const port = await freePort();
+    const port = await deadPort();
     const folder = mkdtempSync(join(tmpdir(), 'mooring-nginx-'));
     const places = { [listen]: `listen 127.0.0.1:${port}`, 'http {': inFolder(folder) };
     writeFileSync(join(folder, 'nginx.conf'), changed(configOf(page), { ...places, ...changes }));
@@ -98,14 +99,6 @@ function inFolder(folder: string): string {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const lines = kinds.map((kind) => `${kind}_temp_path ${join(folder, kind)};`);
   return ['http {', 'access_log off;', ...lines].join('\n');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** @throws Error that explains how to install it. */

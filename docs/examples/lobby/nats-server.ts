@@ -76,14 +76,7 @@ async function namedProgram(path: string): Promise<NatsServerProgram> {
 export async function unpackFromDebian(to: string, options: readonly string[] = []): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'nats-server-'));
   try {
-    await download(folder, options).catch(async (error) => {
-      if (options.length > 0) throw error;
-      // A fresh system has no list of packages yet.
-      await download(folder, await freshLists(folder));
-    });
-    const [archive] = (await readdir(folder)).filter((name) => name.endsWith('.deb'));
-    if (archive === undefined) throw new Error('apt-get has downloaded no package');
-    await run('dpkg', ['-x', join(folder, archive), folder]);
+    await unpackPackages(folder, ['nats-server'], options);
     await mkdir(join(to, '..'), { recursive: true });
     // In two steps, so that nobody finds half of it.
     await cp(join(folder, 'usr/sbin/nats-server'), `${to}.${process.pid}`);
@@ -93,9 +86,24 @@ export async function unpackFromDebian(to: string, options: readonly string[] = 
   }
 }
 
-async function download(folder: string, options: readonly string[]): Promise<void> {
-  const command = ['-qq', ...options, 'download', 'nats-server'];
-  await run('apt-get', command, { cwd: folder, timeout: DOWNLOAD_WITHIN_MS });
+/** Downloads packages of Debian into a folder and unpacks them there, without installing them. */
+export async function unpackPackages(
+  folder: string,
+  names: readonly string[],
+  options: readonly string[] = [],
+): Promise<void> {
+  const download = (all: readonly string[]) => {
+    const command = ['-qq', ...all, 'download', ...names];
+    return run('apt-get', command, { cwd: folder, timeout: DOWNLOAD_WITHIN_MS });
+  };
+  await download(options).catch(async (error) => {
+    if (options.length > 0) throw error;
+    // A fresh system has no list of packages yet.
+    await download(await freshLists(folder));
+  });
+  const archives = (await readdir(folder)).filter((name) => name.endsWith('.deb'));
+  if (archives.length === 0) throw new Error('apt-get has downloaded no package');
+  for (const archive of archives) await run('dpkg', ['-x', join(folder, archive), folder]);
 }
 
 /**
@@ -115,7 +123,8 @@ export async function freshLists(
   return all;
 }
 
-async function isRunnable(path: string): Promise<boolean> {
+/** Whether a file exists and may be run. */
+export async function isRunnable(path: string): Promise<boolean> {
   return access(path, constants.X_OK).then(
     () => true,
     () => false,

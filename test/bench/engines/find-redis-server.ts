@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access, cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
-import { cacheFolder } from '../../../docs/examples/lobby/nats-server.ts';
-
-const run = promisify(execFile);
+import {
+  cacheFolder,
+  isRunnable,
+  unpackPackages,
+} from '../../../docs/examples/lobby/nats-server.ts';
 
 /** The server is in the second package, and the first has only a link to it. The others have libraries that it needs. */
 const PACKAGES = ['redis-server', 'redis-tools', 'liblzf1', 'libjemalloc2'];
@@ -41,9 +40,7 @@ export async function findRedisServer(): Promise<RedisServerProgram> {
 async function unpackFromDebian(to: string): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'redis-server-'));
   try {
-    await run('apt-get', ['-qq', 'download', ...PACKAGES], { cwd: folder });
-    const archives = (await readdir(folder)).filter((name) => name.endsWith('.deb'));
-    for (const archive of archives) await run('dpkg', ['-x', join(folder, archive), folder]);
+    await unpackPackages(folder, PACKAGES);
     const made = `${to}.${process.pid}`;
     await mkdir(made, { recursive: true });
     const [architecture = ''] = await readdir(join(folder, 'usr/lib'));
@@ -55,11 +52,4 @@ async function unpackFromDebian(to: string): Promise<void> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function isRunnable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }

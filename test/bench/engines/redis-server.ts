@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { deadPort } from '../../support/dead-port.ts';
 import type { Engine } from './engine.ts';
 import type { RedisServerProgram } from './find-redis-server.ts';
 
@@ -29,7 +29,8 @@ export class RedisServer implements Engine {
 
   /** Starts a server and waits until it accepts connections. */
   static async start(program: RedisServerProgram): Promise<RedisServer> {
-    const server = new RedisServer(program, await freePort());
+    // It cannot choose a port itself.
+    const server = new RedisServer(program, await deadPort());
     await server.#untilReady();
     return server;
   }
@@ -52,13 +53,4 @@ export class RedisServer implements Engine {
       });
     });
   }
-}
-
-/** It cannot choose a port itself. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
