@@ -2,6 +2,7 @@
 // reaches every member. Method: three processes under load on a real nats-server, all of them killed and frozen at random.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { NatsServer } from '../support/nats-server.ts';
 import { natsServers } from '../support/nats-versions.ts';
@@ -183,10 +184,6 @@ class Chaos {
     for (const client of this.#clients) client.client?.socket.terminate();
     for (const node of this.#nodes) await node.kill();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 describe('three processes under load', { timeout: 120_000 }, () => {

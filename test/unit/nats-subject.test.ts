@@ -35,7 +35,7 @@ describe('the NATS subject of a channel', () => {
     assert.equal(subjectOf('shop', 'live/room'), 'shop.1.live.room');
   });
 
-  it('is what the function in Go of the guide returns, for every topic', () => {
+  it('is the subject that the Go function of the guide returns, for every topic', () => {
     const topic = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(topic, (name) => {

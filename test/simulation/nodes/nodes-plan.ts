@@ -28,7 +28,7 @@ export interface NodesPlan {
   readonly restless: number;
 }
 
-/** Messages take at most this long from one node to another, with a turn for everything else. */
+/** The longest time that a message takes from one node to another. It includes one turn for everything else. */
 const SETTLE_MS = 4_000;
 
 function chooseFaults(random: SeededRandom): BusFaults {
