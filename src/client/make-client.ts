@@ -43,8 +43,8 @@ export function makeClient<In, Out>(
 ): Client<In, Out> {
   checkUrl(url, 'createClient(url, options)');
   const runtime = runtimeOf(options);
-  const { subprotocols, beat, clock } = runtime.options;
-  const route = routeTo({ url, subprotocols, beat }, clock);
+  const { subprotocols, mooring, clock } = runtime.options;
+  const route = routeTo({ url, subprotocols, mooring }, clock);
   const parent = parentOf(supervisor);
   const charts = chartsFor(options, parent, actors);
   const client = supervisedClient({ runtime, charts, platform, parent }, (reporter) => {

@@ -35,11 +35,11 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    */
   subprotocols?: Resolvable<readonly string[]> | undefined;
   /**
-   * Whether the peer and this page check that the code of the other runs. The peer must be a Mooring server: both agree
-   * on the beat by subprotocol, and a browser refuses a server that knows none of the offered subprotocols.
+   * Whether the peer is a Mooring server. The two agree on the subprotocol `mooring.v1`. Then each checks that the code of the
+   * other runs. A browser refuses a server that knows none of the offered subprotocols, so leave it out for other servers.
    * @default false
    */
-  beat?: boolean | undefined;
+  mooring?: boolean | undefined;
   /**
    * The inbound contract, any synchronous Standard Schema. `onMessage` and `messages$` receive its output. Without it,
    * every decodable message is delivered.
@@ -167,7 +167,7 @@ export const clientRules = /* @__PURE__ */ (() =>
     subprotocols: resolvable(sharedRules.subprotocols),
     heartbeat: heartbeatRule,
     silentMs: integer<number | undefined>(undefined),
-    beat: flag(false),
+    mooring: flag(false),
     dial: oneOf<NonNullable<ClientOptions['dial']>>('at-once', 'on-demand'),
     idleMs: integer(undefined),
     privateCodes: callback<PrivateCodes>(),

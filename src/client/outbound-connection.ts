@@ -1,9 +1,11 @@
 import type { ConnectionCore, ConnectionSide } from '../connection/connection-core.ts';
 import { type ConnectionHost, ManagedConnection } from '../connection/managed-connection.ts';
-import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
+import { beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import type { FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
+import { isHeading } from '../core/heading.ts';
+import { agreesOnMooring } from '../core/subprotocol.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import { OutboundOutbox, type OutboxHost } from './outbound-outbox.ts';
 import type { PeerWatch } from './peer-watch.ts';
@@ -49,7 +51,7 @@ export class Outbound implements ConnectionSide {
   readonly #connection: OutboundConnection;
   readonly #host: OutboundHost;
   #outbox: OutboundOutbox | null = null;
-  #hasBeat = false;
+  #isMooring = false;
   #watch: PeerWatch | null = null;
   /** Whether the destination is known. */
   #isRouted = false;
@@ -130,7 +132,7 @@ export class Outbound implements ConnectionSide {
   refuseWithClose(): void {}
 
   opened(): void {
-    this.#hasBeat = agreesOnBeat(this.transport.subprotocol);
+    this.#isMooring = agreesOnMooring(this.transport.subprotocol);
     this.#watch = this.#host.watchPeer(this.#connection);
     this.#connection.chart.send('welcome.settled');
   }
@@ -148,10 +150,17 @@ export class Outbound implements ConnectionSide {
     this.#watch?.heard();
   }
 
-  handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean {
-    const kind = this.#hasBeat ? beatKind(payload, isBinary) : null;
+  takeOwn(payload: Uint8Array, isBinary: boolean): boolean {
+    return (
+      (this.#isMooring && this.#takeMooring(payload, isBinary)) ||
+      this.#watch?.handleHeartbeat(payload, isBinary) === true
+    );
+  }
+
+  #takeMooring(payload: Uint8Array, isBinary: boolean): boolean {
+    const kind = beatKind(payload, isBinary);
     if (kind === 'request') this.#answerBeat();
-    return kind !== null || this.#watch?.handleHeartbeat(payload, isBinary) === true;
+    return kind !== null || isHeading(payload, isBinary);
   }
 
   /**

@@ -54,10 +54,10 @@ export function resolvePageOptions<In, Out>(
   return filled<In, Out>(resolved(options, pageRules, finish), pageClock);
 }
 
-/** Refuses options without effect. A page cannot ping, so the times of a heartbeat need beats or messages. */
+/** Refuses options without effect. A page cannot ping, so the times of a heartbeat need a Mooring server or messages. */
 const finish: Finish<typeof pageRules> = (options, report, given) => {
   checkIdle(options, report);
-  const { beat, heartbeat } = options;
+  const { mooring, heartbeat } = options;
   const refuseIn = (group: keyof typeof given, names: readonly string[], without = '') => {
     const options = Object(given[group]) as Record<string, unknown>;
     for (const name of names)
@@ -65,9 +65,9 @@ const finish: Finish<typeof pageRules> = (options, report, given) => {
   };
   refuseIn('timeouts', absent.timeouts);
   refuseIn('limits', absent.limits);
-  if (beat) return;
+  if (mooring) return;
   const { message, expects } = heartbeat;
-  if (message === undefined) refuseIn('heartbeat', ['intervalMs'], ' without beat or message');
+  if (message === undefined) refuseIn('heartbeat', ['intervalMs'], ' without mooring or message');
   if (message === undefined || expects === undefined)
-    refuseIn('heartbeat', ['graceMs'], ' without beat, or message and expects');
+    refuseIn('heartbeat', ['graceMs'], ' without mooring, or message and expects');
 };

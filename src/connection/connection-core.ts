@@ -51,11 +51,8 @@ export interface ConnectionSide
   opened(): void;
   /** A message arrived, valid or not. */
   messageHeard(): void;
-  /**
-   * Answers a beat of the peer. Returns whether the message is a beat or a heartbeat, which the application does not
-   * get.
-   */
-  handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean;
+  /** Acts on a beat, a heading or a heartbeat. Returns whether the message is one, which the application does not get. */
+  takeOwn(payload: Uint8Array, isBinary: boolean): boolean;
   /** No reason to pause reading is left. Called before more is read. */
   readingResumed(): void;
   /** Writes accepted messages now, before the WebSocket writes a frame of its own. */

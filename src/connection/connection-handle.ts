@@ -1,6 +1,5 @@
 import type { Observable } from 'rxjs';
 import type { ChartActor } from '../core/actor.ts';
-import { withoutBeat } from '../core/beat.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type {
   ConnectionState,
@@ -11,6 +10,7 @@ import type {
 } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { Stream } from '../core/stream.ts';
+import { withoutMooring } from '../core/subprotocol.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { ManagedConnection } from './managed-connection.ts';
 
@@ -43,7 +43,7 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
   }
 
   get subprotocol(): string {
-    return withoutBeat(this.#connection.transport.subprotocol);
+    return withoutMooring(this.#connection.transport.subprotocol);
   }
 
   get state(): ConnectionState {

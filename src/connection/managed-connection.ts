@@ -250,7 +250,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
 
   /** Delivers a message that the intake has let through. Returns the result of its handler, which may be a promise. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown {
-    if (this.side.handleHeartbeat(payload, isBinary)) return undefined;
+    if (this.side.takeOwn(payload, isBinary)) return undefined;
     const { contract, handlers } = this.#host;
     let read: ReadResult<unknown>;
     try {

@@ -2,6 +2,7 @@ import { type Codec, UndecodableError } from './codec.ts';
 import { isError, MooringError, messageOf, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
 import { settledNow } from './guard.ts';
+import { isMooringText } from './heading.ts';
 import { SchemaCheck, type StandardIssue, type StandardSchemaV1 } from './standard-schema.ts';
 import { pathText, wellFormed } from './text.ts';
 
@@ -114,9 +115,15 @@ export function faultMessage({ path, problem }: InvalidMessage): FaultMessage {
   return { type: 'error', code: 'invalid-message', path, message: problem };
 }
 
+/** A Mooring client would take such a text for a beat or a heading. */
+const reservedText = 'a text must not begin with U+0001, nor be U+0005 or U+0006 alone';
+
 function checkedPayload(payload: unknown): string | Uint8Array {
-  if (typeof payload === 'string' || payload instanceof Uint8Array) return payload;
-  throw new TypeError('codec.encode must return a string or a Uint8Array');
+  if (payload instanceof Uint8Array) return payload;
+  if (typeof payload !== 'string')
+    throw new TypeError('codec.encode must return a string or a Uint8Array');
+  if (isMooringText(payload)) throw new TypeError(reservedText);
+  return payload;
 }
 
 function contractFault([issue]: readonly StandardIssue[]): InvalidMessage {

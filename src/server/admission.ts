@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { agreedSubprotocol } from '../core/beat.ts';
 import type { RefusalAnswer } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
+import { agreedSubprotocol } from '../core/subprotocol.ts';
 import { excerptOf } from '../core/text.ts';
 import { TokenBucket } from '../core/token-bucket.ts';
 import { AddressRates, addressIn, networkOf } from './address.ts';

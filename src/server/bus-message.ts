@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { beatKind } from '../core/beat.ts';
 import { isText, payloadOf } from '../core/frame.ts';
+import { isHeading } from '../core/heading.ts';
 import { kindOf } from '../core/wording.ts';
 import type { Publication } from './publication.ts';
 import type { Overflow } from './supervisor-types.ts';
@@ -34,7 +36,7 @@ export function writeBusMessage({
 }: Publication): Uint8Array {
   const payload = payloadOf(frame);
   const isPlain = isText(frame) && except.length === 0 && overflow === 'drop-newest' && key === '';
-  if (isPlain && payload[0] !== START_OF_HEADING) return payload;
+  if (isPlain) return payload;
   const heading = {
     ...(!isText(frame) && { binary: true }),
     ...(except.length > 0 && { except }),
@@ -76,9 +78,14 @@ const plain: Omit<BusMessage, 'payload'> = {
   key: '',
 };
 
-/** A peer would fail the connection that another text arrives on (RFC 6455 §8.1). */
+/**
+ * A peer would fail the connection that a text arrives on that is not UTF-8 (RFC 6455 §8.1), and a Mooring client would take the
+ * texts of {@link isMooringText} for messages of this supervisor.
+ */
 function checkText(payload: Uint8Array): void {
   if (!isUtf8(payload)) throw new TypeError('the text is not UTF-8');
+  if (isHeading(payload, false) || beatKind(payload, false) !== null)
+    throw new TypeError('the text begins as a message of Mooring itself');
 }
 
 const overflows: readonly Overflow[] = ['drop-newest', 'latest', 'close'];

@@ -3,7 +3,7 @@ import { type ConnectionHost, ManagedConnection } from '../connection/managed-co
 import { Outbox, type OutboxRuntime, type WrittenSide, writeChunks } from '../connection/outbox.ts';
 import { SocketEvents } from '../connection/socket-events.ts';
 import type { FrameBatch } from '../connection/write-batcher.ts';
-import { agreesOnBeat, beatAnswer, beatKind } from '../core/beat.ts';
+import { beatAnswer, beatKind } from '../core/beat.ts';
 import {
   type AnswerHeaders,
   describeFailure,
@@ -11,6 +11,8 @@ import {
   type RefusalAnswer,
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
+import { isHeading } from '../core/heading.ts';
+import { agreesOnMooring } from '../core/subprotocol.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { NodeTransport, type WebSocketFace } from '../transport/node-transport.ts';
 import { handshakeTimeoutAnswer, type Upgrade } from '../transport/upgrade.ts';
@@ -100,7 +102,7 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   #refusal: RefusalAnswer | undefined;
   #outbox: Outbox | null = null;
   #welcome: Deadline | null = null;
-  /** Only on a connection with the beat. */
+  /** Only between two Mooring peers. */
   #appHeartbeat: AppHeartbeat | null = null;
 
   constructor(connection: InboundConnection, host: InboundHost, upgrade: UpgradeRequest) {
@@ -282,7 +284,7 @@ export class Inbound implements WrittenSide, DeadlineOwner {
 
   opened(): void {
     this.#upgrade = null;
-    if (!agreesOnBeat(this.transport.subprotocol)) return;
+    if (!agreesOnMooring(this.transport.subprotocol)) return;
     this.#appHeartbeat = new AppHeartbeat(this.#connection, this.#host.context);
     this.#appHeartbeat.ask();
   }
@@ -291,10 +293,11 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     if (this.#connection.isOpen) this.#appHeartbeat?.heard();
   }
 
-  handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean {
-    const kind = this.#appHeartbeat === null ? null : beatKind(payload, isBinary);
+  takeOwn(payload: Uint8Array, isBinary: boolean): boolean {
+    if (this.#appHeartbeat === null) return false;
+    const kind = beatKind(payload, isBinary);
     if (kind === 'request') this.outbox?.send(answer);
-    return kind !== null;
+    return kind !== null || isHeading(payload, isBinary);
   }
 
   readingResumed(): void {}

@@ -1,8 +1,8 @@
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
-import { agreedSubprotocol } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import type { AnswerHeaders, RefusalAnswer } from '../core/failure.ts';
 import type { Limits } from '../core/limits.ts';
+import { agreedSubprotocol } from '../core/subprotocol.ts';
 import { SupervisedSocket, socketOptions } from '../transport/supervised-socket.ts';
 import { headerLines } from '../transport/upgrade.ts';
 import type { UpgradeRequest, UpgradeResult } from './inbound-connection.ts';

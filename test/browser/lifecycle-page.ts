@@ -35,7 +35,7 @@ document.addEventListener('freeze', () => told.life.push('freeze'));
 document.addEventListener('resume', () => told.life.push('resume'));
 addEventListener('pageshow', ({ persisted }) => told.life.push(persisted ? 'restored' : 'loaded'));
 const client = createClient('ws://' + location.host + '/ws', {
-  beat: true,
+  mooring: true,
   heartbeat: JSON.parse(new URLSearchParams(location.search).get('heartbeat')),
   backoff: { minMs: 100, maxMs: 500, stableMs: 200 },
   timeouts: { handshakeMs: 2_000, closeMs: 1_000, erroredMs: 500, forcedMs: 500 },

@@ -166,13 +166,13 @@ describe('admission: subprotocols', { timeout: 60_000 }, () => {
 
   it('a client that offers only the beat is admitted by any server', async () => {
     premises = await Premises.start({ subprotocols: ['v2'] });
-    const peer = await premises.open({ headers: { 'Sec-WebSocket-Protocol': 'mooring.beat' } });
-    assert.match(peer.answer, /^sec-websocket-protocol: mooring\.beat\r$/im);
+    const peer = await premises.open({ headers: { 'Sec-WebSocket-Protocol': 'mooring.v1' } });
+    assert.match(peer.answer, /^sec-websocket-protocol: mooring\.v1\r$/im);
   });
 
   it('a client of ours that speaks another version gets the reason, and waits', async () => {
     premises = await Premises.start({ subprotocols: ['chat.v2'] });
-    const client = createClient(premises.service.url, { beat: true, subprotocols: ['chat.v1'] });
+    const client = createClient(premises.service.url, { mooring: true, subprotocols: ['chat.v1'] });
     await until(() => client.status.ending !== undefined, 'it is refused');
     const { ending } = client.status;
     assert.equal(ending?.outcome === 'failed' && ending.failure.httpStatus, 400);

@@ -77,7 +77,7 @@ describe('the beat of a server', () => {
 
   it('finds a page that answers pings but no beats asleep, and awake with its next message', async () => {
     const service = await serve();
-    const peer = await connect(service, 'mooring.beat');
+    const peer = await connect(service, 'mooring.v1');
     answerPings(peer);
     const { connection } = await service.when('connection.asleep');
     assert.equal(liveness(connection), 'asleep');
@@ -94,7 +94,7 @@ describe('the beat of a server', () => {
 
   it('reports it asleep once, however often it is asked', async () => {
     const service = await serve();
-    const peer = await connect(service, 'mooring.beat');
+    const peer = await connect(service, 'mooring.v1');
     answerPings(peer);
     await until(() => count(peer, REQUEST) >= 4, 'it is asked four times');
     assert.equal(service.of('connection.asleep').length, 1);
@@ -102,7 +102,7 @@ describe('the beat of a server', () => {
 
   it('asks at open, and then only in silence', async () => {
     const service = await serve();
-    const peer = await connect(service, 'mooring.beat');
+    const peer = await connect(service, 'mooring.v1');
     await until(() => count(peer, REQUEST) === 1, 'it is asked at open');
     const talk = setInterval(() => peer.json('talk'), heartbeat.graceMs / 4);
     await until(() => service.messages.length >= 20, 'it talks for a while');
@@ -113,7 +113,7 @@ describe('the beat of a server', () => {
 
   it('never reports a page whose code answers', async () => {
     const service = await serve();
-    const peer = await connect(service, 'mooring.beat');
+    const peer = await connect(service, 'mooring.v1');
     let answered = 0;
     const answer = () => {
       for (; answered < count(peer, REQUEST); answered += 1) peer.text(ANSWER);
@@ -128,7 +128,7 @@ describe('the beat of a server', () => {
 
   it('is answered for every peer that asks, and is not a message', async () => {
     const service = await serve();
-    const peer = await connect(service, 'mooring.beat');
+    const peer = await connect(service, 'mooring.v1');
     peer.text(REQUEST);
     await until(() => count(peer, ANSWER) === 1, 'it is answered');
     assert.deepEqual(service.messages, []);
@@ -140,7 +140,7 @@ describe('the beat of a server', () => {
     const service = await serve({
       onOpen: () => new Promise<void>((resolve) => (settle = resolve)),
     });
-    const peer = await connect(service, 'mooring.beat');
+    const peer = await connect(service, 'mooring.v1');
     peer.text(ANSWER);
     await linger();
     settle();
@@ -154,7 +154,7 @@ describe('the beat of a server', () => {
     const service = await serve();
     for (let index = 0; index < count; index += 1) {
       const peer = await RawPeer.connect(service.port);
-      peer.request(offering('mooring.beat'));
+      peer.request(offering('mooring.v1'));
       peer.destroy();
     }
     await until(() => {
@@ -167,11 +167,8 @@ describe('the beat of a server', () => {
 
   it('combines with a subprotocol of the application, which sees only its own name', async () => {
     const service = await serve({ subprotocols: ['chat.v2', 'chat.v1'] });
-    const peer = await connect(
-      service,
-      'chat.v1, chat.v2, chat.v1+mooring.beat, chat.v2+mooring.beat',
-    );
-    assert.match(peer.answer, /Sec-WebSocket-Protocol: chat\.v2\+mooring\.beat\r\n/);
+    const peer = await connect(service, 'chat.v1, chat.v2, chat.v1+mooring.v1, chat.v2+mooring.v1');
+    assert.match(peer.answer, /Sec-WebSocket-Protocol: chat\.v2\+mooring\.v1\r\n/);
     const connection = await service.opened();
     assert.equal(connection.subprotocol, 'chat.v2');
     await until(() => count(peer, REQUEST) === 1, 'it is asked');
@@ -195,7 +192,7 @@ describe('the beat of a client', () => {
   function dialPage(port: number) {
     page.WebSocket = UndiciWebSocket;
     const client = createPageClient(`ws://127.0.0.1:${port}/ws`, {
-      ...{ beat: true, heartbeat, timeouts, backoff },
+      ...{ mooring: true, heartbeat, timeouts, backoff },
     });
     stops.add(async () => {
       await client.close();
@@ -210,7 +207,7 @@ describe('the beat of a client', () => {
 
   it('answers in Node.js and in a page, and is hidden from the application', async () => {
     const service = await serve();
-    const node = createClient(service.url, { beat: true, timeouts, backoff });
+    const node = createClient(service.url, { mooring: true, timeouts, backoff });
     stops.add(() => node.close());
     const { client, endings, events } = dialPage(service.port);
     const heard: unknown[] = [];
@@ -268,7 +265,7 @@ describe('the beat of a client', () => {
   it('is offered with a subprotocol that any server may accept', async () => {
     const server = await stops.rogue(echoing(() => {}));
     const client = createClient(`ws://127.0.0.1:${server.port}/`, {
-      ...{ beat: true, timeouts, subprotocols: ['chat.v2', 'chat.v1'] },
+      ...{ mooring: true, timeouts, subprotocols: ['chat.v2', 'chat.v1'] },
     });
     stops.add(() => client.close());
     await until(() => client.status.state === 'up', 'it is up');

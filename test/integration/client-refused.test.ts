@@ -57,7 +57,7 @@ describe('a client that is refused behind the 101', { timeout: 60_000 }, () => {
   ] as const) {
     it(`keeps waiting messages for the connection that is admitted, refused ${title}`, async () => {
       const hosts = await refusing(5, refuse);
-      dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, beat: false });
+      dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, mooring: false });
       for (const number of numbers) assert.equal(dialing.client.send(number), 'queued');
       await until(() => hosts.length === 6, 'it is admitted');
       await until(() => hosts[5]?.texts.length === 20, 'everything arrives');
@@ -73,7 +73,7 @@ describe('a client that is refused behind the 101', { timeout: 60_000 }, () => {
   it('queues messages in the turn in which it opens, and returns that they wait', async () => {
     const hosts = await refusing(1, inOnePacket);
     const results: unknown[] = [];
-    dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, beat: false });
+    dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, mooring: false });
     const { client } = dialing;
     client.status$.subscribe(({ state }) => {
       if (state === 'up') results.push(client.send('hello'));
@@ -85,7 +85,7 @@ describe('a client that is refused behind the 101', { timeout: 60_000 }, () => {
 
   it('sends at once again after that turn', async () => {
     const hosts = await refusing(0, inOnePacket);
-    dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, beat: false });
+    dialing = new Dialing(`ws://127.0.0.1:${server?.port}/`, { backoff, mooring: false });
     dialing.client.send('first');
     await until(() => hosts[0]?.texts.length === 1, 'it arrives');
     assert.equal(dialing.client.send('second'), 'sent');

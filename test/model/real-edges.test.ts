@@ -79,7 +79,7 @@ const closeCodes: Partial<Record<Fact, number>> = {
 const destroying = ['send.errored', 'ping.flooded', 'heartbeat.lost', 'terminate.requested'];
 
 /** A peer that offers it is asked for beats. */
-const withBeat = { 'Sec-WebSocket-Protocol': 'mooring.beat' };
+const withMooring = { 'Sec-WebSocket-Protocol': 'mooring.v1' };
 
 const ATTEMPTS_MAX = 20;
 
@@ -117,7 +117,7 @@ class Driving<Stage extends RealStage> {
       ) ?? {};
     const way = [...(this.#ways.get(edge.from) ?? []), edge.fact];
     const isAsked = way.some((fact) => fact.startsWith('beat.'));
-    const plan = { ...arranged, ...(isAsked && { headers: withBeat }) };
+    const plan = { ...arranged, ...(isAsked && { headers: withMooring }) };
     for (let attempt = 1; ; attempt += 1) {
       const stage = await this.kind.set(plan, this.actors);
       try {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { agreedSubprotocol } from '../../src/core/beat.ts';
+import { agreedSubprotocol } from '../../src/core/subprotocol.ts';
 import type { UpgradeRequest, UpgradeResult } from '../../src/server/inbound-connection.ts';
 import type { Upgrade } from '../../src/transport/upgrade.ts';
 import type { FakeSocket } from './fake-socket.ts';

@@ -19,7 +19,7 @@ const PROMPTLY = () => 5;
 /** How long a peer sleeps that sleeps now and then. */
 const NAP_MS = 7_000;
 
-const OFFERS_BEAT = { 'sec-websocket-protocol': 'mooring.beat' };
+const OFFERS_BEAT = { 'sec-websocket-protocol': 'mooring.v1' };
 
 /** What may be wrong with an upgrade request. */
 const FAULTY_REQUESTS: readonly [FakeRequest, ...FakeRequest[]] = [

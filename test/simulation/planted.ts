@@ -147,7 +147,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'a beat reaches the application',
-    plant: instead(Inbound.prototype, 'handleHeartbeat', () => false),
+    plant: instead(Inbound.prototype, 'takeOwn', () => false),
     breaks: ['beats-are-hidden'],
   },
   {

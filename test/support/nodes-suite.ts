@@ -194,6 +194,8 @@ export function nodesSuite(name: string, busesOf: (count: number) => readonly Bu
       publish('\u0001{"overflow":"wait"}\n"x"');
       publish('\u0001{"key":1}\n"x"');
       publish('\u0001{"binary":"yes"}\n"x"');
+      publish('\u0001{}\n\u0001["go"]');
+      publish('\u0005');
       publish('"plain"');
       publish('\u0001{"later":true}\n"with a heading"');
       await hears(member, 'with a heading');
@@ -212,6 +214,8 @@ export function nodesSuite(name: string, busesOf: (count: number) => readonly Bu
           'overflow must be drop-newest, latest, close, not a string',
           'key must be a string, not 1',
           'binary must be a boolean, not a string',
+          'the text begins as a message of Mooring itself',
+          'the text begins as a message of Mooring itself',
         ],
       );
       await link.close();

@@ -34,12 +34,14 @@ export function virtualPool(
   members: VirtualMembers,
 ): VirtualPool {
   const { size, circuit, headers, connect, member } = resolvePoolOptions(given, given.clock);
-  const { subprotocols, beat, signal, inspect } = member;
+  const { subprotocols, mooring, signal, inspect } = member;
   const options = { ...member, signal: undefined };
   const runtime = sharedRuntime(options);
   let choosing = 0;
   const routeTo = (url: string): Route => {
-    const { isRenewed, target } = bound(nodeRoute({ url, headers, connect, subprotocols, beat }));
+    const { isRenewed, target } = bound(
+      nodeRoute({ url, headers, connect, subprotocols, mooring }),
+    );
     const choose = () => {
       members.chosen(choosing, url);
       return target();

@@ -45,7 +45,7 @@ describe('what clients share', () => {
 
   it('is a route to the same peer, but not one with other connect options', () => {
     const [headers, none, own] = [{}, {}, { servername: 'b.test' }];
-    const there = { url: 'ws://a.test/', subprotocols: [], beat: false, headers };
+    const there = { url: 'ws://a.test/', subprotocols: [], mooring: false, headers };
     const routeWith = (connect: ConnectOptions | (() => ConnectOptions)) =>
       sharedRoute({ ...there, connect }, clock);
     const one = routeWith(none);

@@ -173,6 +173,18 @@ describe('Contract.payload', () => {
     assert.throws(() => text.payload(7), { code: 'unencodable-message', message: /text codec/ });
   });
 
+  it('refuses a text that a Mooring client would take for a message of Mooring itself', () => {
+    const text = new Contract<string, unknown>(textCodec());
+    for (const message of ['\u0001["go"]', '\u0001', '\u0005', '\u0006']) {
+      assert.throws(() => text.payload(message), {
+        code: 'unencodable-message',
+        message: /must not begin with U\+0001/,
+      });
+    }
+    for (const message of ['', 'x\u0001', '\u0005\u0006'])
+      assert.equal(text.payload(message), message);
+  });
+
   it('throws only a MooringError, whatever a codec throws', () => {
     for (const thrown of [
       new Error('no'),

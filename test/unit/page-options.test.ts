@@ -15,19 +15,19 @@ describe('the options of a page', () => {
     [{ limits: { topicsMax: 1 } }, 'limits.topicsMax: has no effect in a page'],
     [
       { heartbeat: { intervalMs: 9 } },
-      'heartbeat.intervalMs: has no effect in a page without beat or message',
+      'heartbeat.intervalMs: has no effect in a page without mooring or message',
     ],
     [
       { heartbeat: { graceMs: 9 } },
-      'heartbeat.graceMs: has no effect in a page without beat, or message and expects',
+      'heartbeat.graceMs: has no effect in a page without mooring, or message and expects',
     ],
     [
       { heartbeat: { ...message, graceMs: 9 } },
-      'heartbeat.graceMs: has no effect in a page without beat, or message and expects',
+      'heartbeat.graceMs: has no effect in a page without mooring, or message and expects',
     ],
     [
       { heartbeat: { expects, graceMs: 9 } },
-      'heartbeat.graceMs: has no effect in a page without beat, or message and expects',
+      'heartbeat.graceMs: has no effect in a page without mooring, or message and expects',
     ],
     ...['headers', 'supervisor', 'actors', 'connect'].map((name): [object, string] => [
       { [name]: {} },
@@ -56,7 +56,7 @@ describe('the options of a page', () => {
     {},
     { timeouts: { messageMs: undefined, welcomeMs: 1, pausedMs: 1, stalledMs: 1 } },
     { limits: { payloadBytesMax: 5, inFlightMax: 1, outboxHighBytes: 2 ** 30, valuesMax: 1 } },
-    { beat: true, heartbeat: { intervalMs: 9, graceMs: 9 } },
+    { mooring: true, heartbeat: { intervalMs: 9, graceMs: 9 } },
     { heartbeat: { ...message, intervalMs: 9 } },
     { heartbeat: { ...message, expects, graceMs: 9, everyMs: 9, always: true } },
     { headers: undefined, silentMs: 9, signs: () => {} },

@@ -41,7 +41,7 @@ const closed = (evidence: Evidence) =>
 /** An upstream whose circuit opens for 100 ms with the first failure. Each attempt may bring other credentials. */
 function upstream(url: string, failuresMax = 1): Upstream {
   const headers = () => ({});
-  const route = nodeRoute({ url, subprotocols: [], beat: false, headers, connect: {} });
+  const route = nodeRoute({ url, subprotocols: [], mooring: false, headers, connect: {} });
   return new Upstream(url, route, { failuresMax, minMs: 100, maxMs: 100 });
 }
 

@@ -38,7 +38,7 @@ const behaviours: Record<GuestKind, Behaviour> = {
     name: 'Dozing Dugong',
     says: 'I only close my eyes for a moment.',
     // Like a frozen page: it never answers beats, but its client answers pings, as a browser does.
-    subprotocol: 'mooring.beat',
+    subprotocol: 'mooring.v1',
     misbehave: doze,
   },
   flood: {

@@ -40,12 +40,12 @@ export function createPool<In = unknown, Out = unknown>(
   const texts = checkedUrls(urls);
   const checked = resolvePoolOptions(given, systemClock);
   const { size, circuit, headers, connect, supervisor, actors, member } = checked;
-  const { subprotocols, beat, signal, inspect } = member;
+  const { subprotocols, mooring, signal, inspect } = member;
   const own = { signal: undefined, inspect: undefined };
   const runtime = sharedClientRuntime<In, Out>({ ...member, ...own });
   const parent = parentOf(supervisor);
   const charts = chartsFor(member, parent, nodeActors(actors));
-  const directions = { headers, connect, subprotocols, beat };
+  const directions = { headers, connect, subprotocols, mooring };
   const upstreams = new Upstreams(
     texts.map((url) => new Upstream(url, nodeRoute({ url, ...directions }), circuit)),
   );

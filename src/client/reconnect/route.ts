@@ -1,7 +1,7 @@
-import { withBeat } from '../../core/beat.ts';
 import { toError } from '../../core/errors.ts';
 import { ignoreRejection, isThenable } from '../../core/guard.ts';
 import { invalidOptions, type Rules, resolved } from '../../core/option-rules.ts';
+import { withMooring } from '../../core/subprotocol.ts';
 import { kindOf } from '../../core/wording.ts';
 import type { DialTarget } from '../../transport/transport.ts';
 
@@ -29,8 +29,8 @@ export interface Route {
 export interface Directions {
   readonly url: Resolvable<string | URL>;
   readonly subprotocols: Resolvable<readonly string[]>;
-  /** Whether the beat is offered. */
-  readonly beat: boolean;
+  /** Whether the subprotocol of Mooring is offered. */
+  readonly mooring: boolean;
 }
 
 /** The parts of one attempt. In Node.js there are more, which become parts of the destination unchanged. */
@@ -52,10 +52,10 @@ export interface Addressing {
  *
  * @throws MooringError `invalid-options` for a fixed URL that cannot be dialed.
  */
-export function routeBy(addressing: Addressing, { beat, ...parts }: Directions): Route {
+export function routeBy(addressing: Addressing, { mooring, ...parts }: Directions): Route {
   const destinationOf = ({ url, subprotocols, ...others }: Parts): Destination => {
     const dialed = dialable(addressing, url);
-    const offered = beat ? withBeat(subprotocols) : subprotocols;
+    const offered = mooring ? withMooring(subprotocols) : subprotocols;
     return { url: dialed, subprotocols: offered, ...others, ...placeIn(dialed) };
   };
   if (!Object.values(parts).some(isFunction)) return new FixedRoute(destinationOf(parts as Parts));

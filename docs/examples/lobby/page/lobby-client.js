@@ -74,7 +74,7 @@ export class LobbyClient {
   #createClient() {
     this.#client = createClient(() => this.#address('ws'), {
       ...demoOptions,
-      beat: true,
+      mooring: true,
       codec,
       queueMax: QUEUE_MAX,
       retry: (ending, suggested) => (isFaultOfThisTab(ending) ? 'never' : suggested),

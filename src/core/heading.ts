@@ -1,0 +1,38 @@
+import { beatAnswer, beatRequest } from './beat.ts';
+import { textOf } from './text.ts';
+
+/**
+ * Headings are messages of Mooring itself between two Mooring peers. A heading is a text message: U+0001, then a JSON array whose
+ * first value is a word. No JSON text begins with U+0001, so a heading differs from every message of the JSON codec. A peer ignores
+ * a word that it does not know. `docs/protocol.md` specifies all words.
+ */
+export type Heading = readonly [word: string, ...values: unknown[]];
+
+/** The character that begins a heading (ASCII SOH). */
+const START_OF_HEADING = '\u0001';
+const START = START_OF_HEADING.charCodeAt(0);
+
+/** The payload of a heading. */
+export function headingText(...heading: Heading): string {
+  return START_OF_HEADING + JSON.stringify(heading);
+}
+
+/** Whether a message on a connection between two Mooring peers is a heading. */
+export function isHeading(payload: Uint8Array, isBinary: boolean): boolean {
+  return payload[0] === START && !isBinary;
+}
+
+/** Reads a heading; `null` if it is none that any version of Mooring writes. */
+export function readHeading(payload: Uint8Array): Heading | null {
+  try {
+    const values: unknown = JSON.parse(textOf(payload.subarray(1)));
+    return Array.isArray(values) && typeof values[0] === 'string' ? (values as never) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a peer would take this text for a message of Mooring itself. No JSON text is one. */
+export function isMooringText(text: string): boolean {
+  return text.charCodeAt(0) === START || text === beatRequest || text === beatAnswer;
+}
