@@ -1,3 +1,4 @@
+import type { BusLog, LogHost } from './bus-log.ts';
 import type { Clock } from './clock.ts';
 import { hasMethods } from './methods.ts';
 
@@ -54,6 +55,11 @@ export interface BusLink {
    * channel at most once at a time. `heard` must copy what it keeps.
    */
   listen(channel: string, heard: (message: Uint8Array) => void): Interest;
+  /**
+   * Opens the log of durable topics, at most once. A bus that keeps nothing has no such method. It returns at once and does not
+   * throw for the state of the network. The log ends with its link.
+   */
+  openLog?(host: LogHost): BusLog;
   /** Ends all interests and leaves the bus. What was published before still leaves, if that takes no longer than a second. */
   close(): Promise<void>;
 }

@@ -10,7 +10,7 @@ export type Heading = readonly [word: string, ...values: unknown[]];
 
 /** The character that begins a heading (ASCII SOH). */
 const START_OF_HEADING = '\u0001';
-const START = START_OF_HEADING.charCodeAt(0);
+const START = 1;
 
 /** The payload of a heading. */
 export function headingText(...heading: Heading): string {
