@@ -1,14 +1,40 @@
 import type { Bus, BusHost, BusLink, Interest } from '../core/bus.ts';
+import type { LogHost, Retention } from '../core/bus-log.ts';
+import type { Clock } from '../core/clock.ts';
+import * as defaults from '../core/defaults.ts';
 import { guarded } from '../core/guard.ts';
+import { type Given, integer, type Resolved, resolved } from '../core/option-rules.ts';
+import { MemoryLog } from './memory-log.ts';
+import { MemoryStore } from './memory-store.ts';
+import { retentionRule } from './retention.ts';
 
 /** As long as the longest message that `limits.payloadBytesMax` allows by default. */
 const PAYLOAD_BYTES_MAX = 1_048_576;
 
 type Heard = (message: Uint8Array) => void;
 
+/** Options of {@link memoryBus}. */
+export interface MemoryBusOptions {
+  /**
+   * How long the messages of durable topics are kept.
+   * @default 1,000 messages of each topic, for 10 minutes
+   */
+  retention?: Given<Retention> | undefined;
+  /**
+   * How many bytes all kept messages may have together, with 512 bytes for each beside its payload. Above that, the oldest
+   * are dropped.
+   * @default 67_108_864
+   */
+  bytesMax?: number | undefined;
+}
+
+const rules = { retention: retentionRule, bytesMax: integer(defaults.memoryBus.bytesMax) };
+
 /**
  * Creates a bus for supervisors in one process. Those that get the same bus share their topics and broadcasts, as if each
  * were in a process of its own. Use it to test what your service does in several processes.
+ *
+ * @throws MooringError `invalid-options`, with the path of every wrong option.
  *
  * @example
  * ```ts
@@ -17,13 +43,25 @@ type Heard = (message: Uint8Array) => void;
  * const other = createSupervisor({ bus });
  * ```
  */
-export function memoryBus(): Bus {
-  return new MemoryBus();
+export function memoryBus(options: MemoryBusOptions = {}): Bus {
+  return new MemoryBus(resolved(options, rules));
 }
 
 class MemoryBus implements Bus {
   readonly name = 'memory';
   readonly links = new Set<MemoryLink>();
+  readonly #options: Readonly<Resolved<typeof rules>>;
+  #store: MemoryStore | null = null;
+
+  constructor(options: Readonly<Resolved<typeof rules>>) {
+    this.#options = options;
+  }
+
+  /** What all links keep. The clock of the first of them decides what is too old. */
+  store(clock: Clock): MemoryStore {
+    this.#store ??= new MemoryStore(clock, this.#options);
+    return this.#store;
+  }
 
   open(host: BusHost): BusLink {
     const link = new MemoryLink(this, host);
@@ -37,6 +75,7 @@ class MemoryLink implements BusLink {
   readonly #bus: MemoryBus;
   readonly #host: BusHost;
   readonly #heard = new Map<string, Heard>();
+  #log: MemoryLog | null = null;
   #isUp = false;
 
   constructor(bus: MemoryBus, host: BusHost) {
@@ -73,8 +112,15 @@ class MemoryLink implements BusLink {
     };
   }
 
+  openLog(host: LogHost): MemoryLog {
+    const store = this.#bus.store(this.#host.clock);
+    this.#log = new MemoryLog(store, (error) => host.errored(error));
+    return this.#log;
+  }
+
   async close(): Promise<void> {
     this.#isUp = false;
+    this.#log?.close();
     this.#heard.clear();
     this.#bus.links.delete(this);
   }

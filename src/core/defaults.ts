@@ -1,3 +1,4 @@
+import type { Retention } from './bus-log.ts';
 import type { HeartbeatOptions, Limits, Timeouts } from './limits.ts';
 
 // The numeric options of both sides, with their defaults and bounds. Import the module as a namespace, `defaults`, so that a
@@ -56,6 +57,8 @@ export const admission = {
 };
 
 export const listen = { port: 0 };
+export const retention: Readonly<Retention> = { forMs: 600_000, messagesPerTopic: 1_000 };
+export const memoryBus = { bytesMax: 67_108_864 };
 export const drain = { withinMs: 30_000, perSecond: 500 };
 
 /** The smallest and the largest value of a number. */
