@@ -4,9 +4,10 @@ import { beatAnswer, beatKind } from '../core/beat.ts';
 import { toError } from '../core/errors.ts';
 import type { FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
-import { isHeading } from '../core/heading.ts';
+import { isHeading, takeHeading } from '../core/heading.ts';
 import { agreesOnMooring } from '../core/subprotocol.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
+import { outboundWords } from './outbound-headings.ts';
 import { OutboundOutbox, type OutboxHost } from './outbound-outbox.ts';
 import type { PeerWatch } from './peer-watch.ts';
 import type { Destination, Route } from './reconnect/route.ts';
@@ -160,7 +161,10 @@ export class Outbound implements ConnectionSide {
   #takeMooring(payload: Uint8Array, isBinary: boolean): boolean {
     const kind = beatKind(payload, isBinary);
     if (kind === 'request') this.#answerBeat();
-    return kind !== null || isHeading(payload, isBinary);
+    if (kind !== null) return true;
+    if (!isHeading(payload, isBinary)) return false;
+    takeHeading(outboundWords, this.#connection, payload);
+    return true;
   }
 
   /**

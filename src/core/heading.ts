@@ -32,6 +32,22 @@ export function readHeading(payload: Uint8Array): Heading | null {
   }
 }
 
+/** What one side of a connection does with each heading, by its word. `values` follow the word; the peer chose them. */
+export type Words<Subject> = ReadonlyMap<
+  string,
+  (subject: Subject, values: readonly unknown[]) => void
+>;
+
+/** Acts on a heading. Ignores one that is not well-formed, and one whose word it does not know. */
+export function takeHeading<Subject>(
+  words: Words<Subject>,
+  subject: Subject,
+  payload: Uint8Array,
+): void {
+  const heading = readHeading(payload);
+  if (heading !== null) words.get(heading[0])?.(subject, heading.slice(1));
+}
+
 /** Whether a peer would take this text for a message of Mooring itself. No JSON text is one. */
 export function isMooringText(text: string): boolean {
   return text.charCodeAt(0) === START || text === beatRequest || text === beatAnswer;

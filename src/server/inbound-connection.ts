@@ -11,12 +11,13 @@ import {
   type RefusalAnswer,
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
-import { isHeading } from '../core/heading.ts';
+import { isHeading, takeHeading } from '../core/heading.ts';
 import { agreesOnMooring } from '../core/subprotocol.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { NodeTransport, type WebSocketFace } from '../transport/node-transport.ts';
 import { handshakeTimeoutAnswer, type Upgrade } from '../transport/upgrade.ts';
 import { AppHeartbeat } from './app-heartbeat.ts';
+import { inboundWords } from './inbound-headings.ts';
 
 /** An upgrade request, and what is known about its client. */
 export interface UpgradeRequest extends Upgrade {
@@ -297,7 +298,10 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     if (this.#appHeartbeat === null) return false;
     const kind = beatKind(payload, isBinary);
     if (kind === 'request') this.outbox?.send(answer);
-    return kind !== null || isHeading(payload, isBinary);
+    if (kind !== null) return true;
+    if (!isHeading(payload, isBinary)) return false;
+    takeHeading(inboundWords, this.#connection, payload);
+    return true;
   }
 
   readingResumed(): void {}

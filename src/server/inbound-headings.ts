@@ -1,0 +1,5 @@
+import type { Words } from '../core/heading.ts';
+import type { InboundConnection } from './inbound-connection.ts';
+
+/** What an accepted connection does with each heading of a Mooring client. */
+export const inboundWords: Words<InboundConnection> = new Map([]);
