@@ -25,6 +25,10 @@ export const localEndings = {
   },
   'reader-too-slow': { fact: 'pause.expired', frame: { code: 1011, reason: 'reader too slow' } },
   'slow-consumer': { fact: 'outbox.stalled', frame: { code: 1013, reason: 'too slow' } },
+  'missed-messages': {
+    fact: 'close.requested',
+    frame: { code: 1013, reason: 'missed messages' },
+  },
   replaced: { fact: 'close.requested', frame: { code: REPLACED, reason: 'replaced' } },
   silent: { fact: 'close.requested', frame: { code: 4000, reason: 'silent' } },
   'heartbeat-timeout': { fact: 'heartbeat.lost' },

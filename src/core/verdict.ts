@@ -20,6 +20,7 @@ export type LocalCause =
   | 'invalid-message'
   | 'message-rate'
   | 'slow-consumer'
+  | 'missed-messages'
   | 'replaced'
   | 'silent'
   | 'heartbeat-timeout'
@@ -273,6 +274,7 @@ function localLevel(intent: LocalCause): Level {
     case 'invalid-message':
     case 'message-rate':
     case 'slow-consumer':
+    case 'missed-messages':
     case 'silent':
     case 'heartbeat-timeout':
     case 'ping-flood':

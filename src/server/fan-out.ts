@@ -1,10 +1,9 @@
 import type { Notifications } from '../chart/notifications.ts';
 import type { FrameBatch, WriteBatcher } from '../connection/write-batcher.ts';
-import type { Frame } from '../core/frame.ts';
 import { runAll, runEach } from '../core/guard.ts';
 import type { InboundConnection, Sharing } from './inbound-connection.ts';
 import type { Publication } from './publication.ts';
-import { Combination, SharedFrames } from './shared-frames.ts';
+import { Combination, type FramePair, SharedFrames } from './shared-frames.ts';
 
 /** The members that a publication reaches: those of a topic, or all open connections. */
 export interface Audience extends Iterable<InboundConnection> {
@@ -77,8 +76,8 @@ export class FanOut implements Sharing {
   /** Gives a publication to its audience, and counts what becomes of it. */
   publish(publication: Publication, audience: Audience): void {
     const { notifications, highBytes } = this.#parts;
-    const { accepts, frame } = publication;
-    const isShared = accepts === null && frame.length <= highBytes && this.#round === null;
+    const { accepts } = publication;
+    const isShared = accepts === null && lengthOf(publication) <= highBytes && this.#round === null;
     notifications.during(() => {
       if (isShared) this.#share(publication, audience);
       else this.#publishToEach(publication, audience);
@@ -86,8 +85,8 @@ export class FanOut implements Sharing {
   }
 
   #share(publication: Publication, audience: Audience): void {
-    const { frame, except } = publication;
-    if (this.#bytes + frame.length > this.#parts.highBytes) this.#flush();
+    const { except } = publication;
+    if (this.#bytes + lengthOf(publication) > this.#parts.highBytes) this.#flush();
     for (const connection of except) if (audience.has(connection)) this.setApart(connection);
     const isMeant = isIn(audience);
     let sharing = audience.size;
@@ -100,19 +99,21 @@ export class FanOut implements Sharing {
       });
     } finally {
       publication.delivered += sharing;
-      if (sharing > 0) this.#add(frame, audience);
+      if (sharing > 0) this.#add(publication, audience);
     }
   }
 
-  #add(frame: Frame, audience: Audience): void {
+  #add(publication: Publication, audience: Audience): void {
+    const { frame: plain, durable } = publication;
+    const frames: FramePair = { plain, headed: durable?.headed ?? plain };
     if (audience.shared === null) {
-      audience.shared = new SharedFrames(this.#number, frame);
+      audience.shared = new SharedFrames(this.#number, frames);
       this.#pending.push(audience);
       this.#parts.batcher.endLater();
-    } else audience.shared.add(this.#number, frame);
+    } else audience.shared.add(this.#number, frames);
     this.#combinations = new Combination();
     this.#number += 1;
-    this.#bytes += frame.length;
+    this.#bytes += lengthOf(publication);
   }
 
   /** The members of an audience that are apart, in time linear in the smaller number. */
@@ -165,7 +166,7 @@ export class FanOut implements Sharing {
     const shares = this.#sharesOf(connection);
     if (shares.length === 0) return;
     const combination = shares.reduce((before, share) => before.with(share), this.#combinations);
-    this.#adopt(connection, combination.batch);
+    this.#adopt(connection, combination.batchFor(connection.side.isMooring));
   }
 
   #adopt(connection: InboundConnection, batch: FrameBatch): void {
@@ -175,7 +176,11 @@ export class FanOut implements Sharing {
 
   sharedBytesOf(connection: InboundConnection): number {
     if (this.#round !== null || this.#apart.has(connection)) return 0;
-    return this.#sharesOf(connection).reduce((sum, { batch }) => sum + batch.bytes, 0);
+    const { isMooring } = connection.side;
+    return this.#sharesOf(connection).reduce(
+      (sum, share) => sum + share.batchFor(isMooring).bytes,
+      0,
+    );
   }
 
   forget(connection: InboundConnection): void {
@@ -211,8 +216,12 @@ export class FanOut implements Sharing {
     const [only] = this.#pending;
     if (this.#pending.length > 1 || !only?.shared)
       return combined(this.#pending, this.#combinations);
-    const { batch } = only.shared;
-    return { members: only[Symbol.iterator](), batchFor: () => batch };
+    const { shared } = only;
+    const plain = shared.batchFor(false);
+    const batchFor = shared.hasHeadings
+      ? ({ side }: InboundConnection) => shared.batchFor(side.isMooring)
+      : () => plain;
+    return { members: only[Symbol.iterator](), batchFor };
   }
 
   /** Visits the members that the flush in progress has not reached yet. */
@@ -258,7 +267,8 @@ function combined(audiences: readonly Audience[], root: Combination): Round {
   }
   return {
     members: combinations.keys(),
-    batchFor: (connection) => (combinations.get(connection) ?? root).batch,
+    batchFor: (connection) =>
+      (combinations.get(connection) ?? root).batchFor(connection.side.isMooring),
   };
 }
 
@@ -269,15 +279,25 @@ function isIn(audience: Audience): (connection: InboundConnection) => boolean {
     connection.isOpen && (audience.removals === removals || audience.has(connection));
 }
 
+/** The bytes of a publication with a heading, if it has one. */
+function lengthOf({ durable, frame }: Publication): number {
+  return durable?.headed.length ?? frame.length;
+}
+
 function write(publication: Publication, connection: InboundConnection): void {
-  const outbox = connection.side.outbox;
-  if (outbox !== null && outbox.publish(publication.frame) !== 'refused')
-    publication.delivered += 1;
+  const { durable } = publication;
+  const { outbox, isMooring } = connection.side;
+  const frame = durable !== null && isMooring ? durable.headed : publication.frame;
+  if (outbox !== null && outbox.publish(frame) !== 'refused') publication.delivered += 1;
   else overflow(publication, connection);
 }
 
-/** Applies the policy of the publication to a member that cannot take it. */
+/** Applies the policy of the publication to a member that cannot take it. A durable topic makes up for it later. */
 function overflow(publication: Publication, connection: InboundConnection): void {
+  if (publication.durable !== null) {
+    if (connection.isOpen) publication.durable.fellBehind(connection);
+    return;
+  }
   if (publication.overflow === 'latest' && isConflated(publication, connection)) return;
   publication.dropped += 1;
   connection.side.dropped += 1;

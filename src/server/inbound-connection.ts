@@ -147,6 +147,11 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     this.#openOutbox()?.adopt(batch);
   }
 
+  /** Whether the peer is a Mooring client, which gets headings. */
+  get isMooring(): boolean {
+    return this.#appHeartbeat !== null;
+  }
+
   ownFramesWait(): void {
     this.#host.sharing.setApart(this.#connection);
   }

@@ -31,8 +31,18 @@ export interface Selection {
   readonly isLocal: boolean;
 }
 
+/** What a message of a durable topic has besides. */
+export interface Durability {
+  /** The frame for Mooring peers: a heading with its position comes first. */
+  readonly headed: Frame;
+  /** A member cannot take it now, because its outbox is above the high mark. */
+  fellBehind(connection: InboundConnection): void;
+}
+
 /** One frame for an audience, and the counts so far. */
 export interface Publication extends PublicationPolicy, Selection {
+  /** `null` if the bus does not keep the message. */
+  readonly durable: Durability | null;
   /** The message in the frame. */
   readonly message: unknown;
   readonly frame: Frame;
@@ -69,10 +79,12 @@ export function publication(
   frame: Frame,
   { accepts, except, exceptElsewhere, isLocal }: Selection,
   { overflow, topic, key }: PublicationPolicy,
+  durable: Durability | null = null,
 ): Publication {
   return {
     message,
     frame,
+    durable,
     accepts,
     except,
     exceptElsewhere,

@@ -1,31 +1,48 @@
 import { FrameBatch } from '../connection/write-batcher.ts';
 import type { Frame } from '../core/frame.ts';
 
+/** One frame for all members, or two: kept messages have a heading for Mooring peers. */
+export interface FramePair {
+  readonly plain: Frame;
+  /** The same object without a heading. */
+  readonly headed: Frame;
+}
+
 /** The frames that were published to one audience since the last flush. Its members share them. */
 export class SharedFrames {
-  #batch: FrameBatch;
+  #plain: FrameBatch;
+  /** What Mooring peers get; `null` while that is the same. */
+  #headed: FrameBatch | null;
   /** The place of each frame among those of all audiences. */
   readonly #numbers: number[];
 
-  constructor(number: number, frame: Frame) {
+  constructor(number: number, { plain, headed }: FramePair) {
     this.#numbers = [number];
-    this.#batch = new FrameBatch(null, frame);
+    this.#plain = new FrameBatch(null, plain);
+    this.#headed = headed === plain ? null : new FrameBatch(null, headed);
   }
 
-  get batch(): FrameBatch {
-    return this.#batch;
+  /** Whether Mooring peers get other frames than plain peers. */
+  get hasHeadings(): boolean {
+    return this.#headed !== null;
   }
 
-  add(number: number, frame: Frame): void {
+  batchFor(isMooring: boolean): FrameBatch {
+    return isMooring && this.#headed !== null ? this.#headed : this.#plain;
+  }
+
+  add(number: number, { plain, headed }: FramePair): void {
     this.#numbers.push(number);
-    this.#batch = this.#batch.with(frame);
+    const before = this.#headed ?? this.#plain;
+    if (this.hasHeadings || headed !== plain) this.#headed = before.with(headed);
+    this.#plain = this.#plain.with(plain);
   }
 
   /** Joins the frames of several audiences in the order in which they were published. */
-  static batchOf(shares: readonly SharedFrames[]): FrameBatch {
+  static batchOf(shares: readonly SharedFrames[], isMooring: boolean): FrameBatch {
     const [only] = shares;
-    if (shares.length === 1 && only !== undefined) return only.batch;
-    const numbered = shares.flatMap((share) => share.#numbered());
+    if (shares.length === 1 && only !== undefined) return only.batchFor(isMooring);
+    const numbered = shares.flatMap((share) => share.#numbered(isMooring));
     numbered.sort((one, other) => one.number - other.number);
     return numbered.reduce<FrameBatch | null>(
       (batch, { frame }) => batch?.with(frame) ?? new FrameBatch(null, frame),
@@ -33,8 +50,9 @@ export class SharedFrames {
     ) as FrameBatch;
   }
 
-  #numbered(): { readonly number: number; readonly frame: Frame }[] {
-    return this.#batch.frames.map((frame, at) => ({ number: this.#numbers[at] ?? 0, frame }));
+  #numbered(isMooring: boolean): { readonly number: number; readonly frame: Frame }[] {
+    const { frames } = this.batchFor(isMooring);
+    return frames.map((frame, at) => ({ number: this.#numbers[at] ?? 0, frame }));
   }
 }
 
@@ -46,9 +64,12 @@ export class Combination {
   readonly #before: Combination | null;
   readonly #share: SharedFrames | null;
   readonly #next = new Map<SharedFrames, Combination>();
-  #batch: FrameBatch | null = null;
+  readonly #hasHeadings: boolean;
+  #plain: FrameBatch | null = null;
+  #headed: FrameBatch | null = null;
 
   constructor(before: Combination | null = null, share: SharedFrames | null = null) {
+    this.#hasHeadings = (before !== null && before.#hasHeadings) || share?.hasHeadings === true;
     this.#before = before;
     this.#share = share;
   }
@@ -62,9 +83,13 @@ export class Combination {
     return next;
   }
 
-  get batch(): FrameBatch {
-    this.#batch ??= SharedFrames.batchOf(this.#shares());
-    return this.#batch;
+  batchFor(isMooring: boolean): FrameBatch {
+    if (isMooring && this.#hasHeadings) {
+      this.#headed ??= SharedFrames.batchOf(this.#shares(), true);
+      return this.#headed;
+    }
+    this.#plain ??= SharedFrames.batchOf(this.#shares(), false);
+    return this.#plain;
   }
 
   #shares(): SharedFrames[] {

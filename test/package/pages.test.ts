@@ -256,6 +256,7 @@ const closeEvidence: Record<CloseCause, Evidence> = {
   'invalid-message': answered('invalid-message', 1008),
   'message-rate': answered('message-rate', 1008),
   'slow-consumer': answered('slow-consumer', 1013),
+  'missed-messages': answered('missed-messages', 1013),
   replaced: answered('replaced', 4409),
   silent: answered('silent', 4000),
   'heartbeat-timeout': { intent: 'heartbeat-timeout' },

@@ -35,6 +35,8 @@ const deedsFor: Readonly<Record<CloseCause, readonly Deed[]>> = {
   'message-limit': [],
   'message-timeout': [],
   overload: [],
+  // No topic of the simulation is durable.
+  'missed-messages': [],
   'send-error': ['peer broke', 'socket destroyed', 'peer ended'],
   'tcp-fin': ['peer ended'],
   'tcp-fin-backlog': ['peer ended'],

@@ -91,7 +91,7 @@ function publicationOf(text: string, parts: Partial<Publication> = {}): Publicat
   const counts = { delivered: 0, kept: 0, replaced: 0, dropped: 0 };
   const frame = messageFrame(text);
   const policy = { overflow: 'drop-newest', topic: 'lobby', key: '' } as const;
-  return { message: text, frame, ...everybody, ...policy, ...counts, ...parts };
+  return { message: text, frame, durable: null, ...everybody, ...policy, ...counts, ...parts };
 }
 
 /** Publishes, and returns who got the message and who missed it. */

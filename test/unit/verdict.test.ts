@@ -34,6 +34,7 @@ const levels: Record<LocalCause, Level> = {
   'invalid-message': 'warn',
   'message-rate': 'warn',
   'slow-consumer': 'warn',
+  'missed-messages': 'warn',
   silent: 'warn',
   'heartbeat-timeout': 'warn',
   'ping-flood': 'warn',
