@@ -14,3 +14,5 @@ export { hide, reveal } from './hidden.ts';
 export * from './pool.ts';
 export * from './pool-contract.ts';
 export * from './supervisor.ts';
+export * from './topic-log.ts';
+export * from './topic-log-contract.ts';

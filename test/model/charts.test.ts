@@ -9,105 +9,10 @@ import {
   createMachine,
 } from 'xstate';
 import { getStateNodes } from 'xstate/graph';
-import { clientMachine } from '../../machines/client.ts';
-import { type ClientOrders, clientFacts } from '../../machines/client-contract.ts';
-import { connectionMachine } from '../../machines/connection.ts';
-import { type ConnectionOrders, connectionFacts } from '../../machines/connection-contract.ts';
-import { exitSignals } from '../../machines/exit-signals.ts';
-import { poolMachine } from '../../machines/pool.ts';
-import { type PoolOrders, poolFacts } from '../../machines/pool-contract.ts';
-import {
-  type SupervisorOrders,
-  supervisorFacts,
-  supervisorMachine,
-} from '../../machines/supervisor.ts';
 import { supervisorDrain } from '../../src/connection/drain.ts';
 import * as defaults from '../../src/core/defaults.ts';
 import { type Place, placesOf } from '../support/chart-walk.ts';
-
-/** A chart with everything that these checks need. */
-interface Chart {
-  readonly machine: AnyStateMachine;
-  readonly facts: Readonly<Record<string, string>>;
-  readonly orders: readonly string[];
-  /** States that may last indefinitely, because their purpose is to wait. */
-  readonly resting: readonly string[];
-}
-
-const connectionOrders: Record<keyof ConnectionOrders, true> = {
-  dial: true,
-  upgrade: true,
-  refuseUpgrade: true,
-  refuseWithClose: true,
-  announceOpen: true,
-  admitMessages: true,
-  announceError: true,
-  announceClosing: true,
-  sendClose: true,
-  destroy: true,
-  startDeadline: true,
-  announceChange: true,
-  finish: true,
-  outcome: true,
-};
-
-const supervisorOrders: Record<keyof SupervisorOrders, true> = {
-  announceSuspended: true,
-  announceAdmitting: true,
-  beginDrain: true,
-  expireAll: true,
-  recordCrash: true,
-  finish: true,
-};
-
-const clientOrders: Record<keyof ClientOrders, true> = {
-  ...{ dial: true, announceUp: true, resetBackoff: true, startDelay: true, probe: true },
-  ...{ giveUp: true, rest: true, endConnection: true, finish: true },
-};
-
-const poolOrders: Record<keyof PoolOrders, true> = {
-  beginDrain: true,
-  expireAll: true,
-  finish: true,
-};
-
-const connection: Chart = {
-  machine: connectionMachine,
-  facts: connectionFacts,
-  // `outcome` is a query, and the chart's output calls it.
-  orders: Object.keys(connectionOrders).filter((order) => order !== 'outcome'),
-  resting: [],
-};
-
-const supervisor: Chart = {
-  machine: supervisorMachine,
-  facts: { ...supervisorFacts, ...exitSignals },
-  orders: Object.keys(supervisorOrders),
-  resting: ['admitting', 'suspended'],
-};
-
-/** A client dials indefinitely, and each of its states lasts as long as its connection or its own delay. */
-const client: Chart = {
-  machine: clientMachine,
-  facts: { ...clientFacts, ...exitSignals },
-  orders: Object.keys(clientOrders),
-  resting: [
-    ...['idle', 'dialing', 'dialing.connecting', 'dialing.welcoming'],
-    ...['up', 'up.settling', 'up.stable', 'up.suspect', 'closing', 'idling'],
-    ...['waiting', 'waiting.now', 'waiting.backoff', 'waiting.deferred', 'waiting.awake'],
-    ...['waiting.slow', 'waiting.offline', 'stopping', 'exhausted'],
-  ],
-};
-
-/** A pool exists indefinitely, and its members have deadlines of their own. */
-const pool: Chart = {
-  machine: poolMachine,
-  facts: { ...poolFacts, ...exitSignals },
-  orders: Object.keys(poolOrders),
-  resting: ['starting', 'operational', 'degraded'],
-};
-
-const charts = Object.entries({ connection, supervisor, client, pool });
+import { type Chart, charts, connection, supervisor } from './chart-contracts.ts';
 
 // Reading a definition.
 
@@ -159,8 +64,9 @@ const raisedBy: Readonly<Record<string, string>> = {
 const deadlineOptions = [
   'heartbeat',
   ...Object.keys(defaults.timeouts),
-  // The deadline that is not an option.
+  // The deadlines that are not options.
   'refusalMs',
+  ...['answerMs', 'retryMs', 'checkMs', 'graceMs', 'lingerMs'],
   ...Object.keys(supervisorDrain),
 ];
 

@@ -5,6 +5,8 @@ import { connectionFacts } from '../../machines/connection-contract.ts';
 import { poolMachine } from '../../machines/pool.ts';
 import { poolFacts } from '../../machines/pool-contract.ts';
 import { supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
+import { topicLogMachine } from '../../machines/topic-log.ts';
+import { topicLogFacts } from '../../machines/topic-log-contract.ts';
 import type { Chart } from './table-of.ts';
 
 /** Every chart that Mooring runs. */
@@ -13,4 +15,5 @@ export const charts: readonly Chart[] = [
   { name: 'client', machine: clientMachine, facts: Object.keys(clientFacts) },
   { name: 'pool', machine: poolMachine, facts: Object.keys(poolFacts) },
   { name: 'supervisor', machine: supervisorMachine, facts: Object.keys(supervisorFacts) },
+  { name: 'topicLog', machine: topicLogMachine, facts: Object.keys(topicLogFacts) },
 ];

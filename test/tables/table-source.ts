@@ -2,15 +2,21 @@ import { clientTable } from '../../src/chart/tables/client.ts';
 import { connectionTable } from '../../src/chart/tables/connection.ts';
 import { poolTable } from '../../src/chart/tables/pool.ts';
 import { supervisorTable } from '../../src/chart/tables/supervisor.ts';
+import { topicLogTable } from '../../src/chart/tables/topic-log.ts';
 import { charts } from './charts.ts';
 import { type Chart, tableOf } from './table-of.ts';
 
 /** The tables that are checked in. */
-export const tables = [connectionTable, clientTable, poolTable, supervisorTable];
+export const tables = [connectionTable, clientTable, poolTable, supervisorTable, topicLogTable];
 
 /** The path of the table of a chart. */
 export function tableFile({ name }: Chart): string {
-  return `src/chart/tables/${name}.ts`;
+  return `src/chart/tables/${fileName(name)}.ts`;
+}
+
+/** The name of a chart in names of files: `topic-log`. */
+function fileName(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** The source of a table, without layout. */
@@ -18,7 +24,7 @@ export function tableSource(chart: Chart): string {
   return [
     "import type { ChartTable } from '../table.ts';",
     '',
-    `/** Made from \`machines/${chart.name}.ts\` by \`npm run tables\`. */`,
+    `/** Made from \`machines/${fileName(chart.name)}.ts\` by \`npm run tables\`. */`,
     `export const ${chart.name}Table: ChartTable = ${JSON.stringify(tableOf(chart))};`,
     '',
   ].join('\n');

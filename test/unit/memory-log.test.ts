@@ -117,6 +117,17 @@ describe('the memory of durable topics', () => {
     );
   });
 
+  it('knows whether more follows a page', () => {
+    const { store } = storeOf();
+    const { upTo } = store.tail('room');
+    for (const id of ['a', 'b', 'c']) keep(store, 'room', id);
+    const pages = [2, 3, 4].map((limit) => store.read('room', upTo, limit));
+    assert.deepEqual(
+      pages.map((page) => page.isWhole && page.hasMore),
+      [true, false, false],
+    );
+  });
+
   it('bounds the ids that it remembers', () => {
     const { store } = storeOf({ retention: { forMs: 600_000, messagesPerTopic: 1 } });
     for (let index = 0; index < 263_000; index += 1) keep(store, 'room', `m${index}`);
