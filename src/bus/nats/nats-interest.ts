@@ -1,13 +1,11 @@
-import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { BusHost, Interest } from '../../core/bus.ts';
 import { toError } from '../../core/errors.ts';
-import type { Senders } from './sender.ts';
 import { slim } from './slim.ts';
 
 /** What an interest needs of its link. */
 export interface InterestLink {
   readonly host: BusHost;
-  readonly senders: Senders;
   /** Resolves when the server has everything that was sent before, or the connection is lost. */
   confirmed(): Promise<void>;
   forget(interest: NatsInterest): void;
@@ -17,12 +15,12 @@ export interface InterestLink {
 export class NatsInterest implements Interest {
   readonly channel: string;
   readonly #link: InterestLink;
-  readonly #heard: (message: Uint8Array) => void;
+  readonly #heard: (message: Msg) => void;
   #nats: NatsConnection | null = null;
   #subscription: Subscription | null = null;
   #hasEnded = false;
 
-  constructor(link: InterestLink, channel: string, heard: (message: Uint8Array) => void) {
+  constructor(link: InterestLink, channel: string, heard: (message: Msg) => void) {
     this.#link = link;
     this.channel = channel;
     this.#heard = heard;
@@ -39,14 +37,14 @@ export class NatsInterest implements Interest {
     const subscription = nats.subscribe(subject, {
       callback: (error, message) => {
         // The link reports the error, which ends the subscription.
-        if (error === null && this.#link.senders.accepts(message.reply)) this.#hear(message.data);
+        if (error === null) this.#hear(message);
       },
     });
     this.#subscription = slim(subscription);
   }
 
   /** An error must not reach nats.js, which would stop reading. */
-  #hear(message: Uint8Array): void {
+  #hear(message: Msg): void {
     if (this.#hasEnded) return;
     try {
       this.#heard(message);

@@ -1,13 +1,17 @@
 import { randomInt } from 'node:crypto';
 import {
   AuthorizationError,
+  type Msg,
   type NatsConnection,
   type Status,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
 import type { BusHost, BusLink, Interest } from '../../core/bus.ts';
+import type { BusLog, LogHost } from '../../core/bus-log.ts';
+import type { Clock } from '../../core/clock.ts';
 import { toError } from '../../core/errors.ts';
 import { attempt } from './attempt.ts';
+import { type LogLink, NatsLog } from './log/nats-log.ts';
 import { type InterestLink, NatsInterest } from './nats-interest.ts';
 import type { ResolvedNatsBusOptions } from './options.ts';
 import { SendWindow } from './send-window.ts';
@@ -29,16 +33,15 @@ const SUBSCRIBED_PER_TURN = 1_000;
 /** How many lots there are to draw from. */
 const LOTS = 2 ** 32;
 
-type Heard = (message: Uint8Array) => void;
-
 /** The link of one supervisor to NATS. */
-export class NatsLink implements BusLink, InterestLink {
+export class NatsLink implements BusLink, InterestLink, LogLink {
   readonly host: BusHost;
   readonly #options: ResolvedNatsBusOptions;
   readonly #interests = new Map<string, NatsInterest>();
   readonly #window = new SendWindow();
   readonly #sender = new Sender();
-  readonly senders = new Senders();
+  readonly #senders = new Senders();
+  #log: NatsLog | null = null;
   /** It does not connect again when it is lost. Another one takes its place. */
   #nats: NatsConnection | null = null;
   #state: 'up' | 'down' | null = null;
@@ -69,11 +72,27 @@ export class NatsLink implements BusLink, InterestLink {
     return true;
   }
 
-  listen(channel: string, heard: Heard): Interest {
+  listen(channel: string, heard: (message: Uint8Array) => void): Interest {
+    return this.hear(channel, ({ reply, data }) => {
+      if (this.#senders.accepts(reply)) heard(data);
+    });
+  }
+
+  hear(channel: string, heard: (message: Msg) => void): Interest {
     const interest = new NatsInterest(this, channel, heard);
     this.#interests.set(channel, interest);
     if (this.#nats !== null) this.#subscribe(interest, this.#nats);
     return interest;
+  }
+
+  openLog(host: LogHost): BusLog {
+    this.#log = new NatsLog(this.#options, this, host);
+    if (this.#nats !== null && this.#state === 'up') this.#log.connected(this.#nats);
+    return this.#log;
+  }
+
+  get clock(): Clock {
+    return this.host.clock;
   }
 
   /** Called by an interest that ends. */
@@ -93,6 +112,7 @@ export class NatsLink implements BusLink, InterestLink {
 
   async close(): Promise<void> {
     if (this.#isClosed) return this.#ended;
+    this.#log?.close();
     const last = this.confirmed();
     this.#closed.abort();
     this.#endPause();
@@ -137,21 +157,31 @@ export class NatsLink implements BusLink, InterestLink {
     try {
       if (this.#isClosed) return;
       await this.#subscribeAll(nats);
-      if (!nats.isClosed()) this.#moved('up');
+      if (!nats.isClosed()) this.#up(nats);
       for await (const status of statuses) this.#noted(status);
     } finally {
-      this.#nats = null;
+      this.#lost();
       await nats.close();
     }
     const error = await nats.closed();
     this.#moved('down', error instanceof Error ? error : undefined);
   }
 
+  #up(nats: NatsConnection): void {
+    this.#log?.connected(nats);
+    this.#moved('up');
+  }
+
+  #lost(): void {
+    this.#nats = null;
+    this.#log?.disconnected();
+  }
+
   #noted(status: Status): void {
     switch (status.type) {
       case 'disconnect':
         // What is published from here on cannot leave.
-        this.#nats = null;
+        this.#lost();
         break;
       case 'staleConnection':
         this.#moved('down', new Error('the NATS server does not answer'));

@@ -1,5 +1,14 @@
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
-import { isOptions, must, optional, type Resolved, resolved } from '../../core/option-rules.ts';
+import type { Retention } from '../../core/bus-log.ts';
+import {
+  type Given,
+  isOptions,
+  must,
+  optional,
+  type Resolved,
+  resolved,
+} from '../../core/option-rules.ts';
+import { retentionRule } from '../retention.ts';
 import { isAddress } from './address.ts';
 
 /** Options of NATS that the bus sets itself. */
@@ -32,6 +41,17 @@ export interface NatsBusOptions {
    */
   name?: string | undefined;
   /**
+   * How long the messages of durable topics are kept. It sets up the stream of JetStream that has the name of the bus, if there is
+   * none. One that is there stays as it is, and a difference is reported.
+   * @default 1,000 messages of each topic, for 10 minutes
+   */
+  retention?: Given<Retention> | undefined;
+  /**
+   * On how many servers of a cluster the messages of durable topics are kept: 1, 3 or 5. With 3, one of them may be lost.
+   * @default 1
+   */
+  replicas?: Replicas | undefined;
+  /**
    * Further options of `connect` of @nats-io/transport-node: credentials, TLS, `pingInterval`, `timeout`.
    *
    * An unreachable server is noticed after `(maxPingOut + 1) * pingInterval`. Mooring sets 2,000 ms and 2.
@@ -39,6 +59,9 @@ export interface NatsBusOptions {
    */
   connection?: Omit<NodeConnectionOptions, (typeof OWN)[number]> | undefined;
 }
+
+/** On how many servers messages are kept. */
+type Replicas = 1 | 3 | 5;
 
 const DEFAULT_SERVER = 'nats://127.0.0.1:4222';
 const nameForm = /^[\w-]{1,64}$/;
@@ -55,6 +78,8 @@ const rules = {
     (given) => typeof given === 'string' && nameForm.test(given),
     'must have 1 to 64 letters, digits, _ or -',
   ),
+  retention: retentionRule,
+  replicas: must<Replicas>(1, (given) => given === 3 || given === 5, 'must be 1, 3 or 5'),
   connection: optional<NonNullable<NatsBusOptions['connection']>>(isOptions, 'must be an object'),
 };
 

@@ -1,0 +1,316 @@
+import { randomInt } from 'node:crypto';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import type { Interest } from '../../../core/bus.ts';
+import type {
+  BusLog,
+  Entry,
+  LogHost,
+  LogInterest,
+  NewEntry,
+  Page,
+  Place,
+  Retention,
+  Stored,
+  Tail,
+} from '../../../core/bus-log.ts';
+import type { Clock, TimerHandle } from '../../../core/clock.ts';
+import { toError } from '../../../core/errors.ts';
+import type { ResolvedNatsBusOptions } from '../options.ts';
+import { subjectOf } from '../subject.ts';
+import { Appender, type AppenderHost, closed } from './appender.ts';
+import { Fence } from './fence.ts';
+import { ANSWER_MS, JetStream, type StreamInfo } from './jet-stream.ts';
+import { entryOf, keptIn, nameOf } from './kept-message.ts';
+import { pause } from './pause.ts';
+import { readAfter, readTail, type Source } from './reader.ts';
+import { differences, retentionOf, streamConfig } from './stream.ts';
+
+/** What the headers of a message take at most: the token of a topic has up to 768 bytes, and an id 128. */
+const HEADERS_BYTES_MAX = 1_024;
+
+/** The pause after a check that has failed, and between checks that only a doubt has caused. */
+const RETRY_MS = 500;
+const DOUBT_MS = 1_000;
+
+/** The newest fence is repeated this often within the time that messages are kept. */
+const REPEATS = 3;
+
+/** What a log needs of its link. */
+export interface LogLink {
+  readonly clock: Clock;
+  readonly payloadBytesMax: number;
+  /** Hears whole messages of a channel, across connections. */
+  hear(channel: string, heard: (message: Msg) => void): Interest;
+}
+
+/** What a log knows of one connection. */
+interface Session {
+  readonly stream: JetStream;
+  readonly ended: AbortController;
+  /** Resolves when the first check has ended, however, or the connection is lost. */
+  readonly settled: Promise<void>;
+  readonly settle: () => void;
+  /** The stream, once a check has succeeded. */
+  info: StreamInfo | null;
+  /** Why the latest check has failed. */
+  problem: Error | null;
+  checkedAtMs: number;
+}
+
+/**
+ * The log of one link to NATS: a stream of JetStream, over requests of core NATS.
+ *
+ * With each connection, it checks whether the stream is what it was. Until then, nothing is appended, heard or read.
+ */
+export class NatsLog implements BusLog, AppenderHost {
+  readonly #options: ResolvedNatsBusOptions;
+  readonly #link: LogLink;
+  readonly #host: LogHost;
+  readonly #fence: Fence;
+  readonly #appender: Appender;
+  #retention: Retention;
+  #session: Session | null = null;
+  #isClosed = false;
+  /** Begins the next check, unless one is under way. */
+  #wake: ((isRepeated: boolean) => void) | null = null;
+  /** Whether there is a reason to check again. */
+  #isDoubted = false;
+  #repeatTimer: TimerHandle | null = null;
+  /** What was reported of the stream last, so that it is reported once. */
+  #reported = '';
+  #difference = '';
+
+  constructor(options: ResolvedNatsBusOptions, link: LogLink, host: LogHost) {
+    this.#options = options;
+    this.#link = link;
+    this.#host = host;
+    this.#retention = options.retention;
+    this.#fence = new Fence(options, link.clock, () => host.rewritten());
+    this.#appender = new Appender(this);
+  }
+
+  /** As the stream has it, once that is known: one that was there stays as it is. */
+  get retention(): Retention {
+    return this.#retention;
+  }
+
+  get payloadBytesMax(): number {
+    return Math.max(0, this.#link.payloadBytesMax - HEADERS_BYTES_MAX);
+  }
+
+  async append(topic: string, entry: NewEntry, signal: AbortSignal): Promise<Stored> {
+    if (this.#isClosed) throw closed();
+    const subject = this.#subjectOf(topic);
+    const token = subject.slice(subject.lastIndexOf('.') + 1);
+    return this.#appender.append(subject, token, entry, signal);
+  }
+
+  follow(topic: string, heard: (entry: Entry) => void): LogInterest {
+    const interest = this.#link.hear(`out/${topic}`, (message) => {
+      // Before the check, it is not known which log it belongs to. It shows as a gap.
+      if (this.#session?.info == null) return;
+      const kept = keptIn(message);
+      if (kept === null) return;
+      if (!this.#fence.anchor.saw(kept.seq, nameOf(kept))) this.#doubt();
+      heard(entryOf(this.#fence.log, kept, kept.prev));
+    });
+    const session = () => this.#session;
+    return {
+      get ready() {
+        return Promise.all([interest.ready, session()?.settled]).then(() => {});
+      },
+      end: () => interest.end(),
+    };
+  }
+
+  async tail(topic: string): Promise<Tail> {
+    const source = await this.#source(topic);
+    const tail = await readTail(source);
+    this.#checkSame(source);
+    return tail;
+  }
+
+  async read(topic: string, after: Place, limit: number): Promise<Page> {
+    const source = await this.#source(topic);
+    const page = await readAfter(source, after, limit);
+    this.#checkSame(source);
+    return page;
+  }
+
+  /** A connection is up. It hears all interests already. */
+  connected(nats: NatsConnection): void {
+    const ended = new AbortController();
+    const stream = new JetStream(nats, this.#options, this.#link.clock, ended.signal);
+    let settle = () => {};
+    const settled = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const session = { stream, ended, settled, settle, info: null, problem: null, checkedAtMs: 0 };
+    this.#session = session;
+    nats.subscribe(this.#fence.heardSubject, {
+      callback: (error, message) => {
+        if (error === null) this.#heardFence(session, message);
+      },
+    });
+    void this.#watch(session);
+  }
+
+  disconnected(): void {
+    const session = this.#session;
+    this.#session = null;
+    this.#appender.disconnected();
+    session?.ended.abort();
+    session?.settle();
+    this.#wake?.(false);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.disconnected();
+    this.#appender.close();
+  }
+
+  get clock(): Clock {
+    return this.#link.clock;
+  }
+
+  get logName(): string {
+    return this.#fence.log;
+  }
+
+  kept(seq: number, name: string): void {
+    if (!this.#fence.anchor.saw(seq, name)) this.#doubt();
+  }
+
+  doubted(): void {
+    this.#doubt();
+  }
+
+  errored(error: Error): void {
+    this.#host.errored(error);
+  }
+
+  #subjectOf(topic: string): string {
+    return subjectOf(this.#options.name, `in/${topic}`);
+  }
+
+  /** Checks the stream, and again whenever there is a reason, as long as the connection lasts. */
+  async #watch(session: Session): Promise<void> {
+    let isRepeated = true;
+    while (this.#session === session) {
+      this.#isDoubted = false;
+      session.checkedAtMs = this.clock.now();
+      try {
+        const info = await this.#fence.check(session.stream, isRepeated);
+        if (this.#session !== session) return;
+        this.#checked(session, info);
+        isRepeated = await this.#reason(info);
+      } catch (thrown) {
+        if (this.#session !== session) return;
+        this.#failed(session, toError(thrown));
+        await pause(this.clock, RETRY_MS, session.ended.signal);
+      }
+    }
+  }
+
+  #checked(session: Session, info: StreamInfo): void {
+    const isFirst = session.info === null;
+    session.info = info;
+    session.problem = null;
+    this.#reported = '';
+    this.#retention = retentionOf(info, this.#options.retention);
+    this.#compare(info);
+    session.settle();
+    if (isFirst) this.#appender.connected(session.stream);
+  }
+
+  #failed(session: Session, error: Error): void {
+    session.problem = error;
+    session.settle();
+    if (error.message === this.#reported) return;
+    this.#reported = error.message;
+    this.#host.errored(error);
+  }
+
+  #compare(info: StreamInfo): void {
+    const { name } = info.config;
+    const difference = differences(streamConfig(this.#options), info);
+    if (difference === this.#difference) return;
+    this.#difference = difference;
+    if (difference === '') return;
+    const problem = `the stream ${name} of the NATS server is not as natsBus would set it up`;
+    this.#host.errored(new Error(`${problem}: ${difference}. It stays as it is.`));
+  }
+
+  /** Waits until there is a reason for another check. Returns whether it is time to repeat the fence. */
+  #reason(info: StreamInfo): Promise<boolean> {
+    if (this.#isDoubted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#wake = (isRepeated) => {
+        this.#wake = null;
+        this.#clearRepeat();
+        resolve(isRepeated);
+      };
+      if (info.config.max_age > 0) this.#awaitRepeat();
+    });
+  }
+
+  /** Processes that wait as long as each other would all repeat it at once. */
+  #awaitRepeat(): void {
+    this.#clearRepeat();
+    const thirdMs = Math.ceil(this.#retention.forMs / REPEATS);
+    this.#repeatTimer = this.clock.setTimer(thirdMs + randomInt(thirdMs), () => this.#wake?.(true));
+  }
+
+  #clearRepeat(): void {
+    if (this.#repeatTimer !== null) this.clock.clearTimer(this.#repeatTimer);
+    this.#repeatTimer = null;
+  }
+
+  #heardFence(session: Session, message: Msg): void {
+    if (this.#session !== session) return;
+    if (!this.#fence.heard(message)) this.#checkAgain();
+    else if (this.#repeatTimer !== null) this.#awaitRepeat();
+  }
+
+  /** Something does not fit. Under load, many things do not at once. */
+  #doubt(): void {
+    const { checkedAtMs = 0 } = this.#session ?? {};
+    if (this.clock.now() - checkedAtMs >= DOUBT_MS) this.#checkAgain();
+  }
+
+  #checkAgain(): void {
+    this.#isDoubted = true;
+    this.#wake?.(false);
+  }
+
+  /** Waits for the check of this connection. @throws Error if there is no connection, or the check fails or takes long */
+  async #source(topic: string): Promise<Source> {
+    const session = this.#session;
+    if (this.#isClosed) throw closed();
+    if (session === null) throw new Error('the bus is down');
+    if (session.info === null)
+      await Promise.race([session.settled, pause(this.clock, ANSWER_MS, session.ended.signal)]);
+    const { stream, info, problem } = session;
+    if (info === null) throw problem ?? new Error('the NATS server does not answer');
+    const { log } = this.#fence;
+    const subject = this.#subjectOf(topic);
+    const ask = (counted?: string) => this.#askAgain(session, counted);
+    return { stream, clock: this.clock, subject, log, info, ask };
+  }
+
+  /** Asks for the stream. @throws Error if it is not what it was, or its leader is behind */
+  async #askAgain({ stream }: Session, subject?: string): Promise<StreamInfo> {
+    // What is seen in the meantime does not count.
+    const { seq } = this.#fence.anchor;
+    const info = await stream.info(subject);
+    if (info !== null && this.#fence.isKnown(info) && info.state.last_seq >= seq) return info;
+    this.#doubt();
+    throw new Error('the stream of the NATS server is not what it was a moment ago');
+  }
+
+  /** @throws Error if the log was rewritten since */
+  #checkSame({ log }: Source): void {
+    if (log !== this.#fence.log) throw new Error('the log was rewritten meanwhile');
+  }
+}
