@@ -39,7 +39,7 @@ export type {
   SupervisedConnection,
 } from './core/connection.ts';
 export type { FaultMessage } from './core/contract.ts';
-export type { ErrorCode } from './core/errors.ts';
+export type { ErrorCode, RefusedRequest } from './core/errors.ts';
 export { errorCodes, MooringError } from './core/errors.ts';
 export type {
   DrainReport,
@@ -66,6 +66,14 @@ export type {
 } from './core/inspection.ts';
 export type { HeartbeatOptions, Limits, OverRatePolicy, Timeouts } from './core/limits.ts';
 export type { Given } from './core/option-rules.ts';
+export type {
+  Receipt,
+  Replied,
+  RequestContext,
+  RequestOptions,
+  SendOptions,
+} from './core/request.ts';
+export { RequestRefusal } from './core/request.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './core/standard-schema.ts';
 export { escapeText } from './core/text.ts';
 export type { Trail, TrailFact } from './core/trail.ts';

@@ -3,7 +3,7 @@ import type { ConnectionCore } from '../connection/connection-core.ts';
 import type { Parent } from '../connection/parent.ts';
 import { type SharedRuntime, sharedRuntime } from '../connection/shared-runtime.ts';
 import type { Clock } from '../core/clock.ts';
-import { Contract } from '../core/contract.ts';
+import { Contract, type RequestContracts, requestContracts } from '../core/contract.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientWarnings } from './client-warnings.ts';
@@ -34,6 +34,7 @@ export interface ClientRuntime<In, Out> {
   readonly options: ResolvedClientOptions<In, Out>;
   readonly context: SharedRuntime;
   readonly contract: Contract<In, Out, unknown>;
+  readonly contracts: RequestContracts;
 }
 
 export interface ClientDependencies<In, Out> {
@@ -52,7 +53,8 @@ export function clientRuntime<In, Out>(
   context = sharedRuntime(options),
 ): ClientRuntime<In, Out> {
   const { codec, messages, sends } = options;
-  return { options, context, contract: new Contract(codec, messages, sends) };
+  const contract = new Contract(codec, messages, sends);
+  return { options, context, contract, contracts: requestContracts(options) };
 }
 
 /** The chart systems of clients without a supervisor: at most two for each clock, with eager actors and without. */

@@ -3,6 +3,7 @@ import type { ChartActor } from '../core/actor.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
 import type { ClientEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
+import type { Receipt, RequestOptions } from '../core/request.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 
 /** The top-level state of a client's chart. */
@@ -58,6 +59,8 @@ export interface ClientSendOptions {
   readonly queue?: boolean | undefined;
   /** How long the message may wait, in milliseconds; 0 or more. @default `Infinity` */
   readonly ttlMs?: number | undefined;
+  /** Whether the peer is to confirm the message. `send` then returns a promise of a {@link Receipt}. @default false */
+  readonly receipt?: boolean | undefined;
 }
 
 /**
@@ -65,15 +68,18 @@ export interface ClientSendOptions {
  *
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
+ * @typeParam Ask - a request that this side may make: the input of `asks`.
+ * @typeParam Answer - the answer to it: the output of `answers`.
  */
-export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
+export interface Client<In = unknown, Out = unknown, Ask = unknown, Answer = unknown>
+  extends AsyncDisposable {
   /**
    * The URL of the peer. If a function returns it, the URL that was dialed last, or an empty string before the first
    * attempt.
    */
   readonly url: string;
   /** The open connection; `undefined` if there is none. */
-  readonly connection: DialedConnection<In, Out> | undefined;
+  readonly connection: DialedConnection<In, Out, Ask, Answer> | undefined;
   /** The current status. */
   readonly status: ClientStatus;
   /**
@@ -102,7 +108,26 @@ export interface Client<In = unknown, Out = unknown> extends AsyncDisposable {
    * @throws MooringError `invalid-message`, `unencodable-message` or `invalid-options` if the message or an option is
    *   wrong.
    */
-  send(message: Out, options?: ClientSendOptions): SendResult;
+  send(
+    message: Out,
+    options?: ClientSendOptions & { readonly receipt?: false | undefined },
+  ): SendResult;
+  /**
+   * Sends one message, or queues it for the next connection, and resolves when the peer's Mooring has it, or when that can no
+   * longer be known. The client does not send it again by itself. Rejects with a MooringError `not-mooring` if the message would
+   * leave on a connection to another peer, and for a wrong message or option as `send` throws.
+   */
+  send(message: Out, options: ClientSendOptions & { readonly receipt: true }): Promise<Receipt>;
+  /**
+   * Makes a request, which the peer answers with `onRequest`. Only between two Mooring peers. The request waits for a connection
+   * in the queue. If the connection ends before the answer, the client makes the request again on the next one, under the same id,
+   * until `timeoutMs` have passed.
+   *
+   * Resolves with the answer. Rejects with a MooringError `request-refused`, `request-timeout`, `invalid-answer`,
+   * `request-lost` when the client stops or its queue is full, `too-many-requests`, `not-mooring`, or as `send` throws; or with the
+   * reason of the signal.
+   */
+  request(message: Ask, options?: RequestOptions): Promise<Answer>;
   /**
    * Sends one message, and resolves when it has left this process or is lost. Rejects with a MooringError
    * (`invalid-message`, `unencodable-message` or `invalid-options`) if the message or an option is wrong.

@@ -36,10 +36,21 @@ const platform: Platform = {
  * @throws MooringError `invalid-options`, with the path of every wrong option, or `url`; or `invalid-argument`. If a
  *   function returns a URL that cannot be dialed, the attempt fails with `target-error`.
  */
-export function createClient<In = unknown, Out = unknown>(
+export function createClient<
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
+>(
   url: Resolvable<string | URL>,
-  given: Omit<PageClientOptions<In, Out>, 'inspect'> = {},
-): Client<In, Out> {
+  given?: Omit<PageClientOptions<In, Out, Ask, Answer, Request, Reply>, 'inspect'>,
+): Client<In, Out, Ask, Answer>;
+export function createClient(
+  url: Resolvable<string | URL>,
+  given: Omit<PageClientOptions, 'inspect'> = {},
+): Client {
   return makePageClient(url, given, null);
 }
 

@@ -10,9 +10,17 @@ import type { Resolvable } from './reconnect/route.ts';
  *
  * @throws MooringError for the same reasons as `createClient` of `mooring/client`.
  */
-export function createClient<In = unknown, Out = unknown>(
+export function createClient<
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
+>(
   url: Resolvable<string | URL>,
-  given: PageClientOptions<In, Out> = {},
-): Client<In, Out> {
+  given?: PageClientOptions<In, Out, Ask, Answer, Request, Reply>,
+): Client<In, Out, Ask, Answer>;
+export function createClient(url: Resolvable<string | URL>, given: PageClientOptions = {}): Client {
   return makePageClient(url, given, xstateHost);
 }

@@ -24,10 +24,18 @@ import type { Resolvable } from './reconnect/route.ts';
  * client.send({ subscribe: 'EUR' });
  * ```
  */
-export function createClient<In = unknown, Out = unknown>(
+export function createClient<
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
+>(
   url: Resolvable<string | URL>,
-  given: NodeClientOptions<In, Out> = {},
-): Client<In, Out> {
+  given?: NodeClientOptions<In, Out, Ask, Answer, Request, Reply>,
+): Client<In, Out, Ask, Answer>;
+export function createClient(url: Resolvable<string | URL>, given: NodeClientOptions = {}): Client {
   const checked = resolveNodeOptions(given, systemClock);
   const { headers, connect, supervisor, actors, options } = checked;
   return makeClient(url, options, {

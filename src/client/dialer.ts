@@ -2,6 +2,7 @@ import type { ClientFact } from '../../machines/client-contract.ts';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
+import type { Exchange } from '../connection/exchange.ts';
 import type {
   ConnectionReport,
   ManagedConnection,
@@ -11,9 +12,10 @@ import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { Contract } from '../core/contract.ts';
+import type { Contract, RequestContracts } from '../core/contract.ts';
 import type { ClientHandlerName, InvalidMessage } from '../core/events.ts';
 import { guarded } from '../core/guard.ts';
+import type { RequestContext } from '../core/request.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 import type { ClientDependencies } from './client-runtime.ts';
 import type { Ending } from './client-types.ts';
@@ -70,8 +72,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** Set until the async `onOpen` of the current connection has settled. */
   #welcome: Welcome | null = null;
   #isPaused = false;
-  /** Messages that are held back: during `onOpen`, and after it while reading is paused. */
-  #held: In[] = [];
+  /** Delivers messages and requests that are held back: during `onOpen`, and after it while reading is paused. */
+  #held: (() => unknown)[] = [];
 
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost) {
     this.#parts = parts;
@@ -84,13 +86,26 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#current === this.#usable ? (this.#current?.side.outbox ?? null) : null;
   }
 
-  /** Whether messages wait to leave or to be handled, `onOpen` is running, or the connection has subscribers. */
+  /**
+   * What messages with headings leave on: the exchange of the usable connection, `null` if its peer is not Mooring, and
+   * `undefined` as long as that is not known.
+   */
+  get exchange(): Exchange | null | undefined {
+    const connection = this.#usable;
+    if (connection === null || connection !== this.#current) return undefined;
+    return connection.side.isGreeted || !connection.side.isMooring
+      ? connection.exchange
+      : undefined;
+  }
+
+  /** Whether messages wait to leave or to be handled, requests wait for answers, `onOpen` is running, or the connection has subscribers. */
   get isBusy(): boolean {
     const connection = this.#current;
     if (connection === null) return false;
     const isSending = connection.side.outbox?.isSending === true;
     const isHeard = this.#handleMade(connection)?.isHeard === true;
-    return isSending || isHeard || connection.intake.isBusy || this.#welcome !== null;
+    const isWorking = connection.intake.isBusy || connection.isExchanging;
+    return isSending || isHeard || isWorking || this.#welcome !== null;
   }
 
   /** Whether an attempt, or its connection, is under way. */
@@ -241,9 +256,9 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   readingResumed(connection: OutboundConnection): void {
     if (this.#welcome !== null) return;
     while (connection.isOpen && !connection.intake.isPaused) {
-      const message = this.#held.shift();
-      if (message === undefined) return;
-      connection.intake.track(this.#handle(connection, message), 0);
+      const deliver = this.#held.shift();
+      if (deliver === undefined) return;
+      connection.intake.track(deliver(), 0);
     }
   }
 
@@ -262,7 +277,9 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   peerWelcomes(connection: OutboundConnection): void {
-    if (!this.#isTurnOver) this.context.clock.afterPoll(() => this.#endTurn(connection));
+    // A message with a heading may have waited for this.
+    if (connection === this.#usable) this.#host.attemptFlows();
+    else if (!this.#isTurnOver) this.context.clock.afterPoll(() => this.#endTurn(connection));
   }
 
   #endTurn(connection: OutboundConnection): void {
@@ -292,6 +309,15 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this;
   }
 
+  get handlesRequests(): boolean {
+    return this.#parts.runtime.options.onRequest !== undefined;
+  }
+
+  request(connection: OutboundConnection, request: unknown, context: RequestContext): unknown {
+    this.connectionUsed();
+    return this.#parts.runtime.options.onRequest?.(this.#handleOf(connection), request, context);
+  }
+
   messageInvalid(connection: OutboundConnection, fault: InvalidMessage): void {
     this.#parts.streams.emit({ type: 'message.invalid', fault });
     connection.intake.countInvalid();
@@ -302,17 +328,21 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
    * `onOpen` can await the answer to a sign-in.
    */
   message(connection: OutboundConnection, message: In): unknown {
-    const work =
-      this.#welcome === null
-        ? this.#handle(connection, message)
-        : this.#hold(connection, message, this.#welcome);
+    const work = this.isWelcoming
+      ? this.hold(connection, () => this.#handle(connection, message))
+      : this.#handle(connection, message);
     this.#handleMade(connection)?.deliver(message);
     return work;
   }
 
+  get isWelcoming(): boolean {
+    return this.#welcome !== null;
+  }
+
   /** If too much is held back, reading pauses until `onOpen` settles. */
-  #hold(connection: OutboundConnection, message: In, { heldBytes }: Welcome): void {
-    this.#held.push(message);
+  hold(connection: OutboundConnection, deliver: () => unknown): void {
+    this.#held.push(deliver);
+    const heldBytes = this.#welcome?.heldBytes ?? 0;
     if (heldBytes >= this.context.limits.inFlightBytesMax) connection.intake.pause('handlers');
   }
 
@@ -328,8 +358,12 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return work;
   }
 
-  /** Ends the connection, because a function of the application threw or rejected. */
+  /** Reports that a function of the application threw or rejected, and ends the connection, unless a request has failed. */
   errored(handler: ClientHandlerName, error: Error, connection: ManagedConnection): void {
+    if (handler === 'onRequest') {
+      this.#parts.streams.report(handler)(error);
+      return;
+    }
     const { notifications } = this.charts;
     // Held back until the gate has shut: a subscriber must not find, or check out, a connection that is about to end.
     notifications.during(() => {
@@ -357,6 +391,10 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   // Methods for handles.
+
+  get contracts(): RequestContracts {
+    return this.#parts.runtime.contracts;
+  }
 
   get contract(): Contract<In, Out, unknown> {
     return this.#parts.runtime.contract;

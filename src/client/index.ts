@@ -25,7 +25,7 @@ export type {
   SupervisedConnection,
 } from '../core/connection.ts';
 export type { FaultMessage } from '../core/contract.ts';
-export type { ErrorCode } from '../core/errors.ts';
+export type { ErrorCode, RefusedRequest } from '../core/errors.ts';
 export { MooringError } from '../core/errors.ts';
 export type { ClientEvent, ClientHandlerName, DropReason, InvalidMessage } from '../core/events.ts';
 export type {
@@ -43,6 +43,14 @@ export type {
   Inspector,
 } from '../core/inspection.ts';
 export type { Given } from '../core/option-rules.ts';
+export type {
+  Receipt,
+  Replied,
+  RequestContext,
+  RequestOptions,
+  SendOptions,
+} from '../core/request.ts';
+export { RequestRefusal } from '../core/request.ts';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from '../core/standard-schema.ts';
 export type { Trail, TrailFact } from '../core/trail.ts';
 export type { CloseVerdict } from '../core/verdict.ts';

@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
 import type { ClientEvent } from '../core/events.ts';
+import type { Receipt, RequestOptions } from '../core/request.ts';
 import {
   type ClientDependencies,
   type ClientRuntime,
@@ -118,8 +119,18 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
     return this.#client.sender.queued;
   }
 
-  send(message: Out, options: ClientSendOptions = usual): SendResult {
+  send(message: Out, options: ClientSendOptions & { readonly receipt: true }): Promise<Receipt>;
+  send(
+    message: Out,
+    options?: ClientSendOptions & { readonly receipt?: false | undefined },
+  ): SendResult;
+  send(message: Out, options: ClientSendOptions = usual): SendResult | Promise<Receipt> {
+    if (options?.receipt === true) return this.#client.requested().sendForReceipt(message, options);
     return this.#client.used().send(message, options);
+  }
+
+  request(message: unknown, options?: RequestOptions): Promise<unknown> {
+    return this.#client.requested().request(message, options);
   }
 
   sendAndFlush(message: Out, options: ClientSendOptions = usual): Promise<FlushResult> {

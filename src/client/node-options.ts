@@ -24,7 +24,14 @@ import { type Headers, headersRule } from './reconnect/headers.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
 /** Options of a client in Node.js. */
-export interface NodeClientOptions<In = unknown, Out = unknown> extends ClientOptions<In, Out> {
+export interface NodeClientOptions<
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
+> extends ClientOptions<In, Out, Ask, Answer, Request, Reply> {
   /**
    * Headers of the upgrade request, for example `authorization`, or a function that returns them for each attempt.
    *

@@ -1,10 +1,12 @@
 import type { DropReason } from '../core/events.ts';
 import { runAll, runEach } from '../core/guard.ts';
-import type { Outgoing } from './outbound-outbox.ts';
+import type { Headed, Outgoing } from './outbound-outbox.ts';
 
 /** A message with its payload and its measured length. */
 export interface Unsent extends Required<Outgoing> {
   readonly payload: string | Uint8Array;
+  /** Set if it leaves with a heading. It is then not lost with its connection, and nothing is reported when it is dropped. */
+  readonly headed?: Headed | undefined;
 }
 
 /** A message that waits in the queue. */
@@ -52,8 +54,19 @@ export class OfflineQueue {
 
   /** Puts back the first message, which could not be sent. */
   putBack(first: Waiting): void {
-    this.#reset([first, ...this.#all()]);
+    if (this.#taken === 0) this.#waiting.unshift(first);
+    else {
+      this.#taken -= 1;
+      this.#waiting[this.#taken] = first;
+    }
+    this.#bytes += first.bytes;
+    this.#nextExpiryMs = Math.min(this.#nextExpiryMs, first.expiresAtMs);
     this.#dropOldest();
+  }
+
+  /** Removes a message that is given up. */
+  remove(headed: Headed): void {
+    this.#reset(this.#all().filter((each) => each.headed !== headed));
   }
 
   #dropOldest(): void {

@@ -4,7 +4,6 @@ import type { DialedConnection } from '../core/connection.ts';
 import * as defaults from '../core/defaults.ts';
 import type { Inspector } from '../core/inspection.ts';
 import type { Limits, OverRatePolicy, Timeouts } from '../core/limits.ts';
-import { hasMethods } from '../core/methods.ts';
 import {
   callback,
   flag,
@@ -13,12 +12,17 @@ import {
   integer,
   integers,
   oneOf,
-  optional,
   ordered,
   type Report,
   type Resolved,
   type Rule,
 } from '../core/option-rules.ts';
+import {
+  type Replied,
+  type RequestContext,
+  type RequestRefusal,
+  signalRule,
+} from '../core/request.ts';
 import { limitsRule, sharedRules } from '../core/shared-options.ts';
 import type { StandardSchemaV1 } from '../core/standard-schema.ts';
 import { type ClientHeartbeatOptions, heartbeatRule } from './heartbeat-options.ts';
@@ -28,7 +32,14 @@ import type { PrivateCodes, RetryDecision } from './reconnect/retry.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
 /** Options of a client on every platform. Every limit is finite by default. */
-export interface ClientOptions<In = unknown, Out = unknown> {
+export interface ClientOptions<
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
+> {
   /**
    * Subprotocols to offer, in the order of preference (RFC 6455 §1.9), or a function that returns them for each attempt.
    * @default none
@@ -36,7 +47,7 @@ export interface ClientOptions<In = unknown, Out = unknown> {
   subprotocols?: Resolvable<readonly string[]> | undefined;
   /**
    * Whether the peer is a Mooring server. The two agree on the subprotocol `mooring.v1`. Then each checks that the code of the
-   * other runs. A browser refuses a server that knows none of the offered subprotocols, so leave it out for other servers.
+   * other runs, and they can make requests and confirm messages. A browser refuses a server that knows none of the offered subprotocols, so leave it out for other servers.
    * @default false
    */
   mooring?: boolean | undefined;
@@ -52,6 +63,14 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * @default none
    */
   sends?: StandardSchemaV1<Out, unknown> | undefined;
+  /** The contract of the requests of the peer. `onRequest` receives its output. @default every decodable request */
+  requests?: StandardSchemaV1<unknown, Request> | undefined;
+  /** The contract of what `onRequest` returns: it takes its input, and sends its output. @default anything */
+  replies?: StandardSchemaV1<Reply, unknown> | undefined;
+  /** The contract of requests that you make: `request` takes its input, and sends its output. @default anything */
+  asks?: StandardSchemaV1<Ask, unknown> | undefined;
+  /** The contract of the answers to them. `request` resolves with its output. @default every decodable answer */
+  answers?: StandardSchemaV1<unknown, Answer> | undefined;
   /** Encodes and decodes messages. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec | undefined;
   /** Decides what to do after a private close code (3000–4999). @default `never` for 4409, and `backoff` for all others */
@@ -78,13 +97,28 @@ export interface ClientOptions<In = unknown, Out = unknown> {
    * Send with `connection.send`, because messages of `client.send` wait in the queue. Any result that is not a promise
    * is ignored. To release something at the end of the connection, wait until its `messages$` completes.
    */
-  onOpen?: ((connection: DialedConnection<In, Out>) => unknown) | undefined;
+  onOpen?: ((connection: DialedConnection<In, Out, Ask, Answer>) => unknown) | undefined;
   /**
    * Called with each message that fulfils the contract, in the order of arrival, before `messages$` emits it. If it returns
    * a promise, the message is in flight until the promise settles: see `limits.inFlightMax`. If it throws or rejects, the
    * connection is closed with 1011 and the client dials again.
    */
-  onMessage?: ((connection: DialedConnection<In, Out>, message: In) => unknown) | undefined;
+  onMessage?:
+    | ((connection: DialedConnection<In, Out, Ask, Answer>, message: In) => unknown)
+    | undefined;
+  /**
+   * Called with each request of the peer that fulfils the contract. What it returns, or resolves to, is the answer. To refuse the
+   * request, throw or return a {@link RequestRefusal}. If it throws anything else, the peer gets the code `internal` without a
+   * text, the error is reported, and the connection stays open.
+   * @default requests are refused with the code `unhandled`
+   */
+  onRequest?:
+    | ((
+        connection: DialedConnection<In, Out, Ask, Answer>,
+        request: Request,
+        context: RequestContext,
+      ) => Replied<NoInfer<Reply>>)
+    | undefined;
   /**
    * What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows: `pause` stops reading until the
    * rate allows more; `close` ends the connection with 1008.
@@ -175,10 +209,7 @@ export const clientRules = /* @__PURE__ */ (() =>
     backoff: group(integers(defaults.backoff), ordered('minMs', 'maxMs')),
     restarts: group(integers(defaults.restarts)),
     limits: limitsRule(usualLimits()),
-    signal: optional<AbortSignal>(
-      (given) => hasMethods(given, ['addEventListener', 'removeEventListener']),
-      'must be an AbortSignal',
-    ),
+    signal: signalRule,
     signs: callback<WatchSigns>(),
   }) satisfies Record<keyof ClientOptions, Rule<unknown>>)();
 
@@ -190,7 +221,7 @@ export function resolvable<Value>(rule: Rule<Value>): Rule<Resolvable<Value>> {
 }
 
 /** Options whose types follow from the contracts. */
-type Typed = 'messages' | 'sends' | 'onOpen' | 'onMessage';
+type Typed = 'messages' | 'sends' | 'onOpen' | 'onMessage' | 'onRequest';
 
 /** Options with all defaults filled in. */
 export interface ResolvedClientOptions<In = unknown, Out = unknown>
@@ -200,6 +231,13 @@ export interface ResolvedClientOptions<In = unknown, Out = unknown>
   readonly codec: Codec;
   readonly onOpen: ((connection: DialedConnection<In, Out>) => unknown) | undefined;
   readonly onMessage: ((connection: DialedConnection<In, Out>, message: In) => unknown) | undefined;
+  readonly onRequest:
+    | ((
+        connection: DialedConnection<In, Out>,
+        request: unknown,
+        context: RequestContext,
+      ) => unknown)
+    | undefined;
   readonly clock: Clock;
   readonly random: () => number;
 }

@@ -1,6 +1,7 @@
 import type { ConnectionCore, ConnectionSide } from '../connection/connection-core.ts';
 import { type ConnectionHost, ManagedConnection } from '../connection/managed-connection.ts';
 import { beatAnswer, beatKind } from '../core/beat.ts';
+import type { SendResult } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
 import type { FailureDescription } from '../core/failure.ts';
 import { isThenable } from '../core/guard.ts';
@@ -21,6 +22,10 @@ export interface OutboundHost extends ConnectionHost, OutboxHost {
   makeTransport(connection: ConnectionCore): OutboundTransport;
   /** The peer has asked for a beat, so it has admitted this side. */
   peerWelcomes(connection: OutboundConnection): void;
+  /** Whether `onOpen` has not settled. */
+  readonly isWelcoming: boolean;
+  /** Delivers a request when `onOpen` has settled. */
+  hold(connection: OutboundConnection, deliver: () => unknown): void;
   /** The messages that were held back may be delivered. */
   readingResumed(connection: OutboundConnection): void;
   /** Makes the watch of the peer of a connection that has opened; `null` if no option asks for it. */
@@ -53,6 +58,7 @@ export class Outbound implements ConnectionSide {
   readonly #host: OutboundHost;
   #outbox: OutboundOutbox | null = null;
   #isMooring = false;
+  #isGreeted = false;
   #watch: PeerWatch | null = null;
   /** Whether the destination is known. */
   #isRouted = false;
@@ -172,10 +178,46 @@ export class Outbound implements ConnectionSide {
    */
   #answerBeat(): void {
     this.transport.beatHeard();
+    if (!this.#isGreeted) this.#greeted();
     this.#host.peerWelcomes(this.#connection);
     this.#connection.startHeartbeat();
     this.outbox?.send(beatAnswer);
   }
+
+  /** Before `peerWelcomes`, which lets queued messages leave: what is sent in `onOpen` comes first. */
+  #greeted(): void {
+    this.#isGreeted = true;
+    this.#connection.exchange?.flush();
+  }
+
+  get isMooring(): boolean {
+    return this.#isMooring;
+  }
+
+  get isGreeted(): boolean {
+    return this.#isGreeted;
+  }
+
+  write(heading: string, payload?: string | Uint8Array): SendResult {
+    if (!this.#isGreeted) return 'refused';
+    return this.outbox?.sendHeaded(heading, payload) ?? 'refused';
+  }
+
+  /** Always `false`: the dialer holds them back when it has read them. */
+  get holdsMessages(): boolean {
+    return false;
+  }
+
+  get holdsRequests(): boolean {
+    return this.#host.isWelcoming;
+  }
+
+  hold(deliver: () => unknown): void {
+    this.#host.hold(this.#connection, deliver);
+  }
+
+  /** Nothing to do: a client reads while `onOpen` runs. */
+  awaitAnswers(): void {}
 
   /** Nothing to do: each message goes to the WebSocket at once. */
   flush(): void {}

@@ -40,7 +40,7 @@ export class OutboundHandle<In, Out>
     return this.#connection.transport.bufferedBytes;
   }
 
-  send(message: Out): SendResult {
+  protected sendNow(message: Out): SendResult {
     return this.#send({ message, settle: undefined });
   }
 

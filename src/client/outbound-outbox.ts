@@ -1,6 +1,8 @@
 import { Backpressure } from '../connection/back-pressure.ts';
+import type { Exchange } from '../connection/exchange.ts';
 import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { FlushResult, SendResult } from '../core/connection.ts';
+import type { DropReason } from '../core/events.ts';
 import type { OutboundTransport } from '../transport/transport.ts';
 
 /** A message on its way out, with the caller that waits for its result. */
@@ -9,6 +11,14 @@ export interface Outgoing {
   readonly settle: ((result: FlushResult) => void) | undefined;
   /** The length of its payload in bytes, as far as it was measured already. */
   readonly bytes?: number;
+}
+
+/** A request, or a message with a receipt, that waits until it may leave with a heading. */
+export interface Headed {
+  /** Sends it on a connection between two Mooring peers, which accounts for it from now on. */
+  sendOn(exchange: Exchange): void;
+  /** It will not be sent. */
+  drop(reason: DropReason | 'not-mooring' | 'refused'): void;
 }
 
 /** What an outbox needs of its connection's dialer. */
@@ -88,6 +98,22 @@ export class OutboundOutbox {
     }
     this.#backpressure.backlogGrew(bufferedBytes);
     return 'queued';
+  }
+
+  /** Sends a heading, and the message that belongs to it, in one write if the transport can. */
+  sendHeaded(heading: string, payload: string | Uint8Array | undefined): SendResult {
+    if (!this.#isAccepting) return 'refused';
+    let result: SendResult = 'refused';
+    this.#transport.together(() => {
+      const isSent = this.#transport.send(heading) === null;
+      result = isSent && payload !== undefined ? this.send(payload) : this.#sent(isSent);
+    });
+    return result;
+  }
+
+  #sent(isSent: boolean): SendResult {
+    if (isSent) this.#backpressure.backlogGrew(this.#transport.bufferedBytes);
+    return isSent ? 'queued' : 'refused';
   }
 
   /** Accepts nothing more. Messages that the transport has may still leave before the end. */

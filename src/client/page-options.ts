@@ -19,8 +19,14 @@ const absent = {
 };
 
 /** Options of a client over the native WebSocket of its host: those of Node.js, except those that cannot work there. */
-export interface PageClientOptions<In = unknown, Out = unknown>
-  extends Omit<ClientOptions<In, Out>, 'timeouts' | 'limits'> {
+export interface PageClientOptions<
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
+> extends Omit<ClientOptions<In, Out, Ask, Answer, Request, Reply>, 'timeouts' | 'limits'> {
   /** How long each state of a connection may last. */
   timeouts?: Given<Omit<Timeouts, (typeof absent.timeouts)[number]>> | undefined;
   /**

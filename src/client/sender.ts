@@ -9,7 +9,7 @@ import type { ClientDependencies } from './client-runtime.ts';
 import type { ClientSendOptions } from './client-types.ts';
 import type { Dialer } from './dialer.ts';
 import { OfflineQueue, type Unsent, type Waiting } from './offline-queue.ts';
-import type { Outgoing } from './outbound-outbox.ts';
+import type { Headed, OutboundOutbox, Outgoing } from './outbound-outbox.ts';
 
 /** When the pace is used up, sending pauses until this many milliseconds' worth of messages may leave. */
 const PACE_MS = 50;
@@ -17,12 +17,14 @@ const PACE_MS = 50;
 /** Sends messages, and queues them in order while there is no connection, or no room in its socket. */
 export class Sender<In, Out> implements DeadlineOwner {
   readonly #parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>;
-  readonly #dialer: Pick<Dialer<In, Out>, 'outbox'>;
+  readonly #dialer: Pick<Dialer<In, Out>, 'outbox' | 'exchange'>;
   /** Whether there will be no further connection. */
   readonly #isOver: () => boolean;
   /** Made for the first message that has to wait. */
   #queue: OfflineQueue | null = null;
   #expiry: Deadline | null = null;
+  /** By when the peer must have greeted, if a message with a heading waits for that. */
+  #greeting: Deadline | null = null;
   /** How many messages have waited for the connection and must leave at a pace. */
   #backlog = 0;
   #pace: TokenBucket | null = null;
@@ -30,7 +32,7 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   constructor(
     parts: Pick<ClientDependencies<In, Out>, 'runtime' | 'streams' | 'charts'>,
-    dialer: Pick<Dialer<In, Out>, 'outbox'>,
+    dialer: Pick<Dialer<In, Out>, 'outbox' | 'exchange'>,
     isOver: () => boolean,
   ) {
     this.#parts = parts;
@@ -64,6 +66,7 @@ export class Sender<In, Out> implements DeadlineOwner {
   connected(): void {
     const { options, context } = this.#parts.runtime;
     const { queueFlushPerSecond: perSecond } = options;
+    this.#forgetGreeting();
     this.#stopPace();
     this.#backlog = this.queued;
     this.#pace = new TokenBucket({ perSecond, burst: 2 * perSecond }, context.clock.now());
@@ -81,16 +84,72 @@ export class Sender<In, Out> implements DeadlineOwner {
         outbox.awaitRoom(true);
         return;
       }
-      if (!this.#mayLeave()) return;
+      if (!this.#mayLead(first.headed) || !this.#mayLeave()) return;
       // Before it is sent, because a subscriber that receives an event may clear the queue.
       this.#queue?.shift();
-      if (outbox.send(payload, first) === 'refused') {
+      if (first.headed !== undefined) this.#sendHeaded(first.headed);
+      else if (outbox.send(payload, first) === 'refused') {
         this.#putBack(first);
         return;
       }
     }
     this.#backlog = 0;
     this.#dialer.outbox?.awaitRoom(false);
+  }
+
+  /** Whether it is known if the peer is Mooring, in case that matters. */
+  #mayLead(headed: Headed | undefined): boolean {
+    if (headed === undefined || this.#dialer.exchange !== undefined) return true;
+    // The peer may be another one, which never greets.
+    const { wheel, heartbeat } = this.#parts.runtime.context;
+    this.#greeting ??= wheel.schedule(heartbeat.graceMs, this, 'greeting');
+    return false;
+  }
+
+  #sendHeaded(headed: Headed): void {
+    const { exchange } = this.#dialer;
+    if (exchange) headed.sendOn(exchange);
+    else headed.drop('not-mooring');
+  }
+
+  /** The peer has not greeted in time, so it is not Mooring. */
+  #ungreeted(): void {
+    const first = this.#first();
+    if (first?.headed === undefined || this.#dialer.outbox === null) return;
+    if (this.#dialer.exchange !== undefined) return;
+    this.#queue?.shift();
+    first.headed.drop('not-mooring');
+    this.sendQueued();
+  }
+
+  /** Sends a request or a message with a receipt, or queues it. */
+  sendHeaded(
+    headed: Headed,
+    payload: string | Uint8Array,
+    options: ClientSendOptions = usual,
+  ): void {
+    const unsent = { message: undefined, payload, bytes: byteLength(payload), settle: undefined };
+    if (this.#sendOrKeep({ ...unsent, headed }, options) === 'refused') headed.drop('refused');
+  }
+
+  /** Puts back a request whose connection has ended: it is the first that leaves on the next one. */
+  resend(headed: Headed, payload: string | Uint8Array): void {
+    const bytes = byteLength(payload);
+    const unsent = { message: undefined, settle: undefined, payload, bytes, headed };
+    if (this.#isOver()) headed.drop('stopped');
+    else this.#queued.putBack({ ...unsent, expiresAtMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** Removes a request that is given up. */
+  withdraw(headed: Headed): void {
+    this.#queue?.remove(headed);
+    this.sendQueued();
+  }
+
+  get #queued(): OfflineQueue {
+    const { options } = this.#parts.runtime;
+    this.#queue ??= new OfflineQueue(options, (waiting, reason) => this.dropped(waiting, reason));
+    return this.#queue;
   }
 
   #putBack(first: Waiting): void {
@@ -100,11 +159,17 @@ export class Sender<In, Out> implements DeadlineOwner {
 
   clear(reason: DropReason): void {
     this.#expiry = this.#parts.runtime.context.wheel.cancel(this.#expiry);
+    this.#forgetGreeting();
     this.#stopPace();
     this.#queue?.clear(reason);
   }
 
-  deadlinePassed(): void {
+  deadlinePassed(name: string): void {
+    if (name === 'greeting') {
+      this.#greeting = null;
+      this.#ungreeted();
+      return;
+    }
     this.#expiry = null;
     if (this.#queue === null) return;
     this.#expire(this.#queue);
@@ -116,7 +181,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     // A message must not overtake older messages in the queue.
     const outbox = this.queued === 0 ? this.#dialer.outbox : null;
     if (outbox?.hasRoom(unsent.bytes)) {
-      const result = outbox.send(unsent.payload, unsent);
+      const result = this.#sendNow(unsent, outbox);
       if (result !== 'refused') return result;
     }
     if (options.queue === false || this.#isOver()) return 'refused';
@@ -124,6 +189,13 @@ export class Sender<In, Out> implements DeadlineOwner {
     // This watches for room, so that the message leaves as soon as there is some.
     if (outbox !== null) this.sendQueued();
     return result;
+  }
+
+  #sendNow({ headed, ...unsent }: Unsent, outbox: OutboundOutbox): SendResult {
+    if (headed === undefined) return outbox.send(unsent.payload, unsent);
+    if (this.#dialer.exchange === undefined) return 'refused';
+    this.#sendHeaded(headed);
+    return 'queued';
   }
 
   /**
@@ -135,8 +207,7 @@ export class Sender<In, Out> implements DeadlineOwner {
     const { context, options } = runtime;
     if (unsent.bytes > options.queueBytesMax) return 'refused';
     const nowMs = context.clock.now();
-    this.#queue ??= new OfflineQueue(options, (waiting, reason) => this.dropped(waiting, reason));
-    const queue = this.#queue;
+    const queue = this.#queued;
     // A subscriber that receives the dropped messages may send others, which must come after this one.
     charts.notifications.during(() => {
       queue.purge(nowMs);
@@ -151,8 +222,15 @@ export class Sender<In, Out> implements DeadlineOwner {
   }
 
   /** Reports that a message is dropped. */
-  dropped({ message, settle }: Outgoing, reason: DropReason): void {
+  dropped(
+    { message, settle, headed }: Outgoing & Pick<Unsent, 'headed'>,
+    reason: DropReason,
+  ): void {
     const { charts, streams } = this.#parts;
+    if (headed !== undefined) {
+      headed.drop(reason);
+      return;
+    }
     settle?.('lost');
     charts.notifications.add(() => streams.emit({ type: 'message.dropped', message, reason }));
   }
@@ -178,6 +256,10 @@ export class Sender<In, Out> implements DeadlineOwner {
     return false;
   }
 
+  #forgetGreeting(): void {
+    this.#greeting = this.#parts.runtime.context.wheel.cancel(this.#greeting);
+  }
+
   #stopPace(): void {
     if (this.#paceTimer !== null) this.#parts.runtime.context.clock.clearTimer(this.#paceTimer);
     this.#paceTimer = null;
@@ -201,6 +283,7 @@ export const usual: ClientSendOptions = /* @__PURE__ */ Object.freeze({});
 const rules = /* @__PURE__ */ (() =>
   ({
     queue: flag(true),
+    receipt: flag(false),
     ttlMs: must(
       Number.POSITIVE_INFINITY,
       (given) => typeof given === 'number' && given >= 0,

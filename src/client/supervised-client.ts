@@ -6,6 +6,7 @@ import type { ChildActor } from '../connection/parent.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { DialedConnection } from '../core/connection.ts';
 import type { Deadline } from '../core/timer-wheel.ts';
+import { ClientRequests } from './client-requests.ts';
 import type { ClientDependencies } from './client-runtime.ts';
 import type { ClientStreams } from './client-streams.ts';
 import type { ClientState, ClientStatus, Ending, GaveUp } from './client-types.ts';
@@ -42,6 +43,8 @@ export class SupervisedClient<In, Out>
   readonly #dialer: Dialer<In, Out>;
   /** Made for the first message, because many clients only listen. */
   #sender: Sender<In, Out> | null = null;
+  /** Made for the first request or receipt. */
+  #requests: ClientRequests<In, Out> | null = null;
   #stopWatching: (() => void) | null = null;
   readonly #ignoreSignal: (() => void) | null;
   /** Made when the client is asked to stop. */
@@ -155,10 +158,18 @@ export class SupervisedClient<In, Out>
     return this.sender;
   }
 
+  /** Returns the requests of the client, and notes the demand. */
+  requested(): ClientRequests<In, Out> {
+    const sender = this.used();
+    this.#requests ??= new ClientRequests(this.#parts, sender);
+    return this.#requests;
+  }
+
   // Methods for the demand.
 
   get isNeeded(): boolean {
-    const isBusy = (this.#sender?.queued ?? 0) > 0 || this.#dialer.isBusy;
+    const waiting = (this.#sender?.queued ?? 0) + (this.#requests?.size ?? 0);
+    const isBusy = waiting > 0 || this.#dialer.isBusy;
     return isBusy || this.streams.messages.observed;
   }
 

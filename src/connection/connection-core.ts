@@ -1,6 +1,6 @@
 import type { ConnectionFact, ConnectionOrders } from '../../machines/connection-contract.ts';
 import type { ChartRunner } from '../chart/runner.ts';
-import type { ConnectionState } from '../core/connection.ts';
+import type { ConnectionState, SendResult } from '../core/connection.ts';
 import type { FailureDescription } from '../core/failure.ts';
 import type { MessageReceiver, Transport } from '../transport/transport.ts';
 import type { EndingRecord } from './ending-record.ts';
@@ -51,6 +51,20 @@ export interface ConnectionSide
   opened(): void;
   /** A message arrived, valid or not. */
   messageHeard(): void;
+  /** Whether the peer is Mooring: both have agreed on its subprotocol. */
+  readonly isMooring: boolean;
+  /** Whether headings may be sent. A client waits for the first beat of its server. */
+  readonly isGreeted: boolean;
+  /** Sends a heading, and the message that belongs to it. */
+  write(heading: string, payload?: string | Uint8Array): SendResult;
+  /** Whether messages are held back, because `onOpen` has not settled. The dialing side holds them back after its contract. */
+  readonly holdsMessages: boolean;
+  /** Whether requests are held back, because `onOpen` has not settled. */
+  readonly holdsRequests: boolean;
+  /** Delivers a message, of so many bytes, when `onOpen` has settled. */
+  hold(deliver: () => unknown, bytes: number): void;
+  /** This side has begun to wait for answers of the peer, or waits for none any more. */
+  awaitAnswers(areAwaited: boolean): void;
   /** Acts on a beat, a heading or a heartbeat. Returns whether the message is one, which the application does not get. */
   takeOwn(payload: Uint8Array, isBinary: boolean): boolean;
   /** No reason to pause reading is left. Called before more is read. */

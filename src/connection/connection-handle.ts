@@ -9,6 +9,12 @@ import type {
   SupervisedConnection,
 } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';
+import {
+  checkedSend,
+  type Receipt,
+  type RequestOptions,
+  type SendOptions,
+} from '../core/request.ts';
 import type { Stream } from '../core/stream.ts';
 import { withoutMooring } from '../core/subprotocol.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
@@ -78,6 +84,17 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
     return this.#messages.observable;
   }
 
+  send(message: Out, options: SendOptions & { readonly receipt: true }): Promise<Receipt>;
+  send(message: Out, options?: SendOptions & { readonly receipt?: false | undefined }): SendResult;
+  send(message: Out, options?: SendOptions): SendResult | Promise<Receipt> {
+    if (options === undefined || !checkedSend(options).receipt) return this.sendNow(message);
+    return this.#connection.sendForReceipt(message);
+  }
+
+  request(message: unknown, options?: RequestOptions): Promise<unknown> {
+    return this.#connection.request(message, options);
+  }
+
   close(code = 1000, reason = ''): boolean {
     return this.#connection.close('close', checkedCloseFrame(code, reason));
   }
@@ -100,7 +117,8 @@ export abstract class ConnectionHandle<In, Out> implements SupervisedConnection<
 
   abstract readonly flow: Flow;
   abstract readonly bufferedBytes: number;
-  abstract send(message: Out): SendResult;
+  /** Sends a message without a receipt. */
+  protected abstract sendNow(message: Out): SendResult;
   abstract sendAndFlush(message: Out): Promise<FlushResult>;
   /** Reports what a subscriber of the actor threw. */
   protected abstract reportActor(error: Error): void;

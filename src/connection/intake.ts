@@ -39,6 +39,8 @@ export class Intake implements DeadlineOwner {
   #arrivedAtMs = 0;
   #inFlight = 0;
   #inFlightBytes = 0;
+  /** Answers of the peer that this side waits for. As many handlers may wait for them, and must not keep them from being read. */
+  #awaited = 0;
   /** The sum of the {@link pauseReasons} that hold. */
   #reasons = 0;
   /**
@@ -158,9 +160,20 @@ export class Intake implements DeadlineOwner {
     work.then(settled, settled);
   }
 
+  /** This side waits for so many answers of the peer. */
+  awaitAnswers(count: number): void {
+    this.#awaited = count;
+    if (this.#isFull) this.pause('handlers');
+    else this.resume('handlers');
+  }
+
   get #isFull(): boolean {
-    const { inFlightMax, inFlightBytesMax } = this.#context.limits;
-    return this.#inFlight >= inFlightMax || this.#inFlightBytes >= inFlightBytesMax;
+    const { inFlightMax, inFlightBytesMax, payloadBytesMax } = this.#context.limits;
+    const counted = this.#inFlight - this.#awaited;
+    if (counted >= inFlightMax) return true;
+    if (this.#inFlightBytes < inFlightBytesMax) return false;
+    // Messages of handlers that wait for answers may take as much again, and one of them always fits.
+    return counted > 0 || this.#inFlightBytes >= 2 * Math.max(inFlightBytesMax, payloadBytesMax);
   }
 
   /** Returns whether this reason is new. */

@@ -11,17 +11,25 @@ import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
 import { connectionTable } from '../chart/tables/connection.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { Contract, ReadResult } from '../core/contract.ts';
+import type { Contract, ReadResult, RequestContracts } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import type { Failure, FailureDescription } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
 import { LINGER_MS } from '../core/limits.ts';
+import {
+  checkedRequest,
+  type Receipt,
+  type RequestContext,
+  type RequestOptions,
+} from '../core/request.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
+import { Ask, notMooring, requestLost, tooMany } from './ask.ts';
 import type { ConnectionCore, ConnectionSide, Target } from './connection-core.ts';
 import { EndingRecord } from './ending-record.ts';
 import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
+import { type Announced, Exchange } from './exchange.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
@@ -58,18 +66,28 @@ export interface ConnectionHost {
   /** The connection reports a change, after its chart has settled. */
   connectionReported(connection: ManagedConnection, report: ConnectionReport): void;
   /** Reads the messages of its peers. */
-  readonly contract: Pick<Contract<unknown, never>, 'read'>;
+  readonly contract: Pick<Contract<unknown, unknown, unknown>, 'read' | 'payload'>;
+  /** Read the requests and answers of its peers, and encode those of this side. */
+  readonly contracts: RequestContracts;
   readonly handlers: MessageHandlers;
-  /** A message broke the contract. */
-  messageInvalid(connection: ManagedConnection, fault: InvalidMessage): void;
+  /** A message broke the contract. @param isAnswered - for a request, which has been answered already */
+  messageInvalid(connection: ManagedConnection, fault: InvalidMessage, isAnswered?: boolean): void;
 }
 
 /** Runs the application's code for messages. */
 export interface MessageHandlers {
   /** Runs `onMessage` and returns its result: a promise while an async handler works. */
   message(connection: ManagedConnection, message: unknown): unknown;
-  /** The contract threw for a message of this connection. */
-  errored(handler: 'messages', error: Error, connection: ManagedConnection | undefined): void;
+  /** Whether there is an `onRequest`. */
+  readonly handlesRequests: boolean;
+  /** Runs `onRequest`. Returns and throws what it does. */
+  request(connection: ManagedConnection, request: unknown, context: RequestContext): unknown;
+  /** The contract threw for a message of this connection, or `onRequest` failed, which does not end the connection. */
+  errored(
+    handler: 'messages' | 'onRequest',
+    error: Error,
+    connection: ManagedConnection | undefined,
+  ): void;
 }
 
 /**
@@ -110,6 +128,8 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** Made for the first message, or the first pause. */
   #intake: Intake | null = null;
   #openedAtMs = 0;
+  /** Made for the first request or receipt. */
+  #exchange: Exchange | null = null;
 
   /** {@link begin} starts it. */
   constructor(
@@ -224,6 +244,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     this.#host.connectionQuarantined(this);
     this.heartbeat?.stop();
     this.#intake?.stop();
+    this.#exchange?.end();
     this.transport.resume();
     this.transport.watchClose((isClean) => this.#websocketClosed(isClean));
     return true;
@@ -251,6 +272,24 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** Delivers a message that the intake has let through. Returns the result of its handler, which may be a promise. */
   arrived(payload: Uint8Array, isBinary: boolean): unknown {
     if (this.side.takeOwn(payload, isBinary)) return undefined;
+    const announced = this.#exchange?.take() ?? null;
+    if (announced !== null) return this.#exchanged(announced, payload, isBinary);
+    if (!this.side.holdsMessages) return this.#deliver(payload, isBinary);
+    this.side.hold(() => this.#deliver(payload, isBinary), payload.length);
+    return undefined;
+  }
+
+  /** A request, or the answer to one of this side, which nothing holds back. */
+  #exchanged(announced: Announced, payload: Uint8Array, isBinary: boolean): unknown {
+    const { exchange } = this;
+    if (announced.word === 're') return exchange?.answered(announced, payload, isBinary);
+    const deliver = () => exchange?.asked(announced, payload, isBinary);
+    if (!this.side.holdsRequests) return deliver();
+    this.side.hold(deliver, payload.length);
+    return undefined;
+  }
+
+  #deliver(payload: Uint8Array, isBinary: boolean): unknown {
     const { contract, handlers } = this.#host;
     let read: ReadResult<unknown>;
     try {
@@ -264,6 +303,39 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     if ('message' in read) return handlers.message(this, read.message);
     this.#host.messageInvalid(this, read.fault);
     return undefined;
+  }
+
+  /** Requests and receipts; `null` unless the peer is Mooring. */
+  get exchange(): Exchange | null {
+    if (this.side.isMooring) this.#exchange ??= new Exchange(this, this.#host);
+    return this.#exchange;
+  }
+
+  /** Whether a request waits for its answer, in either direction. */
+  get isExchanging(): boolean {
+    return this.#exchange?.isBusy === true;
+  }
+
+  /** Makes a request on this connection. Rejects with what {@link SupervisedConnection.request} documents. */
+  async request(message: unknown, options?: RequestOptions): Promise<unknown> {
+    const { context, contracts } = this.#host;
+    const checked = checkedRequest(options);
+    const payload = contracts.requests.payload(message);
+    if (!this.#gateOpen) throw requestLost();
+    const { exchange } = this;
+    if (exchange === null) throw notMooring();
+    if (exchange.isFull) throw tooMany(context.limits.requestsMax);
+    const ask = new Ask({ payload, options: checked, context });
+    exchange.ask(ask);
+    return ask.answer;
+  }
+
+  async sendForReceipt(message: unknown): Promise<Receipt> {
+    const payload = this.#host.contract.payload(message);
+    if (!this.#gateOpen) return 'refused';
+    const { exchange } = this;
+    if (exchange === null) throw notMooring();
+    return new Promise((settle) => exchange.sendForReceipt(payload, settle));
   }
 
   /** Controls how fast the connection is read. */
@@ -369,6 +441,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   }
 
   announceChange({ to }: { to: ConnectionCondition }): void {
+    if (to === 'flowing') this.#exchange?.flush();
     this.#report(to);
   }
 

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { ChartActor } from './actor.ts';
+import type { Receipt, RequestOptions, SendOptions } from './request.ts';
 import type { CloseVerdict } from './verdict.ts';
 
 /** The top-level state of a connection's chart. */
@@ -52,8 +53,11 @@ export interface ConnectionIdentity {
  *
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
+ * @typeParam Ask - a request that this side may make: the input of `asks`.
+ * @typeParam Answer - the answer to it: the output of `answers`.
  */
-export interface SupervisedConnection<In = unknown, Out = unknown> extends ConnectionIdentity {
+export interface SupervisedConnection<In = unknown, Out = unknown, Ask = unknown, Answer = unknown>
+  extends ConnectionIdentity {
   /** The agreed subprotocol (RFC 6455 §1.9), or an empty string. */
   readonly subprotocol: string;
   /** The current top-level state of the chart. */
@@ -82,7 +86,20 @@ export interface SupervisedConnection<In = unknown, Out = unknown> extends Conne
    *
    * @throws MooringError `invalid-message` or `unencodable-message` if the message itself is wrong.
    */
-  send(message: Out): SendResult;
+  send(message: Out, options?: SendOptions & { readonly receipt?: false | undefined }): SendResult;
+  /**
+   * Sends one message, and resolves when the peer's Mooring has it, or when that can no longer be known. Rejects with a
+   * MooringError `not-mooring` if the peer is another one, and for a wrong message as `send` throws.
+   */
+  send(message: Out, options: SendOptions & { readonly receipt: true }): Promise<Receipt>;
+  /**
+   * Makes a request, which the peer answers with `onRequest`. Only between two Mooring peers.
+   *
+   * Resolves with the answer. Rejects with a MooringError `request-refused`, `request-timeout`, `invalid-answer`,
+   * `request-lost` when this connection ends first, `too-many-requests`, `not-mooring`, or as `send` throws; or with the reason of
+   * the signal.
+   */
+  request(message: Ask, options?: RequestOptions): Promise<Answer>;
   /**
    * Sends one message and waits until the operating system has taken it or the message is lost. Settles when the connection
    * ends at the latest. The state of the connection never makes it reject. Rejects with a MooringError, `invalid-message` or
@@ -136,8 +153,13 @@ export interface RenewOptions {
  *
  * @typeParam Peer - what `authenticate` returned.
  */
-export interface Connection<Peer = unknown, In = unknown, Out = unknown>
-  extends SupervisedConnection<In, Out> {
+export interface Connection<
+  Peer = unknown,
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+> extends SupervisedConnection<In, Out, Ask, Answer> {
   /** Distinguishes it from a dialed connection. */
   readonly direction: 'accepted';
   /** The result of `authenticate`, or the peer that the last `renew` set. */
@@ -165,8 +187,8 @@ export interface Connection<Peer = unknown, In = unknown, Out = unknown>
 }
 
 /** A connection that a client or a pool dialed. */
-export interface DialedConnection<In = unknown, Out = unknown>
-  extends SupervisedConnection<In, Out> {
+export interface DialedConnection<In = unknown, Out = unknown, Ask = unknown, Answer = unknown>
+  extends SupervisedConnection<In, Out, Ask, Answer> {
   /** Distinguishes it from an accepted connection. */
   readonly direction: 'dialed';
 }

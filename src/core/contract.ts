@@ -3,7 +3,12 @@ import { isError, MooringError, messageOf, toError } from './errors.ts';
 import type { InvalidMessage } from './events.ts';
 import { settledNow } from './guard.ts';
 import { isMooringText } from './heading.ts';
-import { SchemaCheck, type StandardIssue, type StandardSchemaV1 } from './standard-schema.ts';
+import {
+  type ContractName,
+  SchemaCheck,
+  type StandardIssue,
+  type StandardSchemaV1,
+} from './standard-schema.ts';
 import { pathText, wellFormed } from './text.ts';
 
 /** Longest text about a fault, in characters. It may quote the peer and is sent back to the peer. */
@@ -12,8 +17,11 @@ const FAULT_TEXT_MAX = 200;
 /** The result of reading a payload: a message of the contract, or its fault. */
 export type ReadResult<In> = { readonly message: In } | { readonly fault: InvalidMessage };
 
+/** The options of the two contracts of messages. */
+const ofMessages = ['messages', 'sends'] as const;
+
 /**
- * The two contracts of a supervisor and the codec below them.
+ * Two contracts, of what comes in and of what goes out, and the codec below them.
  *
  * @typeParam In - the output of the inbound schema.
  * @typeParam Out - the input of the outbound schema.
@@ -28,10 +36,11 @@ export class Contract<In, Out, Sent = Out> {
     codec: Codec,
     inbound?: StandardSchemaV1<unknown, In>,
     outbound?: StandardSchemaV1<Out, Sent>,
+    [inboundName, outboundName]: readonly [ContractName, ContractName] = ofMessages,
   ) {
     this.#codec = codec;
-    this.#inbound = inbound && new SchemaCheck(inbound, 'messages');
-    this.#outbound = outbound && new SchemaCheck(outbound, 'sends');
+    this.#inbound = inbound && new SchemaCheck(inbound, inboundName);
+    this.#outbound = outbound && new SchemaCheck(outbound, outboundName);
   }
 
   /**
@@ -124,6 +133,31 @@ function checkedPayload(payload: unknown): string | Uint8Array {
     throw new TypeError('codec.encode must return a string or a Uint8Array');
   if (isMooringText(payload)) throw new TypeError(reservedText);
   return payload;
+}
+
+/** The contracts of requests and of the answers to them, in both directions. */
+export interface RequestContracts {
+  /** Reads the requests of the peer, and encodes those of this side. */
+  readonly requests: Contract<unknown, unknown, unknown>;
+  /** Reads the answers of the peer, and encodes the replies of this side. */
+  readonly replies: Contract<unknown, unknown, unknown>;
+}
+
+/** The options from which contracts of requests are made. */
+export interface RequestSchemas {
+  readonly codec: Codec;
+  readonly requests?: StandardSchemaV1 | undefined;
+  readonly replies?: StandardSchemaV1 | undefined;
+  readonly asks?: StandardSchemaV1 | undefined;
+  readonly answers?: StandardSchemaV1 | undefined;
+}
+
+export function requestContracts(options: RequestSchemas): RequestContracts {
+  const { codec, requests, replies, asks, answers } = options;
+  return {
+    requests: new Contract(codec, requests, asks, ['requests', 'asks']),
+    replies: new Contract(codec, answers, replies, ['answers', 'replies']),
+  };
 }
 
 function contractFault([issue]: readonly StandardIssue[]): InvalidMessage {

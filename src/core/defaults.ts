@@ -13,6 +13,7 @@ export const timeouts: Readonly<Timeouts> = {
   stalledMs: 15_000,
   pausedMs: 60_000,
   messageMs: 60_000,
+  requestMs: 10_000,
 };
 
 export const heartbeat: Readonly<HeartbeatOptions> = { intervalMs: 25_000, graceMs: 10_000 };
@@ -31,6 +32,7 @@ export const limits: Readonly<Limits> = {
   outboxHighBytes: 1_048_576,
   outboxLowBytes: 262_144,
   topicsMax: 10_000,
+  requestsMax: 1_000,
 };
 
 /** The limits that are wider for a client, which asked for the data that it gets. */

@@ -16,7 +16,26 @@ export const errorCodes = {
   'no-actor':
     'The entry point that created this client has no actors, because it does not include XState.',
   'stream-errored': 'An Observable that fed a topic ended with an error.',
+  'not-mooring':
+    'The peer is not Mooring, or this side did not ask for it, so it answers no requests and sends no receipts.',
+  'request-refused': 'The peer refused the request. The error has its `refusal`.',
+  'request-timeout': 'The answer to a request did not arrive in time.',
+  'request-lost': 'The connection of a request ended, or its client stopped, before the answer.',
+  'too-many-requests': 'As many requests as `limits.requestsMax` allows wait for their answers.',
+  'invalid-answer': 'The answer to a request does not fulfil the contract given as `answers`.',
 } as const;
+
+/** Why a peer refused a request. Foreign text: escape it before showing it. */
+export interface RefusedRequest {
+  /** For programs: 1 to 64 visible ASCII characters. */
+  readonly code: string;
+  /** For people: at most 200 characters. */
+  readonly text: string;
+}
+
+interface Refused {
+  readonly refusal?: RefusedRequest;
+}
 
 /** The stable code of a {@link MooringError}. */
 export type ErrorCode = keyof typeof errorCodes;
@@ -27,10 +46,13 @@ export class MooringError extends Error {
   override readonly name = 'MooringError';
   /** Stable; see {@link errorCodes}. */
   readonly code: ErrorCode;
+  /** Why the peer refused a request; with `request-refused` only. */
+  readonly refusal?: RefusedRequest;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & Refused) {
     super(message, options);
     this.code = code;
+    if (options?.refusal !== undefined) this.refusal = options.refusal;
   }
 }
 

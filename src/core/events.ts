@@ -100,6 +100,7 @@ export type DropReason = 'queue-full' | 'expired' | 'stopped' | 'gave-up' | 'con
 export type ClientHandlerName =
   | 'onOpen'
   | 'onMessage'
+  | 'onRequest'
   | 'messages'
   | 'retry'
   | 'privateCodes'

@@ -7,6 +7,7 @@ export type HandlerName =
   | 'key'
   | 'onOpen'
   | 'onMessage'
+  | 'onRequest'
   | 'onClosing'
   | 'onClose'
   | 'onFailed'

@@ -23,6 +23,8 @@ export interface Timeouts {
    * @default 60_000
    */
   messageMs: number;
+  /** How long the answer to a request of this side may take, unless the request has a `timeoutMs`. @default 10_000 */
+  requestMs: number;
 }
 
 /** What happens when a peer sends more messages than `limits.messagesPerSecondMax` allows. */
@@ -74,12 +76,13 @@ export interface Limits {
    */
   invalidPerMinuteMax: number;
   /**
-   * How many promises of `onMessage` may be unsettled at a time. At the limit, reading pauses until one settles. With 1,
-   * messages are handled strictly one after another. @default 1_024
+   * How many promises of `onMessage` and `onRequest` may be unsettled at a time. At the limit, reading pauses until one settles.
+   * With 1, messages are handled strictly one after another. For each request of this side that waits for an answer on the
+   * connection, one promise does not count. @default 1_024
    */
   inFlightMax: number;
   /**
-   * Bytes of the messages whose `onMessage` promises are unsettled. At the limit, reading pauses. One message always fits.
+   * Bytes of the messages whose promises are unsettled. At the limit, reading pauses. One message always fits.
    * @default 4_194_304
    */
   inFlightBytesMax: number;
@@ -93,6 +96,11 @@ export interface Limits {
   outboxLowBytes: number;
   /** Topics one connection may be a member of; their names have at most 256 bytes each. @default 10_000 */
   topicsMax: number;
+  /**
+   * Requests of this side that may wait for their answers at a time, on one connection or from one client, receipts included.
+   * Further ones fail at once. @default 1_000
+   */
+  requestsMax: number;
 }
 
 /** How many fragments and chunks an honest message of this size may have. Many peers write frames of 4 KiB or less. */

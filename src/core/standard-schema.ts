@@ -43,17 +43,24 @@ export interface StandardIssue {
 }
 
 /** The options that take a schema. */
-export type ContractName = 'messages' | 'sends';
+export type ContractName = 'messages' | 'sends' | 'requests' | 'replies' | 'asks' | 'answers';
 
 /** The problem of a value that is not a schema. */
 export const mustBeSchema =
   'must be a Standard Schema, for example from zod (3.24 or later), valibot or ArkType';
 
 /** What is wrong with a schema that is async, and what to do instead. */
-export const asyncProblems: Readonly<Record<ContractName, string>> = {
-  messages: 'the schema must be synchronous, but this one is async; do async work in onMessage',
-  sends: 'the schema must be synchronous, but this one is async; do async work before you send',
-};
+export const asyncProblems: Readonly<Record<ContractName, string>> = /* @__PURE__ */ (() => {
+  const isAsync = 'the schema must be synchronous, but this one is async; do async work';
+  return {
+    messages: `${isAsync} in onMessage`,
+    sends: `${isAsync} before you send`,
+    requests: `${isAsync} in onRequest`,
+    replies: `${isAsync} in onRequest`,
+    asks: `${isAsync} before you send`,
+    answers: `${isAsync} when you have the answer`,
+  };
+})();
 
 /** Whether a value is a schema. A schema of ArkType is a function. */
 export function isStandardSchema(value: unknown): value is StandardSchemaV1 {

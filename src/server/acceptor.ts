@@ -7,7 +7,12 @@ import type { ConnectionReport, MessageHandlers } from '../connection/managed-co
 import type { OutboxRuntime } from '../connection/outbox.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import { type Contract, faultMessage } from '../core/contract.ts';
+import {
+  type Contract,
+  faultMessage,
+  type RequestContracts,
+  requestContracts,
+} from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
 import type { InvalidMessage } from '../core/events.ts';
 import { describeFailure, type FailureEvidence, type RefusalAnswer } from '../core/failure.ts';
@@ -75,6 +80,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   readonly actor: HostedActor;
   readonly registry: Registry;
   readonly contract: Contract<In, Out, Sent>;
+  readonly contracts: RequestContracts;
   readonly handlers: MessageHandlers;
   readonly sharing: Sharing;
   readonly #parts: AcceptorParts<Peer, In, Out, Sent>;
@@ -92,6 +98,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     this.context = context;
     this.registry = registry;
     this.contract = broadcaster.contract;
+    this.contracts = requestContracts(options);
     this.sharing = broadcaster.fanOut;
     this.handlers = handlers;
     this.#admission = new Admission(options, registry, reporter, options.clock.now());
@@ -246,7 +253,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     }
   }
 
-  messageInvalid(connection: InboundConnection, fault: InvalidMessage): void {
+  messageInvalid(connection: InboundConnection, fault: InvalidMessage, isAnswered = false): void {
     const { reporter, options } = this.#parts;
     reporter.emit({
       type: 'message.invalid',
@@ -256,7 +263,8 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     const policy = options.invalidMessages;
     // With `close` the first invalid message ends the connection, so there is nothing to count.
     if (policy !== 'close' && !connection.intake.countInvalid()) return;
-    if (policy === 'ignore' || (policy === 'reply' && this.#replied(connection, fault))) return;
+    if (policy === 'ignore') return;
+    if (policy === 'reply' && (isAnswered || this.#replied(connection, fault))) return;
     const { closeCode, path, problem } = fault;
     connection.close('invalid-message', checkedCloseFrame(closeCode, path || problem));
   }

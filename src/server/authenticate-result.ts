@@ -292,19 +292,26 @@ export type HandlerPeer<Peer> = [Peer] extends [undefined] ? any : AdmittedPeer<
  * is `any`, and the connection is `Later`: a type parameter of the handler, which TypeScript resolves only when the body of the
  * handler uses it.
  */
-export type HandlerConnection<Known, In, Out, Later> = 0 extends 1 & Known
-  ? LaterConnection<Later, In, Out>
-  : Connection<Known, In, Out>;
+export type HandlerConnection<
+  Known,
+  In,
+  Out,
+  Later,
+  Ask = unknown,
+  Answer = unknown,
+> = 0 extends 1 & Known
+  ? LaterConnection<Later, In, Out, Ask, Answer>
+  : Connection<Known, In, Out, Ask, Answer>;
 
 /**
  * If a later handler returns an expression about its own connection, `Later` becomes circular and loses its constraint.
  * TypeScript then takes both branches, one of which has `any` for a peer.
  */
-type LaterConnection<Later, In, Out> =
-  Later extends Connection<infer Peer, In, Out>
-    ? Connection<Peer, In, Out>
+type LaterConnection<Later, In, Out, Ask, Answer> =
+  Later extends Connection<infer Peer, In, Out, Ask, Answer>
+    ? Connection<Peer, In, Out, Ask, Answer>
     : // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a handler only because of where it stands.
-      Connection<any, In, Out>;
+      Connection<any, In, Out, Ask, Answer>;
 
 /** The second argument of `authenticate`. */
 export interface AuthenticateContext {

@@ -3,6 +3,7 @@ import type { Unsubscribable } from 'rxjs';
 import type { MessageHandlers } from '../connection/managed-connection.ts';
 import type { Failure } from '../core/failure.ts';
 import { guarded, type HandlerName } from '../core/guard.ts';
+import type { RequestContext } from '../core/request.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 import type { InboundConnection } from './inbound-connection.ts';
@@ -100,6 +101,15 @@ export class Handlers<Peer, In, Out> implements MessageHandlers {
     const work = onMessage && this.run('onMessage', connection, () => onMessage(handle, message));
     handle.deliver(message);
     return work;
+  }
+
+  get handlesRequests(): boolean {
+    return this.#options.onRequest !== undefined;
+  }
+
+  /** Runs `onRequest`. Returns and throws what it does. */
+  request(connection: InboundConnection, request: unknown, context: RequestContext): unknown {
+    return this.#options.onRequest?.(handleOf<Peer, In, Out>(connection), request, context);
   }
 
   errored(handler: HandlerName, error: Error, connection: InboundConnection | undefined): void {

@@ -4,6 +4,7 @@ import { Outbox, type OutboxRuntime, type WrittenSide, writeChunks } from '../co
 import { SocketEvents } from '../connection/socket-events.ts';
 import type { FrameBatch } from '../connection/write-batcher.ts';
 import { beatAnswer, beatKind } from '../core/beat.ts';
+import type { SendResult } from '../core/connection.ts';
 import {
   type AnswerHeaders,
   describeFailure,
@@ -103,6 +104,10 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   #refusal: RefusalAnswer | undefined;
   #outbox: Outbox | null = null;
   #welcome: Deadline | null = null;
+  /** Messages that are held back while `onOpen` waits for an answer of the peer, and their bytes. */
+  #held: { readonly deliver: () => unknown; readonly bytes: number }[] | null = null;
+  #heldBytes = 0;
+  #awaitsAnswers = false;
   /** Only between two Mooring peers. */
   #appHeartbeat: AppHeartbeat | null = null;
 
@@ -191,10 +196,13 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     return this.#outbox?.isCongested === true;
   }
 
-  /** Holds back messages until {@link settleWelcome}, for `welcomeMs` at most. */
+  /**
+   * Holds back messages until {@link settleWelcome}, for `welcomeMs` at most. They are not even read, unless `onOpen` waits for an
+   * answer of the peer.
+   */
   awaitWelcome(): void {
     if (!this.#connection.isOpen) return;
-    this.transport.pause();
+    if (!this.#awaitsAnswers) this.transport.pause();
     const { wheel, timeouts } = this.#host.context;
     this.#welcome = wheel.schedule(timeouts.welcomeMs, this, 'welcome');
   }
@@ -202,6 +210,9 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   settleWelcome(): void {
     this.#forgetWelcome();
     this.#connection.chart.send('welcome.settled');
+    if (this.#held === null) return;
+    this.#connection.intake.resume('handlers');
+    this.readingResumed();
   }
 
   deadlinePassed(): void {
@@ -309,7 +320,54 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     return true;
   }
 
-  readingResumed(): void {}
+  get isMooring(): boolean {
+    return this.#appHeartbeat !== null;
+  }
+
+  get isGreeted(): boolean {
+    return this.isMooring;
+  }
+
+  write(heading: string, payload?: string | Uint8Array): SendResult {
+    const frame = messageFrame(heading);
+    const whole = payload === undefined ? frame : Buffer.concat([frame, messageFrame(payload)]);
+    return this.outbox?.send(whole) ?? 'refused';
+  }
+
+  get holdsMessages(): boolean {
+    return this.#welcome !== null;
+  }
+
+  get holdsRequests(): boolean {
+    return this.#welcome !== null;
+  }
+
+  /** If too much is held back, reading pauses until `onOpen` settles, even if that keeps it from its answer. */
+  hold(deliver: () => unknown, bytes: number): void {
+    this.#held ??= [];
+    this.#held.push({ deliver, bytes });
+    this.#heldBytes += bytes;
+    if (this.#heldBytes >= this.#host.context.limits.inFlightBytesMax)
+      this.#connection.intake.pause('handlers');
+  }
+
+  awaitAnswers(areAwaited: boolean): void {
+    this.#awaitsAnswers = areAwaited;
+    if (this.#welcome === null || this.#connection.intake.isPaused) return;
+    if (areAwaited) this.transport.resume();
+    else this.transport.pause();
+  }
+
+  /** Delivers the messages that were held back, until something pauses reading. */
+  readingResumed(): void {
+    const { intake } = this.#connection;
+    while (this.#welcome === null && this.#connection.isOpen && !intake.isPaused) {
+      const held = this.#held?.shift();
+      if (held === undefined) return;
+      this.#heldBytes -= held.bytes;
+      intake.track(held.deliver(), held.bytes);
+    }
+  }
 
   flush(): void {
     this.outbox?.flush();
@@ -339,6 +397,7 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     this.#upgrade = null;
     this.#outbox = null;
     this.#appHeartbeat = null;
+    this.#held = null;
     this.transport.release();
   }
 }

@@ -64,7 +64,7 @@ export class InboundHandle<Peer, In, Out>
     return [...(this.#connection.side.topics ?? [])];
   }
 
-  send(message: Out): SendResult {
+  protected sendNow(message: Out): SendResult {
     const frame = this.#parts.broadcaster.frame(message);
     return this.#connection.side.outbox?.send(frame) ?? 'refused';
   }

@@ -1,5 +1,6 @@
+import { exchangeWords } from '../connection/exchange.ts';
 import type { Words } from '../core/heading.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 
 /** What an accepted connection does with each heading of a Mooring client. */
-export const inboundWords: Words<InboundConnection> = new Map([]);
+export const inboundWords: Words<InboundConnection> = new Map([...exchangeWords]);

@@ -20,6 +20,7 @@ import {
   refuseForeign,
   resolved,
 } from '../core/option-rules.ts';
+import type { Replied, RequestContext, RequestRefusal } from '../core/request.ts';
 import { limitsRule, sharedRules } from '../core/shared-options.ts';
 import type { StandardSchemaV1 } from '../core/standard-schema.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
@@ -119,6 +120,10 @@ export type UnmatchedSubprotocolsPolicy = 'refuse' | 'open';
  *   its peer fixes the type at that point.
  * @typeParam OpenPeer - the peer as `onOpen` sees it.
  * @typeParam SeenPeer - the peer as the other handlers see it.
+ * @typeParam Ask - a request that this side may make: the input of `asks`.
+ * @typeParam Answer - the answer to it: the output of `answers`.
+ * @typeParam Request - a request of a peer: the output of `requests`.
+ * @typeParam Reply - what `onRequest` returns: the input of `replies`.
  */
 export interface SupervisorOptions<
   Peer = unknown,
@@ -128,6 +133,10 @@ export interface SupervisorOptions<
   KeyPeer = Peer,
   OpenPeer = Peer,
   SeenPeer = Peer,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
 > {
   /** The inbound contract: any synchronous Standard Schema. Handlers receive its output. @default every decodable message */
   messages?: StandardSchemaV1<unknown, In> | undefined;
@@ -136,6 +145,14 @@ export interface SupervisorOptions<
    * a message that breaks it.
    */
   sends?: StandardSchemaV1<Out, Sent> | undefined;
+  /** The contract of the requests of peers. `onRequest` receives its output. @default every decodable request */
+  requests?: StandardSchemaV1<unknown, Request> | undefined;
+  /** The contract of what `onRequest` returns: it takes its input, and sends its output. @default anything */
+  replies?: StandardSchemaV1<Reply, unknown> | undefined;
+  /** The contract of requests that you make: `connection.request` takes its input, and sends its output. @default anything */
+  asks?: StandardSchemaV1<Ask, unknown> | undefined;
+  /** The contract of the answers to them. `connection.request` resolves with its output. @default every decodable answer */
+  answers?: StandardSchemaV1<unknown, Answer> | undefined;
   /** How messages are encoded and decoded. @default JSON in text frames, within `limits.depthMax` and `valuesMax` */
   codec?: Codec | undefined;
   /**
@@ -186,8 +203,8 @@ export interface SupervisorOptions<
    * `AsyncDisposable`. It is released exactly once, when `onClose` has settled, or after `timeouts.welcomeMs` if `onClose`
    * takes longer. Any other result is ignored.
    */
-  onOpen?<Opened extends Connection<OpenPeer, In, Out>>(
-    connection: HandlerConnection<KeyPeer, In, Out, Opened>,
+  onOpen?<Opened extends Connection<OpenPeer, In, Out, Ask, Answer>>(
+    connection: HandlerConnection<KeyPeer, In, Out, Opened, Ask, Answer>,
     ...none: never[]
   ): unknown;
   /**
@@ -195,14 +212,28 @@ export interface SupervisorOptions<
    * not wait for it, unless `limits.inFlightMax` promises have not settled. Set that limit to 1 to handle messages strictly one
    * after another.
    */
-  onMessage?<Seen extends Connection<SeenPeer, In, Out>>(
-    connection: HandlerConnection<KeyPeer, In, Out, Seen>,
+  onMessage?<Seen extends Connection<SeenPeer, In, Out, Ask, Answer>>(
+    connection: HandlerConnection<KeyPeer, In, Out, Seen, Ask, Answer>,
     message: In,
     ...none: never[]
   ): unknown;
+  /**
+   * Called with each request that fulfils the contract. What it returns, or resolves to, is the answer. To refuse the request,
+   * throw or return a {@link RequestRefusal}.
+   *
+   * If it throws anything else, the peer gets the code `internal` without a text, the error is reported, and the connection stays
+   * open, because the peer learns that its request has failed. It runs side by side with `onMessage`, under the same limits.
+   * @default requests are refused with the code `unhandled`
+   */
+  onRequest?<Seen extends Connection<SeenPeer, In, Out, Ask, Answer>>(
+    connection: HandlerConnection<KeyPeer, In, Out, Seen, Ask, Answer>,
+    request: Request,
+    context: RequestContext,
+    ...none: never[]
+  ): Replied<NoInfer<Reply>>;
   /** Called when the peer has started to close. You can no longer send. */
-  onClosing?<Seen extends Connection<SeenPeer, In, Out>>(
-    connection: HandlerConnection<KeyPeer, In, Out, Seen>,
+  onClosing?<Seen extends Connection<SeenPeer, In, Out, Ask, Answer>>(
+    connection: HandlerConnection<KeyPeer, In, Out, Seen, Ask, Answer>,
     code: number,
     reason: string,
     ...none: never[]
@@ -211,18 +242,18 @@ export interface SupervisorOptions<
    * Called exactly once if and only if `onOpen` was called. It waits until `onOpen` has settled, for `timeouts.welcomeMs` at
    * most.
    */
-  onClose?<Seen extends Connection<SeenPeer, In, Out>>(
-    connection: HandlerConnection<KeyPeer, In, Out, Seen>,
+  onClose?<Seen extends Connection<SeenPeer, In, Out, Ask, Answer>>(
+    connection: HandlerConnection<KeyPeer, In, Out, Seen, Ask, Answer>,
     verdict: CloseVerdict,
     ...none: never[]
   ): unknown;
   /** Called exactly once for every connection that never opened. */
   onFailed?(failure: Failure): unknown;
   /** Called when a handler threw or rejected. Return `'keep'` to keep its connection; any other result closes it with 1011. */
-  onHandlerError?<Seen extends Connection<SeenPeer, In, Out>>(
+  onHandlerError?<Seen extends Connection<SeenPeer, In, Out, Ask, Answer>>(
     error: Error,
     handler: HandlerName,
-    connection: HandlerConnection<KeyPeer, In, Out, Seen> | undefined,
+    connection: HandlerConnection<KeyPeer, In, Out, Seen, Ask, Answer> | undefined,
     ...none: never[]
   ): unknown;
 

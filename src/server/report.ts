@@ -65,7 +65,8 @@ export class Reporter<Peer, In, Out> {
         (thrown) => this.#emitErrored('onHandlerError', thrown, handle),
       );
     } finally {
-      if (choice !== 'keep') connection?.end('handler-error', error);
+      // A request has been refused already, and the others of the connection go on.
+      if (choice !== 'keep' && handler !== 'onRequest') connection?.end('handler-error', error);
     }
   }
 

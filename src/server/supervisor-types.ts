@@ -174,14 +174,24 @@ export type ChartStatistics = Readonly<
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
  * @typeParam Sent - the output of `sends`: what is encoded.
+ * @typeParam Ask - a request that this side may make: the input of `asks`.
+ * @typeParam Answer - the answer to it: the output of `answers`.
  */
-export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = Out>
-  extends AsyncDisposable,
+export interface Supervisor<
+  Peer = unknown,
+  In = unknown,
+  Out = unknown,
+  Sent = Out,
+  Ask = unknown,
+  Answer = unknown,
+> extends AsyncDisposable,
     HasChildren {
   /** The top-level state of its chart. */
   readonly state: SupervisorState;
   /** Emits everything that happens, as one closed union. Completes when the supervisor has stopped. */
-  readonly events$: Observable<SupervisorEvent<Connection<Peer, In, Out> | DialedConnection>>;
+  readonly events$: Observable<
+    SupervisorEvent<Connection<Peer, In, Out, Ask, Answer> | DialedConnection>
+  >;
   /**
    * Its read-only XState actor. It is the root of the system to which the actors of its connections, clients and pools belong.
    */
@@ -199,15 +209,15 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
   /** The open connections that its clients and pools have dialed. They receive no broadcasts and join no topics. */
   readonly dialed: Iterable<DialedConnection>;
   /** The open connections that were accepted. They may open and close while you iterate. */
-  readonly connections: Iterable<Connection<Peer, In, Out>>;
+  readonly connections: Iterable<Connection<Peer, In, Out, Ask, Answer>>;
   /** The topics that have members, and how many each has. Members may join and leave while you iterate. */
   readonly topics: Iterable<TopicSize>;
   /** Whether it can reach the other processes of its service, for example for a readiness probe. */
   readonly bus: BusState;
   /** The open connection with this id. */
-  get(id: string): Connection<Peer, In, Out> | undefined;
+  get(id: string): Connection<Peer, In, Out, Ask, Answer> | undefined;
   /** The open connections with this key. */
-  byKey(key: string): readonly Connection<Peer, In, Out>[];
+  byKey(key: string): readonly Connection<Peer, In, Out, Ask, Answer>[];
   /**
    * Closes every connection with this key, in every process of the service: to sign a user out, for example. Connections that
    * are not open yet are not closed, so make their sign-in invalid first.
@@ -225,13 +235,19 @@ export interface Supervisor<Peer = unknown, In = unknown, Out = unknown, Sent = 
    *
    * @throws MooringError `invalid-topic` or `invalid-options`
    */
-  topic(name: string, options?: TopicOptions<Sent>): Topic<Out, Sent, Connection<Peer, In, Out>>;
+  topic(
+    name: string,
+    options?: TopicOptions<Sent>,
+  ): Topic<Out, Sent, Connection<Peer, In, Out, Ask, Answer>>;
   /**
    * Sends one message to every open connection.
    *
    * @throws MooringError `invalid-message`, `unencodable-message` or `invalid-options`
    */
-  broadcast(message: Out, options?: AudienceOptions<Connection<Peer, In, Out>>): Delivery;
+  broadcast(
+    message: Out,
+    options?: AudienceOptions<Connection<Peer, In, Out, Ask, Answer>>,
+  ): Delivery;
   /** Refuses new connections with 503. Open connections stay open. */
   suspend(): void;
   /** Admits new connections again. */

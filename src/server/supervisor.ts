@@ -75,9 +75,25 @@ export function createSupervisor<
   In = unknown,
   Out = unknown,
   Sent = Out,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
 >(
-  options?: SupervisorOptions<Peer, In, Out, Sent> & { authenticate?: undefined },
-): Supervisor<Peer, In, Out, Sent>;
+  options?: SupervisorOptions<
+    Peer,
+    In,
+    Out,
+    Sent,
+    Peer,
+    Peer,
+    Peer,
+    Ask,
+    Answer,
+    Request,
+    Reply
+  > & { authenticate?: undefined },
+): Supervisor<Peer, In, Out, Sent, Ask, Answer>;
 export function createSupervisor<
   Peer = undefined,
   In = unknown,
@@ -86,9 +102,25 @@ export function createSupervisor<
   KeyPeer = HandlerPeer<Peer>,
   OpenPeer = HandlerPeer<Peer>,
   SeenPeer = HandlerPeer<Peer>,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
 >(
-  options: SupervisorOptions<Peer, In, Out, Sent, KeyPeer, OpenPeer, SeenPeer>,
-): Supervisor<AdmittedPeer<Peer>, In, Out, Sent>;
+  options: SupervisorOptions<
+    Peer,
+    In,
+    Out,
+    Sent,
+    KeyPeer,
+    OpenPeer,
+    SeenPeer,
+    Ask,
+    Answer,
+    Request,
+    Reply
+  >,
+): Supervisor<AdmittedPeer<Peer>, In, Out, Sent, Ask, Answer>;
 export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
   return new ServiceSupervisor(options);
 }

@@ -200,6 +200,10 @@ export class BrowserTransport implements OutboundTransport {
     return null;
   }
 
+  together(write: () => void): void {
+    write();
+  }
+
   /** After the end, `bufferedAmount` still counts the bytes that did not leave (WHATWG WebSockets). */
   get leftBytes(): number {
     return this.#socket === null ? this.#leftAtRelease : this.flushMark;

@@ -150,6 +150,8 @@ export interface OutboundTransport extends Transport {
    * @param bytes - the length of the payload, if the caller knows it.
    */
   send(payload: string | Uint8Array, bytes?: number): Error | null;
+  /** Lets several messages leave in one write, if the host can do that. */
+  together(write: () => void): void;
   /** How many of the bytes written since it was bound have certainly left this process, even after its end. */
   readonly leftBytes: number;
   /** Calls `progressed` when messages that waited may have left, or are lost. */

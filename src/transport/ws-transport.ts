@@ -159,6 +159,13 @@ export class WsTransport extends NodeTransport implements OutboundTransport, Con
     return this.write(() => this.#socket?.send(payload, this.#progressed));
   }
 
+  together(write: () => void): void {
+    const { raw } = this;
+    raw?.cork();
+    write();
+    raw?.uncork();
+  }
+
   /** Node.js counts a failed write as done, so nothing is certain after an error. */
   get leftBytes(): number {
     const { raw } = this;

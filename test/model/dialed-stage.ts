@@ -16,6 +16,8 @@ import type { MessageHandlers } from '../../src/connection/managed-connection.ts
 import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';
+import { textCodec } from '../../src/core/codec.ts';
+import { requestContracts } from '../../src/core/contract.ts';
 import type { InspectionEvent } from '../../src/core/inspection.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import type { FaultStream } from '../../src/testing/fault-stream.ts';
@@ -185,6 +187,8 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   messageLost(): void {}
   roomFound(): void {}
   readingResumed(): void {}
+  readonly isWelcoming = false;
+  hold(): void {}
   watchPeer() {
     return null;
   }
@@ -212,7 +216,12 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
       if (String(payload) === 'throw') throw new Error('on purpose');
       return { message: String(payload) };
     },
+    payload: String,
   };
+
+  readonly contracts = requestContracts({ codec: textCodec() });
+  readonly handlesRequests = false;
+  request(): void {}
 
   readonly handlers = this;
 

@@ -61,6 +61,7 @@ function chooseTimeouts(random: SeededRandom, isLoud: boolean): Timeouts {
     messageMs: defaults.timeouts.messageMs,
     stalledMs: between(800, isLoud ? 2_000 : 5_000),
     pausedMs: 5_000,
+    requestMs: defaults.timeouts.requestMs,
   };
 }
 

@@ -32,9 +32,9 @@ export class RawHost extends RawEnd {
     return this.#visit.acceptance(this.request);
   }
 
-  /** Answers the request with 101. */
-  accept(): void {
-    this.answer(this.acceptance);
+  /** Answers the request with 101, and further headers. */
+  accept(...headers: readonly string[]): void {
+    this.answer(this.#visit.acceptance(this.request, ...headers));
     this.socket.on('data', (chunk: Buffer) => this.read(chunk));
   }
 

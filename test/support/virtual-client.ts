@@ -7,7 +7,7 @@ import type { Route } from '../../src/client/reconnect/route.ts';
 import type { SupervisedClient } from '../../src/client/supervised-client.ts';
 import type { Parent } from '../../src/connection/parent.ts';
 import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
-import { Contract } from '../../src/core/contract.ts';
+import { Contract, requestContracts } from '../../src/core/contract.ts';
 
 const url = 'ws://virtual.test/';
 const place = { address: 'virtual.test', path: '/' };
@@ -35,7 +35,8 @@ export function virtualClient(
     charts ??
     parent?.charts ??
     new ChartSystem({ actorHost: null, areEager: false }, options.clock);
-  const runtime = { options, context, contract: new Contract(options.codec) };
+  const contract = new Contract(options.codec);
+  const runtime = { options, context, contract, contracts: requestContracts(options) };
   return supervisedClient({ runtime, charts: own, platform, parent }, (reporter) => {
     return { route, policy: policy ?? new ReconnectPolicy(options, false, reporter) };
   });

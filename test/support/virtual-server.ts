@@ -132,6 +132,9 @@ class VirtualTransport implements OutboundTransport, SocketTransport {
     this.#server.received.push(payload);
     return null;
   }
+  together(write: () => void): void {
+    write();
+  }
   watchWrites(): void {}
   sendClose(): null {
     return null;

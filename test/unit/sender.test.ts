@@ -7,7 +7,7 @@ import { Sender } from '../../src/client/sender.ts';
 import { idle } from '../../src/client/supervised-client.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import type { Codec } from '../../src/core/codec.ts';
-import { Contract } from '../../src/core/contract.ts';
+import { Contract, requestContracts } from '../../src/core/contract.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { resolveClientOptions } from '../support/client-options.ts';
@@ -43,11 +43,13 @@ function bench({ room = 0, queueMax = 10, ...more }: Partial<Bench> = {}) {
     get outbox() {
       return connection.isThere ? (outbox as unknown as OutboundOutbox) : null;
     },
+    exchange: undefined,
   };
   const charts = new ChartSystem({ actorHost: null, areEager: false }, clock);
   const streams = new ClientStreams<unknown>(idle, null);
   const contract = new Contract(passing);
-  const runtime = { options, context, contract };
+  const contracts = requestContracts(options);
+  const runtime = { options, context, contract, contracts };
   const sender = new Sender({ runtime, charts, streams }, dialer, () => connection.isOver);
   streams.events.observable.subscribe((event) => {
     if (event.type !== 'message.dropped') return;

@@ -33,16 +33,24 @@ import { Upstream, Upstreams } from './upstreams.ts';
  * pool.checkout()?.send({ subscribe: 'EUR' });
  * ```
  */
-export function createPool<In = unknown, Out = unknown>(
+export function createPool<
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
+>(
   urls: readonly (string | URL)[],
-  given: PoolOptions<In, Out> = {},
-): Pool<In, Out> {
+  given?: PoolOptions<In, Out, Ask, Answer, Request, Reply>,
+): Pool<In, Out, Ask, Answer>;
+export function createPool(urls: readonly (string | URL)[], given: PoolOptions = {}): Pool {
   const texts = checkedUrls(urls);
   const checked = resolvePoolOptions(given, systemClock);
   const { size, circuit, headers, connect, supervisor, actors, member } = checked;
   const { subprotocols, mooring, signal, inspect } = member;
   const own = { signal: undefined, inspect: undefined };
-  const runtime = sharedClientRuntime<In, Out>({ ...member, ...own });
+  const runtime = sharedClientRuntime({ ...member, ...own });
   const parent = parentOf(supervisor);
   const charts = chartsFor(member, parent, nodeActors(actors));
   const directions = { headers, connect, subprotocols, mooring };
@@ -50,13 +58,13 @@ export function createPool<In = unknown, Out = unknown>(
     texts.map((url) => new Upstream(url, nodeRoute({ url, ...directions }), circuit)),
   );
   const { context } = runtime;
-  const makeMember = (pool: SupervisedPool<In, Out>) =>
+  const makeMember = (pool: SupervisedPool<unknown, unknown>) =>
     supervisedClient({ runtime, charts, platform: nodePlatform, parent: pool }, (reporter) => {
       const policy = new PoolReconnectPolicy(runtime.options, upstreams, reporter);
       return { route: policy, policy };
     });
   const parts = { size, upstreams, charts, context, parent, signal, inspect, makeMember };
-  return new PoolHandle(new SupervisedPool<In, Out>(parts));
+  return new PoolHandle(new SupervisedPool(parts));
 }
 
 /** The public side of a pool. @internal */

@@ -17,9 +17,15 @@ import { urlProblem } from '../reconnect/node-route.ts';
 import type { CircuitOptions } from './circuit-breaker.ts';
 
 /** Options of a pool. Options of a client apply to each member. */
-export interface PoolOptions<In = unknown, Out = unknown>
-  extends Omit<
-    NodeClientOptions<In, Out>,
+export interface PoolOptions<
+  In = unknown,
+  Out = unknown,
+  Ask = unknown,
+  Answer = unknown,
+  Request = unknown,
+  Reply = unknown,
+> extends Omit<
+    NodeClientOptions<In, Out, Ask, Answer, Request, Reply>,
     keyof typeof defaults.client | 'restarts' | 'dial' | 'idleMs'
   > {
   /** How many connections to keep open, spread over the peers. @default 4 */

@@ -53,8 +53,11 @@ export type PoolDrainReport = Omit<DrainReport, 'unsettled'>;
  *
  * @typeParam In - a message of the inbound contract.
  * @typeParam Out - a message that may be sent: the input of `sends`.
+ * @typeParam Ask - a request that this side may make: the input of `asks`.
+ * @typeParam Answer - the answer to it: the output of `answers`.
  */
-export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
+export interface Pool<In = unknown, Out = unknown, Ask = unknown, Answer = unknown>
+  extends AsyncDisposable {
   /** The current status. */
   readonly status: PoolStatus;
   /** The XState actor of the pool, read-only. It is the parent of the actors of its members. */
@@ -68,13 +71,13 @@ export interface Pool<In = unknown, Out = unknown> extends AsyncDisposable {
   /** Emits other events: dropped messages, invalid messages and errors of your functions. */
   readonly events$: Observable<ClientEvent<Out>>;
   /** The open connections. */
-  readonly connections: Iterable<DialedConnection<In, Out>>;
+  readonly connections: Iterable<DialedConnection<In, Out, Ask, Answer>>;
   /**
    * Returns the open connection with the fewest bytes that wait to be sent. Among equals, it returns the one that was
    * checked out longest ago. The connection is shared: other calls may return the same. Returns `undefined` if no
    * connection is open, or the pool drains.
    */
-  checkout(): DialedConnection<In, Out> | undefined;
+  checkout(): DialedConnection<In, Out, Ask, Answer> | undefined;
   /**
    * Closes every connection, and destroys the rest at the deadline. From now on, `checkout()` returns `undefined`.
    *

@@ -181,6 +181,10 @@ export class DialedSocket implements OutboundTransport, SocketTransport {
     this.#progressed = progressed;
   }
 
+  together(write: () => void): void {
+    write();
+  }
+
   /** Now and then the write finds out that the connection is gone. */
   send(payload: string | Uint8Array): Error | null {
     if (this.#parts.random.chance(0.01)) {
