@@ -320,10 +320,6 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     return true;
   }
 
-  get isMooring(): boolean {
-    return this.#appHeartbeat !== null;
-  }
-
   get isGreeted(): boolean {
     return this.isMooring;
   }
