@@ -61,7 +61,7 @@ export class ClientRequests<In, Out> {
     const payload = this.#parts.runtime.contract.payload(message);
     return new Promise((settle, fail) => {
       const headed: Headed = {
-        sendOn: (exchange) => exchange.sendForReceipt(payload, settle),
+        sendOn: (exchange) => void exchange.sendForReceipt(payload).then(settle),
         drop(reason) {
           if (reason === 'not-mooring') fail(notMooring());
           else settle(reason === 'refused' ? 'refused' : 'lost');

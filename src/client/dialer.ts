@@ -2,12 +2,9 @@ import type { ClientFact } from '../../machines/client-contract.ts';
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ConnectionCore } from '../connection/connection-core.ts';
+import type { ConnectionReport, MessageHandlers } from '../connection/connection-host.ts';
 import type { Exchange } from '../connection/exchange.ts';
-import type {
-  ConnectionReport,
-  ManagedConnection,
-  MessageHandlers,
-} from '../connection/managed-connection.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { SharedRuntime } from '../connection/shared-runtime.ts';
 import type { TimerHandle } from '../core/clock.ts';
 import type { CloseFrame } from '../core/close-code.ts';

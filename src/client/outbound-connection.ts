@@ -1,5 +1,6 @@
 import type { ConnectionCore, ConnectionSide } from '../connection/connection-core.ts';
-import { type ConnectionHost, ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionHost } from '../connection/connection-host.ts';
+import { ManagedConnection } from '../connection/managed-connection.ts';
 import { beatAnswer, beatKind } from '../core/beat.ts';
 import type { SendResult } from '../core/connection.ts';
 import { toError } from '../core/errors.ts';

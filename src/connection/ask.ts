@@ -1,5 +1,5 @@
 import { MooringError } from '../core/errors.ts';
-import { whenAborted } from '../core/guard.ts';
+import { chanceOf, whenAborted } from '../core/guard.ts';
 import type { RequestOptions } from '../core/request.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
@@ -37,7 +37,7 @@ export interface AskParts {
  * {@link whenOver}, so that an ask that is given up leaves it.
  */
 export class Ask implements DeadlineOwner {
-  readonly id = nextId();
+  readonly id: string;
   readonly payload: string | Uint8Array;
   readonly answer: Promise<unknown>;
   /** Called once, when it is over. */
@@ -56,6 +56,7 @@ export class Ask implements DeadlineOwner {
   constructor({ payload, options, context, lost }: AskParts) {
     const { timeoutMs = context.timeouts.requestMs, signal } = options;
     if (signal?.aborted) throw signal.reason;
+    this.id = nextId(context.random);
     // A copy, because the application may overwrite its bytes before they are sent again.
     this.payload = typeof payload === 'string' ? payload : new Uint8Array(payload);
     this.#context = context;
@@ -99,21 +100,21 @@ export class Ask implements DeadlineOwner {
 }
 
 const RADIX = 36;
-const ID_BYTES = 10;
+const PREFIX_BYTES = 10;
 
 /** Random for each process or page, so that no two peers have the same ids. */
 let prefix = '';
 let lastNumber = 0;
 
-function nextId(): string {
-  prefix ||= randomText();
+function nextId(random: () => number): string {
+  prefix ||= randomText(random);
   lastNumber += 1;
   return `${prefix}.${lastNumber.toString(RADIX)}`;
 }
 
-/** Not every host has `crypto`. */
-function randomText(): string {
-  const bytes = new Uint8Array(ID_BYTES).map(() => Math.random() * 256);
+/** Not every host has `crypto`. Not `random` alone, because an application may pass one that is the same everywhere. */
+function randomText(random: () => number): string {
+  const bytes = new Uint8Array(PREFIX_BYTES).map(() => chanceOf(random, () => {}) * 256);
   globalThis.crypto?.getRandomValues(bytes);
   return Array.from(bytes, (byte) => byte.toString(RADIX).padStart(2, '0')).join('');
 }

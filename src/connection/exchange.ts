@@ -2,11 +2,18 @@ import type { ReadResult } from '../core/contract.ts';
 import { MooringError, toError } from '../core/errors.ts';
 import { isThenable } from '../core/guard.ts';
 import { type Heading, headingText, type Words } from '../core/heading.ts';
-import { isRequestRefusal, isWord, type Receipt, refusalText } from '../core/request.ts';
+import {
+  isRequestRefusal,
+  isWord,
+  type Receipt,
+  type RequestOptions,
+  refusalText,
+} from '../core/request.ts';
 import { escapeText } from '../core/text.ts';
-import type { Ask } from './ask.ts';
+import { Ask, tooMany } from './ask.ts';
+import type { ConnectionHost } from './connection-host.ts';
 import { Handling } from './handling.ts';
-import type { ConnectionHost, ManagedConnection } from './managed-connection.ts';
+import type { ManagedConnection } from './managed-connection.ts';
 
 /** The heading that belongs to the next message. */
 export interface Announced {
@@ -61,9 +68,18 @@ export class Exchange {
   }
 
   /** Whether no further request or receipt may be awaited. */
-  get isFull(): boolean {
+  get #isFull(): boolean {
     const { requestsMax } = this.#connection.context.limits;
     return this.#asks.size + this.#receipts.size >= requestsMax;
+  }
+
+  /** Makes a request that belongs to this connection. @throws MooringError `too-many-requests`; or the reason of the signal */
+  request(payload: string | Uint8Array, options: RequestOptions): Promise<unknown> {
+    const { context } = this.#connection;
+    if (this.#isFull) throw tooMany(context.limits.requestsMax);
+    const ask = new Ask({ payload, options, context });
+    this.ask(ask);
+    return ask.answer;
   }
 
   /** Sends a request, and settles it with the answer. */
@@ -89,11 +105,14 @@ export class Exchange {
   }
 
   /** Sends a message, and settles with what became of it. */
-  sendForReceipt(payload: string | Uint8Array, settle: (receipt: Receipt) => void): void {
-    if (this.isFull || !this.#connection.isOpen) {
-      settle('refused');
-      return;
-    }
+  sendForReceipt(payload: string | Uint8Array): Promise<Receipt> {
+    return new Promise((settle) => {
+      if (this.#isFull || !this.#connection.isOpen) settle('refused');
+      else this.#sendForReceipt(payload, settle);
+    });
+  }
+
+  #sendForReceipt(payload: string | Uint8Array, settle: (receipt: Receipt) => void): void {
     this.#lastReceipt += 1;
     const number = this.#lastReceipt;
     const heading = headingText('receipt', number);

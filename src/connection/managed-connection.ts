@@ -5,90 +5,28 @@ import type {
   DeadlineName,
 } from '../../machines/connection-contract.ts';
 import type { ChartState } from '../chart/chart.ts';
-import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
 import type { ChartOwner, ChartRunner } from '../chart/runner.ts';
 import { connectionTable } from '../chart/tables/connection.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState } from '../core/connection.ts';
-import type { Contract, ReadResult, RequestContracts } from '../core/contract.ts';
+import type { ReadResult } from '../core/contract.ts';
 import { toError } from '../core/errors.ts';
-import type { InvalidMessage } from '../core/events.ts';
 import type { Failure, FailureDescription } from '../core/failure.ts';
 import { guarded } from '../core/guard.ts';
 import { LINGER_MS } from '../core/limits.ts';
-import {
-  checkedRequest,
-  type Receipt,
-  type RequestContext,
-  type RequestOptions,
-} from '../core/request.ts';
+import { checkedRequest, type Receipt, type RequestOptions } from '../core/request.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import type { CloseVerdict, LocalCause } from '../core/verdict.ts';
-import { Ask, notMooring, requestLost, tooMany } from './ask.ts';
+import { notMooring, requestLost } from './ask.ts';
 import type { ConnectionCore, ConnectionSide, Target } from './connection-core.ts';
+import type { ConnectionHost, ConnectionReport } from './connection-host.ts';
 import { EndingRecord } from './ending-record.ts';
 import { type LocalEnding, type LocalEndingCause, localEndings } from './endings.ts';
 import { type Announced, Exchange } from './exchange.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import type { SharedRuntime } from './shared-runtime.ts';
-
-/** What a connection reports after its chart has settled. */
-export type ConnectionReport =
-  | 'opened'
-  | 'errored'
-  | 'closing'
-  | 'closed'
-  | 'failed'
-  | ConnectionCondition;
-
-/** What a connection needs of its host: the acceptor of a supervisor, or the dialer of a client. */
-export interface ConnectionHost {
-  readonly context: SharedRuntime;
-  readonly charts: ChartSystem;
-  /** The parent of the actors of its connections. */
-  readonly actor: HostedActor;
-  /** The state of the connection has changed; `from` is `null` for a new connection. */
-  connectionMoved(
-    connection: ManagedConnection,
-    from: ConnectionState | null,
-    to: ConnectionState,
-  ): void;
-  /** The option `random` threw. Called inside a step, so user code must not run yet. */
-  randomErrored(error: Error): void;
-  /** The connection has opened: it may enter the registry. */
-  connectionOpened(connection: ManagedConnection): void;
-  /** An order of its chart threw. The connection also ends, and reports its end. */
-  connectionCrashed(error: Error): void;
-  /** The connection must leave registry and topics, before any other code runs. */
-  connectionQuarantined(connection: ManagedConnection): void;
-  /** The connection reports a change, after its chart has settled. */
-  connectionReported(connection: ManagedConnection, report: ConnectionReport): void;
-  /** Reads the messages of its peers. */
-  readonly contract: Pick<Contract<unknown, unknown, unknown>, 'read' | 'payload'>;
-  /** Read the requests and answers of its peers, and encode those of this side. */
-  readonly contracts: RequestContracts;
-  readonly handlers: MessageHandlers;
-  /** A message broke the contract. @param isAnswered - for a request, which has been answered already */
-  messageInvalid(connection: ManagedConnection, fault: InvalidMessage, isAnswered?: boolean): void;
-}
-
-/** Runs the application's code for messages. */
-export interface MessageHandlers {
-  /** Runs `onMessage` and returns its result: a promise while an async handler works. */
-  message(connection: ManagedConnection, message: unknown): unknown;
-  /** Whether there is an `onRequest`. */
-  readonly handlesRequests: boolean;
-  /** Runs `onRequest`. Returns and throws what it does. */
-  request(connection: ManagedConnection, request: unknown, context: RequestContext): unknown;
-  /** The contract threw for a message of this connection, or `onRequest` failed, which does not end the connection. */
-  errored(
-    handler: 'messages' | 'onRequest',
-    error: Error,
-    connection: ManagedConnection | undefined,
-  ): void;
-}
 
 /**
  * A connection, accepted or dialed: the owner of one socket.
@@ -128,7 +66,6 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
   /** Made for the first message, or the first pause. */
   #intake: Intake | null = null;
   #openedAtMs = 0;
-  /** Made for the first request or receipt. */
   #exchange: Exchange | null = null;
 
   /** {@link begin} starts it. */
@@ -305,7 +242,7 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return undefined;
   }
 
-  /** Requests and receipts; `null` unless the peer is Mooring. */
+  /** Requests and receipts, made for the first of them; `null` unless the peer is Mooring. */
   get exchange(): Exchange | null {
     if (this.side.isMooring) this.#exchange ??= new Exchange(this, this.#host);
     return this.#exchange;
@@ -318,24 +255,18 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
 
   /** Makes a request on this connection. Rejects with what {@link SupervisedConnection.request} documents. */
   async request(message: unknown, options?: RequestOptions): Promise<unknown> {
-    const { context, contracts } = this.#host;
     const checked = checkedRequest(options);
-    const payload = contracts.requests.payload(message);
+    const payload = this.#host.contracts.requests.payload(message);
     if (!this.#gateOpen) throw requestLost();
-    const { exchange } = this;
-    if (exchange === null) throw notMooring();
-    if (exchange.isFull) throw tooMany(context.limits.requestsMax);
-    const ask = new Ask({ payload, options: checked, context });
-    exchange.ask(ask);
-    return ask.answer;
+    if (this.exchange === null) throw notMooring();
+    return this.exchange.request(payload, checked);
   }
 
   async sendForReceipt(message: unknown): Promise<Receipt> {
     const payload = this.#host.contract.payload(message);
     if (!this.#gateOpen) return 'refused';
-    const { exchange } = this;
-    if (exchange === null) throw notMooring();
-    return new Promise((settle) => exchange.sendForReceipt(payload, settle));
+    if (this.exchange === null) throw notMooring();
+    return this.exchange.sendForReceipt(payload);
   }
 
   /** Controls how fast the connection is read. */

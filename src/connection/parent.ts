@@ -3,7 +3,8 @@ import type { HostedActor } from '../chart/hosted-actor.ts';
 import { type Child, type HasChildren, parentSide } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';
 import type { ConnectionState, DialedConnection } from '../core/connection.ts';
-import type { ConnectionReport, ManagedConnection } from './managed-connection.ts';
+import type { ConnectionReport } from './connection-host.ts';
+import type { ManagedConnection } from './managed-connection.ts';
 
 /** A client or a pool as its parent sees it. */
 export interface ChildActor extends Child {

@@ -12,6 +12,7 @@ const TICK_MS_MAX = 100;
 /** Everything that the connections of one supervisor share. */
 export interface SharedRuntime {
   readonly clock: Clock;
+  readonly random: () => number;
   readonly heartbeatStagger: HeartbeatStagger;
   readonly wheel: TimerWheel;
   readonly timeouts: Readonly<Timeouts>;
@@ -43,6 +44,7 @@ export function sharedRuntime(
   const { clock, random, timeouts, heartbeat, limits, overRate } = options;
   return {
     clock,
+    random,
     wheel,
     heartbeatStagger: new HeartbeatStagger(random),
     timeouts,

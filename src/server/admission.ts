@@ -16,6 +16,7 @@ import {
   originRule,
   warnOfRebinding,
 } from './request-headers.ts';
+import type { SupervisorState } from './supervisor-types.ts';
 
 /** Paths that are served; `undefined` for any. */
 export type Paths = readonly string[] | undefined;
@@ -227,4 +228,17 @@ function refusal(
   headers: Readonly<Record<string, string>> = {},
 ): RefusalAnswer {
   return { cause, status, body, headers };
+}
+
+/** Whether a supervisor in this state admits connections. */
+export function admissionStateOf(state: SupervisorState): AdmissionState {
+  switch (state) {
+    case 'admitting':
+      return 'open';
+    case 'suspended':
+      return 'suspended';
+    case 'draining':
+    case 'stopped':
+      return 'draining';
+  }
 }

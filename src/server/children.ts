@@ -1,6 +1,7 @@
 import type { ChartSystem } from '../chart/chart-system.ts';
 import type { HostedActor } from '../chart/hosted-actor.ts';
-import type { ConnectionReport, ManagedConnection } from '../connection/managed-connection.ts';
+import type { ConnectionReport } from '../connection/connection-host.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { ChildActor, Parent } from '../connection/parent.ts';
 import type { Child } from '../core/child.ts';
 import type { CloseFrame } from '../core/close-code.ts';

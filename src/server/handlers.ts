@@ -1,6 +1,6 @@
 import type { Unsubscribable } from 'rxjs';
 
-import type { MessageHandlers } from '../connection/managed-connection.ts';
+import type { MessageHandlers } from '../connection/connection-host.ts';
 import type { Failure } from '../core/failure.ts';
 import { guarded, type HandlerName } from '../core/guard.ts';
 import type { RequestContext } from '../core/request.ts';

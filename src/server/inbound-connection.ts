@@ -1,5 +1,6 @@
+import type { ConnectionHost } from '../connection/connection-host.ts';
 import { takenAway } from '../connection/ending-record.ts';
-import { type ConnectionHost, ManagedConnection } from '../connection/managed-connection.ts';
+import { ManagedConnection } from '../connection/managed-connection.ts';
 import { Outbox, type OutboxRuntime, type WrittenSide, writeChunks } from '../connection/outbox.ts';
 import { SocketEvents } from '../connection/socket-events.ts';
 import type { FrameBatch } from '../connection/write-batcher.ts';
@@ -392,8 +393,8 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   letGo(): void {
     this.#upgrade = null;
     this.#outbox = null;
-    this.#appHeartbeat = null;
     this.#held = null;
+    this.#appHeartbeat = null;
     this.transport.release();
   }
 }

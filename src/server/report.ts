@@ -1,6 +1,7 @@
 import type { ConnectionHandle } from '../connection/connection-handle.ts';
+import type { ConnectionReport } from '../connection/connection-host.ts';
 import { closingOf } from '../connection/ending-record.ts';
-import type { ConnectionReport, ManagedConnection } from '../connection/managed-connection.ts';
+import type { ManagedConnection } from '../connection/managed-connection.ts';
 import type { Connection, ConnectionIdentity, DialedConnection } from '../core/connection.ts';
 import type { SupervisorEvent, UntimedEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';

@@ -25,7 +25,7 @@ import { printAs } from '../core/text.ts';
 import { Reads } from '../transport/reads.ts';
 import type { Upgrade } from '../transport/upgrade.ts';
 import { Acceptor, acceptorKey } from './acceptor.ts';
-import { type AdmissionState, drainingRefusal } from './admission.ts';
+import { admissionStateOf, drainingRefusal } from './admission.ts';
 import type { AdmittedPeer, HandlerPeer } from './authenticate-result.ts';
 import { Broadcaster } from './broadcaster.ts';
 import { Children } from './children.ts';
@@ -422,18 +422,6 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
       const topics = [...supervisor.topics].map(({ name }) => name);
       return { state, counts, topics, children: supervisor.#children.size };
     });
-  }
-}
-
-function admissionStateOf(state: SupervisorState): AdmissionState {
-  switch (state) {
-    case 'admitting':
-      return 'open';
-    case 'suspended':
-      return 'suspended';
-    case 'draining':
-    case 'stopped':
-      return 'draining';
   }
 }
 

@@ -12,7 +12,7 @@ import {
 } from '../../src/client/outbound-connection.ts';
 import type { Route } from '../../src/client/reconnect/route.ts';
 import type { ConnectionCore } from '../../src/connection/connection-core.ts';
-import type { MessageHandlers } from '../../src/connection/managed-connection.ts';
+import type { MessageHandlers } from '../../src/connection/connection-host.ts';
 import type { SharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { sharedRuntime } from '../../src/connection/shared-runtime.ts';
 import { type SocketCore, SocketEvents } from '../../src/connection/socket-events.ts';

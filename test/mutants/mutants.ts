@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
     name: 'early messages',
     fault: 'Messages are delivered before `onOpen` has settled.',
     file: inbound,
-    from: 'this.transport.pause();',
+    from: 'if (!this.#awaitsAnswers) this.transport.pause();',
     to: '',
   },
   // Detection.

@@ -21,6 +21,7 @@ const numbers = {
     stalledMs: 15_000,
     pausedMs: 60_000,
     messageMs: 60_000,
+    requestMs: 10_000,
   },
   heartbeat: { intervalMs: 25_000, graceMs: 10_000 },
   limits: {
@@ -37,6 +38,7 @@ const numbers = {
     outboxHighBytes: 1_048_576,
     outboxLowBytes: 262_144,
     topicsMax: 10_000,
+    requestsMax: 1_000,
   },
   admission: {
     connectionsMax: 50_000,
@@ -51,6 +53,7 @@ const handlers = [
   'key',
   'onOpen',
   'onMessage',
+  'onRequest',
   'onClosing',
   'onClose',
   'onFailed',
