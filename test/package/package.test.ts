@@ -23,6 +23,7 @@ import { everyOrder, programs, typedConsumer } from './consumer.ts';
 import { busConsumer } from './consumer-buses.ts';
 import { typedCharts } from './consumer-charts.ts';
 import { contractConsumer } from './consumer-contracts.ts';
+import { requestConsumer } from './consumer-requests.ts';
 import { hostConsumer, talkFrom } from './hosts.ts';
 import { locksOf } from './lockfile.ts';
 import {
@@ -174,10 +175,11 @@ describe('the tarball', () => {
     it(`infers contracts of every library, exactOptionalPropertyTypes ${exactOptionalPropertyTypes}`, async () => {
       for (const name of ['arktype', 'valibot', 'zod3']) installFromHere(name);
       write('contracts.ts', contractConsumer);
+      write('requests.ts', requestConsumer);
       const name = `contracts-${exactOptionalPropertyTypes}`;
       // The declarations of those libraries are not checked here.
       const further = { exactOptionalPropertyTypes, skipLibCheck: true };
-      const compiled = await compile(name, ['contracts.ts'], further);
+      const compiled = await compile(name, ['contracts.ts', 'requests.ts'], further);
       assert.deepEqual(compiled, { status: 0, output: '' });
     });
   }

@@ -18,6 +18,7 @@ interface Settings {
   readonly burst?: number;
   readonly inFlightMax?: number;
   readonly inFlightBytesMax?: number;
+  readonly payloadBytesMax?: number;
   readonly overRate?: OverRatePolicy;
   readonly invalidPerMinuteMax?: number;
 }
@@ -36,13 +37,13 @@ class Bench {
   constructor(settings: Settings = {}) {
     const { perSecond = 1_000, burst = 1_000, overRate = 'pause' } = settings;
     const { inFlightMax = 1_024, inFlightBytesMax = 4_194_304 } = settings;
-    const { invalidPerMinuteMax = 60 } = settings;
+    const { invalidPerMinuteMax = 60, payloadBytesMax = 1_048_576 } = settings;
     const context = {
       clock: this.clock,
       wheel: this.wheel,
       messageRate: { perSecond, burst },
       overRate,
-      limits: { inFlightMax, inFlightBytesMax, invalidPerMinuteMax },
+      limits: { inFlightMax, inFlightBytesMax, invalidPerMinuteMax, payloadBytesMax },
       timeouts: { pausedMs: PAUSED_MS },
     };
     this.intake = new Intake(this.#connection(), context as unknown as SharedRuntime);
@@ -93,6 +94,47 @@ function pending(): { promise: Promise<void>; settle: () => Promise<void> } {
   };
   return { promise, settle };
 }
+
+describe('an Intake whose side waits for answers', () => {
+  it('forgives one handler for each of them, and pauses again when they are there', async () => {
+    const bench = new Bench({ inFlightMax: 1 });
+    const works = [pending(), pending()];
+    bench.work = works[0]?.promise;
+    bench.whenArrived = () => bench.intake.awaitAnswers(1);
+    bench.receive();
+    assert.deepEqual(bench.news(), ['message']);
+    bench.work = works[1]?.promise;
+    bench.whenArrived = () => {};
+    bench.receive();
+    assert.deepEqual(bench.news(), ['message', ...paused]);
+    bench.intake.awaitAnswers(2);
+    assert.deepEqual(bench.news(), resumed);
+    bench.intake.awaitAnswers(0);
+    assert.deepEqual(bench.news(), paused);
+    await works[0]?.settle();
+    assert.deepEqual(bench.news(), []);
+    await works[1]?.settle();
+    assert.deepEqual(bench.news(), resumed);
+  });
+
+  it('lets their messages take as much memory again, and one always fits', async () => {
+    const bytesMax = message.length;
+    const bench = new Bench({ inFlightBytesMax: bytesMax, payloadBytesMax: bytesMax });
+    bench.work = pending().promise;
+    bench.whenArrived = () => bench.intake.awaitAnswers(5);
+    bench.receive();
+    assert.deepEqual(bench.news(), ['message']);
+    bench.receive();
+    assert.deepEqual(bench.news(), ['message', ...paused]);
+    // Not while another handler, which does not wait, is at work.
+    const other = new Bench({ inFlightBytesMax: 2 * bytesMax, payloadBytesMax: bytesMax });
+    other.work = pending().promise;
+    other.receive();
+    other.intake.awaitAnswers(1);
+    other.receive();
+    assert.deepEqual(other.news(), ['message', 'message', ...paused]);
+  });
+});
 
 describe('Intake', () => {
   it('stops reading before it sends the chart the fact, and the heartbeat restarts after it', () => {

@@ -93,6 +93,23 @@ const wrong: [unknown, string][] = [
     },
     'options.sends: the schema must be synchronous, but this one is async; do async work before you send',
   ],
+  ...['requests', 'replies', 'asks', 'answers'].map((name): [unknown, string] => [
+    { [name]: 7 },
+    `options.${name}: must be a Standard Schema, for example from zod (3.24 or later), valibot or ArkType, not 7`,
+  ]),
+  [
+    { replies: v.pipeAsync(v.string()) },
+    'options.replies: the schema must be synchronous, but this one is async; do async work in onRequest',
+  ],
+  [{ onRequest: 'x' }, 'options.onRequest: must be a function, not a string'],
+  [
+    { timeouts: { requestMs: 0 } },
+    'options.timeouts.requestMs: must be a whole number from 1 to 2147483647, not 0',
+  ],
+  [
+    { limits: { requestsMax: 0 } },
+    'options.limits.requestsMax: must be a whole number from 1 to 2147483647, not 0',
+  ],
 ];
 
 describe('options that are wrong', () => {
