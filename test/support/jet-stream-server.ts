@@ -37,13 +37,18 @@ export class JetStreamServer {
     return this.#server.kill();
   }
 
+  /** Ends it in good order. */
+  stop(): Promise<void> {
+    return this.#server.stop();
+  }
+
   restart(): Promise<void> {
     return this.#server.restart();
   }
 
   /** Ends it in good order, copies its disk, and starts it again. */
   async remember(): Promise<void> {
-    await this.#server.stop();
+    await this.stop();
     await rm(this.#copy, { recursive: true, force: true });
     await cp(this.#disk, this.#copy, { recursive: true });
     await this.restart();
