@@ -49,10 +49,14 @@ export function differences(wanted: StreamConfig, { config }: StreamInfo): strin
     ([name, value]) => !isSame(value, given[name]),
   );
   return found
-    .map(
-      ([name, value]) => `${name} is ${JSON.stringify(given[name])}, not ${JSON.stringify(value)}`,
-    )
+    .map(([name, value]) => `${name} is ${shown(name, given[name])}, not ${shown(name, value)}`)
     .join(', ');
+}
+
+/** Times are in nanoseconds. */
+function shown(name: string, value: unknown): string {
+  if (!['max_age', 'duplicate_window'].includes(name)) return JSON.stringify(value) ?? 'missing';
+  return `${Number(value) / NANOSECONDS_PER_MS} ms`;
 }
 
 /** Limits over all topics would drop messages that nobody could miss. */

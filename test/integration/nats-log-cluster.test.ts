@@ -1,0 +1,85 @@
+// Goal: a message that was acknowledged survives the server that leads its stream, and this is no reason for a fence. Method:
+// three real servers, of which the leader is killed while messages are appended.
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { connect } from '@nats-io/transport-node';
+import { natsBus } from '../../src/bus/nats/index.ts';
+import { deadPort } from '../support/dead-port.ts';
+import { JetStreamServer } from '../support/jet-stream-server.ts';
+import {
+  append,
+  assertShown,
+  following,
+  logMemberOf,
+  placeOf,
+  readAll,
+  startOf,
+  textsOf,
+} from '../support/log-member.ts';
+import { natsServers } from '../support/nats-versions.ts';
+import { eventually, until } from '../support/until.ts';
+
+const program = (await natsServers()).at(-1);
+if (program === undefined) throw new Error('there is no nats-server');
+const ports = await Promise.all([deadPort(), deadPort(), deadPort()]);
+const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(',');
+const servers = await Promise.all(
+  ports.map((port, index) => {
+    const cluster = ['--cluster_name', 'mooring', '--cluster', `nats://127.0.0.1:${port}`];
+    const options = ['--name', `n${index}`, ...cluster, '--routes', routes];
+    return JetStreamServer.start(program, options);
+  }),
+);
+after(() => Promise.all(servers.map((server) => server.end())));
+
+const name = 'cluster';
+
+/** The server that leads the stream. */
+async function leader(): Promise<JetStreamServer> {
+  const nats = await connect({ servers: servers.map(({ url }) => url) });
+  const info = await nats.request(`$JS.API.STREAM.INFO.${name}`, '', { timeout: 5_000 });
+  await nats.close();
+  const { cluster } = info.json<{ cluster: { leader: string } }>();
+  return servers[Number(cluster.leader.slice(1))] as JetStreamServer;
+}
+
+describe('three servers', { timeout: 60_000 }, () => {
+  it('lose nothing that they have acknowledged when the leader is killed', async () => {
+    const all = servers.map(({ url }) => url);
+    const bus = natsBus({ servers: all, name, replicas: 3 });
+    const [one, other] = await Promise.all([logMemberOf(bus), logMemberOf(bus)]);
+    // It takes some seconds until they know each other.
+    await eventually(
+      async () => (await one.log.tail('room').catch(() => null)) !== null,
+      'the stream is there',
+    );
+    const heard = await following(other, 'room');
+    const start = await startOf(other, 'room');
+    const kept: string[] = [];
+    let isOver = false;
+    const appending = (async () => {
+      for (let index = 0; !isOver; index += 1) {
+        await append(one, 'room', `m${index}`);
+        kept.push(`m${index}`);
+      }
+    })();
+    await until(() => kept.length > 100, 'messages are kept');
+    const lost = await leader();
+    await lost.kill();
+    const before = kept.length;
+    await until(() => kept.length > before + 100, 'messages are kept again', 25_000);
+    isOver = true;
+    await appending;
+    const last = await append(one, 'room', 'last');
+    await eventually(async () => {
+      const { newest } = await other.log.tail('room').catch(() => ({ newest: null }));
+      return newest?.offset === last.place.offset;
+    }, 'the other process knows the end');
+    const read = await readAll(other, 'room', start, 1_000);
+    assert.deepEqual(textsOf(read), [...kept, 'last']);
+    assert.deepEqual(placeOf(read.at(-1) ?? start), last.place);
+    assertShown(heard, read, start.offset);
+    assert.deepEqual([one.rewrites, other.rewrites], [0, 0]);
+    await Promise.all([one.link.close(), other.link.close()]);
+  });
+});

@@ -1,0 +1,287 @@
+// Goal: what an append and a reader are told is true, whatever the server does or is. Method: the newest server that can be had,
+// set up as it should not be, cut off in the middle of an answer, and asked by a program without Mooring.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, describe, it } from 'node:test';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
+import { systemClock } from '../../src/index.ts';
+import { FaultProxy } from '../../src/testing/fault-proxy.ts';
+import { JetStreamServer } from '../support/jet-stream-server.ts';
+import {
+  append,
+  assertChained,
+  contentOf,
+  copyOf,
+  following,
+  type LogMember,
+  logMemberOf,
+  placeOf,
+  readAll,
+  readTexts,
+  startOf,
+} from '../support/log-member.ts';
+import { NatsServer } from '../support/nats-server.ts';
+import { natsServers } from '../support/nats-versions.ts';
+import { until } from '../support/until.ts';
+
+const program = (await natsServers()).at(-1);
+if (program === undefined) throw new Error('there is no nats-server');
+const server = await JetStreamServer.start(program);
+after(() => server.end());
+
+let services = 0;
+const opened: LogMember[] = [];
+const outsiders: NatsConnection[] = [];
+
+function nameOfService(): string {
+  services += 1;
+  return `faults-${services}`;
+}
+
+async function joinService(options: NatsBusOptions): Promise<LogMember> {
+  const member = await logMemberOf(natsBus({ servers: server.url, ...options }));
+  opened.push(member);
+  return member;
+}
+
+/** A program without Mooring. */
+async function outsider(url = server.url): Promise<NatsConnection> {
+  const nats = await connect({ servers: url });
+  outsiders.push(nats);
+  return nats;
+}
+
+/** Sets up a stream as natsBus does, but for some settings. */
+async function setUp(name: string, settings: object): Promise<void> {
+  const config = {
+    name,
+    subjects: [`${name}.1.in.*`],
+    storage: 'file',
+    max_age: 600e9,
+    max_msgs_per_subject: 1_000,
+    allow_direct: true,
+    republish: { src: `${name}.1.in.>`, dest: `${name}.1.out.>` },
+    ...settings,
+  };
+  const nats = await outsider();
+  const answer = await nats.request(`$JS.API.STREAM.CREATE.${name}`, JSON.stringify(config));
+  assert.equal(answer.json<{ error?: object }>().error, undefined);
+}
+
+function messagesOf({ errors }: LogMember): string[] {
+  return errors.map(({ message }) => message);
+}
+
+function entry(id: string, payload: string | Uint8Array = id) {
+  return { id, payload: Buffer.from(payload as string), isBinary: false };
+}
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map(({ link }) => link.close()));
+  await Promise.all(outsiders.splice(0).map((nats) => nats.close()));
+});
+
+describe('an append', { timeout: 60_000 }, () => {
+  it('whose answer is cut off is sent again and kept once', async () => {
+    const name = nameOfService();
+    await using proxy = await FaultProxy.start({ port: server.port });
+    const one = await joinService({ name, servers: `127.0.0.1:${proxy.port}` });
+    const other = await joinService({ name });
+    const heard = await following(other, 'room');
+    const start = await startOf(one, 'room');
+    const [link] = proxy.links.slice(-1);
+    link?.down.set({ blackhole: true });
+    const appended = ['a', 'b', 'c'].map((id) => append(one, 'room', id));
+    await until(() => heard.length === 3, 'all are kept');
+    link?.down.reset();
+    const stored = await Promise.all(appended);
+    assert.deepEqual(
+      stored.map(({ place }) => place),
+      heard.map(placeOf),
+    );
+    assert.ok(stored.every(({ isDuplicate }) => isDuplicate));
+    assert.deepEqual(await readTexts(one, 'room', start), ['a', 'b', 'c']);
+    assert.equal(heard.length, 3);
+  });
+
+  it('is refused at once if the stream takes no message of this length', async () => {
+    const name = nameOfService();
+    await setUp(name, { max_msg_size: 500 });
+    const one = await joinService({ name });
+    const { signal } = new AbortController();
+    const long = one.log.append('room', entry('long', 'x'.repeat(1_000)), signal);
+    await assert.rejects(long, /refuses to keep a message: message size exceeds/);
+    await append(one, 'room', 'short');
+  });
+
+  it('waits while the stream is full', async () => {
+    const name = nameOfService();
+    await setUp(name, { max_bytes: 2_000, discard: 'new' });
+    const one = await joinService({ name });
+    const given = new AbortController();
+    const payload = 'x'.repeat(600);
+    for (const id of ['a', 'b', 'c'])
+      await Promise.race([
+        one.log.append('room', entry(id, payload), given.signal).catch(() => {}),
+        until(() => messagesOf(one).some((text) => /to keep/.test(text)), 'it is told'),
+      ]);
+    const told = messagesOf(one).filter((text) => /to keep/.test(text));
+    assert.equal(told.length, 1, String(told));
+    assert.match(told[0] ?? '', /maximum bytes exceeded/);
+    const nats = await outsider();
+    await nats.request(`$JS.API.STREAM.PURGE.${name}`);
+    await append(one, 'room', 'now');
+    given.abort();
+  });
+});
+
+describe('a stream that is not as it should be', { timeout: 60_000 }, () => {
+  it('is reported once, and the log goes by what it is', async () => {
+    const name = nameOfService();
+    await setUp(name, { max_age: 60e9, max_msgs_per_subject: 20, allow_direct: false });
+    const one = await joinService({ name });
+    const start = await startOf(one, 'room');
+    assert.deepEqual(one.log.retention, { forMs: 60_000, messagesPerTopic: 20 });
+    const [told = ''] = messagesOf(one);
+    assert.ok(told.startsWith(`the stream ${name} of the NATS server is not as natsBus would`));
+    const differences = [
+      'max_age is 60000 ms, not 600000 ms',
+      'max_msgs_per_subject is 20, not 1000',
+      'duplicate_window is 60000 ms, not 120000 ms',
+      'allow_direct is false, not true',
+    ];
+    assert.ok(told.endsWith(`it up: ${differences.join(', ')}. It stays as it is.`), told);
+    for (const id of ['a', 'b', 'c']) await append(one, 'room', id);
+    assert.deepEqual(await readTexts(one, 'room', start, 2), ['a', 'b', 'c']);
+    await server.kill();
+    await server.restart();
+    await append(one, 'room', 'd');
+    assert.equal(one.errors.length, 1, String(messagesOf(one)));
+  });
+
+  it('that cannot be set up is told, and an append waits', async () => {
+    const one = await joinService({ name: nameOfService(), replicas: 3 });
+    await until(() => one.errors.length > 0, 'it is told');
+    assert.match(messagesOf(one)[0] ?? '', /refuses .*STREAM\.CREATE.*replicas > 1 not supported/);
+    const reason = new Error('given up');
+    const given = new AbortController();
+    const appended = one.log.append('room', entry('a'), given.signal);
+    await assert.rejects(one.log.tail('room'), /replicas > 1 not supported/);
+    given.abort(reason);
+    await assert.rejects(appended, reason);
+    assert.equal(one.errors.length, 1);
+  });
+});
+
+describe('a server without JetStream', { timeout: 60_000 }, () => {
+  it('is told, and everything else goes on', async () => {
+    const plain = await NatsServer.start(program);
+    try {
+      const one = await joinService({ servers: plain.url });
+      const other = await joinService({ servers: plain.url });
+      const interest = one.log.follow('room', () => {});
+      await interest.ready;
+      assert.match(messagesOf(one)[0] ?? '', /JetStream is not enabled.*start it with -js/);
+      await assert.rejects(one.log.tail('room'), /JetStream is not enabled/);
+      const texts: string[] = [];
+      await one.link.listen('live/room', (message) => texts.push(`${Buffer.from(message)}`)).ready;
+      other.link.publish('live/room', Buffer.from('hello'));
+      await until(() => texts.length === 1, 'it is heard');
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      assert.equal(one.errors.length, 1, 'it is told once');
+      assert.deepEqual(one.moves, ['up']);
+    } finally {
+      await plain.kill();
+    }
+  });
+
+  it('is asked for nothing by a link without a log', async () => {
+    const plain = await NatsServer.start(program);
+    try {
+      const nats = await outsider(plain.url);
+      const asked: string[] = [];
+      nats.subscribe('>', { callback: (_, { subject }) => void asked.push(subject) });
+      await nats.flush();
+      const host = {
+        clock: systemClock,
+        moved() {},
+        errored() {},
+      };
+      const link = natsBus({ servers: plain.url }).open(host);
+      await until(() => link.publish('live/room', Buffer.from('x')), 'it is up');
+      await link.listen('live/room', () => {}).ready;
+      await link.close();
+      await until(() => asked.length > 0, 'the message is there');
+      assert.deepEqual(asked, ['mooring.1.live.room']);
+    } finally {
+      await plain.kill();
+    }
+  });
+});
+
+describe('an account without permission', { timeout: 60_000 }, () => {
+  it('is told, and an append waits', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mooring-nats-'));
+    const file = join(folder, 'server.conf');
+    const rights = '{ publish: { deny: "$JS.API.>" } }';
+    const user = `{ user: ada, password: secret, permissions: ${rights} }`;
+    await writeFile(file, `authorization { users: [${user}] }\n`);
+    const guarded = await JetStreamServer.start(program, ['-c', file]);
+    try {
+      const connection = { user: 'ada', pass: 'secret' };
+      const one = await joinService({ servers: guarded.url, connection });
+      await until(() => one.errors.length > 0, 'it is told');
+      assert.match(messagesOf(one).join(), /permissions violation.*\$JS\.API\.STREAM\.INFO/i);
+      await assert.rejects(one.log.tail('room'));
+      const given = new AbortController();
+      const appended = one.log.append('room', entry('a'), given.signal);
+      given.abort(new Error('given up'));
+      await assert.rejects(appended, /given up/);
+      assert.deepEqual(one.moves, ['up']);
+    } finally {
+      await guarded.end();
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe('a program without Mooring', { timeout: 60_000 }, () => {
+  it('appends with a header for the id, or without', async () => {
+    const name = nameOfService();
+    const [one, other] = [await joinService({ name }), await joinService({ name })];
+    const heard = await following(one, 'room/1');
+    const start = await startOf(one, 'room/1');
+    const nats = await outsider();
+    const named = headers();
+    named.set('Nats-Msg-Id', 'room%2F1/a');
+    for (const payload of ['first', 'again'])
+      await nats.request(`${name}.1.in.room%2F1`, payload, { headers: named, timeout: 5_000 });
+    const foreign = headers();
+    foreign.set('Nats-Msg-Id', 'foreign');
+    foreign.set('Mooring-Type', 'binary');
+    await nats.request(`${name}.1.in.room%2F1`, 'second', { headers: foreign, timeout: 5_000 });
+    await nats.request(`${name}.1.in.room%2F1`, 'third');
+    await until(() => heard.length === 3, 'all are heard');
+    assert.deepEqual(heard.map(contentOf), [
+      { payload: Buffer.from('first'), isBinary: false },
+      { payload: Buffer.from('second'), isBinary: true },
+      { payload: Buffer.from('third'), isBinary: false },
+    ]);
+    assertChained(heard, 0);
+    // All say the same: who hears, who reads, and who asks for the newest.
+    const [first, ...others] = heard.map(copyOf);
+    assert.ok(first);
+    const read = (await readAll(other, 'room/1', start)).map(copyOf);
+    assert.deepEqual(read, [{ ...first, prev: start.offset }, ...others]);
+    assert.deepEqual((await other.log.tail('room/1')).newest, placeOf(heard[2] ?? start));
+    for (const place of heard.map(placeOf)) await readAll(other, 'room/1', place);
+    assert.deepEqual(await append(other, 'room/1', 'a'), {
+      place: placeOf(first),
+      isDuplicate: true,
+    });
+    assert.equal(new Set(heard.map(({ tag }) => tag)).size, 3);
+  });
+});
