@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type { MemoryBusOptions } from './bus/memory-bus.ts';
 export { memoryBus } from './bus/memory-bus.ts';
 export type { ArrowCount, ChartCounts } from './chart/chart-counts.ts';
 export type {
@@ -106,11 +107,14 @@ export type {
   AdmissionOptions,
   InvalidMessagePolicy,
   SupervisorOptions,
+  SupervisorTimeouts,
   UnmatchedSubprotocolsPolicy,
 } from './server/options.ts';
 export type { AllowedHosts, AllowedOrigins } from './server/request-headers.ts';
 export { createSupervisor } from './server/supervisor.ts';
 export type {
+  Appended,
+  AppendOptions,
   AudienceOptions,
   BusState,
   ChartStatistics,

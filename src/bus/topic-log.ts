@@ -157,6 +157,13 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
     this.#chart.send('audience.left');
   }
 
+  /** Closes it at once. */
+  end(): void {
+    this.close();
+    // It lingers if it was following.
+    this.deadlinePassed();
+  }
+
   /** It is needed again. Does nothing after `closed`. */
   needed(): void {
     this.#chart.send('audience.returned');

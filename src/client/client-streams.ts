@@ -1,4 +1,5 @@
 import type { ClientEvent, ClientHandlerName } from '../core/events.ts';
+import type { Recovery } from '../core/recovery.ts';
 import { Stream } from '../core/stream.ts';
 import type { ClientStatus, Ending } from './client-types.ts';
 import type { ClientWarnings } from './client-warnings.ts';
@@ -11,6 +12,7 @@ export class ClientStreams<In, Status = ClientStatus> {
   #statuses: Stream<Status> | null = null;
   #messages: Stream<In> | null = null;
   #endings: Stream<Ending> | null = null;
+  #recoveries: Stream<Recovery> | null = null;
   /** Called when the messages have gained or lost a subscriber. */
   whenListenersChange: (() => void) | null = null;
 
@@ -41,6 +43,11 @@ export class ClientStreams<In, Status = ClientStatus> {
     return this.#endings;
   }
 
+  get recoveries(): Stream<Recovery> {
+    this.#recoveries ??= new Stream(this.report('recoveries$'));
+    return this.#recoveries;
+  }
+
   moved(status: Status): void {
     this.#status = status;
     this.#statuses?.next(status);
@@ -52,8 +59,8 @@ export class ClientStreams<In, Status = ClientStatus> {
   }
 
   complete(): void {
-    const { messages, endings, statuses, events } = this;
-    for (const stream of [messages, endings, statuses, events]) stream.complete();
+    const { messages, endings, recoveries, statuses, events } = this;
+    for (const stream of [messages, endings, recoveries, statuses, events]) stream.complete();
   }
 
   /** Returns a function that reports what a handler threw. */

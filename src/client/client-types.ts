@@ -3,6 +3,7 @@ import type { ChartActor } from '../core/actor.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
 import type { ClientEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
+import type { Recovery } from '../core/recovery.ts';
 import type { Receipt, RequestOptions } from '../core/request.ts';
 import type { CloseVerdict } from '../core/verdict.ts';
 
@@ -99,6 +100,16 @@ export interface Client<In = unknown, Out = unknown, Ask = unknown, Answer = unk
   readonly endings$: Observable<Ending>;
   /** Emits other events: dropped messages, invalid messages and errors of your functions. */
   readonly events$: Observable<ClientEvent<Out>>;
+  /**
+   * Emits, for each durable topic that the server joins this client to, whether something was missed: before the messages that
+   * come next. It emits again if that turns out later.
+   */
+  readonly recoveries$: Observable<Recovery>;
+  /**
+   * Where this client is in each durable topic. Pass it as the option `positions` of a later client, for example after a reload
+   * of the page, to go on there. A copy.
+   */
+  readonly positions: Readonly<Record<string, string>>;
   /** How many messages wait for a connection, or for room in its socket. */
   readonly queuedMessages: number;
 

@@ -24,6 +24,7 @@ import {
 import { OutboundHandle, type OutboundHandleHost } from './outbound-handle.ts';
 import type { OutboundOutbox, Outgoing } from './outbound-outbox.ts';
 import { type PeerWatch, peerWatch } from './peer-watch.ts';
+import { Positions, type Waypoint } from './positions.ts';
 import type { Route } from './reconnect/route.ts';
 import { Welcome } from './welcome.ts';
 
@@ -69,8 +70,9 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   /** Set until the async `onOpen` of the current connection has settled. */
   #welcome: Welcome | null = null;
   #isPaused = false;
-  /** Delivers messages and requests that are held back: during `onOpen`, and after it while reading is paused. */
+  /** Delivers what is held back, in order: during `onOpen`, and after it while reading is paused. */
   #held: (() => unknown)[] = [];
+  #positions: Positions | null = null;
 
   constructor(parts: ClientDependencies<In, Out>, host: DialerHost) {
     this.#parts = parts;
@@ -316,6 +318,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
   }
 
   messageInvalid(connection: OutboundConnection, fault: InvalidMessage): void {
+    // It counts as received: the server would send it again in vain.
+    this.passed(connection, connection.side.takeAhead());
     this.#parts.streams.emit({ type: 'message.invalid', fault });
     connection.intake.countInvalid();
   }
@@ -325,9 +329,12 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
    * `onOpen` can await the answer to a sign-in.
    */
   message(connection: OutboundConnection, message: In): unknown {
-    const work = this.isWelcoming
-      ? this.hold(connection, () => this.#handle(connection, message))
-      : this.#handle(connection, message);
+    const waypoint = connection.side.takeAhead();
+    const deliver = () => {
+      this.#pass(waypoint);
+      return this.#handle(connection, message);
+    };
+    const work = this.isWelcoming ? this.hold(connection, deliver) : deliver();
     this.#handleMade(connection)?.deliver(message);
     return work;
   }
@@ -341,6 +348,33 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     this.#held.push(deliver);
     const heldBytes = this.#welcome?.heldBytes ?? 0;
     if (heldBytes >= this.context.limits.inFlightBytesMax) connection.intake.pause('handlers');
+  }
+
+  get positions(): Positions {
+    this.#positions ??= new Positions(this.#parts.runtime.options.positions);
+    return this.#positions;
+  }
+
+  get positionsHeading(): string | null {
+    return this.positions.heading;
+  }
+
+  /** Behind the messages that are held back, which lead to earlier places. */
+  passed(connection: OutboundConnection, waypoint: Waypoint | null): void {
+    if (waypoint === null || !connection.isOpen) return;
+    if (this.#welcome === null) this.#pass(waypoint);
+    else this.#held.push(() => this.#pass(waypoint));
+  }
+
+  /** Before the message is handled, so that a handler finds the position that includes it. */
+  #pass(waypoint: Waypoint | null): void {
+    if (waypoint === null) return;
+    this.positions.move(waypoint);
+    if (waypoint.recovery !== undefined) this.#parts.streams.recoveries.next(waypoint.recovery);
+  }
+
+  sentOn(): void {
+    this.#parts.policy.sentOn();
   }
 
   /** Runs `onMessage` and returns its result: a promise while an async handler works. */

@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import { checkedCloseFrame } from '../core/close-code.ts';
 import type { DialedConnection, FlushResult, SendResult } from '../core/connection.ts';
 import type { ClientEvent } from '../core/events.ts';
+import type { Recovery } from '../core/recovery.ts';
 import type { Receipt, RequestOptions } from '../core/request.ts';
 import {
   type ClientDependencies,
@@ -113,6 +114,14 @@ export class ClientHandle<In, Out> implements Client<In, Out> {
   get events$(): Observable<ClientEvent<Out>> {
     // The messages in its events are those that were passed to `send`.
     return this.#client.streams.events.observable as Observable<ClientEvent<Out>>;
+  }
+
+  get recoveries$(): Observable<Recovery> {
+    return this.#client.streams.recoveries.observable;
+  }
+
+  get positions(): Readonly<Record<string, string>> {
+    return this.#client.positions;
   }
 
   get queuedMessages(): number {

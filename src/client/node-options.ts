@@ -19,7 +19,14 @@ import { WsTransport } from '../transport/ws-transport.ts';
 import type { Platform } from './client-runtime.ts';
 import { clientWarnings } from './client-warnings.ts';
 import { connectRule } from './connect-rule.ts';
-import { type ClientOptions, checkIdle, clientRules, filled, resolvable } from './options.ts';
+import {
+  type ClientOptions,
+  checkIdle,
+  checkPositions,
+  clientRules,
+  filled,
+  resolvable,
+} from './options.ts';
 import { type Headers, headersRule } from './reconnect/headers.ts';
 import type { Resolvable } from './reconnect/route.ts';
 
@@ -124,6 +131,7 @@ export function resolveNodeOptions<In, Out>(given: NodeClientOptions<In, Out>, c
 function finish(options: Resolved<typeof nodeRules>, report: Report, given: object): void {
   leaveToSupervisor(options, report, given);
   checkIdle(options, report);
+  checkPositions(options, report);
 }
 
 /** Refuses `inspect` and `actors` for a client of a supervisor: the supervisor decides both. */

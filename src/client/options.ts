@@ -11,7 +11,9 @@ import {
   group,
   integer,
   integers,
+  isOptions,
   oneOf,
+  optional,
   ordered,
   type Report,
   type Resolved,
@@ -47,10 +49,16 @@ export interface ClientOptions<
   subprotocols?: Resolvable<readonly string[]> | undefined;
   /**
    * Whether the peer is a Mooring server. The two agree on the subprotocol `mooring.v1`. Then each checks that the code of the
-   * other runs, and they can make requests and confirm messages. A browser refuses a server that knows none of the offered subprotocols, so leave it out for other servers.
+   * other runs, they can make requests and confirm messages, and the server makes up for what the client misses in durable
+   * topics. A browser refuses a server that knows none of the offered subprotocols, so leave it out for other servers.
    * @default false
    */
   mooring?: boolean | undefined;
+  /**
+   * Where an earlier client was in durable topics: its `positions`. Needs `mooring`.
+   * @default nowhere
+   */
+  positions?: Readonly<Record<string, string>> | undefined;
   /**
    * The inbound contract, any synchronous Standard Schema. `onMessage` and `messages$` receive its output. Without it,
    * every decodable message is delivered.
@@ -193,6 +201,8 @@ export interface ClientOptions<
   inspect?: Inspector | undefined;
 }
 
+const mustBePositions = 'must be the positions of a client: an object of strings';
+
 /** The rules for the options of a client on every platform. */
 export const clientRules = /* @__PURE__ */ (() =>
   ({
@@ -202,6 +212,7 @@ export const clientRules = /* @__PURE__ */ (() =>
     heartbeat: heartbeatRule,
     silentMs: integer<number | undefined>(undefined),
     mooring: flag(false),
+    positions: optional<Readonly<Record<string, string>>>(arePositions, mustBePositions),
     dial: oneOf<NonNullable<ClientOptions['dial']>>('at-once', 'on-demand'),
     idleMs: integer(undefined),
     privateCodes: callback<PrivateCodes>(),
@@ -212,6 +223,18 @@ export const clientRules = /* @__PURE__ */ (() =>
     signal: signalRule,
     signs: callback<WatchSigns>(),
   }) satisfies Record<keyof ClientOptions, Rule<unknown>>)();
+
+function arePositions(given: unknown): boolean {
+  return isOptions(given) && Object.values(given).every((each) => typeof each === 'string');
+}
+
+/** Refuses positions that would have no effect. */
+export function checkPositions(
+  { mooring, positions }: Pick<Resolved<typeof clientRules>, 'mooring' | 'positions'>,
+  report: Report,
+): void {
+  if (positions !== undefined && !mooring) report('needs mooring: true', 'positions');
+}
 
 /** Also accepts a function, which is called for each attempt. Its result is checked then. */
 export function resolvable<Value>(rule: Rule<Value>): Rule<Resolvable<Value>> {

@@ -12,6 +12,7 @@ import type { OutboundTransport } from '../transport/transport.ts';
 import { outboundWords } from './outbound-headings.ts';
 import { OutboundOutbox, type OutboxHost } from './outbound-outbox.ts';
 import type { PeerWatch } from './peer-watch.ts';
+import type { Waypoint } from './positions.ts';
 import type { Destination, Route } from './reconnect/route.ts';
 
 /** What a dialed connection needs of its dialer. */
@@ -27,6 +28,12 @@ export interface OutboundHost extends ConnectionHost, OutboxHost {
   readonly isWelcoming: boolean;
   /** Delivers a request when `onOpen` has settled. */
   hold(connection: OutboundConnection, deliver: () => unknown): void;
+  /** The heading that tells the peer where this side was in durable topics; `null` if nowhere. */
+  readonly positionsHeading: string | null;
+  /** The peer has told where this side is in a durable topic. */
+  passed(connection: OutboundConnection, waypoint: Waypoint): void;
+  /** The peer is about to close the connection, and another process takes its place. */
+  sentOn(): void;
   /** The messages that were held back may be delivered. */
   readingResumed(connection: OutboundConnection): void;
   /** Makes the watch of the peer of a connection that has opened; `null` if no option asks for it. */
@@ -60,6 +67,10 @@ export class Outbound implements ConnectionSide {
   #outbox: OutboundOutbox | null = null;
   #isMooring = false;
   #isGreeted = false;
+  /** Whether the peer knows where this side was. */
+  #hasTold = false;
+  /** Where this side is when it has the next message. */
+  #ahead: Waypoint | null = null;
   #watch: PeerWatch | null = null;
   /** Whether the destination is known. */
   #isRouted = false;
@@ -182,6 +193,9 @@ export class Outbound implements ConnectionSide {
     if (!this.#isGreeted) this.#greeted();
     this.#host.peerWelcomes(this.#connection);
     this.#connection.startHeartbeat();
+    const positions = this.#hasTold ? null : this.#host.positionsHeading;
+    this.#hasTold = true;
+    if (positions !== null) this.outbox?.send(positions);
     this.outbox?.send(beatAnswer);
   }
 
@@ -219,6 +233,27 @@ export class Outbound implements ConnectionSide {
 
   /** Nothing to do: a client reads while `onOpen` runs. */
   awaitAnswers(): void {}
+
+  // What a server tells about durable topics.
+
+  passed(waypoint: Waypoint): void {
+    this.#host.passed(this.#connection, waypoint);
+  }
+
+  approaches(waypoint: Waypoint | null): void {
+    this.#ahead = waypoint;
+  }
+
+  /** The message that just arrived takes this side there; `null` if it is not kept. */
+  takeAhead(): Waypoint | null {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    return ahead;
+  }
+
+  sentOn(): void {
+    this.#host.sentOn();
+  }
 
   /** Nothing to do: each message goes to the WebSocket at once. */
   flush(): void {}

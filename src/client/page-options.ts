@@ -4,6 +4,7 @@ import { type Finish, type Given, type Rule, resolved } from '../core/option-rul
 import {
   type ClientOptions,
   checkIdle,
+  checkPositions,
   clientRules,
   filled,
   type ResolvedClientOptions,
@@ -63,6 +64,7 @@ export function resolvePageOptions<In, Out>(
 /** Refuses options without effect. A page cannot ping, so the times of a heartbeat need a Mooring server or messages. */
 const finish: Finish<typeof pageRules> = (options, report, given) => {
   checkIdle(options, report);
+  checkPositions(options, report);
   const { mooring, heartbeat } = options;
   const refuseIn = (group: keyof typeof given, names: readonly string[], without = '') => {
     const options = Object(given[group]) as Record<string, unknown>;

@@ -114,6 +114,10 @@ export class SupervisedClient<In, Out>
     return addressIn(this.url);
   }
 
+  get positions(): Readonly<Record<string, string>> {
+    return this.#dialer.positions.all;
+  }
+
   get state(): ClientState {
     return this.#status.state;
   }

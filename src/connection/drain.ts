@@ -4,7 +4,7 @@ import * as defaults from '../core/defaults.ts';
 import { toError } from '../core/errors.ts';
 import type { DrainReport } from '../core/events.ts';
 import { runEach } from '../core/guard.ts';
-import { integer, type Rule, resolved, text } from '../core/option-rules.ts';
+import { flag, integer, type Rule, resolved, text } from '../core/option-rules.ts';
 import { checkOptions } from '../core/options-call.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { warnOfOtherPlan } from '../core/warnings.ts';
@@ -19,6 +19,7 @@ interface DrainRules {
   readonly code: Rule<number>;
   readonly reason: Rule<string>;
   readonly perSecond?: Rule<number>;
+  readonly handOver?: Rule<boolean | undefined>;
 }
 
 function rulesWith(code: number, reason: string) {
@@ -30,6 +31,7 @@ function rulesWith(code: number, reason: string) {
 export const supervisorDrain = {
   ...rulesWith(GOING_AWAY, 'draining'),
   perSecond: integer(defaults.drain.perSecond),
+  handOver: flag(undefined),
 };
 
 /** A pool has dialed its connections and does not dial them again, so it closes all at once, with 1000. */
@@ -40,6 +42,8 @@ export interface DrainPlan {
   readonly withinMs: number;
   /** `Infinity` closes all members at once. */
   readonly perSecond: number;
+  /** Whether other processes take the clients; `undefined` if the caller has not said. */
+  readonly handOver?: boolean | undefined;
   readonly frame: CloseFrame;
 }
 
@@ -47,8 +51,8 @@ export interface DrainPlan {
 export function drainPlan(options: object, rules: DrainRules): DrainPlan {
   checkOptions(options, 'drain(options)', '{ withinMs: 5000 }');
   const checked = resolved(options, { ...rules });
-  const { withinMs, perSecond = Number.POSITIVE_INFINITY, code, reason } = checked;
-  return { withinMs, perSecond, frame: checkedCloseFrame(code, reason) };
+  const { withinMs, perSecond = Number.POSITIVE_INFINITY, handOver, code, reason } = checked;
+  return { withinMs, perSecond, handOver, frame: checkedCloseFrame(code, reason) };
 }
 
 /** The part of the time over which closes are spread. The rest is left for the closing handshakes. */
@@ -105,6 +109,11 @@ export class Drain<Member extends object, Report extends DrainTally> implements 
 
   get withinMs(): number {
     return this.#plan.withinMs;
+  }
+
+  /** Whether other processes take the clients; `undefined` if the caller of the drain has not said. */
+  get handOver(): boolean | undefined {
+    return this.#plan.handOver;
   }
 
   /**

@@ -16,6 +16,9 @@ export const timeouts: Readonly<Timeouts> = {
   requestMs: 10_000,
 };
 
+/** The time that only a supervisor has. */
+export const supervisorTimeouts = { appendMs: 10_000 };
+
 export const heartbeat: Readonly<HeartbeatOptions> = { intervalMs: 25_000, graceMs: 10_000 };
 
 export const limits: Readonly<Limits> = {

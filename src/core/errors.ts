@@ -10,6 +10,7 @@ export const errorCodes = {
   'path-taken': 'Another supervisor serves the same path on the same HTTP server.',
   'invalid-topic':
     'A topic name is not a string, is empty, has a lone surrogate, or is longer than 256 bytes of UTF-8.',
+  'not-durable': 'A message was appended to a topic that is not durable.',
   'message-too-large': 'A message is larger than the bus takes.',
   'unencodable-message': 'The codec could not encode an outbound message.',
   'read-only': 'An actor of Mooring is read-only: it takes no events and stops with its chart.',

@@ -67,6 +67,18 @@ export type UntimedEvent<C extends ConnectionIdentity = Connection | DialedConne
     }
   | { readonly type: 'topic.opened'; readonly topic: string }
   | { readonly type: 'topic.closed'; readonly topic: string }
+  | {
+      readonly type: 'topic.reset';
+      readonly topic: string;
+      /** How many members it has in this process. */
+      readonly members: number;
+    }
+  | {
+      readonly type: 'append.unconfirmed';
+      readonly topic: string;
+      readonly id: string;
+      readonly error: Error;
+    }
   | { readonly type: 'child.changed'; readonly child: Child }
   | { readonly type: 'bus.up' }
   | { readonly type: 'bus.down'; readonly error?: Error }
@@ -113,6 +125,7 @@ export type ClientHandlerName =
   | 'messages$'
   | 'status$'
   | 'endings$'
+  | 'recoveries$'
   | 'client'
   | 'pool';
 

@@ -28,6 +28,7 @@ export type HandlerName =
   | 'messages$'
   | 'events$'
   | 'bus'
+  | 'durable'
   | 'topic'
   | 'topic.messages$';
 

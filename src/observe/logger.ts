@@ -3,7 +3,7 @@ import { invalidArgument } from '../core/arguments.ts';
 import type { Level } from '../core/close-code.ts';
 import type { ConnectionIdentity } from '../core/connection.ts';
 import { MooringError, messageText, nameOf, partsOf, stackText } from '../core/errors.ts';
-import type { ClientEvent, DropReason, SupervisorEvent } from '../core/events.ts';
+import type { ClientEvent, DropReason, InvalidMessage, SupervisorEvent } from '../core/events.ts';
 import type { Failure } from '../core/failure.ts';
 import { hasMethods } from '../core/methods.ts';
 import { escapeText } from '../core/text.ts';
@@ -110,11 +110,8 @@ export function logLine<C extends ConnectionIdentity>(
       const { origin, code, reason } = event;
       return line(['info', event], { origin, code, reason: escapeText(reason) }, origin);
     }
-    case 'message.invalid': {
-      const { path, problem, closeCode } = event.fault;
-      const fault = { path: escapeText(path), problem: escapeText(problem), closeCode };
-      return line(['warn', event], { fault }, `${path || 'message'}: ${problem}`);
-    }
+    case 'message.invalid':
+      return invalidLine(event);
     case 'message.dropped':
       // Without the message, which is data of the application.
       return line([dropLevel(event.reason), event], { reason: event.reason }, event.reason);
@@ -131,7 +128,9 @@ export function logLine<C extends ConnectionIdentity>(
     }
     case 'topic.opened':
     case 'topic.closed':
-      return line(['info', event], { topic: escapeText(event.topic) }, event.topic);
+    case 'topic.reset':
+    case 'append.unconfirmed':
+      return topicLine(event);
     case 'child.changed': {
       const { kind, address, state } = event.child;
       const child = { kind, address: escapeText(address), state };
@@ -157,6 +156,33 @@ export function logLine<C extends ConnectionIdentity>(
       const { closed, forced } = event.report;
       return line(['info', event], event.report, `${closed} closed, ${forced} forced`);
     }
+  }
+}
+
+type LoggedEvent = SupervisorEvent<ConnectionIdentity> | ClientEvent;
+
+function invalidLine(event: LoggedEvent & { readonly fault: InvalidMessage }): LogLine {
+  const { path, problem, closeCode } = event.fault;
+  const fault = { path: escapeText(path), problem: escapeText(problem), closeCode };
+  return line(['warn', event], { fault }, `${path || 'message'}: ${problem}`);
+}
+
+type TopicEvent = Extract<SupervisorEvent<ConnectionIdentity>, { topic: string }>;
+
+function topicLine(event: TopicEvent): LogLine {
+  const topic = escapeText(event.topic);
+  switch (event.type) {
+    case 'topic.opened':
+    case 'topic.closed':
+      return line(['info', event], { topic }, event.topic);
+    case 'topic.reset':
+      return line(['warn', event], { topic, members: event.members }, event.topic);
+    case 'append.unconfirmed':
+      return line(
+        ['warn', event],
+        { topic, id: event.id, ...errorField(event.error) },
+        event.topic,
+      );
   }
 }
 

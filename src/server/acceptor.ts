@@ -28,6 +28,7 @@ import {
 } from './admission.ts';
 import { Authentication } from './authentication.ts';
 import type { Broadcaster } from './broadcaster.ts';
+import type { DurableTopics } from './durable/durable-topics.ts';
 import type { Handlers } from './handlers.ts';
 import {
   type InboundConnection,
@@ -83,6 +84,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   readonly contracts: RequestContracts;
   readonly handlers: MessageHandlers;
   readonly sharing: Sharing;
+  readonly durable: DurableTopics | null;
   readonly #parts: AcceptorParts<Peer, In, Out, Sent>;
   readonly #admission: Admission;
   readonly #authentication: Authentication<Peer, In, Out>;
@@ -100,6 +102,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
     this.contract = broadcaster.contract;
     this.contracts = requestContracts(options);
     this.sharing = broadcaster.fanOut;
+    this.durable = broadcaster.durable;
     this.handlers = handlers;
     this.#admission = new Admission(options, registry, reporter, options.clock.now());
     const { wheel } = context;
@@ -231,6 +234,7 @@ export class Acceptor<Peer, In, Out, Sent> implements InboundHost {
   connectionReported(connection: InboundConnection, report: ConnectionReport): void {
     const { reporter, broadcaster } = this.#parts;
     reporter.reported(report, connection, handleOf<Peer, In, Out>(connection));
+    if (report === 'flowing') this.durable?.flows(connection);
     this.#runHandler(connection, report);
     // The connection left its topics before the report, so the events of the topics are due now.
     broadcaster.topics.emitEvents();

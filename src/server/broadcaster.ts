@@ -1,13 +1,15 @@
 import type { Observable } from 'rxjs';
-import type { Notifications } from '../chart/notifications.ts';
-import type { WriteBatcher } from '../connection/write-batcher.ts';
+import { memoryLog } from '../bus/memory-log.ts';
+import type { ChartSystem } from '../chart/chart-system.ts';
+import type { OutboxRuntime } from '../connection/outbox.ts';
 import type { Connection } from '../core/connection.ts';
 import { Contract } from '../core/contract.ts';
 import { MooringError, toError } from '../core/errors.ts';
 import { type Frame, messageFrame } from '../core/frame.ts';
-import { ignoreRejection } from '../core/guard.ts';
+import { chanceOf, ignoreRejection } from '../core/guard.ts';
 import { callback, oneOf, type Rule, resolved } from '../core/option-rules.ts';
 import { printAs } from '../core/text.ts';
+import { type DurableParts, DurableTopics } from './durable/durable-topics.ts';
 import { type Audience, FanOut } from './fan-out.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -24,6 +26,8 @@ import { Reach } from './reach.ts';
 import type { Registry } from './registry.ts';
 import { handleOf, type Reporter } from './report.ts';
 import type {
+  Appended,
+  AppendOptions,
   AudienceOptions,
   Delivery,
   Overflow,
@@ -35,9 +39,9 @@ import { type TopicAudience, Topics } from './topics.ts';
 /** The dependencies of a broadcaster. */
 export interface BroadcasterParts<Peer, In, Out> {
   readonly registry: Registry;
-  readonly notifications: Notifications;
+  readonly charts: ChartSystem;
   readonly reporter: Reporter<Peer, In, Out>;
-  readonly writeBatcher: WriteBatcher;
+  readonly context: OutboxRuntime;
 }
 
 /** Checks and encodes each message once. Writes one frame to all open connections or to the members of a topic. */
@@ -48,13 +52,18 @@ export class Broadcaster<Peer, In, Out, Sent> {
   readonly fanOut: FanOut;
   /** The other processes; `null` without a bus. */
   readonly reach: Reach | null;
+  /** `null` without the option `durable`. */
+  readonly durable: DurableTopics | null;
   readonly #registry: Registry;
   readonly #selectionParts: SelectionParts;
 
   constructor(
-    { limits, codec, messages, sends, bus, clock }: ResolvedOptions<Peer, In, Out, Sent>,
-    { registry, notifications, reporter, writeBatcher: batcher }: BroadcasterParts<Peer, In, Out>,
+    options: ResolvedOptions<Peer, In, Out, Sent>,
+    { registry, charts, reporter, context }: BroadcasterParts<Peer, In, Out>,
   ) {
+    const { limits, codec, messages, sends, bus, clock } = options;
+    const { notifications } = charts;
+    const { wheel, writeBatcher: batcher } = context;
     this.#registry = registry;
     this.reporter = reporter;
     this.contract = new Contract(codec, messages, sends);
@@ -65,9 +74,28 @@ export class Broadcaster<Peer, In, Out, Sent> {
     const { contract, fanOut } = this;
     const parts = { fanOut, notifications, reporter };
     this.reach = bus ? new Reach(bus, { ...parts, clock, contract, registry }) : null;
-    this.topics = new Topics(limits.topicsMax, { ...parts, reach: this.reach });
+    this.durable = this.#durableTopics(options, {
+      ...{ clock, wheel, charts, contract, reporter },
+      random: () => chanceOf(options.random, (error) => reporter.errored('random', error)),
+    });
+    const { reach, durable } = this;
+    this.topics = new Topics(limits.topicsMax, { ...parts, reach, durable });
     const find = (id: string) => registry.open.get(id);
     this.#selectionParts = { reporter, find, isShared: bus !== undefined };
+  }
+
+  /** Without a bus, the messages of durable topics are kept in this process. */
+  #durableTopics(
+    { durable, timeouts: { appendMs } }: ResolvedOptions<Peer, In, Out, Sent>,
+    parts: Omit<DurableParts, 'isDurable' | 'appendMs'>,
+  ): DurableTopics | null {
+    if (durable === undefined) return null;
+    const { reach } = this;
+    return new DurableTopics({ ...parts, isDurable: durable, appendMs }, (host) =>
+      reach === null
+        ? memoryLog(parts.clock, {}, (error) => host.errored(error))
+        : reach.openLog(host),
+    );
   }
 
   /**
@@ -115,6 +143,13 @@ export class Broadcaster<Peer, In, Out, Sent> {
     const hasLeft = this.topics.leave(connection, topic);
     if (hasLeft) this.topics.emitEvents();
     return hasLeft;
+  }
+
+  /** Leaves the bus, when what was appended is settled: the log ends with its link. `null` without a bus or durable topics. */
+  leaveBus(): Promise<void> | null {
+    const { durable, reach } = this;
+    if (durable === null) return reach?.close() ?? null;
+    return durable.close().then(() => reach?.close());
   }
 
   /**
@@ -194,6 +229,17 @@ class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Pe
     return this.#audience.messages.observable as Observable<Sent>;
   }
 
+  get isDurable(): boolean {
+    return this.#broadcaster.durable?.isDurable(this.#audience) === true;
+  }
+
+  append(message: Out, options?: AppendOptions): Promise<Appended> {
+    const { durable, contract } = this.#broadcaster;
+    if (durable === null || !this.isDurable)
+      throw new MooringError('not-durable', `the option durable does not name topic ${this.name}`);
+    return durable.appender.append(this.name, contract.payload(message), options);
+  }
+
   publish(message: Out, audience?: AudienceOptions<Connection<Peer, In, Out>>): Delivery {
     const publication = this.#broadcaster.publication(message, audience, (sent) =>
       this.#policyFor(sent),
@@ -206,7 +252,7 @@ class TopicHandle<Peer, In, Out, Sent> implements Topic<Out, Sent, Connection<Pe
   #policyFor(message: Sent): PublicationPolicy {
     const overflow = this.#overflow;
     const key: unknown = overflow === 'latest' ? this.#keyOf(message) : '';
-    if (typeof key === 'string') return { overflow, topic: this.name, key };
+    if (typeof key === 'string') return { overflow, topic: this.name, key, durable: null };
     ignoreRejection(key);
     throw new MooringError(
       'invalid-message',

@@ -13,12 +13,14 @@ import {
   type RefusalAnswer,
 } from '../core/failure.ts';
 import { messageFrame } from '../core/frame.ts';
-import { isHeading, takeHeading } from '../core/heading.ts';
+import { headingText, isHeading, takeHeading } from '../core/heading.ts';
 import { agreesOnMooring } from '../core/subprotocol.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
 import { NodeTransport, type WebSocketFace } from '../transport/node-transport.ts';
 import { handshakeTimeoutAnswer, type Upgrade } from '../transport/upgrade.ts';
 import { AppHeartbeat } from './app-heartbeat.ts';
+import type { DurableTopics } from './durable/durable-topics.ts';
+import type { Positions } from './durable/positions.ts';
 import { inboundWords } from './inbound-headings.ts';
 
 /** An upgrade request, and what is known about its client. */
@@ -62,11 +64,14 @@ export interface Sharing {
 export interface InboundHost extends ConnectionHost {
   readonly context: OutboxRuntime;
   readonly sharing: Sharing;
+  /** `null` without durable topics. */
+  readonly durable: DurableTopics | null;
   /** Writes 101 and binds a WebSocket. */
   completeUpgrade(upgrade: UpgradeRequest): UpgradeResult;
 }
 
 const answer = messageFrame(beatAnswer);
+const goFrame = messageFrame(headingText('go'));
 
 /** A connection that the supervisor accepts, from the upgrade request on. */
 export type InboundConnection = ManagedConnection<Inbound>;
@@ -96,6 +101,8 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   key: string | undefined;
   /** The topics that it is, or was, a member of. `Topics` maintains it. */
   topics: Set<string> | null = null;
+  /** Where the peer was in durable topics. `DurableTopics` maintains it. */
+  positions: Positions = null;
   /** Publications that it missed because its outbox was above the high mark or its socket was gone. */
   dropped = 0;
 
@@ -156,6 +163,11 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   /** Whether the peer is a Mooring client, which gets headings. */
   get isMooring(): boolean {
     return this.#appHeartbeat !== null;
+  }
+
+  /** Tells a Mooring client that another process takes its place. */
+  sendOn(): void {
+    if (this.isMooring) this.outbox?.publish(goFrame);
   }
 
   ownFramesWait(): void {
@@ -304,6 +316,7 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     this.#upgrade = null;
     if (!agreesOnMooring(this.transport.subprotocol)) return;
     this.#appHeartbeat = new AppHeartbeat(this.#connection, this.#host.context);
+    this.#host.durable?.opened(this.#connection);
     this.#appHeartbeat.ask();
   }
 
@@ -315,6 +328,7 @@ export class Inbound implements WrittenSide, DeadlineOwner {
     if (this.#appHeartbeat === null) return false;
     const kind = beatKind(payload, isBinary);
     if (kind === 'request') this.outbox?.send(answer);
+    if (kind === 'answer') this.#host.durable?.beatAnswered(this.#connection);
     if (kind !== null) return true;
     if (!isHeading(payload, isBinary)) return false;
     takeHeading(inboundWords, this.#connection, payload);
@@ -364,6 +378,11 @@ export class Inbound implements WrittenSide, DeadlineOwner {
       this.#heldBytes -= held.bytes;
       intake.track(held.deliver(), held.bytes);
     }
+  }
+
+  /** The peer has told where it was in durable topics. */
+  positionsTold(positions: unknown): void {
+    this.#host.durable?.positionsTold(this.#connection, positions);
   }
 
   flush(): void {

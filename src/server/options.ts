@@ -99,6 +99,12 @@ export interface AdmissionOptions {
   unfinishedBytesMax: number;
 }
 
+/** How long each state of a connection may last, and how long the bus may take. */
+export interface SupervisorTimeouts extends Timeouts {
+  /** How long the bus may take to confirm a message of a durable topic, in milliseconds. @default 10_000 */
+  appendMs: number;
+}
+
 /** What to do with a message that breaks the inbound contract. It is never delivered. */
 export type InvalidMessagePolicy = 'reply' | 'ignore' | 'close';
 
@@ -260,7 +266,7 @@ export interface SupervisorOptions<
   /** Who may connect, and how many. */
   admission?: Given<AdmissionOptions> | undefined;
   /** How long each state may last. */
-  timeouts?: Given<Timeouts> | undefined;
+  timeouts?: Given<SupervisorTimeouts> | undefined;
   /** When a silent peer is pinged, and when it counts as lost. */
   heartbeat?: Given<HeartbeatOptions> | undefined;
   /** What one connection may use. */
@@ -271,6 +277,13 @@ export interface SupervisorOptions<
    * `memoryBus()` serves supervisors of one process, `natsBus()` of `mooring/nats` several processes. @default none
    */
   bus?: Bus | undefined;
+
+  /**
+   * Tells whether a topic is durable: what you append to it is kept, and members that were away or are too slow get it later.
+   * It must return the same for a name each time, in every process. Without a bus, messages are kept in this process.
+   * @default none is
+   */
+  durable?: ((topic: string) => boolean) | undefined;
 
   /** The source of time. @default the clock of the process */
   clock?: Clock | undefined;
@@ -310,6 +323,8 @@ const supervisorRules = {
   } satisfies Record<keyof AdmissionOptions, Rule<unknown>>),
   limits: limitsRule(defaults.limits),
   bus: optional<Bus>(isBus, mustBeBus),
+  durable: callback<(topic: string) => boolean>(),
+  timeouts: group(integers({ ...defaults.timeouts, ...defaults.supervisorTimeouts })),
   actors: oneOf<NonNullable<SupervisorOptions['actors']>>('eager', 'on-demand'),
 } satisfies Record<keyof SupervisorOptions, Rule<unknown>>;
 

@@ -14,6 +14,8 @@ export interface PublicationPolicy {
   readonly topic: string;
   /** The key of the message, for `latest`. */
   readonly key: string;
+  /** `null` if the bus does not keep the message. */
+  readonly durable: Durability | null;
 }
 
 /** Chooses the policy for a message: the output of `sends`. */
@@ -41,8 +43,6 @@ export interface Durability {
 
 /** One frame for an audience, and the counts so far. */
 export interface Publication extends PublicationPolicy, Selection {
-  /** `null` if the bus does not keep the message. */
-  readonly durable: Durability | null;
   /** The message in the frame. */
   readonly message: unknown;
   readonly frame: Frame;
@@ -53,7 +53,12 @@ export interface Publication extends PublicationPolicy, Selection {
   dropped: number;
 }
 
-const broadcastPolicy: PublicationPolicy = { overflow: 'drop-newest', topic: '', key: '' };
+const broadcastPolicy: PublicationPolicy = {
+  overflow: 'drop-newest',
+  topic: '',
+  key: '',
+  durable: null,
+};
 
 /**
  * Checks a message and encodes it, once for all recipients.
@@ -78,8 +83,7 @@ export function publication(
   message: unknown,
   frame: Frame,
   { accepts, except, exceptElsewhere, isLocal }: Selection,
-  { overflow, topic, key }: PublicationPolicy,
-  durable: Durability | null = null,
+  { overflow, topic, key, durable }: PublicationPolicy,
 ): Publication {
   return {
     message,

@@ -1,10 +1,12 @@
 import type { Notifications } from '../chart/notifications.ts';
 import type { Bus, BusHost, BusLink, Interest } from '../core/bus.ts';
+import type { BusLog, LogHost } from '../core/bus-log.ts';
 import { type Clock, holdProcess, systemClock, type TimerHandle } from '../core/clock.ts';
 import type { Contract } from '../core/contract.ts';
 import { MooringError } from '../core/errors.ts';
 import { bytesFrame } from '../core/frame.ts';
 import { guarded } from '../core/guard.ts';
+import { invalidOptions } from '../core/option-rules.ts';
 import { shortName } from '../core/short-name.ts';
 import { type BusMessage, readBusMessage, writeBusMessage } from './bus-message.ts';
 import type { FanOut } from './fan-out.ts';
@@ -35,6 +37,11 @@ export interface Control {
   tell(message: object): boolean | undefined;
 }
 
+/** Gets to know when the bus comes and goes. */
+export interface BusWatcher {
+  busMoved(state: 'up' | 'down'): void;
+}
+
 /** What a reach needs of its supervisor. */
 export interface ReachParts {
   readonly clock: Clock;
@@ -63,6 +70,8 @@ export class Reach implements BusHost {
   readonly #parts: ReachParts;
   readonly #link: BusLink;
   readonly #controls: ControlListener[] = [];
+  /** Is told when the bus comes and goes. */
+  #watcher: BusWatcher | null = null;
   #state: BusState = 'connecting';
   #isClosed = false;
 
@@ -121,6 +130,18 @@ export class Reach implements BusHost {
     });
   }
 
+  /**
+   * Opens the log of durable topics, whose owner also gets to know when the bus comes and goes.
+   *
+   * @throws MooringError `invalid-options`
+   */
+  openLog(host: LogHost & BusWatcher): BusLog {
+    const log = this.#link.openLog?.(host);
+    if (log === undefined) throw invalidOptions(['durable: the bus keeps no messages']);
+    this.#watcher = host;
+    return log;
+  }
+
   /** Opens a channel for messages of Mooring itself, which are JSON. */
   control(channel: string, listener: ControlListener): Control {
     this.#controls.push(listener);
@@ -169,7 +190,9 @@ export class Reach implements BusHost {
   #publicationOf({ payload, isBinary, ...message }: BusMessage, topic: string): Publication {
     const { overflow, key } = message;
     const frame = bytesFrame(payload, isBinary);
-    return publication(undefined, frame, this.#selectionOf(message), { overflow, key, topic });
+    return publication(undefined, frame, this.#selectionOf(message), {
+      ...{ overflow, key, topic, durable: null },
+    });
   }
 
   #selectionOf({ except: ids }: Pick<BusMessage, 'except'>): Selection {
@@ -185,6 +208,7 @@ export class Reach implements BusHost {
   moved(state: 'up' | 'down', error?: Error): void {
     if (this.#isClosed) return;
     this.#state = state;
+    this.#watcher?.busMoved(state);
     if (state === 'up') for (const control of this.#controls) control.up();
     const { notifications, reporter } = this.#parts;
     notifications.add(() =>

@@ -69,7 +69,8 @@ export class Combination {
   #headed: FrameBatch | null = null;
 
   constructor(before: Combination | null = null, share: SharedFrames | null = null) {
-    this.#hasHeadings = (before !== null && before.#hasHeadings) || share?.hasHeadings === true;
+    const hadHeadings = before === null ? false : before.#hasHeadings;
+    this.#hasHeadings = hadHeadings || share?.hasHeadings === true;
     this.#before = before;
     this.#share = share;
   }

@@ -39,6 +39,12 @@ export interface DrainOptions {
    * @default 500
    */
   perSecond?: number | undefined;
+  /**
+   * Whether other processes of the service take the clients. If so, each Mooring client is told so right before it is closed. It
+   * then dials again within its `backoff.minMs`, and not after the delay that 1001 asks for.
+   * @default whether there is a bus
+   */
+  handOver?: boolean | undefined;
 }
 
 /** Which connections receive a publication. */
@@ -107,6 +113,27 @@ export interface Delivery {
   readonly forwarded: boolean;
 }
 
+/** How one message is appended. */
+export interface AppendOptions {
+  /**
+   * Names the message: within two minutes, a topic keeps only one message with an id, whoever appends it. 1 to 128 visible
+   * ASCII characters.
+   * @default a name that nobody else uses
+   */
+  id?: string | undefined;
+}
+
+/**
+ * What became of an appended message.
+ *
+ * - `kept`: the bus has it.
+ * - `duplicate`: the bus had a message with this id already; `position` is that of the first.
+ * - `unconfirmed`: the bus did not answer in time. It may have kept the message: to find out, append it again with the same id.
+ */
+export type Appended =
+  | { readonly outcome: 'kept' | 'duplicate'; readonly id: string; readonly position: string }
+  | { readonly outcome: 'unconfirmed'; readonly id: string };
+
 /** What happens when a connection opens whose key other open connections have. `newest` closes those with 4409. */
 export type SameKeyPolicy = 'many' | 'newest';
 
@@ -152,6 +179,8 @@ export interface Topic<Input = unknown, Output = Input, C = Connection> extends 
   readonly messages$: Observable<Output>;
   /** Publications that members missed, summed over all members, since the topic last got its first member. */
   readonly droppedMessages: number;
+  /** Whether what is appended to it is kept: the answer of the option `durable`. */
+  readonly isDurable: boolean;
   /** Publishes one message as an Observer. Never throws. */
   next(message: Input): void;
   /**
@@ -160,6 +189,16 @@ export interface Topic<Input = unknown, Output = Input, C = Connection> extends 
    * @throws MooringError `invalid-message`, `unencodable-message` or `invalid-options`
    */
   publish(message: Input, options?: AudienceOptions<C>): Delivery;
+  /**
+   * Keeps one message and sends it to every member, in every process of the service, and to members that are away when they
+   * are back. All get what is kept in the same order, once.
+   *
+   * Resolves when the bus has it, or when that is not known after `timeouts.appendMs`. Never rejects.
+   *
+   * @throws MooringError `not-durable`, `invalid-message`, `unencodable-message`, `message-too-large` or `invalid-options`, at
+   *   once.
+   */
+  append(message: Input, options?: AppendOptions): Promise<Appended>;
 }
 
 /** The counts of one supervisor's charts, by chart. */

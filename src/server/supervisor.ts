@@ -163,10 +163,7 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     const context = acceptedRuntime(options);
     const shrank = () => this.#shrank();
     const handlers = new Handlers<Peer, In, Out>(options, reporter, context.wheel, shrank);
-    const { notifications } = charts;
-    const { writeBatcher } = context;
-    const broadcasterParts = { registry, notifications, reporter, writeBatcher };
-    const broadcaster = new Broadcaster(options, broadcasterParts);
+    const broadcaster = new Broadcaster(options, { registry, charts, reporter, context });
     this.#charts = charts;
     this.#reporter = reporter;
     this.#registry = registry;
@@ -192,7 +189,10 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
       runtime: context,
       counts: () => registry.tally,
       send: (fact) => this.#send(fact),
-      close: (connection, frame) => void connection.close('drain', frame),
+      close: (connection, frame) => {
+        if (this.#isHandingOver) connection.side.sendOn();
+        connection.close('drain', frame);
+      },
       // Last, because handlers of the accepted connections may need clients and pools.
       stopServices: ({ reason }) => this.#children.stop({ code: GOING_AWAY, reason }),
       errored: (error) => this.#notify(() => this.#reporter.crashed(error)),
@@ -311,6 +311,11 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
     return this.#registry.socketsOf(server);
   }
 
+  /** Other processes can take the clients if there is a bus, unless the caller of the drain knows better. */
+  get #isHandingOver(): boolean {
+    return this.#drain.handOver ?? this.#broadcaster.reach !== null;
+  }
+
   #send(fact: SupervisorFact['type']): void {
     this.#chart.send(fact);
   }
@@ -411,9 +416,10 @@ export class ServiceSupervisor<Peer, In, Out, Sent>
 
   /** Last, because close handlers may publish. */
   #leaveBus(report: DrainReport): void {
-    const { reach } = this.#broadcaster;
-    if (reach === null) this.#drain.resolve(report);
-    else void reach.close().then(() => this.#drain.resolve(report));
+    const left = this.#broadcaster.leaveBus();
+    const resolve = () => this.#drain.resolve(report);
+    if (left === null) resolve();
+    else void left.then(resolve);
   }
 
   static {

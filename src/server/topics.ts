@@ -6,6 +6,8 @@ import type { UntimedEvent } from '../core/events.ts';
 import { Stream } from '../core/stream.ts';
 import { copyOf } from '../core/text.ts';
 import { kindOf } from '../core/wording.ts';
+import type { DurableTopic } from './durable/durable-topic.ts';
+import type { DurableTopics } from './durable/durable-topics.ts';
 import type { Audience, FanOut } from './fan-out.ts';
 import type { InboundConnection } from './inbound-connection.ts';
 import type { Publication } from './publication.ts';
@@ -24,7 +26,7 @@ const NAME_BYTES_MAX = 256;
 const SHORT_NAME = Math.floor(NAME_BYTES_MAX / 3);
 
 /** A topic got its first member, or lost its last one. */
-export type TopicEvent = Extract<UntimedEvent, { type: `topic.${string}` }>;
+export type TopicEvent = Extract<UntimedEvent, { type: 'topic.opened' | 'topic.closed' }>;
 
 /**
  * The members of one topic, and its two streams: an RxJS pipeline into {@link FanOut.publish} while it has members, and
@@ -39,6 +41,10 @@ export class TopicAudience implements Audience {
   handle: object | null = null;
   /** Hears what other processes publish, while it is needed. Only `Reach` sets it. */
   interest: Interest | null = null;
+  /** Whether the option `durable` names it; `undefined` before it was asked. */
+  isDurable: boolean | undefined;
+  /** What is kept in it, while it is needed. Only `DurableTopics` sets it. */
+  durable: DurableTopic | null = null;
   /** Lets {@link Topics} find it while it is idle. */
   ref: WeakRef<TopicAudience> | null = null;
 
@@ -137,6 +143,8 @@ export interface TopicsParts {
   readonly reporter: AnyReporter;
   /** `null` without other processes. */
   readonly reach: Reach | null;
+  /** `null` without durable topics. */
+  readonly durable: DurableTopics | null;
 }
 
 /**
@@ -153,6 +161,7 @@ export class Topics {
   readonly #topicsMax: number;
   readonly #reporter: AnyReporter;
   readonly #reach: Reach | null;
+  readonly #durable: DurableTopics | null;
   /** Audiences with members or listeners. */
   readonly #active = new Map<string, TopicAudience>();
   /** Audiences with neither, whose handle may still be in use. */
@@ -162,12 +171,13 @@ export class Topics {
   #events: TopicEvent[] = [];
   #isComplete = false;
 
-  constructor(topicsMax: number, { fanOut, notifications, reporter, reach }: TopicsParts) {
+  constructor(topicsMax: number, { fanOut, notifications, reporter, reach, durable }: TopicsParts) {
     this.#topicsMax = topicsMax;
     this.fanOut = fanOut;
     this.notifications = notifications;
     this.#reporter = reporter;
     this.#reach = reach;
+    this.#durable = durable;
   }
 
   /** The audience of this name. @throws MooringError `invalid-topic` */
@@ -204,6 +214,7 @@ export class Topics {
     if (audience.shared !== null) this.fanOut.setApart(connection);
     audience.add(connection);
     if (audience.members.size === 1) this.#changed(audience, 'topic.opened');
+    audience.durable?.joined(connection);
     return true;
   }
 
@@ -211,6 +222,7 @@ export class Topics {
     checkTopicName(name);
     if (!connection.isOpen || !connection.side.topics?.has(name)) return false;
     this.fanOut.claim(connection);
+    this.#active.get(name)?.durable?.leaves(connection);
     connection.side.topics.delete(name);
     connection.side.forgetTopic(name);
     this.#remove(connection, name);
@@ -255,6 +267,7 @@ export class Topics {
     const audience = this.#active.get(name);
     if (audience?.has(connection) !== true) return;
     audience.remove(connection);
+    audience.durable?.left(connection);
     if (audience.members.size === 0) this.#changed(audience, 'topic.closed');
   }
 
@@ -270,8 +283,10 @@ export class Topics {
       this.#active.set(name, audience);
       this.#idle.delete(name);
       this.#reach?.listen(audience);
+      this.#durable?.needed(audience);
     } else {
       this.#reach?.stopListening(audience);
+      this.#durable?.unneeded(audience);
       this.#active.delete(name);
       if (audience.handle !== null) this.#idle.set(name, this.#refTo(audience));
     }

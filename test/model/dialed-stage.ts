@@ -183,6 +183,9 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   }
 
   connectionMoved(): void {}
+  readonly positionsHeading = null;
+  passed(): void {}
+  sentOn(): void {}
   peerWelcomes(): void {}
   messageLost(): void {}
   roomFound(): void {}

@@ -56,6 +56,8 @@ export class SimulationReports {
       case 'topic.closed':
       case 'bus.up':
       case 'bus.down':
+      case 'topic.reset':
+      case 'append.unconfirmed':
       case 'child.changed':
         return;
       case 'supervisor.draining':

@@ -22,6 +22,7 @@ const numbers = {
     pausedMs: 60_000,
     messageMs: 60_000,
     requestMs: 10_000,
+    appendMs: 10_000,
   },
   heartbeat: { intervalMs: 25_000, graceMs: 10_000 },
   limits: {
@@ -93,7 +94,7 @@ describe('the defaults', () => {
       ...{ ...numbers.admission, origins: 'same', ipv6PrefixBits: 64, refusals: 'http' },
       ...{ hosts: undefined, addressOf: undefined },
     });
-    assert.deepEqual(defaults.timeouts, numbers.timeouts);
+    assert.deepEqual({ ...defaults.timeouts, ...defaults.supervisorTimeouts }, numbers.timeouts);
     assert.deepEqual(defaults.heartbeat, numbers.heartbeat);
     assert.deepEqual(defaults.limits, numbers.limits);
   });
@@ -340,6 +341,7 @@ describe('the options of a drain', () => {
     assert.deepEqual(drainPlan({}, supervisorDrain), {
       withinMs: 30_000,
       perSecond: 500,
+      handOver: undefined,
       frame: { code: 1001, reason: 'draining' },
     });
   });

@@ -73,7 +73,7 @@ function topicsFor(topicsMax: number): Topics {
     highBytes: 100_000,
     audiencesOf: () => [],
   });
-  return new Topics(topicsMax, { fanOut, notifications, reporter, reach: null });
+  return new Topics(topicsMax, { fanOut, notifications, reporter, reach: null, durable: null });
 }
 
 function join(topics: Topics, { connection }: FakeConnection, name = 'lobby'): boolean {

@@ -26,7 +26,7 @@ export interface PoolOptions<
   Reply = unknown,
 > extends Omit<
     NodeClientOptions<In, Out, Ask, Answer, Request, Reply>,
-    keyof typeof defaults.client | 'restarts' | 'dial' | 'idleMs'
+    keyof typeof defaults.client | 'restarts' | 'dial' | 'idleMs' | 'positions'
   > {
   /** How many connections to keep open, spread over the peers. @default 4 */
   size?: number | undefined;
@@ -35,8 +35,16 @@ export interface PoolOptions<
 }
 
 /** Members keep no messages, and never give up. */
-const { queueMax, queueBytesMax, queueFlushPerSecond, restarts, dial, idleMs, ...memberRules } =
-  nodeRules;
+const {
+  queueMax,
+  queueBytesMax,
+  queueFlushPerSecond,
+  restarts,
+  dial,
+  idleMs,
+  positions,
+  ...memberRules
+} = nodeRules;
 
 /** Why a pool does not have some options of a client. */
 const poolInsteads = {
@@ -44,6 +52,7 @@ const poolInsteads = {
   queueBytesMax: 'a pool has no queue',
   restarts: 'a pool never gives up',
   dial: 'a pool keeps its connections open',
+  positions: 'members of a pool do not resume',
 };
 
 const poolRules = {
@@ -60,7 +69,7 @@ export function resolvePoolOptions<In, Out>(given: PoolOptions<In, Out>, clock: 
   const member = filled<In, Out>(
     {
       ...{ ...options, ...defaults.client, restarts: defaults.restarts },
-      ...{ dial: 'at-once', idleMs: undefined },
+      ...{ dial: 'at-once', idleMs: undefined, positions: undefined },
     },
     clock,
   );

@@ -40,6 +40,8 @@ export class ReconnectPolicy {
   #intensity: RestartIntensity | null = null;
   #ending: Ending | undefined;
   readonly #refusals: RefusalCount = { refusals: 0, denials: 0 };
+  /** Whether the server has sent the client on to another process. */
+  #isSentOn = false;
   /** Whether the last connection has proved to be stable. */
   #isStable = false;
 
@@ -74,7 +76,7 @@ export class ReconnectPolicy {
   protected classify(ending: Ending): EndedFact {
     this.#ending = ending;
     const retry = this.#decide(ending);
-    const isSent = retry === 'backoff' && isSentAway(whatPeerAsks(ending));
+    const isSent = retry === 'backoff' && isSentAway(whatPeerAsks(ending)) && !this.#isSentOn;
     return isSent ? 'ended.deferred' : `ended.${retry}`;
   }
 
@@ -129,6 +131,11 @@ export class ReconnectPolicy {
   }
 
   protected backoffMs(): number {
+    // Others are sent on at their own time, so it need not wait for longer.
+    if (this.#isSentOn) {
+      this.#isSentOn = false;
+      return this.chance() * this.#options.backoff.minMs;
+    }
     return this.backoff.next(whatPeerAsks(this.#ending));
   }
 
@@ -147,8 +154,14 @@ export class ReconnectPolicy {
     return 0;
   }
 
+  /** The server is about to close the connection, and another process takes its place. */
+  sentOn(): void {
+    this.#isSentOn = true;
+  }
+
   /** The current attempt has opened. */
   opened(): void {
+    this.#isSentOn = false;
     this.#isStable = false;
   }
 

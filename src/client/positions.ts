@@ -1,0 +1,65 @@
+import { headingText } from '../core/heading.ts';
+import { type Recovery, type RecoveryCause, recoveryCauses } from '../core/recovery.ts';
+
+/** How many positions a client keeps; the oldest are forgotten. */
+const POSITIONS_MAX = 2_000;
+
+/** Longest position, in characters. Those of a Mooring server have at most 40. */
+const POSITION_MAX = 64;
+
+/** What a server tells about a durable topic. */
+export interface Waypoint {
+  readonly topic: string;
+  /** Where the client is now; `null` if it has left the topic. */
+  readonly position: string | null;
+  /** For a client that was joined to the topic: whether it has missed something. */
+  readonly recovery?: Recovery;
+}
+
+/** Where a client is in durable topics, by their names. The positions are opaque: the server has made them. */
+export class Positions {
+  /** Those that have changed most recently are the last. */
+  readonly #positions: Map<string, string>;
+
+  constructor(given: Readonly<Record<string, string>> = {}) {
+    this.#positions = new Map(Object.entries(given).slice(-POSITIONS_MAX));
+  }
+
+  get all(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#positions);
+  }
+
+  /** The heading that tells a server where the client was; `null` if it was nowhere. */
+  get heading(): string | null {
+    return this.#positions.size === 0 ? null : headingText('from', this.all);
+  }
+
+  move({ topic, position }: Waypoint): void {
+    this.#positions.delete(topic);
+    if (position === null) return;
+    if (this.#positions.size >= POSITIONS_MAX) this.#forgetOldest();
+    this.#positions.set(topic, position);
+  }
+
+  #forgetOldest(): void {
+    for (const topic of this.#positions.keys()) {
+      this.#positions.delete(topic);
+      return;
+    }
+  }
+}
+
+/** Reads the values of a heading about a topic. Returns `null` for values that no server of Mooring sends. */
+export function waypointOf([
+  topic,
+  position,
+  recovered,
+  cause,
+]: readonly unknown[]): Waypoint | null {
+  if (typeof topic !== 'string' || typeof position !== 'string') return null;
+  if (position.length > POSITION_MAX) return null;
+  if (recovered === undefined) return { topic, position };
+  if (typeof recovered !== 'boolean' || !recoveryCauses.includes(cause as RecoveryCause))
+    return null;
+  return { topic, position, recovery: { topic, recovered, cause: cause as RecoveryCause } };
+}

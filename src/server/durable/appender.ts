@@ -1,0 +1,113 @@
+import { formatPlace } from '../../bus/place.ts';
+import type { ChartSystem } from '../../chart/chart-system.ts';
+import type { BusLog, NewEntry, Stored } from '../../core/bus-log.ts';
+import { MooringError, toError } from '../../core/errors.ts';
+import { checkNames, invalidOptions, problemAt } from '../../core/option-rules.ts';
+import { shortName } from '../../core/short-name.ts';
+import type { TimerWheel } from '../../core/timer-wheel.ts';
+import type { AnyReporter } from '../report.ts';
+import type { Appended, AppendOptions } from '../supervisor-types.ts';
+
+/** What an appender needs of its supervisor. */
+export interface AppenderParts {
+  readonly appendMs: number;
+  readonly wheel: TimerWheel;
+  readonly charts: ChartSystem;
+  readonly reporter: AnyReporter;
+}
+
+/** How long appends may still take when the supervisor leaves the bus. */
+const LEAVE_MS = 1_000;
+
+const idForm = /^[\x21-\x7e]{1,128}$/;
+
+/** Keeps messages of durable topics on the bus, and tells what became of each. */
+export class Appender {
+  readonly #log: BusLog;
+  readonly #parts: AppenderParts;
+  /** Ids of messages that have none: the name of this process and a number. */
+  readonly #name = shortName();
+  #count = 0;
+  readonly #pending = new Map<AbortController, Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(log: BusLog, parts: AppenderParts) {
+    this.#log = log;
+    this.#parts = parts;
+  }
+
+  /** @throws MooringError `invalid-options` or `message-too-large`, at once */
+  append(topic: string, message: string | Uint8Array, options?: AppendOptions): Promise<Appended> {
+    const id = checkedId(options) ?? this.#nextId();
+    const isBinary = typeof message !== 'string';
+    // A copy, because the application may change the bytes while they wait for the bus.
+    const payload = isBinary ? Buffer.from(message) : Buffer.from(message, 'utf8');
+    this.#checkLength(payload);
+    if (this.#isClosed) return Promise.resolve({ outcome: 'unconfirmed', id });
+    return this.#keep(topic, { id, payload, isBinary });
+  }
+
+  #keep(topic: string, entry: NewEntry): Promise<Appended> {
+    const { wheel, appendMs } = this.#parts;
+    const controller = new AbortController();
+    const expire = () =>
+      controller.abort(new Error(`the bus did not confirm it in ${appendMs} ms`));
+    const deadline = wheel.schedule(appendMs, { deadlinePassed: expire }, 'append');
+    const settle = <Result>(result: Result): Result => {
+      wheel.cancel(deadline);
+      this.#pending.delete(controller);
+      return result;
+    };
+    const appended = this.#log.append(topic, entry, controller.signal).then(
+      (stored) => settle(appendedOf(stored, entry.id)),
+      (error) => settle(this.#unconfirmed(topic, entry.id, toError(error))),
+    );
+    this.#pending.set(controller, appended);
+    return appended;
+  }
+
+  #nextId(): string {
+    this.#count += 1;
+    return `${this.#name}.${this.#count.toString(36)}`;
+  }
+
+  #checkLength({ length }: Uint8Array): void {
+    const { payloadBytesMax } = this.#log;
+    if (length <= payloadBytesMax) return;
+    const problem = `the message has ${length} bytes, and the bus takes ${payloadBytesMax}`;
+    throw new MooringError('message-too-large', problem);
+  }
+
+  #unconfirmed(topic: string, id: string, error: Error): Appended {
+    const { charts, reporter } = this.#parts;
+    const event = { type: 'append.unconfirmed', topic, id, error } as const;
+    charts.notifications.add(() => reporter.emit(event));
+    return { outcome: 'unconfirmed', id };
+  }
+
+  /** Waits for what the bus has not confirmed yet, then gives it up. Appends that come later are not kept. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const { wheel } = this.#parts;
+    const left = new Error('the supervisor has left the bus');
+    const expire = () => {
+      for (const controller of [...this.#pending.keys()]) controller.abort(left);
+    };
+    const deadline = wheel.schedule(LEAVE_MS, { deadlinePassed: expire }, 'leave');
+    await Promise.all(this.#pending.values());
+    wheel.cancel(deadline);
+  }
+}
+
+function appendedOf({ place, isDuplicate }: Stored, id: string): Appended {
+  return { outcome: isDuplicate ? 'duplicate' : 'kept', id, position: formatPlace(place) };
+}
+
+/** Written by hand, because it runs for each message. @throws MooringError `invalid-options` */
+function checkedId(options: AppendOptions | undefined): string | undefined {
+  if (options === undefined) return undefined;
+  checkNames(options, ['id']);
+  const { id } = options;
+  if (id === undefined || (typeof id === 'string' && idForm.test(id))) return id;
+  throw invalidOptions([problemAt(options, ['id'], 'must be 1 to 128 visible ASCII characters')]);
+}

@@ -1,0 +1,221 @@
+import { TopicLog, type TopicLogOwner, type TopicLogParts } from '../../bus/topic-log.ts';
+import type { Entry, Page, Place } from '../../core/bus-log.ts';
+import type { InboundConnection } from '../inbound-connection.ts';
+import { everybody, publication } from '../publication.ts';
+import type { TopicAudience } from '../topics.ts';
+import { framesOf, offFrame, stillFrame } from './entry-frames.ts';
+import { type FollowedTopic, Follower, type MissedCause } from './follower.ts';
+
+/** What a durable topic needs of the topics of its supervisor. */
+export interface DurableTopicHost {
+  readonly logParts: TopicLogParts;
+  /** Lets a follower be sent more, in a later turn. */
+  ready(follower: Follower): void;
+  /** Lets a follower ask again when the bus may answer. */
+  stalled(follower: Follower): void;
+  /** Emits a kept message to the listeners of a topic. */
+  announce(audience: TopicAudience, entry: Entry): void;
+  /** The history of a topic with that many members here is not what it was. */
+  wasReset(topic: string, members: number): void;
+  /** Nobody needs the topic any more. */
+  closed(topic: string): void;
+  /** The log of a topic has crashed, and must begin anew. */
+  crashed(topic: DurableTopic, error: Error): void;
+  /** Ends a member that cannot be told that it has missed messages. */
+  end(connection: InboundConnection): void;
+}
+
+/**
+ * A durable topic with members in this process. Members that keep up are *level*: they share the frames of each kept message.
+ * All others have a {@link Follower}, and are left out of the fan-out until they are level.
+ */
+export class DurableTopic implements TopicLogOwner, FollowedTopic {
+  readonly name: string;
+  #log: TopicLog;
+  readonly #host: DurableTopicHost;
+  #audience: TopicAudience;
+  readonly #followers = new Map<InboundConnection, Follower>();
+  /** The members with a follower. */
+  readonly #behind = new Set<InboundConnection>();
+  /** Where level members are; `null` while the log does not follow the topic. */
+  #top: Place | null = null;
+  /** The number up to which nothing is missing; the place of level members may be before it. */
+  #upTo = 0;
+  /** When level members were last told where they are, in milliseconds of the clock. */
+  #toldAtMs: number;
+  #interruption: MissedCause | null = null;
+
+  constructor(audience: TopicAudience, host: DurableTopicHost) {
+    this.name = audience.name;
+    this.#audience = audience;
+    this.#host = host;
+    this.#toldAtMs = host.logParts.clock.now();
+    this.#log = this.#begin();
+  }
+
+  #begin(): TopicLog {
+    return new TopicLog(this.name, this.#host.logParts, this);
+  }
+
+  get log(): TopicLog {
+    return this.#log;
+  }
+
+  /** The members and listeners of the topic, which are another object after nobody needed it for a while. */
+  servedBy(audience: TopicAudience): void {
+    this.#audience = audience;
+    this.#log.needed();
+  }
+
+  /** Begins anew after a crash. */
+  restart(): void {
+    if (this.#audience.isNeeded) this.#log = this.#begin();
+    else this.#host.closed(this.name);
+  }
+
+  joined(connection: InboundConnection): void {
+    const { isMooring } = connection.side;
+    // A plain peer gets what comes next, and needs no follower for that.
+    if (isMooring || this.#top === null)
+      this.#follow(new Follower(connection, this, this.#top, isMooring ? 'first' : null));
+  }
+
+  /** A member leaves the topic, and goes on with its connection. */
+  leaves({ side }: InboundConnection): void {
+    if (side.isMooring) side.outbox?.publish(offFrame(this.name));
+  }
+
+  /** A member has left, or its connection has ended. */
+  left(connection: InboundConnection): void {
+    this.#followers.delete(connection);
+    this.#behind.delete(connection);
+  }
+
+  followerOf(connection: InboundConnection): Follower | undefined {
+    return this.#followers.get(connection);
+  }
+
+  #follow(follower: Follower): void {
+    this.#followers.set(follower.connection, follower);
+    this.#behind.add(follower.connection);
+    this.ready(follower);
+  }
+
+  // What the log tells.
+
+  following(top: Place): void {
+    this.#top = top;
+    const cause = this.#interruption;
+    this.#interruption = null;
+    if (cause !== null) this.#moveMembers(top, cause);
+    for (const follower of this.#followers.values()) {
+      follower.begin(top);
+      this.ready(follower);
+    }
+  }
+
+  /** Moves the members to where the topic goes on. Those that were away are judged by their own position. */
+  #moveMembers(top: Place, cause: MissedCause): void {
+    const members = [...this.#audience.members];
+    if (cause === 'reset') this.#host.wasReset(this.name, members.length);
+    for (const connection of members) {
+      const follower = this.#followers.get(connection);
+      if (!connection.side.isMooring) this.#host.end(connection);
+      else if (follower === undefined) this.#follow(new Follower(connection, this, top, cause));
+      else if (!follower.isResuming) follower.moveTo(top, cause);
+    }
+  }
+
+  arrived(entry: Entry): void {
+    const { plain, headed } = framesOf(this.name, entry);
+    const selection = { ...everybody, except: this.#behind, isLocal: true };
+    const durable = { headed, fellBehind: this.#fellBehind };
+    const policy = { overflow: 'drop-newest', topic: this.name, key: '', durable } as const;
+    this.#audience.deliver(publication(undefined, plain, selection, policy));
+    this.#top = placeOf(entry);
+    this.#toldAtMs = this.#host.logParts.clock.now();
+    if (this.#audience.isObserved) this.#host.announce(this.#audience, entry);
+    for (const follower of this.#followers.values()) this.#look(follower, entry);
+  }
+
+  /** A follower may have got this message before the topic did: it came from a process that was ahead. */
+  #look(follower: Follower, { offset }: Entry): void {
+    const { place } = follower;
+    if (place === null || place.offset > offset) return;
+    if (place.offset === offset) this.reached(follower);
+    else if (follower.isWaiting) this.ready(follower);
+  }
+
+  interrupted(cause: MissedCause): void {
+    this.#top = null;
+    this.#upTo = 0;
+    // A reset says more than an expiry.
+    if (this.#interruption !== 'reset') this.#interruption = cause;
+  }
+
+  closed(error: Error | null): void {
+    if (error === null) this.#host.closed(this.name);
+    else {
+      this.interrupted('reset');
+      this.#host.crashed(this, error);
+    }
+  }
+
+  idle(place: Place): void {
+    this.#upTo = place.offset;
+    for (const follower of this.#followers.values()) this.reached(follower);
+    this.#keepFresh(place);
+  }
+
+  /** Tells level members a place that does not expire as soon as the place of the last message. */
+  #keepFresh(place: Place): void {
+    const { clock, log } = this.#host.logParts;
+    const nowMs = clock.now();
+    if (nowMs - this.#toldAtMs < log.retention.forMs / 2) return;
+    this.#toldAtMs = nowMs;
+    const frame = stillFrame(this.name, place);
+    for (const connection of [...this.#audience.members]) {
+      if (connection.side.isMooring && !this.#behind.has(connection))
+        connection.side.outbox?.publish(frame);
+    }
+  }
+
+  readonly #fellBehind = (connection: InboundConnection): void => {
+    this.#follow(new Follower(connection, this, this.#top, null));
+  };
+
+  // What its followers need.
+
+  after(place: Place, limit: number): Page | Promise<Page> {
+    return this.#log.after(place, limit);
+  }
+
+  ready(follower: Follower): void {
+    this.#host.ready(follower);
+  }
+
+  stalled(follower: Follower): void {
+    this.#host.stalled(follower);
+  }
+
+  reached(follower: Follower): void {
+    const { connection, place } = follower;
+    if (place === null || this.#top === null) return;
+    if (place.offset < this.#top.offset) this.ready(follower);
+    // If it is ahead of the topic, it waits until the topic is there.
+    else if (place.offset <= Math.max(this.#top.offset, this.#upTo)) this.left(connection);
+  }
+
+  lost(follower: Follower, cause: MissedCause): void {
+    const { connection } = follower;
+    if (!connection.side.isMooring) this.#host.end(connection);
+    else {
+      follower.moveTo(this.#top, cause);
+      this.ready(follower);
+    }
+  }
+}
+
+function placeOf({ log, offset, tag }: Place): Place {
+  return { log, offset, tag };
+}
