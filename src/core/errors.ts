@@ -34,10 +34,6 @@ export interface RefusedRequest {
   readonly text: string;
 }
 
-interface Refused {
-  readonly refusal?: RefusedRequest;
-}
-
 /** The stable code of a {@link MooringError}. */
 export type ErrorCode = keyof typeof errorCodes;
 
@@ -50,7 +46,11 @@ export class MooringError extends Error {
   /** Why the peer refused a request; with `request-refused` only. */
   readonly refusal?: RefusedRequest;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions & Refused) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly refusal?: RefusedRequest },
+  ) {
     super(message, options);
     this.code = code;
     if (options?.refusal !== undefined) this.refusal = options.refusal;
