@@ -63,7 +63,7 @@ export class GaplessRun {
   #hear(entry: Entry): Heard {
     if (entry.offset <= this.#wholeUpTo) return this.#contradicts(entry) ? 'contradicting' : 'seen';
     this.#known = Math.max(this.#known, entry.offset);
-    if (entry.prev > this.#wholeUpTo) {
+    if (!this.#isNext(entry)) {
       this.#waiting.add(entry);
       return 'early';
     }
@@ -100,6 +100,11 @@ export class GaplessRun {
     if (!this.isBehind) this.#waiting.clear();
   }
 
+  /** Forgets what was heard and not told. */
+  forgetEarly(): void {
+    this.correct(0);
+  }
+
   /** There is nothing between its top and a number. Returns whether that is new. */
   rest(offset: number): boolean {
     if (offset <= this.#wholeUpTo || this.isBehind) return false;
@@ -125,7 +130,8 @@ export class GaplessRun {
   /** Tells what has waited. Returns `false` if that contradicts it. */
   #goOn(): boolean {
     for (let entry = this.#waiting.first; entry !== undefined; entry = this.#waiting.first) {
-      if (this.#isOver || entry.prev > this.#wholeUpTo) return true;
+      const isTold = entry.offset <= this.#wholeUpTo;
+      if (this.#isOver || !(isTold || this.#isNext(entry))) return true;
       this.#waiting.shift();
       if (!this.#takeWaiting(entry)) return false;
     }
@@ -149,9 +155,17 @@ export class GaplessRun {
     this.#tell(entry);
   }
 
-  /** The predecessor of the next entry is the newest one here, unless it was not kept any more. */
+  /**
+   * Whether nothing is missing before an entry. If the log knew no predecessor, its messages had been dropped, and one of them
+   * may have been missed: that must be read.
+   */
+  #isNext({ prev }: Entry): boolean {
+    return prev !== 0 && prev <= this.#wholeUpTo;
+  }
+
+  /** The predecessor of the next entry is the newest one here. */
   #continues({ prev }: Entry): boolean {
-    return prev === 0 || this.#lastMessage === 0 || prev === this.#lastMessage;
+    return this.#lastMessage === 0 || prev === this.#lastMessage;
   }
 
   /** Whether something up to its end is not part of it. Below the ring, nobody knows. */

@@ -143,6 +143,8 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
 
   /** The bus is down. */
   lost(): void {
+    // The bus may come back with an older past, and use the numbers again of what waits here.
+    this.#run?.forgetEarly();
     this.#chart.send('bus.lost');
   }
 
@@ -247,11 +249,15 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
       const isRewritten = run.isRewrittenIn(tail, then);
       if (isRewritten) return 'history.rewritten';
       const page = isRewritten === undefined ? await this.#readEnd(run) : empty;
-      if (!isCurrent()) return null;
-      if (!page.isWhole) return factOf(page.cause);
-      this.#checked(run, tail, page.entries);
-      return run.isBehind ? 'tail.advanced' : 'tail.told';
+      return isCurrent() ? this.#judge(run, tail, page) : null;
     });
+  }
+
+  #judge(run: GaplessRun, tail: Tail, page: Page | null): Fact {
+    if (page === null) return 'attempt.failed';
+    if (!page.isWhole) return factOf(page.cause);
+    this.#checked(run, tail, page.entries);
+    return run.isBehind ? 'tail.advanced' : 'tail.told';
   }
 
   /** Nothing has changed before the top. Learns what the bus has after it. */
@@ -279,12 +285,17 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
     this.#ask(async (isCurrent) => {
       const page = await this.#readEnd(run);
       if (!isCurrent()) return null;
-      if (!page.isWhole) return factOf(page.cause);
-      if (page.entries.length === 0) return this.#correct(run, isCurrent);
-      this.#failures = 0;
-      if (!run.take(page.entries)) return 'history.rewritten';
-      return run.isBehind || page.hasMore ? 'page.read' : 'gap.filled';
+      const isEmpty = page?.isWhole === true && page.entries.length === 0;
+      return isEmpty ? this.#correct(run, isCurrent) : this.#take(run, page);
     });
+  }
+
+  #take(run: GaplessRun, page: Page | null): Fact {
+    if (page === null) return 'page.read';
+    if (!page.isWhole) return factOf(page.cause);
+    this.#failures = 0;
+    if (!run.take(page.entries)) return 'history.rewritten';
+    return run.isBehind || page.hasMore ? 'page.read' : 'gap.filled';
   }
 
   /** An entry was heard that cannot be read: it is read too early, or was lost with the past of the log. */
@@ -296,11 +307,16 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
     return run.isBehind ? 'attempt.failed' : 'gap.filled';
   }
 
-  /** Reads what follows the run. If its last message has expired, the number up to which there is no other still counts. */
-  async #readEnd({ ends: [top, idle] }: GaplessRun): Promise<Page> {
-    const page = await this.#parts.log.read(this.topic, top, PAGE_MAX);
-    if (page.isWhole || page.cause !== 'expired' || idle === undefined) return page;
-    return this.#parts.log.read(this.topic, idle, PAGE_MAX);
+  /**
+   * Reads what follows the run. If its last message has expired, the number up to which there is no other still counts.
+   * Returns `null` if what has expired was heard meanwhile.
+   */
+  async #readEnd(run: GaplessRun): Promise<Page | null> {
+    const [top, idle] = run.ends;
+    let page = await this.#parts.log.read(this.topic, top, PAGE_MAX);
+    const hasExpired = () => !page.isWhole && page.cause === 'expired';
+    if (hasExpired() && idle) page = await this.#parts.log.read(this.topic, idle, PAGE_MAX);
+    return hasExpired() && run.top !== top ? null : page;
   }
 
   pause(): void {
