@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
+import { JetStream } from '../../src/bus/nats/log/jet-stream.ts';
+import { resolveNatsBusOptions } from '../../src/bus/nats/options.ts';
 import { systemClock } from '../../src/index.ts';
 import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import { JetStreamServer } from '../support/jet-stream-server.ts';
@@ -27,7 +29,8 @@ import { NatsServer } from '../support/nats-server.ts';
 import { natsServers } from '../support/nats-versions.ts';
 import { until } from '../support/until.ts';
 
-const program = (await natsServers()).at(-1);
+const programs = await natsServers();
+const program = programs.at(-1);
 if (program === undefined) throw new Error('there is no nats-server');
 const server = await JetStreamServer.start(program);
 after(() => server.end());
@@ -244,6 +247,25 @@ describe('an account without permission', { timeout: 60_000 }, () => {
     } finally {
       await guarded.end();
       await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe('a batch', { timeout: 60_000 }, () => {
+  it('from a server that is too old for it has one message', async () => {
+    const [oldest = program] = programs;
+    const old = await JetStreamServer.start(oldest);
+    try {
+      const one = await joinService({ servers: old.url });
+      for (const id of ['a', 'b', 'c']) await append(one, 'room', id);
+      const options = resolveNatsBusOptions({});
+      const { signal } = new AbortController();
+      const stream = new JetStream(await outsider(old.url), options, systemClock, signal);
+      const batch = await stream.batch('mooring.1.in.room', 1, 10);
+      const isOld = !stream.hasBatches;
+      assert.deepEqual([batch.messages.length, batch.hasMore], isOld ? [1, true] : [3, false]);
+    } finally {
+      await old.end();
     }
   });
 });

@@ -50,6 +50,22 @@ describe('natsBus', () => {
       });
   });
 
+  it('refuses a retention and replicas that no server has', () => {
+    const wrong: object[] = [
+      { retention: { forMs: 99 } },
+      { retention: { messagesPerTopic: 0 } },
+      { retention: 7 },
+      { replicas: 2 },
+      { replicas: '3' },
+    ];
+    for (const options of wrong)
+      assert.throws(() => natsBus(options), { code: 'invalid-options' }, JSON.stringify(options));
+    assert.throws(() => natsBus({ retention: { forMs: 99 } }), {
+      message: 'options.retention.forMs: must be at least 100 with NATS, not 99',
+    });
+    natsBus({ retention: { forMs: 100 }, replicas: 5 });
+  });
+
   it('refuses a name that is not one token', () => {
     for (const name of ['', 'a.b', '*', '>', 'a b', 'x'.repeat(65)])
       assert.throws(() => natsBus({ name }), { code: 'invalid-options' });

@@ -63,6 +63,9 @@ export interface NatsBusOptions {
 /** On how many servers messages are kept. */
 type Replicas = 1 | 3 | 5;
 
+/** JetStream keeps messages no shorter. */
+const FOR_MS_MIN = 100;
+
 const DEFAULT_SERVER = 'nats://127.0.0.1:4222';
 const nameForm = /^[\w-]{1,64}$/;
 
@@ -88,7 +91,9 @@ export type ResolvedNatsBusOptions = Readonly<Resolved<typeof rules>>;
 
 /** @throws MooringError `invalid-options` */
 export function resolveNatsBusOptions(options: NatsBusOptions): ResolvedNatsBusOptions {
-  return resolved(options, rules, ({ connection = {} }, report) => {
+  return resolved(options, rules, ({ retention, connection = {} }, report) => {
+    if (retention.forMs < FOR_MS_MIN)
+      report(`must be at least ${FOR_MS_MIN} with NATS`, 'retention', 'forMs');
     for (const name of OWN) {
       if (name in connection) report('is set by the bus; remove it', 'connection', name);
     }

@@ -1,10 +1,10 @@
-import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import type { NewEntry, Stored } from '../../../core/bus-log.ts';
 import type { Clock, TimerHandle } from '../../../core/clock.ts';
 import { MooringError } from '../../../core/errors.ts';
 import { whenAborted } from '../../../core/guard.ts';
 import { tagOf } from '../../place.ts';
-import { ANSWER_MS, type JetStream, type Refusal } from './jet-stream.ts';
+import { ANSWER_MS, type Refusal } from './jet-stream.ts';
 import { headersOf } from './kept-message.ts';
 
 /** How many appends may be under way to the server, and how many bytes. */
@@ -43,6 +43,13 @@ interface Ack {
   readonly error?: Refusal;
 }
 
+/** What an appender needs of a connection. */
+export interface AppendStream {
+  readonly nats: Pick<NatsConnection, 'publish' | 'subscribe' | 'flush' | 'isClosed'>;
+  /** A subject of its own, for answers. */
+  inbox(): string;
+}
+
 /** What an appender needs of its log. */
 export interface AppenderHost {
   readonly clock: Clock;
@@ -76,7 +83,7 @@ export class Appender {
   #sentBytes = 0;
   /** The bytes of all appends. */
   #bytes = 0;
-  #stream: JetStream | null = null;
+  #stream: AppendStream | null = null;
   #inbox = '';
   /** Whether this round sends no more. */
   #isPaused = false;
@@ -110,7 +117,7 @@ export class Appender {
   }
 
   /** A connection is up, and it is known what the log is called. */
-  connected(stream: JetStream): void {
+  connected(stream: AppendStream): void {
     this.#stream = stream;
     this.#inbox = `${stream.inbox()}.`;
     stream.nats.subscribe(`${this.#inbox}*`, {
@@ -158,7 +165,7 @@ export class Appender {
     return isWaiting && this.#sent < SENT_MAX && this.#sentBytes < SENT_BYTES_MAX;
   }
 
-  #sendOne({ nats }: JetStream, key: number, append: Append): void {
+  #sendOne({ nats }: AppendStream, key: number, append: Append): void {
     const { payload } = append.entry;
     append.round = this.#round;
     append.sentAtMs = this.#host.clock.now();

@@ -32,6 +32,9 @@ const WRONG_LAST_SEQUENCES = [10_071, 10_164];
 const NOT_FOUND = 404;
 const END_OF_BATCH = 204;
 
+/** The header of a batch that says how many messages are left. */
+const PENDING = 'Nats-Num-Pending';
+
 const empty = new Uint8Array();
 
 /** Which message to get from a stream. */
@@ -192,7 +195,9 @@ export class JetStream {
       const take = (message: Msg) => {
         const kept = keptIn(message);
         if (kept !== null) messages.push(kept);
-        else end(() => resolve(endOf(messages, message)));
+        if (kept === null) end(() => resolve(endOf(messages, message)));
+        // An older server of the cluster sends one message and no end.
+        else if (!message.headers?.has(PENDING)) end(() => resolve({ messages, hasMore: true }));
       };
       const subscription = this.nats.subscribe(inbox, {
         callback: (error, message) => (error === null ? take(message) : fail(error)),
@@ -258,7 +263,7 @@ async function endOf(messages: KeptMessage[], message: Msg): Promise<Batch> {
   const { headers } = message;
   if (headers?.code === NOT_FOUND) return { messages, hasMore: false };
   if (headers?.code !== END_OF_BATCH) throw unexpected('a batch', message);
-  return { messages, hasMore: Number(headers.get('Nats-Num-Pending')) > 0 };
+  return { messages, hasMore: Number(headers.get(PENDING)) > 0 };
 }
 
 function unexpected(subject: string, { headers }: Msg): Error {
@@ -268,7 +273,8 @@ function unexpected(subject: string, { headers }: Msg): Error {
 /** Nobody listens to the requests of JetStream if it is not enabled. */
 function noAnswer(subject: string, cause?: unknown): Error {
   const isUnheard = cause instanceof Error && cause.message.startsWith('no responders');
-  const why = isUnheard
+  const isDisabled = isUnheard && subject.startsWith('$JS.API.STREAM.');
+  const why = isDisabled
     ? 'JetStream is not enabled on the NATS server, or not for this account: start it with -js'
     : 'the NATS server does not answer';
   return new Error(`${why} (${subject})`, { cause });

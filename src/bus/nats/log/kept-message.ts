@@ -88,6 +88,7 @@ export function nameOf(message: KeptMessage): string {
 /** An entry of a topic. The payload is copied: it would keep a whole chunk of the socket in memory. */
 export function entryOf(log: string, message: KeptMessage, prev: number): Entry {
   const { seq: offset, isBinary } = message;
-  const payload = new Uint8Array(message.payload);
+  // A Buffer of this length comes from a pool, which is much cheaper than a Uint8Array.
+  const payload = Buffer.from(message.payload);
   return { log, offset, tag: tagIn(message), prev, payload, isBinary };
 }

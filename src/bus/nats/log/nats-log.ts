@@ -34,6 +34,7 @@ const DOUBT_MS = 1_000;
 
 /** The newest fence is repeated this often within the time that messages are kept. */
 const REPEATS = 3;
+const REPEAT_MS_MAX = 3_600_000;
 
 /** What a log needs of its link. */
 export interface LogLink {
@@ -258,8 +259,8 @@ export class NatsLog implements BusLog, AppenderHost {
   /** Processes that wait as long as each other would all repeat it at once. */
   #awaitRepeat(): void {
     this.#clearRepeat();
-    const thirdMs = Math.ceil(this.#retention.forMs / REPEATS);
-    this.#repeatTimer = this.clock.setTimer(thirdMs + randomInt(thirdMs), () => this.#wake?.(true));
+    const ms = Math.ceil(Math.min(this.#retention.forMs / REPEATS, REPEAT_MS_MAX));
+    this.#repeatTimer = this.clock.setTimer(ms + randomInt(ms), () => this.#wake?.(true));
   }
 
   #clearRepeat(): void {

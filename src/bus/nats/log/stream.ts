@@ -1,4 +1,5 @@
 import type { Retention } from '../../../core/bus-log.ts';
+import { INTEGER_MAX } from '../../../core/defaults.ts';
 import type { ResolvedNatsBusOptions } from '../options.ts';
 import { subjectOf } from '../subject.ts';
 import type { JetStream, StreamConfig, StreamInfo } from './jet-stream.ts';
@@ -75,7 +76,7 @@ function isSame(wanted: unknown, given: unknown): boolean {
 export function retentionOf({ config }: StreamInfo, asked: Readonly<Retention>): Retention {
   const { max_age, max_msgs_per_subject } = config;
   return {
-    forMs: max_age > 0 ? max_age / NANOSECONDS_PER_MS : asked.forMs,
+    forMs: max_age > 0 ? Math.min(max_age / NANOSECONDS_PER_MS, INTEGER_MAX) : asked.forMs,
     messagesPerTopic: max_msgs_per_subject > 0 ? max_msgs_per_subject : asked.messagesPerTopic,
   };
 }
