@@ -103,7 +103,7 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     if (connection === null) return false;
     const isSending = connection.side.outbox?.isSending === true;
     const isHeard = this.#handleMade(connection)?.isHeard === true;
-    const isWorking = connection.intake.isBusy || connection.isExchanging;
+    const isWorking = connection.intake.isBusy || connection.exchangeMade?.isBusy === true;
     return isSending || isHeard || isWorking || this.#welcome !== null;
   }
 

@@ -170,10 +170,13 @@ export class Outbound implements ConnectionSide {
   }
 
   takeOwn(payload: Uint8Array, isBinary: boolean): boolean {
-    return (
-      (this.#isMooring && this.#takeMooring(payload, isBinary)) ||
-      this.#watch?.handleHeartbeat(payload, isBinary) === true
-    );
+    if (this.#isMooring && this.#takeMooring(payload, isBinary)) return true;
+    // No request and no answer is a heartbeat, whatever it looks like.
+    if (this.#connection.exchangeMade?.isAnnounced) {
+      this.#watch?.requestHeard();
+      return false;
+    }
+    return this.#watch?.handleHeartbeat(payload, isBinary) === true;
   }
 
   #takeMooring(payload: Uint8Array, isBinary: boolean): boolean {
@@ -232,7 +235,7 @@ export class Outbound implements ConnectionSide {
   }
 
   /** Nothing to do: a client reads while `onOpen` runs. */
-  awaitAnswers(): void {}
+  answersAwaited(): void {}
 
   // What a server tells about durable topics.
 

@@ -40,6 +40,11 @@ export class PeerWatch {
     this.#heartbeat?.heard();
   }
 
+  /** A request or an answer of the peer arrived. */
+  requestHeard(): void {
+    this.#silence?.heard();
+  }
+
   /** Returns whether a message is a heartbeat of the peer, which the application does not receive. */
   handleHeartbeat(payload: Uint8Array, isBinary: boolean): boolean {
     const { expects } = this.#parts.runtime.options.heartbeat;

@@ -63,8 +63,8 @@ export interface ConnectionSide
   readonly holdsRequests: boolean;
   /** Delivers a message, of so many bytes, when `onOpen` has settled. */
   hold(deliver: () => unknown, bytes: number): void;
-  /** This side has begun to wait for answers of the peer, or waits for none any more. */
-  awaitAnswers(areAwaited: boolean): void;
+  /** This side waits for another number of answers of the peer. */
+  answersAwaited(): void;
   /** Acts on a beat, a heading or a heartbeat. Returns whether the message is one, which the application does not get. */
   takeOwn(payload: Uint8Array, isBinary: boolean): boolean;
   /** No reason to pause reading is left. Called before more is read. */

@@ -62,9 +62,19 @@ export class Exchange {
     this.#host = host;
   }
 
+  /** Whether the next message is part of a request. */
+  get isAnnounced(): boolean {
+    return this.#announced !== null && this.#announced.word !== 'receipt';
+  }
+
+  /** Whether this side waits for answers. */
+  get awaitsAnswers(): boolean {
+    return this.#asks.size > 0;
+  }
+
   /** Whether this side waits for an answer, or the peer for one of `onRequest`. */
   get isBusy(): boolean {
-    return this.#asks.size > 0 || this.#handlings.size > 0;
+    return this.awaitsAnswers || this.#handlings.size > 0;
   }
 
   /** Whether no further request or receipt may be awaited. */
@@ -101,7 +111,7 @@ export class Exchange {
 
   #answersAwaited(): void {
     this.#connection.intake.awaitAnswers(this.#asks.size);
-    this.#connection.side.awaitAnswers(this.#asks.size > 0);
+    this.#connection.side.answersAwaited();
   }
 
   /** Sends a message, and settles with what became of it. */
@@ -271,11 +281,11 @@ export class Exchange {
   }
 
   #reply(id: string, result: unknown): void {
-    if (isRequestRefusal(result)) {
-      this.#refuse(id, result);
-      return;
-    }
     try {
+      if (isRequestRefusal(result)) {
+        this.#refuse(id, result);
+        return;
+      }
       const { replies } = this.#host.contracts;
       const reply = replies.outbound(result);
       // Most codecs have no `undefined`, and a handler may have nothing to say.
@@ -286,7 +296,8 @@ export class Exchange {
   }
 
   #refuse(id: string, thrown: unknown): void {
-    if (isRequestRefusal(thrown))
+    // Checked again, because another copy of the package may have made it.
+    if (isRequestRefusal(thrown) && isWord(thrown.code))
       this.#answer(['no', id, thrown.code, refusalText(thrown.message)]);
     else this.#failed(id, thrown);
   }

@@ -248,9 +248,9 @@ export class ManagedConnection<Side extends ConnectionSide = ConnectionSide>
     return this.#exchange;
   }
 
-  /** Whether a request waits for its answer, in either direction. */
-  get isExchanging(): boolean {
-    return this.#exchange?.isBusy === true;
+  /** The same, if there has been any. */
+  get exchangeMade(): Exchange | null {
+    return this.#exchange;
   }
 
   /** Makes a request on this connection. Rejects with what {@link SupervisedConnection.request} documents. */

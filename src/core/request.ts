@@ -50,7 +50,7 @@ export function isWord(value: unknown): value is string {
 
 /** The text of a refusal, no longer than it may be. */
 export function refusalText(text: string): string {
-  return text.slice(0, TEXT_MAX);
+  return String(text).slice(0, TEXT_MAX);
 }
 
 /** Shared by all copies of this package in the process, because `instanceof` recognises only the classes of its own copy. */

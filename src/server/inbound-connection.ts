@@ -92,6 +92,13 @@ export function inboundConnection(
   return connection;
 }
 
+/** Messages that are held back. */
+interface Held {
+  readonly messages: { readonly deliver: () => unknown; readonly bytes: number }[];
+  /** Of all of them, delivered or not. */
+  bytes: number;
+}
+
 /** The accepting side of a connection: its upgrade request, its peer and its outbox. */
 export class Inbound implements WrittenSide, DeadlineOwner {
   readonly transport = new NodeTransport();
@@ -112,10 +119,8 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   #refusal: RefusalAnswer | undefined;
   #outbox: Outbox | null = null;
   #welcome: Deadline | null = null;
-  /** Messages that are held back while `onOpen` waits for an answer of the peer, and their bytes. */
-  #held: { readonly deliver: () => unknown; readonly bytes: number }[] | null = null;
-  #heldBytes = 0;
-  #awaitsAnswers = false;
+  /** Made when `onOpen` waits for an answer of the peer, and other messages come first. */
+  #held: Held | null = null;
   /** Only between two Mooring peers. */
   #appHeartbeat: AppHeartbeat | null = null;
 
@@ -355,28 +360,34 @@ export class Inbound implements WrittenSide, DeadlineOwner {
 
   /** If too much is held back, reading pauses until `onOpen` settles, even if that keeps it from its answer. */
   hold(deliver: () => unknown, bytes: number): void {
-    this.#held ??= [];
-    this.#held.push({ deliver, bytes });
-    this.#heldBytes += bytes;
-    if (this.#heldBytes >= this.#host.context.limits.inFlightBytesMax)
+    this.#held ??= { messages: [], bytes: 0 };
+    this.#held.messages.push({ deliver, bytes });
+    this.#held.bytes += bytes;
+    if (this.#held.bytes >= this.#host.context.limits.inFlightBytesMax)
       this.#connection.intake.pause('handlers');
   }
 
-  awaitAnswers(areAwaited: boolean): void {
-    this.#awaitsAnswers = areAwaited;
+  get #awaitsAnswers(): boolean {
+    return this.#connection.exchangeMade?.awaitsAnswers === true;
+  }
+
+  answersAwaited(): void {
     if (this.#welcome === null || this.#connection.intake.isPaused) return;
-    if (areAwaited) this.transport.resume();
+    if (this.#awaitsAnswers) this.transport.resume();
     else this.transport.pause();
   }
 
   /** Delivers the messages that were held back, until something pauses reading. */
   readingResumed(): void {
+    if (this.#welcome !== null) {
+      this.answersAwaited();
+      return;
+    }
     const { intake } = this.#connection;
-    while (this.#welcome === null && this.#connection.isOpen && !intake.isPaused) {
-      const held = this.#held?.shift();
-      if (held === undefined) return;
-      this.#heldBytes -= held.bytes;
-      intake.track(held.deliver(), held.bytes);
+    while (this.#held !== null && this.#connection.isOpen && !intake.isPaused) {
+      const next = this.#held.messages.shift();
+      if (next === undefined) this.#held = null;
+      else intake.track(next.deliver(), next.bytes);
     }
   }
 

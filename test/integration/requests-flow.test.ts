@@ -106,7 +106,12 @@ describe('a request in onOpen', () => {
     const go = latch();
     const service = await serve({
       onOpen: async (connection) => {
-        log.push(['answer', await connection.request('who are you?')]);
+        // Reading has paused by now.
+        await turns(3);
+        const answer = connection.request('who are you?');
+        connection.pause();
+        connection.resume();
+        log.push(['answer', await answer]);
         await go.opened;
         log.push('welcomed');
       },

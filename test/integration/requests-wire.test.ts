@@ -198,6 +198,7 @@ describe('a peer that speaks the headings by the protocol alone', () => {
     peer.text(heading('receipt', 1.5));
     peer.json('unconfirmed');
     await until(() => service.messages.length === 2, 'the plain messages are there');
+    await until(() => headingsOf(peer.texts).length > 0, 'the request is answered');
     assert.deepEqual(asked, [[1, 'last']]);
     assert.deepEqual(service.messages, ['plain', 'unconfirmed']);
     assert.deepEqual(headingsOf(peer.texts), [['re', 'last']]);

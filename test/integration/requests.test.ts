@@ -89,6 +89,20 @@ describe('a request', () => {
     assert.equal(await page.send('noted', { receipt: true }), 'received');
   });
 
+  it('and its answer are never taken for a heartbeat', async () => {
+    const service = await serve({ onRequest: () => 'pong' });
+    const asked: unknown[] = [];
+    const client = dial(service, {
+      heartbeat: { expects: (payload) => payload === '"pong"' },
+      onRequest: (_, request) => void asked.push(request),
+    });
+    assert.equal(await client.request('ping'), 'pong');
+    const accepted = await service.opened();
+    accepted.send('pong');
+    await accepted.request('pong');
+    assert.deepEqual(asked, ['pong']);
+  });
+
   it('dials an idle client, which stays connected until the answer', async () => {
     const service = await serve({ onRequest: (_, request) => request });
     const client = dial(service, { dial: 'on-demand', idleMs: 20 });
@@ -362,6 +376,10 @@ describe('a break', () => {
   });
 
   it('keeps the order: unanswered requests come before what was queued behind them', async () => {
+    for (const isConnected of [true, false]) await keepsOrder(isConnected);
+  });
+
+  async function keepsOrder(isConnected: boolean): Promise<void> {
     const heard: unknown[] = [];
     let isFirst = true;
     const service = await serve({
@@ -380,13 +398,14 @@ describe('a break', () => {
       },
     });
     const client = dial(service);
+    if (isConnected) await connected(client);
     const answers = Promise.all([client.request('a'), client.request('b')]);
     await firstValueFrom(client.endings$);
     client.send('c');
     assert.deepEqual(await answers, ['a', 'b']);
     await until(() => heard.length === 3, 'all have arrived');
     assert.deepEqual(heard, ['a', 'b', 'c']);
-  });
+  }
 
   it('ends a request of the connection itself', async () => {
     const service = await serve({ onRequest: () => never });

@@ -55,7 +55,7 @@ class End {
       },
       side: {
         isGreeted: true,
-        awaitAnswers() {},
+        answersAwaited() {},
         write: (heading: string, payload?: string) => {
           if (!this.isOpen || this.room === 0) return 'refused';
           this.room -= 1;
