@@ -33,7 +33,7 @@ export const topicLogMachine = setup({
     finish: order<TopicLogOrders>((log) => log.finish()),
   },
 }).createMachine({
-  id: 'topicLog',
+  id: 'topic-log',
   context: ({ input }) => input,
   initial: 'opening',
   states: {
@@ -52,8 +52,8 @@ export const topicLogMachine = setup({
           meta: { deadline: 'answerMs' },
           entry: 'askStart',
           on: {
-            'tail.told': { target: '#topicLog.following', actions: 'begin' },
-            'history.rewritten': { target: 'asking', reenter: true },
+            'tail.told': { target: '#topic-log.following', actions: 'begin' },
+            'history.rewritten': { actions: 'askStart' },
             'attempt.failed': 'pausing',
             'bus.lost': 'pausing',
             'deadline.passed': 'pausing',
@@ -95,7 +95,7 @@ export const topicLogMachine = setup({
           description: 'The bus has named an entry that is not heard yet. It may be on its way.',
           meta: { deadline: 'graceMs' },
           entry: 'expectEntry',
-          on: { 'gap.filled': 'current', 'deadline.passed': '#topicLog.filling' },
+          on: { 'gap.filled': 'current', 'deadline.passed': '#topic-log.filling' },
         },
       },
       on: {
@@ -115,8 +115,8 @@ export const topicLogMachine = setup({
           meta: { deadline: 'answerMs' },
           entry: 'readOn',
           on: {
-            'page.read': { target: 'reading', reenter: true },
-            'place.expired': { target: '#topicLog.opening.asking', actions: expired },
+            'page.read': { actions: 'readOn' },
+            'place.expired': { target: '#topic-log.opening.asking', actions: expired },
             'attempt.failed': 'pausing',
             'bus.lost': 'pausing',
             'deadline.passed': 'pausing',

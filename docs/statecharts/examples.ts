@@ -144,3 +144,36 @@ export const poolExamples: readonly Example[] = [
     ],
   },
 ];
+
+/** Paths through the life of a durable topic in one process. */
+export const topicLogExamples: readonly Example[] = [
+  {
+    name: 'outage',
+    title: 'An outage of the bus',
+    start: 'The first member joins the topic in this process.',
+    steps: [
+      {
+        fact: 'interest.ready',
+        text: 'New entries are heard. The bus is asked where the topic ends.',
+      },
+      {
+        fact: 'tail.told',
+        text: 'The place is known. Each entry that is heard goes to the members.',
+      },
+      { fact: 'deadline.passed', text: 'After 250 ms, the bus is asked again.' },
+      { fact: 'tail.told', text: 'Nothing is missing.' },
+      {
+        fact: 'bus.returned',
+        text: 'The bus was down and is up again. Entries may have been missed.',
+      },
+      { fact: 'tail.advanced', text: 'The topic ends later than the last entry that was heard.' },
+      { fact: 'deadline.passed', text: 'The entry did not come. It is read from the bus.' },
+      { fact: 'gap.filled', text: 'It goes to the members. Nothing is missing any more.' },
+      { fact: 'audience.left', text: 'The last member has left. The log lingers for two minutes.' },
+      {
+        fact: 'audience.returned',
+        text: 'A member is back and finds the newest entries in memory.',
+      },
+    ],
+  },
+];

@@ -9,6 +9,8 @@ import {
   poolMachine,
   supervisorFacts,
   supervisorMachine,
+  topicLogFacts,
+  topicLogMachine,
 } from '../../machines/index.ts';
 
 import {
@@ -17,6 +19,7 @@ import {
   type Example,
   poolExamples,
   supervisorExamples,
+  topicLogExamples,
 } from './examples.ts';
 
 /** A machine to draw, and the sources of its texts. */
@@ -118,6 +121,30 @@ export const subjects: readonly Subject[] = [
       degraded: 'amber',
       draining: 'blue',
       stopped: 'gray',
+    },
+  },
+  {
+    machine: topicLogMachine,
+    examples: topicLogExamples,
+    title: 'The chart of a durable topic',
+    source: 'machines/topic-log.ts',
+    orders: { name: 'TopicLogOrders', source: 'machines/topic-log-contract.ts' },
+    facts: topicLogFacts,
+    mainArrows: [
+      'opening.subscribing>opening.asking',
+      'opening.asking>following',
+      'following>filling',
+      'filling>following',
+      'following>lingering',
+      'lingering>closed',
+    ],
+    besides: [],
+    tones: {
+      opening: 'violet',
+      following: 'green',
+      filling: 'amber',
+      lingering: 'blue',
+      closed: 'gray',
     },
   },
 ];

@@ -20,7 +20,7 @@ const known = {
   client: [81, 377],
   pool: [11, 16],
   supervisor: [12, 27],
-  topicLog: [52, 281],
+  'topic-log': [52, 281],
 } as Record<string, readonly [edges: number, pairs: number]>;
 
 /** Accepts every order, and records it. */

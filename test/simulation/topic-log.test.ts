@@ -9,7 +9,7 @@ import { topicLogFaults } from './topic-log/planted-faults.ts';
 // production code on virtual time, on a scripted bus that loses, doubles and disorders entries, answers late, with an older
 // state or never, goes down, forgets, and comes back with an older past. The script knows what was kept.
 
-const SEEDS = 1_500;
+const SEEDS = 1_200;
 
 /** Seeds that once found something, and what. */
 const regressions: readonly (readonly [seed: number, found: string])[] = [];

@@ -15,5 +15,5 @@ export const charts: readonly Chart[] = [
   { name: 'client', machine: clientMachine, facts: Object.keys(clientFacts) },
   { name: 'pool', machine: poolMachine, facts: Object.keys(poolFacts) },
   { name: 'supervisor', machine: supervisorMachine, facts: Object.keys(supervisorFacts) },
-  { name: 'topicLog', machine: topicLogMachine, facts: Object.keys(topicLogFacts) },
+  { name: 'topic-log', machine: topicLogMachine, facts: Object.keys(topicLogFacts) },
 ];

@@ -11,12 +11,12 @@ export const tables = [connectionTable, clientTable, poolTable, supervisorTable,
 
 /** The path of the table of a chart. */
 export function tableFile({ name }: Chart): string {
-  return `src/chart/tables/${fileName(name)}.ts`;
+  return `src/chart/tables/${name}.ts`;
 }
 
-/** The name of a chart in names of files: `topic-log`. */
-function fileName(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+/** The name of a chart in code: `topicLog`. */
+function identifierOf({ name }: Chart): string {
+  return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** The source of a table, without layout. */
@@ -24,8 +24,8 @@ export function tableSource(chart: Chart): string {
   return [
     "import type { ChartTable } from '../table.ts';",
     '',
-    `/** Made from \`machines/${fileName(chart.name)}.ts\` by \`npm run tables\`. */`,
-    `export const ${chart.name}Table: ChartTable = ${JSON.stringify(tableOf(chart))};`,
+    `/** Made from \`machines/${chart.name}.ts\` by \`npm run tables\`. */`,
+    `export const ${identifierOf(chart)}Table: ChartTable = ${JSON.stringify(tableOf(chart))};`,
     '',
   ].join('\n');
 }

@@ -2,7 +2,7 @@ import type { ChartTable } from '../table.ts';
 
 /** Made from `machines/topic-log.ts` by `npm run tables`. */
 export const topicLogTable: ChartTable = {
-  name: 'topicLog',
+  name: 'topic-log',
   orders: [
     ['subscribe'],
     ['askStart'],
@@ -29,7 +29,7 @@ export const topicLogTable: ChartTable = {
     },
     'opening.asking': {
       'tail.told': [['following.current'], [3, 4]],
-      'history.rewritten': [['opening.asking'], [1]],
+      'history.rewritten': [[], [1]],
       'attempt.failed': [['opening.pausing'], [5]],
       'bus.lost': [['opening.pausing'], [5]],
       'deadline.passed': [['opening.pausing'], [5]],
@@ -63,7 +63,7 @@ export const topicLogTable: ChartTable = {
       'audience.left': [['closed'], [2]],
     },
     'filling.reading': {
-      'page.read': [['filling.reading'], [6]],
+      'page.read': [[], [6]],
       'place.expired': [['opening.asking'], [7, 1]],
       'attempt.failed': [['filling.pausing'], [5]],
       'bus.lost': [['filling.pausing'], [5]],

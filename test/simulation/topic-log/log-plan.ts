@@ -30,7 +30,7 @@ export function chooseLogPlan(random: SeededRandom): LogPlan {
     random.chance(probability) ? random.integer(1, most) : 0;
   const rate = (probability: number, most: number) =>
     random.chance(probability) ? most * random.next() : 0;
-  const isLoud = random.chance(0.05);
+  const isLoud = random.chance(0.02);
   const healAtMs = random.integer(3_000, 30_000);
   return {
     processes: random.integer(1, 3),
