@@ -32,6 +32,7 @@ import { until } from '../support/until.ts';
 const programs = await natsServers();
 const program = programs.at(-1);
 if (program === undefined) throw new Error('there is no nats-server');
+const newest = program;
 const server = await JetStreamServer.start(program);
 after(() => server.end());
 
@@ -225,17 +226,25 @@ describe('a server without JetStream', { timeout: 60_000 }, () => {
   });
 });
 
-describe('an account without permission', { timeout: 60_000 }, () => {
-  it('is told, and an append waits', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'mooring-nats-'));
-    const file = join(folder, 'server.conf');
-    const rights = '{ publish: { deny: "$JS.API.>" } }';
-    const user = `{ user: ada, password: secret, permissions: ${rights} }`;
-    await writeFile(file, `authorization { users: [${user}] }\n`);
-    const guarded = await JetStreamServer.start(program, ['-c', file]);
-    try {
-      const connection = { user: 'ada', pass: 'secret' };
-      const one = await joinService({ servers: guarded.url, connection });
+/** Runs a test with a server that has one user. @param rights - as in its configuration */
+async function withRights(rights: string, run: (member: LogMember) => Promise<void>) {
+  const folder = await mkdtemp(join(tmpdir(), 'mooring-nats-'));
+  const file = join(folder, 'server.conf');
+  const user = `{ user: ada, password: secret, permissions: ${rights} }`;
+  await writeFile(file, `authorization { users: [${user}] }\n`);
+  const guarded = await JetStreamServer.start(newest, ['-c', file]);
+  try {
+    const connection = { user: 'ada', pass: 'secret' };
+    await run(await joinService({ servers: guarded.url, connection }));
+  } finally {
+    await guarded.end();
+    await rm(folder, { recursive: true });
+  }
+}
+
+describe('permissions', { timeout: 60_000 }, () => {
+  it('that do not suffice are told, and an append waits', async () => {
+    await withRights('{ publish: { deny: "$JS.API.>" } }', async (one) => {
       await until(() => one.errors.length > 0, 'it is told');
       assert.match(messagesOf(one).join(), /permissions violation.*\$JS\.API\.STREAM\.INFO/i);
       await assert.rejects(one.log.tail('room'));
@@ -244,10 +253,22 @@ describe('an account without permission', { timeout: 60_000 }, () => {
       given.abort(new Error('given up'));
       await assert.rejects(appended, /given up/);
       assert.deepEqual(one.moves, ['up']);
-    } finally {
-      await guarded.end();
-      await rm(folder, { recursive: true });
-    }
+    });
+  });
+
+  it('that the guide names suffice', async () => {
+    const operations = ['STREAM.INFO', 'STREAM.CREATE', 'STREAM.MSG.GET', 'DIRECT.GET'];
+    const requests = operations.map((name) => `"$JS.API.${name}.mooring"`);
+    const publish = ['"mooring.>"', ...requests].join(', ');
+    const rights = `{ publish: [${publish}], subscribe: ["mooring.>", "_INBOX.>"] }`;
+    await withRights(rights, async (one) => {
+      const start = await startOf(one, 'room');
+      const heard = await following(one, 'room');
+      for (const id of ['a', 'b']) await append(one, 'room', id);
+      await until(() => heard.length === 2, 'both are heard');
+      assert.deepEqual(await readTexts(one, 'room', start), ['a', 'b']);
+      assert.deepEqual(messagesOf(one), []);
+    });
   });
 });
 

@@ -226,7 +226,11 @@ describe('Appender', () => {
     const given = new AbortController();
     const gone = bench.append('gone', given.signal);
     bench.appendAll(1_024);
-    assert.equal(stream.ids.length, 1_024);
+    const impatient = new AbortController();
+    const waits = bench.append('waits', impatient.signal);
+    impatient.abort();
+    await assert.rejects(waits);
+    assert.equal(stream.ids.length, 1_024, 'one that has only waited makes no room');
     const reason = new Error('given up');
     given.abort(reason);
     await assert.rejects(gone, reason);

@@ -3,8 +3,8 @@ import { NatsLink } from './nats-link.ts';
 import { type NatsBusOptions, resolveNatsBusOptions } from './options.ts';
 
 /**
- * Creates a bus over NATS, for supervisors in several processes and on several machines. Core NATS is enough; JetStream need
- * not be enabled. Requires the package `@nats-io/transport-node`.
+ * Creates a bus over NATS, for supervisors in several processes and on several machines. Core NATS is enough, unless there are
+ * durable topics, which need JetStream. Requires the package `@nats-io/transport-node`.
  *
  * @throws MooringError `invalid-options`, with the path of every wrong option.
  *

@@ -49,7 +49,8 @@ export async function readTail({ stream, subject, log, ask }: Source): Promise<T
  */
 export async function readAfter(source: Source, after: Place, limit: number): Promise<Page> {
   if (after.log !== source.log) return notWhole('reset');
-  const { messages, hasMore } = await messagesAfter(source, after.offset, limit);
+  const found = await fromAnyReplica(source, after.offset + 1, limit);
+  const { messages, hasMore } = await notBehind(source, found, after.offset);
   const standing = await standingOf(source, after);
   if (standing !== 'whole') return notWhole(standing);
   let prev = after.offset;
@@ -63,13 +64,6 @@ export async function readAfter(source: Source, after: Place, limit: number): Pr
 
 function notWhole(cause: 'expired' | 'reset'): Page {
   return { isWhole: false, cause };
-}
-
-async function messagesAfter(source: Source, offset: number, limit: number): Promise<Batch> {
-  // One more tells whether there are more.
-  const found = await fromAnyReplica(source, offset + 1, limit + 1);
-  const { messages, hasMore } = await notBehind(source, found, offset);
-  return { messages: messages.slice(0, limit), hasMore: hasMore || messages.length > limit };
 }
 
 function fromAnyReplica({ stream, subject, info }: Source, seq: number, count: number) {
