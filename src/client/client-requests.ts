@@ -5,9 +5,6 @@ import type { ClientSendOptions } from './client-types.ts';
 import type { Headed } from './outbound-outbox.ts';
 import type { Sender } from './sender.ts';
 
-/** Why a message with a heading was dropped. */
-type Dropped = Parameters<Headed['drop']>[0];
-
 /**
  * The requests of one client, over all its connections. Each waits in the queue of the client like any message. If its connection
  * ends before the answer, it goes back to the head of the queue, under the same id.
@@ -50,7 +47,7 @@ export class ClientRequests<In, Out> {
       sendOn: (exchange) => exchange.ask(ask),
       drop(reason) {
         ask.whenOver = () => {};
-        ask.reject(reason === 'not-mooring' ? notMooring() : requestLost(reasons[reason]));
+        ask.reject(reason === 'not-mooring' ? notMooring() : requestLost(reason));
       },
     };
     ask.whenOver = () => this.#sender.withdraw(headed);
@@ -71,12 +68,3 @@ export class ClientRequests<In, Out> {
     });
   }
 }
-
-const reasons: Readonly<Record<Exclude<Dropped, 'not-mooring'>, string>> = {
-  'queue-full': 'newer messages took its place in the queue',
-  'connection-lost': 'the connection ended',
-  'gave-up': 'the client gave up',
-  expired: 'it waited too long',
-  refused: 'the client has stopped, or the queue is too small,',
-  stopped: 'the client was closed',
-};

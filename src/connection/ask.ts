@@ -1,4 +1,5 @@
 import { MooringError } from '../core/errors.ts';
+import type { DropReason } from '../core/events.ts';
 import { chanceOf, whenAborted } from '../core/guard.ts';
 import type { RequestOptions } from '../core/request.ts';
 import type { Deadline, DeadlineOwner } from '../core/timer-wheel.ts';
@@ -6,10 +7,7 @@ import type { SharedRuntime } from './shared-runtime.ts';
 
 /** Why requests and receipts need a Mooring peer. */
 export const notMooring = (): MooringError =>
-  new MooringError(
-    'not-mooring',
-    'the peer is not Mooring: a client needs mooring: true, and its server must be Mooring, too',
-  );
+  new MooringError('not-mooring', 'the peer is not Mooring, or the client lacks mooring: true');
 
 export const tooMany = (max: number): MooringError =>
   new MooringError(
@@ -17,8 +15,9 @@ export const tooMany = (max: number): MooringError =>
     `${max} requests and receipts are awaited already (limits.requestsMax)`,
   );
 
-export const requestLost = (why = 'the connection has ended'): MooringError =>
-  new MooringError('request-lost', `${why} before the request was answered`);
+/** @param reason - why the client has dropped the request, or why its connection brings no answer. */
+export const requestLost = (reason: DropReason | 'refused' = 'connection-lost'): MooringError =>
+  new MooringError('request-lost', `the request was not answered: ${reason}`);
 
 /** What an ask is given. */
 export interface AskParts {
