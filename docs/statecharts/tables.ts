@@ -1,3 +1,4 @@
+import * as topicLog from '../../src/bus/topic-log.ts';
 import { LINGER_MS } from '../../src/core/limits.ts';
 import {
   type Chart,
@@ -26,7 +27,18 @@ const clientDeadlines: ReadonlySet<string> = new Set(['backoff', 'stableMs']);
 /** Limits that users cannot set. */
 const fixedDeadlines: ReadonlyMap<string, string> = new Map([
   ['refusalMs', `always ${LINGER_MS / 1_000} s`],
+  ['answerMs', `always ${topicLog.ANSWER_MS / 1_000} s`],
+  ['retryMs', `${topicLog.RETRY_MS.min} ms, doubled up to ${topicLog.RETRY_MS.max / 1_000} s`],
+  ['graceMs', `always ${topicLog.GRACE_MS} ms`],
+  ['lingerMs', `always ${topicLog.LINGER_MS / 1_000} s`],
+  ['checkMs', checksText()],
 ]);
+
+function checksText(): string {
+  const [first, second] = topicLog.CHECK_DELAYS_MS;
+  const later = `then \`forMs\` / ${topicLog.CHECKS_PER_RETENTION}`;
+  return `${first} ms, ${(first + second) / 1_000} s, ${later}`;
+}
 
 /** Every state: its meaning, its orders on entry, its deadline. */
 export function statesTable(chart: Chart): Table {

@@ -121,9 +121,9 @@ export class MemoryStore {
     if (after.log !== this.#log || after.offset > this.#offset) return reset;
     if (after.offset < droppedUpTo) return expired;
     // The message at the place may have been dropped, if it is the last that was.
+    const isDropped = after.offset === droppedUpTo && after.offset > 0;
     const at = kept[first - 1]?.entry;
-    const isKnown =
-      at?.offset === after.offset ? at.tag === after.tag : after.offset <= droppedUpTo;
+    const isKnown = at?.offset === after.offset ? at.tag === after.tag : isDropped;
     if (after.tag !== '' && !isKnown) return reset;
     const entries = kept.slice(first, first + limit).map(({ entry }) => entry);
     return { isWhole: true, entries, hasMore: first + limit < kept.length };

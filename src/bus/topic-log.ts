@@ -15,22 +15,22 @@ import type { RingBudget } from './ring.ts';
 import { WaitingEntries } from './waiting-entries.ts';
 
 /** How long the bus may take to answer, in milliseconds. */
-const ANSWER_MS = 10_000;
+export const ANSWER_MS = 10_000;
 
 /** The delays between attempts, doubled with each failure. */
-const RETRY_MS = { min: 250, max: 30_000 };
+export const RETRY_MS = { min: 250, max: 30_000 };
 
 /** The delays before the first checks, after it began and after the bus has returned: 250 ms, then 2 s. */
-const CHECK_DELAYS_MS = [250, 1_750] as const;
+export const CHECK_DELAYS_MS = [250, 1_750] as const;
 
 /** How many checks there are later, in the time for which a message is kept. */
-const CHECKS_PER_RETENTION = 4;
+export const CHECKS_PER_RETENTION = 4;
 
 /** How long an entry may be on its way when the bus has already named it. */
-const GRACE_MS = 250;
+export const GRACE_MS = 250;
 
 /** How long a topic that nobody needs is followed. */
-const LINGER_MS = 120_000;
+export const LINGER_MS = 120_000;
 
 /** How many entries are read at once. */
 const PAGE_MAX = 256;
