@@ -87,6 +87,7 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
 
   /** A member has left, or its connection has ended. */
   left(connection: InboundConnection): void {
+    this.#followers.get(connection)?.end();
     this.#followers.delete(connection);
     this.#behind.delete(connection);
   }
@@ -199,8 +200,8 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   }
 
   reached(follower: Follower): void {
-    const { connection, place } = follower;
-    if (place === null || this.#top === null) return;
+    const { connection, place, isSettled } = follower;
+    if (place === null || this.#top === null || !isSettled) return;
     if (place.offset < this.#top.offset) this.ready(follower);
     // If it is ahead of the topic, it waits until the topic is there.
     else if (place.offset <= Math.max(this.#top.offset, this.#upTo)) this.left(connection);

@@ -41,6 +41,7 @@ export class Follower {
   /** What a Mooring client must be told before it gets anything; `null` if it was told. */
   #news: RecoveryCause | null;
   #isReading = false;
+  #isOver = false;
 
   /** @param news - `null` for a member that was told before, or cannot be told. */
   constructor(
@@ -66,7 +67,17 @@ export class Follower {
 
   /** Whether it could take something now. */
   get isWaiting(): boolean {
-    return !this.#isReading && !this.connection.side.isCongested;
+    return !this.#isReading && !this.#isOver && !this.connection.side.isCongested;
+  }
+
+  /** Whether it was told where it is, and has everything that was read for it. */
+  get isSettled(): boolean {
+    return this.#news === null && !this.#isReading;
+  }
+
+  /** The member has left, or is level. */
+  end(): void {
+    this.#isOver = true;
   }
 
   /** The topic begins at this place, for a member that has no other. */
@@ -111,7 +122,7 @@ export class Follower {
     const settle = (run: () => void) => {
       this.#isReading = false;
       // It may have been moved meanwhile.
-      if (!this.connection.isOpen) return;
+      if (this.#isOver || !this.connection.isOpen) return;
       if (this.#place === place) run();
       else this.#topic.ready(this);
     };

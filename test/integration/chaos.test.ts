@@ -1,0 +1,24 @@
+// Goal: every message that was acknowledged reaches every client once and in order, or the client is told. Method: three nodes on a
+// real nats-server and 120 clients; nodes are killed, frozen and drained, the server is killed, stopped and gets an older disk.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ChaosRun, isSound } from '../chaos/chaos-run.ts';
+import { plants } from '../chaos/plants.ts';
+
+const quiet = { say: () => {} };
+
+describe('chaos', () => {
+  it('misses, doubles and disorders nothing in 45 seconds', async (test) => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const result = await ChaosRun.play({ ...quiet, seed, seconds: 45, plant: null });
+    test.diagnostic(`seed ${seed}: ${JSON.stringify(result)}`);
+    assert.ok(result.checked > 10_000, `${result.checked} are checked`);
+    assert.ok(isSound(result), `seed ${seed}: ${JSON.stringify(result)}`);
+  });
+
+  for (const plant of Object.keys(plants))
+    it(`finds a planted fault: no ${plant}`, async () => {
+      const result = await ChaosRun.play({ ...quiet, seed: 3, seconds: 15, plant });
+      assert.equal(isSound(result), false, JSON.stringify(result));
+    });
+});
