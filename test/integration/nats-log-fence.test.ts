@@ -93,6 +93,27 @@ for (const program of await natsServers()) {
       await until(() => fresh.rewrites > 0, 'the others are told');
     });
 
+    const looks = {
+      'has only read': async (one: LogMember, start: Place) => {
+        assert.deepEqual(await readTexts(one, 'room', start), ['lost']);
+      },
+      'has only asked for the end': (one: LogMember) => startOf(one, 'another room'),
+    };
+    for (const [what, look] of Object.entries(looks))
+      it(`a rollback is noticed by a process that ${what}`, async () => {
+        const { name, join } = service();
+        const one = await join();
+        await server.remember();
+        const start = await startOfAgain(one);
+        const outside = await connect({ servers: server.url });
+        await outside.request(`${name}.1.in.room`, 'lost');
+        await outside.close();
+        await look(one, start);
+        await server.rollBack();
+        await until(() => one.rewrites > 0, 'it is told');
+        await assertVoid(one, start);
+      });
+
     it('a link that was away while its newest message was pushed out finds the log as it was', async () => {
       const { join } = service({ messagesPerTopic: 5 });
       await using proxy = await FaultProxy.start({ port: server.port });

@@ -6,7 +6,7 @@ import type {
   MessageQuery,
   StreamInfo,
 } from '../../src/bus/nats/log/jet-stream.ts';
-import type { LeaderMessage } from '../../src/bus/nats/log/kept-message.ts';
+import type { KeptMessage, LeaderMessage } from '../../src/bus/nats/log/kept-message.ts';
 import { readAfter, readTail, type Source } from '../../src/bus/nats/log/reader.ts';
 import { tagOf } from '../../src/bus/place.ts';
 import type { Place } from '../../src/core/bus-log.ts';
@@ -20,6 +20,8 @@ class Replicas {
   readonly clock = new VirtualClock();
   /** What the leader has, and up to which number the replica and a new leader have it. */
   readonly messages: LeaderMessage[] = [];
+  /** What a reader has taken note of. */
+  readonly seen: number[] = [];
   replicaSeq = Number.POSITIVE_INFINITY;
   leaderSeq = Number.POSITIVE_INFINITY;
   firstSeq = 1;
@@ -85,7 +87,8 @@ class Replicas {
       return this.#info();
     };
     const { clock } = this;
-    return { stream, clock, subject: SUBJECT, log: 'log', info: this.#info(), ask };
+    const saw = ({ seq }: KeptMessage) => void this.seen.push(seq);
+    return { stream, clock, subject: SUBJECT, log: 'log', info: this.#info(), saw, ask };
   }
 
   async read(after: Place, limit = 10) {
@@ -107,6 +110,7 @@ describe('readAfter', () => {
     assert.deepEqual(await replicas.read(placeOf(1)), { offsets: [2, 3], hasMore: true });
     assert.deepEqual(await replicas.read(placeOf(3)), { offsets: [4], hasMore: true });
     assert.deepEqual(await replicas.read(placeOf(4)), { offsets: [], hasMore: false });
+    assert.deepEqual(replicas.seen, [3, 4]);
     // It does not even have the place.
     replicas.replicaSeq = 0;
     assert.deepEqual(await replicas.read(placeOf(2), 1), { offsets: [3], hasMore: true });

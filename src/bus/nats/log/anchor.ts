@@ -6,6 +6,7 @@
 export class Anchor {
   #seq = 0;
   #name = '';
+  #end = 0;
 
   /** The number of the message; 0 if none was seen. */
   get seq(): number {
@@ -17,10 +18,21 @@ export class Anchor {
     return this.#name;
   }
 
+  /** The largest number that the stream was seen to have, whether its message was seen or not. */
+  get end(): number {
+    return Math.max(this.#end, this.#seq);
+  }
+
+  /** Notes a number that the stream has. A reader may have it as its place. */
+  reached(seq: number): void {
+    this.#end = Math.max(this.#end, seq);
+  }
+
   /** Notes a message. Returns whether it comes in turn: the number of a new message is larger than all before. */
   saw(seq: number, name: string): boolean {
     if (seq <= this.#seq) return seq === this.#seq && name === this.#name;
-    this.moveTo(seq, name);
+    this.#seq = seq;
+    this.#name = name;
     return true;
   }
 
@@ -28,5 +40,6 @@ export class Anchor {
   moveTo(seq: number, name: string): void {
     this.#seq = seq;
     this.#name = name;
+    this.#end = seq;
   }
 }

@@ -154,11 +154,13 @@ export class Fence {
 
   /** Whether the stream has lost the anchor, other than by its retention. */
   async #isBroken(stream: JetStream, info: StreamInfo): Promise<boolean> {
-    // What is heard in the meantime moves the anchor.
-    const { seq, name } = this.anchor;
+    // A fence that is heard in the meantime moves the anchor.
+    const { seq, name, end } = this.anchor;
     const found = await stream.message({ seq });
-    if (found !== null) return nameOf(found) !== name;
-    if (await this.#endsBefore(stream, seq, info.config.num_replicas)) return true;
+    if (found !== null && nameOf(found) !== name) return true;
+    const isComplete = found !== null && info.state.last_seq >= end;
+    if (isComplete) return false;
+    if (await this.#endsBefore(stream, end, info.config.num_replicas)) return true;
     const again = await stream.message({ seq });
     if (again !== null) return nameOf(again) !== name;
     return this.#isFenced(stream, seq);

@@ -20,7 +20,7 @@ import { subjectOf } from '../subject.ts';
 import { Appender, type AppenderHost, closed } from './appender.ts';
 import { Fence } from './fence.ts';
 import { ANSWER_MS, JetStream, type StreamInfo } from './jet-stream.ts';
-import { entryOf, keptIn, nameOf } from './kept-message.ts';
+import { entryOf, type KeptMessage, keptIn, nameOf } from './kept-message.ts';
 import { pause } from './pause.ts';
 import { readAfter, readTail, type Source } from './reader.ts';
 import { differences, retentionOf, streamConfig } from './stream.ts';
@@ -128,6 +128,7 @@ export class NatsLog implements BusLog, AppenderHost {
     const source = await this.#source(topic);
     const tail = await readTail(source);
     this.#checkSame(source);
+    this.#fence.anchor.reached(tail.upTo.offset);
     return tail;
   }
 
@@ -297,15 +298,19 @@ export class NatsLog implements BusLog, AppenderHost {
     const { log } = this.#fence;
     const subject = this.#subjectOf(topic);
     const ask = (counted?: string) => this.#askAgain(session, counted);
-    return { stream, clock: this.clock, subject, log, info, ask };
+    const saw = (message: KeptMessage) => {
+      // Not while the past of the stream is in question.
+      if (log === this.#fence.log) this.#fence.anchor.saw(message.seq, nameOf(message));
+    };
+    return { stream, clock: this.clock, subject, log, info, saw, ask };
   }
 
   /** Asks for the stream. @throws Error if it is not what it was, or its leader is behind */
   async #askAgain({ stream }: Session, subject?: string): Promise<StreamInfo> {
     // What is seen in the meantime does not count.
-    const { seq } = this.#fence.anchor;
+    const { end } = this.#fence.anchor;
     const info = await stream.info(subject);
-    if (info !== null && this.#fence.isKnown(info) && info.state.last_seq >= seq) return info;
+    if (info !== null && this.#fence.isKnown(info) && info.state.last_seq >= end) return info;
     this.#doubt();
     throw new Error('the stream of the NATS server is not what it was a moment ago');
   }

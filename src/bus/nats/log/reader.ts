@@ -1,7 +1,7 @@
 import type { Page, Place, Tail } from '../../../core/bus-log.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { Batch, JetStream, StreamInfo } from './jet-stream.ts';
-import { entryOf, tagIn } from './kept-message.ts';
+import { entryOf, type KeptMessage, tagIn } from './kept-message.ts';
 import { pause } from './pause.ts';
 
 /** How long the leader of a stream with replicas may know less than a reader. A new one may be behind for a moment. */
@@ -18,6 +18,8 @@ export interface Source {
   readonly log: string;
   /** What was known of the stream when the connection began. */
   readonly info: StreamInfo;
+  /** Takes note of a message that was read. */
+  saw(message: KeptMessage): void;
   /** Asks for the stream anew. @throws Error if it is not the one that it was */
   ask(subject?: string): Promise<StreamInfo>;
 }
@@ -31,9 +33,10 @@ type Standing = 'whole' | 'expired' | 'reset';
  * The number comes first: messages that the stream has got before it answers are also known to the second answer. So there is
  * no other message of the topic up to this number, or up to the newest if that is later.
  */
-export async function readTail({ stream, subject, log, ask }: Source): Promise<Tail> {
+export async function readTail({ stream, subject, log, saw, ask }: Source): Promise<Tail> {
   const { state } = await ask();
   const newest = await stream.message({ last_by_subj: subject });
+  if (newest !== null) saw(newest);
   return {
     newest: newest && { log, offset: newest.seq, tag: tagIn(newest) },
     upTo: { log, offset: Math.max(state.last_seq, newest?.seq ?? 0), tag: '' },
@@ -53,6 +56,8 @@ export async function readAfter(source: Source, after: Place, limit: number): Pr
   const { messages, hasMore } = await notBehind(source, found, after.offset);
   const standing = await standingOf(source, after);
   if (standing !== 'whole') return notWhole(standing);
+  const last = messages.at(-1);
+  if (last !== undefined) source.saw(last);
   let prev = after.offset;
   const entries = messages.map((message) => {
     const entry = entryOf(source.log, message, prev);
