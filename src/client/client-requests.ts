@@ -12,16 +12,12 @@ import type { Sender } from './sender.ts';
 export class ClientRequests<In, Out> {
   readonly #parts: Pick<ClientDependencies<In, Out>, 'runtime'>;
   readonly #sender: Sender<In, Out>;
+  /** How many wait for a connection or an answer. */
   #size = 0;
 
   constructor(parts: Pick<ClientDependencies<In, Out>, 'runtime'>, sender: Sender<In, Out>) {
     this.#parts = parts;
     this.#sender = sender;
-  }
-
-  /** How many wait for a connection or an answer. */
-  get size(): number {
-    return this.#size;
   }
 
   async request(message: unknown, given: RequestOptions | undefined): Promise<unknown> {

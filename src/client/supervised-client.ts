@@ -172,8 +172,7 @@ export class SupervisedClient<In, Out>
   // Methods for the demand.
 
   get isNeeded(): boolean {
-    const waiting = (this.#sender?.queued ?? 0) + (this.#requests?.size ?? 0);
-    const isBusy = waiting > 0 || this.#dialer.isBusy;
+    const isBusy = (this.#sender?.queued ?? 0) > 0 || this.#dialer.isBusy;
     return isBusy || this.streams.messages.observed;
   }
 

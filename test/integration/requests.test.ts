@@ -104,10 +104,18 @@ describe('a request', () => {
   });
 
   it('dials an idle client, which stays connected until the answer', async () => {
-    const service = await serve({ onRequest: (_, request) => request });
+    const slow = latch<string>();
+    const service = await serve({ onRequest: () => slow.opened });
     const client = dial(service, { dial: 'on-demand', idleMs: 20 });
     assert.equal(client.status.state, 'idle');
-    assert.equal(await client.request('wake up'), 'wake up');
+    const answer = client.request('wake up');
+    await connected(client);
+    // Many times the idle time.
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    slow.open('good morning');
+    assert.equal(await answer, 'good morning');
+    assert.equal(service.of('connection.opened').length, 1);
+    assert.deepEqual(service.of('connection.closed'), []);
   });
 
   it('waits its turn in the queue of the client', async () => {
