@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import type { NatsServerProgram } from '../../docs/examples/lobby/nats-server.ts';
 import { NatsServer } from './nats-server.ts';
 
+/** After this, a server has written what it was given. */
+const IDLE_MS = 300;
+
 /** A real nats-server with JetStream, whose disk a test may empty, or replace by an older copy. */
 export class JetStreamServer {
   readonly #server: NatsServer;
@@ -49,9 +52,21 @@ export class JetStreamServer {
   /** Ends it in good order, copies its disk, and starts it again. */
   async remember(): Promise<void> {
     await this.stop();
+    await this.#copyDisk();
+    await this.restart();
+  }
+
+  /** Copies its disk while it is frozen, so that no link is lost. It must have been idle. */
+  async rememberWhileFrozen(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+    this.#server.freeze();
+    await this.#copyDisk();
+    this.#server.thaw();
+  }
+
+  async #copyDisk(): Promise<void> {
     await rm(this.#copy, { recursive: true, force: true });
     await cp(this.#disk, this.#copy, { recursive: true });
-    await this.restart();
   }
 
   /** Ends it, and starts it again with the copy of its disk. */
