@@ -15,6 +15,18 @@ export type {
   ChartValue,
 } from './core/actor.ts';
 export type { Bus, BusHost, BusLink, Interest } from './core/bus.ts';
+export type {
+  BusLog,
+  Entry,
+  LogHost,
+  LogInterest,
+  NewEntry,
+  Page,
+  Place,
+  Retention,
+  Stored,
+  Tail,
+} from './core/bus-log.ts';
 export type { Child, HasChildren } from './core/child.ts';
 export type { Clock, TimerHandle } from './core/clock.ts';
 export { systemClock } from './core/clock.ts';

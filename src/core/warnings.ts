@@ -111,6 +111,15 @@ export class Unheard {
     this.#ways = ways;
   }
 
+  /** A supervisor has lost its bus, or never had it. */
+  bus(error: Error | undefined): void {
+    const why = error === undefined ? '' : `: ${unended(messageText(error))}`;
+    this.#warnings.once('bus', {
+      code: 'MOORING_BUS_DOWN',
+      message: `the bus is down, so other processes get nothing${why}${nobody([this.#ways.events], 'the bus')}`,
+    });
+  }
+
   /** Code of the application threw or rejected. */
   handler(name: string, error: Error): void {
     this.#warnings.once(name, {

@@ -211,11 +211,10 @@ export class Reach implements BusHost {
     this.#watcher?.busMoved(state);
     if (state === 'up') for (const control of this.#controls) control.up();
     const { notifications, reporter } = this.#parts;
-    notifications.add(() =>
-      reporter.emit(
-        state === 'up' ? { type: 'bus.up' } : { type: 'bus.down', ...(error && { error }) },
-      ),
-    );
+    notifications.add(() => {
+      if (state === 'up') reporter.emit({ type: 'bus.up' });
+      else reporter.busDown(error);
+    });
   }
 
   errored(error: Error): void {

@@ -85,6 +85,12 @@ export class Reporter<Peer, In, Out> {
     if (!isEmitted && !isHandled) this.#unheard.handler(handler, error);
   }
 
+  /** The bus is down. */
+  busDown(error: Error | undefined): void {
+    this.emit({ type: 'bus.down', ...(error && { error }) });
+    if (!this.isHeard) this.#unheard.bus(error);
+  }
+
   /** Reports that the chart of a connection or of the supervisor threw. */
   crashed(error: Error): void {
     this.emit({ type: 'connection.crashed', error });
@@ -100,7 +106,7 @@ export class Reporter<Peer, In, Out> {
 /** A reporter for callers that do not know the types of the connections. */
 export type AnyReporter = Pick<
   Reporter<unknown, unknown, never>,
-  'emit' | 'errored' | 'reported' | 'isHeard' | 'complete'
+  'emit' | 'errored' | 'reported' | 'isHeard' | 'complete' | 'busDown'
 >;
 
 const waysToHear: WaysToHear = {

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { firstValueFrom } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import { z } from 'zod';
+import { natsBus } from '../../src/bus/nats/index.ts';
 import { type Client, createClient, createPool } from '../../src/client/index.ts';
 import { ManagedConnection } from '../../src/connection/managed-connection.ts';
 import {
@@ -87,6 +88,23 @@ afterEach(async () => {
 });
 
 describe('a supervisor without a listener', () => {
+  it('warns once that the bus is down, and not if events$ has a subscriber', async () => {
+    const bus = natsBus({ servers: 'nats://127.0.0.1:1' });
+    for (const isHeard of [true, false]) {
+      const supervisor = createSupervisor({ bus });
+      if (isHeard) supervisor.events$.subscribe();
+      cleanups.push(() => supervisor.drain({ withinMs: 100 }));
+      await until(() => supervisor.bus === 'down', 'the bus is down');
+      await turn();
+      assert.equal(warnings.length, isHeard ? 0 : 1);
+    }
+    assert.deepEqual(codes(), ['MOORING_BUS_DOWN']);
+    assert.match(
+      String(warnings[0]?.message),
+      /^the bus is down, so other processes get nothing: .*ECONNREFUSED.* To be notified, call logEvents/,
+    );
+  });
+
   it('warns once about each handler that throws, with its error and stack', async () => {
     const { url } = await serve({ onOpen: boom, onClose: boom });
     dial(url);

@@ -44,9 +44,9 @@ import { type Run, run } from './run.ts';
 
 // Packed, of 618 kB: the code and its declarations 299 kB, the pages with the schema 231 kB, the examples 54
 // kB, the pictures 27 kB.
-const PACKED_BYTES_MAX = 640_000;
+const PACKED_BYTES_MAX = 760_000;
 /** The build alone, before it is packed: 1,068 kB, comments included. */
-const BUILT_BYTES_MAX = 1_090_000;
+const BUILT_BYTES_MAX = 1_400_000;
 
 /** The animated pictures of the charts would add 38 kB. A page without them shows their titles. */
 const leftOut = /^docs\/statecharts\/.*-.*\.svg$/;

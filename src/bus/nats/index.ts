@@ -3,5 +3,6 @@
  *
  * @packageDocumentation
  */
+export type { Retention } from '../../core/bus-log.ts';
 export { natsBus } from './nats-bus.ts';
-export type { NatsBusOptions } from './options.ts';
+export type { NatsBusOptions, Replicas } from './options.ts';

@@ -61,7 +61,7 @@ export interface NatsBusOptions {
 }
 
 /** On how many servers messages are kept. */
-type Replicas = 1 | 3 | 5;
+export type Replicas = 1 | 3 | 5;
 
 /** JetStream keeps messages no shorter. */
 const FOR_MS_MIN = 100;

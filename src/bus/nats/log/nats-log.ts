@@ -28,8 +28,11 @@ import { differences, retentionOf, streamConfig } from './stream.ts';
 /** What the headers of a message take at most: the token of a topic has up to 768 bytes, and an id 128. */
 const HEADERS_BYTES_MAX = 1_024;
 
-/** The pause after a check that has failed, and between checks that only a doubt has caused. */
+/** The pause after a check that has failed, doubled with each further failure. A server reports each refusal. */
 const RETRY_MS = 500;
+const RETRY_MS_MAX = 30_000;
+
+/** The pause between checks that only a doubt has caused. */
 const DOUBT_MS = 1_000;
 
 /** The newest fence is repeated this often within the time that messages are kept. */
@@ -199,18 +202,22 @@ export class NatsLog implements BusLog, AppenderHost {
   /** Checks the stream, and again whenever there is a reason, as long as the connection lasts. */
   async #watch(session: Session): Promise<void> {
     let isRepeated = true;
+    let failures = 0;
     while (this.#session === session) {
       this.#isDoubted = false;
       session.checkedAtMs = this.clock.now();
       try {
         const info = await this.#fence.check(session.stream, isRepeated);
         if (this.#session !== session) return;
+        failures = 0;
         this.#checked(session, info);
         isRepeated = await this.#reason(info);
       } catch (thrown) {
         if (this.#session !== session) return;
         this.#failed(session, toError(thrown));
-        await pause(this.clock, RETRY_MS, session.ended.signal);
+        const delayMs = Math.min(RETRY_MS * 2 ** failures, RETRY_MS_MAX);
+        failures += 1;
+        await pause(this.clock, delayMs, session.ended.signal);
       }
     }
   }
