@@ -12,17 +12,18 @@ const moves: Act = ({ side }, values) => {
 };
 
 /** What a dialed connection does with each heading of a Mooring server. */
-export const outboundWords: Words<OutboundConnection> = /* @__PURE__ */ new Map<string, Act>([
-  ...exchangeWords,
-  ['on', moves],
-  ['still', moves],
-  // The client is at this position when it has the next message.
-  ['at', ({ side }, values) => side.approaches(waypointOf(values))],
-  [
-    'off',
-    ({ side }, [topic]) => {
-      if (typeof topic === 'string') side.passed({ topic, position: null });
-    },
-  ],
-  ['go', ({ side }) => side.sentOn()],
-]);
+export const outboundWords: Words<OutboundConnection> = /* @__PURE__ */ (() =>
+  new Map<string, Act>([
+    ...exchangeWords,
+    ['on', moves],
+    ['still', moves],
+    // The client is at this position when it has the next message.
+    ['at', ({ side }, values) => side.approaches(waypointOf(values))],
+    [
+      'off',
+      ({ side }, [topic]) => {
+        if (typeof topic === 'string') side.passed({ topic, position: null });
+      },
+    ],
+    ['go', ({ side }) => side.sentOn()],
+  ]))();

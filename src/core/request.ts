@@ -54,7 +54,7 @@ export function refusalText(text: string): string {
 }
 
 /** Shared by all copies of this package in the process, because `instanceof` recognises only the classes of its own copy. */
-const brand: unique symbol = /* @__PURE__ */ Symbol.for('mooring.request-refusal') as never;
+const brand = /* @__PURE__ */ Symbol.for('mooring.request-refusal');
 
 /**
  * Refuses a request. Throw it or return it from `onRequest`. The `request` of the peer rejects with `request-refused`, and its
@@ -73,8 +73,6 @@ export class RequestRefusal extends Error {
   override readonly name = 'RequestRefusal';
   /** For programs: 1 to 64 visible ASCII characters. */
   readonly code: string;
-  /** @internal */
-  readonly [brand] = true;
 
   /**
    * @param text - for people; a text of more than 200 characters is cut. @default ''
@@ -83,6 +81,7 @@ export class RequestRefusal extends Error {
   constructor(code: string, text = '') {
     super(text);
     this.code = code;
+    Object.defineProperty(this, brand, { value: true });
     const call = 'new RequestRefusal(code, text)';
     if (!isWord(code)) {
       const expected = 'a string of 1 to 64 visible ASCII characters';
