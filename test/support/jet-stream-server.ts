@@ -49,6 +49,19 @@ export class JetStreamServer {
     return this.#server.restart();
   }
 
+  freeze(): void {
+    this.#server.freeze();
+  }
+
+  thaw(): void {
+    this.#server.thaw();
+  }
+
+  /** How many connections it has cut off because they did not read. */
+  slowConsumers(): Promise<number> {
+    return this.#server.slowConsumers();
+  }
+
   /** Ends it in good order, copies its disk, and starts it again. */
   async remember(): Promise<void> {
     await this.stop();

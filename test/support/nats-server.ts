@@ -7,6 +7,12 @@ interface Subscriptions {
   readonly subscriptions_list?: readonly { readonly subject: string }[];
 }
 
+/** Figures of a server, as its monitoring page shows them. */
+interface Figures {
+  readonly subscriptions: number;
+  readonly slow_consumers: number;
+}
+
 /** A real nats-server on loopback, which a test may kill, freeze and start again on the same port. */
 export class NatsServer {
   readonly #program: NatsServerProgram;
@@ -50,9 +56,17 @@ export class NatsServer {
 
   /** How many subscriptions it has. */
   async subscriptions(): Promise<number> {
+    return (await this.#figures()).subscriptions;
+  }
+
+  /** How many connections it has cut off because they did not read. */
+  async slowConsumers(): Promise<number> {
+    return (await this.#figures()).slow_consumers;
+  }
+
+  async #figures(): Promise<Figures> {
     const url = `http://127.0.0.1:${this.#monitorPort}/varz`;
-    const { subscriptions } = (await (await fetch(url)).json()) as { subscriptions: number };
-    return subscriptions;
+    return (await (await fetch(url)).json()) as Figures;
   }
 
   /** Ends it at once, as a crash does. */
