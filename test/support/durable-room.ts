@@ -157,7 +157,10 @@ export async function isTold(
   assert.deepEqual(told.slice(times - 1), [{ topic: ROOM, recovered: cause === 'resumed', cause }]);
 }
 
-/** Appends numbers all the time, from each node in turn. Repeats each under its id until it is confirmed. */
+/**
+ * Appends numbers all the time, from each node in turn. Repeats each under its id until it is confirmed. The list of nodes may
+ * change meanwhile.
+ */
 export class Appending {
   readonly #services: readonly Service[];
   readonly #timer: NodeJS.Timeout;
@@ -176,9 +179,9 @@ export class Appending {
   }
 
   async #append(number: number): Promise<void> {
-    const { supervisor } = this.#services[number % this.#services.length] as Service;
     const id = `number-${number}`;
     for (;;) {
+      const { supervisor } = this.#services[number % this.#services.length] as Service;
       const appended = await supervisor.topic(ROOM).append(number, { id });
       if (appended.outcome === 'unconfirmed') continue;
       this.#kept.set(number, appended.position);
