@@ -87,7 +87,9 @@ describe('a bus that is down for two seconds', { timeout: 60_000 }, () => {
 
     const ofPatient = patient.supervisor.topic(ROOM).append(4, { id: 'four' });
     const five = () => hasty.supervisor.topic(ROOM).append(5, { id: 'five' });
-    assert.deepEqual(await five(), { outcome: 'unconfirmed', id: 'five' });
+    const ofHasty = five();
+    await hasty.when('append.unconfirmed', 2_000);
+    assert.deepEqual(await ofHasty, { outcome: 'unconfirmed', id: 'five' });
     const waitedMs = performance.now() - killedAt;
     assert.ok(waitedMs >= 990, `${waitedMs} ms`);
     assert.deepEqual(

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
 import { parsePlace } from '../../src/bus/place.ts';
-import { type Client, createClient, type Recovery } from '../../src/client/index.ts';
+import {
+  type Client,
+  createClient,
+  type NodeClientOptions,
+  type Recovery,
+} from '../../src/client/index.ts';
 import type { AppendOptions, SupervisorOptions } from '../../src/index.ts';
 import { ByThePage, type ToldOn } from './by-the-page.ts';
 import { RawPeer } from './raw-peer.ts';
@@ -58,9 +63,9 @@ export class DurableRoom {
     return service;
   }
 
-  /** Connects a client of the library, and waits until it is told where it is. */
-  async client(url: string | (() => string)): Promise<RoomClient> {
-    const client = createClient(url, { mooring: true, backoff, restarts: { max: 1_000 } });
+  /** Connects a client of the library, and waits until it is told where it is. By default, it comes back within 50 ms. */
+  async client(url: string | (() => string), options: NodeClientOptions = {}): Promise<RoomClient> {
+    const client = createClient(url, { mooring: true, backoff, ...options });
     this.#ends.push(() => client.close());
     const made: RoomClient = { client, messages: [], recoveries: [] };
     client.recoveries$.subscribe((recovery) => made.recoveries.push(recovery));
