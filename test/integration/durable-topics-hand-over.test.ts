@@ -2,7 +2,7 @@
 // Method: two nodes on a real nats-server with 60 clients and a program that appends all the time; each is drained and replaced.
 import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
-import { Appending, DurableRoom, gets, numbers, type RoomClient } from '../support/durable-room.ts';
+import { DurableRoom, gets, numbers, type RoomClient } from '../support/durable-room.ts';
 import { JetStreamServer } from '../support/jet-stream-server.ts';
 import { natsServers } from '../support/nats-versions.ts';
 import { Stops } from '../support/stops.ts';
@@ -18,8 +18,8 @@ afterEach(() => stops.all());
 
 const CLIENTS = 60;
 
-/** Without the heading `go`, a client that is sent away waits for longer than the test does. */
-const backoff = { minMs: 50, maxMs: 60_000, stableMs: 60_000 };
+/** Service restart: without the heading `go`, it makes clients wait for 5 to 30 seconds. */
+const CODE = 1012;
 
 /** Measures for how long each client is not up, in milliseconds. The heading `go` and the close frame come together. */
 function absencesOf(members: readonly RoomClient[]): number[] {
@@ -52,16 +52,14 @@ describe('a service that is replaced', { timeout: 60_000 }, () => {
     stops.add(() => room.stop());
     const nodes = [await room.node(), await room.node()];
     const members = await Promise.all(
-      numbers(1, CLIENTS).map((n) =>
-        room.client(() => nodes[n % nodes.length]?.url ?? '', { backoff }),
-      ),
+      numbers(1, CLIENTS).map((n) => room.client(() => nodes[n % nodes.length]?.url ?? '')),
     );
     const absences = absencesOf(members);
-    const appending = new Appending(nodes);
+    const appending = room.appending(nodes);
     await appending.more(100);
     for (let count = 0; count < 2; count += 1) {
       const [leaving] = nodes.splice(0, 1);
-      const { forced } = (await leaving?.supervisor.drain({ withinMs: 5_000 })) ?? {};
+      const { forced } = (await leaving?.supervisor.drain({ withinMs: 5_000, code: CODE })) ?? {};
       assert.equal(forced, 0);
       nodes.push(await room.node());
       await appending.more(100);

@@ -9,7 +9,6 @@ import { FaultProxy } from '../../src/testing/fault-proxy.ts';
 import { ChaosNode } from '../chaos/chaos-node.ts';
 import type { ByThePage } from '../support/by-the-page.ts';
 import {
-  Appending,
   appendAll,
   DurableRoom,
   gets,
@@ -134,7 +133,7 @@ describe('a bus that is down for two seconds', { timeout: 60_000 }, () => {
     const room = makeRoom();
     const nodes = [await room.node(), await room.node()];
     const crowd = await crowdOf(room, nodes);
-    const appending = new Appending(nodes);
+    const appending = room.appending(nodes);
     await appending.more(100);
     await server.kill();
     await room.untilDown();
@@ -151,7 +150,7 @@ describe('a bus that answers nothing', { timeout: 60_000 }, () => {
     const room = makeRoom();
     const nodes = [await room.node(), await room.node()];
     const crowd = await crowdOf(room, nodes);
-    const appending = new Appending(nodes);
+    const appending = room.appending(nodes);
     await appending.more(100);
     server.freeze();
     try {
@@ -172,7 +171,7 @@ describe('a bus that answers nothing', { timeout: 60_000 }, () => {
     const cutOff = await room.node({ servers: `127.0.0.1:${proxy.port}` });
     const other = await room.node();
     const crowd = await crowdOf(room, [cutOff, other]);
-    const appending = new Appending([cutOff, other]);
+    const appending = room.appending([cutOff, other]);
     await appending.more(100);
     const ways = proxy.links.flatMap(({ up, down }) => [up, down]);
     for (const way of ways) way.set({ blackhole: true });

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { type NatsBusOptions, natsBus } from '../../src/bus/nats/index.ts';
 import { parsePlace } from '../../src/bus/place.ts';
-import {
-  type Client,
-  createClient,
-  type NodeClientOptions,
-  type Recovery,
-} from '../../src/client/index.ts';
+import { type Client, createClient, type Recovery } from '../../src/client/index.ts';
 import type { AppendOptions, SupervisorOptions } from '../../src/index.ts';
 import { ByThePage, type ToldOn } from './by-the-page.ts';
 import { RawPeer } from './raw-peer.ts';
@@ -20,6 +15,9 @@ const backoff = { minMs: 10, maxMs: 50, stableMs: 50 };
 
 /** A link that is gone without a word is found out after 1 s to 1.5 s. */
 const connection = { pingInterval: 500, maxPingOut: 2 };
+
+/** The time between two appended numbers. */
+const EVERY_MS = 5;
 
 let rooms = 0;
 
@@ -64,8 +62,8 @@ export class DurableRoom {
   }
 
   /** Connects a client of the library, and waits until it is told where it is. By default, it comes back within 50 ms. */
-  async client(url: string | (() => string), options: NodeClientOptions = {}): Promise<RoomClient> {
-    const client = createClient(url, { mooring: true, backoff, ...options });
+  async client(url: string | (() => string)): Promise<RoomClient> {
+    const client = createClient(url, { mooring: true, backoff });
     this.#ends.push(() => client.close());
     const made: RoomClient = { client, messages: [], recoveries: [] };
     client.recoveries$.subscribe((recovery) => made.recoveries.push(recovery));
@@ -89,6 +87,13 @@ export class DurableRoom {
     this.#ends.push(() => peer.destroy());
     await until(() => service.of('connection.opened').length > before, 'the peer is open');
     return peer;
+  }
+
+  /** Begins to append numbers, at nodes that may change meanwhile. */
+  appending(nodes: readonly Service[]): Appending {
+    const appending = new Appending(nodes);
+    this.#ends.push(() => appending.end());
+    return appending;
   }
 
   /** Waits until every node is connected to the bus. */
@@ -166,16 +171,17 @@ export async function isTold(
  * Appends numbers all the time, from each node in turn. Repeats each under its id until it is confirmed. The list of nodes may
  * change meanwhile.
  */
-export class Appending {
+class Appending {
   readonly #services: readonly Service[];
   readonly #timer: NodeJS.Timeout;
   readonly #under: Promise<void>[] = [];
   /** The positions of the numbers that are confirmed. */
   readonly #kept = new Map<number, string>();
+  #isOver = false;
 
-  constructor(services: readonly Service[], everyMs = 5) {
+  constructor(services: readonly Service[]) {
     this.#services = services;
-    this.#timer = setInterval(() => this.#under.push(this.#append(this.#under.length)), everyMs);
+    this.#timer = setInterval(() => this.#under.push(this.#append(this.#under.length)), EVERY_MS);
   }
 
   /** How many numbers are confirmed. */
@@ -185,7 +191,7 @@ export class Appending {
 
   async #append(number: number): Promise<void> {
     const id = `number-${number}`;
-    for (;;) {
+    while (!this.#isOver) {
       const { supervisor } = this.#services[number % this.#services.length] as Service;
       const appended = await supervisor.topic(ROOM).append(number, { id });
       if (appended.outcome === 'unconfirmed') continue;
@@ -198,6 +204,12 @@ export class Appending {
   async more(count: number): Promise<void> {
     const from = this.count;
     await until(() => this.count >= from + count, `${count} more numbers are kept`);
+  }
+
+  /** Stops at once. What is not confirmed yet may be lost. */
+  end(): void {
+    clearInterval(this.#timer);
+    this.#isOver = true;
   }
 
   /** Stops, and returns all numbers in the order of the log. */
