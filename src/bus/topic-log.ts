@@ -121,17 +121,23 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
    * Rejects if the bus does not answer.
    */
   after(place: Place, limit: number): Page | Promise<Page> {
-    return this.#run?.after(place, limit) ?? this.#read(place, limit);
+    return this.held(place, limit) ?? this.read(place, limit);
+  }
+
+  /** The part of {@link after} that needs no read; `null` if it must be read. */
+  held(place: Place, limit: number): Page | null {
+    return this.#run?.after(place, limit) ?? null;
   }
 
   /** Reads once for all that are at the same place. */
-  #read(place: Place, limit: number): Promise<Page> {
+  read(place: Place, limit: number): Promise<Page> {
     const key = `${limit} ${formatPlace(place)}`;
     const known = this.#reads.get(key);
     if (known !== undefined) return known;
-    const read = this.#parts.log
-      .read(this.topic, place, limit)
-      .finally(() => this.#reads.delete(key));
+    const read = this.#parts.log.read(this.topic, place, limit).finally(() => {
+      // A later read of the same place may be under way.
+      if (this.#reads.get(key) === read) this.#reads.delete(key);
+    });
     this.#reads.set(key, read);
     return read;
   }
@@ -327,6 +333,8 @@ export class TopicLog implements ChartOwner, DeadlineOwner, TopicLogOrders {
   interrupt({ cause }: Interruption): void {
     this.#run?.end();
     this.#run = null;
+    // Their answers are of the past.
+    this.#reads.clear();
     this.#owner.interrupted(cause);
   }
 

@@ -355,8 +355,8 @@ export class Dialer<In, Out> implements OutboundHost, OutboundHandleHost<Out>, M
     return this.#positions;
   }
 
-  get positionsHeading(): string | null {
-    return this.positions.heading;
+  get positionsHeadings(): readonly string[] {
+    return this.positions.headings;
   }
 
   /** Behind the messages that are held back, which lead to earlier places. */

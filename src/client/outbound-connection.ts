@@ -28,8 +28,8 @@ export interface OutboundHost extends ConnectionHost, OutboxHost {
   readonly isWelcoming: boolean;
   /** Delivers a request when `onOpen` has settled. */
   hold(connection: OutboundConnection, deliver: () => unknown): void;
-  /** The heading that tells the peer where this side was in durable topics; `null` if nowhere. */
-  readonly positionsHeading: string | null;
+  /** The headings that tell the peer where this side was in durable topics. */
+  readonly positionsHeadings: readonly string[];
   /** The peer has told where this side is in a durable topic. */
   passed(connection: OutboundConnection, waypoint: Waypoint): void;
   /** The peer is about to close the connection, and another process takes its place. */
@@ -196,10 +196,17 @@ export class Outbound implements ConnectionSide {
     if (!this.#isGreeted) this.#greeted();
     this.#host.peerWelcomes(this.#connection);
     this.#connection.startHeartbeat();
-    const positions = this.#hasTold ? null : this.#host.positionsHeading;
+    // Without its positions, it gives no answer: the peer would take it for a new member. It will ask again.
+    if (!this.#hasTold && !this.#tellPositions()) return;
     this.#hasTold = true;
-    if (positions !== null) this.outbox?.send(positions);
     this.outbox?.send(beatAnswer);
+  }
+
+  /** Returns `false` if there is no room for them. */
+  #tellPositions(): boolean {
+    return this.#host.positionsHeadings.every(
+      (heading) => this.outbox?.send(heading) !== 'refused',
+    );
   }
 
   /** Before `peerWelcomes`, which lets queued messages leave: what is sent in `onOpen` comes first. */

@@ -7,6 +7,9 @@ const POSITIONS_MAX = 2_000;
 /** Longest position, in characters. Those of a Mooring server have at most 40. */
 const POSITION_MAX = 64;
 
+/** How much a heading may have of names and positions, in characters. A single topic always fits. */
+const HEADING_MAX = 1_024;
+
 /** What a server tells about a durable topic. */
 export interface Waypoint {
   readonly topic: string;
@@ -29,9 +32,20 @@ export class Positions {
     return Object.fromEntries(this.#positions);
   }
 
-  /** The heading that tells a server where the client was; `null` if it was nowhere. */
-  get heading(): string | null {
-    return this.#positions.size === 0 ? null : headingText('from', this.all);
+  /** The headings that tell a server where the client was. Several, because a server may limit the length of a message. */
+  get headings(): readonly string[] {
+    const parts: Record<string, string>[] = [];
+    let length = HEADING_MAX;
+    for (const [topic, position] of this.#positions) {
+      const added = topic.length + position.length;
+      if (length + added > HEADING_MAX) {
+        parts.push(Object.create(null));
+        length = 0;
+      }
+      (parts.at(-1) as Record<string, string>)[topic] = position;
+      length += added;
+    }
+    return parts.map((part) => headingText('from', part));
   }
 
   move({ topic, position }: Waypoint): void {

@@ -109,7 +109,9 @@ export class Inbound implements WrittenSide, DeadlineOwner {
   /** The topics that it is, or was, a member of. `Topics` maintains it. */
   topics: Set<string> | null = null;
   /** Where the peer was in durable topics. `DurableTopics` maintains it. */
-  positions: Positions = null;
+  positions: Positions | null = null;
+  /** Topics that it has left and was not told of yet. */
+  untoldOffs: Set<string> | null = null;
   /** Publications that it missed because its outbox was above the high mark or its socket was gone. */
   dropped = 0;
 

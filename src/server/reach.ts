@@ -137,7 +137,10 @@ export class Reach implements BusHost {
    */
   openLog(host: LogHost & BusWatcher): BusLog {
     const log = this.#link.openLog?.(host);
-    if (log === undefined) throw invalidOptions(['durable: the bus keeps no messages']);
+    if (log === undefined) {
+      void this.close();
+      throw invalidOptions(['durable: the bus keeps no messages']);
+    }
     this.#watcher = host;
     return log;
   }

@@ -183,7 +183,7 @@ export class DialedStage extends RealStage implements OutboundHost, MessageHandl
   }
 
   connectionMoved(): void {}
-  readonly positionsHeading = null;
+  readonly positionsHeadings = [];
   passed(): void {}
   sentOn(): void {}
   peerWelcomes(): void {}

@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { Positions, waypointOf } from '../../src/client/positions.ts';
 
 describe('the positions of a client', () => {
-  it('are told to the server in one heading, or not at all', () => {
+  it('are told to the server in a heading, or not at all', () => {
     const positions = new Positions();
-    assert.equal(positions.heading, null);
+    assert.deepEqual(positions.headings, []);
     positions.move({ topic: 'a', position: '1' });
     positions.move({ topic: '__proto__', position: '2' });
-    assert.equal(positions.heading, '\u0001["from",{"a":"1","__proto__":"2"}]');
+    assert.deepEqual(positions.headings, ['\u0001["from",{"a":"1","__proto__":"2"}]']);
     positions.move({ topic: 'a', position: null });
     assert.deepEqual(Object.entries(positions.all), [['__proto__', '2']]);
   });
@@ -22,6 +22,16 @@ describe('the positions of a client', () => {
     const topics = Object.keys(positions.all);
     assert.equal(topics.length, 2_000);
     assert.deepEqual([topics.includes('first'), topics.includes('second')], [true, false]);
+  });
+
+  it('are told in several headings of about 1 KiB, whatever the topics are called', () => {
+    const positions = new Positions();
+    for (let number = 0; number < 200; number += 1)
+      positions.move({ topic: `${number}`.padEnd(number, 'x'), position: 'p'.repeat(40) });
+    const told = positions.headings.map((heading) => JSON.parse(heading.slice(1))[1]);
+    assert.deepEqual(Object.assign({}, ...told), positions.all);
+    assert.ok(told.length > 10, `${told.length} headings`);
+    for (const heading of positions.headings) assert.ok(heading.length < 2_500, heading);
   });
 
   it('are a copy', () => {

@@ -42,6 +42,8 @@ export class ReconnectPolicy {
   readonly #refusals: RefusalCount = { refusals: 0, denials: 0 };
   /** Whether the server has sent the client on to another process. */
   #isSentOn = false;
+  /** Whether the delay under way is short for that reason. */
+  #isShort = false;
   /** Whether the last connection has proved to be stable. */
   #isStable = false;
 
@@ -76,7 +78,9 @@ export class ReconnectPolicy {
   protected classify(ending: Ending): EndedFact {
     this.#ending = ending;
     const retry = this.#decide(ending);
-    const isSent = retry === 'backoff' && isSentAway(whatPeerAsks(ending)) && !this.#isSentOn;
+    this.#isShort = this.#isSentOn;
+    this.#isSentOn = false;
+    const isSent = retry === 'backoff' && isSentAway(whatPeerAsks(ending)) && !this.#isShort;
     return isSent ? 'ended.deferred' : `ended.${retry}`;
   }
 
@@ -132,10 +136,7 @@ export class ReconnectPolicy {
 
   protected backoffMs(): number {
     // Others are sent on at their own time, so it need not wait for longer.
-    if (this.#isSentOn) {
-      this.#isSentOn = false;
-      return this.chance() * this.#options.backoff.minMs;
-    }
+    if (this.#isShort) return this.chance() * this.#options.backoff.minMs;
     return this.backoff.next(whatPeerAsks(this.#ending));
   }
 
@@ -161,7 +162,6 @@ export class ReconnectPolicy {
 
   /** The current attempt has opened. */
   opened(): void {
-    this.#isSentOn = false;
     this.#isStable = false;
   }
 

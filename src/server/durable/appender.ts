@@ -1,6 +1,7 @@
 import { formatPlace } from '../../bus/place.ts';
 import type { ChartSystem } from '../../chart/chart-system.ts';
 import type { BusLog, NewEntry, Stored } from '../../core/bus-log.ts';
+import { type Clock, holdProcess, systemClock } from '../../core/clock.ts';
 import { MooringError, toError } from '../../core/errors.ts';
 import { checkNames, invalidOptions, problemAt } from '../../core/option-rules.ts';
 import { shortName } from '../../core/short-name.ts';
@@ -11,6 +12,7 @@ import type { Appended, AppendOptions } from '../supervisor-types.ts';
 /** What an appender needs of its supervisor. */
 export interface AppenderParts {
   readonly appendMs: number;
+  readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly charts: ChartSystem;
   readonly reporter: AnyReporter;
@@ -88,14 +90,22 @@ export class Appender {
   /** Waits for what the bus has not confirmed yet, then gives it up. Appends that come later are not kept. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    const { wheel } = this.#parts;
+    const { wheel, clock } = this.#parts;
     const left = new Error('the supervisor has left the bus');
-    const expire = () => {
-      for (const controller of [...this.#pending.keys()]) controller.abort(left);
-    };
-    const deadline = wheel.schedule(LEAVE_MS, { deadlinePassed: expire }, 'leave');
-    await Promise.all(this.#pending.values());
-    wheel.cancel(deadline);
+    // The process must live until the drain has resolved, and timers of a clock do not keep it alive.
+    const letProcessEnd = clock === systemClock ? holdProcess() : null;
+    await new Promise<void>((resolve) => {
+      const expire = () => {
+        for (const controller of [...this.#pending.keys()]) controller.abort(left);
+        resolve();
+      };
+      const deadline = wheel.schedule(LEAVE_MS, { deadlinePassed: expire }, 'leave');
+      void Promise.all(this.#pending.values()).then(() => {
+        wheel.cancel(deadline);
+        resolve();
+      });
+    });
+    letProcessEnd?.();
   }
 }
 

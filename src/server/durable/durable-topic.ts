@@ -3,12 +3,15 @@ import type { Entry, Page, Place } from '../../core/bus-log.ts';
 import type { InboundConnection } from '../inbound-connection.ts';
 import { everybody, publication } from '../publication.ts';
 import type { TopicAudience } from '../topics.ts';
-import { framesOf, offFrame, stillFrame } from './entry-frames.ts';
+import { type EntryFrames, offFrame, stillFrame } from './entry-frames.ts';
 import { type FollowedTopic, Follower, type MissedCause } from './follower.ts';
 
 /** What a durable topic needs of the topics of its supervisor. */
 export interface DurableTopicHost {
   readonly logParts: TopicLogParts;
+  readonly frames: EntryFrames;
+  /** Lets a follower read, when it is its turn. */
+  unread(follower: Follower): void;
   /** Lets a follower be sent more, in a later turn. */
   ready(follower: Follower): void;
   /** Lets a follower ask again when the bus may answer. */
@@ -18,7 +21,7 @@ export interface DurableTopicHost {
   /** The history of a topic with that many members here is not what it was. */
   wasReset(topic: string, members: number): void;
   /** Nobody needs the topic any more. */
-  closed(topic: string): void;
+  closed(topic: DurableTopic): void;
   /** The log of a topic has crashed, and must begin anew. */
   crashed(topic: DurableTopic, error: Error): void;
   /** Ends a member that cannot be told that it has missed messages. */
@@ -70,7 +73,7 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   /** Begins anew after a crash. */
   restart(): void {
     if (this.#audience.isNeeded) this.#log = this.#begin();
-    else this.#host.closed(this.name);
+    else this.#host.closed(this);
   }
 
   joined(connection: InboundConnection): void {
@@ -82,7 +85,11 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
 
   /** A member leaves the topic, and goes on with its connection. */
   leaves({ side }: InboundConnection): void {
-    if (side.isMooring) side.outbox?.publish(offFrame(this.name));
+    if (!side.isMooring) return;
+    // If it joins again, it is new.
+    side.positions?.take(this.name);
+    const result = side.outbox?.publish(offFrame(this.name));
+    if (result === 'refused') side.untoldOffs = (side.untoldOffs ?? new Set()).add(this.name);
   }
 
   /** A member has left, or its connection has ended. */
@@ -128,21 +135,25 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   }
 
   arrived(entry: Entry): void {
-    const { plain, headed } = framesOf(this.name, entry);
-    const selection = { ...everybody, except: this.#behind, isLocal: true };
-    const durable = { headed, fellBehind: this.#fellBehind };
-    const policy = { overflow: 'drop-newest', topic: this.name, key: '', durable } as const;
-    this.#audience.deliver(publication(undefined, plain, selection, policy));
+    if (this.#audience.members.size > 0) this.#deliver(entry);
     this.#top = placeOf(entry);
     this.#toldAtMs = this.#host.logParts.clock.now();
     if (this.#audience.isObserved) this.#host.announce(this.#audience, entry);
     for (const follower of this.#followers.values()) this.#look(follower, entry);
   }
 
+  #deliver(entry: Entry): void {
+    const { plain, headed } = this.frames.of(this.name, entry);
+    const selection = { ...everybody, except: this.#behind, isLocal: true };
+    const durable = { headed, fellBehind: this.#fellBehind };
+    const policy = { overflow: 'drop-newest', topic: this.name, key: '', durable } as const;
+    this.#audience.deliver(publication(undefined, plain, selection, policy));
+  }
+
   /** A follower may have got this message before the topic did: it came from a process that was ahead. */
-  #look(follower: Follower, { offset }: Entry): void {
+  #look(follower: Follower, { log, offset }: Entry): void {
     const { place } = follower;
-    if (place === null || place.offset > offset) return;
+    if (place?.log !== log || place.offset > offset) return;
     if (place.offset === offset) this.reached(follower);
     else if (follower.isWaiting) this.ready(follower);
   }
@@ -155,7 +166,7 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
   }
 
   closed(error: Error | null): void {
-    if (error === null) this.#host.closed(this.name);
+    if (error === null) this.#host.closed(this);
     else {
       this.interrupted('reset');
       this.#host.crashed(this, error);
@@ -187,8 +198,20 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
 
   // What its followers need.
 
-  after(place: Place, limit: number): Page | Promise<Page> {
-    return this.#log.after(place, limit);
+  get frames(): EntryFrames {
+    return this.#host.frames;
+  }
+
+  held(place: Place, limit: number): Page | null {
+    return this.#log.held(place, limit);
+  }
+
+  read(place: Place, limit: number): Promise<Page> {
+    return this.#log.read(place, limit);
+  }
+
+  unread(follower: Follower): void {
+    this.#host.unread(follower);
   }
 
   ready(follower: Follower): void {
@@ -201,14 +224,28 @@ export class DurableTopic implements TopicLogOwner, FollowedTopic {
 
   reached(follower: Follower): void {
     const { connection, place, isSettled } = follower;
-    if (place === null || this.#top === null || !isSettled) return;
-    if (place.offset < this.#top.offset) this.ready(follower);
+    if (place === null || this.#top === null || !isSettled || !this.#has(follower)) return;
+    // What it has got is of another past, which the bus must judge.
+    if (place.log !== this.#top.log) this.stalled(follower);
+    else if (place.offset < this.#top.offset) this.#goOn(follower);
     // If it is ahead of the topic, it waits until the topic is there.
     else if (place.offset <= Math.max(this.#top.offset, this.#upTo)) this.left(connection);
   }
 
+  /** If what must be there does not come, it waits for a while. */
+  #goOn(follower: Follower): void {
+    if (follower.isInVain) this.stalled(follower);
+    else this.ready(follower);
+  }
+
+  /** Whether it was not replaced: code of the application may let a member leave and join at any time. */
+  #has(follower: Follower): boolean {
+    return this.#followers.get(follower.connection) === follower;
+  }
+
   lost(follower: Follower, cause: MissedCause): void {
     const { connection } = follower;
+    if (!this.#has(follower)) return;
     if (!connection.side.isMooring) this.#host.end(connection);
     else {
       follower.moveTo(this.#top, cause);

@@ -4,7 +4,7 @@ import type { ChartSystem } from '../../chart/chart-system.ts';
 import type { BusLog, Entry, LogHost } from '../../core/bus-log.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Contract } from '../../core/contract.ts';
-import { guarded, runEach } from '../../core/guard.ts';
+import { guarded, runAll } from '../../core/guard.ts';
 import type { DeadlineOwner, TimerWheel } from '../../core/timer-wheel.ts';
 import type { InboundConnection } from '../inbound-connection.ts';
 import type { BusWatcher } from '../reach.ts';
@@ -12,12 +12,18 @@ import type { AnyReporter } from '../report.ts';
 import type { TopicAudience } from '../topics.ts';
 import { Appender } from './appender.ts';
 import { DurableTopic, type DurableTopicHost } from './durable-topic.ts';
+import { EntryFrames, offFrame } from './entry-frames.ts';
 import type { Follower } from './follower.ts';
-import { type Positions, readPositions } from './positions.ts';
+import { Positions } from './positions.ts';
 
-/** How many messages followers are sent in one turn of the event loop, all together, and one of them at a time. */
+/** How many messages followers are sent in one turn of the event loop, all together. */
 const TURN_MAX = 1_000;
-const PAGE_MAX = 64;
+
+/** How many followers may read at a time. */
+const READS_MAX = 32;
+
+/** How many topics are followed that nobody needs any more. */
+const LINGERING_MAX = 1_000;
 
 /** How long until followers ask a bus again that did not answer. */
 const STALLED_MS = 1_000;
@@ -46,12 +52,19 @@ export interface DurableParts {
  */
 export class DurableTopics implements DurableTopicHost, LogHost, BusWatcher, DeadlineOwner {
   readonly logParts: TopicLogParts;
+  readonly frames = new EntryFrames();
   readonly #parts: DurableParts;
   readonly #appender: Appender;
   readonly #topics = new Map<string, DurableTopic>();
   /** Followers that can be sent more. */
-  #ready = new Set<Follower>();
+  readonly #ready = new Set<Follower>();
   #isTurnDue = false;
+  /** Followers that must read. */
+  readonly #unread = new Set<Follower>();
+  /** The connections of those that read. */
+  readonly #reading = new Set<InboundConnection>();
+  /** Topics that nobody needs any more, the oldest first. */
+  readonly #lingering = new Set<DurableTopic>();
   readonly #stalled = new Set<Follower>();
   /** Topics whose log has crashed. */
   readonly #crashed = new Set<DurableTopic>();
@@ -87,6 +100,7 @@ export class DurableTopics implements DurableTopicHost, LogHost, BusWatcher, Dea
       audience.durable = new DurableTopic(audience, this);
       this.#topics.set(audience.name, audience.durable);
     } else {
+      this.#lingering.delete(known);
       audience.durable = known;
       known.servedBy(audience);
     }
@@ -94,12 +108,19 @@ export class DurableTopics implements DurableTopicHost, LogHost, BusWatcher, Dea
 
   /** A topic has neither members nor listeners any more. Its log lingers, because they may come back. */
   unneeded(audience: TopicAudience): void {
-    audience.durable?.log.close();
+    const topic = audience.durable;
+    if (topic === null) return;
     audience.durable = null;
+    this.#lingering.add(topic);
+    topic.log.close();
+    const [oldest] = this.#lingering;
+    // A peer may choose the names.
+    if (this.#lingering.size > LINGERING_MAX) oldest?.log.end();
   }
 
-  closed(topic: string): void {
-    this.#topics.delete(topic);
+  closed(topic: DurableTopic): void {
+    this.#lingering.delete(topic);
+    this.#topics.delete(topic.name);
   }
 
   crashed(topic: DurableTopic, error: Error): void {
@@ -112,29 +133,37 @@ export class DurableTopics implements DurableTopicHost, LogHost, BusWatcher, Dea
 
   /** A Mooring client has opened. */
   opened({ side }: InboundConnection): void {
-    side.positions = 'awaited';
+    side.positions = new Positions();
   }
 
   /** A Mooring client has told where it was, before it answered the first beat. Later ones count for nothing. */
   positionsTold(connection: InboundConnection, positions: unknown): void {
-    if (connection.side.positions === 'awaited') this.#place(connection, readPositions(positions));
+    connection.side.positions?.add(positions);
   }
 
   /** A Mooring client has answered a beat. */
   beatAnswered(connection: InboundConnection): void {
-    if (connection.side.positions === 'awaited') this.#place(connection, null);
-  }
-
-  #place(connection: InboundConnection, positions: Positions): void {
-    connection.side.positions = positions;
+    const { positions } = connection.side;
+    if (positions?.isAwaited !== true) return;
+    positions.settle();
+    if (positions.size === 0) connection.side.positions = null;
     this.flows(connection);
   }
 
   /** A connection can be sent more. */
   flows(connection: InboundConnection): void {
+    this.#tellOffs(connection);
     for (const name of connection.side.topics ?? []) {
       const follower = this.#topics.get(name)?.followerOf(connection);
       if (follower !== undefined) this.ready(follower);
+    }
+  }
+
+  /** Tells a client which topics it has left while its outbox was congested. */
+  #tellOffs({ side }: InboundConnection): void {
+    for (const topic of side.untoldOffs ?? []) {
+      if (side.outbox?.publish(offFrame(topic)) === 'refused') return;
+      side.untoldOffs?.delete(topic);
     }
   }
 
@@ -143,21 +172,46 @@ export class DurableTopics implements DurableTopicHost, LogHost, BusWatcher, Dea
   ready(follower: Follower): void {
     this.#ready.add(follower);
     this.#stalled.delete(follower);
-    if (this.#isTurnDue) return;
+    this.#planTurn();
+  }
+
+  /** Sends followers a share each, in turn, so that thousands that come back at once hold up nobody. */
+  #turn(): void {
+    this.#isTurnDue = false;
+    let left = TURN_MAX;
+    // Those that are ready again meanwhile come last.
+    const next = () => (left > 0 ? this.#ready.values().next().value : undefined);
+    runAll(next, (follower) => {
+      this.#ready.delete(follower);
+      left -= Math.max(1, follower.pump(left));
+    });
+    this.#planTurn();
+  }
+
+  #planTurn(): void {
+    if (this.#isTurnDue || this.#ready.size === 0) return;
     this.#isTurnDue = true;
     this.#parts.clock.afterPoll(() => this.#turn());
   }
 
-  /** Sends followers a share each, so that thousands that come back at once hold up nobody. */
-  #turn(): void {
-    this.#isTurnDue = false;
-    const due = [...this.#ready];
-    this.#ready = new Set();
-    let left = TURN_MAX;
-    runEach(due, (follower) => {
-      if (left <= 0) this.ready(follower);
-      else left -= Math.max(1, follower.pump(Math.min(left, PAGE_MAX)));
-    });
+  unread(follower: Follower): void {
+    this.#unread.add(follower);
+    this.#readNext();
+  }
+
+  /** One at a time for each connection: what is read and cannot be sent is thrown away. */
+  #readNext(): void {
+    for (const follower of this.#unread) {
+      if (this.#reading.size >= READS_MAX) return;
+      const { connection } = follower;
+      if (this.#reading.has(connection)) continue;
+      this.#unread.delete(follower);
+      this.#reading.add(connection);
+      void follower.read().finally(() => {
+        this.#reading.delete(connection);
+        this.#readNext();
+      });
+    }
   }
 
   stalled(follower: Follower): void {

@@ -1,17 +1,25 @@
 import type { Page, Place } from '../../core/bus-log.ts';
 import type { RecoveryCause } from '../../core/recovery.ts';
 import type { InboundConnection } from '../inbound-connection.ts';
-import { framesOf, onFrame } from './entry-frames.ts';
-import { takePosition } from './positions.ts';
+import { type EntryFrames, onFrame } from './entry-frames.ts';
+
+/** How many messages are read at first, and at most. A member that takes fewer is read fewer next time. */
+const FIRST_PAGE = 8;
+const PAGE_MAX = 64;
 
 /** The topic of a follower. */
 export interface FollowedTopic {
   readonly name: string;
-  /** What was kept after a place. Rejects while the bus does not answer. */
-  after(place: Place, limit: number): Page | Promise<Page>;
+  readonly frames: EntryFrames;
+  /** What was kept after a place, as far as this process holds it; `null` if it must be read. */
+  held(place: Place, limit: number): Page | null;
+  /** Reads what was kept after a place. Rejects if the bus does not answer. */
+  read(place: Place, limit: number): Promise<Page>;
   /** The follower can be sent more. */
   ready(follower: Follower): void;
-  /** The bus did not answer. */
+  /** The follower must read, when it is its turn. */
+  unread(follower: Follower): void;
+  /** The bus did not answer, or not with what must be there. */
   stalled(follower: Follower): void;
   /** The follower has got everything up to its place. */
   reached(follower: Follower): void;
@@ -24,8 +32,8 @@ export type MissedCause = Exclude<RecoveryCause, 'resumed' | 'first'>;
 
 /**
  * A member of a durable topic that does not get what is published, because it has to get something else before: it has just
- * joined, was away, or is too slow. It holds a place and no messages. Once it has caught up, it is a member like all others,
- * and the follower is dropped.
+ * joined, was away, or is too slow. It holds a place, and messages only from when they are read until its next turn. Once it has
+ * caught up, it is a member like all others, and the follower is dropped.
  *
  * ```
  * joins, falls behind ─▶ place ─▶ pages after the place ─▶ outbox ─▶ level with the topic
@@ -40,6 +48,11 @@ export class Follower {
   #place: Place | null;
   /** What a Mooring client must be told before it gets anything; `null` if it was told. */
   #news: RecoveryCause | null;
+  /** What was read after the place. */
+  #page: Page | null = null;
+  #pageMax = FIRST_PAGE;
+  /** Pages in a row that had nothing. */
+  #emptyPages = 0;
   #isReading = false;
   #isOver = false;
 
@@ -67,7 +80,11 @@ export class Follower {
 
   /** Whether it could take something now. */
   get isWaiting(): boolean {
-    return !this.#isReading && !this.#isOver && !this.connection.side.isCongested;
+    return this.#isLive && !this.#isReading && !this.connection.side.isCongested;
+  }
+
+  get #isLive(): boolean {
+    return !this.#isOver && this.connection.isOpen;
   }
 
   /** Whether it was told where it is, and has everything that was read for it. */
@@ -75,9 +92,15 @@ export class Follower {
     return this.#news === null && !this.#isReading;
   }
 
+  /** Whether the bus has twice had nothing after its place. */
+  get isInVain(): boolean {
+    return this.#emptyPages > 1;
+  }
+
   /** The member has left, or is level. */
   end(): void {
     this.#isOver = true;
+    this.#page = null;
   }
 
   /** The topic begins at this place, for a member that has no other. */
@@ -90,25 +113,27 @@ export class Follower {
     // It is told only once that it is new.
     if (this.#news !== 'first') this.#news = cause;
     this.#place = place;
+    this.#page = null;
   }
 
   /** Sends what it can, at most about `limit` messages. Returns how many. */
   pump(limit: number): number {
-    if (!this.isWaiting || !this.connection.isOpen || !this.#isPlaced) return 0;
+    if (!this.isWaiting || !this.#isPlaced) return 0;
     const place = this.#place as Place;
     if (this.#news !== null && this.#news !== 'resumed' && !this.#tell(place)) return 0;
-    const page = this.#topic.after(place, limit);
-    if (!(page instanceof Promise)) return this.#take(page);
-    this.#await(page, place);
+    const page = this.#page ?? this.#topic.held(place, Math.min(limit, PAGE_MAX));
+    this.#page = null;
+    if (page !== null) return this.#take(page);
+    this.#topic.unread(this);
     return 0;
   }
 
   /** Whether it is known where the member was. A Mooring client says so right after it has opened. */
   get #isPlaced(): boolean {
-    if (this.#news === 'first') {
-      const { positions } = this.connection.side;
-      if (positions === 'awaited') return false;
-      const position = takePosition(positions, this.#topic.name);
+    const { positions } = this.connection.side;
+    if (this.#news === 'first' && positions !== null) {
+      if (positions.isAwaited) return false;
+      const position = positions.take(this.#topic.name);
       if (position !== null) {
         this.#place = position;
         this.#news = 'resumed';
@@ -117,19 +142,20 @@ export class Follower {
     return this.#place !== null;
   }
 
-  #await(page: Promise<Page>, place: Place): void {
+  /** Reads the next page. Does nothing if that is not needed any more. */
+  async read(): Promise<void> {
+    const place = this.#place;
+    if (!this.isWaiting || place === null) return;
     this.#isReading = true;
-    const settle = (run: () => void) => {
-      this.#isReading = false;
+    const page = await this.#topic.read(place, this.#pageMax).catch(() => null);
+    this.#isReading = false;
+    if (!this.#isLive) return;
+    if (page === null) this.#topic.stalled(this);
+    else {
       // It may have been moved meanwhile.
-      if (this.#isOver || !this.connection.isOpen) return;
-      if (this.#place === place) run();
-      else this.#topic.ready(this);
-    };
-    page.then(
-      (read) => settle(() => void this.#take(read)),
-      () => settle(() => this.#topic.stalled(this)),
-    );
+      if (this.#place === place) this.#page = page;
+      this.#topic.ready(this);
+    }
   }
 
   #take(page: Page): number {
@@ -138,20 +164,29 @@ export class Follower {
       return 0;
     }
     if (this.#news !== null && !this.#tell(this.#place as Place)) return 0;
+    const sent = this.#send(page.entries);
+    this.#emptyPages = page.entries.length === 0 ? this.#emptyPages + 1 : 0;
+    this.#pageMax = Math.min(PAGE_MAX, Math.max(1, 2 * sent), this.#pageMax * 2);
+    // Otherwise, it goes on when the outbox has drained.
+    if (sent < page.entries.length) return sent;
+    if (page.hasMore) this.#topic.ready(this);
+    else this.#topic.reached(this);
+    return sent;
+  }
+
+  /** Returns how many of the messages the outbox has taken. */
+  #send(entries: (Page & { isWhole: true })['entries']): number {
     let sent = 0;
-    for (const entry of page.entries) {
+    for (const entry of entries) {
       const { side } = this.connection;
-      const { plain, headed } = framesOf(this.#topic.name, entry);
+      const { plain, headed } = this.#topic.frames.of(this.#topic.name, entry);
       const result = side.outbox?.publish(side.isMooring ? headed : plain) ?? 'refused';
-      // It goes on when the outbox has drained.
-      if (result === 'refused') return sent;
+      if (result === 'refused' || this.#isOver) return sent;
       const { log, offset, tag } = entry;
       // A copy, because the entry holds its message.
       this.#place = { log, offset, tag };
       sent += 1;
     }
-    if (page.hasMore) this.#topic.ready(this);
-    else this.#topic.reached(this);
     return sent;
   }
 

@@ -2,26 +2,53 @@ import { parsePlace } from '../../bus/place.ts';
 import type { Place } from '../../core/bus-log.ts';
 
 /** How many positions of one peer are kept. */
-export const POSITIONS_MAX = 10_000;
+const POSITIONS_MAX = 10_000;
+
+/** Longest position, and longest name of a topic, in UTF-16 code units. */
+const POSITION_MAX = 40;
+const TOPIC_MAX = 256;
 
 /**
- * Where a Mooring client was in durable topics, by their names. `awaited` until it has answered the first beat, and `null` if it
- * was nowhere. A position counts only for a topic that the application joins the connection to.
+ * Where a Mooring client was in durable topics. It says so in one heading or several, before it answers the first beat. A position
+ * counts only for a topic that the application joins the connection to.
  */
-export type Positions = 'awaited' | Map<string, unknown> | null;
+export class Positions {
+  #isAwaited = true;
+  readonly #positions = new Map<string, string>();
 
-/** Reads the positions that a peer has sent, which may be anything. */
-export function readPositions(given: unknown): Positions {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) return null;
-  return new Map(Object.entries(given).slice(0, POSITIONS_MAX));
-}
+  /** Whether the client has not answered the first beat. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
 
-/** Takes the position in a topic out of those of a peer. A position that is not well-formed is one in another log. */
-export function takePosition(positions: Positions, topic: string): Place | null {
-  if (positions === null || positions === 'awaited' || !positions.has(topic)) return null;
-  const position = positions.get(topic);
-  positions.delete(topic);
-  return (typeof position === 'string' ? parsePlace(position) : null) ?? foreign;
+  get size(): number {
+    return this.#positions.size;
+  }
+
+  /** Takes positions that a peer has sent, which may be anything. Anything else counts as a position in another log. */
+  add(given: unknown): void {
+    if (!this.#isAwaited || typeof given !== 'object' || given === null || Array.isArray(given))
+      return;
+    for (const [topic, position] of Object.entries(given)) {
+      if (this.#positions.size >= POSITIONS_MAX) return;
+      if (topic.length > TOPIC_MAX) continue;
+      const isLikely = typeof position === 'string' && position.length <= POSITION_MAX;
+      this.#positions.set(topic, isLikely ? position : '');
+    }
+  }
+
+  /** The client has said everything. */
+  settle(): void {
+    this.#isAwaited = false;
+  }
+
+  /** Takes the position in a topic out; `null` if there is none. */
+  take(topic: string): Place | null {
+    const position = this.#positions.get(topic);
+    if (position === undefined) return null;
+    this.#positions.delete(topic);
+    return parsePlace(position) ?? foreign;
+  }
 }
 
 /** No log has this name. */
