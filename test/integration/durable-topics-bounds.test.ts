@@ -1,0 +1,180 @@
+// Goal: members of durable topics, and names that they invent, cost a bounded amount, and a drain ends. Method: a client that knows only docs/protocol.md, and plain peers, on real sockets.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { afterEach, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { createClient } from '../../src/client/index.ts';
+import {
+  type Bus,
+  type BusLog,
+  createSupervisor,
+  type Entry,
+  type LogHost,
+} from '../../src/index.ts';
+
+const run = promisify(execFile);
+
+import type { SupervisorOptions } from '../../src/index.ts';
+import { memoryBus } from '../../src/index.ts';
+import { ByThePage } from '../support/by-the-page.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+import type { Service } from '../support/service.ts';
+import { Stops } from '../support/stops.ts';
+import { until } from '../support/until.ts';
+
+const stops = new Stops();
+afterEach(() => stops.all());
+
+const ROOM = 'room/1';
+const ACK = '\u0006';
+const offering = { headers: { 'Sec-WebSocket-Protocol': 'mooring.v1' } };
+const resumed = { topic: ROOM, recovered: true, cause: 'resumed' };
+
+type Options = SupervisorOptions<unknown, unknown, unknown>;
+
+const serve = (options: Options = {}) =>
+  stops.service({
+    durable: (topic) => topic.startsWith('room/'),
+    onOpen: (connection) => void connection.join(ROOM),
+    ...options,
+  });
+
+async function client(service: Service, positions?: Iterable<readonly [string, string]>) {
+  const made = new ByThePage(service.url, positions);
+  stops.add(() => made.socket.terminate());
+  await until(() => made.told.length > 0, 'it is told where it is');
+  return made;
+}
+
+/** Appends numbers, and returns their positions. */
+async function append(service: Service, first: number, last: number): Promise<string[]> {
+  const positions: string[] = [];
+  for (let number = first; number <= last; number += 1) {
+    const appended = await service.supervisor.topic(ROOM).append(number);
+    assert.equal(appended.outcome, 'kept');
+    if ('position' in appended) positions.push(appended.position);
+  }
+  return positions;
+}
+
+const gets = ({ messages }: ByThePage, ...expected: readonly unknown[]) =>
+  until(() => messages.length >= expected.length, `${expected.length} messages`).then(() =>
+    assert.deepEqual(messages, expected),
+  );
+
+describe('what a peer can make a durable topic cost', () => {
+  const offered = { headers: offering.headers };
+
+  it('positions are read strictly, and only texts that may be positions are kept', async () => {
+    const service = await serve({ limits: { payloadBytesMax: 8_192 } });
+    const first = await client(service);
+    const [position = ''] = await append(service, 1, 1);
+    await gets(first, 1);
+    // More than the server takes in one message: they come in several headings.
+    const many = Array.from({ length: 300 }, (_, at) => [`room/${at}${'x'.repeat(60)}`, position]);
+    const mooring = createClient(service.url, {
+      mooring: true,
+      positions: { ...Object.fromEntries(many), [ROOM]: position },
+    });
+    const told: unknown[] = [];
+    mooring.recoveries$.subscribe((recovery) => told.push(recovery));
+    stops.add(() => mooring.close());
+    await until(() => told.length > 0, 'it is told');
+    assert.deepEqual(told, [resumed]);
+    const nested = await RawPeer.open(service.port, offered);
+    stops.add(() => nested.destroy());
+    nested.text(`\u0001${JSON.stringify(['from', { [ROOM]: [[[{}]]], x: 7 }])}`);
+    nested.text(ACK);
+    await until(() => nested.texts.length === 2, 'it is told');
+    assert.match(String(nested.texts[1]), /false,"reset"/);
+  });
+
+  it('is told later that it has left, if its outbox was full', async () => {
+    const service = await serve({ limits: { outboxHighBytes: 65_536, outboxLowBytes: 1_024 } });
+    const peer = await client(service);
+    await append(service, 1, 1);
+    await gets(peer, 1);
+    const [connection] = [...service.supervisor.connections];
+    peer.socket.pause();
+    await until(() => {
+      connection?.send('x'.repeat(60_000));
+      return connection?.flow === 'congested';
+    }, 'it is congested');
+    assert.equal(connection?.leave(ROOM), true);
+    assert.ok(peer.positions.has(ROOM));
+    peer.socket.resume();
+    await until(() => !peer.positions.has(ROOM), 'it is told');
+  });
+
+  it('topics that it has invented and left are followed no more', async () => {
+    const logs = new Set<string>();
+    const bus = memoryBus();
+    const spied: Bus = {
+      name: 'spied',
+      open: (host) => {
+        const link = bus.open(host);
+        const { openLog } = link;
+        return Object.assign(link, {
+          openLog: (logHost: LogHost) => {
+            const log = openLog?.call(link, logHost) as BusLog;
+            const { follow } = log;
+            return Object.assign(log, {
+              follow: (topic: string, heard: (entry: Entry) => void) => {
+                logs.add(topic);
+                const interest = follow.call(log, topic, heard);
+                const end = () => {
+                  logs.delete(topic);
+                  interest.end();
+                };
+                return { ready: interest.ready, end };
+              },
+            });
+          },
+        });
+      },
+    };
+    const service = await serve({ bus: spied });
+    await client(service);
+    const [connection] = [...service.supervisor.connections];
+    for (let number = 0; number < 3_000; number += 1) {
+      connection?.join(`room/x${number}`);
+      // It is followed only after the tail is known.
+      if (number % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      connection?.leave(`room/x${number}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(logs.size < 1_100, `${logs.size} are followed`);
+  });
+
+  it('a bus that keeps nothing is refused, and left', async () => {
+    let isClosed = false;
+    const link = {
+      payloadBytesMax: 1,
+      publish: () => true,
+      listen: () => ({ ready: Promise.resolve(), end: () => {} }),
+      close: async () => {
+        isClosed = true;
+      },
+    };
+    const bus = { name: 'plain', open: () => link };
+    assert.throws(() => createSupervisor({ bus, durable: () => true }), {
+      code: 'invalid-options',
+      message: /durable: the bus keeps no messages/,
+    });
+    assert.equal(isClosed, true);
+  });
+});
+
+it('a drain with an append under way ends, although nothing else keeps the process alive', async () => {
+  const program = `
+    import { createSupervisor } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)};
+    import { natsBus } from ${JSON.stringify(new URL('../../src/bus/nats/index.js', import.meta.url).href)};
+    const bus = natsBus({ servers: 'nats://127.0.0.1:1' });
+    const supervisor = createSupervisor({ bus, durable: () => true, onHandlerError() {} });
+    supervisor.events$.subscribe();
+    const appended = supervisor.topic('x').append(1);
+    await supervisor.drain({ withinMs: 200 });
+    console.log((await appended).outcome);`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program]);
+  assert.equal(stdout.trim(), 'unconfirmed');
+});
