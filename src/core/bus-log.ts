@@ -60,7 +60,9 @@ export interface LogInterest {
 export interface NewEntry {
   /** Names the message: 1 to 128 visible ASCII characters. */
   readonly id: string;
+  /** What members get. */
   readonly payload: Uint8Array;
+  /** Whether it is sent as a binary message. */
   readonly isBinary: boolean;
 }
 
@@ -81,7 +83,9 @@ export interface Place {
 export interface Entry extends Place {
   /** The number of the message before it in the topic, or 0 if there is none, as the log knew it when it kept this one. */
   readonly prev: number;
+  /** What members get. */
   readonly payload: Uint8Array;
+  /** Whether it is sent as a binary message. */
   readonly isBinary: boolean;
 }
 

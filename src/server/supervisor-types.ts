@@ -41,7 +41,7 @@ export interface DrainOptions {
   perSecond?: number | undefined;
   /**
    * Whether other processes of the service take the clients. If so, each Mooring client is told so right before it is closed. It
-   * then dials again within its `backoff.minMs`, and not after the delay that 1001 asks for.
+   * then dials again within its `backoff.minMs`, however long it would wait otherwise, for example after 1012.
    * @default whether there is a bus
    */
   handOver?: boolean | undefined;
