@@ -1,4 +1,4 @@
-import { filter } from 'rxjs';
+import { filter, switchMap, take, timer } from 'rxjs';
 import {
   type Ending,
   type Line,
@@ -9,6 +9,8 @@ import {
 
 const LINES_KEPT_MAX = 40;
 const ENDINGS_KEPT_MAX = 40;
+
+const ASK_AGAIN_MS = 1_000;
 
 /** The topic on which workers ask each other for what they remember. */
 const TOPIC = 'history';
@@ -54,13 +56,16 @@ export class History {
     });
   }
 
-  /** Asks whenever the bus comes up, because lines may have passed while it was down. */
+  /** Asks whenever the bus comes up, because lines may have passed while it was down. A worker may not listen yet, so it asks twice. */
   #askOthers(): void {
     const { events$ } = this.#supervisor;
     const topic = this.#supervisor.topic(TOPIC);
     const from = this.#workerId;
     events$
-      .pipe(filter(({ type }) => type === 'bus.up'))
+      .pipe(
+        filter(({ type }) => type === 'bus.up'),
+        switchMap(() => timer(0, ASK_AGAIN_MS).pipe(take(2))),
+      )
       .subscribe(() => topic.next({ type: 'history-wanted', from }));
     topic.messages$.subscribe((message) => {
       if (message.type === 'history-wanted' && message.from !== from) {
