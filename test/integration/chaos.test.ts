@@ -6,6 +6,7 @@ import { ChaosRun, isSound } from '../chaos/chaos-run.ts';
 import { plants } from '../chaos/plants.ts';
 
 const quiet = { say: () => {} };
+const SEEDS = [3, 1, 2, 5, 8, 13];
 
 describe('chaos', () => {
   it('misses, doubles and disorders nothing in 45 seconds', async (test) => {
@@ -17,8 +18,15 @@ describe('chaos', () => {
   });
 
   for (const plant of Object.keys(plants))
-    it(`finds a planted fault: no ${plant}`, async () => {
-      const result = await ChaosRun.play({ ...quiet, seed: 3, seconds: 15, plant });
-      assert.equal(isSound(result), false, JSON.stringify(result));
+    it(`finds a planted fault: no ${plant}`, async (test) => {
+      // A short run may be lucky: no message was on its way to a node that was away.
+      for (const seed of SEEDS) {
+        const result = await ChaosRun.play({ ...quiet, seed, seconds: 15, plant });
+        test.diagnostic(
+          `seed ${seed}: ${JSON.stringify({ ...result, faults: result.faults.length })}`,
+        );
+        if (!isSound(result)) return;
+      }
+      assert.fail(`not found with the seeds ${SEEDS.join(', ')}`);
     });
 });
