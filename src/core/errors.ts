@@ -44,7 +44,7 @@ export class MooringError extends Error {
   /** Stable; see {@link errorCodes}. */
   readonly code: ErrorCode;
   /** Why the peer refused a request; with `request-refused` only. */
-  readonly refusal?: RefusedRequest;
+  declare readonly refusal?: RefusedRequest;
 
   constructor(
     code: ErrorCode,
