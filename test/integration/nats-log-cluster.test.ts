@@ -49,10 +49,10 @@ describe('three servers', { timeout: 60_000 }, () => {
     const bus = natsBus({ servers: all, name, replicas: 3 });
     const [one, other] = await Promise.all([logMemberOf(bus), logMemberOf(bus)]);
     // It takes some seconds until they know each other.
-    await eventually(
-      async () => (await one.log.tail('room').catch(() => null)) !== null,
-      'the stream is there',
-    );
+    for (const { log } of [one, other]) {
+      const isThere = async () => (await log.tail('room').catch(() => null)) !== null;
+      await eventually(isThere, 'the stream is there');
+    }
     const heard = await following(other, 'room');
     const start = await startOf(other, 'room');
     const kept: string[] = [];
