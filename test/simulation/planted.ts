@@ -196,7 +196,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     mistake: 'cancelled deadlines fire all the same',
-    plant: instead(TimerWheel.prototype, 'cancel', nothing),
+    plant: instead(TimerWheel.prototype, 'cancel', () => null),
     breaks: ['verdict-is-true', 'no-timer-is-left', 'failure-is-true', 'handlers-in-order'],
   },
   {
