@@ -42,6 +42,7 @@ export type {
   Inspector,
 } from '../core/inspection.ts';
 export type { Given } from '../core/option-rules.ts';
+export type { Recovery, RecoveryCause } from '../core/recovery.ts';
 export type {
   Receipt,
   Replied,
