@@ -116,8 +116,8 @@ export interface Delivery {
 /** How one message is appended. */
 export interface AppendOptions {
   /**
-   * Names the message: within two minutes, a topic keeps only one message with an id, whoever appends it. 1 to 128 visible
-   * ASCII characters.
+   * Names the message. Within two minutes, a topic keeps only one message with an id, even if several processes append it. 1 to
+   * 128 visible ASCII characters.
    * @default a name that nobody else uses
    */
   id?: string | undefined;
