@@ -1,4 +1,5 @@
-// Goal: members of durable topics, and names that they invent, cost a bounded amount, and a drain ends. Method: a client that knows only docs/protocol.md, and plain peers, on real sockets.
+// Goal: members of durable topics, and names that they invent, cost a bounded amount, and a drain ends. Method: a client
+// that knows only docs/protocol.md, and raw peers, on real sockets.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { afterEach, describe, it } from 'node:test';
@@ -10,61 +11,20 @@ import {
   createSupervisor,
   type Entry,
   type LogHost,
+  memoryBus,
 } from '../../src/index.ts';
-
-const run = promisify(execFile);
-
-import type { SupervisorOptions } from '../../src/index.ts';
-import { memoryBus } from '../../src/index.ts';
-import { ByThePage } from '../support/by-the-page.ts';
+import { ACK, append, durable, gets, offering, ROOM, resumed } from '../support/durable-client.ts';
 import { RawPeer } from '../support/raw-peer.ts';
-import type { Service } from '../support/service.ts';
 import { Stops } from '../support/stops.ts';
 import { until } from '../support/until.ts';
 
+const run = promisify(execFile);
 const stops = new Stops();
 afterEach(() => stops.all());
 
-const ROOM = 'room/1';
-const ACK = '\u0006';
-const offering = { headers: { 'Sec-WebSocket-Protocol': 'mooring.v1' } };
-const resumed = { topic: ROOM, recovered: true, cause: 'resumed' };
-
-type Options = SupervisorOptions<unknown, unknown, unknown>;
-
-const serve = (options: Options = {}) =>
-  stops.service({
-    durable: (topic) => topic.startsWith('room/'),
-    onOpen: (connection) => void connection.join(ROOM),
-    ...options,
-  });
-
-async function client(service: Service, positions?: Iterable<readonly [string, string]>) {
-  const made = new ByThePage(service.url, positions);
-  stops.add(() => made.socket.terminate());
-  await until(() => made.told.length > 0, 'it is told where it is');
-  return made;
-}
-
-/** Appends numbers, and returns their positions. */
-async function append(service: Service, first: number, last: number): Promise<string[]> {
-  const positions: string[] = [];
-  for (let number = first; number <= last; number += 1) {
-    const appended = await service.supervisor.topic(ROOM).append(number);
-    assert.equal(appended.outcome, 'kept');
-    if ('position' in appended) positions.push(appended.position);
-  }
-  return positions;
-}
-
-const gets = ({ messages }: ByThePage, ...expected: readonly unknown[]) =>
-  until(() => messages.length >= expected.length, `${expected.length} messages`).then(() =>
-    assert.deepEqual(messages, expected),
-  );
+const { serve, client } = durable(stops);
 
 describe('what a peer can make a durable topic cost', () => {
-  const offered = { headers: offering.headers };
-
   it('positions are read strictly, and only texts that may be positions are kept', async () => {
     const service = await serve({ limits: { payloadBytesMax: 8_192 } });
     const first = await client(service);
@@ -81,7 +41,7 @@ describe('what a peer can make a durable topic cost', () => {
     stops.add(() => mooring.close());
     await until(() => told.length > 0, 'it is told');
     assert.deepEqual(told, [resumed]);
-    const nested = await RawPeer.open(service.port, offered);
+    const nested = await RawPeer.open(service.port, offering);
     stops.add(() => nested.destroy());
     nested.text(`\u0001${JSON.stringify(['from', { [ROOM]: [[[{}]]], x: 7 }])}`);
     nested.text(ACK);

@@ -2,9 +2,8 @@
 // slow, or they are told that it does not. Method: a client that knows only docs/protocol.md, and plain peers, on real sockets.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import type { SupervisorOptions } from '../../src/index.ts';
 import { memoryBus } from '../../src/index.ts';
-import { ByThePage } from '../support/by-the-page.ts';
+import { ACK, append, durable, gets, offering, ROOM, resumed } from '../support/durable-client.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import type { Service } from '../support/service.ts';
 import { Stops } from '../support/stops.ts';
@@ -13,27 +12,8 @@ import { until } from '../support/until.ts';
 const stops = new Stops();
 afterEach(() => stops.all());
 
-const ROOM = 'room/1';
 const ENQ = '\u0005';
-const ACK = '\u0006';
-const offering = { headers: { 'Sec-WebSocket-Protocol': 'mooring.v1' } };
-const resumed = { topic: ROOM, recovered: true, cause: 'resumed' };
-
-type Options = SupervisorOptions<unknown, unknown, unknown>;
-
-const serve = (options: Options = {}) =>
-  stops.service({
-    durable: (topic) => topic.startsWith('room/'),
-    onOpen: (connection) => void connection.join(ROOM),
-    ...options,
-  });
-
-async function client(service: Service, positions?: Iterable<readonly [string, string]>) {
-  const made = new ByThePage(service.url, positions);
-  stops.add(() => made.socket.terminate());
-  await until(() => made.told.length > 0, 'it is told where it is');
-  return made;
-}
+const { serve, client } = durable(stops);
 
 async function plain(service: Service): Promise<RawPeer> {
   const before = service.of('connection.opened').length;
@@ -43,24 +23,8 @@ async function plain(service: Service): Promise<RawPeer> {
   return peer;
 }
 
-/** Appends numbers, and returns their positions. */
-async function append(service: Service, first: number, last: number): Promise<string[]> {
-  const positions: string[] = [];
-  for (let number = first; number <= last; number += 1) {
-    const appended = await service.supervisor.topic(ROOM).append(number);
-    assert.equal(appended.outcome, 'kept');
-    if ('position' in appended) positions.push(appended.position);
-  }
-  return positions;
-}
-
 const numbers = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
-
-const gets = ({ messages }: ByThePage, ...expected: readonly unknown[]) =>
-  until(() => messages.length >= expected.length, `${expected.length} messages`).then(() =>
-    assert.deepEqual(messages, expected),
-  );
 
 describe('a durable topic', () => {
   it('tells a Mooring client the position of each kept message, and a plain peer nothing', async () => {
